@@ -1,0 +1,21 @@
+//! Wan 2.1 text-to-video on candle, with a hook at every site of a layer.
+//!
+//! One struct per box of the paper's figures; field names are the checkpoint's. Everything runs on any candle device in
+//! f32, f16 or bf16; on the CPU in f32 the heavy operations are our own kernels (see [`ops`]).
+//!
+//! Errors are candle's [`Result`](candle_core::Result): a tensor that does not fit, a file that cannot be read, a device
+//! out of memory. The loaders say which key, of which shape, in which file.
+
+pub mod ops;
+
+pub mod linear;
+pub mod weights;
+
+pub mod hooks;
+
+pub mod conv;
+pub mod taehv;
+pub mod vae;
+
+pub mod scheduler;
+pub mod text;

@@ -1,0 +1,12 @@
+//! Parity with recordings of the peers' own implementations.
+//!
+//! The recordings lie in `tests/fixtures`, or in the folder that `BENDRACK_FIXTURES` names: the same files at other sizes
+//! and seeds. No test assumes the sizes of the checked-in ones.
+
+mod fixture;
+
+mod micro;
+mod scheduler;
+mod taehv;
+mod umt5;
+mod vae;
