@@ -13,6 +13,13 @@ pub mod weights;
 
 pub mod hooks;
 
+pub mod attention;
+pub mod config;
+pub mod kv_cache;
+pub mod layer;
+pub mod rope;
+pub mod transformer;
+
 pub mod conv;
 pub mod taehv;
 pub mod vae;

@@ -5,6 +5,9 @@
 
 mod fixture;
 
+mod causal;
+mod dit;
+mod lora;
 mod micro;
 mod scheduler;
 mod taehv;
