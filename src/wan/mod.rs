@@ -17,6 +17,8 @@ pub mod attention;
 pub mod config;
 pub mod kv_cache;
 pub mod layer;
+pub mod noise;
+pub mod rollout;
 pub mod rope;
 pub mod transformer;
 

@@ -168,12 +168,12 @@ impl Transformer {
         let (frames, rows, columns) = self.grid(latents)?;
         let positions: Vec<f64> = (0..frames).map(|f| f as f64).collect();
         let rope = Rope::new(self.config.head_dim(), &positions, (rows, columns), &self.device)?;
-        self.run(latents, timesteps, context, Over::Themselves(&rope), hooks.frames(0, (frames, rows, columns)))
+        self.run(latents, timesteps, context, Over::Themselves(&rope), hooks.grid((frames, rows, columns)))
     }
 
     /// Predicts the flow of one chunk, attending to the chunk and to the frames in `cache`, and stores the chunk there.
     ///
-    /// `first_frame` counts the video's latent frames before the chunk; shapes as in [`Self::forward`].
+    /// `first_frame` is the temporal position of the chunk's first frame; shapes as in [`Self::forward`].
     pub fn forward_cached(
         &self,
         latents: &Tensor,
@@ -185,7 +185,7 @@ impl Transformer {
     ) -> Result<Tensor> {
         let grid = self.grid(latents)?;
         cache.begin(first_frame, grid)?;
-        let flow = self.run(latents, timesteps, context, Over::Cache(cache), hooks.frames(first_frame, grid))?;
+        let flow = self.run(latents, timesteps, context, Over::Cache(cache), hooks.grid(grid))?;
         cache.commit();
         Ok(flow)
     }
