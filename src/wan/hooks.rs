@@ -20,6 +20,8 @@ pub struct Place {
     pub layer: usize,
     /// The first latent frame of the call, counted from the beginning of the video.
     pub first_frame: usize,
+    /// Whether the call is the one under the negative prompt (classifier-free guidance).
+    pub negative: bool,
     /// The token grid of the call: frames, rows, columns.
     pub grid: (usize, usize, usize),
 }
@@ -71,7 +73,7 @@ impl<'a> Hooks<'a> {
     /// Hooks to which nobody listens.
     pub const NONE: Self = Self {
         listener: None,
-        place: Place { pass: Pass::Denoise, step: 0, layer: 0, first_frame: 0, grid: (0, 0, 0) },
+        place: Place { pass: Pass::Denoise, step: 0, layer: 0, first_frame: 0, negative: false, grid: (0, 0, 0) },
     };
 
     /// Hooks that tell `listener`.
@@ -83,6 +85,13 @@ impl<'a> Hooks<'a> {
     #[must_use]
     pub fn call(mut self, pass: Pass, step: usize, first_frame: usize) -> Self {
         self.place = Place { pass, step, first_frame, ..self.place };
+        self
+    }
+
+    /// Narrowed to the call under the negative prompt.
+    #[must_use]
+    pub fn negative(mut self) -> Self {
+        self.place.negative = true;
         self
     }
 
