@@ -32,13 +32,7 @@ pub fn weights(path: &str) -> Weights {
 
 /// The recorded weights at `path`, rounded to `dtype` on the CPU.
 pub fn weights_in(path: &str, dtype: DType) -> Weights {
-    // TEMP until the loader renames
-    let mut tensors = candle_core::safetensors::load(folder().join(path), &Device::Cpu).unwrap();
-    if path.starts_with("dit") {
-        let map = json("dit_keymap_diffusers_to_original.json");
-        tensors = tensors.into_iter().map(|(k, v)| (map[&k].as_str().unwrap_or(&k).to_owned(), v)).collect();
-    }
-    Weights::from_tensors(tensors, dtype, &Device::Cpu)
+    Weights::open(&folder().join(path), dtype, &Device::Cpu).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Recorded inputs and outputs by name.
