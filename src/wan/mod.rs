@@ -14,6 +14,7 @@ pub mod weights;
 pub mod hooks;
 
 pub mod conv;
+pub mod decode;
 pub mod taehv;
 pub mod vae;
 

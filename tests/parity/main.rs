@@ -7,6 +7,7 @@ mod fixture;
 
 mod micro;
 mod scheduler;
+mod stream;
 mod taehv;
 mod umt5;
 mod vae;
