@@ -1,1 +1,196 @@
-//! To be written.
+//! Convolutions of the picture models, over one frame or over time, and what they remember between calls.
+//!
+//! Pictures are frames-first, `[frames, channels, height, width]`. A 3-D convolution that sees `kt` frames is computed as
+//! a 2-D one: frames lie behind one another in memory, so `kt` consecutive ones *are* a picture of `kt · channels`
+//! channels, and the weight `[out, in, kt, kh, kw]`, laid out once as `[out, kt · in, kh, kw]`, is an ordinary kernel over
+//! it. Output frame t is that kernel on the window that starts at frame t ([`ops::conv`]).
+//!
+//! *Causal* means that frame t sees only itself and frames before it: `kt - 1` frames are put in front, zeros at the
+//! beginning of a video and afterwards the last frames of the call before, which a [`FeatureCache`] holds. The result
+//! is the same however a video is cut into calls.
+
+use std::collections::BTreeMap;
+
+use candle_core::{D, DType, Result, Tensor, bail};
+
+use super::ops::{self, Window};
+use super::weights::Weights;
+
+/// A convolution over one frame at a time or over a window of frames; the window's past is the caller's affair.
+#[derive(Clone, Debug)]
+pub struct Conv {
+    /// `[out, window.frames · in, kernel, kernel]`.
+    weight: Tensor,
+    bias: Option<Tensor>,
+    window: Window,
+}
+
+impl Conv {
+    /// Reads `<name>.weight`, `[out, in_dim, kh, kw]` or `[out, in_dim, kt, kh, kw]`, and `<name>.bias` `[out]` if there
+    /// is one. The picture is padded so that it keeps its size; [`Self::with_window`] changes that.
+    pub fn load(weights: &Weights, name: &str, in_dim: usize) -> Result<Self> {
+        let key = format!("{name}.weight");
+        let Some(dims) = weights.dims(&key) else { bail!("missing key {key}") };
+        let (out_dim, frames, kernel) = match *dims {
+            [out_dim, inner, height, width] if inner == in_dim && height == width => (out_dim, 1, height),
+            [out_dim, inner, frames, height, width] if inner == in_dim && height == width => (out_dim, frames, height),
+            _ => bail!("{key} has shape {dims:?}, expected [out, {in_dim}, (frames,) kernel, kernel]"),
+        };
+        let weight = weights.get(&key, dims.as_slice())?;
+        let weight = if dims.len() == 5 {
+            weight.transpose(1, 2)?.reshape((out_dim, frames * in_dim, kernel, kernel))?
+        } else {
+            weight
+        };
+        let key = format!("{name}.bias");
+        let bias = weights.dims(&key).map(|_| weights.get(&key, out_dim)).transpose()?;
+        Ok(Self { weight, bias, window: Window::over(frames, kernel / 2) })
+    }
+
+    /// The same kernel over other windows, of as many frames as its weight has channels for.
+    #[must_use]
+    pub fn with_window(self, window: Window) -> Self {
+        Self { window, ..self }
+    }
+
+    /// The same kernel with other weights.
+    pub(super) fn map_weight(self, change: impl FnOnce(Tensor) -> Result<Tensor>) -> Result<Self> {
+        Ok(Self { weight: change(self.weight)?, ..self })
+    }
+
+    /// The channels of the result.
+    pub fn out_dim(&self) -> Result<usize> {
+        self.weight.dim(0)
+    }
+
+    /// How the kernel moves over the frames.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// x `[frames, in, h, w]` to `[windows, out, h', w']`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let frames = x.dim(0)?;
+        if frames < self.window.frames {
+            bail!("a convolution over {} frames got {frames}", self.window.frames)
+        }
+        ops::conv(x, &self.weight, self.bias.as_ref(), self.window)
+    }
+}
+
+/// A convolution over time that sees the present and the past: it gives as many frames as it gets.
+///
+/// `CausalConv3d` of Wan2.1 `wan/modules/vae.py`, whose padding rule comes down to: the frames in front are the last
+/// `kt - 1` of everything seen so far, behind zeros.
+#[derive(Clone, Debug)]
+pub struct CausalConv {
+    name: String,
+    conv: Conv,
+}
+
+impl CausalConv {
+    /// Reads `<name>.weight` `[out, in_dim, kt, kh, kw]` and `<name>.bias`; its past is kept under `name`.
+    pub fn load(weights: &Weights, name: &str, in_dim: usize) -> Result<Self> {
+        Ok(Self { name: name.to_owned(), conv: Conv::load(weights, name, in_dim)? })
+    }
+
+    /// The checkpoint's name of this convolution, and the cache's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The channels of the result.
+    pub fn out_dim(&self) -> Result<usize> {
+        self.conv.out_dim()
+    }
+
+    /// x `[frames, in, h, w]` to `[frames, out, h, w]`.
+    pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        let past = self.conv.window.frames - 1;
+        if past == 0 { self.conv.forward(x) } else { self.conv.forward(&cache.extend(&self.name, x, past)?) }
+    }
+}
+
+/// The last input frames of every layer that looks back in time, by the layer's name in the checkpoint.
+///
+/// This is all a streaming decoder or encoder remembers: empty is the beginning of a video, and a clone of it is a point
+/// to go back to.
+#[derive(Clone, Debug, Default)]
+pub struct FeatureCache {
+    frames: BTreeMap<String, Tensor>,
+}
+
+impl FeatureCache {
+    /// Whether nothing has been seen yet.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// The frames held for each layer, `[frames, channels, height, width]`.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.frames.iter().map(|(name, frames)| (name.as_str(), frames))
+    }
+
+    /// Whether the layer `name` has left anything.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.frames.contains_key(name)
+    }
+
+    /// Keeps `frames` for the layer `name`, in memory of their own: a view would keep all of what it was cut from.
+    pub(super) fn store(&mut self, name: &str, frames: &Tensor) -> Result<()> {
+        let frames = frames.force_contiguous()?;
+        match self.frames.get_mut(name) {
+            Some(slot) => *slot = frames,
+            None => drop(self.frames.insert(name.to_owned(), frames)),
+        }
+        Ok(())
+    }
+
+    /// x `[frames, c, h, w]` behind the `past` frames the layer `name` saw before it, zeros if it saw none:
+    /// `[past + frames, c, h, w]`, of which the last `past` are kept for the next call.
+    pub(super) fn extend(&mut self, name: &str, x: &Tensor, past: usize) -> Result<Tensor> {
+        let (frames, channels, height, width) = x.dims4()?;
+        let shape = [past, channels, height, width];
+        let extended = match self.frames.get(name) {
+            Some(seen) if seen.dims() == shape => Tensor::cat(&[seen, x], 0)?,
+            Some(seen) => {
+                let (seen, x) = (seen.dims(), x.dims());
+                bail!("{name} got frames {x:?} after {seen:?}: a new picture size needs a new stream")
+            }
+            None => Tensor::cat(&[&Tensor::zeros(&shape, x.dtype(), x.device())?, x], 0)?,
+        };
+        self.store(name, &extended.narrow(0, frames, past)?)?;
+        Ok(extended)
+    }
+}
+
+/// The norm of the Wan VAE over the channels of each pixel: `x / max(‖x‖₂, 1e-12) · √C · gamma`.
+///
+/// x `[frames, C, h, w]`, gamma `[C]`; statistics in f32 (`RMS_norm` of Wan2.1 `wan/modules/vae.py`).
+pub(super) fn channel_rms_norm(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
+    let (dtype, channels) = (x.dtype(), x.dim(1)?);
+    let x = x.to_dtype(DType::F32)?;
+    let norm = x.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(1e-12)?;
+    let x = (x.broadcast_div(&norm)? * (channels as f64).sqrt())?;
+    x.to_dtype(dtype)?.broadcast_mul(&gamma.reshape((1, channels, 1, 1))?)
+}
+
+/// `x · sigmoid(x)`.
+pub(super) fn silu(x: &Tensor) -> Result<Tensor> {
+    x.silu()
+}
+
+/// `max(x, 0)`.
+pub(super) fn relu(x: &Tensor) -> Result<Tensor> {
+    x.relu()
+}
+
+/// `max(x + y, 0)`.
+pub(super) fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    (x + y)?.relu()
+}
+
+/// Every pixel twice in both directions: `[.., h, w]` to `[.., 2h, 2w]`.
+pub(super) fn upsample2x(x: &Tensor) -> Result<Tensor> {
+    x.upsample_nearest2d(2 * x.dim(D::Minus2)?, 2 * x.dim(D::Minus1)?)
+}

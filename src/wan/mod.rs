@@ -24,6 +24,7 @@ pub mod rope;
 pub mod transformer;
 
 pub mod conv;
+pub mod decode;
 pub mod taehv;
 pub mod vae;
 

@@ -10,6 +10,7 @@ mod dit;
 mod lora;
 mod micro;
 mod scheduler;
+mod stream;
 mod taehv;
 mod umt5;
 mod vae;

@@ -1,1 +1,135 @@
+//! TAEHV against recordings of `taehv.py`.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bendrack::wan::conv::FeatureCache;
+use bendrack::wan::decode::{DecoderStream, FrameDecoder};
+use bendrack::wan::taehv::{Decoder, Encoder, TIME_UPSCALE};
+use bendrack::wan::weights::Weights;
+use candle_core::{DType, Device, Result, Tensor};
+
+use crate::fixture::{self, Recording, assert_close};
+use crate::stream::{check_clone, check_cuts, check_errors, zeros};
+
+const TOLERANCE: f64 = 5e-5;
+
+fn recording() -> Recording {
+    Recording::load("taehv/io.safetensors")
+}
+
+/// The recorded `[1, frames, channels, h, w]` without the batch.
+fn frames(io: &Recording, name: &str) -> Result<Tensor> {
+    io.get(name).squeeze(0)
+}
+
+/// A list of the configuration.
+fn numbers(key: &str) -> Vec<usize> {
+    serde_json::from_value(fixture::json("taehv/config.json")[key].clone()).expect("a list of numbers")
+}
+
+fn weights() -> Weights {
+    fixture::weights("taehv/weights.safetensors")
+}
+
+fn tensors() -> Result<HashMap<String, Tensor>> {
+    candle_core::safetensors::load(fixture::folder().join("taehv/weights.safetensors"), &Device::Cpu)
+}
+
+fn decoder() -> Result<Arc<dyn FrameDecoder>> {
+    Ok(Arc::new(Decoder::load(&weights(), &numbers("time_upscale"))?))
+}
+
+#[test]
+fn decode() -> Result<()> {
+    let io = recording();
+    let mut traced = BTreeMap::new();
+    // By the number of the layer.
+    let number =
+        |name: &str| name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<usize>().expect("a number");
+    let mut trace = |name: &str, x: &Tensor| drop(traced.insert(number(name), x.clone()));
+    let decoder = Decoder::load(&weights(), &numbers("time_upscale"))?;
+    let out = decoder.decode_traced(&frames(&io, "dec.latent")?, &mut FeatureCache::default(), &mut trace)?;
+    let layers: Vec<&str> = io.names().filter(|name| name.starts_with("dec.layer")).collect();
+    assert!(!layers.is_empty());
+    for name in layers {
+        io.check(name, &traced[&number(name)], TOLERANCE);
+    }
+    let (_, raw) = traced.last_key_value().expect("layers");
+    assert_close("dec.raw", raw, &frames(&io, "dec.raw")?, TOLERANCE);
+    assert_close("dec.out", &out, &frames(&io, "dec.out")?, TOLERANCE);
+    Ok(())
+}
+
+#[test]
+fn stream() -> Result<()> {
+    let io = recording();
+    let (decoder, latents) = (decoder()?, frames(&io, "dec.latent")?);
+    check_cuts(&decoder, &latents, &frames(&io, "dec.out")?, TOLERANCE)?;
+    check_clone(&decoder, &latents)?;
+    check_errors(&decoder)?;
+
+    let mut stream = DecoderStream::new(decoder);
+    for (i, count) in numbers("stream_frames_per_latent").into_iter().enumerate() {
+        assert_eq!(stream.push(&latents.narrow(0, i, 1)?)?.dim(0)?, count);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_larger_tgrow_keeps_its_last_channels() -> Result<()> {
+    let latents = frames(&recording(), "dec.latent")?;
+    let expected = DecoderStream::new(decoder()?).push(&latents)?;
+    let mut tensors = tensors()?;
+    for (name, weight) in &mut tensors {
+        if name.starts_with("decoder.") && name.ends_with(".conv.weight") {
+            let dim = weight.dim(1)?;
+            *weight = Tensor::cat(&[&Tensor::full(7f32, (dim, dim, 1, 1), &Device::Cpu)?, weight], 0)?;
+        }
+    }
+    let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let decoder = Decoder::load(&weights, &numbers("time_upscale"))?;
+    assert_close("larger TGrows", &DecoderStream::new(Arc::new(decoder)).push(&latents)?, &expected, 0.0);
+    Ok(())
+}
+
+#[test]
+fn encode() -> Result<()> {
+    let io = recording();
+    let encoder = Encoder::load(&weights())?;
+    let video = frames(&io, "enc.video")?;
+    let latents = encoder.encode(&video)?;
+    assert_close("enc.latent", &latents, &frames(&io, "enc.latent")?, TOLERANCE);
+
+    let mut cache = FeatureCache::default();
+    for i in 0..video.dim(0)? / 4 {
+        let latent = encoder.next_latents(&video.narrow(0, 4 * i, 4)?, &mut cache)?;
+        assert_close("four frames at a time", &latent, &latents.narrow(0, i, 1)?, 1e-6);
+    }
+    Ok(())
+}
+
+// In f16, as candle multiplies no bf16 matrices on the CPU.
+#[test]
+fn half_precision_stays_near() -> Result<()> {
+    let io = recording();
+    let weights = Weights::from_tensors(tensors()?, DType::F16, &Device::Cpu);
+    let decoder = Decoder::load(&weights, &numbers("time_upscale"))?;
+    let out = DecoderStream::new(Arc::new(decoder)).push(&frames(&io, "dec.latent")?)?;
+    assert_eq!(out.dtype(), DType::F16);
+    assert_close("frames", &out, &frames(&io, "dec.out")?, 0.05);
+    Ok(())
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() -> Result<()> {
+    let encoder = Encoder::load(&weights())?;
+    for shape in [&[4, 4, 8, 8][..], &[4, 3, 9, 8], &[0, 3, 8, 8]] {
+        assert!(encoder.encode(&zeros(shape)?).is_err(), "video {shape:?}");
+    }
+    assert!(encoder.next_latents(&zeros(&[3, 3, 8, 8])?, &mut FeatureCache::default()).is_err());
+    assert!(Decoder::load(&weights(), &[1]).is_err(), "too few strides");
+    assert!(Decoder::load(&weights(), &[1, 2, 64]).is_err(), "too small a TGrow");
+    assert!(Decoder::load(&Weights::from_tensors([], DType::F32, &Device::Cpu), &TIME_UPSCALE).is_err(), "no file");
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! TAEHV for Wan 2.1: a small decoder that is fast enough to look while the model works, and its encoder.
+//!
+//! It takes the transformer's latents as they are and gives RGB in 0..1. Widths and structure are read from the file.
+//! Source: `taehv.py` of madebyollin/taehv, weights `taew2_1`.
+
+mod sequence;
+
+pub use sequence::{Layer, MemBlock, Sequence, TGrow, Time};
+
+use candle_core::{DType, Result, Tensor, bail};
+
+use super::conv::FeatureCache;
+use super::decode::{FrameDecoder, LATENT_CHANNELS, Trace, check_latents, check_video, untraced};
+use super::weights::Weights;
+
+/// Frames that each `TGrow` makes of one; together four for each latent.
+pub const TIME_UPSCALE: [usize; 3] = [1, 2, 2];
+
+/// Pixels of a side that become one in a latent.
+const PIXELS: usize = 8;
+
+/// Latents to frames.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    layers: Sequence,
+    /// Frames at the beginning of a video that are left out, so that the first latent gives one frame like the VAE's.
+    frames_to_trim: usize,
+    dtype: DType,
+}
+
+impl Decoder {
+    /// Reads `decoder.…`; `time_upscale` is [`TIME_UPSCALE`], or less of it for a video with fewer frames.
+    pub fn load(weights: &Weights, time_upscale: &[usize]) -> Result<Self> {
+        // Layer 0 has no weights: it is the clamp.
+        let layers = Sequence::load(weights, "decoder", 1, LATENT_CHANNELS, Time::Grow(time_upscale))?;
+        if layers.out_dim() != 3 {
+            bail!("the last layer of the decoder makes {} channels, expected RGB", layers.out_dim())
+        }
+        let frames_to_trim = time_upscale.iter().product::<usize>().saturating_sub(1);
+        Ok(Self { layers, frames_to_trim, dtype: weights.dtype() })
+    }
+
+    /// [`FrameDecoder::next_frames`], showing what comes out of each layer: `decoder.0`, `decoder.1`, …
+    ///
+    /// A `TGrow` stands for the enlargement before it too. The last layer shows all frames, neither trimmed nor clamped.
+    pub fn decode_traced(&self, latents: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {
+        check_latents(latents)?;
+        let trim = if cache.is_empty() { self.frames_to_trim } else { 0 };
+        let x = soft_clamp(&latents.to_dtype(self.dtype)?, 3.0)?;
+        trace("decoder.0", &x);
+        let x = self.layers.forward(&x, cache, trace)?;
+        x.narrow(0, trim, x.dim(0)? - trim)?.clamp(0.0, 1.0)
+    }
+}
+
+impl FrameDecoder for Decoder {
+    fn next_frames(&self, latents: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        self.decode_traced(latents, cache, &mut untraced)
+    }
+}
+
+/// `tanh(x / limit) · limit`.
+fn soft_clamp(x: &Tensor, limit: f64) -> Result<Tensor> {
+    (x / limit)?.tanh()? * limit
+}
+
+/// Frames to latents.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    layers: Sequence,
+    /// Frames that become one latent.
+    frames_per_latent: usize,
+    dtype: DType,
+}
+
+impl Encoder {
+    /// Reads `encoder.…`.
+    pub fn load(weights: &Weights) -> Result<Self> {
+        let layers = Sequence::load(weights, "encoder", 0, 3, Time::Pool)?;
+        if layers.out_dim() != LATENT_CHANNELS {
+            bail!("the last layer of the encoder makes {} channels, expected {LATENT_CHANNELS}", layers.out_dim())
+        }
+        let frames = |(_, layer): &(String, Layer)| match layer {
+            Layer::TPool(conv) => conv.window().frames,
+            _ => 1,
+        };
+        let frames_per_latent = layers.layers().iter().map(frames).product();
+        Ok(Self { layers, frames_per_latent, dtype: weights.dtype() })
+    }
+
+    /// The latents of a whole video: `[frames, 3, 8h, 8w]` in 0..1 to `[⌈frames / 4⌉, 16, h, w]` as the transformer takes
+    /// them. The last frame is repeated to fill the last latent.
+    pub fn encode(&self, video: &Tensor) -> Result<Tensor> {
+        let frames = check_video(video, PIXELS)?;
+        let missing = frames.next_multiple_of(self.frames_per_latent) - frames;
+        let last = video.narrow(0, frames - 1, 1)?;
+        let video = Tensor::cat(&[vec![video.clone()], vec![last; missing]].concat(), 0)?;
+        self.next_latents(&video, &mut FeatureCache::default())
+    }
+
+    /// The latents of the next frames of a video, whose number must be a multiple of four.
+    pub fn next_latents(&self, video: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        let frames = check_video(video, PIXELS)?;
+        if frames % self.frames_per_latent != 0 {
+            bail!("{frames} frames to encode, expected a multiple of {}", self.frames_per_latent)
+        }
+        self.layers.forward(&video.to_dtype(self.dtype)?, cache, &mut untraced)
+    }
+}

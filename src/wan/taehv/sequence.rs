@@ -1,0 +1,217 @@
+//! A run of numbered layers, `<name>.0`, `<name>.1`, …, as data read from the weights.
+//!
+//! Source: `taehv.py` of madebyollin/taehv, classes `MemBlock`, `TPool`, `TGrow`. Layers without weights leave a gap in
+//! the numbers, and what belongs there follows from what comes next: an enlargement before a `TGrow`, else a ReLU.
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::wan::conv::{self, Conv, FeatureCache};
+use crate::wan::decode::Trace;
+use crate::wan::ops::Window;
+use crate::wan::weights::Weights;
+
+/// Three convolutions over each frame and the one before it, around which the frame goes unchanged.
+#[derive(Clone, Debug)]
+pub struct MemBlock {
+    /// Sees the frame before and the frame, in this order: see [`Self::load`].
+    conv_0: Conv,
+    conv_2: Conv,
+    conv_4: Conv,
+    skip: Option<Conv>,
+}
+
+impl MemBlock {
+    /// Reads `<name>.conv.{0,2,4}` and, where the width changes, `<name>.skip`.
+    ///
+    /// The file's `conv.0` takes the channels of the frame first and those of the frame before it second. Swapped, they
+    /// are in the order in which frames lie in memory, so that a window over two frames is what it takes.
+    fn load(weights: &Weights, name: &str, dim: usize) -> Result<Self> {
+        let conv_0 = Conv::load(weights, &format!("{name}.conv.0"), 2 * dim)?
+            .map_weight(|weight| Tensor::cat(&[weight.narrow(1, dim, dim)?, weight.narrow(1, 0, dim)?], 1))?;
+        let window = Window { frames: 2, ..conv_0.window() };
+        let conv_2 = Conv::load(weights, &format!("{name}.conv.2"), conv_0.out_dim()?)?;
+        let conv_4 = Conv::load(weights, &format!("{name}.conv.4"), conv_2.out_dim()?)?;
+        let skip = format!("{name}.skip");
+        let skip = weights.dims(&format!("{skip}.weight")).map(|_| Conv::load(weights, &skip, dim)).transpose()?;
+        Ok(Self { conv_0: conv_0.with_window(window), conv_2, conv_4, skip })
+    }
+
+    /// x `[frames, dim, h, w]` to `[frames, out, h, w]`; its past is kept under `name`.
+    fn forward(&self, x: &Tensor, name: &str, cache: &mut FeatureCache) -> Result<Tensor> {
+        let y = conv::relu(&self.conv_0.forward(&cache.extend(name, x, 1)?)?)?;
+        let y = self.conv_4.forward(&conv::relu(&self.conv_2.forward(&y)?)?)?;
+        match &self.skip {
+            Some(skip) => conv::add_relu(&y, &skip.forward(x)?),
+            None => conv::add_relu(&y, x),
+        }
+    }
+}
+
+/// Several frames for each, and a picture twice as large if the layer before it enlarges.
+///
+/// A 1×1 convolution and the enlargement may change places; in this order the convolution has a quarter of the work.
+#[derive(Clone, Debug)]
+pub struct TGrow {
+    conv: Conv,
+    stride: usize,
+    upsample: bool,
+}
+
+impl TGrow {
+    /// Reads `<name>.conv` `[dim · (at least stride), dim, 1, 1]`.
+    ///
+    /// A file made for more frames has more outputs than are needed; the last ones belong to the frames to keep
+    /// (`patch_tgrow_layers`).
+    fn load(weights: &Weights, name: &str, dim: usize, stride: usize, upsample: bool) -> Result<Self> {
+        let conv = Conv::load(weights, &format!("{name}.conv"), dim)?.map_weight(|weight| {
+            let (file, needed) = (weight.dim(0)?, dim * stride);
+            if file < needed {
+                bail!("{name}.conv.weight makes {file} channels, expected {needed} for {stride} frames")
+            }
+            weight.narrow(0, file - needed, needed)?.force_contiguous()
+        })?;
+        Ok(Self { conv, stride, upsample })
+    }
+
+    /// x `[frames, dim, h, w]` to `[stride · frames, dim, h', w']`.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (frames, dim, height, width) = x.dims4()?;
+        // The groups of channels are consecutive frames.
+        let x = self.conv.forward(x)?.reshape((self.stride * frames, dim, height, width))?;
+        if self.upsample { conv::upsample2x(&x) } else { Ok(x) }
+    }
+}
+
+/// One layer of a [`Sequence`].
+#[derive(Clone, Debug)]
+pub enum Layer {
+    /// A convolution of each frame alone.
+    Conv(Conv),
+    /// A layer without weights.
+    Relu,
+    /// Looks one frame back.
+    MemBlock(MemBlock),
+    /// Several frames to one: a convolution over as many, none of them seen twice.
+    TPool(Conv),
+    /// One frame to several.
+    TGrow(TGrow),
+}
+
+/// What layers named `conv` without numbers are.
+#[derive(Clone, Copy, Debug)]
+pub enum Time<'a> {
+    /// A decoder's `TGrow`s, which give this many frames for each, in turn.
+    Grow(&'a [usize]),
+    /// An encoder's `TPool`s; how many frames each takes follows from its weight. The convolution after each halves the
+    /// sides of the picture.
+    Pool,
+}
+
+/// The layers of a decoder or an encoder, each with its name in the checkpoint.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    layers: Vec<(String, Layer)>,
+    out_dim: usize,
+}
+
+impl Sequence {
+    /// Reads the layers `<name>.<first>`, `<name>.<first + 1>`, … as far as they go.
+    pub fn load(weights: &Weights, name: &str, first: usize, in_dim: usize, time: Time<'_>) -> Result<Self> {
+        let mut reader = Reader { weights, time, grown: 0, dim: in_dim, after_pool: false };
+        let mut layers = Vec::new();
+        let mut gap = None;
+        for index in first.. {
+            let name = format!("{name}.{index}");
+            match (reader.layer(&name, gap.is_some())?, gap.take()) {
+                (Some(layer), before) => {
+                    if let (Some(before), false) = (before, matches!(layer, Layer::TGrow(_))) {
+                        layers.push((before, Layer::Relu));
+                    }
+                    layers.push((name, layer));
+                }
+                (None, None) => gap = Some(name),
+                (None, Some(_)) => break,
+            }
+        }
+        if layers.is_empty() {
+            bail!("no layers {name}.{first}…: this is not a TAEHV file")
+        }
+        Ok(Self { layers, out_dim: reader.dim })
+    }
+
+    /// The channels of the result.
+    pub fn out_dim(&self) -> usize {
+        self.out_dim
+    }
+
+    /// The layers with their names.
+    pub fn layers(&self) -> &[(String, Layer)] {
+        &self.layers
+    }
+
+    /// x `[frames, in, h, w]` to `[frames', out, h', w']`, showing what comes out of each layer.
+    pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {
+        let mut x = x.clone();
+        for (name, layer) in &self.layers {
+            x = match layer {
+                Layer::Conv(conv) | Layer::TPool(conv) => conv.forward(&x)?,
+                Layer::Relu => conv::relu(&x)?,
+                Layer::MemBlock(block) => block.forward(&x, name, cache)?,
+                Layer::TGrow(grow) => grow.forward(&x)?,
+            };
+            trace(name, &x);
+        }
+        Ok(x)
+    }
+}
+
+/// Where reading a [`Sequence`] has got to.
+struct Reader<'a> {
+    weights: &'a Weights,
+    time: Time<'a>,
+    /// `TGrow`s so far.
+    grown: usize,
+    /// Width after the layers so far.
+    dim: usize,
+    after_pool: bool,
+}
+
+impl Reader<'_> {
+    /// The layer `name`, or `None` if no weights bear that name.
+    fn layer(&mut self, name: &str, after_gap: bool) -> Result<Option<Layer>> {
+        let has = |key: &str| self.weights.dims(&format!("{name}.{key}"));
+        let after_pool = std::mem::take(&mut self.after_pool);
+        let layer = if let Some(dims) = has("conv.weight") {
+            match self.time {
+                Time::Grow(strides) => {
+                    let Some(&stride) = strides.get(self.grown) else {
+                        bail!("{name} is one TGrow more than the {} expected", strides.len())
+                    };
+                    self.grown += 1;
+                    Layer::TGrow(TGrow::load(self.weights, name, self.dim, stride, after_gap)?)
+                }
+                Time::Pool => {
+                    let frames = dims.get(1).map_or(1, |inner| inner / self.dim).max(1);
+                    let conv = Conv::load(self.weights, &format!("{name}.conv"), frames * self.dim)?;
+                    self.dim = conv.out_dim()?;
+                    self.after_pool = true;
+                    let window = Window { frames, frame_stride: frames, ..conv.window() };
+                    Layer::TPool(conv.with_window(window))
+                }
+            }
+        } else if has("conv.0.weight").is_some() {
+            let block = MemBlock::load(self.weights, name, self.dim)?;
+            self.dim = block.conv_4.out_dim()?;
+            Layer::MemBlock(block)
+        } else if has("weight").is_some() {
+            let conv = Conv::load(self.weights, name, self.dim)?;
+            self.dim = conv.out_dim()?;
+            let stride = if after_pool { 2 } else { 1 };
+            let window = Window { stride, ..conv.window() };
+            Layer::Conv(conv.with_window(window))
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(layer))
+    }
+}

@@ -1,0 +1,303 @@
+//! The boxes that the decoder and the encoder of the Wan VAE are made of.
+//!
+//! Source: Wan2.1 `wan/modules/vae.py`, classes `ResidualBlock`, `AttentionBlock`, `Resample`.
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::wan::conv::{self, CausalConv, Conv, FeatureCache};
+use crate::wan::ops::{self, Window};
+use crate::wan::weights::Weights;
+
+/// RMS norm over the channels of each pixel, without epsilon.
+#[derive(Clone, Debug)]
+pub struct RmsNorm {
+    gamma: Tensor,
+}
+
+impl RmsNorm {
+    /// Reads `<name>.gamma`, `[dim, 1, 1]` or `[dim, 1, 1, 1]`.
+    pub fn load(weights: &Weights, name: &str) -> Result<Self> {
+        let key = format!("{name}.gamma");
+        let Some(dims) = weights.dims(&key) else { bail!("missing key {key}") };
+        Ok(Self { gamma: weights.get(&key, dims)?.flatten_all()? })
+    }
+
+    /// The channels it norms.
+    pub fn dim(&self) -> Result<usize> {
+        self.gamma.dim(0)
+    }
+
+    /// x `[frames, dim, h, w]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        conv::channel_rms_norm(x, &self.gamma)
+    }
+}
+
+/// Norm, SiLU, convolution, as it stands everywhere in this model.
+#[derive(Clone, Debug)]
+pub struct NormConv {
+    norm: RmsNorm,
+    conv: CausalConv,
+}
+
+impl NormConv {
+    /// Reads the norm and the convolution under these names.
+    pub fn load(weights: &Weights, norm: &str, conv: &str) -> Result<Self> {
+        let norm = RmsNorm::load(weights, norm)?;
+        let conv = CausalConv::load(weights, conv, norm.dim()?)?;
+        Ok(Self { norm, conv })
+    }
+
+    /// The channels that go in.
+    pub fn in_dim(&self) -> Result<usize> {
+        self.norm.dim()
+    }
+
+    /// The channels that come out.
+    pub fn out_dim(&self) -> Result<usize> {
+        self.conv.out_dim()
+    }
+
+    /// x `[frames, in, h, w]` to `[frames, out, h, w]`.
+    pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        self.conv.forward(&conv::silu(&self.norm.forward(x)?)?, cache)
+    }
+}
+
+/// Two convolutions around which the picture goes unchanged, or through a 1×1 convolution where the width changes.
+#[derive(Clone, Debug)]
+pub struct ResidualBlock {
+    residual_2: NormConv,
+    residual_6: NormConv,
+    shortcut: Option<Conv>,
+}
+
+impl ResidualBlock {
+    fn load(weights: &Weights, name: &str) -> Result<Self> {
+        let pair = |norm, conv| {
+            NormConv::load(weights, &format!("{name}.residual.{norm}"), &format!("{name}.residual.{conv}"))
+        };
+        let (residual_2, residual_6) = (pair(0, 2)?, pair(3, 6)?);
+        let shortcut = format!("{name}.shortcut");
+        let shortcut = weights
+            .dims(&format!("{shortcut}.weight"))
+            .map(|_| Conv::load(weights, &shortcut, residual_2.in_dim()?))
+            .transpose()?;
+        Ok(Self { residual_2, residual_6, shortcut })
+    }
+
+    /// x `[frames, in, h, w]` to `[frames, out, h, w]`.
+    fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        let y = self.residual_2.forward(x, cache)?;
+        let y = self.residual_6.forward(&y, cache)?;
+        match &self.shortcut {
+            Some(shortcut) => y + shortcut.forward(x)?,
+            None => y + x,
+        }
+    }
+}
+
+/// Attention with one head among the pixels of each frame.
+#[derive(Clone, Debug)]
+pub struct AttentionBlock {
+    norm: RmsNorm,
+    to_qkv: Conv,
+    proj: Conv,
+}
+
+impl AttentionBlock {
+    fn load(weights: &Weights, name: &str) -> Result<Self> {
+        let norm = RmsNorm::load(weights, &format!("{name}.norm"))?;
+        let dim = norm.dim()?;
+        let to_qkv = Conv::load(weights, &format!("{name}.to_qkv"), dim)?;
+        Ok(Self { norm, to_qkv, proj: Conv::load(weights, &format!("{name}.proj"), dim)? })
+    }
+
+    /// x `[frames, dim, h, w]`.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (frames, dim, height, width) = x.dims4()?;
+        let qkv = self.to_qkv.forward(&self.norm.forward(x)?)?;
+        // [frames, 3 · dim, h, w] -> [frames, pixels, one head, dim] each
+        let tokens = qkv.flatten_from(2)?.transpose(1, 2)?.unsqueeze(2)?;
+        let part = |i| tokens.narrow(3, i * dim, dim)?.contiguous();
+        let y = ops::attention(&part(0)?, &part(1)?, &part(2)?, None, 1.0 / (dim as f64).sqrt())?;
+        let y = y.squeeze(2)?.transpose(1, 2)?.reshape((frames, dim, height, width))?;
+        x + self.proj.forward(&y)?
+    }
+}
+
+/// Doubles the sides of the picture and, with a `time_conv`, the number of frames.
+#[derive(Clone, Debug)]
+pub struct Upsample {
+    time_conv: Option<CausalConv>,
+    resample: Conv,
+}
+
+impl Upsample {
+    /// x `[frames, dim, h, w]` to `[2 · frames, out, 2h, 2w]`; see [`Self::double`] for the first frame.
+    fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        let x = match &self.time_conv {
+            Some(time_conv) => Self::double(time_conv, x, cache)?,
+            None => x.clone(),
+        };
+        self.resample.forward(&conv::upsample2x(&x)?)
+    }
+
+    /// Two frames for each, except for the very first frame of a video, which stays one.
+    ///
+    /// The convolution does not see that frame later either: the second frame of a video is computed as if there were
+    /// nothing before it. (`Resample.forward` with its marker `'Rep'`: a model trained so has to be run so.)
+    fn double(time_conv: &CausalConv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        let (frames, dim, height, width) = x.dims4()?;
+        if !cache.contains(time_conv.name()) {
+            let first = x.narrow(0, 0, 1)?;
+            cache.store(time_conv.name(), &Tensor::zeros((2, dim, height, width), x.dtype(), x.device())?)?;
+            return if frames == 1 {
+                Ok(first)
+            } else {
+                Tensor::cat(&[first, Self::double(time_conv, &x.narrow(0, 1, frames - 1)?, cache)?], 0)
+            };
+        }
+        // The two halves of the channels are the two frames.
+        time_conv.forward(x, cache)?.reshape((2 * frames, dim, height, width))
+    }
+}
+
+/// Halves the sides of the picture and, with a `time_conv`, the number of frames.
+#[derive(Clone, Debug)]
+pub struct Downsample {
+    resample: Conv,
+    time_conv: Option<(String, Conv)>,
+}
+
+impl Downsample {
+    /// x `[frames, dim, h, w]` to `[frames / 2, dim, h / 2, w / 2]`; see [`Self::halve`] for the first frame.
+    fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        let x = self.resample.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)?;
+        match &self.time_conv {
+            Some((name, time_conv)) => Self::halve(name, time_conv, &x, cache),
+            None => Ok(x),
+        }
+    }
+
+    /// One frame for two and the one before them, except for the very first frame of a video, which stays as it is.
+    fn halve(name: &str, time_conv: &Conv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        let frames = x.dim(0)?;
+        if !cache.contains(name) {
+            let first = x.narrow(0, 0, 1)?;
+            cache.store(name, &first)?;
+            return if frames == 1 {
+                Ok(first)
+            } else {
+                Tensor::cat(&[first, Self::halve(name, time_conv, &x.narrow(0, 1, frames - 1)?, cache)?], 0)
+            };
+        }
+        time_conv.forward(&cache.extend(name, x, 1)?)
+    }
+}
+
+/// One entry of the lists `middle`, `upsamples` and `downsamples`.
+#[derive(Clone, Debug)]
+pub enum Block {
+    /// `<name>.residual…`
+    Residual(ResidualBlock),
+    /// `<name>.to_qkv…`
+    Attention(AttentionBlock),
+    /// `<name>.resample…` in a decoder
+    Up(Upsample),
+    /// `<name>.resample…` in an encoder
+    Down(Downsample),
+}
+
+/// Whether a list of blocks makes pictures larger or smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A decoder's.
+    Up,
+    /// An encoder's.
+    Down,
+}
+
+impl Block {
+    /// The blocks `<name>.0`, `<name>.1`, … as far as they go; their kinds follow from the keys there are.
+    ///
+    /// `in_dim` is the width of what goes in. Each block comes with its name.
+    pub fn load_list(
+        weights: &Weights,
+        name: &str,
+        in_dim: usize,
+        direction: Direction,
+    ) -> Result<Vec<(String, Self)>> {
+        let mut blocks = Vec::new();
+        let mut dim = in_dim;
+        loop {
+            let name = format!("{name}.{}", blocks.len());
+            let Some(block) = Self::load(weights, &name, dim, direction)? else { return Ok(blocks) };
+            dim = block.out_dim(dim)?;
+            blocks.push((name, block));
+        }
+    }
+
+    fn load(weights: &Weights, name: &str, dim: usize, direction: Direction) -> Result<Option<Self>> {
+        let has = |key: &str| weights.dims(&format!("{name}.{key}")).is_some();
+        let block = if has("residual.0.gamma") {
+            Self::Residual(ResidualBlock::load(weights, name)?)
+        } else if has("to_qkv.weight") {
+            Self::Attention(AttentionBlock::load(weights, name)?)
+        } else if has("resample.1.weight") {
+            let resample = Conv::load(weights, &format!("{name}.resample.1"), dim)?;
+            let time_conv = has("time_conv.weight").then(|| format!("{name}.time_conv"));
+            match direction {
+                Direction::Up => {
+                    let time_conv = time_conv.map(|name| CausalConv::load(weights, &name, dim)).transpose()?;
+                    Self::Up(Upsample { time_conv, resample })
+                }
+                Direction::Down => {
+                    // The picture gets a row and a column of zeros at its end only, before the convolution.
+                    let resample = resample.with_window(Window::of_one(0, 2));
+                    let time_conv = time_conv.map(|name| load_halving(weights, name, dim)).transpose()?;
+                    Self::Down(Downsample { resample, time_conv })
+                }
+            }
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(block))
+    }
+
+    fn out_dim(&self, in_dim: usize) -> Result<usize> {
+        match self {
+            Self::Residual(block) => block.residual_6.out_dim(),
+            Self::Attention(_) => Ok(in_dim),
+            Self::Up(block) => block.resample.out_dim(),
+            Self::Down(block) => block.resample.out_dim(),
+        }
+    }
+
+    /// Pixels and frames that become one, or that one becomes, in this block.
+    pub fn scale(&self) -> (usize, usize) {
+        let with_time = |time_conv| if time_conv { (2, 2) } else { (2, 1) };
+        match self {
+            Self::Residual(_) | Self::Attention(_) => (1, 1),
+            Self::Up(block) => with_time(block.time_conv.is_some()),
+            Self::Down(block) => with_time(block.time_conv.is_some()),
+        }
+    }
+
+    /// x `[frames, in, h, w]` to `[frames', out, h', w']`.
+    pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
+        match self {
+            Self::Residual(block) => block.forward(x, cache),
+            Self::Attention(block) => block.forward(x),
+            Self::Up(block) => block.forward(x, cache),
+            Self::Down(block) => block.forward(x, cache),
+        }
+    }
+}
+
+/// The time convolution of an encoder: three frames to one, two frames further each time.
+fn load_halving(weights: &Weights, name: String, dim: usize) -> Result<(String, Conv)> {
+    let conv = Conv::load(weights, &name, dim)?;
+    let window = Window { frame_stride: 2, ..conv.window() };
+    Ok((name, conv.with_window(window)))
+}
