@@ -15,7 +15,9 @@ pub mod hooks;
 
 pub mod attention;
 pub mod clip;
+pub mod checkpoint;
 pub mod config;
+pub mod family;
 pub mod kv_cache;
 pub mod layer;
 pub mod noise;
