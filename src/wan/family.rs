@@ -47,13 +47,7 @@ impl Family {
     pub fn guess(path: &Path) -> Self {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', '.', ' '], "");
         let names = path.iter().rev().map(|part| plain(&part.to_string_lossy()));
-        let longest_first = [
-            Self::LongLiveInfinite,
-            Self::LongLive,
-            Self::SelfForcing,
-            Self::CausVid,
-            Self::Krea,
-        ];
+        let longest_first = [Self::LongLiveInfinite, Self::LongLive, Self::SelfForcing, Self::CausVid, Self::Krea];
         names
             .flat_map(|name| longest_first.into_iter().find(|family| name.contains(&plain(family.name()))))
             .next()

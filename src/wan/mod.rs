@@ -15,7 +15,6 @@ pub mod hooks;
 
 pub mod attention;
 pub mod clip;
-pub mod checkpoint;
 pub mod config;
 pub mod family;
 pub mod kv_cache;
