@@ -1,0 +1,203 @@
+//! How a node is declared: once, in its own file, as one constant.
+//!
+//! From a [`NodeDef`] come the node's panel, its JSON, its page in the documentation, its MIDI range and the tests that every
+//! node has to pass.
+
+use crate::tick::Run;
+use crate::value::Kind;
+
+/// A kind of node.
+pub struct NodeDef {
+    /// Its name in patches: lower case, words joined by `_`, families by `.`.
+    pub name: &'static str,
+    /// Its name on the panel.
+    pub title: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// Its inputs; every parameter is one.
+    pub inputs: &'static [Input],
+    /// Its outputs.
+    pub outputs: &'static [Output],
+    /// How many numbers it remembers from frame to frame; they begin at 0.
+    pub memory: usize,
+    /// One tick.
+    pub run: fn(&mut Run<'_>),
+}
+
+impl NodeDef {
+    /// The family it is listed under: what stands before the first dot of its name.
+    pub fn family(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// The input of this name.
+    pub fn input(&self, name: &str) -> Option<(usize, &'static Input)> {
+        self.inputs.iter().enumerate().find(|(_, input)| input.name == name)
+    }
+
+    /// The output of this name.
+    pub fn output(&self, name: &str) -> Option<(usize, &'static Output)> {
+        self.outputs.iter().enumerate().find(|(_, output)| output.name == name)
+    }
+}
+
+/// An input of a node: what a knob, a text field or a cable gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct Input {
+    /// Its name in patches and on the panel.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// What may be plugged in.
+    pub kind: Kind,
+    /// Its value when nobody has said anything.
+    pub default: Preset,
+    /// The travel of its knob.
+    pub soft: (f64, f64),
+    /// What it can never leave.
+    pub hard: (f64, f64),
+    /// The unit of its number.
+    pub unit: &'static str,
+    /// How its knob turns.
+    pub curve: Curve,
+    /// Names of the values 0, 1, …, if it is a choice.
+    pub choices: &'static [&'static str],
+    /// A cable replaces the knob instead of moving it.
+    pub signal: bool,
+}
+
+/// The value of an input when nobody has said anything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Preset {
+    /// A number; choices and gates are numbers too.
+    Number(f64),
+    /// A text.
+    Text(&'static str),
+    /// Nothing: no target (all of the site), no bends, no picture.
+    Nothing,
+}
+
+/// How a knob turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Curve {
+    /// Even steps.
+    #[default]
+    Linear,
+    /// Even ratios; the range must not contain 0.
+    Log,
+}
+
+/// An output of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Its name in patches and on the panel.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub about: &'static str,
+    /// What it gives.
+    pub kind: Kind,
+    /// It gives what was measured in the model call before: cables from it may lead back.
+    pub late: bool,
+}
+
+impl Input {
+    const fn new(name: &'static str, kind: Kind, default: Preset, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            kind,
+            default,
+            soft: (0.0, 1.0),
+            hard: (-1e9, 1e9),
+            unit: "",
+            curve: Curve::Linear,
+            choices: &[],
+            signal: false,
+        }
+    }
+
+    /// A number with a knob.
+    pub const fn number(name: &'static str, default: f64, about: &'static str) -> Self {
+        Self::new(name, Kind::Number, Preset::Number(default), about)
+    }
+
+    /// A number that a cable gives as it is.
+    pub const fn signal(name: &'static str, default: f64, about: &'static str) -> Self {
+        let mut input = Self::number(name, default, about);
+        input.signal = true;
+        input
+    }
+
+    /// On or off.
+    pub const fn gate(name: &'static str, default: bool, about: &'static str) -> Self {
+        let default = if default { 1.0 } else { 0.0 };
+        let mut input = Self::new(name, Kind::Gate, Preset::Number(default), about).hard(0.0, 1.0);
+        input.signal = true;
+        input
+    }
+
+    /// One of several names; the first is the default.
+    pub const fn choice(name: &'static str, choices: &'static [&'static str], about: &'static str) -> Self {
+        let last = (choices.len() - 1) as f64;
+        let mut input = Self::number(name, 0.0, about).soft(0.0, last).hard(0.0, last);
+        input.choices = choices;
+        input
+    }
+
+    /// A text.
+    pub const fn text(name: &'static str, default: &'static str, about: &'static str) -> Self {
+        Self::new(name, Kind::Text, Preset::Text(default), about)
+    }
+
+    /// Something only a cable can give.
+    pub const fn socket(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self::new(name, kind, Preset::Nothing, about)
+    }
+
+    /// With this travel of the knob.
+    #[must_use]
+    pub const fn soft(mut self, low: f64, high: f64) -> Self {
+        self.soft = (low, high);
+        self
+    }
+
+    /// With these limits.
+    #[must_use]
+    pub const fn hard(mut self, low: f64, high: f64) -> Self {
+        self.hard = (low, high);
+        self
+    }
+
+    /// In this unit.
+    #[must_use]
+    pub const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// With a knob that turns in even ratios.
+    #[must_use]
+    pub const fn log(mut self) -> Self {
+        self.curve = Curve::Log;
+        self
+    }
+}
+
+impl Output {
+    /// A number.
+    pub const fn number(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, kind: Kind::Number, late: false }
+    }
+
+    /// Something else.
+    pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, about, kind, late: false }
+    }
+
+    /// Measured in the model call before.
+    #[must_use]
+    pub const fn late(mut self) -> Self {
+        self.late = true;
+        self
+    }
+}
