@@ -6,6 +6,7 @@
 mod fixture;
 
 mod micro;
+mod micro_text;
 mod scheduler;
 mod taehv;
 mod umt5;

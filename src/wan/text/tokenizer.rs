@@ -48,7 +48,11 @@ impl Tokenizer {
 
     /// Cleans and tokenises a prompt; what does not fit into `length` tokens is dropped, but never the end token.
     pub fn tokenize(&self, prompt: &str, length: usize) -> Result<Tokens> {
-        let prompt = clean(prompt);
+        self.tokenize_cleaned(clean(prompt), length)
+    }
+
+    /// [`tokenize`](Self::tokenize) for a prompt that is clean.
+    pub(super) fn tokenize_cleaned(&self, prompt: String, length: usize) -> Result<Tokens> {
         let encoding = match catch_unwind(AssertUnwindSafe(|| self.inner.encode(prompt.as_str(), true))) {
             Ok(Ok(encoding)) => encoding,
             Ok(Err(e)) => {

@@ -84,11 +84,11 @@ fn whole_words_file() -> Vec<u8> {
     file(&model, &json!({"type": "Lowercase"}), &json!({"type": "Whitespace"}))
 }
 
-fn sentence_pieces(bytes: bool, split_first: bool) -> Tokenizer {
+pub(super) fn sentence_pieces(bytes: bool, split_first: bool) -> Tokenizer {
     Tokenizer::from_json(&sentence_pieces_file(bytes, split_first)).expect("a tokenizer")
 }
 
-fn whole_words() -> Tokenizer {
+pub(super) fn whole_words() -> Tokenizer {
     Tokenizer::from_json(&whole_words_file()).expect("a tokenizer")
 }
 
@@ -169,6 +169,15 @@ fn the_end_token_survives_truncation() -> candle_core::Result<()> {
         let empty = tokenizer.tokenize("", 512)?;
         assert_eq!((empty.ids(), empty.eos, empty.dropped), (vec![1], Some(0), 0));
     }
+    Ok(())
+}
+
+#[test]
+fn a_word_cut_short_is_found_by_what_is_left() -> candle_core::Result<()> {
+    let tokens = sentence_pieces(true, false).tokenize("a purple tulip in the rain", 5)?;
+    assert_positions(&tokens, "tulip", "▁tul");
+    assert_positions(&tokens, "rain", "");
+    assert_eq!(tokens.words().last().map(|word| word.text.as_str()), Some("tulip"));
     Ok(())
 }
 

@@ -70,8 +70,12 @@ impl Tokens {
     }
 
     fn find(&self, word: &str) -> Vec<usize> {
-        let Some(prompt) = self.prompt.get(..self.end()) else { return Vec::new() };
-        let mut positions: Vec<usize> = occurrences(prompt, word).iter().flat_map(|span| self.covering(span)).collect();
+        // The last word may have lost its end; its beginning counts as the word.
+        let end = self.end();
+        let text =
+            self.prompt.get(end..).and_then(|rest| self.prompt.get(..end + rest.find(' ').unwrap_or(rest.len())));
+        let spans = occurrences(text.unwrap_or_default(), word).into_iter().take_while(|span| span.start < end);
+        let mut positions: Vec<usize> = spans.flat_map(|span| self.covering(&span)).collect();
         positions.sort_unstable();
         positions.dedup();
         positions
@@ -79,7 +83,7 @@ impl Tokens {
 
     /// The positions of the tokens that cover any byte of `span`.
     pub fn covering(&self, span: &Range<usize>) -> Vec<usize> {
-        let touches = |token: &Token| token.span.start < span.end && span.start < token.span.end;
+        let touches = |token: &Token| token.span.start.max(span.start) < token.span.end.min(span.end);
         (0..self.tokens.len()).filter(|&i| touches(&self.tokens[i])).collect()
     }
 
@@ -126,7 +130,9 @@ fn occurrences(text: &str, word: &str) -> Vec<Range<usize>> {
             spans.push(origin[start].start..origin[end - 1].end);
             from = end;
         } else {
-            from = start + lower[start..].chars().next().map_or(1, char::len_utf8);
+            // On to the next place where a word may begin: a long run is passed once, not at each of its letters.
+            let mut later = lower[start..].char_indices().skip(1).map(|(at, _)| start + at);
+            from = later.find(|&at| may_split(&lower, at)).unwrap_or(lower.len());
         }
     }
     spans
