@@ -9,6 +9,7 @@ mod causal;
 mod dit;
 mod lora;
 mod micro;
+mod micro_text;
 mod scheduler;
 mod stream;
 mod taehv;
