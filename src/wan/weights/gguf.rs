@@ -9,6 +9,7 @@ use std::collections::btree_map::Entry as Slot;
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Result, bail};
 
+use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
 use super::entry::{Encoding, Entry, elements};
 use super::open::Listing;
@@ -43,7 +44,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let mut infos = BTreeMap::new();
     for _ in 0..tensors {
         let name = name(&mut reader)?;
-        let info = info(&mut reader).or_else(|error| bail!("{name}: {error}"))?;
+        let info = info(&mut reader).blame(&name)?;
         match infos.entry(name) {
             Slot::Vacant(slot) => _ = slot.insert(info),
             Slot::Occupied(slot) => bail!("{} is there twice", slot.key()),
@@ -52,7 +53,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let data = (file.len() - reader.remaining()).next_multiple_of(alignment);
     let mut entries = BTreeMap::new();
     for (name, info) in infos {
-        let entry = info.entry(file, data, alignment).or_else(|error| bail!("{name}: {error}"))?;
+        let entry = info.entry(file, data, alignment).blame(&name)?;
         entries.insert(name, entry);
     }
     Ok(Listing { entries, metadata, section: None })

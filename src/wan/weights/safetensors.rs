@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, bail};
 use safetensors::tensor::{Dtype, Metadata};
 
+use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
 use super::entry::{Encoding, Entry};
 use super::open::Listing;
@@ -35,8 +36,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     for (name, info) in header.tensors() {
         let (start, end) = info.data_offsets;
         let Some(bytes) = file.part(8 + header_len + start, end - start) else { bail!("{name} lies outside the file") };
-        let entry =
-            Entry::stored(info.shape.clone(), bytes, encoding(info.dtype)).or_else(|error| bail!("{name}: {error}"))?;
+        let entry = Entry::stored(info.shape.clone(), bytes, encoding(info.dtype)).blame(&name)?;
         entries.insert(name, entry);
     }
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();

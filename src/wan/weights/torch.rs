@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, bail};
 
 use super::archive::Archive;
+use super::blame::Blame;
 use super::bytes::Bytes;
 use super::entry::{Encoding, Entry};
 use super::open::Listing;
@@ -35,7 +36,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let mut entries = BTreeMap::new();
     for &(key, value) in pickle.pairs(state) {
         if let (Value::Text(name), Value::Tensor(index)) = (key, value) {
-            let entry = entry(&pickle, index, &archive, root).or_else(|error| bail!("{name}: {error}"))?;
+            let entry = entry(&pickle, index, &archive, root).blame(name)?;
             entries.insert(name.to_owned(), entry);
         }
     }
