@@ -14,6 +14,7 @@ pub mod weights;
 pub mod hooks;
 
 pub mod attention;
+pub mod checkpoint;
 pub mod clip;
 pub mod config;
 pub mod family;
