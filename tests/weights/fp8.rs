@@ -1,5 +1,8 @@
 //! Checkpoints of 8-bit floats.
 
+use bendrack::wan::weights::Weights;
+use candle_core::{DType, Device};
+use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 
 use crate::make::{self, Raw, f32_bytes, values};
@@ -33,6 +36,22 @@ fn every_code_of_e4m3fn() {
         let expected = if sign == 1 { -magnitude } else { magnitude };
         assert!(value == expected || (value.is_nan() && expected.is_nan()), "{code:#x}: {value}, not {expected}");
     }
+}
+
+#[test]
+fn numbers_are_rounded_once() {
+    let tensors = [weight("a.weight"), scalar("a.scale_weight", 0.1)];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    std::fs::write(&path, make::safetensors(&tensors, &[])).unwrap();
+    let read = |dtype| {
+        let weights = Weights::open(&path, dtype, &Device::Cpu).unwrap();
+        weights.get("a.weight", (2, 2)).unwrap().flatten_all().unwrap()
+    };
+    let brains = times(0.1).into_iter().map(bf16::from_f32).collect::<Vec<_>>();
+    let halves = times(0.1).into_iter().map(f16::from_f32).collect::<Vec<_>>();
+    assert_eq!(read(DType::BF16).to_vec1::<bf16>().unwrap(), brains);
+    assert_eq!(read(DType::F16).to_vec1::<f16>().unwrap(), halves);
 }
 
 #[test]

@@ -271,8 +271,8 @@ fn pickles_that_attack() {
     // What would run a command in Python is an opaque value here.
     refused(b"\x80\x02cos\nsystem\n(X\x04\0\0\0echotR.", "no state dict");
     // Nesting a million deep, by tuples and by lists.
-    refused(&[&b"\x80\x02)"[..], &[0x85; 1_000_000], b"."].concat(), "no state dict");
-    refused(&[&b"\x80\x02"[..], &[b']'; 500_000], &[b'a'; 499_999], b"."].concat(), "no state dict");
+    refused(&[&b"\x80\x02)"[..], &vec![0x85; 1_000_000], b"."].concat(), "no state dict");
+    refused(&[&b"\x80\x02"[..], &vec![b']'; 500_000], &vec![b'a'; 499_999], b"."].concat(), "no state dict");
     // A dict within itself, under the name of a section.
     let cycle = [&b"\x80\x02}q\0"[..], &pickle_text("model"), b"h\0s."].concat();
     refused(&cycle, "no state dict");

@@ -11,8 +11,10 @@ use candle_core::{DType, Result, bail};
 
 use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
-use super::entry::{Encoding, Entry, elements};
+use super::encoding::Encoding;
+use super::entry::Entry;
 use super::open::Listing;
+use super::view::elements;
 
 const MAX_DIMS: u32 = 8;
 const MAX_ARRAY_DEPTH: usize = 4;

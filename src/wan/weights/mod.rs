@@ -7,6 +7,7 @@
 mod archive;
 mod blame;
 mod bytes;
+mod encoding;
 mod entry;
 mod fp8;
 mod gguf;
@@ -17,6 +18,7 @@ mod open;
 mod pickle;
 mod safetensors;
 mod torch;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -7,7 +7,8 @@ use safetensors::tensor::{Dtype, Metadata};
 
 use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
-use super::entry::{Encoding, Entry};
+use super::encoding::{Encoding, Fp8};
+use super::entry::Entry;
 use super::open::Listing;
 
 /// Headers of the largest checkpoints take a few hundred kilobytes.
@@ -45,7 +46,8 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
 
 fn encoding(dtype: Dtype) -> Encoding {
     match dtype {
-        Dtype::F8_E5M2 => Encoding::F8E5M2,
+        Dtype::F8_E4M3 => Encoding::Fp8(Fp8::E4M3),
+        Dtype::F8_E5M2 => Encoding::Fp8(Fp8::E5M2),
         Dtype::BOOL => Encoding::Plain(DType::U8),
         Dtype::F4 | Dtype::F6_E2M3 | Dtype::F6_E3M2 | Dtype::F8_E8M0 => Encoding::Unreadable(format!("{dtype:?}")),
         dtype => DType::try_from(dtype).map_or_else(|_| Encoding::Unreadable(format!("{dtype:?}")), Encoding::Plain),
