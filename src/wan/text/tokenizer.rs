@@ -10,7 +10,7 @@ use super::sentence_piece;
 use super::tokens::{Token, Tokens, trim};
 use crate::wan::weights::Weights;
 
-/// A tokenizer as Hugging Face's `tokenizers` writes it: UMT5's SentencePiece one, or a plain list of words.
+/// Any tokenizer of Hugging Face's `tokenizers`: UMT5's SentencePiece one, or a plain list of words.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
 }

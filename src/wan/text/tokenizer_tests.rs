@@ -237,7 +237,7 @@ fn sentence_piece_files_are_read() -> candle_core::Result<()> {
     let file = sentence_piece_file(&pieces, &[]);
     let (embedded, json) = (Tokenizer::from_sentence_piece(&file)?, sentence_pieces(true, false));
     assert_eq!(embedded.vocab_size(), json.vocab_size());
-    for prompt in ["a purple tulip, the tulip's cats", "猫が走る 犬", "", "a  zz ŷ¼"] {
+    for prompt in ["a purple tulip, the tulip's cats", "猫が走る 犬", "", "a  zz ŷ"] {
         assert_eq!(embedded.tokenize(prompt, 24)?, json.tokenize(prompt, 24)?);
     }
     let tensor = candle_core::Tensor::new(file.as_slice(), &candle_core::Device::Cpu)?;
