@@ -6,6 +6,7 @@
 mod fixture;
 
 mod micro;
+mod real_size;
 mod scheduler;
 mod stream;
 mod taehv;
