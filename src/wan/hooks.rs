@@ -2,7 +2,7 @@
 //!
 //! With nobody listening every hook returns its argument unchanged, so the unhooked model is bit-identical and pays one
 //! branch per site. A listener sees each tensor together with the [`Place`] it comes from, which the callers narrow: the
-//! pipeline names the pass and the step, the model the frames and the picture, the layer loop the layer.
+//! pipeline names the pass, the step and the frame, the model the token grid, the layer loop the layer.
 
 use bendrack_nodes::program::{Pass, Site};
 use candle_core::{Result, Tensor};
@@ -20,6 +20,8 @@ pub struct Place {
     pub layer: usize,
     /// The first latent frame of the call, counted from the beginning of the video.
     pub first_frame: usize,
+    /// Whether the call is the one under the negative prompt (classifier-free guidance).
+    pub negative: bool,
     /// The token grid of the call: frames, rows, columns.
     pub grid: (usize, usize, usize),
 }
@@ -71,7 +73,7 @@ impl<'a> Hooks<'a> {
     /// Hooks to which nobody listens.
     pub const NONE: Self = Self {
         listener: None,
-        place: Place { pass: Pass::Denoise, step: 0, layer: 0, first_frame: 0, grid: (0, 0, 0) },
+        place: Place { pass: Pass::Denoise, step: 0, layer: 0, first_frame: 0, negative: false, grid: (0, 0, 0) },
     };
 
     /// Hooks that tell `listener`.
@@ -79,17 +81,24 @@ impl<'a> Hooks<'a> {
         Self { listener: Some(listener), ..Self::NONE }
     }
 
-    /// Narrowed to a pass and a denoising step.
+    /// Narrowed to a model call: its pass, its denoising step, its first latent frame.
     #[must_use]
-    pub fn call(mut self, pass: Pass, step: usize) -> Self {
-        (self.place.pass, self.place.step) = (pass, step);
+    pub fn call(mut self, pass: Pass, step: usize, first_frame: usize) -> Self {
+        self.place = Place { pass, step, first_frame, ..self.place };
         self
     }
 
-    /// Narrowed to the frames and the token grid of a call.
+    /// Narrowed to the call under the negative prompt.
     #[must_use]
-    pub fn frames(mut self, first_frame: usize, grid: (usize, usize, usize)) -> Self {
-        (self.place.first_frame, self.place.grid) = (first_frame, grid);
+    pub fn negative(mut self) -> Self {
+        self.place.negative = true;
+        self
+    }
+
+    /// Narrowed to the token grid of a call.
+    #[must_use]
+    pub fn grid(mut self, grid: (usize, usize, usize)) -> Self {
+        self.place.grid = grid;
         self
     }
 

@@ -13,6 +13,17 @@ pub mod weights;
 
 pub mod hooks;
 
+pub mod attention;
+pub mod clip;
+pub mod config;
+pub mod family;
+pub mod kv_cache;
+pub mod layer;
+pub mod noise;
+pub mod rollout;
+pub mod rope;
+pub mod transformer;
+
 pub mod conv;
 pub mod decode;
 pub mod taehv;

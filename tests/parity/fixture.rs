@@ -27,7 +27,12 @@ pub fn number(config: &Value, key: &str) -> usize {
 
 /// The recorded weights at `path`, in f32 on the CPU.
 pub fn weights(path: &str) -> Weights {
-    Weights::open(&folder().join(path), DType::F32, &Device::Cpu).unwrap_or_else(|e| panic!("{path}: {e}"))
+    weights_in(path, DType::F32)
+}
+
+/// The recorded weights at `path`, rounded to `dtype` on the CPU.
+pub fn weights_in(path: &str, dtype: DType) -> Weights {
+    Weights::open(&folder().join(path), dtype, &Device::Cpu).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Recorded inputs and outputs by name.

@@ -5,7 +5,11 @@
 
 mod fixture;
 
+mod causal;
+mod dit;
+mod lora;
 mod micro;
+mod micro_text;
 mod real_size;
 mod scheduler;
 mod stream;

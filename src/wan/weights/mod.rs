@@ -1,11 +1,35 @@
 //! Named tensors of a checkpoint, whatever file they came from.
+//!
+//! Models ask for tensors by their original names (those of the Wan, UMT5 and TAEHV repositories); checkpoints of
+//! diffusers, transformers, llama.cpp and ComfyUI are renamed when they are opened. Nothing in a file is trusted:
+//! a damaged or malicious one gives an error.
+
+mod archive;
+mod blame;
+mod bytes;
+mod entry;
+mod fp8;
+mod gguf;
+mod kind;
+mod layout;
+mod lora;
+mod open;
+mod pickle;
+mod safetensors;
+mod torch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::quantized::QTensor;
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+
+use self::blame::Blame;
+use self::entry::Entry;
+pub use self::kind::{Kind, Variant};
+use self::lora::Delta;
 
 /// The tensors of a checkpoint under a prefix, in original Wan names, read when asked for.
 #[derive(Clone)]
@@ -15,58 +39,151 @@ pub struct Weights {
 }
 
 struct Store {
-    tensors: BTreeMap<String, Tensor>,
+    /// What errors call the checkpoint.
+    origin: String,
+    kind: Kind,
+    entries: BTreeMap<String, Entry>,
+    /// Changes of weights by LoRAs.
+    deltas: BTreeMap<String, Vec<Delta>>,
     dtype: DType,
     device: Device,
     used: Mutex<BTreeSet<String>>,
 }
 
+/// The tokeniser's model, which ComfyUI stores beside the tensors of text encoders.
+const TOKENISER: &str = "spiece_model";
+
 impl Weights {
-    /// Weights from tensors at hand, cast to `dtype` on `device` when asked for.
+    /// Weights from tensors at hand, under the names given, cast to `dtype` on `device` when asked for.
     pub fn from_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, dtype: DType, device: &Device) -> Self {
-        let store =
-            Store { tensors: tensors.into_iter().collect(), dtype, device: device.clone(), used: Mutex::default() };
+        let entries = tensors.into_iter().map(|(name, tensor)| (name, Entry::held(tensor))).collect();
+        Self::new("the given set of tensors".to_owned(), entries, dtype, device)
+    }
+
+    /// Opens a checkpoint: a file, or a folder with one file or all shards of one.
+    ///
+    /// The format is known by its first bytes: safetensors, PyTorch (`.pt`, `.pth`) or GGUF. Of a training
+    /// checkpoint, `generator_ema` is preferred to `ema`, `generator`, `generator_lora`, `model` and `state_dict`.
+    /// Files stay open and are read in place: they must not be overwritten or truncated while in use.
+    pub fn open(path: &Path, dtype: DType, device: &Device) -> Result<Self> {
+        let mut listing = open::list(path)?;
+        let mut origin = path.display().to_string();
+        fp8::consume(&mut listing).blame(&origin)?;
+        let mut entries = layout::original_names(listing.entries).blame(&origin)?;
+        entries.remove(TOKENISER);
+        if let Some(section) = listing.section {
+            origin = format!("{origin} ({section})");
+        }
+        Ok(Self::new(origin, entries, dtype, device))
+    }
+
+    fn new(origin: String, entries: BTreeMap<String, Entry>, dtype: DType, device: &Device) -> Self {
+        let store = Store {
+            origin,
+            kind: Kind::of(&entries),
+            entries,
+            deltas: BTreeMap::new(),
+            dtype,
+            device: device.clone(),
+            used: Mutex::default(),
+        };
         Self { store: Arc::new(store), prefix: String::new() }
     }
 
-    /// Opens one checkpoint file.
-    pub fn open(path: &Path, dtype: DType, device: &Device) -> Result<Self> {
-        Ok(Self::from_tensors(candle_core::safetensors::load(path, &Device::Cpu)?, dtype, device))
+    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A, computed in f32 when W is asked for.
+    ///
+    /// `alpha` goes before that of the file; if neither is known it is the rank. Several LoRAs add up. Refused if the
+    /// LoRA changes modules that are not here, or does not fit their shapes. A changed weight is no longer quantised.
+    pub fn with_lora(self, lora: &Self, alpha: Option<f64>) -> Result<Self> {
+        let (base, origin) = (&self.store, &lora.store.origin);
+        if !matches!(lora.store.kind, Kind::Lora { .. }) {
+            bail!("{origin} is not a LoRA but {}", lora.store.kind)
+        }
+        let new = lora::deltas(&lora.store.entries, &base.entries, alpha)
+            .blame(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
+        let mut deltas = base.deltas.clone();
+        for (name, delta) in new {
+            deltas.entry(name).or_default().push(delta);
+        }
+        let store = Store {
+            origin: base.origin.clone(),
+            kind: base.kind,
+            entries: base.entries.clone(),
+            deltas,
+            dtype: base.dtype,
+            device: base.device.clone(),
+            used: Mutex::new(base.used().clone()),
+        };
+        Ok(Self { store: Arc::new(store), prefix: self.prefix })
     }
 
     /// The same weights seen from `prefix.<name>`.
     #[must_use]
-    pub fn pp(&self, name: impl std::fmt::Display) -> Self {
+    pub fn pp(&self, name: impl fmt::Display) -> Self {
         Self { store: self.store.clone(), prefix: format!("{}{name}.", self.prefix) }
     }
 
     /// The tensor `name`, which must have this shape, in the dtype and on the device of these weights.
     pub fn get(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
-        let key = format!("{}{name}", self.prefix);
-        let Some(tensor) = self.store.tensors.get(&key) else { bail!("missing key {key}") };
-        let shape = shape.into();
-        if tensor.shape() != &shape {
-            bail!("{key} has shape {:?}, expected {shape:?}", tensor.shape())
-        }
-        if let Ok(mut used) = self.store.used.lock() {
-            used.insert(key);
-        }
-        tensor.to_device(&self.store.device)?.to_dtype(self.store.dtype)
+        let (key, entry) = self.entry(name, &shape.into())?;
+        self.store.read(&key, entry).blame(format_args!("{}: {key}", self.store.origin))
     }
 
     /// The tensor `name` as it is stored, if it is stored in a quantised block format; `None` if it is dense.
-    pub fn quantised(&self, _name: &str, _shape: impl Into<Shape>) -> Result<Option<Arc<QTensor>>> {
-        Ok(None)
+    pub fn quantised(&self, name: &str, shape: impl Into<Shape>) -> Result<Option<Arc<QTensor>>> {
+        let (key, entry) = self.entry(name, &shape.into())?;
+        if self.store.deltas.contains_key(&key) {
+            return Ok(None);
+        }
+        entry.quantised(&self.store.device).blame(format_args!("{}: {key}", self.store.origin))
+    }
+
+    /// The stored tensor `name`, if it has this shape; it then counts as used.
+    fn entry(&self, name: &str, shape: &Shape) -> Result<(String, &Entry)> {
+        let key = format!("{}{name}", self.prefix);
+        let Some(entry) = self.store.entries.get(&key) else { bail!("{}", self.store.missing(&key, shape)) };
+        if entry.dims != shape.dims() {
+            let (origin, kind) = (&self.store.origin, self.store.kind);
+            bail!("{origin}: {key} has shape {:?}, but {shape:?} is expected; the file looks like {kind}", entry.dims)
+        }
+        self.store.used().insert(key.clone());
+        Ok((key, entry))
     }
 
     /// The dimensions of the tensor `name`, if there is one.
     pub fn dims(&self, name: &str) -> Option<Vec<usize>> {
-        self.store.tensors.get(&format!("{}{name}", self.prefix)).map(|tensor| tensor.dims().to_vec())
+        self.store.entries.get(&format!("{}{name}", self.prefix)).map(|entry| entry.dims.clone())
     }
 
-    /// Refuses tensors that nobody asked for; call it on the unprefixed weights when a model is complete.
+    /// The names of all tensors under the prefix, without it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.store.entries.keys().filter_map(|name| name.strip_prefix(&self.prefix))
+    }
+
+    /// What the checkpoint looks like.
+    pub fn kind(&self) -> Kind {
+        self.store.kind
+    }
+
+    /// Lets [`finish`](Self::finish) pass over the tensors whose names begin with `start`, such as `encoder.`.
+    pub fn ignore(&self, start: &str) {
+        let start = format!("{}{start}", self.prefix);
+        let names = self.store.entries.keys().filter(|name| name.starts_with(&start)).cloned();
+        self.store.used().extend(names);
+    }
+
+    /// Refuses tensors under the prefix that nobody asked for; call it when a model is complete.
     pub fn finish(&self) -> Result<()> {
-        Ok(())
+        let used = self.store.used();
+        let unexpected: BTreeSet<String> = (self.store.entries.iter())
+            .filter(|(name, _)| name.starts_with(&self.prefix) && !used.contains(*name))
+            .map(|(name, entry)| format!("{name} {:?}", entry.dims))
+            .collect();
+        if unexpected.is_empty() {
+            return Ok(());
+        }
+        let (origin, kind) = (&self.store.origin, self.store.kind);
+        bail!("{origin}: unexpected tensors: {}; the file looks like {kind}", listed(&unexpected))
     }
 
     /// The dtype in which tensors are handed out.
@@ -77,5 +194,43 @@ impl Weights {
     /// The device on which tensors are handed out.
     pub fn device(&self) -> &Device {
         &self.store.device
+    }
+}
+
+impl Store {
+    fn used(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, key: &str, entry: &Entry) -> Result<Tensor> {
+        let Some(deltas) = self.deltas.get(key) else { return entry.tensor(self.dtype, &self.device) };
+        let weight = entry.tensor(DType::F32, &self.device)?;
+        deltas.iter().try_fold(weight, |weight, delta| delta.add_to(&weight))?.to_dtype(self.dtype)
+    }
+
+    fn missing(&self, key: &str, shape: &Shape) -> String {
+        let (origin, kind) = (&self.origin, self.kind);
+        match Kind::that_has(key) {
+            Some(wanted) if wanted != kind.name() => format!(
+                "{origin} is {kind}, but {wanted} is needed here (the tensor {key} of shape {shape:?} is missing)"
+            ),
+            _ => format!("{origin}: the tensor {key} of shape {shape:?} is missing; the file looks like {kind}"),
+        }
+    }
+}
+
+impl fmt::Debug for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Weights({}: {}, from {:?} on)", self.store.origin, self.store.kind, self.prefix)
+    }
+}
+
+/// The first few of many names, and how many there are.
+fn listed(names: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 6;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

@@ -1,0 +1,75 @@
+//! A layer of Wan 1.3B, the hooks and the KV cache. `items` are floating-point operations.
+
+#[allow(dead_code, reason = "the comparison with PyTorch uses all of it")]
+mod common;
+
+use bendrack::wan::hooks::{Hooks, Listener, Place};
+use bendrack_nodes::program::Site;
+use candle_core::{Result, Tensor};
+use common::{CausalLayer, GRID, WINDOW, random};
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+
+fn main() {
+    divan::main();
+}
+
+/// The machine's own rate: a matrix product of the size of the feed-forward network's.
+#[divan::bench(sample_count = 10)]
+fn matmul(bencher: Bencher<'_, '_>) {
+    let (m, k, n) = (2160, 1536, 8960);
+    let (a, b) = (random(&[m, k], 1.0), random(&[n, k], 1.0));
+    bencher.counter(ItemsCount::new(2 * m * k * n)).bench_local(|| b.t().and_then(|b| a.matmul(&b)));
+}
+
+#[divan::bench_group(sample_count = 8, sample_size = 1)]
+mod causal_layer {
+    use super::{Bencher, CausalLayer, Hooks, Identity, ItemsCount};
+
+    #[divan::bench]
+    fn hooks_absent(bencher: Bencher<'_, '_>) {
+        let mut layer = CausalLayer::new().expect("a layer");
+        bencher.counter(ItemsCount::new(CausalLayer::flops())).bench_local(|| layer.forward(Hooks::NONE));
+    }
+
+    #[divan::bench]
+    fn hooks_empty(bencher: Bencher<'_, '_>) {
+        let mut layer = CausalLayer::new().expect("a layer");
+        bencher.counter(ItemsCount::new(CausalLayer::flops())).bench_local(|| layer.forward(Hooks::new(&Identity)));
+    }
+}
+
+/// Listens everywhere and changes nothing.
+struct Identity;
+
+impl Listener for Identity {
+    fn at(&self, _: Site, _: Place, x: Tensor) -> Result<Tensor> {
+        Ok(x)
+    }
+}
+
+/// What a hook costs by itself: nine sites of one layer.
+#[divan::bench]
+fn nine_hooks_absent(bencher: Bencher<'_, '_>) {
+    let x = random(&[1], 1.0);
+    bencher.bench_local(|| {
+        let hooks = divan::black_box(Hooks::NONE);
+        Site::ALL.iter().try_fold(x.clone(), |x, &site| hooks.at(site, x))
+    });
+}
+
+/// A new chunk enters a full KV cache: what one layer writes when the window rolls.
+#[divan::bench(sample_count = 50)]
+fn kv_roll(bencher: Bencher<'_, '_>) {
+    let CausalLayer { mut cache, mut first_frame, .. } = CausalLayer::new().expect("a layer");
+    let new = random(&[1, GRID.0 * GRID.1 * GRID.2, 12, 128], 1.0);
+    let bytes = 2 * new.elem_count() * 4;
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| -> Result<()> {
+        first_frame += GRID.0;
+        cache.begin(first_frame, GRID)?;
+        cache.exchange(0, &new, &new)?;
+        cache.commit();
+        assert_eq!(cache.len(), WINDOW);
+        Ok(())
+    });
+}

@@ -1,0 +1,167 @@
+//! The same layer and the same decoder chunk here and in PyTorch, in turns, in one run. Start it with `benches/peer/run`.
+//!
+//! Weights and inputs are random; both sides read the same ones, and their outputs are compared.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use bendrack::wan::hooks::Hooks;
+use candle_core::{Device, Tensor};
+use common::{CausalLayer, GRID, WINDOW, random};
+
+const ROUNDS: usize = 6;
+
+fn main() -> Result<()> {
+    let Some(python) = std::env::var_os("BENDRACK_PEER_PYTHON").map(PathBuf::from) else {
+        println!("peer: skipped; benches/peer/run sets up PyTorch and starts it");
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let mut ours = Ours::new(folder.path())?;
+    let mut peer = Peer::start(&python, folder.path())?;
+
+    let matmul = ours.matmul()?;
+    println!("matmul 2160×1536×8960 here: {:.0} GFLOP/s", ours.matmul_flops() / matmul / 1e9);
+    for task in ["layer"] {
+        let difference = compare(&ours.output(task)?, &peer.output(task, folder.path())?)?;
+        let (mut here, mut there) = (f64::MAX, f64::MAX);
+        for _ in 0..ROUNDS {
+            here = here.min(ours.seconds(task)?);
+            there = there.min(peer.seconds(task)?);
+        }
+        let rate = |seconds: f64| Ours::flops(task) / seconds / 1e9;
+        println!(
+            "{task}: here {here:.3} s ({:.0} GFLOP/s, {:.0} % of matmul), PyTorch {there:.3} s ({:.0} GFLOP/s): \
+             {:.2} × PyTorch; outputs differ by {difference:.1e}",
+            rate(here),
+            100.0 * rate(here) / (ours.matmul_flops() / matmul / 1e9),
+            rate(there),
+            there / here,
+        );
+    }
+    Ok(())
+}
+
+/// The largest absolute difference.
+fn compare(a: &Tensor, b: &Tensor) -> Result<f32> {
+    ensure!(a.dims() == b.dims(), "shapes {:?} and {:?}", a.dims(), b.dims());
+    Ok((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?)
+}
+
+/// Our side.
+struct Ours {
+    layer: CausalLayer,
+    matmul: (Tensor, Tensor),
+}
+
+impl Ours {
+    /// Builds the pieces, and leaves their weights and inputs in `folder`.
+    fn new(folder: &Path) -> Result<Self> {
+        let layer = CausalLayer::new()?;
+        let mut tensors: HashMap<String, Tensor> = layer.weights.iter().cloned().collect();
+        let (k, v) = layer.cache.contents(0)?;
+        let past = (WINDOW - GRID.0) * GRID.1 * GRID.2;
+        for (name, x) in [("x", &layer.x), ("time", &layer.time), ("text", &layer.text)] {
+            tensors.insert(format!("in.{name}"), x.clone());
+        }
+        tensors.insert("in.k".to_owned(), k.narrow(1, 0, past)?.contiguous()?);
+        tensors.insert("in.v".to_owned(), v.narrow(1, 0, past)?.contiguous()?);
+        tensors.insert("in.first_frame".to_owned(), Tensor::new(&[layer.first_frame as i64], &Device::Cpu)?);
+        candle_core::safetensors::save(&tensors, folder.join("layer.safetensors"))?;
+        Ok(Self { layer, matmul: (random(&[2160, 1536], 1.0), random(&[8960, 1536], 1.0)) })
+    }
+
+    fn output(&mut self, task: &str) -> Result<Tensor> {
+        match task {
+            "layer" => Ok(self.layer.forward(Hooks::NONE)?),
+            _ => bail!("no task {task}"),
+        }
+    }
+
+    fn seconds(&mut self, task: &str) -> Result<f64> {
+        let start = Instant::now();
+        self.output(task)?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    fn flops(task: &str) -> f64 {
+        match task {
+            "layer" => CausalLayer::flops() as f64,
+            _ => f64::NAN,
+        }
+    }
+
+    /// The best of several matrix products, in seconds.
+    fn matmul(&self) -> Result<f64> {
+        let (a, b) = &self.matmul;
+        let mut best = f64::MAX;
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            a.matmul(&b.t()?)?;
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        Ok(best)
+    }
+
+    fn matmul_flops(&self) -> f64 {
+        2.0 * (self.matmul.0.elem_count() * self.matmul.1.dims()[0]) as f64
+    }
+}
+
+/// PyTorch, in a process that answers one line per line.
+struct Peer {
+    process: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    fn start(python: &Path, folder: &Path) -> Result<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peer/peer.py");
+        let mut process = Command::new(python)
+            .arg(script)
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", python.display()))?;
+        let requests = process.stdin.take().context("the peer has no input")?;
+        let answers = BufReader::new(process.stdout.take().context("the peer has no output")?);
+        let mut peer = Self { process, requests, answers };
+        println!("PyTorch {}", peer.ask("version")?);
+        Ok(peer)
+    }
+
+    fn ask(&mut self, request: &str) -> Result<String> {
+        writeln!(self.requests, "{request}")?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        ensure!(!answer.is_empty(), "PyTorch stopped; its message is above");
+        Ok(answer.trim().to_owned())
+    }
+
+    fn output(&mut self, task: &str, folder: &Path) -> Result<Tensor> {
+        self.ask(&format!("output {task}"))?;
+        let mut tensors = candle_core::safetensors::load(folder.join("output.safetensors"), &Device::Cpu)?;
+        tensors.remove("output").context("the peer left no output")
+    }
+
+    fn seconds(&mut self, task: &str) -> Result<f64> {
+        self.ask(&format!("run {task}"))?.parse().context("seconds")
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing to do about it then.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

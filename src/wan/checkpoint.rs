@@ -1,0 +1,182 @@
+//! A model's files in a folder, found by what they contain.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result, bail};
+use serde_json::Value;
+
+use super::decode::FrameDecoder;
+use super::family::Family;
+use super::taehv::{self, TIME_UPSCALE};
+use super::text::{TextEncoder, Tokenizer, Umt5};
+use super::transformer::Transformer;
+use super::vae;
+use super::weights::{Kind, Weights};
+
+/// How many folders deep a checkpoint is looked for.
+const DEPTH: usize = 3;
+const TOKENIZER: &str = "tokenizer.json";
+const CONFIG: &str = "config.json";
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+const WEIGHTS: [&str; 6] = ["safetensors", "gguf", "pt", "pth", "bin", "ckpt"];
+
+/// Where the parts of a model lie.
+///
+/// A folder of any layout does: that of the original repository, of diffusers, of ComfyUI, or one's own. Every part is known
+/// by its tensors, whatever its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The diffusion transformer.
+    pub transformer: PathBuf,
+    /// The transformer's `config.json`, if there is one beside it.
+    pub config: Option<PathBuf>,
+    /// A LoRA to be merged into the transformer.
+    pub lora: Option<PathBuf>,
+    /// The UMT5 text encoder.
+    pub text_encoder: Option<PathBuf>,
+    /// Its `tokenizer.json`.
+    pub tokenizer: Option<PathBuf>,
+    /// The Wan VAE.
+    pub vae: Option<PathBuf>,
+    /// TAEHV, the small decoder.
+    pub taehv: Option<PathBuf>,
+    /// How the transformer is run.
+    pub family: Family,
+}
+
+impl Checkpoint {
+    /// Looks through a folder and the folders in it.
+    ///
+    /// Files that are nothing of a model's are passed over. Fails if there is no transformer, or if there are two files for
+    /// one part; names them.
+    pub fn find(folder: &Path) -> Result<Self> {
+        let mut files = Found::default();
+        files.look(folder, DEPTH)?;
+        let (mut transformers, mut loras, mut encoders, mut vaes, mut taehvs) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut unreadable = String::new();
+        for path in files.weights {
+            let kind = match Weights::open(&path, DType::F32, &Device::Cpu) {
+                Ok(weights) => weights.kind(),
+                Err(error) => {
+                    unreadable = format!("{unreadable}; {error}");
+                    continue;
+                }
+            };
+            match kind {
+                Kind::Transformer { .. } => transformers.push(path),
+                Kind::Lora { .. } => loras.push(path),
+                Kind::TextEncoder { .. } => encoders.push(path),
+                Kind::Vae { .. } => vaes.push(path),
+                Kind::Taehv { .. } => taehvs.push(path),
+                Kind::Unknown => {}
+            }
+        }
+        let Some(transformer) = only("diffusion transformer", transformers)? else {
+            bail!("{}: there is no Wan diffusion transformer in this folder{unreadable}", folder.display())
+        };
+        let beside = transformer.parent().unwrap_or(folder).join(CONFIG);
+        Ok(Self {
+            config: beside.is_file().then_some(beside),
+            lora: only("LoRA", loras)?,
+            text_encoder: only("text encoder", encoders)?,
+            tokenizer: only(TOKENIZER, files.tokenizers)?,
+            vae: only("VAE", vaes)?,
+            taehv: only("TAEHV", taehvs)?,
+            family: Family::guess(&transformer),
+            transformer,
+        })
+    }
+
+    /// Loads the transformer, with its LoRA merged.
+    pub fn transformer(&self, dtype: DType, device: &Device) -> Result<Transformer> {
+        let weights = Weights::open(&self.transformer, dtype, device)?;
+        let weights = match &self.lora {
+            Some(lora) => weights.with_lora(&Weights::open(lora, DType::F32, device)?, None)?,
+            None => weights,
+        };
+        let config = self.config.as_deref().map(read_config).transpose()?;
+        Transformer::load(&weights, config.as_ref())
+    }
+
+    /// Loads the text encoder and its tokenizer, for a transformer that reads `text_len` rows.
+    pub fn text_encoder(&self, text_len: usize, dtype: DType, device: &Device) -> Result<TextEncoder> {
+        let (Some(encoder), Some(tokenizer)) = (&self.text_encoder, &self.tokenizer) else {
+            bail!(
+                "{}: prompts need a UMT5 text encoder and its {TOKENIZER} in the same folder (in the Wan repository they \
+                 are models_t5_umt5-xxl-enc-bf16.pth and google/umt5-xxl/{TOKENIZER})",
+                self.transformer.display()
+            )
+        };
+        let model = Umt5::load(&Weights::open(encoder, dtype, device)?)?;
+        TextEncoder::new(Tokenizer::open(tokenizer)?, model, text_len)
+    }
+
+    /// Loads a decoder: the small one if `fast` and it is there, else the VAE, else the small one.
+    pub fn decoder(&self, fast: bool, dtype: DType, device: &Device) -> Result<Arc<dyn FrameDecoder>> {
+        let open = |path| Weights::open(path, dtype, device);
+        match (&self.taehv, &self.vae) {
+            (Some(path), vae) if fast || vae.is_none() => {
+                Ok(Arc::new(taehv::Decoder::load(&open(path)?, &TIME_UPSCALE)?))
+            }
+            (_, Some(path)) => Ok(Arc::new(vae::Decoder::load(&open(path)?)?)),
+            _ => bail!(
+                "{}: pictures need a decoder in the same folder, the Wan VAE (Wan2.1_VAE.pth) or TAEHV (taew2_1.pth)",
+                self.transformer.display()
+            ),
+        }
+    }
+}
+
+/// Files that may belong to a model.
+#[derive(Default)]
+struct Found {
+    weights: BTreeSet<PathBuf>,
+    tokenizers: Vec<PathBuf>,
+}
+
+impl Found {
+    fn look(&mut self, folder: &Path, depth: usize) -> Result<()> {
+        let mut entries = std::fs::read_dir(folder)
+            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+            .or_else(|error| bail!("{}: {error}", folder.display()))?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if path.is_dir() {
+                if depth > 1 && !name.starts_with('.') {
+                    self.look(&path, depth - 1)?;
+                }
+            } else if name == TOKENIZER {
+                self.tokenizers.push(path);
+            } else if extension.is_some_and(|extension| WEIGHTS.contains(&extension)) {
+                // Shards are one checkpoint, opened through their folder.
+                let shard = name.contains("-of-") && extension == Some("safetensors");
+                self.weights.insert(if shard { folder.to_path_buf() } else { path });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The one file for a part of a model, if there is one.
+fn only(part: &str, mut paths: Vec<PathBuf>) -> Result<Option<PathBuf>> {
+    if paths.len() > 1 {
+        let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        bail!("there is more than one {part}: {}; keep one of them in the folder", names.join(", "))
+    }
+    Ok(paths.pop())
+}
+
+fn read_config(path: &Path) -> Result<Value> {
+    let read = || -> Result<Value> {
+        if std::fs::metadata(path)?.len() > MAX_CONFIG_BYTES {
+            bail!("this is no model configuration: it is too long")
+        }
+        serde_json::from_slice(&std::fs::read(path)?).or_else(|error| bail!("{error}"))
+    };
+    read().or_else(|error| bail!("{}: {error}", path.display()))
+}

@@ -1,0 +1,83 @@
+//! Bidirectional generation: a whole clip denoised at once, with classifier-free guidance.
+//!
+//! Like a [`Rollout`](super::rollout::Rollout), a [`Clip`] advances one denoising step at a time. Source: `generate` of
+//! Wan2.1 `wan/text2video.py`.
+
+use std::sync::Arc;
+
+use bendrack_nodes::program::Pass;
+use candle_core::{DType, Result, Tensor, bail};
+
+use super::hooks::Hooks;
+use super::rollout::{Step, Upcoming};
+use super::scheduler::{Sampler, guide};
+use super::transformer::{Context, Transformer};
+
+/// The negative prompt of Wan 2.1, used when the user gives none.
+pub const NEGATIVE_PROMPT: &str = "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低质量，\
+JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，形态畸形的肢体，手指融合，静止不动的画面，杂乱的背景，\
+三条腿，背景人很多，倒着走";
+
+/// Classifier-free guidance: a second call under the negative prompt, and how far to go away from it.
+#[derive(Clone, Debug)]
+pub struct Guidance {
+    /// The negative prompt.
+    pub negative: Arc<Context>,
+    /// 1 is the prompt alone; Wan uses 5 to 6.
+    pub scale: f64,
+}
+
+/// A clip being generated.
+pub struct Clip {
+    model: Arc<Transformer>,
+    sampler: Box<dyn Sampler>,
+    context: Arc<Context>,
+    guidance: Option<Guidance>,
+    sample: Tensor,
+    step: usize,
+}
+
+impl Clip {
+    /// Begins with `noise` `[1, channels, frames, height, width]`, standard normal.
+    pub fn new(
+        model: Arc<Transformer>,
+        sampler: Box<dyn Sampler>,
+        context: Arc<Context>,
+        guidance: Option<Guidance>,
+        noise: &Tensor,
+    ) -> Result<Self> {
+        let sample = noise.to_device(model.device())?.to_dtype(DType::F32)?;
+        Ok(Self { model, sampler, context, guidance, sample, step: 0 })
+    }
+
+    /// What the next call of [`Self::advance`] will do; nothing when the clip is finished.
+    pub fn upcoming(&self) -> Option<Upcoming> {
+        let timestep = *self.sampler.timesteps().get(self.step)?;
+        let frames = self.sample.dim(2).ok()?;
+        Some(Upcoming { pass: Pass::Denoise, step: self.step, first_frame: 0, frames, timestep })
+    }
+
+    /// Takes one denoising step. A failed one leaves the clip where it was.
+    pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
+        let Some(call) = self.upcoming() else { bail!("the clip is finished; begin a new one") };
+        let hooks = hooks.call(call.pass, call.step, call.first_frame);
+        let timesteps = Tensor::full(call.timestep, (1, 1), self.model.device())?;
+        let flow = |context: &Context, hooks| {
+            self.model.forward(&self.sample, &timesteps, context, hooks)?.to_dtype(DType::F32)
+        };
+        let flow = match &self.guidance {
+            None => flow(&self.context, hooks)?,
+            Some(guidance) => {
+                let negative = flow(&guidance.negative, hooks.negative())?;
+                guide(&flow(&self.context, hooks)?, &negative, guidance.scale)?
+            }
+        };
+        let sigma = f64::from(self.sampler.sigmas()[self.step]);
+        let estimate = (&self.sample - (&flow * sigma)?)?;
+        self.sample = self.sampler.step(&flow, &self.sample)?;
+        self.step += 1;
+        let finished = self.upcoming().is_none();
+        let clean = if finished { self.sample.clone() } else { estimate };
+        Ok(Step { call, clean, finished })
+    }
+}

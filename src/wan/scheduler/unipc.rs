@@ -1,0 +1,167 @@
+//! UniPC of order 2: predict the next sample, correct it once the model has seen it.
+
+use candle_core::{DType, Result, Tensor};
+
+use super::{Sampler, TRAIN_STEPS, check, exhausted, linspace, shifted};
+
+/// Whose noise levels [`UniPc`] steps through; at equal shift they differ by about 3e-4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UniPcSchedule {
+    /// Wan's own `fm_solvers_unipc.py`: from 0.999 to 0 before the shift.
+    #[default]
+    Original,
+    /// diffusers' `UniPCMultistepScheduler` with flow sigmas: from 1 to 0.001 before the shift.
+    Diffusers,
+}
+
+/// The unified predictor-corrector, order 2, `B(h) = e^h − 1` ("bh2"), on clean predictions.
+///
+/// Source: Zhao et al. 2023, in the form both implementations share. With α = 1 − σ and λ = ln(α / σ), a step from s to t
+/// with h = λ_t − λ_s is `x_t = (σ_t / σ_s) x_s − α_t (e^−h − 1) (m_s + correction)`, m the clean predictions.
+#[derive(Clone, Debug)]
+pub struct UniPc {
+    timesteps: Vec<f32>,
+    sigmas: Vec<f32>,
+    step: usize,
+    /// What the last two steps left behind, the latest last.
+    past: [Option<Past>; 2],
+}
+
+#[derive(Clone, Debug)]
+struct Past {
+    /// The clean prediction there.
+    x0: Tensor,
+    /// The corrected sample there.
+    sample: Tensor,
+}
+
+impl UniPc {
+    /// A walk of `steps` steps, 1 to 1000, with this timestep shift.
+    pub fn new(steps: usize, shift: f64, schedule: UniPcSchedule) -> Result<Self> {
+        check(steps, shift)?;
+        let least = 1.0 / TRAIN_STEPS as f64;
+        let (highest, lowest) = match schedule {
+            UniPcSchedule::Original => (f64::from((1.0 - least) as f32), 0.0),
+            UniPcSchedule::Diffusers => (1.0, least),
+        };
+        let mut sigmas = linspace(highest, lowest, steps + 1);
+        sigmas.truncate(steps);
+        for sigma in &mut sigmas {
+            // σ = 1 exactly has no λ.
+            *sigma = shifted(*sigma, shift).min(1.0 - 1e-6);
+        }
+        let timesteps = sigmas.iter().map(|sigma| (sigma * TRAIN_STEPS as f64).trunc() as f32).collect();
+        let sigmas = sigmas.into_iter().map(|sigma| sigma as f32).chain([0.0]).collect();
+        Ok(Self { timesteps, sigmas, step: 0, past: [None, None] })
+    }
+
+    /// ln(α / σ) before step `i`; infinite at the end.
+    fn lambda(&self, i: usize) -> f32 {
+        (1.0 - self.sigmas[i]).ln() - self.sigmas[i].ln()
+    }
+
+    /// The step from `s` to `s + 1`: h, and the ratio of the step before to it.
+    fn stride(&self, s: usize) -> Stride {
+        let h = self.lambda(s + 1) - self.lambda(s);
+        let before = if s > 0 { self.lambda(s - 1) - self.lambda(s) } else { f32::NAN };
+        Stride {
+            ratio: self.sigmas[s + 1] / self.sigmas[s],
+            gain: -(1.0 - self.sigmas[s + 1]) * (-h).exp_m1(),
+            h,
+            before: before / h,
+        }
+    }
+
+    /// Whether step `i` predicts with order 2: not the first, which has no past, and not the last.
+    fn second_order(&self, i: usize) -> bool {
+        i > 0 && i + 1 < self.timesteps.len()
+    }
+
+    /// The sample before this step, corrected by the clean prediction `x0` made there.
+    fn correct(&self, sample: Tensor, x0: &Tensor) -> Result<Tensor> {
+        let [before, Some(last)] = &self.past else { return Ok(sample) };
+        let stride = self.stride(self.step - 1);
+        let news = (x0 - &last.x0)?;
+        let change = match before {
+            Some(before) if self.second_order(self.step - 1) => {
+                let (slope, latest) = stride.corrector();
+                (((&before.x0 - &last.x0)? * (slope / f64::from(stride.before)))? + (news * latest)?)?
+            }
+            _ => (news * 0.5)?,
+        };
+        stride.take(&last.sample, &(&last.x0 + change)?)
+    }
+
+    /// The sample after this step, from the corrected `sample` before it.
+    fn predict(&self, sample: &Tensor, x0: &Tensor) -> Result<Tensor> {
+        if self.sigmas[self.step + 1] == 0.0 {
+            return Ok(x0.clone());
+        }
+        let stride = self.stride(self.step);
+        match &self.past[1] {
+            Some(last) if self.second_order(self.step) => {
+                let slope = ((&last.x0 - x0)? * (0.5 / f64::from(stride.before)))?;
+                stride.take(sample, &(x0 + slope)?)
+            }
+            _ => stride.take(sample, x0),
+        }
+    }
+}
+
+/// The numbers of one step from s to t.
+struct Stride {
+    /// σ_t / σ_s.
+    ratio: f32,
+    /// −α_t (e^−h − 1).
+    gain: f32,
+    /// λ_t − λ_s.
+    h: f32,
+    /// (λ_before − λ_s) / h, negative.
+    before: f32,
+}
+
+impl Stride {
+    /// `ratio · sample + gain · x0`.
+    fn take(&self, sample: &Tensor, x0: &Tensor) -> Result<Tensor> {
+        (sample * f64::from(self.ratio))? + (x0 * f64::from(self.gain))?
+    }
+
+    /// The weights of the past slope and of the news in a second-order correction:
+    /// ρ of `[[1, 1], [before, 1]] ρ = b`, b the bh2 moments.
+    fn corrector(&self) -> (f64, f64) {
+        let hh = -self.h;
+        let b = hh.exp_m1();
+        let first = b / hh - 1.0;
+        let (b1, b2) = (first / b, (first / hh - 0.5) * 2.0 / b);
+        let slope = (b2 - b1) / (self.before - 1.0);
+        (f64::from(slope), f64::from(b1 - slope))
+    }
+}
+
+impl Sampler for UniPc {
+    fn timesteps(&self) -> &[f32] {
+        &self.timesteps
+    }
+
+    fn sigmas(&self) -> &[f32] {
+        &self.sigmas
+    }
+
+    fn step(&mut self, flow: &Tensor, sample: &Tensor) -> Result<Tensor> {
+        if self.step >= self.timesteps.len() {
+            return exhausted(self.timesteps.len());
+        }
+        let sample = sample.to_dtype(DType::F32)?;
+        let x0 = (&sample - (flow.to_dtype(DType::F32)? * f64::from(self.sigmas[self.step]))?)?;
+        let sample = self.correct(sample, &x0)?;
+        let next = self.predict(&sample, &x0)?;
+        let [_, last] = std::mem::take(&mut self.past);
+        self.past = [last, Some(Past { x0, sample })];
+        self.step += 1;
+        Ok(next)
+    }
+
+    fn reset(&mut self) {
+        (self.step, self.past) = (0, [None, None]);
+    }
+}

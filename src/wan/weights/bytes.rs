@@ -1,0 +1,108 @@
+//! The bytes of a file, mapped into memory and read within bounds.
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{Result, bail};
+use memmap2::Mmap;
+
+/// A part of a file; pages are read from the disk when they are first touched.
+///
+/// The file must not be truncated or overwritten by anyone while it is open: the reader would be stopped by the
+/// system (`SIGBUS`) or see other numbers. Replacing the file by renaming a new one over it is harmless.
+#[derive(Clone)]
+pub(super) struct Bytes {
+    map: Arc<Mmap>,
+    range: Range<usize>,
+}
+
+impl Bytes {
+    /// Maps the whole of a file.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path)?;
+        if file.metadata()?.len() == 0 {
+            bail!("the file is empty")
+        }
+        // SAFETY: the map is read-only and private to this type, which lends out nothing but `&[u8]`. The condition
+        // that nobody truncates the file meanwhile cannot be enforced; it is documented above.
+        let map = unsafe { Mmap::map(&file)? };
+        let range = 0..map.len();
+        Ok(Self { map: Arc::new(map), range })
+    }
+
+    /// `len` bytes from `start` on; `None` if they are not all there.
+    pub(super) fn part(&self, start: usize, len: usize) -> Option<Self> {
+        let start = self.range.start.checked_add(start)?;
+        let end = start.checked_add(len)?;
+        (end <= self.range.end).then(|| Self { map: self.map.clone(), range: start..end })
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.map[self.range.clone()]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.range.len()
+    }
+}
+
+/// Reads little-endian numbers from a slice; every read past the end is an error.
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(super) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let Some((taken, rest)) = self.rest.split_at_checked(len) else {
+            bail!("the file ends too early: {len} bytes are wanted, {} are left", self.rest.len())
+        };
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The bytes up to a line feed, which is consumed.
+    pub(super) fn line(&mut self) -> Result<&'a [u8]> {
+        let Some(end) = self.rest.iter().position(|&byte| byte == b'\n') else { bail!("a line has no end") };
+        let line = self.take(end)?;
+        self.take(1)?;
+        Ok(line)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    pub(super) fn u8(&mut self) -> Result<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    pub(super) fn u16(&mut self) -> Result<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// A 64-bit count, offset or length.
+    pub(super) fn size(&mut self) -> Result<usize> {
+        let size = self.u64()?;
+        usize::try_from(size).or_else(|_| bail!("the number {size} is too large"))
+    }
+}

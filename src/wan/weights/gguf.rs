@@ -1,0 +1,190 @@
+//! The header of a GGUF file.
+//!
+//! Source: the GGUF specification of ggml (`docs/gguf.md`). Candle's own reader allows four dimensions, but
+//! `patch_embedding.weight` has five; and it multiplies and divides by what the file claims.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+use candle_core::quantized::GgmlDType;
+use candle_core::{DType, Result, bail};
+
+use super::blame::Blame;
+use super::bytes::{Bytes, Reader};
+use super::entry::{Encoding, Entry, elements};
+use super::open::Listing;
+
+const MAX_DIMS: u32 = 8;
+const MAX_ARRAY_DEPTH: usize = 4;
+const MAX_NAME_BYTES: usize = 1 << 16;
+
+/// Lists the tensors of a GGUF file; shapes are given in row-major order, the reverse of how they are stored.
+pub(super) fn read(file: &Bytes) -> Result<Listing> {
+    let mut reader = Reader::new(file.as_slice());
+    reader.take(4)?;
+    let version = reader.u32()?;
+    if !(2..=3).contains(&version) {
+        bail!("GGUF version {version} cannot be read")
+    }
+    let tensors = reader.size()?;
+    let values = reader.size()?;
+    let mut alignment = 32;
+    let mut metadata = BTreeMap::new();
+    for _ in 0..values {
+        let key = name(&mut reader)?;
+        match value(&mut reader)? {
+            Value::Text(text) => _ = metadata.insert(key, text),
+            Value::Number(number) if key == "general.alignment" => alignment = number,
+            _ => {}
+        }
+    }
+    if alignment == 0 || !alignment.is_multiple_of(8) || alignment > 1 << 20 {
+        bail!("an alignment of {alignment} bytes is not possible")
+    }
+    let mut infos = BTreeMap::new();
+    for _ in 0..tensors {
+        let name = name(&mut reader)?;
+        let info = info(&mut reader).blame(&name)?;
+        match infos.entry(name) {
+            Slot::Vacant(slot) => _ = slot.insert(info),
+            Slot::Occupied(slot) => bail!("{} is there twice", slot.key()),
+        }
+    }
+    let data = (file.len() - reader.remaining()).next_multiple_of(alignment);
+    let mut entries = BTreeMap::new();
+    for (name, info) in infos {
+        let entry = info.entry(file, data, alignment).blame(&name)?;
+        entries.insert(name, entry);
+    }
+    Ok(Listing { entries, metadata, section: None })
+}
+
+struct Info {
+    dims: Vec<usize>,
+    encoding: Encoding,
+    offset: usize,
+}
+
+impl Info {
+    fn entry(self, file: &Bytes, data: usize, alignment: usize) -> Result<Entry> {
+        if let Encoding::Unreadable(_) = self.encoding
+            && let Some(nothing) = file.part(0, 0)
+        {
+            return Entry::stored(self.dims, nothing, self.encoding);
+        }
+        if let Encoding::Quantised(dtype) = self.encoding
+            && !self.dims.last().is_some_and(|row| row.is_multiple_of(dtype.block_size()))
+        {
+            bail!("rows of {:?} do not come in blocks of {}", self.dims, dtype.block_size())
+        }
+        // Blocks are read in place, so they have to lie where their numbers may.
+        if !self.offset.is_multiple_of(alignment) {
+            bail!("its offset {} is not aligned", self.offset)
+        }
+        let size = elements(&self.dims).and_then(|elements| self.encoding.size_in_bytes(elements));
+        let bytes = size.zip(data.checked_add(self.offset)).and_then(|(size, start)| file.part(start, size));
+        let Some(bytes) = bytes else { bail!("a tensor of shape {:?} does not fit into the file", self.dims) };
+        Entry::stored(self.dims, bytes, self.encoding)
+    }
+}
+
+fn info(reader: &mut Reader<'_>) -> Result<Info> {
+    let count = reader.u32()?;
+    if count > MAX_DIMS {
+        bail!("{count} dimensions are too many")
+    }
+    let mut dims = (0..count).map(|_| reader.size()).collect::<Result<Vec<_>>>()?;
+    dims.reverse();
+    let encoding = encoding(reader.u32()?);
+    Ok(Info { dims, encoding, offset: reader.size()? })
+}
+
+fn encoding(code: u32) -> Encoding {
+    match code {
+        0 => Encoding::Plain(DType::F32),
+        1 => Encoding::Plain(DType::F16),
+        2 => Encoding::Quantised(GgmlDType::Q4_0),
+        3 => Encoding::Quantised(GgmlDType::Q4_1),
+        6 => Encoding::Quantised(GgmlDType::Q5_0),
+        7 => Encoding::Quantised(GgmlDType::Q5_1),
+        8 => Encoding::Quantised(GgmlDType::Q8_0),
+        10 => Encoding::Quantised(GgmlDType::Q2K),
+        11 => Encoding::Quantised(GgmlDType::Q3K),
+        12 => Encoding::Quantised(GgmlDType::Q4K),
+        13 => Encoding::Quantised(GgmlDType::Q5K),
+        14 => Encoding::Quantised(GgmlDType::Q6K),
+        25 => Encoding::Plain(DType::I16),
+        26 => Encoding::Plain(DType::I32),
+        27 => Encoding::Plain(DType::I64),
+        28 => Encoding::Plain(DType::F64),
+        30 => Encoding::Plain(DType::BF16),
+        code => Encoding::Unreadable(format!("GGUF type {code}")),
+    }
+}
+
+/// A value of the file's metadata, as far as it matters here.
+enum Value {
+    Text(String),
+    Number(usize),
+    Other,
+}
+
+fn value(reader: &mut Reader<'_>) -> Result<Value> {
+    match reader.u32()? {
+        4 => Ok(Value::Number(reader.u32()? as usize)),
+        10 => Ok(Value::Number(reader.size()?)),
+        8 => Ok(Value::Text(text(reader)?)),
+        code => skip(reader, code, 0).map(|()| Value::Other),
+    }
+}
+
+/// Passes over a value of type `code`.
+fn skip(reader: &mut Reader<'_>, code: u32, depth: usize) -> Result<()> {
+    match code {
+        8 => {
+            let len = reader.size()?;
+            reader.take(len)?;
+        }
+        9 if depth < MAX_ARRAY_DEPTH => {
+            let (code, len) = (reader.u32()?, reader.size()?);
+            if let Some(size) = fixed_size(code) {
+                let Some(size) = size.checked_mul(len) else { bail!("an array of {len} values is too long") };
+                reader.take(size)?;
+            } else {
+                // Each of these takes at least eight bytes, so the file's end stops a false count.
+                for _ in 0..len {
+                    skip(reader, code, depth + 1)?;
+                }
+            }
+        }
+        9 => bail!("arrays are nested too deeply"),
+        code => match fixed_size(code) {
+            Some(size) => _ = reader.take(size)?,
+            None => bail!("metadata of unknown type {code}"),
+        },
+    }
+    Ok(())
+}
+
+fn fixed_size(code: u32) -> Option<usize> {
+    match code {
+        0 | 1 | 7 => Some(1),
+        2 | 3 => Some(2),
+        4..=6 => Some(4),
+        10..=12 => Some(8),
+        _ => None,
+    }
+}
+
+fn text(reader: &mut Reader<'_>) -> Result<String> {
+    let len = reader.size()?;
+    Ok(String::from_utf8_lossy(reader.take(len)?).into_owned())
+}
+
+fn name(reader: &mut Reader<'_>) -> Result<String> {
+    let name = text(reader)?;
+    if name.len() > MAX_NAME_BYTES {
+        bail!("a name of {} bytes is too long", name.len())
+    }
+    Ok(name)
+}

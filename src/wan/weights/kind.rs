@@ -1,0 +1,167 @@
+//! What a checkpoint looks like.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::entry::Entry;
+
+/// What a checkpoint looks like by the names and shapes of its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A Wan diffusion transformer.
+    Transformer {
+        /// Width of the tokens.
+        dim: usize,
+        /// Width inside the feed-forward networks.
+        ffn: usize,
+        /// Number of blocks.
+        layers: usize,
+        /// What it is conditioned on.
+        variant: Variant,
+    },
+    /// A UMT5 text encoder.
+    TextEncoder {
+        /// Number of tokens it knows.
+        vocab: usize,
+        /// Width of the tokens.
+        dim: usize,
+        /// Number of blocks.
+        layers: usize,
+    },
+    /// The video autoencoder of Wan.
+    Vae {
+        /// Channels of the latent.
+        latent_channels: usize,
+    },
+    /// The tiny video autoencoder TAEHV.
+    Taehv {
+        /// Channels of the latent.
+        latent_channels: usize,
+    },
+    /// Low-rank changes to another checkpoint.
+    Lora {
+        /// Rank of the first module.
+        rank: usize,
+        /// Number of changed modules.
+        modules: usize,
+    },
+    /// Nothing known.
+    Unknown,
+}
+
+/// What a diffusion transformer is conditioned on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// Text.
+    TextToVideo,
+    /// Text and a first image.
+    ImageToVideo,
+    /// Text and a control video.
+    Vace,
+}
+
+impl Kind {
+    pub(super) fn of(entries: &BTreeMap<String, Entry>) -> Self {
+        let dim = |name: &str, axis: usize| entries.get(name).and_then(|entry| entry.dims.get(axis)).copied();
+        let layers = |module: &str| {
+            let is_there = |n: &usize| entries.contains_key(&format!("blocks.{n}.{module}.weight"));
+            (0..entries.len()).take_while(is_there).count()
+        };
+        let rank = |name: &String| entries.get(name).and_then(|entry| entry.dims.first()).copied();
+        let downs = || entries.keys().filter(|name| name.contains(".lora_A.") || name.contains(".lora_down."));
+        if let Some(first) = downs().next() {
+            Self::Lora { rank: rank(first).unwrap_or(0), modules: downs().count() }
+        } else if let (Some(dim_), Some(inputs)) = (dim("head.modulation", 2), dim("patch_embedding.weight", 1)) {
+            let variant = match inputs {
+                _ if entries.contains_key("vace_patch_embedding.weight") => Variant::Vace,
+                36 => Variant::ImageToVideo,
+                _ if entries.contains_key("img_emb.proj.0.bias") => Variant::ImageToVideo,
+                _ => Variant::TextToVideo,
+            };
+            let ffn = dim("blocks.0.ffn.0.weight", 0).unwrap_or(0);
+            Self::Transformer { dim: dim_, ffn, layers: layers("self_attn.q"), variant }
+        } else if let (Some(vocab), Some(dim)) = (dim("token_embedding.weight", 0), dim("token_embedding.weight", 1)) {
+            Self::TextEncoder { vocab, dim, layers: layers("attn.q") }
+        } else if let (Some(latent_channels), true) =
+            (dim("conv2.weight", 0), entries.contains_key("decoder.conv1.weight"))
+        {
+            Self::Vae { latent_channels }
+        } else if let (Some(latent_channels), true) =
+            (dim("decoder.1.weight", 1), entries.contains_key("decoder.3.conv.0.weight"))
+        {
+            Self::Taehv { latent_channels }
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// What a model that asks for a tensor of this name must be.
+    pub(super) fn that_has(name: &str) -> Option<&'static str> {
+        const MARKS: [(&str, &str); 19] = [
+            ("patch_embedding.", TRANSFORMER),
+            ("time_embedding.", TRANSFORMER),
+            ("time_projection.", TRANSFORMER),
+            ("text_embedding.", TRANSFORMER),
+            ("head.", TRANSFORMER),
+            (".modulation", TRANSFORMER),
+            (".self_attn.", TRANSFORMER),
+            (".cross_attn.", TRANSFORMER),
+            ("token_embedding.", TEXT_ENCODER),
+            (".attn.", TEXT_ENCODER),
+            (".pos_embedding.", TEXT_ENCODER),
+            ("decoder.conv1.", VAE),
+            ("encoder.conv1.", VAE),
+            (".residual.", VAE),
+            (".middle.", VAE),
+            ("conv1.", VAE),
+            ("conv2.", VAE),
+            ("decoder.", TAEHV),
+            ("encoder.", TAEHV),
+        ];
+        MARKS.iter().find_map(|&(mark, kind)| {
+            let found = if mark.starts_with('.') { name.contains(mark) } else { name.starts_with(mark) };
+            found.then_some(kind)
+        })
+    }
+
+    /// The name of this kind without its sizes.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Transformer { .. } => TRANSFORMER,
+            Self::TextEncoder { .. } => TEXT_ENCODER,
+            Self::Vae { .. } => VAE,
+            Self::Taehv { .. } => TAEHV,
+            Self::Lora { .. } => "a LoRA",
+            Self::Unknown => "no kind of checkpoint known here",
+        }
+    }
+}
+
+const TRANSFORMER: &str = "a Wan diffusion transformer";
+const TEXT_ENCODER: &str = "a UMT5 text encoder";
+const VAE: &str = "a Wan VAE";
+const TAEHV: &str = "a TAEHV tiny autoencoder";
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::Transformer { dim, layers, variant, .. } => {
+                let variant = match variant {
+                    Variant::TextToVideo => "text to video",
+                    Variant::ImageToVideo => "image to video",
+                    Variant::Vace => "VACE",
+                };
+                write!(f, " ({variant}, {layers} blocks of width {dim})")
+            }
+            Self::TextEncoder { vocab, dim, layers } => {
+                write!(f, " ({layers} blocks of width {dim}, {vocab} tokens)")
+            }
+            Self::Vae { latent_channels } | Self::Taehv { latent_channels } => {
+                write!(f, " ({latent_channels} latent channels)")
+            }
+            Self::Lora { rank, modules } => write!(f, " (rank {rank}, {modules} modules)"),
+            Self::Unknown => Ok(()),
+        }
+    }
+}
