@@ -10,6 +10,7 @@ mod dit;
 mod lora;
 mod micro;
 mod micro_text;
+mod real_size;
 mod scheduler;
 mod stream;
 mod taehv;
