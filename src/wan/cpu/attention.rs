@@ -7,6 +7,7 @@
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 
+use super::memory::zeros;
 use super::simd::exp2;
 use super::tile::{self, Offsets, Scalars, multiply_add};
 use super::{View, for_each, tensor};
@@ -33,7 +34,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scal
     let dense = |x: &Tensor| if x.stride()[3] == 1 { Ok(x.clone()) } else { x.contiguous() };
     let (q, k, v) = (dense(q)?, dense(k)?, dense(v)?);
     let (q, k, v, bias) = (View::of(&q), View::of(&k), View::of(&v), bias.as_ref().map(View::of));
-    let mut out = vec![0.0; batch * queries * heads * value_dim];
+    let mut out = zeros(batch * queries * heads * value_dim);
     Arch::new().dispatch(Attention {
         q: Strided::of(&q)?,
         k: Strided::of(&k)?,

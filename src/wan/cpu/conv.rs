@@ -9,6 +9,7 @@ use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::memory::zeros;
 use super::tile::{self, Offsets, Scalars, multiply_add};
 use super::{View, WORTH_THREADS, for_each, tensor};
 use crate::wan::ops::Window;
@@ -29,7 +30,7 @@ pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) 
         Some(bias) => bail!("conv: bias {:?} for {} output channels", bias.shape(), sizes.out),
         None => vec![0.0; sizes.out],
     };
-    let mut out = vec![0.0; sizes.windows * sizes.out * sizes.out_height * sizes.out_width];
+    let mut out = zeros(sizes.windows * sizes.out * sizes.out_height * sizes.out_width);
     if !out.is_empty() && sizes.depth() > 0 {
         let (picture, weight) = (View::of(&x), View::of(&weight));
         let (picture, weight) = (picture.data()?, weight.data()?);

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
+use super::memory::zeros;
 use super::{View, WORTH_THREADS, tensor};
 
 /// `x Wᵀ + b`, see [`crate::wan::ops::linear`].
@@ -20,7 +21,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     {
         bail!("linear: bias {:?} for {out_dim} outputs", bias.shape());
     }
-    let mut y = vec![0.0; shape.iter().product()];
+    let mut y = zeros(shape.iter().product());
     if !y.is_empty() {
         if let Some(bias) = &bias {
             fill_rows(&mut y, View::of(bias).data()?);

@@ -13,6 +13,7 @@
 mod attention;
 mod conv;
 mod linear;
+mod memory;
 mod norm;
 mod pictures;
 mod pointwise;

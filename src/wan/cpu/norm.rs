@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::memory::zeros;
 use super::simd::{map, map2, map3, sum};
 use super::{View, WORTH_THREADS, tensor};
 
@@ -74,7 +75,7 @@ fn row_of(x: &Tensor, parameter: &Tensor) -> Result<Tensor> {
 /// Computes each row of the result from its index and the row of x.
 fn rows(x: &Tensor, f: impl Fn(usize, &[f32], &mut [f32]) + Sync) -> Result<Tensor> {
     let x = x.contiguous()?;
-    let mut out = vec![0.0; x.elem_count()];
+    let mut out = zeros(x.elem_count());
     if !out.is_empty() {
         let dim = x.dims().last().copied().unwrap_or(1);
         let view = View::of(&x);

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 
+use super::memory::zeros;
 use super::norm::fill_rows;
 use super::simd::{map2, sigmoid};
 use super::{View, for_each, tensor};
@@ -14,7 +15,7 @@ const BLOCK_FLOATS: usize = 96 << 10;
 pub fn upsample2x(x: &Tensor) -> Result<Tensor> {
     let (frames, channels, height, width) = x.dims4()?;
     let x = x.contiguous()?;
-    let mut out = vec![0.0; 4 * x.elem_count()];
+    let mut out = zeros(4 * x.elem_count());
     if !out.is_empty() {
         let view = View::of(&x);
         let data = view.data()?;
@@ -52,7 +53,7 @@ fn norm(x: &Tensor, gamma: &Tensor, silu: bool) -> Result<Tensor> {
     }
     let (x, gamma) = (x.contiguous()?, gamma.flatten_all()?.to_vec1::<f32>()?);
     let (count, plane) = (x.elem_count(), height * width);
-    let mut out = vec![0.0; count];
+    let mut out = zeros(count);
     if count > 0 {
         let view = View::of(&x);
         let data = view.data()?;
@@ -115,10 +116,17 @@ impl WithSimd for ChannelNorm<'_, '_> {
             let gamma = simd.splat_f32s(gamma[c]);
             let normed = |x, scale| simd.mul_f32s(simd.mul_f32s(x, scale), gamma);
             if silu {
-                map2(simd, channel(c), scale, out, |x, scale| {
-                    let x = normed(x, scale);
-                    simd.mul_f32s(x, sigmoid(simd, x))
-                });
+                map2(
+                    simd,
+                    channel(c),
+                    scale,
+                    out,
+                    #[inline(always)]
+                    |x, scale| {
+                        let x = normed(x, scale);
+                        simd.mul_f32s(x, sigmoid(simd, x))
+                    },
+                );
             } else {
                 map2(simd, channel(c), scale, out, normed);
             }

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::memory::zeros;
 use super::norm::{Shared, fill_rows};
 use super::simd::{map, map2, map3, sigmoid};
 use super::{View, WORTH_THREADS, tensor};
@@ -43,7 +44,7 @@ pub fn gated_residual(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
     }
     let gate = Shared::of(x, gate)?;
     let (x, y) = (x.contiguous()?, y.contiguous()?);
-    let mut out = vec![0.0; x.elem_count()];
+    let mut out = zeros(x.elem_count());
     if let Some(dim) = x.dims().last().copied()
         && !out.is_empty()
     {
@@ -156,7 +157,13 @@ impl<F: Unary> WithSimd for Pass<'_, One<F>> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        map(simd, self.x, self.out, |x| self.f.0.of(simd, x));
+        map(
+            simd,
+            self.x,
+            self.out,
+            #[inline(always)]
+            |x| self.f.0.of(simd, x),
+        );
     }
 }
 
@@ -171,7 +178,7 @@ impl<F: Binary> WithSimd for Pass<'_, Two<F>> {
 
 fn unary(x: &Tensor, f: impl Unary) -> Result<Tensor> {
     let x = x.contiguous()?;
-    let mut out = vec![0.0; x.elem_count()];
+    let mut out = zeros(x.elem_count());
     let view = View::of(&x);
     let data = view.data()?;
     chunks(&mut out, |at, out| {
@@ -185,7 +192,7 @@ fn binary(x: &Tensor, y: &Tensor, f: impl Binary) -> Result<Tensor> {
         bail!("{:?} and {:?} differ", x.shape(), y.shape());
     }
     let (x, y) = (x.contiguous()?, y.contiguous()?);
-    let mut out = vec![0.0; x.elem_count()];
+    let mut out = zeros(x.elem_count());
     let views = [View::of(&x), View::of(&y)];
     let (left, right) = (views[0].data()?, views[1].data()?);
     chunks(&mut out, |at, out| {

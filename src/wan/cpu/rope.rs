@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 use pulp::Arch;
 
+use super::memory::zeros;
 use super::norm::fill_rows;
 use super::{View, tensor};
 
@@ -14,7 +15,7 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
         bail!("rope: cos {:?} and sin {:?} do not fit x {:?}", cos.shape(), sin.shape(), x.shape());
     }
     let (x, cos, sin) = (x.contiguous()?, cos.contiguous()?, sin.contiguous()?);
-    let mut out = vec![0.0; batch * tokens * heads * head_dim];
+    let mut out = zeros(batch * tokens * heads * head_dim);
     if !out.is_empty() {
         let (x, cos, sin) = (View::of(&x), View::of(&cos), View::of(&sin));
         let (x, cos, sin) = (x.data()?, cos.data()?, sin.data()?);

@@ -14,8 +14,10 @@ const ROUND: f32 = 12_582_912.0;
 pub fn exp2<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let rounded = simd.add_f32s(x, simd.splat_f32s(ROUND));
     let r = simd.sub_f32s(x, simd.sub_f32s(rounded, simd.splat_f32s(ROUND)));
-    let power =
-        EXP2[1..].iter().fold(simd.splat_f32s(EXP2[0]), |sum, c| simd.mul_add_e_f32s(sum, r, simd.splat_f32s(*c)));
+    let mut power = simd.splat_f32s(EXP2[0]);
+    for c in &EXP2[1..] {
+        power = simd.mul_add_e_f32s(power, r, simd.splat_f32s(*c));
+    }
     // The integer's low bits move into the exponent; what else the sum holds is shifted out at the top.
     let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(23));
     let scaled = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(power), exponent));
