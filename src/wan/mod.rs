@@ -6,6 +6,7 @@
 //! Errors are candle's [`Result`](candle_core::Result): a tensor that does not fit, a file that cannot be read, a device
 //! out of memory. The loaders say which key, of which shape, in which file.
 
+mod cpu;
 pub mod ops;
 
 pub mod linear;
