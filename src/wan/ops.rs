@@ -25,16 +25,6 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     if takes([x], None) { cpu::gelu_tanh(x) } else { plain::gelu_tanh(x) }
 }
 
-/// SiLU: `x · sigmoid(x)`.
-pub fn silu(x: &Tensor) -> Result<Tensor> {
-    x.silu()
-}
-
-/// `x + y`, of one shape.
-pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    x + y
-}
-
 /// Root-mean-square norm over the last axis: `x · rsqrt(mean(x²) + eps) · weight`, statistics in f32.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
     if takes([x, weight], None) { cpu::rms_norm(x, weight, eps) } else { plain::rms_norm(x, weight, eps) }

@@ -64,13 +64,27 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
 
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result<Tensor> {
     let heads_first = |x: &Tensor| x.transpose(1, 2)?.contiguous();
-    let logits = (heads_first(q)? * scale)?.matmul(&heads_first(k)?.transpose(2, 3)?)?;
-    let map = match bias {
-        Some(bias) => masked_softmax(&logits.broadcast_add(&bias.unsqueeze(0)?)?)?,
-        None => candle_nn::ops::softmax_last_dim(&logits)?,
-    };
-    map.matmul(&heads_first(v)?)?.transpose(1, 2)?.contiguous()
+    let (batch, queries, heads, _) = q.dims4()?;
+    let (q, k, v) = ((heads_first(q)? * scale)?, heads_first(k)?.transpose(2, 3)?, heads_first(v)?);
+    // A tile of queries at a time, so that the map never takes more memory than this.
+    let tile = (MAP_ELEMENTS / (batch * heads * k.dim(3)?).max(1)).clamp(1, queries.max(1));
+    let outputs = (0..queries).step_by(tile).map(|start| {
+        let rows = tile.min(queries - start);
+        let logits = q.narrow(2, start, rows)?.matmul(&k)?;
+        let map = match bias {
+            Some(bias) => {
+                let bias = if bias.dim(1)? == 1 { bias.clone() } else { bias.narrow(1, start, rows)? };
+                masked_softmax(&logits.broadcast_add(&bias.unsqueeze(0)?)?)?
+            }
+            None => candle_nn::ops::softmax_last_dim(&logits)?,
+        };
+        map.matmul(&v)
+    });
+    Tensor::cat(&outputs.collect::<Result<Vec<_>>>()?, 2)?.transpose(1, 2)?.contiguous()
 }
+
+/// The most elements of an attention map that exist at a time: 256 MiB in bf16.
+const MAP_ELEMENTS: usize = 1 << 27;
 
 /// Softmax over the last axis; a row of nothing but -∞ gives 0.
 fn masked_softmax(logits: &Tensor) -> Result<Tensor> {

@@ -4,7 +4,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::wan::conv::{self, CausalConv, Conv, FeatureCache};
+use crate::wan::conv::{CausalConv, Conv, FeatureCache};
 use crate::wan::ops::{self, Window};
 use crate::wan::weights::Weights;
 
@@ -29,7 +29,12 @@ impl RmsNorm {
 
     /// x `[frames, dim, h, w]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        conv::channel_rms_norm(x, &self.gamma)
+        ops::channel_rms_norm(x, &self.gamma)
+    }
+
+    /// SiLU of [`Self::forward`].
+    fn forward_silu(&self, x: &Tensor) -> Result<Tensor> {
+        ops::channel_rms_norm_silu(x, &self.gamma)
     }
 }
 
@@ -60,7 +65,7 @@ impl NormConv {
 
     /// x `[frames, in, h, w]` to `[frames, out, h, w]`.
     pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
-        self.conv.forward(&conv::silu(&self.norm.forward(x)?)?, cache)
+        self.conv.forward(&self.norm.forward_silu(x)?, cache)
     }
 }
 
@@ -91,8 +96,8 @@ impl ResidualBlock {
         let y = self.residual_2.forward(x, cache)?;
         let y = self.residual_6.forward(&y, cache)?;
         match &self.shortcut {
-            Some(shortcut) => y + shortcut.forward(x)?,
-            None => y + x,
+            Some(shortcut) => ops::add(&y, &shortcut.forward(x)?),
+            None => ops::add(&y, x),
         }
     }
 }
@@ -122,7 +127,7 @@ impl AttentionBlock {
         let part = |i| tokens.narrow(3, i * dim, dim)?.contiguous();
         let y = ops::attention(&part(0)?, &part(1)?, &part(2)?, None, 1.0 / (dim as f64).sqrt())?;
         let y = y.squeeze(2)?.transpose(1, 2)?.reshape((frames, dim, height, width))?;
-        x + self.proj.forward(&y)?
+        ops::add(x, &self.proj.forward(&y)?)
     }
 }
 
@@ -140,7 +145,7 @@ impl Upsample {
             Some(time_conv) => Self::double(time_conv, x, cache)?,
             None => x.clone(),
         };
-        self.resample.forward(&conv::upsample2x(&x)?)
+        self.resample.forward(&ops::upsample2x(&x)?)
     }
 
     /// Two frames for each, except for the very first frame of a video, which stays one.
