@@ -49,7 +49,7 @@ fn the_recorded_lora() {
         if name.ends_with(".weight") && lora.dims(&factor("A")).is_some() {
             let (a, b) = (read(&lora, &factor("A")), read(&lora, &factor("B")));
             let expected = changed(&read(&base, name), &a, &b, alpha / rank);
-            fixture::assert_close(name, &read(&merged, name), &expected, 1e-6);
+            fixture::assert_close(name, &read(&merged, name), &expected, 1e-5);
             assert!(fixture::max_abs_difference(&read(&merged, name), &read(&base, name)) > 1e-4, "{name}");
             count += 1;
         } else {

@@ -36,6 +36,24 @@ fn another_kind_of_checkpoint() {
 }
 
 #[test]
+fn the_kind_that_is_needed_is_known_by_any_name() {
+    for (file, kind) in [
+        ("causal", "a Wan diffusion transformer"),
+        ("vae", "a Wan VAE"),
+        ("umt5", "a UMT5 text encoder"),
+        ("taehv", "a TAEHV tiny autoencoder"),
+    ] {
+        for name in crate::fixture::weights(&format!("{file}/weights.safetensors")).names() {
+            let text = message(zeros(&[]).get(name, 1));
+            // Some norms are named alike in several models.
+            let is_ambiguous =
+                name == "norm.weight" || name.ends_with("norm1.weight") || name.ends_with("norm2.weight");
+            assert!(is_ambiguous || text.contains(&format!("but {kind} is needed here")), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_missing_tensor() {
     let text = message(zeros(&VAE).get("decoder.conv1.gamma", (1, 2)));
     assert_says(&text, &["decoder.conv1.gamma", "[1, 2]", "missing", "looks like a Wan VAE"]);

@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::open::Listing;
 
 /// Headers of the largest checkpoints take a few hundred kilobytes.
-const MAX_HEADER_BYTES: usize = 100_000_000;
+const MAX_HEADER_BYTES: usize = 32 << 20;
 
 /// Lists the tensors of a safetensors file.
 ///
