@@ -175,9 +175,9 @@ pub(super) fn channel_rms_norm(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
     x.to_dtype(dtype)?.broadcast_mul(&gamma.reshape((1, channels, 1, 1))?)
 }
 
-/// `x · sigmoid(x)`.
-pub(super) fn silu(x: &Tensor) -> Result<Tensor> {
-    x.silu()
+/// `silu(channel_rms_norm(x))`.
+pub(super) fn channel_rms_norm_silu(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
+    ops::silu(&channel_rms_norm(x, gamma)?)
 }
 
 /// `max(x, 0)`.
