@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use bendrack::wan::checkpoint::Checkpoint;
-use bendrack::wan::clip::{Clip, Guidance, NEGATIVE_PROMPT};
+use bendrack::wan::clip::{Clip, Guidance};
 use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
-use bendrack::wan::text::TextEncoder;
+use bendrack::wan::text::{NEGATIVE_PROMPT, TextEncoder};
 use bendrack::wan::transformer::{Context, Transformer};
 use candle_core::{DType, Device, Tensor};
 
@@ -182,27 +182,24 @@ fn main() -> Result<()> {
     let picture = (height / PIXELS, width / PIXELS);
     let mut video = Video::new(DecoderStream::new(decoder), &options)?;
     let noise = SeededNoise { seed: options.seed };
-    match family.streaming().zip(family.schedule()?) {
-        Some((streaming, schedule)) => {
-            let chunks = latents.div_ceil(streaming.chunk);
-            let mut rollout = Rollout::new(model, streaming, schedule, prompt, Box::new(noise), picture)?;
-            for _ in 0..chunks {
-                video.push(&rollout.next_latents(Hooks::NONE)?)?;
-            }
+    if let Some((streaming, schedule)) = family.streaming().zip(family.schedule()?) {
+        let chunks = latents.div_ceil(streaming.chunk);
+        let mut rollout = Rollout::new(model, streaming, schedule, prompt, Box::new(noise), picture)?;
+        for _ in 0..chunks {
+            video.push(&rollout.next_latents(Hooks::NONE)?)?;
         }
-        None => {
-            let shape = (config.in_channels, latents, picture.0, picture.1);
-            let noise = { noise }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
-            let guidance =
-                Guidance { negative: context(&model, &mut text, &options.negative)?, scale: options.guidance };
-            let sampler = Box::new(UniPc::new(options.steps, 5.0, UniPcSchedule::Original)?);
-            let mut clip = Clip::new(model, sampler, prompt, Some(guidance), &noise)?;
-            while clip.upcoming().is_some() {
-                let step = clip.advance(Hooks::NONE)?;
-                eprintln!("step {} of {}", step.call.step + 1, options.steps);
-                if step.finished {
-                    video.push(&step.clean)?;
-                }
+    } else {
+        let shape = (config.in_channels, latents, picture.0, picture.1);
+        let noise = { noise }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
+        let negative = context(&model, &mut text, &options.negative)?;
+        let guidance = Guidance { negative, scale: options.guidance };
+        let sampler = Box::new(UniPc::new(options.steps, 5.0, UniPcSchedule::Original)?);
+        let mut clip = Clip::new(model, sampler, prompt, Some(guidance), &noise)?;
+        while clip.upcoming().is_some() {
+            let step = clip.advance(Hooks::NONE)?;
+            eprintln!("step {} of {}", step.call.step + 1, options.steps);
+            if step.finished {
+                video.push(&step.clean)?;
             }
         }
     }

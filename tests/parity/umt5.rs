@@ -7,24 +7,12 @@ use bendrack::wan::text::{Seen, Umt5, relative_bucket};
 use bendrack::wan::weights::Weights;
 use candle_core::{DType, Device, Result, Tensor};
 
-use crate::fixture::{Recording, assert_close, folder, json, number};
+use crate::fixture::{self, Recording, assert_close, json, number};
 
 const TOLERANCE: f64 = 1e-5;
 
-/// The recorded weights. DROP-WHEN-RENAMED: once the loader takes HF names this is `fixture::weights`.
-fn weights(dtype: DType) -> Result<Weights> {
-    let names = json("umt5_keymap_hf_to_original.json");
-    let original = |name: &str| names[name].as_str().map_or_else(|| renamed(name), str::to_owned);
-    let tensors = candle_core::safetensors::load(folder().join("umt5/weights.safetensors"), &Device::Cpu)?;
-    Ok(Weights::from_tensors(tensors.into_iter().map(|(name, x)| (original(&name), x)), dtype, &Device::Cpu))
-}
-
-/// DROP-WHEN-RENAMED: a layer beyond those that the map lists, by the name of layer 0.
-fn renamed(name: &str) -> String {
-    let names = json("umt5_keymap_hf_to_original.json");
-    let layer = name.split('.').nth(2).expect("a layer");
-    let first = name.replacen(&format!(".{layer}."), ".0.", 1);
-    names[first.as_str()].as_str().expect("a listed name").replacen(".0.", &format!(".{layer}."), 1)
+fn weights(dtype: DType) -> Weights {
+    fixture::weights_in("umt5/weights.safetensors", dtype)
 }
 
 /// The recorded prompt without its padding, and its padded length.
@@ -44,7 +32,7 @@ fn valid_rows(recording: &Recording, name: &str, valid: usize) -> Result<Tensor>
 #[test]
 fn sizes_are_read_from_the_file() -> Result<()> {
     let config = json("umt5/config.json");
-    let model = Umt5::load(&weights(DType::F32)?)?;
+    let model = Umt5::load(&weights(DType::F32))?;
     assert_eq!(model.dim(), number(&config, "d_model"));
     assert_eq!(model.vocab_size(), number(&config, "vocab_size"));
     let mut layers = 0;
@@ -57,7 +45,7 @@ fn sizes_are_read_from_the_file() -> Result<()> {
 fn embeddings_are_the_originals() -> Result<()> {
     let recording = Recording::load("umt5/io.safetensors");
     let (ids, length) = prompt(&recording)?;
-    let model = Umt5::load(&weights(DType::F32)?)?;
+    let model = Umt5::load(&weights(DType::F32))?;
     let embedding = model.encode(&ids, length)?;
     recording.check("out.zero_padded", &embedding, TOLERANCE);
     let rows = embedding.narrow(1, 0, ids.len())?;
@@ -95,7 +83,7 @@ fn insides(model: &Umt5, ids: &[u32]) -> Result<BTreeMap<String, Tensor>> {
 fn layers_are_the_originals() -> Result<()> {
     let recording = Recording::load("umt5/io.safetensors");
     let (ids, length) = prompt(&recording)?;
-    let insides = insides(&Umt5::load(&weights(DType::F32)?)?, &ids)?;
+    let insides = insides(&Umt5::load(&weights(DType::F32))?, &ids)?;
     // Neurons are products and grow large; there 1e-5 is meant relatively.
     let tolerance = |expected: &Tensor| -> Result<f64> {
         Ok(TOLERANCE * f64::from(expected.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?).max(1.0))
@@ -149,7 +137,7 @@ fn half_precision_stays_near() -> Result<()> {
     let (ids, length) = prompt(&recording)?;
     let scale = recording.get("out").abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
     for (dtype, tolerance) in [(DType::F16, 0.02), (DType::BF16, 0.1)] {
-        let embedding = Umt5::load(&weights(dtype)?)?.encode(&ids, length)?;
+        let embedding = Umt5::load(&weights(dtype))?.encode(&ids, length)?;
         assert_eq!(embedding.dtype(), dtype);
         recording.check("out.zero_padded", &embedding.to_dtype(DType::F32)?, tolerance * f64::from(scale));
     }
