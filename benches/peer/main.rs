@@ -3,6 +3,7 @@
 //! Weights and inputs are random; both sides read the same ones, and their outputs are compared.
 
 #[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the benches use all of it")]
 mod common;
 
 use std::collections::HashMap;
