@@ -9,7 +9,7 @@ use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::memory::zeros;
+use super::memory::{Aligned, zeros};
 use super::tile::{self, Offsets, Scalars, multiply_add};
 use super::{View, WORTH_THREADS, for_each, tensor};
 use crate::wan::ops::Window;
@@ -156,8 +156,8 @@ struct Job<'a> {
 
 /// The pictures `[channels, stride, stride, rows, columns]` and sums `[tiles, out, lanes]` of one block.
 struct Scratch {
-    picture: Vec<f32>,
-    sums: Vec<f32>,
+    picture: Aligned,
+    sums: Aligned,
 }
 
 impl WithSimd for Conv<'_> {
@@ -174,8 +174,8 @@ impl WithSimd for Conv<'_> {
         let [height, width] = blocking.picture;
         let scratch = || Scratch {
             // The last tile reads on past the last row: one tile of slack.
-            picture: vec![0.0; blocking.channels * sizes.stride * sizes.stride * height * width + lanes],
-            sums: vec![0.0; (blocking.rows * width).next_multiple_of(lanes) * sizes.out.next_multiple_of(rows)],
+            picture: Aligned::zeros(blocking.channels * sizes.stride * sizes.stride * height * width + lanes),
+            sums: Aligned::zeros((blocking.rows * width).next_multiple_of(lanes) * sizes.out.next_multiple_of(rows)),
         };
         let shared = Shared { picture, weight: &weight, bias, sizes, blocking, offsets: &offsets };
         let work = jobs.len() * blocking.rows * blocking.columns * sizes.out * sizes.depth();

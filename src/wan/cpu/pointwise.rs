@@ -111,7 +111,7 @@ struct Gelu;
 impl Unary for Gelu {
     #[inline(always)]
     fn of<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s {
-        const SQRT_8_BY_PI: f32 = 1.595_769_1;
+        const SQRT_8_BY_PI: f32 = 1.595_769;
         let cubic = simd.mul_add_e_f32s(simd.mul_f32s(x, x), simd.splat_f32s(0.044_715), simd.splat_f32s(1.0));
         let u2 = simd.mul_f32s(simd.mul_f32s(x, cubic), simd.splat_f32s(SQRT_8_BY_PI));
         simd.mul_f32s(x, sigmoid(simd, u2))

@@ -4,7 +4,7 @@ use pulp::Simd;
 
 /// Coefficients of `2^r` for r in [-½, ½], from the highest: 8e-8 relative error, evaluated in f32.
 const EXP2: [f32; 7] =
-    [0.000_153_533_62, 0.001_339_887_5, 0.009_618_437, 0.055_503_324, 0.240_226_48, 0.693_147_2, 1.0];
+    [0.000_153_533_62, 0.001_339_887_5, 0.009_618_437, 0.055_503_324, 0.240_226_48, std::f32::consts::LN_2, 1.0];
 
 /// Adding it to a small f32 rounds that to an integer, which stands in the low bits of the sum.
 const ROUND: f32 = 12_582_912.0;
