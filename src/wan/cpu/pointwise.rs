@@ -90,8 +90,9 @@ struct Relu;
 impl Unary for Relu {
     #[inline(always)]
     fn of<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s {
-        // In this order a NaN comes through.
-        simd.max_f32s(simd.splat_f32s(0.0), x)
+        // Unlike a maximum, this lets a NaN through on every instruction set.
+        let zero = simd.splat_f32s(0.0);
+        simd.select_f32s(simd.less_than_f32s(x, zero), zero, x)
     }
 }
 

@@ -30,8 +30,9 @@ pub fn exp2<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
     let minus_x = simd.mul_f32s(x, simd.splat_f32s(-std::f32::consts::LOG2_E));
-    // Beyond 2¹²⁶ the sigmoid is 0 for any use, and `exp2` out of its range. The argument comes second: it passes NaN on.
-    let power = exp2(simd, simd.min_f32s(simd.splat_f32s(126.0), minus_x));
+    // Beyond 2¹²⁶ the sigmoid is 0 for any use, and `exp2` out of its range. Unlike a minimum, this lets a NaN through.
+    let most = simd.splat_f32s(126.0);
+    let power = exp2(simd, simd.select_f32s(simd.less_than_f32s(most, minus_x), most, minus_x));
     simd.div_f32s(one, simd.add_f32s(one, power))
 }
 
