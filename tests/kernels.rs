@@ -55,7 +55,7 @@ proptest! {
     #[test]
     fn attention_over_a_cache(
         batch in 1usize..3, queries in 1usize..120, heads in 1usize..4, dim in 1usize..40, value_dim in 1usize..45,
-        first in 0usize..9, keys in 1usize..300, bias in 0usize..5, seed: u64,
+        first in 0usize..9, keys in 1usize..300, bias in 0usize..6, seed: u64,
     ) {
         // q as a projection leaves it, or with the heads first; k and v inside a longer cache.
         let q = if seed % 2 == 0 { random(&[batch, queries, heads, dim], seed) } else {
@@ -68,6 +68,7 @@ proptest! {
             1 => Some(random(&[1, 1, keys], seed ^ 3)),
             2 => Some(random(&[heads, 1, keys], seed ^ 3)),
             3 => Some(random(&[1, queries, keys], seed ^ 3)),
+            4 => Some(random(&[heads, queries, 1], seed ^ 3)),
             _ => Some(random(&[heads, queries, keys], seed ^ 3)),
         };
         // Wide enough logits that the weights differ by orders of magnitude.

@@ -7,7 +7,7 @@
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 
-use super::memory::zeros;
+use super::memory::{Aligned, zeros};
 use super::simd::exp2;
 use super::tile::{self, Offsets, Scalars, multiply_add};
 use super::{View, for_each, tensor};
@@ -140,14 +140,14 @@ struct Shared<'a> {
 /// What one thread works in; every panel is `[.., lanes]` with the queries along the lanes.
 struct Scratch {
     /// Queries, scaled: `[panels, dim, lanes]`.
-    q: Vec<f32>,
+    q: Aligned,
     /// Weighted sums of values so far: `[panels, value_dim, lanes]`, value_dim rounded up to the tile's rows.
-    out: Vec<f32>,
+    out: Aligned,
     /// The largest logit of each query so far, and the sum of the exponentials: `[panels, lanes]`.
-    max: Vec<f32>,
-    sum: Vec<f32>,
+    max: Aligned,
+    sum: Aligned,
     /// Logits, then weights, of a block of keys: `[KEYS, lanes]`.
-    map: Vec<f32>,
+    map: Aligned,
     /// Where the rows of a panel start.
     rows: Offsets,
 }
@@ -155,7 +155,7 @@ struct Scratch {
 impl Scratch {
     fn new<S: Simd>(sizes: Sizes, panels: usize) -> Self {
         let lanes = tile::width::<S>();
-        let zeros = |rows: usize| vec![0.0; rows * lanes];
+        let zeros = |rows: usize| Aligned::zeros(rows * lanes);
         Self {
             q: zeros(panels * sizes.dim),
             out: zeros(panels * sizes.value_dim.next_multiple_of(tile::rows::<S>())),

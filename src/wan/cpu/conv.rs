@@ -9,17 +9,22 @@ use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::memory::zeros;
+use super::memory::{Aligned, zeros};
 use super::tile::{self, Offsets, Scalars, multiply_add};
 use super::{View, WORTH_THREADS, for_each, tensor};
 use crate::wan::ops::Window;
 
-/// Products that a tile sums in registers before the next channels of the picture are loaded.
-const DEPTH: usize = 320;
+/// Products that a tile sums in registers before the next channels of the picture are loaded, at least and at most, and
+/// the floats of weights that this may take of the second-level cache.
+const DEPTH: [usize; 2] = [288, 640];
+const WEIGHT_FLOATS: usize = 96 << 10;
 
-/// Output columns of a block, and the floats that its picture and its sums may take of the second-level cache.
+/// Output columns of a block at most, and the floats that its picture and its sums may take.
 const COLUMNS: usize = 192;
-const BLOCK_FLOATS: usize = 144 << 10;
+const BLOCK_FLOATS: usize = 256 << 10;
+
+/// What loading a number costs, in multiply-adds.
+const LOAD_COST: usize = 16;
 
 /// Convolution over a sliding window of frames, see [`crate::wan::ops::conv`].
 pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
@@ -105,21 +110,30 @@ struct Blocking {
 }
 
 impl Blocking {
-    fn new(sizes: &Sizes) -> Self {
-        let [kernel_rows, kernel_columns] = sizes.kernel;
-        let halo = |kernel: usize| (kernel - 1) / sizes.stride;
+    fn new(sizes: &Sizes, lanes: usize) -> Self {
+        let taps = sizes.kernel[0] * sizes.kernel[1];
+        let halo = sizes.kernel.map(|kernel| (kernel - 1) / sizes.stride);
         let even = |total: usize, most: usize| total.div_ceil(total.div_ceil(most));
-        let channels = even(sizes.channels, (DEPTH / (kernel_rows * kernel_columns)).max(1));
+        let depth = (WEIGHT_FLOATS / sizes.out).clamp(DEPTH[0], DEPTH[1]);
+        let channels = even(sizes.channels, (depth / taps).max(1));
         let columns = even(sizes.out_width, COLUMNS);
-        let picture_columns = columns + halo(kernel_columns);
+        let picture_columns = columns + halo[1];
         let per_row = picture_columns * (sizes.out + channels * sizes.stride * sizes.stride);
-        let rows = even(sizes.out_height, (BLOCK_FLOATS / per_row).clamp(1, sizes.out_height));
+        // As tall as fits, but for the tiles that the last pixels of a block leave half empty.
+        let tiles = |rows: usize| if rows == 0 { 0 } else { (rows * picture_columns - halo[1]).div_ceil(lanes) };
+        let cost = |rows: usize| {
+            let (whole, rest) = (sizes.out_height / rows, sizes.out_height % rows);
+            let loaded = sizes.out_height + sizes.out_height.div_ceil(rows) * halo[0];
+            (whole * tiles(rows) + tiles(rest)) * lanes * sizes.out * taps + LOAD_COST * loaded * picture_columns
+        };
+        let tallest = (BLOCK_FLOATS / per_row).clamp(1, sizes.out_height);
+        let rows = (1..=tallest).min_by_key(|rows| cost(*rows)).unwrap_or(1);
         Self {
             rows,
             columns,
             blocks: [sizes.out_height.div_ceil(rows), sizes.out_width.div_ceil(columns)],
             channels,
-            picture: [rows + halo(kernel_rows), picture_columns],
+            picture: [rows + halo[0], picture_columns],
         }
     }
 
@@ -156,8 +170,8 @@ struct Job<'a> {
 
 /// The pictures `[channels, stride, stride, rows, columns]` and sums `[tiles, out, lanes]` of one block.
 struct Scratch {
-    picture: Vec<f32>,
-    sums: Vec<f32>,
+    picture: Aligned,
+    sums: Aligned,
 }
 
 impl WithSimd for Conv<'_> {
@@ -167,15 +181,15 @@ impl WithSimd for Conv<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { picture, weight, bias, sizes, out } = self;
         let (lanes, rows) = const { (tile::width::<S>(), tile::rows::<S>()) };
-        let blocking = Blocking::new(&sizes);
+        let blocking = Blocking::new(&sizes, lanes);
         let offsets = blocking.offsets(&sizes);
         let weight = pack(weight, sizes.depth(), rows);
         let jobs = cut(out, &sizes, &blocking);
         let [height, width] = blocking.picture;
         let scratch = || Scratch {
             // The last tile reads on past the last row: one tile of slack.
-            picture: vec![0.0; blocking.channels * sizes.stride * sizes.stride * height * width + lanes],
-            sums: vec![0.0; (blocking.rows * width).next_multiple_of(lanes) * sizes.out.next_multiple_of(rows)],
+            picture: Aligned::zeros(blocking.channels * sizes.stride * sizes.stride * height * width + lanes),
+            sums: Aligned::zeros((blocking.rows * width).next_multiple_of(lanes) * sizes.out.next_multiple_of(rows)),
         };
         let shared = Shared { picture, weight: &weight, bias, sizes, blocking, offsets: &offsets };
         let work = jobs.len() * blocking.rows * blocking.columns * sizes.out * sizes.depth();

@@ -1,4 +1,6 @@
-//! Memory for results.
+//! Memory for results and for work.
+
+use std::ops::{Deref, DerefMut};
 
 /// Bytes of a huge page, and of the smallest result that asks for them.
 const HUGE_PAGE: usize = 2 << 20;
@@ -29,3 +31,34 @@ fn advise_huge_pages(data: &mut [f32]) {
 
 #[cfg(not(target_os = "linux"))]
 fn advise_huge_pages(_: &mut [f32]) {}
+
+/// One line of the processor's cache.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// Working memory that begins at a cache line, so that whole vectors in it are never split between two.
+pub struct Aligned {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Aligned {
+    pub fn zeros(len: usize) -> Self {
+        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &bytemuck::cast_slice(&self.lines)[..self.len]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+    }
+}

@@ -79,7 +79,9 @@ fn for_each<J: Send, T>(
 ) {
     if work < WORTH_THREADS || jobs.len() < 2 {
         let mut scratch = scratch();
-        jobs.into_iter().for_each(|job| run(&mut scratch, job));
+        for job in jobs {
+            run(&mut scratch, job);
+        }
     } else {
         // One job is the unit of stealing: they are few and large.
         jobs.into_par_iter().with_max_len(1).for_each_init(scratch, run);

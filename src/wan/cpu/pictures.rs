@@ -111,7 +111,9 @@ impl WithSimd for ChannelNorm<'_, '_> {
             }
         }
         let root = (out.len() as f32).sqrt();
-        scale.iter_mut().for_each(|scale| *scale = root / scale.sqrt().max(1e-12));
+        for scale in &mut *scale {
+            *scale = root / scale.sqrt().max(1e-12);
+        }
         for (c, out) in out.iter_mut().enumerate() {
             let gamma = simd.splat_f32s(gamma[c]);
             let normed = |x, scale| simd.mul_f32s(simd.mul_f32s(x, scale), gamma);

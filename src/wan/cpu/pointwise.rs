@@ -90,8 +90,9 @@ struct Relu;
 impl Unary for Relu {
     #[inline(always)]
     fn of<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s {
-        // In this order a NaN comes through.
-        simd.max_f32s(simd.splat_f32s(0.0), x)
+        // Unlike a maximum, this lets a NaN through on every instruction set.
+        let zero = simd.splat_f32s(0.0);
+        simd.select_f32s(simd.less_than_f32s(x, zero), zero, x)
     }
 }
 
@@ -111,7 +112,7 @@ struct Gelu;
 impl Unary for Gelu {
     #[inline(always)]
     fn of<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s {
-        const SQRT_8_BY_PI: f32 = 1.595_769_1;
+        const SQRT_8_BY_PI: f32 = 1.595_769;
         let cubic = simd.mul_add_e_f32s(simd.mul_f32s(x, x), simd.splat_f32s(0.044_715), simd.splat_f32s(1.0));
         let u2 = simd.mul_f32s(simd.mul_f32s(x, cubic), simd.splat_f32s(SQRT_8_BY_PI));
         simd.mul_f32s(x, sigmoid(simd, u2))

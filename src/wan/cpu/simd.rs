@@ -4,7 +4,7 @@ use pulp::Simd;
 
 /// Coefficients of `2^r` for r in [-½, ½], from the highest: 8e-8 relative error, evaluated in f32.
 const EXP2: [f32; 7] =
-    [0.000_153_533_62, 0.001_339_887_5, 0.009_618_437, 0.055_503_324, 0.240_226_48, 0.693_147_2, 1.0];
+    [0.000_153_533_62, 0.001_339_887_5, 0.009_618_437, 0.055_503_324, 0.240_226_48, std::f32::consts::LN_2, 1.0];
 
 /// Adding it to a small f32 rounds that to an integer, which stands in the low bits of the sum.
 const ROUND: f32 = 12_582_912.0;
@@ -30,8 +30,9 @@ pub fn exp2<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
     let minus_x = simd.mul_f32s(x, simd.splat_f32s(-std::f32::consts::LOG2_E));
-    // Beyond 2¹²⁶ the sigmoid is 0 for any use, and `exp2` out of its range. The argument comes second: it passes NaN on.
-    let power = exp2(simd, simd.min_f32s(simd.splat_f32s(126.0), minus_x));
+    // Beyond 2¹²⁶ the sigmoid is 0 for any use, and `exp2` out of its range. Unlike a minimum, this lets a NaN through.
+    let most = simd.splat_f32s(126.0);
+    let power = exp2(simd, simd.select_f32s(simd.less_than_f32s(most, minus_x), most, minus_x));
     simd.div_f32s(one, simd.add_f32s(one, power))
 }
 
