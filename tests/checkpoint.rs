@@ -158,7 +158,7 @@ fn a_quantised_transformer_stays_close_to_its_own_weights_unpacked() -> Result<(
 fn a_wrong_file_says_what_it_is() {
     let error = |path: &str| {
         let weights = fixture::weights(path);
-        Transformer::load(&weights, None).err().expect("not a transformer").to_string()
+        Transformer::load(&weights, None).expect_err("not a transformer").to_string()
     };
     for (path, kind) in [
         ("vae/weights.safetensors", "a Wan VAE"),
