@@ -39,6 +39,46 @@ mod causal_layer {
     }
 }
 
+/// A chunk of 3 latents at 320×576, streamed, after the first: 12 frames.
+#[divan::bench_group(sample_count = 5, sample_size = 1)]
+mod chunk_320x576 {
+    use std::sync::Arc;
+
+    use bendrack::wan::decode::{DecoderStream, FrameDecoder};
+    use bendrack::wan::{taehv, vae};
+    use candle_core::Result;
+
+    use super::common::decoders::{flops, random_weights, taehv_positions, taehv_shapes, vae_positions, vae_shapes};
+    use super::{Bencher, ItemsCount, random};
+
+    const LATENT: (usize, usize) = (40, 72);
+    const CHUNK: u64 = 3;
+
+    fn run(bencher: Bencher<'_, '_>, decoder: Result<Arc<dyn FrameDecoder>>, flops: u64) {
+        let mut stream = DecoderStream::new(decoder.expect("a decoder"));
+        let latents = random(&[CHUNK as usize, 16, LATENT.0, LATENT.1], 1.0);
+        stream.push(&latents).expect("the first chunk");
+        bencher.counter(ItemsCount::new(CHUNK * flops)).bench_local(|| stream.push(&latents));
+    }
+
+    #[divan::bench]
+    fn taehv(bencher: Bencher<'_, '_>) {
+        let shapes = taehv_shapes();
+        let decoder = || -> Result<Arc<dyn FrameDecoder>> {
+            Ok(Arc::new(taehv::Decoder::load(&random_weights(&shapes)?, &taehv::TIME_UPSCALE)?))
+        };
+        run(bencher, decoder(), flops(&shapes, |name| taehv_positions(name, LATENT.0 * LATENT.1)));
+    }
+
+    #[divan::bench(sample_count = 2)]
+    fn vae(bencher: Bencher<'_, '_>) {
+        let shapes = vae_shapes(96);
+        let decoder =
+            || -> Result<Arc<dyn FrameDecoder>> { Ok(Arc::new(vae::Decoder::load(&random_weights(&shapes)?)?)) };
+        run(bencher, decoder(), flops(&shapes, |name| vae_positions(name, LATENT.0 * LATENT.1)));
+    }
+}
+
 /// Listens everywhere and changes nothing.
 struct Identity;
 

@@ -1,5 +1,7 @@
 //! Real-size pieces of the model with random weights, for measuring.
 
+pub mod decoders;
+
 use bendrack::wan::attention::{Over, PromptKeys};
 use bendrack::wan::config::Config;
 use bendrack::wan::hooks::Hooks;

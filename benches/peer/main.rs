@@ -3,17 +3,22 @@
 //! Weights and inputs are random; both sides read the same ones, and their outputs are compared.
 
 #[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the benches use all of it")]
 mod common;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::hooks::Hooks;
+use bendrack::wan::taehv;
 use candle_core::{Device, Tensor};
+use common::decoders::{flops, random_weights, taehv_positions, taehv_shapes};
 use common::{CausalLayer, GRID, WINDOW, random};
 
 const ROUNDS: usize = 6;
@@ -29,7 +34,7 @@ fn main() -> Result<()> {
 
     let matmul = ours.matmul()?;
     println!("matmul 2160×1536×8960 here: {:.0} GFLOP/s", ours.matmul_flops() / matmul / 1e9);
-    for task in ["layer"] {
+    for task in ["layer", "taehv"] {
         let difference = compare(&ours.output(task)?, &peer.output(task, folder.path())?)?;
         let (mut here, mut there) = (f64::MAX, f64::MAX);
         for _ in 0..ROUNDS {
@@ -58,6 +63,8 @@ fn compare(a: &Tensor, b: &Tensor) -> Result<f32> {
 /// Our side.
 struct Ours {
     layer: CausalLayer,
+    /// TAEHV after a first chunk, and the latents of every chunk `[3, 16, 40, 72]`.
+    decoder: (DecoderStream, Tensor),
     matmul: (Tensor, Tensor),
 }
 
@@ -75,12 +82,24 @@ impl Ours {
         tensors.insert("in.v".to_owned(), v.narrow(1, 0, past)?.contiguous()?);
         tensors.insert("in.first_frame".to_owned(), Tensor::new(&[layer.first_frame as i64], &Device::Cpu)?);
         candle_core::safetensors::save(&tensors, folder.join("layer.safetensors"))?;
-        Ok(Self { layer, matmul: (random(&[2160, 1536], 1.0), random(&[8960, 1536], 1.0)) })
+
+        let weights = random_weights(&taehv_shapes())?;
+        let latents = random(&[GRID.0, 16, 2 * GRID.1, 2 * GRID.2], 1.0);
+        let mut tensors = HashMap::from([("in.latents".to_owned(), latents.clone())]);
+        for (name, shape) in taehv_shapes() {
+            tensors.insert(name.clone(), weights.get(&name, shape)?);
+        }
+        candle_core::safetensors::save(&tensors, folder.join("taehv.safetensors"))?;
+        let mut stream = DecoderStream::new(Arc::new(taehv::Decoder::load(&weights, &taehv::TIME_UPSCALE)?));
+        stream.push(&latents)?;
+        let decoder = (stream, latents);
+        Ok(Self { layer, decoder, matmul: (random(&[2160, 1536], 1.0), random(&[8960, 1536], 1.0)) })
     }
 
     fn output(&mut self, task: &str) -> Result<Tensor> {
         match task {
             "layer" => Ok(self.layer.forward(Hooks::NONE)?),
+            "taehv" => Ok(self.decoder.0.clone().push(&self.decoder.1)?),
             _ => bail!("no task {task}"),
         }
     }
@@ -94,6 +113,9 @@ impl Ours {
     fn flops(task: &str) -> f64 {
         match task {
             "layer" => CausalLayer::flops() as f64,
+            "taehv" => {
+                (GRID.0 as u64 * flops(&taehv_shapes(), |name| taehv_positions(name, 4 * GRID.1 * GRID.2))) as f64
+            }
             _ => f64::NAN,
         }
     }

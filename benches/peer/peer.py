@@ -80,7 +80,43 @@ class Layer:
         return x + gated(self.linear("ffn.2", F.gelu(self.linear("ffn.0", b), approximate="tanh")), m[5])
 
 
-TASKS = {"layer": Layer}
+class Taehv:
+    """The decoder as taehv.py runs it: all frames of the chunk at once, with the memory of the chunk before."""
+
+    def __init__(self):
+        self.w = load_file(f"{FOLDER}/taehv.safetensors")
+        self.memory = {}
+        self.memory = self.decode()[1]
+
+    def conv(self, name, x):
+        weight = self.w[f"{name}.weight"]
+        return F.conv2d(x, weight, self.w.get(f"{name}.bias"), padding=weight.shape[-1] // 2)
+
+    def decode(self):
+        memory = {}
+
+        def mem_block(name, x):
+            first = self.memory.get(name, torch.zeros_like(x[:1]))
+            memory[name] = x[-1:]
+            y = torch.cat([x, torch.cat([first, x[:-1]])], 1)
+            y = F.relu(self.conv(f"{name}.conv.2", F.relu(self.conv(f"{name}.conv.0", y))))
+            return F.relu(self.conv(f"{name}.conv.4", y) + x)
+
+        x = F.relu(self.conv("decoder.1", torch.tanh(self.w["in.latents"] / 3) * 3))
+        for first in (3, 9, 15):
+            for i in range(first, first + 3):
+                x = mem_block(f"decoder.{i}", x)
+            x = F.interpolate(x, scale_factor=2)
+            _, c, h, w = x.shape
+            x = self.conv(f"decoder.{first + 4}.conv", x).reshape(-1, c, h, w)
+            x = self.conv(f"decoder.{first + 5}", x)
+        return self.conv("decoder.22", F.relu(x)).clamp(0, 1), memory
+
+    def __call__(self):
+        return self.decode()[0]
+
+
+TASKS = {"layer": Layer, "taehv": Taehv}
 
 
 def main():

@@ -18,6 +18,8 @@ use super::weights::{Kind, Weights};
 /// How many folders deep a checkpoint is looked for.
 const DEPTH: usize = 3;
 const TOKENIZER: &str = "tokenizer.json";
+const TEXT_FILES: &str = "prompts need a UMT5 text encoder and its tokenizer.json in the model's folder (in the Wan repository: \
+    models_t5_umt5-xxl-enc-bf16.pth and google/umt5-xxl/tokenizer.json)";
 const CONFIG: &str = "config.json";
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 const WEIGHTS: [&str; 6] = ["safetensors", "gguf", "pt", "pth", "bin", "ckpt"];
@@ -101,17 +103,21 @@ impl Checkpoint {
         Transformer::load(&weights, config.as_ref())
     }
 
-    /// Loads the text encoder and its tokenizer, for a transformer that reads `text_len` rows.
+    /// Loads the text encoder and its tokenizer (which may lie in the same file), for a transformer that reads `text_len` rows.
     pub fn text_encoder(&self, text_len: usize, dtype: DType, device: &Device) -> Result<TextEncoder> {
-        let (Some(encoder), Some(tokenizer)) = (&self.text_encoder, &self.tokenizer) else {
-            bail!(
-                "{}: prompts need a UMT5 text encoder and its {TOKENIZER} in the same folder (in the Wan repository they \
-                 are models_t5_umt5-xxl-enc-bf16.pth and google/umt5-xxl/{TOKENIZER})",
-                self.transformer.display()
-            )
+        let Some(encoder) = &self.text_encoder else { bail!("{}: {TEXT_FILES}", self.transformer.display()) };
+        let weights = Weights::open(encoder, dtype, device)?;
+        let tokenizer = match &self.tokenizer {
+            Some(tokenizer) => Tokenizer::open(tokenizer)?,
+            // ComfyUI's files hold it themselves.
+            None => match Tokenizer::from_weights(&weights)? {
+                Some(tokenizer) => tokenizer,
+                None => bail!("{}: {TEXT_FILES}", encoder.display()),
+            },
         };
-        let model = Umt5::load(&Weights::open(encoder, dtype, device)?)?;
-        TextEncoder::new(Tokenizer::open(tokenizer)?, model, text_len)
+        let model = Umt5::load(&weights)?;
+        weights.finish()?;
+        TextEncoder::new(tokenizer, model, text_len)
     }
 
     /// Loads a decoder: the small one if `fast` and it is there, else the VAE, else the small one.
@@ -119,9 +125,20 @@ impl Checkpoint {
         let open = |path| Weights::open(path, dtype, device);
         match (&self.taehv, &self.vae) {
             (Some(path), vae) if fast || vae.is_none() => {
-                Ok(Arc::new(taehv::Decoder::load(&open(path)?, &TIME_UPSCALE)?))
+                let weights = open(path)?;
+                weights.ignore("encoder.");
+                let decoder = taehv::Decoder::load(&weights, &TIME_UPSCALE)?;
+                weights.finish()?;
+                Ok(Arc::new(decoder))
             }
-            (_, Some(path)) => Ok(Arc::new(vae::Decoder::load(&open(path)?)?)),
+            (_, Some(path)) => {
+                let weights = open(path)?;
+                weights.ignore("encoder.");
+                weights.ignore("conv1.");
+                let decoder = vae::Decoder::load(&weights)?;
+                weights.finish()?;
+                Ok(Arc::new(decoder))
+            }
             _ => bail!(
                 "{}: pictures need a decoder in the same folder, the Wan VAE (Wan2.1_VAE.pth) or TAEHV (taew2_1.pth)",
                 self.transformer.display()

@@ -48,7 +48,8 @@ impl Config {
                 "a transformer of width {dim} cannot have {heads} heads; put its config.json with \"num_heads\" beside it"
             )
         }
-        let layers = (0..).take_while(|i| weights.dims(&format!("blocks.{i}.modulation")).is_some()).count();
+        let layers =
+            weights.names().filter(|name| name.starts_with("blocks.") && name.ends_with(".modulation")).count();
         Ok(Self {
             dim,
             heads,

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use super::ops::{self, Window};
 use super::weights::Weights;
@@ -162,35 +162,4 @@ impl FeatureCache {
         self.store(name, &extended.narrow(0, frames, past)?)?;
         Ok(extended)
     }
-}
-
-/// The norm of the Wan VAE over the channels of each pixel: `x / max(‖x‖₂, 1e-12) · √C · gamma`.
-///
-/// x `[frames, C, h, w]`, gamma `[C]`; statistics in f32 (`RMS_norm` of Wan2.1 `wan/modules/vae.py`).
-pub(super) fn channel_rms_norm(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
-    let (dtype, channels) = (x.dtype(), x.dim(1)?);
-    let x = x.to_dtype(DType::F32)?;
-    let norm = x.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(1e-12)?;
-    let x = (x.broadcast_div(&norm)? * (channels as f64).sqrt())?;
-    x.to_dtype(dtype)?.broadcast_mul(&gamma.reshape((1, channels, 1, 1))?)
-}
-
-/// `x · sigmoid(x)`.
-pub(super) fn silu(x: &Tensor) -> Result<Tensor> {
-    x.silu()
-}
-
-/// `max(x, 0)`.
-pub(super) fn relu(x: &Tensor) -> Result<Tensor> {
-    x.relu()
-}
-
-/// `max(x + y, 0)`.
-pub(super) fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    (x + y)?.relu()
-}
-
-/// Every pixel twice in both directions: `[.., h, w]` to `[.., 2h, 2w]`.
-pub(super) fn upsample2x(x: &Tensor) -> Result<Tensor> {
-    x.upsample_nearest2d(2 * x.dim(D::Minus2)?, 2 * x.dim(D::Minus1)?)
 }

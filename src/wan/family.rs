@@ -48,10 +48,9 @@ impl Family {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', '.', ' '], "");
         let names = path.iter().rev().map(|part| plain(&part.to_string_lossy()));
         let longest_first = [Self::LongLiveInfinite, Self::LongLive, Self::SelfForcing, Self::CausVid, Self::Krea];
-        names
-            .flat_map(|name| longest_first.into_iter().find(|family| name.contains(&plain(family.name()))))
-            .next()
-            .unwrap_or(Self::Wan)
+        let mut spoken =
+            names.filter_map(|name| longest_first.into_iter().find(|family| name.contains(&plain(family.name()))));
+        spoken.next().unwrap_or(Self::Wan)
     }
 
     /// How it streams; `None` if it makes whole clips.

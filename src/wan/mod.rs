@@ -6,6 +6,7 @@
 //! Errors are candle's [`Result`](candle_core::Result): a tensor that does not fit, a file that cannot be read, a device
 //! out of memory. The loaders say which key, of which shape, in which file.
 
+mod cpu;
 pub mod ops;
 
 pub mod linear;
@@ -14,6 +15,7 @@ pub mod weights;
 pub mod hooks;
 
 pub mod attention;
+pub mod checkpoint;
 pub mod clip;
 pub mod config;
 pub mod family;

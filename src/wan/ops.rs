@@ -1,100 +1,77 @@
 //! The operations the pipeline is made of, for any device and dtype.
 //!
-//! Each one is plain tensor code, except on the CPU in f32 where a kernel of [`super::cpu`] does the same work faster.
+//! Each one is [`plain`] tensor code, except on the CPU in f32 where a kernel of `cpu` does the same work faster.
 //! Token tensors are `[batch, tokens, dim]`; attention tensors keep the heads behind the tokens,
 //! `[batch, tokens, heads, head_dim]`, as the KV cache stores them; pictures are `[frames, channels, height, width]`.
 
-use candle_core::{D, DType, Result, Tensor};
+pub mod plain;
+
+use candle_core::{Result, Tensor};
+
+use super::cpu;
+
+/// Whether the CPU kernels compute with these tensors.
+fn takes<const N: usize>(tensors: [&Tensor; N], optional: Option<&Tensor>) -> bool {
+    cpu::takes(&tensors) && optional.is_none_or(|x| cpu::takes(&[x]))
+}
 
 /// `x Wᵀ + b`: x `[.., in]`, weight `[out, in]`, bias `[out]`, result `[.., out]`.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let (out, inner) = weight.dims2()?;
-    let mut dims = x.dims().to_vec();
-    let last = dims.len().saturating_sub(1);
-    let y = x.reshape(((), inner))?.matmul(&weight.t()?)?;
-    let y = match bias {
-        Some(bias) => y.broadcast_add(bias)?,
-        None => y,
-    };
-    dims[last] = out;
-    y.reshape(dims)
+    if takes([x, weight], bias) { cpu::linear(x, weight, bias) } else { plain::linear(x, weight, bias) }
 }
 
 /// GELU in its tanh approximation, the only one Wan and UMT5 use.
 pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
-    x.gelu()
-}
-
-/// SiLU: `x · sigmoid(x)`.
-pub fn silu(x: &Tensor) -> Result<Tensor> {
-    x.silu()
-}
-
-/// `x + y`, of one shape.
-pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    x + y
+    if takes([x], None) { cpu::gelu_tanh(x) } else { plain::gelu_tanh(x) }
 }
 
 /// Root-mean-square norm over the last axis: `x · rsqrt(mean(x²) + eps) · weight`, statistics in f32.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    let dtype = x.dtype();
-    let x = x.to_dtype(DType::F32)?;
-    let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
-    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.to_dtype(dtype)?.broadcast_mul(weight)
+    if takes([x, weight], None) { cpu::rms_norm(x, weight, eps) } else { plain::rms_norm(x, weight, eps) }
 }
 
 /// Layer norm over the last axis without parameters, biased variance, statistics in f32.
 pub fn layer_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
-    let dtype = x.dtype();
-    let x = x.to_dtype(DType::F32)?;
-    let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
-    x.broadcast_div(&(variance + eps)?.sqrt()?)?.to_dtype(dtype)
+    if takes([x], None) { cpu::layer_norm(x, eps) } else { plain::layer_norm(x, eps) }
 }
 
 /// `layer_norm(x) · weight + bias`: x `[.., dim]`, weight and bias `[dim]`.
 pub fn layer_norm_affine(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
-    layer_norm(x, eps)?.broadcast_mul(weight)?.broadcast_add(bias)
+    if takes([x, weight, bias], None) {
+        cpu::layer_norm_affine(x, weight, bias, eps)
+    } else {
+        plain::layer_norm_affine(x, weight, bias, eps)
+    }
 }
 
 /// `layer_norm(x) · (1 + scale) + shift`: x `[batch, frames, tokens, dim]`, shift and scale `[batch, frames, 1, dim]`.
 pub fn layer_norm_modulate(x: &Tensor, shift: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
-    layer_norm(x, eps)?.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)
+    if takes([x, shift, scale], None) {
+        cpu::layer_norm_modulate(x, shift, scale, eps)
+    } else {
+        plain::layer_norm_modulate(x, shift, scale, eps)
+    }
 }
 
 /// `x + y · gate`: x and y `[batch, frames, tokens, dim]`, gate `[batch, frames, 1, dim]`.
 pub fn gated_residual(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
-    x + y.broadcast_mul(gate)?
+    if takes([x, y, gate], None) { cpu::gated_residual(x, y, gate) } else { plain::gated_residual(x, y, gate) }
 }
 
 /// Rotary embedding of interleaved pairs: x `[batch, tokens, heads, head_dim]`, cos and sin `[tokens, head_dim / 2]` in f32.
 ///
 /// Pair j of a head is `(x[2j], x[2j + 1])`. The product is taken in f32 and rounded to x's dtype once.
 pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
-    let (batch, tokens, heads, head_dim) = x.dims4()?;
-    let pairs = x.to_dtype(DType::F32)?.reshape((batch, tokens, heads, head_dim / 2, 2))?;
-    let (x0, x1) = (pairs.narrow(4, 0, 1)?, pairs.narrow(4, 1, 1)?);
-    let cos = cos.reshape((1, tokens, 1, head_dim / 2, 1))?;
-    let sin = sin.reshape((1, tokens, 1, head_dim / 2, 1))?;
-    let y0 = (x0.broadcast_mul(&cos)? - x1.broadcast_mul(&sin)?)?;
-    let y1 = (x0.broadcast_mul(&sin)? + x1.broadcast_mul(&cos)?)?;
-    Tensor::cat(&[y0, y1], 4)?.reshape(x.dims())?.to_dtype(x.dtype())
+    if takes([x, cos, sin], None) { cpu::rope(x, cos, sin) } else { plain::rope(x, cos, sin) }
 }
 
 /// `softmax(q kᵀ · scale + bias) v` for every head.
 ///
 /// q `[batch, queries, heads, head_dim]`, k `[batch, keys, heads, head_dim]`, v `[batch, keys, heads, value_dim]` with any
 /// number of value columns; bias is added to the logits and broadcasts to `[heads, queries, keys]`. The result is
-/// `[batch, queries, heads, value_dim]`.
+/// `[batch, queries, heads, value_dim]`. A query whose logits are all -∞ gets 0.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result<Tensor> {
-    let heads_first = |x: &Tensor| x.transpose(1, 2)?.contiguous();
-    let logits = (heads_first(q)? * scale)?.matmul(&heads_first(k)?.transpose(2, 3)?)?;
-    let logits = match bias {
-        Some(bias) => logits.broadcast_add(&bias.unsqueeze(0)?)?,
-        None => logits,
-    };
-    let map = candle_nn::ops::softmax_last_dim(&logits)?;
-    map.matmul(&heads_first(v)?)?.transpose(1, 2)?.contiguous()
+    if takes([q, k, v], bias) { cpu::attention(q, k, v, bias, scale) } else { plain::attention(q, k, v, bias, scale) }
 }
 
 /// The shape of a convolution over a run of frames; see [`conv`].
@@ -129,19 +106,41 @@ impl Window {
 /// one another in memory, the window at frame t *is* a picture of `window.frames · in` channels, and a 3-D convolution is
 /// a 2-D one over such overlapping pictures, with nothing copied.
 pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
-    let windows = (x.dim(0)? - window.frames) / window.frame_stride + 1;
-    let stacked = if window.frames == 1 && window.frame_stride == 1 {
-        x.clone()
-    } else {
-        let (_, channels, height, width) = x.dims4()?;
-        let picture = |i| {
-            x.narrow(0, i * window.frame_stride, window.frames)?.reshape((1, window.frames * channels, height, width))
-        };
-        Tensor::cat(&(0..windows).map(picture).collect::<Result<Vec<_>>>()?, 0)?
-    };
-    let y = stacked.conv2d(weight, window.padding, window.stride, 1, 1)?;
-    match bias {
-        Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),
-        None => Ok(y),
-    }
+    if takes([x, weight], bias) { cpu::conv(x, weight, bias, window) } else { plain::conv(x, weight, bias, window) }
+}
+
+/// `max(x, 0)`.
+pub fn relu(x: &Tensor) -> Result<Tensor> {
+    if takes([x], None) { cpu::relu(x) } else { plain::relu(x) }
+}
+
+/// `x · sigmoid(x)`.
+pub fn silu(x: &Tensor) -> Result<Tensor> {
+    if takes([x], None) { cpu::silu(x) } else { plain::silu(x) }
+}
+
+/// `x + y`, of one shape: a residual.
+pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    if takes([x, y], None) { cpu::add(x, y) } else { plain::add(x, y) }
+}
+
+/// `max(x + y, 0)`, of one shape.
+pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    if takes([x, y], None) { cpu::add_relu(x, y) } else { plain::add_relu(x, y) }
+}
+
+/// Nearest-neighbour upsampling of pictures by two: `[frames, channels, 2 · height, 2 · width]`.
+pub fn upsample2x(x: &Tensor) -> Result<Tensor> {
+    if takes([x], None) { cpu::upsample2x(x) } else { plain::upsample2x(x) }
+}
+
+/// Norm over the channels of each pixel: `x / max(‖x‖₂, 1e-12) · √channels · gamma`, x `[frames, channels, height, width]`,
+/// gamma of `channels` elements.
+pub fn channel_rms_norm(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
+    if takes([x, gamma], None) { cpu::channel_rms_norm(x, gamma) } else { plain::channel_rms_norm(x, gamma) }
+}
+
+/// [`silu`] of [`channel_rms_norm`], in one pass.
+pub fn channel_rms_norm_silu(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
+    if takes([x, gamma], None) { cpu::channel_rms_norm_silu(x, gamma) } else { plain::channel_rms_norm_silu(x, gamma) }
 }

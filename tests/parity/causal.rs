@@ -236,7 +236,7 @@ fn a_failed_call_can_be_made_again() -> Result<()> {
     struct Broken(RefCell<usize>);
     impl Listener for Broken {
         fn at(&self, site: Site, place: Place, x: Tensor) -> Result<Tensor> {
-            if site == Site::FfnOut && place.layer == 0 && self.0.replace_with(|n| *n + 1) % 2 == 0 {
+            if site == Site::FfnOut && place.layer == 0 && self.0.replace_with(|n| *n + 1).is_multiple_of(2) {
                 candle_core::bail!("a bend failed")
             }
             Ok(x)

@@ -9,6 +9,8 @@ mod causal;
 mod dit;
 mod lora;
 mod micro;
+mod micro_text;
+mod real_size;
 mod scheduler;
 mod stream;
 mod taehv;

@@ -41,6 +41,14 @@ fn decoder() -> Result<Arc<dyn FrameDecoder>> {
 }
 
 #[test]
+fn every_weight_is_used() -> Result<()> {
+    let weights = weights();
+    Decoder::load(&weights, &numbers("time_upscale"))?;
+    Encoder::load(&weights)?;
+    weights.finish()
+}
+
+#[test]
 fn decode() -> Result<()> {
     let io = recording();
     let mut traced = BTreeMap::new();
@@ -113,7 +121,7 @@ fn encode() -> Result<()> {
 #[test]
 fn half_precision_stays_near() -> Result<()> {
     let io = recording();
-    let weights = Weights::from_tensors(tensors()?, DType::F16, &Device::Cpu);
+    let weights = fixture::weights_in("taehv/weights.safetensors", DType::F16);
     let decoder = Decoder::load(&weights, &numbers("time_upscale"))?;
     let out = DecoderStream::new(Arc::new(decoder)).push(&frames(&io, "dec.latent")?)?;
     assert_eq!(out.dtype(), DType::F16);

@@ -7,7 +7,7 @@ use bendrack::wan::conv::FeatureCache;
 use bendrack::wan::decode::{DecoderStream, FrameDecoder};
 use bendrack::wan::vae::{Decoder, Encoder, LATENTS_MEAN, LATENTS_STD, denormalise};
 use bendrack::wan::weights::Weights;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use crate::fixture::{self, Recording, assert_close};
 use crate::stream::{check_clone, check_cuts, check_errors, zeros};
@@ -42,13 +42,8 @@ fn keymap() -> BTreeMap<String, String> {
     serde_json::from_value(keymap).expect("names to names")
 }
 
-/// The recorded weights in the original names.
-// Renamed here only until `Weights::open` does it for files with diffusers' names.
-fn weights(dtype: DType) -> Result<Weights> {
-    let tensors = candle_core::safetensors::load(fixture::folder().join("vae/weights.safetensors"), &Device::Cpu)?;
-    let keymap = keymap();
-    let renamed = tensors.into_iter().map(|(name, tensor)| (keymap[&name].clone(), tensor));
-    Ok(Weights::from_tensors(renamed, dtype, &Device::Cpu))
+fn weights(dtype: DType) -> Weights {
+    fixture::weights_in("vae/weights.safetensors", dtype)
 }
 
 /// The original name of the last block of diffusers' `stage`: `decoder.up_blocks.0` is `decoder.upsamples.3`.
@@ -90,9 +85,17 @@ fn constants_are_the_config_s() {
 }
 
 #[test]
+fn every_weight_is_used() -> Result<()> {
+    let weights = weights(DType::F32);
+    Decoder::load(&weights)?;
+    Encoder::load(&weights)?;
+    weights.finish()
+}
+
+#[test]
 fn decode() -> Result<()> {
     let io = recording();
-    let decoder = Decoder::load(&weights(DType::F32)?)?;
+    let decoder = Decoder::load(&weights(DType::F32))?;
     let latents = denormalise(&frames_first(&io, "dec.latent_normalised")?)?;
     check(&io, "dec.latent", &latents)?;
 
@@ -114,7 +117,7 @@ fn decode() -> Result<()> {
 #[test]
 fn stream() -> Result<()> {
     let io = recording();
-    let decoder: Arc<dyn FrameDecoder> = Arc::new(Decoder::load(&weights(DType::F32)?)?);
+    let decoder: Arc<dyn FrameDecoder> = Arc::new(Decoder::load(&weights(DType::F32))?);
     let latents = frames_first(&io, "dec.latent_normalised")?;
     let expected = frames_first(&io, "dec.out")?.affine(0.5, 0.5)?;
     check_cuts(&decoder, &latents, &expected, TOLERANCE)?;
@@ -125,7 +128,7 @@ fn stream() -> Result<()> {
 #[test]
 fn encode() -> Result<()> {
     let io = recording();
-    let encoder = Encoder::load(&weights(DType::F32)?)?;
+    let encoder = Encoder::load(&weights(DType::F32))?;
     let video = frames_first(&io, "enc.video")?;
 
     let mut cache = FeatureCache::default();
@@ -148,7 +151,7 @@ fn encode() -> Result<()> {
 
 #[test]
 fn a_video_that_does_not_fit_is_an_error() -> Result<()> {
-    let encoder = Encoder::load(&weights(DType::F32)?)?;
+    let encoder = Encoder::load(&weights(DType::F32))?;
     for shape in [&[2, 3, 8, 8][..], &[1, 4, 8, 8], &[1, 3, 8, 13], &[0, 3, 8, 8], &[3, 8, 8]] {
         assert!(encoder.encode(&zeros(shape)?).is_err(), "video {shape:?}");
     }
@@ -159,7 +162,7 @@ fn a_video_that_does_not_fit_is_an_error() -> Result<()> {
 #[test]
 fn half_precision_stays_near() -> Result<()> {
     let io = recording();
-    let weights = weights(DType::F16)?;
+    let weights = weights(DType::F16);
     let mut stream = DecoderStream::new(Arc::new(Decoder::load(&weights)?));
     let frames = stream.push(&frames_first(&io, "dec.latent_normalised")?)?;
     assert_eq!(frames.dtype(), DType::F16);

@@ -67,7 +67,7 @@ fn linspace_f32(start: f32, end: f32, count: usize) -> Vec<f32> {
     let step = (end - start) / count.saturating_sub(1).max(1) as f32;
     let from_start = |i: usize| step.mul_add(i as f32, start);
     let from_end = |i: usize| (-step).mul_add((count - 1 - i) as f32, end);
-    (0..count).map(|i| if i < count / 2 { from_start(i) } else { from_end(i) }).collect()
+    (0..count).map(|i| if i == 0 || i < count / 2 { from_start(i) } else { from_end(i) }).collect()
 }
 
 /// Refuses step counts and shifts from which no schedule follows.

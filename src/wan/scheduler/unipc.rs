@@ -23,7 +23,7 @@ pub struct UniPc {
     timesteps: Vec<f32>,
     sigmas: Vec<f32>,
     step: usize,
-    /// What the last two steps left behind, the latest last.
+    /// What the last two steps left behind, the latest last; the first step, without a past, is of order 1.
     past: [Option<Past>; 2],
 }
 
@@ -72,38 +72,33 @@ impl UniPc {
         }
     }
 
-    /// Whether step `i` predicts with order 2: not the first, which has no past, and not the last.
-    fn second_order(&self, i: usize) -> bool {
-        i > 0 && i + 1 < self.timesteps.len()
-    }
-
     /// The sample before this step, corrected by the clean prediction `x0` made there.
     fn correct(&self, sample: Tensor, x0: &Tensor) -> Result<Tensor> {
         let [before, Some(last)] = &self.past else { return Ok(sample) };
         let stride = self.stride(self.step - 1);
         let news = (x0 - &last.x0)?;
         let change = match before {
-            Some(before) if self.second_order(self.step - 1) => {
+            Some(before) => {
                 let (slope, latest) = stride.corrector();
                 (((&before.x0 - &last.x0)? * (slope / f64::from(stride.before)))? + (news * latest)?)?
             }
-            _ => (news * 0.5)?,
+            None => (news * 0.5)?,
         };
         stride.take(&last.sample, &(&last.x0 + change)?)
     }
 
-    /// The sample after this step, from the corrected `sample` before it.
+    /// The sample after this step, from the corrected `sample` before it. The last step ends on its clean prediction.
     fn predict(&self, sample: &Tensor, x0: &Tensor) -> Result<Tensor> {
         if self.sigmas[self.step + 1] == 0.0 {
             return Ok(x0.clone());
         }
         let stride = self.stride(self.step);
         match &self.past[1] {
-            Some(last) if self.second_order(self.step) => {
+            Some(last) => {
                 let slope = ((&last.x0 - x0)? * (0.5 / f64::from(stride.before)))?;
                 stride.take(sample, &(x0 + slope)?)
             }
-            _ => stride.take(sample, x0),
+            None => stride.take(sample, x0),
         }
     }
 }

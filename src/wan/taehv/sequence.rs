@@ -5,9 +5,9 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::wan::conv::{self, Conv, FeatureCache};
+use crate::wan::conv::{Conv, FeatureCache};
 use crate::wan::decode::Trace;
-use crate::wan::ops::Window;
+use crate::wan::ops::{self, Window};
 use crate::wan::weights::Weights;
 
 /// Three convolutions over each frame and the one before it, around which the frame goes unchanged.
@@ -38,11 +38,11 @@ impl MemBlock {
 
     /// x `[frames, dim, h, w]` to `[frames, out, h, w]`; its past is kept under `name`.
     fn forward(&self, x: &Tensor, name: &str, cache: &mut FeatureCache) -> Result<Tensor> {
-        let y = conv::relu(&self.conv_0.forward(&cache.extend(name, x, 1)?)?)?;
-        let y = self.conv_4.forward(&conv::relu(&self.conv_2.forward(&y)?)?)?;
+        let y = ops::relu(&self.conv_0.forward(&cache.extend(name, x, 1)?)?)?;
+        let y = self.conv_4.forward(&ops::relu(&self.conv_2.forward(&y)?)?)?;
         match &self.skip {
-            Some(skip) => conv::add_relu(&y, &skip.forward(x)?),
-            None => conv::add_relu(&y, x),
+            Some(skip) => ops::add_relu(&y, &skip.forward(x)?),
+            None => ops::add_relu(&y, x),
         }
     }
 }
@@ -78,7 +78,7 @@ impl TGrow {
         let (frames, dim, height, width) = x.dims4()?;
         // The groups of channels are consecutive frames.
         let x = self.conv.forward(x)?.reshape((self.stride * frames, dim, height, width))?;
-        if self.upsample { conv::upsample2x(&x) } else { Ok(x) }
+        if self.upsample { ops::upsample2x(&x) } else { Ok(x) }
     }
 }
 
@@ -155,7 +155,7 @@ impl Sequence {
         for (name, layer) in &self.layers {
             x = match layer {
                 Layer::Conv(conv) | Layer::TPool(conv) => conv.forward(&x)?,
-                Layer::Relu => conv::relu(&x)?,
+                Layer::Relu => ops::relu(&x)?,
                 Layer::MemBlock(block) => block.forward(&x, name, cache)?,
                 Layer::TGrow(grow) => grow.forward(&x)?,
             };

@@ -1,11 +1,12 @@
 //! The boxes that the decoder and the encoder of the Wan VAE are made of.
 //!
-//! Source: Wan2.1 `wan/modules/vae.py`, classes `ResidualBlock`, `AttentionBlock`, `Resample`.
+//! Source: Wan2.1 `wan/modules/vae.py`, classes `ResidualBlock`, `AttentionBlock`.
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::wan::conv::{self, CausalConv, Conv, FeatureCache};
-use crate::wan::ops::{self, Window};
+use super::resample::{Downsample, Upsample};
+use crate::wan::conv::{CausalConv, Conv, FeatureCache};
+use crate::wan::ops;
 use crate::wan::weights::Weights;
 
 /// RMS norm over the channels of each pixel, without epsilon.
@@ -29,7 +30,7 @@ impl RmsNorm {
 
     /// x `[frames, dim, h, w]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        conv::channel_rms_norm(x, &self.gamma)
+        ops::channel_rms_norm(x, &self.gamma)
     }
 }
 
@@ -60,7 +61,7 @@ impl NormConv {
 
     /// x `[frames, in, h, w]` to `[frames, out, h, w]`.
     pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
-        self.conv.forward(&conv::silu(&self.norm.forward(x)?)?, cache)
+        self.conv.forward(&ops::channel_rms_norm_silu(x, &self.norm.gamma)?, cache)
     }
 }
 
@@ -91,8 +92,8 @@ impl ResidualBlock {
         let y = self.residual_2.forward(x, cache)?;
         let y = self.residual_6.forward(&y, cache)?;
         match &self.shortcut {
-            Some(shortcut) => y + shortcut.forward(x)?,
-            None => y + x,
+            Some(shortcut) => ops::add(&y, &shortcut.forward(x)?),
+            None => ops::add(&y, x),
         }
     }
 }
@@ -122,77 +123,7 @@ impl AttentionBlock {
         let part = |i| tokens.narrow(3, i * dim, dim)?.contiguous();
         let y = ops::attention(&part(0)?, &part(1)?, &part(2)?, None, 1.0 / (dim as f64).sqrt())?;
         let y = y.squeeze(2)?.transpose(1, 2)?.reshape((frames, dim, height, width))?;
-        x + self.proj.forward(&y)?
-    }
-}
-
-/// Doubles the sides of the picture and, with a `time_conv`, the number of frames.
-#[derive(Clone, Debug)]
-pub struct Upsample {
-    time_conv: Option<CausalConv>,
-    resample: Conv,
-}
-
-impl Upsample {
-    /// x `[frames, dim, h, w]` to `[2 · frames, out, 2h, 2w]`; see [`Self::double`] for the first frame.
-    fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
-        let x = match &self.time_conv {
-            Some(time_conv) => Self::double(time_conv, x, cache)?,
-            None => x.clone(),
-        };
-        self.resample.forward(&conv::upsample2x(&x)?)
-    }
-
-    /// Two frames for each, except for the very first frame of a video, which stays one.
-    ///
-    /// The convolution does not see that frame later either: the second frame of a video is computed as if there were
-    /// nothing before it. (`Resample.forward` with its marker `'Rep'`: a model trained so has to be run so.)
-    fn double(time_conv: &CausalConv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
-        let (frames, dim, height, width) = x.dims4()?;
-        if !cache.contains(time_conv.name()) {
-            let first = x.narrow(0, 0, 1)?;
-            cache.store(time_conv.name(), &Tensor::zeros((2, dim, height, width), x.dtype(), x.device())?)?;
-            return if frames == 1 {
-                Ok(first)
-            } else {
-                Tensor::cat(&[first, Self::double(time_conv, &x.narrow(0, 1, frames - 1)?, cache)?], 0)
-            };
-        }
-        // The two halves of the channels are the two frames.
-        time_conv.forward(x, cache)?.reshape((2 * frames, dim, height, width))
-    }
-}
-
-/// Halves the sides of the picture and, with a `time_conv`, the number of frames.
-#[derive(Clone, Debug)]
-pub struct Downsample {
-    resample: Conv,
-    time_conv: Option<(String, Conv)>,
-}
-
-impl Downsample {
-    /// x `[frames, dim, h, w]` to `[frames / 2, dim, h / 2, w / 2]`; see [`Self::halve`] for the first frame.
-    fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
-        let x = self.resample.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)?;
-        match &self.time_conv {
-            Some((name, time_conv)) => Self::halve(name, time_conv, &x, cache),
-            None => Ok(x),
-        }
-    }
-
-    /// One frame for two and the one before them, except for the very first frame of a video, which stays as it is.
-    fn halve(name: &str, time_conv: &Conv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
-        let frames = x.dim(0)?;
-        if !cache.contains(name) {
-            let first = x.narrow(0, 0, 1)?;
-            cache.store(name, &first)?;
-            return if frames == 1 {
-                Ok(first)
-            } else {
-                Tensor::cat(&[first, Self::halve(name, time_conv, &x.narrow(0, 1, frames - 1)?, cache)?], 0)
-            };
-        }
-        time_conv.forward(&cache.extend(name, x, 1)?)
+        ops::add(x, &self.proj.forward(&y)?)
     }
 }
 
@@ -245,19 +176,9 @@ impl Block {
         } else if has("to_qkv.weight") {
             Self::Attention(AttentionBlock::load(weights, name)?)
         } else if has("resample.1.weight") {
-            let resample = Conv::load(weights, &format!("{name}.resample.1"), dim)?;
-            let time_conv = has("time_conv.weight").then(|| format!("{name}.time_conv"));
             match direction {
-                Direction::Up => {
-                    let time_conv = time_conv.map(|name| CausalConv::load(weights, &name, dim)).transpose()?;
-                    Self::Up(Upsample { time_conv, resample })
-                }
-                Direction::Down => {
-                    // The picture gets a row and a column of zeros at its end only, before the convolution.
-                    let resample = resample.with_window(Window::of_one(0, 2));
-                    let time_conv = time_conv.map(|name| load_halving(weights, name, dim)).transpose()?;
-                    Self::Down(Downsample { resample, time_conv })
-                }
+                Direction::Up => Self::Up(Upsample::load(weights, name, dim)?),
+                Direction::Down => Self::Down(Downsample::load(weights, name, dim)?),
             }
         } else {
             return Ok(None);
@@ -269,18 +190,17 @@ impl Block {
         match self {
             Self::Residual(block) => block.residual_6.out_dim(),
             Self::Attention(_) => Ok(in_dim),
-            Self::Up(block) => block.resample.out_dim(),
-            Self::Down(block) => block.resample.out_dim(),
+            Self::Up(block) => block.out_dim(),
+            Self::Down(block) => block.out_dim(),
         }
     }
 
-    /// Pixels and frames that become one, or that one becomes, in this block.
+    /// Pixels of a side and frames that become one in this block, or that it makes of one.
     pub fn scale(&self) -> (usize, usize) {
-        let with_time = |time_conv| if time_conv { (2, 2) } else { (2, 1) };
         match self {
             Self::Residual(_) | Self::Attention(_) => (1, 1),
-            Self::Up(block) => with_time(block.time_conv.is_some()),
-            Self::Down(block) => with_time(block.time_conv.is_some()),
+            Self::Up(block) => block.scale(),
+            Self::Down(block) => block.scale(),
         }
     }
 
@@ -293,11 +213,4 @@ impl Block {
             Self::Down(block) => block.forward(x, cache),
         }
     }
-}
-
-/// The time convolution of an encoder: three frames to one, two frames further each time.
-fn load_halving(weights: &Weights, name: String, dim: usize) -> Result<(String, Conv)> {
-    let conv = Conv::load(weights, &name, dim)?;
-    let window = Window { frame_stride: 2, ..conv.window() };
-    Ok((name, conv.with_window(window)))
 }

@@ -7,10 +7,12 @@
 mod blocks;
 mod decoder;
 mod encoder;
+mod resample;
 
-pub use blocks::{AttentionBlock, Block, Direction, Downsample, NormConv, ResidualBlock, RmsNorm, Upsample};
+pub use blocks::{AttentionBlock, Block, Direction, NormConv, ResidualBlock, RmsNorm};
 pub use decoder::Decoder;
 pub use encoder::Encoder;
+pub use resample::{Downsample, Upsample};
 
 use candle_core::{DType, Device, Result, Tensor};
 

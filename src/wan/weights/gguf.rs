@@ -9,13 +9,21 @@ use std::collections::btree_map::Entry as Slot;
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Result, bail};
 
+use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
-use super::entry::{Encoding, Entry, elements};
+use super::encoding::Encoding;
+use super::entry::Entry;
 use super::open::Listing;
+use super::view::elements;
 
 const MAX_DIMS: u32 = 8;
 const MAX_ARRAY_DEPTH: usize = 4;
 const MAX_NAME_BYTES: usize = 1 << 16;
+
+/// Types of metadata values.
+const UINT32: u32 = 4;
+const STRING: u32 = 8;
+const ARRAY: u32 = 9;
 
 /// Lists the tensors of a GGUF file; shapes are given in row-major order, the reverse of how they are stored.
 pub(super) fn read(file: &Bytes) -> Result<Listing> {
@@ -28,13 +36,11 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let tensors = reader.size()?;
     let values = reader.size()?;
     let mut alignment = 32;
-    let mut metadata = BTreeMap::new();
     for _ in 0..values {
         let key = name(&mut reader)?;
-        match value(&mut reader)? {
-            Value::Text(text) => _ = metadata.insert(key, text),
-            Value::Number(number) if key == "general.alignment" => alignment = number,
-            _ => {}
+        match (key.as_str(), reader.u32()?) {
+            ("general.alignment", UINT32) => alignment = reader.u32()? as usize,
+            (_, code) => skip(&mut reader, code, 0)?,
         }
     }
     if alignment == 0 || !alignment.is_multiple_of(8) || alignment > 1 << 20 {
@@ -43,7 +49,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let mut infos = BTreeMap::new();
     for _ in 0..tensors {
         let name = name(&mut reader)?;
-        let info = info(&mut reader).or_else(|error| bail!("{name}: {error}"))?;
+        let info = info(&mut reader).blame(&name)?;
         match infos.entry(name) {
             Slot::Vacant(slot) => _ = slot.insert(info),
             Slot::Occupied(slot) => bail!("{} is there twice", slot.key()),
@@ -52,10 +58,10 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let data = (file.len() - reader.remaining()).next_multiple_of(alignment);
     let mut entries = BTreeMap::new();
     for (name, info) in infos {
-        let entry = info.entry(file, data, alignment).or_else(|error| bail!("{name}: {error}"))?;
+        let entry = info.entry(file, data, alignment).blame(&name)?;
         entries.insert(name, entry);
     }
-    Ok(Listing { entries, metadata, section: None })
+    Ok(Listing { entries, ..Listing::default() })
 }
 
 struct Info {
@@ -121,30 +127,14 @@ fn encoding(code: u32) -> Encoding {
     }
 }
 
-/// A value of the file's metadata, as far as it matters here.
-enum Value {
-    Text(String),
-    Number(usize),
-    Other,
-}
-
-fn value(reader: &mut Reader<'_>) -> Result<Value> {
-    match reader.u32()? {
-        4 => Ok(Value::Number(reader.u32()? as usize)),
-        10 => Ok(Value::Number(reader.size()?)),
-        8 => Ok(Value::Text(text(reader)?)),
-        code => skip(reader, code, 0).map(|()| Value::Other),
-    }
-}
-
-/// Passes over a value of type `code`.
+/// Passes over a metadata value of type `code`.
 fn skip(reader: &mut Reader<'_>, code: u32, depth: usize) -> Result<()> {
     match code {
-        8 => {
+        STRING => {
             let len = reader.size()?;
             reader.take(len)?;
         }
-        9 if depth < MAX_ARRAY_DEPTH => {
+        ARRAY if depth < MAX_ARRAY_DEPTH => {
             let (code, len) = (reader.u32()?, reader.size()?);
             if let Some(size) = fixed_size(code) {
                 let Some(size) = size.checked_mul(len) else { bail!("an array of {len} values is too long") };
@@ -156,7 +146,7 @@ fn skip(reader: &mut Reader<'_>, code: u32, depth: usize) -> Result<()> {
                 }
             }
         }
-        9 => bail!("arrays are nested too deeply"),
+        ARRAY => bail!("arrays are nested too deeply"),
         code => match fixed_size(code) {
             Some(size) => _ = reader.take(size)?,
             None => bail!("metadata of unknown type {code}"),
@@ -175,15 +165,10 @@ fn fixed_size(code: u32) -> Option<usize> {
     }
 }
 
-fn text(reader: &mut Reader<'_>) -> Result<String> {
-    let len = reader.size()?;
-    Ok(String::from_utf8_lossy(reader.take(len)?).into_owned())
-}
-
 fn name(reader: &mut Reader<'_>) -> Result<String> {
-    let name = text(reader)?;
-    if name.len() > MAX_NAME_BYTES {
-        bail!("a name of {} bytes is too long", name.len())
+    let len = reader.size()?;
+    if len > MAX_NAME_BYTES {
+        bail!("a name of {len} bytes is too long")
     }
-    Ok(name)
+    Ok(String::from_utf8_lossy(reader.take(len)?).into_owned())
 }

@@ -97,31 +97,32 @@ impl Kind {
 
     /// What a model that asks for a tensor of this name must be.
     pub(super) fn that_has(name: &str) -> Option<&'static str> {
-        const MARKS: [(&str, &str); 19] = [
-            ("patch_embedding.", TRANSFORMER),
-            ("time_embedding.", TRANSFORMER),
-            ("time_projection.", TRANSFORMER),
-            ("text_embedding.", TRANSFORMER),
-            ("head.", TRANSFORMER),
-            (".modulation", TRANSFORMER),
-            (".self_attn.", TRANSFORMER),
-            (".cross_attn.", TRANSFORMER),
-            ("token_embedding.", TEXT_ENCODER),
-            (".attn.", TEXT_ENCODER),
-            (".pos_embedding.", TEXT_ENCODER),
-            ("decoder.conv1.", VAE),
-            ("encoder.conv1.", VAE),
-            (".residual.", VAE),
-            (".middle.", VAE),
-            ("conv1.", VAE),
-            ("conv2.", VAE),
-            ("decoder.", TAEHV),
-            ("encoder.", TAEHV),
+        const TRANSFORMER_MARKS: &[&str] = &[
+            "patch_embedding.",
+            "time_embedding.",
+            "time_projection.",
+            "text_embedding.",
+            "head.",
+            ".modulation",
+            ".self_attn.",
+            ".cross_attn.",
+            ".norm3.",
+            ".ffn.0.",
+            ".ffn.2.",
         ];
-        MARKS.iter().find_map(|&(mark, kind)| {
-            let found = if mark.starts_with('.') { name.contains(mark) } else { name.starts_with(mark) };
-            found.then_some(kind)
-        })
+        const TEXT_ENCODER_MARKS: &[&str] = &["token_embedding.", ".attn.", ".pos_embedding.", ".ffn.gate.", ".ffn.fc"];
+        const VAE_MARKS: &[&str] =
+            &["conv1.", "conv2.", ".conv1.", ".downsamples.", ".upsamples.", ".middle.", ".head."];
+        const TAEHV_MARKS: &[&str] = &["decoder.", "encoder."];
+        // In this order: what is left of `decoder.` and `encoder.` is TAEHV's.
+        let kinds = [
+            (TRANSFORMER_MARKS, TRANSFORMER),
+            (TEXT_ENCODER_MARKS, TEXT_ENCODER),
+            (VAE_MARKS, VAE),
+            (TAEHV_MARKS, TAEHV),
+        ];
+        let is_marked = |mark: &&str| if mark.starts_with('.') { name.contains(mark) } else { name.starts_with(mark) };
+        kinds.into_iter().find(|(marks, _)| marks.iter().any(is_marked)).map(|(_, kind)| kind)
     }
 
     /// The name of this kind without its sizes.

@@ -1,7 +1,8 @@
 //! Names of tensors in other checkpoints, in terms of the original ones.
 //!
 //! A rule replaces the beginning of a name, up to a dot; `#` stands for a number, which `{i}` and `{j}` repeat in
-//! order. Names for which there is no rule stay as they are. Sources: the conversion scripts of diffusers
+//! order; `{level+…}` counts from where level i begins in the VAE decoder's flat list. Names for
+//! which there is no rule stay as they are. Sources: the conversion scripts of diffusers
 //! (`convert_wan_to_diffusers.py`) and ComfyUI-GGUF (`loader.py`), transformers' `UMT5EncoderModel`.
 
 use std::borrow::Cow;
@@ -70,11 +71,13 @@ const DIFFUSERS_VAE: Rules = &[
     ("decoder.mid_block.resnets.0", "decoder.middle.0"),
     ("decoder.mid_block.attentions.0", "decoder.middle.1"),
     ("decoder.mid_block.resnets.1", "decoder.middle.2"),
-    ("decoder.up_blocks.#.resnets.#", "decoder.upsamples.{4i+j}"),
-    ("decoder.up_blocks.#.upsamplers.0", "decoder.upsamples.{4i+3}"),
+    (VAE_DECODER_BLOCK, "decoder.upsamples.{level+j}"),
+    ("decoder.up_blocks.#.upsamplers.0", "decoder.upsamples.{level+last}"),
     ("decoder.norm_out", "decoder.head.0"),
     ("decoder.conv_out", "decoder.head.2"),
 ];
+
+const VAE_DECODER_BLOCK: &str = "decoder.up_blocks.#.resnets.#";
 
 const DIFFUSERS_RESNET: Rules = &[
     ("norm1", "residual.0"),
@@ -138,9 +141,10 @@ pub(super) fn original_names<T>(tensors: BTreeMap<String, T>) -> Result<BTreeMap
     if bare.contains_key("shared.weight") {
         bare.remove(&format!("{T5_TIED_EMBEDDING}.weight"));
     }
+    let entries = level_entries(bare.keys());
     let mut renamed = BTreeMap::new();
     for (name, tensor) in bare {
-        let original = layout.rename(&name);
+        let original = layout.rename(&name, entries);
         if renamed.contains_key(&original) {
             bail!("{name} and another tensor are both {original}")
         }
@@ -166,13 +170,13 @@ pub(super) fn strip(name: &str) -> Cow<'_, str> {
 
 /// The original name of a transformer module that may be named as in diffusers.
 pub(super) fn transformer_module(name: &str) -> String {
-    apply(DIFFUSERS_TRANSFORMER, name).map_or_else(|| name.to_owned(), |(to, _)| to)
+    apply(DIFFUSERS_TRANSFORMER, name, 0).map_or_else(|| name.to_owned(), |(to, _)| to)
 }
 
 impl Layout {
-    fn rename(&self, name: &str) -> String {
-        let Some((mut to, rest)) = apply(self.rules, name) else { return name.to_owned() };
-        let (inner, rest) = apply(self.inner, rest).unwrap_or((String::new(), rest));
+    fn rename(&self, name: &str, entries: usize) -> String {
+        let Some((mut to, rest)) = apply(self.rules, name, entries) else { return name.to_owned() };
+        let (inner, rest) = apply(self.inner, rest, entries).unwrap_or((String::new(), rest));
         for part in [inner.as_str(), rest] {
             if !part.is_empty() {
                 to = to + "." + part;
@@ -182,15 +186,22 @@ impl Layout {
     }
 }
 
+/// Entries of a level in the VAE decoder's flat list: the residual blocks that diffusers counts per level (3 in Wan), and
+/// what enlarges the picture.
+fn level_entries<'a>(names: impl Iterator<Item = &'a String>) -> usize {
+    let block = |name: &String| matches(VAE_DECODER_BLOCK, name).map(|([_, j], _)| j);
+    names.filter_map(block).max().map_or(0, |last| last + 2)
+}
+
 /// Applies the first rule that matches, and gives the replacement and the rest of the name behind the dot.
-fn apply(rules: Rules, name: &str) -> Option<(String, &str)> {
+fn apply(rules: Rules, name: &str, level_entries: usize) -> Option<(String, &str)> {
     rules.iter().find_map(|(from, to)| {
-        let (numbers, rest) = matches(from, name)?;
-        let (i, j) = (numbers[0], numbers[1]);
+        let ([i, j], rest) = matches(from, name)?;
+        let level = i * level_entries;
         let to = to
             .replace("{i}", &i.to_string())
-            .replace("{4i+j}", &(4 * i + j).to_string())
-            .replace("{4i+3}", &(4 * i + 3).to_string());
+            .replace("{level+j}", &(level + j).to_string())
+            .replace("{level+last}", &(level + level_entries.saturating_sub(1)).to_string());
         Some((to, rest))
     })
 }

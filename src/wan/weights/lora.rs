@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Result, Tensor, bail};
 
+use super::blame::Blame;
 use super::entry::Entry;
 use super::{fp8, layout, listed};
 
@@ -85,7 +86,7 @@ pub(super) fn deltas(
     for (name, module) in modules {
         let weight = format!("{name}.weight");
         let dims = base.get(&weight).map_or(&[][..], |entry| &entry.dims);
-        let delta = module.delta(dims, alpha).or_else(|error| bail!("{name}: {error}"))?;
+        let delta = module.delta(dims, alpha).blame(&name)?;
         deltas.insert(weight, delta);
     }
     Ok(deltas)
@@ -114,7 +115,7 @@ impl Module {
         }
         let alpha = match (alpha, &self.alpha) {
             (Some(alpha), _) => alpha,
-            (None, Some(entry)) => fp8::scalar(entry).or_else(|error| bail!("alpha: {error}"))?.into(),
+            (None, Some(entry)) => fp8::scalar(entry).blame("alpha")?.into(),
             (None, None) => rank as f64,
         };
         if !alpha.is_finite() {

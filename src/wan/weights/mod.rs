@@ -5,7 +5,9 @@
 //! a damaged or malicious one gives an error.
 
 mod archive;
+mod blame;
 mod bytes;
+mod encoding;
 mod entry;
 mod fp8;
 mod gguf;
@@ -16,6 +18,7 @@ mod open;
 mod pickle;
 mod safetensors;
 mod torch;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use candle_core::quantized::QTensor;
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 
+use self::blame::Blame;
 use self::entry::Entry;
 pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
@@ -66,8 +70,8 @@ impl Weights {
     pub fn open(path: &Path, dtype: DType, device: &Device) -> Result<Self> {
         let mut listing = open::list(path)?;
         let mut origin = path.display().to_string();
-        fp8::consume(&mut listing).or_else(|error| bail!("{origin}: {error}"))?;
-        let mut entries = layout::original_names(listing.entries).or_else(|error| bail!("{origin}: {error}"))?;
+        fp8::consume(&mut listing).blame(&origin)?;
+        let mut entries = layout::original_names(listing.entries).blame(&origin)?;
         entries.remove(TOKENISER);
         if let Some(section) = listing.section {
             origin = format!("{origin} ({section})");
@@ -98,7 +102,7 @@ impl Weights {
             bail!("{origin} is not a LoRA but {}", lora.store.kind)
         }
         let new = lora::deltas(&lora.store.entries, &base.entries, alpha)
-            .or_else(|error| bail!("the LoRA {origin} does not fit {}: {error}", base.origin))?;
+            .blame(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
         let mut deltas = base.deltas.clone();
         for (name, delta) in new {
             deltas.entry(name).or_default().push(delta);
@@ -124,7 +128,7 @@ impl Weights {
     /// The tensor `name`, which must have this shape, in the dtype and on the device of these weights.
     pub fn get(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let (key, entry) = self.entry(name, &shape.into())?;
-        self.store.read(&key, entry).or_else(|error| bail!("{}: {key}: {error}", self.store.origin))
+        self.store.read(&key, entry).blame(format_args!("{}: {key}", self.store.origin))
     }
 
     /// The tensor `name` as it is stored, if it is stored in a quantised block format; `None` if it is dense.
@@ -133,7 +137,7 @@ impl Weights {
         if self.store.deltas.contains_key(&key) {
             return Ok(None);
         }
-        entry.quantised(&self.store.device).or_else(|error| bail!("{}: {key}: {error}", self.store.origin))
+        entry.quantised(&self.store.device).blame(format_args!("{}: {key}", self.store.origin))
     }
 
     /// The stored tensor `name`, if it has this shape; it then counts as used.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Result, bail};
 use serde_json::Value;
 
+use super::blame::Blame;
 use super::bytes::Bytes;
 use super::entry::Entry;
 use super::{gguf, safetensors, torch};
@@ -26,7 +27,7 @@ const MAX_INDEX_BYTES: u64 = 64 << 20;
 /// Lists the tensors of a file or folder; errors name it.
 pub(super) fn list(path: &Path) -> Result<Listing> {
     let listing = if path.is_dir() { folder(path) } else { file(path) };
-    listing.or_else(|error| bail!("{}: {error}", path.display()))
+    listing.blame(path.display())
 }
 
 fn file(path: &Path) -> Result<Listing> {
@@ -124,7 +125,7 @@ fn shards(files: impl Iterator<Item = PathBuf>) -> Result<Listing> {
     let mut all = Listing::default();
     for path in files {
         let name = path.display();
-        let shard = file(&path).or_else(|error| bail!("{name}: {error}"))?;
+        let shard = file(&path).blame(&name)?;
         for (key, entry) in shard.entries {
             if all.entries.insert(key.clone(), entry).is_some() {
                 bail!("{name}: {key} is in another shard too")

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, bail};
 use safetensors::tensor::{Dtype, Metadata};
 
+use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
-use super::entry::{Encoding, Entry};
+use super::encoding::{Encoding, Fp8};
+use super::entry::Entry;
 use super::open::Listing;
 
 /// Headers of the largest checkpoints take a few hundred kilobytes.
-const MAX_HEADER_BYTES: usize = 100_000_000;
+const MAX_HEADER_BYTES: usize = 32 << 20;
 
 /// Lists the tensors of a safetensors file.
 ///
@@ -35,8 +37,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     for (name, info) in header.tensors() {
         let (start, end) = info.data_offsets;
         let Some(bytes) = file.part(8 + header_len + start, end - start) else { bail!("{name} lies outside the file") };
-        let entry =
-            Entry::stored(info.shape.clone(), bytes, encoding(info.dtype)).or_else(|error| bail!("{name}: {error}"))?;
+        let entry = Entry::stored(info.shape.clone(), bytes, encoding(info.dtype)).blame(&name)?;
         entries.insert(name, entry);
     }
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
@@ -45,7 +46,8 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
 
 fn encoding(dtype: Dtype) -> Encoding {
     match dtype {
-        Dtype::F8_E5M2 => Encoding::F8E5M2,
+        Dtype::F8_E4M3 => Encoding::Fp8(Fp8::E4M3),
+        Dtype::F8_E5M2 => Encoding::Fp8(Fp8::E5M2),
         Dtype::BOOL => Encoding::Plain(DType::U8),
         Dtype::F4 | Dtype::F6_E2M3 | Dtype::F6_E3M2 | Dtype::F8_E8M0 => Encoding::Unreadable(format!("{dtype:?}")),
         dtype => DType::try_from(dtype).map_or_else(|_| Encoding::Unreadable(format!("{dtype:?}")), Encoding::Plain),

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, bail};
 
 use super::archive::Archive;
+use super::blame::Blame;
 use super::bytes::Bytes;
-use super::entry::{Encoding, Entry};
+use super::encoding::{Encoding, Fp8};
+use super::entry::Entry;
 use super::open::Listing;
 use super::pickle::{Pickle, Value};
 
@@ -35,7 +37,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let mut entries = BTreeMap::new();
     for &(key, value) in pickle.pairs(state) {
         if let (Value::Text(name), Value::Tensor(index)) = (key, value) {
-            let entry = entry(&pickle, index, &archive, root).or_else(|error| bail!("{name}: {error}"))?;
+            let entry = entry(&pickle, index, &archive, root).blame(name)?;
             entries.insert(name.to_owned(), entry);
         }
     }
@@ -86,8 +88,8 @@ fn encoding(name: &str) -> Encoding {
         "ShortStorage" | "int16" => DType::I16,
         "ByteStorage" | "uint8" | "BoolStorage" | "bool" => DType::U8,
         "uint32" => DType::U32,
-        "float8_e4m3fn" => DType::F8E4M3,
-        "float8_e5m2" => return Encoding::F8E5M2,
+        "float8_e4m3fn" => return Encoding::Fp8(Fp8::E4M3),
+        "float8_e5m2" => return Encoding::Fp8(Fp8::E5M2),
         name => return Encoding::Unreadable(name.to_owned()),
     };
     Encoding::Plain(dtype)

@@ -1,0 +1,255 @@
+//! Generates a video without a window and writes its frames as PNG.
+//!
+//! Without `--model` it runs the tiny random model of the tests: every part at work, no picture to speak of.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use bendrack::wan::checkpoint::Checkpoint;
+use bendrack::wan::clip::{Clip, Guidance};
+use bendrack::wan::decode::DecoderStream;
+use bendrack::wan::family::Family;
+use bendrack::wan::hooks::Hooks;
+use bendrack::wan::noise::{Draw, Noise, SeededNoise};
+use bendrack::wan::rollout::Rollout;
+use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
+use bendrack::wan::text::{NEGATIVE_PROMPT, TextEncoder};
+use bendrack::wan::transformer::{Context, Transformer};
+use candle_core::{DType, Device, Tensor};
+
+const HELP: &str = "\
+Generates a video with a Wan model and writes its frames as PNG.
+
+  cargo run --release --example headless -- [OPTIONS]
+
+  --model FOLDER    a Wan transformer, a UMT5 encoder with its tokenizer.json, and a VAE or TAEHV, in any layout
+                    [a tiny model with random weights]
+  --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid or krea [guessed from the file names]
+  --prompt TEXT     [a red circle moving slowly]
+  --negative TEXT   what to move away from, for the family wan [Wan's own]
+  --guidance SCALE  how far, for the family wan [5]
+  --steps N         denoising steps, for the family wan [50]
+  --frames N        frames of the video, 1 more than a multiple of 4 at best [33]
+  --size WxH        in pixels, multiples of 16 [832x480, or 128x96 for the tiny model]
+  --seed N          [0]
+  --fast            decode with TAEHV instead of the VAE if both are there
+  --dtype NAME      f32, f16 or bf16 [f32 on a CPU, bf16 on a GPU]
+  --out FOLDER      where the frames go, 00000.png and so on [frames]
+  --help
+";
+
+/// Pixels of a side that become one in a latent.
+const PIXELS: usize = 8;
+/// Frames that become one latent.
+const FRAMES: usize = 4;
+
+struct Options {
+    model: Option<PathBuf>,
+    family: Option<Family>,
+    prompt: String,
+    negative: String,
+    guidance: f64,
+    steps: usize,
+    frames: usize,
+    size: Option<(usize, usize)>,
+    seed: u64,
+    fast: bool,
+    dtype: Option<DType>,
+    out: PathBuf,
+}
+
+impl Options {
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>> {
+        let mut options = Self {
+            model: None,
+            family: None,
+            prompt: "a red circle moving slowly".to_owned(),
+            negative: NEGATIVE_PROMPT.to_owned(),
+            guidance: 5.0,
+            steps: 50,
+            frames: 33,
+            size: None,
+            seed: 0,
+            fast: false,
+            dtype: None,
+            out: PathBuf::from("frames"),
+        };
+        while let Some(option) = args.next() {
+            if option == "--help" || option == "-h" {
+                return Ok(None);
+            }
+            if option == "--fast" {
+                options.fast = true;
+                continue;
+            }
+            let value = args.next().with_context(|| format!("{option} needs a value; --help lists the options"))?;
+            options.set(&option, &value).with_context(|| format!("{option} {value}"))?;
+        }
+        Ok(Some(options))
+    }
+
+    fn set(&mut self, option: &str, value: &str) -> Result<()> {
+        match option {
+            "--model" => self.model = Some(PathBuf::from(value)),
+            "--family" => self.family = Some(value.parse().map_err(anyhow::Error::msg)?),
+            "--prompt" => value.clone_into(&mut self.prompt),
+            "--negative" => value.clone_into(&mut self.negative),
+            "--guidance" => self.guidance = value.parse()?,
+            "--steps" => self.steps = value.parse()?,
+            "--frames" => self.frames = value.parse()?,
+            "--size" => self.size = Some(size(value)?),
+            "--seed" => self.seed = value.parse()?,
+            "--dtype" => self.dtype = Some(dtype(value)?),
+            "--out" => self.out = PathBuf::from(value),
+            _ => bail!("there is no such option; --help lists them"),
+        }
+        Ok(())
+    }
+}
+
+fn size(text: &str) -> Result<(usize, usize)> {
+    let (width, height) = text.split_once('x').context("a size is WIDTHxHEIGHT, such as 832x480")?;
+    let (width, height): (usize, usize) = (width.parse()?, height.parse()?);
+    if width == 0 || height == 0 || width % (2 * PIXELS) != 0 || height % (2 * PIXELS) != 0 {
+        bail!("width and height are multiples of {}", 2 * PIXELS)
+    }
+    Ok((width, height))
+}
+
+fn dtype(name: &str) -> Result<DType> {
+    match name {
+        "f32" => Ok(DType::F32),
+        "f16" => Ok(DType::F16),
+        "bf16" => Ok(DType::BF16),
+        _ => bail!("the dtypes are f32, f16 and bf16"),
+    }
+}
+
+/// The first GPU this build can use, else the CPU.
+fn device() -> Result<Device> {
+    match Device::cuda_if_available(0)? {
+        Device::Cpu if candle_core::utils::metal_is_available() => Ok(Device::new_metal(0)?),
+        device => Ok(device),
+    }
+}
+
+/// The random model of the tests: parts of it were recorded separately, and happen to fit one another.
+fn tiny() -> Checkpoint {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let fixture = |path: &str| root.join("fixtures").join(path);
+    Checkpoint {
+        transformer: fixture("causal/weights.safetensors"),
+        config: Some(fixture("causal/config.json")),
+        lora: None,
+        text_encoder: Some(fixture("umt5/weights.safetensors")),
+        tokenizer: Some(root.join("fixtures_made/tokenizer.json")),
+        vae: None,
+        taehv: Some(fixture("taehv/weights.safetensors")),
+        family: Family::LongLive,
+    }
+}
+
+fn main() -> Result<()> {
+    let Some(options) = Options::parse(std::env::args().skip(1))? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let device = device()?;
+    let dtype = options.dtype.unwrap_or(if device.is_cpu() { DType::F32 } else { DType::BF16 });
+    let checkpoint = match &options.model {
+        Some(folder) => Checkpoint::find(folder)?,
+        None => tiny(),
+    };
+    let family = options.family.unwrap_or(checkpoint.family);
+    let (width, height) = options.size.unwrap_or(if options.model.is_some() { (832, 480) } else { (128, 96) });
+
+    let start = Instant::now();
+    let model = Arc::new(checkpoint.transformer(dtype, &device)?);
+    let config = model.config();
+    let mut text = checkpoint.text_encoder(config.text_len, dtype, &device)?;
+    let decoder = checkpoint.decoder(options.fast, dtype, &device)?;
+    eprintln!(
+        "{family}: {} layers of width {} in {dtype:?}, loaded in {:.1} s",
+        config.layers,
+        config.dim,
+        start.elapsed().as_secs_f32()
+    );
+
+    let prompt = context(&model, &mut text, &options.prompt)?;
+    let latents = options.frames.saturating_sub(1) / FRAMES + 1;
+    let picture = (height / PIXELS, width / PIXELS);
+    let mut video = Video::new(DecoderStream::new(decoder), &options)?;
+    let noise = SeededNoise { seed: options.seed };
+    if let Some((streaming, schedule)) = family.streaming().zip(family.schedule()?) {
+        let chunks = latents.div_ceil(streaming.chunk);
+        let mut rollout = Rollout::new(model, streaming, schedule, prompt, Box::new(noise), picture)?;
+        for _ in 0..chunks {
+            video.push(&rollout.next_latents(Hooks::NONE)?)?;
+        }
+    } else {
+        let shape = (config.in_channels, latents, picture.0, picture.1);
+        let noise = { noise }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
+        let negative = context(&model, &mut text, &options.negative)?;
+        let guidance = Guidance { negative, scale: options.guidance };
+        let sampler = Box::new(UniPc::new(options.steps, 5.0, UniPcSchedule::Original)?);
+        let mut clip = Clip::new(model, sampler, prompt, Some(guidance), &noise)?;
+        while clip.upcoming().is_some() {
+            let step = clip.advance(Hooks::NONE)?;
+            eprintln!("step {} of {}", step.call.step + 1, options.steps);
+            if step.finished {
+                video.push(&step.clean)?;
+            }
+        }
+    }
+    let seconds = video.start.elapsed().as_secs_f32();
+    let frames = video.written;
+    eprintln!(
+        "{frames} frames in {seconds:.1} s, {:.2} per second, in {}",
+        frames as f32 / seconds,
+        options.out.display()
+    );
+    Ok(())
+}
+
+fn context(model: &Transformer, text: &mut TextEncoder, prompt: &str) -> Result<Arc<Context>> {
+    let prompt = text.encode(prompt)?;
+    if prompt.tokens.dropped > 0 {
+        eprintln!("the prompt is too long: its last {} tokens are left out", prompt.tokens.dropped);
+    }
+    Ok(Arc::new(model.context(&prompt.embedding)?))
+}
+
+/// A video on its way to the disk.
+struct Video {
+    decoder: DecoderStream,
+    out: PathBuf,
+    wanted: usize,
+    written: usize,
+    start: Instant,
+}
+
+impl Video {
+    fn new(decoder: DecoderStream, options: &Options) -> Result<Self> {
+        std::fs::create_dir_all(&options.out).with_context(|| options.out.display().to_string())?;
+        Ok(Self { decoder, out: options.out.clone(), wanted: options.frames, written: 0, start: Instant::now() })
+    }
+
+    /// Decodes latents `[1, channels, frames, height, width]` and writes their frames.
+    fn push(&mut self, latents: &Tensor) -> Result<()> {
+        let latents = latents.squeeze(0)?.transpose(0, 1)?.contiguous()?;
+        let frames = self.decoder.push(&latents)?;
+        let (count, _, height, width) = frames.dims4()?;
+        let pixels = frames.to_dtype(DType::F32)?.affine(255.0, 0.5)?.to_dtype(DType::U8)?.permute((0, 2, 3, 1))?;
+        for i in 0..count.min(self.wanted - self.written) {
+            let path = self.out.join(format!("{:05}.png", self.written));
+            let pixels = pixels.get(i)?.flatten_all()?.to_vec1::<u8>()?;
+            image::save_buffer(&path, &pixels, width as u32, height as u32, image::ColorType::Rgb8)
+                .with_context(|| path.display().to_string())?;
+            self.written += 1;
+        }
+        eprintln!("{} frames", self.written);
+        Ok(())
+    }
+}

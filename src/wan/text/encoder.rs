@@ -1,0 +1,61 @@
+//! Prompts to embeddings, remembering the latest.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor, bail};
+
+use super::{Tokenizer, Tokens, Umt5, clean};
+
+/// How many prompts' embeddings are kept; Wan's take 4 MB each in bf16.
+const REMEMBERED: usize = 16;
+
+/// A prompt as the diffusion transformer takes it.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// The prompt's tokens, by position.
+    pub tokens: Tokens,
+    /// One row for each position, zeros from [`Tokens::padding_start`] on: `[1, text_len, text_dim]`.
+    pub embedding: Tensor,
+}
+
+/// A text encoder and its tokenizer.
+pub struct TextEncoder {
+    tokenizer: Tokenizer,
+    model: Umt5,
+    text_len: usize,
+    /// The latest prompt first.
+    remembered: VecDeque<Arc<Prompt>>,
+}
+
+impl TextEncoder {
+    /// Embeddings of `text_len` rows (Wan: 512), by a tokenizer and a model that belong together.
+    pub fn new(tokenizer: Tokenizer, model: Umt5, text_len: usize) -> Result<Self> {
+        let (known, embedded) = (tokenizer.vocab_size(), model.vocab_size());
+        if known > embedded {
+            bail!("tokenizer.json has {known} tokens, the text encoder {embedded}: they do not belong together")
+        }
+        Ok(Self { tokenizer, model, text_len, remembered: VecDeque::new() })
+    }
+
+    /// The number of rows of an embedding.
+    pub fn text_len(&self) -> usize {
+        self.text_len
+    }
+
+    /// Cleans, tokenises and encodes a prompt, or returns what it encoded one of the latest times.
+    pub fn encode(&mut self, prompt: &str) -> Result<Arc<Prompt>> {
+        let cleaned = clean(prompt);
+        let known = self.remembered.iter().position(|known| known.tokens.prompt == cleaned);
+        let encoded = if let Some(encoded) = known.and_then(|i| self.remembered.remove(i)) {
+            encoded
+        } else {
+            let tokens = self.tokenizer.tokenize_cleaned(cleaned, self.text_len)?;
+            let embedding = self.model.encode(&tokens.ids(), self.text_len)?;
+            Arc::new(Prompt { tokens, embedding })
+        };
+        self.remembered.push_front(encoded.clone());
+        self.remembered.truncate(REMEMBERED);
+        Ok(encoded)
+    }
+}

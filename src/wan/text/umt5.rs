@@ -1,0 +1,236 @@
+//! The UMT5 encoder: token embeddings through pre-norm layers, each with its own relative position bias.
+//!
+//! Source: Wan2.1 `wan/modules/t5.py` and transformers `modeling_umt5.py`. Unlike most transformers it scales neither the
+//! embeddings nor the attention, and has no biases in its linear layers.
+
+use candle_core::{DType, Device, Module, Result, Tensor, bail};
+
+use crate::wan::hooks::Attention;
+use crate::wan::linear::Linear;
+use crate::wan::ops;
+use crate::wan::weights::Weights;
+
+/// Of all norms.
+const EPS: f64 = 1e-6;
+
+/// From this distance on all tokens share one bias.
+const MAX_DISTANCE: usize = 128;
+
+/// The encoder half of UMT5, at the sizes of the file it is read from.
+#[derive(Clone, Debug)]
+pub struct Umt5 {
+    /// `[vocab, dim]`
+    token_embedding: Tensor,
+    blocks: Vec<Block>,
+    norm: Tensor,
+}
+
+/// What [`Umt5::forward_seen`] shows of a layer.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// The attention's inputs, in f32, the position bias among them.
+    Attention(&'a Attention),
+    /// The attention's output after its projection, `[1, tokens, dim]`.
+    AttnOut(&'a Tensor),
+    /// The feed-forward neurons after the gate, `[1, tokens, dim_ffn]`.
+    FfnHidden(&'a Tensor),
+    /// The layer's output, `[1, tokens, dim]`.
+    BlockOut(&'a Tensor),
+}
+
+impl Umt5 {
+    /// Reads an encoder from weights in Wan's names; the file gives all sizes.
+    pub fn load(weights: &Weights) -> Result<Self> {
+        let [vocab, dim] = sizes(weights, "token_embedding.weight")?;
+        let layer = |i: usize| Some(weights.pp(format!("blocks.{i}"))).filter(|w| w.dims("norm1.weight").is_some());
+        let blocks: Vec<Block> =
+            (0..).map_while(layer).map(|weights| Block::load(&weights, dim)).collect::<Result<_>>()?;
+        if blocks.is_empty() {
+            bail!(
+                "missing key blocks.0.norm1.weight: this is no UMT5 encoder; Wan's is models_t5_umt5-xxl-enc-bf16.pth"
+            )
+        }
+        Ok(Self {
+            token_embedding: weights.get("token_embedding.weight", (vocab, dim))?,
+            blocks,
+            norm: weights.get("norm.weight", dim)?,
+        })
+    }
+
+    /// The width of the embeddings.
+    pub fn dim(&self) -> usize {
+        self.norm.elem_count()
+    }
+
+    /// The number of tokens it has an embedding for.
+    pub fn vocab_size(&self) -> usize {
+        self.token_embedding.dims()[0]
+    }
+
+    /// The embeddings `[1, tokens, dim]` of these tokens, at least one; no padding among them.
+    pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
+        self.forward_seen(ids, |_, _| ())
+    }
+
+    /// [`forward`](Self::forward), showing each layer's number and inside to `see` as they come about.
+    pub fn forward_seen(&self, ids: &[u32], mut see: impl FnMut(usize, Seen<'_>)) -> Result<Tensor> {
+        let vocab = self.vocab_size();
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocab) {
+            bail!("token {id} of a vocabulary of {vocab}: tokenizer.json belongs to another text encoder")
+        }
+        let device = self.token_embedding.device();
+        let mut x = self.token_embedding.index_select(&Tensor::new(ids, device)?, 0)?.unsqueeze(0)?;
+        let mut distances = Distances { tokens: ids.len(), buckets: 0, index: None };
+        for (layer, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, &mut distances, |seen| see(layer, seen))?;
+        }
+        ops::rms_norm(&x, &self.norm, EPS)
+    }
+
+    /// [`forward`](Self::forward) followed by rows of zeros up to `length`, as the diffusion transformer takes it:
+    /// `[1, length, dim]`.
+    ///
+    /// Padding that is masked does not change the rows in front of it, so it is not computed.
+    pub fn encode(&self, ids: &[u32], length: usize) -> Result<Tensor> {
+        if ids.len() > length {
+            bail!("{} tokens do not fit into a prompt of {length}", ids.len())
+        }
+        if ids.is_empty() {
+            return Tensor::zeros((1, length, self.dim()), self.norm.dtype(), self.norm.device());
+        }
+        self.forward(ids)?.pad_with_zeros(1, 0, length - ids.len())
+    }
+}
+
+/// One layer.
+#[derive(Clone, Debug)]
+struct Block {
+    norm1: Tensor,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    o: Linear,
+    /// The position bias, `[heads, buckets]` in f32.
+    pos_embedding: Tensor,
+    norm2: Tensor,
+    gate: Linear,
+    fc1: Linear,
+    fc2: Linear,
+}
+
+impl Block {
+    fn load(weights: &Weights, dim: usize) -> Result<Self> {
+        let [dim_attn, _] = sizes(weights, "attn.q.weight")?;
+        let [dim_ffn, _] = sizes(weights, "ffn.gate.0.weight")?;
+        let [buckets, heads] = sizes(weights, "pos_embedding.embedding.weight")?;
+        if heads == 0 || !dim_attn.is_multiple_of(heads) || buckets < 4 || !buckets.is_multiple_of(4) {
+            bail!("a position bias of {buckets} buckets for {heads} heads does not suit an attention {dim_attn} wide")
+        }
+        let linear = |name: &str, from, to| Linear::load_no_bias(weights, name, from, to);
+        let pos_embedding = weights.get("pos_embedding.embedding.weight", (buckets, heads))?;
+        Ok(Self {
+            norm1: weights.get("norm1.weight", dim)?,
+            q: linear("attn.q", dim, dim_attn)?,
+            k: linear("attn.k", dim, dim_attn)?,
+            v: linear("attn.v", dim, dim_attn)?,
+            o: linear("attn.o", dim_attn, dim)?,
+            pos_embedding: pos_embedding.to_dtype(DType::F32)?.t()?.contiguous()?,
+            norm2: weights.get("norm2.weight", dim)?,
+            gate: linear("ffn.gate.0", dim, dim_ffn)?,
+            fc1: linear("ffn.fc1", dim, dim_ffn)?,
+            fc2: linear("ffn.fc2", dim_ffn, dim)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, distances: &mut Distances, mut see: impl FnMut(Seen<'_>)) -> Result<Tensor> {
+        let attended = self.attend(&ops::rms_norm(x, &self.norm1, EPS)?, distances, &mut see)?;
+        see(Seen::AttnOut(&attended));
+        let x = finite((x + attended)?)?;
+        let h = ops::rms_norm(&x, &self.norm2, EPS)?;
+        let hidden = finite((ops::gelu_tanh(&self.gate.forward(&h)?)? * self.fc1.forward(&h)?)?)?;
+        see(Seen::FfnHidden(&hidden));
+        let x = finite((x + self.fc2.forward(&hidden)?)?)?;
+        see(Seen::BlockOut(&x));
+        Ok(x)
+    }
+
+    /// Attention over all tokens, logits and softmax in f32 whatever the weights are.
+    fn attend(&self, x: &Tensor, distances: &mut Distances, see: &mut impl FnMut(Seen<'_>)) -> Result<Tensor> {
+        let (batch, tokens, _) = x.dims3()?;
+        let heads = self.pos_embedding.dim(0)?;
+        let split = |y: Tensor| y.reshape((batch, tokens, heads, ()))?.to_dtype(DType::F32);
+        let attention = Attention {
+            q: split(self.q.forward(x)?)?,
+            k: split(self.k.forward(x)?)?,
+            v: split(self.v.forward(x)?)?,
+            bias: Some(distances.bias(&self.pos_embedding)?),
+            scale: 1.0,
+        };
+        see(Seen::Attention(&attention));
+        self.o.forward(&attention.run()?.reshape((batch, tokens, ()))?.to_dtype(x.dtype())?)
+    }
+}
+
+/// The distance buckets of all pairs of tokens: looked up once for all layers, which differ in the biases alone.
+struct Distances {
+    tokens: usize,
+    buckets: usize,
+    /// u32 `[queries · keys]`
+    index: Option<Tensor>,
+}
+
+impl Distances {
+    /// A layer's position bias `[heads, queries, keys]`, from its table `[heads, buckets]`.
+    fn bias(&mut self, table: &Tensor) -> Result<Tensor> {
+        let (heads, buckets) = table.dims2()?;
+        let index = match self.index.take_if(|_| self.buckets == buckets) {
+            Some(index) => index,
+            None => self.look_up(buckets, table.device())?,
+        };
+        let bias = table.index_select(&index, 1)?.reshape((heads, self.tokens, self.tokens))?;
+        (self.buckets, self.index) = (buckets, Some(index));
+        Ok(bias)
+    }
+
+    fn look_up(&self, buckets: usize, device: &Device) -> Result<Tensor> {
+        let n = self.tokens as i64;
+        let index: Vec<u32> = (0..n)
+            .flat_map(|query| (0..n).map(move |key| relative_bucket(key - query, buckets, MAX_DISTANCE)))
+            .collect();
+        Tensor::from_vec(index, self.tokens * self.tokens, device)
+    }
+}
+
+/// The bucket of a key that stands `offset` tokens behind the query: half of the `buckets` for each direction, half of
+/// those for the nearest tokens one by one, the rest in logarithmic steps up to `max_distance`.
+pub fn relative_bucket(offset: i64, buckets: usize, max_distance: usize) -> u32 {
+    let half = (buckets / 2) as u32;
+    let exact = half / 2;
+    let direction = if offset > 0 { half } else { 0 };
+    let distance = offset.unsigned_abs() as f32;
+    if distance < exact as f32 {
+        return direction + distance as u32;
+    }
+    let whole = (max_distance as f64 / f64::from(exact)).ln() as f32;
+    let further = (distance / exact as f32).ln() / whole * (half - exact) as f32;
+    direction + (exact + further as u32).min(half - 1)
+}
+
+/// In f16, infinities brought back to what the format holds.
+fn finite(x: Tensor) -> Result<Tensor> {
+    const LARGEST: f64 = 65_504.0;
+    match x.dtype() {
+        DType::F16 => x.clamp(-(LARGEST - 1000.0), LARGEST - 1000.0),
+        _ => Ok(x),
+    }
+}
+
+/// The two dimensions of the matrix `name`.
+fn sizes(weights: &Weights, name: &str) -> Result<[usize; 2]> {
+    match weights.dims(name).as_deref() {
+        Some(&[rows, columns]) => Ok([rows, columns]),
+        Some(dims) => bail!("{name} has shape {dims:?}, expected a matrix"),
+        // Asking for it is the way to the error that knows the file.
+        None => weights.get(name, (0, 0))?.dims2().map(<[usize; 2]>::from),
+    }
+}
