@@ -1,6 +1,13 @@
-//! The words in which a program speaks to the model: where it acts, and during which kind of model call.
+//! What the ticks of a patch ask of one model call: bends with their targets, taps, prompt, cache policy.
+//!
+//! A program is plain data. It prints itself, it compares with another bit for bit, and it holds nothing of the model.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::op::{Lanes, Op};
+use crate::target::Target;
 
 /// Where in a layer of the diffusion transformer a bend acts or a tap listens.
 ///
@@ -81,6 +88,141 @@ pub enum Pass {
     Denoise,
     /// The clean pass (or recomputation) that refreshes the KV cache; its output is not shown.
     Cache,
+}
+
+/// What the ticks of a patch ask of one model call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// The prompt.
+    pub prompt: Arc<str>,
+    /// The bends, in the order in which they act.
+    pub bends: Vec<Bend>,
+    /// What is measured.
+    pub taps: Vec<Tap>,
+    /// Forget the past before this call.
+    pub reset_cache: bool,
+    /// What is shown.
+    pub screen: Option<Arc<Source>>,
+    /// Numbers sent out.
+    pub messages: Vec<Message>,
+}
+
+/// An operation with its parameters, on a target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bend {
+    /// The node that asks for it.
+    pub node: Arc<str>,
+    /// What it does.
+    pub op: &'static Op,
+    /// One value per latent frame of the call, for each of the operation's parameters.
+    pub params: Vec<Lanes>,
+    /// How much of it: 0 is none, 1 is all, per latent frame.
+    pub amount: Lanes,
+    /// On which part of the site.
+    pub target: Arc<Target>,
+}
+
+impl Bend {
+    /// Whether it changes nothing, whatever it is given.
+    pub fn is_neutral(&self) -> bool {
+        let still = |lanes: &Lanes, neutral: f64| lanes.iter().all(|&x| x == neutral);
+        self.target.is_empty()
+            || still(&self.amount, 0.0)
+            || self.params.iter().zip(self.op.neutral).all(|(lanes, &neutral)| still(lanes, neutral))
+    }
+}
+
+/// A measurement at a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tap {
+    /// The node that asks for it.
+    pub node: Arc<str>,
+    /// What is measured.
+    pub measure: Measure,
+    /// On which part of the site; several steps, layers and heads are averaged.
+    pub target: Arc<Target>,
+}
+
+/// What a tap measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// How much each place of the picture attends to the target's words: `[frames, rows, columns]`.
+    CrossMap,
+    /// The mean activity |h| of each feed-forward neuron: `[neurons]`.
+    Neurons,
+}
+
+/// Where a picture comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// The generated picture.
+    Model,
+    /// What a tap measured, as a picture.
+    Tap(Arc<str>),
+    /// A measurement in colours, over a picture or alone.
+    Heatmap {
+        /// The measurement.
+        map: Arc<Source>,
+        /// What lies below it.
+        below: Option<Arc<Source>>,
+        /// How much of the measurement covers the picture, 0 to 1.
+        amount: f64,
+        /// The colour map.
+        colours: ColourMap,
+    },
+    /// Two pictures.
+    Composite {
+        /// The first.
+        a: Arc<Source>,
+        /// The second.
+        b: Arc<Source>,
+        /// How they are put together.
+        layout: Layout,
+        /// The crossfade, for layouts that have one.
+        mix: f64,
+    },
+}
+
+/// A perceptual colour map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColourMap {
+    /// Black, purple, orange, pale yellow.
+    #[default]
+    Inferno,
+    /// Purple, green, yellow.
+    Viridis,
+    /// Black, purple, pale pink.
+    Magma,
+    /// Shades of grey.
+    Grey,
+}
+
+/// How two pictures are put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Side by side.
+    #[default]
+    Beside,
+    /// One above the other.
+    Above,
+    /// Mixed.
+    Mix,
+    /// What differs.
+    Difference,
+}
+
+/// Numbers sent to another program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The node that sends it.
+    pub node: Arc<str>,
+    /// Its OSC address.
+    pub address: Arc<str>,
+    /// One value per latent frame of the call.
+    pub values: Lanes,
 }
 
 #[cfg(test)]
