@@ -183,7 +183,7 @@ fn main() -> Result<()> {
     let mut video = Video::new(DecoderStream::new(decoder), &options)?;
     let noise = SeededNoise { seed: options.seed };
     if let Some((streaming, schedule)) = family.streaming().zip(family.schedule()?) {
-        let chunks = latents.div_ceil(streaming.chunk);
+        let chunks = latents.div_ceil(streaming.chunk.get());
         let mut rollout = Rollout::new(model, streaming, schedule, prompt, Box::new(noise), picture)?;
         for _ in 0..chunks {
             video.push(&rollout.next_latents(Hooks::NONE)?)?;

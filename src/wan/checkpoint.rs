@@ -79,7 +79,9 @@ impl Checkpoint {
         let Some(transformer) = only("diffusion transformer", transformers)? else {
             bail!("{}: there is no Wan diffusion transformer in this folder{unreadable}", folder.display())
         };
-        let beside = transformer.parent().unwrap_or(folder).join(CONFIG);
+        // Shards are opened through their folder.
+        let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(folder) };
+        let beside = home.join(CONFIG);
         Ok(Self {
             config: beside.is_file().then_some(beside),
             lora: only("LoRA", loras)?,

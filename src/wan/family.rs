@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use candle_core::Result;
 
-use super::rollout::Streaming;
 use super::scheduler::FewStep;
+use super::streaming::Streaming;
 
 /// A published way to train and run a Wan transformer. The weights do not tell it; file names usually do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
