@@ -65,6 +65,15 @@ impl Family {
         }
     }
 
+    /// The section of a training checkpoint that the family is run from, if it is not the averaged one: LongLive's LoRA was
+    /// trained on `generator`.
+    pub const fn section(self) -> Option<&'static str> {
+        match self {
+            Self::LongLive | Self::LongLiveInfinite => Some("generator"),
+            _ => None,
+        }
+    }
+
     /// The denoising steps of a streaming family, as released; `None` if it makes whole clips.
     pub fn schedule(self) -> Result<Option<FewStep>> {
         match self {

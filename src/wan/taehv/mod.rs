@@ -5,7 +5,7 @@
 
 mod sequence;
 
-pub use sequence::{Stage, MemBlock, Sequence, TGrow, TimeScale};
+pub use sequence::{MemBlock, Sequence, Stage, TGrow, TimeScale};
 
 use candle_core::{DType, Result, Tensor, bail};
 
