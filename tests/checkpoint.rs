@@ -47,7 +47,7 @@ fn every_part_is_found_by_its_contents() -> Result<()> {
     assert_eq!(found.transformer, folder.path().join(TRANSFORMER.1));
     assert_eq!(found.family, Family::SelfForcing);
     let model = found.transformer(DType::F32, &Device::Cpu)?;
-    let mut text = found.text_encoder(model.config().text_len, DType::F32, &Device::Cpu)?;
+    let mut text = found.text_encoder(DType::F32, &Device::Cpu)?;
     let prompt = text.encode("a red circle")?;
     assert_eq!(prompt.tokens.positions("circle"), [2]);
     model.context(&prompt.embedding)?;
@@ -65,7 +65,7 @@ fn what_is_missing_is_named() -> Result<()> {
     let found = Checkpoint::find(alone.path())?;
     let error = found.decoder(true, DType::F32, &Device::Cpu).err().expect("no decoder").to_string();
     assert!(error.contains("Wan2.1_VAE.pth"), "{error}");
-    let error = found.text_encoder(12, DType::F32, &Device::Cpu).err().expect("no text encoder").to_string();
+    let error = found.text_encoder(DType::F32, &Device::Cpu).err().expect("no text encoder").to_string();
     assert!(error.contains("tokenizer.json"), "{error}");
 
     let nothing = folder(&[VAE]);
@@ -140,7 +140,7 @@ fn a_quantised_transformer_stays_close_to_its_own_weights_unpacked() -> Result<(
 
         let weights = Weights::open(&path, DType::F32, &Device::Cpu)?;
         let kept = Linear::load(&weights.pp("blocks.0.self_attn"), "q", 256, 256)?;
-        assert!(matches!(kept, Linear::Quantised(_)), "{format:?} is unpacked in memory");
+        assert!(matches!(kept, Linear::Quantized(_)), "{format:?} is unpacked in memory");
         let quantised = flow(&Transformer::load(&weights, Some(&config))?)?;
 
         let unpacked = packed.iter().map(|(name, tensor)| Ok((name.clone(), tensor.dequantize(&Device::Cpu)?)));

@@ -17,7 +17,7 @@ pub enum Linear {
         bias: Option<Tensor>,
     },
     /// A GGUF block format, multiplied without being unpacked as a whole.
-    Quantised(quantized_nn::Linear),
+    Quantized(quantized_nn::Linear),
 }
 
 impl Linear {
@@ -34,10 +34,10 @@ impl Linear {
 
     fn with_bias(weights: &Weights, name: &str, in_dim: usize, out_dim: usize, bias: Option<Tensor>) -> Result<Self> {
         let name = format!("{name}.weight");
-        match weights.quantised(&name, (out_dim, in_dim))? {
+        match weights.quantized(&name, (out_dim, in_dim))? {
             Some(weight) => {
                 let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose()?;
-                Ok(Self::Quantised(quantized_nn::Linear::from_arc(weight, bias)?))
+                Ok(Self::Quantized(quantized_nn::Linear::from_arc(weight, bias)?))
             }
             None => Ok(Self::Dense { weight: weights.get(&name, (out_dim, in_dim))?, bias }),
         }
@@ -50,7 +50,7 @@ impl Module for Linear {
         match self {
             Self::Dense { weight, bias } => ops::linear(x, weight, bias.as_ref()),
             // Block formats are multiplied in f32.
-            Self::Quantised(linear) => linear.forward(&x.to_dtype(DType::F32)?)?.to_dtype(x.dtype()),
+            Self::Quantized(linear) => linear.forward(&x.to_dtype(DType::F32)?)?.to_dtype(x.dtype()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bendrack::wan::conv::FeatureCache;
 use bendrack::wan::decode::{DecoderStream, FrameDecoder};
-use bendrack::wan::vae::{Decoder, Encoder, LATENTS_MEAN, LATENTS_STD, denormalise};
+use bendrack::wan::vae::{Decoder, Encoder, LATENTS_MEAN, LATENTS_STD, denormalize};
 use bendrack::wan::weights::Weights;
 use candle_core::{DType, Result, Tensor};
 
@@ -96,7 +96,7 @@ fn every_weight_is_used() -> Result<()> {
 fn decode() -> Result<()> {
     let io = recording();
     let decoder = Decoder::load(&weights(DType::F32))?;
-    let latents = denormalise(&frames_first(&io, "dec.latent_normalised")?)?;
+    let latents = denormalize(&frames_first(&io, "dec.latent_normalised")?)?;
     check(&io, "dec.latent", &latents)?;
 
     let mut cache = FeatureCache::default();

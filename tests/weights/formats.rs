@@ -114,7 +114,7 @@ fn gguf_blocks_stay_quantised() {
     for dtype in BLOCK_TYPES {
         let weights = make::open(&make::gguf(&[("w", &dense, dtype)])).unwrap();
         let expected = QTensor::quantize(&dense, dtype).unwrap();
-        let stored = weights.quantised("w", (8, 512)).unwrap().unwrap();
+        let stored = weights.quantized("w", (8, 512)).unwrap().unwrap();
         assert_eq!((stored.dtype(), stored.data().unwrap()), (dtype, expected.data().unwrap()));
         let unpacked = expected.dequantize(&Device::Cpu).unwrap();
         assert!(max_abs_difference(&weights.get("w", (8, 512)).unwrap(), &unpacked) == 0.0, "{dtype:?}");
@@ -132,11 +132,11 @@ fn gguf_plain_numbers_are_dense() {
         ("bf16", &row, GgmlDType::BF16),
     ]))
     .unwrap();
-    assert!(weights.quantised("patch_embedding.weight", (5, 4, 1, 2, 2)).unwrap().is_none());
+    assert!(weights.quantized("patch_embedding.weight", (5, 4, 1, 2, 2)).unwrap().is_none());
     let read = weights.get("patch_embedding.weight", (5, 4, 1, 2, 2)).unwrap();
     assert!(max_abs_difference(&read, &patch) == 0.0);
     for (name, tolerance) in [("f16", 5e-4), ("bf16", 4e-3)] {
-        assert!(weights.quantised(name, 3).unwrap().is_none());
+        assert!(weights.quantized(name, 3).unwrap().is_none());
         assert!(max_abs_difference(&weights.get(name, 3).unwrap(), &row) < tolerance, "{name}");
     }
 }

@@ -15,7 +15,7 @@ fn use_all(bytes: &[u8]) -> Result<()> {
     for name in &names {
         let dims = weights.dims(name).unwrap();
         let _ = weights.get(name, dims.clone());
-        let _ = weights.quantised(name, dims);
+        let _ = weights.quantized(name, dims);
     }
     let _ = weights.finish();
     let _ = weights.get("missing", 1);

@@ -100,8 +100,8 @@ fn a_quantised_weight_is_unpacked_first() {
     let unpacked = read(&base, "m.weight");
     let lora = tensors(&[("m.lora_A.weight", &down), ("m.lora_B.weight", &up)]);
     let merged = base.with_lora(&lora, None).unwrap();
-    assert!(merged.quantised("m.weight", (4, 256)).unwrap().is_none());
-    assert!(merged.quantised("n.weight", (4, 256)).unwrap().is_some());
+    assert!(merged.quantized("m.weight", (4, 256)).unwrap().is_none());
+    assert!(merged.quantized("n.weight", (4, 256)).unwrap().is_some());
     fixture::assert_close("m", &read(&merged, "m.weight"), &changed(&unpacked, &down, &up, 1.0), 1e-5);
 }
 

@@ -57,14 +57,14 @@ fn the_kind_that_is_needed_is_known_by_any_name() {
 fn a_missing_tensor() {
     let text = message(zeros(&VAE).get("decoder.conv1.gamma", (1, 2)));
     assert_says(&text, &["decoder.conv1.gamma", "[1, 2]", "missing", "looks like a Wan VAE"]);
-    assert_says(&message(zeros(&VAE).quantised("decoder.conv1.gamma", (1, 2))), &["missing"]);
+    assert_says(&message(zeros(&VAE).quantized("decoder.conv1.gamma", (1, 2))), &["missing"]);
 }
 
 #[test]
 fn a_wrong_shape() {
     let text = message(zeros(&VAE).get("conv2.weight", (16, 32)));
     assert_says(&text, &["conv2.weight", "[16, 16, 1, 1, 1]", "[16, 32]", "looks like a Wan VAE"]);
-    assert_says(&message(zeros(&VAE).quantised("conv2.weight", (16, 32))), &["[16, 32]"]);
+    assert_says(&message(zeros(&VAE).quantized("conv2.weight", (16, 32))), &["[16, 32]"]);
 }
 
 #[test]

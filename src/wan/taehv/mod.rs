@@ -5,7 +5,7 @@
 
 mod sequence;
 
-pub use sequence::{Layer, MemBlock, Sequence, TGrow, Time};
+pub use sequence::{MemBlock, Sequence, Stage, TGrow, TimeScale};
 
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -31,8 +31,8 @@ pub struct Decoder {
 impl Decoder {
     /// Reads `decoder.…`; `time_upscale` is [`TIME_UPSCALE`], or less of it for a video with fewer frames.
     pub fn load(weights: &Weights, time_upscale: &[usize]) -> Result<Self> {
-        // Layer 0 has no weights: it is the clamp.
-        let layers = Sequence::load(weights, "decoder", 1, LATENT_CHANNELS, Time::Grow(time_upscale))?;
+        // Stage 0 has no weights: it is the clamp.
+        let layers = Sequence::load(weights, "decoder", 1, LATENT_CHANNELS, TimeScale::Grow(time_upscale))?;
         if layers.out_dim() != 3 {
             bail!("the last layer of the decoder makes {} channels, expected RGB", layers.out_dim())
         }
@@ -76,12 +76,12 @@ pub struct Encoder {
 impl Encoder {
     /// Reads `encoder.…`.
     pub fn load(weights: &Weights) -> Result<Self> {
-        let layers = Sequence::load(weights, "encoder", 0, 3, Time::Pool)?;
+        let layers = Sequence::load(weights, "encoder", 0, 3, TimeScale::Pool)?;
         if layers.out_dim() != LATENT_CHANNELS {
             bail!("the last layer of the encoder makes {} channels, expected {LATENT_CHANNELS}", layers.out_dim())
         }
-        let frames = |(_, layer): &(String, Layer)| match layer {
-            Layer::TPool(conv) => conv.window().frames,
+        let frames = |(_, layer): &(String, Stage)| match layer {
+            Stage::TPool(conv) => conv.window().frames,
             _ => 1,
         };
         let frames_per_latent = layers.layers().iter().map(frames).product();

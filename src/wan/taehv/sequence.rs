@@ -84,7 +84,7 @@ impl TGrow {
 
 /// One layer of a [`Sequence`].
 #[derive(Clone, Debug)]
-pub enum Layer {
+pub enum Stage {
     /// A convolution of each frame alone.
     Conv(Conv),
     /// A layer without weights.
@@ -99,7 +99,7 @@ pub enum Layer {
 
 /// What layers named `conv` without numbers are.
 #[derive(Clone, Copy, Debug)]
-pub enum Time<'a> {
+pub enum TimeScale<'a> {
     /// A decoder's `TGrow`s, which give this many frames for each, in turn.
     Grow(&'a [usize]),
     /// An encoder's `TPool`s; how many frames each takes follows from its weight. The convolution after each halves the
@@ -110,13 +110,13 @@ pub enum Time<'a> {
 /// The layers of a decoder or an encoder, each with its name in the checkpoint.
 #[derive(Clone, Debug)]
 pub struct Sequence {
-    layers: Vec<(String, Layer)>,
+    layers: Vec<(String, Stage)>,
     out_dim: usize,
 }
 
 impl Sequence {
     /// Reads the layers `<name>.<first>`, `<name>.<first + 1>`, … as far as they go.
-    pub fn load(weights: &Weights, name: &str, first: usize, in_dim: usize, time: Time<'_>) -> Result<Self> {
+    pub fn load(weights: &Weights, name: &str, first: usize, in_dim: usize, time: TimeScale<'_>) -> Result<Self> {
         let mut reader = Reader { weights, time, grown: 0, dim: in_dim, after_pool: false };
         let mut layers = Vec::new();
         let mut gap = None;
@@ -124,8 +124,8 @@ impl Sequence {
             let name = format!("{name}.{index}");
             match (reader.layer(&name, gap.is_some())?, gap.take()) {
                 (Some(layer), before) => {
-                    if let (Some(before), false) = (before, matches!(layer, Layer::TGrow(_))) {
-                        layers.push((before, Layer::Relu));
+                    if let (Some(before), false) = (before, matches!(layer, Stage::TGrow(_))) {
+                        layers.push((before, Stage::Relu));
                     }
                     layers.push((name, layer));
                 }
@@ -145,7 +145,7 @@ impl Sequence {
     }
 
     /// The layers with their names.
-    pub fn layers(&self) -> &[(String, Layer)] {
+    pub fn layers(&self) -> &[(String, Stage)] {
         &self.layers
     }
 
@@ -154,10 +154,10 @@ impl Sequence {
         let mut x = x.clone();
         for (name, layer) in &self.layers {
             x = match layer {
-                Layer::Conv(conv) | Layer::TPool(conv) => conv.forward(&x)?,
-                Layer::Relu => ops::relu(&x)?,
-                Layer::MemBlock(block) => block.forward(&x, name, cache)?,
-                Layer::TGrow(grow) => grow.forward(&x)?,
+                Stage::Conv(conv) | Stage::TPool(conv) => conv.forward(&x)?,
+                Stage::Relu => ops::relu(&x)?,
+                Stage::MemBlock(block) => block.forward(&x, name, cache)?,
+                Stage::TGrow(grow) => grow.forward(&x)?,
             };
             trace(name, &x);
         }
@@ -168,7 +168,7 @@ impl Sequence {
 /// Where reading a [`Sequence`] has got to.
 struct Reader<'a> {
     weights: &'a Weights,
-    time: Time<'a>,
+    time: TimeScale<'a>,
     /// `TGrow`s so far.
     grown: usize,
     /// Width after the layers so far.
@@ -178,37 +178,37 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The layer `name`, or `None` if no weights bear that name.
-    fn layer(&mut self, name: &str, after_gap: bool) -> Result<Option<Layer>> {
+    fn layer(&mut self, name: &str, after_gap: bool) -> Result<Option<Stage>> {
         let has = |key: &str| self.weights.dims(&format!("{name}.{key}"));
         let after_pool = std::mem::take(&mut self.after_pool);
         let layer = if let Some(dims) = has("conv.weight") {
             match self.time {
-                Time::Grow(strides) => {
+                TimeScale::Grow(strides) => {
                     let Some(&stride) = strides.get(self.grown) else {
                         bail!("{name} is one TGrow more than the {} expected", strides.len())
                     };
                     self.grown += 1;
-                    Layer::TGrow(TGrow::load(self.weights, name, self.dim, stride, after_gap)?)
+                    Stage::TGrow(TGrow::load(self.weights, name, self.dim, stride, after_gap)?)
                 }
-                Time::Pool => {
+                TimeScale::Pool => {
                     let frames = dims.get(1).map_or(1, |inner| inner / self.dim).max(1);
                     let conv = Conv::load(self.weights, &format!("{name}.conv"), frames * self.dim)?;
                     self.dim = conv.out_dim()?;
                     self.after_pool = true;
                     let window = Window { frames, frame_stride: frames, ..conv.window() };
-                    Layer::TPool(conv.with_window(window))
+                    Stage::TPool(conv.with_window(window))
                 }
             }
         } else if has("conv.0.weight").is_some() {
             let block = MemBlock::load(self.weights, name, self.dim)?;
             self.dim = block.conv_4.out_dim()?;
-            Layer::MemBlock(block)
+            Stage::MemBlock(block)
         } else if has("weight").is_some() {
             let conv = Conv::load(self.weights, name, self.dim)?;
             self.dim = conv.out_dim()?;
             let stride = if after_pool { 2 } else { 1 };
             let window = Window { stride, ..conv.window() };
-            Layer::Conv(conv.with_window(window))
+            Stage::Conv(conv.with_window(window))
         } else {
             return Ok(None);
         };

@@ -43,7 +43,7 @@ impl TextEncoder {
         self.text_len
     }
 
-    /// Cleans, tokenises and encodes a prompt, or returns what it encoded one of the latest times.
+    /// Cleans, tokenizes and encodes a prompt, or returns what it encoded one of the latest times.
     pub fn encode(&mut self, prompt: &str) -> Result<Arc<Prompt>> {
         let cleaned = clean(prompt);
         let known = self.remembered.iter().position(|known| known.tokens.prompt == cleaned);

@@ -8,7 +8,7 @@ use candle_core::{DType, Result, bail};
 use super::clean;
 use super::sentence_piece;
 use super::tokens::{Token, Tokens, trim};
-use crate::wan::weights::Weights;
+use crate::wan::weights::{TOKENIZER, Weights};
 
 /// Any tokenizer of Hugging Face's `tokenizers`: UMT5's SentencePiece one, or a plain list of words.
 pub struct Tokenizer {
@@ -40,10 +40,9 @@ impl Tokenizer {
 
     /// The tokenizer that a text encoder's weights carry inside, if they do.
     pub fn from_weights(weights: &Weights) -> Result<Option<Self>> {
-        let name = "spiece_model";
-        let Some(dims) = weights.dims(name) else { return Ok(None) };
+        let Some(dims) = weights.dims(TOKENIZER) else { return Ok(None) };
         // Bytes are small enough to have come through any dtype unharmed.
-        let model = weights.get(name, dims)?.flatten_all()?.to_dtype(DType::U8)?.to_vec1::<u8>()?;
+        let model = weights.get(TOKENIZER, dims)?.flatten_all()?.to_dtype(DType::U8)?.to_vec1::<u8>()?;
         Self::from_sentence_piece(&model).map(Some)
     }
 
@@ -66,7 +65,7 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// Cleans and tokenises a prompt; what does not fit into `length` tokens is dropped, but never the end token.
+    /// Cleans and tokenizes a prompt; what does not fit into `length` tokens is dropped, but never the end token.
     pub fn tokenize(&self, prompt: &str, length: usize) -> Result<Tokens> {
         self.tokenize_cleaned(clean(prompt), length)
     }

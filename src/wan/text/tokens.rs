@@ -1,4 +1,4 @@
-//! A tokenised prompt: which characters each token covers, and where a word's tokens stand.
+//! A tokenized prompt: which characters each token covers, and where a word's tokens stand.
 
 use std::ops::Range;
 

@@ -35,7 +35,7 @@ impl Decoder {
         Ok(Self { conv2, conv1, middle, upsamples, head, dtype: weights.dtype() })
     }
 
-    /// The frames of the next latents of a video: `[latents, 16, h, w]` in the VAE's space ([`super::denormalise`]) to
+    /// The frames of the next latents of a video: `[latents, 16, h, w]` in the VAE's space ([`super::denormalize`]) to
     /// `[frames, 3, 8h, 8w]` in −1..1.
     ///
     /// Any number of latents in one call gives the same frames as one after the other, and needs as much more memory.
@@ -64,6 +64,6 @@ impl Decoder {
 impl FrameDecoder for Decoder {
     fn next_frames(&self, latents: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         check_latents(latents)?;
-        self.decode(&super::denormalise(latents)?, cache)?.affine(0.5, 0.5)
+        self.decode(&super::denormalize(latents)?, cache)?.affine(0.5, 0.5)
     }
 }

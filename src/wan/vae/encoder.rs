@@ -53,7 +53,7 @@ impl Encoder {
             moments.push(self.moments(&video.narrow(0, start, step.min(frames - start))?, &mut cache)?);
         }
         // The mean; the logarithm of the variance lies behind it.
-        super::normalise(&Tensor::cat(&moments, 0)?.narrow(1, 0, LATENT_CHANNELS)?)
+        super::normalize(&Tensor::cat(&moments, 0)?.narrow(1, 0, LATENT_CHANNELS)?)
     }
 
     /// Mean and logarithm of the variance, `[latents, 32, h, w]` in the VAE's space, of the next frames of a video.

@@ -31,7 +31,7 @@ pub const LATENTS_STD: [f32; LATENT_CHANNELS] = [
 ];
 
 /// The VAE's latents from the transformer's: `z · std + mean`, both `[frames, 16, h, w]`; computed in f32.
-pub fn denormalise(latents: &Tensor) -> Result<Tensor> {
+pub fn denormalize(latents: &Tensor) -> Result<Tensor> {
     let dtype = latents.dtype();
     let latents = latents.to_dtype(DType::F32)?;
     latents
@@ -41,7 +41,7 @@ pub fn denormalise(latents: &Tensor) -> Result<Tensor> {
 }
 
 /// The transformer's latents from the VAE's: `(z − mean) / std`, both `[frames, 16, h, w]`; computed in f32.
-pub fn normalise(latents: &Tensor) -> Result<Tensor> {
+pub fn normalize(latents: &Tensor) -> Result<Tensor> {
     let dtype = latents.dtype();
     let latents = latents.to_dtype(DType::F32)?;
     latents

@@ -10,7 +10,7 @@ pub(super) enum Encoding {
     Plain(DType),
     Fp8(Fp8),
     /// Blocks of numbers that share scales, as in GGUF files.
-    Quantised(GgmlDType),
+    Quantized(GgmlDType),
     /// A known number format that no model here computes with; the tensor may be in the file, but not be asked for.
     Unreadable(String),
 }
@@ -21,10 +21,10 @@ impl Encoding {
         match self {
             Self::Plain(dtype) => elements.checked_mul(dtype.size_in_bytes()),
             Self::Fp8(_) => Some(elements),
-            Self::Quantised(dtype) if elements.is_multiple_of(dtype.block_size()) => {
+            Self::Quantized(dtype) if elements.is_multiple_of(dtype.block_size()) => {
                 (elements / dtype.block_size()).checked_mul(dtype.type_size())
             }
-            Self::Quantised(_) | Self::Unreadable(_) => None,
+            Self::Quantized(_) | Self::Unreadable(_) => None,
         }
     }
 }

@@ -96,7 +96,7 @@ impl Entry {
         match encoding {
             Encoding::Plain(stored) => self.scaled(&Tensor::from_raw_buffer(bytes, *stored, dims, device)?, dtype),
             Encoding::Fp8(fp8) => fp8.unpack(bytes, self.scale.unwrap_or(1.0), dims, dtype)?.to_device(device),
-            Encoding::Quantised(blocks) => self.scaled(&self.unpack_blocks(bytes, *blocks, device)?, dtype),
+            Encoding::Quantized(blocks) => self.scaled(&self.unpack_blocks(bytes, *blocks, device)?, dtype),
             Encoding::Unreadable(name) => bail!("it is stored as {name}, which cannot be read"),
         }
     }
@@ -109,9 +109,9 @@ impl Entry {
     }
 
     /// The tensor as it is stored, if in a quantised block format and unscaled.
-    pub(super) fn quantised(&self, device: &Device) -> Result<Option<Arc<QTensor>>> {
+    pub(super) fn quantized(&self, device: &Device) -> Result<Option<Arc<QTensor>>> {
         match &self.data {
-            Data::Stored { bytes, encoding: Encoding::Quantised(dtype) } if self.scale.is_none() => {
+            Data::Stored { bytes, encoding: Encoding::Quantized(dtype) } if self.scale.is_none() => {
                 self.blocks(bytes.as_slice(), *dtype, device).map(|blocks| Some(Arc::new(blocks)))
             }
             _ => Ok(None),

@@ -77,7 +77,7 @@ impl Info {
         {
             return Entry::stored(self.dims, nothing, self.encoding);
         }
-        if let Encoding::Quantised(dtype) = self.encoding
+        if let Encoding::Quantized(dtype) = self.encoding
             && !self.dims.last().is_some_and(|row| row.is_multiple_of(dtype.block_size()))
         {
             bail!("rows of {:?} do not come in blocks of {}", self.dims, dtype.block_size())
@@ -108,16 +108,16 @@ fn encoding(code: u32) -> Encoding {
     match code {
         0 => Encoding::Plain(DType::F32),
         1 => Encoding::Plain(DType::F16),
-        2 => Encoding::Quantised(GgmlDType::Q4_0),
-        3 => Encoding::Quantised(GgmlDType::Q4_1),
-        6 => Encoding::Quantised(GgmlDType::Q5_0),
-        7 => Encoding::Quantised(GgmlDType::Q5_1),
-        8 => Encoding::Quantised(GgmlDType::Q8_0),
-        10 => Encoding::Quantised(GgmlDType::Q2K),
-        11 => Encoding::Quantised(GgmlDType::Q3K),
-        12 => Encoding::Quantised(GgmlDType::Q4K),
-        13 => Encoding::Quantised(GgmlDType::Q5K),
-        14 => Encoding::Quantised(GgmlDType::Q6K),
+        2 => Encoding::Quantized(GgmlDType::Q4_0),
+        3 => Encoding::Quantized(GgmlDType::Q4_1),
+        6 => Encoding::Quantized(GgmlDType::Q5_0),
+        7 => Encoding::Quantized(GgmlDType::Q5_1),
+        8 => Encoding::Quantized(GgmlDType::Q8_0),
+        10 => Encoding::Quantized(GgmlDType::Q2K),
+        11 => Encoding::Quantized(GgmlDType::Q3K),
+        12 => Encoding::Quantized(GgmlDType::Q4K),
+        13 => Encoding::Quantized(GgmlDType::Q5K),
+        14 => Encoding::Quantized(GgmlDType::Q6K),
         25 => Encoding::Plain(DType::I16),
         26 => Encoding::Plain(DType::I32),
         27 => Encoding::Plain(DType::I64),

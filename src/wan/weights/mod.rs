@@ -5,6 +5,7 @@
 //! a damaged or malicious one gives an error.
 
 mod archive;
+mod arena;
 mod blame;
 mod bytes;
 mod encoding;
@@ -17,6 +18,7 @@ mod lora;
 mod open;
 mod pickle;
 mod safetensors;
+mod section;
 mod torch;
 mod view;
 
@@ -26,12 +28,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::quantized::QTensor;
-use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use candle_core::{DType, Device, Error, Result, Shape, Tensor, bail};
 
 use self::blame::Blame;
 use self::entry::Entry;
 pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
+pub use self::section::Section;
 
 /// The tensors of a checkpoint under a prefix, in original Wan names, read when asked for.
 #[derive(Clone)]
@@ -43,6 +46,7 @@ pub struct Weights {
 struct Store {
     /// What errors call the checkpoint.
     origin: String,
+    section: Option<Section>,
     kind: Kind,
     entries: BTreeMap<String, Entry>,
     /// Changes of weights by LoRAs.
@@ -52,36 +56,51 @@ struct Store {
     used: Mutex<BTreeSet<String>>,
 }
 
-/// The tokeniser's model, which ComfyUI stores beside the tensors of text encoders.
-const TOKENISER: &str = "spiece_model";
+/// The tokenizer's model file, which ComfyUI stores beside the tensors of text encoders as one more.
+pub(super) const TOKENIZER: &str = "spiece_model";
 
 impl Weights {
     /// Weights from tensors at hand, under the names given, cast to `dtype` on `device` when asked for.
     pub fn from_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, dtype: DType, device: &Device) -> Self {
         let entries = tensors.into_iter().map(|(name, tensor)| (name, Entry::held(tensor))).collect();
-        Self::new("the given set of tensors".to_owned(), entries, dtype, device)
+        Self::new("the given set of tensors".to_owned(), None, entries, dtype, device)
     }
 
     /// Opens a checkpoint: a file, or a folder with one file or all shards of one.
     ///
     /// The format is known by its first bytes: safetensors, PyTorch (`.pt`, `.pth`) or GGUF. Of a training
-    /// checkpoint, `generator_ema` is preferred to `ema`, `generator`, `generator_lora`, `model` and `state_dict`.
+    /// checkpoint, `generator_ema` is preferred to `ema`, `generator`, `generator_lora`, `model` and `state_dict`;
+    /// [`Self::open_section`] chooses.
     /// Files stay open and are read in place: they must not be overwritten or truncated while in use.
     pub fn open(path: &Path, dtype: DType, device: &Device) -> Result<Self> {
-        let mut listing = open::list(path)?;
-        let mut origin = path.display().to_string();
-        fp8::consume(&mut listing).blame(&origin)?;
-        let mut entries = layout::original_names(listing.entries).blame(&origin)?;
-        entries.remove(TOKENISER);
-        if let Some(section) = listing.section {
-            origin = format!("{origin} ({section})");
-        }
-        Ok(Self::new(origin, entries, dtype, device))
+        Self::open_section(path, None, dtype, device)
     }
 
-    fn new(origin: String, entries: BTreeMap<String, Entry>, dtype: DType, device: &Device) -> Self {
+    /// [`Self::open`], but of a training checkpoint this section, such as `generator`.
+    ///
+    /// Refused if the checkpoint has other sections only. A file that has no sections holds one set of weights, which is
+    /// taken whatever its name was before: [`Self::section`] is `None` then.
+    pub fn open_section(path: &Path, section: Option<&str>, dtype: DType, device: &Device) -> Result<Self> {
+        let mut listing = open::list(path, section)?;
+        let mut origin = path.display().to_string();
+        fp8::consume(&mut listing).blame(&origin)?;
+        let entries = layout::original_names(listing.entries).blame(&origin)?;
+        if let Some(section) = &listing.section {
+            origin = format!("{origin} ({})", section.name);
+        }
+        Ok(Self::new(origin, listing.section, entries, dtype, device))
+    }
+
+    fn new(
+        origin: String,
+        section: Option<Section>,
+        entries: BTreeMap<String, Entry>,
+        dtype: DType,
+        device: &Device,
+    ) -> Self {
         let store = Store {
             origin,
+            section,
             kind: Kind::of(&entries),
             entries,
             deltas: BTreeMap::new(),
@@ -109,6 +128,7 @@ impl Weights {
         }
         let store = Store {
             origin: base.origin.clone(),
+            section: base.section.clone(),
             kind: base.kind,
             entries: base.entries.clone(),
             deltas,
@@ -132,24 +152,55 @@ impl Weights {
     }
 
     /// The tensor `name` as it is stored, if it is stored in a quantised block format; `None` if it is dense.
-    pub fn quantised(&self, name: &str, shape: impl Into<Shape>) -> Result<Option<Arc<QTensor>>> {
+    pub fn quantized(&self, name: &str, shape: impl Into<Shape>) -> Result<Option<Arc<QTensor>>> {
         let (key, entry) = self.entry(name, &shape.into())?;
         if self.store.deltas.contains_key(&key) {
             return Ok(None);
         }
-        entry.quantised(&self.store.device).blame(format_args!("{}: {key}", self.store.origin))
+        entry.quantized(&self.store.device).blame(format_args!("{}: {key}", self.store.origin))
     }
 
     /// The stored tensor `name`, if it has this shape; it then counts as used.
     fn entry(&self, name: &str, shape: &Shape) -> Result<(String, &Entry)> {
         let key = format!("{}{name}", self.prefix);
-        let Some(entry) = self.store.entries.get(&key) else { bail!("{}", self.store.missing(&key, shape)) };
+        let Some(entry) = self.store.entries.get(&key) else {
+            return Err(self.missing(name, format_args!("{shape:?}")));
+        };
         if entry.dims != shape.dims() {
-            let (origin, kind) = (&self.store.origin, self.store.kind);
-            bail!("{origin}: {key} has shape {:?}, but {shape:?} is expected; the file looks like {kind}", entry.dims)
+            return Err(self.misshapen(name, format_args!("{shape:?}")));
         }
         self.store.used().insert(key.clone());
         Ok((key, entry))
+    }
+
+    /// The error that the tensor `name` is missing, which says what the file looks like and what is needed instead.
+    ///
+    /// `shape` describes what is expected, such as `[out, 16, 3, 3]`.
+    pub fn missing(&self, name: &str, shape: impl fmt::Display) -> Error {
+        let (key, origin, kind) = (format!("{}{name}", self.prefix), &self.store.origin, self.store.kind);
+        Error::Msg(match Kind::that_has(&key) {
+            Some(wanted) if wanted != kind.name() => {
+                format!(
+                    "{origin} is {kind}, but {wanted} is needed here (the tensor {key} of shape {shape} is missing)"
+                )
+            }
+            _ => format!("{origin}: the tensor {key} of shape {shape} is missing; the file looks like {kind}"),
+        })
+        .bt()
+    }
+
+    /// The error that the tensor `name` has another shape than is expected, `shape`; or that it is missing.
+    pub fn misshapen(&self, name: &str, shape: impl fmt::Display) -> Error {
+        match self.dims(name) {
+            Some(dims) => self.refusal(name, format_args!("has shape {dims:?}, but {shape} is expected")),
+            None => self.missing(name, shape),
+        }
+    }
+
+    /// The error that the tensor or module `name` has some `flaw`, such as "has no outputs".
+    pub fn refusal(&self, name: &str, flaw: impl fmt::Display) -> Error {
+        let (origin, kind) = (&self.store.origin, self.store.kind);
+        Error::Msg(format!("{origin}: {}{name} {flaw}; the file looks like {kind}", self.prefix)).bt()
     }
 
     /// The dimensions of the tensor `name`, if there is one.
@@ -160,6 +211,11 @@ impl Weights {
     /// The names of all tensors under the prefix, without it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.store.entries.keys().filter_map(|name| name.strip_prefix(&self.prefix))
+    }
+
+    /// The section of a training checkpoint these weights are, and what else there is; `None` for a file without sections.
+    pub fn section(&self) -> Option<&Section> {
+        self.store.section.as_ref()
     }
 
     /// What the checkpoint looks like.
@@ -175,10 +231,12 @@ impl Weights {
     }
 
     /// Refuses tensors under the prefix that nobody asked for; call it when a model is complete.
+    ///
+    /// An embedded tokenizer may be left over: another one may be in use.
     pub fn finish(&self) -> Result<()> {
         let used = self.store.used();
         let unexpected: BTreeSet<String> = (self.store.entries.iter())
-            .filter(|(name, _)| name.starts_with(&self.prefix) && !used.contains(*name))
+            .filter(|(name, _)| name.starts_with(&self.prefix) && *name != TOKENIZER && !used.contains(*name))
             .map(|(name, entry)| format!("{name} {:?}", entry.dims))
             .collect();
         if unexpected.is_empty() {
@@ -208,16 +266,6 @@ impl Store {
         let Some(deltas) = self.deltas.get(key) else { return entry.tensor(self.dtype, &self.device) };
         let weight = entry.tensor(DType::F32, &self.device)?;
         deltas.iter().try_fold(weight, |weight, delta| delta.add_to(&weight))?.to_dtype(self.dtype)
-    }
-
-    fn missing(&self, key: &str, shape: &Shape) -> String {
-        let (origin, kind) = (&self.origin, self.kind);
-        match Kind::that_has(key) {
-            Some(wanted) if wanted != kind.name() => format!(
-                "{origin} is {kind}, but {wanted} is needed here (the tensor {key} of shape {shape:?} is missing)"
-            ),
-            _ => format!("{origin}: the tensor {key} of shape {shape:?} is missing; the file looks like {kind}"),
-        }
     }
 }
 

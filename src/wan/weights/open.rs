@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::blame::Blame;
 use super::bytes::Bytes;
 use super::entry::Entry;
+use super::section::Section;
 use super::{gguf, safetensors, torch};
 
 /// The tensors of a checkpoint under the names they have in it.
@@ -17,26 +18,26 @@ pub(super) struct Listing {
     pub(super) entries: BTreeMap<String, Entry>,
     /// Texts beside the tensors.
     pub(super) metadata: BTreeMap<String, String>,
-    /// The section of a training checkpoint that was chosen.
-    pub(super) section: Option<String>,
+    /// The section of a training checkpoint that they are.
+    pub(super) section: Option<Section>,
 }
 
 const INDEX: &str = ".safetensors.index.json";
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
-/// Lists the tensors of a file or folder; errors name it.
-pub(super) fn list(path: &Path) -> Result<Listing> {
-    let listing = if path.is_dir() { folder(path) } else { file(path) };
+/// Lists the tensors of a file or folder, or of a `section` of it; errors name it.
+pub(super) fn list(path: &Path, section: Option<&str>) -> Result<Listing> {
+    let listing = if path.is_dir() { folder(path, section) } else { file(path, section) };
     listing.blame(path.display())
 }
 
-fn file(path: &Path) -> Result<Listing> {
+fn file(path: &Path, section: Option<&str>) -> Result<Listing> {
     if path.to_str().is_some_and(|name| name.ends_with(INDEX)) {
         return indexed(path);
     }
     let bytes = Bytes::open(path)?;
     match bytes.as_slice() {
-        [b'P', b'K', 3, 4, ..] => torch::read(&bytes),
+        [b'P', b'K', 3, 4, ..] => torch::read(&bytes, section),
         [b'G', b'G', b'U', b'F', ..] => gguf::read(&bytes),
         [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(&bytes),
         [0x80, 2..=5, ..] => bail!("PyTorch's old format before 1.6 cannot be read; load it and `torch.save` it again"),
@@ -50,7 +51,7 @@ fn file(path: &Path) -> Result<Listing> {
 
 /// The checkpoint of a folder: the shards of an index; else its only safetensors file, or all of its numbered shards;
 /// else its only file of another format.
-fn folder(path: &Path) -> Result<Listing> {
+fn folder(path: &Path, section: Option<&str>) -> Result<Listing> {
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(path)? {
         if let Ok(name) = entry?.file_name().into_string() {
@@ -79,9 +80,9 @@ fn folder(path: &Path) -> Result<Listing> {
         return shards(tensors.iter().map(|name| path.join(name)));
     }
     if !tensors.is_empty() {
-        return file(&only(&tensors)?);
+        return file(&only(&tensors)?, section);
     }
-    file(&only(&ending(&[".gguf", ".pt", ".pth", ".bin", ".ckpt"]))?)
+    file(&only(&ending(&[".gguf", ".pt", ".pth", ".bin", ".ckpt"]))?, section)
 }
 
 /// The count in `<name>-<number>-of-<count>.safetensors`.
@@ -125,7 +126,7 @@ fn shards(files: impl Iterator<Item = PathBuf>) -> Result<Listing> {
     let mut all = Listing::default();
     for path in files {
         let name = path.display();
-        let shard = file(&path).blame(&name)?;
+        let shard = file(&path, None).blame(&name)?;
         for (key, entry) in shard.entries {
             if all.entries.insert(key.clone(), entry).is_some() {
                 bail!("{name}: {key} is in another shard too")

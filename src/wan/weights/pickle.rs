@@ -1,84 +1,42 @@
 //! A pickle machine that knows only what a state dict is made of.
 //!
 //! Nothing is ever called or imported: a name like `torch._utils._rebuild_tensor_v2` is recognised as text, and the
-//! result of any other call is an opaque value. Containers live in one arena and refer to each other by index, so
-//! neither deep nesting nor cycles cost stack. Protocols 2 to 4; opcodes as in CPython's `pickletools`.
+//! result of any other call is an opaque value. Protocols 2 to 4; opcodes as in CPython's `pickletools`.
 
 use std::collections::HashMap;
 
 use candle_core::{Result, bail};
 
+use super::arena::{Arena, Value};
 use super::bytes::Reader;
 
 /// A state dict takes some fifty opcodes per tensor, and checkpoints have at most a few thousand tensors.
 const MAX_OPCODES: usize = 1 << 22;
 
-/// A value on the machine's stack.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value<'a> {
-    Int(i64),
-    Text(&'a str),
-    /// A tuple or list, by its place in the arena.
-    Sequence(usize),
-    /// A dict, by its place in the arena.
-    Dict(usize),
-    /// A module and a name in it.
-    Global(&'a str, &'a str),
-    /// Index into [`Pickle::storages`].
-    Storage(usize),
-    /// Index into [`Pickle::tensors`].
-    Tensor(usize),
-    /// Anything that a state dict does not need.
-    Opaque,
+/// Runs the machine over `bytes` and gives the arena and the resulting value.
+pub(super) fn read(bytes: &[u8]) -> Result<(Arena<'_>, Value<'_>)> {
+    let mut reader = Reader::new(bytes);
+    let mut machine = Machine::default();
+    for _ in 0..MAX_OPCODES {
+        let opcode = reader.u8()?;
+        if opcode == b'.' {
+            let root = machine.pop()?;
+            return Ok((machine.arena, root));
+        }
+        machine.step(opcode, &mut reader)?;
+    }
+    bail!("the pickle is too long")
 }
 
-/// A storage by reference: the record `data/<key>` of the archive.
-#[derive(Debug)]
-pub(super) struct Storage<'a> {
-    /// `FloatStorage` and so on.
-    pub(super) kind: &'a str,
-    pub(super) key: &'a str,
-}
-
-/// A view into a storage; offset and strides count elements.
-#[derive(Debug)]
-pub(super) struct TensorView<'a> {
-    pub(super) storage: usize,
-    pub(super) offset: usize,
-    pub(super) dims: Vec<usize>,
-    pub(super) strides: Vec<usize>,
-    /// A dtype of torch, if the storage is untyped.
-    pub(super) dtype: Option<&'a str>,
-}
-
-/// What a pickle holds.
 #[derive(Default)]
-pub(super) struct Pickle<'a> {
-    sequences: Vec<Vec<Value<'a>>>,
-    dicts: Vec<Vec<(Value<'a>, Value<'a>)>>,
-    pub(super) storages: Vec<Storage<'a>>,
-    pub(super) tensors: Vec<TensorView<'a>>,
+struct Machine<'a> {
+    arena: Arena<'a>,
     stack: Vec<Value<'a>>,
     marks: Vec<usize>,
     memo: HashMap<u32, Value<'a>>,
 }
 
-impl<'a> Pickle<'a> {
-    /// Runs the machine over `bytes` and gives the arena and the resulting value.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<(Self, Value<'a>)> {
-        let mut reader = Reader::new(bytes);
-        let mut pickle = Self::default();
-        for _ in 0..MAX_OPCODES {
-            let opcode = reader.u8()?;
-            if opcode == b'.' {
-                let root = pickle.pop()?;
-                return Ok((pickle, root));
-            }
-            pickle.step(opcode, &mut reader)?;
-        }
-        bail!("the pickle is too long")
-    }
-
+impl<'a> Machine<'a> {
     /// One opcode other than STOP.
     fn step(&mut self, opcode: u8, reader: &mut Reader<'a>) -> Result<()> {
         match opcode {
@@ -114,34 +72,36 @@ impl<'a> Pickle<'a> {
             b'C' => self.blob(reader, |reader| reader.u8().map(usize::from))?,
             0x8e | 0x96 => self.blob(reader, Reader::size)?,
             // EMPTY_TUPLE, EMPTY_LIST, TUPLE1, TUPLE2, TUPLE3, TUPLE, LIST
-            b')' | b']' => self.sequence(Vec::new()),
-            0x85..=0x87 => self.short_tuple(usize::from(opcode - 0x84))?,
+            b')' | b']' => self.sequence(0)?,
+            0x85..=0x87 => self.sequence(usize::from(opcode - 0x84))?,
             b't' | b'l' => {
                 let items = self.pop_to_mark()?;
-                self.sequence(items);
+                let sequence = self.arena.sequence(items);
+                self.stack.push(sequence);
             }
             // EMPTY_DICT, DICT, SETITEM, SETITEMS, APPEND, APPENDS, FROZENSET
-            b'}' => self.dict(),
+            b'}' => self.stack.push(self.arena.dict()),
             b'd' => {
                 let items = self.pop_to_mark()?;
-                self.dict();
-                self.set_items(&items)?;
+                let dict = self.arena.dict();
+                self.arena.set_items(dict, &items)?;
+                self.stack.push(dict);
             }
             b's' => {
                 let (value, key) = (self.pop()?, self.pop()?);
-                self.set_items(&[key, value])?;
+                self.arena.set_items(self.top()?, &[key, value])?;
             }
             b'u' => {
                 let items = self.pop_to_mark()?;
-                self.set_items(&items)?;
+                self.arena.set_items(self.top()?, &items)?;
             }
             b'a' => {
                 let item = self.pop()?;
-                self.append(&[item])?;
+                self.arena.append(self.top()?, &[item])?;
             }
             b'e' => {
                 let items = self.pop_to_mark()?;
-                self.append(&items)?;
+                self.arena.append(self.top()?, &items)?;
             }
             0x91 => {
                 self.pop_to_mark()?;
@@ -159,10 +119,16 @@ impl<'a> Pickle<'a> {
                 self.stack.push(Value::Global(module, name));
             }
             // REDUCE, NEWOBJ, NEWOBJ_EX, BINPERSID
-            b'R' => self.reduce()?,
+            b'R' => {
+                let (arguments, function) = (self.pop()?, self.pop()?);
+                self.stack.push(self.arena.call(function, arguments)?);
+            }
             0x81 => self.opaque_call(2)?,
             0x92 => self.opaque_call(3)?,
-            b'Q' => self.persistent()?,
+            b'Q' => {
+                let id = self.pop()?;
+                self.stack.push(self.arena.storage(id)?);
+            }
             opcode => bail!("pickle opcode {opcode:#04x} is not part of a state dict"),
         }
         Ok(())
@@ -220,49 +186,13 @@ impl<'a> Pickle<'a> {
         Ok(())
     }
 
-    fn sequence(&mut self, items: Vec<Value<'a>>) {
-        self.stack.push(Value::Sequence(self.sequences.len()));
-        self.sequences.push(items);
-    }
-
-    fn short_tuple(&mut self, len: usize) -> Result<()> {
+    /// A tuple or list of the last `len` values.
+    fn sequence(&mut self, len: usize) -> Result<()> {
         let Some(start) = self.stack.len().checked_sub(len) else { bail!("the pickle's stack is empty") };
         let items = self.stack.split_off(start);
-        self.sequence(items);
+        let sequence = self.arena.sequence(items);
+        self.stack.push(sequence);
         Ok(())
-    }
-
-    fn dict(&mut self) {
-        self.stack.push(Value::Dict(self.dicts.len()));
-        self.dicts.push(Vec::new());
-    }
-
-    /// Adds keys and values in turn to the dict on top of the stack.
-    fn set_items(&mut self, items: &[Value<'a>]) -> Result<()> {
-        let dict = match self.top()? {
-            Value::Dict(index) => self.dicts.get_mut(index),
-            Value::Opaque => return Ok(()),
-            other => bail!("the pickle sets items of {other:?}"),
-        };
-        if let (Some(dict), (pairs, [])) = (dict, items.as_chunks()) {
-            dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
-            return Ok(());
-        }
-        bail!("the pickle sets a key without a value")
-    }
-
-    /// Adds items to the list on top of the stack.
-    fn append(&mut self, items: &[Value<'a>]) -> Result<()> {
-        match self.top()? {
-            Value::Sequence(index) => {
-                if let Some(list) = self.sequences.get_mut(index) {
-                    list.extend_from_slice(items);
-                }
-                Ok(())
-            }
-            Value::Opaque => Ok(()),
-            other => bail!("the pickle appends to {other:?}"),
-        }
     }
 
     /// A call whose result a state dict does not need: `count` values become one.
@@ -273,85 +203,8 @@ impl<'a> Pickle<'a> {
         self.stack.push(Value::Opaque);
         Ok(())
     }
-
-    /// The items of a tuple or list; none for any other value.
-    pub(super) fn items(&self, value: Value<'a>) -> &[Value<'a>] {
-        match value {
-            Value::Sequence(index) => self.sequences.get(index).map_or(&[], Vec::as_slice),
-            _ => &[],
-        }
-    }
-
-    /// The pairs of a dict, in the order in which they were set; none for any other value.
-    pub(super) fn pairs(&self, value: Value<'a>) -> &[(Value<'a>, Value<'a>)] {
-        match value {
-            Value::Dict(index) => self.dicts.get(index).map_or(&[], Vec::as_slice),
-            _ => &[],
-        }
-    }
-
-    fn reduce(&mut self) -> Result<()> {
-        let (arguments, function) = (self.pop()?, self.pop()?);
-        let Value::Global(module, name) = function else {
-            self.stack.push(Value::Opaque);
-            return Ok(());
-        };
-        let value = match (module, name, self.items(arguments)) {
-            ("collections", "OrderedDict", []) => {
-                self.dict();
-                return Ok(());
-            }
-            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state", &[data, ..])
-            | ("torch", "Size", &[data]) => data,
-            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3", arguments) => {
-                let view = self.view(arguments)?;
-                self.tensors.push(view);
-                Value::Tensor(self.tensors.len() - 1)
-            }
-            _ => Value::Opaque,
-        };
-        self.stack.push(value);
-        Ok(())
-    }
-
-    /// A tensor from the arguments (storage, offset, size, stride, requires_grad, hooks[, dtype][, metadata]).
-    fn view(&self, arguments: &[Value<'a>]) -> Result<TensorView<'a>> {
-        let &[Value::Storage(storage), Value::Int(offset), dims, strides, ref rest @ ..] = arguments else {
-            bail!("a tensor is not a view of a storage")
-        };
-        let dtype = rest.iter().find_map(|value| match value {
-            Value::Global("torch", dtype) => Some(*dtype),
-            _ => None,
-        });
-        let sizes = |value| self.items(value).iter().copied().map(size).collect::<Result<Vec<_>>>();
-        Ok(TensorView {
-            storage,
-            offset: size(Value::Int(offset))?,
-            dims: sizes(dims)?,
-            strides: sizes(strides)?,
-            dtype,
-        })
-    }
-
-    /// A persistent id: ("storage", type, key, device, number of elements).
-    fn persistent(&mut self) -> Result<()> {
-        let id = self.pop()?;
-        let &[Value::Text("storage"), Value::Global(_, kind), Value::Text(key), ..] = self.items(id) else {
-            bail!("the pickle refers to something other than a storage")
-        };
-        self.stack.push(Value::Storage(self.storages.len()));
-        self.storages.push(Storage { kind, key });
-        Ok(())
-    }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).or_else(|_| bail!("a text of the pickle is not UTF-8"))
-}
-
-fn size(value: Value<'_>) -> Result<usize> {
-    match value {
-        Value::Int(number) => usize::try_from(number).or_else(|_| bail!("a size of {number} is not possible")),
-        other => bail!("{other:?} is not a size"),
-    }
 }

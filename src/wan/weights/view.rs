@@ -3,7 +3,8 @@
 use super::bytes::Bytes;
 use super::encoding::Encoding;
 
-const MAX_DIMS: usize = 8;
+/// No tensor of any model here has more than five dimensions.
+pub(super) const MAX_DIMS: usize = 8;
 
 /// The number of elements, if neither it nor any stride overflows and there are not too many dimensions.
 pub(super) fn elements(dims: &[usize]) -> Option<usize> {
