@@ -1,5 +1,139 @@
 //! The node library and the patch language of bendrack: no model, no user interface, no input or output.
 //!
-//! So far it holds the vocabulary that a program and the model share: see [`program`].
+//! A [`patch::Patch`] is what people edit and save. [`plan::Plan::compile`] checks and sorts it once per edit;
+//! [`plan::Plan::program`] evaluates it for one model call; the result is a [`program::Program`], plain data that says where and
+//! how the model is bent. Every node is one file with one constant, listed in [`LIBRARY`].
 
+pub mod chain;
+pub mod def;
+pub mod error;
+pub mod grid;
+pub mod op;
+pub mod patch;
+pub mod plan;
 pub mod program;
+pub mod target;
+pub mod tick;
+pub mod value;
+
+/// What is set by hand.
+pub mod control {
+    pub mod knob;
+    pub mod number;
+}
+
+/// What moves by itself.
+pub mod modulate {
+    pub mod envelope;
+    pub mod lfo;
+    pub mod noise;
+    pub mod slew;
+}
+
+/// Numbers from numbers.
+pub mod math {
+    #[expect(clippy::module_inception, reason = "the node is called Math")]
+    pub mod math;
+    pub mod range;
+}
+
+/// MIDI.
+pub mod midi {
+    pub mod cc;
+    pub mod note;
+}
+
+/// OSC.
+pub mod osc {
+    pub mod input;
+    pub mod output;
+}
+
+/// Boards on serial lines.
+pub mod esp32 {
+    pub mod input;
+}
+
+/// Prompts.
+pub mod prompt {
+    pub mod text;
+}
+
+/// The video model.
+pub mod model {
+    #[expect(clippy::module_inception, reason = "the node is called model")]
+    pub mod model;
+}
+
+/// Which part of a site is meant.
+pub mod aim {
+    pub mod layers;
+    pub mod neurons;
+    pub mod steps;
+    pub mod words;
+}
+
+/// What is done at a site.
+pub mod bend {
+    pub mod cross_gain;
+    pub mod cross_rotate;
+    pub mod cross_scale;
+    pub mod ffn_gain;
+    pub mod self_gain;
+    pub mod self_noise;
+}
+
+/// What is measured.
+pub mod tap {
+    pub mod map;
+    pub mod neurons;
+}
+
+/// What is shown.
+pub mod output {
+    pub mod compositor;
+    pub mod heatmap;
+    pub mod picture;
+}
+
+/// The model's memory of past frames.
+pub mod cache {
+    pub mod reset;
+}
+
+use def::NodeDef;
+
+/// Every node, in the order of the menu.
+pub static LIBRARY: &[&NodeDef] = &[
+    &control::number::NODE,
+    &control::knob::NODE,
+    &modulate::lfo::NODE,
+    &modulate::envelope::NODE,
+    &modulate::noise::NODE,
+    &modulate::slew::NODE,
+    &math::math::NODE,
+    &math::range::NODE,
+    &midi::cc::NODE,
+    &midi::note::NODE,
+    &osc::input::NODE,
+    &esp32::input::NODE,
+    &prompt::text::NODE,
+    &model::model::NODE,
+    &aim::steps::NODE,
+    &aim::layers::NODE,
+    &aim::words::NODE,
+    &aim::neurons::NODE,
+    &bend::cross_rotate::NODE,
+    &bend::cross_scale::NODE,
+    &bend::cross_gain::NODE,
+    &bend::self_gain::NODE,
+    &bend::self_noise::NODE,
+    &bend::ffn_gain::NODE,
+    &tap::map::NODE,
+    &tap::neurons::NODE,
+    &output::picture::NODE,
+    &output::heatmap::NODE,
+    &output::compositor::NODE,
+    &osc::output::NODE,
+    &cache::reset::NODE,
+];

@@ -77,3 +77,39 @@ pub enum Value {
     /// Where a map or picture comes from; the engine has the pixels.
     Source(Arc<Source>),
 }
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(on: bool) -> Self {
+        Self::Number(f64::from(u8::from(on)))
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(text: Arc<str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Target> for Value {
+    fn from(target: Target) -> Self {
+        Self::Target(Arc::new(target))
+    }
+}
+
+impl From<Arc<[Bend]>> for Value {
+    fn from(bends: Arc<[Bend]>) -> Self {
+        Self::Bends(bends)
+    }
+}
+
+impl From<Source> for Value {
+    fn from(source: Source) -> Self {
+        Self::Source(Arc::new(source))
+    }
+}

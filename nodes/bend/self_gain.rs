@@ -1,0 +1,28 @@
+//! Strengthens or weakens how the picture attends to itself.
+
+use candle_core::{Result, Tensor};
+
+use crate::chain;
+use crate::def::{Input, NodeDef};
+use crate::op::{Form, Lanes, Op, lanes_along};
+use crate::program::Site;
+
+const GAIN: Input = Input::number("gain", 1.0, "The factor: 0 silences, below 0 inverts.").soft(-1.0, 4.0).hard(-100.0, 100.0);
+
+const OP: Op = Op { name: "gain", site: Site::SelfMap, params: &["gain"], neutral: &[1.0], form: Form::Grid(gain) };
+
+/// Strengthens or weakens how the picture attends to itself.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.self_gain",
+    title: "Self gain",
+    about: "Strengthens or weakens how the picture attends to itself.",
+    inputs: &[chain::BENDS, chain::TARGET, GAIN, chain::AMOUNT],
+    outputs: &[chain::OUT],
+    memory: 0,
+    run: |run| chain::run(run, &OP, &[&GAIN]),
+};
+
+/// x `[.., frames, rows, columns]` times `params[0]` frame by frame.
+fn gain(x: &Tensor, params: &[Lanes]) -> Result<Tensor> {
+    x.broadcast_mul(&lanes_along(&params[0], x.rank() - 3, x)?)
+}

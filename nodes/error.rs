@@ -1,0 +1,93 @@
+//! What is wrong with a patch, said to whoever made it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The patch runs; something is not as it was meant.
+    Warning,
+    /// The patch does not run.
+    Error,
+}
+
+/// A problem of a patch: where it is, what it is, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Whether the patch runs all the same.
+    pub severity: Severity,
+    /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`.
+    pub pointer: String,
+    /// What is wrong.
+    pub message: String,
+    /// What was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}
+
+impl Problem {
+    /// Something that keeps the patch from running.
+    pub fn error(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, pointer: pointer.into(), message: message.into(), suggestion: None }
+    }
+
+    /// Something that does not.
+    pub fn warning(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(pointer, message) }
+    }
+
+    /// With the nearest of the names that would have been right, if one is near.
+    #[must_use]
+    pub fn meant<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let nearest = names.into_iter().map(|known| (distance(name, known), known)).min();
+        let suggestion = nearest.filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned());
+        Self { suggestion, ..self }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        write!(f, "{severity}: {}: {}", self.pointer, self.message)?;
+        match &self.suggestion {
+            Some(name) => write!(f, "; did you mean {name:?}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Insertions, deletions and replacements of one character that turn `a` into `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_if_it_is_near() {
+        let problem = |name| Problem::error("/x", "no").meant(name, ["sine", "square", "saw"]);
+        assert_eq!(problem("sin").suggestion.as_deref(), Some("sine"));
+        assert_eq!(problem("sqaure").suggestion.as_deref(), Some("square"));
+        assert_eq!(problem("triangle").suggestion, None);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

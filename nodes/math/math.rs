@@ -1,0 +1,43 @@
+//! Arithmetic.
+
+use crate::def::{Input, NodeDef, Output};
+use crate::tick::Run;
+
+const OP: Input = Input::choice(
+    "op",
+    &["add", "subtract", "multiply", "divide", "min", "max", "modulo", "power", "absolute", "floor", "mix"],
+    "What is done with a and b.",
+);
+const A: Input = Input::signal("a", 0.0, "The first number.").soft(-1.0, 1.0);
+const B: Input = Input::signal("b", 0.0, "The second number.").soft(-1.0, 1.0);
+const MIX: Input = Input::number("mix", 0.5, "How much of b, for mix.").hard(0.0, 1.0);
+const OUT: Output = Output::number("out", "The result; it stays as it was where there is none.");
+
+/// Two numbers to one.
+pub const NODE: NodeDef = NodeDef {
+    name: "math.math",
+    title: "Math",
+    about: "Adds, multiplies, compares and mixes two numbers.",
+    inputs: &[OP, A, B, MIX],
+    outputs: &[OUT],
+    memory: 0,
+    run,
+};
+
+fn run(run: &mut Run<'_>) {
+    let (a, b) = (run.number(&A), run.number(&B));
+    let result = match OP.choices[run.choice(&OP)] {
+        "subtract" => a - b,
+        "multiply" => a * b,
+        "divide" => a / b,
+        "min" => a.min(b),
+        "max" => a.max(b),
+        "modulo" => a.rem_euclid(b),
+        "power" => a.powf(b),
+        "absolute" => a.abs(),
+        "floor" => a.floor(),
+        "mix" => a + (b - a) * run.number(&MIX),
+        _ => a + b,
+    };
+    run.set(&OUT, result);
+}

@@ -1,0 +1,26 @@
+//! The video model.
+
+use std::sync::Arc;
+
+use crate::def::{Input, NodeDef, Output};
+use crate::program::Source;
+use crate::value::Kind;
+
+const PROMPT: Input = Input::text("prompt", "", "What the video shows.");
+const BENDS: Input = Input::socket("bends", Kind::Bend, "What is done inside of the model.");
+const OUT: Output = Output::of("picture", Kind::Picture, "The generated picture.");
+
+/// The video model: a prompt and bends to a picture.
+pub const NODE: NodeDef = NodeDef {
+    name: "model.wan",
+    title: "Wan",
+    about: "The video model: turns a prompt into pictures, bent from the inside.",
+    inputs: &[PROMPT, BENDS],
+    outputs: &[OUT],
+    memory: 0,
+    run: |run| {
+        run.ask_prompt(run.text(&PROMPT));
+        run.ask_bends(&run.bends(&BENDS));
+        run.set(&OUT, Arc::new(Source::Model));
+    },
+};

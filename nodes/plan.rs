@@ -1,0 +1,260 @@
+//! A patch checked, sorted and indexed: made once per edit, run many times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use petgraph::algo::{kosaraju_scc, toposort};
+use petgraph::graph::DiGraph;
+use serde_json::Value as Json;
+
+use crate::def::{Input, NodeDef, Preset};
+use crate::error::{Problem, Severity};
+use crate::patch::{Cable, Node, Patch};
+use crate::value::{Kind, Value};
+
+/// A patch ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The nodes in the order in which they run.
+    pub(crate) nodes: Vec<Slot>,
+    /// Outputs of all nodes together.
+    pub(crate) outputs: usize,
+    /// The seed of the patch.
+    pub(crate) seed: u64,
+}
+
+/// A node of a plan.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) id: Arc<str>,
+    pub(crate) def: &'static NodeDef,
+    pub(crate) bypass: bool,
+    /// What each input gets.
+    pub(crate) feeds: Vec<Feed>,
+    /// Its outputs among those of all nodes.
+    pub(crate) outputs: Range<usize>,
+}
+
+/// What an input gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Feed {
+    /// What its knob or field says.
+    pub(crate) base: Option<Value>,
+    /// The cable that ends there.
+    pub(crate) cable: Option<Source>,
+}
+
+/// Where a cable comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// The output among those of all nodes.
+    pub(crate) output: usize,
+    /// The value of the tick before: a cable that leads back.
+    pub(crate) late: bool,
+    /// What one unit of the cable adds to the knob; a cable that gives the value as it is has none.
+    pub(crate) gain: Option<f64>,
+}
+
+/// How far a cable moves a knob if nobody has said anything: far enough to be seen.
+pub const DEFAULT_DEPTH: f64 = 0.25;
+
+impl Plan {
+    /// Compiles a patch with this library. The plan is there if no problem is an error.
+    pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
+        let mut compiler = Compiler { patch, library, problems: Vec::new() };
+        let plan = compiler.compile();
+        let failed = compiler.problems.iter().any(|problem| problem.severity == Severity::Error);
+        (plan.filter(|_| !failed), compiler.problems)
+    }
+
+    /// The ids of the nodes, in the order in which they run.
+    pub fn order(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|slot| &*slot.id)
+    }
+}
+
+struct Compiler<'a> {
+    patch: &'a Patch,
+    library: &'a [&'static NodeDef],
+    problems: Vec<Problem>,
+}
+
+impl Compiler<'_> {
+    fn compile(&mut self) -> Option<Plan> {
+        let mut defs: BTreeMap<&str, &'static NodeDef> = BTreeMap::new();
+        for (id, node) in &self.patch.nodes {
+            match self.library.iter().find(|def| def.name == node.kind) {
+                Some(def) => _ = defs.insert(id, def),
+                None => {
+                    let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
+                    let names = self.library.iter().map(|def| def.name);
+                    let pointer = format!("/nodes/{id}/type");
+                    self.problems.push(Problem::warning(pointer, message).meant(&node.kind, names));
+                }
+            }
+        }
+        let cables: Vec<Joined> = (0..self.patch.cables.len()).filter_map(|i| self.join(i, &defs)).collect();
+        let order = self.sort(&defs, &cables)?;
+
+        let mut first_output = BTreeMap::new();
+        let mut outputs = 0;
+        for &id in &order {
+            first_output.insert(id, outputs);
+            outputs += defs[id].outputs.len();
+        }
+        let nodes = order.iter().map(|&id| {
+            let (node, def) = (&self.patch.nodes[id], defs[id]);
+            let mut feeds: Vec<Feed> =
+                def.inputs.iter().map(|input| Feed { base: preset(input), cable: None }).collect();
+            self.read_params(id, node, def, &mut feeds);
+            for cable in cables.iter().filter(|cable| cable.to == id) {
+                let input = &def.inputs[cable.input];
+                let depth = node.depths.get(input.name).copied().unwrap_or(DEFAULT_DEPTH);
+                let gain = (input.kind == Kind::Number && !input.signal)
+                    .then(|| depth.clamp(-1.0, 1.0) * (input.soft.1 - input.soft.0));
+                let output = first_output[cable.from] + cable.output;
+                feeds[cable.input].cable = Some(Source { output, late: cable.late, gain });
+            }
+            let outputs = first_output[id]..first_output[id] + def.outputs.len();
+            Slot { id: Arc::from(id), def, bypass: node.bypass, feeds, outputs }
+        });
+        let nodes = nodes.collect();
+        Some(Plan { nodes, outputs, seed: self.patch.engine.seed })
+    }
+
+    /// Checks a cable; one that leads nowhere is reported and left out.
+    fn join<'p>(&mut self, index: usize, defs: &BTreeMap<&'p str, &'static NodeDef>) -> Option<Joined<'p>> {
+        let Cable { from, to, .. } = &self.patch.cables[index];
+        let pointer = |end: &str| format!("/cables/{index}/{end}");
+        for (end, port) in [("from", from), ("to", to)] {
+            if !self.patch.nodes.contains_key(&port.node) {
+                let names = self.patch.nodes.keys().map(String::as_str);
+                let message = format!("there is no node {:?}", port.node);
+                self.problems.push(Problem::error(pointer(end), message).meant(&port.node, names));
+                return None;
+            }
+        }
+        // An unknown node's cables are kept with it.
+        let (&from_id, &from_def) = defs.get_key_value(from.node.as_str())?;
+        let (&to_id, &to_def) = defs.get_key_value(to.node.as_str())?;
+        let Some((output, source)) = from_def.output(&from.port) else {
+            let message = format!("{} has no output {:?}", from_def.title, from.port);
+            let names = from_def.outputs.iter().map(|output| output.name);
+            self.problems.push(Problem::error(pointer("from"), message).meant(&from.port, names));
+            return None;
+        };
+        let Some((input, sink)) = to_def.input(&to.port) else {
+            let message = format!("{} has no input {:?}", to_def.title, to.port);
+            let names = to_def.inputs.iter().map(|input| input.name);
+            self.problems.push(Problem::error(pointer("to"), message).meant(&to.port, names));
+            return None;
+        };
+        if !sink.kind.accepts(source.kind) {
+            let message = format!("a {} cannot be plugged into {to}, which takes a {}", source.kind, sink.kind);
+            self.problems.push(Problem::error(pointer("to"), message));
+            return None;
+        }
+        if self.patch.cables[..index].iter().any(|cable| cable.to == *to) {
+            self.problems.push(Problem::error(pointer("to"), format!("{to} has a cable already")));
+            return None;
+        }
+        Some(Joined { from: from_id, output, to: to_id, input, late: source.late })
+    }
+
+    /// The nodes in an order in which every cable that does not lead back goes forward.
+    fn sort<'p>(&mut self, defs: &BTreeMap<&'p str, &'static NodeDef>, cables: &[Joined<'p>]) -> Option<Vec<&'p str>> {
+        let mut graph = DiGraph::new();
+        let index: BTreeMap<&str, _> = defs.keys().map(|&id| (id, graph.add_node(id))).collect();
+        for cable in cables.iter().filter(|cable| !cable.late) {
+            graph.add_edge(index[cable.from], index[cable.to], ());
+        }
+        if let Ok(order) = toposort(&graph, None) {
+            return Some(order.into_iter().map(|node| graph[node]).collect());
+        }
+        for circle in kosaraju_scc(&graph) {
+            let alone = circle.len() == 1 && graph.find_edge(circle[0], circle[0]).is_none();
+            if !alone {
+                let nodes: BTreeSet<&str> = circle.iter().map(|&node| graph[node]).collect();
+                let names = nodes.iter().copied().collect::<Vec<_>>().join(", ");
+                let first = nodes.first().copied().unwrap_or_default();
+                let message = format!("{names} feed one another in a circle; put a delay or a tap between two of them");
+                self.problems.push(Problem::error(format!("/nodes/{first}"), message));
+            }
+        }
+        None
+    }
+
+    /// What the knobs and fields of a node say.
+    fn read_params(&mut self, id: &str, node: &Node, def: &'static NodeDef, feeds: &mut [Feed]) {
+        for (name, json) in &node.params {
+            let pointer = format!("/nodes/{id}/params/{name}");
+            let Some((index, input)) = def.input(name) else {
+                let message = format!("{} has no parameter {name:?}; it is kept and does nothing", def.title);
+                let names = def.inputs.iter().map(|input| input.name);
+                self.problems.push(Problem::warning(pointer, message).meant(name, names));
+                continue;
+            };
+            match read(input, json, pointer) {
+                Ok((value, problem)) => {
+                    feeds[index].base = Some(value);
+                    self.problems.extend(problem);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        for name in node.depths.keys().filter(|name| def.input(name).is_none()) {
+            let message = format!("{} has no parameter {name:?}", def.title);
+            self.problems.push(Problem::warning(format!("/nodes/{id}/depths/{name}"), message));
+        }
+    }
+}
+
+/// A cable whose ends were found.
+struct Joined<'p> {
+    from: &'p str,
+    output: usize,
+    to: &'p str,
+    input: usize,
+    late: bool,
+}
+
+/// The value of an input when nobody has said anything.
+fn preset(input: &Input) -> Option<Value> {
+    match input.default {
+        Preset::Number(number) => Some(Value::Number(number)),
+        Preset::Text(text) => Some(Value::Text(text.into())),
+        Preset::Nothing => None,
+    }
+}
+
+/// What a parameter says, and a warning if it had to be put right.
+fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Problem>), Problem> {
+    let expected = |what: &str| Problem::error(pointer.clone(), format!("{json} is not {what}"));
+    match input.kind {
+        Kind::Number if !input.choices.is_empty() => {
+            let name = json.as_str().ok_or_else(|| expected(&format!("one of {}", input.choices.join(", "))))?;
+            match input.choices.iter().position(|choice| *choice == name) {
+                Some(choice) => Ok((Value::Number(choice as f64), None)),
+                None => Err(expected(&format!("one of {}", input.choices.join(", "))).meant(name, input.choices.iter().copied())),
+            }
+        }
+        Kind::Number => {
+            let number = json.as_f64().ok_or_else(|| expected("a number"))?;
+            let (low, high) = input.hard;
+            let held = number.clamp(low, high);
+            let moved = number != held;
+            let warning = || Problem::warning(pointer.clone(), format!("{number} is outside of {low} to {high}; {held} is used"));
+            Ok((Value::Number(held), moved.then(warning)))
+        }
+        Kind::Gate => match json {
+            Json::Bool(on) => Ok((Value::Number(f64::from(u8::from(*on))), None)),
+            _ => Err(expected("true or false")),
+        },
+        Kind::Text => match json.as_str() {
+            Some(text) => Ok((Value::Text(text.into()), None)),
+            None => Err(expected("a text")),
+        },
+        kind => Err(Problem::error(pointer, format!("a {kind} comes by cable only"))),
+    }
+}

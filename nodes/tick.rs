@@ -1,0 +1,324 @@
+//! One evaluation of a plan: a pure function of the plan, what came in, and what is remembered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::def::{Input, Output};
+use crate::op::Lanes;
+use crate::plan::{Feed, Plan};
+use crate::program::{Bend, Message, Program, Source, Tap};
+use crate::target::Target;
+use crate::value::Value;
+
+/// What came in from outside by now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Controls {
+    /// MIDI controllers, 0 to 1, by channel (1 to 16) and number.
+    pub midi_cc: BTreeMap<(u8, u8), f64>,
+    /// MIDI notes held, velocity 0 to 1, by channel and number.
+    pub midi_notes: BTreeMap<(u8, u8), f64>,
+    /// The latest arguments of OSC addresses.
+    pub osc: BTreeMap<String, Vec<f64>>,
+    /// The latest values of named sensors on serial lines.
+    pub sensors: BTreeMap<String, Vec<f64>>,
+}
+
+/// What the taps measured in the model call before, by node and name of the number.
+pub type Measurements = BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>;
+
+/// What a tick is made from, besides the plan and the memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// What came in from outside.
+    pub controls: &'a Controls,
+    /// What the taps measured.
+    pub measurements: &'a Measurements,
+    /// The first latent frame of the call, counted from the beginning of the video.
+    pub first_frame: u64,
+    /// Seconds from one latent frame to the next.
+    pub dt_secs: f64,
+}
+
+/// What running nodes remember, by node id: LFO phases, envelopes, held values. It is data: it can be kept, compared and sent,
+/// and an edit of the patch leaves it alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    nodes: BTreeMap<Arc<str>, Vec<f64>>,
+    /// Outputs of the tick before, for cables that lead back.
+    late: BTreeMap<(Arc<str>, &'static str), f64>,
+}
+
+impl Plan {
+    /// The program of one model call over `frames` latent frames, from the memory at its beginning; leaves the memory as it is
+    /// at its end.
+    ///
+    /// A call is ticked anew before each denoising step: give each a copy of the memory from before the chunk, and keep the
+    /// one from its last step.
+    pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
+        let mut program = Program::default();
+        let mut values = vec![None; self.outputs];
+        for lane in 0..frames {
+            let mut draft = Draft::default();
+            self.tick(inputs, lane as u64, memory, &mut values, &mut draft);
+            draft.add_to(&mut program, lane);
+        }
+        program.bends.retain(|bend| !bend.is_neutral());
+        program
+    }
+
+    fn tick(
+        &self,
+        inputs: &Inputs<'_>,
+        lane: u64,
+        memory: &mut Memory,
+        values: &mut [Option<Value>],
+        draft: &mut Draft,
+    ) {
+        for slot in &self.nodes {
+            let mut remembered = memory.nodes.remove(&slot.id).unwrap_or_default();
+            remembered.resize(slot.def.memory, 0.0);
+            let fed: Vec<Option<Value>> = (slot.feeds.iter().zip(slot.def.inputs))
+                .map(|(feed, input)| self.feed(feed, input, memory, values))
+                .collect();
+            let mut run = Run {
+                id: &slot.id,
+                inputs: slot.def.inputs,
+                outputs: slot.def.outputs,
+                bypass: slot.bypass,
+                fed: &fed,
+                given: &mut values[slot.outputs.clone()],
+                memory: &mut remembered,
+                world: inputs,
+                frame: inputs.first_frame + lane,
+                seed: self.seed,
+                draft,
+            };
+            (slot.def.run)(&mut run);
+            memory.nodes.insert(slot.id.clone(), remembered);
+        }
+        for slot in &self.nodes {
+            for (output, value) in slot.def.outputs.iter().zip(&values[slot.outputs.clone()]) {
+                if let (true, Some(Value::Number(number))) = (output.late, value) {
+                    memory.late.insert((slot.id.clone(), output.name), *number);
+                }
+            }
+        }
+    }
+
+    /// The value on an input.
+    fn feed(&self, feed: &Feed, input: &Input, memory: &Memory, values: &[Option<Value>]) -> Option<Value> {
+        let Some(source) = &feed.cable else { return feed.base.clone() };
+        let arrived = if source.late { self.late(source.output, memory) } else { values[source.output].clone() };
+        match (arrived, &feed.base) {
+            (None, base) => base.clone(),
+            (Some(Value::Number(x)), Some(Value::Number(base))) => {
+                let value = source.gain.map_or(x, |gain| base + gain * x);
+                let value = if value.is_finite() { value } else { *base };
+                Some(Value::Number(value.clamp(input.hard.0, input.hard.1)))
+            }
+            (arrived, _) => arrived,
+        }
+    }
+
+    /// What an output gave in the tick before.
+    fn late(&self, output: usize, memory: &Memory) -> Option<Value> {
+        let slot = self.nodes.iter().find(|slot| slot.outputs.contains(&output))?;
+        let name = slot.def.outputs[output - slot.outputs.start].name;
+        memory.late.get(&(slot.id.clone(), name)).map(|&number| Value::Number(number))
+    }
+}
+
+/// What the nodes of one tick ask of the model.
+#[derive(Debug, Default)]
+struct Draft {
+    program: Program,
+}
+
+impl Draft {
+    /// Adds a tick's values to the program of its call, as lane `lane`.
+    fn add_to(self, program: &mut Program, lane: usize) {
+        if lane == 0 {
+            *program = self.program;
+            return;
+        }
+        for (bend, new) in program.bends.iter_mut().zip(self.program.bends) {
+            bend.amount.extend(new.amount);
+            for (lanes, new) in bend.params.iter_mut().zip(new.params) {
+                lanes.extend(new);
+            }
+        }
+        for (message, new) in program.messages.iter_mut().zip(self.program.messages) {
+            message.values.extend(new.values);
+        }
+        program.reset_cache |= self.program.reset_cache;
+    }
+}
+
+/// A node while it runs: its inputs, outputs and memory, and the world.
+pub struct Run<'a> {
+    id: &'a Arc<str>,
+    inputs: &'static [Input],
+    outputs: &'static [Output],
+    bypass: bool,
+    fed: &'a [Option<Value>],
+    given: &'a mut [Option<Value>],
+    memory: &'a mut [f64],
+    world: &'a Inputs<'a>,
+    frame: u64,
+    seed: u64,
+    draft: &'a mut Draft,
+}
+
+impl<'a> Run<'a> {
+    fn value(&self, input: &Input) -> Option<&Value> {
+        let index = self.inputs.iter().position(|known| known.name == input.name)?;
+        self.fed[index].as_ref()
+    }
+
+    /// The number on an input.
+    pub fn number(&self, input: &Input) -> f64 {
+        match self.value(input) {
+            Some(Value::Number(number)) => *number,
+            _ => 0.0,
+        }
+    }
+
+    /// Whether an input is on.
+    pub fn gate(&self, input: &Input) -> bool {
+        self.number(input) >= 0.5
+    }
+
+    /// Which of an input's choices is made.
+    pub fn choice(&self, input: &Input) -> usize {
+        self.number(input).round().clamp(0.0, input.choices.len().saturating_sub(1) as f64) as usize
+    }
+
+    /// The text on an input.
+    pub fn text(&self, input: &Input) -> Arc<str> {
+        match self.value(input) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => Arc::from(""),
+        }
+    }
+
+    /// The target on an input: everything, if there is no cable.
+    pub fn target(&self, input: &Input) -> Arc<Target> {
+        match self.value(input) {
+            Some(Value::Target(target)) => target.clone(),
+            _ => Arc::default(),
+        }
+    }
+
+    /// The bends on an input.
+    pub fn bends(&self, input: &Input) -> Arc<[Bend]> {
+        match self.value(input) {
+            Some(Value::Bends(bends)) => bends.clone(),
+            _ => Arc::from([]),
+        }
+    }
+
+    /// The picture or map on an input.
+    pub fn source(&self, input: &Input) -> Option<Arc<Source>> {
+        match self.value(input) {
+            Some(Value::Source(source)) => Some(source.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives an output its value. A number that is not finite is not given: the output keeps its last one.
+    pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
+        let value = value.into();
+        if matches!(value, Value::Number(number) if !number.is_finite()) {
+            return;
+        }
+        if let Some(index) = self.outputs.iter().position(|known| known.name == output.name) {
+            self.given[index] = Some(value);
+        }
+    }
+
+    /// What the node remembers.
+    pub fn memory(&mut self) -> &mut [f64] {
+        self.memory
+    }
+
+    /// The node's id.
+    pub fn id(&self) -> &Arc<str> {
+        self.id
+    }
+
+    /// Whether the node is bypassed: bends pass it unchanged.
+    pub fn bypass(&self) -> bool {
+        self.bypass
+    }
+
+    /// The latent frame, counted from the beginning of the video.
+    pub fn frame(&self) -> u64 {
+        self.frame
+    }
+
+    /// Seconds from one latent frame to the next.
+    pub fn dt_secs(&self) -> f64 {
+        self.world.dt_secs
+    }
+
+    /// Seconds from the beginning of the video.
+    pub fn secs(&self) -> f64 {
+        self.frame as f64 * self.world.dt_secs
+    }
+
+    /// What came in from outside.
+    pub fn controls(&self) -> &'a Controls {
+        self.world.controls
+    }
+
+    /// A number that this node's tap measured in the call before.
+    pub fn measured(&self, name: &str) -> Option<f64> {
+        self.world.measurements.get(self.id)?.get(name).copied()
+    }
+
+    /// A number from 0 to 1 that is random, and always the same for this patch, node, `stream` and `index`.
+    pub fn random(&self, stream: u64, index: i64) -> f64 {
+        let seed = self.id.bytes().fold(self.seed ^ 0x9E37_79B9_7F4A_7C15, |hash, byte| mix(hash ^ u64::from(byte)));
+        let hash = mix(mix(seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03)) ^ index as u64);
+        (hash >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Asks for a prompt.
+    pub fn ask_prompt(&mut self, prompt: Arc<str>) {
+        self.draft.program.prompt = prompt;
+    }
+
+    /// Asks for bends.
+    pub fn ask_bends(&mut self, bends: &[Bend]) {
+        self.draft.program.bends.extend_from_slice(bends);
+    }
+
+    /// Asks for a measurement.
+    pub fn ask_tap(&mut self, tap: Tap) {
+        self.draft.program.taps.push(tap);
+    }
+
+    /// Asks for a picture on the screen.
+    pub fn ask_screen(&mut self, source: Arc<Source>) {
+        self.draft.program.screen = Some(source);
+    }
+
+    /// Asks to forget the past.
+    pub fn ask_reset(&mut self) {
+        self.draft.program.reset_cache = true;
+    }
+
+    /// Asks to send a number.
+    pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
+        let values: Lanes = vec![value];
+        self.draft.program.messages.push(Message { node: self.id.clone(), address, values });
+    }
+}
+
+/// The finaliser of SplitMix64: every bit of the result depends on every bit of `x`.
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
