@@ -163,7 +163,9 @@ impl Weights {
     /// The stored tensor `name`, if it has this shape; it then counts as used.
     fn entry(&self, name: &str, shape: &Shape) -> Result<(String, &Entry)> {
         let key = format!("{}{name}", self.prefix);
-        let Some(entry) = self.store.entries.get(&key) else { return Err(self.missing(name, format_args!("{shape:?}"))) };
+        let Some(entry) = self.store.entries.get(&key) else {
+            return Err(self.missing(name, format_args!("{shape:?}")));
+        };
         if entry.dims != shape.dims() {
             return Err(self.misshapen(name, format_args!("{shape:?}")));
         }
@@ -178,7 +180,9 @@ impl Weights {
         let (key, origin, kind) = (format!("{}{name}", self.prefix), &self.store.origin, self.store.kind);
         Error::Msg(match Kind::that_has(&key) {
             Some(wanted) if wanted != kind.name() => {
-                format!("{origin} is {kind}, but {wanted} is needed here (the tensor {key} of shape {shape} is missing)")
+                format!(
+                    "{origin} is {kind}, but {wanted} is needed here (the tensor {key} of shape {shape} is missing)"
+                )
             }
             _ => format!("{origin}: the tensor {key} of shape {shape} is missing; the file looks like {kind}"),
         })

@@ -11,8 +11,8 @@ use super::bytes::Bytes;
 use super::encoding::{Encoding, Fp8};
 use super::entry::Entry;
 use super::open::Listing;
-use super::section;
 use super::pickle;
+use super::section;
 
 const MAX_PICKLE_BYTES: usize = 64 << 20;
 /// One long text could be the name of very many tensors.
