@@ -267,16 +267,17 @@ fn a_bias_takes_the_dtype_of_the_rest() {
     }
 }
 
+/// Long rows: their mean is off by so much that the correction takes more than there is.
 #[test]
 fn rows_that_are_nearly_constant_and_far_from_zero_are_finite() {
-    for dim in [512, 1536, 5120] {
-        for step in 0..200 {
-            let base = 1e8 + 1e5 * step as f32;
-            let row: Vec<f32> = (0..dim).map(|i| base + if i % 97 == step % 97 { 8.0 } else { 0.0 }).collect();
-            for row in [vec![base; dim], row] {
-                let x = Tensor::from_vec(row, (1, dim), &Device::Cpu).expect("a row");
+    for dim in [1536, 65_537] {
+        for step in 0..100 {
+            let mut row = vec![1e8 + 7777.0 * step as f32; dim];
+            for constant in [true, false] {
+                row[step] += if constant { 0.0 } else { 8.0 };
+                let x = Tensor::from_slice(&row, (1, dim), &Device::Cpu).expect("a row");
                 let y = numbers(&ops::layer_norm(&x, 1e-6).expect("layer_norm"));
-                assert!(y.iter().all(|y| y.is_finite()), "{dim} near {base}");
+                assert!(y.iter().all(|y| y.is_finite()), "{dim} near {}", row[0]);
             }
         }
     }
