@@ -1,8 +1,11 @@
 # `make test` is what continuous integration runs: on a fresh Debian or Ubuntu with rustup and make it sets up the rest.
 
 CARGO ?= cargo
+# A shell that was open when rustup came does not know its folder yet.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
 # One place for what the build needs from the system: a C linker.
 DEBIAN_PACKAGES = gcc libc6-dev
+LINKS = echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null 2>/dev/null
 
 .PHONY: help setup fmt lint test docs bench peer
 
@@ -16,14 +19,17 @@ help:
 
 setup:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust with rustup, https://rustup.rs, then run make again"; exit 1; }
-	@command -v cc >/dev/null || $(MAKE) --no-print-directory debian-packages
-	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
-	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
+	@$(LINKS) || $(MAKE) --no-print-directory debian-packages
+	@for part in fmt clippy; do \
+		$(CARGO) $$part --version >/dev/null 2>&1 || rustup component add rustfmt clippy || \
+		{ echo "cargo $$part is missing: install it with your Rust (rustup component add rustfmt clippy)"; exit 1; }; done
 
 .PHONY: debian-packages
 debian-packages:
-	@command -v apt-get >/dev/null || { echo "a C linker (cc) is missing: install gcc with your system's package manager, then run make again"; exit 1; }
-	@if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; echo "installing $(DEBIAN_PACKAGES); sudo may ask for your password"; fi; \
+	@command -v apt-get >/dev/null || { echo "a C linker (cc) is missing: install gcc and the C library's headers with your system's package manager, then run make again"; exit 1; }
+	@if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif command -v sudo >/dev/null; then sudo=sudo; echo "installing $(DEBIAN_PACKAGES); sudo may ask for your password"; \
+	else echo "install $(DEBIAN_PACKAGES) as root (apt-get install $(DEBIAN_PACKAGES)), then run make again"; exit 1; fi; \
 	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends $(DEBIAN_PACKAGES)
 
 fmt:

@@ -4,6 +4,7 @@
 mod common;
 
 use bendrack::wan::hooks::{Hooks, Listener, Place};
+use bendrack::wan::kv_cache::Frames;
 use bendrack_nodes::program::Site;
 use candle_core::{Result, Tensor};
 use common::{CausalLayer, GRID, WINDOW, random};
@@ -83,7 +84,7 @@ mod chunk_320x576 {
 struct Identity;
 
 impl Listener for Identity {
-    fn at(&self, _: Site, _: Place, x: Tensor) -> Result<Tensor> {
+    fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
         Ok(x)
     }
 }
@@ -106,7 +107,7 @@ fn kv_roll(bencher: Bencher<'_, '_>) {
     let bytes = 2 * new.elem_count() * 4;
     bencher.counter(BytesCount::new(bytes)).bench_local(|| -> Result<()> {
         first_frame += GRID.0;
-        cache.begin(first_frame, GRID)?;
+        cache.begin(Frames::run(first_frame, GRID.0), (GRID.1, GRID.2))?;
         cache.exchange(0, &new, &new)?;
         cache.commit();
         assert_eq!(cache.len(), WINDOW);

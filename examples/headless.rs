@@ -15,8 +15,8 @@ use bendrack::wan::hooks::Hooks;
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
+use bendrack::wan::streaming::Refresh;
 use bendrack::wan::text::{NEGATIVE_PROMPT, TextEncoder};
-use bendrack::wan::transformer::{Context, Transformer};
 use candle_core::{DType, Device, Tensor};
 
 const HELP: &str = "\
@@ -26,11 +26,14 @@ Generates a video with a Wan model and writes its frames as PNG.
 
   --model FOLDER    a Wan transformer, a UMT5 encoder with its tokenizer.json, and a VAE or TAEHV, in any layout
                     [a tiny model with random weights]
+  --transformer F   the transformer's file, if the folder holds several or it lies elsewhere
+  --lora FILE       a LoRA to merge into it
   --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid or krea [guessed from the file names]
   --prompt TEXT     [a red circle moving slowly]
   --negative TEXT   what to move away from, for the family wan [Wan's own]
   --guidance SCALE  how far, for the family wan [5]
   --steps N         denoising steps, for the family wan [50]
+  --shift S         timestep shift, for the family wan: 3 for small pictures, 5, or up to 12 for the 1.3B model [5]
   --frames N        frames of the video, 1 more than a multiple of 4 at best [33]
   --size WxH        in pixels, multiples of 16 [832x480, or 128x96 for the tiny model]
   --seed N          [0]
@@ -47,11 +50,14 @@ const FRAMES: usize = 4;
 
 struct Options {
     model: Option<PathBuf>,
+    transformer: Option<PathBuf>,
+    lora: Option<PathBuf>,
     family: Option<Family>,
     prompt: String,
     negative: String,
     guidance: f64,
     steps: usize,
+    shift: f64,
     frames: usize,
     size: Option<(usize, usize)>,
     seed: u64,
@@ -64,11 +70,14 @@ impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>> {
         let mut options = Self {
             model: None,
+            transformer: None,
+            lora: None,
             family: None,
             prompt: "a red circle moving slowly".to_owned(),
             negative: NEGATIVE_PROMPT.to_owned(),
             guidance: 5.0,
             steps: 50,
+            shift: 5.0,
             frames: 33,
             size: None,
             seed: 0,
@@ -93,6 +102,9 @@ impl Options {
     fn set(&mut self, option: &str, value: &str) -> Result<()> {
         match option {
             "--model" => self.model = Some(PathBuf::from(value)),
+            "--transformer" => self.transformer = Some(PathBuf::from(value)),
+            "--lora" => self.lora = Some(PathBuf::from(value)),
+            "--shift" => self.shift = value.parse()?,
             "--family" => self.family = Some(value.parse().map_err(anyhow::Error::msg)?),
             "--prompt" => value.clone_into(&mut self.prompt),
             "--negative" => value.clone_into(&mut self.negative),
@@ -158,17 +170,25 @@ fn main() -> Result<()> {
     };
     let device = device()?;
     let dtype = options.dtype.unwrap_or(if device.is_cpu() { DType::F32 } else { DType::BF16 });
-    let checkpoint = match &options.model {
-        Some(folder) => Checkpoint::find(folder)?,
+    let mut checkpoint = match &options.model {
+        Some(folder) => Checkpoint::find_around(folder, options.transformer.as_deref())?,
         None => tiny(),
     };
+    if options.lora.is_some() {
+        checkpoint.lora.clone_from(&options.lora);
+    }
     let family = options.family.unwrap_or(checkpoint.family);
     let (width, height) = options.size.unwrap_or(if options.model.is_some() { (832, 480) } else { (128, 96) });
 
     let start = Instant::now();
+    // The text encoder is large; it is gone before the transformer comes.
+    let mut text = checkpoint.text_encoder(dtype, &device)?;
+    let prompt = encode(&mut text, &options.prompt)?;
+    let guided = family.streaming().is_none() && options.guidance != 1.0;
+    let negative = guided.then(|| encode(&mut text, &options.negative)).transpose()?;
+    drop(text);
     let model = Arc::new(checkpoint.transformer(dtype, &device)?);
     let config = model.config();
-    let mut text = checkpoint.text_encoder(config.text_len, dtype, &device)?;
     let decoder = checkpoint.decoder(options.fast, dtype, &device)?;
     eprintln!(
         "{family}: {} layers of width {} in {dtype:?}, loaded in {:.1} s",
@@ -177,24 +197,30 @@ fn main() -> Result<()> {
         start.elapsed().as_secs_f32()
     );
 
-    let prompt = context(&model, &mut text, &options.prompt)?;
+    let prompt = Arc::new(model.context(&prompt)?);
     let latents = options.frames.saturating_sub(1) / FRAMES + 1;
     let picture = (height / PIXELS, width / PIXELS);
     let mut video = Video::new(DecoderStream::new(decoder), &options)?;
     let noise = SeededNoise { seed: options.seed };
     if let Some((streaming, schedule)) = family.streaming().zip(family.schedule()?) {
-        let chunks = latents.div_ceil(streaming.chunk);
-        let mut rollout = Rollout::new(model, streaming, schedule, prompt, Box::new(noise), picture)?;
+        let chunks = latents.div_ceil(streaming.chunk.get());
+        let room = streaming.cache.window / streaming.chunk.get();
+        if !streaming.cache.rolls && streaming.refresh == Refresh::CleanPass && chunks > room {
+            bail!("{family} makes videos of at most {} frames", FRAMES * (room * streaming.chunk.get() - 1) + 1)
+        }
+        let mut rollout = Rollout::new(model.clone(), streaming, schedule, prompt, Box::new(noise), picture)?;
         for _ in 0..chunks {
             video.push(&rollout.next_latents(Hooks::NONE)?)?;
         }
     } else {
         let shape = (config.in_channels, latents, picture.0, picture.1);
         let noise = { noise }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
-        let negative = context(&model, &mut text, &options.negative)?;
-        let guidance = Guidance { negative, scale: options.guidance };
-        let sampler = Box::new(UniPc::new(options.steps, 5.0, UniPcSchedule::Original)?);
-        let mut clip = Clip::new(model, sampler, prompt, Some(guidance), &noise)?;
+        let guidance = match negative {
+            Some(negative) => Some(Guidance { negative: Arc::new(model.context(&negative)?), scale: options.guidance }),
+            None => None,
+        };
+        let sampler = Box::new(UniPc::new(options.steps, options.shift, UniPcSchedule::Original)?);
+        let mut clip = Clip::new(model.clone(), sampler, prompt, guidance, &noise)?;
         while clip.upcoming().is_some() {
             let step = clip.advance(Hooks::NONE)?;
             eprintln!("step {} of {}", step.call.step + 1, options.steps);
@@ -213,12 +239,13 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn context(model: &Transformer, text: &mut TextEncoder, prompt: &str) -> Result<Arc<Context>> {
+/// The embedding of a prompt.
+fn encode(text: &mut TextEncoder, prompt: &str) -> Result<Tensor> {
     let prompt = text.encode(prompt)?;
     if prompt.tokens.dropped > 0 {
         eprintln!("the prompt is too long: its last {} tokens are left out", prompt.tokens.dropped);
     }
-    Ok(Arc::new(model.context(&prompt.embedding)?))
+    Ok(prompt.embedding.clone())
 }
 
 /// A video on its way to the disk.

@@ -47,7 +47,7 @@ fn every_part_is_found_by_its_contents() -> Result<()> {
     assert_eq!(found.transformer, folder.path().join(TRANSFORMER.1));
     assert_eq!(found.family, Family::SelfForcing);
     let model = found.transformer(DType::F32, &Device::Cpu)?;
-    let mut text = found.text_encoder(model.config().text_len, DType::F32, &Device::Cpu)?;
+    let mut text = found.text_encoder(DType::F32, &Device::Cpu)?;
     let prompt = text.encode("a red circle")?;
     assert_eq!(prompt.tokens.positions("circle"), [2]);
     model.context(&prompt.embedding)?;
@@ -65,7 +65,7 @@ fn what_is_missing_is_named() -> Result<()> {
     let found = Checkpoint::find(alone.path())?;
     let error = found.decoder(true, DType::F32, &Device::Cpu).err().expect("no decoder").to_string();
     assert!(error.contains("Wan2.1_VAE.pth"), "{error}");
-    let error = found.text_encoder(12, DType::F32, &Device::Cpu).err().expect("no text encoder").to_string();
+    let error = found.text_encoder(DType::F32, &Device::Cpu).err().expect("no text encoder").to_string();
     assert!(error.contains("tokenizer.json"), "{error}");
 
     let nothing = folder(&[VAE]);

@@ -1,11 +1,8 @@
 //! The hooks: free when nobody listens, complete and in order when somebody does.
 
-#[path = "parity/fixture.rs"]
-#[allow(dead_code, reason = "the parity tests use all of it")]
-mod fixture;
+mod tiny;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use bendrack::wan::attention::Over;
 use bendrack::wan::clip::{Clip, Guidance};
@@ -13,30 +10,16 @@ use bendrack::wan::config::NORM_EPS;
 use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::ops;
-use bendrack::wan::rollout::{Rollout, Streaming};
+use bendrack::wan::rollout::Rollout;
 use bendrack::wan::rope::Rope;
 use bendrack::wan::scheduler::{FewStep, UniPc, UniPcSchedule};
-use bendrack::wan::transformer::{Context, Transformer};
+use bendrack::wan::streaming::Streaming;
+use bendrack::wan::transformer::Transformer;
 use bendrack::wan::weights::Weights;
 use bendrack_nodes::program::{Pass, Site};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
-use fixture::{Recording, assert_close};
-
-const PICTURE: (usize, usize) = (4, 6);
-
-fn weights() -> Weights {
-    fixture::weights("causal/weights.safetensors")
-}
-
-fn model() -> Arc<Transformer> {
-    Arc::new(Transformer::load(&weights(), Some(&fixture::json("causal/config.json"))).expect("the weights load"))
-}
-
-fn context(model: &Transformer) -> Arc<Context> {
-    let embeddings = Recording::load("causal/io_sf_global.safetensors").get("in.context");
-    Arc::new(model.context(&embeddings).expect("a context"))
-}
+use tiny::{PICTURE, assert_same, context, difference, model, recorded, weights};
 
 /// A layer as the paper has it, without a trace of hooks. x `[1, tokens, dim]`, time `[1, frames, 6, dim]`.
 fn unhooked(w: &Weights, model: &Transformer, x: &Tensor, time: &Tensor, text: &Tensor, rope: &Rope) -> Result<Tensor> {
@@ -78,26 +61,38 @@ fn unhooked(w: &Weights, model: &Transformer, x: &Tensor, time: &Tensor, text: &
 
 #[test]
 fn without_a_listener_no_bit_differs_from_code_without_hooks() -> Result<()> {
-    let (model, io) = (model(), Recording::load("causal/io_sf_global.safetensors"));
-    let latents = io.get("call00.in").transpose(1, 2)?.contiguous()?;
+    let model = model(DType::F32);
+    let latents = recorded("call00.in").transpose(1, 2)?.contiguous()?;
     let (frames, rows, columns) = model.grid(&latents)?;
     let positions: Vec<f64> = (0..frames).map(|f| f as f64).collect();
     let rope = Rope::new(model.config().head_dim(), &positions, (rows, columns), &Device::Cpu)?;
     let time = model.embed_time(&Tensor::full(937.5f32, (1, frames), &Device::Cpu)?)?;
-    let text = model.embed_text(&io.get("in.context"))?;
+    let text = model.embed_text(&recorded("in.context"))?;
     let mut x = model.patchify(&latents)?;
     for (i, layer) in model.blocks().iter().enumerate() {
-        let plain = unhooked(&weights().pp("blocks").pp(i), &model, &x, &time.projection, &text, &rope)?;
-        let mut over = Over::Themselves(&rope);
+        let plain = unhooked(&weights(DType::F32).pp("blocks").pp(i), &model, &x, &time.projection, &text, &rope)?;
+        let mut over = Over::Themselves(&rope, (0..frames).collect());
         x = layer.forward(&x, &time.projection, &layer.prompt_keys(&text)?, &mut over, &Hooks::NONE)?;
-        assert_close(&format!("layer {i}"), &x, &plain, 0.0);
+        assert_same(&format!("layer {i}"), &x, &plain);
     }
     Ok(())
 }
 
+/// What a listener was told.
+#[derive(Debug, PartialEq)]
+struct Heard {
+    site: Site,
+    pass: Pass,
+    step: usize,
+    layer: usize,
+    frames: Vec<usize>,
+    negative: bool,
+    grid: (usize, usize, usize),
+}
+
 /// Writes down what it hears, and doubles what passes one site.
 struct Diary {
-    heard: RefCell<Vec<(Site, Place)>>,
+    heard: RefCell<Vec<Heard>>,
     doubled: Option<Site>,
 }
 
@@ -106,28 +101,29 @@ impl Diary {
         Self { heard: RefCell::default(), doubled }
     }
 
-    fn hear(&self, site: Site, place: Place, x: Tensor) -> Result<Tensor> {
-        self.heard.borrow_mut().push((site, place));
+    fn hear(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
+        let Place { pass, step, layer, frames, negative, grid } = place;
+        self.heard.borrow_mut().push(Heard { site, pass, step, layer, frames: frames.to_vec(), negative, grid });
         if self.doubled == Some(site) { x * 2.0 } else { Ok(x) }
     }
 }
 
 impl Listener for Diary {
-    fn at(&self, site: Site, place: Place, x: Tensor) -> Result<Tensor> {
+    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
         self.hear(site, place, x)
     }
 
-    fn attend(&self, site: Site, place: Place, attention: Attention) -> Result<Tensor> {
+    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
         self.hear(site, place, attention.run()?)
     }
 }
 
 #[test]
 fn a_rollout_says_where_it_is() -> Result<()> {
-    let model = model();
+    let model = model(DType::F32);
     let (streaming, schedule) = (Streaming::long_live(), FewStep::long_live()?);
     let noise = Box::new(SeededNoise { seed: 1 });
-    let mut rollout = Rollout::new(model.clone(), streaming, schedule, context(&model), noise, PICTURE)?;
+    let mut rollout = Rollout::new(model.clone(), streaming, schedule, context(&model, 1.0), noise, PICTURE)?;
     for chunk in 0..3 {
         for step in 0..5 {
             let diary = Diary::new(None);
@@ -139,8 +135,8 @@ fn a_rollout_says_where_it_is() -> Result<()> {
             let expected = (0..model.config().layers).flat_map(|layer| {
                 let pass = if step < 4 { Pass::Denoise } else { Pass::Cache };
                 let grid = (3, PICTURE.0 / 2, PICTURE.1 / 2);
-                let place = Place { pass, step, layer, first_frame: 3 * chunk, negative: false, grid };
-                Site::ALL.map(|site| (site, place))
+                let frames = vec![3 * chunk, 3 * chunk + 1, 3 * chunk + 2];
+                Site::ALL.map(|site| Heard { site, pass, step, layer, frames: frames.clone(), negative: false, grid })
             });
             assert_eq!(heard, expected.collect::<Vec<_>>(), "chunk {chunk} step {step}");
         }
@@ -150,34 +146,71 @@ fn a_rollout_says_where_it_is() -> Result<()> {
 
 #[test]
 fn a_clip_says_which_call_is_the_negative_one() -> Result<()> {
-    let model = model();
+    let model = model(DType::F32);
     let sampler = Box::new(UniPc::new(3, 5.0, UniPcSchedule::Original)?);
     let shape = (model.config().in_channels, 2, PICTURE.0, PICTURE.1);
     let noise = SeededNoise { seed: 1 }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
-    let guidance = Guidance { negative: context(&model), scale: 4.0 };
-    let mut clip = Clip::new(model.clone(), sampler, context(&model), Some(guidance), &noise)?;
+    let guidance = Guidance { negative: context(&model, 1.0), scale: 4.0 };
+    let mut clip = Clip::new(model.clone(), sampler, context(&model, 1.0), Some(guidance), &noise)?;
     for step in 0..3 {
         let diary = Diary::new(None);
         clip.advance(Hooks::new(&diary))?;
         let heard = diary.heard.into_inner();
         assert_eq!(heard.len(), 2 * Site::ALL.len() * model.config().layers);
-        assert!(heard.iter().all(|(_, place)| place.step == step && place.grid.0 == 2));
-        assert_eq!(heard.iter().filter(|(_, place)| place.negative).count(), heard.len() / 2);
+        assert!(heard.iter().all(|heard| heard.step == step && heard.grid.0 == 2 && heard.frames == [0, 1]));
+        assert_eq!(heard.iter().filter(|heard| heard.negative).count(), heard.len() / 2);
     }
     Ok(())
 }
 
 #[test]
 fn what_a_listener_changes_reaches_the_output() -> Result<()> {
-    let (model, io) = (model(), Recording::load("causal/io_sf_global.safetensors"));
-    let latents = io.get("call00.in").transpose(1, 2)?.contiguous()?;
+    let model = model(DType::F32);
+    let latents = recorded("call00.in").transpose(1, 2)?.contiguous()?;
     let timesteps = Tensor::full(625f32, (1, 1), &Device::Cpu)?;
-    let flow = |hooks: Hooks<'_>| model.forward(&latents, &timesteps, &context(&model), hooks);
+    let flow = |hooks: Hooks<'_>| model.forward(&latents, &timesteps, &context(&model, 1.0), hooks);
     let plain = flow(Hooks::NONE)?;
     for site in Site::ALL {
         let bent = flow(Hooks::new(&Diary::new(Some(site))))?;
-        let change = fixture::max_abs_difference(&bent, &plain);
+        let change = difference(&bent, &plain);
         assert!(change.is_finite() && change > 1e-4, "doubling {site} changes the flow by {change:.1e} only");
+    }
+    Ok(())
+}
+
+/// The keys of a rolling window belong to the frames that the listener is told.
+#[test]
+fn every_key_has_a_frame() -> Result<()> {
+    struct Keys(RefCell<Vec<Vec<usize>>>);
+    impl Listener for Keys {
+        fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+            Ok(x)
+        }
+
+        fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
+            if site == Site::SelfMap {
+                assert_eq!(attention.k.dim(1)?, attention.key_frames.len() * place.grid.1 * place.grid.2);
+                self.0.borrow_mut().push(attention.key_frames.to_vec());
+            } else {
+                assert!(attention.key_frames.is_empty());
+            }
+            attention.run()
+        }
+    }
+    let model = model(DType::F32);
+    let noise = Box::new(SeededNoise { seed: 1 });
+    let schedule = FewStep::long_live()?;
+    let mut rollout =
+        Rollout::new(model.clone(), Streaming::long_live(), schedule, context(&model, 1.0), noise, PICTURE)?;
+    for _ in 0..8 * 5 {
+        let keys = Keys(RefCell::default());
+        let step = rollout.advance(Hooks::new(&keys))?;
+        let end = step.call.frames.numbers[2] + 1;
+        let expected: Vec<usize> = (0..end).filter(|&frame| frame < 3 || frame + 9 >= end).collect();
+        for mut heard in keys.0.into_inner() {
+            heard.sort_unstable();
+            assert_eq!(heard, expected);
+        }
     }
     Ok(())
 }

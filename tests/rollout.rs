@@ -1,33 +1,20 @@
 //! Long and interrupted generations, on the recorded tiny weights.
 
-#[path = "parity/fixture.rs"]
-#[allow(dead_code, reason = "the parity tests use all of it")]
-mod fixture;
+mod tiny;
 
 use std::sync::Arc;
 
 use bendrack::wan::clip::{Clip, Guidance};
-use bendrack::wan::hooks::Hooks;
+use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
-use bendrack::wan::rollout::{Rollout, Streaming};
+use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{FewStep, FlowMatchEuler, Sampler, UniPc, UniPcSchedule};
-use bendrack::wan::transformer::{Context, Transformer};
-use candle_core::{Result, Tensor};
+use bendrack::wan::streaming::{Refresh, Streaming};
+use bendrack::wan::transformer::Transformer;
+use bendrack_nodes::program::{Pass, Site};
+use candle_core::{DType, Device, Result, Tensor};
 
-use fixture::{Recording, assert_close};
-
-const PICTURE: (usize, usize) = (4, 6);
-
-fn model() -> Arc<Transformer> {
-    let config = fixture::json("causal/config.json");
-    let weights = fixture::weights("causal/weights.safetensors");
-    Arc::new(Transformer::load(&weights, Some(&config)).expect("the recorded weights load"))
-}
-
-fn context(model: &Transformer, gain: f64) -> Arc<Context> {
-    let embeddings = Recording::load("causal/io_sf_global.safetensors").get("in.context");
-    Arc::new(embeddings.affine(gain, 0.0).and_then(|x| model.context(&x)).expect("a context"))
-}
+use tiny::{PICTURE, assert_same, context, difference, model};
 
 fn rollout(model: &Arc<Transformer>, streaming: Streaming, seed: u64) -> Rollout {
     let schedule = FewStep::long_live().expect("a schedule");
@@ -37,7 +24,7 @@ fn rollout(model: &Arc<Transformer>, streaming: Streaming, seed: u64) -> Rollout
 
 #[test]
 fn generation_has_no_length_limit_and_bounded_memory() -> Result<()> {
-    let model = model();
+    let model = model(DType::F32);
     for streaming in [Streaming::long_live(), Streaming::long_live_infinite(), Streaming::krea()] {
         let window = streaming.cache.window;
         let mut rollout = rollout(&model, streaming, 1);
@@ -56,7 +43,7 @@ fn generation_has_no_length_limit_and_bounded_memory() -> Result<()> {
 
 #[test]
 fn a_video_that_does_not_fit_is_refused_before_anything_is_lost() -> Result<()> {
-    let mut rollout = rollout(&model(), Streaming::self_forcing(), 1);
+    let mut rollout = rollout(&model(DType::F32), Streaming::self_forcing(), 1);
     for _ in 0..7 {
         rollout.next_latents(Hooks::NONE)?;
     }
@@ -64,29 +51,32 @@ fn a_video_that_does_not_fit_is_refused_before_anything_is_lost() -> Result<()> 
     let error = rollout.advance(Hooks::NONE).expect_err("21 frames are all").to_string();
     assert!(error.contains("full") && error.contains("reset"), "{error}");
     rollout.reset();
+    assert_eq!(&*rollout.upcoming().frames.numbers, [24, 25, 26], "the chunk under way is given up");
     rollout.next_latents(Hooks::NONE)?;
+    assert_eq!(rollout.cache().frames().collect::<Vec<_>>(), [24, 25, 26]);
     Ok(())
 }
 
 #[test]
-fn a_seed_gives_a_video_and_reset_begins_it_again() -> Result<()> {
-    let model = model();
+fn a_seed_gives_a_video_and_a_reset_begins_a_new_shot() -> Result<()> {
+    let model = model(DType::F32);
     let video = |rollout: &mut Rollout| {
         Tensor::cat(&(0..4).map(|_| rollout.next_latents(Hooks::NONE)).collect::<Result<Vec<_>>>()?, 2)
     };
     let mut first = rollout(&model, Streaming::long_live(), 9);
     let once = video(&mut first)?;
     first.reset();
-    assert_close("after a reset", &video(&mut first)?, &once, 0.0);
-    assert_close("another rollout", &video(&mut rollout(&model, Streaming::long_live(), 9))?, &once, 0.0);
+    let again = video(&mut first)?;
+    assert!(difference(&again, &once) > 0.1, "a reset begins a new shot");
+    assert_same("another rollout", &video(&mut rollout(&model, Streaming::long_live(), 9))?, &once);
     let other = video(&mut rollout(&model, Streaming::long_live(), 10))?;
-    assert!(fixture::max_abs_difference(&other, &once) > 0.1, "another seed is another video");
+    assert!(difference(&other, &once) > 0.1, "another seed is another video");
     Ok(())
 }
 
 #[test]
 fn a_new_prompt_waits_for_the_chunk_to_end() -> Result<()> {
-    let model = model();
+    let model = model(DType::F32);
     let mut steady = rollout(&model, Streaming::long_live(), 2);
     let mut switched = rollout(&model, Streaming::long_live(), 2);
     for rollout in [&mut steady, &mut switched] {
@@ -96,30 +86,31 @@ fn a_new_prompt_waits_for_the_chunk_to_end() -> Result<()> {
     }
     switched.set_context(context(&model, -1.0));
     let (a, b) = (steady.next_latents(Hooks::NONE)?, switched.next_latents(Hooks::NONE)?);
-    assert_close("the chunk under way", &a, &b, 0.0);
+    assert_same("the chunk under way", &a, &b);
     let (a, b) = (steady.next_latents(Hooks::NONE)?, switched.next_latents(Hooks::NONE)?);
-    assert!(fixture::max_abs_difference(&a, &b) > 1e-3, "the next chunk follows the new prompt");
+    assert!(difference(&a, &b) > 1e-3, "the next chunk follows the new prompt");
     Ok(())
 }
 
 #[test]
 fn a_prefix_is_a_past_like_any_other() -> Result<()> {
-    let model = model();
+    let model = model(DType::F32);
     for streaming in [Streaming::long_live(), Streaming::krea()] {
         let mut whole = rollout(&model, streaming.clone(), 3);
         let past = Tensor::cat(&[whole.next_latents(Hooks::NONE)?, whole.next_latents(Hooks::NONE)?], 2)?;
         let mut continued = rollout(&model, streaming, 3);
         continued.prefix(&past, Hooks::NONE)?;
         let (a, b) = (whole.next_latents(Hooks::NONE)?, continued.next_latents(Hooks::NONE)?);
-        assert_close("the chunk after a prefix", &b, &a, 0.0);
+        assert_same("the chunk after a prefix", &b, &a);
         assert!(continued.prefix(&past.narrow(2, 0, 2)?, Hooks::NONE).is_err());
+        assert!(continued.prefix(&past.narrow(1, 0, 4)?, Hooks::NONE).is_err());
     }
     Ok(())
 }
 
 #[test]
 fn a_clip_follows_its_guidance() -> Result<()> {
-    let model = model();
+    let model = model(DType::F32);
     let shape = (model.config().in_channels, 3, PICTURE.0, PICTURE.1);
     let noise = SeededNoise { seed: 4 }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
     let generate = |sampler: Box<dyn Sampler>, guidance: Option<Guidance>| -> Result<Tensor> {
@@ -135,9 +126,87 @@ fn a_clip_follows_its_guidance() -> Result<()> {
     let guidance = |scale| Some(Guidance { negative: context(&model, -1.0), scale });
     let unipc = || -> Result<Box<dyn Sampler>> { Ok(Box::new(UniPc::new(6, 5.0, UniPcSchedule::Original)?)) };
     let alone = generate(unipc()?, None)?;
-    assert_close("guidance of 1", &generate(unipc()?, guidance(1.0))?, &alone, 0.0);
+    assert_same("guidance of 1", &generate(unipc()?, guidance(1.0))?, &alone);
     let guided = generate(unipc()?, guidance(5.0))?;
-    assert!(fixture::max_abs_difference(&guided, &alone) > 1e-3, "guidance moves the clip");
+    assert!(difference(&guided, &alone) > 1e-3, "guidance moves the clip");
     generate(Box::new(FlowMatchEuler::new(6, 5.0)?), guidance(5.0))?;
+    Ok(())
+}
+
+/// A model in bf16 takes latents and noise in f32, as decoders and seeds give them.
+#[test]
+fn everything_from_outside_is_taken_in_the_models_dtype() -> Result<()> {
+    let model = model(DType::BF16);
+    for streaming in [Streaming::long_live(), Streaming::krea()] {
+        let mut rollout = rollout(&model, streaming, 5);
+        let past = Tensor::randn(0f32, 1.0, (1, 16, 6, PICTURE.0, PICTURE.1), &Device::Cpu)?;
+        rollout.prefix(&past, Hooks::NONE)?;
+        rollout.set_context(context(&model, -1.0));
+        rollout.set_context_frame(&past.narrow(2, 5, 1)?)?;
+        for _ in 0..2 {
+            assert_eq!(rollout.next_latents(Hooks::NONE)?.dtype(), DType::BF16);
+        }
+        assert!(rollout.set_context_frame(&past).is_err());
+    }
+    Ok(())
+}
+
+/// Krea's chunk after its context, against the same attention written out: queries of the chunk see the context and
+/// themselves, the past but its first frame under a bias; queries of the context see the context.
+#[test]
+fn krea_denoises_on_its_recomputed_context() -> Result<()> {
+    struct WrittenOut {
+        tokens: usize,
+        bias: f64,
+    }
+    impl Listener for WrittenOut {
+        fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+            Ok(x)
+        }
+
+        fn attend(&self, site: Site, _: Place<'_>, mut attention: Attention) -> Result<Tensor> {
+            if site == Site::SelfMap {
+                let (tokens, all) = (self.tokens, attention.q.dim(1)?);
+                let bias = |q: usize, k: usize| match (q < 3 * tokens, k / tokens) {
+                    (true, 0..3) | (false, 0 | 3..) => 0.0,
+                    (true, _) => f32::NEG_INFINITY,
+                    (false, _) => self.bias as f32,
+                };
+                let bias: Vec<f32> = (0..all).flat_map(|q| (0..all).map(move |k| bias(q, k))).collect();
+                attention.bias = Some(Tensor::from_vec(bias, (1, all, all), &Device::Cpu)?);
+            }
+            attention.run()
+        }
+    }
+    let model = model(DType::F32);
+    let schedule = FewStep::krea(4, 1.0, 5.0)?;
+    let mut rollout = Rollout::new(
+        model.clone(),
+        Streaming::krea(),
+        schedule.clone(),
+        context(&model, 1.0),
+        Box::new(SeededNoise { seed: 6 }),
+        PICTURE,
+    )?;
+    let bias = 0.3f64.ln();
+    rollout.set_past_bias(bias);
+    let first = rollout.next_latents(Hooks::NONE)?;
+    let second = rollout.next_latents(Hooks::NONE)?;
+    let latents = Tensor::cat(&[first, second], 2)?;
+
+    assert_eq!(rollout.advance(Hooks::NONE)?.call.pass, Pass::Cache);
+    let step = rollout.advance(Hooks::NONE)?;
+    let held = Tensor::cat(&[latents.narrow(2, 0, 1)?, latents.narrow(2, 4, 2)?], 2)?;
+    assert_eq!(rollout.cache().frames().collect::<Vec<_>>(), [0, 4, 5, 6, 7, 8]);
+    let shape = (model.config().in_channels, 3, PICTURE.0, PICTURE.1);
+    let noise = SeededNoise { seed: 6 }.draw(Draw { first_frame: 6, step: 0 }, shape)?;
+    let timesteps = Tensor::new(&[[0f32, 0.0, 0.0, 1000.0, 1000.0, 1000.0]], &Device::Cpu)?;
+    let listener = WrittenOut { tokens: PICTURE.0 * PICTURE.1 / 4, bias };
+    let both = Tensor::cat(&[&held, &noise], 2)?;
+    let flow = model.forward(&both, &timesteps, &context(&model, 1.0), Hooks::new(&listener))?;
+    let expected = schedule.x0_from_flow(&flow.narrow(2, 3, 3)?, &noise, &[1000.0])?;
+    let off = difference(&step.clean, &expected);
+    assert!(off < 1e-4, "off by {off:.1e}");
+    assert_eq!(Streaming::krea().refresh, Refresh::Recompute { frames: 3 });
     Ok(())
 }

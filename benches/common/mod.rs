@@ -5,7 +5,7 @@ pub mod decoders;
 use bendrack::wan::attention::{Over, PromptKeys};
 use bendrack::wan::config::Config;
 use bendrack::wan::hooks::Hooks;
-use bendrack::wan::kv_cache::{CachePolicy, KvCache, Positions};
+use bendrack::wan::kv_cache::{CachePolicy, Frames, KvCache, Positions};
 use bendrack::wan::layer::Layer;
 use bendrack::wan::weights::Weights;
 use candle_core::{DType, Device, Result, Tensor};
@@ -104,7 +104,7 @@ impl CausalLayer {
 
     /// One pass over the chunk in place, as a denoising step makes it.
     pub fn forward(&mut self, hooks: Hooks<'_>) -> Result<Tensor> {
-        self.cache.begin(self.first_frame, GRID)?;
+        self.cache.begin(Frames::run(self.first_frame, GRID.0), (GRID.1, GRID.2))?;
         let mut over = Over::Cache(&mut self.cache);
         let y = self.layer.forward(&self.x, &self.time, &self.prompt, &mut over, &hooks)?;
         self.cache.commit();

@@ -3,6 +3,8 @@
 //! Source: `CausalWanSelfAttention` of Self-Forcing `wan/modules/causal_model.py`, `WanT2VCrossAttention` of Wan2.1
 //! `wan/modules/model.py`.
 
+use std::sync::Arc;
+
 use bendrack_nodes::program::Site;
 use candle_core::{Module, Result, Tensor};
 
@@ -66,8 +68,8 @@ impl Projections {
 
 /// What the tokens of a model call attend over, and where they stand.
 pub enum Over<'a> {
-    /// Only one another, at these positions.
-    Themselves(&'a Rope),
+    /// Only one another, at these positions; the numbers of their frames.
+    Themselves(&'a Rope, Arc<[usize]>),
     /// One another and the frames in a KV cache, in which they are stored on the way.
     Cache(&'a mut KvCache),
 }
@@ -82,18 +84,18 @@ impl SelfAttention {
         Ok(Self(Projections::load(weights, config)?))
     }
 
-    /// x `[batch, tokens, dim]` to the same shape; `layer` is the cache's drawer.
+    /// x `[batch, tokens, dim]` to the same shape; `layer` is the layer's index in the cache.
     pub fn forward(&self, x: &Tensor, layer: usize, over: &mut Over<'_>, hooks: &Hooks<'_>) -> Result<Tensor> {
         let (q, k, v) = (self.0.q(x)?, self.0.k(x)?, self.0.v(x)?);
-        let (q, k, v, bias) = match over {
-            Over::Themselves(rope) => (rope.apply(&q)?, rope.apply(&k)?, v, None),
+        let (q, k, v, bias, key_frames) = match over {
+            Over::Themselves(rope, frames) => (rope.apply(&q)?, rope.apply(&k)?, v, None, frames.clone()),
             Over::Cache(cache) => {
                 let (k, v) = cache.exchange(layer, &k, &v)?;
-                (cache.queries(&q)?, k, v, cache.bias())
+                (cache.queries(&q)?, k, v, cache.bias(), cache.key_frames()?)
             }
         };
         let v = hooks.at(Site::SelfValue, v)?;
-        let map = Attention { scale: softmax_scale(&q)?, q, k, v, bias };
+        let map = Attention { scale: softmax_scale(&q)?, q, k, v, bias, key_frames };
         let out = hooks.attend(Site::SelfMap, map)?;
         hooks.at(Site::SelfOut, self.0.o(&out)?)
     }
@@ -127,7 +129,8 @@ impl CrossAttention {
     pub fn forward(&self, x: &Tensor, prompt: &PromptKeys, hooks: &Hooks<'_>) -> Result<Tensor> {
         let q = self.0.q(x)?;
         let v = hooks.at(Site::CrossValue, prompt.v.clone())?;
-        let map = Attention { scale: softmax_scale(&q)?, q, k: prompt.k.clone(), v, bias: None };
+        let (k, key_frames) = (prompt.k.clone(), Arc::default());
+        let map = Attention { scale: softmax_scale(&q)?, q, k, v, bias: None, key_frames };
         let out = hooks.attend(Site::CrossMap, map)?;
         hooks.at(Site::CrossOut, self.0.o(&out)?)
     }

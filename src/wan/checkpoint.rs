@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, bail};
 use serde_json::Value;
 
+use super::config::Config;
 use super::decode::FrameDecoder;
 use super::family::Family;
 use super::taehv::{self, TIME_UPSCALE};
@@ -54,6 +55,11 @@ impl Checkpoint {
     /// Files that are nothing of a model's are passed over. Fails if there is no transformer, or if there are two files for
     /// one part; names them.
     pub fn find(folder: &Path) -> Result<Self> {
+        Self::find_around(folder, None)
+    }
+
+    /// [`Self::find`] with a transformer that may lie elsewhere; others in the folder are passed over then.
+    pub fn find_around(folder: &Path, transformer: Option<&Path>) -> Result<Self> {
         let mut files = Found::default();
         files.look(folder, DEPTH)?;
         let (mut transformers, mut loras, mut encoders, mut vaes, mut taehvs) =
@@ -76,10 +82,13 @@ impl Checkpoint {
                 Kind::Unknown => {}
             }
         }
+        let transformers = transformer.map_or(transformers, |chosen| vec![chosen.to_path_buf()]);
         let Some(transformer) = only("diffusion transformer", transformers)? else {
             bail!("{}: there is no Wan diffusion transformer in this folder{unreadable}", folder.display())
         };
-        let beside = transformer.parent().unwrap_or(folder).join(CONFIG);
+        // Shards are opened through their folder.
+        let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(folder) };
+        let beside = home.join(CONFIG);
         Ok(Self {
             config: beside.is_file().then_some(beside),
             lora: only("LoRA", loras)?,
@@ -94,17 +103,36 @@ impl Checkpoint {
 
     /// Loads the transformer, with its LoRA merged.
     pub fn transformer(&self, dtype: DType, device: &Device) -> Result<Transformer> {
-        let weights = Weights::open(&self.transformer, dtype, device)?;
+        let weights = self.open_transformer(dtype, device)?;
         let weights = match &self.lora {
             Some(lora) => weights.with_lora(&Weights::open(lora, DType::F32, device)?, None)?,
             None => weights,
         };
-        let config = self.config.as_deref().map(read_config).transpose()?;
-        Transformer::load(&weights, config.as_ref())
+        Transformer::load(&weights, self.read_config()?.as_ref())
     }
 
-    /// Loads the text encoder and its tokenizer (which may lie in the same file), for a transformer that reads `text_len` rows.
-    pub fn text_encoder(&self, text_len: usize, dtype: DType, device: &Device) -> Result<TextEncoder> {
+    /// Opens the transformer's file: of a training checkpoint the section that its family was released to be run from.
+    fn open_transformer(&self, dtype: DType, device: &Device) -> Result<Weights> {
+        let weights = Weights::open(&self.transformer, dtype, device)?;
+        match (weights.section(), self.family.section()) {
+            (Some(section), Some(wanted)) if section.others.iter().any(|other| other == wanted) => {
+                Weights::open_section(&self.transformer, Some(wanted), dtype, device)
+            }
+            _ => Ok(weights),
+        }
+    }
+
+    fn read_config(&self) -> Result<Option<Value>> {
+        self.config.as_deref().map(read_config).transpose()
+    }
+
+    /// The transformer's sizes, without loading it.
+    pub fn sizes(&self) -> Result<Config> {
+        Config::read(&self.open_transformer(DType::F32, &Device::Cpu)?, self.read_config()?.as_ref())
+    }
+
+    /// Loads the text encoder and its tokenizer (which may lie in the same file).
+    pub fn text_encoder(&self, dtype: DType, device: &Device) -> Result<TextEncoder> {
         let Some(encoder) = &self.text_encoder else { bail!("{}: {TEXT_FILES}", self.transformer.display()) };
         let weights = Weights::open(encoder, dtype, device)?;
         let tokenizer = match &self.tokenizer {
@@ -117,7 +145,7 @@ impl Checkpoint {
         };
         let model = Umt5::load(&weights)?;
         weights.finish()?;
-        TextEncoder::new(tokenizer, model, text_len)
+        TextEncoder::new(tokenizer, model, self.sizes()?.text_len)
     }
 
     /// Loads a decoder: the small one if `fast` and it is there, else the VAE, else the small one.

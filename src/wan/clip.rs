@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use bendrack_nodes::program::Pass;
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::hooks::Hooks;
+use super::kv_cache::Frames;
 use super::rollout::{Step, Upcoming};
 use super::scheduler::{Sampler, guide};
 use super::transformer::{Context, Transformer};
@@ -20,6 +21,13 @@ pub struct Guidance {
     pub negative: Arc<Context>,
     /// 1 is the prompt alone; Wan uses 5 to 6.
     pub scale: f64,
+}
+
+impl Guidance {
+    /// Whether the negative prompt has no say, so that its call can be saved.
+    fn is_neutral(&self) -> bool {
+        (self.scale - 1.0).abs() < f64::EPSILON
+    }
 }
 
 /// A clip being generated.
@@ -48,19 +56,19 @@ impl Clip {
     /// What the next call of [`Self::advance`] will do; nothing when the clip is finished.
     pub fn upcoming(&self) -> Option<Upcoming> {
         let timestep = *self.sampler.timesteps().get(self.step)?;
-        let frames = self.sample.dim(2).ok()?;
-        Some(Upcoming { pass: Pass::Denoise, step: self.step, first_frame: 0, frames, timestep })
+        let frames = Frames::run(0, self.sample.dim(2).ok()?);
+        Some(Upcoming { pass: Pass::Denoise, step: self.step, frames, timestep })
     }
 
     /// Takes one denoising step. A failed one leaves the clip where it was.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
         let Some(call) = self.upcoming() else { bail!("the clip is finished; begin a new one") };
-        let hooks = hooks.call(call.pass, call.step, call.first_frame);
-        let timesteps = Tensor::full(call.timestep, (1, 1), self.model.device())?;
+        let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
+        let timesteps = Tensor::full(call.timestep, (1, 1), &Device::Cpu)?;
         let flow = |context: &Context, hooks| {
             self.model.forward(&self.sample, &timesteps, context, hooks)?.to_dtype(DType::F32)
         };
-        let flow = match &self.guidance {
+        let flow = match self.guidance.as_ref().filter(|guidance| !guidance.is_neutral()) {
             None => flow(&self.context, hooks)?,
             Some(guidance) => {
                 let negative = flow(&guidance.negative, hooks.negative())?;

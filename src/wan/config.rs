@@ -11,6 +11,9 @@ pub const NORM_EPS: f64 = 1e-6;
 /// Pixels of a latent frame in one token, along height and width (Wan's patch size is (1, 2, 2)).
 pub const PATCH: usize = 2;
 
+/// The most rows of text that a config can ask for; Wan reads 512.
+const MAX_TEXT_LEN: usize = 1 << 14;
+
 /// Sizes of a Wan diffusion transformer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -38,15 +41,21 @@ impl Config {
     /// Reads the sizes from the tensors; the two that no tensor shows come from `config`, the checkpoint's `config.json`
     /// in the original or the diffusers form, or are Wan's own (heads of 128, 512 text rows).
     ///
-    /// Fails when the tensors do not look like a Wan transformer, naming the missing key.
+    /// A `config` that speaks of another width belongs to another model and is passed over. Fails when the tensors do not look
+    /// like a Wan transformer, naming the missing key.
     pub fn read(weights: &Weights, config: Option<&Value>) -> Result<Self> {
         let dim = Self::size(weights, "head.modulation", 2)?;
-        let number = |key: &str| config.and_then(|c| c.get(key)).and_then(Value::as_u64).map(|n| n as usize);
-        let heads = number("num_heads").or_else(|| number("num_attention_heads")).unwrap_or(dim / 128);
+        let config = config.filter(|config| width(config).is_none_or(|width| width == dim));
+        let heads = config.and_then(|c| number(c, "num_heads").or_else(|| number(c, "num_attention_heads")));
+        let heads = heads.unwrap_or(dim / 128);
         if heads == 0 || !dim.is_multiple_of(heads) || !(dim / heads).is_multiple_of(2) {
             bail!(
                 "a transformer of width {dim} cannot have {heads} heads; put its config.json with \"num_heads\" beside it"
             )
+        }
+        let text_len = config.and_then(|config| number(config, "text_len")).unwrap_or(512);
+        if text_len == 0 || text_len > MAX_TEXT_LEN {
+            bail!("a transformer that reads {text_len} rows of text: config.json says \"text_len\" wrongly")
         }
         let layers =
             weights.names().filter(|name| name.starts_with("blocks.") && name.ends_with(".modulation")).count();
@@ -58,7 +67,7 @@ impl Config {
             in_channels: Self::size(weights, "patch_embedding.weight", 1)?,
             out_channels: Self::size(weights, "head.head.weight", 0)? / (PATCH * PATCH),
             text_dim: Self::size(weights, "text_embedding.0.weight", 1)?,
-            text_len: number("text_len").unwrap_or(512),
+            text_len,
             freq_dim: Self::size(weights, "time_embedding.0.weight", 1)?,
         })
     }
@@ -75,5 +84,50 @@ impl Config {
             // Asking for it gives the loader's own account of what the file looks like.
             None => weights.get(name, 0).map(|_| 0),
         }
+    }
+}
+
+fn number(config: &Value, key: &str) -> Option<usize> {
+    config.get(key)?.as_u64()?.try_into().ok()
+}
+
+/// The width that a `config.json` speaks of.
+fn width(config: &Value) -> Option<usize> {
+    let by_heads = || Some(number(config, "num_attention_heads")? * number(config, "attention_head_dim")?);
+    number(config, "dim").or_else(by_heads).or_else(|| number(config, "d_model"))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Tensor};
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(config: &Value) -> Result<Config> {
+        let shapes: [(&str, &[usize]); 7] = [
+            ("head.modulation", &[1, 2, 1536]),
+            ("head.head.weight", &[64, 1]),
+            ("patch_embedding.weight", &[1, 16, 1, 2, 2]),
+            ("text_embedding.0.weight", &[1, 4096]),
+            ("time_embedding.0.weight", &[1, 256]),
+            ("blocks.0.ffn.0.weight", &[8960, 1]),
+            ("blocks.0.modulation", &[1, 6, 1]),
+        ];
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::U8, &Device::Cpu).expect("a tensor");
+        let tensors = shapes.map(|(name, shape)| (name.to_owned(), zeros(shape)));
+        Config::read(&Weights::from_tensors(tensors, DType::F32, &Device::Cpu), Some(config))
+    }
+
+    #[test]
+    fn a_config_is_believed_if_it_is_this_models() -> Result<()> {
+        assert_eq!(read(&json!({}))?.heads, 12);
+        assert_eq!(read(&json!({ "num_heads": 24, "dim": 1536 }))?.heads, 24);
+        assert_eq!(read(&json!({ "num_attention_heads": 24, "attention_head_dim": 64 }))?.heads, 24);
+        // UMT5's own, in a folder with everything in it.
+        assert_eq!(read(&json!({ "num_heads": 64, "d_model": 4096 }))?.heads, 12);
+        assert!(read(&json!({ "text_len": 1_000_000_000_000_000_u64 })).is_err());
+        assert!(read(&json!({ "num_heads": 7 })).is_err());
+        Ok(())
     }
 }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use candle_core::Result;
 
-use super::rollout::Streaming;
 use super::scheduler::FewStep;
+use super::streaming::Streaming;
 
 /// A published way to train and run a Wan transformer. The weights do not tell it; file names usually do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,15 @@ impl Family {
             Self::LongLiveInfinite => Some(Streaming::long_live_infinite()),
             Self::CausVid => Some(Streaming::caus_vid()),
             Self::Krea => Some(Streaming::krea()),
+        }
+    }
+
+    /// The section of a training checkpoint that the family is run from, if it is not the averaged one: LongLive's LoRA was
+    /// trained on `generator`.
+    pub const fn section(self) -> Option<&'static str> {
+        match self {
+            Self::LongLive | Self::LongLiveInfinite => Some("generator"),
+            _ => None,
         }
     }
 

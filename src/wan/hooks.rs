@@ -2,7 +2,9 @@
 //!
 //! With nobody listening every hook returns its argument unchanged, so the unhooked model is bit-identical and pays one
 //! branch per site. A listener sees each tensor together with the [`Place`] it comes from, which the callers narrow: the
-//! pipeline names the pass, the step and the frame, the model the token grid, the layer loop the layer.
+//! pipeline names the pass, the step and the frames, the model the token grid, the layer loop the layer.
+
+use std::sync::Arc;
 
 use bendrack_nodes::program::{Pass, Site};
 use candle_core::{Result, Tensor};
@@ -11,15 +13,15 @@ use super::ops;
 
 /// Where and when in a generation a hook fires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Place<'a> {
     /// What the model call is for.
     pub pass: Pass,
-    /// The denoising step within the chunk, from 0.
+    /// The denoising step within the chunk, from 0; in a cache pass, the number of denoising steps.
     pub step: usize,
     /// The layer, from 0.
     pub layer: usize,
-    /// The first latent frame of the call, counted from the beginning of the video.
-    pub first_frame: usize,
+    /// The numbers in the video of the call's latent frames, in order.
+    pub frames: &'a [usize],
     /// Whether the call is the one under the negative prompt (classifier-free guidance).
     pub negative: bool,
     /// The token grid of the call: frames, rows, columns.
@@ -28,7 +30,8 @@ pub struct Place {
 
 /// The inputs of one attention: what a listener at a map site may change, measure or replace.
 ///
-/// The map is `softmax(q kᵀ · scale + bias)`; nothing here builds it.
+/// The map is `softmax(q kᵀ · scale + bias)`; nothing here builds it. In self-attention with a KV cache, `k` and `v` may be
+/// views of the cache, which the next model call overwrites: copy what is to be kept.
 #[derive(Clone, Debug)]
 pub struct Attention {
     /// Queries `[batch, queries, heads, head_dim]`, normed and rotated.
@@ -41,6 +44,9 @@ pub struct Attention {
     pub bias: Option<Tensor>,
     /// Multiplies the logits, `1/√head_dim` unless changed.
     pub scale: f64,
+    /// At `self.map`, the number in the video of each frame of keys, in the order of the keys; every frame has as many keys
+    /// as the grid has places. Empty at `cross.map`, whose keys are the prompt's tokens.
+    pub key_frames: Arc<[usize]>,
 }
 
 impl Attention {
@@ -52,11 +58,13 @@ impl Attention {
 
 /// Whoever listens at the hooks: a program of bends and taps, or a test.
 pub trait Listener {
-    /// Takes the tensor at a site that is not a map, and returns what the model goes on with.
-    fn at(&self, site: Site, place: Place, x: Tensor) -> Result<Tensor>;
+    /// Takes the tensor at a site that is not a map, and returns what the model goes on with, of the same shape.
+    ///
+    /// At `self.value` the tensor may be a view of the KV cache, which the next model call overwrites.
+    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor>;
 
     /// Takes the inputs of an attention at a map site, and returns its output.
-    fn attend(&self, site: Site, place: Place, attention: Attention) -> Result<Tensor> {
+    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
         let _ = (site, place);
         attention.run()
     }
@@ -66,14 +74,14 @@ pub trait Listener {
 #[derive(Clone, Copy, Default)]
 pub struct Hooks<'a> {
     listener: Option<&'a dyn Listener>,
-    place: Place,
+    place: Place<'a>,
 }
 
 impl<'a> Hooks<'a> {
     /// Hooks to which nobody listens.
     pub const NONE: Self = Self {
         listener: None,
-        place: Place { pass: Pass::Denoise, step: 0, layer: 0, first_frame: 0, negative: false, grid: (0, 0, 0) },
+        place: Place { pass: Pass::Denoise, step: 0, layer: 0, frames: &[], negative: false, grid: (0, 0, 0) },
     };
 
     /// Hooks that tell `listener`.
@@ -81,11 +89,10 @@ impl<'a> Hooks<'a> {
         Self { listener: Some(listener), ..Self::NONE }
     }
 
-    /// Narrowed to a model call: its pass, its denoising step, its first latent frame.
+    /// Narrowed to a model call: its pass, its denoising step, its latent frames by number.
     #[must_use]
-    pub fn call(mut self, pass: Pass, step: usize, first_frame: usize) -> Self {
-        self.place = Place { pass, step, first_frame, ..self.place };
-        self
+    pub fn call(self, pass: Pass, step: usize, frames: &'a [usize]) -> Self {
+        Self { place: Place { pass, step, frames, ..self.place }, ..self }
     }
 
     /// Narrowed to the call under the negative prompt.

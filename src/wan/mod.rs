@@ -24,6 +24,7 @@ pub mod layer;
 pub mod noise;
 pub mod rollout;
 pub mod rope;
+pub mod streaming;
 pub mod transformer;
 
 pub mod conv;

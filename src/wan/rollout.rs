@@ -1,8 +1,8 @@
 //! Causal generation: chunk after chunk of latent frames, each denoised in a few steps, with past frames in a KV cache.
 //!
-//! A [`Rollout`] is a state machine that makes one model call at a time, so that whoever plays it can change the bends, the
-//! prompt or the cache between any two calls: [`Rollout::upcoming`] says what the next call is for, and
-//! [`Rollout::advance`] makes it. Sources: `pipeline/causal_inference.py` of Self-Forcing,
+//! A [`Rollout`] is a state machine that makes one model call at a time, so that whoever plays it can change the bends
+//! between any two calls: [`Rollout::upcoming`] says what the next call is for, and [`Rollout::advance`] makes it. A new
+//! prompt waits for the next chunk. Sources: `pipeline/causal_inference.py` of Self-Forcing,
 //! `pipeline/interactive_causal_inference.py` of LongLive, `release_server.py` of Krea realtime,
 //! `causvid/models/wan/causal_inference.py` of CausVid.
 
@@ -10,120 +10,24 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bendrack_nodes::program::Pass;
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::hooks::Hooks;
-use super::kv_cache::{CachePolicy, KvCache, Positions};
+use super::kv_cache::{Frames, KvCache};
 use super::noise::{Draw, Noise};
 use super::scheduler::FewStep;
+use super::streaming::{PromptSwitch, Refresh, Streaming};
 use super::transformer::{Context, Transformer};
 
-/// How a causal model streams: what its KV cache keeps and how it is refreshed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Streaming {
-    /// Latent frames generated together.
-    pub chunk: usize,
-    /// What the KV cache keeps.
-    pub cache: CachePolicy,
-    /// How clean features get into the cache.
-    pub refresh: Refresh,
-    /// What happens to the cache when the prompt changes.
-    pub prompt_switch: PromptSwitch,
-    /// The timestep told to the model in cache passes.
-    pub context_timestep: f32,
-}
-
-/// How clean features get into the KV cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refresh {
-    /// One more pass over each finished chunk.
-    CleanPass,
-    /// The cache is computed anew before each chunk from this many finished frames: the first one and the latest (Krea).
-    Recompute {
-        /// Frames of context, the first one included.
-        frames: usize,
-    },
-}
-
-/// What happens to the KV cache when the prompt changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromptSwitch {
-    /// Past frames keep the features they have.
-    Keep,
-    /// The window's clean frames pass the model once more under the new prompt (LongLive).
-    Recache {
-        /// Whether the sink keeps the features of the first prompt.
-        keep_sink: bool,
-    },
-}
-
-impl Streaming {
-    /// LongLive 1.x: a window of 12 frames, the first 3 of which stay, recached when the prompt changes.
-    pub const fn long_live() -> Self {
-        Self {
-            chunk: 3,
-            cache: CachePolicy {
-                window: 12,
-                sink: 3,
-                rolls: true,
-                sink_is_final: true,
-                positions: Positions::Absolute,
-            },
-            refresh: Refresh::CleanPass,
-            prompt_switch: PromptSwitch::Recache { keep_sink: true },
-            context_timestep: 0.0,
-        }
-    }
-
-    /// LongLive with positions relative to the window, trained for videos without end.
-    pub const fn long_live_infinite() -> Self {
-        let mut streaming = Self::long_live();
-        streaming.cache.positions = Positions::Relative;
-        streaming
-    }
-
-    /// Self-Forcing: every frame of a video of up to 21 latent frames; set `cache.rolls` and a window for longer ones.
-    pub const fn self_forcing() -> Self {
-        Self {
-            chunk: 3,
-            cache: CachePolicy {
-                window: 21,
-                sink: 0,
-                rolls: false,
-                sink_is_final: false,
-                positions: Positions::Absolute,
-            },
-            refresh: Refresh::CleanPass,
-            prompt_switch: PromptSwitch::Keep,
-            context_timestep: 0.0,
-        }
-    }
-
-    /// CausVid: as Self-Forcing. Longer videos begin again with the last frames as a prefix ([`Rollout::prefix`]).
-    pub const fn caus_vid() -> Self {
-        Self::self_forcing()
-    }
-
-    /// Krea realtime: a cache computed before each chunk from the first frame and the latest two.
-    pub const fn krea() -> Self {
-        let mut streaming = Self::self_forcing();
-        streaming.cache.window = 6;
-        streaming.refresh = Refresh::Recompute { frames: 3 };
-        streaming
-    }
-}
-
 /// What the next model call of a rollout is for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Upcoming {
     /// Denoising, or refreshing the KV cache.
     pub pass: Pass,
     /// The denoising step within the chunk, from 0; in a cache pass, the number of denoising steps.
     pub step: usize,
-    /// The first latent frame of the call, counted from the beginning of the video.
-    pub first_frame: usize,
-    /// Latent frames of the call.
-    pub frames: usize,
+    /// The call's latent frames.
+    pub frames: Frames,
     /// The timestep told to the model.
     pub timestep: f32,
 }
@@ -166,15 +70,15 @@ pub struct Rollout {
     cache: KvCache,
     /// Latent channels, height and width.
     picture: (usize, usize, usize),
-    /// The first frame of the current chunk.
-    first_frame: usize,
+    /// The current chunk.
+    chunk: Frames,
     stage: Stage,
     /// The current sample, or, in a clean pass, the finished chunk: `[1, channels, frames, height, width]`.
     sample: Option<Tensor>,
-    /// The latest finished frames, one tensor each, oldest first; as many as a cache pass can ask for.
-    recent: VecDeque<Tensor>,
-    /// The first frame of the video.
-    anchor: Option<Tensor>,
+    /// The latest finished frames with their numbers, oldest first; as many as a cache pass can ask for.
+    recent: VecDeque<(usize, Tensor)>,
+    /// The first frame since the beginning or the last reset.
+    first: Option<(usize, Tensor)>,
 }
 
 impl Rollout {
@@ -187,19 +91,20 @@ impl Rollout {
         noise: Box<dyn Noise + Send>,
         (height, width): (usize, usize),
     ) -> Result<Self> {
+        let (chunk, cache) = (streaming.chunk, streaming.cache);
         let needed = match streaming.refresh {
-            Refresh::CleanPass => streaming.chunk,
-            Refresh::Recompute { frames } => streaming.chunk + frames,
+            Refresh::CleanPass => chunk.get() + if cache.rolls { cache.sink } else { 0 },
+            Refresh::Recompute { frames } => chunk.get() + frames,
         };
-        if streaming.chunk == 0
-            || streaming.cache.window < needed + streaming.cache.sink * usize::from(streaming.cache.rolls)
-        {
-            bail!("a KV cache of {} frames is too small for this kind of streaming", streaming.cache.window)
+        if cache.window < needed {
+            bail!("a KV cache of {} frames is too small to stream: it needs {needed}", cache.window)
         }
-        let grid = (height / 2, width / 2);
-        let cache = KvCache::new(model.config(), streaming.cache, 1, grid, model.dtype(), model.device())?;
         let picture = (model.config().in_channels, height, width);
+        let shape = (1, picture.0, chunk.get(), height, width);
+        let (_, rows, columns) = model.grid(&Tensor::zeros(shape, DType::U8, &Device::Cpu)?)?;
+        let cache = KvCache::new(model.config(), cache, 1, (rows, columns), model.dtype(), model.device())?;
         Ok(Self {
+            chunk: Frames::run(0, chunk.get()),
             model,
             streaming,
             schedule,
@@ -208,11 +113,10 @@ impl Rollout {
             next_context: None,
             cache,
             picture,
-            first_frame: 0,
             stage: Stage::Between,
             sample: None,
             recent: VecDeque::new(),
-            anchor: None,
+            first: None,
         })
     }
 
@@ -226,37 +130,58 @@ impl Rollout {
         &self.cache
     }
 
-    /// The KV cache, to bias it; its frames are this rollout's business.
-    pub const fn cache_mut(&mut self) -> &mut KvCache {
-        &mut self.cache
+    /// Adds `bias` to the logits of past frames: see [`KvCache::set_past_bias`].
+    pub fn set_past_bias(&mut self, bias: f64) {
+        self.cache.set_past_bias(bias);
     }
 
-    /// Forgets every past frame and begins a new chunk: the next frame is the first of a new video under the same prompt.
+    /// Forgets every past frame. The chunk under way is given up; the next one begins a new shot, with noise of its own.
     pub fn reset(&mut self) {
         self.cache.reset();
         self.recent.clear();
-        self.anchor = None;
+        self.first = None;
         self.sample = None;
-        self.first_frame = 0;
+        let given_up = usize::from(self.stage != Stage::Between) * self.streaming.chunk.get();
+        let next = self.chunk.numbers[0] + given_up;
+        self.chunk = Frames { position: 0, numbers: (next..next + self.streaming.chunk.get()).collect() };
         self.stage = Stage::Between;
     }
 
-    /// Replaces the context's first frame (Krea: the oldest decoded frame, encoded again) `[1, channels, 1, height, width]`.
-    pub fn set_anchor(&mut self, latent: Tensor) {
-        self.anchor = Some(latent);
+    /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`: once it has left the window, the
+    /// original encodes the oldest decoded frame again.
+    pub fn set_context_frame(&mut self, latent: &Tensor) -> Result<()> {
+        let latent = self.latents(latent)?;
+        if latent.dim(2)? != 1 {
+            bail!("the first frame of the context is one latent frame, not {}", latent.dim(2)?)
+        }
+        let number = self.first.as_ref().map_or(0, |(number, _)| *number);
+        self.first = Some((number, latent));
+        Ok(())
     }
 
     /// What the next call of [`Self::advance`] will do.
     pub fn upcoming(&self) -> Upcoming {
-        let stage = self.decided();
         let steps = self.schedule.timesteps();
-        let call = |pass, step, first_frame, frames, timestep| Upcoming { pass, step, first_frame, frames, timestep };
-        let cache_pass = |first, frames| call(Pass::Cache, steps.len(), first, frames, self.streaming.context_timestep);
-        match stage {
-            Stage::Denoise(step) => call(Pass::Denoise, step, self.first_frame, self.streaming.chunk, steps[step]),
-            Stage::CleanPass => cache_pass(self.first_frame, self.streaming.chunk),
-            Stage::Recache => cache_pass(self.first_frame - self.recent_in_window(), self.recent_in_window()),
-            Stage::Between | Stage::Recompute => cache_pass(0, self.context_frames()),
+        let cache_pass = |frames| Upcoming {
+            pass: Pass::Cache,
+            step: steps.len(),
+            frames,
+            timestep: self.streaming.context_timestep,
+        };
+        match self.decided() {
+            Stage::Denoise(step) => {
+                let frames = self.chunk.clone();
+                Upcoming { pass: Pass::Denoise, step, frames, timestep: steps[step] }
+            }
+            Stage::CleanPass => cache_pass(self.chunk.clone()),
+            Stage::Recache => {
+                let numbers: Arc<[usize]> = self.recent.iter().map(|(number, _)| *number).collect();
+                cache_pass(Frames { position: self.chunk.position - numbers.len(), numbers })
+            }
+            Stage::Between | Stage::Recompute => {
+                let numbers = self.recompute_context().map(|(number, _)| *number).collect();
+                cache_pass(Frames { position: 0, numbers })
+            }
         }
     }
 
@@ -266,8 +191,10 @@ impl Rollout {
             return self.stage;
         }
         match (self.streaming.refresh, self.streaming.prompt_switch) {
-            (Refresh::Recompute { .. }, _) if self.context_frames() > 0 => Stage::Recompute,
-            (_, PromptSwitch::Recache { .. }) if self.next_context.is_some() && self.first_frame > 0 => Stage::Recache,
+            (Refresh::Recompute { .. }, _) if self.first.is_some() => Stage::Recompute,
+            (_, PromptSwitch::Recache { .. }) if self.next_context.is_some() && !self.recent.is_empty() => {
+                Stage::Recache
+            }
             _ => Stage::Denoise(0),
         }
     }
@@ -282,12 +209,11 @@ impl Rollout {
             }
             self.stage = stage;
         }
-        let hooks = hooks.call(call.pass, call.step, call.first_frame);
         let clean = match stage {
             Stage::Denoise(step) => return self.denoise(step, call, hooks),
-            Stage::CleanPass => self.clean_pass(call, hooks)?,
-            Stage::Recache => self.recache(call, hooks)?,
-            Stage::Between | Stage::Recompute => self.recompute(call, hooks)?,
+            Stage::CleanPass => self.clean_pass(&call, hooks)?,
+            Stage::Recache => self.recache(&call, hooks)?,
+            Stage::Between | Stage::Recompute => self.recompute(&call, hooks)?,
         };
         Ok(Step { call, clean, finished: false })
     }
@@ -302,10 +228,10 @@ impl Rollout {
         }
     }
 
-    /// Begins the video with given clean latents `[1, channels, frames, height, width]`, a whole number of chunks.
+    /// Goes on from given clean latents `[1, channels, frames, height, width]`, a whole number of chunks.
     pub fn prefix(&mut self, latents: &Tensor, hooks: Hooks<'_>) -> Result<()> {
-        let chunk = self.streaming.chunk;
-        let frames = latents.dim(2)?;
+        let latents = self.latents(latents)?;
+        let (chunk, frames) = (self.streaming.chunk.get(), latents.dim(2)?);
         if self.stage != Stage::Between || frames % chunk != 0 {
             bail!("a prefix comes between chunks and is a multiple of {chunk} latent frames, not {frames}")
         }
@@ -314,7 +240,7 @@ impl Rollout {
             if self.streaming.refresh == Refresh::CleanPass {
                 self.stage = Stage::CleanPass;
                 let call = self.upcoming();
-                let done = self.estimate(&latents, call, hooks.call(call.pass, call.step, call.first_frame));
+                let done = self.estimate(&latents, &call, hooks);
                 self.stage = Stage::Between;
                 done?;
             }
@@ -330,7 +256,7 @@ impl Rollout {
             None => self.draw(0)?,
         };
         self.sample = Some(sample.clone());
-        let clean = self.estimate(&sample, call, hooks)?;
+        let clean = self.estimate(&sample, &call, hooks)?;
         let next = self.schedule.timesteps().get(step + 1).copied();
         match (next, self.streaming.refresh) {
             (Some(timestep), _) => {
@@ -351,17 +277,16 @@ impl Rollout {
         Ok(Step { call, clean, finished: next.is_none() })
     }
 
-    fn clean_pass(&mut self, call: Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+    fn clean_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
         let Some(chunk) = self.sample.clone() else { bail!("there is no finished chunk to put in the KV cache") };
         let clean = self.estimate(&chunk, call, hooks)?;
         self.next_chunk();
         Ok(clean)
     }
 
-    fn recache(&mut self, call: Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+    fn recache(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
         let keep_sink = matches!(self.streaming.prompt_switch, PromptSwitch::Recache { keep_sink: true });
-        let first = self.recent.len() - call.frames;
-        let window = Tensor::cat(&self.recent.range(first..).collect::<Vec<_>>(), 2)?;
+        let window = Tensor::cat(&self.recent.iter().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
         self.cache.set_sink_final(keep_sink && self.streaming.cache.sink_is_final);
         let clean = self.estimate(&window, call, hooks);
         self.cache.set_sink_final(self.streaming.cache.sink_is_final);
@@ -370,9 +295,8 @@ impl Rollout {
         Ok(clean)
     }
 
-    fn recompute(&mut self, call: Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
-        let latest = self.recent.range(self.recent.len() - (call.frames - 1)..);
-        let context = Tensor::cat(&self.anchor.iter().chain(latest).collect::<Vec<_>>(), 2)?;
+    fn recompute(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+        let context = Tensor::cat(&self.recompute_context().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
         self.cache.reset();
         self.cache.set_causal_chunk(Some(self.streaming.chunk));
         let clean = self.estimate(&context, call, hooks);
@@ -382,54 +306,63 @@ impl Rollout {
         Ok(clean)
     }
 
-    /// One model call on latents, and the clean latents it points to.
-    fn estimate(&mut self, latents: &Tensor, call: Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
-        let timesteps = Tensor::full(call.timestep, (1, call.frames), latents.device())?;
-        let position = match self.streaming.refresh {
-            Refresh::CleanPass => call.first_frame,
-            // Krea counts positions from the beginning of its context.
-            Refresh::Recompute { frames } => call.first_frame.min(frames),
+    /// The frames of Krea's context: the first one and the latest.
+    fn recompute_context(&self) -> impl Iterator<Item = &(usize, Tensor)> {
+        let latest = match self.streaming.refresh {
+            Refresh::CleanPass => 0,
+            Refresh::Recompute { frames } => frames.saturating_sub(1).min(self.recent.len().saturating_sub(1)),
         };
-        let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, position, hooks)?;
+        self.first.iter().chain(self.recent.range(self.recent.len() - latest..))
+    }
+
+    /// One model call on latents, and the clean latents it points to.
+    fn estimate(&mut self, latents: &Tensor, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+        let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
+        let timesteps = Tensor::full(call.timestep, (1, call.frames.numbers.len()), &Device::Cpu)?;
+        let mut frames = call.frames.clone();
+        if let Refresh::Recompute { frames: context } = self.streaming.refresh {
+            // Krea counts positions from the beginning of its context.
+            frames.position = frames.position.min(context);
+        }
+        let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, frames, hooks)?;
         self.schedule.x0_from_flow(&flow, latents, &[call.timestep])
     }
 
     fn next_chunk(&mut self) {
-        self.first_frame += self.streaming.chunk;
+        let chunk = self.streaming.chunk.get();
+        let next = self.chunk.numbers[0] + chunk;
+        self.chunk = Frames { position: self.chunk.position + chunk, numbers: (next..next + chunk).collect() };
         self.stage = Stage::Between;
         self.sample = None;
     }
 
     fn draw(&mut self, step: usize) -> Result<Tensor> {
         let (channels, height, width) = self.picture;
-        let draw = Draw { first_frame: self.first_frame, step };
-        let noise = self.noise.draw(draw, (channels, self.streaming.chunk, height, width))?;
-        noise.to_device(self.model.device())?.to_dtype(self.model.dtype())
+        let draw = Draw { first_frame: self.chunk.numbers[0], step };
+        let noise = self.noise.draw(draw, (channels, self.streaming.chunk.get(), height, width))?;
+        self.latents(&noise)
+    }
+
+    /// Latents from outside as the model takes them, `[1, channels, frames, height, width]`.
+    fn latents(&self, latents: &Tensor) -> Result<Tensor> {
+        let (channels, height, width) = self.picture;
+        match *latents.dims() {
+            [1, c, frames, h, w] if (c, h, w) == self.picture && frames > 0 => {}
+            ref dims => bail!("latents are {dims:?}, this video's are [1, {channels}, frames, {height}, {width}]"),
+        }
+        latents.to_device(self.model.device())?.to_dtype(self.model.dtype())
     }
 
     /// Keeps the frames of a finished chunk for later cache passes.
     fn remember(&mut self, clean: &Tensor) -> Result<()> {
-        for frame in 0..clean.dim(2)? {
-            let frame = clean.narrow(2, frame, 1)?.contiguous()?;
-            self.anchor.get_or_insert_with(|| frame.clone());
+        for (i, &number) in self.chunk.numbers.iter().enumerate() {
+            let frame = (number, clean.narrow(2, i, 1)?.contiguous()?);
+            self.first.get_or_insert_with(|| frame.clone());
             self.recent.push_back(frame);
         }
         while self.recent.len() > self.streaming.cache.window {
             self.recent.pop_front();
         }
         Ok(())
-    }
-
-    /// Finished frames that fit in the cache's window.
-    fn recent_in_window(&self) -> usize {
-        self.recent.len().min(self.streaming.cache.window)
-    }
-
-    /// Frames of Krea's context that exist by now.
-    fn context_frames(&self) -> usize {
-        match self.streaming.refresh {
-            Refresh::CleanPass => 0,
-            Refresh::Recompute { frames } => frames.min(self.first_frame),
-        }
     }
 }

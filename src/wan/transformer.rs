@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::attention::{Over, PromptKeys};
 use super::config::{Config, PATCH};
 use super::hooks::Hooks;
-use super::kv_cache::KvCache;
+use super::kv_cache::{Frames, KvCache};
 use super::layer::{self, Layer};
 use super::linear::Linear;
 use super::ops;
@@ -120,7 +120,7 @@ impl Transformer {
     /// Timesteps `[batch, frames]`, 0…1000 and not rounded, to the time embedding.
     pub fn embed_time(&self, timesteps: &Tensor) -> Result<Time> {
         let (batch, frames) = timesteps.dims2()?;
-        let timesteps = timesteps.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+        let timesteps = timesteps.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
         self.project_time(&sinusoid(&timesteps, self.config.freq_dim, &self.device)?, (batch, frames))
     }
 
@@ -150,7 +150,8 @@ impl Transformer {
     /// The token grid of latents `[batch, channels, frames, height, width]`: frames, rows, columns.
     pub fn grid(&self, latents: &Tensor) -> Result<(usize, usize, usize)> {
         let (_, channels, frames, height, width) = latents.dims5()?;
-        if channels != self.config.in_channels || height % PATCH != 0 || width % PATCH != 0 || frames == 0 {
+        let whole = |side: usize| side > 0 && side.is_multiple_of(PATCH);
+        if channels != self.config.in_channels || !whole(height) || !whole(width) || frames == 0 {
             bail!(
                 "latents are {channels} channels × {frames} frames × {height}×{width}; this model reads {} channels and \
                  an even height and width",
@@ -168,24 +169,34 @@ impl Transformer {
         let (frames, rows, columns) = self.grid(latents)?;
         let positions: Vec<f64> = (0..frames).map(|f| f as f64).collect();
         let rope = Rope::new(self.config.head_dim(), &positions, (rows, columns), &self.device)?;
-        self.run(latents, timesteps, context, Over::Themselves(&rope), hooks.grid((frames, rows, columns)))
+        let over = Over::Themselves(&rope, (0..frames).collect());
+        self.run(latents, timesteps, context, over, hooks)
     }
 
     /// Predicts the flow of one chunk, attending to the chunk and to the frames in `cache`, and stores the chunk there.
     ///
-    /// `first_frame` is the temporal position of the chunk's first frame; shapes as in [`Self::forward`].
+    /// `frames` are the chunk's; shapes as in [`Self::forward`]. After a failure the call is to be made again as it was, or
+    /// the cache reset.
     pub fn forward_cached(
         &self,
         latents: &Tensor,
         timesteps: &Tensor,
         context: &Context,
         cache: &mut KvCache,
-        first_frame: usize,
+        frames: Frames,
         hooks: Hooks<'_>,
     ) -> Result<Tensor> {
-        let grid = self.grid(latents)?;
-        cache.begin(first_frame, grid)?;
-        let flow = self.run(latents, timesteps, context, Over::Cache(cache), hooks.grid(grid))?;
+        let (count, rows, columns) = self.grid(latents)?;
+        if frames.numbers.len() != count || cache.layers() != self.blocks.len() {
+            bail!(
+                "{count} frames of latents were announced as {:?}, for {} layers of a KV cache of {}",
+                frames.numbers,
+                self.blocks.len(),
+                cache.layers()
+            )
+        }
+        cache.begin(frames, (rows, columns))?;
+        let flow = self.run(latents, timesteps, context, Over::Cache(cache), hooks)?;
         cache.commit();
         Ok(flow)
     }
@@ -199,10 +210,21 @@ impl Transformer {
         hooks: Hooks<'_>,
     ) -> Result<Tensor> {
         let grid = self.grid(latents)?;
+        let (batch, steps) = timesteps.dims2()?;
+        if batch != latents.dim(0)? || (steps != 1 && steps != grid.0) {
+            bail!(
+                "timesteps {:?} for latents {:?}: give one per frame, or one for all",
+                timesteps.dims(),
+                latents.dims()
+            )
+        }
+        if context.layers.len() != self.blocks.len() {
+            bail!("a prompt prepared for {} layers, in a model of {}", context.layers.len(), self.blocks.len())
+        }
         let time = self.embed_time(timesteps)?;
         let mut x = self.patchify(latents)?;
         for (i, (layer, prompt)) in self.blocks.iter().zip(&context.layers).enumerate() {
-            x = layer.forward(&x, &time.projection, prompt, &mut over, &hooks.layer(i))?;
+            x = layer.forward(&x, &time.projection, prompt, &mut over, &hooks.grid(grid).layer(i))?;
         }
         unpatchify(&self.head(&x, &time)?, grid)
     }

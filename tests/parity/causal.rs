@@ -1,13 +1,15 @@
 //! Causal generation with a KV cache: every variant of Self-Forcing and LongLive that was recorded, call by call.
 
 use std::cell::RefCell;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
-use bendrack::wan::kv_cache::{CachePolicy, KvCache, Positions};
+use bendrack::wan::kv_cache::{CachePolicy, Frames, KvCache, Positions};
 use bendrack::wan::noise::{Draw, Noise};
-use bendrack::wan::rollout::{PromptSwitch, Refresh, Rollout, Streaming};
+use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::FewStep;
+use bendrack::wan::streaming::{PromptSwitch, Refresh, Streaming};
 use bendrack::wan::transformer::{Context, Transformer};
 use bendrack_nodes::program::{Pass, Site};
 use candle_core::{DType, Result, Tensor};
@@ -58,11 +60,11 @@ impl Noise for Recorded {
 struct KeyCounter(RefCell<Vec<i64>>);
 
 impl Listener for KeyCounter {
-    fn at(&self, _: Site, _: Place, x: Tensor) -> Result<Tensor> {
+    fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
         Ok(x)
     }
 
-    fn attend(&self, site: Site, place: Place, attention: Attention) -> Result<Tensor> {
+    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
         if site == Site::SelfMap && place.layer == 0 {
             self.0.borrow_mut().push(attention.k.dim(1)? as i64);
         }
@@ -71,14 +73,14 @@ impl Listener for KeyCounter {
 }
 
 fn streaming(config: &Value, variant: &Value) -> Streaming {
-    let chunk = number(config, "num_frame_per_block");
+    let chunk = NonZeroUsize::new(number(config, "num_frame_per_block")).expect("a chunk");
     let local = variant["local_attn_size"].as_i64().expect("a number");
     let long_live = variant["peer"] == "longlive";
     let keep_sink = variant["switch"]["global_sink"].as_bool().unwrap_or(true);
     Streaming {
         chunk,
         cache: CachePolicy {
-            window: usize::try_from(local).unwrap_or(number(variant, "blocks") * chunk),
+            window: usize::try_from(local).unwrap_or(number(variant, "blocks") * chunk.get()),
             sink: number(variant, "sink_size"),
             rolls: local != -1,
             sink_is_final: long_live,
@@ -97,7 +99,7 @@ fn check_variant(name: &str, config: &Value, variant: &Value) -> Result<()> {
     let noise = Recorded { noise: io.get("in.noise"), renoise: io.get("in.renoise"), drawn: 0 };
     let (_, _, _, height, width) = noise.noise.dims5()?;
     let streaming = streaming(config, variant);
-    let (chunk, keys) = (streaming.chunk, KeyCounter::default());
+    let (chunk, keys) = (streaming.chunk.get(), KeyCounter::default());
     let mut rollout = Rollout::new(
         model.clone(),
         streaming,
@@ -123,8 +125,8 @@ fn check_variant(name: &str, config: &Value, variant: &Value) -> Result<()> {
         }
         let step = rollout.advance(Hooks::new(&keys))?;
         assert!((step.call.timestep - timestep).abs() < 1e-3, "{name} call {i}: timestep {}", step.call.timestep);
-        assert_eq!(step.call.frames as i64, frames[i], "{name} call {i}: frames");
-        let start = step.call.first_frame * number(config, "frame_seqlen");
+        assert_eq!(step.call.frames.numbers.len() as i64, frames[i], "{name} call {i}: frames");
+        let start = step.call.frames.position * number(config, "frame_seqlen");
         assert_eq!(start as i64, starts[i], "{name} call {i}: start");
         io.check(&format!("call{i:02}.x0"), &swap(&step.clean), TOLERANCE);
         if step.finished {
@@ -165,7 +167,7 @@ fn every_variant_matches_call_by_call() -> Result<()> {
 struct Outputs(RefCell<Vec<(String, Tensor)>>);
 
 impl Listener for Outputs {
-    fn at(&self, site: Site, place: Place, x: Tensor) -> Result<Tensor> {
+    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
         let name = match site {
             Site::SelfOut => "self_attn.out",
             Site::CrossOut => "cross_attn.out",
@@ -190,7 +192,14 @@ fn first_call_matches_inside() -> Result<()> {
     let timesteps = Tensor::full(schedule(&config).timesteps()[0], (1, latents.dim(2)?), model.device())?;
     let context = model.context(&io.get("in.context"))?;
     let outputs = Outputs::default();
-    let flow = model.forward_cached(&latents, &timesteps, &context, &mut cache, 0, Hooks::new(&outputs))?;
+    let flow = model.forward_cached(
+        &latents,
+        &timesteps,
+        &context,
+        &mut cache,
+        Frames::run(0, latents.dim(2)?),
+        Hooks::new(&outputs),
+    )?;
     io.check("call00.flow", &swap(&flow), TOLERANCE);
     let outputs = outputs.0.into_inner();
     assert_eq!(outputs.len(), 2 * model.config().layers);
@@ -216,13 +225,13 @@ fn frames_of_one_call_may_differ_in_timestep() -> Result<()> {
         Tensor::zeros((1, 2 * number(&config, "frame_seqlen"), model.config().dim), DType::F32, model.device())?;
     let (_, rows, columns) = model.grid(&latents)?;
     let heads = (1, zeros.dim(1)?, model.config().heads, model.config().head_dim());
-    cache.begin(0, (2, rows, columns))?;
+    cache.begin(Frames::run(0, 2), (rows, columns))?;
     for layer in 0..model.config().layers {
         cache.exchange(layer, &zeros.reshape(heads)?, &zeros.reshape(heads)?)?;
     }
     cache.commit();
     let context = model.context(&io.get("in.context"))?;
-    let flow = model.forward_cached(&latents, &timesteps, &context, &mut cache, 2, Hooks::NONE)?;
+    let flow = model.forward_cached(&latents, &timesteps, &context, &mut cache, Frames::run(2, frames), Hooks::NONE)?;
     io.check("mixed.flow", &swap(&flow), TOLERANCE);
     let by_frame = |x: &Tensor| swap(x).squeeze(0);
     let timesteps = timesteps.squeeze(0)?.to_vec1::<f32>()?;
@@ -235,7 +244,7 @@ fn frames_of_one_call_may_differ_in_timestep() -> Result<()> {
 fn a_failed_call_can_be_made_again() -> Result<()> {
     struct Broken(RefCell<usize>);
     impl Listener for Broken {
-        fn at(&self, site: Site, place: Place, x: Tensor) -> Result<Tensor> {
+        fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
             if site == Site::FfnOut && place.layer == 0 && self.0.replace_with(|n| *n + 1).is_multiple_of(2) {
                 candle_core::bail!("a bend failed")
             }
@@ -275,7 +284,7 @@ fn krea_recomputes_its_context_before_each_chunk() -> Result<()> {
     let schedule = FewStep::krea(4, 1.0, 5.0)?;
     let mut rollout =
         Rollout::new(model.clone(), Streaming::krea(), schedule, context.clone(), noise, (height, width))?;
-    rollout.cache_mut().set_past_bias(0.3f64.ln());
+    rollout.set_past_bias(0.3f64.ln());
     let mut passes = Vec::new();
     let mut clean: Vec<Tensor> = Vec::new();
     for _ in 0..3 * 5 - 1 {

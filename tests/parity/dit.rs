@@ -68,18 +68,18 @@ fn bfloat16_weights_stay_as_close_as_the_peers_own() {
 struct Recorder(RefCell<BTreeMap<(usize, &'static str), Tensor>>);
 
 impl Recorder {
-    fn keep(&self, place: Place, name: &'static str, x: &Tensor) {
+    fn keep(&self, place: Place<'_>, name: &'static str, x: &Tensor) {
         self.0.borrow_mut().insert((place.layer, name), x.clone());
     }
 }
 
 impl Listener for Recorder {
-    fn at(&self, site: Site, place: Place, x: Tensor) -> Result<Tensor> {
+    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
         self.keep(place, site.name(), &x);
         Ok(x)
     }
 
-    fn attend(&self, site: Site, place: Place, attention: Attention) -> Result<Tensor> {
+    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
         let [q, k, v, probs] = match site {
             Site::SelfMap => ["attn1.q", "attn1.k", "attn1.v", "attn1.probs"],
             _ => ["attn2.q", "attn2.k", "attn2.v", "attn2.probs"],
@@ -113,7 +113,7 @@ fn stages(model: &Transformer, io: &Recording, hooks: Hooks<'_>, see: &mut dyn F
     let context = model.context(&io.get("in.context"))?;
     for (i, layer) in model.blocks().iter().enumerate() {
         see(&format!("blocks.{i}.attn1.in"), &layer.self_attention_input(&x, &time.projection)?);
-        let mut over = Over::Themselves(&rope);
+        let mut over = Over::Themselves(&rope, (0..frames).collect());
         x = layer.forward(&x, &time.projection, &context.layers[i], &mut over, &hooks.layer(i))?;
         see(&format!("blocks.{i}.out"), &x);
     }

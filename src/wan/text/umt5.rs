@@ -3,6 +3,8 @@
 //! Source: Wan2.1 `wan/modules/t5.py` and transformers `modeling_umt5.py`. Unlike most transformers it scales neither the
 //! embeddings nor the attention, and has no biases in its linear layers.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Module, Result, Tensor, bail};
 
 use crate::wan::hooks::Attention;
@@ -169,6 +171,7 @@ impl Block {
             v: split(self.v.forward(x)?)?,
             bias: Some(distances.bias(&self.pos_embedding)?),
             scale: 1.0,
+            key_frames: Arc::default(),
         };
         see(Seen::Attention(&attention));
         self.o.forward(&attention.run()?.reshape((batch, tokens, ()))?.to_dtype(x.dtype())?)

@@ -9,8 +9,14 @@
 //! Sources: `CausalWanSelfAttention` of Self-Forcing and LongLive `wan/modules/causal_model.py`, and of LongLive
 //! `causal_model_infinity.py` for relative positions. All sizes and positions here are in latent frames.
 
+mod ring;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Result, Tensor, bail};
 
+use self::ring::{Ring, Run};
 use super::config::Config;
 use super::rope::Rope;
 
@@ -47,42 +53,44 @@ pub struct KvCache {
     head_dim: usize,
     /// Rows and columns of a frame's token grid.
     grid: (usize, usize),
-    state: State,
+    dtype: DType,
+    device: Device,
+    ring: Ring,
+    /// Numbers of the frames held, by slot.
+    numbers: Vec<usize>,
     call: Option<Call>,
     past_bias: f64,
     causal_chunk: Option<usize>,
 }
 
-/// Which frames the cache holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct State {
-    /// Frames held.
-    filled: usize,
-    /// Number of the frame after the newest one held.
-    end: usize,
-    /// Place in the ring of its oldest frame.
-    oldest: usize,
+/// The latent frames of a model call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// The temporal position of the first one; the others follow it.
+    pub position: usize,
+    /// Their numbers in the video, which need not follow one another (Krea's context).
+    pub numbers: Arc<[usize]>,
+}
+
+impl Frames {
+    /// `count` frames from number `first` on, at their own positions.
+    pub fn run(first: usize, count: usize) -> Self {
+        Self { position: first, numbers: (first..first + count).collect() }
+    }
 }
 
 /// The layout of one model call, the same for every layer.
 #[derive(Debug)]
 struct Call {
-    after: State,
-    /// Frames attended over.
-    held: usize,
-    writes: Vec<Write>,
+    frames: Frames,
+    after: Ring,
+    /// Numbers of the frames attended over, by slot.
+    held: Arc<[usize]>,
+    writes: Vec<Run>,
     queries: Rope,
     /// Positions of the whole window, if keys are rotated when read.
     window: Option<Rope>,
     bias: Option<Tensor>,
-}
-
-/// A run of the call's frames that lands in consecutive slots.
-#[derive(Debug, PartialEq, Eq)]
-struct Write {
-    frame: usize,
-    slot: usize,
-    frames: usize,
 }
 
 impl KvCache {
@@ -101,34 +109,55 @@ impl KvCache {
         let shape = (batch, policy.window * grid.0 * grid.1, config.heads, config.head_dim());
         let zeros = || Tensor::zeros(shape, dtype, device);
         let layers = (0..config.layers).map(|_| Ok((zeros()?, zeros()?))).collect::<Result<_>>()?;
-        let (state, head_dim) = (State::default(), config.head_dim());
-        Ok(Self { layers, policy, head_dim, grid, state, call: None, past_bias: 0.0, causal_chunk: None })
+        Ok(Self {
+            layers,
+            ring: Ring::new(&policy),
+            numbers: vec![0; policy.window],
+            policy,
+            head_dim: config.head_dim(),
+            grid,
+            dtype,
+            device: device.clone(),
+            call: None,
+            past_bias: 0.0,
+            causal_chunk: None,
+        })
     }
 
     /// Forgets every frame; memory stays allocated.
     pub fn reset(&mut self) {
-        self.state = State::default();
+        self.ring = Ring::new(&self.policy);
         self.call = None;
     }
 
     /// Frames held.
     pub const fn len(&self) -> usize {
-        self.state.filled
+        self.ring.filled
     }
 
     /// Whether no frame is held.
     pub const fn is_empty(&self) -> bool {
-        self.state.filled == 0
+        self.ring.filled == 0
     }
 
-    /// Number of the frame after the newest one held.
+    /// Position of the frame after the newest one held.
     pub const fn end(&self) -> usize {
-        self.state.end
+        self.ring.end
     }
 
     /// What the cache keeps.
     pub const fn policy(&self) -> &CachePolicy {
         &self.policy
+    }
+
+    /// Layers it has room for.
+    pub const fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Numbers of the frames held, oldest first.
+    pub fn frames(&self) -> impl Iterator<Item = usize> {
+        (0..self.ring.filled).map(|place| self.numbers[self.ring.slot(place)])
     }
 
     /// Lets later passes rewrite the sink, or not (see [`CachePolicy::sink_is_final`]).
@@ -143,100 +172,57 @@ impl KvCache {
     }
 
     /// In the next calls, lets a frame see only frames up to the end of its own chunk of this many, or the whole call.
-    pub fn set_causal_chunk(&mut self, chunk: Option<usize>) {
-        self.causal_chunk = chunk;
+    pub fn set_causal_chunk(&mut self, chunk: Option<NonZeroUsize>) {
+        self.causal_chunk = chunk.map(NonZeroUsize::get);
     }
 
-    /// Lays out a call over frames `first..first + frames` of a token grid `(frames, rows, columns)`.
+    /// Lays out a call over `frames` of `rows × columns` tokens each.
     ///
-    /// Nothing held changes before [`Self::commit`], so a failed call can be made again. Fails if the grid is not the
-    /// cache's, or the frames do not fit.
-    pub fn begin(&mut self, first: usize, (frames, rows, columns): (usize, usize, usize)) -> Result<()> {
+    /// Layers write into the cache during the call, so a call that fails is to be made again as it was, or the cache reset;
+    /// anything else is refused. Fails, too, if the grid is not the cache's, or the frames do not fit.
+    pub fn begin(&mut self, frames: Frames, (rows, columns): (usize, usize)) -> Result<()> {
         if (rows, columns) != self.grid {
             bail!("the KV cache holds frames of {:?} tokens, the call has {:?}", self.grid, (rows, columns))
         }
-        let (after, again) = self.state_after(first, frames)?;
-        let start = after.filled - frames;
-        let kept = if again { self.policy.sink.max(start) } else { start };
-        let writes = self.writes(after, start, kept..after.filled);
-        let rope = |positions: &[f64]| Rope::new(self.head_dim, positions, self.grid, self.layers[0].0.device());
-        let upto = |from: usize, frames: usize| (from..from + frames).map(|f| f as f64).collect::<Vec<_>>();
+        if self.call.as_ref().is_some_and(|call| call.frames != frames) {
+            bail!("a model call failed and left the KV cache half written; make that call again or reset the cache")
+        }
+        let (first, count) = (frames.position, frames.numbers.len());
+        let ring = self.ring.after(first, count, self.policy.rolls)?;
+        let start = ring.filled - count;
+        // Going again over frames that are held already.
+        let again = self.policy.sink_is_final && ring.end <= self.ring.end && first > 0;
+        let writes = ring.runs(start, if again { self.policy.sink.max(start) } else { start }..ring.filled);
+        let rope = |positions: &[f64]| Rope::new(self.head_dim, positions, self.grid, &self.device);
+        let upto = |from: usize| (from..from + count).map(|f| f as f64).collect::<Vec<_>>();
         let (queries, window) = match self.policy.positions {
-            Positions::Absolute => (rope(&upto(first, frames))?, None),
+            Positions::Absolute => (rope(&upto(first))?, None),
             Positions::Relative => {
-                let places: Vec<f64> = (0..after.filled).map(|slot| self.place(after, slot) as f64).collect();
-                (rope(&upto(start, frames))?, Some(rope(&places)?))
+                let places: Vec<f64> = (0..ring.filled).map(|slot| ring.place(slot) as f64).collect();
+                (rope(&upto(start))?, Some(rope(&places)?))
             }
         };
-        let bias = self.logit_bias(after, frames)?;
-        let held = after.filled;
-        let after = if again { self.state } else { after };
-        self.call = Some(Call { after, held, writes, queries, window, bias });
+        let bias = self.logit_bias(ring, count)?;
+        let mut numbers = self.numbers.clone();
+        for write in &writes {
+            let of_call = &frames.numbers[write.frame..write.frame + write.frames];
+            numbers[write.slot..write.slot + write.frames].copy_from_slice(of_call);
+        }
+        numbers.truncate(ring.filled);
+        let after = if again { self.ring } else { ring };
+        self.call = Some(Call { frames, after, held: numbers.into(), writes, queries, window, bias });
         Ok(())
     }
 
-    /// The state after a call, and whether the call goes again over frames already held without moving anything.
-    fn state_after(&self, first: usize, frames: usize) -> Result<(State, bool)> {
-        let Self { state, policy, .. } = *self;
-        let (end, full) = (first + frames, state.filled + frames > policy.window);
-        let room = policy.window - policy.sink;
-        if end > state.end && policy.rolls && full {
-            let evicted = state.filled + frames - policy.window;
-            if evicted + policy.sink > state.filled {
-                bail!("{frames} new frames do not fit in a KV cache of {room} frames beside its sink")
-            }
-            let oldest = (state.oldest + evicted) % room;
-            return Ok((State { filled: policy.window, end, oldest }, false));
-        }
-        let filled = (state.filled + end).checked_sub(state.end).filter(|&filled| filled >= frames);
-        let Some(filled) = filled.filter(|&filled| filled >= state.filled || state.oldest == 0) else {
-            bail!("the KV cache cannot go back to frames {first}..{end} from {}; reset it", state.end)
-        };
-        if filled > policy.window {
-            bail!(
-                "the KV cache is full: it holds {} frames and does not roll; reset it or give it a local window",
-                policy.window
-            )
-        }
-        let again = policy.sink_is_final && end <= state.end && first > 0;
-        Ok((State { filled, end, oldest: state.oldest }, again))
-    }
-
-    /// The slot of the frame at `place`, counted from the oldest frame held.
-    fn slot(&self, state: State, place: usize) -> usize {
-        let CachePolicy { window, sink, .. } = self.policy;
-        if place < sink { place } else { sink + (state.oldest + place - sink) % (window - sink) }
-    }
-
-    /// The place in order of the frame in `slot`: the inverse of [`Self::slot`].
-    fn place(&self, state: State, slot: usize) -> usize {
-        let CachePolicy { window, sink, .. } = self.policy;
-        let room = window - sink;
-        if slot < sink { slot } else { sink + (slot - sink + room - state.oldest) % room }
-    }
-
-    /// Where the call's frames at these places go, in as few runs as possible; `start` is the place of the first one.
-    fn writes(&self, state: State, start: usize, places: std::ops::Range<usize>) -> Vec<Write> {
-        let mut writes: Vec<Write> = Vec::new();
-        for place in places {
-            let slot = self.slot(state, place);
-            match writes.last_mut() {
-                Some(run) if run.slot + run.frames == slot => run.frames += 1,
-                _ => writes.push(Write { frame: place - start, slot, frames: 1 }),
-            }
-        }
-        writes
-    }
-
     /// What is added to the logits of a call over `frames` frames: `[1, 1 | queries, keys]`, or nothing.
-    fn logit_bias(&self, state: State, frames: usize) -> Result<Option<Tensor>> {
-        let start = state.filled - frames;
+    fn logit_bias(&self, ring: Ring, frames: usize) -> Result<Option<Tensor>> {
+        let start = ring.filled - frames;
         let masked = self.causal_chunk.is_some_and(|chunk| chunk < frames);
         if self.past_bias == 0.0 && !masked {
             return Ok(None);
         }
         let key = |query: usize, slot: usize| -> f32 {
-            let place = self.place(state, slot);
+            let place = ring.place(slot);
             let visible = self.causal_chunk.is_none_or(|chunk| place < start + (query / chunk + 1) * chunk);
             match (visible, (1..start).contains(&place)) {
                 (false, _) => f32::NEG_INFINITY,
@@ -245,14 +231,13 @@ impl KvCache {
             }
         };
         let queries = if masked { frames } else { 1 };
-        let by_frame: Vec<f32> = (0..queries).flat_map(|q| (0..state.filled).map(move |slot| key(q, slot))).collect();
+        let by_frame: Vec<f32> = (0..queries).flat_map(|q| (0..ring.filled).map(move |slot| key(q, slot))).collect();
         let tokens = self.frame_tokens();
-        let device = self.layers[0].0.device();
-        let by_frame = Tensor::from_vec(by_frame, (1, queries, 1, state.filled, 1), device)?;
+        let by_frame = Tensor::from_vec(by_frame, (1, queries, 1, ring.filled, 1), &self.device)?;
         let query_tokens = if masked { tokens } else { 1 };
-        let bias = by_frame.broadcast_as((1, queries, query_tokens, state.filled, tokens))?;
-        let bias = bias.reshape((1, queries * query_tokens, state.filled * tokens))?;
-        bias.to_dtype(self.layers[0].0.dtype()).map(Some)
+        let bias = by_frame.broadcast_as((1, queries, query_tokens, ring.filled, tokens))?;
+        let bias = bias.reshape((1, queries * query_tokens, ring.filled * tokens))?;
+        bias.to_dtype(self.dtype).map(Some)
     }
 
     /// Tokens of a frame.
@@ -278,13 +263,13 @@ impl KvCache {
             Positions::Absolute => call.queries.apply(k)?,
             Positions::Relative => k.clone(),
         };
-        let (keys, values) = &self.layers[layer];
+        let (keys, values) = self.layer(layer)?;
         for write in &call.writes {
             let run = |x: &Tensor| x.narrow(1, write.frame * tokens, write.frames * tokens)?.contiguous();
             keys.slice_set(&run(&k)?, 1, write.slot * tokens)?;
             values.slice_set(&run(v)?, 1, write.slot * tokens)?;
         }
-        let held = call.held * tokens;
+        let held = call.held.len() * tokens;
         let (keys, values) = (keys.narrow(1, 0, held)?, values.narrow(1, 0, held)?);
         match &call.window {
             Some(rope) => Ok((rope.apply(&keys)?, values)),
@@ -292,9 +277,21 @@ impl KvCache {
         }
     }
 
+    fn layer(&self, layer: usize) -> Result<&(Tensor, Tensor)> {
+        match self.layers.get(layer) {
+            Some(layer) => Ok(layer),
+            None => bail!("the KV cache has {} layers, layer {layer} was asked for", self.layers.len()),
+        }
+    }
+
     /// Rotates a layer's queries `[batch, tokens, heads, head_dim]` to the call's positions.
     pub fn queries(&self, q: &Tensor) -> Result<Tensor> {
         self.call()?.queries.apply(q)
+    }
+
+    /// Numbers of the frames attended over in this call, in the order of the keys.
+    pub fn key_frames(&self) -> Result<Arc<[usize]>> {
+        Ok(self.call()?.held.clone())
     }
 
     /// What is added to the logits of this call.
@@ -305,7 +302,8 @@ impl KvCache {
     /// Makes the call's layout definite.
     pub fn commit(&mut self) {
         if let Some(call) = self.call.take() {
-            self.state = call.after;
+            self.numbers[..call.held.len()].copy_from_slice(&call.held);
+            self.ring = call.after;
         }
     }
 
@@ -313,11 +311,11 @@ impl KvCache {
     pub fn contents(&self, layer: usize) -> Result<(Tensor, Tensor)> {
         let tokens = self.frame_tokens();
         let in_order = |x: &Tensor| -> Result<Tensor> {
-            let runs = self.writes(self.state, 0, 0..self.state.filled);
-            let run = |w: &Write| x.narrow(1, w.slot * tokens, w.frames * tokens);
+            let runs = self.ring.runs(0, 0..self.ring.filled);
+            let run = |w: &Run| x.narrow(1, w.slot * tokens, w.frames * tokens);
             Tensor::cat(&runs.iter().map(run).collect::<Result<Vec<_>>>()?, 1)
         };
-        let (keys, values) = &self.layers[layer];
+        let (keys, values) = self.layer(layer)?;
         Ok((in_order(keys)?, in_order(values)?))
     }
 
@@ -408,7 +406,7 @@ mod tests {
             let bytes = cache.bytes();
             for (i, pass) in (0..chunks).flat_map(|i| (0..passes).map(move |pass| (i, pass))) {
                 let new: Vec<f32> = (0..chunk).map(|f| ((i * chunk + f) * 10 + pass) as f32).collect();
-                cache.begin(i * chunk, (chunk, GRID.0, GRID.1)).expect("room");
+                cache.begin(Frames::run(i * chunk, chunk), GRID).expect("room");
                 let (_, seen) = cache.exchange(0, &frames(&new), &frames(&new)).expect("an exchange");
                 cache.commit();
                 shifted.write(&policy, i * chunk, &new);
@@ -417,22 +415,10 @@ mod tests {
                 let sorted = |mut labels: Vec<f32>| { labels.sort_by(f32::total_cmp); labels };
                 prop_assert_eq!(sorted(labels(&seen)), sorted(shifted.held.clone()));
                 prop_assert_eq!(cache.end(), shifted.end);
+                let held: Vec<f32> = cache.frames().map(|number| number as f32).collect();
+                prop_assert_eq!(held, shifted.held.iter().map(|label| (label / 10.0).floor()).collect::<Vec<_>>());
             }
             prop_assert_eq!(cache.bytes(), bytes);
-        }
-
-        /// `place` undoes `slot`, and every held frame has a slot of its own within the held part of the store.
-        #[test]
-        fn slots_and_places_are_inverse(room in 1usize..9, sink in 0usize..5, oldest in 0usize..9) {
-            let window = sink + room;
-            let policy =
-                CachePolicy { window, sink, rolls: true, sink_is_final: false, positions: Positions::Relative };
-            let cache = cache(policy).expect("a cache");
-            let state = State { filled: window, end: 100, oldest: oldest % room };
-            for place in 0..window {
-                prop_assert!(cache.slot(state, place) < window);
-                prop_assert_eq!(cache.place(state, cache.slot(state, place)), place);
-            }
         }
     }
 
@@ -441,7 +427,7 @@ mod tests {
     }
 
     fn pass(cache: &mut KvCache, first: usize, count: usize) -> Result<()> {
-        cache.begin(first, (count, GRID.0, GRID.1))?;
+        cache.begin(Frames::run(first, count), GRID)?;
         let new = frames(&vec![first as f32; count]);
         cache.exchange(0, &new, &new)?;
         cache.commit();
@@ -462,8 +448,16 @@ mod tests {
             pass(&mut rolling, 3 * chunk, 3)?;
         }
         assert!(pass(&mut rolling, 3, 3).is_err(), "evicted frames are gone");
-        assert!(rolling.begin(12, (3, 2, 2)).is_err(), "another grid");
+        assert!(rolling.begin(Frames::run(12, 3), (2, 2)).is_err(), "another grid");
         assert!(rolling.exchange(0, &frames(&[0.0]), &frames(&[0.0])).is_err(), "outside a call");
+        assert!(pass(&mut rolling, 13, 3).is_err(), "a gap");
+        rolling.begin(Frames::run(12, 3), GRID)?;
+        let error = pass(&mut rolling, 15, 3).expect_err("a call is unfinished").to_string();
+        assert!(error.contains("again or reset"), "{error}");
+        pass(&mut rolling, 12, 3)?;
+        rolling.reset();
+        pass(&mut rolling, 40, 3)?;
+        assert_eq!(rolling.frames().collect::<Vec<_>>(), [40, 41, 42]);
         Ok(())
     }
 
@@ -472,11 +466,11 @@ mod tests {
         let mut cache = cache(policy(6, 0, true))?;
         cache.set_past_bias(-1.5);
         pass(&mut cache, 0, 3)?;
-        cache.begin(3, (2, GRID.0, GRID.1))?;
+        cache.begin(Frames::run(3, 2), GRID)?;
         let bias = cache.bias().expect("a bias").flatten_all()?.to_vec1::<f32>()?;
         assert_eq!(bias, [0.0, 0.0, -1.5, -1.5, -1.5, -1.5, 0.0, 0.0, 0.0, 0.0]);
         cache.set_past_bias(0.0);
-        cache.begin(3, (2, GRID.0, GRID.1))?;
+        cache.begin(Frames::run(3, 2), GRID)?;
         assert!(cache.bias().is_none());
         Ok(())
     }
@@ -485,8 +479,8 @@ mod tests {
     fn causal_chunks_hide_what_comes_after() -> Result<()> {
         let mut cache = cache(policy(8, 0, true))?;
         pass(&mut cache, 0, 1)?;
-        cache.set_causal_chunk(Some(2));
-        cache.begin(1, (4, GRID.0, GRID.1))?;
+        cache.set_causal_chunk(NonZeroUsize::new(2));
+        cache.begin(Frames::run(1, 4), GRID)?;
         let bias = cache.bias().expect("a mask");
         assert_eq!(bias.dims(), [1, 4 * 2, 5 * 2]);
         let visible = |query: usize| -> Result<usize> {

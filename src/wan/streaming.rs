@@ -1,0 +1,106 @@
+//! How the published causal models stream.
+
+use std::num::NonZeroUsize;
+
+use super::kv_cache::{CachePolicy, Positions};
+
+/// Latent frames of a chunk in every published model.
+const CHUNK: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+/// How a causal model streams: what its KV cache keeps and how it is refreshed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Streaming {
+    /// Latent frames generated together.
+    pub chunk: NonZeroUsize,
+    /// What the KV cache keeps.
+    pub cache: CachePolicy,
+    /// How clean features get into the cache.
+    pub refresh: Refresh,
+    /// What happens to the cache when the prompt changes.
+    pub prompt_switch: PromptSwitch,
+    /// The timestep told to the model in cache passes.
+    pub context_timestep: f32,
+}
+
+/// How clean features get into the KV cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// One more pass over each finished chunk.
+    CleanPass,
+    /// The cache is computed anew before each chunk from this many finished frames: the first one and the latest (Krea).
+    Recompute {
+        /// Frames of context, the first one included.
+        frames: usize,
+    },
+}
+
+/// What happens to the KV cache when the prompt changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptSwitch {
+    /// Past frames keep the features they have.
+    Keep,
+    /// The window's clean frames pass the model once more under the new prompt (LongLive).
+    Recache {
+        /// Whether the sink keeps the features of the first prompt.
+        keep_sink: bool,
+    },
+}
+
+impl Streaming {
+    /// LongLive 1.x: a window of 12 frames, the first 3 of which stay, recached when the prompt changes.
+    pub const fn long_live() -> Self {
+        Self {
+            chunk: CHUNK,
+            cache: CachePolicy {
+                window: 12,
+                sink: 3,
+                rolls: true,
+                sink_is_final: true,
+                positions: Positions::Absolute,
+            },
+            refresh: Refresh::CleanPass,
+            prompt_switch: PromptSwitch::Recache { keep_sink: true },
+            context_timestep: 0.0,
+        }
+    }
+
+    /// LongLive with positions relative to the window, trained for videos without end.
+    pub const fn long_live_infinite() -> Self {
+        let mut streaming = Self::long_live();
+        streaming.cache.positions = Positions::Relative;
+        streaming
+    }
+
+    /// Self-Forcing: every frame of a video of up to 21 latent frames; set `cache.rolls` and a window for longer ones.
+    pub const fn self_forcing() -> Self {
+        Self {
+            chunk: CHUNK,
+            cache: CachePolicy {
+                window: 21,
+                sink: 0,
+                rolls: false,
+                sink_is_final: false,
+                positions: Positions::Absolute,
+            },
+            refresh: Refresh::CleanPass,
+            prompt_switch: PromptSwitch::Keep,
+            context_timestep: 0.0,
+        }
+    }
+
+    /// CausVid: as Self-Forcing. Longer videos begin again with the last frames as a prefix ([`Rollout::prefix`](super::rollout::Rollout::prefix)).
+    pub const fn caus_vid() -> Self {
+        Self::self_forcing()
+    }
+
+    /// Krea realtime: a cache computed before each chunk from the first frame and the latest two. Krea also encodes the oldest
+    /// decoded frame again in place of the first ([`Rollout::set_context_frame`](super::rollout::Rollout::set_context_frame)),
+    /// and Daydream Scope biases past frames by ln 0.3
+    /// ([`Rollout::set_past_bias`](super::rollout::Rollout::set_past_bias)): both are up to the caller.
+    pub const fn krea() -> Self {
+        let mut streaming = Self::self_forcing();
+        streaming.cache.window = 6;
+        streaming.refresh = Refresh::Recompute { frames: 3 };
+        streaming
+    }
+}
