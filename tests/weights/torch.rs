@@ -67,6 +67,17 @@ fn a_section_within_a_section() {
 }
 
 #[test]
+fn sections_nobody_would_choose_are_named() {
+    let state = [b"}".to_vec(), pickle_text("a"), pickle_tensor("0", 4, 0, &[1], &[1]), b"s".to_vec()].concat();
+    let file = torch_pickle(&[b"\x80\x02}".to_vec(), pickle_text("critic"), state, b"s.".to_vec()].concat());
+    assert_eq!(values(&make::open_section(&file, Some("critic")).unwrap(), "a"), [1.0]);
+    for asked in [None, Some("generator")] {
+        let message = make::open_section(&file, asked).unwrap_err().to_string();
+        assert!(message.contains("generator") && message.contains("there are critic"), "{message}");
+    }
+}
+
+#[test]
 fn a_file_without_sections_is_taken_as_it_is() {
     let flat = make::open_section(&make::torch(&[("a", &[1], vec![1.0])], false), Some("generator")).unwrap();
     assert_eq!(flat.section(), None);
