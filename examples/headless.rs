@@ -184,7 +184,7 @@ fn main() -> Result<()> {
     // The text encoder is large; it is gone before the transformer comes.
     let mut text = checkpoint.text_encoder(dtype, &device)?;
     let prompt = encode(&mut text, &options.prompt)?;
-    let guided = family.streaming().is_none() && options.guidance != 1.0;
+    let guided = family.streaming().is_none() && (options.guidance - 1.0).abs() > f64::EPSILON;
     let negative = guided.then(|| encode(&mut text, &options.negative)).transpose()?;
     drop(text);
     let model = Arc::new(checkpoint.transformer(dtype, &device)?);

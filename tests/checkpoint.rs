@@ -30,6 +30,15 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
+/// Gives the recorded text encoder a row for each token of the tokenizer, if the recording's vocabulary is smaller.
+fn widen_vocabulary(file: &Path, tokens: usize) -> Result<()> {
+    let mut tensors = candle_core::safetensors::load(file, &Device::Cpu)?;
+    let embedding = tensors.get_mut("shared.weight").expect("an embedding");
+    let missing = tokens.saturating_sub(embedding.dim(0)?);
+    *embedding = embedding.pad_with_zeros(0, 0, missing)?;
+    candle_core::safetensors::save(&tensors, file)
+}
+
 const TRANSFORMER: (&str, &str) = ("causal/weights.safetensors", "self_forcing/model.safetensors");
 const CONFIG: (&str, &str) = ("causal/config.json", "self_forcing/config.json");
 const TEXT: (&str, &str) = ("umt5/weights.safetensors", "text_encoder/model.safetensors");
@@ -41,6 +50,7 @@ fn every_part_is_found_by_its_contents() -> Result<()> {
     let folder = folder(&[TRANSFORMER, CONFIG, TEXT, VAE, TAEHV]);
     let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures_made/tokenizer.json");
     fs::copy(tokenizer, folder.path().join("text_encoder/tokenizer.json"))?;
+    widen_vocabulary(&folder.path().join(TEXT.1), 64)?;
     fs::write(folder.path().join("optimizer.pt"), b"something else")?;
 
     let found = Checkpoint::find(folder.path())?;
@@ -50,7 +60,10 @@ fn every_part_is_found_by_its_contents() -> Result<()> {
     let mut text = found.text_encoder(DType::F32, &Device::Cpu)?;
     let prompt = text.encode("a red circle")?;
     assert_eq!(prompt.tokens.positions("circle"), [2]);
-    model.context(&prompt.embedding)?;
+    let width = fixture::number(&fixture::json("umt5/config.json"), "d_model");
+    assert_eq!(prompt.embedding.dims(), [1, model.config().text_len, width]);
+    // The two were recorded apart and need not fit each other.
+    assert_eq!(model.context(&prompt.embedding).is_ok(), width == model.config().text_dim);
     for fast in [false, true] {
         let mut stream = DecoderStream::new(found.decoder(fast, DType::F32, &Device::Cpu)?);
         let frames = stream.push(&Tensor::zeros((2, 16, 2, 4), DType::F32, &Device::Cpu)?)?;

@@ -4,7 +4,7 @@
 //! result; 1e-5 leaves room for another order of summation and none for a wrong element.
 
 use bendrack::wan::ops::{self, Window, plain};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use proptest::prelude::*;
 
 type Outcome = std::result::Result<(), TestCaseError>;
@@ -228,6 +228,68 @@ fn norms_keep_a_tiny_spread() {
     close(ops::layer_norm(&x, 1e-6), exact).expect("layer_norm");
 }
 
+/// The axes of a bias may be missing from the front or have size 1, whichever code computes.
+#[test]
+fn a_bias_of_any_rank_is_broadcast() {
+    let (queries, keys, heads) = (5, 7, 3);
+    let x = |tokens, seed| random(&[2, tokens, heads, 4], seed);
+    let (q, k, v) = (x(queries, 1), x(keys, 2), x(keys, 3));
+    for shape in [
+        &[][..],
+        &[1],
+        &[keys],
+        &[1, keys],
+        &[queries, 1],
+        &[queries, keys],
+        &[1, 1, keys],
+        &[heads, 1, 1],
+        &[heads, queries, keys],
+    ] {
+        let bias = random(shape, 4);
+        let kernel = ops::attention(&q, &k, &v, Some(&bias), 0.5);
+        close(kernel, plain::attention(&q, &k, &v, Some(&bias), 0.5)).unwrap_or_else(|e| panic!("{shape:?}: {e}"));
+    }
+    assert!(plain::attention(&q, &k, &v, Some(&random(&[queries], 4)), 0.5).is_err());
+}
+
+/// A bias in f32 in a model of another dtype.
+#[test]
+fn a_bias_takes_the_dtype_of_the_rest() {
+    let x = |tokens, seed| random(&[1, tokens, 2, 4], seed);
+    let (q, k, v, bias) = (x(5, 1), x(7, 2), x(7, 3), random(&[5, 7], 4));
+    let expected = numbers(&ops::attention(&q, &k, &v, Some(&bias), 0.5).expect("a result"));
+    for dtype in [DType::BF16, DType::F16] {
+        let [q, k, v] = [&q, &k, &v].map(|x| x.to_dtype(dtype).expect("another dtype"));
+        let y = ops::attention(&q, &k, &v, Some(&bias), 0.5).expect("a result");
+        assert_eq!(y.dtype(), dtype);
+        let y = numbers(&y.to_dtype(DType::F32).expect("f32"));
+        assert!(y.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 0.02), "{y:?} is not {expected:?}");
+    }
+}
+
+/// Long rows: their mean is off by so much that the correction takes more than there is.
+#[test]
+fn rows_that_are_nearly_constant_and_far_from_zero_are_finite() {
+    for dim in [1536, 65_537] {
+        for step in 0..100 {
+            let mut row = vec![1e8 + 7777.0 * step as f32; dim];
+            for constant in [true, false] {
+                row[step] += if constant { 0.0 } else { 8.0 };
+                let x = Tensor::from_slice(&row, (1, dim), &Device::Cpu).expect("a row");
+                let y = numbers(&ops::layer_norm(&x, 1e-6).expect("layer_norm"));
+                assert!(y.iter().all(|y| y.is_finite()), "{dim} near {}", row[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn more_channels_than_a_block_has_room_for() {
+    let x = random(&[1, 100_000, 1, 2], 1);
+    let gamma = random(&[100_000], 2);
+    close(ops::channel_rms_norm(&x, &gamma), plain::channel_rms_norm(&x, &gamma)).expect("the norm");
+}
+
 #[test]
 fn extremes_stay_finite_and_nan_stays_nan() {
     let x = Tensor::new(&[-1e30f32, -200., -0.0, 0., 200., 1e10, f32::NAN], &Device::Cpu).expect("a tensor");
@@ -240,7 +302,7 @@ fn extremes_stay_finite_and_nan_stays_nan() {
         assert!(numbers(&f(&x).expect("a result"))[6].is_nan());
     }
     // A pixel of zeros has no direction: 0, not 0 / 0.
-    let zero = Tensor::zeros((1, 5, 2, 3), candle_core::DType::F32, &Device::Cpu).expect("zeros");
+    let zero = Tensor::zeros((1, 5, 2, 3), DType::F32, &Device::Cpu).expect("zeros");
     assert!(numbers(&ops::channel_rms_norm(&zero, &random(&[5], 1)).expect("norm")).iter().all(|x| *x == 0.0));
 }
 
@@ -256,6 +318,12 @@ fn shapes_that_do_not_fit_are_errors() {
     assert!(ops::conv(&x(&[1, 2, 8, 8]), &x(&[4, 3, 3, 3]), None, Window::of_one(1, 1)).is_err());
     assert!(ops::conv(&x(&[1, 2, 8, 8]), &x(&[4, 4, 3, 3]), None, Window::over(2, 1)).is_err());
     assert!(ops::conv(&x(&[1, 2, 2, 8]), &x(&[4, 2, 3, 3]), None, Window::of_one(0, 1)).is_err());
+    for window in [Window::of_one(0, 0), Window::over(0, 1), Window { frame_stride: 0, ..Window::over(1, 1) }] {
+        let (x, weight) = (x(&[1, 2, 8, 8]), x(&[4, 2, 3, 3]));
+        assert!(ops::conv(&x, &weight, None, window).is_err());
+        assert!(plain::conv(&x, &weight, None, window).is_err());
+    }
+    assert!(plain::conv(&x(&[1, 2, 2, 8]), &x(&[4, 2, 3, 3]), None, Window::of_one(0, 1)).is_err());
     assert!(ops::rms_norm(&x(&[2, 3]), &x(&[4]), 1e-6).is_err());
     assert!(ops::rope(&x(&[1, 2, 3, 4]), &x(&[2, 2]), &x(&[2, 3])).is_err());
     assert!(ops::channel_rms_norm(&x(&[1, 2, 3, 4]), &x(&[3])).is_err());

@@ -27,14 +27,16 @@ pub struct Conv {
 
 impl Conv {
     /// Reads `<name>.weight`, `[out, in_dim, kh, kw]` or `[out, in_dim, kt, kh, kw]`, and `<name>.bias` `[out]` if there
-    /// is one. The picture is padded so that it keeps its size; [`Self::with_window`] changes that.
+    /// is one. The picture is padded so that it keeps its size; [`Self::with_window`] changes that. No axis may be empty.
     pub fn load(weights: &Weights, name: &str, in_dim: usize) -> Result<Self> {
         let key = format!("{name}.weight");
-        let Some(dims) = weights.dims(&key) else { bail!("missing key {key}") };
+        let expected = format!("[out, {in_dim}, (frames,) kernel, kernel]");
+        let Some(dims) = weights.dims(&key) else { return Err(weights.missing(&key, expected)) };
         let (out_dim, frames, kernel) = match *dims {
+            _ if dims.contains(&0) => return Err(weights.misshapen(&key, expected)),
             [out_dim, inner, height, width] if inner == in_dim && height == width => (out_dim, 1, height),
             [out_dim, inner, frames, height, width] if inner == in_dim && height == width => (out_dim, frames, height),
-            _ => bail!("{key} has shape {dims:?}, expected [out, {in_dim}, (frames,) kernel, kernel]"),
+            _ => return Err(weights.misshapen(&key, expected)),
         };
         let weight = weights.get(&key, dims.as_slice())?;
         let weight = if dims.len() == 5 {

@@ -1,9 +1,10 @@
 //! The operations the pipeline is made of, for any device and dtype.
 //!
-//! Each one is [`plain`] tensor code, except on the CPU in f32 where a kernel of `cpu` does the same work faster.
+//! Each one is `plain` tensor code, except on the CPU in f32 where a kernel of `cpu` does the same work faster.
 //! Token tensors are `[batch, tokens, dim]`; attention tensors keep the heads behind the tokens,
 //! `[batch, tokens, heads, head_dim]`, as the KV cache stores them; pictures are `[frames, channels, height, width]`.
 
+#[doc(hidden)]
 pub mod plain;
 
 use candle_core::{Result, Tensor};
@@ -104,7 +105,8 @@ impl Window {
 /// x `[frames, in, height, width]` holds the past frames that the first window needs in front; weight
 /// `[out, window.frames · in, kernel, kernel]`; bias `[out]`; result `[windows, out, height', width']`. As frames lie behind
 /// one another in memory, the window at frame t *is* a picture of `window.frames · in` channels, and a 3-D convolution is
-/// a 2-D one over such overlapping pictures, with nothing copied.
+/// a 2-D one over such overlapping pictures. The CPU kernel reads them in place; other devices and dtypes lay them side by
+/// side in memory first.
 pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     if takes([x, weight], bias) { cpu::conv(x, weight, bias, window) } else { plain::conv(x, weight, bias, window) }
 }

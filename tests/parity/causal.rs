@@ -30,7 +30,12 @@ fn schedule(config: &Value) -> FewStep {
         .iter()
         .map(|s| s.as_u64().expect("a step") as usize)
         .collect();
-    FewStep::warped(&steps, config["timestep_shift"].as_f64().expect("a number")).expect("a schedule")
+    let shift = config["timestep_shift"].as_f64().expect("a number");
+    if config["warp_denoising_step"] == false {
+        let timesteps: Vec<f32> = steps.iter().map(|&step| step as f32).collect();
+        return FewStep::raw(&timesteps, shift).expect("a schedule");
+    }
+    FewStep::warped(&steps, shift).expect("a schedule")
 }
 
 /// `[batch, frames, channels, ..]`, as the peers' pipelines have it, from and to the model's `[batch, channels, frames, ..]`.

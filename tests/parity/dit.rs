@@ -10,7 +10,7 @@ use bendrack::wan::transformer::{Transformer, unpatchify};
 use bendrack_nodes::program::Site;
 use candle_core::{D, DType, Device, Result, Tensor};
 
-use crate::fixture::{self, Recording, assert_close};
+use crate::fixture::{self, Recording, assert_close, max_abs_difference};
 
 const OUT: f64 = 2e-5;
 const ORIGINAL_OUT: f64 = 5e-6;
@@ -32,25 +32,55 @@ fn flow(model: &Transformer, io: &Recording, latent: &str, timestep: &str, conte
     run().expect("the model runs")
 }
 
-#[test]
-fn flow_matches_both_peers() {
-    let (model, io) = (model(), Recording::load("dit/io.safetensors"));
-    let out = flow(&model, &io, "in.latent", "in.timestep", "in.context", Hooks::NONE);
-    io.check("out", &out, OUT);
-    io.check("original.out", &out, ORIGINAL_OUT);
+/// diffusers' sinusoid, in f32 throughout.
+fn sinusoid_in_f32(timesteps: &Tensor, width: usize) -> Result<Tensor> {
+    let half = width / 2;
+    let frequency = |i: usize| (-(10000f64.ln() as f32) * i as f32 / half as f32).exp();
+    let mut rows = Vec::new();
+    for t in timesteps.to_dtype(DType::F32)?.to_vec1::<f32>()? {
+        let angles: Vec<f32> = (0..half).map(|i| t * frequency(i)).collect();
+        rows.extend(angles.iter().map(|a| a.cos()).chain(angles.iter().map(|a| a.sin())));
+    }
+    Tensor::from_vec(rows, (timesteps.elem_count(), width), &Device::Cpu)
+}
+
+/// Asserts that the flow is diffusers' `expected`, either as it is or from the sinusoid in f32 that diffusers takes: at
+/// large timesteps its rounding alone can move the output by more than the tolerance.
+fn check_flow(
+    model: &Transformer,
+    io: &Recording,
+    [latent, timestep, context]: [&str; 3],
+    expected: &str,
+) -> Result<()> {
+    let exact = flow(model, io, latent, timestep, context, Hooks::NONE);
+    if max_abs_difference(&exact, &io.get(expected)) <= OUT {
+        return Ok(());
+    }
+    let sinusoid = sinusoid_in_f32(&io.get(timestep), model.config().freq_dim)?;
+    let rounded = stages(model, &io.get(latent), &io.get(context), &sinusoid, Hooks::NONE, &mut |_, _| ())?;
+    io.check(expected, &rounded, OUT);
+    assert_close(expected, &exact, &rounded, 2.0 * OUT);
+    Ok(())
 }
 
 #[test]
-fn flow_matches_for_a_batch_and_between_timesteps() {
+fn flow_matches_both_peers() -> Result<()> {
     let (model, io) = (model(), Recording::load("dit/io.safetensors"));
-    let batch = flow(&model, &io, "batch2.latent", "batch2.timestep", "batch2.context", Hooks::NONE);
-    io.check("batch2.out", &batch, OUT);
-    let fraction = flow(&model, &io, "in.latent", "frac.timestep", "in.context", Hooks::NONE);
-    io.check("frac.out", &fraction, OUT);
+    let inputs = ["in.latent", "in.timestep", "in.context"];
+    check_flow(&model, &io, inputs, "out")?;
+    io.check("original.out", &flow(&model, &io, inputs[0], inputs[1], inputs[2], Hooks::NONE), ORIGINAL_OUT);
+    Ok(())
 }
 
 #[test]
-fn bfloat16_weights_stay_as_close_as_the_peers_own() {
+fn flow_matches_for_a_batch_and_between_timesteps() -> Result<()> {
+    let (model, io) = (model(), Recording::load("dit/io.safetensors"));
+    check_flow(&model, &io, ["batch2.latent", "batch2.timestep", "batch2.context"], "batch2.out")?;
+    check_flow(&model, &io, ["in.latent", "frac.timestep", "in.context"], "frac.out")
+}
+
+#[test]
+fn bfloat16_weights_stay_as_close_as_the_peers_own() -> Result<()> {
     let (model, io) = (model(), Recording::load("dit/io.safetensors"));
     let exact = flow(&model, &io, "in.latent", "in.timestep", "in.context", Hooks::NONE);
     let mut config = fixture::json("dit/config.json");
@@ -58,9 +88,13 @@ fn bfloat16_weights_stay_as_close_as_the_peers_own() {
     let rounded = fixture::weights_in("dit/weights.safetensors", DType::BF16);
     let rounded = Transformer::load(&rounded, Some(&config)).expect("the recorded weights load in bf16");
     let out = flow(&rounded, &io, "in.latent", "in.timestep", "in.context", Hooks::NONE);
-    let peer = fixture::max_abs_difference(&io.get("bf16.out"), &exact);
-    let ours = fixture::max_abs_difference(&out, &exact);
-    assert!(ours < 2.0 * peer, "bf16 is off by {ours:.3}, the peer's by {peer:.3}");
+    let peer = max_abs_difference(&io.get("bf16.out"), &exact);
+    let ours = max_abs_difference(&out, &exact);
+    // Three times the rounding of the result alone: with few layers, what the peer computes in f32 is much of the whole.
+    let largest = exact.abs()?.max_all()?.to_scalar::<f32>()?;
+    let rounding = 3.0 * f64::from(largest) / 256.0;
+    assert!(ours < rounding.max(2.0 * peer), "bf16 is off by {ours:.3}, the peer's by {peer:.3}");
+    Ok(())
 }
 
 /// Keeps everything that passes a hook.
@@ -94,23 +128,28 @@ impl Listener for Recorder {
     }
 }
 
-/// Runs the recorded call stage by stage, from the peer's own sinusoid (it takes it in f32, which alone moves the output by
-/// 1.6e-5), and gives every stage to `see`.
-fn stages(model: &Transformer, io: &Recording, hooks: Hooks<'_>, see: &mut dyn FnMut(&str, &Tensor)) -> Result<()> {
-    let latents = io.get("in.latent");
-    let grid @ (frames, rows, columns) = model.grid(&latents)?;
-    let mut x = model.patchify(&latents)?;
-    let pictures = io.get("patch_embedding.out");
-    see("patch_embedding.out", &x.transpose(1, 2)?.reshape(pictures.shape())?);
+/// Runs the model stage by stage from a sinusoid, gives every stage to `see` by its recorded name, and returns the flow.
+fn stages(
+    model: &Transformer,
+    latents: &Tensor,
+    embeddings: &Tensor,
+    sinusoid: &Tensor,
+    hooks: Hooks<'_>,
+    see: &mut dyn FnMut(&str, &Tensor),
+) -> Result<Tensor> {
+    let grid @ (frames, rows, columns) = model.grid(latents)?;
+    let mut x = model.patchify(latents)?;
+    let (batch, dim) = (latents.dim(0)?, model.config().dim);
+    see("patch_embedding.out", &x.transpose(1, 2)?.reshape((batch, dim, frames, rows, columns))?);
 
-    let time = model.project_time(&io.get("time.sinusoid"), (latents.dim(0)?, 1))?;
+    let time = model.project_time(sinusoid, (batch, 1))?;
     see("time.temb", &time.embedding.flatten_to(2)?);
     see("time.proj6", &time.projection.flatten_from(1)?);
-    see("text.embed", &model.embed_text(&io.get("in.context"))?);
+    see("text.embed", &model.embed_text(embeddings)?);
 
     let positions: Vec<f64> = (0..frames).map(|f| f as f64).collect();
     let rope = Rope::new(model.config().head_dim(), &positions, (rows, columns), &Device::Cpu)?;
-    let context = model.context(&io.get("in.context"))?;
+    let context = model.context(embeddings)?;
     for (i, layer) in model.blocks().iter().enumerate() {
         see(&format!("blocks.{i}.attn1.in"), &layer.self_attention_input(&x, &time.projection)?);
         let mut over = Over::Themselves(&rope, (0..frames).collect());
@@ -119,21 +158,34 @@ fn stages(model: &Transformer, io: &Recording, hooks: Hooks<'_>, see: &mut dyn F
     }
     let head = model.head(&x, &time)?;
     see("head.out", &head);
-    see("out", &unpatchify(&head, grid)?);
-    Ok(())
+    let out = unpatchify(&head, grid)?;
+    see("out", &out);
+    Ok(out)
+}
+
+/// [`stages`] of the recorded call, from the peer's own sinusoid: it takes it in f32, which alone moves the output by
+/// 1.6e-5.
+fn recorded_stages(
+    model: &Transformer,
+    io: &Recording,
+    hooks: Hooks<'_>,
+    see: &mut dyn FnMut(&str, &Tensor),
+) -> Result<Tensor> {
+    stages(model, &io.get("in.latent"), &io.get("in.context"), &io.get("time.sinusoid"), hooks, see)
 }
 
 #[test]
 fn every_stage_matches() -> Result<()> {
     let (model, io) = (model(), Recording::load("dit/io.safetensors"));
-    stages(&model, &io, Hooks::NONE, &mut |name, x| io.check(name, x, INTERMEDIATE))
+    recorded_stages(&model, &io, Hooks::NONE, &mut |name, x| io.check(name, x, INTERMEDIATE))?;
+    Ok(())
 }
 
 #[test]
 fn every_hook_sees_what_the_peer_computes_there() -> Result<()> {
     let (model, io) = (model(), Recording::load("dit/io.safetensors"));
     let recorder = Recorder::default();
-    stages(&model, &io, Hooks::new(&recorder), &mut |_, _| ())?;
+    recorded_stages(&model, &io, Hooks::new(&recorder), &mut |_, _| ())?;
 
     let names = BTreeMap::from([
         (Site::SelfOut.name(), "attn1.out"),

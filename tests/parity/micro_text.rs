@@ -54,6 +54,18 @@ fn norms_are_the_originals() -> Result<()> {
 }
 
 #[test]
+fn distance_buckets_survive_any_size() {
+    for buckets in [0, 1, 2, 3, 4, 32, 512, 4096] {
+        for distance in [0, 1, 128] {
+            for offset in [i64::MIN, -129, -128, -1, 0, 1, 128, 129, i64::MAX] {
+                let bucket = relative_bucket(offset, buckets, distance) as usize;
+                assert!(bucket < buckets.max(1), "{offset} is in bucket {bucket} of {buckets}");
+            }
+        }
+    }
+}
+
+#[test]
 fn distance_buckets_are_t5s() -> Result<()> {
     let recording = recording();
     let offsets = recording.get("t5.rel").to_vec1::<i64>()?;

@@ -28,6 +28,16 @@ fn numbers(key: &str) -> Vec<usize> {
     serde_json::from_value(fixture::json("taehv/config.json")[key].clone()).expect("a list of numbers")
 }
 
+/// How much larger a recording is than those that the tolerances are meant for: f32 is exact to a share of the size.
+fn scale(expected: &Tensor) -> Result<f64> {
+    Ok(f64::from(expected.abs()?.max_all()?.to_scalar::<f32>()? / 6.0).max(1.0))
+}
+
+/// [`scale`] of the frames before they are clamped.
+fn frame_scale(io: &Recording) -> Result<f64> {
+    scale(&io.get("dec.raw"))
+}
+
 fn weights() -> Weights {
     fixture::weights("taehv/weights.safetensors")
 }
@@ -61,11 +71,12 @@ fn decode() -> Result<()> {
     let layers: Vec<&str> = io.names().filter(|name| name.starts_with("dec.layer")).collect();
     assert!(!layers.is_empty());
     for name in layers {
-        io.check(name, &traced[&number(name)], TOLERANCE);
+        io.check(name, &traced[&number(name)], TOLERANCE * scale(&io.get(name))?);
     }
     let (_, raw) = traced.last_key_value().expect("layers");
-    assert_close("dec.raw", raw, &frames(&io, "dec.raw")?, TOLERANCE);
-    assert_close("dec.out", &out, &frames(&io, "dec.out")?, TOLERANCE);
+    let tolerance = TOLERANCE * frame_scale(&io)?;
+    assert_close("dec.raw", raw, &frames(&io, "dec.raw")?, tolerance);
+    assert_close("dec.out", &out, &frames(&io, "dec.out")?, tolerance);
     Ok(())
 }
 
@@ -73,7 +84,7 @@ fn decode() -> Result<()> {
 fn stream() -> Result<()> {
     let io = recording();
     let (decoder, latents) = (decoder()?, frames(&io, "dec.latent")?);
-    check_cuts(&decoder, &latents, &frames(&io, "dec.out")?, TOLERANCE)?;
+    check_cuts(&decoder, &latents, &frames(&io, "dec.out")?, TOLERANCE * frame_scale(&io)?)?;
     check_clone(&decoder, &latents)?;
     check_errors(&decoder)?;
 
@@ -107,7 +118,8 @@ fn encode() -> Result<()> {
     let encoder = Encoder::load(&weights())?;
     let video = frames(&io, "enc.video")?;
     let latents = encoder.encode(&video)?;
-    assert_close("enc.latent", &latents, &frames(&io, "enc.latent")?, TOLERANCE);
+    let expected = frames(&io, "enc.latent")?;
+    assert_close("enc.latent", &latents, &expected, TOLERANCE * scale(&expected)?);
 
     let mut cache = FeatureCache::default();
     for i in 0..video.dim(0)? / 4 {
@@ -125,7 +137,7 @@ fn half_precision_stays_near() -> Result<()> {
     let decoder = Decoder::load(&weights, &numbers("time_upscale"))?;
     let out = DecoderStream::new(Arc::new(decoder)).push(&frames(&io, "dec.latent")?)?;
     assert_eq!(out.dtype(), DType::F16);
-    assert_close("frames", &out, &frames(&io, "dec.out")?, 0.05);
+    assert_close("frames", &out, &frames(&io, "dec.out")?, 0.05 * frame_scale(&io)?);
     Ok(())
 }
 

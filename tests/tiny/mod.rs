@@ -1,5 +1,6 @@
 //! The checked-in tiny causal model with random weights, for tests that are not about its numbers.
 
+#![allow(clippy::float_cmp, reason = "identity is meant")]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::PathBuf;
@@ -51,5 +52,6 @@ pub fn difference(a: &Tensor, b: &Tensor) -> f64 {
 #[track_caller]
 pub fn assert_same(what: &str, a: &Tensor, b: &Tensor) {
     assert_eq!(a.dims(), b.dims(), "{what}: shape");
-    assert_eq!(difference(a, b), 0.0, "{what}");
+    let difference = difference(a, b);
+    assert!(difference == 0.0, "{what}: differs by {difference:.3e}");
 }

@@ -292,6 +292,30 @@ fn pickles_that_attack() {
 }
 
 #[test]
+fn pickles_that_claim_too_much() {
+    let int = |number: i32| [b"J".to_vec(), number.to_le_bytes().to_vec()].concat();
+    let storage = [&b"("[..], &pickle_text("storage"), b"ctorch\nFloatStorage\n", &pickle_text("0"), b"tQ"].concat();
+    // One long tuple as the shape and the strides of very many tensors would be terabytes.
+    let build = |shape: &[u8], rest: &[u8]| {
+        let start = [&b"\x80\x02}"[..], &pickle_text("a"), b"ctorch._utils\n_rebuild_tensor_v2\nq\0"].concat();
+        let tensor = [&b"("[..], &storage, &int(0), shape, b"q\x02h\x02", rest, b"tq\x01R"].concat();
+        torch_pickle(&[&start[..], &tensor, &b"h\0h\x01R0".repeat(300_000), b"s."].concat())
+    };
+    let tuple = |len| [&b"("[..], &b"K\x01".repeat(len), b"t"].concat();
+    use_all(&build(&tuple(1), b"")).unwrap();
+    assert_refused(&build(&tuple(100_000), b""), "100000 dimensions");
+    assert_refused(&build(&tuple(9), b""), "9 dimensions");
+    // Arguments are not searched to their end each time.
+    use_all(&build(&tuple(1), &b"N".repeat(500_000))).unwrap();
+    // Nor is one long text made the name of very many tensors.
+    let name = pickle_text(&"a".repeat(1 << 20));
+    let named = [&b"\x80\x02}"[..], &name, &pickle_tensor("0", 4, 0, &[1], &[1]), b"s."].concat();
+    assert_refused(&torch_pickle(&named), "too long");
+    let keyed = pickle_tensor(&"0".repeat(1 << 20), 4, 0, &[1], &[1]);
+    assert_refused(&torch_pickle(&[&b"\x80\x02}"[..], &pickle_text("a"), &keyed, b"s."].concat()), "too long");
+}
+
+#[test]
 fn archives_that_lie() {
     let records: [(&str, &[u8]); 1] = [("a/data.pkl", b"\x80\x02}.")];
     for is_64 in [false, true] {

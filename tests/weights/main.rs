@@ -6,6 +6,7 @@
 mod formats;
 mod fp8;
 mod hostile;
+mod hostile_models;
 mod layouts;
 mod lora;
 mod make;

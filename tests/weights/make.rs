@@ -11,10 +11,15 @@ use safetensors::tensor::{Dtype, TensorView};
 
 /// Opens the bytes of a file, in f32 on the CPU.
 pub fn open(bytes: &[u8]) -> Result<Weights> {
+    open_section(bytes, None)
+}
+
+/// Opens the bytes of a file at this section.
+pub fn open_section(bytes: &[u8], section: Option<&str>) -> Result<Weights> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     std::fs::write(&path, bytes).unwrap();
-    Weights::open(&path, DType::F32, &Device::Cpu)
+    Weights::open_section(&path, section, DType::F32, &Device::Cpu)
 }
 
 /// Weights in memory that hold zeros.

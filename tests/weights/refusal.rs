@@ -1,11 +1,15 @@
 //! What does not fit is refused in words that help.
 
-use candle_core::Tensor;
+use bendrack::wan::taehv::{self, TIME_UPSCALE};
+use bendrack::wan::text::Umt5;
+use bendrack::wan::vae;
+use bendrack::wan::weights::Weights;
+use candle_core::{Result, Tensor};
 use safetensors::tensor::Dtype;
 
 use crate::make::{self, f32_bytes, zeros};
 
-fn message(result: candle_core::Result<impl Sized>) -> String {
+fn message(result: Result<impl Sized>) -> String {
     // What follows the first line is a backtrace, if they are enabled.
     result.err().expect("an error").to_string().lines().next().unwrap().to_owned()
 }
@@ -33,6 +37,66 @@ fn another_kind_of_checkpoint() {
     );
     let text = message(zeros(&VAE).pp("blocks").pp(0).get("attn.q.weight", (8, 8)));
     assert_says(&text, &["but a UMT5 text encoder is needed here", "blocks.0.attn.q.weight"]);
+}
+
+/// What reads a whole file, by the kind it needs.
+type Load = fn(&Weights) -> Result<()>;
+
+const LOADS: [(&str, Load); 5] = [
+    ("a Wan VAE", |weights| vae::Decoder::load(weights).map(drop)),
+    ("a Wan VAE", |weights| vae::Encoder::load(weights).map(drop)),
+    ("a TAEHV tiny autoencoder", |weights| taehv::Decoder::load(weights, &TIME_UPSCALE).map(drop)),
+    ("a TAEHV tiny autoencoder", |weights| taehv::Encoder::load(weights).map(drop)),
+    ("a UMT5 text encoder", |weights| Umt5::load(weights).map(drop)),
+];
+
+#[test]
+fn a_wrong_file_says_what_it_is() {
+    for (path, kind) in [
+        ("causal/weights.safetensors", "a Wan diffusion transformer"),
+        ("vae/weights.safetensors", "a Wan VAE"),
+        ("taehv/weights.safetensors", "a TAEHV tiny autoencoder"),
+        ("umt5/weights.safetensors", "a UMT5 text encoder"),
+        ("lora/lora.safetensors", "a LoRA"),
+    ] {
+        let weights = crate::fixture::weights(path);
+        for (needed, load) in LOADS.iter().filter(|(needed, _)| *needed != kind) {
+            let text = message(load(&weights));
+            assert_says(&text, &[path, &format!("is {kind}"), &format!("but {needed} is needed here"), "of shape ["]);
+        }
+    }
+}
+
+/// Any tensor, missing or without elements: the error names it and the file, and says what kind of file it is.
+#[test]
+fn an_incomplete_file_says_what_is_wrong() {
+    for (path, kind) in [("vae", "a Wan VAE"), ("taehv", "a TAEHV"), ("umt5", "a UMT5")] {
+        let file = crate::fixture::weights(&format!("{path}/weights.safetensors"));
+        let tensors: Vec<(&str, Vec<usize>)> = file.names().map(|name| (name, file.dims(name).unwrap())).collect();
+        for (name, dims) in &tensors {
+            let mut empty = dims.clone();
+            *empty.last_mut().unwrap() = 0;
+            let changed: Vec<(&str, &[usize])> =
+                tensors.iter().map(|(n, dims)| (*n, if n == name { &empty[..] } else { &dims[..] })).collect();
+            let weights = zeros(&changed);
+            let mut refusals = LOADS
+                .iter()
+                .filter(|(needed, _)| needed.starts_with(kind))
+                .filter_map(|(_, load)| load(&weights).err());
+            let refusal = refusals.next().unwrap_or_else(|| panic!("{name} {empty:?} is accepted"));
+            assert_says(&message(Err::<(), _>(refusal)), &["the given set", name, &format!("{empty:?}"), "looks like"]);
+        }
+    }
+}
+
+#[test]
+fn a_decoder_of_other_sizes_says_so() {
+    let file = crate::fixture::weights("taehv/weights.safetensors");
+    let text = message(taehv::Decoder::load(&file, &[1, 2]));
+    assert_says(&text, &["taehv/weights.safetensors", "TGrow", "looks like a TAEHV"]);
+    let text = message(taehv::Decoder::load(&file, &[1, 2, 2, 2]));
+    assert_says(&text, &["taehv/weights.safetensors", "expected 4", "looks like a TAEHV"]);
+    assert!(taehv::Decoder::load(&file, &[1, 0, 2]).is_err());
 }
 
 #[test]
@@ -79,7 +143,7 @@ fn unexpected_tensors() {
     weights.finish().unwrap();
 
     let many: Vec<(String, Tensor)> = (0..100).map(|n| (format!("x.{n}"), make::noise(&[1]))).collect();
-    let many = bendrack::wan::weights::Weights::from_tensors(many, candle_core::DType::F32, &candle_core::Device::Cpu);
+    let many = Weights::from_tensors(many, candle_core::DType::F32, &candle_core::Device::Cpu);
     let text = message(many.finish());
     assert_says(&text, &["and 94 more"]);
     assert!(text.len() < 400, "{text}");

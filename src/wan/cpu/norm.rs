@@ -133,7 +133,8 @@ impl WithSimd for LayerNorm<'_> {
         let mean = simd.splat_f32s(sum(simd, x, |x| x) / count);
         map(simd, x, y, |x| simd.sub_f32s(x, mean));
         let rest = sum(simd, y, |y| y) / count;
-        let variance = sum(simd, y, |y| simd.mul_f32s(y, y)) / count - rest * rest;
+        // Rounding may take more than there is.
+        let variance = (sum(simd, y, |y| simd.mul_f32s(y, y)) / count - rest * rest).max(0.0);
         let scale = 1.0 / (variance + eps as f32).sqrt();
         let (offset, scale) = (simd.splat_f32s(-rest * scale), simd.splat_f32s(scale));
         let normed = |x| simd.mul_add_e_f32s(simd.sub_f32s(x, mean), scale, offset);

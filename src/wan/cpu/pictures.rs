@@ -57,7 +57,7 @@ fn norm(x: &Tensor, gamma: &Tensor, silu: bool) -> Result<Tensor> {
     if count > 0 {
         let view = View::of(&x);
         let data = view.data()?;
-        let per_job = (BLOCK_FLOATS / channels).next_multiple_of(64).min(plane);
+        let per_job = (BLOCK_FLOATS / channels).next_multiple_of(64).max(64).min(plane);
         let blocks = plane.div_ceil(per_job);
         let start = |i: usize| i / blocks * channels * plane + i % blocks * per_job;
         let mut jobs: Vec<_> = (0..frames * blocks).map(|i| Job { start: start(i), out: Vec::new() }).collect();

@@ -1,6 +1,6 @@
 //! The operations as plain tensor code: what other devices and dtypes run, and what the CPU kernels are tested against.
 //!
-//! Each function is documented at its namesake in [`super`].
+//! Each function is documented at its namesake in [`super`]; the module is public for the tests.
 #![allow(missing_docs)]
 
 use candle_core::{D, DType, Result, Tensor, bail};
@@ -65,17 +65,16 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result<Tensor> {
     let heads_first = |x: &Tensor| x.transpose(1, 2)?.contiguous();
     let (batch, queries, heads, _) = q.dims4()?;
+    let keys = k.dim(1)?;
+    let bias = bias.map(|bias| bias.to_dtype(q.dtype())?.broadcast_as((heads, queries, keys))).transpose()?;
     let (q, k, v) = ((heads_first(q)? * scale)?, heads_first(k)?.transpose(2, 3)?, heads_first(v)?);
     // A tile of queries at a time, so that the map never takes more memory than this.
-    let tile = (MAP_ELEMENTS / (batch * heads * k.dim(3)?).max(1)).clamp(1, queries.max(1));
+    let tile = (MAP_ELEMENTS / (batch * heads * keys).max(1)).clamp(1, queries.max(1));
     let outputs = (0..queries).step_by(tile).map(|start| {
         let rows = tile.min(queries - start);
         let logits = q.narrow(2, start, rows)?.matmul(&k)?;
-        let map = match bias {
-            Some(bias) => {
-                let bias = if bias.dim(1)? == 1 { bias.clone() } else { bias.narrow(1, start, rows)? };
-                masked_softmax(&logits.broadcast_add(&bias.unsqueeze(0)?)?)?
-            }
+        let map = match &bias {
+            Some(bias) => masked_softmax(&logits.broadcast_add(&bias.narrow(1, start, rows)?.unsqueeze(0)?)?)?,
             None => candle_nn::ops::softmax_last_dim(&logits)?,
         };
         map.matmul(&v)
@@ -101,6 +100,9 @@ pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) 
     let Some(spare) = x.dim(0)?.checked_sub(window.frames) else {
         bail!("conv: a window of {} frames over {:?}", window.frames, x.shape());
     };
+    if window.frames == 0 || window.frame_stride == 0 {
+        bail!("conv: {window:?} does not move over frames");
+    }
     let windows = spare / window.frame_stride + 1;
     let stacked = if window.frames == 1 && window.frame_stride == 1 {
         x.clone()
@@ -111,6 +113,11 @@ pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) 
         };
         Tensor::cat(&(0..windows).map(picture).collect::<Result<Vec<_>>>()?, 0)?
     };
+    let (_, _, height, width) = stacked.dims4()?;
+    let (_, _, rows, columns) = weight.dims4()?;
+    if height + 2 * window.padding < rows || width + 2 * window.padding < columns || window.stride == 0 {
+        bail!("conv: a kernel {:?} over {window:?} does not fit frames {:?}", weight.shape(), x.shape());
+    }
     let y = stacked.conv2d(weight, window.padding, window.stride, 1, 1)?;
     match bias {
         Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),

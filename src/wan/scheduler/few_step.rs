@@ -81,6 +81,7 @@ impl FewStep {
         if !(0.0..=1.0).contains(&strength) {
             bail!("strength {strength}: use 0 to 1")
         }
+        check(count, shift)?;
         let even = linspace_f32((TRAIN_STEPS as f64 * strength) as f32, 0.0, count);
         Self::warped(&even.iter().map(|&step| step as usize).collect::<Vec<_>>(), shift)
     }
@@ -194,6 +195,8 @@ mod tests {
         assert!(FewStep::raw(&[-1.0], 5.0).is_err());
         assert!(FewStep::krea(5, 1.5, 5.0).is_err());
         assert!(FewStep::krea(5, 0.0, 5.0).is_err());
+        assert!(FewStep::krea(usize::MAX, 1.0, 5.0).is_err());
+        assert!(FewStep::krea(0, 1.0, 5.0).is_err());
         let error = FewStep::raw(&[250.0, 500.0], 5.0).expect_err("rising steps");
         assert!(error.to_string().contains("most noise"), "{error}");
     }

@@ -31,10 +31,12 @@ pub struct Decoder {
 impl Decoder {
     /// Reads `decoder.…`; `time_upscale` is [`TIME_UPSCALE`], or less of it for a video with fewer frames.
     pub fn load(weights: &Weights, time_upscale: &[usize]) -> Result<Self> {
-        // Stage 0 has no weights: it is the clamp.
+        // Layer 0 has no weights: it is the clamp.
         let layers = Sequence::load(weights, "decoder", 1, LATENT_CHANNELS, TimeScale::Grow(time_upscale))?;
         if layers.out_dim() != 3 {
-            bail!("the last layer of the decoder makes {} channels, expected RGB", layers.out_dim())
+            return Err(
+                weights.refusal("decoder", format_args!("makes {} channels, but RGB is expected", layers.out_dim()))
+            );
         }
         let frames_to_trim = time_upscale.iter().product::<usize>().saturating_sub(1);
         Ok(Self { layers, frames_to_trim, dtype: weights.dtype() })
@@ -78,7 +80,8 @@ impl Encoder {
     pub fn load(weights: &Weights) -> Result<Self> {
         let layers = Sequence::load(weights, "encoder", 0, 3, TimeScale::Pool)?;
         if layers.out_dim() != LATENT_CHANNELS {
-            bail!("the last layer of the encoder makes {} channels, expected {LATENT_CHANNELS}", layers.out_dim())
+            let flaw = format!("makes {} channels, but {LATENT_CHANNELS} are expected", layers.out_dim());
+            return Err(weights.refusal("encoder", flaw));
         }
         let frames = |(_, layer): &(String, Stage)| match layer {
             Stage::TPool(conv) => conv.window().frames,

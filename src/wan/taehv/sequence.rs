@@ -26,13 +26,13 @@ impl MemBlock {
     /// The file's `conv.0` takes the channels of the frame first and those of the frame before it second. Swapped, they
     /// are in the order in which frames lie in memory, so that a window over two frames is what it takes.
     fn load(weights: &Weights, name: &str, dim: usize) -> Result<Self> {
-        let conv_0 = Conv::load(weights, &format!("{name}.conv.0"), 2 * dim)?
+        let conv_0 = conv(weights, &format!("{name}.conv.0"), 2 * dim)?
             .map_weight(|weight| Tensor::cat(&[weight.narrow(1, dim, dim)?, weight.narrow(1, 0, dim)?], 1))?;
         let window = Window { frames: 2, ..conv_0.window() };
-        let conv_2 = Conv::load(weights, &format!("{name}.conv.2"), conv_0.out_dim()?)?;
-        let conv_4 = Conv::load(weights, &format!("{name}.conv.4"), conv_2.out_dim()?)?;
+        let conv_2 = conv(weights, &format!("{name}.conv.2"), conv_0.out_dim()?)?;
+        let conv_4 = conv(weights, &format!("{name}.conv.4"), conv_2.out_dim()?)?;
         let skip = format!("{name}.skip");
-        let skip = weights.dims(&format!("{skip}.weight")).map(|_| Conv::load(weights, &skip, dim)).transpose()?;
+        let skip = weights.dims(&format!("{skip}.weight")).map(|_| conv(weights, &skip, dim)).transpose()?;
         Ok(Self { conv_0: conv_0.with_window(window), conv_2, conv_4, skip })
     }
 
@@ -63,10 +63,15 @@ impl TGrow {
     /// A file made for more frames has more outputs than are needed; the last ones belong to the frames to keep
     /// (`patch_tgrow_layers`).
     fn load(weights: &Weights, name: &str, dim: usize, stride: usize, upsample: bool) -> Result<Self> {
-        let conv = Conv::load(weights, &format!("{name}.conv"), dim)?.map_weight(|weight| {
-            let (file, needed) = (weight.dim(0)?, dim * stride);
+        if stride == 0 {
+            bail!("{name}: a TGrow cannot make 0 frames of one")
+        }
+        let key = format!("{name}.conv");
+        let conv = conv(weights, &key, dim)?.map_weight(|weight| {
+            let (file, needed) = (weight.dim(0)?, dim.saturating_mul(stride));
             if file < needed {
-                bail!("{name}.conv.weight makes {file} channels, expected {needed} for {stride} frames")
+                let expected = format!("[at least {needed} for {stride} frames, {dim}, 1, 1]");
+                return Err(weights.misshapen(&format!("{key}.weight"), expected));
             }
             weight.narrow(0, file - needed, needed)?.force_contiguous()
         })?;
@@ -80,6 +85,15 @@ impl TGrow {
         let x = self.conv.forward(x)?.reshape((self.stride * frames, dim, height, width))?;
         if self.upsample { ops::upsample2x(&x) } else { Ok(x) }
     }
+}
+
+/// Reads a convolution of single frames.
+fn conv(weights: &Weights, name: &str, in_dim: usize) -> Result<Conv> {
+    let conv = Conv::load(weights, name, in_dim)?;
+    if conv.window().frames != 1 {
+        return Err(weights.misshapen(&format!("{name}.weight"), format_args!("[out, {in_dim}, kernel, kernel]")));
+    }
+    Ok(conv)
 }
 
 /// One layer of a [`Sequence`].
@@ -134,7 +148,15 @@ impl Sequence {
             }
         }
         if layers.is_empty() {
-            bail!("no layers {name}.{first}…: this is not a TAEHV file")
+            let expected = format!("[out, {in_dim}, kernel, kernel]");
+            return Err(weights.missing(&format!("{name}.{first}.weight"), expected));
+        }
+        if let TimeScale::Grow(strides) = time
+            && strides.len() != reader.grown
+        {
+            let flaw =
+                format!("has {} layers that make several frames of one, expected {}", reader.grown, strides.len());
+            return Err(weights.refusal(name, flaw));
         }
         Ok(Self { layers, out_dim: reader.dim })
     }
@@ -185,14 +207,15 @@ impl Reader<'_> {
             match self.time {
                 TimeScale::Grow(strides) => {
                     let Some(&stride) = strides.get(self.grown) else {
-                        bail!("{name} is one TGrow more than the {} expected", strides.len())
+                        let flaw = format!("is one TGrow more than the {} expected", strides.len());
+                        return Err(self.weights.refusal(name, flaw));
                     };
                     self.grown += 1;
                     Stage::TGrow(TGrow::load(self.weights, name, self.dim, stride, after_gap)?)
                 }
                 TimeScale::Pool => {
                     let frames = dims.get(1).map_or(1, |inner| inner / self.dim).max(1);
-                    let conv = Conv::load(self.weights, &format!("{name}.conv"), frames * self.dim)?;
+                    let conv = conv(self.weights, &format!("{name}.conv"), frames * self.dim)?;
                     self.dim = conv.out_dim()?;
                     self.after_pool = true;
                     let window = Window { frames, frame_stride: frames, ..conv.window() };
@@ -204,7 +227,7 @@ impl Reader<'_> {
             self.dim = block.conv_4.out_dim()?;
             Stage::MemBlock(block)
         } else if has("weight").is_some() {
-            let conv = Conv::load(self.weights, name, self.dim)?;
+            let conv = conv(self.weights, name, self.dim)?;
             self.dim = conv.out_dim()?;
             let stride = if after_pool { 2 } else { 1 };
             let window = Window { stride, ..conv.window() };

@@ -247,6 +247,22 @@ fn sentence_piece_files_are_read() -> candle_core::Result<()> {
         assert_eq!(carried.tokenize("a cat", 24)?, json.tokenize("a cat", 24)?);
         assert!(Tokenizer::from_weights(&weights("norm.weight"))?.is_none());
     }
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("umt5.safetensors");
+    let norm = candle_core::Tensor::ones(2, candle_core::DType::F32, tensor.device())?;
+    candle_core::safetensors::save(
+        &[("spiece_model", tensor.clone()), ("norm.weight", norm)].into_iter().collect(),
+        &path,
+    )?;
+    for is_read in [false, true] {
+        let weights = Weights::open(&path, candle_core::DType::BF16, tensor.device())?;
+        weights.get("norm.weight", 2)?;
+        if is_read {
+            let carried = Tokenizer::from_weights(&weights)?.expect("it is in the file");
+            assert_eq!(carried.tokenize("a cat", 24)?, json.tokenize("a cat", 24)?);
+        }
+        weights.finish()?;
+    }
     for broken in [&file[..file.len() / 2], &file[1..], b"", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"] {
         if let Ok(tokenizer) = Tokenizer::from_sentence_piece(broken) {
             let _ = tokenizer.tokenize("a cat", 24);

@@ -27,7 +27,8 @@ pub struct Umt5 {
     norm: Tensor,
 }
 
-/// What [`Umt5::forward_seen`] shows of a layer.
+/// What [`Umt5::forward_seen`] shows of a layer. Public for the tests.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
     /// The attention's inputs, in f32, the position bias among them.
@@ -48,9 +49,7 @@ impl Umt5 {
         let blocks: Vec<Block> =
             (0..).map_while(layer).map(|weights| Block::load(&weights, dim)).collect::<Result<_>>()?;
         if blocks.is_empty() {
-            bail!(
-                "missing key blocks.0.norm1.weight: this is no UMT5 encoder; Wan's is models_t5_umt5-xxl-enc-bf16.pth"
-            )
+            return Err(weights.missing("blocks.0.norm1.weight", format_args!("[{dim}]")));
         }
         Ok(Self {
             token_embedding: weights.get("token_embedding.weight", (vocab, dim))?,
@@ -75,6 +74,9 @@ impl Umt5 {
     }
 
     /// [`forward`](Self::forward), showing each layer's number and inside to `see` as they come about.
+    ///
+    /// Public for the tests.
+    #[doc(hidden)]
     pub fn forward_seen(&self, ids: &[u32], mut see: impl FnMut(usize, Seen<'_>)) -> Result<Tensor> {
         let vocab = self.vocab_size();
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocab) {
@@ -126,7 +128,9 @@ impl Block {
         let [dim_ffn, _] = sizes(weights, "ffn.gate.0.weight")?;
         let [buckets, heads] = sizes(weights, "pos_embedding.embedding.weight")?;
         if heads == 0 || !dim_attn.is_multiple_of(heads) || buckets < 4 || !buckets.is_multiple_of(4) {
-            bail!("a position bias of {buckets} buckets for {heads} heads does not suit an attention {dim_attn} wide")
+            let flaw =
+                format!("has {buckets} buckets for {heads} heads, which do not suit an attention {dim_attn} wide");
+            return Err(weights.refusal("pos_embedding.embedding.weight", flaw));
         }
         let linear = |name: &str, from, to| Linear::load_no_bias(weights, name, from, to);
         let pos_embedding = weights.get("pos_embedding.embedding.weight", (buckets, heads))?;
@@ -206,6 +210,9 @@ impl Distances {
 
 /// The bucket of a key that stands `offset` tokens behind the query: half of the `buckets` for each direction, half of
 /// those for the nearest tokens one by one, the rest in logarithmic steps up to `max_distance`.
+///
+/// Public for the tests. Fewer than two buckets are one.
+#[doc(hidden)]
 pub fn relative_bucket(offset: i64, buckets: usize, max_distance: usize) -> u32 {
     let half = (buckets / 2) as u32;
     let exact = half / 2;
@@ -216,7 +223,7 @@ pub fn relative_bucket(offset: i64, buckets: usize, max_distance: usize) -> u32 
     }
     let whole = (max_distance as f64 / f64::from(exact)).ln() as f32;
     let further = (distance / exact as f32).ln() / whole * (half - exact) as f32;
-    direction + (exact + further as u32).min(half - 1)
+    direction + exact.saturating_add(further as u32).min(half.saturating_sub(1))
 }
 
 /// In f16, infinities brought back to what the format holds.
@@ -231,9 +238,7 @@ fn finite(x: Tensor) -> Result<Tensor> {
 /// The two dimensions of the matrix `name`.
 fn sizes(weights: &Weights, name: &str) -> Result<[usize; 2]> {
     match weights.dims(name).as_deref() {
-        Some(&[rows, columns]) => Ok([rows, columns]),
-        Some(dims) => bail!("{name} has shape {dims:?}, expected a matrix"),
-        // Asking for it is the way to the error that knows the file.
-        None => weights.get(name, (0, 0))?.dims2().map(<[usize; 2]>::from),
+        Some(&[rows, columns]) if rows > 0 && columns > 0 => Ok([rows, columns]),
+        _ => Err(weights.misshapen(name, "[rows, columns]")),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: Wan2.1 `wan/modules/vae.py`, classes `ResidualBlock`, `AttentionBlock`.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, Tensor};
 
 use super::resample::{Downsample, Upsample};
 use crate::wan::conv::{CausalConv, Conv, FeatureCache};
@@ -19,7 +19,10 @@ impl RmsNorm {
     /// Reads `<name>.gamma`, `[dim, 1, 1]` or `[dim, 1, 1, 1]`.
     pub fn load(weights: &Weights, name: &str) -> Result<Self> {
         let key = format!("{name}.gamma");
-        let Some(dims) = weights.dims(&key) else { bail!("missing key {key}") };
+        let dims = match weights.dims(&key) {
+            Some(dims) if !dims.contains(&0) => dims,
+            _ => return Err(weights.misshapen(&key, "[dim, 1, 1] or [dim, 1, 1, 1]")),
+        };
         Ok(Self { gamma: weights.get(&key, dims)?.flatten_all()? })
     }
 
@@ -152,7 +155,7 @@ pub enum Direction {
 impl Block {
     /// The blocks `<name>.0`, `<name>.1`, … as far as they go; their kinds follow from the keys there are.
     ///
-    /// `in_dim` is the width of what goes in. Each block comes with its name.
+    /// `in_dim` is the width of what goes in. Each block comes with its name. Refused if there are none.
     pub fn load_list(
         weights: &Weights,
         name: &str,
@@ -163,10 +166,14 @@ impl Block {
         let mut dim = in_dim;
         loop {
             let name = format!("{name}.{}", blocks.len());
-            let Some(block) = Self::load(weights, &name, dim, direction)? else { return Ok(blocks) };
+            let Some(block) = Self::load(weights, &name, dim, direction)? else { break };
             dim = block.out_dim(dim)?;
             blocks.push((name, block));
         }
+        if blocks.is_empty() {
+            return Err(weights.missing(&format!("{name}.0.residual.0.gamma"), format_args!("[{in_dim}, 1, 1, 1]")));
+        }
+        Ok(blocks)
     }
 
     fn load(weights: &Weights, name: &str, dim: usize, direction: Direction) -> Result<Option<Self>> {

@@ -1,6 +1,6 @@
 //! The decoder of the Wan VAE (`Decoder3d` and `conv2` of Wan2.1 `wan/modules/vae.py`).
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor};
 
 use super::blocks::{Block, Direction, NormConv};
 use crate::wan::conv::{CausalConv, Conv, FeatureCache};
@@ -28,10 +28,10 @@ impl Decoder {
         let dim = conv1.out_dim()?;
         let middle = Block::load_list(weights, "decoder.middle", dim, Direction::Up)?;
         let upsamples = Block::load_list(weights, "decoder.upsamples", dim, Direction::Up)?;
-        if middle.is_empty() || upsamples.is_empty() {
-            bail!("no blocks decoder.middle.… or decoder.upsamples.…: this is not a Wan VAE in the original names")
-        }
         let head = NormConv::load(weights, "decoder.head.0", "decoder.head.2")?;
+        if head.out_dim()? != 3 {
+            return Err(weights.misshapen("decoder.head.2.weight", format_args!("[3, {}, 3, 3, 3]", head.in_dim()?)));
+        }
         Ok(Self { conv2, conv1, middle, upsamples, head, dtype: weights.dtype() })
     }
 

@@ -30,12 +30,10 @@ impl Encoder {
         let downsamples = Block::load_list(weights, "encoder.downsamples", dim, Direction::Down)?;
         let head = NormConv::load(weights, "encoder.head.0", "encoder.head.2")?;
         let middle = Block::load_list(weights, "encoder.middle", head.in_dim()?, Direction::Down)?;
-        if middle.is_empty() || downsamples.is_empty() {
-            bail!("no blocks encoder.middle.… or encoder.downsamples.…: this is not a Wan VAE in the original names")
-        }
         let conv1 = Conv::load(weights, "conv1", head.out_dim()?)?;
         if conv1.out_dim()? != 2 * LATENT_CHANNELS {
-            bail!("conv1.weight has {} outputs, expected {}", conv1.out_dim()?, 2 * LATENT_CHANNELS)
+            let expected = format!("[{}, {}, 1, 1, 1]", 2 * LATENT_CHANNELS, head.out_dim()?);
+            return Err(weights.misshapen("conv1.weight", expected));
         }
         let scale = downsamples.iter().map(|(_, block)| block.scale()).fold((1, 1), |a, b| (a.0 * b.0, a.1 * b.1));
         Ok(Self { conv_in, downsamples, middle, head, conv1, scale, dtype: weights.dtype() })

@@ -63,8 +63,15 @@ pub(super) fn state_dict<'a>(
                     (None, _) => Ok((value, None)),
                 };
             }
-            None => break,
+            None => {
+                others.extend(sections.iter().map(|(name, _)| name_of(name)));
+                break;
+            }
         }
+    }
+    if !others.is_empty() {
+        let wanted = wanted.map_or_else(|| PREFERRED.join(" or "), str::to_owned);
+        bail!("there is no section {wanted} in it; there are {}", listed(&others))
     }
     bail!("there is no state dict in it, neither at the top nor under one of {}", PREFERRED.join(", "))
 }
