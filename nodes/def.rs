@@ -7,6 +7,7 @@ use crate::tick::Run;
 use crate::value::Kind;
 
 /// A kind of node.
+#[derive(Debug)]
 pub struct NodeDef {
     /// Its name in patches: lower case, words joined by `_`, families by `.`.
     pub name: &'static str,

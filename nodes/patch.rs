@@ -188,7 +188,10 @@ impl Patch {
     /// Reads a patch. The problem says where the text is not one.
     pub fn from_json(text: &str) -> Result<Self, Problem> {
         if text.len() > MAX_BYTES {
-            return Err(Problem::error("", format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20)));
+            return Err(Problem::error(
+                "",
+                format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20),
+            ));
         }
         let patch: Self = serde_json::from_str(text).map_err(|error| Problem::error("", error.to_string()))?;
         if patch.format != FORMAT {

@@ -84,17 +84,16 @@ impl Compiler<'_> {
     fn compile(&mut self) -> Option<Plan> {
         let mut defs: BTreeMap<&str, &'static NodeDef> = BTreeMap::new();
         for (id, node) in &self.patch.nodes {
-            match self.library.iter().find(|def| def.name == node.kind) {
-                Some(def) => _ = defs.insert(id, def),
-                None => {
-                    let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
-                    let names = self.library.iter().map(|def| def.name);
-                    let pointer = format!("/nodes/{id}/type");
-                    self.problems.push(Problem::warning(pointer, message).meant(&node.kind, names));
-                }
+            if let Some(def) = self.library.iter().find(|def| def.name == node.kind) {
+                defs.insert(id, def);
+            } else {
+                let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
+                let names = self.library.iter().map(|def| def.name);
+                let pointer = format!("/nodes/{id}/type");
+                self.problems.push(Problem::warning(pointer, message).meant(&node.kind, names));
             }
         }
-        let cables: Vec<Joined> = (0..self.patch.cables.len()).filter_map(|i| self.join(i, &defs)).collect();
+        let cables: Vec<Joined<'_>> = (0..self.patch.cables.len()).filter_map(|i| self.join(i, &defs)).collect();
         let order = self.sort(&defs, &cables)?;
 
         let mut first_output = BTreeMap::new();
@@ -236,7 +235,8 @@ fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Pr
             let name = json.as_str().ok_or_else(|| expected(&format!("one of {}", input.choices.join(", "))))?;
             match input.choices.iter().position(|choice| *choice == name) {
                 Some(choice) => Ok((Value::Number(choice as f64), None)),
-                None => Err(expected(&format!("one of {}", input.choices.join(", "))).meant(name, input.choices.iter().copied())),
+                None => Err(expected(&format!("one of {}", input.choices.join(", ")))
+                    .meant(name, input.choices.iter().copied())),
             }
         }
         Kind::Number => {
@@ -244,7 +244,8 @@ fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Pr
             let (low, high) = input.hard;
             let held = number.clamp(low, high);
             let moved = number != held;
-            let warning = || Problem::warning(pointer.clone(), format!("{number} is outside of {low} to {high}; {held} is used"));
+            let warning =
+                || Problem::warning(pointer.clone(), format!("{number} is outside of {low} to {high}; {held} is used"));
             Ok((Value::Number(held), moved.then(warning)))
         }
         Kind::Gate => match json {

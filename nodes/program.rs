@@ -2,8 +2,10 @@
 //!
 //! A program is plain data. It prints itself, it compares with another bit for bit, and it holds nothing of the model.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Lanes, Op};
@@ -91,7 +93,7 @@ pub enum Pass {
 }
 
 /// What the ticks of a patch ask of one model call.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Program {
     /// The prompt.
     pub prompt: Arc<str>,
@@ -122,6 +124,58 @@ pub struct Bend {
     pub target: Arc<Target>,
 }
 
+impl Serialize for Bend {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let params: BTreeMap<&str, &Lanes> = self.op.params.iter().copied().zip(&self.params).collect();
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry("node", &self.node)?;
+        map.serialize_entry("site", &self.op.site)?;
+        map.serialize_entry("op", self.op.name)?;
+        map.serialize_entry("params", &params)?;
+        map.serialize_entry("amount", &self.amount)?;
+        map.serialize_entry("target", &self.target)?;
+        map.end()
+    }
+}
+
+impl std::fmt::Display for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "prompt {:?}", self.prompt)?;
+        if self.reset_cache {
+            writeln!(f, "reset the cache")?;
+        }
+        for bend in &self.bends {
+            write!(f, "bend {} {} of {}:", bend.op.site, bend.op.name, bend.node)?;
+            for (name, lanes) in bend.op.params.iter().zip(&bend.params) {
+                write!(f, " {name} {}", numbers(lanes))?;
+            }
+            writeln!(f, ", amount {}, on {}", numbers(&bend.amount), bend.target)?;
+        }
+        for tap in &self.taps {
+            writeln!(f, "tap {} of {}, on {}", tap.measure.name(), tap.node, tap.target)?;
+        }
+        for message in &self.messages {
+            writeln!(f, "send {} to {}", numbers(&message.values), message.address)?;
+        }
+        Ok(())
+    }
+}
+
+/// Lanes in short: one number if all are the same.
+fn numbers(lanes: &[f64]) -> String {
+    let text = |x: &f64| {
+        // Rounded first, so that almost nothing below 0 is not "-0".
+        let rounded = (x * 1e4).round() / 1e4 + 0.0;
+        rounded.to_string()
+    };
+    let mut texts: Vec<String> = lanes.iter().map(text).collect();
+    texts.dedup();
+    match texts.as_slice() {
+        [one] => one.clone(),
+        _ => format!("[{}]", lanes.iter().map(text).collect::<Vec<_>>().join(" ")),
+    }
+}
+
 impl Bend {
     /// Whether it changes nothing, whatever it is given.
     pub fn is_neutral(&self) -> bool {
@@ -133,7 +187,7 @@ impl Bend {
 }
 
 /// A measurement at a site.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tap {
     /// The node that asks for it.
     pub node: Arc<str>,
@@ -153,8 +207,19 @@ pub enum Measure {
     Neurons,
 }
 
+impl Measure {
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CrossMap => "cross_map",
+            Self::Neurons => "neurons",
+        }
+    }
+}
+
 /// Where a picture comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The generated picture.
     Model,
@@ -215,7 +280,7 @@ pub enum Layout {
 }
 
 /// Numbers sent to another program.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
     /// The node that sends it.
     pub node: Arc<str>,

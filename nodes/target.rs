@@ -5,10 +5,12 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use crate::program::Pass;
 
 /// A part of a site. Every axis defaults to all of it, and all axes hold at once.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Target {
     /// Denoising steps, from 0.
     pub steps: Set,
@@ -42,6 +44,23 @@ impl Target {
             neurons: self.neurons.and(&other.neurons),
             pass: self.pass.or(other.pass),
         }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        let sets =
+            [("steps", &self.steps), ("layers", &self.layers), ("heads", &self.heads), ("neurons", &self.neurons)];
+        parts.extend(sets.iter().filter(|(_, set)| !set.is_all()).map(|(axis, set)| format!("{axis} {set}")));
+        if self.words != Words::All {
+            parts.push(format!("words {}", self.words));
+        }
+        if let Some(pass) = self.pass {
+            parts.push(format!("pass {pass:?}").to_lowercase());
+        }
+        f.write_str(if parts.is_empty() { "everything" } else { "" })?;
+        f.write_str(&parts.join(", "))
     }
 }
 
@@ -115,12 +134,18 @@ impl fmt::Display for Set {
         }
         for (i, range) in ranges.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
-            match range.start() == range.end() {
-                true => write!(f, "{comma}{}", range.start())?,
-                false => write!(f, "{comma}{}-{}", range.start(), range.end())?,
+            match (range.start(), range.end()) {
+                (first, last) if first == last => write!(f, "{comma}{first}")?,
+                (first, last) => write!(f, "{comma}{first}-{last}")?,
             }
         }
         Ok(())
+    }
+}
+
+impl Serialize for Set {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -195,6 +220,12 @@ impl Words {
     }
 }
 
+impl Serialize for Words {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl FromStr for Words {
     type Err = std::convert::Infallible;
 
@@ -203,7 +234,9 @@ impl FromStr for Words {
         Ok(match text.trim() {
             "" | "*" => Self::All,
             "<padding>" => Self::Padding,
-            list => Self::These(list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from).collect()),
+            list => {
+                Self::These(list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from).collect())
+            }
         })
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::program::{Bend, Source, Target};
+use crate::program::{Bend, Source};
+use crate::target::Target;
 
 /// The kind of a port. A cable joins ports of one kind, or of two kinds that [`Kind::accepts`] says fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,6 +106,12 @@ impl From<Target> for Value {
 impl From<Arc<[Bend]>> for Value {
     fn from(bends: Arc<[Bend]>) -> Self {
         Self::Bends(bends)
+    }
+}
+
+impl From<Arc<Source>> for Value {
+    fn from(source: Arc<Source>) -> Self {
+        Self::Source(source)
     }
 }
 

@@ -2,4 +2,5 @@
 //!
 //! So far the library holds the hooked video pipeline, [`wan`]: Wan 2.1 text-to-video, bidirectional and causal.
 
+pub mod cli;
 pub mod wan;

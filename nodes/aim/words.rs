@@ -5,7 +5,8 @@ use crate::target::Target;
 use crate::value::Kind;
 
 const WITHIN: Input = Input::socket("within", Kind::Target, "A target that is narrowed further.");
-const WORDS: Input = Input::text("words", "", "Words or phrases of the prompt, separated by commas; <padding> is what lies behind it.");
+const WORDS: Input =
+    Input::text("words", "", "Words or phrases of the prompt, separated by commas; <padding> is what lies behind it.");
 const OUT: Output = Output::of("target", Kind::Target, "Only these words.");
 
 /// Words of the prompt.

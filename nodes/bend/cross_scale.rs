@@ -8,8 +8,10 @@ use crate::grid;
 use crate::op::{Form, Lanes, Op};
 use crate::program::Site;
 
-const FACTOR: Input =
-    Input::number("factor", 1.0, "How much larger it becomes; below 1 it shrinks.").soft(0.25, 4.0).hard(0.01, 100.0).log();
+const FACTOR: Input = Input::number("factor", 1.0, "How much larger it becomes; below 1 it shrinks.")
+    .soft(0.25, 4.0)
+    .hard(0.01, 100.0)
+    .log();
 
 const OP: Op =
     Op { name: "scale", site: Site::CrossMap, params: &["factor"], neutral: &[1.0], form: Form::Grid(scale) };

@@ -7,7 +7,8 @@ use crate::def::{Input, NodeDef};
 use crate::op::{Form, Lanes, Op, lanes_along};
 use crate::program::Site;
 
-const GAIN: Input = Input::number("gain", 1.0, "The factor: 0 silences, below 0 inverts.").soft(-1.0, 4.0).hard(-100.0, 100.0);
+const GAIN: Input =
+    Input::number("gain", 1.0, "The factor: 0 silences, below 0 inverts.").soft(-1.0, 4.0).hard(-100.0, 100.0);
 
 const OP: Op = Op { name: "gain", site: Site::SelfMap, params: &["gain"], neutral: &[1.0], form: Form::Grid(gain) };
 

@@ -7,7 +7,8 @@ use crate::def::{Input, NodeDef};
 use crate::op::{Form, Lanes, Noise, Op, lanes_along};
 use crate::program::Site;
 
-const SIGMA: Input = Input::number("sigma", 0.0, "How much noise, as a part of what is there.").soft(0.0, 2.0).hard(0.0, 100.0);
+const SIGMA: Input =
+    Input::number("sigma", 0.0, "How much noise, as a part of what is there.").soft(0.0, 2.0).hard(0.0, 100.0);
 
 const OP: Op =
     Op { name: "noise", site: Site::SelfOut, params: &["sigma"], neutral: &[0.0], form: Form::Tensor(noise) };

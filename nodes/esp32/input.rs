@@ -3,7 +3,8 @@
 use crate::def::{Input, NodeDef, Output};
 
 const NAME: Input = Input::text("name", "a0", "The sensor's name, as the board sends it.");
-const INDEX: Input = Input::number("index", 0.0, "Which of the line's numbers, from 0.").soft(0.0, 15.0).hard(0.0, 63.0);
+const INDEX: Input =
+    Input::number("index", 0.0, "Which of the line's numbers, from 0.").soft(0.0, 15.0).hard(0.0, 63.0);
 const HELD: Input = Input::number("held", 0.0, "The value until the sensor speaks.").hard(-1e6, 1e6);
 const OUT: Output = Output::number("out", "The number that arrived last.");
 

@@ -8,8 +8,10 @@ const IN_MIN: Input = Input::number("in_min", 0.0, "Where the range it comes fro
 const IN_MAX: Input = Input::number("in_max", 1.0, "Where the range it comes from ends.").soft(-1.0, 1.0);
 const OUT_MIN: Input = Input::number("out_min", 0.0, "What the beginning becomes.").soft(-1.0, 1.0);
 const OUT_MAX: Input = Input::number("out_max", 1.0, "What the end becomes; it may be less.").soft(-1.0, 1.0);
-const CURVE: Input = Input::number("curve", 0.0, "Bends the way between: below 0 late, above 0 early.").soft(-1.0, 1.0).hard(-1.0, 1.0);
-const OUTSIDE: Input = Input::choice("outside", &["clamp", "wrap", "fold", "none"], "What happens outside of the range.");
+const CURVE: Input =
+    Input::number("curve", 0.0, "Bends the way between: below 0 late, above 0 early.").soft(-1.0, 1.0).hard(-1.0, 1.0);
+const OUTSIDE: Input =
+    Input::choice("outside", &["clamp", "wrap", "fold", "none"], "What happens outside of the range.");
 const OUT: Output = Output::number("out", "The mapped value.");
 
 /// Maps one range onto another.

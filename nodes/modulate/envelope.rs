@@ -5,9 +5,11 @@ use crate::tick::Run;
 
 const GATE: Input = Input::gate("gate", false, "Begins the envelope when it goes on, releases it when it goes off.");
 const ATTACK: Input = Input::number("attack", 0.1, "Seconds to the top.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
-const DECAY: Input = Input::number("decay", 0.2, "Seconds from the top to the sustain level.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
+const DECAY: Input =
+    Input::number("decay", 0.2, "Seconds from the top to the sustain level.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
 const SUSTAIN: Input = Input::number("sustain", 0.7, "The level while the gate is on.").hard(0.0, 1.0);
-const RELEASE: Input = Input::number("release", 0.5, "Seconds from the top to nothing.").soft(0.0, 10.0).hard(0.0, 60.0).unit("s");
+const RELEASE: Input =
+    Input::number("release", 0.5, "Seconds from the top to nothing.").soft(0.0, 10.0).hard(0.0, 60.0).unit("s");
 const OUT: Output = Output::number("out", "The envelope, 0 to 1.");
 
 const LEVEL: usize = 0;

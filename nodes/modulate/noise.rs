@@ -3,8 +3,11 @@
 use crate::def::{Input, NodeDef, Output};
 use crate::tick::Run;
 
-const RATE: Input =
-    Input::number("rate", 0.2, "How many hills it passes in a second.").soft(0.01, 2.0).hard(0.0, 30.0).unit("Hz").log();
+const RATE: Input = Input::number("rate", 0.2, "How many hills it passes in a second.")
+    .soft(0.01, 2.0)
+    .hard(0.0, 30.0)
+    .unit("Hz")
+    .log();
 const OCTAVES: Input = Input::number("octaves", 1.0, "Layers of finer noise.").soft(1.0, 8.0).hard(1.0, 8.0);
 const PERSISTENCE: Input = Input::number("persistence", 0.5, "How much each finer layer counts.").hard(0.0, 1.0);
 const OUT: Output = Output::number("out", "The noise, −1 to 1.");

@@ -4,8 +4,10 @@ use crate::def::{Input, NodeDef, Output};
 use crate::tick::Run;
 
 const IN: Input = Input::signal("in", 0.0, "What is smoothed.");
-const RISE: Input = Input::number("rise", 0.2, "Seconds to come up 90 % of the way.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
-const FALL: Input = Input::number("fall", 0.2, "Seconds to come down 90 % of the way.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
+const RISE: Input =
+    Input::number("rise", 0.2, "Seconds to come up 90 % of the way.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
+const FALL: Input =
+    Input::number("fall", 0.2, "Seconds to come down 90 % of the way.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
 const OUT: Output = Output::number("out", "The smoothed value.");
 
 const LEVEL: usize = 0;

@@ -9,7 +9,7 @@ const A: Input = Input::socket("a", Kind::Picture, "The first picture.");
 const B: Input = Input::socket("b", Kind::Picture, "The second picture.");
 const LAYOUT: Input = Input::choice("layout", &["beside", "above", "mix", "difference"], "How they are put together.");
 const MIX: Input = Input::number("mix", 0.5, "How much of b, for mix.").hard(0.0, 1.0);
-const OUT: Output = Output::of("picture", Kind::Picture, "Both.");
+const OUT: Output = Output::of("picture", Kind::Picture, "Both pictures in one.");
 
 const LAYOUTS: [Layout; 4] = [Layout::Beside, Layout::Above, Layout::Mix, Layout::Difference];
 

@@ -5,7 +5,8 @@ use crate::program::{Measure, Source, Tap};
 use crate::tick::Run;
 use crate::value::Kind;
 
-const TARGET: Input = Input::socket("target", Kind::Target, "Which words, layers, steps and heads; the mean of all of them.");
+const TARGET: Input =
+    Input::socket("target", Kind::Target, "Which words, layers, steps and heads; the mean of all of them.");
 const MAP: Output = Output::of("map", Kind::Map, "How much each place of the picture attends to the words.");
 const MEAN: Output = Output::number("mean", "Its mean over the picture.").late();
 const MAX: Output = Output::number("max", "Its maximum.").late();

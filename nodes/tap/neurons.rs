@@ -5,7 +5,8 @@ use crate::program::{Measure, Source, Tap};
 use crate::tick::Run;
 use crate::value::Kind;
 
-const TARGET: Input = Input::socket("target", Kind::Target, "Which layers, steps and neurons; the mean of layers and steps.");
+const TARGET: Input =
+    Input::socket("target", Kind::Target, "Which layers, steps and neurons; the mean of layers and steps.");
 const MAP: Output = Output::of("map", Kind::Map, "The mean activity of each neuron, as a spectrum.");
 const MEAN: Output = Output::number("mean", "The mean of them all.").late();
 const MAX: Output = Output::number("max", "The most active one's.").late();

@@ -1,0 +1,60 @@
+//! `bendrack program`: what a patch asks of the model at a frame.
+
+use std::path::PathBuf;
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+
+use super::{Failure, read_patch};
+
+/// Latent frames of a model call.
+const CHUNK: u64 = 3;
+/// Seconds of a latent frame: four pictures at 16 a second.
+const DT_SECS: f64 = 0.25;
+
+#[derive(clap::Args)]
+pub(super) struct Program {
+    /// The patch file.
+    patch: PathBuf,
+    /// The latent frame, counted from the beginning of the video; the program is that of its chunk of 3.
+    #[arg(long, default_value_t = 0)]
+    frame: u64,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Program {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let patch = read_patch(&self.patch)?;
+        let (plan, problems) = Plan::compile(&patch, LIBRARY);
+        for problem in &problems {
+            eprintln!("{}: {problem}", self.patch.display());
+        }
+        let Some(plan) = plan else { return Err(Failure::InvalidPatch) };
+        let program = program(&plan, self.frame / CHUNK);
+        if self.json {
+            let text = serde_json::to_string_pretty(&program).map_err(|error| Failure::Failed(error.to_string()))?;
+            println!("{text}");
+        } else {
+            print!("{program}");
+        }
+        Ok(())
+    }
+}
+
+/// The program of a chunk when nothing comes in from outside: all chunks before it are run for what they leave in memory.
+fn program(plan: &Plan, chunk: u64) -> bendrack_nodes::program::Program {
+    let (controls, measurements) = (Controls::default(), Measurements::default());
+    let mut memory = Memory::default();
+    let mut run = |chunk: u64| {
+        let inputs =
+            Inputs { controls: &controls, measurements: &measurements, first_frame: CHUNK * chunk, dt_secs: DT_SECS };
+        plan.program(&inputs, &mut memory, CHUNK as usize)
+    };
+    for before in 0..chunk {
+        run(before);
+    }
+    run(chunk)
+}
