@@ -77,9 +77,10 @@ class Block(nn.Module):
         self.ffn = nn.Sequential(nn.Linear(DIM, FFN), nn.GELU("tanh"), nn.Linear(FFN, DIM))
         self.modulation = nn.Parameter(torch.randn(1, 6, DIM) / DIM**0.5)
 
-    def forward(self, x, e0, context, rope, clean: int, past_k, past_v):
-        """x [B, L, DIM], e0 [B, frames, 6, DIM]. The first `clean` tokens do not see the others; `past` are cached keys
-        and values or None. Gives x, the cross-attention maps [B, HEADS, L, TEXT_LEN], and the keys and values of x."""
+    def forward(self, x, e0, context, rope, segment: int, past_k, past_v):
+        """x [B, L, DIM], e0 [B, frames, 6, DIM]. Each `segment` of tokens sees itself and the one before it, of which `past`
+        holds the cached keys and values for the first. Gives x, the cross-attention maps [B, HEADS, L, TEXT_LEN], and
+        the keys and values of x."""
         B, L, _ = x.shape
         frames = e0.shape[1]
         shift1, scale1, gate1, shift2, scale2, gate2 = (self.modulation[:, None] + e0).unbind(2)
@@ -91,11 +92,11 @@ class Block(nn.Module):
         a, y = self.self_attn, modulated(x, shift1, scale1)
         q, k, v = rotate(a.heads(a.norm_q(a.q(y))), rope), rotate(a.heads(a.norm_k(a.k(y))), rope), a.heads(a.v(y))
         keys, values = (k, v) if past_k is None else (torch.cat([past_k, k], 1), torch.cat([past_v, v], 1))
-        if clean:
-            seen = keys.shape[1] - L + clean
-            y = torch.cat([attend(q[:, :clean], keys[:, :seen], values[:, :seen]), attend(q[:, clean:], keys, values)], 1)
-        else:
-            y = attend(q, keys, values)
+        before, seen = keys.shape[1] - L, []
+        for at in range(0, L, segment):
+            span = slice(max(0, before + at - segment) if at else 0, before + at + segment)
+            seen.append(attend(q[:, at : at + segment], keys[:, span], values[:, span]))
+        y = torch.cat(seen, 1) if len(seen) > 1 else seen[0]
         x = x + gated(a.o(y.reshape(B, L, DIM)), gate1)
 
         a = self.cross_attn
@@ -141,10 +142,10 @@ class Transformer(nn.Module):
         e = self.time_embedding(torch.cat([angle.cos(), angle.sin()], -1).float())
         return e, self.time_projection(e).unflatten(-1, (6, DIM))
 
-    def forward(self, x, t, text, clean: int = 0, first: int = 0, past=None):
+    def forward(self, x, t, text, first: int = 0, past=None):
         """x [B, F, 16, H, W], t [B, F] in 0..1000, text [B, TEXT_LEN, TEXT_DIM] to the velocity, shaped like x, the maps
-        of each layer, and each layer's keys and values. The first `clean` frames do not see the others; `first` is the
-        number of the first frame, `past` the cached keys and values of frames before it."""
+        of each layer, and each layer's keys and values. A chunk sees itself and the chunk before it; `first` is the number
+        of the first frame, `past` the cached keys and values of frames before it."""
         B, frames, C, H, W = x.shape
         h, w = H // 2, W // 2
         e, e0 = self.time(t)
@@ -157,7 +158,7 @@ class Transformer(nn.Module):
         maps, cache = [], []
         for i, block in enumerate(self.blocks):
             k, v = past[i] if past else (None, None)
-            y, m, k, v = block(y, e0, context, self._rope[key], clean * h * w, k, v)
+            y, m, k, v = block(y, e0, context, self._rope[key], min(frames, CHUNK) * h * w, k, v)
             maps.append(m)
             cache.append((k, v))
         shift, scale = (self.head.modulation[:, None] + e[:, :, None]).unbind(2)

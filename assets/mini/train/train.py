@@ -7,8 +7,9 @@ every few minutes and at the end. The learning rate is constant, so there is no 
 ship come from `--decay N`, which starts from the state, lowers the rate to zero over N steps and writes `decayed.pt`
 beside it, without touching the state. Everything is scheduled by step, so pauses cost nothing.
 
-What a step trains, in shares that grow with the step (`MODES`): one latent frame alone; the first chunk of a clip; a chunk
-after a clean one (`clean` tokens at t = 0, as the cache pass makes them).
+What a step trains is drawn anew for each (`MODES`): one latent frame alone; the first chunk of a clip; a chunk after one or
+after two clean ones (at t = 0, as the cache pass makes them; of the two, the noisy chunk sees the second, which sees the
+first, as in a long rollout).
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from autoencoder import Encoder
 from model import CHUNK, STEPS, Mini
 
 # mode: (noisy frames, clean frames, batch)
-MODES = {"image": (1, 0, 48), "first": (CHUNK, 0, 16), "next": (CHUNK, CHUNK, 8)}
-IMAGE_STEPS = 800             # steps that train single frames only
-SHARES = {"image": 0.2, "first": 0.4, "next": 0.4}
+MODES = {"image": (1, 0, 48), "first": (CHUNK, 0, 16), "next": (CHUNK, CHUNK, 8), "later": (CHUNK, 2 * CHUNK, 6)}
+IMAGE_STEPS = 1600            # steps that train single frames only
+SHARES = {"image": 0.2, "first": 0.4, "next": 0.25, "later": 0.15}
 RATE_MUON, RATE_ADAM, WARMUP, AVERAGE = 0.02, 2e-3, 50, 0.997
-GROUNDING, GROUNDING_END = 0.06, 3000   # weight of the loss on the maps, and the step at which it has gone to zero
+GROUNDING, GROUNDING_END = 0.06, 4500   # weight of the loss on the maps, and the step at which it has gone to zero
 GROUNDED = range(1, wan.LAYERS - 1)     # layers whose maps it looks at
 OWN = 0.25                              # share of batches that undo the model's own estimate instead of the true clip
-OWN_FROM = 2500
+OWN_FROM = 4000
 
 
 class Muon:
@@ -134,7 +135,8 @@ class Trainer:
 
     # -------------------------------------------------------------------------------------------------------- loss
 
-    def losses(self, mode: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def losses(self, mode: str) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """The loss, the grounding loss, and the part of the first from pure noise, which tells whether places are found."""
         noisy, clean, _ = MODES[mode]
         truth, noise, masks, ids, refs = self.clips(mode)
         level = self.timesteps(len(ids)).to(self.device)
@@ -150,25 +152,28 @@ class Trainer:
         x = torch.cat([context, (1 - mix) * estimate + mix * noise[:, clean:]], 1)
         t = 1000 * level[:, None].repeat(1, clean + noisy)
         t[:, :clean] = 0
-        velocity, maps, _ = self.model.dit(x, t, text, clean=clean)
+        velocity, maps, _ = self.model.dit(x, t, text)
         # The velocity that leads from x to the truth, whatever the estimate was.
         error = (velocity - (x - truth) / mix)[:, clean:].pow(2).mean((2, 3, 4))
         if own:  # where little noise is left, an estimate's fault would count without bound
             error = error * (level[:, None] / 0.6).clamp(max=1) ** 2
-        return error.mean(), self.grounding(maps, masks, refs, level, clean, noisy)
+        pure = error.detach()[level > 0.99].mean().item()
+        return error.mean(), self.grounding(maps, masks, refs, level, clean, noisy), pure
 
     @torch.no_grad()
     def own_estimates(self, context, noise, text, clean: int):
         """What the model itself would have made by now: the context after some noise was undone, the chunk from pure noise."""
         full = lambda x, value: torch.full(x.shape[:2], value, device=self.device)
-        if clean:
-            level = self.rng.choice(STEPS[2:])
+        if clean:  # every chunk by itself
+            level, chunks = self.rng.choice(STEPS[2:]), clean // CHUNK
             x = (1 - level / 1000) * context + level / 1000 * torch.randn_like(context)
-            context = x - level / 1000 * self.model.dit(x, full(x, level), text)[0]
+            x = x.reshape(-1, CHUNK, *x.shape[2:])
+            x = x - level / 1000 * self.model.dit(x, full(x, level), text.repeat_interleave(chunks, 0))[0]
+            context = x.view_as(context)
         x = torch.cat([context, noise[:, clean:]], 1)
         t = full(x, 1000.0)
         t[:, :clean] = 0
-        return context, (x - self.model.dit(x, t, text, clean=clean)[0])[:, clean:]
+        return context, (x - self.model.dit(x, t, text)[0])[:, clean:]
 
     def grounding(self, maps, masks, refs, level, clean: int, noisy: int) -> torch.Tensor:
         """−log of the share of a word's map (mean of heads) that lies on what the word names."""
@@ -184,21 +189,22 @@ class Trainer:
         here = torch.cat([(2 * here).clamp(max=1), 1 - here.sum(2, keepdim=True).clamp(max=1)], 2)     # [B, F, 3, 64]
         named = here.gather(2, refs[..., 1][:, None, :, None].expand(-1, noisy, -1, here.shape[-1])).transpose(2, 3)
         mass = (share * named[:, None]).sum(3).mean(1)                                                # [B, F, REFERENCES]
-        weight = (refs[..., 0] >= 0)[:, None] * (1.05 - level)[:, None, None]
-        return (-(mass + 0.02).log() * weight).sum() / (weight.sum() * noisy)
+        # Pure noise counts too: it says where the object will be, and this loss is what teaches to see it there early on.
+        weight = ((refs[..., 0] >= 0)[:, None] * (1 - 0.5 * level)[:, None, None]).expand_as(mass)
+        return (-(mass + 0.02).log() * weight).sum() / weight.sum()
 
     def grounding_weight(self) -> float:
         return GROUNDING * max(0.0, 1 - self.step / GROUNDING_END)
 
     # -------------------------------------------------------------------------------------------------------- step
 
-    def train_step(self, factor: float) -> tuple[str, float, float]:
+    def train_step(self, factor: float) -> tuple[str, float, float, float]:
         mode = "image" if self.step < IMAGE_STEPS else self.rng.choices(list(SHARES), list(SHARES.values()))[0]
         factor *= min(1.0, (self.step + 1) / WARMUP)
         for group in self.adam.param_groups:
             group["lr"] = RATE_ADAM * factor
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=BF16):
-            loss, grounding = self.losses(mode)
+            loss, grounding, pure = self.losses(mode)
             (loss + self.grounding_weight() * grounding).backward()
         nn.utils.clip_grad_norm_(self.rest, 1.0)
         self.adam.step()
@@ -208,7 +214,7 @@ class Trainer:
         keep = min(AVERAGE, self.step / (self.step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.values()), [p.detach() for p in self.model.parameters()], 1 - keep)
-        return mode, loss.item(), grounding.item()
+        return mode, loss.item(), grounding.item(), pure
 
 
 BF16 = False
@@ -245,7 +251,7 @@ def main() -> None:
         mode, *values = trainer.train_step(factor)
         sums.setdefault(mode, []).append(values)
         if trainer.step % 100 == 0:
-            row = {m: [round(v, 4) for v in np.mean(x, 0).tolist()] + [len(x)] for m, x in sums.items()}
+            row = {m: [round(v, 4) for v in np.nanmean(x, 0).tolist()] + [len(x)] for m, x in sums.items()}
             took, used = (time.time() - since) / 100, (time.process_time() - busy) / 100
             print(trainer.step, f"{took:.2f} s, {used:.2f} core s a step", row, flush=True)
             with open(args.run / ("decay.jsonl" if args.decay else "log.jsonl"), "a") as log:
