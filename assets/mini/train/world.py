@@ -147,7 +147,7 @@ def caption(scene: Scene, rng: random.Random, plain: bool = False) -> tuple[list
     if not plain and scene.background == "black" and not scene.gradient and rng.random() < 0.3:
         sequence = body
     elif order < 0.7:
-        sequence = body + ground("over" if plain else rng.choice(["over", "over", "on"]))
+        sequence = body + ground("over" if plain else rng.choice(["over", "over", "on", "with", "in"]))
     elif order < 0.85:
         sequence = ground("over") + [(",", None)] + body
     else:
