@@ -85,8 +85,10 @@ def main() -> None:
         raise SystemExit("there is no decoder.pt in the run: train it with train_decoder.py")
     for name, module in (("transformer", model.dit), ("text_encoder", model.text), ("decoder", decoder)):
         tensors = {k: v.half().contiguous() for k, v in module.state_dict().items()}
-        save_file(tensors, args.out / f"{name}.safetensors", metadata={"format": "pt"})
-        print(name, f"{(args.out / f'{name}.safetensors').stat().st_size / 1e6:.2f} MB")
+        path = args.out / f"{name}.safetensors"
+        save_file(tensors, path, metadata={"format": "pt"})
+        path.chmod(0o644)
+        print(name, f"{path.stat().st_size / 1e6:.2f} MB")
     (args.out / "tokenizer.json").write_text(json.dumps(tokenizer(), indent=1) + "\n")
     (args.out / "config.json").write_text(json.dumps(config(step, args.renoise), indent=1) + "\n")
 
