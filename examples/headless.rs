@@ -1,6 +1,6 @@
 //! Generates a video without a window and writes its frames as PNG.
 //!
-//! Without `--model` it runs the tiny random model of the tests: every part at work, no picture to speak of.
+//! Without `--model` it runs the small model that comes with bendrack.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use bendrack::wan::clip::{Clip, Guidance};
 use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
-use bendrack::wan::noise::{Draw, Noise, SeededNoise};
+use bendrack::wan::noise::Draw;
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
 use bendrack::wan::streaming::Refresh;
@@ -25,17 +25,17 @@ Generates a video with a Wan model and writes its frames as PNG.
   cargo run --release --example headless -- [OPTIONS]
 
   --model FOLDER    a Wan transformer, a UMT5 encoder with its tokenizer.json, and a VAE or TAEHV, in any layout
-                    [a tiny model with random weights]
+                    [assets/mini, the small model that comes with bendrack]
   --transformer F   the transformer's file, if the folder holds several or it lies elsewhere
   --lora FILE       a LoRA to merge into it
-  --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid or krea [guessed from the file names]
-  --prompt TEXT     [a red circle moving slowly]
+  --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid, krea or mini [guessed from the file names]
+  --prompt TEXT     [a large red triangle moving up over a dark blue background]
   --negative TEXT   what to move away from, for the family wan [Wan's own]
   --guidance SCALE  how far, for the family wan [5]
   --steps N         denoising steps, for the family wan [50]
   --shift S         timestep shift, for the family wan: 3 for small pictures, 5, or up to 12 for the 1.3B model [5]
   --frames N        frames of the video, 1 more than a multiple of 4 at best [33]
-  --size WxH        in pixels, multiples of 16 [832x480, or 128x96 for the tiny model]
+  --size WxH        in pixels, multiples of 16 [832x480, or 128x128 for the small model]
   --seed N          [0]
   --fast            decode with TAEHV instead of the VAE if both are there
   --dtype NAME      f32, f16 or bf16 [f32 on a CPU, bf16 on a GPU]
@@ -73,7 +73,7 @@ impl Options {
             transformer: None,
             lora: None,
             family: None,
-            prompt: "a red circle moving slowly".to_owned(),
+            prompt: "a large red triangle moving up over a dark blue background".to_owned(),
             negative: NEGATIVE_PROMPT.to_owned(),
             guidance: 5.0,
             steps: 50,
@@ -147,22 +147,6 @@ fn device() -> Result<Device> {
     }
 }
 
-/// The random model of the tests: parts of it were recorded separately, and happen to fit one another.
-fn tiny() -> Checkpoint {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let fixture = |path: &str| root.join("fixtures").join(path);
-    Checkpoint {
-        transformer: fixture("causal/weights.safetensors"),
-        config: Some(fixture("causal/config.json")),
-        lora: None,
-        text_encoder: Some(fixture("umt5/weights.safetensors")),
-        tokenizer: Some(root.join("fixtures_made/tokenizer.json")),
-        vae: None,
-        taehv: Some(fixture("taehv/weights.safetensors")),
-        family: Family::LongLive,
-    }
-}
-
 fn main() -> Result<()> {
     let Some(options) = Options::parse(std::env::args().skip(1))? else {
         print!("{HELP}");
@@ -170,15 +154,14 @@ fn main() -> Result<()> {
     };
     let device = device()?;
     let dtype = options.dtype.unwrap_or(if device.is_cpu() { DType::F32 } else { DType::BF16 });
-    let mut checkpoint = match &options.model {
-        Some(folder) => Checkpoint::find_around(folder, options.transformer.as_deref())?,
-        None => tiny(),
-    };
+    let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mini");
+    let folder = options.model.as_ref().unwrap_or(&mini);
+    let mut checkpoint = Checkpoint::find_around(folder, options.transformer.as_deref())?;
     if options.lora.is_some() {
         checkpoint.lora.clone_from(&options.lora);
     }
     let family = options.family.unwrap_or(checkpoint.family);
-    let (width, height) = options.size.unwrap_or(if options.model.is_some() { (832, 480) } else { (128, 96) });
+    let (width, height) = options.size.unwrap_or(if family == Family::Mini { (128, 128) } else { (832, 480) });
 
     let start = Instant::now();
     // The text encoder is large; it is gone before the transformer comes.
@@ -201,20 +184,20 @@ fn main() -> Result<()> {
     let latents = options.frames.saturating_sub(1) / FRAMES + 1;
     let picture = (height / PIXELS, width / PIXELS);
     let mut video = Video::new(DecoderStream::new(decoder), &options)?;
-    let noise = SeededNoise { seed: options.seed };
+    let mut noise = family.noise(options.seed);
     if let Some((streaming, schedule)) = family.streaming().zip(family.schedule()?) {
         let chunks = latents.div_ceil(streaming.chunk.get());
         let room = streaming.cache.window / streaming.chunk.get();
         if !streaming.cache.rolls && streaming.refresh == Refresh::CleanPass && chunks > room {
             bail!("{family} makes videos of at most {} frames", FRAMES * (room * streaming.chunk.get() - 1) + 1)
         }
-        let mut rollout = Rollout::new(model.clone(), streaming, schedule, prompt, Box::new(noise), picture)?;
+        let mut rollout = Rollout::new(model.clone(), streaming, schedule, prompt, noise, picture)?;
         for _ in 0..chunks {
             video.push(&rollout.next_latents(Hooks::NONE)?)?;
         }
     } else {
         let shape = (config.in_channels, latents, picture.0, picture.1);
-        let noise = { noise }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
+        let noise = noise.draw(Draw { first_frame: 0, step: 0 }, shape)?;
         let guidance = match negative {
             Some(negative) => Some(Guidance { negative: Arc::new(model.context(&negative)?), scale: options.guidance }),
             None => None,

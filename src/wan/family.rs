@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use candle_core::Result;
 
+use super::noise::{Noise, SameNoise, SeededNoise};
 use super::scheduler::FewStep;
 use super::streaming::Streaming;
 
@@ -24,12 +25,14 @@ pub enum Family {
     CausVid,
     /// Krea realtime 14B.
     Krea,
+    /// The small model that comes with bendrack.
+    Mini,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 6] =
-        [Self::Wan, Self::SelfForcing, Self::LongLive, Self::LongLiveInfinite, Self::CausVid, Self::Krea];
+    pub const ALL: [Self; 7] =
+        [Self::Wan, Self::SelfForcing, Self::LongLive, Self::LongLiveInfinite, Self::CausVid, Self::Krea, Self::Mini];
 
     /// The name by which it is chosen.
     pub const fn name(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Family {
             Self::LongLiveInfinite => "longlive-infinite",
             Self::CausVid => "causvid",
             Self::Krea => "krea",
+            Self::Mini => "mini",
         }
     }
 
@@ -47,7 +51,8 @@ impl Family {
     pub fn guess(path: &Path) -> Self {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', '.', ' '], "");
         let names = path.iter().rev().map(|part| plain(&part.to_string_lossy()));
-        let longest_first = [Self::LongLiveInfinite, Self::LongLive, Self::SelfForcing, Self::CausVid, Self::Krea];
+        let longest_first =
+            [Self::LongLiveInfinite, Self::LongLive, Self::SelfForcing, Self::CausVid, Self::Krea, Self::Mini];
         let mut spoken =
             names.filter_map(|name| longest_first.into_iter().find(|family| name.contains(&plain(family.name()))));
         spoken.next().unwrap_or(Self::Wan)
@@ -62,6 +67,15 @@ impl Family {
             Self::LongLiveInfinite => Some(Streaming::long_live_infinite()),
             Self::CausVid => Some(Streaming::caus_vid()),
             Self::Krea => Some(Streaming::krea()),
+            Self::Mini => Some(Streaming::mini()),
+        }
+    }
+
+    /// The noise of a video with this seed.
+    pub fn noise(self, seed: u64) -> Box<dyn Noise + Send> {
+        match self {
+            Self::Mini => Box::new(SameNoise(SeededNoise { seed })),
+            _ => Box::new(SeededNoise { seed }),
         }
     }
 
@@ -79,7 +93,7 @@ impl Family {
         match self {
             Self::Wan => Ok(None),
             Self::SelfForcing => FewStep::self_forcing().map(Some),
-            Self::LongLive | Self::LongLiveInfinite => FewStep::long_live().map(Some),
+            Self::LongLive | Self::LongLiveInfinite | Self::Mini => FewStep::long_live().map(Some),
             Self::CausVid => FewStep::caus_vid().map(Some),
             Self::Krea => FewStep::krea(5, 1.0, 5.0).map(Some),
         }
@@ -126,6 +140,7 @@ mod tests {
             ("krea-realtime-video-14b.safetensors", Family::Krea),
             ("CausVid/autoregressive_checkpoint/model.pt", Family::CausVid),
             ("krea/longlive_base.pt", Family::LongLive),
+            ("assets/mini/transformer.safetensors", Family::Mini),
         ] {
             assert_eq!(Family::guess(Path::new(path)), family, "{path}");
         }

@@ -43,6 +43,16 @@ impl Noise for SeededNoise {
     }
 }
 
+/// The noise that a chunk started from, again at every step, instead of fresh noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SameNoise<N>(pub N);
+
+impl<N: Noise> Noise for SameNoise<N> {
+    fn draw(&mut self, draw: Draw, shape: (usize, usize, usize, usize)) -> Result<Tensor> {
+        self.0.draw(Draw { step: 0, ..draw }, shape)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +74,17 @@ mod tests {
         for other in [values(8, 3, 1, 1), values(7, 4, 1, 1), values(7, 3, 2, 1)] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn the_same_noise_is_the_same_at_every_step_of_a_chunk() -> Result<()> {
+        let mut noise = SameNoise(SeededNoise { seed: 7 });
+        let mut values = |first_frame, step| -> Result<Vec<f32>> {
+            noise.draw(Draw { first_frame, step }, (4, 3, 6, 8))?.flatten_all()?.to_vec1()
+        };
+        assert_eq!(values(3, 0)?, values(3, 2)?);
+        assert_ne!(values(3, 0)?, values(6, 0)?);
+        Ok(())
     }
 
     #[test]

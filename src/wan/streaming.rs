@@ -93,6 +93,14 @@ impl Streaming {
         Self::self_forcing()
     }
 
+    /// The small model that comes with bendrack: a rolling window of the chunk and the one before.
+    pub const fn mini() -> Self {
+        let mut streaming = Self::self_forcing();
+        streaming.cache.window = 6;
+        streaming.cache.rolls = true;
+        streaming
+    }
+
     /// Krea realtime: a cache computed before each chunk from the first frame and the latest two. Krea also encodes the oldest
     /// decoded frame again in place of the first ([`Rollout::set_context_frame`](super::rollout::Rollout::set_context_frame)),
     /// and Daydream Scope biases past frames by ln 0.3
