@@ -5,7 +5,8 @@
 `RUN_DIR/state.pt` holds weights, their moving average, both optimizers, the step and the random states; it is written
 every few minutes and at the end. The learning rate is constant, so there is no length to decide in advance: weights to
 ship come from `--decay N`, which starts from the state, lowers the rate to zero over N steps and writes `decayed.pt`
-beside it, without touching the state. Everything is scheduled by step, so pauses cost nothing.
+beside it, without touching the state. A decay that was stopped goes on, unless the state has been trained since.
+Everything is scheduled by step, so pauses cost nothing.
 
 What a step trains is drawn anew for each (`MODES`): one latent frame alone; the first chunk of a clip; a chunk after one or
 after two clean ones (at t = 0, as the cache pass makes them; of the two, the noisy chunk sees the second, which sees the
@@ -34,10 +35,11 @@ from model import CHUNK, STEPS, Mini
 # mode: (noisy frames, clean frames, batch)
 MODES = {"image": (1, 0, 48), "first": (CHUNK, 0, 16), "next": (CHUNK, CHUNK, 8), "later": (CHUNK, 2 * CHUNK, 6)}
 IMAGE_STEPS = 1600            # steps that train single frames only
-SHARES = {"image": 0.2, "first": 0.5, "next": 0.18, "later": 0.12}
+SHARES = {"image": 0.3, "first": 0.4, "next": 0.18, "later": 0.12}
 RATE_MUON, RATE_ADAM, RATE_TEXT, WARMUP, AVERAGE = 0.02, 2e-3, 1e-3, 50, 0.997
 GROUNDING, GROUNDING_END = 0.06, 4500   # weight of the loss on the maps, and the step at which it has gone to zero
 GROUNDED = range(1, wan.LAYERS - 1)     # layers whose maps it looks at
+FREE = 0.5                              # share of the image batches with objects anywhere, between tokens and in mid-turn too
 OWN = 0.25                              # share of batches that undo the model's own estimate instead of the true clip
 OWN_FROM = 4000
 
@@ -99,21 +101,23 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------------- state
 
-    def save(self, name: str = "state.pt") -> None:
+    def save(self, name: str = "state.pt", **more) -> None:
         state = dict(model=self.model.state_dict(), average=self.average, adam=self.adam.state_dict(), momenta=self.muon.momenta,
-                     step=self.step, rng=self.rng.getstate(), torch_rng=torch.get_rng_state())
+                     step=self.step, rng=self.rng.getstate(), torch_rng=torch.get_rng_state(), **more)
         torch.save(state, self.run / "writing.pt")
         os.replace(self.run / "writing.pt", self.run / name)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path) -> dict:
         state = torch.load(path, map_location=self.device, weights_only=False)
         self.model.load_state_dict(state["model"])
         self.adam.load_state_dict(state["adam"])
         for mine, saved in zip(self.muon.momenta, state["momenta"]):
             mine.copy_(saved)
         self.average = state["average"]
-        self.step, self.torch_rng = state["step"], torch.set_rng_state(state["torch_rng"].cpu())
+        self.step = state["step"]
+        torch.set_rng_state(state["torch_rng"].cpu())
         self.rng.setstate(state["rng"])
+        return state
 
     # -------------------------------------------------------------------------------------------------------- data
 
@@ -129,24 +133,27 @@ class Trainer:
         count = max(1, int(count * self.batch))
         scenes = [world.sample_scene(self.rng) for _ in range(count)]
         noise = torch.randn(count, clean + noisy, wan.CHANNELS, world.GRID, world.GRID)
-        if clean:  # any place and any time; the noise has no say
+        free = clean or mode == "image" and self.rng.random() < FREE
+        if free:  # any place and any time; the noise has no say
             starts = torch.randint(0, world.TOKENS, (count, 2))
-            firsts = [CHUNK * self.rng.randrange(16) for _ in scenes]
+            firsts = [(CHUNK if clean else 1) * self.rng.randrange(16) for _ in scenes]
         else:
             starts, firsts = latents.start_of(noise), [0] * count
         truth, masks = self.tables.scenes(scenes, starts.numpy(), firsts, clean + noisy)
         ids, refs = latents.captions(scenes, self.rng)
-        return truth, noise.to(self.device), masks, ids.to(self.device), refs.to(self.device)
+        level = self.timesteps(count)
+        if free and not clean:  # in pure noise the place could not be known
+            level = torch.where(level > 0.9, 0.1 + 0.8 * torch.rand(count), level)
+        return truth, noise.to(self.device), masks, ids.to(self.device), refs.to(self.device), level.to(self.device)
 
     # -------------------------------------------------------------------------------------------------------- loss
 
     def losses(self, mode: str) -> tuple[torch.Tensor, torch.Tensor, float]:
         """The loss, the grounding loss, and the part of the first from pure noise, which tells whether places are found."""
         noisy, clean, _ = MODES[mode]
-        truth, noise, masks, ids, refs = self.clips(mode)
-        level = self.timesteps(len(ids)).to(self.device)
+        truth, noise, masks, ids, refs, level = self.clips(mode)
         text = self.model.text(ids)
-        own = self.step >= OWN_FROM and self.rng.random() < OWN
+        own = self.step >= OWN_FROM and self.rng.random() < OWN and bool((level > 0.99).any())  # not where places are free
         context = truth[:, :clean]
         if clean:
             context = context + 0.1 * torch.rand(len(ids), 1, 1, 1, 1, device=self.device) * noise[:, :clean]
@@ -248,7 +255,10 @@ def main() -> None:
     if (args.run / "state.pt").exists():
         trainer.load(args.run / "state.pt")
         print("continuing at step", trainer.step, flush=True)
-    begin = trainer.step
+    begin, state, decayed = trainer.step, args.run / "state.pt", args.run / "decayed.pt"
+    if args.decay and decayed.exists() and decayed.stat().st_mtime > state.stat().st_mtime:
+        begin = trainer.load(decayed)["decay_from"]
+        print("continuing the decay at step", trainer.step, flush=True)
     end = begin + args.decay if args.decay else args.steps
     sums, since, busy = {}, time.time(), time.process_time()
     while trainer.step < end:
@@ -263,7 +273,7 @@ def main() -> None:
                 log.write(json.dumps({"step": trainer.step, "core_seconds": round(used, 3), **row}) + "\n")
             sums, since, busy = {}, time.time(), time.process_time()
         if trainer.step % args.save_every == 0 or trainer.step >= end:
-            trainer.save("decayed.pt" if args.decay else "state.pt")
+            trainer.save("decayed.pt" if args.decay else "state.pt", decay_from=begin)
 
 
 if __name__ == "__main__":
