@@ -47,14 +47,16 @@ impl Family {
         }
     }
 
-    /// The family that the names along a path speak of, the last of them first; [`Self::Wan`] if none does.
+    /// The family that the names along a path speak of in whole words, the last name first; [`Self::Wan`] if none does.
     pub fn guess(path: &Path) -> Self {
-        let plain = |name: &str| name.to_lowercase().replace(['-', '_', '.', ' '], "");
-        let names = path.iter().rev().map(|part| plain(&part.to_string_lossy()));
-        let longest_first =
+        // More words first: longlive-infinite is not longlive.
+        let families =
             [Self::LongLiveInfinite, Self::LongLive, Self::SelfForcing, Self::CausVid, Self::Krea, Self::Mini];
-        let mut spoken =
-            names.filter_map(|name| longest_first.into_iter().find(|family| name.contains(&plain(family.name()))));
+        let mut spoken = path.iter().rev().filter_map(|part| {
+            let part = part.to_string_lossy().to_lowercase();
+            let words: Vec<&str> = part.split(|c: char| !c.is_alphanumeric()).collect();
+            families.into_iter().find(|family| speaks_of(&words, &family.name().replace('-', "")))
+        });
         spoken.next().unwrap_or(Self::Wan)
     }
 
@@ -117,6 +119,11 @@ impl FromStr for Family {
     }
 }
 
+/// Whether some of these words in a row are `name`, written together.
+fn speaks_of(words: &[&str], name: &str) -> bool {
+    (0..words.len()).any(|first| (first..words.len()).any(|last| words[first..=last].concat() == name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +147,7 @@ mod tests {
             ("krea-realtime-video-14b.safetensors", Family::Krea),
             ("CausVid/autoregressive_checkpoint/model.pt", Family::CausVid),
             ("krea/longlive_base.pt", Family::LongLive),
+            ("/home/dominik/kreativ/wan/model.safetensors", Family::Wan),
             ("assets/mini/transformer.safetensors", Family::Mini),
         ] {
             assert_eq!(Family::guess(Path::new(path)), family, "{path}");
