@@ -4,6 +4,13 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::op::{Lanes, lanes_along};
+
+/// x `[.., frames, rows, columns]` times `params[0]`, frame by frame.
+pub fn gain(x: &Tensor, params: &[Lanes]) -> Result<Tensor> {
+    x.broadcast_mul(&lanes_along(&params[0], x.rank() - 3, x)?)
+}
+
 /// Moves a picture: the content at an offset from the middle comes from where `from(frame, dx, dy)` says, in units of one grid
 /// cell, right and down positive. Between cells it is interpolated; what lies outside of the picture is 0.
 pub fn warp(x: &Tensor, from: impl Fn(usize, f64, f64) -> (f64, f64)) -> Result<Tensor> {

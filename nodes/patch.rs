@@ -17,7 +17,7 @@ pub const VERSION: u64 = 1;
 /// The value of the `format` key.
 const FORMAT: &str = "bendrack-patch";
 /// The longest patch that is read, in bytes.
-const MAX_BYTES: usize = 4 << 20;
+pub const MAX_BYTES: usize = 4 << 20;
 
 /// A patch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,16 +1,16 @@
 //! Strengthens or weakens how the picture attends to itself.
 
-use candle_core::{Result, Tensor};
-
 use crate::chain;
 use crate::def::{Input, NodeDef};
-use crate::op::{Form, Lanes, Op, lanes_along};
+use crate::grid;
+use crate::op::{Form, Op};
 use crate::program::Site;
 
 const GAIN: Input =
     Input::number("gain", 1.0, "The factor: 0 silences, below 0 inverts.").soft(-1.0, 4.0).hard(-100.0, 100.0);
 
-const OP: Op = Op { name: "gain", site: Site::SelfMap, params: &["gain"], neutral: &[1.0], form: Form::Grid(gain) };
+const OP: Op =
+    Op { name: "gain", site: Site::SelfMap, params: &["gain"], neutral: &[1.0], form: Form::Grid(grid::gain) };
 
 /// Strengthens or weakens how the picture attends to itself.
 pub const NODE: NodeDef = NodeDef {
@@ -22,8 +22,3 @@ pub const NODE: NodeDef = NodeDef {
     memory: 0,
     run: |run| chain::run(run, &OP, &[&GAIN]),
 };
-
-/// x `[.., frames, rows, columns]` times `params[0]` frame by frame.
-fn gain(x: &Tensor, params: &[Lanes]) -> Result<Tensor> {
-    x.broadcast_mul(&lanes_along(&params[0], x.rank() - 3, x)?)
-}

@@ -1,17 +1,20 @@
 //! `bendrack check`: what is wrong with patches.
 
+use std::path::PathBuf;
+
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::error::{Problem, Severity};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
 use serde_json::json;
 
-use super::{Failure, Patches};
+use super::{Failure, read};
 
 #[derive(clap::Args)]
 pub(super) struct Check {
-    #[command(flatten)]
-    files: Patches,
+    /// Patch files.
+    #[arg(required = true, value_name = "PATCH")]
+    patches: Vec<PathBuf>,
     /// Print problems as JSON, one object per patch.
     #[arg(long)]
     json: bool,
@@ -20,10 +23,8 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let mut failed = false;
-        for path in &self.files.patches {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::Failed(format!("{}: {error}; give the path of a patch", path.display())))?;
-            let problems = problems(&text);
+        for path in &self.patches {
+            let problems = problems(&read(path)?);
             failed |= problems.iter().any(|problem| problem.severity == Severity::Error);
             if self.json {
                 println!("{}", json!({ "patch": path, "problems": problems }));

@@ -4,10 +4,12 @@ mod check;
 mod nodes;
 mod program;
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::process::ExitCode;
 
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::MAX_BYTES;
 use clap::{Parser, Subcommand};
 
 /// A modular patching rack for the inside of a video model.
@@ -53,20 +55,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads a patch; says on stderr what is wrong if it is none.
-fn read_patch(path: &Path) -> Result<Patch, Failure> {
-    let text = std::fs::read_to_string(path)
+/// Reads the text of a patch, or as much of a longer file as shows that it is none.
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let limit = MAX_BYTES as u64 + 1;
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(|error| Failure::Failed(format!("{}: {error}; give the path of a patch", path.display())))?;
-    Patch::from_json(&text).map_err(|problem| {
-        eprintln!("{}: {problem}", path.display());
-        Failure::InvalidPatch
-    })
-}
-
-/// The patches that a command is given.
-#[derive(clap::Args)]
-struct Patches {
-    /// Patch files.
-    #[arg(required = true, value_name = "PATCH")]
-    patches: Vec<PathBuf>,
+    Ok(text)
 }

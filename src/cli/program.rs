@@ -3,22 +3,26 @@
 use std::path::PathBuf;
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
-use super::{Failure, read_patch};
+use super::{Failure, read};
 
 /// Latent frames of a model call.
 const CHUNK: u64 = 3;
 /// Seconds of a latent frame: four pictures at 16 a second.
 const DT_SECS: f64 = 0.25;
 
+/// The last frame that is asked for: all before it are run, and this many are almost three days of video.
+const MAX_FRAME: u64 = 1_000_000;
+
 #[derive(clap::Args)]
 pub(super) struct Program {
     /// The patch file.
     patch: PathBuf,
     /// The latent frame, counted from the beginning of the video; the program is that of its chunk of 3.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_FRAME))]
     frame: u64,
     /// Print it as JSON.
     #[arg(long)]
@@ -27,7 +31,10 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let patch = read_patch(&self.patch)?;
+        let patch = Patch::from_json(&read(&self.patch)?).map_err(|problem| {
+            eprintln!("{}: {problem}", self.patch.display());
+            Failure::InvalidPatch
+        })?;
         let (plan, problems) = Plan::compile(&patch, LIBRARY);
         for problem in &problems {
             eprintln!("{}: {problem}", self.patch.display());
