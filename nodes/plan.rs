@@ -50,8 +50,8 @@ pub(crate) struct Feed {
 pub(crate) struct Source {
     /// The output among those of all nodes.
     pub(crate) output: usize,
-    /// The value of the tick before: a cable that leads back.
-    pub(crate) late: bool,
+    /// The node and the name of the number, if it is one that was measured in the model call before: such a cable may lead back.
+    pub(crate) measured: Option<(Arc<str>, &'static str)>,
     /// What one unit of the cable adds to the knob; a cable that gives the value as it is has none.
     pub(crate) gain: Option<f64>,
 }
@@ -66,6 +66,11 @@ impl Plan {
         let plan = compiler.compile();
         let failed = compiler.problems.iter().any(|problem| problem.severity == Severity::Error);
         (plan.filter(|_| !failed), compiler.problems)
+    }
+
+    /// The seed of the patch.
+    pub const fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The ids of the nodes, in the order in which they run.
@@ -113,7 +118,8 @@ impl Compiler<'_> {
                 let gain = (input.kind == Kind::Number && !input.signal)
                     .then(|| depth.clamp(-1.0, 1.0) * (input.soft.1 - input.soft.0));
                 let output = first_output[cable.from] + cable.output;
-                feeds[cable.input].cable = Some(Source { output, late: cable.late, gain });
+                let measured = cable.late.then(|| (Arc::from(cable.from), defs[cable.from].outputs[cable.output].name));
+                feeds[cable.input].cable = Some(Source { output, measured, gain });
             }
             let outputs = first_output[id]..first_output[id] + def.outputs.len();
             Slot { id: Arc::from(id), def, bypass: node.bypass, feeds, outputs }

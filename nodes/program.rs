@@ -95,6 +95,8 @@ pub enum Pass {
 /// What the ticks of a patch ask of one model call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Program {
+    /// The seed of the video and of everything random in it.
+    pub seed: u64,
     /// The prompt.
     pub prompt: Arc<str>,
     /// The bends, in the order in which they act.
@@ -103,8 +105,8 @@ pub struct Program {
     pub taps: Vec<Tap>,
     /// Forget the past before this call.
     pub reset_cache: bool,
-    /// What is shown.
-    pub screen: Option<Arc<Source>>,
+    /// What is shown, one source per latent frame of the call; nothing if the patch has no screen.
+    pub screen: Vec<Arc<Source>>,
     /// Numbers sent out.
     pub messages: Vec<Message>,
 }

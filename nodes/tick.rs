@@ -44,8 +44,6 @@ pub struct Inputs<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     nodes: BTreeMap<Arc<str>, Vec<f64>>,
-    /// Outputs of the tick before, for cables that lead back.
-    late: BTreeMap<(Arc<str>, &'static str), f64>,
 }
 
 impl Plan {
@@ -62,6 +60,7 @@ impl Plan {
             self.tick(inputs, lane as u64, memory, &mut values, &mut draft);
             draft.add_to(&mut program, lane);
         }
+        program.seed = self.seed;
         program.bends.retain(|bend| !bend.is_neutral());
         program
     }
@@ -78,7 +77,7 @@ impl Plan {
             let mut remembered = memory.nodes.remove(&slot.id).unwrap_or_default();
             remembered.resize(slot.def.memory, 0.0);
             let fed: Vec<Option<Value>> = (slot.feeds.iter().zip(slot.def.inputs))
-                .map(|(feed, input)| self.feed(feed, input, memory, values))
+                .map(|(feed, input)| fed(feed, input, inputs.measurements, values))
                 .collect();
             let mut run = Run {
                 id: &slot.id,
@@ -96,35 +95,24 @@ impl Plan {
             (slot.def.run)(&mut run);
             memory.nodes.insert(slot.id.clone(), remembered);
         }
-        for slot in &self.nodes {
-            for (output, value) in slot.def.outputs.iter().zip(&values[slot.outputs.clone()]) {
-                if let (true, Some(Value::Number(number))) = (output.late, value) {
-                    memory.late.insert((slot.id.clone(), output.name), *number);
-                }
-            }
-        }
     }
+}
 
-    /// The value on an input.
-    fn feed(&self, feed: &Feed, input: &Input, memory: &Memory, values: &[Option<Value>]) -> Option<Value> {
-        let Some(source) = &feed.cable else { return feed.base.clone() };
-        let arrived = if source.late { self.late(source.output, memory) } else { values[source.output].clone() };
-        match (arrived, &feed.base) {
-            (None, base) => base.clone(),
-            (Some(Value::Number(x)), Some(Value::Number(base))) => {
-                let value = source.gain.map_or(x, |gain| base + gain * x);
-                let value = if value.is_finite() { value } else { *base };
-                Some(Value::Number(value.clamp(input.hard.0, input.hard.1)))
-            }
-            (arrived, _) => arrived,
+/// The value on an input.
+fn fed(feed: &Feed, input: &Input, measurements: &Measurements, values: &[Option<Value>]) -> Option<Value> {
+    let Some(source) = &feed.cable else { return feed.base.clone() };
+    let arrived = match &source.measured {
+        Some((node, name)) => measurements.get(node).and_then(|numbers| numbers.get(name)).copied().map(Value::Number),
+        None => values[source.output].clone(),
+    };
+    match (arrived, &feed.base) {
+        (None, base) => base.clone(),
+        (Some(Value::Number(x)), Some(Value::Number(base))) => {
+            let value = source.gain.map_or(x, |gain| base + gain * x);
+            let value = if value.is_finite() { value } else { *base };
+            Some(Value::Number(value.clamp(input.hard.0, input.hard.1)))
         }
-    }
-
-    /// What an output gave in the tick before.
-    fn late(&self, output: usize, memory: &Memory) -> Option<Value> {
-        let slot = self.nodes.iter().find(|slot| slot.outputs.contains(&output))?;
-        let name = slot.def.outputs[output - slot.outputs.start].name;
-        memory.late.get(&(slot.id.clone(), name)).map(|&number| Value::Number(number))
+        (arrived, _) => arrived,
     }
 }
 
@@ -151,6 +139,7 @@ impl Draft {
             message.values.extend(new.values);
         }
         program.reset_cache |= self.program.reset_cache;
+        program.screen.extend(self.program.screen);
     }
 }
 
@@ -300,7 +289,7 @@ impl<'a> Run<'a> {
 
     /// Asks for a picture on the screen.
     pub fn ask_screen(&mut self, source: Arc<Source>) {
-        self.draft.program.screen = Some(source);
+        self.draft.program.screen = vec![source];
     }
 
     /// Asks to forget the past.
