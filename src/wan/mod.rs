@@ -21,6 +21,7 @@ pub mod config;
 pub mod family;
 pub mod kv_cache;
 pub mod layer;
+pub mod mini;
 pub mod noise;
 pub mod rollout;
 pub mod rope;

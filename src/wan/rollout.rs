@@ -125,6 +125,21 @@ impl Rollout {
         self.next_context = Some(context);
     }
 
+    /// Changes where the noise comes from, from the next draw on.
+    pub fn set_noise(&mut self, noise: Box<dyn Noise + Send>) {
+        self.noise = noise;
+    }
+
+    /// The numbers in the video of the frames of the chunk under way, or of the next one between chunks.
+    pub fn chunk(&self) -> &Arc<[usize]> {
+        &self.chunk.numbers
+    }
+
+    /// Whether the next call begins a chunk, so that a new prompt or a reset comes in time for it.
+    pub fn is_between_chunks(&self) -> bool {
+        self.stage == Stage::Between
+    }
+
     /// The KV cache, to look at.
     pub const fn cache(&self) -> &KvCache {
         &self.cache

@@ -1,4 +1,4 @@
-//! The bytes of a file, mapped into memory and read within bounds.
+//! The bytes of a file, mapped into memory or at hand, read within bounds.
 
 use std::fs::File;
 use std::ops::Range;
@@ -8,13 +8,13 @@ use std::sync::Arc;
 use candle_core::{Result, bail};
 use memmap2::Mmap;
 
-/// A part of a file; pages are read from the disk when they are first touched.
+/// A part of a file; pages of a mapped one are read from the disk when they are first touched.
 ///
-/// The file must not be truncated or overwritten by anyone while it is open: the reader would be stopped by the
+/// A mapped file must not be truncated or overwritten by anyone while it is open: the reader would be stopped by the
 /// system (`SIGBUS`) or see other numbers. Replacing the file by renaming a new one over it is harmless.
 #[derive(Clone)]
 pub(super) struct Bytes {
-    map: Arc<Mmap>,
+    all: Arc<dyn AsRef<[u8]> + Send + Sync>,
     range: Range<usize>,
 }
 
@@ -29,18 +29,23 @@ impl Bytes {
         // that nobody truncates the file meanwhile cannot be enforced; it is documented above.
         let map = unsafe { Mmap::map(&file)? };
         let range = 0..map.len();
-        Ok(Self { map: Arc::new(map), range })
+        Ok(Self { all: Arc::new(map), range })
+    }
+
+    /// A file that is part of the program.
+    pub(super) fn at_hand(bytes: &'static [u8]) -> Self {
+        Self { all: Arc::new(bytes), range: 0..bytes.len() }
     }
 
     /// `len` bytes from `start` on; `None` if they are not all there.
     pub(super) fn part(&self, start: usize, len: usize) -> Option<Self> {
         let start = self.range.start.checked_add(start)?;
         let end = start.checked_add(len)?;
-        (end <= self.range.end).then(|| Self { map: self.map.clone(), range: start..end })
+        (end <= self.range.end).then(|| Self { all: self.all.clone(), range: start..end })
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
-        &self.map[self.range.clone()]
+        &(*self.all).as_ref()[self.range.clone()]
     }
 
     pub(super) fn len(&self) -> usize {

@@ -31,6 +31,7 @@ use candle_core::quantized::QTensor;
 use candle_core::{DType, Device, Error, Result, Shape, Tensor, bail};
 
 use self::blame::Blame;
+use self::bytes::Bytes;
 use self::entry::Entry;
 pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
@@ -81,8 +82,16 @@ impl Weights {
     /// Refused if the checkpoint has other sections only. A file that has no sections holds one set of weights, which is
     /// taken whatever its name was before: [`Self::section`] is `None` then.
     pub fn open_section(path: &Path, section: Option<&str>, dtype: DType, device: &Device) -> Result<Self> {
-        let mut listing = open::list(path, section)?;
-        let mut origin = path.display().to_string();
+        Self::listed(open::list(path, section)?, path.display().to_string(), dtype, device)
+    }
+
+    /// The weights in a file that is part of the program; `origin` is what errors call it.
+    pub fn at_hand(file: &'static [u8], origin: &str, dtype: DType, device: &Device) -> Result<Self> {
+        let listing = open::read(&Bytes::at_hand(file), None).blame(origin)?;
+        Self::listed(listing, origin.to_owned(), dtype, device)
+    }
+
+    fn listed(mut listing: open::Listing, mut origin: String, dtype: DType, device: &Device) -> Result<Self> {
         fp8::consume(&mut listing).blame(&origin)?;
         let entries = layout::original_names(listing.entries).blame(&origin)?;
         if let Some(section) = &listing.section {

@@ -35,11 +35,15 @@ fn file(path: &Path, section: Option<&str>) -> Result<Listing> {
     if path.to_str().is_some_and(|name| name.ends_with(INDEX)) {
         return indexed(path);
     }
-    let bytes = Bytes::open(path)?;
+    read(&Bytes::open(path)?, section)
+}
+
+/// Lists the tensors in the bytes of a file, or in a `section` of it.
+pub(super) fn read(bytes: &Bytes, section: Option<&str>) -> Result<Listing> {
     match bytes.as_slice() {
-        [b'P', b'K', 3, 4, ..] => torch::read(&bytes, section),
-        [b'G', b'G', b'U', b'F', ..] => gguf::read(&bytes),
-        [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(&bytes),
+        [b'P', b'K', 3, 4, ..] => torch::read(bytes, section),
+        [b'G', b'G', b'U', b'F', ..] => gguf::read(bytes),
+        [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes),
         [0x80, 2..=5, ..] => bail!("PyTorch's old format before 1.6 cannot be read; load it and `torch.save` it again"),
         start if start.starts_with(b"version https://git-lfs") => {
             bail!("this is a Git LFS pointer; the checkpoint itself has not been downloaded")
