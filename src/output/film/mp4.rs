@@ -1,0 +1,151 @@
+//! H.264 in MP4.
+
+use std::path::{Path, PathBuf};
+
+use muxide::api::{Muxer, MuxerBuilder, MuxerError, VideoCodec};
+use openh264::encoder::{
+    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, QpRange, RateControlMode,
+    VuiConfig,
+};
+use openh264::formats::YUVSource;
+use openh264::{OpenH264API, Timestamp};
+
+use crate::output::film::Film;
+use crate::output::film::part::{Part, unwritable};
+use crate::output::film::yuv::Yuv;
+use crate::output::{Error, Picture, Result};
+
+/// The quantiser of every picture: 0 is the finest, 51 the coarsest. At this one no blocks are seen, at a stage's size either.
+const QUANTISER: u8 = 20;
+
+/// Bits per pixel that the stream is announced with.
+const BITS_PER_PIXEL: f64 = 0.25;
+
+/// The most that level 5.2 of H.264 allows.
+const MOST_BITS_PER_SEC: f64 = 240e6;
+
+/// Sides that the encoder takes: the shorter at least, the longer and the shorter at most.
+const LEAST_SIDE: usize = 16;
+const MOST_SIDES: (usize, usize) = (3840, 2160);
+
+/// Seconds between pictures that decode on their own, to which players can jump.
+const SEEK_SECS: f64 = 2.0;
+
+/// Compressed bytes that a file may have: its offsets have 32 bits. Some are left for the index.
+const MOST_BYTES: u64 = (4 << 30) - (64 << 20);
+
+/// A video for players and editors, with its index in front.
+///
+/// The index needs the sizes of all pictures, so the compressed film stays in memory until it is finished.
+pub struct Mp4 {
+    path: PathBuf,
+    frame_rate: f64,
+    number: u64,
+    bytes: u64,
+    /// The file, until the first picture tells the size.
+    part: Option<Part>,
+    stream: Option<Stream>,
+}
+
+/// What is set up once the size is known.
+struct Stream {
+    encoder: Encoder,
+    muxer: Muxer<Part>,
+}
+
+impl Mp4 {
+    /// Begins a video.
+    pub fn open(path: &Path, frame_rate: f64) -> Result<Self> {
+        let part = Some(Part::create(path)?);
+        Ok(Self { path: path.to_owned(), frame_rate, number: 0, bytes: 0, part, stream: None })
+    }
+
+    fn stream(&self, part: Part, yuv: &Yuv) -> Result<Stream> {
+        let (width, height) = yuv.dimensions();
+        let config = config(width, height, self.frame_rate);
+        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
+            .map_err(|error| self.unencoded(yuv, &error))?;
+        let muxer = MuxerBuilder::new(part)
+            .video(VideoCodec::H264, width as u32, height as u32, self.frame_rate)
+            .with_fast_start(true)
+            .build()
+            .map_err(|error| Error::new(&self.path, error))?;
+        Ok(Stream { encoder, muxer })
+    }
+
+    fn unencoded(&self, yuv: &Yuv, error: &openh264::Error) -> Error {
+        let (width, height) = yuv.dimensions();
+        let message = format!("the H.264 encoder refuses a picture of {width} × {height}: {error}; try .png");
+        Error::new(&self.path, message)
+    }
+}
+
+/// Whether H.264 holds pictures of this size, lying or standing.
+fn is_codable((width, height): (usize, usize)) -> bool {
+    let (long, short) = (width.max(height), width.min(height));
+    short >= LEAST_SIDE && long <= MOST_SIDES.0 && short <= MOST_SIDES.1
+}
+
+impl Film for Mp4 {
+    fn push(&mut self, picture: &Picture) -> Result<()> {
+        if self.bytes > MOST_BYTES {
+            let message =
+                "the film has reached 4 GiB, the most an MP4 holds: finish it and begin another, or choose .png";
+            return Err(Error::new(&self.path, message));
+        }
+        let yuv = Yuv::of(picture);
+        if !is_codable(yuv.dimensions()) {
+            let message = format!(
+                "a picture of {} × {} is too large or too small for H.264, which holds {LEAST_SIDE} × {LEAST_SIDE} to {} × {}: \
+                 choose another size, or .png",
+                picture.width, picture.height, MOST_SIDES.0, MOST_SIDES.1
+            );
+            return Err(Error::new(&self.path, message));
+        }
+        if let Some(part) = self.part.take() {
+            self.stream = Some(self.stream(part, &yuv)?);
+        }
+        let Some(Stream { mut encoder, mut muxer }) = self.stream.take() else {
+            return Err(Error::new(&self.path, "the film ended with an earlier error: begin another"));
+        };
+        let secs = self.number as f64 / self.frame_rate;
+        let time = Timestamp::from_millis((secs * 1000.0).round() as u64);
+        let coded = encoder.encode_at(&yuv, time).map_err(|error| self.unencoded(&yuv, &error))?;
+        let (bytes, alone) = (coded.to_vec(), coded.frame_type() == FrameType::IDR);
+        muxer.write_video(secs, &bytes, alone).map_err(|error| Error::new(&self.path, error))?;
+        self.number += 1;
+        self.bytes += bytes.len() as u64;
+        self.stream = Some(Stream { encoder, muxer });
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Some(Stream { mut muxer, .. }) = self.stream else {
+            return Err(Error::new(&self.path, "the film ended with an earlier error: begin another"));
+        };
+        muxer.finish_in_place().map_err(|error| match error {
+            MuxerError::Io(error) => unwritable(&self.path, &error),
+            other => Error::new(&self.path, other),
+        })?;
+        muxer.into_writer().keep()
+    }
+}
+
+/// How films are encoded: for the same bytes on every machine, on one thread.
+fn config(width: usize, height: usize, frame_rate: f64) -> EncoderConfig {
+    let bits_per_sec = BITS_PER_PIXEL * (width * height) as f64 * frame_rate;
+    EncoderConfig::new()
+        .complexity(Complexity::High)
+        // The mode that takes its range of quantisers as it is and leaves out no picture.
+        .rate_control_mode(RateControlMode::Bufferbased)
+        .bitrate(BitRate::from_bps(bits_per_sec.min(MOST_BITS_PER_SEC) as u32))
+        .qp(QpRange::new(QUANTISER, QUANTISER))
+        .max_frame_rate(FrameRate::from_hz(frame_rate as f32))
+        .intra_frame_period(IntraFramePeriod::from_num_frames((SEEK_SECS * frame_rate).ceil() as u32))
+        // It leaves out slow changes, as a camera's noise: a slow fade would step.
+        .background_detection(false)
+        .adaptive_quantization(false)
+        .skip_frames(false)
+        .num_threads(1)
+        .vui(VuiConfig::bt709())
+}

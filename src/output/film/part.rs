@@ -1,0 +1,92 @@
+//! A file that appears at its place only when it is whole.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::output::{Error, Result};
+
+/// A file under a temporary name beside its place; dropped, it is gone.
+pub struct Part {
+    place: PathBuf,
+    temporary: PathBuf,
+    file: Option<BufWriter<File>>,
+    /// Whether a write failed. Some encoders keep silent about it.
+    failed: bool,
+}
+
+impl Part {
+    /// Begins a file that is to be at `place`.
+    pub fn create(place: &Path) -> Result<Self> {
+        let name = place.file_name().ok_or_else(|| Error::new(place, "this is no file name"))?;
+        for number in 0..1000 {
+            let mut part = name.to_owned();
+            part.push(format!(".part{number}"));
+            let temporary = place.with_file_name(part);
+            match File::create_new(&temporary) {
+                Ok(file) => {
+                    let file = Some(BufWriter::with_capacity(1 << 20, file));
+                    return Ok(Self { place: place.to_owned(), temporary, file, failed: false });
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(unwritable(place, &error)),
+            }
+        }
+        Err(Error::new(
+            place,
+            "there are a thousand unfinished files beside it: delete those that end in .part and a number",
+        ))
+    }
+
+    /// Where the file is to be.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Puts the file at its place, over an older one, once all of it is on the disk.
+    pub fn keep(mut self) -> Result<()> {
+        let settled = self.settle();
+        settled.and_then(|()| fs::rename(&self.temporary, &self.place)).map_err(|error| unwritable(&self.place, &error))
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        file.flush()?;
+        if self.failed {
+            return Err(io::Error::other("a part of it could not be written"));
+        }
+        file.get_ref().sync_all()
+    }
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(file) = &mut self.file else { return Ok(0) };
+        let written = file.write(bytes);
+        self.failed |= written.is_err();
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Closed first: some systems do not remove an open file. A file that was kept is no longer there to remove.
+        self.file = None;
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+/// A file could not be written.
+pub fn unwritable(place: &Path, error: &io::Error) -> Error {
+    let advice = match error.kind() {
+        ErrorKind::NotFound => "make its folder first",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on the disk, or choose another",
+        _ => "choose another place, or look after the disk",
+    };
+    Error::new(place, format!("cannot be written: {error}; {advice}"))
+}

@@ -1,0 +1,334 @@
+//! Films, read back.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Cursor};
+use std::path::Path;
+
+use image::codecs::gif::GifDecoder;
+use image::{AnimationDecoder, ImageDecoder};
+use openh264::decoder::Decoder;
+use openh264::formats::YUVSource;
+
+use crate::output::{Picture, open};
+
+/// A film of saturated shapes that move over a soft ground; no two pictures are the same.
+fn shapes(width: usize, height: usize, count: usize) -> Vec<Picture> {
+    let picture = |t: f32| {
+        let rgb = (0..width * height).flat_map(|i| {
+            let (x, y) = ((i % width) as f32 / width as f32, (i / width) as f32 / height as f32);
+            let disc = |cx: f32, cy: f32| {
+                (0.16 - ((x - cx).powi(2) + (y - cy).powi(2)).sqrt()).mul_add(40.0, 0.5).clamp(0.0, 1.0)
+            };
+            let (red, blue) = (disc(0.2 + t, 0.3), disc(0.8 - t, 0.7));
+            let ground = [60.0 + 60.0 * x, 150.0 - 60.0 * y, 90.0 + 40.0 * t];
+            [0, 1, 2].map(|c| {
+                let under = ground[c] + ([255.0, 0.0, 0.0][c] - ground[c]) * red;
+                (under + ([0.0, 40.0, 255.0][c] - under) * blue).round() as u8
+            })
+        });
+        Picture { width, height, rgb: rgb.collect() }
+    };
+    (0..count).map(|i| picture(i as f32 / count as f32 * 0.5)).collect()
+}
+
+fn record(path: &Path, frame_rate: f64, pictures: &[Picture]) {
+    let mut film = open(path, frame_rate).expect("a film begins");
+    for picture in pictures {
+        film.push(picture).expect("a picture fits");
+    }
+    film.finish().expect("a film ends");
+}
+
+/// Peak signal to noise ratio in dB.
+fn psnr(a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let squares: f64 = a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
+    10.0 * (255.0 * 255.0 * a.len() as f64 / squares).log10()
+}
+
+/// The content of a box inside others, of which the first of each name is meant.
+fn inside<'a>(bytes: &'a [u8], path: &[&str]) -> &'a [u8] {
+    let Some((name, rest)) = path.split_first() else { return bytes };
+    let mut at = 0;
+    while at < bytes.len() {
+        let size = number(bytes, at) as usize;
+        assert!(size >= 8, "a box holds its own name");
+        if &bytes[at + 4..at + 8] == name.as_bytes() {
+            // Sample descriptions have a header of their own, and so has the picture's before its boxes.
+            let header = match *name {
+                "stsd" => 8,
+                "avc1" => 78,
+                _ => 0,
+            };
+            return inside(&bytes[at + 8 + header..at + size], rest);
+        }
+        at += size;
+    }
+    panic!("no {name}");
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four"))
+}
+
+/// An MP4 as its standard (ISO 14496-12 and -15) says it is read.
+struct Video {
+    /// Units of time per second, and of each picture.
+    timescale: u32,
+    durations: Vec<u32>,
+    pictures: Vec<Picture>,
+}
+
+fn read(path: &Path) -> Video {
+    let bytes = fs::read(path).expect("a file");
+    let media = inside(&bytes, &["moov", "trak", "mdia"]);
+    let table = |name| inside(media, &["minf", "stbl", name]);
+    let times = table("stts");
+    let durations = (0..number(times, 4) as usize)
+        .flat_map(|run| vec![number(times, 12 + 8 * run); number(times, 8 + 8 * run) as usize])
+        .collect();
+    let avcc = inside(table("stsd"), &["avc1", "avcC"]);
+    let sps = usize::from(avcc[6]) * 256 + usize::from(avcc[7]);
+    let pps = usize::from(avcc[9 + sps]) * 256 + usize::from(avcc[10 + sps]);
+    let start = [0, 0, 0, 1];
+    let sets = [&start, &avcc[8..8 + sps], &start, &avcc[11 + sps..11 + sps + pps]].concat();
+    let mut decoder = Decoder::new().expect("a decoder");
+    decoder.decode(&sets).expect("parameter sets");
+    let (sizes, mut at) = (table("stsz"), number(table("stco"), 8) as usize);
+    let mut pictures = Vec::new();
+    for sample in 0..number(sizes, 8) as usize {
+        let end = at + number(sizes, 12 + 4 * sample) as usize;
+        let mut units = Vec::new();
+        while at < end {
+            let length = number(&bytes, at) as usize;
+            units.extend([&start, &bytes[at + 4..at + 4 + length]].concat());
+            at += 4 + length;
+        }
+        let yuv = decoder.decode(&units).expect("a sample decodes").expect("to a picture");
+        pictures.push(rgb(&yuv));
+    }
+    assert!(decoder.flush_remaining().expect("it ends").is_empty(), "a picture per sample");
+    Video { timescale: number(inside(media, &["mdhd"]), 12), durations, pictures }
+}
+
+/// BT.709, limited range, by the formulas of ITU-R BT.709 and of no other file here.
+///
+/// A sample of colour lies on every second column, between two rows (H.264, figure 6-1); others are interpolated.
+fn rgb(yuv: &impl YUVSource) -> Picture {
+    let ((width, height), (wide, half, _)) = (yuv.dimensions(), yuv.strides());
+    let rgb = (0..width * height).flat_map(|i| {
+        let (x, y) = (i % width, i / width);
+        let luma = (f32::from(yuv.y()[y * wide + x]) - 16.0) * 255.0 / 219.0;
+        let colour = |plane: &[u8]| {
+            let (left, right) = (x / 2, x.div_ceil(2).min(width / 2 - 1));
+            let other = if y % 2 == 0 { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(height / 2 - 1) };
+            let row = |y: usize| f32::midpoint(f32::from(plane[y * half + left]), f32::from(plane[y * half + right]));
+            (0.75 * row(y / 2) + 0.25 * row(other) - 128.0) * 255.0 / 224.0
+        };
+        let (blue, red) = (colour(yuv.u()), colour(yuv.v()));
+        [luma + 1.5748 * red, luma - 0.1873 * blue - 0.4681 * red, luma + 1.8556 * blue].map(|v| v.round() as u8)
+    });
+    Picture { width, height, rgb: rgb.collect() }
+}
+
+#[test]
+fn a_video_comes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shapes.mp4");
+    let pictures = shapes(208, 120, 40);
+    record(&path, 16.0, &pictures);
+    let video = read(&path);
+    assert_eq!(video.pictures.len(), pictures.len());
+    assert!(
+        video.durations.len() == 40 && video.durations.iter().all(|&d| d * 16 == video.timescale),
+        "{:?}",
+        video.durations
+    );
+    for (number, (wanted, got)) in pictures.iter().zip(&video.pictures).enumerate() {
+        let psnr = psnr(&wanted.rgb, &got.rgb);
+
+        assert!(psnr >= 36.0, "picture {number}: {psnr:.1} dB");
+    }
+}
+
+/// A wrong matrix or range moves these by 20 levels and more.
+#[test]
+fn a_video_keeps_pure_colours() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("colours.mp4");
+    let colours =
+        [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255], [0, 255, 255], [255; 3], [0; 3]];
+    let pictures: Vec<Picture> = colours.iter().map(|&colour| Picture::filled(64, 48, colour)).collect();
+    record(&path, 25.0, &pictures);
+    for (wanted, got) in pictures.iter().zip(&read(&path).pictures) {
+        let worst = wanted.rgb.iter().zip(&got.rgb).map(|(&a, &b)| a.abs_diff(b)).max();
+        assert!(worst <= Some(6), "{:?} came back as {:?}", &wanted.rgb[..3], &got.rgb[..3]);
+    }
+}
+
+/// The decoder above was told the matrix; players read it from the stream (H.264, annex E).
+#[test]
+fn a_video_says_which_colours_it_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("flags.mp4");
+    record(&path, 16.0, &shapes(32, 32, 2));
+    let bytes = fs::read(&path).expect("a file");
+    assert!(
+        bytes.windows(4).position(|w| w == b"moov") < bytes.windows(4).position(|w| w == b"mdat"),
+        "the index is in front"
+    );
+    let sps = inside(inside(&bytes, &["moov", "trak", "mdia", "minf", "stbl", "stsd"]), &["avc1", "avcC"]);
+    let bits: Vec<bool> = sps.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect();
+    // video_signal_type: present, format unspecified (5), limited range, description present, then three times BT.709 (1).
+    let signal =
+        "1 101 0 1 00000001 00000001 00000001".chars().filter(|c| *c != ' ').map(|c| c == '1').collect::<Vec<_>>();
+    assert!(bits.windows(signal.len()).any(|window| window == signal), "{sps:02x?}");
+}
+
+#[test]
+fn odd_sizes_make_a_video_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("odd.mp4");
+    let pictures = shapes(101, 67, 3);
+    record(&path, 30.0, &pictures);
+    for (wanted, got) in pictures.iter().zip(&read(&path).pictures) {
+        assert_eq!((got.width, got.height), (102, 68));
+        let cropped: Vec<u8> =
+            got.rgb.chunks_exact(102 * 3).take(67).flat_map(|row| &row[..101 * 3]).copied().collect();
+        let psnr = psnr(&wanted.rgb, &cropped);
+        assert!(psnr >= 32.0, "{psnr:.1} dB");
+    }
+}
+
+#[test]
+fn a_gif_comes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shapes.gif");
+    let pictures = shapes(104, 60, 16);
+    record(&path, 16.0, &pictures);
+    let bytes = fs::read(&path).expect("a file");
+    assert!(bytes.windows(14).any(|w| w == b"NETSCAPE2.0\x03\x01\0"), "endless");
+    let decoder = GifDecoder::new(Cursor::new(&bytes)).expect("a GIF");
+    assert_eq!(decoder.dimensions(), (104, 60));
+    let frames = decoder.into_frames().collect_frames().expect("whole frames");
+    assert_eq!(frames.len(), 16);
+    let mut elapsed = 0.0;
+    for (number, (wanted, frame)) in pictures.iter().zip(&frames).enumerate() {
+        assert!((elapsed - number as f64 * 62.5).abs() <= 5.0, "picture {number} begins after {elapsed} ms");
+        let (ms, per) = frame.delay().numer_denom_ms();
+        elapsed += f64::from(ms) / f64::from(per);
+        let rgb: Vec<u8> = frame.buffer().pixels().flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+        let psnr = psnr(&wanted.rgb, &rgb);
+        assert!(psnr >= 30.0, "picture {number}: {psnr:.1} dB");
+    }
+    assert!((elapsed - 1000.0).abs() < 1e-9, "16 of 16 per second take a second, not {elapsed} ms");
+}
+
+#[test]
+fn numbered_pictures_come_back_exactly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pictures = shapes(33, 20, 3);
+    record(&folder.path().join("take.png"), 16.0, &pictures);
+    record(&folder.path().join("takes/"), 16.0, &pictures);
+    for (number, wanted) in pictures.iter().enumerate() {
+        for name in [format!("take_{number:05}.png"), format!("takes/{number:05}.png")] {
+            let file = BufReader::new(File::open(folder.path().join(&name)).expect("a numbered file"));
+            let read = image::load(file, image::ImageFormat::Png).expect("a picture").into_rgb8();
+            assert_eq!(*read.as_raw(), wanted.rgb, "{name}");
+        }
+    }
+    let error = open(&folder.path().join("take.png"), 16.0).err().expect("two films must not mix");
+    assert!(error.to_string().contains("take_00000.png"), "{error}");
+}
+
+#[test]
+fn the_same_pictures_make_the_same_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pictures = shapes(96, 64, 8);
+    for extension in ["mp4", "gif"] {
+        let [first, second] = ["first", "second"].map(|name| {
+            let path = folder.path().join(name).with_extension(extension);
+            record(&path, 24.0, &pictures);
+            fs::read(path).expect("a file")
+        });
+        assert!(first == second, "{extension}: {} and {} bytes", first.len(), second.len());
+    }
+    for name in ["first/", "second/"] {
+        record(&folder.path().join(name), 24.0, &pictures);
+    }
+    for number in 0..8 {
+        let [first, second] =
+            ["first", "second"].map(|name| fs::read(folder.path().join(format!("{name}/{number:05}.png"))));
+        assert_eq!(first.expect("a file"), second.expect("a file"));
+    }
+}
+
+/// A compositor that changes during a recording changes the picture's size; the film goes on.
+#[test]
+fn a_film_keeps_its_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sizes.mp4");
+    record(&path, 16.0, &[Picture::filled(64, 32, [90; 3]), Picture::filled(64, 64, [200; 3])]);
+    let last = read(&path).pictures.pop().expect("pictures");
+    assert_eq!((last.width, last.height), (64, 32));
+    assert!(last.rgb[16 * 64 * 3] < 24 && last.rgb[(16 * 64 + 32) * 3].abs_diff(200) < 6, "centred on dark");
+}
+
+#[test]
+fn what_is_not_finished_leaves_nothing() {
+    for name in ["a.mp4", "a.gif"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        fs::write(&path, "an older film").expect("written");
+        let mut film = open(&path, 16.0).expect("a film begins");
+        film.push(&shapes(48, 32, 1)[0]).expect("a picture fits");
+        assert_eq!(fs::read(&path).expect("still there"), b"an older film", "{name}");
+        drop(film);
+        assert_eq!(fs::read(&path).expect("still there"), b"an older film", "{name}");
+        let empty = open(&path, 16.0).expect("a film begins").finish().expect_err("no picture");
+        assert!(empty.message.contains("no picture"), "{empty}");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "{name}: only the older film is there");
+        record(&path, 16.0, &shapes(48, 32, 2));
+        assert_ne!(fs::read(&path).expect("replaced"), b"an older film", "{name}");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "{name}: and its successor");
+    }
+}
+
+/// Two recorders at the same place do not write into one another's file.
+#[test]
+fn two_films_at_one_place_stay_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("both.mp4");
+    let [mut one, mut other] = [open(&path, 16.0), open(&path, 16.0)].map(|film| film.expect("a film begins"));
+    let pictures = shapes(48, 32, 4);
+    for picture in &pictures {
+        one.push(picture).expect("a picture fits");
+        other.push(picture).expect("a picture fits");
+    }
+    one.finish().expect("a film ends");
+    assert_eq!(read(&path).pictures.len(), 4);
+    other.finish().expect("a film ends");
+    assert_eq!(read(&path).pictures.len(), 4);
+}
+
+#[test]
+fn errors_name_the_file_and_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |name: &str, rate: f64| open(&folder.path().join(name), rate).err().expect("refused").to_string();
+    for (error, words) in [
+        (of("a.avi", 16.0), ["a.avi", ".mp4, .gif or .png"]),
+        (of("none", 16.0), ["none", ".mp4, .gif or .png"]),
+        (of("nowhere/a.mp4", 16.0), ["nowhere", "make its folder"]),
+        (of("a.mp4", f64::NAN), ["a.mp4", "give a rate"]),
+        (of("a.gif", 60.0), ["a.gif", "at most 50"]),
+    ] {
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+    let path = folder.path().join("large.mp4");
+    let mut film = open(&path, 16.0).expect("a film begins");
+    let error = film.push(&Picture::dark(4000, 16)).expect_err("too large").to_string();
+    assert!(error.contains("large.mp4") && error.contains("3840 × 2160"), "{error}");
+    let error = film.push(&Picture { width: 9, height: 9, rgb: vec![0] }).expect_err("torn").to_string();
+    assert!(error.contains("large.mp4"), "{error}");
+    assert!(film.finish().is_err() && !path.exists());
+}

@@ -1,0 +1,149 @@
+//! Measurements in colours, alone or over a picture.
+
+use bendrack_nodes::program::ColourMap;
+
+use crate::output::colour::colour;
+use crate::output::{Map, Picture, scale, spectrum};
+
+/// A map that varies by less than this part of its largest value is shown the darker, the less it varies: what is left
+/// of an even map after its mean is gone is rounding, and must not flicker on a stage.
+const EVEN: f64 = 0.1;
+
+/// How much a picture is darkened where the map is cold, at an amount of 1, so that the warm places stand out.
+const SHADE: f32 = 0.35;
+
+/// The map as a picture of a given size; a map without values is dark.
+pub fn alone(map: &Map, width: usize, height: usize, colours: ColourMap) -> Picture {
+    if !map.is_whole() || width == 0 || height == 0 {
+        return Picture::dark(width, height);
+    }
+    if map.is_spectrum() {
+        let mut picture = Picture::filled(width, height, colour(colours, 0.0));
+        spectrum::draw(&mut picture, map, 1.0, colours);
+        return picture;
+    }
+    let rgb = heat(map, width, height).into_iter().flat_map(|t| colour(colours, t)).collect();
+    Picture { width, height, rgb }
+}
+
+/// The map over a picture: hot places are covered by `amount` (0 to 1), cold ones let the picture through, somewhat darker.
+///
+/// At 0 the picture is as it was; so it is under a map without values.
+pub fn over(below: &Picture, map: &Map, amount: f32, colours: ColourMap) -> Picture {
+    let mut picture = below.clone();
+    if !map.is_whole() || !below.is_whole() {
+        return picture;
+    }
+    if map.is_spectrum() {
+        spectrum::draw(&mut picture, map, amount, colours);
+        return picture;
+    }
+    let heat = heat(map, picture.width, picture.height);
+    for (pixel, t) in picture.rgb.as_chunks_mut::<3>().0.iter_mut().zip(heat) {
+        let covered = amount * t;
+        let light = 1.0 - amount * SHADE * (1.0 - t);
+        for (under, top) in pixel.iter_mut().zip(colour(colours, t)) {
+            let shaded = f32::from(*under) * light;
+            *under = (shaded + (f32::from(top) - shaded) * covered).round() as u8;
+        }
+    }
+    picture
+}
+
+/// The map from 0, its coldest, to 1, its hottest, in the size of a picture.
+fn heat(map: &Map, width: usize, height: usize) -> Vec<f32> {
+    let values = normalised(&map.values);
+    let mut heat = scale::resample(&values, 1, (map.width, map.height), (width, height));
+    heat.iter_mut().for_each(|t| *t = t.clamp(0.0, 1.0));
+    heat
+}
+
+/// Values from 0, the smallest, to 1, the largest, or less if they hardly differ; what is no number counts as smallest.
+fn normalised(values: &[f32]) -> Vec<f32> {
+    // In f64, where the range of any two f32 is finite.
+    let finite = || values.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite());
+    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let range = (high - low).max(EVEN * high.abs().max(low.abs()));
+    // Written so that a map of zeros, or of nothing finite, is cold throughout.
+    let share = |x: f64| if x.is_finite() && range > 0.0 { (x - low) / range } else { 0.0 };
+    values.iter().map(|&x| share(f64::from(x)) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(width: usize, height: usize, value: impl Fn(usize, usize) -> f32) -> Map {
+        let values = (0..width * height).map(|i| value(i % width, i / width)).collect();
+        Map { width, height, values }
+    }
+
+    fn pixel(picture: &Picture, x: usize, y: usize) -> [u8; 3] {
+        let start = (y * picture.width + x) * 3;
+        picture.rgb[start..start + 3].try_into().expect("three")
+    }
+
+    /// Attention shares are tiny; the hottest cell is at the hot end all the same, and over its own part of the picture.
+    #[test]
+    fn the_hot_cell_lies_over_its_place() {
+        let map = grid(13, 7, |x, y| if (x, y) == (9, 2) { 4e-4 } else { 1e-5 });
+        let picture = alone(&map, 208, 112, ColourMap::Inferno);
+        let brightest = (0..208 * 112)
+            .max_by_key(|&i| pixel(&picture, i % 208, i / 208).map(u32::from).iter().sum::<u32>())
+            .expect("not empty");
+        let (x, y) = (brightest % 208, brightest / 208);
+        // Cells are 16 pixels wide: the centre of cell (9, 2) is between pixels 151 and 152, 39 and 40.
+        assert!((151..=152).contains(&x) && (39..=40).contains(&y), "the hottest pixel is at {x}, {y}");
+        let top = pixel(&picture, x, y);
+        assert!(top.iter().zip(colour(ColourMap::Inferno, 1.0)).all(|(&a, b)| a.abs_diff(b) <= 6), "{top:?}");
+        assert_eq!(pixel(&picture, 10, 100), colour(ColourMap::Inferno, 0.0));
+    }
+
+    #[test]
+    fn an_even_map_is_dark_and_its_rounding_stays_so() {
+        assert_eq!(
+            alone(&grid(6, 4, |_, _| 0.002), 60, 40, ColourMap::Magma),
+            Picture::filled(60, 40, [0, 0, 4]),
+            "even"
+        );
+        // bf16 keeps 8 bits: values that should be the same differ by up to 1/256.
+        let noisy = grid(6, 4, |x, y| 0.002 * (1.0 + ((x * 7 + y * 5) % 3) as f32 / 512.0));
+        let brightest = alone(&noisy, 60, 40, ColourMap::Grey).rgb.into_iter().max();
+        assert!(brightest < Some(16), "{brightest:?}");
+        // A map with a real difference uses the whole range.
+        assert_eq!(normalised(&[0.5, 1.0, 0.75]), [0.0, 1.0, 0.5]);
+    }
+
+    /// By the definition, at the middle of cells, where the cubic filter gives the cell itself.
+    #[test]
+    fn the_overlay_covers_by_its_heat() {
+        let map = grid(3, 1, |x, _| [0.0, 0.5, 1.0][x]);
+        let map = Map { height: 3, values: map.values.repeat(3), ..map };
+        let below = Picture::filled(33, 33, [0, 200, 40]);
+        let over = over(&below, &map, 0.8, ColourMap::Viridis);
+        // Cold: nothing covered, 0.8 × 35 % darker. Half: 0.8 × 0.5 covered, 14 % darker. Hot: 0.8 covered.
+        assert_eq!(pixel(&over, 5, 16), [0, 144, 29]);
+        let half = colour(ColourMap::Viridis, 0.5).map(f32::from);
+        let half = [0.4 * half[0], 0.6 * 172.0 + 0.4 * half[1], 0.6 * 34.4 + 0.4 * half[2]].map(|x| x.round() as u8);
+        assert_eq!(pixel(&over, 16, 16), half);
+        assert_eq!(pixel(&over, 27, 16), [202, 225, 38].map(|x: u8| x), "0.8 × (253, 231, 37) + 0.2 × (0, 200, 40)");
+    }
+
+    #[test]
+    fn at_zero_and_without_values_the_picture_is_as_it_was() {
+        let below = Picture::filled(12, 9, [1, 99, 254]);
+        let hot = grid(4, 3, |x, y| (x + y) as f32);
+        assert_eq!(over(&below, &hot, 0.0, ColourMap::Inferno), below);
+        for broken in [Map::default(), Map { width: 5, ..hot.clone() }, Map { width: usize::MAX, ..hot }] {
+            assert_eq!(over(&below, &broken, 1.0, ColourMap::Inferno), below);
+            assert_eq!(alone(&broken, 12, 9, ColourMap::Inferno), Picture::dark(12, 9));
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_cold() {
+        assert_eq!(normalised(&[f32::NAN, 2.0, 4.0, f32::INFINITY]), [0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(normalised(&[f32::NAN; 2]), [0.0; 2]);
+        assert_eq!(normalised(&[f32::MIN, f32::MAX]), [0.0, 1.0]);
+    }
+}

@@ -1,0 +1,19 @@
+//! What leaves the rack: pictures, measurements in colours, video files.
+//!
+//! It knows what a patch shows ([`Source`](bendrack_nodes::program::Source)) and pictures, and nothing of the model or the window.
+
+pub mod colour;
+pub mod compose;
+pub mod error;
+pub mod film;
+pub mod heatmap;
+pub mod picture;
+pub mod scale;
+#[cfg(test)]
+mod sheet;
+pub mod spectrum;
+
+pub use compose::compose;
+pub use error::{Error, Result};
+pub use film::{Film, open};
+pub use picture::{Map, Picture};

@@ -1,0 +1,57 @@
+//! Pictures and measurements, row by row from the top left.
+
+/// A picture in sRGB.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels of a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Red, green, blue of each pixel.
+    pub rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// A picture of one colour.
+    pub fn filled(width: usize, height: usize, colour: [u8; 3]) -> Self {
+        Self { width, height, rgb: colour.repeat(width * height) }
+    }
+
+    /// A dark picture: what is shown where there is nothing to show.
+    pub fn dark(width: usize, height: usize) -> Self {
+        Self::filled(width, height, [0; 3])
+    }
+
+    /// Whether it has pixels, and as many as it says.
+    pub fn is_whole(&self) -> bool {
+        !self.rgb.is_empty() && is_count(self.width, self.height, 3, self.rgb.len())
+    }
+}
+
+/// A measurement laid out as a picture: the heatmap of a word over the token grid, or the spectrum of neurons in one row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map {
+    /// Values of a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// The values; attention shares of 0 to 1, or mean activities from 0 up.
+    pub values: Vec<f32>,
+}
+
+impl Map {
+    /// Whether it has values, and as many as it says.
+    pub fn is_whole(&self) -> bool {
+        !self.values.is_empty() && is_count(self.width, self.height, 1, self.values.len())
+    }
+
+    /// Whether it is a spectrum: one row of values that have no place in the picture.
+    pub fn is_spectrum(&self) -> bool {
+        self.height == 1 && self.width > 1
+    }
+}
+
+/// Whether a size with so many channels has `count` samples; a size no memory holds has not.
+fn is_count(width: usize, height: usize, channels: usize, count: usize) -> bool {
+    width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels)) == Some(count)
+}

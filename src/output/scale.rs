@@ -1,0 +1,176 @@
+//! Pictures and maps in another size.
+//!
+//! One cubic filter (Catmull-Rom) for all: smooth and still sharp when it enlarges, widened to the new pixel when it
+//! shrinks. The centre of a cell stays where it was, so a map scaled to a picture lies exactly over it.
+
+use std::borrow::Cow;
+
+use crate::output::Picture;
+
+/// Which of the old samples make a new one, with their weights.
+struct Mixture {
+    samples: Vec<usize>,
+    weights: Vec<f32>,
+}
+
+/// The picture in another size; its proportions are not kept. What has no size, before or after, becomes dark.
+pub fn scaled(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture> {
+    if !picture.is_whole() || width == 0 || height == 0 {
+        return Cow::Owned(Picture::dark(width, height));
+    }
+    if (picture.width, picture.height) == (width, height) {
+        return Cow::Borrowed(picture);
+    }
+    let values: Vec<f32> = picture.rgb.iter().map(|&byte| f32::from(byte)).collect();
+    let values = resample(&values, 3, (picture.width, picture.height), (width, height));
+    Cow::Owned(Picture { width, height, rgb: values.into_iter().map(|x| x.round() as u8).collect() })
+}
+
+/// The whole picture inside another size, as large as it fits, centred on dark.
+pub fn fitted(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture> {
+    let inner = fitting(picture, width, height);
+    if inner == (width, height) {
+        return scaled(picture, width, height);
+    }
+    let mut whole = Picture::dark(width, height);
+    let small = scaled(picture, inner.0, inner.1);
+    paste(&mut whole, &small, (width - inner.0) / 2, (height - inner.1) / 2);
+    Cow::Owned(whole)
+}
+
+/// The largest size with the picture's proportions that fits into another; nothing for a picture without pixels.
+pub fn fitting(picture: &Picture, width: usize, height: usize) -> (usize, usize) {
+    if !picture.is_whole() || width == 0 || height == 0 {
+        return (0, 0);
+    }
+    let scale = (width as f64 / picture.width as f64).min(height as f64 / picture.height as f64);
+    let side = |length: usize, most: usize| ((length as f64 * scale).round() as usize).clamp(1, most);
+    (side(picture.width, width), side(picture.height, height))
+}
+
+/// Lays a picture onto another that is large enough, with its top left at `x`, `y`.
+pub fn paste(onto: &mut Picture, picture: &Picture, x: usize, y: usize) {
+    let row = picture.width * 3;
+    for (line, pixels) in picture.rgb.chunks_exact(row.max(1)).enumerate() {
+        let start = ((y + line) * onto.width + x) * 3;
+        onto.rgb[start..start + row].copy_from_slice(pixels);
+    }
+}
+
+/// Samples of `from` columns and rows, `channels` interleaved, in `to` columns and rows; sizes are not 0.
+///
+/// Next to sharp edges the results go a little beyond the values they come from.
+pub fn resample(values: &[f32], channels: usize, from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
+    let columns = mixtures(from.0, to.0);
+    let mut wide = Vec::with_capacity(to.0 * from.1 * channels);
+    for row in values.chunks_exact(from.0 * channels) {
+        for mixture in &columns {
+            for channel in 0..channels {
+                wide.push(mixture.of(|sample| row[sample * channels + channel]));
+            }
+        }
+    }
+    let length = to.0 * channels;
+    let mut whole = vec![0.0; length * to.1];
+    for (mixture, row) in mixtures(from.1, to.1).iter().zip(whole.chunks_exact_mut(length)) {
+        for (&sample, &weight) in mixture.samples.iter().zip(&mixture.weights) {
+            for (sum, x) in row.iter_mut().zip(&wide[sample * length..]) {
+                *sum += weight * x;
+            }
+        }
+    }
+    whole
+}
+
+impl Mixture {
+    fn of(&self, value: impl Fn(usize) -> f32) -> f32 {
+        self.samples.iter().zip(&self.weights).map(|(&sample, weight)| weight * value(sample)).sum()
+    }
+}
+
+/// The mixtures along one axis.
+fn mixtures(from: usize, to: usize) -> Vec<Mixture> {
+    let step = from as f64 / to as f64;
+    let stretch = step.max(1.0);
+    (0..to)
+        .map(|new| {
+            let centre = (new as f64 + 0.5) * step - 0.5;
+            let first = (centre - 2.0 * stretch).ceil() as isize;
+            let last = (centre + 2.0 * stretch).floor() as isize;
+            let weights: Vec<f64> = (first..=last).map(|old| catmull_rom((old as f64 - centre) / stretch)).collect();
+            let sum: f64 = weights.iter().sum();
+            Mixture {
+                // Beyond the border the outermost sample goes on.
+                samples: (first..=last).map(|old| old.clamp(0, from as isize - 1) as usize).collect(),
+                weights: weights.into_iter().map(|weight| (weight / sum) as f32).collect(),
+            }
+        })
+        .collect()
+}
+
+/// The cubic through its samples of Catmull and Rom, as a filter of radius 2.
+fn catmull_rom(x: f64) -> f64 {
+    match x.abs() {
+        x if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+        x if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plane has no corners: any interpolation worth its name gives it back, away from the border.
+    #[test]
+    fn a_ramp_stays_a_ramp() {
+        let ramp: Vec<f32> = (0..60).map(|i| (i % 10) as f32 + 3.0 * (i / 10) as f32).collect();
+        let large = resample(&ramp, 1, (10, 6), (70, 24));
+        for (x, y) in [(14, 8), (35, 12), (50, 15)] {
+            let wanted = ((x as f32 + 0.5) / 7.0 - 0.5) + 3.0 * ((y as f32 + 0.5) / 4.0 - 0.5);
+            let got = large[y * 70 + x];
+            assert!((got - wanted).abs() < 1e-4, "{got} instead of {wanted} at {x}, {y}");
+        }
+    }
+
+    #[test]
+    fn cells_keep_their_centres() {
+        let mut cell = vec![0.0; 15];
+        cell[5 + 3] = 1.0;
+        let large = resample(&cell, 1, (5, 3), (55, 33));
+        let hottest = (0..large.len()).max_by(|&a, &b| large[a].total_cmp(&large[b])).expect("not empty");
+        assert_eq!((hottest % 55, hottest / 55), (3 * 11 + 5, 11 + 5));
+        assert!((large[hottest] - 1.0).abs() < 1e-6, "an interpolation passes through its samples");
+    }
+
+    #[test]
+    fn shrinking_averages() {
+        // Stripes of one pixel: taking single pixels would give black or white.
+        let stripes = Picture { width: 64, height: 2, rgb: [[0; 3], [200; 3]].concat().repeat(64) };
+        let small = scaled(&stripes, 8, 2);
+        assert!(small.rgb[6..18].iter().all(|&x| x.abs_diff(100) <= 2), "{:?}", small.rgb);
+    }
+
+    #[test]
+    fn one_colour_stays_one_colour() {
+        let plain = Picture::filled(7, 5, [250, 3, 128]);
+        for (width, height) in [(1, 1), (3, 9), (64, 2)] {
+            assert_eq!(*scaled(&plain, width, height), Picture::filled(width, height, [250, 3, 128]));
+        }
+    }
+
+    #[test]
+    fn a_fitted_picture_is_whole_and_centred() {
+        let red = Picture::filled(20, 10, [255, 0, 0]);
+        let fitted = fitted(&red, 40, 40);
+        let column: Vec<u8> = fitted.rgb.chunks_exact(3).skip(17).step_by(40).map(|pixel| pixel[0]).collect();
+        assert_eq!(column, [vec![0; 10], vec![255; 20], vec![0; 10]].concat());
+    }
+
+    #[test]
+    fn nothing_is_dark() {
+        let nothing = Picture::default();
+        assert_eq!(*fitted(&nothing, 4, 2), Picture::dark(4, 2));
+        assert_eq!(*scaled(&Picture::filled(3, 3, [9; 3]), 0, 2), Picture::dark(0, 2));
+    }
+}
