@@ -2,5 +2,9 @@
 //!
 //! So far the library holds the hooked video pipeline, [`wan`]: Wan 2.1 text-to-video, bidirectional and causal.
 
+pub mod bend;
 pub mod cli;
+pub mod engine;
+pub mod io;
+pub mod output;
 pub mod wan;

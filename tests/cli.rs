@@ -35,14 +35,14 @@ fn every_patch_that_comes_with_it_is_without_problems_and_has_a_program() {
 fn the_first_bend_has_this_program() {
     let program = bendrack(&["program", "patches/first_bend.json", "--frame", "4"]);
     let expected = "\
-prompt \"a red circle over a dark blue background\"
-bend cross.map rotate of rotate: angle [-34.4415 0 34.4415], amount 1, on layers 2-3, words circle
-tap cross_map of map, on layers 2-3, words circle
+prompt \"a large red circle moving right over a dark blue background\"
+bend cross.map rotate of rotate: angle [-34.4415 0 34.4415], amount 1, on layers 4-5, words red
+tap cross_map of map, on layers 4-5, words red
 ";
     assert_eq!(stdout(&program), expected);
     let json = bendrack(&["program", "patches/first_bend.json", "--frame", "4", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&stdout(&json)).expect("JSON");
-    assert_eq!(json["bends"][0]["target"]["words"], "circle");
+    assert_eq!(json["bends"][0]["target"]["words"], "red");
     assert_eq!(json["bends"][0]["params"]["angle"].as_array().map(Vec::len), Some(3));
 }
 
@@ -54,4 +54,15 @@ fn exit_codes_tell_failure_from_a_wrong_patch() {
     assert_eq!(bendrack(&["nodes", "no.such"]).status.code(), Some(1));
     assert_eq!(bendrack(&["frobnicate"]).status.code(), Some(2));
     assert_eq!(bendrack(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn devices_are_listed_even_where_there_are_none() {
+    let list = bendrack(&["devices"]);
+    assert!(list.status.success());
+    for title in ["MIDI inputs\n  ", "MIDI outputs\n  ", "Serial ports\n  ", "OSC\n  "] {
+        assert!(stdout(&list).contains(title), "{}", stdout(&list));
+    }
+    let json: serde_json::Value = serde_json::from_str(&stdout(&bendrack(&["devices", "--json"]))).expect("JSON");
+    assert!(json["midi"]["inputs"].is_array() && json["serial"]["ports"].is_array(), "{json}");
 }

@@ -1,15 +1,18 @@
 //! The command line. Exit codes: 0 done, 1 failed with one message on stderr, 2 wrong usage or a patch that does not run.
 
 mod check;
+mod devices;
+mod models;
 mod nodes;
 mod program;
+mod render;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bendrack_nodes::patch::MAX_BYTES;
+use bendrack_nodes::patch::{MAX_BYTES, Patch};
 use clap::{Parser, Subcommand};
 
 /// A modular patching rack for the inside of a video model.
@@ -28,12 +31,20 @@ enum Command {
     Check(check::Check),
     /// Prints what a patch asks of the model at a frame: bends, targets, taps, prompt.
     Program(program::Program),
+    /// Renders a patch to a video file.
+    Render(Box<render::Render>),
+    /// Lists the models.
+    Models(models::Models),
+    /// Lists MIDI and serial devices, and what to do if there are none.
+    Devices(devices::Devices),
 }
 
 /// How a command ended, other than well.
 enum Failure {
     /// It could not be done.
     Failed(String),
+    /// It was asked for wrongly.
+    Usage(String),
     /// The patch does not run; why was printed.
     InvalidPatch,
 }
@@ -44,15 +55,30 @@ pub fn main() -> ExitCode {
         Command::Nodes(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Program(command) => command.run(),
+        Command::Render(command) => command.run(),
+        Command::Models(command) => command.run(),
+        Command::Devices(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::InvalidPatch) => ExitCode::from(2),
+        Err(Failure::Usage(message)) => {
+            eprintln!("bendrack: {message}");
+            ExitCode::from(2)
+        }
         Err(Failure::Failed(message)) => {
             eprintln!("bendrack: {message}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads a patch; what is wrong with its text is printed.
+fn read_patch(path: &Path) -> Result<Patch, Failure> {
+    Patch::from_json(&read(path)?).map_err(|problem| {
+        eprintln!("{}: {problem}", path.display());
+        Failure::InvalidPatch
+    })
 }
 
 /// Reads the text of a patch, or as much of a longer file as shows that it is none.

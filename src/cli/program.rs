@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use bendrack_nodes::LIBRARY;
-use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::Pass;
+use bendrack_nodes::target::Target;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
-use super::{Failure, read};
+use super::{Failure, read_patch, render};
 
 /// Latent frames of a model call.
 const CHUNK: u64 = 3;
@@ -24,6 +24,9 @@ pub(super) struct Program {
     /// The latent frame, counted from the beginning of the video; the program is that of its chunk of 3.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_FRAME))]
     frame: u64,
+    /// Only what acts at this denoising step, from 0.
+    #[arg(long)]
+    step: Option<usize>,
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
@@ -31,16 +34,12 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let patch = Patch::from_json(&read(&self.patch)?).map_err(|problem| {
-            eprintln!("{}: {problem}", self.patch.display());
-            Failure::InvalidPatch
-        })?;
-        let (plan, problems) = Plan::compile(&patch, LIBRARY);
-        for problem in &problems {
-            eprintln!("{}: {problem}", self.patch.display());
+        let plan = render::compile(&read_patch(&self.patch)?, &self.patch, false)?;
+        let mut program = program(&plan, self.frame / CHUNK);
+        if let Some(step) = self.step {
+            program.bends.retain(|bend| acts(&bend.target, step));
+            program.taps.retain(|tap| acts(&tap.target, step));
         }
-        let Some(plan) = plan else { return Err(Failure::InvalidPatch) };
-        let program = program(&plan, self.frame / CHUNK);
         if self.json {
             let text = serde_json::to_string_pretty(&program).map_err(|error| Failure::Failed(error.to_string()))?;
             println!("{text}");
@@ -49,6 +48,11 @@ impl Program {
         }
         Ok(())
     }
+}
+
+/// Whether a target takes in a denoising step.
+fn acts(target: &Target, step: usize) -> bool {
+    target.steps.contains(step) && target.pass != Some(Pass::Cache)
 }
 
 /// The program of a chunk when nothing comes in from outside: all chunks before it are run for what they leave in memory.

@@ -1,0 +1,82 @@
+//! `bendrack devices`: what could be opened.
+
+use serde_json::json;
+
+use super::Failure;
+use crate::io::serial::{Port, Usb};
+use crate::io::{midi, osc, serial};
+
+#[derive(clap::Args)]
+pub(super) struct Devices {
+    /// Print them as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Devices {
+    #[expect(clippy::unnecessary_wraps, reason = "as every command; a machine without devices is no failure")]
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let (inputs, outputs, ports) = (midi::inputs(), midi::outputs(), serial::ports());
+        let local = osc::local_address();
+        if self.json {
+            let list = json!({
+                "midi": {
+                    "inputs": inputs.as_deref().unwrap_or_default(),
+                    "outputs": outputs.as_deref().unwrap_or_default(),
+                    "problem": inputs.as_ref().err().or(outputs.as_ref().err()),
+                },
+                "serial": { "ports": ports.as_deref().unwrap_or_default(), "problem": ports.as_ref().err() },
+                "osc": { "local_address": local },
+            });
+            println!("{list:#}");
+            return Ok(());
+        }
+        print!("{}", section("MIDI inputs", inputs, "none is connected"));
+        print!("{}", section("MIDI outputs", outputs, "none is connected"));
+        let ports = ports.map(|ports| ports.iter().map(describe).collect());
+        let no_port = "none is connected; a board needs a USB cable that carries data, and some need a driver";
+        print!("{}", section("Serial ports", ports, no_port));
+        println!("OSC\n  --osc-in 9000 hears this machine only");
+        if let Some(local) = local {
+            println!("  --osc-in {local}:9000 hears the network as well: anybody in it can turn your knobs");
+        }
+        Ok(())
+    }
+}
+
+/// What there is, or why there is nothing.
+fn section(title: &str, found: Result<Vec<String>, String>, nothing: &str) -> String {
+    let lines = match found {
+        Ok(found) if found.is_empty() => nothing.to_owned(),
+        Ok(found) => found.join("\n  "),
+        Err(problem) => problem,
+    };
+    format!("{title}\n  {lines}\n")
+}
+
+fn describe(port: &Port) -> String {
+    let Some(Usb { vid, pid, product, serial }) = &port.usb else { return port.path.clone() };
+    let words = [product.as_deref(), serial.as_deref()];
+    let words: String = words.into_iter().flatten().flat_map(|word| ["  ", word]).collect();
+    format!("{}  {vid:04x}:{pid:04x}{words}", port.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_lists_what_there_is_or_says_why_there_is_nothing() {
+        assert_eq!(section("Ports", Ok(vec!["a".into(), "b".into()]), "none"), "Ports\n  a\n  b\n");
+        assert_eq!(section("Ports", Ok(vec![]), "none"), "Ports\n  none\n");
+        assert_eq!(section("Ports", Err("no /dev".into()), "none"), "Ports\n  no /dev\n");
+    }
+
+    #[test]
+    fn a_usb_port_is_described_by_its_numbers_and_names() {
+        let usb = Usb { vid: 0x10c4, pid: 0xea60, product: Some("CP2102N".into()), serial: None };
+        let port = Port { path: "/dev/ttyUSB0".into(), usb: Some(usb) };
+        assert_eq!(describe(&port), "/dev/ttyUSB0  10c4:ea60  CP2102N");
+        assert_eq!(describe(&Port { path: "/dev/ttyS0".into(), usb: None }), "/dev/ttyS0");
+    }
+}

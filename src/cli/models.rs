@@ -1,0 +1,99 @@
+//! `bendrack models`: the models there are.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{Result, bail};
+
+use super::Failure;
+use crate::engine::Model;
+use crate::engine::live::message;
+use crate::wan::checkpoint::Checkpoint;
+use crate::wan::family::Family;
+
+/// The variable that names the folder of models.
+const VARIABLE: &str = "BENDRACK_MODELS";
+
+#[derive(clap::Args)]
+pub(super) struct Models {
+    /// Print them as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Models {
+    pub(super) fn run(self) -> std::result::Result<(), Failure> {
+        let found = list();
+        if self.json {
+            let models: Vec<_> = found
+                .iter()
+                .map(|(name, about)| match about {
+                    Ok(about) => serde_json::json!({ "name": name, "about": about }),
+                    Err(error) => serde_json::json!({ "name": name, "error": error }),
+                })
+                .collect();
+            println!("{:#}", serde_json::Value::from(models));
+            return Ok(());
+        }
+        for (name, about) in &found {
+            match about {
+                Ok(about) => println!("{name:<24} {about}"),
+                Err(error) => println!("{name:<24} cannot be used: {error}"),
+            }
+        }
+        match folder() {
+            Some(folder) => println!("\nMore are looked for in the folders in {} ({VARIABLE}).", folder.display()),
+            None => println!("\nSet {VARIABLE} to a folder of models, or give --model the path of one."),
+        }
+        Ok(())
+    }
+}
+
+/// Every model by name, with what it is, or why it cannot be used.
+fn list() -> Vec<(String, std::result::Result<String, String>)> {
+    let mini = "the small model that is part of the program: shapes that move, 128x128".to_owned();
+    let mut models = vec![(Family::Mini.name().to_owned(), Ok(mini))];
+    let entries = folder().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        models.push((name, about(&path).map_err(|error| message(&error))));
+    }
+    models
+}
+
+/// What a folder holds, without loading it.
+fn about(path: &Path) -> Result<String> {
+    let checkpoint = Checkpoint::find(path)?;
+    let sizes = checkpoint.sizes()?;
+    let missing = [
+        (checkpoint.text_encoder.is_none(), "a text encoder"),
+        (checkpoint.vae.is_none() && checkpoint.taehv.is_none(), "a decoder"),
+        (checkpoint.family.streaming().is_none(), "a family that streams: its folder's name tells none"),
+    ];
+    let missing: Vec<&str> = missing.into_iter().filter(|(missing, _)| *missing).map(|(_, what)| what).collect();
+    let lacks = if missing.is_empty() { String::new() } else { format!("; lacks {}", missing.join(" and ")) };
+    Ok(format!("{}, {} layers of width {}{lacks}", checkpoint.family, sizes.layers, sizes.dim))
+}
+
+/// Loads a model by its name or its folder's path.
+pub(super) fn open(name: &str) -> Result<Model> {
+    if name == Family::Mini.name() {
+        return Model::mini();
+    }
+    let named = folder().map(|folder| folder.join(name)).filter(|path| path.is_dir());
+    match named.or_else(|| Some(PathBuf::from(name)).filter(|path| path.is_dir())) {
+        Some(path) => Model::open(&path),
+        None => bail!("there is no model {name:?}: it is neither a name that `bendrack models` lists nor a folder"),
+    }
+}
+
+/// The folder of models: named by a variable, or the usual place for a program's data.
+fn folder() -> Option<PathBuf> {
+    let named = std::env::var_os(VARIABLE).map(PathBuf::from);
+    named.or_else(|| {
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+        let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
+        Some(data.join("bendrack/models"))
+    })
+}

@@ -1,0 +1,268 @@
+//! `bendrack render`: a patch to a video file, without a window.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::tick::Controls;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::{Failure, models, read_patch};
+use crate::engine::live::message;
+use crate::engine::model::FRAME_RATE;
+use crate::engine::{Engine, Frame};
+use crate::output::film;
+
+/// Seconds of video if nobody says how long.
+const SECONDS: f64 = 5.0;
+
+#[derive(clap::Args)]
+pub(super) struct Render {
+    /// The patch file.
+    patch: PathBuf,
+    /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// How many frames.
+    #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
+    frames: Option<u64>,
+    /// How many seconds, at 16 frames each [default: 5].
+    #[arg(long, value_parser = seconds)]
+    seconds: Option<f64>,
+    /// The seed of the video and of everything random in the patch, instead of the patch's own.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
+    #[arg(long, default_value = "mini")]
+    model: String,
+    /// Sets a knob or field of the patch: node.param=value. May be given several times.
+    #[arg(long = "set", value_name = "NODE.PARAM=VALUE", value_parser = setting)]
+    set: Vec<(String, String, Json)>,
+    /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// How many times larger than the model's picture the video is [default: 4 for mini's 128x128, else 1].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
+    zoom: Option<u64>,
+    /// Write what was done and how fast to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Print nothing but errors.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Render {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let patch = self.patch()?;
+        let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
+        let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
+        let bar = self.bar(wanted);
+        let start = Instant::now();
+        let model = models::open(&self.model).map_err(|error| Failure::Failed(message(&error)))?;
+        let size = self.size.unwrap_or(model.size);
+        let mut engine = Engine::new(model, plan, size).map_err(|error| Failure::Failed(message(&error)))?;
+        if let Some(zoom) = self.zoom {
+            engine.set_zoom(zoom as usize);
+        }
+        let loaded = start.elapsed();
+
+        let mut job = Job { engine, digest: Sha256::new(), said: Vec::new(), bar };
+        let mut written = None;
+        let mut left = wanted;
+        let start = Instant::now();
+        while left > 0 {
+            for frame in job.step()?.into_iter().take(left as usize) {
+                let film = match &mut written {
+                    Some(film) => film,
+                    None => written.insert(film::open(&self.output, FRAME_RATE).map_err(output)?),
+                };
+                film.push(&frame.screen).map_err(output)?;
+                job.bar.inc(1);
+                left -= 1;
+            }
+        }
+        if let Some(film) = written {
+            film.finish().map_err(output)?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        job.bar.finish_and_clear();
+        if !self.quiet {
+            let rate = wanted as f64 / seconds;
+            eprintln!("{}: {wanted} frames in {seconds:.1} s, {rate:.1} per second", self.output.display());
+        }
+        match &self.report {
+            Some(path) => {
+                let report = job.report(&self, wanted, seconds, loaded.as_secs_f64(), size);
+                std::fs::write(path, report + "\n").map_err(|error| {
+                    Failure::Failed(format!("{}: {error}; give a path that can be written", path.display()))
+                })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The patch, with what the command line changes of it.
+    fn patch(&self) -> Result<Patch, Failure> {
+        let mut patch = read_patch(&self.patch)?;
+        if let Some(seed) = self.seed {
+            patch.engine.seed = seed;
+        }
+        for (id, name, value) in &self.set {
+            let Some(node) = patch.nodes.get(id) else {
+                let known: Vec<&str> = patch.nodes.keys().map(String::as_str).collect();
+                return Err(Failure::Usage(format!(
+                    "--set {id}.{name}: there is no node {id:?}; there are {}",
+                    known.join(", ")
+                )));
+            };
+            let def = LIBRARY.iter().find(|def| def.name == node.kind);
+            if let Some(def) = def.filter(|def| def.input(name).is_none()) {
+                let known: Vec<&str> = def.inputs.iter().map(|input| input.name).collect();
+                return Err(Failure::Usage(format!(
+                    "--set {id}.{name}: {} has no parameter {name:?}; it has {}",
+                    def.title,
+                    known.join(", ")
+                )));
+            }
+            let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value: Some(value.clone()) };
+            patch.apply(edit).map_err(Failure::Usage)?;
+        }
+        Ok(patch)
+    }
+
+    fn bar(&self, frames: u64) -> ProgressBar {
+        if self.quiet {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} frames, {per_sec}, {eta} left");
+        let bar = ProgressBar::new(frames);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar
+    }
+}
+
+/// A video being rendered.
+struct Job {
+    engine: Engine,
+    /// The hash of every program that was run.
+    digest: Sha256,
+    /// Warnings that were printed.
+    said: Vec<String>,
+    bar: ProgressBar,
+}
+
+impl Job {
+    fn step(&mut self) -> Result<Vec<Frame>, Failure> {
+        let frames = self.engine.step(&Controls::default()).map_err(|error| Failure::Failed(message(&error)))?;
+        let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
+        self.digest.update(&program);
+        for warning in self.engine.warnings() {
+            if !self.said.contains(warning) {
+                let bar = &self.bar;
+                bar.suspend(|| eprintln!("warning: {warning}"));
+                self.said.push(warning.clone());
+            }
+        }
+        Ok(frames)
+    }
+
+    fn report(self, render: &Render, frames: u64, seconds: f64, load_secs: f64, size: (usize, usize)) -> String {
+        let stages = self.engine.times().stages();
+        let stages: serde_json::Map<String, Json> = (stages.into_iter())
+            .map(|(name, clock)| {
+                (name.to_owned(), json!({ "seconds": clock.total.as_secs_f64(), "count": clock.count }))
+            })
+            .collect();
+        let model = self.engine.model();
+        let report = json!({
+            "bendrack": env!("CARGO_PKG_VERSION"),
+            "patch": render.patch,
+            "output": render.output,
+            "model": model.name,
+            "family": model.family.name(),
+            "seed": self.engine.program().seed,
+            "size": [size.0, size.1],
+            "frames": frames,
+            "seconds": seconds,
+            "frames_per_second": frames as f64 / seconds,
+            "load_seconds": load_secs,
+            "stages": stages,
+            "peak_memory_bytes": peak_memory(),
+            "program_sha256": hex(&self.digest.finalize()),
+            "warnings": self.said,
+        });
+        format!("{report:#}")
+    }
+}
+
+/// Compiles a patch; what is wrong with it is printed.
+pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, Failure> {
+    let (plan, problems) = Plan::compile(patch, LIBRARY);
+    for problem in problems.iter().filter(|_| !quiet || plan.is_none()) {
+        eprintln!("{}: {problem}", path.display());
+    }
+    plan.ok_or(Failure::InvalidPatch)
+}
+
+fn output(error: crate::output::Error) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+/// The most memory this process has held so far, in bytes, where the system tells it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e6 => Ok(seconds),
+        _ => Err("give a number of seconds above 0".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (16..=4096).contains(side) && side % 16 == 0);
+    let sides = text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    sides.ok_or_else(|| "a size is WIDTHxHEIGHT, both multiples of 16 up to 4096, such as 832x480".to_owned())
+}
+
+/// `node.param=value`; a value that is no JSON is a text.
+fn setting(text: &str) -> Result<(String, String, Json), String> {
+    let parts = text.split_once('=').and_then(|(port, value)| Some((port.split_once('.')?, value)));
+    let Some(((id, name), value)) = parts.filter(|((id, name), _)| !id.is_empty() && !name.is_empty()) else {
+        return Err("write node.param=value, such as lfo.rate=0.5".to_owned());
+    };
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Json::String(value.to_owned()));
+    Ok((id.to_owned(), name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_and_sizes_are_read() {
+        assert_eq!(setting("lfo.rate=0.5"), Ok(("lfo".into(), "rate".into(), json!(0.5))));
+        assert_eq!(setting("p.text=a red = b"), Ok(("p".into(), "text".into(), json!("a red = b"))));
+        assert_eq!(setting("g.on=true"), Ok(("g".into(), "on".into(), json!(true))));
+        for wrong in ["lfo", "lfo.rate", ".rate=1", "lfo.=1", "=1"] {
+            assert!(setting(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(size("832x480"), Ok((832, 480)));
+        for wrong in ["832", "832x481", "0x16", "832x", "x16", "-16x16", "99999984x16"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

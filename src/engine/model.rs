@@ -1,0 +1,89 @@
+//! The parts of a model, loaded and ready.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result, bail};
+
+use crate::wan::checkpoint::Checkpoint;
+use crate::wan::decode::FrameDecoder;
+use crate::wan::family::Family;
+use crate::wan::mini;
+use crate::wan::text::TextEncoder;
+use crate::wan::transformer::Transformer;
+
+/// A model that generates videos chunk after chunk.
+pub struct Model {
+    /// The name of the model or the path of its folder.
+    pub name: String,
+    /// How it is run.
+    pub family: Family,
+    /// The diffusion transformer.
+    pub transformer: Arc<Transformer>,
+    /// Prompts to embeddings.
+    pub text: TextEncoder,
+    /// Latents to pictures.
+    pub decoder: Arc<dyn FrameDecoder>,
+    /// Width and height of a picture unless somebody says otherwise.
+    pub size: (usize, usize),
+}
+
+/// Pictures per second of every Wan 2.1 model.
+pub const FRAME_RATE: f64 = 16.0;
+/// Pixels of a side that become one in a latent.
+pub const LATENT_PIXELS: usize = 8;
+/// Frames that become one latent; the first latent of a video stands for one frame.
+pub const LATENT_FRAMES: usize = 4;
+
+impl Model {
+    /// The small model that is part of the program.
+    pub fn mini() -> Result<Self> {
+        let mini = mini::load()?;
+        Ok(Self {
+            name: Family::Mini.name().to_owned(),
+            family: Family::Mini,
+            transformer: Arc::new(mini.transformer),
+            text: mini.text,
+            decoder: mini.decoder,
+            size: (mini::SIDE, mini::SIDE),
+        })
+    }
+
+    /// The model in a folder, in the dtype its device is good at: bf16 on a GPU, f32 on the CPU.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let device = device()?;
+        let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
+        let checkpoint = Checkpoint::find(folder)?;
+        let family = checkpoint.family;
+        if family.streaming().is_none() {
+            bail!(
+                "{}: this looks like Wan itself, which makes whole clips; the rack plays models that make a video chunk by chunk: \
+                 {}. If it is one of these, put the name into the folder's name",
+                folder.display(),
+                streaming_families()
+            )
+        }
+        Ok(Self {
+            name: folder.display().to_string(),
+            family,
+            text: checkpoint.text_encoder(dtype, &device)?,
+            transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
+            decoder: checkpoint.decoder(true, dtype, &device)?,
+            size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },
+        })
+    }
+}
+
+/// The names of the families that generate chunk after chunk.
+fn streaming_families() -> String {
+    let names = Family::ALL.into_iter().filter(|family| family.streaming().is_some()).map(Family::name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The first GPU that this build can use, else the CPU.
+pub fn device() -> Result<Device> {
+    match Device::cuda_if_available(0)? {
+        Device::Cpu if candle_core::utils::metal_is_available() => Device::new_metal(0),
+        device => Ok(device),
+    }
+}

@@ -1,0 +1,424 @@
+//! MIDI inputs: controllers and keys. Ports that come and go are followed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use midir::{Ignore, MidiIO, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
+
+use super::Desk;
+use super::activity::{Control, Kind, Lamp, State};
+use super::worker::{Stop, Worker};
+
+/// How often ports are looked for.
+const POLL: Duration = Duration::from_millis(500);
+/// The longest wait for a MIDI system that is missing.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+/// Ports that are opened at most: each takes one of the 32 queues that ALSA has for everybody.
+const MAX_PORTS: usize = 16;
+/// The name under which other programs see us.
+const CLIENT: &str = "bendrack";
+
+/// Which MIDI inputs are opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MidiInputs {
+    /// Every one.
+    All,
+    /// None.
+    None,
+    /// Those with this text in their name, in any case.
+    Named(String),
+}
+
+impl FromStr for MidiInputs {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "all" => MidiInputs::All,
+            "none" => MidiInputs::None,
+            name => MidiInputs::Named(name.to_lowercase()),
+        })
+    }
+}
+
+/// What a MIDI message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A controller stands here, 0 to 127.
+    Cc {
+        /// 1 to 16.
+        channel: u8,
+        /// 0 to 127.
+        number: u8,
+        /// 0 to 127.
+        value: u8,
+    },
+    /// A key is struck, or let go with velocity 0.
+    Note {
+        /// 1 to 16.
+        channel: u8,
+        /// 0 to 127.
+        number: u8,
+        /// 0 to 127.
+        velocity: u8,
+    },
+    /// Every key of a channel is let go.
+    AllNotesOff {
+        /// 1 to 16.
+        channel: u8,
+    },
+}
+
+/// What a byte of a MIDI stream does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It belongs to a message that is not complete or not for us.
+    Nothing,
+    /// It completes a message.
+    Event(Event),
+    /// It belongs to no message.
+    Stray,
+}
+
+/// Reads a MIDI stream byte by byte, with running status.
+#[derive(Clone, Debug, Default)]
+pub struct Parser {
+    /// The status byte of the message that is being read, if there is one.
+    status: Option<u8>,
+    first: Option<u8>,
+}
+
+impl Parser {
+    /// Takes the next byte.
+    pub fn feed(&mut self, byte: u8) -> Step {
+        match byte {
+            // Clock, active sensing and their like may stand within other messages.
+            0xF8.. => return Step::Nothing,
+            0x80.. => {
+                (self.status, self.first) = (Some(byte), None);
+                return Step::Nothing;
+            }
+            _ => {}
+        }
+        let Some(status) = self.status else { return Step::Stray };
+        let channel = (status & 0x0F) + 1;
+        let Some(first) = self.first else {
+            let two = matches!(status & 0xF0, 0x80 | 0x90 | 0xA0 | 0xB0 | 0xE0);
+            self.first = two.then_some(byte);
+            return Step::Nothing;
+        };
+        self.first = None;
+        match (status & 0xF0, first) {
+            (0x80, number) => Step::Event(Event::Note { channel, number, velocity: 0 }),
+            (0x90, number) => Step::Event(Event::Note { channel, number, velocity: byte }),
+            // All sound off, all notes off.
+            (0xB0, 120 | 123) => Step::Event(Event::AllNotesOff { channel }),
+            (0xB0, number) => Step::Event(Event::Cc { channel, number, value: byte }),
+            _ => Step::Nothing,
+        }
+    }
+}
+
+/// What the messages of one port do.
+struct Port {
+    desk: Desk,
+    lamp: Lamp,
+    parser: Parser,
+    held: BTreeSet<(u8, u8)>,
+}
+
+impl Port {
+    fn new(desk: Desk, lamp: Lamp) -> Self {
+        Port { desk, lamp, parser: Parser::default(), held: BTreeSet::new() }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            match self.parser.feed(byte) {
+                Step::Event(event) => self.apply(event),
+                Step::Stray => self.lamp.fault(&format!("a stray byte, {byte}")),
+                Step::Nothing => {}
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Cc { channel, number, value } => {
+                let part = f64::from(value) / 127.0;
+                self.desk.controls().midi_cc.insert((channel, number), part);
+                self.desk.activity.turned(Control::Cc { channel, number }, part);
+                self.lamp.pass(&format!("channel {channel} controller {number}: {value}"));
+            }
+            Event::Note { channel, number, velocity: 0 } => {
+                self.held.remove(&(channel, number));
+                self.desk.controls().midi_notes.remove(&(channel, number));
+                self.lamp.pass(&format!("channel {channel} key {number} let go"));
+            }
+            Event::Note { channel, number, velocity } => {
+                let part = f64::from(velocity) / 127.0;
+                self.held.insert((channel, number));
+                self.desk.controls().midi_notes.insert((channel, number), part);
+                self.desk.activity.struck(Control::Note { channel, number }, part);
+                self.lamp.pass(&format!("channel {channel} key {number}: {velocity}"));
+            }
+            Event::AllNotesOff { channel } => {
+                self.held.retain(|key| key.0 != channel);
+                self.desk.controls().midi_notes.retain(|key, _| key.0 != channel);
+                self.lamp.pass(&format!("channel {channel} all keys let go"));
+            }
+        }
+    }
+
+    /// Lets go of every key: a port that is gone cannot.
+    fn let_go(&mut self) {
+        let mut controls = self.desk.controls();
+        while let Some(key) = self.held.pop_first() {
+            controls.midi_notes.remove(&key);
+        }
+    }
+}
+
+/// Keeps MIDI inputs open.
+pub(super) fn follow(wanted: &MidiInputs, desk: &Desk) -> Option<Worker> {
+    let (wanted, name) = match wanted {
+        MidiInputs::None => return None,
+        MidiInputs::All => (String::new(), "MIDI".to_owned()),
+        MidiInputs::Named(text) => (text.to_lowercase(), format!("MIDI with {text:?} in its name")),
+    };
+    let lamp = desk.lamp(Kind::Midi, &name);
+    let mut watch = Watch { wanted, desk: desk.clone(), lamp: lamp.clone(), system: None, open: BTreeMap::new() };
+    Some(Worker::spawn(&lamp, move |stop| watch.run(stop)))
+}
+
+/// Looks for ports and opens them.
+struct Watch {
+    /// In lower case.
+    wanted: String,
+    desk: Desk,
+    /// The light while no port is open.
+    lamp: Lamp,
+    system: Option<MidiInput>,
+    open: BTreeMap<String, Open>,
+}
+
+struct Open {
+    id: String,
+    connection: MidiInputConnection<Port>,
+}
+
+impl Watch {
+    fn run(&mut self, stop: &Stop) {
+        let mut wait = POLL;
+        loop {
+            wait = match self.poll() {
+                Ok(()) => POLL,
+                Err(problem) => {
+                    self.close_lost(&BTreeMap::new());
+                    self.lamp.set(State::Failed(problem));
+                    (wait * 2).min(MAX_WAIT)
+                }
+            };
+            if stop.after(wait) {
+                return;
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Result<(), String> {
+        let system = match self.system.take() {
+            Some(system) => system,
+            None => input()?,
+        };
+        let mut ports = names(&system, &system.ports());
+        // A MIDI system without any port may have been restarted: it is asked anew.
+        self.system = (!ports.is_empty()).then_some(system);
+        ports.retain(|name, _| name.to_lowercase().contains(&self.wanted));
+        self.close_lost(&ports);
+        for (name, port) in ports {
+            if !self.open.contains_key(&name) && self.open.len() < MAX_PORTS {
+                self.connect(name, &port);
+            }
+        }
+        if self.open.is_empty() {
+            self.lamp.set(State::Waiting);
+        } else {
+            self.lamp.remove();
+        }
+        Ok(())
+    }
+
+    fn close_lost(&mut self, ports: &BTreeMap<String, MidiInputPort>) {
+        let lost = |name: &String, open: &mut Open| ports.get(name).is_none_or(|port| port.id() != open.id);
+        for (name, open) in self.open.extract_if(.., lost) {
+            let (_, mut port) = open.connection.close();
+            port.let_go();
+            self.desk.lamp(Kind::Midi, &name).set(State::Waiting);
+        }
+    }
+
+    fn connect(&mut self, name: String, port: &MidiInputPort) {
+        let lamp = self.desk.lamp(Kind::Midi, &name);
+        let data = Port::new(self.desk.clone(), lamp.clone());
+        let connection = input().and_then(|mut input| {
+            input.ignore(Ignore::All);
+            let receive = |_, bytes: &[u8], port: &mut Port| port.receive(bytes);
+            input.connect(port, "in", receive, data).map_err(|error| format!("it could not be opened: {error}"))
+        });
+        match connection {
+            Ok(connection) => {
+                lamp.set(State::Open);
+                self.open.insert(name, Open { id: port.id(), connection });
+            }
+            Err(problem) => lamp.set(State::Failed(problem)),
+        }
+    }
+}
+
+/// Ports by name; a second one of the same name has a number.
+fn names<I: MidiIO>(io: &I, ports: &[I::Port]) -> BTreeMap<String, I::Port> {
+    let mut named = BTreeMap::new();
+    for port in ports {
+        // A port that went away meanwhile has no name.
+        let Ok(full) = io.port_name(port) else { continue };
+        let name = without_address(&full);
+        let free = |name: &String| !named.contains_key(name);
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        if let Some(name) = std::iter::once(name.to_owned()).chain(numbered).find(free) {
+            named.insert(name, port.clone());
+        }
+    }
+    named
+}
+
+/// The name without the numbers that ALSA gives a port anew each time it is plugged in.
+fn without_address(name: &str) -> &str {
+    let is_address = |text: &str| text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+    name.rsplit_once(' ').filter(|(_, last)| is_address(last)).map_or(name, |(name, _)| name)
+}
+
+/// The names of the MIDI inputs. The error is a sentence: why there can be none, and what to do.
+pub fn inputs() -> Result<Vec<String>, String> {
+    let input = input()?;
+    Ok(names(&input, &input.ports()).into_keys().collect())
+}
+
+/// The names of the MIDI outputs. The error is a sentence: why there can be none, and what to do.
+pub fn outputs() -> Result<Vec<String>, String> {
+    there_is_midi()?;
+    let output = MidiOutput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())?;
+    Ok(names(&output, &output.ports()).into_keys().collect())
+}
+
+fn input() -> Result<MidiInput, String> {
+    there_is_midi()?;
+    MidiInput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())
+}
+
+/// Where programs reach ALSA's MIDI.
+const SEQUENCER: &str = "/dev/snd/seq";
+const NO_SYSTEM: &str = if cfg!(feature = "jack") {
+    "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
+} else if cfg!(target_os = "linux") {
+    "/dev/snd/seq cannot be opened; add your user to the group audio and log in again"
+} else {
+    "the system's MIDI does not answer"
+};
+
+/// Looks before ALSA does, which complains on the terminal each time.
+fn there_is_midi() -> Result<(), String> {
+    if cfg!(all(target_os = "linux", not(feature = "jack"))) && !Path::new(SEQUENCER).exists() {
+        return Err(format!(
+            "this machine has no {SEQUENCER}: load it (sudo modprobe snd-seq), or build bendrack with --features jack"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn events(bytes: &[u8]) -> (Vec<Event>, usize) {
+        let (mut parser, mut events, mut stray) = (Parser::default(), Vec::new(), 0);
+        for &byte in bytes {
+            match parser.feed(byte) {
+                Step::Event(event) => events.push(event),
+                Step::Stray => stray += 1,
+                Step::Nothing => {}
+            }
+        }
+        (events, stray)
+    }
+
+    fn cc(channel: u8, number: u8, value: u8) -> Event {
+        Event::Cc { channel, number, value }
+    }
+
+    fn note(channel: u8, number: u8, velocity: u8) -> Event {
+        Event::Note { channel, number, velocity }
+    }
+
+    #[test]
+    fn messages_are_read() {
+        assert_eq!(events(&[0xB0, 1, 64]).0, [cc(1, 1, 64)]);
+        assert_eq!(events(&[0xBF, 127, 127]).0, [cc(16, 127, 127)]);
+        assert_eq!(
+            events(&[0x92, 60, 100, 0x82, 60, 64, 0x92, 61, 0]).0,
+            [note(3, 60, 100), note(3, 60, 0), note(3, 61, 0)]
+        );
+        assert_eq!(events(&[0xB4, 123, 0]).0, [Event::AllNotesOff { channel: 5 }]);
+    }
+
+    #[test]
+    fn running_status_clock_and_other_messages_are_no_trouble() {
+        assert_eq!(events(&[0xB0, 1, 0xF8, 2, 1, 3, 0xFE]).0, [cc(1, 1, 2), cc(1, 1, 3)]);
+        let others = [0xE0, 1, 2, 0xC0, 5, 6, 0xD0, 7, 0xA0, 1, 2, 0xF0, 0x7E, 1, 2, 3, 4, 5, 0xF7];
+        assert_eq!(events(&others), (vec![], 0));
+        assert_eq!(events(&[1, 2, 3, 0xB0, 4, 5]), (vec![cc(1, 4, 5)], 3));
+    }
+
+    #[test]
+    fn messages_move_controls_and_keys() {
+        let desk = Desk::default();
+        let mut port = Port::new(desk.clone(), desk.lamp(Kind::Midi, "keys"));
+        port.receive(&[0xB1, 7, 127, 0x90, 60, 127, 0x90, 62, 1, 5]);
+        {
+            let controls = desk.controls();
+            assert_eq!(controls.midi_cc, BTreeMap::from([((2, 7), 1.0)]));
+            assert_eq!(controls.midi_notes, BTreeMap::from([((1, 60), 1.0), ((1, 62), 1.0 / 127.0)]));
+        }
+        assert_eq!(desk.activity.moved().map(|moved| moved.control), Some(Control::Note { channel: 1, number: 62 }));
+        port.receive(&[0x80, 60, 0]);
+        assert_eq!(desk.controls().midi_notes.len(), 1);
+        port.receive(&[0x91, 10, 9, 0xB0, 123, 0]);
+        assert_eq!(desk.controls().midi_notes, BTreeMap::from([((2, 10), 9.0 / 127.0)]));
+        port.let_go();
+        assert!(desk.controls().midi_notes.is_empty());
+        assert_eq!(desk.activity.lights()[0].count, 6);
+    }
+
+    #[test]
+    fn names_are_without_the_numbers_of_the_day() {
+        assert_eq!(without_address("nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0"), "nanoKONTROL2:nanoKONTROL2 MIDI 1");
+        assert_eq!(without_address("system:midi_capture_1"), "system:midi_capture_1");
+        assert_eq!(without_address("Launchpad 2"), "Launchpad 2");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_numbers_in_range(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let desk = Desk::default();
+            let mut port = Port::new(desk.clone(), desk.lamp(Kind::Midi, "noise"));
+            port.receive(&bytes);
+            let controls = desk.controls();
+            for (&(channel, number), &value) in controls.midi_cc.iter().chain(&controls.midi_notes) {
+                prop_assert!((1..=16).contains(&channel) && number < 128 && (0.0..=1.0).contains(&value));
+            }
+        }
+    }
+}

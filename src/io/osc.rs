@@ -1,0 +1,367 @@
+//! OSC over UDP, in and out.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
+
+use super::Desk;
+use super::activity::{Control, Kind, Lamp, State};
+use super::worker::{Stop, Worker};
+
+/// Bytes of a packet; longer ones are not read.
+pub const MAX_PACKET: usize = 8192;
+/// Addresses that are remembered; messages to others are counted as errors.
+pub const MAX_ADDRESSES: usize = 4096;
+/// Bytes of an address.
+const MAX_ADDRESS: usize = 256;
+/// Numbers of a message; more are left out.
+const MAX_NUMBERS: usize = 256;
+/// Numbers of a message that can be learned.
+const LEARNED: usize = 16;
+/// Bundles within bundles, and arrays in a message.
+const MAX_DEPTH: usize = 8;
+/// How long a thread is deaf to being stopped.
+const TURN: Duration = Duration::from_millis(100);
+/// How long an address that cannot be had is left alone.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Reads an address: `9000` is this machine's, which no other reaches; else `host:port`.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    found.ok_or_else(|| format!("{text:?} is no address: write a port, such as 9000, or host:port"))
+}
+
+/// This machine's address in its network, if it has one. Nothing is sent.
+pub fn local_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // An address that is reserved for documentation: to connect only chooses the way there.
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+/// Reads a packet: addresses with their numbers, which are finite, in the order they are sent. A packet is taken whole or not at all;
+/// the error says what is wrong with it. Arguments that are no numbers are skipped, arrays are taken apart.
+pub fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
+    if packet.len() > MAX_PACKET {
+        return Err("a packet that is too long".into());
+    }
+    check(packet, 0)?;
+    let (rest, packet) = rosc::decoder::decode_udp(packet).map_err(|error| error.to_string())?;
+    if !rest.is_empty() {
+        return Err("a packet that goes on behind its end".into());
+    }
+    let mut messages = Vec::new();
+    collect(packet, &mut messages)?;
+    Ok(messages)
+}
+
+/// Refuses what nests too deep: the decoder recurses as far as a packet tells it to.
+fn check(packet: &[u8], depth: usize) -> Result<(), &'static str> {
+    if !packet.len().is_multiple_of(4) {
+        return Err("a length that is not a multiple of 4");
+    }
+    let Some(bundle) = packet.strip_prefix(b"#bundle\0") else { return check_arrays(packet) };
+    if depth == MAX_DEPTH {
+        return Err("bundles that nest too deep");
+    }
+    let mut rest = bundle.get(8..).ok_or("a bundle without a time")?;
+    while !rest.is_empty() {
+        let (size, after) = rest.split_first_chunk().ok_or("a bundle that is cut off")?;
+        let (element, after) =
+            after.split_at_checked(u32::from_be_bytes(*size) as usize).ok_or("a bundle that is cut off")?;
+        check(element, depth + 1)?;
+        rest = after;
+    }
+    Ok(())
+}
+
+fn check_arrays(message: &[u8]) -> Result<(), &'static str> {
+    let end = message.iter().position(|&byte| byte == 0).ok_or("an address without an end")?;
+    let tags = message.get((end / 4 + 1) * 4..).unwrap_or_default();
+    let arrays = tags.iter().take_while(|&&byte| byte != 0).filter(|&&byte| byte == b'[').count();
+    if arrays > MAX_DEPTH { Err("too many arrays") } else { Ok(()) }
+}
+
+fn collect(packet: OscPacket, messages: &mut Vec<(String, Vec<f64>)>) -> Result<(), String> {
+    match packet {
+        OscPacket::Bundle(bundle) => bundle.content.into_iter().try_for_each(|packet| collect(packet, messages)),
+        OscPacket::Message(message) if message.addr.len() > MAX_ADDRESS => Err("an address that is too long".into()),
+        OscPacket::Message(message) => {
+            let mut numbers = Vec::new();
+            flatten(&message.args, &mut numbers);
+            numbers.truncate(MAX_NUMBERS);
+            if numbers.iter().any(|number| !number.is_finite()) {
+                return Err(format!("{}: a number that is not finite", message.addr));
+            }
+            messages.push((message.addr, numbers));
+            Ok(())
+        }
+    }
+}
+
+fn flatten(args: &[OscType], numbers: &mut Vec<f64>) {
+    for arg in args {
+        match arg {
+            OscType::Int(x) => numbers.push(f64::from(*x)),
+            OscType::Long(x) => numbers.push(*x as f64),
+            OscType::Float(x) => numbers.push(f64::from(*x)),
+            OscType::Double(x) => numbers.push(*x),
+            OscType::Bool(x) => numbers.push(f64::from(u8::from(*x))),
+            OscType::Array(array) => flatten(&array.content, numbers),
+            _ => {}
+        }
+    }
+}
+
+/// Listens at an address.
+pub(super) fn listen(address: SocketAddr, desk: &Desk) -> Worker {
+    let (desk, lamp) = (desk.clone(), desk.lamp(Kind::OscIn, &address.to_string()));
+    Worker::spawn(&lamp.clone(), move |stop| {
+        loop {
+            match bind(address) {
+                Ok(socket) => {
+                    lamp.set(State::Open);
+                    return hear(&socket, &desk, &lamp, stop);
+                }
+                Err(error) => {
+                    let advice = "is another program listening there, and is the address this machine's?";
+                    lamp.set(State::Failed(format!("{address} cannot be listened at: {error}; {advice}")));
+                }
+            }
+            if stop.after(RETRY) {
+                return;
+            }
+        }
+    })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_read_timeout(Some(TURN))?;
+    Ok(socket)
+}
+
+fn hear(socket: &UdpSocket, desk: &Desk, lamp: &Lamp, stop: &Stop) {
+    // One byte more than a packet may have, to see that it has more.
+    let mut packet = [0; MAX_PACKET + 1];
+    while !stop.now() {
+        match socket.recv(&mut packet) {
+            Ok(size) => take(&packet[..size], desk, lamp),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            Err(error) => {
+                lamp.fault(&error.to_string());
+                // An error that stays shall not keep a core busy.
+                if stop.after(TURN) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn take(packet: &[u8], desk: &Desk, lamp: &Lamp) {
+    let messages = match read(packet) {
+        Ok(messages) => messages,
+        Err(problem) => return lamp.fault(&problem),
+    };
+    for (address, numbers) in messages {
+        let text = format!("{address} {numbers:?}");
+        let learned: Vec<f64> = numbers.iter().copied().take(LEARNED).collect();
+        if !numbers.is_empty() && !store(desk, &address, numbers) {
+            lamp.fault(&format!("{address}: one address too many"));
+            continue;
+        }
+        for (index, value) in learned.into_iter().enumerate() {
+            desk.activity.turned(Control::Osc { address: address.clone(), index }, value);
+        }
+        lamp.pass(&text);
+    }
+}
+
+/// Writes what an address says, if there is room for it.
+fn store(desk: &Desk, address: &str, numbers: Vec<f64>) -> bool {
+    let mut controls = desk.controls();
+    let room = controls.osc.len() < MAX_ADDRESSES;
+    match controls.osc.get_mut(address) {
+        Some(known) => *known = numbers,
+        None if room => {
+            controls.osc.insert(address.to_owned(), numbers);
+        }
+        None => return false,
+    }
+    true
+}
+
+/// Sends OSC to one address. Clones send from the same socket.
+#[derive(Clone, Debug)]
+pub struct OscOut {
+    socket: Option<Arc<UdpSocket>>,
+    lamp: Lamp,
+}
+
+impl OscOut {
+    pub(super) fn new(address: SocketAddr, lamp: Lamp) -> OscOut {
+        let socket = connect(address);
+        lamp.set(match &socket {
+            Ok(_) => State::Open,
+            Err(error) => State::Failed(format!("{address} cannot be reached: {error}")),
+        });
+        OscOut { socket: socket.ok().map(Arc::new), lamp }
+    }
+
+    /// Sends numbers to their addresses in one bundle, without waiting. What cannot be sent is lost, counted and seen on the light.
+    pub fn send<A: AsRef<str>>(&self, messages: &[(A, f64)]) {
+        let Some(socket) = &self.socket else { return };
+        let content: Vec<OscPacket> =
+            messages.iter().filter_map(|(address, value)| self.message(address.as_ref(), *value)).collect();
+        if content.is_empty() {
+            return;
+        }
+        let text = format!("{} numbers", content.len());
+        // The time that means at once.
+        let timetag = OscTime { seconds: 0, fractional: 1 };
+        let sent = rosc::encoder::encode(&OscPacket::Bundle(OscBundle { timetag, content }))
+            .map_err(|error| error.to_string())
+            .and_then(|packet| self.try_send(socket, &packet).map_err(|error| error.to_string()));
+        match sent {
+            Ok(()) => self.lamp.pass(&text),
+            Err(problem) => {
+                self.lamp.fault(&problem);
+                self.lamp.set(State::Failed(problem));
+            }
+        }
+    }
+
+    fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
+        if !address.starts_with('/') || !value.is_finite() {
+            self.lamp.fault(&format!("{address} {value}: an address begins with /, and a number is finite"));
+            return None;
+        }
+        Some(OscPacket::Message(OscMessage { addr: address.to_owned(), args: vec![OscType::Float(value as f32)] }))
+    }
+
+    fn try_send(&self, socket: &UdpSocket, packet: &[u8]) -> std::io::Result<()> {
+        match socket.send(packet) {
+            Ok(_) => self.lamp.set(State::Open),
+            // This is about the packet before: nobody took it. It says nothing about this one.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                self.lamp.set(State::Waiting);
+                socket.send(packet)?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn connect(address: SocketAddr) -> std::io::Result<UdpSocket> {
+    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn message(addr: &str, args: Vec<OscType>) -> OscPacket {
+        OscPacket::Message(OscMessage { addr: addr.into(), args })
+    }
+
+    fn bundle(content: Vec<OscPacket>) -> OscPacket {
+        OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content })
+    }
+
+    fn bytes(packet: &OscPacket) -> Vec<u8> {
+        rosc::encoder::encode(packet).expect("it encodes")
+    }
+
+    #[test]
+    fn numbers_of_every_type_are_read_and_the_rest_is_skipped() {
+        let array = rosc::OscArray { content: vec![OscType::Int(5), OscType::Nil] };
+        let args = vec![
+            OscType::Int(-1),
+            OscType::String("x".into()),
+            OscType::Float(0.5),
+            OscType::Double(0.1),
+            OscType::Long(1 << 40),
+            OscType::Bool(true),
+            OscType::Bool(false),
+            OscType::Blob(vec![1, 2, 3]),
+            OscType::Array(array),
+        ];
+        let expected = vec![-1.0, 0.5, 0.1, (1_u64 << 40) as f64, 1.0, 0.0, 5.0];
+        assert_eq!(read(&bytes(&message("/a", args))), Ok(vec![("/a".into(), expected)]));
+    }
+
+    #[test]
+    fn bundles_are_read_in_order_and_not_too_deep() {
+        let inner = bundle(vec![message("/b", vec![OscType::Int(2)])]);
+        let packet = bundle(vec![message("/a", vec![OscType::Int(1)]), inner, message("/a", vec![OscType::Int(3)])]);
+        let expected = [("/a", 1.0), ("/b", 2.0), ("/a", 3.0)].map(|(address, x)| (address.to_owned(), vec![x]));
+        assert_eq!(read(&bytes(&packet)), Ok(expected.to_vec()));
+        let nest = |depth| (0..depth).fold(message("/a", vec![OscType::Int(1)]), |packet, _| bundle(vec![packet]));
+        assert!(read(&bytes(&nest(MAX_DEPTH))).is_ok());
+        assert!(read(&bytes(&nest(MAX_DEPTH + 1))).is_err());
+        assert!(read(&bytes(&nest(400))).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_whole() {
+        let nan = bundle(vec![message("/a", vec![OscType::Int(1)]), message("/b", vec![OscType::Float(f32::NAN)])]);
+        assert!(read(&bytes(&nan)).is_err());
+        assert!(read(b"").is_err() && read(b"/a\0\0").is_err() && read(b"hello\0\0\0,i\0\0\0\0\0\x01").is_err());
+        let mut cut = bytes(&bundle(vec![message("/a", vec![OscType::Int(1)]), message("/b", vec![OscType::Int(1)])]));
+        cut.truncate(cut.len() - 4);
+        assert!(read(&cut).is_err());
+        assert!(read(&bytes(&message(&format!("/{}", "a".repeat(300)), vec![OscType::Int(1)]))).is_err());
+        let mut arrays = b"/a\0\0,".to_vec();
+        arrays.extend([vec![b'['; 2000], vec![b']'; 2000], vec![0; 3]].concat());
+        assert!(read(&arrays).is_err());
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_bounded_and_known_ones_go_on() {
+        let (desk, lamp) = (Desk::default(), Desk::default().lamp(Kind::OscIn, "flood"));
+        let send = |address: &str, x| take(&bytes(&message(address, vec![OscType::Int(x)])), &desk, &lamp);
+        (0..MAX_ADDRESSES + 10).for_each(|i| send(&format!("/{i}"), 0));
+        assert_eq!(desk.controls().osc.len(), MAX_ADDRESSES);
+        send("/7", 1);
+        assert_eq!(desk.controls().osc["/7"], [1.0]);
+    }
+
+    #[test]
+    fn addresses_are_read() {
+        assert_eq!(address("9000"), Ok(([127, 0, 0, 1], 9000).into()));
+        assert_eq!(address("0.0.0.0:9000"), Ok(([0, 0, 0, 0], 9000).into()));
+        assert!(address("").is_err() && address("70000").is_err() && address("1.2.3.4").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_finite_numbers_or_an_error(packet in prop::collection::vec(any::<u8>(), 0..300)) {
+            let numbers = read(&packet).unwrap_or_default();
+            prop_assert!(numbers.iter().flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+        }
+
+        #[test]
+        fn a_damaged_packet_gives_finite_numbers_or_an_error(at in 0..80_usize, byte: u8, x: f32, y: f64) {
+            let args = vec![OscType::Float(x), OscType::Double(y), OscType::String("abc".into())];
+            let mut packet = bytes(&bundle(vec![message("/first", args.clone()), bundle(vec![message("/b", args)])]));
+            let at = at % packet.len();
+            packet[at] = byte;
+            let numbers = read(&packet).unwrap_or_default();
+            prop_assert!(numbers.iter().flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+        }
+    }
+}

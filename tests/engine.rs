@@ -1,0 +1,291 @@
+//! The engine: deterministic, edited while it runs, and never without a picture.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bendrack::engine::{Engine, Frame, Model, Rack, Stage};
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::patch::{Cable, Node, Patch};
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::Program;
+use bendrack_nodes::tick::Controls;
+use candle_core::Result;
+use serde_json::{Value as Json, json};
+
+const PROMPT: &str = "a large red circle over a black background";
+
+/// A patch of nodes `(id, kind, params)` and cables.
+fn patch(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
+    let port = |name: &str| name.parse().expect("a port");
+    let mut patch = Patch::default();
+    for (id, kind, params) in nodes {
+        let params = serde_json::from_value(params.clone()).expect("parameters");
+        patch.nodes.insert((*id).into(), Node { kind: (*kind).into(), params, ..Node::default() });
+    }
+    patch.cables = cables.iter().map(|(from, to)| Cable::new(port(from), port(to))).collect();
+    patch
+}
+
+fn plan(patch: &Patch) -> Plan {
+    let (plan, problems) = Plan::compile(patch, LIBRARY);
+    plan.unwrap_or_else(|| panic!("{problems:?}"))
+}
+
+/// An LFO turns the gain of neurons under a prompt; `extra` nodes and cables besides.
+fn moving(extra: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
+    let nodes = [
+        ("wan", "model.wan", json!({ "prompt": PROMPT })),
+        ("lfo", "modulate.lfo", json!({ "rate": 1.0, "shape": "saw_up" })),
+        ("gain", "bend.ffn_gain", json!({ "amount": 0.5 })),
+    ];
+    let wires = [("lfo.out", "gain.gain"), ("gain.bends", "wan.bends")];
+    let nodes: Vec<_> = nodes.into_iter().chain(extra.iter().cloned()).collect();
+    let wires: Vec<_> = wires.into_iter().chain(cables.iter().copied()).collect();
+    patch(&nodes, &wires)
+}
+
+fn engine(patch: &Patch) -> Engine {
+    let mut engine =
+        Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(patch)), (128, 128))).expect("an engine");
+    engine.set_zoom(1);
+    engine
+}
+
+/// Steps until this many chunks are there.
+fn chunks(engine: &mut Engine, controls: &Controls, count: usize) -> Vec<Vec<Frame>> {
+    let mut chunks = Vec::new();
+    while chunks.len() < count {
+        let frames = engine.step(controls).expect("a step");
+        if !frames.is_empty() {
+            chunks.push(frames);
+        }
+    }
+    chunks
+}
+
+fn pictures(chunks: &[Vec<Frame>]) -> Vec<&[u8]> {
+    chunks.iter().flatten().map(|frame| frame.screen.rgb.as_slice()).collect()
+}
+
+/// The lanes of the first bend's first parameter.
+fn lanes(program: &Program) -> &[f64] {
+    &program.bends[0].params[0]
+}
+
+#[test]
+fn the_same_patch_gives_the_same_video_and_frames_follow_one_another() {
+    let run = || chunks(&mut engine(&moving(&[], &[])), &Controls::default(), 2);
+    let (first, second) = (run(), run());
+    assert_eq!(pictures(&first), pictures(&second));
+    assert_eq!(first.iter().map(Vec::len).collect::<Vec<_>>(), [9, 12]);
+    let numbers: Vec<_> = first.iter().flatten().map(|frame| (frame.number, frame.latent)).collect();
+    assert_eq!(numbers[..6], [(0, 0), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2)]);
+    assert_eq!(numbers.last(), Some(&(20, 5)));
+    let unbent =
+        chunks(&mut engine(&patch(&[("wan", "model.wan", json!({ "prompt": PROMPT }))], &[])), &Controls::default(), 1);
+    assert_ne!(pictures(&first)[..9], pictures(&unbent)[..], "bends are seen");
+}
+
+#[test]
+fn a_video_that_begins_again_is_the_same_video() -> Result<()> {
+    let mut engine = engine(&moving(&[], &[]));
+    let first = chunks(&mut engine, &Controls::default(), 2);
+    engine.step(&Controls::default())?;
+    engine.restart()?;
+    let again = chunks(&mut engine, &Controls::default(), 2);
+    assert_eq!(pictures(&first), pictures(&again));
+    assert_eq!(again[0][0].number, 0);
+    Ok(())
+}
+
+#[test]
+fn an_edit_takes_effect_at_the_next_step_and_no_lfo_jumps() -> Result<()> {
+    let mut engine = engine(&moving(&[], &[]));
+    chunks(&mut engine, &Controls::default(), 1);
+    // The cache pass, then two steps of the second chunk.
+    for _ in 0..3 {
+        engine.step(&Controls::default())?;
+    }
+    let before = engine.program().clone();
+    engine.set_plan(Arc::new(plan(&moving(&[("more", "modulate.lfo", json!({}))], &[("more.out", "gain.amount")]))));
+    engine.step(&Controls::default())?;
+    assert_eq!(lanes(engine.program()), lanes(&before), "the LFO goes on where it was");
+    assert_ne!(engine.program().bends[0].amount, before.bends[0].amount, "the new cable is there in the same chunk");
+    Ok(())
+}
+
+#[test]
+fn controls_act_before_every_step() -> Result<()> {
+    let patch = moving(&[("cc", "midi.cc", json!({ "number": 7 }))], &[("cc.out", "gain.amount")]);
+    let mut engine = engine(&patch);
+    let mut controls = Controls::default();
+    engine.step(&controls)?;
+    let before = engine.program().bends[0].amount.clone();
+    controls.midi_cc.insert((1, 7), 1.0);
+    engine.step(&controls)?;
+    assert_ne!(engine.program().bends[0].amount, before);
+    Ok(())
+}
+
+#[test]
+fn a_reset_in_the_middle_of_a_chunk_waits_for_its_end_and_happens_once() -> Result<()> {
+    let patch = moving(
+        &[("key", "midi.note", json!({})), ("reset", "cache.reset", json!({}))],
+        &[("key.gate", "reset.trigger")],
+    );
+    let (mut engine, mut plain) = (engine(&patch), engine(&patch));
+    let mut controls = Controls::default();
+    chunks(&mut engine, &controls, 1);
+    let kept = chunks(&mut plain, &controls, 3);
+    engine.step(&controls)?;
+    engine.step(&controls)?;
+    controls.midi_notes.insert((1, 60), 1.0);
+    let after = chunks(&mut engine, &controls, 2);
+    assert_eq!(pictures(&kept)[9..21], pictures(&after)[..12], "the chunk under way is finished");
+    assert_ne!(pictures(&kept)[21..], pictures(&after)[12..], "the next one has no past");
+    assert_eq!(after[1][0].number, 21);
+    let held = chunks(&mut engine, &controls, 1);
+    assert!(!engine.program().reset_cache && held[0][0].number == 33, "a key that is held resets once");
+    Ok(())
+}
+
+#[test]
+fn a_prompt_changes_with_the_next_chunk() {
+    let red = |picture: &[u8]| picture.chunks(3).filter(|p| p[0] > 150 && p[2] < 100).count();
+    let blue = |picture: &[u8]| picture.chunks(3).filter(|p| p[2] > 150 && p[0] < 100).count();
+    let video = |prompt: &str| patch(&[("wan", "model.wan", json!({ "prompt": prompt }))], &[]);
+    let mut engine = engine(&video(PROMPT));
+    let first = chunks(&mut engine, &Controls::default(), 1);
+    assert!(red(&first[0][8].screen.rgb) > 300, "{}", red(&first[0][8].screen.rgb));
+    engine.set_plan(Arc::new(plan(&video("a large blue circle over a black background"))));
+    let later = chunks(&mut engine, &Controls::default(), 3);
+    assert!(blue(&later[2][11].screen.rgb) > 300, "{}", blue(&later[2][11].screen.rgb));
+}
+
+#[test]
+fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
+    let nodes = [
+        ("wan", "model.wan", json!({ "prompt": PROMPT })),
+        ("word", "target.words", json!({ "words": "circle" })),
+        ("map", "tap.map", json!({})),
+        ("gain", "bend.cross_gain", json!({ "gain": 2.0 })),
+        ("send", "osc.out", json!({ "address": "/x" })),
+    ];
+    let cables =
+        [("word.target", "map.target"), ("map.x", "gain.gain"), ("gain.bends", "wan.bends"), ("map.x", "send.value")];
+    let mut engine = engine(&patch(&nodes, &cables));
+    engine.step(&Controls::default())?;
+    assert!(lanes(engine.program()).iter().all(|gain| gain.to_bits() == 2.0_f64.to_bits()), "nothing is measured yet");
+    engine.step(&Controls::default())?;
+    assert!(lanes(engine.program()).iter().all(|gain| *gain > 2.0), "{:?}", lanes(engine.program()));
+    let frames = chunks(&mut engine, &Controls::default(), 1).remove(0);
+    let map = &frames[0].taps["map"];
+    assert_eq!((map.width, map.height), (8, 8));
+    let said: Vec<usize> = frames.iter().map(|frame| frame.messages.len()).collect();
+    assert_eq!(said, [1, 1, 0, 0, 0, 1, 0, 0, 0], "one message a latent frame");
+    assert_eq!(&*frames[0].messages[0].0, "/x");
+    assert!((0.0..=1.0).contains(&frames[0].messages[0].1));
+    Ok(())
+}
+
+#[test]
+fn when_bends_drive_the_model_to_infinity_the_last_picture_stands_and_it_comes_back() -> Result<()> {
+    let ids: Vec<String> = (0..24).map(|i| format!("g{i}")).collect();
+    let mut nodes = vec![("wan", "model.wan", json!({ "prompt": PROMPT }))];
+    nodes.extend(ids.iter().map(|id| (id.as_str(), "bend.ffn_gain", json!({ "gain": 100.0 }))));
+    let ports: Vec<(String, String)> = ids
+        .windows(2)
+        .map(|pair| (format!("{}.bends", pair[0]), format!("{}.bends", pair[1])))
+        .chain([("g23.bends".into(), "wan.bends".into())])
+        .collect();
+    let cables: Vec<(&str, &str)> = ports.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    let calm = patch(&nodes[..1], &[]);
+    let mut engine = engine(&calm);
+    let first = chunks(&mut engine, &Controls::default(), 1);
+    engine.set_plan(Arc::new(plan(&patch(&nodes, &cables))));
+    let held = chunks(&mut engine, &Controls::default(), 1);
+    assert_eq!(held[0].len(), 12);
+    assert!(held[0].iter().all(|frame| frame.picture == first[0][8].picture), "the last picture stands");
+    assert!(engine.warnings().iter().any(|warning| warning.contains("infinity")), "{:?}", engine.warnings());
+    engine.set_plan(Arc::new(plan(&calm)));
+    let after = chunks(&mut engine, &Controls::default(), 2).pop().expect("a chunk");
+    let picture = &after[11].picture.rgb;
+    assert!(
+        picture.iter().any(|&x| x > 150) && picture.iter().filter(|&&x| x < 40).count() > picture.len() / 2,
+        "a red circle on black"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_wrong_size_is_refused_with_a_reason() {
+    let plan = Arc::new(plan(&moving(&[], &[])));
+    let error = Model::mini().and_then(|mini| Engine::new(mini, plan, (130, 128))).err().expect("refused").to_string();
+    assert!(error.contains("130x128") && error.contains("16"), "{error}");
+}
+
+/// Waits until `done`, or fails after a minute.
+fn wait_until(mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "nothing happened for a minute");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn played_live_it_is_the_video_that_is_rendered() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let watch = seen.clone();
+    let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&moving(&[], &[]))), (128, 128)));
+    let rack = Rack::start(load, move |frame| watch.lock().expect("frames").push(frame.clone()));
+    wait_until(|| seen.lock().expect("frames").len() >= 21);
+    let status = rack.status();
+    assert!(status.stage == Stage::Running && status.speed > 0.0, "{status:?}");
+    assert!(rack.frame().is_some());
+    drop(rack);
+    let rendered = chunks(&mut engine(&moving(&[], &[])), &Controls::default(), 2);
+    let seen = seen.lock().expect("frames");
+    for (live, rendered) in seen.iter().zip(rendered.iter().flatten()) {
+        assert_eq!(live.number, rendered.number);
+        assert!(live.picture == rendered.picture, "frame {}", live.number);
+    }
+}
+
+#[test]
+fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame() {
+    let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&moving(&[], &[]))), (128, 128)));
+    let rack = Rack::start(load, |_| {});
+    wait_until(|| rack.frame().is_some());
+    let heat = moving(
+        &[("map", "tap.map", json!({})), ("heat", "output.heatmap", json!({})), ("out", "output.picture", json!({}))],
+        &[("map.map", "heat.map"), ("heat.picture", "out.picture")],
+    );
+    rack.set_plan(plan(&heat));
+    wait_until(|| rack.frame().is_some_and(|frame| frame.taps.contains_key("map")));
+    assert!(rack.status().latency_secs > 0.0);
+    rack.restart();
+    wait_until(|| rack.frame().is_some_and(|frame| frame.number < 3));
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_is_said() {
+    let load = || Model::open(std::path::Path::new("no/such/folder")).and_then(|_| unreachable!());
+    let rack = Rack::start(load, |_| {});
+    wait_until(|| rack.status().stage != Stage::Loading);
+    let Stage::Failed(why) = rack.status().stage else { panic!("it failed") };
+    assert!(why.contains("no/such/folder") && !why.contains("backtrace"), "{why}");
+}
+
+#[test]
+fn cache_passes_are_counted_as_steps_of_their_chunk() -> Result<()> {
+    let patch = moving(&[], &[]);
+    let mut engine = engine(&patch);
+    let mut between = Vec::new();
+    for _ in 0..10 {
+        between.push(engine.is_between_chunks());
+        engine.step(&Controls::default())?;
+    }
+    assert_eq!(between, [true, false, false, false, false, true, false, false, false, false]);
+    Ok(())
+}
