@@ -3,13 +3,17 @@
 CARGO ?= cargo
 # A shell that was open when rustup came does not know its folder yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
-# One place for what the build needs from the system: a C linker.
-DEBIAN_PACKAGES = gcc libc6-dev
-LINKS = echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null 2>/dev/null
+# One place for what the build needs from the system: a C linker, C++ for the H.264 encoder, ALSA's headers for MIDI.
+DEBIAN_PACKAGES = g++ libc6-dev pkg-config libasound2-dev
+LINKS = echo 'int main(void) { return 0; }' | c++ -x c++ - -o /dev/null 2>/dev/null
+# Other systems than Linux need no headers for MIDI.
+BUILDS = $(LINKS) && { [ "$$(uname)" != Linux ] || pkg-config --exists alsa 2>/dev/null; }
+PATCH ?= patches/first_bend.json
 
-.PHONY: help setup fmt lint test docs bench peer
+.PHONY: help run setup fmt lint test docs bench peer
 
 help:
+	@echo "make run     set up what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
 	@echo "make test    set up what is missing; check formatting and lints; run every test and doc test"
 	@echo "make setup   only the set-up: system packages (Debian, Ubuntu) and rustup components"
 	@echo "make fmt     format the code"
@@ -19,18 +23,28 @@ help:
 
 setup:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust with rustup, https://rustup.rs, then run make again"; exit 1; }
-	@$(LINKS) || $(MAKE) --no-print-directory debian-packages
+	@{ $(BUILDS); } || $(MAKE) --no-print-directory debian-packages
 	@for part in fmt clippy; do \
 		$(CARGO) $$part --version >/dev/null 2>&1 || rustup component add rustfmt clippy || \
 		{ echo "cargo $$part is missing: install it with your Rust (rustup component add rustfmt clippy)"; exit 1; }; done
 
 .PHONY: debian-packages
 debian-packages:
-	@command -v apt-get >/dev/null || { echo "a C linker (cc) is missing: install gcc and the C library's headers with your system's package manager, then run make again"; exit 1; }
+	@command -v apt-get >/dev/null || { echo "a C++ compiler, pkg-config or ALSA's headers are missing: install them with your system's package manager, then run make again"; exit 1; }
 	@if [ "$$(id -u)" = 0 ]; then sudo=; \
 	elif command -v sudo >/dev/null; then sudo=sudo; echo "installing $(DEBIAN_PACKAGES); sudo may ask for your password"; \
 	else echo "install $(DEBIAN_PACKAGES) as root (apt-get install $(DEBIAN_PACKAGES)), then run make again"; exit 1; fi; \
 	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends $(DEBIAN_PACKAGES)
+
+run: setup
+	$(CARGO) build --locked --release
+	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+		target/release/bendrack "$(PATCH)"; \
+	else \
+		video=$$(basename "$(PATCH)" .json).mp4; \
+		echo "there is no display: rendering $(PATCH) to $$video"; \
+		target/release/bendrack render "$(PATCH)" -o "$$video"; \
+	fi
 
 fmt:
 	$(CARGO) fmt --all
