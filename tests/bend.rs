@@ -1,6 +1,8 @@
 //! Programs applied to the model: each bend as it is defined on the whole attention map, free when it is neutral, the same each
 //! time.
 
+#![allow(clippy::float_cmp, reason = "identity is meant")]
+
 mod tiny;
 
 use std::sync::Arc;

@@ -189,7 +189,7 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
 }
 
 #[test]
-fn when_bends_drive_the_model_to_infinity_the_last_picture_stands_and_it_comes_back() -> Result<()> {
+fn when_bends_drive_the_model_to_infinity_the_last_picture_stands_and_it_comes_back() {
     let ids: Vec<String> = (0..24).map(|i| format!("g{i}")).collect();
     let mut nodes = vec![("wan", "model.wan", json!({ "prompt": PROMPT }))];
     nodes.extend(ids.iter().map(|id| (id.as_str(), "bend.ffn_gain", json!({ "gain": 100.0 }))));
@@ -214,7 +214,6 @@ fn when_bends_drive_the_model_to_infinity_the_last_picture_stands_and_it_comes_b
         picture.iter().any(|&x| x > 150) && picture.iter().filter(|&&x| x < 40).count() > picture.len() / 2,
         "a red circle on black"
     );
-    Ok(())
 }
 
 #[test]
@@ -226,7 +225,7 @@ fn a_wrong_size_is_refused_with_a_reason() {
 
 /// Waits until `done`, or fails after a minute.
 fn wait_until(mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while !done() {
         assert!(Instant::now() < end, "nothing happened for a minute");
         std::thread::sleep(Duration::from_millis(2));

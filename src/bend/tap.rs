@@ -71,6 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "small binary fractions")]
     fn numbers_of_a_map_say_where_it_lies() {
         let mut map = Map { width: 4, height: 2, values: vec![0.0; 8] };
         assert_eq!((numbers(&map)["x"], numbers(&map)["y"]), (0.5, 0.5), "of nothing, the middle");

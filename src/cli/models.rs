@@ -21,6 +21,7 @@ pub(super) struct Models {
 }
 
 impl Models {
+    #[expect(clippy::unnecessary_wraps, reason = "as every command; mini is always there")]
     pub(super) fn run(self) -> std::result::Result<(), Failure> {
         let found = list();
         if self.json {

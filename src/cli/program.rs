@@ -8,12 +8,10 @@ use bendrack_nodes::target::Target;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
 use super::{Failure, read_patch, render};
+use crate::engine::model::LATENT_SECS;
 
-/// Latent frames of a model call.
+/// Latent frames of a model call, in every model that streams.
 const CHUNK: u64 = 3;
-/// Seconds of a latent frame: four pictures at 16 a second.
-const DT_SECS: f64 = 0.25;
-
 /// The last frame that is asked for: all before it are run, and this many are almost three days of video.
 const MAX_FRAME: u64 = 1_000_000;
 
@@ -60,8 +58,12 @@ fn program(plan: &Plan, chunk: u64) -> bendrack_nodes::program::Program {
     let (controls, measurements) = (Controls::default(), Measurements::default());
     let mut memory = Memory::default();
     let mut run = |chunk: u64| {
-        let inputs =
-            Inputs { controls: &controls, measurements: &measurements, first_frame: CHUNK * chunk, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            controls: &controls,
+            measurements: &measurements,
+            first_frame: CHUNK * chunk,
+            dt_secs: LATENT_SECS,
+        };
         plan.program(&inputs, &mut memory, CHUNK as usize)
     };
     for before in 0..chunk {

@@ -80,15 +80,15 @@ impl Render {
             for frame in job.step()?.into_iter().take(left as usize) {
                 let film = match &mut written {
                     Some(film) => film,
-                    None => written.insert(film::open(&self.output, FRAME_RATE).map_err(output)?),
+                    None => written.insert(film::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?),
                 };
-                film.push(&frame.screen).map_err(output)?;
+                film.push(&frame.screen).map_err(|error| output(&error))?;
                 job.bar.inc(1);
                 left -= 1;
             }
         }
         if let Some(film) = written {
-            film.finish().map_err(output)?;
+            film.finish().map_err(|error| output(&error))?;
         }
         let seconds = start.elapsed().as_secs_f64();
         job.bar.finish_and_clear();
@@ -194,7 +194,7 @@ impl Job {
             "load_seconds": load_secs,
             "stages": stages,
             "peak_memory_bytes": peak_memory(),
-            "program_sha256": hex(&self.digest.finalize()),
+            "program_sha256": self.digest.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
             "warnings": self.said,
         });
         format!("{report:#}")
@@ -210,7 +210,7 @@ pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, F
     plan.ok_or(Failure::InvalidPatch)
 }
 
-fn output(error: crate::output::Error) -> Failure {
+fn output(error: &crate::output::Error) -> Failure {
     Failure::Failed(error.to_string())
 }
 
@@ -219,10 +219,6 @@ fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

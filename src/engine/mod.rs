@@ -27,7 +27,7 @@ use crate::wan::text::Prompt;
 pub use frame::{Frame, Taps};
 pub use live::{Rack, Stage, Status};
 pub use model::Model;
-use model::{FRAME_RATE, LATENT_FRAMES, LATENT_PIXELS};
+use model::{LATENT_FRAMES, LATENT_PIXELS, LATENT_SECS};
 pub use times::Times;
 
 /// The rows up to which a small model's pictures are enlarged.
@@ -62,7 +62,8 @@ pub struct Engine {
 impl Engine {
     /// Begins a video of pictures `size`, width and height in pixels, both multiples of 16.
     pub fn new(mut model: Model, plan: Arc<Plan>, size: (usize, usize)) -> Result<Self> {
-        if size.0 == 0 || size.1 == 0 || size.0 % (2 * LATENT_PIXELS) != 0 || size.1 % (2 * LATENT_PIXELS) != 0 {
+        let fits = |side: usize| side > 0 && side.is_multiple_of(2 * LATENT_PIXELS);
+        if !fits(size.0) || !fits(size.1) {
             bail!("pictures of {}x{} cannot be made; width and height are multiples of 16", size.0, size.1)
         }
         let prompt = model.text.encode("")?;
@@ -169,12 +170,8 @@ impl Engine {
     fn tick(&mut self, controls: &Controls, begins: bool) -> (Program, Memory) {
         let mut memory = if begins { self.memory.1.clone() } else { self.memory.0.clone() };
         let chunk = self.rollout.chunk();
-        let inputs = Inputs {
-            controls,
-            measurements: &self.measurements,
-            first_frame: chunk[0] as u64,
-            dt_secs: LATENT_FRAMES as f64 / FRAME_RATE,
-        };
+        let inputs =
+            Inputs { controls, measurements: &self.measurements, first_frame: chunk[0] as u64, dt_secs: LATENT_SECS };
         let program = self.times.tick.time(|| self.plan.program(&inputs, &mut memory, chunk.len()));
         (program, memory)
     }

@@ -30,6 +30,8 @@ pub struct Model {
 
 /// Pictures per second of every Wan 2.1 model.
 pub const FRAME_RATE: f64 = 16.0;
+/// Seconds from one latent to the next.
+pub const LATENT_SECS: f64 = LATENT_FRAMES as f64 / FRAME_RATE;
 /// Pixels of a side that become one in a latent.
 pub const LATENT_PIXELS: usize = 8;
 /// Frames that become one latent; the first latent of a video stands for one frame.
