@@ -14,7 +14,7 @@ use crate::patch::{Cable, Node, Patch};
 use crate::value::{Kind, Value};
 
 /// A patch ready to run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     /// The nodes in the order in which they run.
     pub(crate) nodes: Vec<Slot>,

@@ -1,8 +1,10 @@
 //! Colour maps whose steps look equally large.
 
+#![expect(clippy::unreadable_literal, reason = "0xRRGGBB is read in pairs")]
+
 use bendrack_nodes::program::ColourMap;
 
-/// Every eighth colour of a map of 256, as 0xRRGGBB, the ends included.
+/// A map's colours at 0, 1/32, 2/32, … 1, as 0xRRGGBB.
 type Table = [u32; 33];
 
 // Inferno, viridis and magma are by Nathaniel Smith, Stéfan van der Walt and Eric Firing, dedicated to the public

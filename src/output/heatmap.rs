@@ -53,9 +53,8 @@ pub fn over(below: &Picture, map: &Map, amount: f32, colours: ColourMap) -> Pict
 /// The map from 0, its coldest, to 1, its hottest, in the size of a picture.
 fn heat(map: &Map, width: usize, height: usize) -> Vec<f32> {
     let values = normalised(&map.values);
-    let mut heat = scale::resample(&values, 1, (map.width, map.height), (width, height));
-    heat.iter_mut().for_each(|t| *t = t.clamp(0.0, 1.0));
-    heat
+    let heat = scale::resample(&values, 1, (map.width, map.height), (width, height));
+    heat.into_iter().map(|t| t.clamp(0.0, 1.0)).collect()
 }
 
 /// Values from 0, the smallest, to 1, the largest, or less if they hardly differ; what is no number counts as smallest.

@@ -29,8 +29,8 @@ struct Bar {
 
 /// Draws a spectrum over a picture, from the bottom up, covering it by `amount` (0 to 1).
 ///
-/// A bar stands for as many neurons as must share it: solid up to their mean, lighter up to their peak, so that no peak
-/// is lost. Heights are square roots, as a few neurons are far more active than all others.
+/// A bar stands for as many neurons as must share it: solid up to their mean, lighter up to their peak, which is solid
+/// again, so that no peak is lost. Heights are square roots, as a few neurons are far more active than all others.
 pub fn draw(picture: &mut Picture, map: &Map, amount: f32, colours: ColourMap) {
     let (width, height) = (picture.width, picture.height);
     let bars = bars(&map.values, (width / PITCH).max(1));
@@ -123,8 +123,8 @@ mod tests {
         let mut picture = Picture::dark(96, 50);
         draw(&mut picture, &spectrum(vec![1.0, 0.25, 0.0, 1.0]), 1.0, ColourMap::Grey);
         let rows: Vec<usize> = (0..96).map(|x| lit_rows(&picture, x)).collect();
-        let wanted =
-            [vec![47; 20], vec![0; 4], vec![24; 20], vec![0; 4], vec![0; 24], vec![47; 20], vec![0; 4]].concat();
+        let bar = |lit: usize| [vec![0; 2], vec![lit; 20], vec![0; 2]].concat();
+        let wanted = [bar(47), bar(24), bar(0), bar(47)].concat();
         assert_eq!(rows, wanted, "heights are square roots of 1, 1/4, 0, 1");
     }
 

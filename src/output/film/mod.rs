@@ -12,7 +12,7 @@ mod tests;
 mod yuv;
 
 use std::borrow::Cow;
-use std::path::{Path, is_separator};
+use std::path::{Path, PathBuf, is_separator};
 
 use crate::output::scale::fitted;
 use crate::output::{Error, Picture, Result};
@@ -65,7 +65,7 @@ fn is_folder(path: &Path) -> bool {
 /// A film whose pictures have all the size of the first.
 struct Steady {
     film: Box<dyn Film>,
-    path: std::path::PathBuf,
+    path: PathBuf,
     size: Option<(usize, usize)>,
 }
 

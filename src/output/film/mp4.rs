@@ -60,11 +60,10 @@ impl Mp4 {
         Ok(Self { path: path.to_owned(), frame_rate, number: 0, bytes: 0, part, stream: None })
     }
 
-    fn stream(&self, part: Part, yuv: &Yuv) -> Result<Stream> {
-        let (width, height) = yuv.dimensions();
-        let config = config(width, height, self.frame_rate);
-        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
-            .map_err(|error| self.unencoded(yuv, &error))?;
+    /// Sets up the encoder and the container for pictures of a size.
+    fn stream(&self, part: Part, (width, height): (usize, usize)) -> Result<Stream> {
+        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config(width, height, self.frame_rate))
+            .map_err(|error| refused(&self.path, &error))?;
         let muxer = MuxerBuilder::new(part)
             .video(VideoCodec::H264, width as u32, height as u32, self.frame_rate)
             .with_fast_start(true)
@@ -73,56 +72,62 @@ impl Mp4 {
         Ok(Stream { encoder, muxer })
     }
 
-    fn unencoded(&self, yuv: &Yuv, error: &openh264::Error) -> Error {
-        let (width, height) = yuv.dimensions();
-        let message = format!("the H.264 encoder refuses a picture of {width} × {height}: {error}; try .png");
-        Error::new(&self.path, message)
+    /// An error if there is no room for another picture, or never for one of this size.
+    fn check(&self, (width, height): (usize, usize)) -> Result<()> {
+        if self.bytes > MOST_BYTES {
+            let message =
+                "the film has reached 4 GiB, the most an MP4 holds: finish it and begin another, or choose .png";
+            return Err(Error::new(&self.path, message));
+        }
+        if !is_codable(width, height) {
+            let (long, short) = MOST_SIDES;
+            let message = format!(
+                "H.264 holds pictures of {LEAST_SIDE} × {LEAST_SIDE} to {long} × {short}, not of {width} × {height}: choose \
+                 another size, or .png"
+            );
+            return Err(Error::new(&self.path, message));
+        }
+        Ok(())
     }
 }
 
+fn refused(path: &Path, error: &openh264::Error) -> Error {
+    Error::new(path, format!("the H.264 encoder refuses a picture: {error}; try .png"))
+}
+
+fn unbegun(path: &Path) -> Error {
+    Error::new(path, "the first picture could not be kept, so there is no film: begin another")
+}
+
 /// Whether H.264 holds pictures of this size, lying or standing.
-fn is_codable((width, height): (usize, usize)) -> bool {
+fn is_codable(width: usize, height: usize) -> bool {
     let (long, short) = (width.max(height), width.min(height));
     short >= LEAST_SIDE && long <= MOST_SIDES.0 && short <= MOST_SIDES.1
 }
 
 impl Film for Mp4 {
     fn push(&mut self, picture: &Picture) -> Result<()> {
-        if self.bytes > MOST_BYTES {
-            let message =
-                "the film has reached 4 GiB, the most an MP4 holds: finish it and begin another, or choose .png";
-            return Err(Error::new(&self.path, message));
-        }
+        self.check((picture.width, picture.height))?;
         let yuv = Yuv::of(picture);
-        if !is_codable(yuv.dimensions()) {
-            let message = format!(
-                "a picture of {} × {} is too large or too small for H.264, which holds {LEAST_SIDE} × {LEAST_SIDE} to {} × {}: \
-                 choose another size, or .png",
-                picture.width, picture.height, MOST_SIDES.0, MOST_SIDES.1
-            );
-            return Err(Error::new(&self.path, message));
-        }
         if let Some(part) = self.part.take() {
-            self.stream = Some(self.stream(part, &yuv)?);
+            self.stream = Some(self.stream(part, yuv.dimensions())?);
         }
-        let Some(Stream { mut encoder, mut muxer }) = self.stream.take() else {
-            return Err(Error::new(&self.path, "the film ended with an earlier error: begin another"));
-        };
+        // Absent only after an error of the first picture.
+        let Some(Stream { encoder, muxer }) = &mut self.stream else { return Err(unbegun(&self.path)) };
         let secs = self.number as f64 / self.frame_rate;
         let time = Timestamp::from_millis((secs * 1000.0).round() as u64);
-        let coded = encoder.encode_at(&yuv, time).map_err(|error| self.unencoded(&yuv, &error))?;
-        let (bytes, alone) = (coded.to_vec(), coded.frame_type() == FrameType::IDR);
-        muxer.write_video(secs, &bytes, alone).map_err(|error| Error::new(&self.path, error))?;
+        let coded = encoder.encode_at(&yuv, time).map_err(|error| refused(&self.path, &error))?;
+        let bytes = coded.to_vec();
+        muxer
+            .write_video(secs, &bytes, coded.frame_type() == FrameType::IDR)
+            .map_err(|error| Error::new(&self.path, error))?;
         self.number += 1;
         self.bytes += bytes.len() as u64;
-        self.stream = Some(Stream { encoder, muxer });
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        let Some(Stream { mut muxer, .. }) = self.stream else {
-            return Err(Error::new(&self.path, "the film ended with an earlier error: begin another"));
-        };
+        let Some(Stream { mut muxer, .. }) = self.stream else { return Err(unbegun(&self.path)) };
         muxer.finish_in_place().map_err(|error| match error {
             MuxerError::Io(error) => unwritable(&self.path, &error),
             other => Error::new(&self.path, other),
@@ -148,4 +153,22 @@ fn config(width: usize, height: usize, frame_rate: f64) -> EncoderConfig {
         .skip_frames(false)
         .num_threads(1)
         .vui(VuiConfig::bt709())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_film_can_still_be_finished() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("full.mp4");
+        let mut film = Mp4::open(&path, 16.0).expect("a film begins");
+        film.push(&Picture::filled(32, 32, [80; 3])).expect("there is room");
+        film.bytes = MOST_BYTES + 1;
+        let error = film.push(&Picture::filled(32, 32, [80; 3])).expect_err("there is none").to_string();
+        assert!(error.contains("full.mp4") && error.contains("begin another"), "{error}");
+        Box::new(film).finish().expect("what was recorded is kept");
+        assert!(path.exists());
+    }
 }

@@ -185,6 +185,23 @@ fn a_video_says_which_colours_it_has() {
     assert!(bits.windows(signal.len()).any(|window| window == signal), "{sps:02x?}");
 }
 
+/// Noise is the most expensive picture there is, and bends make it; no picture may be left out for it.
+#[test]
+fn noise_at_any_rate_keeps_every_picture_and_its_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let noise = |seed: u32| (0..64 * 48 * 3).map(move |i| ((i + seed * 9241).wrapping_mul(2_654_435_761) >> 23) as u8);
+    let pictures: Vec<Picture> =
+        (0..12).map(|seed| Picture { width: 64, height: 48, rgb: noise(seed).collect() }).collect();
+    for rate in [0.5, 24.0, 29.97, 120.0] {
+        let path = folder.path().join(format!("{rate}.mp4"));
+        record(&path, rate, &pictures);
+        let video = read(&path);
+        assert_eq!(video.pictures.len(), 12, "at {rate}");
+        let wanted = f64::from(video.timescale) / rate;
+        assert!(video.durations.iter().all(|&d| (f64::from(d) - wanted).abs() <= 1.0), "{rate}: {:?}", video.durations);
+    }
+}
+
 #[test]
 fn odd_sizes_make_a_video_too() {
     let folder = tempfile::tempdir().expect("a folder");
