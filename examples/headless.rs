@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+use bendrack::engine::model::{LATENT_FRAMES as FRAMES, LATENT_PIXELS as PIXELS, device};
 use bendrack::wan::checkpoint::Checkpoint;
 use bendrack::wan::clip::{Clip, Guidance};
 use bendrack::wan::decode::DecoderStream;
@@ -42,11 +43,6 @@ Generates a video with a Wan model and writes its frames as PNG.
   --out FOLDER      where the frames go, 00000.png and so on [frames]
   --help
 ";
-
-/// Pixels of a side that become one in a latent.
-const PIXELS: usize = 8;
-/// Frames that become one latent.
-const FRAMES: usize = 4;
 
 struct Options {
     model: Option<PathBuf>,
@@ -136,14 +132,6 @@ fn dtype(name: &str) -> Result<DType> {
         "f16" => Ok(DType::F16),
         "bf16" => Ok(DType::BF16),
         _ => bail!("the dtypes are f32, f16 and bf16"),
-    }
-}
-
-/// The first GPU this build can use, else the CPU.
-fn device() -> Result<Device> {
-    match Device::cuda_if_available(0)? {
-        Device::Cpu if candle_core::utils::metal_is_available() => Ok(Device::new_metal(0)?),
-        device => Ok(device),
     }
 }
 

@@ -7,4 +7,6 @@ pub mod cli;
 pub mod engine;
 pub mod io;
 pub mod output;
+#[cfg(feature = "ui")]
+pub mod ui;
 pub mod wan;

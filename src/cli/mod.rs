@@ -6,6 +6,7 @@ mod models;
 mod nodes;
 mod program;
 mod render;
+mod window;
 
 use std::fs::File;
 use std::io::Read;
@@ -17,10 +18,12 @@ use clap::{Parser, Subcommand};
 
 /// A modular patching rack for the inside of a video model.
 #[derive(Parser)]
-#[command(version, propagate_version = true)]
+#[command(version, propagate_version = true, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    window: window::Window,
 }
 
 #[derive(Subcommand)]
@@ -51,14 +54,20 @@ enum Failure {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::parse();
+    let Some(command) = cli.command else { return exit(cli.window.run()) };
+    exit(match command {
         Command::Nodes(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::Devices(command) => command.run(),
-    };
+    })
+}
+
+/// The exit code that tells how a command ended; what went wrong is printed.
+fn exit(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::InvalidPatch) => ExitCode::from(2),
@@ -89,4 +98,11 @@ fn read(path: &Path) -> Result<String, Failure> {
         .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(|error| Failure::Failed(format!("{}: {error}; give the path of a patch", path.display())))?;
     Ok(text)
+}
+
+/// Width and height of a picture.
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (16..=4096).contains(side) && side % 16 == 0);
+    let sides = text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    sides.ok_or_else(|| "a size is WIDTHxHEIGHT, both multiples of 16 up to 4096, such as 832x480".to_owned())
 }

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{Failure, models, read_patch};
+use super::{Failure, models, read_patch, size};
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Frame};
@@ -226,12 +226,6 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if seconds > 0.0 && seconds <= 1e6 => Ok(seconds),
         _ => Err("give a number of seconds above 0".to_owned()),
     }
-}
-
-fn size(text: &str) -> Result<(usize, usize), String> {
-    let side = |text: &str| text.parse().ok().filter(|side| (16..=4096).contains(side) && side % 16 == 0);
-    let sides = text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
-    sides.ok_or_else(|| "a size is WIDTHxHEIGHT, both multiples of 16 up to 4096, such as 832x480".to_owned())
 }
 
 /// `node.param=value`; a value that is no JSON is a text.

@@ -1,0 +1,108 @@
+//! `bendrack [PATCH]`: the rack, in a window.
+
+use std::path::PathBuf;
+
+use crate::io;
+
+#[derive(clap::Args)]
+pub(super) struct Window {
+    /// The patch to open [default: the first bend].
+    patch: Option<PathBuf>,
+    /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
+    #[arg(long, default_value = "mini")]
+    model: String,
+    /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
+    #[arg(long, value_name = "WxH", value_parser = super::size)]
+    size: Option<(usize, usize)>,
+    #[command(flatten)]
+    devices: io::Settings,
+}
+
+#[cfg(not(feature = "ui"))]
+impl Window {
+    pub(super) fn run(self) -> Result<(), super::Failure> {
+        let _ = (self.patch, self.model, self.size, self.devices);
+        Err(super::Failure::Failed(
+            "this bendrack was built without its window; render the patch with `bendrack render`, or build it with the feature ui"
+                .to_owned(),
+        ))
+    }
+}
+
+#[cfg(feature = "ui")]
+mod open {
+    use std::sync::{Arc, OnceLock};
+    use std::time::Instant;
+
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::patch::Patch;
+    use bendrack_nodes::plan::Plan;
+
+    use super::Window;
+    use crate::cli::{Failure, models, read_patch};
+    use crate::engine::{Engine, Frame, Rack};
+    use crate::io::{Activity, Devices, State};
+    use crate::ui::{self, Light, LightState, Options, Recovery};
+
+    /// The patch that opens when none is named.
+    const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
+
+    impl Window {
+        pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+            let patch = match &self.patch {
+                Some(path) => read_patch(path)?,
+                None => Patch::from_json(FIRST_BEND).map_err(|problem| Failure::Failed(problem.to_string()))?,
+            };
+            // A patch with mistakes opens, too: it is mended in the window.
+            let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
+            let (model, size) = (self.model, self.size);
+            let load = move || {
+                let model = models::open(&model)?;
+                let size = size.unwrap_or(model.size);
+                Engine::new(model, Arc::new(plan), size)
+            };
+            let osc = Arc::new(OnceLock::<crate::io::osc::OscOut>::new());
+            let sender = osc.clone();
+            let rack = Rack::start(load, move |frame| send(frame, sender.get()));
+            let devices = Devices::open(&self.devices, rack.controls());
+            if let Some(out) = devices.osc_out() {
+                // Nobody else sets it.
+                let _ = osc.set(out.clone());
+            }
+            let activity = devices.activity().clone();
+            let options = Options {
+                patch,
+                path: self.patch,
+                engine: Box::new(rack),
+                lights: Box::new(move || lights(&activity)),
+                recovery: Recovery::of_user(),
+            };
+            ui::run(options).map_err(|error| {
+                Failure::Failed(format!("{error}; without a display, `bendrack render PATCH -o FILE.mp4` makes a video"))
+            })
+        }
+    }
+
+    /// Sends the numbers of a frame.
+    fn send(frame: &Frame, out: Option<&crate::io::osc::OscOut>) {
+        if let Some(out) = out.filter(|_| !frame.messages.is_empty()) {
+            let messages: Vec<(&str, f64)> =
+                frame.messages.iter().map(|(address, value)| (&**address, *value)).collect();
+            out.send(&messages);
+        }
+    }
+
+    fn lights(activity: &Activity) -> Vec<Light> {
+        let now = Instant::now();
+        let light = |light: crate::io::Light| Light {
+            name: light.name,
+            state: match light.state {
+                State::Open => LightState::Ok,
+                State::Waiting => LightState::Waiting,
+                State::Failed(why) => LightState::Failed(why),
+            },
+            quiet_secs: light.last.map(|last| now.saturating_duration_since(last).as_secs_f64()),
+        };
+        activity.lights().into_iter().map(light).collect()
+    }
+}

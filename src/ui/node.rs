@@ -1,0 +1,345 @@
+//! A node on the canvas: its title, its rows, its scope or picture. The crate lays the rows out; all that is seen is painted here.
+
+use bendrack_nodes::error::Severity;
+use bendrack_nodes::patch::{Patch, Port};
+use bendrack_nodes::value::Kind;
+use eframe::egui::{
+    self, Align2, Color32, CornerRadius, Id, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, TextureHandle, Ui, pos2,
+    vec2,
+};
+
+use super::desk::{Desk, Spot};
+use super::document::def_of;
+use super::graph::{ports, shown_inputs};
+use super::theme;
+
+/// The crate's margins at 100 %, and how far the box it draws reaches below them.
+pub(super) const MARGIN: egui::Vec2 = vec2(15.0, 5.0);
+const BELOW: f32 = 17.0;
+/// The width of a row at 100 %.
+pub(super) const INNER: f32 = theme::NODE_WIDTH - 2.0 * MARGIN.x;
+
+/// The height of a node at 100 %.
+pub fn height(patch: &Patch, id: &str, open: bool) -> f32 {
+    let rows = shown_inputs(patch, id, open).len() + ports(patch, id).1.len();
+    2.0 * MARGIN.y + theme::TITLE_HEIGHT + MARGIN.y + rows as f32 * theme::ROW + extra_height(patch, id) + BELOW - 4.0
+}
+
+/// What is shown below the rows.
+enum Extra {
+    Nothing,
+    Scope(Port),
+    Picture,
+}
+
+fn extra(patch: &Patch, id: &str) -> Extra {
+    let Some(def) = patch.nodes.get(id).and_then(|node| def_of(&node.kind)) else { return Extra::Nothing };
+    if matches!(def.name, "model.wan" | "output.picture") || def.family() == "tap" {
+        return Extra::Picture;
+    }
+    let moves = !matches!(def.family(), "control") && def.outputs.iter().all(|output| !output.late);
+    match def.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
+        Some(output) if moves => Extra::Scope(Port { node: id.to_owned(), port: output.name.to_owned() }),
+        _ => Extra::Nothing,
+    }
+}
+
+fn extra_height(patch: &Patch, id: &str) -> f32 {
+    match extra(patch, id) {
+        Extra::Nothing => 0.0,
+        Extra::Scope(_) => theme::SCOPE + theme::UNIT / 2.0,
+        Extra::Picture => theme::THUMB + theme::UNIT / 2.0,
+    }
+}
+
+/// The title: its family's hue, its name, its id, and a mark if something is wrong with it.
+pub fn title_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
+    let zoom = desk.scene.zoom;
+    desk.scene.ground = Some(ui.painter().add(Shape::Noop));
+    // The crate adds room for buttons that are not there.
+    let (rect, _) = ui.allocate_exact_size(vec2(INNER - 24.0, theme::TITLE_HEIGHT) * zoom, Sense::hover());
+    let rect = Rect::from_min_size(
+        pos2(rect.left() - ui.spacing().item_spacing.x, rect.top()),
+        vec2(INNER, theme::TITLE_HEIGHT) * zoom,
+    );
+    let Some(node) = desk.document.patch.nodes.get(id) else { return };
+    let def = def_of(&node.kind);
+    let hue = def.map_or(theme::WEAK, |def| theme::family_colour(def.family()));
+    let hue = if node.bypass { theme::LINE } else { hue };
+    let painter = ui.painter();
+    let bar = Rect::from_center_size(pos2(rect.left() - 5.0 * zoom, rect.center().y), vec2(3.0, 14.0) * zoom);
+    painter.rect_filled(bar, 1.5 * zoom, hue);
+    if zoom < theme::NO_TEXT_BELOW {
+        return;
+    }
+    let title = match (node.title.as_str(), def) {
+        ("", Some(def)) => def.title,
+        ("", None) => node.kind.as_str(),
+        (title, _) => title,
+    };
+    let colour = if node.bypass { theme::WEAK } else { theme::TEXT };
+    painter.text(
+        pos2(rect.left() + 3.0 * zoom, rect.center().y),
+        Align2::LEFT_CENTER,
+        title,
+        theme::words(theme::BODY * zoom),
+        colour,
+    );
+    let side = if node.bypass { "bypassed" } else { id };
+    let mut right = rect.right_center();
+    let problems = desk.document.problems_of(id);
+    if let Some(worst) = problems.iter().map(|problem| problem.severity).max() {
+        let text: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        mark_ui(ui, id, right, worst, &text.join("\n"), zoom);
+        right.x -= 18.0 * zoom;
+    }
+    ui.painter().text(
+        right,
+        Align2::RIGHT_CENTER,
+        side,
+        theme::figures(theme::SMALL * 0.9 * zoom),
+        theme::WEAK.gamma_multiply(0.8),
+    );
+}
+
+/// A mark that something is wrong; the pointer over it says what.
+fn mark_ui(ui: &Ui, id: &str, right: Pos2, severity: Severity, text: &str, zoom: f32) {
+    let colour = match severity {
+        Severity::Error => theme::ERROR,
+        Severity::Warning => theme::WARNING,
+    };
+    let rect = Rect::from_center_size(right - vec2(6.0 * zoom, 0.0), egui::Vec2::splat(16.0 * zoom));
+    let response = ui.interact(rect, Id::new(("mark", id)), Sense::hover());
+    ui.painter().circle_filled(rect.center(), 7.0 * zoom, colour);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, "!", theme::words(theme::SMALL * zoom), theme::CANVAS);
+    response.on_hover_text(text);
+}
+
+/// The scope or picture, and then everything that lies beneath the rows: body, edge, ports.
+pub fn bottom_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
+    let zoom = desk.scene.zoom;
+    let patch = std::sync::Arc::clone(&desk.document.patch);
+    match extra(&patch, id) {
+        Extra::Nothing => {}
+        Extra::Scope(port) => {
+            let (rect, _) =
+                ui.allocate_exact_size(vec2(INNER, theme::SCOPE + theme::UNIT / 2.0) * zoom, Sense::hover());
+            scope_ui(
+                ui,
+                desk,
+                &port,
+                Rect::from_min_max(rect.min + vec2(0.0, theme::UNIT / 2.0 * zoom), rect.max),
+                zoom,
+            );
+        }
+        Extra::Picture => {
+            let (rect, _) =
+                ui.allocate_exact_size(vec2(INNER, theme::THUMB + theme::UNIT / 2.0) * zoom, Sense::hover());
+            let rect = Rect::from_min_max(rect.min + vec2(0.0, theme::UNIT / 2.0 * zoom), rect.max);
+            let texture = match patch.nodes[id].kind.as_str() {
+                "model.wan" => desk.images.model.as_ref(),
+                "output.picture" => desk.images.screen.as_ref(),
+                _ => desk.images.taps.get(id),
+            };
+            picture_ui(ui, texture, rect, zoom);
+        }
+    }
+    let outer = ui.min_rect().expand2(MARGIN * zoom);
+    // The crate's box is this much taller than what is on it; ours has to cover it.
+    let below = BELOW * zoom - (4.0 * zoom).floor();
+    let rect = Rect::from_min_max(outer.min, outer.max + vec2(0.0, below));
+    paint_body(ui, desk, id, rect);
+    let spots = std::mem::take(&mut desk.scene.pending);
+    if zoom >= theme::NO_PORTS_BELOW {
+        for spot in &spots {
+            paint_port(ui, desk, spot);
+        }
+    }
+    desk.scene.ports.extend(spots);
+    desk.scene.rects.insert(id.to_owned(), rect);
+    fold_ui(ui, desk, id, Rect::from_min_max(pos2(rect.left(), outer.bottom() - MARGIN.y * zoom), rect.max));
+}
+
+fn paint_body(ui: &Ui, desk: &mut Desk, id: &str, rect: Rect) {
+    let zoom = desk.scene.zoom;
+    let Some(ground) = desk.scene.ground.take() else { return };
+    let radius = (4.0 * zoom) as u8;
+    let title_height = (theme::TITLE_HEIGHT + 2.0 * MARGIN.y) * zoom;
+    let title = Rect::from_min_size(rect.min, vec2(rect.width(), title_height));
+    let top = CornerRadius { nw: radius, ne: radius, sw: 0, se: 0 };
+    let worst = desk.document.problems_of(id).iter().map(|problem| problem.severity).max();
+    let edge = match worst {
+        _ if desk.selection.contains(id) => Stroke::new(2.0_f32.min(2.0 * zoom).max(1.0), theme::ACCENT),
+        Some(Severity::Error) => Stroke::new(1.5, theme::ERROR),
+        Some(Severity::Warning) => Stroke::new(1.0, theme::WARNING),
+        None => Stroke::new(1.0, theme::LINE),
+    };
+    let line = title.bottom();
+    ui.painter().set(
+        ground,
+        Shape::Vec(vec![
+            Shape::rect_filled(
+                rect.translate(vec2(0.0, 3.0 * zoom)).expand(1.0),
+                radius + 1,
+                Color32::from_black_alpha(70),
+            ),
+            Shape::rect_filled(rect, radius, theme::NODE),
+            Shape::rect_filled(title, top, theme::TITLE),
+            Shape::line_segment([pos2(rect.left(), line), pos2(rect.right(), line)], Stroke::new(1.0, theme::LINE)),
+            Shape::rect_stroke(rect, radius, edge, StrokeKind::Outside),
+        ]),
+    );
+}
+
+/// A port in the shape and colour of its kind. Those that the hanging cable does not fit stand back.
+fn paint_port(ui: &Ui, desk: &Desk, spot: &Spot) {
+    let (bright, dim) = theme::kind_colours(spot.kind);
+    let wired = desk.scene.is_wired(&spot.port, spot.output);
+    let fits = desk.scene.loose.as_ref().is_none_or(|loose| loose.port == spot.port || fits(loose, spot));
+    let faded = if fits { 1.0 } else { theme::FADED };
+    let fill = if wired { bright } else { dim };
+    let radius = theme::PORT * desk.scene.zoom;
+    let edge = Stroke::new(1.2 * desk.scene.zoom, bright.gamma_multiply(faded));
+    // A ring of the canvas's colour parts the port from the node's edge.
+    ui.painter().circle_filled(spot.at, radius + 2.5 * desk.scene.zoom, theme::CANVAS);
+    ui.painter().add(kind_shape(spot.kind, spot.at, radius, fill.gamma_multiply(faded), edge));
+}
+
+/// Whether a hanging cable may be plugged into a port.
+pub fn fits(loose: &super::palette::Loose, spot: &Spot) -> bool {
+    spot.output != loose.from_output
+        && spot.port.node != loose.port.node
+        && if loose.from_output { spot.kind.accepts(loose.kind) } else { loose.kind.accepts(spot.kind) }
+}
+
+/// The shape of a kind: no two kinds differ by colour alone.
+pub fn kind_shape(kind: Kind, at: Pos2, radius: f32, fill: Color32, edge: Stroke) -> Shape {
+    let polygon = |corners: usize, turn: f32, radius: f32| {
+        let corner = |i: usize| {
+            let angle = (i as f32 / corners as f32 + turn) * std::f32::consts::TAU;
+            at + vec2(angle.cos(), angle.sin()) * radius
+        };
+        Shape::convex_polygon((0..corners).map(corner).collect(), fill, edge)
+    };
+    let boxed = |width: f32, height: f32, round: f32| {
+        let rect = Rect::from_center_size(at, vec2(width, height) * radius);
+        Shape::Rect(egui::epaint::RectShape::new(rect, round * radius, fill, edge, StrokeKind::Middle))
+    };
+    match kind {
+        Kind::Number => Shape::Circle(egui::epaint::CircleShape { center: at, radius, fill, stroke: edge }),
+        Kind::Gate => boxed(1.8, 1.8, 0.0),
+        Kind::Text => boxed(2.4, 1.3, 0.6),
+        Kind::Target => polygon(3, 0.0, radius * 1.25),
+        Kind::Bend => polygon(4, 0.0, radius * 1.2),
+        Kind::Map => polygon(6, 0.0, radius * 1.1),
+        Kind::Picture => boxed(2.4, 1.8, 0.25),
+    }
+}
+
+/// The last seconds of a number.
+fn scope_ui(ui: &Ui, desk: &Desk, port: &Port, rect: Rect, zoom: f32) {
+    ui.painter().rect_filled(rect, 2.0 * zoom, theme::WELL);
+    let Some(trace) = desk.live.trace(port).filter(|trace| trace.len() > 1) else { return };
+    // At least the range of an ordinary wave, so that a value that stands still is not blown up.
+    let least = trace.iter().copied().fold(0.0, f64::min);
+    let most = trace.iter().copied().fold(1.0, f64::max);
+    let inside = rect.shrink2(vec2(0.0, 4.0 * zoom));
+    let y = |value: f64| inside.bottom() - ((value - least) / (most - least)) as f32 * inside.height();
+    let zero = y(0.0);
+    ui.painter().hline(rect.x_range(), zero, Stroke::new(1.0, theme::LINE.gamma_multiply(0.6)));
+    let step = rect.width() / (super::live::TRACE - 1) as f32;
+    let first = rect.right() - step * (trace.len() - 1) as f32;
+    let points: Vec<Pos2> =
+        trace.iter().enumerate().map(|(i, value)| pos2(first + i as f32 * step, y(*value))).collect();
+    let hue = theme::kind_colours(Kind::Number).0;
+    let last = points.last().copied();
+    ui.painter().add(Shape::line(points, Stroke::new(1.4 * zoom, hue.gamma_multiply(0.85))));
+    if let Some(last) = last {
+        ui.painter().circle_filled(last - vec2(1.5 * zoom, 0.0), 2.0 * zoom, hue);
+    }
+}
+
+/// A picture as large as the room allows.
+fn picture_ui(ui: &Ui, texture: Option<&TextureHandle>, rect: Rect, zoom: f32) {
+    ui.painter().rect_filled(rect, 2.0 * zoom, theme::STAGE);
+    let Some(texture) = texture else { return };
+    let size = texture.size_vec2();
+    let size = size * (rect.width() / size.x).min(rect.height() / size.y);
+    let uv = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+    ui.painter().image(texture.id(), Rect::from_center_size(rect.center(), size), uv, Color32::WHITE);
+}
+
+/// The strip at the bottom of a node with more inputs than it shows.
+fn fold_ui(ui: &Ui, desk: &mut Desk, id: &str, rect: Rect) {
+    let zoom = desk.scene.zoom;
+    let open = desk.open.contains(id);
+    let all = ports(&desk.document.patch, id).0.len();
+    let more = all - shown_inputs(&desk.document.patch, id, false).len();
+    if more == 0 || zoom < theme::NO_TEXT_BELOW {
+        return;
+    }
+    let response = ui.interact(rect, Id::new(("fold", id)), Sense::click());
+    let text = if open { "less".to_owned() } else { format!("{more} more") };
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, format!("{text} of {id}")));
+    let colour = if response.hovered() { theme::TEXT } else { theme::WEAK.gamma_multiply(0.8) };
+    let shown =
+        ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::words(theme::SMALL * 0.9 * zoom), colour);
+    let tip = pos2(shown.right() + 7.0 * zoom, rect.center().y);
+    let way = if open { -2.5 } else { 2.5 } * zoom;
+    let points =
+        vec![tip + vec2(-3.0 * zoom, -way / 2.0), tip + vec2(0.0, way / 2.0), tip + vec2(3.0 * zoom, -way / 2.0)];
+    ui.painter().add(Shape::line(points, Stroke::new(1.2 * zoom, colour)));
+    if response.clicked() && !desk.open.remove(id) {
+        desk.open.insert(id.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Document;
+    use super::super::palette::Loose;
+    use super::*;
+
+    #[test]
+    fn a_cable_fits_other_nodes_on_the_other_side_only() {
+        let spot = |port: &str, kind, output| Spot { port: port.parse().unwrap(), kind, output, at: Pos2::ZERO };
+        let loose = Loose { port: "a.out".parse().unwrap(), kind: Kind::Gate, from_output: true };
+        assert!(fits(&loose, &spot("b.rate", Kind::Number, false)));
+        assert!(!fits(&loose, &spot("b.out", Kind::Number, true)));
+        assert!(!fits(&loose, &spot("a.reset", Kind::Gate, false)), "its own node");
+        assert!(!fits(&loose, &spot("b.text", Kind::Text, false)));
+    }
+
+    #[test]
+    fn no_two_kinds_have_the_same_shape() {
+        let shape = |kind| format!("{:?}", kind_shape(kind, Pos2::ZERO, 5.0, Color32::RED, Stroke::NONE));
+        for (i, a) in Kind::ALL.iter().enumerate() {
+            for b in &Kind::ALL[..i] {
+                assert_ne!(shape(*a), shape(*b), "{a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_is_as_tall_as_it_says() {
+        let patch = Patch::from_json(include_str!("../../patches/first_bend.json")).unwrap();
+        let mut desk = Desk::new(Document::new(patch, None, Box::new(|_| ())));
+        let mut canvas = super::super::canvas::Canvas::default();
+        let mut harness = egui_kittest::Harness::builder().with_size(vec2(1400.0, 900.0)).build_ui_state(
+            move |ui, rects: &mut std::collections::BTreeMap<String, (f32, f32)>| {
+                super::super::canvas::canvas_ui(ui, &mut canvas, &mut desk);
+                let zoom = desk.scene.zoom;
+                let tall = |(id, rect): (&String, &Rect)| {
+                    (id.clone(), (rect.height() / zoom, height(&desk.document.patch, id, desk.open.contains(id))))
+                };
+                *rects = desk.scene.rects.iter().map(tall).collect();
+            },
+            std::collections::BTreeMap::new(),
+        );
+        harness.run_steps(3);
+        assert_eq!(harness.state().len(), 10);
+        for (id, (drawn, said)) in harness.state() {
+            assert!((drawn - said).abs() < 2.0, "{id}: drawn {drawn}, said {said}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Numbers as people turn, read and type them.
+
+use bendrack_nodes::def::{Curve, Input};
+
+/// Where on its travel a knob stands, 0 to 1; beyond the travel it stands at its end.
+pub fn position(input: &Input, value: f64) -> f64 {
+    let (low, high) = input.soft;
+    let share = match input.curve {
+        Curve::Linear => (value - low) / (high - low),
+        Curve::Log => (value.max(low) / low).ln() / (high / low).ln(),
+    };
+    if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// The value at a place of the travel.
+pub fn value_at(input: &Input, position: f64) -> f64 {
+    let (low, high) = input.soft;
+    let value = match input.curve {
+        Curve::Linear => low + (high - low) * position,
+        Curve::Log => low * (high / low).powf(position),
+    };
+    tidy(input, value)
+}
+
+/// Without figures that nobody turned: a thousandth of the travel is finer than a hand.
+fn tidy(input: &Input, value: f64) -> f64 {
+    if counts(input) {
+        return value.round();
+    }
+    let fine = match input.curve {
+        Curve::Linear => (input.soft.1 - input.soft.0).abs() / 10_000.0,
+        Curve::Log => value.abs() / 1000.0,
+    };
+    if fine <= 0.0 || !fine.is_finite() {
+        return value;
+    }
+    let figures = (-fine.log10().floor()).clamp(0.0, 12.0) as usize;
+    format!("{value:.figures$}").parse().unwrap_or(value)
+}
+
+/// Whether a number counts things: whole ends, many steps, no unit. A channel, a controller, a layer.
+pub fn counts(input: &Input) -> bool {
+    let (low, high) = input.soft;
+    input.curve == Curve::Linear
+        && input.unit.is_empty()
+        && low.fract() == 0.0
+        && high.fract() == 0.0
+        && high - low >= 8.0
+}
+
+/// A number as it stands beside a knob: as many figures as tell a turn.
+pub fn show(input: &Input, value: f64) -> String {
+    if counts(input) && value.fract() == 0.0 {
+        return format!("{value:.0}");
+    }
+    let figures = match value.abs() {
+        x if x >= 1000.0 => 0,
+        x if x >= 100.0 => 1,
+        x if x >= 10.0 => 1,
+        x if x < 0.1 && x > 0.0 => 3,
+        _ => 2,
+    };
+    let unit = if input.unit.is_empty() { String::new() } else { unit_after(input.unit) };
+    // A real minus is as wide as a figure.
+    format!("{value:.figures$}{unit}").replace('-', "−")
+}
+
+fn unit_after(unit: &str) -> String {
+    if unit == "°" || unit == "%" { unit.to_owned() } else { format!(" {unit}") }
+}
+
+/// Reads what was typed: a number or a fraction, in per cent, in thousandths (`250ms`), with or without the input's unit.
+pub fn read(input: &Input, text: &str) -> Option<f64> {
+    let text = text.trim().replace('−', "-").replace(',', ".");
+    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-./ eE".contains(c))).unwrap_or(text.len());
+    let (number, unit) = (text[..end].trim(), text[end..].trim());
+    let scale = match unit {
+        "" => 1.0,
+        unit if unit == input.unit => 1.0,
+        "%" => 0.01,
+        "ms" => 0.001,
+        _ => return None,
+    };
+    let value = match number.split_once('/') {
+        Some((above, below)) => above.trim().parse::<f64>().ok()? / below.trim().parse::<f64>().ok()?,
+        None => number.parse().ok()?,
+    };
+    let value = value * scale;
+    value.is_finite().then(|| value.clamp(input.hard.0, input.hard.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::value::Kind;
+
+    use super::*;
+
+    #[test]
+    fn every_knob_of_the_library_turns_there_and_back() {
+        for def in LIBRARY {
+            let knobs = def.inputs.iter().filter(|input| input.kind == Kind::Number && input.choices.is_empty());
+            for input in knobs {
+                for step in 0..=10 {
+                    let place = f64::from(step) / 10.0;
+                    let value = value_at(input, place);
+                    let near = if counts(input) { 0.5 / (input.soft.1 - input.soft.0) } else { 0.001 };
+                    let back = position(input, value);
+                    assert!(
+                        (back - place).abs() <= near + 1e-9,
+                        "{} {}: {place} → {value} → {back}",
+                        def.name,
+                        input.name
+                    );
+                }
+                let (low, high) = (value_at(input, 0.0), value_at(input, 1.0));
+                assert!((low - input.soft.0).abs() < 1e-9 && (high - input.soft.1).abs() < 1e-9, "{}", def.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_typed_is_read() {
+        let secs = Input::number("time", 0.0, "").hard(0.0, 10.0).unit("s");
+        assert_eq!(read(&secs, "0.25"), Some(0.25));
+        assert_eq!(read(&secs, " 250 ms"), Some(0.25));
+        assert_eq!(read(&secs, "250ms"), Some(0.25));
+        assert_eq!(read(&secs, "1/8 s"), Some(0.125));
+        assert_eq!(read(&secs, "30%"), Some(0.3));
+        assert_eq!(read(&secs, "0,5"), Some(0.5));
+        assert_eq!(read(&secs, "99"), Some(10.0), "held at the limit");
+        for wrong in ["", "abc", "1/0", "3 parsec", "inf"] {
+            assert_eq!(read(&secs, wrong), None, "{wrong:?}");
+        }
+        let angle = Input::number("angle", 0.0, "").hard(-360.0, 360.0).unit("°");
+        assert_eq!(read(&angle, "−90°"), Some(-90.0));
+    }
+
+    #[test]
+    fn numbers_are_short_and_have_their_unit() {
+        let rate = Input::number("rate", 0.0, "").unit("Hz");
+        assert_eq!(show(&rate, 0.25), "0.25 Hz");
+        assert_eq!(show(&rate, 0.013), "0.013 Hz");
+        let angle = Input::number("angle", 0.0, "").unit("°");
+        assert_eq!(show(&angle, -90.0), "−90.0°");
+        let channel = Input::number("channel", 1.0, "").soft(1.0, 16.0);
+        assert_eq!(show(&channel, 3.0), "3");
+    }
+}

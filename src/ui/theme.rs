@@ -1,0 +1,270 @@
+//! The look: every colour, size and duration of the window.
+
+use std::sync::Arc;
+
+use bendrack_nodes::value::Kind;
+use eframe::egui::{
+    self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Vec2, Visuals, vec2,
+};
+
+/// Behind everything on the canvas.
+pub const CANVAS: Color32 = Color32::from_rgb(0x13, 0x15, 0x19);
+/// The dots of the grid.
+pub const GRID: Color32 = Color32::from_rgb(0x22, 0x25, 0x2c);
+/// Behind the panels.
+pub const PANEL: Color32 = Color32::from_rgb(0x19, 0x1c, 0x21);
+/// Behind the live picture.
+pub const STAGE: Color32 = Color32::from_rgb(0x0c, 0x0d, 0x10);
+/// The body of a node, and menus.
+pub const NODE: Color32 = Color32::from_rgb(0x22, 0x26, 0x2d);
+/// The title of a node.
+pub const TITLE: Color32 = Color32::from_rgb(0x2a, 0x2f, 0x38);
+/// Fields, tracks of knobs, scopes.
+pub const WELL: Color32 = Color32::from_rgb(0x17, 0x1a, 0x1f);
+/// One-pixel separators and the edges of nodes.
+pub const LINE: Color32 = Color32::from_rgb(0x36, 0x3c, 0x47);
+/// Text.
+pub const TEXT: Color32 = Color32::from_rgb(0xdd, 0xe1, 0xe8);
+/// Text that stands back: names of ports, help.
+pub const WEAK: Color32 = Color32::from_rgb(0x9a, 0xa3, 0xb1);
+/// The one accent: what is selected, turned, on.
+pub const ACCENT: Color32 = Color32::from_rgb(0x5e, 0xd3, 0xbe);
+/// Something is not as it was meant.
+pub const WARNING: Color32 = Color32::from_rgb(0xe8, 0xb4, 0x4f);
+/// Something does not run.
+pub const ERROR: Color32 = Color32::from_rgb(0xf5, 0x7a, 0x7a);
+/// All is well.
+pub const GOOD: Color32 = Color32::from_rgb(0x79, 0xc9, 0x7d);
+
+/// The rhythm of distances and the grid of the canvas.
+pub const UNIT: f32 = 8.0;
+/// Small text: ports, values, the status bar.
+pub const SMALL: f32 = 11.0;
+/// Ordinary text.
+pub const BODY: f32 = 13.0;
+/// Headings.
+pub const LARGE: f32 = 16.0;
+
+/// The width of a node at 100 %; the canvas crate knows no other.
+pub const NODE_WIDTH: f32 = 200.0;
+/// The height of a node's title at 100 %.
+pub const TITLE_HEIGHT: f32 = 24.0;
+/// The height of a row of a node at 100 %.
+pub const ROW: f32 = 24.0;
+/// The height of a node's scope at 100 %.
+pub const SCOPE: f32 = 32.0;
+/// The height of the picture on a node at 100 %.
+pub const THUMB: f32 = 96.0;
+/// The room between nodes that are arranged.
+pub const GAP: [f64; 2] = [48.0, 24.0];
+/// The radius of a port at 100 %.
+pub const PORT: f32 = 5.0;
+/// How near to a port a cable has to be let go, in points of the screen.
+pub const SNAP: f32 = 24.0;
+/// How near to a cable the pointer has to be.
+pub const CABLE_NEAR: f32 = 7.0;
+/// The width of a cable at 100 %.
+pub const CABLE: f32 = 2.0;
+/// A small knob on a node, and a large one in the inspector.
+pub const KNOB: f32 = 18.0;
+/// The knob of the inspector.
+pub const LARGE_KNOB: f32 = 32.0;
+/// How far the pointer goes for the whole travel of a knob.
+pub const TRAVEL: f32 = 240.0;
+/// The smallest and largest zoom.
+pub const ZOOM: (f32, f32) = (0.2, 2.0);
+/// Below this zoom text is left out, below the second ports.
+pub const NO_TEXT_BELOW: f32 = 0.4;
+/// Below this zoom ports are left out.
+pub const NO_PORTS_BELOW: f32 = 0.25;
+/// The width of a menu.
+pub const MENU: f32 = 248.0;
+/// The share of the window's width that the column with the picture gets.
+pub const SIDE_SHARE: f32 = 0.36;
+/// The share of that column's height that the picture gets at most.
+pub const STAGE_SHARE: f32 = 0.6;
+/// The shape of the picture before there is one.
+pub const STAGE_ASPECT: f32 = 16.0 / 9.0;
+/// The height of the bar at the top.
+pub const TOP: f32 = 36.0;
+/// The height of the status bar.
+pub const STATUS: f32 = 28.0;
+
+/// How much is left of what cannot be used now.
+pub const FADED: f32 = 0.33;
+/// Seconds of quiet that end the typing of a word or the turning of a wheel.
+pub const QUIET_SECS: f64 = 0.7;
+/// Seconds between looks at the engine while it brings no frames.
+pub const IDLE_SECS: f32 = 0.25;
+/// Seconds between recovery copies.
+pub const RECOVERY_SECS: f64 = 1.0;
+/// Seconds that a message stays.
+pub const MESSAGE_SECS: f64 = 6.0;
+/// Seconds a device's light stays bright after something came in.
+pub const LIGHT_SECS: f64 = 0.15;
+
+/// The colour of a kind of port and its cables, bright and dim.
+pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
+    match kind {
+        Kind::Number => (Color32::from_rgb(0xd8, 0xb0, 0x98), Color32::from_rgb(0x6f, 0x5b, 0x50)),
+        Kind::Gate => (Color32::from_rgb(0xe5, 0x7f, 0x7f), Color32::from_rgb(0x77, 0x45, 0x46)),
+        Kind::Text => (Color32::from_rgb(0xd6, 0xd0, 0x86), Color32::from_rgb(0x6d, 0x6a, 0x47)),
+        Kind::Target => (Color32::from_rgb(0x86, 0xc0, 0x7c), Color32::from_rgb(0x46, 0x63, 0x43)),
+        Kind::Bend => (Color32::from_rgb(0xc3, 0x8f, 0xe0), Color32::from_rgb(0x63, 0x4a, 0x73)),
+        Kind::Map => (Color32::from_rgb(0xee, 0x9a, 0x4d), Color32::from_rgb(0x79, 0x50, 0x2c)),
+        Kind::Picture => (Color32::from_rgb(0x6f, 0xb3, 0xe6), Color32::from_rgb(0x3b, 0x5c, 0x75)),
+    }
+}
+
+/// The hue of a family of nodes: the kind that it is about.
+pub fn family_colour(family: &str) -> Color32 {
+    let kind = match family {
+        "control" | "modulate" | "math" => Kind::Number,
+        "midi" | "osc" | "esp32" | "cache" => Kind::Gate,
+        "prompt" => Kind::Text,
+        "target" => Kind::Target,
+        "bend" => Kind::Bend,
+        "tap" => Kind::Map,
+        "model" | "output" => Kind::Picture,
+        _ => return WEAK,
+    };
+    kind_colours(kind).0
+}
+
+/// The colours of a heatmap from nothing to most: black through red and orange to pale yellow, as in matplotlib's inferno.
+pub fn heat(share: f32) -> Color32 {
+    const STOPS: [[f32; 3]; 6] = [
+        [0.0, 0.0, 4.0],
+        [66.0, 10.0, 104.0],
+        [147.0, 38.0, 103.0],
+        [221.0, 81.0, 58.0],
+        [252.0, 165.0, 10.0],
+        [252.0, 255.0, 164.0],
+    ];
+    let place = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f32;
+    let below = (place as usize).min(STOPS.len() - 2);
+    let mix = |i: usize| (STOPS[below][i] + (STOPS[below + 1][i] - STOPS[below][i]) * (place - below as f32)) as u8;
+    Color32::from_rgb(mix(0), mix(1), mix(2))
+}
+
+/// The font of numbers: figures of one width, so that values do not jitter.
+pub fn figures(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Monospace)
+}
+
+/// The font of words.
+pub fn words(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Proportional)
+}
+
+/// Gives a context the look.
+pub fn install(ctx: &egui::Context) {
+    ctx.set_theme(egui::Theme::Dark);
+    let animation_time = ctx.global_style().animation_time;
+    ctx.set_style_of(egui::Theme::Dark, Arc::new(Style { animation_time, ..style(1.0) }));
+}
+
+/// The style at a zoom. The canvas crate's own rounds margins and radii to nothing below 100 %.
+pub fn style(zoom: f32) -> Style {
+    let mut style = Style { visuals: visuals(zoom), ..Style::default() };
+    let text = [
+        (TextStyle::Small, words(SMALL * zoom)),
+        (TextStyle::Body, words(BODY * zoom)),
+        (TextStyle::Button, words(BODY * zoom)),
+        (TextStyle::Heading, words(LARGE * zoom)),
+        (TextStyle::Monospace, figures(SMALL * zoom)),
+    ];
+    style.text_styles = text.into();
+    let spacing = &mut style.spacing;
+    spacing.item_spacing = vec2(UNIT, UNIT / 2.0) * zoom;
+    spacing.button_padding = vec2(UNIT, UNIT / 4.0) * zoom;
+    spacing.interact_size = vec2(40.0, ROW - 4.0) * zoom;
+    spacing.icon_width *= zoom;
+    spacing.icon_width_inner *= zoom;
+    spacing.icon_spacing *= zoom;
+    spacing.combo_width *= zoom;
+    spacing.menu_margin = Margin::same(UNIT as i8 / 2);
+    spacing.window_margin = Margin::same(UNIT as i8);
+    spacing.scroll = egui::style::ScrollStyle::thin();
+    style.interaction.tooltip_delay = 0.4;
+    style.interaction.selectable_labels = false;
+    style
+}
+
+fn visuals(zoom: f32) -> Visuals {
+    let mut visuals = Visuals::dark();
+    let radius = CornerRadius::same((4.0 * zoom).round() as u8);
+    visuals.panel_fill = PANEL;
+    visuals.window_fill = NODE;
+    visuals.window_stroke = Stroke::new(1.0, LINE);
+    visuals.window_corner_radius = CornerRadius::same(6);
+    visuals.menu_corner_radius = CornerRadius::same(6);
+    visuals.window_shadow = Shadow { offset: [0, 8], blur: 24, spread: 0, color: Color32::from_black_alpha(120) };
+    visuals.popup_shadow = visuals.window_shadow;
+    visuals.extreme_bg_color = WELL;
+    visuals.faint_bg_color = WELL;
+    visuals.text_edit_bg_color = Some(WELL);
+    visuals.warn_fg_color = WARNING;
+    visuals.error_fg_color = ERROR;
+    visuals.hyperlink_color = ACCENT;
+    visuals.selection.bg_fill = ACCENT.gamma_multiply(0.30);
+    visuals.selection.stroke = Stroke::new(1.0, ACCENT);
+    visuals.weak_text_color = Some(WEAK);
+    let widgets = &mut visuals.widgets;
+    for (widget, fill, edge, text) in [
+        (&mut widgets.noninteractive, PANEL, LINE, TEXT),
+        (&mut widgets.inactive, WELL, LINE, TEXT),
+        (&mut widgets.hovered, TITLE, WEAK, Color32::WHITE),
+        (&mut widgets.active, TITLE, ACCENT, Color32::WHITE),
+        (&mut widgets.open, TITLE, WEAK, TEXT),
+    ] {
+        widget.bg_fill = fill;
+        widget.weak_bg_fill = fill;
+        widget.bg_stroke = Stroke::new(1.0, edge);
+        widget.fg_stroke = Stroke::new(1.0, text);
+        widget.corner_radius = radius;
+        widget.expansion = 0.0;
+    }
+    visuals
+}
+
+/// How much room the window is given at first.
+pub const WINDOW: Vec2 = vec2(1680.0, 1000.0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The contrast of two colours as WCAG 2 defines it.
+    fn contrast(a: Color32, b: Color32) -> f32 {
+        let luminance = |colour: Color32| {
+            let linear = egui::Rgba::from(colour);
+            0.2126 * linear.r() + 0.7152 * linear.g() + 0.0722 * linear.b()
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_and_cables_can_be_read() {
+        for ground in [CANVAS, PANEL, NODE, TITLE, WELL, STAGE] {
+            for text in [TEXT, WEAK, ACCENT, WARNING, ERROR] {
+                assert!(contrast(text, ground) >= 4.5, "{text:?} on {ground:?}: {}", contrast(text, ground));
+            }
+        }
+        for kind in Kind::ALL {
+            let (bright, dim) = kind_colours(kind);
+            assert!(contrast(bright, CANVAS) >= 3.0 && contrast(bright, NODE) >= 3.0, "{kind}");
+            assert!(contrast(bright, dim) >= 2.0, "{kind}: bright and dim are hard to tell apart");
+        }
+    }
+
+    #[test]
+    fn heat_grows_from_black_to_bright() {
+        let light = |share: f32| contrast(heat(share), Color32::BLACK);
+        for i in 0..20_u8 {
+            let share = f32::from(i) / 20.0;
+            assert!(light(share + 0.05) > light(share), "at {share}");
+        }
+    }
+}

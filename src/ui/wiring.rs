@@ -1,0 +1,127 @@
+//! Hands on cables: pulled out, plugged in, found under the pointer.
+
+use bendrack_nodes::patch::{Cable, Edit, Port};
+use eframe::egui::{self, Event, Id, Key, Pos2, Ui};
+use egui_node_graph::NodeResponse;
+
+use super::cable::{self, Lain};
+use super::canvas::{Canvas, Hand};
+use super::desk::{Desk, Spot};
+use super::document::Step;
+use super::graph::Index;
+use super::node::fits;
+use super::palette::{Loose, Palette};
+use super::theme;
+
+/// The cable under the pointer, if no node and no port is.
+pub(super) fn hot_cable(ui: &Ui, desk: &Desk, cables: &[Lain]) -> Option<usize> {
+    let at = ui.input(|i| i.pointer.hover_pos()).filter(|_| ui.rect_contains_pointer(ui.max_rect()))?;
+    let busy = desk.scene.loose.is_some()
+        || over_node(desk, at)
+        || ui.input(|i| i.pointer.primary_down() && !i.pointer.primary_pressed());
+    if busy || near_port(desk, at, theme::PORT * 2.0, |_| true).is_some() {
+        return None;
+    }
+    let near = cables.iter().enumerate().map(|(i, cable)| (cable.distance(at), i));
+    let (distance, i) = near.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    (distance < theme::CABLE_NEAR).then_some(i)
+}
+
+/// What can be done with the cable under the pointer: right-click, Alt-click, Delete or X pull it out.
+pub(super) fn cables_ui(ui: &Ui, desk: &mut Desk, hot: Option<&Lain>) {
+    let Some(cable) = hot else { return };
+    let text = match desk.live.output(&cable.from) {
+        Some(value) => format!("{} → {}   {value:.3}", cable.from, cable.to),
+        None => format!("{} → {}", cable.from, cable.to),
+    };
+    egui::Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), Id::new("cable"), egui::PopupAnchor::Pointer)
+        .gap(12.0)
+        .show(|ui| ui.label(text));
+    let pull = ui.input(|i| {
+        let alt = i.modifiers.alt && i.pointer.primary_clicked();
+        alt || i.pointer.secondary_clicked()
+            || i.key_pressed(Key::X)
+            || i.key_pressed(Key::Delete)
+            || i.key_pressed(Key::Backspace)
+    });
+    if pull && !ui.ctx().text_edit_focused() {
+        let edit = Edit::Disconnect { to: cable.to.clone() };
+        desk.document.apply(Step::new(format!("pull out {}", cable.to), vec![edit]));
+        // The same key must not delete the selected nodes, too.
+        ui.input_mut(|i| {
+            i.events.retain(|event| !matches!(event, Event::Key { key: Key::Delete | Key::Backspace, .. }));
+        });
+    }
+}
+
+/// The nearest port within `reach` that `wanted` takes.
+pub(super) fn near_port(desk: &Desk, at: Pos2, reach: f32, wanted: impl Fn(&Spot) -> bool) -> Option<&Spot> {
+    let near = desk.scene.ports.iter().filter(|spot| wanted(spot)).map(|spot| (spot.at.distance(at), spot));
+    near.filter(|(distance, _)| *distance <= reach).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, spot)| spot)
+}
+
+/// The topmost node at a point.
+pub(super) fn node_at(canvas: &Canvas, desk: &Desk, at: Pos2) -> Option<String> {
+    let order = canvas.editor.node_order.iter().rev();
+    let ids = order.filter_map(|node| canvas.editor.graph.nodes.get(*node)).map(|node| &node.user_data.id);
+    ids.into_iter().find(|id| desk.scene.rects.get(*id).is_some_and(|rect| rect.contains(at))).cloned()
+}
+
+fn over_node(desk: &Desk, at: Pos2) -> bool {
+    desk.scene.rects.values().any(|rect| rect.contains(at))
+}
+
+/// Pulls cables out and plugs them in.
+pub(super) fn plug(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand) {
+    for response in &hand.responses {
+        match response {
+            NodeResponse::ConnectEventStarted(..) => canvas.pulled = false,
+            NodeResponse::DisconnectEvent { input, .. } => {
+                canvas.pulled = true;
+                if let Some((to, ..)) = Index::port(&canvas.editor.graph, (*input).into()) {
+                    desk.document.apply(Step {
+                        gesture: Some("plug".into()),
+                        ..Step::new(format!("pull out {to}"), vec![Edit::Disconnect { to }])
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    let Some(at) = ui.input(|i| i.pointer.latest_pos()) else { return };
+    if let (Some(loose), None) = (&desk.scene.loose, &hand.let_go) {
+        let start = desk.scene.ports.iter().find(|spot| spot.port == loose.port && spot.output == loose.from_output);
+        let Some(start) = start.map(|spot| spot.at) else { return };
+        let end = near_port(desk, at, theme::SNAP, |spot| fits(loose, spot)).map_or(at, |spot| spot.at);
+        ui.painter().add(cable::hanging(loose.kind, start, end, loose.from_output, desk.scene.zoom));
+    }
+    let Some(loose) = &hand.let_go else { return };
+    let target = near_port(desk, at, theme::SNAP, |spot| fits(loose, spot)).map(|spot| spot.port.clone());
+    let target = target.or_else(|| free_port(canvas, desk, at, loose));
+    match target {
+        Some(port) => connect(desk, loose, port),
+        None if canvas.pulled || over_node(desk, at) || !canvas.contains(at) => {}
+        None => canvas.palette = Some(Palette::new(at, Some(loose.clone()))),
+    }
+}
+
+/// The port of the node under the pointer that fits best: a free one, and of the same kind, if there is one.
+fn free_port(canvas: &Canvas, desk: &Desk, at: Pos2, loose: &Loose) -> Option<Port> {
+    let id = node_at(canvas, desk, at).filter(|id| *id != loose.port.node)?;
+    let spots = desk.scene.ports.iter().filter(|spot| spot.port.node == id && fits(loose, spot));
+    let best = spots.min_by_key(|spot| {
+        let wired = !spot.output && desk.is_wired(&spot.port.node, &spot.port.port);
+        (wired, spot.kind != loose.kind)
+    });
+    best.map(|spot| spot.port.clone())
+}
+
+fn connect(desk: &mut Desk, loose: &Loose, port: Port) {
+    let (from, to) = if loose.from_output { (loose.port.clone(), port) } else { (port, loose.port.clone()) };
+    if desk.document.patch.cable_to(&to).is_some_and(|cable| cable.from == from) {
+        return;
+    }
+    let name = format!("plug {from} into {to}");
+    let edits = vec![Edit::Connect { cable: Cable::new(from, to) }];
+    desk.document.apply(Step { gesture: Some("plug".into()), ..Step::new(name, edits) });
+}

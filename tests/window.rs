@@ -1,0 +1,654 @@
+//! The window, driven like hands drive it, with an engine that only notes what it is given.
+//!
+//! Screenshots are not compared: drivers differ in the last bits of every edge, so a snapshot would test the driver. The test
+//! `screenshots` renders them for people to look at: `cargo test --test window -- --ignored`.
+#![cfg(feature = "ui")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bendrack::engine::{Frame, Stage, Status};
+use bendrack::output::{Map, Picture};
+use bendrack::ui::{App, Engine, Light, LightState, Options, Recovery, theme};
+use bendrack_nodes::patch::{Cable, Edit, Node, Patch};
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::Program;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use eframe::egui::{DroppedFile, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+
+/// What an engine without a model is given, and what it answers.
+#[derive(Default)]
+struct Notes {
+    plans: Vec<Plan>,
+    frame: Option<Arc<Frame>>,
+    status: Status,
+    controls: Controls,
+    restarts: usize,
+}
+
+#[derive(Clone, Default)]
+struct Fake(Rc<RefCell<Notes>>);
+
+impl Engine for Fake {
+    fn set_plan(&self, plan: Plan) {
+        self.0.borrow_mut().plans.push(plan);
+    }
+
+    fn frame(&self) -> Option<Arc<Frame>> {
+        self.0.borrow().frame.clone()
+    }
+
+    fn status(&self) -> Status {
+        self.0.borrow().status.clone()
+    }
+
+    fn controls(&self) -> Controls {
+        self.0.borrow().controls.clone()
+    }
+
+    fn restart(&self) {
+        self.0.borrow_mut().restarts += 1;
+    }
+}
+
+impl Fake {
+    fn plans(&self) -> usize {
+        self.0.borrow().plans.len()
+    }
+
+    /// The program of the plan that was given last.
+    fn program(&self) -> Program {
+        let notes = self.0.borrow();
+        let measurements = Measurements::new();
+        let inputs = Inputs { controls: &notes.controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+        notes.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
+    }
+
+    /// Goes on to a frame.
+    fn play(&self, number: u64) {
+        let mut notes = self.0.borrow_mut();
+        let stage = Stage::Running;
+        notes.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, warnings: Vec::new() };
+        notes.frame = Some(Arc::new(frame(number)));
+    }
+}
+
+/// A picture of a red disc on dark blue that goes round, and the map of where it is.
+fn frame(number: u64) -> Frame {
+    let angle = number as f32 * 0.12;
+    let at = [0.5 + 0.22 * angle.cos(), 0.5 + 0.22 * angle.sin()];
+    let near = |x: usize, y: usize, size: usize| {
+        let (dx, dy) = ((x as f32 + 0.5) / size as f32 - at[0], (y as f32 + 0.5) / size as f32 - at[1]);
+        (dx * dx + dy * dy).sqrt()
+    };
+    let pixel = |x: usize, y: usize| {
+        let inside = ((0.19 - near(x, y, 128)) * 60.0).clamp(0.0, 1.0);
+        let mix = |a: f32, b: f32| (a + (b - a) * inside) as u8;
+        [mix(18.0 + x as f32 * 0.1, 214.0), mix(26.0 + y as f32 * 0.08, 58.0), mix(74.0, 48.0)]
+    };
+    let rgb: Vec<u8> = (0..128).flat_map(|y| (0..128).flat_map(move |x| pixel(x, y))).collect();
+    let picture = Arc::new(Picture { width: 128, height: 128, rgb });
+    let values = (0..256).map(|i| (-near(i % 16, i / 16, 16).powi(2) * 30.0).exp()).collect();
+    let map = Map { width: 16, height: 16, values };
+    // Beside the picture, the picture under its map.
+    let mut beside = Vec::new();
+    for y in 0..128 {
+        beside.extend_from_slice(&picture.rgb[y * 384..(y + 1) * 384]);
+        for x in 0..128 {
+            let heat = theme::heat((-near(x, y, 128).powi(2) * 30.0).exp());
+            let below = pixel(x, y);
+            let mix = |a: u8, b: u8| (f32::from(a) * 0.3 + f32::from(b) * 0.7) as u8;
+            beside.extend([mix(below[0], heat.r()), mix(below[1], heat.g()), mix(below[2], heat.b())]);
+        }
+    }
+    Frame {
+        number,
+        latent: number / 4,
+        picture,
+        screen: Arc::new(Picture { width: 256, height: 128, rgb: beside }),
+        taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
+        messages: Vec::new(),
+    }
+}
+
+fn first_bend() -> Patch {
+    Patch::from_json(include_str!("../patches/first_bend.json")).unwrap()
+}
+
+type Window = Harness<'static, App>;
+
+fn lights() -> Vec<Light> {
+    vec![
+        Light { name: "nanoKONTROL2".into(), state: LightState::Ok, quiet_secs: Some(3.2) },
+        Light { name: "OSC 9000".into(), state: LightState::Ok, quiet_secs: Some(0.05) },
+        Light { name: "ESP32".into(), state: LightState::Waiting, quiet_secs: None },
+    ]
+}
+
+fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recovery>, wgpu: bool) -> (Window, Fake) {
+    let fake = Fake::default();
+    fake.play(0);
+    let engine = Box::new(fake.clone());
+    let app = App::new(Options { patch, path, engine, lights: Box::new(lights), recovery });
+    let builder = Harness::builder()
+        .with_size(if wgpu { vec2(1920.0, 1080.0) } else { theme::WINDOW })
+        .with_max_steps(64)
+        .with_step_dt(1.0 / 60.0);
+    let builder = if wgpu { builder.wgpu() } else { builder };
+    let mut styled = false;
+    let show = move |ui: &mut eframe::egui::Ui, app: &mut App| {
+        if !std::mem::replace(&mut styled, true) {
+            theme::install(ui.ctx());
+        }
+        app.show(ui);
+    };
+    let mut window = builder.build_ui_state(show, app);
+    window.run_steps(4);
+    (window, fake)
+}
+
+fn window(patch: Patch) -> (Window, Fake) {
+    window_with(patch, None, None, false)
+}
+
+/// Frames of the window until `done`; threads need a moment.
+fn until(window: &mut Window, done: impl Fn(&App) -> bool) {
+    for _ in 0..200 {
+        window.run_steps(1);
+        if done(window.state()) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("it did not come to pass");
+}
+
+/// A drag with the button down, in steps, as a hand makes it.
+fn drag(window: &mut Window, from: Pos2, to: Pos2) {
+    window.hover_at(from);
+    window.run_steps(2);
+    window.drag_at(from);
+    window.run_steps(2);
+    for i in 1..=8_u8 {
+        window.hover_at(from + (to - from) * (f32::from(i) / 8.0));
+        window.run_steps(1);
+    }
+    window.run_steps(1);
+    window.drop_at(to);
+    window.run_steps(3);
+}
+
+fn click(window: &mut Window, at: Pos2) {
+    window.hover_at(at);
+    window.drag_at(at);
+    window.drop_at(at);
+    window.run_steps(3);
+}
+
+fn port(window: &Window, name: &str, output: bool) -> Pos2 {
+    let port = name.parse().unwrap();
+    let spots = &window.state().desk.scene.ports;
+    spots.iter().find(|spot| spot.port == port && spot.output == output).unwrap().at
+}
+
+/// Where on the canvas every node is farthest.
+fn ground(window: &Window) -> Pos2 {
+    let scene = &window.state().desk.scene;
+    let room = |at: &Pos2| scene.rects.values().map(|rect| rect.distance_to_pos(*at)).fold(1e9, f32::min);
+    let places = (0..30_u8).flat_map(|y| (0..30_u8).map(move |x| vec2(f32::from(x), f32::from(y)) * 24.0));
+    let places = places.map(|place| Pos2::new(60.0, 120.0) + place);
+    places.max_by(|a, b| room(a).total_cmp(&room(b))).unwrap()
+}
+
+fn type_text(window: &mut Window, text: &str) {
+    window.event(Event::Text(text.into()));
+    window.run_steps(2);
+}
+
+fn node_ids(window: &Window) -> Vec<String> {
+    window.state().desk.document.patch.nodes.keys().cloned().collect()
+}
+
+#[test]
+fn a_node_is_added_by_three_letters() {
+    let (mut window, fake) = window(Patch::default());
+    let plans = fake.plans();
+    window.hover_at(Pos2::new(300.0, 400.0));
+    window.run_steps(1);
+    window.key_press(Key::N);
+    window.run_steps(2);
+    type_text(&mut window, "lfo");
+    window.key_press(Key::Enter);
+    window.run_steps(2);
+    assert_eq!(node_ids(&window), ["lfo"]);
+    assert!(fake.plans() > plans, "the engine runs it");
+    assert!(window.state().canvas.palette.is_none());
+    // It stands under the pointer, on the grid.
+    let rect = window.state().desk.scene.rects["lfo"];
+    assert!(rect.min.distance(Pos2::new(300.0, 400.0)) < 8.0, "{rect:?}");
+
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert!(node_ids(&window).is_empty());
+    window.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    window.run_steps(2);
+    assert_eq!(node_ids(&window), ["lfo"]);
+}
+
+#[test]
+fn the_first_bend_of_an_empty_patch_takes_six_actions() {
+    let (mut window, fake) = window(Patch::default());
+    for (i, name) in ["Rotate words", "Wan"].iter().enumerate() {
+        window.hover_at(Pos2::new(160.0 + 340.0 * i as f32, 300.0));
+        window.key_press(Key::N);
+        window.run_steps(2);
+        type_text(&mut window, name);
+        window.key_press(Key::Enter);
+        window.run_steps(3);
+    }
+    // Wire; then a cable let go on the ground asks what is to be at its other end.
+    let (from, to) = (port(&window, "rotate.bends", true), port(&window, "wan.bends", false));
+    drag(&mut window, from, to);
+    let angle = port(&window, "rotate.angle", false);
+    drag(&mut window, angle, Pos2::new(120.0, 700.0));
+    assert!(window.state().canvas.palette.is_some());
+    type_text(&mut window, "lfo");
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    let patch = &window.state().desk.document.patch;
+    let cables: Vec<String> = patch.cables.iter().map(|cable| format!("{} {}", cable.from, cable.to)).collect();
+    assert_eq!(cables, ["rotate.bends wan.bends", "lfo.out rotate.angle"]);
+    assert_eq!(fake.program().bends.len(), 1, "the picture is bent");
+    // The node and its cable were one step.
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(node_ids(&window), ["rotate", "wan"]);
+}
+
+#[test]
+fn a_turned_knob_reaches_the_engine_and_undo_brings_it_back() {
+    let (mut window, fake) = window(first_bend());
+    let (before, start) = (fake.program(), Arc::clone(&window.state().desk.document.patch));
+    let knob = window.get_by_label("angle of rotate").rect().center();
+    drag(&mut window, knob, knob - vec2(0.0, 30.0));
+    let turned = fake.program();
+    assert_ne!(turned.bends[0].params, before.bends[0].params);
+    assert_eq!(window.state().desk.document.undo_name(), Some("turn angle of rotate"));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(fake.program(), before);
+    assert_eq!(window.state().desk.document.patch, start, "the whole drag was one step");
+}
+
+#[test]
+fn the_wheel_turns_a_knob_and_zooms_elsewhere() {
+    let (mut window, fake) = window(first_bend());
+    let before = fake.program();
+    let zoom = window.state().desk.scene.zoom;
+    let knob = window.get_by_label("angle of rotate").rect().center();
+    let wheel = |window: &mut Window, at: Pos2| {
+        window.hover_at(at);
+        window.run_steps(2);
+        let unit = MouseWheelUnit::Point;
+        let modifiers = Modifiers::NONE;
+        window.event(Event::MouseWheel { unit, delta: vec2(0.0, 60.0), modifiers, phase: TouchPhase::Move });
+        window.run_steps(12);
+    };
+    wheel(&mut window, knob);
+    assert_ne!(fake.program(), before);
+    assert_eq!(window.state().desk.scene.zoom, zoom);
+    let at = ground(&window);
+    let program = fake.program();
+    wheel(&mut window, at);
+    assert!(window.state().desk.scene.zoom > zoom);
+    assert_eq!(fake.program(), program);
+}
+
+#[test]
+fn nodes_are_wired_pulled_out_and_deleted_while_frames_come() {
+    let (mut window, fake) = window(first_bend());
+    fake.play(17);
+    let start = Arc::clone(&window.state().desk.document.patch);
+    // Pulled out and let go on the ground: gone.
+    let (angle, at) = (port(&window, "rotate.angle", false), ground(&window));
+    drag(&mut window, angle, at);
+    assert!(window.state().canvas.palette.is_none(), "pulling out asks nothing");
+    assert!(!window.state().desk.is_wired("rotate", "angle"));
+    // Plugged in again with an aim that is a centimetre off.
+    let from = port(&window, "lfo.out", true);
+    let to = port(&window, "rotate.angle", false) + vec2(-9.0, 4.0);
+    drag(&mut window, from, to);
+    assert!(window.state().desk.is_wired("rotate", "angle"));
+    // Where it does not fit nothing happens.
+    let cables = window.state().desk.document.patch.cables.clone();
+    let (from, to) = (port(&window, "lfo.out", true), port(&window, "wan.bends", false));
+    drag(&mut window, from, to);
+    assert_eq!(window.state().desk.document.patch.cables, cables);
+
+    fake.play(18);
+    let rect = window.state().desk.scene.rects["rotate"];
+    click(&mut window, rect.center_top() + vec2(0.0, 8.0));
+    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["rotate"]);
+    window.key_press(Key::Delete);
+    window.run_steps(2);
+    assert!(!window.state().desk.document.patch.nodes.contains_key("rotate"));
+    assert!(fake.program().bends.is_empty(), "the model is left alone");
+    for _ in 0..3 {
+        window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+        window.run_steps(2);
+    }
+    assert_eq!(window.state().desk.document.patch.to_json(), start.to_json());
+}
+
+#[test]
+fn a_node_that_is_dragged_moves_by_the_grid_and_the_engine_is_left_alone() {
+    let (mut window, fake) = window(first_bend());
+    let plans = fake.plans();
+    let before = window.state().desk.document.patch.layout["lfo"].pos;
+    let rect = window.state().desk.scene.rects["lfo"];
+    let title = rect.left_top() + vec2(rect.width() / 2.0, 8.0);
+    drag(&mut window, title, title + vec2(40.0, 24.0));
+    let after = window.state().desk.document.patch.layout["lfo"].pos;
+    assert!(after[0] > before[0] && after[1] > before[1], "{before:?} → {after:?}");
+    assert_eq!([after[0] % 8.0, after[1] % 8.0], [0.0, 0.0]);
+    assert_eq!(fake.plans(), plans);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(window.state().desk.document.patch.layout["lfo"].pos, before);
+}
+
+#[test]
+fn the_inspector_edits_without_losing_the_selection() {
+    let (mut window, fake) = window(first_bend());
+    let rect = window.state().desk.scene.rects["lfo"];
+    click(&mut window, rect.center_top() + vec2(0.0, 8.0));
+    let before = fake.program();
+    let knob = window.get_by_label("rate of lfo in the inspector").rect().center();
+    drag(&mut window, knob, knob - vec2(0.0, 40.0));
+    assert_ne!(fake.program(), before);
+    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["lfo"]);
+}
+
+#[test]
+fn a_midi_control_is_learned_by_moving_it() {
+    let (mut window, fake) = window(first_bend());
+    let rect = window.state().desk.scene.rects["rotate"];
+    click(&mut window, rect.center_top() + vec2(0.0, 8.0));
+    window.get_by_label("learn rotate.amount").click();
+    window.run_steps(2);
+    fake.0.borrow_mut().controls.midi_cc.insert((1, 20), 0.2);
+    window.run_steps(2);
+    fake.0.borrow_mut().controls.midi_cc.insert((1, 20), 0.5);
+    window.run_steps(2);
+    let patch = &window.state().desk.document.patch;
+    assert!(patch.nodes.contains_key("cc20"));
+    assert_eq!(patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node, "cc20");
+    assert_eq!(fake.program().bends[0].amount, [0.5; 3]);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(window.state().desk.document.patch.nodes.len(), 10, "one step");
+}
+
+#[test]
+fn a_patch_is_saved_opened_and_recovered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("show.json");
+    let recovery = || Some(Recovery::new(folder.path().join("recovery")));
+    std::fs::write(&path, first_bend().to_json()).unwrap();
+    let (mut window, _) = window_with(first_bend(), Some(path.clone()), recovery(), false);
+    assert!(!window.state().desk.document.is_dirty(), "laying a patch out is no change");
+    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    window.key_press(Key::Delete);
+    window.run_steps(2);
+    assert!(window.state().desk.document.is_dirty());
+    assert_eq!(Patch::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap().nodes.len(), 10, "not before Save");
+
+    window.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    until(&mut window, |app| !app.desk.document.is_dirty());
+    let saved = Patch::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(&saved, &*window.state().desk.document.patch);
+
+    // Another edit that is never saved, and the window goes: the next one offers it.
+    window.state_mut().desk.selection = ["rotate".to_owned()].into();
+    window.key_press(Key::Delete);
+    window.run_steps(120);
+    let edited = Arc::clone(&window.state().desk.document.patch);
+    drop(window);
+    let (mut window, _) = window_with(saved.clone(), Some(path.clone()), recovery(), false);
+    assert_eq!(&*window.state().desk.document.patch, &saved, "nothing is opened unasked");
+    window.get_by_label("Open it").click();
+    window.run_steps(3);
+    assert_eq!(window.state().desk.document.patch, edited);
+    assert!(window.state().desk.document.is_dirty(), "it is in no file yet");
+    assert_eq!(window.state().desk.document.path.as_ref(), Some(&path));
+}
+
+#[test]
+fn a_broken_patch_is_marked_and_the_engine_keeps_its_plan() {
+    let mut patch = first_bend();
+    patch.nodes.get_mut("lfo").unwrap().params.insert("shape".into(), "sinus".into());
+    let (window, fake) = window(patch);
+    assert_eq!(fake.plans(), 0);
+    assert!(window.state().desk.document.is_broken());
+    assert!(window.get_by_label_contains("1 problem").rect().width() > 0.0);
+}
+
+#[test]
+fn a_box_selects_a_middle_drag_pans_and_a_double_click_asks_what_to_add() {
+    let (mut window, _) = window(first_bend());
+    let rects = &window.state().desk.scene.rects;
+    let both = rects["heat"].union(rects["beside"]).expand(6.0);
+    drag(&mut window, both.left_bottom() + vec2(0.0, 30.0), both.right_top());
+    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["beside", "heat"]);
+    let before = window.state().desk.scene.rects["lfo"].min;
+    let start = before + vec2(60.0, 10.0);
+    let button =
+        |pos, pressed| Event::PointerButton { pos, button: PointerButton::Middle, pressed, modifiers: Modifiers::NONE };
+    window.hover_at(start);
+    window.event(button(start, true));
+    window.hover_at(start + vec2(50.0, 20.0));
+    window.event(button(start + vec2(50.0, 20.0), false));
+    window.run_steps(3);
+    let after = window.state().desk.scene.rects["lfo"].min;
+    assert!((after - before - vec2(50.0, 20.0)).length() < 2.0, "{before:?} → {after:?}");
+    assert!(!window.state().desk.document.is_dirty(), "only the view moved");
+    let at = ground(&window);
+    for pressed in [true, false, true, false] {
+        if pressed { window.drag_at(at) } else { window.event(release(at)) }
+    }
+    window.run_steps(2);
+    assert!(window.state().canvas.palette.is_some());
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(window.state().canvas.palette.is_none());
+}
+
+#[test]
+fn unsaved_work_is_asked_about_and_the_engine_runs_on() {
+    let (mut window, fake) = window(first_bend());
+    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    window.key_press(Key::Delete);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::N);
+    window.run_steps(2);
+    let plans = fake.plans();
+    fake.play(9);
+    window.run_steps(2);
+    assert_eq!(node_ids(&window).len(), 9, "nothing is lost yet");
+    assert_eq!(fake.plans(), plans);
+    window.get_by_label("Cancel").click();
+    window.run_steps(2);
+    assert!(window.query_by_label("Discard").is_none());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::N);
+    window.run_steps(2);
+    window.get_by_label("Discard").click();
+    window.run_steps(3);
+    assert!(node_ids(&window).is_empty());
+}
+
+#[test]
+fn a_file_that_is_dropped_is_opened_and_one_that_is_no_patch_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, bad) = (folder.path().join("good.json"), folder.path().join("bad.json"));
+    std::fs::write(&good, first_bend().to_json()).unwrap();
+    std::fs::write(&bad, "{}").unwrap();
+    let (mut window, _) = window(Patch::default());
+    let dropped = |path: &PathBuf| DroppedFile { path: Some(path.clone()), ..DroppedFile::default() };
+    window.input_mut().dropped_files.push(dropped(&good));
+    until(&mut window, |app| app.desk.document.path.as_ref() == Some(&good));
+    assert_eq!(node_ids(&window).len(), 10);
+    window.input_mut().dropped_files.push(dropped(&bad));
+    window.run_steps(1);
+    for _ in 0..100 {
+        window.run_steps(1);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(window.query_by_label_contains("bad.json").is_some(), "it is said why");
+    assert_eq!(node_ids(&window).len(), 10);
+}
+
+#[test]
+fn a_word_is_typed_in_a_node_and_its_letters_are_no_shortcuts() {
+    let (mut window, fake) = window(first_bend());
+    let rect = window.state().desk.scene.rects["prompt"];
+    click(&mut window, rect.center() - vec2(0.0, 4.0));
+    assert!(window.ctx.text_edit_focused());
+    window.key_press(Key::End);
+    window.key_press(Key::N);
+    window.key_press(Key::B);
+    type_text(&mut window, " nb");
+    assert!(window.state().canvas.palette.is_none());
+    assert_eq!(&*fake.program().prompt, "a red circle over a dark blue background nb");
+    assert_eq!(window.state().desk.document.undo_name(), Some("set text of prompt"));
+}
+
+fn release(pos: Pos2) -> Event {
+    let button = PointerButton::Primary;
+    Event::PointerButton { pos, button, pressed: false, modifiers: Modifiers::NONE }
+}
+
+#[test]
+#[ignore = "measures, so it wants a machine with nothing else to do: cargo test --release --test window -- --ignored"]
+fn two_hundred_nodes_are_drawn_in_time() {
+    let mut patch = Patch::default();
+    for i in 0..200_usize {
+        let kind = ["modulate.lfo", "math.math", "bend.cross_rotate", "modulate.slew"][i % 4];
+        let node = Node { kind: kind.into(), ..Node::default() };
+        let pos = [(i % 20) as f64 * 240.0, (i / 20) as f64 * 280.0];
+        patch.apply(Edit::AddNode { id: format!("n{i}"), node, pos }).unwrap();
+    }
+    let inputs = [&["rate", "phase"][..], &["a", "b"], &["angle", "amount"], &["in", "rise"]];
+    for i in 0..200_usize {
+        for (k, input) in inputs[i % 4].iter().enumerate() {
+            // From an LFO before it, so that there are no circles.
+            let from = (i / 4).saturating_sub(k) * 4;
+            if from < i {
+                let cable = format!("n{from}.out")
+                    .parse()
+                    .and_then(|from| Ok(Cable::new(from, format!("n{i}.{input}").parse()?)));
+                patch.apply(Edit::Connect { cable: cable.unwrap() }).unwrap();
+            }
+        }
+    }
+    let (mut window, fake) = window(patch);
+    assert!(!window.state().desk.document.is_broken(), "{:?}", window.state().desk.document.problems);
+    let mut took: Vec<f64> = (1..120)
+        .map(|number| {
+            fake.play(number);
+            let start = std::time::Instant::now();
+            window.run_steps(1);
+            start.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect();
+    took.sort_by(f64::total_cmp);
+    let (median, slow) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+    println!(
+        "{} cables; layout and shapes of a frame: median {median:.1} ms, 99 % {slow:.1} ms",
+        window.state().desk.document.patch.cables.len()
+    );
+    // A busy machine and a debug build stay below this; what grows with the square of the patch does not.
+    assert!(median < 200.0);
+}
+
+/// Renders the window as a PNG.
+fn shoot(window: &mut Window, name: &str) {
+    let folder = std::env::temp_dir().join("bendrack-window");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(format!("{name}.png"));
+    match window.render() {
+        Ok(image) => image.save(&path).unwrap(),
+        Err(error) => panic!("{error}"),
+    }
+    println!("{}", path.display());
+}
+
+#[test]
+#[ignore = "makes pictures for people to look at, and needs a graphics driver"]
+fn screenshots() {
+    let (mut window, fake) = window_with(first_bend(), Some("patches/first_bend.json".into()), None, true);
+    for number in 1..260 {
+        fake.play(number);
+        window.run_steps(1);
+    }
+    shoot(&mut window, "first_bend");
+    let rect = window.state().desk.scene.rects["rotate"];
+    click(&mut window, rect.center_top() + vec2(0.0, 8.0));
+    shoot(&mut window, "selected");
+    let at = ground(&window);
+    window.hover_at(at);
+    window.key_press(Key::N);
+    window.run_steps(2);
+    type_text(&mut window, "ro");
+    shoot(&mut window, "palette");
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    window.state_mut().desk.selection = ["lfo".to_owned(), "rotate".to_owned()].into();
+    window.state_mut().desk.open.insert("lfo".to_owned());
+    window.key_press(Key::F);
+    window.run_steps(3);
+    let from = port(&window, "lfo.out", true);
+    window.hover_at(from);
+    window.run_steps(1);
+    window.drag_at(from);
+    for i in 1..10_u8 {
+        window.hover_at(from + Vec2::new(9.0, -6.0) * f32::from(i));
+        window.run_steps(1);
+    }
+    shoot(&mut window, "cable");
+    window.drop_at(from);
+    window.run_steps(2);
+
+    let mut patch = first_bend();
+    patch.nodes.get_mut("map").unwrap().kind = "tap.unheard_of".into();
+    patch.nodes.get_mut("rotate").unwrap().bypass = true;
+    patch.nodes.get_mut("heat").unwrap().params.insert("colours".into(), "infrno".into());
+    let (mut window, fake) = window_with(patch, None, None, true);
+    for number in 1..40 {
+        fake.play(number);
+        window.run_steps(1);
+    }
+    let at = window.state().desk.scene.rects["heat"].center_top() + vec2(10.0, 8.0);
+    click(&mut window, at);
+    window.event(Event::PointerButton {
+        pos: at,
+        button: PointerButton::Secondary,
+        pressed: true,
+        modifiers: Modifiers::NONE,
+    });
+    window.event(Event::PointerButton {
+        pos: at,
+        button: PointerButton::Secondary,
+        pressed: false,
+        modifiers: Modifiers::NONE,
+    });
+    window.run_steps(2);
+    shoot(&mut window, "problems");
+    window.key_press(Key::F11);
+    window.run_steps(2);
+    shoot(&mut window, "large");
+}
