@@ -50,6 +50,12 @@ mod open {
     impl Window {
         pub(in crate::cli) fn run(self) -> Result<(), Failure> {
             let patch = match &self.patch {
+                Some(path) if path.components().count() == 1 && path.extension().is_none() && !path.exists() => {
+                    let name = path.display().to_string();
+                    return Err(Failure::Usage(format!(
+                        "there is no command and no patch {name:?}; bendrack --help lists the commands"
+                    )));
+                }
                 Some(path) => read_patch(path)?,
                 None => Patch::from_json(FIRST_BEND).map_err(|problem| Failure::Failed(problem.to_string()))?,
             };
@@ -78,7 +84,9 @@ mod open {
                 recovery: Recovery::of_user(),
             };
             ui::run(options).map_err(|error| {
-                Failure::Failed(format!("{error}; without a display, `bendrack render PATCH -o FILE.mp4` makes a video"))
+                Failure::Failed(format!(
+                    "{error}; without a display, `bendrack render PATCH -o FILE.mp4` makes a video"
+                ))
             })
         }
     }

@@ -16,6 +16,7 @@ use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::{Pass, Program, Source};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use candle_core::{DType, Device, Result, Tensor, bail};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::bend::{self, Bender, Measured};
 use crate::output::scale::scaled;
@@ -216,26 +217,26 @@ impl Engine {
     fn finish(&mut self, clean: &Tensor, chunk: &[usize]) -> Result<Vec<Frame>> {
         let pictures = self.decode(clean, chunk.len())?;
         let taps: Vec<Arc<Taps>> = (0..chunk.len()).map(|lane| Arc::new(self.taps_of(lane))).collect();
-        let mut frames = Vec::with_capacity(pictures.len());
-        for picture in pictures {
-            let latent = self.next_frame.div_ceil(LATENT_FRAMES as u64);
+        let (first, zoom, program) = (self.next_frame, self.zoom, &self.program);
+        self.next_frame += pictures.len() as u64;
+        let frame = |(picture, number): (Arc<Picture>, u64)| {
+            let latent = number.div_ceil(LATENT_FRAMES as u64);
             let lane = (latent as usize).saturating_sub(chunk[0]).min(chunk.len() - 1);
-            let source = self.program.screen.get(lane).map_or(&Source::Model, |source| source);
-            let screen = self.times.compose.time(|| compose(source, &zoomed(&picture, self.zoom), &taps[lane]));
+            let source = program.screen.get(lane).map_or(&Source::Model, |source| source);
             // A latent frame speaks once, with the first of its frames.
-            let speaks = latent == 0 || self.next_frame % LATENT_FRAMES as u64 == 1;
-            let messages = self.program.messages.iter().filter(|_| speaks);
-            frames.push(Frame {
-                number: self.next_frame,
+            let speaks = latent == 0 || number % LATENT_FRAMES as u64 == 1;
+            let messages = program.messages.iter().filter(|_| speaks);
+            Frame {
+                number,
                 latent,
-                screen,
+                screen: compose(source, &zoomed(&picture, zoom), &taps[lane]),
                 taps: taps[lane].clone(),
                 messages: messages.map(|message| (message.address.clone(), message.values[lane])).collect(),
                 picture,
-            });
-            self.next_frame += 1;
-        }
-        Ok(frames)
+            }
+        };
+        let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();
+        Ok(self.times.compose.time(|| numbered.into_par_iter().map(frame).collect()))
     }
 
     /// The pictures of a chunk's latents. Latents that are not finite, which would leave the picture black and stay in the cache
