@@ -18,7 +18,7 @@ use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
 use bendrack::wan::streaming::Refresh;
 use bendrack::wan::text::{NEGATIVE_PROMPT, TextEncoder};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 const HELP: &str = "\
 Generates a video with a Wan model and writes its frames as PNG.

@@ -282,6 +282,10 @@ impl Patch {
                 let before = std::mem::replace(&mut self.node_mut(&id)?.bypass, bypass);
                 Ok(vec![Edit::Bypass { id, bypass: before }])
             }
+            Edit::SetSeed { seed } => {
+                let before = std::mem::replace(&mut self.engine.seed, seed);
+                Ok(vec![Edit::SetSeed { seed: before }])
+            }
             Edit::Move { id, pos } => {
                 self.node_mut(&id)?;
                 let place = self.layout.entry(id.clone()).or_default();
@@ -347,6 +351,11 @@ pub enum Edit {
         id: String,
         /// Whether they do.
         bypass: bool,
+    },
+    /// Changes the seed of the video and of everything random in the patch.
+    SetSeed {
+        /// The seed.
+        seed: u64,
     },
     /// Moves a node on the canvas.
     Move {

@@ -523,7 +523,7 @@ fn a_word_is_typed_in_a_node_and_its_letters_are_no_shortcuts() {
     window.key_press(Key::B);
     type_text(&mut window, " nb");
     assert!(window.state().canvas.palette.is_none());
-    assert_eq!(&*fake.program().prompt, "a red circle over a dark blue background nb");
+    assert_eq!(&*fake.program().prompt, "a large red circle moving right over a dark blue background nb");
     assert_eq!(window.state().desk.document.undo_name(), Some("set text of prompt"));
 }
 

@@ -310,6 +310,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
             value: Some(json!(x))
         }),
         (id(), any::<bool>()).prop_map(|(id, bypass)| Edit::Bypass { id, bypass }),
+        any::<u64>().prop_map(|seed| Edit::SetSeed { seed }),
         (id(), 0.0..9.0f64).prop_map(|(id, x)| Edit::Move { id, pos: [x, x] }),
     ];
     prop::collection::vec(edit, 0..40)

@@ -200,12 +200,14 @@ impl Maker {
 
     /// Takes what was asked for, and waits for the right moment to begin a chunk. False if it is time to stop.
     fn prepare(&mut self) -> bool {
-        let begins = self.engine.is_between_chunks();
         let shared = self.shared.clone();
         let mut state = shared.state();
         loop {
             if state.stop {
                 return false;
+            }
+            if let Some(plan) = state.plan.take() {
+                self.engine.set_plan(plan);
             }
             if std::mem::take(&mut state.restart) {
                 state.queue.clear();
@@ -214,21 +216,19 @@ impl Maker {
                     state.status.stage = Stage::Failed(message(&error));
                 }
             }
-            if let Some(plan) = state.plan.take() {
-                self.engine.set_plan(plan);
-            }
             let now = Instant::now();
             let lead = Duration::from_secs_f64(self.chunk_secs.unwrap_or(0.0) * (1.0 + MARGIN));
             let start = self.next_due.checked_sub(lead).unwrap_or(now);
-            if !begins || start <= now {
+            if !self.engine.is_between_chunks() {
+                return true;
+            }
+            if start <= now {
                 break;
             }
             state = shared.changed.wait_timeout(state, start - now).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if begins {
-            self.begun = Instant::now();
-            self.plan_given = self.plan_given.or(state.plan_given.take());
-        }
+        self.begun = Instant::now();
+        self.plan_given = self.plan_given.or(state.plan_given.take());
         true
     }
 

@@ -117,10 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn without_flags_no_network_port_is_opened() {
+    fn without_flags_no_network_or_serial_port_is_opened() {
         let settings = settings(&[]).expect("defaults");
         assert_eq!((settings.osc_in, settings.osc_out), (None, None));
-        assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::Auto, 115_200));
+        assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
     }
 
     #[test]

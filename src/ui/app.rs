@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::{Edit, Patch};
 use eframe::egui::{self, CentralPanel, Frame, Key, Modifiers, Panel, RichText, Ui, ViewportCommand, vec2};
 
 use super::canvas::{Canvas, canvas_ui};
 use super::desk::Desk;
-use super::document::Document;
+use super::document::{Document, Step};
 use super::engine::Engine;
 use super::errands::{Done, Next};
 use super::file::Recovery;
@@ -208,10 +208,23 @@ impl App {
                 if ui.add(flat("Restart")).on_hover_text("Begin the video again with the same seed.").clicked() {
                     self.engine.restart();
                 }
-                let seed = format!("seed {}", self.desk.document.patch.engine.seed);
-                ui.label(RichText::new(seed).size(theme::SMALL).monospace().color(theme::WEAK));
+                self.seed_ui(ui);
             });
         });
+    }
+
+    /// The seed: typed, dragged, or the next one at a click. New noise comes with the next chunk, a new video with Restart.
+    fn seed_ui(&mut self, ui: &mut Ui) {
+        let mut seed = self.desk.document.patch.engine.seed;
+        if ui.add(flat("New seed")).on_hover_text("Another video from the same patch, from its beginning.").clicked() {
+            let edit = Edit::SetSeed { seed: seed.wrapping_add(1) };
+            self.desk.document.apply(Step::new("set the seed", vec![edit]));
+            self.engine.restart();
+        }
+        let value = egui::DragValue::new(&mut seed).prefix("seed ").speed(0.1);
+        if ui.add(value).on_hover_text("The seed of the video and of everything random in the patch").changed() {
+            self.desk.document.apply(Step::part("set the seed", vec![Edit::SetSeed { seed }]));
+        }
     }
 
     fn status_ui(&mut self, ui: &mut Ui) {

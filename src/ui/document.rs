@@ -292,6 +292,7 @@ fn key(edit: &Edit) -> Option<(u8, String, String)> {
         Edit::SetDepth { id, name, .. } => Some((1, id.clone(), name.clone())),
         Edit::Bypass { id, .. } => Some((2, id.clone(), String::new())),
         Edit::Move { id, .. } => Some((3, id.clone(), String::new())),
+        Edit::SetSeed { .. } => Some((4, String::new(), String::new())),
         _ => None,
     }
 }
@@ -422,6 +423,7 @@ mod tests {
             4 => Edit::Disconnect { to: port(b, if x > 0.0 { "value" } else { "rate" }) },
             5 => Edit::SetParam { id: id(a), name: "rate".into(), value: (!b.is_multiple_of(3)).then(|| json!(x)) },
             6 => Edit::SetDepth { id: id(a), name: "rate".into(), depth: (!b.is_multiple_of(3)).then_some(x) },
+            7 if b.is_multiple_of(3) => Edit::SetSeed { seed: u64::from(a) },
             _ if b.is_multiple_of(2) => Edit::Bypass { id: id(a), bypass: x > 0.0 },
             _ => Edit::Move { id: id(a), pos: [x, x] },
         }
