@@ -7,4 +7,5 @@ pub mod cli;
 pub mod engine;
 pub mod io;
 pub mod output;
+pub mod quality;
 pub mod wan;
