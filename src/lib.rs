@@ -1,12 +1,14 @@
 //! bendrack: a modular patching rack for the inside of a video diffusion transformer.
 //!
-//! So far the library holds the hooked video pipeline, [`wan`]: Wan 2.1 text-to-video, bidirectional and causal.
+//! [`wan`] is the hooked video pipeline, [`bend`] applies the programs of patches to it, [`engine`] is the loop around both, live or
+//! rendered; [`io`] are devices, [`output`] pictures and films. Patches and nodes are the crate `bendrack-nodes`.
 
 pub mod bend;
 pub mod cli;
 pub mod engine;
 pub mod io;
 pub mod output;
+pub mod quality;
 #[cfg(feature = "ui")]
 pub mod ui;
 pub mod wan;

@@ -66,3 +66,30 @@ fn devices_are_listed_even_where_there_are_none() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&bendrack(&["devices", "--json"]))).expect("JSON");
     assert!(json["midi"]["inputs"].is_array() && json["serial"]["ports"].is_array(), "{json}");
 }
+
+#[test]
+fn a_bench_measures_and_judges_and_says_what_is_met() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sheet = folder.path().join("sheet.png");
+    let sheet = sheet.to_str().expect("a path");
+    let bench = bendrack(&["bench", "mini", "--quality", "--prompts", "1", "--json", "--sheet", sheet]);
+    assert!(bench.status.success(), "{}", String::from_utf8_lossy(&bench.stderr));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&bench)).expect("JSON");
+    assert_eq!(json["quality"]["prompts"], 1);
+    for (name, group) in [("background", "quality"), ("shape", "quality"), ("megabytes", "cost")] {
+        let figure = if group == "cost" { &json[group][name] } else { &json[group]["scores"][name] };
+        let (value, target) = (figure["mini"].as_f64().expect("a value"), figure["target"].as_f64().expect("a target"));
+        let is_met = if group == "cost" { value <= target } else { value >= target };
+        assert_eq!(figure["met"].as_bool(), Some(is_met), "{name}: {figure}");
+    }
+    assert!(json["cost"]["frames_per_second"]["mini"].as_f64() > Some(0.0), "{json}");
+    assert!(json["rollout"].is_null(), "{json}");
+    // Eight frames of 128×128 with two pixels around.
+    assert_eq!(image::image_dimensions(sheet).expect("a picture"), (8 * 130, 130));
+
+    let wrong = [vec!["--sheet", "s.png"], vec!["--quality", "--sheet", "s.jpg"], vec!["--rollout", "2"]];
+    for args in wrong {
+        let bench = bendrack(&[&["bench", "mini"], args.as_slice()].concat());
+        assert_eq!(bench.status.code(), Some(2), "{args:?}");
+    }
+}

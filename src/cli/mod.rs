@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed with one message on stderr, 2 wrong usage or a patch that does not run.
 
+mod bench;
 mod check;
 mod devices;
 mod models;
@@ -38,6 +39,8 @@ enum Command {
     Render(Box<render::Render>),
     /// Lists the models.
     Models(models::Models),
+    /// Measures a model on this machine.
+    Bench(bench::Bench),
     /// Lists MIDI and serial devices, and what to do if there are none.
     Devices(devices::Devices),
 }
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Models(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Devices(command) => command.run(),
     })
 }

@@ -1,0 +1,135 @@
+//! `bendrack bench`: what a model can do and what it costs, on this machine.
+
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Failure;
+use crate::engine::Frame;
+use crate::engine::live::message;
+use crate::output::Picture;
+use crate::quality::rollout::WINDOW_SECS;
+use crate::quality::scene::{Prompt, prompts};
+use crate::quality::{judge_model, judge_real, rollout, sheet, speed};
+use report::{Quality, Report, Rollout};
+
+/// How many prompts are rolled out.
+const ROLLOUT_PROMPTS: usize = 4;
+/// How many prompts have a row on a sheet.
+const SHEET_ROWS: usize = 16;
+
+#[derive(clap::Args)]
+pub(super) struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Measures the small model: its size, its speed, the time to its first picture, how well it does what prompts say.
+    Mini(Mini),
+}
+
+#[derive(clap::Args)]
+struct Mini {
+    /// Judge videos of held-out prompts, too.
+    #[arg(long)]
+    quality: bool,
+    /// How many prompts are judged [default: all 64].
+    #[arg(long, requires = "quality", value_parser = clap::value_parser!(u64).range(1..))]
+    prompts: Option<u64>,
+    /// Write frames of the first 16 prompts' videos to this picture, a row for each.
+    #[arg(long, requires = "quality", value_name = "FILE.png", value_parser = png)]
+    sheet: Option<PathBuf>,
+    /// Play four prompts for so many seconds, such as 60, and compare the end with the beginning.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    rollout: Option<f64>,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self.what {
+            What::Mini(mini) => mini.run(),
+        }
+    }
+}
+
+impl Mini {
+    fn run(self) -> Result<(), Failure> {
+        let failed = |error: candle_core::Error| Failure::Failed(message(&error));
+        let prompts = prompts().map_err(failed)?;
+        let Some(first) = prompts.first() else {
+            return Err(Failure::Failed("mini's quality.json has no prompts".to_owned()));
+        };
+        let cost = speed::measure(first).map_err(failed)?;
+        let count = self.prompts.map_or(prompts.len(), |count| prompts.len().min(count as usize));
+        let quality = if self.quality { Some(self.judge(&prompts[..count])?) } else { None };
+        let rollout = self.rollout.map(|secs| roll_out(&prompts[..prompts.len().min(ROLLOUT_PROMPTS)], secs));
+        let report = Report { cost, quality, rollout: rollout.transpose().map_err(failed)? };
+        if self.json {
+            println!("{:#}", report.json());
+        } else {
+            print!("{}", report.text());
+        }
+        Ok(())
+    }
+
+    fn judge(&self, prompts: &[Prompt]) -> Result<Quality, Failure> {
+        let bar = bar(prompts.len(), "prompts");
+        let mut rows: Vec<Vec<Frame>> = Vec::new();
+        let mini = judge_model(prompts, |frames| {
+            if self.sheet.is_some() && rows.len() < SHEET_ROWS {
+                rows.push(frames);
+            }
+            bar.inc(1);
+        });
+        bar.finish_and_clear();
+        let mini = mini.map_err(|error| Failure::Failed(message(&error)))?;
+        if let Some(path) = &self.sheet {
+            write_sheet(path, &rows)?;
+            for (row, prompt) in prompts.iter().take(rows.len()).enumerate() {
+                eprintln!("row {:>2}: {}", row + 1, prompt.caption);
+            }
+        }
+        Ok(Quality { prompts: prompts.len(), mini, real: judge_real(prompts) })
+    }
+}
+
+fn roll_out(prompts: &[Prompt], secs: f64) -> candle_core::Result<Rollout> {
+    let bar = bar(prompts.len(), "videos");
+    let measured = rollout::measure(prompts, secs, || bar.inc(1));
+    bar.finish_and_clear();
+    let (first, last) = measured?;
+    Ok(Rollout { prompts: prompts.len(), secs, first, last })
+}
+
+fn write_sheet(path: &Path, rows: &[Vec<Frame>]) -> Result<(), Failure> {
+    let rows: Vec<Vec<&Picture>> = rows.iter().map(|row| row.iter().map(|frame| &*frame.picture).collect()).collect();
+    let Some(Picture { width, height, rgb }) = sheet(&rows) else { return Ok(()) };
+    image::save_buffer(path, &rgb, width as u32, height as u32, image::ColorType::Rgb8)
+        .map_err(|error| Failure::Failed(format!("{}: {error}; give a path that can be written", path.display())))
+}
+
+fn bar(length: usize, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{bar:40}} {{pos}}/{{len}} {what}, {{eta}} left"));
+    ProgressBar::new(length as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn png(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    if is_png { Ok(path) } else { Err("a sheet is a picture: give a name that ends in .png".to_owned()) }
+}
+
+/// Long enough that the end is not the beginning.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (2.0 * WINDOW_SECS..=1e6).contains(&seconds) => Ok(seconds),
+        _ => Err(format!("give a number of seconds from {} on", 2.0 * WINDOW_SECS)),
+    }
+}

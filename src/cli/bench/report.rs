@@ -1,0 +1,252 @@
+//! What was measured, as a table or as JSON.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::quality::rollout::{WINDOW_SECS, Window};
+use crate::quality::scores::{Property, Scores};
+use crate::quality::speed::Cost;
+
+/// Megabytes that the embedded files may have.
+const MOST_MEGABYTES: f64 = 12.0;
+/// Pictures per second that are enough to play along.
+const FEWEST_FRAMES_PER_SEC: f64 = 24.0;
+/// Seconds that somebody may wait for the first picture.
+const MOST_FIRST_PICTURE_SECS: f64 = 3.0;
+/// What a reader has to know of the score.
+const POINTING: &str = "training had a loss on these maps";
+/// What a reader has to know of the speed, if the program was built for tests.
+const SPEED: &str = if cfg!(debug_assertions) { "a debug build; release builds are several times faster" } else { "" };
+
+/// Everything that was measured.
+pub(super) struct Report {
+    pub(super) cost: Cost,
+    pub(super) quality: Option<Quality>,
+    pub(super) rollout: Option<Rollout>,
+}
+
+/// How well the model does what prompts say.
+pub(super) struct Quality {
+    pub(super) prompts: usize,
+    pub(super) mini: Scores,
+    /// The same judge's opinion of real clips.
+    pub(super) real: Scores,
+}
+
+/// How long videos begin and end.
+pub(super) struct Rollout {
+    pub(super) prompts: usize,
+    pub(super) secs: f64,
+    pub(super) first: Window,
+    pub(super) last: Window,
+}
+
+/// A number with a limit.
+struct Figure {
+    name: &'static str,
+    json_name: &'static str,
+    value: f64,
+    decimals: usize,
+    unit: &'static str,
+    target: f64,
+    is_most: bool,
+    note: &'static str,
+}
+
+impl Figure {
+    fn is_met(&self) -> bool {
+        if self.is_most { self.value <= self.target } else { self.value >= self.target }
+    }
+}
+
+impl Report {
+    /// As JSON.
+    pub(super) fn json(&self) -> Json {
+        let cost: Map<String, Json> = (figures(&self.cost).iter())
+            .map(|figure| {
+                let json = json!({ "mini": figure.value, "target": figure.target, "met": figure.is_met(), "note": figure.note });
+                (figure.json_name.to_owned(), json)
+            })
+            .collect();
+        json!({
+            "model": "mini",
+            "quality": self.quality.as_ref().map(Quality::json),
+            "cost": cost,
+            "rollout": self.rollout.as_ref().map(Rollout::json),
+        })
+    }
+
+    /// As tables.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(quality) = &self.quality {
+            text += &quality.text();
+        }
+        // Writing to a string does not fail.
+        for figure in figures(&self.cost) {
+            let Figure { name, value, decimals, unit, target, note, .. } = figure;
+            let limit = if figure.is_most { "at most" } else { "at least" };
+            let met = yes_no(figure.is_met());
+            let line = format!("{name:<14} {value:>8.decimals$} {unit:<4} {limit:>8} {target:<4} {met:<3}  {note}");
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        if let Some(rollout) = &self.rollout {
+            text += &rollout.text();
+        }
+        text
+    }
+}
+
+fn figures(cost: &Cost) -> [Figure; 3] {
+    [
+        Figure {
+            name: "files",
+            json_name: "megabytes",
+            value: cost.bytes as f64 / 1e6,
+            decimals: 1,
+            unit: "MB",
+            target: MOST_MEGABYTES,
+            is_most: true,
+            note: "",
+        },
+        Figure {
+            name: "speed",
+            json_name: "frames_per_second",
+            value: cost.frames_per_sec,
+            decimals: 0,
+            unit: "fps",
+            target: FEWEST_FRAMES_PER_SEC,
+            is_most: false,
+            note: SPEED,
+        },
+        Figure {
+            name: "first picture",
+            json_name: "first_picture_seconds",
+            value: cost.first_picture_secs,
+            decimals: 2,
+            unit: "s",
+            target: MOST_FIRST_PICTURE_SECS,
+            is_most: true,
+            note: "",
+        },
+    ]
+}
+
+impl Quality {
+    fn json(&self) -> Json {
+        let score = |property: Property| {
+            let (mini, target) = (self.mini.share(property)?, property.target());
+            let note = (property == Property::Pointing).then_some(POINTING);
+            let real = self.real.share(property);
+            let json = json!({ "mini": mini, "real": real, "target": target, "met": mini >= target, "note": note });
+            Some((property.name().to_owned(), json))
+        };
+        let scores: Map<String, Json> = Property::ALL.into_iter().filter_map(score).collect();
+        json!({ "prompts": self.prompts, "scores": scores })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{:<14} {:>6} {:>6} {:>7}  met\n", "score", "mini", "real", "target");
+        for property in Property::ALL {
+            let (name, target) = (property.name(), property.target());
+            let number = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}"));
+            let (mini, real) = (number(self.mini.share(property)), number(self.real.share(property)));
+            let met = self.mini.share(property).map_or("-", |share| yes_no(share >= target));
+            let note = if property == Property::Pointing { POINTING } else { "" };
+            let line = format!("{name:<14} {mini:>6} {real:>6} {target:>7.2}  {met:<3}  {note}");
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        let _ = writeln!(text, "{} held-out prompts; real: clips as training drew them\n", self.prompts);
+        text
+    }
+}
+
+impl Rollout {
+    /// Name, beginning, end.
+    fn rows(&self) -> Vec<(&'static str, f64, f64)> {
+        let score = |property: Property| {
+            Some((property.name(), self.first.scores.share(property)?, self.last.scores.share(property)?))
+        };
+        let mut rows: Vec<_> = Property::ALL.into_iter().filter_map(score).collect();
+        rows.push(("saturation", self.first.saturation, self.last.saturation));
+        rows.push(("contrast", self.first.contrast, self.last.contrast));
+        rows
+    }
+
+    fn json(&self) -> Json {
+        let rows = self.rows().into_iter();
+        let rows: Map<String, Json> =
+            rows.map(|(name, first, last)| (name.to_owned(), json!({ "first": first, "last": last }))).collect();
+        json!({ "prompts": self.prompts, "seconds": self.secs, "window_seconds": WINDOW_SECS, "figures": rows })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("\n{} s of {} prompts\n", self.secs, self.prompts);
+        let _ =
+            writeln!(text, "{:<14} {:>9} {:>9}", "", format!("first {WINDOW_SECS} s"), format!("last {WINDOW_SECS} s"));
+        for (name, first, last) in self.rows() {
+            let _ = writeln!(text, "{name:<14} {first:>9.2} {last:>9.2}");
+        }
+        text
+    }
+}
+
+const fn yes_no(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many of 100 opinions are right.
+    fn scores(property: Property, right: usize) -> Scores {
+        let mut scores = Scores::default();
+        for i in 0..100 {
+            scores.count(property, i < right);
+        }
+        scores
+    }
+
+    fn report(right: usize, cost: Cost) -> Report {
+        let mini = scores(Property::Shape, right);
+        let quality = Quality { prompts: 7, mini, real: scores(Property::Shape, 100) };
+        let window = |right| Window { scores: scores(Property::Colour, right), saturation: 0.3, contrast: 0.2 };
+        let rollout = Rollout { prompts: 4, secs: 60.0, first: window(90), last: window(10) };
+        Report { cost, quality: Some(quality), rollout: Some(rollout) }
+    }
+
+    #[test]
+    fn what_is_met_is_told_from_what_is_not() {
+        let good = Cost { bytes: 12_000_000, first_picture_secs: 3.0, frames_per_sec: 24.0 };
+        let bad = Cost { bytes: 12_100_000, first_picture_secs: 3.1, frames_per_sec: 23.9 };
+        for (report, met) in [(report(80, good), "yes"), (report(79, bad), "no")] {
+            let (text, json) = (report.text(), report.json());
+            for name in ["shape", "files", "speed", "first picture"] {
+                let line = text.lines().find(|line| line.starts_with(name)).expect(name);
+                assert!(line.split_whitespace().any(|word| word == met), "{line}");
+            }
+            let figures =
+                json["cost"].as_object().expect("figures").values().chain([&json["quality"]["scores"]["shape"]]);
+            for figure in figures {
+                assert_eq!(figure["met"], met == "yes", "{figure}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_asked_for_has_no_score_and_a_collapse_shows() {
+        let cost = Cost { bytes: 1, first_picture_secs: 1.0, frames_per_sec: 100.0 };
+        let report = report(80, cost);
+        let text = report.text();
+        assert!(text.lines().any(|line| line.starts_with("binding") && line.ends_with('-')), "{text}");
+        assert!(report.json()["quality"]["scores"]["binding"].is_null());
+        let row = text.lines().find(|line| line.starts_with("colour") && line.contains("0.90")).expect("a row");
+        assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["colour", "0.90", "0.10"]);
+        assert_eq!(report.json()["rollout"]["figures"]["colour"]["last"], 0.1);
+        let bare = Report { cost, quality: None, rollout: None };
+        assert_eq!(bare.text().lines().count(), 3);
+        assert!(bare.json()["quality"].is_null() && bare.json()["rollout"].is_null());
+    }
+}

@@ -1,0 +1,50 @@
+//! How large, how fast, how soon.
+
+use std::time::Instant;
+
+use candle_core::Result;
+
+use crate::engine::model::LATENT_FRAMES;
+
+use super::player::{CHUNK_LATENTS, Player, plain};
+use super::scene::Prompt;
+
+/// For how long the speed is taken.
+const SECS: f64 = 2.0;
+/// Frames of a chunk.
+const CHUNK: u64 = (LATENT_FRAMES * CHUNK_LATENTS) as u64;
+
+/// What the model costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Bytes of its files within the program.
+    pub bytes: usize,
+    /// Seconds from the start of loading to the first picture.
+    pub first_picture_secs: f64,
+    /// Pictures that it makes in a second, once it runs.
+    pub frames_per_sec: f64,
+}
+
+/// The size of the files that are part of the program; only their lengths are in here.
+const BYTES: usize = include_bytes!("../../assets/mini/transformer.safetensors").len()
+    + include_bytes!("../../assets/mini/text_encoder.safetensors").len()
+    + include_bytes!("../../assets/mini/decoder.safetensors").len()
+    + include_bytes!("../../assets/mini/tokenizer.json").len()
+    + include_bytes!("../../assets/mini/config.json").len();
+
+/// Loads the model and plays a prompt. Ask for it before anything else: what was loaded once is loaded faster again.
+pub fn measure(prompt: &Prompt) -> Result<Cost> {
+    let start = Instant::now();
+    let mut player = Player::new()?;
+    player.play(&plain(prompt), 1, |_| ())?;
+    let first_picture_secs = start.elapsed().as_secs_f64();
+    // The cache is full from the second chunk on.
+    player.go_on(1, |_| ())?;
+    let start = Instant::now();
+    let mut frames = 0;
+    while start.elapsed().as_secs_f64() < SECS {
+        player.go_on(CHUNK, |_| frames += 1)?;
+    }
+    let frames_per_sec = f64::from(frames) / start.elapsed().as_secs_f64();
+    Ok(Cost { bytes: BYTES, first_picture_secs, frames_per_sec })
+}
