@@ -17,10 +17,20 @@ pub struct Controls {
     pub midi_cc: BTreeMap<(u8, u8), f64>,
     /// MIDI notes held, velocity 0 to 1, by channel and number.
     pub midi_notes: BTreeMap<(u8, u8), f64>,
+    /// MIDI notes struck since they were last looked at, held or not, with their velocity: a short hit is not lost.
+    pub midi_struck: BTreeMap<(u8, u8), f64>,
     /// The latest arguments of OSC addresses.
     pub osc: BTreeMap<String, Vec<f64>>,
     /// The latest values of named sensors on serial lines.
     pub sensors: BTreeMap<String, Vec<f64>>,
+}
+
+impl Controls {
+    /// A key is struck: it is held until it is taken out of `midi_notes`.
+    pub fn strike(&mut self, key: (u8, u8), velocity: f64) {
+        self.midi_notes.insert(key, velocity);
+        self.midi_struck.insert(key, velocity);
+    }
 }
 
 /// What the taps measured in the model call before, by node and name of the number.

@@ -301,3 +301,107 @@ fn what_cannot_be_met_is_said() {
     assert!(said.iter().any(|(_, sentence)| sentence.contains("tulip")), "{said:?}");
     assert!(said.iter().any(|(_, sentence)| sentence.contains("7-9")), "{said:?}");
 }
+
+/// The first bend of this name, with its knobs at these values in every frame.
+fn named(name: &str, values: &[f64], frames: usize) -> Bend {
+    let def = bends().find(|def| def.name == name).expect("a node");
+    let bend = bend(def, &vec![vec![0.9]; 4], &vec![1.0; frames], &Target::default());
+    Bend { params: values.iter().map(|&value| vec![value; frames]).collect(), ..bend }
+}
+
+/// One frame of 5 × 5 cells, 1 at this row and column, after a bend of a map.
+fn moved(bend: &Bend, row: usize, column: usize) -> Vec<Vec<f32>> {
+    let Form::Grid(op) = bend.op.form else { panic!("{} is no bend of a map", bend.op.name) };
+    let mut cells = vec![0.0f32; 25];
+    cells[5 * row + column] = 1.0;
+    let picture = Tensor::from_vec(cells, (1, 5, 5), &Device::Cpu).expect("a picture");
+    op(&picture, &bend.params).and_then(|x| x.squeeze(0)?.to_vec2()).expect("a picture")
+}
+
+#[test]
+fn maps_turn_clockwise_and_grow_about_the_middle() {
+    let turned = moved(&named("bend.cross_rotate", &[90.0], 1), 2, 4);
+    assert!((turned[4][2] - 1.0).abs() < 1e-5, "from the right to the bottom: {turned:?}");
+    let grown = moved(&named("bend.cross_scale", &[2.0], 1), 2, 3);
+    assert!((grown[2][4] - 1.0).abs() < 1e-5, "twice as far from the middle: {grown:?}");
+    let area = |picture: &[Vec<f32>]| picture.iter().flatten().sum::<f32>();
+    assert!(area(&moved(&named("bend.cross_scale", &[2.0], 1), 2, 2)) > 2.0, "larger");
+    assert!(area(&moved(&named("bend.cross_scale", &[0.5], 1), 2, 2)) < 1.5, "smaller");
+}
+
+#[test]
+fn neurons_of_the_target_are_bent_frame_by_frame_and_no_others() {
+    let mut gain = named("bend.ffn_gain", &[1.0], 2);
+    gain.params = vec![vec![2.0, 3.0]];
+    gain.target = Arc::new(Target { neurons: "1,3-9".parse().expect("a set"), ..Target::default() });
+    let program = Program { bends: vec![gain], ..Program::default() };
+    let tokens = tokens();
+    let bender = Bender::new(&program, &tokens, 8);
+    let at = |frames: &[usize], x: &Tensor| {
+        let place = Place { frames, grid: (frames.len(), 1, 2), ..Place::default() };
+        bender.at(Site::FfnHidden, place, x.clone()).and_then(|x| x.squeeze(0)?.to_vec2::<f32>()).expect("hidden")
+    };
+    let ones = Tensor::ones((1, 4, 5), DType::F32, &Device::Cpu).expect("ones");
+    let bent = |gain: f32| vec![1.0, gain, 1.0, gain, gain];
+    assert_eq!(at(&[8, 9], &ones), [bent(2.0), bent(2.0), bent(3.0), bent(3.0)]);
+    // Frames of the past, in a pass that fills the cache anew, take the first lane.
+    assert_eq!(at(&[5, 9], &ones), [bent(2.0), bent(2.0), bent(3.0), bent(3.0)]);
+}
+
+#[test]
+fn self_attention_is_bent_per_head_and_its_values_by_the_frame_of_the_key() {
+    let (heads, dim, keys) = (4, 6, 6);
+    let random = |n: usize, seed: u64| {
+        use bendrack::wan::noise::{Draw, Noise, SeededNoise};
+        let noise = SeededNoise { seed }.draw(Draw { first_frame: 0, step: 0 }, (1, 1, n * heads, dim));
+        noise.and_then(|noise| noise.reshape((1, n, heads, dim))).expect("noise")
+    };
+    let attention = |v: Tensor| Attention {
+        q: random(4, 1),
+        k: random(keys, 2),
+        v,
+        bias: None,
+        scale: 0.4,
+        // The ring keeps no order: the call's own frames 7 and 8 lie around the past one.
+        key_frames: Arc::from([8, 3, 7]),
+    };
+    let tokens = tokens();
+    let run = |bends: Vec<Bend>| {
+        let program = Program { bends, ..Program::default() };
+        let bender = Bender::new(&program, &tokens, 7);
+        let place = Place { frames: &[7, 8], grid: (2, 1, 2), ..Place::default() };
+        bender.attend(Site::SelfMap, place, attention(random(keys, 3))).expect("an output")
+    };
+    let plain = attention(random(keys, 3)).run().expect("an output");
+
+    let mut gain = named("bend.self_gain", &[1.0], 2);
+    gain.params = vec![vec![0.5, 2.0]];
+    gain.target = Arc::new(Target { heads: "1-2".parse().expect("a set"), ..Target::default() });
+    let factor = |query: usize, head: usize| match (head, query / 2) {
+        (1 | 2, 0) => 0.5,
+        (1 | 2, _) => 2.0,
+        _ => 1.0f32,
+    };
+    let factors: Vec<f32> = (0..4).flat_map(|query| (0..heads).map(move |head| factor(query, head))).collect();
+    let factors = Tensor::from_vec(factors, (1, 4, heads, 1), &Device::Cpu).expect("factors");
+    let expected = plain.broadcast_mul(&factors).expect("the reference");
+    assert!(difference(&run(vec![gain]), &expected) < 1e-5);
+
+    // Noise is the frame's own, wherever its keys lie: exchange two frames and the noise goes with them.
+    let noise = named("bend.self_noise", &[1.0], 2);
+    let noisy = run(vec![noise.clone()]);
+    assert!(difference(&noisy, &plain) > 1e-2);
+    let program = Program { bends: vec![noise], ..Program::default() };
+    let bender = Bender::new(&program, &tokens, 7);
+    let order = Tensor::new(&[4u32, 5, 2, 3, 0, 1], &Device::Cpu).expect("an order");
+    let swap = |x: Tensor| x.index_select(&order, 1).expect("swapped");
+    let swapped = Attention {
+        k: swap(random(keys, 2)),
+        v: swap(random(keys, 3)),
+        key_frames: Arc::from([7, 3, 8]),
+        ..attention(random(keys, 3))
+    };
+    let place = Place { frames: &[7, 8], grid: (2, 1, 2), ..Place::default() };
+    let again = bender.attend(Site::SelfMap, place, swapped).expect("an output");
+    assert!(difference(&noisy, &again) < 1e-5, "{}", difference(&noisy, &again));
+}

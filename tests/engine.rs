@@ -91,7 +91,7 @@ fn a_video_that_begins_again_is_the_same_video() -> Result<()> {
     let mut engine = engine(&moving(&[], &[]));
     let first = chunks(&mut engine, &Controls::default(), 2);
     engine.step(&Controls::default())?;
-    engine.restart()?;
+    engine.restart();
     let again = chunks(&mut engine, &Controls::default(), 2);
     assert_eq!(pictures(&first), pictures(&again));
     assert_eq!(again[0][0].number, 0);
@@ -287,4 +287,28 @@ fn cache_passes_are_counted_as_steps_of_their_chunk() -> Result<()> {
     }
     assert_eq!(between, [true, false, false, false, false, true, false, false, false, false]);
     Ok(())
+}
+
+#[test]
+fn a_short_hit_of_a_pad_is_not_lost_while_the_engine_waits() {
+    let patch = moving(
+        &[("key", "midi.note", json!({})), ("send", "osc.out", json!({ "address": "/hit" }))],
+        &[("key.gate", "send.value")],
+    );
+    let hits = Arc::new(Mutex::new(Vec::new()));
+    let heard = hits.clone();
+    let load = move || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&patch)), (128, 128)));
+    let rack = Rack::start(load, move |frame| {
+        heard.lock().expect("hits").extend(frame.messages.iter().map(|(_, value)| *value));
+    });
+    wait_until(|| rack.frame().is_some());
+    {
+        let controls = rack.controls();
+        let mut controls = controls.lock().expect("controls");
+        controls.strike((1, 60), 0.5);
+        // Let go before anybody looked.
+        controls.midi_notes.clear();
+    }
+    wait_until(|| hits.lock().expect("hits").contains(&1.0));
+    wait_until(|| hits.lock().expect("hits").last() == Some(&0.0));
 }

@@ -5,6 +5,7 @@ mod tiny;
 use std::sync::Arc;
 
 use bendrack::wan::clip::{Clip, Guidance};
+use bendrack::wan::family::Family;
 use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::rollout::Rollout;
@@ -25,7 +26,8 @@ fn rollout(model: &Arc<Transformer>, streaming: Streaming, seed: u64) -> Rollout
 #[test]
 fn generation_has_no_length_limit_and_bounded_memory() -> Result<()> {
     let model = model(DType::F32);
-    for streaming in [Streaming::long_live(), Streaming::long_live_infinite(), Streaming::krea()] {
+    let families = Family::ALL.into_iter().filter_map(Family::streaming).map(Streaming::endless);
+    for streaming in families {
         let window = streaming.cache.window;
         let mut rollout = rollout(&model, streaming, 1);
         let bytes = rollout.cache().bytes();

@@ -18,7 +18,8 @@ pub const NODE: NodeDef = NodeDef {
     memory: 0,
     run: |run| {
         let key = (run.number(&CHANNEL).round() as u8, run.number(&NOTE).round() as u8);
-        let velocity = run.controls().midi_notes.get(&key).copied();
+        let controls = run.controls();
+        let velocity = controls.midi_notes.get(&key).or_else(|| controls.midi_struck.get(&key)).copied();
         run.set(&GATE, velocity.is_some());
         run.set(&VELOCITY, velocity.unwrap_or(0.0));
     },

@@ -139,20 +139,14 @@ fn group(
         }
         class.columns = Some((first, values.width - first, kind));
     }
-    // A tap's share of a class is a sum of the class's own columns where it has one for each key.
     let mut tapped = Vec::new();
     for tap in taps {
         let mut pieces = Vec::new();
         for class in &classes {
-            let meant: Vec<u32> =
-                (0..).zip(&class.keys).filter(|(_, key)| tap.keys[**key as usize]).map(|(i, _)| i).collect();
-            match class.columns {
-                _ if meant.is_empty() => {}
-                Some((first, _, Columns::Keys)) => pieces.extend(meant.iter().map(|i| (first + *i as usize, class))),
-                _ => {
-                    pieces.push((values.width, class));
-                    values.push_share(&meant.iter().map(|&i| class.keys[i as usize]).collect::<Vec<_>>())?;
-                }
+            let meant: Vec<u32> = class.keys.iter().copied().filter(|&key| tap.keys[key as usize]).collect();
+            if !meant.is_empty() {
+                pieces.push((values.width, class));
+                values.push_share(&meant)?;
             }
         }
         tapped.push(pieces);

@@ -1,8 +1,8 @@
 //! Applies a program to the model: the listener at its hooks.
 //!
 //! No attention map is built. A bend of a map that is linear on the query grid acts on what the map's columns contribute to
-//! the output, which comes out of the same attention as extra value columns; see [`map`]. Everything else is a function of the
-//! tensor at its site; see [`tensor`]. Taps are extra columns, too, and are read after the call; see [`tap`].
+//! the output, which comes out of the same attention as extra value columns (`map`). Everything else is a function of the
+//! tensor at its site (`tensor`). Taps are extra columns, too, and are read after the call (`tap`).
 
 mod map;
 mod noise;
@@ -117,15 +117,17 @@ impl Listener for Bender<'_> {
         if site == Site::SelfValue {
             return Ok(x);
         }
-        let bends = self.active(site, &place, place.frames);
+        // The rows of a prompt are of no frame: they take the values of the call's first.
+        let frames = if site == Site::CrossValue { &place.frames[..1] } else { place.frames };
+        let bends = self.active(site, &place, frames);
         let taps = if site == Site::FfnHidden { self.taps(Measure::Neurons, &place) } else { Vec::new() };
         if bends.is_empty() && taps.is_empty() {
             return Ok(x);
         }
         let shape = x.shape().clone();
-        let mut x = tensor::by_frame(&x, place.frames.len())?;
+        let mut x = tensor::by_frame(&x, frames.len())?;
         for active in &bends {
-            x = tensor::bend(&x, active, &mut self.noise(active.bend, &place, place.frames))?;
+            x = tensor::bend(&x, active, &mut self.noise(active.bend, &place, frames))?;
         }
         for tap in taps {
             let neurons = &self.program.taps[tap].target.neurons;

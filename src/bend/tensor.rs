@@ -8,8 +8,6 @@ use candle_core::{Result, Tensor, bail};
 use super::Active;
 
 /// `[batch, tokens, ..]` to `[batch, frames, tokens per frame, ..]`.
-///
-/// The rows of a prompt, which are no frames, stay one frame.
 pub(super) fn by_frame(x: &Tensor, frames: usize) -> Result<Tensor> {
     let (batch, tokens) = (x.dim(0)?, x.dim(1)?);
     if frames == 0 || !tokens.is_multiple_of(frames) {

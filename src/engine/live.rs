@@ -3,7 +3,8 @@
 //! A second thread, the player, shows each frame at its time. The engine keeps just ahead of it, so that a turn of a knob is seen
 //! as early as the model allows.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -43,14 +44,14 @@ pub enum Stage {
     Loading,
     /// It makes frames.
     Running,
-    /// It cannot go on: why, and what to do. It goes on trying.
+    /// It cannot go on: why, and what to do. Once it has loaded, it goes on trying.
     Failed(String),
 }
 
 /// A running engine. Dropped, it stops.
 pub struct Rack {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    player: Option<JoinHandle<()>>,
 }
 
 /// What the threads and the handle have in common.
@@ -89,14 +90,12 @@ impl Rack {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), controls: Arc::default() });
         shared.state().status.frame_rate = FRAME_RATE;
         let (maker, player) = (shared.clone(), shared.clone());
-        let threads = vec![
-            std::thread::spawn(move || match load() {
-                Ok(engine) => Maker::new(engine, maker).run(),
-                Err(error) => maker.state().status.stage = Stage::Failed(message(&error)),
-            }),
-            std::thread::spawn(move || play(&player, &mut watch)),
-        ];
-        Self { shared, threads }
+        std::thread::spawn(move || match guarded(load) {
+            Ok(engine) => Maker::new(engine, maker).run(),
+            Err(why) => maker.state().status.stage = Stage::Failed(why),
+        });
+        let player = std::thread::spawn(move || play(&player, &mut watch));
+        Self { shared, player: Some(player) }
     }
 
     /// Runs this plan from the next step on. The last one that was given wins.
@@ -133,9 +132,10 @@ impl Drop for Rack {
     fn drop(&mut self) {
         self.shared.state().stop = true;
         self.shared.changed.notify_all();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has said so; there is nothing left to stop.
-            let _ = thread.join();
+        if let Some(player) = self.player.take() {
+            // A thread that panicked has said so; there is nothing left to stop. The engine ends by itself after its call,
+            // which may take minutes: nobody waits for that.
+            let _ = player.join();
         }
     }
 }
@@ -172,30 +172,61 @@ struct Maker {
     begun: Instant,
     /// When the oldest plan was given that the chunk under way is the first to be wholly made under.
     plan_given: Option<Instant>,
-    /// Seconds that the latest chunk took.
-    chunk_secs: Option<f64>,
+    /// Seconds from the beginning of the latest chunk to its frames.
+    lead_secs: f64,
+    /// Seconds of work since the latest frames: the cache pass that follows them, and the next chunk.
+    busy_secs: f64,
     /// When the next frame may be shown at the earliest.
     next_due: Instant,
+    /// Keys that were struck since the chunk under way was begun, however shortly.
+    struck: BTreeMap<(u8, u8), f64>,
 }
 
 impl Maker {
     fn new(engine: Engine, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
-        Self { engine, shared, begun: now, plan_given: None, chunk_secs: None, next_due: now }
+        Self {
+            engine,
+            shared,
+            begun: now,
+            plan_given: None,
+            lead_secs: 0.0,
+            busy_secs: 0.0,
+            next_due: now,
+            struck: BTreeMap::new(),
+        }
     }
 
     fn run(mut self) {
-        self.shared.state().status.stage = Stage::Running;
+        {
+            let mut state = self.shared.state();
+            state.status.stage = Stage::Running;
+            // What was given while the model was loading has waited for that, which is no latency.
+            state.plan_given = None;
+        }
         while self.prepare() {
-            let controls = self.shared.controls.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            match self.engine.step(&controls) {
+            let controls = self.controls();
+            let start = Instant::now();
+            let made = guarded(|| self.engine.step(&controls));
+            self.busy_secs += start.elapsed().as_secs_f64();
+            if self.engine.is_between_chunks() {
+                self.struck.clear();
+            }
+            match made {
                 Ok(frames) => self.deliver(frames),
-                Err(error) => {
-                    self.shared.state().status.stage = Stage::Failed(message(&error));
+                Err(why) => {
+                    self.shared.state().status.stage = Stage::Failed(why);
                     std::thread::sleep(AFTER_FAILURE);
                 }
             }
         }
+    }
+
+    /// What came in from outside by now. A key that was struck and let go between two looks counts until the chunk's end.
+    fn controls(&mut self) -> Controls {
+        let mut shared = self.shared.controls.lock().unwrap_or_else(PoisonError::into_inner);
+        self.struck.append(&mut shared.midi_struck);
+        Controls { midi_struck: self.struck.clone(), ..shared.clone() }
     }
 
     /// Takes what was asked for, and waits for the right moment to begin a chunk. False if it is time to stop.
@@ -206,22 +237,18 @@ impl Maker {
             if state.stop {
                 return false;
             }
-            if let Some(plan) = state.plan.take() {
-                self.engine.set_plan(plan);
+            let (plan, restart) = (state.plan.take(), std::mem::take(&mut state.restart));
+            if plan.is_some() || restart {
+                drop(state);
+                self.change(plan, restart);
+                state = shared.state();
             }
-            if std::mem::take(&mut state.restart) {
-                state.queue.clear();
-                self.next_due = Instant::now();
-                if let Err(error) = self.engine.restart() {
-                    state.status.stage = Stage::Failed(message(&error));
-                }
-            }
-            let now = Instant::now();
-            let lead = Duration::from_secs_f64(self.chunk_secs.unwrap_or(0.0) * (1.0 + MARGIN));
-            let start = self.next_due.checked_sub(lead).unwrap_or(now);
             if !self.engine.is_between_chunks() {
                 return true;
             }
+            let now = Instant::now();
+            let lead = Duration::from_secs_f64(self.lead_secs * (1.0 + MARGIN));
+            let start = self.next_due.checked_sub(lead).unwrap_or(now);
             if start <= now {
                 break;
             }
@@ -232,6 +259,18 @@ impl Maker {
         true
     }
 
+    fn change(&mut self, plan: Option<Arc<Plan>>, restart: bool) {
+        if let Some(plan) = plan {
+            self.engine.set_plan(plan);
+        }
+        if restart {
+            self.engine.restart();
+            self.shared.state().queue.clear();
+            self.next_due = Instant::now();
+            self.busy_secs = 0.0;
+        }
+    }
+
     /// Gives frames their times.
     fn deliver(&mut self, frames: Vec<Frame>) {
         let mut state = self.shared.state();
@@ -240,12 +279,11 @@ impl Maker {
         if frames.is_empty() {
             return;
         }
-        let secs = self.begun.elapsed().as_secs_f64();
-        let count = frames.len() as f64;
-        state.status.speed = count / secs;
-        self.chunk_secs = Some(secs);
+        let (count, busy_secs) = (frames.len() as f64, std::mem::take(&mut self.busy_secs));
+        state.status.speed = count / busy_secs;
+        self.lead_secs = self.begun.elapsed().as_secs_f64();
         // A model that is slower than the video is played evenly, as fast as it is.
-        let interval = Duration::from_secs_f64((1.0 / FRAME_RATE).max(secs / count));
+        let interval = Duration::from_secs_f64((1.0 / FRAME_RATE).max(busy_secs / count));
         self.next_due = self.next_due.max(Instant::now());
         if let Some(given) = self.plan_given.take() {
             state.status.latency_secs = (self.next_due - given).as_secs_f64();
@@ -255,6 +293,14 @@ impl Maker {
             self.next_due += interval;
         }
         self.shared.changed.notify_all();
+    }
+}
+
+/// Does `work`; an error, or a panic, which is a mistake of ours that must not take the show down, is told in a sentence.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> std::result::Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| message(&error)),
+        Err(_) => Err("the engine made a mistake of its own; Restart begins the video again".to_owned()),
     }
 }
 

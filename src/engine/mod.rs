@@ -9,7 +9,7 @@ pub mod model;
 mod times;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bendrack_nodes::plan::Plan;
@@ -37,27 +37,38 @@ const SCREEN_ROWS: usize = 512;
 /// A video being generated under a patch.
 pub struct Engine {
     model: Model,
-    /// Width and height of the model's pictures.
-    size: (usize, usize),
     /// How many times larger the screen shows them.
     zoom: usize,
     plan: Arc<Plan>,
     rollout: Rollout,
     decoder: DecoderStream,
     prompt: Arc<Prompt>,
-    /// What the nodes remembered at the beginning of the chunk under way, and after its latest tick.
-    memory: (Memory, Memory),
+    chunk: Option<Chunk>,
+    /// What the nodes remember after the latest tick.
+    memory: Memory,
     measurements: Measurements,
-    /// What the taps met in the denoising steps of the chunk under way, one map per frame, with how many steps.
-    tapped: BTreeMap<Arc<str>, (Vec<Map>, usize)>,
-    /// A reset that was asked for in the middle of a chunk, and whether the chunk began with one.
+    /// A reset that was asked for in the middle of a chunk.
     reset_wanted: bool,
-    reset_done: bool,
     program: Program,
-    next_frame: u64,
     last_picture: Arc<Picture>,
     warnings: Vec<String>,
     times: Times,
+}
+
+/// The chunk under way.
+struct Chunk {
+    /// What the nodes remembered at its beginning: it is ticked anew from there before each of its calls.
+    memory: Memory,
+    /// Whether it began with a reset.
+    reset: bool,
+    /// What the taps met in its denoising steps.
+    tapped: BTreeMap<Arc<str>, Tapped>,
+}
+
+/// The maps of a tap, added up over steps, one per frame.
+struct Tapped {
+    sums: Vec<Map>,
+    steps: usize,
 }
 
 impl Engine {
@@ -72,19 +83,16 @@ impl Engine {
         Ok(Self {
             decoder: DecoderStream::new(model.decoder.clone()),
             model,
-            size,
             zoom: (SCREEN_ROWS / size.1).max(1),
             plan,
             rollout,
             prompt,
-            memory: Default::default(),
+            chunk: None,
+            memory: Memory::default(),
             measurements: Measurements::default(),
-            tapped: BTreeMap::new(),
             reset_wanted: false,
-            reset_done: false,
             program: Program::default(),
-            next_frame: 0,
-            last_picture: Arc::new(Picture { width: size.0, height: size.1, rgb: vec![0; 3 * size.0 * size.1] }),
+            last_picture: Arc::new(Picture::dark(size.0, size.1)),
             warnings: Vec::new(),
             times: Times::default(),
         })
@@ -104,46 +112,50 @@ impl Engine {
     }
 
     /// Begins the video again.
-    pub fn restart(&mut self) -> Result<()> {
-        self.rollout = begin(&self.model, &self.prompt, self.plan.seed(), self.size)?;
+    pub fn restart(&mut self) {
+        self.rollout.restart(self.model.family.noise(self.plan.seed()));
         self.decoder.reset();
-        self.memory = Default::default();
+        self.chunk = None;
+        self.memory = Memory::default();
         self.measurements.clear();
-        self.tapped.clear();
-        (self.reset_wanted, self.reset_done) = (false, false);
-        self.next_frame = 0;
-        Ok(())
+        self.reset_wanted = false;
     }
 
     /// Whether the next step begins a chunk.
     pub fn is_between_chunks(&self) -> bool {
-        self.rollout.is_between_chunks()
+        self.chunk.is_none()
     }
 
     /// Makes one model call with what came in from outside by now. The last denoising step of a chunk brings frames.
     ///
-    /// After an error the engine is where it was before.
+    /// A call that failed is made again by the next step; a reset asked for meanwhile gives up its chunk.
     pub fn step(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
-        let begins = self.rollout.is_between_chunks();
-        let (program, after) = self.tick(controls, begins);
-        if begins {
-            self.begin_chunk(&program)?;
-        } else {
-            self.reset_wanted |= program.reset_cache && !self.reset_done;
+        let made = self.call(controls);
+        if made.is_err() && self.reset_wanted {
+            self.rollout.reset();
+            self.chunk = None;
+            self.reset_wanted = false;
+        } else if made.is_ok() && self.rollout.is_between_chunks() {
+            self.chunk = None;
         }
-        let chunk = self.rollout.chunk().clone();
+        made
+    }
+
+    fn call(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
+        let (program, memory) = self.tick(controls);
+        match &self.chunk {
+            None => self.begin_chunk(&program)?,
+            Some(chunk) => self.reset_wanted |= program.reset_cache && !chunk.reset,
+        }
+        self.memory = memory;
+        let frames = self.rollout.chunk().clone();
         let prompt = self.prompt.clone();
-        let bender = Bender::new(&program, &prompt.tokens, chunk[0]);
+        let bender = Bender::new(&program, &prompt.tokens, frames[0]);
         let step = self.times.model.time(|| self.rollout.advance(Hooks::new(&bender)))?;
         let measured = bender.measured()?;
-        if begins {
-            self.memory.0 = std::mem::take(&mut self.memory.1);
-            self.warnings = warn(&program, &prompt, &self.model);
-        }
-        self.memory.1 = after;
         self.listen(measured, step.call.pass);
         self.program = program;
-        if step.finished { self.finish(&step.clean, &chunk) } else { Ok(Vec::new()) }
+        if step.finished { self.finish(&step.clean, &frames) } else { Ok(Vec::new()) }
     }
 
     /// The program of the latest call.
@@ -166,14 +178,13 @@ impl Engine {
         &self.model
     }
 
-    /// The program of the next call, and what its nodes remember after it. A chunk is ticked anew before each of its calls, from
-    /// what was remembered at its beginning.
-    fn tick(&mut self, controls: &Controls, begins: bool) -> (Program, Memory) {
-        let mut memory = if begins { self.memory.1.clone() } else { self.memory.0.clone() };
-        let chunk = self.rollout.chunk();
+    /// The program of the next call, and what its nodes remember after it.
+    fn tick(&mut self, controls: &Controls) -> (Program, Memory) {
+        let mut memory = self.chunk.as_ref().map_or(&self.memory, |chunk| &chunk.memory).clone();
+        let frames = self.rollout.chunk();
         let inputs =
-            Inputs { controls, measurements: &self.measurements, first_frame: chunk[0] as u64, dt_secs: LATENT_SECS };
-        let program = self.times.tick.time(|| self.plan.program(&inputs, &mut memory, chunk.len()));
+            Inputs { controls, measurements: &self.measurements, first_frame: frames[0] as u64, dt_secs: LATENT_SECS };
+        let program = self.times.tick.time(|| self.plan.program(&inputs, &mut memory, frames.len()));
         (program, memory)
     }
 
@@ -184,12 +195,13 @@ impl Engine {
             self.rollout.set_context(Arc::new(self.model.transformer.context(&prompt.embedding)?));
             self.prompt = prompt;
         }
-        self.reset_done = program.reset_cache || self.reset_wanted;
-        if self.reset_done {
+        let reset = program.reset_cache || self.reset_wanted;
+        if reset {
             self.rollout.reset();
             self.reset_wanted = false;
         }
-        self.tapped.clear();
+        self.warnings = warn(program, &self.prompt, &self.model);
+        self.chunk = Some(Chunk { memory: self.memory.clone(), reset, tapped: BTreeMap::new() });
         Ok(())
     }
 
@@ -199,15 +211,11 @@ impl Engine {
             if let Some(map) = maps.last() {
                 self.measurements.insert(node.clone(), bend::numbers(map));
             }
-            if pass == Pass::Denoise {
-                let (sums, steps) = self.tapped.entry(node).or_default();
-                *steps += 1;
-                if sums.len() == maps.len() {
-                    for (sum, map) in sums.iter_mut().zip(maps) {
-                        sum.values.iter_mut().zip(map.values).for_each(|(sum, value)| *sum += value);
-                    }
-                } else {
-                    *sums = maps;
+            if let (Pass::Denoise, Some(chunk)) = (pass, &mut self.chunk) {
+                match chunk.tapped.get_mut(&node) {
+                    Some(tapped) if tapped.fits(&maps) => tapped.add(&maps),
+                    // The first of the chunk, or the target was changed.
+                    _ => _ = chunk.tapped.insert(node, Tapped { sums: maps, steps: 1 }),
                 }
             }
         }
@@ -215,10 +223,12 @@ impl Engine {
 
     /// The frames of a finished chunk, `clean` `[1, channels, frames, height, width]`.
     fn finish(&mut self, clean: &Tensor, chunk: &[usize]) -> Result<Vec<Frame>> {
-        let pictures = self.decode(clean, chunk.len())?;
+        let pictures = self.decode(clean, chunk[0])?;
         let taps: Vec<Arc<Taps>> = (0..chunk.len()).map(|lane| Arc::new(self.taps_of(lane))).collect();
-        let (first, zoom, program) = (self.next_frame, self.zoom, &self.program);
-        self.next_frame += pictures.len() as u64;
+        let (zoom, program) = (self.zoom, &self.program);
+        // The last picture is the last of the last latent.
+        let after = LATENT_FRAMES * chunk[chunk.len() - 1] + 1;
+        let first = after.saturating_sub(pictures.len()) as u64;
         let frame = |(picture, number): (Arc<Picture>, u64)| {
             let latent = number.div_ceil(LATENT_FRAMES as u64);
             let lane = (latent as usize).saturating_sub(chunk[0]).min(chunk.len() - 1);
@@ -241,13 +251,16 @@ impl Engine {
 
     /// The pictures of a chunk's latents. Latents that are not finite, which would leave the picture black and stay in the cache
     /// for ever, are not shown: the last picture stands, and the past is forgotten.
-    fn decode(&mut self, clean: &Tensor, latents: usize) -> Result<Vec<Arc<Picture>>> {
-        let frames = LATENT_FRAMES * latents - if self.next_frame == 0 { LATENT_FRAMES - 1 } else { 0 };
+    fn decode(&mut self, clean: &Tensor, first: usize) -> Result<Vec<Arc<Picture>>> {
         let sum: f32 = clean.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar()?;
         if !sum.is_finite() {
             self.reset_wanted = true;
-            self.warnings
-                .push("the bends drove the model to infinity: the last picture stands, its past is forgotten".into());
+            let nodes: BTreeSet<&str> = self.program.bends.iter().map(|bend| &*bend.node).collect();
+            let nodes = nodes.into_iter().collect::<Vec<_>>().join(", ");
+            self.warnings.push(format!(
+                "{nodes}: the model was driven to infinity, so the last picture stands and the past is forgotten; bend less"
+            ));
+            let frames = LATENT_FRAMES * clean.dim(2)? - if first == 0 { LATENT_FRAMES - 1 } else { 0 };
             return Ok(vec![self.last_picture.clone(); frames]);
         }
         let latents = clean.squeeze(0)?.transpose(0, 1)?.contiguous()?;
@@ -260,12 +273,30 @@ impl Engine {
 
     /// What the taps met at a frame of the chunk, mean over its steps.
     fn taps_of(&self, lane: usize) -> Taps {
-        let taps = self.tapped.iter().filter_map(|(node, (sums, steps))| {
-            let mut map = sums.get(lane)?.clone();
-            map.values.iter_mut().for_each(|value| *value /= *steps as f32);
-            Some((node.clone(), map))
-        });
-        taps.collect()
+        let tapped = self.chunk.iter().flat_map(|chunk| &chunk.tapped);
+        tapped.filter_map(|(node, tapped)| Some((node.clone(), tapped.mean(lane)?))).collect()
+    }
+}
+
+impl Tapped {
+    /// Whether these maps are of the same shape.
+    fn fits(&self, maps: &[Map]) -> bool {
+        let size = |map: &Map| (map.width, map.height);
+        self.sums.iter().map(size).eq(maps.iter().map(size))
+    }
+
+    fn add(&mut self, maps: &[Map]) {
+        self.steps += 1;
+        for (sum, map) in self.sums.iter_mut().zip(maps) {
+            sum.values.iter_mut().zip(&map.values).for_each(|(sum, value)| *sum += value);
+        }
+    }
+
+    /// The mean over steps at a frame of the chunk.
+    fn mean(&self, lane: usize) -> Option<Map> {
+        let mut map = self.sums.get(lane)?.clone();
+        map.values.iter_mut().for_each(|value| *value /= self.steps as f32);
+        Some(map)
     }
 }
 
@@ -274,6 +305,7 @@ fn begin(model: &Model, prompt: &Prompt, seed: u64, (width, height): (usize, usi
     let Some((streaming, schedule)) = model.family.streaming().zip(model.family.schedule()?) else {
         bail!("{} makes whole clips, not a stream", model.family)
     };
+    let streaming = streaming.endless();
     let context = Arc::new(model.transformer.context(&prompt.embedding)?);
     let picture = (height / LATENT_PIXELS, width / LATENT_PIXELS);
     Rollout::new(model.transformer.clone(), streaming, schedule, context, model.family.noise(seed), picture)

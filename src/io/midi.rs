@@ -161,7 +161,7 @@ impl Port {
             Event::Note { channel, number, velocity } => {
                 let part = f64::from(velocity) / 127.0;
                 self.held.insert((channel, number));
-                self.desk.controls().midi_notes.insert((channel, number), part);
+                self.desk.controls().strike((channel, number), part);
                 self.desk.activity.struck(Control::Note { channel, number }, part);
                 self.lamp.pass(&format!("channel {channel} key {number}: {velocity}"));
             }

@@ -37,7 +37,7 @@ impl Player {
     /// Begins the video of a patch, and gives its first frames to `each`.
     pub(super) fn play(&mut self, patch: &Patch, frames: u64, each: impl FnMut(Frame)) -> Result<()> {
         self.engine.set_plan(Arc::new(compile(patch)?));
-        self.engine.restart()?;
+        self.engine.restart();
         self.go_on(frames, each)
     }
 

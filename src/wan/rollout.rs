@@ -150,6 +150,13 @@ impl Rollout {
         self.cache.set_past_bias(bias);
     }
 
+    /// Begins the video again, with this noise.
+    pub fn restart(&mut self, noise: Box<dyn Noise + Send>) {
+        self.reset();
+        self.noise = noise;
+        self.chunk = Frames::run(0, self.streaming.chunk.get());
+    }
+
     /// Forgets every past frame. The chunk under way is given up; the next one begins a new shot, with noise of its own.
     pub fn reset(&mut self) {
         self.cache.reset();

@@ -101,6 +101,13 @@ impl Streaming {
         streaming
     }
 
+    /// This, for videos without end: a window that would be full one day rolls.
+    #[must_use]
+    pub const fn endless(mut self) -> Self {
+        self.cache.rolls = self.cache.rolls || matches!(self.refresh, Refresh::CleanPass);
+        self
+    }
+
     /// Krea realtime: a cache computed before each chunk from the first frame and the latest two. Krea also encodes the oldest
     /// decoded frame again in place of the first ([`Rollout::set_context_frame`](super::rollout::Rollout::set_context_frame)),
     /// and Daydream Scope biases past frames by ln 0.3
