@@ -177,5 +177,7 @@ fn what_cannot_be_rendered_is_refused_with_a_reason() {
     refused(first, "a.mp4", &["--set", "lfo.shape=sin"], 2, &["sine"]);
     refused(first, "a.mp4", &["--size", "100x100"], 2, &["multiples of 16"]);
     refused(first, "no/such/folder/a.mp4", &[], 1, &["no/such/folder"]);
+    // Where the film is to be is looked at before the model is.
+    refused(first, "no/such/folder/a.mp4", &["--model", "no-such-model"], 1, &["no/such/folder"]);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
 }

@@ -13,10 +13,11 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{Failure, models, read_patch, size};
+use crate::engine::Engine;
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
-use crate::engine::{Engine, Frame};
-use crate::output::film;
+use crate::output::Picture;
+use crate::output::film::{self, Film};
 
 /// Seconds of video if nobody says how long.
 const SECONDS: f64 = 5.0;
@@ -62,6 +63,8 @@ impl Render {
         let patch = self.patch()?;
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
+        // Begun first, so that a file that cannot be written is noticed before the model is loaded.
+        let film = film::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
         let model = models::open(&self.model).map_err(|error| Failure::Failed(message(&error)))?;
@@ -73,25 +76,11 @@ impl Render {
         let loaded = start.elapsed();
 
         let mut job = Job { engine, digest: Sha256::new(), said: Vec::new(), bar };
-        let mut written = None;
-        let mut left = wanted;
         let start = Instant::now();
-        while left > 0 {
-            for frame in job.step()?.into_iter().take(left as usize) {
-                let film = match &mut written {
-                    Some(film) => film,
-                    None => written.insert(film::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?),
-                };
-                film.push(&frame.screen).map_err(|error| output(&error))?;
-                job.bar.inc(1);
-                left -= 1;
-            }
-        }
-        if let Some(film) = written {
-            film.finish().map_err(|error| output(&error))?;
-        }
-        let seconds = start.elapsed().as_secs_f64();
+        let recorded = record(film, wanted, || job.step());
         job.bar.finish_and_clear();
+        recorded?;
+        let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
             let rate = wanted as f64 / seconds;
             eprintln!("{}: {wanted} frames in {seconds:.1} s, {rate:.1} per second", self.output.display());
@@ -158,7 +147,8 @@ struct Job {
 }
 
 impl Job {
-    fn step(&mut self) -> Result<Vec<Frame>, Failure> {
+    /// Makes one model call; the last of a chunk brings pictures.
+    fn step(&mut self) -> Result<Vec<Arc<Picture>>, Failure> {
         let frames = self.engine.step(&Controls::default()).map_err(|error| Failure::Failed(message(&error)))?;
         let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
@@ -169,7 +159,9 @@ impl Job {
                 self.said.push(warning.clone());
             }
         }
-        Ok(frames)
+        let made = self.bar.position() + frames.len() as u64;
+        self.bar.set_position(self.bar.length().map_or(made, |wanted| made.min(wanted)));
+        Ok(frames.into_iter().map(|frame| frame.screen).collect())
     }
 
     fn report(self, render: &Render, frames: u64, seconds: f64, load_secs: f64, size: (usize, usize)) -> String {
@@ -198,6 +190,32 @@ impl Job {
             "warnings": self.said,
         });
         format!("{report:#}")
+    }
+}
+
+/// Writes `wanted` pictures of those that `step` brings. Of a film that fails on the way, what was written is kept.
+fn record(
+    mut film: Box<dyn Film>,
+    wanted: u64,
+    mut step: impl FnMut() -> Result<Vec<Arc<Picture>>, Failure>,
+) -> Result<(), Failure> {
+    let mut written = 0;
+    let mut write = || -> Result<(), Failure> {
+        while written < wanted {
+            for picture in step()?.into_iter().take((wanted - written) as usize) {
+                film.push(&picture).map_err(|error| output(&error))?;
+                written += 1;
+            }
+        }
+        Ok(())
+    };
+    match write() {
+        Ok(()) => film.finish().map_err(|error| output(&error)),
+        Err(Failure::Failed(why)) if written > 0 => Err(Failure::Failed(match film.finish() {
+            Ok(()) => format!("{why}; {written} of {wanted} frames are kept"),
+            Err(error) => format!("{why}; no frames are kept: {error}"),
+        })),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -240,7 +258,61 @@ fn setting(text: &str) -> Result<(String, String, Json), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::output::Error;
+
+    /// A film that has room for some pictures, and says at its end how many it has.
+    struct Short {
+        room: usize,
+        kept: Arc<AtomicUsize>,
+        pushed: usize,
+    }
+
+    impl Film for Short {
+        fn push(&mut self, _: &Picture) -> crate::output::Result<()> {
+            if self.pushed == self.room {
+                return Err(Error::new(Path::new("a.mp4"), "full"));
+            }
+            self.pushed += 1;
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> crate::output::Result<()> {
+            self.kept.store(self.pushed, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_written_before_a_failure_is_kept() {
+        // Room in the film, steps of three pictures that go well, and what is kept of ten.
+        for (room, steps, kept, said) in [
+            (99, 99, 10, None),
+            (7, 99, 7, Some("full; 7 of 10 frames are kept")),
+            (99, 2, 6, Some("the model broke; 6 of 10 frames are kept")),
+            (0, 99, 0, Some("full")),
+            (99, 0, 0, Some("the model broke")),
+        ] {
+            let finished = Arc::new(AtomicUsize::new(0));
+            let film = Box::new(Short { room, kept: finished.clone(), pushed: 0 });
+            let mut made = 0;
+            let recorded = record(film, 10, || {
+                made += 1;
+                if made > steps {
+                    return Err(Failure::Failed("the model broke".to_owned()));
+                }
+                Ok(vec![Arc::default(); 3])
+            });
+            assert_eq!(finished.load(Ordering::Relaxed), kept);
+            match (recorded, said) {
+                (Ok(()), None) => {}
+                (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),
+                _ => panic!("{room} {steps}: it should say {said:?}"),
+            }
+        }
+    }
 
     #[test]
     fn settings_and_sizes_are_read() {
