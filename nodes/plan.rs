@@ -59,6 +59,11 @@ pub(crate) struct Source {
 /// How far a cable moves a knob if nobody has said anything: far enough to be seen.
 pub const DEFAULT_DEPTH: f64 = 0.25;
 
+/// Pictures within pictures, at most.
+pub const MOST_DEEP: usize = 64;
+/// The parts that a picture is made of, at most; one that is used twice counts twice, as it does when a program is written.
+pub const MOST_PARTS: usize = 1024;
+
 impl Plan {
     /// Compiles a patch with this library. The plan is there if no problem is an error.
     pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
@@ -124,7 +129,8 @@ impl Compiler<'_> {
             let outputs = first_output[id]..first_output[id] + def.outputs.len();
             Slot { id: Arc::from(id), def, bypass: node.bypass, feeds, outputs }
         });
-        let nodes = nodes.collect();
+        let nodes: Vec<Slot> = nodes.collect();
+        self.weigh(&nodes, outputs);
         Some(Plan { nodes, outputs, seed: self.patch.engine.seed })
     }
 
@@ -190,6 +196,29 @@ impl Compiler<'_> {
         None
     }
 
+    /// Reports pictures that are too deep or too large to be written down.
+    fn weigh(&mut self, nodes: &[Slot], outputs: usize) {
+        let mut weights = vec![Weight::default(); outputs];
+        for slot in nodes {
+            let mut weight = Weight { deep: 1, parts: 1 };
+            for source in pictures(slot) {
+                weight.deep = weight.deep.max(weights[source.output].deep + 1);
+                weight.parts += weights[source.output].parts;
+            }
+            if weight.deep > MOST_DEEP || weight.parts > MOST_PARTS {
+                let message = format!(
+                    "{} shows more pictures within pictures than can be made: {MOST_DEEP} deep and {MOST_PARTS} parts are the \
+                     most; take some out",
+                    slot.id
+                );
+                self.problems.push(Problem::error(format!("/nodes/{}", slot.id), message));
+                // Said once; what shows this picture is not to blame.
+                weight = Weight::default();
+            }
+            weights[slot.outputs.clone()].fill(weight);
+        }
+    }
+
     /// What the knobs and fields of a node say.
     fn read_params(&mut self, id: &str, node: &Node, def: &'static NodeDef, feeds: &mut [Feed]) {
         for (name, json) in &node.params {
@@ -222,6 +251,21 @@ struct Joined<'p> {
     to: &'p str,
     input: usize,
     late: bool,
+}
+
+/// How large the picture on an output is at most, in other pictures.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    deep: usize,
+    parts: usize,
+}
+
+/// The cables that bring a node pictures and maps.
+fn pictures(slot: &Slot) -> impl Iterator<Item = &Source> {
+    let inputs = slot.feeds.iter().zip(slot.def.inputs);
+    inputs
+        .filter(|(_, input)| matches!(input.kind, Kind::Picture | Kind::Map))
+        .filter_map(|(feed, _)| feed.cable.as_ref())
 }
 
 /// The value of an input when nobody has said anything.

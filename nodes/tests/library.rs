@@ -267,6 +267,45 @@ fn problems_say_where_and_what_was_meant() {
     assert_eq!(said["/cables/2/to"].0, Severity::Error);
 }
 
+/// A patch in which `count` nodes follow one another: each takes the output of the one before at all of `inputs`.
+fn tower(kind: &str, count: usize, output: &str, inputs: &[&str]) -> Patch {
+    let mut tower = patch(&[("wan", "model.wan", json!({}))], &[]);
+    for i in 0..count {
+        tower.nodes.insert(format!("n{i}"), node(kind, &json!({})));
+        for input in inputs.iter().filter(|_| i > 0) {
+            tower.cables.push(cable(&format!("n{}.{output}", i - 1), &format!("n{i}.{input}")));
+        }
+    }
+    tower
+}
+
+#[test]
+fn a_picture_that_would_be_too_large_is_refused_and_named() {
+    let screened = |kind: &str, count: usize, inputs: &[&str]| {
+        let mut tower = tower(kind, count, "picture", inputs);
+        tower.nodes.insert("map".to_owned(), node("tap.map", &json!({})));
+        tower.nodes.insert("screen".to_owned(), node("output.picture", &json!({})));
+        tower.cables.push(cable("wan.picture", &format!("n0.{}", inputs[0])));
+        tower.cables.push(cable(&format!("n{}.picture", count - 1), "screen.picture"));
+        if kind == "output.heatmap" {
+            tower.cables.extend((0..count).map(|i| cable("map.map", &format!("n{i}.map"))));
+        }
+        tower
+    };
+    for (kind, inputs, most, over) in
+        [("output.compositor", ["a", "b"].as_slice(), 9, 20), ("output.heatmap", ["below"].as_slice(), 60, 3000)]
+    {
+        let plan = compile(&screened(kind, most, inputs));
+        let program = serde_json::to_string(&run(&plan, &mut Memory::default(), 0, 3)).expect("JSON");
+        assert!(program.len() < 1 << 20, "{kind}: {}", program.len());
+        let (plan, problems) = Plan::compile(&screened(kind, over, inputs), LIBRARY);
+        assert!(plan.is_none(), "{kind}");
+        let errors: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        let node = errors[0].pointer.strip_prefix("/nodes/").expect("a node");
+        assert!(errors[0].message.starts_with(node) && node.starts_with('n'), "{}", errors[0]);
+    }
+}
+
 #[test]
 fn what_is_unknown_survives() {
     let text = r#"{"format": "bendrack-patch", "version": 1, "future": {"a": [1, 2]},
