@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// Longer names have no suggestion, in bytes.
+const LONGEST: usize = 64;
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,7 +45,9 @@ impl Problem {
     /// With the nearest of the names that would have been right, if one is near.
     #[must_use]
     pub fn meant<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let nearest = names.into_iter().map(|known| (distance(name, known), known)).min();
+        // Names of other lengths are not near, and long ones take long to compare.
+        let alike = |known: &&str| name.len() <= LONGEST && known.len().abs_diff(name.len()) <= 8;
+        let nearest = names.into_iter().filter(alike).map(|known| (distance(name, known), known)).min();
         let suggestion = nearest.filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned());
         Self { suggestion, ..self }
     }

@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
     }
 
     /// The bends on an input.
-    pub fn bends(&self, input: &Input) -> Arc<[Bend]> {
+    pub fn bends(&self, input: &Input) -> Arc<[Arc<Bend>]> {
         match self.value(input) {
             Some(Value::Bends(bends)) => bends.clone(),
             _ => Arc::from([]),
@@ -278,8 +278,8 @@ impl<'a> Run<'a> {
     }
 
     /// Asks for bends.
-    pub fn ask_bends(&mut self, bends: &[Bend]) {
-        self.draft.program.bends.extend_from_slice(bends);
+    pub fn ask_bends(&mut self, bends: &[Arc<Bend>]) {
+        self.draft.program.bends.extend(bends.iter().map(|bend| Bend::clone(bend)));
     }
 
     /// Asks for a measurement.

@@ -307,6 +307,44 @@ fn a_picture_that_would_be_too_large_is_refused_and_named() {
 }
 
 #[test]
+fn a_chain_of_bends_has_an_end() {
+    let chain = |count| {
+        let mut chain = tower("bend.cross_gain", count, "bends", &["bends"]);
+        chain.cables.push(cable(&format!("n{}.bends", count - 1), "wan.bends"));
+        chain
+    };
+    assert!(Plan::compile(&chain(256), LIBRARY).0.is_some());
+    let (plan, problems) = Plan::compile(&chain(257), LIBRARY);
+    assert!(plan.is_none() && problems[0].pointer == "/nodes/n256", "{problems:?}");
+    // Several models are given no more than one.
+    let mut many = chain(200);
+    many.nodes.insert("wan2".to_owned(), node("model.wan", &json!({})));
+    many.cables.push(cable("n199.bends", "wan2.bends"));
+    assert!(Plan::compile(&many, LIBRARY).0.is_none());
+    let (plan, problems) = Plan::compile(&tower("math.math", 5000, "out", &["a"]), LIBRARY);
+    assert!(plan.is_none() && problems[0].pointer == "/nodes", "{problems:?}");
+}
+
+#[test]
+fn words_beyond_the_limit_are_left_out_with_a_warning() {
+    let list: Vec<String> = (0..100_000).map(|i| format!("word{i}")).collect();
+    let aimed = patch(
+        &[
+            ("prompt", "prompt.text", json!({ "text": list.join(",") })),
+            ("a", "target.words", json!({ "words": list.join(",") })),
+            ("b", "target.words", json!({})),
+            ("map", "tap.map", json!({})),
+        ],
+        &[("prompt.text", "b.words"), ("a.target", "b.within"), ("b.target", "map.target")],
+    );
+    let (plan, problems) = Plan::compile(&aimed, LIBRARY);
+    assert_eq!(problems.len(), 1, "a prompt is no list");
+    assert_eq!((problems[0].pointer.as_str(), problems[0].severity), ("/nodes/a/params/words", Severity::Warning));
+    let program = run(&plan.expect("a plan"), &mut Memory::default(), 0, 3);
+    assert_eq!(program.taps[0].target.words, list[..256].join(", ").parse().expect("words"));
+}
+
+#[test]
 fn what_is_unknown_survives() {
     let text = r#"{"format": "bendrack-patch", "version": 1, "future": {"a": [1, 2]},
         "nodes": {"x": {"type": "bend.tomorrow", "params": {"p": 0.25}, "shade": "blue"}},
