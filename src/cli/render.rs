@@ -1,5 +1,6 @@
 //! `bendrack render`: a patch to a video file, without a window.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,6 +22,8 @@ use crate::output::film::{self, Film};
 
 /// Seconds of video if nobody says how long.
 const SECONDS: f64 = 5.0;
+/// The longest warning that is printed, in characters.
+const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
 pub(super) struct Render {
@@ -75,7 +78,7 @@ impl Render {
         }
         let loaded = start.elapsed();
 
-        let mut job = Job { engine, digest: Sha256::new(), said: Vec::new(), bar };
+        let mut job = Job { engine, digest: Sha256::new(), said: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
         let recorded = record(film, wanted, || job.step());
         job.bar.finish_and_clear();
@@ -141,8 +144,9 @@ struct Job {
     engine: Engine,
     /// The hash of every program that was run.
     digest: Sha256,
-    /// Warnings that were printed.
-    said: Vec<String>,
+    /// Warnings that were printed, or would have been.
+    said: BTreeSet<String>,
+    quiet: bool,
     bar: ProgressBar,
 }
 
@@ -152,11 +156,9 @@ impl Job {
         let frames = self.engine.step(&Controls::default()).map_err(|error| Failure::Failed(message(&error)))?;
         let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
-        for warning in self.engine.warnings() {
-            if !self.said.contains(warning) {
-                let bar = &self.bar;
-                bar.suspend(|| eprintln!("warning: {warning}"));
-                self.said.push(warning.clone());
+        for warning in self.engine.warnings().iter().map(|warning| shortened(warning)) {
+            if self.said.insert(warning.clone()) && !self.quiet {
+                self.bar.suspend(|| eprintln!("warning: {warning}"));
             }
         }
         let made = self.bar.position() + frames.len() as u64;
@@ -216,6 +218,14 @@ fn record(
             Err(error) => format!("{why}; no frames are kept: {error}"),
         })),
         Err(failure) => Err(failure),
+    }
+}
+
+/// A sentence with as much of a long prompt in it as is read.
+fn shortened(sentence: &str) -> String {
+    match sentence.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &sentence[..end]),
+        None => sentence.to_owned(),
     }
 }
 
