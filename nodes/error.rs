@@ -22,7 +22,7 @@ pub enum Severity {
 pub struct Problem {
     /// Whether the patch runs all the same.
     pub severity: Severity,
-    /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`.
+    /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`; nothing is the whole file.
     pub pointer: String,
     /// What is wrong.
     pub message: String,
@@ -59,7 +59,9 @@ impl fmt::Display for Problem {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(f, "{severity}: {}: {}", self.pointer, self.message)?;
+        // What is wrong with all of a file has no place in it.
+        let place = if self.pointer.is_empty() { String::new() } else { format!("{}: ", self.pointer) };
+        write!(f, "{severity}: {place}{}", self.message)?;
         match &self.suggestion {
             Some(name) => write!(f, "; did you mean {name:?}?"),
             None => Ok(()),
