@@ -158,6 +158,14 @@ fn a_report_says_what_was_done_and_pictures_are_numbered() {
 }
 
 #[test]
+fn a_text_is_set_as_it_is_typed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = bendrack("patches/first_bend.json", &folder.path().join("a.gif"), &["--set", "prompt.text=42"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("not in the prompt \"42\""), "{said}");
+}
+
+#[test]
 fn warnings_are_short_and_are_not_printed_if_nobody_wants_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("report.json");

@@ -9,6 +9,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::patch::{Edit, Patch};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
+use bendrack_nodes::value::Kind;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -46,7 +47,7 @@ pub(super) struct Render {
     model: String,
     /// Sets a knob or field of the patch: node.param=value. May be given several times.
     #[arg(long = "set", value_name = "NODE.PARAM=VALUE", value_parser = setting)]
-    set: Vec<(String, String, Json)>,
+    set: Vec<(String, String, String)>,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
@@ -122,7 +123,9 @@ impl Render {
                     known.join(", ")
                 )));
             }
-            let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value: Some(value.clone()) };
+            let is_text = def.and_then(|def| def.input(name)).is_some_and(|(_, input)| input.kind == Kind::Text);
+            let value = Some(if is_text { Json::from(value.as_str()) } else { json_or_text(value) });
+            let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value };
             patch.apply(edit).map_err(Failure::Usage)?;
         }
         Ok(patch)
@@ -256,14 +259,18 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `node.param=value`; a value that is no JSON is a text.
-fn setting(text: &str) -> Result<(String, String, Json), String> {
+/// `node.param=value`.
+fn setting(text: &str) -> Result<(String, String, String), String> {
     let parts = text.split_once('=').and_then(|(port, value)| Some((port.split_once('.')?, value)));
     let Some(((id, name), value)) = parts.filter(|((id, name), _)| !id.is_empty() && !name.is_empty()) else {
         return Err("write node.param=value, such as lfo.rate=0.5".to_owned());
     };
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Json::String(value.to_owned()));
-    Ok((id.to_owned(), name.to_owned(), value))
+    Ok((id.to_owned(), name.to_owned(), value.to_owned()))
+}
+
+/// A value as it is written in a patch; what is no JSON is a text.
+fn json_or_text(value: &str) -> Json {
+    serde_json::from_str(value).unwrap_or_else(|_| Json::from(value))
 }
 
 #[cfg(test)]
@@ -326,9 +333,12 @@ mod tests {
 
     #[test]
     fn settings_and_sizes_are_read() {
-        assert_eq!(setting("lfo.rate=0.5"), Ok(("lfo".into(), "rate".into(), json!(0.5))));
-        assert_eq!(setting("p.text=a red = b"), Ok(("p".into(), "text".into(), json!("a red = b"))));
-        assert_eq!(setting("g.on=true"), Ok(("g".into(), "on".into(), json!(true))));
+        assert_eq!(setting("lfo.rate=0.5"), Ok(("lfo".into(), "rate".into(), "0.5".into())));
+        assert_eq!(setting("p.text=a red = b"), Ok(("p".into(), "text".into(), "a red = b".into())));
+        assert_eq!(
+            (json_or_text("0.5"), json_or_text("true"), json_or_text("a")),
+            (json!(0.5), json!(true), json!("a"))
+        );
         for wrong in ["lfo", "lfo.rate", ".rate=1", "lfo.=1", "=1"] {
             assert!(setting(wrong).is_err(), "{wrong}");
         }
