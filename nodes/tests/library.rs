@@ -228,6 +228,28 @@ fn math_without_a_result_keeps_the_last_one() {
 }
 
 #[test]
+fn an_output_without_a_result_keeps_its_last_one_from_call_to_call() {
+    // The divisor is 0 in the first frame of each second call of four.
+    let nodes = [
+        ("lfo", "modulate.lfo", json!({ "rate": 1.0, "shape": "saw_up", "depth": 4.0 })),
+        ("one", "control.number", json!({ "value": 1.0 })),
+        ("m", "math.math", json!({ "op": "divide" })),
+        ("send", "osc.out", json!({ "value": 0.125 })),
+    ];
+    let mut divided = patch(&nodes, &[("one.out", "m.a"), ("lfo.out", "m.b"), ("m.out", "send.value")]);
+    let mut memory = Memory::default();
+    let sent =
+        |patch: &Patch, memory: &mut Memory, first| run(&compile(patch), memory, first, 4).messages[0].values.clone();
+    assert_near(&sent(&divided, &mut memory, 0), &[0.125, 1.0, 0.5, 1.0 / 3.0]);
+    let before = memory.clone();
+    assert_near(&sent(&divided, &mut memory, 4), &[1.0 / 3.0, 1.0, 0.5, 1.0 / 3.0]);
+    // The same again from the same memory, and over an edit.
+    divided.apply(Edit::RemoveNode { id: "one".to_owned() }).expect("an edit");
+    divided.nodes.get_mut("m").expect("the node").params.insert("a".to_owned(), json!(2.0));
+    assert_near(&sent(&divided, &mut before.clone(), 4), &[1.0 / 3.0, 2.0, 1.0, 2.0 / 3.0]);
+}
+
+#[test]
 fn a_circle_is_refused_with_its_names() {
     let circle = patch(
         &[("a", "math.math", json!({})), ("b", "math.math", json!({})), ("c", "math.math", json!({}))],
