@@ -32,5 +32,5 @@ pub fn run(run: &mut Run<'_>, op: &'static Op, params: &[&Input]) {
         amount: vec![run.number(&AMOUNT)],
         target: run.target(&TARGET),
     };
-    run.set(&OUT, before.iter().cloned().chain([bend]).collect::<Arc<[Bend]>>());
+    run.set(&OUT, before.iter().cloned().chain([Arc::new(bend)]).collect::<Arc<[Arc<Bend>]>>());
 }

@@ -65,6 +65,8 @@ pub struct Input {
     pub choices: &'static [&'static str],
     /// A cable replaces the knob instead of moving it.
     pub signal: bool,
+    /// How many words a text is a list of at most, if it is one.
+    pub words: Option<usize>,
 }
 
 /// The value of an input when nobody has said anything.
@@ -114,6 +116,7 @@ impl Input {
             curve: Curve::Linear,
             choices: &[],
             signal: false,
+            words: None,
         }
     }
 
@@ -173,6 +176,13 @@ impl Input {
     #[must_use]
     pub const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
+        self
+    }
+
+    /// A list of at most so many words, separated by commas.
+    #[must_use]
+    pub const fn words(mut self, most: usize) -> Self {
+        self.words = Some(most);
         self
     }
 

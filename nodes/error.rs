@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// Longer names have no suggestion, in bytes.
+const LONGEST: usize = 64;
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -19,7 +22,7 @@ pub enum Severity {
 pub struct Problem {
     /// Whether the patch runs all the same.
     pub severity: Severity,
-    /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`.
+    /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`; nothing is the whole file.
     pub pointer: String,
     /// What is wrong.
     pub message: String,
@@ -42,7 +45,9 @@ impl Problem {
     /// With the nearest of the names that would have been right, if one is near.
     #[must_use]
     pub fn meant<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let nearest = names.into_iter().map(|known| (distance(name, known), known)).min();
+        // Names of other lengths are not near, and long ones take long to compare.
+        let alike = |known: &&str| name.len() <= LONGEST && known.len().abs_diff(name.len()) <= 8;
+        let nearest = names.into_iter().filter(alike).map(|known| (distance(name, known), known)).min();
         let suggestion = nearest.filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned());
         Self { suggestion, ..self }
     }
@@ -54,7 +59,9 @@ impl fmt::Display for Problem {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(f, "{severity}: {}: {}", self.pointer, self.message)?;
+        // What is wrong with all of a file has no place in it.
+        let place = if self.pointer.is_empty() { String::new() } else { format!("{}: ", self.pointer) };
+        write!(f, "{severity}: {place}{}", self.message)?;
         match &self.suggestion {
             Some(name) => write!(f, "; did you mean {name:?}?"),
             None => Ok(()),

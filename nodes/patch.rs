@@ -185,14 +185,19 @@ impl Default for Patch {
 }
 
 impl Patch {
+    /// Reads a patch from what a file holds. The problem says where it is not one.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, Problem> {
+        check_length(bytes.len())?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| Problem::error("", "the file is not text: this is no patch"))?;
+        Self::from_json(text)
+    }
+
     /// Reads a patch. The problem says where the text is not one.
     pub fn from_json(text: &str) -> Result<Self, Problem> {
-        if text.len() > MAX_BYTES {
-            return Err(Problem::error(
-                "",
-                format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20),
-            ));
-        }
+        check_length(text.len())?;
+        // Some editors begin a file with a byte-order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let patch: Self = serde_json::from_str(text).map_err(|error| Problem::error("", error.to_string()))?;
         if patch.format != FORMAT {
             return Err(Problem::error("/format", format!("{:?} is not {FORMAT:?}: this is no patch", patch.format)));
@@ -298,6 +303,13 @@ impl Patch {
     fn node_mut(&mut self, id: &str) -> Result<&mut Node, String> {
         self.nodes.get_mut(id).ok_or_else(|| format!("there is no node {id}"))
     }
+}
+
+fn check_length(bytes: usize) -> Result<(), Problem> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    Err(Problem::error("", format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20)))
 }
 
 /// A change of a patch.

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::def::{Input, NodeDef, Preset};
 use crate::error::{Problem, Severity};
 use crate::patch::{Cable, Node, Patch};
+use crate::target::listed;
 use crate::value::{Kind, Value};
 
 /// A patch ready to run.
@@ -59,6 +60,15 @@ pub(crate) struct Source {
 /// How far a cable moves a knob if nobody has said anything: far enough to be seen.
 pub const DEFAULT_DEPTH: f64 = 0.25;
 
+/// The nodes of a patch, at most.
+pub const MOST_NODES: usize = 4096;
+/// The bends that act, one after the other, at most.
+pub const MOST_BENDS: usize = 256;
+/// Pictures within pictures, at most.
+pub const MOST_DEEP: usize = 64;
+/// The parts that a picture is made of, at most; one that is used twice counts twice, as it does when a program is written.
+pub const MOST_PARTS: usize = 1024;
+
 impl Plan {
     /// Compiles a patch with this library. The plan is there if no problem is an error.
     pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
@@ -87,6 +97,12 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn compile(&mut self) -> Option<Plan> {
+        let count = self.patch.nodes.len();
+        if count > MOST_NODES {
+            let message = format!("{count} nodes are more than can be run; take some out, down to {MOST_NODES}");
+            self.problems.push(Problem::error("/nodes", message));
+            return None;
+        }
         let mut defs: BTreeMap<&str, &'static NodeDef> = BTreeMap::new();
         for (id, node) in &self.patch.nodes {
             if let Some(def) = self.library.iter().find(|def| def.name == node.kind) {
@@ -124,7 +140,9 @@ impl Compiler<'_> {
             let outputs = first_output[id]..first_output[id] + def.outputs.len();
             Slot { id: Arc::from(id), def, bypass: node.bypass, feeds, outputs }
         });
-        let nodes = nodes.collect();
+        let nodes: Vec<Slot> = nodes.collect();
+        self.weigh(&nodes, outputs);
+        self.count_bends(&nodes, outputs);
         Some(Plan { nodes, outputs, seed: self.patch.engine.seed })
     }
 
@@ -190,6 +208,49 @@ impl Compiler<'_> {
         None
     }
 
+    /// Reports pictures that are too deep or too large to be written down.
+    fn weigh(&mut self, nodes: &[Slot], outputs: usize) {
+        let mut weights = vec![Weight::default(); outputs];
+        for slot in nodes {
+            let mut weight = Weight { deep: 1, parts: 1 };
+            for source in arriving(slot, &[Kind::Picture, Kind::Map]) {
+                weight.deep = weight.deep.max(weights[source.output].deep + 1);
+                weight.parts += weights[source.output].parts;
+            }
+            if weight.deep > MOST_DEEP || weight.parts > MOST_PARTS {
+                let message = format!(
+                    "{} shows more pictures within pictures than can be made: {MOST_DEEP} deep and {MOST_PARTS} parts are the \
+                     most; take some out",
+                    slot.id
+                );
+                self.problems.push(Problem::error(format!("/nodes/{}", slot.id), message));
+                // Said once; what shows this picture is not to blame.
+                weight = Weight::default();
+            }
+            weights[slot.outputs.clone()].fill(weight);
+        }
+    }
+
+    /// Reports chains of bends that are too long, and models that are given too many.
+    fn count_bends(&mut self, nodes: &[Slot], outputs: usize) {
+        let mut lengths = vec![0; outputs];
+        let mut asked = 0;
+        for slot in nodes {
+            let before: usize = arriving(slot, &[Kind::Bend]).map(|source| lengths[source.output]).sum();
+            let ends = slot.def.outputs.iter().all(|output| output.kind != Kind::Bend);
+            asked += if ends { before } else { 0 };
+            let mut length = if ends { asked } else { before + 1 };
+            if length > MOST_BENDS {
+                let message = format!("there are more than {MOST_BENDS} bends up to {}; take some out", slot.id);
+                self.problems.push(Problem::error(format!("/nodes/{}", slot.id), message));
+                // Said once; what follows is not to blame.
+                length = 0;
+                asked = 0;
+            }
+            lengths[slot.outputs.clone()].fill(length);
+        }
+    }
+
     /// What the knobs and fields of a node say.
     fn read_params(&mut self, id: &str, node: &Node, def: &'static NodeDef, feeds: &mut [Feed]) {
         for (name, json) in &node.params {
@@ -222,6 +283,19 @@ struct Joined<'p> {
     to: &'p str,
     input: usize,
     late: bool,
+}
+
+/// How large the picture on an output is at most, in other pictures.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    deep: usize,
+    parts: usize,
+}
+
+/// The cables that end at a node's inputs of these kinds.
+fn arriving<'a>(slot: &'a Slot, kinds: &'a [Kind]) -> impl Iterator<Item = &'a Source> {
+    let inputs = slot.feeds.iter().zip(slot.def.inputs);
+    inputs.filter(|(_, input)| kinds.contains(&input.kind)).filter_map(|(feed, _)| feed.cable.as_ref())
 }
 
 /// The value of an input when nobody has said anything.
@@ -259,7 +333,12 @@ fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Pr
             _ => Err(expected("true or false")),
         },
         Kind::Text => match json.as_str() {
-            Some(text) => Ok((Value::Text(text.into()), None)),
+            Some(text) => {
+                let count = listed(text).count();
+                let most = input.words.filter(|most| count > *most);
+                let warning = |most| Problem::warning(pointer, format!("{count} words; the first {most} are used"));
+                Ok((Value::Text(text.into()), most.map(warning)))
+            }
             None => Err(expected("a text")),
         },
         kind => Err(Problem::error(pointer, format!("a {kind} comes by cable only"))),

@@ -1,5 +1,6 @@
 //! Which part of a site is meant: steps × layers × heads × words × neurons × frames × pass.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -193,6 +194,9 @@ fn merge(ranges: Vec<RangeInclusive<usize>>) -> Vec<RangeInclusive<usize>> {
     merged
 }
 
+/// The words that a target has, at most.
+pub const MOST_WORDS: usize = 256;
+
 /// Prompt tokens by word; a word means all its tokens, wherever it occurs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Words {
@@ -213,6 +217,7 @@ impl Words {
             (Self::All, words) | (words, Self::All) => words.clone(),
             (Self::Padding, Self::Padding) => Self::Padding,
             (Self::These(a), Self::These(b)) => {
+                let b: BTreeSet<&Arc<str>> = b.iter().collect();
                 Self::These(a.iter().filter(|word| b.contains(word)).cloned().collect())
             }
             _ => Self::These(Vec::new()),
@@ -229,16 +234,19 @@ impl Serialize for Words {
 impl FromStr for Words {
     type Err = std::convert::Infallible;
 
-    /// Reads `*` or nothing (all tokens), `<padding>`, or words separated by commas.
+    /// Reads `*` or nothing (all tokens), `<padding>`, or words separated by commas: the first [`MOST_WORDS`] of them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text.trim() {
             "" | "*" => Self::All,
             "<padding>" => Self::Padding,
-            list => {
-                Self::These(list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Arc::from).collect())
-            }
+            list => Self::These(listed(list).take(MOST_WORDS).map(Arc::from).collect()),
         })
     }
+}
+
+/// The words of a list.
+pub(crate) fn listed(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
 impl fmt::Display for Words {

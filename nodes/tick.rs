@@ -54,6 +54,8 @@ pub struct Inputs<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     nodes: BTreeMap<Arc<str>, Vec<f64>>,
+    /// The last numbers on outputs, by node id and name.
+    outputs: BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>,
 }
 
 impl Plan {
@@ -64,15 +66,43 @@ impl Plan {
     /// one from its last step.
     pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
         let mut program = Program::default();
-        let mut values = vec![None; self.outputs];
+        let mut values = self.recall(memory);
         for lane in 0..frames {
-            let mut draft = Draft::default();
-            self.tick(inputs, lane as u64, memory, &mut values, &mut draft);
-            draft.add_to(&mut program, lane);
+            let mut tick = Program::default();
+            self.tick(inputs, lane as u64, memory, &mut values, &mut tick);
+            add(&mut program, tick, lane);
         }
+        self.remember(&values, memory);
         program.seed = self.seed;
         program.bends.retain(|bend| !bend.is_neutral());
         program
+    }
+
+    /// The values on all outputs at the beginning of a call: the last numbers, and nothing else.
+    fn recall(&self, memory: &Memory) -> Vec<Option<Value>> {
+        let mut values = vec![None; self.outputs];
+        for slot in &self.nodes {
+            let Some(last) = memory.outputs.get(&slot.id) else { continue };
+            for (value, output) in values[slot.outputs.clone()].iter_mut().zip(slot.def.outputs) {
+                *value = last.get(output.name).copied().map(Value::Number);
+            }
+        }
+        values
+    }
+
+    /// Keeps the numbers on outputs for the next call.
+    fn remember(&self, values: &[Option<Value>], memory: &mut Memory) {
+        for slot in &self.nodes {
+            let given = values[slot.outputs.clone()].iter().zip(slot.def.outputs);
+            let numbers = given.filter_map(|(value, output)| match value {
+                Some(Value::Number(number)) => Some((output.name, *number)),
+                _ => None,
+            });
+            let numbers: BTreeMap<_, _> = numbers.collect();
+            if !numbers.is_empty() {
+                memory.outputs.insert(slot.id.clone(), numbers);
+            }
+        }
     }
 
     fn tick(
@@ -81,7 +111,7 @@ impl Plan {
         lane: u64,
         memory: &mut Memory,
         values: &mut [Option<Value>],
-        draft: &mut Draft,
+        program: &mut Program,
     ) {
         for slot in &self.nodes {
             let mut remembered = memory.nodes.remove(&slot.id).unwrap_or_default();
@@ -100,7 +130,7 @@ impl Plan {
                 world: inputs,
                 frame: inputs.first_frame + lane,
                 seed: self.seed,
-                draft,
+                program,
             };
             (slot.def.run)(&mut run);
             memory.nodes.insert(slot.id.clone(), remembered);
@@ -126,31 +156,23 @@ fn fed(feed: &Feed, input: &Input, measurements: &Measurements, values: &[Option
     }
 }
 
-/// What the nodes of one tick ask of the model.
-#[derive(Debug, Default)]
-struct Draft {
-    program: Program,
-}
-
-impl Draft {
-    /// Adds a tick's values to the program of its call, as lane `lane`.
-    fn add_to(self, program: &mut Program, lane: usize) {
-        if lane == 0 {
-            *program = self.program;
-            return;
-        }
-        for (bend, new) in program.bends.iter_mut().zip(self.program.bends) {
-            bend.amount.extend(new.amount);
-            for (lanes, new) in bend.params.iter_mut().zip(new.params) {
-                lanes.extend(new);
-            }
-        }
-        for (message, new) in program.messages.iter_mut().zip(self.program.messages) {
-            message.values.extend(new.values);
-        }
-        program.reset_cache |= self.program.reset_cache;
-        program.screen.extend(self.program.screen);
+/// Adds a tick's program to that of its call, as lane `lane`.
+fn add(program: &mut Program, tick: Program, lane: usize) {
+    if lane == 0 {
+        *program = tick;
+        return;
     }
+    for (bend, new) in program.bends.iter_mut().zip(tick.bends) {
+        bend.amount.extend(new.amount);
+        for (lanes, new) in bend.params.iter_mut().zip(new.params) {
+            lanes.extend(new);
+        }
+    }
+    for (message, new) in program.messages.iter_mut().zip(tick.messages) {
+        message.values.extend(new.values);
+    }
+    program.reset_cache |= tick.reset_cache;
+    program.screen.extend(tick.screen);
 }
 
 /// A node while it runs: its inputs, outputs and memory, and the world.
@@ -165,7 +187,8 @@ pub struct Run<'a> {
     world: &'a Inputs<'a>,
     frame: u64,
     seed: u64,
-    draft: &'a mut Draft,
+    /// What the nodes of this tick ask of the model.
+    program: &'a mut Program,
 }
 
 impl<'a> Run<'a> {
@@ -209,7 +232,7 @@ impl<'a> Run<'a> {
     }
 
     /// The bends on an input.
-    pub fn bends(&self, input: &Input) -> Arc<[Bend]> {
+    pub fn bends(&self, input: &Input) -> Arc<[Arc<Bend>]> {
         match self.value(input) {
             Some(Value::Bends(bends)) => bends.clone(),
             _ => Arc::from([]),
@@ -284,33 +307,33 @@ impl<'a> Run<'a> {
 
     /// Asks for a prompt.
     pub fn ask_prompt(&mut self, prompt: Arc<str>) {
-        self.draft.program.prompt = prompt;
+        self.program.prompt = prompt;
     }
 
     /// Asks for bends.
-    pub fn ask_bends(&mut self, bends: &[Bend]) {
-        self.draft.program.bends.extend_from_slice(bends);
+    pub fn ask_bends(&mut self, bends: &[Arc<Bend>]) {
+        self.program.bends.extend(bends.iter().map(|bend| Bend::clone(bend)));
     }
 
     /// Asks for a measurement.
     pub fn ask_tap(&mut self, tap: Tap) {
-        self.draft.program.taps.push(tap);
+        self.program.taps.push(tap);
     }
 
     /// Asks for a picture on the screen.
     pub fn ask_screen(&mut self, source: Arc<Source>) {
-        self.draft.program.screen = vec![source];
+        self.program.screen = vec![source];
     }
 
     /// Asks to forget the past.
     pub fn ask_reset(&mut self) {
-        self.draft.program.reset_cache = true;
+        self.program.reset_cache = true;
     }
 
     /// Asks to send a number.
     pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
         let values: Lanes = vec![value];
-        self.draft.program.messages.push(Message { node: self.id.clone(), address, values });
+        self.program.messages.push(Message { node: self.id.clone(), address, values });
     }
 }
 

@@ -74,7 +74,7 @@ pub enum Value {
     /// Which part of a site is meant.
     Target(Arc<Target>),
     /// A chain of bends, first to last.
-    Bends(Arc<[Bend]>),
+    Bends(Arc<[Arc<Bend>]>),
     /// Where a map or picture comes from; the engine has the pixels.
     Source(Arc<Source>),
 }
@@ -103,8 +103,8 @@ impl From<Target> for Value {
     }
 }
 
-impl From<Arc<[Bend]>> for Value {
-    fn from(bends: Arc<[Bend]>) -> Self {
+impl From<Arc<[Arc<Bend>]>> for Value {
+    fn from(bends: Arc<[Arc<Bend>]>) -> Self {
         Self::Bends(bends)
     }
 }

@@ -57,6 +57,51 @@ fn exit_codes_tell_failure_from_a_wrong_patch() {
 }
 
 #[test]
+fn every_file_is_checked_and_what_is_no_text_is_an_invalid_patch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path.to_str().expect("a path").to_owned()
+    };
+    let first = "patches/first_bend.json";
+    let patch = std::fs::read(first).expect("a patch");
+    let marked = file("marked.json", &["\u{feff}".as_bytes(), &patch].concat());
+    let binary = file("binary.json", &[0xff, 0xfe, 0x00]);
+
+    let check = bendrack(&["check", "no.json", &marked]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(stdout(&check).contains("marked.json: no problems"), "{}", stdout(&check));
+    assert!(String::from_utf8_lossy(&check.stderr).contains("no.json"));
+    let check = bendrack(&["check", "no.json", &binary, first]);
+    assert_eq!(check.status.code(), Some(2));
+    assert!(stdout(&check).contains("binary.json: error: the file is not text"), "{}", stdout(&check));
+    assert!(stdout(&check).contains("first_bend.json: no problems"), "{}", stdout(&check));
+    assert_eq!(bendrack(&["program", &binary]).status.code(), Some(2));
+}
+
+/// Nobody reads on, or nothing more fits.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_or_full_output_is_no_panic() {
+    let json = ["program", "patches/first_bend.json", "--json"];
+    for args in [["nodes"].as_slice(), &["models"], &["devices"], &["check", "patches/first_bend.json"], &json] {
+        let run = |out: std::process::Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+            command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdout(out);
+            command.output().expect("bendrack runs")
+        };
+        let full = run(std::fs::File::create("/dev/full").expect("a full device").into());
+        let said = String::from_utf8_lossy(&full.stderr);
+        assert!(full.status.code() == Some(1) && said.contains("output cannot be written"), "{args:?}: {said}");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let closed = run(writer.into());
+        assert!(closed.status.success(), "{args:?}: {}", String::from_utf8_lossy(&closed.stderr));
+    }
+}
+
+#[test]
 fn devices_are_listed_even_where_there_are_none() {
     let list = bendrack(&["devices"]);
     assert!(list.status.success());

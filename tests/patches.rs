@@ -158,6 +158,35 @@ fn a_report_says_what_was_done_and_pictures_are_numbered() {
 }
 
 #[test]
+fn a_text_is_set_as_it_is_typed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = bendrack("patches/first_bend.json", &folder.path().join("a.gif"), &["--set", "prompt.text=42"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("not in the prompt \"42\""), "{said}");
+}
+
+#[test]
+fn warnings_are_short_and_are_not_printed_if_nobody_wants_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("report.json");
+    let prompt = format!("prompt.text={}", "very ".repeat(200) + "blue cross");
+    let said = |more: &[&str]| {
+        let more = [&["--set", &prompt, "--report", report.to_str().expect("a path")], more].concat();
+        let output = bendrack("patches/first_bend.json", &folder.path().join("a.gif"), &more);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let report: Json = serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("JSON");
+        let warnings = report["warnings"].as_array().expect("warnings").clone();
+        assert!(warnings.iter().any(|warning| warning.as_str().is_some_and(|text| text.contains("\"red\" is not in"))));
+        said
+    };
+    let aloud = said(&[]);
+    assert!(aloud.contains("\"red\" is not in the prompt \"very very"), "{aloud}");
+    assert!(aloud.lines().all(|line| line.chars().count() < 400), "{aloud}");
+    assert_eq!(said(&["--quiet"]), "");
+}
+
+#[test]
 fn what_cannot_be_rendered_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let refused = |patch: &str, name: &str, more: &[&str], code: i32, words: &[&str]| {
@@ -177,5 +206,7 @@ fn what_cannot_be_rendered_is_refused_with_a_reason() {
     refused(first, "a.mp4", &["--set", "lfo.shape=sin"], 2, &["sine"]);
     refused(first, "a.mp4", &["--size", "100x100"], 2, &["multiples of 16"]);
     refused(first, "no/such/folder/a.mp4", &[], 1, &["no/such/folder"]);
+    // Where the film is to be is looked at before the model is.
+    refused(first, "no/such/folder/a.mp4", &["--model", "no-such-model"], 1, &["no/such/folder"]);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
 }

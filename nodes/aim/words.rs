@@ -1,12 +1,13 @@
 //! Which words of the prompt are meant.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::target::Target;
+use crate::target::{MOST_WORDS, Target};
 use crate::value::Kind;
 
 const WITHIN: Input = Input::socket("within", Kind::Target, "A target that is narrowed further.");
 const WORDS: Input =
-    Input::text("words", "", "Words or phrases of the prompt, separated by commas; <padding> is what lies behind it.");
+    Input::text("words", "", "Words or phrases of the prompt, separated by commas; <padding> is what lies behind it.")
+        .words(MOST_WORDS);
 const OUT: Output = Output::of("target", Kind::Target, "Only these words.");
 
 /// Words of the prompt.

@@ -228,6 +228,28 @@ fn math_without_a_result_keeps_the_last_one() {
 }
 
 #[test]
+fn an_output_without_a_result_keeps_its_last_one_from_call_to_call() {
+    // The divisor is 0 in the first frame of each second call of four.
+    let nodes = [
+        ("lfo", "modulate.lfo", json!({ "rate": 1.0, "shape": "saw_up", "depth": 4.0 })),
+        ("one", "control.number", json!({ "value": 1.0 })),
+        ("m", "math.math", json!({ "op": "divide" })),
+        ("send", "osc.out", json!({ "value": 0.125 })),
+    ];
+    let mut divided = patch(&nodes, &[("one.out", "m.a"), ("lfo.out", "m.b"), ("m.out", "send.value")]);
+    let mut memory = Memory::default();
+    let sent =
+        |patch: &Patch, memory: &mut Memory, first| run(&compile(patch), memory, first, 4).messages[0].values.clone();
+    assert_near(&sent(&divided, &mut memory, 0), &[0.125, 1.0, 0.5, 1.0 / 3.0]);
+    let before = memory.clone();
+    assert_near(&sent(&divided, &mut memory, 4), &[1.0 / 3.0, 1.0, 0.5, 1.0 / 3.0]);
+    // The same again from the same memory, and over an edit.
+    divided.apply(Edit::RemoveNode { id: "one".to_owned() }).expect("an edit");
+    divided.nodes.get_mut("m").expect("the node").params.insert("a".to_owned(), json!(2.0));
+    assert_near(&sent(&divided, &mut before.clone(), 4), &[1.0 / 3.0, 2.0, 1.0, 2.0 / 3.0]);
+}
+
+#[test]
 fn a_circle_is_refused_with_its_names() {
     let circle = patch(
         &[("a", "math.math", json!({})), ("b", "math.math", json!({})), ("c", "math.math", json!({}))],
@@ -265,6 +287,83 @@ fn problems_say_where_and_what_was_meant() {
     assert_eq!(said["/cables/0/from"], (Severity::Error, Some("out")));
     assert_eq!(said["/cables/1/from"], (Severity::Error, None));
     assert_eq!(said["/cables/2/to"].0, Severity::Error);
+}
+
+/// A patch in which `count` nodes follow one another: each takes the output of the one before at all of `inputs`.
+fn tower(kind: &str, count: usize, output: &str, inputs: &[&str]) -> Patch {
+    let mut tower = patch(&[("wan", "model.wan", json!({}))], &[]);
+    for i in 0..count {
+        tower.nodes.insert(format!("n{i}"), node(kind, &json!({})));
+        for input in inputs.iter().filter(|_| i > 0) {
+            tower.cables.push(cable(&format!("n{}.{output}", i - 1), &format!("n{i}.{input}")));
+        }
+    }
+    tower
+}
+
+#[test]
+fn a_picture_that_would_be_too_large_is_refused_and_named() {
+    let screened = |kind: &str, count: usize, inputs: &[&str]| {
+        let mut tower = tower(kind, count, "picture", inputs);
+        tower.nodes.insert("map".to_owned(), node("tap.map", &json!({})));
+        tower.nodes.insert("screen".to_owned(), node("output.picture", &json!({})));
+        tower.cables.push(cable("wan.picture", &format!("n0.{}", inputs[0])));
+        tower.cables.push(cable(&format!("n{}.picture", count - 1), "screen.picture"));
+        if kind == "output.heatmap" {
+            tower.cables.extend((0..count).map(|i| cable("map.map", &format!("n{i}.map"))));
+        }
+        tower
+    };
+    for (kind, inputs, most, over) in
+        [("output.compositor", ["a", "b"].as_slice(), 9, 20), ("output.heatmap", ["below"].as_slice(), 60, 3000)]
+    {
+        let plan = compile(&screened(kind, most, inputs));
+        let program = serde_json::to_string(&run(&plan, &mut Memory::default(), 0, 3)).expect("JSON");
+        assert!(program.len() < 1 << 20, "{kind}: {}", program.len());
+        let (plan, problems) = Plan::compile(&screened(kind, over, inputs), LIBRARY);
+        assert!(plan.is_none(), "{kind}");
+        let errors: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        let node = errors[0].pointer.strip_prefix("/nodes/").expect("a node");
+        assert!(errors[0].message.starts_with(node) && node.starts_with('n'), "{}", errors[0]);
+    }
+}
+
+#[test]
+fn a_chain_of_bends_has_an_end() {
+    let chain = |count| {
+        let mut chain = tower("bend.cross_gain", count, "bends", &["bends"]);
+        chain.cables.push(cable(&format!("n{}.bends", count - 1), "wan.bends"));
+        chain
+    };
+    assert!(Plan::compile(&chain(256), LIBRARY).0.is_some());
+    let (plan, problems) = Plan::compile(&chain(257), LIBRARY);
+    assert!(plan.is_none() && problems[0].pointer == "/nodes/n256", "{problems:?}");
+    // Several models are given no more than one.
+    let mut many = chain(200);
+    many.nodes.insert("wan2".to_owned(), node("model.wan", &json!({})));
+    many.cables.push(cable("n199.bends", "wan2.bends"));
+    assert!(Plan::compile(&many, LIBRARY).0.is_none());
+    let (plan, problems) = Plan::compile(&tower("math.math", 5000, "out", &["a"]), LIBRARY);
+    assert!(plan.is_none() && problems[0].pointer == "/nodes", "{problems:?}");
+}
+
+#[test]
+fn words_beyond_the_limit_are_left_out_with_a_warning() {
+    let list: Vec<String> = (0..100_000).map(|i| format!("word{i}")).collect();
+    let aimed = patch(
+        &[
+            ("prompt", "prompt.text", json!({ "text": list.join(",") })),
+            ("a", "target.words", json!({ "words": list.join(",") })),
+            ("b", "target.words", json!({})),
+            ("map", "tap.map", json!({})),
+        ],
+        &[("prompt.text", "b.words"), ("a.target", "b.within"), ("b.target", "map.target")],
+    );
+    let (plan, problems) = Plan::compile(&aimed, LIBRARY);
+    assert_eq!(problems.len(), 1, "a prompt is no list");
+    assert_eq!((problems[0].pointer.as_str(), problems[0].severity), ("/nodes/a/params/words", Severity::Warning));
+    let program = run(&plan.expect("a plan"), &mut Memory::default(), 0, 3);
+    assert_eq!(program.taps[0].target.words, list[..256].join(", ").parse().expect("words"));
 }
 
 #[test]

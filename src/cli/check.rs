@@ -1,6 +1,6 @@
 //! `bendrack check`: what is wrong with patches.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::error::{Problem, Severity};
@@ -8,7 +8,7 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
 use serde_json::json;
 
-use super::{Failure, read};
+use super::{Failure, print, read};
 
 #[derive(clap::Args)]
 pub(super) struct Check {
@@ -22,27 +22,43 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let mut failed = false;
+        let (mut is_invalid, mut is_unread) = (false, false);
         for path in &self.patches {
-            let problems = problems(&read(path)?);
-            failed |= problems.iter().any(|problem| problem.severity == Severity::Error);
-            if self.json {
-                println!("{}", json!({ "patch": path, "problems": problems }));
-            } else if problems.is_empty() {
-                println!("{}: no problems", path.display());
-            } else {
-                for problem in &problems {
-                    println!("{}: {problem}", path.display());
+            match read(path) {
+                Ok(bytes) => {
+                    let problems = problems(&bytes);
+                    is_invalid |= problems.iter().any(|problem| problem.severity == Severity::Error);
+                    print(&self.said(path, &problems))?;
+                }
+                Err(why) => {
+                    is_unread = true;
+                    eprintln!("bendrack: {why}");
                 }
             }
         }
-        if failed { Err(Failure::InvalidPatch) } else { Ok(()) }
+        match (is_invalid, is_unread) {
+            (true, _) => Err(Failure::InvalidPatch),
+            (false, true) => Err(Failure::Said),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// What is printed of a patch.
+    fn said(&self, path: &Path, problems: &[Problem]) -> String {
+        if self.json {
+            format!("{}\n", json!({ "patch": path, "problems": problems }))
+        } else if problems.is_empty() {
+            format!("{}: no problems\n", path.display())
+        } else {
+            let lines: Vec<String> = problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect();
+            lines.join("\n") + "\n"
+        }
     }
 }
 
-/// Everything that is wrong with the text of a patch.
-fn problems(text: &str) -> Vec<Problem> {
-    match Patch::from_json(text) {
+/// Everything that is wrong with what a file holds.
+fn problems(bytes: &[u8]) -> Vec<Problem> {
+    match Patch::from_slice(bytes) {
         Ok(patch) => Plan::compile(&patch, LIBRARY).1,
         Err(problem) => vec![problem],
     }

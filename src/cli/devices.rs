@@ -1,8 +1,10 @@
 //! `bendrack devices`: what could be opened.
 
+use std::fmt::Write;
+
 use serde_json::json;
 
-use super::Failure;
+use super::{Failure, print};
 use crate::io::serial::{Port, Usb};
 use crate::io::{midi, osc, serial};
 
@@ -14,7 +16,6 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    #[expect(clippy::unnecessary_wraps, reason = "as every command; a machine without devices is no failure")]
     pub(super) fn run(self) -> Result<(), Failure> {
         let (inputs, outputs, ports) = (midi::inputs(), midi::outputs(), serial::ports());
         let local = osc::local_address();
@@ -28,19 +29,20 @@ impl Devices {
                 "serial": { "ports": ports.as_deref().unwrap_or_default(), "problem": ports.as_ref().err() },
                 "osc": { "local_address": local },
             });
-            println!("{list:#}");
-            return Ok(());
+            return print(&format!("{list:#}\n"));
         }
-        print!("{}", section("MIDI inputs", inputs, "none is connected"));
-        print!("{}", section("MIDI outputs", outputs, "none is connected"));
+        let mut text = section("MIDI inputs", inputs, "none is connected");
+        text += &section("MIDI outputs", outputs, "none is connected");
         let ports = ports.map(|ports| ports.iter().map(describe).collect());
         let no_port = "none is connected; a board needs a USB cable that carries data, and some need a driver";
-        print!("{}", section("Serial ports", ports, no_port));
-        println!("OSC\n  --osc-in 9000 hears this machine only");
+        text += &section("Serial ports", ports, no_port);
+        text += "OSC\n  --osc-in 9000 hears this machine only\n";
         if let Some(local) = local {
-            println!("  --osc-in {local}:9000 hears the network as well: anybody in it can turn your knobs");
+            // Writing to a string does not fail.
+            let _ =
+                writeln!(text, "  --osc-in {local}:9000 hears the network as well: anybody in it can turn your knobs");
         }
-        Ok(())
+        print(&text)
     }
 }
 

@@ -10,7 +10,7 @@ mod render;
 mod window;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -53,6 +53,8 @@ enum Failure {
     Usage(String),
     /// The patch does not run; why was printed.
     InvalidPatch,
+    /// It could not be done; why was printed.
+    Said,
 }
 
 /// Runs the command line of this process.
@@ -75,6 +77,7 @@ fn exit(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::InvalidPatch) => ExitCode::from(2),
+        Err(Failure::Said) => ExitCode::FAILURE,
         Err(Failure::Usage(message)) => {
             eprintln!("bendrack: {message}");
             ExitCode::from(2)
@@ -86,22 +89,34 @@ fn exit(result: Result<(), Failure>) -> ExitCode {
     }
 }
 
+/// Writes to standard output. A reader that has gone away has read enough.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("the output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads a patch; what is wrong with its text is printed.
 fn read_patch(path: &Path) -> Result<Patch, Failure> {
-    Patch::from_json(&read(path)?).map_err(|problem| {
+    let bytes = read(path).map_err(Failure::Failed)?;
+    Patch::from_slice(&bytes).map_err(|problem| {
         eprintln!("{}: {problem}", path.display());
         Failure::InvalidPatch
     })
 }
 
-/// Reads the text of a patch, or as much of a longer file as shows that it is none.
-fn read(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
+/// Reads a patch's file, or as much of a longer one as shows that it is none.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
     let limit = MAX_BYTES as u64 + 1;
     File::open(path)
-        .and_then(|file| file.take(limit).read_to_string(&mut text))
-        .map_err(|error| Failure::Failed(format!("{}: {error}; give the path of a patch", path.display())))?;
-    Ok(text)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| format!("{}: {error}; give the path of a patch", path.display()))?;
+    Ok(bytes)
 }
 
 /// Width and height of a picture.

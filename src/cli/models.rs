@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Result, bail};
 
-use super::Failure;
+use super::{Failure, print};
 use crate::engine::Model;
 use crate::engine::live::message;
 use crate::wan::checkpoint::Checkpoint;
@@ -21,7 +21,6 @@ pub(super) struct Models {
 }
 
 impl Models {
-    #[expect(clippy::unnecessary_wraps, reason = "as every command; mini is always there")]
     pub(super) fn run(self) -> std::result::Result<(), Failure> {
         let found = list();
         if self.json {
@@ -32,20 +31,18 @@ impl Models {
                     Err(error) => serde_json::json!({ "name": name, "error": error }),
                 })
                 .collect();
-            println!("{:#}", serde_json::Value::from(models));
-            return Ok(());
+            return print(&format!("{:#}\n", serde_json::Value::from(models)));
         }
-        for (name, about) in &found {
-            match about {
-                Ok(about) => println!("{name:<24} {about}"),
-                Err(error) => println!("{name:<24} cannot be used: {error}"),
-            }
-        }
-        match folder() {
-            Some(folder) => println!("\nMore are looked for in the folders in {} ({VARIABLE}).", folder.display()),
-            None => println!("\nSet {VARIABLE} to a folder of models, or give --model the path of one."),
-        }
-        Ok(())
+        let line = |(name, about): &(String, std::result::Result<String, String>)| match about {
+            Ok(about) => format!("{name:<24} {about}\n"),
+            Err(error) => format!("{name:<24} cannot be used: {error}\n"),
+        };
+        let lines: String = found.iter().map(line).collect();
+        let more = match folder() {
+            Some(folder) => format!("More are looked for in the folders in {} ({VARIABLE}).", folder.display()),
+            None => format!("Set {VARIABLE} to a folder of models, or give --model the path of one."),
+        };
+        print(&format!("{lines}\n{more}\n"))
     }
 }
 

@@ -4,7 +4,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::{Input, NodeDef, Preset};
 use bendrack_nodes::value::Kind;
 
-use super::Failure;
+use super::{Failure, print};
 
 #[derive(clap::Args)]
 pub(super) struct Nodes {
@@ -15,14 +15,12 @@ pub(super) struct Nodes {
 impl Nodes {
     pub(super) fn run(self) -> Result<(), Failure> {
         let Some(name) = self.name else {
-            print!("{}", list());
-            return Ok(());
+            return print(&list());
         };
         let Some(def) = LIBRARY.iter().find(|def| def.name == name) else {
             return Err(Failure::Failed(format!("there is no node {name:?}; bendrack nodes lists them")));
         };
-        print!("{}", explain(def));
-        Ok(())
+        print(&explain(def))
     }
 }
 

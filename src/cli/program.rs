@@ -7,7 +7,7 @@ use bendrack_nodes::program::Pass;
 use bendrack_nodes::target::Target;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
-use super::{Failure, read_patch, render};
+use super::{Failure, print, read_patch, render};
 use crate::engine::model::LATENT_SECS;
 
 /// Latent frames of a model call, in every model that streams.
@@ -40,11 +40,10 @@ impl Program {
         }
         if self.json {
             let text = serde_json::to_string_pretty(&program).map_err(|error| Failure::Failed(error.to_string()))?;
-            println!("{text}");
+            print(&(text + "\n"))
         } else {
-            print!("{program}");
+            print(&program.to_string())
         }
-        Ok(())
     }
 }
 

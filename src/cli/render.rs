@@ -1,5 +1,6 @@
 //! `bendrack render`: a patch to a video file, without a window.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,18 +9,22 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::patch::{Edit, Patch};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
+use bendrack_nodes::value::Kind;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{Failure, models, read_patch, size};
+use crate::engine::Engine;
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
-use crate::engine::{Engine, Frame};
-use crate::output::film;
+use crate::output::Picture;
+use crate::output::film::{self, Film};
 
 /// Seconds of video if nobody says how long.
 const SECONDS: f64 = 5.0;
+/// The longest warning that is printed, in characters.
+const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
 pub(super) struct Render {
@@ -42,7 +47,7 @@ pub(super) struct Render {
     model: String,
     /// Sets a knob or field of the patch: node.param=value. May be given several times.
     #[arg(long = "set", value_name = "NODE.PARAM=VALUE", value_parser = setting)]
-    set: Vec<(String, String, Json)>,
+    set: Vec<(String, String, String)>,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
@@ -62,6 +67,8 @@ impl Render {
         let patch = self.patch()?;
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
+        // Begun first, so that a file that cannot be written is noticed before the model is loaded.
+        let film = film::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
         let model = models::open(&self.model).map_err(|error| Failure::Failed(message(&error)))?;
@@ -72,26 +79,12 @@ impl Render {
         }
         let loaded = start.elapsed();
 
-        let mut job = Job { engine, digest: Sha256::new(), said: Vec::new(), bar };
-        let mut written = None;
-        let mut left = wanted;
+        let mut job = Job { engine, digest: Sha256::new(), said: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
-        while left > 0 {
-            for frame in job.step()?.into_iter().take(left as usize) {
-                let film = match &mut written {
-                    Some(film) => film,
-                    None => written.insert(film::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?),
-                };
-                film.push(&frame.screen).map_err(|error| output(&error))?;
-                job.bar.inc(1);
-                left -= 1;
-            }
-        }
-        if let Some(film) = written {
-            film.finish().map_err(|error| output(&error))?;
-        }
-        let seconds = start.elapsed().as_secs_f64();
+        let recorded = record(film, wanted, || job.step());
         job.bar.finish_and_clear();
+        recorded?;
+        let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
             let rate = wanted as f64 / seconds;
             eprintln!("{}: {wanted} frames in {seconds:.1} s, {rate:.1} per second", self.output.display());
@@ -130,7 +123,9 @@ impl Render {
                     known.join(", ")
                 )));
             }
-            let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value: Some(value.clone()) };
+            let is_text = def.and_then(|def| def.input(name)).is_some_and(|(_, input)| input.kind == Kind::Text);
+            let value = Some(if is_text { Json::from(value.as_str()) } else { json_or_text(value) });
+            let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value };
             patch.apply(edit).map_err(Failure::Usage)?;
         }
         Ok(patch)
@@ -152,24 +147,26 @@ struct Job {
     engine: Engine,
     /// The hash of every program that was run.
     digest: Sha256,
-    /// Warnings that were printed.
-    said: Vec<String>,
+    /// Warnings that were printed, or would have been.
+    said: BTreeSet<String>,
+    quiet: bool,
     bar: ProgressBar,
 }
 
 impl Job {
-    fn step(&mut self) -> Result<Vec<Frame>, Failure> {
+    /// Makes one model call; the last of a chunk brings pictures.
+    fn step(&mut self) -> Result<Vec<Arc<Picture>>, Failure> {
         let frames = self.engine.step(&Controls::default()).map_err(|error| Failure::Failed(message(&error)))?;
         let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
-        for warning in self.engine.warnings() {
-            if !self.said.contains(warning) {
-                let bar = &self.bar;
-                bar.suspend(|| eprintln!("warning: {warning}"));
-                self.said.push(warning.clone());
+        for warning in self.engine.warnings().iter().map(|warning| shortened(warning)) {
+            if self.said.insert(warning.clone()) && !self.quiet {
+                self.bar.suspend(|| eprintln!("warning: {warning}"));
             }
         }
-        Ok(frames)
+        let made = self.bar.position() + frames.len() as u64;
+        self.bar.set_position(self.bar.length().map_or(made, |wanted| made.min(wanted)));
+        Ok(frames.into_iter().map(|frame| frame.screen).collect())
     }
 
     fn report(self, render: &Render, frames: u64, seconds: f64, load_secs: f64, size: (usize, usize)) -> String {
@@ -201,6 +198,40 @@ impl Job {
     }
 }
 
+/// Writes `wanted` pictures of those that `step` brings. Of a film that fails on the way, what was written is kept.
+fn record(
+    mut film: Box<dyn Film>,
+    wanted: u64,
+    mut step: impl FnMut() -> Result<Vec<Arc<Picture>>, Failure>,
+) -> Result<(), Failure> {
+    let mut written = 0;
+    let mut write = || -> Result<(), Failure> {
+        while written < wanted {
+            for picture in step()?.into_iter().take((wanted - written) as usize) {
+                film.push(&picture).map_err(|error| output(&error))?;
+                written += 1;
+            }
+        }
+        Ok(())
+    };
+    match write() {
+        Ok(()) => film.finish().map_err(|error| output(&error)),
+        Err(Failure::Failed(why)) if written > 0 => Err(Failure::Failed(match film.finish() {
+            Ok(()) => format!("{why}; {written} of {wanted} frames are kept"),
+            Err(error) => format!("{why}; no frames are kept: {error}"),
+        })),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A sentence with as much of a long prompt in it as is read.
+fn shortened(sentence: &str) -> String {
+    match sentence.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &sentence[..end]),
+        None => sentence.to_owned(),
+    }
+}
+
 /// Compiles a patch; what is wrong with it is printed.
 pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, Failure> {
     let (plan, problems) = Plan::compile(patch, LIBRARY);
@@ -228,25 +259,86 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `node.param=value`; a value that is no JSON is a text.
-fn setting(text: &str) -> Result<(String, String, Json), String> {
+/// `node.param=value`.
+fn setting(text: &str) -> Result<(String, String, String), String> {
     let parts = text.split_once('=').and_then(|(port, value)| Some((port.split_once('.')?, value)));
     let Some(((id, name), value)) = parts.filter(|((id, name), _)| !id.is_empty() && !name.is_empty()) else {
         return Err("write node.param=value, such as lfo.rate=0.5".to_owned());
     };
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Json::String(value.to_owned()));
-    Ok((id.to_owned(), name.to_owned(), value))
+    Ok((id.to_owned(), name.to_owned(), value.to_owned()))
+}
+
+/// A value as it is written in a patch; what is no JSON is a text.
+fn json_or_text(value: &str) -> Json {
+    serde_json::from_str(value).unwrap_or_else(|_| Json::from(value))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::output::Error;
+
+    /// A film that has room for some pictures, and says at its end how many it has.
+    struct Short {
+        room: usize,
+        kept: Arc<AtomicUsize>,
+        pushed: usize,
+    }
+
+    impl Film for Short {
+        fn push(&mut self, _: &Picture) -> crate::output::Result<()> {
+            if self.pushed == self.room {
+                return Err(Error::new(Path::new("a.mp4"), "full"));
+            }
+            self.pushed += 1;
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> crate::output::Result<()> {
+            self.kept.store(self.pushed, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_written_before_a_failure_is_kept() {
+        // Room in the film, steps of three pictures that go well, and what is kept of ten.
+        for (room, steps, kept, said) in [
+            (99, 99, 10, None),
+            (7, 99, 7, Some("full; 7 of 10 frames are kept")),
+            (99, 2, 6, Some("the model broke; 6 of 10 frames are kept")),
+            (0, 99, 0, Some("full")),
+            (99, 0, 0, Some("the model broke")),
+        ] {
+            let finished = Arc::new(AtomicUsize::new(0));
+            let film = Box::new(Short { room, kept: finished.clone(), pushed: 0 });
+            let mut made = 0;
+            let recorded = record(film, 10, || {
+                made += 1;
+                if made > steps {
+                    return Err(Failure::Failed("the model broke".to_owned()));
+                }
+                Ok(vec![Arc::default(); 3])
+            });
+            assert_eq!(finished.load(Ordering::Relaxed), kept);
+            match (recorded, said) {
+                (Ok(()), None) => {}
+                (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),
+                _ => panic!("{room} {steps}: it should say {said:?}"),
+            }
+        }
+    }
 
     #[test]
     fn settings_and_sizes_are_read() {
-        assert_eq!(setting("lfo.rate=0.5"), Ok(("lfo".into(), "rate".into(), json!(0.5))));
-        assert_eq!(setting("p.text=a red = b"), Ok(("p".into(), "text".into(), json!("a red = b"))));
-        assert_eq!(setting("g.on=true"), Ok(("g".into(), "on".into(), json!(true))));
+        assert_eq!(setting("lfo.rate=0.5"), Ok(("lfo".into(), "rate".into(), "0.5".into())));
+        assert_eq!(setting("p.text=a red = b"), Ok(("p".into(), "text".into(), "a red = b".into())));
+        assert_eq!(
+            (json_or_text("0.5"), json_or_text("true"), json_or_text("a")),
+            (json!(0.5), json!(true), json!("a"))
+        );
         for wrong in ["lfo", "lfo.rate", ".rate=1", "lfo.=1", "=1"] {
             assert!(setting(wrong).is_err(), "{wrong}");
         }

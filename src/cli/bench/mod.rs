@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Failure;
+use super::{Failure, print};
 use crate::engine::Frame;
 use crate::engine::live::message;
 use crate::output::Picture;
@@ -71,12 +71,7 @@ impl Mini {
         let quality = if self.quality { Some(self.judge(&prompts[..count])?) } else { None };
         let rollout = self.rollout.map(|secs| roll_out(&prompts[..prompts.len().min(ROLLOUT_PROMPTS)], secs));
         let report = Report { cost, quality, rollout: rollout.transpose().map_err(failed)? };
-        if self.json {
-            println!("{:#}", report.json());
-        } else {
-            print!("{}", report.text());
-        }
-        Ok(())
+        print(&if self.json { format!("{:#}\n", report.json()) } else { report.text() })
     }
 
     fn judge(&self, prompts: &[Prompt]) -> Result<Quality, Failure> {
