@@ -114,8 +114,18 @@ impl Compiler<'_> {
                 self.problems.push(Problem::warning(pointer, message).meant(&node.kind, names));
             }
         }
-        let cables: Vec<Joined<'_>> = (0..self.patch.cables.len()).filter_map(|i| self.join(i, &defs)).collect();
+        let patch = self.patch;
+        let mut taken = BTreeSet::new();
+        let joined = (0..patch.cables.len()).filter_map(|i| {
+            let is_free = taken.insert(&patch.cables[i].to);
+            self.join(i, &defs, is_free)
+        });
+        let cables: Vec<Joined<'_>> = joined.collect();
         let order = self.sort(&defs, &cables)?;
+        let mut cables_to: BTreeMap<&str, Vec<&Joined<'_>>> = BTreeMap::new();
+        for cable in &cables {
+            cables_to.entry(cable.to).or_default().push(cable);
+        }
 
         let mut first_output = BTreeMap::new();
         let mut outputs = 0;
@@ -128,7 +138,7 @@ impl Compiler<'_> {
             let mut feeds: Vec<Feed> =
                 def.inputs.iter().map(|input| Feed { base: preset(input), cable: None }).collect();
             self.read_params(id, node, def, &mut feeds);
-            for cable in cables.iter().filter(|cable| cable.to == id) {
+            for cable in cables_to.get(id).into_iter().flatten() {
                 let input = &def.inputs[cable.input];
                 let depth = node.depths.get(input.name).copied().unwrap_or(DEFAULT_DEPTH);
                 let gain = (input.kind == Kind::Number && !input.signal)
@@ -146,8 +156,13 @@ impl Compiler<'_> {
         Some(Plan { nodes, outputs, seed: self.patch.engine.seed })
     }
 
-    /// Checks a cable; one that leads nowhere is reported and left out.
-    fn join<'p>(&mut self, index: usize, defs: &BTreeMap<&'p str, &'static NodeDef>) -> Option<Joined<'p>> {
+    /// Checks a cable; one that leads nowhere, or where another one is, is reported and left out.
+    fn join<'p>(
+        &mut self,
+        index: usize,
+        defs: &BTreeMap<&'p str, &'static NodeDef>,
+        is_free: bool,
+    ) -> Option<Joined<'p>> {
         let Cable { from, to, .. } = &self.patch.cables[index];
         let pointer = |end: &str| format!("/cables/{index}/{end}");
         for (end, port) in [("from", from), ("to", to)] {
@@ -178,7 +193,7 @@ impl Compiler<'_> {
             self.problems.push(Problem::error(pointer("to"), message));
             return None;
         }
-        if self.patch.cables[..index].iter().any(|cable| cable.to == *to) {
+        if !is_free {
             self.problems.push(Problem::error(pointer("to"), format!("{to} has a cable already")));
             return None;
         }

@@ -1,5 +1,10 @@
 //! Which part of a site is meant: steps × layers × heads × words × neurons × frames × pass.
 
+pub mod layers;
+pub mod neurons;
+pub mod steps;
+pub mod words;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -114,11 +119,6 @@ impl Set {
                 Self(Some(ranges))
             }
         }
-    }
-
-    /// The largest index that is listed.
-    pub fn last(&self) -> Option<usize> {
-        self.0.as_ref()?.iter().map(|range| *range.end()).max()
     }
 
     /// The ranges, if not everything is meant.
