@@ -46,6 +46,16 @@ pub(crate) struct Feed {
     pub(crate) cable: Option<Source>,
 }
 
+impl Feed {
+    /// The number that it always gives, if no cable changes it.
+    fn constant(&self) -> Option<f64> {
+        match (&self.base, &self.cable) {
+            (Some(Value::Number(number)), None) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
 /// Where a cable comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -153,6 +163,8 @@ impl Compiler<'_> {
         let nodes: Vec<Slot> = nodes.collect();
         self.weigh(&nodes, outputs);
         self.count_bends(&nodes, outputs);
+        self.check_ranges(&nodes);
+        self.check_sole(&nodes);
         Some(Plan { nodes, outputs, seed: self.patch.engine.seed })
     }
 
@@ -263,6 +275,40 @@ impl Compiler<'_> {
                 asked = 0;
             }
             lengths[slot.outputs.clone()].fill(length);
+        }
+    }
+
+    /// Reports ranges that run backwards, as their knobs stand.
+    fn check_ranges(&mut self, nodes: &[Slot]) {
+        for slot in nodes {
+            for (last, input) in slot.feeds.iter().zip(slot.def.inputs) {
+                let Some((index, begins)) = input.begins.and_then(|name| slot.def.input(name)) else { continue };
+                if let (Some(first), Some(last)) = (slot.feeds[index].constant(), last.constant())
+                    && first.round() > last.round()
+                {
+                    let message = format!("{} {first} is past {} {last}: nothing is meant", begins.name, input.name);
+                    let pointer = format!("/nodes/{}/params/{}", slot.id, input.name);
+                    self.problems.push(Problem::warning(pointer, message));
+                }
+            }
+        }
+    }
+
+    /// Reports nodes that say what a later one says otherwise, where a program has one of it.
+    fn check_sole(&mut self, nodes: &[Slot]) {
+        let mut latest: BTreeMap<(&str, &str), &Slot> = BTreeMap::new();
+        for slot in nodes.iter().rev() {
+            let inputs = slot.feeds.iter().zip(slot.def.inputs);
+            for (_, input) in inputs.filter(|(feed, input)| input.sole && (feed.base.is_some() || feed.cable.is_some()))
+            {
+                let winner = *latest.entry((slot.def.name, input.name)).or_insert(slot);
+                if winner.id != slot.id {
+                    let (id, winner) = (&slot.id, &winner.id);
+                    let message =
+                        format!("{id} and {winner} both say what the {} is; that of {winner} is used", input.name);
+                    self.problems.push(Problem::warning(format!("/nodes/{id}"), message));
+                }
+            }
         }
     }
 
