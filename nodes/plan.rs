@@ -70,6 +70,8 @@ pub(crate) struct Source {
 /// How far a cable moves a knob if nobody has said anything: far enough to be seen.
 pub const DEFAULT_DEPTH: f64 = 0.25;
 
+/// Problems after which no more names of nodes are suggested.
+const MOST_SUGGESTIONS: usize = 100;
 /// The nodes of a patch, at most.
 pub const MOST_NODES: usize = 4096;
 /// The bends that act, one after the other, at most.
@@ -179,7 +181,9 @@ impl Compiler<'_> {
         let pointer = |end: &str| format!("/cables/{index}/{end}");
         for (end, port) in [("from", from), ("to", to)] {
             if !self.patch.nodes.contains_key(&port.node) {
-                let names = self.patch.nodes.keys().map(String::as_str);
+                // Every name is compared: a file full of wrong cables would take minutes.
+                let is_suggested = self.problems.len() < MOST_SUGGESTIONS;
+                let names = self.patch.nodes.keys().map(String::as_str).filter(|_| is_suggested);
                 let message = format!("there is no node {:?}", port.node);
                 self.problems.push(Problem::error(pointer(end), message).meant(&port.node, names));
                 return None;

@@ -417,6 +417,16 @@ fn what_would_do_nothing_is_warned_of() {
 }
 
 #[test]
+fn suggestions_end_before_they_take_long() {
+    let mut wrong = patch(&[("lfo", "modulate.lfo", json!({})), ("n", "math.math", json!({}))], &[]);
+    wrong.cables = vec![cable("lfoo.out", "n.a"); 101];
+    let (_, problems) = Plan::compile(&wrong, LIBRARY);
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[0].suggestion.as_deref(), Some("lfo"));
+    assert_eq!(problems[100].suggestion, None);
+}
+
+#[test]
 fn what_is_unknown_survives() {
     let text = r#"{"format": "bendrack-patch", "version": 1, "future": {"a": [1, 2]},
         "nodes": {"x": {"type": "bend.tomorrow", "params": {"p": 0.25}, "shade": "blue"}},
