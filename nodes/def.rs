@@ -67,6 +67,10 @@ pub struct Input {
     pub signal: bool,
     /// How many words a text is a list of at most, if it is one.
     pub words: Option<usize>,
+    /// The input where the range begins that ends here.
+    pub begins: Option<&'static str>,
+    /// A program has one of what arrives here, so that a second node of the kind takes its place.
+    pub sole: bool,
 }
 
 /// The value of an input when nobody has said anything.
@@ -117,6 +121,8 @@ impl Input {
             choices: &[],
             signal: false,
             words: None,
+            begins: None,
+            sole: false,
         }
     }
 
@@ -183,6 +189,20 @@ impl Input {
     #[must_use]
     pub const fn words(mut self, most: usize) -> Self {
         self.words = Some(most);
+        self
+    }
+
+    /// The end of the range that begins at another input.
+    #[must_use]
+    pub const fn ends(mut self, first: &Self) -> Self {
+        self.begins = Some(first.name);
+        self
+    }
+
+    /// Something of which a program has one.
+    #[must_use]
+    pub const fn sole(mut self) -> Self {
+        self.sole = true;
         self
     }
 

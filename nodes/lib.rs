@@ -9,6 +9,7 @@
     reason = "controls are compared for identity: a knob at its neutral value is there exactly"
 )]
 
+pub mod aim;
 pub mod chain;
 pub mod def;
 pub mod error;
@@ -70,14 +71,6 @@ pub mod model {
     pub mod model;
 }
 
-/// Which part of a site is meant.
-pub mod aim {
-    pub mod layers;
-    pub mod neurons;
-    pub mod steps;
-    pub mod words;
-}
-
 /// What is done at a site.
 pub mod bend {
     pub mod cross_gain;
@@ -124,10 +117,10 @@ pub static LIBRARY: &[&NodeDef] = &[
     &esp32::input::NODE,
     &prompt::text::NODE,
     &model::model::NODE,
-    &aim::steps::NODE,
-    &aim::layers::NODE,
-    &aim::words::NODE,
-    &aim::neurons::NODE,
+    &target::steps::NODE,
+    &target::layers::NODE,
+    &target::words::NODE,
+    &target::neurons::NODE,
     &bend::cross_rotate::NODE,
     &bend::cross_scale::NODE,
     &bend::cross_gain::NODE,

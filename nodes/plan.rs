@@ -46,6 +46,16 @@ pub(crate) struct Feed {
     pub(crate) cable: Option<Source>,
 }
 
+impl Feed {
+    /// The number that it always gives, if no cable changes it.
+    fn constant(&self) -> Option<f64> {
+        match (&self.base, &self.cable) {
+            (Some(Value::Number(number)), None) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
 /// Where a cable comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -60,6 +70,8 @@ pub(crate) struct Source {
 /// How far a cable moves a knob if nobody has said anything: far enough to be seen.
 pub const DEFAULT_DEPTH: f64 = 0.25;
 
+/// Problems after which no more names of nodes are suggested.
+const MOST_SUGGESTIONS: usize = 100;
 /// The nodes of a patch, at most.
 pub const MOST_NODES: usize = 4096;
 /// The bends that act, one after the other, at most.
@@ -114,8 +126,18 @@ impl Compiler<'_> {
                 self.problems.push(Problem::warning(pointer, message).meant(&node.kind, names));
             }
         }
-        let cables: Vec<Joined<'_>> = (0..self.patch.cables.len()).filter_map(|i| self.join(i, &defs)).collect();
+        let patch = self.patch;
+        let mut taken = BTreeSet::new();
+        let joined = (0..patch.cables.len()).filter_map(|i| {
+            let is_free = taken.insert(&patch.cables[i].to);
+            self.join(i, &defs, is_free)
+        });
+        let cables: Vec<Joined<'_>> = joined.collect();
         let order = self.sort(&defs, &cables)?;
+        let mut cables_to: BTreeMap<&str, Vec<&Joined<'_>>> = BTreeMap::new();
+        for cable in &cables {
+            cables_to.entry(cable.to).or_default().push(cable);
+        }
 
         let mut first_output = BTreeMap::new();
         let mut outputs = 0;
@@ -128,7 +150,7 @@ impl Compiler<'_> {
             let mut feeds: Vec<Feed> =
                 def.inputs.iter().map(|input| Feed { base: preset(input), cable: None }).collect();
             self.read_params(id, node, def, &mut feeds);
-            for cable in cables.iter().filter(|cable| cable.to == id) {
+            for cable in cables_to.get(id).into_iter().flatten() {
                 let input = &def.inputs[cable.input];
                 let depth = node.depths.get(input.name).copied().unwrap_or(DEFAULT_DEPTH);
                 let gain = (input.kind == Kind::Number && !input.signal)
@@ -143,16 +165,25 @@ impl Compiler<'_> {
         let nodes: Vec<Slot> = nodes.collect();
         self.weigh(&nodes, outputs);
         self.count_bends(&nodes, outputs);
+        self.check_ranges(&nodes);
+        self.check_sole(&nodes);
         Some(Plan { nodes, outputs, seed: self.patch.engine.seed })
     }
 
-    /// Checks a cable; one that leads nowhere is reported and left out.
-    fn join<'p>(&mut self, index: usize, defs: &BTreeMap<&'p str, &'static NodeDef>) -> Option<Joined<'p>> {
+    /// Checks a cable; one that leads nowhere, or where another one is, is reported and left out.
+    fn join<'p>(
+        &mut self,
+        index: usize,
+        defs: &BTreeMap<&'p str, &'static NodeDef>,
+        is_free: bool,
+    ) -> Option<Joined<'p>> {
         let Cable { from, to, .. } = &self.patch.cables[index];
         let pointer = |end: &str| format!("/cables/{index}/{end}");
         for (end, port) in [("from", from), ("to", to)] {
             if !self.patch.nodes.contains_key(&port.node) {
-                let names = self.patch.nodes.keys().map(String::as_str);
+                // Every name is compared: a file full of wrong cables would take minutes.
+                let is_suggested = self.problems.len() < MOST_SUGGESTIONS;
+                let names = self.patch.nodes.keys().map(String::as_str).filter(|_| is_suggested);
                 let message = format!("there is no node {:?}", port.node);
                 self.problems.push(Problem::error(pointer(end), message).meant(&port.node, names));
                 return None;
@@ -178,7 +209,7 @@ impl Compiler<'_> {
             self.problems.push(Problem::error(pointer("to"), message));
             return None;
         }
-        if self.patch.cables[..index].iter().any(|cable| cable.to == *to) {
+        if !is_free {
             self.problems.push(Problem::error(pointer("to"), format!("{to} has a cable already")));
             return None;
         }
@@ -248,6 +279,40 @@ impl Compiler<'_> {
                 asked = 0;
             }
             lengths[slot.outputs.clone()].fill(length);
+        }
+    }
+
+    /// Reports ranges that run backwards, as their knobs stand.
+    fn check_ranges(&mut self, nodes: &[Slot]) {
+        for slot in nodes {
+            for (last, input) in slot.feeds.iter().zip(slot.def.inputs) {
+                let Some((index, begins)) = input.begins.and_then(|name| slot.def.input(name)) else { continue };
+                if let (Some(first), Some(last)) = (slot.feeds[index].constant(), last.constant())
+                    && first.round() > last.round()
+                {
+                    let message = format!("{} {first} is past {} {last}: nothing is meant", begins.name, input.name);
+                    let pointer = format!("/nodes/{}/params/{}", slot.id, input.name);
+                    self.problems.push(Problem::warning(pointer, message));
+                }
+            }
+        }
+    }
+
+    /// Reports nodes that say what a later one says otherwise, where a program has one of it.
+    fn check_sole(&mut self, nodes: &[Slot]) {
+        let mut latest: BTreeMap<(&str, &str), &Slot> = BTreeMap::new();
+        for slot in nodes.iter().rev() {
+            let inputs = slot.feeds.iter().zip(slot.def.inputs);
+            for (_, input) in inputs.filter(|(feed, input)| input.sole && (feed.base.is_some() || feed.cable.is_some()))
+            {
+                let winner = *latest.entry((slot.def.name, input.name)).or_insert(slot);
+                if winner.id != slot.id {
+                    let (id, winner) = (&slot.id, &winner.id);
+                    let message =
+                        format!("{id} and {winner} both say what the {} is; that of {winner} is used", input.name);
+                    self.problems.push(Problem::warning(format!("/nodes/{id}"), message));
+                }
+            }
         }
     }
 

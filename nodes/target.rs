@@ -1,5 +1,10 @@
 //! Which part of a site is meant: steps × layers × heads × words × neurons × frames × pass.
 
+pub mod layers;
+pub mod neurons;
+pub mod steps;
+pub mod words;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -78,7 +83,7 @@ impl Set {
         Self(Some(Vec::new()))
     }
 
-    /// The indices from `first` to `last`, both included; none if they are the wrong way round.
+    /// The indices from `first` to `last`, both included; none if they are the wrong way round. [`usize::MAX`] is the end.
     pub fn range(first: usize, last: usize) -> Self {
         Self(Some(if first <= last { vec![first..=last] } else { Vec::new() }))
     }
@@ -116,11 +121,6 @@ impl Set {
         }
     }
 
-    /// The largest index that is listed.
-    pub fn last(&self) -> Option<usize> {
-        self.0.as_ref()?.iter().map(|range| *range.end()).max()
-    }
-
     /// The ranges, if not everything is meant.
     pub fn ranges(&self) -> Option<&[RangeInclusive<usize>]> {
         self.0.as_deref()
@@ -136,6 +136,7 @@ impl fmt::Display for Set {
         for (i, range) in ranges.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
             match (range.start(), range.end()) {
+                (first, &usize::MAX) => write!(f, "{comma}{first}-end")?,
                 (first, last) if first == last => write!(f, "{comma}{first}")?,
                 (first, last) => write!(f, "{comma}{first}-{last}")?,
             }
@@ -162,11 +163,14 @@ impl FromStr for Set {
             _ => {}
         }
         let number = |part: &str| {
-            part.trim().parse::<usize>().map_err(|_| format!("{part:?} is not a number; write all, 3, 0-9 or 0-9,20"))
+            part.trim()
+                .parse::<usize>()
+                .map_err(|_| format!("{part:?} is not a number; write all, 3, 0-9, 0-9,20 or 4-end"))
         };
         let mut ranges = Vec::new();
         for part in text.split(',') {
             let (first, last) = match part.split_once('-') {
+                Some((first, last)) if last.trim() == "end" => (number(first)?, usize::MAX),
                 Some((first, last)) => (number(first)?, number(last)?),
                 None => (number(part)?, number(part)?),
             };
@@ -273,6 +277,7 @@ mod tests {
             ("20, 0-9", "0-9,20"),
             ("0-3,4-6,2", "0-6"),
             ("5-5", "5"),
+            ("7, 2-end, 5", "2-end"),
         ] {
             let set: Set = text.parse().expect(text);
             assert_eq!(set.to_string(), written);
@@ -285,7 +290,7 @@ mod tests {
 
     #[test]
     fn intersection_is_intersection() {
-        let texts = ["all", "none", "0-9", "3,5,7", "8-20", "0-2,6-6,9-11"];
+        let texts = ["4-end", "all", "none", "0-9", "3,5,7", "8-20", "0-2,6-6,9-11"];
         for (a, b) in texts.iter().flat_map(|a| texts.iter().map(move |b| (*a, *b))) {
             let (a, b): (Set, Set) = (a.parse().expect(a), b.parse().expect(b));
             let both = a.and(&b);

@@ -293,11 +293,6 @@ impl<'a> Run<'a> {
         self.world.controls
     }
 
-    /// A number that this node's tap measured in the call before.
-    pub fn measured(&self, name: &str) -> Option<f64> {
-        self.world.measurements.get(self.id)?.get(name).copied()
-    }
-
     /// A number from 0 to 1 that is random, and always the same for this patch, node, `stream` and `index`.
     pub fn random(&self, stream: u64, index: i64) -> f64 {
         let seed = self.id.bytes().fold(self.seed ^ 0x9E37_79B9_7F4A_7C15, |hash, byte| mix(hash ^ u64::from(byte)));

@@ -102,6 +102,25 @@ fn a_closed_or_full_output_is_no_panic() {
 }
 
 #[test]
+fn a_folder_of_models_that_is_not_there_is_not_said_to_be_searched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |models: &Path, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+        command.args(args).env("BENDRACK_MODELS", models).current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.output().expect("bendrack runs")
+    };
+    let typo = folder.path().join("modles");
+    assert!(stdout(&run(folder.path(), &["models"])).contains("are looked for in the folders in"));
+    let list = run(&typo, &["models"]);
+    assert!(list.status.success() && stdout(&list).contains("modles (BENDRACK_MODELS), but there is no such folder"));
+    let render = ["render", "patches/first_bend.json", "--model", "x", "-o"];
+    let film = folder.path().join("a.gif");
+    let render = run(&typo, &[&render[..], &[film.to_str().expect("a path")]].concat());
+    let said = String::from_utf8_lossy(&render.stderr).into_owned();
+    assert!(render.status.code() == Some(1) && said.contains("no such folder"), "{said}");
+}
+
+#[test]
 fn devices_are_listed_even_where_there_are_none() {
     let list = bendrack(&["devices"]);
     assert!(list.status.success());

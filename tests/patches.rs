@@ -204,6 +204,7 @@ fn what_cannot_be_rendered_is_refused_with_a_reason() {
     refused(first, "a.mp4", &["--set", "nobody.rate=1"], 2, &["nobody", "rotate"]);
     refused(first, "a.mp4", &["--set", "lfo.rite=1"], 2, &["rite", "rate"]);
     refused(first, "a.mp4", &["--set", "lfo.shape=sin"], 2, &["sine"]);
+    refused(first, "a.mp4", &["--set", "wan.prompt=cat"], 2, &["wan.prompt has a cable from prompt.text", "instead"]);
     refused(first, "a.mp4", &["--size", "100x100"], 2, &["multiples of 16"]);
     refused(first, "no/such/folder/a.mp4", &[], 1, &["no/such/folder"]);
     // Where the film is to be is looked at before the model is.

@@ -6,7 +6,7 @@ use crate::def::{Input, NodeDef, Output};
 use crate::program::Source;
 use crate::value::Kind;
 
-const PROMPT: Input = Input::text("prompt", "", "What the video shows.");
+const PROMPT: Input = Input::text("prompt", "", "What the video shows.").sole();
 const BENDS: Input = Input::socket("bends", Kind::Bend, "What is done inside of the model.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The generated picture.");
 

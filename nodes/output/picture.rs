@@ -3,7 +3,7 @@
 use crate::def::{Input, NodeDef};
 use crate::value::Kind;
 
-const PICTURE: Input = Input::socket("picture", Kind::Picture, "What is shown and recorded.");
+const PICTURE: Input = Input::socket("picture", Kind::Picture, "What is shown and recorded.").sole();
 
 /// What is on the screen.
 pub const NODE: NodeDef = NodeDef {

@@ -25,9 +25,4 @@ pub const NODE: NodeDef = NodeDef {
 fn run(run: &mut Run<'_>) {
     run.ask_tap(Tap { node: run.id().clone(), measure: Measure::Neurons, target: run.target(&TARGET) });
     run.set(&MAP, Source::Tap(run.id().clone()));
-    for output in [&MEAN, &MAX] {
-        if let Some(number) = run.measured(output.name) {
-            run.set(output, number);
-        }
-    }
 }

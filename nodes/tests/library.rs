@@ -367,6 +367,66 @@ fn words_beyond_the_limit_are_left_out_with_a_warning() {
 }
 
 #[test]
+fn an_untouched_range_reaches_to_the_models_last() {
+    for kind in ["target.layers", "target.neurons", "target.steps"] {
+        let target = |params| {
+            let aimed = patch(&[("aim", kind, params), ("map", "tap.map", json!({}))], &[("aim.target", "map.target")]);
+            run(&compile(&aimed), &mut Memory::default(), 0, 1).taps[0].target.clone()
+        };
+        let set = |params| {
+            let target = target(params);
+            let set = [&target.layers, &target.neurons, &target.steps].into_iter().find(|set| !set.is_all());
+            set.expect("a range").clone()
+        };
+        // Neurons of the largest model.
+        assert!(set(json!({})).contains(13_823) && set(json!({ "first": 3 })).to_string() == "3-end", "{kind}");
+        assert_eq!(set(json!({ "first": 3, "last": 5 })).to_string(), "3-5", "{kind}");
+    }
+}
+
+#[test]
+fn what_would_do_nothing_is_warned_of() {
+    let doubled = patch(
+        &[
+            ("aim", "target.layers", json!({ "first": 5, "last": 2 })),
+            ("moved", "target.steps", json!({ "first": 5, "last": 2 })),
+            ("n", "control.number", json!({})),
+            ("a", "model.wan", json!({ "prompt": "a rose" })),
+            ("b", "model.wan", json!({ "prompt": "a ship" })),
+            ("left", "output.picture", json!({})),
+            ("right", "output.picture", json!({})),
+            ("unused", "output.picture", json!({})),
+        ],
+        &[("n.out", "moved.first"), ("a.picture", "left.picture"), ("b.picture", "right.picture")],
+    );
+    let (plan, problems) = Plan::compile(&doubled, LIBRARY);
+    let plan = plan.expect("these are warnings");
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert_eq!(problems[0].to_string(), "warning: /nodes/aim/params/last: first 5 is past last 2: nothing is meant");
+    let used = |what: &str| {
+        let said = problems.iter().find(|problem| problem.message.contains(what)).expect("a warning").to_string();
+        let ids: Vec<_> =
+            ["a", "b", "left", "right"].into_iter().filter(|id| said.contains(&format!("that of {id} is"))).collect();
+        assert!(ids.len() == 1 && !said.starts_with(&format!("warning: /nodes/{}:", ids[0])), "{said}");
+        ids[0]
+    };
+    // What is said to be used is.
+    let prompt = run(&plan, &mut Memory::default(), 0, 1).prompt;
+    assert_eq!(&*prompt, if used("prompt") == "a" { "a rose" } else { "a ship" });
+    assert!(["left", "right"].contains(&used("picture")));
+}
+
+#[test]
+fn suggestions_end_before_they_take_long() {
+    let mut wrong = patch(&[("lfo", "modulate.lfo", json!({})), ("n", "math.math", json!({}))], &[]);
+    wrong.cables = vec![cable("lfoo.out", "n.a"); 101];
+    let (_, problems) = Plan::compile(&wrong, LIBRARY);
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[0].suggestion.as_deref(), Some("lfo"));
+    assert_eq!(problems[100].suggestion, None);
+}
+
+#[test]
 fn what_is_unknown_survives() {
     let text = r#"{"format": "bendrack-patch", "version": 1, "future": {"a": [1, 2]},
         "nodes": {"x": {"type": "bend.tomorrow", "params": {"p": 0.25}, "shade": "blue"}},

@@ -39,7 +39,10 @@ impl Models {
         };
         let lines: String = found.iter().map(line).collect();
         let more = match folder() {
-            Some(folder) => format!("More are looked for in the folders in {} ({VARIABLE}).", folder.display()),
+            Some(folder) if folder.is_dir() => {
+                format!("More are looked for in the folders in {} ({VARIABLE}).", folder.display())
+            }
+            Some(folder) => absent(&folder),
             None => format!("Set {VARIABLE} to a folder of models, or give --model the path of one."),
         };
         print(&format!("{lines}\n{more}\n"))
@@ -80,10 +83,17 @@ pub(super) fn open(name: &str) -> Result<Model> {
         return Model::mini();
     }
     let named = folder().map(|folder| folder.join(name)).filter(|path| path.is_dir());
-    match named.or_else(|| Some(PathBuf::from(name)).filter(|path| path.is_dir())) {
-        Some(path) => Model::open(&path),
-        None => bail!("there is no model {name:?}: it is neither a name that `bendrack models` lists nor a folder"),
+    if let Some(path) = named.or_else(|| Some(PathBuf::from(name)).filter(|path| path.is_dir())) {
+        return Model::open(&path);
     }
+    let typo = folder().filter(|folder| std::env::var_os(VARIABLE).is_some() && !folder.is_dir());
+    let more = typo.map_or_else(String::new, |folder| format!(". {}", absent(&folder)));
+    bail!("there is no model {name:?}: it is neither a name that `bendrack models` lists nor a folder{more}")
+}
+
+/// What is said of a folder of models that is not there.
+fn absent(folder: &Path) -> String {
+    format!("More would be looked for in {} ({VARIABLE}), but there is no such folder.", folder.display())
 }
 
 /// The folder of models: named by a variable, or the usual place for a program's data.

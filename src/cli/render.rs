@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::{Edit, Patch, Port};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
 use bendrack_nodes::value::Kind;
@@ -123,7 +123,14 @@ impl Render {
                     known.join(", ")
                 )));
             }
-            let is_text = def.and_then(|def| def.input(name)).is_some_and(|(_, input)| input.kind == Kind::Text);
+            let input = def.and_then(|def| def.input(name)).map(|(_, input)| input);
+            let port = Port { node: id.clone(), port: name.clone() };
+            // A cable moves a knob, and replaces everything else.
+            let is_replaced = input.is_some_and(|input| input.signal || input.kind != Kind::Number);
+            if let Some(cable) = patch.cable_to(&port).filter(|_| is_replaced) {
+                return Err(Failure::Usage(format!("{port} has a cable from {}; set that instead", cable.from)));
+            }
+            let is_text = input.is_some_and(|input| input.kind == Kind::Text);
             let value = Some(if is_text { Json::from(value.as_str()) } else { json_or_text(value) });
             let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value };
             patch.apply(edit).map_err(Failure::Usage)?;

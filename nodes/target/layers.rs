@@ -1,0 +1,24 @@
+//! Which layers of the model are meant.
+
+use crate::aim;
+use crate::def::{Input, NodeDef, Output};
+use crate::target::Target;
+use crate::value::Kind;
+
+const FIRST: Input = aim::FIRST.soft(0.0, 29.0);
+const LAST: Input = aim::LAST.soft(0.0, 29.0);
+const OUT: Output = Output::of("target", Kind::Target, "Only these layers of the model.");
+
+/// A range of layers of the model.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.layers",
+    title: "Layers",
+    about: "Aims a bend or a tap at a range of layers of the model.",
+    inputs: &[aim::WITHIN, FIRST, LAST],
+    outputs: &[OUT],
+    memory: 0,
+    run: |run| {
+        let layers = aim::range(run, &FIRST, &LAST);
+        aim::narrow(run, &OUT, &Target { layers, ..Target::default() });
+    },
+};
