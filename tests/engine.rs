@@ -262,7 +262,8 @@ fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame()
     );
     rack.set_plan(plan(&heat));
     wait_until(|| rack.frame().is_some_and(|frame| frame.taps.contains_key("map")));
-    assert!(rack.status().latency_secs > 0.0);
+    // A chunk that was wholly made under it may be the one after.
+    wait_until(|| rack.status().latency_secs > 0.0);
     rack.restart();
     wait_until(|| rack.frame().is_some_and(|frame| frame.number < 3));
 }
