@@ -8,6 +8,10 @@ DEBIAN_PACKAGES = g++ libc6-dev pkg-config libasound2-dev
 LINKS = echo 'int main(void) { return 0; }' | c++ -x c++ - -o /dev/null 2>/dev/null
 # Other systems than Linux need no headers for MIDI.
 BUILDS = $(LINKS) && { [ "$$(uname)" != Linux ] || pkg-config --exists alsa 2>/dev/null; }
+# What a window needs when it opens; every desktop has it, a bare system with a display may not.
+WINDOW_PACKAGES = libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libwayland-client0 libegl1 libvulkan1 mesa-vulkan-drivers
+OPENS = ( [ "$$(uname)" != Linux ] || for library in libX11-xcb libxkbcommon-x11 libXcursor libXi libvulkan; do \
+	PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q "$$library\\.so" || exit 1; done )
 PATCH ?= patches/first_bend.json
 
 .PHONY: help run setup fmt lint test docs bench peer
@@ -28,17 +32,20 @@ setup:
 		$(CARGO) $$part --version >/dev/null 2>&1 || rustup component add rustfmt clippy || \
 		{ echo "cargo $$part is missing: install it with your Rust (rustup component add rustfmt clippy)"; exit 1; }; done
 
+# Installs PACKAGES.
 .PHONY: debian-packages
+debian-packages: PACKAGES ?= $(DEBIAN_PACKAGES)
 debian-packages:
-	@command -v apt-get >/dev/null || { echo "a C++ compiler, pkg-config or ALSA's headers are missing: install them with your system's package manager, then run make again"; exit 1; }
+	@command -v apt-get >/dev/null || { echo "some libraries are missing (on Debian: $(PACKAGES)): install them with your system's package manager, then run make again"; exit 1; }
 	@if [ "$$(id -u)" = 0 ]; then sudo=; \
-	elif command -v sudo >/dev/null; then sudo=sudo; echo "installing $(DEBIAN_PACKAGES); sudo may ask for your password"; \
-	else echo "install $(DEBIAN_PACKAGES) as root (apt-get install $(DEBIAN_PACKAGES)), then run make again"; exit 1; fi; \
-	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends $(DEBIAN_PACKAGES)
+	elif command -v sudo >/dev/null; then sudo=sudo; echo "installing $(PACKAGES); sudo may ask for your password"; \
+	else echo "install $(PACKAGES) as root (apt-get install $(PACKAGES)), then run make again"; exit 1; fi; \
+	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends $(PACKAGES)
 
 run: setup
 	$(CARGO) build --locked --release
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+		$(OPENS) || $(MAKE) --no-print-directory debian-packages PACKAGES="$(WINDOW_PACKAGES)" || exit 1; \
 		target/release/bendrack "$(PATCH)"; \
 	else \
 		video=$$(basename "$(PATCH)" .json).mp4; \
