@@ -94,16 +94,27 @@ fn of_heads(attention: &Attention, heads: &[u32]) -> Result<Attention> {
 struct Class<'a> {
     chain: Vec<&'a Active<'a>>,
     keys: Vec<u32>,
-    /// Its extra value columns: where they begin, how many, and what they are.
-    columns: Option<(usize, usize, Columns)>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Columns {
-    /// One for each of its keys: the columns of the map.
-    Keys,
-    /// The values, where they are its keys': what the class contributes to the output.
-    Values,
+impl<'a> Class<'a> {
+    /// The classes of `keys` keys.
+    fn all(bends: &[&Part<'_, &'a Active<'a>>], keys: usize) -> Vec<Self> {
+        let mut classes: BTreeMap<Vec<bool>, Vec<u32>> = BTreeMap::new();
+        for key in 0..keys {
+            classes.entry(bends.iter().map(|bend| bend.keys[key]).collect()).or_default().push(key as u32);
+        }
+        let chain =
+            |acts: Vec<bool>| bends.iter().zip(acts).filter(|(_, acts)| *acts).map(|(bend, _)| bend.what).collect();
+        classes.into_iter().map(|(acts, keys)| Self { chain: chain(acts), keys }).collect()
+    }
+}
+
+/// A class's extra value columns: where they begin, how many, and what they are.
+struct Columns {
+    first: usize,
+    count: usize,
+    /// One for each of its keys, the columns of the map; else the values of its keys, what the class contributes to the output.
+    of_map: bool,
 }
 
 /// The output of heads that are treated alike, and the share of each tap `[batch, heads, queries]`.
@@ -114,79 +125,33 @@ fn group(
     taps: &[&Part<'_, usize>],
 ) -> Result<(Tensor, Vec<Tensor>)> {
     let (_, keys, _, dim) = attention.v.dims4()?;
-    let mut classes: BTreeMap<Vec<bool>, Vec<u32>> = BTreeMap::new();
-    for key in 0..keys {
-        classes.entry(bends.iter().map(|bend| bend.keys[key]).collect()).or_default().push(key as u32);
-    }
-    let classes: Vec<Class<'_>> = classes
-        .into_iter()
-        .map(|(acts, keys)| Class {
-            chain: bends.iter().zip(acts).filter(|(_, acts)| *acts).map(|(bend, _)| bend.what).collect(),
-            keys,
-            columns: None,
-        })
-        .collect();
+    let classes = Class::all(bends, keys);
     let mut values = Values { attention, columns: vec![attention.v.clone()], width: dim };
     // One chain for every key acts on the output as it is.
     let whole = classes.len() == 1;
-    let mut classes = classes;
-    for class in classes.iter_mut().filter(|class| !whole && !class.chain.is_empty()) {
-        let kind = if class.keys.len() < dim { Columns::Keys } else { Columns::Values };
-        let first = values.width;
-        match kind {
-            Columns::Keys => values.push_keys(&class.keys)?,
-            Columns::Values => values.push_values(&class.keys)?,
-        }
-        class.columns = Some((first, values.width - first, kind));
-    }
-    let mut tapped = Vec::new();
-    for tap in taps {
-        let mut pieces = Vec::new();
-        for class in &classes {
-            let meant: Vec<u32> = class.keys.iter().copied().filter(|&key| tap.keys[key as usize]).collect();
-            if !meant.is_empty() {
-                pieces.push((values.width, class));
-                values.push_share(&meant)?;
-            }
-        }
-        tapped.push(pieces);
-    }
+    let bent: Vec<&Class<'_>> = classes.iter().filter(|class| !class.chain.is_empty()).collect();
+    let columns =
+        if whole { Vec::new() } else { bent.iter().map(|class| values.push_class(class)).collect::<Result<_>>()? };
+    let shares = taps.iter().map(|tap| values.push_tap(tap, &classes)).collect::<Result<Vec<_>>>()?;
 
     let all = values.run()?;
-    let wet = |first: usize, count: usize, class: &Class<'_>| -> Result<(Tensor, Tensor)> {
-        let dry = to_grid(&all.narrow(3, first, count)?, grid)?;
-        Ok((dry.clone(), chain(&dry, &class.chain)?))
-    };
+    let dry = |first, count| to_grid(&all.narrow(3, first, count)?, grid);
     let mut output = all.narrow(3, 0, dim)?.contiguous()?;
-    for class in &classes {
-        output = match class.columns {
-            None if whole && !class.chain.is_empty() => from_grid(&wet(0, dim, class)?.1)?,
-            None => output,
-            Some((first, count, kind)) => {
-                let (dry, wet) = wet(first, count, class)?;
-                let change = from_grid(&(wet - dry)?)?;
-                let change = match kind {
-                    Columns::Values => change,
-                    Columns::Keys => through_values(&change, attention, &class.keys)?,
-                };
-                (output + change)?
-            }
-        };
+    if let (true, [class]) = (whole, bent.as_slice()) {
+        output = from_grid(&chain(&dry(0, dim)?, &class.chain)?)?;
     }
-    let shares = tapped.into_iter().map(|pieces| {
-        let mut share: Option<Tensor> = None;
-        for (column, class) in pieces {
-            let (dry, wet) = wet(column, 1, class)?;
-            // [batch, heads, 1, frames, rows, columns] to [batch, heads, queries].
-            let piece = if class.chain.is_empty() { dry } else { wet }.squeeze(2)?.flatten_from(2)?;
-            share = Some(match share {
-                Some(before) => (before + piece)?,
-                None => piece,
-            });
-        }
-        share.map_or_else(|| candle_core::bail!("a tap of no keys"), Ok)
-    });
-    Ok((output, shares.collect::<Result<Vec<_>>>()?))
+    for (class, Columns { first, count, of_map }) in bent.iter().zip(columns) {
+        let dry = dry(first, count)?;
+        let change = from_grid(&(chain(&dry, &class.chain)? - dry)?)?;
+        output = (output + if of_map { through_values(&change, attention, &class.keys)? } else { change })?;
+    }
+    let share = |pieces: Vec<(usize, &Class<'_>)>| {
+        let pieces = pieces.into_iter().map(|(column, class)| chain(&dry(column, 1)?, &class.chain));
+        let sum = Tensor::cat(&pieces.collect::<Result<Vec<_>>>()?, 2)?.sum(2)?;
+        // [batch, heads, frames, rows, columns of the grid] to [batch, heads, queries].
+        sum.flatten_from(2)
+    };
+    Ok((output, shares.into_iter().map(share).collect::<Result<_>>()?))
 }
 
 /// The values of an attention with extra columns.
@@ -212,6 +177,34 @@ impl Values<'_> {
         self.push(shared.broadcast_as((batch, keys, heads, n))?.contiguous()?)
     }
 
+    /// What a class needs to be bent by itself: the fewer of its map's columns and the values' columns.
+    fn push_class(&mut self, class: &Class<'_>) -> Result<Columns> {
+        let (first, of_map) = (self.width, class.keys.len() < self.attention.v.dim(3)?);
+        if of_map {
+            self.push_keys(&class.keys)?;
+        } else {
+            self.push_values(&class.keys)?;
+        }
+        Ok(Columns { first, count: self.width - first, of_map })
+    }
+
+    /// A column for what a tap means of each class; the columns with their classes.
+    fn push_tap<'c, 'a>(
+        &mut self,
+        tap: &Part<'_, usize>,
+        classes: &'c [Class<'a>],
+    ) -> Result<Vec<(usize, &'c Class<'a>)>> {
+        let mut pieces = Vec::new();
+        for class in classes {
+            let meant: Vec<u32> = class.keys.iter().copied().filter(|&key| tap.keys[key as usize]).collect();
+            if !meant.is_empty() {
+                pieces.push((self.width, class));
+                self.push_shared(mask(tap.keys.len(), &meant), 1)?;
+            }
+        }
+        Ok(pieces)
+    }
+
     /// A column for each of these keys.
     fn push_keys(&mut self, keys: &[u32]) -> Result<()> {
         let mut values = vec![0.0; self.attention.v.dim(1)? * keys.len()];
@@ -219,11 +212,6 @@ impl Values<'_> {
             values[key as usize * keys.len() + column] = 1.0;
         }
         self.push_shared(values, keys.len())
-    }
-
-    /// One column for these keys together.
-    fn push_share(&mut self, keys: &[u32]) -> Result<()> {
-        self.push_shared(mask(self.attention.v.dim(1)?, keys), 1)
     }
 
     /// The values of these keys, 0 for the others.

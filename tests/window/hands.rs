@@ -1,0 +1,210 @@
+//! The window's tests have hands, and an engine that only notes what it is given.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bendrack::engine::{Frame, Stage, Status};
+use bendrack::output::{Map, Picture};
+use bendrack::ui::{App, Engine, Light, LightState, Options, Recovery, theme};
+use bendrack_nodes::patch::Patch;
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::Program;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use eframe::egui::{Event, Pos2, vec2};
+use egui_kittest::Harness;
+
+/// What an engine without a model is given, and what it answers.
+#[derive(Default)]
+pub struct Notes {
+    pub plans: Vec<Plan>,
+    pub frame: Option<Arc<Frame>>,
+    pub status: Status,
+    pub controls: Controls,
+    pub restarts: usize,
+}
+
+#[derive(Clone, Default)]
+pub struct Fake(pub Rc<RefCell<Notes>>);
+
+impl Engine for Fake {
+    fn set_plan(&self, plan: Plan) {
+        self.0.borrow_mut().plans.push(plan);
+    }
+
+    fn frame(&self) -> Option<Arc<Frame>> {
+        self.0.borrow().frame.clone()
+    }
+
+    fn status(&self) -> Status {
+        self.0.borrow().status.clone()
+    }
+
+    fn controls(&self) -> Controls {
+        self.0.borrow().controls.clone()
+    }
+
+    fn restart(&self) {
+        self.0.borrow_mut().restarts += 1;
+    }
+}
+
+impl Fake {
+    pub fn plans(&self) -> usize {
+        self.0.borrow().plans.len()
+    }
+
+    /// The program of the plan that was given last.
+    pub fn program(&self) -> Program {
+        let notes = self.0.borrow();
+        let measurements = Measurements::new();
+        let inputs = Inputs { controls: &notes.controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+        notes.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
+    }
+
+    /// Goes on to a frame.
+    pub fn play(&self, number: u64) {
+        let mut notes = self.0.borrow_mut();
+        let stage = Stage::Running;
+        notes.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, warnings: Vec::new() };
+        notes.frame = Some(Arc::new(frame(number)));
+    }
+}
+
+/// A picture of a red disc on dark blue that goes round, and the map of where it is.
+pub fn frame(number: u64) -> Frame {
+    let angle = number as f32 * 0.12;
+    let at = [0.5 + 0.22 * angle.cos(), 0.5 + 0.22 * angle.sin()];
+    let near = |x: usize, y: usize, size: usize| {
+        let (dx, dy) = ((x as f32 + 0.5) / size as f32 - at[0], (y as f32 + 0.5) / size as f32 - at[1]);
+        (dx * dx + dy * dy).sqrt()
+    };
+    let pixel = |x: usize, y: usize| {
+        let inside = ((0.19 - near(x, y, 128)) * 60.0).clamp(0.0, 1.0);
+        let mix = |a: f32, b: f32| (a + (b - a) * inside) as u8;
+        [mix(18.0 + x as f32 * 0.1, 214.0), mix(26.0 + y as f32 * 0.08, 58.0), mix(74.0, 48.0)]
+    };
+    let rgb: Vec<u8> = (0..128).flat_map(|y| (0..128).flat_map(move |x| pixel(x, y))).collect();
+    let picture = Arc::new(Picture { width: 128, height: 128, rgb });
+    let values = (0..256).map(|i| (-near(i % 16, i / 16, 16).powi(2) * 30.0).exp()).collect();
+    let map = Map { width: 16, height: 16, values };
+    // Beside the picture, the picture under its map.
+    let mut beside = Vec::new();
+    for y in 0..128 {
+        beside.extend_from_slice(&picture.rgb[y * 384..(y + 1) * 384]);
+        for x in 0..128 {
+            let heat = theme::heat((-near(x, y, 128).powi(2) * 30.0).exp());
+            let below = pixel(x, y);
+            let mix = |a: u8, b: u8| (f32::from(a) * 0.3 + f32::from(b) * 0.7) as u8;
+            beside.extend([mix(below[0], heat.r()), mix(below[1], heat.g()), mix(below[2], heat.b())]);
+        }
+    }
+    Frame {
+        number,
+        latent: number / 4,
+        picture,
+        screen: Arc::new(Picture { width: 256, height: 128, rgb: beside }),
+        taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
+        messages: Vec::new(),
+    }
+}
+
+pub fn first_bend() -> Patch {
+    Patch::from_json(include_str!("../../patches/first_bend.json")).unwrap()
+}
+
+pub type Window = Harness<'static, App>;
+
+pub fn lights() -> Vec<Light> {
+    vec![
+        Light { name: "nanoKONTROL2".into(), state: LightState::Ok, quiet_secs: Some(3.2) },
+        Light { name: "OSC 9000".into(), state: LightState::Ok, quiet_secs: Some(0.05) },
+        Light { name: "ESP32".into(), state: LightState::Waiting, quiet_secs: None },
+    ]
+}
+
+pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recovery>, wgpu: bool) -> (Window, Fake) {
+    let fake = Fake::default();
+    fake.play(0);
+    let engine = Box::new(fake.clone());
+    let app = App::new(Options { patch, path, engine, lights: Box::new(lights), recovery });
+    let builder = Harness::builder()
+        .with_size(if wgpu { vec2(1920.0, 1080.0) } else { theme::WINDOW })
+        .with_max_steps(64)
+        .with_step_dt(1.0 / 60.0);
+    let builder = if wgpu { builder.wgpu() } else { builder };
+    let mut styled = false;
+    let show = move |ui: &mut eframe::egui::Ui, app: &mut App| {
+        if !std::mem::replace(&mut styled, true) {
+            theme::install(ui.ctx());
+        }
+        app.show(ui);
+    };
+    let mut window = builder.build_ui_state(show, app);
+    window.run_steps(4);
+    (window, fake)
+}
+
+pub fn window(patch: Patch) -> (Window, Fake) {
+    window_with(patch, None, None, false)
+}
+
+/// Frames of the window until `done`; threads need a moment.
+pub fn until(window: &mut Window, done: impl Fn(&App) -> bool) {
+    for _ in 0..200 {
+        window.run_steps(1);
+        if done(window.state()) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("it did not come to pass");
+}
+
+/// A drag with the button down, in steps, as a hand makes it.
+pub fn drag(window: &mut Window, from: Pos2, to: Pos2) {
+    window.hover_at(from);
+    window.run_steps(2);
+    window.drag_at(from);
+    window.run_steps(2);
+    for i in 1..=8_u8 {
+        window.hover_at(from + (to - from) * (f32::from(i) / 8.0));
+        window.run_steps(1);
+    }
+    window.run_steps(1);
+    window.drop_at(to);
+    window.run_steps(3);
+}
+
+pub fn click(window: &mut Window, at: Pos2) {
+    window.hover_at(at);
+    window.drag_at(at);
+    window.drop_at(at);
+    window.run_steps(3);
+}
+
+pub fn port(window: &Window, name: &str, output: bool) -> Pos2 {
+    let port = name.parse().unwrap();
+    let spots = &window.state().desk.scene.ports;
+    spots.iter().find(|spot| spot.port == port && spot.output == output).unwrap().at
+}
+
+/// Where on the canvas every node is farthest.
+pub fn ground(window: &Window) -> Pos2 {
+    let scene = &window.state().desk.scene;
+    let room = |at: &Pos2| scene.rects.values().map(|rect| rect.distance_to_pos(*at)).fold(1e9, f32::min);
+    let places = (0..30_u8).flat_map(|y| (0..30_u8).map(move |x| vec2(f32::from(x), f32::from(y)) * 24.0));
+    let places = places.map(|place| Pos2::new(60.0, 120.0) + place);
+    places.max_by(|a, b| room(a).total_cmp(&room(b))).unwrap()
+}
+
+pub fn type_text(window: &mut Window, text: &str) {
+    window.event(Event::Text(text.into()));
+    window.run_steps(2);
+}
+
+pub fn node_ids(window: &Window) -> Vec<String> {
+    window.state().desk.document.patch.nodes.keys().cloned().collect()
+}
