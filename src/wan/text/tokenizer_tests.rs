@@ -307,6 +307,17 @@ fn hostile_prompts_are_survived() -> candle_core::Result<()> {
     Ok(())
 }
 
+/// Alone, `İ` and the mark of a lost character read as Turkish in a wrong encoding and are mended; beside a Chinese word not.
+#[test]
+fn a_word_of_the_prompt_is_found_as_it_stands() {
+    for tokenizer in tokenizers() {
+        let tokens = tokenizer.tokenize("猫 İ\u{fffd}", 512).expect("tokens");
+        let word = &tokens.words()[1];
+        assert_ne!(clean(&word.text), word.text);
+        assert_eq!(tokens.positions(&word.text), word.positions);
+    }
+}
+
 /// Text of words and scraps in several scripts.
 fn prompt() -> impl Strategy<Value = String> {
     let scraps = [

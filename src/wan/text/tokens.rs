@@ -64,9 +64,10 @@ impl Tokens {
     /// Upper and lower case are alike, and punctuation around the word does not count. It may be a phrase, and it may be a
     /// part of a run in a script that is written without spaces; elsewhere it has to begin and end as a word does.
     pub fn positions(&self, word: &str) -> Vec<usize> {
-        let word = super::clean(word);
-        let exact = self.find(&word);
-        if exact.is_empty() { self.find(&word[trim(&word, 0..word.len(), is_punctuation)]) } else { exact }
+        // What cleaning does to a word depends on the words around it, so that a word as the prompt has it comes first.
+        let cleaned = super::clean(word);
+        let bare = &cleaned[trim(&cleaned, 0..cleaned.len(), is_punctuation)];
+        [word, &cleaned, bare].iter().map(|word| self.find(word)).find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     fn find(&self, word: &str) -> Vec<usize> {
