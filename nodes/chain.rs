@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::def::{Input, Output};
 use crate::op::Op;
 use crate::program::Bend;
+use crate::site::Site;
+use crate::target::Words;
 use crate::tick::Run;
 use crate::value::Kind;
 
@@ -17,20 +19,61 @@ pub const AMOUNT: Input =
     Input::number("amount", 1.0, "How much of the bend: 0 leaves the model alone.").hard(0.0, 1.0);
 /// The chain with this bend at its end.
 pub const OUT: Output = Output::of("bends", Kind::Bend, "The bends before and this one.");
+/// What lies outside of the picture.
+pub const PADDING: Input =
+    Input::choice("padding", &crate::grid::Padding::CHOICES, "What comes in from outside of the picture.");
+/// Where something acts that is linear on the grid of the picture.
+pub const GRID_SITE: Input = Input::choice(
+    "site",
+    &["cross.map", "self.map", "self.out", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
+    "Where in a layer: what words or the picture are attended to with, or what comes out.",
+);
+/// Where something acts that needs an attention map.
+pub const MAP_SITE: Input =
+    Input::choice("site", &["cross.map", "self.map"], "How the picture attends to words, or to itself.");
+
+/// The site that a choice names.
+pub fn site(run: &Run<'_>, input: &Input) -> Site {
+    input.choices[run.choice(input)].parse().unwrap_or(Site::CrossMap)
+}
 
 /// Runs a bend node: `params` are the inputs of the operation's parameters, in its order.
-pub fn run(run: &mut Run<'_>, op: &'static Op, params: &[&Input]) {
+pub fn run(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input]) {
+    with(run, site, op, params, None);
+}
+
+/// [`run`] for an operation that needs words besides those of its target.
+pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], with: Option<&Words>) {
     let before = run.bends(&BENDS);
     if run.bypass() {
         run.set(&OUT, before);
         return;
     }
-    let bend = Bend {
-        node: run.id().clone(),
-        op,
-        params: params.iter().map(|input| vec![run.number(input)]).collect(),
-        amount: vec![run.number(&AMOUNT)],
-        target: run.target(&TARGET),
-    };
-    run.set(&OUT, before.iter().cloned().chain([Arc::new(bend)]).collect::<Arc<[Arc<Bend>]>>());
+    let params: Vec<_> = params.iter().map(|input| vec![setting(run, input)]).collect();
+    let amount = vec![run.number(&AMOUNT)];
+    let selection = run.target(&TARGET);
+    let bends = selection.parts().iter().map(|target| {
+        Arc::new(Bend {
+            node: run.id().clone(),
+            site,
+            op,
+            params: params.clone(),
+            amount: amount.clone(),
+            target: target.clone(),
+            with: with.cloned(),
+        })
+    });
+    let bends: Arc<[Arc<Bend>]> = before.iter().cloned().chain(bends).collect();
+    run.set(&OUT, bends);
+}
+
+/// The value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.
+fn setting(run: &Run<'_>, input: &Input) -> f64 {
+    if input.kind == Kind::Gate {
+        f64::from(u8::from(run.gate(input)))
+    } else if input.choices.is_empty() {
+        run.number(input)
+    } else {
+        run.choice(input) as f64
+    }
 }

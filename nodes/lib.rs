@@ -14,10 +14,15 @@ pub mod chain;
 pub mod def;
 pub mod error;
 pub mod grid;
+pub mod listen;
 pub mod op;
 pub mod patch;
+pub mod pick;
 pub mod plan;
 pub mod program;
+pub mod region;
+pub mod set;
+pub mod site;
 pub mod target;
 pub mod tick;
 pub mod value;
@@ -73,18 +78,38 @@ pub mod model {
 
 /// What is done at a site.
 pub mod bend {
-    pub mod cross_gain;
-    pub mod cross_rotate;
-    pub mod cross_scale;
-    pub mod ffn_gain;
-    pub mod self_gain;
-    pub mod self_noise;
+    pub mod blur;
+    pub mod copy;
+    pub mod flip;
+    pub mod freeze;
+    pub mod gain;
+    pub mod invert;
+    pub mod mask;
+    pub mod noise;
+    pub mod position;
+    pub mod quantise;
+    pub mod renoise;
+    pub mod reverse;
+    pub mod roll;
+    pub mod rotate;
+    pub mod scale;
+    pub mod sharpen;
+    pub mod sharpness;
+    pub mod shift;
+    pub mod smear;
+    pub mod swap;
+    pub mod threshold;
+    pub mod time;
+    pub mod tint;
+    pub mod translate;
 }
 
 /// What is measured.
 pub mod tap {
+    pub mod activity;
     pub mod map;
     pub mod neurons;
+    pub mod self_map;
 }
 
 /// What is shown.
@@ -119,16 +144,42 @@ pub static LIBRARY: &[&NodeDef] = &[
     &model::model::NODE,
     &target::steps::NODE,
     &target::layers::NODE,
+    &target::heads::NODE,
     &target::words::NODE,
     &target::neurons::NODE,
-    &bend::cross_rotate::NODE,
-    &bend::cross_scale::NODE,
-    &bend::cross_gain::NODE,
-    &bend::self_gain::NODE,
-    &bend::self_noise::NODE,
-    &bend::ffn_gain::NODE,
+    &target::frames::NODE,
+    &target::region::NODE,
+    &target::pass::NODE,
+    &target::union::NODE,
+    &target::invert::NODE,
+    &bend::gain::NODE,
+    &bend::noise::NODE,
+    &bend::invert::NODE,
+    &bend::threshold::NODE,
+    &bend::quantise::NODE,
+    &bend::sharpness::NODE,
+    &bend::rotate::NODE,
+    &bend::scale::NODE,
+    &bend::translate::NODE,
+    &bend::flip::NODE,
+    &bend::blur::NODE,
+    &bend::sharpen::NODE,
+    &bend::mask::NODE,
+    &bend::shift::NODE,
+    &bend::smear::NODE,
+    &bend::reverse::NODE,
+    &bend::freeze::NODE,
+    &bend::swap::NODE,
+    &bend::copy::NODE,
+    &bend::roll::NODE,
+    &bend::position::NODE,
+    &bend::time::NODE,
+    &bend::renoise::NODE,
+    &bend::tint::NODE,
     &tap::map::NODE,
+    &tap::self_map::NODE,
     &tap::neurons::NODE,
+    &tap::activity::NODE,
     &output::picture::NODE,
     &output::heatmap::NODE,
     &output::compositor::NODE,

@@ -76,6 +76,8 @@ const MOST_SUGGESTIONS: usize = 100;
 pub const MOST_NODES: usize = 4096;
 /// The bends that act, one after the other, at most.
 pub const MOST_BENDS: usize = 256;
+/// The target nodes that a target is made by, at most; one that is used twice counts twice.
+pub const MOST_TARGETS: usize = 64;
 /// Pictures within pictures, at most.
 pub const MOST_DEEP: usize = 64;
 /// The parts that a picture is made of, at most; one that is used twice counts twice, as it does when a program is written.
@@ -164,6 +166,7 @@ impl Compiler<'_> {
         });
         let nodes: Vec<Slot> = nodes.collect();
         self.weigh(&nodes, outputs);
+        self.count_targets(&nodes, outputs);
         self.count_bends(&nodes, outputs);
         self.check_ranges(&nodes);
         self.check_sole(&nodes);
@@ -259,6 +262,21 @@ impl Compiler<'_> {
                 weight = Weight::default();
             }
             weights[slot.outputs.clone()].fill(weight);
+        }
+    }
+
+    /// Reports targets that are made by too many nodes: they could have any number of parts.
+    fn count_targets(&mut self, nodes: &[Slot], outputs: usize) {
+        let mut counts = vec![0; outputs];
+        for slot in nodes.iter().filter(|slot| slot.def.outputs.iter().any(|output| output.kind == Kind::Target)) {
+            let mut count = 1 + arriving(slot, &[Kind::Target]).map(|source| counts[source.output]).sum::<usize>();
+            if count > MOST_TARGETS {
+                let message = format!("{} is made by more than {MOST_TARGETS} target nodes; take some out", slot.id);
+                self.problems.push(Problem::error(format!("/nodes/{}", slot.id), message));
+                // Said once; what narrows this target is not to blame.
+                count = 0;
+            }
+            counts[slot.outputs.clone()].fill(count);
         }
     }
 

@@ -9,77 +9,10 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Lanes, Op};
-use crate::target::Target;
-
-/// Where in a layer of the diffusion transformer a bend acts or a tap listens.
-///
-/// The name of a site is the same in code, patches, panels and documentation: `self.map`, `ffn.hidden`, ….
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Site {
-    /// The self-attention map, `[heads, queries, keys]`, as a function of its inputs: it is never stored.
-    #[serde(rename = "self.map")]
-    SelfMap,
-    /// The self-attention values of this call's frames and of the cached ones, `[batch, keys, heads, head_dim]`.
-    #[serde(rename = "self.value")]
-    SelfValue,
-    /// The self-attention output after its projection, `[batch, tokens, dim]`.
-    #[serde(rename = "self.out")]
-    SelfOut,
-    /// The cross-attention map, `[heads, queries, prompt tokens]`, as a function of its inputs.
-    #[serde(rename = "cross.map")]
-    CrossMap,
-    /// The cross-attention values of the prompt's tokens, `[batch, prompt tokens, heads, head_dim]`.
-    #[serde(rename = "cross.value")]
-    CrossValue,
-    /// The cross-attention output after its projection, `[batch, tokens, dim]`.
-    #[serde(rename = "cross.out")]
-    CrossOut,
-    /// The input of the feed-forward network, `[batch, tokens, dim]`.
-    #[serde(rename = "ffn.in")]
-    FfnIn,
-    /// The feed-forward neurons after the activation, `[batch, tokens, ffn_dim]`.
-    #[serde(rename = "ffn.hidden")]
-    FfnHidden,
-    /// The output of the feed-forward network, `[batch, tokens, dim]`.
-    #[serde(rename = "ffn.out")]
-    FfnOut,
-}
-
-impl Site {
-    /// Every site, in the order in which a layer passes them.
-    pub const ALL: [Self; 9] = [
-        Self::SelfValue,
-        Self::SelfMap,
-        Self::SelfOut,
-        Self::CrossValue,
-        Self::CrossMap,
-        Self::CrossOut,
-        Self::FfnIn,
-        Self::FfnHidden,
-        Self::FfnOut,
-    ];
-
-    /// The site's name as it is written in patches.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SelfMap => "self.map",
-            Self::SelfValue => "self.value",
-            Self::SelfOut => "self.out",
-            Self::CrossMap => "cross.map",
-            Self::CrossValue => "cross.value",
-            Self::CrossOut => "cross.out",
-            Self::FfnIn => "ffn.in",
-            Self::FfnHidden => "ffn.hidden",
-            Self::FfnOut => "ffn.out",
-        }
-    }
-}
-
-impl std::fmt::Display for Site {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::pick::Pick;
+use crate::region::Region;
+pub use crate::site::Site;
+use crate::target::{Selection, Target, Words};
 
 /// What a model call is for: removing noise, or writing clean features into the KV cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,6 +32,8 @@ pub struct Program {
     pub seed: u64,
     /// The prompt.
     pub prompt: Arc<str>,
+    /// A second prompt that is mixed in.
+    pub blend: Option<Blend>,
     /// The bends, in the order in which they act.
     pub bends: Vec<Bend>,
     /// What is measured.
@@ -116,6 +51,8 @@ pub struct Program {
 pub struct Bend {
     /// The node that asks for it.
     pub node: Arc<str>,
+    /// Where it acts.
+    pub site: Site,
     /// What it does.
     pub op: &'static Op,
     /// One value per latent frame of the call, for each of the operation's parameters.
@@ -124,18 +61,45 @@ pub struct Bend {
     pub amount: Lanes,
     /// On which part of the site.
     pub target: Arc<Target>,
+    /// Other words, if the operation is about two.
+    pub with: Option<Words>,
+}
+
+/// A second prompt that is mixed in from the next chunk on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Blend {
+    /// The second prompt.
+    pub prompt: Arc<str>,
+    /// How much of it: 0 is the first prompt, 1 the second.
+    pub amount: f64,
+    /// How the two are mixed.
+    pub method: BlendMethod,
+}
+
+/// How the embeddings of two prompts are mixed, token by token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlendMethod {
+    /// Along the straight line between them.
+    #[default]
+    Lerp,
+    /// Along the arc between them.
+    Slerp,
 }
 
 impl Serialize for Bend {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let params: BTreeMap<&str, &Lanes> = self.op.params.iter().copied().zip(&self.params).collect();
-        let mut map = serializer.serialize_map(Some(6))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("node", &self.node)?;
-        map.serialize_entry("site", &self.op.site)?;
+        map.serialize_entry("site", &self.site)?;
         map.serialize_entry("op", self.op.name)?;
         map.serialize_entry("params", &params)?;
         map.serialize_entry("amount", &self.amount)?;
         map.serialize_entry("target", &self.target)?;
+        if let Some(with) = &self.with {
+            map.serialize_entry("with", with)?;
+        }
         map.end()
     }
 }
@@ -143,18 +107,31 @@ impl Serialize for Bend {
 impl std::fmt::Display for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "prompt {:?}", self.prompt)?;
+        if let Some(Blend { prompt, amount, method }) = &self.blend {
+            writeln!(f, "blend {} of {prompt:?}, {method:?}", numbers(&[*amount]))?;
+        }
         if self.reset_cache {
             writeln!(f, "reset the cache")?;
         }
         for bend in &self.bends {
-            write!(f, "bend {} {} of {}:", bend.op.site, bend.op.name, bend.node)?;
+            write!(f, "bend {} {} of {}:", bend.site, bend.op.name, bend.node)?;
             for (name, lanes) in bend.op.params.iter().zip(&bend.params) {
-                write!(f, " {name} {}", numbers(lanes))?;
+                match lanes.first().and_then(|value| bend.op.choice(name, *value)) {
+                    Some(choice) => write!(f, " {name} {choice}")?,
+                    None => write!(f, " {name} {}", numbers(lanes))?,
+                }
+            }
+            if let Some(with) = &bend.with {
+                write!(f, " with {with}")?;
             }
             writeln!(f, ", amount {}, on {}", numbers(&bend.amount), bend.target)?;
         }
         for tap in &self.taps {
-            writeln!(f, "tap {} of {}, on {}", tap.measure.name(), tap.node, tap.target)?;
+            write!(f, "tap {} of {}, ", tap.measure.name(), tap.node)?;
+            if let Measure::SelfMap { x, y } = tap.measure {
+                write!(f, "seen from {}, ", numbers(&[x, y]))?;
+            }
+            writeln!(f, "{} of {}", tap.fuse.name(), tap.target)?;
         }
         for message in &self.messages {
             writeln!(f, "send {} to {}", numbers(&message.values), message.address)?;
@@ -179,12 +156,19 @@ fn numbers(lanes: &[f64]) -> String {
 }
 
 impl Bend {
+    /// The value of a parameter in the first frame; 0 if the operation has none of this name.
+    pub fn setting(&self, name: &str) -> f64 {
+        self.op.param(name).and_then(|index| self.params[index].first()).copied().unwrap_or(0.0)
+    }
+
     /// Whether it changes nothing, whatever it is given.
     pub fn is_neutral(&self) -> bool {
         let still = |lanes: &Lanes, neutral: f64| lanes.iter().all(|&x| x == neutral);
         self.target.is_empty()
             || still(&self.amount, 0.0)
-            || self.params.iter().zip(self.op.neutral).all(|(lanes, &neutral)| still(lanes, neutral))
+            || self.with.as_ref().is_some_and(Pick::is_none)
+            || !self.op.neutral.is_empty()
+                && self.params.iter().zip(self.op.neutral).all(|(lanes, &neutral)| still(lanes, neutral))
     }
 }
 
@@ -195,18 +179,33 @@ pub struct Tap {
     pub node: Arc<str>,
     /// What is measured.
     pub measure: Measure,
-    /// On which part of the site; several steps, layers and heads are averaged.
-    pub target: Arc<Target>,
+    /// On which part of the site.
+    pub target: Arc<Selection>,
+    /// How several steps, layers and heads become one.
+    pub fuse: Fuse,
+    /// Above which part of its largest value a place counts for the area.
+    pub threshold: f64,
+    /// The part of the picture whose mass is told.
+    pub region: Region,
 }
 
 /// What a tap measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// How much each place of the picture attends to the target's words: `[frames, rows, columns]`.
     CrossMap,
+    /// How much a place of the picture attends to each place of the call's frames: `[frames, rows, columns]`.
+    SelfMap {
+        /// The place, from 0 at the left to 1.
+        x: f64,
+        /// The place, from 0 at the top to 1.
+        y: f64,
+    },
     /// The mean activity |h| of each feed-forward neuron: `[neurons]`.
     Neurons,
+    /// The mean activity |h| of the target's neurons at each place: `[frames, rows, columns]`.
+    Activity,
 }
 
 impl Measure {
@@ -214,8 +213,37 @@ impl Measure {
     pub const fn name(self) -> &'static str {
         match self {
             Self::CrossMap => "cross_map",
+            Self::SelfMap { .. } => "self_map",
             Self::Neurons => "neurons",
+            Self::Activity => "activity",
         }
+    }
+}
+
+/// How several measurements become one, place by place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fuse {
+    /// The mean.
+    #[default]
+    Mean,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+    /// The median: over layers and heads, then over steps.
+    Median,
+}
+
+impl Fuse {
+    /// The names of the choices, in the order of [`Self::ALL`].
+    pub const CHOICES: [&str; 4] = ["mean", "max", "min", "median"];
+    /// Every choice.
+    pub const ALL: [Self; 4] = [Self::Mean, Self::Max, Self::Min, Self::Median];
+
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        Self::CHOICES[self as usize]
     }
 }
 
@@ -290,26 +318,4 @@ pub struct Message {
     pub address: Arc<str>,
     /// One value per latent frame of the call.
     pub values: Lanes,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_site_is_written_by_its_name() {
-        for site in Site::ALL {
-            let json = serde_json::to_string(&site).expect("a site is plain data");
-            assert_eq!(json, format!("\"{site}\""));
-            assert_eq!(serde_json::from_str::<Site>(&json).expect("its own name reads back"), site);
-        }
-    }
-
-    #[test]
-    fn every_site_is_listed_once() {
-        let mut sites = Site::ALL.to_vec();
-        sites.sort();
-        sites.dedup();
-        assert_eq!(sites.len(), Site::ALL.len());
-    }
 }

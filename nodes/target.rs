@@ -1,42 +1,55 @@
-//! Which part of a site is meant: steps × layers × heads × words × neurons × frames × pass.
+//! Which part of a site is meant: steps × layers × heads × words × neurons × frames × a region of the picture × pass.
 
+pub mod frames;
+pub mod heads;
+pub mod invert;
 pub mod layers;
 pub mod neurons;
+pub mod pass;
+pub mod region;
 pub mod steps;
+pub mod union;
 pub mod words;
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::pick::{Pick, Pickable};
 use crate::program::Pass;
+use crate::region::Region;
+use crate::set::Set;
 
 /// A part of a site. Every axis defaults to all of it, and all axes hold at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Target {
-    /// Denoising steps, from 0.
+    /// Denoising steps, from 0; the cache pass is none of them.
     pub steps: Set,
     /// Layers, from 0.
     pub layers: Set,
     /// Attention heads, from 0.
     pub heads: Set,
+    /// Latent frames of the chunk, from 0.
+    pub frames: Set,
     /// Prompt tokens, by word.
     pub words: Words,
     /// Feed-forward neurons, from 0.
-    pub neurons: Set,
-    /// Which passes; `None` is the denoising steps and the cache pass both.
-    pub pass: Option<Pass>,
+    pub neurons: Neurons,
+    /// Places of the picture.
+    pub region: Region,
+    /// Which passes.
+    pub pass: Passes,
 }
 
 impl Target {
-    /// Whether nothing can be meant: some axis is empty.
+    /// Whether it is known that nothing can be meant: some axis is empty.
     pub fn is_empty(&self) -> bool {
-        [&self.steps, &self.layers, &self.heads, &self.neurons].into_iter().any(Set::is_empty)
-            || matches!(&self.words, Words::These(words) if words.is_empty())
+        [&self.steps, &self.layers, &self.heads, &self.frames].into_iter().any(Set::is_empty)
+            || self.words.is_none()
+            || self.neurons.is_none()
+            || self.region.is_none()
+            || self.pass == Passes::None
     }
 
     /// What both targets mean.
@@ -46,206 +59,224 @@ impl Target {
             steps: self.steps.and(&other.steps),
             layers: self.layers.and(&other.layers),
             heads: self.heads.and(&other.heads),
+            frames: self.frames.and(&other.frames),
             words: self.words.and(&other.words),
             neurons: self.neurons.and(&other.neurons),
-            pass: self.pass.or(other.pass),
+            region: self.region.and(&other.region),
+            pass: self.pass.and(other.pass),
         }
+    }
+
+    /// What is meant here and not there, in parts of which no two overlap.
+    fn minus(&self, other: &Self) -> Vec<Self> {
+        if self.and(other).is_empty() {
+            return vec![self.clone()];
+        }
+        let parts = other.not().into_iter().map(|part| self.and(&part));
+        parts.filter(|part| !part.is_empty()).collect()
+    }
+
+    /// What is not meant, in parts of which no two overlap.
+    fn not(&self) -> Vec<Self> {
+        // Axis after axis: what differs there, and is met on all axes before. The pass comes first: what names steps names the
+        // pass as well, and the other pass has none.
+        let all = Self::default();
+        let mut parts = Vec::new();
+        let mut met = all.clone();
+        let mut push = |met: &Self, part: Self| parts.push(met.and(&part));
+        push(&met, Self { pass: self.pass.not(), ..all.clone() });
+        met.pass = self.pass;
+        push(&met, Self { steps: self.steps.not(), ..all.clone() });
+        met.steps = self.steps.clone();
+        push(&met, Self { layers: self.layers.not(), ..all.clone() });
+        met.layers = self.layers.clone();
+        push(&met, Self { heads: self.heads.not(), ..all.clone() });
+        met.heads = self.heads.clone();
+        push(&met, Self { frames: self.frames.not(), ..all.clone() });
+        met.frames = self.frames.clone();
+        push(&met, Self { words: self.words.not(), ..all.clone() });
+        met.words = self.words.clone();
+        push(&met, Self { neurons: self.neurons.not(), ..all.clone() });
+        met.neurons = self.neurons.clone();
+        push(&met, Self { region: self.region.not(), ..all });
+        parts.retain(|part| !part.is_empty());
+        parts
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
-        let sets =
-            [("steps", &self.steps), ("layers", &self.layers), ("heads", &self.heads), ("neurons", &self.neurons)];
+        let sets = [("steps", &self.steps), ("layers", &self.layers), ("heads", &self.heads), ("frames", &self.frames)];
         parts.extend(sets.iter().filter(|(_, set)| !set.is_all()).map(|(axis, set)| format!("{axis} {set}")));
-        if self.words != Words::All {
-            parts.push(format!("words {}", self.words));
-        }
-        if let Some(pass) = self.pass {
-            parts.push(format!("pass {pass:?}").to_lowercase());
-        }
+        let mut expression = |axis: &str, all: bool, text: &dyn fmt::Display| {
+            if !all {
+                parts.push(format!("{axis} {text}"));
+            }
+        };
+        expression("words", self.words.is_all(), &self.words);
+        expression("neurons", self.neurons.is_all(), &self.neurons);
+        expression("region", self.region.is_all(), &self.region);
+        expression("pass", self.pass == Passes::Both, &self.pass);
         f.write_str(if parts.is_empty() { "everything" } else { "" })?;
         f.write_str(&parts.join(", "))
     }
 }
 
-/// A set of indices: all of them, or some ranges in rising order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Set(Option<Vec<RangeInclusive<usize>>>);
+/// Parts of a site of which no two overlap: what a target cable carries. A bend on it is a bend on each of its parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection(Vec<Arc<Target>>);
 
-impl Set {
-    /// Every index.
-    pub const ALL: Self = Self(None);
+/// The parts that a selection has, at most.
+pub const MOST_PARTS: usize = 64;
 
-    /// No index.
-    pub const fn none() -> Self {
-        Self(Some(Vec::new()))
+impl Selection {
+    /// The parts; everything is one, nothing is none.
+    pub fn parts(&self) -> &[Arc<Target>] {
+        &self.0
     }
 
-    /// The indices from `first` to `last`, both included; none if they are the wrong way round. [`usize::MAX`] is the end.
-    pub fn range(first: usize, last: usize) -> Self {
-        Self(Some(if first <= last { vec![first..=last] } else { Vec::new() }))
+    fn new(parts: impl IntoIterator<Item = Target>) -> Self {
+        let parts = parts.into_iter().filter(|part| !part.is_empty()).take(MOST_PARTS);
+        Self(parts.map(Arc::new).collect())
     }
 
-    /// Whether every index is in it, without being listed.
-    pub const fn is_all(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Whether no index is in it.
-    pub fn is_empty(&self) -> bool {
-        self.0.as_ref().is_some_and(Vec::is_empty)
-    }
-
-    /// Whether `index` is in it.
-    pub fn contains(&self, index: usize) -> bool {
-        self.0.as_ref().is_none_or(|ranges| ranges.iter().any(|range| range.contains(&index)))
-    }
-
-    /// The indices in both.
+    /// What both mean.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        match (&self.0, &other.0) {
-            (None, _) => other.clone(),
-            (_, None) => self.clone(),
-            (Some(a), Some(b)) => {
-                let overlap = |x: &RangeInclusive<usize>, y: &RangeInclusive<usize>| {
-                    let (first, last) = (*x.start().max(y.start()), *x.end().min(y.end()));
-                    (first <= last).then_some(first..=last)
-                };
-                let mut ranges: Vec<_> = a.iter().flat_map(|x| b.iter().filter_map(move |y| overlap(x, y))).collect();
-                ranges.sort_by_key(|range| *range.start());
-                Self(Some(ranges))
-            }
-        }
+        Self::new(self.0.iter().flat_map(|a| other.0.iter().map(|b| a.and(b))))
     }
 
-    /// The ranges, if not everything is meant.
-    pub fn ranges(&self) -> Option<&[RangeInclusive<usize>]> {
-        self.0.as_deref()
+    /// What either means.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        let more = other.minus(self);
+        Self(self.0.iter().chain(&more.0).take(MOST_PARTS).cloned().collect())
+    }
+
+    /// What is not meant.
+    #[must_use]
+    pub fn not(&self) -> Self {
+        Self::default().minus(self)
+    }
+
+    fn minus(&self, other: &Self) -> Self {
+        let minus = |rest: Self, part: &Arc<Target>| Self::new(rest.0.iter().flat_map(|kept| kept.minus(part)));
+        other.0.iter().fold(self.clone(), minus)
     }
 }
 
-impl fmt::Display for Set {
+impl Default for Selection {
+    /// Everything.
+    fn default() -> Self {
+        Self(vec![Arc::default()])
+    }
+}
+
+impl From<Target> for Selection {
+    fn from(target: Target) -> Self {
+        Self::new([target])
+    }
+}
+
+impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(ranges) = &self.0 else { return f.write_str("all") };
-        if ranges.is_empty() {
-            return f.write_str("none");
-        }
-        for (i, range) in ranges.iter().enumerate() {
-            let comma = if i == 0 { "" } else { "," };
-            match (range.start(), range.end()) {
-                (first, &usize::MAX) => write!(f, "{comma}{first}-end")?,
-                (first, last) if first == last => write!(f, "{comma}{first}")?,
-                (first, last) => write!(f, "{comma}{first}-{last}")?,
-            }
-        }
-        Ok(())
+        let parts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(if parts.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&parts.join(" or "))
     }
 }
 
-impl Serialize for Set {
+impl Serialize for Selection {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.collect_seq(self.0.iter().map(|part| &**part))
     }
 }
 
-impl FromStr for Set {
-    type Err = String;
-
-    /// Reads `all`, `none`, `3`, `0-9`, `0-9,20`, and `*` for all.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        match text {
-            "all" | "*" | "" => return Ok(Self::ALL),
-            "none" => return Ok(Self::none()),
-            _ => {}
-        }
-        let number = |part: &str| {
-            part.trim()
-                .parse::<usize>()
-                .map_err(|_| format!("{part:?} is not a number; write all, 3, 0-9, 0-9,20 or 4-end"))
-        };
-        let mut ranges = Vec::new();
-        for part in text.split(',') {
-            let (first, last) = match part.split_once('-') {
-                Some((first, last)) if last.trim() == "end" => (number(first)?, usize::MAX),
-                Some((first, last)) => (number(first)?, number(last)?),
-                None => (number(part)?, number(part)?),
-            };
-            if first > last {
-                return Err(format!("{part:?} runs backwards; write {last}-{first}"));
-            }
-            ranges.push(first..=last);
-        }
-        ranges.sort_by_key(|range| *range.start());
-        Ok(Self(Some(merge(ranges))))
-    }
-}
-
-/// Joins ranges that touch; they come in rising order.
-fn merge(ranges: Vec<RangeInclusive<usize>>) -> Vec<RangeInclusive<usize>> {
-    let mut merged: Vec<RangeInclusive<usize>> = Vec::new();
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if *range.start() <= last.end().saturating_add(1) => {
-                *last = *last.start()..=*last.end().max(range.end());
-            }
-            _ => merged.push(range),
-        }
-    }
-    merged
-}
-
-/// The words that a target has, at most.
-pub const MOST_WORDS: usize = 256;
-
-/// Prompt tokens by word; a word means all its tokens, wherever it occurs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Words {
-    /// Every token, padding included.
+/// Which passes of the model are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passes {
+    /// The denoising steps and the cache pass.
     #[default]
-    All,
-    /// The padding behind the prompt.
-    Padding,
-    /// The tokens of these words, which may be phrases.
-    These(Vec<Arc<str>>),
+    Both,
+    /// The denoising steps.
+    Denoise,
+    /// The clean pass that refreshes the KV cache.
+    Cache,
+    /// Neither.
+    None,
 }
 
-impl Words {
-    /// What both mean. Words and padding have nothing in common.
-    #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
+impl Passes {
+    /// Whether a pass is one of them.
+    pub fn contains(self, pass: Pass) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Denoise => pass == Pass::Denoise,
+            Self::Cache => pass == Pass::Cache,
+            Self::None => false,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
         match (self, other) {
-            (Self::All, words) | (words, Self::All) => words.clone(),
-            (Self::Padding, Self::Padding) => Self::Padding,
-            (Self::These(a), Self::These(b)) => {
-                let b: BTreeSet<&Arc<str>> = b.iter().collect();
-                Self::These(a.iter().filter(|word| b.contains(word)).cloned().collect())
-            }
-            _ => Self::These(Vec::new()),
+            (Self::Both, pass) | (pass, Self::Both) => pass,
+            (a, b) if a == b => a,
+            _ => Self::None,
+        }
+    }
+
+    const fn not(self) -> Self {
+        match self {
+            Self::Both => Self::None,
+            Self::Denoise => Self::Cache,
+            Self::Cache => Self::Denoise,
+            Self::None => Self::Both,
         }
     }
 }
 
-impl Serialize for Words {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl FromStr for Words {
-    type Err = std::convert::Infallible;
-
-    /// Reads `*` or nothing (all tokens), `<padding>`, or words separated by commas: the first [`MOST_WORDS`] of them.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text.trim() {
-            "" | "*" => Self::All,
-            "<padding>" => Self::Padding,
-            list => Self::These(listed(list).take(MOST_WORDS).map(Arc::from).collect()),
+impl fmt::Display for Passes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both",
+            Self::Denoise => "denoise",
+            Self::Cache => "cache",
+            Self::None => "none",
         })
     }
+}
+
+impl Serialize for Passes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Prompt tokens by word; a word means all its tokens, wherever it occurs.
+pub type Words = Pick<WordList>;
+
+/// The words that a list has, at most.
+pub const MOST_WORDS: usize = 256;
+
+/// Words or phrases of a prompt. `*` in a word stands for any letters; `<padding>` is what lies behind the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordList(pub Vec<Arc<str>>);
+
+/// How the padding behind a prompt is written in a [`WordList`].
+pub const PADDING: &str = "<padding>";
+
+/// Reads `*` or nothing (all tokens), or words separated by commas: the first [`MOST_WORDS`] of them.
+pub fn words(text: &str) -> Words {
+    match text.trim() {
+        "" | "*" => Pick::All,
+        list => Pick::of(WordList(listed(list).take(MOST_WORDS).map(Arc::from).collect())),
+    }
+}
+
+/// Reads words separated by commas; nothing is none.
+pub fn listed_words(text: &str) -> Words {
+    if text.trim().is_empty() { Pick::None } else { words(text) }
 }
 
 /// The words of a list.
@@ -253,59 +284,121 @@ pub(crate) fn listed(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
-impl fmt::Display for Words {
+impl Pickable for WordList {
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for WordList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+/// Feed-forward neurons.
+pub type Neurons = Pick<NeuronSet>;
+
+/// Some neurons of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NeuronSet {
+    /// These.
+    Set(Set),
+    /// So many that were the most active ones of their layer in the call before.
+    MostActive(usize),
+}
+
+impl Pickable for NeuronSet {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::MostActive(0)) || matches!(self, Self::Set(set) if set.is_empty())
+    }
+
+    fn meet(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Set(a), Self::Set(b)) => Some(Self::Set(a.and(b))),
+            (Self::MostActive(a), Self::MostActive(b)) => Some(Self::MostActive(*a.min(b))),
+            _ => None,
+        }
+    }
+
+    fn rest(&self) -> Option<Self> {
+        if let Self::Set(set) = self { Some(Self::Set(set.not())) } else { None }
+    }
+}
+
+impl fmt::Display for NeuronSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All => f.write_str("*"),
-            Self::Padding => f.write_str("<padding>"),
-            Self::These(words) => f.write_str(&words.join(", ")),
+            Self::Set(set) => set.fmt(f),
+            Self::MostActive(count) => write!(f, "the {count} most active"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn sets_read_back_as_they_are_written() {
-        for (text, written) in [
-            ("all", "all"),
-            ("*", "all"),
-            ("none", "none"),
-            ("7", "7"),
-            ("20, 0-9", "0-9,20"),
-            ("0-3,4-6,2", "0-6"),
-            ("5-5", "5"),
-            ("7, 2-end, 5", "2-end"),
-        ] {
-            let set: Set = text.parse().expect(text);
-            assert_eq!(set.to_string(), written);
-            assert_eq!(set.to_string().parse(), Ok(set));
-        }
-        for wrong in ["a", "9-3", "1-", "-", "1,,2", "99999999999999999999"] {
-            assert!(wrong.parse::<Set>().is_err(), "{wrong}");
+    /// Whether a selection means a place, each axis evaluated at its own index.
+    fn means(selection: &Selection, at: [usize; 4], pass: Pass) -> usize {
+        let word = |list: &WordList| f32::from(u8::from(list.0.iter().any(|word| **word == at[2].to_string())));
+        let neuron = |set: &NeuronSet| match set {
+            NeuronSet::Set(set) => f32::from(u8::from(set.contains(at[3]))),
+            NeuronSet::MostActive(count) => f32::from(u8::from(at[3] % 3 < *count)),
+        };
+        let met = |part: &&Arc<Target>| {
+            part.steps.contains(at[0])
+                && part.layers.contains(at[1])
+                && part.words.weight(&mut { word }) > 0.5
+                && part.neurons.weight(&mut { neuron }) > 0.5
+                && part.pass.contains(pass)
+        };
+        selection.parts().iter().filter(met).count()
+    }
+
+    prop_compose! {
+        fn targets()(
+            sets in prop::collection::vec(prop::sample::select(vec!["all", "0", "1-2", "0,3", "2-end", "none"]), 3),
+            text in prop::sample::select(vec!["*", "0", "1, 2", "3"]),
+            most in 0..4_usize,
+            pass in prop::sample::select(vec![Passes::Both, Passes::Denoise, Passes::Cache]),
+        ) -> Selection {
+            let set = |i: usize| -> Set { sets[i].parse().expect("a set") };
+            let neurons = if most < 3 { Pick::of(NeuronSet::MostActive(most)) } else { Pick::of(NeuronSet::Set(set(2))) };
+            Selection::from(Target { steps: set(0), layers: set(1), words: words(text), neurons, pass, ..Target::default() })
         }
     }
 
-    #[test]
-    fn intersection_is_intersection() {
-        let texts = ["4-end", "all", "none", "0-9", "3,5,7", "8-20", "0-2,6-6,9-11"];
-        for (a, b) in texts.iter().flat_map(|a| texts.iter().map(move |b| (*a, *b))) {
-            let (a, b): (Set, Set) = (a.parse().expect(a), b.parse().expect(b));
-            let both = a.and(&b);
-            for index in 0..30 {
-                assert_eq!(both.contains(index), a.contains(index) && b.contains(index), "{a} and {b} at {index}");
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn selections_are_sets_and_their_parts_do_not_overlap(a in targets(), b in targets(), c in targets()) {
+            let (either, both, rest) = (a.or(&b).or(&c), a.or(&b).and(&c), a.or(&b).not());
+            let (one, again) = (a.and(&b.not()).or(&b.and(&a.not())), a.or(&b).not().or(&c).not().or(&a.and(&c)));
+            for index in 0..4 * 4 * 4 * 4 {
+                let at = [index % 4, index / 4 % 4, index / 16 % 4, index / 64];
+                for pass in [Pass::Denoise, Pass::Cache] {
+                    let [in_a, in_b, in_c] = [&a, &b, &c].map(|x| means(x, at, pass) == 1);
+                    prop_assert_eq!(means(&either, at, pass), usize::from(in_a || in_b || in_c));
+                    prop_assert_eq!(means(&both, at, pass), usize::from((in_a || in_b) && in_c));
+                    prop_assert_eq!(means(&rest, at, pass), usize::from(!(in_a || in_b)));
+                    prop_assert_eq!(means(&one, at, pass), usize::from(in_a != in_b));
+                    prop_assert_eq!(means(&again, at, pass), usize::from(if in_c { in_a } else { in_a || in_b }));
+                }
             }
         }
     }
 
     #[test]
-    fn words_of_one_target_narrow_those_of_another() {
-        let words = |text: &str| text.parse::<Words>().expect("words");
-        assert_eq!(words("rose, horse").and(&words("horse, ship")), words("horse"));
-        assert_eq!(words("*").and(&words("rose")), words("rose"));
-        let nothing = Target { words: words("<padding>").and(&words("rose")), ..Target::default() };
-        assert!(nothing.is_empty() && !Target::default().is_empty());
+    fn nothing_is_known_to_be_nothing() {
+        let red = Selection::from(Target { words: words("red"), ..Target::default() });
+        assert_eq!(red.and(&red.not()).parts().len(), 0);
+        assert_eq!(red.not().not(), red);
+        assert_eq!(red.not().to_string(), "words not (red)");
+        assert_eq!(red.or(&red), red);
+        assert_eq!(red.or(&red.not()).parts().len(), 2);
     }
 }

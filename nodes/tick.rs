@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::def::{Input, Output};
 use crate::op::Lanes;
 use crate::plan::{Feed, Plan};
-use crate::program::{Bend, Message, Program, Source, Tap};
-use crate::target::Target;
+use crate::program::{Bend, Blend, Message, Program, Source, Tap};
+use crate::target::Selection;
 use crate::value::Value;
 
 /// What came in from outside by now.
@@ -162,17 +162,47 @@ fn add(program: &mut Program, tick: Program, lane: usize) {
         *program = tick;
         return;
     }
-    for (bend, new) in program.bends.iter_mut().zip(tick.bends) {
-        bend.amount.extend(new.amount);
-        for (lanes, new) in bend.params.iter_mut().zip(new.params) {
-            lanes.extend(new);
-        }
-    }
+    add_bends(&mut program.bends, tick.bends, lane);
     for (message, new) in program.messages.iter_mut().zip(tick.messages) {
         message.values.extend(new.values);
     }
     program.reset_cache |= tick.reset_cache;
     program.screen.extend(tick.screen);
+}
+
+/// Adds a tick's bends as lane `lane`. One that is as it was in the frame before, but for its numbers, goes on; another, whose
+/// target was moved, say, is there from this frame on, and the one it replaces up to it.
+fn add_bends(bends: &mut Vec<Bend>, tick: Vec<Bend>, lane: usize) {
+    let mut next = 0;
+    for mut new in tick {
+        let same = |bend: &Bend| {
+            (&bend.node, bend.site, bend.op) == (&new.node, new.site, new.op)
+                && (&bend.target, &bend.with) == (&new.target, &new.with)
+        };
+        if let Some(found) = (next..bends.len()).find(|&index| same(&bends[index])) {
+            let bend = &mut bends[found];
+            bend.amount.append(&mut new.amount);
+            for (lanes, mut new) in bend.params.iter_mut().zip(new.params) {
+                lanes.append(&mut new);
+            }
+            next = found + 1;
+        } else {
+            // Behind what the same node asked for in the frames before.
+            let after = bends.iter().rposition(|bend| bend.node == new.node).map_or(next, |last| (last + 1).max(next));
+            for lanes in &mut new.params {
+                lanes.resize(lane + 1, lanes[0]);
+            }
+            new.amount.splice(0..0, vec![0.0; lane]);
+            bends.insert(after, new);
+            next = after + 1;
+        }
+    }
+    for bend in bends.iter_mut().filter(|bend| bend.amount.len() == lane) {
+        bend.amount.push(0.0);
+        for lanes in &mut bend.params {
+            lanes.extend(lanes.last().copied());
+        }
+    }
 }
 
 /// A node while it runs: its inputs, outputs and memory, and the world.
@@ -224,7 +254,7 @@ impl<'a> Run<'a> {
     }
 
     /// The target on an input: everything, if there is no cable.
-    pub fn target(&self, input: &Input) -> Arc<Target> {
+    pub fn target(&self, input: &Input) -> Arc<Selection> {
         match self.value(input) {
             Some(Value::Target(target)) => target.clone(),
             _ => Arc::default(),
@@ -303,6 +333,11 @@ impl<'a> Run<'a> {
     /// Asks for a prompt.
     pub fn ask_prompt(&mut self, prompt: Arc<str>) {
         self.program.prompt = prompt;
+    }
+
+    /// Asks for a second prompt to be mixed in.
+    pub fn ask_blend(&mut self, blend: Blend) {
+        self.program.blend = Some(blend);
     }
 
     /// Asks for bends.

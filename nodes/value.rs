@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::program::{Bend, Source};
-use crate::target::Target;
+use crate::target::Selection;
 
 /// The kind of a port. A cable joins ports of one kind, or of two kinds that [`Kind::accepts`] says fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub enum Value {
     /// A text.
     Text(Arc<str>),
     /// Which part of a site is meant.
-    Target(Arc<Target>),
+    Target(Arc<Selection>),
     /// A chain of bends, first to last.
     Bends(Arc<[Arc<Bend>]>),
     /// Where a map or picture comes from; the engine has the pixels.
@@ -97,9 +97,9 @@ impl From<Arc<str>> for Value {
     }
 }
 
-impl From<Target> for Value {
-    fn from(target: Target) -> Self {
-        Self::Target(Arc::new(target))
+impl From<Selection> for Value {
+    fn from(selection: Selection) -> Self {
+        Self::Target(Arc::new(selection))
     }
 }
 

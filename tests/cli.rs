@@ -1,6 +1,6 @@
 //! The command line, run as people run it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn bendrack(args: &[&str]) -> Output {
@@ -18,9 +18,12 @@ fn stdout(output: &Output) -> String {
 #[test]
 fn every_patch_that_comes_with_it_is_without_problems_and_has_a_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("patches");
+    let files = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).expect("patches").map(|entry| entry.expect("an entry").path());
+        entries.filter(|path| path.is_file()).collect()
+    };
     let mut patches = 0;
-    for entry in std::fs::read_dir(folder).expect("patches") {
-        let path = entry.expect("an entry").path();
+    for path in files(&folder).into_iter().chain(files(&folder.join("help"))) {
         let path = path.to_str().expect("a name");
         let check = bendrack(&["check", path]);
         assert!(check.status.success() && stdout(&check).contains("no problems"), "{}", stdout(&check));
@@ -36,8 +39,8 @@ fn the_first_bend_has_this_program() {
     let program = bendrack(&["program", "patches/first_bend.json", "--frame", "4"]);
     let expected = "\
 prompt \"a large red circle moving right over a dark blue background\"
-bend cross.map rotate of rotate: angle [-34.4415 0 34.4415], amount 1, on layers 4-5, words red
-tap cross_map of map, on layers 4-5, words red
+bend cross.map rotate of rotate: angle [-34.4415 0 34.4415] padding zeros, amount 1, on layers 4-5, words red
+tap cross_map of map, mean of layers 4-5, words red
 ";
     assert_eq!(stdout(&program), expected);
     let json = bendrack(&["program", "patches/first_bend.json", "--frame", "4", "--json"]);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bendrack::engine::{Engine, Frame, Model, Rack, Stage};
+use bendrack::engine::{Engine, Frame, Model, Rack, Stage, Warning};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::plan::Plan;
@@ -36,7 +36,7 @@ fn moving(extra: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
     let nodes = [
         ("wan", "model.wan", json!({ "prompt": PROMPT })),
         ("lfo", "modulate.lfo", json!({ "rate": 1.0, "shape": "saw_up" })),
-        ("gain", "bend.ffn_gain", json!({ "amount": 0.5 })),
+        ("gain", "bend.gain", json!({ "site": "ffn.hidden", "amount": 0.5 })),
     ];
     let wires = [("lfo.out", "gain.gain"), ("gain.bends", "wan.bends")];
     let nodes: Vec<_> = nodes.into_iter().chain(extra.iter().cloned()).collect();
@@ -168,7 +168,7 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
         ("wan", "model.wan", json!({ "prompt": PROMPT })),
         ("word", "target.words", json!({ "words": "circle" })),
         ("map", "tap.map", json!({})),
-        ("gain", "bend.cross_gain", json!({ "gain": 2.0 })),
+        ("gain", "bend.gain", json!({ "gain": 2.0 })),
         ("send", "osc.out", json!({ "address": "/x" })),
     ];
     let cables =
@@ -189,31 +189,88 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
 }
 
 #[test]
-fn when_bends_drive_the_model_to_infinity_the_last_picture_stands_and_it_comes_back() {
+fn a_bend_that_drives_the_model_to_infinity_is_left_out_where_it_does_and_named() {
     let ids: Vec<String> = (0..24).map(|i| format!("g{i}")).collect();
-    let mut nodes = vec![("wan", "model.wan", json!({ "prompt": PROMPT }))];
-    nodes.extend(ids.iter().map(|id| (id.as_str(), "bend.ffn_gain", json!({ "gain": 100.0 }))));
-    let ports: Vec<(String, String)> = ids
-        .windows(2)
-        .map(|pair| (format!("{}.bends", pair[0]), format!("{}.bends", pair[1])))
-        .chain([("g23.bends".into(), "wan.bends".into())])
-        .collect();
+    let mut nodes = vec![
+        ("wan", "model.wan", json!({ "prompt": PROMPT })),
+        ("late", "target.layers", json!({ "first": 4, "last": 4 })),
+        ("step", "target.steps", json!({ "first": 2, "last": 2 })),
+    ];
+    nodes.extend(ids.iter().map(|id| (id.as_str(), "bend.gain", json!({ "site": "ffn.out", "gain": 100.0 }))));
+    let mut ports: Vec<(String, String)> = vec![("late.target".into(), "step.within".into())];
+    ports.extend(ids.windows(2).map(|pair| (format!("{}.bends", pair[0]), format!("{}.bends", pair[1]))));
+    ports.push(("g23.bends".into(), "wan.bends".into()));
+    ports.extend(ids.iter().map(|id| ("step.target".into(), format!("{id}.target"))));
     let cables: Vec<(&str, &str)> = ports.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
     let calm = patch(&nodes[..1], &[]);
     let mut engine = engine(&calm);
-    let first = chunks(&mut engine, &Controls::default(), 1);
+    chunks(&mut engine, &Controls::default(), 1);
     engine.set_plan(Arc::new(plan(&patch(&nodes, &cables))));
-    let held = chunks(&mut engine, &Controls::default(), 1);
-    assert_eq!(held[0].len(), 12);
-    assert!(held[0].iter().all(|frame| frame.picture == first[0][8].picture), "the last picture stands");
-    assert!(engine.warnings().iter().any(|warning| warning.contains("infinity")), "{:?}", engine.warnings());
+    let wild = chunks(&mut engine, &Controls::default(), 1);
+    let pictures: std::collections::BTreeSet<_> = wild[0].iter().map(|frame| frame.picture.rgb.clone()).collect();
+    assert!(wild[0].len() == 12 && pictures.len() > 6, "the picture goes on");
+    let named = |warning: &Warning| {
+        let sentence = &warning.sentence;
+        warning.node.is_some() && sentence.contains("ffn.out in layer 4, step 2") && sentence.contains("bend less")
+    };
+    let warnings = engine.warnings().to_vec();
+    assert!(!warnings.is_empty() && warnings.iter().all(named), "{warnings:?}");
+    assert!(
+        !warnings.iter().any(|warning| warning.node.as_deref() == Some("g0")),
+        "the first ones do no harm: {warnings:?}"
+    );
     engine.set_plan(Arc::new(plan(&calm)));
-    let after = chunks(&mut engine, &Controls::default(), 2).pop().expect("a chunk");
+    let after = chunks(&mut engine, &Controls::default(), 3).pop().expect("a chunk");
     let picture = &after[11].picture.rgb;
     assert!(
         picture.iter().any(|&x| x > 150) && picture.iter().filter(|&&x| x < 40).count() > picture.len() / 2,
         "a red circle on black"
     );
+    assert!(engine.warnings().is_empty(), "{:?}", engine.warnings());
+}
+
+#[test]
+fn two_prompts_are_mixed_from_the_next_chunk_on() {
+    const BLUE: &str = "a large blue circle over a black background";
+    let last = |mix: f64, second: &str| {
+        let params = json!({ "prompt": PROMPT, "second": second, "mix": mix });
+        let frames = chunks(&mut engine(&patch(&[("wan", "model.wan", params)], &[])), &Controls::default(), 1);
+        frames[0][8].picture.rgb.clone()
+    };
+    assert_eq!(last(0.0, BLUE), last(0.0, ""));
+    assert_eq!(last(1.0, BLUE), {
+        let frames = chunks(
+            &mut engine(&patch(&[("wan", "model.wan", json!({ "prompt": BLUE }))], &[])),
+            &Controls::default(),
+            1,
+        );
+        frames[0][8].picture.rgb.clone()
+    });
+    let half = last(0.5, BLUE);
+    assert!(half != last(0.0, "") && half != last(1.0, BLUE));
+}
+
+#[test]
+fn the_exact_form_gives_the_same_pictures() {
+    let nodes = [
+        ("wan", "model.wan", json!({ "prompt": PROMPT })),
+        ("word", "target.words", json!({ "words": "circle, red" })),
+        ("turn", "bend.rotate", json!({ "angle": 40.0 })),
+        ("more", "bend.gain", json!({ "gain": 2.0, "renormalise": true })),
+    ];
+    let cables = [
+        ("word.target", "turn.target"),
+        ("word.target", "more.target"),
+        ("turn.bends", "more.bends"),
+        ("more.bends", "wan.bends"),
+    ];
+    let video = |exact: bool| {
+        let mut engine = engine(&patch(&nodes, &cables));
+        engine.set_exact(exact);
+        chunks(&mut engine, &Controls::default(), 1)[0][8].picture.rgb.clone()
+    };
+    let (fast, exact) = (video(false), video(true));
+    assert!(fast.iter().zip(&exact).all(|(a, b)| a.abs_diff(*b) <= 2), "not the same picture");
 }
 
 #[test]

@@ -132,13 +132,27 @@ fn a_rollout_says_where_it_is() -> Result<()> {
             assert_eq!(done.call, upcoming);
             assert_eq!(done.finished, step == 3);
             let heard = diary.heard.into_inner();
-            let expected = (0..model.config().layers).flat_map(|layer| {
-                let pass = if step < 4 { Pass::Denoise } else { Pass::Cache };
-                let grid = (3, PICTURE.0 / 2, PICTURE.1 / 2);
-                let frames = vec![3 * chunk, 3 * chunk + 1, 3 * chunk + 2];
-                Site::ALL.map(|site| Heard { site, pass, step, layer, frames: frames.clone(), negative: false, grid })
-            });
-            assert_eq!(heard, expected.collect::<Vec<_>>(), "chunk {chunk} step {step}");
+            let pass = if step < 4 { Pass::Denoise } else { Pass::Cache };
+            let frames = vec![3 * chunk, 3 * chunk + 1, 3 * chunk + 2];
+            let at = |site, step, layer, grid| Heard {
+                site,
+                pass,
+                step,
+                layer,
+                frames: frames.clone(),
+                negative: false,
+                grid,
+            };
+            let nowhere = (0, 0, 0);
+            let mut expected = Vec::new();
+            expected.extend((step == 0).then(|| at(Site::NoiseFirst, 0, 0, nowhere)));
+            expected.push(at(Site::Time, step, 0, nowhere));
+            for layer in 0..model.config().layers {
+                expected.extend(Site::LAYER.map(|site| at(site, step, layer, (3, PICTURE.0 / 2, PICTURE.1 / 2))));
+            }
+            // The noise of the next step.
+            expected.extend((step < 3).then(|| at(Site::NoiseAgain, step + 1, 0, nowhere)));
+            assert_eq!(heard, expected, "chunk {chunk} step {step}");
         }
     }
     Ok(())
@@ -156,7 +170,7 @@ fn a_clip_says_which_call_is_the_negative_one() -> Result<()> {
         let diary = Diary::new(None);
         clip.advance(Hooks::new(&diary))?;
         let heard = diary.heard.into_inner();
-        assert_eq!(heard.len(), 2 * Site::ALL.len() * model.config().layers);
+        assert_eq!(heard.len(), 2 * Site::LAYER.len() * model.config().layers);
         assert!(heard.iter().all(|heard| heard.step == step && heard.grid.0 == 2 && heard.frames == [0, 1]));
         assert_eq!(heard.iter().filter(|heard| heard.negative).count(), heard.len() / 2);
     }
@@ -170,7 +184,7 @@ fn what_a_listener_changes_reaches_the_output() -> Result<()> {
     let timesteps = Tensor::full(625f32, (1, 1), &Device::Cpu)?;
     let flow = |hooks: Hooks<'_>| model.forward(&latents, &timesteps, &context(&model, 1.0), hooks);
     let plain = flow(Hooks::NONE)?;
-    for site in Site::ALL {
+    for site in Site::LAYER {
         let bent = flow(Hooks::new(&Diary::new(Some(site))))?;
         let change = difference(&bent, &plain);
         assert!(change.is_finite() && change > 1e-4, "doubling {site} changes the flow by {change:.1e} only");

@@ -3,8 +3,10 @@
 //! Inputs are uniform in [-1, 1] and sums run over a few hundred products, so rounding stays near 1e-6 of the largest
 //! result; 1e-5 leaves room for another order of summation and none for a wrong element.
 
+use std::sync::Mutex;
+
 use bendrack::wan::ops::{self, Window, plain};
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
 use proptest::prelude::*;
 
 type Outcome = std::result::Result<(), TestCaseError>;
@@ -329,4 +331,24 @@ fn shapes_that_do_not_fit_are_errors() {
     assert!(ops::channel_rms_norm(&x(&[1, 2, 3, 4]), &x(&[3])).is_err());
     assert!(ops::add(&x(&[2]), &x(&[1])).is_err());
     assert_eq!(ops::linear(&x(&[2, 0, 3]), &x(&[4, 3]), None).expect("nothing").dims(), [2, 0, 4]);
+}
+
+#[test]
+fn blocks_are_parts_of_the_whole_however_it_lies_in_memory() {
+    let x = random(&[2, 3, 700, 70], 1);
+    let f = |x: &Tensor| x.broadcast_mul(&x.sqr()?.mean_keepdim(D::Minus1)?);
+    for x in [x.clone(), x.transpose(2, 3).expect("a view"), x.narrow(2, 1, 650).expect("a part")] {
+        let places = Mutex::new(Vec::new());
+        let blocks = ops::in_blocks(&x, |x, frame, tokens| {
+            assert_eq!(x.dim(2)?, tokens.len());
+            places.lock().expect("nobody failed").extend(tokens.map(|token| (frame, token)));
+            f(x)
+        });
+        let apart = (blocks.expect("blocks") - f(&x).expect("all of it")).and_then(|x| x.abs()?.max_all()?.to_scalar());
+        assert!(apart.is_ok_and(|apart: f32| apart < 1e-5));
+        let mut places = places.into_inner().expect("nobody failed");
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), 3 * x.dims()[2]);
+    }
 }

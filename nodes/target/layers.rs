@@ -9,16 +9,16 @@ const FIRST: Input = aim::FIRST.soft(0.0, 29.0);
 const LAST: Input = aim::LAST.soft(0.0, 29.0);
 const OUT: Output = Output::of("target", Kind::Target, "Only these layers of the model.");
 
-/// A range of layers of the model.
+/// Aims a bend or a tap at a range of layers of the model.
 pub const NODE: NodeDef = NodeDef {
     name: "target.layers",
     title: "Layers",
     about: "Aims a bend or a tap at a range of layers of the model.",
-    inputs: &[aim::WITHIN, FIRST, LAST],
+    inputs: &[aim::WITHIN, FIRST, LAST, aim::EVERY],
     outputs: &[OUT],
     memory: 0,
     run: |run| {
-        let layers = aim::range(run, &FIRST, &LAST);
-        aim::narrow(run, &OUT, &Target { layers, ..Target::default() });
+        let layers = aim::every(run, &FIRST, &LAST, run.number(&aim::EVERY).round() as usize);
+        aim::narrow(run, &OUT, Target { layers, ..Target::default() });
     },
 };

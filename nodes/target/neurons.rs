@@ -2,23 +2,34 @@
 
 use crate::aim;
 use crate::def::{Input, NodeDef, Output};
-use crate::target::Target;
+use crate::pick::Pick;
+use crate::set::Set;
+use crate::target::{NeuronSet, Target};
 use crate::value::Kind;
 
 const FIRST: Input = aim::FIRST.soft(0.0, 511.0);
 const LAST: Input = aim::LAST.soft(0.0, 511.0);
+const MOST: Input =
+    Input::number("most", 0.0, "So many that were the most active ones in the call before; 0 is all of the range.")
+        .soft(0.0, 64.0)
+        .hard(0.0, 32768.0);
 const OUT: Output = Output::of("target", Kind::Target, "Only these feed-forward neurons.");
 
-/// A range of feed-forward neurons.
+/// Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.
 pub const NODE: NodeDef = NodeDef {
     name: "target.neurons",
     title: "Neurons",
-    about: "Aims a bend or a tap at a range of feed-forward neurons.",
-    inputs: &[aim::WITHIN, FIRST, LAST],
+    about: "Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.",
+    inputs: &[aim::WITHIN, FIRST, LAST, aim::EVERY, MOST],
     outputs: &[OUT],
     memory: 0,
     run: |run| {
-        let neurons = aim::range(run, &FIRST, &LAST);
-        aim::narrow(run, &OUT, &Target { neurons, ..Target::default() });
+        let set = aim::every(run, &FIRST, &LAST, run.number(&aim::EVERY).round() as usize);
+        // A range of everything is no choice, and costs nothing.
+        let everything = set == Set::range(0, usize::MAX);
+        let range = if everything { Pick::All } else { Pick::of(NeuronSet::Set(set)) };
+        let most = run.number(&MOST).round() as usize;
+        let most = if most == 0 { Pick::All } else { Pick::of(NeuronSet::MostActive(most)) };
+        aim::narrow(run, &OUT, Target { neurons: range.and(&most), ..Target::default() });
     },
 };

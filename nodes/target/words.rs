@@ -2,15 +2,18 @@
 
 use crate::aim;
 use crate::def::{Input, NodeDef, Output};
-use crate::target::{MOST_WORDS, Target};
+use crate::target::{MOST_WORDS, Target, words};
 use crate::value::Kind;
 
-const WORDS: Input =
-    Input::text("words", "", "Words or phrases of the prompt, separated by commas; <padding> is what lies behind it.")
-        .words(MOST_WORDS);
+const WORDS: Input = Input::text(
+    "words",
+    "",
+    "Words or phrases of the prompt, separated by commas; * stands for any letters, <padding> for what lies behind the prompt.",
+)
+.words(MOST_WORDS);
 const OUT: Output = Output::of("target", Kind::Target, "Only these words.");
 
-/// Words of the prompt.
+/// Aims a bend or a tap at words of the prompt, with all their tokens.
 pub const NODE: NodeDef = NodeDef {
     name: "target.words",
     title: "Words",
@@ -19,7 +22,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     memory: 0,
     run: |run| {
-        let Ok(words) = run.text(&WORDS).parse();
-        aim::narrow(run, &OUT, &Target { words, ..Target::default() });
+        let words = words(&run.text(&WORDS));
+        aim::narrow(run, &OUT, Target { words, ..Target::default() });
     },
 };

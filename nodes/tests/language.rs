@@ -9,7 +9,11 @@ use std::collections::BTreeMap;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::error::Severity;
 use bendrack_nodes::patch::{Cable, Edit, Patch};
+use bendrack_nodes::pick::Pick;
 use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::{Bend, Program};
+use bendrack_nodes::set::Set;
+use bendrack_nodes::target::{NeuronSet, Selection, Target, words};
 use bendrack_nodes::tick::Memory;
 use proptest::prelude::*;
 use serde_json::json;
@@ -96,9 +100,52 @@ fn a_picture_that_would_be_too_large_is_refused_and_named() {
 }
 
 #[test]
+fn a_target_that_would_be_made_by_too_many_nodes_is_refused_and_named() {
+    // Each storey has the one below twice: within words, and around other words.
+    let tower = |storeys: usize| {
+        let mut tower = patch(&[("map", "tap.map", json!({})), ("u0", "target.frames", json!({}))], &[]);
+        for i in 0..storeys {
+            let (below, above) = (format!("u{i}.target"), format!("u{}", i + 1));
+            tower.nodes.insert(format!("a{i}"), node("target.words", &json!({ "words": format!("a{i}") })));
+            tower.nodes.insert(format!("b{i}"), node("target.words", &json!({ "words": format!("b{i}") })));
+            tower.nodes.insert(format!("n{i}"), node("target.invert", &json!({})));
+            tower.nodes.insert(above.clone(), node("target.union", &json!({})));
+            tower.cables.push(cable(&below, &format!("a{i}.within")));
+            tower.cables.push(cable(&below, &format!("n{i}.target")));
+            tower.cables.push(cable(&format!("n{i}.target"), &format!("b{i}.within")));
+            tower.cables.push(cable(&format!("a{i}.target"), &format!("{above}.a")));
+            tower.cables.push(cable(&format!("b{i}.target"), &format!("{above}.b")));
+        }
+        tower.cables.push(cable(&format!("u{storeys}.target"), "map.target"));
+        tower
+    };
+    let program = run(&compile(&tower(3)), &mut Memory::default(), 0, 3);
+    assert!(program.taps[0].target.to_string().len() < 1 << 10);
+    let (plan, problems) = Plan::compile(&tower(40), LIBRARY);
+    assert!(plan.is_none());
+    assert_eq!(problems[0].to_string(), "error: /nodes/u4: u4 is made by more than 64 target nodes; take some out");
+    let flat: Vec<_> = (0..30).map(|i| format!("a{i}")).collect();
+    let mut joined = patch(&[("map", "tap.map", json!({})), ("u0", "target.frames", json!({ "first": 7 }))], &[]);
+    for (i, id) in flat.iter().enumerate() {
+        let (kind, params) = match i % 3 {
+            0 => ("target.words", json!({ "words": id })),
+            1 => ("target.layers", json!({ "first": i, "last": i })),
+            _ => ("target.region", json!({ "x": i as f64 / 10.0 })),
+        };
+        joined.nodes.insert(id.clone(), node(kind, &params));
+        joined.nodes.insert(format!("u{}", i + 1), node("target.union", &json!({})));
+        joined.cables.push(cable(&format!("u{i}.target"), &format!("u{}.a", i + 1)));
+        joined.cables.push(cable(&format!("{id}.target"), &format!("u{}.b", i + 1)));
+    }
+    joined.cables.push(cable("u30.target", "map.target"));
+    let program = run(&compile(&joined), &mut Memory::default(), 0, 1);
+    assert_eq!(program.taps[0].target.parts().len(), 31, "each part is what the ones before are not");
+}
+
+#[test]
 fn a_chain_of_bends_has_an_end() {
     let chain = |count| {
-        let mut chain = tower("bend.cross_gain", count, "bends", &["bends"]);
+        let mut chain = tower("bend.gain", count, "bends", &["bends"]);
         chain.cables.push(cable(&format!("n{}.bends", count - 1), "wan.bends"));
         chain
     };
@@ -130,24 +177,30 @@ fn words_beyond_the_limit_are_left_out_with_a_warning() {
     assert_eq!(problems.len(), 1, "a prompt is no list");
     assert_eq!((problems[0].pointer.as_str(), problems[0].severity), ("/nodes/a/params/words", Severity::Warning));
     let program = run(&plan.expect("a plan"), &mut Memory::default(), 0, 3);
-    assert_eq!(program.taps[0].target.words, list[..256].join(", ").parse().expect("words"));
+    let first = Target { words: words(&list[..256].join(", ")), ..Target::default() };
+    assert_eq!(*program.taps[0].target, Selection::from(first));
 }
 
 #[test]
 fn an_untouched_range_reaches_to_the_models_last() {
-    for kind in ["target.layers", "target.neurons", "target.steps"] {
-        let target = |params| {
-            let aimed = patch(&[("aim", kind, params), ("map", "tap.map", json!({}))], &[("aim.target", "map.target")]);
-            run(&compile(&aimed), &mut Memory::default(), 0, 1).taps[0].target.clone()
-        };
-        let set = |params| {
-            let target = target(params);
-            let set = [&target.layers, &target.neurons, &target.steps].into_iter().find(|set| !set.is_all());
-            set.expect("a range").clone()
-        };
+    let set = |kind: &str, params| {
+        let aimed = patch(&[("aim", kind, params), ("map", "tap.map", json!({}))], &[("aim.target", "map.target")]);
+        let selection = run(&compile(&aimed), &mut Memory::default(), 0, 1).taps[0].target.clone();
+        let target = selection.parts()[0].clone();
+        match (kind, &target.neurons) {
+            ("target.steps", _) => target.steps.clone(),
+            ("target.layers", _) => target.layers.clone(),
+            ("target.heads", _) => target.heads.clone(),
+            ("target.frames", _) => target.frames.clone(),
+            (_, Pick::These(NeuronSet::Set(set))) => set.clone(),
+            _ => Set::ALL,
+        }
+    };
+    for kind in ["target.steps", "target.layers", "target.heads", "target.frames", "target.neurons"] {
         // Neurons of the largest model.
-        assert!(set(json!({})).contains(13_823) && set(json!({ "first": 3 })).to_string() == "3-end", "{kind}");
-        assert_eq!(set(json!({ "first": 3, "last": 5 })).to_string(), "3-5", "{kind}");
+        assert!(set(kind, json!({})).contains(13_823), "{kind}");
+        assert_eq!(set(kind, json!({ "first": 3 })).to_string(), "3-end", "{kind}");
+        assert_eq!(set(kind, json!({ "first": 3, "last": 5 })).to_string(), "3-5", "{kind}");
     }
 }
 
@@ -242,7 +295,74 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
     prop::collection::vec(edit, 0..40)
 }
 
+/// What the bends of a program do in one frame, those of no amount left out.
+fn in_frame(program: &Program, frame: usize) -> Vec<String> {
+    let bends = program.bends.iter().filter(|bend| bend.amount[frame] != 0.0);
+    let alone = |lanes: &Vec<f64>| vec![lanes[frame]];
+    let bends = bends.map(|bend| Bend {
+        params: bend.params.iter().map(alone).collect(),
+        amount: alone(&bend.amount),
+        ..bend.clone()
+    });
+    // One that is neutral in this frame may be there for the others.
+    let bends = bends.filter(|bend| !bend.is_neutral()).collect();
+    Program { bends, ..Program::default() }.to_string().lines().map(str::to_owned).collect()
+}
+
+/// A chain of bends whose targets, sites and settings are moved by square waves of these rates; a rate of 0 moves nothing.
+fn restless(moved: &[(usize, [f64; 4])]) -> Patch {
+    let mut chain = patch(&[("wan", "model.wan", json!({})), ("wan2", "model.wan", json!({}))], &[]);
+    for (i, (kind, rates)) in moved.iter().enumerate() {
+        let (kind, knob) = [
+            ("target.layers", Some("first")),
+            ("target.region", Some("width")),
+            ("target.union", None),
+            ("target.invert", None),
+        ][*kind];
+        let (aim, bend) = (format!("aim{i}"), format!("bend{i}"));
+        chain.nodes.insert(aim.clone(), node(kind, &json!({ "last": 7 })));
+        let mut gain = node("bend.gain", &json!({ "gain": 2.0 }));
+        // One site farther, of which there are nine.
+        gain.depths.insert("site".to_owned(), 0.125);
+        chain.nodes.insert(bend.clone(), gain);
+        let ends = [knob.map(|knob| format!("{aim}.{knob}")), Some(format!("{bend}.gain"))];
+        let ends = ends.into_iter().chain(["site", "renormalise"].map(|knob| Some(format!("{bend}.{knob}"))));
+        for (j, (end, rate)) in ends.zip(rates).enumerate() {
+            let Some(end) = end.filter(|_| *rate > 0.0) else { continue };
+            chain.nodes.insert(format!("lfo{i}{j}"), node("modulate.lfo", &json!({ "rate": rate, "shape": "square" })));
+            chain.cables.push(cable(&format!("lfo{i}{j}.out"), &end));
+        }
+        // Joined with those before: their parts change places when these move.
+        let inputs = if kind == "target.union" { &["a", "b"][..] } else { &["target"] };
+        for (back, input) in inputs.iter().enumerate().filter(|(back, _)| knob.is_none() && *back < i) {
+            chain.cables.push(cable(&format!("aim{}.target", i - 1 - back), &format!("{aim}.{input}")));
+        }
+        chain.cables.push(cable(&format!("{aim}.target"), &format!("{bend}.target")));
+        chain.cables.extend((i > 0).then(|| cable(&format!("bend{}.bends", i - 1), &format!("{bend}.bends"))));
+    }
+    chain.cables.push(cable(&format!("bend{}.bends", moved.len() - 1), "wan.bends"));
+    chain.cables.push(cable(&format!("bend{}.bends", moved.len() / 2), "wan2.bends"));
+    chain
+}
+
 proptest! {
+    /// Whatever moves from frame to frame, each frame of a call is bent as it would be alone.
+    #[test]
+    fn a_call_bends_each_frame_as_a_call_of_that_frame_does(
+        moved in prop::collection::vec((0..4_usize, prop::array::uniform4(prop::sample::select(vec![0.0, 0.5, 0.8, 2.0]))), 1..6),
+        frames in 1..7_usize,
+    ) {
+        let plan = compile(&restless(&moved));
+        let whole = run(&plan, &mut Memory::default(), 0, frames);
+        let mut memory = Memory::default();
+        for frame in 0..frames {
+            let alone = run(&plan, &mut memory, frame as u64, 1);
+            prop_assert_eq!(in_frame(&whole, frame), in_frame(&alone, 0), "frame {} of {}", frame, &whole);
+        }
+        prop_assert!(whole.bends.iter().all(|bend| bend.amount.len() == frames));
+        prop_assert!(whole.bends.iter().all(|bend| bend.params.iter().all(|lanes| lanes.len() == frames)));
+    }
+
     /// Whatever is done to a patch, undoing it all gives it back; nothing panics on the way, and what compiles runs alike twice.
     #[test]
     fn edits_can_be_undone_and_plans_are_deterministic(edits in edits()) {

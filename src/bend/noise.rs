@@ -2,52 +2,84 @@
 
 use bendrack_nodes::op::Noise;
 use candle_core::{Device, Result, Tensor, bail};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
+use super::normal::Normal;
 use crate::wan::hooks::Place;
 
 /// The noise of one bend at one place.
+#[derive(Clone, Copy)]
 pub(super) struct SiteNoise<'a> {
     /// The seed of the patch, the node, step and layer.
-    key: [u8; 24],
+    key: [u32; 2],
     /// The numbers in the video of the frames that are bent.
     frames: &'a [usize],
+    /// The first token of them.
+    token: usize,
+    /// The head it is for, and how often it was drawn.
+    head: u32,
+    draws: u32,
 }
 
+/// Numbers that a thread draws at a time.
+const RUN: usize = 1 << 13;
+
 impl<'a> SiteNoise<'a> {
-    pub(super) fn new(seed: u64, node: &str, place: &Place<'_>, frames: &'a [usize]) -> Self {
-        let mut key = [0; 24];
-        key[..8].copy_from_slice(&seed.to_le_bytes());
-        key[8..16].copy_from_slice(&fnv1a(node.as_bytes()).to_le_bytes());
-        key[16..20].copy_from_slice(&(place.step as u32).to_le_bytes());
-        key[20..].copy_from_slice(&(place.layer as u32).to_le_bytes());
-        Self { key, frames }
+    /// `same` noise does not depend on step and layer.
+    pub(super) fn new(seed: u64, node: &str, place: &Place<'_>, frames: &'a [usize], same: bool) -> Self {
+        let index = |index: usize| if same { u64::MAX } else { index as u64 };
+        let words = [seed, fnv1a(node.as_bytes()), index(place.step), index(place.layer)];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let key = fnv1a(&bytes);
+        Self { key: [key as u32, (key >> 32) as u32], frames, token: 0, head: 0, draws: 0 }
+    }
+
+    /// Noise of its own for a head.
+    pub(super) fn of_head(self, head: u32) -> Self {
+        Self { head: head + 1, ..self }
+    }
+
+    /// The noise of the next draw, for somebody else to draw.
+    pub(super) fn next(&mut self) -> Self {
+        let next = *self;
+        self.draws += 1;
+        next
+    }
+
+    /// Of one frame, by its index, the noise from a token on.
+    pub(super) fn part(self, frame: usize, token: usize) -> Self {
+        Self { frames: &self.frames[frame..=frame], token: self.token + token, ..self }
     }
 }
 
 impl Noise for SiteNoise<'_> {
     fn normal(&mut self, like: &Tensor) -> Result<Tensor> {
-        let mut dims = like.dims().to_vec();
+        let dims = like.dims();
         if dims.len() < 2 || dims[1] != self.frames.len() {
             bail!("noise for {} frames was asked for a tensor of shape {dims:?}", self.frames.len())
         }
-        dims[1] = 1;
-        let frame = |&frame: &usize| {
-            let mut key = [0; 32];
-            key[..24].copy_from_slice(&self.key);
-            key[24..].copy_from_slice(&(frame as u64).to_le_bytes());
-            let rng = ChaCha8Rng::from_seed(key);
-            let values: Vec<f32> = StandardNormal.sample_iter(rng).take(dims.iter().product()).collect();
-            Tensor::from_vec(values, dims.as_slice(), &Device::Cpu)
-        };
-        let frames = self.frames.iter().map(frame).collect::<Result<Vec<_>>>()?;
-        Tensor::cat(&frames, 1)?.to_device(like.device())?.to_dtype(like.dtype())
+        let (batch, frames) = (dims[0], dims[1]);
+        let size: usize = dims[2..].iter().product();
+        let first = self.token * dims[2..].iter().skip(1).product::<usize>();
+        let mut values = vec![0.0f32; batch * frames * size];
+        // Batches of more than one meet the same noise: they are the same frames.
+        let (one, others) = values.split_at_mut(if batch == 0 { 0 } else { frames * size });
+        for (values, &frame) in one.chunks_exact_mut(size.max(1)).zip(self.frames) {
+            let normal = Normal { key: self.key, words: [frame as u32, self.head, self.draws] };
+            if values.len() <= RUN {
+                normal.fill(first, values);
+            } else {
+                let runs = values.par_chunks_mut(RUN).enumerate();
+                runs.for_each(|(run, values)| normal.fill(first + run * RUN, values));
+            }
+        }
+        self.draws += 1;
+        others.chunks_exact_mut(one.len().max(1)).for_each(|batch| batch.copy_from_slice(one));
+        Tensor::from_vec(values, dims, &Device::Cpu)?.to_device(like.device())?.to_dtype(like.dtype())
     }
 }
 
-/// The FNV-1a hash of a name: the same on every machine and in every version.
+/// The FNV-1a hash: the same on every machine and in every version.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

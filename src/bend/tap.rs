@@ -1,34 +1,58 @@
-//! What taps measure: added up while the model runs, read back once per call.
+//! What taps measure: brought together while the model runs, read back once per call.
 
-use std::collections::BTreeMap;
-
+use bendrack_nodes::program::Fuse;
 use candle_core::{DType, Device, Result, Tensor};
 
 use crate::output::Map;
 
-/// The sum of what a tap met at the places of its target, on the model's device.
-#[derive(Default)]
+/// What a tap met at the places of its target, on the model's device.
 pub(super) struct Tally {
-    /// `[frames, rows, columns]`.
-    sum: Option<Tensor>,
+    fuse: Fuse,
+    /// `[frames, rows, columns]`: the sum, the largest or the smallest; all of them for the median.
+    met: Vec<Tensor>,
     count: usize,
 }
 
 impl Tally {
-    /// Adds a measurement `[frames, rows, columns]`.
+    pub(super) const fn new(fuse: Fuse) -> Self {
+        Self { fuse, met: Vec::new(), count: 0 }
+    }
+
+    /// Adds measurements `[n, frames, rows, columns]`.
     pub(super) fn add(&mut self, x: &Tensor) -> Result<()> {
-        self.sum = Some(match &self.sum {
-            Some(sum) => (sum + x)?,
-            None => x.clone(),
+        self.count += x.dim(0)?;
+        let new = match self.fuse {
+            Fuse::Mean => x.sum(0)?,
+            Fuse::Max => x.max(0)?,
+            Fuse::Min => x.min(0)?,
+            Fuse::Median => {
+                self.met.push(x.clone());
+                return Ok(());
+            }
+        };
+        let old = self.met.pop();
+        self.met.push(match (self.fuse, old) {
+            (_, None) => new,
+            (Fuse::Max, Some(old)) => old.maximum(&new)?,
+            (Fuse::Min, Some(old)) => old.minimum(&new)?,
+            (_, Some(old)) => (old + new)?,
         });
-        self.count += 1;
         Ok(())
     }
 
-    /// The mean; nothing if there was no measurement.
+    /// What was measured; nothing if nothing was.
     pub(super) fn read(self) -> Option<Result<Measured>> {
-        let sum = self.sum.filter(|sum| sum.elem_count() > 0)?;
-        Some(Measured::read(&sum, self.count))
+        let any = self.met.iter().any(|met| met.elem_count() > 0);
+        any.then(|| self.measured())
+    }
+
+    fn measured(&self) -> Result<Measured> {
+        let fused = match self.fuse {
+            Fuse::Mean => (self.met[0].to_dtype(DType::F32)? / self.count as f64)?,
+            Fuse::Max | Fuse::Min => self.met[0].clone(),
+            Fuse::Median => return Measured::median(&Tensor::cat(&self.met, 0)?),
+        };
+        Measured::read(&fused)
     }
 }
 
@@ -40,30 +64,42 @@ pub struct Measured {
 }
 
 impl Measured {
-    fn read(sum: &Tensor, count: usize) -> Result<Self> {
-        let (_, height, width) = sum.dims3()?;
-        let mean = (sum.to_dtype(DType::F32)?.to_device(&Device::Cpu)? / count as f64)?;
-        let frames = mean.flatten_from(1)?.to_vec2()?;
+    fn read(x: &Tensor) -> Result<Self> {
+        let (_, height, width) = x.dims3()?;
+        let frames = x.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_from(1)?.to_vec2()?;
         Ok(Self { maps: frames.into_iter().map(|values| Map { width, height, values }).collect() })
+    }
+
+    /// The median of x `[n, frames, rows, columns]`, place by place.
+    fn median(x: &Tensor) -> Result<Self> {
+        let (_, frames, height, width) = x.dims4()?;
+        let x = x.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_from(1)?.t()?.to_vec2::<f32>()?;
+        let medians: Vec<f32> = x.into_iter().map(median).collect();
+        let maps = medians.chunks_exact((height * width).max(1)).take(frames);
+        Ok(Self { maps: maps.map(|values| Map { width, height, values: values.to_vec() }).collect() })
     }
 }
 
-/// The numbers that a map gives to modulation: mean, max, and its centre of gravity, 0 to 1 from the left and the top.
-pub fn numbers(map: &Map) -> BTreeMap<&'static str, f64> {
-    let values = || map.values.iter().map(|&value| f64::from(value));
-    let count = map.values.len().max(1) as f64;
-    // Places at which a bent map is below 0 pull nothing.
-    let weight: f64 = values().map(|value| value.max(0.0)).sum();
-    let centre = |at: &dyn Fn(usize) -> usize, size: usize| {
-        let pull: f64 = values().enumerate().map(|(i, value)| value.max(0.0) * (at(i) as f64 + 0.5)).sum();
-        if weight > 0.0 { pull / weight / size as f64 } else { 0.5 }
-    };
-    BTreeMap::from([
-        ("mean", values().sum::<f64>() / count),
-        ("max", values().fold(f64::NEG_INFINITY, f64::max)),
-        ("x", centre(&|i| i % map.width.max(1), map.width)),
-        ("y", centre(&|i| i / map.width.max(1), map.height)),
-    ])
+/// The number in the middle, or the mean of the two there.
+fn median(mut values: Vec<f32>) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f32::midpoint(values[middle - 1], values[middle]) }
+}
+
+/// Several maps of one shape as one, place by place.
+pub fn fused(maps: &[&Map], fuse: Fuse) -> Option<Map> {
+    let mut fused = (*maps.first()?).clone();
+    for (place, value) in fused.values.iter_mut().enumerate() {
+        let values = maps.iter().filter_map(|map| map.values.get(place).copied());
+        *value = match fuse {
+            Fuse::Mean => values.sum::<f32>() / maps.len() as f32,
+            Fuse::Max => values.fold(f32::NEG_INFINITY, f32::max),
+            Fuse::Min => values.fold(f32::INFINITY, f32::min),
+            Fuse::Median => median(values.collect()),
+        };
+    }
+    Some(fused)
 }
 
 #[cfg(test)]
@@ -71,15 +107,27 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "small binary fractions")]
-    fn numbers_of_a_map_say_where_it_lies() {
-        let mut map = Map { width: 4, height: 2, values: vec![0.0; 8] };
-        assert_eq!((numbers(&map)["x"], numbers(&map)["y"]), (0.5, 0.5), "of nothing, the middle");
-        map.values[3] = 0.5;
-        let found = numbers(&map);
-        assert_eq!((found["x"], found["y"]), (0.875, 0.25), "the first row's last cell");
-        assert_eq!((found["mean"], found["max"]), (0.0625, 0.5));
-        map.values[0] = -1.0;
-        assert_eq!(numbers(&map)["x"], 0.875);
+    fn what_is_met_at_once_or_one_by_one_becomes_the_same() -> Result<()> {
+        let x =
+            Tensor::new(&[[[1.0f32, 5.0]], [[2.0, -4.0]], [[6.0, 0.0]], [[7.0, 2.0]]], &Device::Cpu)?.unsqueeze(1)?;
+        let expected = [[4.0, 0.75], [7.0, 5.0], [1.0, -4.0], [4.0, 1.0]];
+        for (fuse, expected) in Fuse::ALL.into_iter().zip(expected) {
+            let (mut at_once, mut one_by_one) = (Tally::new(fuse), Tally::new(fuse));
+            at_once.add(&x)?;
+            (0..4).try_for_each(|i| one_by_one.add(&x.narrow(0, i, 1)?))?;
+            let [at_once, one_by_one] = [at_once, one_by_one].map(|tally| tally.read().expect("something"));
+            assert_eq!(at_once?.maps[0].values, expected, "{fuse:?}");
+            let one_by_one = one_by_one?;
+            assert_eq!(one_by_one.maps[0].values, expected, "{fuse:?}");
+            let maps: Vec<Map> = x
+                .flatten_from(1)?
+                .to_vec2()?
+                .into_iter()
+                .map(|values| Map { values, ..one_by_one.maps[0].clone() })
+                .collect();
+            assert_eq!(fused(&maps.iter().collect::<Vec<_>>(), fuse).expect("maps").values, expected);
+        }
+        assert!(Tally::new(Fuse::Mean).read().is_none());
+        Ok(())
     }
 }

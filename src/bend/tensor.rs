@@ -1,11 +1,14 @@
 //! Bends of what is a tensor at its site, laid out `[batch, frames, tokens per frame, ..]`.
 
-use bendrack_nodes::op::{Form, Noise, lanes_along};
-use bendrack_nodes::program::Site;
-use bendrack_nodes::target::Set;
-use candle_core::{Result, Tensor, bail};
+use std::ops::RangeInclusive;
 
-use super::Active;
+use bendrack_nodes::op::Form;
+use candle_core::{Result, Tensor, bail};
+use rayon::prelude::*;
+
+use super::active::Active;
+use super::noise::SiteNoise;
+use crate::wan::ops;
 
 /// `[batch, tokens, ..]` to `[batch, frames, tokens per frame, ..]`.
 pub(super) fn by_frame(x: &Tensor, frames: usize) -> Result<Tensor> {
@@ -17,57 +20,111 @@ pub(super) fn by_frame(x: &Tensor, frames: usize) -> Result<Tensor> {
     x.reshape(dims)
 }
 
-/// x after a bend: dry where its target does not reach, mixed by its amount.
-pub(super) fn bend(x: &Tensor, active: &Active<'_>, noise: &mut dyn Noise) -> Result<Tensor> {
+/// x after a bend: dry where its target does not reach along `axis`, of which `part` is meant, mixed by its weight.
+pub(super) fn bend(
+    x: &Tensor,
+    active: &Active<'_>,
+    (axis, part): (usize, Option<&[RangeInclusive<usize>]>),
+    noise: SiteNoise<'_>,
+) -> Result<Tensor> {
     let Form::Tensor(op) = active.bend.op.form else {
-        bail!("{}: {} is no bend of a tensor", active.bend.node, active.bend.op.name)
+        bail!("{}: {} is no bend of {}", active.bend.node, active.bend.op.name, active.bend.site)
     };
-    let target = &active.bend.target;
-    let (axis, part) = match active.bend.op.site {
-        Site::FfnHidden => (x.rank() - 1, &target.neurons),
-        Site::SelfValue | Site::CrossValue => (x.rank() - 2, &target.heads),
-        _ => (0, &Set::ALL),
+    let bent = |x: &Tensor, active: &Active<'_>, mut noise: SiteNoise<'_>| {
+        within(x, axis, part, &mut |x| active.mix(x, &op(x, &active.params, &mut noise)?, 1, &[2]))
     };
-    within(x, axis, part, &mut |x| mix(x, &op(x, &active.params, noise)?, &active.amount, 1))
-}
-
-/// `dry + amount · (wet − dry)`, the amounts along `axis`.
-pub(super) fn mix(dry: &Tensor, wet: &Tensor, amount: &[f64], axis: usize) -> Result<Tensor> {
-    if amount.iter().all(|&amount| amount.to_bits() == 1.0_f64.to_bits()) {
-        return Ok(wet.clone());
+    if !ops::is_worth_blocks(x) {
+        return bent(x, active, noise);
     }
-    dry + (wet - dry)?.broadcast_mul(&lanes_along(amount, axis, dry)?)?
+    ops::in_blocks(x, |x, frame, tokens| {
+        let active = active.part(frame, tokens.clone());
+        if active.is_dry() { Ok(x.clone()) } else { bent(x, &active, noise.part(frame, tokens.start)) }
+    })
 }
 
-/// x with `f` of the part of it whose index along `axis` is in the set.
-fn within(x: &Tensor, axis: usize, set: &Set, f: &mut dyn FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
-    let Some(ranges) = set.ranges() else { return f(x) };
+/// The mean of |x| over the tokens: `[batch, frames, ..]`.
+pub(super) fn activity(x: &Tensor) -> Result<Tensor> {
+    if !ops::is_worth_blocks(x) {
+        return x.abs()?.mean(2);
+    }
+    let tokens = x.dim(2)?;
+    // In parts that stay in the cache, which threads share.
+    let firsts: Vec<usize> = (0..tokens).step_by(TOKENS).collect();
+    let part = |first: usize| x.narrow(2, first, TOKENS.min(tokens - first))?.abs()?.sum(2);
+    let parts = firsts.into_par_iter().map(part).collect::<Result<Vec<_>>>()?;
+    Tensor::stack(&parts, 0)?.sum(0)? / tokens as f64
+}
+
+/// Tokens of each frame whose activity a thread sums up at a time.
+const TOKENS: usize = 4;
+
+/// Ranges up to which a part of a tensor is cut out and put back; more of them are told apart by a mask.
+const CUTS: usize = 4;
+
+/// x with `f` of the part of it whose index along `axis` is in one of the ranges, which rise; all of it if there are none.
+pub(super) fn within(
+    x: &Tensor,
+    axis: usize,
+    ranges: Option<&[RangeInclusive<usize>]>,
+    f: &mut dyn FnMut(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let Some(ranges) = ranges else { return f(x) };
     let size = x.dim(axis)?;
+    let count: usize = ranges.iter().map(|range| range.end() + 1 - range.start()).sum();
+    match count {
+        0 => return Ok(x.clone()),
+        all if all == size => return f(x),
+        _ => {}
+    }
+    if ranges.len() > CUTS {
+        let indices: Vec<u32> = ranges.iter().flat_map(|range| range.clone().map(|i| i as u32)).collect();
+        let indices = Tensor::new(indices, x.device())?;
+        let dry = x.contiguous()?.index_select(&indices, axis)?;
+        return x.contiguous()?.index_add(&indices, &(f(&dry)? - &dry)?, axis);
+    }
     let mut parts = Vec::new();
     let mut next = 0;
     for range in ranges {
-        let (first, last) = (*range.start(), (*range.end()).min(size.saturating_sub(1)));
-        if first > last {
-            break;
-        }
-        parts.push(x.narrow(axis, next, first - next)?);
-        parts.push(f(&x.narrow(axis, first, last + 1 - first)?)?);
-        next = last + 1;
+        parts.push(x.narrow(axis, next, range.start() - next)?);
+        parts.push(f(&x.narrow(axis, *range.start(), range.end() + 1 - range.start())?)?);
+        next = range.end() + 1;
     }
     parts.push(x.narrow(axis, next, size - next)?);
     parts.retain(|part| part.elem_count() > 0);
     Tensor::cat(&parts, axis)
 }
 
-/// The mean of |x| over the tokens of each frame, for the neurons of a set: `[batch, frames, tokens, neurons]` to
-/// `[frames, 1, neurons of the set]`.
-pub(super) fn activity(x: &Tensor, neurons: &Set) -> Result<Tensor> {
-    let mean = x.abs()?.mean(2)?.mean(0)?.unsqueeze(1)?;
-    let size = mean.dim(2)?;
-    let Some(ranges) = neurons.ranges() else { return Ok(mean) };
-    let parts = ranges.iter().map(|range| (*range.start(), (*range.end()).min(size.saturating_sub(1))));
-    let parts =
-        parts.filter(|(first, last)| first <= last).map(|(first, last)| mean.narrow(2, first, last + 1 - first));
+/// The part of x whose index along `axis` is in one of the ranges.
+pub(super) fn select(x: &Tensor, axis: usize, ranges: Option<&[RangeInclusive<usize>]>) -> Result<Tensor> {
+    let Some(ranges) = ranges else { return Ok(x.clone()) };
+    let parts = ranges.iter().map(|range| x.narrow(axis, *range.start(), range.end() + 1 - range.start()));
     let parts = parts.collect::<Result<Vec<_>>>()?;
-    if parts.is_empty() { mean.narrow(2, 0, 0) } else { Tensor::cat(&parts, 2) }
+    if parts.is_empty() { x.narrow(axis, 0, 0) } else { Tensor::cat(&parts, axis) }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn a_part_is_changed_and_the_rest_is_not() -> Result<()> {
+        let x = Tensor::arange(0.0f32, 24.0, &Device::Cpu)?.reshape((2, 12))?;
+        for ranges in
+            [vec![], vec![0..=11], vec![2..=4], vec![0..=0, 5..=5, 11..=11], (0..6).map(|i| 2 * i..=2 * i).collect()]
+        {
+            let y: Vec<Vec<f32>> = within(&x, 1, Some(&ranges), &mut |x| x + 100.0)?.to_vec2()?;
+            let kept: Vec<Vec<f32>> = select(&x, 1, Some(&ranges))?.to_vec2()?;
+            for row in 0..2 {
+                let meant: Vec<usize> = (0..12).filter(|i| ranges.iter().any(|range| range.contains(i))).collect();
+                let value = |i: usize| (12 * row + i) as f32;
+                let expected: Vec<f32> =
+                    (0..12).map(|i| value(i) + if meant.contains(&i) { 100.0 } else { 0.0 }).collect();
+                assert_eq!(y[row], expected, "{ranges:?}");
+                assert_eq!(kept[row], meant.iter().map(|&i| value(i)).collect::<Vec<_>>());
+            }
+        }
+        Ok(())
+    }
 }

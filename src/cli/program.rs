@@ -36,7 +36,7 @@ impl Program {
         let mut program = program(&plan, self.frame / CHUNK);
         if let Some(step) = self.step {
             program.bends.retain(|bend| acts(&bend.target, step));
-            program.taps.retain(|tap| acts(&tap.target, step));
+            program.taps.retain(|tap| tap.target.parts().iter().any(|part| acts(part, step)));
         }
         if self.json {
             let text = serde_json::to_string_pretty(&program).map_err(|error| Failure::Failed(error.to_string()))?;
@@ -49,7 +49,7 @@ impl Program {
 
 /// Whether a target takes in a denoising step.
 fn acts(target: &Target, step: usize) -> bool {
-    target.steps.contains(step) && target.pass != Some(Pass::Cache)
+    target.steps.contains(step) && target.pass.contains(Pass::Denoise)
 }
 
 /// The program of a chunk when nothing comes in from outside: all chunks before it are run for what they leave in memory.

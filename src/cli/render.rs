@@ -54,6 +54,9 @@ pub(super) struct Render {
     /// How many times larger than the model's picture the video is [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
+    /// Write out every attention map that is bent: slow, and the measure of the fast form.
+    #[arg(long)]
+    exact: bool,
     /// Write what was done and how fast to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -74,6 +77,7 @@ impl Render {
         let model = models::open(&self.model).map_err(|error| Failure::Failed(message(&error)))?;
         let size = self.size.unwrap_or(model.size);
         let mut engine = Engine::new(model, plan, size).map_err(|error| Failure::Failed(message(&error)))?;
+        engine.set_exact(self.exact);
         if let Some(zoom) = self.zoom {
             engine.set_zoom(zoom as usize);
         }
@@ -166,7 +170,7 @@ impl Job {
         let frames = self.engine.step(&Controls::default()).map_err(|error| Failure::Failed(message(&error)))?;
         let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
-        for warning in self.engine.warnings().iter().map(|warning| shortened(warning)) {
+        for warning in self.engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {
             if self.said.insert(warning.clone()) && !self.quiet {
                 self.bar.suspend(|| eprintln!("warning: {warning}"));
             }

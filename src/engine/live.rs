@@ -14,7 +14,7 @@ use bendrack_nodes::tick::Controls;
 use candle_core::Result;
 
 use super::model::FRAME_RATE;
-use super::{Engine, Frame};
+use super::{Engine, Frame, Warning};
 
 /// How long the engine rests after a call that failed, before it tries again.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
@@ -33,7 +33,7 @@ pub struct Status {
     /// Seconds from a turn of a knob to the first picture of a chunk that was made under it, as measured last.
     pub latency_secs: f64,
     /// Things that did not go well and did not stop it: which node or word, what was done instead.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What the engine is doing.

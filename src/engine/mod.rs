@@ -7,29 +7,31 @@ pub mod frame;
 pub mod live;
 pub mod model;
 mod times;
+mod warning;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bendrack_nodes::plan::Plan;
-use bendrack_nodes::program::{Pass, Program, Source};
+use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Source};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::bend::{self, Bender, Measured};
+use crate::bend::{self, Bender, Heard, Measured, Past};
 use crate::output::scale::scaled;
 use crate::output::{Map, Picture, compose};
 use crate::wan::decode::DecoderStream;
 use crate::wan::hooks::Hooks;
-use crate::wan::rollout::Rollout;
-use crate::wan::text::Prompt;
+use crate::wan::rollout::{Rollout, Step};
+use crate::wan::text::{Prompt, blend};
 pub use frame::{Frame, Taps};
 pub use live::{Rack, Stage, Status};
 pub use model::Model;
 use model::{LATENT_FRAMES, LATENT_PIXELS, LATENT_SECS};
 pub use times::Times;
+pub use warning::Warning;
 
 /// The rows up to which a small model's pictures are enlarged.
 const SCREEN_ROWS: usize = 512;
@@ -43,15 +45,21 @@ pub struct Engine {
     rollout: Rollout,
     decoder: DecoderStream,
     prompt: Arc<Prompt>,
+    /// The second prompt that is mixed in.
+    blend: Option<Blend>,
     chunk: Option<Chunk>,
     /// What the nodes remember after the latest tick.
     memory: Memory,
     measurements: Measurements,
+    /// What bends and taps keep from call to call.
+    past: Past,
+    /// Bends are made in their exact form.
+    exact: bool,
     /// A reset that was asked for in the middle of a chunk.
     reset_wanted: bool,
     program: Program,
     last_picture: Arc<Picture>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     times: Times,
 }
 
@@ -65,10 +73,10 @@ struct Chunk {
     tapped: BTreeMap<Arc<str>, Tapped>,
 }
 
-/// The maps of a tap, added up over steps, one per frame.
+/// The maps of a tap: of each step so far one per frame.
 struct Tapped {
-    sums: Vec<Map>,
-    steps: usize,
+    steps: Vec<Vec<Map>>,
+    fuse: Fuse,
 }
 
 impl Engine {
@@ -87,9 +95,12 @@ impl Engine {
             plan,
             rollout,
             prompt,
+            blend: None,
             chunk: None,
             memory: Memory::default(),
             measurements: Measurements::default(),
+            past: Past::default(),
+            exact: false,
             reset_wanted: false,
             program: Program::default(),
             last_picture: Arc::new(Picture::dark(size.0, size.1)),
@@ -118,7 +129,13 @@ impl Engine {
         self.chunk = None;
         self.memory = Memory::default();
         self.measurements.clear();
+        self.past = Past::default();
         self.reset_wanted = false;
+    }
+
+    /// Makes every bend of a map in its exact form: slow, and what the fast form is measured by.
+    pub fn set_exact(&mut self, exact: bool) {
+        self.exact = exact;
     }
 
     /// Whether the next step begins a chunk.
@@ -149,13 +166,82 @@ impl Engine {
         }
         self.memory = memory;
         let frames = self.rollout.chunk().clone();
-        let prompt = self.prompt.clone();
-        let bender = Bender::new(&program, &prompt.tokens, frames[0]);
-        let step = self.times.model.time(|| self.rollout.advance(Hooks::new(&bender)))?;
-        let measured = bender.measured()?;
-        self.listen(measured, step.call.pass);
+        let Some((step, heard)) = self.advance(&program, &frames)? else {
+            self.program = program;
+            return Ok(self.give_up(&frames));
+        };
         self.program = program;
-        if step.finished { self.finish(&step.clean, &frames) } else { Ok(Vec::new()) }
+        self.listen(&heard.measured, step.call.pass);
+        self.past.keep(heard.kept, &self.program, heard.measured);
+        if !step.finished {
+            return Ok(Vec::new());
+        }
+        let latents = step.clean.squeeze(0)?.transpose(0, 1)?.contiguous()?;
+        let pictures = self.times.decode.time(|| pictures(&self.decoder.push(&latents)?))?;
+        if let Some(last) = pictures.last() {
+            self.last_picture = last.clone();
+        }
+        Ok(self.show(pictures, &frames))
+    }
+
+    /// Makes the model call. A bend that drives the model to infinity is left out where it does; all bends are, if that was not
+    /// enough; nothing comes back if even that was not.
+    fn advance(&mut self, program: &Program, frames: &[usize]) -> Result<Option<(Step, Heard)>> {
+        let bare = Program { bends: Vec::new(), ..program.clone() };
+        let prompt = self.prompt.clone();
+        for (program, guarded) in [(program, false), (program, true), (&bare, false)] {
+            let bender = Bender::new(program, &prompt.tokens, frames[0], &self.past).exact(self.exact);
+            let bender = if guarded { bender.guarded() } else { bender };
+            let step = self.times.model.time(|| self.rollout.advance(Hooks::new(&bender)));
+            match step {
+                Ok(step) => {
+                    let heard = bender.finish()?;
+                    self.warn_of(&heard);
+                    return Ok(Some((step, heard)));
+                }
+                Err(_) if self.rollout.diverged() => {
+                    if guarded {
+                        let nodes = nodes_of(program);
+                        let sentence =
+                            format!("{nodes} drive the model to infinity together, so they are left out; bend less");
+                        self.warn(Warning::new(sentence));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says which bends were left out.
+    fn warn_of(&mut self, heard: &Heard) {
+        for out in &heard.left_out {
+            let bend::LeftOut { node, site, layer, step } = out;
+            let sentence = format!(
+                "{site} in layer {layer}, step {step} made numbers that are not finite, so the bend is left out there; \
+                 bend less"
+            );
+            self.warn(Warning::of(node.clone(), sentence));
+        }
+    }
+
+    fn warn(&mut self, warning: Warning) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Gives a chunk up that the model cannot finish: the last picture stands, and the past is forgotten.
+    fn give_up(&mut self, chunk: &[usize]) -> Vec<Frame> {
+        self.warn(Warning::new(
+            "the model's answer is not finite, so the last picture stands and the past is forgotten",
+        ));
+        let shown = self.rollout.upcoming().pass == Pass::Cache;
+        let count = LATENT_FRAMES * chunk.len() - if chunk[0] == 0 { LATENT_FRAMES - 1 } else { 0 };
+        let frames = if shown { Vec::new() } else { self.show(vec![self.last_picture.clone(); count], chunk) };
+        self.rollout.reset();
+        self.chunk = None;
+        frames
     }
 
     /// The program of the latest call.
@@ -164,7 +250,7 @@ impl Engine {
     }
 
     /// What did not go well and did not stop the video.
-    pub fn warnings(&self) -> &[String] {
+    pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
@@ -191,39 +277,45 @@ impl Engine {
     /// What can only change between chunks: the prompt, and a cache that forgets.
     fn begin_chunk(&mut self, program: &Program) -> Result<()> {
         let prompt = self.times.prompt.time(|| self.model.text.encode(&program.prompt))?;
-        if !Arc::ptr_eq(&prompt, &self.prompt) {
-            self.rollout.set_context(Arc::new(self.model.transformer.context(&prompt.embedding)?));
-            self.prompt = prompt;
+        if !Arc::ptr_eq(&prompt, &self.prompt) || program.blend != self.blend {
+            let mut embedding = prompt.embedding.clone();
+            if let Some(Blend { prompt: second, amount, method }) = &program.blend {
+                let second = self.times.prompt.time(|| self.model.text.encode(second))?;
+                embedding = blend(&embedding, &second.embedding, *amount, *method)?;
+            }
+            self.rollout.set_context(Arc::new(self.model.transformer.context(&embedding)?));
+            (self.prompt, self.blend) = (prompt, program.blend.clone());
         }
         let reset = program.reset_cache || self.reset_wanted;
         if reset {
             self.rollout.reset();
             self.reset_wanted = false;
         }
-        self.warnings = warn(program, &self.prompt, &self.model);
+        self.warnings = warnings(program, &self.prompt, &self.model);
         self.chunk = Some(Chunk { memory: self.memory.clone(), reset, tapped: BTreeMap::new() });
         Ok(())
     }
 
     /// Takes what the taps met: numbers for the next tick, maps for the frames of the chunk.
-    fn listen(&mut self, measured: BTreeMap<Arc<str>, Measured>, pass: Pass) {
-        for (node, Measured { maps }) in measured {
-            if let Some(map) = maps.last() {
-                self.measurements.insert(node.clone(), bend::numbers(map));
-            }
+    fn listen(&mut self, measured: &BTreeMap<Arc<str>, Measured>, pass: Pass) {
+        for tap in &self.program.taps {
+            let Some(measured) = measured.get(&tap.node) else { continue };
+            self.measurements.insert(tap.node.clone(), bend::numbers(measured, tap, &self.past));
             if let (Pass::Denoise, Some(chunk)) = (pass, &mut self.chunk) {
-                match chunk.tapped.get_mut(&node) {
-                    Some(tapped) if tapped.fits(&maps) => tapped.add(&maps),
+                match chunk.tapped.get_mut(&tap.node) {
+                    Some(tapped) if tapped.fits(&measured.maps) => tapped.steps.push(measured.maps.clone()),
                     // The first of the chunk, or the target was changed.
-                    _ => _ = chunk.tapped.insert(node, Tapped { sums: maps, steps: 1 }),
+                    _ => {
+                        let tapped = Tapped { steps: vec![measured.maps.clone()], fuse: tap.fuse };
+                        chunk.tapped.insert(tap.node.clone(), tapped);
+                    }
                 }
             }
         }
     }
 
-    /// The frames of a finished chunk, `clean` `[1, channels, frames, height, width]`.
-    fn finish(&mut self, clean: &Tensor, chunk: &[usize]) -> Result<Vec<Frame>> {
-        let pictures = self.decode(clean, chunk[0])?;
+    /// The frames of a finished chunk.
+    fn show(&mut self, pictures: Vec<Arc<Picture>>, chunk: &[usize]) -> Vec<Frame> {
         let taps: Vec<Arc<Taps>> = (0..chunk.len()).map(|lane| Arc::new(self.taps_of(lane))).collect();
         let (zoom, program) = (self.zoom, &self.program);
         // The last picture is the last of the last latent.
@@ -246,35 +338,13 @@ impl Engine {
             }
         };
         let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();
-        Ok(self.times.compose.time(|| numbered.into_par_iter().map(frame).collect()))
+        self.times.compose.time(|| numbered.into_par_iter().map(frame).collect())
     }
 
-    /// The pictures of a chunk's latents. Latents that are not finite, which would leave the picture black and stay in the cache
-    /// for ever, are not shown: the last picture stands, and the past is forgotten.
-    fn decode(&mut self, clean: &Tensor, first: usize) -> Result<Vec<Arc<Picture>>> {
-        let sum: f32 = clean.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar()?;
-        if !sum.is_finite() {
-            self.reset_wanted = true;
-            let nodes: BTreeSet<&str> = self.program.bends.iter().map(|bend| &*bend.node).collect();
-            let nodes = nodes.into_iter().collect::<Vec<_>>().join(", ");
-            self.warnings.push(format!(
-                "{nodes}: the model was driven to infinity, so the last picture stands and the past is forgotten; bend less"
-            ));
-            let frames = LATENT_FRAMES * clean.dim(2)? - if first == 0 { LATENT_FRAMES - 1 } else { 0 };
-            return Ok(vec![self.last_picture.clone(); frames]);
-        }
-        let latents = clean.squeeze(0)?.transpose(0, 1)?.contiguous()?;
-        let pictures = self.times.decode.time(|| pictures(&self.decoder.push(&latents)?))?;
-        if let Some(last) = pictures.last() {
-            self.last_picture = last.clone();
-        }
-        Ok(pictures)
-    }
-
-    /// What the taps met at a frame of the chunk, mean over its steps.
+    /// What the taps met at a frame of the chunk, over its steps.
     fn taps_of(&self, lane: usize) -> Taps {
         let tapped = self.chunk.iter().flat_map(|chunk| &chunk.tapped);
-        tapped.filter_map(|(node, tapped)| Some((node.clone(), tapped.mean(lane)?))).collect()
+        tapped.filter_map(|(node, tapped)| Some((node.clone(), tapped.at(lane)?))).collect()
     }
 }
 
@@ -282,22 +352,22 @@ impl Tapped {
     /// Whether these maps are of the same shape.
     fn fits(&self, maps: &[Map]) -> bool {
         let size = |map: &Map| (map.width, map.height);
-        self.sums.iter().map(size).eq(maps.iter().map(size))
+        self.steps[0].iter().map(size).eq(maps.iter().map(size))
     }
 
-    fn add(&mut self, maps: &[Map]) {
-        self.steps += 1;
-        for (sum, map) in self.sums.iter_mut().zip(maps) {
-            sum.values.iter_mut().zip(&map.values).for_each(|(sum, value)| *sum += value);
-        }
+    /// What it was at a frame of the chunk.
+    fn at(&self, lane: usize) -> Option<Map> {
+        let maps: Vec<&Map> = self.steps.iter().filter_map(|maps| maps.get(lane)).collect();
+        bend::fused(&maps, self.fuse)
     }
+}
 
-    /// The mean over steps at a frame of the chunk.
-    fn mean(&self, lane: usize) -> Option<Map> {
-        let mut map = self.sums.get(lane)?.clone();
-        map.values.iter_mut().for_each(|value| *value /= self.steps as f32);
-        Some(map)
-    }
+/// The nodes that bend in a program.
+fn nodes_of(program: &Program) -> String {
+    let mut nodes: Vec<&str> = program.bends.iter().map(|bend| &*bend.node).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes.join(", ")
 }
 
 /// A video from its first frame on.
@@ -329,13 +399,14 @@ fn zoomed(picture: &Arc<Picture>, zoom: usize) -> Arc<Picture> {
 }
 
 /// What the nodes are told to do and cannot, and what of the prompt has no room.
-fn warn(program: &Program, prompt: &Prompt, model: &Model) -> Vec<String> {
-    let mut warnings: Vec<String> = bend::warnings(program, &prompt.tokens, model.transformer.config())
+fn warnings(program: &Program, prompt: &Prompt, model: &Model) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = bend::warnings(program, &prompt.tokens, model.transformer.config())
         .into_iter()
-        .map(|(node, sentence)| format!("{node}: {sentence}"))
+        .map(|(node, sentence)| Warning::of(node, sentence))
         .collect();
     if prompt.tokens.dropped > 0 {
-        warnings.push(format!("the prompt is too long: its last {} tokens are left out", prompt.tokens.dropped));
+        let sentence = format!("the prompt is too long: its last {} tokens are left out", prompt.tokens.dropped);
+        warnings.push(Warning::new(sentence));
     }
     warnings
 }

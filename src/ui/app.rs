@@ -110,6 +110,7 @@ impl App {
     /// Looks at the engine. Nothing here waits for it.
     fn look(&mut self, ui: &Ui) {
         self.status = self.engine.status();
+        self.desk.warnings.clone_from(&self.status.warnings);
         if let Some(frame) = self.engine.frame() {
             self.frame = Some(frame.number);
             if self.desk.images.take(ui.ctx(), &frame) || self.desk.learn.is_some() {

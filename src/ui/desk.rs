@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::def::Input;
+use bendrack_nodes::error::Severity;
 use bendrack_nodes::patch::{Edit, Patch, Port};
 use bendrack_nodes::tick::Controls;
 use bendrack_nodes::value::Kind;
@@ -16,6 +17,7 @@ use super::knob::Turn;
 use super::learn::Learn;
 use super::live::Live;
 use super::palette::Loose;
+use crate::engine::Warning;
 
 /// What the panels share.
 pub struct Desk {
@@ -31,6 +33,8 @@ pub struct Desk {
     pub selection: BTreeSet<String>,
     /// The ids of the nodes that show all of their inputs.
     pub open: BTreeSet<String>,
+    /// What the engine complains of now.
+    pub warnings: Vec<Warning>,
     /// What waits for a MIDI control.
     pub learn: Option<Learn>,
     /// What the canvas notes while it draws.
@@ -98,6 +102,7 @@ impl Desk {
             controls: Controls::default(),
             selection: BTreeSet::new(),
             open: BTreeSet::new(),
+            warnings: Vec::new(),
             learn: None,
             scene: Scene { zoom: 1.0, ..Scene::default() },
         }
@@ -116,6 +121,16 @@ impl Desk {
             value => value.as_f64(),
         });
         said.unwrap_or_else(|| super::knob::default_of(input)).clamp(input.hard.0, input.hard.1)
+    }
+
+    /// What is wrong with a node: in the patch, and in the engine that plays it.
+    pub fn troubles(&self, id: &str) -> Vec<(Severity, String)> {
+        let problems = self.document.problems_of(id).into_iter().map(|problem| {
+            let suggestion = problem.suggestion.as_ref().map(|name| format!(" Did you mean {name:?}?"));
+            (problem.severity, format!("{}.{}", problem.message, suggestion.unwrap_or_default()))
+        });
+        let warnings = self.warnings.iter().filter(|warning| warning.node.as_deref() == Some(id));
+        problems.chain(warnings.map(|warning| (Severity::Warning, format!("{}.", warning.sentence)))).collect()
     }
 
     /// Whether a cable ends at an input.

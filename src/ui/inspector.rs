@@ -87,10 +87,8 @@ fn node_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
             ui.label(RichText::new("This bendrack does not know this node. It is kept as it is.").color(theme::WARNING))
         }
     };
-    let problems = desk.document.problems_of(id);
-    for problem in problems {
-        let suggestion = problem.suggestion.as_ref().map(|name| format!(" Did you mean {name:?}?")).unwrap_or_default();
-        ui.label(RichText::new(format!("{}.{suggestion}", problem.message)).size(theme::SMALL).color(theme::WARNING));
+    for (_, sentence) in desk.troubles(id) {
+        ui.label(RichText::new(sentence).size(theme::SMALL).color(theme::WARNING));
     }
     actions_ui(ui, desk);
     let Some(def) = def else { return };

@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_drag_turns_by_its_length_and_fine_by_a_tenth_of_it() {
-        let mut harness = bench("bend.cross_rotate", "angle");
+        let mut harness = bench("bend.rotate", "angle");
         drag(&mut harness, theme::TRAVEL / 4.0, Modifiers::NONE);
         let whole = harness.state().value;
         assert!((whole - 90.0).abs() < 1.0, "a quarter of the travel of −180° to 180°: {whole}");

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_learned_control_turns_the_knob_over_its_travel() {
         let mut patch = Patch::from_json(include_str!("../../patches/first_bend.json")).unwrap();
-        let (_, input) = def_of("bend.cross_rotate").unwrap().input("angle").unwrap();
+        let (_, input) = def_of("bend.rotate").unwrap().input("angle").unwrap();
         for edit in learned(&patch, &angle(), Some(input), (1, 20)).edits {
             patch.apply(edit).unwrap();
         }

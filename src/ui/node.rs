@@ -87,9 +87,9 @@ pub fn title_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
     );
     let side = if node.bypass { "bypassed" } else { id };
     let mut right = rect.right_center();
-    let problems = desk.document.problems_of(id);
-    if let Some(worst) = problems.iter().map(|problem| problem.severity).max() {
-        let text: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    let troubles = desk.troubles(id);
+    if let Some(worst) = troubles.iter().map(|(severity, _)| *severity).max() {
+        let text: Vec<&str> = troubles.iter().map(|(_, sentence)| sentence.as_str()).collect();
         mark_ui(ui, id, right, worst, &text.join("\n"), zoom);
         right.x -= 18.0 * zoom;
     }
@@ -167,7 +167,7 @@ fn paint_body(ui: &Ui, desk: &mut Desk, id: &str, rect: Rect) {
     let title_height = (theme::TITLE_HEIGHT + 2.0 * MARGIN.y) * zoom;
     let title = Rect::from_min_size(rect.min, vec2(rect.width(), title_height));
     let top = CornerRadius { nw: radius, ne: radius, sw: 0, se: 0 };
-    let worst = desk.document.problems_of(id).iter().map(|problem| problem.severity).max();
+    let worst = desk.troubles(id).into_iter().map(|(severity, _)| severity).max();
     let edge = match worst {
         _ if desk.selection.contains(id) => Stroke::new(2.0_f32.min(2.0 * zoom).max(1.0), theme::ACCENT),
         Some(Severity::Error) => Stroke::new(1.5, theme::ERROR),

@@ -154,17 +154,19 @@ pub fn find(query: &str, loose: Option<&Loose>) -> Vec<&'static NodeDef> {
         .filter(|def| loose.is_none_or(|loose| joint(def, loose).is_some()))
         .filter_map(|def| Some((score(def, &query)?, *def)))
         .collect();
-    // An exact kind goes before one that has to be turned into it.
-    let exact = |def: &NodeDef| {
-        loose.is_some_and(|loose| {
+    // What a node is about, its first port, goes before a port among others, and that before a kind that has to be turned into
+    // this one.
+    let nearness = |def: &NodeDef| {
+        let place = loose.and_then(|loose| {
             if loose.from_output {
-                def.inputs.iter().any(|input| input.kind == loose.kind)
+                def.inputs.iter().position(|input| input.kind == loose.kind)
             } else {
-                def.outputs.iter().any(|output| output.kind == loose.kind)
+                def.outputs.iter().position(|output| output.kind == loose.kind)
             }
-        })
+        });
+        place.map_or(2, |place| place.min(1))
     };
-    hits.sort_by_key(|(score, def)| (std::cmp::Reverse(*score), std::cmp::Reverse(exact(def))));
+    hits.sort_by_key(|(score, def)| (std::cmp::Reverse(*score), nearness(def)));
     hits.into_iter().map(|(_, def)| def).collect()
 }
 
@@ -185,7 +187,7 @@ fn is_number(kind: Kind) -> bool {
     matches!(kind, Kind::Number | Kind::Gate)
 }
 
-/// How well a node fits a query: its whole name, how a name begins, how a word begins, what is in a name, what is in the sentence,
+/// How well a node fits a query: its title, its whole name, how a name begins, how a word begins, what is in a name, what is in the sentence,
 /// letters in their order.
 fn score(def: &NodeDef, query: &str) -> Option<u32> {
     let title = def.title.to_lowercase();
@@ -196,6 +198,8 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
     };
     if query.is_empty() {
         Some(0)
+    } else if title == query {
+        Some(8)
     } else if names.contains(&query) {
         Some(7)
     } else if title.starts_with(query) || name.starts_with(query) {
@@ -243,10 +247,10 @@ mod tests {
             ("lfo", "modulate.lfo"),
             ("kno", "control.knob"),
             ("num", "control.number"),
-            ("rot", "bend.cross_rotate"),
+            ("rot", "bend.rotate"),
             ("pro", "prompt.text"),
             ("wan", "model.wan"),
-            ("hea", "output.heatmap"),
+            ("heat", "output.heatmap"),
             ("scr", "output.picture"),
             ("lay", "target.layers"),
             ("ste", "target.steps"),

@@ -137,8 +137,9 @@ fn problems_ui(ui: &mut Ui, bar: &Bar<'_>, desk: &mut Desk) {
     }
     if let Some(last) = bar.status.warnings.last() {
         let more = bar.status.warnings.len() - 1;
-        let text = if more > 0 { format!("{last} (+{more})") } else { last.clone() };
-        ui.label(words(&text, theme::WARNING)).on_hover_text(bar.status.warnings.join("\n"));
+        let text = if more > 0 { format!("{last} (+{more})") } else { last.to_string() };
+        let all: Vec<String> = bar.status.warnings.iter().map(ToString::to_string).collect();
+        ui.label(words(&text, theme::WARNING)).on_hover_text(all.join("\n"));
     }
 }
 

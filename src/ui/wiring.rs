@@ -60,6 +60,17 @@ pub(super) fn near_port(desk: &Desk, at: Pos2, reach: f32, wanted: impl Fn(&Spot
     near.filter(|(distance, _)| *distance <= reach).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, spot)| spot)
 }
 
+/// Whether the pointer is on a port that does not take a loose cable.
+fn is_refused(desk: &Desk, at: Pos2, loose: &Loose) -> bool {
+    near_port(desk, at, theme::PORT, |_| true).is_some_and(|spot| !fits(loose, spot))
+}
+
+/// The port that pulls a loose cable in: the nearest that takes it, unless the pointer is on one that does not.
+fn magnet<'d>(desk: &'d Desk, at: Pos2, loose: &Loose) -> Option<&'d Spot> {
+    let near = near_port(desk, at, theme::SNAP, |spot| fits(loose, spot));
+    near.filter(|_| !is_refused(desk, at, loose))
+}
+
 /// The topmost node at a point.
 pub(super) fn node_at(canvas: &Canvas, desk: &Desk, at: Pos2) -> Option<String> {
     let order = canvas.editor.node_order.iter().rev();
@@ -92,11 +103,11 @@ pub(super) fn plug(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand) {
     if let (Some(loose), None) = (&desk.scene.loose, &hand.let_go) {
         let start = desk.scene.ports.iter().find(|spot| spot.port == loose.port && spot.output == loose.from_output);
         let Some(start) = start.map(|spot| spot.at) else { return };
-        let end = near_port(desk, at, theme::SNAP, |spot| fits(loose, spot)).map_or(at, |spot| spot.at);
+        let end = magnet(desk, at, loose).map_or(at, |spot| spot.at);
         ui.painter().add(cable::hanging(loose.kind, start, end, loose.from_output, desk.scene.zoom));
     }
     let Some(loose) = &hand.let_go else { return };
-    let target = near_port(desk, at, theme::SNAP, |spot| fits(loose, spot)).map(|spot| spot.port.clone());
+    let target = magnet(desk, at, loose).map(|spot| spot.port.clone());
     let target = target.or_else(|| free_port(canvas, desk, at, loose));
     match target {
         Some(port) => connect(desk, loose, port),
@@ -107,7 +118,7 @@ pub(super) fn plug(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand) {
 
 /// The port of the node under the pointer that fits best: a free one, and of the same kind, if there is one.
 fn free_port(canvas: &Canvas, desk: &Desk, at: Pos2, loose: &Loose) -> Option<Port> {
-    let id = node_at(canvas, desk, at).filter(|id| *id != loose.port.node)?;
+    let id = node_at(canvas, desk, at).filter(|id| *id != loose.port.node && !is_refused(desk, at, loose))?;
     let spots = desk.scene.ports.iter().filter(|spot| spot.port.node == id && fits(loose, spot));
     let best = spots.min_by_key(|spot| {
         let wired = !spot.output && desk.is_wired(&spot.port.node, &spot.port.port);

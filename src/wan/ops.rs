@@ -7,6 +7,8 @@
 #[doc(hidden)]
 pub mod plain;
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 
 use super::cpu;
@@ -109,6 +111,23 @@ impl Window {
 /// side in memory first.
 pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     if takes([x, weight], bias) { cpu::conv(x, weight, bias, window) } else { plain::conv(x, weight, bias, window) }
+}
+
+/// Zeros for a kernel to overwrite, in memory that costs little to touch first.
+pub fn zeros(len: usize) -> Vec<f32> {
+    cpu::zeros(len)
+}
+
+/// Whether [`in_blocks`] is faster than the function on all of x at once.
+pub fn is_worth_blocks(x: &Tensor) -> bool {
+    takes([x], None) && x.elem_count() >= cpu::WORTH_THREADS
+}
+
+/// `f` of x `[batch, frames, tokens, ..]`, where f does the same to each token, whatever the others are: block by block.
+///
+/// f is told the index of the frame and the tokens of each block `[1, 1, tokens, ..]`. Only for f32 on the CPU.
+pub fn in_blocks(x: &Tensor, f: impl Fn(&Tensor, usize, Range<usize>) -> Result<Tensor> + Sync) -> Result<Tensor> {
+    cpu::in_blocks(x, f)
 }
 
 /// `max(x, 0)`.

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bendrack_nodes::program::Pass;
+use bendrack_nodes::program::{Pass, Site};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::hooks::Hooks;
@@ -79,6 +79,8 @@ pub struct Rollout {
     recent: VecDeque<(usize, Tensor)>,
     /// The first frame since the beginning or the last reset.
     first: Option<(usize, Tensor)>,
+    /// Whether the last call failed because its answer was not finite.
+    diverged: bool,
 }
 
 impl Rollout {
@@ -117,6 +119,7 @@ impl Rollout {
             sample: None,
             recent: VecDeque::new(),
             first: None,
+            diverged: false,
         })
     }
 
@@ -138,6 +141,11 @@ impl Rollout {
     /// Whether the next call begins a chunk, so that a new prompt or a reset comes in time for it.
     pub fn is_between_chunks(&self) -> bool {
         self.stage == Stage::Between
+    }
+
+    /// Whether the last call failed because the model's answer was not finite: it is to be made again with weaker bends.
+    pub const fn diverged(&self) -> bool {
+        self.diverged
     }
 
     /// The KV cache, to look at.
@@ -223,6 +231,7 @@ impl Rollout {
 
     /// Makes one model call. A chunk is finished before its cache pass. A failed call leaves the rollout where it was.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
+        self.diverged = false;
         let call = self.upcoming();
         let stage = self.decided();
         if self.stage == Stage::Between {
@@ -275,14 +284,14 @@ impl Rollout {
     fn denoise(&mut self, step: usize, call: Upcoming, hooks: Hooks<'_>) -> Result<Step> {
         let sample = match self.sample.take() {
             Some(sample) => sample,
-            None => self.draw(0)?,
+            None => self.draw(0, hooks)?,
         };
         self.sample = Some(sample.clone());
         let clean = self.estimate(&sample, &call, hooks)?;
         let next = self.schedule.timesteps().get(step + 1).copied();
         match (next, self.streaming.refresh) {
             (Some(timestep), _) => {
-                let noise = self.draw(step + 1)?;
+                let noise = self.draw(step + 1, hooks)?;
                 self.sample = Some(self.schedule.add_noise(&clean, &noise, &[timestep])?);
                 self.stage = Stage::Denoise(step + 1);
             }
@@ -337,16 +346,21 @@ impl Rollout {
         self.first.iter().chain(self.recent.range(self.recent.len() - latest..))
     }
 
-    /// One model call on latents, and the clean latents it points to.
+    /// One model call on latents, and the clean latents it points to. Fails if these are not finite; the call may be made again.
     fn estimate(&mut self, latents: &Tensor, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
         let timesteps = Tensor::full(call.timestep, (1, call.frames.numbers.len()), &Device::Cpu)?;
+        let timesteps = hooks.at(Site::Time, timesteps)?;
         let mut frames = call.frames.clone();
         if let Refresh::Recompute { frames: context } = self.streaming.refresh {
             // Krea counts positions from the beginning of its context.
             frames.position = frames.position.min(context);
         }
         let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, frames, hooks)?;
+        self.diverged = !is_finite(&flow)?;
+        if self.diverged {
+            bail!("the model's answer is not finite")
+        }
         self.schedule.x0_from_flow(&flow, latents, &[call.timestep])
     }
 
@@ -358,11 +372,12 @@ impl Rollout {
         self.sample = None;
     }
 
-    fn draw(&mut self, step: usize) -> Result<Tensor> {
+    fn draw(&mut self, step: usize, hooks: Hooks<'_>) -> Result<Tensor> {
         let (channels, height, width) = self.picture;
         let draw = Draw { first_frame: self.chunk.numbers[0], step };
         let noise = self.noise.draw(draw, (channels, self.streaming.chunk.get(), height, width))?;
-        self.latents(&noise)
+        let site = if step == 0 { Site::NoiseFirst } else { Site::NoiseAgain };
+        self.latents(&hooks.call(Pass::Denoise, step, &self.chunk.numbers).at(site, noise)?)
     }
 
     /// Latents from outside as the model takes them, `[1, channels, frames, height, width]`.
@@ -387,4 +402,9 @@ impl Rollout {
         }
         Ok(())
     }
+}
+
+/// Whether every number of x is finite.
+fn is_finite(x: &Tensor) -> Result<bool> {
+    Ok(x.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite())
 }

@@ -24,9 +24,8 @@ impl Rope {
         let space = 2 * (head_dim / 6);
         let time = head_dim - 2 * space;
         let turns = |positions: &[f64], width: usize| -> Vec<Vec<(f32, f32)>> {
-            let angle = |p: f64, j: usize| p * THETA.powf(-(2.0 * j as f64) / width as f64);
             let pair = |a: f64| (a.cos() as f32, a.sin() as f32);
-            positions.iter().map(|&p| (0..width / 2).map(|j| pair(angle(p, j))).collect()).collect()
+            positions.iter().map(|&p| (0..width / 2).map(|j| pair(angle(p, j, width))).collect()).collect()
         };
         let upto = |n: usize| (0..n).map(|i| i as f64).collect::<Vec<_>>();
         let (t, h, w) = (turns(frames, time), turns(&upto(rows), space), turns(&upto(columns), space));
@@ -46,8 +45,28 @@ impl Rope {
         Ok(Self { cos: Tensor::from_vec(cos, shape, device)?, sin: Tensor::from_vec(sin, shape, device)? })
     }
 
+    /// The table for tokens that stand at these places: time, row and column each.
+    pub fn at(head_dim: usize, places: &[[f64; 3]], device: &Device) -> Result<Self> {
+        let space = 2 * (head_dim / 6);
+        let widths = [head_dim - 2 * space, space, space];
+        let angles = places.iter().flat_map(|place| {
+            place
+                .iter()
+                .zip(widths)
+                .flat_map(|(&position, width)| (0..width / 2).map(move |j| angle(position, j, width)))
+        });
+        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
+        let shape = (places.len(), head_dim / 2);
+        Ok(Self { cos: Tensor::from_vec(cos, shape, device)?, sin: Tensor::from_vec(sin, shape, device)? })
+    }
+
     /// Turns x `[batch, tokens, heads, head_dim]`.
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
         ops::rope(x, &self.cos, &self.sin)
     }
+}
+
+/// By how much pair j of an axis of this width turns at a position.
+fn angle(position: f64, j: usize, width: usize) -> f64 {
+    position * THETA.powf(-(2.0 * j as f64) / width as f64)
 }

@@ -197,7 +197,7 @@ fn every_hook_sees_what_the_peer_computes_there() -> Result<()> {
         (Site::CrossValue.name(), "attn2.v"),
     ]);
     let seen = recorder.0.into_inner();
-    assert_eq!(seen.len(), model.config().layers * (Site::ALL.len() - 2 + 8), "every site of every layer");
+    assert_eq!(seen.len(), model.config().layers * (Site::LAYER.len() - 2 + 8), "every site of every layer");
     for ((layer, name), x) in &seen {
         let name = names.get(name).unwrap_or(name);
         io.check(&format!("blocks.{layer}.{name}"), x, INTERMEDIATE);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack::engine::{Frame, Stage, Status};
+use bendrack::engine::{Frame, Stage, Status, Warning};
 use bendrack::output::{Map, Picture};
 use bendrack::ui::{App, Engine, Light, LightState, Options, Recovery, theme};
 use bendrack_nodes::patch::Patch;
@@ -62,6 +62,11 @@ impl Fake {
         let measurements = Measurements::new();
         let inputs = Inputs { controls: &notes.controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
         notes.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
+    }
+
+    /// Complains of a node.
+    pub fn warn(&self, warning: Warning) {
+        self.0.borrow_mut().status.warnings = vec![warning];
     }
 
     /// Goes on to a frame.

@@ -10,6 +10,7 @@ mod hands;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bendrack::engine::Warning;
 use bendrack::ui::Recovery;
 use bendrack_nodes::patch::{Cable, Edit, Node, Patch};
 use eframe::egui::{DroppedFile, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2, vec2};
@@ -46,7 +47,7 @@ fn a_node_is_added_by_three_letters() {
 #[test]
 fn the_first_bend_of_an_empty_patch_takes_six_actions() {
     let (mut window, fake) = window(Patch::default());
-    for (i, name) in ["Rotate words", "Wan"].iter().enumerate() {
+    for (i, name) in ["Rotate", "Wan"].iter().enumerate() {
         window.hover_at(Pos2::new(160.0 + 340.0 * i as f32, 300.0));
         window.key_press(Key::N);
         window.run_steps(2);
@@ -242,6 +243,20 @@ fn a_broken_patch_is_marked_and_the_engine_keeps_its_plan() {
 }
 
 #[test]
+fn what_the_engine_complains_of_stands_at_its_node() {
+    let (mut window, fake) = window(first_bend());
+    window.run_steps(2);
+    assert!(window.state().desk.troubles("word").is_empty());
+    fake.warn(Warning::of("word".into(), "\"tulip\" is not in the prompt"));
+    window.run_steps(2);
+    assert_eq!(window.state().desk.troubles("word").len(), 1);
+    assert!(window.state().desk.troubles("rotate").is_empty());
+    window.state_mut().desk.selection = ["word".to_owned()].into();
+    window.run_steps(2);
+    assert!(window.query_by_label("\"tulip\" is not in the prompt.").is_some(), "the inspector says it");
+}
+
+#[test]
 fn a_box_selects_a_middle_drag_pans_and_a_double_click_asks_what_to_add() {
     let (mut window, _) = window(first_bend());
     let rects = &window.state().desk.scene.rects;
@@ -339,7 +354,7 @@ fn release(pos: Pos2) -> Event {
 fn two_hundred_nodes_are_drawn_in_time() {
     let mut patch = Patch::default();
     for i in 0..200_usize {
-        let kind = ["modulate.lfo", "math.math", "bend.cross_rotate", "modulate.slew"][i % 4];
+        let kind = ["modulate.lfo", "math.math", "bend.rotate", "modulate.slew"][i % 4];
         let node = Node { kind: kind.into(), ..Node::default() };
         let pos = [(i % 20) as f64 * 240.0, (i / 20) as f64 * 280.0];
         patch.apply(Edit::AddNode { id: format!("n{i}"), node, pos }).unwrap();

@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::def::{NodeDef, Preset};
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
-use serde_json::json;
+use bendrack_nodes::value::Kind;
+use serde_json::{Value as Json, json};
 
 /// Latent frames of Wan at 16 pictures a second.
 pub const DT_SECS: f64 = 0.25;
@@ -18,17 +20,44 @@ pub fn cable(from: &str, to: &str) -> Cable {
 }
 
 /// A node with these parameters.
-pub fn node(kind: &str, params: &serde_json::Value) -> Node {
+pub fn node(kind: &str, params: &Json) -> Node {
     let params = params.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
     Node { kind: kind.to_owned(), params, ..Node::default() }
 }
 
 /// A patch of nodes `(id, kind, params)` and cables.
-pub fn patch(nodes: &[(&str, &str, serde_json::Value)], cables: &[(&str, &str)]) -> Patch {
+pub fn patch(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
     Patch {
         nodes: nodes.iter().map(|(id, kind, params)| ((*id).to_owned(), node(kind, params))).collect(),
         cables: cables.iter().map(|(from, to)| cable(from, to)).collect(),
         ..Patch::default()
+    }
+}
+
+/// A patch with one node of this kind, wired to a model if it bends.
+pub fn alone(def: &NodeDef, params: Json) -> Patch {
+    let mut patch = patch(&[("it", def.name, params), ("wan", "model.wan", json!({}))], &[]);
+    if def.output("bends").is_some() {
+        patch.cables.push(cable("it.bends", "wan.bends"));
+    }
+    patch
+}
+
+/// The nodes that bend.
+pub fn bends() -> impl Iterator<Item = &'static NodeDef> {
+    LIBRARY.iter().copied().filter(|def| def.output("bends").is_some())
+}
+
+/// Parameters with which a bend is not neutral: its first knob or switch moved, or a word written.
+pub fn moved(def: &NodeDef) -> Json {
+    let is_knob = |kind| matches!(kind, Kind::Number | Kind::Gate | Kind::Text);
+    let mut knobs = def.inputs.iter().filter(|input| is_knob(input.kind) && input.choices.is_empty());
+    let knob = knobs.next().filter(|input| input.name != "amount").expect("a knob");
+    match (knob.kind, knob.default) {
+        (Kind::Text, _) => json!({ knob.name: "red" }),
+        (Kind::Gate, default) => json!({ knob.name: default == Preset::Number(0.0) }),
+        (_, default) if default == Preset::Number(knob.soft.1) => json!({ knob.name: knob.soft.0 }),
+        _ => json!({ knob.name: knob.soft.1 }),
     }
 }
 
@@ -46,12 +75,7 @@ pub fn run(plan: &Plan, memory: &mut Memory, first_frame: u64, frames: usize) ->
 }
 
 /// What a number node gives over `frames` frames, through an OSC message.
-pub fn output(
-    nodes: &[(&str, &str, serde_json::Value)],
-    cables: &[(&str, &str)],
-    from: &str,
-    frames: usize,
-) -> Vec<f64> {
+pub fn output(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)], from: &str, frames: usize) -> Vec<f64> {
     let nodes: Vec<_> = nodes.iter().cloned().chain([("send", "osc.out", json!({}))]).collect();
     let cables: Vec<_> = cables.iter().copied().chain([(from, "send.value")]).collect();
     run(&compile(&patch(&nodes, &cables)), &mut Memory::default(), 0, frames).messages[0].values.clone()

@@ -11,6 +11,7 @@
 #![allow(clippy::inline_always)]
 
 mod attention;
+mod blocks;
 mod conv;
 mod linear;
 mod memory;
@@ -25,8 +26,10 @@ use candle_core::{DType, Device, Layout, Result, Shape, Storage, StorageRef, Ten
 use rayon::prelude::*;
 
 pub(super) use attention::attention;
+pub(super) use blocks::in_blocks;
 pub(super) use conv::conv;
 pub(super) use linear::linear;
+pub(super) use memory::zeros;
 pub(super) use norm::{layer_norm, layer_norm_affine, layer_norm_modulate, rms_norm};
 pub(super) use pictures::{channel_rms_norm, channel_rms_norm_silu, upsample2x};
 pub(super) use pointwise::{add, add_relu, gated_residual, gelu_tanh, relu, silu};
@@ -38,7 +41,7 @@ pub(super) fn takes(tensors: &[&Tensor]) -> bool {
 }
 
 /// Multiply-adds, or elements of a pass over memory, below which waking threads costs more than it saves.
-const WORTH_THREADS: usize = 1 << 18;
+pub(super) const WORTH_THREADS: usize = 1 << 18;
 
 /// The numbers of a tensor, locked for reading.
 struct View<'a> {

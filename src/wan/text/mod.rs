@@ -2,6 +2,7 @@
 //!
 //! A [`Prompt`] knows which of its rows stand for which word, so that a bend can aim at `tulip` and mean all of its tokens.
 
+mod blend;
 mod clean;
 mod encoder;
 mod sentence_piece;
@@ -9,6 +10,7 @@ mod tokenizer;
 mod tokens;
 mod umt5;
 
+pub use blend::blend;
 pub use clean::clean;
 pub use encoder::{Prompt, TextEncoder};
 pub use tokenizer::Tokenizer;

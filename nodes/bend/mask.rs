@@ -1,0 +1,62 @@
+//! Keeps what lies on the picture inside of a shape.
+
+use crate::chain;
+use crate::def::{Input, NodeDef};
+use crate::grid::{Grid, GridMap};
+use crate::op::{Form, Lanes, Op};
+use crate::region::{Frame, Shape};
+
+const OUTSIDE: Input = Input::number("outside", 1.0, "The factor outside of the shape: 0 leaves only what is inside.")
+    .soft(0.0, 1.0)
+    .hard(-100.0, 100.0);
+const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse"], "What is kept.");
+const X: Input = Input::number("x", 0.5, "Its middle, from 0 at the left to 1.").hard(-10.0, 10.0);
+const Y: Input = Input::number("y", 0.5, "Its middle, from 0 at the top to 1.").hard(-10.0, 10.0);
+const WIDTH: Input = Input::number("width", 0.5, "Its width, as a part of the picture's.").hard(0.0, 10.0);
+const HEIGHT: Input = Input::number("height", 0.5, "Its height, as a part of the picture's.").hard(0.0, 10.0);
+const FEATHER: Input = Input::number("feather", 0.1, "How softly its edge falls.").hard(0.0, 10.0);
+
+const OP: Op = Op {
+    name: "mask",
+    params: &["outside", "shape", "x", "y", "width", "height", "feather"],
+    neutral: &[1.0],
+    choices: &[("shape", SHAPE.choices)],
+    form: Form::Grid(mask),
+};
+
+/// Silences where the picture attends, or what comes out, outside of a rectangle or an ellipse.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.mask",
+    title: "Mask",
+    about: "Silences where the picture attends, or what comes out, outside of a rectangle or an ellipse.",
+    inputs: &[
+        chain::BENDS,
+        chain::TARGET,
+        chain::GRID_SITE,
+        OUTSIDE,
+        SHAPE,
+        X,
+        Y,
+        WIDTH,
+        HEIGHT,
+        FEATHER,
+        chain::AMOUNT,
+    ],
+    outputs: &[chain::OUT],
+    memory: 0,
+    run: |run| {
+        let params = [&OUTSIDE, &SHAPE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
+        chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &params);
+    },
+};
+
+/// Times `params[0]` outside of a shape, frame by frame.
+fn mask(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::gain(grid, |frame, row, column| {
+        let [outside, shape, x, y, width, height, feather] = [0, 1, 2, 3, 4, 5, 6].map(|i| params[i][frame]);
+        let edges = Frame { x, y, width, height, feather };
+        let shape = if shape < 0.5 { Shape::Rectangle(edges) } else { Shape::Ellipse(edges) };
+        let inside = f64::from(shape.weight(grid.point(row, column), |_| None));
+        inside + outside * (1.0 - inside)
+    })
+}

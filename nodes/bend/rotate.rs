@@ -1,0 +1,41 @@
+//! Turns what lies on the picture.
+
+use crate::chain;
+use crate::def::{Input, NodeDef};
+use crate::grid::{Grid, GridMap, Padding};
+use crate::op::{Form, Lanes, Op};
+
+const ANGLE: Input =
+    Input::number("angle", 0.0, "How far it is turned, clockwise.").soft(-180.0, 180.0).hard(-3600.0, 3600.0).unit("°");
+
+const OP: Op = Op {
+    name: "rotate",
+    params: &["angle", "padding"],
+    neutral: &[0.0],
+    choices: &[("padding", &Padding::CHOICES)],
+    form: Form::Grid(rotate),
+};
+
+/// Turns where the picture attends, or what comes out, about its middle.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.rotate",
+    title: "Rotate",
+    about: "Turns where the picture attends, or what comes out, about its middle.",
+    inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, ANGLE, chain::PADDING, chain::AMOUNT],
+    outputs: &[chain::OUT],
+    memory: 0,
+    run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&ANGLE, &chain::PADDING]),
+};
+
+/// Turned clockwise by `params[0]` degrees. The offline AttentionBender turns the same way.
+fn rotate(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::warp(
+        grid,
+        |frame| Padding::of(params[1][frame]),
+        |frame, dx, dy| {
+            let (sin, cos) = params[0][frame].to_radians().sin_cos();
+            // Where the content comes from: turned back.
+            (cos * dx + sin * dy, cos * dy - sin * dx)
+        },
+    )
+}

@@ -1,0 +1,36 @@
+//! Draws what lies on the picture out in time.
+
+use crate::chain;
+use crate::def::{Input, NodeDef};
+use crate::grid::{Grid, GridMap};
+use crate::op::{Form, Lanes, Op};
+
+const LINGER: Input =
+    Input::number("linger", 0.0, "How much of each frame stays in the next.").soft(0.0, 1.0).hard(-1.0, 1.0);
+
+const OP: Op = Op { name: "smear", params: &["linger"], neutral: &[0.0], choices: &[], form: Form::Grid(smear) };
+
+/// Lets where the picture attends, or what comes out, linger from frame to frame of the chunk.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.smear",
+    title: "Smear in time",
+    about: "Lets where the picture attends, or what comes out, linger from frame to frame of the chunk.",
+    inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, LINGER, chain::AMOUNT],
+    outputs: &[chain::OUT],
+    memory: 0,
+    run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&LINGER]),
+};
+
+/// `y(t) = (1 − linger) · x(t) + linger · y(t − 1)`, the first frame as it is.
+fn smear(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::in_time(grid, |frame| {
+        let mut weights = vec![(0, 1.0)];
+        for (later, linger) in params[0].iter().enumerate().take(frame + 1).skip(1) {
+            for (_, weight) in &mut weights {
+                *weight *= linger;
+            }
+            weights.push((later, 1.0 - linger));
+        }
+        weights
+    })
+}

@@ -1,0 +1,24 @@
+//! Which pass of the model is meant.
+
+use crate::aim;
+use crate::def::{Input, NodeDef, Output};
+use crate::target::{Passes, Target};
+use crate::value::Kind;
+
+const PASS: Input =
+    Input::choice("pass", &["denoise", "cache"], "Removing noise, or writing the finished chunk into the KV cache.");
+const OUT: Output = Output::of("target", Kind::Target, "Only this pass.");
+
+/// Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.pass",
+    title: "Pass",
+    about: "Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.",
+    inputs: &[aim::WITHIN, PASS],
+    outputs: &[OUT],
+    memory: 0,
+    run: |run| {
+        let pass = if run.choice(&PASS) == 0 { Passes::Denoise } else { Passes::Cache };
+        aim::narrow(run, &OUT, Target { pass, ..Target::default() });
+    },
+};

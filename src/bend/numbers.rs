@@ -1,0 +1,94 @@
+//! The numbers that a map gives to modulation.
+
+use std::collections::BTreeMap;
+
+use bendrack_nodes::program::Tap;
+
+use super::aim;
+use super::past::Past;
+use super::tap::Measured;
+use crate::output::Map;
+
+/// What the last map of a call says in numbers: mean and largest value; its centre of gravity, 0 to 1 from the left and the top; how evenly it
+/// is spread; the part of its places that reach the tap's threshold, the part of it that lies in the tap's region; and how much
+/// of it is elsewhere than in the frame before.
+pub fn numbers(measured: &Measured, tap: &Tap, past: &Past) -> BTreeMap<&'static str, f64> {
+    let Some((map, before)) = measured.maps.split_last() else { return BTreeMap::new() };
+    let before = before.last().or(past.maps.get(&tap.node));
+    let values = || map.values.iter().map(|&value| f64::from(value));
+    let count = map.values.len().max(1) as f64;
+    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    let shares = shares(map);
+    let sum =
+        |weight: &dyn Fn(usize) -> f64| shares.iter().enumerate().map(|(i, share)| share * weight(i)).sum::<f64>();
+    let centre = |at: &dyn Fn(usize) -> usize, size: usize| {
+        if shares.is_empty() { 0.5 } else { sum(&|i| (at(i) as f64 + 0.5) / size as f64) }
+    };
+    let reach = values().filter(|value| high > low && (value - low) / (high - low) >= tap.threshold).count();
+    let region = aim::places(&tap.region, (map.height, map.width), &past.maps);
+    let mass = region.map_or(1.0, |region| sum(&|i| f64::from(region[i])));
+    let entropy = -shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln()).sum::<f64>();
+    let change = before.filter(|before| before.values.len() == map.values.len()).map_or(0.0, |before| {
+        let before = self::shares(before);
+        shares.iter().zip(&before).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
+    });
+    BTreeMap::from([
+        ("mean", values().sum::<f64>() / count),
+        ("max", high),
+        ("x", centre(&|i| i % map.width.max(1), map.width)),
+        ("y", centre(&|i| i / map.width.max(1), map.height)),
+        ("entropy", if count > 1.0 { entropy / count.ln() } else { 0.0 }),
+        ("area", reach as f64 / count),
+        ("mass", mass),
+        ("change", change),
+    ])
+}
+
+/// The part of a map that lies at each place; places below 0, as a bent map may have, have none of it. Empty if there is nothing.
+fn shares(map: &Map) -> Vec<f64> {
+    let sum: f64 = map.values.iter().map(|&value| f64::from(value.max(0.0))).sum();
+    if sum > 0.0 { map.values.iter().map(|&value| f64::from(value.max(0.0)) / sum).collect() } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bendrack_nodes::program::{Fuse, Measure};
+    use bendrack_nodes::region::{Frame, Region, Shape};
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_map_say_where_it_lies_and_how() {
+        let left = Frame { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 };
+        let tap = Tap {
+            node: "tap".into(),
+            measure: Measure::CrossMap,
+            target: Arc::default(),
+            fuse: Fuse::Mean,
+            threshold: 0.5,
+            region: Region::of(Shape::Rectangle(left)),
+        };
+        let of = |values: &[f32], before: Option<&[f32]>| {
+            let map = |values: &[f32]| Map { width: 4, height: 2, values: values.to_vec() };
+            numbers(&Measured { maps: before.into_iter().chain([values]).map(map).collect() }, &tap, &Past::default())
+        };
+        let near = |numbers: &BTreeMap<&str, f64>, expected: &[(&str, f64)]| {
+            expected.iter().all(|(name, value)| (numbers[name] - value).abs() < 1e-6)
+        };
+        let nothing = of(&[0.0; 8], None);
+        assert!(
+            near(&nothing, &[("x", 0.5), ("y", 0.5), ("mass", 0.0), ("area", 0.0), ("entropy", 0.0)]),
+            "{nothing:?}"
+        );
+        let corner = [0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0];
+        let at_corner = of(&corner, None);
+        let expected = [("x", 0.875), ("y", 0.25), ("mean", 0.0625), ("max", 0.5), ("area", 0.125), ("mass", 0.0)];
+        assert!(near(&at_corner, &expected) && near(&at_corner, &[("entropy", 0.0), ("change", 0.0)]), "{at_corner:?}");
+        let below = of(&[-1.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0], None);
+        assert!(near(&below, &[("x", 0.875)]), "what is below 0 pulls nothing");
+        let even = of(&[0.1; 8], Some(&corner));
+        assert!(near(&even, &[("entropy", 1.0), ("mass", 0.5), ("change", 0.875)]), "{even:?}");
+    }
+}

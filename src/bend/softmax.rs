@@ -1,0 +1,240 @@
+//! The attention of a layer with weights on its logits: what bends before the softmax come to.
+//!
+//! Without a region, the weights are the same for all queries of a frame, and go into the queries, the keys and the bias of an
+//! ordinary attention. With one, and for the exact form, the map of one head after the other is written out.
+
+use bendrack_nodes::grid::Grid;
+use bendrack_nodes::op::{Form, Weight};
+use bendrack_nodes::set::Set;
+use candle_core::{D, Result, Tensor, bail};
+
+use super::active::Active;
+use super::map::Part;
+use crate::wan::hooks::Attention;
+use crate::wan::ops;
+
+/// Attention with weights on its logits.
+pub(super) struct Softmax<'a> {
+    attention: Attention,
+    /// The numbers of its heads in the layer.
+    heads: Vec<u32>,
+    grid: Grid,
+    weights: &'a [Part<'a, &'a Active<'a>>],
+    /// The same without weights, frame by frame if these differ; `None` if it has to be written out.
+    plain: Option<Vec<Attention>>,
+}
+
+impl<'a> Softmax<'a> {
+    /// Weights act first to last; `exact` has every map written out.
+    pub(super) fn new(
+        attention: Attention,
+        grid: Grid,
+        weights: &'a [Part<'a, &'a Active<'a>>],
+        exact: bool,
+    ) -> Result<Self> {
+        let heads = (0..attention.q.dim(2)? as u32).collect();
+        let mut softmax = Self { attention, heads, grid, weights, plain: None };
+        if !exact && weights.iter().all(|part| part.what.region.is_none()) {
+            softmax.plain = Some(softmax.fold()?);
+        }
+        Ok(softmax)
+    }
+
+    /// Its values.
+    pub(super) const fn values(&self) -> &Tensor {
+        &self.attention.v
+    }
+
+    /// The numbers of its heads in the layer.
+    pub(super) fn heads(&self) -> &[u32] {
+        &self.heads
+    }
+
+    /// Whether every query shares 1 among the keys: nothing is left out.
+    pub(super) const fn is_full(&self) -> bool {
+        self.weights.is_empty() && self.attention.bias.is_none()
+    }
+
+    /// Whether maps are written out.
+    pub(super) const fn is_written_out(&self) -> bool {
+        self.plain.is_none()
+    }
+
+    /// Some of its heads, by their index.
+    pub(super) fn of_heads(&self, indices: &[u32]) -> Result<Self> {
+        let pick = |attention: &Attention| of_heads(attention, indices);
+        Ok(Self {
+            attention: pick(&self.attention)?,
+            heads: indices.iter().map(|&index| self.heads[index as usize]).collect(),
+            grid: self.grid,
+            weights: self.weights,
+            plain: self.plain.as_ref().map(|frames| frames.iter().map(pick).collect()).transpose()?,
+        })
+    }
+
+    /// The map times values `[batch, keys, heads, columns]`: `[batch, queries, heads, columns]`.
+    pub(super) fn run(&self, values: &Tensor) -> Result<Tensor> {
+        let Some(frames) = &self.plain else {
+            let heads = (0..self.heads.len()).map(|head| {
+                let values = values.narrow(2, head, 1)?.squeeze(2)?.contiguous()?;
+                self.map(head, None)?.matmul(&values)?.unsqueeze(2)
+            });
+            return Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, 2);
+        };
+        let run = |attention: &Attention| Attention { v: values.clone(), ..attention.clone() }.run();
+        if let [all] = frames.as_slice() {
+            return run(all);
+        }
+        Tensor::cat(&frames.iter().map(run).collect::<Result<Vec<_>>>()?, 1)
+    }
+
+    /// The map of a head, `[batch, queries, keys]`; of these queries, if it is said of which.
+    pub(super) fn map(&self, head: usize, queries: Option<&[usize]>) -> Result<Tensor> {
+        let Attention { q, k, bias, scale, .. } = &self.attention;
+        let all: Vec<usize> = if queries.is_none() { (0..self.grid.cells()).collect() } else { Vec::new() };
+        let queries = queries.unwrap_or(&all);
+        let index = Tensor::from_iter(queries.iter().map(|&query| query as u32), q.device())?;
+        let q = q.narrow(2, head, 1)?.squeeze(2)?.contiguous()?.index_select(&index, 1)?;
+        let k = k.narrow(2, head, 1)?.squeeze(2)?.contiguous()?;
+        let mut logits = (q * *scale)?.matmul(&k.transpose(1, 2)?)?;
+        if let Some(bias) = bias {
+            logits = logits.broadcast_add(&bias_of(bias, head, &index)?)?;
+        }
+        for part in self.weights.iter().filter(|part| part.heads.contains(self.heads[head] as usize)) {
+            let weights = queries.iter().map(|&query| {
+                let (frame, row, column) = self.grid.place(query);
+                weight(part.what, frame, part.what.weight(frame, row * self.grid.columns + column))
+            });
+            let (sharpness, gain): (Vec<_>, Vec<_>) = weights.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+            let column = |values: Vec<f32>| {
+                Tensor::from_vec(values, (1, queries.len(), 1), logits.device())?.to_dtype(logits.dtype())
+            };
+            let bent = logits.broadcast_mul(&column(sharpness)?)?.broadcast_add(&column(gain)?)?;
+            // What is left out stays out.
+            let bent = logits.gt(f32::MIN)?.where_cond(&bent, &logits)?;
+            let keys = Tensor::from_iter(part.keys.iter().map(|&key| u8::from(key)), logits.device())?;
+            logits = keys.reshape((1, 1, part.keys.len()))?.broadcast_as(bent.shape())?.where_cond(&bent, &logits)?;
+        }
+        softmax(&logits)
+    }
+
+    /// The weights as parts of ordinary attentions: one, or one for each frame.
+    fn fold(&self) -> Result<Vec<Attention>> {
+        if self.weights.is_empty() {
+            return Ok(vec![self.attention.clone()]);
+        }
+        let keys = self.attention.k.dim(1)?;
+        let frames = (0..self.grid.frames).map(|frame| self.logits(frame, keys)).collect::<Result<Vec<_>>>()?;
+        if frames.iter().all(|frame| *frame == frames[0]) {
+            return Ok(vec![self.with(&self.attention.q, &frames[0], keys, 0)?]);
+        }
+        let places = self.grid.rows * self.grid.columns;
+        let queries = |frame: usize| self.attention.q.narrow(1, frame * places, places)?.contiguous();
+        frames.iter().enumerate().map(|(i, frame)| self.with(&queries(i)?, frame, keys, i * places)).collect()
+    }
+
+    /// What each logit of a frame's queries becomes, `[heads, keys]`: `(factor, summand)`.
+    fn logits(&self, frame: usize, keys: usize) -> Result<Vec<(f32, f32)>> {
+        let mut logits = vec![(1.0, 0.0); self.heads.len() * keys];
+        for part in self.weights {
+            let (sharpness, gain) = weight(part.what, frame, part.what.amount[frame])?;
+            for (head, logits) in logits.chunks_exact_mut(keys).enumerate() {
+                if part.heads.contains(head) {
+                    let meant = logits.iter_mut().zip(&part.keys).filter(|(_, meant)| **meant);
+                    meant.for_each(|((factor, summand), _)| {
+                        (*factor, *summand) = (*factor * sharpness, plus(*summand * sharpness, gain));
+                    });
+                }
+            }
+        }
+        Ok(logits)
+    }
+
+    /// Attention of some queries, the first of which is `first`, with these logits.
+    fn with(&self, q: &Tensor, logits: &[(f32, f32)], keys: usize, first: usize) -> Result<Attention> {
+        let Attention { k, bias, .. } = &self.attention;
+        let heads = self.heads.len();
+        let device = q.device();
+        let (mut q, mut k) = (q.clone(), k.clone());
+        let even = |logits: &[(f32, f32)]| logits.iter().all(|(factor, _)| factor.to_bits() == logits[0].0.to_bits());
+        if logits.chunks_exact(keys).all(even) {
+            let factors: Vec<f32> = logits.chunks_exact(keys).map(|head| head[0].0).collect();
+            if factors.iter().any(|factor| factor.to_bits() != 1.0_f32.to_bits()) {
+                q = q.broadcast_mul(&Tensor::from_vec(factors, (1, 1, heads, 1), device)?.to_dtype(q.dtype())?)?;
+            }
+        } else {
+            let factors = logits.iter().map(|(factor, _)| *factor);
+            let factors = Tensor::from_iter(factors, device)?.reshape((heads, keys))?.t()?.to_dtype(k.dtype())?;
+            k = k.broadcast_mul(&factors.reshape((1, keys, heads, 1))?)?;
+        }
+        let mut bias = match bias {
+            Some(bias) if bias.rank() == 3 && bias.dim(1)? > 1 => Some(bias.narrow(1, first, q.dim(1)?)?),
+            bias => bias.clone(),
+        };
+        if logits.iter().any(|(_, summand)| *summand != 0.0) {
+            let summands = Tensor::from_iter(logits.iter().map(|(_, summand)| *summand), device)?;
+            let summands = summands.reshape((heads, 1, keys))?.to_dtype(q.dtype())?;
+            bias = Some(match bias {
+                Some(bias) => bias.broadcast_add(&summands)?,
+                None => summands,
+            });
+        }
+        Ok(Attention { q, k, bias, ..self.attention.clone() })
+    }
+}
+
+/// The factor and the summand of a weight's logits.
+fn weight(active: &Active<'_>, frame: usize, amount: f64) -> Result<(f32, f32)> {
+    let Form::Weigh(op) = active.bend.op.form else {
+        bail!("{}: {} does not act before the softmax", active.bend.node, active.bend.op.name)
+    };
+    let Weight { sharpness, gain } = op(&active.params, frame);
+    let [sharpness, gain] = [sharpness, gain].map(|x| 1.0 + amount * (x - 1.0));
+    Ok((sharpness as f32, if gain > 0.0 { gain.ln() as f32 } else { f32::NEG_INFINITY }))
+}
+
+/// A sum in which −∞ stays what it is.
+fn plus(a: f32, b: f32) -> f32 {
+    if b == f32::NEG_INFINITY || a.is_infinite() || a.is_nan() { f32::NEG_INFINITY } else { a + b }
+}
+
+/// Softmax over the last axis of `[batch, queries, keys]`; a row of −∞ gets 0.
+fn softmax(logits: &Tensor) -> Result<Tensor> {
+    if ops::is_worth_blocks(logits) {
+        return ops::in_blocks(&logits.unsqueeze(0)?, |x, _, _| softmax_of_rows(x))?.squeeze(0);
+    }
+    softmax_of_rows(logits)
+}
+
+fn softmax_of_rows(logits: &Tensor) -> Result<Tensor> {
+    let highest = logits.max_keepdim(D::Minus1)?.clamp(f32::MIN, f32::MAX)?;
+    let weights = logits.broadcast_sub(&highest)?.exp()?;
+    let sum = weights.sum_keepdim(D::Minus1)?;
+    weights.broadcast_div(&sum.maximum(f32::MIN_POSITIVE)?)
+}
+
+/// A bias's part for a head and some queries; it broadcasts to `[queries, keys]`.
+fn bias_of(bias: &Tensor, head: usize, queries: &Tensor) -> Result<Tensor> {
+    let bias = match bias.rank() {
+        3 => bias.get(if bias.dim(0)? > 1 { head } else { 0 })?,
+        _ => bias.clone(),
+    };
+    if bias.rank() == 2 && bias.dim(0)? > 1 { bias.contiguous()?.index_select(queries, 0) } else { Ok(bias) }
+}
+
+/// The attention of some heads only.
+fn of_heads(attention: &Attention, heads: &[u32]) -> Result<Attention> {
+    let heads = Tensor::new(heads, attention.q.device())?;
+    let pick = |x: &Tensor| x.contiguous()?.index_select(&heads, 2);
+    let bias = match &attention.bias {
+        // [heads, queries, keys]; a bias of fewer axes, or with one row for all heads, is the same for each of them.
+        Some(bias) if bias.rank() == 3 && bias.dim(0)? > 1 => Some(bias.index_select(&heads, 0)?),
+        bias => bias.clone(),
+    };
+    Ok(Attention { q: pick(&attention.q)?, k: pick(&attention.k)?, v: pick(&attention.v)?, bias, ..attention.clone() })
+}
+
+/// Whether a set has one of these heads.
+pub(super) fn any_head(set: &Set, heads: &[u32]) -> bool {
+    heads.iter().any(|&head| set.contains(head as usize))
+}

@@ -1,0 +1,17 @@
+//! Programs applied to the model: each bend as it is defined, free when it is neutral, the same each time.
+
+#![allow(clippy::float_cmp, reason = "identity is meant")]
+
+mod making;
+mod maps;
+mod sites;
+#[path = "../tiny/mod.rs"]
+mod tiny;
+mod video;
+
+use std::sync::LazyLock;
+
+use bendrack::wan::text::Tokens;
+
+/// The prompt's, made once.
+static TOKENS: LazyLock<Tokens> = LazyLock::new(making::tokens);
