@@ -16,7 +16,7 @@ PATCH ?= patches/first_bend.json
 # Property tests draw the same cases each time, so that a failure is the change's; `PROPTEST_RNG_SEED=$$RANDOM make test` draws others.
 export PROPTEST_RNG_SEED ?= 1
 
-.PHONY: help run setup fmt lint test docs bench peer
+.PHONY: help run setup fmt lint test docs bench figures peer
 
 help:
 	@echo "make run     set up what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
@@ -24,7 +24,8 @@ help:
 	@echo "make setup   only the set-up: system packages (Debian, Ubuntu) and rustup components"
 	@echo "make fmt     format the code"
 	@echo "make docs    build the API documentation, warnings are errors"
-	@echo "make bench   measure the kernels, a layer, the decoders, hooks and the KV cache on this machine"
+	@echo "make bench   measure the kernels, a layer, the decoders, hooks, the KV cache and every bend on this machine"
+	@echo "make figures draw the contact sheets of docs/figures again, and say their numbers"
 	@echo "make peer    the same layer and decoder chunk here and in PyTorch, in turns (downloads PyTorch once)"
 
 setup:
@@ -71,6 +72,9 @@ docs: setup
 
 bench: setup
 	$(CARGO) bench --locked
+
+figures: setup
+	$(CARGO) run --locked --release --example figures
 
 peer: setup
 	benches/peer/run

@@ -8,9 +8,10 @@ pub mod error;
 pub mod film;
 pub mod heatmap;
 pub mod picture;
-pub mod scale;
 #[cfg(test)]
-mod sheet;
+mod samples;
+pub mod scale;
+pub mod sheet;
 pub mod spectrum;
 
 pub use compose::compose;

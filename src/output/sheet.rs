@@ -1,119 +1,58 @@
-//! What this module makes, to be looked at.
+//! A picture of many pictures, to be looked at.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::sync::Arc;
+use crate::output::Picture;
+use crate::output::scale::paste;
 
-use bendrack_nodes::program::{ColourMap, Layout, Source};
+/// Pixels behind each picture, to its right and below.
+const GAP: usize = 2;
 
-use crate::output::{Map, Picture, compose, open};
-
-/// Writes a sheet of what this module makes, to be looked at: `cargo test --lib sheet -- --ignored --nocapture`.
-#[test]
-#[ignore = "a person looks at what it writes"]
-fn sheet() {
-    let folder = std::env::temp_dir().join("bendrack-sheet");
-    fs::create_dir_all(&folder).expect("a folder");
-    for (name, source) in sources() {
-        let path = folder.join(format!("{name}/"));
-        let _ = fs::remove_dir_all(&path);
-        record(&path, 16.0, &[(*compose(&source, &scene(0.0), &measured(0.0))).clone()]);
+/// Rows of pictures on one, from the top, on a ground of this colour; nothing if there are none.
+///
+/// A column is as wide as its widest picture, a row as high as its highest.
+pub fn sheet(rows: &[Vec<&Picture>], ground: [u8; 3]) -> Option<Picture> {
+    let columns = rows.iter().map(Vec::len).max().filter(|&columns| columns > 0)?;
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|picture| picture.width).max();
+    let lefts = edges((0..columns).map(|column| width(column).unwrap_or(0)));
+    let tops = edges(rows.iter().map(|row| row.iter().map(|picture| picture.height).max().unwrap_or(0)));
+    let mut sheet = Picture::filled(lefts[columns], tops[rows.len()], ground);
+    for (row, top) in rows.iter().zip(&tops) {
+        for (picture, left) in row.iter().zip(&lefts) {
+            paste(&mut sheet, picture, *left, *top);
+        }
     }
-    for name in ["film.mp4", "film.gif"] {
-        let source = Source::Composite {
-            a: sources()["overlay"].clone(),
-            b: sources()["spectrum"].clone(),
-            layout: Layout::Beside,
-            mix: 0.0,
-        };
-        let begun = std::time::Instant::now();
-        let frames: Vec<Picture> =
-            (0..48).map(|i| (*compose(&source, &scene(i as f32 / 48.0), &measured(i as f32 / 48.0))).clone()).collect();
-        let composed = begun.elapsed();
-        record(&folder.join(name), 16.0, &frames);
-        println!("{name}: 48 pictures composed in {composed:?}, with recording {:?}", begun.elapsed());
-    }
-    println!("look at {}", folder.display());
+    Some(sheet)
 }
 
-fn record(path: &Path, frame_rate: f64, pictures: &[Picture]) {
-    let mut film = open(path, frame_rate).expect("a film begins");
-    for picture in pictures {
-        film.push(picture).expect("a picture fits");
-    }
-    film.finish().expect("a film ends");
-}
-
-/// A landscape with a sun that moves; grain as cameras have it.
-fn scene(t: f32) -> Arc<Picture> {
-    let (width, height) = (832, 480);
-    let rgb = (0..width * height).flat_map(|i| {
-        let (x, y) = ((i % width) as f32 / width as f32, (i / width) as f32 / height as f32);
-        let hill = 0.62 + 0.1 * (x * 5.0 + 0.6).sin() + 0.03 * (x * 17.0).sin();
-        let far = ((x - 0.25 - 0.4 * t) * 1.73).hypot(y - 0.3 - 0.1 * t);
-        let sun = ((0.09 - far) * 300.0).clamp(0.0, 1.0);
-        let glow = (-far * 5.0).exp();
-        let sky = [90.0 + 150.0 * glow, 120.0 + 80.0 * glow, 200.0 - 60.0 * glow];
-        let ground = [40.0 + 50.0 * (1.0 - y), 100.0 - 60.0 * (y - hill), 45.0];
-        let on = ((y - hill) * 240.0).clamp(0.0, 1.0);
-        let grain = ((i as u32 ^ (t * 4096.0) as u32).wrapping_mul(2_654_435_761) >> 24) as f32 / 255.0 * 6.0 - 3.0;
-        [0, 1, 2].map(|c| {
-            let above = sky[c] + ([255.0, 236.0, 160.0][c] - sky[c]) * sun;
-            (above + (ground[c] - above) * on + grain).round() as u8
-        })
+/// Where things of these lengths begin, and where the last ends.
+fn edges(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
+    let ends = lengths.scan(0, |end, length| {
+        *end += length + GAP;
+        Some(*end)
     });
-    Arc::new(Picture { width, height, rgb: rgb.collect() })
+    std::iter::once(0).chain(ends).collect()
 }
 
-/// Attention at the sun in the token grid of 832 × 480, neurons of a layer, and few of them.
-fn measured(t: f32) -> BTreeMap<Arc<str>, Map> {
-    let noise = |i: usize| {
-        ((i as u32 + 77).wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(2_246_822_519) >> 16) as f32 / 65536.0
-    };
-    let (width, height) = (52, 30);
-    let grid = (0..width * height).map(|i| {
-        let (x, y) = (((i % width) as f32 + 0.5) / 52.0, ((i / width) as f32 + 0.5) / 30.0);
-        let far = ((x - 0.25 - 0.4 * t) * 1.73).hypot(y - 0.3 - 0.1 * t);
-        0.0004 + 0.004 * (-far * far * 40.0).exp() + 0.0006 * noise(i) + 0.001 * (-(y - 0.65).powi(2) * 80.0).exp()
-    });
-    let neurons = |count: usize| {
-        let values = (0..count).map(|i| {
-            0.05 * (1e-3 + noise(i)).ln().abs().powi(2) * (1.2 + (i as f32 / count as f32 * 9.0 + 6.0 * t).sin())
-        });
-        Map { width: count, height: 1, values: values.collect() }
-    };
-    BTreeMap::from([
-        ("grid".into(), Map { width, height, values: grid.collect() }),
-        ("many".into(), neurons(8960)),
-        ("some".into(), neurons(512)),
-        ("few".into(), neurons(24)),
-    ])
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn sources() -> BTreeMap<&'static str, Arc<Source>> {
-    let model = Arc::new(Source::Model);
-    let heat = |tap: &str, below: Option<&Arc<Source>>, amount: f64, colours: ColourMap| {
-        Arc::new(Source::Heatmap { map: Arc::new(Source::Tap(tap.into())), below: below.cloned(), amount, colours })
-    };
-    let both = |a: &Arc<Source>, b: &Arc<Source>, layout: Layout| {
-        Arc::new(Source::Composite { a: a.clone(), b: b.clone(), layout, mix: 0.5 })
-    };
-    let overlay = heat("grid", Some(&model), 0.6, ColourMap::Inferno);
-    let alone = heat("grid", None, 1.0, ColourMap::Inferno);
-    let spectrum = heat("many", None, 1.0, ColourMap::Magma);
-    BTreeMap::from([
-        ("model", model.clone()),
-        ("overlay", overlay.clone()),
-        ("overlay-full", heat("grid", Some(&model), 1.0, ColourMap::Viridis)),
-        ("alone", alone.clone()),
-        ("spectrum", spectrum.clone()),
-        ("some", heat("some", None, 1.0, ColourMap::Viridis)),
-        ("few", heat("few", None, 1.0, ColourMap::Inferno)),
-        ("spectrum-over", heat("many", Some(&model), 0.8, ColourMap::Inferno)),
-        ("beside", both(&model, &alone, Layout::Beside)),
-        ("above", both(&both(&model, &overlay, Layout::Beside), &spectrum, Layout::Above)),
-        ("mix", both(&model, &spectrum, Layout::Mix)),
-        ("difference", both(&model, &alone, Layout::Difference)),
-    ])
+    #[test]
+    fn every_picture_has_its_place() {
+        let picture = |level: u8| Picture::filled(4, 2, [level; 3]);
+        let (a, b, c) = (picture(1), picture(2), picture(3));
+        let sheet = sheet(&[vec![&a], vec![&b, &c]], [9; 3]).expect("a sheet");
+        assert_eq!((sheet.width, sheet.height), (12, 8));
+        let at = |x: usize, y: usize| sheet.rgb[3 * (y * sheet.width + x)];
+        assert_eq!([at(0, 0), at(6, 0), at(3, 5), at(6, 4), at(9, 5), at(11, 5)], [1, 9, 2, 3, 3, 9]);
+        assert!(super::sheet(&[], [0; 3]).is_none());
+    }
+
+    #[test]
+    fn columns_and_rows_are_as_large_as_what_they_hold() {
+        let (label, picture) = (Picture::filled(7, 1, [1; 3]), Picture::filled(3, 5, [2; 3]));
+        let sheet = sheet(&[vec![&label, &picture], vec![&picture, &label, &label]], [0; 3]).expect("a sheet");
+        assert_eq!((sheet.width, sheet.height), (3 * 9, 2 * 7));
+        let at = |x: usize, y: usize| sheet.rgb[3 * (y * sheet.width + x)];
+        assert_eq!([at(6, 0), at(9, 4), at(2, 11), at(15, 7), at(24, 7)], [1, 2, 2, 1, 1]);
+    }
 }

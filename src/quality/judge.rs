@@ -144,7 +144,7 @@ fn has_background(scene: &Scene, frame: &Picture) -> bool {
 }
 
 /// The objects in a frame: one object is what differs from the background, of two each is what is nearest to its colour.
-fn masks(scene: &Scene, frame: &Picture) -> Vec<Mask> {
+pub fn masks(scene: &Scene, frame: &Picture) -> Vec<Mask> {
     let foreground =
         Mask::new(|row, column| distance(pixel(frame, row, column), world::background(scene, row)) > FOREGROUND);
     if scene.things.len() == 1 {

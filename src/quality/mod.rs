@@ -5,11 +5,10 @@
 
 pub mod judge;
 pub mod mask;
-mod player;
+pub mod player;
 pub mod rollout;
 pub mod scene;
 pub mod scores;
-mod sheet;
 pub mod speed;
 #[cfg(test)]
 mod tests;
@@ -24,7 +23,6 @@ use judge::{Judge, points_at};
 use player::{CHUNK_LATENTS, Player, tap_of, tapped};
 use scene::Prompt;
 use scores::{Property, Scores};
-pub use sheet::sheet;
 
 /// Frames of a video that is judged: three chunks.
 const FRAMES: u64 = (LATENT_FRAMES * (3 * CHUNK_LATENTS - 1) + 1) as u64;

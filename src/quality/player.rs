@@ -15,34 +15,34 @@ use crate::wan::mini::SIDE;
 use super::scene::Prompt;
 
 /// Latent frames of a chunk.
-pub(super) const CHUNK_LATENTS: usize = 3;
+pub const CHUNK_LATENTS: usize = 3;
 /// The layers whose maps tell where a word is: the middle ones, as `train.GROUNDED`, first and last.
 const MAP_LAYERS: (usize, usize) = (1, 4);
 /// The last denoising step.
 const MAP_STEP: usize = 3;
 
 /// An engine with the small model.
-pub(super) struct Player {
+pub struct Player {
     engine: Engine,
 }
 
 impl Player {
     /// Loads the model.
-    pub(super) fn new() -> Result<Self> {
+    pub fn new() -> Result<Self> {
         let mut engine = Engine::new(Model::mini()?, Arc::new(compile(&Patch::default())?), (SIDE, SIDE))?;
         engine.set_zoom(1);
         Ok(Self { engine })
     }
 
     /// Begins the video of a patch, and gives its first frames to `each`.
-    pub(super) fn play(&mut self, patch: &Patch, frames: u64, each: impl FnMut(Frame)) -> Result<()> {
+    pub fn play(&mut self, patch: &Patch, frames: u64, each: impl FnMut(Frame)) -> Result<()> {
         self.engine.set_plan(Arc::new(compile(patch)?));
         self.engine.restart();
         self.go_on(frames, each)
     }
 
     /// The next frames of the video.
-    pub(super) fn go_on(&mut self, frames: u64, mut each: impl FnMut(Frame)) -> Result<()> {
+    pub fn go_on(&mut self, frames: u64, mut each: impl FnMut(Frame)) -> Result<()> {
         let mut left = frames as usize;
         while left > 0 {
             for frame in self.engine.step(&Controls::default())?.into_iter().take(left) {
@@ -55,12 +55,12 @@ impl Player {
 }
 
 /// The id of the tap that listens to one of a prompt's [`pointing_words`](Prompt::pointing_words).
-pub(super) fn tap_of(index: usize) -> String {
+pub fn tap_of(index: usize) -> String {
     format!("map{index}")
 }
 
 /// The model and its prompt.
-pub(super) fn plain(prompt: &Prompt) -> Patch {
+pub fn plain(prompt: &Prompt) -> Patch {
     let mut patch = Patch::default();
     patch.engine.seed = prompt.seed;
     add(&mut patch, "wan", "model.wan", &json!({ "prompt": prompt.caption }));
@@ -68,7 +68,7 @@ pub(super) fn plain(prompt: &Prompt) -> Patch {
 }
 
 /// The model, and a tap for each word that should point at an object.
-pub(super) fn tapped(prompt: &Prompt) -> Result<Patch> {
+pub fn tapped(prompt: &Prompt) -> Result<Patch> {
     let mut patch = plain(prompt);
     add(&mut patch, "layers", "target.layers", &json!({ "first": MAP_LAYERS.0, "last": MAP_LAYERS.1 }));
     add(&mut patch, "step", "target.steps", &json!({ "first": MAP_STEP, "last": MAP_STEP }));
@@ -83,12 +83,14 @@ pub(super) fn tapped(prompt: &Prompt) -> Result<Patch> {
     Ok(patch)
 }
 
-fn add(patch: &mut Patch, id: &str, kind: &str, params: &Json) {
+/// Adds a node of this kind, with its knobs.
+pub fn add(patch: &mut Patch, id: &str, kind: &str, params: &Json) {
     let params = params.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
     patch.nodes.insert(id.to_owned(), Node { kind: kind.to_owned(), params, ..Node::default() });
 }
 
-fn connect(patch: &mut Patch, from: &str, to: &str) -> Result<()> {
+/// Adds a cable between two ports, each written `node.port`.
+pub fn connect(patch: &mut Patch, from: &str, to: &str) -> Result<()> {
     let port = |name: &str| name.parse::<Port>().or_else(|error| bail!("{error}"));
     patch.cables.push(Cable::new(port(from)?, port(to)?));
     Ok(())

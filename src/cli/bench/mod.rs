@@ -10,9 +10,10 @@ use super::{Failure, print};
 use crate::engine::Frame;
 use crate::engine::live::message;
 use crate::output::Picture;
+use crate::output::sheet::sheet;
 use crate::quality::rollout::WINDOW_SECS;
 use crate::quality::scene::{Prompt, prompts};
-use crate::quality::{judge_model, judge_real, rollout, sheet, speed};
+use crate::quality::{judge_model, judge_real, rollout, speed};
 use report::{Quality, Report, Rollout};
 
 /// How many prompts are rolled out.
@@ -105,7 +106,7 @@ fn roll_out(prompts: &[Prompt], secs: f64) -> candle_core::Result<Rollout> {
 
 fn write_sheet(path: &Path, rows: &[Vec<Frame>]) -> Result<(), Failure> {
     let rows: Vec<Vec<&Picture>> = rows.iter().map(|row| row.iter().map(|frame| &*frame.picture).collect()).collect();
-    let Some(Picture { width, height, rgb }) = sheet(&rows) else { return Ok(()) };
+    let Some(Picture { width, height, rgb }) = sheet(&rows, [0; 3]) else { return Ok(()) };
     image::save_buffer(path, &rgb, width as u32, height as u32, image::ColorType::Rgb8)
         .map_err(|error| Failure::Failed(format!("{}: {error}; give a path that can be written", path.display())))
 }

@@ -1,0 +1,91 @@
+//! Noise and gains in the feed-forward networks of early, middle and late layers, and of bands of their neurons: figure 4 of
+//! Real-Time AttentionBender.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use bendrack::output::Picture;
+use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Shape};
+use candle_core::Result as Played;
+use serde_json::json;
+
+use super::measure::{change, mean};
+use super::page::Page;
+use super::rig::{Bend, CHUNK, DEPTHS, Rig, large};
+
+/// Neurons of a layer, first and last of each band.
+pub const BANDS: [(usize, usize); 4] = [(0, 127), (128, 255), (256, 383), (384, 511)];
+/// The frames that are shown, of two chunks.
+const SHOWN: [usize; 3] = [0, 9, 19];
+
+/// The prompts.
+pub fn prompts() -> Vec<Prompt> {
+    vec![
+        large(Colour::Red, Shape::Circle, Motion::Right, Background::DarkBlue, 2),
+        large(Colour::Yellow, Shape::Square, Motion::Still, Background::DarkPurple, 3),
+    ]
+}
+
+/// Noise on the neurons of layers of one part of the model.
+pub fn noises(sigma: f64) -> Vec<(String, Bend)> {
+    let noise = |(name, layers)| {
+        let bend = Bend::new("bend.noise", json!({ "site": "ffn.hidden", "sigma": sigma })).layers(layers);
+        (format!("noise {sigma}, {name}"), bend)
+    };
+    DEPTHS.into_iter().map(noise).collect()
+}
+
+/// Bands of the neurons of the early layers, so many times as strong.
+pub fn bands(gain: f64) -> Vec<(String, Bend)> {
+    let band = |(first, last)| {
+        let bend = Bend::new("bend.gain", json!({ "site": "ffn.hidden", "gain": gain }));
+        (format!("{first}–{last} × {gain}"), bend.layers(DEPTHS[0].1).neurons((first, last)))
+    };
+    BANDS.into_iter().map(band).collect()
+}
+
+/// Draws the sheets.
+pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
+    table(rig, "noise 4 on ffn.hidden in early, middle and late layers", noises(4.0), &folder.join("noise.png"))?;
+    let bands = [bands(3.0), bands(10.0)].concat();
+    table(rig, "bands of the neurons of layers 0–1, 3 and 10 times as strong", bands, &folder.join("bands.png"))
+}
+
+/// Draws a sheet of bends, and says how far each picture is from each other.
+fn table(rig: &mut Rig, title: &str, bends: Vec<(String, Bend)>, path: &Path) -> Result<()> {
+    let mut page = Page::new(title);
+    let names = SHOWN.map(|frame| format!("frame {frame}"));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    page.head(&[&names[..], &[""], &names[..]].concat());
+    let unbent = ("unbent".to_owned(), None);
+    let bends = bends.into_iter().map(|(name, bend)| (name, Some(bend)));
+    let mut films: Vec<(String, Vec<Arc<Picture>>)> = Vec::new();
+    for (name, bend) in std::iter::once(unbent).chain(bends) {
+        let film = film(rig, bend.as_ref())?;
+        let mut row: Vec<Option<&Picture>> = film.iter().map(|picture| Some(&**picture)).collect();
+        row.insert(SHOWN.len(), None);
+        page.row(&name, "", &row);
+        films.push((name, film));
+    }
+    println!("\n{title}, mean change:");
+    for (name, film) in &films {
+        print!("| {name} |");
+        for (_, other) in &films {
+            let changes: Vec<f64> = film.iter().zip(other).map(|(a, b)| change(a, b)).collect();
+            print!(" {:.1} |", mean(&changes));
+        }
+        println!();
+    }
+    page.save(path)
+}
+
+/// The frames that are shown, of each prompt.
+fn film(rig: &mut Rig, bend: Option<&Bend>) -> Played<Vec<Arc<Picture>>> {
+    let mut film = Vec::new();
+    for prompt in prompts() {
+        let frames = rig.play(&prompt, bend, CHUNK + 12)?;
+        film.extend(SHOWN.map(|at| frames[at].picture.clone()));
+    }
+    Ok(film)
+}
