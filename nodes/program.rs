@@ -265,6 +265,8 @@ pub enum Source {
         amount: f64,
         /// The colour map.
         colours: ColourMap,
+        /// The values of its two ends; each frame's smallest and largest if there are none.
+        range: Option<(f64, f64)>,
     },
     /// Two pictures.
     Composite {

@@ -318,6 +318,11 @@ impl<'a> Run<'a> {
         self.frame as f64 * self.world.dt_secs
     }
 
+    /// A number of what a tap measured in the model call before.
+    pub fn measured(&self, tap: &str, name: &str) -> Option<f64> {
+        self.world.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
+    }
+
     /// What came in from outside.
     pub fn controls(&self) -> &'a Controls {
         self.world.controls

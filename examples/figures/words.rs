@@ -173,7 +173,7 @@ pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
     for row in shown[..ON_SHEET].chunks(PAIRS) {
         let pictures: Vec<Picture> = row.iter().map(|found| outlined(found)).collect();
         let heats: Vec<Picture> =
-            row.iter().map(|found| heatmap::alone(&found.map, SIDE, SIDE, ColourMap::Inferno)).collect();
+            row.iter().map(|found| heatmap::alone(&found.map, SIDE, SIDE, ColourMap::Inferno, None)).collect();
         let pairs = pictures.iter().zip(&heats).flat_map(|(picture, heat)| [Some(picture), Some(heat), None]);
         let words: Vec<&str> = row.iter().flat_map(|found| [found.word.as_str(), "", ""]).collect();
         page.head(&words);

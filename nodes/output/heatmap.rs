@@ -9,6 +9,13 @@ const MAP: Input = Input::socket("map", Kind::Map, "The measurement.");
 const BELOW: Input = Input::socket("below", Kind::Picture, "A picture that shows through.");
 const AMOUNT: Input = Input::number("amount", 0.6, "How much the measurement covers the picture.").hard(0.0, 1.0);
 const COLOURS: Input = Input::choice("colours", &["inferno", "viridis", "magma", "grey"], "The colour map.");
+const RANGE: Input = Input::choice(
+    "range",
+    &["frame", "running", "fixed"],
+    "What is coldest and hottest: of each frame, of the last seconds, or the values low and high.",
+);
+const LOW: Input = Input::number("low", 0.0, "The coldest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
+const HIGH: Input = Input::number("high", 1.0, "The hottest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
 const OUT: Output = Output::of("picture", Kind::Picture, "The measurement as a picture.");
 
 const MAPS: [ColourMap; 4] = [ColourMap::Inferno, ColourMap::Viridis, ColourMap::Magma, ColourMap::Grey];
@@ -18,14 +25,36 @@ pub const NODE: NodeDef = NodeDef {
     name: "output.heatmap",
     title: "Heatmap",
     about: "Turns a measurement into colours, alone or over a picture.",
-    inputs: &[MAP, BELOW, AMOUNT, COLOURS],
+    inputs: &[MAP, BELOW, AMOUNT, COLOURS, RANGE, LOW, HIGH],
     outputs: &[OUT],
-    memory: 0,
+    memory: 3,
     run,
 };
 
 fn run(run: &mut Run<'_>) {
     let Some(map) = run.source(&MAP) else { return };
     let (below, amount) = (run.source(&BELOW), run.number(&AMOUNT));
-    run.set(&OUT, Source::Heatmap { map, below, amount, colours: MAPS[run.choice(&COLOURS)] });
+    let range = match run.choice(&RANGE) {
+        0 => None,
+        1 => running(run, &map),
+        _ => Some((run.number(&LOW), run.number(&HIGH))),
+    };
+    run.set(&OUT, Source::Heatmap { map, below, amount, colours: MAPS[run.choice(&COLOURS)], range });
+}
+
+/// Seconds in which what is left of an old extreme shrinks to a third.
+const FORGETS_SECS: f64 = 4.0;
+
+/// The smallest and largest values of the last seconds: they widen at once and narrow slowly.
+fn running(run: &mut Run<'_>, map: &Source) -> Option<(f64, f64)> {
+    let Source::Tap(tap) = map else { return None };
+    let (low, high) = run.measured(tap, "min").zip(run.measured(tap, "max"))?;
+    let kept = (-run.dt_secs() / FORGETS_SECS).exp();
+    let memory = run.memory();
+    if memory[0] == 0.0 {
+        memory.copy_from_slice(&[1.0, low, high]);
+    }
+    memory[1] = low.min(low + kept * (memory[1] - low));
+    memory[2] = high.max(high + kept * (memory[2] - high));
+    Some((memory[1], memory[2]))
 }

@@ -4,15 +4,16 @@
 
 mod patching;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::{Curve, Input, Preset};
 use bendrack_nodes::op::Form;
 use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::program::Source;
 use bendrack_nodes::region::{Region, Shape};
 use bendrack_nodes::site::Site;
-use bendrack_nodes::tick::Memory;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use bendrack_nodes::value::Kind;
 use serde_json::json;
 
@@ -453,4 +454,39 @@ fn an_output_without_a_result_keeps_its_last_one_from_call_to_call() {
     divided.apply(Edit::RemoveNode { id: "one".to_owned() }).expect("an edit");
     divided.nodes.get_mut("m").expect("the node").params.insert("a".to_owned(), json!(2.0));
     assert_near(&sent(&divided, &mut before.clone(), 4), &[1.0 / 3.0, 2.0, 1.0, 2.0 / 3.0]);
+}
+
+#[test]
+fn the_range_of_a_heatmap_is_the_frames_a_running_one_or_fixed() {
+    let ranges = |params: serde_json::Value, measured: &[(f64, f64)]| -> Vec<Option<(f64, f64)>> {
+        let patch = patch(
+            &[("map", "tap.map", json!({})), ("heat", "output.heatmap", params), ("out", "output.picture", json!({}))],
+            &[("map.map", "heat.map"), ("heat.picture", "out.picture")],
+        );
+        let (plan, controls, mut memory) = (compile(&patch), Controls::default(), Memory::default());
+        let call = |(call, (low, high)): (usize, &(f64, f64))| {
+            let numbers = BTreeMap::from([("min", *low), ("max", *high)]);
+            let measurements = Measurements::from([("map".into(), numbers)]);
+            let inputs = Inputs {
+                controls: &controls,
+                measurements: &measurements,
+                first_frame: 3 * call as u64,
+                dt_secs: DT_SECS,
+            };
+            match &*plan.program(&inputs, &mut memory, 3).screen[2] {
+                Source::Heatmap { range, .. } => *range,
+                other => panic!("{other:?}"),
+            }
+        };
+        measured.iter().enumerate().map(call).collect()
+    };
+    let measured = [(0.2, 0.4), (0.1, 0.9), (0.3, 0.5), (0.3, 0.5)];
+    assert_eq!(ranges(json!({}), &measured), [None; 4]);
+    let fixed = ranges(json!({ "range": "fixed", "low": 0.25, "high": 0.5 }), &measured);
+    assert_eq!(fixed, [Some((0.25, 0.5)); 4]);
+    let running: Vec<(f64, f64)> =
+        ranges(json!({ "range": "running" }), &measured).into_iter().map(|range| range.expect("a range")).collect();
+    assert_eq!(running[..2], [(0.2, 0.4), (0.1, 0.9)], "it widens at once");
+    let narrows = |a: (f64, f64), b: (f64, f64)| a.0 < b.0 && b.0 < 0.3 && a.1 > b.1 && b.1 > 0.5;
+    assert!(narrows(running[1], running[2]) && narrows(running[2], running[3]), "and narrows slowly: {running:?}");
 }

@@ -34,6 +34,7 @@ pub fn numbers(measured: &Measured, tap: &Tap, past: &Past) -> BTreeMap<&'static
     });
     BTreeMap::from([
         ("mean", values().sum::<f64>() / count),
+        ("min", low),
         ("max", high),
         ("x", centre(&|i| i % map.width.max(1), map.width)),
         ("y", centre(&|i| i / map.width.max(1), map.height)),

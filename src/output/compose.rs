@@ -42,10 +42,10 @@ impl Composer<'_> {
         let picture = match source {
             _ if depth > DEPTH => self.dark(),
             Source::Model => self.model.clone(),
-            Source::Tap(_) => self.heatmap(source, None, 1.0, ColourMap::default()),
-            Source::Heatmap { map, below, amount, colours } => {
+            Source::Tap(_) => self.heatmap(source, None, 1.0, ColourMap::default(), None),
+            Source::Heatmap { map, below, amount, colours, range } => {
                 let below = below.as_ref().map(|below| self.picture(below, depth + 1));
-                self.heatmap(map, below, share(*amount), *colours)
+                self.heatmap(map, below, share(*amount), *colours, *range)
             }
             Source::Composite { a, b, layout, mix } => {
                 let (a, b) = (self.picture(a, depth + 1), self.picture(b, depth + 1));
@@ -56,12 +56,19 @@ impl Composer<'_> {
         picture
     }
 
-    fn heatmap(&self, map: &Source, below: Option<Arc<Picture>>, amount: f32, colours: ColourMap) -> Arc<Picture> {
+    fn heatmap(
+        &self,
+        map: &Source,
+        below: Option<Arc<Picture>>,
+        amount: f32,
+        colours: ColourMap,
+        range: Option<(f64, f64)>,
+    ) -> Arc<Picture> {
         // Only taps are wired to heatmaps; another source has no measurement.
         let map = if let Source::Tap(tap) = map { self.taps.get(tap) } else { None };
         match (map, below) {
-            (Some(map), Some(below)) => Arc::new(heatmap::over(&below, map, amount, colours)),
-            (Some(map), None) => Arc::new(heatmap::alone(map, self.model.width, self.model.height, colours)),
+            (Some(map), Some(below)) => Arc::new(heatmap::over(&below, map, amount, colours, range)),
+            (Some(map), None) => Arc::new(heatmap::alone(map, self.model.width, self.model.height, colours, range)),
             (None, Some(below)) => below,
             (None, None) => self.dark(),
         }
@@ -165,7 +172,7 @@ mod tests {
     }
 
     fn heatmap(map: &str, below: Option<Arc<Source>>) -> Arc<Source> {
-        Arc::new(Source::Heatmap { map: tap(map), below, amount: 0.5, colours: ColourMap::Viridis })
+        Arc::new(Source::Heatmap { map: tap(map), below, amount: 0.5, colours: ColourMap::Viridis, range: None })
     }
 
     fn composite(a: Arc<Source>, b: Arc<Source>, layout: Layout, mix: f64) -> Arc<Source> {
@@ -260,8 +267,9 @@ mod tests {
             let heatmap = (inner.clone(), prop::option::of(inner.clone()), number(), prop::sample::select(colours));
             let composite = (inner.clone(), inner, prop::sample::select(layouts), number());
             prop_oneof![
-                heatmap
-                    .prop_map(|(map, below, amount, colours)| Source::Heatmap { map, below, amount, colours }.into()),
+                (heatmap, prop::option::of((number(), number()))).prop_map(|((map, below, amount, colours), range)| {
+                    Source::Heatmap { map, below, amount, colours, range }.into()
+                }),
                 composite.prop_map(|(a, b, layout, mix)| Source::Composite { a, b, layout, mix }.into()),
             ]
         })

@@ -12,8 +12,11 @@ const EVEN: f64 = 0.1;
 /// How much a picture is darkened where the map is cold, at an amount of 1, so that the warm places stand out.
 const SHADE: f32 = 0.35;
 
+/// The values of the two ends of a colour map; each map's own smallest and largest if there are none.
+type Range = Option<(f64, f64)>;
+
 /// The map as a picture of a given size; a map without values is dark.
-pub fn alone(map: &Map, width: usize, height: usize, colours: ColourMap) -> Picture {
+pub fn alone(map: &Map, width: usize, height: usize, colours: ColourMap, range: Range) -> Picture {
     if !map.is_whole() || width == 0 || height == 0 {
         return Picture::dark(width, height);
     }
@@ -22,14 +25,14 @@ pub fn alone(map: &Map, width: usize, height: usize, colours: ColourMap) -> Pict
         spectrum::draw(&mut picture, map, 1.0, colours);
         return picture;
     }
-    let rgb = heat(map, width, height).into_iter().flat_map(|t| colour(colours, t)).collect();
+    let rgb = heat(map, width, height, range).into_iter().flat_map(|t| colour(colours, t)).collect();
     Picture { width, height, rgb }
 }
 
 /// The map over a picture: hot places are covered by `amount` (0 to 1), cold ones let the picture through, somewhat darker.
 ///
 /// At 0 the picture is as it was; so it is under a map without values.
-pub fn over(below: &Picture, map: &Map, amount: f32, colours: ColourMap) -> Picture {
+pub fn over(below: &Picture, map: &Map, amount: f32, colours: ColourMap, range: Range) -> Picture {
     let mut picture = below.clone();
     if !map.is_whole() || !below.is_whole() {
         return picture;
@@ -38,7 +41,7 @@ pub fn over(below: &Picture, map: &Map, amount: f32, colours: ColourMap) -> Pict
         spectrum::draw(&mut picture, map, amount, colours);
         return picture;
     }
-    let heat = heat(map, picture.width, picture.height);
+    let heat = heat(map, picture.width, picture.height, range);
     for (pixel, t) in picture.rgb.as_chunks_mut::<3>().0.iter_mut().zip(heat) {
         let covered = amount * t;
         let light = 1.0 - amount * SHADE * (1.0 - t);
@@ -51,20 +54,25 @@ pub fn over(below: &Picture, map: &Map, amount: f32, colours: ColourMap) -> Pict
 }
 
 /// The map from 0, its coldest, to 1, its hottest, in the size of a picture.
-fn heat(map: &Map, width: usize, height: usize) -> Vec<f32> {
-    let values = normalised(&map.values);
+fn heat(map: &Map, width: usize, height: usize, range: Range) -> Vec<f32> {
+    let values = normalised(&map.values, range);
     let heat = scale::resample(&values, 1, (map.width, map.height), (width, height));
     heat.into_iter().map(|t| t.clamp(0.0, 1.0)).collect()
 }
 
-/// Values from 0, the smallest, to 1, the largest, or less if they hardly differ; what is no number counts as smallest.
-fn normalised(values: &[f32]) -> Vec<f32> {
+/// Values from 0, the lower end of the range, to 1, the upper one. Without a range, from the smallest to the largest, or less if
+/// they hardly differ. What is no number counts as smallest.
+fn normalised(values: &[f32], range: Range) -> Vec<f32> {
     // In f64, where the range of any two f32 is finite.
-    let finite = || values.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    let range = (high - low).max(EVEN * high.abs().max(low.abs()));
+    let (low, size) = if let Some((low, high)) = range {
+        (low, high - low)
+    } else {
+        let finite = || values.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite());
+        let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+        (low, (high - low).max(EVEN * high.abs().max(low.abs())))
+    };
     // Written so that a map of zeros, or of nothing finite, is cold throughout.
-    let share = |x: f64| if x.is_finite() && range > 0.0 { (x - low) / range } else { 0.0 };
+    let share = |x: f64| if x.is_finite() && size > 0.0 { ((x - low) / size).clamp(0.0, 1.0) } else { 0.0 };
     values.iter().map(|&x| share(f64::from(x)) as f32).collect()
 }
 
@@ -86,7 +94,7 @@ mod tests {
     #[test]
     fn the_hot_cell_lies_over_its_place() {
         let map = grid(13, 7, |x, y| if (x, y) == (9, 2) { 4e-4 } else { 1e-5 });
-        let picture = alone(&map, 208, 112, ColourMap::Inferno);
+        let picture = alone(&map, 208, 112, ColourMap::Inferno, None);
         let brightest = (0..208 * 112)
             .max_by_key(|&i| pixel(&picture, i % 208, i / 208).map(u32::from).iter().sum::<u32>())
             .expect("not empty");
@@ -101,16 +109,20 @@ mod tests {
     #[test]
     fn an_even_map_is_dark_and_its_rounding_stays_so() {
         assert_eq!(
-            alone(&grid(6, 4, |_, _| 0.002), 60, 40, ColourMap::Magma),
+            alone(&grid(6, 4, |_, _| 0.002), 60, 40, ColourMap::Magma, None),
             Picture::filled(60, 40, [0, 0, 4]),
             "even"
         );
         // bf16 keeps 8 bits: values that should be the same differ by up to 1/256.
         let noisy = grid(6, 4, |x, y| 0.002 * (1.0 + ((x * 7 + y * 5) % 3) as f32 / 512.0));
-        let brightest = alone(&noisy, 60, 40, ColourMap::Grey).rgb.into_iter().max();
+        let brightest = alone(&noisy, 60, 40, ColourMap::Grey, None).rgb.into_iter().max();
         assert!(brightest < Some(16), "{brightest:?}");
         // A map with a real difference uses the whole range.
-        assert_eq!(normalised(&[0.5, 1.0, 0.75]), [0.0, 1.0, 0.5]);
+        assert_eq!(normalised(&[0.5, 1.0, 0.75], None), [0.0, 1.0, 0.5]);
+        assert_eq!(normalised(&[0.5, 1.0, 0.75, -1.0, 9.0], Some((0.0, 2.0))), [0.25, 0.5, 0.375, 0.0, 1.0]);
+        for nothing in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0)] {
+            assert_eq!(normalised(&[0.5, 1.5], Some(nothing)), [0.0; 2]);
+        }
     }
 
     /// By the definition, at the middle of cells, where the cubic filter gives the cell itself.
@@ -119,7 +131,7 @@ mod tests {
         let map = grid(3, 1, |x, _| [0.0, 0.5, 1.0][x]);
         let map = Map { height: 3, values: map.values.repeat(3), ..map };
         let below = Picture::filled(33, 33, [0, 200, 40]);
-        let over = over(&below, &map, 0.8, ColourMap::Viridis);
+        let over = over(&below, &map, 0.8, ColourMap::Viridis, None);
         // Cold: nothing covered, 0.8 × 35 % darker. Half: 0.8 × 0.5 covered, 14 % darker. Hot: 0.8 covered.
         assert_eq!(pixel(&over, 5, 16), [0, 144, 29]);
         let half = colour(ColourMap::Viridis, 0.5).map(f32::from);
@@ -132,17 +144,17 @@ mod tests {
     fn at_zero_and_without_values_the_picture_is_as_it_was() {
         let below = Picture::filled(12, 9, [1, 99, 254]);
         let hot = grid(4, 3, |x, y| (x + y) as f32);
-        assert_eq!(over(&below, &hot, 0.0, ColourMap::Inferno), below);
+        assert_eq!(over(&below, &hot, 0.0, ColourMap::Inferno, None), below);
         for broken in [Map::default(), Map { width: 5, ..hot.clone() }, Map { width: usize::MAX, ..hot }] {
-            assert_eq!(over(&below, &broken, 1.0, ColourMap::Inferno), below);
-            assert_eq!(alone(&broken, 12, 9, ColourMap::Inferno), Picture::dark(12, 9));
+            assert_eq!(over(&below, &broken, 1.0, ColourMap::Inferno, None), below);
+            assert_eq!(alone(&broken, 12, 9, ColourMap::Inferno, None), Picture::dark(12, 9));
         }
     }
 
     #[test]
     fn what_is_no_number_is_cold() {
-        assert_eq!(normalised(&[f32::NAN, 2.0, 4.0, f32::INFINITY]), [0.0, 0.0, 1.0, 0.0]);
-        assert_eq!(normalised(&[f32::NAN; 2]), [0.0; 2]);
-        assert_eq!(normalised(&[f32::MIN, f32::MAX]), [0.0, 1.0]);
+        assert_eq!(normalised(&[f32::NAN, 2.0, 4.0, f32::INFINITY], None), [0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(normalised(&[f32::NAN; 2], None), [0.0; 2]);
+        assert_eq!(normalised(&[f32::MIN, f32::MAX], None), [0.0, 1.0]);
     }
 }

@@ -94,7 +94,13 @@ fn measured(t: f32) -> BTreeMap<Arc<str>, Map> {
 fn sources() -> BTreeMap<&'static str, Arc<Source>> {
     let model = Arc::new(Source::Model);
     let heat = |tap: &str, below: Option<&Arc<Source>>, amount: f64, colours: ColourMap| {
-        Arc::new(Source::Heatmap { map: Arc::new(Source::Tap(tap.into())), below: below.cloned(), amount, colours })
+        Arc::new(Source::Heatmap {
+            map: Arc::new(Source::Tap(tap.into())),
+            below: below.cloned(),
+            amount,
+            colours,
+            range: None,
+        })
     };
     let both = |a: &Arc<Source>, b: &Arc<Source>, layout: Layout| {
         Arc::new(Source::Composite { a: a.clone(), b: b.clone(), layout, mix: 0.5 })
