@@ -3,7 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::def::Input;
 use crate::pick::{Pick, Pickable};
+
+/// The knob of the middle.
+pub const X: Input = Input::number("x", 0.5, "Its middle, from 0 at the left to 1.").hard(-10.0, 10.0);
+/// The knob of the middle.
+pub const Y: Input = Input::number("y", 0.5, "Its middle, from 0 at the top to 1.").hard(-10.0, 10.0);
+/// The knob of the width.
+pub const WIDTH: Input = Input::number("width", 0.5, "Its width, as a part of the picture's.").hard(0.0, 10.0);
+/// The knob of the height.
+pub const HEIGHT: Input = Input::number("height", 0.5, "Its height, as a part of the picture's.").hard(0.0, 10.0);
+/// The knob of the soft edge.
+pub const FEATHER: Input = Input::number("feather", 0.1, "How softly its edge falls.").hard(0.0, 10.0);
 
 /// A part of the picture: places with a weight from 0 to 1 each.
 pub type Region = Pick<Shape>;

@@ -54,6 +54,6 @@ fn weight(params: &[Lanes], frame: usize) -> Weight {
 }
 
 /// x `[batch, frames, ..]` times `params[0]`, frame by frame.
-fn tensor(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
+pub(super) fn tensor(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
     x.broadcast_mul(&lanes_along(&params[0], 1, x)?)
 }

@@ -4,17 +4,12 @@ use crate::chain;
 use crate::def::{Input, NodeDef};
 use crate::grid::{Grid, GridMap};
 use crate::op::{Form, Lanes, Op};
-use crate::region::{Frame, Shape};
+use crate::region::{FEATHER, Frame, HEIGHT, Shape, WIDTH, X, Y};
 
 const OUTSIDE: Input = Input::number("outside", 1.0, "The factor outside of the shape: 0 leaves only what is inside.")
     .soft(0.0, 1.0)
     .hard(-100.0, 100.0);
 const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse"], "What is kept.");
-const X: Input = Input::number("x", 0.5, "Its middle, from 0 at the left to 1.").hard(-10.0, 10.0);
-const Y: Input = Input::number("y", 0.5, "Its middle, from 0 at the top to 1.").hard(-10.0, 10.0);
-const WIDTH: Input = Input::number("width", 0.5, "Its width, as a part of the picture's.").hard(0.0, 10.0);
-const HEIGHT: Input = Input::number("height", 0.5, "Its height, as a part of the picture's.").hard(0.0, 10.0);
-const FEATHER: Input = Input::number("feather", 0.1, "How softly its edge falls.").hard(0.0, 10.0);
 
 const OP: Op = Op {
     name: "mask",

@@ -1,17 +1,16 @@
 //! How much noise is added again between steps.
 
-use candle_core::{Result, Tensor};
-
+use super::gain;
 use crate::chain;
 use crate::def::{Input, NodeDef};
-use crate::op::{Form, Lanes, Noise, Op, lanes_along};
+use crate::op::{Form, Op};
 use crate::site::Site;
 
 const GAIN: Input = Input::number("gain", 1.0, "The factor: 0 adds none, and the picture gets smooth.")
     .soft(0.0, 2.0)
     .hard(-10.0, 10.0);
 
-const OP: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Tensor(gain) };
+const OP: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Tensor(gain::tensor) };
 
 /// Changes how much noise is added again before each denoising step after the first.
 pub const NODE: NodeDef = NodeDef {
@@ -23,8 +22,3 @@ pub const NODE: NodeDef = NodeDef {
     memory: 0,
     run: |run| chain::run(run, Site::NoiseAgain, &OP, &[&GAIN]),
 };
-
-/// Noise x `[batch, frames, cells, channels]` times `params[0]`.
-fn gain(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
-    x.broadcast_mul(&lanes_along(&params[0], 1, x)?)
-}

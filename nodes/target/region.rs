@@ -4,17 +4,12 @@ use crate::aim;
 use crate::def::{Input, NodeDef, Output};
 use crate::pick::Pick;
 use crate::program::Source;
-use crate::region::{Frame, Shape};
+use crate::region::{FEATHER, Frame, HEIGHT, Shape, WIDTH, X, Y};
 use crate::target::Target;
 use crate::tick::Run;
 use crate::value::Kind;
 
 const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse", "map"], "What kind of part.");
-const X: Input = Input::number("x", 0.5, "Its middle, from 0 at the left to 1.").hard(-10.0, 10.0);
-const Y: Input = Input::number("y", 0.5, "Its middle, from 0 at the top to 1.").hard(-10.0, 10.0);
-const WIDTH: Input = Input::number("width", 0.5, "Its width, as a part of the picture's.").hard(0.0, 10.0);
-const HEIGHT: Input = Input::number("height", 0.5, "Its height, as a part of the picture's.").hard(0.0, 10.0);
-const FEATHER: Input = Input::number("feather", 0.1, "How softly its edge falls.").hard(0.0, 10.0);
 const MAP: Input = Input::socket("map", Kind::Map, "Where this map of the call before is hot, if the shape is a map.");
 const THRESHOLD: Input =
     Input::number("threshold", 0.5, "From where on a map is hot: 0 is its smallest value, 1 its largest.")

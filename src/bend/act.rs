@@ -93,7 +93,9 @@ impl<'a> Bender<'a> {
             return Ok(now.clone());
         }
         let step = if each_chunk { 0 } else { place.step };
-        let moment = (active.bend.node.clone(), place.layer, step, heads.to_vec());
+        // The parts of a node's target are bends of other words.
+        let words = active.bend.target.words.to_string();
+        let moment = (active.bend.node.clone(), words, place.layer, step, heads.to_vec());
         let held = self.past.frozen.get(&moment).filter(|held| held.dims() == now.dims());
         if let Some(held) = held.filter(|_| !each_chunk || place.step > 0) {
             return Ok(held.clone());

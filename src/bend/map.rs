@@ -148,7 +148,7 @@ fn of_columns(
     Ok((output, taps.iter().enumerate().map(share).collect::<Result<_>>()?))
 }
 
-/// The output from the map of one head after the other: at most four of these are in memory at a time.
+/// The output from the map of one head after the other: three to six of these are in memory at a time.
 fn written_out(
     scene: &Scene<'_>,
     softmax: &Softmax<'_>,

@@ -20,8 +20,8 @@ pub struct Past {
     pub(super) maps: BTreeMap<Arc<str>, Map>,
 }
 
-/// Where and when a map was frozen: the node, the layer, the step, the heads.
-pub(super) type Moment = (Arc<str>, usize, usize, Vec<u32>);
+/// What was frozen, where and when: the node, its words, the layer, the step, the heads.
+pub(super) type Moment = (Arc<str>, String, usize, usize, Vec<u32>);
 
 impl Past {
     /// Takes what a call leaves. What a program does not ask for any more is forgotten.

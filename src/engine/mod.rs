@@ -10,6 +10,7 @@ mod times;
 mod warning;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -187,9 +188,10 @@ impl Engine {
     /// Makes the model call. A bend that drives the model to infinity is left out where it does; all bends are, if that was not
     /// enough; nothing comes back if even that was not.
     fn advance(&mut self, program: &Program, frames: &[usize]) -> Result<Option<(Step, Heard)>> {
-        let bare = Program { bends: Vec::new(), ..program.clone() };
         let prompt = self.prompt.clone();
-        for (program, guarded) in [(program, false), (program, true), (&bare, false)] {
+        let bare = OnceCell::new();
+        let mut program = program;
+        for guarded in [false, true, false] {
             let bender = Bender::new(program, &prompt.tokens, frames[0], &self.past).exact(self.exact);
             let bender = if guarded { bender.guarded() } else { bender };
             let step = self.times.model.time(|| self.rollout.advance(Hooks::new(&bender)));
@@ -205,6 +207,7 @@ impl Engine {
                         let sentence =
                             format!("{nodes} drive the model to infinity together, so they are left out; bend less");
                         self.warn(Warning::new(sentence));
+                        program = bare.get_or_init(|| Program { bends: Vec::new(), ..program.clone() });
                     }
                 }
                 Err(error) => return Err(error),

@@ -154,6 +154,24 @@ fn what_is_frozen_stays_from_chunk_to_chunk_and_from_step_to_step() {
 }
 
 #[test]
+fn each_word_of_a_union_is_frozen_as_it_was_itself() {
+    let word = |text: &str| Target { words: words(text), ..Target::default() };
+    let taps = ["red", "blue"].map(|text| tap(text, Measure::CrossMap, Selection::from(word(text)))).to_vec();
+    let freeze = |text: &str| Bend { target: Arc::new(word(text)), ..named("bend.freeze", None, &[1.0, 0.0], 3) };
+    let frozen = Program { bends: vec![freeze("red"), freeze("blue")], taps: taps.clone(), ..Program::default() };
+    assert_eq!(frozen.bends[0].node, frozen.bends[1].node, "parts of one target");
+    let one = |text: &str| {
+        let only = Program { bends: vec![freeze(text)], taps: taps.clone(), ..Program::default() };
+        played(&[only.clone(), only], false).1[&Arc::from(text)].maps[0].values.clone()
+    };
+    let both = played(&[frozen.clone(), frozen], false).1;
+    for text in ["red", "blue"] {
+        let apart = both[&Arc::from(text)].maps[0].values.iter().zip(one(text)).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 1e-3, "{text}");
+    }
+}
+
+#[test]
 fn listening_changes_no_picture_and_gives_one_map_a_frame() {
     let some = Neurons::of(NeuronSet::Set("3-5,100,600".parse().expect("a set")));
     let word = Selection::from(Target { words: words("circle"), ..Target::default() });
