@@ -1,9 +1,9 @@
 //! What all target nodes share: they narrow a target further.
 
 use crate::def::{Input, Output};
+use crate::run::Run;
 use crate::set::Set;
 use crate::target::{Selection, Target};
-use crate::tick::Run;
 use crate::value::Kind;
 
 /// The target that is narrowed.

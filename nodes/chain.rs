@@ -1,13 +1,13 @@
 //! What all bend nodes share: they take a chain of bends and add their own to its end.
 
-use std::sync::Arc;
+use smallvec::smallvec;
 
 use crate::def::{Input, Output};
-use crate::op::Op;
+use crate::op::{Lanes, Op, Params};
 use crate::program::Bend;
+use crate::run::Run;
 use crate::site::Site;
 use crate::target::Words;
-use crate::tick::Run;
 use crate::value::Kind;
 
 /// The bends that act before.
@@ -18,7 +18,7 @@ pub const TARGET: Input = Input::socket("target", Kind::Target, "What is bent; e
 pub const AMOUNT: Input =
     Input::number("amount", 1.0, "How much of the bend: 0 leaves the model alone.").hard(0.0, 1.0);
 /// The chain with this bend at its end.
-pub const OUT: Output = Output::of("bends", Kind::Bend, "The bends before and this one.");
+pub const OUT: Output = Output::of("bends", Kind::Bend, "The bends before and this one.").passes(&BENDS);
 /// What lies outside of the picture.
 pub const PADDING: Input =
     Input::choice("padding", &crate::grid::Padding::CHOICES, "What comes in from outside of the picture.");
@@ -44,16 +44,11 @@ pub fn run(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input]) {
 
 /// [`run`] for an operation that needs words besides those of its target.
 pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], with: Option<&Words>) {
-    let before = run.bends(&BENDS);
-    if run.bypass() {
-        run.set(&OUT, before);
-        return;
-    }
-    let params: Vec<_> = params.iter().map(|input| vec![setting(run, input)]).collect();
-    let amount = vec![run.number(&AMOUNT)];
+    let params: Params = params.iter().map(|input| smallvec![setting(run, input)]).collect();
+    let amount: Lanes = smallvec![run.number(&AMOUNT)];
     let selection = run.target(&TARGET);
-    let bends = selection.parts().iter().map(|target| {
-        Arc::new(Bend {
+    let chain = selection.parts().iter().fold(run.bends(&BENDS), |before, target| {
+        let bend = Bend {
             node: run.id().clone(),
             site,
             op,
@@ -61,10 +56,10 @@ pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], w
             amount: amount.clone(),
             target: target.clone(),
             with: with.cloned(),
-        })
+        };
+        run.link(before, bend)
     });
-    let bends: Arc<[Arc<Bend>]> = before.iter().cloned().chain(bends).collect();
-    run.set(&OUT, bends);
+    run.set(&OUT, chain);
 }
 
 /// The value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.

@@ -3,7 +3,7 @@
 //! From a [`NodeDef`] come the node's panel, its JSON, its page in the documentation, its MIDI range and the tests that every
 //! node has to pass.
 
-use crate::tick::Run;
+use crate::run::Run;
 use crate::value::Kind;
 
 /// A kind of node.
@@ -21,11 +21,28 @@ pub struct NodeDef {
     pub outputs: &'static [Output],
     /// How many numbers it remembers from frame to frame; they begin at 0.
     pub memory: usize,
+    /// What it gives depends on its inputs and on nothing else, so it runs only when they change.
+    pub pure: bool,
+    /// It runs when it is bypassed, too, and sees to that itself.
+    pub sees_bypass: bool,
     /// One tick.
     pub run: fn(&mut Run<'_>),
 }
 
 impl NodeDef {
+    /// A node without ports that remembers nothing and does nothing: what a declaration does not say.
+    pub const BASE: Self = Self {
+        name: "",
+        title: "",
+        about: "",
+        inputs: &[],
+        outputs: &[],
+        memory: 0,
+        pure: false,
+        sees_bypass: false,
+        run: |_| {},
+    };
+
     /// The family it is listed under: what stands before the first dot of its name.
     pub fn family(&self) -> &'static str {
         self.name.split('.').next().unwrap_or(self.name)
@@ -65,8 +82,8 @@ pub struct Input {
     pub choices: &'static [&'static str],
     /// A cable replaces the knob instead of moving it.
     pub signal: bool,
-    /// How many words a text is a list of at most, if it is one.
-    pub words: Option<usize>,
+    /// What a text is made of.
+    pub grammar: Grammar,
     /// The input where the range begins that ends here.
     pub begins: Option<&'static str>,
     /// A program has one of what arrives here, so that a second node of the kind takes its place.
@@ -84,6 +101,29 @@ pub enum Preset {
     Nothing,
 }
 
+/// What a text is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grammar {
+    /// Anything.
+    #[default]
+    Free,
+    /// Words, separated by commas; so many of them at most.
+    Words(usize),
+    /// Numbers, separated by commas or spaces; so many of them at most. They are written, never wired.
+    Numbers(usize),
+    /// Keys of a curve: see [`crate::curve`]. They are written, never wired.
+    Keys,
+    /// A formula: see [`crate::expression`]. It is written, never wired.
+    Expression,
+}
+
+impl Grammar {
+    /// Whether it is read once, when the patch is compiled, so that no cable can bring it.
+    pub const fn is_compiled(self) -> bool {
+        matches!(self, Self::Numbers(_) | Self::Keys | Self::Expression)
+    }
+}
+
 /// How a knob turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Curve {
@@ -92,6 +132,15 @@ pub enum Curve {
     Linear,
     /// Even ratios; the range must not contain 0.
     Log,
+}
+
+/// When what an output gives was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// In the frame before.
+    Frame,
+    /// In the model call before, where it was measured.
+    Call,
 }
 
 /// An output of a node.
@@ -103,8 +152,10 @@ pub struct Output {
     pub about: &'static str,
     /// What it gives.
     pub kind: Kind,
-    /// It gives what was measured in the model call before: cables from it may lead back.
-    pub late: bool,
+    /// Whether it gives what was there before, so that cables from it may lead back.
+    pub late: Option<Late>,
+    /// The input that goes through to it when the node is bypassed.
+    pub passes: Option<&'static str>,
 }
 
 impl Input {
@@ -120,7 +171,7 @@ impl Input {
             curve: Curve::Linear,
             choices: &[],
             signal: false,
-            words: None,
+            grammar: Grammar::Free,
             begins: None,
             sole: false,
         }
@@ -188,7 +239,28 @@ impl Input {
     /// A list of at most so many words, separated by commas.
     #[must_use]
     pub const fn words(mut self, most: usize) -> Self {
-        self.words = Some(most);
+        self.grammar = Grammar::Words(most);
+        self
+    }
+
+    /// A list of at most so many numbers, separated by commas or spaces.
+    #[must_use]
+    pub const fn numbers(mut self, most: usize) -> Self {
+        self.grammar = Grammar::Numbers(most);
+        self
+    }
+
+    /// The keys of a curve.
+    #[must_use]
+    pub const fn keys(mut self) -> Self {
+        self.grammar = Grammar::Keys;
+        self
+    }
+
+    /// A formula.
+    #[must_use]
+    pub const fn expression(mut self) -> Self {
+        self.grammar = Grammar::Expression;
         self
     }
 
@@ -217,18 +289,37 @@ impl Input {
 impl Output {
     /// A number.
     pub const fn number(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, kind: Kind::Number, late: false }
+        Self::of(name, Kind::Number, about)
+    }
+
+    /// On or off, or the moments at which something happens.
+    pub const fn gate(name: &'static str, about: &'static str) -> Self {
+        Self::of(name, Kind::Gate, about)
     }
 
     /// Something else.
     pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, about, kind, late: false }
+        Self { name, about, kind, late: None, passes: None }
+    }
+
+    /// With the input that goes through to it when the node is bypassed; without one it gives 0, off, or nothing.
+    #[must_use]
+    pub const fn passes(mut self, input: &Input) -> Self {
+        self.passes = Some(input.name);
+        self
     }
 
     /// Measured in the model call before.
     #[must_use]
     pub const fn late(mut self) -> Self {
-        self.late = true;
+        self.late = Some(Late::Call);
+        self
+    }
+
+    /// What the node gave in the frame before.
+    #[must_use]
+    pub const fn delayed(mut self) -> Self {
+        self.late = Some(Late::Frame);
         self
     }
 }

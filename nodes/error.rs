@@ -17,15 +17,60 @@ pub enum Severity {
     Error,
 }
 
+/// What sort of problem it is: a name for programs that read problems. It stays what it is when sentences change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// The file is not JSON, or not of the shape of a patch.
+    NotAPatch,
+    /// It was written by a later bendrack.
+    LaterVersion,
+    /// There is more of something than can be: bytes, nodes, words, parts of a picture.
+    TooMany,
+    /// A key is there twice.
+    DuplicateKey,
+    /// A key that this bendrack does not know; it is kept.
+    UnknownKey,
+    /// An id is not made of `a` to `z`, `0` to `9` and `_`.
+    BadId,
+    /// A node of a kind that this bendrack does not know; it is kept.
+    UnknownNode,
+    /// A parameter that the node does not have; it is kept.
+    UnknownParameter,
+    /// A value of another kind than is wanted, or none of the choices.
+    BadValue,
+    /// A text that does not say what it has to: a formula, a list, a curve.
+    BadText,
+    /// A number outside of its limits.
+    OutOfRange,
+    /// A cable, a map or a snapshot means a node that is not there.
+    NoSuchNode,
+    /// A cable, a map or a snapshot means a port that the node does not have.
+    NoSuchPort,
+    /// A cable joins ports that do not fit.
+    KindsDiffer,
+    /// A second cable ends at an input.
+    TwoCables,
+    /// Nodes feed one another in a circle, or a subpatch contains itself.
+    Circle,
+    /// Something that has no effect as it stands.
+    NoEffect,
+}
+
 /// A problem of a patch: where it is, what it is, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    /// What sort of problem it is.
+    pub code: Code,
     /// Whether the patch runs all the same.
     pub severity: Severity,
     /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`; nothing is the whole file.
     pub pointer: String,
     /// What is wrong.
     pub message: String,
+    /// What would have been right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
     /// What was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<String>,
@@ -33,13 +78,26 @@ pub struct Problem {
 
 impl Problem {
     /// Something that keeps the patch from running.
-    pub fn error(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, pointer: pointer.into(), message: message.into(), suggestion: None }
+    pub fn error(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            pointer: pointer.into(),
+            message: message.into(),
+            expected: None,
+            suggestion: None,
+        }
     }
 
     /// Something that does not.
-    pub fn warning(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(pointer, message) }
+    pub fn warning(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, pointer, message) }
+    }
+
+    /// With what would have been right.
+    #[must_use]
+    pub fn expected(self, what: impl Into<String>) -> Self {
+        Self { expected: Some(what.into()), ..self }
     }
 
     /// With the nearest of the names that would have been right, if one is near.
@@ -91,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_suggested_if_it_is_near() {
-        let problem = |name| Problem::error("/x", "no").meant(name, ["sine", "square", "saw"]);
+        let problem = |name| Problem::error(Code::BadValue, "/x", "no").meant(name, ["sine", "square", "saw"]);
         assert_eq!(problem("sin").suggestion.as_deref(), Some("sine"));
         assert_eq!(problem("sqaure").suggestion.as_deref(), Some("square"));
         assert_eq!(problem("triangle").suggestion, None);

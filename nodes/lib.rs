@@ -11,16 +11,20 @@
 
 pub mod aim;
 pub mod chain;
+pub mod curve;
 pub mod def;
 pub mod error;
+pub mod expression;
 pub mod grid;
 pub mod listen;
+mod memory;
 pub mod op;
 pub mod patch;
 pub mod pick;
 pub mod plan;
 pub mod program;
 pub mod region;
+pub mod run;
 pub mod set;
 pub mod site;
 pub mod target;

@@ -4,8 +4,8 @@ use crate::def::{Input, Output};
 use crate::pick::Pick;
 use crate::program::{Fuse, Measure, Source, Tap};
 use crate::region::Region;
+use crate::run::Run;
 use crate::target::Selection;
-use crate::tick::Run;
 use crate::value::Kind;
 
 /// Which part of the site is measured.
@@ -49,7 +49,7 @@ pub fn run(run: &mut Run<'_>, measure: Measure, out: &Output) {
         region: region(&run.target(&REGION)),
     };
     run.ask_tap(tap);
-    run.set(out, Source::Tap(run.id().clone()));
+    run.show(out, Source::Tap(run.id().clone()));
 }
 
 /// The places of all parts of a selection together.

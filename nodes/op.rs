@@ -1,6 +1,7 @@
 //! What a bend does to the numbers at a site.
 
 use candle_core::{Result, Tensor};
+use smallvec::SmallVec;
 
 use crate::grid::{Grid, GridMap};
 
@@ -63,8 +64,11 @@ pub type PositionFn = fn(&[Lanes], usize, [f64; 3]) -> [f64; 3];
 /// `(x, params, noise) -> y`, x and y `[batch, frames, tokens per frame, ..]`; `params[i]` has one value per frame.
 pub type TensorFn = fn(&Tensor, &[Lanes], &mut dyn Noise) -> Result<Tensor>;
 
-/// One number for each latent frame of a model call.
-pub type Lanes = Vec<f64>;
+/// One number for each latent frame of a model call; those of a chunk lie in place.
+pub type Lanes = SmallVec<[f64; 4]>;
+
+/// The parameters of an operation, each over the latent frames of a model call.
+pub type Params = SmallVec<[Lanes; 8]>;
 
 /// What happens to a logit before the softmax: `sharpness · logit + ln gain`. The amount of a bend goes from 1 to each of them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 
 /// The version of the format that is written.
 pub const VERSION: u64 = 1;
@@ -64,14 +64,35 @@ pub struct Meta {
 }
 
 /// How a patch runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Engine {
     /// The seed of the video and of everything random in the patch.
     #[serde(default)]
     pub seed: u64,
+    /// The tempo that nodes keep, in beats per minute, unless one says otherwise.
+    #[serde(default = "default_tempo", skip_serializing_if = "is_default_tempo")]
+    pub tempo: f64,
     /// What this version does not know.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
+}
+
+/// Beats per minute if a patch says nothing.
+pub const DEFAULT_TEMPO: f64 = 120.0;
+
+fn default_tempo() -> f64 {
+    DEFAULT_TEMPO
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_default_tempo(tempo: &f64) -> bool {
+    *tempo == DEFAULT_TEMPO
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { seed: 0, tempo: DEFAULT_TEMPO, rest: Map::new() }
+    }
 }
 
 /// A node of a patch.
@@ -188,8 +209,8 @@ impl Patch {
     /// Reads a patch from what a file holds. The problem says where it is not one.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Problem> {
         check_length(bytes.len())?;
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| Problem::error("", "the file is not text: this is no patch"))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Problem::error(Code::NotAPatch, "", "the file is not text: this is no patch"))?;
         Self::from_json(text)
     }
 
@@ -198,13 +219,19 @@ impl Patch {
         check_length(text.len())?;
         // Some editors begin a file with a byte-order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let patch: Self = serde_json::from_str(text).map_err(|error| Problem::error("", error.to_string()))?;
+        let patch: Self =
+            serde_json::from_str(text).map_err(|error| Problem::error(Code::NotAPatch, "", error.to_string()))?;
         if patch.format != FORMAT {
-            return Err(Problem::error("/format", format!("{:?} is not {FORMAT:?}: this is no patch", patch.format)));
+            return Err(Problem::error(
+                Code::NotAPatch,
+                "/format",
+                format!("{:?} is not {FORMAT:?}: this is no patch", patch.format),
+            ));
         }
         if patch.version > VERSION {
             let version = patch.version;
             return Err(Problem::error(
+                Code::LaterVersion,
                 "/version",
                 format!("the patch is of version {version}, this bendrack reads up to {VERSION}; update bendrack"),
             ));
@@ -309,7 +336,11 @@ fn check_length(bytes: usize) -> Result<(), Problem> {
     if bytes <= MAX_BYTES {
         return Ok(());
     }
-    Err(Problem::error("", format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20)))
+    Err(Problem::error(
+        Code::NotAPatch,
+        "",
+        format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20),
+    ))
 }
 
 /// A change of a patch.

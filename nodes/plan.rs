@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::DiGraph;
 use serde_json::Value as Json;
 
-use crate::def::{Input, NodeDef, Preset};
-use crate::error::{Problem, Severity};
-use crate::patch::{Cable, Node, Patch};
+use crate::curve;
+use crate::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
+use crate::error::{Code, Problem, Severity};
+use crate::expression::Expression;
+use crate::memory::{Cells, Layout};
+use crate::patch::{Cable, Engine, Node, Patch};
+use crate::run::seed_of;
 use crate::target::listed;
 use crate::value::{Kind, Value};
 
@@ -19,10 +24,19 @@ use crate::value::{Kind, Value};
 pub struct Plan {
     /// The nodes in the order in which they run.
     pub(crate) nodes: Vec<Slot>,
-    /// Outputs of all nodes together.
+    /// Which plan it is: each has a number of its own.
+    pub(crate) number: u64,
+    /// Inputs and outputs of all nodes together.
+    pub(crate) inputs: usize,
     pub(crate) outputs: usize,
+    /// The outputs that are read in the next frame.
+    pub(crate) late: Vec<usize>,
+    /// Where the nodes' memory lies.
+    pub(crate) layout: Arc<Layout>,
     /// The seed of the patch.
     pub(crate) seed: u64,
+    /// Its tempo, in beats per minute.
+    pub(crate) tempo: f64,
 }
 
 /// A node of a plan.
@@ -31,10 +45,15 @@ pub(crate) struct Slot {
     pub(crate) id: Arc<str>,
     pub(crate) def: &'static NodeDef,
     pub(crate) bypass: bool,
+    /// The seed of its random numbers.
+    pub(crate) seed: u64,
     /// What each input gets.
     pub(crate) feeds: Vec<Feed>,
-    /// Its outputs among those of all nodes.
+    /// Its inputs and outputs among those of all nodes.
+    pub(crate) inputs: Range<usize>,
     pub(crate) outputs: Range<usize>,
+    /// Its memory.
+    pub(crate) cells: Cells,
 }
 
 /// What an input gets.
@@ -61,14 +80,60 @@ impl Feed {
 pub(crate) struct Source {
     /// The output among those of all nodes.
     pub(crate) output: usize,
-    /// The node and the name of the number, if it is one that was measured in the model call before: such a cable may lead back.
-    pub(crate) measured: Option<(Arc<str>, &'static str)>,
-    /// What one unit of the cable adds to the knob; a cable that gives the value as it is has none.
-    pub(crate) gain: Option<f64>,
+    /// Which of its values arrives.
+    pub(crate) from: Arrives,
+    /// What it does to the knob.
+    pub(crate) gain: Gain,
+}
+
+/// Which value of an output arrives.
+#[derive(Clone, Debug)]
+pub(crate) enum Arrives {
+    /// That of this frame: of this output among those of all nodes.
+    Now(usize),
+    /// That of the frame before: of this one of [`Plan::late`].
+    Late(usize),
+    /// What was measured in the model call before: of this node, under this name.
+    Measured(Arc<str>, &'static str),
+}
+
+/// How a cable moves a knob.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Gain {
+    /// What arrives takes the knob's place.
+    Replaces,
+    /// Times this, it is added: the depth in parts of the knob's travel.
+    Adds(f64),
+    /// Of a knob that turns in even ratios: times this, it is the logarithm of the factor.
+    Scales(f64),
+}
+
+impl Gain {
+    /// How a cable of this depth, −1 to 1 of the knob's travel, moves the knob of an input.
+    pub fn of(input: &Input, depth: f64) -> Self {
+        let ((low, high), depth) = (input.soft, depth.clamp(-1.0, 1.0));
+        match input.curve {
+            _ if input.signal || input.kind != Kind::Number => Self::Replaces,
+            Curve::Linear => Self::Adds(depth * (high - low)),
+            Curve::Log => Self::Scales(depth * (high / low).ln()),
+        }
+    }
+
+    /// The value of a knob that stands at `base` when `x` arrives.
+    pub fn moved(self, base: f64, x: f64) -> f64 {
+        match self {
+            Self::Replaces => x,
+            Self::Adds(gain) => base + gain * x,
+            Self::Scales(gain) => base * (gain * x).exp(),
+        }
+    }
 }
 
 /// How far a cable moves a knob if nobody has said anything: far enough to be seen.
 pub const DEFAULT_DEPTH: f64 = 0.25;
+
+/// Plans made so far, and one: 0 is that of no workspace.
+static PLANS: AtomicU64 = AtomicU64::new(1);
 
 /// Problems after which no more names of nodes are suggested.
 const MOST_SUGGESTIONS: usize = 100;
@@ -114,7 +179,7 @@ impl Compiler<'_> {
         let count = self.patch.nodes.len();
         if count > MOST_NODES {
             let message = format!("{count} nodes are more than can be run; take some out, down to {MOST_NODES}");
-            self.problems.push(Problem::error("/nodes", message));
+            self.problems.push(Problem::error(Code::TooMany, "/nodes", message));
             return None;
         }
         let mut defs: BTreeMap<&str, &'static NodeDef> = BTreeMap::new();
@@ -125,7 +190,7 @@ impl Compiler<'_> {
                 let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
                 let names = self.library.iter().map(|def| def.name);
                 let pointer = format!("/nodes/{id}/type");
-                self.problems.push(Problem::warning(pointer, message).meant(&node.kind, names));
+                self.problems.push(Problem::warning(Code::UnknownNode, pointer, message).meant(&node.kind, names));
             }
         }
         let patch = self.patch;
@@ -141,10 +206,16 @@ impl Compiler<'_> {
             cables_to.entry(cable.to).or_default().push(cable);
         }
 
-        let mut first_output = BTreeMap::new();
-        let mut outputs = 0;
+        let ids: BTreeMap<&str, Arc<str>> = order.iter().map(|&id| (id, Arc::from(id))).collect();
+        let layout = Layout::new(order.iter().map(|&id| (&ids[id], defs[id])));
+        let (mut first_output, mut late) = (BTreeMap::new(), BTreeMap::new());
+        let (mut inputs, mut outputs) = (0, 0);
         for &id in &order {
             first_output.insert(id, outputs);
+            let delayed = defs[id].outputs.iter().enumerate().filter(|(_, output)| output.late == Some(Late::Frame));
+            for (index, _) in delayed {
+                late.insert(outputs + index, late.len());
+            }
             outputs += defs[id].outputs.len();
         }
         let nodes = order.iter().map(|&id| {
@@ -155,22 +226,33 @@ impl Compiler<'_> {
             for cable in cables_to.get(id).into_iter().flatten() {
                 let input = &def.inputs[cable.input];
                 let depth = node.depths.get(input.name).copied().unwrap_or(DEFAULT_DEPTH);
-                let gain = (input.kind == Kind::Number && !input.signal)
-                    .then(|| depth.clamp(-1.0, 1.0) * (input.soft.1 - input.soft.0));
                 let output = first_output[cable.from] + cable.output;
-                let measured = cable.late.then(|| (Arc::from(cable.from), defs[cable.from].outputs[cable.output].name));
-                feeds[cable.input].cable = Some(Source { output, measured, gain });
+                let from = match late.get(&output) {
+                    Some(index) => Arrives::Late(*index),
+                    None => match defs[cable.from].outputs[cable.output] {
+                        Output { late: Some(_), name, .. } => Arrives::Measured(ids[cable.from].clone(), name),
+                        _ => Arrives::Now(output),
+                    },
+                };
+                feeds[cable.input].cable = Some(Source { output, from, gain: Gain::of(input, depth) });
             }
+            inputs += def.inputs.len();
             let outputs = first_output[id]..first_output[id] + def.outputs.len();
-            Slot { id: Arc::from(id), def, bypass: node.bypass, feeds, outputs }
+            // The layout was made of these nodes.
+            let cells = layout.cells(id).cloned()?;
+            let (id, bypass, seed) = (ids[id].clone(), node.bypass, seed_of(id, self.patch.engine.seed));
+            Some(Slot { id, def, bypass, seed, feeds, inputs: inputs - def.inputs.len()..inputs, outputs, cells })
         });
-        let nodes: Vec<Slot> = nodes.collect();
+        let nodes: Vec<Slot> = nodes.collect::<Option<_>>()?;
         self.weigh(&nodes, outputs);
         self.count_targets(&nodes, outputs);
         self.count_bends(&nodes, outputs);
         self.check_ranges(&nodes);
         self.check_sole(&nodes);
-        Some(Plan { nodes, outputs, seed: self.patch.engine.seed })
+        let late: Vec<usize> = late.into_keys().collect();
+        let number = PLANS.fetch_add(1, Ordering::Relaxed);
+        let Engine { seed, tempo, .. } = self.patch.engine;
+        Some(Plan { nodes, number, inputs, outputs, late, layout: Arc::new(layout), seed, tempo })
     }
 
     /// Checks a cable; one that leads nowhere, or where another one is, is reported and left out.
@@ -188,7 +270,7 @@ impl Compiler<'_> {
                 let is_suggested = self.problems.len() < MOST_SUGGESTIONS;
                 let names = self.patch.nodes.keys().map(String::as_str).filter(|_| is_suggested);
                 let message = format!("there is no node {:?}", port.node);
-                self.problems.push(Problem::error(pointer(end), message).meant(&port.node, names));
+                self.problems.push(Problem::error(Code::NoSuchNode, pointer(end), message).meant(&port.node, names));
                 return None;
             }
         }
@@ -198,25 +280,30 @@ impl Compiler<'_> {
         let Some((output, source)) = from_def.output(&from.port) else {
             let message = format!("{} has no output {:?}", from_def.title, from.port);
             let names = from_def.outputs.iter().map(|output| output.name);
-            self.problems.push(Problem::error(pointer("from"), message).meant(&from.port, names));
+            self.problems.push(Problem::error(Code::NoSuchPort, pointer("from"), message).meant(&from.port, names));
             return None;
         };
         let Some((input, sink)) = to_def.input(&to.port) else {
             let message = format!("{} has no input {:?}", to_def.title, to.port);
             let names = to_def.inputs.iter().map(|input| input.name);
-            self.problems.push(Problem::error(pointer("to"), message).meant(&to.port, names));
+            self.problems.push(Problem::error(Code::NoSuchPort, pointer("to"), message).meant(&to.port, names));
             return None;
         };
+        if sink.grammar.is_compiled() {
+            let message = format!("{to} is written, not wired; write it into its field");
+            self.problems.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
+            return None;
+        }
         if !sink.kind.accepts(source.kind) {
             let message = format!("a {} cannot be plugged into {to}, which takes a {}", source.kind, sink.kind);
-            self.problems.push(Problem::error(pointer("to"), message));
+            self.problems.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
             return None;
         }
         if !is_free {
-            self.problems.push(Problem::error(pointer("to"), format!("{to} has a cable already")));
+            self.problems.push(Problem::error(Code::TwoCables, pointer("to"), format!("{to} has a cable already")));
             return None;
         }
-        Some(Joined { from: from_id, output, to: to_id, input, late: source.late })
+        Some(Joined { from: from_id, output, to: to_id, input, late: source.late.is_some() })
     }
 
     /// The nodes in an order in which every cable that does not lead back goes forward.
@@ -236,7 +323,7 @@ impl Compiler<'_> {
                 let names = nodes.iter().copied().collect::<Vec<_>>().join(", ");
                 let first = nodes.first().copied().unwrap_or_default();
                 let message = format!("{names} feed one another in a circle; put a delay or a tap between two of them");
-                self.problems.push(Problem::error(format!("/nodes/{first}"), message));
+                self.problems.push(Problem::error(Code::Circle, format!("/nodes/{first}"), message));
             }
         }
         None
@@ -257,7 +344,7 @@ impl Compiler<'_> {
                      most; take some out",
                     slot.id
                 );
-                self.problems.push(Problem::error(format!("/nodes/{}", slot.id), message));
+                self.problems.push(Problem::error(Code::TooMany, format!("/nodes/{}", slot.id), message));
                 // Said once; what shows this picture is not to blame.
                 weight = Weight::default();
             }
@@ -272,7 +359,7 @@ impl Compiler<'_> {
             let mut count = 1 + arriving(slot, &[Kind::Target]).map(|source| counts[source.output]).sum::<usize>();
             if count > MOST_TARGETS {
                 let message = format!("{} is made by more than {MOST_TARGETS} target nodes; take some out", slot.id);
-                self.problems.push(Problem::error(format!("/nodes/{}", slot.id), message));
+                self.problems.push(Problem::error(Code::TooMany, format!("/nodes/{}", slot.id), message));
                 // Said once; what narrows this target is not to blame.
                 count = 0;
             }
@@ -291,7 +378,7 @@ impl Compiler<'_> {
             let mut length = if ends { asked } else { before + 1 };
             if length > MOST_BENDS {
                 let message = format!("there are more than {MOST_BENDS} bends up to {}; take some out", slot.id);
-                self.problems.push(Problem::error(format!("/nodes/{}", slot.id), message));
+                self.problems.push(Problem::error(Code::TooMany, format!("/nodes/{}", slot.id), message));
                 // Said once; what follows is not to blame.
                 length = 0;
                 asked = 0;
@@ -310,7 +397,7 @@ impl Compiler<'_> {
                 {
                     let message = format!("{} {first} is past {} {last}: nothing is meant", begins.name, input.name);
                     let pointer = format!("/nodes/{}/params/{}", slot.id, input.name);
-                    self.problems.push(Problem::warning(pointer, message));
+                    self.problems.push(Problem::warning(Code::NoEffect, pointer, message));
                 }
             }
         }
@@ -328,7 +415,7 @@ impl Compiler<'_> {
                     let (id, winner) = (&slot.id, &winner.id);
                     let message =
                         format!("{id} and {winner} both say what the {} is; that of {winner} is used", input.name);
-                    self.problems.push(Problem::warning(format!("/nodes/{id}"), message));
+                    self.problems.push(Problem::warning(Code::NoEffect, format!("/nodes/{id}"), message));
                 }
             }
         }
@@ -341,7 +428,7 @@ impl Compiler<'_> {
             let Some((index, input)) = def.input(name) else {
                 let message = format!("{} has no parameter {name:?}; it is kept and does nothing", def.title);
                 let names = def.inputs.iter().map(|input| input.name);
-                self.problems.push(Problem::warning(pointer, message).meant(name, names));
+                self.problems.push(Problem::warning(Code::UnknownParameter, pointer, message).meant(name, names));
                 continue;
             };
             match read(input, json, pointer) {
@@ -354,7 +441,7 @@ impl Compiler<'_> {
         }
         for name in node.depths.keys().filter(|name| def.input(name).is_none()) {
             let message = format!("{} has no parameter {name:?}", def.title);
-            self.problems.push(Problem::warning(format!("/nodes/{id}/depths/{name}"), message));
+            self.problems.push(Problem::warning(Code::UnknownParameter, format!("/nodes/{id}/depths/{name}"), message));
         }
     }
 }
@@ -385,14 +472,14 @@ fn arriving<'a>(slot: &'a Slot, kinds: &'a [Kind]) -> impl Iterator<Item = &'a S
 fn preset(input: &Input) -> Option<Value> {
     match input.default {
         Preset::Number(number) => Some(Value::Number(number)),
-        Preset::Text(text) => Some(Value::Text(text.into())),
+        Preset::Text(text) => read_text(input.grammar, text).ok().map(|(value, _)| value),
         Preset::Nothing => None,
     }
 }
 
 /// What a parameter says, and a warning if it had to be put right.
 fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Problem>), Problem> {
-    let expected = |what: &str| Problem::error(pointer.clone(), format!("{json} is not {what}"));
+    let expected = |what: &str| Problem::error(Code::BadValue, pointer.clone(), format!("{json} is not {what}"));
     match input.kind {
         Kind::Number if !input.choices.is_empty() => {
             let name = json.as_str().ok_or_else(|| expected(&format!("one of {}", input.choices.join(", "))))?;
@@ -407,23 +494,50 @@ fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Pr
             let (low, high) = input.hard;
             let held = number.clamp(low, high);
             let moved = number != held;
-            let warning =
-                || Problem::warning(pointer.clone(), format!("{number} is outside of {low} to {high}; {held} is used"));
+            let warning = || {
+                Problem::warning(
+                    Code::OutOfRange,
+                    pointer.clone(),
+                    format!("{number} is outside of {low} to {high}; {held} is used"),
+                )
+            };
             Ok((Value::Number(held), moved.then(warning)))
         }
         Kind::Gate => match json {
             Json::Bool(on) => Ok((Value::Number(f64::from(u8::from(*on))), None)),
             _ => Err(expected("true or false")),
         },
-        Kind::Text => match json.as_str() {
-            Some(text) => {
-                let count = listed(text).count();
-                let most = input.words.filter(|most| count > *most);
-                let warning = |most| Problem::warning(pointer, format!("{count} words; the first {most} are used"));
-                Ok((Value::Text(text.into()), most.map(warning)))
-            }
-            None => Err(expected("a text")),
-        },
-        kind => Err(Problem::error(pointer, format!("a {kind} comes by cable only"))),
+        Kind::Text => {
+            let text = json.as_str().ok_or_else(|| expected("a text"))?;
+            read_text(input.grammar, text)
+                .map_err(|why| Problem::error(Code::BadText, pointer.clone(), why))
+                .map(|(value, warning)| (value, warning.map(|why| Problem::warning(Code::TooMany, pointer, why))))
+        }
+        kind => Err(Problem::error(Code::BadValue, pointer, format!("a {kind} comes by cable only"))),
+    }
+}
+
+/// What a text says, and a warning if not all of it is used; else why it says nothing.
+fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<String>), String> {
+    match grammar {
+        Grammar::Free => Ok((Value::Text(text.into()), None)),
+        Grammar::Words(most) => {
+            let count = listed(text).count();
+            let warning = (count > most).then(|| format!("{count} words; the first {most} are used"));
+            Ok((Value::Text(text.into()), warning))
+        }
+        Grammar::Numbers(most) => {
+            let parts = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|part| !part.is_empty());
+            let number = |part: &str| {
+                curve::finite(part).ok_or_else(|| format!("{part:?} is no number; write numbers, such as 0, 0.5, 1"))
+            };
+            let mut numbers = parts.map(number).collect::<Result<Vec<f64>, _>>()?;
+            let count = numbers.len();
+            numbers.truncate(most);
+            let warning = (count > most).then(|| format!("{count} numbers; the first {most} are used"));
+            Ok((Value::Numbers(numbers.into()), warning))
+        }
+        Grammar::Keys => Ok((Value::Curve(Arc::new(curve::Curve::parse(text)?)), None)),
+        Grammar::Expression => Ok((Value::Expression(Arc::new(Expression::parse(text)?)), None)),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Lanes, Op};
+use crate::op::{Lanes, Op, Params};
 use crate::pick::Pick;
 use crate::region::Region;
 pub use crate::site::Site;
@@ -56,7 +56,7 @@ pub struct Bend {
     /// What it does.
     pub op: &'static Op,
     /// One value per latent frame of the call, for each of the operation's parameters.
-    pub params: Vec<Lanes>,
+    pub params: Params,
     /// How much of it: 0 is none, 1 is all, per latent frame.
     pub amount: Lanes,
     /// On which part of the site.
@@ -89,13 +89,14 @@ pub enum BlendMethod {
 
 impl Serialize for Bend {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let params: BTreeMap<&str, &Lanes> = self.op.params.iter().copied().zip(&self.params).collect();
+        let lanes = self.params.iter().map(|lanes| &lanes[..]);
+        let params: BTreeMap<&str, &[f64]> = self.op.params.iter().copied().zip(lanes).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("node", &self.node)?;
         map.serialize_entry("site", &self.site)?;
         map.serialize_entry("op", self.op.name)?;
         map.serialize_entry("params", &params)?;
-        map.serialize_entry("amount", &self.amount)?;
+        map.serialize_entry("amount", &self.amount[..])?;
         map.serialize_entry("target", &self.target)?;
         if let Some(with) = &self.with {
             map.serialize_entry("with", with)?;
@@ -155,10 +156,29 @@ fn numbers(lanes: &[f64]) -> String {
     }
 }
 
+fn as_list<S: serde::Serializer>(lanes: &Lanes, serializer: S) -> Result<S::Ok, S::Error> {
+    lanes[..].serialize(serializer)
+}
+
+impl Program {
+    /// Asks for nothing again; the room is kept.
+    pub fn clear(&mut self) {
+        let Self { seed, prompt, blend, bends, taps, reset_cache, screen, messages } = self;
+        if !prompt.is_empty() {
+            *prompt = Arc::default();
+        }
+        (*seed, *blend, *reset_cache) = (0, None, false);
+        bends.clear();
+        taps.clear();
+        screen.clear();
+        messages.clear();
+    }
+}
+
 impl Bend {
     /// The value of a parameter in the first frame; 0 if the operation has none of this name.
     pub fn setting(&self, name: &str) -> f64 {
-        self.op.param(name).and_then(|index| self.params[index].first()).copied().unwrap_or(0.0)
+        self.op.param(name).and_then(|index| self.params[index].first().copied()).unwrap_or(0.0)
     }
 
     /// Whether it changes nothing, whatever it is given.
@@ -319,5 +339,6 @@ pub struct Message {
     /// Its OSC address.
     pub address: Arc<str>,
     /// One value per latent frame of the call.
+    #[serde(serialize_with = "as_list")]
     pub values: Lanes,
 }

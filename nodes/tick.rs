@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::def::{Input, Output};
-use crate::op::Lanes;
-use crate::plan::{Feed, Plan};
-use crate::program::{Bend, Blend, Message, Program, Source, Tap};
+pub use crate::memory::Memory;
+use crate::memory::is_remembered;
+use crate::plan::{Arrives, Feed, Gain, Plan, Slot};
+use crate::program::{Bend, Program};
+use crate::run::{Ask, Run, World};
 use crate::target::Selection;
-use crate::value::Value;
+use crate::value::{Gate, Kind, Value};
+
+/// From where on a number is on, if it was off.
+const ON: f64 = 0.5;
+/// From where down a number is off, if it was on.
+const OFF: f64 = 0.1;
 
 /// What came in from outside by now.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,13 +56,40 @@ pub struct Inputs<'a> {
     pub dt_secs: f64,
 }
 
-/// What running nodes remember, by node id: LFO phases, envelopes, held values. It is data: it can be kept, compared and sent,
-/// and an edit of the patch leaves it alone.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
-    nodes: BTreeMap<Arc<str>, Vec<f64>>,
-    /// The last numbers on outputs, by node id and name.
-    outputs: BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>,
+/// The room that a plan is evaluated in. It changes no result; one that is kept saves taking it anew.
+#[derive(Default)]
+pub struct Workspace {
+    /// The plan that it was made for.
+    plan: u64,
+    /// Nothing was evaluated in it yet.
+    fresh: bool,
+    /// The values on all inputs.
+    fed: Vec<Option<Value>>,
+    /// The values on all outputs.
+    given: Vec<Option<Value>>,
+    /// Those of them that are read in the next frame, as they were in the frame before.
+    before: Vec<Option<Value>>,
+    ask: Ask,
+    everything: Arc<Selection>,
+    /// Outputs that were given numbers that are not finite.
+    held: Vec<(Arc<str>, &'static str)>,
+}
+
+impl Workspace {
+    /// The outputs, by node and name, that were given a number in the latest call that was not finite: each kept its last one.
+    pub fn held(&self) -> &[(Arc<str>, &'static str)] {
+        &self.held
+    }
+
+    fn fit(&mut self, plan: &Plan) {
+        if self.plan != plan.number {
+            (self.plan, self.fresh) = (plan.number, true);
+            self.fed = vec![None; plan.inputs];
+            self.given = vec![None; plan.outputs];
+            self.before = vec![None; plan.late.len()];
+        }
+        self.held.clear();
+    }
 }
 
 impl Plan {
@@ -66,124 +100,241 @@ impl Plan {
     /// one from its last step.
     pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
         let mut program = Program::default();
-        let mut values = self.recall(memory);
-        for lane in 0..frames {
-            let mut tick = Program::default();
-            self.tick(inputs, lane as u64, memory, &mut values, &mut tick);
-            add(&mut program, tick, lane);
-        }
-        self.remember(&values, memory);
-        program.seed = self.seed;
-        program.bends.retain(|bend| !bend.is_neutral());
+        self.run(inputs, memory, frames, &mut Workspace::default(), &mut program);
         program
     }
 
-    /// The values on all outputs at the beginning of a call: the last numbers, and nothing else.
-    fn recall(&self, memory: &Memory) -> Vec<Option<Value>> {
-        let mut values = vec![None; self.outputs];
-        for slot in &self.nodes {
-            let Some(last) = memory.outputs.get(&slot.id) else { continue };
-            for (value, output) in values[slot.outputs.clone()].iter_mut().zip(slot.def.outputs) {
-                *value = last.get(output.name).copied().map(Value::Number);
-            }
-        }
-        values
-    }
-
-    /// Keeps the numbers on outputs for the next call.
-    fn remember(&self, values: &[Option<Value>], memory: &mut Memory) {
-        for slot in &self.nodes {
-            let given = values[slot.outputs.clone()].iter().zip(slot.def.outputs);
-            let numbers = given.filter_map(|(value, output)| match value {
-                Some(Value::Number(number)) => Some((output.name, *number)),
-                _ => None,
-            });
-            let numbers: BTreeMap<_, _> = numbers.collect();
-            if !numbers.is_empty() {
-                memory.outputs.insert(slot.id.clone(), numbers);
-            }
-        }
-    }
-
-    fn tick(
+    /// [`Self::program`] in a room that is there already, so that nothing has to be allocated: not for numbers, gates, texts
+    /// and bends, nor for targets and pictures that do not change.
+    pub fn run(
         &self,
         inputs: &Inputs<'_>,
-        lane: u64,
         memory: &mut Memory,
-        values: &mut [Option<Value>],
+        frames: usize,
+        room: &mut Workspace,
         program: &mut Program,
     ) {
+        memory.adopt(&self.layout);
+        room.fit(self);
+        self.recall(memory, &mut room.given);
+        program.clear();
+        for lane in 0..frames {
+            self.tick(inputs, lane as u64, memory, room);
+            add(program, &mut room.ask.program, lane);
+        }
+        program.seed = self.seed;
+        program.bends.retain(|bend| !bend.is_neutral());
+    }
+
+    /// The values on all outputs at the beginning of a call: the last numbers and gates.
+    fn recall(&self, memory: &Memory, given: &mut [Option<Value>]) {
         for slot in &self.nodes {
-            let mut remembered = memory.nodes.remove(&slot.id).unwrap_or_default();
-            remembered.resize(slot.def.memory, 0.0);
-            let fed: Vec<Option<Value>> = (slot.feeds.iter().zip(slot.def.inputs))
-                .map(|(feed, input)| fed(feed, input, inputs.measurements, values))
-                .collect();
-            let mut run = Run {
-                id: &slot.id,
-                inputs: slot.def.inputs,
-                outputs: slot.def.outputs,
-                bypass: slot.bypass,
-                fed: &fed,
-                given: &mut values[slot.outputs.clone()],
-                memory: &mut remembered,
-                world: inputs,
-                frame: inputs.first_frame + lane,
-                seed: self.seed,
-                program,
-            };
-            (slot.def.run)(&mut run);
-            memory.nodes.insert(slot.id.clone(), remembered);
+            let last = memory.numbers(slot.cells.outputs());
+            for ((value, output), last) in given[slot.outputs.clone()].iter_mut().zip(slot.def.outputs).zip(last) {
+                if is_remembered(output.kind) {
+                    *value = recalled(output, *last);
+                }
+            }
+        }
+    }
+
+    fn tick(&self, inputs: &Inputs<'_>, lane: u64, memory: &mut Memory, room: &mut Workspace) {
+        let Workspace { fresh, fed, given, before, ask, everything, held, .. } = room;
+        ask.program.clear();
+        ask.links.clear();
+        ask.tempo = None;
+        for (value, output) in before.iter_mut().zip(&self.late) {
+            value.clone_from(&given[*output]);
+        }
+        let tempo = if memory.tempo() > 0.0 { memory.tempo() } else { self.tempo };
+        let world = World { inputs, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
+        for slot in &self.nodes {
+            let (arrived, gives) = (&mut fed[slot.inputs.clone()], slot.outputs.clone());
+            let changed = feed(slot, inputs.measurements, given, before, arrived, memory);
+            if slot.bypass && !slot.def.sees_bypass {
+                pass(slot, arrived, &mut given[gives.clone()]);
+            } else if changed || *fresh || !slot.def.pure {
+                let mut run = Run {
+                    id: &slot.id,
+                    seed: slot.seed,
+                    def: slot.def,
+                    bypass: slot.bypass,
+                    fed: arrived,
+                    given: &mut given[gives.clone()],
+                    gave: 0,
+                    held: 0,
+                    memory: memory.numbers_mut(slot.cells.own()),
+                    world: &world,
+                    ask,
+                };
+                (slot.def.run)(&mut run);
+                let (gave, not_finite) = (run.gave, run.held);
+                settle(slot, gave, not_finite, &mut given[gives.clone()], held);
+            }
+            remember(slot, &given[gives], memory);
+        }
+        *fresh = false;
+        memory.advance(inputs.dt_secs * tempo / 60.0, ask.tempo.unwrap_or(0.0));
+    }
+}
+
+/// The last value of an output, from the number that was remembered of it.
+fn recalled(output: &Output, last: f64) -> Option<Value> {
+    match output.kind {
+        _ if last.is_nan() => None,
+        Kind::Gate => Some(Value::Gate(Gate { on: last >= ON, hits: 0 })),
+        _ => Some(Value::Number(last)),
+    }
+}
+
+/// Keeps the numbers and gates on the outputs of a node.
+fn remember(slot: &Slot, given: &[Option<Value>], memory: &mut Memory) {
+    for (kept, value) in memory.numbers_mut(slot.cells.outputs()).iter_mut().zip(given) {
+        match value {
+            Some(Value::Number(number)) => *kept = *number,
+            Some(Value::Gate(gate)) => *kept = f64::from(u8::from(gate.on)),
+            _ => {}
         }
     }
 }
 
-/// The value on an input.
-fn fed(feed: &Feed, input: &Input, measurements: &Measurements, values: &[Option<Value>]) -> Option<Value> {
-    let Some(source) = &feed.cable else { return feed.base.clone() };
-    let arrived = match &source.measured {
-        Some((node, name)) => measurements.get(node).and_then(|numbers| numbers.get(name)).copied().map(Value::Number),
-        None => values[source.output].clone(),
-    };
-    match (arrived, &feed.base) {
-        (None, base) => base.clone(),
-        (Some(Value::Number(x)), Some(Value::Number(base))) => {
-            let value = source.gain.map_or(x, |gain| base + gain * x);
-            let value = if value.is_finite() { value } else { *base };
-            Some(Value::Number(value.clamp(input.hard.0, input.hard.1)))
+/// After a node has run: what it did not give is not there, but for numbers, which stay as they were, and gates, which do not go
+/// on again.
+fn settle(
+    slot: &Slot,
+    gave: u64,
+    not_finite: u64,
+    given: &mut [Option<Value>],
+    held: &mut Vec<(Arc<str>, &'static str)>,
+) {
+    for (index, (value, output)) in given.iter_mut().zip(slot.def.outputs).enumerate() {
+        if gave & 1 << index == 0 {
+            match value {
+                Some(Value::Number(_)) => {}
+                Some(Value::Gate(gate)) => gate.hits = 0,
+                _ => *value = None,
+            }
         }
-        (arrived, _) => arrived,
+        let port = || (slot.id.clone(), output.name);
+        if not_finite & 1 << index != 0 && !held.iter().any(|(id, name)| *id == slot.id && *name == output.name) {
+            held.push(port());
+        }
     }
+}
+
+/// What a bypassed node gives: what arrives at the input that goes through, else 0, off, or nothing.
+fn pass(slot: &Slot, arrived: &[Option<Value>], given: &mut [Option<Value>]) {
+    for (value, output) in given.iter_mut().zip(slot.def.outputs) {
+        let through = output.passes.and_then(|name| slot.def.input(name)).and_then(|(index, _)| arrived[index].clone());
+        *value = match output.kind {
+            Kind::Number => Some(through.unwrap_or(Value::Number(0.0))),
+            Kind::Gate => Some(through.unwrap_or(Value::Gate(Gate::default()))),
+            _ => through,
+        };
+    }
+}
+
+/// Brings values to the inputs of a node. Whether any is another than in the frame before.
+fn feed(
+    slot: &Slot,
+    measurements: &Measurements,
+    given: &[Option<Value>],
+    before: &[Option<Value>],
+    arrived: &mut [Option<Value>],
+    memory: &mut Memory,
+) -> bool {
+    let mut changed = false;
+    let was_on = memory.numbers_mut(slot.cells.inputs());
+    for (index, ((feed, input), value)) in slot.feeds.iter().zip(slot.def.inputs).zip(arrived).enumerate() {
+        let cabled = match &feed.cable {
+            None => None,
+            Some(cable) => match &cable.from {
+                Arrives::Now(output) => given[*output].clone(),
+                Arrives::Late(index) => before[*index].clone(),
+                Arrives::Measured(node, name) => {
+                    let numbers = measurements.get(node);
+                    numbers.and_then(|numbers| numbers.get(name)).copied().map(Value::Number)
+                }
+            },
+        };
+        let new = match input.kind {
+            Kind::Number => number(feed, input, cabled.as_ref()).map(Value::Number),
+            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), &mut was_on[index]))),
+            _ => cabled.or_else(|| feed.base.clone()),
+        };
+        let same = match (&*value, &new) {
+            (Some(old), Some(new)) => old.is(new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            *value = new;
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// The number on an input: what arrives, or the knob as the cable moves it, within the limits.
+fn number(feed: &Feed, input: &Input, cabled: Option<&Value>) -> Option<f64> {
+    let base = match &feed.base {
+        Some(Value::Number(base)) => Some(*base),
+        _ => None,
+    };
+    let arrived = match cabled {
+        Some(Value::Number(x)) => *x,
+        Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
+        _ => return base,
+    };
+    let gain = feed.cable.as_ref().map_or(Gain::Replaces, |cable| cable.gain);
+    let value = gain.moved(base.unwrap_or(0.0), arrived);
+    // Finite times finite is at most infinite, which the limits catch.
+    Some(value.clamp(input.hard.0, input.hard.1))
+}
+
+/// Whether an input is on, and how often it went on; `was_on` is whether it was in the frame before.
+fn gate(feed: &Feed, cabled: Option<&Value>, was_on: &mut f64) -> Gate {
+    let was = *was_on >= ON;
+    let new = match cabled.or(feed.base.as_ref()) {
+        Some(Value::Gate(gate)) => {
+            let level = Gate::level(gate.on, was);
+            Gate { on: gate.on, hits: gate.hits.max(level.hits) }
+        }
+        Some(Value::Number(x)) => Gate::level(if was { *x >= OFF } else { *x >= ON }, was),
+        _ => Gate::level(false, was),
+    };
+    *was_on = f64::from(u8::from(new.on));
+    new
 }
 
 /// Adds a tick's program to that of its call, as lane `lane`.
-fn add(program: &mut Program, tick: Program, lane: usize) {
+fn add(program: &mut Program, tick: &mut Program, lane: usize) {
     if lane == 0 {
-        *program = tick;
+        std::mem::swap(program, tick);
         return;
     }
-    add_bends(&mut program.bends, tick.bends, lane);
-    for (message, new) in program.messages.iter_mut().zip(tick.messages) {
-        message.values.extend(new.values);
+    add_bends(&mut program.bends, &mut tick.bends, lane);
+    for (message, new) in program.messages.iter_mut().zip(&tick.messages) {
+        message.values.extend_from_slice(&new.values);
     }
     program.reset_cache |= tick.reset_cache;
-    program.screen.extend(tick.screen);
+    program.screen.append(&mut tick.screen);
 }
 
 /// Adds a tick's bends as lane `lane`. One that is as it was in the frame before, but for its numbers, goes on; another, whose
 /// target was moved, say, is there from this frame on, and the one it replaces up to it.
-fn add_bends(bends: &mut Vec<Bend>, tick: Vec<Bend>, lane: usize) {
+fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
     let mut next = 0;
-    for mut new in tick {
+    for mut new in tick.drain(..) {
         let same = |bend: &Bend| {
             (&bend.node, bend.site, bend.op) == (&new.node, new.site, new.op)
                 && (&bend.target, &bend.with) == (&new.target, &new.with)
         };
         if let Some(found) = (next..bends.len()).find(|&index| same(&bends[index])) {
             let bend = &mut bends[found];
-            bend.amount.append(&mut new.amount);
-            for (lanes, mut new) in bend.params.iter_mut().zip(new.params) {
-                lanes.append(&mut new);
+            bend.amount.extend_from_slice(&new.amount);
+            for (lanes, new) in bend.params.iter_mut().zip(&new.params) {
+                lanes.extend_from_slice(new);
             }
             next = found + 1;
         } else {
@@ -192,7 +343,10 @@ fn add_bends(bends: &mut Vec<Bend>, tick: Vec<Bend>, lane: usize) {
             for lanes in &mut new.params {
                 lanes.resize(lane + 1, lanes[0]);
             }
-            new.amount.splice(0..0, vec![0.0; lane]);
+            let now = new.amount[0];
+            new.amount.clear();
+            new.amount.resize(lane, 0.0);
+            new.amount.push(now);
             bends.insert(after, new);
             next = after + 1;
         }
@@ -200,182 +354,8 @@ fn add_bends(bends: &mut Vec<Bend>, tick: Vec<Bend>, lane: usize) {
     for bend in bends.iter_mut().filter(|bend| bend.amount.len() == lane) {
         bend.amount.push(0.0);
         for lanes in &mut bend.params {
-            lanes.extend(lanes.last().copied());
+            let last = lanes[lane - 1];
+            lanes.push(last);
         }
     }
-}
-
-/// A node while it runs: its inputs, outputs and memory, and the world.
-pub struct Run<'a> {
-    id: &'a Arc<str>,
-    inputs: &'static [Input],
-    outputs: &'static [Output],
-    bypass: bool,
-    fed: &'a [Option<Value>],
-    given: &'a mut [Option<Value>],
-    memory: &'a mut [f64],
-    world: &'a Inputs<'a>,
-    frame: u64,
-    seed: u64,
-    /// What the nodes of this tick ask of the model.
-    program: &'a mut Program,
-}
-
-impl<'a> Run<'a> {
-    fn value(&self, input: &Input) -> Option<&Value> {
-        let index = self.inputs.iter().position(|known| known.name == input.name)?;
-        self.fed[index].as_ref()
-    }
-
-    /// The number on an input.
-    pub fn number(&self, input: &Input) -> f64 {
-        match self.value(input) {
-            Some(Value::Number(number)) => *number,
-            _ => 0.0,
-        }
-    }
-
-    /// Whether an input is on.
-    pub fn gate(&self, input: &Input) -> bool {
-        self.number(input) >= 0.5
-    }
-
-    /// Which of an input's choices is made.
-    pub fn choice(&self, input: &Input) -> usize {
-        self.number(input).round().clamp(0.0, input.choices.len().saturating_sub(1) as f64) as usize
-    }
-
-    /// The text on an input.
-    pub fn text(&self, input: &Input) -> Arc<str> {
-        match self.value(input) {
-            Some(Value::Text(text)) => text.clone(),
-            _ => Arc::from(""),
-        }
-    }
-
-    /// The target on an input: everything, if there is no cable.
-    pub fn target(&self, input: &Input) -> Arc<Selection> {
-        match self.value(input) {
-            Some(Value::Target(target)) => target.clone(),
-            _ => Arc::default(),
-        }
-    }
-
-    /// The bends on an input.
-    pub fn bends(&self, input: &Input) -> Arc<[Arc<Bend>]> {
-        match self.value(input) {
-            Some(Value::Bends(bends)) => bends.clone(),
-            _ => Arc::from([]),
-        }
-    }
-
-    /// The picture or map on an input.
-    pub fn source(&self, input: &Input) -> Option<Arc<Source>> {
-        match self.value(input) {
-            Some(Value::Source(source)) => Some(source.clone()),
-            _ => None,
-        }
-    }
-
-    /// Gives an output its value. A number that is not finite is not given: the output keeps its last one.
-    pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
-        let value = value.into();
-        if matches!(value, Value::Number(number) if !number.is_finite()) {
-            return;
-        }
-        if let Some(index) = self.outputs.iter().position(|known| known.name == output.name) {
-            self.given[index] = Some(value);
-        }
-    }
-
-    /// What the node remembers.
-    pub fn memory(&mut self) -> &mut [f64] {
-        self.memory
-    }
-
-    /// The node's id.
-    pub fn id(&self) -> &Arc<str> {
-        self.id
-    }
-
-    /// Whether the node is bypassed: bends pass it unchanged.
-    pub fn bypass(&self) -> bool {
-        self.bypass
-    }
-
-    /// The latent frame, counted from the beginning of the video.
-    pub fn frame(&self) -> u64 {
-        self.frame
-    }
-
-    /// Seconds from one latent frame to the next.
-    pub fn dt_secs(&self) -> f64 {
-        self.world.dt_secs
-    }
-
-    /// Seconds from the beginning of the video.
-    pub fn secs(&self) -> f64 {
-        self.frame as f64 * self.world.dt_secs
-    }
-
-    /// A number of what a tap measured in the model call before.
-    pub fn measured(&self, tap: &str, name: &str) -> Option<f64> {
-        self.world.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
-    }
-
-    /// What came in from outside.
-    pub fn controls(&self) -> &'a Controls {
-        self.world.controls
-    }
-
-    /// A number from 0 to 1 that is random, and always the same for this patch, node, `stream` and `index`.
-    pub fn random(&self, stream: u64, index: i64) -> f64 {
-        let seed = self.id.bytes().fold(self.seed ^ 0x9E37_79B9_7F4A_7C15, |hash, byte| mix(hash ^ u64::from(byte)));
-        let hash = mix(mix(seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03)) ^ index as u64);
-        (hash >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// Asks for a prompt.
-    pub fn ask_prompt(&mut self, prompt: Arc<str>) {
-        self.program.prompt = prompt;
-    }
-
-    /// Asks for a second prompt to be mixed in.
-    pub fn ask_blend(&mut self, blend: Blend) {
-        self.program.blend = Some(blend);
-    }
-
-    /// Asks for bends.
-    pub fn ask_bends(&mut self, bends: &[Arc<Bend>]) {
-        self.program.bends.extend(bends.iter().map(|bend| Bend::clone(bend)));
-    }
-
-    /// Asks for a measurement.
-    pub fn ask_tap(&mut self, tap: Tap) {
-        self.program.taps.push(tap);
-    }
-
-    /// Asks for a picture on the screen.
-    pub fn ask_screen(&mut self, source: Arc<Source>) {
-        self.program.screen = vec![source];
-    }
-
-    /// Asks to forget the past.
-    pub fn ask_reset(&mut self) {
-        self.program.reset_cache = true;
-    }
-
-    /// Asks to send a number.
-    pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
-        let values: Lanes = vec![value];
-        self.program.messages.push(Message { node: self.id.clone(), address, values });
-    }
-}
-
-/// The finaliser of SplitMix64: every bit of the result depends on every bit of `x`.
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }

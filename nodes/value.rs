@@ -1,11 +1,14 @@
 //! What flows along a cable.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::program::{Bend, Source};
+use crate::curve::Curve;
+use crate::expression::Expression;
+use crate::program::Source;
 use crate::target::Selection;
 
 /// The kind of a port. A cable joins ports of one kind, or of two kinds that [`Kind::accepts`] says fit.
@@ -14,7 +17,7 @@ use crate::target::Selection;
 pub enum Kind {
     /// A finite number.
     Number,
-    /// On or off; a trigger is the moment it goes on.
+    /// On or off; a trigger is the moment it goes on. A number is on from 0.5, until it falls below 0.1.
     Gate,
     /// A text.
     Text,
@@ -64,19 +67,71 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Whether a gate is on, and how often it went on in this frame: a blow that is shorter than a frame counts, and so does each of
+/// several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    /// Whether it is on.
+    pub on: bool,
+    /// How often it went on since the frame before.
+    pub hits: u16,
+}
+
+impl Gate {
+    /// On or off, after it was on or off in the frame before.
+    pub fn level(on: bool, was_on: bool) -> Self {
+        Self { on, hits: u16::from(on && !was_on) }
+    }
+
+    /// Something that happened so many times in this frame.
+    pub const fn fired(hits: u16) -> Self {
+        Self { on: hits > 0, hits }
+    }
+}
+
+/// The bends that follow one another up to one of those that the nodes of a tick have asked for so far; the default has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chain(pub(crate) Option<NonZeroU32>);
+
 /// A value on a port.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Value {
-    /// A finite number; gates are 0 or 1.
+    /// A finite number.
     Number(f64),
+    /// On or off, and how often it went on.
+    Gate(Gate),
     /// A text.
     Text(Arc<str>),
+    /// A list of numbers.
+    Numbers(Arc<[f64]>),
+    /// A curve.
+    Curve(Arc<Curve>),
+    /// A formula.
+    Expression(Arc<Expression>),
     /// Which part of a site is meant.
     Target(Arc<Selection>),
-    /// A chain of bends, first to last.
-    Bends(Arc<[Arc<Bend>]>),
+    /// A chain of bends; it is worth something in its tick.
+    Bends(Chain),
     /// Where a map or picture comes from; the engine has the pixels.
     Source(Arc<Source>),
+}
+
+impl Value {
+    /// Whether two values are the same without looking into them: equal numbers, or one and the same text, target or picture.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
+            (Self::Gate(a), Self::Gate(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) => Arc::ptr_eq(a, b),
+            (Self::Numbers(a), Self::Numbers(b)) => Arc::ptr_eq(a, b),
+            (Self::Curve(a), Self::Curve(b)) => Arc::ptr_eq(a, b),
+            (Self::Expression(a), Self::Expression(b)) => Arc::ptr_eq(a, b),
+            (Self::Target(a), Self::Target(b)) => Arc::ptr_eq(a, b),
+            (Self::Source(a), Self::Source(b)) => Arc::ptr_eq(a, b),
+            // A chain says where bends are found in its tick, not which.
+            _ => false,
+        }
+    }
 }
 
 impl From<f64> for Value {
@@ -85,9 +140,9 @@ impl From<f64> for Value {
     }
 }
 
-impl From<bool> for Value {
-    fn from(on: bool) -> Self {
-        Self::Number(f64::from(u8::from(on)))
+impl From<Gate> for Value {
+    fn from(gate: Gate) -> Self {
+        Self::Gate(gate)
     }
 }
 
@@ -103,20 +158,14 @@ impl From<Selection> for Value {
     }
 }
 
-impl From<Arc<[Arc<Bend>]>> for Value {
-    fn from(bends: Arc<[Arc<Bend>]>) -> Self {
-        Self::Bends(bends)
+impl From<Chain> for Value {
+    fn from(chain: Chain) -> Self {
+        Self::Bends(chain)
     }
 }
 
 impl From<Arc<Source>> for Value {
     fn from(source: Arc<Source>) -> Self {
         Self::Source(source)
-    }
-}
-
-impl From<Source> for Value {
-    fn from(source: Source) -> Self {
-        Self::Source(Arc::new(source))
     }
 }

@@ -22,8 +22,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Blurs where the picture attends, or what comes out.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, SIGMA, chain::PADDING, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&SIGMA, &chain::PADDING]),
+    ..NodeDef::BASE
 };
 
 /// Blurred by a Gaussian of a standard deviation of `params[0]` cells. The offline AttentionBender's is 3 cells wide whatever

@@ -17,9 +17,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives the words of the target the place of others: where the picture attends to these, it attends to them as well.",
     inputs: &[chain::BENDS, chain::TARGET, WORDS, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| {
         let words = listed_words(&run.text(&WORDS));
         chain::with(run, Site::CrossMap, &OP, &[], Some(&words));
     },
+    ..NodeDef::BASE
 };

@@ -23,8 +23,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Mirrors where the picture attends, or what comes out.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, HORIZONTAL, VERTICAL, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&HORIZONTAL, &VERTICAL]),
+    ..NodeDef::BASE
 };
 
 /// Mirrored left to right where `params[0]` is on, top to bottom where `params[1]` is.

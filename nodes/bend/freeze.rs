@@ -27,6 +27,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Holds where the picture attends to words as it was when it was switched on, whatever it shows by now.",
     inputs: &[chain::BENDS, chain::TARGET, HOLD, SINCE, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, Site::CrossMap, &OP, &[&HOLD, &SINCE]),
+    ..NodeDef::BASE
 };

@@ -31,7 +31,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Strengthens or weakens attention, its values and outputs, or feed-forward neurons.",
     inputs: &[chain::BENDS, chain::TARGET, SITE, GAIN, RENORMALISE, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| {
         let site = chain::site(run, &SITE);
         let op = match (site.is_map(), run.gate(&RENORMALISE)) {
@@ -41,6 +40,7 @@ pub const NODE: NodeDef = NodeDef {
         };
         chain::run(run, site, op, &[&GAIN]);
     },
+    ..NodeDef::BASE
 };
 
 /// Times `params[0]`, frame by frame.

@@ -25,11 +25,11 @@ pub const NODE: NodeDef = NodeDef {
     about: "Turns attention to where it is not, and values, outputs and neurons to their opposite.",
     inputs: &[chain::BENDS, chain::TARGET, SITE, INVERT, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| {
         let site = chain::site(run, &SITE);
         chain::run(run, site, if site.is_map() { &MAP } else { &TENSOR }, &[&INVERT]);
     },
+    ..NodeDef::BASE
 };
 
 /// The negative of each picture in x `[.., frames, rows, columns]`: between the same smallest and largest value of its frame.

@@ -38,11 +38,11 @@ pub const NODE: NodeDef = NodeDef {
         chain::AMOUNT,
     ],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| {
         let params = [&OUTSIDE, &SHAPE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
         chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &params);
     },
+    ..NodeDef::BASE
 };
 
 /// Times `params[0]` outside of a shape, frame by frame.

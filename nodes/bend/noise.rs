@@ -37,7 +37,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Adds noise to attention, its values and outputs, or feed-forward neurons.",
     inputs: &[chain::BENDS, chain::TARGET, SITE, SIGMA, RENORMALISE, SAME, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| {
         let site = chain::site(run, &SITE);
         if site.is_map() {
@@ -46,6 +45,7 @@ pub const NODE: NodeDef = NodeDef {
             chain::run(run, site, &TENSOR, &[&SIGMA, &SAME]);
         }
     },
+    ..NodeDef::BASE
 };
 
 /// x `[batch, frames, tokens, ..]` plus normal noise of `params[0]` times the root mean square of each token.

@@ -34,8 +34,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets each place of the picture look around as if it stood elsewhere: moved, turned, stretched, or in another time.",
     inputs: &[chain::BENDS, chain::TARGET, X, Y, TIME, ANGLE, STRETCH, PACE, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, Site::SelfPosition, &OP, &[&X, &Y, &TIME, &ANGLE, &STRETCH, &PACE]),
+    ..NodeDef::BASE
 };
 
 /// How far from its place a query stands that is turned, stretched and then moved.

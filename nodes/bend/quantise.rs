@@ -25,8 +25,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Rounds values, outputs or neurons to a few steps, as an old video game does colours.",
     inputs: &[chain::BENDS, chain::TARGET, SITE, COARSENESS, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &SITE), &OP, &[&COARSENESS]),
+    ..NodeDef::BASE
 };
 
 /// x `[batch, frames, tokens, ..]` rounded to multiples of `params[0]` times the largest |x| of its token.

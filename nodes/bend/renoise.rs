@@ -19,6 +19,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Changes how much noise is added again before each denoising step after the first.",
     inputs: &[chain::BENDS, chain::TARGET, GAIN, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, Site::NoiseAgain, &OP, &[&GAIN]),
+    ..NodeDef::BASE
 };

@@ -16,8 +16,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives the first frame of the chunk what the last one attends to, or what comes out for it, and so on.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, REVERSE, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&REVERSE]),
+    ..NodeDef::BASE
 };
 
 /// The frames of the chunk last to first, where `params[0]` is on.

@@ -19,8 +19,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives each feed-forward neuron the activity of another one, so many places before it.",
     inputs: &[chain::BENDS, chain::TARGET, NEURONS, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, Site::FfnHidden, &OP, &[&NEURONS]),
+    ..NodeDef::BASE
 };
 
 /// x `[batch, frames, tokens, neurons]` moved by `params[0]` neurons, around the end; whole ones.

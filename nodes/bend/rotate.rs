@@ -23,8 +23,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Turns where the picture attends, or what comes out, about its middle.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, ANGLE, chain::PADDING, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&ANGLE, &chain::PADDING]),
+    ..NodeDef::BASE
 };
 
 /// Turned clockwise by `params[0]` degrees. The offline AttentionBender turns the same way.

@@ -31,8 +31,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Enlarges or shrinks where the picture attends, or what comes out, about its middle.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, FACTOR, STRETCH, chain::PADDING, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&FACTOR, &STRETCH, &chain::PADDING]),
+    ..NodeDef::BASE
 };
 
 /// Enlarged by `params[0]`, and `params[1]` times as wide as high, about the middle.

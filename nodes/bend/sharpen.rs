@@ -22,8 +22,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Brings out the edges of where the picture attends, or of what comes out.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, STRENGTH, SIGMA, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),
+    ..NodeDef::BASE
 };
 
 /// `x + strength · (x − blur(x))`, the blur `params[1]` cells wide; it may go below 0.

@@ -19,8 +19,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Concentrates attention on what it is on already, or spreads it evenly.",
     inputs: &[chain::BENDS, chain::TARGET, chain::MAP_SITE, SHARPNESS, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::MAP_SITE), &OP, &[&SHARPNESS]),
+    ..NodeDef::BASE
 };
 
 /// Logits times `params[0]`: an inverse temperature.

@@ -25,8 +25,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives each frame of the chunk what another one attends to, or what comes out for it.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, FRAMES, chain::PADDING, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&FRAMES, &chain::PADDING]),
+    ..NodeDef::BASE
 };
 
 /// Each frame gets what was `params[0]` frames before it.

@@ -17,8 +17,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets where the picture attends, or what comes out, linger from frame to frame of the chunk.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, LINGER, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&LINGER]),
+    ..NodeDef::BASE
 };
 
 /// `y(t) = (1 − linger) · x(t) + linger · y(t − 1)`, the first frame as it is.

@@ -18,9 +18,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets two words change places: where the picture attends to one, it attends to the other.",
     inputs: &[chain::BENDS, chain::TARGET, WORDS, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| {
         let words = listed_words(&run.text(&WORDS));
         chain::with(run, Site::CrossMap, &OP, &[], Some(&words));
     },
+    ..NodeDef::BASE
 };

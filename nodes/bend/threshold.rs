@@ -26,11 +26,11 @@ pub const NODE: NodeDef = NodeDef {
     about: "Silences what is weak: places that hardly attend, values and neurons that are hardly active.",
     inputs: &[chain::BENDS, chain::TARGET, SITE, THRESHOLD, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| {
         let site = chain::site(run, &SITE);
         chain::run(run, site, if site.is_map() { &MAP } else { &TENSOR }, &[&THRESHOLD]);
     },
+    ..NodeDef::BASE
 };
 
 /// Each picture in x `[.., frames, rows, columns]`, 0 where it is below `params[0]` times the largest value of its frame.

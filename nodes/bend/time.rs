@@ -20,8 +20,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Tells the model that there is more noise in its picture than there is, or less.",
     inputs: &[chain::BENDS, chain::TARGET, OFFSET, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, Site::Time, &OP, &[&OFFSET]),
+    ..NodeDef::BASE
 };
 
 /// Timesteps x `[batch, frames, ..]` plus `params[0]`, within 0 to 1000.

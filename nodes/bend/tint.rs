@@ -29,8 +29,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Adds a colour to the noise that a video is made from: a bias in one channel of the latents.",
     inputs: &[chain::BENDS, chain::TARGET, SITE, TINT, CHANNEL, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &SITE), &OP, &[&TINT, &CHANNEL]),
+    ..NodeDef::BASE
 };
 
 /// Noise x `[batch, frames, cells, channels]` plus `params[0]` in the channel `params[1]` of each frame.

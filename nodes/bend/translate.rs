@@ -24,8 +24,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Moves where the picture attends, or what comes out, right and down.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, X, Y, chain::PADDING, chain::AMOUNT],
     outputs: &[chain::OUT],
-    memory: 0,
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&X, &Y, &chain::PADDING]),
+    ..NodeDef::BASE
 };
 
 /// Moved right by `params[0]` widths and down by `params[1]` heights.

@@ -12,6 +12,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "A knob from 0 to 1, to be turned by hand or by a controller.",
     inputs: &[VALUE],
     outputs: &[OUT],
-    memory: 0,
     run: |run| run.set(&OUT, run.number(&VALUE)),
+    ..NodeDef::BASE
 };

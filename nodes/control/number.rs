@@ -12,6 +12,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "A number, set by hand or moved by a cable.",
     inputs: &[VALUE],
     outputs: &[OUT],
-    memory: 0,
     run: |run| run.set(&OUT, run.number(&VALUE)),
+    ..NodeDef::BASE
 };

@@ -1,7 +1,7 @@
 //! Arithmetic.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::tick::Run;
+use crate::run::Run;
 
 const OP: Input = Input::choice(
     "op",
@@ -20,8 +20,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Adds, multiplies, compares and mixes two numbers.",
     inputs: &[OP, A, B, MIX],
     outputs: &[OUT],
-    memory: 0,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {

@@ -1,7 +1,7 @@
 //! From one range to another.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::tick::Run;
+use crate::run::Run;
 
 const IN: Input = Input::signal("in", 0.0, "What is mapped.");
 const IN_MIN: Input = Input::number("in_min", 0.0, "Where the range it comes from begins.").soft(-1.0, 1.0);
@@ -21,8 +21,8 @@ pub const NODE: NodeDef = NodeDef {
     about: "Maps one range onto another, straight or along a curve.",
     inputs: &[IN, IN_MIN, IN_MAX, OUT_MIN, OUT_MAX, CURVE, OUTSIDE],
     outputs: &[OUT],
-    memory: 0,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {

@@ -14,10 +14,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "A knob or fader of a MIDI controller.",
     inputs: &[CHANNEL, NUMBER, HELD],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
-        let key = (run.number(&CHANNEL).round() as u8, run.number(&NUMBER).round() as u8);
+        let key = (run.whole(&CHANNEL) as u8, run.whole(&NUMBER) as u8);
         let value = run.controls().midi_cc.get(&key).copied();
         run.set(&OUT, value.unwrap_or_else(|| run.number(&HELD)));
     },
+    ..NodeDef::BASE
 };

@@ -1,11 +1,10 @@
 //! A MIDI key.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::value::Kind;
 
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
 const NOTE: Input = Input::number("note", 60.0, "The key; 60 is the middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
-const GATE: Output = Output::of("gate", Kind::Gate, "On while the key is held.");
+const GATE: Output = Output::gate("gate", "On while the key is held.");
 const VELOCITY: Output = Output::number("velocity", "How hard it is held down, 0 to 1; 0 when it is not.");
 
 /// A MIDI key.
@@ -15,12 +14,12 @@ pub const NODE: NodeDef = NodeDef {
     about: "A key of a MIDI keyboard or pad.",
     inputs: &[CHANNEL, NOTE],
     outputs: &[GATE, VELOCITY],
-    memory: 0,
     run: |run| {
-        let key = (run.number(&CHANNEL).round() as u8, run.number(&NOTE).round() as u8);
+        let key = (run.whole(&CHANNEL) as u8, run.whole(&NOTE) as u8);
         let controls = run.controls();
         let velocity = controls.midi_notes.get(&key).or_else(|| controls.midi_struck.get(&key)).copied();
-        run.set(&GATE, velocity.is_some());
+        run.switch(&GATE, velocity.is_some());
         run.set(&VELOCITY, velocity.unwrap_or(0.0));
     },
+    ..NodeDef::BASE
 };

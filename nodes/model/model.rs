@@ -1,7 +1,5 @@
 //! The video model.
 
-use std::sync::Arc;
-
 use crate::def::{Input, NodeDef, Output};
 use crate::program::{Blend, BlendMethod, Source};
 use crate::value::Kind;
@@ -21,7 +19,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "The video model: turns a prompt into pictures, bent from the inside.",
     inputs: &[PROMPT, BENDS, SECOND, MIX, METHOD],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         run.ask_prompt(run.text(&PROMPT));
         let amount = run.number(&MIX);
@@ -29,7 +26,11 @@ pub const NODE: NodeDef = NodeDef {
             let method = if run.choice(&METHOD) == 0 { BlendMethod::Lerp } else { BlendMethod::Slerp };
             run.ask_blend(Blend { prompt: run.text(&SECOND), amount, method });
         }
-        run.ask_bends(&run.bends(&BENDS));
-        run.set(&OUT, Arc::new(Source::Model));
+        if !run.bypass() {
+            run.ask_bends(run.bends(&BENDS));
+        }
+        run.show(&OUT, Source::Model);
     },
+    sees_bypass: true,
+    ..NodeDef::BASE
 };

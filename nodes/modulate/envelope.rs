@@ -1,7 +1,7 @@
 //! An envelope: attack, decay, sustain, release.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::tick::Run;
+use crate::run::Run;
 
 const GATE: Input = Input::gate("gate", false, "Begins the envelope when it goes on, releases it when it goes off.");
 const ATTACK: Input = Input::number("attack", 0.1, "Seconds to the top.").soft(0.0, 5.0).hard(0.0, 60.0).unit("s");
@@ -25,6 +25,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     memory: 2,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use crate::def::{Input, NodeDef, Output};
-use crate::tick::Run;
+use crate::run::Run;
 
 const RATE: Input =
     Input::number("rate", 0.25, "How often it goes round.").soft(0.01, 2.0).hard(0.0, 30.0).unit("Hz").log();
@@ -22,9 +22,8 @@ const OFFSET: Input = Input::number("offset", 0.0, "What is added.").soft(-1.0, 
 const RESET: Input = Input::gate("reset", false, "Back to the beginning of the wave.");
 const OUT: Output = Output::number("out", "The wave.");
 
-/// What is remembered: whole and broken cycles so far, and the reset input before.
+/// Whole and broken cycles so far.
 const CYCLES: usize = 0;
-const WAS_RESET: usize = 1;
 
 /// A wave that repeats: sine, triangle, saw, square, steps, smooth random.
 pub const NODE: NodeDef = NodeDef {
@@ -33,16 +32,15 @@ pub const NODE: NodeDef = NodeDef {
     about: "A slow wave that moves what it is plugged into.",
     inputs: &[RATE, SHAPE, PHASE, WIDTH, POLARITY, DEPTH, OFFSET, RESET],
     outputs: &[OUT],
-    memory: 2,
+    memory: 1,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {
-    let (reset, was_reset) = (run.gate(&RESET), run.memory()[WAS_RESET] >= 0.5);
-    if reset && !was_reset {
+    if run.rises(&RESET) {
         run.memory()[CYCLES] = 0.0;
     }
-    run.memory()[WAS_RESET] = f64::from(u8::from(reset));
     let cycles = run.memory()[CYCLES] + run.number(&PHASE);
     let wave = wave(run, cycles);
     let wave = if run.choice(&POLARITY) == 0 { wave } else { 2.0 * wave - 1.0 };

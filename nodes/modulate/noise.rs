@@ -1,7 +1,7 @@
 //! Smooth noise.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::tick::Run;
+use crate::run::Run;
 
 const RATE: Input = Input::number("rate", 0.2, "How many hills it passes in a second.")
     .soft(0.01, 2.0)
@@ -21,6 +21,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     memory: 1,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {

@@ -1,7 +1,7 @@
 //! Takes the edge off.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::tick::Run;
+use crate::run::Run;
 
 const IN: Input = Input::signal("in", 0.0, "What is smoothed.");
 const RISE: Input =
@@ -22,6 +22,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     memory: 2,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {

@@ -15,10 +15,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "A number that another program or a phone sends by OSC.",
     inputs: &[ADDRESS, INDEX, HELD],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         let numbers = run.controls().osc.get(&*run.text(&ADDRESS));
-        let number = numbers.and_then(|numbers| numbers.get(run.number(&INDEX).round() as usize).copied());
+        let number = numbers.and_then(|numbers| numbers.get(run.whole(&INDEX) as usize).copied());
         run.set(&OUT, number.unwrap_or_else(|| run.number(&HELD)));
     },
+    ..NodeDef::BASE
 };

@@ -12,6 +12,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Sends a number to another program by OSC, once per latent frame.",
     inputs: &[ADDRESS, VALUE],
     outputs: &[],
-    memory: 0,
     run: |run| run.ask_message(run.text(&ADDRESS), run.number(&VALUE)),
+    ..NodeDef::BASE
 };

@@ -2,14 +2,14 @@
 
 use crate::def::{Input, NodeDef, Output};
 use crate::program::{Layout, Source};
-use crate::tick::Run;
+use crate::run::Run;
 use crate::value::Kind;
 
 const A: Input = Input::socket("a", Kind::Picture, "The first picture.");
 const B: Input = Input::socket("b", Kind::Picture, "The second picture.");
 const LAYOUT: Input = Input::choice("layout", &["beside", "above", "mix", "difference"], "How they are put together.");
 const MIX: Input = Input::number("mix", 0.5, "How much of b, for mix.").hard(0.0, 1.0);
-const OUT: Output = Output::of("picture", Kind::Picture, "Both pictures in one.");
+const OUT: Output = Output::of("picture", Kind::Picture, "Both pictures in one.").passes(&A);
 
 const LAYOUTS: [Layout; 4] = [Layout::Beside, Layout::Above, Layout::Mix, Layout::Difference];
 
@@ -20,15 +20,15 @@ pub const NODE: NodeDef = NodeDef {
     about: "Puts two pictures side by side, above one another, mixed, or shows their difference.",
     inputs: &[A, B, LAYOUT, MIX],
     outputs: &[OUT],
-    memory: 0,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {
     match (run.source(&A), run.source(&B)) {
         (Some(a), Some(b)) => {
             let layout = LAYOUTS[run.choice(&LAYOUT)];
-            run.set(&OUT, Source::Composite { a, b, layout, mix: run.number(&MIX) });
+            run.show(&OUT, Source::Composite { a, b, layout, mix: run.number(&MIX) });
         }
         (Some(one), None) | (None, Some(one)) => run.set(&OUT, one),
         (None, None) => {}

@@ -2,7 +2,7 @@
 
 use crate::def::{Input, NodeDef, Output};
 use crate::program::{ColourMap, Source};
-use crate::tick::Run;
+use crate::run::Run;
 use crate::value::Kind;
 
 const MAP: Input = Input::socket("map", Kind::Map, "The measurement.");
@@ -16,7 +16,7 @@ const RANGE: Input = Input::choice(
 );
 const LOW: Input = Input::number("low", 0.0, "The coldest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
 const HIGH: Input = Input::number("high", 1.0, "The hottest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
-const OUT: Output = Output::of("picture", Kind::Picture, "The measurement as a picture.");
+const OUT: Output = Output::of("picture", Kind::Picture, "The measurement as a picture.").passes(&BELOW);
 
 const MAPS: [ColourMap; 4] = [ColourMap::Inferno, ColourMap::Viridis, ColourMap::Magma, ColourMap::Grey];
 
@@ -29,6 +29,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     memory: 3,
     run,
+    ..NodeDef::BASE
 };
 
 fn run(run: &mut Run<'_>) {
@@ -39,7 +40,7 @@ fn run(run: &mut Run<'_>) {
         1 => running(run, &map),
         _ => Some((run.number(&LOW), run.number(&HIGH))),
     };
-    run.set(&OUT, Source::Heatmap { map, below, amount, colours: MAPS[run.choice(&COLOURS)], range });
+    run.show(&OUT, Source::Heatmap { map, below, amount, colours: MAPS[run.choice(&COLOURS)], range });
 }
 
 /// Seconds in which what is left of an old extreme shrinks to a third.

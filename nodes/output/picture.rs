@@ -12,10 +12,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "Shows a picture on the screen and in the file.",
     inputs: &[PICTURE],
     outputs: &[],
-    memory: 0,
     run: |run| {
         if let Some(source) = run.source(&PICTURE) {
             run.ask_screen(source);
         }
     },
+    ..NodeDef::BASE
 };

@@ -13,6 +13,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "What the video shows, in words.",
     inputs: &[TEXT],
     outputs: &[OUT],
-    memory: 0,
     run: |run| run.set(&OUT, run.text(&TEXT)),
+    pure: true,
+    ..NodeDef::BASE
 };

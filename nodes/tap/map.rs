@@ -24,6 +24,6 @@ pub const NODE: NodeDef = NodeDef {
         listen::MASS,
         listen::CHANGE,
     ],
-    memory: 0,
     run: |run| listen::run(run, Measure::CrossMap, &MAP),
+    ..NodeDef::BASE
 };

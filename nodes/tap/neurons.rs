@@ -14,6 +14,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Measures how active the feed-forward neurons are.",
     inputs: &[listen::TARGET, listen::FUSE, listen::THRESHOLD],
     outputs: &[MAP, listen::MEAN, listen::MAX, listen::X, listen::ENTROPY, listen::AREA, listen::CHANGE],
-    memory: 0,
     run: |run| listen::run(run, Measure::Neurons, &MAP),
+    ..NodeDef::BASE
 };

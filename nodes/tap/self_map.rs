@@ -26,6 +26,6 @@ pub const NODE: NodeDef = NodeDef {
         listen::MASS,
         listen::CHANGE,
     ],
-    memory: 0,
     run: |run| listen::run(run, Measure::SelfMap { x: run.number(&AT_X), y: run.number(&AT_Y) }, &MAP),
+    ..NodeDef::BASE
 };

@@ -7,7 +7,7 @@ use crate::value::Kind;
 
 const FIRST: Input = aim::FIRST.soft(0.0, 2.0);
 const LAST: Input = aim::LAST.soft(0.0, 2.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these frames of each chunk.");
+const OUT: Output = Output::of("target", Kind::Target, "Only these frames of each chunk.").passes(&aim::WITHIN);
 
 /// Aims a bend or a tap at latent frames of each chunk.
 pub const NODE: NodeDef = NodeDef {
@@ -16,9 +16,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at latent frames of each chunk.",
     inputs: &[aim::WITHIN, FIRST, LAST],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         let frames = aim::range(run, &FIRST, &LAST);
         aim::narrow(run, &OUT, Target { frames, ..Target::default() });
     },
+    pure: true,
+    ..NodeDef::BASE
 };

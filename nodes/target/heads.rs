@@ -7,7 +7,7 @@ use crate::value::Kind;
 
 const FIRST: Input = aim::FIRST.soft(0.0, 11.0);
 const LAST: Input = aim::LAST.soft(0.0, 11.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these attention heads.");
+const OUT: Output = Output::of("target", Kind::Target, "Only these attention heads.").passes(&aim::WITHIN);
 
 /// Aims a bend or a tap at a range of attention heads.
 pub const NODE: NodeDef = NodeDef {
@@ -16,9 +16,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at a range of attention heads.",
     inputs: &[aim::WITHIN, FIRST, LAST, aim::EVERY],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         let heads = aim::every(run, &FIRST, &LAST, run.number(&aim::EVERY).round() as usize);
         aim::narrow(run, &OUT, Target { heads, ..Target::default() });
     },
+    pure: true,
+    ..NodeDef::BASE
 };

@@ -4,7 +4,7 @@ use crate::def::{Input, NodeDef, Output};
 use crate::value::Kind;
 
 const TARGET: Input = Input::socket("target", Kind::Target, "What is left out.");
-const OUT: Output = Output::of("target", Kind::Target, "Everything else.");
+const OUT: Output = Output::of("target", Kind::Target, "Everything else.").passes(&TARGET);
 
 /// Aims a bend or a tap at everything that a target does not mean.
 pub const NODE: NodeDef = NodeDef {
@@ -13,6 +13,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at everything that a target does not mean.",
     inputs: &[TARGET],
     outputs: &[OUT],
-    memory: 0,
     run: |run| run.set(&OUT, run.target(&TARGET).not()),
+    pure: true,
+    ..NodeDef::BASE
 };

@@ -13,7 +13,7 @@ const MOST: Input =
     Input::number("most", 0.0, "So many that were the most active ones in the call before; 0 is all of the range.")
         .soft(0.0, 64.0)
         .hard(0.0, 32768.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these feed-forward neurons.");
+const OUT: Output = Output::of("target", Kind::Target, "Only these feed-forward neurons.").passes(&aim::WITHIN);
 
 /// Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.
 pub const NODE: NodeDef = NodeDef {
@@ -22,7 +22,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.",
     inputs: &[aim::WITHIN, FIRST, LAST, aim::EVERY, MOST],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         let set = aim::every(run, &FIRST, &LAST, run.number(&aim::EVERY).round() as usize);
         // A range of everything is no choice, and costs nothing.
@@ -32,4 +31,6 @@ pub const NODE: NodeDef = NodeDef {
         let most = if most == 0 { Pick::All } else { Pick::of(NeuronSet::MostActive(most)) };
         aim::narrow(run, &OUT, Target { neurons: range.and(&most), ..Target::default() });
     },
+    pure: true,
+    ..NodeDef::BASE
 };

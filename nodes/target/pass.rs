@@ -7,7 +7,7 @@ use crate::value::Kind;
 
 const PASS: Input =
     Input::choice("pass", &["denoise", "cache"], "Removing noise, or writing the finished chunk into the KV cache.");
-const OUT: Output = Output::of("target", Kind::Target, "Only this pass.");
+const OUT: Output = Output::of("target", Kind::Target, "Only this pass.").passes(&aim::WITHIN);
 
 /// Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.
 pub const NODE: NodeDef = NodeDef {
@@ -16,9 +16,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.",
     inputs: &[aim::WITHIN, PASS],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         let pass = if run.choice(&PASS) == 0 { Passes::Denoise } else { Passes::Cache };
         aim::narrow(run, &OUT, Target { pass, ..Target::default() });
     },
+    pure: true,
+    ..NodeDef::BASE
 };

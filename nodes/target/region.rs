@@ -5,8 +5,8 @@ use crate::def::{Input, NodeDef, Output};
 use crate::pick::Pick;
 use crate::program::Source;
 use crate::region::{FEATHER, Frame, HEIGHT, Shape, WIDTH, X, Y};
+use crate::run::Run;
 use crate::target::Target;
-use crate::tick::Run;
 use crate::value::Kind;
 
 const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse", "map"], "What kind of part.");
@@ -14,7 +14,7 @@ const MAP: Input = Input::socket("map", Kind::Map, "Where this map of the call b
 const THRESHOLD: Input =
     Input::number("threshold", 0.5, "From where on a map is hot: 0 is its smallest value, 1 its largest.")
         .hard(0.0, 1.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only this part of the picture.");
+const OUT: Output = Output::of("target", Kind::Target, "Only this part of the picture.").passes(&aim::WITHIN);
 
 /// Aims a bend or a tap at a part of the picture: a rectangle, an ellipse, or where a map is hot.
 pub const NODE: NodeDef = NodeDef {
@@ -23,11 +23,12 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at a part of the picture: a rectangle, an ellipse, or where a map is hot.",
     inputs: &[aim::WITHIN, SHAPE, X, Y, WIDTH, HEIGHT, FEATHER, MAP, THRESHOLD],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         let region = Pick::of(shape(run));
         aim::narrow(run, &OUT, Target { region, ..Target::default() });
     },
+    pure: true,
+    ..NodeDef::BASE
 };
 
 fn shape(run: &Run<'_>) -> Shape {

@@ -5,7 +5,7 @@ use crate::value::Kind;
 
 const A: Input = Input::socket("a", Kind::Target, "A target.");
 const B: Input = Input::socket("b", Kind::Target, "Another one.");
-const OUT: Output = Output::of("target", Kind::Target, "What is in either.");
+const OUT: Output = Output::of("target", Kind::Target, "What is in either.").passes(&A);
 
 /// Aims a bend or a tap at what either of two targets means.
 pub const NODE: NodeDef = NodeDef {
@@ -14,6 +14,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at what either of two targets means.",
     inputs: &[A, B],
     outputs: &[OUT],
-    memory: 0,
     run: |run| run.set(&OUT, run.target(&A).or(&run.target(&B))),
+    pure: true,
+    ..NodeDef::BASE
 };

@@ -11,7 +11,7 @@ const WORDS: Input = Input::text(
     "Words or phrases of the prompt, separated by commas; * stands for any letters, <padding> for what lies behind the prompt.",
 )
 .words(MOST_WORDS);
-const OUT: Output = Output::of("target", Kind::Target, "Only these words.");
+const OUT: Output = Output::of("target", Kind::Target, "Only these words.").passes(&aim::WITHIN);
 
 /// Aims a bend or a tap at words of the prompt, with all their tokens.
 pub const NODE: NodeDef = NodeDef {
@@ -20,9 +20,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at words of the prompt, with all their tokens.",
     inputs: &[aim::WITHIN, WORDS],
     outputs: &[OUT],
-    memory: 0,
     run: |run| {
         let words = words(&run.text(&WORDS));
         aim::narrow(run, &OUT, Target { words, ..Target::default() });
     },
+    pure: true,
+    ..NodeDef::BASE
 };

@@ -9,7 +9,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Curve, Input, NodeDef, Output, Preset};
+use bendrack_nodes::curve::MOST_KEYS;
+use bendrack_nodes::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
 use bendrack_nodes::op::Form;
 use bendrack_nodes::site::Site;
 use bendrack_nodes::tick::Memory;
@@ -133,7 +134,13 @@ fn range(input: &Input) -> String {
             let curve = if input.curve == Curve::Log { ", logarithmic" } else { "" };
             format!("{}{unit}{hard}{curve}", span(input.soft))
         }
-        Kind::Text => input.words.map(|most| format!("up to {most} words")).unwrap_or_default(),
+        Kind::Text => match input.grammar {
+            Grammar::Free => String::new(),
+            Grammar::Words(most) => format!("up to {most} words"),
+            Grammar::Numbers(most) => format!("up to {most} numbers"),
+            Grammar::Keys => format!("up to {MOST_KEYS} keys"),
+            Grammar::Expression => "a formula".to_owned(),
+        },
         _ => String::new(),
     }
 }
@@ -155,7 +162,11 @@ fn input_row(input: &Input) -> String {
 }
 
 fn output_row(output: &Output) -> String {
-    let late = if output.late { ", late" } else { "" };
+    let late = match output.late {
+        None => "",
+        Some(Late::Frame) => ", a frame late",
+        Some(Late::Call) => ", late",
+    };
     format!("| `{}` | {}{late} | {} |\n", output.name, output.kind, plain(output.about))
 }
 

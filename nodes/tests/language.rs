@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::error::Severity;
+use bendrack_nodes::op::Lanes;
 use bendrack_nodes::patch::{Cable, Edit, Patch};
 use bendrack_nodes::pick::Pick;
 use bendrack_nodes::plan::Plan;
@@ -17,6 +18,7 @@ use bendrack_nodes::target::{NeuronSet, Selection, Target, words};
 use bendrack_nodes::tick::Memory;
 use proptest::prelude::*;
 use serde_json::json;
+use smallvec::smallvec;
 
 use patching::*;
 
@@ -298,7 +300,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
 /// What the bends of a program do in one frame, those of no amount left out.
 fn in_frame(program: &Program, frame: usize) -> Vec<String> {
     let bends = program.bends.iter().filter(|bend| bend.amount[frame] != 0.0);
-    let alone = |lanes: &Vec<f64>| vec![lanes[frame]];
+    let alone = |lanes: &Lanes| smallvec![lanes[frame]];
     let bends = bends.map(|bend| Bend {
         params: bend.params.iter().map(alone).collect(),
         amount: alone(&bend.amount),
@@ -395,7 +397,7 @@ proptest! {
         let nodes = [("lfo", "modulate.lfo", json!({ "rate": rate })), ("n", "modulate.noise", json!({ "rate": rate })),
             ("m", "math.math", json!({})), ("send", "osc.out", json!({}))];
         let plan = compile(&patch(&nodes, &[("lfo.out", "m.a"), ("n.out", "m.b"), ("m.out", "send.value")]));
-        let whole = run(&plan, &mut Memory::default(), 0, 3 * frames).messages[0].values.clone();
+        let whole = run(&plan, &mut Memory::default(), 0, 3 * frames).messages[0].values.to_vec();
         let mut memory = Memory::default();
         let parts: Vec<f64> = (0..3).flat_map(|i| run(&plan, &mut memory, i * frames as u64, frames).messages[0].values.clone()).collect();
         prop_assert_eq!(whole, parts);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::{Curve, Input, Preset};
-use bendrack_nodes::op::Form;
+use bendrack_nodes::op::{Form, Lanes};
 use bendrack_nodes::patch::{Edit, Patch};
 use bendrack_nodes::program::Source;
 use bendrack_nodes::region::{Region, Shape};
@@ -16,6 +16,7 @@ use bendrack_nodes::site::Site;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use bendrack_nodes::value::Kind;
 use serde_json::json;
+use smallvec::smallvec;
 
 use patching::*;
 
@@ -179,7 +180,10 @@ fn a_switch_that_a_cable_moves_is_on_or_off() {
     assert!(run(&compile(&flipped), &mut Memory::default(), 0, 1).bends.is_empty(), "off is neutral");
     let mut on = flipped;
     on.cables[0] = cable("high.out", "flip.horizontal");
-    assert_eq!(run(&compile(&on), &mut Memory::default(), 0, 1).bends[0].params, [[1.0], [0.0]]);
+    assert_eq!(
+        run(&compile(&on), &mut Memory::default(), 0, 1).bends[0].params.to_vec(),
+        [smallvec![1.0], smallvec![0.0]] as [Lanes; 2]
+    );
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn a_target_that_moves_splits_a_bend_into_one_for_each_place() {
         let nodes: Vec<_> = program.bends.iter().map(|bend| bend.node.to_string()).collect();
         assert_eq!((nodes[0].as_str(), nodes[nodes.len() - 1].as_str()), ("before", "after"), "{program}");
         let parts = program.bends.iter().filter(|bend| &*bend.node == "it");
-        parts.map(|bend| (bend.target.to_string(), bend.amount.clone())).collect::<Vec<_>>()
+        parts.map(|bend| (bend.target.to_string(), bend.amount.to_vec())).collect::<Vec<_>>()
     };
     let part = |target: &str, amount: [f64; 4]| (target.to_owned(), amount.to_vec());
     // One cycle a second is a quarter of a cycle per latent frame; the knob travels 0 to 29.

@@ -7,6 +7,7 @@ use bendrack_nodes::grid::{Grid, GridMap};
 use bendrack_nodes::op::{Form, Lanes};
 use bendrack_nodes::program::Bend;
 use candle_core::{Result, Tensor, bail};
+use smallvec::smallvec;
 
 /// A bend that acts at a place, with its values for the frames there.
 pub(super) struct Active<'a> {
@@ -32,8 +33,8 @@ impl Active<'_> {
     /// What it is for some places of one frame.
     pub(super) fn part(&self, frame: usize, places: Range<usize>) -> Self {
         let region = self.region.as_ref().map(|region| Arc::new(region[places].to_vec()));
-        let params = self.params.iter().map(|lanes| vec![lanes[frame]]).collect();
-        Self { bend: self.bend, index: self.index, params, amount: vec![self.amount[frame]], region }
+        let params = self.params.iter().map(|lanes| smallvec![lanes[frame]]).collect();
+        Self { bend: self.bend, index: self.index, params, amount: smallvec![self.amount[frame]], region }
     }
 
     /// Whether it does nothing.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Source};
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -51,6 +51,9 @@ pub struct Engine {
     chunk: Option<Chunk>,
     /// What the nodes remember after the latest tick.
     memory: Memory,
+    /// The same for the tick under way, and the program that it makes.
+    next: (Memory, Program),
+    room: Workspace,
     measurements: Measurements,
     /// What bends and taps keep from call to call.
     past: Past,
@@ -99,6 +102,8 @@ impl Engine {
             blend: None,
             chunk: None,
             memory: Memory::default(),
+            next: Default::default(),
+            room: Workspace::default(),
             measurements: Measurements::default(),
             past: Past::default(),
             exact: false,
@@ -165,13 +170,14 @@ impl Engine {
             None => self.begin_chunk(&program)?,
             Some(chunk) => self.reset_wanted |= program.reset_cache && !chunk.reset,
         }
-        self.memory = memory;
+        self.next.0 = std::mem::replace(&mut self.memory, memory);
+        self.warn_of_held();
         let frames = self.rollout.chunk().clone();
         let Some((step, heard)) = self.advance(&program, &frames)? else {
             self.program = program;
             return Ok(self.give_up(&frames));
         };
-        self.program = program;
+        self.next.1 = std::mem::replace(&mut self.program, program);
         self.listen(&heard.measured, step.call.pass);
         self.past.keep(heard.kept, &self.program, heard.measured);
         if !step.finished {
@@ -228,6 +234,13 @@ impl Engine {
         }
     }
 
+    /// Says which outputs keep their last number because the one they were given is not finite.
+    fn warn_of_held(&mut self) {
+        for (node, output) in self.room.held().to_vec() {
+            self.warn(Warning::of(node, format!("{output} is not a finite number, so it keeps its last one")));
+        }
+    }
+
     fn warn(&mut self, warning: Warning) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
@@ -269,11 +282,13 @@ impl Engine {
 
     /// The program of the next call, and what its nodes remember after it.
     fn tick(&mut self, controls: &Controls) -> (Program, Memory) {
-        let mut memory = self.chunk.as_ref().map_or(&self.memory, |chunk| &chunk.memory).clone();
+        let (mut memory, mut program) = std::mem::take(&mut self.next);
+        memory.copy_from(self.chunk.as_ref().map_or(&self.memory, |chunk| &chunk.memory));
         let frames = self.rollout.chunk();
         let inputs =
             Inputs { controls, measurements: &self.measurements, first_frame: frames[0] as u64, dt_secs: LATENT_SECS };
-        let program = self.times.tick.time(|| self.plan.program(&inputs, &mut memory, frames.len()));
+        let room = &mut self.room;
+        self.times.tick.time(|| self.plan.run(&inputs, &mut memory, frames.len(), room, &mut program));
         (program, memory)
     }
 

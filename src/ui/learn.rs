@@ -153,7 +153,7 @@ mod tests {
             let measurements = Measurements::new();
             let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
             let program = plan.as_ref().unwrap().program(&inputs, &mut Memory::default(), 1);
-            assert_eq!(program.bends[0].params[0], [degrees]);
+            assert_eq!(program.bends[0].params[0][..], [degrees]);
         }
     }
 

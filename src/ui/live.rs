@@ -7,19 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::Input;
-use bendrack_nodes::patch::{Cable, Node, Patch, Port};
-use bendrack_nodes::plan::{DEFAULT_DEPTH, Plan};
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::def::{Input, Late};
+use bendrack_nodes::patch::{Patch, Port};
+use bendrack_nodes::plan::{DEFAULT_DEPTH, Gain, Plan};
+use bendrack_nodes::program::Program;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use bendrack_nodes::value::Kind;
-use serde_json::json;
 
 use super::document::def_of;
 
 /// How many values of the past a scope shows.
 pub const TRACE: usize = 96;
-/// A value no output has: the hard limit of the node that probes them.
-const NOTHING: f64 = 1e9;
 /// Frames that are caught up with after a pause; before that the past is forgotten.
 const CATCH_UP: u64 = 64;
 
@@ -28,19 +26,22 @@ const CATCH_UP: u64 = 64;
 pub struct Live {
     plan: Option<Plan>,
     memory: Memory,
+    room: Workspace,
+    program: Program,
     next: u64,
+    /// The outputs that have a number and do not depend on a tap.
+    outputs: BTreeSet<Port>,
     traces: BTreeMap<Port, VecDeque<f64>>,
 }
 
 impl Live {
     /// Looks at this patch from now on. What nodes remember is kept, as the engine keeps it.
     pub fn set_patch(&mut self, patch: &Patch) {
-        let probed = probed(patch);
-        let outputs: BTreeSet<Port> = probed.nodes.values().filter_map(probe_of).collect();
         // A patch that does not compile leaves the plan before, as it does in the engine.
-        if let (Some(plan), _) = Plan::compile(&probed, LIBRARY) {
+        if let (Some(plan), _) = Plan::compile(patch, LIBRARY) {
             self.plan = Some(plan);
-            self.traces.retain(|port, _| outputs.contains(port));
+            self.outputs = outputs(patch);
+            self.traces.retain(|port, _| self.outputs.contains(port));
         }
     }
 
@@ -55,14 +56,16 @@ impl Live {
         let measurements = Measurements::new();
         while self.next <= latent {
             let inputs = Inputs { controls, measurements: &measurements, first_frame: self.next, dt_secs };
-            for message in plan.program(&inputs, &mut self.memory, 1).messages {
-                let value = message.values.first().copied().filter(|value| *value != NOTHING);
-                if let (Ok(port), Some(value), true) = (message.address.parse(), value, message.node.contains(' ')) {
-                    let trace: &mut VecDeque<f64> = self.traces.entry(port).or_default();
-                    trace.push_back(value);
-                    if trace.len() > TRACE {
-                        trace.pop_front();
-                    }
+            plan.run(&inputs, &mut self.memory, 1, &mut self.room, &mut self.program);
+            for port in &self.outputs {
+                let Some(value) = self.memory.output(&port.node, &port.port) else { continue };
+                let trace = match self.traces.get_mut(port) {
+                    Some(trace) => trace,
+                    None => self.traces.entry(port.clone()).or_default(),
+                };
+                trace.push_back(value);
+                if trace.len() > TRACE {
+                    trace.pop_front();
                 }
             }
             self.next += 1;
@@ -83,44 +86,27 @@ impl Live {
     pub fn input(&self, patch: &Patch, id: &str, input: &Input, base: f64) -> Option<f64> {
         let port = Port { node: id.to_owned(), port: input.name.to_owned() };
         let arrived = self.output(&patch.cable_to(&port)?.from)?;
-        let value = if input.signal || input.kind != Kind::Number {
-            arrived
-        } else {
-            let depth = patch.nodes.get(id)?.depths.get(input.name).copied().unwrap_or(DEFAULT_DEPTH);
-            base + depth.clamp(-1.0, 1.0) * (input.soft.1 - input.soft.0) * arrived
-        };
+        let depth = patch.nodes.get(id)?.depths.get(input.name).copied().unwrap_or(DEFAULT_DEPTH);
+        let value = Gain::of(input, depth).moved(base, arrived);
         Some(value.clamp(input.hard.0, input.hard.1))
     }
 }
 
-/// The patch with a probe at each output that gives a number and does not depend on a tap. Ids with a blank are no one else's.
-fn probed(patch: &Patch) -> Patch {
+/// The outputs that give a number or a gate and do not depend on a tap.
+fn outputs(patch: &Patch) -> BTreeSet<Port> {
     let unknown = after_taps(patch);
-    let mut probed = patch.clone();
-    for (id, node) in patch.nodes.iter().filter(|(id, _)| !unknown.contains(id.as_str())) {
-        let Some(def) = def_of(&node.kind) else { continue };
-        for output in def.outputs.iter().filter(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
-            let from = Port { node: id.clone(), port: output.name.to_owned() };
-            let probe = format!("probe {from}");
-            let params = [("address".to_owned(), json!(from.to_string())), ("value".to_owned(), json!(NOTHING))];
-            let node = Node { kind: "osc.out".to_owned(), params: params.into(), ..Node::default() };
-            probed.nodes.insert(probe.clone(), node);
-            probed.cables.push(Cable::new(from, Port { node: probe, port: "value".to_owned() }));
-        }
-    }
-    probed
-}
-
-/// The output that a probe is at.
-fn probe_of(node: &Node) -> Option<Port> {
-    node.params.get("value").filter(|value| value.as_f64() == Some(NOTHING))?;
-    node.params.get("address")?.as_str()?.parse().ok()
+    let known = patch.nodes.iter().filter(|(id, _)| !unknown.contains(id.as_str()));
+    let outputs = known.filter_map(|(id, node)| Some((id, def_of(&node.kind)?))).flat_map(|(id, def)| {
+        let numbers = def.outputs.iter().filter(|output| matches!(output.kind, Kind::Number | Kind::Gate));
+        numbers.map(move |output| Port { node: id.clone(), port: output.name.to_owned() })
+    });
+    outputs.collect()
 }
 
 /// The nodes that measure, and those that are fed by them.
 fn after_taps(patch: &Patch) -> BTreeSet<&str> {
     let late = |node: &bendrack_nodes::patch::Node| {
-        def_of(&node.kind).is_some_and(|def| def.outputs.iter().any(|output| output.late))
+        def_of(&node.kind).is_some_and(|def| def.outputs.iter().any(|output| output.late == Some(Late::Call)))
     };
     let mut found: BTreeSet<&str> =
         patch.nodes.iter().filter(|(_, node)| late(node)).map(|(id, _)| id.as_str()).collect();
@@ -139,7 +125,8 @@ fn after_taps(patch: &Patch) -> BTreeSet<&str> {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::patch::Edit;
+    use bendrack_nodes::patch::{Cable, Edit, Node};
+    use serde_json::json;
 
     use super::*;
 

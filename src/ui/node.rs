@@ -1,5 +1,6 @@
 //! A node on the canvas: its title, its rows, its scope or picture. The crate lays the rows out; all that is seen is painted here.
 
+use bendrack_nodes::def::Late;
 use bendrack_nodes::error::Severity;
 use bendrack_nodes::patch::{Patch, Port};
 use bendrack_nodes::value::Kind;
@@ -37,7 +38,7 @@ fn extra(patch: &Patch, id: &str) -> Extra {
     if matches!(def.name, "model.wan" | "output.picture") || def.family() == "tap" {
         return Extra::Picture;
     }
-    let moves = !matches!(def.family(), "control") && def.outputs.iter().all(|output| !output.late);
+    let moves = !matches!(def.family(), "control") && def.outputs.iter().all(|output| output.late != Some(Late::Call));
     match def.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
         Some(output) if moves => Extra::Scope(Port { node: id.to_owned(), port: output.name.to_owned() }),
         _ => Extra::Nothing,

@@ -12,6 +12,7 @@ use bendrack_nodes::region::{Frame, Region, Shape};
 use bendrack_nodes::target::{Selection, Target, WordList, words};
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
+use smallvec::smallvec;
 
 use crate::making::*;
 
@@ -321,7 +322,7 @@ fn noise_on_a_map_has_the_mean_and_covariance_of_its_definition() {
     // Few keys, whose columns are bent, and many, whose contribution is.
     for list in ["red, circle", "<padding>", "*"] {
         let mut noise = named("bend.noise", Some(Site::CrossMap), &[sigma, 0.0, 0.0], grid.frames);
-        noise.amount = vec![1.0, 0.5];
+        noise.amount = smallvec![1.0, 0.5];
         noise.target = Arc::new(Target { words: words(list), ..Target::default() });
         let meant = rows(&noise.target, keys, &tokens);
         let attention = attention(grid.cells(), &[], keys, heads, dim, 3);

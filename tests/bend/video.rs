@@ -14,6 +14,7 @@ use bendrack_nodes::program::{Bend, Fuse, Measure, Pass, Program, Site};
 use bendrack_nodes::set::Set;
 use bendrack_nodes::target::{NeuronSet, Neurons, Passes, Selection, Target, words};
 use candle_core::{Device, Tensor};
+use smallvec::smallvec;
 
 use crate::making::*;
 use crate::maps::tap;
@@ -90,7 +91,7 @@ fn every_bend_changes_the_video_and_nothing_where_it_is_not_meant() {
         };
         let program = bent(vec![Bend { target: Arc::new(nowhere), ..bend.clone() }]);
         assert_same(&name, &unbent, &latents(&program, 1));
-        let dry = bent(vec![Bend { amount: vec![0.0; 3], ..bend }]);
+        let dry = bent(vec![Bend { amount: smallvec![0.0; 3], ..bend }]);
         assert!(difference(&unbent, &latents(&dry, 1)) < 1e-4, "{name} is not dry at amount 0");
     }
 }

@@ -192,7 +192,7 @@ fn a_midi_control_is_learned_by_moving_it() {
     let patch = &window.state().desk.document.patch;
     assert!(patch.nodes.contains_key("cc20"));
     assert_eq!(patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node, "cc20");
-    assert_eq!(fake.program().bends[0].amount, [0.5; 3]);
+    assert_eq!(fake.program().bends[0].amount[..], [0.5; 3]);
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert_eq!(window.state().desk.document.patch.nodes.len(), 10, "one step");

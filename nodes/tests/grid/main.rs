@@ -13,6 +13,7 @@ use bendrack_nodes::grid::Grid;
 use bendrack_nodes::op::{Form, Lanes};
 use bendrack_nodes::value::Kind;
 use serde_json::{Value as Json, json};
+use smallvec::smallvec;
 
 use making::*;
 use patching::*;
@@ -41,7 +42,7 @@ fn neutral_is_identity_on_every_grid() {
     let grids = [FILM, WIDE, Grid { frames: 1, rows: 1, columns: 1 }, Grid { frames: 3, rows: 4, columns: 6 }];
     for ((def, mut bend), grid) in on_the_grid().flat_map(|of| grids.map(move |grid| ((of.0, of.1.clone()), grid))) {
         for (lanes, neutral) in bend.params.iter_mut().zip(bend.op.neutral) {
-            *lanes = vec![*neutral; grid.frames];
+            *lanes = smallvec![*neutral; grid.frames];
         }
         assert!(bend.is_neutral(), "{}", def.name);
         assert!(map_of(&bend, grid).is_identity(), "{} on {grid:?}", def.name);
@@ -80,7 +81,7 @@ fn each_frame_has_its_own_settings() {
     let grid = Grid { frames: FILM.frames, rows: 6, columns: 8 };
     for (def, mut bend) in on_the_grid() {
         for (lanes, name) in bend.params.iter_mut().zip(bend.op.params) {
-            *lanes = vec![two_values(def, name)[0]; grid.frames];
+            *lanes = smallvec![two_values(def, name)[0]; grid.frames];
         }
         let before = map_of(&bend, grid);
         for (param, frame) in (0..bend.params.len()).flat_map(|param| (0..grid.frames).map(move |frame| (param, frame)))
@@ -425,10 +426,10 @@ fn a_place_is_moved_turned_stretched_and_sent_through_time() {
     let all = json!({ "x": 1, "y": 2, "angle": -90, "stretch": 2, "pace": 0, "time": 5 });
     assert_near(&offset(all, [2., 0., 4.]), &[5., -6., 1.]);
     let mut bend = bend("bend.position", json!({ "x": 1 }), 2);
-    bend.params[0] = vec![1.0, 7.0];
+    bend.params[0] = smallvec![1.0, 7.0];
     let Form::Position(position) = bend.op.form else { panic!("a position") };
-    let lanes: Vec<Lanes> = bend.params.clone();
+    let lanes = bend.params.clone();
     assert_eq!([0, 1].map(|frame| position(&lanes, frame, [0.; 3])[2]), [1.0, 7.0]);
-    let still: Vec<Lanes> = bend.op.neutral.iter().map(|&neutral| vec![neutral]).collect();
+    let still: Vec<Lanes> = bend.op.neutral.iter().map(|&neutral| smallvec![neutral]).collect();
     assert_eq!(position(&still, 0, [3., 2., 1.]), [0.; 3]);
 }

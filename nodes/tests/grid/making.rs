@@ -37,7 +37,7 @@ pub fn map(name: &str, params: Json, grid: Grid) -> GridMap {
 pub fn lanes(name: &str, params: Json, param: &str, values: &[f64], grid: Grid) -> GridMap {
     let mut bend = bend(name, params, grid.frames);
     let index = bend.op.param(param).expect("a parameter");
-    bend.params[index] = values.to_vec();
+    bend.params[index] = values.into();
     map_of(&bend, grid)
 }
 

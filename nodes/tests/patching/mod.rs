@@ -78,7 +78,7 @@ pub fn run(plan: &Plan, memory: &mut Memory, first_frame: u64, frames: usize) ->
 pub fn output(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)], from: &str, frames: usize) -> Vec<f64> {
     let nodes: Vec<_> = nodes.iter().cloned().chain([("send", "osc.out", json!({}))]).collect();
     let cables: Vec<_> = cables.iter().copied().chain([(from, "send.value")]).collect();
-    run(&compile(&patch(&nodes, &cables)), &mut Memory::default(), 0, frames).messages[0].values.clone()
+    run(&compile(&patch(&nodes, &cables)), &mut Memory::default(), 0, frames).messages[0].values.to_vec()
 }
 
 #[track_caller]

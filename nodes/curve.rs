@@ -1,0 +1,183 @@
+//! Curves through keys, as the curve node is written: `0 0, 2 1 hold, 4 0.5 bezier 0.42 0 0.58 1`.
+//!
+//! Keys are separated by commas or line ends. Each is a time and a value, and says how the curve goes on from it: `linear` (what a key
+//! without a word means), `hold` up to the next key, or `bezier`. The four numbers behind `bezier` are the handles x₁ y₁ x₂ y₂ of
+//! CSS's `cubic-bezier`, in parts of the way to the next key; without them it eases in and out (0.42 0 0.58 1).
+
+use std::sync::Arc;
+
+/// Keys of a curve, at most.
+pub const MOST_KEYS: usize = 256;
+/// The handles of a Bézier curve that eases in and out.
+const EASE: [f64; 4] = [0.42, 0.0, 0.58, 1.0];
+/// Halvings with which the place on a Bézier curve is looked for: it is found to 2⁻⁴⁰.
+const HALVINGS: usize = 40;
+
+/// A curve through keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// At least one, in the order of their times.
+    keys: Arc<[Key]>,
+}
+
+/// A key of a curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Key {
+    at: f64,
+    value: f64,
+    ease: Ease,
+}
+
+/// How a curve goes on from a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ease {
+    Linear,
+    Hold,
+    Bezier([f64; 4]),
+}
+
+impl Curve {
+    /// Reads a curve; the sentence says what is wrong with which key.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let written = text.split([',', ';', '\n']).map(str::trim).filter(|key| !key.is_empty());
+        let mut keys = written.map(Key::parse).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            return Err("a curve has at least one key: write a time and a value, such as 0 0, 2 1".to_owned());
+        }
+        if keys.len() > MOST_KEYS {
+            return Err(format!(
+                "{} keys are more than a curve can have; take some out, down to {MOST_KEYS}",
+                keys.len()
+            ));
+        }
+        // Of keys at the same time the last one counts from there on.
+        keys.sort_by(|a, b| a.at.total_cmp(&b.at));
+        Ok(Self { keys: keys.into() })
+    }
+
+    /// Its value; before the first key that of the first, after the last that of the last.
+    pub fn at(&self, time: f64) -> f64 {
+        let next = self.keys.partition_point(|key| key.at <= time);
+        let (Some(key), Some(to)) = (next.checked_sub(1).map(|last| self.keys[last]), self.keys.get(next)) else {
+            return self.keys[next.saturating_sub(1)].value;
+        };
+        let way = (time - key.at) / (to.at - key.at);
+        let way = match key.ease {
+            Ease::Linear => way,
+            Ease::Hold => 0.0,
+            Ease::Bezier(handles) => bezier(handles, way),
+        };
+        key.value + (to.value - key.value) * way
+    }
+
+    /// When it ends: the time of its last key.
+    pub fn end(&self) -> f64 {
+        self.keys.last().map_or(0.0, |key| key.at)
+    }
+
+    /// When it begins: the time of its first key.
+    pub fn start(&self) -> f64 {
+        self.keys.first().map_or(0.0, |key| key.at)
+    }
+}
+
+impl Key {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = text.split_whitespace();
+        let mut number = |what: &str| {
+            let part =
+                parts.next().ok_or_else(|| format!("the key {text:?} has no {what}; write a time and a value"))?;
+            finite(part).ok_or_else(|| format!("{part:?} is not a {what}, in the key {text:?}; write a number"))
+        };
+        let (at, value) = (number("time")?, number("value")?);
+        let ease = match parts.next() {
+            None | Some("linear") => Ease::Linear,
+            Some("hold") => Ease::Hold,
+            Some("bezier") => {
+                let handles: Vec<&str> = parts.by_ref().collect();
+                let numbers: Option<Vec<f64>> = handles.iter().map(|part| finite(part)).collect();
+                match numbers.as_deref() {
+                    Some([]) => Ease::Bezier(EASE),
+                    Some(&[x1, y1, x2, y2]) if (0.0..=1.0).contains(&x1) && (0.0..=1.0).contains(&x2) => {
+                        Ease::Bezier([x1, y1, x2, y2])
+                    }
+                    _ => {
+                        return Err(format!(
+                            "the handles of the key {text:?} are not right; write nothing behind bezier, or four numbers \
+                             x1 y1 x2 y2 with both x between 0 and 1"
+                        ));
+                    }
+                }
+            }
+            Some(word) => {
+                return Err(format!("{word:?} is no way to go on, in the key {text:?}; write linear, hold or bezier"));
+            }
+        };
+        match parts.next() {
+            Some(more) => Err(format!("there is {more:?} too much in the key {text:?}; separate keys by commas")),
+            None => Ok(Self { at, value, ease }),
+        }
+    }
+}
+
+/// A number that is finite.
+pub(crate) fn finite(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The height of a Bézier curve from (0, 0) to (1, 1) where it is `x` along.
+fn bezier([x1, y1, x2, y2]: [f64; 4], x: f64) -> f64 {
+    let place = |a: f64, b: f64, t: f64| {
+        let u = 1.0 - t;
+        3.0 * u * u * t * a + 3.0 * u * t * t * b + t * t * t
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (low + high);
+        if place(x1, x2, middle) < x { low = middle } else { high = middle }
+    }
+    place(y1, y2, 0.5 * (low + high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_goes_through_its_keys_as_they_say() {
+        let curve = Curve::parse("0 0, 2 1 hold, 4 -1 bezier\n6 3 bezier 0 0 1 1, 8 5").unwrap();
+        for (time, value) in
+            [(-1.0, 0.0), (0.0, 0.0), (0.5, 0.25), (2.0, 1.0), (3.9, 1.0), (4.0, -1.0), (5.0, 1.0), (9.0, 5.0)]
+        {
+            assert!((curve.at(time) - value).abs() < 1e-9, "{time}: {}", curve.at(time));
+        }
+        assert!((curve.at(6.5) - 3.5).abs() < 1e-9, "a straight line as a Bézier curve");
+        assert!(
+            (curve.at(4.5) - (-1.0 + 4.0 * 0.129_161_9)).abs() < 1e-6,
+            "CSS ease-in-out at a quarter: {}",
+            curve.at(4.5)
+        );
+        assert_eq!((curve.start(), curve.end()), (0.0, 8.0));
+        // A jump: two keys at one time.
+        let jump = Curve::parse("0 0, 1 1, 1 5, 2 5").unwrap();
+        assert_eq!((jump.at(0.999_999) < 1.0, jump.at(1.0)), (true, 5.0));
+    }
+
+    #[test]
+    fn a_wrong_key_is_named() {
+        for (text, said) in [
+            ("", "at least one key"),
+            ("0", "no value"),
+            ("0 x", "\"x\" is not a value"),
+            ("0 0 ease", "linear, hold or bezier"),
+            ("0 0 bezier 2 0 1 1", "both x between 0 and 1"),
+            ("0 0 1 1", "no way to go on"),
+            ("0 0 hold 1", "too much"),
+            ("0 inf", "not a value"),
+        ] {
+            let why = Curve::parse(text).unwrap_err();
+            assert!(why.contains(said), "{text}: {why}");
+        }
+        assert!(Curve::parse(&"0 0,".repeat(257)).is_err());
+    }
+}
