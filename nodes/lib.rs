@@ -13,6 +13,7 @@ pub mod aim;
 pub mod chain;
 pub mod def;
 pub mod error;
+pub mod expression;
 pub mod grid;
 pub mod listen;
 pub mod op;
