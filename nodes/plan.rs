@@ -538,6 +538,9 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<String>), St
             Ok((Value::Numbers(numbers.into()), warning))
         }
         Grammar::Keys => Ok((Value::Curve(Arc::new(curve::Curve::parse(text)?)), None)),
-        Grammar::Expression => Ok((Value::Expression(Arc::new(Expression::parse(text)?)), None)),
+        Grammar::Expression => match Expression::parse(text) {
+            Ok(expression) => Ok((Value::Expression(Arc::new(expression)), None)),
+            Err(mistake) => Err(format!("{mistake}\n{}", mistake.caret(text))),
+        },
     }
 }

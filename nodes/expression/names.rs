@@ -1,0 +1,306 @@
+//! What an expression is made of: the tables that the parser reads and the manual is written from.
+
+use std::f64::consts::{PI, TAU};
+
+use super::{Random, Scope};
+
+/// A name that stands for a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub about: &'static str,
+    pub(super) origin: Origin,
+}
+
+/// Where the number of a variable comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    Input(usize),
+    Secs,
+    Frame,
+    Beat,
+    Fps,
+    Constant(f64),
+}
+
+/// What makes one number of others by a sign.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator {
+    /// How it is written, between what it takes or before it.
+    pub symbol: &'static str,
+    /// How strongly it binds: what binds more is done first.
+    pub level: u8,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    pub(super) kernel: Kernel,
+}
+
+/// What makes one number of others by a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub arguments: &'static [&'static str],
+    /// It takes any number of further arguments as the last one.
+    pub more: bool,
+    /// What it gives, with units, in one sentence.
+    pub about: &'static str,
+    pub(super) kernel: Kernel,
+}
+
+/// What is done to the topmost numbers of the stack.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kernel {
+    One(fn(f64) -> f64),
+    Two(fn(f64, f64) -> f64),
+    Three(fn(f64, f64, f64) -> f64),
+    Random(fn(Random<'_>, f64, f64) -> f64),
+}
+
+impl Kernel {
+    /// How many numbers it takes from the stack.
+    pub fn takes(self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Two(_) | Self::Random(_) => 2,
+            Self::Three(_) => 3,
+        }
+    }
+
+    /// What it makes of as many numbers as it takes.
+    pub fn run(self, x: &[f64], scope: &Scope<'_>) -> f64 {
+        match self {
+            Self::One(run) => run(x[0]),
+            Self::Two(run) => run(x[0], x[1]),
+            Self::Three(run) => run(x[0], x[1], x[2]),
+            Self::Random(run) => run(scope.random, x[0], x[1]),
+        }
+    }
+}
+
+impl Function {
+    /// How it is written: `atan2(y, x)`, `min(x, y, …)`.
+    pub fn call(&self) -> String {
+        format!("{}({}{})", self.name, self.arguments.join(", "), if self.more { ", …" } else { "" })
+    }
+}
+
+const fn input(index: usize, name: &'static str, about: &'static str) -> Variable {
+    Variable { name, about, origin: Origin::Input(index) }
+}
+
+/// Every name that stands for a number.
+pub const VARIABLES: &[Variable] = &[
+    input(0, "a", "What is on the first input."),
+    input(1, "b", "What is on the second input."),
+    input(2, "c", "What is on the third input."),
+    input(3, "d", "What is on the fourth input."),
+    input(4, "e", "What is on the fifth input; Euler's number is `exp(1)`."),
+    input(5, "f", "What is on the sixth input."),
+    input(6, "g", "What is on the seventh input."),
+    input(7, "h", "What is on the eighth input."),
+    Variable { name: "t", about: "Seconds from the beginning of the video.", origin: Origin::Secs },
+    Variable { name: "frame", about: "The frame, counted from 0.", origin: Origin::Frame },
+    Variable { name: "beat", about: "Beats from the beginning, with fractions.", origin: Origin::Beat },
+    Variable { name: "fps", about: "Frames per second.", origin: Origin::Fps },
+    Variable { name: "pi", about: "3.14159…, half a turn in radians.", origin: Origin::Constant(PI) },
+    Variable { name: "tau", about: "6.28318…, a turn in radians.", origin: Origin::Constant(TAU) },
+];
+
+/// The level of `?:`.
+pub(super) const CHOICE: u8 = 0;
+/// The level of comparisons, of which only one can stand between two numbers.
+pub(super) const COMPARISON: u8 = 3;
+/// The level of signs before a number; below it operators stand between two, and above it is `^`.
+pub(super) const SIGN: u8 = 6;
+
+const fn between(level: u8, symbol: &'static str, about: &'static str, run: fn(f64, f64) -> f64) -> Operator {
+    Operator { symbol, level, about, kernel: Kernel::Two(run) }
+}
+
+const fn before(symbol: &'static str, about: &'static str, run: fn(f64) -> f64) -> Operator {
+    Operator { symbol, level: SIGN, about, kernel: Kernel::One(run) }
+}
+
+/// Every operator, from what binds most to what binds least.
+pub const OPERATORS: &[Operator] = &[
+    between(SIGN + 1, "^", "Power, from right to left: `2 ^ 3 ^ 2` is 512 and `-2 ^ 2` is −4.", f64::powf),
+    before("-", "The negative.", |x| -x),
+    before("!", "1 if what follows is off, else 0.", |x| number(!is_on(x))),
+    between(5, "*", "Product.", |x, y| x * y),
+    between(5, "/", "Quotient.", |x, y| x / y),
+    between(5, "%", "What remains of a division, never negative: `-1 % 4` is 3.", modulo),
+    between(4, "+", "Sum.", |x, y| x + y),
+    between(4, "-", "Difference.", |x, y| x - y),
+    between(COMPARISON, "<", "1 if less, else 0.", |x, y| number(x < y)),
+    between(COMPARISON, "<=", "1 if less or equal, else 0.", |x, y| number(x <= y)),
+    between(COMPARISON, ">", "1 if greater, else 0.", |x, y| number(x > y)),
+    between(COMPARISON, ">=", "1 if greater or equal, else 0.", |x, y| number(x >= y)),
+    between(COMPARISON, "==", "1 if equal, else 0.", |x, y| number(x == y)),
+    between(COMPARISON, "!=", "1 if not equal, else 0.", |x, y| number(x != y)),
+    between(2, "&&", "1 if both are on, else 0.", |x, y| number(is_on(x) && is_on(y))),
+    between(1, "||", "1 if one or both are on, else 0.", |x, y| number(is_on(x) || is_on(y))),
+    Operator {
+        symbol: "?:",
+        level: CHOICE,
+        about: "`x ? y : z` is y if x is on, else z; from right to left.",
+        kernel: Kernel::Three(|x, y, z| if is_on(x) { y } else { z }),
+    },
+];
+
+const fn one(name: &'static str, about: &'static str, run: fn(f64) -> f64) -> Function {
+    Function { name, arguments: &["x"], more: false, about, kernel: Kernel::One(run) }
+}
+
+const fn two(
+    name: &'static str,
+    arguments: &'static [&'static str; 2],
+    about: &'static str,
+    run: fn(f64, f64) -> f64,
+) -> Function {
+    Function { name, arguments, more: false, about, kernel: Kernel::Two(run) }
+}
+
+const fn three(
+    name: &'static str,
+    arguments: &'static [&'static str; 3],
+    about: &'static str,
+    run: fn(f64, f64, f64) -> f64,
+) -> Function {
+    Function { name, arguments, more: false, about, kernel: Kernel::Three(run) }
+}
+
+const fn more(name: &'static str, about: &'static str, run: fn(f64, f64) -> f64) -> Function {
+    Function { name, arguments: &["x", "y"], more: true, about, kernel: Kernel::Two(run) }
+}
+
+const fn random(
+    name: &'static str,
+    arguments: &'static [&'static str; 2],
+    about: &'static str,
+    run: fn(Random<'_>, f64, f64) -> f64,
+) -> Function {
+    Function { name, arguments, more: false, about, kernel: Kernel::Random(run) }
+}
+
+/// Every function.
+pub const FUNCTIONS: &[Function] = &[
+    one("wave", "A sine wave, 0 to 1, x in cycles; 0 at 0 and 1 at 0.5.", |x| 0.5 - 0.5 * (TAU * fract(x)).cos()),
+    one("tri", "A triangle wave, 0 to 1, x in cycles; 0 at 0 and 1 at 0.5.", |x| 1.0 - (2.0 * fract(x) - 1.0).abs()),
+    one("saw", "A rising saw wave, 0 to 1, x in cycles; 0 at 0.", fract),
+    one("sqr", "A square wave, 0 or 1, x in cycles; 0 in the first half and 1 in the second.", |x| {
+        keep_nan(fract(x), |x| number(x >= 0.5))
+    }),
+    random(
+        "rnd",
+        &["seed", "n"],
+        "A random number, 0 to 1, always the same for a seed and n; both are rounded down first.",
+        rnd,
+    ),
+    random("noise", &["seed", "x"], "Random numbers joined smoothly, 0 to 1: `rnd(seed, x)` where x is whole.", noise),
+    one("sin", "Sine, x in radians.", f64::sin),
+    one("cos", "Cosine, x in radians.", f64::cos),
+    one("tan", "Tangent, x in radians.", f64::tan),
+    one("asin", "The angle with this sine, −π/2 to π/2 radians.", f64::asin),
+    one("acos", "The angle with this cosine, 0 to π radians.", f64::acos),
+    one("atan", "The angle with this tangent, −π/2 to π/2 radians.", f64::atan),
+    two("atan2", &["y", "x"], "The angle of the point (x, y), −π to π radians.", f64::atan2),
+    two("hypot", &["x", "y"], "The distance of the point (x, y) from 0.", f64::hypot),
+    one("sqrt", "The square root.", f64::sqrt),
+    two("pow", &["x", "y"], "x to the power of y, as `x ^ y`.", f64::powf),
+    one("exp", "Euler's number to the power of x.", f64::exp),
+    one("ln", "The natural logarithm.", f64::ln),
+    one("log2", "The logarithm to base 2.", f64::log2),
+    one("log10", "The logarithm to base 10.", f64::log10),
+    one("abs", "x without its sign.", f64::abs),
+    one("sign", "−1, 0 or 1, as x is.", |x| if x == 0.0 { 0.0 } else { x.signum() }),
+    one("floor", "The next whole number at or below x.", f64::floor),
+    one("ceil", "The next whole number at or above x.", f64::ceil),
+    one("round", "The nearest whole number; of two equally near ones the even one.", f64::round_ties_even),
+    one("fract", "What x is above `floor(x)`: 0 to 1, never 1.", fract),
+    two("mod", &["x", "y"], "What remains of x / y, never negative, as `x % y`.", modulo),
+    more("min", "The least.", least),
+    more("max", "The greatest.", greatest),
+    three("clamp", &["x", "low", "high"], "x, but not below low and not above high.", clamp),
+    three("mix", &["x", "y", "amount"], "From x at amount 0 to y at amount 1, and beyond.", mix),
+    three("lerp", &["x", "y", "amount"], "The same as mix.", mix),
+    two("step", &["edge", "x"], "0 if x is below edge, else 1.", |edge, x| keep_nan(x - edge, |x| number(x >= 0.0))),
+    three("smoothstep", &["low", "high", "x"], "0 up to low, 1 from high on, and a smooth way between.", smoothstep),
+];
+
+/// Whether a number is on, as a gate.
+fn is_on(x: f64) -> bool {
+    x >= 0.5
+}
+
+fn number(is_on: bool) -> f64 {
+    f64::from(u8::from(is_on))
+}
+
+/// Nothing is made of what is not a number.
+fn keep_nan(x: f64, run: impl Fn(f64) -> f64) -> f64 {
+    if x.is_nan() { x } else { run(x) }
+}
+
+fn fract(x: f64) -> f64 {
+    let fract = x - x.floor();
+    // Just below a whole number the difference is rounded up.
+    if fract == 1.0 { 0.0 } else { fract }
+}
+
+fn modulo(x: f64, y: f64) -> f64 {
+    let rest = x.rem_euclid(y);
+    if rest == y.abs() { 0.0 } else { rest }
+}
+
+/// The lesser; not a number if one is not. (`f64::min` would give the other one, and either of 0 and −0.)
+fn least(x: f64, y: f64) -> f64 {
+    if x.is_nan() || x < y { x } else { y }
+}
+
+fn greatest(x: f64, y: f64) -> f64 {
+    if x.is_nan() || x > y { x } else { y }
+}
+
+fn clamp(x: f64, low: f64, high: f64) -> f64 {
+    least(greatest(x, low), high)
+}
+
+fn mix(x: f64, y: f64, amount: f64) -> f64 {
+    x + (y - x) * amount
+}
+
+fn smoothstep(low: f64, high: f64, x: f64) -> f64 {
+    // A way of no length is a step, at its end.
+    let place = if low == high { keep_nan(x - low, |x| number(x >= 0.0)) } else { (x - low) / (high - low) };
+    ease(clamp(place, 0.0, 1.0))
+}
+
+fn ease(x: f64) -> f64 {
+    x * x * (3.0 - 2.0 * x)
+}
+
+fn rnd(random: Random<'_>, seed: f64, n: f64) -> f64 {
+    if seed.is_finite() && n.is_finite() { random(seed.floor() as i64 as u64, n.floor() as i64) } else { f64::NAN }
+}
+
+fn noise(random: Random<'_>, seed: f64, x: f64) -> f64 {
+    let cell = x.floor();
+    mix(rnd(random, seed, cell), rnd(random, seed, cell + 1.0), ease(x - cell))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_take_what_their_arguments_say() {
+        for function in FUNCTIONS {
+            assert_eq!(function.kernel.takes(), function.arguments.len(), "{}", function.name);
+            assert!(!function.more || function.arguments.len() == 2, "{}", function.name);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! From a source to a program: a parser by precedence.
+
+use std::ops::Range;
+
+use super::mistake::{Mistake, short};
+use super::names::{CHOICE, COMPARISON, FUNCTIONS, Function, OPERATORS, Operator, SIGN, VARIABLES};
+use super::token::{Token, token};
+use super::{DEEPEST, LONGEST, MOST_STEPS, Step};
+
+type Result<T> = std::result::Result<T, Mistake>;
+
+const VALUE: &str = "a number, a name or (";
+
+/// What words mean in other languages, and what to write here.
+const FOREIGN: &[(&str, &str)] = &[
+    ("and", "write && for and"),
+    ("or", "write || for or"),
+    ("not", "write ! for not"),
+    ("if", "write condition ? value : otherwise"),
+    ("then", "write condition ? value : otherwise"),
+    ("else", "write condition ? value : otherwise"),
+    ("true", "write 1 for on"),
+    ("false", "write 0 for off"),
+    ("log", "write ln(x), log2(x) or log10(x)"),
+    ("random", "write rnd(seed, n)"),
+    ("rand", "write rnd(seed, n)"),
+    ("time", "write t for seconds"),
+    ("cbrt", "write x ^ (1 / 3)"),
+    ("saturate", "write clamp(x, 0, 1)"),
+];
+
+/// The steps of an expression, in the order in which they run.
+pub(super) fn steps(source: &str) -> Result<Vec<Step>> {
+    if source.len() > LONGEST {
+        let message = format!("the expression is longer than {LONGEST} bytes: split it over two expression nodes");
+        return Err(Mistake::new(source.floor_char_boundary(LONGEST)..source.len(), message));
+    }
+    let mut parser = Parser { source, token: Token::End, span: 0..0, before: 0..0, depth: 0, steps: Vec::new() };
+    parser.advance()?;
+    parser.choice()?;
+    match parser.token {
+        Token::End => Ok(parser.steps),
+        _ => Err(parser.misplaced().expecting("an operator or the end")),
+    }
+}
+
+/// What was read of a source so far.
+struct Parser<'a> {
+    source: &'a str,
+    /// What comes next, and where.
+    token: Token,
+    span: Range<usize>,
+    /// Where that is which was read before; empty at the beginning.
+    before: Range<usize>,
+    /// In how much of what can stand in one another.
+    depth: usize,
+    steps: Vec<Step>,
+}
+
+impl Parser<'_> {
+    /// `x ? y : z`, or what binds more.
+    fn choice(&mut self) -> Result<()> {
+        self.operation(CHOICE + 1)?;
+        if self.token != Token::Sign("?") {
+            return Ok(());
+        }
+        let question = self.span.clone();
+        self.advance()?;
+        self.within(Self::choice)?;
+        if self.token == Token::End {
+            let message = "the ? has no : that says what it is otherwise: write condition ? value : otherwise";
+            return Err(Mistake::new(question, message).expecting(":"));
+        }
+        if self.token != Token::Sign(":") {
+            return Err(self.misplaced().expecting("an operator or :"));
+        }
+        self.advance()?;
+        self.within(Self::choice)?;
+        let choice = OPERATORS.iter().find(|operator| operator.level == CHOICE);
+        choice.map_or(Ok(()), |choice| self.push(Step::Run(choice.kernel)))
+    }
+
+    /// Operators between values, from left to right, that bind at least as much.
+    fn operation(&mut self, least: u8) -> Result<()> {
+        self.signed()?;
+        while let Some(operator) = self.between().filter(|operator| operator.level >= least) {
+            self.advance()?;
+            self.operation(operator.level + 1)?;
+            self.push(Step::Run(operator.kernel))?;
+            if let Some(second) = self.between().filter(|next| next.level == COMPARISON && operator.level == COMPARISON)
+            {
+                let message = format!(
+                    "comparisons cannot be chained: write x {} y && y {} z, or ( and ) around the first one",
+                    operator.symbol, second.symbol
+                );
+                return Err(Mistake::new(self.span.clone(), message).expecting("another operator or the end"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The operator between two values that comes next, if one does.
+    fn between(&self) -> Option<&'static Operator> {
+        let Token::Sign(sign) = self.token else { return None };
+        OPERATORS.iter().find(|operator| operator.symbol == sign && (CHOICE + 1..SIGN).contains(&operator.level))
+    }
+
+    /// A value with signs before it.
+    fn signed(&mut self) -> Result<()> {
+        let Token::Sign(sign) = self.token else { return self.power() };
+        let Some(operator) = OPERATORS.iter().find(|operator| operator.symbol == sign && operator.level == SIGN) else {
+            return self.power();
+        };
+        self.advance()?;
+        self.within(Self::signed)?;
+        self.push(Step::Run(operator.kernel))
+    }
+
+    /// A value and perhaps its power, which may have a sign.
+    fn power(&mut self) -> Result<()> {
+        self.operand()?;
+        let Token::Sign(sign) = self.token else { return Ok(()) };
+        let Some(operator) = OPERATORS.iter().find(|operator| operator.symbol == sign && operator.level > SIGN) else {
+            return Ok(());
+        };
+        self.advance()?;
+        self.within(Self::signed)?;
+        self.push(Step::Run(operator.kernel))
+    }
+
+    /// A number, a name, a call or what stands in brackets.
+    fn operand(&mut self) -> Result<()> {
+        match self.token {
+            Token::Number(number) => {
+                self.advance()?;
+                self.push(Step::Number(number))?;
+            }
+            Token::Name => self.name()?,
+            Token::Sign("(") => {
+                let open = self.span.clone();
+                self.advance()?;
+                self.within(Self::choice)?;
+                self.close(&open, "an operator or )")?;
+            }
+            _ => return Err(self.missing()),
+        }
+        match self.token {
+            Token::Number(_) | Token::Name | Token::Sign("(") => Err(self.side_by_side()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A variable or a function with its arguments.
+    fn name(&mut self) -> Result<()> {
+        let (span, name) = (self.span.clone(), &self.source[self.span.clone()]);
+        self.advance()?;
+        let is_called = self.token == Token::Sign("(");
+        if let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) {
+            if is_called {
+                return self.call(function, &span);
+            }
+            let message = format!("{name} is a function: write {}", function.call());
+            return Err(Mistake::new(span, message).expecting("( behind it"));
+        }
+        match VARIABLES.iter().position(|variable| variable.name == name) {
+            Some(_) if is_called => {
+                Err(Mistake::new(span, format!("{name} is a number and not a function: write {name} * ( to multiply")))
+            }
+            Some(index) => self.push(Step::Variable(index)),
+            None => Err(unknown(name, span, is_called)),
+        }
+    }
+
+    /// The arguments of a function, from its bracket on.
+    fn call(&mut self, function: &Function, name: &Range<usize>) -> Result<()> {
+        let open = name.start..self.span.end;
+        let mut count = 0;
+        self.advance()?;
+        while self.token != Token::Sign(")") || count > 0 {
+            self.within(Self::choice)?;
+            count += 1;
+            // What takes more is done with every further argument.
+            if function.more && count > 1 {
+                self.push(Step::Run(function.kernel))?;
+            }
+            if self.token != Token::Sign(",") {
+                break;
+            }
+            self.advance()?;
+        }
+        self.close(&open, "an operator, a comma or )")?;
+        let takes = function.arguments.len();
+        if function.more && count >= takes {
+            return Ok(());
+        }
+        if function.more || count != takes {
+            let least = if function.more { "or more " } else { "" };
+            let plural = if takes == 1 && !function.more { "" } else { "s" };
+            let message = format!(
+                "{} takes {takes} {least}argument{plural} and has {count} here: write {}",
+                function.name,
+                function.call()
+            );
+            return Err(Mistake::new(name.start..self.before.end, message));
+        }
+        self.push(Step::Run(function.kernel))
+    }
+
+    /// The bracket that closes what was opened there.
+    fn close(&mut self, open: &Range<usize>, expected: &'static str) -> Result<()> {
+        match self.token {
+            Token::Sign(")") => self.advance(),
+            Token::End => {
+                let message = format!("{} is not closed: write )", &self.source[open.clone()]);
+                Err(Mistake::new(self.span.clone(), message).expecting(expected))
+            }
+            _ => Err(self.misplaced().expecting(expected)),
+        }
+    }
+
+    /// What stands in something else.
+    fn within(&mut self, inner: fn(&mut Self) -> Result<()>) -> Result<()> {
+        if self.depth == DEEPEST {
+            let message = format!("this stands in more than {DEEPEST} others: split it over two expression nodes");
+            return Err(Mistake::new(self.span.clone(), message));
+        }
+        self.depth += 1;
+        inner(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn push(&mut self, step: Step) -> Result<()> {
+        if self.steps.len() == MOST_STEPS {
+            let message = format!(
+                "there are more than {MOST_STEPS} numbers, names and operators: split it over two expression nodes"
+            );
+            return Err(Mistake::new(self.before.clone(), message));
+        }
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        let (token, span) = token(self.source, self.span.end)?;
+        self.before = std::mem::replace(&mut self.span, span);
+        self.token = token;
+        // The end is where the last word ends, not the white space behind it.
+        if token == Token::End {
+            self.span = self.before.end..self.before.end;
+        }
+        Ok(())
+    }
+
+    /// What comes next, as it is written.
+    fn next(&self) -> String {
+        short(&self.source[self.span.clone()])
+    }
+
+    /// There is no value where one has to be.
+    fn missing(&self) -> Mistake {
+        let before = short(&self.source[self.before.clone()]);
+        let message = match self.token {
+            Token::End if self.before.is_empty() => {
+                "there is nothing here: write a value, such as a or sin(t)".to_owned()
+            }
+            Token::End => format!("a value is missing at the end: write one behind {before}"),
+            Token::Sign("+") => "a + stands between two values: leave this one away".to_owned(),
+            Token::Sign(")") if before == "(" => "there is nothing between ( and ): write a value there".to_owned(),
+            _ => format!("a value is missing: write one before {}", self.next()),
+        };
+        Mistake::new(self.span.clone(), message).expecting(VALUE)
+    }
+
+    /// Two values stand side by side.
+    fn side_by_side(&self) -> Mistake {
+        let (left, right) = (short(&self.source[self.before.clone()]), self.next());
+        if let Some(advice) = foreign(&right).filter(|_| self.token == Token::Name) {
+            return Mistake::new(self.span.clone(), format!("there is no {right}: {advice}")).expecting("an operator");
+        }
+        let message = match self.token {
+            Token::Number(_) => format!("an operator is missing between {left} and {right}: write one, such as *"),
+            _ => format!("an operator is missing: write {left} * {right} to multiply"),
+        };
+        Mistake::new(self.before.start..self.span.end, message).expecting("an operator")
+    }
+
+    /// What comes next belongs to nothing.
+    fn misplaced(&self) -> Mistake {
+        let message = match self.token {
+            Token::Sign(",") => "a comma stands between the arguments of a function: write numbers with a point, 0.5",
+            Token::Sign(")") => "this ) closes nothing: leave it away, or write its ( before",
+            Token::Sign(":") => "this : has no ? before it: write condition ? value : otherwise",
+            Token::Sign("!") => "a ! stands before a value: write != to compare",
+            _ => "an operator is missing before this: write one, such as *",
+        };
+        Mistake::new(self.span.clone(), message)
+    }
+}
+
+/// What to write instead of a word of other languages.
+fn foreign(name: &str) -> Option<&'static str> {
+    FOREIGN.iter().find(|(word, _)| word.eq_ignore_ascii_case(name)).map(|(_, advice)| *advice)
+}
+
+/// Nothing has this name.
+fn unknown(name: &str, span: Range<usize>, is_called: bool) -> Mistake {
+    let shown = short(name);
+    if let Some(advice) = foreign(name) {
+        return Mistake::new(span, format!("there is no {shown}: {advice}"));
+    }
+    let functions = || FUNCTIONS.iter().map(|function| function.name);
+    let variables = || VARIABLES.iter().map(|variable| variable.name).filter(|_| !is_called);
+    let mistake = Mistake::new(span, format!("there is no {shown}")).meant(name, variables().chain(functions()));
+    if mistake.suggestion.is_some() {
+        return mistake;
+    }
+    let list = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(" ");
+    let (known, variables, functions) =
+        (if is_called { "" } else { "the names " }, list(&mut variables()), list(&mut functions()));
+    let and = if is_called { "" } else { ", and " };
+    Mistake {
+        message: format!("{}; there are {known}{variables}{and}the functions {functions}", mistake.message),
+        ..mistake
+    }
+}

@@ -1,0 +1,132 @@
+//! An expression cut into words, numbers and signs.
+
+use std::ops::Range;
+
+use unicode_width::UnicodeWidthChar;
+
+use super::mistake::{Mistake, is_unseen, short};
+
+/// What an expression is written with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Token {
+    Number(f64),
+    Name,
+    Sign(&'static str),
+    End,
+}
+
+/// Every sign; what begins with another stands before it.
+const SIGNS: &[&str] =
+    &["||", "&&", "<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "%", "^", "!", "?", ":", "(", ")", ","];
+
+/// What is written in other languages, and what to write here.
+const FOREIGN: &[(&str, &str)] = &[
+    ("===", "write == to compare"),
+    ("**", "write ^ for a power"),
+    ("=>", "write >= to compare"),
+    ("=<", "write <= to compare"),
+    ("<>", "write != to compare"),
+    (":=", "nothing can be kept in a name; write == to compare"),
+];
+
+/// The same for single signs, which may begin others.
+const ALONE: &[(&str, &str)] = &[
+    ("=", "nothing can be kept in a name; write == to compare"),
+    ("&", "write && for and"),
+    ("|", "write || for or"),
+    ("~", "write ! for not"),
+    ("×", "write * to multiply"),
+    ("·", "write * to multiply"),
+    ("∙", "write * to multiply"),
+    ("÷", "write / to divide"),
+    ("−", "write - to subtract"),
+    ("–", "write - to subtract"),
+    ("≤", "write <= to compare"),
+    ("≥", "write >= to compare"),
+    ("≠", "write != to compare"),
+    ("²", "write ^ 2 for a square"),
+    ("³", "write ^ 3 for a cube"),
+    ("√", "write sqrt(x) for a root"),
+    ("π", "write pi"),
+    ("τ", "write tau"),
+    ("∞", "write a large number, such as 1e9"),
+    ("°", "angles are in radians: write * tau / 360 for degrees"),
+    ("[", "write ( and ) around what comes first"),
+    ("]", "write ( and ) around what comes first"),
+    ("{", "write ( and ) around what comes first"),
+    ("}", "write ( and ) around what comes first"),
+    (";", "leave it away, as this is one expression"),
+    ("\"", "there are no texts here, only numbers"),
+    ("'", "there are no texts here, only numbers"),
+    ("_", "names begin with a letter, and numbers are written without it"),
+    ("#", "write numbers in decimal, and leave remarks away"),
+    ("$", "write names alone, such as a"),
+    ("@", "write names alone, such as a"),
+    ("\\", "write / to divide"),
+];
+
+/// What stands at byte `from`, which is a boundary of characters, or behind white space there.
+pub(super) fn token(source: &str, from: usize) -> Result<(Token, Range<usize>), Mistake> {
+    let text = source[from..].trim_start();
+    let start = source.len() - text.len();
+    let span = |bytes: usize| start..start + bytes;
+    let Some(first) = text.chars().next() else { return Ok((Token::End, span(0))) };
+    if first.is_ascii_digit()
+        || text.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        return number(text, start);
+    }
+    let listed = |list: &'static [(&str, &str)]| list.iter().find(|(sign, _)| text.starts_with(sign));
+    let foreign = |(sign, advice): &(&str, &str)| {
+        Err(Mistake::new(span(sign.len()), format!("{sign} means nothing here: {advice}")))
+    };
+    if let Some(sign) = listed(FOREIGN) {
+        return foreign(sign);
+    }
+    if let Some(sign) = SIGNS.iter().find(|sign| text.starts_with(**sign)) {
+        return Ok((Token::Sign(sign), span(sign.len())));
+    }
+    if let Some(sign) = listed(ALONE) {
+        return foreign(sign);
+    }
+    if first.is_alphabetic() {
+        return Ok((Token::Name, span(run(text, |c| c.is_alphanumeric() || c == '_'))));
+    }
+    if first == '.' {
+        return Err(Mistake::new(span(1), "a point stands in a number, such as 0.5: write a digit behind it"));
+    }
+    let message = if is_unseen(first) || first.width() == Some(0) {
+        format!("a character that does not stand by itself is here (U+{:04X}): delete it", u32::from(first))
+    } else {
+        format!("{first} means nothing here: leave it away")
+    };
+    Err(Mistake::new(span(first.len_utf8()), message))
+}
+
+/// The number at the beginning of `text`, which is at byte `start` of the source.
+fn number(text: &str, start: usize) -> Result<(Token, Range<usize>), Mistake> {
+    let digits = |from: usize| run(&text[from..], |c| c.is_ascii_digit());
+    let mut end = digits(0);
+    if text[end..].starts_with('.') {
+        end += 1 + digits(end + 1);
+    }
+    if text[end..].starts_with(['e', 'E']) {
+        let sign = usize::from(text[end + 1..].starts_with(['+', '-']));
+        let exponent = digits(end + 1 + sign);
+        // Without digits it is the input e.
+        end += if exponent > 0 { 1 + sign + exponent } else { 0 };
+    }
+    let (number, span) = (&text[..end], start..start + end);
+    if text[end..].starts_with('.') {
+        return Err(Mistake::new(start + end..start + end + 1, "a number has one point: leave the second one away"));
+    }
+    match number.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok((Token::Number(value), span)),
+        _ => Err(Mistake::new(span, format!("{} is too large: write a number below 1e308", short(number)))),
+    }
+}
+
+/// How many bytes at the beginning of `text` are such characters.
+fn run(text: &str, is_part: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !is_part(c)).unwrap_or(text.len())
+}

@@ -1,0 +1,35 @@
+//! The language of expressions: what they give, what is refused and how it is said, and its page.
+
+#![allow(clippy::float_cmp, reason = "identity is meant")]
+
+mod agreeing;
+mod manual;
+mod mistakes;
+mod values;
+
+use bendrack_nodes::expression::{Expression, Scope};
+
+/// A random number that can be foretold.
+fn random(stream: u64, index: i64) -> f64 {
+    (stream as f64 * 0.37 + index as f64 * 0.61).rem_euclid(1.0)
+}
+
+/// What the tests evaluate in: every number differs from the others.
+fn scope() -> Scope<'static> {
+    Scope {
+        inputs: [0.25, -1.5, 2.0, 0.5, 3.0, 10.0, -0.75, 0.0],
+        secs: 1.75,
+        frame: 28.0,
+        beat: 3.5,
+        fps: 16.0,
+        random: &random,
+    }
+}
+
+fn parsed(source: &str) -> Expression {
+    Expression::parse(source).unwrap_or_else(|mistake| panic!("{}", mistake.caret(source)))
+}
+
+fn value(source: &str) -> f64 {
+    parsed(source).value(&scope())
+}

@@ -1,0 +1,121 @@
+//! `docs/expression.md` is what the tables of the language say.
+//!
+//! `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression` writes it anew: look at it before it is kept.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use bendrack_nodes::expression::{DEEPEST, FUNCTIONS, LONGEST, MOST_STEPS, OPERATORS, VARIABLES};
+
+use super::parsed;
+
+const INTRO: &str = "\
+# Expressions
+
+One number from others, as it is written in mathematics: `a + b * sin(tau * t)`. This page is written by a test from the tables in
+[names.rs](../nodes/expression/names.rs): change those, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression`.
+
+| to have | write |
+|---|---|
+| a swing of 0.2 about 0.5, once in four seconds | `0.5 + 0.2 * sin(tau * t / 4)` |
+| the same from 0 to 1 | `wave(t / 4)` |
+| a ramp on every beat | `saw(beat)` |
+| on in the first half of every bar of four | `beat % 4 < 2` |
+| another number on every beat | `rnd(1, beat)` |
+| the first input while the second is on, else the third | `b ? a : c` |
+| a curve of an input | `clamp(a, 0, 1) ^ 2` |
+| a wander between two inputs | `mix(a, b, noise(1, t))` |
+
+## Rules
+
+- Everything is a number. On is 1 and off is 0, and whatever is 0.5 or more is on, as at a gate.
+- Numbers are written as `2`, `0.5`, `.5` or `1.5e-3`. White space between them does nothing.
+- Names are written in small letters.
+- Angles are in radians: `tau` is a turn. `wave`, `tri`, `saw` and `sqr` count in cycles: 1 is a turn.
+- `2 * t` is not written `2t`. A comparison is not chained: `1 < a && a < 3`.
+- Both sides of `?:`, `&&` and `||` are evaluated; there is nothing that one of them could do to the other.
+- What has no number gives none: `sqrt(-1)`, `0 / 0`, and whatever is made from it. Such a number is off and equal to nothing; all comparisons with it
+  but `!=` are off. `1 / 0` is infinite. Where the result is either, the node keeps its last one.
+";
+
+/// A text in which nothing ends a cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn page() -> String {
+    let mut text = INTRO.to_owned();
+    let _ = write!(
+        text,
+        "- An expression has at most {LONGEST} bytes and {MOST_STEPS} numbers, names, operators and functions, and stands at most \
+         {DEEPEST} deep in itself:\n  brackets, functions, signs, `^` and `?:`.\n\n"
+    );
+    text += "## Names\n\n| name | |\n|---|---|\n";
+    for variable in VARIABLES {
+        let _ = writeln!(text, "| `{}` | {} |", variable.name, variable.about);
+    }
+    text += "\n## Operators\n\nFrom what binds most to what binds least; those of one level go from left to right.\n\n";
+    text += "| level | operator | |\n|---|---|---|\n";
+    for operator in OPERATORS {
+        let _ = writeln!(text, "| {} | `{}` | {} |", operator.level, cell(operator.symbol), cell(operator.about));
+    }
+    text += "\n## Functions\n\n| function | |\n|---|---|\n";
+    for function in FUNCTIONS {
+        let _ = writeln!(text, "| `{}` | {} |", function.call(), cell(function.about));
+    }
+    text + GRAMMAR
+}
+
+const GRAMMAR: &str = "
+## Grammar
+
+```text
+choice    = operation [ \"?\" choice \":\" choice ]
+operation = signed { operator signed }           by levels; one comparison at most
+signed    = ( \"-\" | \"!\" ) signed | power
+power     = value [ \"^\" signed ]
+value     = number | name | name \"(\" choice { \",\" choice } \")\" | \"(\" choice \")\"
+number    = digits [ \".\" [ digits ] ] [ exponent ] | \".\" digits [ exponent ]
+exponent  = ( \"e\" | \"E\" ) [ \"+\" | \"-\" ] digits
+```
+";
+
+#[test]
+fn the_page_is_what_the_tables_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/expression.md");
+    let page = page();
+    if std::env::var_os("BENDRACK_BLESS").is_some() {
+        return std::fs::write(path, page).expect("the page is written");
+    }
+    assert!(
+        std::fs::read_to_string(path).unwrap_or_default() == page,
+        "docs/expression.md is not what the tables say; \
+         BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression writes it anew"
+    );
+}
+
+#[test]
+fn what_the_page_tells_to_write_is_understood() {
+    let examples = INTRO.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.split('`').nth(1));
+    assert_eq!(examples.map(parsed).count(), 8);
+}
+
+#[test]
+fn every_name_is_known_once_and_explained() {
+    let names: BTreeSet<_> = FUNCTIONS.iter().map(|f| f.name).chain(VARIABLES.iter().map(|v| v.name)).collect();
+    assert_eq!(names.len(), FUNCTIONS.len() + VARIABLES.len());
+    let about = FUNCTIONS.iter().map(|f| f.about).chain(VARIABLES.iter().map(|v| v.about));
+    for text in about.chain(OPERATORS.iter().map(|operator| operator.about)) {
+        assert!(text.ends_with('.') && text.len() > 3, "{text:?}");
+    }
+    for variable in VARIABLES {
+        assert!(parsed(variable.name).uses(variable.name));
+    }
+    for function in FUNCTIONS {
+        assert!(function.arguments.iter().all(|name| !name.is_empty()));
+        parsed(&format!("{}({})", function.name, vec!["a"; function.arguments.len()].join(", ")));
+    }
+    let levels: Vec<u8> = OPERATORS.iter().map(|operator| operator.level).collect();
+    assert!(levels.is_sorted_by(|a, b| a >= b), "from what binds most");
+}
