@@ -11,14 +11,18 @@
 
 pub mod aim;
 pub mod chain;
+mod compile;
 pub mod curve;
 pub mod def;
 pub mod error;
 pub mod expression;
+pub mod flat;
 pub mod grid;
+mod limits;
 pub mod listen;
 mod memory;
 pub mod op;
+mod params;
 pub mod patch;
 pub mod pick;
 pub mod plan;
@@ -47,9 +51,20 @@ pub mod modulate {
 
 /// Numbers from numbers.
 pub mod math {
+    pub mod expression;
     #[expect(clippy::module_inception, reason = "the node is called Math")]
     pub mod math;
     pub mod range;
+}
+
+/// Decisions.
+pub mod logic {
+    pub mod switch;
+}
+
+/// What makes a patch easier to read.
+pub mod view {
+    pub mod reroute;
 }
 
 /// MIDI.
@@ -140,6 +155,8 @@ pub static LIBRARY: &[&NodeDef] = &[
     &modulate::slew::NODE,
     &math::math::NODE,
     &math::range::NODE,
+    &math::expression::NODE,
+    &logic::switch::NODE,
     &midi::cc::NODE,
     &midi::note::NODE,
     &osc::input::NODE,
@@ -189,4 +206,5 @@ pub static LIBRARY: &[&NodeDef] = &[
     &output::compositor::NODE,
     &osc::output::NODE,
     &cache::reset::NODE,
+    &view::reroute::NODE,
 ];

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Code, Problem};
+use crate::flat::Scope;
 
 /// The version of the format that is written.
 pub const VERSION: u64 = 1;
@@ -38,6 +39,9 @@ pub struct Patch {
     /// The cables, in the order in which they were plugged in.
     #[serde(default)]
     pub cables: Vec<Cable>,
+    /// Subpatches by id: a node of the kind `sub.` and the id is an instance.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub definitions: BTreeMap<String, Definition>,
     /// Where nodes stand on the canvas.
     #[serde(default)]
     pub layout: BTreeMap<String, Place>,
@@ -125,6 +129,9 @@ pub struct Cable {
     pub from: Port,
     /// The input; it takes one cable.
     pub to: Port,
+    /// Nothing flows along it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mute: bool,
     /// What this version does not know.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
@@ -133,7 +140,7 @@ pub struct Cable {
 impl Cable {
     /// A cable between two ports, each written `node.port`.
     pub fn new(from: Port, to: Port) -> Self {
-        Self { from, to, rest: Map::new() }
+        Self { from, to, mute: false, rest: Map::new() }
     }
 }
 
@@ -180,6 +187,71 @@ impl fmt::Display for Port {
     }
 }
 
+/// A subpatch: a patch within a patch, with ports of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// Its name on the canvas.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// Its inputs, in the order of the panel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Inlet>,
+    /// Its outputs, in the order of the panel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Outlet>,
+    /// Its nodes by id.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, Node>,
+    /// Its cables.
+    #[serde(default)]
+    pub cables: Vec<Cable>,
+    /// Where its nodes stand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub layout: BTreeMap<String, Place>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// An input of a subpatch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inlet {
+    /// Its name.
+    pub name: String,
+    /// The inputs of its nodes that it feeds.
+    pub to: Vec<Port>,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// An output of a subpatch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outlet {
+    /// Its name.
+    pub name: String,
+    /// The output of one of its nodes that feeds it.
+    pub from: Port,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+impl Definition {
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { nodes: &self.nodes, cables: &self.cables }
+    }
+}
+
 /// Where a node stands on the canvas.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
@@ -199,6 +271,7 @@ impl Default for Patch {
             engine: Engine::default(),
             nodes: BTreeMap::new(),
             cables: Vec::new(),
+            definitions: BTreeMap::new(),
             layout: BTreeMap::new(),
             rest: Map::new(),
         }
@@ -243,6 +316,10 @@ impl Patch {
     pub fn to_json(&self) -> String {
         // A patch holds strings, finite numbers and maps with string keys: nothing that JSON cannot say.
         serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
+    }
+
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { nodes: &self.nodes, cables: &self.cables }
     }
 
     /// The cable that ends at `input`.

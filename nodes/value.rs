@@ -29,10 +29,12 @@ pub enum Kind {
     Map,
     /// The generated picture, or one made from it.
     Picture,
+    /// Any of these: the kind of what arrives at the node's first port of this kind. No cable is of it.
+    Any,
 }
 
 impl Kind {
-    /// Every kind, in the order in which they are documented.
+    /// Every kind of cable, in the order in which they are documented.
     pub const ALL: [Self; 7] =
         [Self::Number, Self::Gate, Self::Text, Self::Target, Self::Bend, Self::Map, Self::Picture];
 
@@ -46,6 +48,7 @@ impl Kind {
             Self::Bend => "bend",
             Self::Map => "map",
             Self::Picture => "picture",
+            Self::Any => "any",
         }
     }
 
@@ -54,6 +57,8 @@ impl Kind {
     /// The coercions are these and no others: number and gate into one another, a map where a picture is wanted.
     pub fn accepts(self, from: Self) -> bool {
         self == from
+            || self == Self::Any
+            || from == Self::Any
             || matches!(
                 (self, from),
                 (Self::Number, Self::Gate) | (Self::Gate, Self::Number) | (Self::Picture, Self::Map)

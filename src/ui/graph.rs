@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::{Input, NodeDef};
-use bendrack_nodes::patch::{Patch, Port};
+use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::patch::{Definition, Patch, Port};
 use bendrack_nodes::value::Kind;
 use eframe::egui::{Color32, Ui};
 use egui_node_graph::{
@@ -185,25 +186,63 @@ pub fn stem(def: &NodeDef) -> &'static str {
 /// Ports by name.
 type Named = Vec<(String, Kind)>;
 
-/// The kind of a port; of one that nobody declares, a number.
+/// Nodes that take anything, one behind the other, through which a kind is followed.
+const MOST_PASSED: usize = 64;
+
+/// The kind of a port; of one that takes anything, that of what arrives; of one that nobody declares, a number.
 pub fn kind_of(patch: &Patch, id: &str, name: &str, output: bool) -> Kind {
-    if let Some(def) = patch.nodes.get(id).and_then(|node| def_of(&node.kind)) {
-        let input = || def.input(name).map(|(_, input)| input.kind);
-        let output = if output { def.output(name).map(|(_, output)| output.kind) } else { input() };
-        return output.unwrap_or(Kind::Number);
-    }
     let (inputs, outputs) = ports(patch, id);
     let named = if output { outputs } else { inputs };
     named.into_iter().find(|(known, _)| known == name).map_or(Kind::Number, |(_, kind)| kind)
 }
 
-/// The ports of a node: of its kind, or, if this bendrack does not know it, those that its cables speak of.
+/// The ports of a node: of its kind or of its subpatch, or, if this bendrack does not know it, those that its cables speak of.
 pub fn ports(patch: &Patch, id: &str) -> (Named, Named) {
-    if let Some(def) = patch.nodes.get(id).and_then(|node| def_of(&node.kind)) {
-        let inputs = def.inputs.iter().map(|input| (input.name.to_owned(), input.kind)).collect();
-        let outputs = def.outputs.iter().map(|output| (output.name.to_owned(), output.kind)).collect();
+    let Some(node) = patch.nodes.get(id) else { return Default::default() };
+    if let Some(def) = def_of(&node.kind) {
+        let anything = anything(patch, id);
+        let kind = |kind| if kind == Kind::Any { anything } else { kind };
+        let inputs = def.inputs.iter().map(|input| (input.name.to_owned(), kind(input.kind))).collect();
+        let outputs = def.outputs.iter().map(|output| (output.name.to_owned(), kind(output.kind))).collect();
         return (inputs, outputs);
     }
+    let definition = node.kind.strip_prefix(INSTANCE).and_then(|name| patch.definitions.get(name));
+    definition.map_or_else(|| spoken_of(patch, id), ports_of)
+}
+
+/// The kind of the ports of a node that take anything: that of the first cable that arrives at one.
+fn anything(patch: &Patch, id: &str) -> Kind {
+    let mut node = id.to_owned();
+    for _ in 0..MOST_PASSED {
+        let def = patch.nodes.get(&node).and_then(|node| def_of(&node.kind));
+        let anything = def.into_iter().flat_map(|def| def.inputs).filter(|input| input.kind == Kind::Any);
+        let mut ports = anything.map(|input| Port { node: node.clone(), port: input.name.to_owned() });
+        let Some(cable) = ports.find_map(|port| patch.cable_to(&port)) else { return Kind::Any };
+        let from = patch.nodes.get(&cable.from.node).and_then(|node| def_of(&node.kind));
+        match from.and_then(|def| def.output(&cable.from.port)) {
+            Some((_, output)) if output.kind != Kind::Any => return output.kind,
+            _ => node = cable.from.node.clone(),
+        }
+    }
+    Kind::Any
+}
+
+/// The ports of a subpatch, each of the kind of the port within that it leads to.
+fn ports_of(definition: &Definition) -> (Named, Named) {
+    let def = |port: &Port| definition.nodes.get(&port.node).and_then(|node| def_of(&node.kind));
+    let inputs = definition.inputs.iter().map(|inlet| {
+        let within = inlet.to.first().and_then(|port| def(port)?.input(&port.port));
+        (inlet.name.clone(), within.map_or(Kind::Any, |(_, input)| input.kind))
+    });
+    let outputs = definition.outputs.iter().map(|outlet| {
+        let within = def(&outlet.from).and_then(|def| def.output(&outlet.from.port));
+        (outlet.name.clone(), within.map_or(Kind::Any, |(_, output)| output.kind))
+    });
+    (inputs.collect(), outputs.collect())
+}
+
+/// The ports of a node that its cables speak of.
+fn spoken_of(patch: &Patch, id: &str) -> (Named, Named) {
     let known = |port: &Port| patch.nodes.get(&port.node).and_then(|node| def_of(&node.kind));
     let (mut inputs, mut outputs) = (BTreeMap::new(), BTreeMap::new());
     for cable in &patch.cables {

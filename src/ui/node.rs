@@ -234,6 +234,7 @@ pub fn kind_shape(kind: Kind, at: Pos2, radius: f32, fill: Color32, edge: Stroke
         Kind::Bend => polygon(4, 0.0, radius * 1.2),
         Kind::Map => polygon(6, 0.0, radius * 1.1),
         Kind::Picture => boxed(2.4, 1.8, 0.25),
+        Kind::Any => boxed(1.8, 1.8, 0.6),
     }
 }
 

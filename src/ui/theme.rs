@@ -113,14 +113,15 @@ pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
         Kind::Bend => (Color32::from_rgb(0xc3, 0x8f, 0xe0), Color32::from_rgb(0x63, 0x4a, 0x73)),
         Kind::Map => (Color32::from_rgb(0xee, 0x9a, 0x4d), Color32::from_rgb(0x79, 0x50, 0x2c)),
         Kind::Picture => (Color32::from_rgb(0x6f, 0xb3, 0xe6), Color32::from_rgb(0x3b, 0x5c, 0x75)),
+        Kind::Any => (Color32::from_rgb(0xb8, 0xb8, 0xb8), Color32::from_rgb(0x5c, 0x5c, 0x5c)),
     }
 }
 
 /// The hue of a family of nodes: the kind that it is about.
 pub fn family_colour(family: &str) -> Color32 {
     let kind = match family {
-        "control" | "modulate" | "math" => Kind::Number,
-        "midi" | "osc" | "esp32" | "cache" => Kind::Gate,
+        "control" | "modulate" | "math" | "view" => Kind::Number,
+        "midi" | "osc" | "esp32" | "cache" | "logic" | "time" => Kind::Gate,
         "prompt" => Kind::Text,
         "target" => Kind::Target,
         "bend" => Kind::Bend,

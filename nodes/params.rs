@@ -1,0 +1,89 @@
+//! What the knobs and fields of a node say in a patch.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::curve::{self, Curve};
+use crate::def::{Grammar, Input, Preset};
+use crate::error::{Code, Problem};
+use crate::expression::Expression;
+use crate::target::listed;
+use crate::value::{Kind, Value};
+
+/// The value of an input when nobody has said anything.
+pub(crate) fn preset(input: &Input) -> Option<Value> {
+    match input.default {
+        Preset::Number(number) => Some(Value::Number(number)),
+        Preset::Text(text) => read_text(input.grammar, text).ok().map(|(value, _)| value),
+        Preset::Nothing => None,
+    }
+}
+
+/// What a parameter says, and a warning if it had to be put right.
+pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Problem>), Problem> {
+    let expected = |what: &str| Problem::error(Code::BadValue, pointer.clone(), format!("{json} is not {what}"));
+    match input.kind {
+        Kind::Number if !input.choices.is_empty() => {
+            let name = json.as_str().ok_or_else(|| expected(&format!("one of {}", input.choices.join(", "))))?;
+            match input.choices.iter().position(|choice| *choice == name) {
+                Some(choice) => Ok((Value::Number(choice as f64), None)),
+                None => Err(expected(&format!("one of {}", input.choices.join(", ")))
+                    .meant(name, input.choices.iter().copied())),
+            }
+        }
+        Kind::Number => {
+            let number = json.as_f64().ok_or_else(|| expected("a number"))?;
+            let (low, high) = input.hard;
+            let held = number.clamp(low, high);
+            let moved = number != held;
+            let warning = || {
+                Problem::warning(
+                    Code::OutOfRange,
+                    pointer.clone(),
+                    format!("{number} is outside of {low} to {high}; {held} is used"),
+                )
+            };
+            Ok((Value::Number(held), moved.then(warning)))
+        }
+        Kind::Gate => match json {
+            Json::Bool(on) => Ok((Value::Number(f64::from(u8::from(*on))), None)),
+            _ => Err(expected("true or false")),
+        },
+        Kind::Text => {
+            let text = json.as_str().ok_or_else(|| expected("a text"))?;
+            read_text(input.grammar, text)
+                .map_err(|why| Problem::error(Code::BadText, pointer.clone(), why))
+                .map(|(value, warning)| (value, warning.map(|why| Problem::warning(Code::TooMany, pointer, why))))
+        }
+        kind => Err(Problem::error(Code::BadValue, pointer, format!("a {kind} comes by cable only"))),
+    }
+}
+
+/// What a text says, and a warning if not all of it is used; else why it says nothing.
+fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<String>), String> {
+    match grammar {
+        Grammar::Free => Ok((Value::Text(text.into()), None)),
+        Grammar::Words(most) => {
+            let count = listed(text).count();
+            let warning = (count > most).then(|| format!("{count} words; the first {most} are used"));
+            Ok((Value::Text(text.into()), warning))
+        }
+        Grammar::Numbers(most) => {
+            let parts = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|part| !part.is_empty());
+            let number = |part: &str| {
+                curve::finite(part).ok_or_else(|| format!("{part:?} is no number; write numbers, such as 0, 0.5, 1"))
+            };
+            let mut numbers = parts.map(number).collect::<Result<Vec<f64>, _>>()?;
+            let count = numbers.len();
+            numbers.truncate(most);
+            let warning = (count > most).then(|| format!("{count} numbers; the first {most} are used"));
+            Ok((Value::Numbers(numbers.into()), warning))
+        }
+        Grammar::Keys => Ok((Value::Curve(Arc::new(Curve::parse(text)?)), None)),
+        Grammar::Expression => match Expression::parse(text) {
+            Ok(expression) => Ok((Value::Expression(Arc::new(expression)), None)),
+            Err(mistake) => Err(format!("{mistake}\n{}", mistake.caret(text))),
+        },
+    }
+}
