@@ -40,18 +40,19 @@ fn main() {
 fn tick(plan: &Plan) -> Duration {
     let (controls, measurements) = (Controls::default(), Measurements::default());
     let (mut memory, mut room, mut program) = (Memory::default(), Workspace::default(), Program::default());
-    let mut runs: Vec<Duration> = (0..5).map(|_| {
-        let start = Instant::now();
-        let mut calls = 0_u32;
-        while start.elapsed() < LONG_ENOUGH {
-            let first_frame = u64::from(calls) * FRAMES as u64;
-            let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame, dt_secs: 0.25 };
-            plan.run(&inputs, &mut memory, FRAMES, &mut room, &mut program);
-            calls += 1;
-        }
-        start.elapsed() / (calls * FRAMES as u32)
-    })
-    .collect();
+    let mut runs: Vec<Duration> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            let mut calls = 0_u32;
+            while start.elapsed() < LONG_ENOUGH {
+                let first_frame = u64::from(calls) * FRAMES as u64;
+                let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame, dt_secs: 0.25 };
+                plan.run(&inputs, &mut memory, FRAMES, &mut room, &mut program);
+                calls += 1;
+            }
+            start.elapsed() / (calls * FRAMES as u32)
+        })
+        .collect();
     runs.sort();
     runs[2]
 }

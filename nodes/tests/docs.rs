@@ -192,6 +192,8 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
         "control" => ("Control", "What is set by hand."),
         "modulate" => ("Modulate", "What moves by itself."),
         "math" => ("Math", "Numbers from numbers."),
+        "logic" => ("Logic", "Decisions: gates, triggers and choices."),
+        "view" => ("View", "What makes a patch easier to read."),
         "midi" => ("MIDI", "Controllers and keyboards; [devices.md](devices.md) says how they are opened."),
         "osc" => (
             "OSC",

@@ -159,7 +159,7 @@ fn a_chain_of_bends_has_an_end() {
     many.nodes.insert("wan2".to_owned(), node("model.wan", &json!({})));
     many.cables.push(cable("n199.bends", "wan2.bends"));
     assert!(Plan::compile(&many, LIBRARY).0.is_none());
-    let (plan, problems) = Plan::compile(&tower("math.math", 5000, "out", &["a"]), LIBRARY);
+    let (plan, problems) = Plan::compile(&tower("math.math", 20_000, "out", &["a"]), LIBRARY);
     assert!(plan.is_none() && problems[0].pointer == "/nodes", "{problems:?}");
 }
 
