@@ -1,6 +1,6 @@
 //! Files: opened, saved and asked for on threads of their own, so that neither the window nor the engine waits for a disk or a dialog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bendrack_nodes::patch::Patch;
@@ -9,10 +9,11 @@ use eframe::egui::{Ui, ViewportCommand};
 use super::app::App;
 use super::file::{self, Recovery};
 use super::status::name_of;
+use crate::provenance::{Opened, Render};
 
 /// What a thread of the window has done.
 pub(super) enum Done {
-    Opened(PathBuf, Box<Patch>),
+    Opened(PathBuf, Box<Opened>),
     Saved(PathBuf, Arc<Patch>),
     Failed(String),
     /// A dialog was left.
@@ -33,8 +34,11 @@ impl App {
         while let Ok(done) = self.inbox.try_recv() {
             self.dialog = false;
             match done {
-                Done::Opened(path, patch) => {
-                    self.desk.document.open(*patch, Some(path));
+                Done::Opened(path, opened) => {
+                    if opened.home.is_none() {
+                        self.say(ui, from_render(&path, opened.render.as_ref()));
+                    }
+                    self.desk.document.open(opened.patch, opened.home);
                     self.fresh();
                 }
                 Done::Saved(path, written) => {
@@ -86,7 +90,7 @@ impl App {
             Next::Open(Some(path)) => self.thread(ui, move || opened(path)),
             Next::Open(None) if !self.dialog => {
                 self.dialog = true;
-                self.thread(ui, || match dialog().pick_file() {
+                self.thread(ui, || match open_dialog().pick_file() {
                     Some(path) => opened(path),
                     None => Done::Nothing,
                 });
@@ -172,9 +176,29 @@ fn dialog() -> rfd::FileDialog {
     rfd::FileDialog::new().add_filter("bendrack patch", &["json"])
 }
 
+/// The dialog to open a patch, which may be in a picture or film.
+fn open_dialog() -> rfd::FileDialog {
+    rfd::FileDialog::new()
+        .add_filter("bendrack patch, picture or film", &["json", "png", "mp4"])
+        .add_filter("bendrack patch", &["json"])
+}
+
+/// What is said of a patch that was opened from a picture or film: it has no file of its own yet.
+fn from_render(path: &Path, render: Option<&Render>) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match render {
+        Some(Render { model, seed, .. }) => {
+            format!(
+                "This is the patch of {name}, rendered by {model} with seed {seed}. Save keeps it in a file of its own."
+            )
+        }
+        None => format!("This is the patch of {name}. Save keeps it in a file of its own."),
+    }
+}
+
 fn opened(path: PathBuf) -> Done {
     match file::load(&path) {
-        Ok(patch) => Done::Opened(path, Box::new(patch)),
+        Ok(opened) => Done::Opened(path, Box::new(opened)),
         Err(error) => Done::Failed(error),
     }
 }
