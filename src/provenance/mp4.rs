@@ -31,20 +31,25 @@ pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
         for item in walk.at(start..meta.content.end, &[*b"ilst"])? {
             for item in walk.boxes(item.content)?.into_iter().take(MAX_ITEMS) {
                 for data in walk.named(item.content, *b"data")? {
-                    if let Some(text) = comment(&mut walk, data.content)? {
+                    if let Some(text) = comment(&mut walk, data.content, 8)? {
                         return Ok(Some(text));
                     }
                 }
             }
         }
     }
+    // In QuickTime the comment stands in the user data itself, behind its length and language.
+    for data in walk.at(0..length, &[*b"moov", *b"udta", COMMENT])? {
+        if let Some(text) = comment(&mut walk, data.content, 4)? {
+            return Ok(Some(text));
+        }
+    }
     Ok(None)
 }
 
-/// The text in an item's data, if it is ours.
-fn comment<R: Read + Seek>(walk: &mut Walk<R>, data: Range<u64>) -> io::Result<Option<Vec<u8>>> {
-    // Behind the type of the text and its country.
-    let start = data.start.saturating_add(8);
+/// The text in an item's data behind `header` bytes that say of what type it is, if it is ours.
+fn comment<R: Read + Seek>(walk: &mut Walk<R>, data: Range<u64>, header: u64) -> io::Result<Option<Vec<u8>>> {
+    let start = data.start.saturating_add(header);
     let behind = start.saturating_add(opening().len() as u64);
     // Only then is the whole of it read.
     if data.end.saturating_sub(behind) > LIMIT || walk.bytes(start..behind.min(data.end))? != opening().as_bytes() {

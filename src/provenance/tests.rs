@@ -165,7 +165,9 @@ fn a_comment_is_found_where_other_tools_put_it() {
     let quick_time = packed(*b"moov", &[&packed(*b"meta", &[&handler, &items])]);
     let mpeg = packed(*b"moov", &[&packed(*b"meta", &[&[0; 4], &handler, &items])]);
     let large = [&1_u32.to_be_bytes()[..], b"mdat", &(16_u64 + 5).to_be_bytes(), b"video", &mpeg].concat();
-    for file in [quick_time, mpeg, large] {
+    let user = packed(*b"\xa9cmt", &[&(text.len() as u16).to_be_bytes(), &[0x55, 0xc4], text]);
+    let movie = packed(*b"moov", &[&packed(*b"udta", &[&user])]);
+    for file in [quick_time, mpeg, large, movie] {
         assert_eq!(mp4::read(&mut Cursor::new(file)).expect("whole"), Some(b"{\"format\":1}".to_vec()));
     }
 }
