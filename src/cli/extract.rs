@@ -25,8 +25,14 @@ impl Extract {
     pub(super) fn run(self) -> Result<(), Failure> {
         let found = provenance::read(&self.file).map_err(Failure::Failed)?;
         let Opened { patch, render, .. } = found.open(&self.file).map_err(|problem| {
-            let advice = sidecar::advice(&self.file);
-            Failure::Failed(format!("{}: {}; {advice}", self.file.display(), problem.message))
+            let (file, why) = (self.file.display(), problem.message);
+            Failure::Failed(if found.in_media {
+                format!("{file}: the patch in it cannot be read: {why}")
+            } else if std::str::from_utf8(&found.text).is_ok() {
+                format!("{file}: {why}; look for a PNG or MP4 that bendrack rendered, or for the .bend.json beside it")
+            } else {
+                format!("{file}: there is no patch in it; {}", sidecar::advice(&self.file))
+            })
         })?;
         let text = match (self.provenance, render) {
             (false, _) => patch.to_json(),

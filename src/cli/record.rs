@@ -78,7 +78,10 @@ pub(super) fn output(error: &crate::output::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+    use bendrack_nodes::patch::Patch;
+    use serde_json::json;
 
     use super::*;
     use crate::output::Error;
@@ -87,11 +90,14 @@ mod tests {
     struct Short {
         room: usize,
         kept: Arc<AtomicUsize>,
+        /// How many frames it says it has.
+        said: Arc<AtomicU64>,
         pushed: usize,
     }
 
     impl Film for Short {
-        fn carry(&mut self, _: &Provenance) -> crate::output::Result<()> {
+        fn carry(&mut self, provenance: &Provenance) -> crate::output::Result<()> {
+            self.said.store(provenance.render.frames, Ordering::Relaxed);
             Ok(())
         }
 
@@ -120,9 +126,16 @@ mod tests {
             (99, 0, 0, Some("the model broke")),
         ] {
             let finished = Arc::new(AtomicUsize::new(0));
-            let film = Box::new(Short { room, kept: finished.clone(), pushed: 0 });
+            let said_in_film = Arc::new(AtomicU64::new(0));
+            let film = Box::new(Short { room, kept: finished.clone(), said: said_in_film.clone(), pushed: 0 });
+            let render = json!({
+                "bendrack": "0", "model": "", "family": "", "model_sha256": "", "seed": 0, "size": [0, 0], "zoom": 1,
+                "exact": false, "frames": 0, "frame_rate": 16,
+            });
+            let render = serde_json::from_value(render).expect("a render");
+            let mut provenance = Provenance { patch: Patch::default(), render };
             let mut made = 0;
-            let (said_kept, recorded) = record(film, 10, None, || {
+            let (said_kept, recorded) = record(film, 10, Some(&mut provenance), || {
                 made += 1;
                 if made > steps {
                     return Err(Failure::Failed("the model broke".to_owned()));
@@ -131,6 +144,7 @@ mod tests {
             });
             assert_eq!(finished.load(Ordering::Relaxed), kept);
             assert_eq!(said_kept, kept as u64);
+            assert!(kept == 0 || said_in_film.load(Ordering::Relaxed) == kept as u64);
             match (recorded, said) {
                 (Ok(()), None) => {}
                 (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),

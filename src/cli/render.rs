@@ -31,7 +31,7 @@ const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
 pub(super) struct Render {
-    /// The patch file.
+    /// The patch file, or a PNG or MP4 that was rendered with it.
     patch: PathBuf,
     /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
     #[arg(short, long, value_name = "FILE")]
@@ -94,13 +94,14 @@ impl Render {
         let start = Instant::now();
         let (kept, recorded) = record(film, wanted, provenance.as_mut(), || job.step());
         job.bar.finish_and_clear();
-        if let Some(provenance) = provenance.filter(|_| kept > 0)
-            && let Some(left) = write_sidecar(&self.output, &self.patch, &provenance)?
-            && !self.quiet
-        {
+        let left = match provenance.filter(|_| kept > 0) {
+            Some(provenance) => write_sidecar(&self.output, &self.patch, &provenance),
+            None => Ok(None),
+        };
+        recorded?;
+        if let Some(left) = left?.filter(|_| !self.quiet) {
             eprintln!("warning: {left}");
         }
-        recorded?;
         let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
             let rate = wanted as f64 / seconds;

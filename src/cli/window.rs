@@ -6,7 +6,7 @@ use crate::io;
 
 #[derive(clap::Args)]
 pub(super) struct Window {
-    /// The patch to open [default: the first bend].
+    /// The patch to open, or a PNG or MP4 that was rendered with it [default: the first bend].
     patch: Option<PathBuf>,
     /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
     #[arg(long, default_value = "mini")]

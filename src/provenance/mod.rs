@@ -6,7 +6,7 @@
 //! - in a PNG as an `iTXt` chunk with the keyword `bendrack`, compressed, before the pixels: [`png`];
 //! - in an MP4 as the comment, as JSON with the one key `bendrack`: [`mp4`]. Of the fields that a film may have, the
 //!   comment is the one that `ffmpeg -c copy` takes along, also into Matroska, without being asked to;
-//! - beside the film in a file of its own, the sidecar: [`sidecar`]. For a GIF, whose comments hardly any program keeps, it is all there is.
+//! - beside the film in a file of its own, the sidecar: [`sidecar`]. for a GIF, whose comments have no key, it is all there is.
 //!
 //! Sites that people send films to leave such data out, so the sidecar is what to keep. Nothing that is read is trusted:
 //! files are walked through by their lengths and never read as a whole, and what unfolds has a limit.
