@@ -28,6 +28,8 @@ impl Extract {
             let (file, why) = (self.file.display(), problem.message);
             Failure::Failed(if found.in_media {
                 format!("{file}: the patch in it cannot be read: {why}")
+            } else if !["", "/format"].contains(&&*problem.pointer) {
+                format!("{file}: {why}")
             } else if std::str::from_utf8(&found.text).is_ok() {
                 format!("{file}: {why}; look for a PNG or MP4 that bendrack rendered, or for the .bend.json beside it")
             } else {

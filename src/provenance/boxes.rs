@@ -27,9 +27,9 @@ impl<R: Read + Seek> Walk<R> {
         Self { file, left: MAX_BOXES }
     }
 
-    /// The length of the file in bytes.
-    pub fn len(&mut self) -> io::Result<u64> {
-        self.file.seek(SeekFrom::End(0))
+    /// The whole of the file.
+    pub fn whole(&mut self) -> io::Result<Range<u64>> {
+        Ok(0..self.file.seek(SeekFrom::End(0))?)
     }
 
     /// The boxes in a range of the file, as far as they make sense.
@@ -103,6 +103,8 @@ pub fn packed(kind: [u8; 4], content: &[&[u8]]) -> Vec<u8> {
     let size = 8 + content.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = (size as u32).to_be_bytes().to_vec();
     bytes.extend(kind);
-    content.iter().for_each(|part| bytes.extend_from_slice(part));
+    for part in content {
+        bytes.extend_from_slice(part);
+    }
     bytes
 }

@@ -19,10 +19,10 @@ const TABLES: [[u8; 4]; 4] = [*b"trak", *b"mdia", *b"minf", *b"stbl"];
 /// Every item of the metadata is looked at, as tools rename the comment. Of the film itself nothing is read.
 pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     let mut walk = Walk::new(file);
-    let length = walk.len()?;
+    let whole = walk.whole()?;
     let mut metas = Vec::new();
     for path in [&[*b"moov", *b"udta", *b"meta"][..], &[*b"moov", *b"meta"], &[*b"meta"]] {
-        metas.extend(walk.at(0..length, path)?);
+        metas.extend(walk.at(whole.clone(), path)?);
     }
     for meta in metas {
         // In MP4 its boxes stand behind a version; in QuickTime they do not.
@@ -39,7 +39,7 @@ pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
         }
     }
     // In QuickTime the comment stands in the user data itself, behind its length and language.
-    for data in walk.at(0..length, &[*b"moov", *b"udta", COMMENT])? {
+    for data in walk.at(whole, &[*b"moov", *b"udta", COMMENT])? {
         if let Some(text) = comment(&mut walk, data.content, 4)? {
             return Ok(Some(text));
         }

@@ -25,35 +25,25 @@ pub fn path(film: &Path) -> PathBuf {
 
 /// What to do about a picture or film without a patch: its sidecar, if it is there, or what to look for.
 pub fn advice(film: &Path) -> String {
-    let places = places(film);
-    match places.iter().find(|place| place.is_file()) {
-        Some(place) => format!("beside it lies {}, which is its patch", place.display()),
-        None => {
-            let names: Vec<_> = places.iter().filter_map(|place| place.file_name()?.to_str()).collect();
-            format!(
-                "sites and messengers leave it out: look for the file as it was rendered, or for {}, which was written beside it",
-                names.join(" or ")
-            )
-        }
+    let place = place(film);
+    if place.is_file() {
+        return format!("beside it lies {}, which is its patch", place.display());
     }
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "sites and messengers leave it out: look for the file as it was rendered, or for {name}, which was written beside it"
+    )
 }
 
-/// Where the sidecar of a film, or of one picture of many, may lie.
-fn places(film: &Path) -> Vec<PathBuf> {
-    let mut places = vec![path(film)];
+/// Where the sidecar of a film lies, or that of many pictures of which this is one.
+fn place(film: &Path) -> PathBuf {
     let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    match film.file_stem().and_then(|stem| stem.to_str()) {
-        Some(stem) if is_number(stem) => places = vec![film.with_file_name(OF_FOLDER)],
-        Some(stem) => {
-            if let Some((name, number)) = stem.rsplit_once('_')
-                && is_number(number)
-            {
-                places = vec![film.with_file_name(format!("{name}{ENDING}"))];
-            }
-        }
-        None => {}
+    let stem = film.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    match stem.rsplit_once('_') {
+        _ if is_number(stem) => film.with_file_name(OF_FOLDER),
+        Some((name, number)) if is_number(number) => film.with_file_name(format!("{name}{ENDING}")),
+        _ => path(film),
     }
-    places
 }
 
 #[cfg(test)]

@@ -191,6 +191,32 @@ fn places_behind_the_index_move_with_it_and_others_stay() {
     assert_eq!(mp4::index_with(&full, 256, "{}"), None, "there is no larger place to say");
 }
 
+proptest! {
+    /// A number that came back as its neighbour would be another patch.
+    #[test]
+    fn numbers_and_texts_come_back_as_they_were(number in any::<f64>(), text in any::<String>(), seed in any::<u64>()) {
+        let mut provenance = provenance();
+        provenance.patch.engine.seed = seed;
+        provenance.patch.meta.title.clone_from(&text);
+        let params = &mut provenance.patch.nodes.get_mut("lfo").expect("a node").params;
+        params.insert("rate".to_owned(), number.into());
+        params.insert(text.clone(), text.into());
+        let line = provenance.text().expect("text");
+        for text in [line, provenance.record().to_json()] {
+            let mut png = png::SIGNATURE.to_vec();
+            let chunk = png::chunk(&text).expect("a chunk");
+            ::png::text_metadata::EncodableTextChunk::encode(&chunk, &mut png).expect("a chunk");
+            let index = mp4::index_with(&[], 0, &text).expect("an index");
+            for file in [png, packed(*b"moov", &[&index])] {
+                let found = find(&mut Cursor::new(file)).expect("whole").expect("found");
+                let opened = found.open(Path::new("a.mp4")).expect("a patch");
+                prop_assert_eq!(&opened.patch, &provenance.patch);
+                prop_assert_eq!(opened.render.as_ref(), Some(&provenance.render));
+            }
+        }
+    }
+}
+
 /// A change of a file at a place: other bytes, none, or more.
 fn change() -> impl Strategy<Value = (prop::sample::Index, u8, Vec<u8>)> {
     let bytes = prop_oneof![
