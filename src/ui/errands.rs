@@ -11,6 +11,9 @@ use super::file::{self, Recovery};
 use super::status::name_of;
 use crate::provenance::{Opened, Render};
 
+/// What a patch is to be called that came from no file.
+pub(super) const UNNAMED: &str = "patch.json";
+
 /// What a thread of the window has done.
 pub(super) enum Done {
     Opened(PathBuf, Box<Opened>),
@@ -37,6 +40,8 @@ impl App {
                 Done::Opened(path, opened) => {
                     if opened.home.is_none() {
                         self.say(ui, from_render(&path, opened.render.as_ref()));
+                        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                        self.suggested = format!("{}.json", stem.trim_end_matches(".bend"));
                     }
                     self.desk.document.open(opened.patch, opened.home);
                     self.fresh();
@@ -85,6 +90,7 @@ impl App {
             }
             Next::New => {
                 self.desk.document.open(Patch::default(), None);
+                UNNAMED.clone_into(&mut self.suggested);
                 self.fresh();
             }
             Next::Open(Some(path)) => self.thread(ui, move || opened(path)),
@@ -111,8 +117,7 @@ impl App {
             Some(path) => self.thread(ui, move || saved(path, patch)),
             None if !self.dialog => {
                 self.dialog = true;
-                let name =
-                    if self.desk.document.path.is_some() { name_of(&self.desk) } else { "patch.json".to_owned() };
+                let name = if self.desk.document.path.is_some() { name_of(&self.desk) } else { self.suggested.clone() };
                 self.thread(ui, move || match dialog().set_file_name(name).save_file() {
                     Some(path) => saved(path, patch),
                     None => Done::Nothing,
