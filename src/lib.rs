@@ -1,13 +1,14 @@
 //! bendrack: a modular patching rack for the inside of a video diffusion transformer.
 //!
 //! [`wan`] is the hooked video pipeline, [`bend`] applies the programs of patches to it, [`engine`] is the loop around both, live or
-//! rendered; [`io`] are devices, [`output`] pictures and films. Patches and nodes are the crate `bendrack-nodes`.
+//! rendered; [`io`] are devices, [`output`] pictures and films, [`provenance`] the patches in them. Patches and nodes are the crate `bendrack-nodes`.
 
 pub mod bend;
 pub mod cli;
 pub mod engine;
 pub mod io;
 pub mod output;
+pub mod provenance;
 pub mod quality;
 #[cfg(feature = "ui")]
 pub mod ui;

@@ -160,3 +160,102 @@ fn a_bench_measures_and_judges_and_says_what_is_met() {
         assert_eq!(bench.status.code(), Some(2), "{args:?}");
     }
 }
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Renders two frames of 64×64, and gives what the report says.
+fn rendered(args: &[&str], report: &Path) -> serde_json::Value {
+    let report = report.to_str().expect("a path");
+    let common = ["--frames", "2", "--size", "64x64", "--zoom", "1", "--report", report];
+    let render = bendrack(&[&["render"], args, &common[..]].concat());
+    assert!(render.status.success(), "{}", stderr(&render));
+    serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("JSON")
+}
+
+#[test]
+fn a_patch_comes_back_out_of_what_was_rendered_and_renders_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let report = folder.path().join("report.json");
+    let edited = ["--seed", "7", "--set", "lfo.rate=0.24621558950849542", "--set", "prompt.text=a blue ring — “öde”"];
+    let first = rendered(&[&["patches/first_bend.json", "-o", &at("a.mp4")], &edited[..]].concat(), &report);
+    let pictures = rendered(&[&["patches/first_bend.json", "-o", &at("p.png")], &edited[..]].concat(), &report);
+    assert_eq!(pictures["program_sha256"], first["program_sha256"]);
+
+    // The patch as it was rendered: the file's, with what the command line said.
+    let mut wanted: serde_json::Value =
+        serde_json::from_slice(&std::fs::read("patches/first_bend.json").expect("a patch")).expect("JSON");
+    wanted["engine"]["seed"] = 7.into();
+    wanted["nodes"]["lfo"]["params"]["rate"] = 0.246_215_589_508_495_42.into();
+    wanted["nodes"]["prompt"]["params"]["text"] = "a blue ring — “öde”".into();
+    let patch = |bytes: &[u8]| bendrack_nodes::patch::Patch::from_slice(bytes).expect("a patch");
+    let wanted = patch(wanted.to_string().as_bytes());
+    for name in ["a.mp4", "a.bend.json", "p_00000.png", "p_00001.png", "p.bend.json"] {
+        let extract = bendrack(&["extract", &at(name)]);
+        assert!(extract.status.success() && extract.stderr.is_empty(), "{name}: {}", stderr(&extract));
+        assert_eq!(patch(&extract.stdout), wanted, "{name}");
+        let render = bendrack(&["extract", "--provenance", &at(name)]);
+        let render: serde_json::Value = serde_json::from_slice(&render.stdout).expect("JSON");
+        assert_eq!(render["seed"], 7, "{render}");
+        assert_eq!((&render["model"], &render["frames"]), (&"mini".into(), &2.into()), "{render}");
+        assert_eq!((&render["size"], &render["zoom"]), (&serde_json::json!([64, 64]), &1.into()), "{render}");
+        assert_eq!(render["bendrack"], env!("CARGO_PKG_VERSION"), "{render}");
+        let sum = render["model_sha256"].as_str().expect("a sum");
+        assert!(sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()), "{sum}");
+    }
+    // Every part of it is a patch to the other commands, too.
+    assert!(bendrack(&["check", &at("a.bend.json"), &at("a.mp4"), &at("p_00000.png")]).status.success());
+    let extract = bendrack(&["extract", &at("a.mp4"), "-o", &at("again.json")]);
+    assert!(extract.status.success() && extract.stdout.is_empty(), "{}", stderr(&extract));
+    for (patch, film) in [("again.json", "again.mp4"), ("a.mp4", "directly.mp4")] {
+        let again = rendered(&[&at(patch), "-o", &at(film)], &report);
+        assert_eq!(again["program_sha256"], first["program_sha256"], "{patch}");
+        let bytes = |name: &str| std::fs::read(at(name)).expect("a film");
+        assert!(bytes(film) == bytes("a.mp4"), "{film} is the same to the last bit");
+    }
+}
+
+#[test]
+fn metadata_can_be_left_out_and_no_patch_is_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let report = folder.path().join("report.json");
+    let files = || {
+        let entries = std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry"));
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().expect("a name")).collect();
+        names.sort();
+        names
+    };
+    for name in ["a.mp4", "p.png"] {
+        rendered(&["patches/first_bend.json", "--no-metadata", "-o", &at(name)], &report);
+    }
+    assert_eq!(files(), ["a.mp4", "p_00000.png", "p_00001.png", "report.json"]);
+    for name in ["a.mp4", "p_00001.png", "report.json"] {
+        let extract = bendrack(&["extract", &at(name)]);
+        assert!(extract.status.code() == Some(1) && extract.stdout.is_empty(), "{name}");
+        let said = stderr(&extract);
+        assert!(said.contains(name) && said.contains("look for") && said.contains(".bend.json"), "{said}");
+    }
+    let known = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    assert!(!known(&std::fs::read(at("a.mp4")).expect("a film"), b"bendrack"), "nothing of it is left");
+
+    // The patch lies where the sidecar would.
+    let own = at("g.bend.json");
+    std::fs::copy("patches/first_bend.json", &own).expect("a copy");
+    let before = std::fs::read(&own).expect("a patch");
+    for patch in [own.as_str(), "patches/first_bend.json"] {
+        let args = ["render", patch, "-o", &at("g.gif"), "--frames", "1", "--size", "64x64", "--zoom", "1"];
+        let render = bendrack(&args);
+        assert!(render.status.success(), "{}", stderr(&render));
+        assert!(stderr(&render).contains("g.bend.json") && stderr(&render).contains("left as it is"), "{patch}");
+        assert_eq!(std::fs::read(&own).expect("still there"), before);
+    }
+    let extract = bendrack(&["extract", &at("g.gif")]);
+    assert!(stderr(&extract).contains("beside it lies"), "{}", stderr(&extract));
+    let extract = bendrack(&["extract", &own, "-o", &own]);
+    assert!(extract.status.code() == Some(2) && std::fs::read(&own).expect("still there") == before);
+    assert_eq!(bendrack(&["extract", "--provenance", &own]).status.code(), Some(1), "nobody rendered it");
+    assert_eq!(bendrack(&["extract", &at("no.mp4")]).status.code(), Some(1));
+}

@@ -8,7 +8,8 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
 use serde_json::json;
 
-use super::{Failure, print, read};
+use super::{Failure, print};
+use crate::provenance;
 
 #[derive(clap::Args)]
 pub(super) struct Check {
@@ -24,7 +25,7 @@ impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (mut is_invalid, mut is_unread) = (false, false);
         for path in &self.patches {
-            match read(path) {
+            match provenance::read(path).map(|found| found.text) {
                 Ok(bytes) => {
                     let problems = problems(&bytes);
                     is_invalid |= problems.iter().any(|problem| problem.severity == Severity::Error);

@@ -3,19 +3,22 @@
 mod bench;
 mod check;
 mod devices;
+mod extract;
 mod models;
 mod nodes;
 mod program;
+mod record;
 mod render;
 mod window;
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use bendrack_nodes::patch::{MAX_BYTES, Patch};
+use bendrack_nodes::patch::Patch;
 use clap::{Parser, Subcommand};
+
+use crate::provenance::{self, Opened};
 
 /// A modular patching rack for the inside of a video model.
 #[derive(Parser)]
@@ -37,6 +40,8 @@ enum Command {
     Program(program::Program),
     /// Renders a patch to a video file.
     Render(Box<render::Render>),
+    /// Gives back the patch that a picture or film was rendered with.
+    Extract(extract::Extract),
     /// Lists the models.
     Models(models::Models),
     /// Measures a model on this machine.
@@ -66,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),
+        Command::Extract(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Devices(command) => command.run(),
@@ -100,23 +106,18 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Reads a patch; what is wrong with its text is printed.
+/// Reads the patch in a file, which may be a PNG or MP4; what is wrong with its text is printed.
 fn read_patch(path: &Path) -> Result<Patch, Failure> {
-    let bytes = read(path).map_err(Failure::Failed)?;
-    Patch::from_slice(&bytes).map_err(|problem| {
+    open_patch(path).map(|opened| opened.patch)
+}
+
+/// [`read_patch`], and what else the file says.
+fn open_patch(path: &Path) -> Result<Opened, Failure> {
+    let found = provenance::read(path).map_err(Failure::Failed)?;
+    found.open(path).map_err(|problem| {
         eprintln!("{}: {problem}", path.display());
         Failure::InvalidPatch
     })
-}
-
-/// Reads a patch's file, or as much of a longer one as shows that it is none.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let limit = MAX_BYTES as u64 + 1;
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|error| format!("{}: {error}; give the path of a patch", path.display()))?;
-    Ok(bytes)
 }
 
 /// Width and height of a picture.

@@ -14,12 +14,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
+use super::record::{output, record, write_sidecar};
 use super::{Failure, models, read_patch, size};
 use crate::engine::Engine;
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
 use crate::output::Picture;
-use crate::output::film::{self, Film};
+use crate::output::film;
+use crate::provenance::{self, Provenance};
+use crate::wan::fingerprint::hex;
 
 /// Seconds of video if nobody says how long.
 const SECONDS: f64 = 5.0;
@@ -28,7 +31,7 @@ const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
 pub(super) struct Render {
-    /// The patch file.
+    /// The patch file, or a PNG or MP4 that was rendered with it.
     patch: PathBuf,
     /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
     #[arg(short, long, value_name = "FILE")]
@@ -57,6 +60,9 @@ pub(super) struct Render {
     /// Write out every attention map that is bent: slow, and the measure of the fast form.
     #[arg(long)]
     exact: bool,
+    /// Keep the patch neither in the film nor in a .bend.json beside it.
+    #[arg(long)]
+    no_metadata: bool,
     /// Write what was done and how fast to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -82,12 +88,20 @@ impl Render {
             engine.set_zoom(zoom as usize);
         }
         let loaded = start.elapsed();
+        let mut provenance = self.provenance(patch, &engine, size)?;
 
         let mut job = Job { engine, digest: Sha256::new(), said: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
-        let recorded = record(film, wanted, || job.step());
+        let (kept, recorded) = record(film, wanted, provenance.as_mut(), || job.step());
         job.bar.finish_and_clear();
+        let left = match provenance.filter(|_| kept > 0) {
+            Some(provenance) => write_sidecar(&self.output, &self.patch, &provenance),
+            None => Ok(None),
+        };
         recorded?;
+        if let Some(left) = left?.filter(|_| !self.quiet) {
+            eprintln!("warning: {left}");
+        }
         let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
             let rate = wanted as f64 / seconds;
@@ -102,6 +116,36 @@ impl Render {
             }
             None => Ok(()),
         }
+    }
+
+    /// What the film is to say of where it comes from. A patch that is too long for that is warned of.
+    fn provenance(&self, patch: Patch, engine: &Engine, size: (usize, usize)) -> Result<Option<Provenance>, Failure> {
+        if self.no_metadata {
+            return Ok(None);
+        }
+        let model = engine.model();
+        let render = provenance::Render {
+            bendrack: env!("CARGO_PKG_VERSION").to_owned(),
+            model: model.short_name(),
+            family: model.family.name().to_owned(),
+            model_sha256: model.sha256().map_err(|error| Failure::Failed(message(&error)))?,
+            seed: patch.engine.seed,
+            size: [size.0, size.1],
+            zoom: engine.zoom(),
+            exact: self.exact,
+            frames: 0,
+            frame_rate: FRAME_RATE,
+        };
+        let provenance = Provenance { patch, render };
+        Ok(match provenance.text() {
+            Ok(_) => Some(provenance),
+            Err(problem) => {
+                if !self.quiet {
+                    eprintln!("warning: the patch is not kept in the film: {}", problem.message);
+                }
+                None
+            }
+        })
     }
 
     /// The patch, with what the command line changes of it.
@@ -202,36 +246,10 @@ impl Job {
             "load_seconds": load_secs,
             "stages": stages,
             "peak_memory_bytes": peak_memory(),
-            "program_sha256": self.digest.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+            "program_sha256": hex(&self.digest.finalize()),
             "warnings": self.said,
         });
         format!("{report:#}")
-    }
-}
-
-/// Writes `wanted` pictures of those that `step` brings. Of a film that fails on the way, what was written is kept.
-fn record(
-    mut film: Box<dyn Film>,
-    wanted: u64,
-    mut step: impl FnMut() -> Result<Vec<Arc<Picture>>, Failure>,
-) -> Result<(), Failure> {
-    let mut written = 0;
-    let mut write = || -> Result<(), Failure> {
-        while written < wanted {
-            for picture in step()?.into_iter().take((wanted - written) as usize) {
-                film.push(&picture).map_err(|error| output(&error))?;
-                written += 1;
-            }
-        }
-        Ok(())
-    };
-    match write() {
-        Ok(()) => film.finish().map_err(|error| output(&error)),
-        Err(Failure::Failed(why)) if written > 0 => Err(Failure::Failed(match film.finish() {
-            Ok(()) => format!("{why}; {written} of {wanted} frames are kept"),
-            Err(error) => format!("{why}; no frames are kept: {error}"),
-        })),
-        Err(failure) => Err(failure),
     }
 }
 
@@ -250,10 +268,6 @@ pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, F
         eprintln!("{}: {problem}", path.display());
     }
     plan.ok_or(Failure::InvalidPatch)
-}
-
-fn output(error: &crate::output::Error) -> Failure {
-    Failure::Failed(error.to_string())
 }
 
 /// The most memory this process has held so far, in bytes, where the system tells it.
@@ -286,61 +300,7 @@ fn json_or_text(value: &str) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
-    use crate::output::Error;
-
-    /// A film that has room for some pictures, and says at its end how many it has.
-    struct Short {
-        room: usize,
-        kept: Arc<AtomicUsize>,
-        pushed: usize,
-    }
-
-    impl Film for Short {
-        fn push(&mut self, _: &Picture) -> crate::output::Result<()> {
-            if self.pushed == self.room {
-                return Err(Error::new(Path::new("a.mp4"), "full"));
-            }
-            self.pushed += 1;
-            Ok(())
-        }
-
-        fn finish(self: Box<Self>) -> crate::output::Result<()> {
-            self.kept.store(self.pushed, Ordering::Relaxed);
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_was_written_before_a_failure_is_kept() {
-        // Room in the film, steps of three pictures that go well, and what is kept of ten.
-        for (room, steps, kept, said) in [
-            (99, 99, 10, None),
-            (7, 99, 7, Some("full; 7 of 10 frames are kept")),
-            (99, 2, 6, Some("the model broke; 6 of 10 frames are kept")),
-            (0, 99, 0, Some("full")),
-            (99, 0, 0, Some("the model broke")),
-        ] {
-            let finished = Arc::new(AtomicUsize::new(0));
-            let film = Box::new(Short { room, kept: finished.clone(), pushed: 0 });
-            let mut made = 0;
-            let recorded = record(film, 10, || {
-                made += 1;
-                if made > steps {
-                    return Err(Failure::Failed("the model broke".to_owned()));
-                }
-                Ok(vec![Arc::default(); 3])
-            });
-            assert_eq!(finished.load(Ordering::Relaxed), kept);
-            match (recorded, said) {
-                (Ok(()), None) => {}
-                (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),
-                _ => panic!("{room} {steps}: it should say {said:?}"),
-            }
-        }
-    }
 
     #[test]
     fn settings_and_sizes_are_read() {

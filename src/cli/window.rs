@@ -6,7 +6,7 @@ use crate::io;
 
 #[derive(clap::Args)]
 pub(super) struct Window {
-    /// The patch to open [default: the first bend].
+    /// The patch to open, or a PNG or MP4 that was rendered with it [default: the first bend].
     patch: Option<PathBuf>,
     /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
     #[arg(long, default_value = "mini")]
@@ -39,9 +39,10 @@ mod open {
     use bendrack_nodes::plan::Plan;
 
     use super::Window;
-    use crate::cli::{Failure, models, read_patch};
+    use crate::cli::{Failure, models, open_patch};
     use crate::engine::{Engine, Frame, Rack};
     use crate::io::{Activity, Devices, State};
+    use crate::provenance::Opened;
     use crate::ui::{self, Light, LightState, Options, Recovery};
 
     /// The patch that opens when none is named.
@@ -49,16 +50,20 @@ mod open {
 
     impl Window {
         pub(in crate::cli) fn run(self) -> Result<(), Failure> {
-            let patch = match &self.patch {
+            let opened = match &self.patch {
                 Some(path) if path.components().count() == 1 && path.extension().is_none() && !path.exists() => {
                     let name = path.display().to_string();
                     return Err(Failure::Usage(format!(
                         "there is no command and no patch {name:?}; bendrack --help lists the commands"
                     )));
                 }
-                Some(path) => read_patch(path)?,
-                None => Patch::from_json(FIRST_BEND).map_err(|problem| Failure::Failed(problem.to_string()))?,
+                Some(path) => open_patch(path)?,
+                None => {
+                    let patch = Patch::from_json(FIRST_BEND).map_err(|problem| Failure::Failed(problem.to_string()))?;
+                    Opened { patch, render: None, home: None }
+                }
             };
+            let Opened { patch, home, .. } = opened;
             // A patch with mistakes opens, too: it is mended in the window.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let (model, size) = (self.model, self.size);
@@ -78,7 +83,7 @@ mod open {
             let activity = devices.activity().clone();
             let options = Options {
                 patch,
-                path: self.patch,
+                path: home,
                 engine: Box::new(rack),
                 lights: Box::new(move || lights(&activity)),
                 recovery: Recovery::of_user(),

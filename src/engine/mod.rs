@@ -128,6 +128,11 @@ impl Engine {
         self.zoom = zoom.max(1);
     }
 
+    /// How many times larger than the model's its pictures are shown.
+    pub fn zoom(&self) -> usize {
+        self.zoom
+    }
+
     /// Begins the video again.
     pub fn restart(&mut self) {
         self.rollout.restart(self.model.family.noise(self.plan.seed()));

@@ -24,6 +24,8 @@ pub struct Model {
     pub text: TextEncoder,
     /// Latents to pictures.
     pub decoder: Arc<dyn FrameDecoder>,
+    /// The files it was loaded from; the small model has none.
+    pub checkpoint: Option<Checkpoint>,
     /// Width and height of a picture unless somebody says otherwise.
     pub size: (usize, usize),
 }
@@ -37,6 +39,9 @@ pub const LATENT_PIXELS: usize = 8;
 /// Frames that become one latent; the first latent of a video stands for one frame.
 pub const LATENT_FRAMES: usize = 4;
 
+/// Whether the small decoder is taken where there is one.
+const FAST: bool = true;
+
 impl Model {
     /// The small model that is part of the program.
     pub fn mini() -> Result<Self> {
@@ -47,6 +52,7 @@ impl Model {
             transformer: Arc::new(mini.transformer),
             text: mini.text,
             decoder: mini.decoder,
+            checkpoint: None,
             size: (mini::SIDE, mini::SIDE),
         })
     }
@@ -70,9 +76,25 @@ impl Model {
             family,
             text: checkpoint.text_encoder(dtype, &device)?,
             transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
-            decoder: checkpoint.decoder(true, dtype, &device)?,
+            decoder: checkpoint.decoder(FAST, dtype, &device)?,
+            checkpoint: Some(checkpoint),
             size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },
         })
+    }
+
+    /// What identifies its weights, in hexadecimal: see [`fingerprint`](crate::wan::fingerprint). Of each file it reads 4 MiB at most.
+    pub fn sha256(&self) -> Result<String> {
+        let fingerprint = match &self.checkpoint {
+            Some(checkpoint) => checkpoint.fingerprint(FAST)?,
+            None => mini::fingerprint()?,
+        };
+        Ok(fingerprint.finish())
+    }
+
+    /// Its name without the path to its folder, which is nobody's business in a film.
+    pub fn short_name(&self) -> String {
+        let name = Path::new(&self.name).file_name().map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| self.family.name().to_owned())
     }
 }
 

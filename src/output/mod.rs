@@ -12,6 +12,7 @@ pub mod picture;
 mod samples;
 pub mod scale;
 pub mod sheet;
+pub mod sidecar;
 pub mod spectrum;
 
 pub use compose::compose;

@@ -12,7 +12,7 @@ use super::canvas::{Canvas, canvas_ui};
 use super::desk::Desk;
 use super::document::{Document, Step};
 use super::engine::Engine;
-use super::errands::{Done, Next};
+use super::errands::{Done, Next, UNNAMED};
 use super::file::Recovery;
 use super::inspector::inspector_ui;
 use super::keeper::Keeper;
@@ -52,6 +52,8 @@ pub struct App {
     pub(super) message: Option<(String, f64)>,
     pub(super) inbox: Receiver<Done>,
     pub(super) outbox: Sender<Done>,
+    /// What a patch without a file is to be called when it is saved.
+    pub(super) suggested: String,
     /// A file dialog is open.
     pub(super) dialog: bool,
     pub(super) asks: Option<Next>,
@@ -89,6 +91,7 @@ impl App {
             message: None,
             inbox,
             outbox,
+            suggested: UNNAMED.to_owned(),
             dialog: false,
             asks: None,
             leaving: false,

@@ -1,6 +1,6 @@
 //! Files: opened, saved and asked for on threads of their own, so that neither the window nor the engine waits for a disk or a dialog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bendrack_nodes::patch::Patch;
@@ -9,10 +9,14 @@ use eframe::egui::{Ui, ViewportCommand};
 use super::app::App;
 use super::file::{self, Recovery};
 use super::status::name_of;
+use crate::provenance::{Opened, Render};
+
+/// What a patch is to be called that came from no file.
+pub(super) const UNNAMED: &str = "patch.json";
 
 /// What a thread of the window has done.
 pub(super) enum Done {
-    Opened(PathBuf, Box<Patch>),
+    Opened(PathBuf, Box<Opened>),
     Saved(PathBuf, Arc<Patch>),
     Failed(String),
     /// A dialog was left.
@@ -33,8 +37,13 @@ impl App {
         while let Ok(done) = self.inbox.try_recv() {
             self.dialog = false;
             match done {
-                Done::Opened(path, patch) => {
-                    self.desk.document.open(*patch, Some(path));
+                Done::Opened(path, opened) => {
+                    if opened.home.is_none() {
+                        self.say(ui, from_render(&path, opened.render.as_ref()));
+                        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                        self.suggested = format!("{}.json", stem.trim_end_matches(".bend"));
+                    }
+                    self.desk.document.open(opened.patch, opened.home);
                     self.fresh();
                 }
                 Done::Saved(path, written) => {
@@ -81,12 +90,13 @@ impl App {
             }
             Next::New => {
                 self.desk.document.open(Patch::default(), None);
+                UNNAMED.clone_into(&mut self.suggested);
                 self.fresh();
             }
             Next::Open(Some(path)) => self.thread(ui, move || opened(path)),
             Next::Open(None) if !self.dialog => {
                 self.dialog = true;
-                self.thread(ui, || match dialog().pick_file() {
+                self.thread(ui, || match open_dialog().pick_file() {
                     Some(path) => opened(path),
                     None => Done::Nothing,
                 });
@@ -107,8 +117,7 @@ impl App {
             Some(path) => self.thread(ui, move || saved(path, patch)),
             None if !self.dialog => {
                 self.dialog = true;
-                let name =
-                    if self.desk.document.path.is_some() { name_of(&self.desk) } else { "patch.json".to_owned() };
+                let name = if self.desk.document.path.is_some() { name_of(&self.desk) } else { self.suggested.clone() };
                 self.thread(ui, move || match dialog().set_file_name(name).save_file() {
                     Some(path) => saved(path, patch),
                     None => Done::Nothing,
@@ -172,9 +181,29 @@ fn dialog() -> rfd::FileDialog {
     rfd::FileDialog::new().add_filter("bendrack patch", &["json"])
 }
 
+/// The dialog to open a patch, which may be in a picture or film.
+fn open_dialog() -> rfd::FileDialog {
+    rfd::FileDialog::new()
+        .add_filter("bendrack patch, picture or film", &["json", "png", "mp4"])
+        .add_filter("bendrack patch", &["json"])
+}
+
+/// What is said of a patch that was opened from a picture or film: it has no file of its own yet.
+fn from_render(path: &Path, render: Option<&Render>) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match render {
+        Some(Render { model, seed, .. }) => {
+            format!(
+                "This is the patch of {name}, rendered by {model} with seed {seed}. Save keeps it in a file of its own."
+            )
+        }
+        None => format!("This is the patch of {name}. Save keeps it in a file of its own."),
+    }
+}
+
 fn opened(path: PathBuf) -> Done {
     match file::load(&path) {
-        Ok(patch) => Done::Opened(path, Box::new(patch)),
+        Ok(opened) => Done::Opened(path, Box::new(opened)),
         Err(error) => Done::Failed(error),
     }
 }

@@ -8,16 +8,14 @@ use std::time::SystemTime;
 use bendrack_nodes::patch::{MAX_BYTES, Patch};
 use serde::{Deserialize, Serialize};
 
+use crate::provenance::{self, Opened};
+
 /// How many recovery copies are kept.
 const MAX_COPIES: usize = 20;
 
-/// Reads a patch. The message says what is wrong with the file.
-pub fn load(path: &Path) -> Result<Patch, String> {
-    let say = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let file = File::open(path).map_err(|error| say(&error))?;
-    let mut text = String::new();
-    file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text).map_err(|error| say(&error))?;
-    Patch::from_json(&text).map_err(|problem| say(&problem))
+/// Reads the patch in a file: its own, or a PNG or MP4 that was rendered with it. The message says what is wrong with the file.
+pub fn load(path: &Path) -> Result<Opened, String> {
+    provenance::read(path)?.open(path).map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
 /// Writes a patch. Whatever happens meanwhile, the file holds the old patch or the new one.
@@ -159,7 +157,8 @@ mod tests {
         let path = folder.path().join("a.json");
         save(&path, &Patch::default()).unwrap();
         save(&path, &first_bend()).unwrap();
-        assert_eq!(load(&path).unwrap(), first_bend());
+        let opened = load(&path).unwrap();
+        assert_eq!((opened.patch, opened.home), (first_bend(), Some(path)));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

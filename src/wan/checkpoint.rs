@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::config::Config;
 use super::decode::FrameDecoder;
 use super::family::Family;
+use super::fingerprint::Fingerprint;
 use super::taehv::{self, TIME_UPSCALE};
 use super::text::{TextEncoder, Tokenizer, Umt5};
 use super::transformer::Transformer;
@@ -146,6 +147,26 @@ impl Checkpoint {
         let model = Umt5::load(&weights)?;
         weights.finish()?;
         TextEncoder::new(tokenizer, model, self.sizes()?.text_len)
+    }
+
+    /// What identifies the weights, with the decoder that [`Self::decoder`] loads for this `fast`.
+    pub fn fingerprint(&self, fast: bool) -> Result<Fingerprint> {
+        let decoder =
+            if fast { self.taehv.as_ref().or(self.vae.as_ref()) } else { self.vae.as_ref().or(self.taehv.as_ref()) };
+        let mut fingerprint = Fingerprint::default();
+        for (part, path) in [
+            ("transformer", Some(&self.transformer)),
+            ("config", self.config.as_ref()),
+            ("LoRA", self.lora.as_ref()),
+            ("text encoder", self.text_encoder.as_ref()),
+            ("tokenizer", self.tokenizer.as_ref()),
+            ("decoder", decoder),
+        ] {
+            if let Some(path) = path {
+                fingerprint.add(part, path)?;
+            }
+        }
+        Ok(fingerprint)
     }
 
     /// Loads a decoder: the small one if `fast` and it is there, else the VAE, else the small one.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, bail};
 
 use super::decode::FrameDecoder;
+use super::fingerprint::Fingerprint;
 use super::taehv::{self, TIME_UPSCALE};
 use super::text::{TextEncoder, Tokenizer, Umt5};
 use super::transformer::Transformer;
@@ -27,6 +28,21 @@ pub struct Mini {
     pub text: TextEncoder,
     /// The decoder, TAEHV at a small width.
     pub decoder: Arc<dyn FrameDecoder>,
+}
+
+/// What identifies its weights; the same as that of a folder with its files.
+pub fn fingerprint() -> Result<Fingerprint> {
+    let mut fingerprint = Fingerprint::default();
+    for (part, bytes) in [
+        ("transformer", TRANSFORMER),
+        ("config", CONFIG),
+        ("text encoder", TEXT_ENCODER),
+        ("tokenizer", TOKENIZER),
+        ("decoder", DECODER),
+    ] {
+        fingerprint.add_bytes(part, bytes)?;
+    }
+    Ok(fingerprint)
 }
 
 /// Loads it on the CPU, in f32.

@@ -19,6 +19,7 @@ pub mod checkpoint;
 pub mod clip;
 pub mod config;
 pub mod family;
+pub mod fingerprint;
 pub mod kv_cache;
 pub mod layer;
 pub mod mini;

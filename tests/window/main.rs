@@ -5,6 +5,7 @@
 #![cfg(feature = "ui")]
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")]
 
+mod films;
 mod hands;
 
 use std::path::PathBuf;

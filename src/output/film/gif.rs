@@ -10,6 +10,7 @@ use image::{Delay, Frame, RgbaImage};
 use crate::output::film::Film;
 use crate::output::film::part::Part;
 use crate::output::{Error, Picture, Result};
+use crate::provenance::Provenance;
 
 /// Browsers show pictures of less than two hundredths of a second for a tenth.
 const FASTEST: f64 = 50.0;
@@ -47,6 +48,10 @@ impl Gif {
 }
 
 impl Film for Gif {
+    fn carry(&mut self, _: &Provenance) -> Result<()> {
+        Ok(())
+    }
+
     fn push(&mut self, picture: &Picture) -> Result<()> {
         let rgba: Vec<u8> = picture.rgb.as_chunks::<3>().0.iter().flat_map(|&[r, g, b]| [r, g, b, 255]).collect();
         let hundredths = self.hundredths(self.number + 1) - self.hundredths(self.number);

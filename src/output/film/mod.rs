@@ -3,9 +3,10 @@
 //! A file is written beside its place under a temporary name and moved there when it is whole. A film that is dropped
 //! without [`Film::finish`] leaves no video behind, and an older one at its place as it was.
 
+mod commented;
 mod gif;
 mod mp4;
-mod part;
+pub(crate) mod part;
 mod png;
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,13 @@ use std::path::{Path, PathBuf, is_separator};
 
 use crate::output::scale::fitted;
 use crate::output::{Error, Picture, Result};
+use crate::provenance::Provenance;
 
 /// A file, or files, that pictures are written to.
 pub trait Film: Send {
+    /// Sets what the files say of where they come from: pictures those that follow, a video the whole of it. A GIF says nothing.
+    fn carry(&mut self, provenance: &Provenance) -> Result<()>;
+
     /// Adds a picture.
     ///
     /// The first one gives the film its size; others are fitted into it, as whole as they are, on dark.
@@ -70,6 +75,10 @@ struct Steady {
 }
 
 impl Film for Steady {
+    fn carry(&mut self, provenance: &Provenance) -> Result<()> {
+        self.film.carry(provenance)
+    }
+
     fn push(&mut self, picture: &Picture) -> Result<()> {
         if !picture.is_whole() {
             return Err(Error::new(&self.path, "a picture without pixels cannot be kept"));

@@ -11,9 +11,11 @@ use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
 
 use crate::output::film::Film;
+use crate::output::film::commented::{Comment, Commented};
 use crate::output::film::part::{Part, unwritable};
 use crate::output::film::yuv::Yuv;
 use crate::output::{Error, Picture, Result};
+use crate::provenance::Provenance;
 
 /// The quantiser of every picture: 0 is the finest, 51 the coarsest. At this one no blocks are seen, at a stage's size either.
 const QUANTISER: u8 = 20;
@@ -45,26 +47,35 @@ pub struct Mp4 {
     /// The file, until the first picture tells the size.
     part: Option<Part>,
     stream: Option<Stream>,
+    comment: Comment,
 }
 
 /// What is set up once the size is known.
 struct Stream {
     encoder: Encoder,
-    muxer: Muxer<Part>,
+    muxer: Muxer<Commented>,
 }
 
 impl Mp4 {
     /// Begins a video.
     pub fn open(path: &Path, frame_rate: f64) -> Result<Self> {
         let part = Some(Part::create(path)?);
-        Ok(Self { path: path.to_owned(), frame_rate, number: 0, bytes: 0, part, stream: None })
+        Ok(Self {
+            path: path.to_owned(),
+            frame_rate,
+            number: 0,
+            bytes: 0,
+            part,
+            stream: None,
+            comment: Comment::default(),
+        })
     }
 
     /// Sets up the encoder and the container for pictures of a size.
     fn stream(&self, part: Part, (width, height): (usize, usize)) -> Result<Stream> {
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), config(width, height, self.frame_rate))
             .map_err(|error| refused(&self.path, &error))?;
-        let muxer = MuxerBuilder::new(part)
+        let muxer = MuxerBuilder::new(Commented::new(part, self.comment.clone()))
             .video(VideoCodec::H264, width as u32, height as u32, self.frame_rate)
             .with_fast_start(true)
             .build()
@@ -106,6 +117,11 @@ fn is_codable(width: usize, height: usize) -> bool {
 }
 
 impl Film for Mp4 {
+    fn carry(&mut self, provenance: &Provenance) -> Result<()> {
+        self.comment.set(provenance.text().map_err(|problem| Error::new(&self.path, problem.message))?);
+        Ok(())
+    }
+
     fn push(&mut self, picture: &Picture) -> Result<()> {
         self.check((picture.width, picture.height))?;
         let yuv = Yuv::of(picture);
@@ -132,7 +148,7 @@ impl Film for Mp4 {
             MuxerError::Io(error) => unwritable(&self.path, &error),
             other => Error::new(&self.path, other),
         })?;
-        muxer.into_writer().keep()
+        muxer.into_writer().into_part().map_err(|error| unwritable(&self.path, &error))?.keep()
     }
 }
 

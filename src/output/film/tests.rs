@@ -4,12 +4,14 @@ use std::fs::{self, File};
 use std::io::{BufReader, Cursor};
 use std::path::Path;
 
+use bendrack_nodes::patch::Patch;
 use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, ImageDecoder};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
 
 use crate::output::{Picture, open};
+use crate::provenance::Provenance;
 
 /// A film of saturated shapes that move over a soft ground; no two pictures are the same.
 fn shapes(width: usize, height: usize, count: usize) -> Vec<Picture> {
@@ -29,6 +31,15 @@ fn shapes(width: usize, height: usize, count: usize) -> Vec<Picture> {
         Picture { width, height, rgb: rgb.collect() }
     };
     (0..count).map(|i| picture(i as f32 / count as f32 * 0.5)).collect()
+}
+
+fn provenance() -> Provenance {
+    let patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).expect("a patch");
+    let render = serde_json::json!({
+        "bendrack": "0", "model": "mini", "family": "mini", "model_sha256": "", "seed": 0, "size": [64, 48], "zoom": 1,
+        "exact": false, "frames": 5, "frame_rate": 16,
+    });
+    Provenance { patch, render: serde_json::from_value(render).expect("a render") }
 }
 
 fn record(path: &Path, frame_rate: f64, pictures: &[Picture]) {
@@ -149,6 +160,25 @@ fn a_video_comes_back() {
 
         assert!(psnr >= 36.0, "picture {number}: {psnr:.1} dB");
     }
+}
+
+/// The patch lies in the index, in front: all places that the index names move.
+#[test]
+fn a_video_with_a_patch_has_the_same_pictures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [with, without] = ["with.mp4", "without.mp4"].map(|name| folder.path().join(name));
+    let pictures = shapes(64, 48, 5);
+    record(&without, 16.0, &pictures);
+    let mut film = open(&with, 16.0).expect("a film begins");
+    for picture in &pictures {
+        film.push(picture).expect("a picture fits");
+    }
+    film.carry(&provenance()).expect("also at the end");
+    film.finish().expect("a film ends");
+    let [with, without] = [with, without].map(|path| (fs::metadata(&path).expect("a file").len(), read(&path)));
+    assert!(with.0 > without.0 + 1000, "the patch is in it");
+    assert_eq!(with.1.pictures, without.1.pictures);
+    assert_eq!(with.1.durations, without.1.durations);
 }
 
 /// A wrong matrix or range moves these by 20 levels and more.

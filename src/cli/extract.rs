@@ -1,0 +1,64 @@
+//! `bendrack extract`: the patch in a picture or film.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::record::{is_same, output};
+use super::{Failure, print};
+use crate::output::film::part::{Part, unwritable};
+use crate::provenance::{self, Opened, sidecar};
+
+#[derive(clap::Args)]
+pub(super) struct Extract {
+    /// A PNG or MP4 that bendrack rendered, or the .bend.json beside one.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write the patch to this file instead of printing it.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Give how it was rendered instead of the patch: model, hash of its weights, seed, size, frames, version; as JSON.
+    #[arg(long)]
+    provenance: bool,
+}
+
+impl Extract {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let found = provenance::read(&self.file).map_err(Failure::Failed)?;
+        let Opened { patch, render, .. } = found.open(&self.file).map_err(|problem| {
+            let (file, why) = (self.file.display(), problem.message);
+            Failure::Failed(if found.in_media {
+                format!("{file}: the patch in it cannot be read: {why}")
+            } else if !["", "/format"].contains(&&*problem.pointer) {
+                format!("{file}: {why}")
+            } else if std::str::from_utf8(&found.text).is_ok() {
+                format!("{file}: {why}; look for a PNG or MP4 that bendrack rendered, or for the .bend.json beside it")
+            } else {
+                format!("{file}: there is no patch in it; {}", sidecar::advice(&self.file))
+            })
+        })?;
+        let text = match (self.provenance, render) {
+            (false, _) => patch.to_json(),
+            (true, Some(render)) => {
+                serde_json::to_string_pretty(&render).map_err(|error| Failure::Failed(error.to_string()))? + "\n"
+            }
+            (true, None) => {
+                let message = format!(
+                    "{}: it does not say how it was rendered, as a patch that was saved; look for a film's .bend.json",
+                    self.file.display()
+                );
+                return Err(Failure::Failed(message));
+            }
+        };
+        match &self.output {
+            None => print(&text),
+            Some(path) if is_same(path, &self.file) => {
+                Err(Failure::Usage(format!("{}: this is the file that is read; give another name", path.display())))
+            }
+            Some(path) => {
+                let mut part = Part::create(path).map_err(|error| output(&error))?;
+                let written = part.write_all(text.as_bytes()).map_err(|error| unwritable(path, &error));
+                written.and_then(|()| part.keep()).map_err(|error| output(&error))
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Pictures into a film, with what they say of where they come from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Failure;
+use crate::output::film::Film;
+use crate::output::{Picture, sidecar};
+use crate::provenance::{self, Provenance};
+
+/// Writes `wanted` pictures of those that `step` brings, and says how many are kept. Of a film that fails on the way, what
+/// was written is kept.
+pub(super) fn record(
+    mut film: Box<dyn Film>,
+    wanted: u64,
+    mut provenance: Option<&mut Provenance>,
+    mut step: impl FnMut() -> Result<Vec<Arc<Picture>>, Failure>,
+) -> (u64, Result<(), Failure>) {
+    let mut written = 0;
+    if let Some(provenance) = &mut provenance {
+        provenance.render.frames = wanted;
+        if let Err(error) = film.carry(provenance) {
+            return (0, Err(output(&error)));
+        }
+    }
+    let mut write = || -> Result<(), Failure> {
+        while written < wanted {
+            for picture in step()?.into_iter().take((wanted - written) as usize) {
+                film.push(&picture).map_err(|error| output(&error))?;
+                written += 1;
+            }
+        }
+        Ok(())
+    };
+    match write() {
+        Ok(()) => match film.finish() {
+            Ok(()) => (written, Ok(())),
+            Err(error) => (0, Err(output(&error))),
+        },
+        Err(Failure::Failed(why)) if written > 0 => {
+            let carried = match provenance {
+                Some(provenance) => {
+                    provenance.render.frames = written;
+                    film.carry(provenance)
+                }
+                None => Ok(()),
+            };
+            match carried.and_then(|()| film.finish()) {
+                Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} frames are kept")))),
+                Err(error) => (0, Err(Failure::Failed(format!("{why}; no frames are kept: {error}")))),
+            }
+        }
+        Err(failure) => (0, Err(failure)),
+    }
+}
+
+/// Writes the sidecar of a film, unless a file of somebody's own is in its place; then the sentence that says so is returned.
+pub(super) fn write_sidecar(film: &Path, patch: &Path, provenance: &Provenance) -> Result<Option<String>, Failure> {
+    let place = provenance::sidecar::path(film);
+    if is_same(&place, patch) {
+        return Ok(Some(format!("{}: this is the patch that was rendered, so it is left as it is", place.display())));
+    }
+    match sidecar::write(&place, provenance) {
+        Ok(()) => Ok(None),
+        Err(error) if place.exists() => Ok(Some(error.to_string())),
+        Err(error) => Err(output(&error)),
+    }
+}
+
+/// Whether two paths lead to the same file.
+pub(super) fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+pub(super) fn output(error: &crate::output::Error) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+    use bendrack_nodes::patch::Patch;
+    use serde_json::json;
+
+    use super::*;
+    use crate::output::Error;
+
+    /// A film that has room for some pictures, and says at its end how many it has.
+    struct Short {
+        room: usize,
+        kept: Arc<AtomicUsize>,
+        /// How many frames it says it has.
+        said: Arc<AtomicU64>,
+        pushed: usize,
+    }
+
+    impl Film for Short {
+        fn carry(&mut self, provenance: &Provenance) -> crate::output::Result<()> {
+            self.said.store(provenance.render.frames, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn push(&mut self, _: &Picture) -> crate::output::Result<()> {
+            if self.pushed == self.room {
+                return Err(Error::new(Path::new("a.mp4"), "full"));
+            }
+            self.pushed += 1;
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> crate::output::Result<()> {
+            self.kept.store(self.pushed, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_written_before_a_failure_is_kept() {
+        // Room in the film, steps of three pictures that go well, and what is kept of ten.
+        for (room, steps, kept, said) in [
+            (99, 99, 10, None),
+            (7, 99, 7, Some("full; 7 of 10 frames are kept")),
+            (99, 2, 6, Some("the model broke; 6 of 10 frames are kept")),
+            (0, 99, 0, Some("full")),
+            (99, 0, 0, Some("the model broke")),
+        ] {
+            let finished = Arc::new(AtomicUsize::new(0));
+            let said_in_film = Arc::new(AtomicU64::new(0));
+            let film = Box::new(Short { room, kept: finished.clone(), said: said_in_film.clone(), pushed: 0 });
+            let render = json!({
+                "bendrack": "0", "model": "", "family": "", "model_sha256": "", "seed": 0, "size": [0, 0], "zoom": 1,
+                "exact": false, "frames": 0, "frame_rate": 16,
+            });
+            let render = serde_json::from_value(render).expect("a render");
+            let mut provenance = Provenance { patch: Patch::default(), render };
+            let mut made = 0;
+            let (said_kept, recorded) = record(film, 10, Some(&mut provenance), || {
+                made += 1;
+                if made > steps {
+                    return Err(Failure::Failed("the model broke".to_owned()));
+                }
+                Ok(vec![Arc::default(); 3])
+            });
+            assert_eq!(finished.load(Ordering::Relaxed), kept);
+            assert_eq!(said_kept, kept as u64);
+            assert!(kept == 0 || said_in_film.load(Ordering::Relaxed) == kept as u64);
+            match (recorded, said) {
+                (Ok(()), None) => {}
+                (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),
+                _ => panic!("{room} {steps}: it should say {said:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A film on its way to the disk, into whose index a comment is put.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::output::film::part::Part;
+use crate::provenance::mp4::index_with;
+
+/// The text that a film is to carry, which may be set until the film is finished.
+#[derive(Clone, Default)]
+pub struct Comment(Arc<Mutex<Option<String>>>);
+
+impl Comment {
+    /// Sets the text.
+    pub fn set(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Passes the boxes of an MP4 on, its index (`moov`) with the comment in it. The muxer has a title to give, and no comment.
+pub struct Commented {
+    part: Part,
+    comment: Comment,
+    /// What has come of a box that is not yet passed on.
+    held: Vec<u8>,
+    /// How much of the present box is passed on as it comes, in bytes.
+    passing: u64,
+    /// How much of the film has come before `held`, in bytes.
+    come: u64,
+}
+
+impl Commented {
+    /// A film that goes to `part`.
+    pub fn new(part: Part, comment: Comment) -> Self {
+        Self { part, comment, held: Vec::new(), passing: 0, come: 0 }
+    }
+
+    /// The file, with all that has come in it.
+    pub fn into_part(mut self) -> io::Result<Part> {
+        self.part.write_all(&self.held)?;
+        Ok(self.part)
+    }
+
+    /// Passes on what is held, if it is known what it is.
+    fn pass(&mut self) -> io::Result<()> {
+        let Some(([a, b, c, d, kind @ ..], _)) = self.held.split_first_chunk::<8>() else { return Ok(()) };
+        let size = u64::from(u32::from_be_bytes([*a, *b, *c, *d]));
+        let held = self.held.len() as u64;
+        if kind == b"moov" && size >= 8 {
+            if held < size {
+                return Ok(());
+            }
+            let with = self.comment.get().and_then(|text| index_with(&self.held[8..], self.come + size, &text));
+            // A film that cannot have its comment is kept without.
+            match with {
+                Some(content) => {
+                    self.part.write_all(&(8 + content.len() as u32).to_be_bytes())?;
+                    self.part.write_all(b"moov")?;
+                    self.part.write_all(&content)?;
+                }
+                None => self.part.write_all(&self.held)?,
+            }
+        } else {
+            self.part.write_all(&self.held)?;
+            // A box of 0 goes on to the end of the film. One with a long size comes from no muxer of ours.
+            self.passing = if size < 8 { u64::MAX } else { size.saturating_sub(held) };
+        }
+        self.come += held;
+        self.held.clear();
+        Ok(())
+    }
+}
+
+impl Write for Commented {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.passing > 0 {
+            let most = usize::try_from(self.passing).unwrap_or(usize::MAX).min(bytes.len());
+            let written = self.part.write(&bytes[..most])?;
+            self.passing -= written as u64;
+            self.come += written as u64;
+            return Ok(written);
+        }
+        // As much as tells the kind of the box, or is left of it.
+        let size = self.held.first_chunk::<4>().map_or(0, |size| u32::from_be_bytes(*size) as usize);
+        let wanted = if self.held.len() < 8 { 8 } else { size };
+        let taken = wanted.saturating_sub(self.held.len()).min(bytes.len());
+        self.held.extend_from_slice(&bytes[..taken]);
+        self.pass()?;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.part.flush()
+    }
+}

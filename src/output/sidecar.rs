@@ -1,0 +1,32 @@
+//! Writes sidecars.
+
+use std::io::Write;
+use std::path::Path;
+
+use bendrack_nodes::patch::{MAX_BYTES, Patch};
+
+use super::film::part::{Part, unwritable};
+use super::{Error, Result};
+use crate::provenance::{Provenance, read, split};
+
+/// Writes the sidecar at `path`, over one of an earlier film.
+///
+/// Refused if there is a file that is no sidecar, as it may be somebody's work.
+pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
+    if path.exists() && !is_sidecar(path) {
+        let message = "this is no sidecar, so it is left as it is, and there is none of the film; give it another name";
+        return Err(Error::new(path, message));
+    }
+    let line = provenance.text().map_err(|problem| Error::new(path, problem.message))?;
+    // For people to read, unless that is longer than patches may be.
+    let text = Some(provenance.record().to_json()).filter(|text| text.len() <= MAX_BYTES).unwrap_or(line);
+    let mut part = Part::create(path)?;
+    part.write_all(text.as_bytes()).map_err(|error| unwritable(path, &error))?;
+    part.keep()
+}
+
+/// Whether a file is a patch that says how it was rendered.
+fn is_sidecar(path: &Path) -> bool {
+    let patch = read(path).ok().and_then(|found| Patch::from_slice(&found.text).ok());
+    patch.is_some_and(|mut patch| split(&mut patch).is_some())
+}

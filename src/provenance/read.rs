@@ -1,0 +1,82 @@
+//! Finds the patch in a file of any kind.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use bendrack_nodes::error::Problem;
+use bendrack_nodes::patch::{MAX_BYTES, Patch};
+
+use super::{Render, mp4, png, sidecar, split};
+
+/// The longest text that is taken out of a picture or film, in bytes: a patch, and how it was rendered.
+pub const LIMIT: u64 = MAX_BYTES as u64 + (64 << 10);
+
+/// What an MP4 may begin with, behind the length of its first box.
+const BOXES: [&[u8; 4]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"];
+
+/// The text of a patch, and what it was found in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The text. Whether it is a patch is for [`Patch::from_slice`] to say.
+    pub text: Vec<u8>,
+    /// Whether it stood in a picture or film, and not in a file of its own.
+    pub in_media: bool,
+}
+
+/// Reads the text of a patch: the whole of a text file, or as much of a longer one as shows that it is none; of a PNG or
+/// MP4 what is kept in it. The message names the file and says what to do.
+pub fn read(path: &Path) -> Result<Found, String> {
+    let unread = |error: io::Error| {
+        format!("{}: {error}; give the path of a patch, or of a PNG or MP4 that was made of one", path.display())
+    };
+    let mut file = BufReader::new(File::open(path).map_err(unread)?);
+    match find(&mut file).map_err(unread)? {
+        Some(found) => Ok(found),
+        None => Err(format!("{}: there is no patch in it; {}", path.display(), sidecar::advice(path))),
+    }
+}
+
+/// [`read`], of an open file.
+pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
+    let mut head = Vec::new();
+    file.take(8).read_to_end(&mut head)?;
+    let text = if head == png::SIGNATURE {
+        png::read(file)?
+    } else if BOXES.iter().any(|kind| head.get(4..) == Some(&kind[..])) {
+        mp4::read(file)?
+    } else if head.starts_with(b"GIF8") {
+        None
+    } else {
+        // What cannot be wound back, as a pipe, is read on.
+        file.take((MAX_BYTES + 1).saturating_sub(head.len()) as u64).read_to_end(&mut head)?;
+        return Ok(Some(Found { text: head, in_media: false }));
+    };
+    Ok(text.map(|text| Found { text, in_media: true }))
+}
+
+/// A patch that was opened, for whoever goes on working with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// The patch, without what is said of a render.
+    pub patch: Patch,
+    /// How it was rendered, if that is known.
+    pub render: Option<Render>,
+    /// The file it may be saved in again: its own, and neither a film nor the record of a render.
+    pub home: Option<PathBuf>,
+}
+
+impl Found {
+    /// Opens the patch that was found in the file at `path`.
+    pub fn open(&self, path: &Path) -> Result<Opened, Problem> {
+        let mut patch = Patch::from_slice(&self.text)?;
+        let render = split(&mut patch);
+        let is_home = !self.in_media && render.is_none();
+        Ok(Opened { patch, render, home: is_home.then(|| path.to_owned()) })
+    }
+}
+
+/// The error that the patch in a file is not whole.
+pub(super) fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the patch in it is damaged")
+}

@@ -1,0 +1,75 @@
+//! Sidecars: patches beside the films that were rendered with them.
+
+use std::path::{Path, PathBuf, is_separator};
+
+/// What the name of a sidecar ends in.
+const ENDING: &str = ".bend.json";
+/// The sidecar of a folder of pictures, in that folder.
+const OF_FOLDER: &str = "patch.bend.json";
+
+/// The sidecar of a film.
+///
+/// | film | sidecar |
+/// |---|---|
+/// | `a.mp4`, `a.gif` | `a.bend.json` |
+/// | `a.png`, which is `a_00000.png`, … | `a.bend.json` |
+/// | `a/`, or a folder there is | `a/patch.bend.json` |
+pub fn path(film: &Path) -> PathBuf {
+    if film.to_string_lossy().ends_with(is_separator) || film.is_dir() {
+        return film.join(OF_FOLDER);
+    }
+    let mut name = film.file_stem().unwrap_or_default().to_owned();
+    name.push(ENDING);
+    film.with_file_name(name)
+}
+
+/// What to do about a picture or film without a patch: its sidecar, if it is there, or what to look for.
+pub fn advice(film: &Path) -> String {
+    let place = place(film);
+    if place.is_file() {
+        return format!("beside it lies {}, which is its patch", place.display());
+    }
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "sites and messengers leave it out: look for the file as it was rendered, or for {name}, which was written beside it"
+    )
+}
+
+/// Where the sidecar of a film lies, or that of many pictures of which this is one.
+fn place(film: &Path) -> PathBuf {
+    let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let stem = film.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    match stem.rsplit_once('_') {
+        _ if is_number(stem) => film.with_file_name(OF_FOLDER),
+        Some((name, number)) if is_number(number) => film.with_file_name(format!("{name}{ENDING}")),
+        _ => path(film),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sidecar_is_beside_its_film_and_found_from_each_of_its_pictures() {
+        for (film, sidecar) in [
+            ("show/a.mp4", "show/a.bend.json"),
+            ("a.b.gif", "a.b.bend.json"),
+            ("take.png", "take.bend.json"),
+            ("takes/", "takes/patch.bend.json"),
+        ] {
+            assert_eq!(path(Path::new(film)), Path::new(sidecar), "{film}");
+        }
+        for (picture, words) in [
+            ("take_00012.png", "for take.bend.json,"),
+            ("00003.png", "for patch.bend.json,"),
+            ("a_7.mp4", "for a_7.bend.json,"),
+        ] {
+            assert!(advice(Path::new(picture)).contains(words), "{}", advice(Path::new(picture)));
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.bend.json"), "{}").expect("written");
+        assert!(advice(&folder.path().join("a.mp4")).starts_with("beside it lies"));
+        assert_eq!(path(folder.path()), folder.path().join("patch.bend.json"));
+    }
+}
