@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::places::Place;
+
 /// Longer names have no suggestion, in bytes.
 const LONGEST: usize = 64;
 
@@ -66,6 +68,9 @@ pub struct Problem {
     pub severity: Severity,
     /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`; nothing is the whole file.
     pub pointer: String,
+    /// Where in the text of the file, if that is known.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// What is wrong.
     pub message: String,
     /// What would have been right.
@@ -83,6 +88,7 @@ impl Problem {
             code,
             severity: Severity::Error,
             pointer: pointer.into(),
+            place: None,
             message: message.into(),
             expected: None,
             suggestion: None,

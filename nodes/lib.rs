@@ -11,9 +11,11 @@
 
 pub mod aim;
 pub mod chain;
+pub mod check;
 mod compile;
 pub mod curve;
 pub mod def;
+pub mod edit;
 pub mod error;
 pub mod expression;
 pub mod flat;
@@ -21,12 +23,15 @@ pub mod grid;
 mod limits;
 pub mod listen;
 mod memory;
+pub mod migrate;
 pub mod op;
 mod params;
 pub mod patch;
 pub mod pick;
+pub mod places;
 pub mod plan;
 pub mod program;
+pub mod read;
 pub mod region;
 pub mod run;
 pub mod set;
@@ -34,6 +39,7 @@ pub mod site;
 pub mod target;
 pub mod tick;
 pub mod value;
+mod write;
 
 /// What is set by hand.
 pub mod control {

@@ -19,7 +19,7 @@ pub mod sidecar;
 #[cfg(test)]
 mod tests;
 
-use bendrack_nodes::error::Problem;
+use bendrack_nodes::error::{Code, Problem};
 use bendrack_nodes::patch::{MAX_BYTES, Patch};
 use serde::{Deserialize, Serialize};
 
@@ -77,10 +77,11 @@ impl Provenance {
 
     /// [`Self::record`] as one line of JSON; a problem if it is longer than patches that are read.
     pub fn text(&self) -> Result<String, Problem> {
-        let text = serde_json::to_string(&self.record()).map_err(|error| Problem::error("", error.to_string()))?;
+        let text = serde_json::to_string(&self.record())
+            .map_err(|error| Problem::error(Code::NotAPatch, "", error.to_string()))?;
         if text.len() > MAX_BYTES {
             let message = format!("it is longer than {} MiB and cannot be kept with the film", MAX_BYTES >> 20);
-            return Err(Problem::error("", message));
+            return Err(Problem::error(Code::TooMany, "", message));
         }
         Ok(text)
     }

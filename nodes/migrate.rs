@@ -1,0 +1,169 @@
+//! Patches of earlier versions: what nodes, ports and choices were called, and what they are called now.
+//!
+//! A migration is data: a line for each node that was renamed or changed. A node says in a patch of which version it is (`v`, 1 if
+//! it says nothing); each migration leads from one version to the next, and a node's version is one more than the migrations it
+//! has had. `nodes/tests/migrations` keeps a patch from before and after each of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::error::{Code, Problem};
+use crate::patch::{Cable, Definition, MidiMap, Node, Patch, Place, Port, Snapshot};
+
+/// What became of a node.
+#[derive(Debug)]
+pub struct Migration {
+    /// Its name before.
+    pub node: &'static str,
+    /// Its version before.
+    pub from: u32,
+    /// Its name now, at version 1; else it goes on at the next version.
+    pub renamed: Option<&'static str>,
+    /// Inputs: before, now.
+    pub inputs: &'static [(&'static str, &'static str)],
+    /// Outputs: before, now.
+    pub outputs: &'static [(&'static str, &'static str)],
+    /// Choices: the input as it is called now, the choice before, the choice now.
+    pub choices: &'static [(&'static str, &'static str, &'static str)],
+    /// What is now said of inputs, as JSON, where nothing was said.
+    pub set: &'static [(&'static str, &'static str)],
+    /// What else has to be done.
+    pub more: Option<fn(&mut Parts<'_>, &str)>,
+}
+
+impl Migration {
+    /// A node that is called otherwise.
+    const fn renamed(node: &'static str, now: &'static str) -> Self {
+        Self { renamed: Some(now), ..Self::of(node, 1) }
+    }
+
+    const fn of(node: &'static str, from: u32) -> Self {
+        Self { node, from, renamed: None, inputs: &[], outputs: &[], choices: &[], set: &[], more: None }
+    }
+
+    const fn set(mut self, set: &'static [(&'static str, &'static str)]) -> Self {
+        self.set = set;
+        self
+    }
+}
+
+/// Every migration, the earliest first.
+pub static MIGRATIONS: &[Migration] = &[
+    Migration::renamed("aim.steps", "target.steps"),
+    Migration::renamed("aim.layers", "target.layers"),
+    Migration::renamed("aim.words", "target.words"),
+    Migration::renamed("aim.neurons", "target.neurons"),
+    Migration::renamed("bend.cross_gain", "bend.gain"),
+    Migration::renamed("bend.cross_rotate", "bend.rotate"),
+    Migration::renamed("bend.cross_scale", "bend.scale"),
+    Migration::renamed("bend.self_gain", "bend.gain").set(&[("site", "\"self.map\"")]),
+    Migration::renamed("bend.ffn_gain", "bend.gain").set(&[("site", "\"ffn.hidden\"")]),
+    Migration::renamed("bend.self_noise", "bend.noise").set(&[("site", "\"self.value\"")]),
+];
+
+/// The version that a node of this kind is of now.
+pub fn version_of(kind: &str) -> u32 {
+    let steps = MIGRATIONS.iter().filter(|step| step.node == kind && step.renamed.is_none());
+    1 + steps.count() as u32
+}
+
+/// The nodes of a patch or of a definition, and what speaks of them.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The nodes.
+    pub nodes: &'a mut BTreeMap<String, Node>,
+    /// The cables.
+    pub cables: &'a mut Vec<Cable>,
+    /// Where they stand.
+    pub layout: &'a mut BTreeMap<String, Place>,
+    /// Ports that are meant from outside: of maps, snapshots and the ports of a subpatch.
+    meant: Vec<&'a mut Port>,
+    snapshots: Option<&'a mut Vec<Snapshot>>,
+}
+
+/// Brings every node of a patch to the version of today. Says which nodes are of a later one.
+pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
+    let Patch { nodes, cables, layout, maps, snapshots, definitions, .. } = patch;
+    let meant = maps.iter_mut().map(|MidiMap { to, .. }| to).collect();
+    let mut problems = Parts { nodes, cables, layout, meant, snapshots: Some(snapshots) }.migrate("");
+    for (id, definition) in definitions {
+        let Definition { nodes, cables, layout, inputs, outputs, .. } = definition;
+        let inlets = inputs.iter_mut().flat_map(|inlet| &mut inlet.to);
+        let meant = inlets.chain(outputs.iter_mut().map(|outlet| &mut outlet.from)).collect();
+        problems.extend(Parts { nodes, cables, layout, meant, snapshots: None }.migrate(&format!("/definitions/{id}")));
+    }
+    problems
+}
+
+impl Parts<'_> {
+    fn migrate(&mut self, pointer: &str) -> Vec<Problem> {
+        for step in MIGRATIONS {
+            let is_meant = |node: &Node| node.kind == step.node && node.v == step.from;
+            let ids = self.nodes.iter().filter(|(_, node)| is_meant(node)).map(|(id, _)| id.clone());
+            for id in ids.collect::<Vec<_>>() {
+                self.step(step, &id);
+            }
+        }
+        let later = self.nodes.iter().filter(|(_, node)| node.v > version_of(&node.kind));
+        let problem = |(id, node): (&String, &Node)| {
+            let message = format!(
+                "{} of version {} was made by a later bendrack, and this one may do something else with it; update bendrack",
+                node.kind, node.v
+            );
+            Problem::warning(Code::LaterVersion, format!("{pointer}/nodes/{id}/v"), message)
+        };
+        later.map(problem).collect()
+    }
+
+    fn step(&mut self, step: &Migration, id: &str) {
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        match step.renamed {
+            Some(now) => (node.kind, node.v) = (now.to_owned(), 1),
+            None => node.v += 1,
+        }
+        for (before, now) in step.inputs {
+            move_key(&mut node.params, before, now);
+            move_key(&mut node.depths, before, now);
+        }
+        for (input, before, now) in step.choices {
+            if let Some(value) = node.params.get_mut(*input).filter(|value| **value == **before) {
+                *value = Json::from(*now);
+            }
+        }
+        for (input, value) in step.set {
+            // What a migration says is JSON: a test reads each.
+            node.params.entry((*input).to_owned()).or_insert_with(|| serde_json::from_str(value).unwrap_or_default());
+        }
+        let is_one = |port: &Port, before: &str| port.node == id && port.port == before;
+        for (before, now) in step.inputs {
+            let cables = self.cables.iter_mut().map(|cable| &mut cable.to);
+            for port in cables.chain(self.meant.iter_mut().map(|port| &mut **port)).filter(|port| is_one(port, before))
+            {
+                port.port = (*now).to_owned();
+            }
+            for snapshot in self.snapshots.iter_mut().flat_map(|snapshots| snapshots.iter_mut()) {
+                let port = |name: &str| Port { node: id.to_owned(), port: name.to_owned() };
+                if let Some(value) = snapshot.values.remove(&port(before)) {
+                    snapshot.values.insert(port(now), value);
+                }
+            }
+        }
+        for (before, now) in step.outputs {
+            let cables = self.cables.iter_mut().map(|cable| &mut cable.from);
+            for port in cables.chain(self.meant.iter_mut().map(|port| &mut **port)).filter(|port| is_one(port, before))
+            {
+                port.port = (*now).to_owned();
+            }
+        }
+        if let Some(more) = step.more {
+            more(self, id);
+        }
+    }
+}
+
+fn move_key<T>(map: &mut BTreeMap<String, T>, before: &str, now: &str) {
+    if let Some(value) = map.remove(before) {
+        map.insert(now.to_owned(), value);
+    }
+}
