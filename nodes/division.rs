@@ -75,7 +75,11 @@ pub fn chosen(run: &Run<'_>, input: &Input) -> Option<f64> {
 
 /// How many cycles of so many beats fit into `beats`.
 pub fn cycles(beats: f64, length: f64) -> f64 {
-    let cycles = beats / length;
+    whole(beats / length)
+}
+
+/// The whole number that a sum of frames comes to, if it is very near; else itself.
+pub fn whole(cycles: f64) -> f64 {
     let whole = cycles.round();
     if (cycles - whole).abs() < ROUNDED { whole } else { cycles }
 }

@@ -20,6 +20,7 @@ pub mod grid;
 pub mod listen;
 mod memory;
 pub mod op;
+pub mod oscillator;
 pub mod patch;
 pub mod pick;
 pub mod plan;
@@ -41,10 +42,18 @@ pub mod control {
 
 /// What moves by itself.
 pub mod modulate {
+    pub mod curve;
     pub mod envelope;
+    pub mod hold;
     pub mod lfo;
     pub mod noise;
+    pub mod one_euro;
+    pub mod recorder;
+    pub mod sequencer;
+    pub mod shift;
     pub mod slew;
+    pub mod spring;
+    pub mod walk;
 }
 
 /// Numbers from numbers.
@@ -138,8 +147,16 @@ pub static LIBRARY: &[&NodeDef] = &[
     &control::knob::NODE,
     &modulate::lfo::NODE,
     &modulate::envelope::NODE,
+    &modulate::sequencer::NODE,
+    &modulate::curve::NODE,
     &modulate::noise::NODE,
+    &modulate::walk::NODE,
+    &modulate::hold::NODE,
+    &modulate::shift::NODE,
     &modulate::slew::NODE,
+    &modulate::one_euro::NODE,
+    &modulate::spring::NODE,
+    &modulate::recorder::NODE,
     &math::math::NODE,
     &math::range::NODE,
     &midi::cc::NODE,
