@@ -50,6 +50,8 @@ const ATTACKING: f64 = 2.0;
 
 /// The time constants that fit into a stage which bends by 1.
 const MOST_BEND: f64 = 6.0;
+/// So near to the end of a stage is its end.
+const ROUNDED: f64 = 1e-9;
 
 const fn curve(name: &'static str, about: &'static str) -> Input {
     Input::number(name, 0.0, about).soft(-1.0, 1.0).hard(-1.0, 1.0)
@@ -128,12 +130,14 @@ fn step(run: &Run<'_>, secs: &Input) -> f64 {
 /// Where a height comes that moves to `goal` by part of the whole way between 0 and 1, along a curve that bends: from where on the
 /// curve it stands already.
 fn moved(height: f64, goal: f64, part: f64, bend: f64) -> f64 {
-    if height > goal {
+    let height = if height > goal {
         // Falling, it goes back on the curve that rises the other way.
         along(height, -part, -MOST_BEND * bend).max(goal)
     } else {
         along(height, part, MOST_BEND * bend).min(goal)
-    }
+    };
+    // Frames that are exactly a stage together fall short of it by what was rounded.
+    if (height - goal).abs() < ROUNDED { goal } else { height }
 }
 
 /// The height on the curve (1 − e^(−kx)) / (1 − e^(−k)) at `part` further than where it has this height.
