@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_dotted_note_is_half_as_long_again_and_three_triplets_are_two_notes() {
-        let beats_of = |name: &str| beats(NAMES.iter().position(|known| *known == name).unwrap());
+        let beats_of = |name: &str| beats(NAMES.iter().position(|known| *known == name).expect("a name"));
         for (index, bars) in [16.0, 8.0, 4.0, 2.0, 1.0].into_iter().enumerate() {
             assert_eq!(beats(index), 4.0 * bars);
         }

@@ -78,13 +78,13 @@ fn run(run: &mut Run<'_>) {
     if on && begins && !adds && run.memory()[RECORDING] == 0.0 {
         run.memory()[..FRAMES].copy_from_slice(&[0.0, 0.0, 1.0, 0.0]);
     }
-    if run.memory()[RECORDING] != 0.0 && !on {
+    if !on && run.memory()[RECORDING] != 0.0 {
         finish(run, most);
     }
-    if run.memory()[RECORDING] != 0.0 {
-        record(run, most);
-    } else {
+    if run.memory()[RECORDING] == 0.0 {
         play(run, most, on && adds);
+    } else {
+        record(run, most);
     }
 }
 

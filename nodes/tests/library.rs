@@ -56,7 +56,7 @@ fn knobs_stay_within_their_limits() {
             Preset::Number(number) => assert!((input.hard.0..=input.hard.1).contains(&number), "{at}"),
             Preset::Text(_) => assert_eq!(input.kind, Kind::Text, "{at}"),
             Preset::Nothing => {
-                assert!(input.signal || !matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text), "{at}")
+                assert!(input.signal || !matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text), "{at}");
             }
         }
         assert!(input.curve == Curve::Linear || input.soft.0 > 0.0, "{at}");

@@ -106,10 +106,7 @@ fn sent(patch: &Patch, calls: &[usize], dt_secs: f64) -> Vec<(String, Vec<u64>)>
 /// The number that a parameter has, if nothing moves it.
 fn fixed(def: &NodeDef, params: &Json, wired: &[bool], name: &str) -> Option<f64> {
     let (index, input) = def.input(name)?;
-    let preset = match input.default {
-        Preset::Number(number) => number,
-        _ => return None,
-    };
+    let Preset::Number(preset) = input.default else { return None };
     let chosen = |json: &Json| input.choices.iter().position(|choice| json == choice).map(|choice| choice as f64);
     let written = params.get(name).map(|json| json.as_f64().or(chosen(json)).unwrap_or(preset));
     (!wired[index]).then(|| written.unwrap_or(preset))
@@ -120,7 +117,6 @@ fn range(def: &NodeDef, params: &Json, wired: &[bool], output: &str) -> Option<(
     let fixed = |name| fixed(def, params, wired, name);
     let polar = |bipolar: bool| if bipolar { (-1.0, 1.0) } else { (0.0, 1.0) };
     match (def.name, output) {
-        ("modulate.lfo", "phase") | ("modulate.recorder", "position") => Some((0.0, 1.0)),
         ("modulate.lfo", "out" | "out2" | "out3" | "out4") => {
             let (depth, offset) = (fixed("depth")?, fixed("offset")?);
             let (low, high) = polar(fixed("polarity")? == 1.0);
@@ -142,7 +138,7 @@ fn range(def: &NodeDef, params: &Json, wired: &[bool], output: &str) -> Option<(
         ("modulate.one_euro" | "modulate.slew", _) if wired[0] && params.get("shape") != Some(&json!("spring")) => {
             Some((-1.0, 1.0))
         }
-        (_, "wrap" | "end" | "gate") => Some((0.0, 1.0)),
+        (_, "phase" | "position" | "wrap" | "end" | "gate") => Some((0.0, 1.0)),
         _ => None,
     }
 }

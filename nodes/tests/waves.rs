@@ -337,7 +337,7 @@ fn noise_is_layers_of_gradient_noise() {
                 all += weight;
             }
             let noise = (sum / all).clamp(-1.0, 1.0);
-            if polarity == "unipolar" { (1.0 + noise) / 2.0 } else { noise }
+            if polarity == "unipolar" { 0.5 * noise + 0.5 } else { noise }
         });
         let given = Bench::new("modulate.noise", params).dt(0.1).gives("out", 100);
         let near = given.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6);

@@ -158,7 +158,7 @@ impl<'a> Bench<'a> {
     pub fn memories(&self, calls: &[usize]) -> Vec<Memory> {
         let (plan, measurements) = (compile(&self.patch()), Measurements::default());
         let (mut memory, mut frame) = (Memory::default(), 0);
-        let mut call = |frames: &usize| {
+        let call = |frames: &usize| {
             let value = |values: &[f64]| vec![values.get(frame).copied().unwrap_or(0.0)];
             let osc = self.fed.iter().map(|(input, values)| (format!("/{input}"), value(values))).collect();
             let controls = Controls { osc, ..Controls::default() };
@@ -172,7 +172,7 @@ impl<'a> Bench<'a> {
             frame += frames;
             memory.clone()
         };
-        calls.iter().map(|frames| call(frames)).collect()
+        calls.iter().map(call).collect()
     }
 
     /// What an output gives in each frame; of a gate, whether it is on.
