@@ -18,7 +18,7 @@ const LACUNARITY: Input =
 const LOOP: Input = Input::number(
     "loop",
     0.0,
-    "Seconds after which it repeats without a seam, 0 for never; a loop wants some hills, so its seconds times the rate be 2 or more.",
+    "Seconds after which it repeats without a seam, 0 for never; one of less than two hills hardly moves.",
 )
 .soft(0.0, 60.0)
 .hard(0.0, 3600.0)
