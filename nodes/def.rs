@@ -189,6 +189,14 @@ impl Input {
         input
     }
 
+    /// A number that a cable gives as it is; nothing when there is neither a cable nor a number written: see
+    /// [`Run::has`](crate::run::Run::has).
+    pub const fn optional(name: &'static str, about: &'static str) -> Self {
+        let mut input = Self::new(name, Kind::Number, Preset::Nothing, about);
+        input.signal = true;
+        input
+    }
+
     /// On or off.
     pub const fn gate(name: &'static str, default: bool, about: &'static str) -> Self {
         let default = if default { 1.0 } else { 0.0 };
@@ -203,6 +211,13 @@ impl Input {
         let mut input = Self::number(name, 0.0, about).soft(0.0, last).hard(0.0, last);
         input.choices = choices;
         input
+    }
+
+    /// With another default than its first choice.
+    #[must_use]
+    pub const fn chosen(mut self, index: usize) -> Self {
+        self.default = Preset::Number(index as f64);
+        self
     }
 
     /// A text.

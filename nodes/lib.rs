@@ -15,6 +15,7 @@ pub mod check;
 mod compile;
 pub mod curve;
 pub mod def;
+pub mod division;
 pub mod edit;
 pub mod error;
 pub mod expression;
@@ -25,12 +26,14 @@ pub mod listen;
 mod memory;
 pub mod migrate;
 pub mod op;
+pub mod oscillator;
 mod params;
 pub mod patch;
 pub mod pick;
 pub mod places;
 pub mod plan;
 pub mod program;
+pub mod random;
 pub mod read;
 pub mod region;
 pub mod run;
@@ -49,10 +52,18 @@ pub mod control {
 
 /// What moves by itself.
 pub mod modulate {
+    pub mod curve;
     pub mod envelope;
+    pub mod hold;
     pub mod lfo;
     pub mod noise;
+    pub mod one_euro;
+    pub mod recorder;
+    pub mod sequencer;
+    pub mod shift;
     pub mod slew;
+    pub mod spring;
+    pub mod walk;
 }
 
 /// Numbers from numbers.
@@ -157,8 +168,16 @@ pub static LIBRARY: &[&NodeDef] = &[
     &control::knob::NODE,
     &modulate::lfo::NODE,
     &modulate::envelope::NODE,
+    &modulate::sequencer::NODE,
+    &modulate::curve::NODE,
     &modulate::noise::NODE,
+    &modulate::walk::NODE,
+    &modulate::hold::NODE,
+    &modulate::shift::NODE,
     &modulate::slew::NODE,
+    &modulate::one_euro::NODE,
+    &modulate::spring::NODE,
+    &modulate::recorder::NODE,
     &math::math::NODE,
     &math::range::NODE,
     &math::expression::NODE,

@@ -104,6 +104,11 @@ impl<'a> Run<'a> {
         self.whole(input).clamp(0, input.choices.len() as i64 - 1) as usize
     }
 
+    /// Whether anything is on an input.
+    pub fn has(&self, input: &Input) -> bool {
+        self.value(input).is_some()
+    }
+
     /// The text on an input.
     pub fn text(&self, input: &Input) -> Arc<str> {
         match self.value(input) {

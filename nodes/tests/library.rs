@@ -55,7 +55,9 @@ fn knobs_stay_within_their_limits() {
         match input.default {
             Preset::Number(number) => assert!((input.hard.0..=input.hard.1).contains(&number), "{at}"),
             Preset::Text(_) => assert_eq!(input.kind, Kind::Text, "{at}"),
-            Preset::Nothing => assert!(!matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text), "{at}"),
+            Preset::Nothing => {
+                assert!(input.signal || !matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text), "{at}");
+            }
         }
         assert!(input.curve == Curve::Linear || input.soft.0 > 0.0, "{at}");
     }

@@ -86,3 +86,128 @@ pub fn assert_near(actual: &[f64], expected: &[f64]) {
     let near = actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
     assert!(near, "{actual:?} is not {expected:?}");
 }
+
+/// A node that is looked at alone, frame by frame: what is fed to its inputs, and what its outputs give.
+pub struct Bench<'a> {
+    pub kind: &'a str,
+    pub params: Json,
+    /// What arrives at an input in each frame; 0 after the last.
+    pub fed: Vec<(&'a str, Vec<f64>)>,
+    /// Triggers of an input: one in the first frame, then so many in each.
+    pub struck: Vec<(&'a str, u16)>,
+    pub dt_secs: f64,
+    pub tempo: f64,
+}
+
+impl<'a> Bench<'a> {
+    pub fn new(kind: &'a str, params: Json) -> Self {
+        Self { kind, params, fed: Vec::new(), struck: Vec::new(), dt_secs: DT_SECS, tempo: 120.0 }
+    }
+
+    #[must_use]
+    pub fn feed(mut self, input: &'a str, values: &[f64]) -> Self {
+        self.fed.push((input, values.to_vec()));
+        self
+    }
+
+    #[must_use]
+    pub fn strike(mut self, input: &'a str, times: u16) -> Self {
+        self.struck.push((input, times));
+        self
+    }
+
+    #[must_use]
+    pub fn dt(mut self, dt_secs: f64) -> Self {
+        self.dt_secs = dt_secs;
+        self
+    }
+
+    #[must_use]
+    pub fn tempo(mut self, tempo: f64) -> Self {
+        self.tempo = tempo;
+        self
+    }
+
+    /// The node as `it`, with a message for each input that is fed, and a counter `count_…` for each output that is a gate.
+    fn patch(&self) -> Patch {
+        let mut bench = patch(&[("it", self.kind, self.params.clone())], &[]);
+        bench.engine.tempo = self.tempo;
+        for (input, _) in &self.fed {
+            let id = format!("in_{input}");
+            bench.nodes.insert(id.clone(), node("osc.in", &json!({ "address": format!("/{input}") })));
+            bench.cables.push(cable(&format!("{id}.out"), &format!("it.{input}")));
+        }
+        for (input, times) in &self.struck {
+            let (id, rate) = (format!("strike_{input}"), f64::from(*times) / self.dt_secs);
+            assert!(rate <= 30.0, "an LFO is not that fast");
+            bench.nodes.insert(id.clone(), node("modulate.lfo", &json!({ "rate": rate })));
+            bench.cables.push(cable(&format!("{id}.wrap"), &format!("it.{input}")));
+        }
+        let numbers: Vec<_> = (1..=64).map(|n: u8| n.to_string()).collect();
+        let counter = json!({ "sync": "clock", "steps": 64, "values": numbers.join(" ") });
+        let def = LIBRARY.iter().find(|def| def.name == self.kind).expect("a node");
+        for output in def.outputs.iter().filter(|output| output.kind == Kind::Gate) {
+            let id = format!("count_{}", output.name);
+            bench.nodes.insert(id.clone(), node("modulate.sequencer", &counter));
+            bench.cables.push(cable(&format!("it.{}", output.name), &format!("{id}.clock")));
+        }
+        bench
+    }
+
+    /// Calls of these many frames each, with what arrives in the first frame of each; the memory after each.
+    pub fn memories(&self, calls: &[usize]) -> Vec<Memory> {
+        let (plan, measurements) = (compile(&self.patch()), Measurements::default());
+        let (mut memory, mut frame) = (Memory::default(), 0);
+        let call = |frames: &usize| {
+            let value = |values: &[f64]| vec![values.get(frame).copied().unwrap_or(0.0)];
+            let osc = self.fed.iter().map(|(input, values)| (format!("/{input}"), value(values))).collect();
+            let controls = Controls { osc, ..Controls::default() };
+            let inputs = Inputs {
+                controls: &controls,
+                measurements: &measurements,
+                first_frame: frame as u64,
+                dt_secs: self.dt_secs,
+            };
+            plan.program(&inputs, &mut memory, *frames);
+            frame += frames;
+            memory.clone()
+        };
+        calls.iter().map(call).collect()
+    }
+
+    /// What an output gives in each frame; of a gate, whether it is on.
+    pub fn gives(&self, output: &str, frames: usize) -> Vec<f64> {
+        self.memories(&vec![1; frames]).iter().map(|memory| memory.output("it", output).expect("a number")).collect()
+    }
+
+    /// How often an output fires in each frame.
+    pub fn fires(&self, output: &str, frames: usize) -> Vec<u16> {
+        let memories = self.memories(&vec![1; frames]);
+        let counts = memories.iter().map(|memory| memory.output(&format!("count_{output}"), "out").expect("a number"));
+        let mut before = 0.0;
+        counts.map(|count| (count - std::mem::replace(&mut before, count)).rem_euclid(64.0) as u16).collect()
+    }
+}
+
+/// The random number of the node `it` of a patch with seed 0, as [`bendrack_nodes::run::Run::random`] has to be for ever.
+pub fn dice(stream: u64, index: i64) -> f64 {
+    fn splitmix(state: u64) -> u64 {
+        let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    let node = "it".bytes().fold(0x9e37_79b9_7f4a_7c15, |hash, byte| splitmix(hash ^ u64::from(byte)));
+    let hash = splitmix(splitmix(node ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03)) ^ index as u64);
+    (hash >> 11) as f64 / 9_007_199_254_740_992.0
+}
+
+/// [`dice`] of a node with a seed of its own.
+pub fn seeded(seed: u64, sequence: u64, index: i64) -> f64 {
+    dice(256 * seed + sequence, index)
+}
+
+/// `count` numbers made from 0, 1, 2, ….
+pub fn numbers(count: usize, number: impl Fn(f64) -> f64) -> Vec<f64> {
+    (0..count).map(|n| number(n as f64)).collect()
+}

@@ -1,0 +1,39 @@
+//! A damped oscillator, followed exactly: no step is too long for it.
+
+/// Where a body on a spring is: how far from rest, and how fast. The speed is in parts of what takes it as far as that without
+/// damping, so that another stiffness changes the pace and gives no push.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Swing {
+    /// How far it is from rest.
+    pub away: f64,
+    /// Its speed, divided by the angular frequency.
+    pub speed: f64,
+}
+
+/// So near to 1 a damping is 1.
+const CRITICAL: f64 = 1e-8;
+
+impl Swing {
+    /// After an undamped oscillation would have gone on by `angle`; at a `damping` of 1 and more it does not swing.
+    #[must_use]
+    pub fn after(self, angle: f64, damping: f64) -> Self {
+        let Self { away, speed } = self;
+        // What is left of a displacement, and what a speed has become a displacement, in the oscillation's own frame.
+        let square = 1.0 - damping * damping;
+        let (even, odd) = if square > CRITICAL {
+            let (own, fade) = (square.sqrt(), (-damping * angle).exp());
+            (fade * (own * angle).cos(), fade * (own * angle).sin() / own)
+        } else if square < -CRITICAL {
+            let own = (-square).sqrt();
+            let (slow, fast) = ((-angle / (damping + own)).exp(), (-angle * (damping + own)).exp());
+            (0.5 * (slow + fast), 0.5 * (slow - fast) / own)
+        } else {
+            let fade = (-angle).exp();
+            (fade, fade * angle)
+        };
+        Self {
+            away: away * even + (speed + damping * away) * odd,
+            speed: speed * even - (away + damping * speed) * odd,
+        }
+    }
+}
