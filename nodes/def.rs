@@ -264,6 +264,13 @@ impl Input {
         self
     }
 
+    /// With this choice, counted from 0, unless another one is made.
+    #[must_use]
+    pub const fn preset(mut self, choice: usize) -> Self {
+        self.default = Preset::Number(choice as f64);
+        self
+    }
+
     /// The end of the range that begins at another input.
     #[must_use]
     pub const fn ends(mut self, first: &Self) -> Self {

@@ -35,6 +35,7 @@ pub mod value;
 
 /// What is set by hand.
 pub mod control {
+    pub mod button;
     pub mod knob;
     pub mod number;
 }
@@ -49,9 +50,43 @@ pub mod modulate {
 
 /// Numbers from numbers.
 pub mod math {
+    pub mod delay;
     #[expect(clippy::module_inception, reason = "the node is called Math")]
     pub mod math;
+    pub mod mix;
+    pub mod quantise;
     pub mod range;
+    pub mod smooth_switch;
+}
+
+/// Gates from gates, and what triggers choose.
+pub mod logic {
+    pub mod compare;
+    pub mod counter;
+    pub mod gate;
+    pub mod latch;
+    #[expect(clippy::module_inception, reason = "the node is called Logic")]
+    pub mod logic;
+    pub mod pulse;
+    pub mod select;
+    pub mod toggle;
+}
+
+/// Tempo and triggers in time.
+pub mod time {
+    pub mod clock;
+    pub mod divide;
+    pub mod euclid;
+    pub mod multiply;
+    pub mod tempo;
+    pub mod timer;
+}
+
+/// What is shown on the canvas.
+pub mod view {
+    pub mod note;
+    pub mod number;
+    pub mod scope;
 }
 
 /// MIDI.
@@ -136,12 +171,31 @@ use def::NodeDef;
 pub static LIBRARY: &[&NodeDef] = &[
     &control::number::NODE,
     &control::knob::NODE,
+    &control::button::NODE,
     &modulate::lfo::NODE,
     &modulate::envelope::NODE,
     &modulate::noise::NODE,
     &modulate::slew::NODE,
     &math::math::NODE,
     &math::range::NODE,
+    &math::quantise::NODE,
+    &math::mix::NODE,
+    &math::smooth_switch::NODE,
+    &math::delay::NODE,
+    &logic::compare::NODE,
+    &logic::logic::NODE,
+    &logic::toggle::NODE,
+    &logic::latch::NODE,
+    &logic::gate::NODE,
+    &logic::pulse::NODE,
+    &logic::counter::NODE,
+    &logic::select::NODE,
+    &time::tempo::NODE,
+    &time::clock::NODE,
+    &time::divide::NODE,
+    &time::multiply::NODE,
+    &time::euclid::NODE,
+    &time::timer::NODE,
     &midi::cc::NODE,
     &midi::note::NODE,
     &osc::input::NODE,
@@ -191,4 +245,7 @@ pub static LIBRARY: &[&NodeDef] = &[
     &output::compositor::NODE,
     &osc::output::NODE,
     &cache::reset::NODE,
+    &view::number::NODE,
+    &view::scope::NODE,
+    &view::note::NODE,
 ];

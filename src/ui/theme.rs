@@ -119,8 +119,8 @@ pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
 /// The hue of a family of nodes: the kind that it is about.
 pub fn family_colour(family: &str) -> Color32 {
     let kind = match family {
-        "control" | "modulate" | "math" => Kind::Number,
-        "midi" | "osc" | "esp32" | "cache" => Kind::Gate,
+        "control" | "modulate" | "math" | "view" => Kind::Number,
+        "logic" | "time" | "midi" | "osc" | "esp32" | "cache" => Kind::Gate,
         "prompt" => Kind::Text,
         "target" => Kind::Target,
         "bend" => Kind::Bend,
