@@ -28,7 +28,8 @@ fn run(run: &mut Run<'_>) {
     let (a, b) = (run.trigger(&A), run.trigger(&B));
     let is_held = |gate: Gate| gate.on && gate.hits == 0;
     // How often it went on in this frame: what goes on while the other one holds it on is not seen.
-    let either = if is_held(a) || is_held(b) { 0 } else { a.hits.max(b.hits) };
+    let unseen = is_held(a) || is_held(b);
+    let (either, one) = if unseen { (0, 0) } else { (a.hits.max(b.hits), a.hits.abs_diff(b.hits)) };
     let both = match (is_held(a), is_held(b)) {
         (true, _) => b.hits,
         (_, true) => a.hits,
@@ -36,7 +37,7 @@ fn run(run: &mut Run<'_>) {
     };
     let (on, hits) = match OP.choices[run.choice(&OP)] {
         "or" => (a.on || b.on, either),
-        "xor" => (a.on != b.on, either),
+        "xor" => (a.on != b.on, one),
         "not" => (!a.on, 0),
         "nand" => (!(a.on && b.on), 0),
         "nor" => (!(a.on || b.on), 0),

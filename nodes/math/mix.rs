@@ -17,7 +17,7 @@ const CURVE: Input = Input::choice(
     &["linear", "equal_power"],
     "How one gives way to the next: in even parts, or so that the squares of their parts make 1.",
 );
-const OUT: Output = Output::number("out", "The mix.").passes(&A);
+const OUT: Output = Output::number("out", "The numbers mixed.").passes(&A);
 
 /// Fades from one number to the next.
 pub const NODE: NodeDef = NodeDef {

@@ -85,6 +85,7 @@ fn reaches(x: f64, low: f64, high: f64, mode: &str, slack: f64) -> bool {
     match mode {
         "floor" => x >= high + step * slack.min(0.0),
         "ceil" => x > low + step * slack.max(0.0),
+        _ if slack < 0.0 => x > low + step * (0.5 + slack),
         _ => x >= low + step * (0.5 + slack),
     }
 }
