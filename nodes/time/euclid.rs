@@ -60,13 +60,14 @@ fn rhythm(steps: u32, pulses: u32) -> u64 {
     }
     let mut first = Groups { bits: 1, length: 1, count: pulses };
     let mut rest = Groups { bits: 0, length: 1, count: steps - pulses };
-    while first.count.min(rest.count) > 1 {
-        let pairs = first.count.min(rest.count);
+    let mut pairs = pulses.min(steps - pulses);
+    while pairs > 0 {
         let paired =
             Groups { bits: first.bits | rest.bits << first.length, length: first.length + rest.length, count: pairs };
         let longer = if first.count > rest.count { first } else { rest };
         rest = Groups { count: first.count.abs_diff(rest.count), ..longer };
         first = paired;
+        pairs = if rest.count > 1 { first.count.min(rest.count) } else { 0 };
     }
     let groups = [first, rest].into_iter().flat_map(|groups| (0..groups.count).map(move |_| groups));
     groups.fold((0, 0), |(bits, length), group| (bits | group.bits << length, length + group.length)).0

@@ -210,9 +210,9 @@ impl Trace {
     }
 
     /// All numbers as bits.
-    pub fn bits(&self) -> BTreeMap<&str, Vec<u64>> {
+    pub fn bits(&self) -> BTreeMap<String, Vec<u64>> {
         let bits = |numbers: &Vec<f64>| numbers.iter().map(|number| number.to_bits()).collect();
-        self.0.iter().map(|(name, numbers)| (name.as_str(), bits(numbers))).collect()
+        self.0.iter().map(|(name, numbers)| (name.clone(), bits(numbers))).collect()
     }
 
     /// The names and numbers of all outputs.
