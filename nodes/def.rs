@@ -205,6 +205,13 @@ impl Input {
         input
     }
 
+    /// With another default than its first choice.
+    #[must_use]
+    pub const fn chosen(mut self, index: usize) -> Self {
+        self.default = Preset::Number(index as f64);
+        self
+    }
+
     /// A text.
     pub const fn text(name: &'static str, default: &'static str, about: &'static str) -> Self {
         Self::new(name, Kind::Text, Preset::Text(default), about)
@@ -261,13 +268,6 @@ impl Input {
     #[must_use]
     pub const fn expression(mut self) -> Self {
         self.grammar = Grammar::Expression;
-        self
-    }
-
-    /// With this choice, counted from 0, unless another one is made.
-    #[must_use]
-    pub const fn preset(mut self, choice: usize) -> Self {
-        self.default = Preset::Number(choice as f64);
         self
     }
 

@@ -37,7 +37,7 @@ const OUT: Output = Output::number("out", "The result; it stays as it was where 
 pub const NODE: NodeDef = NodeDef {
     name: "math.math",
     title: "Math",
-    about: "Adds, multiplies, compares and mixes two numbers, and does what is usual with one.",
+    about: "Adds, multiplies, compares and mixes two numbers, or changes one.",
     inputs: &[OP, A, B, MIX],
     outputs: &[OUT],
     run,

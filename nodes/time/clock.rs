@@ -6,7 +6,9 @@ use crate::random::{SEED, random};
 use crate::run::Run;
 use crate::value::Gate;
 
-const DIVISION: Input = Input::choice("division", &division::NAMES, "How far pulses lie apart.").preset(8);
+const DIVISION: Input = Input::choice("division", &division::NAMES, "How far pulses lie apart.").chosen(QUARTER);
+/// The place of `1/4` among the divisions.
+const QUARTER: usize = 8;
 const SWING: Input =
     Input::number("swing", 0.0, "How late every second pulse is; 0.667 is that of triplets.").hard(0.0, 1.0);
 const CHANCE: Input = Input::number("chance", 1.0, "How likely a pulse is to be played.").hard(0.0, 1.0);

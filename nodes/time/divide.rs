@@ -1,4 +1,4 @@
-//! Every so manieth trigger.
+//! One trigger of so many.
 
 use crate::def::{Input, NodeDef, Output};
 use crate::run::Run;
@@ -10,12 +10,12 @@ const OFFSET: Input =
         .soft(0.0, 15.0)
         .hard(0.0, 127.0);
 const RESET: Input = Input::gate("reset", false, "Begins to count anew, before what else arrives in the same frame.");
-const OUT: Output = Output::gate("out", "Fires with every so manieth trigger.").passes(&TRIGGER);
+const OUT: Output = Output::gate("out", "Fires with one trigger of so many.").passes(&TRIGGER);
 
 /// Triggers so far.
 const COUNT: usize = 0;
 
-/// Lets every so manieth trigger pass.
+/// Lets one trigger of so many pass.
 pub const NODE: NodeDef = NodeDef {
     name: "time.divide",
     title: "Clock divide",

@@ -121,6 +121,31 @@ proptest! {
     }
 
     #[test]
+    fn a_node_that_is_bypassed_lets_through_what_it_says(mut rng in any::<u64>().prop_perturb(|_, rng| rng)) {
+        for kind in kinds() {
+            let numbers: Vec<f64> = (0..FRAMES).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let gates = triggers(&mut rng);
+            for output in kind.outputs {
+                let mut rig = Rig::new(kind.name, json!({})).bypass();
+                if let Some(name) = output.passes {
+                    let (_, input) = kind.input(name).expect("an input");
+                    rig = if input.kind == Kind::Gate { rig.gate(name, &gates) } else { rig.number(name, &numbers) };
+                }
+                let played = rig.play(FRAMES);
+                match (output.passes, output.kind) {
+                    (None, _) => prop_assert!(played.of(output.name).iter().all(|x| *x == 0.0), "{}", kind.name),
+                    (_, Kind::Gate) => {
+                        let on: String = gates.iter().map(|(on, _)| if *on { '#' } else { '.' }).collect();
+                        prop_assert_eq!(played.levels(output.name), on, "{}", kind.name);
+                    }
+                    _ if output.late.is_some() => prop_assert_eq!(&played.of(output.name)[1..], &numbers[..FRAMES - 1]),
+                    _ => prop_assert_eq!(played.of(output.name), &numbers, "{}", kind.name),
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_linear_mix_and_a_glide_stay_between_their_numbers(
         numbers in prop::array::uniform4(-1.0..1.0_f64),
         count in 2..5_u32,

@@ -134,6 +134,12 @@ impl Rig {
         self
     }
 
+    /// Bypassed.
+    pub fn bypass(mut self) -> Self {
+        self.patch.nodes.get_mut("it").expect("the node").bypass = true;
+        self
+    }
+
     /// With frames of another length.
     pub fn dt(mut self, dt_secs: f64) -> Self {
         self.dt_secs = dt_secs;
