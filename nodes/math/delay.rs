@@ -6,7 +6,12 @@ use crate::run::Run;
 const IN: Input = Input::signal("in", 0.0, "What is delayed.");
 const FRAMES: Input =
     Input::number("frames", 1.0, "How many latent frames later it comes.").soft(1.0, 32.0).hard(1.0, MOST as f64);
-const INITIAL: Input = Input::number("initial", 0.0, "What comes before anything has.").soft(-1.0, 1.0);
+const INITIAL: Input = Input::number(
+    "initial",
+    0.0,
+    "What comes before anything has; in the very first frame it is the knob that the cable leads to.",
+)
+.soft(-1.0, 1.0);
 const OUT: Output =
     Output::number("out", "What arrived so many frames ago; cables from it may lead back.").passes(&IN).delayed();
 

@@ -1,11 +1,12 @@
 //! Time: tempo, clock, divide, multiply, euclid and timer.
 
-use bendrack_nodes::division;
+use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Memory;
+use bendrack_nodes::{LIBRARY, division};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::patching::assert_near;
+use crate::patching::{assert_near, patch};
 use crate::rig::Rig;
 
 #[test]
@@ -20,6 +21,13 @@ fn the_tempo_moves_the_beat_from_the_next_frame_on() {
     let default = Rig::new("time.tempo", json!({})).play(20);
     assert_near(default.of("bpm"), &[120.0; 20]);
     assert_near(default.of("bar"), &(0..20_u32).map(|frame| f64::from(frame % 8) / 8.0).collect::<Vec<_>>());
+}
+
+#[test]
+fn of_two_tempos_one_is_warned_of() {
+    let two = patch(&[("a", "time.tempo", json!({})), ("b", "time.tempo", json!({ "bpm": 90.0 }))], &[]);
+    let (plan, problems) = Plan::compile(&two, LIBRARY);
+    assert!(plan.is_some() && problems.len() == 1 && problems[0].message.contains("both say what the bpm is"));
 }
 
 #[test]
