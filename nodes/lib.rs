@@ -46,6 +46,7 @@ mod write;
 
 /// What is set by hand.
 pub mod control {
+    pub mod button;
     pub mod knob;
     pub mod number;
 }
@@ -68,20 +69,46 @@ pub mod modulate {
 
 /// Numbers from numbers.
 pub mod math {
+    pub mod delay;
     pub mod expression;
     #[expect(clippy::module_inception, reason = "the node is called Math")]
     pub mod math;
+    pub mod mix;
+    pub mod quantise;
     pub mod range;
+    pub mod smooth_switch;
 }
 
-/// Decisions.
+/// Gates from gates, and what triggers choose.
 pub mod logic {
+    pub mod compare;
+    pub mod counter;
+    pub mod gate;
+    pub mod latch;
+    #[expect(clippy::module_inception, reason = "the node is called Logic")]
+    pub mod logic;
+    pub mod pulse;
+    pub mod select;
     pub mod switch;
+    pub mod toggle;
 }
 
-/// What makes a patch easier to read.
+/// Tempo and triggers in time.
+pub mod time {
+    pub mod clock;
+    pub mod divide;
+    pub mod euclid;
+    pub mod multiply;
+    pub mod tempo;
+    pub mod timer;
+}
+
+/// What is shown on the canvas.
 pub mod view {
+    pub mod note;
+    pub mod number;
     pub mod reroute;
+    pub mod scope;
 }
 
 /// MIDI.
@@ -166,6 +193,7 @@ use def::NodeDef;
 pub static LIBRARY: &[&NodeDef] = &[
     &control::number::NODE,
     &control::knob::NODE,
+    &control::button::NODE,
     &modulate::lfo::NODE,
     &modulate::envelope::NODE,
     &modulate::sequencer::NODE,
@@ -180,8 +208,26 @@ pub static LIBRARY: &[&NodeDef] = &[
     &modulate::recorder::NODE,
     &math::math::NODE,
     &math::range::NODE,
+    &math::quantise::NODE,
+    &math::mix::NODE,
+    &math::smooth_switch::NODE,
+    &math::delay::NODE,
     &math::expression::NODE,
+    &logic::compare::NODE,
+    &logic::logic::NODE,
+    &logic::toggle::NODE,
+    &logic::latch::NODE,
+    &logic::gate::NODE,
+    &logic::pulse::NODE,
+    &logic::counter::NODE,
+    &logic::select::NODE,
     &logic::switch::NODE,
+    &time::tempo::NODE,
+    &time::clock::NODE,
+    &time::divide::NODE,
+    &time::multiply::NODE,
+    &time::euclid::NODE,
+    &time::timer::NODE,
     &midi::cc::NODE,
     &midi::note::NODE,
     &osc::input::NODE,
@@ -231,5 +277,8 @@ pub static LIBRARY: &[&NodeDef] = &[
     &output::compositor::NODE,
     &osc::output::NODE,
     &cache::reset::NODE,
+    &view::number::NODE,
+    &view::scope::NODE,
+    &view::note::NODE,
     &view::reroute::NODE,
 ];

@@ -99,6 +99,11 @@ impl<'a> Run<'a> {
         self.hits(input) > 0
     }
 
+    /// Whether an input is on, and how often it went on since the frame before: what is passed on as it is.
+    pub fn trigger(&self, input: &Input) -> Gate {
+        Gate { on: self.gate(input), hits: self.hits(input) }
+    }
+
     /// Which of an input's choices is made.
     pub fn choice(&self, input: &Input) -> usize {
         self.whole(input).clamp(0, input.choices.len() as i64 - 1) as usize
@@ -186,6 +191,11 @@ impl<'a> Run<'a> {
     pub fn switch(&mut self, output: &Output, on: bool) {
         let was_on = self.last(output) >= 0.5;
         self.set(output, Gate::level(on, was_on));
+    }
+
+    /// Fires an output so many times; 0 is off.
+    pub fn fire(&mut self, output: &Output, times: i64) {
+        self.set(output, Gate::fired(times.clamp(0, i64::from(u16::MAX)) as u16));
     }
 
     /// Gives an output a picture or map; one that is as it was stays the one it was.

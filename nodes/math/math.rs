@@ -1,12 +1,32 @@
 //! Arithmetic.
 
+use std::f64::consts::TAU;
+
 use crate::def::{Input, NodeDef, Output};
 use crate::run::Run;
 
 const OP: Input = Input::choice(
     "op",
-    &["add", "subtract", "multiply", "divide", "min", "max", "modulo", "power", "absolute", "floor", "mix"],
-    "What is done with a and b.",
+    &[
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "min",
+        "max",
+        "modulo",
+        "power",
+        "absolute",
+        "floor",
+        "mix",
+        "difference",
+        "sign",
+        "round",
+        "ceil",
+        "sine",
+        "log",
+    ],
+    "What is done with a and b; difference has no sign, sine takes a in cycles, log is the natural one of a.",
 );
 const A: Input = Input::signal("a", 0.0, "The first number.").soft(-1.0, 1.0);
 const B: Input = Input::signal("b", 0.0, "The second number.").soft(-1.0, 1.0);
@@ -17,7 +37,7 @@ const OUT: Output = Output::number("out", "The result; it stays as it was where 
 pub const NODE: NodeDef = NodeDef {
     name: "math.math",
     title: "Math",
-    about: "Adds, multiplies, compares and mixes two numbers.",
+    about: "Adds, multiplies, compares and mixes two numbers, or changes one.",
     inputs: &[OP, A, B, MIX],
     outputs: &[OUT],
     run,
@@ -37,6 +57,13 @@ fn run(run: &mut Run<'_>) {
         "absolute" => a.abs(),
         "floor" => a.floor(),
         "mix" => a + (b - a) * run.number(&MIX),
+        "difference" => (a - b).abs(),
+        "sign" if a == 0.0 => 0.0,
+        "sign" => a.signum(),
+        "round" => a.round_ties_even(),
+        "ceil" => a.ceil(),
+        "sine" => (TAU * a).sin(),
+        "log" => a.ln(),
         _ => a + b,
     };
     run.set(&OUT, result);

@@ -32,7 +32,8 @@ A cable joins ports of one kind. A **number** also goes into a gate and a gate i
 - The range is the travel of the knob; what can be typed or reached by cable beyond it stands in brackets.
 - A **gate** is on from 0.5. A **choice** is one of some names.
 - **target**, **bend**, **map** and **picture** come by cable only.
-- Outputs that are *late* give what was measured in the model call before, and may lead back.
+- Outputs that are *late* give what was measured in the model call before, and may lead back; those that are *a frame late* give what was there in the
+  latent frame before, and may lead back, too.
 
 Each node has a help patch: a small one that runs with the small model, and says what to do with it.
 ";
@@ -192,8 +193,15 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
         "control" => ("Control", "What is set by hand."),
         "modulate" => ("Modulate", "What moves by itself."),
         "math" => ("Math", "Numbers from numbers."),
-        "logic" => ("Logic", "Decisions: gates, triggers and choices."),
-        "view" => ("View", "What makes a patch easier to read."),
+        "logic" => (
+            "Logic",
+            "Gates from gates, and what triggers choose. A trigger that comes several times in a latent frame counts each time; a reset \
+             comes before what else arrives in its frame, unless it says otherwise.",
+        ),
+        "time" => (
+            "Time",
+            "Tempo, and triggers in time. Several triggers may fall into one latent frame, and all of them count.",
+        ),
         "midi" => ("MIDI", "Controllers and keyboards; [devices.md](devices.md) says how they are opened."),
         "osc" => (
             "OSC",
@@ -215,6 +223,7 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
             "What is measured inside of the model, as a map and as numbers. A tap listens after the bends, so it sees what they did.",
         ),
         "output" => ("Output", "What is shown and recorded."),
+        "view" => ("View", "What is shown on the canvas."),
         "cache" => ("Cache", "The model's memory of past frames."),
         _ => panic!("say what the family {family} is"),
     }

@@ -257,7 +257,8 @@ mod tests {
             ("wor", "target.words"),
             ("slew", "modulate.slew"),
             ("cc", "midi.cc"),
-            ("comp", "output.compositor"),
+            ("comp", "logic.compare"),
+            ("compo", "output.compositor"),
             ("math", "math.math"),
         ];
         for (query, name) in queries {

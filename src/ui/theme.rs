@@ -121,7 +121,7 @@ pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
 pub fn family_colour(family: &str) -> Color32 {
     let kind = match family {
         "control" | "modulate" | "math" | "view" => Kind::Number,
-        "midi" | "osc" | "esp32" | "cache" | "logic" | "time" => Kind::Gate,
+        "logic" | "time" | "midi" | "osc" | "esp32" | "cache" => Kind::Gate,
         "prompt" => Kind::Text,
         "target" => Kind::Target,
         "bend" => Kind::Bend,
