@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use bendrack_nodes::patch::{MAX_BYTES, Patch};
+use bendrack_nodes::patch::Patch;
+use bendrack_nodes::read::MAX_BYTES;
 
 use super::film::part::{Part, unwritable};
 use super::{Error, Result};

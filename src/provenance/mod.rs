@@ -20,7 +20,8 @@ pub mod sidecar;
 mod tests;
 
 use bendrack_nodes::error::{Code, Problem};
-use bendrack_nodes::patch::{MAX_BYTES, Patch};
+use bendrack_nodes::patch::Patch;
+use bendrack_nodes::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 
 pub use read::{Found, Opened, read};

@@ -5,7 +5,8 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use bendrack_nodes::error::Problem;
-use bendrack_nodes::patch::{MAX_BYTES, Patch};
+use bendrack_nodes::patch::Patch;
+use bendrack_nodes::read::MAX_BYTES;
 
 use super::{Render, mp4, png, sidecar, split};
 

@@ -5,7 +5,8 @@ use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use bendrack_nodes::patch::{MAX_BYTES, Patch};
+use bendrack_nodes::patch::Patch;
+use bendrack_nodes::read::MAX_BYTES;
 use proptest::prelude::*;
 
 use super::boxes::packed;

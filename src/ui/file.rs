@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use bendrack_nodes::patch::{MAX_BYTES, Patch};
+use bendrack_nodes::patch::Patch;
+use bendrack_nodes::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::provenance::{self, Opened};
