@@ -29,7 +29,7 @@ impl Plan {
     pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
         let library: BTreeMap<&str, &'static NodeDef> = library.iter().map(|def| (def.name, *def)).collect();
         let mut compiler = Compiler { library: &library, engine: &patch.engine, problems: Vec::new() };
-        let flat = flat(patch.scope(), "", &patch.definitions);
+        let flat = flat(patch.scope(), "", &patch.definitions, &patch.maps);
         let used = flat.used.clone();
         let plan = compiler.compile(flat);
         compiler.check_unused(&patch.definitions, &used);
@@ -71,7 +71,7 @@ impl Compiler<'_> {
         let mut seen: BTreeSet<&str> = used.iter().copied().collect();
         for (name, definition) in definitions {
             if seen.insert(name) {
-                let flat = flat(definition.scope(), &format!("/definitions/{name}"), definitions);
+                let flat = flat(definition.scope(), &format!("/definitions/{name}"), definitions, &[]);
                 seen.extend(&flat.used);
                 self.compile(flat);
             }
@@ -220,7 +220,8 @@ impl Compiler<'_> {
 
     /// What the knobs and fields of a node say.
     fn read_params(&mut self, flat: &FlatNode<'_>, def: &'static NodeDef) -> Vec<Feed> {
-        let mut feeds: Vec<Feed> = def.inputs.iter().map(|input| Feed { base: preset(input), cable: None }).collect();
+        let mut feeds: Vec<Feed> =
+            def.inputs.iter().map(|input| Feed { base: preset(input), map: None, cable: None }).collect();
         let own = flat.node.params.iter().map(|(name, json)| (name.as_str(), json, None));
         let others = flat.params.iter().map(|(name, json, pointer)| (*name, *json, Some(pointer)));
         for (name, json, pointer) in own.chain(others) {
@@ -235,6 +236,11 @@ impl Compiler<'_> {
                     self.problems.extend(problem);
                 }
                 Err(problem) => self.problems.push(problem),
+            }
+        }
+        for (name, map) in &flat.maps {
+            if let Some((index, _)) = def.input(name).filter(|(_, input)| input.kind == Kind::Number) {
+                feeds[index].map = Some(*map);
             }
         }
         for (name, depth) in &flat.node.depths {

@@ -20,8 +20,7 @@ pub enum Severity {
 }
 
 /// What sort of problem it is: a name for programs that read problems. It stays what it is when sentences change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
     /// The file is not JSON, or not of the shape of a patch.
     NotAPatch,
@@ -57,6 +56,37 @@ pub enum Code {
     Circle,
     /// Something that has no effect as it stands.
     NoEffect,
+}
+
+impl Code {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotAPatch => "not-a-patch",
+            Self::LaterVersion => "later-version",
+            Self::TooMany => "too-many",
+            Self::DuplicateKey => "duplicate-key",
+            Self::UnknownKey => "unknown-key",
+            Self::BadId => "bad-id",
+            Self::UnknownNode => "unknown-node",
+            Self::UnknownParameter => "unknown-parameter",
+            Self::BadValue => "bad-value",
+            Self::BadText => "bad-text",
+            Self::OutOfRange => "out-of-range",
+            Self::NoSuchNode => "no-such-node",
+            Self::NoSuchPort => "no-such-port",
+            Self::KindsDiffer => "kinds-differ",
+            Self::TwoCables => "two-cables",
+            Self::Circle => "circle",
+            Self::NoEffect => "no-effect",
+        }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 /// A problem of a patch: where it is, what it is, and what to do.

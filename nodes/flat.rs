@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::error::{Code, Problem};
-use crate::patch::{Cable, Definition, Node, Port};
-use crate::plan::{MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS};
+use crate::patch::{Cable, Definition, MidiMap, Node, Port};
+use crate::plan::{MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS, Map};
 
 /// What the kind of an instance begins with; the definition's id follows.
 pub const INSTANCE: &str = "sub.";
@@ -36,7 +36,9 @@ pub(crate) struct FlatNode<'p> {
     pub(crate) bypass: bool,
     /// What instances say about its parameters instead: name, value and where that is written; the last one counts.
     pub(crate) params: Vec<(&'p str, &'p Json, String)>,
-    /// And about how far cables move them.
+    /// The MIDI controllers that turn its knobs.
+    pub(crate) maps: Vec<(&'p str, Map)>,
+    /// What instances say about how far cables move its knobs.
     pub(crate) depths: Vec<(&'p str, f64)>,
 }
 
@@ -77,7 +79,12 @@ struct Place {
 }
 
 /// Replaces the instances of a scope that is written at `pointer`.
-pub(crate) fn flat<'p>(scope: Scope<'p>, pointer: &str, definitions: &'p BTreeMap<String, Definition>) -> Flat<'p> {
+pub(crate) fn flat<'p>(
+    scope: Scope<'p>,
+    pointer: &str,
+    definitions: &'p BTreeMap<String, Definition>,
+    maps: &'p [MidiMap],
+) -> Flat<'p> {
     let mut expansion = Expansion {
         definitions,
         flat: Flat::default(),
@@ -86,7 +93,14 @@ pub(crate) fn flat<'p>(scope: Scope<'p>, pointer: &str, definitions: &'p BTreeMa
         followed: 0,
         seen: BTreeSet::new(),
     };
-    expansion.expand(scope, &Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false });
+    let place = Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false };
+    let names = expansion.expand(scope, &place);
+    for MidiMap { channel, cc, to, range, .. } in maps {
+        let map = Map { cc: (*channel, *cc), range: *range };
+        for (index, port) in expansion.ends(to, &names) {
+            expansion.flat.nodes[index].maps.push((port, map));
+        }
+    }
     expansion.flat
 }
 
@@ -123,6 +137,7 @@ impl<'p> Expansion<'p> {
                         node,
                         bypass,
                         params: Vec::new(),
+                        maps: Vec::new(),
                         depths: Vec::new(),
                     });
                     Local::Node(self.flat.nodes.len() - 1)
@@ -256,13 +271,17 @@ impl<'p> Expansion<'p> {
             return;
         }
         let Some(from) = output(from, names) else { return };
-        let ends = match names.get(to.node.as_str()) {
+        for to in self.ends(to, names) {
+            self.flat.cables.push(FlatCable { from, to, pointer: pointer.to_owned() });
+        }
+    }
+
+    /// The inputs of nodes that run, which a port stands for.
+    fn ends(&mut self, to: &'p Port, names: &Names<'p>) -> Vec<(usize, &'p str)> {
+        match names.get(to.node.as_str()) {
             Some(Local::Node(index)) => vec![(*index, to.port.as_str())],
             Some(Local::Instance(definition, inner)) => self.inputs(definition, &to.port, inner),
             Some(Local::Unknown) | None => Vec::new(),
-        };
-        for to in ends {
-            self.flat.cables.push(FlatCable { from, to, pointer: pointer.to_owned() });
         }
     }
 

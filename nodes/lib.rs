@@ -37,6 +37,7 @@ pub mod random;
 pub mod read;
 pub mod region;
 pub mod run;
+pub mod schema;
 pub mod set;
 pub mod site;
 pub mod target;

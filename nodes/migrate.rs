@@ -50,10 +50,6 @@ impl Migration {
 
 /// Every migration, the earliest first.
 pub static MIGRATIONS: &[Migration] = &[
-    Migration::renamed("aim.steps", "target.steps"),
-    Migration::renamed("aim.layers", "target.layers"),
-    Migration::renamed("aim.words", "target.words"),
-    Migration::renamed("aim.neurons", "target.neurons"),
     Migration::renamed("bend.cross_gain", "bend.gain"),
     Migration::renamed("bend.cross_rotate", "bend.rotate"),
     Migration::renamed("bend.cross_scale", "bend.scale"),

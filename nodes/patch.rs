@@ -26,6 +26,7 @@ pub const DEFAULT_TEMPO: f64 = 120.0;
 
 /// A patch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a patch in braces")]
 pub struct Patch {
     /// The schema of the file, for editors of text.
     #[serde(rename = "$schema", default = "schema_name")]
@@ -77,6 +78,7 @@ pub struct Patch {
 
 /// What people want to know about a patch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an object in braces")]
 pub struct Meta {
     /// A name for it that no other patch has, such as a ULID.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -115,6 +117,7 @@ pub struct Meta {
 
 /// What a patch was made for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an object in braces")]
 pub struct Requires {
     /// The families of models that it was made on, such as `mini` or `longlive`; another may play it, and look otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -126,6 +129,7 @@ pub struct Requires {
 
 /// How a patch runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an object in braces")]
 pub struct Engine {
     /// The seed of the video and of everything random in the patch.
     #[serde(default)]
@@ -140,6 +144,7 @@ pub struct Engine {
 
 /// A device that a patch would like.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a device in braces")]
 pub struct Device {
     /// What sort of device.
     pub kind: DeviceKind,
@@ -174,6 +179,7 @@ pub enum DeviceKind {
 
 /// A node of a patch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a node in braces")]
 pub struct Node {
     /// The name of its kind; `sub.` and the id of a definition is a subpatch.
     #[serde(rename = "type")]
@@ -200,6 +206,7 @@ pub struct Node {
 
 /// A cable from an output to an input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a cable in braces")]
 pub struct Cable {
     /// The output.
     pub from: Port,
@@ -225,6 +232,7 @@ pub struct Port {
 
 /// A subpatch: a patch within a patch, with ports of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a subpatch in braces")]
 pub struct Definition {
     /// Its name on the canvas.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -254,6 +262,7 @@ pub struct Definition {
 
 /// An input of a subpatch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an input in braces")]
 pub struct Inlet {
     /// Its name.
     pub name: String,
@@ -269,6 +278,7 @@ pub struct Inlet {
 
 /// An output of a subpatch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an output in braces")]
 pub struct Outlet {
     /// Its name.
     pub name: String,
@@ -284,6 +294,7 @@ pub struct Outlet {
 
 /// A MIDI controller that turns a knob: once it was moved, the knob stands where it says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a map in braces")]
 pub struct MidiMap {
     /// The channel, 1 to 16.
     pub channel: u8,
@@ -300,6 +311,7 @@ pub struct MidiMap {
 
 /// Settings of some knobs and fields to come back to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a snapshot in braces")]
 pub struct Snapshot {
     /// Its name.
     pub name: String,
@@ -312,6 +324,7 @@ pub struct Snapshot {
 
 /// A frame around nodes on the canvas.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a frame in braces")]
 pub struct Frame {
     /// What it says.
     #[serde(default)]
@@ -330,6 +343,7 @@ pub struct Frame {
 
 /// Where a node stands on the canvas.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a place in braces")]
 pub struct Place {
     /// Left and top, in points at 100 %.
     pub pos: [f64; 2],

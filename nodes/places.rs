@@ -35,7 +35,8 @@ pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     let Some(root) = parse(text) else { return };
     let lines = lines(text);
     for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
-        problem.place = Some(place(text, &lines, find(&root, &problem.pointer)));
+        let by_name = matches!(problem.code, Code::UnknownKey | Code::UnknownParameter | Code::BadId);
+        problem.place = Some(place(text, &lines, find(&root, &problem.pointer, by_name)));
     }
 }
 
@@ -138,15 +139,15 @@ fn name<'a>(name: &'a ObjectPropName<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The bytes of what a pointer means, or of the nearest thing around it.
-fn find(root: &Value<'_>, pointer: &str) -> Range<usize> {
+/// The bytes of what a pointer means, or of its name; of the nearest thing around it if it is not there.
+fn find(root: &Value<'_>, pointer: &str, by_name: bool) -> Range<usize> {
     let mut value = root;
     let mut found = if pointer.is_empty() { 0..0 } else { value.start()..value.start() + 1 };
     let mut rest = pointer.strip_prefix('/').unwrap_or_default();
     while !rest.is_empty() {
         let within = match value {
             // Ids may hold slashes: the longest that fits is meant.
-            Value::Object(object) => member(object, rest),
+            Value::Object(object) => member(object, rest, by_name),
             Value::Array(array) => {
                 let (index, behind) = rest.split_once('/').unwrap_or((rest, ""));
                 index
@@ -176,6 +177,7 @@ fn find(root: &Value<'_>, pointer: &str) -> Range<usize> {
 fn member<'a, 'b>(
     object: &'a Object<'a>,
     pointer: &'b str,
+    by_name: bool,
 ) -> Option<(&'a Value<'a>, jsonc_parser::common::Range, &'b str)> {
     let fits = object.properties.iter().filter_map(|property| {
         let behind = pointer.strip_prefix(&*name(&property.name))?;
@@ -185,6 +187,7 @@ fn member<'a, 'b>(
     let (property, behind) = fits.min_by_key(|(_, behind)| behind.len())?;
     let shown = match &property.value {
         Value::Object(_) | Value::Array(_) => property.name.range(),
+        _ if by_name && behind.is_empty() => property.name.range(),
         value => value.range(),
     };
     Some((&property.value, shown, behind))

@@ -51,6 +51,8 @@ pub(crate) struct Slot {
 pub(crate) struct Feed {
     /// What its knob or field says.
     pub(crate) base: Option<Value>,
+    /// The MIDI controller that turns the knob.
+    pub(crate) map: Option<Map>,
     /// The cable that ends there.
     pub(crate) cable: Option<Source>,
 }
@@ -58,11 +60,20 @@ pub(crate) struct Feed {
 impl Feed {
     /// The number that it always gives, if no cable changes it.
     pub(crate) fn constant(&self) -> Option<f64> {
-        match (&self.base, &self.cable) {
-            (Some(Value::Number(number)), None) => Some(*number),
+        match (&self.base, &self.map, &self.cable) {
+            (Some(Value::Number(number)), None, None) => Some(*number),
             _ => None,
         }
     }
+}
+
+/// A MIDI controller that turns a knob.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Map {
+    /// The channel and number.
+    pub(crate) cc: (u8, u8),
+    /// Where the knob stands at the controller's ends.
+    pub(crate) range: [f64; 2],
 }
 
 /// Where a cable comes from.

@@ -51,7 +51,9 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
 fn json_of(text: &str) -> Result<Json, Vec<Problem>> {
     let json = serde_json::from_str(text).map_err(|error| {
         let place = places::at(text, error.line(), error.column());
-        vec![Problem { place, ..Problem::error(Code::NotAPatch, "", error.to_string()) }]
+        let why = error.to_string();
+        let why = why.split(" at line ").next().unwrap_or(&why).to_owned();
+        vec![Problem { place, ..Problem::error(Code::NotAPatch, "", why) }]
     })?;
     let problems = places::check(text);
     if problems.is_empty() { Ok(json) } else { Err(problems) }
@@ -134,6 +136,19 @@ fn take<T: DeserializeOwned>(json: Json, pointer: &str) -> Result<T, Problem> {
             serde_path_to_error::Segment::Map { key } => format!("{path}/{key}"),
             serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => path,
         });
-        Problem::error(Code::NotAPatch, path, error.into_inner().to_string())
+        Problem::error(Code::NotAPatch, path, plain(&error.into_inner().to_string()))
     })
+}
+
+/// What serde says, in words of people who do not write Rust.
+fn plain(why: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("expected u64", "expected a whole number from 0"),
+        ("expected u32", "expected a whole number from 0"),
+        ("expected u8", "expected a whole number from 0 to 255"),
+        ("expected f64", "expected a number"),
+        ("expected a sequence", "expected a list in brackets"),
+        ("expected a map", "expected an object in braces"),
+    ];
+    WORDS.iter().fold(why.to_owned(), |why, (before, now)| why.replace(before, now))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::def::{Input, Output};
 pub use crate::memory::Memory;
 use crate::memory::is_remembered;
-use crate::plan::{Arrives, Feed, Gain, Plan, Slot};
+use crate::plan::{Arrives, Feed, Gain, Map, Plan, Slot};
 use crate::program::{Bend, Program};
 use crate::run::{Ask, Run, World};
 use crate::target::Selection;
@@ -150,7 +150,7 @@ impl Plan {
         let world = World { inputs, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
         for slot in &self.nodes {
             let (arrived, gives) = (&mut fed[slot.inputs.clone()], slot.outputs.clone());
-            let changed = feed(slot, inputs.measurements, given, before, arrived, memory);
+            let changed = feed(slot, inputs, given, before, arrived, memory);
             if slot.bypass && !slot.def.sees_bypass {
                 pass(slot, arrived, &mut given[gives.clone()]);
             } else if changed || *fresh || !slot.def.pure {
@@ -237,7 +237,7 @@ fn pass(slot: &Slot, arrived: &[Option<Value>], given: &mut [Option<Value>]) {
 /// Brings values to the inputs of a node. Whether any is another than in the frame before.
 fn feed(
     slot: &Slot,
-    measurements: &Measurements,
+    inputs: &Inputs<'_>,
     given: &[Option<Value>],
     before: &[Option<Value>],
     arrived: &mut [Option<Value>],
@@ -252,13 +252,13 @@ fn feed(
                 Arrives::Now(output) => given[*output].clone(),
                 Arrives::Late(index) => before[*index].clone(),
                 Arrives::Measured(node, name) => {
-                    let numbers = measurements.get(node);
+                    let numbers = inputs.measurements.get(node);
                     numbers.and_then(|numbers| numbers.get(name)).copied().map(Value::Number)
                 }
             },
         };
         let new = match input.kind {
-            Kind::Number => number(feed, input, cabled.as_ref()).map(Value::Number),
+            Kind::Number => number(feed, input, cabled.as_ref(), inputs.controls).map(Value::Number),
             Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), &mut was_on[index]))),
             _ => cabled.or_else(|| feed.base.clone()),
         };
@@ -276,9 +276,11 @@ fn feed(
 }
 
 /// The number on an input: what arrives, or the knob as the cable moves it, within the limits.
-fn number(feed: &Feed, input: &Input, cabled: Option<&Value>) -> Option<f64> {
+fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Controls) -> Option<f64> {
+    let turned =
+        feed.map.and_then(|Map { cc, range: [low, high] }| Some(low + (high - low) * controls.midi_cc.get(&cc)?));
     let base = match &feed.base {
-        Some(Value::Number(base)) => Some(*base),
+        Some(Value::Number(base)) => Some(turned.map_or(*base, |turned| turned.clamp(input.hard.0, input.hard.1))),
         _ => None,
     };
     let arrived = match cabled {

@@ -1,35 +1,43 @@
 //! `bendrack check`: what is wrong with patches.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::check::check;
 use bendrack_nodes::error::{Problem, Severity};
-use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
 use serde_json::json;
 
 use super::{Failure, print};
 use crate::provenance;
 
+/// Problems of one patch that are printed for people, at most.
+const MOST: usize = 50;
+
 #[derive(clap::Args)]
 pub(super) struct Check {
-    /// Patch files.
+    /// Patch files, or pictures and films that carry one.
     #[arg(required = true, value_name = "PATCH")]
     patches: Vec<PathBuf>,
     /// Print problems as JSON, one object per patch.
     #[arg(long)]
     json: bool,
+    /// Fail on warnings, too.
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (mut is_invalid, mut is_unread) = (false, false);
+        let (mut worst, mut is_unread) = (None, false);
         for path in &self.patches {
             match provenance::read(path).map(|found| found.text) {
                 Ok(bytes) => {
-                    let problems = problems(&bytes);
-                    is_invalid |= problems.iter().any(|problem| problem.severity == Severity::Error);
-                    print(&self.said(path, &problems))?;
+                    let problems = check(&bytes, LIBRARY);
+                    worst = worst.max(problems.iter().map(|problem| problem.severity).max());
+                    print(&self.said(path, &String::from_utf8_lossy(&bytes), &problems))?;
                 }
                 Err(why) => {
                     is_unread = true;
@@ -37,30 +45,68 @@ impl Check {
                 }
             }
         }
-        match (is_invalid, is_unread) {
-            (true, _) => Err(Failure::InvalidPatch),
-            (false, true) => Err(Failure::Said),
-            (false, false) => Ok(()),
+        match worst {
+            Some(Severity::Error) => Err(Failure::InvalidPatch),
+            Some(Severity::Warning) if self.strict => Err(Failure::Said),
+            _ if is_unread => Err(Failure::Said),
+            _ => Ok(()),
         }
     }
 
     /// What is printed of a patch.
-    fn said(&self, path: &Path, problems: &[Problem]) -> String {
+    fn said(&self, path: &Path, text: &str, problems: &[Problem]) -> String {
         if self.json {
             format!("{}\n", json!({ "patch": path, "problems": problems }))
         } else if problems.is_empty() {
             format!("{}: no problems\n", path.display())
         } else {
-            let lines: Vec<String> = problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect();
-            lines.join("\n") + "\n"
+            for_people(path, text, problems)
         }
     }
 }
 
-/// Everything that is wrong with what a file holds.
-fn problems(bytes: &[u8]) -> Vec<Problem> {
-    match Patch::from_slice(bytes) {
-        Ok(patch) => Plan::compile(&patch, LIBRARY).1,
-        Err(problem) => vec![problem],
+/// Each problem with the lines of the file that it is about.
+fn for_people(path: &Path, text: &str, problems: &[Problem]) -> String {
+    let renderer = if std::io::stdout().is_terminal() { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Unicode);
+    let path = path.display().to_string();
+    // A byte-order mark is not part of what is read.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut said = String::new();
+    for problem in problems.iter().take(MOST) {
+        said += &renderer.render(&[group(&path, text, problem)]);
+        said += "\n\n";
     }
+    let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let more = if problems.len() > MOST { format!(", of which {MOST} are shown") } else { String::new() };
+    said + &format!("{path}: {}, {}{more}\n", counted(errors, "error"), counted(warnings, "warning"))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn group<'a>(path: &'a str, text: &'a str, problem: &'a Problem) -> Group<'a> {
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let (title, picture) = problem.message.split_once('\n').map_or((&*problem.message, None), |(a, b)| (a, Some(b)));
+    let mut group = Group::with_title(level.primary_title(title).id(problem.code.name()));
+    if let Some(place) = &problem.place {
+        let label = (!problem.pointer.is_empty()).then_some(&*problem.pointer);
+        let annotation = AnnotationKind::Primary.span(place.bytes.clone()).label(label);
+        group = group.element(Snippet::source(text).path(path).annotation(annotation));
+    }
+    if let Some(picture) = picture {
+        group = group.element(Level::NOTE.message(picture));
+    }
+    if let Some(expected) = &problem.expected {
+        group = group.element(Level::NOTE.message(format!("expected {expected}")));
+    }
+    if let Some(meant) = &problem.suggestion {
+        group = group.element(Level::HELP.message(format!("did you mean {meant:?}?")));
+    }
+    group
 }
