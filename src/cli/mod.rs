@@ -9,6 +9,7 @@ mod nodes;
 mod program;
 mod record;
 mod render;
+mod schema;
 mod window;
 
 use std::io::{self, ErrorKind, Write};
@@ -36,6 +37,8 @@ enum Command {
     Nodes(nodes::Nodes),
     /// Says everything that is wrong with patches, and what to do.
     Check(check::Check),
+    /// Prints the JSON Schema of patches, for editors of text.
+    Schema(schema::Schema),
     /// Prints what a patch asks of the model at a frame: bends, targets, taps, prompt.
     Program(program::Program),
     /// Renders a patch to a video file.
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
     exit(match command {
         Command::Nodes(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Schema(command) => command.run(),
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Extract(command) => command.run(),

@@ -48,6 +48,9 @@ pub(super) struct Render {
     /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
     #[arg(long, default_value = "mini")]
     model: String,
+    /// Brings the settings of one of the patch's snapshots back, before --set.
+    #[arg(long, value_name = "NAME")]
+    snapshot: Option<String>,
     /// Sets a knob or field of the patch: node.param=value. May be given several times.
     #[arg(long = "set", value_name = "NODE.PARAM=VALUE", value_parser = setting)]
     set: Vec<(String, String, String)>,
@@ -153,6 +156,16 @@ impl Render {
         let mut patch = read_patch(&self.patch)?;
         if let Some(seed) = self.seed {
             patch.engine.seed = seed;
+        }
+        if let Some(name) = &self.snapshot {
+            let Some(snapshot) = patch.snapshots.iter().find(|snapshot| snapshot.name == *name) else {
+                let known: Vec<&str> = patch.snapshots.iter().map(|snapshot| snapshot.name.as_str()).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Failure::Usage(format!("--snapshot {name}: there is no such snapshot; there is {known}")));
+            };
+            for edit in patch.recall(snapshot) {
+                patch.apply(edit).map_err(Failure::Usage)?;
+            }
         }
         for (id, name, value) in &self.set {
             let Some(node) = patch.nodes.get(id) else {

@@ -1,0 +1,16 @@
+//! `bendrack schema`: the JSON Schema of patches.
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::schema::schema;
+
+use super::{Failure, print};
+
+#[derive(clap::Args)]
+pub(super) struct Schema {}
+
+impl Schema {
+    #[expect(clippy::unused_self, reason = "commands have one form")]
+    pub(super) fn run(self) -> Result<(), Failure> {
+        print(&format!("{:#}\n", schema(LIBRARY)))
+    }
+}
