@@ -14,6 +14,7 @@ pub mod chain;
 mod compile;
 pub mod curve;
 pub mod def;
+mod distance;
 pub mod error;
 pub mod expression;
 pub mod flat;
@@ -21,6 +22,7 @@ pub mod grid;
 mod limits;
 pub mod listen;
 mod memory;
+pub mod mix;
 pub mod op;
 mod params;
 pub mod patch;
@@ -29,6 +31,7 @@ pub mod plan;
 pub mod program;
 pub mod region;
 pub mod run;
+pub mod schedule;
 pub mod set;
 pub mod site;
 pub mod target;
@@ -86,6 +89,10 @@ pub mod esp32 {
 
 /// Prompts.
 pub mod prompt {
+    pub mod change;
+    pub mod crossfade;
+    pub mod list;
+    pub mod schedule;
     pub mod text;
 }
 
@@ -140,7 +147,10 @@ pub mod output {
 
 /// The model's memory of past frames.
 pub mod cache {
+    pub mod off;
+    pub mod recache;
     pub mod reset;
+    pub mod stale;
 }
 
 use def::NodeDef;
@@ -162,6 +172,10 @@ pub static LIBRARY: &[&NodeDef] = &[
     &osc::input::NODE,
     &esp32::input::NODE,
     &prompt::text::NODE,
+    &prompt::list::NODE,
+    &prompt::schedule::NODE,
+    &prompt::crossfade::NODE,
+    &prompt::change::NODE,
     &model::model::NODE,
     &target::steps::NODE,
     &target::layers::NODE,
@@ -206,5 +220,8 @@ pub static LIBRARY: &[&NodeDef] = &[
     &output::compositor::NODE,
     &osc::output::NODE,
     &cache::reset::NODE,
+    &cache::off::NODE,
+    &cache::recache::NODE,
+    &cache::stale::NODE,
     &view::reroute::NODE,
 ];
