@@ -114,8 +114,8 @@ fn a_list_gives_one_of_its_prompts_by_number() {
     for written in
         ["a red circle\na cat, a dog\n\nx\n", " a red circle | a cat, a dog|x |", "a red circle\r\na cat, a dog|x"]
     {
-        for index in [-1e6, -4.0, -1.0, 0.0, 0.4, 1.0, 2.0, 2.6, 3.0, 7.0, 1e6] {
-            let expected = prompts[(index as f64).round_ties_even().rem_euclid(3.0) as usize];
+        for index in [-1e6_f64, -4.0, -1.0, 0.0, 0.4, 1.0, 2.0, 2.6, 3.0, 7.0, 1e6] {
+            let expected = prompts[index.round_ties_even().rem_euclid(3.0) as usize];
             assert_eq!(pressed(written, index, &[(false, false)]), [(expected.to_owned(), 3.0)], "{written:?} {index}");
         }
     }
@@ -259,7 +259,7 @@ fn a_change_is_a_cut_or_a_crossfade_of_its_length() {
             usize::from(policy == "crossfade"),
             "only a crossfade takes time: half a second are two frames"
         );
-        assert_eq!(programs[0].cache.reset, false, "the past is forgotten with the prompt, not before");
+        assert!(!programs[0].cache.reset, "the past is forgotten with the prompt, not before");
     }
     // The default is the first choice; nobody says anything without the node.
     assert_eq!(by_frame(&changing("0: a", &json!({})), 1)[0].switch, Some(Switch::Reset));
