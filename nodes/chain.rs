@@ -1,6 +1,6 @@
 //! What all bend nodes share: they take a chain of bends and add their own to its end.
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::def::{Input, Output};
 use crate::op::{Lanes, Op, Params};
@@ -44,6 +44,7 @@ pub fn run(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input]) {
 
 /// [`run`] for an operation that needs words besides those of its target.
 pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], with: Option<&Words>) {
+    let travel: SmallVec<[f64; 8]> = params.iter().map(|input| travel(input)).collect();
     let params: Params = params.iter().map(|input| smallvec![setting(run, input)]).collect();
     let amount: Lanes = smallvec![run.number(&AMOUNT)];
     let selection = run.target(&TARGET);
@@ -53,6 +54,7 @@ pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], w
             site,
             op,
             params: params.clone(),
+            travel: travel.clone(),
             amount: amount.clone(),
             target: target.clone(),
             with: with.cloned(),
@@ -71,4 +73,9 @@ fn setting(run: &Run<'_>, input: &Input) -> f64 {
     } else {
         run.choice(input) as f64
     }
+}
+
+/// How far a knob travels; from one choice to any other it is 1.
+fn travel(input: &Input) -> f64 {
+    if input.choices.is_empty() { input.soft.1 - input.soft.0 } else { 1.0 }
 }

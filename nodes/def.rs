@@ -21,6 +21,8 @@ pub struct NodeDef {
     pub outputs: &'static [Output],
     /// How many numbers it remembers from frame to frame; they begin at 0.
     pub memory: usize,
+    /// How many texts it remembers from frame to frame; there are none at the beginning.
+    pub texts: usize,
     /// What it gives depends on its inputs and on nothing else, so it runs only when they change.
     pub pure: bool,
     /// It runs when it is bypassed, too, and sees to that itself.
@@ -38,6 +40,7 @@ impl NodeDef {
         inputs: &[],
         outputs: &[],
         memory: 0,
+        texts: 0,
         pure: false,
         sees_bypass: false,
         run: |_| {},
@@ -115,12 +118,16 @@ pub enum Grammar {
     Keys,
     /// A formula: see [`crate::expression`]. It is written, never wired.
     Expression,
+    /// Prompts, one per line or between `|`: see [`crate::schedule`]. They are written, never wired.
+    Prompts,
+    /// Prompts with their times: see [`crate::schedule`]. They are written, never wired.
+    Schedule,
 }
 
 impl Grammar {
     /// Whether it is read once, when the patch is compiled, so that no cable can bring it.
     pub const fn is_compiled(self) -> bool {
-        matches!(self, Self::Numbers(_) | Self::Keys | Self::Expression)
+        !matches!(self, Self::Free | Self::Words(_))
     }
 }
 
@@ -276,6 +283,20 @@ impl Input {
     #[must_use]
     pub const fn expression(mut self) -> Self {
         self.grammar = Grammar::Expression;
+        self
+    }
+
+    /// A list of prompts.
+    #[must_use]
+    pub const fn prompts(mut self) -> Self {
+        self.grammar = Grammar::Prompts;
+        self
+    }
+
+    /// Prompts with their times.
+    #[must_use]
+    pub const fn schedule(mut self) -> Self {
+        self.grammar = Grammar::Schedule;
         self
     }
 

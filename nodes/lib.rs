@@ -15,6 +15,7 @@ pub mod check;
 mod compile;
 pub mod curve;
 pub mod def;
+mod distance;
 pub mod division;
 pub mod edit;
 pub mod error;
@@ -25,6 +26,7 @@ mod limits;
 pub mod listen;
 mod memory;
 pub mod migrate;
+pub mod mix;
 pub mod op;
 pub mod oscillator;
 mod params;
@@ -37,6 +39,7 @@ pub mod random;
 pub mod read;
 pub mod region;
 pub mod run;
+pub mod schedule;
 pub mod schema;
 pub mod set;
 pub mod site;
@@ -131,6 +134,10 @@ pub mod esp32 {
 
 /// Prompts.
 pub mod prompt {
+    pub mod change;
+    pub mod crossfade;
+    pub mod list;
+    pub mod schedule;
     pub mod text;
 }
 
@@ -185,7 +192,10 @@ pub mod output {
 
 /// The model's memory of past frames.
 pub mod cache {
+    pub mod off;
+    pub mod recache;
     pub mod reset;
+    pub mod stale;
 }
 
 use def::NodeDef;
@@ -234,6 +244,10 @@ pub static LIBRARY: &[&NodeDef] = &[
     &osc::input::NODE,
     &esp32::input::NODE,
     &prompt::text::NODE,
+    &prompt::list::NODE,
+    &prompt::schedule::NODE,
+    &prompt::crossfade::NODE,
+    &prompt::change::NODE,
     &model::model::NODE,
     &target::steps::NODE,
     &target::layers::NODE,
@@ -281,5 +295,8 @@ pub static LIBRARY: &[&NodeDef] = &[
     &view::number::NODE,
     &view::scope::NODE,
     &view::note::NODE,
+    &cache::off::NODE,
+    &cache::recache::NODE,
+    &cache::stale::NODE,
     &view::reroute::NODE,
 ];

@@ -1,4 +1,4 @@
-//! What running nodes remember from frame to frame: phases, envelopes, held values.
+//! What running nodes remember from frame to frame: phases, envelopes, held values, texts that were there.
 //!
 //! It is data: it can be copied, compared and kept, and it follows nodes by their ids, so that an edit of the patch leaves
 //! everything as it was that the edit is not about.
@@ -21,6 +21,8 @@ pub struct Memory {
     layout: Arc<Layout>,
     /// The beat and the tempo, then the numbers of each node.
     numbers: Vec<f64>,
+    /// The texts of each node.
+    texts: Vec<Option<Arc<str>>>,
 }
 
 /// Where the numbers of each node of a plan lie in a [`Memory`].
@@ -28,6 +30,7 @@ pub struct Memory {
 pub(crate) struct Layout {
     nodes: BTreeMap<Arc<str>, Cells>,
     count: usize,
+    texts: usize,
 }
 
 /// The numbers of a node: what it keeps itself, one for each input that is a gate, one for each output.
@@ -35,6 +38,8 @@ pub(crate) struct Layout {
 pub(crate) struct Cells {
     def: &'static NodeDef,
     start: usize,
+    /// Where its texts begin.
+    texts: usize,
 }
 
 impl Cells {
@@ -54,15 +59,21 @@ impl Cells {
         let start = self.inputs().end;
         start..start + self.def.outputs.len()
     }
+
+    /// The texts that the node keeps.
+    fn texts(&self) -> Range<usize> {
+        self.texts..self.texts + self.def.texts
+    }
 }
 
 impl Layout {
     /// A place for the numbers of each of these nodes.
     pub(crate) fn new<'a>(nodes: impl Iterator<Item = (&'a Arc<str>, &'static NodeDef)>) -> Self {
-        let mut layout = Self { nodes: BTreeMap::new(), count: CLOCK };
+        let mut layout = Self { nodes: BTreeMap::new(), count: CLOCK, texts: 0 };
         for (id, def) in nodes {
-            let cells = Cells { def, start: layout.count };
+            let cells = Cells { def, start: layout.count, texts: layout.texts };
             layout.count = cells.outputs().end;
+            layout.texts = cells.texts().end;
             layout.nodes.insert(id.clone(), cells);
         }
         layout
@@ -107,28 +118,36 @@ impl Memory {
         &mut self.numbers[place]
     }
 
+    /// What a node keeps itself: numbers and texts.
+    pub(crate) fn own(&mut self, cells: &Cells) -> (&mut [f64], &mut [Option<Arc<str>>]) {
+        (&mut self.numbers[cells.own()], &mut self.texts[cells.texts()])
+    }
+
     /// Takes on the layout of a plan: nodes that were there keep what they remember, others begin.
     pub(crate) fn adopt(&mut self, layout: &Arc<Layout>) {
         if Arc::ptr_eq(&self.layout, layout) {
             return;
         }
         let mut numbers = vec![0.0; layout.count];
+        let mut texts = vec![None; layout.texts];
         for (id, new) in &layout.nodes {
             numbers[new.outputs()].fill(NOTHING);
             if let Some(old) = self.layout.nodes.get(id).filter(|old| std::ptr::eq(old.def, new.def)) {
                 numbers[new.start..new.outputs().end].copy_from_slice(&self.numbers[old.start..old.outputs().end]);
+                texts[new.texts()].clone_from_slice(&self.texts[old.texts()]);
             }
         }
         if !self.numbers.is_empty() {
             numbers[..CLOCK].copy_from_slice(&self.numbers[..CLOCK]);
         }
-        *self = Self { layout: layout.clone(), numbers };
+        *self = Self { layout: layout.clone(), numbers, texts };
     }
 
     /// Becomes a copy of another memory, in the room that there is.
     pub fn copy_from(&mut self, other: &Self) {
         self.layout.clone_from(&other.layout);
         self.numbers.clone_from(&other.numbers);
+        self.texts.clone_from(&other.texts);
     }
 }
 
@@ -137,8 +156,9 @@ impl PartialEq for Memory {
         let bits = |memory: &Self, cells: &Cells| -> Vec<u64> {
             memory.numbers[cells.start..cells.outputs().end].iter().map(|number| number.to_bits()).collect()
         };
-        let nodes = |memory: &Self| -> Vec<(Arc<str>, Vec<u64>)> {
-            memory.layout.nodes.iter().map(|(id, cells)| (id.clone(), bits(memory, cells))).collect()
+        let nodes = |memory: &Self| -> Vec<_> {
+            let texts = |cells: &Cells| memory.texts[cells.texts()].to_vec();
+            memory.layout.nodes.iter().map(|(id, cells)| (id.clone(), bits(memory, cells), texts(cells))).collect()
         };
         (self.beat(), self.tempo()) == (other.beat(), other.tempo()) && nodes(self) == nodes(other)
     }

@@ -28,7 +28,8 @@ pub struct Migration {
     pub choices: &'static [(&'static str, &'static str, &'static str)],
     /// What is now said of inputs, as JSON, where nothing was said.
     pub set: &'static [(&'static str, &'static str)],
-    /// What else has to be done.
+    /// What else has to be done. A migration that is this and nothing else leaves the version as it is, and does nothing to a node
+    /// that has had it.
     pub more: Option<fn(&mut Parts<'_>, &str)>,
 }
 
@@ -40,6 +41,15 @@ impl Migration {
 
     const fn of(node: &'static str, from: u32) -> Self {
         Self { node, from, renamed: None, inputs: &[], outputs: &[], choices: &[], set: &[], more: None }
+    }
+
+    /// Whether it leaves the node's name and version as they are.
+    const fn stays(&self) -> bool {
+        self.renamed.is_none()
+            && self.inputs.is_empty()
+            && self.outputs.is_empty()
+            && self.choices.is_empty()
+            && self.set.is_empty()
     }
 
     const fn set(mut self, set: &'static [(&'static str, &'static str)]) -> Self {
@@ -56,11 +66,49 @@ pub static MIGRATIONS: &[Migration] = &[
     Migration::renamed("bend.self_gain", "bend.gain").set(&[("site", "\"self.map\"")]),
     Migration::renamed("bend.ffn_gain", "bend.gain").set(&[("site", "\"ffn.hidden\"")]),
     Migration::renamed("bend.self_noise", "bend.noise").set(&[("site", "\"self.value\"")]),
+    Migration { more: Some(take_the_mix_out), ..Migration::of("model.wan", 1) },
 ];
+
+/// The model mixed two prompts itself; now a node does, and one cable carries the mix.
+fn take_the_mix_out(parts: &mut Parts<'_>, id: &str) {
+    const PORTS: [(&str, &str); 4] = [("prompt", "a"), ("second", "b"), ("mix", "amount"), ("method", "method")];
+    let Some(model) = parts.nodes.get_mut(id) else { return };
+    let mixes = |port: &str| PORTS[1..].iter().any(|(before, _)| *before == port);
+    let is_wired = parts.cables.iter().any(|cable| cable.to.node == id && mixes(&cable.to.port));
+    if !is_wired && !model.params.keys().any(|param| mixes(param)) {
+        return;
+    }
+    let mut crossfade = Node { kind: "prompt.crossfade".to_owned(), ..Node::default() };
+    for (before, now) in PORTS {
+        crossfade.params.extend(model.params.remove(before).map(|value| (now.to_owned(), value)));
+        crossfade.depths.extend(model.depths.remove(before).map(|depth| (now.to_owned(), depth)));
+    }
+    let new = free(parts.nodes, "crossfade");
+    for (before, now) in PORTS {
+        parts.each_input(&|port: &mut Port| {
+            if port.node == id && port.port == before {
+                *port = Port { node: new.clone(), port: now.to_owned() };
+            }
+        });
+    }
+    let port = |node: &str, port: &str| Port { node: node.to_owned(), port: port.to_owned() };
+    parts.cables.push(Cable::new(port(&new, "text"), port(id, "prompt")));
+    if let Some(place) = parts.layout.get(id) {
+        let pos = [place.pos[0] - 240.0, place.pos[1]];
+        parts.layout.insert(new.clone(), Place { pos, ..Place::default() });
+    }
+    parts.nodes.insert(new, crossfade);
+}
+
+/// An id that no node has.
+fn free(nodes: &BTreeMap<String, Node>, stem: &str) -> String {
+    let mut ids = std::iter::once(stem.to_owned()).chain((2..).map(|n: usize| format!("{stem}{n}")));
+    ids.find(|id| !nodes.contains_key(id)).unwrap_or_default()
+}
 
 /// The version that a node of this kind is of now.
 pub fn version_of(kind: &str) -> u32 {
-    let steps = MIGRATIONS.iter().filter(|step| step.node == kind && step.renamed.is_none());
+    let steps = MIGRATIONS.iter().filter(|step| step.node == kind && step.renamed.is_none() && !step.stays());
     1 + steps.count() as u32
 }
 
@@ -116,6 +164,7 @@ impl Parts<'_> {
         let Some(node) = self.nodes.get_mut(id) else { return };
         match step.renamed {
             Some(now) => (node.kind, node.v) = (now.to_owned(), 1),
+            None if step.stays() => {}
             None => node.v += 1,
         }
         for (before, now) in step.inputs {
@@ -133,17 +182,11 @@ impl Parts<'_> {
         }
         let is_one = |port: &Port, before: &str| port.node == id && port.port == before;
         for (before, now) in step.inputs {
-            let cables = self.cables.iter_mut().map(|cable| &mut cable.to);
-            for port in cables.chain(self.meant.iter_mut().map(|port| &mut **port)).filter(|port| is_one(port, before))
-            {
-                port.port = (*now).to_owned();
-            }
-            for snapshot in self.snapshots.iter_mut().flat_map(|snapshots| snapshots.iter_mut()) {
-                let port = |name: &str| Port { node: id.to_owned(), port: name.to_owned() };
-                if let Some(value) = snapshot.values.remove(&port(before)) {
-                    snapshot.values.insert(port(now), value);
+            self.each_input(&|port: &mut Port| {
+                if is_one(port, before) {
+                    port.port = (*now).to_owned();
                 }
-            }
+            });
         }
         for (before, now) in step.outputs {
             let cables = self.cables.iter_mut().map(|cable| &mut cable.from);
@@ -154,6 +197,21 @@ impl Parts<'_> {
         }
         if let Some(more) = step.more {
             more(self, id);
+        }
+    }
+
+    /// Looks at every input that is spoken of: by cables, maps, snapshots and the ports of a subpatch.
+    fn each_input(&mut self, look: &dyn Fn(&mut Port)) {
+        self.cables.iter_mut().for_each(|cable| look(&mut cable.to));
+        self.meant.iter_mut().for_each(|port| look(port));
+        for snapshot in self.snapshots.iter_mut().flat_map(|snapshots| snapshots.iter_mut()) {
+            let values = std::mem::take(&mut snapshot.values).into_iter();
+            snapshot.values = values
+                .map(|(mut port, value)| {
+                    look(&mut port);
+                    (port, value)
+                })
+                .collect();
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::curve::{self, Curve};
 use crate::def::{Grammar, Input, Preset};
 use crate::error::{Code, Problem};
 use crate::expression::Expression;
+use crate::schedule::{self, MOST_PROMPTS, Schedule};
 use crate::target::listed;
 use crate::value::{Kind, Value};
 
@@ -80,6 +81,14 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<String>), St
             let warning = (count > most).then(|| format!("{count} numbers; the first {most} are used"));
             Ok((Value::Numbers(numbers.into()), warning))
         }
+        Grammar::Prompts => {
+            let prompts: Vec<&str> = schedule::entries(text).map(|(_, prompt)| prompt).collect();
+            let count = prompts.len();
+            let warning = (count > MOST_PROMPTS).then(|| format!("{count} prompts; the first {MOST_PROMPTS} are used"));
+            let prompts = prompts.into_iter().take(MOST_PROMPTS).map(Arc::from).collect();
+            Ok((Value::Texts(prompts), warning))
+        }
+        Grammar::Schedule => Ok((Value::Schedule(Arc::new(Schedule::parse(text)?)), None)),
         Grammar::Keys => Ok((Value::Curve(Arc::new(Curve::parse(text)?)), None)),
         Grammar::Expression => match Expression::parse(text) {
             Ok(expression) => Ok((Value::Expression(Arc::new(expression)), None)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::op::{Lanes, Op, Params};
 use crate::pick::Pick;
@@ -34,12 +35,14 @@ pub struct Program {
     pub prompt: Arc<str>,
     /// A second prompt that is mixed in.
     pub blend: Option<Blend>,
+    /// What becomes of past frames when the prompt changes; the model's family knows, if nothing is said.
+    pub switch: Option<Switch>,
     /// The bends, in the order in which they act.
     pub bends: Vec<Bend>,
     /// What is measured.
     pub taps: Vec<Tap>,
-    /// Forget the past before this call.
-    pub reset_cache: bool,
+    /// What becomes of what the model remembers of past frames.
+    pub cache: Cache,
     /// What is shown, one source per latent frame of the call; nothing if the patch has no screen.
     pub screen: Vec<Arc<Source>>,
     /// Numbers sent out.
@@ -57,6 +60,8 @@ pub struct Bend {
     pub op: &'static Op,
     /// One value per latent frame of the call, for each of the operation's parameters.
     pub params: Params,
+    /// How far the knob of each of the parameters travels: the measure of their differences.
+    pub travel: SmallVec<[f64; 8]>,
     /// How much of it: 0 is none, 1 is all, per latent frame.
     pub amount: Lanes,
     /// On which part of the site.
@@ -87,6 +92,74 @@ pub enum BlendMethod {
     Slerp,
 }
 
+impl BlendMethod {
+    /// The names of the choices, in the order of [`Self::ALL`].
+    pub const CHOICES: [&str; 2] = ["lerp", "slerp"];
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Lerp, Self::Slerp];
+
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        Self::CHOICES[self as usize]
+    }
+}
+
+/// What becomes of past frames when the prompt changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// They stay what they are.
+    Keep,
+    /// They pass the model once more, under the new prompt.
+    Recache,
+    /// They are forgotten.
+    Reset,
+}
+
+impl Switch {
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Recache => "recache",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// What becomes of what the model remembers of past frames. The default keeps it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cache {
+    /// Forget it before the next chunk.
+    pub reset: bool,
+    /// 1 in latent frames that see nothing of past ones, else 0; empty if nobody asks.
+    #[serde(serialize_with = "as_list")]
+    pub off: Lanes,
+    /// Compute it anew under the present program before the next chunk.
+    pub recache: bool,
+    /// The same as soon as the present program is further than this from one under which a part of it was computed.
+    pub threshold: Option<f64>,
+    /// What the logits of a past frame lose for each unit of distance between the present program and the one under which it was
+    /// cached, per latent frame; empty if nobody asks.
+    #[serde(serialize_with = "as_list")]
+    pub stale: Lanes,
+}
+
+impl Cache {
+    /// Adds what is asked of the model's memory in latent frame `lane` of the call.
+    pub(crate) fn add(&mut self, tick: &Self, lane: usize) {
+        self.reset |= tick.reset;
+        self.recache |= tick.recache;
+        self.threshold = [self.threshold, tick.threshold].into_iter().flatten().reduce(f64::min);
+        for (lanes, new) in [(&mut self.off, &tick.off), (&mut self.stale, &tick.stale)] {
+            if !lanes.is_empty() || !new.is_empty() {
+                lanes.resize(lane, 0.0);
+                lanes.push(new.first().copied().unwrap_or(0.0));
+            }
+        }
+    }
+}
+
 impl Serialize for Bend {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let lanes = self.params.iter().map(|lanes| &lanes[..]);
@@ -109,11 +182,12 @@ impl std::fmt::Display for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "prompt {:?}", self.prompt)?;
         if let Some(Blend { prompt, amount, method }) = &self.blend {
-            writeln!(f, "blend {} of {prompt:?}, {method:?}", numbers(&[*amount]))?;
+            writeln!(f, "blend {} of {prompt:?}, {}", numbers(&[*amount]), method.name())?;
         }
-        if self.reset_cache {
-            writeln!(f, "reset the cache")?;
+        if let Some(switch) = self.switch {
+            writeln!(f, "{} the cache when the prompt changes", switch.name())?;
         }
+        write!(f, "{}", self.cache)?;
         for bend in &self.bends {
             write!(f, "bend {} {} of {}:", bend.site, bend.op.name, bend.node)?;
             for (name, lanes) in bend.op.params.iter().zip(&bend.params) {
@@ -141,6 +215,27 @@ impl std::fmt::Display for Program {
     }
 }
 
+impl std::fmt::Display for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.reset {
+            writeln!(f, "reset the cache")?;
+        }
+        if self.off.iter().any(|&off| off > 0.0) {
+            writeln!(f, "see no past frames: {}", numbers(&self.off))?;
+        }
+        if self.recache {
+            writeln!(f, "recache")?;
+        }
+        if let Some(threshold) = self.threshold {
+            writeln!(f, "recache what is further away than {}", numbers(&[threshold]))?;
+        }
+        if self.stale.iter().any(|&strength| strength > 0.0) {
+            writeln!(f, "weaken what is stale by {}", numbers(&self.stale))?;
+        }
+        Ok(())
+    }
+}
+
 /// Lanes in short: one number if all are the same.
 fn numbers(lanes: &[f64]) -> String {
     let text = |x: &f64| {
@@ -163,11 +258,11 @@ fn as_list<S: serde::Serializer>(lanes: &Lanes, serializer: S) -> Result<S::Ok, 
 impl Program {
     /// Asks for nothing again; the room is kept.
     pub fn clear(&mut self) {
-        let Self { seed, prompt, blend, bends, taps, reset_cache, screen, messages } = self;
+        let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages } = self;
         if !prompt.is_empty() {
             *prompt = Arc::default();
         }
-        (*seed, *blend, *reset_cache) = (0, None, false);
+        (*seed, *blend, *switch, *cache) = (0, None, None, Cache::default());
         bends.clear();
         taps.clear();
         screen.clear();

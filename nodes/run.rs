@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::curve::Curve;
 use crate::def::{Input, NodeDef, Output};
 use crate::expression::Expression;
-use crate::program::{Bend, Blend, Message, Program, Source, Tap};
+use crate::mix::Prompt;
+use crate::program::{Bend, Cache, Message, Program, Source, Tap};
+use crate::schedule::Schedule;
 use crate::target::Selection;
 use crate::tick::{Controls, Inputs};
 use crate::value::{Chain, Gate, Value};
@@ -27,6 +29,7 @@ pub struct Run<'a> {
     /// The outputs whose number was not finite and therefore not given, one bit each.
     pub(crate) held: u64,
     pub(crate) memory: &'a mut [f64],
+    pub(crate) texts: &'a mut [Option<Arc<str>>],
     pub(crate) world: &'a World<'a>,
     pub(crate) ask: &'a mut Ask,
 }
@@ -114,11 +117,35 @@ impl<'a> Run<'a> {
         self.value(input).is_some()
     }
 
-    /// The text on an input.
+    /// The text on an input; of a mix of two the nearer one.
     pub fn text(&self, input: &Input) -> Arc<str> {
         match self.value(input) {
-            Some(Value::Text(text)) => text.clone(),
+            Some(Value::Text(text) | Value::Prompt(Prompt { text, .. })) => text.clone(),
             _ => Arc::default(),
+        }
+    }
+
+    /// The prompt on an input, with all that it says.
+    pub fn prompt(&self, input: &Input) -> Prompt {
+        match self.value(input) {
+            Some(Value::Prompt(prompt)) => prompt.clone(),
+            _ => self.text(input).into(),
+        }
+    }
+
+    /// The list of texts on an input.
+    pub fn texts(&self, input: &Input) -> &'a [Arc<str>] {
+        match self.value(input) {
+            Some(Value::Texts(texts)) => texts,
+            _ => &[],
+        }
+    }
+
+    /// The schedule on an input.
+    pub fn schedule(&self, input: &Input) -> Option<&'a Schedule> {
+        match self.value(input) {
+            Some(Value::Schedule(schedule)) => Some(schedule),
+            _ => None,
         }
     }
 
@@ -222,6 +249,11 @@ impl<'a> Run<'a> {
         self.memory
     }
 
+    /// The texts that the node remembers.
+    pub fn remembered(&mut self) -> &mut [Option<Arc<str>>] {
+        self.texts
+    }
+
     /// The node's id.
     pub fn id(&self) -> &Arc<str> {
         self.id
@@ -290,13 +322,10 @@ impl<'a> Run<'a> {
     }
 
     /// Asks for a prompt.
-    pub fn ask_prompt(&mut self, prompt: Arc<str>) {
-        self.ask.program.prompt = prompt;
-    }
-
-    /// Asks for a second prompt to be mixed in.
-    pub fn ask_blend(&mut self, blend: Blend) {
-        self.ask.program.blend = Some(blend);
+    pub fn ask_prompt(&mut self, prompt: Prompt) {
+        let Prompt { text, blend, switch } = prompt;
+        let program = &mut self.ask.program;
+        (program.prompt, program.blend, program.switch) = (text, blend, switch);
     }
 
     /// Asks for bends.
@@ -322,9 +351,9 @@ impl<'a> Run<'a> {
         self.ask.program.screen.push(source);
     }
 
-    /// Asks to forget the past.
-    pub fn ask_reset(&mut self) {
-        self.ask.program.reset_cache = true;
+    /// What is asked of the model's memory of past frames.
+    pub fn ask_cache(&mut self) -> &mut Cache {
+        &mut self.ask.program.cache
     }
 
     /// Asks to send a number.

@@ -154,6 +154,7 @@ impl Plan {
             if slot.bypass && !slot.def.sees_bypass {
                 pass(slot, arrived, &mut given[gives.clone()]);
             } else if changed || *fresh || !slot.def.pure {
+                let (numbers, texts) = memory.own(&slot.cells);
                 let mut run = Run {
                     id: &slot.id,
                     seed: slot.seed,
@@ -163,7 +164,8 @@ impl Plan {
                     given: &mut given[gives.clone()],
                     gave: 0,
                     held: 0,
-                    memory: memory.numbers_mut(slot.cells.own()),
+                    memory: numbers,
+                    texts,
                     world: &world,
                     ask,
                 };
@@ -319,7 +321,7 @@ fn add(program: &mut Program, tick: &mut Program, lane: usize) {
     for (message, new) in program.messages.iter_mut().zip(&tick.messages) {
         message.values.extend_from_slice(&new.values);
     }
-    program.reset_cache |= tick.reset_cache;
+    program.cache.add(&tick.cache, lane);
     program.screen.append(&mut tick.screen);
 }
 
@@ -328,11 +330,7 @@ fn add(program: &mut Program, tick: &mut Program, lane: usize) {
 fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
     let mut next = 0;
     for mut new in tick.drain(..) {
-        let same = |bend: &Bend| {
-            (&bend.node, bend.site, bend.op) == (&new.node, new.site, new.op)
-                && (&bend.target, &bend.with) == (&new.target, &new.with)
-        };
-        if let Some(found) = (next..bends.len()).find(|&index| same(&bends[index])) {
+        if let Some(found) = (next..bends.len()).find(|&index| bends[index].is_same(&new)) {
             let bend = &mut bends[found];
             bend.amount.extend_from_slice(&new.amount);
             for (lanes, new) in bend.params.iter_mut().zip(&new.params) {

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::curve::Curve;
 use crate::expression::Expression;
+use crate::mix::Prompt;
 use crate::program::Source;
+use crate::schedule::Schedule;
 use crate::target::Selection;
 
 /// The kind of a port. A cable joins ports of one kind, or of two kinds that [`Kind::accepts`] says fit.
@@ -107,6 +109,12 @@ pub enum Value {
     Gate(Gate),
     /// A text.
     Text(Arc<str>),
+    /// A text that says more than its words, for the model: a mix of two, say. Elsewhere it is its [`Prompt::text`].
+    Prompt(Prompt),
+    /// A list of texts.
+    Texts(Arc<[Arc<str>]>),
+    /// Texts by time.
+    Schedule(Arc<Schedule>),
     /// A list of numbers.
     Numbers(Arc<[f64]>),
     /// A curve.
@@ -128,6 +136,9 @@ impl Value {
             (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
             (Self::Gate(a), Self::Gate(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => Arc::ptr_eq(a, b),
+            (Self::Prompt(a), Self::Prompt(b)) => a.is(b),
+            (Self::Texts(a), Self::Texts(b)) => Arc::ptr_eq(a, b),
+            (Self::Schedule(a), Self::Schedule(b)) => Arc::ptr_eq(a, b),
             (Self::Numbers(a), Self::Numbers(b)) => Arc::ptr_eq(a, b),
             (Self::Curve(a), Self::Curve(b)) => Arc::ptr_eq(a, b),
             (Self::Expression(a), Self::Expression(b)) => Arc::ptr_eq(a, b),
@@ -154,6 +165,12 @@ impl From<Gate> for Value {
 impl From<Arc<str>> for Value {
     fn from(text: Arc<str>) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<Prompt> for Value {
+    fn from(prompt: Prompt) -> Self {
+        Self::Prompt(prompt)
     }
 }
 

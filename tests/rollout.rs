@@ -2,15 +2,17 @@
 
 mod tiny;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bendrack::wan::clip::{Clip, Guidance};
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
+use bendrack::wan::kv_cache::{Frames, KvCache, Sight};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{FewStep, FlowMatchEuler, Sampler, UniPc, UniPcSchedule};
-use bendrack::wan::streaming::{Refresh, Streaming};
+use bendrack::wan::streaming::{PromptSwitch, Refresh, Streaming};
 use bendrack::wan::transformer::Transformer;
 use bendrack_nodes::program::{Pass, Site};
 use candle_core::{DType, Device, Result, Tensor};
@@ -91,6 +93,157 @@ fn a_new_prompt_waits_for_the_chunk_to_end() -> Result<()> {
     assert_same("the chunk under way", &a, &b);
     let (a, b) = (steady.next_latents(Hooks::NONE)?, switched.next_latents(Hooks::NONE)?);
     assert!(difference(&a, &b) > 1e-3, "the next chunk follows the new prompt");
+    Ok(())
+}
+
+/// Scales what layers get from the prompt, as a bend would.
+struct Louder(f64);
+
+impl Listener for Louder {
+    fn at(&self, site: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+        if site == Site::CrossOut { x.affine(self.0, 0.0) } else { Ok(x) }
+    }
+}
+
+/// The window, clean, computed under another listener, against the same computed in an empty cache.
+#[test]
+fn a_window_that_is_computed_anew_is_that_of_the_present_bends() -> Result<()> {
+    let model = model(DType::F32);
+    let streaming = Streaming { prompt_switch: PromptSwitch::Keep, ..Streaming::self_forcing() };
+    let mut again = rollout(&model, streaming.clone(), 8);
+    let mut kept = rollout(&model, streaming.clone(), 8);
+    let mut latents = Vec::new();
+    for _ in 0..2 {
+        latents.push(again.next_latents(Hooks::NONE)?);
+        kept.next_latents(Hooks::NONE)?;
+    }
+    // The cache pass of the second chunk.
+    assert_eq!(again.advance(Hooks::NONE)?.cached, [3, 4, 5]);
+    kept.advance(Hooks::NONE)?;
+    assert_eq!(again.recacheable().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    again.recache();
+    let louder = Louder(3.0);
+    let step = again.advance(Hooks::new(&louder))?;
+    assert_eq!((step.call.pass, step.finished, step.cached), (Pass::Cache, false, (0..6).collect()));
+    let (_, rows, columns) = model.grid(&latents[0])?;
+    let mut fresh = KvCache::new(model.config(), streaming.cache, 1, (rows, columns), DType::F32, &Device::Cpu)?;
+    let (window, timesteps) = (Tensor::cat(&latents, 2)?, Tensor::zeros((1, 6), DType::F32, &Device::Cpu)?);
+    let context = context(&model, 1.0);
+    model.forward_cached(&window, &timesteps, &context, &mut fresh, Frames::run(0, 6), Hooks::new(&louder))?;
+    for layer in 0..model.config().layers {
+        let ((k, v), (fresh_k, fresh_v)) = (again.cache().contents(layer)?, fresh.contents(layer)?);
+        assert_same("keys", &k, &fresh_k);
+        assert_same("values", &v, &fresh_v);
+    }
+    let (_, v) = again.cache().contents(model.config().layers - 1)?;
+    assert!(difference(&v, &kept.cache().contents(model.config().layers - 1)?.1) > 1e-3);
+    let (a, b) = (again.next_latents(Hooks::NONE)?, kept.next_latents(Hooks::NONE)?);
+    assert!(difference(&a, &b) > 1e-4, "and is what the next chunk sees");
+    Ok(())
+}
+
+#[test]
+fn a_family_does_what_it_does_when_the_prompt_changes_unless_it_is_told() -> Result<()> {
+    let model = model(DType::F32);
+    for (streaming, recaches) in [(Streaming::long_live(), true), (Streaming::mini(), false)] {
+        let next = |change: &dyn Fn(&mut Rollout)| -> Result<Vec<usize>> {
+            let mut rollout = rollout(&model, streaming.clone(), 3);
+            for _ in 0..5 {
+                rollout.next_latents(Hooks::NONE)?;
+            }
+            rollout.advance(Hooks::NONE)?;
+            change(&mut rollout);
+            rollout.advance(Hooks::NONE).map(|step| step.cached)
+        };
+        let window = if recaches { vec![6, 7, 8, 9, 10, 11, 12, 13, 14] } else { vec![9, 10, 11, 12, 13, 14] };
+        let told = next(&|rollout| rollout.set_context(context(&model, -1.0)))?;
+        assert_eq!(told, if recaches { window.clone() } else { Vec::new() });
+        assert!(next(&|rollout| rollout.replace_context(context(&model, -1.0)))?.is_empty());
+        assert_eq!(next(&Rollout::recache)?, window, "all but a sink that stays");
+        let forgotten = next(&|rollout| {
+            rollout.recache();
+            rollout.reset();
+        });
+        assert!(forgotten?.is_empty(), "there is nothing to compute anew");
+    }
+    Ok(())
+}
+
+/// The weight that queries give to past frames: the mean over the first layer's map in the first step of the chunk.
+struct Looking(RefCell<Vec<f64>>);
+
+impl Listener for Looking {
+    fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+        Ok(x)
+    }
+
+    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
+        if (site, place.layer, place.step, place.pass) == (Site::SelfMap, 0, 0, Pass::Denoise) {
+            let past = attention.key_frames.iter().map(|number| f32::from(u8::from(!place.frames.contains(number))));
+            let tokens = place.grid.1 * place.grid.2;
+            let past: Vec<f32> = past.flat_map(|past| vec![past; tokens]).collect();
+            let (batch, keys, heads, dim) = attention.k.dims4()?;
+            let v = Tensor::from_vec(past, (1, keys, 1, 1), &Device::Cpu)?.broadcast_as((batch, keys, heads, dim))?;
+            let seen = Attention { v: v.contiguous()?, ..attention.clone() }.run()?;
+            self.0.borrow_mut().push(f64::from(seen.mean_all()?.to_scalar::<f32>()?));
+        }
+        attention.run()
+    }
+}
+
+#[test]
+fn what_is_stale_is_attended_to_less_the_staler_it_is() -> Result<()> {
+    let model = model(DType::F32);
+    let chunk_under = |sight: Sight| -> Result<(f64, Tensor, usize)> {
+        let mut rollout = rollout(&model, Streaming::self_forcing(), 4);
+        rollout.next_latents(Hooks::NONE)?;
+        rollout.advance(Hooks::NONE)?;
+        rollout.set_sight(sight);
+        let looking = Looking(RefCell::default());
+        let latents = rollout.next_latents(Hooks::new(&looking))?;
+        Ok((looking.0.take()[0], latents, rollout.cache().len()))
+    };
+    let stale = |strength: f64, distance: f64| Sight {
+        strength: vec![strength; 3],
+        staleness: (0..3).map(|number| (number, distance)).collect(),
+        ..Sight::default()
+    };
+    let (open, unbiased, _) = chunk_under(Sight::default())?;
+    assert_same("nothing is stale", &chunk_under(stale(5.0, 0.0))?.1, &unbiased);
+    assert_same("no strength", &chunk_under(stale(0.0, 5.0))?.1, &unbiased);
+    let mut before = open;
+    for (strength, distance) in [(0.5, 0.5), (1.0, 0.5), (1.0, 1.0), (4.0, 1.0), (4.0, 2.0), (20.0, 1.0)] {
+        let (seen, ..) = chunk_under(stale(strength, distance))?;
+        assert!(seen < before, "{strength} times {distance}: {seen} is not below {before}");
+        before = seen;
+    }
+    let (closed, blind, held) = chunk_under(Sight { off: vec![true; 3], ..Sight::default() })?;
+    assert_eq!((closed, held), (0.0, 6), "nothing is seen and nothing forgotten");
+    assert!(difference(&chunk_under(stale(1e4, 1.0))?.1, &blind) < 1e-4);
+    // One frame that sees nothing: a third of the queries gives no weight to the past.
+    let (partly, ..) = chunk_under(Sight { off: vec![false, true, false], ..Sight::default() })?;
+    assert!(partly < open && partly > 0.5 * open, "{partly} of {open}");
+    Ok(())
+}
+
+/// With the cache off, every chunk is made as in a video that is reset before it: positions differ, and rounding with them.
+#[test]
+fn a_cache_that_is_off_is_as_if_it_were_empty() -> Result<()> {
+    let model = model(DType::F32);
+    for streaming in [Streaming::mini(), Streaming::long_live(), Streaming::long_live_infinite(), Streaming::krea()] {
+        let (mut off, mut empty) = (rollout(&model, streaming.clone(), 6), rollout(&model, streaming.clone(), 6));
+        off.set_sight(Sight { off: vec![true; 3], ..Sight::default() });
+        for chunk in 0..4 {
+            let (a, b) = (off.next_latents(Hooks::NONE)?, empty.next_latents(Hooks::NONE)?);
+            let difference = difference(&a, &b);
+            assert!(difference < 1e-4, "chunk {chunk} is off by {difference:.1e}");
+            while !empty.is_between_chunks() {
+                empty.advance(Hooks::NONE)?;
+            }
+            empty.reset();
+        }
+        assert!(off.cache().len() > 3, "frames are kept all the same");
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::curve::MOST_KEYS;
 use bendrack_nodes::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
 use bendrack_nodes::op::Form;
+use bendrack_nodes::schedule::MOST_PROMPTS;
 use bendrack_nodes::site::Site;
 use bendrack_nodes::tick::Memory;
 use bendrack_nodes::value::Kind;
@@ -141,6 +142,8 @@ fn range(input: &Input) -> String {
             Grammar::Numbers(most) => format!("up to {most} numbers"),
             Grammar::Keys => format!("up to {MOST_KEYS} keys"),
             Grammar::Expression => "a formula".to_owned(),
+            Grammar::Prompts => format!("up to {MOST_PROMPTS} prompts"),
+            Grammar::Schedule => format!("up to {MOST_PROMPTS} lines"),
         },
         _ => String::new(),
     }
@@ -208,7 +211,11 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
             "Numbers from and to other programs and phones; [devices.md](devices.md) says how ports are opened.",
         ),
         "esp32" => ("ESP32", "Sensors on boards; [devices.md](devices.md) says what they send."),
-        "prompt" => ("Prompt", "What the video shows."),
+        "prompt" => (
+            "Prompt",
+            "What the video shows. A text cable may carry a mix of two prompts: the model shows the mix, and every other node reads the nearer \
+             prompt. A chunk has the prompt of its first frame.",
+        ),
         "model" => ("Model", "The video model."),
         "target" => (
             "Target",
@@ -224,7 +231,11 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
         ),
         "output" => ("Output", "What is shown and recorded."),
         "view" => ("View", "What is shown on the canvas."),
-        "cache" => ("Cache", "The model's memory of past frames."),
+        "cache" => (
+            "Cache",
+            "The model's memory of past frames, which is kept as it is unless one of these says otherwise. Resetting it and computing it anew \
+             wait for the next chunk.",
+        ),
         _ => panic!("say what the family {family} is"),
     }
 }

@@ -386,7 +386,7 @@ fn ports_that_take_anything_are_of_the_kind_of_what_arrives() {
     let cables = [("one.text", "it.a"), ("two.text", "it.b"), ("it.out", "way.in"), ("way.out", "wan.prompt")];
     let mut runner = Runner::new(&patch(&texts, &cables));
     assert_eq!(&*runner.call(&Controls::default(), 1).prompt, "a blue square");
-    for (from, to) in [("n.out", "it.c"), ("way.out", "wan.mix")] {
+    for (from, to) in [("n.out", "it.c"), ("way.out", "wan.bends")] {
         let mut wrong = patch(&texts, &cables);
         wrong.cables.push(cable(from, to));
         let (plan, problems) = Plan::compile(&wrong, LIBRARY);

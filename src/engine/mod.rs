@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bendrack_nodes::plan::Plan;
-use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Source};
+use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Source, Switch};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -25,6 +25,7 @@ use crate::output::scale::scaled;
 use crate::output::{Map, Picture, compose};
 use crate::wan::decode::DecoderStream;
 use crate::wan::hooks::Hooks;
+use crate::wan::kv_cache::Sight;
 use crate::wan::rollout::{Rollout, Step};
 use crate::wan::text::{Prompt, blend};
 pub use frame::{Frame, Taps};
@@ -61,6 +62,10 @@ pub struct Engine {
     exact: bool,
     /// A reset that was asked for in the middle of a chunk.
     reset_wanted: bool,
+    /// That the past is to be computed anew, asked for in the middle of a chunk.
+    recache_wanted: bool,
+    /// The programs under which the features of past frames were computed, by number of the frame.
+    cached: BTreeMap<usize, Arc<Program>>,
     program: Program,
     last_picture: Arc<Picture>,
     warnings: Vec<Warning>,
@@ -71,8 +76,9 @@ pub struct Engine {
 struct Chunk {
     /// What the nodes remembered at its beginning: it is ticked anew from there before each of its calls.
     memory: Memory,
-    /// Whether it began with a reset.
+    /// Whether it began with a reset that was asked for, and with a past computed anew.
     reset: bool,
+    recache: bool,
     /// What the taps met in its denoising steps.
     tapped: BTreeMap<Arc<str>, Tapped>,
 }
@@ -108,6 +114,8 @@ impl Engine {
             past: Past::default(),
             exact: false,
             reset_wanted: false,
+            recache_wanted: false,
+            cached: BTreeMap::new(),
             program: Program::default(),
             last_picture: Arc::new(Picture::dark(size.0, size.1)),
             warnings: Vec::new(),
@@ -141,7 +149,8 @@ impl Engine {
         self.memory = Memory::default();
         self.measurements.clear();
         self.past = Past::default();
-        self.reset_wanted = false;
+        self.cached.clear();
+        (self.reset_wanted, self.recache_wanted) = (false, false);
     }
 
     /// Makes every bend of a map in its exact form: slow, and what the fast form is measured by.
@@ -160,7 +169,7 @@ impl Engine {
     pub fn step(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
         let made = self.call(controls);
         if made.is_err() && self.reset_wanted {
-            self.rollout.reset();
+            self.forget();
             self.chunk = None;
             self.reset_wanted = false;
         } else if made.is_ok() && self.rollout.is_between_chunks() {
@@ -173,8 +182,12 @@ impl Engine {
         let (program, memory) = self.tick(controls);
         match &self.chunk {
             None => self.begin_chunk(&program)?,
-            Some(chunk) => self.reset_wanted |= program.reset_cache && !chunk.reset,
+            Some(chunk) => {
+                self.reset_wanted |= program.cache.reset && !chunk.reset;
+                self.recache_wanted |= program.cache.recache && !chunk.recache;
+            }
         }
+        self.rollout.set_sight(self.sight(&program));
         self.next.0 = std::mem::replace(&mut self.memory, memory);
         self.warn_of_held();
         let frames = self.rollout.chunk().clone();
@@ -182,6 +195,9 @@ impl Engine {
             self.program = program;
             return Ok(self.give_up(&frames));
         };
+        if !step.cached.is_empty() {
+            self.keep_cached(&step.cached, &program);
+        }
         self.next.1 = std::mem::replace(&mut self.program, program);
         self.listen(&heard.measured, step.call.pass);
         self.past.keep(heard.kept, &self.program, heard.measured);
@@ -260,9 +276,44 @@ impl Engine {
         let shown = self.rollout.upcoming().pass == Pass::Cache;
         let count = LATENT_FRAMES * chunk.len() - if chunk[0] == 0 { LATENT_FRAMES - 1 } else { 0 };
         let frames = if shown { Vec::new() } else { self.show(vec![self.last_picture.clone(); count], chunk) };
-        self.rollout.reset();
+        self.forget();
         self.chunk = None;
         frames
+    }
+
+    /// Forgets every past frame.
+    fn forget(&mut self) {
+        self.rollout.reset();
+        self.cached.clear();
+    }
+
+    /// How the chunk's frames see past ones under a program.
+    fn sight(&self, program: &Program) -> Sight {
+        let cache = &program.cache;
+        let is_stale = cache.stale.iter().any(|&strength| strength > 0.0);
+        let past = self.cached.iter().filter(|_| is_stale);
+        Sight {
+            off: cache.off.iter().map(|&off| off > 0.0).collect(),
+            strength: cache.stale.to_vec(),
+            staleness: past.map(|(number, cached)| (*number, program.distance(cached))).collect(),
+        }
+    }
+
+    /// Remembers under which program the features of past frames were computed, and forgets it of those that are held no more.
+    fn keep_cached(&mut self, numbers: &[usize], program: &Program) {
+        let bends = program.bends.clone();
+        let (prompt, blend) = (program.prompt.clone(), program.blend.clone());
+        let program = Arc::new(Program { prompt, blend, bends, ..Program::default() });
+        self.cached.extend(numbers.iter().map(|&number| (number, program.clone())));
+        let held: Vec<usize> = self.rollout.cache().frames().collect();
+        self.cached.retain(|number, _| held.contains(number));
+    }
+
+    /// Whether a program is further than it allows from one under which a frame was cached that can be computed anew.
+    fn is_far(&self, program: &Program) -> bool {
+        let Some(threshold) = program.cache.threshold else { return false };
+        let mut cached = self.rollout.recacheable().filter_map(|number| self.cached.get(&number));
+        cached.any(|cached| program.distance(cached) > threshold)
     }
 
     /// The program of the latest call.
@@ -297,25 +348,37 @@ impl Engine {
         (program, memory)
     }
 
-    /// What can only change between chunks: the prompt, and a cache that forgets.
+    /// What can only change between chunks: the prompt, and a cache that forgets or is computed anew.
     fn begin_chunk(&mut self, program: &Program) -> Result<()> {
         let prompt = self.times.prompt.time(|| self.model.text.encode(&program.prompt))?;
+        let mut cut = false;
         if !Arc::ptr_eq(&prompt, &self.prompt) || program.blend != self.blend {
             let mut embedding = prompt.embedding.clone();
             if let Some(Blend { prompt: second, amount, method }) = &program.blend {
                 let second = self.times.prompt.time(|| self.model.text.encode(second))?;
                 embedding = blend(&embedding, &second.embedding, *amount, *method)?;
             }
-            self.rollout.set_context(Arc::new(self.model.transformer.context(&embedding)?));
+            let context = Arc::new(self.model.transformer.context(&embedding)?);
+            match program.switch {
+                None => self.rollout.set_context(context),
+                Some(switch) => {
+                    self.rollout.replace_context(context);
+                    self.recache_wanted |= switch == Switch::Recache;
+                    cut = switch == Switch::Reset;
+                }
+            }
             (self.prompt, self.blend) = (prompt, program.blend.clone());
         }
-        let reset = program.reset_cache || self.reset_wanted;
-        if reset {
-            self.rollout.reset();
-            self.reset_wanted = false;
+        let reset = program.cache.reset || self.reset_wanted;
+        let recache = program.cache.recache || self.recache_wanted || self.is_far(program);
+        if reset || cut {
+            self.forget();
+        } else if recache {
+            self.rollout.recache();
         }
+        (self.reset_wanted, self.recache_wanted) = (false, false);
         self.warnings = warnings(program, &self.prompt, &self.model);
-        self.chunk = Some(Chunk { memory: self.memory.clone(), reset, tapped: BTreeMap::new() });
+        self.chunk = Some(Chunk { memory: self.memory.clone(), reset, recache, tapped: BTreeMap::new() });
         Ok(())
     }
 

@@ -81,6 +81,6 @@ impl Clip {
         self.step += 1;
         let finished = self.upcoming().is_none();
         let clean = if finished { self.sample.clone() } else { estimate };
-        Ok(Step { call, clean, finished })
+        Ok(Step { call, clean, finished, cached: Vec::new() })
     }
 }

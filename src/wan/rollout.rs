@@ -13,7 +13,7 @@ use bendrack_nodes::program::{Pass, Site};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::hooks::Hooks;
-use super::kv_cache::{Frames, KvCache};
+use super::kv_cache::{Frames, KvCache, Sight};
 use super::noise::{Draw, Noise};
 use super::scheduler::FewStep;
 use super::streaming::{PromptSwitch, Refresh, Streaming};
@@ -42,6 +42,8 @@ pub struct Step {
     pub clean: Tensor,
     /// Whether this was the chunk's last denoising step, so that `clean` is its result.
     pub finished: bool,
+    /// Numbers of the frames whose features in the KV cache it computed anew, in a cache pass.
+    pub cached: Vec<usize>,
 }
 
 /// Where a rollout stands within a chunk.
@@ -49,7 +51,7 @@ pub struct Step {
 enum Stage {
     /// Before a chunk; nothing is decided yet.
     Between,
-    /// A pass over past frames under a new prompt.
+    /// A pass over past frames, under a new prompt or other bends.
     Recache,
     /// Krea's pass over the context frames.
     Recompute,
@@ -67,6 +69,10 @@ pub struct Rollout {
     noise: Box<dyn Noise + Send>,
     context: Arc<Context>,
     next_context: Option<Arc<Context>>,
+    /// Whether the window is to be computed anew before the next chunk.
+    recache_wanted: bool,
+    /// How the frames of a chunk see past ones.
+    sight: Sight,
     cache: KvCache,
     /// Latent channels, height and width.
     picture: (usize, usize, usize),
@@ -113,6 +119,8 @@ impl Rollout {
             noise,
             context,
             next_context: None,
+            recache_wanted: false,
+            sight: Sight::default(),
             cache,
             picture,
             stage: Stage::Between,
@@ -123,9 +131,34 @@ impl Rollout {
         })
     }
 
-    /// Changes the prompt from the next chunk on.
+    /// Changes the prompt from the next chunk on. What becomes of past frames is up to the streaming's [`PromptSwitch`].
     pub fn set_context(&mut self, context: Arc<Context>) {
+        self.replace_context(context);
+        self.recache_wanted |= matches!(self.streaming.prompt_switch, PromptSwitch::Recache { .. });
+    }
+
+    /// Changes the prompt from the next chunk on, and nothing else.
+    pub fn replace_context(&mut self, context: Arc<Context>) {
         self.next_context = Some(context);
+    }
+
+    /// Lets the window's clean frames pass the model once more before the next chunk, so that the cache holds their features under
+    /// the present prompt and bends. A sink that the streaming keeps stays as it is; a cache that is computed anew before each chunk
+    /// needs nothing.
+    pub fn recache(&mut self) {
+        self.recache_wanted = true;
+    }
+
+    /// Numbers of the past frames whose features [`Self::recache`] computes anew, oldest first.
+    pub fn recacheable(&self) -> impl Iterator<Item = usize> {
+        let kept = if self.keeps_sink() { self.streaming.cache.sink } else { 0 };
+        self.cache.frames().skip(kept)
+    }
+
+    /// Whether the sink stays as it is when the window is computed anew.
+    fn keeps_sink(&self) -> bool {
+        self.streaming.cache.sink_is_final
+            && !matches!(self.streaming.prompt_switch, PromptSwitch::Recache { keep_sink: false })
     }
 
     /// Changes where the noise comes from, from the next draw on.
@@ -158,6 +191,11 @@ impl Rollout {
         self.cache.set_past_bias(bias);
     }
 
+    /// Lets the frames of a chunk see past ones like this, from the next call on: in its denoising steps and its clean pass.
+    pub fn set_sight(&mut self, sight: Sight) {
+        self.sight = sight;
+    }
+
     /// Begins the video again, with this noise.
     pub fn restart(&mut self, noise: Box<dyn Noise + Send>) {
         self.reset();
@@ -168,6 +206,7 @@ impl Rollout {
     /// Forgets every past frame. The chunk under way is given up; the next one begins a new shot, with noise of its own.
     pub fn reset(&mut self) {
         self.cache.reset();
+        self.recache_wanted = false;
         self.recent.clear();
         self.first = None;
         self.sample = None;
@@ -220,11 +259,9 @@ impl Rollout {
         if self.stage != Stage::Between {
             return self.stage;
         }
-        match (self.streaming.refresh, self.streaming.prompt_switch) {
-            (Refresh::Recompute { .. }, _) if self.first.is_some() => Stage::Recompute,
-            (_, PromptSwitch::Recache { .. }) if self.next_context.is_some() && !self.recent.is_empty() => {
-                Stage::Recache
-            }
+        match self.streaming.refresh {
+            Refresh::Recompute { .. } if self.first.is_some() => Stage::Recompute,
+            Refresh::CleanPass if self.recache_wanted && !self.recent.is_empty() => Stage::Recache,
             _ => Stage::Denoise(0),
         }
     }
@@ -238,15 +275,17 @@ impl Rollout {
             if let Some(context) = self.next_context.take() {
                 self.context = context;
             }
+            self.recache_wanted = false;
             self.stage = stage;
         }
         let clean = match stage {
             Stage::Denoise(step) => return self.denoise(step, call, hooks),
             Stage::CleanPass => self.clean_pass(&call, hooks)?,
-            Stage::Recache => self.recache(&call, hooks)?,
+            Stage::Recache => self.pass_again(&call, hooks)?,
             Stage::Between | Stage::Recompute => self.recompute(&call, hooks)?,
         };
-        Ok(Step { call, clean, finished: false })
+        let cached = if stage == Stage::Recache { self.recacheable().collect() } else { call.frames.numbers.to_vec() };
+        Ok(Step { call, clean, finished: false, cached })
     }
 
     /// Advances until a chunk is finished and its clean latents are there.
@@ -305,7 +344,7 @@ impl Rollout {
                 self.next_chunk();
             }
         }
-        Ok(Step { call, clean, finished: next.is_none() })
+        Ok(Step { call, clean, finished: next.is_none(), cached: Vec::new() })
     }
 
     fn clean_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
@@ -315,10 +354,9 @@ impl Rollout {
         Ok(clean)
     }
 
-    fn recache(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
-        let keep_sink = matches!(self.streaming.prompt_switch, PromptSwitch::Recache { keep_sink: true });
+    fn pass_again(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
         let window = Tensor::cat(&self.recent.iter().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
-        self.cache.set_sink_final(keep_sink && self.streaming.cache.sink_is_final);
+        self.cache.set_sink_final(self.keeps_sink());
         let clean = self.estimate(&window, call, hooks);
         self.cache.set_sink_final(self.streaming.cache.sink_is_final);
         let clean = clean?;
@@ -356,6 +394,9 @@ impl Rollout {
             // Krea counts positions from the beginning of its context.
             frames.position = frames.position.min(context);
         }
+        // A pass over past frames is about nothing but them.
+        let is_chunk = call.frames == self.chunk;
+        self.cache.set_sight(if is_chunk { self.sight.clone() } else { Sight::default() });
         let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, frames, hooks)?;
         self.diverged = !is_finite(&flow)?;
         if self.diverged {

@@ -11,6 +11,7 @@
 
 mod ring;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -60,7 +61,43 @@ pub struct KvCache {
     numbers: Vec<usize>,
     call: Option<Call>,
     past_bias: f64,
+    sight: Sight,
     causal_chunk: Option<usize>,
+}
+
+/// How the frames of a call see past ones. The default sees them as the model does, and costs nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sight {
+    /// Whether a frame of the call sees nothing of them, frame by frame.
+    pub off: Vec<bool>,
+    /// What their logits lose per unit of staleness, frame by frame of the call.
+    pub strength: Vec<f64>,
+    /// How stale past frames are, by number; one that is not there is fresh.
+    pub staleness: BTreeMap<usize, f64>,
+}
+
+impl Sight {
+    /// What is added to the logits of past frame `number`, as frame `frame` of the call sees it.
+    fn bias(&self, frame: usize, number: usize) -> f64 {
+        if self.off.get(frame).is_some_and(|off| *off) {
+            return f64::NEG_INFINITY;
+        }
+        let strength = self.strength.get(frame).copied().unwrap_or(0.0);
+        -strength * self.staleness.get(&number).copied().unwrap_or(0.0)
+    }
+
+    /// Whether none of a call's frames sees any past one.
+    fn is_off(&self, frames: usize) -> bool {
+        (0..frames).all(|frame| self.off.get(frame).is_some_and(|off| *off))
+    }
+
+    /// Whether all of a call's frames see as much as the first one.
+    fn is_even(&self, frames: usize) -> bool {
+        (1..frames).all(|frame| {
+            self.off.get(frame).is_some_and(|off| *off) == self.off.first().is_some_and(|off| *off)
+                && self.strength.get(frame).map(|x| x.to_bits()) == self.strength.first().map(|x| x.to_bits())
+        })
+    }
 }
 
 /// The latent frames of a model call.
@@ -84,8 +121,10 @@ impl Frames {
 struct Call {
     frames: Frames,
     after: Ring,
-    /// Numbers of the frames attended over, by slot.
+    /// Numbers of the frames held after it, by slot.
     held: Arc<[usize]>,
+    /// It attends over its own frames and no others.
+    alone: bool,
     writes: Vec<Run>,
     queries: Rope,
     /// Positions of the whole window, if keys are rotated when read.
@@ -120,6 +159,7 @@ impl KvCache {
             device: device.clone(),
             call: None,
             past_bias: 0.0,
+            sight: Sight::default(),
             causal_chunk: None,
         })
     }
@@ -171,6 +211,11 @@ impl KvCache {
         self.past_bias = bias;
     }
 
+    /// Lets the next calls see past frames like this.
+    pub fn set_sight(&mut self, sight: Sight) {
+        self.sight = sight;
+    }
+
     /// In the next calls, lets a frame see only frames up to the end of its own chunk of this many, or the whole call.
     pub fn set_causal_chunk(&mut self, chunk: Option<NonZeroUsize>) {
         self.causal_chunk = chunk.map(NonZeroUsize::get);
@@ -202,39 +247,44 @@ impl KvCache {
                 (rope(&upto(start))?, Some(rope(&places)?))
             }
         };
-        let bias = self.logit_bias(ring, count)?;
         let mut numbers = self.numbers.clone();
         for write in &writes {
             let of_call = &frames.numbers[write.frame..write.frame + write.frames];
             numbers[write.slot..write.slot + write.frames].copy_from_slice(of_call);
         }
         numbers.truncate(ring.filled);
+        let alone = self.sight.is_off(count);
+        let bias = if alone && self.causal_chunk.is_none() { None } else { self.logit_bias(ring, count, &numbers)? };
+        let alone = alone && bias.is_none();
         let after = if again { self.ring } else { ring };
-        self.call = Some(Call { frames, after, held: numbers.into(), writes, queries, window, bias });
+        self.call = Some(Call { frames, after, held: numbers.into(), alone, writes, queries, window, bias });
         Ok(())
     }
 
-    /// What is added to the logits of a call over `frames` frames: `[1, 1 | queries, keys]`, or nothing.
-    fn logit_bias(&self, ring: Ring, frames: usize) -> Result<Option<Tensor>> {
+    /// What is added to the logits of a call over `frames` frames, after which frames of these numbers are held:
+    /// `[1, 1 | queries, keys]`, or nothing.
+    fn logit_bias(&self, ring: Ring, frames: usize, numbers: &[usize]) -> Result<Option<Tensor>> {
         let start = ring.filled - frames;
         let masked = self.causal_chunk.is_some_and(|chunk| chunk < frames);
-        if self.past_bias == 0.0 && !masked {
-            return Ok(None);
-        }
         let key = |query: usize, slot: usize| -> f32 {
             let place = ring.place(slot);
             let visible = self.causal_chunk.is_none_or(|chunk| place < start + (query / chunk + 1) * chunk);
-            match (visible, (1..start).contains(&place)) {
-                (false, _) => f32::NEG_INFINITY,
-                (true, true) => self.past_bias as f32,
-                (true, false) => 0.0,
+            match (visible, place < start, place) {
+                (false, ..) => f32::NEG_INFINITY,
+                (true, true, 0) => self.sight.bias(query, numbers[slot]) as f32,
+                (true, true, _) => (self.past_bias + self.sight.bias(query, numbers[slot])) as f32,
+                (true, false, _) => 0.0,
             }
         };
-        let queries = if masked { frames } else { 1 };
+        let each = masked || !self.sight.is_even(frames);
+        let queries = if each { frames } else { 1 };
         let by_frame: Vec<f32> = (0..queries).flat_map(|q| (0..ring.filled).map(move |slot| key(q, slot))).collect();
+        if by_frame.iter().all(|&bias| bias == 0.0) {
+            return Ok(None);
+        }
         let tokens = self.frame_tokens();
         let by_frame = Tensor::from_vec(by_frame, (1, queries, 1, ring.filled, 1), &self.device)?;
-        let query_tokens = if masked { tokens } else { 1 };
+        let query_tokens = if each { tokens } else { 1 };
         let bias = by_frame.broadcast_as((1, queries, query_tokens, ring.filled, tokens))?;
         let bias = bias.reshape((1, queries * query_tokens, ring.filled * tokens))?;
         bias.to_dtype(self.dtype).map(Some)
@@ -253,9 +303,9 @@ impl KvCache {
     }
 
     /// Stores a layer's new keys and values `[batch, tokens, heads, head_dim]` (normed, not rotated), and returns the
-    /// window's, rotated, with the new ones among them.
+    /// window's, rotated, with the new ones among them; only the new ones, if no past frame is seen.
     ///
-    /// The returned values are a view of the cache: they change with the next call.
+    /// The returned values may be a view of the cache: they change with the next call.
     pub fn exchange(&self, layer: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
         let call = self.call()?;
         let tokens = self.frame_tokens();
@@ -268,6 +318,10 @@ impl KvCache {
             let run = |x: &Tensor| x.narrow(1, write.frame * tokens, write.frames * tokens)?.contiguous();
             keys.slice_set(&run(&k)?, 1, write.slot * tokens)?;
             values.slice_set(&run(v)?, 1, write.slot * tokens)?;
+        }
+        if call.alone {
+            let rotated = if call.window.is_some() { call.queries.apply(&k)? } else { k };
+            return Ok((rotated, v.clone()));
         }
         let held = call.held.len() * tokens;
         let (keys, values) = (keys.narrow(1, 0, held)?, values.narrow(1, 0, held)?);
@@ -291,7 +345,8 @@ impl KvCache {
 
     /// Numbers of the frames attended over in this call, in the order of the keys.
     pub fn key_frames(&self) -> Result<Arc<[usize]>> {
-        Ok(self.call()?.held.clone())
+        let call = self.call()?;
+        Ok(if call.alone { call.frames.numbers.clone() } else { call.held.clone() })
     }
 
     /// What is added to the logits of this call.
@@ -472,6 +527,36 @@ mod tests {
         cache.set_past_bias(0.0);
         cache.begin(Frames::run(3, 2), GRID)?;
         assert!(cache.bias().is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn sight_is_frame_by_frame_and_costs_nothing_where_nothing_is_hidden() -> Result<()> {
+        let mut cache = cache(policy(6, 0, true))?;
+        pass(&mut cache, 0, 3)?;
+        let mut bias = |cache: &mut KvCache, sight: Sight| -> Result<Option<Vec<f32>>> {
+            cache.set_sight(sight);
+            cache.begin(Frames::run(3, 2), GRID)?;
+            cache.bias().map(|bias| bias.flatten_all()?.to_vec1::<f32>()).transpose()
+        };
+        let staleness = BTreeMap::from([(0, 0.5), (2, 2.0)]);
+        let stale =
+            |strength: [f64; 2]| Sight { strength: strength.into(), staleness: staleness.clone(), ..Sight::default() };
+        let even = bias(&mut cache, stale([3.0, 3.0]))?.expect("a bias");
+        assert_eq!(even, [-1.5, -1.5, 0.0, 0.0, -6.0, -6.0, 0.0, 0.0, 0.0, 0.0], "one row for all queries");
+        let uneven = bias(&mut cache, stale([1.0, 0.0]))?.expect("a bias");
+        assert_eq!((uneven.len(), uneven[0], uneven[10], uneven[20]), (4 * 10, -0.5, -0.5, 0.0));
+        assert_eq!(bias(&mut cache, stale([0.0, 0.0]))?, None);
+        assert_eq!(bias(&mut cache, Sight { strength: vec![4.0; 2], ..Sight::default() })?, None, "nothing is stale");
+        let first = bias(&mut cache, Sight { off: vec![true, false], ..Sight::default() })?.expect("a bias");
+        assert_eq!((first[5], first[6], first[25]), (f32::NEG_INFINITY, 0.0, 0.0));
+        assert_eq!(cache.key_frames()?.len(), 5);
+        assert_eq!(bias(&mut cache, Sight { off: vec![true; 2], ..Sight::default() })?, None);
+        assert_eq!(*cache.key_frames()?, [3, 4], "past keys are not even looked at");
+        let (keys, values) = cache.exchange(0, &frames(&[7.0, 8.0]), &frames(&[7.0, 8.0]))?;
+        assert_eq!((keys.dim(1)?, labels(&values)), (4, vec![7.0, 8.0]));
+        cache.commit();
+        assert_eq!(labels(&cache.contents(0)?.1), [0.0, 0.0, 0.0, 7.0, 8.0], "and nothing is forgotten");
         Ok(())
     }
 
