@@ -78,9 +78,74 @@ fn every_file_is_checked_and_what_is_no_text_is_an_invalid_patch() {
     assert!(String::from_utf8_lossy(&check.stderr).contains("no.json"));
     let check = bendrack(&["check", "no.json", &binary, first]);
     assert_eq!(check.status.code(), Some(2));
-    assert!(stdout(&check).contains("binary.json: error: the file is not text"), "{}", stdout(&check));
+    assert!(stdout(&check).contains("error[not-a-patch]: the file is not text"), "{}", stdout(&check));
+    assert!(stdout(&check).contains("binary.json: 1 error, 0 warnings"), "{}", stdout(&check));
     assert!(stdout(&check).contains("first_bend.json: no problems"), "{}", stdout(&check));
     assert_eq!(bendrack(&["program", &binary]).status.code(), Some(2));
+}
+
+#[test]
+fn mistakes_are_shown_where_they_are_and_strict_fails_on_warnings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("odd.json");
+    let path = path.to_str().expect("a path");
+    let odd = |name: &str, shape: &str| {
+        let text = format!(
+            "{{\n  \"format\": \"bendrack-patch\",\n  \"version\": 1,\n  \"nodes\": {{\n    \"a\": {{ \"type\": \"modulate.lfo\", \
+             \"params\": {{ \"{name}\": 1.0, \"shape\": \"{shape}\" }} }}\n  }}\n}}\n"
+        );
+        std::fs::write(path, text).expect("a file");
+    };
+    odd("rat", "sine");
+    assert_eq!(bendrack(&["check", path]).status.code(), Some(0));
+    let strict = bendrack(&["check", "--strict", path]);
+    assert_eq!(strict.status.code(), Some(1));
+    for part in [
+        "warning[unknown-parameter]: LFO has no parameter",
+        "odd.json:5:42",
+        "━━━━━ /nodes/a/params/rat",
+        "did you mean \"rate\"?",
+        "0 errors, 1 warning",
+    ] {
+        assert!(stdout(&strict).contains(part), "{part}: {}", stdout(&strict));
+    }
+    odd("rate", "sin");
+    let json = bendrack(&["check", "--json", path]);
+    assert_eq!(json.status.code(), Some(2));
+    let said: serde_json::Value = serde_json::from_str(&stdout(&json)).expect("JSON");
+    let problem = &said["problems"][0];
+    assert_eq!(
+        (&problem["code"], &problem["line"], &problem["column"]),
+        (&"bad-value".into(), &5.into(), &63.into()),
+        "{said}"
+    );
+    assert_eq!((&problem["severity"], &problem["suggestion"]), (&"error".into(), &"sine".into()), "{said}");
+    let schema = bendrack(&["schema"]);
+    assert_eq!(stdout(&schema), std::fs::read_to_string("docs/patch-1.schema.json").expect("the schema"));
+}
+
+#[test]
+fn a_snapshot_is_brought_back_before_it_is_rendered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("a.gif");
+    let render = |snapshot: &str| {
+        bendrack(&[
+            "render",
+            "patches/midi_colour.json",
+            "--frames",
+            "1",
+            "--snapshot",
+            snapshot,
+            "-o",
+            out.to_str().expect("a path"),
+        ])
+    };
+    let none = render("nothing");
+    assert_eq!(none.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("there is gone, too much"));
+    assert!(render("too much").status.success());
+    let patch = std::fs::read_to_string(folder.path().join("a.bend.json")).expect("the patch beside it");
+    assert!(patch.contains("\"fade\": { \"type\": \"bend.gain\", \"params\": { \"gain\": 4.0 } }"), "{patch}");
 }
 
 /// Nobody reads on, or nothing more fits.

@@ -94,14 +94,17 @@ fn every_patch_renders_bends_and_looks_as_it_did() {
         let frames = render(&patch);
         assert!(!patch.meta.title.is_empty() && !patch.meta.description.is_empty(), "{name} says what it is");
         let plain = render(&unbent(&patch));
-        let bent = frames.iter().zip(&plain).any(|(a, b)| {
-            let differs = a.picture.rgb.iter().zip(&b.picture.rgb).filter(|(a, b)| a.abs_diff(**b) > 32).count();
-            differs > a.picture.rgb.len() / 200
-        });
+        // A patch about prompts or the past need not bend.
+        let bends = patch.nodes.values().any(|node| node.kind.starts_with("bend."));
+        let bent = !bends
+            || frames.iter().zip(&plain).any(|(a, b)| {
+                let differs = a.picture.rgb.iter().zip(&b.picture.rgb).filter(|(a, b)| a.abs_diff(**b) > 32).count();
+                differs > a.picture.rgb.len() / 200
+            });
         assert!(bent, "{name}: the bends are not seen");
         found.insert(name, statistics(&frames));
     }
-    assert!(found.len() >= 6);
+    assert!(found.len() >= 20);
     if std::env::var_os("BENDRACK_BLESS").is_some() {
         let text = serde_json::to_string_pretty(&found).expect("JSON") + "\n";
         return std::fs::write(path, text).expect("the golden statistics are written");
@@ -149,8 +152,10 @@ fn a_report_says_what_was_done_and_pictures_are_numbered() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("\"red\" is not in the prompt \"a blue cross\""), "{said}");
-    let pictures = std::fs::read_dir(folder.path().join("frames")).expect("pictures").count();
-    assert_eq!(pictures, 9);
+    let files = std::fs::read_dir(folder.path().join("frames")).expect("pictures");
+    let pictures =
+        files.filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|end| end == "png")));
+    assert_eq!(pictures.count(), 9);
     let report: Json = serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("JSON");
     assert_eq!((&report["frames"], &report["model"], &report["seed"]), (&json!(9), &json!("mini"), &json!(7)));
     assert_eq!(report["program_sha256"].as_str().map(str::len), Some(64));

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
 use bendrack_nodes::error::{Problem, Severity};
@@ -94,6 +94,9 @@ fn group<'a>(path: &'a str, text: &'a str, problem: &'a Problem) -> Group<'a> {
     };
     let (title, picture) = problem.message.split_once('\n').map_or((&*problem.message, None), |(a, b)| (a, Some(b)));
     let mut group = Group::with_title(level.primary_title(title).id(problem.code.name()));
+    if problem.place.is_none() {
+        group = group.element(Origin::path(path));
+    }
     if let Some(place) = &problem.place {
         let label = (!problem.pointer.is_empty()).then_some(&*problem.pointer);
         let annotation = AnnotationKind::Primary.span(place.bytes.clone()).label(label);

@@ -1,0 +1,35 @@
+//! Any bytes are read, checked, compiled, written and run without a panic, and what was written is read as the same.
+
+#![no_main]
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::check::check;
+use bendrack_nodes::patch::Patch;
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::Program;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    for problem in check(bytes, LIBRARY) {
+        // What is shown to people has to be sliced out of the text.
+        let place = problem.place.expect("a place").bytes;
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        assert!(text.is_empty() || text.get(place.clone()).is_some(), "{place:?}: {}", problem.message);
+    }
+    let Ok(patch) = Patch::from_slice(bytes) else { return };
+    let text = patch.to_json();
+    // Small steps of a format can make a file longer than the longest that is read.
+    if let Ok(again) = Patch::from_json(&text) {
+        assert_eq!(again, patch);
+        assert_eq!(again.to_json(), text);
+    }
+    let Some(plan) = Plan::compile(&patch, LIBRARY).0 else { return };
+    let (controls, measurements) = (Controls::default(), Measurements::default());
+    let (mut memory, mut room, mut program) = (Memory::default(), Workspace::default(), Program::default());
+    for call in 0..2 {
+        let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 3 * call, dt_secs: 0.25 };
+        plan.run(&inputs, &mut memory, 3, &mut room, &mut program);
+    }
+});
