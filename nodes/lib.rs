@@ -24,6 +24,7 @@ pub mod grid;
 mod limits;
 pub mod listen;
 mod memory;
+pub mod message;
 pub mod migrate;
 pub mod op;
 pub mod oscillator;
@@ -115,6 +116,7 @@ pub mod view {
 pub mod midi {
     pub mod cc;
     pub mod note;
+    pub mod output;
 }
 
 /// OSC.
@@ -177,9 +179,13 @@ pub mod tap {
 
 /// What is shown.
 pub mod output {
+    pub mod channels;
     pub mod compositor;
+    pub mod grid;
     pub mod heatmap;
     pub mod picture;
+    pub mod record;
+    pub mod spectrum;
 }
 
 /// The model's memory of past frames.
@@ -274,7 +280,12 @@ pub static LIBRARY: &[&NodeDef] = &[
     &tap::activity::NODE,
     &output::picture::NODE,
     &output::heatmap::NODE,
+    &output::spectrum::NODE,
     &output::compositor::NODE,
+    &output::grid::NODE,
+    &output::channels::NODE,
+    &output::record::NODE,
+    &midi::output::NODE,
     &osc::output::NODE,
     &cache::reset::NODE,
     &view::number::NODE,
