@@ -25,6 +25,7 @@ pub mod grid;
 mod limits;
 pub mod listen;
 mod memory;
+pub mod message;
 pub mod migrate;
 pub mod mix;
 pub mod op;
@@ -119,6 +120,7 @@ pub mod view {
 pub mod midi {
     pub mod cc;
     pub mod note;
+    pub mod output;
 }
 
 /// OSC.
@@ -185,9 +187,13 @@ pub mod tap {
 
 /// What is shown.
 pub mod output {
+    pub mod channels;
     pub mod compositor;
+    pub mod grid;
     pub mod heatmap;
     pub mod picture;
+    pub mod record;
+    pub mod spectrum;
 }
 
 /// The model's memory of past frames.
@@ -289,7 +295,12 @@ pub static LIBRARY: &[&NodeDef] = &[
     &tap::activity::NODE,
     &output::picture::NODE,
     &output::heatmap::NODE,
+    &output::spectrum::NODE,
     &output::compositor::NODE,
+    &output::grid::NODE,
+    &output::channels::NODE,
+    &output::record::NODE,
+    &midi::output::NODE,
     &osc::output::NODE,
     &cache::reset::NODE,
     &view::number::NODE,

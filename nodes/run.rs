@@ -6,7 +6,7 @@ use crate::curve::Curve;
 use crate::def::{Input, NodeDef, Output};
 use crate::expression::Expression;
 use crate::mix::Prompt;
-use crate::program::{Bend, Cache, Message, Program, Source, Tap};
+use crate::program::{Bend, Cache, Message, Midi, Part, Program, Source, Tap, To};
 use crate::schedule::Schedule;
 use crate::target::Selection;
 use crate::tick::{Controls, Inputs};
@@ -358,7 +358,24 @@ impl<'a> Run<'a> {
 
     /// Asks to send a number.
     pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
-        let message = Message { node: self.id.clone(), address, values: smallvec![value] };
+        self.ask_number(To::Osc, address, value);
+    }
+
+    /// Asks to play something by MIDI.
+    pub fn ask_midi(&mut self, midi: Midi) {
+        for (part, value) in Part::ALL.into_iter().zip(midi.parts()) {
+            self.ask_number(To::Midi(part), self.id.clone(), value);
+        }
+    }
+
+    /// Asks for frames to be written to the film, or not to be; the last to ask is heard.
+    pub fn ask_film(&mut self, on: bool) {
+        self.ask.program.messages.retain(|message| message.to != To::Film);
+        self.ask_number(To::Film, self.id.clone(), f64::from(u8::from(on)));
+    }
+
+    fn ask_number(&mut self, to: To, address: Arc<str>, value: f64) {
+        let message = Message { node: self.id.clone(), address, to, values: smallvec![value] };
         self.ask.program.messages.push(message);
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, Frame, Model, Rack, Stage, Warning};
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::message::Midi;
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
@@ -186,6 +187,68 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
     assert_eq!(&*frames[0].messages[0].0, "/x");
     assert!((0.0..=1.0).contains(&frames[0].messages[0].1));
     Ok(())
+}
+
+/// A wave of one second holds a key, strikes another one four times a latent frame, and says when frames are recorded.
+#[test]
+fn a_frame_says_what_is_played_and_whether_it_is_recorded() {
+    let nodes = [
+        ("wan", "model.wan", json!({ "prompt": PROMPT })),
+        ("wave", "modulate.lfo", json!({ "rate": 1.0, "shape": "square" })),
+        ("fast", "modulate.lfo", json!({ "rate": 8.0 })),
+        ("key", "midi.out", json!({ "send": "note", "note": 60 })),
+        ("roll", "midi.out", json!({ "send": "note", "note": 61 })),
+        ("knob", "midi.out", json!({ "number": 7, "value": 0.25 })),
+        ("film", "output.record", json!({})),
+    ];
+    let cables = [("wave.out", "key.gate"), ("fast.wrap", "roll.gate"), ("wave.out", "film.gate")];
+    let frames = chunks(&mut engine(&patch(&nodes, &cables)), &Controls::default(), 2).concat();
+    let of = |node: &str| -> Vec<Midi> {
+        let says = |frame: &Frame| frame.midi.iter().find(|(id, _)| &**id == node).expect("it plays").1;
+        frames.iter().map(says).collect()
+    };
+    let key = |midi: &Midi| match midi {
+        Midi::Note { held, hits, .. } => (*held, *hits),
+        Midi::Controller { .. } => panic!("a key"),
+    };
+    // One picture of the first latent frame, four of each of the others: two are off, two on.
+    let latents: Vec<bool> = frames.iter().map(|frame| frame.latent % 4 >= 2).collect();
+    assert_eq!(frames.iter().map(|frame| frame.recorded).collect::<Vec<_>>(), latents);
+    let struck: Vec<usize> = (0..frames.len()).filter(|at| key(&of("key")[*at]).1 > 0).collect();
+    assert_eq!(of("key").iter().map(|midi| key(midi).0).collect::<Vec<_>>(), latents);
+    // Picture 5 is the first of latent frame 2, and 21 would be that of 6.
+    assert_eq!(struck, [5]);
+    assert_eq!(of("roll")[5..13].iter().map(|midi| key(midi).1).collect::<Vec<_>>(), [1, 0, 1, 0, 1, 0, 1, 0]);
+    assert!(
+        of("knob").iter().all(|midi| *midi == Midi::Controller { channel: 1, number: 7, value: 0.25, fine: false })
+    );
+    assert!(frames.iter().all(|frame| frame.messages.is_empty()), "nothing of this goes by OSC");
+}
+
+/// In time, a map is at a latent frame's last picture what it is there, before it on its way, and the same in one go and again.
+#[test]
+fn maps_in_time_meet_those_that_step_at_the_last_picture_of_a_latent_frame() {
+    let shown = |time: bool| {
+        let nodes = [
+            ("wan", "model.wan", json!({ "prompt": PROMPT })),
+            ("word", "target.words", json!({ "words": "red" })),
+            ("map", "tap.map", json!({})),
+            ("heat", "output.heatmap", json!({ "time": time, "colours": "grey" })),
+            ("out", "output.picture", json!({})),
+        ];
+        let cables = [("word.target", "map.target"), ("map.map", "heat.map"), ("heat.picture", "out.picture")];
+        let mut engine = engine(&patch(&nodes, &cables));
+        let frames = chunks(&mut engine, &Controls::default(), 2).concat();
+        engine.restart();
+        assert_eq!(frames[0].screen, chunks(&mut engine, &Controls::default(), 1)[0][0].screen, "it begins again");
+        frames.into_iter().map(|frame| frame.screen.rgb.clone()).collect::<Vec<_>>()
+    };
+    let (steps, moves) = (shown(false), shown(true));
+    assert_eq!(steps.len(), 21);
+    for (number, (step, way)) in steps.iter().zip(&moves).enumerate() {
+        assert_eq!(step == way, number % 4 == 0, "picture {number}");
+    }
+    assert!(steps[1] == steps[2] && moves[9] != moves[10], "over the border of a chunk as well");
 }
 
 #[test]

@@ -163,6 +163,30 @@ fn a_report_says_what_was_done_and_pictures_are_numbered() {
 }
 
 #[test]
+fn a_film_has_the_frames_at_which_the_recorder_is_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (report, film) = (folder.path().join("report.json"), folder.path().join("frames/"));
+    let report_at = report.to_str().expect("a path");
+    // Latent frames 0 to 2 in a wave of half a second: 0 is off, 1 is on, with four pictures.
+    let output = bendrack("patches/help/output.record.json", &film, &["--set", "wave.rate=2", "--report", report_at]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("4 of 9 frames"), "{said}");
+    let pictures = |film: &Path| {
+        let files = std::fs::read_dir(film).expect("pictures").map(|entry| entry.expect("an entry").path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "png")).count()
+    };
+    assert_eq!(pictures(&film), 4);
+    let report: Json = serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("JSON");
+    assert_eq!((&report["frames"], &report["frames_kept"]), (&json!(9), &json!(4)));
+    let never = ["--set", "wave.depth=0"];
+    let output = bendrack("patches/help/output.record.json", &folder.path().join("never.gif"), &never);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("output.record was off in all of the 9 frames"), "{said}");
+    assert!(!folder.path().join("never.gif").exists());
+}
+
+#[test]
 fn a_text_is_set_as_it_is_typed() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = bendrack("patches/first_bend.json", &folder.path().join("a.gif"), &["--set", "prompt.text=42"]);

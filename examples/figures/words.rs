@@ -12,7 +12,7 @@ use bendrack::quality::player::{tap_of, tapped};
 use bendrack::quality::scene::{Prompt, prompts};
 use bendrack::quality::world::TOKENS;
 use bendrack::wan::mini::SIDE;
-use bendrack_nodes::program::ColourMap;
+use bendrack_nodes::program::{ColourMap, Scale};
 use candle_core::Result as Played;
 
 use super::measure::mean;
@@ -109,7 +109,7 @@ fn part(cut: usize) -> f32 {
 fn above(map: &Map, part: f32) -> Mask {
     let low = map.values.iter().copied().fold(f32::INFINITY, f32::min);
     let high = map.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let large = resample(&map.values, 1, (map.width, map.height), (SIDE, SIDE));
+    let large = resample(&map.values, 1, (map.width, map.height), (SIDE, SIDE), Scale::Bicubic);
     Mask::new(|row, column| large[row * SIDE + column] >= low + part * (high - low))
 }
 
@@ -173,7 +173,7 @@ pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
     for row in shown[..ON_SHEET].chunks(PAIRS) {
         let pictures: Vec<Picture> = row.iter().map(|found| outlined(found)).collect();
         let heats: Vec<Picture> =
-            row.iter().map(|found| heatmap::alone(&found.map, SIDE, SIDE, ColourMap::Inferno, None)).collect();
+            row.iter().map(|found| heatmap::alone(&found.map, SIDE, SIDE, &ColourMap::Inferno.into())).collect();
         let pairs = pictures.iter().zip(&heats).flat_map(|(picture, heat)| [Some(picture), Some(heat), None]);
         let words: Vec<&str> = row.iter().flat_map(|found| [found.word.as_str(), "", ""]).collect();
         page.head(&words);

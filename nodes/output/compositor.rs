@@ -7,17 +7,16 @@ use crate::value::Kind;
 
 const A: Input = Input::socket("a", Kind::Picture, "The first picture.");
 const B: Input = Input::socket("b", Kind::Picture, "The second picture.");
-const LAYOUT: Input = Input::choice("layout", &["beside", "above", "mix", "difference"], "How they are put together.");
-const MIX: Input = Input::number("mix", 0.5, "How much of b, for mix.").hard(0.0, 1.0);
+const LAYOUT: Input = Input::choice("layout", &Layout::CHOICES, "How they are put together.");
+const MIX: Input =
+    Input::number("mix", 0.5, "How much of b, for mix, add, multiply, screen and overlay.").hard(0.0, 1.0);
 const OUT: Output = Output::of("picture", Kind::Picture, "Both pictures in one.").passes(&A);
-
-const LAYOUTS: [Layout; 4] = [Layout::Beside, Layout::Above, Layout::Mix, Layout::Difference];
 
 /// Two pictures to one.
 pub const NODE: NodeDef = NodeDef {
     name: "output.compositor",
     title: "Compositor",
-    about: "Puts two pictures side by side, above one another, mixed, or shows their difference.",
+    about: "Puts two pictures side by side, above one another, into one another, or shows their difference.",
     inputs: &[A, B, LAYOUT, MIX],
     outputs: &[OUT],
     run,
@@ -27,7 +26,7 @@ pub const NODE: NodeDef = NodeDef {
 fn run(run: &mut Run<'_>) {
     match (run.source(&A), run.source(&B)) {
         (Some(a), Some(b)) => {
-            let layout = LAYOUTS[run.choice(&LAYOUT)];
+            let layout = Layout::ALL[run.choice(&LAYOUT)];
             run.show(&OUT, Source::Composite { a, b, layout, mix: run.number(&MIX) });
         }
         (Some(one), None) | (None, Some(one)) => run.set(&OUT, one),

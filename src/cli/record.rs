@@ -8,15 +8,18 @@ use crate::output::film::Film;
 use crate::output::{Picture, sidecar};
 use crate::provenance::{self, Provenance};
 
-/// Writes `wanted` pictures of those that `step` brings, and says how many are kept. Of a film that fails on the way, what
-/// was written is kept.
+/// A picture, and whether the patch wants it in the film.
+pub(super) type Shot = (Arc<Picture>, bool);
+
+/// Writes those of the first `wanted` pictures that `step` brings which the patch wants in the film, and says how many are kept. Of a
+/// film that fails on the way, what was written is kept.
 pub(super) fn record(
     mut film: Box<dyn Film>,
     wanted: u64,
     mut provenance: Option<&mut Provenance>,
-    mut step: impl FnMut() -> Result<Vec<Arc<Picture>>, Failure>,
+    mut step: impl FnMut() -> Result<Vec<Shot>, Failure>,
 ) -> (u64, Result<(), Failure>) {
-    let mut written = 0;
+    let (mut made, mut written) = (0, 0);
     if let Some(provenance) = &mut provenance {
         provenance.render.frames = wanted;
         if let Err(error) = film.carry(provenance) {
@@ -24,32 +27,38 @@ pub(super) fn record(
         }
     }
     let mut write = || -> Result<(), Failure> {
-        while written < wanted {
-            for picture in step()?.into_iter().take((wanted - written) as usize) {
-                film.push(&picture).map_err(|error| output(&error))?;
-                written += 1;
+        while made < wanted {
+            for (picture, recorded) in step()?.into_iter().take((wanted - made) as usize) {
+                made += 1;
+                if recorded {
+                    film.push(&picture).map_err(|error| output(&error))?;
+                    written += 1;
+                }
             }
         }
         Ok(())
     };
-    match write() {
-        Ok(()) => match film.finish() {
+    let ended = write();
+    let finish = || -> crate::output::Result<()> {
+        if let Some(provenance) = provenance.filter(|provenance| provenance.render.frames != written) {
+            provenance.render.frames = written;
+            film.carry(provenance)?;
+        }
+        film.finish()
+    };
+    match ended {
+        Ok(()) if written == 0 => {
+            let why = format!("output.record was off in all of the {wanted} frames, so there is no film");
+            (0, Err(Failure::Failed(why)))
+        }
+        Ok(()) => match finish() {
             Ok(()) => (written, Ok(())),
             Err(error) => (0, Err(output(&error))),
         },
-        Err(Failure::Failed(why)) if written > 0 => {
-            let carried = match provenance {
-                Some(provenance) => {
-                    provenance.render.frames = written;
-                    film.carry(provenance)
-                }
-                None => Ok(()),
-            };
-            match carried.and_then(|()| film.finish()) {
-                Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} frames are kept")))),
-                Err(error) => (0, Err(Failure::Failed(format!("{why}; no frames are kept: {error}")))),
-            }
-        }
+        Err(Failure::Failed(why)) if written > 0 => match finish() {
+            Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} frames are kept")))),
+            Err(error) => (0, Err(Failure::Failed(format!("{why}; no frames are kept: {error}")))),
+        },
         Err(failure) => (0, Err(failure)),
     }
 }
@@ -115,6 +124,15 @@ mod tests {
         }
     }
 
+    fn rendered() -> Provenance {
+        let render = json!({
+            "bendrack": "0", "model": "", "family": "", "model_sha256": "", "seed": 0, "size": [0, 0], "zoom": 1,
+            "exact": false, "frames": 0, "frame_rate": 16,
+        });
+        let render = serde_json::from_value(render).expect("a render");
+        Provenance { patch: Patch::default(), render }
+    }
+
     #[test]
     fn what_was_written_before_a_failure_is_kept() {
         // Room in the film, steps of three pictures that go well, and what is kept of ten.
@@ -128,19 +146,14 @@ mod tests {
             let finished = Arc::new(AtomicUsize::new(0));
             let said_in_film = Arc::new(AtomicU64::new(0));
             let film = Box::new(Short { room, kept: finished.clone(), said: said_in_film.clone(), pushed: 0 });
-            let render = json!({
-                "bendrack": "0", "model": "", "family": "", "model_sha256": "", "seed": 0, "size": [0, 0], "zoom": 1,
-                "exact": false, "frames": 0, "frame_rate": 16,
-            });
-            let render = serde_json::from_value(render).expect("a render");
-            let mut provenance = Provenance { patch: Patch::default(), render };
+            let mut provenance = rendered();
             let mut made = 0;
             let (said_kept, recorded) = record(film, 10, Some(&mut provenance), || {
                 made += 1;
                 if made > steps {
                     return Err(Failure::Failed("the model broke".to_owned()));
                 }
-                Ok(vec![Arc::default(); 3])
+                Ok(vec![(Arc::default(), true); 3])
             });
             assert_eq!(finished.load(Ordering::Relaxed), kept);
             assert_eq!(said_kept, kept as u64);
@@ -149,6 +162,29 @@ mod tests {
                 (Ok(()), None) => {}
                 (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),
                 _ => panic!("{room} {steps}: it should say {said:?}"),
+            }
+        }
+    }
+
+    /// Pictures that the patch does not want are made, and count for how long the video is, and are not in the film.
+    #[test]
+    fn the_gate_of_the_recorder_says_what_is_in_the_film() {
+        for (wanted, kept, said) in [(10, 5, None), (1, 0, Some("output.record was off in all of the 1 frames"))] {
+            let (finished, said_in_film) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
+            let film = Box::new(Short { room: 99, kept: finished.clone(), said: said_in_film.clone(), pushed: 0 });
+            let mut provenance = rendered();
+            let mut made = 0;
+            let (said_kept, recorded) = record(film, wanted, Some(&mut provenance), || {
+                made += 1;
+                Ok(vec![(Arc::default(), false), (Arc::default(), true)])
+            });
+            assert_eq!((made, said_kept), (wanted.div_ceil(2), kept));
+            assert_eq!((finished.load(Ordering::Relaxed) as u64, provenance.render.frames.min(kept)), (kept, kept));
+            assert!(kept == 0 || said_in_film.load(Ordering::Relaxed) == kept);
+            match (recorded, said) {
+                (Ok(()), None) => {}
+                (Err(Failure::Failed(why)), Some(said)) => assert!(why.starts_with(said), "{why}"),
+                _ => panic!("{wanted}: it should say {said:?}"),
             }
         }
     }

@@ -14,12 +14,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::record::{output, record, write_sidecar};
+use super::record::{Shot, output, record, write_sidecar};
 use super::{Failure, models, read_patch, size};
 use crate::engine::Engine;
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
-use crate::output::Picture;
 use crate::output::film;
 use crate::provenance::{self, Provenance};
 use crate::wan::fingerprint::hex;
@@ -36,7 +35,7 @@ pub(super) struct Render {
     /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// How many frames.
+    /// How many frames; a patch with output.record writes those at which its gate is on.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
     /// How many seconds, at 16 frames each [default: 5].
@@ -108,11 +107,12 @@ impl Render {
         let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
             let rate = wanted as f64 / seconds;
-            eprintln!("{}: {wanted} frames in {seconds:.1} s, {rate:.1} per second", self.output.display());
+            let kept = if kept == wanted { String::new() } else { format!("{kept} of ") };
+            eprintln!("{}: {kept}{wanted} frames in {seconds:.1} s, {rate:.1} per second", self.output.display());
         }
         match &self.report {
             Some(path) => {
-                let report = job.report(&self, wanted, seconds, loaded.as_secs_f64(), size);
+                let report = job.report(&self, (wanted, kept), seconds, loaded.as_secs_f64(), size);
                 std::fs::write(path, report + "\n").map_err(|error| {
                     Failure::Failed(format!("{}: {error}; give a path that can be written", path.display()))
                 })
@@ -223,7 +223,7 @@ struct Job {
 
 impl Job {
     /// Makes one model call; the last of a chunk brings pictures.
-    fn step(&mut self) -> Result<Vec<Arc<Picture>>, Failure> {
+    fn step(&mut self) -> Result<Vec<Shot>, Failure> {
         let frames = self.engine.step(&Controls::default()).map_err(|error| Failure::Failed(message(&error)))?;
         let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
@@ -234,10 +234,17 @@ impl Job {
         }
         let made = self.bar.position() + frames.len() as u64;
         self.bar.set_position(self.bar.length().map_or(made, |wanted| made.min(wanted)));
-        Ok(frames.into_iter().map(|frame| frame.screen).collect())
+        Ok(frames.into_iter().map(|frame| (frame.screen, frame.recorded)).collect())
     }
 
-    fn report(self, render: &Render, frames: u64, seconds: f64, load_secs: f64, size: (usize, usize)) -> String {
+    fn report(
+        self,
+        render: &Render,
+        (frames, kept): (u64, u64),
+        seconds: f64,
+        load_secs: f64,
+        size: (usize, usize),
+    ) -> String {
         let stages = self.engine.times().stages();
         let stages: serde_json::Map<String, Json> = (stages.into_iter())
             .map(|(name, clock)| {
@@ -254,6 +261,7 @@ impl Job {
             "seed": self.engine.program().seed,
             "size": [size.0, size.1],
             "frames": frames,
+            "frames_kept": kept,
             "seconds": seconds,
             "frames_per_second": frames as f64 / seconds,
             "load_seconds": load_secs,

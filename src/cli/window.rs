@@ -41,6 +41,8 @@ mod open {
     use super::Window;
     use crate::cli::{Failure, models, open_patch};
     use crate::engine::{Engine, Frame, Rack};
+    use crate::io::midi_out::MidiOut;
+    use crate::io::osc::OscOut;
     use crate::io::{Activity, Devices, State};
     use crate::provenance::Opened;
     use crate::ui::{self, Light, LightState, Options, Recovery};
@@ -72,14 +74,12 @@ mod open {
                 let size = size.unwrap_or(model.size);
                 Engine::new(model, Arc::new(plan), size)
             };
-            let osc = Arc::new(OnceLock::<crate::io::osc::OscOut>::new());
-            let sender = osc.clone();
-            let rack = Rack::start(load, move |frame| send(frame, sender.get()));
+            let outs = Arc::new(OnceLock::<Outs>::new());
+            let sender = outs.clone();
+            let rack = Rack::start(load, move |frame| sender.get().into_iter().for_each(|outs| outs.send(frame)));
             let devices = Devices::open(&self.devices, rack.controls());
-            if let Some(out) = devices.osc_out() {
-                // Nobody else sets it.
-                let _ = osc.set(out.clone());
-            }
+            // Nobody else sets it.
+            let _ = outs.set(Outs { osc: devices.osc_out().cloned(), midi: devices.midi_out().cloned() });
             let activity = devices.activity().clone();
             let options = Options {
                 patch,
@@ -96,12 +96,23 @@ mod open {
         }
     }
 
-    /// Sends the numbers of a frame.
-    fn send(frame: &Frame, out: Option<&crate::io::osc::OscOut>) {
-        if let Some(out) = out.filter(|_| !frame.messages.is_empty()) {
-            let messages: Vec<(&str, f64)> =
-                frame.messages.iter().map(|(address, value)| (&**address, *value)).collect();
-            out.send(&messages);
+    /// Where the patch may send numbers and play keys.
+    struct Outs {
+        osc: Option<OscOut>,
+        midi: Option<MidiOut>,
+    }
+
+    impl Outs {
+        /// Sends what a frame says.
+        fn send(&self, frame: &Frame) {
+            if let Some(osc) = self.osc.as_ref().filter(|_| !frame.messages.is_empty()) {
+                let messages: Vec<(&str, f64)> =
+                    frame.messages.iter().map(|(address, value)| (&**address, *value)).collect();
+                osc.send(&messages);
+            }
+            if let Some(midi) = &self.midi {
+                midi.send(&frame.midi);
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bendrack_nodes::message::{self, To};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Source, Switch};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
@@ -21,8 +22,9 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::bend::{self, Bender, Heard, Measured, Past};
+use crate::output::past::Peaks;
 use crate::output::scale::scaled;
-use crate::output::{Map, Picture, compose};
+use crate::output::{Map, Picture, Scene};
 use crate::wan::decode::DecoderStream;
 use crate::wan::hooks::Hooks;
 use crate::wan::kv_cache::Sight;
@@ -68,6 +70,9 @@ pub struct Engine {
     cached: BTreeMap<usize, Arc<Program>>,
     program: Program,
     last_picture: Arc<Picture>,
+    /// What the taps met at the latest latent frame, and the peaks that are held since.
+    last_taps: Arc<Taps>,
+    peaks: Arc<Peaks>,
     warnings: Vec<Warning>,
     times: Times,
 }
@@ -118,6 +123,8 @@ impl Engine {
             cached: BTreeMap::new(),
             program: Program::default(),
             last_picture: Arc::new(Picture::dark(size.0, size.1)),
+            last_taps: Arc::default(),
+            peaks: Arc::default(),
             warnings: Vec::new(),
             times: Times::default(),
         })
@@ -151,6 +158,7 @@ impl Engine {
         self.past = Past::default();
         self.cached.clear();
         (self.reset_wanted, self.recache_wanted) = (false, false);
+        (self.last_taps, self.peaks) = Default::default();
     }
 
     /// Makes every bend of a map in its exact form: slow, and what the fast form is measured by.
@@ -402,7 +410,7 @@ impl Engine {
 
     /// The frames of a finished chunk.
     fn show(&mut self, pictures: Vec<Arc<Picture>>, chunk: &[usize]) -> Vec<Frame> {
-        let taps: Vec<Arc<Taps>> = (0..chunk.len()).map(|lane| Arc::new(self.taps_of(lane))).collect();
+        let lanes = self.measured(chunk.len());
         let (zoom, program) = (self.zoom, &self.program);
         // The last picture is the last of the last latent.
         let after = LATENT_FRAMES * chunk[chunk.len() - 1] + 1;
@@ -410,16 +418,23 @@ impl Engine {
         let frame = |(picture, number): (Arc<Picture>, u64)| {
             let latent = number.div_ceil(LATENT_FRAMES as u64);
             let lane = (latent as usize).saturating_sub(chunk[0]).min(chunk.len() - 1);
-            let source = program.screen.get(lane).map_or(&Source::Model, |source| source);
+            // Which of its pictures it is, and of how many: the first latent frame is one picture.
+            let count = if latent == 0 { 1 } else { LATENT_FRAMES };
+            let index = (number + count as u64 - 1) as usize % count;
             // A latent frame speaks once, with the first of its frames.
-            let speaks = latent == 0 || number % LATENT_FRAMES as u64 == 1;
-            let messages = program.messages.iter().filter(|_| speaks);
+            let messages = program.messages.iter().filter(|message| message.to == To::Osc && index == 0);
+            let midi = message::midi(&program.messages, lane);
+            let Lane { taps, before, peaks } = &lanes[lane];
+            let part = (index + 1) as f32 / count as f32;
+            let scene = Scene { model: &zoomed(&picture, zoom), taps, before, part, peaks };
             Frame {
                 number,
                 latent,
-                screen: compose(source, &zoomed(&picture, zoom), &taps[lane]),
-                taps: taps[lane].clone(),
+                screen: scene.compose(shown_in(program, lane)),
+                taps: taps.clone(),
                 messages: messages.map(|message| (message.address.clone(), message.values[lane])).collect(),
+                midi: midi.map(|(node, midi)| (node, frame::with_picture(midi, index, count))).collect(),
+                recorded: message::recorded(&program.messages, lane),
                 picture,
             }
         };
@@ -427,11 +442,34 @@ impl Engine {
         self.times.compose.time(|| numbered.into_par_iter().map(frame).collect())
     }
 
+    /// What was measured at the latent frames of the chunk, and what is left from before.
+    fn measured(&mut self, lanes: usize) -> Vec<Lane> {
+        let lane = |lane: usize| {
+            let taps = Arc::new(self.taps_of(lane));
+            let before = std::mem::replace(&mut self.last_taps, taps.clone());
+            Arc::make_mut(&mut self.peaks).hear(shown_in(&self.program, lane), &taps, LATENT_SECS);
+            Lane { taps, before, peaks: self.peaks.clone() }
+        };
+        (0..lanes).map(lane).collect()
+    }
+
     /// What the taps met at a frame of the chunk, over its steps.
     fn taps_of(&self, lane: usize) -> Taps {
         let tapped = self.chunk.iter().flat_map(|chunk| &chunk.tapped);
         tapped.filter_map(|(node, tapped)| Some((node.clone(), tapped.at(lane)?))).collect()
     }
+}
+
+/// What pictures of a latent frame are made of, besides the model's.
+struct Lane {
+    taps: Arc<Taps>,
+    before: Arc<Taps>,
+    peaks: Arc<Peaks>,
+}
+
+/// What a program shows in a lane.
+fn shown_in(program: &Program, lane: usize) -> &Source {
+    program.screen.get(lane).map_or(&Source::Model, |source| source)
 }
 
 impl Tapped {

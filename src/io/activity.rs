@@ -18,6 +18,8 @@ const MAX_TEXT: usize = 80;
 pub enum Kind {
     /// A MIDI input.
     Midi,
+    /// A MIDI output.
+    MidiOut,
     /// An address where OSC is heard.
     OscIn,
     /// An address where OSC is sent.

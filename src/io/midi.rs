@@ -13,13 +13,13 @@ use super::activity::{Control, Kind, Lamp, State};
 use super::worker::{Stop, Worker};
 
 /// How often ports are looked for.
-const POLL: Duration = Duration::from_millis(500);
+pub(super) const POLL: Duration = Duration::from_millis(500);
 /// The longest wait for a MIDI system that is missing.
-const MAX_WAIT: Duration = Duration::from_secs(30);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Ports that are opened at most: each takes one of the 32 queues that ALSA has for everybody.
-const MAX_PORTS: usize = 16;
+pub(super) const MAX_PORTS: usize = 16;
 /// The name under which other programs see us.
-const CLIENT: &str = "bendrack";
+pub(super) const CLIENT: &str = "bendrack";
 
 /// Which MIDI inputs are opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -279,7 +279,7 @@ impl Watch {
 }
 
 /// Ports by name; a second one of the same name has a number.
-fn names<I: MidiIO>(io: &I, ports: &[I::Port]) -> BTreeMap<String, I::Port> {
+pub(super) fn names<I: MidiIO>(io: &I, ports: &[I::Port]) -> BTreeMap<String, I::Port> {
     let mut named = BTreeMap::new();
     for port in ports {
         // A port that went away meanwhile has no name.
@@ -320,7 +320,7 @@ fn input() -> Result<MidiInput, String> {
 
 /// Where programs reach ALSA's MIDI.
 const SEQUENCER: &str = "/dev/snd/seq";
-const NO_SYSTEM: &str = if cfg!(feature = "jack") {
+pub(super) const NO_SYSTEM: &str = if cfg!(feature = "jack") {
     "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
 } else if cfg!(target_os = "linux") {
     "/dev/snd/seq cannot be opened; add your user to the group audio and log in again"
@@ -329,7 +329,7 @@ const NO_SYSTEM: &str = if cfg!(feature = "jack") {
 };
 
 /// Looks before ALSA does, which complains on the terminal each time.
-fn there_is_midi() -> Result<(), String> {
+pub(super) fn there_is_midi() -> Result<(), String> {
     if cfg!(all(target_os = "linux", not(feature = "jack"))) && !Path::new(SEQUENCER).exists() {
         return Err(format!(
             "this machine has no {SEQUENCER}: load it (sudo modprobe snd-seq), or build bendrack with --features jack"

@@ -7,8 +7,9 @@ use bendrack_nodes::program::ColourMap;
 /// A map's colours at 0, 1/32, 2/32, … 1, as 0xRRGGBB.
 type Table = [u32; 33];
 
-// Inferno, viridis and magma are by Nathaniel Smith, Stéfan van der Walt and Eric Firing, dedicated to the public
-// domain (CC0). Straight lines between these points keep within 2 of 255 of each of the 256 published colours.
+// Inferno, viridis, magma and plasma are by Nathaniel Smith, Stéfan van der Walt and Eric Firing, cividis is by Jamie Nuñez,
+// Christopher Anderton and Ryan Renslow; all are dedicated to the public domain (CC0). Straight lines between these points keep
+// within 2 of 255 of each of the 256 published colours; within 3 of plasma's, and within 6 of cividis's, which has a corner.
 
 #[rustfmt::skip]
 const INFERNO: Table = [
@@ -34,6 +35,22 @@ const MAGMA: Table = [
     0xfeb47b, 0xfec387, 0xfed194, 0xfde0a2, 0xfceeb0, 0xfcfdbf,
 ];
 
+#[rustfmt::skip]
+const PLASMA: Table = [
+    0x0d0887, 0x220690, 0x310596, 0x3f049c, 0x4c02a1, 0x5901a5, 0x6600a7, 0x7201a8, 0x7e03a8,
+    0x8909a6, 0x9511a2, 0x9f1a9c, 0xa92396, 0xb22c8e, 0xbb3587, 0xc33e80, 0xcb4778, 0xd25071,
+    0xd9596a, 0xe06263, 0xe66c5c, 0xeb7555, 0xf07f4f, 0xf48a48, 0xf89441, 0xfb9f3a, 0xfdab33,
+    0xfeb72d, 0xfdc328, 0xfcd025, 0xf9dd25, 0xf5eb27, 0xf0f921,
+];
+
+#[rustfmt::skip]
+const CIVIDIS: Table = [
+    0x00224e, 0x00285b, 0x002e6a, 0x043371, 0x1a386f, 0x273e6e, 0x32436d, 0x3b496c, 0x434e6c,
+    0x4b546c, 0x52596d, 0x5a5f6e, 0x61656f, 0x686a71, 0x6f7073, 0x757676, 0x7c7b78, 0x848179,
+    0x8b8778, 0x938d78, 0x9b9376, 0xa39a75, 0xaba072, 0xb3a670, 0xbbad6c, 0xc3b469, 0xccba64,
+    0xd4c15f, 0xddc958, 0xe6d051, 0xefd748, 0xf8df3c, 0xfee838,
+];
+
 /// The sRGB colour at `t`, 0 the coldest and 1 the hottest; what lies outside takes the nearer end, NaN the cold one.
 pub fn colour(map: ColourMap, t: f32) -> [u8; 3] {
     // `max` before `min`: it turns NaN into 0.
@@ -43,6 +60,8 @@ pub fn colour(map: ColourMap, t: f32) -> [u8; 3] {
         ColourMap::Inferno => between(&INFERNO, t),
         ColourMap::Viridis => between(&VIRIDIS, t),
         ColourMap::Magma => between(&MAGMA, t),
+        ColourMap::Plasma => between(&PLASMA, t),
+        ColourMap::Cividis => between(&CIVIDIS, t),
         ColourMap::Grey => [(t * 255.0).round() as u8; 3],
     }
 }
@@ -61,8 +80,6 @@ fn between(table: &Table, t: f32) -> [u8; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MAPS: [ColourMap; 4] = [ColourMap::Inferno, ColourMap::Viridis, ColourMap::Magma, ColourMap::Grey];
 
     /// Colours of the published maps, by their number of 256; most lie between the points of our tables.
     #[test]
@@ -101,10 +118,38 @@ mod tests {
             (230, [254, 207, 146]),
             (255, [252, 253, 191]),
         ];
-        for (map, anchors) in MAPS.into_iter().zip([INFERNO, VIRIDIS, MAGMA]) {
+        const PLASMA: Anchors = [
+            (0, [13, 8, 135]),
+            (21, [58, 4, 154]),
+            (64, [126, 3, 168]),
+            (100, [174, 40, 146]),
+            (128, [204, 71, 120]),
+            (170, [237, 121, 83]),
+            (191, [248, 148, 65]),
+            (230, [252, 206, 37]),
+            (255, [240, 249, 33]),
+        ];
+        const CIVIDIS: Anchors = [
+            (0, [0, 34, 78]),
+            (21, [0, 49, 112]),
+            (64, [67, 78, 108]),
+            (100, [101, 104, 112]),
+            (128, [125, 124, 120]),
+            (170, [165, 156, 116]),
+            (191, [187, 173, 109]),
+            (230, [229, 207, 82]),
+            (255, [254, 232, 56]),
+        ];
+        for (map, anchors, most) in [
+            (ColourMap::Inferno, INFERNO, 2),
+            (ColourMap::Viridis, VIRIDIS, 2),
+            (ColourMap::Magma, MAGMA, 2),
+            (ColourMap::Plasma, PLASMA, 3),
+            (ColourMap::Cividis, CIVIDIS, 6),
+        ] {
             for (number, wanted) in anchors {
                 let got = colour(map, f32::from(number) / 255.0);
-                let close = got.iter().zip(wanted).all(|(&a, b)| a.abs_diff(b) <= 2);
+                let close = got.iter().zip(wanted).all(|(&a, b)| a.abs_diff(b) <= most);
                 assert!(close, "{map:?} {number}: {got:?} instead of {wanted:?}");
             }
         }
@@ -113,7 +158,7 @@ mod tests {
     #[test]
     fn hotter_is_brighter() {
         let light = |[r, g, b]: [u8; 3]| 2126 * u32::from(r) + 7152 * u32::from(g) + 722 * u32::from(b);
-        for map in MAPS {
+        for map in ColourMap::ALL {
             // A step of 1/64 is larger than what rounding to 255 levels hides.
             for step in 1..=64u8 {
                 let (cold, hot) = (f32::from(step - 1) / 64.0, f32::from(step) / 64.0);
@@ -124,7 +169,7 @@ mod tests {
 
     #[test]
     fn outside_is_the_nearer_end() {
-        for map in MAPS {
+        for map in ColourMap::ALL {
             for t in [-1.0, f32::NAN, f32::NEG_INFINITY] {
                 assert_eq!(colour(map, t), colour(map, 0.0), "{map:?} at {t}");
             }

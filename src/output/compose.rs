@@ -1,35 +1,53 @@
 //! What a patch shows, made of the model's picture and of what the taps measured.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::program::{ColourMap, Layout, Source};
+use bendrack_nodes::program::{ColourMap, Drawing, Source};
 
-use crate::output::scale::{fitted, paste, scaled};
-use crate::output::{Map, Picture, heatmap};
-
-/// Dark pixels between two pictures.
-const GAP: usize = 4;
-
-/// The longer and the shorter side of the largest picture; larger ones are scaled down. It is what H.264 files hold, and
-/// keeps a chain of compositors, each doubling the last, from filling the memory.
-const LARGEST: (usize, usize) = (3840, 2160);
+use crate::output::heatmap::Shown;
+use crate::output::layout::{channels, composite, grid};
+use crate::output::past::{Peaks, on_the_way};
+use crate::output::{Map, Picture, colour, heatmap, spectrum};
 
 /// Pictures within pictures, at most; what lies deeper is dark.
 const DEPTH: usize = 128;
 
-/// The picture that a source describes.
-///
-/// Pictures of different sizes are fitted to one another. A tap that has not been measured yet is a dark picture of the
-/// model's size, or leaves the picture below it as it is. Nothing of this fails: a show goes on.
+/// What a picture is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// What the model made.
+    pub model: &'a Arc<Picture>,
+    /// What the taps measured at its latent frame.
+    pub taps: &'a BTreeMap<Arc<str>, Map>,
+    /// What they measured at the latent frame before; nothing at the first.
+    pub before: &'a BTreeMap<Arc<str>, Map>,
+    /// Which part of the way from there it has gone: 1 at the last of a latent frame's pictures.
+    pub part: f32,
+    /// The peaks that spectra hold.
+    pub peaks: &'a Peaks,
+}
+
+impl Scene<'_> {
+    /// The picture that a source describes.
+    ///
+    /// Pictures of different sizes are fitted to one another. A tap that has not been measured yet is a dark picture of the
+    /// model's size, or leaves the picture below it as it is. Nothing of this fails: a show goes on.
+    pub fn compose(&self, source: &Source) -> Arc<Picture> {
+        let model = if self.model.is_whole() { self.model.clone() } else { Arc::default() };
+        Composer { model, scene: self, made: BTreeMap::new() }.picture(source, 0)
+    }
+}
+
+/// The picture that a source describes, where nothing came before: see [`Scene::compose`].
 pub fn compose(source: &Source, model: &Arc<Picture>, taps: &BTreeMap<Arc<str>, Map>) -> Arc<Picture> {
-    let model = if model.is_whole() { model.clone() } else { Arc::default() };
-    Composer { model, taps, made: BTreeMap::new() }.picture(source, 0)
+    Scene { model, taps, before: &BTreeMap::new(), part: 1.0, peaks: &Peaks::default() }.compose(source)
 }
 
 struct Composer<'a> {
     model: Arc<Picture>,
-    taps: &'a BTreeMap<Arc<str>, Map>,
+    scene: &'a Scene<'a>,
     /// What was made already, by the address of its source: a picture that is used twice is made once.
     made: BTreeMap<*const Source, Arc<Picture>>,
 }
@@ -39,39 +57,83 @@ impl Composer<'_> {
         if let Some(picture) = self.made.get(&std::ptr::from_ref(source)) {
             return picture.clone();
         }
+        let mut part = |part: &Arc<Source>| self.picture(part, depth + 1);
         let picture = match source {
             _ if depth > DEPTH => self.dark(),
             Source::Model => self.model.clone(),
-            Source::Tap(_) => self.heatmap(source, None, 1.0, ColourMap::default(), None),
-            Source::Heatmap { map, below, amount, colours, range } => {
-                let below = below.as_ref().map(|below| self.picture(below, depth + 1));
-                self.heatmap(map, below, share(*amount), *colours, *range)
+            Source::Tap(_) => self.heatmap(source, None, 1.0, &Shown::default()),
+            Source::Heatmap { map, below, amount, colours, range, look } => {
+                let below = below.as_ref().map(part);
+                let shown = Shown { colours: *colours, range: *range, look: *look };
+                self.heatmap(map, below, share(*amount), &shown)
+            }
+            Source::Spectrum { node, map, below, amount, drawing } => {
+                let below = below.as_ref().map(part);
+                self.spectrum(node, map, below, share(*amount), drawing)
             }
             Source::Composite { a, b, layout, mix } => {
-                let (a, b) = (self.picture(a, depth + 1), self.picture(b, depth + 1));
+                let (a, b) = (part(a), part(b));
                 composite(a, b, *layout, share(*mix))
+            }
+            Source::Grid { pictures, columns, gap, fit } => {
+                let pictures: Vec<_> = pictures.iter().flatten().map(part).collect();
+                Arc::new(grid(&pictures, *columns, *gap, *fit))
+            }
+            Source::Channels { red: None, green: None, blue: None } => self.dark(),
+            Source::Channels { red, green, blue } => {
+                let channel =
+                    |source: &Option<Arc<Source>>| source.as_ref().map(|source| self.light(source, depth + 1));
+                Arc::new(channels([red, green, blue].map(channel)))
             }
         };
         self.made.insert(std::ptr::from_ref(source), picture.clone());
         picture
     }
 
-    fn heatmap(
-        &self,
-        map: &Source,
-        below: Option<Arc<Picture>>,
-        amount: f32,
-        colours: ColourMap,
-        range: Option<(f64, f64)>,
-    ) -> Arc<Picture> {
-        // Only taps are wired to heatmaps; another source has no measurement.
-        let map = if let Source::Tap(tap) = map { self.taps.get(tap) } else { None };
-        match (map, below) {
-            (Some(map), Some(below)) => Arc::new(heatmap::over(&below, map, amount, colours, range)),
-            (Some(map), None) => Arc::new(heatmap::alone(map, self.model.width, self.model.height, colours, range)),
+    /// What a channel shows: a picture, or a measurement in greys.
+    fn light(&mut self, source: &Source, depth: usize) -> Arc<Picture> {
+        match source {
+            Source::Tap(_) => self.heatmap(source, None, 1.0, &ColourMap::Grey.into()),
+            _ => self.picture(source, depth),
+        }
+    }
+
+    fn heatmap(&self, map: &Source, below: Option<Arc<Picture>>, amount: f32, shown: &Shown) -> Arc<Picture> {
+        match (self.measured(map, shown.look.time), below) {
+            (Some(map), Some(below)) => Arc::new(heatmap::over(&below, &map, amount, shown)),
+            (Some(map), None) => Arc::new(heatmap::alone(&map, self.model.width, self.model.height, shown)),
             (None, Some(below)) => below,
             (None, None) => self.dark(),
         }
+    }
+
+    fn spectrum(
+        &self,
+        node: &str,
+        map: &Source,
+        below: Option<Arc<Picture>>,
+        amount: f32,
+        drawing: &Drawing,
+    ) -> Arc<Picture> {
+        let Some(map) = self.measured(map, false).filter(|map| map.is_whole()) else {
+            return below.unwrap_or_else(|| self.dark());
+        };
+        let mut picture = match below {
+            Some(below) => (*below).clone(),
+            None => Picture::filled(self.model.width, self.model.height, colour::colour(drawing.colours, 0.0)),
+        };
+        let held = if drawing.hold > 0.0 { self.scene.peaks.of(node) } else { &[] };
+        spectrum::draw(&mut picture, &map, held, amount, drawing, false);
+        Arc::new(picture)
+    }
+
+    /// What a tap measured, or what is between that and what it measured before. Only taps are wired to where maps are shown; another
+    /// source has no measurement.
+    fn measured(&self, map: &Source, on_its_way: bool) -> Option<Cow<'_, Map>> {
+        let Source::Tap(tap) = map else { return None };
+        let now = self.scene.taps.get(tap)?;
+        let before = self.scene.before.get(tap).filter(|_| on_its_way);
+        Some(on_the_way(before, now, self.scene.part))
     }
 
     fn dark(&self) -> Arc<Picture> {
@@ -86,76 +148,13 @@ fn share(value: f64) -> f32 {
     share as f32
 }
 
-/// Two pictures in one; if one of them has no pixels, the other.
-fn composite(a: Arc<Picture>, b: Arc<Picture>, layout: Layout, mix: f32) -> Arc<Picture> {
-    if !a.is_whole() || !b.is_whole() {
-        return if a.is_whole() { a } else { b };
-    }
-    Arc::new(match layout {
-        Layout::Beside => beside(&a, &b),
-        Layout::Above => above(&a, &b),
-        Layout::Mix => pixel_by_pixel(&a, &b, |a, b| mixed(a, b, mix)),
-        Layout::Difference => pixel_by_pixel(&a, &b, u8::abs_diff),
-    })
-}
-
-/// Side by side, as high as the higher one.
-fn beside(a: &Picture, b: &Picture) -> Picture {
-    let height = a.height.max(b.height) as f64;
-    let width = |picture: &Picture| picture.width as f64 * height / picture.height as f64;
-    let scale = room(width(a) + width(b), height);
-    let height = side(height * scale);
-    let (a, b) = (scaled(a, side(width(a) * scale), height), scaled(b, side(width(b) * scale), height));
-    let mut both = Picture::dark(a.width + GAP + b.width, height);
-    paste(&mut both, &a, 0, 0);
-    paste(&mut both, &b, a.width + GAP, 0);
-    both
-}
-
-/// One above the other, as wide as the wider one.
-fn above(a: &Picture, b: &Picture) -> Picture {
-    let width = a.width.max(b.width) as f64;
-    let height = |picture: &Picture| picture.height as f64 * width / picture.width as f64;
-    let scale = room(height(a) + height(b), width);
-    let width = side(width * scale);
-    let (a, b) = (scaled(a, width, side(height(a) * scale)), scaled(b, width, side(height(b) * scale)));
-    let mut both = Picture::dark(width, a.height + GAP + b.height);
-    paste(&mut both, &a, 0, 0);
-    paste(&mut both, &b, 0, a.height + GAP);
-    both
-}
-
-/// How much smaller two pictures must be for both and the gap to fit into the largest picture, at most 1.
-///
-/// `along` is the length of both in the direction in which they follow one another, `across` their common side.
-fn room(along: f64, across: f64) -> f64 {
-    let (long, short) = LARGEST;
-    let (along_most, across_most) = if along >= across { (long, short) } else { (short, long) };
-    // A pixel less, as each side is rounded.
-    let along_most = (along_most - GAP - 1) as f64;
-    (along_most / along).min(across_most as f64 / across).min(1.0)
-}
-
-/// A length in whole pixels.
-fn side(length: f64) -> usize {
-    (length.round() as usize).max(1)
-}
-
-/// A function of each two bytes; the second picture is fitted to the first.
-fn pixel_by_pixel(a: &Picture, b: &Picture, byte: impl Fn(u8, u8) -> u8) -> Picture {
-    let b = fitted(b, a.width, a.height);
-    Picture { rgb: a.rgb.iter().zip(&b.rgb).map(|(&a, &b)| byte(a, b)).collect(), ..*a }
-}
-
-fn mixed(a: u8, b: u8, mix: f32) -> u8 {
-    (f32::from(a) + (f32::from(b) - f32::from(a)) * mix).round() as u8
-}
-
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::program::{Fit, Heights, Layout, Look, MOST_IN_GRID, Scale, Shape};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::output::layout::LARGEST;
 
     fn model() -> Arc<Picture> {
         Arc::new(Picture::filled(40, 24, [200, 100, 50]))
@@ -172,7 +171,8 @@ mod tests {
     }
 
     fn heatmap(map: &str, below: Option<Arc<Source>>) -> Arc<Source> {
-        Arc::new(Source::Heatmap { map: tap(map), below, amount: 0.5, colours: ColourMap::Viridis, range: None })
+        let (colours, look) = (ColourMap::Viridis, Look::default());
+        Arc::new(Source::Heatmap { map: tap(map), below, amount: 0.5, colours, range: None, look })
     }
 
     fn composite(a: Arc<Source>, b: Arc<Source>, layout: Layout, mix: f64) -> Arc<Source> {
@@ -260,19 +260,95 @@ mod tests {
     fn any_source() -> impl Strategy<Value = Arc<Source>> {
         let tapped = prop::sample::select(vec!["grid", "row", "empty", "broken", "missing"]);
         let leaf = prop_oneof![Just(Arc::new(Source::Model)), tapped.prop_map(tap)];
-        leaf.prop_recursive(5, 24, 2, |inner| {
+        leaf.prop_recursive(5, 24, 3, |inner| {
             let number = || prop_oneof![0.0..=1.0, Just(f64::NAN), Just(-3.0), Just(f64::INFINITY)];
-            let colours = vec![ColourMap::Inferno, ColourMap::Viridis, ColourMap::Magma, ColourMap::Grey];
-            let layouts = vec![Layout::Beside, Layout::Above, Layout::Mix, Layout::Difference];
-            let heatmap = (inner.clone(), prop::option::of(inner.clone()), number(), prop::sample::select(colours));
-            let composite = (inner.clone(), inner, prop::sample::select(layouts), number());
+            let colours = || prop::sample::select(&ColourMap::ALL[..]);
+            let below = || prop::option::of(inner.clone());
+            let scale = prop::sample::select(vec![Scale::Nearest, Scale::Bilinear, Scale::Bicubic]);
+            let look = (any::<bool>(), number(), number(), scale, any::<bool>());
+            let look =
+                look.prop_map(|(invert, gamma, threshold, scale, time)| Look { invert, gamma, threshold, scale, time });
+            let heatmap = (inner.clone(), below(), number(), colours(), look);
+            let shape = prop::sample::select(vec![Shape::Bars, Shape::Line]);
+            let heights = prop::sample::select(vec![Heights::Linear, Heights::Root, Heights::Decibel]);
+            let counts = (0_usize..20, prop_oneof![0_usize..20, Just(usize::MAX)], 0_usize..50);
+            let drawing = (colours(), shape, heights, (number(), number(), number()), any::<bool>(), counts).prop_map(
+                |(colours, shape, heights, (floor, gain, hold), level, (first, last, bands))| Drawing {
+                    colours,
+                    shape,
+                    heights,
+                    floor,
+                    gain,
+                    level,
+                    first,
+                    last,
+                    bands,
+                    hold,
+                },
+            );
+            let composite = (inner.clone(), inner.clone(), prop::sample::select(&Layout::ALL[..]), number());
+            let fit = prop::sample::select(vec![Fit::Contain, Fit::Cover, Fit::Stretch]);
+            let cells = prop::collection::vec(inner.clone(), 1..=MOST_IN_GRID);
             prop_oneof![
-                (heatmap, prop::option::of((number(), number()))).prop_map(|((map, below, amount, colours), range)| {
-                    Source::Heatmap { map, below, amount, colours, range }.into()
+                (heatmap, prop::option::of((number(), number()))).prop_map(
+                    |((map, below, amount, colours, look), range)| {
+                        Source::Heatmap { map, below, amount, colours, range, look }.into()
+                    }
+                ),
+                (inner.clone(), below(), number(), drawing).prop_map(|(map, below, amount, drawing)| {
+                    Source::Spectrum { node: "it".into(), map, below, amount, drawing }.into()
                 }),
                 composite.prop_map(|(a, b, layout, mix)| Source::Composite { a, b, layout, mix }.into()),
+                (cells, 0_usize..12, 0_usize..300, fit).prop_map(|(cells, columns, gap, fit)| {
+                    let mut pictures = [const { None }; MOST_IN_GRID];
+                    pictures.iter_mut().zip(cells).for_each(|(place, cell)| *place = Some(cell));
+                    Source::Grid { pictures, columns, gap, fit }.into()
+                }),
+                (below(), below(), below()).prop_map(|(red, green, blue)| Source::Channels { red, green, blue }.into()),
             ]
         })
+    }
+
+    /// A map over four pictures of a latent frame: a quarter, a half, three quarters of the way, and there.
+    #[test]
+    fn a_heatmap_in_time_moves_over_the_pictures_of_a_latent_frame() {
+        let model = Arc::new(Picture::filled(3, 3, [0; 3]));
+        let map = |value: f32| BTreeMap::from([("t".into(), Map { width: 3, height: 3, values: vec![value; 9] })]);
+        let (before, now, nothing) = (map(0.2), map(1.0), BTreeMap::new());
+        let shown = |time, before: &BTreeMap<Arc<str>, Map>, part| {
+            let (colours, look) = (ColourMap::Grey, Look { time, ..Look::default() });
+            let source =
+                Source::Heatmap { map: tap("t"), below: None, amount: 1.0, colours, range: Some((0.0, 1.0)), look };
+            let scene = Scene { model: &model, taps: &now, before, part, peaks: &Peaks::default() };
+            scene.compose(&source).rgb[0]
+        };
+        let over = |time, before| [0.25, 0.5, 0.75, 1.0].map(|part| shown(time, before, part));
+        assert_eq!(over(true, &before), [0.4, 0.6, 0.8, 1.0].map(|t: f32| (t * 255.0).round() as u8));
+        assert_eq!(over(false, &before), [255; 4], "it steps");
+        assert_eq!(over(true, &nothing), [255; 4], "the first has nothing before it");
+    }
+
+    #[test]
+    fn a_spectrum_lies_over_what_is_below_it_and_alone_on_its_coldest_colour() {
+        let spectrum = |map: &str, below, amount| {
+            let drawing = Drawing { colours: ColourMap::Viridis, ..Drawing::default() };
+            compose(&Source::Spectrum { node: "s".into(), map: tap(map), below, amount, drawing }, &model(), &taps())
+        };
+        let below = || Some(Arc::new(Source::Model));
+        let alone = spectrum("row", None, 1.0);
+        assert_eq!((alone.width, alone.height, pixel(&alone, 0, 0)), (40, 24, &[68, 1, 84][..]));
+        assert_eq!(pixel(&spectrum("row", below(), 1.0), 0, 0), [200, 100, 50]);
+        assert_ne!(pixel(&spectrum("row", below(), 1.0), 37, 20), [200, 100, 50]);
+        assert_eq!(spectrum("row", below(), 0.0), model());
+        assert_eq!(*spectrum("missing", None, 1.0), Picture::dark(40, 24));
+        assert_eq!(spectrum("missing", below(), 1.0), model());
+    }
+
+    #[test]
+    fn the_channels_of_maps_are_their_heat() {
+        let maps = Source::Channels { red: Some(tap("grid")), green: None, blue: Some(tap("missing")) };
+        let picture = compose(&maps, &model(), &taps());
+        assert_eq!((pixel(&picture, 0, 0), pixel(&picture, 39, 23)), (&[0, 0, 0][..], &[255, 0, 0][..]));
     }
 
     proptest! {

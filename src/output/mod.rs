@@ -7,6 +7,8 @@ pub mod compose;
 pub mod error;
 pub mod film;
 pub mod heatmap;
+pub mod layout;
+pub mod past;
 pub mod picture;
 #[cfg(test)]
 mod samples;
@@ -15,7 +17,7 @@ pub mod sheet;
 pub mod sidecar;
 pub mod spectrum;
 
-pub use compose::compose;
+pub use compose::{Scene, compose};
 pub use error::{Error, Result};
 pub use film::{Film, open};
 pub use picture::{Map, Picture};

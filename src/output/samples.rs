@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use bendrack_nodes::program::{ColourMap, Layout, Source};
+use bendrack_nodes::program::{ColourMap, Layout, Look, Source};
 
 use crate::output::{Map, Picture, compose, open};
 
@@ -100,6 +100,7 @@ fn sources() -> BTreeMap<&'static str, Arc<Source>> {
             amount,
             colours,
             range: None,
+            look: Look::default(),
         })
     };
     let both = |a: &Arc<Source>, b: &Arc<Source>, layout: Layout| {

@@ -1,9 +1,11 @@
 //! Pictures and maps in another size.
 //!
-//! One cubic filter (Catmull-Rom) for all: smooth and still sharp when it enlarges, widened to the new pixel when it
-//! shrinks. The centre of a cell stays where it was, so a map scaled to a picture lies exactly over it.
+//! One cubic filter (Catmull-Rom) for all pictures: smooth and still sharp when it enlarges, widened to the new pixel when
+//! it shrinks. Maps may have others. The centre of a cell stays where it was, so a map scaled to a picture lies exactly over it.
 
 use std::borrow::Cow;
+
+use bendrack_nodes::program::Scale;
 
 use crate::output::Picture;
 
@@ -22,7 +24,7 @@ pub fn scaled(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture
         return Cow::Borrowed(picture);
     }
     let values: Vec<f32> = picture.rgb.iter().map(|&byte| f32::from(byte)).collect();
-    let values = resample(&values, 3, (picture.width, picture.height), (width, height));
+    let values = resample(&values, 3, (picture.width, picture.height), (width, height), Scale::Bicubic);
     Cow::Owned(Picture { width, height, rgb: values.into_iter().map(|x| x.round() as u8).collect() })
 }
 
@@ -36,6 +38,24 @@ pub fn fitted(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture
     let small = scaled(picture, inner.0, inner.1);
     paste(&mut whole, &small, (width - inner.0) / 2, (height - inner.1) / 2);
     Cow::Owned(whole)
+}
+
+/// The middle of the picture in another size, as little of it cut off as there has to be.
+pub fn covering(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture> {
+    if !picture.is_whole() || width == 0 || height == 0 {
+        return scaled(picture, width, height);
+    }
+    // Cut before it is enlarged: of a picture that is almost a line very little is seen.
+    let scale = (width as f64 / picture.width as f64).max(height as f64 / picture.height as f64);
+    let seen = |length: usize, most: usize| ((length as f64 / scale).round() as usize).clamp(1, most);
+    let (wide, high) = (seen(width, picture.width), seen(height, picture.height));
+    if (wide, high) == (picture.width, picture.height) {
+        return scaled(picture, width, height);
+    }
+    let (left, top) = ((picture.width - wide) / 2, (picture.height - high) / 2);
+    let rows = picture.rgb.chunks_exact(picture.width * 3).skip(top).take(high);
+    let rgb = rows.flat_map(|row| &row[left * 3..(left + wide) * 3]).copied().collect();
+    Cow::Owned(scaled(&Picture { width: wide, height: high, rgb }, width, height).into_owned())
 }
 
 /// The largest size with the picture's proportions that fits into another; nothing for a picture without pixels.
@@ -59,9 +79,9 @@ pub fn paste(onto: &mut Picture, picture: &Picture, x: usize, y: usize) {
 
 /// Samples of `from` columns and rows, `channels` interleaved, in `to` columns and rows; sizes are not 0.
 ///
-/// Next to sharp edges the results go a little beyond the values they come from.
-pub fn resample(values: &[f32], channels: usize, from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
-    let columns = mixtures(from.0, to.0);
+/// Next to sharp edges bicubic results go a little beyond the values they come from.
+pub fn resample(values: &[f32], channels: usize, from: (usize, usize), to: (usize, usize), scale: Scale) -> Vec<f32> {
+    let columns = mixtures(from.0, to.0, scale);
     let mut wide = Vec::with_capacity(to.0 * from.1 * channels);
     for row in values.chunks_exact(from.0 * channels) {
         for mixture in &columns {
@@ -72,7 +92,7 @@ pub fn resample(values: &[f32], channels: usize, from: (usize, usize), to: (usiz
     }
     let length = to.0 * channels;
     let mut whole = vec![0.0; length * to.1];
-    for (mixture, row) in mixtures(from.1, to.1).iter().zip(whole.chunks_exact_mut(length)) {
+    for (mixture, row) in mixtures(from.1, to.1, scale).iter().zip(whole.chunks_exact_mut(length)) {
         for (&sample, &weight) in mixture.samples.iter().zip(&mixture.weights) {
             for (sum, x) in row.iter_mut().zip(&wide[sample * length..]) {
                 *sum += weight * x;
@@ -89,15 +109,24 @@ impl Mixture {
 }
 
 /// The mixtures along one axis.
-fn mixtures(from: usize, to: usize) -> Vec<Mixture> {
+fn mixtures(from: usize, to: usize, scale: Scale) -> Vec<Mixture> {
+    let (radius, filter): (f64, fn(f64) -> f64) = match scale {
+        Scale::Nearest => {
+            // The sample in which the middle of the new one lies.
+            let nearest = |new: usize| ((2 * new + 1) * from / (2 * to)).min(from - 1);
+            return (0..to).map(|new| Mixture { samples: vec![nearest(new)], weights: vec![1.0] }).collect();
+        }
+        Scale::Bilinear => (1.0, |x| (1.0 - x.abs()).max(0.0)),
+        Scale::Bicubic => (2.0, catmull_rom),
+    };
     let step = from as f64 / to as f64;
     let stretch = step.max(1.0);
     (0..to)
         .map(|new| {
             let centre = (new as f64 + 0.5) * step - 0.5;
-            let first = (centre - 2.0 * stretch).ceil() as isize;
-            let last = (centre + 2.0 * stretch).floor() as isize;
-            let weights: Vec<f64> = (first..=last).map(|old| catmull_rom((old as f64 - centre) / stretch)).collect();
+            let first = (centre - radius * stretch).ceil() as isize;
+            let last = (centre + radius * stretch).floor() as isize;
+            let weights: Vec<f64> = (first..=last).map(|old| filter((old as f64 - centre) / stretch)).collect();
             let sum: f64 = weights.iter().sum();
             Mixture {
                 // Beyond the border the outermost sample goes on.
@@ -125,7 +154,13 @@ mod tests {
     #[test]
     fn a_ramp_stays_a_ramp() {
         let ramp: Vec<f32> = (0..60).map(|i| (i % 10) as f32 + 3.0 * (i / 10) as f32).collect();
-        let large = resample(&ramp, 1, (10, 6), (70, 24));
+        for scale in [Scale::Bilinear, Scale::Bicubic] {
+            a_ramp_stays_a_ramp_by(&ramp, scale);
+        }
+    }
+
+    fn a_ramp_stays_a_ramp_by(ramp: &[f32], scale: Scale) {
+        let large = resample(ramp, 1, (10, 6), (70, 24), scale);
         for (x, y) in [(14, 8), (35, 12), (50, 15)] {
             let wanted = ((x as f32 + 0.5) / 7.0 - 0.5) + 3.0 * ((y as f32 + 0.5) / 4.0 - 0.5);
             let got = large[y * 70 + x];
@@ -137,10 +172,49 @@ mod tests {
     fn cells_keep_their_centres() {
         let mut cell = vec![0.0; 15];
         cell[5 + 3] = 1.0;
-        let large = resample(&cell, 1, (5, 3), (55, 33));
+        let large = resample(&cell, 1, (5, 3), (55, 33), Scale::Bicubic);
         let hottest = (0..large.len()).max_by(|&a, &b| large[a].total_cmp(&large[b])).expect("not empty");
         assert_eq!((hottest % 55, hottest / 55), (3 * 11 + 5, 11 + 5));
         assert!((large[hottest] - 1.0).abs() < 1e-6, "an interpolation passes through its samples");
+    }
+
+    /// By the definition: of each new sample the old one whose middle is nearest, and in between the straight line.
+    #[test]
+    fn nearest_takes_one_and_bilinear_goes_straight() {
+        let row: Vec<f32> = (0..7).map(|i| ((i * 5) % 7) as f32).collect();
+        for to in [1, 3, 7, 8, 20, 31] {
+            let nearest = resample(&row, 1, (7, 1), (to, 1), Scale::Nearest);
+            let straight = resample(&row, 1, (7, 1), (to, 1), Scale::Bilinear);
+            for x in 0..to {
+                let centre = (x as f64 + 0.5) * 7.0 / to as f64 - 0.5;
+                let far = |&(i, _): &(usize, &f32)| (i as f64 - centre).abs();
+                let least = row.iter().enumerate().map(|cell| far(&cell)).fold(f64::INFINITY, f64::min);
+                let ties: Vec<f32> =
+                    row.iter().enumerate().filter(|cell| far(cell) < least + 1e-9).map(|(_, x)| *x).collect();
+                assert!(ties.contains(&nearest[x]), "{to} {x}: {} is not of {ties:?}", nearest[x]);
+                if to >= 7 {
+                    let (low, part) = (centre.floor(), (centre - centre.floor()) as f32);
+                    let at = |i: f64| row[i.clamp(0.0, 6.0) as usize];
+                    let wanted = at(low) * (1.0 - part) + at(low + 1.0) * part;
+                    assert!((straight[x] - wanted).abs() < 1e-5, "{to} {x}: {} is not {wanted}", straight[x]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_covers_shows_the_middle() {
+        // Columns 0, 10, …, 90: of a place half as wide as high the middle is seen.
+        let rgb = (0..100).flat_map(|i| [(i % 10) as u8 * 10; 3]).collect();
+        let wide = Picture { width: 10, height: 10, rgb };
+        let middle = covering(&wide, 4, 8);
+        assert_eq!((middle.width, middle.height), (4, 8));
+        let row: Vec<u8> = middle.rgb.chunks_exact(3).take(4).map(|pixel| pixel[0]).collect();
+        assert!(row[0] < 40 && row[3] > 50 && row.is_sorted(), "{row:?}");
+        assert_eq!(*covering(&wide, 20, 20), *scaled(&wide, 20, 20));
+        let line = Picture::filled(3000, 1, [7; 3]);
+        assert_eq!(*covering(&line, 9, 9), Picture::filled(9, 9, [7; 3]));
+        assert_eq!(*covering(&Picture::default(), 3, 2), Picture::dark(3, 2));
     }
 
     #[test]

@@ -113,6 +113,8 @@ pub fn frame(number: u64) -> Frame {
         screen: Arc::new(Picture { width: 256, height: 128, rgb: beside }),
         taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
         messages: Vec::new(),
+        midi: Vec::new(),
+        recorded: true,
     }
 }
 
