@@ -267,8 +267,8 @@ impl Known<'_, '_> {
     fn kind(&self, mut node: usize) -> Kind {
         for _ in 0..MOST_PASSED {
             let Some(def) = self.defs[node] else { return Kind::Any };
-            let anything = def.inputs.iter().filter(|input| input.kind == Kind::Any);
-            let Some(&(from, port)) = anything.filter_map(|input| self.arriving.get(&(node, input.name))).next() else {
+            let mut anything = def.inputs.iter().filter(|input| input.kind == Kind::Any);
+            let Some(&(from, port)) = anything.find_map(|input| self.arriving.get(&(node, input.name))) else {
                 return Kind::Any;
             };
             match self.defs[from].and_then(|def| def.output(port)) {

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_curve_goes_through_its_keys_as_they_say() {
-        let curve = Curve::parse("0 0, 2 1 hold, 4 -1 bezier\n6 3 bezier 0 0 1 1, 8 5").unwrap();
+        let curve = Curve::parse("0 0, 2 1 hold, 4 -1 bezier\n6 3 bezier 0 0 1 1, 8 5").expect("a curve");
         for (time, value) in
             [(-1.0, 0.0), (0.0, 0.0), (0.5, 0.25), (2.0, 1.0), (3.9, 1.0), (4.0, -1.0), (5.0, 1.0), (9.0, 5.0)]
         {
@@ -159,7 +159,7 @@ mod tests {
         );
         assert_eq!((curve.start(), curve.end()), (0.0, 8.0));
         // A jump: two keys at one time.
-        let jump = Curve::parse("0 0, 1 1, 1 5, 2 5").unwrap();
+        let jump = Curve::parse("0 0, 1 1, 1 5, 2 5").expect("a curve");
         assert_eq!((jump.at(0.999_999) < 1.0, jump.at(1.0)), (true, 5.0));
     }
 
@@ -175,7 +175,7 @@ mod tests {
             ("0 0 hold 1", "too much"),
             ("0 inf", "not a value"),
         ] {
-            let why = Curve::parse(text).unwrap_err();
+            let why = Curve::parse(text).expect_err("a mistake");
             assert!(why.contains(said), "{text}: {why}");
         }
         assert!(Curve::parse(&"0 0,".repeat(257)).is_err());

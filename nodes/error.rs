@@ -100,7 +100,7 @@ pub struct Problem {
     pub pointer: String,
     /// Where in the text of the file, if that is known.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What is wrong.
     pub message: String,
     /// What would have been right.

@@ -36,6 +36,7 @@ pub enum To {
 
 impl To {
     /// Whether it goes by OSC.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
     fn is_osc(&self) -> bool {
         *self == Self::Osc
     }

@@ -184,7 +184,7 @@ impl Parts<'_> {
         for (before, now) in step.inputs {
             self.each_input(&|port: &mut Port| {
                 if is_one(port, before) {
-                    port.port = (*now).to_owned();
+                    (*now).clone_into(&mut port.port);
                 }
             });
         }
@@ -192,7 +192,7 @@ impl Parts<'_> {
             let cables = self.cables.iter_mut().map(|cable| &mut cable.from);
             for port in cables.chain(self.meant.iter_mut().map(|port| &mut **port)).filter(|port| is_one(port, before))
             {
-                port.port = (*now).to_owned();
+                (*now).clone_into(&mut port.port);
             }
         }
         if let Some(more) = step.more {

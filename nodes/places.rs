@@ -36,12 +36,12 @@ pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     let lines = lines(text);
     for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
         let by_name = matches!(problem.code, Code::UnknownKey | Code::UnknownParameter | Code::BadId);
-        problem.place = Some(place(text, &lines, find(&root, &problem.pointer, by_name)));
+        problem.place = Some(Box::new(place(text, &lines, find(&root, &problem.pointer, by_name))));
     }
 }
 
 /// The place of a line and column as `serde_json` counts them: the column in bytes, from 1, or 0 at the line's beginning.
-pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Place> {
+pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Box<Place>> {
     let lines = lines(text);
     let start = *lines.get(line.checked_sub(1)?)?;
     let mut byte = (start + column.saturating_sub(1)).min(text.len());
@@ -49,7 +49,7 @@ pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Place> {
         byte -= 1;
     }
     let end = text[byte..].chars().next().map_or(byte, |c| byte + c.len_utf8());
-    Some(place(text, &lines, byte..end))
+    Some(Box::new(place(text, &lines, byte..end)))
 }
 
 /// What is wrong with a text that is JSON all the same.
@@ -105,7 +105,8 @@ impl Look<'_> {
                     let within = format!("{pointer}/{name}");
                     if !seen.insert(name.clone()) {
                         let message = format!("the key {name:?} is there twice; take one out");
-                        let place = Some(place(self.text, self.lines, property.name.start()..property.name.end()));
+                        let place =
+                            Some(Box::new(place(self.text, self.lines, property.name.start()..property.name.end())));
                         self.problems.push(Problem { place, ..Problem::error(Code::DuplicateKey, &within, message) });
                     }
                     if name.len() > LONGEST_STRING {
