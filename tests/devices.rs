@@ -260,8 +260,9 @@ fn devices_close_soon() {
 /// Needs a MIDI system: ALSA's sequencer, or with `--features jack` a server, such as `jackd -r -d dummy`.
 #[cfg(unix)]
 mod midi {
-    use midir::os::unix::VirtualOutput;
-    use midir::{MidiOutput, MidiOutputConnection};
+    use bendrack_nodes::message::Midi;
+    use midir::os::unix::{VirtualInput, VirtualOutput};
+    use midir::{MidiInput, MidiInputConnection, MidiOutput, MidiOutputConnection};
 
     use super::*;
 
@@ -311,5 +312,48 @@ mod midi {
 
         let _player = Other::start("midi::player", &name);
         within(SOON, "values flow again", || cc((3, 7)).is_some());
+    }
+
+    /// A synthesizer that writes down what it hears.
+    fn synthesizer(name: &str) -> (MidiInputConnection<()>, Arc<Mutex<Vec<Vec<u8>>>>) {
+        let heard = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+        let notes = heard.clone();
+        let input = MidiInput::new("bendrack test").expect("a MIDI system");
+        let write = move |_, bytes: &[u8], (): &mut ()| notes.lock().expect("notes").push(bytes.to_vec());
+        (input.create_virtual(name, write, ()).expect("a virtual port"), heard)
+    }
+
+    #[test]
+    fn what_a_patch_plays_is_heard_and_ends_with_bendrack() {
+        if let Err(problem) = bendrack::io::midi::outputs() {
+            println!("skipped: {problem}");
+            return;
+        }
+        let name = format!("synth{}", std::process::id());
+        let (_synthesizer, heard) = synthesizer(&name);
+        let (_another, not_meant) = synthesizer("another");
+        let heard = || heard.lock().expect("notes").clone();
+        let (devices, _) = open(&Settings { midi_out: Some(name.to_uppercase()), ..Settings::none() });
+        within(SOON, "the port is open", || is_open(&devices, Kind::MidiOut));
+        let out = devices.midi_out().expect("it may be played on").clone();
+        let controller = |value| Midi::Controller { channel: 2, number: 7, value, fine: false };
+        let key = |hits| Midi::Note { channel: 1, number: 60, velocity: 1.0, held: true, hits };
+        out.send(&[("a".into(), controller(0.0)), ("b".into(), key(1))]);
+        within(SOON, "a key and a controller", || heard() == [vec![0x90, 60, 127], vec![0xB1, 7, 0]]);
+        // A controller that trembles faster than anybody should be told.
+        let begin = Instant::now();
+        for step in 0..1000 {
+            out.send(&[("a".into(), controller(f64::from(step % 128) / 127.0)), ("b".into(), key(0))]);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let (count, secs) = (heard().len(), begin.elapsed().as_secs_f64());
+        assert!(count as f64 <= 100.0 * (secs + 1.0), "{count} messages in {secs} s");
+        let last = vec![0xB1, 7, (999 % 128) as u8];
+        within(SOON, "the last place of the controller", || heard().last() == Some(&last));
+        drop(devices);
+        within(SOON, "the end", || heard().ends_with(&[vec![0x80, 60, 0], vec![0xB0, 123, 0]]));
+        assert!(not_meant.lock().expect("notes").is_empty(), "another port is left alone");
+        // Nobody hears it any more, and it does no harm.
+        out.send(&[("b".into(), key(1))]);
     }
 }
