@@ -151,7 +151,7 @@ fn place((wide, high): (usize, usize), (columns, rows): (usize, usize), gap: usi
 
 /// The light of three pictures as the red, the green and the blue of one, in the size of the first that is there; what is not there is
 /// dark.
-pub fn channels(pictures: [Option<Arc<Picture>>; 3]) -> Picture {
+pub fn channels(pictures: &[Option<Arc<Picture>>; 3]) -> Picture {
     let Some(first) = pictures.iter().flatten().find(|picture| picture.is_whole()) else { return Picture::default() };
     let mut whole = Picture::dark(first.width, first.height);
     for (channel, picture) in pictures.iter().enumerate() {
@@ -277,16 +277,16 @@ mod tests {
     fn channels_are_the_light_of_pictures() {
         let red = one(6, 4, [255, 0, 0]);
         let grey = |level| Some(one(6, 4, [level; 3]));
-        let whole = channels([grey(10), grey(20), grey(30)]);
+        let whole = channels(&[grey(10), grey(20), grey(30)]);
         assert_eq!(whole, Picture::filled(6, 4, [10, 20, 30]));
-        assert_eq!(channels([None, Some(red.clone()), None]), Picture::filled(6, 4, [0, 54, 0]), "0.2126 of 255");
+        assert_eq!(channels(&[None, Some(red.clone()), None]), Picture::filled(6, 4, [0, 54, 0]), "0.2126 of 255");
         // The first gives the size; the others are fitted to it.
-        let fitted = channels([Some(red), Some(one(2, 2, [255; 3])), None]);
+        let fitted = channels(&[Some(red), Some(one(2, 2, [255; 3])), None]);
         assert_eq!(
             [pixel(&fitted, 0, 0), pixel(&fitted, 1, 0), pixel(&fitted, 5, 3)],
             [[54, 0, 0], [54, 255, 0], [54, 0, 0]]
         );
-        assert_eq!(channels([None, None, None]), Picture::default());
+        assert_eq!(channels(&[None, None, None]), Picture::default());
     }
 
     proptest! {
