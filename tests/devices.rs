@@ -314,8 +314,11 @@ mod midi {
         within(SOON, "values flow again", || cc((3, 7)).is_some());
     }
 
+    /// The messages that arrived.
+    type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
+
     /// A synthesizer that writes down what it hears.
-    fn synthesizer(name: &str) -> (MidiInputConnection<()>, Arc<Mutex<Vec<Vec<u8>>>>) {
+    fn synthesizer(name: &str) -> (MidiInputConnection<()>, Heard) {
         let heard = Arc::<Mutex<Vec<Vec<u8>>>>::default();
         let notes = heard.clone();
         let input = MidiInput::new("bendrack test").expect("a MIDI system");
