@@ -71,7 +71,9 @@ impl Player {
         let is_gone =
             |node: &&Arc<str>| !played.iter().any(|(id, midi)| id == *node && matches!(midi, Midi::Note { .. }));
         let gone: Vec<Arc<str>> = self.sounding.keys().filter(is_gone).cloned().collect();
-        gone.iter().for_each(|node| self.release(node));
+        for node in &gone {
+            self.release(node);
+        }
         for (node, midi) in played {
             match *midi {
                 Midi::Controller { channel, number, value, fine } => {
@@ -251,10 +253,9 @@ impl Watch {
                     self.open.values_mut().for_each(|open| open.player.hear(&played));
                     self.latest = played;
                 }
-                Err(RecvTimeoutError::Timeout) => {}
                 // Nobody can play any more.
                 Err(RecvTimeoutError::Disconnected) if stop.after(rest) => break,
-                Err(RecvTimeoutError::Disconnected) => {}
+                Err(_) => {}
             }
         }
         for open in self.open.values_mut() {

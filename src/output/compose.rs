@@ -83,7 +83,7 @@ impl Composer<'_> {
             Source::Channels { red, green, blue } => {
                 let channel =
                     |source: &Option<Arc<Source>>| source.as_ref().map(|source| self.light(source, depth + 1));
-                Arc::new(channels([red, green, blue].map(channel)))
+                Arc::new(channels(&[red, green, blue].map(channel)))
             }
         };
         self.made.insert(std::ptr::from_ref(source), picture.clone());

@@ -151,7 +151,7 @@ fn place((wide, high): (usize, usize), (columns, rows): (usize, usize), gap: usi
 
 /// The light of three pictures as the red, the green and the blue of one, in the size of the first that is there; what is not there is
 /// dark.
-pub fn channels(pictures: [Option<Arc<Picture>>; 3]) -> Picture {
+pub fn channels(pictures: &[Option<Arc<Picture>>; 3]) -> Picture {
     let Some(first) = pictures.iter().flatten().find(|picture| picture.is_whole()) else { return Picture::default() };
     let mut whole = Picture::dark(first.width, first.height);
     for (channel, picture) in pictures.iter().enumerate() {
@@ -186,10 +186,10 @@ mod tests {
     /// Each pair of bytes against the formulas of the W3C's compositing recommendation, in f64.
     #[test]
     fn blends_are_those_of_the_book() {
+        type Book<'a> = (Layout, &'a dyn Fn(f64, f64) -> f64);
         let bytes: Vec<u8> = (0..=255).step_by(5).collect();
         let hard_light =
             |b: f64, s: f64| if s <= 0.5 { b * 2.0 * s } else { b + (2.0 * s - 1.0) - b * (2.0 * s - 1.0) };
-        type Book<'a> = (Layout, &'a dyn Fn(f64, f64) -> f64);
         let book: [Book<'_>; 4] = [
             (Layout::Add, &|a, b| (a + b).min(1.0)),
             (Layout::Multiply, &|a, b| a * b),
@@ -237,7 +237,7 @@ mod tests {
             let pictures: Vec<_> = (0..count).map(|n| one(wide, high, [10 + n as u8; 3])).collect();
             let whole = grid(&pictures, columns, gap, Fit::Contain);
             let across = if columns == 0 { [1, 2, 2, 2, 3, 3, 3, 3, 3][count - 1] } else { columns.min(count) };
-            let down = (count + across - 1) / across;
+            let down = count.div_ceil(across);
             let size = (across * wide + (across - 1) * gap, down * high + (down - 1) * gap);
             assert_eq!((whole.width, whole.height), size, "{count} in {columns}");
             for (x, y) in (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y))) {
@@ -277,16 +277,16 @@ mod tests {
     fn channels_are_the_light_of_pictures() {
         let red = one(6, 4, [255, 0, 0]);
         let grey = |level| Some(one(6, 4, [level; 3]));
-        let whole = channels([grey(10), grey(20), grey(30)]);
+        let whole = channels(&[grey(10), grey(20), grey(30)]);
         assert_eq!(whole, Picture::filled(6, 4, [10, 20, 30]));
-        assert_eq!(channels([None, Some(red.clone()), None]), Picture::filled(6, 4, [0, 54, 0]), "0.2126 of 255");
+        assert_eq!(channels(&[None, Some(red.clone()), None]), Picture::filled(6, 4, [0, 54, 0]), "0.2126 of 255");
         // The first gives the size; the others are fitted to it.
-        let fitted = channels([Some(red), Some(one(2, 2, [255; 3])), None]);
+        let fitted = channels(&[Some(red), Some(one(2, 2, [255; 3])), None]);
         assert_eq!(
             [pixel(&fitted, 0, 0), pixel(&fitted, 1, 0), pixel(&fitted, 5, 3)],
             [[54, 0, 0], [54, 255, 0], [54, 0, 0]]
         );
-        assert_eq!(channels([None, None, None]), Picture::default());
+        assert_eq!(channels(&[None, None, None]), Picture::default());
     }
 
     proptest! {
