@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::op::Lanes;
+use crate::program::is_default;
 
 /// A number that leaves the rack.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,7 +15,7 @@ pub struct Message {
     /// Its OSC address; the id of its node if it goes elsewhere.
     pub address: Arc<str>,
     /// Where it goes.
-    #[serde(skip_serializing_if = "To::is_osc")]
+    #[serde(skip_serializing_if = "is_default")]
     pub to: To,
     /// One value per latent frame of the call.
     #[serde(serialize_with = "as_list")]
@@ -32,14 +33,6 @@ pub enum To {
     Midi(Part),
     /// To the recorder: frames are written while it is on.
     Film,
-}
-
-impl To {
-    /// Whether it goes by OSC.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-    fn is_osc(&self) -> bool {
-        *self == Self::Osc
-    }
 }
 
 /// A part of what a node plays by MIDI.

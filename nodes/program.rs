@@ -461,7 +461,7 @@ fn as_there<S: serde::Serializer>(
 }
 
 /// Whether a value is what it is when nobody says anything: it is not written down then.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 

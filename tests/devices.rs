@@ -314,12 +314,12 @@ mod midi {
         within(SOON, "values flow again", || cc((3, 7)).is_some());
     }
 
-    /// The messages that arrived.
+    /// Messages, each with its bytes.
     type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
 
     /// A synthesizer that writes down what it hears.
     fn synthesizer(name: &str) -> (MidiInputConnection<()>, Heard) {
-        let heard = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+        let heard = Heard::default();
         let notes = heard.clone();
         let input = MidiInput::new("bendrack test").expect("a MIDI system");
         let write = move |_, bytes: &[u8], (): &mut ()| notes.lock().expect("notes").push(bytes.to_vec());

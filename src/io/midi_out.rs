@@ -255,7 +255,7 @@ impl Watch {
                 }
                 // Nobody can play any more.
                 Err(RecvTimeoutError::Disconnected) if stop.after(rest) => break,
-                Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {}
+                Err(_) => {}
             }
         }
         for open in self.open.values_mut() {

@@ -186,10 +186,10 @@ mod tests {
     /// Each pair of bytes against the formulas of the W3C's compositing recommendation, in f64.
     #[test]
     fn blends_are_those_of_the_book() {
+        type Book<'a> = (Layout, &'a dyn Fn(f64, f64) -> f64);
         let bytes: Vec<u8> = (0..=255).step_by(5).collect();
         let hard_light =
             |b: f64, s: f64| if s <= 0.5 { b * 2.0 * s } else { b + (2.0 * s - 1.0) - b * (2.0 * s - 1.0) };
-        type Book<'a> = (Layout, &'a dyn Fn(f64, f64) -> f64);
         let book: [Book<'_>; 4] = [
             (Layout::Add, &|a, b| (a + b).min(1.0)),
             (Layout::Multiply, &|a, b| a * b),
@@ -237,7 +237,7 @@ mod tests {
             let pictures: Vec<_> = (0..count).map(|n| one(wide, high, [10 + n as u8; 3])).collect();
             let whole = grid(&pictures, columns, gap, Fit::Contain);
             let across = if columns == 0 { [1, 2, 2, 2, 3, 3, 3, 3, 3][count - 1] } else { columns.min(count) };
-            let down = (count + across - 1) / across;
+            let down = count.div_ceil(across);
             let size = (across * wide + (across - 1) * gap, down * high + (down - 1) * gap);
             assert_eq!((whole.width, whole.height), size, "{count} in {columns}");
             for (x, y) in (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y))) {
