@@ -534,7 +534,7 @@ mod tests {
     fn sight_is_frame_by_frame_and_costs_nothing_where_nothing_is_hidden() -> Result<()> {
         let mut cache = cache(policy(6, 0, true))?;
         pass(&mut cache, 0, 3)?;
-        let mut bias = |cache: &mut KvCache, sight: Sight| -> Result<Option<Vec<f32>>> {
+        let bias = |cache: &mut KvCache, sight: Sight| -> Result<Option<Vec<f32>>> {
             cache.set_sight(sight);
             cache.begin(Frames::run(3, 2), GRID)?;
             cache.bias().map(|bias| bias.flatten_all()?.to_vec1::<f32>()).transpose()
