@@ -205,7 +205,10 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
             "Time",
             "Tempo, and triggers in time. Several triggers may fall into one latent frame, and all of them count.",
         ),
-        "midi" => ("MIDI", "Controllers and keyboards; [devices.md](devices.md) says how they are opened."),
+        "midi" => (
+            "MIDI",
+            "Controllers and keyboards, and what is played on other instruments; [devices.md](devices.md) says how they are opened.",
+        ),
         "osc" => (
             "OSC",
             "Numbers from and to other programs and phones; [devices.md](devices.md) says how ports are opened.",
