@@ -10,6 +10,7 @@
 )]
 
 pub mod aim;
+mod cable;
 pub mod chain;
 pub mod check;
 mod compile;
@@ -44,6 +45,7 @@ pub mod schedule;
 pub mod schema;
 pub mod set;
 pub mod site;
+pub mod source;
 pub mod target;
 pub mod tick;
 pub mod value;

@@ -2,9 +2,10 @@
 
 use crate::def::{Input, Output};
 use crate::pick::Pick;
-use crate::program::{Fuse, Measure, Source, Tap};
+use crate::program::{Fuse, Measure, Tap};
 use crate::region::Region;
 use crate::run::Run;
+use crate::source::Source;
 use crate::target::Selection;
 use crate::value::Kind;
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::curve::Curve;
 use crate::expression::Expression;
 use crate::mix::Prompt;
-use crate::program::Source;
 use crate::schedule::Schedule;
+use crate::source::Source;
 use crate::target::Selection;
 
 /// The kind of a port. A cable joins ports of one kind, or of two kinds that [`Kind::accepts`] says fit.

@@ -102,7 +102,7 @@ fn mistakes_are_shown_where_they_are_and_strict_fails_on_warnings() {
     assert_eq!(strict.status.code(), Some(1));
     for part in [
         "warning[unknown-parameter]: LFO has no parameter",
-        "odd.json:5:42",
+        "odd.json:5:48",
         "━━━━━ /nodes/a/params/rat",
         "did you mean \"rate\"?",
         "0 errors, 1 warning",
@@ -116,7 +116,7 @@ fn mistakes_are_shown_where_they_are_and_strict_fails_on_warnings() {
     let problem = &said["problems"][0];
     assert_eq!(
         (&problem["code"], &problem["line"], &problem["column"]),
-        (&"bad-value".into(), &5.into(), &63.into()),
+        (&"bad-value".into(), &5.into(), &70.into()),
         "{said}"
     );
     assert_eq!((&problem["severity"], &problem["suggestion"]), (&"error".into(), &"sine".into()), "{said}");
@@ -230,6 +230,36 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+#[test]
+fn patches_are_brought_into_their_form_with_the_layout_in_them_or_beside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.json");
+    let path = path.to_str().expect("a path");
+    let read = |path: &str| std::fs::read_to_string(path).expect("a file");
+    let tidy = read("patches/first_bend.json");
+    let json: serde_json::Value = serde_json::from_str(&tidy).expect("JSON");
+    std::fs::write(path, json.to_string()).expect("a file");
+    let check = bendrack(&["format", "--check", path]);
+    assert_eq!((check.status.code(), stdout(&check)), (Some(1), format!("{path}\n")));
+    assert!(bendrack(&["format", path]).status.success());
+    assert_eq!(read(path), tidy);
+    assert_eq!(bendrack(&["format", "--check", path]).status.code(), Some(0));
+
+    let placed = tidy.replacen("\n}\n", ",\n  \"layout\": {\n    \"wan\": { \"pos\": [40.0, 120.0] }\n  }\n}\n", 1);
+    std::fs::write(path, &placed).expect("a file");
+    assert!(bendrack(&["format", "--layout", "separate", path]).status.success());
+    assert_eq!(read(path), tidy);
+    let beside = path.replace("a.json", "a.layout.json");
+    assert!(read(&beside).contains("\"wan\": { \"pos\": [40.0, 120.0] }"));
+    assert_eq!(bendrack(&["check", "--strict", path, &beside]).status.code(), Some(0));
+    assert!(bendrack(&["format", "--layout", "together", path]).status.success());
+    assert_eq!((read(path), Path::new(&beside).exists()), (placed, false));
+
+    let film = bendrack(&["format", "README.md"]);
+    assert_eq!(film.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&film.stderr).contains("README.md: "), "{film:?}");
+}
+
 /// Renders two frames of 64×64, and gives what the report says.
 fn rendered(args: &[&str], report: &Path) -> serde_json::Value {
     let report = report.to_str().expect("a path");
@@ -248,6 +278,8 @@ fn a_patch_comes_back_out_of_what_was_rendered_and_renders_the_same() {
     let first = rendered(&[&["patches/first_bend.json", "-o", &at("a.mp4")], &edited[..]].concat(), &report);
     let pictures = rendered(&[&["patches/first_bend.json", "-o", &at("p.png")], &edited[..]].concat(), &report);
     assert_eq!(pictures["program_sha256"], first["program_sha256"]);
+    assert_eq!(pictures["patch_sha256"], first["patch_sha256"]);
+    assert_eq!(first["patch_sha256"].as_str().map(str::len), Some(64));
 
     // The patch as it was rendered: the file's, with what the command line said.
     let mut wanted: serde_json::Value =

@@ -1,7 +1,7 @@
 //! The video model.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::program::Source;
+use crate::source::Source;
 use crate::value::Kind;
 
 const PROMPT: Input = Input::text("prompt", "", "What the video shows.").sole();

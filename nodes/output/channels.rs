@@ -1,7 +1,7 @@
 //! Three pictures as red, green and blue.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::program::Source;
+use crate::source::Source;
 use crate::value::Kind;
 
 const RED: Input =

@@ -1,8 +1,8 @@
 //! Two pictures to one.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::program::{Layout, Source};
 use crate::run::Run;
+use crate::source::{Layout, Source};
 use crate::value::Kind;
 
 const A: Input = Input::socket("a", Kind::Picture, "The first picture.");

@@ -1,8 +1,8 @@
 //! Up to nine pictures to one.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::program::{Fit, MOST_IN_GRID, Source};
 use crate::run::Run;
+use crate::source::{Fit, MOST_IN_GRID, Source};
 use crate::value::Kind;
 
 const P1: Input = Input::socket("p1", Kind::Picture, "The first picture; those without a cable take no room.");

@@ -1,8 +1,8 @@
 //! A measurement in colours.
 
 use crate::def::{Input, NodeDef, Output};
-use crate::program::{ColourMap, Look, Scale, Source};
 use crate::run::Run;
+use crate::source::{ColourMap, Look, Scale, Source};
 use crate::value::Kind;
 
 const MAP: Input = Input::socket("map", Kind::Map, "The measurement.");

@@ -2,8 +2,8 @@
 
 use crate::aim;
 use crate::def::{Input, NodeDef, Output};
-use crate::program::{ColourMap, Drawing, Heights, Shape, Source};
 use crate::run::Run;
+use crate::source::{ColourMap, Drawing, Heights, Shape, Source};
 use crate::value::Kind;
 
 const MAP: Input = Input::socket("map", Kind::Map, "The measurement; of a map of places, place after place.");

@@ -3,9 +3,9 @@
 use crate::aim;
 use crate::def::{Input, NodeDef, Output};
 use crate::pick::Pick;
-use crate::program::Source;
 use crate::region::{FEATHER, Frame, HEIGHT, Shape, WIDTH, X, Y};
 use crate::run::Run;
+use crate::source::Source;
 use crate::target::Target;
 use crate::value::Kind;
 

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod devices;
 mod extract;
+mod format;
 mod models;
 mod nodes;
 mod program;
@@ -37,6 +38,8 @@ enum Command {
     Nodes(nodes::Nodes),
     /// Says everything that is wrong with patches, and what to do.
     Check(check::Check),
+    /// Writes patches in their canonical form, and their layout in them or beside them.
+    Format(format::Format),
     /// Prints the JSON Schema of patches, for editors of text.
     Schema(schema::Schema),
     /// Prints what a patch asks of the model at a frame: bends, targets, taps, prompt.
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
     exit(match command {
         Command::Nodes(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Format(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),

@@ -90,9 +90,11 @@ impl Render {
             engine.set_zoom(zoom as usize);
         }
         let loaded = start.elapsed();
+        let patch_sha256 = provenance::patch_sha256(&patch);
         let mut provenance = self.provenance(patch, &engine, size)?;
 
-        let mut job = Job { engine, digest: Sha256::new(), said: BTreeSet::new(), quiet: self.quiet, bar };
+        let digest = Sha256::new();
+        let mut job = Job { engine, patch_sha256, digest, said: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
         let (kept, recorded) = record(film, wanted, provenance.as_mut(), || job.step());
         job.bar.finish_and_clear();
@@ -213,6 +215,7 @@ impl Render {
 /// A video being rendered.
 struct Job {
     engine: Engine,
+    patch_sha256: String,
     /// The hash of every program that was run.
     digest: Sha256,
     /// Warnings that were printed, or would have been.
@@ -255,6 +258,7 @@ impl Job {
         let report = json!({
             "bendrack": env!("CARGO_PKG_VERSION"),
             "patch": render.patch,
+            "patch_sha256": self.patch_sha256,
             "output": render.output,
             "model": model.name,
             "family": model.family.name(),

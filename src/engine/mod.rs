@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use bendrack_nodes::message::{self, To};
 use bendrack_nodes::plan::Plan;
-use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Source, Switch};
+use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Switch};
+use bendrack_nodes::source::Source;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};

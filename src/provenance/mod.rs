@@ -23,7 +23,9 @@ use bendrack_nodes::error::{Code, Problem};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::wan::fingerprint::hex;
 pub use read::{Found, Opened, read};
 
 /// The key of a patch that [`Render`] stands under.
@@ -86,6 +88,17 @@ impl Provenance {
         }
         Ok(text)
     }
+}
+
+/// What identifies a patch, however its nodes lie and whatever program wrote it: the SHA-256 of its canonical text without
+/// `layout`, `frames`, `generator` and the thumbnail, in hexadecimal.
+pub fn patch_sha256(patch: &Patch) -> String {
+    let mut patch = patch.clone();
+    patch.layout.clear();
+    patch.frames.clear();
+    patch.generator.clear();
+    patch.meta.thumbnail = None;
+    hex(&Sha256::digest(patch.to_json()))
 }
 
 /// Takes out of a patch how it was rendered, if it says so; what remains is the patch as it was before.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::boxes::packed;
 use super::read::{LIMIT, find};
-use super::{KEY, Provenance, Render, mp4, png, read, split};
+use super::{KEY, Provenance, Render, mp4, patch_sha256, png, read, split};
 use crate::output::{Picture, open, sidecar};
 
 fn provenance() -> Provenance {
@@ -255,4 +255,18 @@ proptest! {
             prop_assert!(index.len() > file.len());
         }
     }
+}
+
+#[test]
+fn a_patch_is_known_by_its_sum_wherever_its_nodes_lie() {
+    let patch = provenance().patch;
+    let mut moved = patch.clone();
+    moved.layout.entry("wan".to_owned()).or_default().pos = [999.0, 0.0];
+    moved.frames.clear();
+    moved.generator = "another 9.9".to_owned();
+    moved.meta.thumbnail = Some("AAAA".to_owned());
+    assert_eq!(patch_sha256(&moved), patch_sha256(&patch));
+    assert_eq!(patch_sha256(&patch).len(), 64);
+    moved.engine.seed += 1;
+    assert_ne!(patch_sha256(&moved), patch_sha256(&patch));
 }

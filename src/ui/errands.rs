@@ -7,8 +7,9 @@ use bendrack_nodes::patch::Patch;
 use eframe::egui::{Ui, ViewportCommand};
 
 use super::app::App;
-use super::file::{self, Recovery};
+use super::file::Recovery;
 use super::status::name_of;
+use crate::disk;
 use crate::provenance::{Opened, Render};
 
 /// What a patch is to be called that came from no file.
@@ -202,14 +203,14 @@ fn from_render(path: &Path, render: Option<&Render>) -> String {
 }
 
 fn opened(path: PathBuf) -> Done {
-    match file::load(&path) {
+    match disk::load(&path) {
         Ok(opened) => Done::Opened(path, Box::new(opened)),
         Err(error) => Done::Failed(error),
     }
 }
 
 fn saved(path: PathBuf, patch: Arc<Patch>) -> Done {
-    match file::save(&path, &patch) {
+    match disk::save(&path, &patch) {
         Ok(()) => Done::Saved(path, patch),
         Err(error) => Done::Failed(error),
     }

@@ -1,7 +1,7 @@
-//! Patches on the disk: written whole or not at all, and copies of what is in no file yet.
+//! Copies of patches that are in no file yet.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,42 +9,10 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 
-use crate::provenance::{self, Opened};
+use crate::disk::replace;
 
 /// How many recovery copies are kept.
 const MAX_COPIES: usize = 20;
-
-/// Reads the patch in a file: its own, or a PNG or MP4 that was rendered with it. The message says what is wrong with the file.
-pub fn load(path: &Path) -> Result<Opened, String> {
-    provenance::read(path)?.open(path).map_err(|problem| format!("{}: {problem}", path.display()))
-}
-
-/// Writes a patch. Whatever happens meanwhile, the file holds the old patch or the new one.
-pub fn save(path: &Path, patch: &Patch) -> Result<(), String> {
-    replace(path, patch.to_json().as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Puts a new file in the place of one: beside it first, to the disk, then over it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A link stays a link: what it leads to is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let name = path.file_name().ok_or_else(|| io::Error::other("this is no file name"))?.to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        if let Ok(old) = fs::metadata(&path) {
-            fs::set_permissions(&beside, old.permissions())?;
-        }
-        fs::rename(&beside, &path)
-    })();
-    if written.is_err() {
-        // What could not be put in place is of no use; the error that matters is the one above.
-        let _ = fs::remove_file(&beside);
-    }
-    written
-}
 
 /// A copy of a patch that is in no file yet.
 #[derive(Debug, Deserialize, Serialize)]
@@ -150,36 +118,6 @@ mod tests {
 
     fn first_bend() -> Patch {
         Patch::from_json(include_str!("../../patches/first_bend.json")).unwrap()
-    }
-
-    #[test]
-    fn a_patch_is_written_and_read_and_nothing_else_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.json");
-        save(&path, &Patch::default()).unwrap();
-        save(&path, &first_bend()).unwrap();
-        let opened = load(&path).unwrap();
-        assert_eq!((opened.patch, opened.home), (first_bend(), Some(path)));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_patch_that_cannot_be_written_leaves_the_old_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let taken = folder.path().join("folder");
-        fs::create_dir_all(taken.join("inside")).unwrap();
-        assert!(save(&taken, &first_bend()).unwrap_err().contains("folder"));
-        assert!(taken.join("inside").is_dir());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_is_no_patch_is_refused_with_its_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("song.json");
-        fs::write(&path, "{\"format\": \"song\", \"version\": 1}").unwrap();
-        let error = load(&path).unwrap_err();
-        assert!(error.contains("song.json") && error.contains("no patch"), "{error}");
     }
 
     #[test]

@@ -1,0 +1,76 @@
+//! `bendrack format`: patches in their canonical form.
+
+use std::path::{Path, PathBuf};
+
+use bendrack_nodes::patch::Patch;
+use clap::ValueEnum;
+
+use super::Failure;
+use crate::disk;
+
+#[derive(clap::Args)]
+pub(super) struct Format {
+    /// Patch files; they are rewritten.
+    #[arg(required = true, value_name = "PATCH")]
+    patches: Vec<PathBuf>,
+    /// Write nothing; name the files that would be rewritten, and fail if there are any.
+    #[arg(long)]
+    check: bool,
+    /// Where the layout of nodes is written: where it is, beside the patch in NAME.layout.json, or in the patch.
+    #[arg(long, value_name = "WHERE", value_enum, default_value = "keep", conflicts_with = "check")]
+    layout: Layout,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Layout {
+    /// Where it is.
+    Keep,
+    /// In a file beside the patch, so that moves of nodes do not hide other changes.
+    Separate,
+    /// In the patch.
+    Together,
+}
+
+impl Format {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let mut is_odd = false;
+        for path in &self.patches {
+            let opened = disk::load(path).map_err(Failure::Failed)?;
+            let Some(home) = opened.home else {
+                let path = path.display();
+                return Err(Failure::Failed(format!("{path}: this is the record of a render; see bendrack extract")));
+            };
+            if self.check {
+                let is_canonical = is_canonical(&home).map_err(Failure::Failed)?;
+                if !is_canonical {
+                    println!("{}", path.display());
+                }
+                is_odd |= !is_canonical;
+            } else {
+                self.write(&home, &opened.patch).map_err(Failure::Failed)?;
+            }
+        }
+        if is_odd { Err(Failure::Said) } else { Ok(()) }
+    }
+
+    fn write(&self, path: &Path, patch: &Patch) -> Result<(), String> {
+        match self.layout {
+            // What is as it would be written is left alone, with its time.
+            Layout::Keep if is_canonical(path)? => Ok(()),
+            Layout::Keep => disk::save(path, patch),
+            Layout::Separate => disk::save_apart(path, patch),
+            Layout::Together => disk::save_together(path, patch),
+        }
+    }
+}
+
+/// Whether a file, and that of its layout if there is one, is as it would be written.
+fn is_canonical(path: &Path) -> Result<bool, String> {
+    let beside = disk::layout_path(path);
+    let is_same = |path: &Path| -> Result<bool, String> {
+        let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let patch = Patch::from_slice(&text).map_err(|problem| format!("{}: {problem}", path.display()))?;
+        Ok(patch.to_json().as_bytes() == text)
+    };
+    Ok(is_same(path)? && (!beside.is_file() || is_same(&beside)?))
+}

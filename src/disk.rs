@@ -1,0 +1,147 @@
+//! Patches on the disk: written whole or not at all, in their canonical form, with their layout or with it in a file beside them.
+//!
+//! A patch whose layout lies beside it, `show.json` with `show.layout.json`, can be compared line by line without the moves of
+//! nodes. That file is a patch without nodes: it has a layout and frames, and is read and written as any other.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bendrack_nodes::patch::Patch;
+
+use crate::provenance::{self, Opened};
+
+/// Reads the patch in a file: its own, or a PNG or MP4 that was rendered with it. The message says what is wrong with the file.
+pub fn load(path: &Path) -> Result<Opened, String> {
+    let mut opened = read(path)?;
+    let beside = layout_path(path);
+    if opened.home.is_some() && beside.is_file() {
+        let layout = read(&beside)?.patch;
+        opened.patch.layout.extend(layout.layout);
+        opened.patch.frames.extend(layout.frames);
+    }
+    Ok(opened)
+}
+
+fn read(path: &Path) -> Result<Opened, String> {
+    provenance::read(path)?.open(path).map_err(|problem| format!("{}: {problem}", path.display()))
+}
+
+/// Writes a patch, with its layout beside it if that is where it was. Whatever happens meanwhile, the file holds the old patch
+/// or the new one.
+pub fn save(path: &Path, patch: &Patch) -> Result<(), String> {
+    if layout_path(path).is_file() { save_apart(path, patch) } else { write(path, patch) }
+}
+
+/// Writes a patch with its layout in a file beside it.
+pub fn save_apart(path: &Path, patch: &Patch) -> Result<(), String> {
+    let (patch, layout) = apart(patch.clone());
+    write(path, &patch)?;
+    write(&layout_path(path), &layout)
+}
+
+/// Writes a patch with its layout, and takes the file beside it away.
+pub fn save_together(path: &Path, patch: &Patch) -> Result<(), String> {
+    write(path, patch)?;
+    match fs::remove_file(layout_path(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(format!("{}: {error}", layout_path(path).display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, patch: &Patch) -> Result<(), String> {
+    replace(path, patch.to_json().as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Where the layout of a patch lies if it is not in its own file.
+pub fn layout_path(path: &Path) -> PathBuf {
+    path.with_extension("layout.json")
+}
+
+/// A patch without its layout, and its layout as a patch without nodes.
+fn apart(mut patch: Patch) -> (Patch, Patch) {
+    let (layout, frames) = (std::mem::take(&mut patch.layout), std::mem::take(&mut patch.frames));
+    (patch, Patch { layout, frames, ..Patch::default() })
+}
+
+/// Puts a new file in the place of one: beside it first, to the disk, then over it.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link stays a link: what it leads to is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let name = path.file_name().ok_or_else(|| io::Error::other("this is no file name"))?.to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        if let Ok(old) = fs::metadata(&path) {
+            fs::set_permissions(&beside, old.permissions())?;
+        }
+        fs::rename(&beside, &path)
+    })();
+    if written.is_err() {
+        // What could not be put in place is of no use; the error that matters is the one above.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_bend() -> Patch {
+        Patch::from_json(include_str!("../patches/first_bend.json")).unwrap()
+    }
+
+    #[test]
+    fn a_patch_is_written_and_read_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        save(&path, &Patch::default()).unwrap();
+        save(&path, &first_bend()).unwrap();
+        let opened = load(&path).unwrap();
+        assert_eq!((opened.patch, opened.home), (first_bend(), Some(path)));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_layout_beside_a_patch_is_read_with_it_and_stays_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bend.json");
+        let mut patch = first_bend();
+        patch.layout.entry("wan".to_owned()).or_default().pos = [24.0, 48.0];
+        save_apart(&path, &patch).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("layout"), "{text}");
+        assert_eq!(load(&path).unwrap().patch, patch);
+        patch.layout.entry("wan".to_owned()).or_default().pos = [0.0, 8.0];
+        save(&path, &patch).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "a move does not change the patch");
+        assert_eq!(load(&path).unwrap().patch, patch);
+        save_together(&path, &patch).unwrap();
+        assert!(!layout_path(&path).exists());
+        assert_eq!(load(&path).unwrap().patch, patch);
+    }
+
+    #[test]
+    fn a_patch_that_cannot_be_written_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("folder");
+        fs::create_dir_all(taken.join("inside")).unwrap();
+        assert!(save(&taken, &first_bend()).unwrap_err().contains("folder"));
+        assert!(taken.join("inside").is_dir());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_patch_is_refused_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("song.json");
+        fs::write(&path, "{\"format\": \"song\", \"version\": 1}").unwrap();
+        let error = load(&path).unwrap_err();
+        assert!(error.contains("song.json") && error.contains("no patch"), "{error}");
+    }
+}
