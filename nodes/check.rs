@@ -129,7 +129,8 @@ impl Look<'_> {
         for (index, cable) in cables.iter().enumerate() {
             self.keys(&cable.rest, &format!("{pointer}/cables/{index}"), CABLE);
         }
-        for id in layout.keys().filter(|id| !nodes.contains_key(*id)) {
+        // A patch without nodes is the layout of another.
+        for id in layout.keys().filter(|id| !nodes.is_empty() && !nodes.contains_key(*id)) {
             let message = format!("there is no node {id:?} to stand here");
             let problem = Problem::warning(Code::NoSuchNode, format!("{pointer}/layout/{id}"), message);
             self.problems.push(problem.meant(id, nodes.keys().map(String::as_str)));
