@@ -8,6 +8,7 @@ pub mod line;
 pub mod midi;
 pub mod midi_out;
 pub mod osc;
+mod player;
 pub mod serial;
 mod worker;
 
