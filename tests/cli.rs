@@ -195,6 +195,9 @@ fn devices_are_listed_even_where_there_are_none() {
     for title in ["MIDI inputs\n  ", "MIDI outputs\n  ", "Serial ports\n  ", "OSC\n  "] {
         assert!(stdout(&list).contains(title), "{}", stdout(&list));
     }
+    let touch = bendrack(&["devices", "patches/touch.json"]);
+    assert!(stdout(&touch).contains("pad (ESP32 with a touch pad), serial port"), "{}", stdout(&touch));
+    assert_eq!(bendrack(&["devices", "none.json"]).status.code(), Some(1));
     let json: serde_json::Value = serde_json::from_str(&stdout(&bendrack(&["devices", "--json"]))).expect("JSON");
     assert!(json["midi"]["inputs"].is_array() && json["serial"]["ports"].is_array(), "{json}");
 }

@@ -1,15 +1,19 @@
 //! `bendrack devices`: what could be opened.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Failure, print};
+use super::wanted::{There, describe as describe_wanted, wanted};
+use super::{Failure, print, read_patch};
 use crate::io::serial::{Port, Usb};
 use crate::io::{midi, osc, serial};
 
 #[derive(clap::Args)]
 pub(super) struct Devices {
+    /// Says which of the devices that this patch would like are there.
+    patch: Option<PathBuf>,
     /// Print them as JSON.
     #[arg(long)]
     json: bool,
@@ -19,8 +23,18 @@ impl Devices {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (inputs, outputs, ports) = (midi::inputs(), midi::outputs(), serial::ports());
         let local = osc::local_address();
+        let there = There {
+            midi_inputs: inputs.clone().unwrap_or_default(),
+            midi_outputs: outputs.clone().unwrap_or_default(),
+            serial: ports.clone().unwrap_or_default(),
+            ..There::default()
+        };
+        let wanted = match &self.patch {
+            Some(path) => Some(wanted(&read_patch(path)?, &there)),
+            None => None,
+        };
         if self.json {
-            let list = json!({
+            let mut list = json!({
                 "midi": {
                     "inputs": inputs.as_deref().unwrap_or_default(),
                     "outputs": outputs.as_deref().unwrap_or_default(),
@@ -29,6 +43,9 @@ impl Devices {
                 "serial": { "ports": ports.as_deref().unwrap_or_default(), "problem": ports.as_ref().err() },
                 "osc": { "local_address": local },
             });
+            if let Some(wanted) = &wanted {
+                list["wanted"] = json!(wanted);
+            }
             return print(&format!("{list:#}\n"));
         }
         let mut text = section("MIDI inputs", inputs, "none is connected");
@@ -41,6 +58,9 @@ impl Devices {
             // Writing to a string does not fail.
             let _ =
                 writeln!(text, "  --osc-in {local}:9000 hears the network as well: anybody in it can turn your knobs");
+        }
+        if let Some(wanted) = &wanted {
+            text += &describe_wanted(wanted);
         }
         print(&text)
     }

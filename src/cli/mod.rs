@@ -11,6 +11,7 @@ mod program;
 mod record;
 mod render;
 mod schema;
+mod wanted;
 mod window;
 
 use std::io::{self, ErrorKind, Write};

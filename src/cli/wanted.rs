@@ -1,0 +1,177 @@
+//! Which of the devices that a patch would like are there, and how bendrack is told to open them.
+
+use std::fmt::Write;
+
+use bendrack_nodes::patch::{Device, DeviceKind, Patch};
+use serde::Serialize;
+
+use crate::io::serial::{Port, Usb};
+
+/// What is connected.
+#[derive(Default)]
+pub(super) struct There {
+    pub(super) midi_inputs: Vec<String>,
+    pub(super) midi_outputs: Vec<String>,
+    pub(super) serial: Vec<Port>,
+    pub(super) audio: Vec<String>,
+}
+
+/// A device that a patch would like.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Wanted {
+    /// What the patch calls it.
+    name: String,
+    kind: DeviceKind,
+    label: String,
+    /// Those that it may be.
+    found: Vec<String>,
+    /// How bendrack is told to open the first of them, or to listen.
+    flag: Option<String>,
+}
+
+/// The devices that a patch would like.
+pub(super) fn wanted(patch: &Patch, there: &There) -> Vec<Wanted> {
+    patch.devices.iter().map(|(name, device)| find(name, device, there)).collect()
+}
+
+fn find(name: &str, device: &Device, there: &There) -> Wanted {
+    let named = |names: &[String]| names.iter().filter(|name| is_called(device, name)).cloned().collect();
+    let (found, flag): (Vec<String>, _) = match device.kind {
+        DeviceKind::MidiIn => (named(&there.midi_inputs), "--midi"),
+        DeviceKind::MidiOut => (named(&there.midi_outputs), "--midi-out"),
+        DeviceKind::Audio => (named(&there.audio), "--audio"),
+        DeviceKind::Serial => {
+            let ports = there.serial.iter().filter(|port| is_port(device, port));
+            (ports.map(|port| port.path.clone()).collect(), "--serial")
+        }
+        // Who sends or listens is not known before.
+        DeviceKind::OscIn => (Vec::new(), "--osc-in 9000"),
+        DeviceKind::OscOut => (Vec::new(), "--osc-out ADDRESS"),
+    };
+    let flag = match device.kind {
+        DeviceKind::OscIn | DeviceKind::OscOut => Some(flag.to_owned()),
+        _ => found.first().map(|found| format!("{flag} {}", quoted(found))),
+    };
+    Wanted { name: name.to_owned(), kind: device.kind, label: device.label.clone(), found, flag }
+}
+
+/// Whether a device of this name is meant; any is if the patch says no name.
+fn is_called(device: &Device, name: &str) -> bool {
+    let wanted = device.known_by.get("name").map(|name| name.to_lowercase());
+    wanted.is_none_or(|wanted| name.to_lowercase().contains(&wanted))
+}
+
+/// Whether what is at a serial port is meant: nothing that the patch says of it differs.
+fn is_port(device: &Device, port: &Port) -> bool {
+    let said = |key: &str, is: &dyn Fn(&Usb) -> Option<String>| match device.known_by.get(key) {
+        None => true,
+        Some(wanted) => {
+            port.usb.as_ref().and_then(is).is_some_and(|found| found.to_lowercase().contains(&wanted.to_lowercase()))
+        }
+    };
+    said("vid", &|usb| Some(format!("{:04x}", usb.vid)))
+        && said("pid", &|usb| Some(format!("{:04x}", usb.pid)))
+        && said("serial", &|usb| usb.serial.clone())
+        && said("name", &|usb| usb.product.clone())
+}
+
+/// As it is typed in a shell.
+fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+/// What is said of them.
+pub(super) fn describe(wanted: &[Wanted]) -> String {
+    let mut text = "Devices that the patch would like\n".to_owned();
+    if wanted.is_empty() {
+        text += "  it names none\n";
+    }
+    for Wanted { name, kind, label, found, flag } in wanted {
+        let label = if label.is_empty() { String::new() } else { format!(" ({label})") };
+        let kind = match kind {
+            DeviceKind::MidiIn => "MIDI input",
+            DeviceKind::MidiOut => "MIDI output",
+            DeviceKind::OscIn => "OSC from another program or a phone",
+            DeviceKind::OscOut => "OSC to another program",
+            DeviceKind::Serial => "serial port",
+            DeviceKind::Audio => "sound input",
+        };
+        let found = match found.as_slice() {
+            [] if flag.is_some() => String::new(),
+            [] => ": not there; connect it, or play without".to_owned(),
+            found => format!(": {}", found.join(" or ")),
+        };
+        let flag = flag.as_ref().map_or_else(String::new, |flag| format!("; open it with {flag}"));
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {name}{label}, {kind}{found}{flag}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(devices: &str) -> Patch {
+        let text = format!(r#"{{"format": "bendrack-patch", "version": 1, "devices": {devices}}}"#);
+        Patch::from_json(&text).expect("a patch")
+    }
+
+    fn there() -> There {
+        let usb = |vid, pid, serial: &str| {
+            Some(Usb { vid, pid, product: Some("USB JTAG".into()), serial: Some(serial.into()) })
+        };
+        There {
+            midi_inputs: vec!["Midi Through".into(), "MIDI Mix MIDI 1".into()],
+            serial: vec![
+                Port { path: "/dev/ttyUSB0".into(), usb: usb(0x10c4, 0xea60, "A") },
+                Port { path: "/dev/ttyACM0".into(), usb: usb(0x303a, 0x1001, "B") },
+                Port { path: "/dev/ttyS0".into(), usb: None },
+            ],
+            ..There::default()
+        }
+    }
+
+    #[test]
+    fn a_device_is_known_by_what_the_patch_says_of_it() {
+        for (device, found, flag) in [
+            (
+                r#"{"kind": "midi_in", "match": {"name": "midi mix"}}"#,
+                &["MIDI Mix MIDI 1"][..],
+                "--midi 'MIDI Mix MIDI 1'",
+            ),
+            (r#"{"kind": "midi_in"}"#, &["Midi Through", "MIDI Mix MIDI 1"], "--midi 'Midi Through'"),
+            (r#"{"kind": "midi_in", "match": {"name": "nano"}}"#, &[], ""),
+            (r#"{"kind": "serial", "match": {"vid": "303A"}}"#, &["/dev/ttyACM0"], "--serial /dev/ttyACM0"),
+            (r#"{"kind": "serial", "match": {"vid": "303a", "serial": "A"}}"#, &[], ""),
+            (
+                r#"{"kind": "serial", "match": {"name": "jtag", "pid": "ea60"}}"#,
+                &["/dev/ttyUSB0"],
+                "--serial /dev/ttyUSB0",
+            ),
+            (r#"{"kind": "osc_in", "label": "phone"}"#, &[], "--osc-in 9000"),
+            (r#"{"kind": "audio"}"#, &[], ""),
+        ] {
+            let wanted = wanted(&patch(&format!(r#"{{"it": {device}}}"#)), &there());
+            assert_eq!(wanted[0].found, found, "{device}");
+            assert_eq!(wanted[0].flag.as_deref().unwrap_or_default(), flag, "{device}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_and_what_is_not_is_said_in_a_line_each() {
+        let patch = patch(
+            r#"{"fader": {"kind": "midi_in", "label": "MIDI Mix", "match": {"name": "midi mix"}},
+                "pad": {"kind": "serial", "match": {"name": "touch"}}, "phone": {"kind": "osc_in"}}"#,
+        );
+        assert_eq!(
+            describe(&wanted(&patch, &there())),
+            "Devices that the patch would like\n  \
+             fader (MIDI Mix), MIDI input: MIDI Mix MIDI 1; open it with --midi 'MIDI Mix MIDI 1'\n  \
+             pad, serial port: not there; connect it, or play without\n  \
+             phone, OSC from another program or a phone; open it with --osc-in 9000\n"
+        );
+        assert!(describe(&wanted(&Patch::default(), &there())).ends_with("  it names none\n"));
+    }
+}
