@@ -95,6 +95,7 @@ pub(crate) fn flat<'p>(
     };
     let place = Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false };
     let names = expansion.expand(scope, &place);
+    expansion.refuse_twins();
     for MidiMap { channel, cc, to, range, .. } in maps {
         let map = Map { cc: (*channel, *cc), range: *range };
         for (index, port) in expansion.ends(to, &names) {
@@ -155,6 +156,19 @@ impl<'p> Expansion<'p> {
             self.cable(cable, &format!("{}/cables/{index}", place.pointer), &names);
         }
         names
+    }
+
+    /// Refuses nodes with the id of another: an id with a slash may be that of a node in an instance.
+    fn refuse_twins(&mut self) {
+        let mut ids: BTreeSet<Arc<str>> = BTreeSet::new();
+        let is_twin = |node: &&FlatNode<'_>| !ids.insert(node.id.clone());
+        let twins: Vec<_> =
+            self.flat.nodes.iter().filter(is_twin).map(|it| (it.id.clone(), it.pointer.clone())).collect();
+        for (id, pointer) in twins {
+            let message =
+                format!("{id:?} is the id of two nodes, of which one is in a subpatch; give one an id without a slash");
+            self.once(Problem::error(Code::BadId, pointer, message));
+        }
     }
 
     /// Puts the nodes of a definition where an instance of it is.

@@ -127,10 +127,14 @@ impl Gain {
         match self {
             Self::Replaces => x,
             Self::Adds(gain) => base + gain * x,
-            Self::Scales(gain) => base * (gain * x).exp(),
+            // Within what a factor can be: 0 times infinity is no number.
+            Self::Scales(gain) => base * (gain * x).clamp(-MOST_FOLDS, MOST_FOLDS).exp(),
         }
     }
 }
+
+/// The largest power of e that a cable multiplies a knob with.
+const MOST_FOLDS: f64 = 700.0;
 
 /// How far a cable moves a knob if nobody has said anything: far enough to be seen.
 pub const DEFAULT_DEPTH: f64 = 0.25;

@@ -279,8 +279,9 @@ fn feed(
 
 /// The number on an input: what arrives, or the knob as the cable moves it, within the limits.
 fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Controls) -> Option<f64> {
-    let turned =
-        feed.map.and_then(|Map { cc, range: [low, high] }| Some(low + (high - low) * controls.midi_cc.get(&cc)?));
+    let turned = feed
+        .map
+        .and_then(|Map { cc, range: [low, high] }| controls.midi_cc.get(&cc).map(|x| low * (1.0 - x) + high * x));
     let base = match &feed.base {
         Some(Value::Number(base)) => Some(turned.map_or(*base, |turned| turned.clamp(input.hard.0, input.hard.1))),
         _ => None,
@@ -291,9 +292,8 @@ fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Control
         _ => return base,
     };
     let gain = feed.cable.as_ref().map_or(Gain::Replaces, |cable| cable.gain);
-    let value = gain.moved(base.unwrap_or(0.0), arrived);
-    // Finite times finite is at most infinite, which the limits catch.
-    Some(value.clamp(input.hard.0, input.hard.1))
+    // A number is moved by a finite number to infinity at most, which the limits catch.
+    Some(gain.moved(base.unwrap_or(0.0), arrived).clamp(input.hard.0, input.hard.1))
 }
 
 /// Whether an input is on, and how often it went on; `was_on` is whether it was in the frame before.

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::def::{Input, NodeDef};
 use bendrack_nodes::patch::{Edit, Patch, Port};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
@@ -327,6 +327,44 @@ fn a_number_that_is_not_finite_is_held_and_its_port_named() {
         assert_eq!(runner.memory.output("n", "out"), Some(stands), "{arrives}");
         let held: Vec<_> = runner.room.held().iter().map(|(node, output)| (node.to_string(), *output)).collect();
         assert_eq!(held, if named { vec![("n".to_owned(), "out")] } else { vec![] }, "{arrives}");
+    }
+}
+
+/// Every node, with the largest numbers there are on each input in turn and on all at once, and then nothing: it gives numbers again.
+#[test]
+fn no_node_is_lost_to_numbers_that_are_too_large() {
+    for def in LIBRARY {
+        let takes = |input: &&Input| matches!(input.kind, Kind::Number | Kind::Any);
+        let names: Vec<&str> = def.inputs.iter().filter(takes).map(|input| input.name).collect();
+        let each = names.iter().map(std::slice::from_ref);
+        for names in each.chain([&names[..]]).filter(|names| !names.is_empty()) {
+            let cables: Vec<String> = names.iter().map(|name| format!("n.{name}")).collect();
+            let cables: Vec<(&str, &str)> = cables.iter().map(|to| ("storm.out", to.as_str())).collect();
+            let mut patch = patch(&[("storm", "osc.in", json!({})), ("n", def.name, json!({}))], &cables);
+            let depths = &mut patch.nodes.get_mut("n").expect("a node").depths;
+            depths.extend(
+                names.iter().zip([1.0, -1.0].into_iter().cycle()).map(|(name, depth)| (name.to_string(), depth)),
+            );
+            let mut runner = Runner::new(&patch);
+            for (number, calls) in [(f64::MAX, 3), (f64::MIN, 3), (f64::MAX, 3), (1000.0, 3), (0.0, 12)] {
+                let mut controls = Controls::default();
+                controls.osc.insert("/bend/1".to_owned(), vec![number]);
+                (0..calls).for_each(|_| drop(runner.call(&controls, 3).clone()));
+            }
+            assert_eq!(runner.room.held(), [], "{} by its {names:?}", def.name);
+        }
+    }
+}
+
+#[test]
+fn a_knob_at_zero_that_turns_in_even_ratios_stays_there_whatever_moves_it() {
+    let nodes = [("big", "osc.in", json!({})), ("lfo", "modulate.lfo", json!({ "rate": 0.0, "offset": 0.5 }))];
+    let mut runner = Runner::new(&patch(&nodes, &[("big.out", "lfo.rate")]));
+    for number in [1000.0, f64::MAX, f64::MIN, 0.0] {
+        let mut controls = Controls::default();
+        controls.osc.insert("/bend/1".to_owned(), vec![number]);
+        runner.call(&controls, 3);
+        assert_eq!((runner.memory.output("lfo", "out"), runner.room.held()), (Some(0.5), &[][..]), "{number}");
     }
 }
 

@@ -199,3 +199,15 @@ fn hostile_subpatches_are_refused_at_once() {
     let (plan, problems) = Plan::compile(&fan, LIBRARY);
     assert!(plan.is_none() && problems.iter().any(|problem| problem.code == Code::TooMany), "{problems:?}");
 }
+
+#[test]
+fn an_id_with_a_slash_is_not_that_of_a_node_in_an_instance() {
+    let definitions = json!({ "d": { "nodes": { "a": { "type": "view.note" } } } });
+    for (id, refused) in [("left/a", true), ("left/b", false)] {
+        let nodes = json!({ "left": { "type": "sub.d" }, id: { "type": "modulate.recorder" } });
+        let (plan, problems) = Plan::compile(&read(&definitions, &nodes, &json!([])), LIBRARY);
+        assert_eq!(plan.is_none(), refused, "{id}");
+        let said = problems.iter().any(|problem| problem.code == Code::BadId && problem.message.contains("left/a"));
+        assert_eq!(said, refused, "{problems:?}");
+    }
+}
