@@ -302,6 +302,7 @@ fn a_patch_comes_back_out_of_what_was_rendered_and_renders_the_same() {
         assert_eq!((&render["model"], &render["frames"]), (&"mini".into(), &2.into()), "{render}");
         assert_eq!((&render["size"], &render["zoom"]), (&serde_json::json!([64, 64]), &1.into()), "{render}");
         assert_eq!(render["bendrack"], env!("CARGO_PKG_VERSION"), "{render}");
+        assert_eq!(render["patch_sha256"], first["patch_sha256"], "{name}");
         let sum = render["model_sha256"].as_str().expect("a sum");
         assert!(sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()), "{sum}");
     }

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::record::{is_same, output};
 use super::{Failure, print};
 use crate::output::film::part::{Part, unwritable};
@@ -16,7 +18,8 @@ pub(super) struct Extract {
     /// Write the patch to this file instead of printing it.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Give how it was rendered instead of the patch: model, hash of its weights, seed, size, frames, version; as JSON.
+    /// Give how it was rendered instead of the patch: model, hash of its weights and of the patch, seed, size, frames, version; as
+    /// JSON.
     #[arg(long)]
     provenance: bool,
 }
@@ -39,7 +42,9 @@ impl Extract {
         let text = match (self.provenance, render) {
             (false, _) => patch.to_json(),
             (true, Some(render)) => {
-                serde_json::to_string_pretty(&render).map_err(|error| Failure::Failed(error.to_string()))? + "\n"
+                let mut json = json!(render);
+                json["patch_sha256"] = provenance::patch_sha256(&patch).into();
+                format!("{json:#}\n")
             }
             (true, None) => {
                 let message = format!(
