@@ -22,6 +22,7 @@ pub mod edit;
 pub mod error;
 pub mod expression;
 pub mod flat;
+mod follow;
 pub mod grid;
 mod limits;
 pub mod listen;
@@ -45,6 +46,7 @@ pub mod schedule;
 pub mod schema;
 pub mod set;
 pub mod site;
+pub mod sound;
 pub mod source;
 pub mod target;
 pub mod tick;
@@ -123,6 +125,11 @@ pub mod midi {
     pub mod cc;
     pub mod note;
     pub mod output;
+}
+
+/// Sound.
+pub mod audio {
+    pub mod input;
 }
 
 /// OSC.
@@ -253,6 +260,7 @@ pub static LIBRARY: &[&NodeDef] = &[
     &view::reroute::NODE,
     &midi::cc::NODE,
     &midi::note::NODE,
+    &audio::input::NODE,
     &osc::input::NODE,
     &esp32::input::NODE,
     &prompt::text::NODE,

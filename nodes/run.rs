@@ -8,6 +8,7 @@ use crate::expression::Expression;
 use crate::mix::Prompt;
 use crate::program::{Bend, Cache, Message, Midi, Part, Program, Tap, To};
 use crate::schedule::Schedule;
+use crate::sound::Hop;
 use crate::source::Source;
 use crate::target::Selection;
 use crate::tick::{Controls, Inputs};
@@ -38,6 +39,8 @@ pub struct Run<'a> {
 /// What is the same for all nodes of a tick.
 pub(crate) struct World<'a> {
     pub(crate) inputs: &'a Inputs<'a>,
+    /// What is heard in the frame.
+    pub(crate) sound: &'a [Hop],
     pub(crate) frame: u64,
     pub(crate) beat: f64,
     pub(crate) tempo: f64,
@@ -303,6 +306,11 @@ impl<'a> Run<'a> {
     /// What came in from outside.
     pub fn controls(&self) -> &'a Controls {
         self.world.inputs.controls
+    }
+
+    /// What is heard in this latent frame, oldest first.
+    pub fn sound(&self) -> &'a [Hop] {
+        self.world.sound
     }
 
     /// A number from 0 to 1 that is random, and always the same for this patch, node, `stream` and `index`.

@@ -9,6 +9,7 @@ use crate::memory::is_remembered;
 use crate::plan::{Arrives, Feed, Gain, Map, Plan, Slot};
 use crate::program::{Bend, Program};
 use crate::run::{Ask, Run, World};
+use crate::sound::{self, Hop};
 use crate::target::Selection;
 use crate::value::{Gate, Kind, Value};
 
@@ -30,6 +31,8 @@ pub struct Controls {
     pub osc: BTreeMap<String, Vec<f64>>,
     /// The latest values of named sensors on serial lines.
     pub sensors: BTreeMap<String, Vec<f64>>,
+    /// What was heard since it was last looked at, oldest first.
+    pub sound: Vec<Hop>,
 }
 
 impl Controls {
@@ -50,6 +53,8 @@ pub struct Inputs<'a> {
     pub controls: &'a Controls,
     /// What the taps measured.
     pub measurements: &'a Measurements,
+    /// What is heard in the frames of the call, oldest first: shared out evenly over them.
+    pub sound: &'a [Hop],
     /// The first latent frame of the call, counted from the beginning of the video.
     pub first_frame: u64,
     /// Seconds from one latent frame to the next.
@@ -119,7 +124,7 @@ impl Plan {
         self.recall(memory, &mut room.given);
         program.clear();
         for lane in 0..frames {
-            self.tick(inputs, lane as u64, memory, room);
+            self.tick(inputs, lane as u64, sound::share(inputs.sound, lane, frames), memory, room);
             add(program, &mut room.ask.program, lane);
         }
         program.seed = self.seed;
@@ -138,7 +143,7 @@ impl Plan {
         }
     }
 
-    fn tick(&self, inputs: &Inputs<'_>, lane: u64, memory: &mut Memory, room: &mut Workspace) {
+    fn tick(&self, inputs: &Inputs<'_>, lane: u64, sound: &[Hop], memory: &mut Memory, room: &mut Workspace) {
         let Workspace { fresh, fed, given, before, ask, everything, held, .. } = room;
         ask.program.clear();
         ask.links.clear();
@@ -147,7 +152,7 @@ impl Plan {
             value.clone_from(&given[*output]);
         }
         let tempo = if memory.tempo() > 0.0 { memory.tempo() } else { self.tempo };
-        let world = World { inputs, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
+        let world = World { inputs, sound, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
         for slot in &self.nodes {
             let (arrived, gives) = (&mut fed[slot.inputs.clone()], slot.outputs.clone());
             let changed = feed(slot, inputs, given, before, arrived, memory);

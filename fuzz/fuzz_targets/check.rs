@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (controls, measurements) = (Controls::default(), Measurements::default());
     let (mut memory, mut room, mut program) = (Memory::default(), Workspace::default(), Program::default());
     for call in 0..2 {
-        let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 3 * call, dt_secs: 0.25 };
+        let inputs = Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 3 * call, dt_secs: 0.25 };
         plan.run(&inputs, &mut memory, 3, &mut room, &mut program);
     }
 });

@@ -46,7 +46,8 @@ fn tick(plan: &Plan) -> Duration {
             let mut calls = 0_u32;
             while start.elapsed() < LONG_ENOUGH {
                 let first_frame = u64::from(calls) * FRAMES as u64;
-                let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame, dt_secs: 0.25 };
+                let inputs =
+                    Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame, dt_secs: 0.25 };
                 plan.run(&inputs, &mut memory, FRAMES, &mut room, &mut program);
                 calls += 1;
             }

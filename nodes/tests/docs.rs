@@ -209,6 +209,10 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
             "MIDI",
             "Controllers and keyboards, and what is played on other instruments; [devices.md](devices.md) says how they are opened.",
         ),
+        "audio" => (
+            "Audio",
+            "What is heard, from an audio input or a file; [devices.md](devices.md) says how they are opened.",
+        ),
         "osc" => (
             "OSC",
             "Numbers from and to other programs and phones; [devices.md](devices.md) says how ports are opened.",

@@ -70,7 +70,8 @@ impl Runner {
 
     fn call(&mut self, controls: &Controls, frames: usize) -> &Program {
         let measurements = Measurements::new();
-        let inputs = Inputs { controls, measurements: &measurements, first_frame: self.frame, dt_secs: DT_SECS };
+        let inputs =
+            Inputs { controls, measurements: &measurements, sound: &[], first_frame: self.frame, dt_secs: DT_SECS };
         self.plan.run(&inputs, &mut self.memory, frames, &mut self.room, &mut self.program);
         self.frame += frames as u64;
         &self.program
@@ -116,8 +117,13 @@ fn a_tick_allocates_nothing_once_it_runs() {
     let measurements = Measurements::new();
     let before = ALLOCATIONS.with(Cell::get);
     for _ in 0..64 {
-        let inputs =
-            Inputs { controls: &controls, measurements: &measurements, first_frame: runner.frame, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            controls: &controls,
+            measurements: &measurements,
+            sound: &[],
+            first_frame: runner.frame,
+            dt_secs: DT_SECS,
+        };
         runner.plan.run(&inputs, &mut runner.memory, 3, &mut runner.room, &mut runner.program);
         runner.frame += 3;
     }

@@ -437,7 +437,7 @@ fn a_mapped_controller_turns_its_knob_and_a_snapshot_brings_settings_back() {
     let mut patch = Patch::from_json(text).expect("a patch");
     let value = |controls: &Controls| {
         let (measurements, mut memory) = (Measurements::new(), Memory::default());
-        let inputs = Inputs { controls, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+        let inputs = Inputs { controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: DT_SECS };
         compile(&patch).program(&inputs, &mut memory, 1);
         memory.output("knob", "out")
     };

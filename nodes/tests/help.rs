@@ -10,6 +10,7 @@ use bendrack_nodes::def::NodeDef;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
+use bendrack_nodes::sound::{BANDS, Hop};
 use bendrack_nodes::target::{Selection, Words};
 use bendrack_nodes::tick::Memory;
 
@@ -34,7 +35,8 @@ fn help(def: &NodeDef) -> Patch {
 /// The programs of a patch's first calls.
 fn programs(patch: &Patch) -> Vec<Program> {
     let (plan, mut memory) = (compile(patch), Memory::default());
-    (0..CALLS).map(|call| run(&plan, &mut memory, call * FRAMES, FRAMES as usize)).collect()
+    let sound = [Hop { bands: [0.1; BANDS] }; 75];
+    (0..CALLS).map(|call| hear(&plan, &mut memory, &sound, call * FRAMES, FRAMES as usize)).collect()
 }
 
 /// The ids of a patch's nodes of a kind.
@@ -119,7 +121,7 @@ fn the_help_patch_of_a_target_aims() {
 
 #[test]
 fn the_help_patch_of_a_number_moves_something() {
-    let families = ["control", "modulate", "math", "logic", "time", "view", "midi", "osc", "esp32"];
+    let families = ["control", "modulate", "math", "logic", "time", "view", "midi", "audio", "osc", "esp32"];
     for def in LIBRARY.iter().filter(|def| families.contains(&def.family()) && !def.outputs.is_empty()) {
         let patch = help(def);
         let mut without = patch.clone();

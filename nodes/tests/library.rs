@@ -476,6 +476,7 @@ fn the_range_of_a_heatmap_is_the_frames_a_running_one_or_fixed() {
             let inputs = Inputs {
                 controls: &controls,
                 measurements: &measurements,
+                sound: &[],
                 first_frame: 3 * call as u64,
                 dt_secs: DT_SECS,
             };

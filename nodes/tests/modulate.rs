@@ -88,7 +88,7 @@ fn sent(patch: &Patch, calls: &[usize], dt_secs: f64) -> Vec<(String, Vec<u64>)>
     let (mut room, mut program) = (Workspace::default(), Program::default());
     let mut sent: Vec<(String, Vec<u64>)> = Vec::new();
     for frames in calls {
-        let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame, dt_secs };
+        let inputs = Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame, dt_secs };
         plan.run(&inputs, &mut memory, *frames, &mut room, &mut program);
         assert!(room.held().is_empty(), "{:?} are not finite", room.held());
         first_frame += *frames as u64;

@@ -100,8 +100,13 @@ fn pressed(list: &str, index: f64, presses: &[(bool, bool)]) -> Vec<(String, f64
         for (address, on) in [("/next", next), ("/previous", previous)] {
             controls.osc.insert(address.to_owned(), vec![f64::from(u8::from(*on))]);
         }
-        let inputs =
-            Inputs { controls: &controls, measurements: &measurements, first_frame: frame as u64, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            controls: &controls,
+            measurements: &measurements,
+            sound: &[],
+            first_frame: frame as u64,
+            dt_secs: DT_SECS,
+        };
         let prompt = plan.program(&inputs, &mut memory, 1).prompt.to_string();
         frames.push((prompt, memory.output("it", "count").expect("a number")));
     }

@@ -39,7 +39,8 @@ fn wobble() -> Json {
 
 fn outputs(patch: &Patch, ports: &[(&str, &str)], frames: usize) -> Vec<Option<f64>> {
     let (controls, measurements, mut memory) = (Controls::default(), Measurements::new(), Memory::default());
-    let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+    let inputs =
+        Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: DT_SECS };
     compile(patch).program(&inputs, &mut memory, frames);
     ports.iter().map(|(node, port)| memory.output(node, port)).collect()
 }

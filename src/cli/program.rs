@@ -60,6 +60,7 @@ fn program(plan: &Plan, chunk: u64) -> bendrack_nodes::program::Program {
         let inputs = Inputs {
             controls: &controls,
             measurements: &measurements,
+            sound: &[],
             first_frame: CHUNK * chunk,
             dt_secs: LATENT_SECS,
         };

@@ -350,8 +350,13 @@ impl Engine {
         let (mut memory, mut program) = std::mem::take(&mut self.next);
         memory.copy_from(self.chunk.as_ref().map_or(&self.memory, |chunk| &chunk.memory));
         let frames = self.rollout.chunk();
-        let inputs =
-            Inputs { controls, measurements: &self.measurements, first_frame: frames[0] as u64, dt_secs: LATENT_SECS };
+        let inputs = Inputs {
+            controls,
+            measurements: &self.measurements,
+            sound: &[],
+            first_frame: frames[0] as u64,
+            dt_secs: LATENT_SECS,
+        };
         let room = &mut self.room;
         self.times.tick.time(|| self.plan.run(&inputs, &mut memory, frames.len(), room, &mut program));
         (program, memory)

@@ -151,7 +151,8 @@ mod tests {
         for (stands, degrees) in [(0.0, -180.0), (0.75, 90.0), (1.0, 180.0)] {
             controls.midi_cc.insert((1, 20), stands);
             let measurements = Measurements::new();
-            let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+            let inputs =
+                Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
             let program = plan.as_ref().unwrap().program(&inputs, &mut Memory::default(), 1);
             assert_eq!(program.bends[0].params[0][..], [degrees]);
         }

@@ -55,7 +55,7 @@ impl Live {
         }
         let measurements = Measurements::new();
         while self.next <= latent {
-            let inputs = Inputs { controls, measurements: &measurements, first_frame: self.next, dt_secs };
+            let inputs = Inputs { controls, measurements: &measurements, sound: &[], first_frame: self.next, dt_secs };
             plan.run(&inputs, &mut self.memory, 1, &mut self.room, &mut self.program);
             for port in &self.outputs {
                 let Some(value) = self.memory.output(&port.node, &port.port) else { continue };
@@ -147,7 +147,8 @@ mod tests {
         live.advance(5, &controls, 0.25);
 
         let (plan, _) = Plan::compile(&patch, LIBRARY);
-        let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+        let inputs =
+            Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
         let program = plan.unwrap().program(&inputs, &mut Memory::default(), 6);
         let angle = program.bends[0].params[0][5];
         let (_, input) = def_of("bend.rotate").unwrap().input("angle").unwrap();

@@ -113,7 +113,7 @@ fn program(mut patch: Patch, frames: usize) -> Program {
     let (plan, problems) = Plan::compile(&patch, LIBRARY);
     let plan = plan.unwrap_or_else(|| panic!("{problems:?}"));
     let (controls, measurements) = (Controls::default(), Measurements::default());
-    let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+    let inputs = Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
     plan.program(&inputs, &mut Memory::default(), frames)
 }
 

@@ -60,7 +60,13 @@ impl Fake {
     pub fn program(&self) -> Program {
         let notes = self.0.borrow();
         let measurements = Measurements::new();
-        let inputs = Inputs { controls: &notes.controls, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+        let inputs = Inputs {
+            controls: &notes.controls,
+            measurements: &measurements,
+            sound: &[],
+            first_frame: 0,
+            dt_secs: 0.25,
+        };
         notes.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
     }
 

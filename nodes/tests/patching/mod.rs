@@ -7,6 +7,7 @@ use bendrack_nodes::def::{NodeDef, Preset};
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
+use bendrack_nodes::sound::Hop;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use bendrack_nodes::value::Kind;
 use serde_json::{Value as Json, json};
@@ -69,8 +70,13 @@ pub fn compile(patch: &Patch) -> Plan {
 
 /// The program of a call when nothing comes in from outside.
 pub fn run(plan: &Plan, memory: &mut Memory, first_frame: u64, frames: usize) -> Program {
+    hear(plan, memory, &[], first_frame, frames)
+}
+
+/// The program of a call in which this is heard.
+pub fn hear(plan: &Plan, memory: &mut Memory, sound: &[Hop], first_frame: u64, frames: usize) -> Program {
     let (controls, measurements) = (Controls::default(), Measurements::default());
-    let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame, dt_secs: DT_SECS };
+    let inputs = Inputs { controls: &controls, measurements: &measurements, sound, first_frame, dt_secs: DT_SECS };
     plan.program(&inputs, memory, frames)
 }
 
@@ -95,13 +101,23 @@ pub struct Bench<'a> {
     pub fed: Vec<(&'a str, Vec<f64>)>,
     /// Triggers of an input: one in the first frame, then so many in each.
     pub struck: Vec<(&'a str, u16)>,
+    /// What is heard, and how much of it in a frame; silence after the last.
+    pub sound: (Vec<Hop>, usize),
     pub dt_secs: f64,
     pub tempo: f64,
 }
 
 impl<'a> Bench<'a> {
     pub fn new(kind: &'a str, params: Json) -> Self {
-        Self { kind, params, fed: Vec::new(), struck: Vec::new(), dt_secs: DT_SECS, tempo: 120.0 }
+        Self {
+            kind,
+            params,
+            fed: Vec::new(),
+            struck: Vec::new(),
+            sound: (Vec::new(), 0),
+            dt_secs: DT_SECS,
+            tempo: 120.0,
+        }
     }
 
     #[must_use]
@@ -113,6 +129,12 @@ impl<'a> Bench<'a> {
     #[must_use]
     pub fn strike(mut self, input: &'a str, times: u16) -> Self {
         self.struck.push((input, times));
+        self
+    }
+
+    #[must_use]
+    pub fn hear(mut self, sound: Vec<Hop>, hops: usize) -> Self {
+        self.sound = (sound, hops);
         self
     }
 
@@ -162,9 +184,12 @@ impl<'a> Bench<'a> {
             let value = |values: &[f64]| vec![values.get(frame).copied().unwrap_or(0.0)];
             let osc = self.fed.iter().map(|(input, values)| (format!("/{input}"), value(values))).collect();
             let controls = Controls { osc, ..Controls::default() };
+            let (heard, hops) = &self.sound;
+            let sound: Vec<Hop> = heard.iter().copied().skip(frame * hops).take(frames * hops).collect();
             let inputs = Inputs {
                 controls: &controls,
                 measurements: &measurements,
+                sound: &sound,
                 first_frame: frame as u64,
                 dt_secs: self.dt_secs,
             };

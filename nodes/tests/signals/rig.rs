@@ -175,8 +175,13 @@ impl Rig {
         let (controls, measurements) = (Controls::default(), Measurements::default());
         let mut told: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for frames in calls {
-            let inputs =
-                Inputs { controls: &controls, measurements: &measurements, first_frame, dt_secs: self.dt_secs };
+            let inputs = Inputs {
+                controls: &controls,
+                measurements: &measurements,
+                sound: &[],
+                first_frame,
+                dt_secs: self.dt_secs,
+            };
             for message in plan.program(&inputs, memory, *frames).messages {
                 let name = message.node.strip_prefix("tell_").expect("an output").to_owned();
                 told.entry(name).or_default().extend(message.values);

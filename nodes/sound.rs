@@ -1,0 +1,41 @@
+//! Sound as nodes hear it: a hundredth of a second after the other, in bands of a third of an octave.
+
+use std::ops::Range;
+
+/// Hundredths of a second: how many [`Hop`]s make a second of sound.
+pub const HOPS_PER_SEC: usize = 100;
+/// Bands of a third of an octave, from 20 Hz to 20 kHz.
+pub const BANDS: usize = 31;
+/// The band about 1 kHz.
+const KILOHERTZ: f64 = 17.0;
+/// Bands of a factor of ten in frequency.
+const PER_DECADE: f64 = 10.0;
+
+/// A hundredth of a second of sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Hop {
+    /// The amplitude in each band as the root of its mean square: a sine at full scale has 0.707 in its band and 0 in the others.
+    pub bands: [f32; BANDS],
+}
+
+/// The middle of a band in Hz: a round 1,000 and ten to the factor of ten.
+pub fn centre(band: usize) -> f64 {
+    1000.0 * 10.0_f64.powf((band as f64 - KILOHERTZ) / PER_DECADE)
+}
+
+/// Where a band begins and ends, in Hz.
+pub fn edges(band: usize) -> Range<f64> {
+    let half = 10.0_f64.powf(0.5 / PER_DECADE);
+    centre(band) / half..centre(band) * half
+}
+
+/// What part of a band lies below a frequency, on an axis of pitch.
+pub fn part_below(band: usize, hz: f64) -> f64 {
+    let place = PER_DECADE * (hz / 1000.0).log10() + KILOHERTZ;
+    (place - band as f64 + 0.5).clamp(0.0, 1.0)
+}
+
+/// Those of `hops` that belong to frame `index` of `count`: shared out evenly, each once.
+pub fn share(hops: &[Hop], index: usize, count: usize) -> &[Hop] {
+    &hops[index * hops.len() / count..(index + 1) * hops.len() / count]
+}
