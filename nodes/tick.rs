@@ -18,6 +18,9 @@ const ON: f64 = 0.5;
 /// From where down a number is off, if it was on.
 const OFF: f64 = 0.1;
 
+/// Hops that are kept until they are looked at.
+const MOST_HEARD: usize = 10 * sound::HOPS_PER_SEC;
+
 /// What came in from outside by now.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Controls {
@@ -40,6 +43,13 @@ impl Controls {
     pub fn strike(&mut self, key: (u8, u8), velocity: f64) {
         self.midi_notes.insert(key, velocity);
         self.midi_struck.insert(key, velocity);
+    }
+
+    /// This was heard. What nobody looks at is forgotten after ten seconds.
+    pub fn hear(&mut self, hops: &[Hop]) {
+        self.sound.extend_from_slice(hops);
+        let late = self.sound.len().saturating_sub(MOST_HEARD);
+        self.sound.drain(..late);
     }
 }
 

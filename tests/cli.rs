@@ -192,7 +192,7 @@ fn a_folder_of_models_that_is_not_there_is_not_said_to_be_searched() {
 fn devices_are_listed_even_where_there_are_none() {
     let list = bendrack(&["devices"]);
     assert!(list.status.success());
-    for title in ["MIDI inputs\n  ", "MIDI outputs\n  ", "Serial ports\n  ", "OSC\n  "] {
+    for title in ["MIDI inputs\n  ", "MIDI outputs\n  ", "Audio inputs\n  ", "Serial ports\n  ", "OSC\n  "] {
         assert!(stdout(&list).contains(title), "{}", stdout(&list));
     }
     let touch = bendrack(&["devices", "patches/touch.json"]);
@@ -200,6 +200,40 @@ fn devices_are_listed_even_where_there_are_none() {
     assert_eq!(bendrack(&["devices", "none.json"]).status.code(), Some(1));
     let json: serde_json::Value = serde_json::from_str(&stdout(&bendrack(&["devices", "--json"]))).expect("JSON");
     assert!(json["midi"]["inputs"].is_array() && json["serial"]["ports"].is_array(), "{json}");
+    assert!(json["audio"]["inputs"].is_array(), "{json}");
+}
+
+#[cfg(feature = "audio")]
+#[test]
+fn a_film_is_rendered_to_a_file_of_sound_and_to_no_device() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let render = |name: &str, audio: &[&str]| {
+        let out = folder.path().join(name);
+        let out = out.to_str().expect("a path");
+        bendrack(&[&["render", "patches/help/audio.in.json", "--frames", "21", "-q", "-o", out], audio].concat())
+    };
+    // A sine of 1 kHz that begins after half a second: treble enough not to be bass, and an onset.
+    let sound = ["--audio", "tests/sounds/tone.ogg"];
+    for (name, audio) in
+        [("a.gif", &sound[..]), ("b.gif", &sound), ("silent.gif", &[]), ("none.gif", &["--audio", "none"])]
+    {
+        let made = render(name, audio);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let film = |name: &str| std::fs::read(folder.path().join(name)).expect("a film");
+    assert!(film("a.gif") == film("b.gif") && film("silent.gif") == film("none.gif"));
+    assert!(film("a.gif") != film("silent.gif"), "what is heard is seen");
+
+    for (audio, code, said) in [
+        ("default", 2, "record the sound first"),
+        ("Some Interface", 2, "record the sound first"),
+        ("no/such/song.mp3", 1, "no/such/song.mp3: it cannot be opened"),
+        ("tests/cli.rs", 1, "tests/cli.rs: this is no sound"),
+    ] {
+        let refused = render("c.gif", &["--audio", audio]);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(code) && told.contains(said), "{audio}: {told}");
+    }
 }
 
 #[test]

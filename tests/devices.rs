@@ -249,8 +249,9 @@ fn devices_close_soon() {
     // Names that nothing has: a test shall not open what is plugged in.
     let serial = bendrack::io::serial::SerialPorts::Path("/no/such/port".into());
     let midi = bendrack::io::midi::MidiInputs::Named("no such port".into());
-    let (devices, _) = open(&Settings { osc_in: Some(free), serial, midi, ..Settings::none() });
-    within(SOON, "every device has a light", || devices.activity().lights().len() == 3);
+    let audio = bendrack::io::audio::Heard::Named("no such input".into());
+    let (devices, _) = open(&Settings { osc_in: Some(free), serial, midi, audio, ..Settings::none() });
+    within(SOON, "every device has a light", || devices.activity().lights().len() == 4);
     let begin = Instant::now();
     drop(devices);
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());

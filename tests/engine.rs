@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, Frame, Model, Rack, Stage, Warning};
+use bendrack::sound::Sound;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::message::Midi;
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
+use bendrack_nodes::sound::{BANDS, Hop};
 use bendrack_nodes::tick::Controls;
 use candle_core::Result;
 use serde_json::{Value as Json, json};
@@ -568,4 +570,91 @@ fn a_short_hit_of_a_pad_is_not_lost_while_the_engine_waits() {
     }
     wait_until(|| hits.lock().expect("hits").contains(&1.0));
     wait_until(|| hits.lock().expect("hits").last() == Some(&0.0));
+}
+
+/// A hop that is as loud as this.
+fn hop(amplitude: f32) -> Hop {
+    Hop { bands: [amplitude; BANDS] }
+}
+
+/// The gain of neurons is what is heard, and onsets are sent.
+fn hearing() -> Patch {
+    let nodes = [
+        ("wan", "model.wan", json!({ "prompt": PROMPT })),
+        ("ear", "audio.in", json!({ "attack": 0.0, "release": 0.0 })),
+        ("gain", "bend.gain", json!({ "site": "ffn.hidden" })),
+        ("send", "osc.out", json!({ "address": "/onset" })),
+    ];
+    patch(&nodes, &[("ear.level", "gain.gain"), ("gain.bends", "wan.bends"), ("ear.onset", "send.value")])
+}
+
+/// What was heard at each latent frame.
+fn heard(frames: &[Frame]) -> Vec<Arc<[Hop]>> {
+    let mut heard = std::collections::BTreeMap::new();
+    for frame in frames {
+        heard.insert(frame.latent, frame.sound.clone());
+    }
+    heard.into_values().collect()
+}
+
+#[test]
+fn a_film_follows_a_file_by_the_time_of_its_pictures() {
+    // Pictures 5 to 8, which are latent frame 2, are shown from 5/16 s on, pictures 13 to 16, which are 4, from 13/16 s on.
+    let mut beats = vec![Hop::default(); 100];
+    (beats[32], beats[83]) = (hop(0.5), hop(0.25));
+    let sound = Arc::new(Sound::new(beats.clone()));
+    let play = |sound: Option<&Arc<Sound>>| {
+        let mut engine = engine(&hearing());
+        engine.set_sound(sound.cloned());
+        let first = chunks(&mut engine, &Controls::default(), 1);
+        let gains = [lanes(engine.program()).to_vec()];
+        let second = chunks(&mut engine, &Controls::default(), 1);
+        let gains = [gains[0].clone(), lanes(engine.program()).to_vec()].concat();
+        (engine, [first, second].concat(), gains)
+    };
+    let (mut engine, film, gains) = play(Some(&sound));
+    let differs = |latent: usize| gains[latent] != gains[0];
+    assert_eq!([1, 2, 3, 4, 5].map(differs), [false, true, false, true, false], "{gains:?}");
+    let told: Vec<f64> = film.iter().flatten().flat_map(|frame| &frame.messages).map(|(_, value)| *value).collect();
+    assert_eq!(told, [0.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+    // Every hop is heard once, in its place: silence before the beginning and after the end.
+    let expected = [vec![Hop::default(); 19], beats, vec![Hop::default(); 31]].concat();
+    assert_eq!(heard(&film.concat()).concat(), expected);
+
+    let (_, again, _) = play(Some(&sound));
+    assert!(pictures(&film) == pictures(&again), "the same file gives the same film");
+    engine.restart();
+    assert!(
+        pictures(&film) == pictures(&chunks(&mut engine, &Controls::default(), 2)),
+        "and so it does from the start"
+    );
+    let (_, silent, _) = play(None);
+    assert!(pictures(&film)[..5] == pictures(&silent)[..5] && pictures(&film)[5..9] != pictures(&silent)[5..9]);
+}
+
+#[test]
+fn what_is_heard_live_is_heard_once_and_in_order() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let watch = seen.clone();
+    let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&hearing())), (128, 128)));
+    let rack = Rack::start(load, move |frame| watch.lock().expect("frames").push(frame.clone()));
+    let controls = rack.controls();
+    let (mut played, begin) = (Vec::new(), Instant::now());
+    while seen.lock().expect("frames").len() < 60 && begin.elapsed() < Duration::from_secs(60) {
+        let hop = hop((played.len() + 1) as f32 / 10_000.0);
+        played.push(hop);
+        controls.lock().expect("controls").hear(&[hop]);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(rack);
+    let heard = heard(&seen.lock().expect("frames")).concat();
+    assert!(!heard.is_empty() && played.starts_with(&heard[..heard.len().min(played.len())]), "{} hops", heard.len());
+}
+
+#[test]
+fn what_nobody_listens_to_is_forgotten() {
+    let mut controls = Controls::default();
+    (0..3000).for_each(|n| controls.hear(&[hop(n as f32), hop(0.5 + n as f32)]));
+    assert_eq!(controls.sound.len(), 1000);
+    assert_eq!((controls.sound[0], controls.sound[999]), (hop(2500.0), hop(2999.5)));
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::wanted::{There, describe as describe_wanted, wanted};
 use super::{Failure, print, read_patch};
 use crate::io::serial::{Port, Usb};
-use crate::io::{midi, osc, serial};
+use crate::io::{audio, midi, osc, serial};
 
 #[derive(clap::Args)]
 pub(super) struct Devices {
@@ -22,6 +22,7 @@ pub(super) struct Devices {
 impl Devices {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (inputs, outputs, ports) = (midi::inputs(), midi::outputs(), serial::ports());
+        let heard = audio::inputs();
         let local = osc::local_address();
         let there = There {
             midi_inputs: inputs.clone().unwrap_or_default(),
@@ -40,6 +41,7 @@ impl Devices {
                     "outputs": outputs.as_deref().unwrap_or_default(),
                     "problem": inputs.as_ref().err().or(outputs.as_ref().err()),
                 },
+                "audio": { "inputs": heard.as_deref().unwrap_or_default(), "problem": heard.as_ref().err() },
                 "serial": { "ports": ports.as_deref().unwrap_or_default(), "problem": ports.as_ref().err() },
                 "osc": { "local_address": local },
             });
@@ -50,6 +52,9 @@ impl Devices {
         }
         let mut text = section("MIDI inputs", inputs, "none is connected");
         text += &section("MIDI outputs", outputs, "none is connected");
+        let no_input =
+            "none is connected; a microphone or an interface may have to be allowed in the system's settings";
+        text += &section("Audio inputs", heard, no_input);
         let ports = ports.map(|ports| ports.iter().map(describe).collect());
         let no_port = "none is connected; a board needs a USB cable that carries data, and some need a driver";
         text += &section("Serial ports", ports, no_port);

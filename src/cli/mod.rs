@@ -53,7 +53,7 @@ enum Command {
     Models(models::Models),
     /// Measures a model on this machine.
     Bench(bench::Bench),
-    /// Lists MIDI and serial devices, and what to do if there are none.
+    /// Lists MIDI, audio and serial devices, and what to do if there are none.
     Devices(devices::Devices),
 }
 

@@ -19,8 +19,10 @@ use super::{Failure, models, read_patch, size};
 use crate::engine::Engine;
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
+use crate::io::audio::Heard;
 use crate::output::film;
 use crate::provenance::{self, Provenance};
+use crate::sound::Sound;
 use crate::wan::fingerprint::hex;
 
 /// Seconds of video if nobody says how long.
@@ -59,6 +61,9 @@ pub(super) struct Render {
     /// How many times larger than the model's picture the video is [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
+    /// A file that the node audio.in hears, from the beginning of the video on; the film stays silent.
+    #[arg(long, value_name = "FILE")]
+    audio: Option<Heard>,
     /// Write out every attention map that is bent: slow, and the measure of the fast form.
     #[arg(long)]
     exact: bool,
@@ -77,6 +82,7 @@ impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
         let patch = self.patch()?;
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
+        let sound = self.sound()?;
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
         // Begun first, so that a file that cannot be written is noticed before the model is loaded.
         let film = film::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
@@ -86,6 +92,7 @@ impl Render {
         let size = self.size.unwrap_or(model.size);
         let mut engine = Engine::new(model, plan, size).map_err(|error| Failure::Failed(message(&error)))?;
         engine.set_exact(self.exact);
+        engine.set_sound(sound);
         if let Some(zoom) = self.zoom {
             engine.set_zoom(zoom as usize);
         }
@@ -151,6 +158,18 @@ impl Render {
                 None
             }
         })
+    }
+
+    /// The sound in the file that is to be heard.
+    fn sound(&self) -> Result<Option<Arc<Sound>>, Failure> {
+        match &self.audio {
+            None => Ok(None),
+            Some(Heard::Default | Heard::Named(_)) => Err(Failure::Usage(
+                "--audio: a film is not made as fast as an input is heard; record the sound first, and give the file"
+                    .to_owned(),
+            )),
+            Some(heard) => heard.sound().map_err(Failure::Failed),
+        }
     }
 
     /// The patch, with what the command line changes of it.

@@ -68,11 +68,14 @@ mod open {
             let Opened { patch, home, .. } = opened;
             // A patch with mistakes opens, too: it is mended in the window.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
+            let sound = self.devices.audio.sound().map_err(Failure::Failed)?;
             let (model, size) = (self.model, self.size);
             let load = move || {
                 let model = models::open(&model)?;
                 let size = size.unwrap_or(model.size);
-                Engine::new(model, Arc::new(plan), size)
+                let mut engine = Engine::new(model, Arc::new(plan), size)?;
+                engine.set_sound(sound);
+                Ok(engine)
             };
             let outs = Arc::new(OnceLock::<Outs>::new());
             let sender = outs.clone();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bendrack_nodes::message::Midi;
+use bendrack_nodes::sound::Hop;
 
 use crate::output::{Map, Picture};
 
@@ -23,6 +24,8 @@ pub struct Frame {
     pub screen: Arc<Picture>,
     /// What the taps measured at its latent frame.
     pub taps: Arc<Taps>,
+    /// What was heard at its latent frame.
+    pub sound: Arc<[Hop]>,
     /// Numbers that the patch sends by OSC with this frame: address and value.
     pub messages: Vec<(Arc<str>, f64)>,
     /// What the patch plays by MIDI while this frame is shown, by node: where it stands, said again with each frame. A key that is struck

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::plan::Plan;
+use bendrack_nodes::sound::Hop;
 use bendrack_nodes::tick::Controls;
 use candle_core::Result;
 
@@ -180,6 +181,8 @@ struct Maker {
     next_due: Instant,
     /// Keys that were struck since the chunk under way was begun, however shortly.
     struck: BTreeMap<(u8, u8), f64>,
+    /// What was heard from when the chunk before was begun to when the one under way was: the time of one is played in the next.
+    sound: Vec<Hop>,
 }
 
 impl Maker {
@@ -194,6 +197,7 @@ impl Maker {
             busy_secs: 0.0,
             next_due: now,
             struck: BTreeMap::new(),
+            sound: Vec::new(),
         }
     }
 
@@ -226,7 +230,10 @@ impl Maker {
     fn controls(&mut self) -> Controls {
         let mut shared = self.shared.controls.lock().unwrap_or_else(PoisonError::into_inner);
         self.struck.append(&mut shared.midi_struck);
-        Controls { midi_struck: self.struck.clone(), ..shared.clone() }
+        if self.engine.is_between_chunks() {
+            self.sound = std::mem::take(&mut shared.sound);
+        }
+        Controls { midi_struck: self.struck.clone(), sound: self.sound.clone(), ..shared.clone() }
     }
 
     /// Takes what was asked for, and waits for the right moment to begin a chunk. False if it is time to stop.

@@ -12,11 +12,13 @@ mod warning;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bendrack_nodes::message::{self, To};
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Switch};
+use bendrack_nodes::sound::{self, HOPS_PER_SEC, Hop};
 use bendrack_nodes::source::Source;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -26,6 +28,7 @@ use crate::bend::{self, Bender, Heard, Measured, Past};
 use crate::output::past::Peaks;
 use crate::output::scale::scaled;
 use crate::output::{Map, Picture, Scene};
+use crate::sound::Sound;
 use crate::wan::decode::DecoderStream;
 use crate::wan::hooks::Hooks;
 use crate::wan::kv_cache::Sight;
@@ -34,7 +37,7 @@ use crate::wan::text::{Prompt, blend};
 pub use frame::{Frame, Taps};
 pub use live::{Rack, Stage, Status};
 pub use model::Model;
-use model::{LATENT_FRAMES, LATENT_PIXELS, LATENT_SECS};
+use model::{FRAME_RATE, LATENT_FRAMES, LATENT_PIXELS, LATENT_SECS};
 pub use times::Times;
 pub use warning::Warning;
 
@@ -59,6 +62,10 @@ pub struct Engine {
     next: (Memory, Program),
     room: Workspace,
     measurements: Measurements,
+    /// What is heard instead of devices.
+    sound: Option<Arc<Sound>>,
+    /// What is heard in the frames of the chunk.
+    heard: Vec<Hop>,
     /// What bends and taps keep from call to call.
     past: Past,
     /// Bends are made in their exact form.
@@ -117,6 +124,8 @@ impl Engine {
             next: Default::default(),
             room: Workspace::default(),
             measurements: Measurements::default(),
+            sound: None,
+            heard: Vec::new(),
             past: Past::default(),
             exact: false,
             reset_wanted: false,
@@ -147,6 +156,11 @@ impl Engine {
     /// How many times larger than the model's its pictures are shown.
     pub fn zoom(&self) -> usize {
         self.zoom
+    }
+
+    /// Hears this sound instead of devices from the next step on: each frame what belongs to its time, from the beginning of the video.
+    pub fn set_sound(&mut self, sound: Option<Arc<Sound>>) {
+        self.sound = sound;
     }
 
     /// Begins the video again.
@@ -350,10 +364,17 @@ impl Engine {
         let (mut memory, mut program) = std::mem::take(&mut self.next);
         memory.copy_from(self.chunk.as_ref().map_or(&self.memory, |chunk| &chunk.memory));
         let frames = self.rollout.chunk();
+        self.heard.clear();
+        match &self.sound {
+            Some(sound) => {
+                self.heard.extend(sound.heard(time_of(frames[0]).start..time_of(frames[frames.len() - 1]).end))
+            }
+            None => self.heard.extend_from_slice(&controls.sound),
+        }
         let inputs = Inputs {
             controls,
             measurements: &self.measurements,
-            sound: &[],
+            sound: &self.heard,
             first_frame: frames[0] as u64,
             dt_secs: LATENT_SECS,
         };
@@ -430,7 +451,7 @@ impl Engine {
             // A latent frame speaks once, with the first of its frames.
             let messages = program.messages.iter().filter(|message| message.to == To::Osc && index == 0);
             let midi = message::midi(&program.messages, lane);
-            let Lane { taps, before, peaks } = &lanes[lane];
+            let Lane { taps, before, peaks, sound } = &lanes[lane];
             let part = (index + 1) as f32 / count as f32;
             let scene = Scene { model: &zoomed(&picture, zoom), taps, before, part, peaks };
             Frame {
@@ -438,6 +459,7 @@ impl Engine {
                 latent,
                 screen: scene.compose(shown_in(program, lane)),
                 taps: taps.clone(),
+                sound: sound.clone(),
                 messages: messages.map(|message| (message.address.clone(), message.values[lane])).collect(),
                 midi: midi.map(|(node, midi)| (node, frame::with_picture(midi, index, count))).collect(),
                 recorded: message::recorded(&program.messages, lane),
@@ -451,10 +473,11 @@ impl Engine {
     /// What was measured at the latent frames of the chunk, and what is left from before.
     fn measured(&mut self, lanes: usize) -> Vec<Lane> {
         let lane = |lane: usize| {
+            let sound = sound::share(&self.heard, lane, lanes).into();
             let taps = Arc::new(self.taps_of(lane));
             let before = std::mem::replace(&mut self.last_taps, taps.clone());
             Arc::make_mut(&mut self.peaks).hear(shown_in(&self.program, lane), &taps, LATENT_SECS);
-            Lane { taps, before, peaks: self.peaks.clone() }
+            Lane { taps, before, peaks: self.peaks.clone(), sound }
         };
         (0..lanes).map(lane).collect()
     }
@@ -471,6 +494,7 @@ struct Lane {
     taps: Arc<Taps>,
     before: Arc<Taps>,
     peaks: Arc<Peaks>,
+    sound: Arc<[Hop]>,
 }
 
 /// What a program shows in a lane.
@@ -490,6 +514,14 @@ impl Tapped {
         let maps: Vec<&Map> = self.steps.iter().filter_map(|maps| maps.get(lane)).collect();
         bend::fused(&maps, self.fuse)
     }
+}
+
+/// The time in which the pictures of a latent frame are shown, in hops from the beginning of the video. The first latent frame, which is
+/// one picture, begins before that: so all are of one length.
+fn time_of(latent: usize) -> Range<i64> {
+    let hops = |picture: i64| (picture * HOPS_PER_SEC as i64).div_euclid(FRAME_RATE as i64);
+    let after = LATENT_FRAMES as i64 * latent as i64 + 1;
+    hops(after - LATENT_FRAMES as i64)..hops(after)
 }
 
 /// The nodes that bend in a program.

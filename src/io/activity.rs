@@ -20,6 +20,8 @@ pub enum Kind {
     Midi,
     /// A MIDI output.
     MidiOut,
+    /// An audio input.
+    Audio,
     /// An address where OSC is heard.
     OscIn,
     /// An address where OSC is sent.

@@ -1,9 +1,12 @@
-//! Devices: MIDI, OSC and serial lines in, MIDI and OSC out.
+//! Devices: MIDI, sound, OSC and serial lines in, MIDI and OSC out.
 //!
 //! Each device has a thread that writes into one [`Controls`] and lights one [`Light`]. Nothing that a device sends stops anything:
 //! what cannot be read is counted. A patch never opens a device; only [`Settings`] do, and they come from a person.
 
 mod activity;
+pub mod audio;
+#[cfg(feature = "audio")]
+mod capture;
 pub mod line;
 pub mod midi;
 pub mod midi_out;
@@ -19,6 +22,7 @@ use bendrack_nodes::tick::Controls;
 
 use activity::Lamp;
 pub use activity::{Activity, Control, Kind, Light, Moved, State};
+use audio::Heard;
 use midi::MidiInputs;
 use midi_out::MidiOut;
 use osc::OscOut;
@@ -34,6 +38,9 @@ pub struct Settings {
     /// MIDI outputs to play on: those with this text in their name [default: none].
     #[arg(long, value_name = "NAME", value_parser = midi_out::name, help_heading = "Devices")]
     pub midi_out: Option<String>,
+    /// What the node audio.in hears: none, the default input, the one with this text in its name, or a file.
+    #[arg(long, value_name = "none|default|NAME|FILE", default_value = "none", help_heading = "Devices")]
+    pub audio: Heard,
     /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches.
     #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
     pub osc_in: Option<SocketAddr>,
@@ -54,6 +61,7 @@ impl Settings {
         Settings {
             midi: MidiInputs::None,
             midi_out: None,
+            audio: Heard::None,
             osc_in: None,
             osc_out: None,
             serial: SerialPorts::None,
@@ -80,6 +88,7 @@ impl Devices {
         let workers = [
             player,
             midi::follow(&settings.midi, &desk),
+            audio::follow(&settings.audio, &desk),
             settings.osc_in.map(|address| osc::listen(address, &desk)),
             serial::follow(&settings.serial, settings.baud, &desk),
         ];
@@ -141,6 +150,7 @@ mod tests {
     fn without_flags_no_network_or_serial_port_is_opened() {
         let settings = settings(&[]).expect("defaults");
         assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (None, None, None));
+        assert_eq!(settings.audio, Heard::None);
         assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
     }
 

@@ -123,7 +123,7 @@ impl App {
                 self.frames_per_latent = (frame.number as f64 / frame.latent as f64).ceil();
             }
             let dt_secs = self.frames_per_latent / self.status.frame_rate.max(1.0);
-            self.desk.live.advance(frame.latent, &self.desk.controls, dt_secs);
+            self.desk.live.advance(frame.latent, &self.desk.controls, &frame.sound, dt_secs);
         } else if self.desk.learn.is_some() {
             self.desk.controls = self.engine.controls();
         }

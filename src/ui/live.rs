@@ -11,6 +11,7 @@ use bendrack_nodes::def::{Input, Late};
 use bendrack_nodes::patch::{Patch, Port};
 use bendrack_nodes::plan::{DEFAULT_DEPTH, Gain, Plan};
 use bendrack_nodes::program::Program;
+use bendrack_nodes::sound::Hop;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use bendrack_nodes::value::Kind;
 
@@ -45,8 +46,8 @@ impl Live {
         }
     }
 
-    /// Goes on to the latent frame that is shown.
-    pub fn advance(&mut self, latent: u64, controls: &Controls, dt_secs: f64) {
+    /// Goes on to the latent frame that is shown, at which this was heard.
+    pub fn advance(&mut self, latent: u64, controls: &Controls, sound: &[Hop], dt_secs: f64) {
         let Some(plan) = &self.plan else { return };
         if latent + 1 < self.next || latent > self.next + CATCH_UP {
             // The video began again, or the window slept.
@@ -55,7 +56,13 @@ impl Live {
         }
         let measurements = Measurements::new();
         while self.next <= latent {
-            let inputs = Inputs { controls, measurements: &measurements, sound: &[], first_frame: self.next, dt_secs };
+            let inputs = Inputs {
+                controls,
+                measurements: &measurements,
+                sound: if self.next == latent { sound } else { &[] },
+                first_frame: self.next,
+                dt_secs,
+            };
             plan.run(&inputs, &mut self.memory, 1, &mut self.room, &mut self.program);
             for port in &self.outputs {
                 let Some(value) = self.memory.output(&port.node, &port.port) else { continue };
@@ -144,7 +151,7 @@ mod tests {
         let mut live = Live::default();
         live.set_patch(&patch);
         let (controls, measurements) = (Controls::default(), Measurements::new());
-        live.advance(5, &controls, 0.25);
+        live.advance(5, &controls, &[], 0.25);
 
         let (plan, _) = Plan::compile(&patch, LIBRARY);
         let inputs =
@@ -162,15 +169,15 @@ mod tests {
         let (mut live, mut other) = (Live::default(), Live::default());
         live.set_patch(&patch);
         other.set_patch(&patch);
-        live.advance(7, &Controls::default(), 0.25);
-        other.advance(3, &Controls::default(), 0.25);
+        live.advance(7, &Controls::default(), &[], 0.25);
+        other.advance(3, &Controls::default(), &[], 0.25);
         let name = "amount".to_owned();
         patch.apply(Edit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
         other.set_patch(&patch);
-        other.advance(7, &Controls::default(), 0.25);
+        other.advance(7, &Controls::default(), &[], 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
 
-        live.advance(0, &Controls::default(), 0.25);
+        live.advance(0, &Controls::default(), &[], 0.25);
         assert_eq!(live.output(&port("lfo.out")), Some(-1.0), "a sine begins low");
     }
 
@@ -184,7 +191,7 @@ mod tests {
         patch.apply(Edit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
         let mut live = Live::default();
         live.set_patch(&patch);
-        live.advance(3, &Controls::default(), 0.25);
+        live.advance(3, &Controls::default(), &[], 0.25);
         assert_eq!(live.output(&port("map.mean")), None);
         assert_eq!(live.output(&port("range.out")), None);
         assert!(live.output(&port("lfo.out")).is_some());

@@ -118,6 +118,7 @@ pub fn frame(number: u64) -> Frame {
         picture,
         screen: Arc::new(Picture { width: 256, height: 128, rgb: beside }),
         taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
+        sound: Arc::default(),
         messages: Vec::new(),
         midi: Vec::new(),
         recorded: true,

@@ -1,0 +1,293 @@
+//! Samples to hops: a spectrum for each hundredth of a second, shared out to bands.
+
+use std::f64::consts::TAU;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use bendrack_nodes::sound::{BANDS, HOPS_PER_SEC, Hop, edges};
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
+
+/// Samples per second that can be analysed.
+pub const RATES: RangeInclusive<u32> = 4_000..=768_000;
+/// How long the piece of sound is that a spectrum is made of.
+const WINDOW_SECS: f64 = 2048.0 / 44_100.0;
+/// A spectrum is so many times finer than the window asks for, at least, so that it can be cut at the edges of bands.
+const FINER: usize = 2;
+/// What is slower than this, in Hz, is no sound but an offset.
+const OFFSET_HZ: f64 = 2.0;
+/// No sample is larger.
+const LARGEST: f32 = 100.0;
+
+/// Makes hops of samples as they come, each of the window that ends with it. A band that is narrower than the window can tell has a share of
+/// what it and its neighbours hold together: that is so below 150 Hz. What is lower than the lowest band is in that, what is higher than
+/// the highest in that.
+pub struct Analyser {
+    rate: u64,
+    /// Samples so far, and hops made of them.
+    heard: u64,
+    made: u64,
+    high_pass: HighPass,
+    /// The latest samples, in a ring.
+    ring: Vec<f32>,
+    window: Vec<f32>,
+    fft: Arc<dyn RealToComplex<f32>>,
+    wave: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+    scratch: Vec<Complex<f32>>,
+    shares: Vec<Share>,
+}
+
+/// What part of the power of a line of the spectrum belongs to a band.
+struct Share {
+    line: usize,
+    band: usize,
+    part: f32,
+}
+
+impl Analyser {
+    /// Of so many samples per second, which have to be in [`RATES`].
+    pub fn new(rate: u32) -> Self {
+        let rate = rate.clamp(*RATES.start(), *RATES.end());
+        let length = (WINDOW_SECS * f64::from(rate)).round() as usize;
+        let window: Vec<f32> = (0..length).map(|n| hann(n, length)).collect();
+        let size = (FINER * length).next_power_of_two();
+        let fft = RealFftPlanner::new().plan_fft_forward(size);
+        Self {
+            rate: u64::from(rate),
+            heard: 0,
+            made: 0,
+            high_pass: HighPass::new(OFFSET_HZ / f64::from(rate)),
+            ring: vec![0.0; length],
+            wave: fft.make_input_vec(),
+            spectrum: fft.make_output_vec(),
+            scratch: fft.make_scratch_vec(),
+            shares: shares(f64::from(rate), size, &window),
+            window,
+            fft,
+        }
+    }
+
+    /// Hears samples, and adds the hops that are complete with them: exactly a hundred a second.
+    pub fn hear(&mut self, samples: impl IntoIterator<Item = f32>, hops: &mut Vec<Hop>) {
+        let length = self.ring.len() as u64;
+        for sample in samples {
+            let sample = if sample.is_finite() { sample.clamp(-LARGEST, LARGEST) } else { 0.0 };
+            self.ring[(self.heard % length) as usize] = self.high_pass.next(sample);
+            self.heard += 1;
+            if self.heard * HOPS_PER_SEC as u64 >= (self.made + 1) * self.rate {
+                self.made += 1;
+                hops.push(self.hop());
+            }
+        }
+    }
+
+    /// The hop that ends now.
+    fn hop(&mut self) -> Hop {
+        let oldest = (self.heard % self.ring.len() as u64) as usize;
+        let samples = self.ring[oldest..].iter().chain(&self.ring[..oldest]);
+        for ((wave, sample), weight) in self.wave.iter_mut().zip(samples).zip(&self.window) {
+            *wave = sample * weight;
+        }
+        self.wave[self.window.len()..].fill(0.0);
+        let mut hop = Hop::default();
+        // The lengths are those that the plan asks for, and nothing else can be wrong.
+        if self.fft.process_with_scratch(&mut self.wave, &mut self.spectrum, &mut self.scratch).is_ok() {
+            for Share { line, band, part } in &self.shares {
+                hop.bands[*band] += part * self.spectrum[*line].norm_sqr();
+            }
+            hop.bands = hop.bands.map(f32::sqrt);
+        }
+        hop
+    }
+}
+
+fn hann(n: usize, length: usize) -> f32 {
+    let phase = TAU * (n as f64 + 0.5) / length as f64;
+    (0.5 - 0.5 * phase.cos()) as f32
+}
+
+/// The share of each band in each line, such that they sum up to the mean square of the samples.
+fn shares(rate: f64, size: usize, window: &[f32]) -> Vec<Share> {
+    let energy: f64 = window.iter().map(|weight| f64::from(*weight).powi(2)).sum();
+    let (width, top) = (rate / size as f64, 0.5 * rate);
+    let mut shares = Vec::new();
+    for line in 0..=size / 2 {
+        let (low, high) = (((line as f64 - 0.5) * width).max(0.0), ((line as f64 + 0.5) * width).min(top));
+        // A line within stands for one of a negative frequency, too.
+        let count = if line == 0 || line == size / 2 { 1.0 } else { 2.0 };
+        for band in 0..BANDS {
+            let mut ends = edges(band);
+            if band == 0 {
+                ends.start = 0.0;
+            }
+            if band == BANDS - 1 {
+                ends.end = f64::INFINITY;
+            }
+            let part = (high.min(ends.end) - low.max(ends.start)) / (high - low);
+            if part > 0.0 {
+                shares.push(Share { line, band, part: (part * count / (size as f64 * energy)) as f32 });
+            }
+        }
+    }
+    shares
+}
+
+/// Takes an offset away.
+struct HighPass {
+    keep: f64,
+    before: f64,
+    given: f64,
+}
+
+impl HighPass {
+    /// From a frequency on, in parts of the rate.
+    fn new(frequency: f64) -> Self {
+        Self { keep: (-TAU * frequency).exp(), before: 0.0, given: 0.0 }
+    }
+
+    fn next(&mut self, sample: f32) -> f32 {
+        let sample = f64::from(sample);
+        self.given = sample - self.before + self.keep * self.given;
+        self.before = sample;
+        self.given as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bendrack_nodes::sound::centre;
+
+    use super::*;
+
+    const ALL_RATES: [u32; 8] = [8_000, 11_025, 22_050, 44_100, 48_000, 88_200, 96_000, 192_000];
+
+    fn analysed(rate: u32, samples: impl IntoIterator<Item = f32>) -> Vec<Hop> {
+        let mut hops = Vec::new();
+        Analyser::new(rate).hear(samples, &mut hops);
+        hops
+    }
+
+    fn sine(rate: u32, hz: f64, secs: f64) -> impl Iterator<Item = f32> {
+        let count = (f64::from(rate) * secs) as usize;
+        (0..count).map(move |n| (TAU * hz * n as f64 / f64::from(rate) + 0.3).sin() as f32)
+    }
+
+    /// A noise that is the same each time, −1 to 1: its mean square is a third.
+    fn noise(count: usize) -> impl Iterator<Item = f32> {
+        let mut state = 1_u64;
+        (0..count).map(move |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        })
+    }
+
+    /// The root of the mean square of each band once the windows are full.
+    fn amplitudes(hops: &[Hop]) -> [f64; BANDS] {
+        let full = &hops[10..];
+        let power = |band: usize| full.iter().map(|hop| f64::from(hop.bands[band]).powi(2)).sum::<f64>();
+        std::array::from_fn(|band| (power(band) / full.len() as f64).sqrt())
+    }
+
+    fn together(amplitudes: &[f64]) -> f64 {
+        amplitudes.iter().map(|amplitude| amplitude * amplitude).sum::<f64>().sqrt()
+    }
+
+    fn decibels(ratio: f64) -> f64 {
+        20.0 * ratio.log10()
+    }
+
+    #[test]
+    fn a_sine_lies_in_its_band_with_its_amplitude() {
+        for rate in ALL_RATES {
+            for band in (0..BANDS).filter(|band| edges(*band).end < f64::from(rate) / 2.0) {
+                let amplitudes = amplitudes(&analysed(rate, sine(rate, centre(band), 1.1)));
+                let told = format!("{rate} Hz, {:.0} Hz", centre(band));
+                let all = decibels(together(&amplitudes) / 0.5_f64.sqrt());
+                assert!(all.abs() < 0.5, "{told}: {all} dB in all bands");
+                let loudest = (0..BANDS).max_by(|a, b| amplitudes[*a].total_cmp(&amplitudes[*b])).expect("bands");
+                if centre(band) > 150.0 {
+                    let own = decibels(amplitudes[band] / 0.5_f64.sqrt());
+                    assert!(own.abs() < 1.0 && loudest == band, "{told}: {own} dB in its band");
+                    // What is two bands away hears next to nothing of it.
+                    let far =
+                        together(&[&amplitudes[..band - 1], amplitudes.get(band + 2..).unwrap_or_default()].concat());
+                    assert!(decibels(far / 0.5_f64.sqrt()) < -12.0, "{told}: {far}");
+                } else {
+                    // A window is shorter than it takes to tell these from their neighbours: they lie below 160 Hz.
+                    let own = decibels(together(&amplitudes[..=9]) / 0.5_f64.sqrt());
+                    assert!(own.abs() < 0.5, "{told}: {own} dB below 160 Hz");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn low_bands_are_told_apart_as_far_as_a_window_can() {
+        let loudest = |hz: f64| {
+            let amplitudes = amplitudes(&analysed(44_100, sine(44_100, hz, 2.0)));
+            (0..BANDS).max_by(|a, b| amplitudes[*a].total_cmp(&amplitudes[*b])).expect("bands")
+        };
+        for band in 0..BANDS {
+            let found = loudest(centre(band));
+            assert!(found.abs_diff(band) <= if band < 7 { 3 } else { 0 }, "{band} is {found}");
+        }
+    }
+
+    #[test]
+    fn there_are_a_hundred_hops_a_second_whatever_the_pieces() {
+        for rate in ALL_RATES.into_iter().chain([4_000, 7_919, 44_099, 768_000]) {
+            let samples: Vec<f32> = noise(2 * rate as usize).collect();
+            let whole = analysed(rate, samples.iter().copied());
+            assert_eq!(whole.len(), 200, "{rate}");
+            let (mut analyser, mut hops) = (Analyser::new(rate), Vec::new());
+            for piece in samples.chunks(rate as usize / 7 + 1) {
+                analyser.hear(piece.iter().copied(), &mut hops);
+            }
+            assert!(hops == whole, "{rate}");
+            // A sample short of a hop is none.
+            let short = rate.div_ceil(100) as usize - 1;
+            assert_eq!(analysed(rate, samples[..short].iter().copied()).len(), 0, "{rate}");
+            assert_eq!(analysed(rate, samples[..=short].iter().copied()).len(), 1, "{rate}");
+        }
+    }
+
+    #[test]
+    fn white_noise_is_in_bands_by_their_width() {
+        for rate in [8_000, 44_100, 48_000, 192_000] {
+            let amplitudes = amplitudes(&analysed(rate, noise(4 * rate as usize)));
+            let all = decibels(together(&amplitudes) / (1.0_f64 / 3.0).sqrt());
+            assert!(all.abs() < 0.2, "{rate}: {all} dB");
+            let top = f64::from(rate) / 2.0;
+            for band in (10..BANDS - 1).filter(|band| edges(*band).end < top) {
+                let expected = ((edges(band).end - edges(band).start) / top / 3.0).sqrt();
+                let off = decibels(amplitudes[band] / expected);
+                assert!(off.abs() < 1.0, "{rate}, band {band}: {off} dB");
+            }
+        }
+    }
+
+    #[test]
+    fn silence_and_an_offset_are_silent_and_what_is_not_finite_is_silence() {
+        assert!(analysed(48_000, [0.0; 48_000]).iter().all(|hop| *hop == Hop::default()));
+        let offset = analysed(48_000, [0.5; 96_000]);
+        assert!(offset[150..].iter().all(|hop| hop.bands.iter().all(|band| *band < 1e-4)));
+        let broken = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].into_iter().cycle().take(48_000);
+        assert!(analysed(48_000, broken).iter().all(|hop| *hop == Hop::default()));
+        let huge = analysed(48_000, [f32::MAX, f32::MIN].into_iter().cycle().take(48_000));
+        assert!(huge.iter().all(|hop| hop.bands.iter().all(|band| band.is_finite())));
+    }
+
+    #[test]
+    fn a_click_is_heard_at_once_and_for_no_longer_than_a_window() {
+        let mut samples = vec![0.0; 44_100];
+        samples[22_050] = 1.0;
+        let loud: Vec<usize> = analysed(44_100, samples)
+            .iter()
+            .enumerate()
+            .filter(|(_, hop)| hop.bands.iter().any(|band| *band > 1e-3))
+            .map(|(index, _)| index)
+            .collect();
+        assert_eq!(loud, (50..54).collect::<Vec<_>>());
+    }
+}

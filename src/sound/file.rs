@@ -1,0 +1,227 @@
+//! Files to hops.
+
+use std::fs::File;
+use std::path::Path;
+
+use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::meta::MetadataOptions;
+use symphonia::default::{get_codecs, get_probe};
+
+use super::analyse::{Analyser, RATES};
+
+/// The longest file, in hours.
+const MOST_HOURS: usize = 4;
+/// The same in hops.
+const MOST_HOPS: usize = MOST_HOURS * 3600 * HOPS_PER_SEC;
+/// So many damaged packets one after the other are the end.
+const MOST_DAMAGED: usize = 1000;
+/// What can be read, for people.
+const READABLE: &str = "WAV, AIFF, FLAC, MP3, Ogg Vorbis and AAC or ALAC in M4A can be read";
+
+/// The hops of a whole file. Packets that are damaged are skipped.
+pub(super) fn hops(path: &Path) -> Result<Vec<Hop>, String> {
+    decoded(path).map_err(|problem| format!("{}: {problem}", path.display()))
+}
+
+fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
+    if path.is_dir() {
+        return Err("this is a folder; give a file of sound".into());
+    }
+    let file = File::open(path).map_err(|error| format!("it cannot be opened: {error}"))?;
+    let mut hint = Hint::new();
+    if let Some(ending) = path.extension().and_then(|ending| ending.to_str()) {
+        hint.with_extension(ending);
+    }
+    let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
+    let mut format = get_probe()
+        .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
+        .map_err(|error| unreadable(&format!("this is no sound that bendrack knows ({error})")))?;
+    let mut track = Track::of(&*format)?;
+    let (mut ears, mut hops, mut samples, mut damaged) = (None::<(u32, Analyser)>, Vec::new(), Vec::new(), 0);
+    while damaged < MOST_DAMAGED && hops.len() <= MOST_HOPS {
+        let packet = match format.next_packet() {
+            Ok(Some(packet)) => packet,
+            // Another stream follows in the same file.
+            Err(Error::ResetRequired) => {
+                track = Track::of(&*format)?;
+                continue;
+            }
+            // What is cut off ends where it is cut.
+            Ok(None) | Err(_) => break,
+        };
+        if packet.track_id != track.id {
+            continue;
+        }
+        let Ok(buffer) = track.decoder.decode(&packet) else {
+            damaged += 1;
+            continue;
+        };
+        let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
+        if !RATES.contains(&rate) || channels == 0 {
+            return Err(unreadable(&format!("it has {rate} samples a second in {channels} channels")));
+        }
+        damaged = 0;
+        samples.clear();
+        buffer.copy_to_vec_interleaved::<f32>(&mut samples);
+        let mono = samples.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32);
+        if ears.as_ref().is_none_or(|(known, _)| *known != rate) {
+            ears = Some((rate, Analyser::new(rate)));
+        }
+        if let Some((_, analyser)) = &mut ears {
+            analyser.hear(mono, &mut hops);
+        }
+    }
+    match hops.len() {
+        0 => Err(unreadable("there is no sound in it, or all of it is damaged")),
+        count if count > MOST_HOPS => Err(format!("it is longer than {MOST_HOURS} hours; give a part of it")),
+        _ => Ok(hops),
+    }
+}
+
+/// The sound in a file, of all that is in it.
+struct Track {
+    id: u32,
+    decoder: Box<dyn AudioDecoder>,
+}
+
+impl Track {
+    fn of(format: &dyn FormatReader) -> Result<Self, String> {
+        let track = format.default_track(TrackType::Audio);
+        let params = track.and_then(|track| Some((track.id, track.codec_params.as_ref()?.audio()?)));
+        let (id, params) = params.ok_or_else(|| unreadable("there is no sound in it that bendrack knows"))?;
+        let decoder = get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| {
+            unreadable(&format!("its sound is coded in a way that bendrack does not know ({error})"))
+        })?;
+        Ok(Self { id, decoder })
+    }
+}
+
+/// What is wrong with a file, and what to do.
+fn unreadable(problem: &str) -> String {
+    format!("{problem}; {READABLE}: convert it, for instance with ffmpeg -i FILE sound.wav")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A WAV file of 16 bits.
+    fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
+        let size = 2 * samples.len() as u32;
+        let mut bytes = Vec::new();
+        bytes.extend(b"RIFF");
+        bytes.extend((36 + size).to_le_bytes());
+        bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0");
+        bytes.extend(channels.to_le_bytes());
+        bytes.extend(rate.to_le_bytes());
+        bytes.extend((rate * 2 * u32::from(channels)).to_le_bytes());
+        bytes.extend((2 * channels).to_le_bytes());
+        bytes.extend(b"\x10\0data");
+        bytes.extend(size.to_le_bytes());
+        bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        bytes
+    }
+
+    /// A sine at half of full scale, in all channels.
+    fn sine(rate: u32, channels: u16, hz: f64, secs: f64) -> Vec<i16> {
+        let count = (f64::from(rate) * secs) as usize;
+        let sample = |n: usize| (16_384.0 * (TAU * hz * n as f64 / f64::from(rate)).sin()) as i16;
+        (0..count).flat_map(|n| vec![sample(n); usize::from(channels)]).collect()
+    }
+
+    fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    /// The amplitude of the band about 1 kHz, of 1 for a sine at full scale.
+    fn kilohertz(hop: &Hop) -> f32 {
+        hop.bands[17] * 2.0_f32.sqrt()
+    }
+
+    #[test]
+    fn a_wav_is_heard_as_it_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (rate, channels) in [(8_000, 1), (44_100, 1), (44_100, 2), (48_000, 6), (96_000, 2)] {
+            let path = file(&folder, "sine.wav", &wav(rate, channels, &sine(rate, channels, 1000.0, 2.0)));
+            let hops = hops(&path).expect("hops");
+            assert_eq!(hops.len(), 200, "{rate} {channels}");
+            let off = hops[20..].iter().map(|hop| (kilohertz(hop) - 0.5).abs()).fold(0.0, f32::max);
+            assert!(off < 0.05, "{rate} {channels}: {off}");
+        }
+    }
+
+    #[test]
+    fn one_channel_of_two_is_heard_by_half() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let left: Vec<i16> = sine(44_100, 1, 1000.0, 1.0).into_iter().flat_map(|sample| [sample, 0]).collect();
+        let hops = hops(&file(&folder, "left.wav", &wav(44_100, 2, &left))).expect("hops");
+        assert!((kilohertz(&hops[50]) - 0.25).abs() < 0.03);
+    }
+
+    #[test]
+    fn files_of_every_kind_are_read() {
+        for name in ["tone.ogg", "tone.mp3", "tone.flac", "tone.m4a", "alac.m4a"] {
+            let hops = hops(&PathBuf::from("tests/sounds").join(name)).expect(name);
+            assert!((98..=110).contains(&hops.len()), "{name}: {} hops", hops.len());
+            assert!(hops[..40].iter().all(|hop| kilohertz(hop) < 0.01), "{name} is silent at first");
+            assert!(hops[65..95].iter().all(|hop| (kilohertz(hop) - 0.5).abs() < 0.06), "{name} sounds then");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = wav(44_100, 1, &sine(44_100, 1, 440.0, 0.5));
+        let slow = wav(1_000, 1, &sine(1_000, 1, 100.0, 1.0));
+        for (name, bytes) in [
+            ("empty.wav", &[][..]),
+            ("text.mp3", b"this is no sound at all, however long it may be said to be one"),
+            ("head.wav", &whole[..44]),
+            ("cut.wav", &whole[..20]),
+            ("slow.wav", &slow),
+            ("noise.flac", &[0x5A; 3000]),
+        ] {
+            let path = file(&folder, name, bytes);
+            let problem = hops(&path).expect_err(name);
+            assert!(problem.starts_with(&format!("{}: ", path.display())), "{problem}");
+            assert!(problem.contains("ffmpeg -i FILE sound.wav"), "{problem}");
+        }
+        let opus = hops(Path::new("tests/sounds/tone.opus")).expect_err("it is not known");
+        assert!(opus.starts_with("tests/sounds/tone.opus: ") && opus.contains("convert"), "{opus}");
+        let folder = hops(folder.path()).expect_err("a folder");
+        assert!(folder.contains("a folder"), "{folder}");
+        assert!(hops(Path::new("no/such/file.wav")).expect_err("nothing").contains("cannot be opened"));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_damaged_is_heard_as_far_as_it_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = wav(44_100, 1, &sine(44_100, 1, 1000.0, 1.0));
+        let hops_of = |name: &str, bytes: &[u8]| hops(&file(&folder, name, bytes));
+        assert_eq!(hops_of("half.wav", &whole[..44 + 44_100]).expect("half").len(), 50);
+        for name in ["tone.ogg", "tone.mp3", "tone.flac", "tone.m4a", "alac.m4a"] {
+            let bytes = std::fs::read(PathBuf::from("tests/sounds").join(name)).expect("a fixture");
+            // Whatever comes of it, it is finite, no longer than the file could be, and no panic.
+            for at in (0..bytes.len()).step_by(131) {
+                let mut damaged = bytes.clone();
+                damaged[at..bytes.len().min(at + 11)].fill(0xA5);
+                let hops = hops_of(name, &damaged).unwrap_or_default();
+                let finite = hops.iter().all(|hop| hop.bands.iter().all(|band| band.is_finite()));
+                assert!(finite && hops.len() < 20_000, "{name}, damaged at {at}: {} hops", hops.len());
+                let _ = hops_of(name, &bytes[..at]);
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Sound as hops: what nodes hear of a file or an audio input.
+//!
+//! [`analyse`] makes hops of samples, [`file`] of a whole file. Without the feature `audio` there are neither, and a [`Sound`] can only be
+//! made of hops.
+
+#[cfg(feature = "audio")]
+pub mod analyse;
+#[cfg(feature = "audio")]
+mod file;
+
+use std::ops::Range;
+use std::path::Path;
+
+use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
+
+/// How files end that are sound.
+pub const ENDINGS: [&str; 18] = [
+    "aac", "aif", "aifc", "aiff", "caf", "flac", "m4a", "m4b", "mka", "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "opus",
+    "wav", "wave",
+];
+/// What to do in a build that hears nothing.
+pub const NOT_BUILT: &str =
+    "this bendrack was built without sound; build it with the feature audio (cargo build --release --features audio)";
+
+/// A piece of sound with a beginning and an end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sound {
+    hops: Vec<Hop>,
+}
+
+impl Sound {
+    /// Sound of these hops.
+    pub fn new(hops: Vec<Hop>) -> Self {
+        Self { hops }
+    }
+
+    /// The sound in a file. The error is a sentence that names the file and says what to do.
+    #[cfg(feature = "audio")]
+    pub fn open(path: &Path) -> Result<Self, String> {
+        file::hops(path).map(Self::new)
+    }
+
+    /// The sound in a file. The error is a sentence that names the file and says what to do.
+    #[cfg(not(feature = "audio"))]
+    pub fn open(path: &Path) -> Result<Self, String> {
+        Err(format!("{}: {NOT_BUILT}", path.display()))
+    }
+
+    /// How long it is, in seconds.
+    pub fn secs(&self) -> f64 {
+        self.hops.len() as f64 / HOPS_PER_SEC as f64
+    }
+
+    /// What is heard in a span of time, in hops from the beginning; before that, and after the end, it is silent.
+    pub fn heard(&self, span: Range<i64>) -> impl Iterator<Item = Hop> {
+        let hop = |index: i64| usize::try_from(index).ok().and_then(|index| self.hops.get(index));
+        span.map(move |index| hop(index).copied().unwrap_or_default())
+    }
+}
+
+/// Whether a name is that of a file of sound, by its end.
+pub fn is_named_as_sound(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_silent_before_and_after() {
+        let hop = |amplitude| Hop { bands: [amplitude; _] };
+        let sound = Sound::new(vec![hop(0.25), hop(0.5)]);
+        let heard: Vec<Hop> = sound.heard(-2..4).collect();
+        assert_eq!(heard, [hop(0.0), hop(0.0), hop(0.25), hop(0.5), hop(0.0), hop(0.0)]);
+        assert!((sound.secs() - 0.02).abs() < 1e-12);
+        assert_eq!(sound.heard(i64::MAX - 1..i64::MAX).collect::<Vec<_>>(), [hop(0.0)]);
+    }
+
+    #[test]
+    fn files_of_sound_are_known_by_their_ends() {
+        assert!(is_named_as_sound(Path::new("a/b.wav")) && is_named_as_sound(Path::new("B.FLAC")));
+        assert!(!is_named_as_sound(Path::new("wav")) && !is_named_as_sound(Path::new("USB Audio.2")));
+    }
+}
