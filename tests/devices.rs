@@ -258,6 +258,102 @@ fn devices_close_soon() {
     assert!(UdpSocket::bind(free).is_ok(), "the port is free again");
 }
 
+/// An audio input that ALSA reads out of a pipe, into which a sine is written. ALSA's plugin leaves samples out, so that it is heard higher
+/// than it was written, and no faster.
+#[cfg(all(target_os = "linux", feature = "audio", not(feature = "jack")))]
+mod audio {
+    use std::f64::consts::TAU;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use bendrack::io::audio::Heard;
+    use bendrack_nodes::sound::Hop;
+
+    use super::*;
+
+    /// How loud it is, of 1 for a sine at full scale.
+    fn level(hop: &Hop) -> f32 {
+        (2.0 * hop.bands.iter().map(|band| band * band).sum::<f32>()).sqrt()
+    }
+
+    #[test]
+    #[ignore = "the second process of a_sine_at_an_audio_input_is_heard"]
+    fn listener() {
+        let Some(name) = told() else { return };
+        assert!(
+            bendrack::io::audio::inputs().expect("inputs").iter().any(|input| input.to_lowercase().contains(&name))
+        );
+        let (devices, controls) = open(&Settings { audio: Heard::Named(name), ..Settings::none() });
+        let take = || std::mem::take(&mut controls.lock().expect("controls").sound);
+        let is_sine = |hop: &Hop| (level(hop) - 0.5).abs() < 0.1;
+        within(SOON, "it sounds", || take().last().is_some_and(is_sine));
+        assert!(is_open(&devices, Kind::Audio));
+        let (mut heard, begin) = (Vec::new(), Instant::now());
+        while begin.elapsed() < Duration::from_secs(3) {
+            heard.append(&mut take());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!((50..=400).contains(&heard.len()), "{} hops in 3 s", heard.len());
+        let sines = heard.iter().filter(|hop| is_sine(hop)).count();
+        assert!(sines * 10 > heard.len() * 9, "{sines} of {}", heard.len());
+        assert!(light(&devices, Kind::Audio).is_some_and(|light| light.count > 3), "it is lit");
+        let begin = Instant::now();
+        drop(devices);
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn a_sine_at_an_audio_input_is_heard() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (pipe, settings) = (folder.path().join("pipe"), folder.path().join("asound.conf"));
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+        let text = format!(
+            r#"
+pcm.null {{ type null }}
+pcm.pipe {{ type file slave.pcm null file "/dev/null" infile "{}" format raw }}
+pcm.bendrack {{
+    type plug
+    slave {{ pcm pipe format S16_LE rate 48000 channels 2 }}
+    hint {{ show on description "Bendrack test" }}
+}}
+"#,
+            pipe.display()
+        );
+        std::fs::write(&settings, text).expect("settings");
+        // Open at both ends, so that nobody waits for the other end.
+        let mut ends = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("a pipe");
+        let done = Arc::new(AtomicBool::new(false));
+        let is_done = done.clone();
+        let player = std::thread::spawn(move || {
+            let (begin, mut played) = (Instant::now(), 0_u32);
+            while !is_done.load(Ordering::Relaxed) {
+                while f64::from(played) < 48_000.0 * begin.elapsed().as_secs_f64() {
+                    let sample = |n: u32| (16_384.0 * (TAU * 1000.0 * f64::from(n) / 48_000.0).sin()) as i16;
+                    let frames = (played..played + 480).flat_map(|n| [sample(n), sample(n)]);
+                    let bytes: Vec<u8> = frames.flat_map(i16::to_le_bytes).collect();
+                    ends.write_all(&bytes).expect("it is written");
+                    played += 480;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let mut listener = Command::new(std::env::current_exe().expect("this program"))
+            .args(["audio::listener", "--exact", "--ignored", "--nocapture"])
+            .env(TOLD, "bendrack test")
+            .env("ALSA_CONFIG_PATH", &settings)
+            .spawn()
+            .map(Other)
+            .expect("it starts");
+        let mut ended = None;
+        within(3 * SOON, "it has heard", || {
+            ended = listener.0.try_wait().expect("a process");
+            ended.is_some()
+        });
+        done.store(true, Ordering::Relaxed);
+        drop(player);
+        assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    }
+}
+
 /// Needs a MIDI system: ALSA's sequencer, or with `--features jack` a server, such as `jackd -r -d dummy`.
 #[cfg(unix)]
 mod midi {

@@ -582,7 +582,7 @@ fn hearing() -> Patch {
     let nodes = [
         ("wan", "model.wan", json!({ "prompt": PROMPT })),
         ("ear", "audio.in", json!({ "attack": 0.0, "release": 0.0 })),
-        ("gain", "bend.gain", json!({ "site": "ffn.hidden" })),
+        ("gain", "bend.gain", json!({ "site": "ffn.hidden", "gain": 0.5 })),
         ("send", "osc.out", json!({ "address": "/onset" })),
     ];
     patch(&nodes, &[("ear.level", "gain.gain"), ("gain.bends", "wan.bends"), ("ear.onset", "send.value")])
