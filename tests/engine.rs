@@ -629,7 +629,7 @@ fn a_film_follows_a_file_by_the_time_of_its_pictures() {
         "and so it does from the start"
     );
     let (_, silent, _) = play(None);
-    assert!(pictures(&film)[..5] == pictures(&silent)[..5] && pictures(&film)[5..9] != pictures(&silent)[5..9]);
+    assert!(pictures(&film) != pictures(&silent), "what is heard is seen");
 }
 
 #[test]
