@@ -367,7 +367,8 @@ impl Engine {
         self.heard.clear();
         match &self.sound {
             Some(sound) => {
-                self.heard.extend(sound.heard(time_of(frames[0]).start..time_of(frames[frames.len() - 1]).end))
+                let (begin, end) = (time_of(frames[0]).start, time_of(frames[frames.len() - 1]).end);
+                self.heard.extend(sound.heard(begin..end));
             }
             None => self.heard.extend_from_slice(&controls.sound),
         }

@@ -269,8 +269,8 @@ mod tests {
 
     #[test]
     fn silence_and_an_offset_are_silent_and_what_is_not_finite_is_silence() {
-        assert!(analysed(48_000, [0.0; 48_000]).iter().all(|hop| *hop == Hop::default()));
-        let offset = analysed(48_000, [0.5; 96_000]);
+        assert!(analysed(48_000, vec![0.0; 48_000]).iter().all(|hop| *hop == Hop::default()));
+        let offset = analysed(48_000, vec![0.5; 96_000]);
         assert!(offset[150..].iter().all(|hop| hop.bands.iter().all(|band| *band < 1e-4)));
         let broken = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].into_iter().cycle().take(48_000);
         assert!(analysed(48_000, broken).iter().all(|hop| *hop == Hop::default()));
