@@ -28,7 +28,7 @@ impl Devices {
             midi_inputs: inputs.clone().unwrap_or_default(),
             midi_outputs: outputs.clone().unwrap_or_default(),
             serial: ports.clone().unwrap_or_default(),
-            ..There::default()
+            audio: heard.clone().unwrap_or_default(),
         };
         let wanted = match &self.patch {
             Some(path) => Some(wanted(&read_patch(path)?, &there)),
