@@ -1,12 +1,72 @@
 //! The language of edits: everything that changes a patch is an [`Edit`], and applying one gives the edits that undo it.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
-use crate::patch::{Cable, Node, Patch, Place, Port};
+use crate::patch::{Cable, Definition, Frame, Meta, MidiMap, Node, Patch, Place, Port, Snapshot};
 
 impl Patch {
     /// Makes an edit, and returns the edits that undo it, in the order in which to make them.
     pub fn apply(&mut self, edit: Edit) -> Result<Vec<Edit>, String> {
+        match edit {
+            Edit::SetSeed { seed } => {
+                let before = std::mem::replace(&mut self.engine.seed, seed);
+                Ok(vec![Edit::SetSeed { seed: before }])
+            }
+            Edit::SetTempo { tempo } => {
+                let before = std::mem::replace(&mut self.engine.tempo, tempo);
+                Ok(vec![Edit::SetTempo { tempo: before }])
+            }
+            Edit::SetMeta { meta } => {
+                let before = std::mem::replace(&mut self.meta, *meta);
+                Ok(vec![Edit::SetMeta { meta: Box::new(before) }])
+            }
+            Edit::SetFrames { frames } => {
+                let before = std::mem::replace(&mut self.frames, frames);
+                Ok(vec![Edit::SetFrames { frames: before }])
+            }
+            Edit::SetSnapshots { snapshots } => {
+                let before = std::mem::replace(&mut self.snapshots, snapshots);
+                Ok(vec![Edit::SetSnapshots { snapshots: before }])
+            }
+            Edit::SetMaps { maps } => {
+                let before = std::mem::replace(&mut self.maps, maps);
+                Ok(vec![Edit::SetMaps { maps: before }])
+            }
+            Edit::SetDefinition { id, definition } => {
+                let before = match definition {
+                    Some(definition) => self.definitions.insert(id.clone(), *definition),
+                    None => self.definitions.remove(&id),
+                };
+                Ok(vec![Edit::SetDefinition { id, definition: before.map(Box::new) }])
+            }
+            Edit::Within { id, edit } => {
+                let Some(definition) = self.definitions.get_mut(&id) else {
+                    return Err(format!("there is no subpatch {id}"));
+                };
+                let before = definition.clone();
+                let Definition { nodes, cables, layout, .. } = definition;
+                Floor { nodes, cables, layout }.apply(*edit)?;
+                Ok(vec![Edit::SetDefinition { id, definition: Some(Box::new(before)) }])
+            }
+            edit => {
+                let Self { nodes, cables, layout, .. } = self;
+                Floor { nodes, cables, layout }.apply(edit)
+            }
+        }
+    }
+}
+
+/// What a patch and a subpatch have in common: nodes, their cables, where they stand.
+struct Floor<'p> {
+    nodes: &'p mut BTreeMap<String, Node>,
+    cables: &'p mut Vec<Cable>,
+    layout: &'p mut BTreeMap<String, Place>,
+}
+
+impl Floor<'_> {
+    fn apply(mut self, edit: Edit) -> Result<Vec<Edit>, String> {
         match edit {
             Edit::AddNode { id, node, pos } => {
                 if self.nodes.contains_key(&id) {
@@ -63,16 +123,20 @@ impl Patch {
                 let before = std::mem::replace(&mut self.node_mut(&id)?.bypass, bypass);
                 Ok(vec![Edit::Bypass { id, bypass: before }])
             }
-            Edit::SetSeed { seed } => {
-                let before = std::mem::replace(&mut self.engine.seed, seed);
-                Ok(vec![Edit::SetSeed { seed: before }])
-            }
+            Edit::Mute { to, mute } => match self.cables.iter_mut().find(|cable| cable.to == to) {
+                Some(cable) => {
+                    let before = std::mem::replace(&mut cable.mute, mute);
+                    Ok(vec![Edit::Mute { to, mute: before }])
+                }
+                None => Err(format!("there is no cable to {to}")),
+            },
             Edit::Move { id, pos } => {
                 self.node_mut(&id)?;
                 let place = self.layout.entry(id.clone()).or_default();
                 let before = std::mem::replace(&mut place.pos, pos);
                 Ok(vec![Edit::Move { id, pos: before }])
             }
+            _ => Err("a subpatch has nothing of this kind".to_owned()),
         }
     }
 
@@ -138,6 +202,52 @@ pub enum Edit {
         /// The seed.
         seed: u64,
     },
+    /// Changes the tempo that nodes keep.
+    SetTempo {
+        /// In beats per minute.
+        tempo: f64,
+    },
+    /// Lets nothing flow along a cable, or lets it flow again.
+    Mute {
+        /// The input it ends at.
+        to: Port,
+        /// Whether nothing flows.
+        mute: bool,
+    },
+    /// Says other things about the patch.
+    SetMeta {
+        /// All that is said.
+        meta: Box<Meta>,
+    },
+    /// Changes the frames around nodes.
+    SetFrames {
+        /// All of them.
+        frames: Vec<Frame>,
+    },
+    /// Changes the snapshots.
+    SetSnapshots {
+        /// All of them.
+        snapshots: Vec<Snapshot>,
+    },
+    /// Changes which MIDI controllers turn which knobs.
+    SetMaps {
+        /// All of them.
+        maps: Vec<MidiMap>,
+    },
+    /// Puts a subpatch in the place of another; nothing takes it away.
+    SetDefinition {
+        /// Its id.
+        id: String,
+        /// The subpatch.
+        definition: Option<Box<Definition>>,
+    },
+    /// Makes an edit within a subpatch: of its nodes, their cables and places.
+    Within {
+        /// The subpatch's id.
+        id: String,
+        /// The edit.
+        edit: Box<Edit>,
+    },
     /// Moves a node on the canvas.
     Move {
         /// The node's id.
@@ -145,4 +255,69 @@ pub enum Edit {
         /// Where to.
         pos: [f64; 2],
     },
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that is wrong stops")]
+mod tests {
+    use super::*;
+
+    /// A patch that has something of everything.
+    fn full() -> Patch {
+        let text = r#"{ "format": "bendrack-patch", "version": 1, "meta": { "title": "Full" }, "engine": { "seed": 7 },
+            "nodes": { "lfo": { "type": "modulate.lfo" }, "left": { "type": "sub.wobble" } },
+            "cables": [{ "from": "lfo.out", "to": "left.way" }],
+            "definitions": { "wobble": { "inputs": [{ "name": "way", "to": ["turn.angle"] }],
+                "nodes": { "turn": { "type": "bend.rotate" }, "slow": { "type": "modulate.lfo" } },
+                "cables": [{ "from": "slow.out", "to": "turn.angle" }, { "from": "slow.out", "to": "turn.amount" }] } },
+            "maps": [{ "channel": 1, "cc": 2, "to": "lfo.rate", "range": [0.0, 1.0] }],
+            "snapshots": [{ "name": "calm", "values": { "lfo.rate": 0.1 } }],
+            "frames": [{ "title": "Here", "pos": [0.0, 0.0], "size": [200.0, 100.0] }] }"#;
+        Patch::from_json(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_said_of_a_patch_is_changed_and_brought_back_byte_by_byte() {
+        let start = full();
+        let within = |edit| Edit::Within { id: "wobble".into(), edit: Box::new(edit) };
+        let edits = [
+            Edit::SetTempo { tempo: 90.0 },
+            Edit::Mute { to: "left.way".parse().unwrap(), mute: true },
+            Edit::SetMeta { meta: Box::new(Meta { title: "Other".into(), ..Meta::default() }) },
+            Edit::SetFrames { frames: Vec::new() },
+            Edit::SetSnapshots { snapshots: Vec::new() },
+            Edit::SetMaps { maps: Vec::new() },
+            within(Edit::RemoveNode { id: "slow".into() }),
+            within(Edit::Disconnect { to: "turn.angle".parse().unwrap() }),
+            within(Edit::Bypass { id: "turn".into(), bypass: true }),
+            Edit::SetDefinition { id: "wobble".into(), definition: None },
+        ];
+        for edit in edits {
+            let mut patch = start.clone();
+            let undo = patch.apply(edit.clone()).unwrap();
+            assert_ne!(patch.to_json(), start.to_json(), "{edit:?}");
+            for edit in undo {
+                patch.apply(edit).unwrap();
+            }
+            assert_eq!(patch.to_json(), start.to_json(), "{edit:?}");
+        }
+    }
+
+    #[test]
+    fn an_edit_that_cannot_be_made_changes_nothing() {
+        let start = full();
+        let within = |id: &str, edit| Edit::Within { id: id.into(), edit: Box::new(edit) };
+        let edits = [
+            Edit::Mute { to: "lfo.rate".parse().unwrap(), mute: true },
+            within("nobody", Edit::RemoveNode { id: "slow".into() }),
+            within("wobble", Edit::RemoveNode { id: "lfo".into() }),
+            within("wobble", Edit::SetSeed { seed: 1 }),
+            within("wobble", within("wobble", Edit::RemoveNode { id: "slow".into() })),
+        ];
+        for edit in edits {
+            let mut patch = start.clone();
+            assert!(patch.apply(edit.clone()).is_err(), "{edit:?}");
+            assert_eq!(patch, start, "{edit:?}");
+        }
+    }
 }
