@@ -5,21 +5,24 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::Patch;
 use eframe::egui::{self, CentralPanel, Frame, Key, Modifiers, Panel, RichText, Ui, ViewportCommand, vec2};
 
 use super::canvas::{Canvas, canvas_ui};
 use super::desk::Desk;
-use super::document::{Document, Step};
+use super::document::Document;
 use super::engine::Engine;
 use super::errands::{Done, Next, UNNAMED};
 use super::file::Recovery;
 use super::inspector::inspector_ui;
 use super::keeper::Keeper;
 use super::learn::learned;
+use super::maps::mapped;
+use super::ports::input_of;
 use super::stage::{Stage, stage_ui};
 use super::status::{Asked, Bar, Light, name_of, status_ui};
 use super::theme;
+use super::transport::Taps;
 use crate::engine::Status;
 
 /// What the window is opened with.
@@ -63,6 +66,8 @@ pub struct App {
     pub(super) recovered: Option<(PathBuf, String)>,
     pub(super) had_focus: bool,
     last_edit: (u64, f64),
+    /// The beat that is tapped.
+    pub(super) taps: Taps,
 }
 
 impl App {
@@ -98,6 +103,7 @@ impl App {
             keeper: options.recovery.map(Keeper::new),
             recovered,
             had_focus: false,
+            taps: Taps::default(),
         }
     }
 
@@ -106,6 +112,7 @@ impl App {
         self.look(ui);
         self.work(ui);
         self.keys(ui);
+        self.desk.refresh();
         self.panels(ui);
         self.after(ui);
     }
@@ -131,6 +138,8 @@ impl App {
         if self.shown != self.desk.document.revision() {
             self.shown = self.desk.document.revision();
             self.desk.live.set_patch(&self.desk.document.patch);
+            self.desk.refresh();
+            self.desk.look();
         }
         let secs =
             if self.frame.is_some() { 1.0 / self.status.frame_rate.clamp(1.0, 60.0) as f32 } else { theme::IDLE_SECS };
@@ -140,10 +149,15 @@ impl App {
     fn learn(&mut self) {
         let Some(learn) = &mut self.desk.learn else { return };
         let Some(control) = learn.moved(&self.desk.controls) else { return };
-        let to = learn.to.clone();
-        let input = self.desk.document.def(&to.node).and_then(|def| def.input(&to.port)).map(|(_, input)| input);
-        let step = learned(&self.desk.document.patch, &to, input, control);
-        self.desk.document.apply(step);
+        let (to, map) = (learn.to.clone(), learn.map);
+        let input = input_of(self.desk.patch(), &to.node, &to.port);
+        if map {
+            let step = mapped(&self.desk.document.patch, &to, input, control);
+            self.desk.document.apply(step);
+        } else {
+            let step = learned(self.desk.patch(), &to, input, control);
+            self.desk.apply(step);
+        }
         self.desk.learn = None;
     }
 
@@ -210,25 +224,17 @@ impl App {
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if ui.add(flat("Restart")).on_hover_text("Begin the video again with the same seed.").clicked() {
-                    self.engine.restart();
+                    self.restart();
                 }
                 self.seed_ui(ui);
+                self.tempo_ui(ui);
             });
         });
     }
 
-    /// The seed: typed, dragged, or the next one at a click. New noise comes with the next chunk, a new video with Restart.
-    fn seed_ui(&mut self, ui: &mut Ui) {
-        let mut seed = self.desk.document.patch.engine.seed;
-        if ui.add(flat("New seed")).on_hover_text("Another video from the same patch, from its beginning.").clicked() {
-            let edit = Edit::SetSeed { seed: seed.wrapping_add(1) };
-            self.desk.document.apply(Step::new("set the seed", vec![edit]));
-            self.engine.restart();
-        }
-        let value = egui::DragValue::new(&mut seed).prefix("seed ").speed(0.1);
-        if ui.add(value).on_hover_text("The seed of the video and of everything random in the patch").changed() {
-            self.desk.document.apply(Step::part("set the seed", vec![Edit::SetSeed { seed }]));
-        }
+    /// Begins the video again.
+    pub(super) fn restart(&self) {
+        self.engine.restart();
     }
 
     fn status_ui(&mut self, ui: &mut Ui) {
@@ -295,7 +301,7 @@ impl eframe::App for App {
 }
 
 /// A button that is a word until the pointer is over it.
-fn flat(text: &str) -> egui::Button<'_> {
+pub(super) fn flat(text: &str) -> egui::Button<'_> {
     egui::Button::new(text).frame_when_inactive(false)
 }
 

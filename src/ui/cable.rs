@@ -16,6 +16,8 @@ pub struct Lain {
     pub to: Port,
     /// The output it begins at.
     pub from: Port,
+    /// Nothing flows along it.
+    pub mute: bool,
     kind: Kind,
     points: [Pos2; 4],
 }
@@ -37,9 +39,9 @@ pub fn lie(desk: &Desk) -> Vec<Lain> {
     let lie = |cable: &Cable| {
         let (from, to) = (spots.get(&(&cable.from, true))?, spots.get(&(&cable.to, false))?);
         let points = curve(from.at, to.at, desk.scene.zoom);
-        Some(Lain { to: cable.to.clone(), from: cable.from.clone(), kind: from.kind, points })
+        Some(Lain { to: cable.to.clone(), from: cable.from.clone(), mute: cable.mute, kind: from.kind, points })
     };
-    desk.document.patch.cables.iter().filter_map(lie).collect()
+    desk.patch().cables.iter().filter_map(lie).collect()
 }
 
 impl Lain {
@@ -47,9 +49,12 @@ impl Lain {
     pub fn shape(&self, desk: &Desk, hot: bool) -> Shape {
         let zoom = desk.scene.zoom;
         let (bright, dim) = theme::kind_colours(self.kind);
-        let ends = |id: &str| desk.document.patch.nodes.get(id).is_some_and(|node| node.bypass);
+        let ends = |id: &str| desk.patch().nodes.get(id).is_some_and(|node| node.bypass);
         let asleep = ends(&self.to.node) || ends(&self.from.node);
         let width = (if hot { 2.0 * theme::CABLE } else { theme::CABLE }) * zoom.max(0.5);
+        if self.mute {
+            return self.dashed(width, if hot { bright } else { dim }, zoom);
+        }
         let colour = if hot {
             bright
         } else if asleep {
@@ -69,9 +74,21 @@ impl Lain {
         ])
     }
 
+    /// A cable along which nothing flows: dashes.
+    fn dashed(&self, width: f32, colour: Color32, zoom: f32) -> Shape {
+        let (dash, gap) = theme::DASH;
+        let stroke = Stroke::new(0.8 * width, colour);
+        Shape::Vec(Shape::dashed_line(&self.points(), stroke, dash * zoom.max(0.3), gap * zoom.max(0.3)))
+    }
+
+    /// Points along the cable.
+    fn points(&self) -> Vec<Pos2> {
+        (0..=32_u8).map(|i| self.at(f32::from(i) / 32.0)).collect()
+    }
+
     /// How far a point of the screen is from the cable.
     pub fn distance(&self, at: Pos2) -> f32 {
-        let points: Vec<Pos2> = (0..=32_u8).map(|i| self.at(f32::from(i) / 32.0)).collect();
+        let points = self.points();
         let near = |pair: &[Pos2]| {
             let (a, b) = (pair[0], pair[1]);
             let along = b - a;
@@ -103,7 +120,8 @@ mod tests {
     #[test]
     fn a_cable_is_found_along_its_whole_length() {
         let points = curve(Pos2::new(0.0, 0.0), Pos2::new(300.0, 120.0), 1.0);
-        let cable = Lain { to: "b.in".parse().unwrap(), from: "a.out".parse().unwrap(), kind: Kind::Number, points };
+        let (to, from) = ("b.in".parse().unwrap(), "a.out".parse().unwrap());
+        let cable = Lain { to, from, mute: false, kind: Kind::Number, points };
         for i in 0..=20_u8 {
             let on = cable.at(f32::from(i) / 20.0);
             assert!(cable.distance(on) < 1.0, "at {i}");

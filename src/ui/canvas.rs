@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use bendrack_nodes::def::NodeDef;
 use bendrack_nodes::patch::{Cable, Edit, Node, Port};
+use eframe::egui::layers::ShapeIdx;
 use eframe::egui::{self, Align2, Id, Key, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, vec2};
 use egui_node_graph::{GraphEditorOptions, NodeResponse};
 
 use super::cable;
 use super::desk::Desk;
 use super::document::Step;
+use super::frame::{Hold, frames_ui, paint_frames};
 use super::graph::{Body, Editor, Index, Library, Nothing, stem};
+use super::inside::way_ui;
 use super::palette::{Answer, Loose, Palette, joint, palette_ui};
 use super::theme;
 use super::view::{frame_nodes, give_places, paint_ground, wheel};
@@ -26,6 +29,8 @@ pub struct Canvas {
     pub(super) pan: Vec2,
     /// The open palette.
     pub palette: Option<Palette>,
+    /// How often the canvas went into subpatches and out of them.
+    visits: u64,
     /// The document was shown before: a new one is fitted into the view.
     fitted: bool,
     /// The hanging cable was pulled out of an input.
@@ -37,6 +42,8 @@ pub struct Canvas {
     /// Where a box that selects began.
     boxed: Option<Pos2>,
     pub(super) rect: Option<Rect>,
+    /// The frame that is moved or resized.
+    pub(super) hold: Option<Hold>,
 }
 
 impl Canvas {
@@ -65,7 +72,7 @@ impl Canvas {
     }
 }
 
-fn snap([x, y]: [f64; 2]) -> [f64; 2] {
+pub(super) fn snap([x, y]: [f64; 2]) -> [f64; 2] {
     let unit = f64::from(theme::UNIT);
     [(x / unit).round() * unit, (y / unit).round() * unit]
 }
@@ -76,18 +83,23 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, desk: &mut Desk) {
     canvas.rect = Some(rect);
     ui.set_clip_rect(rect);
     give_places(desk);
+    if canvas.visits != desk.inside.visits {
+        canvas.visits = desk.inside.visits;
+        canvas.fitted = false;
+    }
     if !canvas.fitted {
         canvas.fitted = true;
-        let all = desk.document.patch.nodes.keys().cloned().collect();
+        let all = desk.patch().nodes.keys().cloned().collect();
         frame_nodes(canvas, desk, &all);
     }
     wheel(ui, canvas, desk, rect);
     paint_ground(ui, rect, canvas.pan, desk.scene.zoom);
-    let patch = Arc::clone(&desk.document.patch);
-    canvas.index.sync(&mut canvas.editor, &patch, &desk.open, desk.document.revision());
+    let patch = Arc::clone(desk.patch());
+    canvas.index.sync(&mut canvas.editor, &patch, &desk.open, desk.revision());
     desk.scene.note_cables(&patch);
     canvas.index.place(&mut canvas.editor, &patch, desk.scene.zoom);
     drop(patch);
+    paint_frames(ui, canvas, desk);
     let hand = draw(ui, canvas, desk);
     let cables = cable::lie(desk);
     let hot = if canvas.palette.is_none() { hot_cable(ui, desk, &cables) } else { None };
@@ -96,13 +108,15 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, desk: &mut Desk) {
     cables_ui(ui, desk, hot.map(|i| &cables[i]));
     plug(ui, canvas, desk, &hand);
     moves(ui, canvas, desk, &hand.responses);
-    select(ui, canvas, desk, &hand, hot.is_some());
-    if desk.document.patch.nodes.is_empty() && canvas.palette.is_none() {
+    let on_frame = frames_ui(ui, canvas, desk);
+    select(ui, canvas, desk, &hand, on_frame || hot.is_some());
+    if desk.patch().nodes.is_empty() && canvas.palette.is_none() {
         let text = "Double-click, or press N, to add a node";
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::words(theme::LARGE), theme::WEAK);
     }
     choose(ui, canvas, desk);
     menu_ui(ui, canvas, desk);
+    way_ui(ui, desk);
 }
 
 /// What the hand did in the crate's editor.
@@ -132,12 +146,14 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, desk: &mut Desk) -> Hand {
     });
     desk.scene.ports.clear();
     desk.scene.rects.clear();
+    desk.scene.bare.clear();
     desk.scene.over_knob = false;
     let beneath = ui.painter().add(Shape::Noop);
     let panning = ui.input(|i| i.key_down(Key::Space)) && !ui.ctx().text_edit_focused();
     let options = GraphEditorOptions { interactions_enabled: !panning && canvas.palette.is_none() };
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(ui.max_rect()).id_salt("graph"));
     let response = editor.draw_graph_editor_with_options(&mut child, Library, desk, Vec::new(), options);
+    bare(&child, desk);
     // The crate pans only where no node is.
     let held = ui.input(|i| i.pointer.middle_down() || (panning && i.pointer.primary_down()));
     if held && ui.input(|i| i.pointer.press_origin()).is_some_and(|at| ui.max_rect().contains(at)) {
@@ -153,6 +169,25 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, desk: &mut Desk) -> Hand {
     Hand { responses: response.node_responses, beneath, let_go }
 }
 
+/// Takes away the boxes that the crate drew under nodes without title: the last thing before what is drawn first on them.
+fn bare(ui: &Ui, desk: &Desk) {
+    const REACH: usize = 4;
+    ui.ctx().graphics_mut(|graphics| {
+        let Some(list) = graphics.get_mut(ui.layer_id()) else { return };
+        for ground in &desk.scene.bare {
+            let mut found = false;
+            for before in (ground.0.saturating_sub(REACH)..ground.0).rev() {
+                list.mutate_shape(ShapeIdx(before), |clipped| {
+                    if !found && matches!(&clipped.shape, Shape::Vec(parts) if parts.len() == 3) {
+                        clipped.shape = Shape::Noop;
+                        found = true;
+                    }
+                });
+            }
+        }
+    });
+}
+
 /// Moves the nodes that are dragged: all selected ones, if the dragged one is.
 fn moves(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, responses: &[NodeResponse<Nothing, Body>]) {
     for response in responses {
@@ -164,7 +199,7 @@ fn moves(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, responses: &[NodeRespons
         if !desk.selection.contains(&id) {
             desk.selection = BTreeSet::from([id]);
         }
-        let places = |id: &String| Some((id.clone(), desk.document.patch.layout.get(id)?.pos));
+        let places = |id: &String| Some((id.clone(), desk.patch().layout.get(id)?.pos));
         let (start, gone) =
             canvas.drag.get_or_insert_with(|| (desk.selection.iter().filter_map(places).collect(), Vec2::ZERO));
         *gone += *drag_delta / desk.scene.zoom;
@@ -173,15 +208,11 @@ fn moves(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, responses: &[NodeRespons
             .iter()
             .map(|(id, [x, y])| (id, snap([x + gone[0], y + gone[1]])))
             .filter(|(id, pos)| {
-                desk.document
-                    .patch
-                    .layout
-                    .get(*id)
-                    .is_some_and(|place| place.pos.map(f64::to_bits) != pos.map(f64::to_bits))
+                desk.patch().layout.get(*id).is_some_and(|place| place.pos.map(f64::to_bits) != pos.map(f64::to_bits))
             })
             .map(|(id, pos)| Edit::Move { id: id.clone(), pos })
             .collect();
-        desk.document.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
+        desk.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
     }
     if !ui.input(|i| i.pointer.any_down()) {
         canvas.drag = None;
@@ -189,7 +220,7 @@ fn moves(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, responses: &[NodeRespons
 }
 
 /// Selects by click, Shift- or Ctrl-click, and box; opens the palette by double-click and right-click on the ground.
-fn select(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand, over_cable: bool) {
+fn select(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand, taken: bool) {
     let more = ui.input(|i| i.modifiers.shift || i.modifiers.command);
     for response in &hand.responses {
         let NodeResponse::SelectNode(node) = response else { continue };
@@ -206,12 +237,13 @@ fn select(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand, over_cable
         && ui.ctx().layer_id_at(at) == Some(ui.layer_id())
         && canvas.palette.is_none()
         && hand.let_go.is_none()
-        && !over_cable
+        && !taken
         && near_port(desk, at, theme::PORT * 2.0, |_| true).is_none();
     let node = node_at(canvas, desk, at);
     if ground && node.is_none() {
         if ui.input(|i| i.pointer.primary_pressed()) && !more {
             desk.selection.clear();
+            desk.frame = None;
         }
         let double = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
         if double || ui.input(|i| i.pointer.secondary_clicked()) {
@@ -219,6 +251,14 @@ fn select(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand, over_cable
         }
     }
     let knob = desk.scene.over_knob;
+    // A double-click on the title of a subpatch goes into it.
+    let twice = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
+    if let Some(id) = node.as_ref().filter(|_| ground && twice && !knob)
+        && on_title(desk, id, at)
+        && desk.enter(id)
+    {
+        return;
+    }
     if let Some(id) = node.filter(|_| ground && !knob)
         && ui.input(|i| i.pointer.secondary_clicked())
     {
@@ -228,6 +268,14 @@ fn select(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand, over_cable
         canvas.menu = Some(at);
     }
     select_box(ui, canvas, desk, at);
+    if !desk.selection.is_empty() {
+        desk.frame = None;
+    }
+}
+
+fn on_title(desk: &Desk, id: &str, at: Pos2) -> bool {
+    let height = 1.5 * theme::TITLE_HEIGHT * desk.scene.zoom;
+    desk.scene.rects.get(id).is_some_and(|rect| at.y < rect.top() + height)
 }
 
 fn select_box(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, at: Pos2) {
@@ -253,12 +301,17 @@ fn menu_ui(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk) {
                 let button = egui::Button::new(name).shortcut_text(key).frame_when_inactive(false);
                 ui.add_sized(vec2(theme::MENU, theme::ROW), button).clicked()
             };
-            if item("Bypass", "B") {
+            let instance = desk.selected_instance();
+            if let Some(id) = instance.filter(|_| item("Open", "Enter")) {
+                desk.enter(&id);
+            } else if item("Bypass", "B") {
                 desk.bypass_selected();
             } else if item("Duplicate", "Ctrl+D") {
                 desk.duplicate_selected(false);
             } else if item("Duplicate with cables", "Ctrl+Shift+D") {
                 desk.duplicate_selected(true);
+            } else if item("Frame", "G") {
+                desk.frame_selected();
             } else if item("Delete", "Delete") {
                 desk.delete_selected();
             } else {
@@ -296,7 +349,7 @@ fn choose(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk) {
 }
 
 fn add(canvas: &Canvas, desk: &mut Desk, def: &'static NodeDef, at: Pos2, loose: Option<&Loose>) {
-    let id = desk.document.patch.free_id(stem(def));
+    let id = desk.patch().free_id(stem(def));
     let mut pos = canvas.place(at, desk.scene.zoom);
     let node = Node { kind: def.name.to_owned(), ..Node::default() };
     let mut edits = Vec::new();
@@ -313,7 +366,7 @@ fn add(canvas: &Canvas, desk: &mut Desk, def: &'static NodeDef, at: Pos2, loose:
         edits.push(Edit::Connect { cable });
     }
     edits.insert(0, Edit::AddNode { id: id.clone(), node, pos });
-    if desk.document.apply(Step::new(format!("add {}", def.title), edits)) {
+    if desk.apply(Step::new(format!("add {}", def.title), edits)) {
         desk.selection = BTreeSet::from([id]);
     }
 }

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::document::{Document, Step};
 use super::images::Images;
+use super::inside::{self, Inside};
 use super::knob::Turn;
 use super::learn::Learn;
 use super::live::Live;
@@ -31,6 +32,10 @@ pub struct Desk {
     pub controls: Controls,
     /// The ids of the selected nodes.
     pub selection: BTreeSet<String>,
+    /// The frame that is selected; then no node is.
+    pub frame: Option<usize>,
+    /// Where in the patch the canvas is.
+    pub inside: Inside,
     /// The ids of the nodes that show all of their inputs.
     pub open: BTreeSet<String>,
     /// What the engine complains of now.
@@ -58,6 +63,10 @@ pub struct Scene {
     pub over_knob: bool,
     /// Where the body of the node that is being drawn goes, beneath what is drawn on it.
     pub ground: Option<ShapeIdx>,
+    /// The same of nodes without title: what the crate draws beneath them is taken away.
+    pub bare: Vec<ShapeIdx>,
+    /// The note that is being written, and whether its field is yet to be shown.
+    pub writing: Option<(String, bool)>,
     /// Inputs and outputs of the node that is being drawn, whose ports are painted with its body.
     pub pending: Vec<Spot>,
     /// The outputs and inputs that have cables.
@@ -95,12 +104,15 @@ impl Desk {
     pub fn new(document: Document) -> Self {
         let mut live = Live::default();
         live.set_patch(&document.patch);
+        live.look_at(&document.patch, &document.patch, &[]);
         Self {
             document,
             live,
             images: Images::default(),
             controls: Controls::default(),
             selection: BTreeSet::new(),
+            frame: None,
+            inside: Inside::default(),
             open: BTreeSet::new(),
             warnings: Vec::new(),
             learn: None,
@@ -110,12 +122,12 @@ impl Desk {
 
     /// What a knob or field says; nothing if nobody has said anything.
     pub fn param(&self, id: &str, name: &str) -> Option<&Json> {
-        self.document.patch.nodes.get(id)?.params.get(name)
+        inside::said(self.patch(), id, name)
     }
 
     /// The number on a knob.
-    pub fn number(&self, id: &str, input: &Input) -> f64 {
-        let said = self.param(id, input.name).and_then(|value| match value {
+    pub fn number(&self, id: &str, name: &str, input: &Input) -> f64 {
+        let said = self.param(id, name).and_then(|value| match value {
             Json::Bool(on) => Some(f64::from(u8::from(*on))),
             Json::String(name) => input.choices.iter().position(|choice| choice == name).map(|choice| choice as f64),
             value => value.as_f64(),
@@ -125,23 +137,30 @@ impl Desk {
 
     /// What is wrong with a node: in the patch, and in the engine that plays it.
     pub fn troubles(&self, id: &str) -> Vec<(Severity, String)> {
-        let problems = self.document.problems_of(id).into_iter().map(|problem| {
+        let problems = self.problems_of(id).into_iter().map(|problem| {
             let suggestion = problem.suggestion.as_ref().map(|name| format!(" Did you mean {name:?}?"));
             (problem.severity, format!("{}.{}", problem.message, suggestion.unwrap_or_default()))
         });
-        let warnings = self.warnings.iter().filter(|warning| warning.node.as_deref() == Some(id));
+        // What goes wrong within an instance is said of `instance/node`.
+        let full = format!("{}{id}", self.prefix());
+        let here =
+            |node: &str| node.strip_prefix(full.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let warnings = self.warnings.iter().filter(move |warning| warning.node.as_deref().is_some_and(here));
         problems.chain(warnings.map(|warning| (Severity::Warning, format!("{}.", warning.sentence)))).collect()
     }
 
     /// Whether a cable ends at an input.
     pub fn is_wired(&self, id: &str, name: &str) -> bool {
-        self.document.patch.cables.iter().any(|cable| cable.to.node == id && cable.to.port == name)
+        self.patch().cables.iter().any(|cable| cable.to.node == id && cable.to.port == name)
     }
 
     /// Waits for a MIDI control to be moved that is to turn this knob.
-    pub fn learn(&mut self, id: &str, name: &str) {
+    /// With `map` it turns the knob itself, else through a node and a cable.
+    pub fn learn(&mut self, id: &str, name: &str, map: bool) {
         let to = Port { node: id.to_owned(), port: name.to_owned() };
-        self.learn = Some(Learn::new(to, false, &self.controls));
+        let mut learn = Learn::new(to, false, &self.controls);
+        learn.map = map;
+        self.learn = Some(learn);
     }
 
     /// Sets a choice, a switch or a text, as a part of the gesture that does it.
@@ -160,27 +179,37 @@ impl Desk {
 
     fn param_step(&mut self, verb: &str, id: &str, name: &str, value: Option<Json>) {
         let edit = Edit::SetParam { id: id.to_owned(), name: name.to_owned(), value };
-        self.document.apply(Step::part(format!("{verb} {name} of {id}"), vec![edit]));
+        self.apply(Step::part(format!("{verb} {name} of {id}"), vec![edit]));
     }
 
     /// Sets how far a cable moves a knob.
     pub fn set_depth(&mut self, id: &str, name: &str, depth: Option<f64>) {
         let edit = Edit::SetDepth { id: id.to_owned(), name: name.to_owned(), depth };
-        self.document.apply(Step::part(format!("depth of {id}.{name}"), vec![edit]));
+        self.apply(Step::part(format!("depth of {id}.{name}"), vec![edit]));
+    }
+
+    /// Lets nothing flow along the cable to an input, or lets it flow again.
+    pub fn mute(&mut self, to: &Port) {
+        let Some(cable) = self.patch().cable_to(to) else { return };
+        let (verb, mute) = if cable.mute { ("unmute", false) } else { ("mute", true) };
+        self.apply(Step::new(format!("{verb} {to}"), vec![Edit::Mute { to: to.clone(), mute }]));
     }
 
     /// Lets bends pass the selected nodes, or all of them if they all do already.
     pub fn bypass_selected(&mut self) {
-        let nodes = &self.document.patch.nodes;
+        let nodes = &self.patch().nodes;
         let chosen: Vec<&String> = self.selection.iter().filter(|id| nodes.contains_key(*id)).collect();
         let bypass = chosen.iter().any(|id| !nodes[*id].bypass);
         let edits = chosen.into_iter().map(|id| Edit::Bypass { id: id.clone(), bypass }).collect();
-        self.document.apply(Step::new("bypass", edits));
+        self.apply(Step::new("bypass", edits));
     }
 
-    /// Deletes the selected nodes.
+    /// Deletes the selected nodes, or the selected frame.
     pub fn delete_selected(&mut self) {
-        let nodes = &self.document.patch.nodes;
+        if self.selection.is_empty() {
+            return self.delete_frame();
+        }
+        let nodes = &self.patch().nodes;
         let edits: Vec<Edit> = self
             .selection
             .iter()
@@ -191,14 +220,14 @@ impl Desk {
             1 => format!("delete {}", self.selection.iter().next().map_or("", String::as_str)),
             n => format!("delete {n} nodes"),
         };
-        if self.document.apply(Step::new(name, edits)) {
+        if self.apply(Step::new(name, edits)) {
             self.selection.clear();
         }
     }
 
     /// Copies of the selected nodes beside them, with the cables among them; with `incoming`, also those that come from others.
     pub fn duplicate_selected(&mut self, incoming: bool) {
-        let patch = std::sync::Arc::clone(&self.document.patch);
+        let patch = std::sync::Arc::clone(self.patch());
         let mut taken = (*patch).clone();
         let mut copies = BTreeMap::new();
         let mut edits = Vec::new();
@@ -220,7 +249,7 @@ impl Desk {
                 edits.push(Edit::Connect { cable });
             }
         }
-        if self.document.apply(Step::new("duplicate", edits)) {
+        if self.apply(Step::new("duplicate", edits)) {
             self.selection = copies.into_values().collect();
         }
     }

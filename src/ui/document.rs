@@ -122,12 +122,20 @@ impl Document {
         self.revision
     }
 
-    /// Gives places to nodes that have none. It is no step: the patch is the same, only now it can be seen.
-    pub fn lay_out(&mut self, places: BTreeMap<String, [f64; 2]>) {
+    /// Gives places to nodes that have none, those of the patch or of a subpatch. It is no step: the patch is the same, only now
+    /// it can be seen.
+    pub fn lay_out(&mut self, within: Option<&str>, places: BTreeMap<String, [f64; 2]>) {
         let was_clean = !self.is_dirty();
         let patch = Arc::make_mut(&mut self.patch);
+        let layout = match within {
+            None => &mut patch.layout,
+            Some(name) => match patch.definitions.get_mut(name) {
+                Some(definition) => &mut definition.layout,
+                None => return,
+            },
+        };
         for (id, pos) in places {
-            patch.layout.entry(id).or_insert_with(|| Place { pos, ..Place::default() });
+            layout.entry(id).or_insert_with(|| Place { pos, ..Place::default() });
         }
         if was_clean {
             self.saved = Arc::clone(&self.patch);
@@ -195,23 +203,23 @@ impl Document {
         true
     }
 
-    /// The kind of a node.
-    pub fn def(&self, id: &str) -> Option<&'static NodeDef> {
-        def_of(&self.patch.nodes.get(id)?.kind)
-    }
-
-    /// The problems that concern a node: itself, its parameters, cables that end or begin there.
-    pub fn problems_of(&self, id: &str) -> Vec<&Problem> {
-        self.problems.iter().filter(|problem| self.nodes_of(problem).contains(id)).collect()
-    }
-
-    /// The nodes that a problem concerns.
-    fn nodes_of<'a>(&'a self, problem: &'a Problem) -> BTreeSet<&'a str> {
-        let mut parts = problem.pointer.split('/').skip(1);
+    /// The nodes of the patch, or of a subpatch, that a problem concerns: itself, its parameters, cables that end or begin there.
+    pub fn nodes_of<'a>(&'a self, problem: &'a Problem, within: Option<&str>) -> BTreeSet<&'a str> {
+        let (mut parts, mut cables) = (problem.pointer.split('/').skip(1), &self.patch.cables);
+        if let Some(name) = within {
+            let definition = self.patch.definitions.get(name);
+            let (Some("definitions"), Some(here), Some(definition)) = (parts.next(), parts.next(), definition) else {
+                return BTreeSet::new();
+            };
+            if here != name {
+                return BTreeSet::new();
+            }
+            cables = &definition.cables;
+        }
         match (parts.next(), parts.next(), parts.next()) {
             (Some("nodes"), Some(id), _) => BTreeSet::from([id]),
             (Some("cables"), Some(index), end) => {
-                let Some(cable) = index.parse().ok().and_then(|index: usize| self.patch.cables.get(index)) else {
+                let Some(cable) = index.parse().ok().and_then(|index: usize| cables.get(index)) else {
                     return BTreeSet::new();
                 };
                 match end {
@@ -253,7 +261,7 @@ impl Document {
 
     /// Counts the change, and compiles unless only the layout changed.
     fn after(&mut self, edits: &[Edit]) {
-        if edits.iter().all(|edit| matches!(edit, Edit::Move { .. })) {
+        if edits.iter().all(is_quiet) {
             self.revision += 1;
         } else {
             self.compile();
@@ -285,6 +293,15 @@ impl Made {
     }
 }
 
+/// Whether an edit changes nothing that runs.
+fn is_quiet(edit: &Edit) -> bool {
+    match edit {
+        Edit::Within { edit, .. } => is_quiet(edit),
+        Edit::Move { .. } | Edit::SetFrames { .. } | Edit::SetMeta { .. } | Edit::SetSnapshots { .. } => true,
+        _ => false,
+    }
+}
+
 /// What an edit of a value sets: two edits with the same key replace one another. Others have none.
 fn key(edit: &Edit) -> Option<(u8, String, String)> {
     match edit {
@@ -293,6 +310,16 @@ fn key(edit: &Edit) -> Option<(u8, String, String)> {
         Edit::Bypass { id, .. } => Some((2, id.clone(), String::new())),
         Edit::Move { id, .. } => Some((3, id.clone(), String::new())),
         Edit::SetSeed { .. } => Some((4, String::new(), String::new())),
+        Edit::SetTempo { .. } => Some((5, String::new(), String::new())),
+        Edit::SetMeta { .. } => Some((6, String::new(), String::new())),
+        Edit::SetFrames { .. } => Some((7, String::new(), String::new())),
+        Edit::SetSnapshots { .. } => Some((8, String::new(), String::new())),
+        Edit::SetMaps { .. } => Some((9, String::new(), String::new())),
+        Edit::Mute { to, .. } => Some((10, to.to_string(), String::new())),
+        Edit::Within { id, edit } => {
+            let (kind, what, name) = key(edit)?;
+            Some((kind + 100, format!("{id}/{what}"), name))
+        }
         _ => None,
     }
 }
@@ -307,7 +334,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use bendrack_nodes::patch::{Node, Port};
+    use bendrack_nodes::patch::{Frame, Node, Port};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -374,8 +401,7 @@ mod tests {
         document.apply(Step::new("choose", vec![edit]));
         assert_eq!(*plans.borrow(), 1);
         assert!(document.is_broken());
-        assert_eq!(document.problems_of("lfo").len(), 1);
-        assert!(document.problems_of("rotate").is_empty());
+        assert_eq!(document.nodes_of(&document.problems[0], None), BTreeSet::from(["lfo"]));
         document.undo();
         assert!(!document.is_broken());
         assert_eq!(*plans.borrow(), 2);
@@ -413,7 +439,19 @@ mod tests {
     fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
         let id = |n: u8| format!("n{}", n % 6);
         let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
-        match kind % 8 {
+        let within = |edit| Edit::Within { id: "wobble".into(), edit: Box::new(edit) };
+        match kind % 12 {
+            8 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
+            9 => Edit::Mute { to: port(b, "rate"), mute: x > 0.0 },
+            10 if b.is_multiple_of(7) => {
+                let definition = (!a.is_multiple_of(5)).then(Box::<bendrack_nodes::patch::Definition>::default);
+                Edit::SetDefinition { id: "wobble".into(), definition }
+            }
+            10 => within(edit(a % 8, a, b, x)),
+            11 => {
+                let frame = Frame { title: id(a), pos: [x, x], ..Frame::default() };
+                Edit::SetFrames { frames: vec![frame; usize::from(b % 3)] }
+            }
             0 | 1 => {
                 let kind = LIBRARY[usize::from(b) % LIBRARY.len()].name.to_owned();
                 Edit::AddNode { id: id(a), node: Node { kind, ..Node::default() }, pos: [x, -x] }

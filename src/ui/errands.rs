@@ -71,8 +71,7 @@ impl App {
 
     /// Another patch is on the desk.
     fn fresh(&mut self) {
-        self.desk.selection.clear();
-        self.desk.open.clear();
+        self.desk.go_to(Vec::new());
         self.desk.learn = None;
         self.canvas.palette = None;
         self.canvas.fit();

@@ -7,9 +7,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Input, NodeDef};
-use bendrack_nodes::flat::INSTANCE;
-use bendrack_nodes::patch::{Definition, Patch, Port};
+use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::patch::{Patch, Port};
 use bendrack_nodes::value::Kind;
 use eframe::egui::{Color32, Ui};
 use egui_node_graph::{
@@ -18,7 +17,7 @@ use egui_node_graph::{
 };
 
 use super::desk::Desk;
-use super::document::def_of;
+use super::ports::{ports, shown_inputs};
 use super::{node, row};
 
 /// The crate's editor with our types.
@@ -97,7 +96,7 @@ impl NodeTemplateTrait for Template {
     }
 
     fn user_data(&self, desk: &mut Desk) -> Body {
-        Body { id: desk.document.patch.free_id(stem(self.0)) }
+        Body { id: desk.patch().free_id(stem(self.0)) }
     }
 
     fn build_node(&self, graph: &mut NodeGraph, _: &mut Desk, node: NodeId) {
@@ -181,109 +180,6 @@ impl NodeDataTrait for Body {
 pub fn stem(def: &NodeDef) -> &'static str {
     let name = def.name.rsplit('.').next().unwrap_or(def.name);
     name.rsplit('_').next().unwrap_or(name)
-}
-
-/// Ports by name.
-type Named = Vec<(String, Kind)>;
-
-/// Nodes that take anything, one behind the other, through which a kind is followed.
-const MOST_PASSED: usize = 64;
-
-/// The kind of a port; of one that takes anything, that of what arrives; of one that nobody declares, a number.
-pub fn kind_of(patch: &Patch, id: &str, name: &str, output: bool) -> Kind {
-    let (inputs, outputs) = ports(patch, id);
-    let named = if output { outputs } else { inputs };
-    named.into_iter().find(|(known, _)| known == name).map_or(Kind::Number, |(_, kind)| kind)
-}
-
-/// The ports of a node: of its kind or of its subpatch, or, if this bendrack does not know it, those that its cables speak of.
-pub fn ports(patch: &Patch, id: &str) -> (Named, Named) {
-    let Some(node) = patch.nodes.get(id) else { return Default::default() };
-    if let Some(def) = def_of(&node.kind) {
-        let anything = anything(patch, id);
-        let kind = |kind| if kind == Kind::Any { anything } else { kind };
-        let inputs = def.inputs.iter().map(|input| (input.name.to_owned(), kind(input.kind))).collect();
-        let outputs = def.outputs.iter().map(|output| (output.name.to_owned(), kind(output.kind))).collect();
-        return (inputs, outputs);
-    }
-    let definition = node.kind.strip_prefix(INSTANCE).and_then(|name| patch.definitions.get(name));
-    definition.map_or_else(|| spoken_of(patch, id), ports_of)
-}
-
-/// The kind of the ports of a node that take anything: that of the first cable that arrives at one.
-fn anything(patch: &Patch, id: &str) -> Kind {
-    let mut node = id.to_owned();
-    for _ in 0..MOST_PASSED {
-        let def = patch.nodes.get(&node).and_then(|node| def_of(&node.kind));
-        let anything = def.into_iter().flat_map(|def| def.inputs).filter(|input| input.kind == Kind::Any);
-        let mut ports = anything.map(|input| Port { node: node.clone(), port: input.name.to_owned() });
-        let Some(cable) = ports.find_map(|port| patch.cable_to(&port)) else { return Kind::Any };
-        let from = patch.nodes.get(&cable.from.node).and_then(|node| def_of(&node.kind));
-        match from.and_then(|def| def.output(&cable.from.port)) {
-            Some((_, output)) if output.kind != Kind::Any => return output.kind,
-            _ => node = cable.from.node.clone(),
-        }
-    }
-    Kind::Any
-}
-
-/// The ports of a subpatch, each of the kind of the port within that it leads to.
-fn ports_of(definition: &Definition) -> (Named, Named) {
-    let def = |port: &Port| definition.nodes.get(&port.node).and_then(|node| def_of(&node.kind));
-    let inputs = definition.inputs.iter().map(|inlet| {
-        let within = inlet.to.first().and_then(|port| def(port)?.input(&port.port));
-        (inlet.name.clone(), within.map_or(Kind::Any, |(_, input)| input.kind))
-    });
-    let outputs = definition.outputs.iter().map(|outlet| {
-        let within = def(&outlet.from).and_then(|def| def.output(&outlet.from.port));
-        (outlet.name.clone(), within.map_or(Kind::Any, |(_, output)| output.kind))
-    });
-    (inputs.collect(), outputs.collect())
-}
-
-/// The ports of a node that its cables speak of.
-fn spoken_of(patch: &Patch, id: &str) -> (Named, Named) {
-    let known = |port: &Port| patch.nodes.get(&port.node).and_then(|node| def_of(&node.kind));
-    let (mut inputs, mut outputs) = (BTreeMap::new(), BTreeMap::new());
-    for cable in &patch.cables {
-        if cable.to.node == id {
-            let kind = known(&cable.from).and_then(|def| def.output(&cable.from.port)).map(|(_, output)| output.kind);
-            inputs.insert(cable.to.port.clone(), kind.unwrap_or(Kind::Number));
-        }
-        if cable.from.node == id {
-            let kind = known(&cable.to).and_then(|def| def.input(&cable.to.port)).map(|(_, input)| input.kind);
-            outputs.insert(cable.from.port.clone(), kind.unwrap_or(Kind::Number));
-        }
-    }
-    (inputs.into_iter().collect(), outputs.into_iter().collect())
-}
-
-/// The inputs of a node that have a row. A node shows what has a cable, was turned, or cannot be set otherwise, and of the rest the
-/// first few; `open` shows all.
-pub fn shown_inputs(patch: &Patch, id: &str, open: bool) -> Named {
-    const ROWS: usize = 5;
-    let (inputs, _) = ports(patch, id);
-    let Some(node) = patch.nodes.get(id) else { return inputs };
-    if open || inputs.len() <= ROWS + 1 {
-        return inputs;
-    }
-    let wired: BTreeSet<&str> =
-        patch.cables.iter().filter(|cable| cable.to.node == id).map(|cable| cable.to.port.as_str()).collect();
-    let mut free = ROWS;
-    let keep = |(name, kind): &(String, Kind)| {
-        let must = wired.contains(name.as_str())
-            || node.params.contains_key(name)
-            || !matches!(kind, Kind::Number | Kind::Gate | Kind::Text);
-        let keep = must || free > 0;
-        free = free.saturating_sub(usize::from(keep));
-        keep
-    };
-    inputs.into_iter().filter(keep).collect()
-}
-
-/// The declaration of an input.
-pub fn input_of(patch: &Patch, id: &str, name: &str) -> Option<&'static Input> {
-    def_of(&patch.nodes.get(id)?.kind)?.input(name).map(|(_, input)| input)
 }
 
 /// Which node of the graph is which of the patch.
@@ -442,17 +338,5 @@ mod tests {
         assert_ne!(socket(Kind::Picture, true), socket(Kind::Map, false));
         assert_eq!(socket(Kind::Gate, true), socket(Kind::Number, false));
         assert_ne!(socket(Kind::Text, true), socket(Kind::Number, false));
-    }
-
-    #[test]
-    fn a_node_with_many_inputs_shows_few_and_what_has_a_cable() {
-        let mut patch = first_bend();
-        let names = |patch: &Patch, open| {
-            shown_inputs(patch, "lfo", open).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
-        };
-        assert!(names(&patch, false).len() <= 6);
-        assert_eq!(names(&patch, true).len(), def_of("modulate.lfo").unwrap().inputs.len());
-        patch.cables.push(bendrack_nodes::patch::Cable::new("map.x".parse().unwrap(), "lfo.reset".parse().unwrap()));
-        assert!(names(&patch, false).contains(&"reset".to_owned()));
     }
 }

@@ -6,6 +6,10 @@ use super::app::App;
 use super::errands::Next;
 use super::view::{frame_nodes, zoom_about};
 
+/// The keys that recall snapshots.
+const NUMBERS: [Key; 9] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+
 impl App {
     /// Does what the keys say that nobody else wanted.
     pub(super) fn keys(&mut self, ui: &mut Ui) {
@@ -43,7 +47,7 @@ impl App {
             self.desk.duplicate_selected(false);
         }
         if pressed(Modifiers::COMMAND, Key::A) {
-            self.desk.selection = self.desk.document.patch.nodes.keys().cloned().collect();
+            self.desk.selection = self.desk.patch().nodes.keys().cloned().collect();
         }
         if pressed(Modifiers::COMMAND, Key::N) {
             self.ask(ui, Next::New);
@@ -55,6 +59,25 @@ impl App {
         let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
         if pressed(Key::B) {
             self.desk.bypass_selected();
+        }
+        if pressed(Key::G) {
+            self.desk.frame_selected();
+        }
+        if pressed(Key::T) {
+            self.tap(ui.input(|i| i.time));
+        }
+        if pressed(Key::U) {
+            self.desk.leave();
+        }
+        if let Some(id) = self.desk.selected_instance()
+            && pressed(Key::Enter)
+        {
+            self.desk.enter(&id);
+        }
+        for (index, key) in NUMBERS.into_iter().enumerate() {
+            if pressed(key) {
+                self.desk.recall_snapshot(index);
+            }
         }
         if pressed(Key::F) {
             let ids = self.desk.selection.clone();

@@ -19,6 +19,8 @@ const MEANT: f64 = 8.0 / 127.0;
 pub struct Learn {
     /// What it will be plugged into, or the MIDI node that gets its number.
     pub to: Port,
+    /// Whether the control is to turn the knob itself: no node and no cable are made.
+    pub map: bool,
     /// Where each control stood when it was first seen.
     first: BTreeMap<(u8, u8), f64>,
     held: Vec<(u8, u8)>,
@@ -29,7 +31,7 @@ impl Learn {
     /// Waits for a control, or for a key if `keys`.
     pub fn new(to: Port, keys: bool, controls: &Controls) -> Self {
         let held = controls.midi_notes.keys().copied().collect();
-        Self { to, first: controls.midi_cc.clone(), held, keys }
+        Self { to, map: false, first: controls.midi_cc.clone(), held, keys }
     }
 
     /// The channel and number of the control that was moved since.

@@ -9,6 +9,7 @@
     allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")
 )]
 
+pub mod about;
 pub mod app;
 pub mod arrange;
 pub mod cable;
@@ -17,22 +18,31 @@ pub mod desk;
 pub mod document;
 pub mod engine;
 mod errands;
+pub mod face;
 pub mod file;
+pub mod frame;
 pub mod graph;
 pub mod images;
+pub mod inside;
 pub mod inspector;
 pub mod keeper;
 mod keys;
 pub mod knob;
 pub mod learn;
 pub mod live;
+pub mod maps;
 pub mod node;
+pub mod note;
 pub mod number;
 pub mod palette;
+pub mod ports;
 pub mod row;
+pub mod scope;
+pub mod snapshots;
 pub mod stage;
 pub mod status;
 pub mod theme;
+pub mod transport;
 pub mod view;
 pub mod wiring;
 

@@ -1,6 +1,5 @@
 //! A node on the canvas: its title, its rows, its scope or picture. The crate lays the rows out; all that is seen is painted here.
 
-use bendrack_nodes::def::Late;
 use bendrack_nodes::error::Severity;
 use bendrack_nodes::patch::{Patch, Port};
 use bendrack_nodes::value::Kind;
@@ -11,7 +10,11 @@ use eframe::egui::{
 
 use super::desk::{Desk, Spot};
 use super::document::def_of;
-use super::graph::{ports, shown_inputs};
+use super::face::Face;
+use super::inside;
+use super::note::{note_ui, paper, sleeve};
+use super::ports::{ports, shown_inputs};
+use super::scope::{display_ui, scope_ui};
 use super::theme;
 
 /// The crate's margins at 100 %, and how far the box it draws reaches below them.
@@ -22,48 +25,34 @@ pub(super) const INNER: f32 = theme::NODE_WIDTH - 2.0 * MARGIN.x;
 
 /// The height of a node at 100 %.
 pub fn height(patch: &Patch, id: &str, open: bool) -> f32 {
+    let face = Face::of(patch, id);
+    if face.is_bare() {
+        return BARE + face.extra(patch, id);
+    }
     let rows = shown_inputs(patch, id, open).len() + ports(patch, id).1.len();
-    2.0 * MARGIN.y + theme::TITLE_HEIGHT + MARGIN.y + rows as f32 * theme::ROW + extra_height(patch, id) + BELOW - 4.0
+    let extra = face.extra(patch, id);
+    2.0 * MARGIN.y + theme::TITLE_HEIGHT + MARGIN.y + rows as f32 * theme::ROW + extra + BELOW - 4.0
 }
 
-/// What is shown below the rows.
-enum Extra {
-    Nothing,
-    Scope(Port),
-    Picture,
-}
-
-fn extra(patch: &Patch, id: &str) -> Extra {
-    let Some(def) = patch.nodes.get(id).and_then(|node| def_of(&node.kind)) else { return Extra::Nothing };
-    if matches!(def.name, "model.wan" | "output.picture") || def.family() == "tap" {
-        return Extra::Picture;
-    }
-    let moves = !matches!(def.family(), "control") && def.outputs.iter().all(|output| output.late != Some(Late::Call));
-    match def.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
-        Some(output) if moves => Extra::Scope(Port { node: id.to_owned(), port: output.name.to_owned() }),
-        _ => Extra::Nothing,
-    }
-}
-
-fn extra_height(patch: &Patch, id: &str) -> f32 {
-    match extra(patch, id) {
-        Extra::Nothing => 0.0,
-        Extra::Scope(_) => theme::SCOPE + theme::UNIT / 2.0,
-        Extra::Picture => theme::THUMB + theme::UNIT / 2.0,
-    }
-}
+/// The height of a node without title at 100 %, besides what is on it.
+const BARE: f32 = 34.0;
 
 /// The title: its family's hue, its name, its id, and a mark if something is wrong with it.
 pub fn title_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
     let zoom = desk.scene.zoom;
-    desk.scene.ground = Some(ui.painter().add(Shape::Noop));
+    let ground = ui.painter().add(Shape::Noop);
+    desk.scene.ground = Some(ground);
+    if Face::of(desk.patch(), id).is_bare() {
+        desk.scene.bare.push(ground);
+        return;
+    }
     // The crate adds room for buttons that are not there.
     let (rect, _) = ui.allocate_exact_size(vec2(INNER - 24.0, theme::TITLE_HEIGHT) * zoom, Sense::hover());
     let rect = Rect::from_min_size(
         pos2(rect.left() - ui.spacing().item_spacing.x, rect.top()),
         vec2(INNER, theme::TITLE_HEIGHT) * zoom,
     );
-    let Some(node) = desk.document.patch.nodes.get(id) else { return };
+    let Some(node) = desk.patch().nodes.get(id) else { return };
     let def = def_of(&node.kind);
     let hue = def.map_or(theme::WEAK, |def| theme::family_colour(def.family()));
     let hue = if node.bypass { theme::LINE } else { hue };
@@ -73,11 +62,7 @@ pub fn title_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
     if zoom < theme::NO_TEXT_BELOW {
         return;
     }
-    let title = match (node.title.as_str(), def) {
-        ("", Some(def)) => def.title,
-        ("", None) => node.kind.as_str(),
-        (title, _) => title,
-    };
+    let title = inside::title(desk.patch(), id);
     let colour = if node.bypass { theme::WEAK } else { theme::TEXT };
     painter.text(
         pos2(rect.left() + 3.0 * zoom, rect.center().y),
@@ -119,24 +104,31 @@ fn mark_ui(ui: &Ui, id: &str, right: Pos2, severity: Severity, text: &str, zoom:
 /// The scope or picture, and then everything that lies beneath the rows: body, edge, ports.
 pub fn bottom_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
     let zoom = desk.scene.zoom;
-    let patch = std::sync::Arc::clone(&desk.document.patch);
-    match extra(&patch, id) {
-        Extra::Nothing => {}
-        Extra::Scope(port) => {
-            let (rect, _) =
-                ui.allocate_exact_size(vec2(INNER, theme::SCOPE + theme::UNIT / 2.0) * zoom, Sense::hover());
-            scope_ui(
-                ui,
-                desk,
-                &port,
-                Rect::from_min_max(rect.min + vec2(0.0, theme::UNIT / 2.0 * zoom), rect.max),
-                zoom,
-            );
+    let patch = std::sync::Arc::clone(desk.patch());
+    let (face, open) = (Face::of(&patch, id), desk.open.contains(id));
+    let mut text = Rect::NOTHING;
+    match &face {
+        Face::Plain | Face::Reroute => {}
+        Face::Note => text = note_ui(ui, desk, id),
+        Face::Number => {
+            let rows = ui.min_rect();
+            let top = rows.bottom() - 2.0 * theme::ROW * zoom;
+            let rect = Rect::from_min_max(pos2(rows.left(), top), rows.max);
+            display_ui(ui, desk, id, rect.shrink2(vec2(-6.0, 1.0) * zoom));
         }
-        Extra::Picture => {
-            let (rect, _) =
-                ui.allocate_exact_size(vec2(INNER, theme::THUMB + theme::UNIT / 2.0) * zoom, Sense::hover());
-            let rect = Rect::from_min_max(rect.min + vec2(0.0, theme::UNIT / 2.0 * zoom), rect.max);
+        Face::Scope => {
+            let count = shown_inputs(&patch, id, open).len() + 1;
+            let rows = if face.covers_rows(open) { count as f32 * theme::ROW * zoom } else { 0.0 };
+            let (rect, _) = ui.allocate_exact_size(vec2(INNER, theme::BIG_SCOPE) * zoom, Sense::hover());
+            let rect = Rect::from_min_max(rect.min - vec2(0.0, rows), rect.max);
+            scope_ui(ui, desk, id, rect.expand2(vec2(6.0, -1.0) * zoom));
+        }
+        Face::Trace(port) => {
+            let rect = below(ui, theme::SCOPE, zoom);
+            trace_ui(ui, desk, port, rect, zoom);
+        }
+        Face::Picture => {
+            let rect = below(ui, theme::THUMB, zoom);
             let texture = match patch.nodes[id].kind.as_str() {
                 "model.wan" => desk.images.model.as_ref(),
                 "output.picture" => desk.images.screen.as_ref(),
@@ -148,8 +140,22 @@ pub fn bottom_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
     let outer = ui.min_rect().expand2(MARGIN * zoom);
     // The crate's box is this much taller than what is on it; ours has to cover it.
     let below = BELOW * zoom - (4.0 * zoom).floor();
-    let rect = Rect::from_min_max(outer.min, outer.max + vec2(0.0, below));
-    paint_body(ui, desk, id, rect);
+    let rect = match &face {
+        Face::Note => text.expand2(vec2(12.0, 9.0) * zoom),
+        Face::Reroute => Rect::from_x_y_ranges(outer.x_range(), sleeve_range(desk, outer)),
+        _ => Rect::from_min_max(outer.min, outer.max + vec2(0.0, below)),
+    };
+    match (&face, desk.scene.ground) {
+        (Face::Note, Some(ground)) => {
+            ui.painter().set(ground, Shape::Vec(paper(rect, zoom, desk.selection.contains(id))));
+        }
+        (Face::Reroute, Some(ground)) => {
+            let kind = desk.scene.pending.first().map_or(bendrack_nodes::value::Kind::Any, |spot| spot.kind);
+            let shapes = sleeve(rect, theme::kind_colours(kind).0, zoom, desk.selection.contains(id));
+            ui.painter().set(ground, Shape::Vec(shapes));
+        }
+        _ => paint_body(ui, desk, id, rect),
+    }
     let spots = std::mem::take(&mut desk.scene.pending);
     if zoom >= theme::NO_PORTS_BELOW {
         for spot in &spots {
@@ -158,7 +164,23 @@ pub fn bottom_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
     }
     desk.scene.ports.extend(spots);
     desk.scene.rects.insert(id.to_owned(), rect);
-    fold_ui(ui, desk, id, Rect::from_min_max(pos2(rect.left(), outer.bottom() - MARGIN.y * zoom), rect.max));
+    if !face.is_bare() {
+        fold_ui(ui, desk, id, Rect::from_min_max(pos2(rect.left(), outer.bottom() - MARGIN.y * zoom), rect.max));
+    }
+}
+
+/// Room below the rows.
+fn below(ui: &mut Ui, height: f32, zoom: f32) -> Rect {
+    let gap = theme::UNIT / 2.0;
+    let (rect, _) = ui.allocate_exact_size(vec2(INNER, height + gap) * zoom, Sense::hover());
+    Rect::from_min_max(rect.min + vec2(0.0, gap * zoom), rect.max)
+}
+
+/// The heights between which the sleeve of a reroute lies: about its ports.
+fn sleeve_range(desk: &Desk, outer: Rect) -> egui::Rangef {
+    let y = desk.scene.pending.first().map_or(outer.center().y, |spot| spot.at.y);
+    let half = theme::ROW / 2.0 * desk.scene.zoom;
+    egui::Rangef::new(y - half, y + half)
 }
 
 fn paint_body(ui: &Ui, desk: &mut Desk, id: &str, rect: Rect) {
@@ -176,9 +198,18 @@ fn paint_body(ui: &Ui, desk: &mut Desk, id: &str, rect: Rect) {
         None => Stroke::new(1.0, theme::LINE),
     };
     let line = title.bottom();
+    // A subpatch is a pile of sheets.
+    let pile = inside::definition_of(desk.patch(), id).map(|_| {
+        let sheet = |by: f32| {
+            let rect = rect.translate(vec2(by, by) * zoom);
+            Shape::Rect(egui::epaint::RectShape::new(rect, radius, theme::TITLE, edge, StrokeKind::Outside))
+        };
+        Shape::Vec(vec![sheet(7.0), sheet(3.5)])
+    });
     ui.painter().set(
         ground,
         Shape::Vec(vec![
+            pile.unwrap_or(Shape::Noop),
             Shape::rect_filled(
                 rect.translate(vec2(0.0, 3.0 * zoom)).expand(1.0),
                 radius + 1,
@@ -200,7 +231,23 @@ fn paint_port(ui: &Ui, desk: &Desk, spot: &Spot) {
     let faded = if fits { 1.0 } else { theme::FADED };
     let fill = if wired { bright } else { dim };
     let radius = theme::PORT * desk.scene.zoom;
+    if spot.output && desk.is_held(&spot.port) {
+        ui.painter().circle_filled(spot.at, radius * 2.0, theme::WARNING);
+        if ui.rect_contains_pointer(Rect::from_center_size(spot.at, egui::Vec2::splat(4.0 * radius))) {
+            let id = Id::new("held");
+            let tip = egui::Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id, egui::PopupAnchor::Pointer);
+            tip.gap(12.0)
+                .show(|ui| ui.label(format!("{} is not a finite number, so it keeps its last one.", spot.port)));
+        }
+    }
     let edge = Stroke::new(1.2 * desk.scene.zoom, bright.gamma_multiply(faded));
+    // A port of the subpatch itself has its name outside of the node.
+    if let Some(name) = desk.outward(&spot.port, spot.output).filter(|_| desk.scene.zoom >= theme::NO_TEXT_BELOW) {
+        let (way, align) = if spot.output { (1.0, Align2::LEFT_CENTER) } else { (-1.0, Align2::RIGHT_CENTER) };
+        let at = spot.at + vec2(way * 14.0 * desk.scene.zoom, 0.0);
+        let text = if spot.output { format!("{name} ▸") } else { format!("▸ {name}") };
+        ui.painter().text(at, align, text, theme::words(theme::SMALL * desk.scene.zoom), theme::ACCENT);
+    }
     // A ring of the canvas's colour parts the port from the node's edge.
     ui.painter().circle_filled(spot.at, radius + 2.5 * desk.scene.zoom, theme::CANVAS);
     ui.painter().add(kind_shape(spot.kind, spot.at, radius, fill.gamma_multiply(faded), edge));
@@ -239,7 +286,7 @@ pub fn kind_shape(kind: Kind, at: Pos2, radius: f32, fill: Color32, edge: Stroke
 }
 
 /// The last seconds of a number.
-fn scope_ui(ui: &Ui, desk: &Desk, port: &Port, rect: Rect, zoom: f32) {
+fn trace_ui(ui: &Ui, desk: &Desk, port: &Port, rect: Rect, zoom: f32) {
     ui.painter().rect_filled(rect, 2.0 * zoom, theme::WELL);
     let Some(trace) = desk.live.trace(port).filter(|trace| trace.len() > 1) else { return };
     // At least the range of an ordinary wave, so that a value that stands still is not blown up.
@@ -275,8 +322,8 @@ fn picture_ui(ui: &Ui, texture: Option<&TextureHandle>, rect: Rect, zoom: f32) {
 fn fold_ui(ui: &Ui, desk: &mut Desk, id: &str, rect: Rect) {
     let zoom = desk.scene.zoom;
     let open = desk.open.contains(id);
-    let all = ports(&desk.document.patch, id).0.len();
-    let more = all - shown_inputs(&desk.document.patch, id, false).len();
+    let all = ports(desk.patch(), id).0.len();
+    let more = all - shown_inputs(desk.patch(), id, false).len();
     if more == 0 || zoom < theme::NO_TEXT_BELOW {
         return;
     }

@@ -131,7 +131,7 @@ fn problems_ui(ui: &mut Ui, bar: &Bar<'_>, desk: &mut Desk) {
         let all: Vec<String> = desk.document.problems.iter().map(ToString::to_string).collect();
         let button = egui::Button::new(words(&text, colour)).frame(false);
         if ui.add(button).on_hover_text(all.join("\n")).clicked() {
-            let nodes = desk.document.patch.nodes.keys().filter(|id| !desk.document.problems_of(id).is_empty());
+            let nodes = desk.patch().nodes.keys().filter(|id| !desk.problems_of(id).is_empty());
             desk.selection = nodes.cloned().collect();
         }
     }

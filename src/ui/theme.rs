@@ -21,6 +21,12 @@ pub const NODE: Color32 = Color32::from_rgb(0x22, 0x26, 0x2d);
 pub const TITLE: Color32 = Color32::from_rgb(0x2a, 0x2f, 0x38);
 /// Fields, tracks of knobs, scopes.
 pub const WELL: Color32 = Color32::from_rgb(0x17, 0x1a, 0x1f);
+/// The paper of notes.
+pub const PAPER: Color32 = Color32::from_rgb(0x35, 0x31, 0x27);
+/// The edge of the paper and its corner.
+pub const PAPER_EDGE: Color32 = Color32::from_rgb(0x57, 0x50, 0x3e);
+/// What is written on paper.
+pub const INK: Color32 = Color32::from_rgb(0xec, 0xe2, 0xc6);
 /// One-pixel separators and the edges of nodes.
 pub const LINE: Color32 = Color32::from_rgb(0x36, 0x3c, 0x47);
 /// Text.
@@ -65,6 +71,8 @@ pub const SNAP: f32 = 24.0;
 pub const CABLE_NEAR: f32 = 7.0;
 /// The width of a cable at 100 %.
 pub const CABLE: f32 = 2.0;
+/// The dashes of a muted cable and the gaps between them at 100 %.
+pub const DASH: (f32, f32) = (7.0, 6.0);
 /// A small knob on a node, and a large one in the inspector.
 pub const KNOB: f32 = 18.0;
 /// The knob of the inspector.
@@ -92,6 +100,12 @@ pub const STATUS: f32 = 28.0;
 
 /// How much is left of what cannot be used now.
 pub const FADED: f32 = 0.33;
+/// The least size of a frame at 100 %.
+pub const FRAME_LEAST: Vec2 = vec2(96.0, 64.0);
+/// The height of the drawing of a scope node, besides its rows, at 100 %.
+pub const BIG_SCOPE: f32 = 56.0;
+/// The size of a number that is shown large.
+pub const DISPLAY: f32 = 30.0;
 /// Seconds of quiet that end the typing of a word or the turning of a wheel.
 pub const QUIET_SECS: f64 = 0.7;
 /// Seconds between looks at the engine while it brings no frames.
@@ -229,6 +243,21 @@ fn visuals(zoom: f32) -> Visuals {
     visuals
 }
 
+/// The colours that frames may have.
+pub fn frame_colours() -> [(&'static str, Color32); 8] {
+    let kind = |kind| kind_colours(kind).0;
+    [
+        ("grey", WEAK),
+        ("clay", kind(Kind::Number)),
+        ("red", kind(Kind::Gate)),
+        ("straw", kind(Kind::Text)),
+        ("leaf", kind(Kind::Target)),
+        ("violet", kind(Kind::Bend)),
+        ("orange", kind(Kind::Map)),
+        ("blue", kind(Kind::Picture)),
+    ]
+}
+
 /// How much room the window is given at first.
 pub const WINDOW: Vec2 = vec2(1680.0, 1000.0);
 
@@ -253,6 +282,7 @@ mod tests {
                 assert!(contrast(text, ground) >= 4.5, "{text:?} on {ground:?}: {}", contrast(text, ground));
             }
         }
+        assert!(contrast(INK, PAPER) >= 4.5);
         for kind in Kind::ALL {
             let (bright, dim) = kind_colours(kind);
             assert!(contrast(bright, CANVAS) >= 3.0 && contrast(bright, NODE) >= 3.0, "{kind}");

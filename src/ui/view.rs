@@ -11,19 +11,19 @@ use super::{node, theme};
 
 /// Places for the nodes of a patch that says nothing about them. This is no edit: there is nothing to undo.
 pub(super) fn give_places(desk: &mut Desk) {
-    let patch = &desk.document.patch;
+    let patch = desk.patch();
     if !patch.layout.is_empty() || patch.nodes.is_empty() {
         return;
     }
     let height = |id: &str| f64::from(node::height(patch, id, false));
     let places = arrange(patch, &Sizes { width: f64::from(theme::NODE_WIDTH), height: &height, gap: theme::GAP });
-    desk.document.lay_out(places);
+    desk.lay_out(places);
 }
 
 /// Brings these nodes into the view.
 pub(super) fn frame_nodes(canvas: &mut Canvas, desk: &mut Desk, ids: &BTreeSet<String>) {
     let Some(view) = canvas.rect else { return };
-    let patch = &desk.document.patch;
+    let patch = desk.patch();
     let mut all = Rect::NOTHING;
     for id in ids.iter().filter(|id| patch.nodes.contains_key(*id)) {
         let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();

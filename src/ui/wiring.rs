@@ -1,7 +1,7 @@
 //! Hands on cables: pulled out, plugged in, found under the pointer.
 
 use bendrack_nodes::patch::{Cable, Edit, Port};
-use eframe::egui::{self, Event, Id, Key, Pos2, Ui};
+use eframe::egui::{self, Event, Id, Key, Modifiers, Pos2, Ui};
 use egui_node_graph::NodeResponse;
 
 use super::cable::{self, Lain};
@@ -27,16 +27,20 @@ pub(super) fn hot_cable(ui: &Ui, desk: &Desk, cables: &[Lain]) -> Option<usize> 
     (distance < theme::CABLE_NEAR).then_some(i)
 }
 
-/// What can be done with the cable under the pointer: right-click, Alt-click, Delete or X pull it out.
+/// What can be done with the cable under the pointer: right-click, Alt-click, Delete or X pull it out, M mutes it.
 pub(super) fn cables_ui(ui: &Ui, desk: &mut Desk, hot: Option<&Lain>) {
     let Some(cable) = hot else { return };
     let text = match desk.live.output(&cable.from) {
+        _ if cable.mute => format!("{} → {}   muted: nothing flows. M lets it flow", cable.from, cable.to),
         Some(value) => format!("{} → {}   {value:.3}", cable.from, cable.to),
         None => format!("{} → {}", cable.from, cable.to),
     };
     egui::Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), Id::new("cable"), egui::PopupAnchor::Pointer)
         .gap(12.0)
         .show(|ui| ui.label(text));
+    if !ui.ctx().text_edit_focused() && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::M)) {
+        desk.mute(&cable.to);
+    }
     let pull = ui.input(|i| {
         let alt = i.modifiers.alt && i.pointer.primary_clicked();
         alt || i.pointer.secondary_clicked()
@@ -46,7 +50,7 @@ pub(super) fn cables_ui(ui: &Ui, desk: &mut Desk, hot: Option<&Lain>) {
     });
     if pull && !ui.ctx().text_edit_focused() {
         let edit = Edit::Disconnect { to: cable.to.clone() };
-        desk.document.apply(Step::new(format!("pull out {}", cable.to), vec![edit]));
+        desk.apply(Step::new(format!("pull out {}", cable.to), vec![edit]));
         // The same key must not delete the selected nodes, too.
         ui.input_mut(|i| {
             i.events.retain(|event| !matches!(event, Event::Key { key: Key::Delete | Key::Backspace, .. }));
@@ -90,7 +94,7 @@ pub(super) fn plug(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand) {
             NodeResponse::DisconnectEvent { input, .. } => {
                 canvas.pulled = true;
                 if let Some((to, ..)) = Index::port(&canvas.editor.graph, (*input).into()) {
-                    desk.document.apply(Step {
+                    desk.apply(Step {
                         gesture: Some("plug".into()),
                         ..Step::new(format!("pull out {to}"), vec![Edit::Disconnect { to }])
                     });
@@ -129,10 +133,10 @@ fn free_port(canvas: &Canvas, desk: &Desk, at: Pos2, loose: &Loose) -> Option<Po
 
 fn connect(desk: &mut Desk, loose: &Loose, port: Port) {
     let (from, to) = if loose.from_output { (loose.port.clone(), port) } else { (port, loose.port.clone()) };
-    if desk.document.patch.cable_to(&to).is_some_and(|cable| cable.from == from) {
+    if desk.patch().cable_to(&to).is_some_and(|cable| cable.from == from) {
         return;
     }
     let name = format!("plug {from} into {to}");
     let edits = vec![Edit::Connect { cable: Cable::new(from, to) }];
-    desk.document.apply(Step { gesture: Some("plug".into()), ..Step::new(name, edits) });
+    desk.apply(Step { gesture: Some("plug".into()), ..Step::new(name, edits) });
 }

@@ -6,7 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")]
 
 mod films;
+mod frames;
 mod hands;
+mod inside;
+mod shelf;
+mod views;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,156 @@
+//! Nodes to read by: notes, numbers, scopes, reroutes; cables that are muted.
+
+use bendrack_nodes::patch::Patch;
+use eframe::egui::{Key, Modifiers, Pos2, Rect, vec2};
+use egui_kittest::kittest::Queryable as _;
+
+use crate::hands::*;
+
+/// A patch with one of each.
+pub fn views() -> Patch {
+    let text = r#"{ "format": "bendrack-patch", "version": 1, "meta": { "title": "Views" },
+        "nodes": {
+            "lfo": { "type": "modulate.lfo", "params": { "rate": 0.3, "polarity": "bipolar" } },
+            "about": { "type": "view.note", "params": { "text": "The slow sine turns the colour word.\n\nTurn the rate of lfo with the left hand, its depth with the right one." } },
+            "empty": { "type": "view.note" },
+            "shown": { "type": "view.number" },
+            "scope": { "type": "view.scope", "params": { "low": -1.0, "window": 16.0 } },
+            "bent": { "type": "view.reroute" },
+            "rotate": { "type": "bend.rotate" },
+            "wan": { "type": "model.wan" }
+        },
+        "cables": [
+            { "from": "lfo.out", "to": "shown.in" }, { "from": "shown.out", "to": "scope.in" },
+            { "from": "scope.out", "to": "bent.in" }, { "from": "bent.out", "to": "rotate.angle" },
+            { "from": "lfo.out", "to": "rotate.amount", "mute": true },
+            { "from": "rotate.bends", "to": "wan.bends" }
+        ],
+        "layout": {
+            "about": { "pos": [0.0, 0.0] }, "empty": { "pos": [240.0, 0.0] }, "lfo": { "pos": [0.0, 176.0] },
+            "shown": { "pos": [264.0, 96.0] }, "scope": { "pos": [264.0, 232.0] }, "bent": { "pos": [520.0, 264.0] },
+            "rotate": { "pos": [776.0, 104.0] }, "wan": { "pos": [1040.0, 104.0] }
+        } }"#;
+    Patch::from_json(text).unwrap()
+}
+
+fn double_click(window: &mut Window, at: Pos2) {
+    window.hover_at(at);
+    window.run_steps(1);
+    for _ in 0..2 {
+        window.drag_at(at);
+        window.drop_at(at);
+    }
+    window.run_steps(3);
+}
+
+#[test]
+fn a_note_is_read_and_written_on_the_canvas() {
+    let (mut window, fake) = window(views());
+    assert!(window.query_by_label_contains("note about: The slow sine").is_some());
+    let rect = window.state().desk.scene.rects["empty"];
+    assert!(window.state().desk.scene.ports.iter().all(|spot| spot.port.node != "empty"), "it has no ports");
+    let plans = fake.plans();
+    double_click(&mut window, rect.center());
+    type_text(&mut window, "go on");
+    assert_eq!(window.state().desk.document.patch.nodes["empty"].params["text"], "go on");
+    assert!(fake.plans() >= plans);
+    // A click elsewhere ends it; a node is moved by its paper and goes with Delete.
+    let at = ground(&window);
+    click(&mut window, at);
+    assert!(!window.ctx.text_edit_focused());
+    let before = window.state().desk.document.patch.layout["empty"].pos;
+    let at = window.state().desk.scene.rects["empty"].center();
+    drag(&mut window, at, at + vec2(48.0, 0.0));
+    assert!(window.state().desk.document.patch.layout["empty"].pos[0] > before[0]);
+    window.key_press(Key::Delete);
+    window.run_steps(2);
+    assert!(!node_ids(&window).contains(&"empty".to_owned()));
+    // The inspector has room for many lines of it.
+    window.state_mut().desk.selection = ["about".to_owned()].into();
+    window.run_steps(2);
+}
+
+#[test]
+fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
+    let (mut window, fake) = window(views());
+    for number in 1..200 {
+        fake.play(number);
+        window.run_steps(1);
+    }
+    let scene = &window.state().desk.scene;
+    for name in ["shown", "scope", "bent"] {
+        let ports = |output| scene.ports.iter().filter(|spot| spot.port.node == name && spot.output == output).count();
+        assert_eq!((ports(false), ports(true)), (1, 1), "{name}");
+        assert!(window.query_by_label_contains(&format!("in of {name}")).is_none(), "{name} has no knob");
+    }
+    let tall = |name: &str| scene.rects[name].height() / scene.zoom;
+    assert!(tall("bent") < 30.0, "{}", tall("bent"));
+    assert!(tall("scope") > tall("shown") + 40.0);
+    let (shown, bent) = ("shown.out".parse().unwrap(), "bent.out".parse().unwrap());
+    let live = &window.state().desk.live;
+    assert!(live.output(&shown).is_some());
+    assert_eq!(live.output(&bent), live.output(&shown));
+    // The scope keeps as much as it draws: 16 s.
+    assert!(live.trace(&"scope.out".parse().unwrap()).unwrap().len() > 40);
+    // Cables are pulled from them as from others.
+    let from = port(&window, "bent.out", true);
+    let to = port(&window, "rotate.amount", false);
+    drag(&mut window, from, to);
+    assert_eq!(
+        window.state().desk.document.patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node,
+        "bent"
+    );
+}
+
+/// A point of the canvas on the cable between two ports, away from nodes and other cables.
+fn on_cable(window: &Window, from: &str, to: &str) -> Pos2 {
+    let (from, to) = (port(window, from, true), port(window, to, false));
+    let scene = &window.state().desk.scene;
+    let points = bendrack::ui::cable::curve(from, to, scene.zoom);
+    let at = |t: f32| {
+        let [a, b, c, d] = points.map(Pos2::to_vec2);
+        let s = 1.0 - t;
+        (a * (s * s * s) + b * (3.0 * s * s * t) + c * (3.0 * s * t * t) + d * (t * t * t)).to_pos2()
+    };
+    let far = |at: &Pos2| scene.rects.values().map(|rect: &Rect| rect.distance_to_pos(*at)).fold(1e9, f32::min);
+    (5..=95_u8).map(|i| at(f32::from(i) / 100.0)).max_by(|a, b| far(a).total_cmp(&far(b))).unwrap()
+}
+
+#[test]
+fn a_key_mutes_the_cable_under_the_pointer_and_undo_brings_it_back() {
+    let (mut window, fake) = window(first_bend());
+    let before = fake.program();
+    let muted =
+        |window: &Window| window.state().desk.document.patch.cable_to(&"rotate.angle".parse().unwrap()).unwrap().mute;
+    let at = on_cable(&window, "lfo.out", "rotate.angle");
+    window.hover_at(at);
+    window.run_steps(2);
+    window.key_press(Key::M);
+    window.run_steps(2);
+    assert!(muted(&window));
+    assert!(fake.program().bends.is_empty(), "nothing turns the picture");
+    assert!(window.query_by_label_contains("muted: nothing flows").is_some(), "the tooltip says it");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert!(!muted(&window));
+    assert_eq!(fake.program(), before);
+    // The inspector mutes, too.
+    window.state_mut().desk.selection = ["rotate".to_owned()].into();
+    window.run_steps(2);
+    window.get_all_by_label("mute").last().unwrap().click();
+    window.run_steps(2);
+    assert!(window.state().desk.document.patch.cables.iter().any(|cable| cable.mute));
+}
+
+#[test]
+#[ignore = "makes pictures for people to look at, and needs a graphics driver"]
+fn pictures_of_views() {
+    let (mut window, fake) = window_with(views(), None, None, true);
+    for number in 1..400 {
+        fake.play(number);
+        window.run_steps(1);
+    }
+    window.state_mut().desk.selection = ["about".to_owned()].into();
+    window.run_steps(2);
+    crate::shoot(&mut window, "views");
+}
