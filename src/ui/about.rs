@@ -15,7 +15,7 @@ const KEYS: [(&str, &str); 13] = [
     ("drag from a port", "pull a cable; let go on a node, a port or the ground"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
     ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
-    ("M", "mute the cable under the pointer; X pulls it out"),
+    ("M   R   X", "mute, reroute, pull out the cable under the pointer"),
     ("G", "a frame around the selection"),
     ("Enter   U", "into a subpatch, and out of it"),
     ("1 … 9", "recall a snapshot"),

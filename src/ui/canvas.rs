@@ -16,6 +16,7 @@ use super::frame::{Hold, frames_ui, paint_frames};
 use super::graph::{Body, Editor, Index, Library, Nothing, stem};
 use super::inside::way_ui;
 use super::palette::{Answer, Loose, Palette, joint, palette_ui};
+use super::reroute::dots_ui;
 use super::theme;
 use super::view::{frame_nodes, give_places, paint_ground, wheel};
 use super::wiring::{cables_ui, hot_cable, near_port, node_at, plug};
@@ -35,6 +36,8 @@ pub struct Canvas {
     fitted: bool,
     /// The hanging cable was pulled out of an input.
     pub(super) pulled: bool,
+    /// The cable that hangs from a dot: the crate does not know it.
+    pub(super) pull: Option<Loose>,
     /// Where the dragged nodes stood, and how far the hand has gone.
     drag: Option<(BTreeMap<String, [f64; 2]>, Vec2)>,
     /// Where the menu of the selected nodes stands.
@@ -65,7 +68,7 @@ impl Canvas {
     }
 
     /// The place in the patch of a point of the screen, on the grid.
-    fn place(&self, at: Pos2, zoom: f32) -> [f64; 2] {
+    pub(super) fn place(&self, at: Pos2, zoom: f32) -> [f64; 2] {
         let corner = self.rect.map_or(Pos2::ZERO, |rect| rect.min);
         let at = (at - corner - self.pan) / zoom;
         snap([f64::from(at.x), f64::from(at.y)])
@@ -101,11 +104,12 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, desk: &mut Desk) {
     drop(patch);
     paint_frames(ui, canvas, desk);
     let hand = draw(ui, canvas, desk);
+    dots_ui(ui, canvas, desk);
     let cables = cable::lie(desk);
     let hot = if canvas.palette.is_none() { hot_cable(ui, desk, &cables) } else { None };
     let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(desk, hot == Some(i)));
     ui.painter().set(hand.beneath, Shape::Vec(shapes.collect()));
-    cables_ui(ui, desk, hot.map(|i| &cables[i]));
+    cables_ui(ui, canvas, desk, hot.map(|i| &cables[i]));
     plug(ui, canvas, desk, &hand);
     moves(ui, canvas, desk, &hand.responses);
     let on_frame = frames_ui(ui, canvas, desk);
@@ -144,6 +148,8 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, desk: &mut Desk) -> Hand {
         let (port, kind, output) = Index::port(&editor.graph, param)?;
         Some(Loose { port, kind, from_output: output })
     });
+    let own = canvas.pull.clone();
+    desk.scene.loose = own.clone().or_else(|| desk.scene.loose.take());
     desk.scene.ports.clear();
     desk.scene.rects.clear();
     desk.scene.bare.clear();
@@ -164,8 +170,12 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, desk: &mut Desk) -> Hand {
     if let Some(start) = editor.ongoing_box_selection.take() {
         canvas.boxed = canvas.boxed.or(Some(start));
     }
-    let let_go =
+    let mut let_go =
         if before.is_some() && editor.connection_in_progress.is_none() { desk.scene.loose.clone() } else { None };
+    if own.is_some() && !ui.input(|i| i.pointer.primary_down()) {
+        canvas.pull = None;
+        let_go = own;
+    }
     Hand { responses: response.node_responses, beneath, let_go }
 }
 
@@ -196,27 +206,32 @@ fn moves(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, responses: &[NodeRespons
             continue;
         }
         let Some(id) = canvas.editor.graph.nodes.get(*node).map(|node| node.user_data.id.clone()) else { continue };
-        if !desk.selection.contains(&id) {
-            desk.selection = BTreeSet::from([id]);
-        }
-        let places = |id: &String| Some((id.clone(), desk.patch().layout.get(id)?.pos));
-        let (start, gone) =
-            canvas.drag.get_or_insert_with(|| (desk.selection.iter().filter_map(places).collect(), Vec2::ZERO));
-        *gone += *drag_delta / desk.scene.zoom;
-        let gone = [f64::from(gone.x), f64::from(gone.y)];
-        let edits: Vec<Edit> = start
-            .iter()
-            .map(|(id, [x, y])| (id, snap([x + gone[0], y + gone[1]])))
-            .filter(|(id, pos)| {
-                desk.patch().layout.get(*id).is_some_and(|place| place.pos.map(f64::to_bits) != pos.map(f64::to_bits))
-            })
-            .map(|(id, pos)| Edit::Move { id: id.clone(), pos })
-            .collect();
-        desk.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
+        drag_nodes(canvas, desk, &id, *drag_delta);
     }
     if !ui.input(|i| i.pointer.any_down()) {
         canvas.drag = None;
     }
+}
+
+/// Drags a node by so many points of the screen, and with it, if it is selected, all others that are.
+pub(super) fn drag_nodes(canvas: &mut Canvas, desk: &mut Desk, id: &str, delta: Vec2) {
+    if !desk.selection.contains(id) {
+        desk.selection = BTreeSet::from([id.to_owned()]);
+    }
+    let places = |id: &String| Some((id.clone(), desk.patch().layout.get(id)?.pos));
+    let (start, gone) =
+        canvas.drag.get_or_insert_with(|| (desk.selection.iter().filter_map(places).collect(), Vec2::ZERO));
+    *gone += delta / desk.scene.zoom;
+    let gone = [f64::from(gone.x), f64::from(gone.y)];
+    let edits: Vec<Edit> = start
+        .iter()
+        .map(|(id, [x, y])| (id, snap([x + gone[0], y + gone[1]])))
+        .filter(|(id, pos)| {
+            desk.patch().layout.get(*id).is_some_and(|place| place.pos.map(f64::to_bits) != pos.map(f64::to_bits))
+        })
+        .map(|(id, pos)| Edit::Move { id: id.clone(), pos })
+        .collect();
+    desk.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
 }
 
 /// Selects by click, Shift- or Ctrl-click, and box; opens the palette by double-click and right-click on the ground.

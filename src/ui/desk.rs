@@ -55,6 +55,8 @@ pub struct Scene {
     pub ports: Vec<Spot>,
     /// The nodes, as they were drawn.
     pub rects: BTreeMap<String, Rect>,
+    /// The nodes that were drawn as dots.
+    pub dots: Vec<String>,
     /// The cable that hangs at the pointer.
     pub loose: Option<Loose>,
     /// How much the wheel was turned over a knob.

@@ -22,7 +22,7 @@ pub enum Face {
     Number,
     /// A number over time.
     Scope,
-    /// A sleeve around a cable: no title.
+    /// A dot on a cable.
     Reroute,
 }
 
@@ -48,7 +48,7 @@ impl Face {
 
     /// Whether neither title nor body is drawn as other nodes have them.
     pub fn is_bare(&self) -> bool {
-        matches!(self, Self::Note | Self::Reroute)
+        matches!(self, Self::Note)
     }
 
     /// Whether the rows have ports but neither names nor knobs, as what is drawn lies over them.

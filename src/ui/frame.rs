@@ -41,7 +41,7 @@ fn area(frame: &Frame) -> Rect {
 /// A node as it lies in the patch, at 100 %.
 fn node_area(patch: &Patch, id: &str, open: bool) -> Option<Rect> {
     let [x, y] = patch.layout.get(id)?.pos.map(|n| n as f32);
-    Some(Rect::from_min_size(pos2(x, y), vec2(theme::NODE_WIDTH, node::height(patch, id, open))))
+    Some(Rect::from_min_size(pos2(x, y), node::size(patch, id, open)))
 }
 
 /// The nodes that lie in a frame: their middle does.

@@ -18,6 +18,7 @@ use egui_node_graph::{
 
 use super::desk::Desk;
 use super::ports::{ports, shown_inputs};
+use super::reroute::is_dot;
 use super::{node, row};
 
 /// The crate's editor with our types.
@@ -231,7 +232,11 @@ impl Index {
         let stale: Vec<String> = self
             .nodes
             .iter()
-            .filter(|(id, node)| !patch.nodes.contains_key(*id) || !same_rows(&editor.graph, **node, patch, id, open))
+            .filter(|(id, node)| {
+                !patch.nodes.contains_key(*id)
+                    || is_dot(patch, id)
+                    || !same_rows(&editor.graph, **node, patch, id, open)
+            })
             .map(|(id, _)| id.clone())
             .collect();
         for id in stale {
@@ -239,7 +244,7 @@ impl Index {
                 remove(editor, node);
             }
         }
-        for id in patch.nodes.keys() {
+        for id in patch.nodes.keys().filter(|id| !is_dot(patch, id)) {
             if !self.nodes.contains_key(id) {
                 self.nodes.insert(id.clone(), add(editor, patch, id, open.contains(id)));
             }

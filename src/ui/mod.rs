@@ -36,6 +36,7 @@ pub mod note;
 pub mod number;
 pub mod palette;
 pub mod ports;
+pub mod reroute;
 pub mod row;
 pub mod scope;
 pub mod snapshots;

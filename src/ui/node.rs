@@ -12,7 +12,7 @@ use super::desk::{Desk, Spot};
 use super::document::def_of;
 use super::face::Face;
 use super::inside;
-use super::note::{note_ui, paper, sleeve};
+use super::note::{note_ui, paper};
 use super::ports::{ports, shown_inputs};
 use super::scope::{display_ui, scope_ui};
 use super::theme;
@@ -26,12 +26,21 @@ pub(super) const INNER: f32 = theme::NODE_WIDTH - 2.0 * MARGIN.x;
 /// The height of a node at 100 %.
 pub fn height(patch: &Patch, id: &str, open: bool) -> f32 {
     let face = Face::of(patch, id);
+    if face == Face::Reroute {
+        return 2.0 * theme::DOT;
+    }
     if face.is_bare() {
         return BARE + face.extra(patch, id);
     }
     let rows = shown_inputs(patch, id, open).len() + ports(patch, id).1.len();
     let extra = face.extra(patch, id);
     2.0 * MARGIN.y + theme::TITLE_HEIGHT + MARGIN.y + rows as f32 * theme::ROW + extra + BELOW - 4.0
+}
+
+/// The size of a node at 100 %.
+pub fn size(patch: &Patch, id: &str, open: bool) -> egui::Vec2 {
+    let width = if Face::of(patch, id) == Face::Reroute { 2.0 * theme::DOT } else { theme::NODE_WIDTH };
+    vec2(width, height(patch, id, open))
 }
 
 /// The height of a node without title at 100 %, besides what is on it.
@@ -142,19 +151,13 @@ pub fn bottom_ui(ui: &mut Ui, desk: &mut Desk, id: &str) {
     let below = BELOW * zoom - (4.0 * zoom).floor();
     let rect = match &face {
         Face::Note => text.expand2(vec2(12.0, 9.0) * zoom),
-        Face::Reroute => Rect::from_x_y_ranges(outer.x_range(), sleeve_range(desk, outer)),
         _ => Rect::from_min_max(outer.min, outer.max + vec2(0.0, below)),
     };
-    match (&face, desk.scene.ground) {
-        (Face::Note, Some(ground)) => {
+    match desk.scene.ground.filter(|_| face == Face::Note) {
+        Some(ground) => {
             ui.painter().set(ground, Shape::Vec(paper(rect, zoom, desk.selection.contains(id))));
         }
-        (Face::Reroute, Some(ground)) => {
-            let kind = desk.scene.pending.first().map_or(bendrack_nodes::value::Kind::Any, |spot| spot.kind);
-            let shapes = sleeve(rect, theme::kind_colours(kind).0, zoom, desk.selection.contains(id));
-            ui.painter().set(ground, Shape::Vec(shapes));
-        }
-        _ => paint_body(ui, desk, id, rect),
+        None => paint_body(ui, desk, id, rect),
     }
     let spots = std::mem::take(&mut desk.scene.pending);
     if zoom >= theme::NO_PORTS_BELOW {
@@ -174,13 +177,6 @@ fn below(ui: &mut Ui, height: f32, zoom: f32) -> Rect {
     let gap = theme::UNIT / 2.0;
     let (rect, _) = ui.allocate_exact_size(vec2(INNER, height + gap) * zoom, Sense::hover());
     Rect::from_min_max(rect.min + vec2(0.0, gap * zoom), rect.max)
-}
-
-/// The heights between which the sleeve of a reroute lies: about its ports.
-fn sleeve_range(desk: &Desk, outer: Rect) -> egui::Rangef {
-    let y = desk.scene.pending.first().map_or(outer.center().y, |spot| spot.at.y);
-    let half = theme::ROW / 2.0 * desk.scene.zoom;
-    egui::Rangef::new(y - half, y + half)
 }
 
 fn paint_body(ui: &Ui, desk: &mut Desk, id: &str, rect: Rect) {
@@ -245,8 +241,7 @@ fn paint_port(ui: &Ui, desk: &Desk, spot: &Spot) {
     if let Some(name) = desk.outward(&spot.port, spot.output).filter(|_| desk.scene.zoom >= theme::NO_TEXT_BELOW) {
         let (way, align) = if spot.output { (1.0, Align2::LEFT_CENTER) } else { (-1.0, Align2::RIGHT_CENTER) };
         let at = spot.at + vec2(way * 14.0 * desk.scene.zoom, 0.0);
-        let text = if spot.output { format!("{name} ▸") } else { format!("▸ {name}") };
-        ui.painter().text(at, align, text, theme::words(theme::SMALL * desk.scene.zoom), theme::ACCENT);
+        ui.painter().text(at, align, name, theme::words(theme::SMALL * desk.scene.zoom), theme::ACCENT);
     }
     // A ring of the canvas's colour parts the port from the node's edge.
     ui.painter().circle_filled(spot.at, radius + 2.5 * desk.scene.zoom, theme::CANVAS);

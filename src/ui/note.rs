@@ -1,9 +1,7 @@
 //! Notes: text on paper, without ports. A double-click writes in them.
 
 use bendrack_nodes::patch::Patch;
-use eframe::egui::{
-    self, Align2, Color32, Id, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, TextEdit, Ui, pos2, vec2,
-};
+use eframe::egui::{self, Align2, Color32, Id, PointerButton, Pos2, Rect, Shape, Stroke, TextEdit, Ui, pos2, vec2};
 use serde_json::json;
 
 use super::desk::Desk;
@@ -102,19 +100,6 @@ pub fn paper(rect: Rect, zoom: f32, selected: bool) -> Vec<Shape> {
         Shape::convex_polygon(sheet(vec2(0.0, 3.0 * zoom)), Color32::from_black_alpha(70), Stroke::NONE),
         Shape::convex_polygon(sheet(egui::Vec2::ZERO), theme::PAPER, edge),
         Shape::convex_polygon(flap, theme::PAPER_EDGE, Stroke::NONE),
-    ]
-}
-
-/// The sleeve around a cable, from port to port.
-pub fn sleeve(rect: Rect, colour: Color32, zoom: f32, selected: bool) -> Vec<Shape> {
-    let inside = rect.shrink2(vec2(0.0, rect.height() * 0.22));
-    let radius = inside.height() / 2.0;
-    let edge = if selected { Stroke::new(2.0, theme::ACCENT) } else { Stroke::new(1.0, theme::LINE) };
-    let line = [pos2(rect.left(), rect.center().y), pos2(rect.right(), rect.center().y)];
-    vec![
-        Shape::rect_filled(inside, radius, theme::NODE),
-        Shape::rect_stroke(inside, radius, edge, StrokeKind::Outside),
-        Shape::line_segment(line, Stroke::new(theme::CABLE * zoom.max(0.5), colour.gamma_multiply(0.85))),
     ]
 }
 

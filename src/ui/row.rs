@@ -41,7 +41,7 @@ impl Field<'_> {
 pub fn input_row_ui(ui: &mut Ui, desk: &mut Desk, id: &str, name: &str) {
     let zoom = desk.scene.zoom;
     let face = Face::of(desk.patch(), id);
-    let rect = row(ui, zoom, &face);
+    let rect = row(ui, zoom);
     let kind = kind_of(desk.patch(), id, name, false);
     note_port(desk, id, name, kind, false, pos2(rect.left() - MARGIN.x * zoom, rect.center().y));
     let covered = face.is_bare() || face.covers_rows(desk.open.contains(id));
@@ -66,9 +66,8 @@ pub fn input_row_ui(ui: &mut Ui, desk: &mut Desk, id: &str, name: &str) {
 }
 
 /// The space of a row.
-fn row(ui: &mut Ui, zoom: f32, face: &Face) -> Rect {
-    let height = if *face == Face::Reroute { 0.0 } else { theme::ROW };
-    ui.allocate_exact_size(vec2(INNER, height) * zoom, Sense::hover()).0
+fn row(ui: &mut Ui, zoom: f32) -> Rect {
+    ui.allocate_exact_size(vec2(INNER, theme::ROW) * zoom, Sense::hover()).0
 }
 
 /// A port's name, with what it does as a tooltip.
@@ -254,7 +253,7 @@ pub fn text_ui(ui: &mut Ui, desk: &mut Desk, field: Field<'_>, rect: Rect, size:
 pub fn output_row_ui(ui: &mut Ui, desk: &mut Desk, id: &str, name: &str) {
     let zoom = desk.scene.zoom;
     let face = Face::of(desk.patch(), id);
-    let rect = row(ui, zoom, &face);
+    let rect = row(ui, zoom);
     let kind = kind_of(desk.patch(), id, name, true);
     note_port(desk, id, name, kind, true, pos2(rect.right() + MARGIN.x * zoom, rect.center().y));
     let covered = face.is_bare() || face.covers_rows(desk.open.contains(id));

@@ -104,6 +104,8 @@ pub const FADED: f32 = 0.33;
 pub const FRAME_LEAST: Vec2 = vec2(96.0, 64.0);
 /// The height of the drawing of a scope node, besides its rows, at 100 %.
 pub const BIG_SCOPE: f32 = 56.0;
+/// Half of the width of a reroute at 100 %.
+pub const DOT: f32 = 10.0;
 /// The size of a number that is shown large.
 pub const DISPLAY: f32 = 30.0;
 /// Seconds of quiet that end the typing of a word or the turning of a wheel.

@@ -27,7 +27,7 @@ pub(super) fn frame_nodes(canvas: &mut Canvas, desk: &mut Desk, ids: &BTreeSet<S
     let mut all = Rect::NOTHING;
     for id in ids.iter().filter(|id| patch.nodes.contains_key(*id)) {
         let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
-        let size = vec2(theme::NODE_WIDTH, node::height(patch, id, desk.open.contains(id)));
+        let size = node::size(patch, id, desk.open.contains(id));
         all = all.union(Rect::from_min_size(pos2(x as f32, y as f32), size));
     }
     if !all.is_positive() {

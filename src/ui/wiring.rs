@@ -11,6 +11,7 @@ use super::document::Step;
 use super::graph::Index;
 use super::node::fits;
 use super::palette::{Loose, Palette};
+use super::reroute::{pull_out, put_on};
 use super::theme;
 
 /// The cable under the pointer, if no node and no port is.
@@ -27,8 +28,9 @@ pub(super) fn hot_cable(ui: &Ui, desk: &Desk, cables: &[Lain]) -> Option<usize> 
     (distance < theme::CABLE_NEAR).then_some(i)
 }
 
-/// What can be done with the cable under the pointer: right-click, Alt-click, Delete or X pull it out, M mutes it.
-pub(super) fn cables_ui(ui: &Ui, desk: &mut Desk, hot: Option<&Lain>) {
+/// What can be done with the cable under the pointer: right-click, Alt-click, Delete or X pull it out, M mutes it,
+/// R puts a dot on it.
+pub(super) fn cables_ui(ui: &Ui, canvas: &Canvas, desk: &mut Desk, hot: Option<&Lain>) {
     let Some(cable) = hot else { return };
     let text = match desk.live.output(&cable.from) {
         _ if cable.mute => format!("{} → {}   muted: nothing flows. M lets it flow", cable.from, cable.to),
@@ -40,6 +42,13 @@ pub(super) fn cables_ui(ui: &Ui, desk: &mut Desk, hot: Option<&Lain>) {
         .show(|ui| ui.label(text));
     if !ui.ctx().text_edit_focused() && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::M)) {
         desk.mute(&cable.to);
+    }
+    let at = ui.input(|i| i.pointer.hover_pos());
+    if let Some(at) = at.filter(|_| !ui.ctx().text_edit_focused())
+        && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::R))
+    {
+        put_on(desk, &cable.to, canvas.place(at, desk.scene.zoom));
+        return;
     }
     let pull = ui.input(|i| {
         let alt = i.modifiers.alt && i.pointer.primary_clicked();
@@ -77,9 +86,10 @@ fn magnet<'d>(desk: &'d Desk, at: Pos2, loose: &Loose) -> Option<&'d Spot> {
 
 /// The topmost node at a point.
 pub(super) fn node_at(canvas: &Canvas, desk: &Desk, at: Pos2) -> Option<String> {
+    let dots = desk.scene.dots.iter().rev();
     let order = canvas.editor.node_order.iter().rev();
     let ids = order.filter_map(|node| canvas.editor.graph.nodes.get(*node)).map(|node| &node.user_data.id);
-    ids.into_iter().find(|id| desk.scene.rects.get(*id).is_some_and(|rect| rect.contains(at))).cloned()
+    dots.chain(ids).find(|id| desk.scene.rects.get(*id).is_some_and(|rect| rect.contains(at))).cloned()
 }
 
 fn over_node(desk: &Desk, at: Pos2) -> bool {
@@ -90,7 +100,14 @@ fn over_node(desk: &Desk, at: Pos2) -> bool {
 pub(super) fn plug(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, hand: &Hand) {
     for response in &hand.responses {
         match response {
-            NodeResponse::ConnectEventStarted(..) => canvas.pulled = false,
+            NodeResponse::ConnectEventStarted(_, param) => {
+                canvas.pulled = false;
+                // The crate does not know cables from dots, so it takes their inputs for free ones.
+                let port = Index::port(&canvas.editor.graph, *param).filter(|(.., output)| !output);
+                if port.is_some_and(|(to, ..)| pull_out(canvas, desk, &to)) {
+                    canvas.editor.connection_in_progress = None;
+                }
+            }
             NodeResponse::DisconnectEvent { input, .. } => {
                 canvas.pulled = true;
                 if let Some((to, ..)) = Index::port(&canvas.editor.graph, (*input).into()) {

@@ -27,7 +27,7 @@ pub fn views() -> Patch {
         ],
         "layout": {
             "about": { "pos": [0.0, 0.0] }, "empty": { "pos": [240.0, 0.0] }, "lfo": { "pos": [0.0, 176.0] },
-            "shown": { "pos": [264.0, 96.0] }, "scope": { "pos": [264.0, 232.0] }, "bent": { "pos": [520.0, 264.0] },
+            "shown": { "pos": [264.0, 96.0] }, "scope": { "pos": [264.0, 232.0] }, "bent": { "pos": [616.0, 312.0] },
             "rotate": { "pos": [776.0, 104.0] }, "wan": { "pos": [1040.0, 104.0] }
         } }"#;
     Patch::from_json(text).unwrap()
@@ -84,7 +84,7 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
         assert!(window.query_by_label_contains(&format!("in of {name}")).is_none(), "{name} has no knob");
     }
     let tall = |name: &str| scene.rects[name].height() / scene.zoom;
-    assert!(tall("bent") < 30.0, "{}", tall("bent"));
+    assert!(tall("bent") < 24.0 && scene.rects["bent"].width() / scene.zoom < 24.0, "a dot");
     assert!(tall("scope") > tall("shown") + 40.0);
     let (shown, bent) = ("shown.out".parse().unwrap(), "bent.out".parse().unwrap());
     let live = &window.state().desk.live;
@@ -100,6 +100,50 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
         window.state().desk.document.patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node,
         "bent"
     );
+}
+
+#[test]
+fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
+    let (mut window, fake) = window(first_bend());
+    let (before, start) = (fake.program(), window.state().desk.document.patch.clone());
+    let at = on_cable(&window, "lfo.out", "rotate.angle");
+    window.hover_at(at);
+    window.run_steps(2);
+    window.key_press(Key::R);
+    window.run_steps(3);
+    assert_eq!(fake.program(), before, "the same goes through it");
+    let dot = window.get_by_label("reroute reroute").rect().center();
+    assert!(dot.distance(at) < 12.0, "{dot:?}, {at:?}");
+    // Moved by its middle, selected by a click, with Undo as one step.
+    drag(&mut window, dot, dot + vec2(0.0, 60.0));
+    let dot = window.get_by_label("reroute reroute").rect().center();
+    assert!(dot.y > at.y + 30.0);
+    click(&mut window, dot);
+    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["reroute"]);
+    // Its cable is pulled out of the knob and let go on the ground, then pulled from its side into the knob again.
+    let knob = port(&window, "rotate.angle", false);
+    let free = ground(&window);
+    drag(&mut window, knob, free);
+    assert!(!window.state().desk.is_wired("rotate", "angle"));
+    assert!(window.state().canvas.palette.is_none());
+    let side = port(&window, "reroute.out", true) + vec2(3.0, 0.0);
+    drag(&mut window, side, knob + vec2(-6.0, 0.0));
+    assert!(window.state().desk.is_wired("rotate", "angle"));
+    assert_eq!(fake.program(), before);
+    // Its left side gives the cable that comes in back; let go on the ground, it is gone.
+    let side = port(&window, "reroute.in", false) - vec2(3.0, 0.0);
+    drag(&mut window, side, free);
+    assert!(!window.state().desk.is_wired("reroute", "in"));
+    let side = port(&window, "lfo.out", true);
+    let to = port(&window, "reroute.in", false);
+    drag(&mut window, side, to);
+    assert!(window.state().desk.is_wired("reroute", "in"));
+    assert_eq!(fake.program(), before);
+    while window.state().desk.document.undo_name().is_some() {
+        window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+        window.run_steps(2);
+    }
+    assert_eq!(window.state().desk.document.patch.to_json(), start.to_json());
 }
 
 /// A point of the canvas on the cable between two ports, away from nodes and other cables.
