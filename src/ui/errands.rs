@@ -72,7 +72,6 @@ impl App {
     /// Another patch is on the desk.
     fn fresh(&mut self) {
         self.desk.go_to(Vec::new());
-        self.desk.learn = None;
         self.canvas.palette = None;
         self.canvas.fit();
     }

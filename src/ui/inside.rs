@@ -155,6 +155,11 @@ pub fn way_ui(ui: &mut Ui, desk: &mut Desk) {
     }
 }
 
+/// What the ids of the nodes within the innermost of these instances begin with where they run.
+pub fn prefix(path: &[String]) -> String {
+    path.iter().flat_map(|id| [id.as_str(), "/"]).collect()
+}
+
 /// Where the canvas is: the instances that were gone into, and the innermost as a patch.
 #[derive(Default)]
 pub struct Inside {
@@ -245,6 +250,8 @@ impl Desk {
         self.selection.clear();
         self.open.clear();
         self.frame = None;
+        self.learn = None;
+        self.scene.writing = None;
         self.live.forget();
         self.refresh();
         self.look();
@@ -304,6 +311,6 @@ impl Desk {
 
     /// What the ids of the nodes that are shown begin with where they run.
     pub fn prefix(&self) -> String {
-        self.inside.path.iter().map(|id| format!("{id}/")).collect()
+        prefix(&self.inside.path)
     }
 }

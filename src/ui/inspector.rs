@@ -30,7 +30,7 @@ pub fn inspector_ui(ui: &mut Ui, desk: &mut Desk) {
         let ids: Vec<String> = desk.selection.iter().cloned().collect();
         match ids.as_slice() {
             [id] => node_ui(ui, desk, id),
-            [] => match desk.frame {
+            [] => match desk.frame.filter(|index| *index < desk.document.patch.frames.len()) {
                 Some(index) => frame_page_ui(ui, desk, index),
                 None => about_ui(ui, desk),
             },

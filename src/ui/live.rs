@@ -146,7 +146,7 @@ impl Live {
 /// The outputs of what is shown that give a number or a gate and do not depend on a tap.
 fn outputs(patch: &Patch, shown: &Patch, path: &[String]) -> BTreeMap<Port, Watched> {
     let unknown = after_taps(shown, &measured_inside(patch, path));
-    let prefix: String = path.iter().map(|id| format!("{id}/")).collect();
+    let prefix = super::inside::prefix(path);
     let known = shown.nodes.iter().filter(|(id, _)| !unknown.contains(id.as_str()));
     let outputs = known.flat_map(|(id, node)| {
         let (_, named) = super::ports::ports(shown, id);

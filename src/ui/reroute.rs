@@ -93,10 +93,10 @@ fn hands(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk, id: &str, kind: Kind, re
         if !more {
             desk.selection = BTreeSet::new();
         }
-        if !(more && had) {
-            desk.selection.insert(id.to_owned());
-        } else {
+        if more && had {
             desk.selection.remove(id);
+        } else {
+            desk.selection.insert(id.to_owned());
         }
     }
     if middle.dragged() {

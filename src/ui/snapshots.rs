@@ -62,7 +62,7 @@ impl Desk {
     pub fn store_snapshot(&mut self) {
         let mut snapshots = self.document.patch.snapshots.clone();
         let free = |n: &usize| !snapshots.iter().any(|snapshot| snapshot.name == format!("snapshot {n}"));
-        let name = format!("snapshot {}", (snapshots.len() + 1..).find(free).unwrap_or_default());
+        let name = format!("snapshot {}", (1..=snapshots.len() + 1).rev().find(free).unwrap_or_default());
         snapshots.push(Snapshot { name: name.clone(), values: self.settings(), rest: Map::new() });
         self.document.apply(Step::new(format!("store {name}"), vec![Edit::SetSnapshots { snapshots }]));
     }

@@ -65,7 +65,7 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
     assert_eq!(Patch::from_json(&text).unwrap().frames, frames(&window));
     let at = title(&window);
     click(&mut window, at);
-    window.ctx.memory_mut(|memory| memory.stop_text_input());
+    window.ctx.memory_mut(eframe::egui::Memory::stop_text_input);
     window.key_press(Key::Delete);
     window.run_steps(2);
     assert!(frames(&window).is_empty());
