@@ -56,11 +56,11 @@ fn section(ui: &mut Ui, name: &str) {
 fn meta_ui(ui: &mut Ui, desk: &mut Desk) {
     let meta = desk.document.patch.meta.clone();
     let mut changed = meta.clone();
-    let title = wide(&mut changed.title).font(theme::words(theme::LARGE)).hint_text("Untitled patch");
+    let title = wide(&mut changed.title).font(theme::words(theme::LARGE)).hint_text(hint("Untitled patch"));
     let title = title.frame(Frame::NONE);
     field(ui, title, "title of the patch");
     let lines = TextEdit::multiline(&mut changed.description).desired_rows(2).desired_width(f32::INFINITY);
-    let lines = lines.hint_text("What it shows").text_color(theme::WEAK).frame(Frame::NONE);
+    let lines = lines.hint_text(hint("What it shows")).text_color(theme::WEAK).frame(Frame::NONE);
     field(ui, lines, "description of the patch");
     Grid::new("meta").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
         let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
@@ -68,7 +68,7 @@ fn meta_ui(ui: &mut Ui, desk: &mut Desk) {
         field(ui, wide(&mut changed.author), "author of the patch");
         ui.end_row();
         name(ui, "licence");
-        field(ui, wide(&mut changed.license).hint_text("such as CC-BY-4.0"), "licence of the patch");
+        field(ui, wide(&mut changed.license).hint_text(hint("such as CC-BY-4.0")), "licence of the patch");
         ui.end_row();
         name(ui, "tags");
         tags_ui(ui, &mut changed);
@@ -85,6 +85,11 @@ fn meta_ui(ui: &mut Ui, desk: &mut Desk) {
         let edit = Edit::SetMeta { meta: Box::new(changed) };
         desk.document.apply(Step::part(format!("{what} of the patch"), vec![edit]));
     }
+}
+
+/// What stands in an empty field: no one takes it for what is written there.
+fn hint(text: &str) -> RichText {
+    RichText::new(text).color(theme::WEAK.gamma_multiply(0.6))
 }
 
 /// A field as wide as there is room.
@@ -104,7 +109,7 @@ fn tags_ui(ui: &mut Ui, meta: &mut Meta) {
     let draft: Option<String> = ui.data(|data| data.get_temp(id));
     let mut text = draft.unwrap_or_else(|| meta.tags.join(", "));
     let edit =
-        TextEdit::singleline(&mut text).id(id).desired_width(f32::INFINITY).hint_text("with commas between them");
+        TextEdit::singleline(&mut text).id(id).desired_width(f32::INFINITY).hint_text(hint("with commas between them"));
     let shown = ui.add(edit);
     shown.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, "tags of the patch"));
     if shown.changed() {
