@@ -13,7 +13,7 @@ pub const BACK: usize = 2;
 /// Seconds over which the usual flux is taken.
 const USUAL_SECS: f64 = 1.0;
 /// What comes above so many times the usual flux is no chance.
-const ABOVE_USUAL: f64 = 1.5;
+const ABOVE_USUAL: f64 = 2.0;
 /// The flux that is an onset in silence, in parts of the span: at no sensitivity, and at the highest.
 const LEAST: (f64, f64) = (0.2, 0.003);
 

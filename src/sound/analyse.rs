@@ -156,7 +156,11 @@ impl HighPass {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::patch::Patch;
+    use bendrack_nodes::plan::Plan;
     use bendrack_nodes::sound::centre;
+    use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
     use super::*;
 
@@ -276,6 +280,50 @@ mod tests {
         assert!(analysed(48_000, broken).iter().all(|hop| *hop == Hop::default()));
         let huge = analysed(48_000, [f32::MAX, f32::MIN].into_iter().cycle().take(48_000));
         assert!(huge.iter().all(|hop| hop.bands.iter().all(|band| band.is_finite())));
+    }
+
+    /// The onsets that the node hears in each latent frame of a quarter of a second.
+    fn onsets(sound: &[Hop]) -> Vec<u16> {
+        let text = r#"{ "format": "bendrack-patch", "version": 1,
+            "nodes": { "ear": { "type": "audio.in" }, "count": { "type": "logic.counter", "params": { "to": 1000 } } },
+            "cables": [{ "from": "ear.onset", "to": "count.up" }] }"#;
+        let patch = Patch::from_json(text).expect("a patch");
+        let plan = Plan::compile(&patch, LIBRARY).0.expect("a plan");
+        let (controls, measurements, mut memory) = (Controls::default(), Measurements::default(), Memory::default());
+        let mut before = 0.0;
+        let mut tick = |(frame, sound): (usize, &[Hop])| {
+            let (controls, measurements) = (&controls, &measurements);
+            let inputs = Inputs { controls, measurements, sound, first_frame: frame as u64, dt_secs: 0.25 };
+            plan.program(&inputs, &mut memory, 1);
+            let count = memory.output("count", "count").expect("a count");
+            (count - std::mem::replace(&mut before, count)) as u16
+        };
+        sound.chunks(25).enumerate().map(&mut tick).collect()
+    }
+
+    #[test]
+    fn drums_over_a_chord_are_onsets_and_noise_and_chords_are_none() {
+        // A kick on each half second, a hat between, over a chord with noise: 8 s at 120 beats a minute.
+        let rate = 44_100;
+        let noise: Vec<f32> = noise(8 * rate as usize).collect();
+        let wave = |n: usize, hz: f64| (TAU * hz * n as f64 / f64::from(rate)).sin();
+        let bed = |n: usize| 0.05 * (wave(n, 220.0) + wave(n, 277.2) + wave(n, 329.6)) + 0.005 * f64::from(noise[n]);
+        let drums = |n: usize| {
+            let since = |at: f64| (n as f64 / f64::from(rate) - at).rem_euclid(0.5);
+            let (kick, hat) = (since(0.05), since(0.3));
+            let kick = if n < 2205 { 0.0 } else { 0.7 * (-kick / 0.08).exp() * (TAU * 55.0 * kick).sin() };
+            let hat = if n < 13_230 { 0.0 } else { 0.2 * (-hat / 0.03).exp() * f64::from(noise[n]) };
+            kick + hat
+        };
+        let played = analysed(rate, (0..noise.len()).map(|n| (bed(n) + drums(n)) as f32));
+        // The chord begins in the first frame, and the kick with it: that is one onset.
+        let heard = onsets(&played);
+        assert_eq!(heard, [1; 32], "{heard:?}");
+        let heard = onsets(&analysed(rate, (0..noise.len()).map(|n| bed(n) as f32)));
+        assert_eq!((heard[0], heard[1..].iter().sum::<u16>()), (1, 0), "{heard:?}");
+        let heard = onsets(&analysed(rate, noise.iter().map(|sample| 0.3 * sample)));
+        // What is usual has to be heard for a second first.
+        assert!(heard[0] >= 1 && heard[4..].iter().sum::<u16>() == 0, "{heard:?}");
     }
 
     #[test]
