@@ -50,11 +50,33 @@ impl Patch {
                 Floor { nodes, cables, layout }.apply(*edit)?;
                 Ok(vec![Edit::SetDefinition { id, definition: Some(Box::new(before)) }])
             }
-            edit => {
-                let Self { nodes, cables, layout, .. } = self;
-                Floor { nodes, cables, layout }.apply(edit)
+            Edit::RemoveNode { id } => {
+                let mut undo = self.floor().apply(Edit::RemoveNode { id: id.clone() })?;
+                undo.append(&mut self.forget(&id));
+                Ok(undo)
             }
+            edit => self.floor().apply(edit),
         }
+    }
+
+    fn floor(&mut self) -> Floor<'_> {
+        let Self { nodes, cables, layout, .. } = self;
+        Floor { nodes, cables, layout }
+    }
+
+    /// Takes away what maps and snapshots say of a node that is gone, so that they do not turn the next one of its name; the edits that
+    /// bring it back.
+    fn forget(&mut self, id: &str) -> Vec<Edit> {
+        let mut undo = Vec::new();
+        if self.maps.iter().any(|map| map.to.node == id) {
+            undo.push(Edit::SetMaps { maps: self.maps.clone() });
+            self.maps.retain(|map| map.to.node != id);
+        }
+        if self.snapshots.iter().any(|snapshot| snapshot.values.keys().any(|port| port.node == id)) {
+            undo.push(Edit::SetSnapshots { snapshots: self.snapshots.clone() });
+            self.snapshots.iter_mut().for_each(|snapshot| snapshot.values.retain(|port, _| port.node != id));
+        }
+        undo
     }
 }
 
@@ -78,12 +100,15 @@ impl Floor<'_> {
             }
             Edit::RemoveNode { id } => {
                 let Some(node) = self.nodes.remove(&id) else { return Err(format!("there is no node {id}")) };
-                let pos = self.layout.remove(&id).unwrap_or_default().pos;
-                let mut undo = vec![Edit::AddNode { id: id.clone(), node, pos }];
-                for cable in self.cables.extract_if(.., |cable| cable.from.node == id || cable.to.node == id) {
-                    undo.push(Edit::Connect { cable });
-                }
-                Ok(undo)
+                let cables = self.cables.clone();
+                self.cables.retain(|cable| cable.from.node != id && cable.to.node != id);
+                let place = self.layout.remove(&id);
+                let pos = place.as_ref().map_or([0.0; 2], |place| place.pos);
+                Ok(vec![
+                    Edit::AddNode { id: id.clone(), node, pos },
+                    Edit::SetPlace { id, place },
+                    Edit::SetCables { cables },
+                ])
             }
             Edit::Connect { cable } => {
                 for end in [&cable.from, &cable.to] {
@@ -91,18 +116,22 @@ impl Floor<'_> {
                         return Err(format!("there is no node {}", end.node));
                     }
                 }
-                let mut undo = vec![Edit::Disconnect { to: cable.to.clone() }];
-                let before = self.cables.iter().position(|known| known.to == cable.to);
-                if let Some(before) = before {
-                    undo.push(Edit::Connect { cable: self.cables.remove(before) });
+                let undo = Edit::SetCables { cables: self.cables.clone() };
+                match self.cables.iter_mut().find(|known| known.to == cable.to) {
+                    Some(known) => *known = cable,
+                    None => self.cables.push(cable),
                 }
-                self.cables.push(cable);
-                Ok(undo)
+                Ok(vec![undo])
             }
             Edit::Disconnect { to } => match self.cables.iter().position(|cable| cable.to == to) {
-                Some(cable) => Ok(vec![Edit::Connect { cable: self.cables.remove(cable) }]),
+                Some(cable) => {
+                    let undo = Edit::SetCables { cables: self.cables.clone() };
+                    self.cables.remove(cable);
+                    Ok(vec![undo])
+                }
                 None => Err(format!("there is no cable to {to}")),
             },
+            Edit::SetCables { cables } => Ok(vec![Edit::SetCables { cables: std::mem::replace(self.cables, cables) }]),
             Edit::SetParam { id, name, value } => {
                 let node = self.node_mut(&id)?;
                 let before = match value {
@@ -132,9 +161,16 @@ impl Floor<'_> {
             },
             Edit::Move { id, pos } => {
                 self.node_mut(&id)?;
-                let place = self.layout.entry(id.clone()).or_default();
-                let before = std::mem::replace(&mut place.pos, pos);
-                Ok(vec![Edit::Move { id, pos: before }])
+                let before = self.layout.get(&id).cloned();
+                self.layout.entry(id.clone()).or_default().pos = pos;
+                Ok(vec![Edit::SetPlace { id, place: before }])
+            }
+            Edit::SetPlace { id, place } => {
+                let before = match place {
+                    Some(place) => self.layout.insert(id.clone(), place),
+                    None => self.layout.remove(&id),
+                };
+                Ok(vec![Edit::SetPlace { id, place: before }])
             }
             _ => Err("a subpatch has nothing of this kind".to_owned()),
         }
@@ -157,7 +193,7 @@ pub enum Edit {
         /// Where it stands.
         pos: [f64; 2],
     },
-    /// Takes a node away, and its cables.
+    /// Takes a node away, with its cables and what maps and snapshots say of it.
     RemoveNode {
         /// Its id.
         id: String,
@@ -248,6 +284,18 @@ pub enum Edit {
         /// The edit.
         edit: Box<Edit>,
     },
+    /// Changes all cables.
+    SetCables {
+        /// All of them.
+        cables: Vec<Cable>,
+    },
+    /// Changes where a node stands, and what else is known of its place; nothing takes the place away.
+    SetPlace {
+        /// The node's id.
+        id: String,
+        /// The place.
+        place: Option<Place>,
+    },
     /// Moves a node on the canvas.
     Move {
         /// The node's id.
@@ -266,12 +314,13 @@ mod tests {
     fn full() -> Patch {
         let text = r#"{ "format": "bendrack-patch", "version": 1, "meta": { "title": "Full" }, "engine": { "seed": 7 },
             "nodes": { "lfo": { "type": "modulate.lfo" }, "left": { "type": "sub.wobble" } },
-            "cables": [{ "from": "lfo.out", "to": "left.way" }],
+            "cables": [{ "from": "lfo.out", "to": "left.way" }, { "from": "lfo.out", "to": "lfo.width" }],
             "definitions": { "wobble": { "inputs": [{ "name": "way", "to": ["turn.angle"] }],
                 "nodes": { "turn": { "type": "bend.rotate" }, "slow": { "type": "modulate.lfo" } },
                 "cables": [{ "from": "slow.out", "to": "turn.angle" }, { "from": "slow.out", "to": "turn.amount" }] } },
             "maps": [{ "channel": 1, "cc": 2, "to": "lfo.rate", "range": [0.0, 1.0] }],
             "snapshots": [{ "name": "calm", "values": { "lfo.rate": 0.1 } }],
+            "layout": { "lfo": { "pos": [8.0, 16.0], "collapsed": true } },
             "frames": [{ "title": "Here", "pos": [0.0, 0.0], "size": [200.0, 100.0] }] }"#;
         Patch::from_json(text).unwrap()
     }
@@ -287,6 +336,11 @@ mod tests {
             Edit::SetFrames { frames: Vec::new() },
             Edit::SetSnapshots { snapshots: Vec::new() },
             Edit::SetMaps { maps: Vec::new() },
+            Edit::RemoveNode { id: "lfo".into() },
+            Edit::Disconnect { to: "left.way".parse().unwrap() },
+            Edit::Connect { cable: Cable::new("lfo.wrap".parse().unwrap(), "left.way".parse().unwrap()) },
+            Edit::Move { id: "lfo".into(), pos: [8.0, 8.0] },
+            Edit::Move { id: "left".into(), pos: [8.0, 8.0] },
             within(Edit::RemoveNode { id: "slow".into() }),
             within(Edit::Disconnect { to: "turn.angle".parse().unwrap() }),
             within(Edit::Bypass { id: "turn".into(), bypass: true }),
@@ -301,6 +355,17 @@ mod tests {
             }
             assert_eq!(patch.to_json(), start.to_json(), "{edit:?}");
         }
+    }
+
+    #[test]
+    fn maps_and_snapshots_go_with_their_node_and_not_to_the_next_of_its_name() {
+        let mut patch = full();
+        let undo = patch.apply(Edit::RemoveNode { id: "lfo".into() }).unwrap();
+        assert!(patch.maps.is_empty() && patch.snapshots[0].values.is_empty() && patch.cables.is_empty());
+        for edit in undo {
+            patch.apply(edit).unwrap();
+        }
+        assert_eq!(patch, full());
     }
 
     #[test]

@@ -297,7 +297,11 @@ impl Made {
 fn is_quiet(edit: &Edit) -> bool {
     match edit {
         Edit::Within { edit, .. } => is_quiet(edit),
-        Edit::Move { .. } | Edit::SetFrames { .. } | Edit::SetMeta { .. } | Edit::SetSnapshots { .. } => true,
+        Edit::Move { .. }
+        | Edit::SetPlace { .. }
+        | Edit::SetFrames { .. }
+        | Edit::SetMeta { .. }
+        | Edit::SetSnapshots { .. } => true,
         _ => false,
     }
 }
