@@ -8,14 +8,17 @@ use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::def::{Input, Late, NodeDef, Output};
-use crate::error::{Code, Problem, Severity};
-use crate::flat::{Flat, FlatCable, FlatNode, flat};
+use crate::error::{Code, Problem};
+use crate::flat::{Flat, FlatCable, FlatNode, Spent, flat};
 use crate::limits;
 use crate::memory::Layout;
-use crate::params::{preset, read};
-use crate::patch::{Definition, Engine, Patch};
-use crate::plan::{Arrives, DEFAULT_DEPTH, Feed, Gain, Plan, Slot, Source};
+use crate::patch::{DEFAULT_TEMPO, Definition, Engine, Patch};
+use crate::plan::{Arrives, DEFAULT_DEPTH, Gain, Plan, Slot, Source, TEMPI};
+use crate::pointer::join;
+use crate::ports::{self, End, lacking};
 use crate::run::seed_of;
+use crate::said::Said;
+use crate::settings::Settings;
 use crate::value::Kind;
 
 /// Plans made so far, and one: 0 is that of no workspace.
@@ -27,24 +30,32 @@ const MOST_PASSED: usize = 256;
 impl Plan {
     /// Compiles a patch with this library. The plan is there if no problem is an error.
     pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
+        let mut said = Said::new();
+        let plan = Self::compile_saying(patch, library, &mut said);
+        (plan, said.into_problems())
+    }
+
+    /// [`Self::compile`] among other things that are looked at.
+    pub(crate) fn compile_saying(patch: &Patch, library: &[&'static NodeDef], said: &mut Said) -> Option<Self> {
         let library: BTreeMap<&str, &'static NodeDef> = library.iter().map(|def| (def.name, *def)).collect();
-        let mut compiler = Compiler { library: &library, engine: &patch.engine, problems: Vec::new() };
-        let flat = flat(patch.scope(), "", &patch.definitions, &patch.maps);
-        let used = flat.used.clone();
-        let plan = compiler.compile(flat);
-        compiler.check_unused(&patch.definitions, &used);
-        // What is wrong in a subpatch is so in each of its instances.
-        let mut said = BTreeSet::new();
-        compiler.problems.retain(|problem| said.insert((problem.pointer.clone(), problem.message.clone())));
-        let failed = compiler.problems.iter().any(|problem| problem.severity == Severity::Error);
-        (plan.filter(|_| !failed), compiler.problems)
+        let Patch { engine, definitions, .. } = patch;
+        let flat = flat(patch.scope(), "", definitions, &patch.maps, said, &mut Spent::default());
+        let mut used = flat.used.clone();
+        ports::check(definitions, &library, &used, said);
+        let mut compiler = Compiler { library: &library, engine, said, settings: Settings::default() };
+        let tempo = compiler.tempo();
+        let plan = compiler.compile(&flat).map(|plan| Self { tempo, ..plan });
+        let failed = compiler.said.failed();
+        compiler.check_unused(definitions, &mut used);
+        plan.filter(|_| !failed)
     }
 }
 
 struct Compiler<'a> {
     library: &'a BTreeMap<&'a str, &'static NodeDef>,
     engine: &'a Engine,
-    problems: Vec<Problem>,
+    said: &'a mut Said,
+    settings: Settings,
 }
 
 /// A cable whose ends were found: indices of nodes, outputs and inputs.
@@ -66,20 +77,40 @@ struct Known<'f, 'p> {
 }
 
 impl Compiler<'_> {
-    /// What is wrong with subpatches that are not used.
-    fn check_unused(&mut self, definitions: &BTreeMap<String, Definition>, used: &[&str]) {
-        let mut seen: BTreeSet<&str> = used.iter().copied().collect();
+    /// What is odd about subpatches that are not used. It keeps no patch from running.
+    fn check_unused<'p>(&mut self, definitions: &'p BTreeMap<String, Definition>, seen: &mut BTreeSet<&'p str>) {
+        let mut spent = Spent::default();
         for (name, definition) in definitions {
-            if seen.insert(name) {
-                let flat = flat(definition.scope(), &format!("/definitions/{name}"), definitions, &[]);
-                seen.extend(&flat.used);
-                self.compile(flat);
+            if !seen.insert(name) {
+                continue;
             }
+            let (first, pointer) = (self.said.count(), join("/definitions", [name]));
+            let flat = flat(definition.scope(), &pointer, definitions, &[], self.said, &mut spent);
+            if spent.is_too_much() {
+                self.said.cut(first);
+                let message = "there is more in subpatches that are not used than can be looked at; take some out";
+                self.said.push(Problem::warning(Code::TooMany, pointer, message));
+                return;
+            }
+            seen.extend(&flat.used);
+            self.compile(&flat);
+            self.said.soften(first);
         }
     }
 
-    fn compile(&mut self, mut flat: Flat<'_>) -> Option<Plan> {
-        self.problems.append(&mut flat.problems);
+    /// The tempo of the patch within its limits.
+    fn tempo(&mut self) -> f64 {
+        let (tempo, (low, high)) = (self.engine.tempo, TEMPI);
+        let held = if tempo.is_nan() { DEFAULT_TEMPO } else { tempo.clamp(low, high) };
+        if tempo != held {
+            let message = format!("{tempo} is outside of {low} to {high}; {held} is used");
+            let problem = Problem::warning(Code::OutOfRange, "/engine/tempo", message);
+            self.said.push(problem.expected(format!("{low} to {high}")));
+        }
+        held
+    }
+
+    fn compile(&mut self, flat: &Flat<'_>) -> Option<Plan> {
         let defs = flat.nodes.iter().map(|node| self.def(node)).collect();
         let arriving = flat.cables.iter().map(|cable| (cable.to, cable.from)).collect();
         let known = Known { nodes: &flat.nodes, defs, arriving };
@@ -97,7 +128,7 @@ impl Compiler<'_> {
         let mut nodes = Vec::with_capacity(order.len());
         for &(index, def) in &order {
             let node = &flat.nodes[index];
-            let mut feeds = self.read_params(node, def);
+            let mut feeds = self.settings.feeds(node, def, self.said);
             for cable in cables_to.get(&index).into_iter().flatten() {
                 let input = &def.inputs[cable.input];
                 let output = first_output[&cable.from] + cable.output;
@@ -126,7 +157,10 @@ impl Compiler<'_> {
             inputs += def.inputs.len();
             outputs += def.outputs.len();
         }
-        limits::check(&nodes, outputs, &mut self.problems);
+        let mut problems = Vec::new();
+        limits::check(&nodes, outputs, &mut problems);
+        self.said.extend(problems);
+        self.said.extend(self.settings.idle_depths());
         Some(Plan {
             nodes,
             number: PLANS.fetch_add(1, Ordering::Relaxed),
@@ -135,7 +169,7 @@ impl Compiler<'_> {
             late: late.into_keys().collect(),
             layout: Arc::new(layout),
             seed: self.engine.seed,
-            tempo: self.engine.tempo,
+            tempo: DEFAULT_TEMPO,
         })
     }
 
@@ -145,7 +179,7 @@ impl Compiler<'_> {
         if known.is_none() {
             let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
             let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
-            self.problems.push(problem.meant(&node.kind, self.library.keys().copied()));
+            self.said.suggest(problem, &node.kind, self.library.values().copied());
         }
         known
     }
@@ -156,22 +190,18 @@ impl Compiler<'_> {
         // An unknown node's cables are kept with it.
         let (from_def, to_def) = (known.defs[from]?, known.defs[to]?);
         let pointer = |end: &str| format!("{}/{end}", cable.pointer);
+        // What is written in a definition is reported there.
+        let (is_within, is_to_within) = cable.within;
         let Some((output, source)) = from_def.output(from_port) else {
-            let message = format!("{} has no output {from_port:?}", from_def.title);
-            let names = from_def.outputs.iter().map(|output| output.name);
-            self.problems.push(Problem::error(Code::NoSuchPort, pointer("from"), message).meant(from_port, names));
-            return None;
+            return self.no_port(from_def, End::Output, from_port, pointer("from"), is_within);
         };
         let Some((input, sink)) = to_def.input(to_port) else {
-            let message = format!("{} has no input {to_port:?}", to_def.title);
-            let names = to_def.inputs.iter().map(|input| input.name);
-            self.problems.push(Problem::error(Code::NoSuchPort, pointer("to"), message).meant(to_port, names));
-            return None;
+            return self.no_port(to_def, End::Input, to_port, pointer("to"), is_to_within);
         };
         let place = format!("{}.{to_port}", known.nodes[to].id);
         if sink.grammar.is_compiled() {
             let message = format!("{place} is written, not wired; write it into its field");
-            self.problems.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
+            self.said.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
             return None;
         }
         let kind = if source.kind == Kind::Any { known.kind(from) } else { source.kind };
@@ -179,11 +209,11 @@ impl Compiler<'_> {
         if !wanted.accepts(kind) {
             let message = format!("a {kind} cannot be plugged into {place}, which takes a {wanted}");
             let problem = Problem::error(Code::KindsDiffer, pointer("to"), message);
-            self.problems.push(problem.expected(wanted.name()));
+            self.said.push(problem.expected(wanted.name()));
             return None;
         }
         if !is_free {
-            self.problems.push(Problem::error(Code::TwoCables, pointer("to"), format!("{place} has a cable already")));
+            self.said.push(Problem::error(Code::TwoCables, pointer("to"), format!("{place} has a cable already")));
             return None;
         }
         Some(Joined { from, output, to, input, kind, late: source.late })
@@ -212,53 +242,20 @@ impl Compiler<'_> {
                     names.join(", ")
                 );
                 let first = nodes.first().map_or("", |&node| &known.nodes[node].pointer);
-                self.problems.push(Problem::error(Code::Circle, first, message));
+                self.said.push(Problem::error(Code::Circle, first, message));
             }
         }
         None
     }
 
-    /// What the knobs and fields of a node say.
-    fn read_params(&mut self, flat: &FlatNode<'_>, def: &'static NodeDef) -> Vec<Feed> {
-        let mut feeds: Vec<Feed> =
-            def.inputs.iter().map(|input| Feed { base: preset(input), map: None, cable: None }).collect();
-        let own = flat.node.params.iter().map(|(name, json)| (name.as_str(), json, None));
-        let others = flat.params.iter().map(|(name, json, pointer)| (*name, *json, Some(pointer)));
-        for (name, json, pointer) in own.chain(others) {
-            let pointer = pointer.map_or_else(|| format!("{}/params/{name}", flat.pointer), Clone::clone);
-            let Some((index, input)) = def.input(name) else {
-                self.unknown_parameter(def, name, pointer);
-                continue;
-            };
-            match read(input, json, pointer) {
-                Ok((value, problem)) => {
-                    feeds[index].base = Some(value);
-                    self.problems.extend(problem);
-                }
-                Err(problem) => self.problems.push(problem),
-            }
+    /// Says that a node has no such port, where a cable says so.
+    fn no_port(&mut self, def: &NodeDef, end: End, port: &str, pointer: String, is_within: bool) -> Option<Joined> {
+        let known = def.ports(end);
+        let message = lacking(def.title, end, port, &known, &def.ports(end.other()));
+        if !is_within {
+            self.said.suggest(Problem::error(Code::NoSuchPort, pointer, message), port, known);
         }
-        for (name, map) in &flat.maps {
-            if let Some((index, _)) = def.input(name).filter(|(_, input)| input.kind == Kind::Number) {
-                feeds[index].map = Some(*map);
-            }
-        }
-        for (name, depth) in &flat.node.depths {
-            let pointer = format!("{}/depths/{name}", flat.pointer);
-            if def.input(name).is_none() {
-                self.unknown_parameter(def, name, pointer);
-            } else if !(-1.0..=1.0).contains(depth) {
-                let message = format!("{depth} is outside of -1 to 1; {} is used", depth.clamp(-1.0, 1.0));
-                self.problems.push(Problem::warning(Code::OutOfRange, pointer, message).expected("-1 to 1"));
-            }
-        }
-        feeds
-    }
-
-    fn unknown_parameter(&mut self, def: &NodeDef, name: &str, pointer: String) {
-        let message = format!("{} has no parameter {name:?}; it is kept and does nothing", def.title);
-        let names = def.inputs.iter().map(|input| input.name);
-        self.problems.push(Problem::warning(Code::UnknownParameter, pointer, message).meant(name, names));
+        None
     }
 }
 
@@ -283,7 +280,7 @@ impl Known<'_, '_> {
 
 /// How far a cable moves a knob: as the outermost instance says, else as the node says.
 fn depth(node: &FlatNode<'_>, input: &Input) -> f64 {
-    let instances = node.depths.iter().rev().find(|(name, _)| *name == input.name).map(|(_, depth)| *depth);
+    let instances = node.depths.iter().rev().find(|(name, ..)| *name == input.name).map(|(_, depth, _)| *depth);
     instances.or_else(|| node.node.depths.get(input.name).copied()).unwrap_or(DEFAULT_DEPTH)
 }
 

@@ -110,6 +110,8 @@ pub enum Grammar {
     /// Anything.
     #[default]
     Free,
+    /// An OSC address, such as `/bend/1`.
+    Address,
     /// Words, separated by commas; so many of them at most.
     Words(usize),
     /// Numbers, separated by commas or spaces; so many of them at most. They are written, never wired.
@@ -127,7 +129,7 @@ pub enum Grammar {
 impl Grammar {
     /// Whether it is read once, when the patch is compiled, so that no cable can bring it.
     pub const fn is_compiled(self) -> bool {
-        !matches!(self, Self::Free | Self::Words(_))
+        !matches!(self, Self::Free | Self::Address | Self::Words(_))
     }
 }
 
@@ -237,6 +239,11 @@ impl Input {
         Self::new(name, kind, Preset::Nothing, about)
     }
 
+    /// Whether a cable moves a knob by a depth; else what arrives takes its place.
+    pub fn heeds_depth(&self) -> bool {
+        self.kind == Kind::Number && !self.signal
+    }
+
     /// With this travel of the knob.
     #[must_use]
     pub const fn soft(mut self, low: f64, high: f64) -> Self {
@@ -255,6 +262,13 @@ impl Input {
     #[must_use]
     pub const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
+        self
+    }
+
+    /// An OSC address.
+    #[must_use]
+    pub const fn address(mut self) -> Self {
+        self.grammar = Grammar::Address;
         self
     }
 

@@ -5,9 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::places::Place;
-
-/// Longer names have no suggestion, in bytes.
-const LONGEST: usize = 64;
+use crate::suggest::nearest;
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,6 +28,8 @@ pub enum Code {
     TooMany,
     /// A key is there twice.
     DuplicateKey,
+    /// Two inputs, outputs or snapshots have one name.
+    DuplicateName,
     /// A key that this bendrack does not know; it is kept.
     UnknownKey,
     /// An id is not made of `a` to `z`, `0` to `9` and `_`.
@@ -66,6 +66,7 @@ impl Code {
             Self::LaterVersion => "later-version",
             Self::TooMany => "too-many",
             Self::DuplicateKey => "duplicate-key",
+            Self::DuplicateName => "duplicate-name",
             Self::UnknownKey => "unknown-key",
             Self::BadId => "bad-id",
             Self::UnknownNode => "unknown-node",
@@ -136,13 +137,10 @@ impl Problem {
         Self { expected: Some(what.into()), ..self }
     }
 
-    /// With the nearest of the names that would have been right, if one is near.
+    /// With the nearest of a few names that would have been right, if one is near.
     #[must_use]
     pub fn meant<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
-        // Names of other lengths are not near, and long ones take long to compare.
-        let alike = |known: &&str| name.len() <= LONGEST && known.len().abs_diff(name.len()) <= 8;
-        let nearest = names.into_iter().filter(alike).map(|known| (distance(name, known), known)).min();
-        let suggestion = nearest.filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned());
+        let suggestion = nearest(name, names, &mut { usize::MAX });
         Self { suggestion, ..self }
     }
 }
@@ -160,35 +158,5 @@ impl fmt::Display for Problem {
             Some(name) => write!(f, "; did you mean {name:?}?"),
             None => Ok(()),
         }
-    }
-}
-
-/// Insertions, deletions and replacements of one character that turn `a` into `b`.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_suggested_if_it_is_near() {
-        let problem = |name| Problem::error(Code::BadValue, "/x", "no").meant(name, ["sine", "square", "saw"]);
-        assert_eq!(problem("sin").suggestion.as_deref(), Some("sine"));
-        assert_eq!(problem("sqaure").suggestion.as_deref(), Some("square"));
-        assert_eq!(problem("triangle").suggestion, None);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

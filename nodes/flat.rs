@@ -11,11 +11,12 @@ use serde_json::Value as Json;
 use crate::error::{Code, Problem};
 use crate::patch::{Cable, Definition, MidiMap, Node, Port};
 use crate::plan::{MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS, Map};
+use crate::pointer::join;
+use crate::ports::{End, lacking};
+use crate::said::Said;
 
 /// What the kind of an instance begins with; the definition's id follows.
 pub const INSTANCE: &str = "sub.";
-/// Problems after which no more names of nodes are suggested: a file full of wrong cables would take minutes.
-const MOST_SUGGESTIONS: usize = 100;
 
 /// The nodes and cables of a patch, in one plane.
 #[derive(Default)]
@@ -23,8 +24,7 @@ pub(crate) struct Flat<'p> {
     pub(crate) nodes: Vec<FlatNode<'p>>,
     pub(crate) cables: Vec<FlatCable<'p>>,
     /// The definitions that were used.
-    pub(crate) used: Vec<&'p str>,
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) used: BTreeSet<&'p str>,
 }
 
 /// A node that runs.
@@ -39,7 +39,7 @@ pub(crate) struct FlatNode<'p> {
     /// The MIDI controllers that turn its knobs.
     pub(crate) maps: Vec<(&'p str, Map)>,
     /// What instances say about how far cables move its knobs.
-    pub(crate) depths: Vec<(&'p str, f64)>,
+    pub(crate) depths: Vec<(&'p str, f64, String)>,
 }
 
 /// A cable between nodes that run.
@@ -47,6 +47,8 @@ pub(crate) struct FlatCable<'p> {
     /// The index of the node, and the name of the port.
     pub(crate) from: (usize, &'p str),
     pub(crate) to: (usize, &'p str),
+    /// Whether these ports are written in definitions, as ports of instances, and not in the cable.
+    pub(crate) within: (bool, bool),
     /// Where it is written.
     pub(crate) pointer: String,
 }
@@ -78,20 +80,35 @@ struct Place {
     bypass: bool,
 }
 
+/// What was looked at so far: hostile files could make these any number.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Spent {
+    /// Nodes and instances.
+    nodes: usize,
+    /// Cables, those too that are muted or lead nowhere.
+    cables: usize,
+    /// Ports of instances.
+    ports: usize,
+}
+
 /// Replaces the instances of a scope that is written at `pointer`.
 pub(crate) fn flat<'p>(
     scope: Scope<'p>,
     pointer: &str,
     definitions: &'p BTreeMap<String, Definition>,
     maps: &'p [MidiMap],
+    said: &mut Said,
+    spent: &mut Spent,
 ) -> Flat<'p> {
     let mut expansion = Expansion {
         definitions,
         flat: Flat::default(),
         within: Vec::new(),
-        visited: 0,
-        followed: 0,
+        visited: spent.nodes,
+        looked: spent.cables,
+        followed: spent.ports,
         seen: BTreeSet::new(),
+        said,
     };
     let place = Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false };
     let names = expansion.expand(scope, &place);
@@ -102,22 +119,32 @@ pub(crate) fn flat<'p>(
             expansion.flat.nodes[index].maps.push((port, map));
         }
     }
+    *spent = Spent { nodes: expansion.visited, cables: expansion.looked, ports: expansion.followed };
     expansion.flat
 }
 
-struct Expansion<'p> {
+impl Spent {
+    /// Whether more was looked at than can be.
+    pub(crate) const fn is_too_much(&self) -> bool {
+        self.nodes > MOST_NODES || self.cables >= MOST_CABLES || self.ports > MOST_CABLES
+    }
+}
+
+struct Expansion<'p, 's> {
     definitions: &'p BTreeMap<String, Definition>,
     flat: Flat<'p>,
     /// The definitions that are being expanded, the outermost first.
     within: Vec<&'p str>,
-    /// Nodes and instances that were looked at, and ports that were followed: hostile files could make these any number.
+    /// See [`Spent`].
     visited: usize,
+    looked: usize,
     followed: usize,
     /// Where problems were reported.
     seen: BTreeSet<String>,
+    said: &'s mut Said,
 }
 
-impl<'p> Expansion<'p> {
+impl<'p> Expansion<'p, '_> {
     fn expand(&mut self, scope: Scope<'p>, place: &Place) -> Names<'p> {
         let mut names = Names::new();
         for (id, node) in scope.nodes {
@@ -127,7 +154,7 @@ impl<'p> Expansion<'p> {
                 self.once(Problem::error(Code::TooMany, "/nodes", message));
                 break;
             }
-            let pointer = format!("{}/nodes/{id}", place.pointer);
+            let pointer = join(&place.pointer, ["nodes", id]);
             let local = match node.kind.strip_prefix(INSTANCE) {
                 None => {
                     let id = Arc::from(format!("{}{id}", place.prefix));
@@ -148,7 +175,7 @@ impl<'p> Expansion<'p> {
             names.insert(id, local);
         }
         for (index, cable) in scope.cables.iter().enumerate() {
-            if self.flat.cables.len() >= MOST_CABLES {
+            if self.looked.max(self.flat.cables.len()) >= MOST_CABLES {
                 let message = format!("there are more cables than can be run; take some out, down to {MOST_CABLES}");
                 self.once(Problem::error(Code::TooMany, "/cables", message));
                 break;
@@ -175,8 +202,9 @@ impl<'p> Expansion<'p> {
     fn instance(&mut self, name: &str, id: &str, node: &'p Node, place: &Place, pointer: &str) -> Local<'p> {
         let Some((name, definition)) = self.definitions.get_key_value(name) else {
             let message = format!("the patch has no subpatch {name:?}; its node is kept and does nothing");
+            let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
             let known = self.definitions.keys().map(String::as_str);
-            self.once(Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message).meant(name, known));
+            self.once_meant(problem, name, known);
             return Local::Unknown;
         };
         if self.within.contains(&name.as_str()) {
@@ -190,28 +218,35 @@ impl<'p> Expansion<'p> {
             self.once(Problem::error(Code::TooMany, format!("{pointer}/type"), message));
             return Local::Unknown;
         }
-        if !self.flat.used.contains(&name.as_str()) {
-            self.flat.used.push(name);
-        }
+        self.flat.used.insert(name);
         self.within.push(name);
         let inside = Place {
             prefix: format!("{}{id}/", place.prefix),
-            pointer: format!("/definitions/{name}"),
+            pointer: join("/definitions", [name]),
             bypass: place.bypass || node.bypass,
         };
         let names = self.expand(definition.scope(), &inside);
         self.within.pop();
-        self.check_ports(definition, &inside.pointer, &names);
+        // That there are too many is said of the definition.
+        if definition.inputs.len().max(definition.outputs.len()) > MOST_PORTS {
+            return Local::Unknown;
+        }
         for (param, json) in &node.params {
-            let pointer = format!("{pointer}/params/{param}");
+            if self.are_too_many() {
+                break;
+            }
+            let pointer = join(pointer, ["params", param]);
             for (index, port) in self.knobs(definition, param, &names, &pointer) {
                 self.flat.nodes[index].params.push((port, json, pointer.clone()));
             }
         }
         for (param, depth) in &node.depths {
-            let pointer = format!("{pointer}/depths/{param}");
+            if self.are_too_many() {
+                break;
+            }
+            let pointer = join(pointer, ["depths", param]);
             for (index, port) in self.knobs(definition, param, &names, &pointer) {
-                self.flat.nodes[index].depths.push((port, *depth));
+                self.flat.nodes[index].depths.push((port, *depth, pointer.clone()));
             }
         }
         Local::Instance(definition, names)
@@ -228,66 +263,59 @@ impl<'p> Expansion<'p> {
         if definition.inputs.iter().any(|inlet| inlet.name == param) {
             return self.inputs(definition, param, names);
         }
+        self.followed += 1;
         let message = format!("the subpatch has no parameter {param:?}; it is kept and does nothing");
-        let known = definition.inputs.iter().map(|inlet| inlet.name.as_str());
-        self.once(Problem::warning(Code::UnknownParameter, pointer, message).meant(param, known));
+        let problem = Problem::warning(Code::UnknownParameter, pointer, message);
+        self.once_meant(problem, param, definition.inputs.iter().map(|inlet| inlet.name.as_str()));
         Vec::new()
-    }
-
-    /// Reports ports of a definition that lead to no node; whether the node has the port is seen when a cable is plugged in.
-    fn check_ports(&mut self, definition: &Definition, pointer: &str, names: &Names<'p>) {
-        for (ports, count) in [("inputs", definition.inputs.len()), ("outputs", definition.outputs.len())] {
-            if count > MOST_PORTS {
-                let message =
-                    format!("{count} {ports} are more than a subpatch can have; take some out, down to {MOST_PORTS}");
-                self.once(Problem::error(Code::TooMany, format!("{pointer}/{ports}"), message));
-                return;
-            }
-        }
-        let inlets = definition.inputs.iter().enumerate().flat_map(|(i, inlet)| {
-            inlet.to.iter().enumerate().map(move |(j, port)| (format!("{pointer}/inputs/{i}/to/{j}"), port))
-        });
-        let outlets = definition
-            .outputs
-            .iter()
-            .enumerate()
-            .map(|(i, outlet)| (format!("{pointer}/outputs/{i}/from"), &outlet.from));
-        for (pointer, port) in inlets.chain(outlets).collect::<Vec<_>>() {
-            if !names.contains_key(port.node.as_str()) {
-                self.missing(port, pointer, names);
-            }
-        }
     }
 
     /// Adds a cable; one that leads nowhere is reported and left out.
     fn cable(&mut self, cable: &'p Cable, pointer: &str, names: &Names<'p>) {
-        let Cable { from, to, mute, .. } = cable;
-        for (end, port) in [("from", from), ("to", to)] {
-            let pointer = format!("{pointer}/{end}");
-            match names.get(port.node.as_str()) {
-                None => return self.missing(port, pointer, names),
-                Some(Local::Instance(definition, _)) => {
-                    let known: Vec<&str> = if end == "from" {
-                        definition.outputs.iter().map(|outlet| outlet.name.as_str()).collect()
-                    } else {
-                        definition.inputs.iter().map(|inlet| inlet.name.as_str()).collect()
-                    };
-                    if !known.contains(&port.port.as_str()) {
-                        let what = if end == "from" { "output" } else { "input" };
-                        let message = format!("the subpatch of {} has no {what} {:?}", port.node, port.port);
-                        return self.once(Problem::error(Code::NoSuchPort, pointer, message).meant(&port.port, known));
-                    }
-                }
-                Some(Local::Node(_) | Local::Unknown) => {}
-            }
-        }
-        if *mute {
+        self.looked += 1;
+        // Nodes that were not looked at any more seem to be missing.
+        if self.visited > MOST_NODES {
             return;
         }
-        let Some(from) = output(from, names) else { return };
-        for to in self.ends(to, names) {
-            self.flat.cables.push(FlatCable { from, to, pointer: pointer.to_owned() });
+        let Cable { from, to, mute, .. } = cable;
+        let is_there =
+            [(End::Output, from), (End::Input, to)].map(|(end, port)| self.is_there(end, port, pointer, names));
+        if *mute || is_there != [true, true] {
+            return;
         }
+        let Some(source) = output(from, names) else { return };
+        let is_within = |port: &Port| matches!(names.get(port.node.as_str()), Some(Local::Instance(..)));
+        let within = (is_within(from), is_within(to));
+        for to in self.ends(to, names) {
+            self.flat.cables.push(FlatCable { from: source, to, within, pointer: pointer.to_owned() });
+        }
+    }
+
+    /// Whether an end of a cable is there, as far as can be seen from its scope; reports it if it is not.
+    fn is_there(&mut self, end: End, port: &Port, pointer: &str, names: &Names<'p>) -> bool {
+        let (what, known, others) = match names.get(port.node.as_str()) {
+            Some(Local::Node(_) | Local::Unknown) => return true,
+            Some(Local::Instance(definition, _)) => {
+                let known = definition.ports(end);
+                if known.contains(&port.port.as_str()) {
+                    return true;
+                }
+                (Code::NoSuchPort, known, definition.ports(end.other()))
+            }
+            None => (Code::NoSuchNode, Vec::new(), Vec::new()),
+        };
+        let pointer = format!("{pointer}/{}", end.key());
+        if self.seen.contains(&pointer) {
+            return false;
+        }
+        if what == Code::NoSuchPort {
+            let message = lacking(&format!("the subpatch of {}", port.node), end, &port.port, &known, &others);
+            self.once_meant(Problem::error(what, pointer, message), &port.port, known);
+        } else {
+            let problem = Problem::error(what, pointer, format!("there is no node {:?}", port.node));
+            self.once_meant(problem, &port.node, names.keys().copied());
+        }
+        false
     }
 
     /// The inputs of nodes that run, which a port stands for.
@@ -304,10 +332,7 @@ impl<'p> Expansion<'p> {
         let mut ends = Vec::new();
         for port in definition.inputs.iter().filter(|inlet| inlet.name == name).flat_map(|inlet| &inlet.to) {
             self.followed += 1;
-            if self.followed > MOST_CABLES {
-                let message =
-                    format!("subpatches have more inputs than can be followed; take some out, down to {MOST_CABLES}");
-                self.once(Problem::error(Code::TooMany, "/definitions", message));
+            if self.are_too_many() {
                 break;
             }
             match names.get(port.node.as_str()) {
@@ -319,17 +344,28 @@ impl<'p> Expansion<'p> {
         ends
     }
 
-    fn missing(&mut self, port: &Port, pointer: String, names: &Names<'p>) {
-        let is_suggested = self.flat.problems.len() < MOST_SUGGESTIONS;
-        let known = names.keys().copied().filter(|_| is_suggested);
-        let message = format!("there is no node {:?}", port.node);
-        self.once(Problem::error(Code::NoSuchNode, pointer, message).meant(&port.node, known));
+    /// Whether more ports were followed than can be; reports it if they were.
+    fn are_too_many(&mut self) -> bool {
+        let are_too_many = self.followed > MOST_CABLES;
+        if are_too_many {
+            let message =
+                format!("subpatches have more inputs than can be followed; take some out, down to {MOST_CABLES}");
+            self.once(Problem::error(Code::TooMany, "/definitions", message));
+        }
+        are_too_many
     }
 
     /// Reports a problem: once, however many instances have it.
     fn once(&mut self, problem: Problem) {
         if self.seen.insert(problem.pointer.clone()) {
-            self.flat.problems.push(problem);
+            self.said.push(problem);
+        }
+    }
+
+    /// Reports a problem with what was probably meant.
+    fn once_meant<'a>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = &'a str>) {
+        if self.seen.insert(problem.pointer.clone()) {
+            self.said.suggest(problem, name, names);
         }
     }
 }

@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::LIBRARY;
 use crate::error::{Code, Problem};
+use crate::flat::INSTANCE;
 use crate::patch::{Cable, Definition, MidiMap, Node, Patch, Place, Port, Snapshot};
+use crate::pointer::join;
 
 /// What became of a node.
 #[derive(Debug)]
@@ -135,7 +138,7 @@ pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
         let Definition { nodes, cables, layout, inputs, outputs, .. } = definition;
         let inlets = inputs.iter_mut().flat_map(|inlet| &mut inlet.to);
         let meant = inlets.chain(outputs.iter_mut().map(|outlet| &mut outlet.from)).collect();
-        problems.extend(Parts { nodes, cables, layout, meant, snapshots: None }.migrate(&format!("/definitions/{id}")));
+        problems.extend(Parts { nodes, cables, layout, meant, snapshots: None }.migrate(&join("/definitions", [id])));
     }
     problems
 }
@@ -149,13 +152,16 @@ impl Parts<'_> {
                 self.step(step, &id);
             }
         }
-        let later = self.nodes.iter().filter(|(_, node)| node.v > version_of(&node.kind));
+        // That a node is not known is said already.
+        let is_known = |kind: &str| kind.starts_with(INSTANCE) || LIBRARY.iter().any(|def| def.name == kind);
+        let is_later = |node: &Node| node.v > version_of(&node.kind) && is_known(&node.kind);
+        let later = self.nodes.iter().filter(|(_, node)| is_later(node));
         let problem = |(id, node): (&String, &Node)| {
             let message = format!(
                 "{} of version {} was made by a later bendrack, and this one may do something else with it; update bendrack",
                 node.kind, node.v
             );
-            Problem::warning(Code::LaterVersion, format!("{pointer}/nodes/{id}/v"), message)
+            Problem::warning(Code::LaterVersion, join(pointer, ["nodes", id, "v"]), message)
         };
         later.map(problem).collect()
     }

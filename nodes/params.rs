@@ -8,6 +8,7 @@ use crate::curve::{self, Curve};
 use crate::def::{Grammar, Input, Preset};
 use crate::error::{Code, Problem};
 use crate::expression::Expression;
+use crate::plain::unquoted;
 use crate::schedule::{self, MOST_PROMPTS, Schedule};
 use crate::target::listed;
 use crate::value::{Kind, Value};
@@ -23,7 +24,10 @@ pub(crate) fn preset(input: &Input) -> Option<Value> {
 
 /// What a parameter says, and a warning if it had to be put right.
 pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Problem>), Problem> {
-    let expected = |what: &str| Problem::error(Code::BadValue, pointer.clone(), format!("{json} is not {what}"));
+    let expected = |what: &str| {
+        let quoted = json.as_str().map(|text| unquoted(text, what)).unwrap_or_default();
+        Problem::error(Code::BadValue, pointer.clone(), format!("{json} is not {what}{quoted}"))
+    };
     match input.kind {
         Kind::Number if !input.choices.is_empty() => {
             let name = json.as_str().ok_or_else(|| expected(&format!("one of {}", input.choices.join(", "))))?;
@@ -55,19 +59,25 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
             let text = json.as_str().ok_or_else(|| expected("a text"))?;
             read_text(input.grammar, text)
                 .map_err(|why| Problem::error(Code::BadText, pointer.clone(), why))
-                .map(|(value, warning)| (value, warning.map(|why| Problem::warning(Code::TooMany, pointer, why))))
+                .map(|(value, warning)| (value, warning.map(|(code, why)| Problem::warning(code, pointer, why))))
         }
         kind => Err(Problem::error(Code::BadValue, pointer, format!("a {kind} comes by cable only"))),
     }
 }
 
-/// What a text says, and a warning if not all of it is used; else why it says nothing.
-fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<String>), String> {
+/// What a text says, and a warning if that is not all used or does nothing; else why it says nothing.
+fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, String)>), String> {
+    let too_many = |is_so: bool, why: String| is_so.then_some((Code::TooMany, why));
     match grammar {
         Grammar::Free => Ok((Value::Text(text.into()), None)),
+        Grammar::Address => {
+            let message = || format!("{text:?} is no OSC address; write one that begins with /, such as /bend/1");
+            let warning = (!text.starts_with('/')).then(|| (Code::NoEffect, message()));
+            Ok((Value::Text(text.into()), warning))
+        }
         Grammar::Words(most) => {
             let count = listed(text).count();
-            let warning = (count > most).then(|| format!("{count} words; the first {most} are used"));
+            let warning = too_many(count > most, format!("{count} words; the first {most} are used"));
             Ok((Value::Text(text.into()), warning))
         }
         Grammar::Numbers(most) => {
@@ -78,13 +88,14 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<String>), St
             let mut numbers = parts.map(number).collect::<Result<Vec<f64>, _>>()?;
             let count = numbers.len();
             numbers.truncate(most);
-            let warning = (count > most).then(|| format!("{count} numbers; the first {most} are used"));
+            let warning = too_many(count > most, format!("{count} numbers; the first {most} are used"));
             Ok((Value::Numbers(numbers.into()), warning))
         }
         Grammar::Prompts => {
             let prompts: Vec<&str> = schedule::entries(text).map(|(_, prompt)| prompt).collect();
             let count = prompts.len();
-            let warning = (count > MOST_PROMPTS).then(|| format!("{count} prompts; the first {MOST_PROMPTS} are used"));
+            let why = format!("{count} prompts; the first {MOST_PROMPTS} are used");
+            let warning = too_many(count > MOST_PROMPTS, why);
             let prompts = prompts.into_iter().take(MOST_PROMPTS).map(Arc::from).collect();
             Ok((Value::Texts(prompts), warning))
         }

@@ -1,15 +1,16 @@
 //! Where the parts of a patch stand in its text, and what only the text shows: keys that are there twice, depth, long strings.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use jsonc_parser::ast::{Object, ObjectPropName, Value};
+use jsonc_parser::ast::{Object, ObjectProp, ObjectPropName, Value};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::Serialize;
 
 use crate::error::{Code, Problem};
+use crate::pointer::{join, keys};
 
 /// How deep objects and lists may lie in one another.
 pub const DEEPEST: usize = 32;
@@ -17,6 +18,9 @@ pub const DEEPEST: usize = 32;
 pub const LONGEST_STRING: usize = 64 << 10;
 /// The longest picture in `meta.thumbnail`, in bytes.
 pub const LONGEST_THUMBNAIL: usize = 1 << 20;
+
+/// Problems of a text after which no more are looked for.
+const MOST_PROBLEMS: usize = 1000;
 
 /// Where something stands in a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,30 +37,32 @@ pub struct Place {
 /// Says of each problem where it stands; one whose cause is that something is not there, where that would be.
 pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     let Some(root) = parse(text) else { return };
-    let lines = lines(text);
+    let (lines, mut finder) = (Lines::of(text), Finder::default());
     for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
         let by_name = matches!(problem.code, Code::UnknownKey | Code::UnknownParameter | Code::BadId);
-        problem.place = Some(Box::new(place(text, &lines, find(&root, &problem.pointer, by_name))));
+        problem.place = Some(Box::new(lines.place(finder.find(&root, &problem.pointer, by_name))));
     }
 }
 
 /// The place of a line and column as `serde_json` counts them: the column in bytes, from 1, or 0 at the line's beginning.
 pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Box<Place>> {
-    let lines = lines(text);
-    let start = *lines.get(line.checked_sub(1)?)?;
-    let mut byte = (start + column.saturating_sub(1)).min(text.len());
-    while !text.is_char_boundary(byte) {
-        byte -= 1;
-    }
+    let lines = text.match_indices('\n').map(|(at, _)| at + 1);
+    let start = std::iter::once(0).chain(lines).nth(line.checked_sub(1)?)?;
+    Some(Box::new(byte(text, start + column.saturating_sub(1))))
+}
+
+/// The place of the character that a byte is in; behind the text its end.
+pub(crate) fn byte(text: &str, byte: usize) -> Place {
+    let byte = text.floor_char_boundary(byte);
     let end = text[byte..].chars().next().map_or(byte, |c| byte + c.len_utf8());
-    Some(Box::new(place(text, &lines, byte..end)))
+    Lines::of(text).place(byte..end)
 }
 
 /// What is wrong with a text that is JSON all the same.
 pub(crate) fn check(text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     match parse(text) {
-        Some(root) => Look { text, lines: &lines(text), problems: &mut problems }.look(&root, "", 0),
+        Some(root) => Look { lines: &Lines::of(text), problems: &mut problems, path: Vec::new() }.look(&root),
         None => problems.push(Problem::error(Code::NotAPatch, "", "the file is not JSON as others read it")),
     }
     if !problems.is_empty() {
@@ -84,52 +90,70 @@ fn parse(text: &str) -> Option<Value<'_>> {
 }
 
 /// Looks through a text.
-struct Look<'a> {
-    text: &'a str,
-    lines: &'a [usize],
+struct Look<'a, 'p> {
+    lines: &'a Lines<'a>,
     problems: &'a mut Vec<Problem>,
+    /// The keys that lead to what is looked at.
+    path: Vec<Cow<'p, str>>,
 }
 
-impl Look<'_> {
-    fn look(&mut self, value: &Value<'_>, pointer: &str, deep: usize) {
-        if deep > DEEPEST {
-            let message = format!("this lies more than {DEEPEST} deep; put it further out");
-            self.problems.push(Problem::error(Code::TooMany, pointer, message));
+impl<'p> Look<'_, 'p> {
+    fn look(&mut self, value: &'p Value<'p>) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
+        if self.path.len() > DEEPEST {
+            self.too_much(format!("this lies more than {DEEPEST} deep; put it further out"));
             return;
         }
         match value {
-            Value::Object(object) => {
-                let mut seen = BTreeSet::new();
-                for property in &object.properties {
-                    let name = name(&property.name);
-                    let within = format!("{pointer}/{name}");
-                    if !seen.insert(name.clone()) {
-                        let message = format!("the key {name:?} is there twice; take one out");
-                        let place =
-                            Some(Box::new(place(self.text, self.lines, property.name.start()..property.name.end())));
-                        self.problems.push(Problem { place, ..Problem::error(Code::DuplicateKey, &within, message) });
-                    }
-                    if name.len() > LONGEST_STRING {
-                        let message = format!("a key is longer than {} KiB; shorten it", LONGEST_STRING >> 10);
-                        self.problems.push(Problem::error(Code::TooMany, pointer, message));
-                    }
-                    self.look(&property.value, &within, deep + 1);
-                }
-            }
+            Value::Object(object) => self.look_at_members(object),
             Value::Array(array) => {
                 for (index, value) in array.elements.iter().enumerate() {
-                    self.look(value, &format!("{pointer}/{index}"), deep + 1);
+                    self.path.push(index.to_string().into());
+                    self.look(value);
+                    self.path.pop();
                 }
             }
             Value::StringLit(text) => {
-                let most = if pointer == "/meta/thumbnail" { LONGEST_THUMBNAIL } else { LONGEST_STRING };
+                let most = if self.path == ["meta", "thumbnail"] { LONGEST_THUMBNAIL } else { LONGEST_STRING };
                 if text.value.len() > most {
-                    let message = format!("a text is longer than {} KiB; shorten it", most >> 10);
-                    self.problems.push(Problem::error(Code::TooMany, pointer, message));
+                    self.too_much(format!("a text is longer than {} KiB; shorten it", most >> 10));
                 }
             }
             Value::NumberLit(_) | Value::BooleanLit(_) | Value::NullKeyword(_) => {}
         }
+    }
+
+    fn look_at_members(&mut self, object: &'p Object<'p>) {
+        let mut seen = BTreeSet::new();
+        for property in &object.properties {
+            let name = name(&property.name);
+            if name.len() > LONGEST_STRING {
+                self.too_much(format!("a key is longer than {} KiB; shorten it", LONGEST_STRING >> 10));
+            }
+            let is_new = seen.insert(name.clone());
+            self.path.push(name);
+            if !is_new {
+                self.twice(property.name.start()..property.name.end());
+            }
+            self.look(&property.value);
+            self.path.pop();
+        }
+    }
+
+    fn twice(&mut self, bytes: Range<usize>) {
+        let message = format!("the key {:?} is there twice; take one out", self.path.last().unwrap_or(&"".into()));
+        let place = Some(Box::new(self.lines.place(bytes)));
+        self.problems.push(Problem { place, ..Problem::error(Code::DuplicateKey, self.pointer(), message) });
+    }
+
+    fn too_much(&mut self, message: String) {
+        self.problems.push(Problem::error(Code::TooMany, self.pointer(), message));
+    }
+
+    fn pointer(&self) -> String {
+        self.path.iter().fold(String::new(), |pointer, key| join(&pointer, [key]))
     }
 }
 
@@ -140,67 +164,92 @@ fn name<'a>(name: &'a ObjectPropName<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The bytes of what a pointer means, or of its name; of the nearest thing around it if it is not there.
-fn find(root: &Value<'_>, pointer: &str, by_name: bool) -> Range<usize> {
-    let mut value = root;
-    let mut found = if pointer.is_empty() { 0..0 } else { value.start()..value.start() + 1 };
-    let mut rest = pointer.strip_prefix('/').unwrap_or_default();
-    while !rest.is_empty() {
-        let within = match value {
-            // Ids may hold slashes: the longest that fits is meant.
-            Value::Object(object) => member(object, rest, by_name),
-            Value::Array(array) => {
-                let (index, behind) = rest.split_once('/').unwrap_or((rest, ""));
-                index
-                    .parse()
-                    .ok()
-                    .and_then(|index: usize| array.elements.get(index))
-                    .map(|value| (value, value.range(), behind))
-            }
-            _ => None,
-        };
-        let Some((next, range, behind)) = within else { break };
-        found = range.start..range.end;
-        (value, rest) = (next, behind);
-    }
-    // What spans lines is shown by its beginning.
-    if matches!(value, Value::Object(_) | Value::Array(_))
-        && rest.is_empty()
-        && found.len() > 1
-        && found.start == value.start()
-    {
-        found = found.start..found.start + 1;
-    }
-    found
+/// The members of an object by their names; those of objects in which something was looked for are kept.
+#[derive(Default)]
+struct Finder<'a> {
+    members: HashMap<usize, HashMap<Cow<'a, str>, &'a ObjectProp<'a>>>,
 }
 
-/// The member of an object that a pointer goes on with: its value, what to show of it, and the rest of the pointer.
-fn member<'a, 'b>(
-    object: &'a Object<'a>,
-    pointer: &'b str,
-    by_name: bool,
-) -> Option<(&'a Value<'a>, jsonc_parser::common::Range, &'b str)> {
-    let fits = object.properties.iter().filter_map(|property| {
-        let behind = pointer.strip_prefix(&*name(&property.name))?;
-        let behind = if behind.is_empty() { behind } else { behind.strip_prefix('/')? };
-        Some((property, behind))
-    });
-    let (property, behind) = fits.min_by_key(|(_, behind)| behind.len())?;
-    let shown = match &property.value {
+impl<'a> Finder<'a> {
+    /// The bytes of what a pointer means, or of its name; of the nearest thing around it if it is not there.
+    fn find(&mut self, root: &'a Value<'a>, pointer: &str, by_name: bool) -> Range<usize> {
+        let mut value = root;
+        let mut found = if pointer.is_empty() { 0..0 } else { value.start()..value.start() + 1 };
+        let mut keys = keys(pointer).peekable();
+        while let Some(key) = keys.next() {
+            let within = match value {
+                Value::Object(object) => {
+                    let by_name = by_name && keys.peek().is_none();
+                    self.member(object, &key).map(|property| (&property.value, shown(property, by_name)))
+                }
+                Value::Array(array) => {
+                    let element = key.parse().ok().and_then(|index: usize| array.elements.get(index));
+                    element.map(|value| (value, value.range()))
+                }
+                _ => None,
+            };
+            let Some((next, range)) = within else { return found };
+            found = range.start..range.end;
+            value = next;
+        }
+        // What spans lines is shown by its beginning.
+        let spans = matches!(value, Value::Object(_) | Value::Array(_)) && found.len() > 1;
+        if spans && found.start == value.start() { found.start..found.start + 1 } else { found }
+    }
+
+    /// The member of this name; the last one, as for those who read the file.
+    fn member(&mut self, object: &'a Object<'a>, key: &str) -> Option<&'a ObjectProp<'a>> {
+        let by_name = || object.properties.iter().map(|property| (name(&property.name), property)).collect();
+        self.members.entry(object.start()).or_insert_with(by_name).get(key).copied()
+    }
+}
+
+/// What is shown of a member of an object.
+fn shown(property: &ObjectProp<'_>, by_name: bool) -> jsonc_parser::common::Range {
+    match &property.value {
         Value::Object(_) | Value::Array(_) => property.name.range(),
-        _ if by_name && behind.is_empty() => property.name.range(),
+        _ if by_name => property.name.range(),
         value => value.range(),
-    };
-    Some((&property.value, shown, behind))
+    }
 }
 
-/// Where the lines of a text begin.
-fn lines(text: &str) -> Vec<usize> {
-    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+/// The lines of a text.
+struct Lines<'a> {
+    text: &'a str,
+    /// Where each begins.
+    starts: Vec<usize>,
+    /// The characters of the text before each [`STRIDE`] of bytes.
+    counts: Vec<usize>,
 }
 
-fn place(text: &str, lines: &[usize], bytes: Range<usize>) -> Place {
-    let line = lines.partition_point(|start| *start <= bytes.start);
-    let start = lines[line - 1];
-    Place { line, column: text[start..bytes.start].chars().count() + 1, bytes }
+/// Bytes after which characters are counted.
+const STRIDE: usize = 1024;
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let mut count = 0;
+        let counts = text.as_bytes().chunks(STRIDE).map(|bytes| {
+            count += chars(bytes);
+            count - chars(bytes)
+        });
+        Self { text, starts, counts: counts.collect() }
+    }
+
+    fn place(&self, bytes: Range<usize>) -> Place {
+        let line = self.starts.partition_point(|start| *start <= bytes.start);
+        let column = self.before(bytes.start) - self.before(self.starts[line - 1]) + 1;
+        Place { line, column, bytes }
+    }
+
+    /// How many characters begin before a byte.
+    fn before(&self, byte: usize) -> usize {
+        let stride = (byte / STRIDE).min(self.counts.len().saturating_sub(1));
+        self.counts.get(stride).copied().unwrap_or(0) + chars(&self.text.as_bytes()[stride * STRIDE..byte])
+    }
+}
+
+/// How many characters begin in these bytes.
+fn chars(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }

@@ -76,6 +76,15 @@ pub(crate) struct Map {
     pub(crate) range: [f64; 2],
 }
 
+impl Map {
+    /// Whether a controller that stands at `x`, 0 to 1, presses a button: from half of its range on, at the end where that is
+    /// larger.
+    pub(crate) fn presses(&self, x: f64) -> bool {
+        let [low, high] = self.range;
+        if low <= high { x >= 0.5 } else { x <= 0.5 }
+    }
+}
+
 /// Where a cable comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -116,7 +125,7 @@ impl Gain {
     pub fn of(input: &Input, depth: f64) -> Self {
         let ((low, high), depth) = (input.soft, depth.clamp(-1.0, 1.0));
         match input.curve {
-            _ if input.signal || input.kind != Kind::Number => Self::Replaces,
+            _ if !input.heeds_depth() => Self::Replaces,
             Curve::Linear => Self::Adds(depth * (high - low)),
             Curve::Log => Self::Scales(depth * (high / low).ln()),
         }
@@ -138,6 +147,9 @@ const MOST_FOLDS: f64 = 700.0;
 
 /// How far a cable moves a knob if nobody has said anything: far enough to be seen.
 pub const DEFAULT_DEPTH: f64 = 0.25;
+
+/// The tempi that a patch can have, in beats per minute.
+pub const TEMPI: (f64, f64) = (1.0, 1000.0);
 
 /// The nodes of a patch, at most, those of its subpatches counted in each place where they are used.
 pub const MOST_NODES: usize = 16_384;

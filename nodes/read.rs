@@ -1,25 +1,28 @@
 //! Reads patches: bounded in what they may hold, strict where a reader could misunderstand, and with everything that is wrong
 //! said at once.
 
-use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
-use crate::error::{Code, Problem};
+use crate::error::{Code, Problem, Severity};
 use crate::migrate;
-use crate::patch::{Cable, Definition, Device, FORMAT, Frame, MidiMap, Node, Patch, Place, Snapshot, VERSION};
+use crate::patch::{FORMAT, Patch, VERSION};
 use crate::places;
+use crate::plain::no_json;
+use crate::sift::{Gaps, sift};
 
 /// The longest patch that is read, in bytes.
 pub const MAX_BYTES: usize = 4 << 20;
+
+/// What to write at the beginning of a patch.
+const HEAD: &str = "write \"format\": \"bendrack-patch\", \"version\": 1";
 
 impl Patch {
     /// Reads a patch from what a file holds; one of an earlier bendrack becomes one of this. Says what is wrong with it; there is a
     /// patch if nothing of that is an error.
     pub fn read(bytes: &[u8]) -> (Option<Self>, Vec<Problem>) {
-        match text_of(bytes).and_then(json_of) {
-            Ok(json) => of_json(json),
-            Err(problems) => (None, problems),
-        }
+        let Left { patch, problems, .. } = what_can_be_read(bytes);
+        let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+        (patch.filter(|_| !failed), problems)
     }
 
     /// [`Self::read`] for those who want a patch or the first reason why there is none.
@@ -35,120 +38,106 @@ impl Patch {
     }
 }
 
+/// What of a file can be read.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// The patch without what cannot be read.
+    pub(crate) patch: Option<Patch>,
+    /// What cannot be read, and what is odd about the rest.
+    pub(crate) problems: Vec<Problem>,
+    /// Where that was.
+    pub(crate) gaps: Gaps,
+}
+
+/// Reads as much of a patch as can be read.
+pub(crate) fn what_can_be_read(bytes: &[u8]) -> Left {
+    match text_of(bytes).and_then(json_of) {
+        Ok((json, problems)) => of_json(json, problems),
+        Err(problems) => Left { problems, ..Left::default() },
+    }
+}
+
 /// What a file holds as a text.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20);
         return Err(vec![Problem::error(Code::TooMany, "", message)]);
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| vec![Problem::error(Code::NotAPatch, "", "the file is not text: this is no patch")])?;
+    let text = std::str::from_utf8(bytes).map_err(|error| vec![no_text(bytes, error.valid_up_to())])?;
     // Some editors begin a file with a byte-order mark.
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// The text as JSON that means one thing only and lies within the limits.
-fn json_of(text: &str) -> Result<Json, Vec<Problem>> {
+/// That a file is not text from this byte on.
+fn no_text(bytes: &[u8], at: usize) -> Problem {
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let place = places::byte(before.strip_prefix('\u{feff}').unwrap_or(&before), usize::MAX);
+    let message = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            "the file is not text in UTF-8 but in UTF-16; save it as UTF-8".to_owned()
+        }
+        _ => format!("the file is not text: byte {}, in line {}, is not UTF-8; save it as UTF-8", at + 1, place.line),
+    };
+    Problem { place: Some(Box::new(place)), ..Problem::error(Code::NotAPatch, "", message) }
+}
+
+/// The text as JSON that means one thing only and lies within the limits. Keys that are there twice are reported; the last one counts.
+fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
+    if text.trim().is_empty() {
+        let problem = Problem::error(Code::NotAPatch, "", "the file is empty");
+        return Err(vec![Problem { place: Some(Box::new(places::byte(text, 0))), ..problem }]);
+    }
     let json = serde_json::from_str(text).map_err(|error| {
-        let place = places::at(text, error.line(), error.column());
         let why = error.to_string();
-        let why = why.split(" at line ").next().unwrap_or(&why).to_owned();
-        vec![Problem { place, ..Problem::error(Code::NotAPatch, "", why) }]
+        let place = places::at(text, error.line(), error.column());
+        let at = place.as_ref().and_then(|place| text[place.bytes.start..].chars().next());
+        let comma = || text[..place.as_ref()?.bytes.start].rfind(',').map(|comma| Box::new(places::byte(text, comma)));
+        let comma = if why.starts_with("trailing comma") { comma() } else { None };
+        let problem = Problem::error(Code::NotAPatch, "", no_json(&why, at));
+        vec![Problem { place: comma.or(place), ..problem }]
     })?;
     let problems = places::check(text);
-    if problems.is_empty() { Ok(json) } else { Err(problems) }
+    let goes_on = problems.iter().all(|problem| problem.code == Code::DuplicateKey);
+    if goes_on { Ok((json, problems)) } else { Err(problems) }
 }
 
-fn of_json(mut json: Json) -> (Option<Patch>, Vec<Problem>) {
-    let Some(object) = json.as_object() else {
-        return (None, vec![Problem::error(Code::NotAPatch, "", "this is no patch: it is not an object in braces")]);
+fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Left {
+    let Some(object) = json.as_object_mut() else {
+        let problem = Problem::error(Code::NotAPatch, "", "this is no patch: it is not an object in braces");
+        return Left { problems: vec![problem], ..Left::default() };
     };
-    let format = object.get("format").unwrap_or(&Json::Null);
-    if format != FORMAT {
-        let message = format!("{format} is not {FORMAT:?}: this is no patch");
-        return (None, vec![Problem::error(Code::NotAPatch, "/format", message).expected(FORMAT)]);
+    if !head(object, &mut problems) {
+        return Left { problems, ..Left::default() };
     }
-    if let Some(version) = object.get("version").and_then(Json::as_u64).filter(|version| *version > VERSION) {
-        let message =
-            format!("the patch is of version {version}, this bendrack reads up to {VERSION}; update bendrack");
-        return (None, vec![Problem::error(Code::LaterVersion, "/version", message)]);
-    }
-    let mut problems = Vec::new();
-    sift(&mut json, "", &mut problems);
-    match take::<Patch>(json, "") {
-        Ok(mut patch) if problems.is_empty() => {
-            let said = migrate::migrate(&mut patch);
-            (Some(patch), said)
+    let (mut patch, gaps) = sift(&mut json, &mut problems);
+    problems.extend(patch.as_mut().map(migrate::migrate).unwrap_or_default());
+    Left { patch, problems, gaps }
+}
+
+/// Looks at format and version, and puts them right. Whether it is a patch that can be looked at.
+fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
+    let (format, version) = (patch.get("format"), patch.get("version"));
+    let mut say = |pointer: &str, message: String| problems.push(Problem::error(Code::NotAPatch, pointer, message));
+    match (format, version) {
+        (None, _) => say("/format", format!("this is no patch: it does not say which format it is; {HEAD}")),
+        (Some(format), _) if format != FORMAT => {
+            say("/format", format!("{format} is not {FORMAT:?}: this is no patch"));
+            return false;
         }
-        Ok(_) => (None, problems),
-        Err(problem) => {
-            problems.push(problem);
-            (None, problems)
-        }
+        (_, None) => say("/version", format!("the patch does not say which version it is; {HEAD}")),
+        (_, Some(version)) => match version.as_u64() {
+            Some(VERSION) => {}
+            Some(later) if later > VERSION => {
+                let message =
+                    format!("the patch is of version {later}, this bendrack reads up to {VERSION}; update bendrack");
+                problems.push(Problem::error(Code::LaterVersion, "/version", message));
+                return false;
+            }
+            _ => say("/version", format!("{version} is no version of the format; write \"version\": {VERSION}")),
+        },
     }
-}
-
-/// Takes out of a patch or a definition whatever cannot be read, and says why.
-fn sift(json: &mut Json, pointer: &str, problems: &mut Vec<Problem>) {
-    sift_map::<Node>(json, pointer, "nodes", problems);
-    sift_list::<Cable>(json, pointer, "cables", problems);
-    sift_map::<Place>(json, pointer, "layout", problems);
-    sift_map::<Device>(json, pointer, "devices", problems);
-    sift_list::<MidiMap>(json, pointer, "maps", problems);
-    sift_list::<Snapshot>(json, pointer, "snapshots", problems);
-    sift_list::<Frame>(json, pointer, "frames", problems);
-    if let Some(Json::Object(definitions)) = json.get_mut("definitions") {
-        for (id, definition) in definitions.iter_mut() {
-            sift(definition, &format!("{pointer}/definitions/{id}"), problems);
-        }
-    }
-    sift_map::<Definition>(json, pointer, "definitions", problems);
-}
-
-fn sift_map<T: DeserializeOwned>(json: &mut Json, pointer: &str, key: &str, problems: &mut Vec<Problem>) {
-    if let Some(Json::Object(map)) = json.get_mut(key) {
-        map.retain(|id, part| is_readable::<T>(part, &format!("{pointer}/{key}/{id}"), problems));
-    }
-}
-
-fn sift_list<T: DeserializeOwned>(json: &mut Json, pointer: &str, key: &str, problems: &mut Vec<Problem>) {
-    if let Some(Json::Array(list)) = json.get_mut(key) {
-        let mut index = 0;
-        list.retain(|part| {
-            index += 1;
-            is_readable::<T>(part, &format!("{pointer}/{key}/{}", index - 1), problems)
-        });
-    }
-}
-
-fn is_readable<T: DeserializeOwned>(json: &Json, pointer: &str, problems: &mut Vec<Problem>) -> bool {
-    let problem = take::<T>(json.clone(), pointer).err();
-    let is_readable = problem.is_none();
-    problems.extend(problem);
-    is_readable
-}
-
-/// Reads something of a patch that is written at `pointer`.
-fn take<T: DeserializeOwned>(json: Json, pointer: &str) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(json).map_err(|error| {
-        let path = error.path().iter().fold(pointer.to_owned(), |path, segment| match segment {
-            serde_path_to_error::Segment::Seq { index } => format!("{path}/{index}"),
-            serde_path_to_error::Segment::Map { key } => format!("{path}/{key}"),
-            serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => path,
-        });
-        Problem::error(Code::NotAPatch, path, plain(&error.into_inner().to_string()))
-    })
-}
-
-/// What serde says, in words of people who do not write Rust.
-fn plain(why: &str) -> String {
-    const WORDS: [(&str, &str); 6] = [
-        ("expected u64", "expected a whole number from 0"),
-        ("expected u32", "expected a whole number from 0"),
-        ("expected u8", "expected a whole number from 0 to 255"),
-        ("expected f64", "expected a number"),
-        ("expected a sequence", "expected a list in brackets"),
-        ("expected a map", "expected an object in braces"),
-    ];
-    WORDS.iter().fold(why.to_owned(), |why, (before, now)| why.replace(before, now))
+    let goes_on = format.is_some() || patch.contains_key("nodes");
+    patch.insert("format".to_owned(), Json::from(FORMAT));
+    patch.insert("version".to_owned(), Json::from(VERSION));
+    goes_on
 }

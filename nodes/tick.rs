@@ -276,7 +276,7 @@ fn feed(
         };
         let new = match input.kind {
             Kind::Number => number(feed, input, cabled.as_ref(), inputs.controls).map(Value::Number),
-            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), &mut was_on[index]))),
+            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), inputs.controls, &mut was_on[index]))),
             _ => cabled.or_else(|| feed.base.clone()),
         };
         let same = match (&*value, &new) {
@@ -312,9 +312,11 @@ fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Control
 }
 
 /// Whether an input is on, and how often it went on; `was_on` is whether it was in the frame before.
-fn gate(feed: &Feed, cabled: Option<&Value>, was_on: &mut f64) -> Gate {
+fn gate(feed: &Feed, cabled: Option<&Value>, controls: &Controls, was_on: &mut f64) -> Gate {
     let was = *was_on >= ON;
-    let new = match cabled.or(feed.base.as_ref()) {
+    let pressed = feed.map.and_then(|map| Some(map.presses(*controls.midi_cc.get(&map.cc)?)));
+    let pressed = pressed.map(|on| Value::Number(f64::from(u8::from(on))));
+    let new = match cabled.or(pressed.as_ref()).or(feed.base.as_ref()) {
         Some(Value::Gate(gate)) => {
             let level = Gate::level(gate.on, was);
             Gate { on: gate.on, hits: gate.hits.max(level.hits) }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::error::distance;
+use crate::suggest::distance;
 
 /// How much of a word is repeated in a message, in characters.
 const SHORT: usize = 24;

@@ -2,7 +2,7 @@
 
 use crate::def::{Input, NodeDef, Output};
 
-const ADDRESS: Input = Input::text("address", "/bend/1", "The OSC address.");
+const ADDRESS: Input = Input::text("address", "/bend/1", "The OSC address.").address();
 const INDEX: Input =
     Input::number("index", 0.0, "Which of the message's numbers, from 0.").soft(0.0, 15.0).hard(0.0, 255.0);
 const HELD: Input = Input::number("held", 0.0, "The value until a message arrives.").hard(-1e6, 1e6);

@@ -2,7 +2,7 @@
 
 use crate::def::{Input, NodeDef};
 
-const ADDRESS: Input = Input::text("address", "/bend/out", "The OSC address it is sent to.");
+const ADDRESS: Input = Input::text("address", "/bend/out", "The OSC address it is sent to.").address();
 const VALUE: Input = Input::signal("value", 0.0, "The number.");
 
 /// A number that leaves by OSC.

@@ -138,6 +138,7 @@ fn range(input: &Input) -> String {
         }
         Kind::Text => match input.grammar {
             Grammar::Free => String::new(),
+            Grammar::Address => "an OSC address".to_owned(),
             Grammar::Words(most) => format!("up to {most} words"),
             Grammar::Numbers(most) => format!("up to {most} numbers"),
             Grammar::Keys => format!("up to {MOST_KEYS} keys"),

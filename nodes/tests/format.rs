@@ -206,11 +206,13 @@ fn what_nobody_knows_is_kept_to_the_byte() {
             "/apple",
             "/cables/0/via",
             "/definitions/d/colour",
+            "/definitions/d/inputs/0/hue",
+            "/devices/ctl/colour",
             "/engine/warp",
+            "/layout/b/open",
             "/maps/0/takeover",
             "/meta/mood",
             "/nodes/a/type",
-            "/nodes/a/v",
             "/nodes/b/params/later",
             "/nodes/b/tail",
             "/requires/luck",
@@ -355,7 +357,7 @@ fn a_file_of_another_shape_is_refused_with_all_its_mistakes() {
     for (text, line, column) in [
         ("{\n  \"format\": \"bendrack-patch\"\n  \"version\": 1 }", 3, 3),
         ("", 1, 1),
-        ("{ \"format\": \"bendrack-patch\", \"version\": 1, }", 1, 45),
+        ("{ \"format\": \"bendrack-patch\", \"version\": 1, }", 1, 43),
         ("{ \"format\": \"bendrack-patch\", // hm\n \"version\": 1 }", 1, 31),
         ("{ \"a\": NaN }", 1, 8),
         ("{ \"a\": 1e999 }", 1, 12),
@@ -377,7 +379,8 @@ fn a_key_that_is_there_twice_is_refused() {
     let text = "{ \"format\": \"bendrack-patch\", \"version\": 1,\n \"nodes\": { \"a\": { \"type\": \"control.knob\" },\n \"\\u0061\": { \"type\": \"x\", \"type\": \"y\" } } }";
     assert!(Patch::from_json(text).is_err());
     let at = |pointer: &str, line, column| (Code::DuplicateKey, pointer.to_owned(), line, column);
-    assert_eq!(said(text), [at("/nodes/a", 3, 2), at("/nodes/a/type", 3, 27)]);
+    let unknown = (Code::UnknownNode, "/nodes/a/type".to_owned(), 3, 35);
+    assert_eq!(said(text), [at("/nodes/a", 3, 2), at("/nodes/a/type", 3, 27), unknown]);
 }
 
 #[test]

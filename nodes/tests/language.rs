@@ -241,11 +241,12 @@ fn what_would_do_nothing_is_warned_of() {
 #[test]
 fn suggestions_end_before_they_take_long() {
     let mut wrong = patch(&[("lfo", "modulate.lfo", json!({})), ("n", "math.math", json!({}))], &[]);
-    wrong.cables = vec![cable("lfoo.out", "n.a"); 101];
+    wrong.nodes.extend((0..1000).map(|n| (format!("lf{n}"), node("view.note", &json!({})))));
+    wrong.cables = vec![cable("lfoo.out", "n.a"); 1000];
     let (_, problems) = Plan::compile(&wrong, LIBRARY);
-    assert_eq!(problems.len(), 101);
+    assert_eq!(problems.len(), 1000);
     assert_eq!(problems[0].suggestion.as_deref(), Some("lfo"));
-    assert_eq!(problems[100].suggestion, None);
+    assert_eq!(problems[999].suggestion, None);
 }
 
 #[test]

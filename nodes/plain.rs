@@ -1,0 +1,112 @@
+//! What the readers of JSON say, in words of people who do not write Rust.
+
+/// How much of a text is repeated, in characters.
+const SHORT: usize = 40;
+
+/// Why a part of a patch cannot be read.
+pub(crate) fn plain(why: &str) -> String {
+    let what = why.strip_prefix("invalid type: ").or_else(|| why.strip_prefix("invalid value: "));
+    if let Some((found, wanted)) = what.and_then(|what| what.rsplit_once(", expected ")) {
+        return wrong(found, wanted);
+    }
+    if let Some((name, known)) = why.strip_prefix("unknown variant `").and_then(|what| what.split_once("`, expected "))
+    {
+        let known = known.trim_start_matches("one of ").replace('`', "");
+        return format!("{:?} is not one of {known}", cut(name));
+    }
+    if why.starts_with("invalid length ") {
+        return "this list is not as long as it should be".to_owned();
+    }
+    why.to_owned()
+}
+
+/// That something of one kind is where another is wanted.
+fn wrong(found: &str, wanted: &str) -> String {
+    let wanted = match wanted {
+        "u64" | "u32" => "a whole number from 0",
+        "u8" => "a whole number from 0 to 255",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "string or map" => "a text",
+        "a sequence" => "a list in brackets",
+        "a map" => "an object in braces",
+        "an array of length 2" => "a list of two numbers",
+        other => other,
+    };
+    let text = found.strip_prefix("string \"").and_then(|text| text.strip_suffix('"'));
+    if let Some(text) = text {
+        return format!("\"{}\" is not {wanted}{}", cut(text), unquoted(text, wanted));
+    }
+    let found = match found {
+        "map" => "an object in braces",
+        "sequence" => "a list in brackets",
+        "unit value" => "null",
+        other => other.split('`').nth(1).unwrap_or(other),
+    };
+    format!("{found} is not {wanted}")
+}
+
+/// What to do about a number, or true and false, in quotes.
+pub(crate) fn unquoted(text: &str, wanted: &str) -> String {
+    let is_meant = match wanted {
+        "true or false" => matches!(text, "true" | "false"),
+        wanted => wanted.contains("number") && text.parse::<f64>().is_ok_and(f64::is_finite),
+    };
+    if is_meant { format!("; write {text} without quotes") } else { String::new() }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Why a text is no JSON; `at` is what stands where that shows.
+pub(crate) fn no_json(why: &str, at: Option<char>) -> String {
+    let why = why.split(" at line ").next().unwrap_or(why);
+    if matches!(at, Some('/' | '#')) && why != "invalid escape" {
+        return "JSON has no comments; take this one out, or keep what it says in a key \"x\"".to_owned();
+    }
+    let plain = match why {
+        "trailing comma" => "this comma is one too many; take it out",
+        "key must be a string" => "a key in double quotes should stand here",
+        "expected value" | "expected ident" => {
+            "this is no value; texts are in double quotes, and there are numbers, true, false and null"
+        }
+        "trailing characters" => "the patch ends before this; take out what stands behind it",
+        "number out of range" => "this number is too large",
+        "invalid number" => "this is no number; write numbers such as 0.5, 2 or 1e-3",
+        "recursion limit exceeded" => "objects and lists lie too deep in one another here",
+        "expected `,` or `}`" => "a comma or } should stand here",
+        "expected `,` or `]`" => "a comma or ] should stand here",
+        "expected `:`" => "a colon should stand here",
+        "invalid escape" => "this is no escape; a backslash is written \\\\",
+        why if why.starts_with("EOF") => "the file ends too early: something is open that nothing closes",
+        why if why.starts_with("control character") => "a text ends with its line; write \\n for a new line in it",
+        why => why,
+    };
+    plain.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_said_in_plain_words() {
+        for (why, said) in [
+            ("invalid type: floating point `1.5`, expected u64", "1.5 is not a whole number from 0"),
+            ("invalid value: integer `-1`, expected u8", "-1 is not a whole number from 0 to 255"),
+            ("invalid type: string \"0.5\", expected f64", "\"0.5\" is not a number; write 0.5 without quotes"),
+            ("invalid type: string \"x\", expected f64", "\"x\" is not a number"),
+            ("invalid type: map, expected a string", "an object in braces is not a text"),
+            ("invalid type: null, expected a node in braces", "null is not a node in braces"),
+            ("unknown variant `x`, expected one of `a`, `b`", "\"x\" is not one of a, b"),
+        ] {
+            assert_eq!(plain(why), said);
+        }
+        assert!(no_json("key must be a string at line 1 column 3", Some('/')).contains("no comments"));
+        assert!(no_json("EOF while parsing an object at line 1 column 3", None).contains("too early"));
+    }
+}
