@@ -4,7 +4,7 @@
 //! it says nothing); each migration leads from one version to the next, and a node's version is one more than the migrations it
 //! has had. `nodes/tests/migrations` keeps a patch from before and after each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -33,7 +33,7 @@ pub struct Migration {
     pub set: &'static [(&'static str, &'static str)],
     /// What else has to be done. A migration that is this and nothing else leaves the version as it is, and does nothing to a node
     /// that has had it.
-    pub more: Option<fn(&mut Parts<'_>, &str)>,
+    pub more: Option<fn(&mut Parts<'_>, &[String])>,
 }
 
 impl Migration {
@@ -72,40 +72,53 @@ pub static MIGRATIONS: &[Migration] = &[
     Migration { more: Some(take_the_mix_out), ..Migration::of("model.wan", 1) },
 ];
 
-/// The model mixed two prompts itself; now a node does, and one cable carries the mix.
-fn take_the_mix_out(parts: &mut Parts<'_>, id: &str) {
-    const PORTS: [(&str, &str); 4] = [("prompt", "a"), ("second", "b"), ("mix", "amount"), ("method", "method")];
-    let Some(model) = parts.nodes.get_mut(id) else { return };
-    let mixes = |port: &str| PORTS[1..].iter().any(|(before, _)| *before == port);
-    let is_wired = parts.cables.iter().any(|cable| cable.to.node == id && mixes(&cable.to.port));
-    if !is_wired && !model.params.keys().any(|param| mixes(param)) {
-        return;
+/// The ports of a model that mixed two prompts itself, and those of the node that does now.
+const MIX: [(&str, &str); 4] = [("prompt", "a"), ("second", "b"), ("mix", "amount"), ("method", "method")];
+
+/// Models mixed two prompts themselves; now a node does, and one cable carries the mix.
+fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
+    let mixes = |port: &str| MIX[1..].iter().any(|(before, _)| *before == port);
+    let to_mix = parts.cables.iter().map(|cable| &cable.to).filter(|to| mixes(&to.port));
+    let wired: BTreeSet<String> = to_mix.map(|to| to.node.clone()).collect();
+    let (mut names, mut crossfades) = (1.., BTreeMap::new());
+    for id in ids {
+        let Some(model) = parts.nodes.get_mut(id) else { continue };
+        if wired.contains(id) || model.params.keys().any(|param| mixes(param)) {
+            let crossfade = take_out(model);
+            let new = free(parts.nodes, "crossfade", &mut names);
+            parts.nodes.insert(new.clone(), crossfade);
+            crossfades.insert(id.as_str(), new);
+        }
     }
+    parts.each_input(&|port: &mut Port| {
+        let now = MIX.iter().find(|(before, _)| *before == port.port);
+        if let (Some(new), Some((_, now))) = (crossfades.get(port.node.as_str()), now) {
+            *port = Port { node: new.clone(), port: (*now).to_owned() };
+        }
+    });
+    for (id, new) in crossfades {
+        let port = |node: &str, port: &str| Port { node: node.to_owned(), port: port.to_owned() };
+        parts.cables.push(Cable::new(port(&new, "text"), port(id, "prompt")));
+        if let Some(place) = parts.layout.get(id) {
+            let pos = [place.pos[0] - 240.0, place.pos[1]];
+            parts.layout.insert(new, Place { pos, ..Place::default() });
+        }
+    }
+}
+
+/// Takes out of a model what it said of the mix.
+fn take_out(model: &mut Node) -> Node {
     let mut crossfade = Node { kind: "prompt.crossfade".to_owned(), ..Node::default() };
-    for (before, now) in PORTS {
+    for (before, now) in MIX {
         crossfade.params.extend(model.params.remove(before).map(|value| (now.to_owned(), value)));
         crossfade.depths.extend(model.depths.remove(before).map(|depth| (now.to_owned(), depth)));
     }
-    let new = free(parts.nodes, "crossfade");
-    for (before, now) in PORTS {
-        parts.each_input(&|port: &mut Port| {
-            if port.node == id && port.port == before {
-                *port = Port { node: new.clone(), port: now.to_owned() };
-            }
-        });
-    }
-    let port = |node: &str, port: &str| Port { node: node.to_owned(), port: port.to_owned() };
-    parts.cables.push(Cable::new(port(&new, "text"), port(id, "prompt")));
-    if let Some(place) = parts.layout.get(id) {
-        let pos = [place.pos[0] - 240.0, place.pos[1]];
-        parts.layout.insert(new.clone(), Place { pos, ..Place::default() });
-    }
-    parts.nodes.insert(new, crossfade);
+    crossfade
 }
 
-/// An id that no node has.
-fn free(nodes: &BTreeMap<String, Node>, stem: &str) -> String {
-    let mut ids = std::iter::once(stem.to_owned()).chain((2..).map(|n: usize| format!("{stem}{n}")));
+/// An id that no node has: the stem with the next of these numbers behind it; 1 is not written.
+fn free(nodes: &BTreeMap<String, Node>, stem: &str, numbers: &mut impl Iterator<Item = usize>) -> String {
+    let mut ids = numbers.map(|n| if n == 1 { stem.to_owned() } else { format!("{stem}{n}") });
     ids.find(|id| !nodes.contains_key(id)).unwrap_or_default()
 }
 
@@ -148,8 +161,10 @@ impl Parts<'_> {
         for step in MIGRATIONS {
             let is_meant = |node: &Node| node.kind == step.node && node.v == step.from;
             let ids = self.nodes.iter().filter(|(_, node)| is_meant(node)).map(|(id, _)| id.clone());
-            for id in ids.collect::<Vec<_>>() {
-                self.step(step, &id);
+            let ids: Vec<String> = ids.collect();
+            ids.iter().for_each(|id| self.step(step, id));
+            if let Some(more) = step.more.filter(|_| !ids.is_empty()) {
+                more(self, &ids);
             }
         }
         // That a node is not known is said already.
@@ -200,9 +215,6 @@ impl Parts<'_> {
             {
                 (*now).clone_into(&mut port.port);
             }
-        }
-        if let Some(more) = step.more {
-            more(self, id);
         }
     }
 

@@ -133,6 +133,17 @@ fn hostile(size: usize) -> Vec<(&'static str, Json)> {
             let members = object((0..many(12)).map(|i| (format!("k{i}"), 0)));
             with(json!({ "q": { "k".repeat(60_000): members } }))
         }),
+        ("migrations", {
+            let model = json!({ "type": "model.wan", "params": { "mix": 1 } });
+            let nodes = object((0..many(100)).map(|i| (format!("w{i}"), model.clone())));
+            with(json!({ "nodes": nodes, "cables": vec![json!({ "from": "a.b", "to": "c.d" }); many(50)] }))
+        }),
+        ("reroutes", {
+            let nodes = object((0..many(70)).map(|i| (format!("r{i}"), json!({ "type": "view.reroute" }))));
+            let cable = |i| json!({ "from": format!("r{i}.out"), "to": format!("r{}.in", i + 1) });
+            let cables = (0..many(70)).map(cable).collect::<Json>();
+            with(json!({ "nodes": nodes, "cables": cables }))
+        }),
         ("unread", {
             let nodes = object((0..many(60)).map(|i| (format!("a{i}"), json!({ "type": 5 }))));
             with(json!({ "nodes": nodes, "cables": vec![7; many(10)] }))
