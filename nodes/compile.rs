@@ -237,10 +237,13 @@ impl Compiler<'_> {
             if !alone {
                 let nodes: BTreeSet<usize> = circle.iter().map(|&node| graph[node]).collect();
                 let names: Vec<&str> = nodes.iter().map(|&node| &*known.nodes[node].id).collect();
-                let message = format!(
-                    "{} feed one another in a circle; put a delay or a tap between two of them",
-                    names.join(", ")
-                );
+                let message = match names[..] {
+                    [one] => format!("{one} feeds itself; put a delay in between"),
+                    _ => format!(
+                        "{} feed one another in a circle; put a delay or a tap between two of them",
+                        names.join(", ")
+                    ),
+                };
                 let first = nodes.first().map_or("", |&node| &known.nodes[node].pointer);
                 self.said.push(Problem::error(Code::Circle, first, message));
             }

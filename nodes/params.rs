@@ -8,7 +8,7 @@ use crate::curve::{self, Curve};
 use crate::def::{Grammar, Input, Preset};
 use crate::error::{Code, Problem};
 use crate::expression::Expression;
-use crate::plain::unquoted;
+use crate::plain::{number as shown, unquoted};
 use crate::schedule::{self, MOST_PROMPTS, Schedule};
 use crate::target::listed;
 use crate::value::{Kind, Value};
@@ -46,7 +46,13 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
                 Problem::warning(
                     Code::OutOfRange,
                     pointer.clone(),
-                    format!("{number} is outside of {low} to {high}; {held} is used"),
+                    format!(
+                        "{} is outside of {} to {}; {} is used",
+                        shown(number),
+                        shown(low),
+                        shown(high),
+                        shown(held)
+                    ),
                 )
             };
             Ok((Value::Number(held), moved.then(warning)))

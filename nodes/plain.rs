@@ -55,6 +55,11 @@ pub(crate) fn unquoted(text: &str, wanted: &str) -> String {
     if is_meant { format!("; write {text} without quotes") } else { String::new() }
 }
 
+/// A number as it is written, and a large one short.
+pub(crate) fn number(x: f64) -> String {
+    if x.abs() < 1e12 { x.to_string() } else { format!("{x:e}") }
+}
+
 fn cut(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
         Some((end, _)) => format!("{}…", &text[..end]),

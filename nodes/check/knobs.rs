@@ -9,6 +9,7 @@ use crate::error::{Code, Problem, Severity};
 use crate::flat::INSTANCE;
 use crate::params::read;
 use crate::patch::{Definition, MidiMap, Node, Patch, Port, Snapshot};
+use crate::plain::number;
 use crate::plan::{MOST_CABLES, MOST_NESTED, MOST_PORTS};
 use crate::pointer::join;
 use crate::said::Said;
@@ -66,7 +67,13 @@ impl<'a> Look<'a> {
         let [start, end] = map.range;
         for (low, high) in inputs.iter().filter(|input| input.kind == Kind::Number).map(|input| input.hard) {
             if start.min(end) < low || start.max(end) > high {
-                let message = format!("{start} to {end} is not within {low} to {high}, where the knob is held");
+                let message = format!(
+                    "{} to {} is not within {} to {}, where the knob is held",
+                    number(start),
+                    number(end),
+                    number(low),
+                    number(high)
+                );
                 let problem = Problem::warning(Code::OutOfRange, format!("{pointer}/range"), message);
                 self.said.push(problem.expected(format!("{low} to {high}")));
                 return;
