@@ -265,7 +265,7 @@ pub struct Outlet {
     pub rest: Map<String, Json>,
 }
 
-/// A MIDI controller that turns a knob: once it was moved, the knob stands where it says.
+/// A MIDI controller that turns a knob or presses a button: once it was moved, the knob stands where it says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a map in braces")]
 pub struct MidiMap {
@@ -275,7 +275,7 @@ pub struct MidiMap {
     pub cc: u8,
     /// The knob.
     pub to: Port,
-    /// Where the knob stands when the controller is at its two ends.
+    /// Where the knob stands when the controller is at its two ends; a button is on from half of the way on.
     pub range: [f64; 2],
     /// What this version does not know.
     #[serde(flatten)]
