@@ -162,7 +162,9 @@ impl Parts<'_> {
             let is_meant = |node: &Node| node.kind == step.node && node.v == step.from;
             let ids = self.nodes.iter().filter(|(_, node)| is_meant(node)).map(|(id, _)| id.clone());
             let ids: Vec<String> = ids.collect();
-            ids.iter().for_each(|id| self.step(step, id));
+            for id in &ids {
+                self.step(step, id);
+            }
             if let Some(more) = step.more.filter(|_| !ids.is_empty()) {
                 more(self, &ids);
             }

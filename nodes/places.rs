@@ -16,6 +16,8 @@ use crate::pointer::{join, keys};
 pub const DEEPEST: usize = 32;
 /// The longest string, in bytes.
 pub const LONGEST_STRING: usize = 64 << 10;
+/// The longest key, in bytes: what stands in places and ids many times over.
+pub const LONGEST_KEY: usize = 1 << 10;
 /// The longest picture in `meta.thumbnail`, in bytes.
 pub const LONGEST_THUMBNAIL: usize = 1 << 20;
 
@@ -129,8 +131,9 @@ impl<'p> Look<'_, 'p> {
         let mut seen = BTreeSet::new();
         for property in &object.properties {
             let name = name(&property.name);
-            if name.len() > LONGEST_STRING {
-                self.too_much(format!("a key is longer than {} KiB; shorten it", LONGEST_STRING >> 10));
+            if name.len() > LONGEST_KEY {
+                self.too_much(format!("a key is longer than {LONGEST_KEY} bytes; shorten it"));
+                continue;
             }
             let is_new = seen.insert(name.clone());
             self.path.push(name);

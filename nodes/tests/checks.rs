@@ -131,7 +131,17 @@ fn hostile(size: usize) -> Vec<(&'static str, Json)> {
         }),
         ("long keys", {
             let members = object((0..many(12)).map(|i| (format!("k{i}"), 0)));
-            with(json!({ "q": { "k".repeat(60_000): members } }))
+            with(json!({ "q": { "k".repeat(1000): members } }))
+        }),
+        ("long ids", {
+            let nodes = object((0..many(30)).map(|i| (format!("n{i}"), json!({ "type": "a" }))));
+            with(
+                json!({ "nodes": { "i": { "type": "sub.d" } }, "definitions": { "d".repeat(1000): { "nodes": nodes } } }),
+            )
+        }),
+        ("longer ids", {
+            let nodes = object((0..many(30)).map(|i| (format!("n{i}"), json!({ "type": "a" }))));
+            with(json!({ "definitions": { "d".repeat(60_000): { "nodes": nodes } } }))
         }),
         ("migrations", {
             let model = json!({ "type": "model.wan", "params": { "mix": 1 } });

@@ -396,6 +396,8 @@ fn what_is_too_much_is_refused() {
     assert_eq!(refused(&patch(&format!("\"x\": {}1{}", "[".repeat(100_000), "]".repeat(100_000)))), Code::NotAPatch);
     assert_eq!(refused(&patch(&format!("\"x\": \"{}\"", "a".repeat(70_000)))), Code::TooMany);
     assert_eq!(refused(&patch(&format!("\"{}\": 1", "a".repeat(70_000)))), Code::TooMany);
+    assert_eq!(refused(&patch(&format!("\"{}\": 1", "a".repeat(1025)))), Code::TooMany);
+    assert!(Patch::from_json(&patch(&format!("\"{}\": 1", "a".repeat(1024)))).is_ok());
     let thumbnail = |length| patch(&format!("\"meta\": {{ \"thumbnail\": \"{}\" }}", "a".repeat(length)));
     assert!(Patch::from_json(&thumbnail(900_000)).is_ok());
     assert_eq!(refused(&thumbnail(1_100_000)), Code::TooMany);
