@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 pub use crate::cable::{Cable, Port};
 pub use crate::edit::Edit;
 use crate::flat::Scope;
+use crate::migrate::version_of;
 
 /// The version of the format that is written.
 pub const VERSION: u64 = 1;
@@ -391,6 +392,13 @@ impl Default for Patch {
 impl Default for Engine {
     fn default() -> Self {
         Self { seed: 0, tempo: DEFAULT_TEMPO, rest: Map::new() }
+    }
+}
+
+impl Node {
+    /// A node of a kind, of the version that it is of now, with everything at its defaults.
+    pub fn new(kind: &str) -> Self {
+        Self { kind: kind.to_owned(), v: version_of(kind), ..Self::default() }
     }
 }
 

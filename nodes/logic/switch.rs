@@ -4,7 +4,7 @@ use crate::def::{Input, NodeDef, Output};
 use crate::run::Run;
 use crate::value::{Kind, Value};
 
-const INDEX: Input = Input::number("index", 0.0, "Which one goes through, from 0; beyond the last it begins again.")
+const INDEX: Input = Input::signal("index", 0.0, "Which one goes through, from 0; beyond the last it begins again.")
     .soft(0.0, 3.0)
     .hard(-1e6, 1e6);
 const A: Input = Input::socket("a", Kind::Any, "What goes through at 0: a number, a text, a target, bends, a picture.");

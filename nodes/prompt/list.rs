@@ -4,7 +4,7 @@ use crate::def::{Input, NodeDef, Output};
 use crate::value::Kind;
 
 const PROMPTS: Input = Input::text("prompts", "", "The prompts, one per line or with | between them.").prompts();
-const INDEX: Input = Input::number("index", 0.0, "Which one it gives, from 0; beyond the last it begins again.")
+const INDEX: Input = Input::signal("index", 0.0, "Which one it gives, from 0; beyond the last it begins again.")
     .soft(0.0, 8.0)
     .hard(-1e6, 1e6);
 const NEXT: Input = Input::gate("next", false, "Goes on to the next one each time it goes on.");

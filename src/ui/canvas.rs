@@ -366,7 +366,7 @@ fn choose(ui: &Ui, canvas: &mut Canvas, desk: &mut Desk) {
 fn add(canvas: &Canvas, desk: &mut Desk, def: &'static NodeDef, at: Pos2, loose: Option<&Loose>) {
     let id = desk.patch().free_id(stem(def));
     let mut pos = canvas.place(at, desk.scene.zoom);
-    let node = Node { kind: def.name.to_owned(), ..Node::default() };
+    let node = Node::new(def.name);
     let mut edits = Vec::new();
     if let Some(loose) = loose
         && let Some(name) = joint(def, loose)

@@ -68,7 +68,7 @@ pub fn learned(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number
     }
     let id = patch.free_id(&format!("cc{number}"));
     let params = [("channel".to_owned(), json!(channel)), ("number".to_owned(), json!(number))];
-    let node = Node { kind: "midi.cc".to_owned(), params: params.into(), ..Node::default() };
+    let node = Node { params: params.into(), ..Node::new("midi.cc") };
     let from = Port { node: id.clone(), port: "out".to_owned() };
     let mut edits = vec![
         Edit::AddNode { id, node, pos: place_beside(patch, &to.node) },
