@@ -167,17 +167,17 @@ fn a_film_has_the_frames_at_which_the_recorder_is_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let (report, film) = (folder.path().join("report.json"), folder.path().join("frames/"));
     let report_at = report.to_str().expect("a path");
-    // Latent frames 0 to 2 in a wave of half a second: 0 is off, 1 is on, with four pictures.
+    // Latent frames 0 to 2 in a wave of half a second: 0 is on, with one picture, 1 is off, 2 is on, with four.
     let output = bendrack("patches/help/output.record.json", &film, &["--set", "wave.rate=2", "--report", report_at]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("4 of 9 frames"), "{said}");
+    assert!(output.status.success() && said.contains("5 of 9 frames"), "{said}");
     let pictures = |film: &Path| {
         let files = std::fs::read_dir(film).expect("pictures").map(|entry| entry.expect("an entry").path());
         files.filter(|path| path.extension().is_some_and(|extension| extension == "png")).count()
     };
-    assert_eq!(pictures(&film), 4);
+    assert_eq!(pictures(&film), 5);
     let report: Json = serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("JSON");
-    assert_eq!((&report["frames"], &report["frames_kept"]), (&json!(9), &json!(4)));
+    assert_eq!((&report["frames"], &report["frames_kept"]), (&json!(9), &json!(5)));
     let never = ["--set", "wave.depth=0"];
     let output = bendrack("patches/help/output.record.json", &folder.path().join("never.gif"), &never);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -9,7 +9,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::NodeDef;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
-use bendrack_nodes::program::Program;
+use bendrack_nodes::program::{Program, To};
 use bendrack_nodes::sound::{BANDS, Hop};
 use bendrack_nodes::target::{Selection, Words};
 use bendrack_nodes::tick::Memory;
@@ -130,4 +130,18 @@ fn the_help_patch_of_a_number_moves_something() {
         // A key that nobody holds moves nothing.
         assert!(def.name == "midi.note" || programs(&without) != programs(&patch), "{}", def.name);
     }
+}
+
+#[test]
+fn what_a_help_patch_records_is_there_from_the_beginning() {
+    let find = |name: &str| help(LIBRARY.iter().find(|def| def.name == name).expect("a node"));
+    // A film of a second is no empty one.
+    let film = programs(&find("output.record"));
+    assert!(film[0].messages.iter().any(|message| message.to == To::Film && message.values[0] >= 0.5), "{}", film[0]);
+    // A second is recorded, and plays again and again without a hand on it.
+    let angles = programs(&find("modulate.recorder"));
+    let angles: Vec<f64> = angles.iter().flat_map(|program| program.bends[0].params[0].to_vec()).collect();
+    assert_eq!(angles[4..20].chunks(4).filter(|again| **again == angles[..4]).count(), 4, "{angles:?}");
+    let swing = angles.iter().copied().fold(f64::MIN, f64::max) - angles.iter().copied().fold(f64::MAX, f64::min);
+    assert!(swing > 30.0, "{swing}");
 }
