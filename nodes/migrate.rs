@@ -12,7 +12,6 @@ use crate::LIBRARY;
 use crate::error::{Code, Problem};
 use crate::flat::INSTANCE;
 use crate::patch::{Cable, Definition, MidiMap, Node, Patch, Place, Port, Snapshot};
-use crate::plan::DEFAULT_DEPTH;
 use crate::pointer::join;
 
 /// What became of a node.
@@ -32,10 +31,9 @@ pub struct Migration {
     pub choices: &'static [(&'static str, &'static str, &'static str)],
     /// What is now said of inputs, as JSON, where nothing was said.
     pub set: &'static [(&'static str, &'static str)],
-    /// What else has to be done to the nodes with these ids.
+    /// What else has to be done. A migration that is this and nothing else leaves the version as it is, and does nothing to a node
+    /// that has had it.
     pub more: Option<fn(&mut Parts<'_>, &[String])>,
-    /// It leaves the version as it is, and does nothing to a node that has had it.
-    pub stays: bool,
 }
 
 impl Migration {
@@ -45,12 +43,16 @@ impl Migration {
     }
 
     const fn of(node: &'static str, from: u32) -> Self {
-        Self { node, from, renamed: None, inputs: &[], outputs: &[], choices: &[], set: &[], more: None, stays: false }
+        Self { node, from, renamed: None, inputs: &[], outputs: &[], choices: &[], set: &[], more: None }
     }
 
-    const fn inputs(mut self, inputs: &'static [(&'static str, &'static str)]) -> Self {
-        self.inputs = inputs;
-        self
+    /// Whether it leaves the node's name and version as they are.
+    const fn stays(&self) -> bool {
+        self.renamed.is_none()
+            && self.inputs.is_empty()
+            && self.outputs.is_empty()
+            && self.choices.is_empty()
+            && self.set.is_empty()
     }
 
     const fn set(mut self, set: &'static [(&'static str, &'static str)]) -> Self {
@@ -67,11 +69,7 @@ pub static MIGRATIONS: &[Migration] = &[
     Migration::renamed("bend.self_gain", "bend.gain").set(&[("site", "\"self.map\"")]),
     Migration::renamed("bend.ffn_gain", "bend.gain").set(&[("site", "\"ffn.hidden\"")]),
     Migration::renamed("bend.self_noise", "bend.noise").set(&[("site", "\"self.value\"")]),
-    Migration { more: Some(take_the_mix_out), stays: true, ..Migration::of("model.wan", 1) },
-    Migration { more: Some(|parts, ids| take_the_depth_out(parts, ids, 3.0)), ..Migration::of("logic.switch", 1) },
-    Migration { more: Some(|parts, ids| take_the_depth_out(parts, ids, 8.0)), ..Migration::of("prompt.list", 1) },
-    Migration::of("modulate.hold", 1).inputs(&[("probability", "chance")]),
-    Migration::of("modulate.curve", 1).inputs(&[("restart", "reset")]),
+    Migration { more: Some(take_the_mix_out), ..Migration::of("model.wan", 1) },
 ];
 
 /// The ports of a model that mixed two prompts itself, and those of the node that does now.
@@ -101,62 +99,21 @@ fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
     for (id, new) in crossfades {
         let port = |node: &str, port: &str| Port { node: node.to_owned(), port: port.to_owned() };
         parts.cables.push(Cable::new(port(&new, "text"), port(id, "prompt")));
-        parts.put_before(id, new);
+        if let Some(place) = parts.layout.get(id) {
+            let pos = [place.pos[0] - 240.0, place.pos[1]];
+            parts.layout.insert(new, Place { pos, ..Place::default() });
+        }
     }
 }
 
 /// Takes out of a model what it said of the mix.
 fn take_out(model: &mut Node) -> Node {
-    let mut crossfade = Node::new("prompt.crossfade");
+    let mut crossfade = Node { kind: "prompt.crossfade".to_owned(), ..Node::default() };
     for (before, now) in MIX {
         crossfade.params.extend(model.params.remove(before).map(|value| (now.to_owned(), value)));
         crossfade.depths.extend(model.depths.remove(before).map(|depth| (now.to_owned(), depth)));
     }
     crossfade
-}
-
-/// How near a factor is to 1 that was written by hand to be 1: a whole number below 500 that it is put to stays the nearest.
-const NEARLY: f64 = 1e-3;
-
-/// Cables to `index` moved it by a depth times its `travel`; now they give it as it is. Where that is another number, a formula
-/// goes on working out the one of before. A cable to a port of a subpatch that leads to the index gives it as it is.
-fn take_the_depth_out(parts: &mut Parts<'_>, ids: &[String], travel: f64) {
-    let is_index = |port: &Port| port.port == "index";
-    let cables = parts.cables.iter().enumerate().filter(|(_, cable)| is_index(&cable.to));
-    let arriving: BTreeMap<String, usize> = cables.rev().map(|(i, cable)| (cable.to.node.clone(), i)).collect();
-    let saved = parts.snapshots.iter().flat_map(|all| all.iter()).flat_map(|snapshot| snapshot.values.keys());
-    let meant = parts.meant.iter().map(|port| &**port).chain(saved).filter(|port| is_index(port));
-    let turned: BTreeSet<String> = meant.map(|port| port.node.clone()).collect();
-    let (mut names, mut formulas) = (1.., BTreeMap::new());
-    for id in ids {
-        let Some(node) = parts.nodes.get_mut(id) else { continue };
-        let factor = node.depths.remove("index").unwrap_or(DEFAULT_DEPTH).clamp(-1.0, 1.0) * travel;
-        let from_zero = node.params.get("index").is_none_or(|index| index.as_f64() == Some(0.0));
-        if !arriving.contains_key(id) {
-            continue;
-        }
-        if from_zero && !turned.contains(id) && (factor - 1.0).abs() < NEARLY {
-            node.params.remove("index");
-        } else {
-            let mut formula = Node::new("math.expression");
-            formula.params.insert("formula".to_owned(), Json::from(format!("a + {factor} * b")));
-            formula.params.extend(node.params.remove("index").map(|index| ("a".to_owned(), index)));
-            let new = free(parts.nodes, "index", &mut names);
-            parts.nodes.insert(new.clone(), formula);
-            formulas.insert(id.as_str(), new);
-        }
-    }
-    parts.each_input(&|port: &mut Port| {
-        if let Some(new) = formulas.get(port.node.as_str()).filter(|_| is_index(port)) {
-            *port = Port { node: new.clone(), port: "a".to_owned() };
-        }
-    });
-    for (id, new) in formulas {
-        let port = |node: &str, port: &str| Port { node: node.to_owned(), port: port.to_owned() };
-        parts.cables[arriving[id]].to = port(&new, "b");
-        parts.cables.push(Cable::new(port(&new, "out"), port(id, "index")));
-        parts.put_before(id, new);
-    }
 }
 
 /// An id that no node has: the stem with the next of these numbers behind it; 1 is not written.
@@ -167,7 +124,7 @@ fn free(nodes: &BTreeMap<String, Node>, stem: &str, numbers: &mut impl Iterator<
 
 /// The version that a node of this kind is of now.
 pub fn version_of(kind: &str) -> u32 {
-    let steps = MIGRATIONS.iter().filter(|step| step.node == kind && step.renamed.is_none() && !step.stays);
+    let steps = MIGRATIONS.iter().filter(|step| step.node == kind && step.renamed.is_none() && !step.stays());
     1 + steps.count() as u32
 }
 
@@ -230,7 +187,7 @@ impl Parts<'_> {
         let Some(node) = self.nodes.get_mut(id) else { return };
         match step.renamed {
             Some(now) => (node.kind, node.v) = (now.to_owned(), 1),
-            None if step.stays => {}
+            None if step.stays() => {}
             None => node.v += 1,
         }
         for (before, now) in step.inputs {
@@ -260,14 +217,6 @@ impl Parts<'_> {
             {
                 (*now).clone_into(&mut port.port);
             }
-        }
-    }
-
-    /// Gives a new node a place before that of another, if that has one.
-    fn put_before(&mut self, id: &str, new: String) {
-        if let Some(place) = self.layout.get(id) {
-            let pos = [place.pos[0] - 240.0, place.pos[1]];
-            self.layout.insert(new, Place { pos, ..Place::default() });
         }
     }
 

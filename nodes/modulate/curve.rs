@@ -25,7 +25,7 @@ const SPEED: Input = Input::number("speed", 1.0, "How fast it plays; below 0 it 
     .soft(-4.0, 4.0)
     .hard(-64.0, 64.0)
     .unit("×");
-const RESTART: Input = Input::gate("restart", false, "Begins again.");
+const RESET: Input = Input::gate("reset", false, "Begins again.");
 const POSITION: Input =
     Input::signal("position", 0.0, "Where it is when it is scrubbed: 0 is the first key, 1 the last.").hard(0.0, 1.0);
 const OUT: Output = Output::number("out", "The value of the curve.");
@@ -42,7 +42,7 @@ pub const NODE: NodeDef = NodeDef {
     name: "modulate.curve",
     title: "Curve",
     about: "Plays a curve that is written as keys, from the first key to the last.",
-    inputs: &[KEYS, TIME, LOOP, SPEED, RESTART, POSITION],
+    inputs: &[KEYS, TIME, LOOP, SPEED, RESET, POSITION],
     outputs: &[OUT, END],
     memory: 3,
     run,
@@ -63,7 +63,7 @@ fn run(run: &mut Run<'_>) {
         }
     };
     let step = if length > 0.0 { run.number(&SPEED) * frame / length } else { 0.0 };
-    if run.memory()[BEGUN] == 0.0 || run.rises(&RESTART) {
+    if run.memory()[BEGUN] == 0.0 || run.rises(&RESET) {
         // Backwards it begins at the end.
         run.memory().copy_from_slice(&[f64::from(u8::from(step < 0.0)), 0.0, 1.0]);
     }

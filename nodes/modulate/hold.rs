@@ -16,7 +16,7 @@ const RATE: Input = Input::number("rate", 0.0, "How often it triggers itself; 0 
     .soft(0.0, 4.0)
     .hard(0.0, 30.0)
     .unit("Hz");
-const PROBABILITY: Input = Input::number("probability", 1.0, "How likely a trigger counts.").hard(0.0, 1.0);
+const CHANCE: Input = Input::number("chance", 1.0, "How likely a trigger counts.").hard(0.0, 1.0);
 const POLARITY: Input =
     Input::choice("polarity", &["unipolar", "bipolar"], "Random numbers of its own from 0 to 1, or from −1 to 1.");
 const OUT: Output = Output::number("out", "What it holds.").passes(&IN);
@@ -42,7 +42,7 @@ pub const NODE: NodeDef = NodeDef {
     name: "modulate.hold",
     title: "Hold",
     about: "Takes what is there at a trigger and holds it until the next one.",
-    inputs: &[IN, TRIGGER, MODE, RATE, PROBABILITY, POLARITY, SEED],
+    inputs: &[IN, TRIGGER, MODE, RATE, CHANCE, POLARITY, SEED],
     outputs: &[OUT],
     memory: 5,
     run,
@@ -55,7 +55,7 @@ fn run(run: &mut Run<'_>) {
     let mut taken = None;
     for _ in 0..run.hits(&TRIGGER).saturating_add(own).min(MOST) {
         count += 1.0;
-        counts = random(run, DICE, count as i64) < run.number(&PROBABILITY);
+        counts = random(run, DICE, count as i64) < run.number(&CHANCE);
         taken = if counts { Some(now(run, count)) } else { taken };
     }
     let follows = run.choice(&MODE) == 1 && counts && (run.gate(&TRIGGER) || own_on);

@@ -23,8 +23,8 @@ fn hold_takes_what_is_there_at_a_trigger() {
     assert_near(&hold(json!({})).gives("out", 8), &[0.0, 0.1, 0.1, 0.1, 0.1, 0.5, 0.5, 0.7]);
     let track = hold(json!({ "mode": "track_hold" }));
     assert_near(&track.gives("out", 8), &[0.0, 0.1, 0.2, 0.2, 0.2, 0.5, 0.5, 0.7]);
-    assert_near(&hold(json!({ "probability": 0.0 })).gives("out", 8), &[0.0; 8]);
-    assert_near(&hold(json!({ "probability": 0.0, "mode": "track_hold" })).gives("out", 8), &[0.0; 8]);
+    assert_near(&hold(json!({ "chance": 0.0 })).gives("out", 8), &[0.0; 8]);
+    assert_near(&hold(json!({ "chance": 0.0, "mode": "track_hold" })).gives("out", 8), &[0.0; 8]);
     // Every second frame by itself, and in between by hand.
     assert_near(&hold(json!({ "rate": 2.0 })).gives("out", 8), &[0.0, 0.1, 0.2, 0.2, 0.4, 0.5, 0.6, 0.7]);
     // A second of which the first half is on.
@@ -34,15 +34,15 @@ fn hold_takes_what_is_there_at_a_trigger() {
 
 #[test]
 fn hold_throws_dice_for_every_trigger() {
-    for (probability, times, seed, polarity) in
+    for (chance, times, seed, polarity) in
         [(0.5, 1, 0, "unipolar"), (0.3, 3, 7, "bipolar"), (1.0, 4, 0, "unipolar"), (0.01, 30, 1, "bipolar")]
     {
-        let params = json!({ "probability": probability, "seed": seed, "polarity": polarity });
+        let params = json!({ "chance": chance, "seed": seed, "polarity": polarity });
         let (mut held, mut count) = (0.0, 0);
         let expected = numbers(1, |_| 0.0).into_iter().cycle().take(60).enumerate().map(|(n, _)| {
             for _ in 0..if n == 0 { 1 } else { times } {
                 count += 1;
-                if seeded(seed, 1, count) < probability {
+                if seeded(seed, 1, count) < chance {
                     let level = seeded(seed, 0, count);
                     held = if polarity == "bipolar" { 2.0 * level - 1.0 } else { level };
                 }

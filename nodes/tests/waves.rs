@@ -454,7 +454,7 @@ fn a_curve_is_played_in_seconds_frames_or_beats() {
 fn a_curve_stays_begins_again_or_goes_back_at_its_end() {
     let frames = |more: Json| curve(&more);
     // A frame is a second.
-    let once = frames(json!({ "time": "frames" })).feed("restart", &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    let once = frames(json!({ "time": "frames" })).feed("reset", &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
     assert_near(&once.gives("out", 12), &[0.0, 1.0, 0.5, 0.0, 7.0, 7.0, 0.0, 1.0, 0.5, 0.0, 7.0, 7.0]);
     assert_eq!(once.fires("end", 12), [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0]);
     let back = frames(json!({ "time": "frames", "speed": -1.0 }));
