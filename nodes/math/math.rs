@@ -31,7 +31,7 @@ const OP: Input = Input::choice(
 const A: Input = Input::signal("a", 0.0, "The first number.").soft(-1.0, 1.0);
 const B: Input = Input::signal("b", 0.0, "The second number.").soft(-1.0, 1.0);
 const MIX: Input = Input::number("mix", 0.5, "How much of b, for mix.").hard(0.0, 1.0);
-const OUT: Output = Output::number("out", "The result; it stays as it was where there is none.");
+const OUT: Output = Output::number("out", "The result; it stays as it was where there is none.").passes(&A);
 
 /// Two numbers to one.
 pub const NODE: NodeDef = NodeDef {

@@ -17,7 +17,7 @@ const LEARN: Input = Input::gate(
     false,
     "While it is on, the range is what arrives, from the least to the most; it stays so until in_min or in_max is moved.",
 );
-const OUT: Output = Output::number("out", "The mapped value.");
+const OUT: Output = Output::number("out", "The mapped value.").passes(&IN);
 
 /// Whether a range was learned, which one, and where the knobs stood that it took the place of.
 const LEARNED: usize = 0;

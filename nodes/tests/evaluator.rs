@@ -380,18 +380,27 @@ fn a_bypassed_node_lets_through_what_it_says_and_else_rests() {
         ("one", "control.number", json!({ "value": 0.7 })),
         ("double", "math.expression", json!({ "formula": "2 * a" })),
         ("lfo", "modulate.lfo", json!({ "offset": 5.0 })),
+        ("sum", "math.math", json!({ "b": 1.0 })),
+        ("range", "math.range", json!({ "out_min": 3.0, "out_max": 4.0 })),
         ("words", "target.words", json!({ "words": "red" })),
         ("late", "target.layers", json!({ "first": 4 })),
         ("map", "tap.map", json!({})),
     ];
-    let mut patch =
-        patch(&nodes, &[("one.out", "double.a"), ("late.target", "words.within"), ("words.target", "map.target")]);
-    for id in ["double", "lfo", "words"] {
+    let cables = [
+        ("one.out", "double.a"),
+        ("one.out", "sum.a"),
+        ("sum.out", "range.in"),
+        ("late.target", "words.within"),
+        ("words.target", "map.target"),
+    ];
+    let mut patch = patch(&nodes, &cables);
+    for id in ["double", "lfo", "words", "sum", "range"] {
         patch.apply(Edit::Bypass { id: id.to_owned(), bypass: true }).expect("an edit");
     }
     let mut runner = Runner::new(&patch);
     assert_eq!(runner.call(&Controls::default(), 1).taps[0].target.to_string(), "layers 4-end");
     assert_eq!((runner.memory.output("double", "out"), runner.memory.output("lfo", "out")), (Some(0.7), Some(0.0)));
+    assert_eq!((runner.memory.output("sum", "out"), runner.memory.output("range", "out")), (Some(0.7), Some(0.7)));
 }
 
 #[test]
