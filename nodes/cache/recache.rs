@@ -3,6 +3,7 @@
 use crate::def::{Input, NodeDef};
 
 const TRIGGER: Input = Input::gate("trigger", false, "Computes it anew when it goes on, before the next chunk.");
+const ON: Input = Input::gate("on", false, "While it is on, computes it anew before every chunk.");
 const THRESHOLD: Input = Input::number(
     "threshold",
     0.0,
@@ -16,10 +17,10 @@ pub const NODE: NodeDef = NodeDef {
     name: "cache.recache",
     title: "Cache recache",
     about: "Lets past frames pass the model once more under the present prompt and bends, so that what it remembers fits them.",
-    inputs: &[TRIGGER, THRESHOLD],
+    inputs: &[TRIGGER, ON, THRESHOLD],
     outputs: &[],
     run: |run| {
-        let (recache, threshold) = (run.rises(&TRIGGER), run.number(&THRESHOLD));
+        let (recache, threshold) = (run.rises(&TRIGGER) || run.gate(&ON), run.number(&THRESHOLD));
         let cache = run.ask_cache();
         cache.recache |= recache;
         if threshold > 0.0 {

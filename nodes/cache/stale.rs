@@ -4,6 +4,7 @@ use smallvec::smallvec;
 
 use crate::def::{Input, NodeDef};
 
+const ON: Input = Input::gate("on", true, "Off leaves the past as it is.");
 const STRENGTH: Input = Input::number(
     "strength",
     4.0,
@@ -17,11 +18,11 @@ pub const NODE: NodeDef = NodeDef {
     name: "cache.stale",
     title: "Cache stale",
     about: "Lets the model attend less to past frames, the less the further prompt and bends are from those under which they were cached.",
-    inputs: &[STRENGTH],
+    inputs: &[ON, STRENGTH],
     outputs: &[],
     run: |run| {
         let strength = run.number(&STRENGTH);
-        if strength > 0.0 {
+        if run.gate(&ON) && strength > 0.0 {
             let cache = run.ask_cache();
             let known = cache.stale.first().copied().unwrap_or(0.0);
             cache.stale = smallvec![strength.max(known)];

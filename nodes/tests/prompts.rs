@@ -367,10 +367,16 @@ fn what_is_asked_of_the_cache_is_asked_frame_by_frame() {
     stale.cables.clear();
     stale.nodes.get_mut("other").expect("a node").params.insert("strength".into(), json!(0.0));
     assert!(call(&stale, 0).stale.is_empty());
+    let gated = caching("cache.stale", "on", &json!({ "strength": 3.0 }), "frame % 2");
+    assert_eq!(call(&gated, 0).stale.to_vec(), [0.0, 3.0, 0.0, 3.0], "off leaves the past as it is");
 
     let mut again = caching("cache.recache", "trigger", &json!({ "threshold": 0.5 }), "frame == 3");
     assert_eq!((call(&again, 0).recache, call(&again, 0).threshold), (true, Some(0.5)));
     assert!(!call(&again, 4).recache);
+    let held = caching("cache.recache", "on", &json!({}), "frame >= 2");
+    let (plan, mut memory) = (compile(&held), Memory::default());
+    let calls: Vec<bool> = (0..4).map(|call| run(&plan, &mut memory, call, 1).cache.recache).collect();
+    assert_eq!(calls, [false, false, true, true], "while it is on, before every chunk");
     again.nodes.insert("other".into(), node("cache.recache", &json!({ "threshold": 0.25 })));
     again.nodes.insert("none".into(), node("cache.recache", &json!({})));
     assert_eq!(call(&again, 0).threshold, Some(0.25), "the lower of two counts, and 0 is none");
