@@ -56,6 +56,8 @@ pub(crate) struct Ask {
     pub(crate) links: Vec<Link>,
     /// The tempo of the next frame.
     pub(crate) tempo: Option<f64>,
+    /// What nodes say that people should know, in all ticks of the call.
+    pub(crate) warnings: Vec<(Arc<str>, &'static str)>,
 }
 
 /// A bend in a chain.
@@ -328,6 +330,14 @@ impl<'a> Run<'a> {
     /// Asks for a tempo from the next frame on.
     pub fn ask_tempo(&mut self, beats_per_minute: f64) {
         self.ask.tempo = Some(beats_per_minute);
+    }
+
+    /// Says something that people should know: once, however often it is said.
+    pub fn warn(&mut self, sentence: &'static str) {
+        let said = |(id, known): &(Arc<str>, &str)| id == self.id && *known == sentence;
+        if !self.ask.warnings.iter().any(said) {
+            self.ask.warnings.push((self.id.clone(), sentence));
+        }
     }
 
     /// Asks for a prompt.

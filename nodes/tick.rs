@@ -96,6 +96,11 @@ impl Workspace {
         &self.held
     }
 
+    /// What nodes said in the latest call that people should know: the node, and a sentence.
+    pub fn warnings(&self) -> &[(Arc<str>, &'static str)] {
+        &self.ask.warnings
+    }
+
     fn fit(&mut self, plan: &Plan) {
         if self.plan != plan.number {
             (self.plan, self.fresh) = (plan.number, true);
@@ -104,6 +109,7 @@ impl Workspace {
             self.before = vec![None; plan.late.len()];
         }
         self.held.clear();
+        self.ask.warnings.clear();
     }
 }
 

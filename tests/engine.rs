@@ -191,6 +191,19 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_wave_that_is_too_fast_for_the_latent_frames_is_warned_of_once() -> Result<()> {
+    let mut engine =
+        engine(&moving(&[("fast", "modulate.lfo", json!({ "rate": 3.9 }))], &[("fast.out", "gain.amount")]));
+    for _ in 0..6 {
+        engine.step(&Controls::default())?;
+        let warned: Vec<_> =
+            engine.warnings().iter().map(|warning| (warning.node.as_deref(), &*warning.sentence)).collect();
+        assert!(matches!(warned[..], [(Some("fast"), sentence)] if sentence.contains("slower one")), "{warned:?}");
+    }
+    Ok(())
+}
+
 /// A wave of one second holds a key, strikes another one four times a latent frame, and says when frames are recorded.
 #[test]
 fn a_frame_says_what_is_played_and_whether_it_is_recorded() {

@@ -11,7 +11,7 @@ use crate::value::Gate;
 const RATE: Input = Input::number(
     "rate",
     0.25,
-    "How often it goes round without sync; above half of the frame rate the wave seems to be another, slower one.",
+    "How often it goes round without sync; the knob ends at 2 Hz, half of the four latent frames a second, as a faster wave seems to be another, slower one.",
 )
 .soft(0.01, 2.0)
 .hard(0.0, 30.0)
@@ -25,7 +25,7 @@ const SYNC: Input = Input::choice(
 const SHAPE: Input = Input::choice(
     "shape",
     &["sine", "triangle", "saw_up", "saw_down", "square", "sample_hold", "smooth_random", "pulse"],
-    "The shape of the wave; a square is on at the end of each cycle, a pulse at its beginning and for one frame at least.",
+    "The shape of the wave; a square is on at the end of each cycle, a pulse at its beginning and for one latent frame at least.",
 );
 const PHASE: Input = Input::number("phase", 0.0, "Where in the wave it begins.").hard(-64.0, 64.0).unit("cycles");
 const WIDTH: Input = Input::number(
@@ -87,6 +87,7 @@ fn run(run: &mut Run<'_>) {
         let beat = run.beat();
         run.memory().copy_from_slice(&[0.0, beat, 0.0, 0.0]);
     }
+    warn_of_speed(run);
     let (place, ended) = place(run);
     let now = place + run.number(&PHASE);
     let begun = run.memory()[BEGUN] != 0.0;
@@ -104,6 +105,22 @@ fn run(run: &mut Run<'_>) {
     run.set(&WRAP, Gate::fired(wraps));
     run.memory()[BEFORE] = now;
     run.memory()[BEGUN] = 1.0;
+}
+
+/// What is said of a wave that is too fast for the latent frames.
+const TOO_FAST: &str =
+    "it goes round more than once in two latent frames, so that its wave seems to be another, slower one; slow it down";
+
+/// Says so if a wave that repeats is seen less than twice in each cycle; a pulse and random shapes are meant to be fast.
+fn warn_of_speed(run: &mut Run<'_>) {
+    let step = match division::chosen(run, &SYNC) {
+        Some(length) => run.dt_beats() / length,
+        None => run.number(&RATE) * run.dt_secs(),
+    };
+    let repeats = matches!(SHAPE.choices[run.choice(&SHAPE)], "sine" | "triangle" | "saw_up" | "saw_down" | "square");
+    if repeats && run.gate(&RUN) && step > 0.5 + 1e-9 {
+        run.warn(TOO_FAST);
+    }
 }
 
 /// Where it is, in cycles with swing, and whether it is at its end; goes on to the next frame.

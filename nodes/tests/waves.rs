@@ -7,7 +7,8 @@ mod patching;
 use std::f64::consts::{PI, TAU};
 
 use bendrack_nodes::division;
-use bendrack_nodes::tick::Memory;
+use bendrack_nodes::program::Program;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use serde_json::{Value as Json, json};
 
 use patching::*;
@@ -31,6 +32,38 @@ fn shape(name: &str, cycles: f64, width: f64, seed: u64) -> f64 {
                 + level(cycle + 1) * phase.powi(2) * (3.0 - 2.0 * phase)
         }
     }
+}
+
+/// What an LFO says in each of two calls of twelve frames.
+fn said(params: Json, rate: f64, dt_secs: f64) -> [usize; 2] {
+    let mut lfo = patch(&[("it", "modulate.lfo", params)], &[]);
+    lfo.nodes.get_mut("it").expect("the node").params.insert("rate".to_owned(), json!(rate));
+    let (plan, controls, measurements) = (compile(&lfo), Controls::default(), Measurements::default());
+    let (mut memory, mut room, mut program) = (Memory::default(), Workspace::default(), Program::default());
+    [0, 12].map(|first_frame| {
+        let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame, dt_secs };
+        plan.run(&inputs, &mut memory, 12, &mut room, &mut program);
+        assert!(room.warnings().iter().all(|(id, sentence)| &**id == "it" && sentence.contains("slower one")));
+        room.warnings().len()
+    })
+}
+
+#[test]
+fn an_lfo_says_once_in_a_call_that_it_is_too_fast_for_the_latent_frames() {
+    for (rate, dt_secs, warned) in
+        [(0.5, 0.25, 0), (2.0, 0.25, 0), (2.01, 0.25, 1), (30.0, 0.25, 1), (30.0, 1.0 / 60.0, 0)]
+    {
+        assert_eq!(said(json!({}), rate, dt_secs), [warned; 2], "{rate} Hz");
+        assert_eq!(said(json!({ "run": false }), rate, dt_secs), [0; 2], "it stands still");
+        for shape in ["pulse", "sample_hold", "smooth_random"] {
+            assert_eq!(said(json!({ "shape": shape }), rate, dt_secs), [0; 2], "a fast {shape} is meant to be one");
+        }
+    }
+    // At 120 beats a minute an eighth lasts a latent frame, a quarter two.
+    assert_eq!(
+        [said(json!({ "sync": "1/4" }), 30.0, 0.25), said(json!({ "sync": "1/8" }), 0.1, 0.25)],
+        [[0; 2], [1; 2]]
+    );
 }
 
 const SHAPES: [&str; 8] = ["sine", "triangle", "saw_up", "saw_down", "square", "sample_hold", "smooth_random", "pulse"];

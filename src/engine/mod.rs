@@ -212,7 +212,7 @@ impl Engine {
         }
         self.rollout.set_sight(self.sight(&program));
         self.next.0 = std::mem::replace(&mut self.memory, memory);
-        self.warn_of_held();
+        self.warn_of_tick();
         let frames = self.rollout.chunk().clone();
         let Some((step, heard)) = self.advance(&program, &frames)? else {
             self.program = program;
@@ -278,8 +278,11 @@ impl Engine {
         }
     }
 
-    /// Says which outputs keep their last number because the one they were given is not finite.
-    fn warn_of_held(&mut self) {
+    /// Says what nodes say, and which outputs keep their last number because the one they were given is not finite.
+    fn warn_of_tick(&mut self) {
+        for (node, sentence) in self.room.warnings().to_vec() {
+            self.warn(Warning::of(node, sentence.to_owned()));
+        }
         for (node, output) in self.room.held().to_vec() {
             self.warn(Warning::of(node, format!("{output} is not a finite number, so it keeps its last one")));
         }
