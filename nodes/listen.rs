@@ -37,7 +37,7 @@ pub const AREA: Output = Output::number("area", "The part of its places that rea
 /// The part in the region.
 pub const MASS: Output = Output::number("mass", "The part of it that lies in the region.").late();
 /// How much it changes.
-pub const CHANGE: Output = Output::number("change", "How much of it moved since the last frame, 0 to 1.").late();
+pub const CHANGE: Output = Output::number("change", "How much of it moved since the last latent frame, 0 to 1.").late();
 
 /// Asks for a measurement, and gives it as a map.
 pub fn run(run: &mut Run<'_>, measure: Measure, out: &Output) {

@@ -7,14 +7,15 @@ use crate::site::Site;
 
 const X: Input = Input::number("x", 0.0, "How far to the right.").soft(-16.0, 16.0).hard(-1024.0, 1024.0).unit("cells");
 const Y: Input = Input::number("y", 0.0, "How far down.").soft(-16.0, 16.0).hard(-1024.0, 1024.0).unit("cells");
-const TIME: Input = Input::number("time", 0.0, "How much later.").soft(-6.0, 6.0).hard(-1024.0, 1024.0).unit("frames");
+const TIME: Input =
+    Input::number("time", 0.0, "How many latent frames later.").soft(-6.0, 6.0).hard(-1024.0, 1024.0).unit("frames");
 const ANGLE: Input = Input::number("angle", 0.0, "Turned clockwise about the middle.")
     .soft(-180.0, 180.0)
     .hard(-3600.0, 3600.0)
     .unit("°");
 const STRETCH: Input =
     Input::number("stretch", 1.0, "How much farther from the middle.").soft(0.25, 4.0).hard(0.0, 100.0).unit("×");
-const PACE: Input = Input::number("pace", 1.0, "How fast time goes from frame to frame of the chunk.")
+const PACE: Input = Input::number("pace", 1.0, "How fast time goes from latent frame to latent frame of the chunk.")
     .soft(0.0, 4.0)
     .hard(-100.0, 100.0)
     .unit("×");

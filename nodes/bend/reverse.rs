@@ -9,11 +9,11 @@ const REVERSE: Input = Input::gate("reverse", false, "On or off.");
 
 const OP: Op = Op { name: "reverse", params: &["reverse"], neutral: &[0.0], choices: &[], form: Form::Grid(reverse) };
 
-/// Gives the first frame of the chunk what the last one attends to, or what comes out for it, and so on.
+/// Gives the first latent frame of the chunk what the last one attends to, or what comes out for it, and so on.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.reverse",
     title: "Reverse time",
-    about: "Gives the first frame of the chunk what the last one attends to, or what comes out for it, and so on.",
+    about: "Gives the first latent frame of the chunk what the last one attends to, or what comes out for it, and so on.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, REVERSE, chain::AMOUNT],
     outputs: &[chain::OUT],
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&REVERSE]),

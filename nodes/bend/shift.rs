@@ -18,11 +18,11 @@ const OP: Op = Op {
     form: Form::Grid(shift),
 };
 
-/// Gives each frame of the chunk what another one attends to, or what comes out for it.
+/// Gives each latent frame of the chunk what another one attends to, or what comes out for it.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.shift",
     title: "Shift in time",
-    about: "Gives each frame of the chunk what another one attends to, or what comes out for it.",
+    about: "Gives each latent frame of the chunk what another one attends to, or what comes out for it.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, FRAMES, chain::PADDING, chain::AMOUNT],
     outputs: &[chain::OUT],
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&FRAMES, &chain::PADDING]),

@@ -6,15 +6,15 @@ use crate::grid::{Grid, GridMap};
 use crate::op::{Form, Lanes, Op};
 
 const LINGER: Input =
-    Input::number("linger", 0.0, "How much of each frame stays in the next.").soft(0.0, 1.0).hard(-1.0, 1.0);
+    Input::number("linger", 0.0, "How much of each latent frame stays in the next.").soft(0.0, 1.0).hard(-1.0, 1.0);
 
 const OP: Op = Op { name: "smear", params: &["linger"], neutral: &[0.0], choices: &[], form: Form::Grid(smear) };
 
-/// Lets where the picture attends, or what comes out, linger from frame to frame of the chunk.
+/// Lets where the picture attends, or what comes out, linger from latent frame to latent frame of the chunk.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.smear",
     title: "Smear in time",
-    about: "Lets where the picture attends, or what comes out, linger from frame to frame of the chunk.",
+    about: "Lets where the picture attends, or what comes out, linger from latent frame to latent frame of the chunk.",
     inputs: &[chain::BENDS, chain::TARGET, chain::GRID_SITE, LINGER, chain::AMOUNT],
     outputs: &[chain::OUT],
     run: |run| chain::run(run, chain::site(run, &chain::GRID_SITE), &OP, &[&LINGER]),

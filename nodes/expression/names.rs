@@ -103,9 +103,17 @@ pub const VARIABLES: &[Variable] = &[
     input(6, "g", "What is on the seventh input."),
     input(7, "h", "What is on the eighth input."),
     Variable { name: "t", about: "Seconds from the beginning of the video.", origin: Origin::Secs },
-    Variable { name: "frame", about: "The frame, counted from 0.", origin: Origin::Frame },
+    Variable {
+        name: "frame",
+        about: "The latent frame, counted from 0; each is four pictures of the video, but the first is one.",
+        origin: Origin::Frame,
+    },
     Variable { name: "beat", about: "Beats from the beginning, with fractions.", origin: Origin::Beat },
-    Variable { name: "fps", about: "Frames per second.", origin: Origin::Fps },
+    Variable {
+        name: "fps",
+        about: "Latent frames per second: 4, where the video has 16 pictures a second.",
+        origin: Origin::Fps,
+    },
     Variable { name: "pi", about: "3.14159…, half a turn in radians.", origin: Origin::Constant(PI) },
     Variable { name: "tau", about: "6.28318…, a turn in radians.", origin: Origin::Constant(TAU) },
 ];

@@ -4,8 +4,8 @@ use crate::def::{Input, NodeDef, Output};
 use crate::run::Run;
 
 const UP: Input = Input::gate("up", false, "Counts one towards to, each time.");
-const DOWN: Input = Input::gate("down", false, "Counts one back, each time, after those up in the same frame.");
-const RESET: Input = Input::gate("reset", false, "Back to from, before what else arrives in the same frame.");
+const DOWN: Input = Input::gate("down", false, "Counts one back, each time, after those up in the same latent frame.");
+const RESET: Input = Input::gate("reset", false, "Back to from, before what else arrives in the same latent frame.");
 const FROM: Input = Input::number("from", 0.0, "Where it begins.").soft(0.0, 16.0).hard(-1e6, 1e6);
 const TO: Input = Input::number("to", 7.0, "Where it ends; it may be less than from.").soft(0.0, 16.0).hard(-1e6, 1e6);
 const AT_END: Input = Input::choice(

@@ -4,7 +4,7 @@ use crate::def::{Input, NodeDef, Output};
 use crate::run::Run;
 
 const IN: Input = Input::gate("in", false, "Switches it on.");
-const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same frame.");
+const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same latent frame.");
 const GATE: Output = Output::gate("gate", "On since the gate came, until the reset.").passes(&IN);
 
 const ON: usize = 0;

@@ -17,7 +17,8 @@ const COUNT: Input = Input::number("count", 8.0, "How many of them are used; aft
 const INDEX: Input = Input::signal("index", 0.0, "Which one: 0 is a.").soft(0.0, 7.0).hard(0.0, 7.0);
 const NEXT: Input = Input::gate("next", false, "Goes one further, each time.");
 const PREVIOUS: Input = Input::gate("previous", false, "Goes one back, each time.");
-const RESET: Input = Input::gate("reset", false, "Back to the index, before what else arrives in the same frame.");
+const RESET: Input =
+    Input::gate("reset", false, "Back to the index, before what else arrives in the same latent frame.");
 const OUT: Output = Output::number("out", "The number that is chosen.").passes(&A);
 const CHOSEN: Output = Output::number("chosen", "Which one it is, from 0.");
 

@@ -5,8 +5,8 @@ use crate::run::Run;
 use crate::value::Gate;
 
 const TRIGGER: Input = Input::gate("trigger", false, "Flips it, each time.");
-const SET: Input = Input::gate("set", false, "Switches it on, after what flips it in the same frame.");
-const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same frame.");
+const SET: Input = Input::gate("set", false, "Switches it on, after what flips it in the same latent frame.");
+const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same latent frame.");
 const GATE: Output = Output::gate("gate", "On or off.");
 
 const ON: usize = 0;

@@ -9,11 +9,12 @@ const FRAMES: Input =
 const INITIAL: Input = Input::number(
     "initial",
     0.0,
-    "What comes before anything has; in the very first frame it is the knob that the cable leads to.",
+    "What comes before anything has; in the very first latent frame it is the knob that the cable leads to.",
 )
 .soft(-1.0, 1.0);
-const OUT: Output =
-    Output::number("out", "What arrived so many frames ago; cables from it may lead back.").passes(&IN).delayed();
+const OUT: Output = Output::number("out", "What arrived so many latent frames ago; cables from it may lead back.")
+    .passes(&IN)
+    .delayed();
 
 /// The longest delay, in frames.
 const MOST: usize = 256;

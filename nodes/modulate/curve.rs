@@ -14,7 +14,7 @@ const KEYS: Input = Input::text(
 const TIME: Input = Input::choice(
     "time",
     &["seconds", "frames", "beats", "scrub"],
-    "What the times of the keys are, which it plays by itself; or the position input says where it is.",
+    "What the times of the keys are: seconds, latent frames or beats, in which it plays by itself; or the position says where it is.",
 );
 const LOOP: Input = Input::choice(
     "loop",

@@ -61,7 +61,7 @@ const fn curve(name: &'static str, about: &'static str) -> Input {
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.envelope",
     title: "Envelope",
-    about: "Rises when a gate goes on, holds, and falls when it goes off; a stage takes one frame at least.",
+    about: "Rises when a gate goes on, holds, and falls when it goes off; a stage takes one latent frame at least.",
     inputs: &[
         GATE,
         SHAPE,

@@ -6,7 +6,7 @@ use crate::def::{Input, NodeDef, Output};
 use crate::random::{SEED, random};
 use crate::run::Run;
 
-const RATE: Input = Input::number("rate", 0.2, "How many hills it passes in a second.")
+const RATE: Input = Input::number("rate", 0.2, "How many places it passes in a second; at each whole one the noise is 0, so a place for every latent frame gives nothing.")
     .soft(0.01, 2.0)
     .hard(0.0, 30.0)
     .unit("Hz")
@@ -34,7 +34,7 @@ const IN_THE_PLANE: u8 = 8;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.noise",
     title: "Noise",
-    about: "Smooth noise that wanders between −1 and 1, the same on every run.",
+    about: "Gradient noise: wanders smoothly between −1 and 1, comes through 0 at every whole place, the same on every run.",
     inputs: &[RATE, OCTAVES, PERSISTENCE, LACUNARITY, LOOP, POLARITY, SEED],
     outputs: &[OUT],
     memory: 1,

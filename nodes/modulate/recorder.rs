@@ -11,7 +11,7 @@ const CLEAR: Input = Input::gate("clear", false, "Forgets what was recorded.");
 const OVERDUB: Input = Input::choice(
     "overdub",
     &["replace", "add"],
-    "Whether recording begins a new loop, or adds to the frames of the one that plays.",
+    "Whether recording begins a new loop, or adds to the latent frames of the one that plays.",
 );
 const SPEED: Input = Input::number("speed", 1.0, "How fast the loop plays; below 0 it plays backwards.")
     .soft(-4.0, 4.0)
@@ -20,7 +20,7 @@ const SPEED: Input = Input::number("speed", 1.0, "How fast the loop plays; below
 const LENGTH: Input = Input::number(
     "length",
     0.0,
-    "Frames after which recording ends and the loop begins again; 0 for as long as record is on.",
+    "Latent frames after which recording ends and the loop begins again; 0 for as long as record is on.",
 )
 .soft(0.0, 64.0)
 .hard(0.0, MOST as f64)
@@ -28,7 +28,7 @@ const LENGTH: Input = Input::number(
 const QUANTISE: Input = Input::choice(
     "quantise",
     &division::or("off"),
-    "Makes a new loop as long as a whole number of these, by cutting it or holding its last frame.",
+    "Makes a new loop as long as a whole number of these, by cutting it or holding its last latent frame.",
 );
 const OUT: Output =
     Output::number("out", "The loop; what arrives while it is recorded, or when there is none.").passes(&IN);
@@ -52,7 +52,7 @@ const FRAMES: usize = 4;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.recorder",
     title: "Recorder",
-    about: "Records what a knob, a sensor or another node does, up to 1024 frames, and plays it again and again.",
+    about: "Records what a knob, a sensor or another node does, up to 1024 latent frames, and plays it again and again.",
     inputs: &[IN, RECORD, PLAY, CLEAR, OVERDUB, SPEED, LENGTH, QUANTISE],
     outputs: &[OUT, POSITION],
     memory: FRAMES + MOST,

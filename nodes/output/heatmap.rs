@@ -13,7 +13,7 @@ const INVERT: Input = Input::gate("invert", false, "Turns the colour map around,
 const RANGE: Input = Input::choice(
     "range",
     &["frame", "running", "fixed"],
-    "What is coldest and hottest: of each frame, of the last seconds, or the values low and high.",
+    "What is coldest and hottest: of each latent frame, of the last seconds, or the values low and high.",
 );
 const LOW: Input = Input::number("low", 0.0, "The coldest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
 const HIGH: Input = Input::number("high", 1.0, "The hottest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);

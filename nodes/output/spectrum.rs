@@ -27,7 +27,7 @@ const GAIN: Input = Input::number("gain", 1.0, "What activities are multiplied w
 const LEVEL: Input = Input::gate(
     "level",
     true,
-    "The most active neuron of each frame reaches the top; without it an activity of 1 does.",
+    "The most active neuron of each latent frame reaches the top; without it an activity of 1 does.",
 );
 const FIRST: Input = aim::FIRST.soft(0.0, 511.0);
 const LAST: Input = aim::LAST.soft(0.0, 511.0);

@@ -34,7 +34,7 @@ const OUT: Output = Output::of("text", Kind::Text, "The prompt of now, or the mi
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.schedule",
     title: "Prompt schedule",
-    about: "Gives prompts at their times, in frames, seconds or beats, and mixes each into the next if it is told to.",
+    about: "Gives prompts at their times, in latent frames, seconds or beats, and mixes each into the next if it is told to.",
     inputs: &[SCHEDULE, UNIT, LOOP, CROSSFADE, METHOD],
     outputs: &[OUT],
     run,

@@ -7,7 +7,8 @@ use crate::value::Kind;
 
 const AT_X: Input = Input::number("at_x", 0.5, "The place that looks, from 0 at the left to 1.").hard(0.0, 1.0);
 const AT_Y: Input = Input::number("at_y", 0.5, "The place that looks, from 0 at the top to 1.").hard(0.0, 1.0);
-const MAP: Output = Output::of("map", Kind::Map, "How much the place attends to each place, in all frames it sees.");
+const MAP: Output =
+    Output::of("map", Kind::Map, "How much the place attends to each place, in all latent frames it sees.");
 
 /// Measures which places of the picture a place attends to.
 pub const NODE: NodeDef = NodeDef {

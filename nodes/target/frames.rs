@@ -7,7 +7,7 @@ use crate::value::Kind;
 
 const FIRST: Input = aim::FIRST.soft(0.0, 2.0);
 const LAST: Input = aim::LAST.soft(0.0, 2.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these frames of each chunk.").passes(&aim::WITHIN);
+const OUT: Output = Output::of("target", Kind::Target, "Only these latent frames of each chunk.").passes(&aim::WITHIN);
 
 /// Aims a bend or a tap at latent frames of each chunk.
 pub const NODE: NodeDef = NodeDef {

@@ -26,13 +26,18 @@ const INTRO: &str = "\
 Every node of the library, by family. This page is written by a test from what each node declares in its file under
 [nodes/](../nodes): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test docs`.
 
-A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, a map also where a picture is wanted.
+A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, and a map also where a picture is wanted: it is a picture in
+grey then, from its smallest to its largest value.
 
 - A cable moves the knob of a **number** by its *depth*, −1 to 1, times the travel of the knob; the depth is 0.25 unless it is set. A
   **signal** takes the cable as it is.
 - The range is the travel of the knob; what can be typed or reached by cable beyond it stands in brackets.
 - A **gate** is on from 0.5. A **choice** is one of some names.
 - **target**, **bend**, **map** and **picture** come by cable only.
+- A **text** whose range is numbers, keys, a formula, prompts or lines is read once, when the patch is: it is written and never wired. Any other text may
+  come by cable, words as well.
+- A **latent frame** is what the model makes and what nodes are evaluated for: four pictures of the video, but the first is one. A knob whose unit is frames counts
+  latent frames, and so does everything that is said to happen in a frame.
 - Outputs that are *late* give what was measured in the model call before, and may lead back; those that are *a frame late* give what was there in the
   latent frame before, and may lead back, too.
 
@@ -172,7 +177,8 @@ fn output_row(output: &Output) -> String {
         Some(Late::Frame) => ", a frame late",
         Some(Late::Call) => ", late",
     };
-    format!("| `{}` | {}{late} | {} |\n", output.name, output.kind, plain(output.about))
+    let bypassed = output.passes.map(|input| format!(" Bypassed, it gives `{input}`.")).unwrap_or_default();
+    format!("| `{}` | {}{late} | {}{bypassed} |\n", output.name, output.kind, plain(output.about))
 }
 
 fn node(def: &NodeDef) -> String {
@@ -200,7 +206,7 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
         "logic" => (
             "Logic",
             "Gates from gates, and what triggers choose. A trigger that comes several times in a latent frame counts each time; a reset \
-             comes before what else arrives in its frame, unless it says otherwise.",
+             comes before what else arrives in its latent frame, unless it says otherwise.",
         ),
         "time" => (
             "Time",
@@ -228,7 +234,7 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
         "target" => (
             "Target",
             "What a bend or a tap is aimed at. Targets that follow one another by `within` narrow what is meant: only what is in all of \
-             them. A target that moves from frame to frame moves its bends with it; a tap keeps that of the chunk's first frame.",
+             them. A target that moves from latent frame to latent frame moves its bends with it; a tap keeps that of the chunk's first one.",
         ),
         "bend" => {
             ("Bend", "What is done inside of the model. Bends follow one another, first to last, into the model.")

@@ -48,6 +48,21 @@ fn everything_is_explained_in_a_sentence() {
 }
 
 #[test]
+fn what_happens_in_latent_frames_is_said_to() {
+    let families = ["modulate", "math", "logic", "time", "prompt", "target", "tap"];
+    for def in LIBRARY.iter().filter(|def| families.contains(&def.family())) {
+        let about = def.inputs.iter().map(|input| input.about).chain(def.outputs.iter().map(|output| output.about));
+        for text in about.chain([def.about]) {
+            let words: Vec<&str> = std::iter::once("").chain(text.split(' ')).collect();
+            let frames = words.windows(2).filter(|pair| pair[1].to_lowercase().starts_with("frame"));
+            for pair in frames {
+                assert!(["latent", "Latent", "past"].contains(&pair[0]), "{}: {text}", def.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn knobs_stay_within_their_limits() {
     for (def, input) in LIBRARY.iter().flat_map(|def| def.inputs.iter().map(move |input| (def, input))) {
         let at = format!("{} {}", def.name, input.name);

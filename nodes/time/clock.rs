@@ -16,7 +16,7 @@ const LENGTH: Input = Input::number("length", 0.5, "How long the gate is on, in 
 const RESET: Input = Input::gate("reset", false, "Begins anew with a pulse.");
 const GATE: Output = Output::gate(
     "gate",
-    "On in the first part of each pulse; one shorter than a frame counts, and so does each of several.",
+    "On in the first part of each pulse; one shorter than a latent frame counts, and so does each of several.",
 );
 const PHASE: Output = Output::number("phase", "How much of the pulse has passed, 0 to 1.");
 const COUNT: Output = Output::number("count", "Which pulse it is, from 0, played or not.");

@@ -9,7 +9,8 @@ const OFFSET: Input =
     Input::number("offset", 0.0, "Which of them passes, from 0; past the last it is the first again.")
         .soft(0.0, 15.0)
         .hard(0.0, 127.0);
-const RESET: Input = Input::gate("reset", false, "Begins to count anew, before what else arrives in the same frame.");
+const RESET: Input =
+    Input::gate("reset", false, "Begins to count anew, before what else arrives in the same latent frame.");
 const OUT: Output = Output::gate("out", "Fires with one trigger of so many.").passes(&TRIGGER);
 
 /// Triggers so far.

@@ -10,7 +10,7 @@ const PULSES: Input =
 const ROTATION: Input =
     Input::number("rotation", 0.0, "How many steps later the rhythm begins.").soft(-8.0, 8.0).hard(-64.0, 64.0);
 const RESET: Input =
-    Input::gate("reset", false, "Back to before the first step, before what else arrives in the same frame.");
+    Input::gate("reset", false, "Back to before the first step, before what else arrives in the same latent frame.");
 const OUT: Output = Output::gate("out", "Fires with the triggers that meet a pulse.").passes(&TRIGGER);
 const STEP: Output = Output::number("step", "Which step it is, from 0.");
 

@@ -11,7 +11,7 @@ const TAP: Input = Input::gate(
     "Tapped on the beat, it gives the tempo, the mean of the last four intervals; it counts until bpm is moved.",
 );
 const BEATS: Input = Input::number("beats", 4.0, "The beats of a bar.").soft(1.0, 16.0).hard(1.0, 64.0);
-const OUT: Output = Output::number("bpm", "The tempo, in beats per minute; it counts from the next frame on.");
+const OUT: Output = Output::number("bpm", "The tempo, in beats per minute; it counts from the next latent frame on.");
 const BEAT: Output = Output::number("beat", "Beats since the beginning of the video.");
 const BAR: Output = Output::number("bar", "Where in the bar it is, 0 to 1.");
 
