@@ -198,6 +198,7 @@ pub mod tap {
     pub mod activity;
     pub mod map;
     pub mod neurons;
+    pub mod picture;
     pub mod self_map;
 }
 
@@ -318,6 +319,7 @@ pub static LIBRARY: &[&NodeDef] = &[
     &tap::self_map::NODE,
     &tap::neurons::NODE,
     &tap::activity::NODE,
+    &tap::picture::NODE,
     &output::picture::NODE,
     &output::heatmap::NODE,
     &output::spectrum::NODE,

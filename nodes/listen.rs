@@ -54,6 +54,6 @@ pub fn run(run: &mut Run<'_>, measure: Measure, out: &Output) {
 }
 
 /// The places of all parts of a selection together.
-fn region(selection: &Selection) -> Region {
+pub fn region(selection: &Selection) -> Region {
     selection.parts().iter().fold(Pick::All, |rest, part| rest.and(&part.region.not())).not()
 }

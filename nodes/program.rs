@@ -208,7 +208,10 @@ impl std::fmt::Display for Program {
             if let Measure::SelfMap { x, y } = tap.measure {
                 write!(f, "seen from {}, ", numbers(&[x, y]))?;
             }
-            writeln!(f, "{} of {}", tap.fuse.name(), tap.target)?;
+            match tap.measure {
+                Measure::Picture => writeln!(f, "region {}", tap.region)?,
+                _ => writeln!(f, "{} of {}", tap.fuse.name(), tap.target)?,
+            }
         }
         for message in &self.messages {
             let values = numbers(&message.values);
@@ -324,6 +327,8 @@ pub enum Measure {
     Neurons,
     /// The mean activity |h| of the target's neurons at each place: `[frames, rows, columns]`.
     Activity,
+    /// The picture that the call's last latent frame is decoded to.
+    Picture,
 }
 
 impl Measure {
@@ -334,6 +339,7 @@ impl Measure {
             Self::SelfMap { .. } => "self_map",
             Self::Neurons => "neurons",
             Self::Activity => "activity",
+            Self::Picture => "picture",
         }
     }
 }

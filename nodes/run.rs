@@ -187,6 +187,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Everything there is at any site.
+    pub fn everything(&self) -> Arc<Selection> {
+        self.world.everything.clone()
+    }
+
     /// The bends on an input.
     pub fn bends(&self, input: &Input) -> Chain {
         match self.value(input) {

@@ -192,6 +192,42 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
 }
 
 #[test]
+fn what_the_picture_looks_like_is_known_in_the_call_after_it_was_made() -> Result<()> {
+    let nodes = [
+        ("wan", "model.wan", json!({ "prompt": PROMPT })),
+        ("look", "tap.picture", json!({})),
+        ("red", "osc.out", json!({ "address": "/red" })),
+        ("change", "osc.out", json!({ "address": "/change" })),
+        ("gain", "bend.gain", json!({ "gain": 2.0 })),
+    ];
+    let cables = [
+        ("look.red", "red.value"),
+        ("look.change", "change.value"),
+        ("look.red", "gain.gain"),
+        ("gain.bends", "wan.bends"),
+    ];
+    let mut engine = engine(&patch(&nodes, &cables));
+    let sent = |engine: &Engine| {
+        let of = |address: &str| engine.program().messages.iter().find(|message| &*message.address == address);
+        ["/change", "/red"].map(|address| of(address).expect("a message").values.to_vec())
+    };
+    let frames = chunks(&mut engine, &Controls::default(), 1).remove(0);
+    assert_eq!(sent(&engine), [vec![0.0; 3], vec![0.0; 3]], "no picture was there yet");
+    assert!(lanes(engine.program()).iter().all(|gain| gain.to_bits() == 2.0_f64.to_bits()));
+    engine.step(&Controls::default())?;
+    let mean = |number: &dyn Fn(usize) -> f64, count: usize| (0..count).map(number).sum::<f64>() / count as f64 / 255.0;
+    let (last, before) = (&frames[8].picture.rgb, &frames[4].picture.rgb);
+    let red = mean(&|pixel| f64::from(last[3 * pixel]), last.len() / 3);
+    let change = mean(&|at| f64::from(last[at].abs_diff(before[at])), last.len());
+    assert!(red > 0.02 && change > 0.001, "{red} {change}");
+    for (sent, measured) in sent(&engine).iter().zip([change, red]) {
+        assert!(sent.iter().all(|value| (value - measured).abs() < 1e-9), "{sent:?} is not {measured}");
+    }
+    assert!(lanes(engine.program()).iter().all(|gain| *gain > 2.0), "{:?}", lanes(engine.program()));
+    Ok(())
+}
+
+#[test]
 fn a_wave_that_is_too_fast_for_the_latent_frames_is_warned_of_once() -> Result<()> {
     let mut engine =
         engine(&moving(&[("fast", "modulate.lfo", json!({ "rate": 3.9 }))], &[("fast.out", "gain.amount")]));

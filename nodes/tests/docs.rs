@@ -241,7 +241,8 @@ fn family_about(family: &str) -> (&'static str, &'static str) {
         }
         "tap" => (
             "Tap",
-            "What is measured inside of the model, as a map and as numbers. A tap listens after the bends, so it sees what they did.",
+            "What is measured inside of the model, as a map and as numbers. A tap listens after the bends, so it sees what they did. The picture \
+             tap measures what came out of it.",
         ),
         "output" => ("Output", "What is shown and recorded."),
         "view" => ("View", "What is shown on the canvas."),

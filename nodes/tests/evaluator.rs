@@ -250,9 +250,9 @@ proptest! {
     fn an_edit_leaves_every_other_node_as_it_was(drawn in drawn(40), spare in any::<prop::sample::Index>()) {
         let patch = graph(&drawn);
         let (Some(_), _) = Plan::compile(&patch, LIBRARY) else { return Ok(()) };
-        // A node that feeds nobody is put in, turned and taken out while the patch runs.
+        // A node that feeds nobody, and asks for nothing, is put in, turned and taken out while the patch runs.
         let kinds: Vec<_> = LIBRARY.iter().filter(|def| def.outputs.iter().all(|output| output.kind == Kind::Number)
-            && !def.outputs.is_empty() && def.name != "time.tempo").collect();
+            && !def.outputs.is_empty() && !["time.tempo", "tap.picture"].contains(&def.name)).collect();
         let mut edited = patch.clone();
         let new = node(spare.get(&kinds).name, &json!({}));
         let edits = [

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::message::{self, To};
 use bendrack_nodes::plan::Plan;
-use bendrack_nodes::program::{Blend, Fuse, Pass, Program, Switch};
+use bendrack_nodes::program::{Blend, Fuse, Measure, Pass, Program, Switch};
 use bendrack_nodes::sound::{self, HOPS_PER_SEC, Hop};
 use bendrack_nodes::source::Source;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
@@ -229,6 +229,7 @@ impl Engine {
         }
         let latents = step.clean.squeeze(0)?.transpose(0, 1)?.contiguous()?;
         let pictures = self.times.decode.time(|| pictures(&self.decoder.push(&latents)?))?;
+        self.look(&pictures, &frames);
         if let Some(last) = pictures.last() {
             self.last_picture = last.clone();
         }
@@ -436,6 +437,20 @@ impl Engine {
                     }
                 }
             }
+        }
+    }
+
+    /// Measures the last picture of a finished chunk, for the next tick.
+    fn look(&mut self, pictures: &[Arc<Picture>], chunk: &[usize]) {
+        let Some(last) = pictures.last() else { return };
+        // The picture a latent frame before is in the chunk, or the last one of the chunk before.
+        let before = match pictures.len().checked_sub(LATENT_FRAMES + 1) {
+            Some(index) => Some(&pictures[index]),
+            None => Some(&self.last_picture).filter(|_| chunk[0] > 0),
+        };
+        for tap in self.program.taps.iter().filter(|tap| tap.measure == Measure::Picture) {
+            let numbers = bend::picture(last, before.map(|before| &**before), tap, &self.past);
+            self.measurements.insert(tap.node.clone(), numbers);
         }
     }
 
