@@ -54,7 +54,7 @@ mod sift;
 pub mod site;
 pub mod sound;
 pub mod source;
-mod suggest;
+pub mod suggest;
 pub mod target;
 pub mod tick;
 pub mod value;

@@ -12,7 +12,7 @@ const BEGINNING: usize = 3;
 const NEAR: usize = 2;
 
 /// What is known by a name.
-pub(crate) trait Words {
+pub trait Words {
     /// The name.
     fn name(&self) -> &str;
 
@@ -39,7 +39,7 @@ impl Words for &'static NodeDef {
 }
 
 /// The nearest of these names, if one is near. `budget` is how many characters may be compared; without one left there is none.
-pub(crate) fn nearest<W: Words>(name: &str, known: impl IntoIterator<Item = W>, budget: &mut usize) -> Option<String> {
+pub fn nearest<W: Words>(name: &str, known: impl IntoIterator<Item = W>, budget: &mut usize) -> Option<String> {
     if name.is_empty() || name.len() > LONGEST || *budget == 0 {
         return None;
     }

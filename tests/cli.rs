@@ -394,3 +394,54 @@ fn metadata_can_be_left_out_and_no_patch_is_written_over() {
     assert_eq!(bendrack(&["extract", "--provenance", &own]).status.code(), Some(1), "nobody rendered it");
     assert_eq!(bendrack(&["extract", &at("no.mp4")]).status.code(), Some(1));
 }
+
+#[test]
+fn a_node_is_explained_with_all_that_its_ports_say_of_themselves() {
+    let explained = |name: &str, lines: &[&str]| {
+        let text = stdout(&bendrack(&["nodes", name]));
+        let plain = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
+        for line in lines {
+            let (begins, ends) = line.split_once('…').expect("a line with what is left out");
+            assert!(plain.iter().any(|plain| plain.starts_with(begins) && plain.ends_with(ends)), "{line}: {text}");
+        }
+    };
+    explained(
+        "modulate.lfo",
+        &[
+            "rate number How often…[0.25 Hz; 0.01 to 2 (0 to 30), log]",
+            "shape choice The shape…[sine; sine, triangle, saw_up, saw_down, square, sample_hold, smooth_random, pulse]",
+            "run gate Off holds…[on]",
+            "reset gate Back to…[off]",
+            "depth number How far…[1; 0 to 1 (any)]",
+            "wrap gate Fires…once.",
+        ],
+    );
+    explained("modulate.hold", &["in signal What is taken…[0 to 1 (any)]"]);
+    explained("logic.switch", &["index signal Which one…[0; 0 to 3 (any)]"]);
+    explained("output.heatmap", &["scale choice How its places…[bicubic; nearest, bilinear, bicubic]"]);
+    explained(
+        "math.delay",
+        &["out number, frame late What arrived….", "frames number How many…[1; 1 to 32 (1 to 256)]"],
+    );
+    explained("tap.picture", &["brightness number, late How bright….", "region target The part…cable."]);
+}
+
+#[test]
+fn a_family_is_listed_and_a_name_that_is_nearly_right_is_put_right() {
+    let list = bendrack(&["nodes", "cache"]);
+    let names: Vec<String> =
+        stdout(&list).lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect();
+    assert!(list.status.success());
+    assert_eq!(names, ["cache.reset", "cache.off", "cache.recache", "cache.stale"]);
+    for (typed, meant) in [
+        ("lfo", "did you mean modulate.lfo? "),
+        ("modulate.lof", "did you mean modulate.lfo? "),
+        ("noise", "did you mean modulate.noise or bend.noise? "),
+        ("euclide", "did you mean time.euclid? "),
+        ("modulat", "did you mean modulate? "),
+        ("nothing.like.it", "\"nothing.like.it\"; bendrack nodes lists them"),
+    ] {
+        let nodes = bendrack(&["nodes", typed]);
+        assert!(nodes.status.code() == Some(1) && stderr(&nodes).contains(meant), "{typed}: {}", stderr(&nodes));
+    }
+}

@@ -1,54 +1,105 @@
 //! `bendrack nodes`: the library.
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Input, NodeDef, Preset};
+use bendrack_nodes::def::{Curve, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::suggest::nearest;
 use bendrack_nodes::value::Kind;
 
 use super::{Failure, print};
 
 #[derive(clap::Args)]
 pub(super) struct Nodes {
-    /// The node to explain, such as modulate.lfo.
+    /// The node to explain, such as modulate.lfo, or a family, such as modulate.
     name: Option<String>,
 }
 
 impl Nodes {
     pub(super) fn run(self) -> Result<(), Failure> {
         let Some(name) = self.name else {
-            return print(&list());
+            return print(&list(LIBRARY));
         };
-        let Some(def) = LIBRARY.iter().find(|def| def.name == name) else {
-            return Err(Failure::Failed(format!("there is no node {name:?}; bendrack nodes lists them")));
-        };
-        print(&explain(def))
+        if let Some(def) = LIBRARY.iter().find(|def| def.name == name) {
+            return print(&explain(def));
+        }
+        let family: Vec<_> = LIBRARY.iter().copied().filter(|def| def.family() == name).collect();
+        if family.is_empty() { Err(Failure::Failed(unknown(&name))) } else { print(&list(&family)) }
     }
 }
 
-/// Every node with its sentence, family by family.
-fn list() -> String {
+/// These nodes with their sentences, family by family.
+fn list(nodes: &[&'static NodeDef]) -> String {
     let line = |def: &&NodeDef| format!("{:<20} {}\n", def.name, def.about);
-    let families = LIBRARY.chunk_by(|a, b| a.family() == b.family());
+    let families = nodes.chunk_by(|a, b| a.family() == b.family());
     families.map(|family| family.iter().map(line).collect::<String>()).collect::<Vec<_>>().join("\n")
+}
+
+/// What is said of a name that no node has: what was probably meant.
+fn unknown(name: &str) -> String {
+    // What stands behind the family, `lfo` of modulate.lfo.
+    let last = |def: &NodeDef| def.name.rsplit('.').next().unwrap_or(def.name);
+    let called = |word: &str| LIBRARY.iter().filter(|def| last(def) == word).map(|def| def.name.to_owned()).collect();
+    let mut meant: Vec<String> = called(name);
+    if meant.is_empty() {
+        meant.extend(nearest(name, LIBRARY.iter().copied(), &mut { usize::MAX }));
+    }
+    if meant.is_empty() {
+        meant.extend(nearest(name, LIBRARY.iter().map(|def| def.family()), &mut { usize::MAX }));
+    }
+    let meant = if meant.is_empty() { String::new() } else { format!("did you mean {}? ", meant.join(" or ")) };
+    format!("there is no node {name:?}; {meant}bendrack nodes lists them")
 }
 
 /// A node with its ports.
 fn explain(def: &NodeDef) -> String {
-    let port = |name: &str, kind: Kind, about: &str| format!("  {name:<12} {:<8} {about}", kind.name());
-    let inputs = def.inputs.iter().map(|input| port(input.name, input.kind, input.about) + &range(input) + "\n");
-    let outputs = def.outputs.iter().map(|output| port(output.name, output.kind, output.about) + "\n");
+    let port = |name: &str, kind: &str, about: &str| format!("  {name:<12} {kind:<13} {about}");
+    let inputs = def.inputs.iter().map(|input| port(input.name, kind_of(input), input.about) + &range(input) + "\n");
+    let outputs = def.outputs.iter().map(|output| port(output.name, &given(output), output.about) + "\n");
     let section = |title: &str, lines: String| if lines.is_empty() { lines } else { format!("\n{title}\n{lines}") };
     let (inputs, outputs) = (section("Inputs", inputs.collect()), section("Outputs", outputs.collect()));
     format!("{}: {}\n\n{}\n{inputs}{outputs}", def.name, def.title, def.about)
 }
 
-/// What a knob says and how far it turns.
+/// What an input takes.
+fn kind_of(input: &Input) -> &'static str {
+    match input.kind {
+        Kind::Number if !input.choices.is_empty() => "choice",
+        Kind::Number if input.signal => "signal",
+        kind => kind.name(),
+    }
+}
+
+/// What an output gives, and when it was there.
+fn given(output: &Output) -> String {
+    let late = match output.late {
+        None => "",
+        Some(Late::Frame) => ", frame late",
+        Some(Late::Call) => ", late",
+    };
+    format!("{}{late}", output.kind.name())
+}
+
+/// What a knob says and how far it turns; in brackets, how far it can be moved beyond.
 fn range(input: &Input) -> String {
     match (input.kind, input.default) {
-        (Kind::Number, _) if !input.choices.is_empty() => format!(" [{}]", input.choices.join(", ")),
-        (Kind::Number, Preset::Number(default)) => {
-            let unit = if input.unit.is_empty() { String::new() } else { format!(" {}", input.unit) };
-            format!(" [{default}{unit}; {} to {}]", input.soft.0, input.soft.1)
+        (Kind::Number, Preset::Number(default)) if !input.choices.is_empty() => {
+            let chosen = input.choices.get(default as usize).copied().unwrap_or_default();
+            format!(" [{chosen}; {}]", input.choices.join(", "))
         }
+        (Kind::Number, preset) => {
+            let default = match preset {
+                Preset::Number(default) if input.unit.is_empty() => format!("{default}; "),
+                Preset::Number(default) => format!("{default} {}; ", input.unit),
+                _ => String::new(),
+            };
+            let beyond = match input.hard {
+                hard if hard == input.soft => String::new(),
+                (_, high) if high >= 1e6 => " (any)".to_owned(),
+                (low, high) => format!(" ({low} to {high})"),
+            };
+            let log = if input.curve == Curve::Log { ", log" } else { "" };
+            format!(" [{default}{} to {}{beyond}{log}]", input.soft.0, input.soft.1)
+        }
+        (Kind::Gate, Preset::Number(default)) => format!(" [{}]", if default == 0.0 { "off" } else { "on" }),
         (_, Preset::Text(text)) if !text.is_empty() => format!(" [{text}]"),
         _ => String::new(),
     }
@@ -60,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_node_is_listed_and_explained_with_its_ports() {
-        let list = list();
+        let list = list(LIBRARY);
         for def in LIBRARY {
             assert!(list.contains(def.name) && list.contains(def.about), "{}", def.name);
             let text = explain(def);
