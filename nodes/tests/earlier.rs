@@ -1,5 +1,7 @@
 //! Patches of earlier versions do what they did.
 
+#![allow(clippy::float_cmp, reason = "identity is meant")]
+
 mod patching;
 
 use bendrack_nodes::patch::{Node, Patch};
