@@ -108,7 +108,7 @@ fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
 
 /// Takes out of a model what it said of the mix.
 fn take_out(model: &mut Node) -> Node {
-    let mut crossfade = Node { kind: "prompt.crossfade".to_owned(), ..Node::default() };
+    let mut crossfade = Node::new("prompt.crossfade");
     for (before, now) in MIX {
         crossfade.params.extend(model.params.remove(before).map(|value| (now.to_owned(), value)));
         crossfade.depths.extend(model.depths.remove(before).map(|depth| (now.to_owned(), depth)));
