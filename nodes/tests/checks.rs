@@ -163,7 +163,13 @@ fn a_mapped_controller_presses_a_button_from_half_of_its_range() {
         let press = |position: &f64| {
             let midi_cc = if *position < 0.0 { [].into() } else { [((1, 3), *position)].into() };
             let controls = Controls { midi_cc, ..Controls::default() };
-            let inputs = Inputs { controls: &controls, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+            let inputs = Inputs {
+                controls: &controls,
+                measurements: &measurements,
+                sound: &[],
+                first_frame: 0,
+                dt_secs: DT_SECS,
+            };
             plan.program(&inputs, &mut memory, 1);
             memory.output("b", "gate")
         };

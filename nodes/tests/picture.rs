@@ -46,7 +46,7 @@ fn what_was_measured_of_the_picture_is_there_in_the_next_call_and_may_lead_back(
         ];
         let (plan, mut memory, controls) = (compile(&patch(&nodes, &cables)), Memory::default(), Controls::default());
         let mut sent = |measurements: &Measurements| {
-            let inputs = Inputs { controls: &controls, measurements, first_frame: 0, dt_secs: DT_SECS };
+            let inputs = Inputs { controls: &controls, measurements, sound: &[], first_frame: 0, dt_secs: DT_SECS };
             plan.program(&inputs, &mut memory, 2).messages[0].values.to_vec()
         };
         assert_eq!(sent(&Measurements::new()), [0.0; 2], "nothing was measured yet");
