@@ -439,6 +439,7 @@ fn a_family_is_listed_and_a_name_that_is_nearly_right_is_put_right() {
         ("noise", "did you mean modulate.noise or bend.noise? "),
         ("euclide", "did you mean time.euclid? "),
         ("modulat", "did you mean modulate? "),
+        ("bends", "did you mean bend? "),
         ("nothing.like.it", "\"nothing.like.it\"; bendrack nodes lists them"),
     ] {
         let nodes = bendrack(&["nodes", typed]);

@@ -39,11 +39,11 @@ fn unknown(name: &str) -> String {
     let last = |def: &NodeDef| def.name.rsplit('.').next().unwrap_or(def.name);
     let called = |word: &str| LIBRARY.iter().filter(|def| last(def) == word).map(|def| def.name.to_owned()).collect();
     let mut meant: Vec<String> = called(name);
-    if meant.is_empty() {
-        meant.extend(nearest(name, LIBRARY.iter().copied(), &mut { usize::MAX }));
+    if meant.is_empty() && !name.contains('.') {
+        meant.extend(nearest(name, LIBRARY.iter().map(|def| def.family()), &mut { usize::MAX }));
     }
     if meant.is_empty() {
-        meant.extend(nearest(name, LIBRARY.iter().map(|def| def.family()), &mut { usize::MAX }));
+        meant.extend(nearest(name, LIBRARY.iter().copied(), &mut { usize::MAX }));
     }
     let meant = if meant.is_empty() { String::new() } else { format!("did you mean {}? ", meant.join(" or ")) };
     format!("there is no node {name:?}; {meant}bendrack nodes lists them")
