@@ -89,6 +89,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that is wrong stops")]
 mod tests {
     use super::*;
 
