@@ -1,8 +1,8 @@
 //! A patch as it is saved: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
 //!
 //! `docs/patch-format.md` describes the file. What this version does not know is kept: unknown nodes, parameters and keys survive a
-//! load and a save. [`Patch::read`](crate::read) reads, [`Patch::to_json`](crate::write) writes, and everything that changes a
-//! patch is an [`Edit`](crate::edit::Edit).
+//! load and a save. [`Patch::read`](crate::read) reads, [`Patch::to_json`] writes, and everything that changes a
+//! patch is an [`Edit`].
 
 use std::collections::BTreeMap;
 

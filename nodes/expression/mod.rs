@@ -35,7 +35,7 @@ pub const MOST_STEPS: usize = 256;
 /// How deep brackets, functions, `?:`, `^` and signs stand in one another.
 pub const DEEPEST: usize = 32;
 
-/// A number from 0 to 1 that is random, and always the same for a stream and an index: [`crate::tick::Run::random`].
+/// A number from 0 to 1 that is random, and always the same for a stream and an index: [`Run::random`](crate::run::Run::random).
 pub type Random<'a> = &'a dyn Fn(u64, i64) -> f64;
 
 /// An expression that was understood: a flat program for a machine with a stack.
