@@ -42,7 +42,8 @@ mod tests {
             let basis = Tensor::cat(&[&basis, &basis.narrow(2, 0, 1)?, &basis.zeros_like()?.narrow(2, 0, 1)?], 2)?;
             let square = |x: &Tensor| x.transpose(1, 2)?.contiguous()?.matmul(x);
             let difference = (square(&factor(&basis)?)? - square(&basis)?)?.abs()?.flatten_all()?.max(0)?;
-            assert!(difference.to_scalar::<f32>()? < 1e-3, "{difference}");
+            // Of squares of about as many as there are keys.
+            assert!(difference.to_scalar::<f32>()? < 1e-2, "{difference}");
         }
         Ok(())
     }
