@@ -121,31 +121,23 @@ fn an_lfo_fires_as_often_as_cycles_begin() {
     }
 }
 
+/// The beats of a division by its name: a bar has four quarters, a dot adds half, a triplet has three in the time of two.
+fn beats_of(name: &str) -> f64 {
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    let (length, more) = name.split_once('_').unwrap_or((name, ""));
+    let whole = length.strip_prefix("1/").map_or_else(|| 4.0 * number(length), |part| 4.0 / number(part));
+    whole
+        * match more {
+            "dotted" => 1.5,
+            "triplet" => 2.0 / 3.0,
+            _ => 1.0,
+        }
+}
+
 #[test]
 fn an_lfo_in_sync_is_where_the_beat_is() {
-    for (index, name) in division::NAMES.into_iter().enumerate() {
-        let beats = [
-            64.0,
-            32.0,
-            16.0,
-            8.0,
-            4.0,
-            2.0,
-            3.0,
-            4.0 / 3.0,
-            1.0,
-            1.5,
-            2.0 / 3.0,
-            0.5,
-            0.75,
-            1.0 / 3.0,
-            0.25,
-            0.375,
-            1.0 / 6.0,
-            0.125,
-            0.1875,
-            1.0 / 12.0,
-        ][index];
+    for name in division::NAMES {
+        let beats = beats_of(name);
         let bench =
             Bench::new("modulate.lfo", json!({ "sync": name, "shape": "saw_up", "rate": 7.0 })).tempo(100.0).dt(0.2);
         // 100 beats a minute are a third of a beat in 0.2 seconds.
