@@ -4,7 +4,7 @@ use bendrack_nodes::patch::{Edit, Patch};
 use eframe::egui::{Key, Modifiers, Pos2, vec2};
 use egui_kittest::kittest::Queryable as _;
 
-use crate::hands::*;
+use crate::driver::*;
 
 fn frames(window: &Window) -> Vec<bendrack_nodes::patch::Frame> {
     window.state().desk.document.patch.frames.clone()

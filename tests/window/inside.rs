@@ -4,7 +4,7 @@ use bendrack_nodes::patch::Patch;
 use eframe::egui::{Key, Modifiers, vec2};
 use egui_kittest::kittest::Queryable as _;
 
-use crate::hands::*;
+use crate::driver::*;
 
 fn chorus() -> Patch {
     Patch::from_json(include_str!("../../patches/chorus.json")).unwrap()

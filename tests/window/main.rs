@@ -5,11 +5,11 @@
 #![cfg(feature = "ui")]
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")]
 
-mod films;
+mod driver;
 mod frames;
-mod hands;
 mod inside;
-mod shelf;
+mod patch_panel;
+mod videos;
 mod views;
 
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use bendrack_nodes::patch::{Cable, Edit, Node, Patch};
 use eframe::egui::{DroppedFile, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2, vec2};
 use egui_kittest::kittest::Queryable as _;
 
-use hands::*;
+use driver::*;
 
 #[test]
 fn a_node_is_added_by_three_letters() {

@@ -4,7 +4,7 @@ use bendrack_nodes::patch::Patch;
 use eframe::egui::{Key, Modifiers, Pos2, Rect, vec2};
 use egui_kittest::kittest::Queryable as _;
 
-use crate::hands::*;
+use crate::driver::*;
 
 /// A patch with one of each.
 pub fn views() -> Patch {
@@ -150,7 +150,7 @@ fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
 fn on_cable(window: &Window, from: &str, to: &str) -> Pos2 {
     let (from, to) = (port(window, from, true), port(window, to, false));
     let scene = &window.state().desk.scene;
-    let points = bendrack::ui::cable::curve(from, to, scene.zoom);
+    let points = bendrack::ui::canvas::cable::curve(from, to, scene.zoom);
     let at = |t: f32| {
         let [a, b, c, d] = points.map(Pos2::to_vec2);
         let s = 1.0 - t;

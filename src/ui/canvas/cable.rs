@@ -1,0 +1,131 @@
+//! Cables: painted beneath the nodes, found under the pointer.
+
+use std::collections::BTreeMap;
+
+use bendrack_nodes::patch::{Cable, Port};
+use bendrack_nodes::value::Kind;
+use eframe::egui::epaint::CubicBezierShape;
+use eframe::egui::{Color32, Pos2, Shape, Stroke, vec2};
+
+use crate::ui::theme;
+use crate::ui::workspace::{Desk, Spot};
+
+/// A cable as it lies on the canvas.
+pub struct Lain {
+    /// The input it ends at.
+    pub to: Port,
+    /// The output it begins at.
+    pub from: Port,
+    /// Nothing flows along it.
+    pub mute: bool,
+    kind: Kind,
+    points: [Pos2; 4],
+}
+
+/// The four points of a cable: out to the right, in from the left.
+pub fn curve(from: Pos2, to: Pos2, zoom: f32) -> [Pos2; 4] {
+    let reach = ((to.x - from.x).abs() * 0.5).clamp(24.0 * zoom, 160.0 * zoom).max(if to.x < from.x {
+        80.0 * zoom
+    } else {
+        0.0
+    });
+    [from, from + vec2(reach, 0.0), to - vec2(reach, 0.0), to]
+}
+
+/// The cables between ports that were drawn, in the order of the patch.
+pub fn lie(desk: &Desk) -> Vec<Lain> {
+    let spots: BTreeMap<(&Port, bool), &Spot> =
+        desk.scene.ports.iter().map(|spot| ((&spot.port, spot.output), spot)).collect();
+    let lie = |cable: &Cable| {
+        let (from, to) = (spots.get(&(&cable.from, true))?, spots.get(&(&cable.to, false))?);
+        let points = curve(from.at, to.at, desk.scene.zoom);
+        Some(Lain { to: cable.to.clone(), from: cable.from.clone(), mute: cable.mute, kind: from.kind, points })
+    };
+    desk.patch().cables.iter().filter_map(lie).collect()
+}
+
+impl Lain {
+    /// The cable as a shape. It glows a little with the number that it carries.
+    pub fn shape(&self, desk: &Desk, hot: bool) -> Shape {
+        let zoom = desk.scene.zoom;
+        let (bright, dim) = theme::kind_colours(self.kind);
+        let ends = |id: &str| desk.patch().nodes.get(id).is_some_and(|node| node.bypass);
+        let asleep = ends(&self.to.node) || ends(&self.from.node);
+        let width = (if hot { 2.0 * theme::CABLE } else { theme::CABLE }) * zoom.max(0.5);
+        if self.mute {
+            return self.dashed(width, if hot { bright } else { dim }, zoom);
+        }
+        let colour = if hot {
+            bright
+        } else if asleep {
+            dim
+        } else {
+            bright.gamma_multiply(0.85)
+        };
+        let line = |width: f32, colour: Color32| {
+            let stroke = Stroke::new(width, colour);
+            Shape::CubicBezier(CubicBezierShape::from_points_stroke(self.points, false, Color32::TRANSPARENT, stroke))
+        };
+        let level = desk.live.output(&self.from).map_or(0.0, |value| value.abs().min(1.0) as f32);
+        Shape::Vec(vec![
+            line(width + 3.0 * zoom, theme::CANVAS),
+            line(width + 6.0 * zoom, bright.gamma_multiply(0.20 * level)),
+            line(width, colour),
+        ])
+    }
+
+    /// A cable along which nothing flows: dashes.
+    fn dashed(&self, width: f32, colour: Color32, zoom: f32) -> Shape {
+        let (dash, gap) = theme::DASH;
+        let stroke = Stroke::new(0.8 * width, colour);
+        Shape::Vec(Shape::dashed_line(&self.points(), stroke, dash * zoom.max(0.3), gap * zoom.max(0.3)))
+    }
+
+    /// Points along the cable.
+    fn points(&self) -> Vec<Pos2> {
+        (0..=32_u8).map(|i| self.at(f32::from(i) / 32.0)).collect()
+    }
+
+    /// How far a point of the screen is from the cable.
+    pub fn distance(&self, at: Pos2) -> f32 {
+        let points = self.points();
+        let near = |pair: &[Pos2]| {
+            let (a, b) = (pair[0], pair[1]);
+            let along = b - a;
+            let t = ((at - a).dot(along) / along.length_sq().max(1e-6)).clamp(0.0, 1.0);
+            (a + along * t).distance(at)
+        };
+        points.windows(2).map(near).fold(f32::MAX, f32::min)
+    }
+
+    fn at(&self, t: f32) -> Pos2 {
+        let [a, b, c, d] = self.points.map(Pos2::to_vec2);
+        let s = 1.0 - t;
+        (a * (s * s * s) + b * (3.0 * s * s * t) + c * (3.0 * s * t * t) + d * (t * t * t)).to_pos2()
+    }
+}
+
+/// The hanging cable, from its port to the pointer or to the port that would take it.
+pub fn hanging(kind: Kind, port: Pos2, end: Pos2, from_output: bool, zoom: f32) -> Shape {
+    let points = if from_output { curve(port, end, zoom) } else { curve(end, port, zoom) };
+    let stroke = Stroke::new(1.5 * theme::CABLE * zoom.max(0.5), theme::kind_colours(kind).0);
+    let line = CubicBezierShape::from_points_stroke(points, false, Color32::TRANSPARENT, stroke);
+    Shape::Vec(vec![line.into(), Shape::circle_filled(end, 3.5 * zoom, theme::kind_colours(kind).0)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cable_is_found_along_its_whole_length() {
+        let points = curve(Pos2::new(0.0, 0.0), Pos2::new(300.0, 120.0), 1.0);
+        let (to, from) = ("b.in".parse().unwrap(), "a.out".parse().unwrap());
+        let cable = Lain { to, from, mute: false, kind: Kind::Number, points };
+        for i in 0..=20_u8 {
+            let on = cable.at(f32::from(i) / 20.0);
+            assert!(cable.distance(on) < 1.0, "at {i}");
+            assert!(cable.distance(on + vec2(0.0, 40.0)) > theme::CABLE_NEAR, "below {i}");
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The patch as a graph of `egui_node_graph`: built from the patch, put right before each frame, never the truth.
+//!
+//! The crate gives the interaction: nodes that are dragged, ports that cables are pulled from. What it draws itself (grey boxes,
+//! round ports, cables of one width) is painted over in [`crate::ui::canvas::node`] and [`crate::ui::canvas::cable`].
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::patch::{Patch, Port};
+use bendrack_nodes::value::Kind;
+use eframe::egui::{Color32, Ui};
+use egui_node_graph::{
+    AnyParameterId, DataTypeTrait, Graph, GraphEditorState, InputParamKind, NodeDataTrait, NodeId, NodeOrientation,
+    NodeResponse, NodeTemplateIter, NodeTemplateTrait, UserResponseTrait, WidgetValueTrait,
+};
+
+use crate::ui::canvas::node;
+use crate::ui::canvas::reroute::is_dot;
+use crate::ui::canvas::row;
+use crate::ui::document::ports::{ports, shown_inputs};
+use crate::ui::workspace::Desk;
+
+/// The crate's editor with our types.
+pub type Editor = GraphEditorState<Body, Socket, Slot, Template, Desk>;
+type NodeGraph = Graph<Body, Socket, Slot>;
+
+/// A node as the crate keeps it: its id in the patch.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// Its id.
+    pub id: String,
+}
+
+/// The kind of a port, and which side it is on.
+#[derive(Clone, Copy, Debug, Eq)]
+pub struct Socket {
+    kind: Kind,
+    output: bool,
+}
+
+impl PartialEq for Socket {
+    /// The crate joins ports of equal types. So two ports are equal if a cable may join them.
+    fn eq(&self, other: &Self) -> bool {
+        match (self.output, other.output) {
+            (true, false) => other.kind.accepts(self.kind),
+            (false, true) => self.kind.accepts(other.kind),
+            _ => self.kind == other.kind,
+        }
+    }
+}
+
+/// What the crate would show beside an input; the row asks the patch instead.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slot;
+
+/// A kind of node.
+#[derive(Clone, Copy, Debug)]
+pub struct Template(&'static NodeDef);
+
+/// The library.
+#[derive(Clone, Copy, Debug)]
+pub struct Library;
+
+/// What rows answer to the crate: nothing, they edit the patch themselves.
+#[derive(Clone, Copy, Debug)]
+pub enum Nothing {}
+
+impl UserResponseTrait for Nothing {}
+
+impl NodeTemplateIter for Library {
+    type Item = Template;
+
+    fn all_kinds(&self) -> Vec<Template> {
+        LIBRARY.iter().map(|def| Template(def)).collect()
+    }
+}
+
+impl NodeTemplateTrait for Template {
+    type NodeData = Body;
+    type DataType = Socket;
+    type ValueType = Slot;
+    type UserState = Desk;
+    type CategoryType = &'static str;
+
+    fn node_finder_label(&self, _: &mut Desk) -> Cow<'_, str> {
+        self.0.title.into()
+    }
+
+    fn node_finder_categories(&self, _: &mut Desk) -> Vec<&'static str> {
+        vec![self.0.family()]
+    }
+
+    fn node_graph_label(&self, _: &mut Desk) -> String {
+        // The title is painted by the body.
+        String::new()
+    }
+
+    fn user_data(&self, desk: &mut Desk) -> Body {
+        Body { id: desk.patch().free_id(stem(self.0)) }
+    }
+
+    fn build_node(&self, graph: &mut NodeGraph, _: &mut Desk, node: NodeId) {
+        let inputs = self.0.inputs.iter().map(|input| (input.name.to_owned(), input.kind)).collect::<Vec<_>>();
+        let outputs = self.0.outputs.iter().map(|output| (output.name.to_owned(), output.kind)).collect::<Vec<_>>();
+        add_ports(graph, node, &inputs, &outputs);
+    }
+}
+
+impl DataTypeTrait<Desk> for Socket {
+    fn data_type_color(&self, _: &mut Desk) -> Color32 {
+        Color32::TRANSPARENT
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.kind.name().into()
+    }
+}
+
+impl WidgetValueTrait for Slot {
+    type Response = Nothing;
+    type UserState = Desk;
+    type NodeData = Body;
+
+    fn value_widget(&mut self, name: &str, _: NodeId, ui: &mut Ui, desk: &mut Desk, body: &Body) -> Vec<Nothing> {
+        row::input_row_ui(ui, desk, &body.id, name);
+        Vec::new()
+    }
+
+    fn value_widget_connected(
+        &mut self,
+        name: &str,
+        _: NodeId,
+        ui: &mut Ui,
+        desk: &mut Desk,
+        body: &Body,
+    ) -> Vec<Nothing> {
+        row::input_row_ui(ui, desk, &body.id, name);
+        Vec::new()
+    }
+}
+
+impl NodeDataTrait for Body {
+    type Response = Nothing;
+    type UserState = Desk;
+    type DataType = Socket;
+    type ValueType = Slot;
+
+    fn top_bar_ui(&self, ui: &mut Ui, _: NodeId, _: &NodeGraph, desk: &mut Desk) -> Vec<NodeResponse<Nothing, Self>> {
+        node::title_ui(ui, desk, &self.id);
+        Vec::new()
+    }
+
+    fn output_ui(
+        &self,
+        ui: &mut Ui,
+        _: NodeId,
+        _: &NodeGraph,
+        desk: &mut Desk,
+        name: &str,
+    ) -> Vec<NodeResponse<Nothing, Self>> {
+        row::output_row_ui(ui, desk, &self.id, name);
+        Vec::new()
+    }
+
+    fn bottom_ui(&self, ui: &mut Ui, _: NodeId, _: &NodeGraph, desk: &mut Desk) -> Vec<NodeResponse<Nothing, Self>> {
+        node::bottom_ui(ui, desk, &self.id);
+        Vec::new()
+    }
+
+    fn can_delete(&self, _: NodeId, _: &NodeGraph, _: &mut Desk) -> bool {
+        false
+    }
+
+    fn can_flip(&self, _: NodeId, _: &NodeGraph, _: &mut Desk) -> bool {
+        false
+    }
+}
+
+/// What the id of a new node begins with: the last word of its kind.
+pub fn stem(def: &NodeDef) -> &'static str {
+    let name = def.name.rsplit('.').next().unwrap_or(def.name);
+    name.rsplit('_').next().unwrap_or(name)
+}
+
+/// Which node of the graph is which of the patch.
+#[derive(Default)]
+pub struct Index {
+    nodes: BTreeMap<String, NodeId>,
+    /// The revision of the patch whose rows the graph has, and which nodes were open.
+    rows: (u64, BTreeSet<String>),
+}
+
+impl Index {
+    /// The id in the patch of a port of the graph, and whether it is an output.
+    pub fn port(graph: &NodeGraph, param: AnyParameterId) -> Option<(Port, Kind, bool)> {
+        let (node, name, kind, output) = match param {
+            AnyParameterId::Input(input) => {
+                let param = graph.try_get_input(input)?;
+                let name = graph.nodes.get(param.node)?.inputs.iter().find(|(_, id)| *id == input)?;
+                (param.node, &name.0, param.typ.kind, false)
+            }
+            AnyParameterId::Output(output) => {
+                let param = graph.try_get_output(output)?;
+                let name = graph.nodes.get(param.node)?.outputs.iter().find(|(_, id)| *id == output)?;
+                (param.node, &name.0, param.typ.kind, true)
+            }
+        };
+        let id = graph.nodes.get(node)?.user_data.id.clone();
+        Some((Port { node: id, port: name.clone() }, kind, output))
+    }
+
+    /// Makes the graph what the patch is: nodes, rows and cables.
+    pub fn sync(&mut self, editor: &mut Editor, patch: &Patch, open: &BTreeSet<String>, revision: u64) {
+        if self.rows.0 != revision || self.rows.1 != *open {
+            self.rows = (revision, open.clone());
+            self.sync_nodes(editor, patch, open);
+        }
+        // The crate plugs cables by itself, so they are put right each time.
+        editor.graph.connections.clear();
+        for cable in &patch.cables {
+            let port = |node: &str| self.nodes.get(node).and_then(|node| editor.graph.nodes.get(*node));
+            let output = port(&cable.from.node).and_then(|node| node.get_output(&cable.from.port).ok());
+            let input = port(&cable.to.node).and_then(|node| node.get_input(&cable.to.port).ok());
+            if let (Some(output), Some(input)) = (output, input) {
+                editor.graph.add_connection(output, input);
+            }
+        }
+    }
+
+    fn sync_nodes(&mut self, editor: &mut Editor, patch: &Patch, open: &BTreeSet<String>) {
+        let stale: Vec<String> = self
+            .nodes
+            .iter()
+            .filter(|(id, node)| {
+                !patch.nodes.contains_key(*id)
+                    || is_dot(patch, id)
+                    || !same_rows(&editor.graph, **node, patch, id, open)
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in stale {
+            if let Some(node) = self.nodes.remove(&id) {
+                remove(editor, node);
+            }
+        }
+        for id in patch.nodes.keys().filter(|id| !is_dot(patch, id)) {
+            if !self.nodes.contains_key(id) {
+                self.nodes.insert(id.clone(), add(editor, patch, id, open.contains(id)));
+            }
+        }
+    }
+
+    /// Puts the nodes where the patch has them.
+    pub fn place(&self, editor: &mut Editor, patch: &Patch, zoom: f32) {
+        for (id, node) in &self.nodes {
+            let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
+            let at = eframe::egui::pos2(x as f32, y as f32) * zoom;
+            editor.node_positions.insert(*node, at);
+        }
+    }
+}
+
+fn same_rows(graph: &NodeGraph, node: NodeId, patch: &Patch, id: &str, open: &BTreeSet<String>) -> bool {
+    let Some(node) = graph.nodes.get(node) else { return false };
+    let (inputs, (_, outputs)) = (shown_inputs(patch, id, open.contains(id)), ports(patch, id));
+    node.inputs.iter().map(|(name, _)| name).eq(inputs.iter().map(|(name, _)| name))
+        && node.outputs.iter().map(|(name, _)| name).eq(outputs.iter().map(|(name, _)| name))
+}
+
+fn add(editor: &mut Editor, patch: &Patch, id: &str, open: bool) -> NodeId {
+    let (inputs, (_, outputs)) = (shown_inputs(patch, id, open), ports(patch, id));
+    let body = Body { id: id.to_owned() };
+    let node = editor.graph.add_node(String::new(), body, |graph, node| add_ports(graph, node, &inputs, &outputs));
+    editor.node_positions.insert(node, eframe::egui::Pos2::ZERO);
+    editor.node_orientations.insert(node, NodeOrientation::LeftToRight);
+    editor.node_order.push(node);
+    node
+}
+
+fn add_ports(graph: &mut NodeGraph, node: NodeId, inputs: &[(String, Kind)], outputs: &[(String, Kind)]) {
+    for (name, kind) in inputs {
+        let socket = Socket { kind: *kind, output: false };
+        graph.add_input_param(node, name.clone(), socket, Slot, InputParamKind::ConnectionOrConstant, true);
+    }
+    for (name, kind) in outputs {
+        graph.add_output_param(node, name.clone(), Socket { kind: *kind, output: true });
+    }
+}
+
+fn remove(editor: &mut Editor, node: NodeId) {
+    editor.graph.remove_node(node);
+    editor.node_positions.remove(node);
+    editor.node_orientations.remove(node);
+    editor.node_order.retain(|other| *other != node);
+    if editor.connection_in_progress.is_some_and(|(from, _)| from == node) {
+        editor.connection_in_progress = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_bend() -> Patch {
+        Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap()
+    }
+
+    #[test]
+    fn the_graph_follows_the_patch() {
+        let (mut editor, mut index) = (Editor::default(), Index::default());
+        let mut patch = first_bend();
+        index.sync(&mut editor, &patch, &BTreeSet::new(), 1);
+        assert_eq!(editor.graph.nodes.len(), patch.nodes.len());
+        assert_eq!(editor.graph.connections.len(), patch.cables.len());
+
+        let before = editor.graph.nodes.keys().collect::<Vec<_>>();
+        index.sync(&mut editor, &patch, &BTreeSet::new(), 2);
+        assert_eq!(editor.graph.nodes.keys().collect::<Vec<_>>(), before, "what is the same stays");
+
+        patch.apply(bendrack_nodes::patch::Edit::RemoveNode { id: "word".into() }).unwrap();
+        index.sync(&mut editor, &patch, &BTreeSet::new(), 3);
+        assert_eq!(editor.graph.nodes.len(), patch.nodes.len());
+        assert_eq!(editor.graph.connections.len(), patch.cables.len());
+        assert_eq!(editor.node_order.len(), patch.nodes.len());
+    }
+
+    #[test]
+    fn an_unknown_node_has_the_ports_that_its_cables_speak_of() {
+        let mut patch = first_bend();
+        patch.nodes.get_mut("lfo").unwrap().kind = "modulate.wobble".into();
+        assert_eq!(ports(&patch, "lfo"), (vec![], vec![("out".into(), Kind::Number)]));
+        let (mut editor, mut index) = (Editor::default(), Index::default());
+        index.sync(&mut editor, &patch, &BTreeSet::new(), 4);
+        assert_eq!(editor.graph.connections.len(), patch.cables.len());
+    }
+
+    #[test]
+    fn ports_are_equal_if_a_cable_may_join_them() {
+        let socket = |kind, output| Socket { kind, output };
+        assert_eq!(socket(Kind::Map, true), socket(Kind::Picture, false));
+        assert_eq!(socket(Kind::Picture, false), socket(Kind::Map, true));
+        assert_ne!(socket(Kind::Picture, true), socket(Kind::Map, false));
+        assert_eq!(socket(Kind::Gate, true), socket(Kind::Number, false));
+        assert_ne!(socket(Kind::Text, true), socket(Kind::Number, false));
+    }
+}

@@ -1,0 +1,110 @@
+//! Notes: text on paper, without ports. A double-click writes in them.
+
+use bendrack_nodes::patch::Patch;
+use eframe::egui::{self, Align2, Color32, Id, PointerButton, Pos2, Rect, Shape, Stroke, TextEdit, Ui, pos2, vec2};
+use serde_json::json;
+
+use crate::ui::canvas::node::INNER;
+use crate::ui::theme;
+use crate::ui::workspace::Desk;
+
+/// The name of the input that holds the text.
+const TEXT: &str = "text";
+/// What is read where nothing is written.
+const HINT: &str = "Double-click to write";
+/// The height of a line, at 100 %.
+const LINE: f32 = theme::BODY * 1.35;
+
+fn text<'p>(patch: &'p Patch, id: &str) -> &'p str {
+    let said = patch.nodes.get(id).and_then(|node| node.params.get(TEXT));
+    said.and_then(|said| said.as_str()).unwrap_or_default()
+}
+
+/// The height of a note's text at 100 %, guessed from its letters: enough to arrange nodes by.
+pub fn height(patch: &Patch, id: &str) -> f32 {
+    const LETTERS: usize = 27;
+    let lines = text(patch, id).split('\n').map(|line| line.chars().count().div_ceil(LETTERS).max(1));
+    lines.sum::<usize>().clamp(2, 200) as f32 * LINE
+}
+
+/// The text, or the field it is written in; where it is.
+pub fn note_ui(ui: &mut Ui, desk: &mut Desk, id: &str) -> Rect {
+    let zoom = desk.scene.zoom;
+    let (font, width) = (theme::words(theme::BODY * zoom), INNER * zoom);
+    let field = Id::new(("note", id));
+    let written = text(desk.patch(), id).to_owned();
+    if let Some((_, fresh)) = desk.scene.writing.as_mut().filter(|(writing, _)| writing == id) {
+        let fresh = std::mem::take(fresh);
+        let mut draft = written.clone();
+        let edit = TextEdit::multiline(&mut draft)
+            .id(field)
+            .font(font)
+            .text_color(theme::INK)
+            .frame(egui::Frame::NONE)
+            .margin(vec2(0.0, 0.0))
+            .desired_rows(2)
+            .hint_text(HINT)
+            .desired_width(width);
+        let shown = ui.add(edit);
+        if fresh {
+            shown.request_focus();
+        }
+        if draft != written {
+            desk.set(id, TEXT, json!(draft));
+        }
+        if shown.lost_focus() || (!fresh && !shown.has_focus()) {
+            desk.scene.writing = None;
+            desk.document.end_gesture();
+        }
+        return shown.rect;
+    }
+    let (text, colour) =
+        if written.is_empty() { (HINT, theme::INK.gamma_multiply(0.6)) } else { (written.as_str(), theme::INK) };
+    let galley = ui.painter().layout(text.to_owned(), font, colour, width);
+    let tall = galley.size().y.max(2.0 * LINE * zoom);
+    let (rect, response) = ui.allocate_exact_size(vec2(width, tall), egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, format!("note {id}: {text}")));
+    if zoom >= theme::NO_TEXT_BELOW {
+        ui.painter().galley(rect.min, galley, colour);
+    } else {
+        greek(ui, rect, zoom);
+    }
+    let twice = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
+    let over = ui.rect_contains_pointer(rect.expand(6.0 * zoom));
+    if twice && over && zoom >= theme::NO_TEXT_BELOW {
+        desk.scene.writing = Some((id.to_owned(), true));
+    }
+    rect
+}
+
+/// Lines where letters would be too small to read.
+fn greek(ui: &Ui, rect: Rect, zoom: f32) {
+    let mut y = rect.top() + 0.6 * LINE * zoom;
+    while y < rect.bottom() {
+        ui.painter().hline(rect.x_range(), y, Stroke::new(1.0, theme::INK.gamma_multiply(0.25)));
+        y += LINE * zoom;
+    }
+}
+
+/// The paper: a sheet with its corner turned down.
+pub fn paper(rect: Rect, zoom: f32, selected: bool) -> Vec<Shape> {
+    let fold = 12.0 * zoom;
+    let corner = |x: f32, y: f32| pos2(rect.right() - x, rect.top() + y);
+    let sheet = |by: egui::Vec2| -> Vec<Pos2> {
+        let points = [rect.left_top(), corner(fold, 0.0), corner(0.0, fold), rect.right_bottom(), rect.left_bottom()];
+        points.into_iter().map(|at| at + by).collect()
+    };
+    let edge = if selected { Stroke::new(2.0, theme::ACCENT) } else { Stroke::new(1.0, theme::PAPER_EDGE) };
+    let flap = vec![corner(fold, 0.0), corner(fold, fold), corner(0.0, fold)];
+    vec![
+        Shape::convex_polygon(sheet(vec2(0.0, 3.0 * zoom)), Color32::from_black_alpha(70), Stroke::NONE),
+        Shape::convex_polygon(sheet(egui::Vec2::ZERO), theme::PAPER, edge),
+        Shape::convex_polygon(flap, theme::PAPER_EDGE, Stroke::NONE),
+    ]
+}
+
+/// A word in the middle of something that has nothing to show.
+pub fn nothing(ui: &Ui, rect: Rect, text: &str, zoom: f32) {
+    let font = theme::words(theme::SMALL * 0.9 * zoom);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::WEAK.gamma_multiply(0.7));
+}

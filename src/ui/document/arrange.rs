@@ -1,0 +1,178 @@
+//! Places for the nodes of a patch that has none: columns by how far a node is from what begins, cables from left to right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bendrack_nodes::patch::Patch;
+
+use crate::ui::document::def_of;
+
+/// A node's size on the canvas at 100 %, and the room around it.
+pub struct Sizes<'a> {
+    /// The width of every node.
+    pub width: f64,
+    /// The height of a node.
+    pub height: &'a dyn Fn(&str) -> f64,
+    /// From column to column and from node to node.
+    pub gap: [f64; 2],
+}
+
+/// Places for all nodes: no two overlap, and every cable but those that lead back goes from left to right.
+pub fn arrange(patch: &Patch, sizes: &Sizes<'_>) -> BTreeMap<String, [f64; 2]> {
+    let cables = forward(patch);
+    let column = columns(patch, &cables);
+    let rows = order(patch, &cables, &column);
+    let mut places = BTreeMap::new();
+    let heights: Vec<f64> =
+        rows.iter().map(|ids| ids.iter().map(|id| (sizes.height)(id) + sizes.gap[1]).sum()).collect();
+    let tallest = heights.iter().copied().fold(0.0, f64::max);
+    for (i, ids) in rows.iter().enumerate() {
+        let x = i as f64 * (sizes.width + sizes.gap[0]);
+        let mut y = ((tallest - heights[i]) / 2.0 / 8.0).round() * 8.0;
+        for id in ids {
+            places.insert((*id).to_owned(), [x, y]);
+            y += (sizes.height)(id) + sizes.gap[1];
+        }
+    }
+    places
+}
+
+/// The cables between nodes of the patch that do not lead back.
+fn forward(patch: &Patch) -> BTreeSet<(&str, &str)> {
+    let late = |node: &str, port: &str| {
+        let def = patch.nodes.get(node).and_then(|node| def_of(&node.kind));
+        def.and_then(|def| def.output(port)).is_some_and(|(_, output)| output.late.is_some())
+    };
+    let known = |node: &str| patch.nodes.contains_key(node);
+    patch
+        .cables
+        .iter()
+        .filter(|cable| known(&cable.from.node) && known(&cable.to.node) && cable.from.node != cable.to.node)
+        .filter(|cable| !late(&cable.from.node, &cable.from.port))
+        .map(|cable| (cable.from.node.as_str(), cable.to.node.as_str()))
+        .collect()
+}
+
+/// The column of each node: one to the right of the rightmost it is fed by; what feeds something stands as near to it as it can.
+fn columns<'p>(patch: &'p Patch, cables: &BTreeSet<(&'p str, &'p str)>) -> BTreeMap<&'p str, usize> {
+    let mut column: BTreeMap<&str, usize> = patch.nodes.keys().map(|id| (id.as_str(), 0)).collect();
+    // As often as there are nodes is enough for any patch without circles, and ends for one with.
+    for _ in 0..patch.nodes.len() {
+        let before = column.clone();
+        for (from, to) in cables {
+            column.insert(to, column[to].max((column[from] + 1).min(patch.nodes.len())));
+        }
+        if column == before {
+            break;
+        }
+    }
+    for _ in 0..patch.nodes.len() {
+        let before = column.clone();
+        for &id in before.keys() {
+            let nearest = cables.iter().filter(|(from, _)| *from == id).map(|(_, to)| column[to]).min();
+            column.insert(id, column[id].max(nearest.unwrap_or(0).saturating_sub(1)));
+        }
+        if column == before {
+            break;
+        }
+    }
+    column
+}
+
+/// The nodes of each column from top to bottom: near the middle of what they are joined with.
+fn order<'p>(
+    patch: &'p Patch,
+    cables: &BTreeSet<(&'p str, &'p str)>,
+    column: &BTreeMap<&'p str, usize>,
+) -> Vec<Vec<&'p str>> {
+    let mut rows: Vec<Vec<&str>> = vec![Vec::new(); column.values().max().map_or(0, |last| last + 1)];
+    for id in patch.nodes.keys() {
+        rows[column[id.as_str()]].push(id);
+    }
+    rows.retain(|ids| !ids.is_empty());
+    // Sweeps right and left, as in Sugiyama's method: each column is sorted by the mean row of its neighbours.
+    for _ in 0..4 {
+        sweep(&mut rows, cables);
+        rows.reverse();
+        sweep(&mut rows, cables);
+        rows.reverse();
+    }
+    rows
+}
+
+fn sweep(rows: &mut [Vec<&str>], cables: &BTreeSet<(&str, &str)>) {
+    for i in 1..rows.len() {
+        let (before, rest) = rows.split_at_mut(i);
+        let place: BTreeMap<&str, f64> = before
+            .iter()
+            .flat_map(|ids| ids.iter().enumerate().map(|(row, id)| (*id, row as f64 - ids.len() as f64 / 2.0)))
+            .collect();
+        let mean = |id: &str| {
+            let joined = cables.iter().filter_map(|(from, to)| match id {
+                id if id == *to => place.get(from),
+                id if id == *from => place.get(to),
+                _ => None,
+            });
+            let (sum, count) = joined.fold((0.0, 0), |(sum, count), row| (sum + row, count + 1));
+            if count == 0 { 0.0 } else { sum / f64::from(count) }
+        };
+        rest[0].sort_by(|a, b| mean(a).total_cmp(&mean(b)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::patch::{Cable, Node};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WIDTH: f64 = 200.0;
+
+    fn height(id: &str) -> f64 {
+        80.0 + 24.0 * (id.len() % 5) as f64
+    }
+
+    fn check(patch: &Patch) {
+        let places = arrange(patch, &Sizes { width: WIDTH, height: &height, gap: [64.0, 24.0] });
+        assert_eq!(places.len(), patch.nodes.len());
+        let all: Vec<_> = places.iter().collect();
+        for (i, (a, [ax, ay])) in all.iter().enumerate() {
+            for (b, [bx, by]) in &all[..i] {
+                let apart = ax + WIDTH <= *bx || bx + WIDTH <= *ax || ay + height(a) <= *by || by + height(b) <= *ay;
+                assert!(apart, "{a} and {b} overlap");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_bend_goes_from_left_to_right_without_overlaps() {
+        let patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
+        check(&patch);
+        let places = arrange(&patch, &Sizes { width: WIDTH, height: &height, gap: [64.0, 24.0] });
+        for cable in &patch.cables {
+            assert!(places[&cable.from.node][0] < places[&cable.to.node][0], "{} → {}", cable.from, cable.to);
+        }
+        // The LFO stands beside what it turns, not at the far left.
+        assert!(places["rotate"][0] - places["lfo"][0] < 2.0 * WIDTH);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_patch_overlaps_even_with_circles(pairs in prop::collection::vec((0..12_u8, 0..12_u8), 0..40)) {
+            let mut patch = Patch::default();
+            for i in 0..12 {
+                let node = Node { kind: LIBRARY[0].name.to_owned(), ..Node::default() };
+                patch.nodes.insert(format!("{}{i}", "n".repeat(1 + i % 5)), node);
+            }
+            let ids: Vec<String> = patch.nodes.keys().cloned().collect();
+            for (a, b) in pairs {
+                let port = |i: u8, port: &str| format!("{}.{port}", ids[usize::from(i)]).parse().unwrap();
+                patch.cables.push(Cable::new(port(a, "out"), port(b, "value")));
+            }
+            check(&patch);
+        }
+    }
+}

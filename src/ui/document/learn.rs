@@ -1,0 +1,175 @@
+//! MIDI learn: which control did the hand move?
+
+use std::collections::BTreeMap;
+
+use bendrack_nodes::def::Input;
+use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
+use bendrack_nodes::tick::Controls;
+use bendrack_nodes::value::Kind;
+use serde_json::json;
+
+use crate::ui::document::Step;
+use crate::ui::theme;
+
+/// How far a control has to move to be meant: a worn one trembles by a step or two of 127.
+const MEANT: f64 = 8.0 / 127.0;
+
+/// What waits for a control to be moved.
+#[derive(Debug)]
+pub struct Learn {
+    /// What it will be plugged into, or the MIDI node that gets its number.
+    pub to: Port,
+    /// Whether the control is to turn the knob itself: no node and no cable are made.
+    pub map: bool,
+    /// Where each control stood when it was first seen.
+    first: BTreeMap<(u8, u8), f64>,
+    held: Vec<(u8, u8)>,
+    keys: bool,
+}
+
+impl Learn {
+    /// Waits for a control, or for a key if `keys`.
+    pub fn new(to: Port, keys: bool, controls: &Controls) -> Self {
+        let held = controls.midi_notes.keys().copied().collect();
+        Self { to, map: false, first: controls.midi_cc.clone(), held, keys }
+    }
+
+    /// The channel and number of the control that was moved since.
+    pub fn moved(&mut self, controls: &Controls) -> Option<(u8, u8)> {
+        if self.keys {
+            let key = controls.midi_notes.keys().copied().find(|key| !self.held.contains(key));
+            self.held.retain(|key| controls.midi_notes.contains_key(key));
+            return key;
+        }
+        let moved = |(key, now): (&(u8, u8), &f64)| {
+            let first = *self.first.entry(*key).or_insert(*now);
+            ((now - first).abs() >= MEANT).then_some(*key)
+        };
+        controls.midi_cc.iter().find_map(moved)
+    }
+}
+
+/// The edits that give a control to what waited for it: one step.
+pub fn learned(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number): (u8, u8)) -> Step {
+    let kind = patch.nodes.get(&to.node).map(|node| node.kind.as_str()).unwrap_or_default();
+    let set = |id: &str, name: &str, value: u8| Edit::SetParam {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        value: Some(json!(value)),
+    };
+    let named = match kind {
+        "midi.cc" => Some("number"),
+        "midi.note" => Some("note"),
+        _ => None,
+    };
+    if let Some(name) = named {
+        let edits = vec![set(&to.node, "channel", channel), set(&to.node, name, number)];
+        return Step::new(format!("learn {}", to.node), edits);
+    }
+    let id = patch.free_id(&format!("cc{number}"));
+    let params = [("channel".to_owned(), json!(channel)), ("number".to_owned(), json!(number))];
+    let node = Node { params: params.into(), ..Node::new("midi.cc") };
+    let from = Port { node: id.clone(), port: "out".to_owned() };
+    let mut edits = vec![
+        Edit::AddNode { id, node, pos: place_beside(patch, &to.node) },
+        Edit::Connect { cable: Cable::new(from, to.clone()) },
+    ];
+    // The control goes over the whole travel of the knob, from its low end on.
+    if let Some(input) = input.filter(|input| input.kind == Kind::Number && !input.signal) {
+        let low = match input.choices.first() {
+            Some(first) => json!(first),
+            None => json!(input.soft.0),
+        };
+        let (id, name) = (to.node.clone(), to.port.clone());
+        edits.push(Edit::SetParam { id: id.clone(), name: name.clone(), value: Some(low) });
+        edits.push(Edit::SetDepth { id, name, depth: Some(1.0) });
+    }
+    Step::new(format!("learn {to}"), edits)
+}
+
+/// A place to the left of a node where no other stands.
+fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
+    let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
+    let x = x - f64::from(theme::NODE_WIDTH) - theme::GAP[0];
+    let width = f64::from(theme::NODE_WIDTH);
+    let height = f64::from(theme::ROW) * 6.0;
+    let taken = |y: f64| {
+        patch.layout.values().any(|place| (place.pos[0] - x).abs() < width && (place.pos[1] - y).abs() < height)
+    };
+    let rows = std::iter::successors(Some(y), |y| Some(y + height));
+    let y = rows.take(1000).find(|y| !taken(*y)).unwrap_or(y);
+    [x, y]
+}
+
+#[cfg(test)]
+mod tests {
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::plan::Plan;
+    use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+
+    use super::*;
+    use crate::ui::document::def_of;
+
+    fn angle() -> Port {
+        "rotate.angle".parse().unwrap()
+    }
+
+    #[test]
+    fn a_trembling_control_is_not_taken_and_a_moved_one_is() {
+        let mut controls = Controls::default();
+        controls.midi_cc.insert((1, 7), 0.5);
+        let mut learn = Learn::new(angle(), false, &controls);
+        controls.midi_cc.insert((1, 7), 0.5 + 2.0 / 127.0);
+        assert_eq!(learn.moved(&controls), None);
+        // One that was never heard before counts from where it was first heard.
+        controls.midi_cc.insert((2, 20), 0.4);
+        assert_eq!(learn.moved(&controls), None);
+        controls.midi_cc.insert((2, 20), 0.5);
+        assert_eq!(learn.moved(&controls), Some((2, 20)));
+    }
+
+    #[test]
+    fn a_key_is_taken_when_it_goes_down_again() {
+        let mut controls = Controls::default();
+        controls.midi_notes.insert((1, 60), 0.7);
+        let mut learn = Learn::new("pad.note".parse().unwrap(), true, &controls);
+        assert_eq!(learn.moved(&controls), None, "it was held before");
+        controls.midi_notes.clear();
+        assert_eq!(learn.moved(&controls), None);
+        controls.midi_notes.insert((1, 60), 0.7);
+        assert_eq!(learn.moved(&controls), Some((1, 60)));
+    }
+
+    #[test]
+    fn a_learned_control_turns_the_knob_over_its_travel() {
+        let mut patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
+        let (_, input) = def_of("bend.rotate").unwrap().input("angle").unwrap();
+        for edit in learned(&patch, &angle(), Some(input), (1, 20)).edits {
+            patch.apply(edit).unwrap();
+        }
+        let (plan, problems) = Plan::compile(&patch, LIBRARY);
+        assert_eq!(problems, []);
+        let mut controls = Controls::default();
+        for (stands, degrees) in [(0.0, -180.0), (0.75, 90.0), (1.0, 180.0)] {
+            controls.midi_cc.insert((1, 20), stands);
+            let measurements = Measurements::new();
+            let inputs =
+                Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
+            let program = plan.as_ref().unwrap().program(&inputs, &mut Memory::default(), 1);
+            assert_eq!(program.bends[0].params[0][..], [degrees]);
+        }
+    }
+
+    #[test]
+    fn a_midi_node_learns_its_own_number() {
+        let mut patch = Patch::default();
+        let node = Node { kind: "midi.note".into(), ..Node::default() };
+        patch.apply(Edit::AddNode { id: "pad".into(), node, pos: [0.0, 0.0] }).unwrap();
+        for edit in learned(&patch, &"pad.note".parse().unwrap(), None, (10, 36)).edits {
+            patch.apply(edit).unwrap();
+        }
+        assert_eq!(patch.nodes["pad"].params["channel"], json!(10));
+        assert_eq!(patch.nodes["pad"].params["note"], json!(36));
+        assert_eq!(patch.nodes.len(), 1);
+    }
+}

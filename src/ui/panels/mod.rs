@@ -1,0 +1,8 @@
+//! The panels around the canvas: inspector, page of the patch, preview, status bar.
+
+pub mod inspector;
+pub mod midi_maps;
+pub mod patch_page;
+pub mod preview;
+pub mod snapshots;
+pub mod status_bar;

@@ -1,0 +1,126 @@
+//! The page of the inspector about the patch: what it says of itself, snapshots, maps, keys.
+
+use bendrack_nodes::patch::{Edit, Meta};
+use eframe::egui::{Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
+
+use crate::ui::document::Step;
+use crate::ui::panels::midi_maps::maps_ui;
+use crate::ui::panels::snapshots::snapshots_ui;
+use crate::ui::theme;
+use crate::ui::workspace::Desk;
+
+/// What the hands can do.
+const KEYS: [(&str, &str); 13] = [
+    ("N, Tab, double-click", "add a node"),
+    ("drag from a port", "pull a cable; let go on a node, a port or the ground"),
+    ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
+    ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
+    ("M   R   X", "mute, reroute, pull out the cable under the pointer"),
+    ("G", "a frame around the selection"),
+    ("Enter   U", "into a subpatch, and out of it"),
+    ("1 … 9", "recall a snapshot"),
+    ("T", "tap the tempo"),
+    ("Ctrl+Z   Ctrl+Shift+Z", "undo, redo"),
+    ("F   Home   wheel", "see the selection, see all, zoom"),
+    ("Ctrl+0", "100 %"),
+    ("F11", "the picture alone"),
+];
+
+/// The page.
+pub fn about_ui(ui: &mut Ui, desk: &mut Desk) {
+    meta_ui(ui, desk);
+    for problem in &desk.document.problems {
+        ui.label(RichText::new(problem.to_string()).size(theme::SMALL).color(theme::WARNING));
+    }
+    section(ui, "Snapshots");
+    snapshots_ui(ui, desk);
+    section(ui, "MIDI maps");
+    maps_ui(ui, desk);
+    section(ui, "Keys");
+    Grid::new("keys").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
+        for (keys, what) in KEYS {
+            ui.label(RichText::new(keys).size(theme::SMALL).color(theme::TEXT));
+            ui.label(RichText::new(what).size(theme::SMALL).color(theme::WEAK));
+            ui.end_row();
+        }
+    });
+}
+
+fn section(ui: &mut Ui, name: &str) {
+    ui.add_space(theme::UNIT);
+    ui.separator();
+    ui.label(RichText::new(name).color(theme::WEAK));
+}
+
+/// Title, author, licence, tags, description: fields to read and write.
+fn meta_ui(ui: &mut Ui, desk: &mut Desk) {
+    let meta = desk.document.patch.meta.clone();
+    let mut changed = meta.clone();
+    let title = wide(&mut changed.title).font(theme::words(theme::LARGE)).hint_text(hint("Untitled patch"));
+    let title = title.frame(Frame::NONE);
+    field(ui, title, "title of the patch");
+    let lines = TextEdit::multiline(&mut changed.description).desired_rows(2).desired_width(f32::INFINITY);
+    let lines = lines.hint_text(hint("What it shows")).text_color(theme::WEAK).frame(Frame::NONE);
+    field(ui, lines, "description of the patch");
+    Grid::new("meta").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
+        let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
+        name(ui, "author");
+        field(ui, wide(&mut changed.author), "author of the patch");
+        ui.end_row();
+        name(ui, "licence");
+        field(ui, wide(&mut changed.license).hint_text(hint("such as CC-BY-4.0")), "licence of the patch");
+        ui.end_row();
+        name(ui, "tags");
+        tags_ui(ui, &mut changed);
+        ui.end_row();
+    });
+    if changed != meta {
+        let what = match () {
+            () if changed.title != meta.title => "title",
+            () if changed.description != meta.description => "description",
+            () if changed.author != meta.author => "author",
+            () if changed.license != meta.license => "licence",
+            () => "tags",
+        };
+        let edit = Edit::SetMeta { meta: Box::new(changed) };
+        desk.document.apply(Step::part(format!("{what} of the patch"), vec![edit]));
+    }
+}
+
+/// What stands in an empty field: no one takes it for what is written there.
+fn hint(text: &str) -> RichText {
+    RichText::new(text).color(theme::WEAK.gamma_multiply(0.6))
+}
+
+/// A field as wide as there is room.
+fn wide(text: &mut String) -> TextEdit<'_> {
+    TextEdit::singleline(text).desired_width(f32::INFINITY)
+}
+
+fn field(ui: &mut Ui, edit: TextEdit<'_>, label: &str) {
+    let id = Id::new(label);
+    let shown = ui.add(edit.id(id));
+    shown.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, label));
+}
+
+/// Tags, with commas between them. What is typed stays as it was typed until the field is left.
+fn tags_ui(ui: &mut Ui, meta: &mut Meta) {
+    let id = Id::new("tags of the patch");
+    let draft: Option<String> = ui.data(|data| data.get_temp(id));
+    let mut text = draft.unwrap_or_else(|| meta.tags.join(", "));
+    let edit =
+        TextEdit::singleline(&mut text).id(id).desired_width(f32::INFINITY).hint_text(hint("with commas between them"));
+    let shown = ui.add(edit);
+    shown.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, "tags of the patch"));
+    if shown.changed() {
+        meta.tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect();
+    }
+    let writing = shown.has_focus();
+    ui.data_mut(|data| {
+        if writing {
+            data.insert_temp(id, text);
+        } else {
+            data.remove::<String>(id);
+        }
+    });
+}

@@ -1,0 +1,105 @@
+//! The pictures and maps of the frame that is shown, as textures.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
+
+use crate::engine::Frame;
+use crate::output::{Map, Picture};
+use crate::ui::theme;
+
+/// Textures of the latest frame.
+#[derive(Default)]
+pub struct Images {
+    number: Option<u64>,
+    /// How the next pictures are scaled.
+    pub filter: TextureOptions,
+    /// What the patch puts on the screen.
+    pub screen: Option<TextureHandle>,
+    /// What the model made.
+    pub model: Option<TextureHandle>,
+    /// What the taps measured, in colours, by the id of their node.
+    pub taps: BTreeMap<Arc<str>, TextureHandle>,
+}
+
+impl Images {
+    /// Takes a frame over, if it is another than the last.
+    pub fn take(&mut self, ctx: &Context, frame: &Frame) -> bool {
+        if self.number == Some(frame.number) {
+            return false;
+        }
+        self.number = Some(frame.number);
+        put(ctx, &mut self.screen, "screen", picture(&frame.screen), self.filter);
+        put(ctx, &mut self.model, "model", picture(&frame.picture), self.filter);
+        self.taps.retain(|id, _| frame.taps.contains_key(id));
+        for (id, map) in frame.taps.iter() {
+            let Some(image) = colours(map) else { continue };
+            if let Some(texture) = self.taps.get_mut(id) {
+                texture.set(image, TextureOptions::LINEAR);
+            } else {
+                self.taps.insert(Arc::clone(id), ctx.load_texture(id.to_string(), image, TextureOptions::LINEAR));
+            }
+        }
+        true
+    }
+}
+
+fn put(
+    ctx: &Context,
+    texture: &mut Option<TextureHandle>,
+    name: &str,
+    image: Option<ColorImage>,
+    filter: TextureOptions,
+) {
+    let Some(image) = image else { return };
+    match texture {
+        Some(texture) => texture.set(image, filter),
+        None => *texture = Some(ctx.load_texture(name, image, filter)),
+    }
+}
+
+/// A picture as an image; nothing if its sizes do not agree.
+fn picture(picture: &Picture) -> Option<ColorImage> {
+    let sound = picture.width > 0 && picture.height > 0 && picture.rgb.len() == picture.width * picture.height * 3;
+    sound.then(|| ColorImage::from_rgb([picture.width, picture.height], &picture.rgb))
+}
+
+/// A map in colours, from its least value to its greatest; the weaker, the more transparent.
+fn colours(map: &Map) -> Option<ColorImage> {
+    if map.width == 0 || map.height == 0 || map.values.len() != map.width * map.height {
+        return None;
+    }
+    let (least, most) =
+        map.values.iter().filter(|x| x.is_finite()).fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
+    let span = (most - least).max(1e-12);
+    let colour = |x: &f32| {
+        let share = if x.is_finite() { (x - least) / span } else { 0.0 };
+        let colour = theme::heat(share);
+        Color32::from_rgba_unmultiplied(colour.r(), colour.g(), colour.b(), (255.0 * share.sqrt()) as u8)
+    };
+    Some(ColorImage::new([map.width, map.height], map.values.iter().map(colour).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_shown_from_its_least_to_its_greatest() {
+        let map = Map { width: 3, height: 1, values: vec![0.2, 0.3, 0.4] };
+        let image = colours(&map).unwrap();
+        assert_eq!(image.pixels[0].a(), 0);
+        assert_eq!(image.pixels[2].a(), 255);
+        assert!(image.pixels[1].a() > 0 && image.pixels[1].a() < 255);
+        // A map that is the same everywhere, or broken, is no reason to stop.
+        assert!(colours(&Map { width: 2, height: 1, values: vec![f32::NAN, 0.5] }).is_some());
+        assert!(colours(&Map { width: 2, height: 2, values: vec![0.5] }).is_none());
+    }
+
+    #[test]
+    fn a_picture_whose_sizes_do_not_agree_is_not_shown() {
+        assert!(picture(&Picture { width: 2, height: 1, rgb: vec![0; 6] }).is_some());
+        assert!(picture(&Picture { width: 2, height: 2, rgb: vec![0; 6] }).is_none());
+    }
+}

@@ -1,0 +1,101 @@
+//! Pictures and films that are dropped on the window.
+
+use std::path::{Path, PathBuf};
+
+use bendrack::output::{Picture, open, sidecar};
+use bendrack::provenance::{Provenance, Render};
+use bendrack_nodes::patch::{Edit, Patch};
+use eframe::egui::{DroppedFile, Key};
+use egui_kittest::kittest::Queryable as _;
+
+use crate::driver::*;
+
+fn provenance() -> Provenance {
+    let mut patch = first_bend();
+    patch.apply(Edit::SetSeed { seed: 4711 }).unwrap();
+    let render = Render {
+        bendrack: "0.1.0".into(),
+        model: "mini".into(),
+        family: "mini".into(),
+        model_sha256: String::new(),
+        seed: 4711,
+        size: [128, 128],
+        zoom: 1,
+        exact: false,
+        frames: 1,
+        frame_rate: 16.0,
+    };
+    Provenance { patch, render }
+}
+
+/// A film of one picture, with a patch in it or without.
+fn film(path: &Path, provenance: Option<&Provenance>) {
+    let mut film = open(path, 16.0).unwrap();
+    if let Some(provenance) = provenance {
+        film.carry(provenance).unwrap();
+    }
+    film.push(&Picture::filled(32, 32, [90; 3])).unwrap();
+    film.finish().unwrap();
+}
+
+fn drop_file(window: &mut Window, path: &Path) {
+    window.input_mut().dropped_files.push(DroppedFile { path: Some(path.to_owned()), ..DroppedFile::default() });
+    window.run_steps(1);
+}
+
+#[test]
+fn a_picture_a_film_and_a_sidecar_open_the_patch_that_made_them_and_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    film(&at("a.mp4"), Some(&provenance()));
+    film(&at("p.png"), Some(&provenance()));
+    sidecar::write(&at("a.bend.json"), &provenance()).unwrap();
+    for name in ["a.mp4", "p_00000.png", "a.bend.json"] {
+        let before = std::fs::read(at(name)).unwrap();
+        let (mut window, fake) = window(Patch::default());
+        let plans = fake.plans();
+        drop_file(&mut window, &at(name));
+        until(&mut window, |app| app.desk.document.patch.engine.seed == 4711);
+        let document = &window.state().desk.document;
+        assert!(document.patch.rest.is_empty(), "{name}: what was rendered is no part of what is edited");
+        assert_eq!(document.patch.nodes, first_bend().nodes, "{name}");
+        assert_eq!(document.path, None, "{name}: Save must not write over it");
+        assert!(!document.is_dirty(), "{name}");
+        assert!(fake.plans() > plans, "{name}: the engine runs it");
+        assert!(window.query_by_label_contains(&format!("patch of {name}")).is_some(), "{name}: it is said what it is");
+        window.run_steps(30);
+        assert_eq!(std::fs::read(at(name)).unwrap(), before, "{name}");
+    }
+}
+
+#[test]
+fn a_film_waits_for_the_question_about_unsaved_work_and_one_without_a_patch_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (with, without): (PathBuf, PathBuf) = (folder.path().join("with.mp4"), folder.path().join("without.mp4"));
+    film(&with, Some(&provenance()));
+    film(&without, None);
+    let (mut window, _) = window(first_bend());
+    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    window.key_press(Key::Delete);
+    window.run_steps(2);
+    drop_file(&mut window, &with);
+    window.run_steps(30);
+    assert_eq!(node_ids(&window).len(), 9, "nothing is lost yet");
+    window.get_by_label("Cancel").click();
+    window.run_steps(2);
+    drop_file(&mut window, &without);
+    window.run_steps(2);
+    window.get_by_label("Discard").click();
+    for _ in 0..100 {
+        window.run_steps(1);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(window.query_by_label_contains("there is no patch in it").is_some(), "it is said why");
+    assert_eq!(node_ids(&window).len(), 9, "what could not be opened replaces nothing");
+    assert!(window.state().desk.document.is_dirty());
+    drop_file(&mut window, &with);
+    window.run_steps(2);
+    window.get_by_label("Discard").click();
+    until(&mut window, |app| app.desk.document.patch.engine.seed == 4711);
+    assert_eq!(node_ids(&window).len(), 10);
+}
