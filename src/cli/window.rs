@@ -45,7 +45,7 @@ mod open {
     use crate::io::osc::OscOut;
     use crate::io::{Activity, Devices, State};
     use crate::provenance::Opened;
-    use crate::ui::{self, Light, LightState, Options, Recovery};
+    use crate::ui::{self, Options, Recovery, StatusLight, StatusLightState};
 
     /// The patch that opens when none is named.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
@@ -119,14 +119,14 @@ mod open {
         }
     }
 
-    fn lights(activity: &Activity) -> Vec<Light> {
+    fn lights(activity: &Activity) -> Vec<StatusLight> {
         let now = Instant::now();
-        let light = |light: crate::io::Light| Light {
+        let light = |light: crate::io::Light| StatusLight {
             name: light.name,
             state: match light.state {
-                State::Open => LightState::Ok,
-                State::Waiting => LightState::Waiting,
-                State::Failed(why) => LightState::Failed(why),
+                State::Open => StatusLightState::Ok,
+                State::Waiting => StatusLightState::Waiting,
+                State::Failed(why) => StatusLightState::Failed(why),
             },
             quiet_secs: light.last.map(|last| now.saturating_duration_since(last).as_secs_f64()),
         };

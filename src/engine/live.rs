@@ -100,9 +100,9 @@ impl Rack {
     }
 
     /// Runs this plan from the next step on. The last one that was given wins.
-    pub fn set_plan(&self, plan: Plan) {
+    pub fn set_plan(&self, plan: impl Into<Arc<Plan>>) {
         let mut state = self.shared.state();
-        state.plan = Some(Arc::new(plan));
+        state.plan = Some(plan.into());
         state.plan_given.get_or_insert_with(Instant::now);
         self.shared.changed.notify_all();
     }

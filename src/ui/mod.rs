@@ -1,8 +1,15 @@
-//! The window: canvas, inspector, live picture, status bar.
+//! The window: canvas, inspector, preview, status bar.
 //!
-//! The window owns a [`document::Document`], which owns the patch. Whatever hands do becomes a [`document::Step`] of edits on it, and
-//! after each the engine gets a new plan. The window looks at the engine through [`Engine`] and never waits for it; if
-//! the window stalls or is closed, the engine does not notice.
+//! - `document`: the patch, its history, its file, and pure functions over it. It knows no egui.
+//! - `workspace`: the state that the canvas and the panels share.
+//! - `widgets`: knobs, switches and buttons.
+//! - `canvas`: nodes, cables, frames and the palette.
+//! - `panels`: inspector, preview, status bar.
+//! - `app`: the window itself: keys, files, the engine.
+//! - `theme`: colours, sizes and durations.
+//!
+//! Each folder uses only the ones above it, and `theme`. Every edit is a [`document::Step`] on the [`document::Document`], which
+//! compiles it once. The window reads the engine through [`Engine`] and never blocks it.
 
 #![cfg_attr(
     test,
@@ -20,9 +27,13 @@ pub mod workspace;
 pub use app::engine::Engine;
 pub use app::{App, Options};
 pub use document::recovery::Recovery;
-pub use panels::status_bar::{Light, LightState};
+pub use panels::status_bar::{StatusLight, StatusLightState};
 
-/// Opens the window, and returns when it is closed. The error says why there is no window.
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+///
+/// The window cannot be opened, for example without a display.
 pub fn run(options: Options) -> Result<(), String> {
     let viewport = eframe::egui::ViewportBuilder::default()
         .with_title("bendrack")

@@ -1,4 +1,4 @@
-//! The look: every colour, size and duration of the window.
+//! The theme: every colour, size and duration of the window.
 
 use std::sync::Arc;
 
@@ -7,51 +7,51 @@ use eframe::egui::{
     self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Vec2, Visuals, vec2,
 };
 
-/// Behind everything on the canvas.
+/// The background of the canvas.
 pub const CANVAS: Color32 = Color32::from_rgb(0x13, 0x15, 0x19);
 /// The dots of the grid.
 pub const GRID: Color32 = Color32::from_rgb(0x22, 0x25, 0x2c);
-/// Behind the panels.
+/// The background of the panels.
 pub const PANEL: Color32 = Color32::from_rgb(0x19, 0x1c, 0x21);
-/// Behind the live picture.
-pub const STAGE: Color32 = Color32::from_rgb(0x0c, 0x0d, 0x10);
+/// The background of the preview.
+pub const PREVIEW: Color32 = Color32::from_rgb(0x0c, 0x0d, 0x10);
 /// The body of a node, and menus.
 pub const NODE: Color32 = Color32::from_rgb(0x22, 0x26, 0x2d);
 /// The title of a node.
 pub const TITLE: Color32 = Color32::from_rgb(0x2a, 0x2f, 0x38);
-/// Fields, tracks of knobs, scopes.
+/// The background of fields, knobs and scopes.
 pub const WELL: Color32 = Color32::from_rgb(0x17, 0x1a, 0x1f);
 /// The paper of notes.
 pub const PAPER: Color32 = Color32::from_rgb(0x35, 0x31, 0x27);
 /// The edge of the paper and its corner.
 pub const PAPER_EDGE: Color32 = Color32::from_rgb(0x57, 0x50, 0x3e);
-/// What is written on paper.
+/// The text on paper.
 pub const INK: Color32 = Color32::from_rgb(0xec, 0xe2, 0xc6);
 /// One-pixel separators and the edges of nodes.
 pub const LINE: Color32 = Color32::from_rgb(0x36, 0x3c, 0x47);
 /// Text.
 pub const TEXT: Color32 = Color32::from_rgb(0xdd, 0xe1, 0xe8);
-/// Text that stands back: names of ports, help.
+/// Secondary text: names of ports, help.
 pub const WEAK: Color32 = Color32::from_rgb(0x9a, 0xa3, 0xb1);
-/// The one accent: what is selected, turned, on.
+/// The accent: selected, turned, on.
 pub const ACCENT: Color32 = Color32::from_rgb(0x5e, 0xd3, 0xbe);
-/// Something is not as it was meant.
+/// A warning.
 pub const WARNING: Color32 = Color32::from_rgb(0xe8, 0xb4, 0x4f);
-/// Something does not run.
+/// An error.
 pub const ERROR: Color32 = Color32::from_rgb(0xf5, 0x7a, 0x7a);
-/// All is well.
+/// A working engine or device.
 pub const GOOD: Color32 = Color32::from_rgb(0x79, 0xc9, 0x7d);
 
-/// The rhythm of distances and the grid of the canvas.
+/// The unit of spacing and of the grid of the canvas.
 pub const UNIT: f32 = 8.0;
 /// Small text: ports, values, the status bar.
 pub const SMALL: f32 = 11.0;
-/// Ordinary text.
+/// Body text.
 pub const BODY: f32 = 13.0;
 /// Headings.
 pub const LARGE: f32 = 16.0;
 
-/// The width of a node at 100 %; the canvas crate knows no other.
+/// The width of a node at 100 %, fixed by the crate of the canvas.
 pub const NODE_WIDTH: f32 = 200.0;
 /// The height of a node's title at 100 %.
 pub const TITLE_HEIGHT: f32 = 24.0;
@@ -61,65 +61,65 @@ pub const ROW: f32 = 24.0;
 pub const SCOPE: f32 = 32.0;
 /// The height of the picture on a node at 100 %.
 pub const THUMB: f32 = 96.0;
-/// The room between nodes that are arranged.
+/// The gap between arranged nodes.
 pub const GAP: [f64; 2] = [48.0, 24.0];
 /// The radius of a port at 100 %.
 pub const PORT: f32 = 5.0;
-/// How near to a port a cable has to be let go, in points of the screen.
+/// The distance at which a port attracts a cable, in points of the screen.
 pub const SNAP: f32 = 24.0;
-/// How near to a cable the pointer has to be.
+/// The distance at which the pointer is over a cable.
 pub const CABLE_NEAR: f32 = 7.0;
 /// The width of a cable at 100 %.
 pub const CABLE: f32 = 2.0;
 /// The dashes of a muted cable and the gaps between them at 100 %.
 pub const DASH: (f32, f32) = (7.0, 6.0);
-/// A small knob on a node, and a large one in the inspector.
+/// The knob of a node.
 pub const KNOB: f32 = 18.0;
 /// The knob of the inspector.
 pub const LARGE_KNOB: f32 = 32.0;
-/// How far the pointer goes for the whole travel of a knob.
+/// The drag distance of the whole travel of a knob.
 pub const TRAVEL: f32 = 240.0;
 /// The smallest and largest zoom.
 pub const ZOOM: (f32, f32) = (0.2, 2.0);
-/// Below this zoom text is left out, below the second ports.
+/// The zoom below which text is hidden.
 pub const NO_TEXT_BELOW: f32 = 0.4;
-/// Below this zoom ports are left out.
+/// The zoom below which ports are hidden.
 pub const NO_PORTS_BELOW: f32 = 0.25;
 /// The width of a menu.
 pub const MENU: f32 = 248.0;
-/// The share of the window's width that the column with the picture gets.
+/// The width of the right column as a share of the window.
 pub const SIDE_SHARE: f32 = 0.36;
-/// The share of that column's height that the picture gets at most.
-pub const STAGE_SHARE: f32 = 0.6;
-/// The shape of the picture before there is one.
-pub const STAGE_ASPECT: f32 = 16.0 / 9.0;
-/// The height of the bar at the top.
+/// The largest height of the preview as a share of the column.
+pub const PREVIEW_SHARE: f32 = 0.6;
+/// The aspect ratio of the preview before the first frame.
+pub const PREVIEW_ASPECT: f32 = 16.0 / 9.0;
+/// The height of the top bar.
 pub const TOP: f32 = 36.0;
 /// The height of the status bar.
 pub const STATUS: f32 = 28.0;
 
-/// How much is left of what cannot be used now.
+/// The opacity of ports that do not fit the pending cable.
 pub const FADED: f32 = 0.33;
-/// The least size of a frame at 100 %.
-pub const FRAME_LEAST: Vec2 = vec2(96.0, 64.0);
-/// The height of the drawing of a scope node, besides its rows, at 100 %.
+/// The smallest size of a frame at 100 %.
+pub const MIN_FRAME: Vec2 = vec2(96.0, 64.0);
+/// The height of a scope below its rows at 100 %.
 pub const BIG_SCOPE: f32 = 56.0;
-/// Half of the width of a reroute at 100 %.
+/// The radius of a reroute at 100 %.
 pub const DOT: f32 = 10.0;
-/// The size of a number that is shown large.
+/// The font size of a number display.
 pub const DISPLAY: f32 = 30.0;
-/// Seconds of quiet that end the typing of a word or the turning of a wheel.
+/// The pause that ends a gesture without a button, in seconds.
 pub const QUIET_SECS: f64 = 0.7;
-/// Seconds between looks at the engine while it brings no frames.
+/// The interval between polls of an engine without frames, in seconds.
 pub const IDLE_SECS: f32 = 0.25;
-/// Seconds between recovery copies.
+/// The interval between recovery copies, in seconds.
 pub const RECOVERY_SECS: f64 = 1.0;
-/// Seconds that a message stays.
+/// The time that a message is shown, in seconds.
 pub const MESSAGE_SECS: f64 = 6.0;
-/// Seconds a device's light stays bright after something came in.
+/// The time that a status light stays bright after a message, in seconds.
 pub const LIGHT_SECS: f64 = 0.15;
 
-/// The colour of a kind of port and its cables, bright and dim.
+/// The colours of the ports and cables of a kind, bright and dim.
 pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
     match kind {
         Kind::Number => (Color32::from_rgb(0xd8, 0xb0, 0x98), Color32::from_rgb(0x6f, 0x5b, 0x50)),
@@ -133,7 +133,7 @@ pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
     }
 }
 
-/// The hue of a family of nodes: the kind that it is about.
+/// The colour of a family of nodes.
 pub fn family_colour(family: &str) -> Color32 {
     let kind = match family {
         "control" | "modulate" | "math" | "view" => Kind::Number,
@@ -164,24 +164,24 @@ pub fn heat(share: f32) -> Color32 {
     Color32::from_rgb(mix(0), mix(1), mix(2))
 }
 
-/// The font of numbers: figures of one width, so that values do not jitter.
+/// The font of numbers: digits of equal width, so that values do not jitter.
 pub fn figures(size: f32) -> FontId {
     FontId::new(size, FontFamily::Monospace)
 }
 
-/// The font of words.
+/// The font of text.
 pub fn words(size: f32) -> FontId {
     FontId::new(size, FontFamily::Proportional)
 }
 
-/// Gives a context the look.
+/// Installs the theme in a context.
 pub fn install(ctx: &egui::Context) {
     ctx.set_theme(egui::Theme::Dark);
     let animation_time = ctx.global_style().animation_time;
     ctx.set_style_of(egui::Theme::Dark, Arc::new(Style { animation_time, ..style(1.0) }));
 }
 
-/// The style at a zoom. The canvas crate's own rounds margins and radii to nothing below 100 %.
+/// The style at a zoom. The style of the canvas crate rounds margins and radii to 0 below 100 %.
 pub fn style(zoom: f32) -> Style {
     let mut style = Style { visuals: visuals(zoom), ..Style::default() };
     let text = [
@@ -245,7 +245,7 @@ fn visuals(zoom: f32) -> Visuals {
     visuals
 }
 
-/// The colours that frames may have.
+/// The palette of frame colours.
 pub fn frame_colours() -> [(&'static str, Color32); 8] {
     let kind = |kind| kind_colours(kind).0;
     [
@@ -260,7 +260,7 @@ pub fn frame_colours() -> [(&'static str, Color32); 8] {
     ]
 }
 
-/// How much room the window is given at first.
+/// The first size of the window.
 pub const WINDOW: Vec2 = vec2(1680.0, 1000.0);
 
 #[cfg(test)]
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn text_and_cables_can_be_read() {
-        for ground in [CANVAS, PANEL, NODE, TITLE, WELL, STAGE] {
+        for ground in [CANVAS, PANEL, NODE, TITLE, WELL, PREVIEW] {
             for text in [TEXT, WEAK, ACCENT, WARNING, ERROR] {
                 assert!(contrast(text, ground) >= 4.5, "{text:?} on {ground:?}: {}", contrast(text, ground));
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bendrack::engine::{Frame, Stage, Status, Warning};
 use bendrack::output::{Map, Picture};
-use bendrack::ui::{App, Engine, Light, LightState, Options, Recovery, theme};
+use bendrack::ui::{App, Engine, Options, Recovery, StatusLight, StatusLightState, theme};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
@@ -19,7 +19,7 @@ use egui_kittest::Harness;
 /// What an engine without a model is given, and what it answers.
 #[derive(Default)]
 pub struct Notes {
-    pub plans: Vec<Plan>,
+    pub plans: Vec<Arc<Plan>>,
     pub frame: Option<Arc<Frame>>,
     pub status: Status,
     pub controls: Controls,
@@ -30,7 +30,7 @@ pub struct Notes {
 pub struct Fake(pub Rc<RefCell<Notes>>);
 
 impl Engine for Fake {
-    fn set_plan(&self, plan: Plan) {
+    fn set_plan(&self, plan: Arc<Plan>) {
         self.0.borrow_mut().plans.push(plan);
     }
 
@@ -131,11 +131,11 @@ pub fn first_bend() -> Patch {
 
 pub type Window = Harness<'static, App>;
 
-pub fn lights() -> Vec<Light> {
+pub fn lights() -> Vec<StatusLight> {
     vec![
-        Light { name: "nanoKONTROL2".into(), state: LightState::Ok, quiet_secs: Some(3.2) },
-        Light { name: "OSC 9000".into(), state: LightState::Ok, quiet_secs: Some(0.05) },
-        Light { name: "ESP32".into(), state: LightState::Waiting, quiet_secs: None },
+        StatusLight { name: "nanoKONTROL2".into(), state: StatusLightState::Ok, quiet_secs: Some(3.2) },
+        StatusLight { name: "OSC 9000".into(), state: StatusLightState::Ok, quiet_secs: Some(0.05) },
+        StatusLight { name: "ESP32".into(), state: StatusLightState::Waiting, quiet_secs: None },
     ]
 }
 
@@ -201,13 +201,13 @@ pub fn click(window: &mut Window, at: Pos2) {
 
 pub fn port(window: &Window, name: &str, output: bool) -> Pos2 {
     let port = name.parse().unwrap();
-    let spots = &window.state().desk.scene.ports;
+    let spots = &window.state().workspace.frame.ports;
     spots.iter().find(|spot| spot.port == port && spot.output == output).unwrap().at
 }
 
 /// Where on the canvas every node is farthest.
 pub fn ground(window: &Window) -> Pos2 {
-    let scene = &window.state().desk.scene;
+    let scene = &window.state().workspace.frame;
     let room = |at: &Pos2| scene.rects.values().map(|rect| rect.distance_to_pos(*at)).fold(1e9, f32::min);
     let places = (0..30_u8).flat_map(|y| (0..30_u8).map(move |x| vec2(f32::from(x), f32::from(y)) * 24.0));
     let places = places.map(|place| Pos2::new(60.0, 120.0) + place);
@@ -220,5 +220,5 @@ pub fn type_text(window: &mut Window, text: &str) {
 }
 
 pub fn node_ids(window: &Window) -> Vec<String> {
-    window.state().desk.document.patch.nodes.keys().cloned().collect()
+    window.state().workspace.editor.document.patch.nodes.keys().cloned().collect()
 }

@@ -7,7 +7,7 @@ use egui_kittest::kittest::Queryable as _;
 use crate::driver::*;
 
 fn frames(window: &Window) -> Vec<bendrack_nodes::patch::Frame> {
-    window.state().desk.document.patch.frames.clone()
+    window.state().workspace.editor.document.patch.frames.clone()
 }
 
 fn undo(window: &mut Window) {
@@ -29,20 +29,20 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
     }
     let (mut window, fake) = window(patch);
     let plans = fake.plans();
-    let start = window.state().desk.document.patch.clone();
-    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    let start = window.state().workspace.editor.document.patch.clone();
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::G);
     window.run_steps(3);
     assert_eq!(frames(&window).len(), 1);
-    assert_eq!(window.state().desk.document.undo_name(), Some("frame"));
-    let (before, lfo) = (frames(&window)[0].pos, window.state().desk.document.patch.layout["lfo"].pos);
+    assert_eq!(window.state().workspace.editor.document.undo_name(), Some("frame"));
+    let (before, lfo) = (frames(&window)[0].pos, window.state().workspace.editor.document.patch.layout["lfo"].pos);
     let from = title(&window);
     drag(&mut window, from, from + vec2(-30.0, 45.0));
     let moved = |a: [f64; 2], b: [f64; 2]| [b[0] - a[0], b[1] - a[1]];
     let by = moved(before, frames(&window)[0].pos);
     assert!(by[0] < 0.0 && by[1] > 0.0, "{by:?}");
-    assert_eq!(moved(lfo, window.state().desk.document.patch.layout["lfo"].pos), by);
-    assert_eq!(window.state().desk.document.undo_name(), Some("move frame"));
+    assert_eq!(moved(lfo, window.state().workspace.editor.document.patch.layout["lfo"].pos), by);
+    assert_eq!(window.state().workspace.editor.document.undo_name(), Some("move frame"));
     // A click on the title opens its page; there it is named and coloured.
     let at = title(&window);
     click(&mut window, at);
@@ -55,13 +55,13 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
     assert_eq!(frames(&window)[0].colour, "#6fb3e6");
     // Larger by its corner.
     let size = frames(&window)[0].size;
-    let zoom = window.state().desk.scene.zoom;
+    let zoom = window.state().workspace.frame.zoom;
     let rect = window.get_by_label_contains("frame Frame").rect();
     let corner = rect.left_top() + vec2(size[0] as f32, size[1] as f32) * zoom - vec2(4.0, 4.0);
     drag(&mut window, corner, corner + vec2(60.0, 40.0));
     assert!(frames(&window)[0].size[0] > size[0], "{:?}", frames(&window)[0].size);
     // It is in the file.
-    let text = window.state().desk.document.patch.to_json();
+    let text = window.state().workspace.editor.document.patch.to_json();
     assert_eq!(Patch::from_json(&text).unwrap().frames, frames(&window));
     let at = title(&window);
     click(&mut window, at);
@@ -74,7 +74,7 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
     for _ in 0..6 {
         undo(&mut window);
     }
-    assert_eq!(window.state().desk.document.patch.to_json(), start.to_json());
+    assert_eq!(window.state().workspace.editor.document.patch.to_json(), start.to_json());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn odd_frames_do_no_harm() {
     let text = r#"[{ "pos": [1e300, -1e300], "size": [1e308, 1e308] }, { "pos": [0.0, 0.0], "size": [-5.0, 0.0], "colour": "sky" }]"#;
     patch.frames = serde_json::from_str(text).unwrap();
     let (mut window, _) = window(patch);
-    window.state_mut().desk.frame = Some(7);
+    window.state_mut().workspace.editor.selected_frame = Some(7);
     window.run_steps(3);
     window.key_press(Key::Delete);
     window.run_steps(2);
@@ -103,7 +103,7 @@ fn pictures_of_frames() {
         fake.play(number);
         window.run_steps(1);
     }
-    window.state_mut().desk.frame = Some(1);
+    window.state_mut().workspace.editor.selected_frame = Some(1);
     window.run_steps(2);
     crate::shoot(&mut window, "frames");
 }

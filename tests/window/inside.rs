@@ -11,7 +11,7 @@ fn chorus() -> Patch {
 }
 
 fn shown(window: &Window) -> Vec<String> {
-    window.state().desk.scene.rects.keys().cloned().collect()
+    window.state().workspace.frame.rects.keys().cloned().collect()
 }
 
 #[test]
@@ -22,11 +22,11 @@ fn an_instance_has_the_knobs_of_its_ports_and_they_turn_what_is_within() {
     let before = fake.program();
     let knob = window.get_by_label("rate of two").rect().center();
     drag(&mut window, knob, knob - vec2(0.0, 30.0));
-    let rate = window.state().desk.document.patch.nodes["two"].params["rate"].as_f64().unwrap();
+    let rate = window.state().workspace.editor.document.patch.nodes["two"].params["rate"].as_f64().unwrap();
     assert!(rate > 0.3, "{rate}");
     assert_ne!(fake.program(), before);
     // A knob that the instance says nothing of stands where it does within.
-    window.state_mut().desk.selection = ["one".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["one".to_owned()].into();
     window.run_steps(2);
     assert!(window.query_by_label("phase of one in the inspector").is_some());
     assert!(window.query_by_label("Turns a target back and forth.").is_some());
@@ -35,8 +35,8 @@ fn an_instance_has_the_knobs_of_its_ports_and_they_turn_what_is_within() {
 #[test]
 fn a_double_click_goes_into_a_subpatch_where_it_is_edited_and_u_leads_back() {
     let (mut window, fake) = window(chorus());
-    let start = window.state().desk.document.patch.clone();
-    let rect = window.state().desk.scene.rects["two"];
+    let start = window.state().workspace.editor.document.patch.clone();
+    let rect = window.state().workspace.frame.rects["two"];
     let at = rect.center_top() + vec2(0.0, 8.0);
     window.hover_at(at);
     window.run_steps(1);
@@ -47,36 +47,43 @@ fn a_double_click_goes_into_a_subpatch_where_it_is_edited_and_u_leads_back() {
     window.run_steps(4);
     assert_eq!(shown(&window), ["lfo", "turn"]);
     assert!(window.query_by_label_contains("Wobble two").is_some(), "it is said where this is");
-    assert!(window.query_by_label_contains("all 3").is_some());
-    assert!(!window.state().desk.document.is_dirty(), "looking is no change");
+    assert!(window.query_by_label_contains("shared by 3").is_some());
+    assert!(!window.state().workspace.editor.document.is_dirty(), "looking is no change");
     // The values are those of this instance.
     fake.play(40);
     window.run_steps(3);
-    let lfo = window.state().desk.live.output(&"lfo.out".parse().unwrap());
+    let lfo = window.state().workspace.playback.live.output(&"lfo.out".parse().unwrap());
     assert!(lfo.is_some());
     // A turn of a knob turns all instances that say nothing else, and is one step.
     let before = fake.program();
     let knob = window.get_by_label("amount of turn").rect().center();
     drag(&mut window, knob, knob + vec2(0.0, 60.0));
     assert_ne!(fake.program(), before);
-    assert!(window.state().desk.document.patch.definitions["wobble"].nodes["turn"].params.contains_key("amount"));
+    assert!(
+        window.state().workspace.editor.document.patch.definitions["wobble"].nodes["turn"]
+            .params
+            .contains_key("amount")
+    );
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(3);
     assert_eq!(fake.program(), before);
     // A node is added, wired away, moved, deleted: all within.
-    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::Delete);
     window.run_steps(3);
     assert_eq!(shown(&window), ["turn"]);
-    assert!(!window.state().desk.problems_of("turn").is_empty() || window.state().desk.document.is_broken());
+    assert!(
+        !window.state().workspace.editor.problems_of("turn").is_empty()
+            || window.state().workspace.editor.document.is_broken()
+    );
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(3);
     assert_eq!(shown(&window), ["lfo", "turn"]);
     window.key_press(Key::U);
     window.run_steps(3);
     assert!(shown(&window).contains(&"two".to_owned()));
-    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["two"]);
-    let (mut now, mut then) = ((*window.state().desk.document.patch).clone(), (*start).clone());
+    assert_eq!(window.state().workspace.editor.selection.iter().collect::<Vec<_>>(), ["two"]);
+    let (mut now, mut then) = ((*window.state().workspace.editor.document.patch).clone(), (*start).clone());
     for patch in [&mut now, &mut then] {
         patch.definitions.get_mut("wobble").unwrap().layout.clear();
     }
@@ -101,20 +108,20 @@ fn a_subpatch_that_is_taken_away_leads_back_and_odd_ones_do_no_harm() {
     patch.nodes.insert("gone".into(), serde_json::from_str(r#"{ "type": "sub.nobody" }"#).unwrap());
     let (mut window, _) = window(patch);
     for id in ["gone", "one"] {
-        window.state_mut().desk.selection = [id.to_owned()].into();
+        window.state_mut().workspace.editor.selection = [id.to_owned()].into();
         window.run_steps(3);
     }
-    assert!(window.state_mut().desk.enter("one"));
+    assert!(window.state_mut().workspace.editor.enter("one"));
     for _ in 0..40 {
-        window.state_mut().desk.enter("me");
+        window.state_mut().workspace.editor.enter("me");
         window.run_steps(1);
     }
-    assert!(window.state().desk.inside.path.len() <= 16);
+    assert!(window.state().workspace.editor.location.path.len() <= 16);
     let edit = bendrack_nodes::patch::Edit::SetDefinition { id: "wobble".into(), definition: None };
     let step = bendrack::ui::document::Step::new("take it away", vec![edit]);
-    window.state_mut().desk.document.apply(step);
+    window.state_mut().workspace.editor.document.apply(step);
     window.run_steps(3);
-    assert!(window.state().desk.inside.path.is_empty());
+    assert!(window.state().workspace.editor.location.path.is_empty());
     assert!(shown(&window).contains(&"wan".to_owned()));
 }
 
@@ -126,7 +133,7 @@ fn pictures_of_subpatches() {
         fake.play(number);
         window.run_steps(1);
     }
-    window.state_mut().desk.selection = ["two".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["two".to_owned()].into();
     window.run_steps(3);
     crate::shoot(&mut window, "instances");
     window.key_press(Key::Enter);

@@ -38,7 +38,7 @@ fn a_node_is_added_by_three_letters() {
     assert!(fake.plans() > plans, "the engine runs it");
     assert!(window.state().canvas.palette.is_none());
     // It stands under the pointer, on the grid.
-    let rect = window.state().desk.scene.rects["lfo"];
+    let rect = window.state().workspace.frame.rects["lfo"];
     assert!(rect.min.distance(Pos2::new(300.0, 400.0)) < 8.0, "{rect:?}");
 
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
@@ -69,7 +69,7 @@ fn the_first_bend_of_an_empty_patch_takes_six_actions() {
     type_text(&mut window, "lfo");
     window.key_press(Key::Enter);
     window.run_steps(3);
-    let patch = &window.state().desk.document.patch;
+    let patch = &window.state().workspace.editor.document.patch;
     let cables: Vec<String> = patch.cables.iter().map(|cable| format!("{} {}", cable.from, cable.to)).collect();
     assert_eq!(cables, ["rotate.bends wan.bends", "lfo.out rotate.angle"]);
     assert_eq!(fake.program().bends.len(), 1, "the picture is bent");
@@ -82,23 +82,23 @@ fn the_first_bend_of_an_empty_patch_takes_six_actions() {
 #[test]
 fn a_turned_knob_reaches_the_engine_and_undo_brings_it_back() {
     let (mut window, fake) = window(first_bend());
-    let (before, start) = (fake.program(), Arc::clone(&window.state().desk.document.patch));
+    let (before, start) = (fake.program(), Arc::clone(&window.state().workspace.editor.document.patch));
     let knob = window.get_by_label("angle of rotate").rect().center();
     drag(&mut window, knob, knob - vec2(0.0, 30.0));
     let turned = fake.program();
     assert_ne!(turned.bends[0].params, before.bends[0].params);
-    assert_eq!(window.state().desk.document.undo_name(), Some("turn angle of rotate"));
+    assert_eq!(window.state().workspace.editor.document.undo_name(), Some("turn angle of rotate"));
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert_eq!(fake.program(), before);
-    assert_eq!(window.state().desk.document.patch, start, "the whole drag was one step");
+    assert_eq!(window.state().workspace.editor.document.patch, start, "the whole drag was one step");
 }
 
 #[test]
 fn the_wheel_turns_a_knob_and_zooms_elsewhere() {
     let (mut window, fake) = window(first_bend());
     let before = fake.program();
-    let zoom = window.state().desk.scene.zoom;
+    let zoom = window.state().workspace.frame.zoom;
     let knob = window.get_by_label("angle of rotate").rect().center();
     let wheel = |window: &mut Window, at: Pos2| {
         window.hover_at(at);
@@ -110,11 +110,11 @@ fn the_wheel_turns_a_knob_and_zooms_elsewhere() {
     };
     wheel(&mut window, knob);
     assert_ne!(fake.program(), before);
-    assert_eq!(window.state().desk.scene.zoom, zoom);
+    assert_eq!(window.state().workspace.frame.zoom, zoom);
     let at = ground(&window);
     let program = fake.program();
     wheel(&mut window, at);
-    assert!(window.state().desk.scene.zoom > zoom);
+    assert!(window.state().workspace.frame.zoom > zoom);
     assert_eq!(fake.program(), program);
 }
 
@@ -122,71 +122,71 @@ fn the_wheel_turns_a_knob_and_zooms_elsewhere() {
 fn nodes_are_wired_pulled_out_and_deleted_while_frames_come() {
     let (mut window, fake) = window(first_bend());
     fake.play(17);
-    let start = Arc::clone(&window.state().desk.document.patch);
+    let start = Arc::clone(&window.state().workspace.editor.document.patch);
     // Pulled out and let go on the ground: gone.
     let (angle, at) = (port(&window, "rotate.angle", false), ground(&window));
     drag(&mut window, angle, at);
     assert!(window.state().canvas.palette.is_none(), "pulling out asks nothing");
-    assert!(!window.state().desk.is_wired("rotate", "angle"));
+    assert!(!window.state().workspace.editor.is_wired("rotate", "angle"));
     // Plugged in again with an aim that is a centimetre off.
     let from = port(&window, "lfo.out", true);
     let to = port(&window, "rotate.angle", false) + vec2(-9.0, 4.0);
     drag(&mut window, from, to);
-    assert!(window.state().desk.is_wired("rotate", "angle"));
+    assert!(window.state().workspace.editor.is_wired("rotate", "angle"));
     // Where it does not fit nothing happens.
-    let cables = window.state().desk.document.patch.cables.clone();
+    let cables = window.state().workspace.editor.document.patch.cables.clone();
     let (from, to) = (port(&window, "lfo.out", true), port(&window, "wan.bends", false));
     drag(&mut window, from, to);
-    assert_eq!(window.state().desk.document.patch.cables, cables);
+    assert_eq!(window.state().workspace.editor.document.patch.cables, cables);
 
     fake.play(18);
-    let rect = window.state().desk.scene.rects["rotate"];
+    let rect = window.state().workspace.frame.rects["rotate"];
     click(&mut window, rect.center_top() + vec2(0.0, 8.0));
-    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["rotate"]);
+    assert_eq!(window.state().workspace.editor.selection.iter().collect::<Vec<_>>(), ["rotate"]);
     window.key_press(Key::Delete);
     window.run_steps(2);
-    assert!(!window.state().desk.document.patch.nodes.contains_key("rotate"));
+    assert!(!window.state().workspace.editor.document.patch.nodes.contains_key("rotate"));
     assert!(fake.program().bends.is_empty(), "the model is left alone");
     for _ in 0..3 {
         window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
         window.run_steps(2);
     }
-    assert_eq!(window.state().desk.document.patch.to_json(), start.to_json());
+    assert_eq!(window.state().workspace.editor.document.patch.to_json(), start.to_json());
 }
 
 #[test]
 fn a_node_that_is_dragged_moves_by_the_grid_and_the_engine_is_left_alone() {
     let (mut window, fake) = window(first_bend());
     let plans = fake.plans();
-    let before = window.state().desk.document.patch.layout["lfo"].pos;
-    let rect = window.state().desk.scene.rects["lfo"];
+    let before = window.state().workspace.editor.document.patch.layout["lfo"].pos;
+    let rect = window.state().workspace.frame.rects["lfo"];
     let title = rect.left_top() + vec2(rect.width() / 2.0, 8.0);
     drag(&mut window, title, title + vec2(40.0, 24.0));
-    let after = window.state().desk.document.patch.layout["lfo"].pos;
+    let after = window.state().workspace.editor.document.patch.layout["lfo"].pos;
     assert!(after[0] > before[0] && after[1] > before[1], "{before:?} → {after:?}");
     assert_eq!([after[0] % 8.0, after[1] % 8.0], [0.0, 0.0]);
     assert_eq!(fake.plans(), plans);
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
-    assert_eq!(window.state().desk.document.patch.layout["lfo"].pos, before);
+    assert_eq!(window.state().workspace.editor.document.patch.layout["lfo"].pos, before);
 }
 
 #[test]
 fn the_inspector_edits_without_losing_the_selection() {
     let (mut window, fake) = window(first_bend());
-    let rect = window.state().desk.scene.rects["lfo"];
+    let rect = window.state().workspace.frame.rects["lfo"];
     click(&mut window, rect.center_top() + vec2(0.0, 8.0));
     let before = fake.program();
     let knob = window.get_by_label("rate of lfo in the inspector").rect().center();
     drag(&mut window, knob, knob - vec2(0.0, 40.0));
     assert_ne!(fake.program(), before);
-    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["lfo"]);
+    assert_eq!(window.state().workspace.editor.selection.iter().collect::<Vec<_>>(), ["lfo"]);
 }
 
 #[test]
 fn a_midi_control_is_learned_by_moving_it() {
     let (mut window, fake) = window(first_bend());
-    let rect = window.state().desk.scene.rects["rotate"];
+    let rect = window.state().workspace.frame.rects["rotate"];
     click(&mut window, rect.center_top() + vec2(0.0, 8.0));
     window.get_by_label("learn rotate.amount").click();
     window.run_steps(2);
@@ -194,13 +194,13 @@ fn a_midi_control_is_learned_by_moving_it() {
     window.run_steps(2);
     fake.0.borrow_mut().controls.midi_cc.insert((1, 20), 0.5);
     window.run_steps(2);
-    let patch = &window.state().desk.document.patch;
+    let patch = &window.state().workspace.editor.document.patch;
     assert!(patch.nodes.contains_key("cc20"));
     assert_eq!(patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node, "cc20");
     assert_eq!(fake.program().bends[0].amount[..], [0.5; 3]);
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
-    assert_eq!(window.state().desk.document.patch.nodes.len(), 10, "one step");
+    assert_eq!(window.state().workspace.editor.document.patch.nodes.len(), 10, "one step");
 }
 
 #[test]
@@ -210,31 +210,31 @@ fn a_patch_is_saved_opened_and_recovered() {
     let recovery = || Some(Recovery::new(folder.path().join("recovery")));
     std::fs::write(&path, first_bend().to_json()).unwrap();
     let (mut window, _) = window_with(first_bend(), Some(path.clone()), recovery(), false);
-    assert!(!window.state().desk.document.is_dirty(), "laying a patch out is no change");
-    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    assert!(!window.state().workspace.editor.document.is_dirty(), "laying a patch out is no change");
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::Delete);
     window.run_steps(2);
-    assert!(window.state().desk.document.is_dirty());
+    assert!(window.state().workspace.editor.document.is_dirty());
     assert_eq!(Patch::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap().nodes.len(), 10, "not before Save");
 
     window.key_press_modifiers(Modifiers::COMMAND, Key::S);
-    until(&mut window, |app| !app.desk.document.is_dirty());
+    until(&mut window, |app| !app.workspace.editor.document.is_dirty());
     let saved = Patch::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    assert_eq!(&saved, &*window.state().desk.document.patch);
+    assert_eq!(&saved, &*window.state().workspace.editor.document.patch);
 
     // Another edit that is never saved, and the window goes: the next one offers it.
-    window.state_mut().desk.selection = ["rotate".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
     window.key_press(Key::Delete);
     window.run_steps(120);
-    let edited = Arc::clone(&window.state().desk.document.patch);
+    let edited = Arc::clone(&window.state().workspace.editor.document.patch);
     drop(window);
     let (mut window, _) = window_with(saved.clone(), Some(path.clone()), recovery(), false);
-    assert_eq!(&*window.state().desk.document.patch, &saved, "nothing is opened unasked");
-    window.get_by_label("Open it").click();
+    assert_eq!(&*window.state().workspace.editor.document.patch, &saved, "nothing is opened unasked");
+    window.get_by_label("Open recovered patch").click();
     window.run_steps(3);
-    assert_eq!(window.state().desk.document.patch, edited);
-    assert!(window.state().desk.document.is_dirty(), "it is in no file yet");
-    assert_eq!(window.state().desk.document.path.as_ref(), Some(&path));
+    assert_eq!(window.state().workspace.editor.document.patch, edited);
+    assert!(window.state().workspace.editor.document.is_dirty(), "it is in no file yet");
+    assert_eq!(window.state().workspace.editor.document.path.as_ref(), Some(&path));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_broken_patch_is_marked_and_the_engine_keeps_its_plan() {
     patch.nodes.get_mut("lfo").unwrap().params.insert("shape".into(), "sinus".into());
     let (window, fake) = window(patch);
     assert_eq!(fake.plans(), 0);
-    assert!(window.state().desk.document.is_broken());
+    assert!(window.state().workspace.editor.document.is_broken());
     assert!(window.get_by_label_contains("1 problem").rect().width() > 0.0);
 }
 
@@ -251,12 +251,12 @@ fn a_broken_patch_is_marked_and_the_engine_keeps_its_plan() {
 fn what_the_engine_complains_of_stands_at_its_node() {
     let (mut window, fake) = window(first_bend());
     window.run_steps(2);
-    assert!(window.state().desk.troubles("word").is_empty());
+    assert!(window.state().workspace.diagnostics("word").is_empty());
     fake.warn(Warning::of("word".into(), "\"tulip\" is not in the prompt"));
     window.run_steps(2);
-    assert_eq!(window.state().desk.troubles("word").len(), 1);
-    assert!(window.state().desk.troubles("rotate").is_empty());
-    window.state_mut().desk.selection = ["word".to_owned()].into();
+    assert_eq!(window.state().workspace.diagnostics("word").len(), 1);
+    assert!(window.state().workspace.diagnostics("rotate").is_empty());
+    window.state_mut().workspace.editor.selection = ["word".to_owned()].into();
     window.run_steps(2);
     assert!(window.query_by_label("\"tulip\" is not in the prompt.").is_some(), "the inspector says it");
 }
@@ -264,11 +264,11 @@ fn what_the_engine_complains_of_stands_at_its_node() {
 #[test]
 fn a_box_selects_a_middle_drag_pans_and_a_double_click_asks_what_to_add() {
     let (mut window, _) = window(first_bend());
-    let rects = &window.state().desk.scene.rects;
+    let rects = &window.state().workspace.frame.rects;
     let both = rects["heat"].union(rects["beside"]).expand(6.0);
     drag(&mut window, both.left_bottom() + vec2(0.0, 30.0), both.right_top());
-    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["beside", "heat"]);
-    let before = window.state().desk.scene.rects["lfo"].min;
+    assert_eq!(window.state().workspace.editor.selection.iter().collect::<Vec<_>>(), ["beside", "heat"]);
+    let before = window.state().workspace.frame.rects["lfo"].min;
     let start = before + vec2(60.0, 10.0);
     let button =
         |pos, pressed| Event::PointerButton { pos, button: PointerButton::Middle, pressed, modifiers: Modifiers::NONE };
@@ -277,9 +277,9 @@ fn a_box_selects_a_middle_drag_pans_and_a_double_click_asks_what_to_add() {
     window.hover_at(start + vec2(50.0, 20.0));
     window.event(button(start + vec2(50.0, 20.0), false));
     window.run_steps(3);
-    let after = window.state().desk.scene.rects["lfo"].min;
+    let after = window.state().workspace.frame.rects["lfo"].min;
     assert!((after - before - vec2(50.0, 20.0)).length() < 2.0, "{before:?} → {after:?}");
-    assert!(!window.state().desk.document.is_dirty(), "only the view moved");
+    assert!(!window.state().workspace.editor.document.is_dirty(), "only the view moved");
     let at = ground(&window);
     for pressed in [true, false, true, false] {
         if pressed { window.drag_at(at) } else { window.event(release(at)) }
@@ -294,7 +294,7 @@ fn a_box_selects_a_middle_drag_pans_and_a_double_click_asks_what_to_add() {
 #[test]
 fn unsaved_work_is_asked_about_and_the_engine_runs_on() {
     let (mut window, fake) = window(first_bend());
-    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::Delete);
     window.key_press_modifiers(Modifiers::COMMAND, Key::N);
     window.run_steps(2);
@@ -322,7 +322,7 @@ fn a_file_that_is_dropped_is_opened_and_one_that_is_no_patch_changes_nothing() {
     let (mut window, _) = window(Patch::default());
     let dropped = |path: &PathBuf| DroppedFile { path: Some(path.clone()), ..DroppedFile::default() };
     window.input_mut().dropped_files.push(dropped(&good));
-    until(&mut window, |app| app.desk.document.path.as_ref() == Some(&good));
+    until(&mut window, |app| app.workspace.editor.document.path.as_ref() == Some(&good));
     assert_eq!(node_ids(&window).len(), 10);
     window.input_mut().dropped_files.push(dropped(&bad));
     window.run_steps(1);
@@ -337,7 +337,7 @@ fn a_file_that_is_dropped_is_opened_and_one_that_is_no_patch_changes_nothing() {
 #[test]
 fn a_word_is_typed_in_a_node_and_its_letters_are_no_shortcuts() {
     let (mut window, fake) = window(first_bend());
-    let rect = window.state().desk.scene.rects["prompt"];
+    let rect = window.state().workspace.frame.rects["prompt"];
     click(&mut window, rect.center() - vec2(0.0, 4.0));
     assert!(window.ctx.text_edit_focused());
     window.key_press(Key::End);
@@ -346,7 +346,7 @@ fn a_word_is_typed_in_a_node_and_its_letters_are_no_shortcuts() {
     type_text(&mut window, " nb");
     assert!(window.state().canvas.palette.is_none());
     assert_eq!(&*fake.program().prompt, "a large red circle moving right over a dark blue background nb");
-    assert_eq!(window.state().desk.document.undo_name(), Some("set text of prompt"));
+    assert_eq!(window.state().workspace.editor.document.undo_name(), Some("set text of prompt"));
 }
 
 fn release(pos: Pos2) -> Event {
@@ -378,7 +378,11 @@ fn two_hundred_nodes_are_drawn_in_time() {
         }
     }
     let (mut window, fake) = window(patch);
-    assert!(!window.state().desk.document.is_broken(), "{:?}", window.state().desk.document.problems);
+    assert!(
+        !window.state().workspace.editor.document.is_broken(),
+        "{:?}",
+        window.state().workspace.editor.document.problems
+    );
     let mut took: Vec<f64> = (1..120)
         .map(|number| {
             fake.play(number);
@@ -391,7 +395,7 @@ fn two_hundred_nodes_are_drawn_in_time() {
     let (median, slow) = (took[took.len() / 2], took[took.len() * 99 / 100]);
     println!(
         "{} cables; layout and shapes of a frame: median {median:.1} ms, 99 % {slow:.1} ms",
-        window.state().desk.document.patch.cables.len()
+        window.state().workspace.editor.document.patch.cables.len()
     );
     // A busy machine and a debug build stay below this; what grows with the square of the patch does not.
     assert!(median < 200.0);
@@ -418,7 +422,7 @@ fn screenshots() {
         window.run_steps(1);
     }
     shoot(&mut window, "first_bend");
-    let rect = window.state().desk.scene.rects["rotate"];
+    let rect = window.state().workspace.frame.rects["rotate"];
     click(&mut window, rect.center_top() + vec2(0.0, 8.0));
     shoot(&mut window, "selected");
     let at = ground(&window);
@@ -429,8 +433,8 @@ fn screenshots() {
     shoot(&mut window, "palette");
     window.key_press(Key::Escape);
     window.run_steps(2);
-    window.state_mut().desk.selection = ["lfo".to_owned(), "rotate".to_owned()].into();
-    window.state_mut().desk.open.insert("lfo".to_owned());
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned(), "rotate".to_owned()].into();
+    window.state_mut().workspace.editor.unfolded.insert("lfo".to_owned());
     window.key_press(Key::F);
     window.run_steps(3);
     let from = port(&window, "lfo.out", true);
@@ -454,7 +458,7 @@ fn screenshots() {
         fake.play(number);
         window.run_steps(1);
     }
-    let at = window.state().desk.scene.rects["heat"].center_top() + vec2(10.0, 8.0);
+    let at = window.state().workspace.frame.rects["heat"].center_top() + vec2(10.0, 8.0);
     click(&mut window, at);
     window.event(Event::PointerButton {
         pos: at,

@@ -8,7 +8,7 @@ use egui_kittest::kittest::Queryable as _;
 use crate::driver::*;
 
 fn patch(window: &Window) -> std::sync::Arc<Patch> {
-    window.state().desk.document.patch.clone()
+    window.state().workspace.editor.document.patch.clone()
 }
 
 fn undo(window: &mut Window) {
@@ -45,13 +45,13 @@ fn the_tempo_is_dragged_and_tapped_and_undone() {
     }
     let tapped = patch(&window).engine.tempo;
     assert!((tapped - 90.0).abs() < 4.0, "{tapped}");
-    assert_eq!(window.state().desk.document.undo_name(), Some("tap the tempo"));
+    assert_eq!(window.state().workspace.editor.document.undo_name(), Some("tap the tempo"));
 }
 
 #[test]
 fn a_snapshot_is_stored_renamed_recalled_by_its_key_replaced_and_deleted() {
     let (mut window, fake) = window(first_bend());
-    window.get_by_label("Store the settings").click();
+    window.get_by_label("Store snapshot").click();
     window.run_steps(3);
     assert_eq!(patch(&window).snapshots.len(), 1);
     window.get_by_label("name of snapshot 1").focus();
@@ -70,7 +70,7 @@ fn a_snapshot_is_stored_renamed_recalled_by_its_key_replaced_and_deleted() {
     assert_eq!(fake.program(), before);
     assert_eq!(fake.plans(), plans + 1, "one plan");
     let name = patch(&window).snapshots[0].name.clone();
-    assert_eq!(window.state().desk.document.undo_name(), Some(format!("recall {name}").as_str()));
+    assert_eq!(window.state().workspace.editor.document.undo_name(), Some(format!("recall {name}").as_str()));
     undo(&mut window);
     assert_ne!(fake.program(), before);
     // In its place what is there now; then recalled by its button, which changes nothing.
@@ -95,7 +95,7 @@ fn a_knob_is_mapped_to_a_controller_listed_and_unmapped() {
     let (mut window, fake) = window(first_bend());
     let knob = window.get_by_label("amount of rotate").rect().center();
     right_click(&mut window, knob);
-    window.get_by_label("Map to controller").click();
+    window.get_by_label("MIDI map").click();
     window.run_steps(2);
     fake.0.borrow_mut().controls.midi_cc.insert((1, 20), 0.2);
     window.run_steps(2);
@@ -109,12 +109,12 @@ fn a_knob_is_mapped_to_a_controller_listed_and_unmapped() {
     fake.play(40);
     window.run_steps(3);
     // The list: its range is changed, then it goes.
-    window.state_mut().desk.selection.clear();
+    window.state_mut().workspace.editor.selection.clear();
     window.run_steps(3);
     let at = window.get_by_label("high end of rotate.amount").rect().center();
     drag(&mut window, at, at - vec2(60.0, 0.0));
     assert!(patch(&window).maps[0].range[1] < 1.0);
-    window.get_by_label("remove the map of rotate.amount").click();
+    window.get_by_label("remove the MIDI map of rotate.amount").click();
     window.run_steps(2);
     assert!(patch(&window).maps.is_empty());
     for _ in 0..3 {
@@ -161,7 +161,7 @@ fn what_a_patch_says_of_itself_is_written_in_the_inspector() {
 #[test]
 fn a_number_that_is_held_is_marked_at_its_port() {
     let (mut window, fake) = window(first_bend());
-    let held = |window: &Window, port: &str| window.state().desk.is_held(&port.parse().unwrap());
+    let held = |window: &Window, port: &str| window.state().workspace.is_held(&port.parse().unwrap());
     assert!(!held(&window, "lfo.out"));
     fake.warn(Warning::of("lfo".into(), "out is not a finite number, so it keeps its last one"));
     window.run_steps(2);
@@ -175,10 +175,10 @@ fn a_number_that_is_held_is_marked_at_its_port() {
 
 #[test]
 #[ignore = "makes pictures for people to look at, and needs a graphics driver"]
-fn pictures_of_the_shelf() {
+fn pictures_of_the_patch_panel() {
     let mut patch = Patch::from_json(include_str!("../../patches/midi_colour.json")).unwrap();
     patch.snapshots.push(patch.snapshots[1].clone());
-    patch.snapshots[2].name = "half of it".into();
+    patch.snapshots[2].name = "half".into();
     let (mut window, fake) = window_with(patch, Some("patches/midi_colour.json".into()), None, true);
     fake.0.borrow_mut().controls.midi_cc.insert((1, 1), 0.7);
     for number in 1..60 {
@@ -187,9 +187,9 @@ fn pictures_of_the_shelf() {
     }
     window.key_press(Key::Num2);
     window.run_steps(3);
-    crate::shoot(&mut window, "shelf");
+    crate::shoot(&mut window, "patch_panel");
     fake.warn(Warning::of("word".into(), "target is not a finite number, so it keeps its last one"));
-    window.state_mut().desk.selection = ["fade".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["fade".to_owned()].into();
     window.run_steps(3);
     crate::shoot(&mut window, "mapped");
 }

@@ -55,8 +55,8 @@ fn a_picture_a_film_and_a_sidecar_open_the_patch_that_made_them_and_stay_as_they
         let (mut window, fake) = window(Patch::default());
         let plans = fake.plans();
         drop_file(&mut window, &at(name));
-        until(&mut window, |app| app.desk.document.patch.engine.seed == 4711);
-        let document = &window.state().desk.document;
+        until(&mut window, |app| app.workspace.editor.document.patch.engine.seed == 4711);
+        let document = &window.state().workspace.editor.document;
         assert!(document.patch.rest.is_empty(), "{name}: what was rendered is no part of what is edited");
         assert_eq!(document.patch.nodes, first_bend().nodes, "{name}");
         assert_eq!(document.path, None, "{name}: Save must not write over it");
@@ -75,7 +75,7 @@ fn a_film_waits_for_the_question_about_unsaved_work_and_one_without_a_patch_chan
     film(&with, Some(&provenance()));
     film(&without, None);
     let (mut window, _) = window(first_bend());
-    window.state_mut().desk.selection = ["lfo".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::Delete);
     window.run_steps(2);
     drop_file(&mut window, &with);
@@ -92,10 +92,10 @@ fn a_film_waits_for_the_question_about_unsaved_work_and_one_without_a_patch_chan
     }
     assert!(window.query_by_label_contains("there is no patch in it").is_some(), "it is said why");
     assert_eq!(node_ids(&window).len(), 9, "what could not be opened replaces nothing");
-    assert!(window.state().desk.document.is_dirty());
+    assert!(window.state().workspace.editor.document.is_dirty());
     drop_file(&mut window, &with);
     window.run_steps(2);
     window.get_by_label("Discard").click();
-    until(&mut window, |app| app.desk.document.patch.engine.seed == 4711);
+    until(&mut window, |app| app.workspace.editor.document.patch.engine.seed == 4711);
     assert_eq!(node_ids(&window).len(), 10);
 }

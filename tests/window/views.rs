@@ -47,26 +47,26 @@ fn double_click(window: &mut Window, at: Pos2) {
 fn a_note_is_read_and_written_on_the_canvas() {
     let (mut window, fake) = window(views());
     assert!(window.query_by_label_contains("note about: The slow sine").is_some());
-    let rect = window.state().desk.scene.rects["empty"];
-    assert!(window.state().desk.scene.ports.iter().all(|spot| spot.port.node != "empty"), "it has no ports");
+    let rect = window.state().workspace.frame.rects["empty"];
+    assert!(window.state().workspace.frame.ports.iter().all(|spot| spot.port.node != "empty"), "it has no ports");
     let plans = fake.plans();
     double_click(&mut window, rect.center());
     type_text(&mut window, "go on");
-    assert_eq!(window.state().desk.document.patch.nodes["empty"].params["text"], "go on");
+    assert_eq!(window.state().workspace.editor.document.patch.nodes["empty"].params["text"], "go on");
     assert!(fake.plans() >= plans);
     // A click elsewhere ends it; a node is moved by its paper and goes with Delete.
     let at = ground(&window);
     click(&mut window, at);
     assert!(!window.ctx.text_edit_focused());
-    let before = window.state().desk.document.patch.layout["empty"].pos;
-    let at = window.state().desk.scene.rects["empty"].center();
+    let before = window.state().workspace.editor.document.patch.layout["empty"].pos;
+    let at = window.state().workspace.frame.rects["empty"].center();
     drag(&mut window, at, at + vec2(48.0, 0.0));
-    assert!(window.state().desk.document.patch.layout["empty"].pos[0] > before[0]);
+    assert!(window.state().workspace.editor.document.patch.layout["empty"].pos[0] > before[0]);
     window.key_press(Key::Delete);
     window.run_steps(2);
     assert!(!node_ids(&window).contains(&"empty".to_owned()));
     // The inspector has room for many lines of it.
-    window.state_mut().desk.selection = ["about".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["about".to_owned()].into();
     window.run_steps(2);
 }
 
@@ -77,7 +77,7 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
         fake.play(number);
         window.run_steps(1);
     }
-    let scene = &window.state().desk.scene;
+    let scene = &window.state().workspace.frame;
     for name in ["shown", "scope", "bent"] {
         let ports = |output| scene.ports.iter().filter(|spot| spot.port.node == name && spot.output == output).count();
         assert_eq!((ports(false), ports(true)), (1, 1), "{name}");
@@ -87,7 +87,7 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
     assert!(tall("bent") < 24.0 && scene.rects["bent"].width() / scene.zoom < 24.0, "a dot");
     assert!(tall("scope") > tall("shown") + 40.0);
     let (shown, bent) = ("shown.out".parse().unwrap(), "bent.out".parse().unwrap());
-    let live = &window.state().desk.live;
+    let live = &window.state().workspace.playback.live;
     assert!(live.output(&shown).is_some());
     assert_eq!(live.output(&bent), live.output(&shown));
     // The scope keeps as much as it draws: 16 s.
@@ -97,7 +97,7 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
     let to = port(&window, "rotate.amount", false);
     drag(&mut window, from, to);
     assert_eq!(
-        window.state().desk.document.patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node,
+        window.state().workspace.editor.document.patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node,
         "bent"
     );
 }
@@ -105,7 +105,7 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
 #[test]
 fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
     let (mut window, fake) = window(first_bend());
-    let (before, start) = (fake.program(), window.state().desk.document.patch.clone());
+    let (before, start) = (fake.program(), window.state().workspace.editor.document.patch.clone());
     let at = on_cable(&window, "lfo.out", "rotate.angle");
     window.hover_at(at);
     window.run_steps(2);
@@ -119,37 +119,37 @@ fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
     let dot = window.get_by_label("reroute reroute").rect().center();
     assert!(dot.y > at.y + 30.0);
     click(&mut window, dot);
-    assert_eq!(window.state().desk.selection.iter().collect::<Vec<_>>(), ["reroute"]);
+    assert_eq!(window.state().workspace.editor.selection.iter().collect::<Vec<_>>(), ["reroute"]);
     // Its cable is pulled out of the knob and let go on the ground, then pulled from its side into the knob again.
     let knob = port(&window, "rotate.angle", false);
     let free = ground(&window);
     drag(&mut window, knob, free);
-    assert!(!window.state().desk.is_wired("rotate", "angle"));
+    assert!(!window.state().workspace.editor.is_wired("rotate", "angle"));
     assert!(window.state().canvas.palette.is_none());
     let side = port(&window, "reroute.out", true) + vec2(3.0, 0.0);
     drag(&mut window, side, knob + vec2(-6.0, 0.0));
-    assert!(window.state().desk.is_wired("rotate", "angle"));
+    assert!(window.state().workspace.editor.is_wired("rotate", "angle"));
     assert_eq!(fake.program(), before);
     // Its left side gives the cable that comes in back; let go on the ground, it is gone.
     let side = port(&window, "reroute.in", false) - vec2(3.0, 0.0);
     drag(&mut window, side, free);
-    assert!(!window.state().desk.is_wired("reroute", "in"));
+    assert!(!window.state().workspace.editor.is_wired("reroute", "in"));
     let side = port(&window, "lfo.out", true);
     let to = port(&window, "reroute.in", false);
     drag(&mut window, side, to);
-    assert!(window.state().desk.is_wired("reroute", "in"));
+    assert!(window.state().workspace.editor.is_wired("reroute", "in"));
     assert_eq!(fake.program(), before);
-    while window.state().desk.document.undo_name().is_some() {
+    while window.state().workspace.editor.document.undo_name().is_some() {
         window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
         window.run_steps(2);
     }
-    assert_eq!(window.state().desk.document.patch.to_json(), start.to_json());
+    assert_eq!(window.state().workspace.editor.document.patch.to_json(), start.to_json());
 }
 
 /// A point of the canvas on the cable between two ports, away from nodes and other cables.
 fn on_cable(window: &Window, from: &str, to: &str) -> Pos2 {
     let (from, to) = (port(window, from, true), port(window, to, false));
-    let scene = &window.state().desk.scene;
+    let scene = &window.state().workspace.frame;
     let points = bendrack::ui::canvas::cable::curve(from, to, scene.zoom);
     let at = |t: f32| {
         let [a, b, c, d] = points.map(Pos2::to_vec2);
@@ -164,8 +164,9 @@ fn on_cable(window: &Window, from: &str, to: &str) -> Pos2 {
 fn a_key_mutes_the_cable_under_the_pointer_and_undo_brings_it_back() {
     let (mut window, fake) = window(first_bend());
     let before = fake.program();
-    let muted =
-        |window: &Window| window.state().desk.document.patch.cable_to(&"rotate.angle".parse().unwrap()).unwrap().mute;
+    let muted = |window: &Window| {
+        window.state().workspace.editor.document.patch.cable_to(&"rotate.angle".parse().unwrap()).unwrap().mute
+    };
     let at = on_cable(&window, "lfo.out", "rotate.angle");
     window.hover_at(at);
     window.run_steps(2);
@@ -179,11 +180,11 @@ fn a_key_mutes_the_cable_under_the_pointer_and_undo_brings_it_back() {
     assert!(!muted(&window));
     assert_eq!(fake.program(), before);
     // The inspector mutes, too.
-    window.state_mut().desk.selection = ["rotate".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
     window.run_steps(2);
     window.get_all_by_label("mute").last().unwrap().click();
     window.run_steps(2);
-    assert!(window.state().desk.document.patch.cables.iter().any(|cable| cable.mute));
+    assert!(window.state().workspace.editor.document.patch.cables.iter().any(|cable| cable.mute));
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn pictures_of_views() {
         fake.play(number);
         window.run_steps(1);
     }
-    window.state_mut().desk.selection = ["about".to_owned()].into();
+    window.state_mut().workspace.editor.selection = ["about".to_owned()].into();
     window.run_steps(2);
     crate::shoot(&mut window, "views");
 }

@@ -1,4 +1,4 @@
-//! What the window asks of the engine. Tests have one without a model.
+//! The engine as the window sees it. Tests implement [`Engine`] without a model.
 
 use std::sync::Arc;
 
@@ -6,23 +6,24 @@ use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
 
 use crate::engine::{Frame, Rack, Status};
+use crate::ui::workspace::{Editor, Playback};
 
-/// Something that makes frames from plans. None of its answers is waited for.
+/// A maker of frames from plans. No call blocks.
 pub trait Engine {
-    /// Runs this plan from the next step on.
-    fn set_plan(&self, plan: Plan);
-    /// The frame that is to be seen now.
+    /// Runs this plan from the next denoising step on.
+    fn set_plan(&self, plan: Arc<Plan>);
+    /// The frame for the screen now.
     fn frame(&self) -> Option<Arc<Frame>>;
-    /// How it fares.
+    /// The state, the speed and the warnings.
     fn status(&self) -> Status;
-    /// What came in from outside by now.
+    /// The values from devices.
     fn controls(&self) -> Controls;
-    /// Begins the video again.
+    /// Restarts the video.
     fn restart(&self);
 }
 
 impl Engine for Rack {
-    fn set_plan(&self, plan: Plan) {
+    fn set_plan(&self, plan: Arc<Plan>) {
         Self::set_plan(self, plan);
     }
 
@@ -35,11 +36,50 @@ impl Engine for Rack {
     }
 
     fn controls(&self) -> Controls {
-        // A device that died while it wrote leaves the values it had written.
+        // A device thread that panicked leaves its last values.
         Self::controls(self).lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     fn restart(&self) {
         Self::restart(self);
+    }
+}
+
+/// The last answers of the engine.
+pub struct Monitor {
+    /// The state, the speed and the warnings.
+    pub status: Status,
+    /// The number of the frame on screen.
+    pub frame: Option<u64>,
+    frames_per_latent: f64,
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self { status: Status::default(), frame: None, frames_per_latent: 4.0 }
+    }
+}
+
+impl Monitor {
+    /// Asks the engine for the frame, the status and, during MIDI learn, the controls.
+    pub fn poll(&mut self, ctx: &eframe::egui::Context, engine: &dyn Engine, editor: &Editor, playback: &mut Playback) {
+        self.status = engine.status();
+        playback.warnings.clone_from(&self.status.warnings);
+        let learns = editor.learn.is_some();
+        let Some(frame) = engine.frame() else {
+            if learns {
+                playback.controls = engine.controls();
+            }
+            return;
+        };
+        self.frame = Some(frame.number);
+        if playback.images.take(ctx, &frame) || learns {
+            playback.controls = engine.controls();
+        }
+        if frame.latent >= 4 {
+            self.frames_per_latent = (frame.number as f64 / frame.latent as f64).ceil();
+        }
+        let dt_secs = self.frames_per_latent / self.status.frame_rate.max(1.0);
+        playback.live.advance(frame.latent, &playback.controls, &frame.sound, dt_secs);
     }
 }

@@ -1,177 +1,118 @@
-//! Files: opened, saved and asked for on threads of their own, so that neither the window nor the engine waits for a disk or a dialog.
+//! File tasks: dialogs, reads and writes on threads of their own. Neither the window nor the engine waits for them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bendrack_nodes::patch::Patch;
-use eframe::egui::{Ui, ViewportCommand};
+use eframe::egui::Ui;
 
 use crate::disk;
 use crate::provenance::{Opened, Render};
-use crate::ui::app::App;
-use crate::ui::document::recovery::Recovery;
-use crate::ui::panels::status_bar::name_of;
+use crate::ui::document::Document;
+use crate::ui::panels::status_bar::file_name;
 
-/// What a patch is to be called that came from no file.
-pub(in crate::ui) const UNNAMED: &str = "patch.json";
+/// The suggested name of a new patch.
+const UNNAMED: &str = "patch.json";
 
-/// What a thread of the window has done.
-pub(in crate::ui) enum Done {
+/// The result of a file task.
+pub enum FileEvent {
+    /// A patch was read.
     Opened(PathBuf, Box<Opened>),
+    /// A patch was written.
     Saved(PathBuf, Arc<Patch>),
+    /// A task failed with this message.
     Failed(String),
-    /// A dialog was left.
-    Nothing,
+    /// A dialog was cancelled.
+    Cancelled,
 }
 
-/// What waits until unsaved work is saved or given up.
+/// An action that discards the present patch.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::ui) enum Next {
+pub enum Discarding {
+    /// Close the window.
     Close,
+    /// Open this file, or ask for one.
     Open(Option<PathBuf>),
+    /// Start an empty patch.
     New,
 }
 
-impl App {
-    /// Takes over what threads have done, and files that were dropped on the window.
-    pub(in crate::ui) fn work(&mut self, ui: &Ui) {
-        while let Ok(done) = self.inbox.try_recv() {
-            self.dialog = false;
-            match done {
-                Done::Opened(path, opened) => {
-                    if opened.home.is_none() {
-                        self.say(ui, from_render(&path, opened.render.as_ref()));
-                        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                        self.suggested = format!("{}.json", stem.trim_end_matches(".bend"));
-                    }
-                    self.desk.document.open(opened.patch, opened.home);
-                    self.fresh();
-                }
-                Done::Saved(path, written) => {
-                    self.desk.document.mark_saved(path, written);
-                    let text = format!("saved {}", name_of(&self.desk));
-                    self.say(ui, text);
-                    if let Some(next) = self.asks.take().filter(|_| !self.desk.document.is_dirty()) {
-                        self.go(ui, next);
-                    }
-                }
-                Done::Failed(error) => self.say(ui, error),
-                Done::Nothing => {}
-            }
-        }
-        let dropped = ui.input(|i| i.raw.dropped_files.first().and_then(|file| file.path.clone()));
-        if let Some(path) = dropped {
-            self.ask(ui, Next::Open(Some(path)));
-        }
-        if ui.input(|i| i.viewport().close_requested()) && self.desk.document.is_dirty() && !self.leaving {
-            ui.ctx().send_viewport_cmd(ViewportCommand::CancelClose);
-            self.asks = Some(Next::Close);
-        }
+/// The file tasks of the window.
+pub struct FileTasks {
+    inbox: Receiver<FileEvent>,
+    outbox: Sender<FileEvent>,
+    /// The suggested name of a patch without a file.
+    suggested: String,
+    dialog_open: bool,
+    /// The action that waits for an answer about unsaved work.
+    pub waiting: Option<Discarding>,
+    /// Whether the window closes without a further question.
+    pub closing: bool,
+}
+
+impl Default for FileTasks {
+    fn default() -> Self {
+        let (outbox, inbox) = channel();
+        Self { inbox, outbox, suggested: UNNAMED.to_owned(), dialog_open: false, waiting: None, closing: false }
+    }
+}
+
+impl FileTasks {
+    /// The result of the next finished task.
+    pub fn poll(&mut self) -> Option<FileEvent> {
+        let event = self.inbox.try_recv().ok()?;
+        self.dialog_open = false;
+        Some(event)
     }
 
-    /// Another patch is on the desk.
-    fn fresh(&mut self) {
-        self.desk.go_to(Vec::new());
-        self.canvas.palette = None;
-        self.canvas.fit();
+    /// Suggests the default name for an empty patch.
+    pub fn suggest_unnamed(&mut self) {
+        UNNAMED.clone_into(&mut self.suggested);
     }
 
-    /// Does this next, if no work is lost by it; else asks.
-    pub(in crate::ui) fn ask(&mut self, ui: &Ui, next: Next) {
-        if self.desk.document.is_dirty() { self.asks = Some(next) } else { self.go(ui, next) }
+    /// Suggests a name for the patch of a picture or video.
+    pub fn suggest_for_render(&mut self, path: &Path) {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        self.suggested = format!("{}.json", stem.trim_end_matches(".bend"));
     }
 
-    fn go(&mut self, ui: &Ui, next: Next) {
-        match next {
-            Next::Close => {
-                self.leaving = true;
-                ui.ctx().send_viewport_cmd(ViewportCommand::Close);
+    /// Opens a file, or asks for one.
+    pub fn open(&mut self, ui: &Ui, path: Option<PathBuf>) {
+        match path {
+            Some(path) => self.spawn(ui, move || opened(path)),
+            None if !self.dialog_open => {
+                self.dialog_open = true;
+                self.spawn(ui, || open_dialog().pick_file().map_or(FileEvent::Cancelled, opened));
             }
-            Next::New => {
-                self.desk.document.open(Patch::default(), None);
-                UNNAMED.clone_into(&mut self.suggested);
-                self.fresh();
-            }
-            Next::Open(Some(path)) => self.thread(ui, move || opened(path)),
-            Next::Open(None) if !self.dialog => {
-                self.dialog = true;
-                self.thread(ui, || match open_dialog().pick_file() {
-                    Some(path) => opened(path),
-                    None => Done::Nothing,
-                });
-            }
-            Next::Open(None) => {}
+            None => {}
         }
     }
 
-    /// Opens a patch, as if its file had been dropped on the window.
-    pub fn open(&mut self, ui: &Ui, path: PathBuf) {
-        self.ask(ui, Next::Open(Some(path)));
-    }
-
-    /// Saves the patch in its file, or asks for one.
-    pub fn save(&mut self, ui: &Ui, elsewhere: bool) {
-        let patch = Arc::clone(&self.desk.document.patch);
-        match self.desk.document.path.clone().filter(|_| !elsewhere) {
-            Some(path) => self.thread(ui, move || saved(path, patch)),
-            None if !self.dialog => {
-                self.dialog = true;
-                let name = if self.desk.document.path.is_some() { name_of(&self.desk) } else { self.suggested.clone() };
-                self.thread(ui, move || match dialog().set_file_name(name).save_file() {
+    /// Saves the patch to its file, or asks for one.
+    pub fn save(&mut self, ui: &Ui, document: &Document, save_as: bool) {
+        let patch = Arc::clone(&document.patch);
+        match document.path.clone().filter(|_| !save_as) {
+            Some(path) => self.spawn(ui, move || saved(path, patch)),
+            None if !self.dialog_open => {
+                self.dialog_open = true;
+                let name = if document.path.is_some() { file_name(document) } else { self.suggested.clone() };
+                self.spawn(ui, move || match dialog().set_file_name(name).save_file() {
                     Some(path) => saved(path, patch),
-                    None => Done::Nothing,
+                    None => FileEvent::Cancelled,
                 });
             }
             None => {}
         }
     }
 
-    /// Does something that may take long beside the window.
-    fn thread(&self, ui: &Ui, work: impl FnOnce() -> Done + Send + 'static) {
+    /// Runs a task on a thread of its own.
+    fn spawn(&self, ui: &Ui, task: impl FnOnce() -> FileEvent + Send + 'static) {
         let (outbox, ctx) = (self.outbox.clone(), ui.ctx().clone());
         std::thread::spawn(move || {
-            // The window may have been closed meanwhile.
-            let _ = outbox.send(work());
+            // The window may be closed by now.
+            let _ = outbox.send(task());
             ctx.request_repaint();
-        });
-    }
-
-    /// Opens the work of an earlier session. It counts as unsaved, and what is open now is asked about as ever.
-    pub(in crate::ui) fn recover(&mut self, ui: &Ui) {
-        if self.desk.document.is_dirty() {
-            self.say(ui, "Save this patch first.".to_owned());
-            return;
-        }
-        let Some((path, _)) = self.recovered.take() else { return };
-        match Recovery::read(&path) {
-            Ok(copy) => {
-                self.desk.document.open(copy.patch, copy.path);
-                self.desk.document.mark_unsaved();
-                Recovery::set_aside(&path);
-                self.fresh();
-            }
-            Err(error) => self.say(ui, error),
-        }
-    }
-
-    /// The question about unsaved work. The engine runs on meanwhile, and so does everything else.
-    pub(in crate::ui) fn ask_ui(&mut self, ui: &mut Ui) {
-        ui.horizontal(|ui| {
-            ui.label(format!("{} has changes that are in no file.", name_of(&self.desk)));
-            if ui.button("Save").clicked() {
-                self.save(ui, false);
-            }
-            if ui.button("Discard").clicked()
-                && let Some(next) = self.asks.take()
-            {
-                if next == Next::Close {
-                    self.keeper.as_ref().inspect(|keeper| keeper.clear());
-                }
-                self.go(ui, next);
-            }
-            if ui.button("Cancel").clicked() {
-                self.asks = None;
-            }
         });
     }
 }
@@ -180,36 +121,34 @@ fn dialog() -> rfd::FileDialog {
     rfd::FileDialog::new().add_filter("bendrack patch", &["json"])
 }
 
-/// The dialog to open a patch, which may be in a picture or film.
+/// The dialog that opens a patch; pictures and videos may carry one.
 fn open_dialog() -> rfd::FileDialog {
     rfd::FileDialog::new()
-        .add_filter("bendrack patch, picture or film", &["json", "png", "mp4"])
+        .add_filter("bendrack patch, picture or video", &["json", "png", "mp4"])
         .add_filter("bendrack patch", &["json"])
 }
 
-/// What is said of a patch that was opened from a picture or film: it has no file of its own yet.
-fn from_render(path: &Path, render: Option<&Render>) -> String {
+/// The message for a patch from a picture or video, which has no file of its own.
+pub fn from_render(path: &Path, render: Option<&Render>) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match render {
         Some(Render { model, seed, .. }) => {
-            format!(
-                "This is the patch of {name}, rendered by {model} with seed {seed}. Save keeps it in a file of its own."
-            )
+            format!("Opened the patch of {name}, rendered by {model} with seed {seed}. Save writes it to a new file.")
         }
-        None => format!("This is the patch of {name}. Save keeps it in a file of its own."),
+        None => format!("Opened the patch of {name}. Save writes it to a new file."),
     }
 }
 
-fn opened(path: PathBuf) -> Done {
+fn opened(path: PathBuf) -> FileEvent {
     match disk::load(&path) {
-        Ok(opened) => Done::Opened(path, Box::new(opened)),
-        Err(error) => Done::Failed(error),
+        Ok(opened) => FileEvent::Opened(path, Box::new(opened)),
+        Err(error) => FileEvent::Failed(error),
     }
 }
 
-fn saved(path: PathBuf, patch: Arc<Patch>) -> Done {
+fn saved(path: PathBuf, patch: Arc<Patch>) -> FileEvent {
     match disk::save(&path, &patch) {
-        Ok(()) => Done::Saved(path, patch),
-        Err(error) => Done::Failed(error),
+        Ok(()) => FileEvent::Saved(path, patch),
+        Err(error) => FileEvent::Failed(error),
     }
 }

@@ -1,103 +1,132 @@
-//! The keys of the window.
+//! The keys of the window and the commands that they give.
 
-use eframe::egui::{self, Key, Modifiers, Ui};
+use eframe::egui::{Event, Key, Modifiers, Ui};
 
-use crate::ui::app::App;
-use crate::ui::app::file_tasks::Next;
-use crate::ui::canvas::view::{frame_nodes, zoom_about};
-
-/// The keys that recall snapshots.
+/// The keys of the snapshots.
 const NUMBERS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
-impl App {
-    /// Does what the keys say that nobody else wanted.
-    pub(in crate::ui) fn keys(&mut self, ui: &mut Ui) {
-        let typing = ui.ctx().text_edit_focused();
-        let pressed = |modifiers, key| ui.input_mut(|i| i.consume_key(modifiers, key));
-        let shift = Modifiers::COMMAND | Modifiers::SHIFT;
-        if pressed(shift, Key::S) {
-            self.save(ui, true);
-        } else if pressed(Modifiers::COMMAND, Key::S) {
-            self.save(ui, false);
-        }
-        if pressed(Modifiers::COMMAND, Key::O) {
-            self.ask(ui, Next::Open(None));
-        }
-        if pressed(Modifiers::NONE, Key::F11) {
-            self.stage.large = !self.stage.large;
-        }
-        if self.canvas.palette.is_none() && pressed(Modifiers::NONE, Key::Escape) {
-            self.stage.large = false;
-            self.asks = None;
-            self.desk.learn = None;
-        }
-        // A field that is typed in has its own undo.
-        if typing || self.canvas.palette.is_some() {
-            return;
-        }
-        if pressed(shift, Key::Z) || pressed(Modifiers::COMMAND, Key::Y) {
-            self.desk.document.redo();
-        } else if pressed(Modifiers::COMMAND, Key::Z) {
-            self.desk.document.undo();
-        }
-        if pressed(shift, Key::D) {
-            self.desk.duplicate_selected(true);
-        } else if pressed(Modifiers::COMMAND, Key::D) {
-            self.desk.duplicate_selected(false);
-        }
-        if pressed(Modifiers::COMMAND, Key::A) {
-            self.desk.selection = self.desk.patch().nodes.keys().cloned().collect();
-        }
-        if pressed(Modifiers::COMMAND, Key::N) {
-            self.ask(ui, Next::New);
-        }
-        self.canvas_keys(ui);
-    }
+/// A command from a key or a button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Start an empty patch.
+    New,
+    /// Open a file.
+    Open,
+    /// Save the patch.
+    Save,
+    /// Save the patch to another file.
+    SaveAs,
+    /// Revert the last step.
+    Undo,
+    /// Apply the reverted step again.
+    Redo,
+    /// Select all nodes.
+    SelectAll,
+    /// Duplicate the selected nodes.
+    Duplicate {
+        /// With the cables from other nodes.
+        incoming: bool,
+    },
+    /// Bypass the selected nodes.
+    Bypass,
+    /// Put a frame around the selected nodes.
+    Frame,
+    /// Delete the selection.
+    Delete,
+    /// Open the palette.
+    AddNode,
+    /// Open the selected subpatch.
+    Enter,
+    /// Go up one level.
+    Leave,
+    /// Recall the snapshot with this index.
+    Recall(usize),
+    /// Tap the tempo.
+    Tap,
+    /// Set the next seed and restart the video.
+    NewSeed,
+    /// Restart the video.
+    Restart,
+    /// Zoom to the selection.
+    ZoomSelection,
+    /// Zoom to the whole patch.
+    ZoomAll,
+    /// Zoom to 100 %.
+    ZoomReset,
+    /// Show only the preview, or the whole window again.
+    TogglePreview,
+    /// Leave the large preview, MIDI learn and questions.
+    Cancel,
+}
 
-    fn canvas_keys(&mut self, ui: &mut Ui) {
-        let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-        if pressed(Key::B) {
-            self.desk.bypass_selected();
+/// The state of the window that decides which keys are commands.
+pub struct KeyContext {
+    /// The palette is open.
+    pub palette: bool,
+    /// The preview fills the window.
+    pub large_preview: bool,
+    /// A widget had the keyboard focus in the previous frame.
+    pub had_focus: bool,
+    /// The pointer is over the canvas.
+    pub over_canvas: bool,
+    /// One instance of a subpatch is selected.
+    pub instance: bool,
+}
+
+/// The commands of the keys that were pressed, which are consumed.
+pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
+    let pressed = |modifiers, key| ui.input_mut(|i| i.consume_key(modifiers, key));
+    let (ctrl, shift) = (Modifiers::COMMAND, Modifiers::COMMAND | Modifiers::SHIFT);
+    let mut commands = Vec::new();
+    let mut take = |modifiers, key, command| {
+        if pressed(modifiers, key) {
+            commands.push(command);
         }
-        if pressed(Key::G) {
-            self.desk.frame_selected();
-        }
-        if pressed(Key::T) {
-            self.tap(ui.input(|i| i.time));
-        }
-        if pressed(Key::U) {
-            self.desk.leave();
-        }
-        if let Some(id) = self.desk.selected_instance()
-            && pressed(Key::Enter)
-        {
-            self.desk.enter(&id);
-        }
-        for (index, key) in NUMBERS.into_iter().enumerate() {
-            if pressed(key) {
-                self.desk.recall_snapshot(index);
-            }
-        }
-        if pressed(Key::F) {
-            let ids = self.desk.selection.clone();
-            frame_nodes(&mut self.canvas, &mut self.desk, &ids);
-        }
-        if pressed(Key::Home) {
-            self.canvas.fit();
-        }
-        let over = ui.input(|i| i.pointer.hover_pos()).filter(|at| self.canvas.contains(*at));
-        if let (true, Some(at)) = (ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Num0)), over) {
-            let factor = 1.0 / self.desk.scene.zoom;
-            zoom_about(&mut self.canvas, &mut self.desk, at, factor);
-        }
-        // Tab goes from knob to knob once one has the focus.
-        let tab = !self.had_focus && over.is_some() && ui.input(|i| i.key_pressed(Key::Tab));
-        let letter = ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::N));
-        if (tab || letter) && !self.stage.large {
-            // The letter must not be the first of the query.
-            ui.input_mut(|i| i.events.retain(|event| !matches!(event, egui::Event::Text(_))));
-            self.canvas.open_palette(ui);
-        }
+    };
+    // Shift first: a shortcut without Shift also matches with it.
+    take(shift, Key::S, Command::SaveAs);
+    take(ctrl, Key::S, Command::Save);
+    take(ctrl, Key::O, Command::Open);
+    take(Modifiers::NONE, Key::F11, Command::TogglePreview);
+    if !context.palette {
+        take(Modifiers::NONE, Key::Escape, Command::Cancel);
     }
+    // A text field has its own undo and takes letters.
+    if ui.ctx().text_edit_focused() || context.palette {
+        return commands;
+    }
+    for (modifiers, key, command) in [
+        (shift, Key::Z, Command::Redo),
+        (ctrl, Key::Y, Command::Redo),
+        (ctrl, Key::Z, Command::Undo),
+        (shift, Key::D, Command::Duplicate { incoming: true }),
+        (ctrl, Key::D, Command::Duplicate { incoming: false }),
+        (ctrl, Key::A, Command::SelectAll),
+        (ctrl, Key::N, Command::New),
+        (Modifiers::NONE, Key::B, Command::Bypass),
+        (Modifiers::NONE, Key::G, Command::Frame),
+        (Modifiers::NONE, Key::T, Command::Tap),
+        (Modifiers::NONE, Key::U, Command::Leave),
+        (Modifiers::NONE, Key::F, Command::ZoomSelection),
+        (Modifiers::NONE, Key::Home, Command::ZoomAll),
+        (ctrl, Key::Num0, Command::ZoomReset),
+    ] {
+        take(modifiers, key, command);
+    }
+    if context.instance {
+        take(Modifiers::NONE, Key::Enter, Command::Enter);
+    }
+    for (index, key) in NUMBERS.into_iter().enumerate() {
+        take(Modifiers::NONE, key, Command::Recall(index));
+    }
+    // Tab moves between knobs once one has the focus.
+    let tab = !context.had_focus && context.over_canvas && ui.input(|i| i.key_pressed(Key::Tab));
+    let letter = pressed(Modifiers::NONE, Key::N);
+    if (tab || letter) && !context.large_preview {
+        // The letter is not part of the query.
+        ui.input_mut(|i| i.events.retain(|event| !matches!(event, Event::Text(_))));
+        commands.push(Command::AddNode);
+    }
+    commands
 }

@@ -1,300 +1,398 @@
-//! The window as a whole: panels, keys, files.
+//! The window: panels, keys, files, the connection to the engine.
 
+mod backup;
 pub mod engine;
 mod file_tasks;
 mod keys;
-mod transport;
+mod top_bar;
 
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
-use bendrack_nodes::patch::Patch;
-use eframe::egui::{self, CentralPanel, Frame, Key, Modifiers, Panel, RichText, Ui, ViewportCommand, vec2};
+use bendrack_nodes::patch::{Edit, Patch};
+use eframe::egui::{self, CentralPanel, Frame, Key, Modifiers, Panel, Ui, ViewportCommand, vec2};
 
-use crate::engine::Status;
-use crate::ui::app::engine::Engine;
-use crate::ui::app::file_tasks::{Done, Next, UNNAMED};
-use crate::ui::app::transport::Taps;
+use crate::ui::canvas::frame::frame_selected;
+use crate::ui::canvas::view::{frame_nodes, zoom_about};
 use crate::ui::canvas::{Canvas, canvas_ui};
-use crate::ui::document::Document;
-use crate::ui::document::autosave::Keeper;
-use crate::ui::document::learn::learned;
+use crate::ui::document::learn::{LearnMode, learn_step};
+use crate::ui::document::midi_maps::map_step;
 use crate::ui::document::ports::input_of;
 use crate::ui::document::recovery::Recovery;
+use crate::ui::document::{Document, Step};
 use crate::ui::panels::inspector::inspector_ui;
-use crate::ui::panels::midi_maps::mapped;
-use crate::ui::panels::preview::{Stage, stage_ui};
-use crate::ui::panels::status_bar::{Asked, Bar, Light, name_of, status_ui};
+use crate::ui::panels::preview::{Preview, preview_ui};
+use crate::ui::panels::status_bar::{RecoveryChoice, StatusBar, StatusLight, file_name, status_bar_ui};
 use crate::ui::theme;
-use crate::ui::workspace::Desk;
+use crate::ui::workspace::Workspace;
+use backup::Backup;
+use engine::{Engine, Monitor};
+use file_tasks::{Discarding, FileEvent, FileTasks, from_render};
+use keys::{Command, KeyContext, commands};
+use top_bar::{TapTempo, top_bar_ui};
 
-/// What the window is opened with.
+/// The parts that a window is opened with.
 pub struct Options {
     /// The patch.
     pub patch: Patch,
-    /// Its file.
+    /// The file of the patch.
     pub path: Option<PathBuf>,
-    /// The engine that runs it.
+    /// The engine that runs the patch.
     pub engine: Box<dyn Engine>,
-    /// How the devices are, whenever it is asked.
-    pub lights: Box<dyn Fn() -> Vec<Light>>,
-    /// Where copies of unsaved work are kept.
+    /// The state of the devices.
+    pub lights: Box<dyn Fn() -> Vec<StatusLight>>,
+    /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
 }
 
 /// The window.
 pub struct App {
-    /// What the panels share.
-    pub desk: Desk,
+    /// The state that the canvas and the panels share.
+    pub workspace: Workspace,
     /// The canvas.
     pub canvas: Canvas,
-    pub(in crate::ui) stage: Stage,
+    preview: Preview,
     engine: Rc<dyn Engine>,
-    lights: Box<dyn Fn() -> Vec<Light>>,
-    pub(in crate::ui) status: Status,
-    frame: Option<u64>,
-    frames_per_latent: f64,
-    shown: u64,
-    pub(in crate::ui) message: Option<(String, f64)>,
-    pub(in crate::ui) inbox: Receiver<Done>,
-    pub(in crate::ui) outbox: Sender<Done>,
-    /// What a patch without a file is to be called when it is saved.
-    pub(in crate::ui) suggested: String,
-    /// A file dialog is open.
-    pub(in crate::ui) dialog: bool,
-    pub(in crate::ui) asks: Option<Next>,
-    pub(in crate::ui) leaving: bool,
-    pub(in crate::ui) keeper: Option<Keeper>,
-    kept: (u64, f64),
-    pub(in crate::ui) recovered: Option<(PathBuf, String)>,
-    pub(in crate::ui) had_focus: bool,
-    last_edit: (u64, f64),
-    /// The beat that is tapped.
-    pub(in crate::ui) taps: Taps,
+    monitor: Monitor,
+    lights: Box<dyn Fn() -> Vec<StatusLight>>,
+    files: FileTasks,
+    backup: Backup,
+    message: Message,
+    gesture: GestureTimer,
+    taps: TapTempo,
+    had_focus: bool,
+}
+
+/// A message in the status bar, which expires.
+#[derive(Default)]
+struct Message(Option<(String, f64)>);
+
+impl Message {
+    fn show(&mut self, ui: &Ui, text: String) {
+        self.0 = Some((text, ui.input(|i| i.time) + theme::MESSAGE_SECS));
+    }
+
+    fn text(&mut self, ui: &Ui) -> Option<&str> {
+        let now = ui.input(|i| i.time);
+        self.0.take_if(|(_, until)| now > *until);
+        self.0.as_ref().map(|(text, _)| text.as_str())
+    }
+}
+
+/// The revision of the last edit, and its time.
+struct GestureTimer(u64, f64);
+
+impl GestureTimer {
+    /// Ends the gesture of a document when a button is released, or after a pause without one.
+    fn update(&mut self, ui: &Ui, document: &mut Document) {
+        let (now, released, down) = ui.input(|i| (i.time, i.pointer.any_released(), i.pointer.any_down()));
+        if self.0 != document.revision() {
+            *self = Self(document.revision(), now);
+        }
+        if released || (!down && now - self.1 > theme::QUIET_SECS) {
+            document.end_gesture();
+        }
+    }
 }
 
 impl App {
-    /// A window with this patch, which is handed to the engine.
+    /// A window with this patch, whose plan goes to the engine.
     pub fn new(options: Options) -> Self {
         let engine: Rc<dyn Engine> = Rc::from(options.engine);
         let sink = Rc::clone(&engine);
         let document = Document::new(options.patch, options.path, Box::new(move |plan| sink.set_plan(plan)));
-        let recovered = options.recovery.as_ref().and_then(Recovery::newest).map(|(path, written)| {
-            let minutes = written.elapsed().unwrap_or_default().as_secs() / 60;
-            (path, format!("There is work from {} that was never saved.", ago(minutes)))
-        });
-        let (outbox, inbox) = channel();
         Self {
-            shown: document.revision(),
-            last_edit: (document.revision(), 0.0),
-            kept: (document.revision(), 0.0),
-            desk: Desk::new(document),
+            backup: Backup::new(options.recovery, &document),
+            gesture: GestureTimer(document.revision(), 0.0),
+            workspace: Workspace::new(document),
             canvas: Canvas::default(),
-            stage: Stage::default(),
+            preview: Preview::default(),
             engine,
+            monitor: Monitor::default(),
             lights: options.lights,
-            status: Status::default(),
-            frame: None,
-            frames_per_latent: 4.0,
-            message: None,
-            inbox,
-            outbox,
-            suggested: UNNAMED.to_owned(),
-            dialog: false,
-            asks: None,
-            leaving: false,
-            keeper: options.recovery.map(Keeper::new),
-            recovered,
+            files: FileTasks::default(),
+            message: Message::default(),
+            taps: TapTempo::default(),
             had_focus: false,
-            taps: Taps::default(),
         }
     }
 
-    /// One frame of the window.
+    /// Shows one frame of the window.
     pub fn show(&mut self, ui: &mut Ui) {
-        self.look(ui);
-        self.work(ui);
-        self.keys(ui);
-        self.desk.refresh();
+        let Workspace { editor, playback, .. } = &mut self.workspace;
+        self.monitor.poll(ui.ctx(), &*self.engine, editor, playback);
+        self.learn();
+        self.request_repaint(ui);
+        self.finish_tasks(ui);
+        let over_canvas = ui.input(|i| i.pointer.hover_pos()).is_some_and(|at| self.canvas.contains(at));
+        let context = KeyContext {
+            palette: self.canvas.palette.is_some(),
+            large_preview: self.preview.large,
+            had_focus: self.had_focus,
+            over_canvas,
+            instance: self.workspace.editor.selected_instance().is_some(),
+        };
+        for command in commands(ui, &context) {
+            self.run(ui, command);
+        }
+        self.workspace.refresh();
         self.panels(ui);
-        self.after(ui);
+        self.gesture.update(ui, &mut self.workspace.editor.document);
+        self.had_focus = ui.memory(|memory| memory.focused().is_some());
+        if self.backup.update(&self.workspace.editor.document, ui.input(|i| i.time)) {
+            ui.ctx().request_repaint_after_secs(theme::RECOVERY_SECS as f32);
+        }
+        self.set_title(ui);
     }
 
-    /// Looks at the engine. Nothing here waits for it.
-    fn look(&mut self, ui: &Ui) {
-        self.status = self.engine.status();
-        self.desk.warnings.clone_from(&self.status.warnings);
-        if let Some(frame) = self.engine.frame() {
-            self.frame = Some(frame.number);
-            if self.desk.images.take(ui.ctx(), &frame) || self.desk.learn.is_some() {
-                self.desk.controls = self.engine.controls();
+    /// Runs a command of a key or button.
+    fn run(&mut self, ui: &Ui, command: Command) {
+        let editor = &mut self.workspace.editor;
+        match command {
+            Command::New => self.request(ui, Discarding::New),
+            Command::Open => self.request(ui, Discarding::Open(None)),
+            Command::Save => self.save(ui, false),
+            Command::SaveAs => self.save(ui, true),
+            Command::Undo => drop(editor.document.undo()),
+            Command::Redo => drop(editor.document.redo()),
+            Command::SelectAll => editor.selection = editor.patch().nodes.keys().cloned().collect(),
+            Command::Duplicate { incoming } => editor.duplicate_selected(incoming),
+            Command::Bypass => editor.bypass_selected(),
+            Command::Frame => frame_selected(editor),
+            Command::Delete => editor.delete_selected(),
+            Command::AddNode => self.canvas.open_palette(ui),
+            Command::Enter => {
+                if let Some(id) = editor.selected_instance() {
+                    editor.enter(&id);
+                }
             }
-            if frame.latent >= 4 {
-                self.frames_per_latent = (frame.number as f64 / frame.latent as f64).ceil();
+            Command::Leave => editor.leave(),
+            Command::Recall(index) => drop(editor.recall_snapshot(index)),
+            Command::Tap => {
+                if let Some(tempo) = self.taps.tap(ui.input(|i| i.time)) {
+                    editor.document.apply(Step::merging("tap the tempo", vec![Edit::SetTempo { tempo }]));
+                }
             }
-            let dt_secs = self.frames_per_latent / self.status.frame_rate.max(1.0);
-            self.desk.live.advance(frame.latent, &self.desk.controls, &frame.sound, dt_secs);
-        } else if self.desk.learn.is_some() {
-            self.desk.controls = self.engine.controls();
+            Command::NewSeed => {
+                let seed = editor.document.patch.engine.seed.wrapping_add(1);
+                editor.document.apply(Step::new("set the seed", vec![Edit::SetSeed { seed }]));
+                self.engine.restart();
+            }
+            Command::Restart => self.engine.restart(),
+            Command::ZoomSelection => {
+                let ids = editor.selection.clone();
+                frame_nodes(&mut self.canvas, &mut self.workspace, &ids);
+            }
+            Command::ZoomAll => self.canvas.fit(),
+            Command::ZoomReset => {
+                let pointer = ui.input(|i| i.pointer.hover_pos()).filter(|at| self.canvas.contains(*at));
+                if let Some(at) = pointer {
+                    let factor = 1.0 / self.workspace.frame.zoom;
+                    zoom_about(&mut self.canvas, &mut self.workspace, at, factor);
+                }
+            }
+            Command::TogglePreview => self.preview.large = !self.preview.large,
+            Command::Cancel => {
+                self.preview.large = false;
+                self.files.waiting = None;
+                editor.learn = None;
+            }
         }
-        self.learn();
-        if self.shown != self.desk.document.revision() {
-            self.shown = self.desk.document.revision();
-            self.desk.live.set_patch(&self.desk.document.patch);
-            self.desk.refresh();
-            self.desk.look();
+    }
+
+    /// Assigns the controller or note that moved during MIDI learn.
+    fn learn(&mut self) {
+        let Workspace { editor, playback, .. } = &mut self.workspace;
+        let Some(learn) = &mut editor.learn else { return };
+        let Some(control) = learn.detect(&playback.controls) else { return };
+        let (to, mode) = (learn.to.clone(), learn.mode);
+        let input = input_of(editor.patch(), &to.node, &to.port);
+        match mode {
+            LearnMode::Map => {
+                let step = map_step(&editor.document.patch, &to, input, control);
+                editor.document.apply(step);
+            }
+            LearnMode::Controller | LearnMode::Note => {
+                let step = learn_step(editor.patch(), &to, input, control);
+                editor.apply(step);
+            }
         }
-        let secs =
-            if self.frame.is_some() { 1.0 / self.status.frame_rate.clamp(1.0, 60.0) as f32 } else { theme::IDLE_SECS };
+        editor.learn = None;
+    }
+
+    fn request_repaint(&self, ui: &Ui) {
+        let rate = self.monitor.status.frame_rate.clamp(1.0, 60.0) as f32;
+        let secs = if self.monitor.frame.is_some() { 1.0 / rate } else { theme::IDLE_SECS };
         ui.ctx().request_repaint_after_secs(secs);
     }
 
-    fn learn(&mut self) {
-        let Some(learn) = &mut self.desk.learn else { return };
-        let Some(control) = learn.moved(&self.desk.controls) else { return };
-        let (to, map) = (learn.to.clone(), learn.map);
-        let input = input_of(self.desk.patch(), &to.node, &to.port);
-        if map {
-            let step = mapped(&self.desk.document.patch, &to, input, control);
-            self.desk.document.apply(step);
-        } else {
-            let step = learned(self.desk.patch(), &to, input, control);
-            self.desk.apply(step);
+    /// Handles finished file tasks, dropped files and the close button.
+    fn finish_tasks(&mut self, ui: &Ui) {
+        while let Some(event) = self.files.poll() {
+            match event {
+                FileEvent::Opened(path, opened) => {
+                    if opened.home.is_none() {
+                        self.message.show(ui, from_render(&path, opened.render.as_ref()));
+                        self.files.suggest_for_render(&path);
+                    }
+                    self.replace(opened.patch, opened.home);
+                }
+                FileEvent::Saved(path, written) => {
+                    self.workspace.editor.document.mark_saved(path, written);
+                    self.message.show(ui, format!("Saved {}", file_name(&self.workspace.editor.document)));
+                    let is_dirty = self.workspace.editor.document.is_dirty();
+                    if let Some(action) = self.files.waiting.take().filter(|_| !is_dirty) {
+                        self.perform(ui, action);
+                    }
+                }
+                FileEvent::Failed(error) => self.message.show(ui, error),
+                FileEvent::Cancelled => {}
+            }
         }
-        self.desk.learn = None;
+        let dropped = ui.input(|i| i.raw.dropped_files.first().and_then(|file| file.path.clone()));
+        if let Some(path) = dropped {
+            self.request(ui, Discarding::Open(Some(path)));
+        }
+        let is_dirty = self.workspace.editor.document.is_dirty();
+        if ui.input(|i| i.viewport().close_requested()) && is_dirty && !self.files.closing {
+            ui.ctx().send_viewport_cmd(ViewportCommand::CancelClose);
+            self.files.waiting = Some(Discarding::Close);
+        }
     }
 
-    pub(in crate::ui) fn say(&mut self, ui: &Ui, text: String) {
-        self.message = Some((text, ui.input(|i| i.time) + theme::MESSAGE_SECS));
+    /// Performs an action, or asks about unsaved work first.
+    fn request(&mut self, ui: &Ui, action: Discarding) {
+        if self.workspace.editor.document.is_dirty() {
+            self.files.waiting = Some(action);
+        } else {
+            self.perform(ui, action);
+        }
     }
 
-    fn panels(&mut self, ui: &mut Ui) {
-        if self.stage.large {
-            let frame = Frame::new().fill(theme::STAGE);
-            CentralPanel::default()
-                .frame(frame)
-                .show(ui, |ui| stage_ui(ui, &mut self.stage, &mut self.desk, &self.status));
+    fn perform(&mut self, ui: &Ui, action: Discarding) {
+        match action {
+            Discarding::Close => {
+                self.files.closing = true;
+                ui.ctx().send_viewport_cmd(ViewportCommand::Close);
+            }
+            Discarding::New => {
+                self.files.suggest_unnamed();
+                self.replace(Patch::default(), None);
+            }
+            Discarding::Open(path) => self.files.open(ui, path),
+        }
+    }
+
+    /// Shows another patch.
+    fn replace(&mut self, patch: Patch, path: Option<PathBuf>) {
+        self.workspace.editor.document.open(patch, path);
+        self.workspace.editor.go_to(Vec::new());
+        self.canvas.palette = None;
+        self.canvas.fit();
+    }
+
+    fn save(&mut self, ui: &Ui, save_as: bool) {
+        self.files.save(ui, &self.workspace.editor.document, save_as);
+    }
+
+    /// Opens the recovery copy. It counts as unsaved.
+    fn recover(&mut self, ui: &Ui) {
+        if self.workspace.editor.document.is_dirty() {
+            self.message.show(ui, "Save this patch first, then open the recovered one.".to_owned());
             return;
         }
-        let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
-        Panel::top("top").exact_size(theme::TOP).frame(frame).show(ui, |ui| self.top_ui(ui));
-        Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
-        if self.asks.is_some() {
-            let frame = Frame::new().fill(theme::TITLE).inner_margin(theme::UNIT);
-            Panel::top("ask").frame(frame).show(ui, |ui| self.ask_ui(ui));
-        }
-        let side = ui.available_width() * theme::SIDE_SHARE;
-        Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::PANEL)).show(ui, |ui| {
-            // The picture fills the width of the column; the inspector gets what is left.
-            let wide = ui.available_width() / self.stage.aspect(&self.desk);
-            let tall = wide.min(ui.available_height() * theme::STAGE_SHARE);
-            let stage = Panel::top("stage").exact_size(tall).frame(Frame::new());
-            stage.show(ui, |ui| stage_ui(ui, &mut self.stage, &mut self.desk, &self.status));
-            let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
-            CentralPanel::default().frame(frame).show(ui, |ui| inspector_ui(ui, &mut self.desk));
-        });
-        CentralPanel::default().frame(Frame::new()).show(ui, |ui| canvas_ui(ui, &mut self.canvas, &mut self.desk));
-        // What no one else wanted: Delete deletes the selection, unless it was for the cable under the pointer.
-        let free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
-        let delete = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-        if free && (delete(Key::Delete) || delete(Key::Backspace)) {
-            self.desk.delete_selected();
-        }
-    }
-
-    fn top_ui(&mut self, ui: &mut Ui) {
-        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-            ui.label(RichText::new("bendrack").size(theme::LARGE).color(theme::TEXT));
-            ui.add_space(theme::UNIT);
-            if ui.add(flat("Add node")).on_hover_text("N, Tab, or a double-click on the canvas").clicked() {
-                self.canvas.open_palette(ui);
+        match self.backup.recover() {
+            Some(Ok(copy)) => {
+                self.replace(copy.patch, copy.path);
+                self.workspace.editor.document.mark_unsaved();
             }
-            if ui.add(flat("Open")).on_hover_text("Ctrl+O").clicked() {
-                self.ask(ui, Next::Open(None));
-            }
-            if ui.add(flat("Save")).on_hover_text("Ctrl+S; Ctrl+Shift+S in another file").clicked() {
-                self.save(ui, false);
-            }
-            let undo = self.desk.document.undo_name().map(|name| format!("undo {name}   Ctrl+Z"));
-            let button = ui.add_enabled(undo.is_some(), flat("Undo"));
-            if button.on_hover_text(undo.unwrap_or_default()).clicked() {
-                self.desk.document.undo();
-            }
-            let redo = self.desk.document.redo_name().map(|name| format!("redo {name}   Ctrl+Shift+Z"));
-            let button = ui.add_enabled(redo.is_some(), flat("Redo"));
-            if button.on_hover_text(redo.unwrap_or_default()).clicked() {
-                self.desk.document.redo();
-            }
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.add(flat("Restart")).on_hover_text("Begin the video again with the same seed.").clicked() {
-                    self.restart();
-                }
-                self.seed_ui(ui);
-                self.tempo_ui(ui);
-            });
-        });
-    }
-
-    /// Begins the video again.
-    pub(in crate::ui) fn restart(&self) {
-        self.engine.restart();
-    }
-
-    fn status_ui(&mut self, ui: &mut Ui) {
-        let now = ui.input(|i| i.time);
-        self.message.take_if(|(_, until)| now > *until);
-        let lights = (self.lights)();
-        let bar = Bar {
-            status: &self.status,
-            frame: self.frame,
-            lights: &lights,
-            message: self.message.as_ref().map(|(text, _)| text.as_str()),
-            recovered: self.recovered.as_ref().map(|(_, text)| text.as_str()),
-        };
-        match status_ui(ui, &bar, &mut self.desk) {
-            Some(Asked::Recover) => self.recover(ui),
-            Some(Asked::Forget) => {
-                if let Some((path, _)) = self.recovered.take() {
-                    Recovery::set_aside(&path);
-                }
-            }
+            Some(Err(error)) => self.message.show(ui, error),
             None => {}
         }
     }
 
-    /// Ends gestures, keeps copies, notes who has the focus.
-    fn after(&mut self, ui: &Ui) {
-        let (now, released, down) = ui.input(|i| (i.time, i.pointer.any_released(), i.pointer.any_down()));
-        let revision = self.desk.document.revision();
-        if self.last_edit.0 != revision {
-            self.last_edit = (revision, now);
+    fn panels(&mut self, ui: &mut Ui) {
+        let (workspace, status) = (&mut self.workspace, &self.monitor.status);
+        if self.preview.large {
+            let frame = Frame::new().fill(theme::PREVIEW);
+            CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
+            return;
         }
-        if released || (!down && now - self.last_edit.1 > theme::QUIET_SECS) {
-            self.desk.document.end_gesture();
+        let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
+        let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace)).inner {
+            self.run(ui, command);
         }
-        self.had_focus = ui.memory(|memory| memory.focused().is_some());
-        if self.kept.0 != revision && now - self.kept.1 >= theme::RECOVERY_SECS {
-            self.kept = (revision, now);
-            if let Some(keeper) = &self.keeper {
-                let document = &self.desk.document;
-                if document.is_dirty() {
-                    keeper.keep(Arc::clone(&document.patch), document.path.clone());
-                } else {
-                    keeper.clear();
-                }
+        Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
+        if self.files.waiting.is_some() {
+            let frame = Frame::new().fill(theme::TITLE).inner_margin(theme::UNIT);
+            Panel::top("question").frame(frame).show(ui, |ui| self.question_ui(ui));
+        }
+        let (workspace, status) = (&mut self.workspace, &self.monitor.status);
+        let side = ui.available_width() * theme::SIDE_SHARE;
+        Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::PANEL)).show(ui, |ui| {
+            // The preview fills the width of the column; the inspector takes the rest of its height.
+            let wide = ui.available_width() / self.preview.aspect(&workspace.playback);
+            let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
+            let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
+            panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
+            let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
+            CentralPanel::default().frame(frame).show(ui, |ui| inspector_ui(ui, workspace));
+        });
+        CentralPanel::default().frame(Frame::new()).show(ui, |ui| canvas_ui(ui, &mut self.canvas, workspace));
+        // The cable under the pointer takes Delete first; the selection gets it here.
+        let free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
+        let delete = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+        if free && (delete(Key::Delete) || delete(Key::Backspace)) {
+            self.run(ui, Command::Delete);
+        }
+    }
+
+    fn status_ui(&mut self, ui: &mut Ui) {
+        let lights = (self.lights)();
+        let bar = StatusBar {
+            status: &self.monitor.status,
+            frame: self.monitor.frame,
+            lights: &lights,
+            message: self.message.text(ui),
+            recovered: self.backup.offer(),
+        };
+        match status_bar_ui(ui, &bar, &mut self.workspace.editor) {
+            Some(RecoveryChoice::Open) => self.recover(ui),
+            Some(RecoveryChoice::Dismiss) => self.backup.dismiss(),
+            None => {}
+        }
+    }
+
+    /// The question about unsaved work. The engine keeps running.
+    fn question_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.label(format!("{} has unsaved changes.", file_name(&self.workspace.editor.document)));
+            if ui.button("Save").clicked() {
+                self.save(ui, false);
             }
-        }
-        if self.kept.0 != revision {
-            ui.ctx().request_repaint_after_secs(theme::RECOVERY_SECS as f32);
-        }
-        let mark = if self.desk.document.is_dirty() { "• " } else { "" };
-        let title = format!("{mark}{} — bendrack", name_of(&self.desk));
-        let known = ui.data(|data| data.get_temp::<String>(egui::Id::new("title")));
-        if known.as_ref() != Some(&title) {
+            if ui.button("Discard").clicked()
+                && let Some(action) = self.files.waiting.take()
+            {
+                if action == Discarding::Close {
+                    self.backup.discard();
+                }
+                self.perform(ui, action);
+            }
+            if ui.button("Cancel").clicked() {
+                self.files.waiting = None;
+            }
+        });
+    }
+
+    fn set_title(&self, ui: &Ui) {
+        let document = &self.workspace.editor.document;
+        let mark = if document.is_dirty() { "• " } else { "" };
+        let title = format!("{mark}{} — bendrack", file_name(document));
+        let id = egui::Id::new("title");
+        if ui.data(|data| data.get_temp::<String>(id)).as_ref() != Some(&title) {
             ui.ctx().send_viewport_cmd(ViewportCommand::Title(title.clone()));
-            ui.data_mut(|data| data.insert_temp(egui::Id::new("title"), title));
+            ui.data_mut(|data| data.insert_temp(id, title));
         }
     }
 }
@@ -302,19 +400,5 @@ impl App {
 impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
         self.show(ui);
-    }
-}
-
-/// A button that is a word until the pointer is over it.
-pub(in crate::ui) fn flat(text: &str) -> egui::Button<'_> {
-    egui::Button::new(text).frame_when_inactive(false)
-}
-
-fn ago(minutes: u64) -> String {
-    match minutes {
-        0..=1 => "a minute ago".to_owned(),
-        2..=119 => format!("{minutes} minutes ago"),
-        120..=2879 => format!("{} hours ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 1440),
     }
 }

@@ -1,4 +1,4 @@
-//! Cables: painted beneath the nodes, found under the pointer.
+//! Cables: their curves, their look, their distance from the pointer.
 
 use std::collections::BTreeMap;
 
@@ -8,21 +8,21 @@ use eframe::egui::epaint::CubicBezierShape;
 use eframe::egui::{Color32, Pos2, Shape, Stroke, vec2};
 
 use crate::ui::theme;
-use crate::ui::workspace::{Desk, Spot};
+use crate::ui::workspace::{DrawnPort, Workspace};
 
-/// A cable as it lies on the canvas.
-pub struct Lain {
-    /// The input it ends at.
+/// A cable on the screen.
+pub struct DrawnCable {
+    /// Its input.
     pub to: Port,
-    /// The output it begins at.
+    /// Its output.
     pub from: Port,
-    /// Nothing flows along it.
+    /// Whether it is muted.
     pub mute: bool,
     kind: Kind,
     points: [Pos2; 4],
 }
 
-/// The four points of a cable: out to the right, in from the left.
+/// The control points of a cable, which leaves to the right and arrives from the left.
 pub fn curve(from: Pos2, to: Pos2, zoom: f32) -> [Pos2; 4] {
     let reach = ((to.x - from.x).abs() * 0.5).clamp(24.0 * zoom, 160.0 * zoom).max(if to.x < from.x {
         80.0 * zoom
@@ -32,32 +32,32 @@ pub fn curve(from: Pos2, to: Pos2, zoom: f32) -> [Pos2; 4] {
     [from, from + vec2(reach, 0.0), to - vec2(reach, 0.0), to]
 }
 
-/// The cables between ports that were drawn, in the order of the patch.
-pub fn lie(desk: &Desk) -> Vec<Lain> {
-    let spots: BTreeMap<(&Port, bool), &Spot> =
-        desk.scene.ports.iter().map(|spot| ((&spot.port, spot.output), spot)).collect();
-    let lie = |cable: &Cable| {
-        let (from, to) = (spots.get(&(&cable.from, true))?, spots.get(&(&cable.to, false))?);
-        let points = curve(from.at, to.at, desk.scene.zoom);
-        Some(Lain { to: cable.to.clone(), from: cable.from.clone(), mute: cable.mute, kind: from.kind, points })
+/// The cables between drawn ports, in the order of the patch.
+pub fn drawn_cables(workspace: &Workspace) -> Vec<DrawnCable> {
+    let drawn_ports: BTreeMap<(&Port, bool), &DrawnPort> =
+        workspace.frame.ports.iter().map(|drawn| ((&drawn.port, drawn.output), drawn)).collect();
+    let drawn = |cable: &Cable| {
+        let (from, to) = (drawn_ports.get(&(&cable.from, true))?, drawn_ports.get(&(&cable.to, false))?);
+        let points = curve(from.at, to.at, workspace.frame.zoom);
+        Some(DrawnCable { to: cable.to.clone(), from: cable.from.clone(), mute: cable.mute, kind: from.kind, points })
     };
-    desk.patch().cables.iter().filter_map(lie).collect()
+    workspace.editor.patch().cables.iter().filter_map(drawn).collect()
 }
 
-impl Lain {
-    /// The cable as a shape. It glows a little with the number that it carries.
-    pub fn shape(&self, desk: &Desk, hot: bool) -> Shape {
-        let zoom = desk.scene.zoom;
+impl DrawnCable {
+    /// The shape of the cable, with a glow that follows its number.
+    pub fn shape(&self, workspace: &Workspace, hot: bool) -> Shape {
+        let zoom = workspace.frame.zoom;
         let (bright, dim) = theme::kind_colours(self.kind);
-        let ends = |id: &str| desk.patch().nodes.get(id).is_some_and(|node| node.bypass);
-        let asleep = ends(&self.to.node) || ends(&self.from.node);
+        let ends = |id: &str| workspace.editor.patch().nodes.get(id).is_some_and(|node| node.bypass);
+        let bypassed = ends(&self.to.node) || ends(&self.from.node);
         let width = (if hot { 2.0 * theme::CABLE } else { theme::CABLE }) * zoom.max(0.5);
         if self.mute {
             return self.dashed(width, if hot { bright } else { dim }, zoom);
         }
         let colour = if hot {
             bright
-        } else if asleep {
+        } else if bypassed {
             dim
         } else {
             bright.gamma_multiply(0.85)
@@ -66,7 +66,7 @@ impl Lain {
             let stroke = Stroke::new(width, colour);
             Shape::CubicBezier(CubicBezierShape::from_points_stroke(self.points, false, Color32::TRANSPARENT, stroke))
         };
-        let level = desk.live.output(&self.from).map_or(0.0, |value| value.abs().min(1.0) as f32);
+        let level = workspace.playback.live.output(&self.from).map_or(0.0, |value| value.abs().min(1.0) as f32);
         Shape::Vec(vec![
             line(width + 3.0 * zoom, theme::CANVAS),
             line(width + 6.0 * zoom, bright.gamma_multiply(0.20 * level)),
@@ -74,7 +74,7 @@ impl Lain {
         ])
     }
 
-    /// A cable along which nothing flows: dashes.
+    /// The shape of a muted cable: dashes.
     fn dashed(&self, width: f32, colour: Color32, zoom: f32) -> Shape {
         let (dash, gap) = theme::DASH;
         let stroke = Stroke::new(0.8 * width, colour);
@@ -86,7 +86,7 @@ impl Lain {
         (0..=32_u8).map(|i| self.at(f32::from(i) / 32.0)).collect()
     }
 
-    /// How far a point of the screen is from the cable.
+    /// The distance of a point from the cable.
     pub fn distance(&self, at: Pos2) -> f32 {
         let points = self.points();
         let near = |pair: &[Pos2]| {
@@ -105,7 +105,7 @@ impl Lain {
     }
 }
 
-/// The hanging cable, from its port to the pointer or to the port that would take it.
+/// The shape of a pending cable, from its port to `end`.
 pub fn hanging(kind: Kind, port: Pos2, end: Pos2, from_output: bool, zoom: f32) -> Shape {
     let points = if from_output { curve(port, end, zoom) } else { curve(end, port, zoom) };
     let stroke = Stroke::new(1.5 * theme::CABLE * zoom.max(0.5), theme::kind_colours(kind).0);
@@ -121,7 +121,7 @@ mod tests {
     fn a_cable_is_found_along_its_whole_length() {
         let points = curve(Pos2::new(0.0, 0.0), Pos2::new(300.0, 120.0), 1.0);
         let (to, from) = ("b.in".parse().unwrap(), "a.out".parse().unwrap());
-        let cable = Lain { to, from, mute: false, kind: Kind::Number, points };
+        let cable = DrawnCable { to, from, mute: false, kind: Kind::Number, points };
         for i in 0..=20_u8 {
             let on = cable.at(f32::from(i) / 20.0);
             assert!(cable.distance(on) < 1.0, "at {i}");

@@ -1,4 +1,4 @@
-//! What a node looks like below its title: rows and perhaps a scope or a picture, or something of its own.
+//! The face of a node: its rows, and a trace, picture or drawing.
 
 use bendrack_nodes::def::Late;
 use bendrack_nodes::patch::{Patch, Port};
@@ -8,18 +8,18 @@ use crate::ui::canvas::note;
 use crate::ui::document::def_of;
 use crate::ui::theme;
 
-/// How a node is drawn.
+/// The face of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Face {
     /// Rows only.
     Plain,
-    /// Rows, and the last seconds of an output.
+    /// Rows and the trace of an output.
     Trace(Port),
-    /// Rows, and a picture.
+    /// Rows and a picture.
     Picture,
-    /// Text on paper: no title, no rows.
+    /// Text on paper, without a title or rows.
     Note,
-    /// A number in large figures.
+    /// A number in large digits.
     Number,
     /// A number over time.
     Scope,
@@ -47,21 +47,21 @@ impl Face {
         }
     }
 
-    /// Whether neither title nor body is drawn as other nodes have them.
+    /// Whether the node has neither title nor body.
     pub fn is_bare(&self) -> bool {
         matches!(self, Self::Note)
     }
 
-    /// Whether the rows have ports but neither names nor knobs, as what is drawn lies over them.
-    pub fn covers_rows(&self, open: bool) -> bool {
+    /// Whether the drawing covers the rows, which then show only ports.
+    pub fn covers_rows(&self, unfolded: bool) -> bool {
         match self {
             Self::Number => true,
-            Self::Scope => !open,
+            Self::Scope => !unfolded,
             _ => false,
         }
     }
 
-    /// The height of what is below the rows, at 100 %.
+    /// The height below the rows at 100 %.
     pub fn extra(&self, patch: &Patch, id: &str) -> f32 {
         match self {
             Self::Plain | Self::Number | Self::Reroute => 0.0,

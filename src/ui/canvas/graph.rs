@@ -1,7 +1,7 @@
-//! The patch as a graph of `egui_node_graph`: built from the patch, put right before each frame, never the truth.
+//! The patch as a graph of `egui_node_graph`. Each frame synchronises the graph from the patch, never the other way.
 //!
-//! The crate gives the interaction: nodes that are dragged, ports that cables are pulled from. What it draws itself (grey boxes,
-//! round ports, cables of one width) is painted over in [`crate::ui::canvas::node`] and [`crate::ui::canvas::cable`].
+//! The crate provides the interaction: dragging nodes and pulling cables. [`super::node`] and [`super::cable`] paint over its boxes, ports
+//! and cables.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,21 +19,22 @@ use egui_node_graph::{
 use crate::ui::canvas::node;
 use crate::ui::canvas::reroute::is_dot;
 use crate::ui::canvas::row;
-use crate::ui::document::ports::{ports, shown_inputs};
-use crate::ui::workspace::Desk;
+use crate::ui::canvas::row::shown_inputs;
+use crate::ui::document::ports::ports;
+use crate::ui::workspace::Workspace;
 
-/// The crate's editor with our types.
-pub type Editor = GraphEditorState<Body, Socket, Slot, Template, Desk>;
+/// The editor of the crate with the types of the window.
+pub type GraphEditor = GraphEditorState<Body, Socket, Slot, Template, Workspace>;
 type NodeGraph = Graph<Body, Socket, Slot>;
 
-/// A node as the crate keeps it: its id in the patch.
+/// The data of a node in the graph.
 #[derive(Clone, Debug)]
 pub struct Body {
-    /// Its id.
+    /// Its id in the patch.
     pub id: String,
 }
 
-/// The kind of a port, and which side it is on.
+/// The type of a port: its kind and its side.
 #[derive(Clone, Copy, Debug, Eq)]
 pub struct Socket {
     kind: Kind,
@@ -41,7 +42,7 @@ pub struct Socket {
 }
 
 impl PartialEq for Socket {
-    /// The crate joins ports of equal types. So two ports are equal if a cable may join them.
+    /// Two ports are equal if a cable fits between them, as the crate joins ports of equal types.
     fn eq(&self, other: &Self) -> bool {
         match (self.output, other.output) {
             (true, false) => other.kind.accepts(self.kind),
@@ -51,7 +52,7 @@ impl PartialEq for Socket {
     }
 }
 
-/// What the crate would show beside an input; the row asks the patch instead.
+/// The value of an input in the graph: empty, as rows read the patch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Slot;
 
@@ -63,7 +64,7 @@ pub struct Template(&'static NodeDef);
 #[derive(Clone, Copy, Debug)]
 pub struct Library;
 
-/// What rows answer to the crate: nothing, they edit the patch themselves.
+/// The response of a row: none, as rows edit the patch.
 #[derive(Clone, Copy, Debug)]
 pub enum Nothing {}
 
@@ -81,35 +82,35 @@ impl NodeTemplateTrait for Template {
     type NodeData = Body;
     type DataType = Socket;
     type ValueType = Slot;
-    type UserState = Desk;
+    type UserState = Workspace;
     type CategoryType = &'static str;
 
-    fn node_finder_label(&self, _: &mut Desk) -> Cow<'_, str> {
+    fn node_finder_label(&self, _: &mut Workspace) -> Cow<'_, str> {
         self.0.title.into()
     }
 
-    fn node_finder_categories(&self, _: &mut Desk) -> Vec<&'static str> {
+    fn node_finder_categories(&self, _: &mut Workspace) -> Vec<&'static str> {
         vec![self.0.family()]
     }
 
-    fn node_graph_label(&self, _: &mut Desk) -> String {
-        // The title is painted by the body.
+    fn node_graph_label(&self, _: &mut Workspace) -> String {
+        // The body paints the title.
         String::new()
     }
 
-    fn user_data(&self, desk: &mut Desk) -> Body {
-        Body { id: desk.patch().free_id(stem(self.0)) }
+    fn user_data(&self, workspace: &mut Workspace) -> Body {
+        Body { id: workspace.editor.patch().free_id(stem(self.0)) }
     }
 
-    fn build_node(&self, graph: &mut NodeGraph, _: &mut Desk, node: NodeId) {
+    fn build_node(&self, graph: &mut NodeGraph, _: &mut Workspace, node: NodeId) {
         let inputs = self.0.inputs.iter().map(|input| (input.name.to_owned(), input.kind)).collect::<Vec<_>>();
         let outputs = self.0.outputs.iter().map(|output| (output.name.to_owned(), output.kind)).collect::<Vec<_>>();
         add_ports(graph, node, &inputs, &outputs);
     }
 }
 
-impl DataTypeTrait<Desk> for Socket {
-    fn data_type_color(&self, _: &mut Desk) -> Color32 {
+impl DataTypeTrait<Workspace> for Socket {
+    fn data_type_color(&self, _: &mut Workspace) -> Color32 {
         Color32::TRANSPARENT
     }
 
@@ -120,11 +121,18 @@ impl DataTypeTrait<Desk> for Socket {
 
 impl WidgetValueTrait for Slot {
     type Response = Nothing;
-    type UserState = Desk;
+    type UserState = Workspace;
     type NodeData = Body;
 
-    fn value_widget(&mut self, name: &str, _: NodeId, ui: &mut Ui, desk: &mut Desk, body: &Body) -> Vec<Nothing> {
-        row::input_row_ui(ui, desk, &body.id, name);
+    fn value_widget(
+        &mut self,
+        name: &str,
+        _: NodeId,
+        ui: &mut Ui,
+        workspace: &mut Workspace,
+        body: &Body,
+    ) -> Vec<Nothing> {
+        row::input_row_ui(ui, workspace, &body.id, name);
         Vec::new()
     }
 
@@ -133,22 +141,28 @@ impl WidgetValueTrait for Slot {
         name: &str,
         _: NodeId,
         ui: &mut Ui,
-        desk: &mut Desk,
+        workspace: &mut Workspace,
         body: &Body,
     ) -> Vec<Nothing> {
-        row::input_row_ui(ui, desk, &body.id, name);
+        row::input_row_ui(ui, workspace, &body.id, name);
         Vec::new()
     }
 }
 
 impl NodeDataTrait for Body {
     type Response = Nothing;
-    type UserState = Desk;
+    type UserState = Workspace;
     type DataType = Socket;
     type ValueType = Slot;
 
-    fn top_bar_ui(&self, ui: &mut Ui, _: NodeId, _: &NodeGraph, desk: &mut Desk) -> Vec<NodeResponse<Nothing, Self>> {
-        node::title_ui(ui, desk, &self.id);
+    fn top_bar_ui(
+        &self,
+        ui: &mut Ui,
+        _: NodeId,
+        _: &NodeGraph,
+        workspace: &mut Workspace,
+    ) -> Vec<NodeResponse<Nothing, Self>> {
+        node::title_ui(ui, workspace, &self.id);
         Vec::new()
     }
 
@@ -157,43 +171,49 @@ impl NodeDataTrait for Body {
         ui: &mut Ui,
         _: NodeId,
         _: &NodeGraph,
-        desk: &mut Desk,
+        workspace: &mut Workspace,
         name: &str,
     ) -> Vec<NodeResponse<Nothing, Self>> {
-        row::output_row_ui(ui, desk, &self.id, name);
+        row::output_row_ui(ui, workspace, &self.id, name);
         Vec::new()
     }
 
-    fn bottom_ui(&self, ui: &mut Ui, _: NodeId, _: &NodeGraph, desk: &mut Desk) -> Vec<NodeResponse<Nothing, Self>> {
-        node::bottom_ui(ui, desk, &self.id);
+    fn bottom_ui(
+        &self,
+        ui: &mut Ui,
+        _: NodeId,
+        _: &NodeGraph,
+        workspace: &mut Workspace,
+    ) -> Vec<NodeResponse<Nothing, Self>> {
+        node::bottom_ui(ui, workspace, &self.id);
         Vec::new()
     }
 
-    fn can_delete(&self, _: NodeId, _: &NodeGraph, _: &mut Desk) -> bool {
+    fn can_delete(&self, _: NodeId, _: &NodeGraph, _: &mut Workspace) -> bool {
         false
     }
 
-    fn can_flip(&self, _: NodeId, _: &NodeGraph, _: &mut Desk) -> bool {
+    fn can_flip(&self, _: NodeId, _: &NodeGraph, _: &mut Workspace) -> bool {
         false
     }
 }
 
-/// What the id of a new node begins with: the last word of its kind.
+/// The base of the id of a new node: the last word of its kind.
 pub fn stem(def: &NodeDef) -> &'static str {
     let name = def.name.rsplit('.').next().unwrap_or(def.name);
     name.rsplit('_').next().unwrap_or(name)
 }
 
-/// Which node of the graph is which of the patch.
+/// The graph nodes of the patch nodes.
 #[derive(Default)]
 pub struct Index {
     nodes: BTreeMap<String, NodeId>,
-    /// The revision of the patch whose rows the graph has, and which nodes were open.
+    /// The content revision and the unfolded nodes of the last synchronisation.
     rows: (u64, BTreeSet<String>),
 }
 
 impl Index {
-    /// The id in the patch of a port of the graph, and whether it is an output.
+    /// The port in the patch, the kind and the side of a port of the graph.
     pub fn port(graph: &NodeGraph, param: AnyParameterId) -> Option<(Port, Kind, bool)> {
         let (node, name, kind, output) = match param {
             AnyParameterId::Input(input) => {
@@ -211,53 +231,53 @@ impl Index {
         Some((Port { node: id, port: name.clone() }, kind, output))
     }
 
-    /// Makes the graph what the patch is: nodes, rows and cables.
-    pub fn sync(&mut self, editor: &mut Editor, patch: &Patch, open: &BTreeSet<String>, revision: u64) {
+    /// Updates the nodes, rows and cables of the graph from the patch.
+    pub fn sync(&mut self, graph_editor: &mut GraphEditor, patch: &Patch, open: &BTreeSet<String>, revision: u64) {
         if self.rows.0 != revision || self.rows.1 != *open {
             self.rows = (revision, open.clone());
-            self.sync_nodes(editor, patch, open);
+            self.sync_nodes(graph_editor, patch, open);
         }
-        // The crate plugs cables by itself, so they are put right each time.
-        editor.graph.connections.clear();
+        // The crate also plugs cables, so all of them are replaced.
+        graph_editor.graph.connections.clear();
         for cable in &patch.cables {
-            let port = |node: &str| self.nodes.get(node).and_then(|node| editor.graph.nodes.get(*node));
+            let port = |node: &str| self.nodes.get(node).and_then(|node| graph_editor.graph.nodes.get(*node));
             let output = port(&cable.from.node).and_then(|node| node.get_output(&cable.from.port).ok());
             let input = port(&cable.to.node).and_then(|node| node.get_input(&cable.to.port).ok());
             if let (Some(output), Some(input)) = (output, input) {
-                editor.graph.add_connection(output, input);
+                graph_editor.graph.add_connection(output, input);
             }
         }
     }
 
-    fn sync_nodes(&mut self, editor: &mut Editor, patch: &Patch, open: &BTreeSet<String>) {
+    fn sync_nodes(&mut self, graph_editor: &mut GraphEditor, patch: &Patch, open: &BTreeSet<String>) {
         let stale: Vec<String> = self
             .nodes
             .iter()
             .filter(|(id, node)| {
                 !patch.nodes.contains_key(*id)
                     || is_dot(patch, id)
-                    || !same_rows(&editor.graph, **node, patch, id, open)
+                    || !same_rows(&graph_editor.graph, **node, patch, id, open)
             })
             .map(|(id, _)| id.clone())
             .collect();
         for id in stale {
             if let Some(node) = self.nodes.remove(&id) {
-                remove(editor, node);
+                remove(graph_editor, node);
             }
         }
         for id in patch.nodes.keys().filter(|id| !is_dot(patch, id)) {
             if !self.nodes.contains_key(id) {
-                self.nodes.insert(id.clone(), add(editor, patch, id, open.contains(id)));
+                self.nodes.insert(id.clone(), add(graph_editor, patch, id, open.contains(id)));
             }
         }
     }
 
-    /// Puts the nodes where the patch has them.
-    pub fn place(&self, editor: &mut Editor, patch: &Patch, zoom: f32) {
+    /// Updates the positions of the nodes from the patch.
+    pub fn place(&self, graph_editor: &mut GraphEditor, patch: &Patch, zoom: f32) {
         for (id, node) in &self.nodes {
             let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
             let at = eframe::egui::pos2(x as f32, y as f32) * zoom;
-            editor.node_positions.insert(*node, at);
+            graph_editor.node_positions.insert(*node, at);
         }
     }
 }
@@ -269,13 +289,14 @@ fn same_rows(graph: &NodeGraph, node: NodeId, patch: &Patch, id: &str, open: &BT
         && node.outputs.iter().map(|(name, _)| name).eq(outputs.iter().map(|(name, _)| name))
 }
 
-fn add(editor: &mut Editor, patch: &Patch, id: &str, open: bool) -> NodeId {
+fn add(graph_editor: &mut GraphEditor, patch: &Patch, id: &str, open: bool) -> NodeId {
     let (inputs, (_, outputs)) = (shown_inputs(patch, id, open), ports(patch, id));
     let body = Body { id: id.to_owned() };
-    let node = editor.graph.add_node(String::new(), body, |graph, node| add_ports(graph, node, &inputs, &outputs));
-    editor.node_positions.insert(node, eframe::egui::Pos2::ZERO);
-    editor.node_orientations.insert(node, NodeOrientation::LeftToRight);
-    editor.node_order.push(node);
+    let node =
+        graph_editor.graph.add_node(String::new(), body, |graph, node| add_ports(graph, node, &inputs, &outputs));
+    graph_editor.node_positions.insert(node, eframe::egui::Pos2::ZERO);
+    graph_editor.node_orientations.insert(node, NodeOrientation::LeftToRight);
+    graph_editor.node_order.push(node);
     node
 }
 
@@ -289,13 +310,13 @@ fn add_ports(graph: &mut NodeGraph, node: NodeId, inputs: &[(String, Kind)], out
     }
 }
 
-fn remove(editor: &mut Editor, node: NodeId) {
-    editor.graph.remove_node(node);
-    editor.node_positions.remove(node);
-    editor.node_orientations.remove(node);
-    editor.node_order.retain(|other| *other != node);
-    if editor.connection_in_progress.is_some_and(|(from, _)| from == node) {
-        editor.connection_in_progress = None;
+fn remove(graph_editor: &mut GraphEditor, node: NodeId) {
+    graph_editor.graph.remove_node(node);
+    graph_editor.node_positions.remove(node);
+    graph_editor.node_orientations.remove(node);
+    graph_editor.node_order.retain(|other| *other != node);
+    if graph_editor.connection_in_progress.is_some_and(|(from, _)| from == node) {
+        graph_editor.connection_in_progress = None;
     }
 }
 
@@ -309,35 +330,35 @@ mod tests {
 
     #[test]
     fn the_graph_follows_the_patch() {
-        let (mut editor, mut index) = (Editor::default(), Index::default());
+        let (mut graph_editor, mut index) = (GraphEditor::default(), Index::default());
         let mut patch = first_bend();
-        index.sync(&mut editor, &patch, &BTreeSet::new(), 1);
-        assert_eq!(editor.graph.nodes.len(), patch.nodes.len());
-        assert_eq!(editor.graph.connections.len(), patch.cables.len());
+        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 1);
+        assert_eq!(graph_editor.graph.nodes.len(), patch.nodes.len());
+        assert_eq!(graph_editor.graph.connections.len(), patch.cables.len());
 
-        let before = editor.graph.nodes.keys().collect::<Vec<_>>();
-        index.sync(&mut editor, &patch, &BTreeSet::new(), 2);
-        assert_eq!(editor.graph.nodes.keys().collect::<Vec<_>>(), before, "what is the same stays");
+        let before = graph_editor.graph.nodes.keys().collect::<Vec<_>>();
+        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 2);
+        assert_eq!(graph_editor.graph.nodes.keys().collect::<Vec<_>>(), before, "unchanged nodes stay");
 
         patch.apply(bendrack_nodes::patch::Edit::RemoveNode { id: "word".into() }).unwrap();
-        index.sync(&mut editor, &patch, &BTreeSet::new(), 3);
-        assert_eq!(editor.graph.nodes.len(), patch.nodes.len());
-        assert_eq!(editor.graph.connections.len(), patch.cables.len());
-        assert_eq!(editor.node_order.len(), patch.nodes.len());
+        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 3);
+        assert_eq!(graph_editor.graph.nodes.len(), patch.nodes.len());
+        assert_eq!(graph_editor.graph.connections.len(), patch.cables.len());
+        assert_eq!(graph_editor.node_order.len(), patch.nodes.len());
     }
 
     #[test]
-    fn an_unknown_node_has_the_ports_that_its_cables_speak_of() {
+    fn an_unknown_node_has_the_ports_of_its_cables() {
         let mut patch = first_bend();
         patch.nodes.get_mut("lfo").unwrap().kind = "modulate.wobble".into();
         assert_eq!(ports(&patch, "lfo"), (vec![], vec![("out".into(), Kind::Number)]));
-        let (mut editor, mut index) = (Editor::default(), Index::default());
-        index.sync(&mut editor, &patch, &BTreeSet::new(), 4);
-        assert_eq!(editor.graph.connections.len(), patch.cables.len());
+        let (mut graph_editor, mut index) = (GraphEditor::default(), Index::default());
+        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 4);
+        assert_eq!(graph_editor.graph.connections.len(), patch.cables.len());
     }
 
     #[test]
-    fn ports_are_equal_if_a_cable_may_join_them() {
+    fn ports_are_equal_if_a_cable_fits() {
         let socket = |kind, output| Socket { kind, output };
         assert_eq!(socket(Kind::Map, true), socket(Kind::Picture, false));
         assert_eq!(socket(Kind::Picture, false), socket(Kind::Map, true));

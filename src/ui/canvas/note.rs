@@ -1,4 +1,4 @@
-//! Notes: text on paper, without ports. A double-click writes in them.
+//! Notes: text on paper, without ports. A double-click edits the text.
 
 use bendrack_nodes::patch::Patch;
 use eframe::egui::{self, Align2, Color32, Id, PointerButton, Pos2, Rect, Shape, Stroke, TextEdit, Ui, pos2, vec2};
@@ -6,35 +6,36 @@ use serde_json::json;
 
 use crate::ui::canvas::node::INNER;
 use crate::ui::theme;
-use crate::ui::workspace::Desk;
+use crate::ui::workspace::Workspace;
+use crate::ui::workspace::editor::NoteEdit;
 
 /// The name of the input that holds the text.
 const TEXT: &str = "text";
-/// What is read where nothing is written.
-const HINT: &str = "Double-click to write";
+/// The hint of an empty note.
+const HINT: &str = "Double-click to edit";
 /// The height of a line, at 100 %.
 const LINE: f32 = theme::BODY * 1.35;
 
 fn text<'p>(patch: &'p Patch, id: &str) -> &'p str {
-    let said = patch.nodes.get(id).and_then(|node| node.params.get(TEXT));
-    said.and_then(|said| said.as_str()).unwrap_or_default()
+    let value = patch.nodes.get(id).and_then(|node| node.params.get(TEXT));
+    value.and_then(|value| value.as_str()).unwrap_or_default()
 }
 
-/// The height of a note's text at 100 %, guessed from its letters: enough to arrange nodes by.
+/// The height of the text at 100 %, estimated from its letters for the automatic layout.
 pub fn height(patch: &Patch, id: &str) -> f32 {
     const LETTERS: usize = 27;
     let lines = text(patch, id).split('\n').map(|line| line.chars().count().div_ceil(LETTERS).max(1));
     lines.sum::<usize>().clamp(2, 200) as f32 * LINE
 }
 
-/// The text, or the field it is written in; where it is.
-pub fn note_ui(ui: &mut Ui, desk: &mut Desk, id: &str) -> Rect {
-    let zoom = desk.scene.zoom;
+/// Shows the text or its field, and returns its rectangle.
+pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) -> Rect {
+    let zoom = workspace.frame.zoom;
     let (font, width) = (theme::words(theme::BODY * zoom), INNER * zoom);
     let field = Id::new(("note", id));
-    let written = text(desk.patch(), id).to_owned();
-    if let Some((_, fresh)) = desk.scene.writing.as_mut().filter(|(writing, _)| writing == id) {
-        let fresh = std::mem::take(fresh);
+    let written = text(workspace.editor.patch(), id).to_owned();
+    if let Some(note) = workspace.editor.note.as_mut().filter(|note| note.id == id) {
+        let is_new = std::mem::take(&mut note.is_new);
         let mut draft = written.clone();
         let edit = TextEdit::multiline(&mut draft)
             .id(field)
@@ -46,15 +47,15 @@ pub fn note_ui(ui: &mut Ui, desk: &mut Desk, id: &str) -> Rect {
             .hint_text(HINT)
             .desired_width(width);
         let shown = ui.add(edit);
-        if fresh {
+        if is_new {
             shown.request_focus();
         }
         if draft != written {
-            desk.set(id, TEXT, json!(draft));
+            workspace.editor.set(id, TEXT, json!(draft));
         }
-        if shown.lost_focus() || (!fresh && !shown.has_focus()) {
-            desk.scene.writing = None;
-            desk.document.end_gesture();
+        if shown.lost_focus() || (!is_new && !shown.has_focus()) {
+            workspace.editor.note = None;
+            workspace.editor.document.end_gesture();
         }
         return shown.rect;
     }
@@ -72,12 +73,12 @@ pub fn note_ui(ui: &mut Ui, desk: &mut Desk, id: &str) -> Rect {
     let twice = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
     let over = ui.rect_contains_pointer(rect.expand(6.0 * zoom));
     if twice && over && zoom >= theme::NO_TEXT_BELOW {
-        desk.scene.writing = Some((id.to_owned(), true));
+        workspace.editor.note = Some(NoteEdit { id: id.to_owned(), is_new: true });
     }
     rect
 }
 
-/// Lines where letters would be too small to read.
+/// Lines in place of letters that are too small to read.
 fn greek(ui: &Ui, rect: Rect, zoom: f32) {
     let mut y = rect.top() + 0.6 * LINE * zoom;
     while y < rect.bottom() {
@@ -86,7 +87,7 @@ fn greek(ui: &Ui, rect: Rect, zoom: f32) {
     }
 }
 
-/// The paper: a sheet with its corner turned down.
+/// The paper: a sheet with a folded corner.
 pub fn paper(rect: Rect, zoom: f32, selected: bool) -> Vec<Shape> {
     let fold = 12.0 * zoom;
     let corner = |x: f32, y: f32| pos2(rect.right() - x, rect.top() + y);
@@ -103,8 +104,8 @@ pub fn paper(rect: Rect, zoom: f32, selected: bool) -> Vec<Shape> {
     ]
 }
 
-/// A word in the middle of something that has nothing to show.
-pub fn nothing(ui: &Ui, rect: Rect, text: &str, zoom: f32) {
+/// A text in the middle of an empty drawing.
+pub fn empty_text(ui: &Ui, rect: Rect, text: &str, zoom: f32) {
     let font = theme::words(theme::SMALL * 0.9 * zoom);
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::WEAK.gamma_multiply(0.7));
 }

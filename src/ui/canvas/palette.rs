@@ -1,4 +1,4 @@
-//! The palette: type a few letters, get a node.
+//! The palette: a search field that adds nodes.
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::NodeDef;
@@ -6,50 +6,40 @@ use bendrack_nodes::value::Kind;
 use eframe::egui::{self, Align2, Area, Frame, Id, Key, Order, Pos2, Rect, Sense, TextEdit, Ui, vec2};
 
 use crate::ui::theme;
-
-/// The free end of a cable: what is to be added has to take it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Loose {
-    /// The port at the other end.
-    pub port: bendrack_nodes::patch::Port,
-    /// What flows.
-    pub kind: Kind,
-    /// The port at the other end is an output.
-    pub from_output: bool,
-}
+use crate::ui::workspace::PendingCable;
 
 /// The open palette.
 #[derive(Debug)]
 pub struct Palette {
-    /// Where it stands, and the node will.
+    /// The position of the palette and of the new node.
     pub at: Pos2,
-    /// The cable that was let go.
-    pub loose: Option<Loose>,
+    /// The pending cable, which the new node takes.
+    pub pending: Option<PendingCable>,
     query: String,
     chosen: usize,
     fresh: bool,
 }
 
-/// What came of a frame of the palette.
-pub enum Answer {
+/// The response of the palette in one frame.
+pub enum PaletteResponse {
     /// It stays open.
     Open,
-    /// It was left.
+    /// It was closed.
     Closed,
-    /// This was chosen.
+    /// A node was chosen.
     Chosen(&'static NodeDef),
 }
 
 impl Palette {
     /// A palette at this point of the screen.
-    pub fn new(at: Pos2, loose: Option<Loose>) -> Self {
-        Self { at, loose, query: String::new(), chosen: 0, fresh: true }
+    pub fn new(at: Pos2, pending: Option<PendingCable>) -> Self {
+        Self { at, pending, query: String::new(), chosen: 0, fresh: true }
     }
 }
 
 /// Shows the palette above everything else.
-pub fn palette_ui(ui: &Ui, palette: &mut Palette) -> Answer {
-    let mut answer = Answer::Open;
+pub fn palette_ui(ui: &Ui, palette: &mut Palette) -> PaletteResponse {
+    let mut answer = PaletteResponse::Open;
     let size = vec2(320.0, 360.0);
     let area = Area::new(Id::new("palette")).order(Order::Foreground).fixed_pos(palette.at).constrain(true);
     let shown = area.show(ui.ctx(), |ui| {
@@ -64,20 +54,20 @@ pub fn palette_ui(ui: &Ui, palette: &mut Palette) -> Answer {
     let left = ui.input(|i| i.key_pressed(Key::Escape)) || (outside && !palette.fresh);
     palette.fresh = false;
     match answer {
-        Answer::Open if left => Answer::Closed,
+        PaletteResponse::Open if left => PaletteResponse::Closed,
         answer => answer,
     }
 }
 
-fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> Answer {
-    // The arrows move the choice, not the cursor of the field.
+fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteResponse {
+    // The arrow keys move the choice, not the text cursor.
     let (up, down) = ui.input_mut(|i| {
         (i.consume_key(egui::Modifiers::NONE, Key::ArrowUp), i.consume_key(egui::Modifiers::NONE, Key::ArrowDown))
     });
-    let hint = match &palette.loose {
-        Some(loose) if loose.from_output => format!("where does the {} go?", loose.kind),
-        Some(loose) => format!("where does a {} come from?", loose.kind),
-        None => "add a node".to_owned(),
+    let hint = match &palette.pending {
+        Some(pending) if pending.from_output => format!("Find a node for this {}", pending.kind),
+        Some(pending) => format!("Find a source of {}", pending.kind),
+        None => "Find a node".to_owned(),
     };
     let field = TextEdit::singleline(&mut palette.query).hint_text(hint).desired_width(f32::INFINITY);
     let field = ui.add(field);
@@ -85,18 +75,18 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> Answer {
     if field.changed() {
         palette.chosen = 0;
     }
-    let hits = find(&palette.query, palette.loose.as_ref());
+    let hits = find(&palette.query, palette.pending.as_ref());
     let last = hits.len().saturating_sub(1);
     palette.chosen = (palette.chosen + usize::from(down)).saturating_sub(usize::from(up)).min(last);
-    let mut answer = Answer::Open;
+    let mut answer = PaletteResponse::Open;
     if ui.input(|i| i.key_pressed(Key::Enter))
         && let Some(&def) = hits.get(palette.chosen)
     {
-        answer = Answer::Chosen(def);
+        answer = PaletteResponse::Chosen(def);
     }
     ui.add_space(theme::UNIT / 2.0);
     if hits.is_empty() {
-        ui.label(egui::RichText::new("nothing of that name").color(theme::WEAK));
+        ui.label(egui::RichText::new("No node matches").color(theme::WEAK));
     }
     egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -106,14 +96,14 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> Answer {
                 row.scroll_to_me(None);
             }
             if row.clicked() {
-                answer = Answer::Chosen(def);
+                answer = PaletteResponse::Chosen(def);
             }
         }
     });
     answer
 }
 
-/// One row: the family's hue, the title, the sentence.
+/// One row: colour of the family, title, name, help.
 fn hit_ui(ui: &mut Ui, def: &'static NodeDef, chosen: bool) -> egui::Response {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 40.0), Sense::click());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, def.title));
@@ -146,22 +136,21 @@ fn hit_ui(ui: &mut Ui, def: &'static NodeDef, chosen: bool) -> egui::Response {
     response
 }
 
-/// The nodes that fit a query and a loose cable, best first; of equal ones in the order of the library.
-pub fn find(query: &str, loose: Option<&Loose>) -> Vec<&'static NodeDef> {
+/// The nodes that match a query and fit a pending cable, best first, then in the order of the library.
+pub fn find(query: &str, pending: Option<&PendingCable>) -> Vec<&'static NodeDef> {
     let query = query.trim().to_lowercase();
     let mut hits: Vec<(u32, &'static NodeDef)> = LIBRARY
         .iter()
-        .filter(|def| loose.is_none_or(|loose| joint(def, loose).is_some()))
+        .filter(|def| pending.is_none_or(|pending| matching_port(def, pending).is_some()))
         .filter_map(|def| Some((score(def, &query)?, *def)))
         .collect();
-    // What a node is about, its first port, goes before a port among others, and that before a kind that has to be turned into
-    // this one.
+    // The first port is the main one, so it goes before other ports, and those before ports of a convertible kind.
     let nearness = |def: &NodeDef| {
-        let place = loose.and_then(|loose| {
-            if loose.from_output {
-                def.inputs.iter().position(|input| input.kind == loose.kind)
+        let place = pending.and_then(|pending| {
+            if pending.from_output {
+                def.inputs.iter().position(|input| input.kind == pending.kind)
             } else {
-                def.outputs.iter().position(|output| output.kind == loose.kind)
+                def.outputs.iter().position(|output| output.kind == pending.kind)
             }
         });
         place.map_or(2, |place| place.min(1))
@@ -170,16 +159,16 @@ pub fn find(query: &str, loose: Option<&Loose>) -> Vec<&'static NodeDef> {
     hits.into_iter().map(|(_, def)| def).collect()
 }
 
-/// The port of a node that a loose cable is plugged into.
-pub fn joint(def: &'static NodeDef, loose: &Loose) -> Option<&'static str> {
-    if loose.from_output {
-        let fits = def.inputs.iter().filter(|input| input.kind.accepts(loose.kind));
-        fits.max_by_key(|input| (input.kind == loose.kind, input.signal || !is_number(input.kind)))
+/// The port of a new node for a pending cable.
+pub fn matching_port(def: &'static NodeDef, pending: &PendingCable) -> Option<&'static str> {
+    if pending.from_output {
+        let fits = def.inputs.iter().filter(|input| input.kind.accepts(pending.kind));
+        fits.max_by_key(|input| (input.kind == pending.kind, input.signal || !is_number(input.kind)))
             .map(|input| input.name)
     } else {
-        let fits = def.outputs.iter().filter(|output| loose.kind.accepts(output.kind));
-        // Of equal ones the first: max_by_key gives the last.
-        fits.rev().max_by_key(|output| output.kind == loose.kind).map(|output| output.name)
+        let fits = def.outputs.iter().filter(|output| pending.kind.accepts(output.kind));
+        // Reversed, as max_by_key returns the last of equal ports.
+        fits.rev().max_by_key(|output| output.kind == pending.kind).map(|output| output.name)
     }
 }
 
@@ -187,8 +176,8 @@ fn is_number(kind: Kind) -> bool {
     matches!(kind, Kind::Number | Kind::Gate)
 }
 
-/// How well a node fits a query: its title, its whole name, how a name begins, how a word begins, what is in a name, what is in the sentence,
-/// letters in their order.
+/// The rank of a node for a query: equal title, equal name, prefix of a name, prefix of a word, part of a name, word of the help, letters
+/// in order.
 fn score(def: &NodeDef, query: &str) -> Option<u32> {
     let title = def.title.to_lowercase();
     let name = def.name.rsplit('.').next().unwrap_or(def.name);
@@ -219,7 +208,7 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
     }
 }
 
-/// Whether the letters of `query` stand in `text` in their order.
+/// Whether `text` contains the letters of `query` in order.
 fn in_order(text: &str, query: &str) -> bool {
     let mut letters = text.chars();
     query.chars().all(|wanted| letters.any(|letter| letter == wanted))
@@ -242,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn few_letters_find_what_is_meant() {
+    fn a_few_letters_find_the_node() {
         let queries = [
             ("lfo", "modulate.lfo"),
             ("kno", "control.knob"),
@@ -268,16 +257,16 @@ mod tests {
     }
 
     #[test]
-    fn a_loose_cable_finds_only_what_takes_it() {
+    fn a_pending_cable_finds_only_nodes_that_fit() {
         let port = "map.map".parse().unwrap();
-        let loose = Loose { port, kind: Kind::Map, from_output: true };
-        let hits = find("", Some(&loose));
+        let pending = PendingCable { port, kind: Kind::Map, from_output: true };
+        let hits = find("", Some(&pending));
         assert_eq!(hits[0].name, "output.heatmap", "its own kind first");
-        assert!(hits.iter().all(|def| joint(def, &loose).is_some()));
+        assert!(hits.iter().all(|def| matching_port(def, &pending).is_some()));
         assert!(hits.iter().any(|def| def.name == "output.compositor"), "a map where a picture is wanted");
         assert!(!hits.iter().any(|def| def.name == "modulate.lfo"));
 
-        let angle = Loose { port: "rotate.angle".parse().unwrap(), kind: Kind::Number, from_output: false };
+        let angle = PendingCable { port: "rotate.angle".parse().unwrap(), kind: Kind::Number, from_output: false };
         assert_eq!(find("lfo", Some(&angle))[0].name, "modulate.lfo");
         assert!(find("screen", Some(&angle)).is_empty());
     }

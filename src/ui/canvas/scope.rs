@@ -1,28 +1,17 @@
-//! Numbers that are looked at: over time, in large figures.
+//! Scopes and number displays.
 
 use std::collections::VecDeque;
 
-use bendrack_nodes::patch::{Node, Port};
+use bendrack_nodes::patch::Port;
 use bendrack_nodes::value::Kind;
 use eframe::egui::{Align2, Pos2, Rect, Shape, Stroke, Ui, pos2, vec2};
 
-use crate::ui::canvas::note::nothing;
+use crate::ui::canvas::note::empty_text;
 use crate::ui::document::def_of;
 use crate::ui::theme;
-use crate::ui::workspace::Desk;
+use crate::ui::workspace::Workspace;
 
-/// The seconds of a node's outputs that are kept for it: a scope says how many it draws.
-pub fn secs(node: &Node) -> f64 {
-    if node.kind != "view.scope" {
-        return 0.0;
-    }
-    let default = def_of(&node.kind)
-        .and_then(|def| def.input("window"))
-        .map(|(_, input)| crate::ui::widgets::knob::default_of(input));
-    node.params.get("window").and_then(serde_json::Value::as_f64).or(default).unwrap_or(0.0)
-}
-
-/// What a scope shows of time and values.
+/// The range of a scope.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Range {
     low: f64,
@@ -31,7 +20,7 @@ struct Range {
 }
 
 impl Range {
-    /// The height of a value in a drawing; what is beyond stays at its edge.
+    /// The height of a value in a drawing, clamped to its edges.
     fn y(self, rect: Rect, value: f64) -> f32 {
         let share = (value - self.low) / (self.high - self.low);
         let share = if share.is_finite() { share.clamp(-0.02, 1.02) } else { 0.5 };
@@ -39,27 +28,30 @@ impl Range {
     }
 }
 
-/// A knob of a scope as a cable moves it now.
-fn now(desk: &Desk, id: &str, name: &str) -> f64 {
+/// The value of an input of a scope, with its modulation.
+fn now(workspace: &Workspace, id: &str, name: &str) -> f64 {
     let Some((_, input)) = def_of("view.scope").and_then(|def| def.input(name)) else { return 0.0 };
-    let base = desk.number(id, name, input);
+    let base = workspace.editor.number(id, name, input);
     let port = Port { node: id.to_owned(), port: name.to_owned() };
-    desk.live.input(desk.patch(), &port, input, base).unwrap_or(base)
+    workspace.modulated(&port, input, base).unwrap_or(base)
 }
 
-/// The drawing of a scope node: its number over its seconds, between its low and high.
-pub fn scope_ui(ui: &Ui, desk: &Desk, id: &str, rect: Rect) {
-    let zoom = desk.scene.zoom;
+/// The drawing of a scope: its trace over `window` seconds, between `low` and `high`.
+pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, rect: Rect) {
+    let zoom = workspace.frame.zoom;
     ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
-    let range =
-        Range { low: now(desk, id, "low"), high: now(desk, id, "high"), secs: now(desk, id, "window").max(0.05) };
+    let range = Range {
+        low: now(workspace, id, "low"),
+        high: now(workspace, id, "high"),
+        secs: now(workspace, id, "window").max(0.05),
+    };
     let inside = rect.shrink2(vec2(0.0, 6.0 * zoom));
     rules(ui, inside, range);
     let port = Port { node: id.to_owned(), port: "out".to_owned() };
-    match desk.live.trace(&port).filter(|trace| trace.len() > 1) {
+    match workspace.playback.live.trace(&port).filter(|trace| trace.len() > 1) {
         Some(trace) => {
             let clipped = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
-            let points = points(trace, desk.live.dt_secs(), range, inside);
+            let points = points(trace, workspace.playback.live.dt_secs(), range, inside);
             let hue = theme::kind_colours(Kind::Number).0;
             let last = points.last().copied();
             clipped.add(Shape::line(points.clone(), Stroke::new(4.5 * zoom, hue.gamma_multiply(0.13))));
@@ -68,14 +60,14 @@ pub fn scope_ui(ui: &Ui, desk: &Desk, id: &str, rect: Rect) {
                 clipped.circle_filled(last - vec2(2.0 * zoom, 0.0), 2.5 * zoom, hue);
             }
         }
-        None if zoom >= theme::NO_TEXT_BELOW => nothing(ui, rect, "no number to be drawn yet", zoom),
+        None if zoom >= theme::NO_TEXT_BELOW => empty_text(ui, rect, "no value yet", zoom),
         None => {}
     }
     if zoom >= theme::NO_TEXT_BELOW {
         let small = theme::figures(theme::SMALL * 0.85 * zoom);
         let edge = vec2(14.0, 3.0) * zoom;
         let colour = theme::WEAK.gamma_multiply(0.8);
-        // What is drawn behind the words stands back.
+        // A dark background keeps the text legible.
         let text = |at: Pos2, align: Align2, text: String| {
             let galley = ui.painter().layout_no_wrap(text, small.clone(), colour);
             let place = align.anchor_size(at, galley.size());
@@ -88,7 +80,7 @@ pub fn scope_ui(ui: &Ui, desk: &Desk, id: &str, rect: Rect) {
     }
 }
 
-/// Lines at the quarters of time and value, and a brighter one at 0.
+/// The grid lines at the quarters of time and value, and a brighter one at 0.
 fn rules(ui: &Ui, rect: Rect, range: Range) {
     let faint = Stroke::new(1.0, theme::LINE.gamma_multiply(0.35));
     for i in 0..=4_u8 {
@@ -103,8 +95,7 @@ fn rules(ui: &Ui, rect: Rect, range: Range) {
     }
 }
 
-/// The line of a trace, the newest value at the right. Where there are more values than points, each point of the screen
-/// gets its smallest and largest.
+/// The line of a trace, with the newest value at the right. A dense trace shows the smallest and largest value of each point of the screen.
 fn points(trace: &VecDeque<f64>, dt_secs: f64, range: Range, rect: Rect) -> Vec<Pos2> {
     let dt_secs = if dt_secs > 0.0 { dt_secs } else { 0.25 };
     let most = (range.secs / dt_secs).ceil().max(1.0);
@@ -131,7 +122,7 @@ fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }
 
-/// A number in figures that never change their places: a sign, then five characters.
+/// A number as a sign and five characters, so that the digits do not move.
 pub fn figures(value: f64) -> String {
     let size = value.abs();
     let text = match size {
@@ -146,12 +137,12 @@ pub fn figures(value: f64) -> String {
     format!("{sign}{text}")
 }
 
-/// A number in large figures, from one edge of a node to the other.
-pub fn display_ui(ui: &Ui, desk: &Desk, id: &str, rect: Rect) {
-    let zoom = desk.scene.zoom;
+/// The drawing of a number display.
+pub fn display_ui(ui: &Ui, workspace: &Workspace, id: &str, rect: Rect) {
+    let zoom = workspace.frame.zoom;
     ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
     let port = Port { node: id.to_owned(), port: "out".to_owned() };
-    let (text, colour) = match desk.live.output(&port) {
+    let (text, colour) = match workspace.playback.live.output(&port) {
         Some(value) => (figures(value), theme::kind_colours(Kind::Number).0),
         None => (" —.———".to_owned(), theme::WEAK.gamma_multiply(0.5)),
     };
@@ -163,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_never_jump() {
+    fn digits_do_not_move() {
         for value in
             [0.0, -0.5, 9.9999, -9.9999, 12.345, -99.999, 100.0, 999.99, -1234.5, 99_999.0, 1e6, -1e12, 1e300, f64::NAN]
         {
@@ -174,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_draws_as_many_seconds_as_it_says_and_no_more_points_than_can_be_seen() {
+    fn a_scope_draws_its_window_and_a_bounded_number_of_points() {
         let rect = Rect::from_min_max(pos2(0.0, 0.0), pos2(160.0, 100.0));
         let trace: VecDeque<f64> = (0..4000).map(|i| f64::from(i % 2)).collect();
         let range = |secs| Range { low: 0.0, high: 1.0, secs };

@@ -1,22 +1,22 @@
-//! Places for the nodes of a patch that has none: columns by how far a node is from what begins, cables from left to right.
+//! Automatic layout: nodes in columns, cables from left to right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::patch::Patch;
 
-use crate::ui::document::def_of;
+use super::def_of;
 
-/// A node's size on the canvas at 100 %, and the room around it.
+/// The sizes of nodes at 100 % and the gaps between them.
 pub struct Sizes<'a> {
     /// The width of every node.
     pub width: f64,
     /// The height of a node.
     pub height: &'a dyn Fn(&str) -> f64,
-    /// From column to column and from node to node.
+    /// The gaps between columns and between nodes.
     pub gap: [f64; 2],
 }
 
-/// Places for all nodes: no two overlap, and every cable but those that lead back goes from left to right.
+/// The places of all nodes. No two overlap, and all cables but feedback go from left to right.
 pub fn arrange(patch: &Patch, sizes: &Sizes<'_>) -> BTreeMap<String, [f64; 2]> {
     let cables = forward(patch);
     let column = columns(patch, &cables);
@@ -36,7 +36,7 @@ pub fn arrange(patch: &Patch, sizes: &Sizes<'_>) -> BTreeMap<String, [f64; 2]> {
     places
 }
 
-/// The cables between nodes of the patch that do not lead back.
+/// The cables that are not feedback, as pairs of nodes.
 fn forward(patch: &Patch) -> BTreeSet<(&str, &str)> {
     let late = |node: &str, port: &str| {
         let def = patch.nodes.get(node).and_then(|node| def_of(&node.kind));
@@ -52,10 +52,10 @@ fn forward(patch: &Patch) -> BTreeSet<(&str, &str)> {
         .collect()
 }
 
-/// The column of each node: one to the right of the rightmost it is fed by; what feeds something stands as near to it as it can.
+/// The column of each node: one to the right of its rightmost source, then as near to its targets as possible.
 fn columns<'p>(patch: &'p Patch, cables: &BTreeSet<(&'p str, &'p str)>) -> BTreeMap<&'p str, usize> {
     let mut column: BTreeMap<&str, usize> = patch.nodes.keys().map(|id| (id.as_str(), 0)).collect();
-    // As often as there are nodes is enough for any patch without circles, and ends for one with.
+    // One pass per node is enough without loops, and bounds the work with loops.
     for _ in 0..patch.nodes.len() {
         let before = column.clone();
         for (from, to) in cables {
@@ -78,7 +78,7 @@ fn columns<'p>(patch: &'p Patch, cables: &BTreeSet<(&'p str, &'p str)>) -> BTree
     column
 }
 
-/// The nodes of each column from top to bottom: near the middle of what they are joined with.
+/// The nodes of each column from top to bottom, each near its neighbours.
 fn order<'p>(
     patch: &'p Patch,
     cables: &BTreeSet<(&'p str, &'p str)>,
@@ -89,7 +89,7 @@ fn order<'p>(
         rows[column[id.as_str()]].push(id);
     }
     rows.retain(|ids| !ids.is_empty());
-    // Sweeps right and left, as in Sugiyama's method: each column is sorted by the mean row of its neighbours.
+    // Sweeps as in Sugiyama's method: each column is sorted by the mean row of its neighbours.
     for _ in 0..4 {
         sweep(&mut rows, cables);
         rows.reverse();
@@ -153,7 +153,7 @@ mod tests {
         for cable in &patch.cables {
             assert!(places[&cable.from.node][0] < places[&cable.to.node][0], "{} → {}", cable.from, cable.to);
         }
-        // The LFO stands beside what it turns, not at the far left.
+        // The LFO is beside its target, not in the first column.
         assert!(places["rotate"][0] - places["lfo"][0] < 2.0 * WIDTH);
     }
 
@@ -161,7 +161,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
         #[test]
-        fn no_patch_overlaps_even_with_circles(pairs in prop::collection::vec((0..12_u8, 0..12_u8), 0..40)) {
+        fn no_nodes_overlap_even_with_loops(pairs in prop::collection::vec((0..12_u8, 0..12_u8), 0..40)) {
             let mut patch = Patch::default();
             for i in 0..12 {
                 let node = Node { kind: LIBRARY[0].name.to_owned(), ..Node::default() };

@@ -1,4 +1,4 @@
-//! A thread that keeps recovery copies: the disk may be slow, the window must not be.
+//! Autosave: a thread that writes recovery copies, so that the window does not wait for the disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,69 +7,69 @@ use std::thread::JoinHandle;
 
 use bendrack_nodes::patch::Patch;
 
-use crate::ui::document::recovery::{Copy, Recovery};
+use super::recovery::{Recovery, RecoveryCopy};
 
-enum Note {
-    Keep(Arc<Patch>, Option<PathBuf>),
+enum Request {
+    Save(Arc<Patch>, Option<PathBuf>),
     Clear,
 }
 
-/// Keeps copies of a patch that is in no file yet.
-pub struct Keeper {
-    notes: Option<Sender<Note>>,
+/// Writes recovery copies of one window.
+pub struct Autosave {
+    requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Keeper {
-    /// A keeper of copies in this folder.
+impl Autosave {
+    /// Starts autosave to this folder.
     pub fn new(recovery: Recovery) -> Self {
-        let (notes, inbox) = channel();
-        let thread = std::thread::Builder::new().name("recovery".to_owned()).spawn(move || keep(&recovery, &inbox));
-        // Without the thread there are no copies, and everything else goes on.
-        Self { notes: Some(notes), thread: thread.ok() }
+        let (requests, inbox) = channel();
+        let thread = std::thread::Builder::new().name("recovery".to_owned()).spawn(move || run(&recovery, &inbox));
+        // Without the thread there are no copies; the rest of the window works.
+        Self { requests: Some(requests), thread: thread.ok() }
     }
 
-    /// Keeps a copy.
-    pub fn keep(&self, patch: Arc<Patch>, path: Option<PathBuf>) {
-        self.send(Note::Keep(patch, path));
+    /// Writes a copy.
+    pub fn save(&self, patch: Arc<Patch>, path: Option<PathBuf>) {
+        self.send(Request::Save(patch, path));
     }
 
-    /// Takes the copy away.
+    /// Deletes the copy.
     pub fn clear(&self) {
-        self.send(Note::Clear);
+        self.send(Request::Clear);
     }
 
-    fn send(&self, note: Note) {
-        if let Some(notes) = &self.notes {
-            // The thread only ends with the keeper.
-            let _ = notes.send(note);
+    fn send(&self, request: Request) {
+        if let Some(requests) = &self.requests {
+            // The thread ends with this value.
+            let _ = requests.send(request);
         }
     }
 }
 
-impl Drop for Keeper {
-    /// Waits until everything is on the disk.
+impl Drop for Autosave {
+    /// Waits for the last write.
     fn drop(&mut self) {
-        self.notes.take();
+        self.requests.take();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn keep(recovery: &Recovery, inbox: &Receiver<Note>) {
-    while let Ok(mut note) = inbox.recv() {
-        // Only the last of those that came meanwhile matters.
+fn run(recovery: &Recovery, inbox: &Receiver<Request>) {
+    while let Ok(mut request) = inbox.recv() {
+        // Only the latest request matters.
         while let Ok(later) = inbox.try_recv() {
-            note = later;
+            request = later;
         }
-        match note {
-            Note::Keep(patch, path) => {
-                if let Err(error) = recovery.write(&Copy { path, patch: (*patch).clone() }) {
-                    eprintln!("no recovery copy could be written: {error}");
+        match request {
+            Request::Save(patch, path) => {
+                if let Err(error) = recovery.write(&RecoveryCopy { path, patch: (*patch).clone() }) {
+                    eprintln!("recovery copy: {error}; save the patch to a file");
                 }
             }
-            Note::Clear => recovery.clear(),
+            Request::Clear => recovery.clear(),
         }
     }
 }
@@ -79,20 +79,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_are_on_the_disk_when_the_keeper_is_gone() {
+    fn copies_are_on_the_disk_after_the_drop() {
         let folder = tempfile::tempdir().unwrap();
         let recovery = Recovery::new(folder.path().to_owned());
         let count = || std::fs::read_dir(folder.path()).unwrap().count();
-        let keeper = Keeper::new(recovery.clone());
+        let autosave = Autosave::new(recovery.clone());
         for _ in 0..50 {
-            keeper.keep(Arc::new(Patch::default()), None);
+            autosave.save(Arc::new(Patch::default()), None);
         }
-        drop(keeper);
+        drop(autosave);
         assert_eq!(count(), 1);
-        let keeper = Keeper::new(recovery);
-        keeper.keep(Arc::new(Patch::default()), None);
-        keeper.clear();
-        drop(keeper);
+        let autosave = Autosave::new(recovery);
+        autosave.save(Arc::new(Patch::default()), None);
+        autosave.clear();
+        drop(autosave);
         assert_eq!(count(), 0);
     }
 }

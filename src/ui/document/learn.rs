@@ -1,4 +1,4 @@
-//! MIDI learn: which control did the hand move?
+//! MIDI learn: the controller or note that moves next is assigned to a knob.
 
 use std::collections::BTreeMap;
 
@@ -8,49 +8,60 @@ use bendrack_nodes::tick::Controls;
 use bendrack_nodes::value::Kind;
 use serde_json::json;
 
-use crate::ui::document::Step;
+use super::Step;
 use crate::ui::theme;
 
-/// How far a control has to move to be meant: a worn one trembles by a step or two of 127.
-const MEANT: f64 = 8.0 / 127.0;
+/// The least travel that counts as a move: a worn controller jitters by a step or two of 127.
+const LEAST_MOVE: f64 = 8.0 / 127.0;
 
-/// What waits for a control to be moved.
-#[derive(Debug)]
-pub struct Learn {
-    /// What it will be plugged into, or the MIDI node that gets its number.
-    pub to: Port,
-    /// Whether the control is to turn the knob itself: no node and no cable are made.
-    pub map: bool,
-    /// Where each control stood when it was first seen.
-    first: BTreeMap<(u8, u8), f64>,
-    held: Vec<(u8, u8)>,
-    keys: bool,
+/// The assignment that MIDI learn makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LearnMode {
+    /// A controller through a node and a cable, or as the number of a `midi.cc` node.
+    Controller,
+    /// A controller through a MIDI map: neither node nor cable.
+    Map,
+    /// A note, as the number of a `midi.note` node.
+    Note,
 }
 
-impl Learn {
-    /// Waits for a control, or for a key if `keys`.
-    pub fn new(to: Port, keys: bool, controls: &Controls) -> Self {
+/// MIDI learn in progress.
+#[derive(Debug)]
+pub struct MidiLearn {
+    /// The input, or any port of the MIDI node whose number is learned.
+    pub to: Port,
+    /// The assignment.
+    pub mode: LearnMode,
+    /// The first value of each controller.
+    first: BTreeMap<(u8, u8), f64>,
+    /// The notes that are on since the start.
+    held: Vec<(u8, u8)>,
+}
+
+impl MidiLearn {
+    /// Starts MIDI learn for an input.
+    pub fn new(to: Port, mode: LearnMode, controls: &Controls) -> Self {
         let held = controls.midi_notes.keys().copied().collect();
-        Self { to, map: false, first: controls.midi_cc.clone(), held, keys }
+        Self { to, mode, first: controls.midi_cc.clone(), held }
     }
 
-    /// The channel and number of the control that was moved since.
-    pub fn moved(&mut self, controls: &Controls) -> Option<(u8, u8)> {
-        if self.keys {
-            let key = controls.midi_notes.keys().copied().find(|key| !self.held.contains(key));
-            self.held.retain(|key| controls.midi_notes.contains_key(key));
-            return key;
+    /// The channel and number of the controller that moved, or of the note that was played.
+    pub fn detect(&mut self, controls: &Controls) -> Option<(u8, u8)> {
+        if self.mode == LearnMode::Note {
+            let note = controls.midi_notes.keys().copied().find(|note| !self.held.contains(note));
+            self.held.retain(|note| controls.midi_notes.contains_key(note));
+            return note;
         }
-        let moved = |(key, now): (&(u8, u8), &f64)| {
-            let first = *self.first.entry(*key).or_insert(*now);
-            ((now - first).abs() >= MEANT).then_some(*key)
+        let moved = |(controller, now): (&(u8, u8), &f64)| {
+            let first = *self.first.entry(*controller).or_insert(*now);
+            ((now - first).abs() >= LEAST_MOVE).then_some(*controller)
         };
         controls.midi_cc.iter().find_map(moved)
     }
 }
 
-/// The edits that give a control to what waited for it: one step.
-pub fn learned(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number): (u8, u8)) -> Step {
+/// The step that assigns a controller or note.
+pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number): (u8, u8)) -> Step {
     let kind = patch.nodes.get(&to.node).map(|node| node.kind.as_str()).unwrap_or_default();
     let set = |id: &str, name: &str, value: u8| Edit::SetParam {
         id: id.to_owned(),
@@ -74,7 +85,7 @@ pub fn learned(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number
         Edit::AddNode { id, node, pos: place_beside(patch, &to.node) },
         Edit::Connect { cable: Cable::new(from, to.clone()) },
     ];
-    // The control goes over the whole travel of the knob, from its low end on.
+    // The controller covers the travel of the knob from its low end.
     if let Some(input) = input.filter(|input| input.kind == Kind::Number && !input.signal) {
         let low = match input.choices.first() {
             Some(first) => json!(first),
@@ -87,7 +98,7 @@ pub fn learned(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number
     Step::new(format!("learn {to}"), edits)
 }
 
-/// A place to the left of a node where no other stands.
+/// A free place to the left of a node.
 fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
     let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
     let x = x - f64::from(theme::NODE_WIDTH) - theme::GAP[0];
@@ -107,44 +118,44 @@ mod tests {
     use bendrack_nodes::plan::Plan;
     use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 
+    use super::super::def_of;
     use super::*;
-    use crate::ui::document::def_of;
 
     fn angle() -> Port {
         "rotate.angle".parse().unwrap()
     }
 
     #[test]
-    fn a_trembling_control_is_not_taken_and_a_moved_one_is() {
+    fn jitter_is_ignored_and_a_move_is_detected() {
         let mut controls = Controls::default();
         controls.midi_cc.insert((1, 7), 0.5);
-        let mut learn = Learn::new(angle(), false, &controls);
+        let mut learn = MidiLearn::new(angle(), LearnMode::Controller, &controls);
         controls.midi_cc.insert((1, 7), 0.5 + 2.0 / 127.0);
-        assert_eq!(learn.moved(&controls), None);
-        // One that was never heard before counts from where it was first heard.
+        assert_eq!(learn.detect(&controls), None);
+        // A new controller counts from its first value.
         controls.midi_cc.insert((2, 20), 0.4);
-        assert_eq!(learn.moved(&controls), None);
+        assert_eq!(learn.detect(&controls), None);
         controls.midi_cc.insert((2, 20), 0.5);
-        assert_eq!(learn.moved(&controls), Some((2, 20)));
+        assert_eq!(learn.detect(&controls), Some((2, 20)));
     }
 
     #[test]
-    fn a_key_is_taken_when_it_goes_down_again() {
+    fn a_held_note_is_detected_at_its_next_note_on() {
         let mut controls = Controls::default();
         controls.midi_notes.insert((1, 60), 0.7);
-        let mut learn = Learn::new("pad.note".parse().unwrap(), true, &controls);
-        assert_eq!(learn.moved(&controls), None, "it was held before");
+        let mut learn = MidiLearn::new("pad.note".parse().unwrap(), LearnMode::Note, &controls);
+        assert_eq!(learn.detect(&controls), None, "held since before the start");
         controls.midi_notes.clear();
-        assert_eq!(learn.moved(&controls), None);
+        assert_eq!(learn.detect(&controls), None);
         controls.midi_notes.insert((1, 60), 0.7);
-        assert_eq!(learn.moved(&controls), Some((1, 60)));
+        assert_eq!(learn.detect(&controls), Some((1, 60)));
     }
 
     #[test]
-    fn a_learned_control_turns_the_knob_over_its_travel() {
+    fn a_learned_controller_covers_the_travel_of_the_knob() {
         let mut patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
         let (_, input) = def_of("bend.rotate").unwrap().input("angle").unwrap();
-        for edit in learned(&patch, &angle(), Some(input), (1, 20)).edits {
+        for edit in learn_step(&patch, &angle(), Some(input), (1, 20)).edits {
             patch.apply(edit).unwrap();
         }
         let (plan, problems) = Plan::compile(&patch, LIBRARY);
@@ -165,7 +176,7 @@ mod tests {
         let mut patch = Patch::default();
         let node = Node { kind: "midi.note".into(), ..Node::default() };
         patch.apply(Edit::AddNode { id: "pad".into(), node, pos: [0.0, 0.0] }).unwrap();
-        for edit in learned(&patch, &"pad.note".parse().unwrap(), None, (10, 36)).edits {
+        for edit in learn_step(&patch, &"pad.note".parse().unwrap(), None, (10, 36)).edits {
             patch.apply(edit).unwrap();
         }
         assert_eq!(patch.nodes["pad"].params["channel"], json!(10));

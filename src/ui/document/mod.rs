@@ -1,15 +1,21 @@
-//! The patch that is being edited: every change is a step that can be undone, and the engine gets a plan after each.
+//! The document: the patch, its file, its undo history and its problems. Nothing here knows egui.
+//!
+//! Every change is a [`Step`] of edits. After each step that changes more than the layout, [`Document`] compiles the patch once
+//! and hands the plan to the engine and to the live values of the window.
 
 pub mod arrange;
 pub mod autosave;
+pub mod commands;
 pub mod learn;
+pub mod midi_maps;
 pub mod ports;
 pub mod recovery;
+pub mod snapshots;
 pub mod subpatch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::NodeDef;
@@ -17,62 +23,64 @@ use bendrack_nodes::error::{Problem, Severity};
 use bendrack_nodes::patch::{Cable, Edit, Patch, Place};
 use bendrack_nodes::plan::Plan;
 
-/// How many steps can be undone.
+/// The longest undo history, in steps.
 const MAX_STEPS: usize = 1000;
 
-/// What the plans are handed to: the engine, or a list in a test.
-pub type Sink = Box<dyn FnMut(Plan)>;
+/// The receiver of plans: the engine, or a counter in a test.
+pub type Sink = Box<dyn FnMut(Arc<Plan>)>;
 
-/// What belongs together for whoever undoes it: a name, and the edits in their order.
+/// One entry of the undo history: a name and its edits in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// What it is called: "turn rate of lfo".
+    /// The name in the undo button, such as "turn rate of lfo".
     pub name: String,
     /// The edits.
     pub edits: Vec<Edit>,
-    /// Steps with the same gesture that follow one another are one: the drag of a knob, the typing of a word.
+    /// The gesture, if any: consecutive steps of one gesture merge, such as the drag of a knob or the typing of a word.
     pub gesture: Option<String>,
 }
 
 impl Step {
-    /// A step on its own.
+    /// A step that never merges with others.
     pub fn new(name: impl Into<String>, edits: Vec<Edit>) -> Self {
         Self { name: name.into(), edits, gesture: None }
     }
 
-    /// A part of a gesture that is called like the step.
-    pub fn part(name: impl Into<String>, edits: Vec<Edit>) -> Self {
+    /// A step of the gesture of the same name.
+    pub fn merging(name: impl Into<String>, edits: Vec<Edit>) -> Self {
         let name = name.into();
         Self { gesture: Some(name.clone()), name, edits }
     }
 }
 
-/// A step that was made.
-struct Made {
+/// An applied step.
+struct Applied {
     step: Step,
-    /// The edits that undo it, in their order.
+    /// The inverse edits, in order.
     undo: Vec<Edit>,
-    /// What they do not bring back: the order of the cables, and which nodes had no place.
+    /// The cables and the layout before, as inverse edits restore neither the order of cables nor missing places.
     cables: Vec<Cable>,
     layout: BTreeMap<String, Place>,
 }
 
-/// A patch, its file, its history, and what is wrong with it.
+/// The patch that is edited.
 pub struct Document {
-    /// The patch. Shared, so that a frame of the window can look at it while it is edited.
+    /// The patch; shared, so that a frame of the window can read it while it is edited.
     pub patch: Arc<Patch>,
     /// The file it was read from or written to.
     pub path: Option<PathBuf>,
-    /// What is wrong with the patch as it is.
+    /// The problems that the last compilation found.
     pub problems: Vec<Problem>,
-    /// The last edit that could not be made, and why.
+    /// The error of the last refused step.
     pub refused: Option<String>,
     saved: Arc<Patch>,
-    done: Vec<Made>,
+    done: Vec<Applied>,
     undone: Vec<Step>,
     gesture_open: bool,
-    /// Counts changes of any kind: whoever shows the patch compares it with the count it last saw.
     revision: u64,
+    compilations: u64,
+    /// The last plan that compiled without errors.
+    plan: Option<Arc<Plan>>,
     sink: Sink,
 }
 
@@ -90,13 +98,15 @@ impl Document {
             undone: Vec::new(),
             gesture_open: false,
             revision: 0,
+            compilations: 0,
+            plan: None,
             sink,
         };
         document.compile();
         document
     }
 
-    /// Another patch in the place of this one; its history begins here.
+    /// Replaces the patch and clears the history.
     pub fn open(&mut self, patch: Patch, path: Option<PathBuf>) {
         self.patch = Arc::new(patch);
         self.saved = Arc::clone(&self.patch);
@@ -108,29 +118,39 @@ impl Document {
         self.compile();
     }
 
-    /// Puts the patch in the file's place as what is saved; `written` is what was written.
+    /// Notes that `written` is in the file at `path`.
     pub fn mark_saved(&mut self, path: PathBuf, written: Arc<Patch>) {
         self.path = Some(path);
         self.saved = written;
     }
 
-    /// Makes the patch count as unsaved whatever it holds: work that was recovered is in no file.
+    /// Notes that no file holds the patch, as after recovery.
     pub fn mark_unsaved(&mut self) {
         self.saved = Arc::new(Patch::default());
     }
 
-    /// Whether there is something that is in no file.
+    /// Whether the patch has unsaved changes.
     pub fn is_dirty(&self) -> bool {
         !Arc::ptr_eq(&self.patch, &self.saved) && self.patch != self.saved
     }
 
-    /// Grows with every change.
+    /// The number of changes so far, those of the layout included.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// Gives places to nodes that have none, those of the patch or of a subpatch. It is no step: the patch is the same, only now
-    /// it can be seen.
+    /// The number of compilations so far. Changes of layout, frames, metadata and snapshots compile nothing.
+    pub fn compilations(&self) -> u64 {
+        self.compilations
+    }
+
+    /// The plan that runs: the last one that compiled without errors.
+    pub fn plan(&self) -> Option<Arc<Plan>> {
+        self.plan.clone()
+    }
+
+    /// Places the nodes of the patch or of a subpatch that have no place. It is not a step: undo skips it, and it leaves a saved
+    /// patch saved.
     pub fn lay_out(&mut self, within: Option<&str>, places: BTreeMap<String, [f64; 2]>) {
         let was_clean = !self.is_dirty();
         let patch = Arc::make_mut(&mut self.patch);
@@ -150,17 +170,17 @@ impl Document {
         self.revision += 1;
     }
 
-    /// Makes a step. If one of its edits cannot be made, none is.
+    /// Applies a step, or none of it if one of its edits fails.
     pub fn apply(&mut self, step: Step) -> bool {
         if step.edits.is_empty() {
             return false;
         }
         self.undone.clear();
-        let Some(made) = self.make(step) else { return false };
-        let joins = self.gesture_open && made.step.gesture.is_some();
-        match self.done.last_mut().filter(|last| joins && last.step.gesture == made.step.gesture) {
-            Some(last) => last.join(made),
-            None => self.done.push(made),
+        let Some(applied) = self.perform(step) else { return false };
+        let merges = self.gesture_open && applied.step.gesture.is_some();
+        match self.done.last_mut().filter(|last| merges && last.step.gesture == applied.step.gesture) {
+            Some(last) => last.merge(applied),
+            None => self.done.push(applied),
         }
         self.gesture_open = true;
         if self.done.len() > MAX_STEPS {
@@ -169,48 +189,48 @@ impl Document {
         true
     }
 
-    /// What comes next is a new gesture, even if it is called the same.
+    /// Ends the gesture: the next step is an entry of its own, even under the same name.
     pub fn end_gesture(&mut self) {
         self.gesture_open = false;
     }
 
-    /// The name of the step that would be undone.
+    /// The name of the step that undo reverts.
     pub fn undo_name(&self) -> Option<&str> {
-        self.done.last().map(|made| made.step.name.as_str())
+        self.done.last().map(|applied| applied.step.name.as_str())
     }
 
-    /// The name of the step that would be made again.
+    /// The name of the step that redo applies.
     pub fn redo_name(&self) -> Option<&str> {
         self.undone.last().map(|step| step.name.as_str())
     }
 
-    /// Undoes the last step.
+    /// Reverts the last step.
     pub fn undo(&mut self) -> bool {
-        let Some(made) = self.done.pop() else { return false };
+        let Some(applied) = self.done.pop() else { return false };
         let patch = Arc::make_mut(&mut self.patch);
-        for edit in made.undo {
+        for edit in applied.undo {
             if let Err(error) = patch.apply(edit) {
                 self.refused = Some(error);
             }
         }
-        patch.cables = made.cables;
-        patch.layout = made.layout;
+        patch.cables = applied.cables;
+        patch.layout = applied.layout;
         self.gesture_open = false;
-        self.after(&made.step.edits);
-        self.undone.push(made.step);
+        self.after(&applied.step.edits);
+        self.undone.push(applied.step);
         true
     }
 
-    /// Makes the step again that was undone last.
+    /// Applies the step again that was reverted last.
     pub fn redo(&mut self) -> bool {
         let Some(step) = self.undone.pop() else { return false };
-        let Some(made) = self.make(step) else { return false };
-        self.done.push(made);
+        let Some(applied) = self.perform(step) else { return false };
+        self.done.push(applied);
         self.gesture_open = false;
         true
     }
 
-    /// The nodes of the patch, or of a subpatch, that a problem concerns: itself, its parameters, cables that end or begin there.
+    /// The nodes that a problem concerns, in the patch or in the subpatch `within`: the node itself or the end of a cable.
     pub fn nodes_of<'a>(&'a self, problem: &'a Problem, within: Option<&str>) -> BTreeSet<&'a str> {
         let (mut parts, mut cables) = (problem.pointer.split('/').skip(1), &self.patch.cables);
         if let Some(name) = within {
@@ -238,12 +258,12 @@ impl Document {
         }
     }
 
-    /// Whether something keeps the patch from running; the engine then goes on with the plan before.
+    /// Whether the patch has errors; the plan before then runs on.
     pub fn is_broken(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    fn make(&mut self, step: Step) -> Option<Made> {
+    fn perform(&mut self, step: Step) -> Option<Applied> {
         let before = Arc::clone(&self.patch);
         let patch = Arc::make_mut(&mut self.patch);
         let mut undo = Vec::new();
@@ -260,34 +280,36 @@ impl Document {
             }
         }
         self.refused = None;
-        let made = Made { undo, cables: before.cables.clone(), layout: before.layout.clone(), step };
+        let applied = Applied { undo, cables: before.cables.clone(), layout: before.layout.clone(), step };
         drop(before);
-        self.after(&made.step.edits);
-        Some(made)
+        self.after(&applied.step.edits);
+        Some(applied)
     }
 
-    /// Counts the change, and compiles unless only the layout changed.
+    /// Counts the change, and compiles if it affects the plan.
     fn after(&mut self, edits: &[Edit]) {
-        if edits.iter().all(is_quiet) {
-            self.revision += 1;
-        } else {
+        if edits.iter().any(affects_plan) {
             self.compile();
+        } else {
+            self.revision += 1;
         }
     }
 
     fn compile(&mut self) {
         self.revision += 1;
+        self.compilations += 1;
         let (plan, problems) = Plan::compile(&self.patch, LIBRARY);
         self.problems = problems;
-        if let Some(plan) = plan {
+        if let Some(plan) = plan.map(Arc::new) {
+            self.plan = Some(Arc::clone(&plan));
             (self.sink)(plan);
         }
     }
 }
 
-impl Made {
-    /// Adds a step that is a part of the same gesture. A knob that is turned on for a minute leaves one edit, not thousands.
-    fn join(&mut self, next: Self) {
+impl Applied {
+    /// Merges a later step of the same gesture. If both set the same values, only the later edits stay.
+    fn merge(&mut self, next: Self) {
         let keys = |edits: &[Edit]| edits.iter().map(key).collect::<Option<Vec<_>>>();
         if let (Some(old), Some(new)) = (keys(&self.step.edits), keys(&next.step.edits))
             && old == new
@@ -300,20 +322,20 @@ impl Made {
     }
 }
 
-/// Whether an edit changes nothing that runs.
-fn is_quiet(edit: &Edit) -> bool {
+/// Whether an edit changes what runs.
+fn affects_plan(edit: &Edit) -> bool {
     match edit {
-        Edit::Within { edit, .. } => is_quiet(edit),
+        Edit::Within { edit, .. } => affects_plan(edit),
         Edit::Move { .. }
         | Edit::SetPlace { .. }
         | Edit::SetFrames { .. }
         | Edit::SetMeta { .. }
-        | Edit::SetSnapshots { .. } => true,
-        _ => false,
+        | Edit::SetSnapshots { .. } => false,
+        _ => true,
     }
 }
 
-/// What an edit of a value sets: two edits with the same key replace one another. Others have none.
+/// The key of the value that an edit sets: of two edits with one key, the later replaces the earlier. Other edits have no key.
 fn key(edit: &Edit) -> Option<(u8, String, String)> {
     match edit {
         Edit::SetParam { id, name, .. } => Some((0, id.clone(), name.clone())),
@@ -335,9 +357,11 @@ fn key(edit: &Edit) -> Option<(u8, String, String)> {
     }
 }
 
-/// The kind of node with this name.
+/// The definition of a kind of node.
 pub fn def_of(kind: &str) -> Option<&'static NodeDef> {
-    LIBRARY.iter().copied().find(|def| def.name == kind)
+    static BY_NAME: LazyLock<HashMap<&str, &NodeDef>> =
+        LazyLock::new(|| LIBRARY.iter().map(|def| (def.name, *def)).collect());
+    BY_NAME.get(kind).copied()
 }
 
 #[cfg(test)]
@@ -363,11 +387,11 @@ mod tests {
 
     fn turn(id: &str, name: &str, value: f64) -> Step {
         let edit = Edit::SetParam { id: id.into(), name: name.into(), value: Some(json!(value)) };
-        Step::part(format!("turn {name} of {id}"), vec![edit])
+        Step::merging(format!("turn {name} of {id}"), vec![edit])
     }
 
     #[test]
-    fn a_drag_is_one_step_and_the_next_drag_another() {
+    fn a_drag_is_one_step_and_the_next_drag_is_another() {
         let (mut document, _) = document(first_bend());
         let start = Arc::clone(&document.patch);
         for i in 0..100 {
@@ -383,10 +407,29 @@ mod tests {
         assert_eq!(document.patch, middle);
         assert!(document.undo());
         assert_eq!(document.patch, start);
-        assert!(!document.undo(), "there is nothing left");
+        assert!(!document.undo(), "the history is empty");
         assert!(document.redo() && document.redo() && document.redo());
         assert_eq!(document.patch, end);
         assert_eq!(document.undo_name(), Some("turn phase of lfo"));
+    }
+
+    #[test]
+    fn an_edit_compiles_once_and_a_move_compiles_nothing() {
+        let (mut document, plans) = document(first_bend());
+        assert_eq!(document.compilations(), 1);
+        let plan = document.plan().unwrap();
+        for step in 0..50 {
+            let pos = [8.0 * f64::from(step), 0.0];
+            document.apply(Step::merging("move", vec![Edit::Move { id: "lfo".into(), pos }]));
+        }
+        let frames = vec![Frame { title: "Sky".into(), ..Frame::default() }];
+        document.apply(Step::new("frame", vec![Edit::SetFrames { frames }]));
+        assert_eq!((document.compilations(), *plans.borrow()), (1, 1));
+        assert!(Arc::ptr_eq(&plan, &document.plan().unwrap()));
+        document.apply(turn("lfo", "rate", 1.0));
+        assert_eq!((document.compilations(), *plans.borrow()), (2, 2));
+        document.undo();
+        assert_eq!((document.compilations(), *plans.borrow()), (3, 3));
     }
 
     #[test]
@@ -399,7 +442,7 @@ mod tests {
         assert_eq!(*plans.borrow(), 2);
         document.undo();
         assert_eq!(*plans.borrow(), 2);
-        assert_eq!(document.patch.layout.get("lfo"), None, "it had no place before");
+        assert_eq!(document.patch.layout.get("lfo"), None, "lfo had no place before");
         document.undo();
         assert_eq!(*plans.borrow(), 3);
         assert!(!document.is_dirty());
@@ -419,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_cannot_be_made_changes_nothing() {
+    fn a_step_that_fails_changes_nothing() {
         let (mut document, plans) = document(first_bend());
         let start = Arc::clone(&document.patch);
         let good = Edit::RemoveNode { id: "lfo".into() };
@@ -428,11 +471,11 @@ mod tests {
         assert_eq!(document.patch, start);
         assert_eq!(document.undo_name(), None);
         assert_eq!(*plans.borrow(), 1);
-        assert!(document.refused.as_ref().is_some_and(|why| why.contains("nobody")));
+        assert!(document.refused.as_ref().is_some_and(|error| error.contains("nobody")));
     }
 
     #[test]
-    fn what_was_recovered_is_unsaved_until_it_is_saved() {
+    fn a_recovered_patch_is_unsaved_until_it_is_saved() {
         let (mut document, _) = document(first_bend());
         assert!(!document.is_dirty());
         document.mark_unsaved();
@@ -443,10 +486,10 @@ mod tests {
         document.apply(turn("lfo", "rate", 1.0));
         assert!(document.is_dirty());
         document.undo();
-        assert!(!document.is_dirty(), "back to what is in the file");
+        assert!(!document.is_dirty(), "equal to the file again");
     }
 
-    /// An edit out of a few numbers, over a handful of ids, so that edits meet one another; some cannot be made.
+    /// An edit made of a few numbers, over six ids, so that edits affect one another; some of them fail.
     fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
         let id = |n: u8| format!("n{}", n % 6);
         let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
@@ -482,16 +525,16 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
         #[test]
-        fn a_thousand_edits_are_undone_and_made_again(
+        fn a_thousand_edits_are_undone_and_redone(
             edits in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>(), -1.0..1.0_f64, any::<bool>()), 1000)
         ) {
             let (mut document, _) = document(first_bend());
             let start = Arc::clone(&document.patch);
-            for (kind, a, b, x, joins) in edits {
+            for (kind, a, b, x, merges) in edits {
                 let edit = edit(kind, a, b, x);
                 let name = format!("{:?}", key(&edit));
-                document.apply(if joins { Step::part(name, vec![edit]) } else { Step::new(name, vec![edit]) });
-                if !joins {
+                document.apply(if merges { Step::merging(name, vec![edit]) } else { Step::new(name, vec![edit]) });
+                if !merges {
                     document.end_gesture();
                 }
             }

@@ -1,4 +1,4 @@
-//! Copies of patches that are in no file yet.
+//! Recovery copies of unsaved patches, in a folder of the user.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::replace;
 
-/// How many recovery copies are kept.
+/// The most copies in the folder.
 const MAX_COPIES: usize = 20;
 
-/// A copy of a patch that is in no file yet.
+/// A copy of an unsaved patch.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Copy {
-    /// The file the patch belongs to.
+pub struct RecoveryCopy {
+    /// The file of the patch.
     pub path: Option<PathBuf>,
     /// The patch.
     pub patch: Patch,
 }
 
-/// The folder of recovery copies, and this window's copy in it.
+/// The folder of recovery copies and the copy of this window.
 #[derive(Clone, Debug)]
 pub struct Recovery {
     folder: PathBuf,
@@ -31,19 +31,19 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// Copies in this folder. It is made when the first one is written.
+    /// Copies in this folder, which the first write creates.
     pub fn new(folder: PathBuf) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let own = folder.join(format!("{:020}-{}.json", since.as_millis(), std::process::id()));
         Self { folder, own }
     }
 
-    /// Copies in the user's data folder, if there is one.
+    /// Copies in the data folder of the user, if there is one.
     pub fn of_user() -> Option<Self> {
         Some(Self::new(data_folder()?.join("bendrack").join("recovery")))
     }
 
-    /// The newest copy of another window, and when it was written.
+    /// The newest copy of another window, and its time.
     pub fn newest(&self) -> Option<(PathBuf, SystemTime)> {
         self.copies().into_iter().rev().find(|path| *path != self.own).and_then(|path| {
             let written = fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
@@ -52,7 +52,7 @@ impl Recovery {
     }
 
     /// Reads a copy.
-    pub fn read(path: &Path) -> Result<Copy, String> {
+    pub fn read(path: &Path) -> Result<RecoveryCopy, String> {
         let say = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let mut text = String::new();
         let file = File::open(path).map_err(|error| say(&error))?;
@@ -60,33 +60,33 @@ impl Recovery {
         serde_json::from_str(&text).map_err(|error| say(&error))
     }
 
-    /// Writes this window's copy, and takes the oldest away if there are too many.
-    pub fn write(&self, copy: &Copy) -> Result<(), String> {
+    /// Writes the copy of this window and deletes the oldest ones beyond the limit.
+    pub fn write(&self, copy: &RecoveryCopy) -> Result<(), String> {
         let written = fs::create_dir_all(&self.folder)
             .and_then(|()| replace(&self.own, &serde_json::to_vec(copy).map_err(io::Error::other)?));
         written.map_err(|error| format!("{}: {error}", self.folder.display()))?;
         for copies in [self.copies(), self.ending("old")] {
             for old in &copies[..copies.len().saturating_sub(MAX_COPIES)] {
-                // Another window may have taken it away already.
+                // Another window may have deleted it.
                 let _ = fs::remove_file(old);
             }
         }
         Ok(())
     }
 
-    /// Takes this window's copy away: everything is in its file, or was given up.
+    /// Deletes the copy of this window.
     pub fn clear(&self) {
-        // There is none if nothing was ever changed.
+        // An unchanged patch has none.
         let _ = fs::remove_file(&self.own);
     }
 
-    /// Stops offering a copy that was opened or not wanted. It stays on the disk, under another ending.
+    /// Renames a copy so that it is not offered again; it stays on the disk.
     pub fn set_aside(copy: &Path) {
-        // One that is gone needs no more.
+        // The copy may be gone.
         let _ = fs::rename(copy, copy.with_extension("old"));
     }
 
-    /// The copies that are offered, oldest first: their names begin with the time.
+    /// The copies on offer, oldest first: their names begin with the time.
     fn copies(&self) -> Vec<PathBuf> {
         self.ending("json")
     }
@@ -100,7 +100,7 @@ impl Recovery {
     }
 }
 
-/// Where programs keep the user's data on this system.
+/// The data folder of the user on this system.
 fn data_folder() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if cfg!(windows) {
@@ -121,16 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_another_window_is_found_and_the_oldest_go() {
+    fn the_copy_of_another_window_is_offered_and_the_oldest_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let mine = Recovery::new(folder.path().join("recovery"));
         assert!(mine.newest().is_none());
-        mine.write(&Copy { path: None, patch: first_bend() }).unwrap();
-        assert!(mine.newest().is_none(), "one's own copy is not offered");
+        mine.write(&RecoveryCopy { path: None, patch: first_bend() }).unwrap();
+        assert!(mine.newest().is_none(), "its own copy is not offered");
         let path = Some(PathBuf::from("show.json"));
         for i in 0..30 {
             let other = Recovery { own: mine.folder.join(format!("{i:020}-1.json")), ..mine.clone() };
-            other.write(&Copy { path: path.clone(), patch: first_bend() }).unwrap();
+            other.write(&RecoveryCopy { path: path.clone(), patch: first_bend() }).unwrap();
         }
         assert!(fs::read_dir(&mine.folder).unwrap().count() <= MAX_COPIES);
         let (newest, _) = mine.newest().unwrap();

@@ -1,4 +1,4 @@
-//! The page of the inspector about the patch: what it says of itself, snapshots, maps, keys.
+//! The patch page of the inspector: metadata, problems, snapshots, MIDI maps, keys.
 
 use bendrack_nodes::patch::{Edit, Meta};
 use eframe::egui::{Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
@@ -7,35 +7,35 @@ use crate::ui::document::Step;
 use crate::ui::panels::midi_maps::maps_ui;
 use crate::ui::panels::snapshots::snapshots_ui;
 use crate::ui::theme;
-use crate::ui::workspace::Desk;
+use crate::ui::workspace::Workspace;
 
-/// What the hands can do.
+/// The keys and gestures.
 const KEYS: [(&str, &str); 13] = [
     ("N, Tab, double-click", "add a node"),
-    ("drag from a port", "pull a cable; let go on a node, a port or the ground"),
+    ("drag from a port", "pull a cable; drop it on a port, a node or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
     ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
-    ("M   R   X", "mute, reroute, pull out the cable under the pointer"),
-    ("G", "a frame around the selection"),
-    ("Enter   U", "into a subpatch, and out of it"),
+    ("M   R   X", "mute, reroute, unplug the cable under the pointer"),
+    ("G", "frame the selection"),
+    ("Enter   U", "open a subpatch, go up one level"),
     ("1 … 9", "recall a snapshot"),
     ("T", "tap the tempo"),
     ("Ctrl+Z   Ctrl+Shift+Z", "undo, redo"),
-    ("F   Home   wheel", "see the selection, see all, zoom"),
-    ("Ctrl+0", "100 %"),
-    ("F11", "the picture alone"),
+    ("F   Home   wheel", "zoom to the selection, zoom to all, zoom"),
+    ("Ctrl+0", "zoom to 100 %"),
+    ("F11", "preview only"),
 ];
 
-/// The page.
-pub fn about_ui(ui: &mut Ui, desk: &mut Desk) {
-    meta_ui(ui, desk);
-    for problem in &desk.document.problems {
+/// Shows the page.
+pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) {
+    meta_ui(ui, workspace);
+    for problem in &workspace.editor.document.problems {
         ui.label(RichText::new(problem.to_string()).size(theme::SMALL).color(theme::WARNING));
     }
     section(ui, "Snapshots");
-    snapshots_ui(ui, desk);
+    snapshots_ui(ui, &mut workspace.editor);
     section(ui, "MIDI maps");
-    maps_ui(ui, desk);
+    maps_ui(ui, workspace);
     section(ui, "Keys");
     Grid::new("keys").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
         for (keys, what) in KEYS {
@@ -52,15 +52,15 @@ fn section(ui: &mut Ui, name: &str) {
     ui.label(RichText::new(name).color(theme::WEAK));
 }
 
-/// Title, author, licence, tags, description: fields to read and write.
-fn meta_ui(ui: &mut Ui, desk: &mut Desk) {
-    let meta = desk.document.patch.meta.clone();
+/// The fields of the metadata: title, description, author, licence, tags.
+fn meta_ui(ui: &mut Ui, workspace: &mut Workspace) {
+    let meta = workspace.editor.document.patch.meta.clone();
     let mut changed = meta.clone();
     let title = wide(&mut changed.title).font(theme::words(theme::LARGE)).hint_text(hint("Untitled patch"));
     let title = title.frame(Frame::NONE);
     field(ui, title, "title of the patch");
     let lines = TextEdit::multiline(&mut changed.description).desired_rows(2).desired_width(f32::INFINITY);
-    let lines = lines.hint_text(hint("What it shows")).text_color(theme::WEAK).frame(Frame::NONE);
+    let lines = lines.hint_text(hint("Description")).text_color(theme::WEAK).frame(Frame::NONE);
     field(ui, lines, "description of the patch");
     Grid::new("meta").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
         let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
@@ -68,7 +68,7 @@ fn meta_ui(ui: &mut Ui, desk: &mut Desk) {
         field(ui, wide(&mut changed.author), "author of the patch");
         ui.end_row();
         name(ui, "licence");
-        field(ui, wide(&mut changed.license).hint_text(hint("such as CC-BY-4.0")), "licence of the patch");
+        field(ui, wide(&mut changed.license).hint_text(hint("for example CC-BY-4.0")), "licence of the patch");
         ui.end_row();
         name(ui, "tags");
         tags_ui(ui, &mut changed);
@@ -83,16 +83,16 @@ fn meta_ui(ui: &mut Ui, desk: &mut Desk) {
             () => "tags",
         };
         let edit = Edit::SetMeta { meta: Box::new(changed) };
-        desk.document.apply(Step::part(format!("{what} of the patch"), vec![edit]));
+        workspace.editor.document.apply(Step::merging(format!("{what} of the patch"), vec![edit]));
     }
 }
 
-/// What stands in an empty field: no one takes it for what is written there.
+/// The hint of an empty field, weaker than its text.
 fn hint(text: &str) -> RichText {
     RichText::new(text).color(theme::WEAK.gamma_multiply(0.6))
 }
 
-/// A field as wide as there is room.
+/// A field of the available width.
 fn wide(text: &mut String) -> TextEdit<'_> {
     TextEdit::singleline(text).desired_width(f32::INFINITY)
 }
@@ -103,13 +103,13 @@ fn field(ui: &mut Ui, edit: TextEdit<'_>, label: &str) {
     shown.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, label));
 }
 
-/// Tags, with commas between them. What is typed stays as it was typed until the field is left.
+/// The tags, separated by commas. The text stays as typed until the field loses the focus.
 fn tags_ui(ui: &mut Ui, meta: &mut Meta) {
     let id = Id::new("tags of the patch");
     let draft: Option<String> = ui.data(|data| data.get_temp(id));
     let mut text = draft.unwrap_or_else(|| meta.tags.join(", "));
     let edit =
-        TextEdit::singleline(&mut text).id(id).desired_width(f32::INFINITY).hint_text(hint("with commas between them"));
+        TextEdit::singleline(&mut text).id(id).desired_width(f32::INFINITY).hint_text(hint("separated by commas"));
     let shown = ui.add(edit);
     shown.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, "tags of the patch"));
     if shown.changed() {

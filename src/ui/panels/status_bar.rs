@@ -1,64 +1,65 @@
-//! The status bar: how the engine fares, what is wrong, which devices are there, which file this is.
+//! The status bar: engine, problems, devices, file.
 
 use eframe::egui::{self, Align, Layout, RichText, Sense, Ui, vec2};
 
 use crate::engine::{Stage, Status};
+use crate::ui::document::Document;
 use crate::ui::theme;
-use crate::ui::workspace::Desk;
+use crate::ui::workspace::Editor;
 
-/// A device: a MIDI port, the OSC socket, a board.
+/// The light of a device: a MIDI port, the OSC socket, a serial board.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Light {
-    /// Its name.
+pub struct StatusLight {
+    /// The name of the device.
     pub name: String,
-    /// How it is.
-    pub state: LightState,
-    /// Seconds since something came in, if anything ever did.
+    /// Its state.
+    pub state: StatusLightState,
+    /// The seconds since its last message, if there was one.
     pub quiet_secs: Option<f64>,
 }
 
-/// How a device is.
+/// The state of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LightState {
-    /// It is there.
+pub enum StatusLightState {
+    /// Connected.
     Ok,
-    /// It is waited for.
+    /// Not connected yet.
     Waiting,
-    /// It does not work: why.
+    /// Failed, with the reason.
     Failed(String),
 }
 
-/// What the status bar shows besides the desk.
-pub struct Bar<'a> {
-    /// How the engine fares.
+/// The contents of the status bar.
+pub struct StatusBar<'a> {
+    /// The state of the engine.
     pub status: &'a Status,
-    /// The number of the frame that is shown.
+    /// The number of the frame on screen.
     pub frame: Option<u64>,
     /// The devices.
-    pub lights: &'a [Light],
-    /// Something to be told.
+    pub lights: &'a [StatusLight],
+    /// A message.
     pub message: Option<&'a str>,
-    /// Work of an earlier session that was found.
+    /// The offer of a recovery copy.
     pub recovered: Option<&'a str>,
 }
 
-/// What was asked for in the status bar.
+/// The answer to the offer of a recovery copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// To open the recovered work.
-    Recover,
-    /// Not to be asked about it again.
-    Forget,
+pub enum RecoveryChoice {
+    /// Open the copy.
+    Open,
+    /// Offer it no more.
+    Dismiss,
 }
 
 /// Shows the bar.
-pub fn status_ui(ui: &mut Ui, bar: &Bar<'_>, desk: &mut Desk) -> Option<Asked> {
+pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> Option<RecoveryChoice> {
     let mut asked = None;
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 2.0 * theme::UNIT;
         engine_ui(ui, bar);
-        problems_ui(ui, bar, desk);
-        if let Some(refused) = &desk.document.refused {
+        problems_ui(ui, bar, editor);
+        if let Some(refused) = &editor.document.refused {
             ui.label(words(refused, theme::WARNING));
         } else if let Some(message) = bar.message {
             ui.label(words(message, theme::TEXT));
@@ -67,7 +68,7 @@ pub fn status_ui(ui: &mut Ui, bar: &Bar<'_>, desk: &mut Desk) -> Option<Asked> {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 2.0 * theme::UNIT;
-            file_ui(ui, desk);
+            file_ui(ui, editor);
             for light in bar.lights.iter().rev() {
                 light_ui(ui, light);
             }
@@ -90,7 +91,7 @@ fn dot(ui: &mut Ui, colour: egui::Color32) -> egui::Response {
     response
 }
 
-fn engine_ui(ui: &mut Ui, bar: &Bar<'_>) {
+fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
     let (colour, text) = match &bar.status.stage {
         Stage::Loading => (theme::WARNING, "loading"),
         Stage::Running => (theme::GOOD, "running"),
@@ -108,31 +109,30 @@ fn engine_ui(ui: &mut Ui, bar: &Bar<'_>) {
         let (rate, speed) = (bar.status.frame_rate, bar.status.speed);
         let text = format!("{:4.1} fps", if speed > 0.0 { rate.min(speed) } else { rate });
         ui.label(figures(text))
-            .on_hover_text(format!("The video plays at {rate:.1} frames a second; the model could make {speed:.1}."));
+            .on_hover_text(format!("Frame rate of the video: {rate:.1} fps. Speed of the model: {speed:.1} fps."));
         let latency = bar.status.latency_secs * 1000.0;
-        ui.label(figures(format!("{latency:4.0} ms")))
-            .on_hover_text("From a turn of a knob to the first picture that shows it.");
+        ui.label(figures(format!("{latency:4.0} ms"))).on_hover_text("Latency from a knob to the picture.");
     }
     if let Some(frame) = bar.frame {
         ui.label(figures(format!("frame {frame}")));
     }
 }
 
-fn problems_ui(ui: &mut Ui, bar: &Bar<'_>, desk: &mut Desk) {
-    let problems = desk.document.problems.len();
+fn problems_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) {
+    let problems = editor.document.problems.len();
     if problems > 0 {
-        let colour = if desk.document.is_broken() { theme::ERROR } else { theme::WARNING };
-        let text = match (problems, desk.document.is_broken()) {
-            (1, true) => "1 problem; the patch before runs on".to_owned(),
-            (n, true) => format!("{n} problems; the patch before runs on"),
+        let colour = if editor.document.is_broken() { theme::ERROR } else { theme::WARNING };
+        let text = match (problems, editor.document.is_broken()) {
+            (1, true) => "1 problem; the last valid patch keeps running".to_owned(),
+            (n, true) => format!("{n} problems; the last valid patch keeps running"),
             (1, false) => "1 warning".to_owned(),
             (n, false) => format!("{n} warnings"),
         };
-        let all: Vec<String> = desk.document.problems.iter().map(ToString::to_string).collect();
+        let all: Vec<String> = editor.document.problems.iter().map(ToString::to_string).collect();
         let button = egui::Button::new(words(&text, colour)).frame(false);
         if ui.add(button).on_hover_text(all.join("\n")).clicked() {
-            let nodes = desk.patch().nodes.keys().filter(|id| !desk.problems_of(id).is_empty());
-            desk.selection = nodes.cloned().collect();
+            let nodes = editor.patch().nodes.keys().filter(|id| !editor.problems_of(id).is_empty());
+            editor.selection = nodes.cloned().collect();
         }
     }
     if let Some(last) = bar.status.warnings.last() {
@@ -143,47 +143,46 @@ fn problems_ui(ui: &mut Ui, bar: &Bar<'_>, desk: &mut Desk) {
     }
 }
 
-fn recovered_ui(ui: &mut Ui, recovered: &str) -> Option<Asked> {
+fn recovered_ui(ui: &mut Ui, recovered: &str) -> Option<RecoveryChoice> {
     ui.label(words(recovered, theme::TEXT));
-    let open = ui.add(egui::Button::new(words("Open it", theme::ACCENT)).frame(false)).clicked();
+    let open = ui.add(egui::Button::new(words("Open recovered patch", theme::ACCENT)).frame(false)).clicked();
     let forget = ui.add(egui::Button::new(words("Dismiss", theme::WEAK)).frame(false)).clicked();
-    if open { Some(Asked::Recover) } else { forget.then_some(Asked::Forget) }
+    if open { Some(RecoveryChoice::Open) } else { forget.then_some(RecoveryChoice::Dismiss) }
 }
 
-fn light_ui(ui: &mut Ui, light: &Light) {
+fn light_ui(ui: &mut Ui, light: &StatusLight) {
     let busy = light.quiet_secs.is_some_and(|secs| secs < theme::LIGHT_SECS);
     let (colour, text) = match &light.state {
-        LightState::Ok if busy => (egui::Color32::WHITE, "something came in just now".to_owned()),
-        LightState::Ok => (theme::GOOD, "connected".to_owned()),
-        LightState::Waiting => (theme::WARNING, "waiting for it".to_owned()),
-        LightState::Failed(why) => (theme::ERROR, why.clone()),
+        StatusLightState::Ok if busy => (egui::Color32::WHITE, "receiving".to_owned()),
+        StatusLightState::Ok => (theme::GOOD, "connected".to_owned()),
+        StatusLightState::Waiting => (theme::WARNING, "waiting for the device".to_owned()),
+        StatusLightState::Failed(why) => (theme::ERROR, why.clone()),
     };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         let label = ui.label(words(&light.name, theme::WEAK));
         dot(ui, colour);
-        let last =
-            light.quiet_secs.map_or("nothing came in yet".to_owned(), |secs| format!("last message {secs:.1} s ago"));
+        let last = light.quiet_secs.map_or("no message yet".to_owned(), |secs| format!("last message {secs:.1} s ago"));
         label.on_hover_text(format!("{text}\n{last}"));
     });
 }
 
-fn file_ui(ui: &mut Ui, desk: &Desk) {
+fn file_ui(ui: &mut Ui, editor: &Editor) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let text = words(&name_of(desk), theme::TEXT);
+        let text = words(&file_name(&editor.document), theme::TEXT);
         let label = ui.label(text);
-        if let Some(path) = &desk.document.path {
+        if let Some(path) = &editor.document.path {
             label.on_hover_text(path.display().to_string());
         }
-        if desk.document.is_dirty() {
-            dot(ui, theme::ACCENT).on_hover_text("There are changes that are in no file. Ctrl+S");
+        if editor.document.is_dirty() {
+            dot(ui, theme::ACCENT).on_hover_text("Unsaved changes. Ctrl+S saves.");
         }
     });
 }
 
-/// The name of the file, or what there is instead.
-pub fn name_of(desk: &Desk) -> String {
-    let name = desk.document.path.as_ref().and_then(|path| path.file_name());
-    name.map_or_else(|| "not saved yet".to_owned(), |name| name.to_string_lossy().into_owned())
+/// The name of the file of a document.
+pub fn file_name(document: &Document) -> String {
+    let name = document.path.as_ref().and_then(|path| path.file_name());
+    name.map_or_else(|| "Untitled patch".to_owned(), |name| name.to_string_lossy().into_owned())
 }

@@ -1,4 +1,4 @@
-//! Knobs: relative to the hand, fine and coarse, never jumping to the pointer.
+//! Knobs, number fields and switches. A knob follows relative drags and never jumps to the pointer.
 
 use std::f32::consts::PI;
 
@@ -11,53 +11,53 @@ use eframe::egui::{
 use crate::ui::theme;
 use crate::ui::widgets::number;
 
-/// Where the travel of a knob begins and ends, clockwise from the right: a gap at the bottom.
+/// The start and end of the travel, clockwise from the right, with a gap at the bottom.
 const FROM: f32 = 0.75 * PI;
 const TO: f32 = 2.25 * PI;
 
-/// A knob as it is to be shown.
+/// The contents of a knob.
 pub struct Knob<'a> {
-    /// What it turns.
+    /// The declaration of the input.
     pub input: &'a Input,
-    /// What it is called, for whoever cannot see it.
+    /// The accessible name.
     pub label: String,
-    /// Where it was turned to.
+    /// The value of the knob.
     pub base: f64,
-    /// Where a cable moves it now.
+    /// The value with the modulation of a cable.
     pub live: Option<f64>,
-    /// How far a cable moves it at most.
+    /// The modulation depth of a cable.
     pub depth: Option<f64>,
-    /// How much the wheel was turned, if someone else takes it from the window.
+    /// The scroll of the wheel, if the caller consumes it; otherwise the knob does.
     pub wheel: Option<f32>,
 }
 
-/// What a hand did with a knob.
+/// A change of a knob.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Turn {
-    /// Turned it there.
-    To(f64),
-    /// Put it back to its default.
+pub enum KnobChange {
+    /// To a value.
+    Set(f64),
+    /// Back to its default.
     Reset,
 }
 
-/// A knob in `rect`. Drag up and down: Ctrl is finer, Shift coarser; double-click resets; the wheel and the arrow keys turn too.
-pub fn knob_ui(ui: &mut Ui, id: Id, rect: Rect, knob: &Knob<'_>) -> (Response, Option<Turn>) {
+/// A knob in `rect`. Drag vertically, scroll, or press the arrow keys; Ctrl is finer, Shift coarser; a double-click resets.
+pub fn knob_ui(ui: &mut Ui, id: Id, rect: Rect, knob: &Knob<'_>) -> (Response, Option<KnobChange>) {
     let response = ui.interact(rect, id, Sense::click_and_drag()).on_hover_and_drag_cursor(CursorIcon::ResizeVertical);
     response.widget_info(|| WidgetInfo::slider(true, knob.base, &knob.label));
     let turn = turned(ui, &response, number::position(knob.input, knob.base), knob.wheel);
     let turn = turn.map(|place| match place {
-        Some(place) => Turn::To(number::value_at(knob.input, place)),
-        None => Turn::Reset,
+        Some(place) => KnobChange::Set(number::value_at(knob.input, place)),
+        None => KnobChange::Reset,
     });
     if ui.is_rect_visible(rect) {
         paint(ui, rect, knob, response.hovered() || response.dragged(), response.has_focus());
     }
-    // A knob that stands beyond its travel stays there until it is turned.
-    let turn = turn.filter(|turn| *turn != Turn::To(knob.base));
+    // A value beyond the travel stays until the knob turns.
+    let turn = turn.filter(|turn| *turn != KnobChange::Set(knob.base));
     (response, turn)
 }
 
-/// The small knob that says how far a cable moves the large one, −1 to 1.
+/// The knob of a modulation depth, −1 to 1.
 pub fn depth_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, depth: f64) -> (Response, Option<Option<f64>>) {
     let response = ui.interact(rect, id, Sense::click_and_drag()).on_hover_and_drag_cursor(CursorIcon::ResizeVertical);
     response.widget_info(|| WidgetInfo::slider(true, depth, label));
@@ -75,7 +75,7 @@ pub fn depth_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, depth: f64) -> (Re
     (response, turn)
 }
 
-/// Where a hand turned something that stands at `place` of its travel: nowhere, to a place, or back to the default.
+/// The change of a knob at `place` of its travel: none, to a place, or to the default.
 #[expect(clippy::option_option, reason = "untouched, reset, or turned to a place")]
 fn turned(ui: &Ui, response: &Response, place: f64, wheel: Option<f32>) -> Option<Option<f64>> {
     if response.double_clicked() {
@@ -95,13 +95,13 @@ fn turned(ui: &Ui, response: &Response, place: f64, wheel: Option<f32>) -> Optio
         ui.data_mut(|data| data.insert_temp(response.id, place));
     }
     if response.dragged() {
-        // What the hand went before it was taken for a drag counts, too.
+        // The distance before the drag threshold counts too.
         let origin = ui.input(|i| if response.drag_started() { i.pointer.press_origin() } else { None });
         let went = match (origin, response.interact_pointer_pos()) {
             (Some(from), Some(to)) => to.y - from.y,
             _ => response.drag_delta().y,
         };
-        // The hand's own place, so that steps that are too small for a knob that counts add up.
+        // The unrounded position, so that small steps of an integer knob add up.
         let step = f64::from(-went / theme::TRAVEL) * speed;
         let hand = ui.data_mut(|data| {
             let hand = data.get_temp_mut_or(response.id, place);
@@ -128,7 +128,7 @@ fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hot: bool, focused: bool) {
     let (centre, radius) = (rect.center(), rect.width() / 2.0);
     let place = |value: f64| number::position(knob.input, value) as f32;
     let base = place(knob.base);
-    // A knob with both signs fills from its zero.
+    // A bipolar knob fills from 0.
     let zero = if knob.input.soft.0 < 0.0 { place(0.0) } else { 0.0 };
     let body = if hot { theme::LINE } else { theme::TITLE };
     ui.painter().circle(centre, radius * 0.66, body, Stroke::new(1.0, theme::LINE));
@@ -150,21 +150,21 @@ fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hot: bool, focused: bool) {
     }
 }
 
-/// The point of a circle at a place of the travel.
+/// The point on a circle at a position of the travel.
 fn on_circle(centre: Pos2, radius: f32, place: f32) -> Pos2 {
     let angle = FROM + (TO - FROM) * place;
     centre + vec2(angle.cos(), angle.sin()) * radius
 }
 
-/// A part of the travel as an arc.
+/// An arc along the travel.
 fn arc(ui: &Ui, centre: Pos2, radius: f32, (from, to): (f32, f32), stroke: Stroke) {
     let steps = ((to - from).abs() * 28.0).ceil().max(1.0) as usize;
     let points = (0..=steps).map(|i| on_circle(centre, radius, from + (to - from) * i as f32 / steps as f32));
     ui.painter().add(Shape::line(points.collect(), stroke));
 }
 
-/// A number that can be typed: a click on it opens a field; Enter takes it, Esc leaves it. Nothing typed is the default.
-pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size: f32) -> Option<Turn> {
+/// A number that opens as a field on a click. Enter applies it, Esc cancels, an empty field resets.
+pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size: f32) -> Option<KnobChange> {
     let draft: Option<String> = ui.data(|data| data.get_temp(id));
     let Some(mut draft) = draft else {
         let response = ui.interact(rect, id, Sense::click()).on_hover_cursor(CursorIcon::Text);
@@ -190,14 +190,14 @@ pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size
             data.remove::<bool>(id.with("open"));
         });
         let left = ui.input(|i| i.key_pressed(Key::Escape));
-        return if left { None } else { typed(input, &draft).filter(|turn| *turn != Turn::To(value)) };
+        return if left { None } else { typed(input, &draft).filter(|turn| *turn != KnobChange::Set(value)) };
     }
     ui.data_mut(|data| data.insert_temp(id, draft));
     None
 }
 
-fn typed(input: &Input, text: &str) -> Option<Turn> {
-    if text.trim().is_empty() { Some(Turn::Reset) } else { number::read(input, text).map(Turn::To) }
+fn typed(input: &Input, text: &str) -> Option<KnobChange> {
+    if text.trim().is_empty() { Some(KnobChange::Reset) } else { number::read(input, text).map(KnobChange::Set) }
 }
 
 /// A switch in `rect`.
@@ -218,7 +218,7 @@ pub fn switch_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, on: bool) -> (Res
     (response, clicked)
 }
 
-/// The number an input has when nobody has said anything.
+/// The default number of an input.
 pub fn default_of(input: &Input) -> f64 {
     match input.default {
         Preset::Number(number) => number,
@@ -256,8 +256,8 @@ mod tests {
                     wheel: None,
                 };
                 match knob_ui(ui, Id::new("knob"), rect, &knob).1 {
-                    Some(Turn::To(value)) => bench.value = value,
-                    Some(Turn::Reset) => bench.value = default_of(&bench.input),
+                    Some(KnobChange::Set(value)) => bench.value = value,
+                    Some(KnobChange::Reset) => bench.value = default_of(&bench.input),
                     None => return,
                 }
                 bench.turns += 1;
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_knob_that_counts_adds_small_steps_up() {
+    fn an_integer_knob_adds_small_steps_up() {
         let mut harness = bench("midi.cc", "number");
         drag(&mut harness, theme::TRAVEL / 4.0, Modifiers::CTRL);
         assert_eq!(harness.state().value, 4.0, "1 and a fortieth of 127");

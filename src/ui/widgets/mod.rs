@@ -1,4 +1,65 @@
-//! Widgets that the canvas and the panels share: knobs, switches, number fields.
+//! Widgets that the canvas and the panels share: knobs, switches, number fields, buttons, the shapes of kinds.
 
 pub mod knob;
 pub mod number;
+
+use bendrack_nodes::value::Kind;
+use eframe::egui::epaint::{CircleShape, RectShape};
+use eframe::egui::{
+    Button, Color32, Pos2, Rect, RichText, Shape, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType, vec2,
+};
+
+use super::theme;
+
+/// A button without a frame until the pointer is over it.
+pub fn flat_button(text: &str) -> Button<'_> {
+    Button::new(text).frame_when_inactive(false)
+}
+
+/// A small button in a row of a list; whether it was clicked.
+pub fn small_button(ui: &mut Ui, text: &str, label: &str, hint: &str) -> bool {
+    let button = Button::new(RichText::new(text).size(theme::SMALL).color(theme::WEAK)).frame_when_inactive(false);
+    let button = ui.add(button);
+    button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label));
+    button.on_hover_text(hint).clicked()
+}
+
+/// The shape of a port of this kind. No two kinds differ by colour alone.
+pub fn kind_shape(kind: Kind, at: Pos2, radius: f32, fill: Color32, edge: Stroke) -> Shape {
+    let polygon = |corners: usize, turn: f32, radius: f32| {
+        let corner = |i: usize| {
+            let angle = (i as f32 / corners as f32 + turn) * std::f32::consts::TAU;
+            at + vec2(angle.cos(), angle.sin()) * radius
+        };
+        Shape::convex_polygon((0..corners).map(corner).collect(), fill, edge)
+    };
+    let boxed = |width: f32, height: f32, round: f32| {
+        let rect = Rect::from_center_size(at, vec2(width, height) * radius);
+        Shape::Rect(RectShape::new(rect, round * radius, fill, edge, StrokeKind::Middle))
+    };
+    match kind {
+        Kind::Number => Shape::Circle(CircleShape { center: at, radius, fill, stroke: edge }),
+        Kind::Gate => boxed(1.8, 1.8, 0.0),
+        Kind::Text => boxed(2.4, 1.3, 0.6),
+        Kind::Target => polygon(3, 0.0, radius * 1.25),
+        Kind::Bend => polygon(4, 0.0, radius * 1.2),
+        Kind::Map => polygon(6, 0.0, radius * 1.1),
+        Kind::Picture => boxed(2.4, 1.8, 0.25),
+        Kind::Any => boxed(1.8, 1.8, 0.6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_kinds_have_the_same_shape() {
+        let shape = |kind| format!("{:?}", kind_shape(kind, Pos2::ZERO, 5.0, Color32::RED, Stroke::NONE));
+        for (i, a) in Kind::ALL.iter().enumerate() {
+            for b in &Kind::ALL[..i] {
+                assert_ne!(shape(*a), shape(*b), "{a} and {b}");
+            }
+        }
+    }
+}

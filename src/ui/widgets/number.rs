@@ -1,8 +1,8 @@
-//! Numbers as people turn, read and type them.
+//! Conversion between values, knob positions and text.
 
 use bendrack_nodes::def::{Curve, Input};
 
-/// Where on its travel a knob stands, 0 to 1; beyond the travel it stands at its end.
+/// The position of a value on the travel of a knob, 0 to 1, clamped.
 pub fn position(input: &Input, value: f64) -> f64 {
     let (low, high) = input.soft;
     let share = match input.curve {
@@ -12,7 +12,7 @@ pub fn position(input: &Input, value: f64) -> f64 {
     if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// The value at a place of the travel.
+/// The value at a position of the travel.
 pub fn value_at(input: &Input, position: f64) -> f64 {
     let (low, high) = input.soft;
     let value = match input.curve {
@@ -22,7 +22,7 @@ pub fn value_at(input: &Input, position: f64) -> f64 {
     tidy(input, value)
 }
 
-/// Without figures that nobody turned: a thousandth of the travel is finer than a hand.
+/// Rounds a value to a ten-thousandth of the travel, or to an integer.
 fn tidy(input: &Input, value: f64) -> f64 {
     if counts(input) {
         return value.round();
@@ -38,7 +38,7 @@ fn tidy(input: &Input, value: f64) -> f64 {
     format!("{value:.figures$}").parse().unwrap_or(value)
 }
 
-/// Whether a number counts things: whole ends, many steps, no unit. A channel, a controller, a layer.
+/// Whether a number is an integer, such as a channel or layer: integer limits, at least 8 apart, no unit.
 pub fn counts(input: &Input) -> bool {
     let (low, high) = input.soft;
     input.curve == Curve::Linear
@@ -48,7 +48,7 @@ pub fn counts(input: &Input) -> bool {
         && high - low >= 8.0
 }
 
-/// A number as it stands beside a knob: as many figures as tell a turn.
+/// A number as text: more decimals for smaller numbers, and the unit.
 pub fn show(input: &Input, value: f64) -> String {
     if counts(input) && value.fract() == 0.0 {
         return format!("{value:.0}");
@@ -61,7 +61,7 @@ pub fn show(input: &Input, value: f64) -> String {
         _ => 2,
     };
     let unit = if input.unit.is_empty() { String::new() } else { unit_after(input.unit) };
-    // A real minus is as wide as a figure.
+    // A minus sign is as wide as a digit.
     format!("{value:.figures$}{unit}").replace('-', "−")
 }
 
@@ -69,7 +69,7 @@ fn unit_after(unit: &str) -> String {
     if unit == "°" || unit == "%" { unit.to_owned() } else { format!(" {unit}") }
 }
 
-/// Reads what was typed: a number or a fraction, in per cent, in thousandths (`250ms`), with or without the input's unit.
+/// Parses a number or fraction, with `%`, `ms`, the unit of the input, or no unit.
 pub fn read(input: &Input, text: &str) -> Option<f64> {
     let text = text.trim().replace('−', "-").replace(',', ".");
     let end = text.find(|c: char| !(c.is_ascii_digit() || "+-./ eE".contains(c))).unwrap_or(text.len());
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_knob_of_the_library_turns_there_and_back() {
+    fn positions_and_values_of_every_knob_convert_both_ways() {
         for def in LIBRARY {
             let knobs = def.inputs.iter().filter(|input| input.kind == Kind::Number && input.choices.is_empty());
             for input in knobs {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_is_read() {
+    fn typed_numbers_are_parsed() {
         let secs = Input::number("time", 0.0, "").hard(0.0, 10.0).unit("s");
         assert_eq!(read(&secs, "0.25"), Some(0.25));
         assert_eq!(read(&secs, " 250 ms"), Some(0.25));
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(read(&secs, "1/8 s"), Some(0.125));
         assert_eq!(read(&secs, "30%"), Some(0.3));
         assert_eq!(read(&secs, "0,5"), Some(0.5));
-        assert_eq!(read(&secs, "99"), Some(10.0), "held at the limit");
+        assert_eq!(read(&secs, "99"), Some(10.0), "clamped");
         for wrong in ["", "abc", "1/0", "3 parsec", "inf"] {
             assert_eq!(read(&secs, wrong), None, "{wrong:?}");
         }

@@ -1,4 +1,4 @@
-//! The pictures and maps of the frame that is shown, as textures.
+//! The pictures and maps of the frame on screen, as textures.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use crate::engine::Frame;
 use crate::output::{Map, Picture};
 use crate::ui::theme;
 
-/// Textures of the latest frame.
+/// The textures of the latest frame.
 #[derive(Default)]
 pub struct Images {
     number: Option<u64>,
-    /// How the next pictures are scaled.
+    /// The filter of the pictures.
     pub filter: TextureOptions,
-    /// What the patch puts on the screen.
+    /// The picture that the patch outputs.
     pub screen: Option<TextureHandle>,
-    /// What the model made.
+    /// The picture of the model.
     pub model: Option<TextureHandle>,
-    /// What the taps measured, in colours, by the id of their node.
+    /// The coloured maps of the taps, by the id of their node.
     pub taps: BTreeMap<Arc<str>, TextureHandle>,
 }
 
 impl Images {
-    /// Takes a frame over, if it is another than the last.
+    /// Uploads a frame; false if it is the last one.
     pub fn take(&mut self, ctx: &Context, frame: &Frame) -> bool {
         if self.number == Some(frame.number) {
             return false;
@@ -59,13 +59,13 @@ fn put(
     }
 }
 
-/// A picture as an image; nothing if its sizes do not agree.
+/// A picture as an image; none if its size does not match its pixels.
 fn picture(picture: &Picture) -> Option<ColorImage> {
     let sound = picture.width > 0 && picture.height > 0 && picture.rgb.len() == picture.width * picture.height * 3;
     sound.then(|| ColorImage::from_rgb([picture.width, picture.height], &picture.rgb))
 }
 
-/// A map in colours, from its least value to its greatest; the weaker, the more transparent.
+/// A map in colours from its smallest to its largest value, with opacity by value.
 fn colours(map: &Map) -> Option<ColorImage> {
     if map.width == 0 || map.height == 0 || map.values.len() != map.width * map.height {
         return None;
@@ -86,19 +86,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_map_is_shown_from_its_least_to_its_greatest() {
+    fn a_map_is_coloured_from_its_smallest_to_its_largest_value() {
         let map = Map { width: 3, height: 1, values: vec![0.2, 0.3, 0.4] };
         let image = colours(&map).unwrap();
         assert_eq!(image.pixels[0].a(), 0);
         assert_eq!(image.pixels[2].a(), 255);
         assert!(image.pixels[1].a() > 0 && image.pixels[1].a() < 255);
-        // A map that is the same everywhere, or broken, is no reason to stop.
+        // A constant map and a map with NaN have colours too.
         assert!(colours(&Map { width: 2, height: 1, values: vec![f32::NAN, 0.5] }).is_some());
         assert!(colours(&Map { width: 2, height: 2, values: vec![0.5] }).is_none());
     }
 
     #[test]
-    fn a_picture_whose_sizes_do_not_agree_is_not_shown() {
+    fn a_picture_with_a_wrong_size_is_not_shown() {
         assert!(picture(&Picture { width: 2, height: 1, rgb: vec![0; 6] }).is_some());
         assert!(picture(&Picture { width: 2, height: 2, rgb: vec![0; 6] }).is_none());
     }

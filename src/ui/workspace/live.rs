@@ -1,15 +1,14 @@
-//! What the ports say now: the window runs the plan once more for itself, for the frames that are shown.
+//! Live values: the numbers on the ports at the frame on screen.
 //!
-//! A tick is a pure function, and it costs microseconds. So the values on the canvas need nothing from the engine but the number
-//! of the frame and what came in from outside. What a tap measures the window does not know: ports that depend on taps have no
-//! value here.
+//! The window runs the plan of the document itself. A tick is a pure function that takes microseconds, so it needs only the number
+//! of the frame, the controls and the sound. The window does not know the measurements of taps: ports that depend on them have no value.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use bendrack_nodes::LIBRARY;
 use bendrack_nodes::def::{Input, Late};
 use bendrack_nodes::flat::INSTANCE;
-use bendrack_nodes::patch::{Cable, Patch, Port};
+use bendrack_nodes::patch::{Cable, Node, Patch, Port};
 use bendrack_nodes::plan::{Gain, Plan};
 use bendrack_nodes::program::Program;
 use bendrack_nodes::sound::Hop;
@@ -17,32 +16,34 @@ use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use bendrack_nodes::value::Kind;
 
 use crate::ui::document::def_of;
-use crate::ui::document::subpatch::{definition_of, depth, resolve};
+use crate::ui::document::ports::ports;
+use crate::ui::document::subpatch::{as_patch, definition_of, depth, prefix, resolve_output};
+use crate::ui::widgets::knob::default_of;
 
-/// How many values of the past a scope shows.
+/// The values in the trace of a node.
 pub const TRACE: usize = 96;
-/// How many values of the past are kept at most, for a scope that shows minutes.
-const LONGEST: usize = 4096;
-/// Frames that are caught up with after a pause; before that the past is forgotten.
+/// The longest trace, for a scope of minutes.
+const MAX_TRACE: usize = 4096;
+/// The latent frames replayed after a pause; the memory of the nodes starts anew before them.
 const CATCH_UP: u64 = 64;
 
-/// The numbers on the outputs of a patch, now and in the last seconds.
+/// The numbers on the outputs of the patch on the canvas: now, and over the last seconds.
 #[derive(Default)]
 pub struct Live {
-    plan: Option<Plan>,
+    plan: Option<Arc<Plan>>,
     memory: Memory,
     room: Workspace,
     program: Program,
     next: u64,
-    /// The outputs that have a number and do not depend on a tap.
+    /// The watched outputs: numbers and gates that do not depend on a tap.
     outputs: BTreeMap<Port, Watched>,
     traces: BTreeMap<Port, VecDeque<f64>>,
-    /// The outputs that keep an old number.
+    /// The outputs that repeat their last number.
     held: BTreeSet<Port>,
     dt_secs: f64,
 }
 
-/// An output that is watched: where it is in the plan, and how many seconds of it are kept.
+/// A watched output: its node and name in the plan, and the length of its trace.
 struct Watched {
     node: String,
     name: String,
@@ -50,32 +51,29 @@ struct Watched {
 }
 
 impl Live {
-    /// Looks at this patch from now on. What nodes remember is kept, as the engine keeps it.
-    pub fn set_patch(&mut self, patch: &Patch) {
-        // A patch that does not compile leaves the plan before, as it does in the engine.
-        if let (Some(plan), _) = Plan::compile(patch, LIBRARY) {
-            self.plan = Some(plan);
-        }
+    /// Runs this plan from now on. The nodes keep their memory, as in the engine.
+    pub fn set_plan(&mut self, plan: Option<Arc<Plan>>) {
+        self.plan = plan;
     }
 
-    /// Looks at the nodes of the patch or, if `path` names instances in one another, at those of the innermost.
-    pub fn look_at(&mut self, patch: &Patch, shown: &Patch, path: &[String]) {
+    /// Watches the outputs of `shown`: the patch, or the subpatch of the last of the nested instances in `path`.
+    pub fn watch(&mut self, patch: &Patch, shown: &Patch, path: &[String]) {
         self.outputs = outputs(patch, shown, path);
         self.traces.retain(|port, _| self.outputs.contains_key(port));
         self.held.retain(|port| self.outputs.contains_key(port));
     }
 
-    /// Forgets what was: other nodes are looked at, which may have the same names.
+    /// Forgets the traces.
     pub fn forget(&mut self) {
         self.traces.clear();
         self.held.clear();
     }
 
-    /// Goes on to the latent frame that is shown, at which this was heard.
+    /// Runs the plan up to a latent frame with this sound.
     pub fn advance(&mut self, latent: u64, controls: &Controls, sound: &[Hop], dt_secs: f64) {
         let Some(plan) = &self.plan else { return };
         if latent + 1 < self.next || latent > self.next + CATCH_UP {
-            // The video began again, or the window slept.
+            // The video restarted, or the window was idle.
             self.memory = Memory::default();
             self.next = latent.saturating_sub(CATCH_UP);
         }
@@ -101,7 +99,7 @@ impl Live {
                     None => self.traces.entry(port.clone()).or_default(),
                 };
                 trace.push_back(value);
-                let most = ((secs / dt_secs.max(1e-3)) as usize).clamp(TRACE, LONGEST);
+                let most = ((secs / dt_secs.max(1e-3)) as usize).clamp(TRACE, MAX_TRACE);
                 while trace.len() > most {
                     trace.pop_front();
                 }
@@ -115,54 +113,63 @@ impl Live {
         self.trace(port)?.back().copied()
     }
 
-    /// The tempo that a node of the patch asks for, in beats per minute.
+    /// The tempo that a node sets, in beats per minute.
     pub fn tempo(&self) -> Option<f64> {
         Some(self.memory.tempo()).filter(|tempo| *tempo > 0.0)
     }
 
-    /// Seconds from a value to the next.
+    /// The time between two values, in seconds.
     pub fn dt_secs(&self) -> f64 {
         self.dt_secs
     }
 
-    /// The numbers on an output in the last seconds.
+    /// The numbers on an output over the last seconds.
     pub fn trace(&self, port: &Port) -> Option<&VecDeque<f64>> {
         self.traces.get(port)
     }
 
-    /// The number on an input with a cable along which something flows: the knob, moved by what arrives.
+    /// The number on an input with a cable that is not muted: `base` plus the modulation.
     pub fn input(&self, patch: &Patch, port: &Port, input: &Input, base: f64) -> Option<f64> {
         let cable = patch.cable_to(port).filter(|cable| !cable.mute)?;
         let value = Gain::of(input, depth(patch, port)).moved(base, self.output(&cable.from)?);
         Some(value.clamp(input.hard.0, input.hard.1))
     }
 
-    /// Whether the number on an output is an old one, as the node gives one that is not finite.
+    /// Whether an output repeats its last number because the new one is not finite.
     pub fn is_held(&self, port: &Port) -> bool {
         self.held.contains(port)
     }
 }
 
-/// The outputs of what is shown that give a number or a gate and do not depend on a tap.
+/// The outputs of `shown` that are numbers or gates and do not depend on a tap.
 fn outputs(patch: &Patch, shown: &Patch, path: &[String]) -> BTreeMap<Port, Watched> {
     let unknown = after_taps(shown, &measured_inside(patch, path));
-    let prefix = crate::ui::document::subpatch::prefix(path);
+    let prefix = prefix(path);
     let known = shown.nodes.iter().filter(|(id, _)| !unknown.contains(id.as_str()));
     let outputs = known.flat_map(|(id, node)| {
-        let (_, named) = crate::ui::document::ports::ports(shown, id);
+        let (_, named) = ports(shown, id);
         let numbers = named.into_iter().filter(|(_, kind)| matches!(kind, Kind::Number | Kind::Gate));
-        let secs = crate::ui::canvas::scope::secs(node);
+        let secs = secs(node);
         let prefix = prefix.as_str();
         numbers.filter_map(move |(name, _)| {
             let port = Port { node: id.clone(), port: name };
-            let (node, name) = resolve(shown, &port)?;
+            let (node, name) = resolve_output(shown, &port)?;
             Some((port, Watched { node: format!("{prefix}{node}"), name, secs }))
         })
     });
     outputs.collect()
 }
 
-/// The nodes within the innermost of these instances that are fed by what is measured outside of it.
+/// The length of the traces of a node, in seconds; a scope sets it.
+fn secs(node: &Node) -> f64 {
+    if node.kind != "view.scope" {
+        return 0.0;
+    }
+    let default = def_of(&node.kind).and_then(|def| def.input("window")).map(|(_, input)| default_of(input));
+    node.params.get("window").and_then(serde_json::Value::as_f64).or(default).unwrap_or(0.0)
+}
+
+/// The nodes in the last of these nested instances with inputs from measurements outside of it.
 fn measured_inside(patch: &Patch, path: &[String]) -> BTreeSet<String> {
     let (mut scope, mut fed) = (patch.clone(), BTreeSet::new());
     for id in path {
@@ -174,12 +181,12 @@ fn measured_inside(patch: &Patch, path: &[String]) -> BTreeSet<String> {
         };
         let fed_now = definition.inputs.iter().filter(|inlet| arrive(&inlet.name)).flat_map(|inlet| &inlet.to);
         fed = fed_now.map(|port| port.node.clone()).collect();
-        scope = crate::ui::document::subpatch::shown(patch, definition);
+        scope = as_patch(patch, definition);
     }
     fed
 }
 
-/// The nodes that measure, and those that are fed by them or by `fed`.
+/// The nodes that measure, and the nodes downstream of them or of `fed`.
 fn after_taps<'p>(patch: &'p Patch, fed: &BTreeSet<String>) -> BTreeSet<&'p str> {
     let within = measuring(patch);
     let starts = patch.nodes.iter().filter(|(id, node)| fed.contains(*id) || measures(&node.kind, &within));
@@ -197,7 +204,7 @@ fn after_taps<'p>(patch: &'p Patch, fed: &BTreeSet<String>) -> BTreeSet<&'p str>
     }
 }
 
-/// Whether a kind of node measures; `within` are the subpatches that do.
+/// Whether a kind of node measures; `within` are the subpatches with a tap.
 fn measures(kind: &str, within: &BTreeSet<&str>) -> bool {
     match kind.strip_prefix(INSTANCE) {
         Some(name) => within.contains(name),
@@ -205,7 +212,7 @@ fn measures(kind: &str, within: &BTreeSet<&str>) -> bool {
     }
 }
 
-/// The subpatches in which something measures.
+/// The subpatches with a tap, directly or in a subpatch of their own.
 fn measuring(patch: &Patch) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
     loop {
@@ -223,6 +230,7 @@ fn measuring(patch: &Patch) -> BTreeSet<&str> {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::LIBRARY;
     use bendrack_nodes::patch::{Edit, Node};
     use serde_json::json;
 
@@ -232,9 +240,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn look(live: &mut Live, patch: &Patch) {
-        live.set_patch(patch);
-        live.look_at(patch, patch, &[]);
+    fn watch(live: &mut Live, patch: &Patch) {
+        live.set_plan(Plan::compile(patch, LIBRARY).0.map(Arc::new));
+        live.watch(patch, patch, &[]);
     }
 
     fn first_bend() -> Patch {
@@ -242,10 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn the_lfo_of_the_first_bend_is_seen_where_the_engine_has_it() {
+    fn the_lfo_of_the_first_bend_has_the_value_of_the_engine() {
         let patch = first_bend();
         let mut live = Live::default();
-        look(&mut live, &patch);
+        watch(&mut live, &patch);
         let (controls, measurements) = (Controls::default(), Measurements::new());
         live.advance(5, &controls, &[], 0.25);
 
@@ -260,16 +268,16 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_leaves_the_phase_and_a_restart_does_not() {
+    fn an_edit_keeps_the_phase_and_a_restart_resets_it() {
         let mut patch = first_bend();
         let (mut live, mut other) = (Live::default(), Live::default());
-        look(&mut live, &patch);
-        look(&mut other, &patch);
+        watch(&mut live, &patch);
+        watch(&mut other, &patch);
         live.advance(7, &Controls::default(), &[], 0.25);
         other.advance(3, &Controls::default(), &[], 0.25);
         let name = "amount".to_owned();
         patch.apply(Edit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
-        look(&mut other, &patch);
+        watch(&mut other, &patch);
         other.advance(7, &Controls::default(), &[], 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
 
@@ -278,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_depends_on_a_tap_has_no_value() {
+    fn ports_downstream_of_a_tap_have_no_value() {
         let mut patch = first_bend();
         let node = Node { kind: "math.range".into(), ..Node::default() };
         patch.apply(Edit::AddNode { id: "range".into(), node, pos: [0.0, 0.0] }).unwrap();
@@ -286,7 +294,7 @@ mod tests {
         let to = Port { node: "range".into(), port: input.into() };
         patch.apply(Edit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
         let mut live = Live::default();
-        look(&mut live, &patch);
+        watch(&mut live, &patch);
         live.advance(3, &Controls::default(), &[], 0.25);
         assert_eq!(live.output(&port("map.mean")), None);
         assert_eq!(live.output(&port("range.out")), None);

@@ -1,0 +1,112 @@
+//! The top bar: commands, seed and tempo.
+
+use bendrack_nodes::patch::Edit;
+use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
+
+use super::keys::Command;
+use crate::ui::document::Step;
+use crate::ui::theme;
+use crate::ui::widgets::flat_button;
+use crate::ui::workspace::Workspace;
+
+/// The range of the tempo, in beats per minute, as in the check of a patch.
+const TEMPI: (f64, f64) = (1.0, 1000.0);
+/// The longest interval between two taps, in seconds.
+const MAX_INTERVAL_SECS: f64 = 2.0;
+/// The most taps that count.
+const MAX_TAPS: usize = 9;
+
+/// Tap tempo: the times of the last taps.
+#[derive(Default)]
+pub struct TapTempo(Vec<f64>);
+
+impl TapTempo {
+    /// Adds a tap. From the second on, the tempo: 60 seconds over the mean interval, to a tenth.
+    pub fn tap(&mut self, now: f64) -> Option<f64> {
+        if self.0.last().is_some_and(|last| now - last > MAX_INTERVAL_SECS || now <= *last) {
+            self.0.clear();
+        }
+        self.0.push(now);
+        if self.0.len() > MAX_TAPS {
+            self.0.remove(0);
+        }
+        let (first, last) = (self.0.first()?, self.0.last()?);
+        let beats = self.0.len() - 1;
+        let tempo = 60.0 * beats as f64 / (last - first);
+        (beats > 0).then(|| ((tempo * 10.0).round() / 10.0).clamp(TEMPI.0, TEMPI.1))
+    }
+}
+
+/// Shows the bar; the command of a clicked button.
+pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<Command> {
+    let mut command = None;
+    let mut button = |ui: &mut Ui, text: &str, hint: &str, of: Command| {
+        if ui.add(flat_button(text)).on_hover_text(hint).clicked() {
+            command = Some(of);
+        }
+    };
+    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        ui.label(RichText::new("bendrack").size(theme::LARGE).color(theme::TEXT));
+        ui.add_space(theme::UNIT);
+        button(ui, "Add node", "N, Tab, or a double-click on the canvas", Command::AddNode);
+        button(ui, "Open", "Ctrl+O", Command::Open);
+        button(ui, "Save", "Ctrl+S; Ctrl+Shift+S saves to another file", Command::Save);
+        let undo = workspace.editor.document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
+        ui.add_enabled_ui(undo.is_some(), |ui| button(ui, "Undo", &undo.unwrap_or_default(), Command::Undo));
+        let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
+        ui.add_enabled_ui(redo.is_some(), |ui| button(ui, "Redo", &redo.unwrap_or_default(), Command::Redo));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            button(ui, "Restart", "Restart the video with the same seed.", Command::Restart);
+            button(ui, "New seed", "Restart the video with the next seed.", Command::NewSeed);
+            seed_ui(ui, workspace);
+            button(ui, "Tap", "Tap tempo. Key T", Command::Tap);
+            tempo_ui(ui, workspace);
+        });
+    });
+    command
+}
+
+/// The seed: typed or dragged. New noise comes with the next chunk, a new video with Restart.
+fn seed_ui(ui: &mut Ui, workspace: &mut Workspace) {
+    let mut seed = workspace.editor.document.patch.engine.seed;
+    let value = DragValue::new(&mut seed).prefix("seed ").speed(0.1);
+    if ui.add(value).on_hover_text("The seed of the video and of all random nodes.").changed() {
+        workspace.editor.document.apply(Step::merging("set the seed", vec![Edit::SetSeed { seed }]));
+    }
+}
+
+/// The tempo: typed or dragged.
+fn tempo_ui(ui: &mut Ui, workspace: &mut Workspace) {
+    let before = workspace.editor.document.patch.engine.tempo;
+    let mut tempo = before;
+    let value = DragValue::new(&mut tempo).suffix(" bpm").speed(0.25).range(TEMPI.0..=TEMPI.1).max_decimals(1);
+    let shown = ui.add(value.clamp_existing_to_range(false).update_while_editing(false));
+    shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, format!("tempo {before}")));
+    let override_by_node = workspace.playback.live.tempo().filter(|other| (other - tempo).abs() > 0.05);
+    let shown = shown.on_hover_text(match override_by_node {
+        Some(other) => format!("The tempo of the patch. A node overrides it with {other:.1} beats per minute."),
+        None => "The tempo of all nodes that follow the beat. Drag, type or tap.".to_owned(),
+    });
+    if shown.changed() && tempo.is_finite() {
+        workspace.editor.document.apply(Step::merging("set the tempo", vec![Edit::SetTempo { tempo }]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_become_a_tempo_and_a_pause_starts_anew() {
+        let mut taps = TapTempo::default();
+        assert_eq!(taps.tap(10.0), None);
+        assert_eq!(taps.tap(10.5), Some(120.0));
+        assert_eq!(taps.tap(11.02), Some(117.6), "the mean of both intervals");
+        assert_eq!(taps.tap(20.0), None, "a pause");
+        assert_eq!(taps.tap(20.0), None, "no interval, no tempo");
+        assert_eq!(taps.tap(21.0), Some(60.0));
+        for i in 0..100 {
+            assert_eq!(taps.tap(22.0 + f64::from(i)), Some(60.0));
+        }
+    }
+}

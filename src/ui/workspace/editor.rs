@@ -1,0 +1,337 @@
+//! The editor: the document, the part of it on the canvas, the selection, and the commands that edit them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bendrack_nodes::def::{Input, NodeDef};
+use bendrack_nodes::error::Problem;
+use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::patch::{Edit, MidiMap, Patch, Port};
+use bendrack_nodes::plan::MOST_NESTED;
+use serde_json::{Value as Json, json};
+
+use crate::ui::document::learn::MidiLearn;
+use crate::ui::document::subpatch::{self, definition_name, definition_of};
+use crate::ui::document::{Document, Step, commands, def_of, midi_maps, snapshots};
+use crate::ui::widgets::knob::{KnobChange, default_of};
+
+/// The document and the state of its editing.
+pub struct Editor {
+    /// The patch and its history.
+    pub document: Document,
+    /// The part of the patch on the canvas.
+    pub location: Location,
+    /// The ids of the selected nodes.
+    pub selection: BTreeSet<String>,
+    /// The selected frame; no node is selected with it.
+    pub selected_frame: Option<usize>,
+    /// The ids of the nodes that show all of their inputs.
+    pub unfolded: BTreeSet<String>,
+    /// The MIDI learn in progress.
+    pub learn: Option<MidiLearn>,
+    /// The note that is being written.
+    pub note: Option<NoteEdit>,
+}
+
+/// A note that is being written.
+pub struct NoteEdit {
+    /// The id of its node.
+    pub id: String,
+    /// Whether its text field has not been shown yet.
+    pub is_new: bool,
+}
+
+/// The part of the patch on the canvas: the patch itself, or a subpatch of one of its instances.
+#[derive(Default)]
+pub struct Location {
+    /// The ids of the instances from the patch down to the subpatch.
+    pub path: Vec<String>,
+    /// The name of the subpatch, and the subpatch as a patch.
+    shown: Option<(String, Arc<Patch>)>,
+    revision: u64,
+    /// The number of moves to another location.
+    pub visits: u64,
+}
+
+impl Editor {
+    /// An editor of this document, with nothing selected.
+    pub fn new(document: Document) -> Self {
+        Self {
+            document,
+            location: Location::default(),
+            selection: BTreeSet::new(),
+            selected_frame: None,
+            unfolded: BTreeSet::new(),
+            learn: None,
+            note: None,
+        }
+    }
+
+    /// The patch on the canvas: the whole patch, or the open subpatch.
+    pub fn patch(&self) -> &Arc<Patch> {
+        self.location.shown.as_ref().map_or(&self.document.patch, |(_, patch)| patch)
+    }
+
+    /// The definition of a node on the canvas.
+    pub fn def(&self, id: &str) -> Option<&'static NodeDef> {
+        def_of(&self.patch().nodes.get(id)?.kind)
+    }
+
+    /// The value of a knob or field; none if the patch leaves it at its default.
+    pub fn param(&self, id: &str, name: &str) -> Option<&Json> {
+        subpatch::value_of(self.patch(), id, name)
+    }
+
+    /// The number of a knob, switch or choice.
+    pub fn number(&self, id: &str, name: &str, input: &Input) -> f64 {
+        let value = self.param(id, name).and_then(|value| match value {
+            Json::Bool(on) => Some(f64::from(u8::from(*on))),
+            Json::String(name) => input.choices.iter().position(|choice| choice == name).map(|choice| choice as f64),
+            value => value.as_f64(),
+        });
+        value.unwrap_or_else(|| default_of(input)).clamp(input.hard.0, input.hard.1)
+    }
+
+    /// Whether an input has a cable.
+    pub fn is_wired(&self, id: &str, name: &str) -> bool {
+        self.patch().cables.iter().any(|cable| cable.to.node == id && cable.to.port == name)
+    }
+
+    /// The MIDI map of a knob on the canvas; subpatches have none.
+    pub fn map_of(&self, port: &Port) -> Option<&MidiMap> {
+        midi_maps::map_of(&self.document.patch, port).filter(|_| self.location.path.is_empty())
+    }
+
+    /// The name under which the open subpatch exposes a port of one of its nodes.
+    pub fn outward(&self, port: &Port, output: bool) -> Option<&str> {
+        let (name, _) = self.location.shown.as_ref()?;
+        let definition = self.document.patch.definitions.get(name)?;
+        if output {
+            return definition.outputs.iter().find(|outlet| outlet.from == *port).map(|outlet| outlet.name.as_str());
+        }
+        definition.inputs.iter().find(|inlet| inlet.to.contains(port)).map(|inlet| inlet.name.as_str())
+    }
+
+    /// The name of the open subpatch.
+    pub fn subpatch(&self) -> Option<&str> {
+        self.location.shown.as_ref().map(|(name, _)| name.as_str())
+    }
+
+    /// The only selected node, if it is an instance of a subpatch.
+    pub fn selected_instance(&self) -> Option<String> {
+        let id = self.selection.first().filter(|_| self.selection.len() == 1)?;
+        definition_of(self.patch(), id).map(|_| id.clone())
+    }
+
+    /// The problems of a node on the canvas and, for an instance, of its subpatch.
+    pub fn problems_of(&self, id: &str) -> Vec<&Problem> {
+        let within = self.subpatch();
+        let inner = definition_name(self.patch(), id).map(|name| format!("/definitions/{name}/"));
+        let concerns = |problem: &&Problem| {
+            self.document.nodes_of(problem, within).contains(id)
+                || inner.as_ref().is_some_and(|inner| problem.pointer.starts_with(inner.as_str()))
+        };
+        self.document.problems.iter().filter(concerns).collect()
+    }
+
+    /// The prefix of the ids of the nodes on the canvas in the plan: `instance/` for each level.
+    pub fn prefix(&self) -> String {
+        subpatch::prefix(&self.location.path)
+    }
+
+    /// A number that changes with the nodes, cables and values on the canvas, but not with their layout.
+    pub fn content_revision(&self) -> u64 {
+        self.document.compilations() + (self.location.visits << 32)
+    }
+
+    // Moving between subpatches.
+
+    /// Opens the subpatch of an instance; false for other nodes.
+    pub fn enter(&mut self, id: &str) -> bool {
+        if definition_of(self.patch(), id).is_none() || self.location.path.len() >= MOST_NESTED {
+            return false;
+        }
+        let path = self.location.path.iter().cloned().chain([id.to_owned()]).collect();
+        self.go_to(path);
+        true
+    }
+
+    /// Goes up one level.
+    pub fn leave(&mut self) {
+        if let Some((last, path)) = self.location.path.clone().split_last() {
+            self.go_to(path.to_vec());
+            self.selection = [last.clone()].into();
+        }
+    }
+
+    /// Opens the subpatch of the last of these instances, or the patch if there are none.
+    pub fn go_to(&mut self, path: Vec<String>) {
+        self.location = Location { path, shown: None, revision: u64::MAX, visits: self.location.visits + 1 };
+        self.selection.clear();
+        self.unfolded.clear();
+        self.selected_frame = None;
+        self.learn = None;
+        self.note = None;
+        self.refresh();
+    }
+
+    /// Brings the open subpatch up to date with the document. An open instance that was deleted is left.
+    pub fn refresh(&mut self) {
+        let revision = self.document.revision();
+        if self.location.path.is_empty() || self.location.revision == revision {
+            if self.location.path.is_empty() {
+                self.location.shown = None;
+            }
+            return;
+        }
+        self.location.revision = revision;
+        let whole = Arc::clone(&self.document.patch);
+        let (mut nodes, mut found, mut deep) = (&whole.nodes, None, 0);
+        for id in &self.location.path {
+            let name = nodes.get(id).and_then(|node| node.kind.strip_prefix(INSTANCE));
+            let Some((name, definition)) = name.and_then(|name| whole.definitions.get_key_value(name)) else { break };
+            nodes = &definition.nodes;
+            found = Some((name, definition));
+            deep += 1;
+        }
+        self.location.path.truncate(deep);
+        self.location.shown =
+            found.map(|(name, definition)| (name.clone(), Arc::new(subpatch::as_patch(&whole, definition))));
+    }
+
+    // Commands.
+
+    /// Applies a step to the patch on the canvas.
+    pub fn apply(&mut self, mut step: Step) -> bool {
+        if let Some((id, _)) = &self.location.shown {
+            let within = |edit| Edit::Within { id: id.clone(), edit: Box::new(edit) };
+            step.edits = step.edits.into_iter().map(within).collect();
+        }
+        let done = self.document.apply(step);
+        self.refresh();
+        done
+    }
+
+    /// Sets a choice, switch or text as part of a gesture.
+    pub fn set(&mut self, id: &str, name: &str, value: Json) {
+        self.apply(commands::set_param("set", id, name, Some(value)));
+    }
+
+    /// Turns a knob as part of a gesture.
+    pub fn turn(&mut self, id: &str, name: &str, change: KnobChange) {
+        let value = match change {
+            KnobChange::Set(value) => Some(json!(value)),
+            KnobChange::Reset => None,
+        };
+        self.apply(commands::set_param("turn", id, name, value));
+    }
+
+    /// Sets the modulation depth of an input; `None` is the default.
+    pub fn set_depth(&mut self, id: &str, name: &str, depth: Option<f64>) {
+        self.apply(commands::set_depth(id, name, depth));
+    }
+
+    /// Mutes the cable of an input, or unmutes it.
+    pub fn toggle_mute(&mut self, to: &Port) {
+        if let Some(step) = commands::toggle_mute(self.patch(), to) {
+            self.apply(step);
+        }
+    }
+
+    /// Unplugs the cable of an input.
+    pub fn unplug(&mut self, to: &Port) {
+        self.apply(commands::unplug(to));
+    }
+
+    /// Bypasses the selected nodes, or ends the bypass if all of them are bypassed.
+    pub fn bypass_selected(&mut self) {
+        let step = commands::toggle_bypass(self.patch(), &self.selection);
+        self.apply(step);
+    }
+
+    /// Deletes the selected nodes or the selected frame.
+    pub fn delete_selected(&mut self) {
+        if self.selection.is_empty() {
+            self.delete_frame();
+        } else if self.apply(commands::delete(self.patch(), &self.selection)) {
+            self.selection.clear();
+        }
+    }
+
+    /// Deletes the selected frame; its nodes stay.
+    pub fn delete_frame(&mut self) {
+        let Some(index) = self.selected_frame.take() else { return };
+        if let Some(step) = commands::delete_frame(&self.document.patch, index) {
+            self.document.apply(step);
+        }
+    }
+
+    /// Duplicates the selected nodes with the cables between them and, with `incoming`, the cables from other nodes.
+    pub fn duplicate_selected(&mut self, incoming: bool) {
+        let (step, copies) = commands::duplicate(self.patch(), &self.selection, incoming);
+        if self.apply(step) {
+            self.selection = copies;
+        }
+    }
+
+    /// Removes the MIDI map of a knob.
+    pub fn unmap(&mut self, to: &Port) {
+        if let Some(step) = midi_maps::unmap_step(&self.document.patch, to) {
+            self.document.apply(step);
+        }
+    }
+
+    /// Recalls a snapshot: one step and one compilation. False if there is none with this index.
+    pub fn recall_snapshot(&mut self, index: usize) -> bool {
+        let Some(step) = snapshots::recall(&self.document.patch, index) else { return false };
+        self.document.apply(step);
+        self.refresh();
+        true
+    }
+
+    /// Places the nodes of the patch on the canvas that have no place. It is not a step and cannot be undone.
+    pub fn lay_out(&mut self, places: BTreeMap<String, [f64; 2]>) {
+        let within = self.location.shown.as_ref().map(|(id, _)| id.clone());
+        self.document.lay_out(within.as_deref(), places);
+        self.refresh();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn editor() -> Editor {
+        let patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
+        Editor::new(Document::new(patch, None, Box::new(|_| ())))
+    }
+
+    #[test]
+    fn duplicates_keep_the_cables_between_them_and_incoming_ones_on_request() {
+        let mut editor = editor();
+        editor.selection = ["lfo".to_owned(), "rotate".to_owned()].into();
+        let before = editor.document.patch.cables.len();
+        editor.duplicate_selected(false);
+        assert_eq!(editor.selection, ["lfo2".to_owned(), "rotate2".to_owned()].into());
+        assert_eq!(editor.document.patch.cables.len(), before + 1, "lfo2 → rotate2");
+        editor.document.undo();
+        editor.selection = ["rotate".to_owned()].into();
+        editor.duplicate_selected(true);
+        assert_eq!(editor.document.patch.cables.len(), before + 2, "from the word and the LFO");
+    }
+
+    #[test]
+    fn bypass_and_delete_are_one_step_each() {
+        let mut editor = editor();
+        let start = editor.document.patch.clone();
+        editor.selection = ["lfo".to_owned(), "rotate".to_owned()].into();
+        editor.bypass_selected();
+        assert!(editor.document.patch.nodes["rotate"].bypass);
+        editor.delete_selected();
+        assert!(editor.selection.is_empty());
+        assert!(!editor.document.patch.nodes.contains_key("lfo"));
+        editor.document.undo();
+        editor.document.undo();
+        assert_eq!(editor.document.patch, start);
+    }
+}
