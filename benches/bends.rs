@@ -1,8 +1,8 @@
-//! What bends and taps cost, as ratios to the same without them: a causal layer of Wan 1.3B, and a chunk of the embedded model.
+//! Cost of bends and taps, as ratios to the unbent model: a causal layer of Wan 1.3B, and a chunk of the embedded model.
 //!
-//! `cargo bench --bench bends [text]` measures the cases whose name has the text in it; lines come as they are measured, and
-//! tables of nodes and sites at the end. Runs with and without take turns, and the fastest of each count. Of a layer, the hooks
-//! are run with what they meet in it, and what a program costs there is set against the whole layer: all else is the same.
+//! `cargo bench --bench bends [text]` measures the cases with this text in their name. It prints a line per case, then
+//! tables of nodes and sites. Runs with and without a program alternate, and the fastest of each count. For a layer, the hooks
+//! run alone, on tensors recorded in it, and their extra cost counts against the whole layer.
 
 #[allow(dead_code, reason = "shared with the other benches")]
 mod common;
@@ -27,7 +27,7 @@ use bendrack_nodes::target::{Selection, Target, words};
 use candle_core::{Result, Tensor};
 use common::{CausalLayer, GRID};
 
-/// Turns that each case gets, more of them for those over their target, and runs of all without a program.
+/// Rounds of each case, extra rounds of those above target, and runs without a program.
 const TURNS: usize = 2;
 const MORE_TURNS: usize = 4;
 const PLAIN: usize = 6;
@@ -168,7 +168,7 @@ trait Subject {
     fn with(&mut self, case: &Case) -> f64;
 }
 
-/// A layer, and what its hooks met when it ran.
+/// A layer, and the tensors recorded at its hooks.
 struct Layer {
     causal: CausalLayer,
     tokens: Tokens,

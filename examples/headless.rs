@@ -1,6 +1,6 @@
 //! Generates a video without a window and writes its frames as PNG.
 //!
-//! Without `--model` it runs the small model that comes with bendrack.
+//! Without `--model` it runs the included small model.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,21 +26,21 @@ Generates a video with a Wan model and writes its frames as PNG.
   cargo run --release --example headless -- [OPTIONS]
 
   --model FOLDER    a Wan transformer, a UMT5 encoder with its tokenizer.json, and a VAE or TAEHV, in any layout
-                    [assets/mini, the small model that comes with bendrack]
-  --transformer F   the transformer's file, if the folder holds several or it lies elsewhere
+                    [assets/mini, the included small model]
+  --transformer F   the transformer's file, if it is outside the folder or one of several
   --lora FILE       a LoRA to merge into it
   --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid, krea or mini [guessed from the file names]
   --prompt TEXT     [a large red triangle moving up over a dark blue background]
-  --negative TEXT   what to move away from, for the family wan [Wan's own]
-  --guidance SCALE  how far, for the family wan [5]
+  --negative TEXT   negative prompt, for the family wan [Wan's own]
+  --guidance SCALE  guidance scale, for the family wan [5]
   --steps N         denoising steps, for the family wan [50]
   --shift S         timestep shift, for the family wan: 3 for small pictures, 5, or up to 12 for the 1.3B model [5]
-  --frames N        frames of the video, 1 more than a multiple of 4 at best [33]
+  --frames N        frames of the video, ideally 1 more than a multiple of 4 [33]
   --size WxH        in pixels, multiples of 16 [832x480, or 128x128 for the small model]
   --seed N          [0]
-  --fast            decode with TAEHV instead of the VAE if both are there
+  --fast            decode with TAEHV instead of the VAE if the folder has both
   --dtype NAME      f32, f16 or bf16 [f32 on a CPU, bf16 on a GPU]
-  --out FOLDER      where the frames go, 00000.png and so on [frames]
+  --out FOLDER      folder of the frames, 00000.png and so on [frames]
   --help
 ";
 
@@ -111,17 +111,17 @@ impl Options {
             "--seed" => self.seed = value.parse()?,
             "--dtype" => self.dtype = Some(dtype(value)?),
             "--out" => self.out = PathBuf::from(value),
-            _ => bail!("there is no such option; --help lists them"),
+            _ => bail!("unknown option; --help lists all"),
         }
         Ok(())
     }
 }
 
 fn size(text: &str) -> Result<(usize, usize)> {
-    let (width, height) = text.split_once('x').context("a size is WIDTHxHEIGHT, such as 832x480")?;
+    let (width, height) = text.split_once('x').context("expected WIDTHxHEIGHT, such as 832x480")?;
     let (width, height): (usize, usize) = (width.parse()?, height.parse()?);
     if width == 0 || height == 0 || width % (2 * PIXELS) != 0 || height % (2 * PIXELS) != 0 {
-        bail!("width and height are multiples of {}", 2 * PIXELS)
+        bail!("width and height must be multiples of {}", 2 * PIXELS)
     }
     Ok((width, height))
 }
@@ -131,7 +131,7 @@ fn dtype(name: &str) -> Result<DType> {
         "f32" => Ok(DType::F32),
         "f16" => Ok(DType::F16),
         "bf16" => Ok(DType::BF16),
-        _ => bail!("the dtypes are f32, f16 and bf16"),
+        _ => bail!("unknown dtype; use f32, f16 or bf16"),
     }
 }
 
@@ -152,7 +152,7 @@ fn main() -> Result<()> {
     let (width, height) = options.size.unwrap_or(if family == Family::Mini { (128, 128) } else { (832, 480) });
 
     let start = Instant::now();
-    // The text encoder is large; it is gone before the transformer comes.
+    // The text encoder is large: drop it before the transformer loads.
     let mut text = checkpoint.text_encoder(dtype, &device)?;
     let prompt = encode(&mut text, &options.prompt)?;
     let guided = family.streaming().is_none() && (options.guidance - 1.0).abs() > f64::EPSILON;
@@ -177,7 +177,7 @@ fn main() -> Result<()> {
         let chunks = latents.div_ceil(streaming.chunk.get());
         let room = streaming.cache.window / streaming.chunk.get();
         if !streaming.cache.rolls && streaming.refresh == Refresh::CleanPass && chunks > room {
-            bail!("{family} makes videos of at most {} frames", FRAMES * (room * streaming.chunk.get() - 1) + 1)
+            bail!("{family} is limited to {} frames", FRAMES * (room * streaming.chunk.get() - 1) + 1)
         }
         let mut rollout = Rollout::new(model.clone(), streaming, schedule, prompt, noise, picture)?;
         for _ in 0..chunks {
@@ -214,12 +214,12 @@ fn main() -> Result<()> {
 fn encode(text: &mut TextEncoder, prompt: &str) -> Result<Tensor> {
     let prompt = text.encode(prompt)?;
     if prompt.tokens.dropped > 0 {
-        eprintln!("the prompt is too long: its last {} tokens are left out", prompt.tokens.dropped);
+        eprintln!("prompt too long; its last {} tokens are dropped", prompt.tokens.dropped);
     }
     Ok(prompt.embedding.clone())
 }
 
-/// A video on its way to the disk.
+/// The decoder and the files of a video.
 struct Video {
     decoder: DecoderStream,
     out: PathBuf,

@@ -1,24 +1,24 @@
 // A touch pad and a knob for bendrack: one line per reading, "touch 0.123".
 //
-// In a patch, an ESP32 node named "touch" or "knob" gives these numbers, 0 to 1.
-// For the classic ESP32, S2 and S3, which can sense touch; other boards lack touchRead: leave its lines out.
+// In a patch, an ESP32 node with the name "touch" or "knob" outputs these numbers, 0 to 1.
+// For the classic ESP32, S2 and S3. Other boards lack touchRead: remove its lines.
 
 const int TOUCH_PIN = 4;   // a wire or a piece of foil
 const int KNOB_PIN = 34;   // a potentiometer between 3.3 V and ground; 34 on the classic ESP32, 5 on S2 and S3
-const int RATE_HZ = 50;    // readings a second
-const float SMOOTH = 0.3;  // 1: every reading counts by itself; less: slower and calmer
+const int RATE_HZ = 50;    // readings per second
+const float SMOOTH = 0.3;  // 1: no smoothing; lower: slower and smoother
 
 float untouched, touch, knob;
 
 void setup() {
   Serial.begin(115200);
   analogReadResolution(12);
-  // What the pad reads when nobody touches it: do not touch it while the board starts.
+  // Baseline of the untouched pad: keep hands off while the board starts.
   for (int i = 0; i < 50; i++) untouched += touchRead(TOUCH_PIN) / 50.0f;
 }
 
 void loop() {
-  // The classic ESP32 reads less when it is touched, S2 and S3 more: either way it is the distance that counts.
+  // A touch lowers the reading of the classic ESP32 and raises that of S2 and S3: use the distance.
   float away = fabsf(touchRead(TOUCH_PIN) - untouched) / untouched;
   touch += SMOOTH * (fminf(away, 1.0f) - touch);
   knob += SMOOTH * (analogRead(KNOB_PIN) / 4095.0f - knob);

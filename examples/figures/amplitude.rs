@@ -1,4 +1,4 @@
-//! How much of a colour word is there: figure 3 of Real-Time AttentionBender.
+//! The amplitude of a colour word: figure 3 of Real-Time AttentionBender.
 
 use std::path::Path;
 
@@ -13,18 +13,18 @@ use super::measure::{change_outside, colour, distance};
 use super::page::Page;
 use super::rig::{Bend, DEPTHS, Rig, large, name_of};
 
-/// The amplitudes of the word, from silence to as it is.
+/// The amplitudes of the word, from 0 to 1.
 pub const AMPLITUDES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 
-/// What an amplitude does to a prompt.
+/// The effect of an amplitude on a prompt.
 pub struct Effect {
     /// The mean colour of the object's pixels.
     pub colour: [f64; 3],
-    /// How far that is from the unbent one, in levels of 255.
+    /// Its distance from the unbent one, in levels of 255.
     pub shift: f64,
-    /// The pixels that the object has with and without the bend, as a share of those it has in either.
+    /// IoU of the object's pixels with and without the bend.
     pub overlap: f64,
-    /// The mean change of the pixels that are never the object's, in levels of 255.
+    /// The mean change of the background's pixels, in levels of 255.
     pub background: f64,
     /// The picture.
     pub picture: Picture,
@@ -41,7 +41,7 @@ pub fn prompts() -> Vec<Prompt> {
     ]
 }
 
-/// The word red at an amplitude: in these layers, and with what is taken from it given to the other words or not.
+/// The word red at an amplitude, in these layers, with or without renormalisation.
 pub fn bend(amplitude: f64, layers: Option<(usize, usize)>, renormalise: bool) -> Bend {
     let bend = Bend::new("bend.gain", json!({ "gain": amplitude, "renormalise": renormalise })).words("red");
     match layers {
@@ -50,7 +50,7 @@ pub fn bend(amplitude: f64, layers: Option<(usize, usize)>, renormalise: bool) -
     }
 }
 
-/// What each amplitude does to a prompt; `None` are all layers.
+/// The effect of each amplitude on a prompt; `None` is all layers.
 pub fn effects(
     rig: &mut Rig,
     prompt: &Prompt,

@@ -16,7 +16,7 @@ use super::rig::{Bend, CHUNK, DEPTHS, Rig, large};
 
 /// Neurons of a layer, first and last of each band.
 pub const BANDS: [(usize, usize); 4] = [(0, 127), (128, 255), (256, 383), (384, 511)];
-/// The frames that are shown, of two chunks.
+/// The shown frames, of two chunks.
 const SHOWN: [usize; 3] = [0, 9, 19];
 
 /// The prompts.
@@ -36,7 +36,7 @@ pub fn noises(sigma: f64) -> Vec<(String, Bend)> {
     DEPTHS.into_iter().map(noise).collect()
 }
 
-/// Bands of the neurons of the early layers, so many times as strong.
+/// Bands of the neurons of the early layers, at a gain.
 pub fn bands(gain: f64) -> Vec<(String, Bend)> {
     let band = |(first, last)| {
         let bend = Bend::new("bend.gain", json!({ "site": "ffn.hidden", "gain": gain }));
@@ -52,7 +52,7 @@ pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
     table(rig, "bands of the neurons of layers 0–1, 3 and 10 times as strong", bands, &folder.join("bands.png"))
 }
 
-/// Draws a sheet of bends, and says how far each picture is from each other.
+/// Draws a sheet of bends, and prints the change between each pair.
 fn table(rig: &mut Rig, title: &str, bends: Vec<(String, Bend)>, path: &Path) -> Result<()> {
     let mut page = Page::new(title);
     let names = SHOWN.map(|frame| format!("frame {frame}"));
@@ -60,19 +60,19 @@ fn table(rig: &mut Rig, title: &str, bends: Vec<(String, Bend)>, path: &Path) ->
     page.head(&[&names[..], &[""], &names[..]].concat());
     let unbent = ("unbent".to_owned(), None);
     let bends = bends.into_iter().map(|(name, bend)| (name, Some(bend)));
-    let mut films: Vec<(String, Vec<Arc<Picture>>)> = Vec::new();
+    let mut videos: Vec<(String, Vec<Arc<Picture>>)> = Vec::new();
     for (name, bend) in std::iter::once(unbent).chain(bends) {
-        let film = film(rig, bend.as_ref())?;
-        let mut row: Vec<Option<&Picture>> = film.iter().map(|picture| Some(&**picture)).collect();
+        let video = video(rig, bend.as_ref())?;
+        let mut row: Vec<Option<&Picture>> = video.iter().map(|picture| Some(&**picture)).collect();
         row.insert(SHOWN.len(), None);
         page.row(&name, "", &row);
-        films.push((name, film));
+        videos.push((name, video));
     }
     println!("\n{title}, mean change:");
-    for (name, film) in &films {
+    for (name, video) in &videos {
         print!("| {name} |");
-        for (_, other) in &films {
-            let changes: Vec<f64> = film.iter().zip(other).map(|(a, b)| change(a, b)).collect();
+        for (_, other) in &videos {
+            let changes: Vec<f64> = video.iter().zip(other).map(|(a, b)| change(a, b)).collect();
             print!(" {:.1} |", mean(&changes));
         }
         println!();
@@ -80,12 +80,12 @@ fn table(rig: &mut Rig, title: &str, bends: Vec<(String, Bend)>, path: &Path) ->
     page.save(path)
 }
 
-/// The frames that are shown, of each prompt.
-fn film(rig: &mut Rig, bend: Option<&Bend>) -> Played<Vec<Arc<Picture>>> {
-    let mut film = Vec::new();
+/// The shown frames of each prompt.
+fn video(rig: &mut Rig, bend: Option<&Bend>) -> Played<Vec<Arc<Picture>>> {
+    let mut video = Vec::new();
     for prompt in prompts() {
         let frames = rig.play(&prompt, bend, CHUNK + 12)?;
-        film.extend(SHOWN.map(|at| frames[at].picture.clone()));
+        video.extend(SHOWN.map(|at| frames[at].picture.clone()));
     }
-    Ok(film)
+    Ok(video)
 }

@@ -4,14 +4,14 @@ use bendrack::output::Picture;
 use epaint::text::{FontDefinitions, Fonts, TextOptions};
 use epaint::{Color32, FontId};
 
-/// The ground of a sheet.
+/// Background of a sheet.
 pub const GROUND: [u8; 3] = [17, 17, 19];
-/// Text that is read first.
+/// Primary text.
 pub const BRIGHT: [u8; 3] = [232, 230, 224];
-/// Text that says more.
+/// Secondary text.
 pub const DIM: [u8; 3] = [150, 148, 142];
 
-/// Somebody who writes, in the window's font.
+/// Draws text in the window's font.
 pub struct Pen(Fonts);
 
 impl Default for Pen {
@@ -21,7 +21,7 @@ impl Default for Pen {
 }
 
 impl Pen {
-    /// One line of text, so many pixels high.
+    /// One line of text of a height in pixels.
     pub fn line(&mut self, text: &str, height: f32, colour: [u8; 3]) -> Picture {
         let galley = self.0.with_pixels_per_point(1.0).layout_no_wrap(
             text.to_owned(),

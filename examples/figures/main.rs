@@ -1,7 +1,7 @@
 //! The figures of the papers on the small model: contact sheets, and the numbers behind them.
 //!
-//! `cargo run --release --example figures -- [FOLDER] [NAME..]` writes them to a folder, `docs/figures` if none is named, and
-//! says the numbers as tables. The names are those of the sheets: sites, amplitude, depth, words, sweep.
+//! `cargo run --release --example figures -- [FOLDER] [NAME..]` writes them to a folder (default `docs/figures`) and
+//! prints the numbers as tables. The names of the sheets are: sites, amplitude, depth, words, sweep.
 
 pub mod amplitude;
 pub mod depth;

@@ -1,4 +1,4 @@
-//! What bends changed, in numbers.
+//! Measures of the change by a bend.
 
 use bendrack::output::Picture;
 use bendrack::quality::mask::Mask;
@@ -13,7 +13,7 @@ pub fn colour(picture: &Picture, mask: &Mask) -> [f64; 3] {
     [0, 1, 2].map(|c| sum(c) / count)
 }
 
-/// How far two colours are from one another.
+/// The distance of two colours.
 pub fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
@@ -23,7 +23,7 @@ pub fn change(a: &Picture, b: &Picture) -> f64 {
     change_within(a, b, |_| true)
 }
 
-/// The mean absolute difference of two pictures where neither mask is, in levels of 255.
+/// The mean absolute difference of two pictures outside both masks, in levels of 255.
 pub fn change_outside(a: &Picture, b: &Picture, masks: [&Mask; 2]) -> f64 {
     change_within(a, b, |at| masks.iter().all(|mask| !mask.contains(at / SIDE, at % SIDE)))
 }
@@ -38,12 +38,12 @@ fn change_within(a: &Picture, b: &Picture, is_in: impl Fn(usize) -> bool) -> f64
     sum / f64::max(count, 1.0)
 }
 
-/// The pixels, row by row, for which something holds.
+/// The mask of pixels that satisfy a predicate, row by row.
 fn places(is_in: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
     (0..SIDE * SIDE).filter(move |&at| is_in(at))
 }
 
-/// The mean; of nothing, no number.
+/// The mean; NaN for an empty slice.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

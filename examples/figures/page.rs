@@ -20,10 +20,10 @@ const TEXT: f32 = 13.0;
 const MARGIN: usize = 10;
 /// Colours of a palette.
 const COLOURS: usize = 192;
-/// How closely the palette looks at the pixels, 1 at all of them, 30 at few.
+/// Sampling of the palette, from 1 (all pixels) to 30 (few).
 const PALETTE_EFFORT: i32 = 3;
 
-/// A sheet that is being written.
+/// A sheet under construction.
 pub struct Page {
     pen: Pen,
     title: Picture,
@@ -38,14 +38,14 @@ impl Page {
         Self { pen, title, rows: Vec::new() }
     }
 
-    /// What the columns are; the first column is that of the labels.
+    /// Titles of the columns; the first column holds the labels.
     pub fn head(&mut self, names: &[&str]) {
         let names = names.iter().map(|name| self.pen.line(name, TEXT, DIM));
         let row = std::iter::once(Picture::filled(1, 1, GROUND)).chain(names).collect();
         self.rows.push(row);
     }
 
-    /// A row of pictures; nothing makes a gap between columns.
+    /// A row of pictures; `None` is a gap.
     pub fn row(&mut self, name: &str, detail: &str, pictures: &[Option<&Picture>]) {
         let label = self.label(name, detail);
         let shown = pictures.iter().map(|picture| match picture {
@@ -80,7 +80,7 @@ impl Page {
     }
 }
 
-/// Writes a picture as PNG with few colours: a third of the size, and the eye does not see it.
+/// Writes a picture as PNG with a palette: a third of the size, without a visible difference.
 fn write(path: &Path, picture: &Picture) -> Result<()> {
     let pixels: Vec<[u8; 4]> =
         picture.rgb.as_chunks::<3>().0.iter().map(|&[red, green, blue]| [red, green, blue, 255]).collect();

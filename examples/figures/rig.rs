@@ -8,15 +8,15 @@ use bendrack_nodes::patch::Patch;
 use candle_core::Result;
 use serde_json::{Value as Json, json};
 
-/// Frames of the first chunk: of its first latent frame one, four of each of the others.
+/// Frames of the first chunk: one for its first latent frame, four for each other.
 pub const CHUNK: u64 = 1 + 2 * LATENT_FRAMES as u64;
-/// The frame of the first chunk that is looked at: in the middle of its last latent frame.
+/// The sampled frame of the first chunk: in the middle of its last latent frame.
 pub const SHOWN: usize = CHUNK as usize - 2;
 
 /// The layers of mini, first and last of each part.
 pub const DEPTHS: [(&str, (usize, usize)); 3] = [("early", (0, 1)), ("middle", (2, 3)), ("late", (4, 5))];
 
-/// A bend: a node with its knobs, and the targets that narrow what it acts on.
+/// A bend: a node with its knobs and targets.
 #[derive(Clone, Debug)]
 pub struct Bend {
     kind: &'static str,
@@ -90,7 +90,7 @@ impl Rig {
         self.play_patch(&patch, frames)
     }
 
-    /// The frame of the first chunk that is looked at.
+    /// The sampled frame of the first chunk.
     pub fn glance(&mut self, prompt: &Prompt, bend: Option<&Bend>) -> Result<Frame> {
         Ok(self.play(prompt, bend, CHUNK)?.swap_remove(SHOWN))
     }

@@ -12,9 +12,9 @@ use super::measure::{change, mean};
 use super::page::Page;
 use super::rig::{Bend, CHUNK, Rig, large};
 
-/// Frames of a film: three chunks.
+/// Frames of a video: three chunks.
 const FRAMES: u64 = CHUNK + 24;
-/// The frames that are shown.
+/// The shown frames.
 const SHOWN: [usize; 5] = [0, 8, 16, 24, 32];
 
 /// The prompt of all of them.
@@ -22,7 +22,7 @@ pub fn prompt() -> Prompt {
     large(Colour::Red, Shape::Circle, Motion::Right, Background::DarkBlue, 2)
 }
 
-/// The bends: site, what is done there, and the bend.
+/// The bends: site, label, and the bend.
 pub fn bends() -> Vec<(&'static str, &'static str, Bend)> {
     let at = |kind, site, mut knobs: serde_json::Value| {
         knobs["site"] = json!(site);

@@ -48,7 +48,7 @@ pub struct Found {
 pub struct Fit {
     /// The map cut at each of [`CUTS`] parts of its range.
     cuts: Vec<f64>,
-    /// What a map would reach that says of each token how much of it the object covers, cut at half.
+    /// IoU of an ideal map, the object's coverage of each token, at half range.
     pub ideal: f64,
 }
 
@@ -113,7 +113,7 @@ fn above(map: &Map, part: f32) -> Mask {
     Mask::new(|row, column| large[row * SIDE + column] >= low + part * (high - low))
 }
 
-/// The picture with a line around what the map cut at half of its range says is the object: white inside, black outside.
+/// The picture with the contour of the map at half of its range: white inside, black outside.
 fn outlined(found: &Found) -> Picture {
     let mut picture = found.picture.clone();
     let inside = above(&found.map, 0.5);
