@@ -7,8 +7,8 @@
 #[allow(dead_code, reason = "shared with the other benches")]
 mod common;
 #[allow(dead_code, reason = "shared with the tests of bends")]
-#[path = "../tests/bend/making.rs"]
-mod making;
+#[path = "../tests/model/bend/fixtures.rs"]
+mod fixtures;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ impl Case {
 
 /// A bend of a node, its knobs far from neutral, on words or on everything.
 fn bend(name: &str, site: Option<Site>, text: &str) -> Bend {
-    making::strong(name, site, &Target { words: words(text), ..Target::default() }, GRID.0)
+    fixtures::strong(name, site, &Target { words: words(text), ..Target::default() }, GRID.0)
 }
 
 fn tap(node: &str, measure: Measure, text: &str) -> Tap {
@@ -88,8 +88,8 @@ fn single() -> Vec<Case> {
         let (node, site) = (node.trim_start_matches("bend.").to_owned(), site.to_owned());
         cases.push(Case { node, site, program: of_bends(vec![bend], Vec::new()), exact, target });
     };
-    for def in making::nodes() {
-        for site in making::sites(def) {
+    for def in fixtures::nodes() {
+        for site in fixtures::sites(def) {
             let at = def.input("site").map(|_| site);
             if site == Site::CrossMap {
                 push(def.name, "cross.map, a word", bend(def.name, at, "circle"), false);
@@ -103,7 +103,7 @@ fn single() -> Vec<Case> {
     }
     for (name, site) in [("bend.gain", Site::CrossMap), ("bend.noise", Site::CrossMap), ("bend.noise", Site::SelfMap)] {
         let held = |knob: &str| if knob == "gain" { 0.3 } else { 0.9 };
-        let bend = making::bend(making::node(name), Some(site), &held, GRID.0);
+        let bend = fixtures::bend(fixtures::node(name), Some(site), &held, GRID.0);
         push(&format!("{name}, renormalised"), site.name(), bend, false);
     }
     let shape = Frame { x: 0.3, y: 0.3, width: 0.5, height: 0.5, feather: 0.1 };
@@ -111,7 +111,7 @@ fn single() -> Vec<Case> {
     for site in [Site::CrossMap, Site::SelfMap, Site::FfnHidden] {
         let name = if site.is_map() { "bend.sharpness" } else { "bend.threshold" };
         let target = Target { region: region.clone(), ..Target::default() };
-        push(&format!("{name} in a region"), site.name(), making::strong(name, Some(site), &target, GRID.0), false);
+        push(&format!("{name} in a region"), site.name(), fixtures::strong(name, Some(site), &target, GRID.0), false);
     }
     cases
 }
@@ -198,7 +198,7 @@ impl Layer {
         let frames = (0..GRID.0).map(|i| layer.first_frame + i).collect();
         let met = Met::default();
         layer.forward(Hooks::new(&met)).expect("a layer");
-        Self { causal: layer, tokens: making::tokens(), frames, met }
+        Self { causal: layer, tokens: fixtures::tokens(), frames, met }
     }
 
     /// The hooks at which a program does something, one after the other.
@@ -251,7 +251,7 @@ struct Chunk {
 impl Chunk {
     fn new() -> Self {
         let mut mini = Model::mini().expect("mini");
-        let prompt = mini.text.encode(making::PROMPT).expect("a prompt");
+        let prompt = mini.text.encode(fixtures::PROMPT).expect("a prompt");
         let context = Arc::new(mini.transformer.context(&prompt.embedding).expect("a context"));
         let (streaming, schedule) = (mini.family.streaming().expect("it streams"), mini.family.schedule());
         let schedule = schedule.expect("a schedule").expect("steps");

@@ -1,0 +1,327 @@
+//! `docs/nodes.md` is what the nodes say of themselves.
+//!
+//! `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::` writes it anew: look at it before it is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::curve::MOST_KEYS;
+use bendrack_nodes::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::op::Form;
+use bendrack_nodes::schedule::MOST_PROMPTS;
+use bendrack_nodes::site::Site;
+use bendrack_nodes::tick::Memory;
+use bendrack_nodes::value::Kind;
+use serde_json::json;
+
+use crate::patching::*;
+
+const INTRO: &str = "\
+# Nodes
+
+Every node of the library, by family. This page is written by a test from what each node declares in its file under
+[nodes/](../nodes): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::`.
+
+A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, and a map also where a picture is wanted: it is a picture in
+grey then, from its smallest to its largest value.
+
+- A cable moves the knob of a **number** by its *depth*, −1 to 1, times the travel of the knob; the depth is 0.25 unless it is set. A
+  **signal** takes the cable as it is.
+- The range is the travel of the knob; what can be typed or reached by cable beyond it stands in brackets.
+- A **gate** is on from 0.5. A **choice** is one of some names.
+- **target**, **bend**, **map** and **picture** come by cable only.
+- A **text** whose range is numbers, keys, a formula, prompts or lines is read once, when the patch is: it is written and never wired. Any other text may
+  come by cable, words as well.
+- A **latent frame** is what the model makes and what nodes are evaluated for: four pictures of the video, but the first is one. A knob whose unit is frames counts
+  latent frames, and so does everything that is said to happen in a frame.
+- Outputs that are *late* give what was measured in the model call before, and may lead back; those that are *a frame late* give what was there in the
+  latent frame before, and may lead back, too.
+
+Each node has a help patch: a small one that runs with the small model, and says what to do with it.
+";
+
+const BENDS: &str = "\
+## Where bends act
+
+A bend does one thing at one site of a layer, or to the noise and time that the model is given. Most bends have a choice of sites; the first
+one of their `site` is the default. The letter says in which form a bend acts there.
+";
+
+const FORMS: &str = "\
+| | form | |
+|---|---|---|
+| g | linear on the grid | Each place becomes a weighted sum of places, in its frame or in others. At a map this is fused with attention: no map is built, each word costs one more column of values. Elsewhere it acts on what comes out for each place. |
+| w | before the softmax | The weights of words or places are changed before they are made to sum to 1. Fused with attention as well. Acts before all bends of other forms, wherever it stands in the chain. |
+| c | on columns | Any function of where the picture attends to a word, as a picture. Needs these columns of the map, one for each token of its words; at `self.map` one for each place, which is slow. |
+| p | on positions | The queries of self-attention are turned as if they stood elsewhere. |
+| t | on tensors | Any function of what passes at a site, frame by frame. |
+
+Bends of a chain act first to last. The amount of a bend mixes what it makes with what was there, and its target says where that is done.
+";
+
+/// What a site is.
+fn site_about(site: Site) -> &'static str {
+    match site {
+        Site::NoiseFirst => "the noise a chunk starts from",
+        Site::NoiseAgain => "the noise added again before each later step",
+        Site::Time => "how noisy the model is told that its picture is",
+        Site::SelfPosition => "where places of the picture believe to stand when they look at one another",
+        Site::SelfValue => "what a place gives to those that look at it",
+        Site::SelfMap => "how much places look at one another, and at past frames",
+        Site::SelfOut => "what a place got from other places",
+        Site::CrossValue => "what a word gives to places that look at it",
+        Site::CrossMap => "how much places look at the words of the prompt",
+        Site::CrossOut => "what a place got from the prompt",
+        Site::FfnIn => "what goes into the feed-forward network",
+        Site::FfnHidden => "its neurons",
+        Site::FfnOut => "what comes out of it",
+    }
+}
+
+/// The letter of a form.
+fn letter(form: Form) -> char {
+    match form {
+        Form::Grid(_) => 'g',
+        Form::Weigh(_) => 'w',
+        Form::Columns(_) | Form::MapNoise | Form::Give { .. } | Form::Freeze => 'c',
+        Form::Position(_) => 'p',
+        Form::Tensor(_) => 't',
+    }
+}
+
+/// The forms in which a bend acts, by site.
+fn forms(def: &NodeDef) -> BTreeMap<Site, BTreeSet<char>> {
+    let mut forms: BTreeMap<Site, BTreeSet<char>> = BTreeMap::new();
+    let sites: Vec<_> = match def.input("site") {
+        Some((_, input)) => input.choices.iter().map(|site| json!({ "site": site })).collect(),
+        None => vec![json!({})],
+    };
+    let ways: &[_] = if def.input("renormalise").is_some() { &[false, true] } else { &[false] };
+    for (site, renormalise) in sites.iter().flat_map(|site| ways.iter().map(move |way| (site, *way))) {
+        let mut patch = alone(def, moved(def));
+        let params = &mut patch.nodes.get_mut("it").expect("the node").params;
+        params.extend(site.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+        params.extend(renormalise.then(|| ("renormalise".to_owned(), json!(true))));
+        let bend = run(&compile(&patch), &mut Memory::default(), 0, 1).bends.remove(0);
+        forms.entry(bend.site).or_default().insert(letter(bend.op.form));
+    }
+    forms
+}
+
+/// A text in which nothing is taken for markup.
+fn plain(text: &str) -> String {
+    ["\\", "|", "*", "<", "_"].iter().fold(text.to_owned(), |text, mark| text.replace(mark, &format!("\\{mark}")))
+}
+
+fn number(x: f64) -> String {
+    x.to_string().replace('-', "−")
+}
+
+/// The range of an input: its knob's travel, and in brackets what it can never leave.
+fn range(input: &Input) -> String {
+    let span = |(low, high): (f64, f64)| format!("{} to {}", number(low), number(high));
+    match input.kind {
+        Kind::Number if !input.choices.is_empty() => {
+            let names: Vec<_> = input.choices.iter().map(|name| format!("`{name}`")).collect();
+            names.join(", ")
+        }
+        Kind::Number => {
+            let unit = match input.unit {
+                "" => String::new(),
+                "°" | "×" => input.unit.to_owned(),
+                unit => format!(" {unit}"),
+            };
+            let is_any = input.hard.1 >= 1e6;
+            let hard = if is_any { "any".to_owned() } else { span(input.hard) };
+            let hard = if input.hard == input.soft { String::new() } else { format!(" ({hard})") };
+            let curve = if input.curve == Curve::Log { ", logarithmic" } else { "" };
+            format!("{}{unit}{hard}{curve}", span(input.soft))
+        }
+        Kind::Text => match input.grammar {
+            Grammar::Free => String::new(),
+            Grammar::Address => "an OSC address".to_owned(),
+            Grammar::Words(most) => format!("up to {most} words"),
+            Grammar::Numbers(most) => format!("up to {most} numbers"),
+            Grammar::Keys => format!("up to {MOST_KEYS} keys"),
+            Grammar::Expression => "a formula".to_owned(),
+            Grammar::Prompts => format!("up to {MOST_PROMPTS} prompts"),
+            Grammar::Schedule => format!("up to {MOST_PROMPTS} lines"),
+        },
+        _ => String::new(),
+    }
+}
+
+fn input_row(input: &Input) -> String {
+    let kind = match input.kind {
+        Kind::Number if !input.choices.is_empty() => "choice",
+        Kind::Number if input.signal => "signal",
+        kind => kind.name(),
+    };
+    let default = match input.default {
+        Preset::Number(x) if input.kind == Kind::Gate => if x == 0.0 { "off" } else { "on" }.to_owned(),
+        Preset::Number(x) if !input.choices.is_empty() => format!("`{}`", input.choices[x as usize]),
+        Preset::Number(x) => number(x),
+        Preset::Text("") | Preset::Nothing => String::new(),
+        Preset::Text(text) => format!("`{text}`"),
+    };
+    format!("| `{}` | {kind} | {default} | {} | {} |\n", input.name, range(input), plain(input.about))
+}
+
+fn output_row(output: &Output) -> String {
+    let late = match output.late {
+        None => "",
+        Some(Late::Frame) => ", a frame late",
+        Some(Late::Call) => ", late",
+    };
+    let bypassed = output.passes.map(|input| format!(" Bypassed, it gives `{input}`.")).unwrap_or_default();
+    format!("| `{}` | {}{late} | {}{bypassed} |\n", output.name, output.kind, plain(output.about))
+}
+
+fn node(def: &NodeDef) -> String {
+    let name = def.name;
+    let mut text = format!("### {} `{name}`\n\n{}\n\n", def.title, plain(def.about));
+    if !def.inputs.is_empty() {
+        text += "| input | kind | default | range | |\n|---|---|---|---|---|\n";
+        text.extend(def.inputs.iter().map(input_row));
+        text += "\n";
+    }
+    if !def.outputs.is_empty() {
+        text += "| output | kind | |\n|---|---|---|\n";
+        text.extend(def.outputs.iter().map(output_row));
+        text += "\n";
+    }
+    text + &format!("Help patch: [patches/help/{name}.json](../patches/help/{name}.json)\n\n")
+}
+
+/// A family's title, and what its nodes do.
+fn family_about(family: &str) -> (&'static str, &'static str) {
+    match family {
+        "control" => ("Control", "What is set by hand."),
+        "modulate" => ("Modulate", "What moves by itself."),
+        "math" => ("Math", "Numbers from numbers."),
+        "logic" => (
+            "Logic",
+            "Gates from gates, and what triggers choose. A trigger that comes several times in a latent frame counts each time; a reset \
+             comes before what else arrives in its latent frame, unless it says otherwise.",
+        ),
+        "time" => (
+            "Time",
+            "Tempo, and triggers in time. Several triggers may fall into one latent frame, and all of them count.",
+        ),
+        "midi" => (
+            "MIDI",
+            "Controllers and keyboards, and what is played on other instruments; [devices.md](devices.md) says how they are opened.",
+        ),
+        "audio" => (
+            "Audio",
+            "What is heard, from an audio input or a file; [devices.md](devices.md) says how they are opened.",
+        ),
+        "osc" => (
+            "OSC",
+            "Numbers from and to other programs and phones; [devices.md](devices.md) says how ports are opened.",
+        ),
+        "esp32" => ("ESP32", "Sensors on boards; [devices.md](devices.md) says what they send."),
+        "prompt" => (
+            "Prompt",
+            "What the video shows. A text cable may carry a mix of two prompts: the model shows the mix, and every other node reads the nearer \
+             prompt. A chunk has the prompt of its first frame.",
+        ),
+        "model" => ("Model", "The video model."),
+        "target" => (
+            "Target",
+            "What a bend or a tap is aimed at. Targets that follow one another by `within` narrow what is meant: only what is in all of \
+             them. A target that moves from latent frame to latent frame moves its bends with it; a tap keeps that of the chunk's first one.",
+        ),
+        "bend" => {
+            ("Bend", "What is done inside of the model. Bends follow one another, first to last, into the model.")
+        }
+        "tap" => (
+            "Tap",
+            "What is measured inside of the model, as a map and as numbers. A tap listens after the bends, so it sees what they did. The picture \
+             tap measures what came out of it.",
+        ),
+        "output" => ("Output", "What is shown and recorded."),
+        "view" => ("View", "What is shown on the canvas."),
+        "cache" => (
+            "Cache",
+            "The model's memory of past frames, which is kept as it is unless one of these says otherwise. Resetting it and computing it anew \
+             wait for the next chunk.",
+        ),
+        _ => panic!("say what the family {family} is"),
+    }
+}
+
+/// The families in the order of the menu.
+fn families() -> Vec<&'static str> {
+    let mut families: Vec<_> = Vec::new();
+    for def in LIBRARY {
+        if !families.contains(&def.family()) {
+            families.push(def.family());
+        }
+    }
+    families
+}
+
+/// Which bend acts where, and in which form.
+fn table_of_sites() -> String {
+    let mut text = BENDS.to_owned() + "\n| | ";
+    for site in Site::ALL {
+        let _ = write!(text, "{} | ", site.name().replace('.', "<br>"));
+    }
+    text = text.trim_end().to_owned() + "\n|---" + &"|:-:".repeat(Site::ALL.len()) + "|\n";
+    for def in bends() {
+        let forms = forms(def);
+        let cells = Site::ALL.map(|site| forms.get(&site).map(String::from_iter).unwrap_or_default());
+        let _ = writeln!(text, "| [{}](#{}) | {} |", def.name, anchor(def), cells.join(" | "));
+    }
+    text += "\n| site | |\n|---|---|\n";
+    for site in Site::ALL {
+        let _ = writeln!(text, "| `{site}` | {} |", site_about(site));
+    }
+    text + "\n" + FORMS
+}
+
+/// Where GitHub puts the heading of a node.
+fn anchor(def: &NodeDef) -> String {
+    let heading = format!("{} {}", def.title, def.name).to_lowercase().replace(' ', "-");
+    heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
+fn page() -> String {
+    let mut text = INTRO.to_owned() + "\n";
+    for family in families() {
+        let nodes = LIBRARY.iter().filter(|def| def.family() == family);
+        let links: Vec<_> = nodes.map(|def| format!("[{}](#{})", def.title, anchor(def))).collect();
+        let title = family_about(family).0;
+        let _ = writeln!(text, "- [{title}](#{}): {}", title.to_lowercase(), links.join(", "));
+    }
+    text += "\n";
+    text += &table_of_sites();
+    for family in families() {
+        let (title, about) = family_about(family);
+        let _ = write!(text, "\n## {title}\n\n{about}\n\n");
+        let nodes = LIBRARY.iter().filter(|def| def.family() == family);
+        text.extend(nodes.map(|def| node(def)));
+        text = text.trim_end().to_owned() + "\n";
+    }
+    text
+}
+
+#[test]
+fn the_page_of_nodes_is_what_the_nodes_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/nodes.md");
+    let page = page();
+    if std::env::var_os("BENDRACK_BLESS").is_some() {
+        return std::fs::write(path, page).expect("the page is written");
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    let differs = written.lines().zip(page.lines()).position(|(a, b)| a != b);
+    let line = differs.unwrap_or_else(|| written.lines().count().min(page.lines().count())) + 1;
+    assert!(
+        written == page,
+        "docs/nodes.md is not what the nodes say, from line {line} on; \
+         BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs:: writes it anew"
+    );
+}

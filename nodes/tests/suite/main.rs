@@ -1,0 +1,22 @@
+//! The nodes and the patch language. `evaluator` and `expression` are programs of their own: each counts allocations.
+
+mod checks;
+mod docs;
+mod followers;
+mod format;
+mod grid;
+mod help;
+mod hostile;
+mod language;
+mod library;
+mod modulate;
+mod outputs;
+#[path = "../patching/mod.rs"]
+mod patching;
+mod picture;
+mod prompts;
+mod sequencer;
+mod signals;
+mod sound;
+mod subpatch;
+mod waves;

@@ -1,0 +1,212 @@
+//! Subpatches: definitions, instances, ports by name.
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::error::Code;
+use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use serde_json::{Value as Json, json};
+
+use crate::patching::*;
+
+/// A patch with these definitions, nodes and cables.
+fn read(definitions: &Json, nodes: &Json, cables: &Json) -> Patch {
+    let text = json!({
+        "format": "bendrack-patch", "version": 1, "definitions": definitions, "nodes": nodes, "cables": cables
+    });
+    Patch::from_json(&text.to_string()).expect("a patch")
+}
+
+/// An LFO that turns, with the speed and the way outside.
+fn wobble() -> Json {
+    json!({ "wobble": {
+        "inputs": [
+            { "name": "speed", "to": ["lfo.rate", "second.rate"] },
+            { "name": "bends", "to": ["turn.bends"] },
+            { "name": "way", "to": ["turn.angle"] }
+        ],
+        "outputs": [{ "name": "bends", "from": "turn.bends" }, { "name": "wave", "from": "lfo.out" }],
+        "nodes": {
+            "lfo": { "type": "modulate.lfo", "params": { "rate": 1.0, "shape": "saw_up" } },
+            "second": { "type": "modulate.lfo", "params": { "rate": 1.0 } },
+            "turn": { "type": "bend.rotate", "params": { "angle": 10.0 }, "depths": { "angle": 1.0 } }
+        },
+        "cables": []
+    } })
+}
+
+fn outputs(patch: &Patch, ports: &[(&str, &str)], frames: usize) -> Vec<Option<f64>> {
+    let (controls, measurements, mut memory) = (Controls::default(), Measurements::new(), Memory::default());
+    let inputs =
+        Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: DT_SECS };
+    compile(patch).program(&inputs, &mut memory, frames);
+    ports.iter().map(|(node, port)| memory.output(node, port)).collect()
+}
+
+#[test]
+fn instances_run_each_for_itself_with_their_own_settings() {
+    let patch = read(
+        &wobble(),
+        &json!({
+            "one": { "type": "sub.wobble" },
+            "two": { "type": "sub.wobble", "params": { "speed": 0.5, "way": 45.0 } },
+            "wan": { "type": "model.wan" }
+        }),
+        &json!([{ "from": "one.bends", "to": "two.bends" }, { "from": "two.bends", "to": "wan.bends" }]),
+    );
+    let (plan, problems) = Plan::compile(&patch, LIBRARY);
+    assert_eq!(problems, []);
+    let program = run(&plan.expect("a plan"), &mut Memory::default(), 0, 2);
+    let bends: Vec<_> = program.bends.iter().map(|bend| (bend.node.to_string(), bend.setting("angle"))).collect();
+    assert_eq!(bends, [("one/turn".to_owned(), 10.0), ("two/turn".to_owned(), 45.0)]);
+    let ports = [("one/lfo", "out"), ("two/lfo", "out"), ("one/second", "out"), ("two/second", "out")];
+    assert_eq!(outputs(&patch, &ports, 2)[..2], [Some(0.25), Some(0.125)]);
+}
+
+#[test]
+fn cables_lead_in_and_out_and_the_instance_says_how_far_they_move() {
+    let nodes = |depths: Json| {
+        json!({
+            "n": { "type": "control.number", "params": { "value": 0.5 } },
+            "it": { "type": "sub.wobble", "depths": depths },
+            "range": { "type": "math.range", "params": { "out_max": 100.0 } },
+            "wan": { "type": "model.wan" }
+        })
+    };
+    let cables = json!([
+        { "from": "n.out", "to": "it.way" },
+        { "from": "it.wave", "to": "range.in" },
+        { "from": "it.bends", "to": "wan.bends" }
+    ]);
+    let angle = |depths| {
+        let patch = read(&wobble(), &nodes(depths), &cables);
+        let program = run(&compile(&patch), &mut Memory::default(), 0, 1);
+        (program.bends[0].setting("angle"), outputs(&patch, &[("range", "out")], 2)[0])
+    };
+    assert_eq!(angle(json!({})), (10.0 + 180.0, Some(25.0)), "the depth of the definition");
+    assert_eq!(angle(json!({ "way": 0.5 })), (10.0 + 90.0, Some(25.0)));
+}
+
+#[test]
+fn a_bypassed_instance_lets_bends_through() {
+    let mut patch = read(
+        &wobble(),
+        &json!({ "it": { "type": "sub.wobble" }, "flip": { "type": "bend.flip", "params": { "vertical": true } },
+            "wan": { "type": "model.wan" } }),
+        &json!([{ "from": "flip.bends", "to": "it.bends" }, { "from": "it.bends", "to": "wan.bends" }]),
+    );
+    let bends = |patch: &Patch| run(&compile(patch), &mut Memory::default(), 0, 1).bends.len();
+    assert_eq!(bends(&patch), 2);
+    patch.apply(Edit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
+    assert_eq!(bends(&patch), 1);
+}
+
+#[test]
+fn subpatches_lie_in_subpatches_and_the_outermost_setting_counts() {
+    let mut definitions = wobble();
+    definitions["pair"] = json!({
+        "inputs": [{ "name": "speed", "to": ["a.speed", "b.speed"] }, { "name": "left", "to": ["a.way"] }],
+        "outputs": [{ "name": "out", "from": "b.bends" }],
+        "nodes": {
+            "a": { "type": "sub.wobble", "params": { "way": 20.0 } },
+            "b": { "type": "sub.wobble", "params": { "way": 30.0 } }
+        },
+        "cables": [{ "from": "a.bends", "to": "b.bends" }]
+    });
+    let patch = read(
+        &definitions,
+        &json!({ "it": { "type": "sub.pair", "params": { "left": 40.0 } }, "wan": { "type": "model.wan" } }),
+        &json!([{ "from": "it.out", "to": "wan.bends" }]),
+    );
+    let program = run(&compile(&patch), &mut Memory::default(), 0, 1);
+    let bends: Vec<_> = program.bends.iter().map(|bend| (bend.node.to_string(), bend.setting("angle"))).collect();
+    assert_eq!(bends, [("it/a/turn".to_owned(), 40.0), ("it/b/turn".to_owned(), 30.0)]);
+}
+
+#[test]
+fn what_is_wrong_is_said_where_it_is_written_and_once() {
+    let mut definitions = wobble();
+    definitions["wobble"]["nodes"]["lfo"]["params"]["shape"] = json!("sin");
+    definitions["wobble"]["inputs"][2]["to"] = json!(["turm.angle"]);
+    definitions["unused"] = json!({ "nodes": { "x": { "type": "modulate.lfo", "params": { "rte": 1.0 } } } });
+    let patch = read(
+        &definitions,
+        &json!({ "a": { "type": "sub.wobble", "params": { "sped": 1.0 } }, "b": { "type": "sub.wobble" }, "c": { "type": "sub.wobbel" } }),
+        &json!([{ "from": "a.wav", "to": "b.speed" }]),
+    );
+    let (plan, problems) = Plan::compile(&patch, LIBRARY);
+    assert!(plan.is_none());
+    let mut said: Vec<_> = problems
+        .iter()
+        .map(|problem| (problem.pointer.as_str(), problem.code, problem.suggestion.as_deref()))
+        .collect();
+    said.sort_unstable();
+    assert_eq!(
+        said,
+        [
+            ("/cables/0/from", Code::NoSuchPort, Some("wave")),
+            ("/definitions/unused/nodes/x/params/rte", Code::UnknownParameter, Some("rate")),
+            ("/definitions/wobble/inputs/2/to/0", Code::NoSuchNode, Some("turn")),
+            ("/definitions/wobble/nodes/lfo/params/shape", Code::BadValue, Some("sine")),
+            ("/nodes/a/params/sped", Code::UnknownParameter, Some("speed")),
+            ("/nodes/c/type", Code::UnknownNode, Some("wobble")),
+        ]
+    );
+}
+
+#[test]
+fn hostile_subpatches_are_refused_at_once() {
+    // One that contains itself, by way of another.
+    let circle = read(
+        &json!({ "a": { "nodes": { "x": { "type": "sub.b" } } }, "b": { "nodes": { "x": { "type": "sub.a" } } } }),
+        &json!({ "it": { "type": "sub.a" } }),
+        &json!([]),
+    );
+    let (plan, problems) = Plan::compile(&circle, LIBRARY);
+    assert!(plan.is_none() && problems[0].code == Code::Circle, "{problems:?}");
+    // Sixteen storeys of eight: more nodes than there are atoms in a cat; with and without any node at the ground.
+    for ground in [json!({}), json!({ "x": { "type": "control.number" } })] {
+        let mut definitions = json!({ "s0": { "nodes": ground } });
+        for storey in 1..16 {
+            let rooms: serde_json::Map<String, Json> =
+                (0..8).map(|room| (format!("r{room}"), json!({ "type": format!("sub.s{}", storey - 1) }))).collect();
+            definitions[format!("s{storey}")] = json!({ "nodes": rooms });
+        }
+        let tower = read(&definitions, &json!({ "it": { "type": "sub.s15" } }), &json!([]));
+        let (plan, problems) = Plan::compile(&tower, LIBRARY);
+        assert!(plan.is_none() && problems.iter().any(|problem| problem.code == Code::TooMany), "{problems:?}");
+    }
+    // Nested too deep.
+    let mut definitions = json!({ "s0": { "nodes": {} } });
+    for storey in 1..40 {
+        definitions[format!("s{storey}")] = json!({ "nodes": { "x": { "type": format!("sub.s{}", storey - 1) } } });
+    }
+    let deep = read(&definitions, &json!({ "it": { "type": "sub.s39" } }), &json!([]));
+    let (plan, problems) = Plan::compile(&deep, LIBRARY);
+    assert!(plan.is_none() && problems.iter().any(|problem| problem.message.contains("16 deep")), "{problems:?}");
+    // One input that leads to any number of knobs.
+    let ports: Vec<String> = vec!["x.in".to_owned(); 60];
+    let mut definitions = json!({ "s0": {
+        "inputs": [{ "name": "in", "to": vec!["n.value"; 60] }], "nodes": { "n": { "type": "control.number" } }
+    } });
+    for storey in 1..15 {
+        definitions[format!("s{storey}")] = json!({
+            "inputs": [{ "name": "in", "to": ports }], "nodes": { "x": { "type": format!("sub.s{}", storey - 1) } }
+        });
+    }
+    let fan = read(&definitions, &json!({ "it": { "type": "sub.s14", "params": { "in": 1.0 } } }), &json!([]));
+    let (plan, problems) = Plan::compile(&fan, LIBRARY);
+    assert!(plan.is_none() && problems.iter().any(|problem| problem.code == Code::TooMany), "{problems:?}");
+}
+
+#[test]
+fn an_id_with_a_slash_is_not_that_of_a_node_in_an_instance() {
+    let definitions = json!({ "d": { "nodes": { "a": { "type": "view.note" } } } });
+    for (id, refused) in [("left/a", true), ("left/b", false)] {
+        let nodes = json!({ "left": { "type": "sub.d" }, id: { "type": "modulate.recorder" } });
+        let (plan, problems) = Plan::compile(&read(&definitions, &nodes, &json!([])), LIBRARY);
+        assert_eq!(plan.is_none(), refused, "{id}");
+        let said = problems.iter().any(|problem| problem.code == Code::BadId && problem.message.contains("left/a"));
+        assert_eq!(said, refused, "{problems:?}");
+    }
+}

@@ -1,0 +1,197 @@
+//! Models in folders, and quantised models, through the transformer.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use bendrack::wan::checkpoint::Checkpoint;
+use bendrack::wan::decode::DecoderStream;
+use bendrack::wan::family::Family;
+use bendrack::wan::hooks::Hooks;
+use bendrack::wan::linear::Linear;
+use bendrack::wan::transformer::Transformer;
+use bendrack::wan::weights::Weights;
+use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+use candle_core::{DType, Device, Module, Result, Tensor};
+use serde_json::json;
+
+use crate::recordings;
+
+/// Copies recorded files into a folder laid out as people lay them out.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (from, to) in files {
+        let (from, to) = (recordings::folder().join(from), folder.path().join(to));
+        fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+        fs::copy(from, to).expect("a copy");
+    }
+    folder
+}
+
+/// Gives the recorded text encoder a row for each token of the tokenizer, if the recording's vocabulary is smaller.
+fn widen_vocabulary(file: &Path, tokens: usize) -> Result<()> {
+    let mut tensors = candle_core::safetensors::load(file, &Device::Cpu)?;
+    let embedding = tensors.get_mut("shared.weight").expect("an embedding");
+    let missing = tokens.saturating_sub(embedding.dim(0)?);
+    *embedding = embedding.pad_with_zeros(0, 0, missing)?;
+    candle_core::safetensors::save(&tensors, file)
+}
+
+const TRANSFORMER: (&str, &str) = ("causal/weights.safetensors", "self_forcing/model.safetensors");
+const CONFIG: (&str, &str) = ("causal/config.json", "self_forcing/config.json");
+const TEXT: (&str, &str) = ("umt5/weights.safetensors", "text_encoder/model.safetensors");
+const VAE: (&str, &str) = ("vae/weights.safetensors", "vae/diffusion_pytorch_model.safetensors");
+const TAEHV: (&str, &str) = ("taehv/weights.safetensors", "taew2_1.safetensors");
+
+#[test]
+fn every_part_is_found_by_its_contents() -> Result<()> {
+    let folder = folder(&[TRANSFORMER, CONFIG, TEXT, VAE, TAEHV]);
+    let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures_made/tokenizer.json");
+    fs::copy(tokenizer, folder.path().join("text_encoder/tokenizer.json"))?;
+    widen_vocabulary(&folder.path().join(TEXT.1), 64)?;
+    fs::write(folder.path().join("optimizer.pt"), b"something else")?;
+
+    let found = Checkpoint::find(folder.path())?;
+    assert_eq!(found.transformer, folder.path().join(TRANSFORMER.1));
+    assert_eq!(found.family, Family::SelfForcing);
+    let model = found.transformer(DType::F32, &Device::Cpu)?;
+    let mut text = found.text_encoder(DType::F32, &Device::Cpu)?;
+    let prompt = text.encode("a red circle")?;
+    assert_eq!(prompt.tokens.positions("circle"), [2]);
+    let width = recordings::number(&recordings::json("umt5/config.json"), "d_model");
+    assert_eq!(prompt.embedding.dims(), [1, model.config().text_len, width]);
+    // The two were recorded apart and need not fit each other.
+    assert_eq!(model.context(&prompt.embedding).is_ok(), width == model.config().text_dim);
+    for fast in [false, true] {
+        let mut stream = DecoderStream::new(found.decoder(fast, DType::F32, &Device::Cpu)?);
+        let frames = stream.push(&Tensor::zeros((2, 16, 2, 4), DType::F32, &Device::Cpu)?)?;
+        assert_eq!(frames.dims(), [5, 3, 16, 32]);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_missing_is_named() -> Result<()> {
+    let alone = folder(&[TRANSFORMER, CONFIG]);
+    let found = Checkpoint::find(alone.path())?;
+    let error = found.decoder(true, DType::F32, &Device::Cpu).err().expect("no decoder").to_string();
+    assert!(error.contains("Wan2.1_VAE.pth"), "{error}");
+    let error = found.text_encoder(DType::F32, &Device::Cpu).err().expect("no text encoder").to_string();
+    assert!(error.contains("tokenizer.json"), "{error}");
+
+    let nothing = folder(&[VAE]);
+    fs::write(nothing.path().join("model.pt"), b"PK\x03\x04 cut off")?;
+    let error = Checkpoint::find(nothing.path()).expect_err("no transformer").to_string();
+    assert!(error.contains("no Wan diffusion transformer") && error.contains("model.pt"), "{error}");
+
+    let twice = folder(&[TRANSFORMER, ("causal/weights.safetensors", "other/model.safetensors")]);
+    let error = Checkpoint::find(twice.path()).expect_err("two transformers").to_string();
+    assert!(error.contains("more than one") && error.contains("other"), "{error}");
+    assert!(Checkpoint::find(Path::new("no/such/folder")).is_err());
+    Ok(())
+}
+
+/// Random weights of a transformer in original names; matrices are multiples of 256 wide, as block formats need.
+fn tensors(dim: usize, ffn: usize, layers: usize) -> Result<Vec<(String, Tensor)>> {
+    let mut tensors = Vec::new();
+    let mut add = |name: String, shape: &[usize], scale: f64| -> Result<()> {
+        tensors.push((name, Tensor::randn(0f32, scale as f32, shape, &Device::Cpu)?));
+        Ok(())
+    };
+    let mut linears = vec![
+        ("time_embedding.0".to_owned(), 256, dim),
+        ("time_embedding.2".to_owned(), dim, dim),
+        ("time_projection.1".to_owned(), dim, 6 * dim),
+        ("text_embedding.0".to_owned(), 256, dim),
+        ("text_embedding.2".to_owned(), dim, dim),
+        ("head.head".to_owned(), dim, 64),
+    ];
+    add("patch_embedding.weight".to_owned(), &[dim, 16, 1, 2, 2], 0.1)?;
+    add("patch_embedding.bias".to_owned(), &[dim], 0.1)?;
+    add("head.modulation".to_owned(), &[1, 2, dim], 0.1)?;
+    for i in 0..layers {
+        add(format!("blocks.{i}.modulation"), &[1, 6, dim], 0.3)?;
+        add(format!("blocks.{i}.norm3.weight"), &[dim], 1.0)?;
+        add(format!("blocks.{i}.norm3.bias"), &[dim], 0.1)?;
+        linears.push((format!("blocks.{i}.ffn.0"), dim, ffn));
+        linears.push((format!("blocks.{i}.ffn.2"), ffn, dim));
+        for attention in ["self_attn", "cross_attn"] {
+            add(format!("blocks.{i}.{attention}.norm_q.weight"), &[dim], 1.0)?;
+            add(format!("blocks.{i}.{attention}.norm_k.weight"), &[dim], 1.0)?;
+            linears.extend(["q", "k", "v", "o"].map(|name| (format!("blocks.{i}.{attention}.{name}"), dim, dim)));
+        }
+    }
+    for (name, inner, out) in linears {
+        add(format!("{name}.weight"), &[out, inner], 1.0 / (inner as f64).sqrt())?;
+        add(format!("{name}.bias"), &[out], 0.1)?;
+    }
+    Ok(tensors)
+}
+
+#[test]
+fn a_quantised_transformer_stays_close_to_its_own_weights_unpacked() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let config = json!({ "num_heads": 4, "text_len": 8 });
+    let tensors = tensors(256, 512, 2)?;
+    let latents = Tensor::randn(0f32, 1.0, (1, 16, 2, 4, 6), &Device::Cpu)?;
+    let text = Tensor::randn(0f32, 1.0, (1, 5, 256), &Device::Cpu)?;
+    let timesteps = Tensor::full(700f32, (1, 1), &Device::Cpu)?;
+    let flow = |model: &Transformer| model.forward(&latents, &timesteps, &model.context(&text)?, Hooks::NONE);
+
+    for format in [GgmlDType::Q8_0, GgmlDType::Q6K, GgmlDType::Q4K] {
+        // What converters do: matrices of the blocks in the block format, the rest as it is.
+        let pack = |(name, tensor): &(String, Tensor)| -> Result<(String, QTensor)> {
+            let packed = name.starts_with("blocks.") && tensor.rank() == 2;
+            Ok((name.clone(), QTensor::quantize(tensor, if packed { format } else { GgmlDType::F32 })?))
+        };
+        let packed = tensors.iter().map(pack).collect::<Result<Vec<_>>>()?;
+        let path = folder.path().join("model.gguf");
+        let listed: Vec<_> = packed.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        gguf_file::write(&mut fs::File::create(&path)?, &[], &listed)?;
+
+        let weights = Weights::open(&path, DType::F32, &Device::Cpu)?;
+        let kept = Linear::load(&weights.pp("blocks.0.self_attn"), "q", 256, 256)?;
+        assert!(matches!(kept, Linear::Quantized(_)), "{format:?} is unpacked in memory");
+        let quantised = flow(&Transformer::load(&weights, Some(&config))?)?;
+
+        let unpacked = packed.iter().map(|(name, tensor)| Ok((name.clone(), tensor.dequantize(&Device::Cpu)?)));
+        let unpacked = Weights::from_tensors(unpacked.collect::<Result<Vec<_>>>()?, DType::F32, &Device::Cpu);
+        let dense = flow(&Transformer::load(&unpacked, Some(&config))?)?;
+        let largest = dense.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+        // candle rounds the other factor to 8 bits.
+        let difference = recordings::max_abs_difference(&quantised, &dense);
+        assert!(difference < 0.05 * f64::from(largest), "{format:?}: {difference} of {largest}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wrong_file_says_what_it_is() {
+    let error = |path: &str| {
+        let weights = recordings::weights(path);
+        Transformer::load(&weights, None).expect_err("not a transformer").to_string()
+    };
+    for (path, kind) in [
+        ("vae/weights.safetensors", "a Wan VAE"),
+        ("taehv/weights.safetensors", "a TAEHV"),
+        ("umt5/weights.safetensors", "a UMT5 text encoder"),
+        ("lora/lora.safetensors", "a LoRA"),
+    ] {
+        let error = error(path);
+        assert!(error.contains(kind) && error.contains("a Wan diffusion transformer is needed"), "{path}: {error}");
+    }
+}
+
+#[test]
+fn a_linear_layer_takes_any_rank() -> Result<()> {
+    let tensors = tensors(256, 512, 1)?;
+    let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let linear = Arc::new(Linear::load(&weights, "blocks.0.ffn.0", 256, 512)?);
+    for shape in [&[3, 256][..], &[2, 3, 256], &[1, 2, 3, 256]] {
+        let x = Tensor::randn(0f32, 1.0, shape, &Device::Cpu)?;
+        let mut expected = shape.to_vec();
+        expected[shape.len() - 1] = 512;
+        assert_eq!(linear.forward(&x)?.dims(), expected);
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! What the papers' figures show, on the small model. The pictures are drawn by `make figures`.
+
+#![allow(clippy::float_cmp, reason = "identity is meant")]
+
+#[allow(dead_code, reason = "the sheets are drawn by the example")]
+#[path = "../../examples/figures/main.rs"]
+mod figures;
+
+use std::sync::Arc;
+
+use bendrack::output::Picture;
+use bendrack::quality::judge::masks;
+use bendrack::quality::scene::prompts;
+use figures::measure::{change, colour, distance};
+use figures::rig::{Bend, DEPTHS, Rig};
+use figures::{amplitude, depth, sites, words};
+
+/// Prompts whose words are looked for.
+const PROMPTS: usize = 50;
+
+fn rig() -> Rig {
+    Rig::new().expect("mini")
+}
+
+#[test]
+fn a_bend_of_each_site_changes_the_picture_in_its_own_way() {
+    let (mut rig, prompt) = (rig(), sites::prompt());
+    let mut pictures = vec![("unbent", "", rig.glance(&prompt, None).expect("a frame").picture)];
+    for (site, what, bend) in sites::bends() {
+        pictures.push((site, what, rig.glance(&prompt, Some(&bend)).expect("a frame").picture));
+    }
+    for (i, (site, what, picture)) in pictures.iter().enumerate() {
+        for (other_site, other_what, other) in &pictures[..i] {
+            let change = change(picture, other);
+            assert!(change > 2.0, "{site} {what} is like {other_site} {other_what}: {change}");
+        }
+    }
+}
+
+#[test]
+fn the_amplitude_of_a_colour_word_changes_the_colour_and_the_composition_stays() {
+    let (mut rig, late) = (rig(), Some(DEPTHS[2].1));
+    for prompt in &amplitude::prompts()[..2] {
+        let amplitudes = [0.0, 0.25, 0.5, 0.75, 1.0];
+        let effects = amplitude::effects(&mut rig, prompt, &amplitudes, late, false).expect("frames");
+        let shifts: Vec<f64> = effects.iter().map(|effect| effect.shift).collect();
+        assert!(shifts.is_sorted_by(|a, b| a > b), "{}: the further from 1, the more: {shifts:?}", prompt.caption);
+        assert!(shifts[0] > 40.0 && shifts[4] == 0.0, "{}: {shifts:?}", prompt.caption);
+        for (effect, amplitude) in effects.iter().zip(amplitudes) {
+            let amplitude::Effect { overlap, background, .. } = effect;
+            assert!(*overlap > 0.65, "{}, {amplitude}: the object is elsewhere: {overlap}", prompt.caption);
+            assert!(*background < 3.0, "{}, {amplitude}: the background changed: {background}", prompt.caption);
+        }
+    }
+}
+
+#[test]
+fn noise_early_in_the_middle_and_late_and_bands_of_neurons_are_told_apart() {
+    let (mut rig, prompt) = (rig(), depth::prompts().swap_remove(0));
+    let mut picture = |bend: Option<&Bend>| rig.glance(&prompt, bend).expect("a frame").picture;
+    let plain = picture(None);
+    let of = |cases: Vec<(String, Bend)>, picture: &mut dyn FnMut(Option<&Bend>) -> Arc<Picture>| {
+        cases.into_iter().map(|(name, bend)| (name, picture(Some(&bend)))).collect::<Vec<_>>()
+    };
+    let noises = of(depth::noises(4.0), &mut picture);
+    let bands = of(depth::bands(3.0), &mut picture);
+    let unbent = ("unbent".to_owned(), plain.clone());
+    for (cases, least) in [(&noises, 2.0), (&bands, 0.5)] {
+        let all: Vec<_> = std::iter::once(&unbent).chain(cases).collect();
+        for (i, (name, picture)) in all.iter().enumerate() {
+            for (other, pictured) in &all[..i] {
+                let change = change(picture, pictured);
+                assert!(change > least, "{name} is like {other}: {change}");
+            }
+        }
+    }
+    let object = masks(&prompt.scene, &plain).swap_remove(0);
+    let before = colour(&plain, &object);
+    let effects = noises.iter().map(|(_, picture)| {
+        let overlap = object.overlap(&masks(&prompt.scene, picture)[0]);
+        (change(picture, &plain), distance(colour(picture, &object), before), overlap)
+    });
+    let effects: Vec<(f64, f64, f64)> = effects.collect();
+    let [early, middle, late] = effects[..] else { panic!("three parts of the model: {effects:?}") };
+    assert!(late.0 > 1.5 * f64::max(early.0, middle.0), "late noise changes most: {effects:?}");
+    assert!(late.1 > 1.5 * f64::max(early.1, middle.1), "late layers paint colour: {effects:?}");
+    assert!(effects.iter().all(|(_, _, overlap)| *overlap > 0.5), "the object stays where it is: {effects:?}");
+}
+
+#[test]
+fn the_map_of_a_shapes_word_lies_on_the_shape() {
+    let found = words::find(&mut rig(), &prompts().expect("prompts")[..PROMPTS]).expect("frames");
+    assert!(found.len() >= PROMPTS, "{} words", found.len());
+    let (hits, [half, best, ideal]) = words::summary(&found);
+    assert!(hits > 0.93, "pointing: {hits}");
+    assert!(half > 0.36 && best > 0.58, "cut at half of its range: {half}, where it fits best: {best}");
+    assert!(ideal > best, "no map of tokens fits better than {ideal}, this one {best}");
+}

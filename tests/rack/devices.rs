@@ -1,0 +1,459 @@
+//! Devices, each played by a second process: this test program, started again.
+
+use std::io::Write;
+use std::net::UdpSocket;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bendrack::io::{Control, Devices, Kind, Light, Settings, State};
+use bendrack_nodes::tick::Controls;
+use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
+
+/// What the second process is told: an address, a path, a name.
+const TOLD: &str = "BENDRACK_TEST_TOLD";
+/// Packets that are sent before the receiver is asked whether it has them: a socket's buffer may hold no more than ten long ones.
+const BATCH: u64 = 20;
+
+/// A second process that runs the test `name`. Dropped, it is killed.
+struct Other(Child);
+
+impl Other {
+    fn start(name: &str, told: &str) -> Other {
+        let program = std::env::current_exe().expect("this program");
+        let child = Command::new(program)
+            .args([name, "--exact", "--ignored", "--nocapture"])
+            .env(TOLD, told)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        Other(child)
+    }
+
+    /// Lets the process go on that waits in `wait_for_the_other`.
+    fn go_on(&mut self) {
+        let stdin = self.0.stdin.as_mut().expect("a pipe");
+        stdin.write_all(b"\n").and_then(|()| stdin.flush()).expect("it listens");
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// In the second process: what it was told, if it is one.
+fn told() -> Option<String> {
+    std::env::var(TOLD).ok()
+}
+
+/// In the second process: waits for `go_on`.
+fn wait_for_the_other() {
+    std::io::stdin().read_line(&mut String::new()).expect("the other process lives");
+}
+
+/// Waits until something is so, at most this long.
+fn within(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + limit;
+    while !is_so() {
+        assert!(Instant::now() < end, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn open(settings: &Settings) -> (Devices, Arc<Mutex<Controls>>) {
+    let controls = Arc::<Mutex<Controls>>::default();
+    (Devices::open(settings, controls.clone()), controls)
+}
+
+fn light(devices: &Devices, kind: Kind) -> Option<Light> {
+    devices.activity().lights().into_iter().find(|light| light.kind == kind)
+}
+
+fn is_open(devices: &Devices, kind: Kind) -> bool {
+    light(devices, kind).is_some_and(|light| light.state == State::Open)
+}
+
+fn osc(address: &str, value: f32) -> OscPacket {
+    OscPacket::Message(OscMessage { addr: address.into(), args: vec![OscType::Float(value)] })
+}
+
+/// A noise that is the same each time.
+fn noise(state: &mut u64) -> u8 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 56) as u8
+}
+
+/// A packet that no receiver can read: noise, a cut one, one that nests without end, one that is too long.
+fn malformed(index: u64) -> Vec<u8> {
+    let mut state = index;
+    match index % 4 {
+        0 => (0..=index % 60).map(|_| noise(&mut state)).chain(*b"x").collect(),
+        1 => {
+            let content = vec![osc("/good", 2.0), osc("/good", 3.0)];
+            let bundle = OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content });
+            let packet = rosc::encoder::encode(&bundle).expect("it encodes");
+            packet[..packet.len() - 4 * (1 + index as usize % 8)].to_vec()
+        }
+        2 => b"#bundle\0\0\0\0\0\0\0\0\x01\0\0\x10\0".repeat(3 + index as usize % 390),
+        _ => vec![b'/'; 8192 + 1 + index as usize % 1000],
+    }
+}
+
+#[test]
+#[ignore = "the second process of osc_from_another_process_survives_malformed_packets"]
+fn osc_sender() {
+    let Some(address) = told() else { return };
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let send = |packet: &[u8]| socket.send_to(packet, &address).expect("it is sent");
+    send(&rosc::encoder::encode(&osc("/good", 0.25)).expect("it encodes"));
+    for index in 0..10_000 {
+        if index % BATCH == 0 {
+            wait_for_the_other();
+        }
+        send(&malformed(index));
+    }
+    wait_for_the_other();
+    let content = vec![osc("/good", 1.0), osc("/other", -7.5)];
+    let bundle = OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content });
+    send(&rosc::encoder::encode(&bundle).expect("it encodes"));
+    wait_for_the_other();
+}
+
+#[test]
+fn osc_from_another_process_survives_malformed_packets() {
+    let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let (devices, controls) = open(&Settings { osc_in: Some(free), ..Settings::none() });
+    within(SOON, "OSC is open", || is_open(&devices, Kind::OscIn));
+    let mut sender = Other::start("devices::osc_sender", &free.to_string());
+    let value = |address: &str| controls.lock().expect("controls").osc.get(address).cloned();
+    within(SOON, "a number", || value("/good") == Some(vec![0.25]));
+    for sent in 1..=10_000 / BATCH {
+        sender.go_on();
+        within(SOON, "every malformed packet is counted", || {
+            light(&devices, Kind::OscIn).is_some_and(|light| light.errors == sent * BATCH)
+        });
+    }
+    sender.go_on();
+    within(SOON, "numbers go on", || value("/good") == Some(vec![1.0]) && value("/other") == Some(vec![-7.5]));
+    assert_eq!(controls.lock().expect("controls").osc.len(), 2);
+    let light = light(&devices, Kind::OscIn).expect("a light");
+    assert_eq!((light.count, light.errors, light.state), (3, 10_000, State::Open));
+    let moved = devices.activity().moved().expect("it moved");
+    assert_eq!((moved.control, moved.value), (Control::Osc { address: "/good".into(), index: 0 }, 1.0));
+}
+
+#[test]
+fn osc_out_sends_one_bundle_that_others_can_read() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    receiver.set_read_timeout(Some(SOON)).expect("a time");
+    let (devices, _) = open(&Settings { osc_out: receiver.local_addr().ok(), ..Settings::none() });
+    let out = devices.osc_out().expect("it is open");
+    out.send(&[("/a", 0.5), ("no address", 1.0), ("/nan", f64::NAN), ("/b", -2.0)]);
+    let mut bytes = [0; 1024];
+    let size = receiver.recv(&mut bytes).expect("a packet");
+    let (_, packet) = rosc::decoder::decode_udp(&bytes[..size]).expect("it decodes");
+    let OscPacket::Bundle(bundle) = packet else { panic!("{packet:?}") };
+    assert_eq!(bundle.content, [osc("/a", 0.5), osc("/b", -2.0)]);
+    let light = light(&devices, Kind::OscOut).expect("a light");
+    assert_eq!((light.count, light.errors, light.state), (1, 2, State::Open));
+}
+
+#[test]
+fn osc_out_to_nobody_waits_for_somebody() {
+    let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let (devices, _) = open(&Settings { osc_out: Some(address), ..Settings::none() });
+    let out = devices.osc_out().expect("it is open");
+    (0..100).for_each(|i| out.send(&[("/a", f64::from(i))]));
+    let receiver = UdpSocket::bind(address).expect("the port is free");
+    receiver.set_read_timeout(Some(SOON)).expect("a time");
+    out.send(&[("/b", 1.0)]);
+    let mut bytes = [0; 1024];
+    assert!(receiver.recv(&mut bytes).is_ok());
+    out.send(&[("/b", 2.0)]);
+    assert!(receiver.recv(&mut bytes).is_ok());
+    assert!(is_open(&devices, Kind::OscOut));
+}
+
+#[test]
+fn an_address_that_is_taken_is_listened_at_when_it_is_free() {
+    let other = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let (devices, _) = open(&Settings { osc_in: other.local_addr().ok(), ..Settings::none() });
+    within(SOON, "the light says why", || {
+        light(&devices, Kind::OscIn).is_some_and(|light| matches!(light.state, State::Failed(_)))
+    });
+    drop(other);
+    within(SOON, "it is open", || is_open(&devices, Kind::OscIn));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "the second process of a_board_is_read_unplugged_and_read_again"]
+fn board() {
+    let Some(path) = told() else { return };
+    // The end with the name has to stay open: a terminal that nobody has open loses what is written.
+    let (mut board, terminal) = serialport::TTYPort::pair().expect("a pseudo terminal");
+    let name = serialport::SerialPort::name(&terminal).expect("a name");
+    let _ = std::fs::remove_file(&path);
+    std::os::unix::fs::symlink(name, &path).expect("a link");
+    for count in 0_u64.. {
+        let mut lines =
+            format!("touch {count} 0.5\r\nets Jul 29 2019\n{{\"light\": 0.25}}\ntemp: 21.5\t\n").into_bytes();
+        let mut state = count;
+        lines.extend((0..count % 40).map(|_| noise(&mut state) | 0x80).chain(*b"\n"));
+        // Nobody may be reading, and then the terminal is full.
+        let _ = board.write_all(&lines);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_board_is_read_unplugged_and_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("devices::board");
+    let path = path.to_str().expect("text");
+    let serial = bendrack::io::serial::SerialPorts::Path(path.into());
+    let (devices, controls) = open(&Settings { serial, ..Settings::none() });
+    let state = || light(&devices, Kind::Serial).map(|light| light.state);
+    within(SOON, "it is waited for", || state() == Some(State::Waiting));
+    let sensor = |name: &str| controls.lock().expect("controls").sensors.get(name).cloned();
+
+    let board = Other::start("devices::board", path);
+    within(SOON, "values", || sensor("touch").is_some() && sensor("light").is_some() && sensor("temp").is_some());
+    within(SOON, "garbage is counted", || light(&devices, Kind::Serial).is_some_and(|light| light.errors > 10));
+    assert_eq!(state(), Some(State::Open));
+    assert_eq!((sensor("light"), sensor("temp")), (Some(vec![0.25]), Some(vec![21.5])));
+    assert_eq!(sensor("touch").map(|values| (values.len(), values[1])), Some((2, 0.5)));
+    assert_eq!(controls.lock().expect("controls").sensors.len(), 3, "garbage makes no sensors");
+
+    drop(board);
+    within(SOON, "it is waited for", || state() != Some(State::Open));
+    assert_eq!(sensor("light"), Some(vec![0.25]), "values are held");
+    controls.lock().expect("controls").sensors.clear();
+
+    let _board = Other::start("devices::board", path);
+    within(SOON, "it is plugged in", || std::fs::metadata(path).is_ok());
+    within(Duration::from_millis(2500), "values flow again", || sensor("touch").is_some());
+    assert_eq!(state(), Some(State::Open));
+}
+
+#[test]
+fn devices_close_soon() {
+    let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    // Names that nothing has: a test shall not open what is plugged in.
+    let serial = bendrack::io::serial::SerialPorts::Path("/no/such/port".into());
+    let midi = bendrack::io::midi::MidiInputs::Named("no such port".into());
+    let audio = bendrack::io::audio::Heard::Named("no such input".into());
+    let (devices, _) = open(&Settings { osc_in: Some(free), serial, midi, audio, ..Settings::none() });
+    within(SOON, "every device has a light", || devices.activity().lights().len() == 4);
+    let begin = Instant::now();
+    drop(devices);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(UdpSocket::bind(free).is_ok(), "the port is free again");
+}
+
+/// An audio input that ALSA reads out of a pipe, into which a sine is written. ALSA's plugin leaves samples out, so that it is heard higher
+/// than it was written, and no faster.
+#[cfg(all(target_os = "linux", feature = "audio", not(feature = "jack")))]
+mod audio {
+    use std::f64::consts::TAU;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use bendrack::io::audio::Heard;
+    use bendrack_nodes::sound::Hop;
+
+    use super::*;
+
+    /// How loud it is, of 1 for a sine at full scale.
+    fn level(hop: &Hop) -> f32 {
+        (2.0 * hop.bands.iter().map(|band| band * band).sum::<f32>()).sqrt()
+    }
+
+    #[test]
+    #[ignore = "the second process of a_sine_at_an_audio_input_is_heard"]
+    fn listener() {
+        let Some(name) = told() else { return };
+        assert!(
+            bendrack::io::audio::inputs().expect("inputs").iter().any(|input| input.to_lowercase().contains(&name))
+        );
+        let (devices, controls) = open(&Settings { audio: Heard::Named(name), ..Settings::none() });
+        let take = || std::mem::take(&mut controls.lock().expect("controls").sound);
+        let is_sine = |hop: &Hop| (level(hop) - 0.5).abs() < 0.1;
+        within(SOON, "it sounds", || take().last().is_some_and(is_sine));
+        assert!(is_open(&devices, Kind::Audio));
+        let (mut heard, begin) = (Vec::new(), Instant::now());
+        while begin.elapsed() < Duration::from_secs(3) {
+            heard.append(&mut take());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!((50..=400).contains(&heard.len()), "{} hops in 3 s", heard.len());
+        let sines = heard.iter().filter(|hop| is_sine(hop)).count();
+        assert!(sines * 10 > heard.len() * 9, "{sines} of {}", heard.len());
+        assert!(light(&devices, Kind::Audio).is_some_and(|light| light.count > 3), "it is lit");
+        let begin = Instant::now();
+        drop(devices);
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn a_sine_at_an_audio_input_is_heard() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (pipe, settings) = (folder.path().join("pipe"), folder.path().join("asound.conf"));
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+        let text = format!(
+            r#"
+pcm.null {{ type null }}
+pcm.pipe {{ type file slave.pcm null file "/dev/null" infile "{}" format raw }}
+pcm.bendrack {{
+    type plug
+    slave {{ pcm pipe format S16_LE rate 48000 channels 2 }}
+    hint {{ show on description "Bendrack test" }}
+}}
+"#,
+            pipe.display()
+        );
+        std::fs::write(&settings, text).expect("settings");
+        // Open at both ends, so that nobody waits for the other end.
+        let mut ends = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("a pipe");
+        let done = Arc::new(AtomicBool::new(false));
+        let is_done = done.clone();
+        let player = std::thread::spawn(move || {
+            let (begin, mut played) = (Instant::now(), 0_u32);
+            while !is_done.load(Ordering::Relaxed) {
+                while f64::from(played) < 48_000.0 * begin.elapsed().as_secs_f64() {
+                    let sample = |n: u32| (16_384.0 * (TAU * 1000.0 * f64::from(n) / 48_000.0).sin()) as i16;
+                    let frames = (played..played + 480).flat_map(|n| [sample(n), sample(n)]);
+                    let bytes: Vec<u8> = frames.flat_map(i16::to_le_bytes).collect();
+                    ends.write_all(&bytes).expect("it is written");
+                    played += 480;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let mut listener = Command::new(std::env::current_exe().expect("this program"))
+            .args(["devices::audio::listener", "--exact", "--ignored", "--nocapture"])
+            .env(TOLD, "bendrack test")
+            .env("ALSA_CONFIG_PATH", &settings)
+            .spawn()
+            .map(Other)
+            .expect("it starts");
+        let mut ended = None;
+        within(3 * SOON, "it has heard", || {
+            ended = listener.0.try_wait().expect("a process");
+            ended.is_some()
+        });
+        done.store(true, Ordering::Relaxed);
+        drop(player);
+        assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    }
+}
+
+/// Needs a MIDI system: ALSA's sequencer, or with `--features jack` a server, such as `jackd -r -d dummy`.
+#[cfg(unix)]
+mod midi {
+    use bendrack_nodes::message::Midi;
+    use midir::os::unix::{VirtualInput, VirtualOutput};
+    use midir::{MidiInput, MidiInputConnection, MidiOutput, MidiOutputConnection};
+
+    use super::*;
+
+    fn keyboard(name: &str) -> MidiOutputConnection {
+        let output = MidiOutput::new("bendrack test").expect("a MIDI system");
+        output.create_virtual(name).expect("a virtual port")
+    }
+
+    #[test]
+    #[ignore = "the second process of a_keyboard_is_read_unplugged_and_read_again"]
+    fn player() {
+        let Some(name) = told() else { return };
+        let mut keyboard = keyboard(&name);
+        for step in (0_u8..=127).cycle() {
+            let messages: [&[u8]; 4] = [&[0xB2, 7, step], &[0xF8], &[0x90, 60, 127], &[0xB0, 1, 127]];
+            for message in messages {
+                keyboard.send(message).expect("it is sent");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn a_keyboard_is_read_unplugged_and_read_again() {
+        if let Err(problem) = bendrack::io::midi::inputs() {
+            println!("skipped: {problem}");
+            return;
+        }
+        let name = format!("keys{}", std::process::id());
+        let midi = bendrack::io::midi::MidiInputs::Named(name.to_uppercase());
+        let (devices, controls) = open(&Settings { midi, ..Settings::none() });
+        let cc = |key| controls.lock().expect("controls").midi_cc.get(&key).copied();
+        let held = || controls.lock().expect("controls").midi_notes.contains_key(&(1, 60));
+        within(SOON, "it is waited for", || {
+            light(&devices, Kind::Midi).is_some_and(|light| light.state == State::Waiting)
+        });
+
+        let player = Other::start("devices::midi::player", &name);
+        within(SOON, "values", || cc((1, 1)) == Some(1.0) && cc((3, 7)).is_some() && held());
+        within(SOON, "it moves", || devices.activity().moved().is_some());
+        assert!(is_open(&devices, Kind::Midi));
+
+        drop(player);
+        within(SOON, "it is waited for", || !is_open(&devices, Kind::Midi));
+        assert!(!held(), "no key of a lost keyboard stays down");
+        controls.lock().expect("controls").midi_cc.clear();
+
+        let _player = Other::start("devices::midi::player", &name);
+        within(SOON, "values flow again", || cc((3, 7)).is_some());
+    }
+
+    /// Messages, each with its bytes.
+    type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
+
+    /// A synthesizer that writes down what it hears.
+    fn synthesizer(name: &str) -> (MidiInputConnection<()>, Heard) {
+        let heard = Heard::default();
+        let notes = heard.clone();
+        let input = MidiInput::new("bendrack test").expect("a MIDI system");
+        let write = move |_, bytes: &[u8], (): &mut ()| notes.lock().expect("notes").push(bytes.to_vec());
+        (input.create_virtual(name, write, ()).expect("a virtual port"), heard)
+    }
+
+    #[test]
+    fn what_a_patch_plays_is_heard_and_ends_with_bendrack() {
+        if let Err(problem) = bendrack::io::midi::outputs() {
+            println!("skipped: {problem}");
+            return;
+        }
+        let name = format!("synth{}", std::process::id());
+        let (_synthesizer, heard) = synthesizer(&name);
+        let (_another, not_meant) = synthesizer("another");
+        let heard = || heard.lock().expect("notes").clone();
+        let (devices, _) = open(&Settings { midi_out: Some(name.to_uppercase()), ..Settings::none() });
+        within(SOON, "the port is open", || is_open(&devices, Kind::MidiOut));
+        let out = devices.midi_out().expect("it may be played on").clone();
+        let controller = |value| Midi::Controller { channel: 2, number: 7, value, fine: false };
+        let key = |hits| Midi::Note { channel: 1, number: 60, velocity: 1.0, held: true, hits };
+        out.send(&[("a".into(), controller(0.0)), ("b".into(), key(1))]);
+        within(SOON, "a key and a controller", || heard() == [vec![0x90, 60, 127], vec![0xB1, 7, 0]]);
+        // A controller that trembles faster than anybody should be told.
+        let begin = Instant::now();
+        for step in 0..1000 {
+            out.send(&[("a".into(), controller(f64::from(step % 128) / 127.0)), ("b".into(), key(0))]);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let (count, secs) = (heard().len(), begin.elapsed().as_secs_f64());
+        assert!(count as f64 <= 100.0 * (secs + 1.0), "{count} messages in {secs} s");
+        let last = vec![0xB1, 7, (999 % 128) as u8];
+        within(SOON, "the last place of the controller", || heard().last() == Some(&last));
+        drop(devices);
+        within(SOON, "the end", || heard().ends_with(&[vec![0x80, 60, 0], vec![0xB0, 123, 0]]));
+        assert!(not_meant.lock().expect("notes").is_empty(), "another port is left alone");
+        // Nobody hears it any more, and it does no harm.
+        out.send(&[("b".into(), key(1))]);
+    }
+}

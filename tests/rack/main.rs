@@ -1,0 +1,7 @@
+//! The instrument around the model: the engine, devices, the commands.
+//!
+//! Apart from the model's tests, as some of these wait for things to happen in time.
+
+mod cli;
+mod devices;
+mod engine;
