@@ -9,50 +9,81 @@ use std::path::{Path, PathBuf};
 
 use bendrack_nodes::patch::Patch;
 
+use crate::files::{Error, Result, resolved};
 use crate::provenance::{self, Opened};
 
 /// Reads the patch in a file: its own, or a PNG or MP4 that was rendered with it. The message says what is wrong with the file.
-pub fn load(path: &Path) -> Result<Opened, String> {
+///
+/// # Errors
+///
+/// If the file or the layout beside it cannot be read, or is no patch.
+pub fn load(path: &Path) -> Result<Opened> {
     let mut opened = read(path)?;
     let beside = layout_path(path);
     if opened.home.is_some() && beside.is_file() {
-        let layout = read(&beside)?.patch;
+        let layout = layout(&beside)?;
         opened.patch.layout.extend(layout.layout);
         opened.patch.frames.extend(layout.frames);
     }
     Ok(opened)
 }
 
-fn read(path: &Path) -> Result<Opened, String> {
-    provenance::read(path)?.open(path).map_err(|problem| format!("{}: {problem}", path.display()))
+fn read(path: &Path) -> Result<Opened> {
+    provenance::read(path)?.open(path).map_err(|problem| Error::new(path, problem))
+}
+
+/// Reads a layout that lies beside a patch. A patch with nodes that has the name of one is somebody's work.
+fn layout(path: &Path) -> Result<Patch> {
+    let layout = read(path)?.patch;
+    if layout.nodes.is_empty() {
+        return Ok(layout);
+    }
+    Err(Error::new(path, "this patch has nodes, and the name of a layout: give it or the patch beside it another name"))
+}
+
+/// An error if a file with the name of a layout is something else, which must not be lost.
+fn check_layout(path: &Path) -> Result<()> {
+    if path.is_file() { layout(path).map(|_| ()) } else { Ok(()) }
 }
 
 /// Writes a patch, with its layout beside it if that is where it was. Whatever happens meanwhile, the file holds the old patch
 /// or the new one.
-pub fn save(path: &Path, patch: &Patch) -> Result<(), String> {
+///
+/// # Errors
+///
+/// If a file cannot be written, or the one beside it is no layout.
+pub fn save(path: &Path, patch: &Patch) -> Result<()> {
     if layout_path(path).is_file() { save_apart(path, patch) } else { write(path, patch) }
 }
 
 /// Writes a patch with its layout in a file beside it.
-pub fn save_apart(path: &Path, patch: &Patch) -> Result<(), String> {
+///
+/// # Errors
+///
+/// If a file cannot be written, or the one beside it is no layout.
+pub fn save_apart(path: &Path, patch: &Patch) -> Result<()> {
+    check_layout(&layout_path(path))?;
     let (patch, layout) = apart(patch.clone());
     write(path, &patch)?;
     write(&layout_path(path), &layout)
 }
 
 /// Writes a patch with its layout, and takes the file beside it away.
-pub fn save_together(path: &Path, patch: &Patch) -> Result<(), String> {
+///
+/// # Errors
+///
+/// If a file cannot be written or removed, or the one beside it is no layout.
+pub fn save_together(path: &Path, patch: &Patch) -> Result<()> {
+    check_layout(&layout_path(path))?;
     write(path, patch)?;
     match fs::remove_file(layout_path(path)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(format!("{}: {error}", layout_path(path).display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::new(&layout_path(path), error)),
         _ => Ok(()),
     }
 }
 
-fn write(path: &Path, patch: &Patch) -> Result<(), String> {
-    replace(path, patch.to_json().as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
+fn write(path: &Path, patch: &Patch) -> Result<()> {
+    replace(path, patch.to_json().as_bytes()).map_err(|error| Error::new(path, error))
 }
 
 /// Where the layout of a patch lies if it is not in its own file.
@@ -67,9 +98,13 @@ fn apart(mut patch: Patch) -> (Patch, Patch) {
 }
 
 /// Puts a new file in the place of one: beside it first, to the disk, then over it.
+///
+/// # Errors
+///
+/// If the new file cannot be written or moved; the old one is as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A link stays a link: what it leads to is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = resolved(path);
     let name = path.file_name().ok_or_else(|| io::Error::other("this is no file name"))?.to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
     let written = (|| {
@@ -128,11 +163,24 @@ mod tests {
     }
 
     #[test]
+    fn a_patch_with_the_name_of_a_layout_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, beside) = (folder.path().join("a.json"), folder.path().join("a.layout.json"));
+        save(&path, &Patch::default()).unwrap();
+        fs::write(&beside, first_bend().to_json()).unwrap();
+        for saved in [save(&path, &first_bend()), save_apart(&path, &first_bend()), save_together(&path, &first_bend())]
+        {
+            assert!(saved.unwrap_err().to_string().contains("a.layout.json: this patch has nodes"));
+        }
+        assert_eq!(fs::read_to_string(&beside).unwrap(), first_bend().to_json());
+    }
+
+    #[test]
     fn a_patch_that_cannot_be_written_leaves_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
         let taken = folder.path().join("folder");
         fs::create_dir_all(taken.join("inside")).unwrap();
-        assert!(save(&taken, &first_bend()).unwrap_err().contains("folder"));
+        assert!(save(&taken, &first_bend()).unwrap_err().to_string().contains("folder"));
         assert!(taken.join("inside").is_dir());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -142,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("song.json");
         fs::write(&path, "{\"format\": \"song\", \"version\": 1}").unwrap();
-        let error = load(&path).unwrap_err();
+        let error = load(&path).unwrap_err().to_string();
         assert!(error.contains("song.json") && error.contains("no patch"), "{error}");
     }
 }

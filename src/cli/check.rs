@@ -10,15 +10,16 @@ use bendrack_nodes::check::check;
 use bendrack_nodes::error::{Problem, Severity};
 use serde_json::json;
 
-use super::{Failure, print};
+use super::{Failure, print, print_json, printed};
 use crate::provenance;
+use crate::terminal::{self, escaped, in_line};
 
 /// Problems of one patch that are printed for people, at most.
 const MOST: usize = 50;
 
 #[derive(clap::Args)]
 pub(super) struct Check {
-    /// Patch files, or pictures and films that carry one.
+    /// Patch files, or pictures and videos that carry one.
     #[arg(required = true, value_name = "PATCH")]
     patches: Vec<PathBuf>,
     /// Print problems as JSON, one object per patch.
@@ -37,30 +38,30 @@ impl Check {
                 Ok(bytes) => {
                     let problems = check(&bytes, LIBRARY);
                     worst = worst.max(problems.iter().map(|problem| problem.severity).max());
-                    print(&self.said(path, &String::from_utf8_lossy(&bytes), &problems))?;
+                    self.report(path, &String::from_utf8_lossy(&bytes), &problems)?;
                 }
                 Err(why) => {
                     is_unread = true;
-                    eprintln!("bendrack: {why}");
+                    terminal::complain(format_args!("bendrack: {why}"));
                 }
             }
         }
         match worst {
             Some(Severity::Error) => Err(Failure::InvalidPatch),
-            Some(Severity::Warning) if self.strict => Err(Failure::Said),
-            _ if is_unread => Err(Failure::Said),
+            Some(Severity::Warning) if self.strict => Err(Failure::Reported),
+            _ if is_unread => Err(Failure::Reported),
             _ => Ok(()),
         }
     }
 
-    /// What is printed of a patch.
-    fn said(&self, path: &Path, text: &str, problems: &[Problem]) -> String {
+    /// Prints the problems of a patch.
+    fn report(&self, path: &Path, text: &str, problems: &[Problem]) -> Result<(), Failure> {
         if self.json {
-            format!("{}\n", json!({ "patch": path, "problems": problems }))
+            print_json(&format!("{}\n", json!({ "patch": path, "problems": problems })))
         } else if problems.is_empty() {
-            format!("{}: no problems\n", path.display())
+            print(&format!("{}: no problems\n", path.display()))
         } else {
-            for_people(path, text, problems)
+            printed(terminal::print_coloured(&for_people(path, text, problems)))
         }
     }
 }
@@ -69,25 +70,36 @@ impl Check {
 fn for_people(path: &Path, text: &str, problems: &[Problem]) -> String {
     let renderer = if std::io::stdout().is_terminal() { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Unicode);
-    let path = path.display().to_string();
+    let path = in_line(&path.display().to_string()).into_owned();
     // A byte-order mark is not part of what is read.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut said = String::new();
+    let shown = escaped(text);
+    let mut report = String::new();
     for problem in problems.iter().take(MOST) {
-        said += &renderer.render(&[group(&path, text, problem)]);
-        said += "\n\n";
+        report += &renderer.render(&[group(&path, text, &shown, &escaped_problem(problem))]);
+        report += "\n\n";
     }
     let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let more = if problems.len() > MOST { format!(", of which {MOST} are shown") } else { String::new() };
-    said + &format!("{path}: {}, {}{more}\n", counted(errors, "error"), counted(warnings, "warning"))
+    report + &format!("{path}: {}, {}{more}\n", counted(errors, "error"), counted(warnings, "warning"))
 }
 
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn group<'a>(path: &'a str, text: &'a str, problem: &'a Problem) -> Group<'a> {
+/// A problem in which nothing acts on a terminal.
+fn escaped_problem(problem: &Problem) -> Problem {
+    let mut problem = problem.clone();
+    problem.message = escaped(&problem.message).into_owned();
+    problem.pointer = in_line(&problem.pointer).into_owned();
+    problem.expected = problem.expected.map(|expected| in_line(&expected).into_owned());
+    problem
+}
+
+/// A problem under the lines of `shown`, which is `text` escaped.
+fn group<'a>(path: &'a str, text: &str, shown: &'a str, problem: &'a Problem) -> Group<'a> {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -99,8 +111,10 @@ fn group<'a>(path: &'a str, text: &'a str, problem: &'a Problem) -> Group<'a> {
     }
     if let Some(place) = &problem.place {
         let label = (!problem.pointer.is_empty()).then_some(&*problem.pointer);
-        let annotation = AnnotationKind::Primary.span(place.bytes.clone()).label(label);
-        group = group.element(Snippet::source(text).path(path).annotation(annotation));
+        // Escapes are longer than what they stand for.
+        let moved = |at: usize| text.get(..at).map_or(shown.len(), |before| escaped(before).len());
+        let annotation = AnnotationKind::Primary.span(moved(place.bytes.start)..moved(place.bytes.end)).label(label);
+        group = group.element(Snippet::source(shown).path(path).annotation(annotation));
     }
     if let Some(picture) = picture {
         group = group.element(Level::NOTE.message(picture));

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::wanted::{There, describe as describe_wanted, wanted};
-use super::{Failure, print, read_patch};
+use super::{Failure, print, print_json, read_patch};
 use crate::io::serial::{Port, Usb};
 use crate::io::{audio, midi, osc, serial};
+use crate::terminal::in_line;
 
 #[derive(clap::Args)]
 pub(super) struct Devices {
@@ -48,7 +49,7 @@ impl Devices {
             if let Some(wanted) = &wanted {
                 list["wanted"] = json!(wanted);
             }
-            return print(&format!("{list:#}\n"));
+            return print_json(&format!("{list:#}\n"));
         }
         let mut text = section("MIDI inputs", inputs, "none is connected");
         text += &section("MIDI outputs", outputs, "none is connected");
@@ -75,7 +76,7 @@ impl Devices {
 fn section(title: &str, found: Result<Vec<String>, String>, nothing: &str) -> String {
     let lines = match found {
         Ok(found) if found.is_empty() => nothing.to_owned(),
-        Ok(found) => found.join("\n  "),
+        Ok(found) => found.iter().map(|name| in_line(name)).collect::<Vec<_>>().join("\n  "),
         Err(problem) => problem,
     };
     format!("{title}\n  {lines}\n")

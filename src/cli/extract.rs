@@ -1,13 +1,14 @@
-//! `bendrack extract`: the patch in a picture or film.
+//! `bendrack extract`: the patch in a picture or video.
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::record::{is_same, output};
-use super::{Failure, print};
-use crate::output::film::part::{Part, unwritable};
+use super::files::{Content, Files};
+use super::record::output;
+use super::{Failure, print_json};
+use crate::output::video::part::{Part, unwritable};
 use crate::provenance::{self, Opened, sidecar};
 
 #[derive(clap::Args)]
@@ -15,7 +16,7 @@ pub(super) struct Extract {
     /// A PNG or MP4 that bendrack rendered, or the .bend.json beside one.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Write the patch to this file instead of printing it.
+    /// Write the patch to this file instead of printing it. A file that is there is not replaced.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Give how it was rendered instead of the patch: model, hash of its weights and of the patch, seed, size, frames, version; as
@@ -26,7 +27,12 @@ pub(super) struct Extract {
 
 impl Extract {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let found = provenance::read(&self.file).map_err(Failure::Failed)?;
+        let files = Files::default().input("the file that is read", &self.file);
+        match &self.output {
+            Some(path) => files.output("-o", path, Content::Patch).check()?,
+            None => {}
+        }
+        let found = provenance::read(&self.file).map_err(|error| output(&error))?;
         let Opened { patch, render, .. } = found.open(&self.file).map_err(|problem| {
             let (file, why) = (self.file.display(), problem.message);
             Failure::Failed(if found.in_media {
@@ -48,17 +54,14 @@ impl Extract {
             }
             (true, None) => {
                 let message = format!(
-                    "{}: it does not say how it was rendered, as a patch that was saved; look for a film's .bend.json",
+                    "{}: it does not say how it was rendered, as a patch that was saved; look for a video's .bend.json",
                     self.file.display()
                 );
                 return Err(Failure::Failed(message));
             }
         };
         match &self.output {
-            None => print(&text),
-            Some(path) if is_same(path, &self.file) => {
-                Err(Failure::Usage(format!("{}: this is the file that is read; give another name", path.display())))
-            }
+            None => print_json(&text),
             Some(path) => {
                 let mut part = Part::create(path).map_err(|error| output(&error))?;
                 let written = part.write_all(text.as_bytes()).map_err(|error| unwritable(path, &error));

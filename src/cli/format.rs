@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use bendrack_nodes::patch::Patch;
 use clap::ValueEnum;
 
-use super::Failure;
+use super::record::output;
+use super::{Failure, print};
 use crate::disk;
+use crate::files::{Error, Result};
 
 #[derive(clap::Args)]
 pub(super) struct Format {
@@ -32,28 +34,28 @@ enum Layout {
 }
 
 impl Format {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> std::result::Result<(), Failure> {
         let mut is_odd = false;
         for path in &self.patches {
-            let opened = disk::load(path).map_err(Failure::Failed)?;
+            let opened = disk::load(path).map_err(|error| output(&error))?;
             let Some(home) = opened.home else {
                 let path = path.display();
                 return Err(Failure::Failed(format!("{path}: this is the record of a render; see bendrack extract")));
             };
             if self.check {
-                let is_canonical = is_canonical(&home).map_err(Failure::Failed)?;
+                let is_canonical = is_canonical(&home).map_err(|error| output(&error))?;
                 if !is_canonical {
-                    println!("{}", path.display());
+                    print(&format!("{}\n", path.display()))?;
                 }
                 is_odd |= !is_canonical;
             } else {
-                self.write(&home, &opened.patch).map_err(Failure::Failed)?;
+                self.write(&home, &opened.patch).map_err(|error| output(&error))?;
             }
         }
-        if is_odd { Err(Failure::Said) } else { Ok(()) }
+        if is_odd { Err(Failure::Reported) } else { Ok(()) }
     }
 
-    fn write(&self, path: &Path, patch: &Patch) -> Result<(), String> {
+    fn write(&self, path: &Path, patch: &Patch) -> Result<()> {
         match self.layout {
             // What is as it would be written is left alone, with its time.
             Layout::Keep if is_canonical(path)? => Ok(()),
@@ -65,11 +67,11 @@ impl Format {
 }
 
 /// Whether a file, and that of its layout if there is one, is as it would be written.
-fn is_canonical(path: &Path) -> Result<bool, String> {
+fn is_canonical(path: &Path) -> Result<bool> {
     let beside = disk::layout_path(path);
-    let is_same = |path: &Path| -> Result<bool, String> {
-        let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let patch = Patch::from_slice(&text).map_err(|problem| format!("{}: {problem}", path.display()))?;
+    let is_same = |path: &Path| -> Result<bool> {
+        let text = std::fs::read(path).map_err(|error| Error::new(path, error))?;
+        let patch = Patch::from_slice(&text).map_err(|problem| Error::new(path, problem))?;
         Ok(patch.to_json().as_bytes() == text)
     };
     Ok(is_same(path)? && (!beside.is_file() || is_same(&beside)?))

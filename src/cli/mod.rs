@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod devices;
 mod extract;
+mod files;
 mod format;
 mod models;
 mod nodes;
@@ -14,7 +15,7 @@ mod schema;
 mod wanted;
 mod window;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ use bendrack_nodes::patch::Patch;
 use clap::{Parser, Subcommand};
 
 use crate::provenance::{self, Opened};
+use crate::terminal;
 
 /// A modular patching rack for the inside of a video model.
 #[derive(Parser)]
@@ -47,7 +49,7 @@ enum Command {
     Program(program::Program),
     /// Renders a patch to a video file.
     Render(Box<render::Render>),
-    /// Gives back the patch that a picture or film was rendered with.
+    /// Gives back the patch that a picture or video was rendered with.
     Extract(extract::Extract),
     /// Lists the models.
     Models(models::Models),
@@ -66,12 +68,16 @@ enum Failure {
     /// The patch does not run; why was printed.
     InvalidPatch,
     /// It could not be done; why was printed.
-    Said,
+    Reported,
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    terminal::print_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return print_answer(&answer),
+    };
     let Some(command) = cli.command else { return exit(cli.window.run()) };
     exit(match command {
         Command::Nodes(command) => command.run(),
@@ -87,18 +93,31 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Prints the help, the version, or what is wrong with the arguments.
+fn print_answer(answer: &clap::Error) -> ExitCode {
+    let (text, is_wrong) = (answer.render(), answer.use_stderr());
+    let is_terminal = if is_wrong { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let text = if has_colours { text.ansi().to_string() } else { text.to_string() };
+    if is_wrong {
+        terminal::complain_coloured(&text);
+        return ExitCode::from(2);
+    }
+    exit(printed(terminal::print_coloured(&text)))
+}
+
 /// The exit code that tells how a command ended; what went wrong is printed.
 fn exit(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::InvalidPatch) => ExitCode::from(2),
-        Err(Failure::Said) => ExitCode::FAILURE,
+        Err(Failure::Reported) => ExitCode::FAILURE,
         Err(Failure::Usage(message)) => {
-            eprintln!("bendrack: {message}");
+            terminal::complain(format_args!("bendrack: {message}"));
             ExitCode::from(2)
         }
         Err(Failure::Failed(message)) => {
-            eprintln!("bendrack: {message}");
+            terminal::complain(format_args!("bendrack: {message}"));
             ExitCode::FAILURE
         }
     }
@@ -106,8 +125,16 @@ fn exit(result: Result<(), Failure>) -> ExitCode {
 
 /// Writes to standard output. A reader that has gone away has read enough.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    printed(terminal::print(text))
+}
+
+/// [`print`], of a JSON text.
+fn print_json(json: &str) -> Result<(), Failure> {
+    printed(terminal::print_json(json))
+}
+
+fn printed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::Failed(format!("the output cannot be written: {error}")))
         }
@@ -122,9 +149,9 @@ fn read_patch(path: &Path) -> Result<Patch, Failure> {
 
 /// [`read_patch`], and what else the file says.
 fn open_patch(path: &Path) -> Result<Opened, Failure> {
-    let found = provenance::read(path).map_err(Failure::Failed)?;
+    let found = provenance::read(path).map_err(|error| Failure::Failed(error.to_string()))?;
     found.open(path).map_err(|problem| {
-        eprintln!("{}: {problem}", path.display());
+        terminal::complain(format_args!("{}: {problem}", path.display()));
         Failure::InvalidPatch
     })
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Result, bail};
 
-use super::{Failure, print};
+use super::{Failure, print, print_json};
 use crate::engine::Model;
 use crate::engine::live::message;
+use crate::terminal::in_line;
 use crate::wan::checkpoint::Checkpoint;
 use crate::wan::family::Family;
 
@@ -31,11 +32,11 @@ impl Models {
                     Err(error) => serde_json::json!({ "name": name, "error": error }),
                 })
                 .collect();
-            return print(&format!("{:#}\n", serde_json::Value::from(models)));
+            return print_json(&format!("{:#}\n", serde_json::Value::from(models)));
         }
         let line = |(name, about): &(String, std::result::Result<String, String>)| match about {
-            Ok(about) => format!("{name:<24} {about}\n"),
-            Err(error) => format!("{name:<24} cannot be used: {error}\n"),
+            Ok(about) => format!("{:<24} {about}\n", in_line(name)),
+            Err(error) => format!("{:<24} cannot be used: {error}\n", in_line(name)),
         };
         let lines: String = found.iter().map(line).collect();
         let more = match folder() {

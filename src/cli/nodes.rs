@@ -26,14 +26,20 @@ impl Nodes {
     }
 }
 
-/// These nodes with their sentences, family by family.
+/// These nodes with their sentences, each family once, in the order of its first node.
 fn list(nodes: &[&'static NodeDef]) -> String {
-    let line = |def: &&NodeDef| format!("{:<20} {}\n", def.name, def.about);
-    let families = nodes.chunk_by(|a, b| a.family() == b.family());
-    families.map(|family| family.iter().map(line).collect::<String>()).collect::<Vec<_>>().join("\n")
+    let mut families: Vec<(&str, String)> = Vec::new();
+    for def in nodes {
+        let line = format!("{:<20} {}\n", def.name, def.about);
+        match families.iter_mut().find(|(family, _)| *family == def.family()) {
+            Some((_, lines)) => *lines += &line,
+            None => families.push((def.family(), line)),
+        }
+    }
+    families.into_iter().map(|(_, lines)| lines).collect::<Vec<_>>().join("\n")
 }
 
-/// What is said of a name that no node has: what was probably meant.
+/// The error for a name that no node has, with the nearest names.
 fn unknown(name: &str) -> String {
     // What stands behind the family, `lfo` of modulate.lfo.
     let last = |def: &NodeDef| def.name.rsplit('.').next().unwrap_or(def.name);
@@ -112,6 +118,9 @@ mod tests {
     #[test]
     fn every_node_is_listed_and_explained_with_its_ports() {
         let list = list(LIBRARY);
+        let families: Vec<&str> = list.split("\n\n").filter_map(|lines| lines.split('.').next()).collect();
+        let distinct: std::collections::BTreeSet<&str> = families.iter().copied().collect();
+        assert_eq!(distinct.len(), families.len(), "{families:?}");
         for def in LIBRARY {
             assert!(list.contains(def.name) && list.contains(def.about), "{}", def.name);
             let text = explain(def);

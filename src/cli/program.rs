@@ -7,7 +7,7 @@ use bendrack_nodes::program::Pass;
 use bendrack_nodes::target::Target;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
-use super::{Failure, print, read_patch, render};
+use super::{Failure, print, print_json, read_patch, render};
 use crate::engine::model::LATENT_SECS;
 
 /// Latent frames of a model call, in every model that streams.
@@ -40,7 +40,7 @@ impl Program {
         }
         if self.json {
             let text = serde_json::to_string_pretty(&program).map_err(|error| Failure::Failed(error.to_string()))?;
-            print(&(text + "\n"))
+            print_json(&(text + "\n"))
         } else {
             print(&program.to_string())
         }

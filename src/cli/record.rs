@@ -1,20 +1,21 @@
-//! Pictures into a film, with what they say of where they come from.
+//! Pictures into a video, with what they say of where they come from.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Failure;
-use crate::output::film::Film;
+use super::files::Files;
+use crate::output::video::VideoWriter;
 use crate::output::{Picture, sidecar};
 use crate::provenance::{self, Provenance};
 
-/// A picture, and whether the patch wants it in the film.
+/// A picture, and whether the patch wants it in the video.
 pub(super) type Shot = (Arc<Picture>, bool);
 
-/// Writes those of the first `wanted` pictures that `step` brings which the patch wants in the film, and says how many are kept. Of a
-/// film that fails on the way, what was written is kept.
+/// Writes those of the first `wanted` pictures that `step` brings which the patch wants in the video, and says how many are kept. Of a
+/// video that fails on the way, what was written is kept.
 pub(super) fn record(
-    mut film: Box<dyn Film>,
+    mut video: Box<dyn VideoWriter>,
     wanted: u64,
     mut provenance: Option<&mut Provenance>,
     mut step: impl FnMut() -> Result<Vec<Shot>, Failure>,
@@ -22,7 +23,7 @@ pub(super) fn record(
     let (mut made, mut written) = (0, 0);
     if let Some(provenance) = &mut provenance {
         provenance.render.frames = wanted;
-        if let Err(error) = film.carry(provenance) {
+        if let Err(error) = video.set_provenance(provenance) {
             return (0, Err(output(&error)));
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn record(
             for (picture, recorded) in step()?.into_iter().take((wanted - made) as usize) {
                 made += 1;
                 if recorded {
-                    film.push(&picture).map_err(|error| output(&error))?;
+                    video.push(&picture).map_err(|error| output(&error))?;
                     written += 1;
                 }
             }
@@ -42,13 +43,13 @@ pub(super) fn record(
     let finish = || -> crate::output::Result<()> {
         if let Some(provenance) = provenance.filter(|provenance| provenance.render.frames != written) {
             provenance.render.frames = written;
-            film.carry(provenance)?;
+            video.set_provenance(provenance)?;
         }
-        film.finish()
+        video.finish()
     };
     match ended {
         Ok(()) if written == 0 => {
-            let why = format!("output.record was off in all of the {wanted} frames, so there is no film");
+            let why = format!("output.record was off in all of the {wanted} frames, so there is no video");
             (0, Err(Failure::Failed(why)))
         }
         Ok(()) => match finish() {
@@ -63,22 +64,17 @@ pub(super) fn record(
     }
 }
 
-/// Writes the sidecar of a film, unless a file of somebody's own is in its place; then the sentence that says so is returned.
-pub(super) fn write_sidecar(film: &Path, patch: &Path, provenance: &Provenance) -> Result<Option<String>, Failure> {
-    let place = provenance::sidecar::path(film);
-    if is_same(&place, patch) {
-        return Ok(Some(format!("{}: this is the patch that was rendered, so it is left as it is", place.display())));
+/// Writes the sidecar of a video. If somebody's own file is in its place, that stays, and a warning is returned.
+pub(super) fn write_sidecar(video: &Path, files: &Files, provenance: &Provenance) -> Result<Option<String>, Failure> {
+    let place = provenance::sidecar::path(video);
+    if let Some(input) = files.input_at(&place) {
+        return Ok(Some(format!("{}: this is {input}, so it is left as it is", place.display())));
     }
     match sidecar::write(&place, provenance) {
         Ok(()) => Ok(None),
         Err(error) if place.exists() => Ok(Some(error.to_string())),
         Err(error) => Err(output(&error)),
     }
-}
-
-/// Whether two paths lead to the same file.
-pub(super) fn is_same(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 pub(super) fn output(error: &crate::output::Error) -> Failure {
@@ -95,7 +91,7 @@ mod tests {
     use super::*;
     use crate::output::Error;
 
-    /// A film that has room for some pictures, and says at its end how many it has.
+    /// A video that has room for some pictures, and says at its end how many it has.
     struct Short {
         room: usize,
         kept: Arc<AtomicUsize>,
@@ -104,8 +100,8 @@ mod tests {
         pushed: usize,
     }
 
-    impl Film for Short {
-        fn carry(&mut self, provenance: &Provenance) -> crate::output::Result<()> {
+    impl VideoWriter for Short {
+        fn set_provenance(&mut self, provenance: &Provenance) -> crate::output::Result<()> {
             self.said.store(provenance.render.frames, Ordering::Relaxed);
             Ok(())
         }
@@ -135,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_was_written_before_a_failure_is_kept() {
-        // Room in the film, steps of three pictures that go well, and what is kept of ten.
+        // Room in the video, steps of three pictures that go well, and what is kept of ten.
         for (room, steps, kept, said) in [
             (99, 99, 10, None),
             (7, 99, 7, Some("full; 7 of 10 frames are kept")),
@@ -144,11 +140,11 @@ mod tests {
             (99, 0, 0, Some("the model broke")),
         ] {
             let finished = Arc::new(AtomicUsize::new(0));
-            let said_in_film = Arc::new(AtomicU64::new(0));
-            let film = Box::new(Short { room, kept: finished.clone(), said: said_in_film.clone(), pushed: 0 });
+            let said_in_video = Arc::new(AtomicU64::new(0));
+            let video = Box::new(Short { room, kept: finished.clone(), said: said_in_video.clone(), pushed: 0 });
             let mut provenance = rendered();
             let mut made = 0;
-            let (said_kept, recorded) = record(film, 10, Some(&mut provenance), || {
+            let (said_kept, recorded) = record(video, 10, Some(&mut provenance), || {
                 made += 1;
                 if made > steps {
                     return Err(Failure::Failed("the model broke".to_owned()));
@@ -157,7 +153,7 @@ mod tests {
             });
             assert_eq!(finished.load(Ordering::Relaxed), kept);
             assert_eq!(said_kept, kept as u64);
-            assert!(kept == 0 || said_in_film.load(Ordering::Relaxed) == kept as u64);
+            assert!(kept == 0 || said_in_video.load(Ordering::Relaxed) == kept as u64);
             match (recorded, said) {
                 (Ok(()), None) => {}
                 (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),
@@ -166,21 +162,21 @@ mod tests {
         }
     }
 
-    /// Pictures that the patch does not want are made, and count for how long the video is, and are not in the film.
+    /// Pictures that the patch does not want are made, and count for how long the video is, and are not in the video.
     #[test]
-    fn the_gate_of_the_recorder_says_what_is_in_the_film() {
+    fn the_gate_of_the_recorder_says_what_is_in_the_video() {
         for (wanted, kept, said) in [(10, 5, None), (1, 0, Some("output.record was off in all of the 1 frames"))] {
-            let (finished, said_in_film) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
-            let film = Box::new(Short { room: 99, kept: finished.clone(), said: said_in_film.clone(), pushed: 0 });
+            let (finished, said_in_video) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
+            let video = Box::new(Short { room: 99, kept: finished.clone(), said: said_in_video.clone(), pushed: 0 });
             let mut provenance = rendered();
             let mut made = 0;
-            let (said_kept, recorded) = record(film, wanted, Some(&mut provenance), || {
+            let (said_kept, recorded) = record(video, wanted, Some(&mut provenance), || {
                 made += 1;
                 Ok(vec![(Arc::default(), false), (Arc::default(), true)])
             });
             assert_eq!((made, said_kept), (wanted.div_ceil(2), kept));
             assert_eq!((finished.load(Ordering::Relaxed) as u64, provenance.render.frames.min(kept)), (kept, kept));
-            assert!(kept == 0 || said_in_film.load(Ordering::Relaxed) == kept);
+            assert!(kept == 0 || said_in_video.load(Ordering::Relaxed) == kept);
             match (recorded, said) {
                 (Ok(()), None) => {}
                 (Err(Failure::Failed(why)), Some(said)) => assert!(why.starts_with(said), "{why}"),

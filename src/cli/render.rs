@@ -14,15 +14,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
+use super::files::{Content, Files, check_replaced};
 use super::record::{Shot, output, record, write_sidecar};
 use super::{Failure, models, read_patch, size};
+use crate::disk;
 use crate::engine::Engine;
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
 use crate::io::audio::Heard;
-use crate::output::film;
+use crate::output::video;
 use crate::provenance::{self, Provenance};
 use crate::sound::Sound;
+use crate::terminal;
 use crate::wan::fingerprint::hex;
 
 /// Seconds of video if nobody says how long.
@@ -61,13 +64,13 @@ pub(super) struct Render {
     /// How many times larger than the model's picture the video is [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
-    /// A file that the node audio.in hears, from the beginning of the video on; the film stays silent.
+    /// A file that the node audio.in hears, from the beginning of the video on; the video stays silent.
     #[arg(long, value_name = "FILE")]
     audio: Option<Heard>,
     /// Write out every attention map that is bent: slow, and the measure of the fast form.
     #[arg(long)]
     exact: bool,
-    /// Keep the patch neither in the film nor in a .bend.json beside it.
+    /// Keep the patch neither in the video nor in a .bend.json beside it.
     #[arg(long)]
     no_metadata: bool,
     /// Write what was done and how fast to this file, as JSON.
@@ -80,12 +83,14 @@ pub(super) struct Render {
 
 impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let files = self.files()?;
+        files.check()?;
         let patch = self.patch()?;
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
         let sound = self.sound()?;
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
         // Begun first, so that a file that cannot be written is noticed before the model is loaded.
-        let film = film::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
+        let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
         let model = models::open(&self.model).map_err(|error| Failure::Failed(message(&error)))?;
@@ -101,28 +106,31 @@ impl Render {
         let mut provenance = self.provenance(patch, &engine, size)?;
 
         let digest = Sha256::new();
-        let mut job = Job { engine, patch_sha256, digest, said: BTreeSet::new(), quiet: self.quiet, bar };
+        let mut job = Job { engine, patch_sha256, digest, warned: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
-        let (kept, recorded) = record(film, wanted, provenance.as_mut(), || job.step());
+        let (kept, recorded) = record(video, wanted, provenance.as_mut(), || job.step());
         job.bar.finish_and_clear();
         let left = match provenance.filter(|_| kept > 0) {
-            Some(provenance) => write_sidecar(&self.output, &self.patch, &provenance),
+            Some(provenance) => write_sidecar(&self.output, &files, &provenance),
             None => Ok(None),
         };
         recorded?;
         if let Some(left) = left?.filter(|_| !self.quiet) {
-            eprintln!("warning: {left}");
+            terminal::complain(format_args!("warning: {left}"));
         }
         let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
             let rate = wanted as f64 / seconds;
             let kept = if kept == wanted { String::new() } else { format!("{kept} of ") };
-            eprintln!("{}: {kept}{wanted} frames in {seconds:.1} s, {rate:.1} per second", self.output.display());
+            let video = self.output.display();
+            terminal::complain(format_args!("{video}: {kept}{wanted} frames in {seconds:.1} s, {rate:.1} per second"));
         }
         match &self.report {
             Some(path) => {
                 let report = job.report(&self, (wanted, kept), seconds, loaded.as_secs_f64(), size);
-                std::fs::write(path, report + "\n").map_err(|error| {
+                // Somebody else may have written there meanwhile.
+                check_replaced("--report", path, Content::Report)?;
+                write_report(path, &(report + "\n")).map_err(|error| {
                     Failure::Failed(format!("{}: {error}; give a path that can be written", path.display()))
                 })
             }
@@ -130,7 +138,23 @@ impl Render {
         }
     }
 
-    /// What the film is to say of where it comes from. A patch that is too long for that is warned of.
+    /// The files that are read and written.
+    fn files(&self) -> Result<Files, Failure> {
+        let mut files = Files::default().input("the patch", &self.patch);
+        if let Some(Heard::File(sound)) = &self.audio {
+            files = files.input("the sound (--audio)", sound);
+        }
+        files = files.video("-o", &self.output)?;
+        if let Some(report) = &self.report {
+            files = files.output("--report", report, Content::Report);
+        }
+        if self.no_metadata {
+            return Ok(files);
+        }
+        Ok(files.output("the record beside the video", &provenance::sidecar::path(&self.output), Content::Record))
+    }
+
+    /// What the video is to say of where it comes from. A patch that is too long for that is warned of.
     fn provenance(&self, patch: Patch, engine: &Engine, size: (usize, usize)) -> Result<Option<Provenance>, Failure> {
         if self.no_metadata {
             return Ok(None);
@@ -153,7 +177,8 @@ impl Render {
             Ok(_) => Some(provenance),
             Err(problem) => {
                 if !self.quiet {
-                    eprintln!("warning: the patch is not kept in the film: {}", problem.message);
+                    let why = &problem.message;
+                    terminal::complain(format_args!("warning: the patch is not kept in the video: {why}"));
                 }
                 None
             }
@@ -165,7 +190,7 @@ impl Render {
         match &self.audio {
             None => Ok(None),
             Some(Heard::Default | Heard::Named(_)) => Err(Failure::Usage(
-                "--audio: a film is not made as fast as an input is heard; record the sound first, and give the file"
+                "--audio: a video is not made as fast as an input is heard; record the sound first, and give the file"
                     .to_owned(),
             )),
             Some(heard) => heard.sound().map_err(Failure::Failed),
@@ -237,8 +262,8 @@ struct Job {
     patch_sha256: String,
     /// The hash of every program that was run.
     digest: Sha256,
-    /// Warnings that were printed, or would have been.
-    said: BTreeSet<String>,
+    /// Warnings that were printed, or would have been without --quiet.
+    warned: BTreeSet<String>,
     quiet: bool,
     bar: ProgressBar,
 }
@@ -250,8 +275,8 @@ impl Job {
         let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
         for warning in self.engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {
-            if self.said.insert(warning.clone()) && !self.quiet {
-                self.bar.suspend(|| eprintln!("warning: {warning}"));
+            if self.warned.insert(warning.clone()) && !self.quiet {
+                self.bar.suspend(|| terminal::complain(format_args!("warning: {warning}")));
             }
         }
         let made = self.bar.position() + frames.len() as u64;
@@ -291,10 +316,15 @@ impl Job {
             "stages": stages,
             "peak_memory_bytes": peak_memory(),
             "program_sha256": hex(&self.digest.finalize()),
-            "warnings": self.said,
+            "warnings": self.warned,
         });
         format!("{report:#}")
     }
+}
+
+/// Writes a report: whole or not at all, or as it comes to a terminal or a pipe.
+fn write_report(path: &Path, report: &str) -> std::io::Result<()> {
+    if path.exists() && !path.is_file() { std::fs::write(path, report) } else { disk::replace(path, report.as_bytes()) }
 }
 
 /// A sentence with as much of a long prompt in it as is read.
@@ -309,7 +339,7 @@ fn shortened(sentence: &str) -> String {
 pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, Failure> {
     let (plan, problems) = Plan::compile(patch, LIBRARY);
     for problem in problems.iter().filter(|_| !quiet || plan.is_none()) {
-        eprintln!("{}: {problem}", path.display());
+        terminal::complain(format_args!("{}: {problem}", path.display()));
     }
     plan.ok_or(Failure::InvalidPatch)
 }

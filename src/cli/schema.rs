@@ -3,7 +3,7 @@
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::schema::schema;
 
-use super::{Failure, print};
+use super::{Failure, print_json};
 
 #[derive(clap::Args)]
 pub(super) struct Schema {}
@@ -11,6 +11,6 @@ pub(super) struct Schema {}
 impl Schema {
     #[expect(clippy::unused_self, reason = "commands have one form")]
     pub(super) fn run(self) -> Result<(), Failure> {
-        print(&format!("{:#}\n", schema(LIBRARY)))
+        print_json(&format!("{:#}\n", schema(LIBRARY)))
     }
 }

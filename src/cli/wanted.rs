@@ -1,4 +1,4 @@
-//! Which of the devices that a patch would like are there, and how bendrack is told to open them.
+//! The devices that a patch names: which are connected, and the flag that opens each.
 
 use std::fmt::Write;
 
@@ -6,6 +6,7 @@ use bendrack_nodes::patch::{Device, DeviceKind, Patch};
 use serde::Serialize;
 
 use crate::io::serial::{Port, Usb};
+use crate::terminal::in_line;
 
 /// What is connected.
 #[derive(Default)]
@@ -25,7 +26,7 @@ pub(super) struct Wanted {
     label: String,
     /// Those that it may be.
     found: Vec<String>,
-    /// How bendrack is told to open the first of them, or to listen.
+    /// The flag that opens the first of them, or that listens.
     flag: Option<String>,
 }
 
@@ -63,16 +64,16 @@ fn is_called(device: &Device, name: &str) -> bool {
 
 /// Whether what is at a serial port is meant: nothing that the patch says of it differs.
 fn is_port(device: &Device, port: &Port) -> bool {
-    let said = |key: &str, is: &dyn Fn(&Usb) -> Option<String>| match device.known_by.get(key) {
+    let agrees = |key: &str, is: &dyn Fn(&Usb) -> Option<String>| match device.known_by.get(key) {
         None => true,
         Some(wanted) => {
             port.usb.as_ref().and_then(is).is_some_and(|found| found.to_lowercase().contains(&wanted.to_lowercase()))
         }
     };
-    said("vid", &|usb| Some(format!("{:04x}", usb.vid)))
-        && said("pid", &|usb| Some(format!("{:04x}", usb.pid)))
-        && said("serial", &|usb| usb.serial.clone())
-        && said("name", &|usb| usb.product.clone())
+    agrees("vid", &|usb| Some(format!("{:04x}", usb.vid)))
+        && agrees("pid", &|usb| Some(format!("{:04x}", usb.pid)))
+        && agrees("serial", &|usb| usb.serial.clone())
+        && agrees("name", &|usb| usb.product.clone())
 }
 
 /// As it is typed in a shell.
@@ -81,14 +82,14 @@ fn quoted(name: &str) -> String {
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
-/// What is said of them.
+/// A line for each.
 pub(super) fn describe(wanted: &[Wanted]) -> String {
     let mut text = "Devices that the patch would like\n".to_owned();
     if wanted.is_empty() {
         text += "  it names none\n";
     }
     for Wanted { name, kind, label, found, flag } in wanted {
-        let label = if label.is_empty() { String::new() } else { format!(" ({label})") };
+        let label = if label.is_empty() { String::new() } else { format!(" ({})", in_line(label)) };
         let kind = match kind {
             DeviceKind::MidiIn => "MIDI input",
             DeviceKind::MidiOut => "MIDI output",
@@ -100,9 +101,10 @@ pub(super) fn describe(wanted: &[Wanted]) -> String {
         let found = match found.as_slice() {
             [] if flag.is_some() => String::new(),
             [] => ": not there; connect it, or play without".to_owned(),
-            found => format!(": {}", found.join(" or ")),
+            found => format!(": {}", in_line(&found.join(" or "))),
         };
-        let flag = flag.as_ref().map_or_else(String::new, |flag| format!("; open it with {flag}"));
+        let flag = flag.as_ref().map_or_else(String::new, |flag| format!("; open it with {}", in_line(flag)));
+        let name = in_line(name);
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {name}{label}, {kind}{found}{flag}");
     }

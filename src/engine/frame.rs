@@ -31,7 +31,7 @@ pub struct Frame {
     /// What the patch plays by MIDI while this frame is shown, by node: where it stands, said again with each frame. A key that is struck
     /// several times in a latent frame is struck with several of its frames.
     pub midi: Vec<(Arc<str>, Midi)>,
-    /// Whether the patch wants it to be written to the film.
+    /// Whether the patch wants it to be written to the video.
     pub recorded: bool,
 }
 

@@ -91,7 +91,7 @@ impl Model {
         Ok(fingerprint.finish())
     }
 
-    /// Its name without the path to its folder, which is nobody's business in a film.
+    /// Its name without the path to its folder, which is nobody's business in a video.
     pub fn short_name(&self) -> String {
         let name = Path::new(&self.name).file_name().map(|name| name.to_string_lossy().into_owned());
         name.unwrap_or_else(|| self.family.name().to_owned())

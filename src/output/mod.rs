@@ -4,8 +4,6 @@
 
 pub mod colour;
 pub mod compose;
-pub mod error;
-pub mod film;
 pub mod heatmap;
 pub mod layout;
 pub mod past;
@@ -16,8 +14,9 @@ pub mod scale;
 pub mod sheet;
 pub mod sidecar;
 pub mod spectrum;
+pub mod video;
 
+pub use crate::files::{Error, Result};
 pub use compose::{Scene, compose};
-pub use error::{Error, Result};
-pub use film::{Film, open};
 pub use picture::{Map, Picture};
+pub use video::{VideoWriter, open};

@@ -20,7 +20,7 @@ fn samples() {
         let _ = fs::remove_dir_all(&path);
         record(&path, 16.0, &[(*compose(&source, &scene(0.0), &measured(0.0))).clone()]);
     }
-    for name in ["film.mp4", "film.gif"] {
+    for name in ["video.mp4", "video.gif"] {
         let source = Source::Composite {
             a: sources()["overlay"].clone(),
             b: sources()["spectrum"].clone(),
@@ -38,11 +38,11 @@ fn samples() {
 }
 
 fn record(path: &Path, frame_rate: f64, pictures: &[Picture]) {
-    let mut film = open(path, frame_rate).expect("a film begins");
+    let mut video = open(path, frame_rate).expect("a video begins");
     for picture in pictures {
-        film.push(picture).expect("a picture fits");
+        video.push(picture).expect("a picture fits");
     }
-    film.finish().expect("a film ends");
+    video.finish().expect("a video ends");
 }
 
 /// A landscape with a sun that moves; grain as cameras have it.

@@ -6,16 +6,19 @@ use std::path::Path;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::read::MAX_BYTES;
 
-use super::film::part::{Part, unwritable};
+use super::video::part::{Part, unwritable};
 use super::{Error, Result};
 use crate::provenance::{Provenance, read, split};
 
-/// Writes the sidecar at `path`, over one of an earlier film.
+/// Writes the sidecar at `path`, over one of an earlier video.
 ///
-/// Refused if there is a file that is no sidecar, as it may be somebody's work.
+/// # Errors
+///
+/// If there is a file that is no sidecar, as it may be somebody's work, or if the file cannot be written.
 pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
     if path.exists() && !is_sidecar(path) {
-        let message = "this is no sidecar, so it is left as it is, and there is none of the film; give it another name";
+        let message =
+            "this is no record of a render, so it is left as it is; give the video another name to have a record";
         return Err(Error::new(path, message));
     }
     let line = provenance.text().map_err(|problem| Error::new(path, problem.message))?;
@@ -27,7 +30,11 @@ pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
 }
 
 /// Whether a file is a patch that says how it was rendered.
-fn is_sidecar(path: &Path) -> bool {
+pub fn is_sidecar(path: &Path) -> bool {
+    // Reading a pipe would wait.
+    if !path.is_file() {
+        return false;
+    }
     let patch = read(path).ok().and_then(|found| Patch::from_slice(&found.text).ok());
     patch.is_some_and(|mut patch| split(&mut patch).is_some())
 }

@@ -1,14 +1,14 @@
-//! Where a picture or film comes from: the patch it was rendered with, the model and the seed, kept in the file itself.
+//! Where a picture or video comes from: the patch it was rendered with, the model and the seed, kept in the file itself.
 //!
 //! There is one text for it, everywhere: the patch as it was rendered, with [`Render`] under its key [`KEY`]. It is a patch
 //! that opens as any other. It stands
 //!
 //! - in a PNG as an `iTXt` chunk with the keyword `bendrack`, compressed, before the pixels: [`png`];
-//! - in an MP4 as the comment, as JSON with the one key `bendrack`: [`mp4`]. Of the fields that a film may have, the
+//! - in an MP4 as the comment, as JSON with the one key `bendrack`: [`mp4`]. Of the fields that a video may have, the
 //!   comment is the one that `ffmpeg -c copy` takes along, also into Matroska, without being asked to;
-//! - beside the film in a file of its own, the sidecar: [`sidecar`]. for a GIF, whose comments have no key, it is all there is.
+//! - beside the video in a file of its own, the sidecar: [`sidecar`]. for a GIF, whose comments have no key, it is all there is.
 //!
-//! Sites that people send films to leave such data out, so the sidecar is what to keep. Nothing that is read is trusted:
+//! Sites that people send videos to leave such data out, so the sidecar is what to keep. Nothing that is read is trusted:
 //! files are walked through by their lengths and never read as a whole, and what unfolds has a limit.
 
 pub mod boxes;
@@ -83,7 +83,7 @@ impl Provenance {
         let text = serde_json::to_string(&self.record())
             .map_err(|error| Problem::error(Code::NotAPatch, "", error.to_string()))?;
         if text.len() > MAX_BYTES {
-            let message = format!("it is longer than {} MiB and cannot be kept with the film", MAX_BYTES >> 20);
+            let message = format!("it is longer than {} MiB and cannot be kept with the video", MAX_BYTES >> 20);
             return Err(Problem::error(Code::TooMany, "", message));
         }
         Ok(text)

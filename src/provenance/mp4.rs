@@ -11,12 +11,12 @@ use super::read::LIMIT;
 const COMMENT: [u8; 4] = *b"\xa9cmt";
 /// Items that are looked at: tools write a dozen.
 const MAX_ITEMS: usize = 256;
-/// From the index of a film to the tables of where its samples lie.
+/// From the index of a video to the tables of where its samples lie.
 const TABLES: [[u8; 4]; 4] = [*b"trak", *b"mdia", *b"minf", *b"stbl"];
 
 /// The text in an MP4; `None` if it has none.
 ///
-/// Every item of the metadata is looked at, as tools rename the comment. Of the film itself nothing is read.
+/// Every item of the metadata is looked at, as tools rename the comment. Of the video itself nothing is read.
 pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     let mut walk = Walk::new(file);
     let whole = walk.whole()?;
@@ -64,7 +64,7 @@ fn opening() -> String {
     format!("{{\"{NAME}\":")
 }
 
-/// Puts a text into the index of a film, the content of its `moov` box, and moves what it says of places in the file.
+/// Puts a text into the index of a video, the content of its `moov` box, and moves what it says of places in the file.
 ///
 /// `end` is where the index ends in the file, in bytes from its start. What lies behind it moves by as much as the index
 /// grows. `None`, and the index as it was, if that is beyond what it can say.

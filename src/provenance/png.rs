@@ -15,7 +15,7 @@ pub const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 /// Chunks that are looked at before a file is given up.
 const MAX_CHUNKS: usize = 1 << 16;
 
-/// The chunk that holds a text, compressed once for all pictures of a film.
+/// The chunk that holds a text, compressed once for all pictures of a video.
 pub fn chunk(text: &str) -> Result<ITXtChunk, png::EncodingError> {
     let mut chunk = ITXtChunk::new(NAME, text);
     chunk.compressed = true;

@@ -9,8 +9,9 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::read::MAX_BYTES;
 
 use super::{Render, mp4, png, sidecar, split};
+use crate::files::{Error, Result};
 
-/// The longest text that is taken out of a picture or film, in bytes: a patch, and how it was rendered.
+/// The longest text that is taken out of a picture or video, in bytes: a patch, and how it was rendered.
 pub const LIMIT: u64 = MAX_BYTES as u64 + (64 << 10);
 
 /// What an MP4 may begin with, behind the length of its first box.
@@ -21,20 +22,24 @@ const BOXES: [&[u8; 4]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wid
 pub struct Found {
     /// The text. Whether it is a patch is for [`Patch::from_slice`] to say.
     pub text: Vec<u8>,
-    /// Whether it stood in a picture or film, and not in a file of its own.
+    /// Whether it stood in a picture or video, and not in a file of its own.
     pub in_media: bool,
 }
 
 /// Reads the text of a patch: the whole of a text file, or as much of a longer one as shows that it is none; of a PNG or
 /// MP4 what is kept in it. The message names the file and says what to do.
-pub fn read(path: &Path) -> Result<Found, String> {
+///
+/// # Errors
+///
+/// If the file cannot be read, or is a picture or video without a patch.
+pub fn read(path: &Path) -> Result<Found> {
     let unread = |error: io::Error| {
-        format!("{}: {error}; give the path of a patch, or of a PNG or MP4 that was made of one", path.display())
+        Error::new(path, format!("{error}; give the path of a patch, or of a PNG or MP4 that was made of one"))
     };
     let mut file = BufReader::new(File::open(path).map_err(unread)?);
     match find(&mut file).map_err(unread)? {
         Some(found) => Ok(found),
-        None => Err(format!("{}: there is no patch in it; {}", path.display(), sidecar::advice(path))),
+        None => Err(Error::new(path, format!("there is no patch in it; {}", sidecar::advice(path)))),
     }
 }
 
@@ -63,13 +68,17 @@ pub struct Opened {
     pub patch: Patch,
     /// How it was rendered, if that is known.
     pub render: Option<Render>,
-    /// The file it may be saved in again: its own, and neither a film nor the record of a render.
+    /// The file it may be saved in again: its own, and neither a video nor the record of a render.
     pub home: Option<PathBuf>,
 }
 
 impl Found {
     /// Opens the patch that was found in the file at `path`.
-    pub fn open(&self, path: &Path) -> Result<Opened, Problem> {
+    ///
+    /// # Errors
+    ///
+    /// The first problem of a text that is no patch.
+    pub fn open(&self, path: &Path) -> std::result::Result<Opened, Problem> {
         let mut patch = Patch::from_slice(&self.text)?;
         let render = split(&mut patch);
         let is_home = !self.in_media && render.is_none();

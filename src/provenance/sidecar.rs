@@ -1,4 +1,4 @@
-//! Sidecars: patches beside the films that were rendered with them.
+//! Sidecars: patches beside the videos that were rendered with them.
 
 use std::path::{Path, PathBuf, is_separator};
 
@@ -7,25 +7,25 @@ const ENDING: &str = ".bend.json";
 /// The sidecar of a folder of pictures, in that folder.
 const OF_FOLDER: &str = "patch.bend.json";
 
-/// The sidecar of a film.
+/// The sidecar of a video.
 ///
-/// | film | sidecar |
+/// | video | sidecar |
 /// |---|---|
 /// | `a.mp4`, `a.gif` | `a.bend.json` |
 /// | `a.png`, which is `a_00000.png`, … | `a.bend.json` |
 /// | `a/`, or a folder there is | `a/patch.bend.json` |
-pub fn path(film: &Path) -> PathBuf {
-    if film.to_string_lossy().ends_with(is_separator) || film.is_dir() {
-        return film.join(OF_FOLDER);
+pub fn path(video: &Path) -> PathBuf {
+    if video.to_string_lossy().ends_with(is_separator) || video.is_dir() {
+        return video.join(OF_FOLDER);
     }
-    let mut name = film.file_stem().unwrap_or_default().to_owned();
+    let mut name = video.file_stem().unwrap_or_default().to_owned();
     name.push(ENDING);
-    film.with_file_name(name)
+    video.with_file_name(name)
 }
 
-/// What to do about a picture or film without a patch: its sidecar, if it is there, or what to look for.
-pub fn advice(film: &Path) -> String {
-    let place = place(film);
+/// What to do about a picture or video without a patch: its sidecar, if it is there, or what to look for.
+pub fn advice(video: &Path) -> String {
+    let place = place(video);
     if place.is_file() {
         return format!("beside it lies {}, which is its patch", place.display());
     }
@@ -35,14 +35,14 @@ pub fn advice(film: &Path) -> String {
     )
 }
 
-/// Where the sidecar of a film lies, or that of many pictures of which this is one.
-fn place(film: &Path) -> PathBuf {
+/// Where the sidecar of a video lies, or that of many pictures of which this is one.
+fn place(video: &Path) -> PathBuf {
     let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let stem = film.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = video.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     match stem.rsplit_once('_') {
-        _ if is_number(stem) => film.with_file_name(OF_FOLDER),
-        Some((name, number)) if is_number(number) => film.with_file_name(format!("{name}{ENDING}")),
-        _ => path(film),
+        _ if is_number(stem) => video.with_file_name(OF_FOLDER),
+        Some((name, number)) if is_number(number) => video.with_file_name(format!("{name}{ENDING}")),
+        _ => path(video),
     }
 }
 
@@ -51,14 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sidecar_is_beside_its_film_and_found_from_each_of_its_pictures() {
-        for (film, sidecar) in [
+    fn a_sidecar_is_beside_its_video_and_found_from_each_of_its_pictures() {
+        for (video, sidecar) in [
             ("show/a.mp4", "show/a.bend.json"),
             ("a.b.gif", "a.b.bend.json"),
             ("take.png", "take.bend.json"),
             ("takes/", "takes/patch.bend.json"),
         ] {
-            assert_eq!(path(Path::new(film)), Path::new(sidecar), "{film}");
+            assert_eq!(path(Path::new(video)), Path::new(sidecar), "{video}");
         }
         for (picture, words) in [
             ("take_00012.png", "for take.bend.json,"),

@@ -1,4 +1,4 @@
-//! Patches in real pictures and films, read back by us and by others, whole and damaged.
+//! Patches in real pictures and videos, read back by us and by others, whole and damaged.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor};
@@ -31,23 +31,23 @@ fn provenance() -> Provenance {
     Provenance { patch, render }
 }
 
-/// A film of three small pictures with this patch.
-fn film(folder: &Path, name: &str) -> PathBuf {
+/// A video of three small pictures with this patch.
+fn video(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
-    let mut film = open(&path, 16.0).expect("a film begins");
-    film.carry(&provenance()).expect("a patch that fits");
+    let mut video = open(&path, 16.0).expect("a video begins");
+    video.set_provenance(&provenance()).expect("a patch that fits");
     for level in [30, 120, 200] {
-        film.push(&Picture::filled(32, 16, [level; 3])).expect("a picture fits");
+        video.push(&Picture::filled(32, 16, [level; 3])).expect("a picture fits");
     }
-    film.finish().expect("a film ends");
+    video.finish().expect("a video ends");
     path
 }
 
 /// A PNG and an MP4 as they are rendered.
-static FILMS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+static VIDEOS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
-    film(folder.path(), "a.png");
-    film(folder.path(), "a.mp4");
+    video(folder.path(), "a.png");
+    video(folder.path(), "a.mp4");
     ["a_00001.png", "a.mp4"].map(|name| fs::read(folder.path().join(name)).expect("a file"))
 });
 
@@ -55,7 +55,7 @@ static FILMS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
 fn what_is_written_is_what_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["a.mp4", "a.png", "b/"] {
-        film(folder.path(), name);
+        video(folder.path(), name);
     }
     for name in ["a.mp4", "a_00000.png", "a_00002.png", "b/00001.png"] {
         let path = folder.path().join(name);
@@ -69,7 +69,7 @@ fn what_is_written_is_what_is_read() {
 #[test]
 fn others_read_it_too() {
     let folder = tempfile::tempdir().expect("a folder");
-    film(folder.path(), "a.png");
+    video(folder.path(), "a.png");
     let file = BufReader::new(File::open(folder.path().join("a_00001.png")).expect("a file"));
     // This reader stops before the pixels, so the chunk stands before them.
     let reader = ::png::Decoder::new(file).read_info().expect("a PNG");
@@ -77,7 +77,7 @@ fn others_read_it_too() {
     assert_eq!((&*chunk.keyword, chunk.compressed), ("bendrack", true));
     assert_eq!(chunk.get_text().expect("text"), provenance().text().expect("text"));
 
-    let tag = mp4ameta::Tag::read_from_path(film(folder.path(), "a.mp4")).expect("an MP4");
+    let tag = mp4ameta::Tag::read_from_path(video(folder.path(), "a.mp4")).expect("an MP4");
     let comment: serde_json::Value = serde_json::from_str(tag.comment().expect("a comment")).expect("JSON");
     assert_eq!(comment["bendrack"], serde_json::to_value(provenance().record()).expect("JSON"));
     assert_eq!(comment["bendrack"][KEY]["seed"], u64::MAX);
@@ -116,15 +116,15 @@ fn a_sidecar_takes_the_place_of_sidecars_only() {
 fn what_has_none_says_what_to_look_for() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["plain.mp4", "plain.gif", "plain.png"] {
-        let mut film = open(&folder.path().join(name), 16.0).expect("a film begins");
-        film.push(&Picture::filled(32, 16, [9; 3])).expect("a picture fits");
-        film.finish().expect("a film ends");
+        let mut video = open(&folder.path().join(name), 16.0).expect("a video begins");
+        video.push(&Picture::filled(32, 16, [9; 3])).expect("a picture fits");
+        video.finish().expect("a video ends");
     }
     for name in ["plain.mp4", "plain.gif", "plain_00000.png"] {
-        let error = read(&folder.path().join(name)).expect_err("nothing in it");
+        let error = read(&folder.path().join(name)).expect_err("nothing in it").to_string();
         assert!(error.contains(name) && error.contains("look for") && error.contains("plain.bend.json"), "{error}");
     }
-    let error = read(&folder.path().join("nowhere.mp4")).expect_err("no file");
+    let error = read(&folder.path().join("nowhere.mp4")).expect_err("no file").to_string();
     assert!(error.contains("nowhere.mp4") && error.contains("give the path"), "{error}");
 }
 
@@ -237,7 +237,7 @@ proptest! {
     /// Whatever happens to a file, reading it ends, and takes no more memory than a patch may.
     #[test]
     fn damaged_files_are_read_or_refused(which in 0..2_usize, changes in prop::collection::vec(change(), 1..6)) {
-        let mut file = FILMS[which].clone();
+        let mut file = VIDEOS[which].clone();
         for (index, kind, bytes) in changes {
             let at = index.index(file.len().max(1)).min(file.len());
             match kind {

@@ -163,19 +163,19 @@ fn a_report_says_what_was_done_and_pictures_are_numbered() {
 }
 
 #[test]
-fn a_film_has_the_frames_at_which_the_recorder_is_on() {
+fn a_video_has_the_frames_at_which_the_recorder_is_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (report, film) = (folder.path().join("report.json"), folder.path().join("frames/"));
+    let (report, video) = (folder.path().join("report.json"), folder.path().join("frames/"));
     let report_at = report.to_str().expect("a path");
     // Latent frames 0 to 2 in a wave of half a second: 0 is on, with one picture, 1 is off, 2 is on, with four.
-    let output = bendrack("patches/help/output.record.json", &film, &["--set", "wave.rate=2", "--report", report_at]);
+    let output = bendrack("patches/help/output.record.json", &video, &["--set", "wave.rate=2", "--report", report_at]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && said.contains("5 of 9 frames"), "{said}");
-    let pictures = |film: &Path| {
-        let files = std::fs::read_dir(film).expect("pictures").map(|entry| entry.expect("an entry").path());
+    let pictures = |video: &Path| {
+        let files = std::fs::read_dir(video).expect("pictures").map(|entry| entry.expect("an entry").path());
         files.filter(|path| path.extension().is_some_and(|extension| extension == "png")).count()
     };
-    assert_eq!(pictures(&film), 5);
+    assert_eq!(pictures(&video), 5);
     let report: Json = serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("JSON");
     assert_eq!((&report["frames"], &report["frames_kept"]), (&json!(9), &json!(5)));
     let never = ["--set", "wave.depth=0"];
@@ -236,7 +236,7 @@ fn what_cannot_be_rendered_is_refused_with_a_reason() {
     refused(first, "a.mp4", &["--set", "wan.prompt=cat"], 2, &["wan.prompt has a cable from prompt.text", "instead"]);
     refused(first, "a.mp4", &["--size", "100x100"], 2, &["multiples of 16"]);
     refused(first, "no/such/folder/a.mp4", &[], 1, &["no/such/folder"]);
-    // Where the film is to be is looked at before the model is.
+    // Where the video is to be is looked at before the model is.
     refused(first, "no/such/folder/a.mp4", &["--model", "no-such-model"], 1, &["no/such/folder"]);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
 }

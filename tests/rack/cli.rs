@@ -182,8 +182,8 @@ fn a_folder_of_models_that_is_not_there_is_not_said_to_be_searched() {
     let list = run(&typo, &["models"]);
     assert!(list.status.success() && stdout(&list).contains("modles (BENDRACK_MODELS), but there is no such folder"));
     let render = ["render", "patches/first_bend.json", "--model", "x", "-o"];
-    let film = folder.path().join("a.gif");
-    let render = run(&typo, &[&render[..], &[film.to_str().expect("a path")]].concat());
+    let video = folder.path().join("a.gif");
+    let render = run(&typo, &[&render[..], &[video.to_str().expect("a path")]].concat());
     let said = String::from_utf8_lossy(&render.stderr).into_owned();
     assert!(render.status.code() == Some(1) && said.contains("no such folder"), "{said}");
 }
@@ -205,7 +205,7 @@ fn devices_are_listed_even_where_there_are_none() {
 
 #[cfg(feature = "audio")]
 #[test]
-fn a_film_is_rendered_to_a_file_of_sound_and_to_no_device() {
+fn a_video_is_rendered_to_a_file_of_sound_and_to_no_device() {
     let folder = tempfile::tempdir().expect("a folder");
     let render = |name: &str, audio: &[&str]| {
         let out = folder.path().join(name);
@@ -220,9 +220,9 @@ fn a_film_is_rendered_to_a_file_of_sound_and_to_no_device() {
         let made = render(name, audio);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
-    let film = |name: &str| std::fs::read(folder.path().join(name)).expect("a film");
-    assert!(film("a.gif") == film("b.gif") && film("silent.gif") == film("none.gif"));
-    assert!(film("a.gif") != film("silent.gif"), "what is heard is seen");
+    let video = |name: &str| std::fs::read(folder.path().join(name)).expect("a video");
+    assert!(video("a.gif") == video("b.gif") && video("silent.gif") == video("none.gif"));
+    assert!(video("a.gif") != video("silent.gif"), "what is heard is seen");
 
     for (audio, code, said) in [
         ("default", 2, "record the sound first"),
@@ -292,9 +292,9 @@ fn patches_are_brought_into_their_form_with_the_layout_in_them_or_beside() {
     assert!(bendrack(&["format", "--layout", "together", path]).status.success());
     assert_eq!((read(path), Path::new(&beside).exists()), (placed, false));
 
-    let film = bendrack(&["format", "README.md"]);
-    assert_eq!(film.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&film.stderr).contains("README.md: "), "{film:?}");
+    let video = bendrack(&["format", "README.md"]);
+    assert_eq!(video.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&video.stderr).contains("README.md: "), "{video:?}");
 }
 
 /// Renders two frames of 64×64, and gives what the report says.
@@ -344,11 +344,11 @@ fn a_patch_comes_back_out_of_what_was_rendered_and_renders_the_same() {
     assert!(bendrack(&["check", &at("a.bend.json"), &at("a.mp4"), &at("p_00000.png")]).status.success());
     let extract = bendrack(&["extract", &at("a.mp4"), "-o", &at("again.json")]);
     assert!(extract.status.success() && extract.stdout.is_empty(), "{}", stderr(&extract));
-    for (patch, film) in [("again.json", "again.mp4"), ("a.mp4", "directly.mp4")] {
-        let again = rendered(&[&at(patch), "-o", &at(film)], &report);
+    for (patch, video) in [("again.json", "again.mp4"), ("a.mp4", "directly.mp4")] {
+        let again = rendered(&[&at(patch), "-o", &at(video)], &report);
         assert_eq!(again["program_sha256"], first["program_sha256"], "{patch}");
-        let bytes = |name: &str| std::fs::read(at(name)).expect("a film");
-        assert!(bytes(film) == bytes("a.mp4"), "{film} is the same to the last bit");
+        let bytes = |name: &str| std::fs::read(at(name)).expect("a video");
+        assert!(bytes(video) == bytes("a.mp4"), "{video} is the same to the last bit");
     }
 }
 
@@ -374,7 +374,7 @@ fn metadata_can_be_left_out_and_no_patch_is_written_over() {
         assert!(said.contains(name) && said.contains("look for") && said.contains(".bend.json"), "{said}");
     }
     let known = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
-    assert!(!known(&std::fs::read(at("a.mp4")).expect("a film"), b"bendrack"), "nothing of it is left");
+    assert!(!known(&std::fs::read(at("a.mp4")).expect("a video"), b"bendrack"), "nothing of it is left");
 
     // The patch lies where the sidecar would.
     let own = at("g.bend.json");

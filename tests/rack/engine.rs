@@ -250,9 +250,9 @@ fn a_frame_says_what_is_played_and_whether_it_is_recorded() {
         ("key", "midi.out", json!({ "send": "note", "note": 60 })),
         ("roll", "midi.out", json!({ "send": "note", "note": 61 })),
         ("knob", "midi.out", json!({ "number": 7, "value": 0.25 })),
-        ("film", "output.record", json!({})),
+        ("video", "output.record", json!({})),
     ];
-    let cables = [("wave.out", "key.gate"), ("fast.wrap", "roll.gate"), ("wave.out", "film.gate")];
+    let cables = [("wave.out", "key.gate"), ("fast.wrap", "roll.gate"), ("wave.out", "video.gate")];
     let frames = chunks(&mut engine(&patch(&nodes, &cables)), &Controls::default(), 2).concat();
     let of = |node: &str| -> Vec<Midi> {
         let says = |frame: &Frame| frame.midi.iter().find(|(id, _)| &**id == node).expect("it plays").1;
@@ -647,7 +647,7 @@ fn heard(frames: &[Frame]) -> Vec<Arc<[Hop]>> {
 }
 
 #[test]
-fn a_film_follows_a_file_by_the_time_of_its_pictures() {
+fn a_video_follows_a_file_by_the_time_of_its_pictures() {
     // Pictures 5 to 8, which are latent frame 2, are shown from 5/16 s on, pictures 13 to 16, which are 4, from 13/16 s on.
     let mut beats = vec![Hop::default(); 100];
     (beats[32], beats[83]) = (hop(0.5), hop(0.25));
@@ -661,24 +661,24 @@ fn a_film_follows_a_file_by_the_time_of_its_pictures() {
         let gains = [gains[0].clone(), lanes(engine.program()).to_vec()].concat();
         (engine, [first, second].concat(), gains)
     };
-    let (mut engine, film, gains) = play(Some(&sound));
+    let (mut engine, video, gains) = play(Some(&sound));
     let differs = |latent: usize| (gains[latent] - gains[0]).abs() > 1e-9;
     assert_eq!([1, 2, 3, 4, 5].map(differs), [false, true, false, true, false], "{gains:?}");
-    let told: Vec<f64> = film.iter().flatten().flat_map(|frame| &frame.messages).map(|(_, value)| *value).collect();
+    let told: Vec<f64> = video.iter().flatten().flat_map(|frame| &frame.messages).map(|(_, value)| *value).collect();
     assert_eq!(told, [0.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
     // Every hop is heard once, in its place: silence before the beginning and after the end.
     let expected = [vec![Hop::default(); 19], beats, vec![Hop::default(); 31]].concat();
-    assert_eq!(heard(&film.concat()).concat(), expected);
+    assert_eq!(heard(&video.concat()).concat(), expected);
 
     let (_, again, _) = play(Some(&sound));
-    assert!(pictures(&film) == pictures(&again), "the same file gives the same film");
+    assert!(pictures(&video) == pictures(&again), "the same file gives the same video");
     engine.restart();
     assert!(
-        pictures(&film) == pictures(&chunks(&mut engine, &Controls::default(), 2)),
+        pictures(&video) == pictures(&chunks(&mut engine, &Controls::default(), 2)),
         "and so it does from the start"
     );
     let (_, silent, _) = play(None);
-    assert!(pictures(&film) != pictures(&silent), "what is heard is seen");
+    assert!(pictures(&video) != pictures(&silent), "what is heard is seen");
 }
 
 #[test]

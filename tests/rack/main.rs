@@ -5,3 +5,5 @@
 mod cli;
 mod devices;
 mod engine;
+mod files;
+mod terminal;

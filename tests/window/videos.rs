@@ -32,7 +32,7 @@ fn provenance() -> Provenance {
 fn film(path: &Path, provenance: Option<&Provenance>) {
     let mut film = open(path, 16.0).unwrap();
     if let Some(provenance) = provenance {
-        film.carry(provenance).unwrap();
+        film.set_provenance(provenance).unwrap();
     }
     film.push(&Picture::filled(32, 32, [90; 3])).unwrap();
     film.finish().unwrap();

@@ -4,16 +4,22 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Failure, print};
+use super::files::{Content, Files};
+use super::record::output;
+use super::{Failure, print, print_json};
 use crate::engine::Frame;
 use crate::engine::live::message;
 use crate::output::Picture;
 use crate::output::sheet::sheet;
+use crate::output::video::part::Part;
 use crate::quality::rollout::WINDOW_SECS;
 use crate::quality::scene::{Prompt, prompts};
 use crate::quality::{judge_model, judge_real, rollout, speed};
+use crate::terminal;
 use report::{Quality, Report, Rollout};
 
 /// How many prompts are rolled out.
@@ -62,6 +68,9 @@ impl Bench {
 
 impl Mini {
     fn run(self) -> Result<(), Failure> {
+        if let Some(path) = &self.sheet {
+            Files::default().output("--sheet", path, Content::Png).check()?;
+        }
         let failed = |error: candle_core::Error| Failure::Failed(message(&error));
         let prompts = prompts().map_err(failed)?;
         let Some(first) = prompts.first() else {
@@ -72,7 +81,7 @@ impl Mini {
         let quality = if self.quality { Some(self.judge(&prompts[..count])?) } else { None };
         let rollout = self.rollout.map(|secs| roll_out(&prompts[..prompts.len().min(ROLLOUT_PROMPTS)], secs));
         let report = Report { cost, quality, rollout: rollout.transpose().map_err(failed)? };
-        print(&if self.json { format!("{:#}\n", report.json()) } else { report.text() })
+        if self.json { print_json(&format!("{:#}\n", report.json())) } else { print(&report.text()) }
     }
 
     fn judge(&self, prompts: &[Prompt]) -> Result<Quality, Failure> {
@@ -89,7 +98,7 @@ impl Mini {
         if let Some(path) = &self.sheet {
             write_sheet(path, &rows)?;
             for (row, prompt) in prompts.iter().take(rows.len()).enumerate() {
-                eprintln!("row {:>2}: {}", row + 1, prompt.caption);
+                terminal::complain(format_args!("row {:>2}: {}", row + 1, prompt.caption));
             }
         }
         Ok(Quality { prompts: prompts.len(), mini, real: judge_real(prompts) })
@@ -107,8 +116,11 @@ fn roll_out(prompts: &[Prompt], secs: f64) -> candle_core::Result<Rollout> {
 fn write_sheet(path: &Path, rows: &[Vec<Frame>]) -> Result<(), Failure> {
     let rows: Vec<Vec<&Picture>> = rows.iter().map(|row| row.iter().map(|frame| &*frame.picture).collect()).collect();
     let Some(Picture { width, height, rgb }) = sheet(&rows, [0; 3]) else { return Ok(()) };
-    image::save_buffer(path, &rgb, width as u32, height as u32, image::ColorType::Rgb8)
-        .map_err(|error| Failure::Failed(format!("{}: {error}; give a path that can be written", path.display())))
+    let mut part = Part::create(path).map_err(|error| output(&error))?;
+    PngEncoder::new(&mut part)
+        .write_image(&rgb, width as u32, height as u32, ExtendedColorType::Rgb8)
+        .map_err(|error| Failure::Failed(format!("{}: {error}; give a path that can be written", path.display())))?;
+    part.keep().map_err(|error| output(&error))
 }
 
 fn bar(length: usize, what: &str) -> ProgressBar {

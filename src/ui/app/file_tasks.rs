@@ -142,13 +142,13 @@ pub fn from_render(path: &Path, render: Option<&Render>) -> String {
 fn opened(path: PathBuf) -> FileEvent {
     match disk::load(&path) {
         Ok(opened) => FileEvent::Opened(path, Box::new(opened)),
-        Err(error) => FileEvent::Failed(error),
+        Err(error) => FileEvent::Failed(error.to_string()),
     }
 }
 
 fn saved(path: PathBuf, patch: Arc<Patch>) -> FileEvent {
     match disk::save(&path, &patch) {
         Ok(()) => FileEvent::Saved(path, patch),
-        Err(error) => FileEvent::Failed(error),
+        Err(error) => FileEvent::Failed(error.to_string()),
     }
 }

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use bendrack_nodes::patch::Patch;
 
 use super::recovery::{Recovery, RecoveryCopy};
+use crate::terminal;
 
 enum Request {
     Save(Arc<Patch>, Option<PathBuf>),
@@ -66,7 +67,7 @@ fn run(recovery: &Recovery, inbox: &Receiver<Request>) {
         match request {
             Request::Save(patch, path) => {
                 if let Err(error) = recovery.write(&RecoveryCopy { path, patch: (*patch).clone() }) {
-                    eprintln!("recovery copy: {error}; save the patch to a file");
+                    terminal::complain(format_args!("warning: recovery copy: {error}; save the patch to a file"));
                 }
             }
             Request::Clear => recovery.clear(),

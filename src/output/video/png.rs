@@ -1,18 +1,18 @@
 //! Numbered PNG files.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use png::text_metadata::ITXtChunk;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 
-use crate::output::film::Film;
-use crate::output::film::part::{Part, unwritable};
+use crate::output::video::VideoWriter;
+use crate::output::video::part::{Part, unwritable};
 use crate::output::{Error, Picture, Result};
 use crate::provenance::{self, Provenance};
 
-/// Numbered pictures, each at its place as soon as it is whole; they stay if the film is not finished.
+/// Numbered pictures, each at its place as soon as it is whole; they stay if the video is not finished.
 pub struct Png {
     folder: PathBuf,
     prefix: OsString,
@@ -22,24 +22,16 @@ pub struct Png {
 }
 
 impl Png {
-    /// `a_00000.png`, `a_00001.png`, … for `a.png`.
-    pub fn beside(path: &Path) -> Result<Self> {
-        let mut prefix = path.file_stem().unwrap_or_default().to_owned();
-        prefix.push("_");
-        Self::open(path.parent().unwrap_or(Path::new("")), prefix)
-    }
-
     /// Pictures in a folder, which is made if it is not there, with names that begin in a certain way.
     pub fn open(folder: &Path, prefix: impl Into<OsString>) -> Result<Self> {
-        let film = Self { folder: folder.to_owned(), prefix: prefix.into(), number: 0, chunk: None };
+        let video = Self { folder: folder.to_owned(), prefix: prefix.into(), number: 0, chunk: None };
         if !folder.as_os_str().is_empty() {
             fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
         }
-        if film.place(0).exists() {
-            let message = "numbered pictures are already here: choose another name, or delete them";
-            return Err(Error::new(&film.place(0), message));
-        }
-        Ok(film)
+        let entries = fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        let names = entries.map_err(|error| unwritable(folder, &error))?.flatten().map(|entry| entry.file_name());
+        let taken = names.into_iter().filter(|name| is_numbered(name, &video.prefix)).min();
+        taken.map_or(Ok(video), |name| Err(taken_already(&folder.join(name))))
     }
 
     fn place(&self, number: usize) -> PathBuf {
@@ -47,6 +39,17 @@ impl Png {
         name.push(format!("{number:05}.png"));
         self.folder.join(name)
     }
+}
+
+/// Whether a file name is that of a numbered picture with a prefix, in any case.
+pub fn is_numbered(name: &OsStr, prefix: &OsStr) -> bool {
+    let (name, prefix) = (name.to_string_lossy().to_lowercase(), prefix.to_string_lossy().to_lowercase());
+    let number = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".png"));
+    number.is_some_and(|number| number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn taken_already(place: &Path) -> Error {
+    Error::new(place, "numbered pictures are already here: choose another name, or delete them")
 }
 
 /// Writes a picture, with a chunk of text before its pixels.
@@ -64,8 +67,8 @@ fn write(part: &mut Part, picture: &Picture, chunk: Option<&ITXtChunk>) -> std::
     writer.finish()
 }
 
-impl Film for Png {
-    fn carry(&mut self, provenance: &Provenance) -> Result<()> {
+impl VideoWriter for Png {
+    fn set_provenance(&mut self, provenance: &Provenance) -> Result<()> {
         let text = provenance.text().map_err(|problem| Error::new(&self.place(self.number), problem.message))?;
         let chunk = provenance::png::chunk(&text).map_err(|error| Error::new(&self.place(self.number), error))?;
         self.chunk = Some(chunk);
@@ -73,7 +76,12 @@ impl Film for Png {
     }
 
     fn push(&mut self, picture: &Picture) -> Result<()> {
-        let mut part = Part::create(&self.place(self.number))?;
+        let place = self.place(self.number);
+        // Somebody else may write here meanwhile.
+        if place.exists() {
+            return Err(taken_already(&place));
+        }
+        let mut part = Part::create(&place)?;
         write(&mut part, picture, self.chunk.as_ref()).map_err(|error| Error::new(part.place(), error))?;
         part.keep()?;
         self.number += 1;

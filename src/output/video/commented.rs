@@ -1,12 +1,12 @@
-//! A film on its way to the disk, into whose index a comment is put.
+//! A video on its way to the disk, into whose index a comment is put.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::output::film::part::Part;
+use crate::output::video::part::Part;
 use crate::provenance::mp4::index_with;
 
-/// The text that a film is to carry, which may be set until the film is finished.
+/// The text that a video is to carry, which may be set until the video is finished.
 #[derive(Clone, Default)]
 pub struct Comment(Arc<Mutex<Option<String>>>);
 
@@ -29,12 +29,12 @@ pub struct Commented {
     held: Vec<u8>,
     /// How much of the present box is passed on as it comes, in bytes.
     passing: u64,
-    /// How much of the film has come before `held`, in bytes.
+    /// How much of the video has come before `held`, in bytes.
     come: u64,
 }
 
 impl Commented {
-    /// A film that goes to `part`.
+    /// A video that goes to `part`.
     pub fn new(part: Part, comment: Comment) -> Self {
         Self { part, comment, held: Vec::new(), passing: 0, come: 0 }
     }
@@ -55,7 +55,7 @@ impl Commented {
                 return Ok(());
             }
             let with = self.comment.get().and_then(|text| index_with(&self.held[8..], self.come + size, &text));
-            // A film that cannot have its comment is kept without.
+            // A video that cannot have its comment is kept without.
             match with {
                 Some(content) => {
                     self.part.write_all(&(8 + content.len() as u32).to_be_bytes())?;
@@ -66,7 +66,7 @@ impl Commented {
             }
         } else {
             self.part.write_all(&self.held)?;
-            // A box of 0 goes on to the end of the film. One with a long size comes from no muxer of ours.
+            // A box of 0 goes on to the end of the video. One with a long size comes from no muxer of ours.
             self.passing = if size < 8 { u64::MAX } else { size.saturating_sub(held) };
         }
         self.come += held;

@@ -10,10 +10,10 @@ use openh264::encoder::{
 use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
 
-use crate::output::film::Film;
-use crate::output::film::commented::{Comment, Commented};
-use crate::output::film::part::{Part, unwritable};
-use crate::output::film::yuv::Yuv;
+use crate::output::video::VideoWriter;
+use crate::output::video::commented::{Comment, Commented};
+use crate::output::video::part::{Part, unwritable};
+use crate::output::video::yuv::Yuv;
 use crate::output::{Error, Picture, Result};
 use crate::provenance::Provenance;
 
@@ -38,7 +38,7 @@ const MOST_BYTES: u64 = (4 << 30) - (64 << 20);
 
 /// A video for players and editors, with its index in front.
 ///
-/// The index needs the sizes of all pictures, so the compressed film stays in memory until it is finished.
+/// The index needs the sizes of all pictures, so the compressed video stays in memory until it is finished.
 pub struct Mp4 {
     path: PathBuf,
     frame_rate: f64,
@@ -87,7 +87,7 @@ impl Mp4 {
     fn check(&self, (width, height): (usize, usize)) -> Result<()> {
         if self.bytes > MOST_BYTES {
             let message =
-                "the film has reached 4 GiB, the most an MP4 holds: finish it and begin another, or choose .png";
+                "the video has reached 4 GiB, the most an MP4 holds: finish it and begin another, or choose .png";
             return Err(Error::new(&self.path, message));
         }
         if !is_codable(width, height) {
@@ -107,7 +107,7 @@ fn refused(path: &Path, error: &openh264::Error) -> Error {
 }
 
 fn unbegun(path: &Path) -> Error {
-    Error::new(path, "the first picture could not be kept, so there is no film: begin another")
+    Error::new(path, "the first picture could not be kept, so there is no video: begin another")
 }
 
 /// Whether H.264 holds pictures of this size, lying or standing.
@@ -116,8 +116,8 @@ fn is_codable(width: usize, height: usize) -> bool {
     short >= LEAST_SIDE && long <= MOST_SIDES.0 && short <= MOST_SIDES.1
 }
 
-impl Film for Mp4 {
-    fn carry(&mut self, provenance: &Provenance) -> Result<()> {
+impl VideoWriter for Mp4 {
+    fn set_provenance(&mut self, provenance: &Provenance) -> Result<()> {
         self.comment.set(provenance.text().map_err(|problem| Error::new(&self.path, problem.message))?);
         Ok(())
     }
@@ -152,7 +152,7 @@ impl Film for Mp4 {
     }
 }
 
-/// How films are encoded: for the same bytes on every machine, on one thread.
+/// How videos are encoded: for the same bytes on every machine, on one thread.
 fn config(width: usize, height: usize, frame_rate: f64) -> EncoderConfig {
     let bits_per_sec = BITS_PER_PIXEL * (width * height) as f64 * frame_rate;
     EncoderConfig::new()
@@ -176,15 +176,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_film_can_still_be_finished() {
+    fn a_full_video_can_still_be_finished() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("full.mp4");
-        let mut film = Mp4::open(&path, 16.0).expect("a film begins");
-        film.push(&Picture::filled(32, 32, [80; 3])).expect("there is room");
-        film.bytes = MOST_BYTES + 1;
-        let error = film.push(&Picture::filled(32, 32, [80; 3])).expect_err("there is none").to_string();
+        let mut video = Mp4::open(&path, 16.0).expect("a video begins");
+        video.push(&Picture::filled(32, 32, [80; 3])).expect("there is room");
+        video.bytes = MOST_BYTES + 1;
+        let error = video.push(&Picture::filled(32, 32, [80; 3])).expect_err("there is none").to_string();
         assert!(error.contains("full.mp4") && error.contains("begin another"), "{error}");
-        Box::new(film).finish().expect("what was recorded is kept");
+        Box::new(video).finish().expect("what was recorded is kept");
         assert!(path.exists());
     }
 }

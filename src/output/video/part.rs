@@ -4,11 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::output::{Error, Result};
+use crate::files::{Error, Result, resolved};
 
 /// A file under a temporary name beside its place; dropped, it is gone.
 pub struct Part {
+    /// The place as it was named.
     place: PathBuf,
+    /// Where it leads: a link stays a link.
+    target: PathBuf,
     temporary: PathBuf,
     file: Option<BufWriter<File>>,
     /// Whether a write failed. Some encoders keep silent about it.
@@ -18,15 +21,19 @@ pub struct Part {
 impl Part {
     /// Begins a file that is to be at `place`.
     pub fn create(place: &Path) -> Result<Self> {
-        let name = place.file_name().ok_or_else(|| Error::new(place, "this is no file name"))?;
+        let target = if place.exists() || place.is_symlink() { resolved(place) } else { place.to_owned() };
+        let name = target.file_name().ok_or_else(|| Error::new(place, "this is no file name"))?;
+        if target.exists() && !target.is_file() {
+            return Err(Error::new(place, "this is no ordinary file: choose another name"));
+        }
         for number in 0..1000 {
             let mut part = name.to_owned();
             part.push(format!(".part{number}"));
-            let temporary = place.with_file_name(part);
+            let temporary = target.with_file_name(part);
             match File::create_new(&temporary) {
                 Ok(file) => {
                     let file = Some(BufWriter::with_capacity(1 << 20, file));
-                    return Ok(Self { place: place.to_owned(), temporary, file, failed: false });
+                    return Ok(Self { place: place.to_owned(), target, temporary, file, failed: false });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(unwritable(place, &error)),
@@ -46,7 +53,9 @@ impl Part {
     /// Puts the file at its place, over an older one, once all of it is on the disk.
     pub fn keep(mut self) -> Result<()> {
         let settled = self.settle();
-        settled.and_then(|()| fs::rename(&self.temporary, &self.place)).map_err(|error| unwritable(&self.place, &error))
+        settled
+            .and_then(|()| fs::rename(&self.temporary, &self.target))
+            .map_err(|error| unwritable(&self.place, &error))
     }
 
     fn settle(&mut self) -> io::Result<()> {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, RgbaImage};
 
-use crate::output::film::Film;
-use crate::output::film::part::Part;
+use crate::output::video::VideoWriter;
+use crate::output::video::part::Part;
 use crate::output::{Error, Picture, Result};
 use crate::provenance::Provenance;
 
@@ -39,7 +39,7 @@ impl Gif {
         Ok(Self { path: path.to_owned(), frame_rate, number: 0, encoder, part })
     }
 
-    /// Hundredths of a second from the start of the film to a picture, rounded.
+    /// Hundredths of a second from the start of the video to a picture, rounded.
     ///
     /// Each picture's time is a difference of these, so that the rounding does not add up: 16 per second are 6, 7, 6, 6, ….
     fn hundredths(&self, number: u64) -> u64 {
@@ -47,8 +47,8 @@ impl Gif {
     }
 }
 
-impl Film for Gif {
-    fn carry(&mut self, _: &Provenance) -> Result<()> {
+impl VideoWriter for Gif {
+    fn set_provenance(&mut self, _: &Provenance) -> Result<()> {
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Films, read back.
+//! Videos, read back.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor};
@@ -13,7 +13,7 @@ use openh264::formats::YUVSource;
 use crate::output::{Picture, open};
 use crate::provenance::Provenance;
 
-/// A film of saturated shapes that move over a soft ground; no two pictures are the same.
+/// A video of saturated shapes that move over a soft ground; no two pictures are the same.
 fn shapes(width: usize, height: usize, count: usize) -> Vec<Picture> {
     let picture = |t: f32| {
         let rgb = (0..width * height).flat_map(|i| {
@@ -43,11 +43,11 @@ fn provenance() -> Provenance {
 }
 
 fn record(path: &Path, frame_rate: f64, pictures: &[Picture]) {
-    let mut film = open(path, frame_rate).expect("a film begins");
+    let mut video = open(path, frame_rate).expect("a video begins");
     for picture in pictures {
-        film.push(picture).expect("a picture fits");
+        video.push(picture).expect("a picture fits");
     }
-    film.finish().expect("a film ends");
+    video.finish().expect("a video ends");
 }
 
 /// Peak signal to noise ratio in dB.
@@ -169,12 +169,12 @@ fn a_video_with_a_patch_has_the_same_pictures() {
     let [with, without] = ["with.mp4", "without.mp4"].map(|name| folder.path().join(name));
     let pictures = shapes(64, 48, 5);
     record(&without, 16.0, &pictures);
-    let mut film = open(&with, 16.0).expect("a film begins");
+    let mut video = open(&with, 16.0).expect("a video begins");
     for picture in &pictures {
-        film.push(picture).expect("a picture fits");
+        video.push(picture).expect("a picture fits");
     }
-    film.carry(&provenance()).expect("also at the end");
-    film.finish().expect("a film ends");
+    video.set_provenance(&provenance()).expect("also at the end");
+    video.finish().expect("a video ends");
     let [with, without] = [with, without].map(|path| (fs::metadata(&path).expect("a file").len(), read(&path)));
     assert!(with.0 > without.0 + 1000, "the patch is in it");
     assert_eq!(with.1.pictures, without.1.pictures);
@@ -284,7 +284,7 @@ fn numbered_pictures_come_back_exactly() {
             assert_eq!(*read.as_raw(), wanted.rgb, "{name}");
         }
     }
-    let error = open(&folder.path().join("take.png"), 16.0).err().expect("two films must not mix");
+    let error = open(&folder.path().join("take.png"), 16.0).err().expect("two videos must not mix");
     assert!(error.to_string().contains("take_00000.png"), "{error}");
 }
 
@@ -310,9 +310,9 @@ fn the_same_pictures_make_the_same_file() {
     }
 }
 
-/// A compositor that changes during a recording changes the picture's size; the film goes on.
+/// A compositor that changes during a recording changes the picture's size; the video goes on.
 #[test]
-fn a_film_keeps_its_size() {
+fn a_video_keeps_its_size() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sizes.mp4");
     record(&path, 16.0, &[Picture::filled(64, 32, [90; 3]), Picture::filled(64, 64, [200; 3])]);
@@ -326,35 +326,35 @@ fn what_is_not_finished_leaves_nothing() {
     for name in ["a.mp4", "a.gif"] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
-        fs::write(&path, "an older film").expect("written");
-        let mut film = open(&path, 16.0).expect("a film begins");
-        film.push(&shapes(48, 32, 1)[0]).expect("a picture fits");
-        assert_eq!(fs::read(&path).expect("still there"), b"an older film", "{name}");
-        drop(film);
-        assert_eq!(fs::read(&path).expect("still there"), b"an older film", "{name}");
-        let empty = open(&path, 16.0).expect("a film begins").finish().expect_err("no picture");
+        fs::write(&path, "an older video").expect("written");
+        let mut video = open(&path, 16.0).expect("a video begins");
+        video.push(&shapes(48, 32, 1)[0]).expect("a picture fits");
+        assert_eq!(fs::read(&path).expect("still there"), b"an older video", "{name}");
+        drop(video);
+        assert_eq!(fs::read(&path).expect("still there"), b"an older video", "{name}");
+        let empty = open(&path, 16.0).expect("a video begins").finish().expect_err("no picture");
         assert!(empty.message.contains("no picture"), "{empty}");
-        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "{name}: only the older film is there");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "{name}: only the older video is there");
         record(&path, 16.0, &shapes(48, 32, 2));
-        assert_ne!(fs::read(&path).expect("replaced"), b"an older film", "{name}");
+        assert_ne!(fs::read(&path).expect("replaced"), b"an older video", "{name}");
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "{name}: and its successor");
     }
 }
 
 /// Two recorders at the same place do not write into one another's file.
 #[test]
-fn two_films_at_one_place_stay_whole() {
+fn two_videos_at_one_place_stay_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("both.mp4");
-    let [mut one, mut other] = [open(&path, 16.0), open(&path, 16.0)].map(|film| film.expect("a film begins"));
+    let [mut one, mut other] = [open(&path, 16.0), open(&path, 16.0)].map(|video| video.expect("a video begins"));
     let pictures = shapes(48, 32, 4);
     for picture in &pictures {
         one.push(picture).expect("a picture fits");
         other.push(picture).expect("a picture fits");
     }
-    one.finish().expect("a film ends");
+    one.finish().expect("a video ends");
     assert_eq!(read(&path).pictures.len(), 4);
-    other.finish().expect("a film ends");
+    other.finish().expect("a video ends");
     assert_eq!(read(&path).pictures.len(), 4);
 }
 
@@ -372,10 +372,10 @@ fn errors_name_the_file_and_what_to_do() {
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     }
     let path = folder.path().join("large.mp4");
-    let mut film = open(&path, 16.0).expect("a film begins");
-    let error = film.push(&Picture::dark(4000, 16)).expect_err("too large").to_string();
+    let mut video = open(&path, 16.0).expect("a video begins");
+    let error = video.push(&Picture::dark(4000, 16)).expect_err("too large").to_string();
     assert!(error.contains("large.mp4") && error.contains("3840 × 2160"), "{error}");
-    let error = film.push(&Picture { width: 9, height: 9, rgb: vec![0] }).expect_err("torn").to_string();
+    let error = video.push(&Picture { width: 9, height: 9, rgb: vec![0] }).expect_err("torn").to_string();
     assert!(error.contains("large.mp4"), "{error}");
-    assert!(film.finish().is_err() && !path.exists());
+    assert!(video.finish().is_err() && !path.exists());
 }
