@@ -1,4 +1,4 @@
-//! The window's tests have hands, and an engine that only notes what it is given.
+//! A driver for the window: pointer and keys, and an engine without a model that records its calls.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,9 +16,9 @@ use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use eframe::egui::{Event, Pos2, vec2};
 use egui_kittest::Harness;
 
-/// What an engine without a model is given, and what it answers.
+/// The calls and the answers of an engine without a model.
 #[derive(Default)]
-pub struct Notes {
+pub struct Record {
     pub plans: Vec<Arc<Plan>>,
     pub frame: Option<Arc<Frame>>,
     pub status: Status,
@@ -27,7 +27,7 @@ pub struct Notes {
 }
 
 #[derive(Clone, Default)]
-pub struct Fake(pub Rc<RefCell<Notes>>);
+pub struct Fake(pub Rc<RefCell<Record>>);
 
 impl Engine for Fake {
     fn set_plan(&self, plan: Arc<Plan>) {
@@ -56,35 +56,35 @@ impl Fake {
         self.0.borrow().plans.len()
     }
 
-    /// The program of the plan that was given last.
+    /// The program of the last plan.
     pub fn program(&self) -> Program {
-        let notes = self.0.borrow();
+        let record = self.0.borrow();
         let measurements = Measurements::new();
         let inputs = Inputs {
-            controls: &notes.controls,
+            controls: &record.controls,
             measurements: &measurements,
             sound: &[],
             first_frame: 0,
             dt_secs: 0.25,
         };
-        notes.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
+        record.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
     }
 
-    /// Complains of a node.
+    /// Warns of a node.
     pub fn warn(&self, warning: Warning) {
         self.0.borrow_mut().status.warnings = vec![warning];
     }
 
-    /// Goes on to a frame.
+    /// Shows a frame.
     pub fn play(&self, number: u64) {
-        let mut notes = self.0.borrow_mut();
+        let mut record = self.0.borrow_mut();
         let stage = Stage::Running;
-        notes.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, warnings: Vec::new() };
-        notes.frame = Some(Arc::new(frame(number)));
+        record.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, warnings: Vec::new() };
+        record.frame = Some(Arc::new(frame(number)));
     }
 }
 
-/// A picture of a red disc on dark blue that goes round, and the map of where it is.
+/// A picture of a red disc that circles on dark blue, and a map of its position.
 pub fn frame(number: u64) -> Frame {
     let angle = number as f32 * 0.12;
     let at = [0.5 + 0.22 * angle.cos(), 0.5 + 0.22 * angle.sin()];
@@ -101,7 +101,7 @@ pub fn frame(number: u64) -> Frame {
     let picture = Arc::new(Picture { width: 128, height: 128, rgb });
     let values = (0..256).map(|i| (-near(i % 16, i / 16, 16).powi(2) * 30.0).exp()).collect();
     let map = Map { width: 16, height: 16, values };
-    // Beside the picture, the picture under its map.
+    // The picture, and beside it the picture with its map.
     let mut beside = Vec::new();
     for y in 0..128 {
         beside.extend_from_slice(&picture.rgb[y * 384..(y + 1) * 384]);
@@ -165,7 +165,7 @@ pub fn window(patch: Patch) -> (Window, Fake) {
     window_with(patch, None, None, false)
 }
 
-/// Frames of the window until `done`; threads need a moment.
+/// Runs frames of the window until `done`, with pauses for threads.
 pub fn until(window: &mut Window, done: impl Fn(&App) -> bool) {
     for _ in 0..200 {
         window.run_steps(1);
@@ -174,10 +174,10 @@ pub fn until(window: &mut Window, done: impl Fn(&App) -> bool) {
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    panic!("it did not come to pass");
+    panic!("the condition was not met within 200 frames");
 }
 
-/// A drag with the button down, in steps, as a hand makes it.
+/// A drag in steps with the button down.
 pub fn drag(window: &mut Window, from: Pos2, to: Pos2) {
     window.hover_at(from);
     window.run_steps(2);
@@ -205,7 +205,7 @@ pub fn port(window: &Window, name: &str, output: bool) -> Pos2 {
     spots.iter().find(|spot| spot.port == port && spot.output == output).unwrap().at
 }
 
-/// Where on the canvas every node is farthest.
+/// The point of the canvas with the largest distance from all nodes.
 pub fn ground(window: &Window) -> Pos2 {
     let scene = &window.state().workspace.frame;
     let room = |at: &Pos2| scene.rects.values().map(|rect| rect.distance_to_pos(*at)).fold(1e9, f32::min);

@@ -21,7 +21,7 @@ fn title(window: &Window) -> Pos2 {
 }
 
 #[test]
-fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_deleted() {
+fn a_frame_is_added_moved_with_its_nodes_named_coloured_and_deleted() {
     let mut patch = first_bend();
     for (i, id) in patch.nodes.keys().cloned().collect::<Vec<_>>().into_iter().enumerate() {
         let pos = [(i % 4) as f64 * 280.0, (i / 4) as f64 * 640.0];
@@ -43,7 +43,7 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
     assert!(by[0] < 0.0 && by[1] > 0.0, "{by:?}");
     assert_eq!(moved(lfo, window.state().workspace.editor.document.patch.layout["lfo"].pos), by);
     assert_eq!(window.state().workspace.editor.document.undo_name(), Some("move frame"));
-    // A click on the title opens its page; there it is named and coloured.
+    // A click on the title opens its page in the inspector.
     let at = title(&window);
     click(&mut window, at);
     window.get_by_label("title of the frame").focus();
@@ -53,14 +53,14 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
     window.get_by_label("blue frame").click();
     window.run_steps(2);
     assert_eq!(frames(&window)[0].colour, "#6fb3e6");
-    // Larger by its corner.
+    // The corner resizes it.
     let size = frames(&window)[0].size;
     let zoom = window.state().workspace.frame.zoom;
     let rect = window.get_by_label_contains("frame Frame").rect();
     let corner = rect.left_top() + vec2(size[0] as f32, size[1] as f32) * zoom - vec2(4.0, 4.0);
     drag(&mut window, corner, corner + vec2(60.0, 40.0));
     assert!(frames(&window)[0].size[0] > size[0], "{:?}", frames(&window)[0].size);
-    // It is in the file.
+    // The file holds it.
     let text = window.state().workspace.editor.document.patch.to_json();
     assert_eq!(Patch::from_json(&text).unwrap().frames, frames(&window));
     let at = title(&window);
@@ -70,7 +70,7 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
     window.run_steps(2);
     assert!(frames(&window).is_empty());
     assert_eq!(node_ids(&window).len(), 10, "the nodes stay");
-    assert_eq!(fake.plans(), plans, "the engine heard nothing of it");
+    assert_eq!(fake.plans(), plans, "frames compile nothing");
     for _ in 0..6 {
         undo(&mut window);
     }
@@ -78,7 +78,7 @@ fn a_frame_is_made_of_a_selection_moved_with_its_nodes_named_coloured_and_delete
 }
 
 #[test]
-fn odd_frames_do_no_harm() {
+fn invalid_frames_are_ignored() {
     let mut patch = first_bend();
     let text = r#"[{ "pos": [1e300, -1e300], "size": [1e308, 1e308] }, { "pos": [0.0, 0.0], "size": [-5.0, 0.0], "colour": "sky" }]"#;
     patch.frames = serde_json::from_str(text).unwrap();
@@ -91,12 +91,12 @@ fn odd_frames_do_no_harm() {
 }
 
 #[test]
-#[ignore = "makes pictures for people to look at, and needs a graphics driver"]
+#[ignore = "renders screenshots, which needs a graphics driver"]
 fn pictures_of_frames() {
     let mut patch = crate::views::views();
     let text = r##"[
         { "title": "Looking", "pos": [240.0, 48.0], "size": [256.0, 376.0], "colour": "#d8b098" },
-        { "title": "What turns the picture", "pos": [752.0, 56.0], "size": [512.0, 320.0], "colour": "#c38fe0" }]"##;
+        { "title": "The rotation", "pos": [752.0, 56.0], "size": [512.0, 320.0], "colour": "#c38fe0" }]"##;
     patch.frames = serde_json::from_str(text).unwrap();
     let (mut window, fake) = window_with(patch, None, None, true);
     for number in 1..300 {

@@ -1,4 +1,4 @@
-//! Subpatches: their instances on the canvas, the way into them and back.
+//! Subpatches: instances on the canvas, opening them, going back.
 
 use bendrack_nodes::patch::Patch;
 use eframe::egui::{Key, Modifiers, vec2};
@@ -15,7 +15,7 @@ fn shown(window: &Window) -> Vec<String> {
 }
 
 #[test]
-fn an_instance_has_the_knobs_of_its_ports_and_they_turn_what_is_within() {
+fn the_knobs_of_an_instance_control_the_nodes_in_its_subpatch() {
     let (mut window, fake) = window(chorus());
     fake.play(20);
     window.run_steps(2);
@@ -25,7 +25,7 @@ fn an_instance_has_the_knobs_of_its_ports_and_they_turn_what_is_within() {
     let rate = window.state().workspace.editor.document.patch.nodes["two"].params["rate"].as_f64().unwrap();
     assert!(rate > 0.3, "{rate}");
     assert_ne!(fake.program(), before);
-    // A knob that the instance says nothing of stands where it does within.
+    // A knob without a value of its own shows the value in the subpatch.
     window.state_mut().workspace.editor.selection = ["one".to_owned()].into();
     window.run_steps(2);
     assert!(window.query_by_label("phase of one in the inspector").is_some());
@@ -33,7 +33,7 @@ fn an_instance_has_the_knobs_of_its_ports_and_they_turn_what_is_within() {
 }
 
 #[test]
-fn a_double_click_goes_into_a_subpatch_where_it_is_edited_and_u_leads_back() {
+fn a_double_click_opens_a_subpatch_for_editing_and_u_goes_back() {
     let (mut window, fake) = window(chorus());
     let start = window.state().workspace.editor.document.patch.clone();
     let rect = window.state().workspace.frame.rects["two"];
@@ -46,15 +46,15 @@ fn a_double_click_goes_into_a_subpatch_where_it_is_edited_and_u_leads_back() {
     }
     window.run_steps(4);
     assert_eq!(shown(&window), ["lfo", "turn"]);
-    assert!(window.query_by_label_contains("Wobble two").is_some(), "it is said where this is");
+    assert!(window.query_by_label_contains("Wobble two").is_some(), "breadcrumbs");
     assert!(window.query_by_label_contains("shared by 3").is_some());
-    assert!(!window.state().workspace.editor.document.is_dirty(), "looking is no change");
-    // The values are those of this instance.
+    assert!(!window.state().workspace.editor.document.is_dirty(), "opening is no edit");
+    // The live values are those of this instance.
     fake.play(40);
     window.run_steps(3);
     let lfo = window.state().workspace.playback.live.output(&"lfo.out".parse().unwrap());
     assert!(lfo.is_some());
-    // A turn of a knob turns all instances that say nothing else, and is one step.
+    // A turn of a knob is one step and affects all instances without a value of their own.
     let before = fake.program();
     let knob = window.get_by_label("amount of turn").rect().center();
     drag(&mut window, knob, knob + vec2(0.0, 60.0));
@@ -67,7 +67,7 @@ fn a_double_click_goes_into_a_subpatch_where_it_is_edited_and_u_leads_back() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(3);
     assert_eq!(fake.program(), before);
-    // A node is added, wired away, moved, deleted: all within.
+    // A node in the subpatch is deleted and restored.
     window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::Delete);
     window.run_steps(3);
@@ -88,7 +88,7 @@ fn a_double_click_goes_into_a_subpatch_where_it_is_edited_and_u_leads_back() {
         patch.definitions.get_mut("wobble").unwrap().layout.clear();
     }
     assert_eq!(now.to_json(), then.to_json());
-    // In again with Enter, back by the way.
+    // Enter opens it again, and the breadcrumbs lead back.
     window.key_press(Key::Enter);
     window.run_steps(3);
     assert_eq!(shown(&window), ["lfo", "turn"]);
@@ -98,7 +98,7 @@ fn a_double_click_goes_into_a_subpatch_where_it_is_edited_and_u_leads_back() {
 }
 
 #[test]
-fn a_subpatch_that_is_taken_away_leads_back_and_odd_ones_do_no_harm() {
+fn a_deleted_subpatch_is_left_and_invalid_ones_are_tolerated() {
     let mut patch = chorus();
     let wobble = patch.definitions.get_mut("wobble").unwrap();
     wobble.inputs.push(serde_json::from_str(r#"{ "name": "nowhere", "to": [] }"#).unwrap());
@@ -118,7 +118,7 @@ fn a_subpatch_that_is_taken_away_leads_back_and_odd_ones_do_no_harm() {
     }
     assert!(window.state().workspace.editor.location.path.len() <= 16);
     let edit = bendrack_nodes::patch::Edit::SetDefinition { id: "wobble".into(), definition: None };
-    let step = bendrack::ui::document::Step::new("take it away", vec![edit]);
+    let step = bendrack::ui::document::Step::new("delete the definition", vec![edit]);
     window.state_mut().workspace.editor.document.apply(step);
     window.run_steps(3);
     assert!(window.state().workspace.editor.location.path.is_empty());
@@ -126,7 +126,7 @@ fn a_subpatch_that_is_taken_away_leads_back_and_odd_ones_do_no_harm() {
 }
 
 #[test]
-#[ignore = "makes pictures for people to look at, and needs a graphics driver"]
+#[ignore = "renders screenshots, which needs a graphics driver"]
 fn pictures_of_subpatches() {
     let (mut window, fake) = window_with(chorus(), Some("patches/chorus.json".into()), None, true);
     for number in 1..200 {

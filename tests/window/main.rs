@@ -1,7 +1,7 @@
-//! The window, driven like hands drive it, with an engine that only notes what it is given.
+//! The window, driven by pointer and keys, with an engine that records its calls.
 //!
-//! Screenshots are not compared: drivers differ in the last bits of every edge, so a snapshot would test the driver. The test
-//! `screenshots` renders them for people to look at: `cargo test --test window -- --ignored`.
+//! Screenshots are not compared, as graphics drivers differ in the last bits of every edge. The ignored tests render them for
+//! inspection: `cargo test --test window -- --ignored`.
 #![cfg(feature = "ui")]
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")]
 
@@ -37,7 +37,7 @@ fn a_node_is_added_by_three_letters() {
     assert_eq!(node_ids(&window), ["lfo"]);
     assert!(fake.plans() > plans, "the engine runs it");
     assert!(window.state().canvas.palette.is_none());
-    // It stands under the pointer, on the grid.
+    // It is under the pointer, on the grid.
     let rect = window.state().workspace.frame.rects["lfo"];
     assert!(rect.min.distance(Pos2::new(300.0, 400.0)) < 8.0, "{rect:?}");
 
@@ -60,7 +60,7 @@ fn the_first_bend_of_an_empty_patch_takes_six_actions() {
         window.key_press(Key::Enter);
         window.run_steps(3);
     }
-    // Wire; then a cable let go on the ground asks what is to be at its other end.
+    // A cable dropped on the canvas opens the palette.
     let (from, to) = (port(&window, "rotate.bends", true), port(&window, "wan.bends", false));
     drag(&mut window, from, to);
     let angle = port(&window, "rotate.angle", false);
@@ -72,8 +72,8 @@ fn the_first_bend_of_an_empty_patch_takes_six_actions() {
     let patch = &window.state().workspace.editor.document.patch;
     let cables: Vec<String> = patch.cables.iter().map(|cable| format!("{} {}", cable.from, cable.to)).collect();
     assert_eq!(cables, ["rotate.bends wan.bends", "lfo.out rotate.angle"]);
-    assert_eq!(fake.program().bends.len(), 1, "the picture is bent");
-    // The node and its cable were one step.
+    assert_eq!(fake.program().bends.len(), 1, "one bend");
+    // The node and its cable are one step.
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert_eq!(node_ids(&window), ["rotate", "wan"]);
@@ -119,21 +119,21 @@ fn the_wheel_turns_a_knob_and_zooms_elsewhere() {
 }
 
 #[test]
-fn nodes_are_wired_pulled_out_and_deleted_while_frames_come() {
+fn nodes_are_unplugged_plugged_and_deleted_while_frames_arrive() {
     let (mut window, fake) = window(first_bend());
     fake.play(17);
     let start = Arc::clone(&window.state().workspace.editor.document.patch);
-    // Pulled out and let go on the ground: gone.
+    // Unplugged and dropped on the canvas.
     let (angle, at) = (port(&window, "rotate.angle", false), ground(&window));
     drag(&mut window, angle, at);
-    assert!(window.state().canvas.palette.is_none(), "pulling out asks nothing");
+    assert!(window.state().canvas.palette.is_none(), "unplugging opens no palette");
     assert!(!window.state().workspace.editor.is_wired("rotate", "angle"));
-    // Plugged in again with an aim that is a centimetre off.
+    // Plugged in again, 10 points beside the port.
     let from = port(&window, "lfo.out", true);
     let to = port(&window, "rotate.angle", false) + vec2(-9.0, 4.0);
     drag(&mut window, from, to);
     assert!(window.state().workspace.editor.is_wired("rotate", "angle"));
-    // Where it does not fit nothing happens.
+    // A port of another kind refuses the cable.
     let cables = window.state().workspace.editor.document.patch.cables.clone();
     let (from, to) = (port(&window, "lfo.out", true), port(&window, "wan.bends", false));
     drag(&mut window, from, to);
@@ -146,7 +146,7 @@ fn nodes_are_wired_pulled_out_and_deleted_while_frames_come() {
     window.key_press(Key::Delete);
     window.run_steps(2);
     assert!(!window.state().workspace.editor.document.patch.nodes.contains_key("rotate"));
-    assert!(fake.program().bends.is_empty(), "the model is left alone");
+    assert!(fake.program().bends.is_empty(), "no bends");
     for _ in 0..3 {
         window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
         window.run_steps(2);
@@ -155,7 +155,7 @@ fn nodes_are_wired_pulled_out_and_deleted_while_frames_come() {
 }
 
 #[test]
-fn a_node_that_is_dragged_moves_by_the_grid_and_the_engine_is_left_alone() {
+fn a_dragged_node_snaps_to_the_grid_and_the_engine_keeps_its_plan() {
     let (mut window, fake) = window(first_bend());
     let plans = fake.plans();
     let before = window.state().workspace.editor.document.patch.layout["lfo"].pos;
@@ -169,6 +169,32 @@ fn a_node_that_is_dragged_moves_by_the_grid_and_the_engine_is_left_alone() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert_eq!(window.state().workspace.editor.document.patch.layout["lfo"].pos, before);
+}
+
+#[test]
+fn a_dragged_node_compiles_nothing_and_an_edit_compiles_once() {
+    let (mut window, fake) = window(first_bend());
+    let compilations = |window: &Window| window.state().workspace.editor.document.compilations();
+    assert_eq!((compilations(&window), fake.plans()), (1, 1), "opening compiles once");
+    let title = window.state().workspace.frame.rects["lfo"].center_top() + vec2(0.0, 8.0);
+    window.hover_at(title);
+    window.drag_at(title);
+    for step in 1..=60_u8 {
+        window.hover_at(title + Vec2::splat(f32::from(step)));
+        window.run_steps(1);
+    }
+    window.drop_at(title + Vec2::splat(60.0));
+    window.run_steps(3);
+    assert_eq!(window.state().workspace.editor.document.undo_name(), Some("move"));
+    assert_eq!((compilations(&window), fake.plans()), (1, 1));
+
+    window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
+    window.key_press(Key::B);
+    window.run_steps(60);
+    assert_eq!((compilations(&window), fake.plans()), (2, 2));
+    // The engine and the live values of the window share the plan.
+    let plan = window.state().workspace.editor.document.plan().unwrap();
+    assert!(Arc::ptr_eq(&plan, fake.0.borrow().plans.last().unwrap()));
 }
 
 #[test]
@@ -210,7 +236,7 @@ fn a_patch_is_saved_opened_and_recovered() {
     let recovery = || Some(Recovery::new(folder.path().join("recovery")));
     std::fs::write(&path, first_bend().to_json()).unwrap();
     let (mut window, _) = window_with(first_bend(), Some(path.clone()), recovery(), false);
-    assert!(!window.state().workspace.editor.document.is_dirty(), "laying a patch out is no change");
+    assert!(!window.state().workspace.editor.document.is_dirty(), "automatic layout is no edit");
     window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::Delete);
     window.run_steps(2);
@@ -222,18 +248,18 @@ fn a_patch_is_saved_opened_and_recovered() {
     let saved = Patch::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(&saved, &*window.state().workspace.editor.document.patch);
 
-    // Another edit that is never saved, and the window goes: the next one offers it.
+    // The next window offers an edit that was not saved.
     window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
     window.key_press(Key::Delete);
     window.run_steps(120);
     let edited = Arc::clone(&window.state().workspace.editor.document.patch);
     drop(window);
     let (mut window, _) = window_with(saved.clone(), Some(path.clone()), recovery(), false);
-    assert_eq!(&*window.state().workspace.editor.document.patch, &saved, "nothing is opened unasked");
+    assert_eq!(&*window.state().workspace.editor.document.patch, &saved, "the copy is only offered");
     window.get_by_label("Open recovered patch").click();
     window.run_steps(3);
     assert_eq!(window.state().workspace.editor.document.patch, edited);
-    assert!(window.state().workspace.editor.document.is_dirty(), "it is in no file yet");
+    assert!(window.state().workspace.editor.document.is_dirty(), "it is not saved");
     assert_eq!(window.state().workspace.editor.document.path.as_ref(), Some(&path));
 }
 
@@ -248,7 +274,7 @@ fn a_broken_patch_is_marked_and_the_engine_keeps_its_plan() {
 }
 
 #[test]
-fn what_the_engine_complains_of_stands_at_its_node() {
+fn warnings_of_the_engine_are_shown_at_their_nodes() {
     let (mut window, fake) = window(first_bend());
     window.run_steps(2);
     assert!(window.state().workspace.diagnostics("word").is_empty());
@@ -258,11 +284,11 @@ fn what_the_engine_complains_of_stands_at_its_node() {
     assert!(window.state().workspace.diagnostics("rotate").is_empty());
     window.state_mut().workspace.editor.selection = ["word".to_owned()].into();
     window.run_steps(2);
-    assert!(window.query_by_label("\"tulip\" is not in the prompt.").is_some(), "the inspector says it");
+    assert!(window.query_by_label("\"tulip\" is not in the prompt.").is_some(), "in the inspector");
 }
 
 #[test]
-fn a_box_selects_a_middle_drag_pans_and_a_double_click_asks_what_to_add() {
+fn a_box_selects_a_middle_drag_pans_and_a_double_click_opens_the_palette() {
     let (mut window, _) = window(first_bend());
     let rects = &window.state().workspace.frame.rects;
     let both = rects["heat"].union(rects["beside"]).expand(6.0);
@@ -314,7 +340,7 @@ fn unsaved_work_is_asked_about_and_the_engine_runs_on() {
 }
 
 #[test]
-fn a_file_that_is_dropped_is_opened_and_one_that_is_no_patch_changes_nothing() {
+fn a_dropped_patch_is_opened_and_another_file_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (folder.path().join("good.json"), folder.path().join("bad.json"));
     std::fs::write(&good, first_bend().to_json()).unwrap();
@@ -330,12 +356,12 @@ fn a_file_that_is_dropped_is_opened_and_one_that_is_no_patch_changes_nothing() {
         window.run_steps(1);
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    assert!(window.query_by_label_contains("bad.json").is_some(), "it is said why");
+    assert!(window.query_by_label_contains("bad.json").is_some(), "the error is shown");
     assert_eq!(node_ids(&window).len(), 10);
 }
 
 #[test]
-fn a_word_is_typed_in_a_node_and_its_letters_are_no_shortcuts() {
+fn letters_typed_into_a_node_are_not_shortcuts() {
     let (mut window, fake) = window(first_bend());
     let rect = window.state().workspace.frame.rects["prompt"];
     click(&mut window, rect.center() - vec2(0.0, 4.0));
@@ -355,7 +381,7 @@ fn release(pos: Pos2) -> Event {
 }
 
 #[test]
-#[ignore = "measures, so it wants a machine with nothing else to do: cargo test --release --test window -- --ignored"]
+#[ignore = "measures time, which needs an idle machine: cargo test --release --test window -- --ignored"]
 fn two_hundred_nodes_are_drawn_in_time() {
     let mut patch = Patch::default();
     for i in 0..200_usize {
@@ -367,7 +393,7 @@ fn two_hundred_nodes_are_drawn_in_time() {
     let inputs = [&["rate", "phase"][..], &["a", "b"], &["angle", "amount"], &["in", "rise"]];
     for i in 0..200_usize {
         for (k, input) in inputs[i % 4].iter().enumerate() {
-            // From an LFO before it, so that there are no circles.
+            // From an earlier LFO, so that there are no loops.
             let from = (i / 4).saturating_sub(k) * 4;
             if from < i {
                 let cable = format!("n{from}.out")
@@ -397,7 +423,7 @@ fn two_hundred_nodes_are_drawn_in_time() {
         "{} cables; layout and shapes of a frame: median {median:.1} ms, 99 % {slow:.1} ms",
         window.state().workspace.editor.document.patch.cables.len()
     );
-    // A busy machine and a debug build stay below this; what grows with the square of the patch does not.
+    // A debug build on a busy machine stays below this limit; quadratic growth does not.
     assert!(median < 200.0);
 }
 
@@ -414,7 +440,7 @@ fn shoot(window: &mut Window, name: &str) {
 }
 
 #[test]
-#[ignore = "makes pictures for people to look at, and needs a graphics driver"]
+#[ignore = "renders screenshots, which needs a graphics driver"]
 fn screenshots() {
     let (mut window, fake) = window_with(first_bend(), Some("patches/first_bend.json".into()), None, true);
     for number in 1..260 {

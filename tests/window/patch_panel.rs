@@ -1,4 +1,4 @@
-//! What belongs to the whole patch: tempo, snapshots, maps, what it says of itself; numbers that are held.
+//! The patch page and the top bar: tempo, snapshots, MIDI maps, metadata. Held numbers.
 
 use bendrack::engine::Warning;
 use bendrack_nodes::patch::Patch;
@@ -35,10 +35,10 @@ fn the_tempo_is_dragged_and_tapped_and_undone() {
     drag(&mut window, at, at + vec2(60.0, 0.0));
     let tempo = patch(&window).engine.tempo;
     assert!(tempo > 120.0, "{tempo}");
-    assert!(fake.plans() > plans, "the engine keeps it");
+    assert!(fake.plans() > plans, "the engine gets the tempo");
     undo(&mut window);
     assert_eq!(patch(&window).engine.tempo, 120.0);
-    // Two thirds of a second between taps, at 60 frames of the window in a second.
+    // Taps 40 frames apart at 60 frames a second: 90 beats per minute.
     for _ in 0..4 {
         window.key_press(Key::T);
         window.run_steps(40);
@@ -73,7 +73,7 @@ fn a_snapshot_is_stored_renamed_recalled_by_its_key_replaced_and_deleted() {
     assert_eq!(window.state().workspace.editor.document.undo_name(), Some(format!("recall {name}").as_str()));
     undo(&mut window);
     assert_ne!(fake.program(), before);
-    // In its place what is there now; then recalled by its button, which changes nothing.
+    // Replaced by the present values; then a recall changes nothing.
     window.get_by_label(&format!("replace {name}")).click();
     window.run_steps(2);
     let now = fake.program();
@@ -85,13 +85,13 @@ fn a_snapshot_is_stored_renamed_recalled_by_its_key_replaced_and_deleted() {
     assert!(patch(&window).snapshots.is_empty());
     undo(&mut window);
     assert_eq!(patch(&window).snapshots.len(), 1);
-    // Keys of snapshots that are not there do nothing.
+    // The key of a missing snapshot does nothing.
     window.key_press(Key::Num9);
     window.run_steps(2);
 }
 
 #[test]
-fn a_knob_is_mapped_to_a_controller_listed_and_unmapped() {
+fn a_knob_is_mapped_to_a_controller_and_unmapped() {
     let (mut window, fake) = window(first_bend());
     let knob = window.get_by_label("amount of rotate").rect().center();
     right_click(&mut window, knob);
@@ -104,11 +104,11 @@ fn a_knob_is_mapped_to_a_controller_listed_and_unmapped() {
     let maps = patch(&window).maps.clone();
     assert_eq!((maps.len(), maps[0].channel, maps[0].cc, maps[0].range), (1, 1, 20, [0.0, 1.0]));
     assert_eq!(maps[0].to, "rotate.amount".parse().unwrap());
-    assert_eq!(patch(&window).nodes.len(), 10, "no node is made");
+    assert_eq!(patch(&window).nodes.len(), 10, "no node is added");
     assert_eq!(fake.program().bends[0].amount[..], [0.5; 3]);
     fake.play(40);
     window.run_steps(3);
-    // The list: its range is changed, then it goes.
+    // The list changes the range and removes the map.
     window.state_mut().workspace.editor.selection.clear();
     window.run_steps(3);
     let at = window.get_by_label("high end of rotate.amount").rect().center();
@@ -128,7 +128,7 @@ fn a_knob_is_mapped_to_a_controller_listed_and_unmapped() {
 }
 
 #[test]
-fn what_a_patch_says_of_itself_is_written_in_the_inspector() {
+fn the_metadata_is_edited_in_the_inspector() {
     let (mut window, fake) = window(Patch::default());
     let plans = fake.plans();
     for (label, text) in [
@@ -150,7 +150,7 @@ fn what_a_patch_says_of_itself_is_written_in_the_inspector() {
     assert_eq!((meta.title.as_str(), meta.author.as_str(), meta.license.as_str()), ("Tides", "Ada", "CC0-1.0"));
     assert_eq!(meta.tags, ["slow", "blue", "sea"]);
     assert_eq!(meta.description, "The sea comes and goes.");
-    assert_eq!(fake.plans(), plans, "nothing of it runs");
+    assert_eq!(fake.plans(), plans, "metadata compiles nothing");
     window.ctx.memory_mut(eframe::egui::Memory::stop_text_input);
     window.run_steps(2);
     undo(&mut window);
@@ -159,7 +159,7 @@ fn what_a_patch_says_of_itself_is_written_in_the_inspector() {
 }
 
 #[test]
-fn a_number_that_is_held_is_marked_at_its_port() {
+fn a_held_number_is_marked_at_its_port() {
     let (mut window, fake) = window(first_bend());
     let held = |window: &Window, port: &str| window.state().workspace.is_held(&port.parse().unwrap());
     assert!(!held(&window, "lfo.out"));
@@ -170,11 +170,11 @@ fn a_number_that_is_held_is_marked_at_its_port() {
     let at = port(&window, "lfo.out", true);
     window.hover_at(at);
     window.run_steps(3);
-    assert!(window.query_by_label_contains("lfo.out is not a finite number").is_some(), "the port says it");
+    assert!(window.query_by_label_contains("lfo.out is not a finite number").is_some(), "a tooltip at the port");
 }
 
 #[test]
-#[ignore = "makes pictures for people to look at, and needs a graphics driver"]
+#[ignore = "renders screenshots, which needs a graphics driver"]
 fn pictures_of_the_patch_panel() {
     let mut patch = Patch::from_json(include_str!("../../patches/midi_colour.json")).unwrap();
     patch.snapshots.push(patch.snapshots[1].clone());

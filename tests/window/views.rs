@@ -1,4 +1,4 @@
-//! Nodes to read by: notes, numbers, scopes, reroutes; cables that are muted.
+//! Views: notes, number displays, scopes, reroutes. Muted cables.
 
 use bendrack_nodes::patch::Patch;
 use eframe::egui::{Key, Modifiers, Pos2, Rect, vec2};
@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable as _;
 
 use crate::driver::*;
 
-/// A patch with one of each.
+/// A patch with one node of each view.
 pub fn views() -> Patch {
     let text = r#"{ "format": "bendrack-patch", "version": 1, "meta": { "title": "Views" },
         "nodes": {
@@ -44,7 +44,7 @@ fn double_click(window: &mut Window, at: Pos2) {
 }
 
 #[test]
-fn a_note_is_read_and_written_on_the_canvas() {
+fn a_note_is_edited_on_the_canvas() {
     let (mut window, fake) = window(views());
     assert!(window.query_by_label_contains("note about: The slow sine").is_some());
     let rect = window.state().workspace.frame.rects["empty"];
@@ -54,7 +54,7 @@ fn a_note_is_read_and_written_on_the_canvas() {
     type_text(&mut window, "go on");
     assert_eq!(window.state().workspace.editor.document.patch.nodes["empty"].params["text"], "go on");
     assert!(fake.plans() >= plans);
-    // A click elsewhere ends it; a node is moved by its paper and goes with Delete.
+    // A click elsewhere ends the edit. The paper moves the note, and Delete deletes it.
     let at = ground(&window);
     click(&mut window, at);
     assert!(!window.ctx.text_edit_focused());
@@ -65,7 +65,7 @@ fn a_note_is_read_and_written_on_the_canvas() {
     window.key_press(Key::Delete);
     window.run_steps(2);
     assert!(!node_ids(&window).contains(&"empty".to_owned()));
-    // The inspector has room for many lines of it.
+    // The inspector has a tall field for it.
     window.state_mut().workspace.editor.selection = ["about".to_owned()].into();
     window.run_steps(2);
 }
@@ -90,9 +90,9 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
     let live = &window.state().workspace.playback.live;
     assert!(live.output(&shown).is_some());
     assert_eq!(live.output(&bent), live.output(&shown));
-    // The scope keeps as much as it draws: 16 s.
+    // The scope keeps its window of 16 s.
     assert!(live.trace(&"scope.out".parse().unwrap()).unwrap().len() > 40);
-    // Cables are pulled from them as from others.
+    // Cables are pulled from a dot.
     let from = port(&window, "bent.out", true);
     let to = port(&window, "rotate.amount", false);
     drag(&mut window, from, to);
@@ -103,7 +103,7 @@ fn numbers_scopes_and_reroutes_are_drawn_without_rows_and_keep_their_ports() {
 }
 
 #[test]
-fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
+fn a_dot_is_added_to_a_cable_moved_unplugged_and_plugged() {
     let (mut window, fake) = window(first_bend());
     let (before, start) = (fake.program(), window.state().workspace.editor.document.patch.clone());
     let at = on_cable(&window, "lfo.out", "rotate.angle");
@@ -111,16 +111,16 @@ fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
     window.run_steps(2);
     window.key_press(Key::R);
     window.run_steps(3);
-    assert_eq!(fake.program(), before, "the same goes through it");
+    assert_eq!(fake.program(), before, "the same program");
     let dot = window.get_by_label("reroute reroute").rect().center();
     assert!(dot.distance(at) < 12.0, "{dot:?}, {at:?}");
-    // Moved by its middle, selected by a click, with Undo as one step.
+    // Its middle moves it, and a click selects it.
     drag(&mut window, dot, dot + vec2(0.0, 60.0));
     let dot = window.get_by_label("reroute reroute").rect().center();
     assert!(dot.y > at.y + 30.0);
     click(&mut window, dot);
     assert_eq!(window.state().workspace.editor.selection.iter().collect::<Vec<_>>(), ["reroute"]);
-    // Its cable is pulled out of the knob and let go on the ground, then pulled from its side into the knob again.
+    // Its cable is unplugged from the knob and plugged in again from the right side of the dot.
     let knob = port(&window, "rotate.angle", false);
     let free = ground(&window);
     drag(&mut window, knob, free);
@@ -130,7 +130,7 @@ fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
     drag(&mut window, side, knob + vec2(-6.0, 0.0));
     assert!(window.state().workspace.editor.is_wired("rotate", "angle"));
     assert_eq!(fake.program(), before);
-    // Its left side gives the cable that comes in back; let go on the ground, it is gone.
+    // Its left side unplugs the incoming cable.
     let side = port(&window, "reroute.in", false) - vec2(3.0, 0.0);
     drag(&mut window, side, free);
     assert!(!window.state().workspace.editor.is_wired("reroute", "in"));
@@ -146,7 +146,7 @@ fn a_dot_is_put_on_a_cable_moved_and_its_cables_are_pulled_out_and_in() {
     assert_eq!(window.state().workspace.editor.document.patch.to_json(), start.to_json());
 }
 
-/// A point of the canvas on the cable between two ports, away from nodes and other cables.
+/// A point on the cable between two ports, away from nodes.
 fn on_cable(window: &Window, from: &str, to: &str) -> Pos2 {
     let (from, to) = (port(window, from, true), port(window, to, false));
     let scene = &window.state().workspace.frame;
@@ -173,13 +173,13 @@ fn a_key_mutes_the_cable_under_the_pointer_and_undo_brings_it_back() {
     window.key_press(Key::M);
     window.run_steps(2);
     assert!(muted(&window));
-    assert!(fake.program().bends.is_empty(), "nothing turns the picture");
-    assert!(window.query_by_label_contains("muted: nothing flows").is_some(), "the tooltip says it");
+    assert!(fake.program().bends.is_empty(), "no bend");
+    assert!(window.query_by_label_contains("muted. Key M unmutes").is_some(), "tooltip");
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert!(!muted(&window));
     assert_eq!(fake.program(), before);
-    // The inspector mutes, too.
+    // The inspector also mutes.
     window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
     window.run_steps(2);
     window.get_all_by_label("mute").last().unwrap().click();
@@ -188,7 +188,7 @@ fn a_key_mutes_the_cable_under_the_pointer_and_undo_brings_it_back() {
 }
 
 #[test]
-#[ignore = "makes pictures for people to look at, and needs a graphics driver"]
+#[ignore = "renders screenshots, which needs a graphics driver"]
 fn pictures_of_views() {
     let (mut window, fake) = window_with(views(), None, None, true);
     for number in 1..400 {

@@ -12,7 +12,6 @@ use eframe::egui::{
 use crate::ui::canvas::face::Face;
 use crate::ui::canvas::{Canvas, drag_nodes, snap};
 use crate::ui::document::Step;
-use crate::ui::document::ports::kind_of;
 use crate::ui::theme;
 use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::{DrawnPort, Workspace};
@@ -41,7 +40,7 @@ pub(in crate::ui) fn dots_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Works
         if !at.x.is_finite() || !at.y.is_finite() {
             continue;
         }
-        let kind = kind_of(&patch, id, "out", true);
+        let kind = workspace.editor.port_kind(id, "out", true);
         let rect = Rect::from_center_size(at, Vec2::splat(2.0 * theme::DOT * zoom));
         let side = vec2(theme::DOT * zoom, 0.0);
         workspace.frame.rects.insert(id.clone(), rect);
@@ -130,7 +129,7 @@ fn moved(ui: &Ui, response: &Response) -> Vec2 {
 /// Unplugs the cable of an input, which then hangs from its output. False without a cable.
 pub(in crate::ui) fn pull_out(canvas: &mut Canvas, workspace: &mut Workspace, to: &Port) -> bool {
     let Some(from) = workspace.editor.patch().cable_to(to).map(|cable| cable.from.clone()) else { return false };
-    let kind = kind_of(workspace.editor.patch(), &from.node, &from.port, true);
+    let kind = workspace.editor.port_kind(&from.node, &from.port, true);
     canvas.pulled = true;
     canvas.pull = Some(PendingCable { port: from, kind, from_output: true });
     let edits = vec![Edit::Disconnect { to: to.clone() }];

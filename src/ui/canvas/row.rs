@@ -12,7 +12,7 @@ use crate::ui::canvas::face::Face;
 use crate::ui::canvas::node::{INNER, MARGIN};
 use crate::ui::document::learn::LearnMode;
 use crate::ui::document::midi_maps;
-use crate::ui::document::ports::{Named, input_of, kind_of, ports};
+use crate::ui::document::ports::{Named, input_of, ports};
 use crate::ui::document::subpatch::depth;
 use crate::ui::theme;
 use crate::ui::widgets::knob::{Knob, KnobChange, depth_ui, knob_ui, switch_ui, value_ui};
@@ -79,7 +79,7 @@ pub fn input_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &str
     let zoom = workspace.frame.zoom;
     let face = Face::of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
-    let kind = kind_of(workspace.editor.patch(), id, name, false);
+    let kind = workspace.editor.port_kind(id, name, false);
     note_port(workspace, id, name, kind, false, pos2(rect.left() - MARGIN.x * zoom, rect.center().y));
     let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {
@@ -295,7 +295,7 @@ pub fn output_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &st
     let zoom = workspace.frame.zoom;
     let face = Face::of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
-    let kind = kind_of(workspace.editor.patch(), id, name, true);
+    let kind = workspace.editor.port_kind(id, name, true);
     note_port(workspace, id, name, kind, true, pos2(rect.right() + MARGIN.x * zoom, rect.center().y));
     let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {

@@ -16,11 +16,22 @@ pub type Named = Vec<(String, Kind)>;
 /// The longest chain of nodes with ports of any kind through which a kind is followed.
 const MOST_PASSED: usize = 64;
 
-/// The kind of a port: of a port of any kind, the kind of its cable; of an unknown port, a number.
-pub fn kind_of(patch: &Patch, id: &str, name: &str, output: bool) -> Kind {
-    let (inputs, outputs) = ports(patch, id);
-    let named = if output { outputs } else { inputs };
-    named.into_iter().find(|(known, _)| known == name).map_or(Kind::Number, |(_, kind)| kind)
+/// The kinds of all ports of a patch.
+#[derive(Default)]
+pub struct PortKinds(BTreeMap<String, (Named, Named)>);
+
+impl PortKinds {
+    /// The kinds in this patch.
+    pub fn new(patch: &Patch) -> Self {
+        Self(patch.nodes.keys().map(|id| (id.clone(), ports(patch, id))).collect())
+    }
+
+    /// The kind of a port: of a port of any kind, the kind of its cable; of an unknown port, a number.
+    pub fn get(&self, id: &str, name: &str, output: bool) -> Kind {
+        let named = self.0.get(id).map(|(inputs, outputs)| if output { outputs } else { inputs });
+        let port = named.into_iter().flatten().find(|(known, _)| known == name);
+        port.map_or(Kind::Number, |(_, kind)| *kind)
+    }
 }
 
 /// The inputs and outputs of a node, from its definition or subpatch; of an unknown node, the ports with cables.

@@ -8,9 +8,11 @@ use bendrack_nodes::error::Problem;
 use bendrack_nodes::flat::INSTANCE;
 use bendrack_nodes::patch::{Edit, MidiMap, Patch, Port};
 use bendrack_nodes::plan::MOST_NESTED;
+use bendrack_nodes::value::Kind;
 use serde_json::{Value as Json, json};
 
 use crate::ui::document::learn::MidiLearn;
+use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{self, definition_name, definition_of};
 use crate::ui::document::{Document, Step, commands, def_of, midi_maps, snapshots};
 use crate::ui::widgets::knob::{KnobChange, default_of};
@@ -31,6 +33,8 @@ pub struct Editor {
     pub learn: Option<MidiLearn>,
     /// The note that is being written.
     pub note: Option<NoteEdit>,
+    /// The kinds of the ports on the canvas, and the content that they are from.
+    kinds: (u64, PortKinds),
 }
 
 /// A note that is being written.
@@ -64,6 +68,7 @@ impl Editor {
             unfolded: BTreeSet::new(),
             learn: None,
             note: None,
+            kinds: Default::default(),
         }
     }
 
@@ -75,6 +80,11 @@ impl Editor {
     /// The definition of a node on the canvas.
     pub fn def(&self, id: &str) -> Option<&'static NodeDef> {
         def_of(&self.patch().nodes.get(id)?.kind)
+    }
+
+    /// The kind of a port on the canvas.
+    pub fn port_kind(&self, id: &str, name: &str, output: bool) -> Kind {
+        self.kinds.1.get(id, name, output)
     }
 
     /// The value of a knob or field; none if the patch leaves it at its default.
@@ -175,16 +185,21 @@ impl Editor {
         self.refresh();
     }
 
-    /// Brings the open subpatch up to date with the document. An open instance that was deleted is left.
+    /// Brings the open subpatch and the kinds of its ports up to date with the document. An open instance that was deleted is left.
     pub fn refresh(&mut self) {
-        let revision = self.document.revision();
-        if self.location.path.is_empty() || self.location.revision == revision {
-            if self.location.path.is_empty() {
-                self.location.shown = None;
-            }
-            return;
+        if self.location.path.is_empty() {
+            self.location.shown = None;
+        } else if self.location.revision != self.document.revision() {
+            self.open_location();
         }
-        self.location.revision = revision;
+        let content = self.content_revision();
+        if self.kinds.0 != content {
+            self.kinds = (content, PortKinds::new(self.patch()));
+        }
+    }
+
+    fn open_location(&mut self) {
+        self.location.revision = self.document.revision();
         let whole = Arc::clone(&self.document.patch);
         let (mut nodes, mut found, mut deep) = (&whole.nodes, None, 0);
         for id in &self.location.path {
