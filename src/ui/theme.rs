@@ -57,8 +57,8 @@ pub const NODE_WIDTH: f32 = 200.0;
 pub const TITLE_HEIGHT: f32 = 24.0;
 /// The height of a row of a node at 100 %.
 pub const ROW: f32 = 24.0;
-/// The height of a node's scope at 100 %.
-pub const SCOPE: f32 = 32.0;
+/// The height of the trace of a node at 100 %.
+pub const TRACE: f32 = 32.0;
 /// The height of the picture on a node at 100 %.
 pub const THUMB: f32 = 96.0;
 /// The gap between arranged nodes.
@@ -103,7 +103,7 @@ pub const FADED: f32 = 0.33;
 /// The smallest size of a frame at 100 %.
 pub const MIN_FRAME: Vec2 = vec2(96.0, 64.0);
 /// The height of a scope below its rows at 100 %.
-pub const BIG_SCOPE: f32 = 56.0;
+pub const SCOPE: f32 = 56.0;
 /// The radius of a reroute at 100 %.
 pub const DOT: f32 = 10.0;
 /// The font size of a number display.
@@ -165,12 +165,12 @@ pub fn heat(share: f32) -> Color32 {
 }
 
 /// The font of numbers: digits of equal width, so that values do not jitter.
-pub fn figures(size: f32) -> FontId {
+pub fn monospace(size: f32) -> FontId {
     FontId::new(size, FontFamily::Monospace)
 }
 
 /// The font of text.
-pub fn words(size: f32) -> FontId {
+pub fn proportional(size: f32) -> FontId {
     FontId::new(size, FontFamily::Proportional)
 }
 
@@ -185,11 +185,11 @@ pub fn install(ctx: &egui::Context) {
 pub fn style(zoom: f32) -> Style {
     let mut style = Style { visuals: visuals(zoom), ..Style::default() };
     let text = [
-        (TextStyle::Small, words(SMALL * zoom)),
-        (TextStyle::Body, words(BODY * zoom)),
-        (TextStyle::Button, words(BODY * zoom)),
-        (TextStyle::Heading, words(LARGE * zoom)),
-        (TextStyle::Monospace, figures(SMALL * zoom)),
+        (TextStyle::Small, proportional(SMALL * zoom)),
+        (TextStyle::Body, proportional(BODY * zoom)),
+        (TextStyle::Button, proportional(BODY * zoom)),
+        (TextStyle::Heading, proportional(LARGE * zoom)),
+        (TextStyle::Monospace, monospace(SMALL * zoom)),
     ];
     style.text_styles = text.into();
     let spacing = &mut style.spacing;

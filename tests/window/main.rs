@@ -7,8 +7,8 @@
 
 mod driver;
 mod frames;
-mod inside;
 mod patch_panel;
+mod subpatches;
 mod videos;
 mod views;
 

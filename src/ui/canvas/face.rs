@@ -65,10 +65,10 @@ impl Face {
     pub fn extra(&self, patch: &Patch, id: &str) -> f32 {
         match self {
             Self::Plain | Self::Number | Self::Reroute => 0.0,
-            Self::Trace(_) => theme::SCOPE + theme::UNIT / 2.0,
+            Self::Trace(_) => theme::TRACE + theme::UNIT / 2.0,
             Self::Picture => theme::THUMB + theme::UNIT / 2.0,
             Self::Note => note::height(patch, id),
-            Self::Scope => theme::BIG_SCOPE,
+            Self::Scope => theme::SCOPE,
         }
     }
 }

@@ -121,7 +121,7 @@ pub(in crate::ui) fn paint_frames(ui: &Ui, canvas: &Canvas, workspace: &Workspac
             Shape::line_segment(corner(14.0), grip),
         ]);
         // Titles stay legible at any zoom.
-        let font = theme::words((theme::BODY * zoom).max(theme::SMALL));
+        let font = theme::proportional((theme::BODY * zoom).max(theme::SMALL));
         let clipped = ui.painter().with_clip_rect(title.intersect(ui.clip_rect()));
         let at = title.left_center() + vec2(8.0 * zoom.max(0.6), 0.0);
         clipped.text(at, Align2::LEFT_CENTER, &frame.title, font, mix(hue, theme::TEXT));

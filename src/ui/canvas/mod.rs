@@ -30,8 +30,8 @@ use crate::ui::canvas::frame::{FrameDrag, frame_selected, frames_ui, paint_frame
 use crate::ui::canvas::graph::{Body, GraphEditor, Index, Library, Nothing, stem};
 use crate::ui::canvas::palette::{Palette, PaletteResponse, matching_port, palette_ui};
 use crate::ui::canvas::reroute::dots_ui;
-use crate::ui::canvas::view::{frame_nodes, give_places, paint_background, wheel};
-use crate::ui::canvas::wiring::{cables_ui, hot_cable, near_port, node_at, plug};
+use crate::ui::canvas::view::{frame_nodes, lay_out_new, paint_background, wheel};
+use crate::ui::canvas::wiring::{cables_ui, hovered_cable, near_port, node_at, plug};
 use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::workspace::PendingCable;
@@ -52,15 +52,15 @@ pub struct Canvas {
     /// Whether the view fits the patch; a new patch is fitted first.
     fitted: bool,
     /// Whether the pending cable was unplugged from an input.
-    pub(in crate::ui) pulled: bool,
+    pub(in crate::ui) unplugged: bool,
     /// The pending cable of a dot, which the crate does not know.
-    pub(in crate::ui) pull: Option<PendingCable>,
+    pub(in crate::ui) dot_cable: Option<PendingCable>,
     /// The start positions of the dragged nodes, and the drag distance.
     drag: Option<(BTreeMap<String, [f64; 2]>, Vec2)>,
     /// The position of the menu of the selection.
     menu: Option<Pos2>,
     /// The first corner of a selection box.
-    boxed: Option<Pos2>,
+    selection_box: Option<Pos2>,
     pub(in crate::ui) rect: Option<Rect>,
     /// The drag of a frame.
     pub(in crate::ui) frame_drag: Option<FrameDrag>,
@@ -102,7 +102,7 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     let rect = ui.max_rect();
     canvas.rect = Some(rect);
     ui.set_clip_rect(rect);
-    give_places(workspace);
+    lay_out_new(workspace);
     if canvas.visits != workspace.editor.location.visits {
         canvas.visits = workspace.editor.location.visits;
         canvas.fitted = false;
@@ -128,19 +128,19 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     let response = draw(ui, canvas, workspace);
     dots_ui(ui, canvas, workspace);
     let cables = cable::drawn_cables(workspace);
-    let hot = if canvas.palette.is_none() { hot_cable(ui, workspace, &cables) } else { None };
+    let hot = if canvas.palette.is_none() { hovered_cable(ui, workspace, &cables) } else { None };
     let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(workspace, hot == Some(i)));
     ui.painter().set(response.beneath, Shape::Vec(shapes.collect()));
     cables_ui(ui, canvas, workspace, hot.map(|i| &cables[i]));
     plug(ui, canvas, workspace, &response);
-    moves(ui, canvas, workspace, &response.responses);
+    move_nodes(ui, canvas, workspace, &response.responses);
     let on_frame = frames_ui(ui, canvas, workspace);
     select(ui, canvas, workspace, &response, on_frame || hot.is_some());
     if workspace.editor.patch().nodes.is_empty() && canvas.palette.is_none() {
         let text = "Double-click or press N to add a node";
-        ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::words(theme::LARGE), theme::WEAK);
+        ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::proportional(theme::LARGE), theme::WEAK);
     }
-    choose(ui, canvas, workspace);
+    show_palette(ui, canvas, workspace);
     menu_ui(ui, canvas, workspace);
     breadcrumbs_ui(ui, &mut workspace.editor);
 }
@@ -170,7 +170,7 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) -> GraphRes
         let (port, kind, output) = Index::port(&graph_editor.graph, param)?;
         Some(PendingCable { port, kind, from_output: output })
     });
-    let own = canvas.pull.clone();
+    let own = canvas.dot_cable.clone();
     workspace.frame.pending = own.clone().or_else(|| workspace.frame.pending.take());
     workspace.frame.clear();
     let beneath = ui.painter().add(Shape::Noop);
@@ -178,7 +178,7 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) -> GraphRes
     let options = GraphEditorOptions { interactions_enabled: !panning && canvas.palette.is_none() };
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(ui.max_rect()).id_salt("graph"));
     let response = graph_editor.draw_graph_editor_with_options(&mut child, Library, workspace, Vec::new(), options);
-    bare(&child, workspace);
+    remove_boxes(&child, workspace);
     // The crate does not pan over nodes.
     let held = ui.input(|i| i.pointer.middle_down() || (panning && i.pointer.primary_down()));
     if held && ui.input(|i| i.pointer.press_origin()).is_some_and(|at| ui.max_rect().contains(at)) {
@@ -187,7 +187,7 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) -> GraphRes
     // The palette replaces the node finder of the crate, and our selection box its own.
     graph_editor.node_finder = None;
     if let Some(start) = graph_editor.ongoing_box_selection.take() {
-        canvas.boxed = canvas.boxed.or(Some(start));
+        canvas.selection_box = canvas.selection_box.or(Some(start));
     }
     let mut dropped = if before.is_some() && graph_editor.connection_in_progress.is_none() {
         workspace.frame.pending.clone()
@@ -195,14 +195,14 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) -> GraphRes
         None
     };
     if own.is_some() && !ui.input(|i| i.pointer.primary_down()) {
-        canvas.pull = None;
+        canvas.dot_cable = None;
         dropped = own;
     }
     GraphResponse { responses: response.node_responses, beneath, dropped }
 }
 
 /// Removes the boxes that the crate drew beneath nodes without a title: the shapes just before their backgrounds.
-fn bare(ui: &Ui, workspace: &Workspace) {
+fn remove_boxes(ui: &Ui, workspace: &Workspace) {
     const REACH: usize = 4;
     ui.ctx().graphics_mut(|graphics| {
         let Some(list) = graphics.get_mut(ui.layer_id()) else { return };
@@ -221,7 +221,7 @@ fn bare(ui: &Ui, workspace: &Workspace) {
 }
 
 /// Moves the dragged node, and with a selected node the whole selection.
-fn moves(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, responses: &[NodeResponse<Nothing, Body>]) {
+fn move_nodes(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, responses: &[NodeResponse<Nothing, Body>]) {
     for response in responses {
         let NodeResponse::MoveNode { node, drag_delta } = response else { continue };
         if !ui.input(|i| i.pointer.primary_down()) {
@@ -325,14 +325,14 @@ fn on_title(workspace: &Workspace, id: &str, at: Pos2) -> bool {
 }
 
 fn select_box(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, at: Pos2) {
-    let Some(start) = canvas.boxed else { return };
+    let Some(start) = canvas.selection_box else { return };
     let boxed = Rect::from_two_pos(start, at);
     workspace.editor.selection =
         workspace.frame.rects.iter().filter(|(_, rect)| boxed.intersects(**rect)).map(|(id, _)| id.clone()).collect();
     let stroke = Stroke::new(1.0, theme::ACCENT);
     ui.painter().rect(boxed, 2.0, theme::ACCENT.gamma_multiply(0.08), stroke, StrokeKind::Inside);
     if !ui.input(|i| i.pointer.primary_down()) {
-        canvas.boxed = None;
+        canvas.selection_box = None;
     }
 }
 
@@ -375,7 +375,7 @@ fn menu_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
 }
 
 /// Shows the palette and adds the chosen node and the pending cable in one step.
-fn choose(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
+fn show_palette(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     let Some(palette) = &mut canvas.palette else { return };
     if let Some(pending) = &palette.pending {
         let start = workspace

@@ -79,7 +79,7 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         pos2(rect.left() + 3.0 * zoom, rect.center().y),
         Align2::LEFT_CENTER,
         title,
-        theme::words(theme::BODY * zoom),
+        theme::proportional(theme::BODY * zoom),
         colour,
     );
     let side = if node.bypass { "bypassed" } else { id };
@@ -94,7 +94,7 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         right,
         Align2::RIGHT_CENTER,
         side,
-        theme::figures(theme::SMALL * 0.9 * zoom),
+        theme::monospace(theme::SMALL * 0.9 * zoom),
         theme::WEAK.gamma_multiply(0.8),
     );
 }
@@ -108,7 +108,13 @@ fn mark_ui(ui: &Ui, id: &str, right: Pos2, severity: Severity, text: &str, zoom:
     let rect = Rect::from_center_size(right - vec2(6.0 * zoom, 0.0), egui::Vec2::splat(16.0 * zoom));
     let response = ui.interact(rect, Id::new(("mark", id)), Sense::hover());
     ui.painter().circle_filled(rect.center(), 7.0 * zoom, colour);
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, "!", theme::words(theme::SMALL * zoom), theme::CANVAS);
+    ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        "!",
+        theme::proportional(theme::SMALL * zoom),
+        theme::CANVAS,
+    );
     response.on_hover_text(text);
 }
 
@@ -130,12 +136,12 @@ pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         Face::Scope => {
             let count = shown_inputs(&patch, id, open).len() + 1;
             let rows = if face.covers_rows(open) { count as f32 * theme::ROW * zoom } else { 0.0 };
-            let (rect, _) = ui.allocate_exact_size(vec2(INNER, theme::BIG_SCOPE) * zoom, Sense::hover());
+            let (rect, _) = ui.allocate_exact_size(vec2(INNER, theme::SCOPE) * zoom, Sense::hover());
             let rect = Rect::from_min_max(rect.min - vec2(0.0, rows), rect.max);
             scope_ui(ui, workspace, id, rect.expand2(vec2(6.0, -1.0) * zoom));
         }
         Face::Trace(port) => {
-            let rect = below(ui, theme::SCOPE, zoom);
+            let rect = below(ui, theme::TRACE, zoom);
             trace_ui(ui, workspace, port, rect, zoom);
         }
         Face::Picture => {
@@ -245,7 +251,7 @@ fn paint_port(ui: &Ui, workspace: &Workspace, drawn: &DrawnPort) {
     {
         let (way, align) = if drawn.output { (1.0, Align2::LEFT_CENTER) } else { (-1.0, Align2::RIGHT_CENTER) };
         let at = drawn.at + vec2(way * 14.0 * workspace.frame.zoom, 0.0);
-        ui.painter().text(at, align, name, theme::words(theme::SMALL * workspace.frame.zoom), theme::ACCENT);
+        ui.painter().text(at, align, name, theme::proportional(theme::SMALL * workspace.frame.zoom), theme::ACCENT);
     }
     // A ring in the colour of the canvas separates the port from the edge.
     ui.painter().circle_filled(drawn.at, radius + 2.5 * workspace.frame.zoom, theme::CANVAS);
@@ -298,8 +304,13 @@ fn fold_ui(ui: &Ui, workspace: &mut Workspace, id: &str, rect: Rect) {
     let text = if open { "less".to_owned() } else { format!("{more} more") };
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, format!("{text} of {id}")));
     let colour = if response.hovered() { theme::TEXT } else { theme::WEAK.gamma_multiply(0.8) };
-    let shown =
-        ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::words(theme::SMALL * 0.9 * zoom), colour);
+    let shown = ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        text,
+        theme::proportional(theme::SMALL * 0.9 * zoom),
+        colour,
+    );
     let tip = pos2(shown.right() + 7.0 * zoom, rect.center().y);
     let way = if open { -2.5 } else { 2.5 } * zoom;
     let points =

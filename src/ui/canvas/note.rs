@@ -31,7 +31,7 @@ pub fn height(patch: &Patch, id: &str) -> f32 {
 /// Shows the text or its field, and returns its rectangle.
 pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) -> Rect {
     let zoom = workspace.frame.zoom;
-    let (font, width) = (theme::words(theme::BODY * zoom), INNER * zoom);
+    let (font, width) = (theme::proportional(theme::BODY * zoom), INNER * zoom);
     let field = Id::new(("note", id));
     let written = text(workspace.editor.patch(), id).to_owned();
     if let Some(note) = workspace.editor.note.as_mut().filter(|note| note.id == id) {
@@ -106,6 +106,6 @@ pub fn paper(rect: Rect, zoom: f32, selected: bool) -> Vec<Shape> {
 
 /// A text in the middle of an empty drawing.
 pub fn empty_text(ui: &Ui, rect: Rect, text: &str, zoom: f32) {
-    let font = theme::words(theme::SMALL * 0.9 * zoom);
+    let font = theme::proportional(theme::SMALL * 0.9 * zoom);
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::WEAK.gamma_multiply(0.7));
 }

@@ -118,17 +118,18 @@ fn hit_ui(ui: &mut Ui, def: &'static NodeDef, chosen: bool) -> egui::Response {
         egui::pos2(left, rect.top() + 12.0),
         Align2::LEFT_CENTER,
         def.title,
-        theme::words(theme::BODY),
+        theme::proportional(theme::BODY),
         theme::TEXT,
     );
     painter.text(
         rect.right_top() + vec2(-8.0, 12.0),
         Align2::RIGHT_CENTER,
         def.name,
-        theme::figures(theme::SMALL),
+        theme::monospace(theme::SMALL),
         theme::WEAK,
     );
-    let about = egui::text::LayoutJob::simple_singleline(def.about.to_owned(), theme::words(theme::SMALL), theme::WEAK);
+    let about =
+        egui::text::LayoutJob::simple_singleline(def.about.to_owned(), theme::proportional(theme::SMALL), theme::WEAK);
     let mut about = about;
     about.wrap = egui::text::TextWrapping::truncate_at_width(rect.right() - 8.0 - left);
     let about = painter.layout_job(about);

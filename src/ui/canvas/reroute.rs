@@ -48,7 +48,7 @@ pub(in crate::ui) fn dots_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Works
         for (name, output, at) in [("in", false, at - side), ("out", true, at + side)] {
             workspace.frame.ports.push(DrawnPort { port: port_of(id, name), kind, output, at });
         }
-        hands(ui, canvas, workspace, id, kind, rect);
+        dot_ui(ui, canvas, workspace, id, kind, rect);
         let dull = node.bypass || !workspace.frame.is_wired(&port_of(id, "in"), false);
         paint(ui, workspace, id, kind, rect, dull);
     }
@@ -79,7 +79,7 @@ fn paint(ui: &Ui, workspace: &Workspace, id: &str, kind: Kind, rect: Rect, dull:
 }
 
 /// The middle moves a dot, the right side pulls a cable, the left side unplugs one.
-fn hands(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, id: &str, kind: Kind, rect: Rect) {
+fn dot_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, id: &str, kind: Kind, rect: Rect) {
     let (zoom, free) = (workspace.frame.zoom, canvas.palette.is_none());
     let reach = theme::DOT * zoom;
     let part = |name: &str, rect: Rect, sense: Sense| ui.interact(rect, Id::new(("dot", id, name)), sense);
@@ -105,14 +105,14 @@ fn hands(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, id: &str, kind
         drag_nodes(canvas, workspace, id, moved(ui, &middle));
     }
     if right.drag_started() {
-        canvas.pulled = false;
-        canvas.pull = Some(PendingCable { port: port_of(id, "out"), kind, from_output: true });
+        canvas.unplugged = false;
+        canvas.dot_cable = Some(PendingCable { port: port_of(id, "out"), kind, from_output: true });
     }
     if left.drag_started() {
         let port = port_of(id, "in");
-        if !pull_out(canvas, workspace, &port) {
-            canvas.pulled = false;
-            canvas.pull = Some(PendingCable { port, kind, from_output: false });
+        if !unplug(canvas, workspace, &port) {
+            canvas.unplugged = false;
+            canvas.dot_cable = Some(PendingCable { port, kind, from_output: false });
         }
     }
 }
@@ -127,18 +127,18 @@ fn moved(ui: &Ui, response: &Response) -> Vec2 {
 }
 
 /// Unplugs the cable of an input, which then hangs from its output. False without a cable.
-pub(in crate::ui) fn pull_out(canvas: &mut Canvas, workspace: &mut Workspace, to: &Port) -> bool {
+pub(in crate::ui) fn unplug(canvas: &mut Canvas, workspace: &mut Workspace, to: &Port) -> bool {
     let Some(from) = workspace.editor.patch().cable_to(to).map(|cable| cable.from.clone()) else { return false };
     let kind = workspace.editor.port_kind(&from.node, &from.port, true);
-    canvas.pulled = true;
-    canvas.pull = Some(PendingCable { port: from, kind, from_output: true });
+    canvas.unplugged = true;
+    canvas.dot_cable = Some(PendingCable { port: from, kind, from_output: true });
     let edits = vec![Edit::Disconnect { to: to.clone() }];
     workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(format!("unplug {to}"), edits) });
     true
 }
 
 /// Adds a dot to the cable of an input in one step.
-pub(in crate::ui) fn put_on(workspace: &mut Workspace, to: &Port, [x, y]: [f64; 2]) {
+pub(in crate::ui) fn add_reroute(workspace: &mut Workspace, to: &Port, [x, y]: [f64; 2]) {
     let Some(cable) = workspace.editor.patch().cable_to(to).cloned() else { return };
     let id = workspace.editor.patch().free_id("reroute");
     let half = f64::from(theme::DOT);

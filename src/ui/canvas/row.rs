@@ -80,7 +80,7 @@ pub fn input_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &str
     let face = Face::of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
     let kind = workspace.editor.port_kind(id, name, false);
-    note_port(workspace, id, name, kind, false, pos2(rect.left() - MARGIN.x * zoom, rect.center().y));
+    add_port(workspace, id, name, kind, false, pos2(rect.left() - MARGIN.x * zoom, rect.center().y));
     let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {
         return;
@@ -111,7 +111,7 @@ fn row(ui: &mut Ui, zoom: f32) -> Rect {
 fn name_ui(ui: &Ui, id: &str, name: &str, about: &str, rect: Rect, indent: f32, zoom: f32) -> Rect {
     let at = pos2(rect.left() + indent * zoom, rect.center().y);
     let text = name.replace('_', " ");
-    let shown = ui.painter().text(at, Align2::LEFT_CENTER, text, theme::words(theme::SMALL * zoom), theme::WEAK);
+    let shown = ui.painter().text(at, Align2::LEFT_CENTER, text, theme::proportional(theme::SMALL * zoom), theme::WEAK);
     if !about.is_empty() {
         ui.interact(shown, Id::new(("name", id, name)), Sense::hover()).on_hover_text(about);
     }
@@ -154,7 +154,7 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let tag = if waits { Some("waiting".to_owned()) } else { map.map(|(cc, _)| format!("cc{cc}")) };
     if let Some(tag) = tag {
         let at = pos2(shown.right() + 6.0 * zoom, rect.center().y);
-        let font = theme::figures(theme::SMALL * 0.85 * zoom);
+        let font = theme::monospace(theme::SMALL * 0.85 * zoom);
         ui.painter().text(at, Align2::LEFT_CENTER, tag, font, theme::ACCENT);
     }
     let number_place = Rect::from_min_max(pos2(rect.right() - 62.0 * zoom, rect.top()), rect.max);
@@ -177,7 +177,7 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
                 number_place.right_center(),
                 Align2::RIGHT_CENTER,
                 text,
-                theme::figures(theme::SMALL * zoom),
+                theme::monospace(theme::SMALL * zoom),
                 hue,
             );
         }
@@ -233,13 +233,13 @@ pub fn choice_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let InputRef { id, name, input } = field;
     let now = (workspace.editor.number(id, name, input).round() as usize).min(input.choices.len().saturating_sub(1));
     let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(rect).id_salt(("choice", id, name)));
-    ui.style_mut().override_font_id = Some(theme::words(size));
+    ui.style_mut().override_font_id = Some(theme::proportional(size));
     ui.spacing_mut().interact_size.y = rect.height();
     ui.spacing_mut().button_padding.y = 0.0;
     let words = |choice: &str| choice.replace('_', " ");
     let combo = ComboBox::from_id_salt((id, name)).width(rect.width()).selected_text(words(input.choices[now]));
     combo.truncate().show_ui(&mut ui, |ui| {
-        ui.style_mut().override_font_id = Some(theme::words(theme::BODY));
+        ui.style_mut().override_font_id = Some(theme::proportional(theme::BODY));
         for (i, choice) in input.choices.iter().enumerate() {
             if ui.selectable_label(i == now, words(choice)).clicked() && i != now {
                 workspace.editor.set(id, name, json!(choice));
@@ -281,7 +281,7 @@ pub fn text_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
     let place = if tall { "text of inspector" } else { "text of node" };
     let field = field
         .id(Id::new((place, id, name)))
-        .font(theme::words(size))
+        .font(theme::proportional(size))
         .margin(vec2(size * 0.5, size * 0.2))
         .hint_text(name.replace('_', " "))
         .desired_width(rect.width());
@@ -296,12 +296,12 @@ pub fn output_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &st
     let face = Face::of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
     let kind = workspace.editor.port_kind(id, name, true);
-    note_port(workspace, id, name, kind, true, pos2(rect.right() + MARGIN.x * zoom, rect.center().y));
+    add_port(workspace, id, name, kind, true, pos2(rect.right() + MARGIN.x * zoom, rect.center().y));
     let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {
         return;
     }
-    let font = theme::words(theme::SMALL * zoom);
+    let font = theme::proportional(theme::SMALL * zoom);
     let shown = ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, name.replace('_', " "), font, theme::WEAK);
     let def = workspace.editor.def(id).and_then(|def| def.output(name));
     if let Some((_, output)) = def {
@@ -315,13 +315,13 @@ pub fn output_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &st
             at,
             Align2::RIGHT_CENTER,
             text,
-            theme::figures(theme::SMALL * zoom),
+            theme::monospace(theme::SMALL * zoom),
             theme::kind_colours(kind).0,
         );
     }
 }
 
-fn note_port(workspace: &mut Workspace, id: &str, name: &str, kind: Kind, output: bool, at: Pos2) {
+fn add_port(workspace: &mut Workspace, id: &str, name: &str, kind: Kind, output: bool, at: Pos2) {
     let port = Port { node: id.to_owned(), port: name.to_owned() };
     workspace.frame.node.ports.push(DrawnPort { port, kind, output, at });
 }

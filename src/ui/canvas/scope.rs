@@ -64,7 +64,7 @@ pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, rect: Rect) {
         None => {}
     }
     if zoom >= theme::NO_TEXT_BELOW {
-        let small = theme::figures(theme::SMALL * 0.85 * zoom);
+        let small = theme::monospace(theme::SMALL * 0.85 * zoom);
         let edge = vec2(14.0, 3.0) * zoom;
         let colour = theme::WEAK.gamma_multiply(0.8);
         // A dark background keeps the text legible.
@@ -123,7 +123,7 @@ fn short(value: f64) -> String {
 }
 
 /// A number as a sign and five characters, so that the digits do not move.
-pub fn figures(value: f64) -> String {
+pub fn digits(value: f64) -> String {
     let size = value.abs();
     let text = match size {
         _ if !size.is_finite() => "  —  ".to_owned(),
@@ -143,10 +143,10 @@ pub fn display_ui(ui: &Ui, workspace: &Workspace, id: &str, rect: Rect) {
     ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
     let port = Port { node: id.to_owned(), port: "out".to_owned() };
     let (text, colour) = match workspace.playback.live.output(&port) {
-        Some(value) => (figures(value), theme::kind_colours(Kind::Number).0),
+        Some(value) => (digits(value), theme::kind_colours(Kind::Number).0),
         None => (" —.———".to_owned(), theme::WEAK.gamma_multiply(0.5)),
     };
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::figures(theme::DISPLAY * zoom), colour);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::monospace(theme::DISPLAY * zoom), colour);
 }
 
 #[cfg(test)]
@@ -158,10 +158,10 @@ mod tests {
         for value in
             [0.0, -0.5, 9.9999, -9.9999, 12.345, -99.999, 100.0, 999.99, -1234.5, 99_999.0, 1e6, -1e12, 1e300, f64::NAN]
         {
-            assert_eq!(figures(value).chars().count(), 6, "{value}: {:?}", figures(value));
+            assert_eq!(digits(value).chars().count(), 6, "{value}: {:?}", digits(value));
         }
-        assert_eq!(figures(-0.5), "−0.500");
-        assert_eq!(figures(-0.0), " 0.000");
+        assert_eq!(digits(-0.5), "−0.500");
+        assert_eq!(digits(-0.0), " 0.000");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// Lays out a patch without a layout. It is not a step and cannot be undone.
-pub(in crate::ui) fn give_places(workspace: &mut Workspace) {
+pub(in crate::ui) fn lay_out_new(workspace: &mut Workspace) {
     let patch = workspace.editor.patch();
     if !patch.layout.is_empty() || patch.nodes.is_empty() {
         return;

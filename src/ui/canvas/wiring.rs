@@ -7,7 +7,7 @@ use egui_node_graph::NodeResponse;
 use crate::ui::canvas::cable::{self, DrawnCable};
 use crate::ui::canvas::graph::Index;
 use crate::ui::canvas::palette::Palette;
-use crate::ui::canvas::reroute::{pull_out, put_on};
+use crate::ui::canvas::reroute::{add_reroute, unplug};
 use crate::ui::canvas::{Canvas, GraphResponse};
 use crate::ui::document::Step;
 use crate::ui::theme;
@@ -15,7 +15,7 @@ use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::{DrawnPort, Workspace};
 
 /// The cable under the pointer, unless a node or port is there.
-pub(in crate::ui) fn hot_cable(ui: &Ui, workspace: &Workspace, cables: &[DrawnCable]) -> Option<usize> {
+pub(in crate::ui) fn hovered_cable(ui: &Ui, workspace: &Workspace, cables: &[DrawnCable]) -> Option<usize> {
     let at = ui.input(|i| i.pointer.hover_pos()).filter(|_| ui.rect_contains_pointer(ui.max_rect()))?;
     let busy = workspace.frame.pending.is_some()
         || over_node(workspace, at)
@@ -46,7 +46,7 @@ pub(in crate::ui) fn cables_ui(ui: &Ui, canvas: &Canvas, workspace: &mut Workspa
     if let Some(at) = at.filter(|_| !ui.ctx().text_edit_focused())
         && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::R))
     {
-        put_on(workspace, &cable.to, canvas.place(at, workspace.frame.zoom));
+        add_reroute(workspace, &cable.to, canvas.place(at, workspace.frame.zoom));
         return;
     }
     let pull = ui.input(|i| {
@@ -104,15 +104,15 @@ pub(in crate::ui) fn plug(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspac
     for response in &response.responses {
         match response {
             NodeResponse::ConnectEventStarted(_, param) => {
-                canvas.pulled = false;
+                canvas.unplugged = false;
                 // The crate does not know the cables of dots and treats their inputs as free.
                 let port = Index::port(&canvas.graph_editor.graph, *param).filter(|(.., output)| !output);
-                if port.is_some_and(|(to, ..)| pull_out(canvas, workspace, &to)) {
+                if port.is_some_and(|(to, ..)| unplug(canvas, workspace, &to)) {
                     canvas.graph_editor.connection_in_progress = None;
                 }
             }
             NodeResponse::DisconnectEvent { input, .. } => {
-                canvas.pulled = true;
+                canvas.unplugged = true;
                 if let Some((to, ..)) = Index::port(&canvas.graph_editor.graph, (*input).into()) {
                     workspace.editor.apply(Step {
                         gesture: Some("plug".into()),
@@ -139,7 +139,7 @@ pub(in crate::ui) fn plug(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspac
     let target = target.or_else(|| free_port(canvas, workspace, at, pending));
     match target {
         Some(port) => connect(workspace, pending, port),
-        None if canvas.pulled || over_node(workspace, at) || !canvas.contains(at) => {}
+        None if canvas.unplugged || over_node(workspace, at) || !canvas.contains(at) => {}
         None => canvas.palette = Some(Palette::new(at, Some(pending.clone()))),
     }
 }

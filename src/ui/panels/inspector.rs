@@ -176,9 +176,18 @@ fn field_ui(ui: &mut Ui, field: InputRef<'_>, widget: impl FnOnce(&mut Ui, Rect)
 fn name_ui(ui: &Ui, field: InputRef<'_>, rect: Rect, indent: f32, right: f32) {
     let (input, left) = (field.input, rect.left() + indent);
     let name = field.name.replace('_', " ");
-    ui.painter().text(pos2(left, rect.top() + 12.0), Align2::LEFT_CENTER, name, theme::words(theme::BODY), theme::TEXT);
-    let mut about =
-        egui::text::LayoutJob::simple_singleline(input.about.to_owned(), theme::words(theme::SMALL), theme::WEAK);
+    ui.painter().text(
+        pos2(left, rect.top() + 12.0),
+        Align2::LEFT_CENTER,
+        name,
+        theme::proportional(theme::BODY),
+        theme::TEXT,
+    );
+    let mut about = egui::text::LayoutJob::simple_singleline(
+        input.about.to_owned(),
+        theme::proportional(theme::SMALL),
+        theme::WEAK,
+    );
     about.wrap = egui::text::TextWrapping::truncate_at_width((rect.right() - right - left).max(0.0));
     let about = ui.painter().layout_job(about);
     let place = Rect::from_min_size(pos2(left, rect.top() + 21.0), about.size());

@@ -56,7 +56,7 @@ fn section(ui: &mut Ui, name: &str) {
 fn meta_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let meta = workspace.editor.document.patch.meta.clone();
     let mut changed = meta.clone();
-    let title = wide(&mut changed.title).font(theme::words(theme::LARGE)).hint_text(hint("Untitled patch"));
+    let title = wide(&mut changed.title).font(theme::proportional(theme::LARGE)).hint_text(hint("Untitled patch"));
     let title = title.frame(Frame::NONE);
     field(ui, title, "title of the patch");
     let lines = TextEdit::multiline(&mut changed.description).desired_rows(2).desired_width(f32::INFINITY);

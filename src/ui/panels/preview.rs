@@ -63,7 +63,7 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
     if let (Stage::Failed(why), true) = (&status.stage, below.is_some()) {
         let strip = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 32.0), rect.max);
         ui.painter().rect_filled(strip, 0.0, Color32::from_black_alpha(190));
-        ui.painter().text(strip.center(), Align2::CENTER_CENTER, why, theme::words(theme::BODY), theme::ERROR);
+        ui.painter().text(strip.center(), Align2::CENTER_CENTER, why, theme::proportional(theme::BODY), theme::ERROR);
     }
     chips_ui(ui, preview, workspace, rect);
 }
@@ -86,9 +86,19 @@ fn placeholder(ui: &Ui, rect: Rect, status: &Status) {
         Stage::Failed(why) => ("The engine has stopped", why.as_str()),
     };
     let middle = rect.center();
-    ui.painter().text(middle - vec2(0.0, 12.0), Align2::CENTER_CENTER, title, theme::words(theme::LARGE), theme::TEXT);
-    let text =
-        ui.painter().layout(text.to_owned(), theme::words(theme::BODY), theme::WEAK, rect.width() - 6.0 * theme::UNIT);
+    ui.painter().text(
+        middle - vec2(0.0, 12.0),
+        Align2::CENTER_CENTER,
+        title,
+        theme::proportional(theme::LARGE),
+        theme::TEXT,
+    );
+    let text = ui.painter().layout(
+        text.to_owned(),
+        theme::proportional(theme::BODY),
+        theme::WEAK,
+        rect.width() - 6.0 * theme::UNIT,
+    );
     ui.painter().galley(pos2(middle.x - text.size().x / 2.0, middle.y + 6.0), text, theme::WEAK);
 }
 
@@ -98,7 +108,7 @@ fn chips_ui(ui: &mut Ui, preview: &mut Preview, workspace: &Workspace, rect: Rec
     for id in workspace.playback.images.taps.keys() {
         let on = preview.overlay.as_ref() == Some(id);
         let colour = if on { theme::CANVAS } else { theme::TEXT };
-        let text = ui.painter().layout_no_wrap(id.to_string(), theme::words(theme::SMALL), colour);
+        let text = ui.painter().layout_no_wrap(id.to_string(), theme::proportional(theme::SMALL), colour);
         let chip = Rect::from_min_size(pos2(x, rect.top() + theme::UNIT), text.size() + vec2(16.0, 6.0));
         x = chip.right() + theme::UNIT / 2.0;
         let response = ui.interact(chip, Id::new(("chip", id)), Sense::click());

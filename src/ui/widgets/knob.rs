@@ -171,13 +171,14 @@ pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size
         let shown = number::show(input, value);
         response.widget_info(|| WidgetInfo::labeled(egui::WidgetType::Button, true, &shown));
         let colour = if response.hovered() { Color32::WHITE } else { theme::TEXT };
-        ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, shown, theme::figures(size), colour);
+        ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, shown, theme::monospace(size), colour);
         if response.clicked() {
             ui.data_mut(|data| data.insert_temp(id, number::show(input, value)));
         }
         return None;
     };
-    let field = TextEdit::singleline(&mut draft).font(theme::figures(size)).margin(vec2(2.0, 1.0)).id(id.with("field"));
+    let field =
+        TextEdit::singleline(&mut draft).font(theme::monospace(size)).margin(vec2(2.0, 1.0)).id(id.with("field"));
     let field = ui.place(rect, field);
     let fresh = !ui.data(|data| data.get_temp(id.with("open")).unwrap_or(false));
     if fresh {
