@@ -1,4 +1,4 @@
-//! Pictures and films that are dropped on the window.
+//! Pictures and videos dropped on the window.
 
 use std::path::{Path, PathBuf};
 
@@ -28,14 +28,14 @@ fn provenance() -> Provenance {
     Provenance { patch, render }
 }
 
-/// A film of one picture, with a patch in it or without.
-fn film(path: &Path, provenance: Option<&Provenance>) {
-    let mut film = open(path, 16.0).unwrap();
+/// Writes a video of one picture, with or without a patch.
+fn video(path: &Path, provenance: Option<&Provenance>) {
+    let mut video = open(path, 16.0).unwrap();
     if let Some(provenance) = provenance {
-        film.set_provenance(provenance).unwrap();
+        video.set_provenance(provenance).unwrap();
     }
-    film.push(&Picture::filled(32, 32, [90; 3])).unwrap();
-    film.finish().unwrap();
+    video.push(&Picture::filled(32, 32, [90; 3])).unwrap();
+    video.finish().unwrap();
 }
 
 fn drop_file(window: &mut Window, path: &Path) {
@@ -44,11 +44,11 @@ fn drop_file(window: &mut Window, path: &Path) {
 }
 
 #[test]
-fn a_picture_a_film_and_a_sidecar_open_the_patch_that_made_them_and_stay_as_they_are() {
+fn a_dropped_picture_video_or_sidecar_opens_its_patch_and_is_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    film(&at("a.mp4"), Some(&provenance()));
-    film(&at("p.png"), Some(&provenance()));
+    video(&at("a.mp4"), Some(&provenance()));
+    video(&at("p.png"), Some(&provenance()));
     sidecar::write(&at("a.bend.json"), &provenance()).unwrap();
     for name in ["a.mp4", "p_00000.png", "a.bend.json"] {
         let before = std::fs::read(at(name)).unwrap();
@@ -57,23 +57,23 @@ fn a_picture_a_film_and_a_sidecar_open_the_patch_that_made_them_and_stay_as_they
         drop_file(&mut window, &at(name));
         until(&mut window, |app| app.workspace.editor.document.patch.engine.seed == 4711);
         let document = &window.state().workspace.editor.document;
-        assert!(document.patch.rest.is_empty(), "{name}: what was rendered is no part of what is edited");
+        assert!(document.patch.rest.is_empty(), "{name}: the render record is not part of the patch");
         assert_eq!(document.patch.nodes, first_bend().nodes, "{name}");
         assert_eq!(document.path, None, "{name}: Save must not write over it");
         assert!(!document.is_dirty(), "{name}");
         assert!(fake.plans() > plans, "{name}: the engine runs it");
-        assert!(window.query_by_label_contains(&format!("patch of {name}")).is_some(), "{name}: it is said what it is");
+        assert!(window.query_by_label_contains(&format!("patch of {name}")).is_some(), "{name}: the message names it");
         window.run_steps(30);
         assert_eq!(std::fs::read(at(name)).unwrap(), before, "{name}");
     }
 }
 
 #[test]
-fn a_film_waits_for_the_question_about_unsaved_work_and_one_without_a_patch_changes_nothing() {
+fn a_dropped_video_asks_about_unsaved_work_and_one_without_a_patch_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (with, without): (PathBuf, PathBuf) = (folder.path().join("with.mp4"), folder.path().join("without.mp4"));
-    film(&with, Some(&provenance()));
-    film(&without, None);
+    video(&with, Some(&provenance()));
+    video(&without, None);
     let (mut window, _) = window(first_bend());
     window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
     window.key_press(Key::Delete);
@@ -90,7 +90,7 @@ fn a_film_waits_for_the_question_about_unsaved_work_and_one_without_a_patch_chan
         window.run_steps(1);
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    assert!(window.query_by_label_contains("there is no patch in it").is_some(), "it is said why");
+    assert!(window.query_by_label_contains("there is no patch in it").is_some(), "the error is shown");
     assert_eq!(node_ids(&window).len(), 9, "what could not be opened replaces nothing");
     assert!(window.state().workspace.editor.document.is_dirty());
     drop_file(&mut window, &with);
