@@ -1,8 +1,9 @@
 //! bendrack: a modular patching rack for the inside of a video diffusion transformer.
 //!
-//! [`wan`] is the hooked video pipeline, [`bend`] applies the programs of patches to it, [`engine`] is the loop around both, live or
-//! rendered; [`io`] are devices, [`sound`] is what is heard, [`output`] pictures and videos, [`provenance`] the patches in them, [`disk`]
-//! those in files of their own; [`files`] tells paths apart, [`terminal`] prints. Patches and nodes are the crate `bendrack-nodes`.
+//! Patches and nodes are the crate `bendrack-nodes`. [`wan`] is the video model with its hooks, and [`bend`] applies the program of a
+//! patch to it. [`engine`] is the loop around both, live or rendered. [`io`] reads devices and [`sound`] analyses audio. [`output`]
+//! composes pictures and writes videos; [`provenance`] stores patches in them. [`disk`] reads and writes patch files. [`files`] tells
+//! paths apart, and [`terminal`] prints. [`media`] holds the pictures and maps that these modules exchange.
 
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
@@ -11,7 +12,9 @@ pub mod cli;
 pub mod disk;
 pub mod engine;
 pub mod files;
+pub mod hex;
 pub mod io;
+pub mod media;
 pub mod output;
 pub mod provenance;
 pub mod quality;

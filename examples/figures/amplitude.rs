@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use bendrack::output::Picture;
+use bendrack::media::Picture;
 use bendrack::quality::judge::masks;
 use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Shape};
 use candle_core::Result as Played;

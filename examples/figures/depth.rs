@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use bendrack::output::Picture;
+use bendrack::media::Picture;
 use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Shape};
 use candle_core::Result as Played;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Text as pictures.
 
-use bendrack::output::Picture;
+use bendrack::media::Picture;
 use epaint::text::{FontDefinitions, Fonts, TextOptions};
 use epaint::{Color32, FontId};
 

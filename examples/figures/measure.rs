@@ -1,6 +1,6 @@
 //! Measures of the change by a bend.
 
-use bendrack::output::Picture;
+use bendrack::media::Picture;
 use bendrack::quality::mask::Mask;
 use bendrack::wan::mini::SIDE;
 

@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use bendrack::output::Picture;
+use bendrack::media::Picture;
 use bendrack::output::scale::{paste, scaled};
 use bendrack::output::sheet::sheet;
 use color_quant::NeuQuant;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use bendrack::engine::model::LATENT_PIXELS;
+use bendrack::media::{Map, Picture};
+use bendrack::output::heatmap;
 use bendrack::output::scale::resample;
-use bendrack::output::{Map, Picture, heatmap};
 use bendrack::quality::judge::{masks, points_at};
 use bendrack::quality::mask::Mask;
 use bendrack::quality::player::{tap_of, tapped};

@@ -12,7 +12,7 @@ use bendrack_nodes::set::Set;
 use bendrack_nodes::target::{NeuronSet, Neurons, PADDING, Target, WordList, Words};
 
 use super::past::Past;
-use crate::output::Map;
+use crate::media::Map;
 use crate::wan::hooks::Place;
 use crate::wan::text::Tokens;
 

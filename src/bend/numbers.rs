@@ -7,7 +7,7 @@ use bendrack_nodes::program::Tap;
 use super::aim;
 use super::past::Past;
 use super::tap::Measured;
-use crate::output::Map;
+use crate::media::Map;
 
 /// What the last map of a call says in numbers: mean and largest value; its centre of gravity, 0 to 1 from the left and the top; how evenly it
 /// is spread; the part of its places that reach the tap's threshold, the part of it that lies in the tap's region; and how much

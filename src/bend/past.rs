@@ -7,7 +7,7 @@ use bendrack_nodes::program::Program;
 use candle_core::Tensor;
 
 use super::tap::Measured;
-use crate::output::Map;
+use crate::media::Map;
 
 /// What calls before left: it is part of what the next call depends on, as the KV cache is.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use bendrack_nodes::program::Tap;
 
 use super::aim;
 use super::past::Past;
-use crate::output::Picture;
+use crate::media::Picture;
 
 /// How much red, green and blue count for luma.
 const LUMA: [f64; 3] = [0.2126, 0.7152, 0.0722];

@@ -3,7 +3,7 @@
 use bendrack_nodes::program::Fuse;
 use candle_core::{DType, Device, Result, Tensor};
 
-use crate::output::Map;
+use crate::media::Map;
 
 /// What a tap met at the places of its target, on the model's device.
 pub(super) struct Tally {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Failure;
 use super::files::Files;
 use crate::output::video::VideoWriter;
-use crate::output::{Picture, sidecar};
+use crate::media::Picture;
+use crate::output::sidecar;
 use crate::provenance::{self, Provenance};
 
 /// A picture, and whether the patch wants it in the video.

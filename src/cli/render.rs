@@ -21,12 +21,13 @@ use crate::disk;
 use crate::engine::Engine;
 use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
+use crate::hex::hex;
 use crate::io::audio::Heard;
 use crate::output::video;
 use crate::provenance::{self, Provenance};
 use crate::sound::Sound;
 use crate::terminal;
-use crate::wan::fingerprint::hex;
+use crate::hex::hex;
 
 /// Seconds of video if nobody says how long.
 const SECONDS: f64 = 5.0;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bendrack_nodes::message::Midi;
 use bendrack_nodes::sound::Hop;
 
-use crate::output::{Map, Picture};
+use crate::media::{Map, Picture};
 
 /// What the taps measured, by the id of their node.
 pub type Taps = BTreeMap<Arc<str>, Map>;

@@ -25,9 +25,10 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::bend::{self, Bender, Heard, Measured, Past};
+use crate::media::{Map, Picture};
+use crate::output::Scene;
 use crate::output::past::Peaks;
 use crate::output::scale::scaled;
-use crate::output::{Map, Picture, Scene};
 use crate::sound::Sound;
 use crate::wan::decode::DecoderStream;
 use crate::wan::hooks::Hooks;

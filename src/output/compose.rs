@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bendrack_nodes::source::{ColourMap, Drawing, Source};
 
+use crate::media::{Map, Picture};
 use crate::output::heatmap::Shown;
 use crate::output::layout::{channels, composite, grid};
 use crate::output::past::{Peaks, on_the_way};
-use crate::output::{Map, Picture, colour, heatmap, spectrum};
+use crate::output::{colour, heatmap, spectrum};
 
 /// Pictures within pictures, at most; what lies deeper is dark.
 const DEPTH: usize = 128;

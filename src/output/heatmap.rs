@@ -2,8 +2,9 @@
 
 use bendrack_nodes::source::{ColourMap, Drawing, Look};
 
+use crate::media::{Map, Picture};
 use crate::output::colour::colour;
-use crate::output::{Map, Picture, scale, spectrum};
+use crate::output::{scale, spectrum};
 
 /// A map that varies by less than this part of its largest value is shown the darker, the less it varies: what is left
 /// of an even map after its mean is gone is rounding, and must not flicker on a stage.

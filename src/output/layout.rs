@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::source::{Fit, Layout};
 
-use crate::output::Picture;
+use crate::media::Picture;
 use crate::output::scale::{covering, fitted, fitting, paste, scaled};
 
 /// Dark pixels between two pictures.

@@ -1,13 +1,12 @@
 //! What leaves the rack: pictures, measurements in colours, video files.
 //!
-//! It knows what a patch shows ([`Source`](bendrack_nodes::source::Source)) and pictures, and nothing of the model or the window.
+//! It knows what a patch shows ([`Source`](bendrack_nodes::source::Source)) and [pictures](crate::media), and nothing of the model or the window.
 
 pub mod colour;
 pub mod compose;
 pub mod heatmap;
 pub mod layout;
 pub mod past;
-pub mod picture;
 #[cfg(test)]
 mod samples;
 pub mod scale;
@@ -18,5 +17,4 @@ pub mod video;
 
 pub use crate::files::{Error, Result};
 pub use compose::{Scene, compose};
-pub use picture::{Map, Picture};
 pub use video::{VideoWriter, open};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::source::Source;
 
-use crate::output::Map;
+use crate::media::Map;
 
 /// What the taps measured, by the id of their node.
 type Taps = BTreeMap<Arc<str>, Map>;

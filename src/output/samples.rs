@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bendrack_nodes::source::{ColourMap, Layout, Look, Source};
 
-use crate::output::{Map, Picture, compose, open};
+use crate::media::{Map, Picture};
+use crate::output::{compose, open};
 
 /// Writes samples of what this module makes: `cargo test --lib samples -- --ignored --nocapture`.
 #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bendrack_nodes::source::Scale;
 
-use crate::output::Picture;
+use crate::media::Picture;
 
 /// Which of the old samples make a new one, with their weights.
 struct Mixture {

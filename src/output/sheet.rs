@@ -1,6 +1,6 @@
 //! A picture of many pictures, to be looked at.
 
-use crate::output::Picture;
+use crate::media::Picture;
 use crate::output::scale::paste;
 
 /// Pixels behind each picture, to its right and below.

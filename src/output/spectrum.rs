@@ -2,8 +2,8 @@
 
 use bendrack_nodes::source::{Drawing, Heights, Shape};
 
+use crate::media::{Map, Picture};
 use crate::output::colour::colour;
-use crate::output::{Map, Picture};
 
 /// Pixels from one bar to the next, at least: with less between them bars run together.
 const PITCH: usize = 4;

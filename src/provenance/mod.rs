@@ -25,7 +25,7 @@ use bendrack_nodes::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::wan::fingerprint::hex;
+use crate::hex::hex;
 pub use read::{Found, Opened, read};
 
 /// The key of a patch that [`Render`] stands under.
@@ -42,7 +42,7 @@ pub struct Render {
     pub model: String,
     /// How the model was run, such as `longlive`.
     pub family: String,
-    /// What identifies its weights: [`Model::sha256`](crate::engine::Model::sha256), in hexadecimal.
+    /// The SHA-256 fingerprint of its weights, in hexadecimal.
     pub model_sha256: String,
     /// The seed of the video and of everything random in the patch.
     pub seed: u64,

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use super::boxes::packed;
 use super::read::{LIMIT, find};
 use super::{KEY, Provenance, Render, mp4, patch_sha256, png, read, split};
-use crate::output::{Picture, open, sidecar};
+use crate::media::Picture;
+use crate::output::{open, sidecar};
 
 fn provenance() -> Provenance {
     let patch = Patch::from_json(include_str!("../../patches/first_bend.json")).expect("a patch");

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::model::LATENT_PIXELS;
-use crate::output::{Map, Picture};
+use crate::media::{Map, Picture};
 use crate::wan::mini::SIDE;
 
 use super::mask::Mask;

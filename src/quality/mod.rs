@@ -18,7 +18,7 @@ use candle_core::Result;
 
 use crate::engine::Frame;
 use crate::engine::model::LATENT_FRAMES;
-use crate::output::Picture;
+use crate::media::Picture;
 use judge::{Judge, points_at};
 use player::{CHUNK_LATENTS, Player, tap_of, tapped};
 use scene::Prompt;

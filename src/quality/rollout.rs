@@ -4,7 +4,7 @@ use candle_core::Result;
 
 use crate::engine::Frame;
 use crate::engine::model::FRAME_RATE;
-use crate::output::Picture;
+use crate::media::Picture;
 
 use super::is_judged;
 use super::judge::Judge;

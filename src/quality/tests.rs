@@ -4,7 +4,7 @@ use super::judge::{Judge, points_at};
 use super::scene::{Background, Colour, Motion, Prompt, Scene, Shape, Thing, prompts};
 use super::scores::{Property, Scores};
 use super::{CHUNK_LATENTS, JUDGED, judge_model, judge_real, world};
-use crate::output::{Map, Picture};
+use crate::media::{Map, Picture};
 use crate::wan::text::Tokenizer;
 
 fn all() -> Vec<Prompt> {

@@ -3,7 +3,7 @@
 //! Source: `assets/mini/train/world.py`.
 
 use crate::engine::model::{LATENT_FRAMES, LATENT_PIXELS};
-use crate::output::Picture;
+use crate::media::Picture;
 use crate::wan::mini::SIDE;
 
 use super::mask::Mask;

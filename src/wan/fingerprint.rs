@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{Result, bail};
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 /// The length in bytes of a file that is read as a whole.
 const WHOLE: u64 = 4 << 20;
 /// How many pieces are read of a longer one, and of how many bytes.
@@ -72,11 +74,6 @@ impl Fingerprint {
         }
         Ok(())
     }
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// The shards of a checkpoint in a folder, by their names.

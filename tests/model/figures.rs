@@ -8,7 +8,7 @@ mod figures;
 
 use std::sync::Arc;
 
-use bendrack::output::Picture;
+use bendrack::media::Picture;
 use bendrack::quality::judge::masks;
 use bendrack::quality::scene::prompts;
 use figures::measure::{change, colour, distance};

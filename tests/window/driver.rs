@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bendrack::engine::{Frame, Stage, Status, Warning};
-use bendrack::output::{Map, Picture};
+use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, Engine, Options, Recovery, StatusLight, StatusLightState, theme};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::plan::Plan;

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bendrack::output::{Picture, open, sidecar};
+use bendrack::media::Picture;
+use bendrack::output::{open, sidecar};
 use bendrack::provenance::{Provenance, Render};
 use bendrack_nodes::patch::{Edit, Patch};
 use eframe::egui::{DroppedFile, Key};

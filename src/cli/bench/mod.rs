@@ -13,7 +13,7 @@ use super::record::output;
 use super::{Failure, print, print_json};
 use crate::engine::Frame;
 use crate::engine::live::message;
-use crate::output::Picture;
+use crate::media::Picture;
 use crate::output::sheet::sheet;
 use crate::output::video::part::Part;
 use crate::quality::rollout::WINDOW_SECS;

@@ -9,7 +9,8 @@ use image::{Delay, Frame, RgbaImage};
 
 use crate::output::video::VideoWriter;
 use crate::output::video::part::Part;
-use crate::output::{Error, Picture, Result};
+use crate::media::Picture;
+use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 
 /// Browsers show pictures of less than two hundredths of a second for a tenth.

@@ -19,7 +19,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf, is_separator};
 
 use crate::output::scale::fitted;
-use crate::output::{Error, Picture, Result};
+use crate::media::Picture;
+use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 
 /// A file, or files, that pictures are written to.

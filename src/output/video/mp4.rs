@@ -14,7 +14,8 @@ use crate::output::video::VideoWriter;
 use crate::output::video::commented::{Comment, Commented};
 use crate::output::video::part::{Part, unwritable};
 use crate::output::video::yuv::Yuv;
-use crate::output::{Error, Picture, Result};
+use crate::media::Picture;
+use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 
 /// The quantiser of every picture: 0 is the finest, 51 the coarsest. At this one no blocks are seen, at a stage's size either.

@@ -9,7 +9,8 @@ use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 
 use crate::output::video::VideoWriter;
 use crate::output::video::part::{Part, unwritable};
-use crate::output::{Error, Picture, Result};
+use crate::media::Picture;
+use crate::output::{Error, Result};
 use crate::provenance::{self, Provenance};
 
 /// Numbered pictures, each at its place as soon as it is whole; they stay if the video is not finished.

@@ -10,7 +10,8 @@ use image::{AnimationDecoder, ImageDecoder};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
 
-use crate::output::{Picture, open};
+use crate::media::Picture;
+use crate::output::open;
 use crate::provenance::Provenance;
 
 /// A video of saturated shapes that move over a soft ground; no two pictures are the same.

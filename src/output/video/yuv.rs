@@ -2,7 +2,7 @@
 
 use openh264::formats::YUVSource;
 
-use crate::output::Picture;
+use crate::media::Picture;
 
 /// How much red, green and blue weigh in luma (ITU-R BT.709).
 const LUMA: [f32; 3] = [0.2126, 0.7152, 0.0722];

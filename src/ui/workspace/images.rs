@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
 
 use crate::engine::Frame;
-use crate::output::{Map, Picture};
+use crate::media::{Map, Picture};
 use crate::ui::theme;
 
 /// The textures of the latest frame.

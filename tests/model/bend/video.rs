@@ -139,9 +139,8 @@ fn what_is_frozen_stays_from_chunk_to_chunk_and_from_step_to_step() {
     let map = |programs: &[Program]| played(programs, false).1[&Arc::from("map")].maps.clone();
     let [first, second] = [1, 2].map(|chunks| map(&vec![frozen(0.0); chunks]));
     assert_eq!(first, map(std::slice::from_ref(&free)), "nothing was held yet");
-    let apart = |a: &[bendrack::output::Map], b: &[bendrack::output::Map]| {
-        let values =
-            |maps: &[bendrack::output::Map]| maps.iter().flat_map(|map| map.values.clone()).collect::<Vec<_>>();
+    let apart = |a: &[bendrack::media::Map], b: &[bendrack::media::Map]| {
+        let values = |maps: &[bendrack::media::Map]| maps.iter().flat_map(|map| map.values.clone()).collect::<Vec<_>>();
         values(a).iter().zip(values(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     };
     assert!(apart(&first, &second) < 1e-5 && apart(&first, &map(&vec![free.clone(); 2])) > 1e-4);
@@ -215,7 +214,7 @@ fn listening_changes_no_picture_and_gives_one_map_a_frame() {
             "some" => (4, 1),
             _ => (4, 4),
         };
-        let size = |map: &bendrack::output::Map| (map.width, map.height);
+        let size = |map: &bendrack::media::Map| (map.width, map.height);
         assert!(
             maps(&tap.node).len() == 3 && maps(&tap.node).iter().all(|map| size(map) == (width, height)),
             "{}",

@@ -1,4 +1,4 @@
-//! Pictures and measurements, row by row from the top left.
+//! Pictures and maps: the data that the model, the taps, the outputs and the window exchange. Rows run from the top, pixels from the left.
 
 /// A picture in sRGB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
