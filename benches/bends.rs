@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bendrack::bend::{Bender, Past};
+use bendrack::bend::{BendMemory, BoundProgram};
 use bendrack::engine::Model;
-use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
+use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::text::Tokens;
 use bendrack_nodes::op::Form;
@@ -181,12 +181,12 @@ struct Layer {
 struct Met(RefCell<Vec<(Site, Tensor)>>, RefCell<Vec<(Site, Attention)>>);
 
 impl Listener for Met {
-    fn at(&self, site: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+    fn at(&self, site: Site, _: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         self.0.borrow_mut().push((site, x.clone()));
         Ok(x)
     }
 
-    fn attend(&self, site: Site, _: Place<'_>, attention: Attention) -> Result<Tensor> {
+    fn attend(&self, site: Site, _: HookContext<'_>, attention: Attention) -> Result<Tensor> {
         self.1.borrow_mut().push((site, attention.clone()));
         attention.run()
     }
@@ -234,10 +234,10 @@ impl Subject for Layer {
     }
 
     fn with(&mut self, case: &Case) -> f64 {
-        let past = Past::default();
-        let bender = Bender::new(&case.program, &self.tokens, self.frames[0], &past).exact(case.exact);
-        let secs = self.hooks(case, Hooks::new(&bender));
-        bender.finish().expect("taps");
+        let memory = BendMemory::default();
+        let bound = BoundProgram::new(&case.program, &self.tokens, self.frames[0], &memory).exact(case.exact);
+        let secs = self.hooks(case, Hooks::new(&bound));
+        bound.finish().expect("taps");
         secs
     }
 }
@@ -245,7 +245,7 @@ impl Subject for Layer {
 struct Chunk {
     rollout: Rollout,
     tokens: Tokens,
-    past: Past,
+    memory: BendMemory,
 }
 
 impl Chunk {
@@ -257,7 +257,7 @@ impl Chunk {
         let schedule = schedule.expect("a schedule").expect("steps");
         let (transformer, noise) = (mini.transformer.clone(), mini.family.noise(1));
         let rollout = Rollout::new(transformer, streaming, schedule, context, noise, (16, 16)).expect("a video");
-        let mut chunk = Self { rollout, tokens: prompt.tokens.clone(), past: Past::default() };
+        let mut chunk = Self { rollout, tokens: prompt.tokens.clone(), memory: BendMemory::default() };
         // Until the window of the KV cache is full.
         for _ in 0..8 {
             chunk.run(None);
@@ -271,12 +271,13 @@ impl Chunk {
         let start = Instant::now();
         loop {
             let first = self.rollout.chunk()[0];
-            let bender = case.map(|case| Bender::new(&case.program, &self.tokens, first, &self.past).exact(case.exact));
-            let hooks = bender.as_ref().map_or(Hooks::NONE, |bender| Hooks::new(bender));
+            let bound =
+                case.map(|case| BoundProgram::new(&case.program, &self.tokens, first, &self.memory).exact(case.exact));
+            let hooks = bound.as_ref().map_or(Hooks::NONE, |bound| Hooks::new(bound));
             let step = self.rollout.advance(hooks).expect("a step");
-            let heard = bender.map(|bender| bender.finish().expect("taps"));
-            if let (Some(case), Some(heard)) = (case, heard) {
-                self.past.keep(heard.kept, &case.program, heard.measured);
+            let outcome = bound.map(|bound| bound.finish().expect("taps"));
+            if let (Some(case), Some(outcome)) = (case, outcome) {
+                self.memory.update(outcome.memory, &case.program, outcome.measured);
             }
             if step.finished {
                 return start.elapsed().as_secs_f64();

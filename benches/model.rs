@@ -108,7 +108,7 @@ fn kv_roll(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::new(bytes)).bench_local(|| -> Result<()> {
         first_frame += GRID.0;
         cache.begin(Frames::run(first_frame, GRID.0), (GRID.1, GRID.2))?;
-        cache.exchange(0, &new, &new)?;
+        cache.update(0, &new, &new)?;
         cache.commit();
         assert_eq!(cache.len(), WINDOW);
         Ok(())

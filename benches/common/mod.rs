@@ -2,7 +2,7 @@
 
 pub mod decoders;
 
-use bendrack::wan::attention::{Over, PromptKeys};
+use bendrack::wan::attention::{KeySource, PromptKeys};
 use bendrack::wan::config::Config;
 use bendrack::wan::hooks::Hooks;
 use bendrack::wan::kv_cache::{CachePolicy, Frames, KvCache, Positions};
@@ -105,8 +105,8 @@ impl CausalLayer {
     /// One pass over the chunk in place, as a denoising step makes it.
     pub fn forward(&mut self, hooks: Hooks<'_>) -> Result<Tensor> {
         self.cache.begin(Frames::run(self.first_frame, GRID.0), (GRID.1, GRID.2))?;
-        let mut over = Over::Cache(&mut self.cache);
-        let y = self.layer.forward(&self.x, &self.time, &self.prompt, &mut over, &hooks)?;
+        let mut source = KeySource::Cache(&mut self.cache);
+        let y = self.layer.forward(&self.x, &self.time, &self.prompt, &mut source, &hooks)?;
         self.cache.commit();
         Ok(y)
     }

@@ -12,8 +12,8 @@ pub(super) fn factor(basis: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(values, (heads, n, n), &Device::Cpu)?.to_device(basis.device())?.to_dtype(basis.dtype())
 }
 
-/// A positive semidefinite matrix becomes the upper triangle R with `Rᵀ R` equal to it. A direction in which it has nothing
-/// left, up to rounding, gets nothing.
+/// Replaces a positive semidefinite matrix by the upper triangle R with `Rᵀ R` equal to it. A direction with no variance left, up to
+/// rounding, becomes 0.
 fn cholesky(matrix: &mut [f64], n: usize) {
     const ROUNDING: f64 = 1e-7;
     let largest = (0..n).map(|i| matrix[i * n + i]).fold(0.0, f64::max);

@@ -1,6 +1,6 @@
-//! Linear operations on the grid of the picture, applied to tensors.
+//! Linear operations on the token grid, applied to tensors.
 
-// What is generic over the instruction set must melt into the function that switches it on.
+// Functions generic over the instruction set must inline into the one that enables it.
 #![allow(clippy::inline_always)]
 
 use bendrack_nodes::grid::GridMap;
@@ -10,11 +10,11 @@ use rayon::prelude::*;
 
 use crate::wan::ops;
 
-/// x with its axis `axis`, the cells of the picture, after `map`.
+/// x after `map`, whose cells lie along `axis`.
 pub(super) fn apply(map: &GridMap, x: &Tensor, axis: usize) -> Result<Tensor> {
     let dims = x.dims();
     if dims.get(axis) != Some(&map.grid().cells()) {
-        bail!("axis {axis} of {dims:?} is not a picture of {:?}", map.grid())
+        bail!("axis {axis} of {dims:?} does not hold the cells of {:?}", map.grid())
     }
     let (outer, inner) = (dims[..axis].iter().product(), dims[axis + 1..].iter().product());
     let flat = x.contiguous()?.reshape((outer, dims[axis], inner))?;
@@ -42,17 +42,17 @@ fn dense(map: &GridMap, x: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(matrix, (cells, cells), x.device())?.to_dtype(x.dtype())
 }
 
-/// The last step of a map: what the steps before it made `[outer, cells, inner]`, and what there was before these.
+/// The last step of a map, on the result of the steps before it and on the input of these, `[outer, cells, inner]` both.
 struct Sparse<'a> {
     map: &'a GridMap,
     outer: usize,
     inner: usize,
 }
 
-/// Cells that a thread takes at a time.
+/// The cells that a thread takes at a time.
 const CELLS: usize = 64;
 
-/// Numbers of a cell that are made at a time, and those of them that are in registers while they are.
+/// The numbers of a cell that are computed at a time, and those of them in registers.
 const COLUMNS: usize = 256;
 const VECTOR: usize = 32;
 
@@ -86,12 +86,12 @@ impl CustomOp2 for Sparse<'_> {
 }
 
 impl Sparse<'_> {
-    /// How much of a cell is added as it was at first.
+    /// The weight of the cell's input in its result.
     fn kept(&self, cell: usize) -> f32 {
         self.map.before().map_or(0.0, |(_, kept)| kept[cell])
     }
 
-    /// One number a cell.
+    /// For one number per cell.
     fn picture(&self, x: &[f32], dry: &[f32], y: &mut [f32]) {
         for (cell, y) in y.iter_mut().enumerate() {
             let sum: f32 = self.map.last(cell).iter().map(|&(from, weight)| weight * x[from as usize]).sum();
@@ -100,8 +100,7 @@ impl Sparse<'_> {
     }
 }
 
-/// The numbers of the cells from `first` on: some columns of all of them, then the next, so that what neighbours are made of
-/// stays in the cache.
+/// The numbers of the cells from `first` on, a few columns of all cells at a time, so that the terms of neighbours stay in the cache.
 struct Rows<'a> {
     sparse: &'a Sparse<'a>,
     x: &'a [f32],

@@ -1,245 +1,272 @@
-//! Applies a program to the model: the listener at its hooks.
+//! Applies the program of a patch to a model call: a listener at the hooks of the transformer.
 //!
-//! Where the algebra allows, no attention map is built: bends before the softmax go into queries, keys and bias (`softmax`), and a
-//! bend of a map that is linear on the query grid acts on what the map's columns contribute to the output, which comes out of the
-//! same attention as extra value columns (`map`). Other bends of maps get the columns they need (`columns`). Everything else is a
-//! function of the tensor at its site (`tensor`). Taps are extra columns, too, and are read after the call (`tap`).
+//! Where the algebra allows, no attention map is built. Bends before the softmax go into queries, keys and bias (`softmax`). A bend
+//! that is linear on the query grid acts on the contribution of the map's columns to the output (`map`); the columns come out of the
+//! same attention as extra value columns. Other bends of maps get the columns they need (`columns`). At every other site, a bend is a
+//! function of the tensor (`tensor`). A tap is one more value column, and is read after the call (`tap`).
 //!
-//! The form in which every map is written out is the definition; [`Bender::exact`] has every bend made so.
+//! The form that writes every map out is the definition; [`BoundProgram::exact`] selects it for every bend.
 
-mod act;
-mod active;
-mod aim;
+mod apply;
+mod bound;
 mod columns;
+mod context;
 mod factor;
 mod grid;
-mod listen;
 mod map;
+mod measure;
+mod memory;
 mod noise;
 mod normal;
 mod numbers;
-mod past;
 mod picture;
-mod scene;
+mod resolve;
 mod softmax;
 mod tap;
 mod tensor;
 mod warnings;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bendrack_nodes::grid::{Grid, GridMap};
+use bendrack_nodes::grid::Grid;
 use bendrack_nodes::op::Form;
 use bendrack_nodes::program::{Measure, Program, Site};
 use bendrack_nodes::set::Set;
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, Tensor};
 
-use crate::wan::hooks::{Attention, Listener, Place};
+use crate::wan::hooks::{Attention, HookContext, Listener};
 use crate::wan::text::Tokens;
-use active::{Active, Places};
-use map::Part;
-pub use numbers::numbers;
-pub use past::Past;
-pub use picture::picture;
-use scene::Scene;
+use bound::{BendCache, BoundBend};
+use context::AttentionContext;
+use map::Scoped;
+pub use memory::BendMemory;
+pub use numbers::map_numbers;
+pub use picture::picture_numbers;
 use softmax::Softmax;
-use tap::Tally;
-pub use tap::{Measured, fused};
+use tap::Accumulator;
+pub use tap::{Measured, fuse_maps};
 pub use warnings::warnings;
 
-/// A program at work on one model call.
-pub struct Bender<'a> {
+/// A program bound to one model call: its first frame, the tokens of its prompt, the memory of the calls before.
+pub struct BoundProgram<'a> {
     program: &'a Program,
-    tokens: &'a Tokens,
     /// The number in the video of the program's first lane.
     first_frame: usize,
-    /// What calls before left.
-    past: &'a Past,
-    /// Every map is written out.
+    /// Whether every map is written out.
     exact: bool,
-    /// Every bend is looked at, and left out if the model cannot go on with what it made.
-    guarded: bool,
-    /// What was measured so far, tap by tap.
-    tallies: RefCell<Vec<Tally>>,
-    /// What this call leaves.
-    kept: RefCell<Past>,
-    left_out: RefCell<BTreeSet<LeftOut>>,
-    /// What is the same in every layer and step, by the index of the bend.
-    rows: RefCell<BTreeMap<usize, Vec<bool>>>,
-    regions: RefCell<BTreeMap<OnGrid, Option<Places>>>,
-    grid_maps: RefCell<BTreeMap<OnGrid, Rc<GridMap>>>,
+    /// One for each bend of the program.
+    caches: Vec<BendCache>,
+    shared: Shared<'a>,
 }
 
-/// The index of a bend, and the rows and columns it acts on.
-type OnGrid = (usize, usize, usize);
+/// What all bends of a call share.
+struct Shared<'a> {
+    seed: u64,
+    tokens: &'a Tokens,
+    memory: &'a BendMemory,
+    /// Whether the result of every bend is checked, and left out where it overflows.
+    guarded: bool,
+    record: Mutex<Record>,
+}
 
-/// A bend that was left out where it would have made numbers that are not finite.
+/// What the hooks of a call write down.
+struct Record {
+    /// One for each tap of the program.
+    accumulators: Vec<Accumulator>,
+    memory: BendMemory,
+    left_out: BTreeSet<LeftOut>,
+}
+
+impl Shared<'_> {
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A bend that was left out at a hook because its result was not finite.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeftOut {
-    /// The node that asked for it.
+    /// The id of the bend's node.
     pub node: Arc<str>,
-    /// Where.
+    /// The site.
     pub site: Site,
-    /// In which layer.
+    /// The layer, from 0.
     pub layer: usize,
-    /// In which step.
+    /// The denoising step, from 0.
     pub step: usize,
 }
 
-/// What a call brought besides the model's output.
-pub struct Heard {
-    /// What the taps measured, by the id of their node; taps whose target was not met are left out.
+/// What a call leaves besides the model's output.
+pub struct Outcome {
+    /// The measurements of the taps, by the id of their node; a tap whose target matched nothing has none.
     pub measured: BTreeMap<Arc<str>, Measured>,
-    /// What the next call needs; [`Past::keep`] takes it.
-    pub kept: Past,
-    /// Bends that were left out.
+    /// The state for the next call, for [`BendMemory::update`].
+    pub memory: BendMemory,
+    /// The bends that were left out, and where.
     pub left_out: BTreeSet<LeftOut>,
 }
 
-impl<'a> Bender<'a> {
-    /// Applies `program`, whose lanes are the frames of the video from `first_frame` on, under a prompt of these tokens.
-    pub fn new(program: &'a Program, tokens: &'a Tokens, first_frame: usize, past: &'a Past) -> Self {
-        Self {
-            program,
-            tokens,
-            first_frame,
-            past,
-            exact: false,
-            guarded: false,
-            tallies: RefCell::new(program.taps.iter().map(|tap| Tally::new(tap.fuse)).collect()),
-            kept: RefCell::default(),
-            left_out: RefCell::default(),
-            rows: RefCell::default(),
-            regions: RefCell::default(),
-            grid_maps: RefCell::default(),
-        }
+impl<'a> BoundProgram<'a> {
+    /// Binds `program`, whose lanes are the frames of the video from `first_frame` on, to a call under a prompt of these tokens.
+    pub fn new(program: &'a Program, tokens: &'a Tokens, first_frame: usize, memory: &'a BendMemory) -> Self {
+        let record = Record {
+            accumulators: program.taps.iter().map(|tap| Accumulator::new(tap.fuse)).collect(),
+            memory: BendMemory::default(),
+            left_out: BTreeSet::new(),
+        };
+        let shared = Shared { seed: program.seed, tokens, memory, guarded: false, record: Mutex::new(record) };
+        let caches = program.bends.iter().map(|_| BendCache::default()).collect();
+        Self { program, first_frame, exact: false, caches, shared }
     }
 
-    /// Writes every attention map out, one head after the other: slow, and what every other form is measured by.
+    /// Selects the definition of every bend, which writes out the attention map of one head after the other. It is slow, and the
+    /// reference for the fast forms.
     #[must_use]
     pub fn exact(mut self, exact: bool) -> Self {
         self.exact = exact;
         self
     }
 
-    /// Looks at what every bend makes, and leaves it out where the model cannot go on with it.
+    /// Checks the result of every bend, and leaves the bend out where its numbers overflow.
     #[must_use]
-    pub fn guarded(mut self) -> Self {
-        self.guarded = true;
+    pub fn guarded(mut self, guarded: bool) -> Self {
+        self.shared.guarded = guarded;
         self
     }
 
-    /// What the call brought.
-    pub fn finish(self) -> Result<Heard> {
-        let taps = self.program.taps.iter().zip(self.tallies.into_inner());
-        let read = |(tap, tally): (&bendrack_nodes::program::Tap, Tally)| {
-            Some(tally.read()?.map(|measured| (tap.node.clone(), measured)))
-        };
-        let measured = taps.filter_map(read).collect::<Result<_>>()?;
-        Ok(Heard { measured, kept: self.kept.into_inner(), left_out: self.left_out.into_inner() })
+    /// Reads the measurements back from the model's device.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device cannot hand them over.
+    pub fn finish(self) -> Result<Outcome> {
+        let Record { accumulators, memory, left_out } =
+            self.shared.record.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let taps = self.program.taps.iter().zip(accumulators);
+        let read = taps
+            .filter_map(|(tap, accumulator)| Some(accumulator.read()?.map(|measured| (tap.node.clone(), measured))));
+        Ok(Outcome { measured: read.collect::<Result<_>>()?, memory, left_out })
+    }
+
+    /// Whether a tap measures the self-attention map.
+    fn taps_self_map(&self) -> bool {
+        self.program.taps.iter().any(|tap| matches!(tap.measure, Measure::SelfMap { .. }))
+    }
+
+    /// The inputs of self-attention after the bends of values and of RoPE positions.
+    fn bend_inputs(&self, context: &AttentionContext<'_>, mut attention: Attention) -> Result<Attention> {
+        let (hook, (rows, columns)) = (&context.hook, context.size());
+        let frames = attention.key_frames.clone();
+        let values = self.bends_at(Site::SelfValue, hook, &frames, (rows, columns));
+        if !values.is_empty() {
+            let v = tensor::by_frame(&attention.v, frames.len())?;
+            let v = apply::apply(v, &values, hook, &frames, Grid { frames: frames.len(), rows, columns })?;
+            attention.v = v.reshape(attention.v.shape())?;
+        }
+        let positions = self.bends_at(Site::SelfPosition, hook, hook.frames, (rows, columns));
+        if !positions.is_empty() {
+            attention.q = apply::shift_positions(context, &attention.q, &positions)?;
+        }
+        Ok(attention)
+    }
+
+    /// The values of cross-attention x `[batch, 1, rows, heads, head_dim]` after bends, each on the rows of its words.
+    fn bend_prompt_values(
+        &self,
+        mut x: Tensor,
+        bends: &[BoundBend<'_>],
+        hook: &HookContext<'_>,
+        frames: &[usize],
+        grid: Grid,
+    ) -> Result<Tensor> {
+        for bound in bends {
+            let rows = bound.rows(x.dim(2)?);
+            let rows = (!rows.iter().all(|row| *row)).then(|| runs(rows));
+            x = tensor::within(&x, 2, rows.as_deref(), &mut |x| {
+                apply::apply(x.clone(), std::slice::from_ref(bound), hook, frames, grid)
+            })?;
+        }
+        Ok(x)
     }
 }
 
-impl Listener for Bender<'_> {
-    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
+impl Listener for BoundProgram<'_> {
+    fn at(&self, site: Site, hook: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         match site {
-            // The values of self-attention wait for `attend`, which knows the frames of the keys.
+            // Values of self-attention are bent in `attend`, where the frames of the keys are known.
             Site::SelfValue => return Ok(x),
-            Site::NoiseFirst | Site::NoiseAgain | Site::Time => return self.beyond(site, &place, x),
+            Site::NoiseFirst | Site::NoiseAgain | Site::Time => return self.outside_layers(site, &hook, x),
             _ => {}
         }
-        // The rows of a prompt are of no frame: they take the values of the call's first.
-        let frames = if site == Site::CrossValue { &place.frames[..1] } else { place.frames };
-        let (_, rows, columns) = place.grid;
-        let places = if site == Site::CrossValue { (x.dim(1)?, 1) } else { (rows, columns) };
-        let bends = self.active(site, &place, frames, places);
-        let listens = site == Site::FfnHidden;
-        if bends.is_empty() && !listens {
+        // The rows of a prompt belong to no frame: they take the lane of the call's first frame.
+        let frames = if site == Site::CrossValue { &hook.frames[..1] } else { hook.frames };
+        let (_, rows, columns) = hook.grid;
+        let size = if site == Site::CrossValue { (x.dim(1)?, 1) } else { (rows, columns) };
+        let bends = self.bends_at(site, &hook, frames, size);
+        let has_neurons = site == Site::FfnHidden;
+        if bends.is_empty() && !has_neurons {
             return Ok(x);
         }
-        let grid = Grid { frames: frames.len(), rows: places.0, columns: places.1 };
+        let grid = Grid { frames: frames.len(), rows: size.0, columns: size.1 };
         let shape = x.shape().clone();
         let mut x = tensor::by_frame(&x, frames.len())?;
-        if listens {
-            self.rank(&x, &place)?;
+        if has_neurons {
+            self.record_activity(&x, &hook)?;
         }
-        if site == Site::CrossValue {
-            for active in &bends {
-                let rows = self.rows(active, x.dim(2)?);
-                let rows = (!rows.iter().all(|row| *row)).then(|| ranges(&rows));
-                x = tensor::within(&x, 2, rows.as_deref(), &mut |x| {
-                    self.bend(x.clone(), std::slice::from_ref(active), &place, frames, grid)
-                })?;
-            }
-        } else {
-            x = self.bend(x, &bends, &place, frames, grid)?;
-        }
-        if listens {
-            self.listen(&x, &place, grid)?;
+        x = match site {
+            Site::CrossValue => self.bend_prompt_values(x, &bends, &hook, frames, grid)?,
+            _ => apply::apply(x, &bends, &hook, frames, grid)?,
+        };
+        if has_neurons {
+            self.measure_neurons(&x, &hook, grid)?;
         }
         x.reshape(shape)
     }
 
-    fn attend(&self, site: Site, place: Place<'_>, mut attention: Attention) -> Result<Tensor> {
-        let (frames, rows, columns) = place.grid;
-        let grid = Grid { frames, rows, columns };
-        let queries = attention.q.dim(1)?;
-        if queries != grid.cells() {
-            bail!("{queries} queries are not a grid of {grid:?}")
-        }
-        let scene = Scene { bender: self, tokens: self.tokens, place, grid };
+    fn attend(&self, site: Site, hook: HookContext<'_>, mut attention: Attention) -> Result<Tensor> {
+        let context = AttentionContext::new(hook, &attention)?;
         let keys = attention.k.dim(1)?;
         if site == Site::SelfMap {
-            let frames = attention.key_frames.clone();
-            let values = self.active(Site::SelfValue, &place, &frames, (rows, columns));
-            if !values.is_empty() {
-                let v = tensor::by_frame(&attention.v, frames.len())?;
-                let v = self.bend(v, &values, &place, &frames, Grid { frames: frames.len(), rows, columns })?;
-                attention.v = v.reshape(attention.v.shape())?;
-            }
-            let positions = self.active(Site::SelfPosition, &place, place.frames, (rows, columns));
-            if !positions.is_empty() {
-                attention.q = Self::stand_elsewhere(&scene, &attention.q, &positions)?;
-            }
+            attention = self.bend_inputs(&context, attention)?;
         }
-        let bends = self.active(site, &place, place.frames, (rows, columns));
-        let parts = bends.iter().map(|active| Part {
-            what: active,
-            // The keys of self-attention are places of the picture, not words.
-            keys: if site == Site::CrossMap { self.rows(active, keys) } else { vec![true; keys] },
-            heads: &active.bend.target.heads,
+        let bends = self.bends_at(site, &hook, hook.frames, context.size());
+        let scoped = bends.iter().map(|bound| Scoped {
+            item: bound,
+            // The keys of self-attention are positions of the grid, not words.
+            keys: if site == Site::CrossMap { bound.rows(keys).to_vec() } else { vec![true; keys] },
+            heads: &bound.bend.target.heads,
         });
-        let is_weight = |part: &Part<'_, &Active<'_>>| matches!(part.what.bend.op.form, Form::Weigh(_));
-        let (weights, bends): (Vec<_>, Vec<_>) = parts.filter(|part| part.keys.contains(&true)).partition(is_weight);
-        let taps =
-            if site == Site::CrossMap { self.taps(|measure| measure == Measure::CrossMap, &place) } else { Vec::new() };
-        let taps: Vec<Part<'_, usize>> = taps
+        let is_weight = |part: &Scoped<'_, &BoundBend<'_>>| matches!(part.item.bend.op.form, Form::Weigh(_));
+        let (weights, bends): (Vec<_>, Vec<_>) = scoped.filter(|part| part.keys.contains(&true)).partition(is_weight);
+        let taps = match site {
+            Site::CrossMap => self.taps_at(|measure| measure == Measure::CrossMap, &hook),
+            _ => Vec::new(),
+        };
+        let taps: Vec<Scoped<'_, usize>> = taps
             .into_iter()
-            .map(|(tap, part)| Part { what: tap, keys: aim::rows(&part.words, self.tokens, keys), heads: &part.heads })
-            .filter(|part| part.keys.contains(&true))
+            .map(|(tap, part)| (tap, resolve::rows(&part.words, self.shared.tokens, keys), &part.heads))
+            .map(|(item, keys, heads)| Scoped { item, keys, heads })
+            .filter(|tap| tap.keys.contains(&true))
             .collect();
-        let looks =
-            site == Site::SelfMap && self.program.taps.iter().any(|tap| matches!(tap.measure, Measure::SelfMap { .. }));
-        if weights.is_empty() && bends.is_empty() && taps.is_empty() && !looks {
+        let measures_self_map = site == Site::SelfMap && self.taps_self_map();
+        if weights.is_empty() && bends.is_empty() && taps.is_empty() && !measures_self_map {
             return attention.run();
         }
-        let softmax = Softmax::new(attention, grid, &weights, self.exact)?;
-        if looks {
-            self.look(&scene, &softmax, &bends)?;
+        let softmax = Softmax::new(attention, context.grid, &weights, self.exact)?;
+        if measures_self_map {
+            self.measure_self_map(&context, &softmax, &bends)?;
         }
         if bends.is_empty() && taps.is_empty() {
             return softmax.run(softmax.values());
         }
-        let mut tallies = self.tallies.borrow_mut();
-        map::attend(&scene, &softmax, &bends, &taps, |tap, share| tallies[tap].add(share))
+        map::attend(&context, &softmax, &bends, &taps, |tap, share| self.shared.record().accumulators[tap].add(share))
     }
 }
 
-/// The runs of what is on.
-fn ranges(on: &[bool]) -> Vec<std::ops::RangeInclusive<usize>> {
+/// The runs of true, as index ranges.
+fn runs(on: &[bool]) -> Vec<RangeInclusive<usize>> {
     let on: Set = on.iter().enumerate().filter(|(_, on)| **on).map(|(index, _)| index).collect();
-    aim::within(&on, usize::MAX)
+    resolve::ranges(&on, usize::MAX)
 }

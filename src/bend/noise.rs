@@ -1,13 +1,13 @@
-//! Noise that a bend asks for: the same for the same seed, node, step, layer and frame, whatever happened before.
+//! The noise of a bend: a function of seed, node, step, layer and frame alone.
 
 use bendrack_nodes::op::Noise;
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::normal::Normal;
-use crate::wan::hooks::Place;
+use crate::wan::hooks::HookContext;
 
-/// The noise of one bend at one place.
+/// The noise of one bend at one hook.
 #[derive(Clone, Copy)]
 pub(super) struct SiteNoise<'a> {
     /// The seed of the patch, the node, step and layer.
@@ -16,19 +16,19 @@ pub(super) struct SiteNoise<'a> {
     frames: &'a [usize],
     /// The first token of them.
     token: usize,
-    /// The head it is for, and how often it was drawn.
+    /// The head, and the number of draws so far.
     head: u32,
     draws: u32,
 }
 
-/// Numbers that a thread draws at a time.
+/// The numbers that a thread draws at a time.
 const RUN: usize = 1 << 13;
 
 impl<'a> SiteNoise<'a> {
     /// `same` noise does not depend on step and layer.
-    pub(super) fn new(seed: u64, node: &str, place: &Place<'_>, frames: &'a [usize], same: bool) -> Self {
+    pub(super) fn new(seed: u64, node: &str, hook: &HookContext<'_>, frames: &'a [usize], same: bool) -> Self {
         let index = |index: usize| if same { u64::MAX } else { index as u64 };
-        let words = [seed, fnv1a(node.as_bytes()), index(place.step), index(place.layer)];
+        let words = [seed, fnv1a(node.as_bytes()), index(hook.step), index(hook.layer)];
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let key = fnv1a(&bytes);
         Self { key: [key as u32, (key >> 32) as u32], frames, token: 0, head: 0, draws: 0 }
@@ -39,14 +39,14 @@ impl<'a> SiteNoise<'a> {
         Self { head: head + 1, ..self }
     }
 
-    /// The noise of the next draw, for somebody else to draw.
+    /// The source of the next draw, as a copy.
     pub(super) fn next(&mut self) -> Self {
         let next = *self;
         self.draws += 1;
         next
     }
 
-    /// Of one frame, by its index, the noise from a token on.
+    /// The noise of one frame, by index, from a token on.
     pub(super) fn part(self, frame: usize, token: usize) -> Self {
         Self { frames: &self.frames[frame..=frame], token: self.token + token, ..self }
     }
@@ -56,13 +56,13 @@ impl Noise for SiteNoise<'_> {
     fn normal(&mut self, like: &Tensor) -> Result<Tensor> {
         let dims = like.dims();
         if dims.len() < 2 || dims[1] != self.frames.len() {
-            bail!("noise for {} frames was asked for a tensor of shape {dims:?}", self.frames.len())
+            bail!("the noise has {} frames, the tensor has shape {dims:?}", self.frames.len())
         }
         let (batch, frames) = (dims[0], dims[1]);
         let size: usize = dims[2..].iter().product();
         let first = self.token * dims[2..].iter().skip(1).product::<usize>();
         let mut values = vec![0.0f32; batch * frames * size];
-        // Batches of more than one meet the same noise: they are the same frames.
+        // All of a batch are the same frames, and have the same noise.
         let (one, others) = values.split_at_mut(if batch == 0 { 0 } else { frames * size });
         for (values, &frame) in one.chunks_exact_mut(size.max(1)).zip(self.frames) {
             let normal = Normal { key: self.key, words: [frame as u32, self.head, self.draws] };

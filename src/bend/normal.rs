@@ -1,17 +1,17 @@
-//! Standard normal numbers by their index: the same on every machine, whoever draws which part of them.
+//! Standard normal numbers by index: the same on every machine and for every split among threads.
 
-// What is generic over the instruction set must melt into the function that switches it on.
+// Functions generic over the instruction set must inline into the one that enables it.
 #![allow(clippy::inline_always)]
 
 use std::array;
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Counters that are worked on side by side, and the numbers that come of them.
+/// The counters of a SIMD block, and the numbers that they make.
 const LANES: usize = 16;
 const BLOCK: usize = 4 * LANES;
 
-/// An endless row of numbers, told apart from others by its key and by three words.
+/// An endless sequence of numbers, identified by its key and by three words.
 #[derive(Clone, Copy)]
 pub(super) struct Normal {
     pub(super) key: [u32; 2],
@@ -141,14 +141,14 @@ mod tests {
     fn they_are_normal() {
         let mut x = vec![0.0; 1 << 18];
         Normal { key: [7, 0], words: [0; 3] }.fill(0, &mut x);
-        let moment = |power: i32| x.iter().map(|x| f64::from(*x).powi(power)).sum::<f64>() / x.len() as f64;
+        let key = |power: i32| x.iter().map(|x| f64::from(*x).powi(power)).sum::<f64>() / x.len() as f64;
         for (power, expected, near) in [(1, 0.0, 0.01), (2, 1.0, 0.01), (3, 0.0, 0.03), (4, 3.0, 0.08), (6, 15.0, 1.2)]
         {
-            assert!((moment(power) - expected).abs() < near, "{power}: {}", moment(power));
+            assert!((key(power) - expected).abs() < near, "{power}: {}", key(power));
         }
-        let beyond = |limit: f32| x.iter().filter(|x| x.abs() > limit).count() as f64 / x.len() as f64;
+        let outside_layers = |limit: f32| x.iter().filter(|x| x.abs() > limit).count() as f64 / x.len() as f64;
         for (limit, expected) in [(0.5, 0.617), (1.0, 0.3173), (2.0, 0.0455), (3.0, 0.0027)] {
-            assert!((beyond(limit) - expected).abs() < 0.1 * expected, "{limit}: {}", beyond(limit));
+            assert!((outside_layers(limit) - expected).abs() < 0.1 * expected, "{limit}: {}", outside_layers(limit));
         }
         let neighbours = x.windows(2).map(|x| f64::from(x[0] * x[1])).sum::<f64>() / x.len() as f64;
         assert!(neighbours.abs() < 0.01, "{neighbours}");

@@ -1,20 +1,25 @@
-//! The numbers that a map gives to modulation.
+//! The outputs of a map tap.
 
 use std::collections::BTreeMap;
 
 use bendrack_nodes::program::Tap;
 
-use super::aim;
-use super::past::Past;
+use super::memory::BendMemory;
+use super::resolve;
 use super::tap::Measured;
 use crate::media::Map;
 
-/// What the last map of a call says in numbers: mean and largest value; its centre of gravity, 0 to 1 from the left and the top; how evenly it
-/// is spread; the part of its places that reach the tap's threshold, the part of it that lies in the tap's region; and how much
-/// of it is elsewhere than in the frame before.
-pub fn numbers(measured: &Measured, tap: &Tap, past: &Past) -> BTreeMap<&'static str, f64> {
+/// The outputs for the last map of a call, by name.
+///
+/// - `mean`, `min`, `max`: of the values.
+/// - `x`, `y`: the centre of gravity, 0 to 1 from the left and from the top; 0.5 for a map of zeros.
+/// - `entropy`: how evenly the map is spread, 0 to 1.
+/// - `area`: the share of positions at or above the tap's threshold.
+/// - `mass`: the share of the sum that lies in the tap's region.
+/// - `change`: the share of the sum that moved since the frame before.
+pub fn map_numbers(measured: &Measured, tap: &Tap, memory: &BendMemory) -> BTreeMap<&'static str, f64> {
     let Some((map, before)) = measured.maps.split_last() else { return BTreeMap::new() };
-    let before = before.last().or(past.maps.get(&tap.node));
+    let before = before.last().or(memory.maps.get(&tap.node));
     let values = || map.values.iter().map(|&value| f64::from(value));
     let count = map.values.len().max(1) as f64;
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
@@ -25,7 +30,7 @@ pub fn numbers(measured: &Measured, tap: &Tap, past: &Past) -> BTreeMap<&'static
         if shares.is_empty() { 0.5 } else { sum(&|i| (at(i) as f64 + 0.5) / size as f64) }
     };
     let reach = values().filter(|value| high > low && (value - low) / (high - low) >= tap.threshold).count();
-    let region = aim::places(&tap.region, (map.height, map.width), &past.maps);
+    let region = resolve::region(&tap.region, (map.height, map.width), &memory.maps);
     let mass = region.map_or(1.0, |region| sum(&|i| f64::from(region[i])));
     let entropy = -shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln()).sum::<f64>();
     let change = before.filter(|before| before.values.len() == map.values.len()).map_or(0.0, |before| {
@@ -45,7 +50,7 @@ pub fn numbers(measured: &Measured, tap: &Tap, past: &Past) -> BTreeMap<&'static
     ])
 }
 
-/// The part of a map that lies at each place; places below 0, as a bent map may have, have none of it. Empty if there is nothing.
+/// The share of each position in the sum of a map. A negative value, which a bent map may have, counts as 0. Empty if the sum is 0.
 fn shares(map: &Map) -> Vec<f64> {
     let sum: f64 = map.values.iter().map(|&value| f64::from(value.max(0.0))).sum();
     if sum > 0.0 { map.values.iter().map(|&value| f64::from(value.max(0.0)) / sum).collect() } else { Vec::new() }
@@ -73,7 +78,11 @@ mod tests {
         };
         let of = |values: &[f32], before: Option<&[f32]>| {
             let map = |values: &[f32]| Map { width: 4, height: 2, values: values.to_vec() };
-            numbers(&Measured { maps: before.into_iter().chain([values]).map(map).collect() }, &tap, &Past::default())
+            map_numbers(
+                &Measured { maps: before.into_iter().chain([values]).map(map).collect() },
+                &tap,
+                &BendMemory::default(),
+            )
         };
         let near = |numbers: &BTreeMap<&str, f64>, expected: &[(&str, f64)]| {
             expected.iter().all(|(name, value)| (numbers[name] - value).abs() < 1e-6)

@@ -1,21 +1,30 @@
-//! What a picture says in numbers.
+//! The outputs of a picture tap.
 
 use std::collections::BTreeMap;
 
 use bendrack_nodes::program::Tap;
 
-use super::aim;
-use super::past::Past;
+use super::memory::BendMemory;
+use super::resolve;
 use crate::media::Picture;
 
-/// How much red, green and blue count for luma.
+/// The weights of red, green and blue in luma (BT.709).
 const LUMA: [f64; 3] = [0.2126, 0.7152, 0.0722];
 
-/// What the part of a picture in the tap's region looks like: its mean luma and colours; its contrast, two times the deviation of its
-/// luma; how far it is from the picture before it, and the centre of what changed, 0 to 1 from the left and the top: what changed more
-/// counts by the square, so that a rustle everywhere does not pull it to the middle.
-pub fn picture(picture: &Picture, before: Option<&Picture>, tap: &Tap, past: &Past) -> BTreeMap<&'static str, f64> {
-    let weights = aim::places(&tap.region, (picture.height, picture.width), &past.maps);
+/// The outputs for the part of a picture in the tap's region, by name.
+///
+/// - `brightness`, `red`, `green`, `blue`: mean luma and colours, 0 to 1.
+/// - `contrast`: twice the standard deviation of the luma.
+/// - `change`: the mean difference from the picture before.
+/// - `x`, `y`: the centre of the change, 0 to 1 from the left and from the top. Differences count by their square, so that noise
+///   everywhere does not pull the centre to the middle.
+pub fn picture_numbers(
+    picture: &Picture,
+    before: Option<&Picture>,
+    tap: &Tap,
+    memory: &BendMemory,
+) -> BTreeMap<&'static str, f64> {
+    let weights = resolve::region(&tap.region, (picture.height, picture.width), &memory.maps);
     let before = before.filter(|before| before.rgb.len() == picture.rgb.len());
     let (mut sum, mut colours, mut luma, mut squares) = (0.0, [0.0; 3], 0.0, 0.0);
     let (mut change, mut moved, mut x, mut y) = (0.0, 0.0, 0.0, 0.0);
@@ -74,7 +83,7 @@ mod tests {
     fn looks(now: &Picture, before: Option<&Picture>, region: Region) -> BTreeMap<&'static str, f64> {
         let (node, target) = ("tap".into(), Arc::default());
         let tap = Tap { node, measure: Measure::Picture, target, fuse: Fuse::Mean, threshold: 0.0, region };
-        picture(now, before, &tap, &Past::default())
+        picture_numbers(now, before, &tap, &BendMemory::default())
     }
 
     #[track_caller]

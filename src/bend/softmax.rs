@@ -1,4 +1,4 @@
-//! The attention of a layer with weights on its logits: what bends before the softmax come to.
+//! The attention of a layer under bends before the softmax, which weigh its logits.
 //!
 //! Without a region, the weights are the same for all queries of a frame, and go into the queries, the keys and the bias of an
 //! ordinary attention. With one, and for the exact form, the map of one head after the other is written out.
@@ -8,49 +8,49 @@ use bendrack_nodes::op::{Form, Weight};
 use bendrack_nodes::set::Set;
 use candle_core::{D, Result, Tensor, bail};
 
-use super::active::Active;
-use super::map::Part;
+use super::bound::BoundBend;
+use super::map::Scoped;
 use crate::wan::hooks::Attention;
 use crate::wan::ops;
 
 /// Attention with weights on its logits.
 pub(super) struct Softmax<'a> {
     attention: Attention,
-    /// The numbers of its heads in the layer.
+    /// The heads, by number in the layer.
     heads: Vec<u32>,
     grid: Grid,
-    weights: &'a [Part<'a, &'a Active<'a>>],
-    /// The same without weights, frame by frame if these differ; `None` if it has to be written out.
+    weights: &'a [Scoped<'a, &'a BoundBend<'a>>],
+    /// The same as ordinary attentions: one, or one per frame where weights differ. Absent if the map must be written out.
     plain: Option<Vec<Attention>>,
 }
 
 impl<'a> Softmax<'a> {
-    /// Weights act first to last; `exact` has every map written out.
+    /// Weights act first to last; `exact` writes out every map.
     pub(super) fn new(
         attention: Attention,
         grid: Grid,
-        weights: &'a [Part<'a, &'a Active<'a>>],
+        weights: &'a [Scoped<'a, &'a BoundBend<'a>>],
         exact: bool,
     ) -> Result<Self> {
         let heads = (0..attention.q.dim(2)? as u32).collect();
         let mut softmax = Self { attention, heads, grid, weights, plain: None };
-        if !exact && weights.iter().all(|part| part.what.region.is_none()) {
+        if !exact && weights.iter().all(|part| part.item.region.is_none()) {
             softmax.plain = Some(softmax.fold()?);
         }
         Ok(softmax)
     }
 
-    /// Its values.
+    /// The values `[batch, keys, heads, value_dim]`.
     pub(super) const fn values(&self) -> &Tensor {
         &self.attention.v
     }
 
-    /// The numbers of its heads in the layer.
+    /// The heads, by number in the layer.
     pub(super) fn heads(&self) -> &[u32] {
         &self.heads
     }
 
-    /// Whether every query shares 1 among the keys: nothing is left out.
+    /// Whether the shares of the keys sum to 1 for every query: no key is masked.
     pub(super) const fn is_full(&self) -> bool {
         self.weights.is_empty() && self.attention.bias.is_none()
     }
@@ -60,7 +60,7 @@ impl<'a> Softmax<'a> {
         self.plain.is_none()
     }
 
-    /// Some of its heads, by their index.
+    /// The same for some of its heads, by index.
     pub(super) fn of_heads(&self, indices: &[u32]) -> Result<Self> {
         let pick = |attention: &Attention| of_heads(attention, indices);
         Ok(Self {
@@ -88,7 +88,7 @@ impl<'a> Softmax<'a> {
         Tensor::cat(&frames.iter().map(run).collect::<Result<Vec<_>>>()?, 1)
     }
 
-    /// The map of a head, `[batch, queries, keys]`; of these queries, if it is said of which.
+    /// The map of a head, `[batch, queries, keys]`: of `queries`, or of all.
     pub(super) fn map(&self, head: usize, queries: Option<&[usize]>) -> Result<Tensor> {
         let Attention { q, k, bias, scale, .. } = &self.attention;
         let all: Vec<usize> = if queries.is_none() { (0..self.grid.cells()).collect() } else { Vec::new() };
@@ -103,14 +103,14 @@ impl<'a> Softmax<'a> {
         for part in self.weights.iter().filter(|part| part.heads.contains(self.heads[head] as usize)) {
             let weights = queries.iter().map(|&query| {
                 let (frame, row, column) = self.grid.place(query);
-                weight(part.what, frame, part.what.weight(frame, row * self.grid.columns + column))
+                weight(part.item, frame, part.item.weight(frame, row * self.grid.columns + column))
             });
             let (sharpness, gain): (Vec<_>, Vec<_>) = weights.collect::<Result<Vec<_>>>()?.into_iter().unzip();
             let column = |values: Vec<f32>| {
                 Tensor::from_vec(values, (1, queries.len(), 1), logits.device())?.to_dtype(logits.dtype())
             };
             let bent = logits.broadcast_mul(&column(sharpness)?)?.broadcast_add(&column(gain)?)?;
-            // What is left out stays out.
+            // A masked logit stays masked.
             let bent = logits.gt(f32::MIN)?.where_cond(&bent, &logits)?;
             let keys = Tensor::from_iter(part.keys.iter().map(|&key| u8::from(key)), logits.device())?;
             logits = keys.reshape((1, 1, part.keys.len()))?.broadcast_as(bent.shape())?.where_cond(&bent, &logits)?;
@@ -128,20 +128,20 @@ impl<'a> Softmax<'a> {
         if frames.iter().all(|frame| *frame == frames[0]) {
             return Ok(vec![self.with(&self.attention.q, &frames[0], keys, 0)?]);
         }
-        let places = self.grid.rows * self.grid.columns;
-        let queries = |frame: usize| self.attention.q.narrow(1, frame * places, places)?.contiguous();
-        frames.iter().enumerate().map(|(i, frame)| self.with(&queries(i)?, frame, keys, i * places)).collect()
+        let positions = self.grid.rows * self.grid.columns;
+        let queries = |frame: usize| self.attention.q.narrow(1, frame * positions, positions)?.contiguous();
+        frames.iter().enumerate().map(|(i, frame)| self.with(&queries(i)?, frame, keys, i * positions)).collect()
     }
 
-    /// What each logit of a frame's queries becomes, `[heads, keys]`: `(factor, summand)`.
+    /// The weight of each logit of a frame's queries, `[heads, keys]`: `(factor, summand)`.
     fn logits(&self, frame: usize, keys: usize) -> Result<Vec<(f32, f32)>> {
         let mut logits = vec![(1.0, 0.0); self.heads.len() * keys];
         for part in self.weights {
-            let (sharpness, gain) = weight(part.what, frame, part.what.amount[frame])?;
+            let (sharpness, gain) = weight(part.item, frame, part.item.amount[frame])?;
             for (head, logits) in logits.chunks_exact_mut(keys).enumerate() {
                 if part.heads.contains(head) {
-                    let meant = logits.iter_mut().zip(&part.keys).filter(|(_, meant)| **meant);
-                    meant.for_each(|((factor, summand), _)| {
+                    let weighed = logits.iter_mut().zip(&part.keys).filter(|(_, is_key)| **is_key);
+                    weighed.for_each(|((factor, summand), _)| {
                         (*factor, *summand) = (*factor * sharpness, plus(*summand * sharpness, gain));
                     });
                 }
@@ -184,16 +184,16 @@ impl<'a> Softmax<'a> {
 }
 
 /// The factor and the summand of a weight's logits.
-fn weight(active: &Active<'_>, frame: usize, amount: f64) -> Result<(f32, f32)> {
-    let Form::Weigh(op) = active.bend.op.form else {
-        bail!("{}: {} does not act before the softmax", active.bend.node, active.bend.op.name)
+fn weight(bound: &BoundBend<'_>, frame: usize, amount: f64) -> Result<(f32, f32)> {
+    let Form::Weigh(op) = bound.bend.op.form else {
+        bail!("{}: {} does not act before the softmax", bound.bend.node, bound.bend.op.name)
     };
-    let Weight { sharpness, gain } = op(&active.params, frame);
+    let Weight { sharpness, gain } = op(&bound.params, frame);
     let [sharpness, gain] = [sharpness, gain].map(|x| 1.0 + amount * (x - 1.0));
     Ok((sharpness as f32, if gain > 0.0 { gain.ln() as f32 } else { f32::NEG_INFINITY }))
 }
 
-/// A sum in which −∞ stays what it is.
+/// A sum in which −∞ stays −∞.
 fn plus(a: f32, b: f32) -> f32 {
     if b == f32::NEG_INFINITY || a.is_infinite() || a.is_nan() { f32::NEG_INFINITY } else { a + b }
 }
@@ -213,7 +213,7 @@ fn softmax_of_rows(logits: &Tensor) -> Result<Tensor> {
     weights.broadcast_div(&sum.maximum(f32::MIN_POSITIVE)?)
 }
 
-/// A bias's part for a head and some queries; it broadcasts to `[queries, keys]`.
+/// The bias of a head and some queries; it broadcasts to `[queries, keys]`.
 fn bias_of(bias: &Tensor, head: usize, queries: &Tensor) -> Result<Tensor> {
     let bias = match bias.rank() {
         3 => bias.get(if bias.dim(0)? > 1 { head } else { 0 })?,

@@ -1,21 +1,21 @@
-//! What taps measure: brought together while the model runs, read back once per call.
+//! The measurements of taps: accumulated during a call, read back once at its end.
 
 use bendrack_nodes::program::Fuse;
 use candle_core::{DType, Device, Result, Tensor};
 
 use crate::media::Map;
 
-/// What a tap met at the places of its target, on the model's device.
-pub(super) struct Tally {
+/// The measurements of a tap so far, on the model's device.
+pub(super) struct Accumulator {
     fuse: Fuse,
-    /// `[frames, rows, columns]`: the sum, the largest or the smallest; all of them for the median.
-    met: Vec<Tensor>,
+    /// `[frames, rows, columns]`: the sum, the maximum or the minimum; for the median, every measurement.
+    accumulated: Vec<Tensor>,
     count: usize,
 }
 
-impl Tally {
+impl Accumulator {
     pub(super) const fn new(fuse: Fuse) -> Self {
-        Self { fuse, met: Vec::new(), count: 0 }
+        Self { fuse, accumulated: Vec::new(), count: 0 }
     }
 
     /// Adds measurements `[n, frames, rows, columns]`.
@@ -26,12 +26,12 @@ impl Tally {
             Fuse::Max => x.max(0)?,
             Fuse::Min => x.min(0)?,
             Fuse::Median => {
-                self.met.push(x.clone());
+                self.accumulated.push(x.clone());
                 return Ok(());
             }
         };
-        let old = self.met.pop();
-        self.met.push(match (self.fuse, old) {
+        let old = self.accumulated.pop();
+        self.accumulated.push(match (self.fuse, old) {
             (_, None) => new,
             (Fuse::Max, Some(old)) => old.maximum(&new)?,
             (Fuse::Min, Some(old)) => old.minimum(&new)?,
@@ -40,23 +40,23 @@ impl Tally {
         Ok(())
     }
 
-    /// What was measured; nothing if nothing was.
+    /// The result; none if the target matched nothing.
     pub(super) fn read(self) -> Option<Result<Measured>> {
-        let any = self.met.iter().any(|met| met.elem_count() > 0);
+        let any = self.accumulated.iter().any(|accumulated| accumulated.elem_count() > 0);
         any.then(|| self.measured())
     }
 
     fn measured(&self) -> Result<Measured> {
         let fused = match self.fuse {
-            Fuse::Mean => (self.met[0].to_dtype(DType::F32)? / self.count as f64)?,
-            Fuse::Max | Fuse::Min => self.met[0].clone(),
-            Fuse::Median => return Measured::median(&Tensor::cat(&self.met, 0)?),
+            Fuse::Mean => (self.accumulated[0].to_dtype(DType::F32)? / self.count as f64)?,
+            Fuse::Max | Fuse::Min => self.accumulated[0].clone(),
+            Fuse::Median => return Measured::median(&Tensor::cat(&self.accumulated, 0)?),
         };
         Measured::read(&fused)
     }
 }
 
-/// What a tap measured in one model call.
+/// The measurement of a tap in one model call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// One map per latent frame of the call.
@@ -70,7 +70,7 @@ impl Measured {
         Ok(Self { maps: frames.into_iter().map(|values| Map { width, height, values }).collect() })
     }
 
-    /// The median of x `[n, frames, rows, columns]`, place by place.
+    /// The median of x `[n, frames, rows, columns]`, position by position.
     fn median(x: &Tensor) -> Result<Self> {
         let (_, frames, height, width) = x.dims4()?;
         let x = x.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_from(1)?.t()?.to_vec2::<f32>()?;
@@ -80,18 +80,18 @@ impl Measured {
     }
 }
 
-/// The number in the middle, or the mean of the two there.
+/// The middle value, or the mean of the two middle ones.
 fn median(mut values: Vec<f32>) -> f32 {
     values.sort_by(f32::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { f32::midpoint(values[middle - 1], values[middle]) }
 }
 
-/// Several maps of one shape as one, place by place.
-pub fn fused(maps: &[&Map], fuse: Fuse) -> Option<Map> {
+/// Several maps of one shape as one, position by position; none if there are no maps.
+pub fn fuse_maps(maps: &[&Map], fuse: Fuse) -> Option<Map> {
     let mut fused = (*maps.first()?).clone();
-    for (place, value) in fused.values.iter_mut().enumerate() {
-        let values = maps.iter().filter_map(|map| map.values.get(place).copied());
+    for (position, value) in fused.values.iter_mut().enumerate() {
+        let values = maps.iter().filter_map(|map| map.values.get(position).copied());
         *value = match fuse {
             Fuse::Mean => values.sum::<f32>() / maps.len() as f32,
             Fuse::Max => values.fold(f32::NEG_INFINITY, f32::max),
@@ -107,15 +107,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_met_at_once_or_one_by_one_becomes_the_same() -> Result<()> {
+    fn measurements_accumulate_alike_at_once_and_one_by_one() -> Result<()> {
         let x =
             Tensor::new(&[[[1.0f32, 5.0]], [[2.0, -4.0]], [[6.0, 0.0]], [[7.0, 2.0]]], &Device::Cpu)?.unsqueeze(1)?;
         let expected = [[4.0, 0.75], [7.0, 5.0], [1.0, -4.0], [4.0, 1.0]];
         for (fuse, expected) in Fuse::ALL.into_iter().zip(expected) {
-            let (mut at_once, mut one_by_one) = (Tally::new(fuse), Tally::new(fuse));
+            let (mut at_once, mut one_by_one) = (Accumulator::new(fuse), Accumulator::new(fuse));
             at_once.add(&x)?;
             (0..4).try_for_each(|i| one_by_one.add(&x.narrow(0, i, 1)?))?;
-            let [at_once, one_by_one] = [at_once, one_by_one].map(|tally| tally.read().expect("something"));
+            let [at_once, one_by_one] = [at_once, one_by_one].map(|add| add.read().expect("something"));
             assert_eq!(at_once?.maps[0].values, expected, "{fuse:?}");
             let one_by_one = one_by_one?;
             assert_eq!(one_by_one.maps[0].values, expected, "{fuse:?}");
@@ -125,9 +125,9 @@ mod tests {
                 .into_iter()
                 .map(|values| Map { values, ..one_by_one.maps[0].clone() })
                 .collect();
-            assert_eq!(fused(&maps.iter().collect::<Vec<_>>(), fuse).expect("maps").values, expected);
+            assert_eq!(fuse_maps(&maps.iter().collect::<Vec<_>>(), fuse).expect("maps").values, expected);
         }
-        assert!(Tally::new(Fuse::Mean).read().is_none());
+        assert!(Accumulator::new(Fuse::Mean).read().is_none());
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Bends of what is a tensor at its site, laid out `[batch, frames, tokens per frame, ..]`.
+//! Bends of the tensor at a site, laid out `[batch, frames, tokens per frame, ..]`.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use bendrack_nodes::op::Form;
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-use super::active::Active;
+use super::bound::BoundBend;
 use super::noise::SiteNoise;
 use crate::wan::ops;
 
@@ -14,31 +14,31 @@ use crate::wan::ops;
 pub(super) fn by_frame(x: &Tensor, frames: usize) -> Result<Tensor> {
     let (batch, tokens) = (x.dim(0)?, x.dim(1)?);
     if frames == 0 || !tokens.is_multiple_of(frames) {
-        bail!("{tokens} tokens are not {frames} frames")
+        bail!("{tokens} tokens do not divide into {frames} frames")
     }
     let dims: Vec<usize> = [batch, frames, tokens / frames].into_iter().chain(x.dims()[2..].iter().copied()).collect();
     x.reshape(dims)
 }
 
-/// x after a bend: dry where its target does not reach along `axis`, of which `part` is meant, mixed by its weight.
+/// x after a bend, mixed by its weight. Along `axis` it acts on `part` only, or on all if there is none.
 pub(super) fn bend(
     x: &Tensor,
-    active: &Active<'_>,
+    bound: &BoundBend<'_>,
     (axis, part): (usize, Option<&[RangeInclusive<usize>]>),
     noise: SiteNoise<'_>,
 ) -> Result<Tensor> {
-    let Form::Tensor(op) = active.bend.op.form else {
-        bail!("{}: {} is no bend of {}", active.bend.node, active.bend.op.name, active.bend.site)
+    let Form::Tensor(op) = bound.bend.op.form else {
+        bail!("{}: {} does not act at {}", bound.bend.node, bound.bend.op.name, bound.bend.site)
     };
-    let bent = |x: &Tensor, active: &Active<'_>, mut noise: SiteNoise<'_>| {
-        within(x, axis, part, &mut |x| active.mix(x, &op(x, &active.params, &mut noise)?, 1, &[2]))
+    let bent = |x: &Tensor, bound: &BoundBend<'_>, mut noise: SiteNoise<'_>| {
+        within(x, axis, part, &mut |x| bound.mix(x, &op(x, &bound.params, &mut noise)?, 1, &[2]))
     };
     if !ops::is_worth_blocks(x) {
-        return bent(x, active, noise);
+        return bent(x, bound, noise);
     }
     ops::in_blocks(x, |x, frame, tokens| {
-        let active = active.part(frame, tokens.clone());
-        if active.is_dry() { Ok(x.clone()) } else { bent(x, &active, noise.part(frame, tokens.start)) }
+        let bound = bound.part(frame, tokens.clone());
+        if bound.is_dry() { Ok(x.clone()) } else { bent(x, &bound, noise.part(frame, tokens.start)) }
     })
 }
 
@@ -48,20 +48,20 @@ pub(super) fn activity(x: &Tensor) -> Result<Tensor> {
         return x.abs()?.mean(2);
     }
     let tokens = x.dim(2)?;
-    // In parts that stay in the cache, which threads share.
+    // Threads share the work in parts that fit the cache.
     let firsts: Vec<usize> = (0..tokens).step_by(TOKENS).collect();
     let part = |first: usize| x.narrow(2, first, TOKENS.min(tokens - first))?.abs()?.sum(2);
     let parts = firsts.into_par_iter().map(part).collect::<Result<Vec<_>>>()?;
     Tensor::stack(&parts, 0)?.sum(0)? / tokens as f64
 }
 
-/// Tokens of each frame whose activity a thread sums up at a time.
+/// The tokens of each frame that a thread sums at a time.
 const TOKENS: usize = 4;
 
-/// Ranges up to which a part of a tensor is cut out and put back; more of them are told apart by a mask.
+/// The most ranges that are cut out and put back; more are gathered by index.
 const CUTS: usize = 4;
 
-/// x with `f` of the part of it whose index along `axis` is in one of the ranges, which rise; all of it if there are none.
+/// x with `f` applied to the part whose index along `axis` is in one of the rising ranges, or to all of x.
 pub(super) fn within(
     x: &Tensor,
     axis: usize,

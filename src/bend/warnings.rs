@@ -1,4 +1,4 @@
-//! What a program asks for and cannot have.
+//! Bends and taps that cannot act as the patch asks.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use bendrack_nodes::program::{Program, Site};
 use bendrack_nodes::region::Shape;
 use bendrack_nodes::target::{NeuronSet, Target};
 
-use super::aim;
+use super::resolve;
 use crate::wan::config::Config;
 use crate::wan::text::Tokens;
 
-/// Tokens whose maps can be held, at most: each takes as much memory as an attention head's output channel, in every layer and step.
+/// The most tokens of a freeze. Each takes the memory of one output channel of a head, in every layer and step.
 pub(super) const MOST_FROZEN: usize = 64;
 
-/// Bends and taps that cannot act as they are asked to under this prompt and model, and why: the id of the node, and a sentence.
+/// What this prompt and model cannot do for the bends and taps of a program: the id of the node, and a sentence.
 pub fn warnings(program: &Program, tokens: &Tokens, config: &Config) -> Vec<(Arc<str>, String)> {
     let mut warnings = Vec::new();
     for bend in &program.bends {
@@ -24,18 +24,18 @@ pub fn warnings(program: &Program, tokens: &Tokens, config: &Config) -> Vec<(Arc
         if let Some(Pick::These(list)) = &bend.with {
             list.0.iter().filter_map(|word| missing(word, tokens, config)).for_each(&mut say);
         }
-        let meant = aim::rows(&bend.target.words, tokens, config.text_len).into_iter().filter(|row| *row).count();
-        if matches!(bend.op.form, Form::Freeze) && meant > MOST_FROZEN {
-            say(format!("{meant} tokens are too many to hold; aim it at words of at most {MOST_FROZEN}"));
+        let count = resolve::rows(&bend.target.words, tokens, config.text_len).into_iter().filter(|row| *row).count();
+        if matches!(bend.op.form, Form::Freeze) && count > MOST_FROZEN {
+            say(format!("the target names {count} tokens, and a freeze holds {MOST_FROZEN}; name fewer words"));
         }
         let axes = [("words", bend.target.words.is_all()), ("heads", bend.target.heads.is_all())];
-        let unknown = match bend.site {
+        let missing_axes = match bend.site {
             Site::CrossMap | Site::CrossValue => &[][..],
             Site::SelfMap | Site::SelfValue | Site::SelfPosition => &axes[..1],
             _ => &axes,
         };
-        for (axis, _) in unknown.iter().filter(|(_, is_all)| !is_all) {
-            say(format!("{} has no {axis}, so it is bent whatever they are", bend.site));
+        for (axis, _) in missing_axes.iter().filter(|(_, is_all)| !is_all) {
+            say(format!("{} has no {axis}, so the bend acts on all of it; remove {axis} from the target", bend.site));
         }
     }
     for tap in &program.taps {
@@ -43,7 +43,7 @@ pub fn warnings(program: &Program, tokens: &Tokens, config: &Config) -> Vec<(Arc
             let mut say = |sentence| warnings.push((tap.node.clone(), sentence));
             of_target(part, program, tokens, config, &mut say);
             if !part.region.is_all() {
-                say("a tap measures the whole picture, whatever region it is aimed at; its input region tells the mass there".to_owned());
+                say("the region of a tap's target has no effect; wire the region to the tap's input `region` and read `mass`".to_owned());
             }
         }
     }
@@ -62,7 +62,7 @@ fn of_target(target: &Target, program: &Program, tokens: &Tokens, config: &Confi
     let sets = [("layer", &target.layers, config.layers), ("head", &target.heads, config.heads)];
     for (axis, set, count) in sets.into_iter().chain(neurons) {
         if !set.is_all() && !(0..count).any(|index| set.contains(index)) {
-            say(format!("{axis} {set} is past the model's last, {}", count - 1));
+            say(format!("{axis} {set} does not exist: the model has 0 to {}", count - 1));
         }
     }
     for shape in target.region.leaves() {
@@ -74,8 +74,8 @@ fn of_target(target: &Target, program: &Program, tokens: &Tokens, config: &Confi
     }
 }
 
-/// What is wrong with a word that the prompt does not have.
+/// The warning for a word that the prompt does not have.
 fn missing(word: &str, tokens: &Tokens, config: &Config) -> Option<String> {
-    let found = !aim::positions(word, tokens, config.text_len).is_empty();
+    let found = !resolve::word_rows(word, tokens, config.text_len).is_empty();
     (!found).then(|| format!("{word:?} is not in the prompt {:?}", tokens.prompt))
 }

@@ -27,7 +27,6 @@ use crate::output::video;
 use crate::provenance::{self, Provenance};
 use crate::sound::Sound;
 use crate::terminal;
-use crate::hex::hex;
 
 /// Seconds of video if nobody says how long.
 const SECONDS: f64 = 5.0;

@@ -66,11 +66,11 @@ impl Projections {
     }
 }
 
-/// What the tokens of a model call attend over, and where they stand.
-pub enum Over<'a> {
-    /// Only one another, at these positions; the numbers of their frames.
-    Themselves(&'a Rope, Arc<[usize]>),
-    /// One another and the frames in a KV cache, in which they are stored on the way.
+/// Where the keys and values of self-attention come from.
+pub enum KeySource<'a> {
+    /// The tokens of the call alone: their RoPE positions, and the numbers of their frames.
+    Current(&'a Rope, Arc<[usize]>),
+    /// The tokens of the call and the frames in a KV cache, which stores the new keys and values.
     Cache(&'a mut KvCache),
 }
 
@@ -85,12 +85,12 @@ impl SelfAttention {
     }
 
     /// x `[batch, tokens, dim]` to the same shape; `layer` is the layer's index in the cache.
-    pub fn forward(&self, x: &Tensor, layer: usize, over: &mut Over<'_>, hooks: &Hooks<'_>) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, layer: usize, source: &mut KeySource<'_>, hooks: &Hooks<'_>) -> Result<Tensor> {
         let (q, k, v) = (self.0.q(x)?, self.0.k(x)?, self.0.v(x)?);
-        let (q, k, v, bias, key_frames) = match over {
-            Over::Themselves(rope, frames) => (rope.apply(&q)?, rope.apply(&k)?, v, None, frames.clone()),
-            Over::Cache(cache) => {
-                let (k, v) = cache.exchange(layer, &k, &v)?;
+        let (q, k, v, bias, key_frames) = match source {
+            KeySource::Current(rope, frames) => (rope.apply(&q)?, rope.apply(&k)?, v, None, frames.clone()),
+            KeySource::Cache(cache) => {
+                let (k, v) = cache.update(layer, &k, &v)?;
                 (cache.queries(&q)?, k, v, cache.bias(), cache.key_frames()?)
             }
         };

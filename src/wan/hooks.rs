@@ -1,8 +1,8 @@
 //! Named identities in the data path: `let v = hooks.at(Site::SelfValue, v)?`.
 //!
-//! With nobody listening every hook returns its argument unchanged, so the unhooked model is bit-identical and pays one
-//! branch per site. A listener sees each tensor together with the [`Place`] it comes from, which the callers narrow: the
-//! pipeline names the pass, the step and the frames, the model the token grid, the layer loop the layer.
+//! Without a listener every hook returns its argument unchanged, so the unhooked model is bit-identical and pays one branch
+//! per site. A listener gets each tensor with its [`HookContext`], which the callers narrow: the pipeline sets the pass, the
+//! step and the frames, the model sets the token grid, the layer loop sets the layer.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use candle_core::{Result, Tensor};
 
 use super::ops;
 
-/// Where and when in a generation a hook fires.
+/// The call, step and layer in which a hook fires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place<'a> {
-    /// What the model call is for.
+pub struct HookContext<'a> {
+    /// Denoising, or refreshing the KV cache.
     pub pass: Pass,
     /// The denoising step within the chunk, from 0; in a cache pass, the number of denoising steps.
     pub step: usize,
@@ -28,10 +28,10 @@ pub struct Place<'a> {
     pub grid: (usize, usize, usize),
 }
 
-/// The inputs of one attention: what a listener at a map site may change, measure or replace.
+/// The inputs of one attention, which a listener at a map site may change, measure or replace.
 ///
 /// The map is `softmax(q kᵀ · scale + bias)`; nothing here builds it. In self-attention with a KV cache, `k` and `v` may be
-/// views of the cache, which the next model call overwrites: copy what is to be kept.
+/// views of the cache, which the next model call overwrites: copy them to keep them.
 #[derive(Clone, Debug)]
 pub struct Attention {
     /// Queries `[batch, queries, heads, head_dim]`, normed and rotated.
@@ -45,7 +45,7 @@ pub struct Attention {
     /// Multiplies the logits, `1/√head_dim` unless changed.
     pub scale: f64,
     /// At `self.map`, the number in the video of each frame of keys, in the order of the keys; every frame has as many keys
-    /// as the grid has places. Empty at `cross.map`, whose keys are the prompt's tokens.
+    /// as the grid has positions. Empty at `cross.map`, whose keys are the prompt's tokens.
     pub key_frames: Arc<[usize]>,
 }
 
@@ -56,81 +56,81 @@ impl Attention {
     }
 }
 
-/// Whoever listens at the hooks: a program of bends and taps, or a test.
+/// A listener at the hooks: a program of bends and taps, or a test.
 pub trait Listener {
-    /// Takes the tensor at a site that is not a map, and returns what the model goes on with, of the same shape.
+    /// Replaces the tensor at a site that is not a map by one of the same shape.
     ///
     /// At `self.value` the tensor may be a view of the KV cache, which the next model call overwrites.
-    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor>;
+    fn at(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor>;
 
-    /// Takes the inputs of an attention at a map site, and returns its output.
-    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
-        let _ = (site, place);
+    /// Computes the attention at a map site from its inputs.
+    fn attend(&self, site: Site, context: HookContext<'_>, attention: Attention) -> Result<Tensor> {
+        let _ = (site, context);
         attention.run()
     }
 }
 
-/// The hooks of a model call, narrowed to a place.
+/// The hooks of a model call, narrowed to a context.
 #[derive(Clone, Copy, Default)]
 pub struct Hooks<'a> {
     listener: Option<&'a dyn Listener>,
-    place: Place<'a>,
+    context: HookContext<'a>,
 }
 
 impl<'a> Hooks<'a> {
-    /// Hooks to which nobody listens.
+    /// Hooks without a listener.
     pub const NONE: Self = Self {
         listener: None,
-        place: Place { pass: Pass::Denoise, step: 0, layer: 0, frames: &[], negative: false, grid: (0, 0, 0) },
+        context: HookContext { pass: Pass::Denoise, step: 0, layer: 0, frames: &[], negative: false, grid: (0, 0, 0) },
     };
 
-    /// Hooks that tell `listener`.
+    /// Hooks that call `listener`.
     pub fn new(listener: &'a dyn Listener) -> Self {
         Self { listener: Some(listener), ..Self::NONE }
     }
 
-    /// Narrowed to a model call: its pass, its denoising step, its latent frames by number.
+    /// Narrows to a model call: its pass, its denoising step, its latent frames by number.
     #[must_use]
     pub fn call(self, pass: Pass, step: usize, frames: &'a [usize]) -> Self {
-        Self { place: Place { pass, step, frames, ..self.place }, ..self }
+        Self { context: HookContext { pass, step, frames, ..self.context }, ..self }
     }
 
-    /// Narrowed to the call under the negative prompt.
+    /// Narrows to the call under the negative prompt.
     #[must_use]
     pub fn negative(mut self) -> Self {
-        self.place.negative = true;
+        self.context.negative = true;
         self
     }
 
-    /// Narrowed to the token grid of a call.
+    /// Narrows to the token grid of a call.
     #[must_use]
     pub fn grid(mut self, grid: (usize, usize, usize)) -> Self {
-        self.place.grid = grid;
+        self.context.grid = grid;
         self
     }
 
-    /// Narrowed to a layer.
+    /// Narrows to a layer.
     #[must_use]
     pub fn layer(mut self, layer: usize) -> Self {
-        self.place.layer = layer;
+        self.context.layer = layer;
         self
     }
 
-    /// The identity at `site`, unless somebody listens.
+    /// x after the listener at `site`; x itself without one.
     #[inline]
     pub fn at(&self, site: Site, x: Tensor) -> Result<Tensor> {
         match self.listener {
             None => Ok(x),
-            Some(listener) => listener.at(site, self.place, x),
+            Some(listener) => listener.at(site, self.context, x),
         }
     }
 
-    /// The attention at the map site `site`, unless a listener takes it over.
+    /// The attention at the map site `site`, computed by the listener if there is one.
     #[inline]
     pub fn attend(&self, site: Site, attention: Attention) -> Result<Tensor> {
         match self.listener {
             None => attention.run(),
-            Some(listener) => listener.attend(site, self.place, attention),
+            Some(listener) => listener.attend(site, self.context, attention),
         }
     }
 }

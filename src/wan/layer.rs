@@ -3,7 +3,7 @@
 use bendrack_nodes::program::Site;
 use candle_core::{Module, Result, Tensor};
 
-use super::attention::{CrossAttention, Over, PromptKeys, SelfAttention};
+use super::attention::{CrossAttention, KeySource, PromptKeys, SelfAttention};
 use super::config::{Config, NORM_EPS};
 use super::hooks::Hooks;
 use super::linear::Linear;
@@ -72,7 +72,7 @@ impl Layer {
         })
     }
 
-    /// What self-attention reads: x `[batch, tokens, dim]`, normed and modulated by the time embedding.
+    /// The input of self-attention: x `[batch, tokens, dim]`, normed and modulated by the time embedding.
     pub fn self_attention_input(&self, x: &Tensor, time: &Tensor) -> Result<Tensor> {
         let m = self.modulation(time)?;
         modulated_norm(x, &m.shift_sa, &m.scale_sa)
@@ -84,13 +84,13 @@ impl Layer {
         x: &Tensor,
         time: &Tensor,
         prompt: &PromptKeys,
-        over: &mut Over<'_>,
+        source: &mut KeySource<'_>,
         hooks: &Hooks<'_>,
     ) -> Result<Tensor> {
         let m = self.modulation(time)?;
 
         let a = modulated_norm(x, &m.shift_sa, &m.scale_sa)?;
-        let x = gated_residual(x, &self.self_attn.forward(&a, self.index, over, hooks)?, &m.gate_sa)?;
+        let x = gated_residual(x, &self.self_attn.forward(&a, self.index, source, hooks)?, &m.gate_sa)?;
 
         let c = ops::layer_norm_affine(&x, &self.norm3.0, &self.norm3.1, NORM_EPS)?;
         let x = ops::add(&x, &self.cross_attn.forward(&c, prompt, hooks)?)?;

@@ -1,8 +1,8 @@
 //! Causal generation: chunk after chunk of latent frames, each denoised in a few steps, with past frames in a KV cache.
 //!
-//! A [`Rollout`] is a state machine that makes one model call at a time, so that whoever plays it can change the bends
-//! between any two calls: [`Rollout::upcoming`] says what the next call is for, and [`Rollout::advance`] makes it. A new
-//! prompt waits for the next chunk. Sources: `pipeline/causal_inference.py` of Self-Forcing,
+//! A [`Rollout`] is a state machine that makes one model call at a time, so that the caller can change the bends between
+//! any two calls. [`Rollout::upcoming`] describes the next call, and [`Rollout::advance`] makes it. A new prompt takes effect at
+//! the next chunk. Sources: `pipeline/causal_inference.py` of Self-Forcing,
 //! `pipeline/interactive_causal_inference.py` of LongLive, `release_server.py` of Krea realtime,
 //! `causvid/models/wan/causal_inference.py` of CausVid.
 
@@ -13,13 +13,13 @@ use bendrack_nodes::program::{Pass, Site};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::hooks::Hooks;
-use super::kv_cache::{Frames, KvCache, Sight};
+use super::kv_cache::{Frames, KvCache, PastVisibility};
 use super::noise::{Draw, Noise};
 use super::scheduler::FewStep;
 use super::streaming::{PromptSwitch, Refresh, Streaming};
 use super::transformer::{Context, Transformer};
 
-/// What the next model call of a rollout is for.
+/// The next model call of a rollout or a clip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upcoming {
     /// Denoising, or refreshing the KV cache.
@@ -28,30 +28,29 @@ pub struct Upcoming {
     pub step: usize,
     /// The call's latent frames.
     pub frames: Frames,
-    /// The timestep told to the model.
+    /// The timestep, 0 to 1000.
     pub timestep: f32,
 }
 
-/// What a model call of a rollout brought.
+/// The result of a model call.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What the call was for.
+    /// The call.
     pub call: Upcoming,
-    /// The clean latents the call points to, `[1, channels, frames, height, width]`: an estimate that sharpens with every
-    /// denoising step.
+    /// The estimate of the clean latents, `[1, channels, frames, height, width]`; it sharpens with every denoising step.
     pub clean: Tensor,
     /// Whether this was the chunk's last denoising step, so that `clean` is its result.
     pub finished: bool,
-    /// Numbers of the frames whose features in the KV cache it computed anew, in a cache pass.
+    /// In a cache pass, the numbers of the frames whose keys and values the KV cache now holds.
     pub cached: Vec<usize>,
 }
 
-/// Where a rollout stands within a chunk.
+/// The stage of a rollout within a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Before a chunk; nothing is decided yet.
+    /// Before a chunk; the first call is not chosen yet.
     Between,
-    /// A pass over past frames, under a new prompt or other bends.
+    /// A cache pass over past frames, under a new prompt or other bends.
     Recache,
     /// Krea's pass over the context frames.
     Recompute,
@@ -69,10 +68,10 @@ pub struct Rollout {
     noise: Box<dyn Noise + Send>,
     context: Arc<Context>,
     next_context: Option<Arc<Context>>,
-    /// Whether the window is to be computed anew before the next chunk.
+    /// Whether a recache is due before the next chunk.
     recache_wanted: bool,
-    /// How the frames of a chunk see past ones.
-    sight: Sight,
+    /// How much the frames of a chunk attend to past frames.
+    visibility: PastVisibility,
     cache: KvCache,
     /// Latent channels, height and width.
     picture: (usize, usize, usize),
@@ -81,7 +80,7 @@ pub struct Rollout {
     stage: Stage,
     /// The current sample, or, in a clean pass, the finished chunk: `[1, channels, frames, height, width]`.
     sample: Option<Tensor>,
-    /// The latest finished frames with their numbers, oldest first; as many as a cache pass can ask for.
+    /// The latest finished frames with their numbers, oldest first; as many as a cache pass can need.
     recent: VecDeque<(usize, Tensor)>,
     /// The first frame since the beginning or the last reset.
     first: Option<(usize, Tensor)>,
@@ -90,7 +89,7 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Begins a video of latents `height × width` (an eighth of the picture's).
+    /// Begins a video of latents `height × width`, an eighth of the picture's.
     pub fn new(
         model: Arc<Transformer>,
         streaming: Streaming,
@@ -105,7 +104,7 @@ impl Rollout {
             Refresh::Recompute { frames } => chunk.get() + frames,
         };
         if cache.window < needed {
-            bail!("a KV cache of {} frames is too small to stream: it needs {needed}", cache.window)
+            bail!("the KV cache has a window of {} frames; streaming needs at least {needed}", cache.window)
         }
         let picture = (model.config().in_channels, height, width);
         let shape = (1, picture.0, chunk.get(), height, width);
@@ -120,7 +119,7 @@ impl Rollout {
             context,
             next_context: None,
             recache_wanted: false,
-            sight: Sight::default(),
+            visibility: PastVisibility::default(),
             cache,
             picture,
             stage: Stage::Between,
@@ -131,37 +130,36 @@ impl Rollout {
         })
     }
 
-    /// Changes the prompt from the next chunk on. What becomes of past frames is up to the streaming's [`PromptSwitch`].
+    /// Changes the prompt from the next chunk on. The [`PromptSwitch`] of the streaming decides about past frames.
     pub fn set_context(&mut self, context: Arc<Context>) {
         self.replace_context(context);
         self.recache_wanted |= matches!(self.streaming.prompt_switch, PromptSwitch::Recache { .. });
     }
 
-    /// Changes the prompt from the next chunk on, and nothing else.
+    /// Changes the prompt from the next chunk on, and leaves past frames alone.
     pub fn replace_context(&mut self, context: Arc<Context>) {
         self.next_context = Some(context);
     }
 
-    /// Lets the window's clean frames pass the model once more before the next chunk, so that the cache holds their features under
-    /// the present prompt and bends. A sink that the streaming keeps stays as it is; a cache that is computed anew before each chunk
-    /// needs nothing.
+    /// Recaches before the next chunk: the clean frames of the window pass the model again, under the prompt and bends of then. A final
+    /// sink stays as it is. A cache that is recomputed before each chunk (Krea) needs no recache.
     pub fn recache(&mut self) {
         self.recache_wanted = true;
     }
 
-    /// Numbers of the past frames whose features [`Self::recache`] computes anew, oldest first.
+    /// The numbers of the past frames that [`Self::recache`] covers, oldest first.
     pub fn recacheable(&self) -> impl Iterator<Item = usize> {
         let kept = if self.keeps_sink() { self.streaming.cache.sink } else { 0 };
         self.cache.frames().skip(kept)
     }
 
-    /// Whether the sink stays as it is when the window is computed anew.
+    /// Whether a recache leaves the sink alone.
     fn keeps_sink(&self) -> bool {
         self.streaming.cache.sink_is_final
             && !matches!(self.streaming.prompt_switch, PromptSwitch::Recache { keep_sink: false })
     }
 
-    /// Changes where the noise comes from, from the next draw on.
+    /// Changes the source of noise, from the next draw on.
     pub fn set_noise(&mut self, noise: Box<dyn Noise + Send>) {
         self.noise = noise;
     }
@@ -171,17 +169,17 @@ impl Rollout {
         &self.chunk.numbers
     }
 
-    /// Whether the next call begins a chunk, so that a new prompt or a reset comes in time for it.
+    /// Whether the next call begins a chunk, so that a new prompt or a reset takes effect in it.
     pub fn is_between_chunks(&self) -> bool {
         self.stage == Stage::Between
     }
 
-    /// Whether the last call failed because the model's answer was not finite: it is to be made again with weaker bends.
+    /// Whether the last call failed because the model's output was not finite. Make it again with weaker bends.
     pub const fn diverged(&self) -> bool {
         self.diverged
     }
 
-    /// The KV cache, to look at.
+    /// The KV cache.
     pub const fn cache(&self) -> &KvCache {
         &self.cache
     }
@@ -191,9 +189,9 @@ impl Rollout {
         self.cache.set_past_bias(bias);
     }
 
-    /// Lets the frames of a chunk see past ones like this, from the next call on: in its denoising steps and its clean pass.
-    pub fn set_sight(&mut self, sight: Sight) {
-        self.sight = sight;
+    /// Sets how much the frames of a chunk attend to past frames, from the next call on, in denoising steps and in the clean pass.
+    pub fn set_past_visibility(&mut self, visibility: PastVisibility) {
+        self.visibility = visibility;
     }
 
     /// Begins the video again, with this noise.
@@ -203,7 +201,7 @@ impl Rollout {
         self.chunk = Frames::run(0, self.streaming.chunk.get());
     }
 
-    /// Forgets every past frame. The chunk under way is given up; the next one begins a new shot, with noise of its own.
+    /// Drops every past frame and the chunk under way. The next chunk begins a new shot, with noise of its own.
     pub fn reset(&mut self) {
         self.cache.reset();
         self.recache_wanted = false;
@@ -216,19 +214,19 @@ impl Rollout {
         self.stage = Stage::Between;
     }
 
-    /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`: once it has left the window, the
-    /// original encodes the oldest decoded frame again.
+    /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`. Once that frame has left the window, the
+    /// original implementation encodes the oldest decoded frame again.
     pub fn set_context_frame(&mut self, latent: &Tensor) -> Result<()> {
         let latent = self.latents(latent)?;
         if latent.dim(2)? != 1 {
-            bail!("the first frame of the context is one latent frame, not {}", latent.dim(2)?)
+            bail!("the first frame of the context has {} latent frames; pass one", latent.dim(2)?)
         }
         let number = self.first.as_ref().map_or(0, |(number, _)| *number);
         self.first = Some((number, latent));
         Ok(())
     }
 
-    /// What the next call of [`Self::advance`] will do.
+    /// The next call of [`Self::advance`].
     pub fn upcoming(&self) -> Upcoming {
         let steps = self.schedule.timesteps();
         let cache_pass = |frames| Upcoming {
@@ -254,7 +252,7 @@ impl Rollout {
         }
     }
 
-    /// The stage of the next call: resolves [`Stage::Between`] into what must come first.
+    /// The stage of the next call: resolves [`Stage::Between`] into the first pass of the chunk.
     fn decided(&self) -> Stage {
         if self.stage != Stage::Between {
             return self.stage;
@@ -266,7 +264,12 @@ impl Rollout {
         }
     }
 
-    /// Makes one model call. A chunk is finished before its cache pass. A failed call leaves the rollout where it was.
+    /// Makes one model call. A chunk is finished before its cache pass.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor does not fit, if the device fails, or if the output is not finite ([`Self::diverged`]). A failed call leaves the
+    /// rollout where it was, so the call can be repeated.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
         self.diverged = false;
         let call = self.upcoming();
@@ -281,14 +284,18 @@ impl Rollout {
         let clean = match stage {
             Stage::Denoise(step) => return self.denoise(step, call, hooks),
             Stage::CleanPass => self.clean_pass(&call, hooks)?,
-            Stage::Recache => self.pass_again(&call, hooks)?,
+            Stage::Recache => self.recache_pass(&call, hooks)?,
             Stage::Between | Stage::Recompute => self.recompute(&call, hooks)?,
         };
         let cached = if stage == Stage::Recache { self.recacheable().collect() } else { call.frames.numbers.to_vec() };
         Ok(Step { call, clean, finished: false, cached })
     }
 
-    /// Advances until a chunk is finished and its clean latents are there.
+    /// Advances until a chunk is finished, and returns its clean latents.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::advance`] does.
     pub fn next_latents(&mut self, hooks: Hooks<'_>) -> Result<Tensor> {
         loop {
             let step = self.advance(hooks)?;
@@ -298,12 +305,16 @@ impl Rollout {
         }
     }
 
-    /// Goes on from given clean latents `[1, channels, frames, height, width]`, a whole number of chunks.
+    /// Continues from given clean latents `[1, channels, frames, height, width]`, a whole number of chunks.
+    ///
+    /// # Errors
+    ///
+    /// Fails within a chunk, for latents of another size, and as [`Self::advance`] does.
     pub fn prefix(&mut self, latents: &Tensor, hooks: Hooks<'_>) -> Result<()> {
         let latents = self.latents(latents)?;
         let (chunk, frames) = (self.streaming.chunk.get(), latents.dim(2)?);
         if self.stage != Stage::Between || frames % chunk != 0 {
-            bail!("a prefix comes between chunks and is a multiple of {chunk} latent frames, not {frames}")
+            bail!("a prefix of {frames} latent frames does not fit; pass a multiple of {chunk} between chunks")
         }
         for first in (0..frames).step_by(chunk) {
             let latents = latents.narrow(2, first, chunk)?;
@@ -348,13 +359,13 @@ impl Rollout {
     }
 
     fn clean_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
-        let Some(chunk) = self.sample.clone() else { bail!("there is no finished chunk to put in the KV cache") };
+        let Some(chunk) = self.sample.clone() else { bail!("a clean pass needs a finished chunk; denoise one first") };
         let clean = self.estimate(&chunk, call, hooks)?;
         self.next_chunk();
         Ok(clean)
     }
 
-    fn pass_again(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+    fn recache_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
         let window = Tensor::cat(&self.recent.iter().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
         self.cache.set_sink_final(self.keeps_sink());
         let clean = self.estimate(&window, call, hooks);
@@ -384,7 +395,7 @@ impl Rollout {
         self.first.iter().chain(self.recent.range(self.recent.len() - latest..))
     }
 
-    /// One model call on latents, and the clean latents it points to. Fails if these are not finite; the call may be made again.
+    /// One model call on latents, and its estimate of the clean latents. Fails if the output is not finite; the call can be repeated.
     fn estimate(&mut self, latents: &Tensor, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
         let timesteps = Tensor::full(call.timestep, (1, call.frames.numbers.len()), &Device::Cpu)?;
@@ -394,13 +405,13 @@ impl Rollout {
             // Krea counts positions from the beginning of its context.
             frames.position = frames.position.min(context);
         }
-        // A pass over past frames is about nothing but them.
+        // A cache pass over past frames attends to them in full.
         let is_chunk = call.frames == self.chunk;
-        self.cache.set_sight(if is_chunk { self.sight.clone() } else { Sight::default() });
+        self.cache.set_past_visibility(if is_chunk { self.visibility.clone() } else { PastVisibility::default() });
         let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, frames, hooks)?;
         self.diverged = !is_finite(&flow)?;
         if self.diverged {
-            bail!("the model's answer is not finite")
+            bail!("the model's output is not finite; bend less")
         }
         self.schedule.x0_from_flow(&flow, latents, &[call.timestep])
     }
@@ -421,12 +432,14 @@ impl Rollout {
         self.latents(&hooks.call(Pass::Denoise, step, &self.chunk.numbers).at(site, noise)?)
     }
 
-    /// Latents from outside as the model takes them, `[1, channels, frames, height, width]`.
+    /// Latents of the caller in the dtype and on the device of the model, `[1, channels, frames, height, width]`.
     fn latents(&self, latents: &Tensor) -> Result<Tensor> {
         let (channels, height, width) = self.picture;
         match *latents.dims() {
             [1, c, frames, h, w] if (c, h, w) == self.picture && frames > 0 => {}
-            ref dims => bail!("latents are {dims:?}, this video's are [1, {channels}, frames, {height}, {width}]"),
+            ref dims => {
+                bail!("the latents have shape {dims:?}, the video needs [1, {channels}, frames, {height}, {width}]")
+            }
         }
         latents.to_device(self.model.device())?.to_dtype(self.model.dtype())
     }

@@ -1,13 +1,13 @@
 //! The diffusion transformer: latents, timesteps and a prompt to a flow.
 //!
 //! The bidirectional and the causal models share weights and layers; they differ in what self-attention runs over
-//! ([`Over`]) and in whether every latent frame has its own timestep. Source: `WanModel` of Wan2.1
+//! ([`KeySource`]) and in whether every latent frame has its own timestep. Source: `WanModel` of Wan2.1
 //! `wan/modules/model.py`, `CausalWanModel` of Self-Forcing `wan/modules/causal_model.py`.
 
 use candle_core::{DType, Device, Module, Result, Tensor, bail};
 use serde_json::Value;
 
-use super::attention::{Over, PromptKeys};
+use super::attention::{KeySource, PromptKeys};
 use super::config::{Config, PATCH};
 use super::hooks::Hooks;
 use super::kv_cache::{Frames, KvCache};
@@ -111,7 +111,7 @@ impl Transformer {
         let (_, rows, width) = embeddings.dims3()?;
         let Config { text_len, text_dim, .. } = self.config;
         if rows > text_len || width != text_dim {
-            bail!("text embeddings are {rows}×{width}, this model reads at most {text_len}×{text_dim}")
+            bail!("the text embeddings are {rows}×{width}, the model reads at most {text_len}×{text_dim}")
         }
         let padded = embeddings.to_device(&self.device)?.to_dtype(self.dtype)?.pad_with_zeros(1, 0, text_len - rows)?;
         self.text_embedding.1.forward(&ops::gelu_tanh(&self.text_embedding.0.forward(&padded)?)?)
@@ -142,7 +142,7 @@ impl Transformer {
         ops::linear(&patches(&latents)?, weight, Some(bias))
     }
 
-    /// The residual stream `[batch, tokens, dim]` after the last layer to what [`unpatchify`] reads.
+    /// The residual stream `[batch, tokens, dim]` after the last layer to the input of [`unpatchify`].
     pub fn head(&self, x: &Tensor, time: &Time) -> Result<Tensor> {
         self.head.forward(x, &time.embedding)
     }
@@ -153,8 +153,8 @@ impl Transformer {
         let whole = |side: usize| side > 0 && side.is_multiple_of(PATCH);
         if channels != self.config.in_channels || !whole(height) || !whole(width) || frames == 0 {
             bail!(
-                "latents are {channels} channels × {frames} frames × {height}×{width}; this model reads {} channels and \
-                 an even height and width",
+                "the latents have {channels} channels, {frames} frames and {height}×{width} pixels; the model reads {} channels, \
+                 one frame or more, and an even height and width",
                 self.config.in_channels
             )
         }
@@ -169,14 +169,13 @@ impl Transformer {
         let (frames, rows, columns) = self.grid(latents)?;
         let positions: Vec<f64> = (0..frames).map(|f| f as f64).collect();
         let rope = Rope::new(self.config.head_dim(), &positions, (rows, columns), &self.device)?;
-        let over = Over::Themselves(&rope, (0..frames).collect());
-        self.run(latents, timesteps, context, over, hooks)
+        let source = KeySource::Current(&rope, (0..frames).collect());
+        self.run(latents, timesteps, context, source, hooks)
     }
 
-    /// Predicts the flow of one chunk, attending to the chunk and to the frames in `cache`, and stores the chunk there.
+    /// Predicts the flow of one chunk, attending to it and to the frames in `cache`, and stores the chunk there.
     ///
-    /// `frames` are the chunk's; shapes as in [`Self::forward`]. After a failure the call is to be made again as it was, or
-    /// the cache reset.
+    /// `frames` are the chunk's; shapes as in [`Self::forward`]. After a failure, repeat the same call or reset the cache.
     pub fn forward_cached(
         &self,
         latents: &Tensor,
@@ -189,14 +188,14 @@ impl Transformer {
         let (count, rows, columns) = self.grid(latents)?;
         if frames.numbers.len() != count || cache.layers() != self.blocks.len() {
             bail!(
-                "{count} frames of latents were announced as {:?}, for {} layers of a KV cache of {}",
+                "the latents have {count} frames and the call names {:?}; the model has {} layers and the KV cache {}",
                 frames.numbers,
                 self.blocks.len(),
                 cache.layers()
             )
         }
         cache.begin(frames, (rows, columns))?;
-        let flow = self.run(latents, timesteps, context, Over::Cache(cache), hooks)?;
+        let flow = self.run(latents, timesteps, context, KeySource::Cache(cache), hooks)?;
         cache.commit();
         Ok(flow)
     }
@@ -206,25 +205,29 @@ impl Transformer {
         latents: &Tensor,
         timesteps: &Tensor,
         context: &Context,
-        mut over: Over<'_>,
+        mut source: KeySource<'_>,
         hooks: Hooks<'_>,
     ) -> Result<Tensor> {
         let grid = self.grid(latents)?;
         let (batch, steps) = timesteps.dims2()?;
         if batch != latents.dim(0)? || (steps != 1 && steps != grid.0) {
             bail!(
-                "timesteps {:?} for latents {:?}: give one per frame, or one for all",
+                "the timesteps have shape {:?} and the latents {:?}; pass one timestep per frame, or one for all",
                 timesteps.dims(),
                 latents.dims()
             )
         }
         if context.layers.len() != self.blocks.len() {
-            bail!("a prompt prepared for {} layers, in a model of {}", context.layers.len(), self.blocks.len())
+            bail!(
+                "the prompt was prepared for {} layers, the model has {}; prepare it with this model",
+                context.layers.len(),
+                self.blocks.len()
+            )
         }
         let time = self.embed_time(timesteps)?;
         let mut x = self.patchify(latents)?;
         for (i, (layer, prompt)) in self.blocks.iter().zip(&context.layers).enumerate() {
-            x = layer.forward(&x, &time.projection, prompt, &mut over, &hooks.grid(grid).layer(i))?;
+            x = layer.forward(&x, &time.projection, prompt, &mut source, &hooks.grid(grid).layer(i))?;
         }
         unpatchify(&self.head(&x, &time)?, grid)
     }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use bendrack::wan::attention::Over;
 use bendrack::wan::clip::{Clip, Guidance};
 use bendrack::wan::config::NORM_EPS;
-use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
+use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::ops;
 use bendrack::wan::rollout::Rollout;
@@ -99,20 +99,20 @@ impl Diary {
         Self { heard: RefCell::default(), doubled }
     }
 
-    fn hear(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
-        let Place { pass, step, layer, frames, negative, grid } = place;
+    fn hear(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor> {
+        let HookContext { pass, step, layer, frames, negative, grid } = context;
         self.heard.borrow_mut().push(Heard { site, pass, step, layer, frames: frames.to_vec(), negative, grid });
         if self.doubled == Some(site) { x * 2.0 } else { Ok(x) }
     }
 }
 
 impl Listener for Diary {
-    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
-        self.hear(site, place, x)
+    fn at(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor> {
+        self.hear(site, context, x)
     }
 
-    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
-        self.hear(site, place, attention.run()?)
+    fn attend(&self, site: Site, context: HookContext<'_>, attention: Attention) -> Result<Tensor> {
+        self.hear(site, context, attention.run()?)
     }
 }
 
@@ -195,13 +195,13 @@ fn what_a_listener_changes_reaches_the_output() -> Result<()> {
 fn every_key_has_a_frame() -> Result<()> {
     struct Keys(RefCell<Vec<Vec<usize>>>);
     impl Listener for Keys {
-        fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+        fn at(&self, _: Site, _: HookContext<'_>, x: Tensor) -> Result<Tensor> {
             Ok(x)
         }
 
-        fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
+        fn attend(&self, site: Site, context: HookContext<'_>, attention: Attention) -> Result<Tensor> {
             if site == Site::SelfMap {
-                assert_eq!(attention.k.dim(1)?, attention.key_frames.len() * place.grid.1 * place.grid.2);
+                assert_eq!(attention.k.dim(1)?, attention.key_frames.len() * context.grid.1 * context.grid.2);
                 self.0.borrow_mut().push(attention.key_frames.to_vec());
             } else {
                 assert!(attention.key_frames.is_empty());

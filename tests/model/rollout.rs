@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bendrack::wan::clip::{Clip, Guidance};
 use bendrack::wan::family::Family;
-use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
-use bendrack::wan::kv_cache::{Frames, KvCache, Sight};
+use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
+use bendrack::wan::kv_cache::{Frames, KvCache, PastVisibility};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{FewStep, FlowMatchEuler, Sampler, UniPc, UniPcSchedule};
@@ -98,7 +98,7 @@ fn a_new_prompt_waits_for_the_chunk_to_end() -> Result<()> {
 struct Louder(f64);
 
 impl Listener for Louder {
-    fn at(&self, site: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+    fn at(&self, site: Site, _: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         if site == Site::CrossOut { x.affine(self.0, 0.0) } else { Ok(x) }
     }
 }
@@ -171,14 +171,14 @@ fn a_family_does_what_it_does_when_the_prompt_changes_unless_it_is_told() -> Res
 struct Looking(RefCell<Vec<f64>>);
 
 impl Listener for Looking {
-    fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+    fn at(&self, _: Site, _: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         Ok(x)
     }
 
-    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
-        if (site, place.layer, place.step, place.pass) == (Site::SelfMap, 0, 0, Pass::Denoise) {
-            let past = attention.key_frames.iter().map(|number| f32::from(u8::from(!place.frames.contains(number))));
-            let tokens = place.grid.1 * place.grid.2;
+    fn attend(&self, site: Site, context: HookContext<'_>, attention: Attention) -> Result<Tensor> {
+        if (site, context.layer, context.step, context.pass) == (Site::SelfMap, 0, 0, Pass::Denoise) {
+            let past = attention.key_frames.iter().map(|number| f32::from(u8::from(!context.frames.contains(number))));
+            let tokens = context.grid.1 * context.grid.2;
             let past: Vec<f32> = past.flat_map(|past| vec![past; tokens]).collect();
             let (batch, keys, heads, dim) = attention.k.dims4()?;
             let v = Tensor::from_vec(past, (1, keys, 1, 1), &Device::Cpu)?.broadcast_as((batch, keys, heads, dim))?;
@@ -192,21 +192,21 @@ impl Listener for Looking {
 #[test]
 fn what_is_stale_is_attended_to_less_the_staler_it_is() -> Result<()> {
     let model = model(DType::F32);
-    let chunk_under = |sight: Sight| -> Result<(f64, Tensor, usize)> {
+    let chunk_under = |visibility: PastVisibility| -> Result<(f64, Tensor, usize)> {
         let mut rollout = rollout(&model, Streaming::self_forcing(), 4);
         rollout.next_latents(Hooks::NONE)?;
         rollout.advance(Hooks::NONE)?;
-        rollout.set_sight(sight);
+        rollout.set_past_visibility(visibility);
         let looking = Looking(RefCell::default());
         let latents = rollout.next_latents(Hooks::new(&looking))?;
         Ok((looking.0.take()[0], latents, rollout.cache().len()))
     };
-    let stale = |strength: f64, distance: f64| Sight {
+    let stale = |strength: f64, distance: f64| PastVisibility {
         strength: vec![strength; 3],
         staleness: (0..3).map(|number| (number, distance)).collect(),
-        ..Sight::default()
+        ..PastVisibility::default()
     };
-    let (open, unbiased, _) = chunk_under(Sight::default())?;
+    let (open, unbiased, _) = chunk_under(PastVisibility::default())?;
     assert_same("nothing is stale", &chunk_under(stale(5.0, 0.0))?.1, &unbiased);
     assert_same("no strength", &chunk_under(stale(0.0, 5.0))?.1, &unbiased);
     let mut before = open;
@@ -215,11 +215,11 @@ fn what_is_stale_is_attended_to_less_the_staler_it_is() -> Result<()> {
         assert!(seen < before, "{strength} times {distance}: {seen} is not below {before}");
         before = seen;
     }
-    let (closed, blind, held) = chunk_under(Sight { off: vec![true; 3], ..Sight::default() })?;
+    let (closed, blind, held) = chunk_under(PastVisibility { off: vec![true; 3], ..PastVisibility::default() })?;
     assert_eq!((closed, held), (0.0, 6), "nothing is seen and nothing forgotten");
     assert!(difference(&chunk_under(stale(1e4, 1.0))?.1, &blind) < 1e-4);
     // One frame that sees nothing: a third of the queries gives no weight to the past.
-    let (partly, ..) = chunk_under(Sight { off: vec![false, true, false], ..Sight::default() })?;
+    let (partly, ..) = chunk_under(PastVisibility { off: vec![false, true, false], ..PastVisibility::default() })?;
     assert!(partly < open && partly > 0.5 * open, "{partly} of {open}");
     Ok(())
 }
@@ -230,7 +230,7 @@ fn a_cache_that_is_off_is_as_if_it_were_empty() -> Result<()> {
     let model = model(DType::F32);
     for streaming in [Streaming::mini(), Streaming::long_live(), Streaming::long_live_infinite(), Streaming::krea()] {
         let (mut off, mut empty) = (rollout(&model, streaming.clone(), 6), rollout(&model, streaming.clone(), 6));
-        off.set_sight(Sight { off: vec![true; 3], ..Sight::default() });
+        off.set_past_visibility(PastVisibility { off: vec![true; 3], ..PastVisibility::default() });
         for chunk in 0..4 {
             let (a, b) = (off.next_latents(Hooks::NONE)?, empty.next_latents(Hooks::NONE)?);
             let difference = difference(&a, &b);
@@ -313,11 +313,11 @@ fn krea_denoises_on_its_recomputed_context() -> Result<()> {
         bias: f64,
     }
     impl Listener for WrittenOut {
-        fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+        fn at(&self, _: Site, _: HookContext<'_>, x: Tensor) -> Result<Tensor> {
             Ok(x)
         }
 
-        fn attend(&self, site: Site, _: Place<'_>, mut attention: Attention) -> Result<Tensor> {
+        fn attend(&self, site: Site, _: HookContext<'_>, mut attention: Attention) -> Result<Tensor> {
             if site == Site::SelfMap {
                 let (tokens, all) = (self.tokens, attention.q.dim(1)?);
                 let bias = |q: usize, k: usize| match (q < 3 * tokens, k / tokens) {

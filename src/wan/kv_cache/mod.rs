@@ -3,8 +3,8 @@
 //! The cache is a preallocated store of whole latent frames per layer: first the **sink** frames, which are never
 //! evicted, then a ring of the most recent ones. Attention does not care in which order keys lie, so where the peers shift
 //! the whole window left to make room, the ring only overwrites the oldest frames: a roll copies nothing. Which frame
-//! lies where is worked out once per model call ([`KvCache::begin`]); layers then exchange their new keys and values
-//! for the window's, and the roll becomes definite when the call has succeeded ([`KvCache::commit`]).
+//! lies where is laid out once per model call ([`KvCache::begin`]). Layers then store their keys and values and get the
+//! window's ([`KvCache::update`]). The roll becomes definite when the call succeeds ([`KvCache::commit`]).
 //!
 //! Sources: `CausalWanSelfAttention` of Self-Forcing and LongLive `wan/modules/causal_model.py`, and of LongLive
 //! `causal_model_infinity.py` for relative positions. All sizes and positions here are in latent frames.
@@ -21,7 +21,7 @@ use self::ring::{Ring, Run};
 use super::config::Config;
 use super::rope::Rope;
 
-/// What a cache keeps, and how its frames are positioned.
+/// Which frames a cache keeps, and their temporal positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CachePolicy {
     /// Frames kept, those of the current chunk and the sink included.
@@ -36,12 +36,12 @@ pub struct CachePolicy {
     pub positions: Positions,
 }
 
-/// What temporal position a cached key has.
+/// The temporal position of a cached key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positions {
     /// Its frame's number in the video; keys are stored rotated.
     Absolute,
-    /// Its place in the window; keys are stored unrotated and positions never exceed the window (LongLive "infinity").
+    /// Its index in the window; keys are stored unrotated and positions never exceed the window (LongLive "infinity").
     Relative,
 }
 
@@ -61,23 +61,23 @@ pub struct KvCache {
     numbers: Vec<usize>,
     call: Option<Call>,
     past_bias: f64,
-    sight: Sight,
+    visibility: PastVisibility,
     causal_chunk: Option<usize>,
 }
 
-/// How the frames of a call see past ones. The default sees them as the model does, and costs nothing.
+/// How much the frames of a call attend to past frames. The default is that of the unmodified model, and costs nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sight {
-    /// Whether a frame of the call sees nothing of them, frame by frame.
+pub struct PastVisibility {
+    /// Whether past frames are masked, per frame of the call.
     pub off: Vec<bool>,
-    /// What their logits lose per unit of staleness, frame by frame of the call.
+    /// The logits lost per unit of staleness, per frame of the call.
     pub strength: Vec<f64>,
-    /// How stale past frames are, by number; one that is not there is fresh.
+    /// The staleness of past frames, by number; 0 if absent.
     pub staleness: BTreeMap<usize, f64>,
 }
 
-impl Sight {
-    /// What is added to the logits of past frame `number`, as frame `frame` of the call sees it.
+impl PastVisibility {
+    /// The logit bias of past frame `number` for the queries of frame `frame` of the call.
     fn bias(&self, frame: usize, number: usize) -> f64 {
         if self.off.get(frame).is_some_and(|off| *off) {
             return f64::NEG_INFINITY;
@@ -86,12 +86,12 @@ impl Sight {
         -strength * self.staleness.get(&number).copied().unwrap_or(0.0)
     }
 
-    /// Whether none of a call's frames sees any past one.
+    /// Whether past frames are masked for every frame of the call.
     fn is_off(&self, frames: usize) -> bool {
         (0..frames).all(|frame| self.off.get(frame).is_some_and(|off| *off))
     }
 
-    /// Whether all of a call's frames see as much as the first one.
+    /// Whether all frames of the call have the bias of the first one.
     fn is_even(&self, frames: usize) -> bool {
         (1..frames).all(|frame| {
             self.off.get(frame).is_some_and(|off| *off) == self.off.first().is_some_and(|off| *off)
@@ -123,7 +123,7 @@ struct Call {
     after: Ring,
     /// Numbers of the frames held after it, by slot.
     held: Arc<[usize]>,
-    /// It attends over its own frames and no others.
+    /// Whether it attends to its own frames only.
     alone: bool,
     writes: Vec<Run>,
     queries: Rope,
@@ -143,7 +143,11 @@ impl KvCache {
         device: &Device,
     ) -> Result<Self> {
         if policy.window <= policy.sink {
-            bail!("a KV cache of {} frames has no room beside its sink of {}", policy.window, policy.sink)
+            bail!(
+                "the KV cache has a window of {} frames and a sink of {}; make the window larger",
+                policy.window,
+                policy.sink
+            )
         }
         let shape = (batch, policy.window * grid.0 * grid.1, config.heads, config.head_dim());
         let zeros = || Tensor::zeros(shape, dtype, device);
@@ -159,12 +163,12 @@ impl KvCache {
             device: device.clone(),
             call: None,
             past_bias: 0.0,
-            sight: Sight::default(),
+            visibility: PastVisibility::default(),
             causal_chunk: None,
         })
     }
 
-    /// Forgets every frame; memory stays allocated.
+    /// Drops every frame; memory stays allocated.
     pub fn reset(&mut self) {
         self.ring = Ring::new(&self.policy);
         self.call = None;
@@ -185,12 +189,12 @@ impl KvCache {
         self.ring.end
     }
 
-    /// What the cache keeps.
+    /// The policy.
     pub const fn policy(&self) -> &CachePolicy {
         &self.policy
     }
 
-    /// Layers it has room for.
+    /// The number of layers.
     pub const fn layers(&self) -> usize {
         self.layers.len()
     }
@@ -211,9 +215,9 @@ impl KvCache {
         self.past_bias = bias;
     }
 
-    /// Lets the next calls see past frames like this.
-    pub fn set_sight(&mut self, sight: Sight) {
-        self.sight = sight;
+    /// Sets how much the next calls attend to past frames.
+    pub fn set_past_visibility(&mut self, visibility: PastVisibility) {
+        self.visibility = visibility;
     }
 
     /// In the next calls, lets a frame see only frames up to the end of its own chunk of this many, or the whole call.
@@ -223,19 +227,26 @@ impl KvCache {
 
     /// Lays out a call over `frames` of `rows × columns` tokens each.
     ///
-    /// Layers write into the cache during the call, so a call that fails is to be made again as it was, or the cache reset;
-    /// anything else is refused. Fails, too, if the grid is not the cache's, or the frames do not fit.
+    /// Layers write into the cache during the call. After a failure, repeat the same call or reset the cache.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an unfinished call had other frames, if the grid is not the cache's, or if the frames do not fit.
     pub fn begin(&mut self, frames: Frames, (rows, columns): (usize, usize)) -> Result<()> {
         if (rows, columns) != self.grid {
-            bail!("the KV cache holds frames of {:?} tokens, the call has {:?}", self.grid, (rows, columns))
+            bail!(
+                "the KV cache holds frames of {:?} tokens, the call has {:?}; begin a new video",
+                self.grid,
+                (rows, columns)
+            )
         }
         if self.call.as_ref().is_some_and(|call| call.frames != frames) {
-            bail!("a model call failed and left the KV cache half written; make that call again or reset the cache")
+            bail!("the last model call failed and left the KV cache half written; make it again or reset the cache")
         }
         let (first, count) = (frames.position, frames.numbers.len());
         let ring = self.ring.after(first, count, self.policy.rolls)?;
         let start = ring.filled - count;
-        // Going again over frames that are held already.
+        // A pass over frames that the cache holds already.
         let again = self.policy.sink_is_final && ring.end <= self.ring.end && first > 0;
         let writes = ring.runs(start, if again { self.policy.sink.max(start) } else { start }..ring.filled);
         let rope = |positions: &[f64]| Rope::new(self.head_dim, positions, self.grid, &self.device);
@@ -253,7 +264,7 @@ impl KvCache {
             numbers[write.slot..write.slot + write.frames].copy_from_slice(of_call);
         }
         numbers.truncate(ring.filled);
-        let alone = self.sight.is_off(count);
+        let alone = self.visibility.is_off(count);
         let bias = if alone && self.causal_chunk.is_none() { None } else { self.logit_bias(ring, count, &numbers)? };
         let alone = alone && bias.is_none();
         let after = if again { self.ring } else { ring };
@@ -261,8 +272,8 @@ impl KvCache {
         Ok(())
     }
 
-    /// What is added to the logits of a call over `frames` frames, after which frames of these numbers are held:
-    /// `[1, 1 | queries, keys]`, or nothing.
+    /// The logit bias of a call over `frames` frames, after which the cache holds frames of these numbers:
+    /// `[1, 1 | queries, keys]`, or none.
     fn logit_bias(&self, ring: Ring, frames: usize, numbers: &[usize]) -> Result<Option<Tensor>> {
         let start = ring.filled - frames;
         let masked = self.causal_chunk.is_some_and(|chunk| chunk < frames);
@@ -271,12 +282,12 @@ impl KvCache {
             let visible = self.causal_chunk.is_none_or(|chunk| place < start + (query / chunk + 1) * chunk);
             match (visible, place < start, place) {
                 (false, ..) => f32::NEG_INFINITY,
-                (true, true, 0) => self.sight.bias(query, numbers[slot]) as f32,
-                (true, true, _) => (self.past_bias + self.sight.bias(query, numbers[slot])) as f32,
+                (true, true, 0) => self.visibility.bias(query, numbers[slot]) as f32,
+                (true, true, _) => (self.past_bias + self.visibility.bias(query, numbers[slot])) as f32,
                 (true, false, _) => 0.0,
             }
         };
-        let each = masked || !self.sight.is_even(frames);
+        let each = masked || !self.visibility.is_even(frames);
         let queries = if each { frames } else { 1 };
         let by_frame: Vec<f32> = (0..queries).flat_map(|q| (0..ring.filled).map(move |slot| key(q, slot))).collect();
         if by_frame.iter().all(|&bias| bias == 0.0) {
@@ -298,15 +309,15 @@ impl KvCache {
     fn call(&self) -> Result<&Call> {
         match &self.call {
             Some(call) => Ok(call),
-            None => bail!("a layer used the KV cache outside a model call"),
+            None => bail!("the KV cache is used outside a model call; call `begin` first"),
         }
     }
 
     /// Stores a layer's new keys and values `[batch, tokens, heads, head_dim]` (normed, not rotated), and returns the
-    /// window's, rotated, with the new ones among them; only the new ones, if no past frame is seen.
+    /// window's, rotated, the new ones included; only the new ones if past frames are masked.
     ///
-    /// The returned values may be a view of the cache: they change with the next call.
-    pub fn exchange(&self, layer: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
+    /// The returned values may be a view of the cache, which the next call overwrites.
+    pub fn update(&self, layer: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
         let call = self.call()?;
         let tokens = self.frame_tokens();
         let k = match self.policy.positions {
@@ -334,7 +345,7 @@ impl KvCache {
     fn layer(&self, layer: usize) -> Result<&(Tensor, Tensor)> {
         match self.layers.get(layer) {
             Some(layer) => Ok(layer),
-            None => bail!("the KV cache has {} layers, layer {layer} was asked for", self.layers.len()),
+            None => bail!("layer {layer} does not exist: the KV cache has {} layers", self.layers.len()),
         }
     }
 
@@ -349,7 +360,7 @@ impl KvCache {
         Ok(if call.alone { call.frames.numbers.clone() } else { call.held.clone() })
     }
 
-    /// What is added to the logits of this call.
+    /// The logit bias of this call.
     pub fn bias(&self) -> Option<Tensor> {
         self.call.as_ref().and_then(|call| call.bias.clone())
     }
@@ -462,7 +473,7 @@ mod tests {
             for (i, pass) in (0..chunks).flat_map(|i| (0..passes).map(move |pass| (i, pass))) {
                 let new: Vec<f32> = (0..chunk).map(|f| ((i * chunk + f) * 10 + pass) as f32).collect();
                 cache.begin(Frames::run(i * chunk, chunk), GRID).expect("room");
-                let (_, seen) = cache.exchange(0, &frames(&new), &frames(&new)).expect("an exchange");
+                let (_, seen) = cache.update(0, &frames(&new), &frames(&new)).expect("an exchange");
                 cache.commit();
                 shifted.write(&policy, i * chunk, &new);
                 let (_, held) = cache.contents(0).expect("contents");
@@ -484,7 +495,7 @@ mod tests {
     fn pass(cache: &mut KvCache, first: usize, count: usize) -> Result<()> {
         cache.begin(Frames::run(first, count), GRID)?;
         let new = frames(&vec![first as f32; count]);
-        cache.exchange(0, &new, &new)?;
+        cache.update(0, &new, &new)?;
         cache.commit();
         Ok(())
     }
@@ -504,7 +515,7 @@ mod tests {
         }
         assert!(pass(&mut rolling, 3, 3).is_err(), "evicted frames are gone");
         assert!(rolling.begin(Frames::run(12, 3), (2, 2)).is_err(), "another grid");
-        assert!(rolling.exchange(0, &frames(&[0.0]), &frames(&[0.0])).is_err(), "outside a call");
+        assert!(rolling.update(0, &frames(&[0.0]), &frames(&[0.0])).is_err(), "outside a call");
         assert!(pass(&mut rolling, 13, 3).is_err(), "a gap");
         rolling.begin(Frames::run(12, 3), GRID)?;
         let error = pass(&mut rolling, 15, 3).expect_err("a call is unfinished").to_string();
@@ -531,29 +542,37 @@ mod tests {
     }
 
     #[test]
-    fn sight_is_frame_by_frame_and_costs_nothing_where_nothing_is_hidden() -> Result<()> {
+    fn visibility_is_frame_by_frame_and_costs_nothing_where_nothing_is_hidden() -> Result<()> {
         let mut cache = cache(policy(6, 0, true))?;
         pass(&mut cache, 0, 3)?;
-        let bias = |cache: &mut KvCache, sight: Sight| -> Result<Option<Vec<f32>>> {
-            cache.set_sight(sight);
+        let bias = |cache: &mut KvCache, visibility: PastVisibility| -> Result<Option<Vec<f32>>> {
+            cache.set_past_visibility(visibility);
             cache.begin(Frames::run(3, 2), GRID)?;
             cache.bias().map(|bias| bias.flatten_all()?.to_vec1::<f32>()).transpose()
         };
         let staleness = BTreeMap::from([(0, 0.5), (2, 2.0)]);
-        let stale =
-            |strength: [f64; 2]| Sight { strength: strength.into(), staleness: staleness.clone(), ..Sight::default() };
+        let stale = |strength: [f64; 2]| PastVisibility {
+            strength: strength.into(),
+            staleness: staleness.clone(),
+            ..PastVisibility::default()
+        };
         let even = bias(&mut cache, stale([3.0, 3.0]))?.expect("a bias");
         assert_eq!(even, [-1.5, -1.5, 0.0, 0.0, -6.0, -6.0, 0.0, 0.0, 0.0, 0.0], "one row for all queries");
         let uneven = bias(&mut cache, stale([1.0, 0.0]))?.expect("a bias");
         assert_eq!((uneven.len(), uneven[0], uneven[10], uneven[20]), (4 * 10, -0.5, -0.5, 0.0));
         assert_eq!(bias(&mut cache, stale([0.0, 0.0]))?, None);
-        assert_eq!(bias(&mut cache, Sight { strength: vec![4.0; 2], ..Sight::default() })?, None, "nothing is stale");
-        let first = bias(&mut cache, Sight { off: vec![true, false], ..Sight::default() })?.expect("a bias");
+        assert_eq!(
+            bias(&mut cache, PastVisibility { strength: vec![4.0; 2], ..PastVisibility::default() })?,
+            None,
+            "nothing is stale"
+        );
+        let first =
+            bias(&mut cache, PastVisibility { off: vec![true, false], ..PastVisibility::default() })?.expect("a bias");
         assert_eq!((first[5], first[6], first[25]), (f32::NEG_INFINITY, 0.0, 0.0));
         assert_eq!(cache.key_frames()?.len(), 5);
-        assert_eq!(bias(&mut cache, Sight { off: vec![true; 2], ..Sight::default() })?, None);
+        assert_eq!(bias(&mut cache, PastVisibility { off: vec![true; 2], ..PastVisibility::default() })?, None);
         assert_eq!(*cache.key_frames()?, [3, 4], "past keys are not even looked at");
-        let (keys, values) = cache.exchange(0, &frames(&[7.0, 8.0]), &frames(&[7.0, 8.0]))?;
+        let (keys, values) = cache.update(0, &frames(&[7.0, 8.0]), &frames(&[7.0, 8.0]))?;
         assert_eq!((keys.dim(1)?, labels(&values)), (4, vec![7.0, 8.0]));
         cache.commit();
         assert_eq!(labels(&cache.contents(0)?.1), [0.0, 0.0, 0.0, 7.0, 8.0], "and nothing is forgotten");

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bendrack::bend::{Bender, Past};
-use bendrack::wan::hooks::{Attention, Listener, Place};
+use bendrack::bend::{BendMemory, BoundProgram};
+use bendrack::wan::hooks::{Attention, HookContext, Listener};
 use bendrack::wan::text::Tokens;
 use bendrack_nodes::grid::Grid;
 use bendrack_nodes::op::{Form, Weight};
@@ -150,14 +150,17 @@ struct Case {
 impl Case {
     fn run(&self, tokens: &Tokens, exact: bool) -> (Tensor, Vec<Vec<f32>>) {
         let numbers: Vec<usize> = (5..5 + self.grid.frames).collect();
-        let place =
-            Place { frames: &numbers, grid: (self.grid.frames, self.grid.rows, self.grid.columns), ..Place::default() };
-        let past = Past::default();
-        let bender = Bender::new(&self.program, tokens, 5, &past).exact(exact);
-        let output = bender.attend(self.site, place, self.attention.clone()).expect("the output");
-        let heard = bender.finish().expect("taps");
+        let place = HookContext {
+            frames: &numbers,
+            grid: (self.grid.frames, self.grid.rows, self.grid.columns),
+            ..HookContext::default()
+        };
+        let memory = BendMemory::default();
+        let bound = BoundProgram::new(&self.program, tokens, 5, &memory).exact(exact);
+        let output = bound.attend(self.site, place, self.attention.clone()).expect("the output");
+        let outcome = bound.finish().expect("taps");
         let taps = self.program.taps.iter().map(|tap| {
-            heard
+            outcome
                 .measured
                 .get(&tap.node)
                 .map_or(Vec::new(), |x| x.maps.iter().flat_map(|map| map.values.clone()).collect())
@@ -180,7 +183,7 @@ impl Case {
             (0..queries).flat_map(|query| (0..heads).flat_map(move |head| (0..dim).map(move |c| (query, head, c))));
         let output = at.map(|(query, head, column)| number(query, head, column)).collect();
         let share = |tap: &Tap| -> Vec<f64> {
-            let heard: Vec<usize> =
+            let outcome: Vec<usize> =
                 (0..heads).filter(|&head| tap.target.parts().iter().any(|part| part.heads.contains(head))).collect();
             let share = |query: usize, head: usize| -> f64 {
                 let parts = tap.target.parts().iter().filter(|part| part.heads.contains(head));
@@ -189,7 +192,7 @@ impl Case {
                     .map(|key| maps[head][query][key])
                     .sum()
             };
-            let mean = |query| heard.iter().map(|&head| share(query, head)).sum::<f64>() / heard.len() as f64;
+            let mean = |query| outcome.iter().map(|&head| share(query, head)).sum::<f64>() / outcome.len() as f64;
             (0..queries).map(mean).collect()
         };
         (output, self.program.taps.iter().map(share).collect())
@@ -240,7 +243,7 @@ prop_compose! {
     fn cases()(
         (frames, rows, columns, heads, dim) in (1..4_usize, 1..6_usize, 1..6_usize, 1..5_usize, 1..20_usize),
         is_self in any::<bool>(),
-        past in 0..3_usize,
+        memory in 0..3_usize,
         chain in prop::collection::vec((0..100_usize, prop::collection::vec(0.0..1.0, 8), 0.0..1.5_f64, targets()), 0..4),
         tapped in prop::collection::vec(targets(), 0..3),
         seed in 0..1000_u64,
@@ -271,7 +274,7 @@ prop_compose! {
             else { Selection::from(target) };
             tap(&format!("tap{i}"), Measure::CrossMap, target)
         }).collect();
-        let key_frames: Vec<usize> = if is_self { (5 - past..5 + frames).collect() } else { Vec::new() };
+        let key_frames: Vec<usize> = if is_self { (5 - memory..5 + frames).collect() } else { Vec::new() };
         let keys = if is_self { key_frames.len() * rows * columns } else { 24 };
         let attention = attention(grid.cells(), &key_frames, keys, heads, dim, seed);
         Case { site, grid, attention, program: Program { bends: chain, taps, ..Program::default() } }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bendrack::bend::{Bender, Past, warnings};
-use bendrack::wan::hooks::{Attention, Listener, Place};
+use bendrack::bend::{BendMemory, BoundProgram, warnings};
+use bendrack::wan::hooks::{Attention, HookContext, Listener};
 use bendrack::wan::rope::Rope;
 use bendrack_nodes::program::{Bend, Measure, Program, Site};
 use bendrack_nodes::region::{Frame, Region, Shape};
@@ -18,10 +18,10 @@ use crate::tiny::{self, assert_same, difference};
 
 /// What a program makes of a tensor at a site, in frames 8 and 9 of 1 × 2 places.
 fn at(program: &Program, site: Site, frames: &[usize], x: &Tensor) -> Tensor {
-    let past = Past::default();
-    let bender = Bender::new(program, &super::TOKENS, 8, &past);
-    let place = Place { frames, grid: (frames.len(), 1, 2), ..Place::default() };
-    bender.at(site, place, x.clone()).expect("a tensor")
+    let memory = BendMemory::default();
+    let bound = BoundProgram::new(program, &super::TOKENS, 8, &memory);
+    let place = HookContext { frames, grid: (frames.len(), 1, 2), ..HookContext::default() };
+    bound.at(site, place, x.clone()).expect("a tensor")
 }
 
 fn bent(bend: Bend) -> Program {
@@ -63,7 +63,7 @@ fn neurons_of_the_target_are_bent_frame_by_frame_and_no_others() {
     let program = bent(gain);
     let expected = [factors(2.0), factors(2.0), factors(3.0), factors(3.0)];
     assert_eq!(rows(&at(&program, Site::FfnHidden, &[8, 9], &ones)), expected);
-    // Frames of the past, in a pass that fills the cache anew, take the first lane.
+    // Frames of the memory, in a pass that fills the cache anew, take the first lane.
     assert_eq!(rows(&at(&program, Site::FfnHidden, &[5, 9], &ones)), expected);
 }
 
@@ -72,13 +72,13 @@ fn the_most_active_neurons_are_those_of_the_call_before() {
     let mut gain = named("bend.gain", Some(Site::FfnHidden), &[0.0], 2);
     gain.target = Arc::new(Target { neurons: Neurons::of(NeuronSet::MostActive(2)), ..Target::default() });
     let program = bent(gain);
-    let mut past = Past::default();
+    let mut memory = BendMemory::default();
     let mut call = |x: &Tensor| {
-        let bender = Bender::new(&program, &super::TOKENS, 8, &past);
-        let place = Place { frames: &[8, 9], grid: (2, 1, 2), ..Place::default() };
-        let y = rows(&bender.at(Site::FfnHidden, place, x.clone()).expect("hidden"));
-        let heard = bender.finish().expect("taps");
-        past.keep(heard.kept, &program, heard.measured);
+        let bound = BoundProgram::new(&program, &super::TOKENS, 8, &memory);
+        let place = HookContext { frames: &[8, 9], grid: (2, 1, 2), ..HookContext::default() };
+        let y = rows(&bound.at(Site::FfnHidden, place, x.clone()).expect("hidden"));
+        let outcome = bound.finish().expect("taps");
+        memory.update(outcome.memory, &program, outcome.measured);
         y
     };
     let x = Tensor::new(&[[[1.0f32, -5.0, 2.0, 3.0]; 4]], &Device::Cpu).expect("numbers");
@@ -166,17 +166,17 @@ fn noise_and_timesteps_are_bent_before_any_layer() {
 
 /// What a program makes of an attention at `self.map`, in frames 7 and 8.
 fn attend(program: &Program, grid: (usize, usize, usize), attention: Attention) -> Tensor {
-    let past = Past::default();
-    let bender = Bender::new(program, &super::TOKENS, 7, &past);
+    let memory = BendMemory::default();
+    let bound = BoundProgram::new(program, &super::TOKENS, 7, &memory);
     let frames: Vec<usize> = (7..7 + grid.0).collect();
-    let place = Place { frames: &frames, grid, ..Place::default() };
-    bender.attend(Site::SelfMap, place, attention).expect("an output")
+    let place = HookContext { frames: &frames, grid, ..HookContext::default() };
+    bound.attend(Site::SelfMap, place, attention).expect("an output")
 }
 
 #[test]
 fn self_attention_is_bent_per_head_and_its_values_by_the_frame_of_the_key() {
     let (heads, dim, keys) = (4, 6, 6);
-    // The ring keeps no order: the call's own frames 7 and 8 lie around the past one.
+    // The ring keeps no order: the call's own frames 7 and 8 lie around the memory one.
     let attention = attention(4, &[8, 3, 7], keys, heads, dim, 1);
     let plain = attention.run().expect("an output");
     let mut gain = named("bend.gain", Some(Site::SelfMap), &[1.0], 2);
@@ -209,10 +209,10 @@ fn self_attention_is_bent_per_head_and_its_values_by_the_frame_of_the_key() {
     // The same in every layer, if that is asked for.
     let at_layer = |same: f64, layer: usize| {
         let program = bent(named("bend.noise", Some(Site::SelfValue), &[1.0, same], 2));
-        let past = Past::default();
-        let bender = Bender::new(&program, &super::TOKENS, 7, &past);
-        let place = Place { frames: &[7, 8], grid: (2, 1, 2), layer, ..Place::default() };
-        bender.attend(Site::SelfMap, place, attention.clone()).expect("an output")
+        let memory = BendMemory::default();
+        let bound = BoundProgram::new(&program, &super::TOKENS, 7, &memory);
+        let place = HookContext { frames: &[7, 8], grid: (2, 1, 2), layer, ..HookContext::default() };
+        bound.attend(Site::SelfMap, place, attention.clone()).expect("an output")
     };
     assert_same("same", &at_layer(1.0, 0), &at_layer(1.0, 3));
     assert!(difference(&at_layer(0.0, 0), &at_layer(0.0, 3)) > 1e-2);
@@ -246,11 +246,11 @@ fn a_place_is_seen_from_after_the_bends_of_the_picture() {
             taps: vec![tap("self", Measure::SelfMap { x, y: 0.5 }, Selection::default())],
             ..Program::default()
         };
-        let past = Past::default();
-        let bender = Bender::new(&program, &super::TOKENS, 7, &past);
-        let place = Place { frames: &[7], grid, ..Place::default() };
-        bender.attend(Site::SelfMap, place, attention.clone()).expect("an output");
-        bender.finish().expect("taps").measured[&Arc::from("self")].maps[0].values.clone()
+        let memory = BendMemory::default();
+        let bound = BoundProgram::new(&program, &super::TOKENS, 7, &memory);
+        let place = HookContext { frames: &[7], grid, ..HookContext::default() };
+        bound.attend(Site::SelfMap, place, attention.clone()).expect("an output");
+        bound.finish().expect("taps").measured[&Arc::from("self")].maps[0].values.clone()
     };
     let flip = || vec![named("bend.flip", Some(Site::SelfMap), &[1.0, 0.0], 1)];
     let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
@@ -265,12 +265,12 @@ fn a_bend_that_makes_infinity_is_left_out_and_named() {
     let mild = Bend { node: "mild".into(), ..named("bend.gain", Some(Site::CrossOut), &[2.0], 2) };
     let program = Program { bends: vec![wild, mild], ..Program::default() };
     let x = Tensor::ones((1, 4, 3), DType::F32, &Device::Cpu).expect("ones");
-    let past = Past::default();
-    let bender = Bender::new(&program, &super::TOKENS, 8, &past).guarded();
-    let place = Place { frames: &[8, 9], grid: (2, 1, 2), layer: 4, step: 2, ..Place::default() };
-    let y = bender.at(Site::CrossOut, place, x.clone()).expect("a tensor");
+    let memory = BendMemory::default();
+    let bound = BoundProgram::new(&program, &super::TOKENS, 8, &memory).guarded(true);
+    let place = HookContext { frames: &[8, 9], grid: (2, 1, 2), layer: 4, step: 2, ..HookContext::default() };
+    let y = bound.at(Site::CrossOut, place, x.clone()).expect("a tensor");
     assert_same("mild", &y, &(x * 2.0).expect("doubled"));
-    let left_out: Vec<_> = bender.finish().expect("taps").left_out.into_iter().collect();
+    let left_out: Vec<_> = bound.finish().expect("taps").left_out.into_iter().collect();
     assert_eq!(left_out.len(), 1);
     assert_eq!(
         (&*left_out[0].node, left_out[0].site, left_out[0].layer, left_out[0].step),

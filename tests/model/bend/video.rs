@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use bendrack::bend::{Bender, Measured, Past};
+use bendrack::bend::{BendMemory, BoundProgram, Measured};
 use bendrack::engine::Model;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
@@ -36,14 +36,14 @@ fn played(programs: &[Program], exact: bool) -> (Tensor, BTreeMap<Arc<str>, Meas
     let noise = Family::Mini.noise(programs[0].seed);
     let mut rollout =
         Rollout::new(transformer.clone(), streaming, schedule, context.clone(), noise, (8, 8)).expect("a video");
-    let (mut latents, mut past, mut met) = (Vec::new(), Past::default(), BTreeMap::new());
+    let (mut latents, mut memory, mut met) = (Vec::new(), BendMemory::default(), BTreeMap::new());
     while latents.len() < programs.len() {
         let program = &programs[latents.len()];
-        let bender = Bender::new(program, &super::TOKENS, rollout.chunk()[0], &past).exact(exact);
-        let step = rollout.advance(Hooks::new(&bender)).expect("a step");
-        let heard = bender.finish().expect("taps");
-        met.clone_from(&heard.measured);
-        past.keep(heard.kept, program, heard.measured);
+        let bound = BoundProgram::new(program, &super::TOKENS, rollout.chunk()[0], &memory).exact(exact);
+        let step = rollout.advance(Hooks::new(&bound)).expect("a step");
+        let outcome = bound.finish().expect("taps");
+        met.clone_from(&outcome.measured);
+        memory.update(outcome.memory, program, outcome.measured);
         if step.finished {
             latents.push(step.clean);
         }
@@ -201,12 +201,12 @@ fn listening_changes_no_picture_and_gives_one_map_a_frame() {
     );
     let (transformer, context) = &*MINI;
     let noise = Tensor::randn(0.0f32, 1.0, (1, 16, 3, 8, 8), &Device::Cpu).expect("noise");
-    let past = Past::default();
-    let bender = Bender::new(&program, &super::TOKENS, 0, &past);
+    let memory = BendMemory::default();
+    let bound = BoundProgram::new(&program, &super::TOKENS, 0, &memory);
     let time = Tensor::full(900.0f32, (1, 3), &Device::Cpu).expect("timesteps");
-    let hooks = Hooks::new(&bender).call(Pass::Denoise, 0, &[0, 1, 2]);
+    let hooks = Hooks::new(&bound).call(Pass::Denoise, 0, &[0, 1, 2]);
     transformer.forward(&noise, &time, context, hooks).expect("a call");
-    let measured = bender.finish().expect("taps").measured;
+    let measured = bound.finish().expect("taps").measured;
     let maps = |node: &str| &measured[node].maps;
     for tap in &program.taps {
         let (width, height) = match &*tap.node {

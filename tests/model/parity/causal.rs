@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
+use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::kv_cache::{CachePolicy, Frames, KvCache, Positions};
 use bendrack::wan::noise::{Draw, Noise};
 use bendrack::wan::rollout::Rollout;
@@ -66,12 +66,12 @@ impl Noise for Recorded {
 struct KeyCounter(RefCell<Vec<i64>>);
 
 impl Listener for KeyCounter {
-    fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+    fn at(&self, _: Site, _: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         Ok(x)
     }
 
-    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
-        if site == Site::SelfMap && place.layer == 0 {
+    fn attend(&self, site: Site, context: HookContext<'_>, attention: Attention) -> Result<Tensor> {
+        if site == Site::SelfMap && context.layer == 0 {
             self.0.borrow_mut().push(attention.k.dim(1)? as i64);
         }
         attention.run()
@@ -173,13 +173,13 @@ fn every_variant_matches_call_by_call() -> Result<()> {
 struct Outputs(RefCell<Vec<(String, Tensor)>>);
 
 impl Listener for Outputs {
-    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
+    fn at(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         let name = match site {
             Site::SelfOut => "self_attn.out",
             Site::CrossOut => "cross_attn.out",
             _ => return Ok(x),
         };
-        self.0.borrow_mut().push((format!("first.blocks.{}.{name}", place.layer), x.clone()));
+        self.0.borrow_mut().push((format!("first.blocks.{}.{name}", context.layer), x.clone()));
         Ok(x)
     }
 }
@@ -233,7 +233,7 @@ fn frames_of_one_call_may_differ_in_timestep() -> Result<()> {
     let heads = (1, zeros.dim(1)?, model.config().heads, model.config().head_dim());
     cache.begin(Frames::run(0, 2), (rows, columns))?;
     for layer in 0..model.config().layers {
-        cache.exchange(layer, &zeros.reshape(heads)?, &zeros.reshape(heads)?)?;
+        cache.update(layer, &zeros.reshape(heads)?, &zeros.reshape(heads)?)?;
     }
     cache.commit();
     let context = model.context(&io.get("in.context"))?;
@@ -250,8 +250,8 @@ fn frames_of_one_call_may_differ_in_timestep() -> Result<()> {
 fn a_failed_call_can_be_made_again() -> Result<()> {
     struct Broken(RefCell<usize>);
     impl Listener for Broken {
-        fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
-            if site == Site::FfnOut && place.layer == 0 && self.0.replace_with(|n| *n + 1).is_multiple_of(2) {
+        fn at(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor> {
+            if site == Site::FfnOut && context.layer == 0 && self.0.replace_with(|n| *n + 1).is_multiple_of(2) {
                 candle_core::bail!("a bend failed")
             }
             Ok(x)

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use bendrack::wan::attention::Over;
-use bendrack::wan::hooks::{Attention, Hooks, Listener, Place};
+use bendrack::wan::attention::KeySource;
+use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::rope::Rope;
 use bendrack::wan::transformer::{Transformer, unpatchify};
 use bendrack_nodes::program::Site;
@@ -103,28 +103,28 @@ fn bfloat16_weights_stay_as_close_as_the_peers_own() -> Result<()> {
 struct Recorder(RefCell<BTreeMap<(usize, &'static str), Tensor>>);
 
 impl Recorder {
-    fn keep(&self, place: Place<'_>, name: &'static str, x: &Tensor) {
-        self.0.borrow_mut().insert((place.layer, name), x.clone());
+    fn keep(&self, context: HookContext<'_>, name: &'static str, x: &Tensor) {
+        self.0.borrow_mut().insert((context.layer, name), x.clone());
     }
 }
 
 impl Listener for Recorder {
-    fn at(&self, site: Site, place: Place<'_>, x: Tensor) -> Result<Tensor> {
-        self.keep(place, site.name(), &x);
+    fn at(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor> {
+        self.keep(context, site.name(), &x);
         Ok(x)
     }
 
-    fn attend(&self, site: Site, place: Place<'_>, attention: Attention) -> Result<Tensor> {
+    fn attend(&self, site: Site, context: HookContext<'_>, attention: Attention) -> Result<Tensor> {
         let [q, k, v, probs] = match site {
             Site::SelfMap => ["attn1.q", "attn1.k", "attn1.v", "attn1.probs"],
             _ => ["attn2.q", "attn2.k", "attn2.v", "attn2.probs"],
         };
-        self.keep(place, q, &attention.q);
-        self.keep(place, k, &attention.k);
-        self.keep(place, v, &attention.v);
+        self.keep(context, q, &attention.q);
+        self.keep(context, k, &attention.k);
+        self.keep(context, v, &attention.v);
         let logits = (attention.q.transpose(1, 2)?.contiguous()? * attention.scale)?
             .matmul(&attention.k.transpose(1, 2)?.transpose(2, 3)?.contiguous()?)?;
-        self.keep(place, probs, &candle_nn::ops::softmax(&logits, D::Minus1)?);
+        self.keep(context, probs, &candle_nn::ops::softmax(&logits, D::Minus1)?);
         attention.run()
     }
 }
@@ -153,8 +153,8 @@ fn stages(
     let context = model.context(embeddings)?;
     for (i, layer) in model.blocks().iter().enumerate() {
         see(&format!("blocks.{i}.attn1.in"), &layer.self_attention_input(&x, &time.projection)?);
-        let mut over = Over::Themselves(&rope, (0..frames).collect());
-        x = layer.forward(&x, &time.projection, &context.layers[i], &mut over, &hooks.layer(i))?;
+        let mut source = KeySource::Current(&rope, (0..frames).collect());
+        x = layer.forward(&x, &time.projection, &context.layers[i], &mut source, &hooks.layer(i))?;
         see(&format!("blocks.{i}.out"), &x);
     }
     let head = model.head(&x, &time)?;

@@ -1,4 +1,4 @@
-//! Where targets reach: words to rows of the prompt, neurons and places to weights.
+//! Resolves targets for a model call: words to rows of the prompt, neurons to ranges, regions to weights of positions.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,27 +11,27 @@ use bendrack_nodes::region::{Region, Shape};
 use bendrack_nodes::set::Set;
 use bendrack_nodes::target::{NeuronSet, Neurons, PADDING, Target, WordList, Words};
 
-use super::past::Past;
+use super::memory::BendMemory;
 use crate::media::Map;
-use crate::wan::hooks::Place;
+use crate::wan::hooks::HookContext;
 use crate::wan::text::Tokens;
 
-/// Whether a target takes in a place.
+/// Whether a target includes a hook.
 ///
-/// Bends of words leave the call under the negative prompt alone: it has other words.
-pub(super) fn meant(target: &Target, place: &Place<'_>, site: Site) -> bool {
-    // What is not in a layer is of every layer.
-    let layer = matches!(site, Site::NoiseFirst | Site::NoiseAgain | Site::Time) || target.layers.contains(place.layer);
-    let step = place.pass == Pass::Cache || target.steps.contains(place.step);
-    let negative = !place.negative || target.words.is_all();
-    step && target.pass.contains(place.pass) && layer && negative
+/// A target of words excludes the call under the negative prompt, which has other words.
+pub(super) fn applies(target: &Target, hook: &HookContext<'_>, site: Site) -> bool {
+    // Sites outside the layers belong to every layer.
+    let layer = matches!(site, Site::NoiseFirst | Site::NoiseAgain | Site::Time) || target.layers.contains(hook.layer);
+    let step = hook.pass == Pass::Cache || target.steps.contains(hook.step);
+    let negative = !hook.negative || target.words.is_all();
+    step && target.pass.contains(hook.pass) && layer && negative
 }
 
-/// Which of a prompt's `keys` rows are meant.
+/// Which rows of the prompt, of `keys`, the words name.
 pub(super) fn rows(words: &Words, tokens: &Tokens, keys: usize) -> Vec<bool> {
     let mut these = |list: &WordList| {
         let mut rows = vec![0.0; keys];
-        for position in list.0.iter().flat_map(|word| positions(word, tokens, keys)) {
+        for position in list.0.iter().flat_map(|word| word_rows(word, tokens, keys)) {
             if let Some(row) = rows.get_mut(position) {
                 *row = 1.0;
             }
@@ -41,8 +41,8 @@ pub(super) fn rows(words: &Words, tokens: &Tokens, keys: usize) -> Vec<bool> {
     words.weights(keys, &mut these).into_iter().map(|weight| weight > 0.5).collect()
 }
 
-/// The rows of a word, which may have `*` in it.
-pub(super) fn positions(word: &str, tokens: &Tokens, keys: usize) -> Vec<usize> {
+/// The rows of the prompt that a word names; `*` in it stands for any letters.
+pub(super) fn word_rows(word: &str, tokens: &Tokens, keys: usize) -> Vec<usize> {
     if word == PADDING {
         return (tokens.padding_start()..keys).collect();
     }
@@ -57,7 +57,7 @@ pub(super) fn positions(word: &str, tokens: &Tokens, keys: usize) -> Vec<usize> 
 
 /// Whether a text fits a pattern in which `*` stands for any letters.
 fn fits(pattern: &[char], text: &[char]) -> bool {
-    // Where the last star stands, and how far it reaches by now.
+    // The last star in the pattern, and the end of the text that it covers so far.
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {
         if pattern.get(p) == Some(&'*') {
@@ -75,24 +75,24 @@ fn fits(pattern: &[char], text: &[char]) -> bool {
     pattern[p..].iter().all(|&c| c == '*')
 }
 
-/// Which neurons of a layer are meant: `None` is all of them, else ranges in rising order within `count`.
+/// The neurons of a layer, of `count`, that a target names: rising ranges, or `None` for all.
 pub(super) fn neurons(
     neurons: &Neurons,
     layer: usize,
     count: usize,
-    past: &Past,
+    memory: &BendMemory,
 ) -> Option<Vec<RangeInclusive<usize>>> {
     if neurons.is_all() {
         return None;
     }
     if let Pick::These(NeuronSet::Set(set)) = neurons {
-        return Some(within(set, count));
+        return Some(ranges(set, count));
     }
     let mut these = |leaf: &NeuronSet| {
         let mut weights = vec![0.0; count];
         match leaf {
             NeuronSet::Set(set) => (0..count).filter(|&i| set.contains(i)).for_each(|i| weights[i] = 1.0),
-            NeuronSet::MostActive(most) => past.most_active(layer, *most).for_each(|i| {
+            NeuronSet::MostActive(most) => memory.most_active(layer, *most).for_each(|i| {
                 if let Some(weight) = weights.get_mut(i) {
                     *weight = 1.0;
                 }
@@ -111,20 +111,20 @@ pub(super) fn neurons(
     Some(ranges)
 }
 
-/// The ranges of a set up to `count`.
-pub(super) fn within(set: &Set, count: usize) -> Vec<RangeInclusive<usize>> {
+/// The ranges of a set below `count`.
+pub(super) fn ranges(set: &Set, count: usize) -> Vec<RangeInclusive<usize>> {
     let Some(ranges) = set.ranges() else { return vec![0..=count.saturating_sub(1)] };
     let cut = ranges.iter().map(|range| *range.start()..=(*range.end()).min(count.saturating_sub(1)));
     cut.filter(|range| range.start() <= range.end()).collect()
 }
 
-/// Whether a target asks which neurons are active.
-pub(super) fn asks_activity(target: &Target) -> bool {
+/// Whether a target names the most active neurons.
+pub(super) fn uses_activity(target: &Target) -> bool {
     target.neurons.leaves().iter().any(|leaf| matches!(leaf, NeuronSet::MostActive(_)))
 }
 
-/// How much each place of a frame belongs to a region, row by row; `None` is all of each.
-pub(super) fn places(
+/// The weight of a region at each position of a frame, row-major; `None` if it covers the whole frame.
+pub(super) fn region(
     region: &Region,
     (rows, columns): (usize, usize),
     maps: &BTreeMap<Arc<str>, Map>,
@@ -145,7 +145,7 @@ pub(super) fn places(
     Some(region.weights(grid.cells(), &mut these))
 }
 
-/// A map between its smallest and its largest value.
+/// A map scaled to the range from its smallest to its largest value.
 struct Heat<'a> {
     map: &'a Map,
     low: f32,
@@ -159,7 +159,7 @@ impl<'a> Heat<'a> {
         Self { map, low, range: high - low }
     }
 
-    /// The height of the cell at a point; none of a map that is flat.
+    /// The value at a point, 0 to 1; none if the map is uniform.
     fn at(&self, (x, y): (f64, f64)) -> Option<f64> {
         let cell = |at: f64, count: usize| ((at * count as f64) as usize).min(count.saturating_sub(1));
         let index = cell(y, self.map.height) * self.map.width + cell(x, self.map.width);
@@ -192,9 +192,9 @@ mod tests {
         let map = Map { width: 2, height: 2, values: vec![0.2, 0.4, 0.3, 0.25] };
         let maps = BTreeMap::from([(Arc::from("tap"), map)]);
         let hot = Region::of(Shape::Map { tap: "tap".into(), threshold: 0.5, feather: 0.0 });
-        let found = places(&hot, (2, 4), &maps).expect("weights");
+        let found = super::region(&hot, (2, 4), &maps).expect("weights");
         assert_eq!(found, [0., 0., 1., 1., 1., 1., 0., 0.]);
-        assert_eq!(places(&hot.not(), (1, 1), &BTreeMap::new()), Some(vec![1.0]), "nothing was measured");
-        assert_eq!(places(&Region::All, (1, 1), &maps), None);
+        assert_eq!(super::region(&hot.not(), (1, 1), &BTreeMap::new()), Some(vec![1.0]), "nothing was measured");
+        assert_eq!(super::region(&Region::All, (1, 1), &maps), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What bends and taps keep from one model call for the next.
+//! What bends and taps keep from one model call to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use candle_core::Tensor;
 use super::tap::Measured;
 use crate::media::Map;
 
-/// What calls before left: it is part of what the next call depends on, as the KV cache is.
+/// State between calls: as the KV cache, it is an input of the next call.
 #[derive(Default)]
-pub struct Past {
+pub struct BendMemory {
     /// The columns of frozen maps.
-    pub(super) frozen: BTreeMap<Moment, Tensor>,
+    pub(super) frozen: BTreeMap<FrozenKey, Tensor>,
     /// The mean |h| of each neuron, by layer.
     pub(super) activity: BTreeMap<usize, Vec<f32>>,
-    /// The last map of each tap.
+    /// The last map of each tap, by the id of its node.
     pub(super) maps: BTreeMap<Arc<str>, Map>,
 }
 
-/// What was frozen, where and when: the node, its words, the layer, the step, the heads.
-pub(super) type Moment = (Arc<str>, String, usize, usize, Vec<u32>);
+/// Identifies frozen columns: node, words, layer, step, heads.
+pub(super) type FrozenKey = (Arc<str>, String, usize, usize, Vec<u32>);
 
-impl Past {
-    /// Takes what a call leaves. What a program does not ask for any more is forgotten.
-    pub fn keep(&mut self, new: Self, program: &Program, measured: BTreeMap<Arc<str>, Measured>) {
+impl BendMemory {
+    /// Adds what a call under `program` leaves, and drops the nodes that are not in it.
+    pub fn update(&mut self, new: Self, program: &Program, measured: BTreeMap<Arc<str>, Measured>) {
         let nodes: BTreeSet<&str> = program.bends.iter().map(|bend| &*bend.node).collect();
         self.frozen.retain(|(node, ..), _| nodes.contains(&**node));
         self.frozen.extend(new.frozen);
@@ -39,7 +39,7 @@ impl Past {
         }
     }
 
-    /// The most active neurons of a layer in the call before, at most so many; none if it was not measured.
+    /// The most active neurons of a layer in the call before, at most `most`; none if the layer was not measured.
     pub(super) fn most_active(&self, layer: usize, most: usize) -> impl Iterator<Item = usize> {
         let activity = self.activity.get(&layer).map_or(&[][..], Vec::as_slice);
         let mut order: Vec<usize> = (0..activity.len()).collect();

@@ -1,0 +1,123 @@
+//! What taps measure at a hook.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bendrack_nodes::grid::Grid;
+use bendrack_nodes::op::Form;
+use bendrack_nodes::program::{Measure, Site};
+use bendrack_nodes::target::Target;
+use candle_core::{D, DType, Device, Result, Tensor};
+
+use super::context::AttentionContext;
+use super::map::{Scoped, ScopedBend};
+use super::softmax::Softmax;
+use super::{BoundProgram, resolve, tensor};
+use crate::wan::hooks::HookContext;
+
+impl<'a> BoundProgram<'a> {
+    /// The taps of some kinds at a hook: index in the program, and the part of the target.
+    pub(super) fn taps_at(
+        &self,
+        measures: impl Fn(Measure) -> bool,
+        hook: &HookContext<'_>,
+    ) -> Vec<(usize, &'a Target)> {
+        // Taps measure the call under the prompt, never the one under the negative prompt.
+        let taps = self.program.taps.iter().enumerate().filter(|(_, tap)| measures(tap.measure) && !hook.negative);
+        let parts = taps.flat_map(|(index, tap)| tap.target.parts().iter().map(move |part| (index, &**part)));
+        parts.filter(|(_, part)| resolve::applies(part, hook, Site::CrossMap)).collect()
+    }
+
+    /// Records the activity of neurons x `[batch, frames, tokens per frame, neurons]`, if a target names the most active ones. It is
+    /// the activity before the bends: otherwise a bent neuron leaves the ranking and its neighbour enters it in the next call.
+    pub(super) fn record_activity(&self, x: &Tensor, hook: &HookContext<'_>) -> Result<()> {
+        let bends = self.program.bends.iter().map(|bend| &*bend.target);
+        let taps = self.program.taps.iter().flat_map(|tap| tap.target.parts().iter().map(|part| &**part));
+        if bends.chain(taps).any(resolve::uses_activity) {
+            let activity = tensor::activity(x)?.flatten_to(1)?.mean(0)?.to_device(&Device::Cpu)?;
+            let activity = activity.to_dtype(DType::F32)?.to_vec1()?;
+            self.shared.record().memory.activity.insert(hook.layer, activity);
+        }
+        Ok(())
+    }
+
+    /// Measures neurons x `[batch, frames, tokens per frame, neurons]`.
+    pub(super) fn measure_neurons(&self, x: &Tensor, hook: &HookContext<'_>, grid: Grid) -> Result<()> {
+        let count = x.dim(D::Minus1)?;
+        for (tap, part) in self.taps_at(|measure| matches!(measure, Measure::Neurons | Measure::Activity), hook) {
+            let ranges = resolve::neurons(&part.neurons, hook.layer, count, self.shared.memory);
+            let selected = tensor::select(x, 3, ranges.as_deref())?;
+            if selected.elem_count() == 0 {
+                continue;
+            }
+            let measured = match self.program.taps[tap].measure {
+                // [batch, frames, neurons]
+                Measure::Neurons => tensor::activity(&selected)?.mean_keepdim(0)?.unsqueeze(2)?,
+                _ => selected.abs()?.mean(3)?.mean_keepdim(0)?.reshape((1, grid.frames, grid.rows, grid.columns))?,
+            };
+            self.shared.record().accumulators[tap].add(&measured)?;
+        }
+        Ok(())
+    }
+
+    /// Measures the self-attention map from the position of each tap, after the bends that are linear on the grid.
+    pub(super) fn measure_self_map(
+        &self,
+        context: &AttentionContext<'_>,
+        softmax: &Softmax<'_>,
+        bends: &[ScopedBend<'_>],
+    ) -> Result<()> {
+        let grid = context.grid;
+        for (tap, part) in self.taps_at(|measure| matches!(measure, Measure::SelfMap { .. }), &context.hook) {
+            let Measure::SelfMap { x, y } = self.program.taps[tap].measure else { continue };
+            let at = |part: f64, count: usize| ((part * count as f64) as usize).min(count.saturating_sub(1));
+            let mut maps = Vec::new();
+            for head in (0..softmax.heads().len()).filter(|&head| part.heads.contains(head)) {
+                let query = |frame: usize| grid.cell(frame, at(y, grid.rows), at(x, grid.columns));
+                maps.push(map_of_queries(softmax, bends, head, grid, query)?);
+            }
+            if !maps.is_empty() {
+                self.shared.record().accumulators[tap].add(&Tensor::stack(&maps, 0)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The map of one query per frame, `[frames, rows, columns]`, summed over the frames of the keys, after bends that are linear on the grid.
+fn map_of_queries(
+    softmax: &Softmax<'_>,
+    bends: &[ScopedBend<'_>],
+    head: usize,
+    grid: Grid,
+    query: impl Fn(usize) -> usize,
+) -> Result<Tensor> {
+    let sums = (0..grid.frames).map(|frame| rows_before(bends, head, grid, query(frame)));
+    let sums = sums.collect::<Result<Vec<_>>>()?;
+    let queries: BTreeSet<usize> = sums.iter().flat_map(|rows| rows.keys().copied()).collect();
+    let weights_of = |rows: &BTreeMap<usize, f32>| -> Vec<f32> {
+        queries.iter().map(|query| rows.get(query).copied().unwrap_or(0.0)).collect()
+    };
+    let weights: Vec<f32> = sums.iter().flat_map(weights_of).collect();
+    let queries: Vec<usize> = queries.into_iter().collect();
+    let map = softmax.map(head, Some(&queries))?.mean(0)?;
+    let weights = Tensor::from_vec(weights, (grid.frames, queries.len()), map.device())?;
+    let rows = weights.to_dtype(map.dtype())?.matmul(&map)?;
+    rows.reshape((grid.frames, (), grid.rows, grid.columns))?.sum(1)
+}
+
+/// A row of a head's map after its bends, as a weighted sum of rows before them. Counts bends that are linear on the grid.
+fn rows_before(bends: &[ScopedBend<'_>], head: usize, grid: Grid, row: usize) -> Result<BTreeMap<usize, f32>> {
+    let mut rows = BTreeMap::from([(row, 1.0)]);
+    let linear = bends.iter().rev().filter(|bend| matches!(bend.item.bend.op.form, Form::Grid(_)));
+    for bend in linear.filter(|bend| bend.heads.contains(head)) {
+        let map = bend.item.grid_map(grid)?;
+        let mut before = BTreeMap::new();
+        for (cell, weight) in rows {
+            for &(from, part) in map.terms(cell).iter() {
+                *before.entry(from as usize).or_insert(0.0) += weight * part;
+            }
+        }
+        rows = before;
+    }
+    Ok(rows)
+}
