@@ -9,7 +9,7 @@ use bendrack_nodes::target::Target;
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use super::context::AttentionContext;
-use super::map::{Scoped, ScopedBend};
+use super::map::ScopedBend;
 use super::softmax::Softmax;
 use super::{BoundProgram, resolve, tensor};
 use crate::wan::hooks::HookContext;

@@ -6,9 +6,9 @@ use candle_core::{Result, bail};
 
 use super::{Failure, print, print_json};
 use crate::engine::Model;
-use crate::engine::live::message;
 use crate::terminal::in_line;
 use crate::wan::checkpoint::Checkpoint;
+use crate::wan::error::message;
 use crate::wan::family::Family;
 
 /// The variable that names the folder of models.

@@ -19,7 +19,6 @@ use super::record::{Shot, output, record, write_sidecar};
 use super::{Failure, models, read_patch, size};
 use crate::disk;
 use crate::engine::Engine;
-use crate::engine::live::message;
 use crate::engine::model::FRAME_RATE;
 use crate::hex::hex;
 use crate::io::audio::Heard;
@@ -27,6 +26,7 @@ use crate::output::video;
 use crate::provenance::{self, Provenance};
 use crate::sound::Sound;
 use crate::terminal;
+use crate::wan::error::message;
 
 /// Seconds of video if nobody says how long.
 const SECONDS: f64 = 5.0;

@@ -1,4 +1,4 @@
-//! What the engine brings forth.
+//! The frames that the engine makes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,35 +8,35 @@ use bendrack_nodes::sound::Hop;
 
 use crate::media::{Map, Picture};
 
-/// What the taps measured, by the id of their node.
+/// The maps of taps, by the id of their node.
 pub type Taps = BTreeMap<Arc<str>, Map>;
 
-/// One frame of the video, with what was measured while it was made.
+/// One frame of the video, with the measurements of its latent frame.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Its number, from 0.
     pub number: u64,
     /// The number of its latent frame.
     pub latent: u64,
-    /// What the model made.
+    /// The model's picture.
     pub picture: Arc<Picture>,
-    /// What the patch puts on the screen: the model's picture, a heatmap, both beside one another.
+    /// The picture that the patch shows: the model's, a heatmap, a composition of both.
     pub screen: Arc<Picture>,
-    /// What the taps measured at its latent frame.
+    /// The maps of the taps at its latent frame.
     pub taps: Arc<Taps>,
-    /// What was heard at its latent frame.
+    /// The sound of its latent frame.
     pub sound: Arc<[Hop]>,
-    /// Numbers that the patch sends by OSC with this frame: address and value.
+    /// The OSC messages of this frame: address and value.
     pub messages: Vec<(Arc<str>, f64)>,
-    /// What the patch plays by MIDI while this frame is shown, by node: where it stands, said again with each frame. A key that is struck
-    /// several times in a latent frame is struck with several of its frames.
+    /// The MIDI state while this frame is shown, by node; each frame carries all of it. Several notes on of one key in a latent frame are
+    /// spread over its frames.
     pub midi: Vec<(Arc<str>, Midi)>,
-    /// Whether the patch wants it to be written to the video.
+    /// Whether the patch records it to the video.
     pub recorded: bool,
 }
 
-/// What is played with picture `index` of `count` of a latent frame: of several strikes of a key each has a picture of its own, as far as
-/// there are as many.
+/// The MIDI state with picture `index` of `count` of a latent frame. Several notes on of one key are spread over its pictures, as far as
+/// there are pictures.
 pub(super) fn with_picture(midi: Midi, index: usize, count: usize) -> Midi {
     match midi {
         Midi::Note { channel, number, velocity, held, hits } => {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strikes_are_spread_over_the_pictures_of_a_latent_frame() {
+    fn notes_on_are_spread_over_the_pictures_of_a_latent_frame() {
         let hits = |hits: u16, count: usize| -> Vec<u16> {
             let note = Midi::Note { channel: 1, number: 60, velocity: 1.0, held: true, hits };
             let picture = |index| match with_picture(note, index, count) {
@@ -62,7 +62,7 @@ mod tests {
             };
             (0..count).map(picture).collect()
         };
-        for (struck, pictures) in [
+        for (notes_on, pictures) in [
             (0, [0, 0, 0, 0]),
             (1, [1, 0, 0, 0]),
             (2, [1, 0, 1, 0]),
@@ -70,7 +70,7 @@ mod tests {
             (4, [1, 1, 1, 1]),
             (9, [1, 1, 1, 1]),
         ] {
-            assert_eq!(hits(struck, 4), pictures);
+            assert_eq!(hits(notes_on, 4), pictures);
         }
         assert_eq!((hits(0, 1), hits(1, 1), hits(u16::MAX, 1)), (vec![0], vec![1], vec![1]));
     }

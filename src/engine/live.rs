@@ -1,7 +1,7 @@
-//! The engine on a thread of its own: it never waits for whoever watches, and nobody waits for it.
+//! The engine on a thread of its own, which waits for no viewer, and which no viewer waits for.
 //!
-//! A second thread, the player, shows each frame at its time. The engine keeps just ahead of it, so that a turn of a knob is seen
-//! as early as the model allows.
+//! A second thread, the player, shows each frame at its time. The engine stays just ahead of it, so that a turn of a knob shows as early
+//! as the model allows.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,49 +16,70 @@ use candle_core::Result;
 
 use super::model::FRAME_RATE;
 use super::{Engine, Frame, Warning};
+use crate::wan::error::message;
 
-/// How long the engine rests after a call that failed, before it tries again.
+/// The pause after a failed call, before the engine tries again.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
-/// What a chunk may take longer than the one before without being late, in parts of that.
+/// The share by which a chunk may take longer than the one before without being late.
 const MARGIN: f64 = 0.25;
 
-/// How the engine fares.
+/// The state of a running engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
-    /// What it is doing.
+    /// The stage.
     pub stage: Stage,
-    /// Frames of the video per second, as it is meant to be played.
+    /// Frames of the video per second.
     pub frame_rate: f64,
-    /// Frames per second that the model makes when it is not held back to `frame_rate`.
+    /// Frames per second that the model makes without a limit.
     pub speed: f64,
-    /// Seconds from a turn of a knob to the first picture of a chunk that was made under it, as measured last.
+    /// Seconds from a change to the first picture made under it, as of the last change.
     pub latency_secs: f64,
-    /// Things that did not go well and did not stop it: which node or word, what was done instead.
+    /// The warnings of the chunk under way.
     pub warnings: Vec<Warning>,
 }
 
-/// What the engine is doing.
+/// The stage of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// It loads the model.
+    /// The model loads.
     #[default]
     Loading,
-    /// It makes frames.
+    /// Frames are made.
     Running,
-    /// It cannot go on: why, and what to do. Once it has loaded, it goes on trying.
+    /// A call failed, or the model cannot be loaded: the reason, and what to do. A loaded engine tries again.
     Failed(String),
 }
 
-/// A running engine. Dropped, it stops.
+/// A running engine. It stops when dropped.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use bendrack::engine::{Engine, Model, Rack, Stage};
+/// use bendrack_nodes::LIBRARY;
+/// use bendrack_nodes::patch::Patch;
+/// use bendrack_nodes::plan::Plan;
+///
+/// let (plan, _) = Plan::compile(&Patch::default(), LIBRARY);
+/// let plan = Arc::new(plan.ok_or("no plan")?);
+/// let (sender, frames) = std::sync::mpsc::channel();
+/// let rack = Rack::start(move || Engine::new(Model::mini()?, plan, (32, 32)), move |frame| {
+///     // The receiver is gone once the example ends.
+///     let _ = sender.send(frame.number);
+/// });
+/// assert_eq!(frames.recv()?, 0);
+/// assert_eq!(rack.status().stage, Stage::Running);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Rack {
     shared: Arc<Shared>,
     player: Option<JoinHandle<()>>,
 }
 
-/// What the threads and the handle have in common.
+/// What the handle and the threads share.
 struct Shared {
     state: Mutex<State>,
-    /// Something in the state has changed.
+    /// Signals a change of the state.
     changed: Condvar,
     controls: Arc<Mutex<Controls>>,
 }
@@ -66,12 +87,12 @@ struct Shared {
 #[derive(Default)]
 struct State {
     plan: Option<Arc<Plan>>,
-    /// When the plan was given, until a frame made under it is due.
+    /// The time at which the plan was set, until a frame made under it is due.
     plan_given: Option<Instant>,
     restart: bool,
     stop: bool,
     status: Status,
-    /// Frames to come, each with its time.
+    /// Frames to come, each with its due time.
     queue: VecDeque<(Instant, Arc<Frame>)>,
     shown: Option<Arc<Frame>>,
 }
@@ -83,23 +104,23 @@ impl Shared {
 }
 
 impl Rack {
-    /// Loads an engine and runs it; `watch` sees each frame at its time, on the player's thread.
+    /// Loads an engine and runs it. The player's thread calls `watch` with each frame at its time.
     pub fn start(
         load: impl FnOnce() -> Result<Engine> + Send + 'static,
         mut watch: impl FnMut(&Frame) + Send + 'static,
     ) -> Self {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), controls: Arc::default() });
         shared.state().status.frame_rate = FRAME_RATE;
-        let (maker, player) = (shared.clone(), shared.clone());
+        let (engine_thread, player) = (shared.clone(), shared.clone());
         std::thread::spawn(move || match guarded(load) {
-            Ok(engine) => Maker::new(engine, maker).run(),
-            Err(why) => maker.state().status.stage = Stage::Failed(why),
+            Ok(engine) => EngineThread::new(engine, engine_thread).run(),
+            Err(why) => engine_thread.state().status.stage = Stage::Failed(why),
         });
         let player = std::thread::spawn(move || play(&player, &mut watch));
         Self { shared, player: Some(player) }
     }
 
-    /// Runs this plan from the next step on. The last one that was given wins.
+    /// Runs this plan from the next step on. The latest plan wins.
     pub fn set_plan(&self, plan: impl Into<Arc<Plan>>) {
         let mut state = self.shared.state();
         state.plan = Some(plan.into());
@@ -107,17 +128,17 @@ impl Rack {
         self.shared.changed.notify_all();
     }
 
-    /// What comes in from outside: devices write here.
+    /// The controls that devices write.
     pub fn controls(&self) -> Arc<Mutex<Controls>> {
         self.shared.controls.clone()
     }
 
-    /// The frame that is to be seen now.
+    /// The frame of now.
     pub fn frame(&self) -> Option<Arc<Frame>> {
         self.shared.state().shown.clone()
     }
 
-    /// How the engine fares.
+    /// The state of the engine.
     pub fn status(&self) -> Status {
         self.shared.state().status.clone()
     }
@@ -134,8 +155,8 @@ impl Drop for Rack {
         self.shared.state().stop = true;
         self.shared.changed.notify_all();
         if let Some(player) = self.player.take() {
-            // A thread that panicked has said so; there is nothing left to stop. The engine ends by itself after its call,
-            // which may take minutes: nobody waits for that.
+            // A panic has been printed, and left nothing to stop. The engine's thread ends after its call, which may take minutes, so
+            // nobody waits for it.
             let _ = player.join();
         }
     }
@@ -166,26 +187,26 @@ fn play(shared: &Shared, watch: &mut impl FnMut(&Frame)) {
 }
 
 /// The engine's thread.
-struct Maker {
+struct EngineThread {
     engine: Engine,
     shared: Arc<Shared>,
-    /// When the chunk under way was begun.
+    /// The time at which the chunk under way began.
     begun: Instant,
-    /// When the oldest plan was given that the chunk under way is the first to be wholly made under.
+    /// The time at which the oldest plan was set whose first whole chunk is under way.
     plan_given: Option<Instant>,
     /// Seconds from the beginning of the latest chunk to its frames.
     lead_secs: f64,
-    /// Seconds of work since the latest frames: the cache pass that follows them, and the next chunk.
+    /// Seconds of work since the latest frames: their cache pass, and the next chunk.
     busy_secs: f64,
-    /// When the next frame may be shown at the earliest.
+    /// The earliest time for the next frame.
     next_due: Instant,
-    /// Keys that were struck since the chunk under way was begun, however shortly.
-    struck: BTreeMap<(u8, u8), f64>,
-    /// What was heard from when the chunk before was begun to when the one under way was: the time of one is played in the next.
+    /// Notes that went on since the chunk under way began, however short.
+    notes_on: BTreeMap<(u8, u8), f64>,
+    /// The sound between the beginnings of the chunk before and of the one under way: a chunk plays the sound of the one before.
     sound: Vec<Hop>,
 }
 
-impl Maker {
+impl EngineThread {
     fn new(engine: Engine, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         Self {
@@ -196,7 +217,7 @@ impl Maker {
             lead_secs: 0.0,
             busy_secs: 0.0,
             next_due: now,
-            struck: BTreeMap::new(),
+            notes_on: BTreeMap::new(),
             sound: Vec::new(),
         }
     }
@@ -205,7 +226,7 @@ impl Maker {
         {
             let mut state = self.shared.state();
             state.status.stage = Stage::Running;
-            // What was given while the model was loading has waited for that, which is no latency.
+            // A plan set while the model loads has waited for that, which is not latency.
             state.plan_given = None;
         }
         while self.prepare() {
@@ -214,7 +235,7 @@ impl Maker {
             let made = guarded(|| self.engine.step(&controls));
             self.busy_secs += start.elapsed().as_secs_f64();
             if self.engine.is_between_chunks() {
-                self.struck.clear();
+                self.notes_on.clear();
             }
             match made {
                 Ok(frames) => self.deliver(frames),
@@ -226,17 +247,17 @@ impl Maker {
         }
     }
 
-    /// What came in from outside by now. A key that was struck and let go between two looks counts until the chunk's end.
+    /// The controls of now. A note that went on and off between two calls counts until the end of the chunk.
     fn controls(&mut self) -> Controls {
         let mut shared = self.shared.controls.lock().unwrap_or_else(PoisonError::into_inner);
-        self.struck.append(&mut shared.midi_struck);
+        self.notes_on.append(&mut shared.midi_struck);
         if self.engine.is_between_chunks() {
             self.sound = std::mem::take(&mut shared.sound);
         }
-        Controls { midi_struck: self.struck.clone(), sound: self.sound.clone(), ..shared.clone() }
+        Controls { midi_struck: self.notes_on.clone(), sound: self.sound.clone(), ..shared.clone() }
     }
 
-    /// Takes what was asked for, and waits for the right moment to begin a chunk. False if it is time to stop.
+    /// Applies new plans and restarts, and waits for the time to begin a chunk. False when the engine stops.
     fn prepare(&mut self) -> bool {
         let shared = self.shared.clone();
         let mut state = shared.state();
@@ -278,7 +299,7 @@ impl Maker {
         }
     }
 
-    /// Gives frames their times.
+    /// Sets the due times of frames.
     fn deliver(&mut self, frames: Vec<Frame>) {
         let mut state = self.shared.state();
         state.status.stage = Stage::Running;
@@ -289,7 +310,7 @@ impl Maker {
         let (count, busy_secs) = (frames.len() as f64, std::mem::take(&mut self.busy_secs));
         state.status.speed = count / busy_secs;
         self.lead_secs = self.begun.elapsed().as_secs_f64();
-        // A model that is slower than the video is played evenly, as fast as it is.
+        // A model slower than the video plays evenly, at its own speed.
         let interval = Duration::from_secs_f64((1.0 / FRAME_RATE).max(busy_secs / count));
         self.next_due = self.next_due.max(Instant::now());
         if let Some(given) = self.plan_given.take() {
@@ -303,18 +324,10 @@ impl Maker {
     }
 }
 
-/// Does `work`; an error, or a panic, which is a mistake of ours that must not take the show down, is told in a sentence.
+/// Does `work`. An error or a panic becomes a sentence: a bug must not end the show.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| message(&error)),
-        Err(_) => Err("the engine made a mistake of its own; Restart begins the video again".to_owned()),
-    }
-}
-
-/// An error as a person reads it, without the trace of where it arose.
-pub fn message(error: &candle_core::Error) -> String {
-    match error {
-        candle_core::Error::WithBacktrace { inner, .. } => message(inner),
-        error => error.to_string(),
+        Err(_) => Err("internal error in the engine (a bug); press Restart to begin the video again".to_owned()),
     }
 }

@@ -16,7 +16,7 @@ use crate::wan::transformer::Transformer;
 pub struct Model {
     /// The name of the model or the path of its folder.
     pub name: String,
-    /// How it is run.
+    /// The family, which decides how the model runs.
     pub family: Family,
     /// The diffusion transformer.
     pub transformer: Arc<Transformer>,
@@ -24,9 +24,9 @@ pub struct Model {
     pub text: TextEncoder,
     /// Latents to pictures.
     pub decoder: Arc<dyn FrameDecoder>,
-    /// The files it was loaded from; the small model has none.
+    /// The files it was loaded from; none for the small model.
     pub checkpoint: Option<Checkpoint>,
-    /// Width and height of a picture unless somebody says otherwise.
+    /// The default width and height of a picture.
     pub size: (usize, usize),
 }
 
@@ -39,11 +39,15 @@ pub const LATENT_PIXELS: usize = 8;
 /// Frames that become one latent; the first latent of a video stands for one frame.
 pub const LATENT_FRAMES: usize = 4;
 
-/// Whether the small decoder is taken where there is one.
+/// Whether the small decoder is preferred.
 const FAST: bool = true;
 
 impl Model {
-    /// The small model that is part of the program.
+    /// The small model inside the program.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device runs out of memory.
     pub fn mini() -> Result<Self> {
         let mini = mini::load()?;
         Ok(Self {
@@ -57,7 +61,11 @@ impl Model {
         })
     }
 
-    /// The model in a folder, in the dtype its device is good at: bf16 on a GPU, f32 on the CPU.
+    /// The model in a folder: in bf16 on a GPU, in f32 on the CPU.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a part of the model is missing, doubled or damaged, or if the model does not stream; the message names the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let device = device()?;
         let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
@@ -65,8 +73,8 @@ impl Model {
         let family = checkpoint.family;
         if family.streaming().is_none() {
             bail!(
-                "{}: this looks like Wan itself, which makes whole clips; the rack plays models that make a video chunk by chunk: \
-                 {}. If it is one of these, put the name into the folder's name",
+                "{}: the weights are those of Wan itself, which makes whole clips. The rack streams chunk by chunk; use one of {}. \
+                 If it is one of these, put its name into the name of the folder",
                 folder.display(),
                 streaming_families()
             )
@@ -82,7 +90,11 @@ impl Model {
         })
     }
 
-    /// What identifies its weights, in hexadecimal: see [`fingerprint`](crate::wan::fingerprint). Of each file it reads 4 MiB at most.
+    /// The [`fingerprint`](crate::wan::fingerprint) of its weights, in hexadecimal. It reads at most 4 MiB of each file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read.
     pub fn sha256(&self) -> Result<String> {
         let fingerprint = match &self.checkpoint {
             Some(checkpoint) => checkpoint.fingerprint(FAST)?,
@@ -91,7 +103,7 @@ impl Model {
         Ok(fingerprint.finish())
     }
 
-    /// Its name without the path to its folder, which is nobody's business in a video.
+    /// Its name without the path to its folder, as videos carry it.
     pub fn short_name(&self) -> String {
         let name = Path::new(&self.name).file_name().map(|name| name.to_string_lossy().into_owned());
         name.unwrap_or_else(|| self.family.name().to_owned())

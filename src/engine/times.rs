@@ -1,13 +1,13 @@
-//! Where the time goes.
+//! Time spent in the stages of the engine.
 
 use std::time::{Duration, Instant};
 
 /// Time spent in one stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
-    /// All of it.
+    /// The sum.
     pub total: Duration,
-    /// How often it was entered.
+    /// The number of times the stage ran.
     pub count: u64,
 }
 
@@ -33,7 +33,7 @@ pub struct Times {
     pub model: Clock,
     /// Decoding latents to pictures.
     pub decode: Clock,
-    /// Putting heatmaps and pictures together.
+    /// Composing heatmaps and pictures.
     pub compose: Clock,
 }
 

@@ -1,4 +1,4 @@
-//! What did not go well and did not stop the video.
+//! Warnings: problems that do not stop the video.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub struct Warning {
     /// The id of the node.
     pub node: Option<Arc<str>>,
-    /// What is wrong, and what to do.
+    /// The problem, and what to do about it.
     pub sentence: String,
 }
 
@@ -30,5 +30,27 @@ impl fmt::Display for Warning {
             Some(node) => write!(f, "{node}: {}", self.sentence),
             None => f.write_str(&self.sentence),
         }
+    }
+}
+
+/// The warnings of a chunk, each once.
+#[derive(Default)]
+pub(super) struct Warnings(Vec<Warning>);
+
+impl Warnings {
+    /// Begins a chunk with these.
+    pub(super) fn reset(&mut self, warnings: impl IntoIterator<Item = Warning>) {
+        self.0.clear();
+        self.0.extend(warnings);
+    }
+
+    pub(super) fn add(&mut self, warning: Warning) {
+        if !self.0.contains(&warning) {
+            self.0.push(warning);
+        }
+    }
+
+    pub(super) fn all(&self) -> &[Warning] {
+        &self.0
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::config::Config;
 use super::decode::FrameDecoder;
+use super::error::{About, message};
 use super::family::Family;
 use super::fingerprint::Fingerprint;
 use super::taehv::{self, TIME_UPSCALE};
@@ -70,7 +71,7 @@ impl Checkpoint {
             let kind = match Weights::open(&path, DType::F32, &Device::Cpu) {
                 Ok(weights) => weights.kind(),
                 Err(error) => {
-                    unreadable = format!("{unreadable}; {error}");
+                    unreadable = format!("{unreadable}; {}", message(&error));
                     continue;
                 }
             };
@@ -244,5 +245,5 @@ fn read_config(path: &Path) -> Result<Value> {
         }
         serde_json::from_slice(&std::fs::read(path)?).or_else(|error| bail!("{error}"))
     };
-    read().or_else(|error| bail!("{}: {error}", path.display()))
+    read().about(path.display())
 }

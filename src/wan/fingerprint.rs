@@ -15,9 +15,10 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use candle_core::{Result, bail};
+use candle_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
+use super::error::About;
 use crate::hex::hex;
 
 /// The length in bytes of a file that is read as a whole.
@@ -37,8 +38,8 @@ impl Fingerprint {
             let files = if path.is_dir() { shards(path)? } else { vec![path.to_owned()] };
             Ok(files.into_iter().map(File::open).collect::<std::io::Result<Vec<_>>>()?)
         };
-        let mut files = add().or_else(|error| bail!("{}: {error}", path.display()))?;
-        self.add_files(part, &mut files).or_else(|error| bail!("{}: {error}", path.display()))
+        let mut files = add().about(path.display())?;
+        self.add_files(part, &mut files).map_err(Error::from).about(path.display())
     }
 
     /// Adds a part that is at hand.

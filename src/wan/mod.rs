@@ -12,6 +12,7 @@ pub mod ops;
 pub mod linear;
 pub mod weights;
 
+pub mod error;
 pub mod hooks;
 
 pub mod attention;

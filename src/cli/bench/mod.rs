@@ -12,7 +12,6 @@ use super::files::{Content, Files};
 use super::record::output;
 use super::{Failure, print, print_json};
 use crate::engine::Frame;
-use crate::engine::live::message;
 use crate::media::Picture;
 use crate::output::sheet::sheet;
 use crate::output::video::part::Part;
@@ -20,6 +19,7 @@ use crate::quality::rollout::WINDOW_SECS;
 use crate::quality::scene::{Prompt, prompts};
 use crate::quality::{judge_model, judge_real, rollout, speed};
 use crate::terminal;
+use crate::wan::error::message;
 use report::{Quality, Report, Rollout};
 
 /// How many prompts are rolled out.

@@ -8,6 +8,7 @@ use candle_core::{DType, Result, bail};
 use super::clean;
 use super::sentence_piece;
 use super::tokens::{Token, Tokens, trim};
+use crate::wan::error::About;
 use crate::wan::weights::{TOKENIZER, Weights};
 
 /// Any tokenizer of Hugging Face's `tokenizers`: UMT5's SentencePiece one, or a plain list of words.
@@ -25,7 +26,7 @@ impl Tokenizer {
                 path.display()
             ))
         })?;
-        Self::from_json(&json).map_err(|e| candle_core::Error::Msg(format!("{}: {e}", path.display())))
+        Self::from_json(&json).about(path.display())
     }
 
     /// Takes the text of a `tokenizer.json`.

@@ -7,9 +7,9 @@
 use candle_core::{DType, Device, Result, bail};
 use serde_json::Value;
 
-use super::blame::Blame;
 use super::entry::Entry;
 use super::open::Listing;
+use crate::wan::error::About;
 
 const SCALES: [&str; 2] = [".scale_weight", ".weight_scale"];
 /// Scales of activations, which matter only to 8-bit arithmetic.
@@ -30,13 +30,13 @@ pub(super) fn consume(listing: &mut Listing) -> Result<()> {
             listing.entries.remove(&name);
         } else if let Some(layer) = name.strip_suffix(FORMAT) {
             let json = listing.entries.remove(&name);
-            check_json(json.as_ref().and_then(Entry::bytes).unwrap_or_default()).blame(layer)?;
+            check_json(json.as_ref().and_then(Entry::bytes).unwrap_or_default()).about(layer)?;
         } else if let Some(layer) = strip_any(&name, SCALES)
             && listing.entries.contains_key(&format!("{layer}.weight"))
             && let Some(scale) = listing.entries.remove(&name)
             && let Some(weight) = listing.entries.get_mut(&format!("{layer}.weight"))
         {
-            weight.scale = Some(scalar(&scale).blame(&name)?);
+            weight.scale = Some(scalar(&scale).about(&name)?);
         } else if let Some(layer) = strip_any(&name, INPUT_SCALES)
             && listing.entries.contains_key(&format!("{layer}.weight"))
         {
@@ -66,7 +66,7 @@ fn check_header(header: &str) -> Result<()> {
     let header: Value = serde_json::from_str(header).or_else(|error| bail!("{HEADER}: {error}"))?;
     let layers = header["layers"].as_object();
     for (layer, format) in layers.into_iter().flatten() {
-        check_format(format).blame(layer)?;
+        check_format(format).about(layer)?;
     }
     Ok(())
 }

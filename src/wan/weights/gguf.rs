@@ -9,12 +9,12 @@ use std::collections::btree_map::Entry as Slot;
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Result, bail};
 
-use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
 use super::encoding::Encoding;
 use super::entry::Entry;
 use super::open::Listing;
 use super::view::elements;
+use crate::wan::error::About;
 
 const MAX_DIMS: u32 = 8;
 const MAX_ARRAY_DEPTH: usize = 4;
@@ -49,7 +49,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let mut infos = BTreeMap::new();
     for _ in 0..tensors {
         let name = name(&mut reader)?;
-        let info = info(&mut reader).blame(&name)?;
+        let info = info(&mut reader).about(&name)?;
         match infos.entry(name) {
             Slot::Vacant(slot) => _ = slot.insert(info),
             Slot::Occupied(slot) => bail!("{} is there twice", slot.key()),
@@ -58,7 +58,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let data = (file.len() - reader.remaining()).next_multiple_of(alignment);
     let mut entries = BTreeMap::new();
     for (name, info) in infos {
-        let entry = info.entry(file, data, alignment).blame(&name)?;
+        let entry = info.entry(file, data, alignment).about(&name)?;
         entries.insert(name, entry);
     }
     Ok(Listing { entries, ..Listing::default() })

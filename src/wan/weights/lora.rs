@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Result, Tensor, bail};
 
-use super::blame::Blame;
 use super::entry::Entry;
 use super::{fp8, layout, listed};
+use crate::wan::error::About;
 
 /// A change of one weight `[out, in]`: `scale · B A`.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ pub(super) fn deltas(
     for (name, module) in modules {
         let weight = format!("{name}.weight");
         let dims = base.get(&weight).map_or(&[][..], |entry| &entry.dims);
-        let delta = module.delta(dims, alpha).blame(&name)?;
+        let delta = module.delta(dims, alpha).about(&name)?;
         deltas.insert(weight, delta);
     }
     Ok(deltas)
@@ -115,7 +115,7 @@ impl Module {
         }
         let alpha = match (alpha, &self.alpha) {
             (Some(alpha), _) => alpha,
-            (None, Some(entry)) => fp8::scalar(entry).blame("alpha")?.into(),
+            (None, Some(entry)) => fp8::scalar(entry).about("alpha")?.into(),
             (None, None) => rank as f64,
         };
         if !alpha.is_finite() {

@@ -6,7 +6,6 @@
 
 mod archive;
 mod arena;
-mod blame;
 mod bytes;
 mod encoding;
 mod entry;
@@ -30,12 +29,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use candle_core::quantized::QTensor;
 use candle_core::{DType, Device, Error, Result, Shape, Tensor, bail};
 
-use self::blame::Blame;
 use self::bytes::Bytes;
 use self::entry::Entry;
 pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
 pub use self::section::Section;
+use crate::wan::error::About;
 
 /// The tensors of a checkpoint under a prefix, in original Wan names, read when asked for.
 #[derive(Clone)]
@@ -87,13 +86,13 @@ impl Weights {
 
     /// The weights in a file that is part of the program; `origin` is what errors call it.
     pub fn at_hand(file: &'static [u8], origin: &str, dtype: DType, device: &Device) -> Result<Self> {
-        let listing = open::read(&Bytes::at_hand(file), None).blame(origin)?;
+        let listing = open::read(&Bytes::at_hand(file), None).about(origin)?;
         Self::listed(listing, origin.to_owned(), dtype, device)
     }
 
     fn listed(mut listing: open::Listing, mut origin: String, dtype: DType, device: &Device) -> Result<Self> {
-        fp8::consume(&mut listing).blame(&origin)?;
-        let entries = layout::original_names(listing.entries).blame(&origin)?;
+        fp8::consume(&mut listing).about(&origin)?;
+        let entries = layout::original_names(listing.entries).about(&origin)?;
         if let Some(section) = &listing.section {
             origin = format!("{origin} ({})", section.name);
         }
@@ -130,7 +129,7 @@ impl Weights {
             bail!("{origin} is not a LoRA but {}", lora.store.kind)
         }
         let new = lora::deltas(&lora.store.entries, &base.entries, alpha)
-            .blame(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
+            .about(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
         let mut deltas = base.deltas.clone();
         for (name, delta) in new {
             deltas.entry(name).or_default().push(delta);
@@ -157,7 +156,7 @@ impl Weights {
     /// The tensor `name`, which must have this shape, in the dtype and on the device of these weights.
     pub fn get(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let (key, entry) = self.entry(name, &shape.into())?;
-        self.store.read(&key, entry).blame(format_args!("{}: {key}", self.store.origin))
+        self.store.read(&key, entry).about(format_args!("{}: {key}", self.store.origin))
     }
 
     /// The tensor `name` as it is stored, if it is stored in a quantised block format; `None` if it is dense.
@@ -166,7 +165,7 @@ impl Weights {
         if self.store.deltas.contains_key(&key) {
             return Ok(None);
         }
-        entry.quantized(&self.store.device).blame(format_args!("{}: {key}", self.store.origin))
+        entry.quantized(&self.store.device).about(format_args!("{}: {key}", self.store.origin))
     }
 
     /// The stored tensor `name`, if it has this shape; it then counts as used.

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use candle_core::{Result, bail};
 use serde_json::Value;
 
-use super::blame::Blame;
 use super::bytes::Bytes;
 use super::entry::Entry;
 use super::section::Section;
 use super::{gguf, safetensors, torch};
+use crate::wan::error::About;
 
 /// The tensors of a checkpoint under the names they have in it.
 #[derive(Default)]
@@ -28,7 +28,7 @@ const MAX_INDEX_BYTES: u64 = 64 << 20;
 /// Lists the tensors of a file or folder, or of a `section` of it; errors name it.
 pub(super) fn list(path: &Path, section: Option<&str>) -> Result<Listing> {
     let listing = if path.is_dir() { folder(path, section) } else { file(path, section) };
-    listing.blame(path.display())
+    listing.about(path.display())
 }
 
 fn file(path: &Path, section: Option<&str>) -> Result<Listing> {
@@ -130,7 +130,7 @@ fn shards(files: impl Iterator<Item = PathBuf>) -> Result<Listing> {
     let mut all = Listing::default();
     for path in files {
         let name = path.display();
-        let shard = file(&path, None).blame(&name)?;
+        let shard = file(&path, None).about(&name)?;
         for (key, entry) in shard.entries {
             if all.entries.insert(key.clone(), entry).is_some() {
                 bail!("{name}: {key} is in another shard too")

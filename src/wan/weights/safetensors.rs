@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, bail};
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::blame::Blame;
 use super::bytes::{Bytes, Reader};
 use super::encoding::{Encoding, Fp8};
 use super::entry::Entry;
 use super::open::Listing;
+use crate::wan::error::About;
 
 /// Headers of the largest checkpoints take a few hundred kilobytes.
 const MAX_HEADER_BYTES: usize = 32 << 20;
@@ -37,7 +37,7 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     for (name, info) in header.tensors() {
         let (start, end) = info.data_offsets;
         let Some(bytes) = file.part(8 + header_len + start, end - start) else { bail!("{name} lies outside the file") };
-        let entry = Entry::stored(info.shape.clone(), bytes, encoding(info.dtype)).blame(&name)?;
+        let entry = Entry::stored(info.shape.clone(), bytes, encoding(info.dtype)).about(&name)?;
         entries.insert(name, entry);
     }
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();

@@ -6,13 +6,13 @@ use candle_core::{DType, Result, bail};
 
 use super::archive::Archive;
 use super::arena::{Arena, Value};
-use super::blame::Blame;
 use super::bytes::Bytes;
 use super::encoding::{Encoding, Fp8};
 use super::entry::Entry;
 use super::open::Listing;
 use super::pickle;
 use super::section;
+use crate::wan::error::About;
 
 const MAX_PICKLE_BYTES: usize = 64 << 20;
 /// One long text could be the name of very many tensors.
@@ -39,7 +39,7 @@ pub(super) fn read(file: &Bytes, section: Option<&str>) -> Result<Listing> {
     for &(key, value) in arena.pairs(state) {
         if let (Value::Text(name), Value::Tensor(index)) = (key, value) {
             check_name(name)?;
-            let entry = entry(&arena, index, &archive, root).blame(name)?;
+            let entry = entry(&arena, index, &archive, root).about(name)?;
             entries.insert(name.to_owned(), entry);
         }
     }

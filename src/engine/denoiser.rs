@@ -1,0 +1,117 @@
+//! The model calls: the rollout under a prompt, and under the bends of a program.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use bendrack_nodes::program::{Blend, Program, Switch};
+use candle_core::{Result, bail};
+
+use super::model::{LATENT_PIXELS, Model};
+use super::times::Clock;
+use super::warning::{Warning, Warnings};
+use crate::bend::{BendMemory, BoundProgram, LeftOut, Outcome};
+use crate::wan::hooks::Hooks;
+use crate::wan::rollout::{Rollout, Step};
+use crate::wan::text::{Prompt, blend};
+
+/// The rollout with its prompt, and the memory of bends.
+pub(super) struct Denoiser {
+    pub(super) rollout: Rollout,
+    pub(super) prompt: Arc<Prompt>,
+    /// The second prompt, and its share.
+    blend: Option<Blend>,
+    pub(super) memory: BendMemory,
+    /// Whether bends take their exact form.
+    pub(super) exact: bool,
+}
+
+impl Denoiser {
+    /// Begins a video without a prompt, of pictures of `size`, width and height in pixels.
+    pub(super) fn new(model: &mut Model, seed: u64, (width, height): (usize, usize)) -> Result<Self> {
+        let Some((streaming, schedule)) = model.family.streaming().zip(model.family.schedule()?) else {
+            bail!("{} makes whole clips; choose a model that streams", model.family)
+        };
+        let prompt = model.text.encode("")?;
+        let context = Arc::new(model.transformer.context(&prompt.embedding)?);
+        let latents = (height / LATENT_PIXELS, width / LATENT_PIXELS);
+        let (transformer, noise) = (model.transformer.clone(), model.family.noise(seed));
+        let rollout = Rollout::new(transformer, streaming.endless(), schedule, context, noise, latents)?;
+        Ok(Self { rollout, prompt, blend: None, memory: BendMemory::default(), exact: false })
+    }
+
+    /// Sets the prompt of a program from the next chunk on. Returns the patch's choice for past frames, if the prompt is a new one.
+    pub(super) fn set_prompt(
+        &mut self,
+        program: &Program,
+        model: &mut Model,
+        clock: &mut Clock,
+    ) -> Result<Option<Switch>> {
+        let prompt = clock.time(|| model.text.encode(&program.prompt))?;
+        if Arc::ptr_eq(&prompt, &self.prompt) && program.blend == self.blend {
+            return Ok(None);
+        }
+        let mut embedding = prompt.embedding.clone();
+        if let Some(Blend { prompt: second, amount, method }) = &program.blend {
+            let second = clock.time(|| model.text.encode(second))?;
+            embedding = blend(&embedding, &second.embedding, *amount, *method)?;
+        }
+        let context = Arc::new(model.transformer.context(&embedding)?);
+        match program.switch {
+            None => self.rollout.set_context(context),
+            Some(_) => self.rollout.replace_context(context),
+        }
+        (self.prompt, self.blend) = (prompt, program.blend.clone());
+        Ok(program.switch)
+    }
+
+    /// Makes a model call over frames from `first_frame` on. A bend that makes numbers overflow is left out where it does. If that is not
+    /// enough, all bends are left out. The result is none if the output is not finite even then.
+    pub(super) fn advance(
+        &mut self,
+        program: &Program,
+        first_frame: usize,
+        clock: &mut Clock,
+        warnings: &mut Warnings,
+    ) -> Result<Option<(Step, Outcome)>> {
+        let unbent = OnceCell::new();
+        let mut program = program;
+        for guarded in [false, true, false] {
+            let bound = BoundProgram::new(program, &self.prompt.tokens, first_frame, &self.memory);
+            let bound = bound.exact(self.exact).guarded(guarded);
+            match clock.time(|| self.rollout.advance(Hooks::new(&bound))) {
+                Ok(step) => {
+                    let outcome = bound.finish()?;
+                    outcome.left_out.iter().for_each(|out| warnings.add(warning_of(out)));
+                    return Ok(Some((step, outcome)));
+                }
+                Err(_) if self.rollout.diverged() => {
+                    if guarded {
+                        warnings.add(Warning::new(format!(
+                            "the bends of {} overflow together, so all bends are left out; bend less",
+                            nodes_of(program)
+                        )));
+                        program = unbent.get_or_init(|| Program { bends: Vec::new(), ..program.clone() });
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The warning for a bend that was left out.
+fn warning_of(out: &LeftOut) -> Warning {
+    let LeftOut { node, site, layer, step } = out;
+    let sentence =
+        format!("{site} in layer {layer}, step {step} is not finite, so the bend is left out there; bend less");
+    Warning::of(node.clone(), sentence)
+}
+
+/// The nodes that bend in a program.
+fn nodes_of(program: &Program) -> String {
+    let mut nodes: Vec<&str> = program.bends.iter().map(|bend| &*bend.node).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes.join(", ")
+}

@@ -1,0 +1,109 @@
+//! The cache policy of a patch: when past frames are dropped or recached, and how much the model attends to them.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+
+use bendrack_nodes::program::{Cache, Program, Switch};
+
+use crate::wan::kv_cache::PastVisibility;
+use crate::wan::rollout::Rollout;
+
+/// What happens to past frames at the beginning of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PastAction {
+    /// They keep their keys and values.
+    Keep,
+    /// They are dropped.
+    Reset,
+    /// Their keys and values are recomputed.
+    Recache,
+}
+
+/// Decides about past frames.
+#[derive(Default)]
+pub(super) struct PastPolicy {
+    /// What the patch asked for in the middle of a chunk.
+    due: Requests,
+    /// What the patch asked for at the beginning of the chunk: a trigger that stays on asks once.
+    begun: Requests,
+    /// The programs under which the keys and values of past frames were computed, by number of the frame.
+    cached: BTreeMap<usize, Arc<Program>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Requests {
+    reset: bool,
+    recache: bool,
+}
+
+impl PastPolicy {
+    /// Notes what a program asks for in the middle of a chunk.
+    pub(super) fn request(&mut self, cache: &Cache) {
+        self.due.reset |= cache.reset && !self.begun.reset;
+        self.due.recache |= cache.recache && !self.begun.recache;
+    }
+
+    /// The action at the beginning of a chunk, after `switch`, the patch's choice for a new prompt.
+    pub(super) fn begin_chunk(&mut self, program: &Program, switch: Option<Switch>, rollout: &Rollout) -> PastAction {
+        let due = mem::take(&mut self.due);
+        let reset = program.cache.reset || due.reset;
+        let switch_recaches = switch == Some(Switch::Recache);
+        let recache = program.cache.recache || due.recache || switch_recaches || self.is_far(program, rollout);
+        self.begun = Requests { reset, recache };
+        if reset || switch == Some(Switch::Reset) {
+            PastAction::Reset
+        } else if recache {
+            PastAction::Recache
+        } else {
+            PastAction::Keep
+        }
+    }
+
+    /// Whether a reset is due; it counts as done.
+    pub(super) fn take_reset(&mut self) -> bool {
+        mem::take(&mut self.due.reset)
+    }
+
+    /// Forgets the programs of past frames.
+    pub(super) fn forget(&mut self) {
+        self.cached.clear();
+    }
+
+    /// Forgets everything, for a new video.
+    pub(super) fn restart(&mut self) {
+        *self = Self::default();
+    }
+
+    /// How much the frames of a chunk attend to past frames under a program.
+    pub(super) fn visibility(&self, program: &Program) -> PastVisibility {
+        let cache = &program.cache;
+        let is_stale = cache.stale.iter().any(|&strength| strength > 0.0);
+        let past = self.cached.iter().filter(|_| is_stale);
+        PastVisibility {
+            off: cache.off.iter().map(|&off| off > 0.0).collect(),
+            strength: cache.stale.to_vec(),
+            staleness: past.map(|(number, cached)| (*number, program.distance(cached))).collect(),
+        }
+    }
+
+    /// Notes that the keys and values of frames `numbers` were computed under `program`; drops frames that the KV cache dropped.
+    pub(super) fn cached(&mut self, numbers: &[usize], program: &Program, rollout: &Rollout) {
+        if numbers.is_empty() {
+            return;
+        }
+        let bends = program.bends.clone();
+        let (prompt, blend) = (program.prompt.clone(), program.blend.clone());
+        let program = Arc::new(Program { prompt, blend, bends, ..Program::default() });
+        self.cached.extend(numbers.iter().map(|&number| (number, program.clone())));
+        let held: Vec<usize> = rollout.cache().frames().collect();
+        self.cached.retain(|number, _| held.contains(number));
+    }
+
+    /// Whether a program is beyond its threshold from one under which a frame that can be recached was computed.
+    fn is_far(&self, program: &Program, rollout: &Rollout) -> bool {
+        let Some(threshold) = program.cache.threshold else { return false };
+        let mut cached = rollout.recacheable().filter_map(|number| self.cached.get(&number));
+        cached.any(|cached| program.distance(cached) > threshold)
+    }
+}

@@ -1,0 +1,168 @@
+//! Latents to frames: pictures of the decoder, composed as the patch shows them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bendrack_nodes::message::{self, To};
+use bendrack_nodes::program::Program;
+use bendrack_nodes::sound::{self, Hop};
+use bendrack_nodes::source::Source;
+use candle_core::{DType, Device, Result, Tensor};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::frame::{Frame, with_picture};
+use super::model::{LATENT_FRAMES, LATENT_SECS};
+use super::taps::LaneTaps;
+use crate::media::Picture;
+use crate::output::Scene;
+use crate::output::past::Peaks;
+use crate::output::scale::scaled;
+use crate::wan::decode::{DecoderStream, FrameDecoder};
+
+/// The rows up to which the pictures of a small model are enlarged.
+const SCREEN_ROWS: usize = 512;
+
+/// The decoder, and the state of pictures from chunk to chunk.
+pub(super) struct Presenter {
+    decoder: DecoderStream,
+    /// The factor by which pictures are enlarged on the screen.
+    pub(super) zoom: usize,
+    /// The peaks that spectra hold.
+    peaks: Arc<Peaks>,
+    last_picture: Arc<Picture>,
+}
+
+/// What pictures of a latent frame are composed of, besides the model's.
+struct Lane {
+    taps: LaneTaps,
+    peaks: Arc<Peaks>,
+    sound: Arc<[Hop]>,
+}
+
+impl Presenter {
+    /// For pictures of `size`, width and height in pixels.
+    pub(super) fn new(decoder: Arc<dyn FrameDecoder>, size: (usize, usize)) -> Self {
+        Self {
+            decoder: DecoderStream::new(decoder),
+            zoom: (SCREEN_ROWS / size.1).max(1),
+            peaks: Arc::default(),
+            last_picture: Arc::new(Picture::dark(size.0, size.1)),
+        }
+    }
+
+    /// Begins a new video. The last picture stays.
+    pub(super) fn restart(&mut self) {
+        self.decoder.reset();
+        self.peaks = Arc::default();
+    }
+
+    /// The last picture of the model.
+    pub(super) const fn last_picture(&self) -> &Arc<Picture> {
+        &self.last_picture
+    }
+
+    pub(super) fn set_last_picture(&mut self, picture: Arc<Picture>) {
+        self.last_picture = picture;
+    }
+
+    /// Latents `[1, channels, frames, height, width]` to pictures.
+    pub(super) fn decode(&mut self, latents: &Tensor) -> Result<Vec<Arc<Picture>>> {
+        let latents = latents.squeeze(0)?.transpose(0, 1)?.contiguous()?;
+        pictures(&self.decoder.push(&latents)?)
+    }
+
+    /// The picture one latent frame before the last: in the chunk, or the last one of the chunk before.
+    pub(super) fn picture_before<'a>(
+        &'a self,
+        pictures: &'a [Arc<Picture>],
+        chunk: &[usize],
+    ) -> Option<&'a Arc<Picture>> {
+        match pictures.len().checked_sub(LATENT_FRAMES + 1) {
+            Some(index) => Some(&pictures[index]),
+            None => Some(&self.last_picture).filter(|_| chunk[0] > 0),
+        }
+    }
+
+    /// The frames of a finished chunk of these latent frames.
+    pub(super) fn present(
+        &mut self,
+        pictures: Vec<Arc<Picture>>,
+        chunk: &[usize],
+        program: &Program,
+        taps: Vec<LaneTaps>,
+        hops: &[Hop],
+    ) -> Vec<Frame> {
+        let lanes = self.lanes(program, taps, hops);
+        // The last picture is the last of the last latent frame.
+        let after = LATENT_FRAMES * chunk[chunk.len() - 1] + 1;
+        let first = after.saturating_sub(pictures.len()) as u64;
+        let frame = |(picture, number): (Arc<Picture>, u64)| {
+            let latent = number.div_ceil(LATENT_FRAMES as u64);
+            let lane = (latent as usize).saturating_sub(chunk[0]).min(chunk.len() - 1);
+            self.frame(picture, number, program, &lanes[lane], lane)
+        };
+        let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();
+        numbered.into_par_iter().map(frame).collect()
+    }
+
+    /// One lane for each latent frame. Peaks advance by its time.
+    fn lanes(&mut self, program: &Program, taps: Vec<LaneTaps>, hops: &[Hop]) -> Vec<Lane> {
+        let count = taps.len();
+        let lane = |(lane, taps): (usize, LaneTaps)| {
+            Arc::make_mut(&mut self.peaks).hear(source_of(program, lane), &taps.taps, LATENT_SECS);
+            Lane { taps, peaks: self.peaks.clone(), sound: sound::share(hops, lane, count).into() }
+        };
+        taps.into_iter().enumerate().map(lane).collect()
+    }
+
+    fn frame(&self, picture: Arc<Picture>, number: u64, program: &Program, lane: &Lane, index: usize) -> Frame {
+        let latent = number.div_ceil(LATENT_FRAMES as u64);
+        // The index of the picture in its latent frame, and the count: the first latent frame is one picture.
+        let count = if latent == 0 { 1 } else { LATENT_FRAMES };
+        let part = (number + count as u64 - 1) as usize % count;
+        // Messages leave with the first picture of a latent frame.
+        let messages = program.messages.iter().filter(|message| message.to == To::Osc && part == 0);
+        let midi = message::midi(&program.messages, index);
+        let LaneTaps { taps, before } = &lane.taps;
+        let scene = Scene {
+            model: &zoomed(&picture, self.zoom),
+            taps,
+            before,
+            part: (part + 1) as f32 / count as f32,
+            peaks: &lane.peaks,
+        };
+        Frame {
+            number,
+            latent,
+            screen: scene.compose(source_of(program, index)),
+            taps: taps.clone(),
+            sound: lane.sound.clone(),
+            messages: messages.map(|message| (message.address.clone(), message.values[index])).collect(),
+            midi: midi.map(|(node, midi)| (node, with_picture(midi, part, count))).collect(),
+            recorded: message::recorded(&program.messages, index),
+            picture,
+        }
+    }
+}
+
+/// The source that a program shows in a lane.
+fn source_of(program: &Program, lane: usize) -> &Source {
+    program.screen.get(lane).map_or(&Source::Model, |source| source)
+}
+
+/// Frames `[frames, 3, height, width]` in 0..1 as pictures.
+fn pictures(frames: &Tensor) -> Result<Vec<Arc<Picture>>> {
+    let (count, _, height, width) = frames.dims4()?;
+    let bytes = frames.to_dtype(DType::F32)?.clamp(0.0, 1.0)?.affine(255.0, 0.5)?.to_dtype(DType::U8)?;
+    let bytes = bytes.permute((0, 2, 3, 1))?.contiguous()?.to_device(&Device::Cpu)?;
+    let picture = |frame| Ok(Arc::new(Picture { width, height, rgb: bytes.get(frame)?.flatten_all()?.to_vec1()? }));
+    (0..count).map(picture).collect()
+}
+
+/// A picture at the size of the screen, so that heatmaps over it are smooth.
+fn zoomed(picture: &Arc<Picture>, zoom: usize) -> Arc<Picture> {
+    match scaled(picture, zoom * picture.width, zoom * picture.height) {
+        Cow::Borrowed(_) => picture.clone(),
+        Cow::Owned(zoomed) => Arc::new(zoomed),
+    }
+}

@@ -1,0 +1,96 @@
+//! The measurements of taps over a chunk.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+
+use bendrack_nodes::program::{Fuse, Pass, Program};
+
+use super::frame::Taps;
+use crate::bend::{BendMemory, Measured, fuse_maps, map_numbers};
+use crate::media::Map;
+
+/// Collects the maps of taps, from the denoising steps of a chunk.
+#[derive(Default)]
+pub(super) struct TapCollector {
+    /// By the id of the tap's node.
+    chunk: BTreeMap<Arc<str>, Steps>,
+    /// The maps at the latest latent frame that was presented.
+    last: Arc<Taps>,
+}
+
+/// The maps of a tap: one per frame, for each step so far.
+struct Steps {
+    maps: Vec<Vec<Map>>,
+    fuse: Fuse,
+}
+
+/// The maps at a latent frame.
+pub(super) struct LaneTaps {
+    pub(super) taps: Arc<Taps>,
+    /// At the latent frame before.
+    pub(super) before: Arc<Taps>,
+}
+
+impl TapCollector {
+    pub(super) fn begin_chunk(&mut self) {
+        self.chunk.clear();
+    }
+
+    /// Forgets everything, for a new video.
+    pub(super) fn restart(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Adds the measurements of a call, and returns the outputs of the taps, by the id of their node.
+    pub(super) fn add(
+        &mut self,
+        program: &Program,
+        measured: &BTreeMap<Arc<str>, Measured>,
+        pass: Pass,
+        memory: &BendMemory,
+    ) -> Vec<(Arc<str>, BTreeMap<&'static str, f64>)> {
+        let mut numbers = Vec::new();
+        for tap in &program.taps {
+            let Some(measured) = measured.get(&tap.node) else { continue };
+            numbers.push((tap.node.clone(), map_numbers(measured, tap, memory)));
+            if pass == Pass::Cache {
+                continue;
+            }
+            match self.chunk.get_mut(&tap.node) {
+                Some(steps) if steps.fits(&measured.maps) => steps.maps.push(measured.maps.clone()),
+                // The first step of the chunk, or another target.
+                _ => {
+                    let steps = Steps { maps: vec![measured.maps.clone()], fuse: tap.fuse };
+                    self.chunk.insert(tap.node.clone(), steps);
+                }
+            }
+        }
+        numbers
+    }
+
+    /// The maps at each latent frame of the chunk.
+    pub(super) fn lanes(&mut self, count: usize) -> Vec<LaneTaps> {
+        let lane = |lane: usize| {
+            let maps = self.chunk.iter().filter_map(|(node, steps)| Some((node.clone(), steps.at(lane)?)));
+            let taps: Arc<Taps> = Arc::new(maps.collect());
+            let before = mem::replace(&mut self.last, taps.clone());
+            LaneTaps { taps, before }
+        };
+        (0..count).map(lane).collect()
+    }
+}
+
+impl Steps {
+    /// Whether maps have the shape of those so far.
+    fn fits(&self, maps: &[Map]) -> bool {
+        let size = |map: &Map| (map.width, map.height);
+        self.maps[0].iter().map(size).eq(maps.iter().map(size))
+    }
+
+    /// The map at a frame of the chunk, over its steps.
+    fn at(&self, lane: usize) -> Option<Map> {
+        let maps: Vec<&Map> = self.maps.iter().filter_map(|maps| maps.get(lane)).collect();
+        fuse_maps(&maps, self.fuse)
+    }
+}

@@ -1,0 +1,147 @@
+//! The patch at work: the plan, the memory of its nodes and its inputs make a program for each model call.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::Program;
+use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
+
+use super::model::{FRAME_RATE, LATENT_FRAMES, LATENT_SECS};
+use super::warning::Warning;
+use crate::sound::Sound;
+
+/// Makes the program of each call. Every call of a chunk is ticked from the memory at the beginning of the chunk.
+pub(super) struct Ticker {
+    plan: Arc<Plan>,
+    /// Node memory at the beginning of the chunk under way, or of the next one.
+    start: Memory,
+    /// Node memory after the latest call's tick.
+    latest: Memory,
+    /// Node memory after the tick under way.
+    next: Memory,
+    in_chunk: bool,
+    /// The program before the latest, whose allocations the next one takes over.
+    spare: Program,
+    workspace: Workspace,
+    measurements: Measurements,
+    /// Replaces the sound of devices.
+    sound: Option<Arc<Sound>>,
+    /// The sound of the chunk.
+    hops: Vec<Hop>,
+}
+
+impl Ticker {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            plan,
+            start: Memory::default(),
+            latest: Memory::default(),
+            next: Memory::default(),
+            in_chunk: false,
+            spare: Program::default(),
+            workspace: Workspace::default(),
+            measurements: Measurements::default(),
+            sound: None,
+            hops: Vec::new(),
+        }
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.plan.seed()
+    }
+
+    /// Replaces the plan. Nodes keep their memory by id.
+    pub(super) fn set_plan(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
+    pub(super) fn set_sound(&mut self, sound: Option<Arc<Sound>>) {
+        self.sound = sound;
+    }
+
+    /// Clears the memory of nodes and the measurements of taps.
+    pub(super) fn restart(&mut self) {
+        (self.start, self.latest) = Default::default();
+        self.in_chunk = false;
+        self.measurements.clear();
+    }
+
+    /// The program of a call over latent frames of these numbers. [`Self::keep`] makes its memory definite.
+    pub(super) fn tick(&mut self, controls: &Controls, frames: &[usize]) -> Program {
+        self.next.copy_from(&self.start);
+        self.hops.clear();
+        match &self.sound {
+            Some(sound) => {
+                let (begin, end) = (time_of(frames[0]).start, time_of(frames[frames.len() - 1]).end);
+                self.hops.extend(sound.heard(begin..end));
+            }
+            None => self.hops.extend_from_slice(&controls.sound),
+        }
+        let inputs = Inputs {
+            controls,
+            measurements: &self.measurements,
+            sound: &self.hops,
+            first_frame: frames[0] as u64,
+            dt_secs: LATENT_SECS,
+        };
+        let mut program = mem::take(&mut self.spare);
+        self.plan.run(&inputs, &mut self.next, frames.len(), &mut self.workspace, &mut program);
+        program
+    }
+
+    /// Accepts the memory of the latest tick.
+    pub(super) fn keep(&mut self) {
+        mem::swap(&mut self.latest, &mut self.next);
+    }
+
+    /// Takes the allocations of a program that nobody needs.
+    pub(super) fn recycle(&mut self, program: Program) {
+        self.spare = program;
+    }
+
+    pub(super) const fn is_in_chunk(&self) -> bool {
+        self.in_chunk
+    }
+
+    pub(super) fn begin_chunk(&mut self) {
+        self.in_chunk = true;
+    }
+
+    /// Ends the chunk under way: the next one begins with the memory of its latest call.
+    pub(super) fn end_chunk(&mut self) {
+        self.start.copy_from(&self.latest);
+        self.in_chunk = false;
+    }
+
+    /// Adds measurements of taps, as inputs of the next tick.
+    pub(super) fn measure(&mut self, numbers: impl IntoIterator<Item = (Arc<str>, BTreeMap<&'static str, f64>)>) {
+        self.measurements.extend(numbers);
+    }
+
+    /// The sound of the chunk.
+    pub(super) fn hops(&self) -> &[Hop] {
+        &self.hops
+    }
+
+    /// The warnings of the latest tick: those of nodes, and outputs that were not finite.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
+        let warnings = self.workspace.warnings().iter();
+        let of_nodes = warnings.map(|(node, sentence)| Warning::of(node.clone(), *sentence));
+        let held = self.workspace.held().iter().map(|(node, output)| {
+            Warning::of(node.clone(), format!("{output} is not a finite number, so it keeps its last one"))
+        });
+        of_nodes.chain(held)
+    }
+}
+
+/// The time span of a latent frame, in hops from the beginning of the video. All spans have one length: that of the first latent frame,
+/// which is one picture, begins before 0.
+fn time_of(latent: usize) -> Range<i64> {
+    let hops = |picture: i64| (picture * HOPS_PER_SEC as i64).div_euclid(FRAME_RATE as i64);
+    let after = LATENT_FRAMES as i64 * latent as i64 + 1;
+    hops(after - LATENT_FRAMES as i64)..hops(after)
+}
