@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "the comparison with PyTorch uses all of it")]
 mod common;
 
-use bendrack::wan::hooks::{Hooks, Listener, Place};
+use bendrack::wan::hooks::{HookContext, Hooks, Listener};
 use bendrack::wan::kv_cache::Frames;
 use bendrack_nodes::program::Site;
 use candle_core::{Result, Tensor};
@@ -84,7 +84,7 @@ mod chunk_320x576 {
 struct Identity;
 
 impl Listener for Identity {
-    fn at(&self, _: Site, _: Place<'_>, x: Tensor) -> Result<Tensor> {
+    fn at(&self, _: Site, _: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         Ok(x)
     }
 }

@@ -21,7 +21,7 @@ use crate::disk;
 use crate::engine::Engine;
 use crate::engine::model::FRAME_RATE;
 use crate::hex::hex;
-use crate::io::audio::Heard;
+use crate::io::audio::AudioSource;
 use crate::output::video;
 use crate::provenance::{self, Provenance};
 use crate::sound::Sound;
@@ -66,7 +66,7 @@ pub(super) struct Render {
     zoom: Option<u64>,
     /// A file that the node audio.in hears, from the beginning of the video on; the video stays silent.
     #[arg(long, value_name = "FILE")]
-    audio: Option<Heard>,
+    audio: Option<AudioSource>,
     /// Write out every attention map that is bent: slow, and the measure of the fast form.
     #[arg(long)]
     exact: bool,
@@ -141,7 +141,7 @@ impl Render {
     /// The files that are read and written.
     fn files(&self) -> Result<Files, Failure> {
         let mut files = Files::default().input("the patch", &self.patch);
-        if let Some(Heard::File(sound)) = &self.audio {
+        if let Some(AudioSource::File(sound)) = &self.audio {
             files = files.input("the sound (--audio)", sound);
         }
         files = files.video("-o", &self.output)?;
@@ -189,7 +189,7 @@ impl Render {
     fn sound(&self) -> Result<Option<Arc<Sound>>, Failure> {
         match &self.audio {
             None => Ok(None),
-            Some(Heard::Default | Heard::Named(_)) => Err(Failure::Usage(
+            Some(AudioSource::Default | AudioSource::Named(_)) => Err(Failure::Usage(
                 "--audio: a video is not made as fast as an input is heard; record the sound first, and give the file"
                     .to_owned(),
             )),

@@ -1,18 +1,18 @@
-//! What devices do, for eyes: a light each, and the control that was moved last.
+//! The activity of devices: a light each, and the control that moved last.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How far a control has to go to count as moved, as a part of 1 or of where it stands, whichever is more: 8 of a MIDI
-/// controller's 127 steps. A pot that trembles goes less far.
+/// The change that counts as a move, as a share of 1 or of the value, whichever is larger: 8 of the 127 steps of a MIDI controller.
+/// The noise of a pot is smaller.
 const NOTICEABLE: f64 = 1.0 / 16.0;
-/// Controls whose place is remembered; more are not learned.
+/// The most controls that are tracked; more cannot be learned.
 const MAX_CONTROLS: usize = 8192;
-/// Characters of the text of a light.
+/// The most characters of the text of a light.
 const MAX_TEXT: usize = 80;
 
-/// What kind of device a light belongs to.
+/// The kind of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -22,22 +22,22 @@ pub enum Kind {
     MidiOut,
     /// An audio input.
     Audio,
-    /// An address where OSC is heard.
+    /// An address that receives OSC.
     OscIn,
-    /// An address where OSC is sent.
+    /// An address that OSC goes to.
     OscOut,
     /// A serial port.
     Serial,
 }
 
-/// How a device fares.
+/// The state of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is open.
+    /// Open.
     Open,
-    /// It is not there, and opened as soon as it is.
+    /// Missing; it opens as soon as it appears.
     Waiting,
-    /// It is there and cannot be used: why, and what to do. It is tried again.
+    /// Present, but not usable: the reason, and what to do. It is tried again.
     Failed(String),
 }
 
@@ -48,19 +48,19 @@ pub struct Light {
     pub kind: Kind,
     /// Its name or address.
     pub name: String,
-    /// How it fares.
+    /// The state.
     pub state: State,
-    /// When the last message passed.
+    /// The time of the last message.
     pub last: Option<Instant>,
-    /// Messages that passed.
+    /// The number of messages.
     pub count: u64,
-    /// Messages that could not be read or sent.
+    /// The number of messages that could not be read or sent.
     pub errors: u64,
-    /// The last message, or what was wrong with it.
+    /// The last message, or its problem.
     pub last_text: String,
 }
 
-/// What can be turned, pressed or sent from outside.
+/// A control of a device: anything that sends numbers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Control {
     /// A MIDI controller.
@@ -79,32 +79,32 @@ pub enum Control {
     },
     /// A number of an OSC message.
     Osc {
-        /// Its address.
+        /// The address.
         address: String,
-        /// Its place among the message's numbers, from 0.
+        /// The index among the numbers of the message, from 0.
         index: usize,
     },
     /// A number of a sensor on a serial line.
     Sensor {
-        /// Its name.
+        /// The name.
         name: String,
-        /// Its place among the line's numbers, from 0.
+        /// The index among the numbers of the line, from 0.
         index: usize,
     },
 }
 
-/// A control that was moved.
+/// A move of a control.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moved {
-    /// Which one.
+    /// The control.
     pub control: Control,
-    /// Where it went.
+    /// The new value.
     pub value: f64,
-    /// When.
+    /// The time.
     pub at: Instant,
 }
 
-/// What all devices do. Clones are the same.
+/// The activity of all devices. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Activity {
     board: Arc<Mutex<Board>>,
@@ -113,13 +113,13 @@ pub struct Activity {
 #[derive(Debug, Default)]
 struct Board {
     lights: BTreeMap<(Kind, String), Light>,
-    places: BTreeMap<Control, Place>,
+    values: BTreeMap<Control, Tracked>,
     moved: Option<Moved>,
 }
 
-/// Where a control stood when it last counted as moved, and where it stands.
+/// The value of a control at its last move, and now.
 #[derive(Debug)]
-struct Place {
+struct Tracked {
     counted: f64,
     now: f64,
 }
@@ -130,52 +130,51 @@ impl Activity {
         self.board().lights.values().cloned().collect()
     }
 
-    /// The control that was moved last, noticeably: by a sixteenth of 1 or of its value. The first message of a control only tells
-    /// where it stands.
+    /// The control that moved last, by a sixteenth of 1 or of its value. The first message of a control only sets its value.
     pub fn moved(&self) -> Option<Moved> {
         self.board().moved.clone()
     }
 
-    /// Begins to learn: nothing was moved, and every control has its whole way to go from where it stands.
+    /// Begins to learn: clears the last move, and counts moves from the values of now.
     pub fn learn(&self) {
         let mut board = self.board();
         board.moved = None;
-        board.places.values_mut().for_each(|place| place.counted = place.now);
+        board.values.values_mut().for_each(|tracked| tracked.counted = tracked.now);
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
-        // Every change of the board is a single one, so it is whole even if a thread panicked.
+        // Every change of the board is a single one, so a thread that panicked left a valid one.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The control stands here now.
+    /// Sets the value of a control.
     pub(super) fn turned(&self, control: Control, value: f64) {
         let mut board = self.board();
         let board = &mut *board;
-        let room = board.places.len() < MAX_CONTROLS;
-        match board.places.get_mut(&control) {
-            Some(place) => {
-                place.now = value;
-                if noticeable(place.counted, value) {
-                    place.counted = value;
+        let room = board.values.len() < MAX_CONTROLS;
+        match board.values.get_mut(&control) {
+            Some(tracked) => {
+                tracked.now = value;
+                if noticeable(tracked.counted, value) {
+                    tracked.counted = value;
                     board.moved = Some(Moved { control, value, at: Instant::now() });
                 }
             }
             None if room => {
-                board.places.insert(control, Place { counted: value, now: value });
+                board.values.insert(control, Tracked { counted: value, now: value });
             }
             None => {}
         }
     }
 
-    /// The control was struck: that counts as moved at once.
-    pub(super) fn struck(&self, control: Control, value: f64) {
+    /// A note on, which counts as a move at once.
+    pub(super) fn note_on(&self, control: Control, value: f64) {
         self.board().moved = Some(Moved { control, value, at: Instant::now() });
     }
 
-    /// A light, dark as long as its lamp is not set.
-    pub(super) fn lamp(&self, kind: Kind, name: &str) -> Lamp {
-        Lamp { activity: self.clone(), key: (kind, name.to_owned()) }
+    /// The light of a device. It appears once it is set.
+    pub(super) fn light(&self, kind: Kind, name: &str) -> StatusLight {
+        StatusLight { activity: self.clone(), key: (kind, name.to_owned()) }
     }
 }
 
@@ -183,15 +182,15 @@ fn noticeable(from: f64, to: f64) -> bool {
     (to - from).abs() >= NOTICEABLE * from.abs().max(to.abs()).max(1.0)
 }
 
-/// A device's hold on its own light.
+/// The handle by which a device sets its light.
 #[derive(Clone, Debug)]
-pub(super) struct Lamp {
+pub(super) struct StatusLight {
     activity: Activity,
     key: (Kind, String),
 }
 
-impl Lamp {
-    /// Says how the device fares.
+impl StatusLight {
+    /// Sets the state.
     pub(super) fn set(&self, state: State) {
         self.change(|light| light.state = state);
     }
@@ -213,7 +212,7 @@ impl Lamp {
         });
     }
 
-    /// Takes the light away.
+    /// Removes the light.
     pub(super) fn remove(&self) {
         self.activity.board().lights.remove(&self.key);
     }
@@ -275,21 +274,21 @@ mod tests {
         for index in 0..MAX_CONTROLS + 100 {
             activity.turned(Control::Osc { address: "/a".into(), index }, 0.0);
         }
-        assert_eq!(activity.board().places.len(), MAX_CONTROLS);
+        assert_eq!(activity.board().values.len(), MAX_CONTROLS);
     }
 
     #[test]
     fn a_light_counts() {
         let activity = Activity::default();
-        let lamp = activity.lamp(Kind::Serial, "board");
-        lamp.set(State::Open);
-        lamp.pass("a 1");
-        lamp.fault(&"x".repeat(500));
+        let light = activity.light(Kind::Serial, "board");
+        light.set(State::Open);
+        light.pass("a 1");
+        light.fault(&"x".repeat(500));
         let lights = activity.lights();
         assert_eq!((lights.len(), lights[0].count, lights[0].errors), (1, 1, 1));
         assert_eq!((lights[0].state.clone(), lights[0].last_text.len()), (State::Open, MAX_TEXT));
         assert!(lights[0].last.is_some());
-        lamp.remove();
+        light.remove();
         assert!(activity.lights().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What is heard: an audio input, or a file in its place.
+//! The source of sound: an audio input, or a file in its place.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 #[cfg(feature = "audio")]
 use super::capture;
 use super::worker::Worker;
-use super::{Desk, Kind};
+use super::{DeviceContext, Kind};
 use crate::sound::{self, Sound};
 
-/// What is heard.
+/// The source of sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing.
+pub enum AudioSource {
+    /// None.
     None,
     /// The system's audio input.
     Default,
@@ -23,7 +23,7 @@ pub enum Heard {
     File(PathBuf),
 }
 
-impl FromStr for Heard {
+impl FromStr for AudioSource {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -39,8 +39,12 @@ impl FromStr for Heard {
     }
 }
 
-impl Heard {
-    /// The sound in the file, if it is one. The error is a sentence that names it.
+impl AudioSource {
+    /// The sound of a file; none for other sources.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read; the message names it.
     pub fn sound(&self) -> Result<Option<Arc<Sound>>, String> {
         match self {
             Self::File(path) => Sound::open(path).map(|sound| Some(Arc::new(sound))),
@@ -49,7 +53,11 @@ impl Heard {
     }
 }
 
-/// The names of the audio inputs. The error is a sentence: why there can be none, and what to do.
+/// The names of the audio inputs.
+///
+/// # Errors
+///
+/// Fails if the system offers no audio; the message says what to do.
 pub fn inputs() -> Result<Vec<String>, String> {
     #[cfg(feature = "audio")]
     return capture::inputs();
@@ -58,19 +66,19 @@ pub fn inputs() -> Result<Vec<String>, String> {
 }
 
 /// Keeps an audio input open.
-pub(super) fn follow(heard: &Heard, desk: &Desk) -> Option<Worker> {
-    let (wanted, name) = match heard {
-        Heard::None | Heard::File(_) => return None,
-        Heard::Default => (String::new(), "audio input".to_owned()),
-        Heard::Named(text) => (text.to_lowercase(), format!("audio input with {text:?} in its name")),
+pub(super) fn follow(source: &AudioSource, context: &DeviceContext) -> Option<Worker> {
+    let (wanted, name) = match source {
+        AudioSource::None | AudioSource::File(_) => return None,
+        AudioSource::Default => (String::new(), "audio input".to_owned()),
+        AudioSource::Named(text) => (text.to_lowercase(), format!("audio input with {text:?} in its name")),
     };
-    let lamp = desk.lamp(Kind::Audio, &name);
+    let light = context.light(Kind::Audio, &name);
     #[cfg(feature = "audio")]
-    return Some(capture::follow(wanted, desk, &lamp));
+    return Some(capture::follow(wanted, context, &light));
     #[cfg(not(feature = "audio"))]
     {
         let _ = wanted;
-        lamp.set(super::State::Failed(sound::NOT_BUILT.into()));
+        light.set(super::State::Failed(sound::NOT_BUILT.into()));
         None
     }
 }
@@ -79,15 +87,15 @@ pub(super) fn follow(heard: &Heard, desk: &Desk) -> Option<Worker> {
 mod tests {
     use super::*;
 
-    fn heard(text: &str) -> Result<Heard, String> {
+    fn source(text: &str) -> Result<AudioSource, String> {
         text.parse()
     }
 
     #[test]
     fn none_and_nothing_are_told_apart() {
-        assert_eq!(heard("none"), Ok(Heard::None));
-        assert!(heard("").is_err() && heard("  ").is_err());
-        assert_eq!(Heard::None.sound(), Ok(None));
+        assert_eq!(source("none"), Ok(AudioSource::None));
+        assert!(source("").is_err() && source("  ").is_err());
+        assert_eq!(AudioSource::None.sound(), Ok(None));
     }
 
     #[cfg(feature = "audio")]
@@ -96,13 +104,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("without an ending");
         let text = path.to_str().expect("text");
-        assert!(matches!(heard(text), Ok(Heard::Named(_))));
+        assert!(matches!(source(text), Ok(AudioSource::Named(_))));
         std::fs::write(&path, "").expect("a file");
-        assert_eq!(heard(text), Ok(Heard::File(path.clone())));
-        assert_eq!(heard("no/such/song.mp3"), Ok(Heard::File("no/such/song.mp3".into())));
-        assert_eq!(heard("default"), Ok(Heard::Default));
-        assert_eq!(heard("USB Audio"), Ok(Heard::Named("usb audio".into())));
-        let problem = Heard::File("no/such/song.mp3".into()).sound().expect_err("there is none");
+        assert_eq!(source(text), Ok(AudioSource::File(path.clone())));
+        assert_eq!(source("no/such/song.mp3"), Ok(AudioSource::File("no/such/song.mp3".into())));
+        assert_eq!(source("default"), Ok(AudioSource::Default));
+        assert_eq!(source("USB Audio"), Ok(AudioSource::Named("usb audio".into())));
+        let problem = AudioSource::File("no/such/song.mp3".into()).sound().expect_err("there is none");
         assert!(problem.starts_with("no/such/song.mp3: "), "{problem}");
     }
 
@@ -110,7 +118,7 @@ mod tests {
     #[test]
     fn without_the_feature_it_is_said_how_to_build_it() {
         for text in ["default", "USB", "song.wav"] {
-            assert_eq!(heard(text), Err(sound::NOT_BUILT.into()));
+            assert_eq!(source(text), Err(sound::NOT_BUILT.into()));
         }
         assert!(inputs().is_err());
     }

@@ -1,4 +1,4 @@
-//! Audio inputs: samples as they come, to hops. An input that goes away is followed.
+//! Audio inputs: samples to hops as they come. An input is reopened when it comes back.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{self, Receiver};
@@ -9,37 +9,37 @@ use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{Data, Device, ErrorKind, FromSample, Host, Sample, SampleFormat, SizedSample, Stream};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::Desk;
-use super::activity::{Lamp, State};
+use super::DeviceContext;
+use super::activity::{State, StatusLight};
 use super::worker::{Stop, Worker};
 use crate::sound::analyse::{Analyser, RATES};
 
-/// How often samples are looked at.
+/// The time between two reads of samples.
 const LOOK: Duration = Duration::from_millis(10);
-/// How often an input is looked for.
+/// The time between two scans for an input.
 const POLL: Duration = Duration::from_secs(1);
-/// The longest wait for one that cannot be opened.
+/// The longest wait for an input that cannot be opened.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// An input that gives no samples for so long is gone.
+/// The time without samples after which an input counts as gone.
 const SILENT: Duration = Duration::from_secs(3);
-/// Seconds of samples that wait to be looked at.
+/// The most seconds of samples that wait to be read.
 const RING_SECS: usize = 2;
-/// Inputs of a name that are tried.
+/// The most inputs of a name that are tried.
 const MAX_TRIED: usize = 16;
-/// Complaints of an input that wait to be looked at.
-const MAX_COMPLAINTS: usize = 16;
-/// Hops from one message of the light to the next.
-const TOLD: usize = 10;
-/// Sound that is softer does not light it: −60 dB.
+/// The most errors of an input that wait to be read.
+const MAX_ERRORS: usize = 16;
+/// The hops between two messages of the light.
+const REPORTED: usize = 10;
+/// The level below which sound does not light the light: −60 dB.
 const SOFTEST: f32 = 1e-3;
 
 /// What to do when there is no input.
 const NO_INPUT: &str = if cfg!(feature = "jack") {
     "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
 } else if cfg!(target_os = "linux") {
-    "connect a microphone or an interface; in a container, pass /dev/snd through; your user has to be in the group audio"
+    "connect a microphone or an interface, add your user to the group audio, and pass /dev/snd through to a container"
 } else {
-    "connect a microphone or an interface, and allow this program to listen in the system's settings"
+    "connect a microphone or an interface, and allow this program to record in the system's settings"
 };
 
 /// The names of the audio inputs.
@@ -50,19 +50,19 @@ pub(super) fn inputs() -> Result<Vec<String>, String> {
     Ok(names.into_iter().collect())
 }
 
-/// Keeps the input open that has this text in its name; without text, the system's.
-pub(super) fn follow(wanted: String, desk: &Desk, lamp: &Lamp) -> Worker {
-    let (desk, watched) = (desk.clone(), lamp.clone());
-    Worker::spawn(lamp, move |stop| {
+/// Keeps the input with this text in its name open; without text, the system's.
+pub(super) fn follow(wanted: String, context: &DeviceContext, light: &StatusLight) -> Worker {
+    let (context, watched) = (context.clone(), light.clone());
+    Worker::spawn(light, move |stop| {
         let mut wait = POLL;
         loop {
             match open(&wanted) {
                 Ok(Some(input)) => {
                     watched.set(State::Open);
-                    let heard = input.listen(&desk, &watched, stop);
+                    let received = input.receive(&context, &watched, stop);
                     watched.set(State::Waiting);
-                    // One that is there and gives nothing is not opened again and again.
-                    wait = if heard { POLL } else { (wait * 2).min(MAX_WAIT) };
+                    // A silent input is opened at longer and longer intervals.
+                    wait = if received { POLL } else { (wait * 2).min(MAX_WAIT) };
                 }
                 Ok(None) => {
                     watched.set(State::Waiting);
@@ -82,7 +82,7 @@ pub(super) fn follow(wanted: String, desk: &Desk, lamp: &Lamp) -> Worker {
 
 /// The system's audio.
 fn host() -> Result<Host, String> {
-    // ALSA complains on the terminal each time.
+    // ALSA prints errors to the terminal without this.
     #[cfg(target_os = "linux")]
     let _ = alsa::Output::local_error_handler();
     #[cfg(feature = "jack")]
@@ -95,7 +95,7 @@ fn host() -> Result<Host, String> {
 /// The inputs.
 fn devices(host: &Host) -> Result<Vec<Device>, String> {
     let devices = host.input_devices().map_err(|error| format!("{error}; {NO_INPUT}"))?;
-    // ALSA's `null` is none.
+    // ALSA's `null` is not an input.
     Ok(devices.filter(|device| id(device) != "null").collect())
 }
 
@@ -113,14 +113,14 @@ fn id(device: &Device) -> String {
 
 /// An input that is open.
 struct Input {
-    /// Held for its drop.
+    /// Closes when dropped.
     _stream: Stream,
     samples: Consumer<f32>,
-    complaints: Receiver<cpal::Error>,
+    errors: Receiver<cpal::Error>,
     rate: u32,
 }
 
-/// Opens the first input of this name that lets itself be opened; nothing, if there is none of this name.
+/// Opens the first input of this name that can be opened; none if no input has this name.
 fn open(wanted: &str) -> Result<Option<Input>, String> {
     let host = host()?;
     let found: Vec<Device> = if wanted.is_empty() {
@@ -148,29 +148,33 @@ impl Input {
         let config = device.default_input_config().map_err(|error| error.to_string())?;
         let (rate, channels, format) = (config.sample_rate(), usize::from(config.channels()), config.sample_format());
         if !RATES.contains(&rate) || channels == 0 {
-            return Err(format!("it gives {rate} samples a second in {channels} channels"));
+            return Err(format!(
+                "the input has {rate} Hz and {channels} channels, which is not supported; set it to 48 kHz"
+            ));
         }
-        let take = taker(format).ok_or_else(|| format!("it gives samples as {format}"))?;
+        let take = taker(format).ok_or_else(|| {
+            format!("the sample format {format} is not supported; choose another in the system's settings")
+        })?;
         let (mut ring, samples) = RingBuffer::new(RING_SECS * rate as usize);
-        let (complain, complaints) = mpsc::sync_channel(MAX_COMPLAINTS);
-        // Neither waits: what has no room is lost.
-        let hear = move |data: &Data, _: &cpal::InputCallbackInfo| take(data, channels, &mut ring);
-        let complain = move |error| _ = complain.try_send(error);
+        let (send_error, errors) = mpsc::sync_channel(MAX_ERRORS);
+        // Neither waits: without room, samples and errors are lost.
+        let receive = move |data: &Data, _: &cpal::InputCallbackInfo| take(data, channels, &mut ring);
+        let report = move |error| _ = send_error.try_send(error);
         let stream = device
-            .build_input_stream_raw(config.config(), format, hear, complain, None)
+            .build_input_stream_raw(config.config(), format, receive, report, None)
             .and_then(|stream| stream.play().map(|()| stream))
             .map_err(|error| error.to_string())?;
-        Ok(Self { _stream: stream, samples, complaints, rate })
+        Ok(Self { _stream: stream, samples, errors, rate })
     }
 
-    /// Hears until it is time to stop, or the input is gone. Whether anything came.
-    fn listen(mut self, desk: &Desk, lamp: &Lamp, stop: &Stop) -> bool {
-        let (mut analyser, mut hops, mut told) = (Analyser::new(self.rate), Vec::new(), Vec::new());
+    /// Receives until the thread must stop, or the input is gone. True if samples came.
+    fn receive(mut self, context: &DeviceContext, light: &StatusLight, stop: &Stop) -> bool {
+        let (mut analyser, mut hops, mut reported) = (Analyser::new(self.rate), Vec::new(), Vec::new());
         let (mut latest, mut came) = (Instant::now(), false);
         while !stop.after(LOOK) && latest.elapsed() < SILENT {
-            for complaint in self.complaints.try_iter() {
-                lamp.fault(&complaint.to_string());
-                if !is_passing(complaint.kind()) {
+            for error in self.errors.try_iter() {
+                light.fault(&error.to_string());
+                if !is_passing(error.kind()) {
                     return came;
                 }
             }
@@ -178,17 +182,17 @@ impl Input {
                 && !chunk.is_empty()
             {
                 (latest, came) = (Instant::now(), true);
-                analyser.hear(chunk, &mut hops);
+                analyser.push(chunk, &mut hops);
             }
             if hops.is_empty() {
                 continue;
             }
-            desk.controls().hear(&hops);
-            told.append(&mut hops);
-            if told.len() >= TOLD {
-                let loudest = told.drain(..).map(|hop| level(&hop)).fold(0.0, f32::max);
+            context.controls().hear(&hops);
+            reported.append(&mut hops);
+            if reported.len() >= REPORTED {
+                let loudest = reported.drain(..).map(|hop| level(&hop)).fold(0.0, f32::max);
                 if loudest > SOFTEST {
-                    lamp.pass(&format!("{:.0} dB", 20.0 * loudest.log10()));
+                    light.pass(&format!("{:.0} dB", 20.0 * loudest.log10()));
                 }
             }
         }
@@ -196,12 +200,12 @@ impl Input {
     }
 }
 
-/// Whether an input goes on after it said so.
+/// Whether an input goes on after an error of this kind.
 fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied)
 }
 
-/// How loud a hop is; a sine at full scale is 1.
+/// The level of a hop; 1 for a sine at full scale.
 fn level(hop: &Hop) -> f32 {
     (2.0 * hop.bands.iter().map(|band| band * band).sum::<f32>()).sqrt()
 }
@@ -209,7 +213,7 @@ fn level(hop: &Hop) -> f32 {
 /// Puts the mean of all channels into a ring.
 type Taker = fn(&Data, usize, &mut Producer<f32>);
 
-/// What takes samples of a format.
+/// The function for samples of a format.
 fn taker(format: SampleFormat) -> Option<Taker> {
     Some(match format {
         SampleFormat::I8 => take::<i8>,
@@ -234,7 +238,7 @@ where
 {
     for frame in data.as_slice::<T>().unwrap_or_default().chunks_exact(channels) {
         let sum: f32 = frame.iter().map(|sample| f32::from_sample(*sample)).sum();
-        // A ring that is full has nobody who listens.
+        // A full ring has no reader.
         _ = ring.push(sum / channels as f32);
     }
 }

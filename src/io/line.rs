@@ -1,28 +1,32 @@
-//! The line protocol of boards: what a line says, and where lines end.
+//! The line protocol of boards.
 //!
 //! A line is names and numbers: `touch 0.5`, `touch=0.5`, `touch: 0.5`, `accel 0.1 0.2 0.3`, `a:1,b:2`, or a JSON object,
 //! `{"touch": 0.5, "accel": [0.1, 0.2, 0.3]}`.
 
 use serde_json::{Map, Value};
 
-/// Bytes of a line; longer ones are no lines.
+/// The most bytes of a line; longer ones are errors.
 pub const MAX_LINE: usize = 1024;
-/// Bytes of a sensor's name.
+/// The most bytes of a sensor's name.
 const MAX_NAME: usize = 64;
-/// Numbers of a sensor; more are left out.
+/// The most numbers of a sensor; more are dropped.
 const MAX_NUMBERS: usize = 64;
 
-/// Sensors with their numbers, which are finite.
+/// Sensors by name, with finite numbers.
 pub type Readings = Vec<(String, Vec<f64>)>;
 
-/// Reads a line, taken whole or not at all. The error says what is wrong with it.
+/// Reads a line, whole or not at all.
+///
+/// # Errors
+///
+/// Fails with the problem of the line, such as `a name without a number`.
 pub fn read(line: &[u8]) -> Result<Readings, &'static str> {
     let line = str::from_utf8(line).map_err(|_| "not text")?.trim();
     let readings = if line.starts_with('{') { json(line)? } else { words(line)? };
     if readings.is_empty() { Err("no number") } else { Ok(readings) }
 }
 
-/// Names, each with one number or more behind it.
+/// Reads names, each followed by one number or more.
 fn words(line: &str) -> Result<Readings, &'static str> {
     let mut readings = Readings::new();
     let words = line.split([' ', '\t', ',', ';', ':', '=']).filter(|word| !word.is_empty());
@@ -42,7 +46,7 @@ fn words(line: &str) -> Result<Readings, &'static str> {
     Ok(readings)
 }
 
-/// The numbers of an object's members; members that are none are skipped.
+/// Reads the numbers of an object's members; other members are skipped.
 fn json(line: &str) -> Result<Readings, &'static str> {
     let members: Map<String, Value> = serde_json::from_str(line).map_err(|_| "not a JSON object")?;
     let mut readings = Readings::new();
@@ -83,23 +87,23 @@ fn name(word: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Cuts a stream of bytes into lines.
+/// Splits a stream of bytes into lines.
 #[derive(Debug)]
 pub struct Lines {
     bytes: Vec<u8>,
-    /// The beginning of this line is unknown, or it is too long: it is no line.
+    /// Whether to skip the current line: its beginning is unknown, or it is too long.
     skip: bool,
 }
 
 impl Default for Lines {
-    /// At the beginning of a stream that may be in the middle of a line: half a line would be a reading of the wrong name.
+    /// For a stream that may begin in the middle of a line, which could read as another sensor.
     fn default() -> Self {
         Lines { bytes: Vec::new(), skip: true }
     }
 }
 
 impl Lines {
-    /// Gives each line that ends in `bytes` to `each`, without its end; an error is a line that is too long.
+    /// Calls `each` with every line that ends in `bytes`, without its end, or with an error for a line that is too long.
     pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Result<&[u8], &'static str>)) {
         for &byte in bytes {
             if byte == b'\n' || byte == b'\r' {
@@ -119,7 +123,7 @@ impl Lines {
         }
     }
 
-    /// A line begins here: nothing came before it.
+    /// Marks the beginning of a line: nothing came before it.
     pub fn begin(&mut self) {
         self.skip = false;
     }

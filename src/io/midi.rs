@@ -1,4 +1,4 @@
-//! MIDI inputs: controllers and keys. Ports that come and go are followed.
+//! MIDI inputs: controllers and notes. Ports are reopened when they come back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use midir::{Ignore, MidiIO, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
-use super::Desk;
-use super::activity::{Control, Kind, Lamp, State};
+use super::DeviceContext;
+use super::activity::{Control, Kind, State, StatusLight};
 use super::worker::{Stop, Worker};
 
-/// How often ports are looked for.
+/// The time between two scans for ports.
 pub(super) const POLL: Duration = Duration::from_millis(500);
 /// The longest wait for a MIDI system that is missing.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(30);
-/// Ports that are opened at most: each takes one of the 32 queues that ALSA has for everybody.
+/// The most ports that are opened: each takes one of ALSA's 32 queues.
 pub(super) const MAX_PORTS: usize = 16;
-/// The name under which other programs see us.
+/// The name of the client for other programs.
 pub(super) const CLIENT: &str = "bendrack";
 
-/// Which MIDI inputs are opened.
+/// The MIDI inputs to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MidiInputs {
     /// Every one.
@@ -44,10 +44,10 @@ impl FromStr for MidiInputs {
     }
 }
 
-/// What a MIDI message says.
+/// A MIDI message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A controller stands here, 0 to 127.
+    /// A control change.
     Cc {
         /// 1 to 16.
         channel: u8,
@@ -56,7 +56,7 @@ pub enum Event {
         /// 0 to 127.
         value: u8,
     },
-    /// A key is struck, or let go with velocity 0.
+    /// Note on; note off with velocity 0.
     Note {
         /// 1 to 16.
         channel: u8,
@@ -65,17 +65,17 @@ pub enum Event {
         /// 0 to 127.
         velocity: u8,
     },
-    /// Every key of a channel is let go.
+    /// Note off for every note of a channel.
     AllNotesOff {
         /// 1 to 16.
         channel: u8,
     },
 }
 
-/// What a byte of a MIDI stream does.
+/// The effect of a byte in a MIDI stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It belongs to a message that is not complete or not for us.
+    /// It belongs to a message that is incomplete, or of no use here.
     Nothing,
     /// It completes a message.
     Event(Event),
@@ -86,7 +86,7 @@ pub enum Step {
 /// Reads a MIDI stream byte by byte, with running status.
 #[derive(Clone, Debug, Default)]
 pub struct Parser {
-    /// The status byte of the message that is being read, if there is one.
+    /// The status byte of the message under way.
     status: Option<u8>,
     first: Option<u8>,
 }
@@ -95,7 +95,7 @@ impl Parser {
     /// Takes the next byte.
     pub fn feed(&mut self, byte: u8) -> Step {
         match byte {
-            // Clock, active sensing and their like may stand within other messages.
+            // Real-time messages such as clock may stand within other messages.
             0xF8.. => return Step::Nothing,
             0x80.. => {
                 (self.status, self.first) = (Some(byte), None);
@@ -122,24 +122,24 @@ impl Parser {
     }
 }
 
-/// What the messages of one port do.
+/// Applies the messages of one port.
 struct Port {
-    desk: Desk,
-    lamp: Lamp,
+    context: DeviceContext,
+    light: StatusLight,
     parser: Parser,
     held: BTreeSet<(u8, u8)>,
 }
 
 impl Port {
-    fn new(desk: Desk, lamp: Lamp) -> Self {
-        Port { desk, lamp, parser: Parser::default(), held: BTreeSet::new() }
+    fn new(context: DeviceContext, light: StatusLight) -> Self {
+        Port { context, light, parser: Parser::default(), held: BTreeSet::new() }
     }
 
     fn receive(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             match self.parser.feed(byte) {
                 Step::Event(event) => self.apply(event),
-                Step::Stray => self.lamp.fault(&format!("a stray byte, {byte}")),
+                Step::Stray => self.light.fault(&format!("a stray byte, {byte}")),
                 Step::Nothing => {}
             }
         }
@@ -149,33 +149,33 @@ impl Port {
         match event {
             Event::Cc { channel, number, value } => {
                 let part = f64::from(value) / 127.0;
-                self.desk.controls().midi_cc.insert((channel, number), part);
-                self.desk.activity.turned(Control::Cc { channel, number }, part);
-                self.lamp.pass(&format!("channel {channel} controller {number}: {value}"));
+                self.context.controls().midi_cc.insert((channel, number), part);
+                self.context.activity.turned(Control::Cc { channel, number }, part);
+                self.light.pass(&format!("channel {channel} controller {number}: {value}"));
             }
             Event::Note { channel, number, velocity: 0 } => {
                 self.held.remove(&(channel, number));
-                self.desk.controls().midi_notes.remove(&(channel, number));
-                self.lamp.pass(&format!("channel {channel} key {number} let go"));
+                self.context.controls().midi_notes.remove(&(channel, number));
+                self.light.pass(&format!("channel {channel} note {number} off"));
             }
             Event::Note { channel, number, velocity } => {
                 let part = f64::from(velocity) / 127.0;
                 self.held.insert((channel, number));
-                self.desk.controls().strike((channel, number), part);
-                self.desk.activity.struck(Control::Note { channel, number }, part);
-                self.lamp.pass(&format!("channel {channel} key {number}: {velocity}"));
+                self.context.controls().strike((channel, number), part);
+                self.context.activity.note_on(Control::Note { channel, number }, part);
+                self.light.pass(&format!("channel {channel} note {number} on, velocity {velocity}"));
             }
             Event::AllNotesOff { channel } => {
                 self.held.retain(|key| key.0 != channel);
-                self.desk.controls().midi_notes.retain(|key, _| key.0 != channel);
-                self.lamp.pass(&format!("channel {channel} all keys let go"));
+                self.context.controls().midi_notes.retain(|key, _| key.0 != channel);
+                self.light.pass(&format!("channel {channel} all notes off"));
             }
         }
     }
 
-    /// Lets go of every key: a port that is gone cannot.
-    fn let_go(&mut self) {
-        let mut controls = self.desk.controls();
+    /// Note off for every note that is on, for a port that is gone.
+    fn release_notes(&mut self) {
+        let mut controls = self.context.controls();
         while let Some(key) = self.held.pop_first() {
             controls.midi_notes.remove(&key);
         }
@@ -183,24 +183,25 @@ impl Port {
 }
 
 /// Keeps MIDI inputs open.
-pub(super) fn follow(wanted: &MidiInputs, desk: &Desk) -> Option<Worker> {
+pub(super) fn follow(wanted: &MidiInputs, context: &DeviceContext) -> Option<Worker> {
     let (wanted, name) = match wanted {
         MidiInputs::None => return None,
         MidiInputs::All => (String::new(), "MIDI".to_owned()),
         MidiInputs::Named(text) => (text.to_lowercase(), format!("MIDI with {text:?} in its name")),
     };
-    let lamp = desk.lamp(Kind::Midi, &name);
-    let mut watch = Watch { wanted, desk: desk.clone(), lamp: lamp.clone(), system: None, open: BTreeMap::new() };
-    Some(Worker::spawn(&lamp, move |stop| watch.run(stop)))
+    let light = context.light(Kind::Midi, &name);
+    let mut watcher =
+        PortWatcher { wanted, context: context.clone(), light: light.clone(), system: None, open: BTreeMap::new() };
+    Some(Worker::spawn(&light, move |stop| watcher.run(stop)))
 }
 
-/// Looks for ports and opens them.
-struct Watch {
+/// Finds ports and opens them.
+struct PortWatcher {
     /// In lower case.
     wanted: String,
-    desk: Desk,
+    context: DeviceContext,
     /// The light while no port is open.
-    lamp: Lamp,
+    light: StatusLight,
     system: Option<MidiInput>,
     open: BTreeMap<String, Open>,
 }
@@ -210,7 +211,7 @@ struct Open {
     connection: MidiInputConnection<Port>,
 }
 
-impl Watch {
+impl PortWatcher {
     fn run(&mut self, stop: &Stop) {
         let mut wait = POLL;
         loop {
@@ -218,7 +219,7 @@ impl Watch {
                 Ok(()) => POLL,
                 Err(problem) => {
                     self.close_lost(&BTreeMap::new());
-                    self.lamp.set(State::Failed(problem));
+                    self.light.set(State::Failed(problem));
                     (wait * 2).min(MAX_WAIT)
                 }
             };
@@ -234,7 +235,7 @@ impl Watch {
             None => input()?,
         };
         let mut ports = names(&system, &system.ports());
-        // A MIDI system without any port may have been restarted: it is asked anew.
+        // A MIDI system without ports may have been restarted, so the next scan connects again.
         self.system = (!ports.is_empty()).then_some(system);
         ports.retain(|name, _| name.to_lowercase().contains(&self.wanted));
         self.close_lost(&ports);
@@ -244,9 +245,9 @@ impl Watch {
             }
         }
         if self.open.is_empty() {
-            self.lamp.set(State::Waiting);
+            self.light.set(State::Waiting);
         } else {
-            self.lamp.remove();
+            self.light.remove();
         }
         Ok(())
     }
@@ -255,34 +256,34 @@ impl Watch {
         let lost = |name: &String, open: &mut Open| ports.get(name).is_none_or(|port| port.id() != open.id);
         for (name, open) in self.open.extract_if(.., lost) {
             let (_, mut port) = open.connection.close();
-            port.let_go();
-            self.desk.lamp(Kind::Midi, &name).set(State::Waiting);
+            port.release_notes();
+            self.context.light(Kind::Midi, &name).set(State::Waiting);
         }
     }
 
     fn connect(&mut self, name: String, port: &MidiInputPort) {
-        let lamp = self.desk.lamp(Kind::Midi, &name);
-        let data = Port::new(self.desk.clone(), lamp.clone());
+        let light = self.context.light(Kind::Midi, &name);
+        let data = Port::new(self.context.clone(), light.clone());
         let connection = input().and_then(|mut input| {
             input.ignore(Ignore::All);
             let receive = |_, bytes: &[u8], port: &mut Port| port.receive(bytes);
-            input.connect(port, "in", receive, data).map_err(|error| format!("it could not be opened: {error}"))
+            input.connect(port, "in", receive, data).map_err(|error| format!("the port cannot be opened: {error}"))
         });
         match connection {
             Ok(connection) => {
-                lamp.set(State::Open);
+                light.set(State::Open);
                 self.open.insert(name, Open { id: port.id(), connection });
             }
-            Err(problem) => lamp.set(State::Failed(problem)),
+            Err(problem) => light.set(State::Failed(problem)),
         }
     }
 }
 
-/// Ports by name; a second one of the same name has a number.
+/// Ports by name; a second port of a name gets a number.
 pub(super) fn names<I: MidiIO>(io: &I, ports: &[I::Port]) -> BTreeMap<String, I::Port> {
     let mut named = BTreeMap::new();
     for port in ports {
-        // A port that went away meanwhile has no name.
+        // A port that has gone has no name.
         let Ok(full) = io.port_name(port) else { continue };
         let name = without_address(&full);
         let free = |name: &String| !named.contains_key(name);
@@ -294,19 +295,27 @@ pub(super) fn names<I: MidiIO>(io: &I, ports: &[I::Port]) -> BTreeMap<String, I:
     named
 }
 
-/// The name without the numbers that ALSA gives a port anew each time it is plugged in.
+/// The name without ALSA's port numbers, which change each time a port is plugged in.
 fn without_address(name: &str) -> &str {
     let is_address = |text: &str| text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
     name.rsplit_once(' ').filter(|(_, last)| is_address(last)).map_or(name, |(name, _)| name)
 }
 
-/// The names of the MIDI inputs. The error is a sentence: why there can be none, and what to do.
+/// The names of the MIDI inputs.
+///
+/// # Errors
+///
+/// Fails if the system has no MIDI; the message says what to do.
 pub fn inputs() -> Result<Vec<String>, String> {
     let input = input()?;
     Ok(names(&input, &input.ports()).into_keys().collect())
 }
 
-/// The names of the MIDI outputs. The error is a sentence: why there can be none, and what to do.
+/// The names of the MIDI outputs.
+///
+/// # Errors
+///
+/// Fails if the system has no MIDI; the message says what to do.
 pub fn outputs() -> Result<Vec<String>, String> {
     there_is_midi()?;
     let output = MidiOutput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())?;
@@ -318,7 +327,7 @@ fn input() -> Result<MidiInput, String> {
     MidiInput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())
 }
 
-/// Where programs reach ALSA's MIDI.
+/// The device file of ALSA's MIDI.
 const SEQUENCER: &str = "/dev/snd/seq";
 pub(super) const NO_SYSTEM: &str = if cfg!(feature = "jack") {
     "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
@@ -384,22 +393,22 @@ mod tests {
 
     #[test]
     fn messages_move_controls_and_keys() {
-        let desk = Desk::default();
-        let mut port = Port::new(desk.clone(), desk.lamp(Kind::Midi, "keys"));
+        let context = DeviceContext::default();
+        let mut port = Port::new(context.clone(), context.light(Kind::Midi, "keys"));
         port.receive(&[0xB1, 7, 127, 0x90, 60, 127, 0x90, 62, 1, 5]);
         {
-            let controls = desk.controls();
+            let controls = context.controls();
             assert_eq!(controls.midi_cc, BTreeMap::from([((2, 7), 1.0)]));
             assert_eq!(controls.midi_notes, BTreeMap::from([((1, 60), 1.0), ((1, 62), 1.0 / 127.0)]));
         }
-        assert_eq!(desk.activity.moved().map(|moved| moved.control), Some(Control::Note { channel: 1, number: 62 }));
+        assert_eq!(context.activity.moved().map(|moved| moved.control), Some(Control::Note { channel: 1, number: 62 }));
         port.receive(&[0x80, 60, 0]);
-        assert_eq!(desk.controls().midi_notes.len(), 1);
+        assert_eq!(context.controls().midi_notes.len(), 1);
         port.receive(&[0x91, 10, 9, 0xB0, 123, 0]);
-        assert_eq!(desk.controls().midi_notes, BTreeMap::from([((2, 10), 9.0 / 127.0)]));
-        port.let_go();
-        assert!(desk.controls().midi_notes.is_empty());
-        assert_eq!(desk.activity.lights()[0].count, 6);
+        assert_eq!(context.controls().midi_notes, BTreeMap::from([((2, 10), 9.0 / 127.0)]));
+        port.release_notes();
+        assert!(context.controls().midi_notes.is_empty());
+        assert_eq!(context.activity.lights()[0].count, 6);
     }
 
     #[test]
@@ -412,10 +421,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_give_numbers_in_range(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let desk = Desk::default();
-            let mut port = Port::new(desk.clone(), desk.lamp(Kind::Midi, "noise"));
+            let context = DeviceContext::default();
+            let mut port = Port::new(context.clone(), context.light(Kind::Midi, "noise"));
             port.receive(&bytes);
-            let controls = desk.controls();
+            let controls = context.controls();
             for (&(channel, number), &value) in controls.midi_cc.iter().chain(&controls.midi_notes) {
                 prop_assert!((1..=16).contains(&channel) && number < 128 && (0.0..=1.0).contains(&value));
             }

@@ -1,4 +1,4 @@
-//! MIDI outputs: what a patch plays on other instruments. Ports that come and go are followed.
+//! MIDI outputs: a patch plays other instruments. Ports are reopened when they come back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,21 +8,25 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::message::Midi;
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
-use super::Desk;
-use super::activity::{Kind, Lamp, State};
+use super::DeviceContext;
+use super::activity::{Kind, State, StatusLight};
 use super::midi::{CLIENT, MAX_PORTS, MAX_WAIT, NO_SYSTEM, POLL, names, there_is_midi};
 use super::player::{Pace, Player};
 use super::worker::{Stop, Worker};
 
-/// Frames that wait to be played, at most.
+/// The most frames that wait to be played.
 const INBOX: usize = 64;
-/// How long the thread is deaf to being stopped.
+/// The longest time until the thread notices that it must stop.
 const TURN: Duration = Duration::from_millis(100);
 
-/// Reads the name of an output.
+/// Checks a part of an output's name.
+///
+/// # Errors
+///
+/// Fails if it is blank.
 pub fn name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
-        return Err("write a part of the output's name; bendrack devices lists them".into());
+        return Err("write a part of the output's name; `bendrack devices` lists the outputs".into());
     }
     Ok(text.to_owned())
 }
@@ -32,50 +36,50 @@ pub fn name(text: &str) -> Result<String, String> {
 pub struct MidiOut(SyncSender<Vec<(Arc<str>, Midi)>>);
 
 impl MidiOut {
-    /// Plays what the nodes of a patch say at a frame, without waiting: a node that is not there any more lets its key go.
+    /// Plays the MIDI state of a frame, without waiting. The note of a node that is gone ends.
     pub fn send(&self, played: &[(Arc<str>, Midi)]) {
-        // If the system's MIDI is stuck, strikes are lost; where things stand is said again with the next frame.
+        // If the system's MIDI is stuck, notes on are lost; the next frame carries the whole state again.
         let _ = self.0.try_send(played.to_vec());
     }
 }
 
-/// Keeps the MIDI outputs open that have this text in their name.
-pub(super) fn follow(wanted: &str, desk: &Desk) -> (MidiOut, Worker) {
+/// Keeps the MIDI outputs with this text in their name open.
+pub(super) fn follow(wanted: &str, context: &DeviceContext) -> (MidiOut, Worker) {
     let (send, inbox) = mpsc::sync_channel(INBOX);
-    let lamp = desk.lamp(Kind::MidiOut, &format!("MIDI out with {wanted:?} in its name"));
-    let mut watch = Watch {
+    let light = context.light(Kind::MidiOut, &format!("MIDI out with {wanted:?} in its name"));
+    let mut watcher = PortWatcher {
         wanted: wanted.to_lowercase(),
-        desk: desk.clone(),
-        lamp: lamp.clone(),
+        context: context.clone(),
+        light: light.clone(),
         system: None,
         open: BTreeMap::new(),
         latest: Vec::new(),
     };
-    (MidiOut(send), Worker::spawn(&lamp, move |stop| watch.run(&inbox, stop)))
+    (MidiOut(send), Worker::spawn(&light, move |stop| watcher.run(&inbox, stop)))
 }
 
-/// Looks for ports, opens them and plays on them.
-struct Watch {
+/// Finds ports, opens them and plays on them.
+struct PortWatcher {
     /// In lower case.
     wanted: String,
-    desk: Desk,
+    context: DeviceContext,
     /// The light while no port is open.
-    lamp: Lamp,
+    light: StatusLight,
     system: Option<MidiOutput>,
     open: BTreeMap<String, Open>,
-    /// Where things stand: a port that is plugged in takes it over.
+    /// The MIDI state of the latest frame, for a port that is plugged in.
     latest: Vec<(Arc<str>, Midi)>,
 }
 
 struct Open {
     id: String,
     connection: MidiOutputConnection,
-    lamp: Lamp,
+    light: StatusLight,
     player: Player,
     pace: Pace,
 }
 
-impl Watch {
+impl PortWatcher {
     fn run(&mut self, inbox: &Receiver<Vec<(Arc<str>, Midi)>>, stop: &Stop) {
         let (mut look, mut wait) = (Instant::now(), POLL);
         while !stop.now() {
@@ -84,7 +88,7 @@ impl Watch {
                     Ok(()) => POLL,
                     Err(problem) => {
                         self.open.clear();
-                        self.lamp.set(State::Failed(problem));
+                        self.light.set(State::Failed(problem));
                         (wait * 2).min(MAX_WAIT)
                     }
                 };
@@ -93,23 +97,23 @@ impl Watch {
             let rest = self.play().min(TURN).min(look.saturating_duration_since(Instant::now()));
             match inbox.recv_timeout(rest) {
                 Ok(played) => {
-                    self.open.values_mut().for_each(|open| open.player.hear(&played));
+                    self.open.values_mut().for_each(|open| open.player.update(&played));
                     self.latest = played;
                 }
-                // Nobody can play any more.
+                // Every sender is gone.
                 Err(RecvTimeoutError::Disconnected) if stop.after(rest) => break,
                 Err(_) => {}
             }
         }
         for open in self.open.values_mut() {
             for message in open.player.end() {
-                // Whether it arrives or not, this is the end.
+                // The port closes whether this arrives or not.
                 let _ = open.connection.send(&message);
             }
         }
     }
 
-    /// Sends what may be sent now, and says when there is more.
+    /// Sends the messages that are due, and returns the time until the next.
     fn play(&mut self) -> Duration {
         let mut rest = Duration::MAX;
         self.open.retain(|name, open| match open.play() {
@@ -118,8 +122,8 @@ impl Watch {
                 true
             }
             Err(problem) => {
-                open.lamp.fault(&format!("{name}: {problem}"));
-                open.lamp.set(State::Waiting);
+                open.light.fault(&format!("{name}: {problem}"));
+                open.light.set(State::Waiting);
                 false
             }
         });
@@ -132,13 +136,13 @@ impl Watch {
             None => output()?,
         };
         let mut ports = names(&system, &system.ports());
-        // A MIDI system without any port may have been restarted: it is asked anew.
+        // A MIDI system without ports may have been restarted, so the next scan connects again.
         self.system = (!ports.is_empty()).then_some(system);
         ports.retain(|name, _| name.to_lowercase().contains(&self.wanted));
         self.open.retain(|name, open| {
             let is_there = ports.get(name).is_some_and(|port| port.id() == open.id);
             if !is_there {
-                open.lamp.set(State::Waiting);
+                open.light.set(State::Waiting);
             }
             is_there
         });
@@ -148,31 +152,32 @@ impl Watch {
             }
         }
         if self.open.is_empty() {
-            self.lamp.set(State::Waiting);
+            self.light.set(State::Waiting);
         } else {
-            self.lamp.remove();
+            self.light.remove();
         }
         Ok(())
     }
 
     fn connect(&mut self, name: String, port: &MidiOutputPort) {
-        let lamp = self.desk.lamp(Kind::MidiOut, &name);
-        let connection = output()
-            .and_then(|output| output.connect(port, "out").map_err(|error| format!("it could not be opened: {error}")));
+        let light = self.context.light(Kind::MidiOut, &name);
+        let connection = output().and_then(|output| {
+            output.connect(port, "out").map_err(|error| format!("the port cannot be opened: {error}"))
+        });
         match connection {
             Ok(connection) => {
-                lamp.set(State::Open);
+                light.set(State::Open);
                 let mut player = Player::default();
-                player.hear(&self.latest);
-                self.open.insert(name, Open { id: port.id(), connection, lamp, player, pace: Pace::default() });
+                player.update(&self.latest);
+                self.open.insert(name, Open { id: port.id(), connection, light, player, pace: Pace::default() });
             }
-            Err(problem) => lamp.set(State::Failed(problem)),
+            Err(problem) => light.set(State::Failed(problem)),
         }
     }
 }
 
 impl Open {
-    /// Sends what may be sent now, and says when there is more; an error if the port is gone.
+    /// Sends the messages that are due, and returns the time until the next. Fails if the port is gone.
     fn play(&mut self) -> Result<Duration, String> {
         loop {
             if let Some(wait) = self.pace.wait(Instant::now()) {
@@ -181,7 +186,7 @@ impl Open {
             let Some(message) = self.player.next() else { return Ok(Duration::MAX) };
             self.pace.count(Instant::now());
             self.connection.send(&message).map_err(|error| error.to_string())?;
-            self.lamp.pass(&format!("{message:02X?}"));
+            self.light.pass(&format!("{message:02X?}"));
         }
     }
 }

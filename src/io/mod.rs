@@ -1,7 +1,7 @@
 //! Devices: MIDI, sound, OSC and serial lines in, MIDI and OSC out.
 //!
-//! Each device has a thread that writes into one [`Controls`] and lights one [`Light`]. Nothing that a device sends stops anything:
-//! what cannot be read is counted. A patch never opens a device; only [`Settings`] do, and they come from a person.
+//! The thread of a device writes into one [`Controls`] and one [`Light`]. Unreadable messages are counted and never stop anything.
+//! A patch never opens a device; only [`Settings`] do, and they come from a person.
 
 mod activity;
 pub mod audio;
@@ -20,16 +20,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bendrack_nodes::tick::Controls;
 
-use activity::Lamp;
+use activity::StatusLight;
 pub use activity::{Activity, Control, Kind, Light, Moved, State};
-use audio::Heard;
+use audio::AudioSource;
 use midi::MidiInputs;
 use midi_out::MidiOut;
 use osc::OscOut;
 use serial::SerialPorts;
 use worker::Worker;
 
-/// Which devices may be opened: flags for a command, or a choice in a window.
+/// The devices to open: flags of a command, or a choice in the window.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
 pub struct Settings {
     /// MIDI inputs to open: all, none, or those with this text in their name.
@@ -38,9 +38,9 @@ pub struct Settings {
     /// MIDI outputs to play on: those with this text in their name [default: none].
     #[arg(long, value_name = "NAME", value_parser = midi_out::name, help_heading = "Devices")]
     pub midi_out: Option<String>,
-    /// What the node audio.in hears: none, the default input, the one with this text in its name, or a file.
+    /// Source of the node audio.in: none, the default input, an input with this text in its name, or a file.
     #[arg(long, value_name = "none|default|NAME|FILE", default_value = "none", help_heading = "Devices")]
-    pub audio: Heard,
+    pub audio: AudioSource,
     /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches.
     #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
     pub osc_in: Option<SocketAddr>,
@@ -61,7 +61,7 @@ impl Settings {
         Settings {
             midi: MidiInputs::None,
             midi_out: None,
-            audio: Heard::None,
+            audio: AudioSource::None,
             osc_in: None,
             osc_out: None,
             serial: SerialPorts::None,
@@ -70,64 +70,64 @@ impl Settings {
     }
 }
 
-/// The devices that are open or waited for. Dropped, they close; that takes up to a third of a second, and must not happen under the
+/// The devices that are open or awaited. They close when dropped, which takes up to a third of a second and must not happen under the
 /// lock of the controls.
 pub struct Devices {
     activity: Activity,
     osc_out: Option<OscOut>,
     midi_out: Option<MidiOut>,
-    /// Held for their drop.
+    /// Stop when dropped.
     _workers: Vec<Worker>,
 }
 
 impl Devices {
-    /// Opens what the settings say and keeps it open: what is missing is waited for. `controls` is what devices write.
+    /// Opens the devices of the settings and keeps them open; missing ones are awaited. Devices write into `controls`.
     pub fn open(settings: &Settings, controls: Arc<Mutex<Controls>>) -> Devices {
-        let desk = Desk { controls, activity: Activity::default() };
-        let (midi_out, player) = settings.midi_out.as_ref().map(|wanted| midi_out::follow(wanted, &desk)).unzip();
+        let context = DeviceContext { controls, activity: Activity::default() };
+        let (midi_out, player) = settings.midi_out.as_ref().map(|wanted| midi_out::follow(wanted, &context)).unzip();
         let workers = [
             player,
-            midi::follow(&settings.midi, &desk),
-            audio::follow(&settings.audio, &desk),
-            settings.osc_in.map(|address| osc::listen(address, &desk)),
-            serial::follow(&settings.serial, settings.baud, &desk),
+            midi::follow(&settings.midi, &context),
+            audio::follow(&settings.audio, &context),
+            settings.osc_in.map(|address| osc::listen(address, &context)),
+            serial::follow(&settings.serial, settings.baud, &context),
         ];
         let osc_out =
-            settings.osc_out.map(|address| OscOut::new(address, desk.lamp(Kind::OscOut, &address.to_string())));
-        Devices { activity: desk.activity, osc_out, midi_out, _workers: workers.into_iter().flatten().collect() }
+            settings.osc_out.map(|address| OscOut::new(address, context.light(Kind::OscOut, &address.to_string())));
+        Devices { activity: context.activity, osc_out, midi_out, _workers: workers.into_iter().flatten().collect() }
     }
 
-    /// What the devices do: lights, and the control that was moved last.
+    /// The activity of the devices: lights, and the control that moved last.
     pub fn activity(&self) -> &Activity {
         &self.activity
     }
 
-    /// Where OSC goes, if the settings say so.
+    /// The OSC output, if the settings have one.
     pub fn osc_out(&self) -> Option<&OscOut> {
         self.osc_out.as_ref()
     }
 
-    /// Where MIDI is played, if the settings say so.
+    /// The MIDI output, if the settings have one.
     pub fn midi_out(&self) -> Option<&MidiOut> {
         self.midi_out.as_ref()
     }
 }
 
-/// What a device thread needs: where it writes, and where its light is.
+/// What the thread of a device writes: controls and activity.
 #[derive(Clone, Debug, Default)]
-struct Desk {
+struct DeviceContext {
     controls: Arc<Mutex<Controls>>,
     activity: Activity,
 }
 
-impl Desk {
+impl DeviceContext {
     fn controls(&self) -> MutexGuard<'_, Controls> {
-        // Each write leaves the controls whole, so those of a thread that panicked are as good as any.
+        // Each write leaves the controls consistent, so a thread that panicked left valid ones.
         self.controls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lamp(&self, kind: Kind, name: &str) -> Lamp {
-        self.activity.lamp(kind, name)
+    fn light(&self, kind: Kind, name: &str) -> StatusLight {
+        self.activity.light(kind, name)
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
     fn without_flags_no_network_or_serial_port_is_opened() {
         let settings = settings(&[]).expect("defaults");
         assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (None, None, None));
-        assert_eq!(settings.audio, Heard::None);
+        assert_eq!(settings.audio, AudioSource::None);
         assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
     }
 

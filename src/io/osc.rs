@@ -7,46 +7,53 @@ use std::time::Duration;
 
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
-use super::Desk;
-use super::activity::{Control, Kind, Lamp, State};
+use super::DeviceContext;
+use super::activity::{Control, Kind, State, StatusLight};
 use super::worker::{Stop, Worker};
 
-/// Bytes of a packet; longer ones are not read.
+/// The most bytes of a packet; longer ones are errors.
 pub const MAX_PACKET: usize = 8192;
-/// Addresses that are remembered; messages to others are counted as errors.
+/// The most addresses; messages to others are errors.
 pub const MAX_ADDRESSES: usize = 4096;
-/// Bytes of an address.
+/// The most bytes of an address.
 const MAX_ADDRESS: usize = 256;
-/// Numbers of a message; more are left out.
+/// The most numbers of a message; more are dropped.
 const MAX_NUMBERS: usize = 256;
-/// Numbers of a message that can be learned.
+/// The most numbers of a message that can be learned.
 const LEARNED: usize = 16;
-/// Bundles within bundles, and arrays in a message.
+/// The deepest nesting of bundles, and the most arrays in a message.
 const MAX_DEPTH: usize = 8;
-/// How long a thread is deaf to being stopped.
+/// The longest time until a thread notices that it must stop.
 const TURN: Duration = Duration::from_millis(100);
-/// How long an address that cannot be had is left alone.
+/// The wait before an address that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Reads an address: `9000` is this machine's, which no other reaches; else `host:port`.
+/// Reads an address: `9000` is that port on 127.0.0.1, which no other machine reaches; else `host:port`.
+///
+/// # Errors
+///
+/// Fails if the text is neither.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.parse::<u16>() {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }
     let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.ok_or_else(|| format!("{text:?} is no address: write a port, such as 9000, or host:port"))
+    found.ok_or_else(|| format!("{text:?} is not an address; write a port, such as 9000, or host:port"))
 }
 
-/// This machine's address in its network, if it has one. Nothing is sent.
+/// This machine's address in its network, if it has one. It sends nothing.
 pub fn local_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // An address that is reserved for documentation: to connect only chooses the way there.
+    // An address reserved for documentation: connecting only chooses the route.
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// Reads a packet: addresses with their numbers, which are finite, in the order they are sent. A packet is taken whole or not at all;
-/// the error says what is wrong with it. Arguments that are no numbers are skipped, arrays are taken apart.
+/// Reads a packet: addresses with their finite numbers, in order. Arguments that are not numbers are skipped, arrays flattened.
+///
+/// # Errors
+///
+/// Fails with the problem of the packet, which is then read not at all.
 pub fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
     if packet.len() > MAX_PACKET {
         return Err("a packet that is too long".into());
@@ -61,7 +68,7 @@ pub fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
     Ok(messages)
 }
 
-/// Refuses what nests too deep: the decoder recurses as far as a packet tells it to.
+/// Refuses deep nesting: the decoder recurses as deep as the packet does.
 fn check(packet: &[u8], depth: usize) -> Result<(), &'static str> {
     if !packet.len().is_multiple_of(4) {
         return Err("a length that is not a multiple of 4");
@@ -120,18 +127,18 @@ fn flatten(args: &[OscType], numbers: &mut Vec<f64>) {
 }
 
 /// Listens at an address.
-pub(super) fn listen(address: SocketAddr, desk: &Desk) -> Worker {
-    let (desk, lamp) = (desk.clone(), desk.lamp(Kind::OscIn, &address.to_string()));
-    Worker::spawn(&lamp.clone(), move |stop| {
+pub(super) fn listen(address: SocketAddr, context: &DeviceContext) -> Worker {
+    let (context, light) = (context.clone(), context.light(Kind::OscIn, &address.to_string()));
+    Worker::spawn(&light.clone(), move |stop| {
         loop {
             match bind(address) {
                 Ok(socket) => {
-                    lamp.set(State::Open);
-                    return hear(&socket, &desk, &lamp, stop);
+                    light.set(State::Open);
+                    return receive(&socket, &context, &light, stop);
                 }
                 Err(error) => {
-                    let advice = "is another program listening there, and is the address this machine's?";
-                    lamp.set(State::Failed(format!("{address} cannot be listened at: {error}; {advice}")));
+                    let advice = "check that no other program listens there and that the address is this machine's";
+                    light.set(State::Failed(format!("{address} cannot be opened: {error}; {advice}")));
                 }
             }
             if stop.after(RETRY) {
@@ -147,17 +154,17 @@ fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn hear(socket: &UdpSocket, desk: &Desk, lamp: &Lamp, stop: &Stop) {
-    // One byte more than a packet may have, to see that it has more.
+fn receive(socket: &UdpSocket, context: &DeviceContext, light: &StatusLight, stop: &Stop) {
+    // One byte more than the limit, to notice a longer packet.
     let mut packet = [0; MAX_PACKET + 1];
     while !stop.now() {
         match socket.recv(&mut packet) {
-            Ok(size) => take(&packet[..size], desk, lamp),
+            Ok(size) => take(&packet[..size], context, light),
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => {
-                lamp.fault(&error.to_string());
-                // An error that stays shall not keep a core busy.
+                light.fault(&error.to_string());
+                // A lasting error must not keep a core busy.
                 if stop.after(TURN) {
                     return;
                 }
@@ -166,28 +173,28 @@ fn hear(socket: &UdpSocket, desk: &Desk, lamp: &Lamp, stop: &Stop) {
     }
 }
 
-fn take(packet: &[u8], desk: &Desk, lamp: &Lamp) {
+fn take(packet: &[u8], context: &DeviceContext, light: &StatusLight) {
     let messages = match read(packet) {
         Ok(messages) => messages,
-        Err(problem) => return lamp.fault(&problem),
+        Err(problem) => return light.fault(&problem),
     };
     for (address, numbers) in messages {
         let text = format!("{address} {numbers:?}");
         let learned: Vec<f64> = numbers.iter().copied().take(LEARNED).collect();
-        if !numbers.is_empty() && !store(desk, &address, numbers) {
-            lamp.fault(&format!("{address}: one address too many"));
+        if !numbers.is_empty() && !store(context, &address, numbers) {
+            light.fault(&format!("{address} is dropped: {MAX_ADDRESSES} addresses are in use"));
             continue;
         }
         for (index, value) in learned.into_iter().enumerate() {
-            desk.activity.turned(Control::Osc { address: address.clone(), index }, value);
+            context.activity.turned(Control::Osc { address: address.clone(), index }, value);
         }
-        lamp.pass(&text);
+        light.pass(&text);
     }
 }
 
-/// Writes what an address says, if there is room for it.
-fn store(desk: &Desk, address: &str, numbers: Vec<f64>) -> bool {
-    let mut controls = desk.controls();
+/// Stores the numbers of an address. False if there are too many addresses.
+fn store(context: &DeviceContext, address: &str, numbers: Vec<f64>) -> bool {
+    let mut controls = context.controls();
     let room = controls.osc.len() < MAX_ADDRESSES;
     match controls.osc.get_mut(address) {
         Some(known) => *known = numbers,
@@ -203,20 +210,20 @@ fn store(desk: &Desk, address: &str, numbers: Vec<f64>) -> bool {
 #[derive(Clone, Debug)]
 pub struct OscOut {
     socket: Option<Arc<UdpSocket>>,
-    lamp: Lamp,
+    light: StatusLight,
 }
 
 impl OscOut {
-    pub(super) fn new(address: SocketAddr, lamp: Lamp) -> OscOut {
+    pub(super) fn new(address: SocketAddr, light: StatusLight) -> OscOut {
         let socket = connect(address);
-        lamp.set(match &socket {
+        light.set(match &socket {
             Ok(_) => State::Open,
             Err(error) => State::Failed(format!("{address} cannot be reached: {error}")),
         });
-        OscOut { socket: socket.ok().map(Arc::new), lamp }
+        OscOut { socket: socket.ok().map(Arc::new), light }
     }
 
-    /// Sends numbers to their addresses in one bundle, without waiting. What cannot be sent is lost, counted and seen on the light.
+    /// Sends numbers to their addresses in one bundle, without waiting. Failures are counted by the light.
     pub fn send<A: AsRef<str>>(&self, messages: &[(A, f64)]) {
         let Some(socket) = &self.socket else { return };
         let content: Vec<OscPacket> =
@@ -225,23 +232,24 @@ impl OscOut {
             return;
         }
         let text = format!("{} numbers", content.len());
-        // The time that means at once.
+        // The time tag "immediately".
         let timetag = OscTime { seconds: 0, fractional: 1 };
         let sent = rosc::encoder::encode(&OscPacket::Bundle(OscBundle { timetag, content }))
             .map_err(|error| error.to_string())
             .and_then(|packet| self.try_send(socket, &packet).map_err(|error| error.to_string()));
         match sent {
-            Ok(()) => self.lamp.pass(&text),
+            Ok(()) => self.light.pass(&text),
             Err(problem) => {
-                self.lamp.fault(&problem);
-                self.lamp.set(State::Failed(problem));
+                self.light.fault(&problem);
+                self.light.set(State::Failed(problem));
             }
         }
     }
 
     fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
         if !address.starts_with('/') || !value.is_finite() {
-            self.lamp.fault(&format!("{address} {value}: an address begins with /, and a number is finite"));
+            self.light
+                .fault(&format!("{address} {value} is not sent: an address begins with /, and a number is finite"));
             return None;
         }
         Some(OscPacket::Message(OscMessage { addr: address.to_owned(), args: vec![OscType::Float(value as f32)] }))
@@ -249,10 +257,10 @@ impl OscOut {
 
     fn try_send(&self, socket: &UdpSocket, packet: &[u8]) -> std::io::Result<()> {
         match socket.send(packet) {
-            Ok(_) => self.lamp.set(State::Open),
-            // This is about the packet before: nobody took it. It says nothing about this one.
+            Ok(_) => self.light.set(State::Open),
+            // This error is about the packet before, so this one is sent again.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                self.lamp.set(State::Waiting);
+                self.light.set(State::Waiting);
                 socket.send(packet)?;
             }
             Err(error) => return Err(error),
@@ -332,12 +340,12 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_is_bounded_and_known_ones_go_on() {
-        let (desk, lamp) = (Desk::default(), Desk::default().lamp(Kind::OscIn, "flood"));
-        let send = |address: &str, x| take(&bytes(&message(address, vec![OscType::Int(x)])), &desk, &lamp);
+        let (context, light) = (DeviceContext::default(), DeviceContext::default().light(Kind::OscIn, "flood"));
+        let send = |address: &str, x| take(&bytes(&message(address, vec![OscType::Int(x)])), &context, &light);
         (0..MAX_ADDRESSES + 10).for_each(|i| send(&format!("/{i}"), 0));
-        assert_eq!(desk.controls().osc.len(), MAX_ADDRESSES);
+        assert_eq!(context.controls().osc.len(), MAX_ADDRESSES);
         send("/7", 1);
-        assert_eq!(desk.controls().osc["/7"], [1.0]);
+        assert_eq!(context.controls().osc["/7"], [1.0]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is played on a MIDI output: which bytes follow from what nodes say, in which order, and how fast.
+//! The messages of a MIDI output: which bytes follow from the state of a frame, in which order, and how fast.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -7,40 +7,41 @@ use std::time::{Duration, Instant};
 
 use bendrack_nodes::message::Midi;
 
-/// Messages to a port in any second, at most. What is said at the end is not counted.
+/// The most messages to a port in any second, not counting those at the end.
 pub const MOST_PER_SEC: usize = 100;
-/// Strikes and releases that wait for their turn, at most; then no more keys are struck, and those that sound are let go.
+/// The most notes on and off that wait; beyond that, notes on are dropped.
 const MOST_WAITING: usize = 64;
-/// How much higher the number of a controller's lower 7 bits is.
+/// The offset from the number of a controller to that of its lower 7 bits.
 const LOWER: u8 = 32;
-/// What a port was sent, and what it is to be sent.
+
+/// The state of a port, and the messages that bring it to the state of the patch.
 #[derive(Debug, Default)]
 pub(super) struct Player {
-    /// Where controllers are to stand, by channel and number: in 14 bits, or in 7.
+    /// The values of controllers in the patch, by channel and number: in 14 bits, or in 7.
     controllers: BTreeMap<(u8, u8), (f64, bool)>,
-    /// Where they were sent to.
-    stand: BTreeMap<(u8, u8), u8>,
-    /// The controller that was moved last.
+    /// The values that were sent.
+    sent: BTreeMap<(u8, u8), u8>,
+    /// The controller that was sent last.
     turn: (u8, u8),
-    /// The lower half that follows the upper one which was sent last.
+    /// The lower 7 bits that must follow the upper ones just sent.
     lower: Option<[u8; 3]>,
-    /// The key that each node holds, with its channel.
+    /// The channel and note that each node holds.
     sounding: BTreeMap<Arc<str>, (u8, u8)>,
-    /// Strikes and releases in their order.
+    /// Notes on and off, in order.
     waiting: VecDeque<[u8; 3]>,
-    /// Channels on which keys were struck.
+    /// The channels that had notes on.
     used: BTreeSet<u8>,
 }
 
 impl Player {
-    /// Takes what the nodes say at a frame.
-    pub(super) fn hear(&mut self, played: &[(Arc<str>, Midi)]) {
+    /// Takes the MIDI state of a frame.
+    pub(super) fn update(&mut self, played: &[(Arc<str>, Midi)]) {
         self.controllers.clear();
         let is_gone =
             |node: &&Arc<str>| !played.iter().any(|(id, midi)| id == *node && matches!(midi, Midi::Note { .. }));
         let gone: Vec<Arc<str>> = self.sounding.keys().filter(is_gone).cloned().collect();
         for node in &gone {
-            self.release(node);
+            self.note_off(node);
         }
         for (node, midi) in played {
             match *midi {
@@ -49,34 +50,34 @@ impl Player {
                 }
                 Midi::Note { channel, number, velocity, held, hits } => {
                     let key = (channel, number);
-                    // A key that moves while it is held is struck at its new place.
-                    let strikes = hits > 0 || held && self.sounding.get(node) != Some(&key);
-                    if strikes || !held {
-                        self.release(node);
+                    // A held note that changes its number sounds anew.
+                    let starts = hits > 0 || held && self.sounding.get(node) != Some(&key);
+                    if starts || !held {
+                        self.note_off(node);
                     }
-                    // One that is struck and not held sounds until the next frame.
-                    if strikes && self.waiting.len() < MOST_WAITING {
-                        self.strike(node, key, velocity);
+                    // A note that is on but not held sounds until the next frame.
+                    if starts && self.waiting.len() < MOST_WAITING {
+                        self.note_on(node, key, velocity);
                     }
                 }
             }
         }
     }
 
-    fn strike(&mut self, node: &Arc<str>, key: (u8, u8), velocity: f64) {
+    fn note_on(&mut self, node: &Arc<str>, key: (u8, u8), velocity: f64) {
         if self.sounds(key) {
-            // Of another node, which lets go with the last.
+            // Another node holds the note; the last one ends it.
             self.waiting.push_back(off(key));
         }
         let (channel, number) = key;
-        // A velocity of 0 would let the key go.
+        // Velocity 0 would be a note off.
         let velocity = ((velocity * 127.0).round() as u8).clamp(1, 127);
         self.waiting.push_back([0x90 | (channel - 1), number, velocity]);
         self.used.insert(channel);
         self.sounding.insert(node.clone(), key);
     }
 
-    fn release(&mut self, node: &Arc<str>) {
+    fn note_off(&mut self, node: &Arc<str>) {
         if let Some(key) = self.sounding.remove(node)
             && !self.sounds(key)
         {
@@ -88,7 +89,7 @@ impl Player {
         self.sounding.values().any(|sounding| *sounding == key)
     }
 
-    /// The next message, if there is one to be sent. Keys come before controllers, and of those the one that waits longest.
+    /// The next message, if any. Notes come before controllers, and of those the one that waited longest.
     pub(super) fn next(&mut self) -> Option<[u8; 3]> {
         if let Some(message) = self.lower.take().or_else(|| self.waiting.pop_front()) {
             return Some(message);
@@ -97,15 +98,15 @@ impl Player {
         let order = behind.chain(self.controllers.range(..=self.turn));
         for (&(channel, number), &(value, fine)) in order {
             let mut moved = |number: u8, byte: u8| {
-                let stood = self.stand.insert((channel, number), byte);
-                (stood != Some(byte)).then_some([0xB0 | (channel - 1), number, byte])
+                let before = self.sent.insert((channel, number), byte);
+                (before != Some(byte)).then_some([0xB0 | (channel - 1), number, byte])
             };
             let message = if fine {
                 let (upper, lower) = halves(value);
                 let upper = moved(number, upper);
                 let below = moved(number + LOWER, lower);
                 if upper.is_some() {
-                    // Receivers forget the lower half when the upper one arrives, so it follows, moved or not.
+                    // A receiver clears the lower bits when the upper ones arrive, so the lower ones follow, changed or not.
                     self.lower = Some([0xB0 | (channel - 1), number + LOWER, lower]);
                 }
                 upper.or(below)
@@ -120,7 +121,7 @@ impl Player {
         None
     }
 
-    /// What ends everything: each key that sounds is let go, and then all of each channel.
+    /// The messages at the end: note off for each note that sounds, then all notes off for each channel.
     pub(super) fn end(&mut self) -> Vec<[u8; 3]> {
         let waiting = self.waiting.drain(..).filter(|message| message[0] & 0xF0 == 0x80);
         let sounding: BTreeSet<(u8, u8)> = self.sounding.values().copied().collect();
@@ -133,7 +134,7 @@ impl Player {
     }
 }
 
-/// A key is let go.
+/// A note off.
 const fn off((channel, number): (u8, u8)) -> [u8; 3] {
     [0x80 | (channel - 1), number, 0]
 }
@@ -144,18 +145,18 @@ fn halves(value: f64) -> (u8, u8) {
     ((whole >> 7) as u8, (whole & 0x7F) as u8)
 }
 
-/// Holds messages back, so that no second has more than [`MOST_PER_SEC`]: when the latest of them were sent.
+/// Limits the rate to [`MOST_PER_SEC`]: the times of the latest messages.
 #[derive(Debug, Default)]
 pub(super) struct Pace(VecDeque<Instant>);
 
 impl Pace {
-    /// How long the next message has to wait, if it has to.
+    /// The time that the next message must wait, if any.
     pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         let first = self.0.front().filter(|_| self.0.len() == MOST_PER_SEC)?;
         (*first + Duration::from_secs(1)).checked_duration_since(now).filter(|wait| !wait.is_zero())
     }
 
-    /// A message is sent now.
+    /// Counts a message sent now.
     pub(super) fn count(&mut self, now: Instant) {
         if self.0.len() == MOST_PER_SEC {
             self.0.pop_front();
@@ -185,7 +186,7 @@ mod tests {
     /// What is sent when nodes a, b, … say this.
     fn sent(player: &mut Player, played: &[Midi]) -> Vec<[u8; 3]> {
         let ids = ('a'..='z').map(|id| Arc::<str>::from(id.to_string()));
-        player.hear(&ids.zip(played.iter().copied()).collect::<Vec<_>>());
+        player.update(&ids.zip(played.iter().copied()).collect::<Vec<_>>());
         std::iter::from_fn(|| player.next()).collect()
     }
 
@@ -263,8 +264,8 @@ mod tests {
         assert!(player.end().is_empty());
         // What was said and not sent yet: the releases of it are sent, the strikes are not.
         let a = |held| [(Arc::from("a"), note(1, 60, 1.0, held, u16::from(held)))];
-        player.hear(&a(true));
-        player.hear(&a(false));
+        player.update(&a(true));
+        player.update(&a(false));
         assert_eq!(player.end(), [[0x80, 60, 0], [0xB0, 123, 0]]);
     }
 
@@ -326,7 +327,7 @@ mod tests {
             };
             let ids = || ('a'..='z').map(|id| Arc::<str>::from(id.to_string()));
             for (frame, rate) in frames.iter().zip(&rates) {
-                player.hear(&ids().zip(frame.iter().copied()).collect::<Vec<_>>());
+                player.update(&ids().zip(frame.iter().copied()).collect::<Vec<_>>());
                 for _ in 0..*rate {
                     player.next().map(&mut receive);
                 }
@@ -335,7 +336,7 @@ mod tests {
             // Everybody lets go, and the line goes on.
             let mut rest = player;
             let mut still = BTreeSet::new();
-            rest.hear(&[]);
+            rest.update(&[]);
             let before_end = std::iter::from_fn(|| rest.next()).map(&mut receive).last();
             still.extend(before_end.unwrap_or_default());
             prop_assert!(still.is_empty(), "{:?} sound for ever", still);
@@ -350,7 +351,7 @@ mod tests {
             let (mut player, mut sounding) = (Player::default(), BTreeSet::new());
             for (frame, rate) in frames.iter().zip(&rates) {
                 let ids = ('a'..='z').map(|id| Arc::<str>::from(id.to_string()));
-                player.hear(&ids.zip(frame.iter().copied()).collect::<Vec<_>>());
+                player.update(&ids.zip(frame.iter().copied()).collect::<Vec<_>>());
                 for message in (0..*rate).map_while(|_| player.next()) {
                     let key = (message[0] & 0x0F, message[1]);
                     match message[0] & 0xF0 {

@@ -1,4 +1,4 @@
-//! Boards on serial ports that send the lines of [`super::line`]. A port that goes away is waited for.
+//! Serial ports of boards that send the lines of [`super::line`]. A port that goes away is awaited.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -9,35 +9,35 @@ use std::time::{Duration, Instant};
 
 use serialport::{SerialPort, SerialPortType};
 
-use super::Desk;
-use super::activity::{Control, Kind, Lamp, State};
+use super::DeviceContext;
+use super::activity::{Control, Kind, State, StatusLight};
 use super::line::{self, Lines, Readings};
 use super::worker::{Stop, Worker};
 
 /// Bits per second.
 pub const BAUD: u32 = 115_200;
-/// Names of sensors that are remembered; others are counted as errors.
+/// The most sensors; lines with others are errors.
 pub const MAX_SENSORS: usize = 1024;
-/// Numbers of a sensor that can be learned.
+/// The most numbers of a sensor that can be learned.
 const LEARNED: usize = 16;
-/// How long a thread is deaf to being stopped.
+/// The longest time until a thread notices that it must stop.
 const TURN: Duration = Duration::from_millis(100);
-/// The first wait for a port that is missing; each wait is twice the one before.
+/// The first wait for a missing port; each wait is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(2);
-/// How often new USB ports are looked for.
+/// The time between two scans for USB ports.
 const SCAN: Duration = Duration::from_secs(1);
-/// How long a board may say nothing until it is told that somebody listens.
+/// The silence after which a board is told that the port is read.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Which serial ports are read.
+/// The serial ports to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SerialPorts {
-    /// Every USB one.
+    /// Every USB port.
     Auto,
     /// None.
     None,
-    /// This one.
+    /// The port at this path.
     Path(String),
 }
 
@@ -53,30 +53,30 @@ impl FromStr for SerialPorts {
     }
 }
 
-/// A serial port that is there.
+/// A serial port of the system.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Port {
     /// Its path or name.
     pub path: String,
-    /// What is behind it, if that is a USB device.
+    /// The USB device behind it, if it is one.
     pub usb: Option<Usb>,
 }
 
-/// What a USB device says of itself.
+/// The description of a USB device.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Usb {
-    /// The vendor's number.
+    /// The vendor ID.
     pub vid: u16,
-    /// The product's number.
+    /// The product ID.
     pub pid: u16,
-    /// The product's name.
+    /// The product name.
     pub product: Option<String>,
-    /// This one's own number.
+    /// The serial number.
     pub serial: Option<String>,
 }
 
 impl Port {
-    /// What the device is called, the same after it was plugged in again: a board that restarts may get another path.
+    /// The name of the device. It survives replugging, which may change the path.
     fn name(&self) -> Option<String> {
         let Usb { vid, pid, product, serial } = self.usb.as_ref()?;
         let product = product.clone().unwrap_or_else(|| format!("{vid:04x}:{pid:04x}"));
@@ -84,9 +84,13 @@ impl Port {
     }
 }
 
-/// The serial ports that are there. The error is a sentence.
+/// The serial ports of the system.
+///
+/// # Errors
+///
+/// Fails if the system does not list them; the message says what to check.
 pub fn ports() -> Result<Vec<Port>, String> {
-    // Without it there are no ports, and the crate would panic.
+    // Without this folder the crate panics.
     if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
         return Err("this system has no /sys/class/tty; is /sys mounted?".into());
     }
@@ -102,19 +106,19 @@ fn usb(kind: SerialPortType) -> Option<Usb> {
     Some(Usb { vid: usb.vid, pid: usb.pid, product: usb.product, serial: usb.serial_number })
 }
 
-/// Where a port is looked for.
-enum Place {
+/// The port to open.
+enum Wanted {
     Path(String),
     /// The name of a USB port.
     Usb(String),
 }
 
-impl Place {
-    /// Where the port is now.
+impl Wanted {
+    /// The path of the port, if it is present.
     fn path(&self) -> Option<String> {
         match self {
-            Place::Path(path) => Some(path.clone()),
-            Place::Usb(name) => {
+            Wanted::Path(path) => Some(path.clone()),
+            Wanted::Usb(name) => {
                 ports().ok()?.into_iter().find(|port| port.name().as_ref() == Some(name)).map(|port| port.path)
             }
         }
@@ -122,38 +126,38 @@ impl Place {
 }
 
 /// Keeps serial ports open.
-pub(super) fn follow(wanted: &SerialPorts, baud: u32, desk: &Desk) -> Option<Worker> {
+pub(super) fn follow(wanted: &SerialPorts, baud: u32, context: &DeviceContext) -> Option<Worker> {
     match wanted {
         SerialPorts::None => None,
         SerialPorts::Path(path) => {
-            let lamp = desk.lamp(Kind::Serial, path);
-            Some(follow_port(Place::Path(path.clone()), baud, desk.clone(), lamp))
+            let light = context.light(Kind::Serial, path);
+            Some(follow_port(Wanted::Path(path.clone()), baud, context.clone(), light))
         }
         SerialPorts::Auto => {
-            let (desk, lamp) = (desk.clone(), desk.lamp(Kind::Serial, "USB serial"));
-            Some(Worker::spawn(&lamp.clone(), move |stop| follow_usb(baud, &desk, &lamp, stop)))
+            let (context, light) = (context.clone(), context.light(Kind::Serial, "USB serial"));
+            Some(Worker::spawn(&light.clone(), move |stop| follow_usb(baud, &context, &light, stop)))
         }
     }
 }
 
-/// Follows each USB port as soon as it is seen.
-fn follow_usb(baud: u32, desk: &Desk, lamp: &Lamp, stop: &Stop) {
+/// Keeps every USB port open from its first appearance on.
+fn follow_usb(baud: u32, context: &DeviceContext, light: &StatusLight, stop: &Stop) {
     let mut followed = BTreeMap::<String, Worker>::new();
     loop {
         match ports() {
             Ok(ports) => {
-                lamp.set(State::Waiting);
+                light.set(State::Waiting);
                 for name in ports.iter().filter_map(Port::name) {
                     followed.entry(name).or_insert_with_key(|name| {
-                        let lamp = desk.lamp(Kind::Serial, name);
-                        follow_port(Place::Usb(name.clone()), baud, desk.clone(), lamp)
+                        let light = context.light(Kind::Serial, name);
+                        follow_port(Wanted::Usb(name.clone()), baud, context.clone(), light)
                     });
                 }
             }
-            Err(problem) => lamp.set(State::Failed(problem)),
+            Err(problem) => light.set(State::Failed(problem)),
         }
         if !followed.is_empty() {
-            lamp.remove();
+            light.remove();
         }
         if stop.after(SCAN) {
             return;
@@ -161,19 +165,19 @@ fn follow_usb(baud: u32, desk: &Desk, lamp: &Lamp, stop: &Stop) {
     }
 }
 
-fn follow_port(place: Place, baud: u32, desk: Desk, lamp: Lamp) -> Worker {
-    Worker::spawn(&lamp.clone(), move |stop| {
+fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: StatusLight) -> Worker {
+    Worker::spawn(&light.clone(), move |stop| {
         let mut wait = FIRST_WAIT;
         loop {
-            match open(&place, baud) {
+            match open(&wanted, baud) {
                 Ok(Some(port)) => {
-                    lamp.set(State::Open);
+                    light.set(State::Open);
                     wait = FIRST_WAIT;
-                    hear(port, &desk, &lamp, stop);
-                    lamp.set(State::Waiting);
+                    receive(port, &context, &light, stop);
+                    light.set(State::Waiting);
                 }
-                Ok(None) => lamp.set(State::Waiting),
-                Err(problem) => lamp.set(State::Failed(problem)),
+                Ok(None) => light.set(State::Waiting),
+                Err(problem) => light.set(State::Failed(problem)),
             }
             if stop.after(wait) {
                 return;
@@ -183,45 +187,45 @@ fn follow_port(place: Place, baud: u32, desk: Desk, lamp: Lamp) -> Worker {
     })
 }
 
-/// Opens the port, if it is there.
-fn open(place: &Place, baud: u32) -> Result<Option<Box<dyn SerialPort>>, String> {
+/// Opens the port, if it is present.
+fn open(wanted: &Wanted, baud: u32) -> Result<Option<Box<dyn SerialPort>>, String> {
     use serialport::ErrorKind as Kind;
-    let Some(path) = place.path() else { return Ok(None) };
+    let Some(path) = wanted.path() else { return Ok(None) };
     let mut port = match serialport::new(&path, baud).timeout(TURN).open() {
         Ok(port) => port,
         Err(error) => {
             return match error.kind() {
                 Kind::Io(ErrorKind::NotFound) => Ok(None),
-                Kind::Io(ErrorKind::PermissionDenied) => {
-                    Err(format!("{path} is not yours to open; add your user to the group that owns it (dialout, uucp)"))
-                }
-                Kind::NoDevice => Err(format!("{path} cannot be opened: {error}; is another program using it?")),
+                Kind::Io(ErrorKind::PermissionDenied) => Err(format!(
+                    "{path} cannot be opened by your user; add it to the group that owns the port (dialout, uucp)"
+                )),
+                Kind::NoDevice => Err(format!("{path} cannot be opened: {error}; close other programs that use it")),
                 _ => Err(format!("{path} cannot be opened: {error}")),
             };
         }
     };
-    // The order matters: boards are reset by DTR low under RTS high. A port without these lines needs neither.
+    // The order matters: DTR low under RTS high resets boards. A port without these lines needs neither.
     let _ = port.write_request_to_send(false);
     let _ = port.write_data_terminal_ready(false);
     Ok(Some(port))
 }
 
-/// Reads a port until it is lost or it is time to stop.
-fn hear(mut port: Box<dyn SerialPort>, desk: &Desk, lamp: &Lamp, stop: &Stop) {
+/// Reads a port until it is lost or the thread must stop.
+fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &StatusLight, stop: &Stop) {
     let (mut lines, mut bytes) = (Lines::default(), [0; 1024]);
-    let (mut heard, mut called, opened) = (false, false, Instant::now());
+    let (mut received, mut signalled, opened) = (false, false, Instant::now());
     while !stop.now() {
         match port.read(&mut bytes) {
             Ok(0) => return,
             Ok(size) => {
-                heard = true;
-                lines.push(&bytes[..size], |line| take(line, desk, lamp));
+                received = true;
+                lines.push(&bytes[..size], |line| take(line, context, light));
             }
-            Err(error) if error.kind() == ErrorKind::TimedOut && !heard => {
+            Err(error) if error.kind() == ErrorKind::TimedOut && !received => {
                 lines.begin();
-                if !called && opened.elapsed() > SILENCE {
-                    call(port.as_mut());
-                    called = true;
+                if !signalled && opened.elapsed() > SILENCE {
+                    signal_ready(port.as_mut());
+                    signalled = true;
                 }
             }
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
@@ -230,29 +234,29 @@ fn hear(mut port: Box<dyn SerialPort>, desk: &Desk, lamp: &Lamp, stop: &Stop) {
     }
 }
 
-/// Tells a silent board that somebody listens: those with USB of their own say nothing before. DTR first, as both high reset nothing.
-fn call(port: &mut dyn SerialPort) {
+/// Tells a silent board that the port is read: boards with native USB send nothing before. DTR goes first, as both high reset nothing.
+fn signal_ready(port: &mut dyn SerialPort) {
     let _ = port.write_data_terminal_ready(true);
     let _ = port.write_request_to_send(true);
 }
 
-fn take(line: Result<&[u8], &str>, desk: &Desk, lamp: &Lamp) {
+fn take(line: Result<&[u8], &str>, context: &DeviceContext, light: &StatusLight) {
     match line.and_then(|line| Ok((line::read(line)?, line))) {
-        Ok((readings, line)) => store(readings, line, desk, lamp),
+        Ok((readings, line)) => store(readings, line, context, light),
         Err(problem) => {
             let line = String::from_utf8_lossy(line.unwrap_or_default());
-            lamp.fault(&format!("{problem}: {}", line.trim()));
+            light.fault(&format!("{problem}: {}", line.trim()));
         }
     }
 }
 
-fn store(readings: Readings, line: &[u8], desk: &Desk, lamp: &Lamp) {
+fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &StatusLight) {
     for (name, numbers) in &readings {
         for (index, &value) in numbers.iter().take(LEARNED).enumerate() {
-            desk.activity.turned(Control::Sensor { name: name.clone(), index }, value);
+            context.activity.turned(Control::Sensor { name: name.clone(), index }, value);
         }
     }
-    let mut controls = desk.controls();
+    let mut controls = context.controls();
     let mut full = false;
     for (name, numbers) in readings {
         if controls.sensors.len() < MAX_SENSORS || controls.sensors.contains_key(&name) {
@@ -263,9 +267,9 @@ fn store(readings: Readings, line: &[u8], desk: &Desk, lamp: &Lamp) {
     }
     drop(controls);
     if full {
-        lamp.fault("one sensor too many");
+        light.fault(&format!("a new sensor is dropped: {MAX_SENSORS} sensors are in use"));
     } else {
-        lamp.pass(String::from_utf8_lossy(line).trim());
+        light.pass(String::from_utf8_lossy(line).trim());
     }
 }
 
@@ -287,25 +291,25 @@ mod tests {
 
     #[test]
     fn good_lines_are_stored_and_bad_ones_counted() {
-        let desk = Desk::default();
-        let lamp = desk.lamp(Kind::Serial, "board");
-        take(Ok(b"touch 0.5 0.25"), &desk, &lamp);
-        take(Ok(b"touch"), &desk, &lamp);
-        take(Err("a line that is too long"), &desk, &lamp);
-        take(Ok(b"touch 0.75"), &desk, &lamp);
-        assert_eq!(desk.controls().sensors, BTreeMap::from([("touch".to_owned(), vec![0.75])]));
-        let lights = desk.activity.lights();
+        let context = DeviceContext::default();
+        let light = context.light(Kind::Serial, "board");
+        take(Ok(b"touch 0.5 0.25"), &context, &light);
+        take(Ok(b"touch"), &context, &light);
+        take(Err("a line that is too long"), &context, &light);
+        take(Ok(b"touch 0.75"), &context, &light);
+        assert_eq!(context.controls().sensors, BTreeMap::from([("touch".to_owned(), vec![0.75])]));
+        let lights = context.activity.lights();
         assert_eq!((lights[0].count, lights[0].errors), (2, 2));
         let touch = Control::Sensor { name: "touch".into(), index: 0 };
-        assert_eq!(desk.activity.moved().map(|moved| (moved.control, moved.value)), Some((touch, 0.75)));
+        assert_eq!(context.activity.moved().map(|moved| (moved.control, moved.value)), Some((touch, 0.75)));
     }
 
     #[test]
     fn a_flood_of_sensors_is_bounded() {
-        let desk = Desk::default();
-        let lamp = desk.lamp(Kind::Serial, "board");
-        (0..MAX_SENSORS + 5).for_each(|i| take(Ok(format!("s{i} 1").as_bytes()), &desk, &lamp));
-        assert_eq!(desk.controls().sensors.len(), MAX_SENSORS);
-        assert_eq!(desk.activity.lights()[0].errors, 5);
+        let context = DeviceContext::default();
+        let light = context.light(Kind::Serial, "board");
+        (0..MAX_SENSORS + 5).for_each(|i| take(Ok(format!("s{i} 1").as_bytes()), &context, &light));
+        assert_eq!(context.controls().sensors.len(), MAX_SENSORS);
+        assert_eq!(context.activity.lights()[0].errors, 5);
     }
 }

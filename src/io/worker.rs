@@ -1,27 +1,27 @@
-//! Threads that stop when they are dropped.
+//! Threads that stop when their handle is dropped.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::activity::{Lamp, State};
+use super::activity::{State, StatusLight};
 
-/// A device's thread. Dropped, it stops and is waited for.
+/// The thread of a device. Dropping the handle stops the thread and waits for it.
 pub(super) struct Worker {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// How a thread learns that it is to stop: its worker no longer holds the other end.
+/// Signals the end to a thread: its worker no longer holds the other end of the channel.
 pub(super) struct Stop(Receiver<()>);
 
 impl Worker {
-    /// Runs `run` on a thread. If the system has none left, the light says so.
-    pub(super) fn spawn(lamp: &Lamp, run: impl FnOnce(&Stop) + Send + 'static) -> Worker {
+    /// Runs `run` on a thread. If the system refuses one, the light shows it.
+    pub(super) fn spawn(light: &StatusLight, run: impl FnOnce(&Stop) + Send + 'static) -> Worker {
         let (stop, stopped) = mpsc::channel();
         let thread = Builder::new().name("device".into()).spawn(move || run(&Stop(stopped)));
         if let Err(error) = &thread {
-            lamp.set(State::Failed(format!("no thread could be started: {error}")));
+            light.set(State::Failed(format!("the system starts no thread: {error}; close other programs")));
         }
         Worker { stop: Some(stop), thread: thread.ok() }
     }
@@ -31,19 +31,19 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has already said so, and there is nothing left to stop.
+            // A panic has been printed, and left nothing to stop.
             let _ = thread.join();
         }
     }
 }
 
 impl Stop {
-    /// Waits, and says whether it is time to stop.
+    /// Waits. True when the thread must stop.
     pub(super) fn after(&self, wait: Duration) -> bool {
         self.0.recv_timeout(wait) != Err(RecvTimeoutError::Timeout)
     }
 
-    /// Whether it is time to stop.
+    /// True when the thread must stop.
     pub(super) fn now(&self) -> bool {
         self.after(Duration::ZERO)
     }

@@ -1,4 +1,4 @@
-//! Samples to hops: a spectrum for each hundredth of a second, shared out to bands.
+//! Samples to hops: a spectrum per hundredth of a second, summed into bands.
 
 use std::f64::consts::TAU;
 use std::ops::RangeInclusive;
@@ -8,24 +8,23 @@ use bendrack_nodes::sound::{BANDS, HOPS_PER_SEC, Hop, edges};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
-/// Samples per second that can be analysed.
+/// The sample rates that can be analysed, in Hz.
 pub const RATES: RangeInclusive<u32> = 4_000..=768_000;
-/// How long the piece of sound is that a spectrum is made of.
+/// The length of the window of a spectrum, in seconds.
 const WINDOW_SECS: f64 = 2048.0 / 44_100.0;
-/// A spectrum is so many times finer than the window asks for, at least, so that it can be cut at the edges of bands.
+/// The least factor by which a spectrum is finer than its window, so that it can be cut at the edges of bands.
 const FINER: usize = 2;
-/// What is slower than this, in Hz, is no sound but an offset.
+/// The frequency below which a signal counts as an offset, in Hz.
 const OFFSET_HZ: f64 = 2.0;
-/// No sample is larger.
+/// The limit of samples.
 const LARGEST: f32 = 100.0;
 
-/// Makes hops of samples as they come, each of the window that ends with it. A band that is narrower than the window can tell has a share of
-/// what it and its neighbours hold together: that is so below 150 Hz. What is lower than the lowest band is in that, what is higher than
-/// the highest in that.
+/// Makes hops of samples as they come, each from the window that ends with it. Below 150 Hz a band is narrower than the resolution of the
+/// window, and shares its power with its neighbours. The lowest and the highest band include everything beyond them.
 pub struct Analyser {
     rate: u64,
-    /// Samples so far, and hops made of them.
-    heard: u64,
+    /// The samples so far, and the hops made of them.
+    samples: u64,
     made: u64,
     high_pass: HighPass,
     /// The latest samples, in a ring.
@@ -38,7 +37,7 @@ pub struct Analyser {
     shares: Vec<Share>,
 }
 
-/// What part of the power of a line of the spectrum belongs to a band.
+/// The share of a band in the power of a line of the spectrum.
 struct Share {
     line: usize,
     band: usize,
@@ -46,7 +45,7 @@ struct Share {
 }
 
 impl Analyser {
-    /// Of so many samples per second, which have to be in [`RATES`].
+    /// For a sample rate, clamped to [`RATES`].
     pub fn new(rate: u32) -> Self {
         let rate = rate.clamp(*RATES.start(), *RATES.end());
         let length = (WINDOW_SECS * f64::from(rate)).round() as usize;
@@ -55,7 +54,7 @@ impl Analyser {
         let fft = RealFftPlanner::new().plan_fft_forward(size);
         Self {
             rate: u64::from(rate),
-            heard: 0,
+            samples: 0,
             made: 0,
             high_pass: HighPass::new(OFFSET_HZ / f64::from(rate)),
             ring: vec![0.0; length],
@@ -68,23 +67,23 @@ impl Analyser {
         }
     }
 
-    /// Hears samples, and adds the hops that are complete with them: exactly a hundred a second.
-    pub fn hear(&mut self, samples: impl IntoIterator<Item = f32>, hops: &mut Vec<Hop>) {
+    /// Takes samples, and adds the hops that they complete: exactly a hundred per second.
+    pub fn push(&mut self, samples: impl IntoIterator<Item = f32>, hops: &mut Vec<Hop>) {
         let length = self.ring.len() as u64;
         for sample in samples {
             let sample = if sample.is_finite() { sample.clamp(-LARGEST, LARGEST) } else { 0.0 };
-            self.ring[(self.heard % length) as usize] = self.high_pass.next(sample);
-            self.heard += 1;
-            if self.heard * HOPS_PER_SEC as u64 >= (self.made + 1) * self.rate {
+            self.ring[(self.samples % length) as usize] = self.high_pass.next(sample);
+            self.samples += 1;
+            if self.samples * HOPS_PER_SEC as u64 >= (self.made + 1) * self.rate {
                 self.made += 1;
                 hops.push(self.hop());
             }
         }
     }
 
-    /// The hop that ends now.
+    /// The hop that ends at the latest sample.
     fn hop(&mut self) -> Hop {
-        let oldest = (self.heard % self.ring.len() as u64) as usize;
+        let oldest = (self.samples % self.ring.len() as u64) as usize;
         let samples = self.ring[oldest..].iter().chain(&self.ring[..oldest]);
         for ((wave, sample), weight) in self.wave.iter_mut().zip(samples).zip(&self.window) {
             *wave = sample * weight;
@@ -107,7 +106,7 @@ fn hann(n: usize, length: usize) -> f32 {
     (0.5 - 0.5 * phase.cos()) as f32
 }
 
-/// The share of each band in each line, such that they sum up to the mean square of the samples.
+/// The share of each band in each line, scaled to sum to the mean square of the samples.
 fn shares(rate: f64, size: usize, window: &[f32]) -> Vec<Share> {
     let energy: f64 = window.iter().map(|weight| f64::from(*weight).powi(2)).sum();
     let (width, top) = (rate / size as f64, 0.5 * rate);
@@ -133,7 +132,7 @@ fn shares(rate: f64, size: usize, window: &[f32]) -> Vec<Share> {
     shares
 }
 
-/// Takes an offset away.
+/// A high-pass filter against offsets.
 struct HighPass {
     keep: f64,
     before: f64,
@@ -141,7 +140,7 @@ struct HighPass {
 }
 
 impl HighPass {
-    /// From a frequency on, in parts of the rate.
+    /// With this cutoff, as a share of the sample rate.
     fn new(frequency: f64) -> Self {
         Self { keep: (-TAU * frequency).exp(), before: 0.0, given: 0.0 }
     }
@@ -168,7 +167,7 @@ mod tests {
 
     fn analysed(rate: u32, samples: impl IntoIterator<Item = f32>) -> Vec<Hop> {
         let mut hops = Vec::new();
-        Analyser::new(rate).hear(samples, &mut hops);
+        Analyser::new(rate).push(samples, &mut hops);
         hops
     }
 
@@ -246,7 +245,7 @@ mod tests {
             assert_eq!(whole.len(), 200, "{rate}");
             let (mut analyser, mut hops) = (Analyser::new(rate), Vec::new());
             for piece in samples.chunks(rate as usize / 7 + 1) {
-                analyser.hear(piece.iter().copied(), &mut hops);
+                analyser.push(piece.iter().copied(), &mut hops);
             }
             assert!(hops == whole, "{rate}");
             // A sample short of a hop is none.

@@ -1,4 +1,4 @@
-//! Files to hops.
+//! Audio files to hops.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,25 +14,25 @@ use symphonia::default::{get_codecs, get_probe};
 
 use super::analyse::{Analyser, RATES};
 
-/// The longest file, in hours.
+/// The most hours of a file.
 const MOST_HOURS: usize = 4;
 /// The same in hops.
 const MOST_HOPS: usize = MOST_HOURS * 3600 * HOPS_PER_SEC;
-/// So many damaged packets one after the other are the end.
+/// The most damaged packets in a row; more end the file.
 const MOST_DAMAGED: usize = 1000;
-/// What can be read, for people.
+/// The formats that can be read, for messages.
 const READABLE: &str = "WAV, AIFF, FLAC, MP3, Ogg Vorbis and AAC or ALAC in M4A can be read";
 
-/// The hops of a whole file. Packets that are damaged are skipped.
+/// The hops of a whole file. Damaged packets are skipped.
 pub(super) fn hops(path: &Path) -> Result<Vec<Hop>, String> {
     decoded(path).map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
 fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
     if path.is_dir() {
-        return Err("this is a folder; give a file of sound".into());
+        return Err("this is a folder; give the path of an audio file".into());
     }
-    let file = File::open(path).map_err(|error| format!("it cannot be opened: {error}"))?;
+    let file = File::open(path).map_err(|error| format!("the file cannot be opened: {error}"))?;
     let mut hint = Hint::new();
     if let Some(ending) = path.extension().and_then(|ending| ending.to_str()) {
         hint.with_extension(ending);
@@ -40,9 +40,9 @@ fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
     let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
     let mut format = get_probe()
         .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(|error| unreadable(&format!("this is no sound that bendrack knows ({error})")))?;
+        .map_err(|error| unreadable(&format!("the format is unknown ({error})")))?;
     let mut track = Track::of(&*format)?;
-    let (mut ears, mut hops, mut samples, mut damaged) = (None::<(u32, Analyser)>, Vec::new(), Vec::new(), 0);
+    let (mut analyser, mut hops, mut samples, mut damaged) = (None::<(u32, Analyser)>, Vec::new(), Vec::new(), 0);
     while damaged < MOST_DAMAGED && hops.len() <= MOST_HOPS {
         let packet = match format.next_packet() {
             Ok(Some(packet)) => packet,
@@ -51,7 +51,7 @@ fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
                 track = Track::of(&*format)?;
                 continue;
             }
-            // What is cut off ends where it is cut.
+            // A file that is cut off ends there.
             Ok(None) | Err(_) => break,
         };
         if packet.track_id != track.id {
@@ -63,27 +63,29 @@ fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
         };
         let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
         if !RATES.contains(&rate) || channels == 0 {
-            return Err(unreadable(&format!("it has {rate} samples a second in {channels} channels")));
+            return Err(unreadable(&format!(
+                "the sound has {rate} Hz and {channels} channels, which is not supported"
+            )));
         }
         damaged = 0;
         samples.clear();
         buffer.copy_to_vec_interleaved::<f32>(&mut samples);
         let mono = samples.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32);
-        if ears.as_ref().is_none_or(|(known, _)| *known != rate) {
-            ears = Some((rate, Analyser::new(rate)));
+        if analyser.as_ref().is_none_or(|(known, _)| *known != rate) {
+            analyser = Some((rate, Analyser::new(rate)));
         }
-        if let Some((_, analyser)) = &mut ears {
-            analyser.hear(mono, &mut hops);
+        if let Some((_, analyser)) = &mut analyser {
+            analyser.push(mono, &mut hops);
         }
     }
     match hops.len() {
-        0 => Err(unreadable("there is no sound in it, or all of it is damaged")),
-        count if count > MOST_HOPS => Err(format!("it is longer than {MOST_HOURS} hours; give a part of it")),
+        0 => Err(unreadable("the file has no sound, or all of it is damaged")),
+        count if count > MOST_HOPS => Err(format!("the sound is longer than {MOST_HOURS} hours; give a part of it")),
         _ => Ok(hops),
     }
 }
 
-/// The sound in a file, of all that is in it.
+/// The audio track of a file.
 struct Track {
     id: u32,
     decoder: Box<dyn AudioDecoder>,
@@ -93,15 +95,15 @@ impl Track {
     fn of(format: &dyn FormatReader) -> Result<Self, String> {
         let track = format.default_track(TrackType::Audio);
         let params = track.and_then(|track| Some((track.id, track.codec_params.as_ref()?.audio()?)));
-        let (id, params) = params.ok_or_else(|| unreadable("there is no sound in it that bendrack knows"))?;
-        let decoder = get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| {
-            unreadable(&format!("its sound is coded in a way that bendrack does not know ({error})"))
-        })?;
+        let (id, params) = params.ok_or_else(|| unreadable("the file has no audio track of a known codec"))?;
+        let decoder = get_codecs()
+            .make_audio_decoder(params, &AudioDecoderOptions::default())
+            .map_err(|error| unreadable(&format!("the codec of the audio track is unknown ({error})")))?;
         Ok(Self { id, decoder })
     }
 }
 
-/// What is wrong with a file, and what to do.
+/// The error of an unreadable file.
 fn unreadable(problem: &str) -> String {
     format!("{problem}; {READABLE}: convert it, for instance with ffmpeg -i FILE sound.wav")
 }

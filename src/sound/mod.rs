@@ -1,6 +1,6 @@
-//! Sound as hops: what nodes hear of a file or an audio input.
+//! Sound as hops: spectra of a hundredth of a second, of a file or an audio input.
 //!
-//! [`analyse`] makes hops of samples, [`file`] of a whole file. Without the feature `audio` there are neither, and a [`Sound`] can only be
+//! [`analyse`] makes hops of samples, [`file`] of a whole file. Without the feature `audio` there is neither, and a [`Sound`] can only be
 //! made of hops.
 
 #[cfg(feature = "audio")]
@@ -13,14 +13,14 @@ use std::path::Path;
 
 use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
 
-/// How files end that are sound.
+/// The extensions of audio files.
 pub const ENDINGS: [&str; 18] = [
     "aac", "aif", "aifc", "aiff", "caf", "flac", "m4a", "m4b", "mka", "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "opus",
     "wav", "wave",
 ];
-/// What to do in a build that hears nothing.
+/// The error of a build without the feature `audio`.
 pub const NOT_BUILT: &str =
-    "this bendrack was built without sound; build it with the feature audio (cargo build --release --features audio)";
+    "this bendrack has no sound; build it with the feature audio (cargo build --release --features audio)";
 
 /// A piece of sound with a beginning and an end.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,31 +34,39 @@ impl Sound {
         Self { hops }
     }
 
-    /// The sound in a file. The error is a sentence that names the file and says what to do.
+    /// The sound of a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read; the message names it and says what to do.
     #[cfg(feature = "audio")]
     pub fn open(path: &Path) -> Result<Self, String> {
         file::hops(path).map(Self::new)
     }
 
-    /// The sound in a file. The error is a sentence that names the file and says what to do.
+    /// The sound of a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read; the message names it and says what to do.
     #[cfg(not(feature = "audio"))]
     pub fn open(path: &Path) -> Result<Self, String> {
         Err(format!("{}: {NOT_BUILT}", path.display()))
     }
 
-    /// How long it is, in seconds.
+    /// The length in seconds.
     pub fn secs(&self) -> f64 {
         self.hops.len() as f64 / HOPS_PER_SEC as f64
     }
 
-    /// What is heard in a span of time, in hops from the beginning; before that, and after the end, it is silent.
+    /// The hops of a time span, in hops from the beginning; silence before the beginning and after the end.
     pub fn heard(&self, span: Range<i64>) -> impl Iterator<Item = Hop> {
         let hop = |index: i64| usize::try_from(index).ok().and_then(|index| self.hops.get(index));
         span.map(move |index| hop(index).copied().unwrap_or_default())
     }
 }
 
-/// Whether a name is that of a file of sound, by its end.
+/// Whether a path has the extension of an audio file.
 pub fn is_named_as_sound(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))

@@ -249,7 +249,7 @@ fn devices_close_soon() {
     // Names that nothing has: a test shall not open what is plugged in.
     let serial = bendrack::io::serial::SerialPorts::Path("/no/such/port".into());
     let midi = bendrack::io::midi::MidiInputs::Named("no such port".into());
-    let audio = bendrack::io::audio::Heard::Named("no such input".into());
+    let audio = bendrack::io::audio::AudioSource::Named("no such input".into());
     let (devices, _) = open(&Settings { osc_in: Some(free), serial, midi, audio, ..Settings::none() });
     within(SOON, "every device has a light", || devices.activity().lights().len() == 4);
     let begin = Instant::now();
@@ -265,7 +265,7 @@ mod audio {
     use std::f64::consts::TAU;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use bendrack::io::audio::Heard;
+    use bendrack::io::audio::AudioSource;
     use bendrack_nodes::sound::Hop;
 
     use super::*;
@@ -282,7 +282,7 @@ mod audio {
         assert!(
             bendrack::io::audio::inputs().expect("inputs").iter().any(|input| input.to_lowercase().contains(&name))
         );
-        let (devices, controls) = open(&Settings { audio: Heard::Named(name), ..Settings::none() });
+        let (devices, controls) = open(&Settings { audio: AudioSource::Named(name), ..Settings::none() });
         let take = || std::mem::take(&mut controls.lock().expect("controls").sound);
         let is_sine = |hop: &Hop| (level(hop) - 0.5).abs() < 0.1;
         within(SOON, "it sounds", || take().last().is_some_and(is_sine));
