@@ -16,7 +16,7 @@ pub(super) fn keys(bends: &[&ScopedBend<'_>], count: usize) -> Vec<u32> {
     let mut keys = BTreeSet::new();
     for bend in bends {
         let others = bend.item.other_rows(count);
-        let touched = bend.keys.iter().enumerate().filter(|(key, meant)| **meant || others[*key]);
+        let touched = bend.keys.iter().enumerate().filter(|(key, selected)| **selected || others[*key]);
         keys.extend(touched.map(|(key, _)| key as u32));
     }
     keys.into_iter().collect()
@@ -32,8 +32,9 @@ pub(super) fn chain(
 ) -> Result<Tensor> {
     let mut x = x.clone();
     for bend in bends {
-        let meant: Vec<u32> = (0..).zip(keys).filter(|(_, key)| bend.keys[**key as usize]).map(|(at, _)| at).collect();
-        let dry = pick(&x, &meant)?;
+        let selected: Vec<u32> =
+            (0..).zip(keys).filter(|(_, key)| bend.keys[**key as usize]).map(|(at, _)| at).collect();
+        let dry = pick(&x, &selected)?;
         let bound = bend.item;
         let wet = if let Form::Give { both } = bound.bend.op.form {
             let others = bound.other_rows(bend.keys.len());
@@ -43,7 +44,7 @@ pub(super) fn chain(
             }
             let other = pick(&x, &given)?;
             // A word of both groups belongs to the target.
-            let back: Vec<u32> = given.iter().copied().filter(|at| !meant.contains(at)).collect();
+            let back: Vec<u32> = given.iter().copied().filter(|at| !selected.contains(at)).collect();
             if both && !back.is_empty() {
                 let before = pick(&x, &back)?;
                 let mut after = spread(&dry, given.len())?;
@@ -53,11 +54,11 @@ pub(super) fn chain(
                 let after = bound.check(&context.hook, &before, bound.mix(&before, &after, 3, &[4, 5])?)?;
                 x = put(&x, &back, &before, &after)?;
             }
-            bound.mix(&dry, &spread(&other, meant.len())?, 3, &[4, 5])?
+            bound.mix(&dry, &spread(&other, selected.len())?, 3, &[4, 5])?
         } else {
             wet(context, bound, &dry, heads)?
         };
-        x = put(&x, &meant, &dry, &bound.check(&context.hook, &dry, wet)?)?;
+        x = put(&x, &selected, &dry, &bound.check(&context.hook, &dry, wet)?)?;
     }
     Ok(x)
 }

@@ -168,9 +168,10 @@ fn written_out(
         let values = softmax.values().narrow(2, index, 1)?.squeeze(2)?.contiguous()?;
         outputs.push(map.matmul(&values)?.unsqueeze(2)?);
         for (tap, shares) in taps.iter().zip(&mut shares) {
-            let meant = Tensor::from_vec(weights(&tap.keys, |_| true), (1, keys.len(), 1), map.device())?;
-            let meant = meant.to_dtype(map.dtype())?.broadcast_left(())?.broadcast_as((map.dim(0)?, keys.len(), 1));
-            shares.push(map.matmul(&meant?.contiguous()?)?);
+            let measured = Tensor::from_vec(weights(&tap.keys, |_| true), (1, keys.len(), 1), map.device())?;
+            let measured =
+                measured.to_dtype(map.dtype())?.broadcast_left(())?.broadcast_as((map.dim(0)?, keys.len(), 1));
+            shares.push(map.matmul(&measured?.contiguous()?)?);
         }
     }
     let shares = shares.iter().map(|shares| Tensor::cat(shares, 2));
@@ -219,10 +220,10 @@ impl Class {
     fn share(&self, block: &Tensor, tap: Option<(usize, &[bool])>, dim: usize) -> Result<Tensor> {
         match (&self.basis, tap) {
             (Basis::Map, None) => block.sum_keepdim(3),
-            (Basis::Map, Some((_, meant))) => {
-                let meant = self.keys.iter().map(|&key| f32::from(u8::from(meant[key as usize])));
-                let meant = Tensor::from_iter(meant, block.device())?.to_dtype(block.dtype())?;
-                block.broadcast_mul(&meant)?.sum_keepdim(3)
+            (Basis::Map, Some((_, measured))) => {
+                let measured = self.keys.iter().map(|&key| f32::from(u8::from(measured[key as usize])));
+                let measured = Tensor::from_iter(measured, block.device())?.to_dtype(block.dtype())?;
+                block.broadcast_mul(&measured)?.sum_keepdim(3)
             }
             (Basis::Values, None) => block.narrow(3, block.dim(3)? - 1, 1),
             (Basis::Values, Some((tap, _))) => block.narrow(3, dim + tap, 1),

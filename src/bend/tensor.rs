@@ -117,12 +117,12 @@ mod tests {
             let y: Vec<Vec<f32>> = within(&x, 1, Some(&ranges), &mut |x| x + 100.0)?.to_vec2()?;
             let kept: Vec<Vec<f32>> = select(&x, 1, Some(&ranges))?.to_vec2()?;
             for row in 0..2 {
-                let meant: Vec<usize> = (0..12).filter(|i| ranges.iter().any(|range| range.contains(i))).collect();
+                let changed: Vec<usize> = (0..12).filter(|i| ranges.iter().any(|range| range.contains(i))).collect();
                 let value = |i: usize| (12 * row + i) as f32;
                 let expected: Vec<f32> =
-                    (0..12).map(|i| value(i) + if meant.contains(&i) { 100.0 } else { 0.0 }).collect();
+                    (0..12).map(|i| value(i) + if changed.contains(&i) { 100.0 } else { 0.0 }).collect();
                 assert_eq!(y[row], expected, "{ranges:?}");
-                assert_eq!(kept[row], meant.iter().map(|&i| value(i)).collect::<Vec<_>>());
+                assert_eq!(kept[row], changed.iter().map(|&i| value(i)).collect::<Vec<_>>());
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::wanted::{There, describe as describe_wanted, wanted};
 use super::{Failure, print, print_json, read_patch};
 use crate::io::serial::{Port, Usb};
-use crate::io::{audio, midi, osc, serial};
+use crate::io::{DeviceError, audio, midi, osc, serial};
 use crate::terminal::in_line;
 
 #[derive(clap::Args)]
@@ -73,11 +73,11 @@ impl Devices {
 }
 
 /// What there is, or why there is nothing.
-fn section(title: &str, found: Result<Vec<String>, String>, nothing: &str) -> String {
+fn section(title: &str, found: Result<Vec<String>, DeviceError>, nothing: &str) -> String {
     let lines = match found {
         Ok(found) if found.is_empty() => nothing.to_owned(),
         Ok(found) => found.iter().map(|name| in_line(name)).collect::<Vec<_>>().join("\n  "),
-        Err(problem) => problem,
+        Err(problem) => problem.to_string(),
     };
     format!("{title}\n  {lines}\n")
 }

@@ -193,7 +193,7 @@ impl Render {
                 "--audio: a video is not made as fast as an input is heard; record the sound first, and give the file"
                     .to_owned(),
             )),
-            Some(heard) => heard.sound().map_err(Failure::Failed),
+            Some(source) => source.sound().map_err(|error| Failure::Failed(error.to_string())),
         }
     }
 

@@ -68,7 +68,7 @@ mod open {
             let Opened { patch, home, .. } = opened;
             // A patch with mistakes opens, too: it is mended in the window.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
-            let sound = self.devices.audio.sound().map_err(Failure::Failed)?;
+            let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let (model, size) = (self.model, self.size);
             let load = move || {
                 let model = models::open(&model)?;

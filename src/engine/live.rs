@@ -156,7 +156,7 @@ impl Drop for Rack {
         self.shared.changed.notify_all();
         if let Some(player) = self.player.take() {
             // A panic has been printed, and left nothing to stop. The engine's thread ends after its call, which may take minutes, so
-            // nobody waits for it.
+            // this does not wait for it.
             let _ = player.join();
         }
     }

@@ -77,7 +77,7 @@ impl Ticker {
         match &self.sound {
             Some(sound) => {
                 let (begin, end) = (time_of(frames[0]).start, time_of(frames[frames.len() - 1]).end);
-                self.hops.extend(sound.heard(begin..end));
+                self.hops.extend(sound.span(begin..end));
             }
             None => self.hops.extend_from_slice(&controls.sound),
         }
@@ -98,7 +98,7 @@ impl Ticker {
         mem::swap(&mut self.latest, &mut self.next);
     }
 
-    /// Takes the allocations of a program that nobody needs.
+    /// Takes the allocations of a program that is no longer needed.
     pub(super) fn recycle(&mut self, program: Program) {
         self.spare = program;
     }

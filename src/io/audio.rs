@@ -7,8 +7,8 @@ use std::sync::Arc;
 #[cfg(feature = "audio")]
 use super::capture;
 use super::worker::Worker;
-use super::{DeviceContext, Kind};
-use crate::sound::{self, Sound};
+use super::{DeviceContext, DeviceError, Kind};
+use crate::sound::{self, Sound, SoundError};
 
 /// The source of sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub enum AudioSource {
 }
 
 impl FromStr for AudioSource {
-    type Err = String;
+    type Err = DeviceError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
         let path = Path::new(text);
         match text.trim() {
             "none" => Ok(Self::None),
-            "" => Err("write none, default, a part of an input's name, or a file".into()),
+            "" => Err("write none, default, a part of an input's name, or the path of a file".into()),
             _ if !cfg!(feature = "audio") => Err(sound::NOT_BUILT.into()),
             "default" => Ok(Self::Default),
             _ if path.is_file() || sound::is_named_as_sound(path) => Ok(Self::File(path.into())),
@@ -45,7 +45,7 @@ impl AudioSource {
     /// # Errors
     ///
     /// Fails if the file cannot be read; the message names it.
-    pub fn sound(&self) -> Result<Option<Arc<Sound>>, String> {
+    pub fn sound(&self) -> Result<Option<Arc<Sound>>, SoundError> {
         match self {
             Self::File(path) => Sound::open(path).map(|sound| Some(Arc::new(sound))),
             _ => Ok(None),
@@ -58,9 +58,9 @@ impl AudioSource {
 /// # Errors
 ///
 /// Fails if the system offers no audio; the message says what to do.
-pub fn inputs() -> Result<Vec<String>, String> {
+pub fn inputs() -> Result<Vec<String>, DeviceError> {
     #[cfg(feature = "audio")]
-    return capture::inputs();
+    return Ok(capture::inputs()?);
     #[cfg(not(feature = "audio"))]
     Err(sound::NOT_BUILT.into())
 }
@@ -87,7 +87,7 @@ pub(super) fn follow(source: &AudioSource, context: &DeviceContext) -> Option<Wo
 mod tests {
     use super::*;
 
-    fn source(text: &str) -> Result<AudioSource, String> {
+    fn source(text: &str) -> Result<AudioSource, DeviceError> {
         text.parse()
     }
 
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(source("default"), Ok(AudioSource::Default));
         assert_eq!(source("USB Audio"), Ok(AudioSource::Named("usb audio".into())));
         let problem = AudioSource::File("no/such/song.mp3".into()).sound().expect_err("there is none");
-        assert!(problem.starts_with("no/such/song.mp3: "), "{problem}");
+        assert!(problem.to_string().starts_with("no/such/song.mp3: "), "{problem}");
     }
 
     #[cfg(not(feature = "audio"))]

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use midir::{Ignore, MidiIO, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
-use super::DeviceContext;
 use super::activity::{Control, Kind, State, StatusLight};
 use super::worker::{Stop, Worker};
+use super::{DeviceContext, DeviceError};
 
 /// The time between two scans for ports.
 pub(super) const POLL: Duration = Duration::from_millis(500);
@@ -306,7 +306,7 @@ fn without_address(name: &str) -> &str {
 /// # Errors
 ///
 /// Fails if the system has no MIDI; the message says what to do.
-pub fn inputs() -> Result<Vec<String>, String> {
+pub fn inputs() -> Result<Vec<String>, DeviceError> {
     let input = input()?;
     Ok(names(&input, &input.ports()).into_keys().collect())
 }
@@ -316,7 +316,7 @@ pub fn inputs() -> Result<Vec<String>, String> {
 /// # Errors
 ///
 /// Fails if the system has no MIDI; the message says what to do.
-pub fn outputs() -> Result<Vec<String>, String> {
+pub fn outputs() -> Result<Vec<String>, DeviceError> {
     there_is_midi()?;
     let output = MidiOutput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())?;
     Ok(names(&output, &output.ports()).into_keys().collect())

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::message::Midi;
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
-use super::DeviceContext;
 use super::activity::{Kind, State, StatusLight};
 use super::midi::{CLIENT, MAX_PORTS, MAX_WAIT, NO_SYSTEM, POLL, names, there_is_midi};
 use super::player::{Pace, Player};
 use super::worker::{Stop, Worker};
+use super::{DeviceContext, DeviceError};
 
 /// The most frames that wait to be played.
 const INBOX: usize = 64;
@@ -24,7 +24,7 @@ const TURN: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// Fails if it is blank.
-pub fn name(text: &str) -> Result<String, String> {
+pub fn name(text: &str) -> Result<String, DeviceError> {
     if text.trim().is_empty() {
         return Err("write a part of the output's name; `bendrack devices` lists the outputs".into());
     }

@@ -7,6 +7,7 @@ mod activity;
 pub mod audio;
 #[cfg(feature = "audio")]
 mod capture;
+mod error;
 pub mod line;
 pub mod midi;
 pub mod midi_out;
@@ -23,6 +24,7 @@ use bendrack_nodes::tick::Controls;
 use activity::StatusLight;
 pub use activity::{Activity, Control, Kind, Light, Moved, State};
 use audio::AudioSource;
+pub use error::DeviceError;
 use midi::MidiInputs;
 use midi_out::MidiOut;
 use osc::OscOut;
@@ -186,6 +188,6 @@ mod tests {
     fn nothing_is_lit_when_nothing_may_be_opened() {
         let devices = Devices::open(&Settings::none(), Arc::default());
         assert!(devices.activity().lights().is_empty() && devices.osc_out().is_none());
-        assert!(devices.midi_out().is_none(), "no patch can play where nobody said it may");
+        assert!(devices.midi_out().is_none(), "a patch plays only on outputs of the settings");
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
-use super::DeviceContext;
 use super::activity::{Control, Kind, State, StatusLight};
 use super::worker::{Stop, Worker};
+use super::{DeviceContext, DeviceError};
 
 /// The most bytes of a packet; longer ones are errors.
 pub const MAX_PACKET: usize = 8192;
@@ -33,12 +33,12 @@ const RETRY: Duration = Duration::from_secs(2);
 /// # Errors
 ///
 /// Fails if the text is neither.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
+pub fn address(text: &str) -> Result<SocketAddr, DeviceError> {
     if let Ok(port) = text.parse::<u16>() {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }
     let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.ok_or_else(|| format!("{text:?} is not an address; write a port, such as 9000, or host:port"))
+    found.ok_or_else(|| format!("{text:?} is not an address; write a port, such as 9000, or host:port").into())
 }
 
 /// This machine's address in its network, if it has one. It sends nothing.
@@ -54,7 +54,7 @@ pub fn local_address() -> Option<IpAddr> {
 /// # Errors
 ///
 /// Fails with the problem of the packet, which is then read not at all.
-pub fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
+fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
     if packet.len() > MAX_PACKET {
         return Err("a packet that is too long".into());
     }

@@ -183,7 +183,7 @@ mod tests {
         Midi::Note { channel, number, velocity, held, hits }
     }
 
-    /// What is sent when nodes a, b, … say this.
+    /// The messages for the state of nodes a, b, ….
     fn sent(player: &mut Player, played: &[Midi]) -> Vec<[u8; 3]> {
         let ids = ('a'..='z').map(|id| Arc::<str>::from(id.to_string()));
         player.update(&ids.zip(played.iter().copied()).collect::<Vec<_>>());
@@ -228,13 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_struck_held_moved_and_let_go() {
+    fn notes_go_on_are_held_move_and_end() {
         let mut player = Player::default();
         let on = |number| [0x90, number, 127];
         let off = |number| [0x80, number, 0];
         assert_eq!(sent(&mut player, &[note(1, 60, 1.0, true, 1)]), [on(60)]);
         assert_eq!(sent(&mut player, &[note(1, 60, 0.3, true, 0)]), [[0; 3]; 0], "it is held");
-        assert_eq!(sent(&mut player, &[note(1, 60, 1.0, true, 1)]), [off(60), on(60)], "struck again");
+        assert_eq!(sent(&mut player, &[note(1, 60, 1.0, true, 1)]), [off(60), on(60)], "on again");
         assert_eq!(sent(&mut player, &[note(1, 62, 1.0, true, 0)]), [off(60), on(62)], "moved");
         assert_eq!(sent(&mut player, &[note(1, 64, 1.0, false, 0)]), [off(62)]);
         assert_eq!(sent(&mut player, &[note(1, 64, 1.0, false, 1)]), [on(64)], "shorter than a frame");
@@ -244,7 +244,7 @@ mod tests {
             assert_eq!(sent(&mut player, &[note(1, 60, 1.0, true, 1)]), [on(60)]);
             assert!(sent(&mut player, other).contains(&off(60)));
         }
-        // Two nodes hold one key: it is let go with the last.
+        // Two nodes hold one note: the last one ends it.
         let both = |a: (bool, u16), b: (bool, u16)| [note(1, 60, 1.0, a.0, a.1), note(1, 60, 1.0, b.0, b.1)];
         assert_eq!(sent(&mut player, &both((true, 1), (true, 1))), [on(60), off(60), on(60)]);
         assert_eq!(sent(&mut player, &both((false, 0), (true, 0))), [[0; 3]; 0]);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_every_key_is_let_go() {
+    fn every_note_ends_at_the_end() {
         let mut player = Player::default();
         let keys: Vec<Midi> = (0..20).map(|i| note(1 + i % 3, 40 + i, 1.0, true, 1)).collect();
         sent(&mut player, &keys);
@@ -262,7 +262,7 @@ mod tests {
         }
         assert_eq!(end[20..], [[0xB0, 123, 0], [0xB1, 123, 0], [0xB2, 123, 0]]);
         assert!(player.end().is_empty());
-        // What was said and not sent yet: the releases of it are sent, the strikes are not.
+        // Of the messages that wait, notes off are sent and notes on are not.
         let a = |held| [(Arc::from("a"), note(1, 60, 1.0, held, u16::from(held)))];
         player.update(&a(true));
         player.update(&a(false));
@@ -305,10 +305,10 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever nodes say and however slowly it is sent: bytes are whole, a key that nobody holds does not sound, and at the end
+        /// For every input and every rate, bytes are valid, a note sounds only while a node holds it, and at the end
         /// none does.
         #[test]
-        fn no_release_is_lost(
+        fn no_note_off_is_lost(
             frames in prop::collection::vec(prop::collection::vec(any_midi(), 0..6), 1..60),
             rates in prop::collection::vec(0_usize..4, 60),
         ) {
@@ -318,7 +318,7 @@ mod tests {
                 let key = (message[0] & 0x0F, message[1]);
                 assert!(message[1] < 128 && message[2] < 128);
                 match message[0] & 0xF0 {
-                    0x90 => assert!(message[2] > 0 && sounding.insert(key), "{key:?} is struck while it sounds"),
+                    0x90 => assert!(message[2] > 0 && sounding.insert(key), "{key:?} goes on while it sounds"),
                     0x80 => { sounding.remove(&key); }
                     0xB0 => {}
                     other => panic!("{other:x}"),
@@ -333,7 +333,7 @@ mod tests {
                 }
                 prop_assert!(player.waiting.len() <= 2 * MOST_WAITING + 4 * frames.len());
             }
-            // Everybody lets go, and the line goes on.
+            // Every note ends, and the messages go on.
             let mut rest = player;
             let mut still = BTreeSet::new();
             rest.update(&[]);

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use serialport::{SerialPort, SerialPortType};
 
-use super::DeviceContext;
 use super::activity::{Control, Kind, State, StatusLight};
 use super::line::{self, Lines, Readings};
 use super::worker::{Stop, Worker};
+use super::{DeviceContext, DeviceError};
 
 /// Bits per second.
 pub const BAUD: u32 = 115_200;
@@ -89,7 +89,7 @@ impl Port {
 /// # Errors
 ///
 /// Fails if the system does not list them; the message says what to check.
-pub fn ports() -> Result<Vec<Port>, String> {
+pub fn ports() -> Result<Vec<Port>, DeviceError> {
     // Without this folder the crate panics.
     if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
         return Err("this system has no /sys/class/tty; is /sys mounted?".into());
@@ -154,7 +154,7 @@ fn follow_usb(baud: u32, context: &DeviceContext, light: &StatusLight, stop: &St
                     });
                 }
             }
-            Err(problem) => light.set(State::Failed(problem)),
+            Err(problem) => light.set(State::Failed(problem.to_string())),
         }
         if !followed.is_empty() {
             light.remove();

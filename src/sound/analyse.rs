@@ -205,21 +205,21 @@ mod tests {
         for rate in ALL_RATES {
             for band in (0..BANDS).filter(|band| edges(*band).end < f64::from(rate) / 2.0) {
                 let amplitudes = amplitudes(&analysed(rate, sine(rate, centre(band), 1.1)));
-                let told = format!("{rate} Hz, {:.0} Hz", centre(band));
+                let case = format!("{rate} Hz, {:.0} Hz", centre(band));
                 let all = decibels(together(&amplitudes) / 0.5_f64.sqrt());
-                assert!(all.abs() < 0.5, "{told}: {all} dB in all bands");
+                assert!(all.abs() < 0.5, "{case}: {all} dB in all bands");
                 let loudest = (0..BANDS).max_by(|a, b| amplitudes[*a].total_cmp(&amplitudes[*b])).expect("bands");
                 if centre(band) > 150.0 {
                     let own = decibels(amplitudes[band] / 0.5_f64.sqrt());
-                    assert!(own.abs() < 1.0 && loudest == band, "{told}: {own} dB in its band");
-                    // What is two bands away hears next to nothing of it.
+                    assert!(own.abs() < 1.0 && loudest == band, "{case}: {own} dB in its band");
+                    // Bands two away get next to nothing of it.
                     let far =
                         together(&[&amplitudes[..band - 1], amplitudes.get(band + 2..).unwrap_or_default()].concat());
-                    assert!(decibels(far / 0.5_f64.sqrt()) < -12.0, "{told}: {far}");
+                    assert!(decibels(far / 0.5_f64.sqrt()) < -12.0, "{case}: {far}");
                 } else {
                     // A window is shorter than it takes to tell these from their neighbours: they lie below 160 Hz.
                     let own = decibels(together(&amplitudes[..=9]) / 0.5_f64.sqrt());
-                    assert!(own.abs() < 0.5, "{told}: {own} dB below 160 Hz");
+                    assert!(own.abs() < 0.5, "{case}: {own} dB below 160 Hz");
                 }
             }
         }
@@ -281,7 +281,7 @@ mod tests {
         assert!(huge.iter().all(|hop| hop.bands.iter().all(|band| band.is_finite())));
     }
 
-    /// The onsets that the node hears in each latent frame of a quarter of a second.
+    /// The onsets of the node in each latent frame of a quarter of a second.
     fn onsets(sound: &[Hop]) -> Vec<u16> {
         let text = r#"{ "format": "bendrack-patch", "version": 1,
             "nodes": { "ear": { "type": "audio.in" }, "count": { "type": "logic.counter", "params": { "to": 1000 } } },
@@ -316,13 +316,13 @@ mod tests {
         };
         let played = analysed(rate, (0..noise.len()).map(|n| (bed(n) + drums(n)) as f32));
         // The chord begins in the first frame, and the kick with it: that is one onset.
-        let heard = onsets(&played);
-        assert_eq!(heard, [1; 32], "{heard:?}");
-        let heard = onsets(&analysed(rate, (0..noise.len()).map(|n| bed(n) as f32)));
-        assert_eq!((heard[0], heard[1..].iter().sum::<u16>()), (1, 0), "{heard:?}");
-        let heard = onsets(&analysed(rate, noise.iter().map(|sample| 0.3 * sample)));
-        // What is usual has to be heard for a second first.
-        assert!(heard[0] >= 1 && heard[4..].iter().sum::<u16>() == 0, "{heard:?}");
+        let found = onsets(&played);
+        assert_eq!(found, [1; 32], "{found:?}");
+        let found = onsets(&analysed(rate, (0..noise.len()).map(|n| bed(n) as f32)));
+        assert_eq!((found[0], found[1..].iter().sum::<u16>()), (1, 0), "{found:?}");
+        let found = onsets(&analysed(rate, noise.iter().map(|sample| 0.3 * sample)));
+        // The usual level takes a second to settle.
+        assert!(found[0] >= 1 && found[4..].iter().sum::<u16>() == 0, "{found:?}");
     }
 
     #[test]

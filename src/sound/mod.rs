@@ -5,6 +5,7 @@
 
 #[cfg(feature = "audio")]
 pub mod analyse;
+mod error;
 #[cfg(feature = "audio")]
 mod file;
 
@@ -12,6 +13,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
+
+pub use error::SoundError;
 
 /// The extensions of audio files.
 pub const ENDINGS: [&str; 18] = [
@@ -40,8 +43,8 @@ impl Sound {
     ///
     /// Fails if the file cannot be read; the message names it and says what to do.
     #[cfg(feature = "audio")]
-    pub fn open(path: &Path) -> Result<Self, String> {
-        file::hops(path).map(Self::new)
+    pub fn open(path: &Path) -> Result<Self, SoundError> {
+        file::hops(path).map(Self::new).map_err(SoundError)
     }
 
     /// The sound of a file.
@@ -50,8 +53,8 @@ impl Sound {
     ///
     /// Fails if the file cannot be read; the message names it and says what to do.
     #[cfg(not(feature = "audio"))]
-    pub fn open(path: &Path) -> Result<Self, String> {
-        Err(format!("{}: {NOT_BUILT}", path.display()))
+    pub fn open(path: &Path) -> Result<Self, SoundError> {
+        Err(SoundError(format!("{}: {NOT_BUILT}", path.display())))
     }
 
     /// The length in seconds.
@@ -60,9 +63,9 @@ impl Sound {
     }
 
     /// The hops of a time span, in hops from the beginning; silence before the beginning and after the end.
-    pub fn heard(&self, span: Range<i64>) -> impl Iterator<Item = Hop> {
+    pub fn span(&self, hops: Range<i64>) -> impl Iterator<Item = Hop> {
         let hop = |index: i64| usize::try_from(index).ok().and_then(|index| self.hops.get(index));
-        span.map(move |index| hop(index).copied().unwrap_or_default())
+        hops.map(move |index| hop(index).copied().unwrap_or_default())
     }
 }
 
@@ -80,10 +83,10 @@ mod tests {
     fn it_is_silent_before_and_after() {
         let hop = |amplitude| Hop { bands: [amplitude; _] };
         let sound = Sound::new(vec![hop(0.25), hop(0.5)]);
-        let heard: Vec<Hop> = sound.heard(-2..4).collect();
-        assert_eq!(heard, [hop(0.0), hop(0.0), hop(0.25), hop(0.5), hop(0.0), hop(0.0)]);
+        let hops: Vec<Hop> = sound.span(-2..4).collect();
+        assert_eq!(hops, [hop(0.0), hop(0.0), hop(0.25), hop(0.5), hop(0.0), hop(0.0)]);
         assert!((sound.secs() - 0.02).abs() < 1e-12);
-        assert_eq!(sound.heard(i64::MAX - 1..i64::MAX).collect::<Vec<_>>(), [hop(0.0)]);
+        assert_eq!(sound.span(i64::MAX - 1..i64::MAX).collect::<Vec<_>>(), [hop(0.0)]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::transformer::Transformer;
 use super::vae;
 use super::weights::{Kind, Weights};
 
-/// How many folders deep a checkpoint is looked for.
+/// The depth of folders that are searched for a checkpoint.
 const DEPTH: usize = 3;
 const TOKENIZER: &str = "tokenizer.json";
 const TEXT_FILES: &str = "prompts need a UMT5 text encoder and its tokenizer.json in the model's folder (in the Wan repository: \
@@ -27,7 +27,7 @@ const CONFIG: &str = "config.json";
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 const WEIGHTS: [&str; 6] = ["safetensors", "gguf", "pt", "pth", "bin", "ckpt"];
 
-/// Where the parts of a model lie.
+/// The files of a model's parts.
 ///
 /// A folder of any layout does: that of the original repository, of diffusers, of ComfyUI, or one's own. Every part is known
 /// by its tensors, whatever its name.
@@ -47,7 +47,7 @@ pub struct Checkpoint {
     pub vae: Option<PathBuf>,
     /// TAEHV, the small decoder.
     pub taehv: Option<PathBuf>,
-    /// How the transformer is run.
+    /// The family, which decides how the transformer runs.
     pub family: Family,
 }
 
@@ -150,7 +150,7 @@ impl Checkpoint {
         TextEncoder::new(tokenizer, model, self.sizes()?.text_len)
     }
 
-    /// What identifies the weights, with the decoder that [`Self::decoder`] loads for this `fast`.
+    /// The fingerprint of the weights, with the decoder that [`Self::decoder`] loads for this `fast`.
     pub fn fingerprint(&self, fast: bool) -> Result<Fingerprint> {
         let decoder =
             if fast { self.taehv.as_ref().or(self.vae.as_ref()) } else { self.vae.as_ref().or(self.taehv.as_ref()) };
@@ -241,7 +241,7 @@ fn only(part: &str, mut paths: Vec<PathBuf>) -> Result<Option<PathBuf>> {
 fn read_config(path: &Path) -> Result<Value> {
     let read = || -> Result<Value> {
         if std::fs::metadata(path)?.len() > MAX_CONFIG_BYTES {
-            bail!("this is no model configuration: it is too long")
+            bail!("the file is too long for a model configuration")
         }
         serde_json::from_slice(&std::fs::read(path)?).or_else(|error| bail!("{error}"))
     };

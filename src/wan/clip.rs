@@ -14,17 +14,17 @@ use super::rollout::{Step, Upcoming};
 use super::scheduler::{Sampler, guide};
 use super::transformer::{Context, Transformer};
 
-/// Classifier-free guidance: a second call under the negative prompt, and how far to go away from it.
+/// Classifier-free guidance: a second call under the negative prompt, and the guidance scale.
 #[derive(Clone, Debug)]
 pub struct Guidance {
     /// The negative prompt.
     pub negative: Arc<Context>,
-    /// 1 is the prompt alone; Wan uses 5 to 6.
+    /// The guidance scale: 1 is the prompt alone; Wan uses 5 to 6.
     pub scale: f64,
 }
 
 impl Guidance {
-    /// Whether the negative prompt has no say, so that its call can be saved.
+    /// Whether the negative prompt has no effect, so that its call can be saved.
     fn is_neutral(&self) -> bool {
         (self.scale - 1.0).abs() < f64::EPSILON
     }
@@ -53,14 +53,14 @@ impl Clip {
         Ok(Self { model, sampler, context, guidance, sample, step: 0 })
     }
 
-    /// What the next call of [`Self::advance`] will do; nothing when the clip is finished.
+    /// The next call of [`Self::advance`]; none when the clip is finished.
     pub fn upcoming(&self) -> Option<Upcoming> {
         let timestep = *self.sampler.timesteps().get(self.step)?;
         let frames = Frames::run(0, self.sample.dim(2).ok()?);
         Some(Upcoming { pass: Pass::Denoise, step: self.step, frames, timestep })
     }
 
-    /// Takes one denoising step. A failed one leaves the clip where it was.
+    /// Makes one denoising step. A failed one leaves the clip where it was.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
         let Some(call) = self.upcoming() else { bail!("the clip is finished; begin a new one") };
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);

@@ -11,7 +11,7 @@ pub const NORM_EPS: f64 = 1e-6;
 /// Pixels of a latent frame in one token, along height and width (Wan's patch size is (1, 2, 2)).
 pub const PATCH: usize = 2;
 
-/// The most rows of text that a config can ask for; Wan reads 512.
+/// The largest `text_len` of a config; Wan's is 512.
 const MAX_TEXT_LEN: usize = 1 << 14;
 
 /// Sizes of a Wan diffusion transformer.
@@ -41,7 +41,7 @@ impl Config {
     /// Reads the sizes from the tensors; the two that no tensor shows come from `config`, the checkpoint's `config.json`
     /// in the original or the diffusers form, or are Wan's own (heads of 128, 512 text rows).
     ///
-    /// A `config` that speaks of another width belongs to another model and is passed over. Fails when the tensors do not look
+    /// A `config` of another width belongs to another model and is ignored. Fails when the tensors do not look
     /// like a Wan transformer, naming the missing key.
     pub fn read(weights: &Weights, config: Option<&Value>) -> Result<Self> {
         let dim = Self::size(weights, "head.modulation", 2)?;
@@ -50,12 +50,12 @@ impl Config {
         let heads = heads.unwrap_or(dim / 128);
         if heads == 0 || !dim.is_multiple_of(heads) || !(dim / heads).is_multiple_of(2) {
             bail!(
-                "a transformer of width {dim} cannot have {heads} heads; put its config.json with \"num_heads\" beside it"
+                "{heads} heads do not divide a transformer of width {dim}; put its config.json with \"num_heads\" beside it"
             )
         }
         let text_len = config.and_then(|config| number(config, "text_len")).unwrap_or(512);
         if text_len == 0 || text_len > MAX_TEXT_LEN {
-            bail!("a transformer that reads {text_len} rows of text: config.json says \"text_len\" wrongly")
+            bail!("config.json has \"text_len\" {text_len}; it must be 1 to {MAX_TEXT_LEN}")
         }
         let layers =
             weights.names().filter(|name| name.starts_with("blocks.") && name.ends_with(".modulation")).count();
@@ -81,7 +81,7 @@ impl Config {
         match weights.dims(name).as_deref().and_then(|dims| dims.get(axis)) {
             Some(&size) if size > 0 => Ok(size),
             Some(_) => bail!("{name} has an empty axis {axis}"),
-            // Asking for it gives the loader's own account of what the file looks like.
+            // The loader's error for a missing tensor describes the file.
             None => weights.get(name, 0).map(|_| 0),
         }
     }
@@ -91,7 +91,7 @@ fn number(config: &Value, key: &str) -> Option<usize> {
     config.get(key)?.as_u64()?.try_into().ok()
 }
 
-/// The width that a `config.json` speaks of.
+/// The width in a `config.json`.
 fn width(config: &Value) -> Option<usize> {
     let by_heads = || Some(number(config, "num_attention_heads")? * number(config, "attention_head_dim")?);
     number(config, "dim").or_else(by_heads).or_else(|| number(config, "d_model"))

@@ -65,7 +65,7 @@ impl Conv {
         self.weight.dim(0)
     }
 
-    /// How the kernel moves over the frames.
+    /// The movement of the kernel over the frames.
     pub fn window(&self) -> Window {
         self.window
     }

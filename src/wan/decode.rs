@@ -1,4 +1,4 @@
-//! What the picture models have in common: latents in, frames out, chunk after chunk.
+//! Decoders: latents in, frames out, chunk after chunk.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub type Trace<'a> = &'a mut dyn FnMut(&str, &Tensor);
 /// Sees nothing.
 pub(super) fn untraced(_: &str, _: &Tensor) {}
 
-/// A model that turns latents into frames and remembers what it has seen in a [`FeatureCache`].
+/// A model that turns latents into frames, with the features of past frames in a [`FeatureCache`].
 pub trait FrameDecoder: Send + Sync {
     /// The frames of the next latents of a video.
     ///
@@ -24,7 +24,7 @@ pub trait FrameDecoder: Send + Sync {
     fn next_frames(&self, latents: &Tensor, cache: &mut FeatureCache) -> Result<Tensor>;
 }
 
-/// A video being decoded: a decoder and how far it is. A clone goes on from the same point on its own.
+/// A video being decoded: a decoder and its features so far. A clone continues on its own from the same point.
 #[derive(Clone)]
 pub struct DecoderStream {
     decoder: Arc<dyn FrameDecoder>,
@@ -39,15 +39,15 @@ impl DecoderStream {
 
     /// The frames of the next latents: `[latents, 16, h, w]` to `[frames, 3, 8h, 8w]` in 0..1.
     ///
-    /// Latents are decoded one after the other, which bounds the memory and changes no pixel. After an error the stream
-    /// is where it was before.
+    /// Latents are decoded one after the other, which bounds the memory and changes no pixel. An error leaves the stream as it
+    /// was.
     pub fn push(&mut self, latents: &Tensor) -> Result<Tensor> {
         let mut cache = self.cache.clone();
         let frames = (0..latents.dim(0)?)
             .map(|i| self.decoder.next_frames(&latents.narrow(0, i, 1)?, &mut cache))
             .collect::<Result<Vec<_>>>()?;
         if frames.is_empty() {
-            bail!("no latents to decode")
+            bail!("there are no latents to decode; pass one or more")
         }
         let frames = Tensor::cat(&frames, 0)?;
         self.cache = cache;
@@ -59,7 +59,7 @@ impl DecoderStream {
         self.cache = FeatureCache::default();
     }
 
-    /// What is remembered of the frames so far.
+    /// The features of the frames so far.
     pub fn cache(&self) -> &FeatureCache {
         &self.cache
     }

@@ -60,7 +60,7 @@ impl Family {
         spoken.next().unwrap_or(Self::Wan)
     }
 
-    /// How it streams; `None` if it makes whole clips.
+    /// Its streaming; `None` if it makes whole clips.
     pub const fn streaming(self) -> Option<Streaming> {
         match self {
             Self::Wan => None,

@@ -1,15 +1,15 @@
-//! What identifies the weights of a model, found without reading all of them.
+//! The fingerprint of a model's weights, computed without reading all of them.
 //!
 //! The fingerprint is the SHA-256 of its parts, one after the other, in the order transformer, config, LoRA, text encoder,
-//! tokenizer, decoder; parts that a model has not got are left out. Of each part it takes
+//! tokenizer, decoder; missing parts are left out. Of each part it takes
 //!
 //! 1. its name, such as `text encoder`, and a byte 0;
 //! 2. of each of its files (the shards of one by their names, else it is one) the length in bytes, as eight bytes, the lowest first;
 //! 3. of each of its files the contents: all of a file of up to 4 MiB; of a longer one 64 pieces of 64 KiB each, of which
 //!    piece `i` begins at `i · (length − 64 KiB) / 63`, rounded down. The first piece is the beginning and the last the end.
 //!
-//! Names of files and folders are not part of it: a model that was moved is the same. Two models whose files have the same
-//! lengths and differ only between the pieces are taken for the same; training changes all of a layer, so that they do not.
+//! Names of files and folders are not part of it, so a moved model keeps its fingerprint. Two models whose files have the same
+//! lengths and differ only between the pieces have the same fingerprint; training changes all of a layer, so this does not happen.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
@@ -21,13 +21,13 @@ use sha2::{Digest, Sha256};
 use super::error::About;
 use crate::hex::hex;
 
-/// The length in bytes of a file that is read as a whole.
+/// The most bytes of a file that is read as a whole.
 const WHOLE: u64 = 4 << 20;
-/// How many pieces are read of a longer one, and of how many bytes.
+/// The number of pieces of a longer file, and the bytes of each.
 const PIECES: u64 = 64;
 const PIECE: u64 = WHOLE / PIECES;
 
-/// A fingerprint in the making.
+/// A fingerprint under construction.
 #[derive(Default)]
 pub struct Fingerprint(Sha256);
 
@@ -42,7 +42,7 @@ impl Fingerprint {
         self.add_files(part, &mut files).map_err(Error::from).about(path.display())
     }
 
-    /// Adds a part that is at hand.
+    /// Adds a part in memory.
     pub fn add_bytes(&mut self, part: &str, bytes: &[u8]) -> Result<()> {
         Ok(self.add_files(part, &mut [Cursor::new(bytes)])?)
     }

@@ -1,4 +1,4 @@
-//! The small model that is part of the program, through the loaders of the large ones.
+//! The small model inside the program, read by the loaders of the large ones.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const DECODER: &[u8] = include_bytes!("../../assets/mini/decoder.safetensors");
 const TOKENIZER: &[u8] = include_bytes!("../../assets/mini/tokenizer.json");
 const CONFIG: &[u8] = include_bytes!("../../assets/mini/config.json");
 
-/// Its parts.
+/// The parts of the small model.
 pub struct Mini {
     /// The diffusion transformer.
     pub transformer: Transformer,
@@ -30,7 +30,11 @@ pub struct Mini {
     pub decoder: Arc<dyn FrameDecoder>,
 }
 
-/// What identifies its weights; the same as that of a folder with its files.
+/// The fingerprint of its weights; the same as that of a folder with its files.
+///
+/// # Errors
+///
+/// Fails only with the memory of the machine: the files are part of the program.
 pub fn fingerprint() -> Result<Fingerprint> {
     let mut fingerprint = Fingerprint::default();
     for (part, bytes) in [
@@ -45,7 +49,18 @@ pub fn fingerprint() -> Result<Fingerprint> {
     Ok(fingerprint)
 }
 
-/// Loads it on the CPU, in f32.
+/// Loads the small model on the CPU, in f32.
+///
+/// ```
+/// let mut mini = bendrack::wan::mini::load()?;
+/// let prompt = mini.text.encode("a red circle")?;
+/// assert!(!prompt.tokens.positions("red").is_empty());
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Fails if the files inside the program do not fit this version of it.
 pub fn load() -> Result<Mini> {
     let open = |file, part: &str| Weights::at_hand(file, &format!("mini's {part}"), DType::F32, &Device::Cpu);
     let config = serde_json::from_slice(CONFIG).or_else(|error| bail!("mini's config.json: {error}"))?;

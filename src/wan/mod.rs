@@ -3,8 +3,8 @@
 //! One struct per box of the paper's figures; field names are the checkpoint's. Everything runs on any candle device in
 //! f32, f16 or bf16; on the CPU in f32 the heavy operations are our own kernels (see [`ops`]).
 //!
-//! Errors are candle's [`Result`](candle_core::Result): a tensor that does not fit, a file that cannot be read, a device
-//! out of memory. The loaders say which key, of which shape, in which file.
+//! Errors are candle's: a tensor that does not fit, a file that cannot be read, a device out of memory. The loaders name the key, its
+//! shape and the file. [`error::message`] is the text of an error without backtraces.
 
 mod cpu;
 pub mod ops;

@@ -1,4 +1,4 @@
-//! Where the randomness of a generation comes from.
+//! The noise of a generation.
 
 use candle_core::{Device, Result, Tensor};
 use rand_chacha::ChaCha8Rng;

@@ -123,9 +123,9 @@ pub fn is_worth_blocks(x: &Tensor) -> bool {
     takes([x], None) && x.elem_count() >= cpu::WORTH_THREADS
 }
 
-/// `f` of x `[batch, frames, tokens, ..]`, where f does the same to each token, whatever the others are: block by block.
+/// `f` of x `[batch, frames, tokens, ..]`, block by block. f must treat each token independently of the others.
 ///
-/// f is told the index of the frame and the tokens of each block `[1, 1, tokens, ..]`. Only for f32 on the CPU.
+/// f gets the index of the frame and the tokens of each block `[1, 1, tokens, ..]`. Only for f32 on the CPU.
 pub fn in_blocks(x: &Tensor, f: impl Fn(&Tensor, usize, Range<usize>) -> Result<Tensor> + Sync) -> Result<Tensor> {
     cpu::in_blocks(x, f)
 }

@@ -61,6 +61,25 @@ enum Stage {
 }
 
 /// A video being generated.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use bendrack::wan::family::Family;
+/// use bendrack::wan::hooks::Hooks;
+/// use bendrack::wan::rollout::Rollout;
+///
+/// let mut mini = bendrack::wan::mini::load()?;
+/// let prompt = mini.text.encode("a red circle")?;
+/// let context = Arc::new(mini.transformer.context(&prompt.embedding)?);
+/// let family = Family::Mini;
+/// let (streaming, schedule) = (family.streaming().expect("it streams"), family.schedule()?.expect("steps"));
+/// let transformer = Arc::new(mini.transformer);
+/// let mut rollout = Rollout::new(transformer, streaming, schedule, context, family.noise(1), (4, 4))?;
+/// let latents = rollout.next_latents(Hooks::NONE)?;
+/// assert_eq!(latents.dims(), [1, 16, 3, 4, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub struct Rollout {
     model: Arc<Transformer>,
     streaming: Streaming,
@@ -90,6 +109,10 @@ pub struct Rollout {
 
 impl Rollout {
     /// Begins a video of latents `height × width`, an eighth of the picture's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the window of the KV cache is too small for the streaming, or if the device runs out of memory.
     pub fn new(
         model: Arc<Transformer>,
         streaming: Streaming,

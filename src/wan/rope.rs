@@ -45,28 +45,28 @@ impl Rope {
         Ok(Self { cos: Tensor::from_vec(cos, shape, device)?, sin: Tensor::from_vec(sin, shape, device)? })
     }
 
-    /// The table for tokens that stand at these places: time, row and column each.
-    pub fn at(head_dim: usize, places: &[[f64; 3]], device: &Device) -> Result<Self> {
+    /// The table for tokens at these RoPE positions: time, row and column each.
+    pub fn at(head_dim: usize, positions: &[[f64; 3]], device: &Device) -> Result<Self> {
         let space = 2 * (head_dim / 6);
         let widths = [head_dim - 2 * space, space, space];
-        let angles = places.iter().flat_map(|place| {
-            place
+        let angles = positions.iter().flat_map(|position| {
+            position
                 .iter()
                 .zip(widths)
                 .flat_map(|(&position, width)| (0..width / 2).map(move |j| angle(position, j, width)))
         });
         let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
-        let shape = (places.len(), head_dim / 2);
+        let shape = (positions.len(), head_dim / 2);
         Ok(Self { cos: Tensor::from_vec(cos, shape, device)?, sin: Tensor::from_vec(sin, shape, device)? })
     }
 
-    /// Turns x `[batch, tokens, heads, head_dim]`.
+    /// Rotates x `[batch, tokens, heads, head_dim]`.
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
         ops::rope(x, &self.cos, &self.sin)
     }
 }
 
-/// By how much pair j of an axis of this width turns at a position.
+/// The angle of pair j of an axis of this width at a position.
 fn angle(position: f64, j: usize, width: usize) -> f64 {
     position * THETA.powf(-(2.0 * j as f64) / width as f64)
 }

@@ -1,4 +1,4 @@
-//! How the published causal models stream.
+//! The streaming of the published causal models.
 
 use std::num::NonZeroUsize;
 
@@ -7,41 +7,41 @@ use super::kv_cache::{CachePolicy, Positions};
 /// Latent frames of a chunk in every published model.
 const CHUNK: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
-/// How a causal model streams: what its KV cache keeps and how it is refreshed.
+/// The streaming of a causal model: its chunks, its KV cache and the refresh of that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Streaming {
     /// Latent frames generated together.
     pub chunk: NonZeroUsize,
-    /// What the KV cache keeps.
+    /// The policy of the KV cache.
     pub cache: CachePolicy,
-    /// How clean features get into the cache.
+    /// The source of clean keys and values in the cache.
     pub refresh: Refresh,
-    /// What happens to the cache when the prompt changes.
+    /// The effect of a new prompt on the cache.
     pub prompt_switch: PromptSwitch,
-    /// The timestep told to the model in cache passes.
+    /// The timestep of cache passes.
     pub context_timestep: f32,
 }
 
-/// How clean features get into the KV cache.
+/// The source of clean keys and values in the KV cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
     /// One more pass over each finished chunk.
     CleanPass,
-    /// The cache is computed anew before each chunk from this many finished frames: the first one and the latest (Krea).
+    /// The cache is recomputed before each chunk from finished frames: the first one and the latest (Krea).
     Recompute {
         /// Frames of context, the first one included.
         frames: usize,
     },
 }
 
-/// What happens to the KV cache when the prompt changes.
+/// The effect of a new prompt on the KV cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptSwitch {
-    /// Past frames keep the features they have.
+    /// Past frames keep their keys and values.
     Keep,
     /// The window's clean frames pass the model once more under the new prompt (LongLive).
     Recache {
-        /// Whether the sink keeps the features of the first prompt.
+        /// Whether the sink keeps the keys and values of the first prompt.
         keep_sink: bool,
     },
 }
@@ -101,7 +101,7 @@ impl Streaming {
         streaming
     }
 
-    /// This, for videos without end: a window that would be full one day rolls.
+    /// The same for videos without end: the window rolls.
     #[must_use]
     pub const fn endless(mut self) -> Self {
         self.cache.rolls = self.cache.rolls || matches!(self.refresh, Refresh::CleanPass);

@@ -18,6 +18,20 @@ use super::rope::Rope;
 use super::weights::Weights;
 
 /// The Wan diffusion transformer.
+///
+/// ```
+/// use bendrack::wan::hooks::Hooks;
+/// use candle_core::{DType, Device, Tensor};
+///
+/// let mut mini = bendrack::wan::mini::load()?;
+/// let prompt = mini.text.encode("a red circle")?;
+/// let context = mini.transformer.context(&prompt.embedding)?;
+/// let noise = Tensor::randn(0f32, 1.0, (1, mini.transformer.config().in_channels, 1, 4, 4), &Device::Cpu)?;
+/// let timesteps = Tensor::new(&[[1000f32]], &Device::Cpu)?;
+/// let flow = mini.transformer.forward(&noise, &timesteps, &context, Hooks::NONE)?;
+/// assert_eq!(flow.dims(), noise.dims());
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Transformer {
     config: Config,
@@ -51,7 +65,9 @@ pub struct Time {
 impl Transformer {
     /// Builds the transformer from weights in original names; `config` is the checkpoint's `config.json`, if it has one.
     ///
-    /// Fails when a tensor is missing, has another shape or is left over.
+    /// # Errors
+    ///
+    /// Fails when a tensor is missing, has another shape or is left over; the message names it and the file.
     pub fn load(weights: &Weights, config: Option<&Value>) -> Result<Self> {
         let config = Config::read(weights, config)?;
         let dim = config.dim;
@@ -165,6 +181,10 @@ impl Transformer {
     ///
     /// Latents `[batch, channels, frames, height, width]`, timesteps `[batch, 1]` or one per frame `[batch, frames]`;
     /// the flow has the shape of the latents.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, latents: &Tensor, timesteps: &Tensor, context: &Context, hooks: Hooks<'_>) -> Result<Tensor> {
         let (frames, rows, columns) = self.grid(latents)?;
         let positions: Vec<f64> = (0..frames).map(|f| f as f64).collect();

@@ -195,3 +195,27 @@ fn a_linear_layer_takes_any_rank() -> Result<()> {
     }
     Ok(())
 }
+
+/// Candle puts backtraces into errors under `RUST_BACKTRACE`; messages leave them out.
+#[test]
+fn errors_are_sentences_under_rust_backtrace() -> Result<()> {
+    let models = tempfile::tempdir().expect("a folder");
+    let broken = models.path().join("self-forcing");
+    fs::create_dir(&broken)?;
+    fs::write(broken.join("model.safetensors"), b"not a checkpoint")?;
+    fs::write(broken.join("more.gguf"), b"GGUF\x03\0\0\0 cut short")?;
+    for args in
+        [["models"].as_slice(), &["render", "patches/first_bend.json", "--model", "self-forcing", "-o", "x.png"]]
+    {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bendrack"));
+        command.args(args).env("RUST_BACKTRACE", "1").env("BENDRACK_MODELS", models.path());
+        let output = command.output().expect("the program");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(text.contains("self-forcing"), "{args:?}: {text}");
+        assert!(
+            !text.contains(".rs:") && !text.contains("candle_core::") && text.lines().count() < 8,
+            "{args:?}: {text}"
+        );
+    }
+    Ok(())
+}

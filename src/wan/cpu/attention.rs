@@ -1,7 +1,7 @@
 //! Attention by online softmax over tiles: the map never exists beyond a block of keys by a panel of queries.
 //!
 //! Everything is kept transposed, with the queries along the vector lanes. Then the rows of K and the columns of V are the
-//! scalars of the register tile, read in place through whatever strides the KV cache has; a softmax runs down the lanes
+//! scalars of the register tile, read in place through the strides of the KV cache; a softmax runs down the lanes
 //! without a horizontal step; and only q is copied in and the result copied out.
 
 use candle_core::{Result, Tensor, bail};
@@ -137,7 +137,7 @@ struct Shared<'a> {
     sizes: Sizes,
 }
 
-/// What one thread works in; every panel is `[.., lanes]` with the queries along the lanes.
+/// The workspace of one thread; every panel is `[.., lanes]` with the queries along the lanes.
 struct Scratch {
     /// Queries, scaled: `[panels, dim, lanes]`.
     q: Aligned,
@@ -148,7 +148,7 @@ struct Scratch {
     sum: Aligned,
     /// Logits, then weights, of a block of keys: `[KEYS, lanes]`.
     map: Aligned,
-    /// Where the rows of a panel start.
+    /// The start of each row of a panel.
     rows: Offsets,
 }
 

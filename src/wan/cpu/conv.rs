@@ -23,7 +23,7 @@ const WEIGHT_FLOATS: usize = 96 << 10;
 const COLUMNS: usize = 192;
 const BLOCK_FLOATS: usize = 256 << 10;
 
-/// What loading a number costs, in multiply-adds.
+/// The cost of loading a number, in multiply-adds.
 const LOAD_COST: usize = 16;
 
 /// Convolution over a sliding window of frames, see [`crate::wan::ops::conv`].
@@ -96,7 +96,7 @@ impl Sizes {
     }
 }
 
-/// How the work is cut: blocks of output rows and columns, computed from a few channels at a time.
+/// The blocks of the work: output rows and columns, computed from a few channels at a time.
 #[derive(Clone, Copy)]
 struct Blocking {
     rows: usize,
@@ -137,7 +137,7 @@ impl Blocking {
         }
     }
 
-    /// Where the vectors of each (channel, kernel row, kernel column) start in the loaded pictures.
+    /// The start of the vectors of each (channel, kernel row, kernel column) in the loaded pictures.
     fn offsets(&self, sizes: &Sizes) -> Offsets {
         let ([rows, columns], stride) = (self.picture, sizes.stride);
         let mut at = Vec::with_capacity(self.channels * sizes.kernel[0] * sizes.kernel[1]);

@@ -58,7 +58,7 @@ impl Shared {
         Ok(Self { rows: parameter.broadcast_as(shape)?.contiguous()?, per })
     }
 
-    /// What row `row` of the tensor uses of `data`, the elements of [`Self::rows`].
+    /// The part of `data`, the elements of [`Self::rows`], for row `row` of the tensor.
     pub fn row<'a>(&self, data: &'a [f32], row: usize, dim: usize) -> &'a [f32] {
         &data[row / self.per * dim..][..dim]
     }
@@ -115,7 +115,7 @@ impl WithSimd for RmsNorm<'_> {
 
 struct LayerNorm<'a> {
     x: &'a [f32],
-    /// What the normed row is multiplied with, and what is added.
+    /// The factors and the summands of the normed row.
     affine: Option<(&'a [f32], &'a [f32])>,
     eps: f64,
     y: &'a mut [f32],

@@ -1,4 +1,4 @@
-//! What the decoders do to pictures `[frames, channels, height, width]` besides convolving them.
+//! Operations of the decoders on pictures `[frames, channels, height, width]`, other than convolutions.
 
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};

@@ -203,7 +203,7 @@ fn binary(x: &Tensor, y: &Tensor, f: impl Binary) -> Result<Tensor> {
     tensor(out, x.shape())
 }
 
-/// Fills `out` chunk by chunk, on all threads when there are many; f is told where its chunk starts.
+/// Fills `out` chunk by chunk, on all threads when there are many; f gets the start of its chunk.
 fn chunks(out: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
     if out.len() < WORTH_THREADS {
         out.chunks_mut(CHUNK).enumerate().for_each(|(i, out)| f(i * CHUNK, out));

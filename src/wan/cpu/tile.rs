@@ -20,7 +20,7 @@ pub const fn rows<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
 }
 
-/// Where the vectors of each k start in b.
+/// The start of the vectors of each k in b.
 pub struct Offsets {
     at: Vec<usize>,
     /// The largest of the offsets up to each one.

@@ -32,7 +32,7 @@ pub struct CachePolicy {
     pub rolls: bool,
     /// Once written, the sink is not rewritten by later passes over frames it shares a slot with (LongLive).
     pub sink_is_final: bool,
-    /// How keys are rotated.
+    /// The rotation of keys.
     pub positions: Positions,
 }
 

@@ -1,6 +1,6 @@
-//! Which frame lies where: a sink of frames that stay, then a ring of the most recent ones.
+//! The layout of frames in memory: a sink of frames that stay, then a ring of the most recent ones.
 //!
-//! Places count the held frames from the oldest on, slots are where they lie in memory. Sizes are in latent frames.
+//! A place counts the held frames from the oldest on; a slot is an index in memory. Sizes are in latent frames.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use candle_core::{Result, bail};
 
 use super::CachePolicy;
 
-/// Which frames a cache holds.
+/// The frames that a cache holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ring {
     pub(super) window: usize,
@@ -17,7 +17,7 @@ pub(super) struct Ring {
     pub(super) filled: usize,
     /// Position of the frame after the newest one held.
     pub(super) end: usize,
-    /// Where in the ring the oldest of its frames lies.
+    /// The index in the ring of its oldest frame.
     pub(super) oldest: usize,
 }
 
@@ -75,7 +75,7 @@ impl Ring {
         if slot < self.sink { slot } else { self.sink + (slot - self.sink + room - self.oldest) % room }
     }
 
-    /// Where the frames at these places lie, in as few runs as possible; `start` is the place of the call's first frame.
+    /// The slots of the frames at these places, in as few runs as possible; `start` is the place of the call's first frame.
     pub(super) fn runs(self, start: usize, places: Range<usize>) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
         for place in places {

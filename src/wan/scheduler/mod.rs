@@ -1,7 +1,7 @@
 //! Noise schedules and the rules that walk down them.
 //!
-//! Everything is rectified flow: `x_t = (1 − σ) x0 + σ noise`, the model predicts `flow = noise − x0`, and the timestep it
-//! is told is `t = 1000 σ`. The causal models jump from clean estimate to clean estimate along a short list
+//! Everything is rectified flow: `x_t = (1 − σ) x0 + σ noise`, the model predicts `flow = noise − x0`, and the timestep
+//! is `t = 1000 σ`. The causal models jump from clean estimate to clean estimate along a short list
 //! ([`FewStep`]); the bidirectional model is sampled step by step ([`Sampler`]: [`UniPc`], [`FlowMatchEuler`]).
 //!
 //! Scalars are computed in the precision of the implementation they come from, f32 nearly everywhere, so that schedules

@@ -4,7 +4,7 @@ use candle_core::{DType, Result, Tensor};
 
 use super::{Sampler, TRAIN_STEPS, check, exhausted, linspace, shifted};
 
-/// Whose noise levels [`UniPc`] steps through; at equal shift they differ by about 3e-4.
+/// The source of the noise levels of [`UniPc`]; at equal shift they differ by about 3e-4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UniPcSchedule {
     /// Wan's own `fm_solvers_unipc.py`: from 0.999 to 0 before the shift.
@@ -23,7 +23,7 @@ pub struct UniPc {
     timesteps: Vec<f32>,
     sigmas: Vec<f32>,
     step: usize,
-    /// What the last two steps left behind, the latest last; the first step, without a past, is of order 1.
+    /// The last two steps, the latest last; the first step has none, and is of order 1.
     past: [Option<Past>; 2],
 }
 

@@ -111,7 +111,7 @@ pub enum Stage {
     TGrow(TGrow),
 }
 
-/// What layers named `conv` without numbers are.
+/// The kinds of layers that are named `conv` without numbers.
 #[derive(Clone, Copy, Debug)]
 pub enum TimeScale<'a> {
     /// A decoder's `TGrow`s, which give this many frames for each, in turn.
@@ -187,7 +187,7 @@ impl Sequence {
     }
 }
 
-/// Where reading a [`Sequence`] has got to.
+/// The state of reading a [`Sequence`].
 struct Reader<'a> {
     weights: &'a Weights,
     time: TimeScale<'a>,

@@ -1,4 +1,4 @@
-//! What happens to a prompt before it is tokenized: the cleaning that Wan was trained with.
+//! The cleaning of a prompt before it is tokenized, as in Wan's training.
 //!
 //! Source: Wan2.1 `wan/modules/tokenizers.py` (`clean="whitespace"`): ftfy's `fix_text`, HTML entities twice, runs of
 //! whitespace. `plsfix` is ftfy in Rust. On 20,000 random mixtures of words, punctuation, scripts and symbols the two

@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::{Tokenizer, Tokens, Umt5, clean};
 
-/// How many prompts' embeddings are kept; Wan's take 4 MB each in bf16.
+/// The most prompts whose embeddings are kept; Wan's take 4 MB each in bf16.
 const REMEMBERED: usize = 16;
 
 /// A prompt as the diffusion transformer takes it.
@@ -33,7 +33,9 @@ impl TextEncoder {
     pub fn new(tokenizer: Tokenizer, model: Umt5, text_len: usize) -> Result<Self> {
         let (known, embedded) = (tokenizer.vocab_size(), model.vocab_size());
         if known > embedded {
-            bail!("tokenizer.json has {known} tokens, the text encoder {embedded}: they do not belong together")
+            bail!(
+                "tokenizer.json has {known} tokens and the text encoder {embedded}; use the tokenizer of this text encoder"
+            )
         }
         Ok(Self { tokenizer, model, text_len, remembered: VecDeque::new() })
     }

@@ -1,4 +1,4 @@
-//! The text encoder on random weights of odd sizes: what must hold whatever they are.
+//! Properties of the text encoder, on random weights of odd sizes.
 
 use std::sync::Arc;
 

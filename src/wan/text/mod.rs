@@ -1,6 +1,6 @@
 //! From prompt to embedding: cleaning, tokens, the UMT5 encoder.
 //!
-//! A [`Prompt`] knows which of its rows stand for which word, so that a bend can aim at `tulip` and mean all of its tokens.
+//! A [`Prompt`] maps each word to its rows, so that a bend on `tulip` acts on all tokens of the word.
 
 mod blend;
 mod clean;

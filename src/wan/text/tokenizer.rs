@@ -47,15 +47,15 @@ impl Tokenizer {
         Self::from_sentence_piece(&model).map(Some)
     }
 
-    /// What `read` returns; a table in a file that is cut short makes the library panic rather than fail.
+    /// The result of `read`, or an error if it panics: the library panics on a table that is cut short.
     fn guarded(read: impl FnOnce() -> std::result::Result<tokenizers::Tokenizer, String>) -> Result<Self> {
         let advice = "download it again, or use the one that belongs to the text encoder";
         let mut inner = match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(inner)) => inner,
-            Ok(Err(e)) => bail!("not a tokenizer: {e}; {advice}"),
-            Err(_) => bail!("not a tokenizer: one of its tables is broken; {advice}"),
+            Ok(Err(e)) => bail!("the file is not a tokenizer: {e}; {advice}"),
+            Err(_) => bail!("the file is not a tokenizer: one of its tables is broken; {advice}"),
         };
-        // Length is ours to decide, whatever the file was saved with.
+        // The file's own truncation and padding do not apply: the encoder sets the length.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(candle_core::Error::wrap)?;
         Ok(Self { inner })

@@ -7,7 +7,7 @@ use std::ops::Range;
 pub struct Token {
     /// Its row in the text encoder's vocabulary.
     pub id: u32,
-    /// How the vocabulary writes it: `▁cat`, `<0xE7>`, `</s>`.
+    /// Its spelling in the vocabulary: `▁cat`, `<0xE7>`, `</s>`.
     pub piece: String,
     /// The bytes of the prompt it covers, without surrounding spaces; empty for the end of the prompt and lone spaces.
     pub span: Range<usize>,
@@ -33,7 +33,7 @@ pub struct Tokens {
     pub tokens: Vec<Token>,
     /// The position of the token that ends the prompt, where the tokenizer has one.
     pub eos: Option<usize>,
-    /// How many tokens of the prompt found no room.
+    /// The number of tokens at the end of the prompt that were dropped.
     pub dropped: usize,
 }
 
@@ -64,7 +64,7 @@ impl Tokens {
     /// Upper and lower case are alike, and punctuation around the word does not count. It may be a phrase, and it may be a
     /// part of a run in a script that is written without spaces; elsewhere it has to begin and end as a word does.
     pub fn positions(&self, word: &str) -> Vec<usize> {
-        // What cleaning does to a word depends on the words around it, so that a word as the prompt has it comes first.
+        // Cleaning a word depends on its neighbours, so the spelling of the prompt is tried first.
         let cleaned = super::clean(word);
         let bare = &cleaned[trim(&cleaned, 0..cleaned.len(), is_punctuation)];
         [word, &cleaned, bare].iter().map(|word| self.find(word)).find(|found| !found.is_empty()).unwrap_or_default()

@@ -27,7 +27,7 @@ pub struct Umt5 {
     norm: Tensor,
 }
 
-/// What [`Umt5::forward_seen`] shows of a layer. Public for the tests.
+/// The inner tensors of a layer for [`Umt5::forward_seen`]. Public for the tests.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
@@ -80,7 +80,7 @@ impl Umt5 {
     pub fn forward_seen(&self, ids: &[u32], mut see: impl FnMut(usize, Seen<'_>)) -> Result<Tensor> {
         let vocab = self.vocab_size();
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocab) {
-            bail!("token {id} of a vocabulary of {vocab}: tokenizer.json belongs to another text encoder")
+            bail!("the vocabulary of {vocab} has no token {id}: use the tokenizer.json of this text encoder")
         }
         let device = self.token_embedding.device();
         let mut x = self.token_embedding.index_select(&Tensor::new(ids, device)?, 0)?.unsqueeze(0)?;
@@ -97,7 +97,7 @@ impl Umt5 {
     /// Padding that is masked does not change the rows in front of it, so it is not computed.
     pub fn encode(&self, ids: &[u32], length: usize) -> Result<Tensor> {
         if ids.len() > length {
-            bail!("{} tokens do not fit into a prompt of {length}", ids.len())
+            bail!("{} tokens do not fit a prompt of {length}; shorten the prompt", ids.len())
         }
         if ids.is_empty() {
             return Tensor::zeros((1, length, self.dim()), self.norm.dtype(), self.norm.device());
@@ -160,7 +160,7 @@ impl Block {
         Ok(x)
     }
 
-    /// Attention over all tokens, logits and softmax in f32 whatever the weights are.
+    /// Attention over all tokens, with logits and softmax in f32 for every dtype of the weights.
     fn attend(&self, x: &Tensor, distances: &mut Distances, see: &mut impl FnMut(Seen<'_>)) -> Result<Tensor> {
         let (batch, tokens, _) = x.dims3()?;
         let heads = self.pos_embedding.dim(0)?;

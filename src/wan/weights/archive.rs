@@ -21,7 +21,7 @@ struct Record {
     stored: bool,
 }
 
-/// Where the central directory lies.
+/// The position of the central directory.
 struct Directory {
     start: usize,
     len: usize,

@@ -1,4 +1,4 @@
-//! What a pickle holds: values that refer to each other by their place.
+//! The values of a pickle, which refer to each other by index.
 //!
 //! Containers live in one arena, so neither deep nesting nor cycles cost stack.
 
@@ -110,7 +110,7 @@ impl<'a> Arena<'a> {
         }
     }
 
-    /// What a call gives; most calls are none of a state dict's business.
+    /// The result of a call; most calls do not matter to a state dict.
     pub(super) fn call(&mut self, function: Value<'a>, arguments: Value<'a>) -> Result<Value<'a>> {
         let Value::Global(module, name) = function else { return Ok(Value::Opaque) };
         Ok(match (module, name, self.items(arguments)) {

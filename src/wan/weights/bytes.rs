@@ -26,7 +26,7 @@ impl Bytes {
             bail!("the file is empty")
         }
         // SAFETY: the map is read-only and private to this type, which lends out nothing but `&[u8]`. The condition
-        // that nobody truncates the file meanwhile cannot be enforced; it is documented above.
+        // that the file is not truncated meanwhile cannot be enforced; it is documented above.
         let map = unsafe { Mmap::map(&file)? };
         let range = 0..map.len();
         Ok(Self { all: Arc::new(map), range })

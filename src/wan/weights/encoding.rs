@@ -1,10 +1,10 @@
-//! How numbers are written in files.
+//! The number formats of files.
 
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Result, Tensor};
 use half::{bf16, f16};
 
-/// How the numbers of a tensor are written in a file.
+/// The number format of a tensor in a file.
 #[derive(Clone, PartialEq)]
 pub(super) enum Encoding {
     Plain(DType),

@@ -15,7 +15,7 @@ use super::view::{elements, gather, is_row_major, view_bytes};
 pub(super) struct Entry {
     pub(super) dims: Vec<usize>,
     data: Data,
-    /// What the stored numbers are to be multiplied with (fp8 checkpoints).
+    /// The factor of the stored numbers (fp8 checkpoints).
     pub(super) scale: Option<f32>,
 }
 

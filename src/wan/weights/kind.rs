@@ -1,11 +1,11 @@
-//! What a checkpoint looks like.
+//! The kind of a checkpoint, by its tensors.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::entry::Entry;
 
-/// What a checkpoint looks like by the names and shapes of its tensors.
+/// The kind of a checkpoint, by the names and shapes of its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A Wan diffusion transformer.
@@ -16,7 +16,7 @@ pub enum Kind {
         ffn: usize,
         /// Number of blocks.
         layers: usize,
-        /// What it is conditioned on.
+        /// Its conditioning.
         variant: Variant,
     },
     /// A UMT5 text encoder.
@@ -49,7 +49,7 @@ pub enum Kind {
     Unknown,
 }
 
-/// What a diffusion transformer is conditioned on.
+/// The conditioning of a diffusion transformer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
     /// Text.
@@ -95,7 +95,7 @@ impl Kind {
         }
     }
 
-    /// What a model that asks for a tensor of this name must be.
+    /// The kind of model that has a tensor of this name.
     pub(super) fn that_has(name: &str) -> Option<&'static str> {
         const TRANSFORMER_MARKS: &[&str] = &[
             "patch_embedding.",

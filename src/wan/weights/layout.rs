@@ -121,9 +121,9 @@ const LLAMA_CPP_T5: Rules = &[
     ("enc.output_norm", "norm"),
 ];
 
-/// What training wrappers and repackagers put before names.
+/// Prefixes that training wrappers and repackagers add to names.
 const PREFIXES: [&str; 4] = ["model.diffusion_model.", "diffusion_model.", "model.", "net."];
-/// What training wrappers put between parts of names.
+/// Infixes that training wrappers add to names.
 const WRAPPERS: [&str; 3] = ["_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod."];
 
 /// Gives every tensor its original name; refused if two would get the same one.

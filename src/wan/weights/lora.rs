@@ -44,7 +44,7 @@ const FLAT_PREFIX: &str = "lora_unet_";
 
 /// The changes by the name of the weight, with `alpha / rank` as their scale.
 ///
-/// Without a given `alpha` that of the file counts; files that hold none are meant to be used with `alpha = rank`.
+/// Without a given `alpha`, that of the file counts; without that, `alpha = rank`.
 pub(super) fn deltas(
     lora: &BTreeMap<String, Entry>,
     base: &BTreeMap<String, Entry>,

@@ -1,4 +1,4 @@
-//! Named tensors of a checkpoint, whatever file they came from.
+//! Named tensors of a checkpoint, from any kind of file.
 //!
 //! Models ask for tensors by their original names (those of the Wan, UMT5 and TAEHV repositories); checkpoints of
 //! diffusers, transformers, llama.cpp and ComfyUI are renamed when they are opened. Nothing in a file is trusted:
@@ -44,7 +44,7 @@ pub struct Weights {
 }
 
 struct Store {
-    /// What errors call the checkpoint.
+    /// The name of the checkpoint in errors.
     origin: String,
     section: Option<Section>,
     kind: Kind,
@@ -226,7 +226,7 @@ impl Weights {
         self.store.section.as_ref()
     }
 
-    /// What the checkpoint looks like.
+    /// The kind of the checkpoint, by its tensors.
     pub fn kind(&self) -> Kind {
         self.store.kind
     }
@@ -238,7 +238,7 @@ impl Weights {
         self.store.used().extend(names);
     }
 
-    /// Refuses tensors under the prefix that nobody asked for; call it when a model is complete.
+    /// Refuses tensors under the prefix that no model has read; call it when a model is complete.
     ///
     /// An embedded tokenizer may be left over: another one may be in use.
     pub fn finish(&self) -> Result<()> {

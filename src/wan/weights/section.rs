@@ -7,7 +7,7 @@ use candle_core::{Result, bail};
 use super::arena::{Arena, Value};
 use super::listed;
 
-/// What a training checkpoint was read from, where it holds several sets of weights.
+/// The set of weights that was read from a training checkpoint with several of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
     /// The section that was chosen; `a.b` is section `b` within `a`.
