@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use bendrack::wan::attention::Over;
+use bendrack::wan::attention::KeySource;
 use bendrack::wan::clip::{Clip, Guidance};
 use bendrack::wan::config::NORM_EPS;
 use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
@@ -69,8 +69,8 @@ fn without_a_listener_no_bit_differs_from_code_without_hooks() -> Result<()> {
     let mut x = model.patchify(&latents)?;
     for (i, layer) in model.blocks().iter().enumerate() {
         let plain = unhooked(&weights(DType::F32).pp("blocks").pp(i), &model, &x, &time.projection, &text, &rope)?;
-        let mut over = Over::Themselves(&rope, (0..frames).collect());
-        x = layer.forward(&x, &time.projection, &layer.prompt_keys(&text)?, &mut over, &Hooks::NONE)?;
+        let mut source = KeySource::Current(&rope, (0..frames).collect());
+        x = layer.forward(&x, &time.projection, &layer.prompt_keys(&text)?, &mut source, &Hooks::NONE)?;
         assert_same(&format!("layer {i}"), &x, &plain);
     }
     Ok(())
