@@ -173,8 +173,8 @@ impl Activity {
     }
 
     /// The light of a device. It appears once it is set.
-    pub(super) fn light(&self, kind: Kind, name: &str) -> StatusLight {
-        StatusLight { activity: self.clone(), key: (kind, name.to_owned()) }
+    pub(super) fn light(&self, kind: Kind, name: &str) -> LightHandle {
+        LightHandle { activity: self.clone(), key: (kind, name.to_owned()) }
     }
 }
 
@@ -184,12 +184,12 @@ fn noticeable(from: f64, to: f64) -> bool {
 
 /// The handle by which a device sets its light.
 #[derive(Clone, Debug)]
-pub(super) struct StatusLight {
+pub(super) struct LightHandle {
     activity: Activity,
     key: (Kind, String),
 }
 
-impl StatusLight {
+impl LightHandle {
     /// Sets the state.
     pub(super) fn set(&self, state: State) {
         self.change(|light| light.state = state);

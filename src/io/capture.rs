@@ -10,7 +10,7 @@ use cpal::{Data, Device, ErrorKind, FromSample, Host, Sample, SampleFormat, Size
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::DeviceContext;
-use super::activity::{State, StatusLight};
+use super::activity::{LightHandle, State};
 use super::worker::{Stop, Worker};
 use crate::sound::analyse::{Analyser, RATES};
 
@@ -51,7 +51,7 @@ pub(super) fn inputs() -> Result<Vec<String>, String> {
 }
 
 /// Keeps the input with this text in its name open; without text, the system's.
-pub(super) fn follow(wanted: String, context: &DeviceContext, light: &StatusLight) -> Worker {
+pub(super) fn follow(wanted: String, context: &DeviceContext, light: &LightHandle) -> Worker {
     let (context, watched) = (context.clone(), light.clone());
     Worker::spawn(light, move |stop| {
         let mut wait = POLL;
@@ -168,7 +168,7 @@ impl Input {
     }
 
     /// Receives until the thread must stop, or the input is gone. True if samples came.
-    fn receive(mut self, context: &DeviceContext, light: &StatusLight, stop: &Stop) -> bool {
+    fn receive(mut self, context: &DeviceContext, light: &LightHandle, stop: &Stop) -> bool {
         let (mut analyser, mut hops, mut reported) = (Analyser::new(self.rate), Vec::new(), Vec::new());
         let (mut latest, mut came) = (Instant::now(), false);
         while !stop.after(LOOK) && latest.elapsed() < SILENT {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use midir::{Ignore, MidiIO, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
-use super::activity::{Control, Kind, State, StatusLight};
+use super::activity::{Control, Kind, LightHandle, State};
 use super::worker::{Stop, Worker};
 use super::{DeviceContext, DeviceError};
 
@@ -125,13 +125,13 @@ impl Parser {
 /// Applies the messages of one port.
 struct Port {
     context: DeviceContext,
-    light: StatusLight,
+    light: LightHandle,
     parser: Parser,
     held: BTreeSet<(u8, u8)>,
 }
 
 impl Port {
-    fn new(context: DeviceContext, light: StatusLight) -> Self {
+    fn new(context: DeviceContext, light: LightHandle) -> Self {
         Port { context, light, parser: Parser::default(), held: BTreeSet::new() }
     }
 
@@ -201,7 +201,7 @@ struct PortWatcher {
     wanted: String,
     context: DeviceContext,
     /// The light while no port is open.
-    light: StatusLight,
+    light: LightHandle,
     system: Option<MidiInput>,
     open: BTreeMap<String, Open>,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::message::Midi;
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
-use super::activity::{Kind, State, StatusLight};
+use super::activity::{Kind, LightHandle, State};
 use super::midi::{CLIENT, MAX_PORTS, MAX_WAIT, NO_SYSTEM, POLL, names, there_is_midi};
 use super::player::{Pace, Player};
 use super::worker::{Stop, Worker};
@@ -64,7 +64,7 @@ struct PortWatcher {
     wanted: String,
     context: DeviceContext,
     /// The light while no port is open.
-    light: StatusLight,
+    light: LightHandle,
     system: Option<MidiOutput>,
     open: BTreeMap<String, Open>,
     /// The MIDI state of the latest frame, for a port that is plugged in.
@@ -74,7 +74,7 @@ struct PortWatcher {
 struct Open {
     id: String,
     connection: MidiOutputConnection,
-    light: StatusLight,
+    light: LightHandle,
     player: Player,
     pace: Pace,
 }

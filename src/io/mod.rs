@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bendrack_nodes::tick::Controls;
 
-use activity::StatusLight;
+use activity::LightHandle;
 pub use activity::{Activity, Control, Kind, Light, Moved, State};
 use audio::AudioSource;
 pub use error::DeviceError;
@@ -128,7 +128,7 @@ impl DeviceContext {
         self.controls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn light(&self, kind: Kind, name: &str) -> StatusLight {
+    fn light(&self, kind: Kind, name: &str) -> LightHandle {
         self.activity.light(kind, name)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
-use super::activity::{Control, Kind, State, StatusLight};
+use super::activity::{Control, Kind, LightHandle, State};
 use super::worker::{Stop, Worker};
 use super::{DeviceContext, DeviceError};
 
@@ -154,7 +154,7 @@ fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn receive(socket: &UdpSocket, context: &DeviceContext, light: &StatusLight, stop: &Stop) {
+fn receive(socket: &UdpSocket, context: &DeviceContext, light: &LightHandle, stop: &Stop) {
     // One byte more than the limit, to notice a longer packet.
     let mut packet = [0; MAX_PACKET + 1];
     while !stop.now() {
@@ -173,7 +173,7 @@ fn receive(socket: &UdpSocket, context: &DeviceContext, light: &StatusLight, sto
     }
 }
 
-fn take(packet: &[u8], context: &DeviceContext, light: &StatusLight) {
+fn take(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
     let messages = match read(packet) {
         Ok(messages) => messages,
         Err(problem) => return light.fault(&problem),
@@ -210,11 +210,11 @@ fn store(context: &DeviceContext, address: &str, numbers: Vec<f64>) -> bool {
 #[derive(Clone, Debug)]
 pub struct OscOut {
     socket: Option<Arc<UdpSocket>>,
-    light: StatusLight,
+    light: LightHandle,
 }
 
 impl OscOut {
-    pub(super) fn new(address: SocketAddr, light: StatusLight) -> OscOut {
+    pub(super) fn new(address: SocketAddr, light: LightHandle) -> OscOut {
         let socket = connect(address);
         light.set(match &socket {
             Ok(_) => State::Open,

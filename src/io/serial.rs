@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serialport::{SerialPort, SerialPortType};
 
-use super::activity::{Control, Kind, State, StatusLight};
+use super::activity::{Control, Kind, LightHandle, State};
 use super::line::{self, Lines, Readings};
 use super::worker::{Stop, Worker};
 use super::{DeviceContext, DeviceError};
@@ -141,7 +141,7 @@ pub(super) fn follow(wanted: &SerialPorts, baud: u32, context: &DeviceContext) -
 }
 
 /// Keeps every USB port open from its first appearance on.
-fn follow_usb(baud: u32, context: &DeviceContext, light: &StatusLight, stop: &Stop) {
+fn follow_usb(baud: u32, context: &DeviceContext, light: &LightHandle, stop: &Stop) {
     let mut followed = BTreeMap::<String, Worker>::new();
     loop {
         match ports() {
@@ -165,7 +165,7 @@ fn follow_usb(baud: u32, context: &DeviceContext, light: &StatusLight, stop: &St
     }
 }
 
-fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: StatusLight) -> Worker {
+fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: LightHandle) -> Worker {
     Worker::spawn(&light.clone(), move |stop| {
         let mut wait = FIRST_WAIT;
         loop {
@@ -211,7 +211,7 @@ fn open(wanted: &Wanted, baud: u32) -> Result<Option<Box<dyn SerialPort>>, Strin
 }
 
 /// Reads a port until it is lost or the thread must stop.
-fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &StatusLight, stop: &Stop) {
+fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &LightHandle, stop: &Stop) {
     let (mut lines, mut bytes) = (Lines::default(), [0; 1024]);
     let (mut received, mut signalled, opened) = (false, false, Instant::now());
     while !stop.now() {
@@ -240,7 +240,7 @@ fn signal_ready(port: &mut dyn SerialPort) {
     let _ = port.write_request_to_send(true);
 }
 
-fn take(line: Result<&[u8], &str>, context: &DeviceContext, light: &StatusLight) {
+fn take(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle) {
     match line.and_then(|line| Ok((line::read(line)?, line))) {
         Ok((readings, line)) => store(readings, line, context, light),
         Err(problem) => {
@@ -250,7 +250,7 @@ fn take(line: Result<&[u8], &str>, context: &DeviceContext, light: &StatusLight)
     }
 }
 
-fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &StatusLight) {
+fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
     for (name, numbers) in &readings {
         for (index, &value) in numbers.iter().take(LEARNED).enumerate() {
             context.activity.turned(Control::Sensor { name: name.clone(), index }, value);

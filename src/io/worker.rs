@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::activity::{State, StatusLight};
+use super::activity::{LightHandle, State};
 
 /// The thread of a device. Dropping the handle stops the thread and waits for it.
 pub(super) struct Worker {
@@ -17,7 +17,7 @@ pub(super) struct Stop(Receiver<()>);
 
 impl Worker {
     /// Runs `run` on a thread. If the system refuses one, the light shows it.
-    pub(super) fn spawn(light: &StatusLight, run: impl FnOnce(&Stop) + Send + 'static) -> Worker {
+    pub(super) fn spawn(light: &LightHandle, run: impl FnOnce(&Stop) + Send + 'static) -> Worker {
         let (stop, stopped) = mpsc::channel();
         let thread = Builder::new().name("device".into()).spawn(move || run(&Stop(stopped)));
         if let Err(error) = &thread {
