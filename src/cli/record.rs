@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::Failure;
 use super::files::Files;
-use crate::output::video::VideoWriter;
 use crate::media::Picture;
 use crate::output::sidecar;
+use crate::output::video::VideoWriter;
 use crate::provenance::{self, Provenance};
 
 /// A picture, and whether the patch wants it in the video.

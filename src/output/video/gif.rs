@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, RgbaImage};
 
+use crate::media::Picture;
 use crate::output::video::VideoWriter;
 use crate::output::video::part::Part;
-use crate::media::Picture;
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 

@@ -18,8 +18,8 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf, is_separator};
 
-use crate::output::scale::fitted;
 use crate::media::Picture;
+use crate::output::scale::fitted;
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 

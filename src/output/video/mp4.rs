@@ -10,11 +10,11 @@ use openh264::encoder::{
 use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
 
+use crate::media::Picture;
 use crate::output::video::VideoWriter;
 use crate::output::video::commented::{Comment, Commented};
 use crate::output::video::part::{Part, unwritable};
 use crate::output::video::yuv::Yuv;
-use crate::media::Picture;
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use png::text_metadata::ITXtChunk;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 
+use crate::media::Picture;
 use crate::output::video::VideoWriter;
 use crate::output::video::part::{Part, unwritable};
-use crate::media::Picture;
 use crate::output::{Error, Result};
 use crate::provenance::{self, Provenance};
 
