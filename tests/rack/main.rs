@@ -2,6 +2,7 @@
 //!
 //! Apart from the model's tests, as some of these wait for things to happen in time.
 
+mod architecture;
 mod cli;
 mod devices;
 mod engine;
