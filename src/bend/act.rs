@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack_nodes::grid::{Grid, GridMap};
-use bendrack_nodes::op::{Form, Lanes};
+use bendrack_nodes::program::grid::{Grid, GridMap};
+use bendrack_nodes::program::op::{Form, Lanes};
 use bendrack_nodes::program::{Bend, Site};
 use candle_core::{D, Result, Tensor, bail};
 

@@ -31,10 +31,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack_nodes::grid::{Grid, GridMap};
-use bendrack_nodes::op::Form;
+use bendrack_nodes::program::grid::{Grid, GridMap};
+use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::set::Set;
 use bendrack_nodes::program::{Measure, Program, Site};
-use bendrack_nodes::set::Set;
 use candle_core::{Result, Tensor, bail};
 
 use crate::wan::hooks::{Attention, Listener, Place};

@@ -1,6 +1,6 @@
 //! Noise that a bend asks for: the same for the same seed, node, step, layer and frame, whatever happened before.
 
-use bendrack_nodes::op::Noise;
+use bendrack_nodes::program::op::Noise;
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 

@@ -60,8 +60,8 @@ pub fn picture(picture: &Picture, before: Option<&Picture>, tap: &Tap, past: &Pa
 mod tests {
     use std::sync::Arc;
 
+    use bendrack_nodes::program::region::{Frame, Region, Shape};
     use bendrack_nodes::program::{Fuse, Measure};
-    use bendrack_nodes::region::{Frame, Region, Shape};
 
     use super::*;
 

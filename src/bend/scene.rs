@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use bendrack_nodes::grid::{Grid, GridMap};
-use bendrack_nodes::op::{Noise, lanes_along};
 use bendrack_nodes::program::Bend;
+use bendrack_nodes::program::grid::{Grid, GridMap};
+use bendrack_nodes::program::op::{Noise, lanes_along};
 use candle_core::{Result, Tensor};
 
 use super::Bender;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::plan::Plan;
-use bendrack_nodes::sound::Hop;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::tick::Controls;
 use candle_core::Result;
 

@@ -15,11 +15,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bendrack_nodes::message::{self, To};
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::sound::{self, HOPS_PER_SEC, Hop};
+use bendrack_nodes::program::message::{self, To};
+use bendrack_nodes::program::source::Source;
 use bendrack_nodes::program::{Blend, Fuse, Measure, Pass, Program, Switch};
-use bendrack_nodes::sound::{self, HOPS_PER_SEC, Hop};
-use bendrack_nodes::source::Source;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unreadable_literal, reason = "0xRRGGBB is read in pairs")]
 
-use bendrack_nodes::source::ColourMap;
+use bendrack_nodes::program::source::ColourMap;
 
 /// A map's colours at 0, 1/32, 2/32, … 1, as 0xRRGGBB.
 type Table = [u32; 33];

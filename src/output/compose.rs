@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::source::{ColourMap, Drawing, Source};
+use bendrack_nodes::program::source::{ColourMap, Drawing, Source};
 
 use crate::output::heatmap::Shown;
 use crate::output::layout::{channels, composite, grid};
@@ -150,7 +150,7 @@ fn share(value: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::source::{Fit, Heights, Layout, Look, MOST_IN_GRID, Scale, Shape};
+    use bendrack_nodes::program::source::{Fit, Heights, Layout, Look, MOST_IN_GRID, Scale, Shape};
     use proptest::prelude::*;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! Measurements in colours, alone or over a picture.
 
-use bendrack_nodes::source::{ColourMap, Drawing, Look};
+use bendrack_nodes::program::source::{ColourMap, Drawing, Look};
 
 use crate::output::colour::colour;
 use crate::output::{Map, Picture, scale, spectrum};
@@ -120,7 +120,7 @@ fn normalised(values: &[f32], range: Range) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::source::Scale;
+    use bendrack_nodes::program::source::Scale;
 
     use super::*;
 

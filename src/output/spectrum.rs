@@ -1,6 +1,6 @@
 //! The activity of many neurons as bars or as a line.
 
-use bendrack_nodes::source::{Drawing, Heights, Shape};
+use bendrack_nodes::program::source::{Drawing, Heights, Shape};
 
 use crate::output::colour::colour;
 use crate::output::{Map, Picture};
@@ -154,7 +154,7 @@ fn height(activity: f32, drawing: &Drawing) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::source::ColourMap;
+    use bendrack_nodes::program::source::ColourMap;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::value::Kind;
+use bendrack_nodes::node::value::Kind;
 use eframe::egui::{
     self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Vec2, Visuals, vec2,
 };

@@ -7,13 +7,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::curve::MOST_KEYS;
-use bendrack_nodes::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
-use bendrack_nodes::op::Form;
-use bendrack_nodes::schedule::MOST_PROMPTS;
-use bendrack_nodes::site::Site;
+use bendrack_nodes::grammar::keyframes::MOST_KEYS;
+use bendrack_nodes::grammar::prompts::MOST_PROMPTS;
+use bendrack_nodes::node::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::program::Site;
+use bendrack_nodes::program::op::Form;
 use bendrack_nodes::tick::Memory;
-use bendrack_nodes::value::Kind;
 use serde_json::json;
 
 use crate::patching::*;
@@ -22,7 +22,7 @@ const INTRO: &str = "\
 # Nodes
 
 Every node of the library, by family. This page is written by a test from what each node declares in its file under
-[nodes/](../nodes): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::`.
+[nodes/](../nodes/src/library): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::`.
 
 A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, and a map also where a picture is wanted: it is a picture in
 grey then, from its smallest to its largest value.

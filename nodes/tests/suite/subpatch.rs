@@ -1,9 +1,9 @@
 //! Subpatches: definitions, instances, ports by name.
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::error::Code;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::Code;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 

@@ -1,8 +1,8 @@
 //! The face of a node: its rows, and a trace, picture or drawing.
 
-use bendrack_nodes::def::Late;
+use bendrack_nodes::node::def::Late;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 
 use crate::ui::canvas::note;
 use crate::ui::document::def_of;

@@ -20,7 +20,7 @@ pub mod wiring;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::{Cable, Edit, Node, Port};
 use eframe::egui::layers::ShapeIdx;
 use eframe::egui::{self, Align2, Id, Key, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, vec2};

@@ -1,8 +1,8 @@
 //! A node on the canvas: title, body, ports, trace or picture. The crate lays out the rows; the paint is from here.
 
-use bendrack_nodes::error::Severity;
+use bendrack_nodes::diagnostics::Severity;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{
     self, Align2, Color32, CornerRadius, Id, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, TextureHandle, Ui, pos2,
     vec2,

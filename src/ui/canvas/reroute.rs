@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{
     Color32, CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, vec2,
 };

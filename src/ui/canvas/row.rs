@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bendrack_nodes::def::{Input, Preset};
+use bendrack_nodes::node::def::{Input, Preset};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{self, Align2, ComboBox, Id, Pos2, Rect, Sense, TextEdit, Ui, Vec2, pos2, vec2};
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::Port;
-use bendrack_nodes::value::Kind;
 use eframe::egui::{Align2, Pos2, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use crate::ui::canvas::note::empty_text;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::def::Input;
+use bendrack_nodes::node::def::Input;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
 use bendrack_nodes::tick::Controls;
-use bendrack_nodes::value::Kind;
 use serde_json::json;
 
 use super::Step;
@@ -115,7 +115,7 @@ fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::plan::Plan;
+    use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 
     use super::super::def_of;

@@ -18,10 +18,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::error::{Problem, Severity};
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::{Problem, Severity};
+use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::{Cable, Edit, Patch, Place};
-use bendrack_nodes::plan::Plan;
 
 /// The longest undo history, in steps.
 const MAX_STEPS: usize = 1000;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::def::Input;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::node::def::Input;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Definition, Patch, Port};
-use bendrack_nodes::value::Kind;
 
 use super::def_of;
 use super::subpatch::{output_kind, resolve_input};

@@ -1,10 +1,10 @@
 //! Subpatches: the definition of an instance, the nodes behind its ports, its title.
 
-use bendrack_nodes::def::Input;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::compile::plan::{DEFAULT_DEPTH, MOST_NESTED};
+use bendrack_nodes::node::def::Input;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Definition, Node, Patch, Port};
-use bendrack_nodes::plan::{DEFAULT_DEPTH, MOST_NESTED};
-use bendrack_nodes::value::Kind;
 use serde_json::Value as Json;
 
 use super::def_of;

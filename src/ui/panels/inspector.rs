@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{self, Align, Align2, Button, Layout, Rect, RichText, ScrollArea, Sense, Ui, Vec2, pos2, vec2};
 use serde_json::json;
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bendrack_nodes::def::{Input, NodeDef};
-use bendrack_nodes::error::Problem;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::compile::plan::MOST_NESTED;
+use bendrack_nodes::diagnostics::Problem;
+use bendrack_nodes::node::def::{Input, NodeDef};
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Edit, MidiMap, Patch, Port};
-use bendrack_nodes::plan::MOST_NESTED;
-use bendrack_nodes::value::Kind;
 use serde_json::{Value as Json, json};
 
 use crate::ui::document::learn::MidiLearn;

@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bendrack_nodes::def::{Input, Late};
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::compile::plan::{Gain, Plan};
+use bendrack_nodes::node::def::{Input, Late};
+use bendrack_nodes::node::sound::Hop;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
-use bendrack_nodes::plan::{Gain, Plan};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::sound::Hop;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
-use bendrack_nodes::value::Kind;
 
 use crate::ui::document::def_of;
 use crate::ui::document::ports::ports;

@@ -9,8 +9,8 @@ pub mod images;
 pub mod live;
 pub mod playback;
 
-use bendrack_nodes::def::Input;
-use bendrack_nodes::error::Severity;
+use bendrack_nodes::diagnostics::Severity;
+use bendrack_nodes::node::def::Input;
 use bendrack_nodes::patch::Port;
 
 use crate::ui::document::Document;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bendrack::bend::{Bender, Past, warnings};
 use bendrack::wan::hooks::{Attention, Listener, Place};
 use bendrack::wan::rope::Rope;
+use bendrack_nodes::program::region::{Frame, Region, Shape};
+use bendrack_nodes::program::set::Set;
+use bendrack_nodes::program::target::{NeuronSet, Neurons, Selection, Target, words};
 use bendrack_nodes::program::{Bend, Measure, Program, Site};
-use bendrack_nodes::region::{Frame, Region, Shape};
-use bendrack_nodes::set::Set;
-use bendrack_nodes::target::{NeuronSet, Neurons, Selection, Target, words};
 use candle_core::{DType, Device, Tensor};
 use smallvec::smallvec;
 
