@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bendrack_nodes::library::family::Family;
 use bendrack_nodes::node::value::Kind;
 use eframe::egui::{
     self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Vec2, Visuals, vec2,
@@ -134,18 +135,8 @@ pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
 }
 
 /// The colour of a family of nodes.
-pub fn family_colour(family: &str) -> Color32 {
-    let kind = match family {
-        "control" | "modulate" | "math" | "view" => Kind::Number,
-        "logic" | "time" | "midi" | "osc" | "esp32" | "cache" => Kind::Gate,
-        "prompt" => Kind::Text,
-        "target" => Kind::Target,
-        "bend" => Kind::Bend,
-        "tap" => Kind::Map,
-        "model" | "output" => Kind::Picture,
-        _ => return WEAK,
-    };
-    kind_colours(kind).0
+pub fn family_colour(name: &str) -> Color32 {
+    Family::find(name).map_or(WEAK, |family| kind_colours(family.kind).0)
 }
 
 /// The colours of a heatmap from nothing to most: black through red and orange to pale yellow, as in matplotlib's inferno.
@@ -279,9 +270,13 @@ mod tests {
 
     #[test]
     fn text_and_cables_can_be_read() {
-        for ground in [CANVAS, PANEL, NODE, TITLE, WELL, PREVIEW] {
+        for background in [CANVAS, PANEL, NODE, TITLE, WELL, PREVIEW] {
             for text in [TEXT, WEAK, ACCENT, WARNING, ERROR] {
-                assert!(contrast(text, ground) >= 4.5, "{text:?} on {ground:?}: {}", contrast(text, ground));
+                assert!(
+                    contrast(text, background) >= 4.5,
+                    "{text:?} on {background:?}: {}",
+                    contrast(text, background)
+                );
             }
         }
         assert!(contrast(INK, PAPER) >= 4.5);

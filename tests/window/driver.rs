@@ -206,7 +206,7 @@ pub fn port(window: &Window, name: &str, output: bool) -> Pos2 {
 }
 
 /// The point of the canvas with the largest distance from all nodes.
-pub fn ground(window: &Window) -> Pos2 {
+pub fn empty_point(window: &Window) -> Pos2 {
     let scene = &window.state().workspace.frame;
     let room = |at: &Pos2| scene.rects.values().map(|rect| rect.distance_to_pos(*at)).fold(1e9, f32::min);
     let places = (0..30_u8).flat_map(|y| (0..30_u8).map(move |x| vec2(f32::from(x), f32::from(y)) * 24.0));

@@ -33,16 +33,40 @@ static PLANS: AtomicU64 = AtomicU64::new(1);
 /// Nodes that take anything, one behind the other, through which a kind is followed.
 const MOST_PASSED: usize = 256;
 
+/// The kinds of ports that depend on cables, beside a plan. It is there for a patch with errors too.
+#[derive(Clone, Debug, Default)]
+pub struct Resolved {
+    kinds: BTreeMap<Arc<str>, Kind>,
+}
+
+impl Resolved {
+    /// The kind that the any-kind ports of a node have, by its id in the plan; [`Kind::Any`] if no cable decides it.
+    pub fn kind(&self, id: &str) -> Kind {
+        self.kinds.get(id).copied().unwrap_or(Kind::Any)
+    }
+}
+
 impl Plan {
     /// Compiles a patch with this library. The plan is there if no problem is an error.
     pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
         let mut said = Said::new();
-        let plan = Self::compile_saying(patch, library, &mut said);
+        let (plan, _) = Self::compile_saying(patch, library, &mut said);
         (plan, said.into_problems())
     }
 
+    /// Compiles a patch as [`Self::compile`] does, with the kinds of its ports.
+    pub fn compile_resolved(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>, Resolved) {
+        let mut said = Said::new();
+        let (plan, resolved) = Self::compile_saying(patch, library, &mut said);
+        (plan, said.into_problems(), resolved)
+    }
+
     /// [`Self::compile`] among other things that are looked at.
-    pub(crate) fn compile_saying(patch: &Patch, library: &[&'static NodeDef], said: &mut Said) -> Option<Self> {
+    pub(crate) fn compile_saying(
+        patch: &Patch,
+        library: &[&'static NodeDef],
+        said: &mut Said,
+    ) -> (Option<Self>, Resolved) {
         let library: BTreeMap<&str, &'static NodeDef> = library.iter().map(|def| (def.name, *def)).collect();
         let Patch { engine, definitions, .. } = patch;
         let flat = flat(patch.scope(), "", definitions, &patch.maps, said, &mut Spent::default());
@@ -50,10 +74,11 @@ impl Plan {
         ports::check(definitions, &library, &used, said);
         let mut compiler = Compiler { library: &library, engine, said, settings: Settings::default() };
         let tempo = compiler.tempo();
-        let plan = compiler.compile(&flat).map(|plan| Self { tempo, ..plan });
+        let (plan, resolved) = compiler.compile(&flat);
+        let plan = plan.map(|plan| Self { tempo, ..plan });
         let failed = compiler.said.failed();
         compiler.check_unused(definitions, &mut used);
-        plan.filter(|_| !failed)
+        (plan.filter(|_| !failed), resolved)
     }
 }
 
@@ -116,14 +141,19 @@ impl Compiler<'_> {
         held
     }
 
-    fn compile(&mut self, flat: &Flat<'_>) -> Option<Plan> {
+    fn compile(&mut self, flat: &Flat<'_>) -> (Option<Plan>, Resolved) {
         let defs = flat.nodes.iter().map(|node| self.def(node)).collect();
         let arriving = flat.cables.iter().map(|cable| (cable.to, cable.from)).collect();
         let known = Known { nodes: &flat.nodes, defs, arriving };
+        let resolved = Resolved { kinds: known.kinds() };
+        (self.plan(flat, &known), resolved)
+    }
+
+    fn plan(&mut self, flat: &Flat<'_>, known: &Known<'_, '_>) -> Option<Plan> {
         let mut taken = BTreeSet::new();
         let cables: Vec<Joined> =
-            flat.cables.iter().filter_map(|cable| self.join(cable, &known, taken.insert(cable.to))).collect();
-        let order = self.sort(&known, &cables)?;
+            flat.cables.iter().filter_map(|cable| self.join(cable, known, taken.insert(cable.to))).collect();
+        let order = self.sort(known, &cables)?;
         let mut cables_to: BTreeMap<usize, Vec<&Joined>> = BTreeMap::new();
         for cable in &cables {
             cables_to.entry(cable.to).or_default().push(cable);
@@ -269,6 +299,14 @@ impl Compiler<'_> {
 }
 
 impl Known<'_, '_> {
+    /// The kinds of the any-kind ports, by the id of their node.
+    fn kinds(&self) -> BTreeMap<Arc<str>, Kind> {
+        let takes_any = |def: &NodeDef| def.inputs.iter().any(|input| input.kind == Kind::Any);
+        let nodes = self.nodes.iter().enumerate();
+        let nodes = nodes.filter(|(index, _)| self.defs[*index].is_some_and(takes_any));
+        nodes.map(|(index, node)| (node.id.clone(), self.kind(index))).collect()
+    }
+
     /// The kind that the ports of a node have which take anything: that of the first cable that arrives at one of them.
     fn kind(&self, mut node: usize) -> Kind {
         for _ in 0..MOST_PASSED {

@@ -5,6 +5,7 @@ pub mod bend;
 pub mod cache;
 pub mod control;
 pub mod esp32;
+pub mod family;
 pub mod logic;
 pub mod math;
 pub mod midi;

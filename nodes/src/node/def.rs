@@ -28,8 +28,51 @@ pub struct NodeDef {
     pub pure: bool,
     /// It runs when it is bypassed, too, and sees to that itself.
     pub sees_bypass: bool,
+    /// Its face on a canvas.
+    pub view: View,
+    /// The MIDI input that it learns, if it is one.
+    pub learns: Option<Learns>,
     /// One tick.
     pub run: fn(&mut Run<'_>),
+}
+
+/// The face of a node on a canvas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Rows, and the trace of the first number or gate among the outputs, unless a model call measures it.
+    Trace,
+    /// Rows only.
+    Rows,
+    /// Rows and a picture.
+    Picture(Image),
+    /// Text on paper, without a title or rows.
+    Note,
+    /// A number in large digits.
+    Number,
+    /// A number over time.
+    Scope,
+    /// A dot on a cable.
+    Reroute,
+}
+
+/// The picture on the face of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// The picture of the model.
+    Model,
+    /// The picture that the patch outputs.
+    Output,
+    /// The map that the node measures.
+    Map,
+}
+
+/// The MIDI input that a node learns: it sets the `channel` and number of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learns {
+    /// A controller.
+    Controller,
+    /// A note.
+    Note,
 }
 
 impl NodeDef {
@@ -44,6 +87,8 @@ impl NodeDef {
         texts: 0,
         pure: false,
         sees_bypass: false,
+        view: View::Trace,
+        learns: None,
         run: |_| {},
     };
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::library::family::FAMILIES;
 use bendrack_nodes::node::def::{Curve, Input, Preset};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch};
@@ -74,6 +75,17 @@ fn knobs_stay_within_their_limits() {
         }
         assert!(input.curve == Curve::Linear || input.soft.0 > 0.0, "{at}");
     }
+}
+
+#[test]
+fn every_family_is_declared_in_the_order_of_the_menu() {
+    let mut names: Vec<&str> = Vec::new();
+    for def in LIBRARY {
+        if !names.contains(&def.family()) {
+            names.push(def.family());
+        }
+    }
+    assert_eq!(names, FAMILIES.iter().map(|family| family.name).collect::<Vec<_>>());
 }
 
 #[test]

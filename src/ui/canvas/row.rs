@@ -142,7 +142,7 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let map = workspace.editor.map_of(&field.port()).map(|map| (map.cc, midi_maps::describe(map)));
     if !response.dragged() {
         response.on_hover_text(match &map {
-            Some((_, said)) => format!("{}\n{said}", input.about),
+            Some((_, description)) => format!("{}\n{description}", input.about),
             None => input.about.to_owned(),
         });
     }

@@ -64,6 +64,25 @@ pub fn resolve_output(patch: &Patch, port: &Port) -> Option<(String, String)> {
     outlet(patch, port).map(|(_, path, name)| (path, name))
 }
 
+/// The id in the plan of the node behind an output.
+pub fn output_node(patch: &Patch, port: &Port) -> Option<String> {
+    outlet(patch, port).map(|(_, path, _)| path)
+}
+
+/// The id in the plan of the node behind an input; of an instance, the first one that it feeds.
+pub fn input_node(patch: &Patch, port: &Port) -> Option<String> {
+    let (mut node, mut path, mut name) = (patch.nodes.get(&port.node)?, port.node.clone(), &port.port);
+    for _ in 0..=MOST_NESTED {
+        let Some(definition) = node.kind.strip_prefix(INSTANCE).and_then(|name| patch.definitions.get(name)) else {
+            return Some(path);
+        };
+        let inner = definition.inputs.iter().find(|inlet| inlet.name == *name)?.to.first()?;
+        (node, name) = (definition.nodes.get(&inner.node)?, &inner.port);
+        path = format!("{path}/{}", inner.node);
+    }
+    None
+}
+
 /// The kind of the values on an output.
 pub fn output_kind(patch: &Patch, port: &Port) -> Option<Kind> {
     let (node, _, name) = outlet(patch, port)?;

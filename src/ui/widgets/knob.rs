@@ -69,9 +69,9 @@ pub fn depth_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, depth: f64) -> (Re
     let painter = ui.painter();
     painter.circle_filled(centre, radius * 0.62, theme::WELL);
     arc(ui, centre, radius * 0.82, (0.0, 1.0), Stroke::new(radius * 0.2, theme::LINE));
-    let stands = f64::midpoint(depth, 1.0) as f32;
-    arc(ui, centre, radius * 0.82, (0.5, stands), Stroke::new(radius * 0.25, hue));
-    painter.line_segment([centre, on_circle(centre, radius * 0.6, stands)], Stroke::new(radius * 0.2, hue));
+    let position = f64::midpoint(depth, 1.0) as f32;
+    arc(ui, centre, radius * 0.82, (0.5, position), Stroke::new(radius * 0.25, hue));
+    painter.line_segment([centre, on_circle(centre, radius * 0.6, position)], Stroke::new(radius * 0.2, hue));
     (response, turn)
 }
 
@@ -103,12 +103,12 @@ fn turned(ui: &Ui, response: &Response, place: f64, wheel: Option<f32>) -> Optio
         };
         // The unrounded position, so that small steps of an integer knob add up.
         let step = f64::from(-went / theme::TRAVEL) * speed;
-        let hand = ui.data_mut(|data| {
-            let hand = data.get_temp_mut_or(response.id, place);
-            *hand = (*hand + step).clamp(0.0, 1.0);
-            *hand
+        let position = ui.data_mut(|data| {
+            let position = data.get_temp_mut_or(response.id, place);
+            *position = (*position + step).clamp(0.0, 1.0);
+            *position
         });
-        return (step != 0.0).then_some(Some(hand));
+        return (step != 0.0).then_some(Some(position));
     }
     let mut step = 0.0;
     if response.hovered() {

@@ -82,6 +82,11 @@ impl Editor {
         def_of(&self.patch().nodes.get(id)?.kind)
     }
 
+    /// The kinds of the ports on the canvas.
+    pub fn kinds(&self) -> &PortKinds {
+        &self.kinds.1
+    }
+
     /// The kind of a port on the canvas.
     pub fn port_kind(&self, id: &str, name: &str, output: bool) -> Kind {
         self.kinds.1.get(id, name, output)
@@ -194,7 +199,7 @@ impl Editor {
         }
         let content = self.content_revision();
         if self.kinds.0 != content {
-            self.kinds = (content, PortKinds::new(self.patch()));
+            self.kinds = (content, PortKinds::new(self.patch(), &self.prefix(), self.document.resolved()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The state that the canvas and the panels share.
 //!
-//! [`Editor`] holds the patch and the selection and makes edits. [`Playback`] holds what the engine shows now.
-//! [`CanvasFrame`] holds what the canvas draws in one frame of the window.
+//! [`Editor`] holds the patch and the selection and makes edits. [`Playback`] holds the output of the engine.
+//! [`CanvasFrame`] holds the geometry of one frame of the window.
 
 pub mod canvas_frame;
 pub mod editor;

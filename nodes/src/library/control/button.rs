@@ -1,6 +1,6 @@
 //! A button.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, NodeDef, Output, View};
 
 const ON: Input = Input::gate("on", false, "Whether it is pressed.");
 const GATE: Output = Output::gate("gate", "On while it is pressed.");
@@ -13,5 +13,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[ON],
     outputs: &[GATE],
     run: |run| run.set(&GATE, run.trigger(&ON)),
+    view: View::Rows,
     ..NodeDef::BASE
 };

@@ -1,6 +1,6 @@
 //! A number.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, NodeDef, Output, View};
 
 const VALUE: Input = Input::number("value", 0.0, "The number.").soft(-1.0, 1.0);
 const OUT: Output = Output::number("out", "The number.");
@@ -13,5 +13,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[VALUE],
     outputs: &[OUT],
     run: |run| run.set(&OUT, run.number(&VALUE)),
+    view: View::Rows,
     ..NodeDef::BASE
 };

@@ -1,6 +1,6 @@
 //! A MIDI controller.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, Learns, NodeDef, Output};
 
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
 const NUMBER: Input = Input::number("number", 1.0, "The controller's number.").soft(0.0, 127.0).hard(0.0, 127.0);
@@ -19,5 +19,6 @@ pub const NODE: NodeDef = NodeDef {
         let value = run.controls().midi_cc.get(&key).copied();
         run.set(&OUT, value.unwrap_or_else(|| run.number(&HELD)));
     },
+    learns: Some(Learns::Controller),
     ..NodeDef::BASE
 };

@@ -1,6 +1,6 @@
 //! A MIDI key.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, Learns, NodeDef, Output};
 
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
 const NOTE: Input = Input::number("note", 60.0, "The key; 60 is the middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
@@ -21,5 +21,6 @@ pub const NODE: NodeDef = NodeDef {
         run.switch(&GATE, velocity.is_some());
         run.set(&VELOCITY, velocity.unwrap_or(0.0));
     },
+    learns: Some(Learns::Note),
     ..NodeDef::BASE
 };

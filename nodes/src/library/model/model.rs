@@ -1,6 +1,6 @@
 //! The video model.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::source::Source;
 
@@ -23,5 +23,6 @@ pub const NODE: NodeDef = NodeDef {
         run.show(&OUT, Source::Model);
     },
     sees_bypass: true,
+    view: View::Picture(Image::Model),
     ..NodeDef::BASE
 };

@@ -1,6 +1,6 @@
 //! What is on the screen.
 
-use crate::node::def::{Input, NodeDef};
+use crate::node::def::{Image, Input, NodeDef, View};
 use crate::node::value::Kind;
 
 const PICTURE: Input = Input::socket("picture", Kind::Picture, "What is shown and recorded.").sole();
@@ -17,5 +17,6 @@ pub const NODE: NodeDef = NodeDef {
             run.ask_screen(source);
         }
     },
+    view: View::Picture(Image::Output),
     ..NodeDef::BASE
 };

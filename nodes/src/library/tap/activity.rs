@@ -1,7 +1,7 @@
 //! Where neurons are active.
 
 use crate::library::tap::tap_node;
-use crate::node::def::{NodeDef, Output};
+use crate::node::def::{Image, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::Measure;
 
@@ -25,5 +25,6 @@ pub const NODE: NodeDef = NodeDef {
         tap_node::CHANGE,
     ],
     run: |run| tap_node::run(run, Measure::Activity, &MAP),
+    view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };

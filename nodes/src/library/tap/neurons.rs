@@ -1,7 +1,7 @@
 //! Which neurons are active.
 
 use crate::library::tap::tap_node;
-use crate::node::def::{NodeDef, Output};
+use crate::node::def::{Image, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::Measure;
 
@@ -15,5 +15,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD],
     outputs: &[MAP, tap_node::MEAN, tap_node::MAX, tap_node::X, tap_node::ENTROPY, tap_node::AREA, tap_node::CHANGE],
     run: |run| tap_node::run(run, Measure::Neurons, &MAP),
+    view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };

@@ -2,7 +2,7 @@
 
 use crate::library::tap::tap_node;
 use crate::node::context::Run;
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::{Fuse, Measure, Tap};
 
@@ -27,6 +27,7 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[REGION],
     outputs: &[BRIGHTNESS, RED, GREEN, BLUE, CONTRAST, CHANGE, X, Y],
     run,
+    view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };
 

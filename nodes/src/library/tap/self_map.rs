@@ -1,7 +1,7 @@
 //! Where a place of the picture attends to.
 
 use crate::library::tap::tap_node;
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::Measure;
 
@@ -28,5 +28,6 @@ pub const NODE: NodeDef = NodeDef {
         tap_node::CHANGE,
     ],
     run: |run| tap_node::run(run, Measure::SelfMap { x: run.number(&AT_X), y: run.number(&AT_Y) }, &MAP),
+    view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };

@@ -1,6 +1,6 @@
 //! Words for those who read the patch.
 
-use crate::node::def::{Input, NodeDef};
+use crate::node::def::{Input, NodeDef, View};
 
 const TEXT: Input = Input::text("text", "", "What is written there.");
 
@@ -10,5 +10,6 @@ pub const NODE: NodeDef = NodeDef {
     title: "Note",
     about: "A note for those who read the patch; it does nothing.",
     inputs: &[TEXT],
+    view: View::Note,
     ..NodeDef::BASE
 };

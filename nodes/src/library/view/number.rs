@@ -1,6 +1,6 @@
 //! A number to be read.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, NodeDef, Output, View};
 
 const IN: Input = Input::signal("in", 0.0, "What is shown.").soft(-1.0, 1.0);
 const OUT: Output = Output::number("out", "What is shown.").passes(&IN);
@@ -13,5 +13,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[IN],
     outputs: &[OUT],
     run: |run| run.set(&OUT, run.number(&IN)),
+    view: View::Number,
     ..NodeDef::BASE
 };

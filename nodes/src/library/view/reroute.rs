@@ -1,6 +1,6 @@
 //! A bend in a cable.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 
 const IN: Input = Input::socket("in", Kind::Any, "What goes through, of any kind.");
@@ -18,5 +18,6 @@ pub const NODE: NodeDef = NodeDef {
             run.set(&OUT, value);
         }
     },
+    view: View::Reroute,
     ..NodeDef::BASE
 };

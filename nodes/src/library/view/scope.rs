@@ -1,6 +1,6 @@
 //! A number over time.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, NodeDef, Output, View};
 
 const IN: Input = Input::signal("in", 0.0, "What is drawn.").soft(-1.0, 1.0);
 const LOW: Input = Input::number("low", 0.0, "The number at the bottom of the drawing.").soft(-1.0, 1.0);
@@ -17,5 +17,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[IN, LOW, HIGH, WINDOW],
     outputs: &[OUT],
     run: |run| run.set(&OUT, run.number(&IN)),
+    view: View::Scope,
     ..NodeDef::BASE
 };
