@@ -9,7 +9,7 @@ use bendrack_nodes::program::source::{ColourMap, Drawing, Source};
 use crate::output::heatmap::Shown;
 use crate::output::layout::{channels, composite, grid};
 use crate::output::past::{Peaks, on_the_way};
-use crate::output::{Map, Picture, colour, heatmap, spectrum};
+use crate::output::{Map, Picture, heatmap, spectrum};
 
 /// Pictures within pictures, at most; what lies deeper is dark.
 const DEPTH: usize = 128;
@@ -120,7 +120,7 @@ impl Composer<'_> {
         };
         let mut picture = match below {
             Some(below) => (*below).clone(),
-            None => Picture::filled(self.model.width, self.model.height, colour::colour(drawing.colours, 0.0)),
+            None => Picture::filled(self.model.width, self.model.height, drawing.colours.colour(0.0)),
         };
         let held = if drawing.hold > 0.0 { self.scene.peaks.of(node) } else { &[] };
         spectrum::draw(&mut picture, &map, held, amount, drawing, false);

@@ -2,7 +2,6 @@
 //!
 //! It knows what a patch shows ([`Source`](bendrack_nodes::program::source::Source)) and pictures, and nothing of the model or the window.
 
-pub mod colour;
 pub mod compose;
 pub mod heatmap;
 pub mod layout;

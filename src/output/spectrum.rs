@@ -2,7 +2,6 @@
 
 use bendrack_nodes::program::source::{Drawing, Heights, Shape};
 
-use crate::output::colour::colour;
 use crate::output::{Map, Picture};
 
 /// Pixels from one bar to the next, at least: with less between them bars run together.
@@ -59,7 +58,7 @@ pub fn draw(picture: &mut Picture, map: &Map, held: &[f32], amount: f32, drawing
             }
             if covered > 0.0 {
                 let level = lit(((height - y) as f32 / full).min(1.0));
-                let colour = colour(drawing.colours, if invert { 1.0 - level } else { level });
+                let colour = drawing.colours.colour(if invert { 1.0 - level } else { level });
                 let start = y * width;
                 blend(&mut picture.rgb[(start + left) * 3..(start + right) * 3], colour, amount * covered);
             }

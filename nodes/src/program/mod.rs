@@ -2,6 +2,7 @@
 //!
 //! A program is plain data. It prints itself, it compares with another bit for bit, and it holds nothing of the model.
 
+mod colour;
 mod distance;
 pub mod grid;
 pub mod message;

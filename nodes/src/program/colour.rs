@@ -2,7 +2,7 @@
 
 #![expect(clippy::unreadable_literal, reason = "0xRRGGBB is read in pairs")]
 
-use bendrack_nodes::program::source::ColourMap;
+use crate::program::source::ColourMap;
 
 /// A map's colours at 0, 1/32, 2/32, … 1, as 0xRRGGBB.
 type Table = [u32; 33];
@@ -51,18 +51,20 @@ const CIVIDIS: Table = [
     0xd4c15f, 0xddc958, 0xe6d051, 0xefd748, 0xf8df3c, 0xfee838,
 ];
 
-/// The sRGB colour at `t`, 0 the coldest and 1 the hottest; what lies outside takes the nearer end, NaN the cold one.
-pub fn colour(map: ColourMap, t: f32) -> [u8; 3] {
-    // `max` before `min`: it turns NaN into 0.
-    #[expect(clippy::manual_clamp, reason = "clamp would keep NaN")]
-    let t = t.max(0.0).min(1.0);
-    match map {
-        ColourMap::Inferno => between(&INFERNO, t),
-        ColourMap::Viridis => between(&VIRIDIS, t),
-        ColourMap::Magma => between(&MAGMA, t),
-        ColourMap::Plasma => between(&PLASMA, t),
-        ColourMap::Cividis => between(&CIVIDIS, t),
-        ColourMap::Grey => [(t * 255.0).round() as u8; 3],
+impl ColourMap {
+    /// The sRGB colour at `t`, from 0, the coldest, to 1, the hottest. Values outside are clamped; NaN is the coldest.
+    pub fn colour(self, t: f32) -> [u8; 3] {
+        // `max` before `min`: it turns NaN into 0.
+        #[expect(clippy::manual_clamp, reason = "clamp would keep NaN")]
+        let t = t.max(0.0).min(1.0);
+        match self {
+            Self::Inferno => between(&INFERNO, t),
+            Self::Viridis => between(&VIRIDIS, t),
+            Self::Magma => between(&MAGMA, t),
+            Self::Plasma => between(&PLASMA, t),
+            Self::Cividis => between(&CIVIDIS, t),
+            Self::Grey => [(t * 255.0).round() as u8; 3],
+        }
     }
 }
 
@@ -148,7 +150,7 @@ mod tests {
             (ColourMap::Cividis, CIVIDIS, 6),
         ] {
             for (number, wanted) in anchors {
-                let got = colour(map, f32::from(number) / 255.0);
+                let got = map.colour(f32::from(number) / 255.0);
                 let close = got.iter().zip(wanted).all(|(&a, b)| a.abs_diff(b) <= most);
                 assert!(close, "{map:?} {number}: {got:?} instead of {wanted:?}");
             }
@@ -162,7 +164,7 @@ mod tests {
             // A step of 1/64 is larger than what rounding to 255 levels hides.
             for step in 1..=64u8 {
                 let (cold, hot) = (f32::from(step - 1) / 64.0, f32::from(step) / 64.0);
-                assert!(light(colour(map, cold)) < light(colour(map, hot)), "{map:?} at {hot}");
+                assert!(light(map.colour(cold)) < light(map.colour(hot)), "{map:?} at {hot}");
             }
         }
     }
@@ -171,9 +173,9 @@ mod tests {
     fn outside_is_the_nearer_end() {
         for map in ColourMap::ALL {
             for t in [-1.0, f32::NAN, f32::NEG_INFINITY] {
-                assert_eq!(colour(map, t), colour(map, 0.0), "{map:?} at {t}");
+                assert_eq!(map.colour(t), map.colour(0.0), "{map:?} at {t}");
             }
-            assert_eq!(colour(map, f32::INFINITY), colour(map, 1.0), "{map:?}");
+            assert_eq!(map.colour(f32::INFINITY), map.colour(1.0), "{map:?}");
         }
     }
 }
