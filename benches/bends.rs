@@ -20,10 +20,10 @@ use bendrack::engine::Model;
 use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::text::Tokens;
-use bendrack_nodes::op::Form;
+use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::region::{Frame, Region, Shape};
+use bendrack_nodes::program::target::{Selection, Target, words};
 use bendrack_nodes::program::{Bend, Fuse, Measure, Pass, Program, Site, Tap};
-use bendrack_nodes::region::{Frame, Region, Shape};
-use bendrack_nodes::target::{Selection, Target, words};
 use candle_core::{Result, Tensor};
 use common::{CausalLayer, GRID};
 

@@ -13,7 +13,7 @@ use bendrack::quality::player::{tap_of, tapped};
 use bendrack::quality::scene::{Prompt, prompts};
 use bendrack::quality::world::TOKENS;
 use bendrack::wan::mini::SIDE;
-use bendrack_nodes::source::{ColourMap, Scale};
+use bendrack_nodes::program::source::{ColourMap, Scale};
 use candle_core::Result as Played;
 
 use super::measure::mean;

@@ -5,7 +5,7 @@
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use libfuzzer_sys::fuzz_target;

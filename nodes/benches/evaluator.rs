@@ -7,12 +7,12 @@
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
-use bendrack_nodes::value::Kind;
 
 /// Nodes of a patch that are measured.
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];

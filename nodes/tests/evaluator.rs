@@ -7,12 +7,12 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Input, NodeDef};
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::def::{Input, NodeDef};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch, Port};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
-use bendrack_nodes::value::Kind;
 use proptest::prelude::*;
 use serde_json::json;
 

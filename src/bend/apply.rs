@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::op::{Form, Lanes};
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::op::{Form, Lanes};
 use bendrack_nodes::program::{Bend, Site};
 use candle_core::{D, Result, Tensor, bail};
 

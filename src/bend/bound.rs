@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use bendrack_nodes::grid::{Grid, GridMap};
-use bendrack_nodes::op::{Form, Lanes};
 use bendrack_nodes::program::Bend;
+use bendrack_nodes::program::grid::{Grid, GridMap};
+use bendrack_nodes::program::op::{Form, Lanes};
 use candle_core::{DType, Result, Tensor, bail};
 use smallvec::smallvec;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bendrack_nodes::op::{Form, lanes_along};
+use bendrack_nodes::program::op::{Form, lanes_along};
 use candle_core::{Result, Tensor, bail};
 
 use super::bound::BoundBend;

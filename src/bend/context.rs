@@ -1,7 +1,7 @@
 //! One attention of one layer, as its bends see it.
 
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::op::{Noise, lanes_along};
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::op::{Noise, lanes_along};
 use candle_core::{Result, Tensor, bail};
 
 use super::bound::BoundBend;

@@ -3,7 +3,7 @@
 // Functions generic over the instruction set must inline into the one that enables it.
 #![allow(clippy::inline_always)]
 
-use bendrack_nodes::grid::GridMap;
+use bendrack_nodes::program::grid::GridMap;
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -145,7 +145,7 @@ impl WithSimd for Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::grid::{Grid, Padding};
+    use bendrack_nodes::program::grid::{Grid, Padding};
     use candle_core::{D, Device};
 
     use super::*;

@@ -11,8 +11,8 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::op::Form;
-use bendrack_nodes::set::Set;
+use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::set::Set;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::op::Form;
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::target::Target;
 use bendrack_nodes::program::{Measure, Site};
-use bendrack_nodes::target::Target;
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use super::context::AttentionContext;

@@ -30,10 +30,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::op::Form;
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::set::Set;
 use bendrack_nodes::program::{Measure, Program, Site};
-use bendrack_nodes::set::Set;
 use candle_core::{Result, Tensor};
 
 use crate::wan::hooks::{Attention, HookContext, Listener};

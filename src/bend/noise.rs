@@ -1,6 +1,6 @@
 //! The noise of a bend: a function of seed, node, step, layer and frame alone.
 
-use bendrack_nodes::op::Noise;
+use bendrack_nodes::program::op::Noise;
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 

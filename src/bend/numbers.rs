@@ -60,8 +60,8 @@ fn shares(map: &Map) -> Vec<f64> {
 mod tests {
     use std::sync::Arc;
 
+    use bendrack_nodes::program::region::{Frame, Region, Shape};
     use bendrack_nodes::program::{Fuse, Measure};
-    use bendrack_nodes::region::{Frame, Region, Shape};
 
     use super::*;
 

@@ -69,8 +69,8 @@ pub fn picture_numbers(
 mod tests {
     use std::sync::Arc;
 
+    use bendrack_nodes::program::region::{Frame, Region, Shape};
     use bendrack_nodes::program::{Fuse, Measure};
-    use bendrack_nodes::region::{Frame, Region, Shape};
 
     use super::*;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::pick::Pick;
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::pick::Pick;
+use bendrack_nodes::program::region::{Region, Shape};
+use bendrack_nodes::program::set::Set;
+use bendrack_nodes::program::target::{NeuronSet, Neurons, PADDING, Target, WordList, Words};
 use bendrack_nodes::program::{Pass, Site};
-use bendrack_nodes::region::{Region, Shape};
-use bendrack_nodes::set::Set;
-use bendrack_nodes::target::{NeuronSet, Neurons, PADDING, Target, WordList, Words};
 
 use super::memory::BendMemory;
 use crate::media::Map;

@@ -3,9 +3,9 @@
 //! Without a region, the weights are the same for all queries of a frame, and go into the queries, the keys and the bias of an
 //! ordinary attention. With one, and for the exact form, the map of one head after the other is written out.
 
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::op::{Form, Weight};
-use bendrack_nodes::set::Set;
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::op::{Form, Weight};
+use bendrack_nodes::program::set::Set;
 use candle_core::{D, Result, Tensor, bail};
 
 use super::bound::BoundBend;

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use bendrack_nodes::op::Form;
+use bendrack_nodes::program::op::Form;
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::op::Form;
-use bendrack_nodes::pick::Pick;
+use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::pick::Pick;
+use bendrack_nodes::program::region::Shape;
+use bendrack_nodes::program::target::{NeuronSet, Target};
 use bendrack_nodes::program::{Program, Site};
-use bendrack_nodes::region::Shape;
-use bendrack_nodes::target::{NeuronSet, Target};
 
 use super::resolve;
 use crate::wan::config::Config;

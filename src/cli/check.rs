@@ -7,7 +7,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
-use bendrack_nodes::error::{Problem, Severity};
+use bendrack_nodes::diagnostics::{Problem, Severity};
 use serde_json::json;
 
 use super::{Failure, print, print_json, printed};

@@ -1,9 +1,9 @@
 //! `bendrack nodes`: the library.
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Curve, Input, Late, NodeDef, Output, Preset};
-use bendrack_nodes::suggest::nearest;
-use bendrack_nodes::value::Kind;
+use bendrack_nodes::diagnostics::suggest::nearest;
+use bendrack_nodes::node::def::{Curve, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::node::value::Kind;
 
 use super::{Failure, print};
 

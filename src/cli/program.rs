@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::program::Pass;
-use bendrack_nodes::target::Target;
+use bendrack_nodes::program::target::Target;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
 use super::{Failure, print, print_json, read_patch, render};

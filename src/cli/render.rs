@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch, Port};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
-use bendrack_nodes::value::Kind;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};

@@ -1,7 +1,7 @@
 //! `bendrack schema`: the JSON Schema of patches.
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::schema::schema;
+use bendrack_nodes::check::schema::schema;
 
 use super::{Failure, print_json};
 

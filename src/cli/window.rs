@@ -35,8 +35,8 @@ mod open {
     use std::time::Instant;
 
     use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::patch::Patch;
-    use bendrack_nodes::plan::Plan;
 
     use super::Window;
     use crate::cli::{Failure, models, open_patch};

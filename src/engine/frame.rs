@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::message::Midi;
-use bendrack_nodes::sound::Hop;
+use bendrack_nodes::node::sound::Hop;
+use bendrack_nodes::program::message::Midi;
 
 use crate::media::{Map, Picture};
 

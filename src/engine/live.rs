@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::plan::Plan;
-use bendrack_nodes::sound::Hop;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::tick::Controls;
 use candle_core::Result;
 
@@ -58,7 +58,7 @@ pub enum Stage {
 /// use bendrack::engine::{Engine, Model, Rack, Stage};
 /// use bendrack_nodes::LIBRARY;
 /// use bendrack_nodes::patch::Patch;
-/// use bendrack_nodes::plan::Plan;
+/// use bendrack_nodes::compile::plan::Plan;
 ///
 /// let (plan, _) = Plan::compile(&Patch::default(), LIBRARY);
 /// let plan = Arc::new(plan.ok_or("no plan")?);

@@ -16,7 +16,7 @@ mod warning;
 
 use std::sync::Arc;
 
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::program::{Measure, Pass, Program};
 use bendrack_nodes::tick::Controls;
 use candle_core::{Result, bail};
@@ -45,7 +45,7 @@ use warning::Warnings;
 /// use bendrack::engine::{Engine, Model};
 /// use bendrack_nodes::LIBRARY;
 /// use bendrack_nodes::patch::Patch;
-/// use bendrack_nodes::plan::Plan;
+/// use bendrack_nodes::compile::plan::Plan;
 /// use bendrack_nodes::tick::Controls;
 ///
 /// let (plan, problems) = Plan::compile(&Patch::default(), LIBRARY);

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bendrack_nodes::message::{self, To};
+use bendrack_nodes::node::sound::{self, Hop};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::sound::{self, Hop};
-use bendrack_nodes::source::Source;
+use bendrack_nodes::program::message::{self, To};
+use bendrack_nodes::program::source::Source;
 use candle_core::{DType, Device, Result, Tensor};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 

@@ -5,9 +5,9 @@ use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 
 use super::model::{FRAME_RATE, LATENT_FRAMES, LATENT_SECS};

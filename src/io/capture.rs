@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::sound::Hop;
+use bendrack_nodes::node::sound::Hop;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{Data, Device, ErrorKind, FromSample, Host, Sample, SampleFormat, SizedSample, Stream};
 use rtrb::{Consumer, Producer, RingBuffer};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::message::Midi;
+use bendrack_nodes::program::message::Midi;
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
 use super::activity::{Kind, LightHandle, State};

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::message::Midi;
+use bendrack_nodes::program::message::Midi;
 
 /// The most messages to a port in any second, not counting those at the end.
 pub const MOST_PER_SEC: usize = 100;

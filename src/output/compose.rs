@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::source::{ColourMap, Drawing, Source};
+use bendrack_nodes::program::source::{ColourMap, Drawing, Source};
 
 use crate::media::{Map, Picture};
 use crate::output::heatmap::Shown;
 use crate::output::layout::{channels, composite, grid};
 use crate::output::past::{Peaks, on_the_way};
-use crate::output::{colour, heatmap, spectrum};
+use crate::output::{heatmap, spectrum};
 
 /// Pictures within pictures, at most; what lies deeper is dark.
 const DEPTH: usize = 128;
@@ -121,7 +121,7 @@ impl Composer<'_> {
         };
         let mut picture = match below {
             Some(below) => (*below).clone(),
-            None => Picture::filled(self.model.width, self.model.height, colour::colour(drawing.colours, 0.0)),
+            None => Picture::filled(self.model.width, self.model.height, drawing.colours.colour(0.0)),
         };
         let held = if drawing.hold > 0.0 { self.scene.peaks.of(node) } else { &[] };
         spectrum::draw(&mut picture, &map, held, amount, drawing, false);
@@ -151,7 +151,7 @@ fn share(value: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::source::{Fit, Heights, Layout, Look, MOST_IN_GRID, Scale, Shape};
+    use bendrack_nodes::program::source::{Fit, Heights, Layout, Look, MOST_IN_GRID, Scale, Shape};
     use proptest::prelude::*;
 
     use super::*;

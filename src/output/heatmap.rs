@@ -1,9 +1,8 @@
 //! Measurements in colours, alone or over a picture.
 
-use bendrack_nodes::source::{ColourMap, Drawing, Look};
+use bendrack_nodes::program::source::{ColourMap, Drawing, Look};
 
 use crate::media::{Map, Picture};
-use crate::output::colour::colour;
 use crate::output::{scale, spectrum};
 
 /// A map that varies by less than this part of its largest value is shown the darker, the less it varies: what is left
@@ -47,7 +46,7 @@ impl Shown {
 
     /// The colour of a heat.
     fn colour(&self, t: f32) -> [u8; 3] {
-        colour(self.colours, if self.look.invert { 1.0 - t } else { t })
+        self.colours.colour(if self.look.invert { 1.0 - t } else { t })
     }
 
     fn draw(&self, picture: &mut Picture, map: &Map, amount: f32) {
@@ -121,7 +120,7 @@ fn normalised(values: &[f32], range: Range) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::source::Scale;
+    use bendrack_nodes::program::source::Scale;
 
     use super::*;
 
@@ -147,8 +146,8 @@ mod tests {
         // Cells are 16 pixels wide: the centre of cell (9, 2) is between pixels 151 and 152, 39 and 40.
         assert!((151..=152).contains(&x) && (39..=40).contains(&y), "the hottest pixel is at {x}, {y}");
         let top = pixel(&picture, x, y);
-        assert!(top.iter().zip(colour(ColourMap::Inferno, 1.0)).all(|(&a, b)| a.abs_diff(b) <= 6), "{top:?}");
-        assert_eq!(pixel(&picture, 10, 100), colour(ColourMap::Inferno, 0.0));
+        assert!(top.iter().zip(ColourMap::Inferno.colour(1.0)).all(|(&a, b)| a.abs_diff(b) <= 6), "{top:?}");
+        assert_eq!(pixel(&picture, 10, 100), ColourMap::Inferno.colour(0.0));
     }
 
     #[test]
@@ -179,7 +178,7 @@ mod tests {
         let over = over(&below, &map, 0.8, &ColourMap::Viridis.into());
         // Cold: nothing covered, 0.8 × 35 % darker. Half: 0.8 × 0.5 covered, 14 % darker. Hot: 0.8 covered.
         assert_eq!(pixel(&over, 5, 16), [0, 144, 29]);
-        let half = colour(ColourMap::Viridis, 0.5).map(f32::from);
+        let half = ColourMap::Viridis.colour(0.5).map(f32::from);
         let half = [0.4 * half[0], 0.6 * 172.0 + 0.4 * half[1], 0.6 * 34.4 + 0.4 * half[2]].map(|x| x.round() as u8);
         assert_eq!(pixel(&over, 16, 16), half);
         assert_eq!(pixel(&over, 27, 16), [202, 225, 38].map(|x: u8| x), "0.8 × (253, 231, 37) + 0.2 × (0, 200, 40)");
@@ -266,7 +265,7 @@ mod tests {
         }
         let shown = Shown { look: Look { scale: Scale::Nearest, ..Look::default() }, ..Shown::default() };
         let blocks = alone(&map, 50, 40, &shown);
-        let wanted = |x: usize, y: usize| colour(ColourMap::Inferno, ((x * 7 + y * 3) % 5) as f32 / 4.0);
+        let wanted = |x: usize, y: usize| ColourMap::Inferno.colour(((x * 7 + y * 3) % 5) as f32 / 4.0);
         assert!((0..2000).all(|i| pixel(&blocks, i % 50, i / 50) == wanted(i % 50 / 10, i / 50 / 10)));
     }
 }

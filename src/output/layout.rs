@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::source::{Fit, Layout};
+use bendrack_nodes::program::source::{Fit, Layout};
 
 use crate::media::Picture;
 use crate::output::scale::{covering, fitted, fitting, paste, scaled};

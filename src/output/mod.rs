@@ -1,8 +1,7 @@
 //! What leaves the rack: pictures, measurements in colours, video files.
 //!
-//! It knows what a patch shows ([`Source`](bendrack_nodes::source::Source)) and [pictures](crate::media), and nothing of the model or the window.
+//! It knows what a patch shows ([`Source`](bendrack_nodes::program::source::Source)) and [pictures](crate::media), and nothing of the model or the window.
 
-pub mod colour;
 pub mod compose;
 pub mod heatmap;
 pub mod layout;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bendrack_nodes::source::Source;
+use bendrack_nodes::program::source::Source;
 
 use crate::media::Map;
 
@@ -62,7 +62,7 @@ pub fn on_the_way<'a>(before: Option<&Map>, now: &'a Map, part: f32) -> Cow<'a, 
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::source::Drawing;
+    use bendrack_nodes::program::source::Drawing;
 
     use super::*;
 

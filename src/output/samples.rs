@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use bendrack_nodes::source::{ColourMap, Layout, Look, Source};
+use bendrack_nodes::program::source::{ColourMap, Layout, Look, Source};
 
 use crate::media::{Map, Picture};
 use crate::output::{compose, open};

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use bendrack_nodes::source::Scale;
+use bendrack_nodes::program::source::Scale;
 
 use crate::media::Picture;
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::read::MAX_BYTES;
+use bendrack_nodes::patch::read::MAX_BYTES;
 
 use super::video::part::{Part, unwritable};
 use super::{Error, Result};

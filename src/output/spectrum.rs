@@ -1,9 +1,8 @@
 //! The activity of many neurons as bars or as a line.
 
-use bendrack_nodes::source::{Drawing, Heights, Shape};
+use bendrack_nodes::program::source::{Drawing, Heights, Shape};
 
 use crate::media::{Map, Picture};
-use crate::output::colour::colour;
 
 /// Pixels from one bar to the next, at least: with less between them bars run together.
 const PITCH: usize = 4;
@@ -59,7 +58,7 @@ pub fn draw(picture: &mut Picture, map: &Map, held: &[f32], amount: f32, drawing
             }
             if covered > 0.0 {
                 let level = lit(((height - y) as f32 / full).min(1.0));
-                let colour = colour(drawing.colours, if invert { 1.0 - level } else { level });
+                let colour = drawing.colours.colour(if invert { 1.0 - level } else { level });
                 let start = y * width;
                 blend(&mut picture.rgb[(start + left) * 3..(start + right) * 3], colour, amount * covered);
             }
@@ -154,7 +153,7 @@ fn height(activity: f32, drawing: &Drawing) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::source::ColourMap;
+    use bendrack_nodes::program::source::ColourMap;
 
     use super::*;
 

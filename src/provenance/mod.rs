@@ -19,9 +19,9 @@ pub mod sidecar;
 #[cfg(test)]
 mod tests;
 
-use bendrack_nodes::error::{Code, Problem};
+use bendrack_nodes::diagnostics::{Code, Problem};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::read::MAX_BYTES;
+use bendrack_nodes::patch::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use bendrack_nodes::error::Problem;
+use bendrack_nodes::diagnostics::Problem;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::read::MAX_BYTES;
+use bendrack_nodes::patch::read::MAX_BYTES;
 
 use super::{Render, mp4, png, sidecar, split};
 use crate::files::{Error, Result};

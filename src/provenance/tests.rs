@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::read::MAX_BYTES;
+use bendrack_nodes::patch::read::MAX_BYTES;
 use proptest::prelude::*;
 
 use super::boxes::packed;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
 use candle_core::{Result, bail};
 use serde_json::{Value as Json, json};

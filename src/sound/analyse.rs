@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use bendrack_nodes::sound::{BANDS, HOPS_PER_SEC, Hop, edges};
+use bendrack_nodes::node::sound::{BANDS, HOPS_PER_SEC, Hop, edges};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
@@ -156,9 +156,9 @@ impl HighPass {
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::compile::plan::Plan;
+    use bendrack_nodes::node::sound::centre;
     use bendrack_nodes::patch::Patch;
-    use bendrack_nodes::plan::Plan;
-    use bendrack_nodes::sound::centre;
     use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
+use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;

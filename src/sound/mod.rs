@@ -12,7 +12,7 @@ mod file;
 use std::ops::Range;
 use std::path::Path;
 
-use bendrack_nodes::sound::{HOPS_PER_SEC, Hop};
+use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 
 pub use error::SoundError;
 

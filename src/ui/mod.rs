@@ -13,7 +13,7 @@
 
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")
+    allow(clippy::unwrap_used, clippy::float_cmp, reason = "a failing test panics; exact equality is intended")
 )]
 
 pub mod app;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::value::Kind;
+use bendrack_nodes::library::family::Family;
+use bendrack_nodes::node::value::Kind;
 use eframe::egui::{
     self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Vec2, Visuals, vec2,
 };
@@ -134,34 +135,8 @@ pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
 }
 
 /// The colour of a family of nodes.
-pub fn family_colour(family: &str) -> Color32 {
-    let kind = match family {
-        "control" | "modulate" | "math" | "view" => Kind::Number,
-        "logic" | "time" | "midi" | "osc" | "esp32" | "cache" => Kind::Gate,
-        "prompt" => Kind::Text,
-        "target" => Kind::Target,
-        "bend" => Kind::Bend,
-        "tap" => Kind::Map,
-        "model" | "output" => Kind::Picture,
-        _ => return WEAK,
-    };
-    kind_colours(kind).0
-}
-
-/// The colours of a heatmap from nothing to most: black through red and orange to pale yellow, as in matplotlib's inferno.
-pub fn heat(share: f32) -> Color32 {
-    const STOPS: [[f32; 3]; 6] = [
-        [0.0, 0.0, 4.0],
-        [66.0, 10.0, 104.0],
-        [147.0, 38.0, 103.0],
-        [221.0, 81.0, 58.0],
-        [252.0, 165.0, 10.0],
-        [252.0, 255.0, 164.0],
-    ];
-    let place = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f32;
-    let below = (place as usize).min(STOPS.len() - 2);
-    let mix = |i: usize| (STOPS[below][i] + (STOPS[below + 1][i] - STOPS[below][i]) * (place - below as f32)) as u8;
-    Color32::from_rgb(mix(0), mix(1), mix(2))
+pub fn family_colour(name: &str) -> Color32 {
+    Family::find(name).map_or(WEAK, |family| kind_colours(family.kind).0)
 }
 
 /// The font of numbers: digits of equal width, so that values do not jitter.
@@ -279,9 +254,13 @@ mod tests {
 
     #[test]
     fn text_and_cables_can_be_read() {
-        for ground in [CANVAS, PANEL, NODE, TITLE, WELL, PREVIEW] {
+        for background in [CANVAS, PANEL, NODE, TITLE, WELL, PREVIEW] {
             for text in [TEXT, WEAK, ACCENT, WARNING, ERROR] {
-                assert!(contrast(text, ground) >= 4.5, "{text:?} on {ground:?}: {}", contrast(text, ground));
+                assert!(
+                    contrast(text, background) >= 4.5,
+                    "{text:?} on {background:?}: {}",
+                    contrast(text, background)
+                );
             }
         }
         assert!(contrast(INK, PAPER) >= 4.5);
@@ -293,11 +272,9 @@ mod tests {
     }
 
     #[test]
-    fn heat_grows_from_black_to_bright() {
-        let light = |share: f32| contrast(heat(share), Color32::BLACK);
-        for i in 0..20_u8 {
-            let share = f32::from(i) / 20.0;
-            assert!(light(share + 0.05) > light(share), "at {share}");
+    fn every_family_has_a_colour() {
+        for def in bendrack_nodes::LIBRARY {
+            assert_ne!(family_colour(def.family()), WEAK, "{}", def.name);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bendrack::engine::{Engine, Model, Warning};
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
 
 /// The pictures of the first chunks of a patch; what was warned of.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bendrack::engine::{Engine, Frame, Model};
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::Controls;
 use serde_json::{Value as Json, json};
 

@@ -266,7 +266,7 @@ mod audio {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use bendrack::io::audio::AudioSource;
-    use bendrack_nodes::sound::Hop;
+    use bendrack_nodes::node::sound::Hop;
 
     use super::*;
 
@@ -357,7 +357,7 @@ pcm.bendrack {{
 /// Needs a MIDI system: ALSA's sequencer, or with `--features jack` a server, such as `jackd -r -d dummy`.
 #[cfg(unix)]
 mod midi {
-    use bendrack_nodes::message::Midi;
+    use bendrack_nodes::program::message::Midi;
     use midir::os::unix::{VirtualInput, VirtualOutput};
     use midir::{MidiInput, MidiInputConnection, MidiOutput, MidiOutputConnection};
 

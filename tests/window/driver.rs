@@ -9,9 +9,10 @@ use std::sync::Arc;
 use bendrack::engine::{Frame, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, Engine, Options, Recovery, StatusLight, StatusLightState, theme};
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
+use bendrack_nodes::program::source::ColourMap;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use eframe::egui::{Event, Pos2, vec2};
 use egui_kittest::Harness;
@@ -106,10 +107,10 @@ pub fn frame(number: u64) -> Frame {
     for y in 0..128 {
         beside.extend_from_slice(&picture.rgb[y * 384..(y + 1) * 384]);
         for x in 0..128 {
-            let heat = theme::heat((-near(x, y, 128).powi(2) * 30.0).exp());
+            let heat = ColourMap::default().colour((-near(x, y, 128).powi(2) * 30.0).exp());
             let below = pixel(x, y);
             let mix = |a: u8, b: u8| (f32::from(a) * 0.3 + f32::from(b) * 0.7) as u8;
-            beside.extend([mix(below[0], heat.r()), mix(below[1], heat.g()), mix(below[2], heat.b())]);
+            beside.extend([mix(below[0], heat[0]), mix(below[1], heat[1]), mix(below[2], heat[2])]);
         }
     }
     Frame {
@@ -206,7 +207,7 @@ pub fn port(window: &Window, name: &str, output: bool) -> Pos2 {
 }
 
 /// The point of the canvas with the largest distance from all nodes.
-pub fn ground(window: &Window) -> Pos2 {
+pub fn empty_point(window: &Window) -> Pos2 {
     let scene = &window.state().workspace.frame;
     let room = |at: &Pos2| scene.rects.values().map(|rect| rect.distance_to_pos(*at)).fold(1e9, f32::min);
     let places = (0..30_u8).flat_map(|y| (0..30_u8).map(move |x| vec2(f32::from(x), f32::from(y)) * 24.0));

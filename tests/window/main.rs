@@ -3,7 +3,7 @@
 //! Screenshots are not compared, as graphics drivers differ in the last bits of every edge. The ignored tests render them for
 //! inspection: `cargo test --test window -- --ignored`.
 #![cfg(feature = "ui")]
-#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that is wrong stops; identity is meant")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a failing test panics; exact equality is intended")]
 
 mod driver;
 mod frames;
@@ -111,7 +111,7 @@ fn the_wheel_turns_a_knob_and_zooms_elsewhere() {
     wheel(&mut window, knob);
     assert_ne!(fake.program(), before);
     assert_eq!(window.state().workspace.frame.zoom, zoom);
-    let at = ground(&window);
+    let at = empty_point(&window);
     let program = fake.program();
     wheel(&mut window, at);
     assert!(window.state().workspace.frame.zoom > zoom);
@@ -124,7 +124,7 @@ fn nodes_are_unplugged_plugged_and_deleted_while_frames_arrive() {
     fake.play(17);
     let start = Arc::clone(&window.state().workspace.editor.document.patch);
     // Unplugged and dropped on the canvas.
-    let (angle, at) = (port(&window, "rotate.angle", false), ground(&window));
+    let (angle, at) = (port(&window, "rotate.angle", false), empty_point(&window));
     drag(&mut window, angle, at);
     assert!(window.state().canvas.palette.is_none(), "unplugging opens no palette");
     assert!(!window.state().workspace.editor.is_wired("rotate", "angle"));
@@ -306,7 +306,7 @@ fn a_box_selects_a_middle_drag_pans_and_a_double_click_opens_the_palette() {
     let after = window.state().workspace.frame.rects["lfo"].min;
     assert!((after - before - vec2(50.0, 20.0)).length() < 2.0, "{before:?} → {after:?}");
     assert!(!window.state().workspace.editor.document.is_dirty(), "only the view moved");
-    let at = ground(&window);
+    let at = empty_point(&window);
     for pressed in [true, false, true, false] {
         if pressed { window.drag_at(at) } else { window.event(release(at)) }
     }
@@ -451,7 +451,7 @@ fn screenshots() {
     let rect = window.state().workspace.frame.rects["rotate"];
     click(&mut window, rect.center_top() + vec2(0.0, 8.0));
     shoot(&mut window, "selected");
-    let at = ground(&window);
+    let at = empty_point(&window);
     window.hover_at(at);
     window.key_press(Key::N);
     window.run_steps(2);

@@ -58,7 +58,7 @@ fn a_snapshot_is_stored_renamed_recalled_by_its_key_replaced_and_deleted() {
     window.run_steps(2);
     type_text(&mut window, " calm");
     assert!(patch(&window).snapshots[0].name.contains("calm"));
-    let at = ground(&window);
+    let at = empty_point(&window);
     click(&mut window, at);
     let before = fake.program();
     let knob = window.get_by_label("angle of rotate").rect().center();

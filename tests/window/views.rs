@@ -11,7 +11,7 @@ pub fn views() -> Patch {
     let text = r#"{ "format": "bendrack-patch", "version": 1, "meta": { "title": "Views" },
         "nodes": {
             "lfo": { "type": "modulate.lfo", "params": { "rate": 0.3, "polarity": "bipolar" } },
-            "about": { "type": "view.note", "params": { "text": "The slow sine turns the colour word.\n\nTurn the rate of lfo with the left hand, its depth with the right one." } },
+            "about": { "type": "view.note", "params": { "text": "The slow sine turns the colour word.\n\nTurn the rate of lfo and its depth at the same time." } },
             "empty": { "type": "view.note" },
             "shown": { "type": "view.number" },
             "scope": { "type": "view.scope", "params": { "low": -1.0, "window": 16.0 } },
@@ -55,7 +55,7 @@ fn a_note_is_edited_on_the_canvas() {
     assert_eq!(window.state().workspace.editor.document.patch.nodes["empty"].params["text"], "go on");
     assert!(fake.plans() >= plans);
     // A click elsewhere ends the edit. The paper moves the note, and Delete deletes it.
-    let at = ground(&window);
+    let at = empty_point(&window);
     click(&mut window, at);
     assert!(!window.ctx.text_edit_focused());
     let before = window.state().workspace.editor.document.patch.layout["empty"].pos;
@@ -122,7 +122,7 @@ fn a_dot_is_added_to_a_cable_moved_unplugged_and_plugged() {
     assert_eq!(window.state().workspace.editor.selection.iter().collect::<Vec<_>>(), ["reroute"]);
     // Its cable is unplugged from the knob and plugged in again from the right side of the dot.
     let knob = port(&window, "rotate.angle", false);
-    let free = ground(&window);
+    let free = empty_point(&window);
     drag(&mut window, knob, free);
     assert!(!window.state().workspace.editor.is_wired("rotate", "angle"));
     assert!(window.state().canvas.palette.is_none());

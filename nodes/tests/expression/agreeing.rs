@@ -1,6 +1,6 @@
 //! Any expression, against an evaluator that walks its tree; any text at all.
 
-use bendrack_nodes::expression::{Expression, FUNCTIONS, LONGEST, OPERATORS, Scope, VARIABLES};
+use bendrack_nodes::grammar::expression::{Expression, FUNCTIONS, LONGEST, OPERATORS, Scope, VARIABLES};
 use proptest::prelude::*;
 use proptest::sample::select;
 use unicode_width::UnicodeWidthChar;

@@ -7,7 +7,7 @@ mod manual;
 mod mistakes;
 mod values;
 
-use bendrack_nodes::expression::{Expression, Scope};
+use bendrack_nodes::grammar::expression::{Expression, Scope};
 
 /// A random number that can be foretold.
 fn random(stream: u64, index: i64) -> f64 {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use bendrack_nodes::expression::{DEEPEST, FUNCTIONS, LONGEST, MOST_STEPS, OPERATORS, VARIABLES};
+use bendrack_nodes::grammar::expression::{DEEPEST, FUNCTIONS, LONGEST, MOST_STEPS, OPERATORS, VARIABLES};
 
 use super::parsed;
 
@@ -14,7 +14,7 @@ const INTRO: &str = "\
 # Expressions
 
 One number from others, as it is written in mathematics: `a + b * sin(tau * t)`. This page is written by a test from the tables in
-[names.rs](../nodes/expression/names.rs): change those, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression`.
+[names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression`.
 
 | to have | write |
 |---|---|

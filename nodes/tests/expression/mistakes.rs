@@ -1,6 +1,6 @@
 //! What is refused, and how it is said.
 
-use bendrack_nodes::expression::{DEEPEST, Expression, LONGEST, Mistake};
+use bendrack_nodes::grammar::expression::{DEEPEST, Expression, LONGEST, Mistake};
 
 fn mistake(source: &str) -> Mistake {
     match Expression::parse(source) {

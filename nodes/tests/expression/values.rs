@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::f64::consts::{E, FRAC_PI_2, PI, TAU};
 
-use bendrack_nodes::expression::{DEEPEST, Expression, LONGEST, MOST_STEPS, Scope};
+use bendrack_nodes::grammar::expression::{DEEPEST, Expression, LONGEST, MOST_STEPS, Scope};
 
 use super::{parsed, random, scope, value};
 

@@ -3,13 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{NodeDef, Preset};
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::def::{NodeDef, Preset};
+use bendrack_nodes::node::sound::Hop;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::sound::Hop;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
-use bendrack_nodes::value::Kind;
 use serde_json::{Value as Json, json};
 
 /// Latent frames of Wan at 16 pictures a second.
@@ -214,7 +214,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The random number of the node `it` of a patch with seed 0, as [`bendrack_nodes::run::Run::random`] has to be for ever.
+/// The random number of the node `it` of a patch with seed 0, as [`bendrack_nodes::node::context::Run::random`] has to be for ever.
 pub fn dice(stream: u64, index: i64) -> f64 {
     fn splitmix(state: u64) -> u64 {
         let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -2,9 +2,9 @@
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
-use bendrack_nodes::error::{Code, Problem, Severity};
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::{Code, Problem, Severity};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 

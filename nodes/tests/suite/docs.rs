@@ -7,13 +7,14 @@ use std::fmt::Write;
 use std::path::Path;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::curve::MOST_KEYS;
-use bendrack_nodes::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
-use bendrack_nodes::op::Form;
-use bendrack_nodes::schedule::MOST_PROMPTS;
-use bendrack_nodes::site::Site;
+use bendrack_nodes::grammar::keyframes::MOST_KEYS;
+use bendrack_nodes::grammar::prompts::MOST_PROMPTS;
+use bendrack_nodes::library::family::{FAMILIES, Family};
+use bendrack_nodes::node::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::program::Site;
+use bendrack_nodes::program::op::Form;
 use bendrack_nodes::tick::Memory;
-use bendrack_nodes::value::Kind;
 use serde_json::json;
 
 use crate::patching::*;
@@ -22,7 +23,7 @@ const INTRO: &str = "\
 # Nodes
 
 Every node of the library, by family. This page is written by a test from what each node declares in its file under
-[nodes/](../nodes): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::`.
+[nodes/](../nodes/src/library): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::`.
 
 A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, and a map also where a picture is wanted: it is a picture in
 grey then, from its smallest to its largest value.
@@ -195,75 +196,6 @@ fn node(def: &NodeDef) -> String {
     text + &format!("Help patch: [patches/help/{name}.json](../patches/help/{name}.json)\n\n")
 }
 
-/// A family's title, and what its nodes do.
-fn family_about(family: &str) -> (&'static str, &'static str) {
-    match family {
-        "control" => ("Control", "What is set by hand."),
-        "modulate" => ("Modulate", "What moves by itself."),
-        "math" => ("Math", "Numbers from numbers."),
-        "logic" => (
-            "Logic",
-            "Gates from gates, and what triggers choose. A trigger that comes several times in a latent frame counts each time; a reset \
-             comes before what else arrives in its latent frame, unless it says otherwise.",
-        ),
-        "time" => (
-            "Time",
-            "Tempo, and triggers in time. Several triggers may fall into one latent frame, and all of them count.",
-        ),
-        "midi" => (
-            "MIDI",
-            "Controllers and keyboards, and what is played on other instruments; [devices.md](devices.md) says how they are opened.",
-        ),
-        "audio" => (
-            "Audio",
-            "What is heard, from an audio input or a file; [devices.md](devices.md) says how they are opened.",
-        ),
-        "osc" => (
-            "OSC",
-            "Numbers from and to other programs and phones; [devices.md](devices.md) says how ports are opened.",
-        ),
-        "esp32" => ("ESP32", "Sensors on boards; [devices.md](devices.md) says what they send."),
-        "prompt" => (
-            "Prompt",
-            "What the video shows. A text cable may carry a mix of two prompts: the model shows the mix, and every other node reads the nearer \
-             prompt. A chunk has the prompt of its first frame.",
-        ),
-        "model" => ("Model", "The video model."),
-        "target" => (
-            "Target",
-            "What a bend or a tap is aimed at. Targets that follow one another by `within` narrow what is meant: only what is in all of \
-             them. A target that moves from latent frame to latent frame moves its bends with it; a tap keeps that of the chunk's first one.",
-        ),
-        "bend" => {
-            ("Bend", "What is done inside of the model. Bends follow one another, first to last, into the model.")
-        }
-        "tap" => (
-            "Tap",
-            "What is measured inside of the model, as a map and as numbers. A tap listens after the bends, so it sees what they did. The picture \
-             tap measures what came out of it.",
-        ),
-        "output" => ("Output", "What is shown and recorded."),
-        "view" => ("View", "What is shown on the canvas."),
-        "cache" => (
-            "Cache",
-            "The model's memory of past frames, which is kept as it is unless one of these says otherwise. Resetting it and computing it anew \
-             wait for the next chunk.",
-        ),
-        _ => panic!("say what the family {family} is"),
-    }
-}
-
-/// The families in the order of the menu.
-fn families() -> Vec<&'static str> {
-    let mut families: Vec<_> = Vec::new();
-    for def in LIBRARY {
-        if !families.contains(&def.family()) {
-            families.push(def.family());
-        }
-    }
-    families
-}
-
 /// Which bend acts where, and in which form.
 fn table_of_sites() -> String {
     let mut text = BENDS.to_owned() + "\n| | ";
@@ -291,18 +223,16 @@ fn anchor(def: &NodeDef) -> String {
 
 fn page() -> String {
     let mut text = INTRO.to_owned() + "\n";
-    for family in families() {
-        let nodes = LIBRARY.iter().filter(|def| def.family() == family);
+    for Family { name, title, .. } in FAMILIES {
+        let nodes = LIBRARY.iter().filter(|def| def.family() == *name);
         let links: Vec<_> = nodes.map(|def| format!("[{}](#{})", def.title, anchor(def))).collect();
-        let title = family_about(family).0;
         let _ = writeln!(text, "- [{title}](#{}): {}", title.to_lowercase(), links.join(", "));
     }
     text += "\n";
     text += &table_of_sites();
-    for family in families() {
-        let (title, about) = family_about(family);
+    for Family { name, title, about, .. } in FAMILIES {
         let _ = write!(text, "\n## {title}\n\n{about}\n\n");
-        let nodes = LIBRARY.iter().filter(|def| def.family() == family);
+        let nodes = LIBRARY.iter().filter(|def| def.family() == *name);
         text.extend(nodes.map(|def| node(def)));
         text = text.trim_end().to_owned() + "\n";
     }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
-use bendrack_nodes::error::{Code, Severity};
-use bendrack_nodes::migrate::{MIGRATIONS, version_of};
+use bendrack_nodes::check::schema::schema;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::{Code, Severity};
+use bendrack_nodes::patch::migrate::{MIGRATIONS, version_of};
+use bendrack_nodes::patch::read::MAX_BYTES;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::plan::Plan;
-use bendrack_nodes::read::MAX_BYTES;
-use bendrack_nodes::schema::schema;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -291,7 +291,7 @@ proptest! {
 
 /// What is said of a text: code, pointer, line and column.
 fn said(text: &str) -> Vec<(Code, String, usize, usize)> {
-    let place = |problem: bendrack_nodes::error::Problem| {
+    let place = |problem: bendrack_nodes::diagnostics::Problem| {
         let place = problem.place.expect("a place");
         (problem.code, problem.pointer, place.line, place.column)
     };

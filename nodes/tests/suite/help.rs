@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::node::sound::{BANDS, Hop};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::target::{Selection, Words};
 use bendrack_nodes::program::{Program, To};
-use bendrack_nodes::sound::{BANDS, Hop};
-use bendrack_nodes::target::{Selection, Words};
 use bendrack_nodes::tick::Memory;
 
 use crate::patching::*;

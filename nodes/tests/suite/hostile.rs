@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
-use bendrack_nodes::error::{Code, Problem};
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::{Code, Problem};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
 use serde_json::{Map, Value as Json, json};
 
 /// A patch with this in it.

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::error::Severity;
-use bendrack_nodes::op::Lanes;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::Severity;
 use bendrack_nodes::patch::{Cable, Edit, Patch};
-use bendrack_nodes::pick::Pick;
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::op::Lanes;
+use bendrack_nodes::program::pick::Pick;
+use bendrack_nodes::program::set::Set;
+use bendrack_nodes::program::target::{NeuronSet, Selection, Target, words};
 use bendrack_nodes::program::{Bend, Program};
-use bendrack_nodes::set::Set;
-use bendrack_nodes::target::{NeuronSet, Selection, Target, words};
 use bendrack_nodes::tick::Memory;
 use proptest::prelude::*;
 use serde_json::json;

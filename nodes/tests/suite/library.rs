@@ -5,14 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Curve, Input, Preset};
-use bendrack_nodes::op::{Form, Lanes};
+use bendrack_nodes::library::family::FAMILIES;
+use bendrack_nodes::node::def::{Curve, Input, Preset};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::region::{Region, Shape};
-use bendrack_nodes::site::Site;
-use bendrack_nodes::source::Source;
+use bendrack_nodes::program::Site;
+use bendrack_nodes::program::op::{Form, Lanes};
+use bendrack_nodes::program::region::{Region, Shape};
+use bendrack_nodes::program::source::Source;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
-use bendrack_nodes::value::Kind;
 use serde_json::json;
 use smallvec::smallvec;
 
@@ -77,12 +78,26 @@ fn knobs_stay_within_their_limits() {
 }
 
 #[test]
+fn every_family_is_declared_in_the_order_of_the_menu() {
+    let mut names: Vec<&str> = Vec::new();
+    for def in LIBRARY {
+        if !names.contains(&def.family()) {
+            names.push(def.family());
+        }
+    }
+    assert_eq!(names, FAMILIES.iter().map(|family| family.name).collect::<Vec<_>>());
+}
+
+#[test]
 fn every_file_is_in_the_library() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/library");
     let mut files = 0;
-    for family in std::fs::read_dir(root).expect("the crate's folder").map(|entry| entry.expect("an entry").path()) {
-        if family.is_dir() && !["tests", "benches", "expression", "check"].iter().any(|other| family.ends_with(other)) {
-            files += std::fs::read_dir(&family).expect("a folder").count();
+    for entry in std::fs::read_dir(library).expect("the library's folder") {
+        let family = entry.expect("an entry").path();
+        if family.is_dir() {
+            let texts = std::fs::read_dir(&family).expect("a family's folder").map(|file| file.expect("a file").path());
+            let texts = texts.map(|file| std::fs::read_to_string(file).expect("a text"));
+            files += texts.filter(|text| text.contains("pub const NODE: NodeDef")).count();
         }
     }
     assert_eq!(files, LIBRARY.len(), "one file is one node, listed in LIBRARY");

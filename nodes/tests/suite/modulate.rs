@@ -3,11 +3,11 @@
 #![allow(clippy::float_cmp, reason = "identity is meant")]
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Grammar, Input, NodeDef, Preset};
+use bendrack_nodes::node::def::{Grammar, Input, NodeDef, Preset};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
-use bendrack_nodes::value::Kind;
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 

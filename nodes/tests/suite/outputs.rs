@@ -3,14 +3,14 @@
 #![allow(clippy::float_cmp, reason = "identity is meant")]
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::message::{self, Midi, Part};
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::source::{ColourMap, Layout, Source};
+use bendrack_nodes::program::message::{self, Midi, Part};
+use bendrack_nodes::program::source::{ColourMap, Layout, Source};
 use bendrack_nodes::tick::Memory;
-use bendrack_nodes::value::Kind;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::Late;
+use bendrack_nodes::node::def::Late;
 use bendrack_nodes::program::Measure;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::json;

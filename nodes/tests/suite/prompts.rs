@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::error::{Code, Problem, Severity};
-use bendrack_nodes::mix::Prompt;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::{Code, Problem, Severity};
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::program::prompt::Prompt;
 use bendrack_nodes::program::{Blend, BlendMethod, Program, Switch};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::float_cmp, reason = "identity is meant")]
 
-use bendrack_nodes::division;
+use bendrack_nodes::library::time::division;
 use bendrack_nodes::tick::Memory;
 use serde_json::{Value as Json, json};
 

@@ -1,6 +1,6 @@
 //! What the follower of sound gives, against what is written about it as formulas.
 
-use bendrack_nodes::sound::{BANDS, HOPS_PER_SEC, Hop, centre, edges, share};
+use bendrack_nodes::node::sound::{BANDS, HOPS_PER_SEC, Hop, centre, edges, share};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 

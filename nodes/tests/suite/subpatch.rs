@@ -1,9 +1,10 @@
 //! Subpatches: definitions, instances, ports by name.
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::error::Code;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::Code;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
@@ -209,4 +210,26 @@ fn an_id_with_a_slash_is_not_that_of_a_node_in_an_instance() {
         let said = problems.iter().any(|problem| problem.code == Code::BadId && problem.message.contains("left/a"));
         assert_eq!(said, refused, "{problems:?}");
     }
+}
+
+#[test]
+fn the_kinds_of_ports_follow_cables_through_subpatches_and_in_patches_with_errors() {
+    let definitions = json!({ "pass": {
+        "nodes": { "dot": { "type": "view.reroute" } },
+        "inputs": [{ "name": "in", "to": ["dot.in"] }],
+        "outputs": [{ "name": "out", "from": "dot.out" }]
+    } });
+    let nodes = json!({
+        "word": { "type": "target.words" }, "one": { "type": "sub.pass" }, "behind": { "type": "view.reroute" },
+        "alone": { "type": "view.reroute" }, "turn": { "type": "bend.rotate" }
+    });
+    let cables = json!([
+        { "from": "word.target", "to": "one.in" }, { "from": "one.out", "to": "behind.in" },
+        { "from": "behind.out", "to": "turn.angle" }
+    ]);
+    let patch = read(&definitions, &nodes, &cables);
+    let (plan, problems, resolved) = Plan::compile_resolved(&patch, LIBRARY);
+    assert!(plan.is_none(), "a target into a number: {problems:?}");
+    assert_eq!([resolved.kind("one/dot"), resolved.kind("behind")], [Kind::Target; 2]);
+    assert_eq!([resolved.kind("alone"), resolved.kind("nowhere")], [Kind::Any; 2]);
 }

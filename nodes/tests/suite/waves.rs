@@ -4,7 +4,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-use bendrack_nodes::division;
+use bendrack_nodes::library::time::division;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use serde_json::{Value as Json, json};

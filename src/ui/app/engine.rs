@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::tick::Controls;
 
 use crate::engine::{Frame, Rack, Status};

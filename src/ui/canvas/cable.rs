@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::epaint::CubicBezierShape;
 use eframe::egui::{Color32, Pos2, Shape, Stroke, vec2};
 

@@ -1,8 +1,8 @@
 //! The face of a node: its rows, and a trace, picture or drawing.
 
-use bendrack_nodes::def::Late;
+use bendrack_nodes::node::def::{Image, Late, View};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 
 use crate::ui::canvas::note;
 use crate::ui::document::def_of;
@@ -16,7 +16,7 @@ pub enum Face {
     /// Rows and the trace of an output.
     Trace(Port),
     /// Rows and a picture.
-    Picture,
+    Picture(Image),
     /// Text on paper, without a title or rows.
     Note,
     /// A number in large digits.
@@ -31,19 +31,22 @@ impl Face {
     /// The face of a node.
     pub fn of(patch: &Patch, id: &str) -> Self {
         let Some(def) = patch.nodes.get(id).and_then(|node| def_of(&node.kind)) else { return Self::Plain };
-        match def.name {
-            "view.note" => return Self::Note,
-            "view.number" => return Self::Number,
-            "view.scope" => return Self::Scope,
-            "view.reroute" => return Self::Reroute,
-            "model.wan" | "output.picture" => return Self::Picture,
-            _ if def.family() == "tap" => return Self::Picture,
-            _ => {}
-        }
-        let still = def.family() == "control" || def.outputs.iter().any(|output| output.late == Some(Late::Call));
-        match def.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
-            Some(output) if !still => Self::Trace(Port { node: id.to_owned(), port: output.name.to_owned() }),
-            _ => Self::Plain,
+        match def.view {
+            View::Rows => Self::Plain,
+            View::Picture(image) => Self::Picture(image),
+            View::Note => Self::Note,
+            View::Number => Self::Number,
+            View::Scope => Self::Scope,
+            View::Reroute => Self::Reroute,
+            View::Trace => {
+                let is_measured = def.outputs.iter().any(|output| output.late == Some(Late::Call));
+                match def.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
+                    Some(output) if !is_measured => {
+                        Self::Trace(Port { node: id.to_owned(), port: output.name.to_owned() })
+                    }
+                    _ => Self::Plain,
+                }
+            }
         }
     }
 
@@ -66,7 +69,7 @@ impl Face {
         match self {
             Self::Plain | Self::Number | Self::Reroute => 0.0,
             Self::Trace(_) => theme::TRACE + theme::UNIT / 2.0,
-            Self::Picture => theme::THUMB + theme::UNIT / 2.0,
+            Self::Picture(_) => theme::THUMB + theme::UNIT / 2.0,
             Self::Note => note::height(patch, id),
             Self::Scope => theme::SCOPE,
         }

@@ -21,7 +21,7 @@ pub(in crate::ui) struct FrameDrag {
     /// Whether the corner is dragged, which resizes the frame.
     corner: bool,
     patch: Arc<Patch>,
-    gone: Vec2,
+    distance: Vec2,
 }
 
 /// The colour of a frame; grey if it has none or an invalid one.
@@ -161,16 +161,17 @@ pub(in crate::ui) fn frames_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Wor
         }
         for (response, is_corner) in [(&title, false), (&corner, true)] {
             if response.drag_started() {
-                let gone = ui.input(|i| i.pointer.press_origin().zip(i.pointer.interact_pos()));
-                let gone = gone.map_or(Vec2::ZERO, |(from, to)| (to - from) / zoom - response.drag_delta() / zoom);
+                let distance = ui.input(|i| i.pointer.press_origin().zip(i.pointer.interact_pos()));
+                let distance =
+                    distance.map_or(Vec2::ZERO, |(from, to)| (to - from) / zoom - response.drag_delta() / zoom);
                 canvas.frame_drag =
-                    Some(FrameDrag { frame: index, corner: is_corner, patch: Arc::clone(&patch), gone });
+                    Some(FrameDrag { frame: index, corner: is_corner, patch: Arc::clone(&patch), distance });
             }
             if response.dragged()
-                && let Some(hold) = &mut canvas.frame_drag
+                && let Some(frame_drag) = &mut canvas.frame_drag
             {
-                hold.gone += response.drag_delta() / zoom;
-                drag(&mut workspace.editor, hold);
+                frame_drag.distance += response.drag_delta() / zoom;
+                drag(&mut workspace.editor, frame_drag);
             }
         }
         title.context_menu(|ui| menu_ui(ui, &mut workspace.editor, index));
@@ -182,22 +183,22 @@ pub(in crate::ui) fn frames_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Wor
 }
 
 /// Moves or resizes the dragged frame.
-fn drag(editor: &mut Editor, hold: &FrameDrag) {
-    let FrameDrag { frame: index, corner, patch, gone } = hold;
+fn drag(editor: &mut Editor, frame_drag: &FrameDrag) {
+    let FrameDrag { frame: index, corner, patch, distance } = frame_drag;
     let Some(start) = patch.frames.get(*index) else { return };
-    let gone = [f64::from(gone.x), f64::from(gone.y)];
+    let distance = [f64::from(distance.x), f64::from(distance.y)];
     let mut frames = editor.document.patch.frames.clone();
     if frames.len() != patch.frames.len() {
         return;
     }
     if *corner {
         let smallest = [f64::from(theme::MIN_FRAME.x), f64::from(theme::MIN_FRAME.y)];
-        let end = snap([start.pos[0] + start.size[0] + gone[0], start.pos[1] + start.size[1] + gone[1]]);
+        let end = snap([start.pos[0] + start.size[0] + distance[0], start.pos[1] + start.size[1] + distance[1]]);
         frames[*index].size = [(end[0] - start.pos[0]).max(smallest[0]), (end[1] - start.pos[1]).max(smallest[1])];
         apply(editor, "resize frame", frames, Vec::new());
         return;
     }
-    let [x, y] = snap([start.pos[0] + gone[0], start.pos[1] + gone[1]]);
+    let [x, y] = snap([start.pos[0] + distance[0], start.pos[1] + distance[1]]);
     let by = [x - start.pos[0], y - start.pos[1]];
     for (frame, other) in frames.iter_mut().zip(&patch.frames) {
         if std::ptr::eq(start, other) || area(start).contains_rect(area(other)) {
@@ -301,8 +302,8 @@ mod tests {
     fn an_invalid_colour_is_grey() {
         let frame = |colour: &str| Frame { colour: colour.to_owned(), ..Frame::default() };
         assert_eq!(colour(&frame("#ff8000")), Color32::from_rgb(255, 128, 0));
-        for odd in ["", "#ff80", "red", "#ggggggg", "#ééé"] {
-            assert_eq!(colour(&frame(odd)), theme::WEAK, "{odd:?}");
+        for invalid in ["", "#ff80", "red", "#ggggggg", "#ééé"] {
+            assert_eq!(colour(&frame(invalid)), theme::WEAK, "{invalid:?}");
         }
     }
 
@@ -320,9 +321,9 @@ mod tests {
         frame_selected(&mut editor);
         assert_eq!(nodes_in(&editor, &editor.document.patch, &editor.document.patch.frames[0]), chosen);
         let framed = Arc::clone(&editor.document.patch);
-        let hold = |gone| FrameDrag { frame: 0, corner: false, patch: Arc::clone(&framed), gone };
-        drag(&mut editor, &hold(vec2(30.0, 10.0)));
-        drag(&mut editor, &hold(vec2(81.0, 41.0)));
+        let frame_drag = |distance| FrameDrag { frame: 0, corner: false, patch: Arc::clone(&framed), distance };
+        drag(&mut editor, &frame_drag(vec2(30.0, 10.0)));
+        drag(&mut editor, &frame_drag(vec2(81.0, 41.0)));
         let now = &editor.document.patch;
         for id in &chosen {
             assert_eq!(now.layout[id].pos, [framed.layout[id].pos[0] + 80.0, 40.0], "{id}");

@@ -7,20 +7,20 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{Color32, Ui};
 use egui_node_graph::{
-    AnyParameterId, DataTypeTrait, Graph, GraphEditorState, InputParamKind, NodeDataTrait, NodeId, NodeOrientation,
-    NodeResponse, NodeTemplateIter, NodeTemplateTrait, UserResponseTrait, WidgetValueTrait,
+    AnyParameterId, DataTypeTrait, Graph, GraphEditorState, InputId, InputParamKind, NodeDataTrait, NodeId,
+    NodeOrientation, NodeResponse, NodeTemplateIter, NodeTemplateTrait, OutputId, UserResponseTrait, WidgetValueTrait,
 };
 
 use crate::ui::canvas::node;
 use crate::ui::canvas::reroute::is_dot;
 use crate::ui::canvas::row;
 use crate::ui::canvas::row::shown_inputs;
-use crate::ui::document::ports::ports;
+use crate::ui::document::ports::{Named, PortKinds, ports};
 use crate::ui::workspace::Workspace;
 
 /// The editor of the crate with the types of the window.
@@ -232,10 +232,18 @@ impl Index {
     }
 
     /// Updates the nodes, rows and cables of the graph from the patch.
-    pub fn sync(&mut self, graph_editor: &mut GraphEditor, patch: &Patch, open: &BTreeSet<String>, revision: u64) {
-        if self.rows.0 != revision || self.rows.1 != *open {
-            self.rows = (revision, open.clone());
-            self.sync_nodes(graph_editor, patch, open);
+    pub fn sync(
+        &mut self,
+        graph_editor: &mut GraphEditor,
+        patch: &Patch,
+        kinds: &PortKinds,
+        unfolded: &BTreeSet<String>,
+        revision: u64,
+    ) {
+        if self.rows.0 != revision || self.rows.1 != *unfolded {
+            self.rows = (revision, unfolded.clone());
+            let rows = |id: &String| (id.clone(), rows(patch, kinds, id, unfolded.contains(id)));
+            self.sync_nodes(graph_editor, &patch.nodes.keys().filter(|id| !is_dot(patch, id)).map(rows).collect());
         }
         // The crate also plugs cables, so all of them are replaced.
         graph_editor.graph.connections.clear();
@@ -249,25 +257,20 @@ impl Index {
         }
     }
 
-    fn sync_nodes(&mut self, graph_editor: &mut GraphEditor, patch: &Patch, open: &BTreeSet<String>) {
-        let stale: Vec<String> = self
-            .nodes
-            .iter()
-            .filter(|(id, node)| {
-                !patch.nodes.contains_key(*id)
-                    || is_dot(patch, id)
-                    || !same_rows(&graph_editor.graph, **node, patch, id, open)
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
+    /// Removes nodes whose rows changed, and adds new ones.
+    fn sync_nodes(&mut self, graph_editor: &mut GraphEditor, rows: &BTreeMap<String, (Named, Named)>) {
+        let graph = &graph_editor.graph;
+        let is_stale =
+            |(id, node): &(&String, &NodeId)| rows.get(*id).is_none_or(|rows| !has_rows(graph, **node, rows));
+        let stale: Vec<String> = self.nodes.iter().filter(is_stale).map(|(id, _)| id.clone()).collect();
         for id in stale {
             if let Some(node) = self.nodes.remove(&id) {
                 remove(graph_editor, node);
             }
         }
-        for id in patch.nodes.keys().filter(|id| !is_dot(patch, id)) {
+        for (id, rows) in rows {
             if !self.nodes.contains_key(id) {
-                self.nodes.insert(id.clone(), add(graph_editor, patch, id, open.contains(id)));
+                self.nodes.insert(id.clone(), add(graph_editor, id, rows));
             }
         }
     }
@@ -282,18 +285,27 @@ impl Index {
     }
 }
 
-fn same_rows(graph: &NodeGraph, node: NodeId, patch: &Patch, id: &str, open: &BTreeSet<String>) -> bool {
-    let Some(node) = graph.nodes.get(node) else { return false };
-    let (inputs, (_, outputs)) = (shown_inputs(patch, id, open.contains(id)), ports(patch, id));
-    node.inputs.iter().map(|(name, _)| name).eq(inputs.iter().map(|(name, _)| name))
-        && node.outputs.iter().map(|(name, _)| name).eq(outputs.iter().map(|(name, _)| name))
+/// The inputs and outputs of a node that have rows.
+fn rows(patch: &Patch, kinds: &PortKinds, id: &str, unfolded: bool) -> (Named, Named) {
+    let (inputs, (_, outputs)) = (shown_inputs(patch, id, unfolded), ports(patch, id));
+    let resolved = |named: Named, output| {
+        named.into_iter().map(|(name, _)| (name.clone(), kinds.get(id, &name, output))).collect::<Named>()
+    };
+    (resolved(inputs, false), resolved(outputs, true))
 }
 
-fn add(graph_editor: &mut GraphEditor, patch: &Patch, id: &str, open: bool) -> NodeId {
-    let (inputs, (_, outputs)) = (shown_inputs(patch, id, open), ports(patch, id));
+/// Whether a node of the graph has exactly these inputs and outputs.
+fn has_rows(graph: &NodeGraph, node: NodeId, (inputs, outputs): &(Named, Named)) -> bool {
+    let Some(node) = graph.nodes.get(node) else { return false };
+    let input = |(name, id): &(String, InputId)| Some((name.clone(), graph.try_get_input(*id)?.typ.kind));
+    let output = |(name, id): &(String, OutputId)| Some((name.clone(), graph.try_get_output(*id)?.typ.kind));
+    node.inputs.iter().map(input).eq(inputs.iter().cloned().map(Some))
+        && node.outputs.iter().map(output).eq(outputs.iter().cloned().map(Some))
+}
+
+fn add(graph_editor: &mut GraphEditor, id: &str, (inputs, outputs): &(Named, Named)) -> NodeId {
     let body = Body { id: id.to_owned() };
-    let node =
-        graph_editor.graph.add_node(String::new(), body, |graph, node| add_ports(graph, node, &inputs, &outputs));
+    let node = graph_editor.graph.add_node(String::new(), body, |graph, node| add_ports(graph, node, inputs, outputs));
     graph_editor.node_positions.insert(node, eframe::egui::Pos2::ZERO);
     graph_editor.node_orientations.insert(node, NodeOrientation::LeftToRight);
     graph_editor.node_order.push(node);
@@ -322,26 +334,32 @@ fn remove(graph_editor: &mut GraphEditor, node: NodeId) {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::compile::plan::Plan;
+
     use super::*;
 
     fn first_bend() -> Patch {
         Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap()
     }
 
+    fn kinds(patch: &Patch) -> PortKinds {
+        PortKinds::new(patch, "", &Plan::compile_resolved(patch, LIBRARY).2)
+    }
+
     #[test]
     fn the_graph_follows_the_patch() {
         let (mut graph_editor, mut index) = (GraphEditor::default(), Index::default());
         let mut patch = first_bend();
-        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 1);
+        index.sync(&mut graph_editor, &patch, &kinds(&patch), &BTreeSet::new(), 1);
         assert_eq!(graph_editor.graph.nodes.len(), patch.nodes.len());
         assert_eq!(graph_editor.graph.connections.len(), patch.cables.len());
 
         let before = graph_editor.graph.nodes.keys().collect::<Vec<_>>();
-        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 2);
+        index.sync(&mut graph_editor, &patch, &kinds(&patch), &BTreeSet::new(), 2);
         assert_eq!(graph_editor.graph.nodes.keys().collect::<Vec<_>>(), before, "unchanged nodes stay");
 
         patch.apply(bendrack_nodes::patch::Edit::RemoveNode { id: "word".into() }).unwrap();
-        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 3);
+        index.sync(&mut graph_editor, &patch, &kinds(&patch), &BTreeSet::new(), 3);
         assert_eq!(graph_editor.graph.nodes.len(), patch.nodes.len());
         assert_eq!(graph_editor.graph.connections.len(), patch.cables.len());
         assert_eq!(graph_editor.node_order.len(), patch.nodes.len());
@@ -353,7 +371,7 @@ mod tests {
         patch.nodes.get_mut("lfo").unwrap().kind = "modulate.wobble".into();
         assert_eq!(ports(&patch, "lfo"), (vec![], vec![("out".into(), Kind::Number)]));
         let (mut graph_editor, mut index) = (GraphEditor::default(), Index::default());
-        index.sync(&mut graph_editor, &patch, &BTreeSet::new(), 4);
+        index.sync(&mut graph_editor, &patch, &kinds(&patch), &BTreeSet::new(), 4);
         assert_eq!(graph_editor.graph.connections.len(), patch.cables.len());
     }
 

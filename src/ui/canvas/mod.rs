@@ -20,7 +20,7 @@ pub mod wiring;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::{Cable, Edit, Node, Port};
 use eframe::egui::layers::ShapeIdx;
 use eframe::egui::{self, Align2, Id, Key, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, vec2};
@@ -115,12 +115,8 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     wheel(ui, canvas, workspace, rect);
     paint_background(ui, rect, canvas.pan, workspace.frame.zoom);
     let patch = Arc::clone(workspace.editor.patch());
-    canvas.index.sync(
-        &mut canvas.graph_editor,
-        &patch,
-        &workspace.editor.unfolded,
-        workspace.editor.content_revision(),
-    );
+    let Workspace { editor, .. } = &*workspace;
+    canvas.index.sync(&mut canvas.graph_editor, &patch, editor.kinds(), &editor.unfolded, editor.content_revision());
     workspace.frame.note_cables(&patch);
     canvas.index.place(&mut canvas.graph_editor, &patch, workspace.frame.zoom);
     drop(patch);
@@ -206,9 +202,9 @@ fn remove_boxes(ui: &Ui, workspace: &Workspace) {
     const REACH: usize = 4;
     ui.ctx().graphics_mut(|graphics| {
         let Some(list) = graphics.get_mut(ui.layer_id()) else { return };
-        for ground in &workspace.frame.bare {
+        for background in &workspace.frame.bare {
             let mut found = false;
-            for before in (ground.0.saturating_sub(REACH)..ground.0).rev() {
+            for before in (background.0.saturating_sub(REACH)..background.0).rev() {
                 list.mutate_shape(ShapeIdx(before), |clipped| {
                     if !found && matches!(&clipped.shape, Shape::Vec(parts) if parts.len() == 3) {
                         clipped.shape = Shape::Noop;
@@ -243,13 +239,13 @@ pub(in crate::ui) fn drag_nodes(canvas: &mut Canvas, workspace: &mut Workspace, 
         workspace.editor.selection = BTreeSet::from([id.to_owned()]);
     }
     let places = |id: &String| Some((id.clone(), workspace.editor.patch().layout.get(id)?.pos));
-    let (start, gone) =
+    let (start, distance) =
         canvas.drag.get_or_insert_with(|| (workspace.editor.selection.iter().filter_map(places).collect(), Vec2::ZERO));
-    *gone += delta / workspace.frame.zoom;
-    let gone = [f64::from(gone.x), f64::from(gone.y)];
+    *distance += delta / workspace.frame.zoom;
+    let distance = [f64::from(distance.x), f64::from(distance.y)];
     let edits: Vec<Edit> = start
         .iter()
-        .map(|(id, [x, y])| (id, snap([x + gone[0], y + gone[1]])))
+        .map(|(id, [x, y])| (id, snap([x + distance[0], y + distance[1]])))
         .filter(|(id, pos)| {
             workspace
                 .editor
@@ -279,14 +275,14 @@ fn select(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, response: &Gr
         }
     }
     let Some(at) = ui.input(|i| i.pointer.interact_pos()) else { return };
-    let ground = canvas.contains(at)
+    let on_canvas = canvas.contains(at)
         && ui.ctx().layer_id_at(at) == Some(ui.layer_id())
         && canvas.palette.is_none()
         && response.dropped.is_none()
         && !taken
         && near_port(workspace, at, theme::PORT * 2.0, |_| true).is_none();
     let node = node_at(canvas, workspace, at);
-    if ground && node.is_none() {
+    if on_canvas && node.is_none() {
         if ui.input(|i| i.pointer.primary_pressed()) && !more {
             workspace.editor.selection.clear();
             workspace.editor.selected_frame = None;
@@ -299,13 +295,13 @@ fn select(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, response: &Gr
     let knob = workspace.frame.over_knob;
     // A double-click on the title of an instance opens its subpatch.
     let twice = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
-    if let Some(id) = node.as_ref().filter(|_| ground && twice && !knob)
+    if let Some(id) = node.as_ref().filter(|_| on_canvas && twice && !knob)
         && on_title(workspace, id, at)
         && workspace.editor.enter(id)
     {
         return;
     }
-    if let Some(id) = node.filter(|_| ground && !knob)
+    if let Some(id) = node.filter(|_| on_canvas && !knob)
         && ui.input(|i| i.pointer.secondary_clicked())
     {
         if !workspace.editor.selection.contains(&id) {

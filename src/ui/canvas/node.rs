@@ -1,8 +1,9 @@
 //! A node on the canvas: title, body, ports, trace or picture. The crate lays out the rows; the paint is from here.
 
-use bendrack_nodes::error::Severity;
+use bendrack_nodes::diagnostics::Severity;
+use bendrack_nodes::node::def::Image;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{
     self, Align2, Color32, CornerRadius, Id, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, TextureHandle, Ui, pos2,
     vec2,
@@ -51,10 +52,10 @@ const BARE: f32 = 34.0;
 /// The title bar: colour of the family, title, id, and a mark for problems.
 pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let zoom = workspace.frame.zoom;
-    let ground = ui.painter().add(Shape::Noop);
-    workspace.frame.node.background = Some(ground);
+    let background = ui.painter().add(Shape::Noop);
+    workspace.frame.node.background = Some(background);
     if Face::of(workspace.editor.patch(), id).is_bare() {
-        workspace.frame.bare.push(ground);
+        workspace.frame.bare.push(background);
         return;
     }
     // The crate reserves space for buttons, which these nodes do not have.
@@ -144,12 +145,13 @@ pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
             let rect = below(ui, theme::TRACE, zoom);
             trace_ui(ui, workspace, port, rect, zoom);
         }
-        Face::Picture => {
+        Face::Picture(image) => {
             let rect = below(ui, theme::THUMB, zoom);
-            let texture = match patch.nodes[id].kind.as_str() {
-                "model.wan" => workspace.playback.images.model.as_ref(),
-                "output.picture" => workspace.playback.images.screen.as_ref(),
-                _ => workspace.playback.images.taps.get(id),
+            let images = &workspace.playback.images;
+            let texture = match image {
+                Image::Model => images.model.as_ref(),
+                Image::Output => images.screen.as_ref(),
+                Image::Map => images.taps.get(id),
             };
             picture_ui(ui, texture, rect, zoom);
         }
@@ -162,8 +164,8 @@ pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         _ => Rect::from_min_max(outer.min, outer.max + vec2(0.0, below)),
     };
     match workspace.frame.node.background.filter(|_| face == Face::Note) {
-        Some(ground) => {
-            ui.painter().set(ground, Shape::Vec(paper(rect, zoom, workspace.editor.selection.contains(id))));
+        Some(background) => {
+            ui.painter().set(background, Shape::Vec(paper(rect, zoom, workspace.editor.selection.contains(id))));
         }
         None => paint_body(ui, workspace, id, rect),
     }
@@ -189,7 +191,7 @@ fn below(ui: &mut Ui, height: f32, zoom: f32) -> Rect {
 
 fn paint_body(ui: &Ui, workspace: &mut Workspace, id: &str, rect: Rect) {
     let zoom = workspace.frame.zoom;
-    let Some(ground) = workspace.frame.node.background.take() else { return };
+    let Some(background) = workspace.frame.node.background.take() else { return };
     let radius = (4.0 * zoom) as u8;
     let title_height = (theme::TITLE_HEIGHT + 2.0 * MARGIN.y) * zoom;
     let title = Rect::from_min_size(rect.min, vec2(rect.width(), title_height));
@@ -211,7 +213,7 @@ fn paint_body(ui: &Ui, workspace: &mut Workspace, id: &str, rect: Rect) {
         Shape::Vec(vec![sheet(7.0), sheet(3.5)])
     });
     ui.painter().set(
-        ground,
+        background,
         Shape::Vec(vec![
             pile.unwrap_or(Shape::Noop),
             Shape::rect_filled(

@@ -1,8 +1,8 @@
 //! The palette: a search field that adds nodes.
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::value::Kind;
+use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::node::value::Kind;
 use eframe::egui::{self, Align2, Area, Frame, Id, Key, Order, Pos2, Rect, Sense, TextEdit, Ui, vec2};
 
 use crate::ui::theme;

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::node::def::View;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{
     Color32, CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, vec2,
 };
@@ -15,9 +17,6 @@ use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::{DrawnPort, Workspace};
-
-/// The kind of node.
-const REROUTE: &str = "view.reroute";
 
 /// Whether a node is a dot.
 pub fn is_dot(patch: &Patch, id: &str) -> bool {
@@ -33,7 +32,7 @@ pub(in crate::ui) fn dots_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Works
     workspace.frame.dots.clear();
     let patch = Arc::clone(workspace.editor.patch());
     let corner = canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + canvas.pan;
-    for (id, node) in patch.nodes.iter().filter(|(_, node)| node.kind == REROUTE) {
+    for (id, node) in patch.nodes.iter().filter(|(id, _)| is_dot(&patch, id)) {
         let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
         let zoom = workspace.frame.zoom;
         let at = corner + (vec2(x as f32, y as f32) + Vec2::splat(theme::DOT)) * zoom;
@@ -142,7 +141,8 @@ pub(in crate::ui) fn add_reroute(workspace: &mut Workspace, to: &Port, [x, y]: [
     let Some(cable) = workspace.editor.patch().cable_to(to).cloned() else { return };
     let id = workspace.editor.patch().free_id("reroute");
     let half = f64::from(theme::DOT);
-    let node = Node { kind: REROUTE.to_owned(), ..Node::default() };
+    let Some(def) = LIBRARY.iter().find(|def| def.view == View::Reroute) else { return };
+    let node = Node::new(def.name);
     let edits = vec![
         Edit::AddNode { id: id.clone(), node, pos: snap([x - half, y - half]) },
         Edit::Connect { cable: Cable::new(cable.from.clone(), port_of(&id, "in")) },

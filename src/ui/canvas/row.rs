@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bendrack_nodes::def::{Input, Preset};
+use bendrack_nodes::node::def::{Input, Preset};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{self, Align2, ComboBox, Id, Pos2, Rect, Sense, TextEdit, Ui, Vec2, pos2, vec2};
 use serde_json::json;
 
@@ -142,7 +142,7 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let map = workspace.editor.map_of(&field.port()).map(|map| (map.cc, midi_maps::describe(map)));
     if !response.dragged() {
         response.on_hover_text(match &map {
-            Some((_, said)) => format!("{}\n{said}", input.about),
+            Some((_, description)) => format!("{}\n{description}", input.about),
             None => input.about.to_owned(),
         });
     }

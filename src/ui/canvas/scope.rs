@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::Port;
-use bendrack_nodes::value::Kind;
 use eframe::egui::{Align2, Pos2, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use crate::ui::canvas::note::empty_text;
-use crate::ui::document::def_of;
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
@@ -30,7 +29,7 @@ impl Range {
 
 /// The value of an input of a scope, with its modulation.
 fn now(workspace: &Workspace, id: &str, name: &str) -> f64 {
-    let Some((_, input)) = def_of("view.scope").and_then(|def| def.input(name)) else { return 0.0 };
+    let Some((_, input)) = workspace.editor.def(id).and_then(|def| def.input(name)) else { return 0.0 };
     let base = workspace.editor.number(id, name, input);
     let port = Port { node: id.to_owned(), port: name.to_owned() };
     workspace.modulated(&port, input, base).unwrap_or(base)

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::def::Input;
+use bendrack_nodes::node::def::{Input, Learns};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
 use bendrack_nodes::tick::Controls;
-use bendrack_nodes::value::Kind;
 use serde_json::json;
 
-use super::Step;
+use super::{Step, def_of};
 use crate::ui::theme;
 
 /// The least travel that counts as a move: a worn controller jitters by a step or two of 127.
@@ -62,18 +62,17 @@ impl MidiLearn {
 
 /// The step that assigns a controller or note.
 pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number): (u8, u8)) -> Step {
-    let kind = patch.nodes.get(&to.node).map(|node| node.kind.as_str()).unwrap_or_default();
+    let learns = patch.nodes.get(&to.node).and_then(|node| def_of(&node.kind)).and_then(|def| def.learns);
     let set = |id: &str, name: &str, value: u8| Edit::SetParam {
         id: id.to_owned(),
         name: name.to_owned(),
         value: Some(json!(value)),
     };
-    let named = match kind {
-        "midi.cc" => Some("number"),
-        "midi.note" => Some("note"),
-        _ => None,
-    };
-    if let Some(name) = named {
+    if let Some(learns) = learns {
+        let name = match learns {
+            Learns::Controller => "number",
+            Learns::Note => "note",
+        };
         let edits = vec![set(&to.node, "channel", channel), set(&to.node, name, number)];
         return Step::new(format!("learn {}", to.node), edits);
     }
@@ -115,10 +114,9 @@ fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::plan::Plan;
+    use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 
-    use super::super::def_of;
     use super::*;
 
     fn angle() -> Port {
@@ -161,8 +159,8 @@ mod tests {
         let (plan, problems) = Plan::compile(&patch, LIBRARY);
         assert_eq!(problems, []);
         let mut controls = Controls::default();
-        for (stands, degrees) in [(0.0, -180.0), (0.75, 90.0), (1.0, 180.0)] {
-            controls.midi_cc.insert((1, 20), stands);
+        for (value, degrees) in [(0.0, -180.0), (0.75, 90.0), (1.0, 180.0)] {
+            controls.midi_cc.insert((1, 20), value);
             let measurements = Measurements::new();
             let inputs =
                 Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };

@@ -1,8 +1,8 @@
 //! MIDI maps: controllers that turn knobs without a node or a cable.
 
-use bendrack_nodes::def::Input;
+use bendrack_nodes::node::def::Input;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, MidiMap, Patch, Port};
-use bendrack_nodes::value::Kind;
 use serde_json::Map;
 
 use super::Step;

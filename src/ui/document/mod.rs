@@ -1,7 +1,7 @@
 //! The document: the patch, its file, its undo history and its problems. Nothing here knows egui.
 //!
 //! Every change is a [`Step`] of edits. After each step that changes more than the layout, [`Document`] compiles the patch once
-//! and hands the plan to the engine and to the live values of the window.
+//! and passes the plan to the engine and to the live values of the window.
 
 pub mod arrange;
 pub mod autosave;
@@ -18,10 +18,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::error::{Problem, Severity};
+use bendrack_nodes::compile::Resolved;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::{Problem, Severity};
+use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::{Cable, Edit, Patch, Place};
-use bendrack_nodes::plan::Plan;
 
 /// The longest undo history, in steps.
 const MAX_STEPS: usize = 1000;
@@ -81,11 +82,13 @@ pub struct Document {
     compilations: u64,
     /// The last plan that compiled without errors.
     plan: Option<Arc<Plan>>,
+    /// The kinds of ports that depend on cables.
+    resolved: Resolved,
     sink: Sink,
 }
 
 impl Document {
-    /// Opens a patch and hands its plan to the sink.
+    /// Opens a patch and passes its plan to the sink.
     pub fn new(patch: Patch, path: Option<PathBuf>, sink: Sink) -> Self {
         let patch = Arc::new(patch);
         let mut document = Self {
@@ -100,6 +103,7 @@ impl Document {
             revision: 0,
             compilations: 0,
             plan: None,
+            resolved: Resolved::default(),
             sink,
         };
         document.compile();
@@ -147,6 +151,11 @@ impl Document {
     /// The plan that runs: the last one that compiled without errors.
     pub fn plan(&self) -> Option<Arc<Plan>> {
         self.plan.clone()
+    }
+
+    /// The kinds of ports that depend on cables, from the last compilation.
+    pub fn resolved(&self) -> &Resolved {
+        &self.resolved
     }
 
     /// Places the nodes of the patch or of a subpatch that have no place. It is not a step: undo skips it, and it leaves a saved
@@ -298,7 +307,8 @@ impl Document {
     fn compile(&mut self) {
         self.revision += 1;
         self.compilations += 1;
-        let (plan, problems) = Plan::compile(&self.patch, LIBRARY);
+        let (plan, problems, resolved) = Plan::compile_resolved(&self.patch, LIBRARY);
+        self.resolved = resolved;
         self.problems = problems;
         if let Some(plan) = plan.map(Arc::new) {
             self.plan = Some(Arc::clone(&plan));
@@ -322,7 +332,7 @@ impl Applied {
     }
 }
 
-/// Whether an edit changes what runs.
+/// Whether an edit changes the plan.
 fn affects_plan(edit: &Edit) -> bool {
     match edit {
         Edit::Within { edit, .. } => affects_plan(edit),

@@ -2,28 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::def::Input;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::compile::Resolved;
+use bendrack_nodes::node::def::Input;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Definition, Patch, Port};
-use bendrack_nodes::value::Kind;
 
 use super::def_of;
-use super::subpatch::{output_kind, resolve_input};
+use super::subpatch::{input_node, output_kind, output_node, resolve_input};
 
 /// Ports by name.
 pub type Named = Vec<(String, Kind)>;
-
-/// The longest chain of nodes with ports of any kind through which a kind is followed.
-const MOST_PASSED: usize = 64;
 
 /// The kinds of all ports of a patch.
 #[derive(Default)]
 pub struct PortKinds(BTreeMap<String, (Named, Named)>);
 
 impl PortKinds {
-    /// The kinds in this patch.
-    pub fn new(patch: &Patch) -> Self {
-        Self(patch.nodes.keys().map(|id| (id.clone(), ports(patch, id))).collect())
+    /// The kinds in a patch, or in a subpatch whose nodes have ids with this prefix in the plan.
+    pub fn new(patch: &Patch, prefix: &str, resolved: &Resolved) -> Self {
+        let kinds = |id: &String| {
+            let (mut inputs, mut outputs) = ports(patch, id);
+            let open = inputs.iter_mut().map(|port| (port, false)).chain(outputs.iter_mut().map(|port| (port, true)));
+            for ((name, kind), output) in open.filter(|((_, kind), _)| *kind == Kind::Any) {
+                let port = Port { node: id.clone(), port: name.clone() };
+                if let Some(node) = if output { output_node(patch, &port) } else { input_node(patch, &port) } {
+                    *kind = resolved.kind(&format!("{prefix}{node}"));
+                }
+            }
+            (id.clone(), (inputs, outputs))
+        };
+        Self(patch.nodes.keys().map(kinds).collect())
+    }
+
+    /// The outputs of a node.
+    pub fn outputs(&self, id: &str) -> &[(String, Kind)] {
+        self.0.get(id).map_or(&[], |(_, outputs)| outputs)
     }
 
     /// The kind of a port: of a port of any kind, the kind of its cable; of an unknown port, a number.
@@ -34,35 +48,16 @@ impl PortKinds {
     }
 }
 
-/// The inputs and outputs of a node, from its definition or subpatch; of an unknown node, the ports with cables.
+/// The declared inputs and outputs of a node or subpatch; of an unknown node, the ports with cables.
 pub fn ports(patch: &Patch, id: &str) -> (Named, Named) {
     let Some(node) = patch.nodes.get(id) else { return Default::default() };
     if let Some(def) = def_of(&node.kind) {
-        let anything = anything(patch, id);
-        let kind = |kind| if kind == Kind::Any { anything } else { kind };
-        let inputs = def.inputs.iter().map(|input| (input.name.to_owned(), kind(input.kind))).collect();
-        let outputs = def.outputs.iter().map(|output| (output.name.to_owned(), kind(output.kind))).collect();
+        let inputs = def.inputs.iter().map(|input| (input.name.to_owned(), input.kind)).collect();
+        let outputs = def.outputs.iter().map(|output| (output.name.to_owned(), output.kind)).collect();
         return (inputs, outputs);
     }
     let definition = node.kind.strip_prefix(INSTANCE).and_then(|name| patch.definitions.get(name));
     definition.map_or_else(|| wired_ports(patch, id), |definition| ports_of(patch, id, definition))
-}
-
-/// The kind that the any-kind ports of a node take: the kind of the first cable into one of them.
-fn anything(patch: &Patch, id: &str) -> Kind {
-    let mut node = id.to_owned();
-    for _ in 0..MOST_PASSED {
-        let def = patch.nodes.get(&node).and_then(|node| def_of(&node.kind));
-        let anything = def.into_iter().flat_map(|def| def.inputs).filter(|input| input.kind == Kind::Any);
-        let mut ports = anything.map(|input| Port { node: node.clone(), port: input.name.to_owned() });
-        let Some(cable) = ports.find_map(|port| patch.cable_to(&port)) else { return Kind::Any };
-        let from = patch.nodes.get(&cable.from.node).and_then(|node| def_of(&node.kind));
-        match from.and_then(|def| def.output(&cable.from.port)) {
-            Some((_, output)) if output.kind != Kind::Any => return output.kind,
-            _ => node = cable.from.node.clone(),
-        }
-    }
-    Kind::Any
 }
 
 /// The ports of an instance, with the kinds of the ports behind them.

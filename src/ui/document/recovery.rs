@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::read::MAX_BYTES;
+use bendrack_nodes::patch::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::replace;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::def::{Input, Preset};
+use bendrack_nodes::node::def::{Input, Preset};
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch, Port, Snapshot};
-use bendrack_nodes::value::Kind;
 use serde_json::{Map, Value as Json, json};
 
 use super::ports::ports;

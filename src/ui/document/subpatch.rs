@@ -1,10 +1,10 @@
 //! Subpatches: the definition of an instance, the nodes behind its ports, its title.
 
-use bendrack_nodes::def::Input;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::compile::plan::{DEFAULT_DEPTH, MOST_NESTED};
+use bendrack_nodes::node::def::Input;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Definition, Node, Patch, Port};
-use bendrack_nodes::plan::{DEFAULT_DEPTH, MOST_NESTED};
-use bendrack_nodes::value::Kind;
 use serde_json::Value as Json;
 
 use super::def_of;
@@ -62,6 +62,25 @@ pub fn depth(patch: &Patch, port: &Port) -> f64 {
 /// The id in the plan of the node behind an output, and the name of the output there; in an instance the id is `instance/node`.
 pub fn resolve_output(patch: &Patch, port: &Port) -> Option<(String, String)> {
     outlet(patch, port).map(|(_, path, name)| (path, name))
+}
+
+/// The id in the plan of the node behind an output.
+pub fn output_node(patch: &Patch, port: &Port) -> Option<String> {
+    outlet(patch, port).map(|(_, path, _)| path)
+}
+
+/// The id in the plan of the node behind an input; of an instance, the first one that it feeds.
+pub fn input_node(patch: &Patch, port: &Port) -> Option<String> {
+    let (mut node, mut path, mut name) = (patch.nodes.get(&port.node)?, port.node.clone(), &port.port);
+    for _ in 0..=MOST_NESTED {
+        let Some(definition) = node.kind.strip_prefix(INSTANCE).and_then(|name| patch.definitions.get(name)) else {
+            return Some(path);
+        };
+        let inner = definition.inputs.iter().find(|inlet| inlet.name == *name)?.to.first()?;
+        (node, name) = (definition.nodes.get(&inner.node)?, &inner.port);
+        path = format!("{path}/{}", inner.node);
+    }
+    None
 }
 
 /// The kind of the values on an output.

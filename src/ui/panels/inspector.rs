@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::node::def::{Learns, View};
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::{self, Align, Align2, Button, Layout, Rect, RichText, ScrollArea, Sense, Ui, Vec2, pos2, vec2};
 use serde_json::json;
 
@@ -80,8 +80,8 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         ui.label(RichText::new(sentence).size(theme::SMALL).color(theme::WARNING));
     }
     actions_ui(ui, workspace);
-    if let Some(def) = def.filter(|def| matches!(def.name, "midi.cc" | "midi.note")) {
-        learn_node_ui(ui, workspace, id, def);
+    if let Some(learns) = def.and_then(|def| def.learns) {
+        learn_node_ui(ui, workspace, id, learns);
     }
     let (inputs, outputs) = ports(&patch, id);
     for (name, _) in &inputs {
@@ -142,7 +142,7 @@ fn input_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>) {
         Kind::Text => {
             title_ui(ui, field);
             let tall =
-                if workspace.editor.def(field.id).is_some_and(|def| def.name == "view.note") { 192.0 } else { 64.0 };
+                if workspace.editor.def(field.id).is_some_and(|def| def.view == View::Note) { 192.0 } else { 64.0 };
             let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), tall), Sense::hover());
             text_ui(ui, workspace, field, rect, theme::BODY, true);
         }
@@ -290,11 +290,14 @@ fn learn_ui(ui: &mut Ui, workspace: &mut Workspace, rect: Rect, to: Port, mode: 
     }
 }
 
-fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, def: &NodeDef) {
-    let mode = if def.name == "midi.note" { LearnMode::Note } else { LearnMode::Controller };
+fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, learns: Learns) {
+    let (mode, text) = match learns {
+        Learns::Controller => (LearnMode::Controller, "Learn the next controller:"),
+        Learns::Note => (LearnMode::Note, "Learn the next note:"),
+    };
     let to = Port { node: id.to_owned(), port: String::new() };
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        ui.label(weak(if mode == LearnMode::Note { "Learn the next note:" } else { "Learn the next controller:" }));
+        ui.label(weak(text));
         let (rect, _) = ui.allocate_exact_size(vec2(64.0, 24.0), Sense::hover());
         learn_ui(ui, workspace, rect, to, mode);
     });

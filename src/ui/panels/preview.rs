@@ -114,7 +114,7 @@ fn chips_ui(ui: &mut Ui, preview: &mut Preview, workspace: &Workspace, rect: Rec
         let response = ui.interact(chip, Id::new(("chip", id)), Sense::click());
         response
             .widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Checkbox, true, on, format!("overlay {id}")));
-        let hue = theme::kind_colours(bendrack_nodes::value::Kind::Map).0;
+        let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Map).0;
         let fill = if on { hue } else { Color32::from_black_alpha(if response.hovered() { 200 } else { 140 }) };
         let edge = Stroke::new(1.0, hue.gamma_multiply(if on || response.hovered() { 1.0 } else { 0.5 }));
         ui.painter().rect(chip, CornerRadius::same(9), fill, edge, StrokeKind::Inside);

@@ -54,7 +54,7 @@ pub enum RecoveryChoice {
 
 /// Shows the bar.
 pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> Option<RecoveryChoice> {
-    let mut asked = None;
+    let mut choice = None;
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 2.0 * theme::UNIT;
         engine_ui(ui, bar);
@@ -64,7 +64,7 @@ pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> O
         } else if let Some(message) = bar.message {
             ui.label(words(message, theme::TEXT));
         } else if let Some(recovered) = bar.recovered {
-            asked = recovered_ui(ui, recovered);
+            choice = recovered_ui(ui, recovered);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 2.0 * theme::UNIT;
@@ -74,7 +74,7 @@ pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> O
             }
         });
     });
-    asked
+    choice
 }
 
 fn words(text: &str, colour: egui::Color32) -> RichText {

@@ -2,7 +2,7 @@
 
 use std::f32::consts::PI;
 
-use bendrack_nodes::def::{Input, Preset};
+use bendrack_nodes::node::def::{Input, Preset};
 use eframe::egui::{
     self, Align2, Color32, CursorIcon, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Sense, Shape, Stroke,
     TextEdit, Ui, WidgetInfo, vec2,
@@ -64,14 +64,14 @@ pub fn depth_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, depth: f64) -> (Re
     let turn = turned(ui, &response, f64::midpoint(depth, 1.0), Some(0.0));
     let turn = turn.map(|place| place.map(|place| ((place * 2.0 - 1.0) * 1000.0).round() / 1000.0));
     let (centre, radius) = (rect.center(), rect.width() / 2.0);
-    let hue = theme::kind_colours(bendrack_nodes::value::Kind::Number).0;
+    let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Number).0;
     let hue = if response.hovered() || response.dragged() { Color32::WHITE } else { hue };
     let painter = ui.painter();
     painter.circle_filled(centre, radius * 0.62, theme::WELL);
     arc(ui, centre, radius * 0.82, (0.0, 1.0), Stroke::new(radius * 0.2, theme::LINE));
-    let stands = f64::midpoint(depth, 1.0) as f32;
-    arc(ui, centre, radius * 0.82, (0.5, stands), Stroke::new(radius * 0.25, hue));
-    painter.line_segment([centre, on_circle(centre, radius * 0.6, stands)], Stroke::new(radius * 0.2, hue));
+    let position = f64::midpoint(depth, 1.0) as f32;
+    arc(ui, centre, radius * 0.82, (0.5, position), Stroke::new(radius * 0.25, hue));
+    painter.line_segment([centre, on_circle(centre, radius * 0.6, position)], Stroke::new(radius * 0.2, hue));
     (response, turn)
 }
 
@@ -103,12 +103,12 @@ fn turned(ui: &Ui, response: &Response, place: f64, wheel: Option<f32>) -> Optio
         };
         // The unrounded position, so that small steps of an integer knob add up.
         let step = f64::from(-went / theme::TRAVEL) * speed;
-        let hand = ui.data_mut(|data| {
-            let hand = data.get_temp_mut_or(response.id, place);
-            *hand = (*hand + step).clamp(0.0, 1.0);
-            *hand
+        let position = ui.data_mut(|data| {
+            let position = data.get_temp_mut_or(response.id, place);
+            *position = (*position + step).clamp(0.0, 1.0);
+            *position
         });
-        return (step != 0.0).then_some(Some(hand));
+        return (step != 0.0).then_some(Some(position));
     }
     let mut step = 0.0;
     if response.hovered() {
@@ -134,7 +134,7 @@ fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hot: bool, focused: bool) {
     ui.painter().circle(centre, radius * 0.66, body, Stroke::new(1.0, theme::LINE));
     arc(ui, centre, radius * 0.9, (0.0, 1.0), Stroke::new(radius * 0.16, theme::LINE));
     arc(ui, centre, radius * 0.9, (zero, base), Stroke::new(radius * 0.2, theme::ACCENT));
-    let hue = theme::kind_colours(bendrack_nodes::value::Kind::Number).0;
+    let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Number).0;
     if let Some(depth) = knob.depth {
         let reach = knob.base + depth * (knob.input.soft.1 - knob.input.soft.0);
         let ring = Stroke::new((radius * 0.1).max(1.0), hue.gamma_multiply(0.6));

@@ -3,7 +3,7 @@
 pub mod knob;
 pub mod number;
 
-use bendrack_nodes::value::Kind;
+use bendrack_nodes::node::value::Kind;
 use eframe::egui::epaint::{CircleShape, RectShape};
 use eframe::egui::{
     Button, Color32, Pos2, Rect, RichText, Shape, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType, vec2,

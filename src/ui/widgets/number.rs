@@ -1,6 +1,6 @@
 //! Conversion between values, knob positions and text.
 
-use bendrack_nodes::def::{Curve, Input};
+use bendrack_nodes::node::def::{Curve, Input};
 
 /// The position of a value on the travel of a knob, 0 to 1, clamped.
 pub fn position(input: &Input, value: f64) -> f64 {
@@ -92,7 +92,7 @@ pub fn read(input: &Input, text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::value::Kind;
+    use bendrack_nodes::node::value::Kind;
 
     use super::*;
 

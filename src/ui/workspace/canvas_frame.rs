@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use bendrack_nodes::value::Kind;
 use eframe::egui::layers::ShapeIdx;
 use eframe::egui::{Pos2, Rect};
 
-/// What the canvas notes while it draws a frame: geometry and the state of the pointer.
+/// The geometry of the canvas in one frame, and the state of the pointer.
 pub struct CanvasFrame {
     /// The zoom; 1 is 100 %.
     pub zoom: f32,

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bendrack_nodes::def::{Input, NodeDef};
-use bendrack_nodes::error::Problem;
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::compile::plan::MOST_NESTED;
+use bendrack_nodes::diagnostics::Problem;
+use bendrack_nodes::node::def::{Input, NodeDef};
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Edit, MidiMap, Patch, Port};
-use bendrack_nodes::plan::MOST_NESTED;
-use bendrack_nodes::value::Kind;
 use serde_json::{Value as Json, json};
 
 use crate::ui::document::learn::MidiLearn;
@@ -80,6 +80,11 @@ impl Editor {
     /// The definition of a node on the canvas.
     pub fn def(&self, id: &str) -> Option<&'static NodeDef> {
         def_of(&self.patch().nodes.get(id)?.kind)
+    }
+
+    /// The kinds of the ports on the canvas.
+    pub fn kinds(&self) -> &PortKinds {
+        &self.kinds.1
     }
 
     /// The kind of a port on the canvas.
@@ -194,7 +199,7 @@ impl Editor {
         }
         let content = self.content_revision();
         if self.kinds.0 != content {
-            self.kinds = (content, PortKinds::new(self.patch()));
+            self.kinds = (content, PortKinds::new(self.patch(), &self.prefix(), self.document.resolved()));
         }
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bendrack_nodes::program::source::ColourMap;
 use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
 
 use crate::engine::Frame;
 use crate::media::{Map, Picture};
-use crate::ui::theme;
 
 /// The textures of the latest frame.
 #[derive(Default)]
@@ -75,8 +75,8 @@ fn colours(map: &Map) -> Option<ColorImage> {
     let span = (most - least).max(1e-12);
     let colour = |x: &f32| {
         let share = if x.is_finite() { (x - least) / span } else { 0.0 };
-        let colour = theme::heat(share);
-        Color32::from_rgba_unmultiplied(colour.r(), colour.g(), colour.b(), (255.0 * share.sqrt()) as u8)
+        let [r, g, b] = ColourMap::default().colour(share);
+        Color32::from_rgba_unmultiplied(r, g, b, (255.0 * share.sqrt()) as u8)
     };
     Some(ColorImage::new([map.width, map.height], map.values.iter().map(colour).collect()))
 }
@@ -91,6 +91,7 @@ mod tests {
         let image = colours(&map).unwrap();
         assert_eq!(image.pixels[0].a(), 0);
         assert_eq!(image.pixels[2].a(), 255);
+        assert_eq!(image.pixels[2].to_array()[..3], ColourMap::default().colour(1.0), "the colours of the outputs");
         assert!(image.pixels[1].a() > 0 && image.pixels[1].a() < 255);
         // A constant map and a map with NaN have colours too.
         assert!(colours(&Map { width: 2, height: 1, values: vec![f32::NAN, 0.5] }).is_some());

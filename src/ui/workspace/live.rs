@@ -6,17 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bendrack_nodes::def::{Input, Late};
-use bendrack_nodes::flat::INSTANCE;
+use bendrack_nodes::compile::plan::{Gain, Plan};
+use bendrack_nodes::node::def::{Input, Late, View};
+use bendrack_nodes::node::sound::Hop;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
-use bendrack_nodes::plan::{Gain, Plan};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::sound::Hop;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
-use bendrack_nodes::value::Kind;
 
 use crate::ui::document::def_of;
-use crate::ui::document::ports::ports;
+use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{as_patch, definition_of, depth, prefix, resolve_output};
 use crate::ui::widgets::knob::default_of;
 
@@ -57,8 +57,8 @@ impl Live {
     }
 
     /// Watches the outputs of `shown`: the patch, or the subpatch of the last of the nested instances in `path`.
-    pub fn watch(&mut self, patch: &Patch, shown: &Patch, path: &[String]) {
-        self.outputs = outputs(patch, shown, path);
+    pub fn watch(&mut self, patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) {
+        self.outputs = outputs(patch, shown, path, kinds);
         self.traces.retain(|port, _| self.outputs.contains_key(port));
         self.held.retain(|port| self.outputs.contains_key(port));
     }
@@ -142,17 +142,17 @@ impl Live {
 }
 
 /// The outputs of `shown` that are numbers or gates and do not depend on a tap.
-fn outputs(patch: &Patch, shown: &Patch, path: &[String]) -> BTreeMap<Port, Watched> {
+fn outputs(patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) -> BTreeMap<Port, Watched> {
     let unknown = after_taps(shown, &measured_inside(patch, path));
     let prefix = prefix(path);
     let known = shown.nodes.iter().filter(|(id, _)| !unknown.contains(id.as_str()));
     let outputs = known.flat_map(|(id, node)| {
-        let (_, named) = ports(shown, id);
-        let numbers = named.into_iter().filter(|(_, kind)| matches!(kind, Kind::Number | Kind::Gate));
+        let named = kinds.outputs(id);
+        let numbers = named.iter().filter(|(_, kind)| matches!(kind, Kind::Number | Kind::Gate));
         let secs = secs(node);
         let prefix = prefix.as_str();
         numbers.filter_map(move |(name, _)| {
-            let port = Port { node: id.clone(), port: name };
+            let port = Port { node: id.clone(), port: name.clone() };
             let (node, name) = resolve_output(shown, &port)?;
             Some((port, Watched { node: format!("{prefix}{node}"), name, secs }))
         })
@@ -162,10 +162,8 @@ fn outputs(patch: &Patch, shown: &Patch, path: &[String]) -> BTreeMap<Port, Watc
 
 /// The length of the traces of a node, in seconds; a scope sets it.
 fn secs(node: &Node) -> f64 {
-    if node.kind != "view.scope" {
-        return 0.0;
-    }
-    let default = def_of(&node.kind).and_then(|def| def.input("window")).map(|(_, input)| default_of(input));
+    let Some(def) = def_of(&node.kind).filter(|def| def.view == View::Scope) else { return 0.0 };
+    let default = def.input("window").map(|(_, input)| default_of(input));
     node.params.get("window").and_then(serde_json::Value::as_f64).or(default).unwrap_or(0.0)
 }
 
@@ -241,8 +239,9 @@ mod tests {
     }
 
     fn watch(live: &mut Live, patch: &Patch) {
-        live.set_plan(Plan::compile(patch, LIBRARY).0.map(Arc::new));
-        live.watch(patch, patch, &[]);
+        let (plan, _, resolved) = Plan::compile_resolved(patch, LIBRARY);
+        live.set_plan(plan.map(Arc::new));
+        live.watch(patch, patch, &[], &PortKinds::new(patch, "", &resolved));
     }
 
     fn first_bend() -> Patch {

@@ -1,7 +1,7 @@
 //! The state that the canvas and the panels share.
 //!
-//! [`Editor`] holds the patch and the selection and makes edits. [`Playback`] holds what the engine shows now.
-//! [`CanvasFrame`] holds what the canvas draws in one frame of the window.
+//! [`Editor`] holds the patch and the selection and makes edits. [`Playback`] holds the output of the engine.
+//! [`CanvasFrame`] holds the geometry of one frame of the window.
 
 pub mod canvas_frame;
 pub mod editor;
@@ -9,8 +9,8 @@ pub mod images;
 pub mod live;
 pub mod playback;
 
-use bendrack_nodes::def::Input;
-use bendrack_nodes::error::Severity;
+use bendrack_nodes::diagnostics::Severity;
+use bendrack_nodes::node::def::Input;
 use bendrack_nodes::patch::Port;
 
 use crate::ui::document::Document;

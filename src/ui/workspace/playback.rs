@@ -7,7 +7,7 @@ use super::images::Images;
 use super::live::Live;
 use crate::engine::Warning;
 
-/// What the engine shows now.
+/// The output of the engine at the frame on screen.
 #[derive(Default)]
 pub struct Playback {
     /// The numbers on the ports.
@@ -35,6 +35,6 @@ impl Playback {
         }
         self.followed = Some((compilation, visit));
         self.live.set_plan(editor.document.plan());
-        self.live.watch(&editor.document.patch, editor.patch(), &editor.location.path);
+        self.live.watch(&editor.document.patch, editor.patch(), &editor.location.path, editor.kinds());
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bendrack::bend::{BendMemory, BoundProgram};
 use bendrack::wan::hooks::{Attention, HookContext, Listener};
 use bendrack::wan::text::Tokens;
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::op::{Form, Weight};
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::op::{Form, Weight};
+use bendrack_nodes::program::region::{Frame, Region, Shape};
+use bendrack_nodes::program::target::{Selection, Target, WordList, words};
 use bendrack_nodes::program::{Bend, Fuse, Measure, Program, Site, Tap};
-use bendrack_nodes::region::{Frame, Region, Shape};
-use bendrack_nodes::target::{Selection, Target, WordList, words};
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 use smallvec::smallvec;
@@ -215,7 +215,7 @@ prop_compose! {
             if inside { region } else { region.not() }
         });
         Target {
-            words: bendrack_nodes::target::words(WORDS[words]),
+            words: bendrack_nodes::program::target::words(WORDS[words]),
             heads: HEADS[heads].parse().expect("heads"),
             frames: FRAMES[frames].parse().expect("frames"),
             region,
@@ -282,7 +282,7 @@ prop_compose! {
 }
 
 /// Whether a node asks for bends of the same kind.
-fn is_of(node: &'static bendrack_nodes::def::NodeDef, site: Site, known: &Bend) -> bool {
+fn is_of(node: &'static bendrack_nodes::node::def::NodeDef, site: Site, known: &Bend) -> bool {
     [0.2, 0.9].into_iter().any(|renormalise| {
         let place = |name: &str| if name == "renormalise" { renormalise } else { 0.9 };
         bend(node, Some(site), &place, 1).op == known.op

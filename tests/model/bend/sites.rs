@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bendrack::bend::{BendMemory, BoundProgram, warnings};
 use bendrack::wan::hooks::{Attention, HookContext, Listener};
 use bendrack::wan::rope::Rope;
+use bendrack_nodes::program::region::{Frame, Region, Shape};
+use bendrack_nodes::program::set::Set;
+use bendrack_nodes::program::target::{NeuronSet, Neurons, Selection, Target, words};
 use bendrack_nodes::program::{Bend, Measure, Program, Site};
-use bendrack_nodes::region::{Frame, Region, Shape};
-use bendrack_nodes::set::Set;
-use bendrack_nodes::target::{NeuronSet, Neurons, Selection, Target, words};
 use candle_core::{DType, Device, Tensor};
 use smallvec::smallvec;
 

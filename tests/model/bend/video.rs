@@ -9,10 +9,10 @@ use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::transformer::{Context, Transformer};
-use bendrack_nodes::op::Form;
+use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::set::Set;
+use bendrack_nodes::program::target::{NeuronSet, Neurons, Passes, Selection, Target, words};
 use bendrack_nodes::program::{Bend, Fuse, Measure, Pass, Program, Site};
-use bendrack_nodes::set::Set;
-use bendrack_nodes::target::{NeuronSet, Neurons, Passes, Selection, Target, words};
 use candle_core::{Device, Tensor};
 use smallvec::smallvec;
 
@@ -65,7 +65,7 @@ fn chunk(x: &Tensor, i: usize) -> Tensor {
 
 /// A bend of every node at every site it has.
 fn every(target: &Target) -> Vec<(String, Bend)> {
-    let at = |def: &'static bendrack_nodes::def::NodeDef| {
+    let at = |def: &'static bendrack_nodes::node::def::NodeDef| {
         sites(def).into_iter().map(move |site| {
             let bend = strong(def.name, def.input("site").map(|_| site), target, 3);
             (format!("{} at {site}", def.name), bend)

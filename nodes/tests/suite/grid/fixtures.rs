@@ -1,9 +1,9 @@
 //! Operations on the grid made from the nodes of the library, and pictures to try them on.
 
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::grid::{Grid, GridMap};
-use bendrack_nodes::op::Form;
+use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::program::Bend;
+use bendrack_nodes::program::grid::{Grid, GridMap};
+use bendrack_nodes::program::op::Form;
 use bendrack_nodes::tick::Memory;
 use serde_json::Value as Json;
 

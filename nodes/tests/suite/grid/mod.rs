@@ -6,10 +6,10 @@ mod fixtures;
 
 use std::collections::BTreeSet;
 
-use bendrack_nodes::def::NodeDef;
-use bendrack_nodes::grid::Grid;
-use bendrack_nodes::op::{Form, Lanes};
-use bendrack_nodes::value::Kind;
+use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::node::value::Kind;
+use bendrack_nodes::program::grid::Grid;
+use bendrack_nodes::program::op::{Form, Lanes};
 use serde_json::{Value as Json, json};
 use smallvec::smallvec;
 

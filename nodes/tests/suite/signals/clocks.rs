@@ -1,8 +1,9 @@
 //! Time: tempo, clock, divide, multiply, euclid and timer.
 
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::library::time::division;
 use bendrack_nodes::tick::Memory;
-use bendrack_nodes::{LIBRARY, division};
 use proptest::prelude::*;
 use serde_json::json;
 

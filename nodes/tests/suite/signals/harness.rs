@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Input, NodeDef, Output};
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::def::{Input, NodeDef, Output};
+use bendrack_nodes::node::value::{Gate, Kind};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
-use bendrack_nodes::value::{Gate, Kind};
 use serde_json::{Value as Json, json};
 
 use crate::patching::{DT_SECS, cable, node, patch};

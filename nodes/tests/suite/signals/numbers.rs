@@ -3,7 +3,7 @@
 use std::f64::consts::{E, PI};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::tick::Memory;
 use serde_json::json;
 

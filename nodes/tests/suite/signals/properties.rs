@@ -1,8 +1,8 @@
 //! What holds for these nodes whatever their parameters and whatever arrives.
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::{Grammar, Input, NodeDef};
-use bendrack_nodes::value::Kind;
+use bendrack_nodes::node::def::{Grammar, Input, NodeDef};
+use bendrack_nodes::node::value::Kind;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 use serde_json::{Map, Value as Json, json};

@@ -1,0 +1,173 @@
+//! Keys, ids and what concerns no plan: how a patch looks, what it is called, which devices it would like.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use crate::diagnostics::Said;
+use crate::diagnostics::pointer::join;
+use crate::diagnostics::{Code, Problem};
+use crate::patch::{Cable, Definition, Device, Frame, Node, Patch, Place};
+
+/// The longest id, in characters.
+const LONGEST_ID: usize = 40;
+
+/// The keys of a patch, and of what is in it; `x` and `render` are everybody's.
+const PATCH: &[&str] = &[
+    "$schema",
+    "format",
+    "version",
+    "generator",
+    "meta",
+    "requires",
+    "engine",
+    "devices",
+    "nodes",
+    "cables",
+    "definitions",
+    "maps",
+    "snapshots",
+    "frames",
+    "layout",
+];
+const META: &[&str] =
+    &["id", "title", "author", "license", "created", "modified", "description", "tags", "parents", "thumbnail"];
+const NODE: &[&str] = &["type", "v", "title", "bypass", "params", "depths"];
+const CABLE: &[&str] = &["from", "to", "mute"];
+const DEFINITION: &[&str] = &["title", "about", "inputs", "outputs", "nodes", "cables", "layout"];
+const DEVICE: &[&str] = &["kind", "label", "match"];
+const MATCH: &[&str] = &["name", "vid", "pid", "serial"];
+const FRAME: &[&str] = &["title", "pos", "size", "colour"];
+/// Keys that are kept without a word: free extensions, and how a film was rendered.
+const FREE: [&str; 2] = ["x", "render"];
+
+/// How each PNG begins in base64.
+const PNG: &str = "iVBORw0KGgo";
+
+/// What is odd about the keys of a patch.
+pub(super) fn look(patch: &Patch, said: &mut Said) {
+    let mut look = Look { said };
+    look.keys(&patch.rest, "", PATCH);
+    look.keys(&patch.meta.rest, "/meta", META);
+    look.thumbnail(patch.meta.thumbnail.as_deref());
+    look.keys(&patch.requires.rest, "/requires", &["models"]);
+    look.keys(&patch.engine.rest, "/engine", &["seed", "tempo"]);
+    look.devices(&patch.devices);
+    look.scope("", &patch.nodes, &patch.cables, &patch.layout);
+    for (id, definition) in &patch.definitions {
+        look.definition(definition, id);
+    }
+    for (index, map) in patch.maps.iter().enumerate() {
+        look.keys(&map.rest, &format!("/maps/{index}"), &["channel", "cc", "to", "range"]);
+    }
+    for (index, snapshot) in patch.snapshots.iter().enumerate() {
+        look.keys(&snapshot.rest, &format!("/snapshots/{index}"), &["name", "values"]);
+    }
+    look.frames(&patch.frames);
+}
+
+struct Look<'a> {
+    said: &'a mut Said,
+}
+
+impl Look<'_> {
+    /// Keys that nobody knows.
+    fn keys(&mut self, rest: &Map<String, Json>, pointer: &str, known: &[&str]) {
+        for key in rest.keys().filter(|key| !FREE.contains(&key.as_str())) {
+            self.unknown(key, pointer, known);
+        }
+    }
+
+    fn unknown(&mut self, key: &str, pointer: &str, known: &[&str]) {
+        let message = format!("this bendrack does not know the key {key:?}; it is kept and does nothing");
+        let problem = Problem::warning(Code::UnknownKey, join(pointer, [key]), message);
+        self.said.suggest(problem, key, known.iter().copied());
+    }
+
+    fn thumbnail(&mut self, thumbnail: Option<&str>) {
+        let is_base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=');
+        if thumbnail.is_some_and(|text| !text.starts_with(PNG) || !text.bytes().all(is_base64)) {
+            let message = "the thumbnail is no PNG in base64; it is kept and not shown";
+            self.said.push(Problem::warning(Code::BadValue, "/meta/thumbnail", message));
+        }
+    }
+
+    fn devices(&mut self, devices: &BTreeMap<String, Device>) {
+        for (name, device) in devices {
+            let pointer = join("/devices", [name]);
+            self.keys(&device.rest, &pointer, DEVICE);
+            for key in device.known_by.keys().filter(|key| !MATCH.contains(&key.as_str())) {
+                self.unknown(key, &format!("{pointer}/match"), MATCH);
+            }
+        }
+    }
+
+    fn frames(&mut self, frames: &[Frame]) {
+        for (index, frame) in frames.iter().enumerate() {
+            let pointer = format!("/frames/{index}");
+            self.keys(&frame.rest, &pointer, FRAME);
+            if !frame.colour.is_empty() && !is_colour(&frame.colour) {
+                let message = format!("{:?} is no colour; write #rrggbb, such as #336699", frame.colour);
+                let problem = Problem::warning(Code::BadValue, format!("{pointer}/colour"), message);
+                self.said.push(problem.expected("#rrggbb"));
+            }
+        }
+    }
+
+    fn definition(&mut self, definition: &Definition, id: &str) {
+        let pointer = join("/definitions", [id]);
+        let Definition { rest, nodes, cables, layout, inputs, outputs, .. } = definition;
+        self.id(id, &pointer);
+        self.keys(rest, &pointer, DEFINITION);
+        for (index, inlet) in inputs.iter().enumerate() {
+            self.keys(&inlet.rest, &format!("{pointer}/inputs/{index}"), &["name", "to", "about"]);
+        }
+        for (index, outlet) in outputs.iter().enumerate() {
+            self.keys(&outlet.rest, &format!("{pointer}/outputs/{index}"), &["name", "from", "about"]);
+        }
+        self.scope(&pointer, nodes, cables, layout);
+    }
+
+    /// Nodes, their cables and where they stand.
+    fn scope(
+        &mut self,
+        pointer: &str,
+        nodes: &BTreeMap<String, Node>,
+        cables: &[Cable],
+        layout: &BTreeMap<String, Place>,
+    ) {
+        for (id, node) in nodes {
+            let pointer = join(pointer, ["nodes", id]);
+            self.id(id, &pointer);
+            self.keys(&node.rest, &pointer, NODE);
+        }
+        for (index, cable) in cables.iter().enumerate() {
+            self.keys(&cable.rest, &format!("{pointer}/cables/{index}"), CABLE);
+        }
+        for (id, place) in layout {
+            let pointer = join(pointer, ["layout", id]);
+            self.keys(&place.rest, &pointer, &["pos"]);
+            // A patch without nodes is the layout of another.
+            if !nodes.is_empty() && !nodes.contains_key(id) {
+                let problem =
+                    Problem::warning(Code::NoSuchNode, pointer, format!("there is no node {id:?} to stand here"));
+                self.said.suggest(problem, id, nodes.keys().map(String::as_str));
+            }
+        }
+    }
+
+    /// Ids that are no plain names.
+    fn id(&mut self, id: &str, pointer: &str) {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if id.is_empty() || id.len() > LONGEST_ID || !id.chars().all(is_plain) {
+            let message = format!("{id:?} is not a plain id; rename it, here and in its cables");
+            let problem = Problem::warning(Code::BadId, pointer, message);
+            self.said.push(problem.expected(format!("1 to {LONGEST_ID} of a to z, 0 to 9 and _")));
+        }
+    }
+}
+
+fn is_colour(text: &str) -> bool {
+    let digits = text.strip_prefix('#');
+    digits.is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}

@@ -1,0 +1,160 @@
+//! What maps and snapshots say of knobs. Nothing of that keeps a patch from running.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use crate::compile::params::read;
+use crate::compile::plan::{MOST_CABLES, MOST_NESTED, MOST_PORTS};
+use crate::diagnostics::Said;
+use crate::diagnostics::messages::number;
+use crate::diagnostics::pointer::join;
+use crate::diagnostics::{Code, Problem, Severity};
+use crate::node::def::{Input, NodeDef};
+use crate::node::value::Kind;
+use crate::patch::INSTANCE;
+use crate::patch::{Definition, MidiMap, Node, Patch, Port, Snapshot};
+
+/// What is odd about the maps and snapshots of a patch.
+pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], said: &mut Said) {
+    let library = library.iter().map(|def| (def.name, *def)).collect();
+    let mut look = Look { patch, library, followed: 0, said };
+    look.maps(&patch.maps);
+    look.snapshots(&patch.snapshots);
+}
+
+struct Look<'a> {
+    patch: &'a Patch,
+    library: BTreeMap<&'a str, &'static NodeDef>,
+    /// Ports of instances that were followed: hostile files could make these any number.
+    followed: usize,
+    said: &'a mut Said,
+}
+
+impl<'a> Look<'a> {
+    fn maps(&mut self, maps: &'a [MidiMap]) {
+        let mut latest: BTreeMap<&Port, usize> = BTreeMap::new();
+        for (index, map) in maps.iter().enumerate() {
+            let pointer = format!("/maps/{index}");
+            self.controller(i64::from(map.channel), (1, 16), format!("{pointer}/channel"));
+            self.controller(i64::from(map.cc), (0, 127), format!("{pointer}/cc"));
+            self.map(map, &pointer);
+            if let Some(before) = latest.insert(&map.to, index) {
+                let message = format!("another map turns {} as well; the last one counts", map.to);
+                self.said.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
+            }
+        }
+    }
+
+    /// A channel or the number of a controller.
+    fn controller(&mut self, number: i64, (low, high): (i64, i64), pointer: String) {
+        if !(low..=high).contains(&number) {
+            let message = format!("{number} is outside of {low} to {high}; the map does nothing");
+            let problem = Problem::warning(Code::OutOfRange, pointer, message);
+            self.said.push(problem.expected(format!("{low} to {high}")));
+        }
+    }
+
+    /// The knob of a map, and where it leads it.
+    fn map(&mut self, map: &MidiMap, pointer: &str) {
+        let inputs = self.knobs(&map.to, &format!("{pointer}/to"));
+        let Some(first) = inputs.first() else { return };
+        let is_turned = |input: &&Input| matches!(input.kind, Kind::Number | Kind::Gate);
+        if !inputs.iter().any(is_turned) {
+            let message = format!("{} is a {}, which no controller turns", map.to, first.kind);
+            self.said.push(Problem::warning(Code::NoEffect, format!("{pointer}/to"), message));
+        }
+        let [start, end] = map.range;
+        for (low, high) in inputs.iter().filter(|input| input.kind == Kind::Number).map(|input| input.hard) {
+            if start.min(end) < low || start.max(end) > high {
+                let message = format!(
+                    "{} to {} is not within {} to {}, where the knob is held",
+                    number(start),
+                    number(end),
+                    number(low),
+                    number(high)
+                );
+                let problem = Problem::warning(Code::OutOfRange, format!("{pointer}/range"), message);
+                self.said.push(problem.expected(format!("{low} to {high}")));
+                return;
+            }
+        }
+    }
+
+    fn snapshots(&mut self, snapshots: &'a [Snapshot]) {
+        let mut names = BTreeSet::new();
+        for (index, snapshot) in snapshots.iter().enumerate() {
+            let pointer = format!("/snapshots/{index}");
+            if !names.insert(&snapshot.name) {
+                let message = format!("there is a snapshot {:?} already; rename one", snapshot.name);
+                self.said.push(Problem::warning(Code::DuplicateName, format!("{pointer}/name"), message));
+            }
+            for (port, value) in &snapshot.values {
+                self.value(port, value, &join(&pointer, ["values", &port.to_string()]));
+            }
+        }
+    }
+
+    /// What a snapshot says of a knob or a field.
+    fn value(&mut self, port: &Port, value: &Json, pointer: &str) {
+        for input in self.knobs(port, pointer) {
+            let problem = match read(input, value, pointer.to_owned()) {
+                Ok((_, problem)) => problem,
+                Err(problem) => Some(problem),
+            };
+            // The patch runs as long as the snapshot is not brought back.
+            self.said.extend(problem.map(|problem| Problem { severity: Severity::Warning, ..problem }));
+        }
+    }
+
+    /// The inputs of nodes that a port stands for. Says so if there is no such node or knob.
+    fn knobs(&mut self, port: &Port, pointer: &str) -> Vec<&'static Input> {
+        let patch = self.patch;
+        let Some(node) = patch.nodes.get(&port.node) else {
+            let problem = Problem::warning(Code::NoSuchNode, pointer, format!("there is no node {:?}", port.node));
+            self.said.suggest(problem, &port.node, patch.nodes.keys().map(String::as_str));
+            return Vec::new();
+        };
+        let (who, known): (&str, Vec<&str>) = match (self.definition(node), self.library.get(node.kind.as_str())) {
+            (Some(definition), _) => ("the subpatch", definition.inputs.iter().map(|inlet| &*inlet.name).collect()),
+            (None, Some(def)) => (def.title, knobs_of(def).map(|input| input.name).collect()),
+            (None, None) => return Vec::new(),
+        };
+        if !known.contains(&port.port.as_str()) {
+            let message = format!("{who} has no knob {:?}", port.port);
+            self.said.suggest(Problem::warning(Code::NoSuchPort, pointer, message), &port.port, known);
+            return Vec::new();
+        }
+        let mut inputs = Vec::new();
+        self.follow(&patch.nodes, port, MOST_NESTED, &mut inputs);
+        inputs
+    }
+
+    /// The definition of an instance; one with too many ports is as good as none.
+    fn definition(&self, node: &Node) -> Option<&'a Definition> {
+        let definition = self.patch.definitions.get(node.kind.strip_prefix(INSTANCE)?)?;
+        (definition.inputs.len() <= MOST_PORTS).then_some(definition)
+    }
+
+    /// Follows a port of a scope down to inputs of nodes; those of one kind of node count once.
+    fn follow(&mut self, nodes: &BTreeMap<String, Node>, port: &Port, deep: usize, inputs: &mut Vec<&'static Input>) {
+        self.followed += 1;
+        if self.followed > MOST_CABLES || deep == 0 {
+            return;
+        }
+        let Some(node) = nodes.get(&port.node) else { return };
+        if let Some(definition) = self.definition(node) {
+            for inlet in definition.inputs.iter().filter(|inlet| inlet.name == port.port) {
+                inlet.to.iter().for_each(|port| self.follow(&definition.nodes, port, deep - 1, inputs));
+            }
+        } else if let Some(def) = self.library.get(node.kind.as_str()) {
+            let found = knobs_of(def).find(|input| input.name == port.port);
+            inputs.extend(found.filter(|found| !inputs.iter().any(|known| std::ptr::eq(*known, *found))));
+        }
+    }
+}
+
+/// The inputs of a node that something can be written into.
+fn knobs_of(def: &'static NodeDef) -> impl Iterator<Item = &'static Input> {
+    def.inputs.iter().filter(|input| matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text))
+}

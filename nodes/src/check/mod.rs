@@ -1,0 +1,34 @@
+//! Everything that is wrong with a file that should be a patch.
+
+mod keys;
+mod knobs;
+pub mod schema;
+
+use crate::compile::plan::Plan;
+use crate::diagnostics::Problem;
+use crate::diagnostics::Said;
+use crate::diagnostics::spans;
+use crate::node::def::NodeDef;
+use crate::patch::read::{Left, text_of, what_can_be_read};
+
+/// Problems whose places are looked up, at most.
+const MOST_PLACES: usize = 1000;
+
+/// What is wrong with the bytes of a file, each with its place, in the order of the file. What cannot be read is left out, and the rest
+/// is looked at all the same.
+pub fn check(bytes: &[u8], library: &[&'static NodeDef]) -> Vec<Problem> {
+    let Left { patch, mut problems, gaps } = what_can_be_read(bytes);
+    if let Some(patch) = patch {
+        let mut said = Said::new();
+        Plan::compile_saying(&patch, library, &mut said);
+        keys::look(&patch, &mut said);
+        knobs::look(&patch, library, &mut said);
+        problems.extend(said.into_problems().into_iter().filter_map(|problem| gaps.seen_from_outside(problem)));
+    }
+    if let Ok(text) = text_of(bytes) {
+        let count = problems.len().min(MOST_PLACES);
+        spans::locate(text, &mut problems[..count]);
+    }
+    problems.sort_by_key(|problem| problem.place.as_ref().map_or(usize::MAX, |place| place.bytes.start));
+    problems
+}

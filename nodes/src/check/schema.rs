@@ -1,0 +1,49 @@
+//! The JSON Schema of patches, for editors of text and for programs that write patches.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::node::def::{Input, NodeDef, Preset};
+use crate::node::value::Kind;
+use crate::patch::{FORMAT, Patch, SCHEMA, VERSION};
+
+/// The schema of a patch with these nodes. Nodes, parameters and keys that it does not name are allowed, as bendrack keeps them.
+pub fn schema(library: &[&'static NodeDef]) -> Json {
+    let mut schema = schemars::schema_for!(Patch).to_value();
+    schema["$id"] = json!(SCHEMA);
+    schema["title"] = json!("A patch of bendrack");
+    schema["properties"]["format"] = json!({ "const": FORMAT });
+    schema["properties"]["version"] = json!({ "const": VERSION });
+    schema["$defs"]["Node"]["allOf"] = library.iter().map(|def| node(def)).collect();
+    schema
+}
+
+/// What holds for the parameters of a node of this kind.
+fn node(def: &NodeDef) -> Json {
+    let written = def.inputs.iter().filter(|input| matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text));
+    let params: Map<String, Json> = written.map(|input| (input.name.to_owned(), param(input))).collect();
+    json!({
+        "if": { "properties": { "type": { "const": def.name } }, "required": ["type"] },
+        "then": { "description": def.about, "properties": { "params": { "properties": params } } }
+    })
+}
+
+fn param(input: &Input) -> Json {
+    let mut param = match input.kind {
+        Kind::Number if !input.choices.is_empty() => json!({ "enum": input.choices }),
+        Kind::Number => json!({ "type": "number", "minimum": input.hard.0, "maximum": input.hard.1 }),
+        Kind::Gate => json!({ "type": "boolean" }),
+        _ => json!({ "type": "string" }),
+    };
+    let unit = if input.unit.is_empty() { String::new() } else { format!(" In {}.", input.unit) };
+    param["description"] = json!(format!("{}{unit}", input.about));
+    match input.default {
+        Preset::Number(number) if !input.choices.is_empty() => {
+            param["default"] = json!(input.choices.get(number as usize));
+        }
+        Preset::Number(number) if input.kind == Kind::Gate => param["default"] = json!(number >= 0.5),
+        Preset::Number(number) => param["default"] = json!(number),
+        Preset::Text(text) => param["default"] = json!(text),
+        Preset::Nothing => {}
+    }
+    param
+}

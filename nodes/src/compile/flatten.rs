@@ -1,0 +1,373 @@
+//! A patch without subpatches: each instance of one is replaced by the nodes of its definition.
+//!
+//! The nodes of an instance `a` have ids `a/…`, so that each instance remembers for itself; a problem is reported where its cause
+//! is written, in the definition.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::compile::plan::{MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS, Map};
+use crate::compile::ports::{End, lacking};
+use crate::diagnostics::Said;
+use crate::diagnostics::pointer::join;
+use crate::diagnostics::{Code, Problem};
+use crate::patch::{Cable, Definition, INSTANCE, MidiMap, Node, Port, Scope};
+
+/// The nodes and cables of a patch, in one plane.
+#[derive(Default)]
+pub(crate) struct Flat<'p> {
+    pub(crate) nodes: Vec<FlatNode<'p>>,
+    pub(crate) cables: Vec<FlatCable<'p>>,
+    /// The definitions that were used.
+    pub(crate) used: BTreeSet<&'p str>,
+}
+
+/// A node that runs.
+pub(crate) struct FlatNode<'p> {
+    pub(crate) id: Arc<str>,
+    /// Where it is written.
+    pub(crate) pointer: String,
+    pub(crate) node: &'p Node,
+    pub(crate) bypass: bool,
+    /// What instances say about its parameters instead: name, value and where that is written; the last one counts.
+    pub(crate) params: Vec<(&'p str, &'p Json, String)>,
+    /// The MIDI controllers that turn its knobs.
+    pub(crate) maps: Vec<(&'p str, Map)>,
+    /// What instances say about how far cables move its knobs.
+    pub(crate) depths: Vec<(&'p str, f64, String)>,
+}
+
+/// A cable between nodes that run.
+pub(crate) struct FlatCable<'p> {
+    /// The index of the node, and the name of the port.
+    pub(crate) from: (usize, &'p str),
+    pub(crate) to: (usize, &'p str),
+    /// Whether these ports are written in definitions, as ports of instances, and not in the cable.
+    pub(crate) within: (bool, bool),
+    /// Where it is written.
+    pub(crate) pointer: String,
+}
+
+/// What an id of a scope stands for.
+enum Local<'p> {
+    Node(usize),
+    Instance(&'p Definition, Names<'p>),
+    /// A node that is kept and does nothing.
+    Unknown,
+}
+
+type Names<'p> = BTreeMap<&'p str, Local<'p>>;
+
+/// Where an expansion is.
+#[derive(Clone)]
+struct Place {
+    /// What the ids begin with.
+    prefix: String,
+    /// Where the scope is written.
+    pointer: String,
+    bypass: bool,
+}
+
+/// What was looked at so far: hostile files could make these any number.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Spent {
+    /// Nodes and instances.
+    nodes: usize,
+    /// Cables, those too that are muted or lead nowhere.
+    cables: usize,
+    /// Ports of instances.
+    ports: usize,
+}
+
+/// Replaces the instances of a scope that is written at `pointer`.
+pub(crate) fn flat<'p>(
+    scope: Scope<'p>,
+    pointer: &str,
+    definitions: &'p BTreeMap<String, Definition>,
+    maps: &'p [MidiMap],
+    said: &mut Said,
+    spent: &mut Spent,
+) -> Flat<'p> {
+    let mut expansion = Expansion {
+        definitions,
+        flat: Flat::default(),
+        within: Vec::new(),
+        visited: spent.nodes,
+        looked: spent.cables,
+        followed: spent.ports,
+        seen: BTreeSet::new(),
+        said,
+    };
+    let place = Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false };
+    let names = expansion.expand(scope, &place);
+    expansion.refuse_twins();
+    for MidiMap { channel, cc, to, range, .. } in maps {
+        let map = Map { cc: (*channel, *cc), range: *range };
+        for (index, port) in expansion.ends(to, &names) {
+            expansion.flat.nodes[index].maps.push((port, map));
+        }
+    }
+    *spent = Spent { nodes: expansion.visited, cables: expansion.looked, ports: expansion.followed };
+    expansion.flat
+}
+
+impl Spent {
+    /// Whether more was looked at than can be.
+    pub(crate) const fn is_too_much(&self) -> bool {
+        self.nodes > MOST_NODES || self.cables >= MOST_CABLES || self.ports > MOST_CABLES
+    }
+}
+
+struct Expansion<'p, 's> {
+    definitions: &'p BTreeMap<String, Definition>,
+    flat: Flat<'p>,
+    /// The definitions that are being expanded, the outermost first.
+    within: Vec<&'p str>,
+    /// See [`Spent`].
+    visited: usize,
+    looked: usize,
+    followed: usize,
+    /// Where problems were reported.
+    seen: BTreeSet<String>,
+    said: &'s mut Said,
+}
+
+impl<'p> Expansion<'p, '_> {
+    fn expand(&mut self, scope: Scope<'p>, place: &Place) -> Names<'p> {
+        let mut names = Names::new();
+        for (id, node) in scope.nodes {
+            self.visited += 1;
+            if self.visited > MOST_NODES {
+                let message = format!("there are more nodes than can be run; take some out, down to {MOST_NODES}");
+                self.once(Problem::error(Code::TooMany, "/nodes", message));
+                break;
+            }
+            let pointer = join(&place.pointer, ["nodes", id]);
+            let local = match node.kind.strip_prefix(INSTANCE) {
+                None => {
+                    let id = Arc::from(format!("{}{id}", place.prefix));
+                    let bypass = place.bypass || node.bypass;
+                    self.flat.nodes.push(FlatNode {
+                        id,
+                        pointer,
+                        node,
+                        bypass,
+                        params: Vec::new(),
+                        maps: Vec::new(),
+                        depths: Vec::new(),
+                    });
+                    Local::Node(self.flat.nodes.len() - 1)
+                }
+                Some(name) => self.instance(name, id, node, place, &pointer),
+            };
+            names.insert(id, local);
+        }
+        for (index, cable) in scope.cables.iter().enumerate() {
+            if self.looked.max(self.flat.cables.len()) >= MOST_CABLES {
+                let message = format!("there are more cables than can be run; take some out, down to {MOST_CABLES}");
+                self.once(Problem::error(Code::TooMany, "/cables", message));
+                break;
+            }
+            self.cable(cable, &format!("{}/cables/{index}", place.pointer), &names);
+        }
+        names
+    }
+
+    /// Refuses nodes with the id of another: an id with a slash may be that of a node in an instance.
+    fn refuse_twins(&mut self) {
+        let mut ids: BTreeSet<Arc<str>> = BTreeSet::new();
+        let is_twin = |node: &&FlatNode<'_>| !ids.insert(node.id.clone());
+        let twins: Vec<_> =
+            self.flat.nodes.iter().filter(is_twin).map(|it| (it.id.clone(), it.pointer.clone())).collect();
+        for (id, pointer) in twins {
+            let message =
+                format!("{id:?} is the id of two nodes, of which one is in a subpatch; give one an id without a slash");
+            self.once(Problem::error(Code::BadId, pointer, message));
+        }
+    }
+
+    /// Puts the nodes of a definition where an instance of it is.
+    fn instance(&mut self, name: &str, id: &str, node: &'p Node, place: &Place, pointer: &str) -> Local<'p> {
+        let Some((name, definition)) = self.definitions.get_key_value(name) else {
+            let message = format!("the patch has no subpatch {name:?}; its node is kept and does nothing");
+            let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
+            let known = self.definitions.keys().map(String::as_str);
+            self.once_meant(problem, name, known);
+            return Local::Unknown;
+        };
+        if self.within.contains(&name.as_str()) {
+            let path = self.within.join(", ");
+            let message = format!("a subpatch cannot contain itself; take {name} out of {path}");
+            self.once(Problem::error(Code::Circle, format!("{pointer}/type"), message));
+            return Local::Unknown;
+        }
+        if self.within.len() >= MOST_NESTED {
+            let message = format!("subpatches lie more than {MOST_NESTED} deep in one another; take some out");
+            self.once(Problem::error(Code::TooMany, format!("{pointer}/type"), message));
+            return Local::Unknown;
+        }
+        self.flat.used.insert(name);
+        self.within.push(name);
+        let inside = Place {
+            prefix: format!("{}{id}/", place.prefix),
+            pointer: join("/definitions", [name]),
+            bypass: place.bypass || node.bypass,
+        };
+        let names = self.expand(definition.scope(), &inside);
+        self.within.pop();
+        // That there are too many is said of the definition.
+        if definition.inputs.len().max(definition.outputs.len()) > MOST_PORTS {
+            return Local::Unknown;
+        }
+        for (param, json) in &node.params {
+            if self.are_too_many() {
+                break;
+            }
+            let pointer = join(pointer, ["params", param]);
+            for (index, port) in self.knobs(definition, param, &names, &pointer) {
+                self.flat.nodes[index].params.push((port, json, pointer.clone()));
+            }
+        }
+        for (param, depth) in &node.depths {
+            if self.are_too_many() {
+                break;
+            }
+            let pointer = join(pointer, ["depths", param]);
+            for (index, port) in self.knobs(definition, param, &names, &pointer) {
+                self.flat.nodes[index].depths.push((port, *depth, pointer.clone()));
+            }
+        }
+        Local::Instance(definition, names)
+    }
+
+    /// The knobs that a parameter of an instance turns.
+    fn knobs(
+        &mut self,
+        definition: &'p Definition,
+        param: &str,
+        names: &Names<'p>,
+        pointer: &str,
+    ) -> Vec<(usize, &'p str)> {
+        if definition.inputs.iter().any(|inlet| inlet.name == param) {
+            return self.inputs(definition, param, names);
+        }
+        self.followed += 1;
+        let message = format!("the subpatch has no parameter {param:?}; it is kept and does nothing");
+        let problem = Problem::warning(Code::UnknownParameter, pointer, message);
+        self.once_meant(problem, param, definition.inputs.iter().map(|inlet| inlet.name.as_str()));
+        Vec::new()
+    }
+
+    /// Adds a cable; one that leads nowhere is reported and left out.
+    fn cable(&mut self, cable: &'p Cable, pointer: &str, names: &Names<'p>) {
+        self.looked += 1;
+        // Nodes that were not looked at any more seem to be missing.
+        if self.visited > MOST_NODES {
+            return;
+        }
+        let Cable { from, to, mute, .. } = cable;
+        let is_there =
+            [(End::Output, from), (End::Input, to)].map(|(end, port)| self.is_there(end, port, pointer, names));
+        if *mute || is_there != [true, true] {
+            return;
+        }
+        let Some(source) = output(from, names) else { return };
+        let is_within = |port: &Port| matches!(names.get(port.node.as_str()), Some(Local::Instance(..)));
+        let within = (is_within(from), is_within(to));
+        for to in self.ends(to, names) {
+            self.flat.cables.push(FlatCable { from: source, to, within, pointer: pointer.to_owned() });
+        }
+    }
+
+    /// Whether an end of a cable is there, as far as can be seen from its scope; reports it if it is not.
+    fn is_there(&mut self, end: End, port: &Port, pointer: &str, names: &Names<'p>) -> bool {
+        let (what, known, others) = match names.get(port.node.as_str()) {
+            Some(Local::Node(_) | Local::Unknown) => return true,
+            Some(Local::Instance(definition, _)) => {
+                let known = definition.ports(end);
+                if known.contains(&port.port.as_str()) {
+                    return true;
+                }
+                (Code::NoSuchPort, known, definition.ports(end.other()))
+            }
+            None => (Code::NoSuchNode, Vec::new(), Vec::new()),
+        };
+        let pointer = format!("{pointer}/{}", end.key());
+        if self.seen.contains(&pointer) {
+            return false;
+        }
+        if what == Code::NoSuchPort {
+            let message = lacking(&format!("the subpatch of {}", port.node), end, &port.port, &known, &others);
+            self.once_meant(Problem::error(what, pointer, message), &port.port, known);
+        } else {
+            let problem = Problem::error(what, pointer, format!("there is no node {:?}", port.node));
+            self.once_meant(problem, &port.node, names.keys().copied());
+        }
+        false
+    }
+
+    /// The inputs of nodes that run, which a port stands for.
+    fn ends(&mut self, to: &'p Port, names: &Names<'p>) -> Vec<(usize, &'p str)> {
+        match names.get(to.node.as_str()) {
+            Some(Local::Node(index)) => vec![(*index, to.port.as_str())],
+            Some(Local::Instance(definition, inner)) => self.inputs(definition, &to.port, inner),
+            Some(Local::Unknown) | None => Vec::new(),
+        }
+    }
+
+    /// The inputs of nodes that run, which an input of an instance stands for.
+    fn inputs(&mut self, definition: &'p Definition, name: &str, names: &Names<'p>) -> Vec<(usize, &'p str)> {
+        let mut ends = Vec::new();
+        for port in definition.inputs.iter().filter(|inlet| inlet.name == name).flat_map(|inlet| &inlet.to) {
+            self.followed += 1;
+            if self.are_too_many() {
+                break;
+            }
+            match names.get(port.node.as_str()) {
+                Some(Local::Node(index)) => ends.push((*index, port.port.as_str())),
+                Some(Local::Instance(definition, inner)) => ends.extend(self.inputs(definition, &port.port, inner)),
+                Some(Local::Unknown) | None => {}
+            }
+        }
+        ends
+    }
+
+    /// Whether more ports were followed than can be; reports it if they were.
+    fn are_too_many(&mut self) -> bool {
+        let are_too_many = self.followed > MOST_CABLES;
+        if are_too_many {
+            let message =
+                format!("subpatches have more inputs than can be followed; take some out, down to {MOST_CABLES}");
+            self.once(Problem::error(Code::TooMany, "/definitions", message));
+        }
+        are_too_many
+    }
+
+    /// Reports a problem: once, however many instances have it.
+    fn once(&mut self, problem: Problem) {
+        if self.seen.insert(problem.pointer.clone()) {
+            self.said.push(problem);
+        }
+    }
+
+    /// Reports a problem with what was probably meant.
+    fn once_meant<'a>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = &'a str>) {
+        if self.seen.insert(problem.pointer.clone()) {
+            self.said.suggest(problem, name, names);
+        }
+    }
+}
+
+/// The output of a node that runs, which a port stands for.
+fn output<'p>(port: &'p Port, names: &Names<'p>) -> Option<(usize, &'p str)> {
+    match names.get(port.node.as_str())? {
+        Local::Node(index) => Some((*index, &port.port)),
+        Local::Instance(definition, inner) => {
+            let outlet = definition.outputs.iter().find(|outlet| outlet.name == port.port)?;
+            output(&outlet.from, inner)
+        }
+        Local::Unknown => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! What a plan may not exceed, and what has no effect as it stands.
+
+use std::collections::BTreeMap;
+
+use crate::compile::plan::{MOST_BENDS, MOST_DEEP, MOST_PARTS, MOST_TARGETS, Slot, Source};
+use crate::diagnostics::{Code, Problem};
+use crate::node::def::Output;
+use crate::node::value::Kind;
+
+/// Reports what is too much, and what does nothing, in nodes in the order in which they run.
+pub(crate) fn check(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
+    weigh(nodes, outputs, problems);
+    count_targets(nodes, outputs, problems);
+    count_bends(nodes, outputs, problems);
+    check_ranges(nodes, problems);
+    check_sole(nodes, problems);
+}
+
+/// Reports pictures that are too deep or too large to be written down.
+fn weigh(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
+    let mut weights = vec![Weight::default(); outputs];
+    for slot in nodes {
+        let mut weight = Weight { deep: 1, parts: 1 };
+        for source in arriving(slot, &[Kind::Picture, Kind::Map]) {
+            weight.deep = weight.deep.max(weights[source.output].deep + 1);
+            weight.parts += weights[source.output].parts;
+        }
+        if weight.deep > MOST_DEEP || weight.parts > MOST_PARTS {
+            let message = format!(
+                "{} shows more pictures within pictures than can be made: {MOST_DEEP} deep and {MOST_PARTS} parts are the \
+                 most; take some out",
+                slot.id
+            );
+            problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
+            // Said once; what shows this picture is not to blame.
+            weight = Weight::default();
+        }
+        weights[slot.outputs.clone()].fill(weight);
+    }
+}
+
+/// Reports targets that are made by too many nodes: they could have any number of parts.
+fn count_targets(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
+    let mut counts = vec![0; outputs];
+    let aims = |output: &Output| matches!(output.kind, Kind::Target | Kind::Any);
+    for slot in nodes.iter().filter(|slot| slot.def.outputs.iter().any(aims)) {
+        let mut count = 1 + arriving(slot, &[Kind::Target]).map(|source| counts[source.output]).sum::<usize>();
+        if count > MOST_TARGETS {
+            let message = format!("{} is made by more than {MOST_TARGETS} target nodes; take some out", slot.id);
+            problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
+            // Said once; what narrows this target is not to blame.
+            count = 0;
+        }
+        counts[slot.outputs.clone()].fill(count);
+    }
+}
+
+/// Reports chains of bends that are too long, and models that are given too many.
+fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
+    let mut lengths = vec![0; outputs];
+    let mut asked = 0;
+    for slot in nodes {
+        let before: usize = arriving(slot, &[Kind::Bend]).map(|source| lengths[source.output]).sum();
+        let ends = !slot.def.outputs.iter().any(|output| matches!(output.kind, Kind::Bend | Kind::Any));
+        asked += if ends { before } else { 0 };
+        let mut length = if ends { asked } else { before + 1 };
+        if length > MOST_BENDS {
+            let message = format!("there are more than {MOST_BENDS} bends up to {}; take some out", slot.id);
+            problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
+            // Said once; what follows is not to blame.
+            length = 0;
+            asked = 0;
+        }
+        lengths[slot.outputs.clone()].fill(length);
+    }
+}
+
+/// Reports ranges that run backwards, as their knobs stand.
+fn check_ranges(nodes: &[Slot], problems: &mut Vec<Problem>) {
+    for slot in nodes {
+        for (last, input) in slot.feeds.iter().zip(slot.def.inputs) {
+            let Some((index, begins)) = input.begins.and_then(|name| slot.def.input(name)) else { continue };
+            if let (Some(first), Some(last)) = (slot.feeds[index].constant(), last.constant())
+                && first.round() > last.round()
+            {
+                let message = format!("{} {first} is past {} {last}: nothing is meant", begins.name, input.name);
+                let pointer = format!("{}/params/{}", slot.pointer, input.name);
+                problems.push(Problem::warning(Code::NoEffect, pointer, message));
+            }
+        }
+    }
+}
+
+/// Reports nodes that say what a later one says otherwise, where a program has one of it.
+fn check_sole(nodes: &[Slot], problems: &mut Vec<Problem>) {
+    let mut latest: BTreeMap<(&str, &str), &Slot> = BTreeMap::new();
+    for slot in nodes.iter().rev() {
+        let inputs = slot.feeds.iter().zip(slot.def.inputs);
+        for (_, input) in inputs.filter(|(feed, input)| input.sole && (feed.base.is_some() || feed.cable.is_some())) {
+            let winner = *latest.entry((slot.def.name, input.name)).or_insert(slot);
+            if winner.id != slot.id {
+                let (id, winner) = (&slot.id, &winner.id);
+                let message =
+                    format!("{id} and {winner} both say what the {} is; that of {winner} is used", input.name);
+                problems.push(Problem::warning(Code::NoEffect, &slot.pointer, message));
+            }
+        }
+    }
+}
+
+/// How large the picture on an output is at most, in other pictures.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    deep: usize,
+    parts: usize,
+}
+
+/// The cables that bring something of these kinds to a node.
+fn arriving<'a>(slot: &'a Slot, kinds: &'a [Kind]) -> impl Iterator<Item = &'a Source> {
+    slot.feeds.iter().filter_map(|feed| feed.cable.as_ref()).filter(|cable| kinds.contains(&cable.kind))
+}

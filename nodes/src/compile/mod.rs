@@ -1,0 +1,345 @@
+//! From a patch to its plan.
+
+pub(crate) mod flatten;
+mod limits;
+pub(crate) mod params;
+pub mod plan;
+mod ports;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use petgraph::algo::{kosaraju_scc, toposort};
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::compile::flatten::{Flat, FlatCable, FlatNode, Spent, flat};
+use crate::compile::plan::{Arrives, DEFAULT_DEPTH, Gain, Plan, Slot, Source, TEMPI};
+use crate::compile::ports::{End, lacking};
+use crate::compile::settings::Settings;
+use crate::diagnostics::Said;
+use crate::diagnostics::pointer::join;
+use crate::diagnostics::{Code, Problem};
+use crate::node::context::seed_of;
+use crate::node::def::{Input, Late, NodeDef, Output};
+use crate::node::memory::Layout;
+use crate::node::value::Kind;
+use crate::patch::{DEFAULT_TEMPO, Definition, Engine, Patch};
+
+/// Plans made so far, and one: 0 is that of no workspace.
+static PLANS: AtomicU64 = AtomicU64::new(1);
+
+/// Nodes that take anything, one behind the other, through which a kind is followed.
+const MOST_PASSED: usize = 256;
+
+/// The kinds of ports that depend on cables, beside a plan. It is there for a patch with errors too.
+#[derive(Clone, Debug, Default)]
+pub struct Resolved {
+    kinds: BTreeMap<Arc<str>, Kind>,
+}
+
+impl Resolved {
+    /// The kind that the any-kind ports of a node have, by its id in the plan; [`Kind::Any`] if no cable decides it.
+    pub fn kind(&self, id: &str) -> Kind {
+        self.kinds.get(id).copied().unwrap_or(Kind::Any)
+    }
+}
+
+impl Plan {
+    /// Compiles a patch with this library. The plan is there if no problem is an error.
+    pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
+        let mut said = Said::new();
+        let (plan, _) = Self::compile_saying(patch, library, &mut said);
+        (plan, said.into_problems())
+    }
+
+    /// Compiles a patch as [`Self::compile`] does, with the kinds of its ports.
+    pub fn compile_resolved(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>, Resolved) {
+        let mut said = Said::new();
+        let (plan, resolved) = Self::compile_saying(patch, library, &mut said);
+        (plan, said.into_problems(), resolved)
+    }
+
+    /// [`Self::compile`] among other things that are looked at.
+    pub(crate) fn compile_saying(
+        patch: &Patch,
+        library: &[&'static NodeDef],
+        said: &mut Said,
+    ) -> (Option<Self>, Resolved) {
+        let library: BTreeMap<&str, &'static NodeDef> = library.iter().map(|def| (def.name, *def)).collect();
+        let Patch { engine, definitions, .. } = patch;
+        let flat = flat(patch.scope(), "", definitions, &patch.maps, said, &mut Spent::default());
+        let mut used = flat.used.clone();
+        ports::check(definitions, &library, &used, said);
+        let mut compiler = Compiler { library: &library, engine, said, settings: Settings::default() };
+        let tempo = compiler.tempo();
+        let (plan, resolved) = compiler.compile(&flat);
+        let plan = plan.map(|plan| Self { tempo, ..plan });
+        let failed = compiler.said.failed();
+        compiler.check_unused(definitions, &mut used);
+        (plan.filter(|_| !failed), resolved)
+    }
+}
+
+struct Compiler<'a> {
+    library: &'a BTreeMap<&'a str, &'static NodeDef>,
+    engine: &'a Engine,
+    said: &'a mut Said,
+    settings: Settings,
+}
+
+/// A cable whose ends were found: indices of nodes, outputs and inputs.
+struct Joined {
+    from: usize,
+    output: usize,
+    to: usize,
+    input: usize,
+    kind: Kind,
+    late: Option<Late>,
+}
+
+/// The nodes that are known, by their index in the patch, and what arrives where.
+struct Known<'f, 'p> {
+    nodes: &'f [FlatNode<'p>],
+    defs: Vec<Option<&'static NodeDef>>,
+    /// Where the cable comes from that ends at an input.
+    arriving: BTreeMap<(usize, &'p str), (usize, &'p str)>,
+}
+
+impl Compiler<'_> {
+    /// What is odd about subpatches that are not used. It keeps no patch from running.
+    fn check_unused<'p>(&mut self, definitions: &'p BTreeMap<String, Definition>, seen: &mut BTreeSet<&'p str>) {
+        let mut spent = Spent::default();
+        for (name, definition) in definitions {
+            if !seen.insert(name) {
+                continue;
+            }
+            let (first, pointer) = (self.said.count(), join("/definitions", [name]));
+            let flat = flat(definition.scope(), &pointer, definitions, &[], self.said, &mut spent);
+            if spent.is_too_much() {
+                self.said.cut(first);
+                let message = "there is more in subpatches that are not used than can be looked at; take some out";
+                self.said.push(Problem::warning(Code::TooMany, pointer, message));
+                return;
+            }
+            seen.extend(&flat.used);
+            self.compile(&flat);
+            self.said.soften(first);
+        }
+    }
+
+    /// The tempo of the patch within its limits.
+    fn tempo(&mut self) -> f64 {
+        let (tempo, (low, high)) = (self.engine.tempo, TEMPI);
+        let held = if tempo.is_nan() { DEFAULT_TEMPO } else { tempo.clamp(low, high) };
+        if tempo != held {
+            let message = format!("{tempo} is outside of {low} to {high}; {held} is used");
+            let problem = Problem::warning(Code::OutOfRange, "/engine/tempo", message);
+            self.said.push(problem.expected(format!("{low} to {high}")));
+        }
+        held
+    }
+
+    fn compile(&mut self, flat: &Flat<'_>) -> (Option<Plan>, Resolved) {
+        let defs = flat.nodes.iter().map(|node| self.def(node)).collect();
+        let arriving = flat.cables.iter().map(|cable| (cable.to, cable.from)).collect();
+        let known = Known { nodes: &flat.nodes, defs, arriving };
+        let resolved = Resolved { kinds: known.kinds() };
+        (self.plan(flat, &known), resolved)
+    }
+
+    fn plan(&mut self, flat: &Flat<'_>, known: &Known<'_, '_>) -> Option<Plan> {
+        let mut taken = BTreeSet::new();
+        let cables: Vec<Joined> =
+            flat.cables.iter().filter_map(|cable| self.join(cable, known, taken.insert(cable.to))).collect();
+        let order = self.sort(known, &cables)?;
+        let mut cables_to: BTreeMap<usize, Vec<&Joined>> = BTreeMap::new();
+        for cable in &cables {
+            cables_to.entry(cable.to).or_default().push(cable);
+        }
+        let layout = Layout::new(order.iter().map(|&(node, def)| (&flat.nodes[node].id, def)));
+        let (first_output, late) = number_outputs(&order);
+        let (mut inputs, mut outputs) = (0, 0);
+        let mut nodes = Vec::with_capacity(order.len());
+        for &(index, def) in &order {
+            let node = &flat.nodes[index];
+            let mut feeds = self.settings.feeds(node, def, self.said);
+            for cable in cables_to.get(&index).into_iter().flatten() {
+                let input = &def.inputs[cable.input];
+                let output = first_output[&cable.from] + cable.output;
+                let from = match (cable.late, late.get(&output)) {
+                    (None, _) => Arrives::Now(output),
+                    (Some(_), Some(late)) => Arrives::Late(*late),
+                    (Some(_), None) => {
+                        let source = known.defs[cable.from]?.outputs[cable.output].name;
+                        Arrives::Measured(flat.nodes[cable.from].id.clone(), source)
+                    }
+                };
+                let gain = Gain::of(input, depth(node, input));
+                feeds[cable.input].cable = Some(Source { output, kind: cable.kind, from, gain });
+            }
+            nodes.push(Slot {
+                id: node.id.clone(),
+                pointer: node.pointer.clone(),
+                def,
+                bypass: node.bypass,
+                seed: seed_of(&node.id, self.engine.seed),
+                feeds,
+                inputs: inputs..inputs + def.inputs.len(),
+                outputs: outputs..outputs + def.outputs.len(),
+                cells: layout.cells(&node.id)?.clone(),
+            });
+            inputs += def.inputs.len();
+            outputs += def.outputs.len();
+        }
+        let mut problems = Vec::new();
+        limits::check(&nodes, outputs, &mut problems);
+        self.said.extend(problems);
+        self.said.extend(self.settings.idle_depths());
+        Some(Plan {
+            nodes,
+            number: PLANS.fetch_add(1, Ordering::Relaxed),
+            inputs,
+            outputs,
+            late: late.into_keys().collect(),
+            layout: Arc::new(layout),
+            seed: self.engine.seed,
+            tempo: DEFAULT_TEMPO,
+        })
+    }
+
+    /// The declaration of a node. One that is not known is reported and left out.
+    fn def(&mut self, FlatNode { node, pointer, .. }: &FlatNode<'_>) -> Option<&'static NodeDef> {
+        let known = self.library.get(node.kind.as_str()).copied();
+        if known.is_none() {
+            let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
+            let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
+            self.said.suggest(problem, &node.kind, self.library.values().copied());
+        }
+        known
+    }
+
+    /// Checks a cable; one that leads nowhere, or where another one is, is reported and left out.
+    fn join(&mut self, cable: &FlatCable<'_>, known: &Known<'_, '_>, is_free: bool) -> Option<Joined> {
+        let ((from, from_port), (to, to_port)) = (cable.from, cable.to);
+        // An unknown node's cables are kept with it.
+        let (from_def, to_def) = (known.defs[from]?, known.defs[to]?);
+        let pointer = |end: &str| format!("{}/{end}", cable.pointer);
+        // What is written in a definition is reported there.
+        let (is_within, is_to_within) = cable.within;
+        let Some((output, source)) = from_def.output(from_port) else {
+            return self.no_port(from_def, End::Output, from_port, pointer("from"), is_within);
+        };
+        let Some((input, sink)) = to_def.input(to_port) else {
+            return self.no_port(to_def, End::Input, to_port, pointer("to"), is_to_within);
+        };
+        let place = format!("{}.{to_port}", known.nodes[to].id);
+        if sink.grammar.is_compiled() {
+            let message = format!("{place} is written, not wired; write it into its field");
+            self.said.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
+            return None;
+        }
+        let kind = if source.kind == Kind::Any { known.kind(from) } else { source.kind };
+        let wanted = if sink.kind == Kind::Any { known.kind(to) } else { sink.kind };
+        if !wanted.accepts(kind) {
+            let message = format!("a {kind} cannot be plugged into {place}, which takes a {wanted}");
+            let problem = Problem::error(Code::KindsDiffer, pointer("to"), message);
+            self.said.push(problem.expected(wanted.name()));
+            return None;
+        }
+        if !is_free {
+            self.said.push(Problem::error(Code::TwoCables, pointer("to"), format!("{place} has a cable already")));
+            return None;
+        }
+        Some(Joined { from, output, to, input, kind, late: source.late })
+    }
+
+    /// The nodes in an order in which every cable that does not lead back goes forward.
+    fn sort(&mut self, known: &Known<'_, '_>, cables: &[Joined]) -> Option<Vec<(usize, &'static NodeDef)>> {
+        let mut graph = DiGraph::new();
+        let index: BTreeMap<usize, NodeIndex> = (0..known.nodes.len())
+            .filter(|&node| known.defs[node].is_some())
+            .map(|node| (node, graph.add_node(node)))
+            .collect();
+        for cable in cables.iter().filter(|cable| cable.late.is_none()) {
+            graph.add_edge(index[&cable.from], index[&cable.to], ());
+        }
+        if let Ok(order) = toposort(&graph, None) {
+            return order.into_iter().map(|node| Some((graph[node], known.defs[graph[node]]?))).collect();
+        }
+        for circle in kosaraju_scc(&graph) {
+            let alone = circle.len() == 1 && graph.find_edge(circle[0], circle[0]).is_none();
+            if !alone {
+                let nodes: BTreeSet<usize> = circle.iter().map(|&node| graph[node]).collect();
+                let names: Vec<&str> = nodes.iter().map(|&node| &*known.nodes[node].id).collect();
+                let message = match names[..] {
+                    [one] => format!("{one} feeds itself; put a delay in between"),
+                    _ => format!(
+                        "{} feed one another in a circle; put a delay or a tap between two of them",
+                        names.join(", ")
+                    ),
+                };
+                let first = nodes.first().map_or("", |&node| &known.nodes[node].pointer);
+                self.said.push(Problem::error(Code::Circle, first, message));
+            }
+        }
+        None
+    }
+
+    /// Says that a node has no such port, where a cable says so.
+    fn no_port(&mut self, def: &NodeDef, end: End, port: &str, pointer: String, is_within: bool) -> Option<Joined> {
+        let known = def.ports(end);
+        let message = lacking(def.title, end, port, &known, &def.ports(end.other()));
+        if !is_within {
+            self.said.suggest(Problem::error(Code::NoSuchPort, pointer, message), port, known);
+        }
+        None
+    }
+}
+
+impl Known<'_, '_> {
+    /// The kinds of the any-kind ports, by the id of their node.
+    fn kinds(&self) -> BTreeMap<Arc<str>, Kind> {
+        let takes_any = |def: &NodeDef| def.inputs.iter().any(|input| input.kind == Kind::Any);
+        let nodes = self.nodes.iter().enumerate();
+        let nodes = nodes.filter(|(index, _)| self.defs[*index].is_some_and(takes_any));
+        nodes.map(|(index, node)| (node.id.clone(), self.kind(index))).collect()
+    }
+
+    /// The kind that the ports of a node have which take anything: that of the first cable that arrives at one of them.
+    fn kind(&self, mut node: usize) -> Kind {
+        for _ in 0..MOST_PASSED {
+            let Some(def) = self.defs[node] else { return Kind::Any };
+            let mut anything = def.inputs.iter().filter(|input| input.kind == Kind::Any);
+            let Some(&(from, port)) = anything.find_map(|input| self.arriving.get(&(node, input.name))) else {
+                return Kind::Any;
+            };
+            match self.defs[from].and_then(|def| def.output(port)) {
+                Some((_, Output { kind: Kind::Any, .. })) => node = from,
+                Some((_, output)) => return output.kind,
+                None => return Kind::Any,
+            }
+        }
+        Kind::Any
+    }
+}
+
+/// How far a cable moves a knob: as the outermost instance says, else as the node says.
+fn depth(node: &FlatNode<'_>, input: &Input) -> f64 {
+    let instances = node.depths.iter().rev().find(|(name, ..)| *name == input.name).map(|(_, depth, _)| *depth);
+    instances.or_else(|| node.node.depths.get(input.name).copied()).unwrap_or(DEFAULT_DEPTH)
+}
+
+/// The first output of each node among those of all nodes, and which of them are read in the next frame, counted.
+fn number_outputs(order: &[(usize, &'static NodeDef)]) -> (BTreeMap<usize, usize>, BTreeMap<usize, usize>) {
+    let (mut first, mut late, mut count) = (BTreeMap::new(), BTreeMap::new(), 0);
+    for &(node, def) in order {
+        first.insert(node, count);
+        for (index, _) in def.outputs.iter().enumerate().filter(|(_, output)| output.late == Some(Late::Frame)) {
+            late.insert(count + index, late.len());
+        }
+        count += def.outputs.len();
+    }
+    (first, late)
+}

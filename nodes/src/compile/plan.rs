@@ -1,0 +1,181 @@
+//! A patch checked, sorted and indexed: made once per edit, run many times.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::node::def::{Curve, Input, NodeDef};
+use crate::node::memory::{Cells, Layout};
+use crate::node::value::{Kind, Value};
+
+/// A patch ready to run.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The nodes in the order in which they run.
+    pub(crate) nodes: Vec<Slot>,
+    /// Which plan it is: each has a number of its own.
+    pub(crate) number: u64,
+    /// Inputs and outputs of all nodes together.
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// The outputs that are read in the next frame.
+    pub(crate) late: Vec<usize>,
+    /// Where the nodes' memory lies.
+    pub(crate) layout: Arc<Layout>,
+    /// The seed of the patch.
+    pub(crate) seed: u64,
+    /// Its tempo, in beats per minute.
+    pub(crate) tempo: f64,
+}
+
+/// A node of a plan.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) id: Arc<str>,
+    /// Where it is written.
+    pub(crate) pointer: String,
+    pub(crate) def: &'static NodeDef,
+    pub(crate) bypass: bool,
+    /// The seed of its random numbers.
+    pub(crate) seed: u64,
+    /// What each input gets.
+    pub(crate) feeds: Vec<Feed>,
+    /// Its inputs and outputs among those of all nodes.
+    pub(crate) inputs: Range<usize>,
+    pub(crate) outputs: Range<usize>,
+    /// Its memory.
+    pub(crate) cells: Cells,
+}
+
+/// What an input gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Feed {
+    /// What its knob or field says.
+    pub(crate) base: Option<Value>,
+    /// The MIDI controller that turns the knob.
+    pub(crate) map: Option<Map>,
+    /// The cable that ends there.
+    pub(crate) cable: Option<Source>,
+}
+
+impl Feed {
+    /// The number that it always gives, if no cable changes it.
+    pub(crate) fn constant(&self) -> Option<f64> {
+        match (&self.base, &self.map, &self.cable) {
+            (Some(Value::Number(number)), None, None) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+/// A MIDI controller that turns a knob.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Map {
+    /// The channel and number.
+    pub(crate) cc: (u8, u8),
+    /// Where the knob stands at the controller's ends.
+    pub(crate) range: [f64; 2],
+}
+
+impl Map {
+    /// Whether a controller that stands at `x`, 0 to 1, presses a button: from half of its range on, at the end where that is
+    /// larger.
+    pub(crate) fn presses(&self, x: f64) -> bool {
+        let [low, high] = self.range;
+        if low <= high { x >= 0.5 } else { x <= 0.5 }
+    }
+}
+
+/// Where a cable comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// The output among those of all nodes.
+    pub(crate) output: usize,
+    /// The kind of what it gives.
+    pub(crate) kind: Kind,
+    /// Which of its values arrives.
+    pub(crate) from: Arrives,
+    /// What it does to the knob.
+    pub(crate) gain: Gain,
+}
+
+/// Which value of an output arrives.
+#[derive(Clone, Debug)]
+pub(crate) enum Arrives {
+    /// That of this frame: of this output among those of all nodes.
+    Now(usize),
+    /// That of the frame before: of this one of [`Plan::late`].
+    Late(usize),
+    /// What was measured in the model call before: of this node, under this name.
+    Measured(Arc<str>, &'static str),
+}
+
+/// How a cable moves a knob.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Gain {
+    /// What arrives takes the knob's place.
+    Replaces,
+    /// Times this, it is added: the depth in parts of the knob's travel.
+    Adds(f64),
+    /// Of a knob that turns in even ratios: times this, it is the logarithm of the factor.
+    Scales(f64),
+}
+
+impl Gain {
+    /// How a cable of this depth, −1 to 1 of the knob's travel, moves the knob of an input.
+    pub fn of(input: &Input, depth: f64) -> Self {
+        let ((low, high), depth) = (input.soft, depth.clamp(-1.0, 1.0));
+        match input.curve {
+            _ if !input.heeds_depth() => Self::Replaces,
+            Curve::Linear => Self::Adds(depth * (high - low)),
+            Curve::Log => Self::Scales(depth * (high / low).ln()),
+        }
+    }
+
+    /// The value of a knob that stands at `base` when `x` arrives.
+    pub fn moved(self, base: f64, x: f64) -> f64 {
+        match self {
+            Self::Replaces => x,
+            Self::Adds(gain) => base + gain * x,
+            // Within what a factor can be: 0 times infinity is no number.
+            Self::Scales(gain) => base * (gain * x).clamp(-MOST_FOLDS, MOST_FOLDS).exp(),
+        }
+    }
+}
+
+/// The largest power of e that a cable multiplies a knob with.
+const MOST_FOLDS: f64 = 700.0;
+
+/// How far a cable moves a knob if nobody has said anything: far enough to be seen.
+pub const DEFAULT_DEPTH: f64 = 0.25;
+
+/// The tempi that a patch can have, in beats per minute.
+pub const TEMPI: (f64, f64) = (1.0, 1000.0);
+
+/// The nodes of a patch, at most, those of its subpatches counted in each place where they are used.
+pub const MOST_NODES: usize = 16_384;
+/// The cables of a patch, at most.
+pub const MOST_CABLES: usize = 65_536;
+/// The inputs of a subpatch, at most, and its outputs.
+pub const MOST_PORTS: usize = 64;
+/// Subpatches within subpatches, at most.
+pub const MOST_NESTED: usize = 16;
+/// The bends that act, one after the other, at most.
+pub const MOST_BENDS: usize = 256;
+/// The target nodes that a target is made by, at most; one that is used twice counts twice.
+pub const MOST_TARGETS: usize = 64;
+/// Pictures within pictures, at most.
+pub const MOST_DEEP: usize = 64;
+/// The parts that a picture is made of, at most; one that is used twice counts twice, as it does when a program is written.
+pub const MOST_PARTS: usize = 1024;
+
+impl Plan {
+    /// The seed of the patch.
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The ids of the nodes, in the order in which they run.
+    pub fn order(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|slot| &*slot.id)
+    }
+}

@@ -1,0 +1,177 @@
+//! Ports of definitions, and what is said of ports that are not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compile::plan::MOST_PORTS;
+use crate::diagnostics::Said;
+use crate::diagnostics::pointer::join;
+use crate::diagnostics::{Code, Problem, Severity};
+use crate::node::def::NodeDef;
+use crate::patch::INSTANCE;
+use crate::patch::{Definition, Port};
+
+/// Names that are listed in a message, at most, and the longest of them, in bytes.
+const MOST_LISTED: usize = 16;
+const LONGEST_LISTED: usize = 40;
+
+/// An end of a cable, by the port that it is plugged into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Output,
+    Input,
+}
+
+impl End {
+    /// Its key in a cable.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Output => "from",
+            Self::Input => "to",
+        }
+    }
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Output => Self::Input,
+            Self::Input => Self::Output,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Input => "input",
+        }
+    }
+}
+
+/// That somebody has no such port, which they have, or that it is at their other side.
+pub(crate) fn lacking(who: &str, end: End, port: &str, known: &[&str], others: &[&str]) -> String {
+    let (what, other) = (end.name(), end.other().name());
+    let has_none = format!("{who} has no {what} {port:?}");
+    if others.contains(&port) {
+        return format!("{has_none}: {port} is an {other}");
+    }
+    let listed = known.iter().copied().filter(|name| name.len() <= LONGEST_LISTED).take(MOST_LISTED);
+    let listed: Vec<&str> = listed.collect();
+    match (known.len(), listed.len()) {
+        (0, _) => format!("{who} has no {what}s"),
+        (_, 0) => has_none,
+        (all, some) if all > some => format!("{has_none}; it has {}, …", listed.join(", ")),
+        _ => format!("{has_none}; it has {}", listed.join(", ")),
+    }
+}
+
+impl NodeDef {
+    /// The names of its ports on one side.
+    pub(crate) fn ports(&self, end: End) -> Vec<&'static str> {
+        match end {
+            End::Output => self.outputs.iter().map(|output| output.name).collect(),
+            End::Input => self.inputs.iter().map(|input| input.name).collect(),
+        }
+    }
+}
+
+impl Definition {
+    /// The names of its ports on one side.
+    pub(crate) fn ports(&self, end: End) -> Vec<&str> {
+        match end {
+            End::Output => self.outputs.iter().map(|outlet| outlet.name.as_str()).collect(),
+            End::Input => self.inputs.iter().map(|inlet| inlet.name.as_str()).collect(),
+        }
+    }
+
+    fn has_too_many_ports(&self) -> bool {
+        self.inputs.len().max(self.outputs.len()) > MOST_PORTS
+    }
+}
+
+/// Says which ports of definitions lead nowhere, each where it is written. In definitions that are not used that keeps no patch from
+/// running.
+pub(crate) fn check(
+    definitions: &BTreeMap<String, Definition>,
+    library: &BTreeMap<&str, &'static NodeDef>,
+    used: &BTreeSet<&str>,
+    said: &mut Said,
+) {
+    for (name, definition) in definitions {
+        let severity = if used.contains(name.as_str()) { Severity::Error } else { Severity::Warning };
+        let pointer = join("/definitions", [name]);
+        Ports { definitions, library, definition, severity, pointer, said }.check();
+    }
+}
+
+struct Ports<'a> {
+    definitions: &'a BTreeMap<String, Definition>,
+    library: &'a BTreeMap<&'a str, &'static NodeDef>,
+    definition: &'a Definition,
+    severity: Severity,
+    pointer: String,
+    said: &'a mut Said,
+}
+
+impl<'a> Ports<'a> {
+    fn check(&mut self) {
+        let definition = self.definition;
+        self.check_names("inputs", &definition.ports(End::Input));
+        self.check_names("outputs", &definition.ports(End::Output));
+        if definition.has_too_many_ports() {
+            return;
+        }
+        for (i, inlet) in definition.inputs.iter().enumerate() {
+            for (j, port) in inlet.to.iter().enumerate() {
+                self.check_port(End::Input, port, &format!("inputs/{i}/to/{j}"));
+            }
+        }
+        for (i, outlet) in definition.outputs.iter().enumerate() {
+            self.check_port(End::Output, &outlet.from, &format!("outputs/{i}/from"));
+        }
+    }
+
+    /// Too many ports, and two of one name.
+    fn check_names(&mut self, side: &str, names: &[&str]) {
+        let count = names.len();
+        if count > MOST_PORTS {
+            let message =
+                format!("{count} {side} are more than a subpatch can have; take some out, down to {MOST_PORTS}");
+            let pointer = format!("{}/{side}", self.pointer);
+            self.said.push(Problem { severity: self.severity, ..Problem::error(Code::TooMany, pointer, message) });
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| !seen.insert(**name)) {
+            let message = format!("two {side} are called {name:?}; rename one");
+            let pointer = format!("{}/{side}/{index}/name", self.pointer);
+            self.said.push(Problem::warning(Code::DuplicateName, pointer, message));
+        }
+    }
+
+    /// A port of a node within, which a port of the definition leads to.
+    fn check_port(&mut self, end: End, port: &Port, place: &str) {
+        let (definition, severity) = (self.definition, self.severity);
+        let problem = |code, message| {
+            let pointer = format!("{}/{place}", self.pointer);
+            Problem { severity, ..Problem::error(code, pointer, message) }
+        };
+        let Some(node) = definition.nodes.get(&port.node) else {
+            let problem = problem(Code::NoSuchNode, format!("there is no node {:?}", port.node));
+            self.said.suggest(problem, &port.node, definition.nodes.keys().map(String::as_str));
+            return;
+        };
+        let Some((who, known, others)) = self.ports_of(&port.node, &node.kind, end) else { return };
+        if !known.contains(&port.port.as_str()) {
+            let problem = problem(Code::NoSuchPort, lacking(&who, end, &port.port, &known, &others));
+            self.said.suggest(problem, &port.port, known);
+        }
+    }
+
+    /// What a node is called, its ports on one side and on the other, if it is known.
+    fn ports_of(&self, id: &str, kind: &str, end: End) -> Option<(String, Vec<&'a str>, Vec<&'a str>)> {
+        if let Some(name) = kind.strip_prefix(INSTANCE) {
+            let inner = self.definitions.get(name).filter(|inner| !inner.has_too_many_ports())?;
+            return Some((format!("the subpatch of {id}"), inner.ports(end), inner.ports(end.other())));
+        }
+        let def = self.library.get(kind)?;
+        Some((def.title.to_owned(), def.ports(end), def.ports(end.other())))
+    }
+}

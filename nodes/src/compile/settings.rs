@@ -1,0 +1,119 @@
+//! What the knobs and fields of nodes say, and the small knobs of their cables: read once where they are written, however many
+//! instances of a subpatch there are.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value as Json;
+
+use crate::compile::flatten::FlatNode;
+use crate::compile::params::{preset, read};
+use crate::compile::plan::Feed;
+use crate::diagnostics::Said;
+use crate::diagnostics::pointer::join;
+use crate::diagnostics::{Code, Problem};
+use crate::node::def::{Input, NodeDef};
+use crate::node::value::{Kind, Value};
+use crate::patch::Node;
+
+/// What was read so far.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// The values on the inputs of a node, as the node itself says.
+    own: HashMap<*const Node, Vec<Option<Value>>>,
+    /// What instances say of inputs of nodes within.
+    others: HashMap<(*const Json, *const Input), Option<Value>>,
+    /// Depths that instances give, by where they are written, and whether any input heeds them.
+    depths: BTreeMap<String, bool>,
+}
+
+impl Settings {
+    /// What the inputs of a node get, but for cables.
+    pub(crate) fn feeds(&mut self, flat: &FlatNode<'_>, def: &'static NodeDef, said: &mut Said) -> Vec<Feed> {
+        let own = self.own.entry(flat.node).or_insert_with(|| read_own(flat, def, said)).iter();
+        let mut feeds: Vec<Feed> = own.map(|base| Feed { base: base.clone(), map: None, cable: None }).collect();
+        for (name, json, pointer) in &flat.params {
+            // That there is no such input is said of the definition.
+            let Some((index, input)) = def.input(name) else { continue };
+            let key = (std::ptr::from_ref::<Json>(json), std::ptr::from_ref(input));
+            let value = self.others.entry(key).or_insert_with(|| value(input, json, pointer.clone(), said));
+            feeds[index].base = value.clone().or(feeds[index].base.take());
+        }
+        for (name, map) in &flat.maps {
+            let input = def.input(name).filter(|(_, input)| matches!(input.kind, Kind::Number | Kind::Gate));
+            if let Some((index, _)) = input {
+                feeds[index].map = Some(*map);
+            }
+        }
+        for (name, depth, pointer) in &flat.depths {
+            let heeds = def.input(name).is_none_or(|(_, input)| input.heeds_depth());
+            let known = self.depths.entry(pointer.clone()).or_insert_with(|| {
+                said.extend(beyond(*depth, pointer));
+                false
+            });
+            *known |= heeds;
+        }
+        feeds
+    }
+
+    /// Depths that instances give and that no input heeds.
+    pub(crate) fn idle_depths(&self) -> Vec<Problem> {
+        self.depths
+            .iter()
+            .filter(|(_, heeds)| !**heeds)
+            .map(|(pointer, _)| idle(pointer.clone(), "what arrives"))
+            .collect()
+    }
+}
+
+/// What a node itself says.
+fn read_own(flat: &FlatNode<'_>, def: &'static NodeDef, said: &mut Said) -> Vec<Option<Value>> {
+    let mut values: Vec<Option<Value>> = def.inputs.iter().map(preset).collect();
+    for (name, json) in &flat.node.params {
+        let pointer = join(&flat.pointer, ["params", name]);
+        match def.input(name) {
+            Some((index, input)) => values[index] = value(input, json, pointer, said).or(values[index].take()),
+            None => unknown(def, name, pointer, said),
+        }
+    }
+    for (name, depth) in &flat.node.depths {
+        let pointer = join(&flat.pointer, ["depths", name]);
+        match def.input(name) {
+            None => unknown(def, name, pointer, said),
+            Some((_, input)) if !input.heeds_depth() => said.push(idle(pointer, name)),
+            Some(_) => said.extend(beyond(*depth, &pointer)),
+        }
+    }
+    values
+}
+
+/// What a parameter says, if it can be read.
+fn value(input: &Input, json: &Json, pointer: String, said: &mut Said) -> Option<Value> {
+    match read(input, json, pointer) {
+        Ok((value, problem)) => {
+            said.extend(problem);
+            Some(value)
+        }
+        Err(problem) => {
+            said.push(problem);
+            None
+        }
+    }
+}
+
+fn unknown(def: &NodeDef, name: &str, pointer: String, said: &mut Said) {
+    let message = format!("{} has no parameter {name:?}; it is kept and does nothing", def.title);
+    let names = def.inputs.iter().map(|input| input.name);
+    said.suggest(Problem::warning(Code::UnknownParameter, pointer, message), name, names);
+}
+
+/// A depth that is none.
+fn beyond(depth: f64, pointer: &str) -> Option<Problem> {
+    let held = depth.clamp(-1.0, 1.0);
+    let message = format!("{depth} is outside of -1 to 1; {held} is used");
+    (depth != held).then(|| Problem::warning(Code::OutOfRange, pointer, message).expected("-1 to 1"))
+}
+
+fn idle(pointer: String, name: &str) -> Problem {
+    let message = format!("a cable takes the place of {name} and heeds no depth; take the depth out");
+    Problem::warning(Code::NoEffect, pointer, message)
+}

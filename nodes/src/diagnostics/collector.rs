@@ -1,0 +1,68 @@
+//! What is found wrong with a patch, collected: each thing once, and with as many suggestions as can be worked out in a moment.
+
+use std::collections::HashSet;
+
+use crate::diagnostics::suggest::{Words, nearest};
+use crate::diagnostics::{Problem, Severity};
+
+/// Characters that are compared for suggestions in a whole check, at most: a file full of wrong names would take minutes.
+const MOST_COMPARED: usize = 4_000_000;
+
+/// Problems as they are found.
+pub(crate) struct Said {
+    problems: Vec<Problem>,
+    seen: HashSet<(String, String)>,
+    /// How much may still be compared.
+    budget: usize,
+}
+
+impl Said {
+    pub(crate) fn new() -> Self {
+        Self { problems: Vec::new(), seen: HashSet::new(), budget: MOST_COMPARED }
+    }
+
+    /// Adds a problem; what is wrong in a subpatch is so in each of its instances, and said once.
+    pub(crate) fn push(&mut self, problem: Problem) {
+        if self.seen.insert((problem.pointer.clone(), problem.message.clone())) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Adds a problem with the nearest of these names, if one is near.
+    pub(crate) fn suggest<W: Words>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = W>) {
+        if self.seen.contains(&(problem.pointer.clone(), problem.message.clone())) {
+            return;
+        }
+        let suggestion = nearest(name, names, &mut self.budget);
+        self.push(Problem { suggestion, ..problem });
+    }
+
+    /// Adds what was found elsewhere.
+    pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        problems.into_iter().for_each(|problem| self.push(problem));
+    }
+
+    /// How many problems there are.
+    pub(crate) fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Makes warnings of the problems behind the first so many: they do not keep the patch from running.
+    pub(crate) fn soften(&mut self, first: usize) {
+        self.problems.iter_mut().skip(first).for_each(|problem| problem.severity = Severity::Warning);
+    }
+
+    /// Forgets the problems behind the first so many.
+    pub(crate) fn cut(&mut self, first: usize) {
+        self.problems.truncate(first);
+    }
+
+    /// Whether anything keeps the patch from running.
+    pub(crate) fn failed(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+}

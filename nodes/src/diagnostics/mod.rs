@@ -1,0 +1,170 @@
+//! What is wrong with a patch, said to whoever made it.
+
+mod collector;
+pub(crate) mod messages;
+pub(crate) mod pointer;
+pub mod spans;
+pub mod suggest;
+
+pub(crate) use collector::Said;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::diagnostics::spans::Place;
+use crate::diagnostics::suggest::nearest;
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The patch runs; something is not as it was meant.
+    Warning,
+    /// The patch does not run.
+    Error,
+}
+
+/// What sort of problem it is: a name for programs that read problems. It stays what it is when sentences change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// The file is not JSON, or not of the shape of a patch.
+    NotAPatch,
+    /// It was written by a later bendrack.
+    LaterVersion,
+    /// There is more of something than can be: bytes, nodes, words, parts of a picture.
+    TooMany,
+    /// A key is there twice.
+    DuplicateKey,
+    /// Two inputs, outputs or snapshots have one name.
+    DuplicateName,
+    /// A key that this bendrack does not know; it is kept.
+    UnknownKey,
+    /// An id is not made of `a` to `z`, `0` to `9` and `_`.
+    BadId,
+    /// A node of a kind that this bendrack does not know; it is kept.
+    UnknownNode,
+    /// A parameter that the node does not have; it is kept.
+    UnknownParameter,
+    /// A value of another kind than is wanted, or none of the choices.
+    BadValue,
+    /// A text that does not say what it has to: a formula, a list, a curve.
+    BadText,
+    /// A number outside of its limits.
+    OutOfRange,
+    /// A cable, a map or a snapshot means a node that is not there.
+    NoSuchNode,
+    /// A cable, a map or a snapshot means a port that the node does not have.
+    NoSuchPort,
+    /// A cable joins ports that do not fit.
+    KindsDiffer,
+    /// A second cable ends at an input.
+    TwoCables,
+    /// Nodes feed one another in a circle, or a subpatch contains itself.
+    Circle,
+    /// Something that has no effect as it stands.
+    NoEffect,
+}
+
+impl Code {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotAPatch => "not-a-patch",
+            Self::LaterVersion => "later-version",
+            Self::TooMany => "too-many",
+            Self::DuplicateKey => "duplicate-key",
+            Self::DuplicateName => "duplicate-name",
+            Self::UnknownKey => "unknown-key",
+            Self::BadId => "bad-id",
+            Self::UnknownNode => "unknown-node",
+            Self::UnknownParameter => "unknown-parameter",
+            Self::BadValue => "bad-value",
+            Self::BadText => "bad-text",
+            Self::OutOfRange => "out-of-range",
+            Self::NoSuchNode => "no-such-node",
+            Self::NoSuchPort => "no-such-port",
+            Self::KindsDiffer => "kinds-differ",
+            Self::TwoCables => "two-cables",
+            Self::Circle => "circle",
+            Self::NoEffect => "no-effect",
+        }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A problem of a patch: where it is, what it is, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What sort of problem it is.
+    pub code: Code,
+    /// Whether the patch runs all the same.
+    pub severity: Severity,
+    /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`; nothing is the whole file.
+    pub pointer: String,
+    /// Where in the text of the file, if that is known.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Box<Place>>,
+    /// What is wrong.
+    pub message: String,
+    /// What would have been right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}
+
+impl Problem {
+    /// Something that keeps the patch from running.
+    pub fn error(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            pointer: pointer.into(),
+            place: None,
+            message: message.into(),
+            expected: None,
+            suggestion: None,
+        }
+    }
+
+    /// Something that does not.
+    pub fn warning(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, pointer, message) }
+    }
+
+    /// With what would have been right.
+    #[must_use]
+    pub fn expected(self, what: impl Into<String>) -> Self {
+        Self { expected: Some(what.into()), ..self }
+    }
+
+    /// With the nearest of a few names that would have been right, if one is near.
+    #[must_use]
+    pub fn meant<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let suggestion = nearest(name, names, &mut { usize::MAX });
+        Self { suggestion, ..self }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        // What is wrong with all of a file has no place in it.
+        let place = if self.pointer.is_empty() { String::new() } else { format!("{}: ", self.pointer) };
+        write!(f, "{severity}: {place}{}", self.message)?;
+        match &self.suggestion {
+            Some(name) => write!(f, "; did you mean {name:?}?"),
+            None => Ok(()),
+        }
+    }
+}

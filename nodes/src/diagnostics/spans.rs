@@ -1,0 +1,258 @@
+//! Where the parts of a patch stand in its text, and what only the text shows: keys that are there twice, depth, long strings.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use jsonc_parser::ast::{Object, ObjectProp, ObjectPropName, Value};
+use jsonc_parser::common::Ranged;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use serde::Serialize;
+
+use crate::diagnostics::pointer::{join, keys};
+use crate::diagnostics::{Code, Problem};
+
+/// How deep objects and lists may lie in one another.
+pub const DEEPEST: usize = 32;
+/// The longest string, in bytes.
+pub const LONGEST_STRING: usize = 64 << 10;
+/// The longest key, in bytes: what stands in places and ids many times over.
+pub const LONGEST_KEY: usize = 1 << 10;
+/// The longest picture in `meta.thumbnail`, in bytes.
+pub const LONGEST_THUMBNAIL: usize = 1 << 20;
+
+/// Problems of a text after which no more are looked for.
+const MOST_PROBLEMS: usize = 1000;
+
+/// Where something stands in a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// Its bytes.
+    #[serde(skip)]
+    pub bytes: Range<usize>,
+}
+
+/// Says of each problem where it stands; one whose cause is that something is not there, where that would be.
+pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
+    let Some(root) = parse(text) else { return };
+    let (lines, mut finder) = (Lines::of(text), Finder::default());
+    for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
+        let by_name = matches!(problem.code, Code::UnknownKey | Code::UnknownParameter | Code::BadId);
+        problem.place = Some(Box::new(lines.place(finder.find(&root, &problem.pointer, by_name))));
+    }
+}
+
+/// The place of a line and column as `serde_json` counts them: the column in bytes, from 1, or 0 at the line's beginning.
+pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Box<Place>> {
+    let lines = text.match_indices('\n').map(|(at, _)| at + 1);
+    let start = std::iter::once(0).chain(lines).nth(line.checked_sub(1)?)?;
+    Some(Box::new(byte(text, start + column.saturating_sub(1))))
+}
+
+/// The place of the character that a byte is in; behind the text its end.
+pub(crate) fn byte(text: &str, byte: usize) -> Place {
+    let byte = text.floor_char_boundary(byte);
+    let end = text[byte..].chars().next().map_or(byte, |c| byte + c.len_utf8());
+    Lines::of(text).place(byte..end)
+}
+
+/// What is wrong with a text that is JSON all the same.
+pub(crate) fn check(text: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    match parse(text) {
+        Some(root) => Look { lines: &Lines::of(text), problems: &mut problems, path: Vec::new() }.look(&root),
+        None => problems.push(Problem::error(Code::NotAPatch, "", "the file is not JSON as others read it")),
+    }
+    if !problems.is_empty() {
+        locate(text, &mut problems);
+    }
+    problems
+}
+
+/// JSON and nothing that is only like it.
+const STRICT: ParseOptions = ParseOptions {
+    allow_comments: false,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+fn parse(text: &str) -> Option<Value<'_>> {
+    parse_to_ast(text, &CollectOptions::default(), &STRICT).ok()?.value
+}
+
+/// Looks through a text.
+struct Look<'a, 'p> {
+    lines: &'a Lines<'a>,
+    problems: &'a mut Vec<Problem>,
+    /// The keys that lead to what is looked at.
+    path: Vec<Cow<'p, str>>,
+}
+
+impl<'p> Look<'_, 'p> {
+    fn look(&mut self, value: &'p Value<'p>) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
+        if self.path.len() > DEEPEST {
+            self.too_much(format!("this lies more than {DEEPEST} deep; put it further out"));
+            return;
+        }
+        match value {
+            Value::Object(object) => self.look_at_members(object),
+            Value::Array(array) => {
+                for (index, value) in array.elements.iter().enumerate() {
+                    self.path.push(index.to_string().into());
+                    self.look(value);
+                    self.path.pop();
+                }
+            }
+            Value::StringLit(text) => {
+                let most = if self.path == ["meta", "thumbnail"] { LONGEST_THUMBNAIL } else { LONGEST_STRING };
+                if text.value.len() > most {
+                    self.too_much(format!("a text is longer than {} KiB; shorten it", most >> 10));
+                }
+            }
+            Value::NumberLit(_) | Value::BooleanLit(_) | Value::NullKeyword(_) => {}
+        }
+    }
+
+    fn look_at_members(&mut self, object: &'p Object<'p>) {
+        let mut seen = BTreeSet::new();
+        for property in &object.properties {
+            let name = name(&property.name);
+            if name.len() > LONGEST_KEY {
+                self.too_much(format!("a key is longer than {LONGEST_KEY} bytes; shorten it"));
+                continue;
+            }
+            let is_new = seen.insert(name.clone());
+            self.path.push(name);
+            if !is_new {
+                self.twice(property.name.start()..property.name.end());
+            }
+            self.look(&property.value);
+            self.path.pop();
+        }
+    }
+
+    fn twice(&mut self, bytes: Range<usize>) {
+        let message = format!("the key {:?} is there twice; take one out", self.path.last().unwrap_or(&"".into()));
+        let place = Some(Box::new(self.lines.place(bytes)));
+        self.problems.push(Problem { place, ..Problem::error(Code::DuplicateKey, self.pointer(), message) });
+    }
+
+    fn too_much(&mut self, message: String) {
+        self.problems.push(Problem::error(Code::TooMany, self.pointer(), message));
+    }
+
+    fn pointer(&self) -> String {
+        self.path.iter().fold(String::new(), |pointer, key| join(&pointer, [key]))
+    }
+}
+
+fn name<'a>(name: &'a ObjectPropName<'a>) -> Cow<'a, str> {
+    match name {
+        ObjectPropName::String(text) => text.value.clone(),
+        ObjectPropName::Word(word) => Cow::Borrowed(word.value),
+    }
+}
+
+/// The members of an object by their names; those of objects in which something was looked for are kept.
+#[derive(Default)]
+struct Finder<'a> {
+    members: HashMap<usize, HashMap<Cow<'a, str>, &'a ObjectProp<'a>>>,
+}
+
+impl<'a> Finder<'a> {
+    /// The bytes of what a pointer means, or of its name; of the nearest thing around it if it is not there.
+    fn find(&mut self, root: &'a Value<'a>, pointer: &str, by_name: bool) -> Range<usize> {
+        let mut value = root;
+        let mut found = if pointer.is_empty() { 0..0 } else { value.start()..value.start() + 1 };
+        let mut keys = keys(pointer).peekable();
+        while let Some(key) = keys.next() {
+            let within = match value {
+                Value::Object(object) => {
+                    let by_name = by_name && keys.peek().is_none();
+                    self.member(object, &key).map(|property| (&property.value, shown(property, by_name)))
+                }
+                Value::Array(array) => {
+                    let element = key.parse().ok().and_then(|index: usize| array.elements.get(index));
+                    element.map(|value| (value, value.range()))
+                }
+                _ => None,
+            };
+            let Some((next, range)) = within else { return found };
+            found = range.start..range.end;
+            value = next;
+        }
+        // What spans lines is shown by its beginning.
+        let spans = matches!(value, Value::Object(_) | Value::Array(_)) && found.len() > 1;
+        if spans && found.start == value.start() { found.start..found.start + 1 } else { found }
+    }
+
+    /// The member of this name; the last one, as for those who read the file.
+    fn member(&mut self, object: &'a Object<'a>, key: &str) -> Option<&'a ObjectProp<'a>> {
+        let by_name = || object.properties.iter().map(|property| (name(&property.name), property)).collect();
+        self.members.entry(object.start()).or_insert_with(by_name).get(key).copied()
+    }
+}
+
+/// What is shown of a member of an object.
+fn shown(property: &ObjectProp<'_>, by_name: bool) -> jsonc_parser::common::Range {
+    match &property.value {
+        Value::Object(_) | Value::Array(_) => property.name.range(),
+        _ if by_name => property.name.range(),
+        value => value.range(),
+    }
+}
+
+/// The lines of a text.
+struct Lines<'a> {
+    text: &'a str,
+    /// Where each begins.
+    starts: Vec<usize>,
+    /// The characters of the text before each [`STRIDE`] of bytes.
+    counts: Vec<usize>,
+}
+
+/// Bytes after which characters are counted.
+const STRIDE: usize = 1024;
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let mut count = 0;
+        let counts = text.as_bytes().chunks(STRIDE).map(|bytes| {
+            count += chars(bytes);
+            count - chars(bytes)
+        });
+        Self { text, starts, counts: counts.collect() }
+    }
+
+    fn place(&self, bytes: Range<usize>) -> Place {
+        let line = self.starts.partition_point(|start| *start <= bytes.start);
+        let column = self.before(bytes.start) - self.before(self.starts[line - 1]) + 1;
+        Place { line, column, bytes }
+    }
+
+    /// How many characters begin before a byte.
+    fn before(&self, byte: usize) -> usize {
+        let stride = (byte / STRIDE).min(self.counts.len().saturating_sub(1));
+        self.counts.get(stride).copied().unwrap_or(0) + chars(&self.text.as_bytes()[stride * STRIDE..byte])
+    }
+}
+
+/// How many characters begin in these bytes.
+fn chars(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}

@@ -1,0 +1,126 @@
+//! What is wrong with an expression, said to whoever wrote it.
+
+use std::fmt;
+use std::ops::Range;
+
+use unicode_width::UnicodeWidthChar;
+
+use crate::diagnostics::suggest::distance;
+
+/// How much of a word is repeated in a message, in characters.
+const SHORT: usize = 24;
+/// How wide the picture of a mistake is, in columns, without the message.
+const WIDE: usize = 72;
+
+/// A mistake in an expression: where it is, what it is, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is wrong, and what to do.
+    pub message: String,
+    /// Where in the source, in bytes, at boundaries of characters; empty at its end or where something is missing.
+    pub span: Range<usize>,
+    /// What could stand there, if it is known.
+    pub expected: Option<&'static str>,
+    /// The name that was probably meant.
+    pub suggestion: Option<&'static str>,
+}
+
+impl Mistake {
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), span, expected: None, suggestion: None }
+    }
+
+    /// With what could stand there.
+    pub(super) fn expecting(self, expected: &'static str) -> Self {
+        Self { expected: Some(expected), ..self }
+    }
+
+    /// With the nearest of the names, if one is near.
+    pub(super) fn meant(self, name: &str, names: impl Iterator<Item = &'static str>) -> Self {
+        let name: String = name.to_lowercase().chars().take(SHORT).collect();
+        // A name of which more than half is replaced is not near.
+        let is_near = |(far, known): &(usize, &str)| *far <= 2 && 2 * far <= known.len().min(name.chars().count());
+        let near = names.map(|known| (distance(&name, known), known)).filter(is_near);
+        Self { suggestion: near.min_by_key(|(far, _)| *far).map(|(_, known)| known), ..self }
+    }
+
+    /// Two lines: the line of the source that the mistake is in, and below it a mark and what is wrong. `source` is what was
+    /// parsed. A line that is too long is shown around the mistake.
+    pub fn caret(&self, source: &str) -> String {
+        let start = source.floor_char_boundary(self.span.start);
+        let end = source.ceil_char_boundary(self.span.end).max(start);
+        let first = source[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let last = source[start..].find('\n').map_or(source.len(), |newline| start + newline);
+        let (before, is_cut) = tail(&source[first..start], WIDE / 2);
+        let (rest, is_longer) = head(&source[start..last], WIDE - cells(before));
+        let marked = cells(&source[start..end.min(start + rest.len())]).max(1);
+        let [cut, longer] = [is_cut, is_longer].map(|left_out| if left_out { "…" } else { "" });
+        let blank = " ".repeat(cells(cut) + cells(before));
+        format!("{cut}{}{}{longer}\n{blank}{} {self}", visible(before), visible(rest), "^".repeat(marked))
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match self.suggestion {
+            Some(name) => write!(f, "; did you mean {name}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// A word as it is repeated in a message.
+pub(super) fn short(word: &str) -> String {
+    match word.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    }
+}
+
+/// Whether a character cannot be seen, or turns the text around it.
+pub(super) fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// The text as it is shown: what cannot be seen is a space.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect()
+}
+
+/// How many columns a character takes when it is shown.
+fn cell(c: char) -> usize {
+    if is_unseen(c) { 1 } else { c.width().unwrap_or(1) }
+}
+
+fn cells(text: &str) -> usize {
+    text.chars().map(cell).sum()
+}
+
+/// Whether characters that are shown side by side become wider than `columns`, asked for one after the other.
+fn wider(columns: usize) -> impl FnMut(&(usize, char)) -> bool {
+    let mut width = 0;
+    move |(_, c)| {
+        width += cell(*c);
+        width > columns
+    }
+}
+
+/// The beginning of a text that is not wider than this, and whether something was left out.
+fn head(text: &str, columns: usize) -> (&str, bool) {
+    match text.char_indices().find(wider(columns)) {
+        Some((end, _)) => (&text[..end], true),
+        None => (text, false),
+    }
+}
+
+/// The end of a text that is not wider than this, and whether something was left out.
+fn tail(text: &str, columns: usize) -> (&str, bool) {
+    match text.char_indices().rev().find(wider(columns)) {
+        Some((at, c)) => (&text[at + c.len_utf8()..], true),
+        None => (text, false),
+    }
+}

@@ -1,0 +1,137 @@
+//! Prompts written one below the other: a list, or a schedule that says from when on each of them counts.
+//!
+//! Entries are separated by line ends or by `|`; empty ones are left out. One of a schedule is a time, a colon and a prompt, such as
+//! `0: a red circle`.
+
+use std::sync::Arc;
+
+use crate::grammar::keyframes::finite;
+
+/// Prompts of a list, and lines of a schedule, at most.
+pub const MOST_PROMPTS: usize = 256;
+
+/// Prompts with the times from which on they count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// In the order of their times.
+    entries: Arc<[(f64, Arc<str>)]>,
+}
+
+/// Where a schedule stands: between two of its prompts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment<'a> {
+    /// The prompt that counts.
+    pub now: &'a Arc<str>,
+    /// The one after it.
+    pub next: &'a Arc<str>,
+    /// How long it has counted.
+    pub since: f64,
+    /// How long it still counts: without end for the last one.
+    pub left: f64,
+}
+
+/// The entries of a text, with the numbers of their lines from 1.
+pub(crate) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().flat_map(|(line, text)| text.split('|').map(move |part| (line + 1, part)));
+    lines.map(|(line, part)| (line, part.trim())).filter(|(_, part)| !part.is_empty())
+}
+
+impl Schedule {
+    /// Reads a schedule; the sentence says what is wrong with which line.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut read = entries(text).map(|(line, entry)| parsed(line, entry)).collect::<Result<Vec<_>, _>>()?;
+        if read.len() > MOST_PROMPTS {
+            return Err(format!(
+                "{} prompts are more than a schedule can have; take some out, down to {MOST_PROMPTS}",
+                read.len()
+            ));
+        }
+        // Of prompts at the same time the last one counts.
+        read.sort_by(|a, b| a.0.total_cmp(&b.0));
+        read.reverse();
+        read.dedup_by(|a, b| a.0.total_cmp(&b.0).is_eq());
+        read.reverse();
+        Ok(Self { entries: read.into() })
+    }
+
+    /// Where it stands at a time from 0 on, if it says anything; it begins again every `repeat`, if that is above 0.
+    ///
+    /// Before its first time, the first prompt counts, or, when it begins again, the last. Prompts at `repeat` or later never count.
+    pub fn at(&self, time: f64, repeat: f64) -> Option<Moment<'_>> {
+        if repeat <= 0.0 {
+            let after = self.entries.partition_point(|(start, _)| *start <= time).max(1);
+            let (start, now) = self.entries.get(after - 1)?;
+            let next = self.entries.get(after);
+            let since = (time - start).max(0.0);
+            let left = next.map_or(f64::INFINITY, |(end, _)| end - time);
+            return Some(Moment { now, next: next.map_or(now, |(_, prompt)| prompt), since, left });
+        }
+        let count = self.entries.partition_point(|(start, _)| *start < repeat);
+        let entries = &self.entries[..count];
+        let time = time.rem_euclid(repeat);
+        let after = entries.partition_point(|(start, _)| *start <= time);
+        let ((first, opening), (last, closing)) = (entries.first()?, entries.last()?);
+        let (start, now) = match after {
+            0 => (last - repeat, closing),
+            _ => (entries[after - 1].0, &entries[after - 1].1),
+        };
+        let (end, next) = entries.get(after).map_or((first + repeat, opening), |(end, prompt)| (*end, prompt));
+        Some(Moment { now, next, since: time - start, left: end - time })
+    }
+}
+
+fn parsed(line: usize, entry: &str) -> Result<(f64, Arc<str>), String> {
+    let wrong = |what: String| {
+        format!("line {line}, {entry:?}: {what}; write a time, a colon and a prompt, such as 0: a red circle")
+    };
+    let (time, prompt) = entry.split_once(':').ok_or_else(|| wrong("there is no colon".to_owned()))?;
+    let (time, prompt) = (time.trim(), prompt.trim());
+    let start = finite(time).ok_or_else(|| wrong(format!("{time:?} is not a time")))?;
+    if start < 0.0 {
+        return Err(wrong(format!("{time} is before the beginning")));
+    }
+    if prompt.is_empty() {
+        return Err(wrong("there is no prompt".to_owned()));
+    }
+    Ok((start, prompt.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_line_is_named() {
+        for (text, said) in [
+            ("a cat", "line 1, \"a cat\": there is no colon"),
+            ("0: a cat\n\nnow: a dog", "line 3, \"now: a dog\": \"now\" is not a time"),
+            ("0: a cat | 4:", "line 1, \"4:\": there is no prompt"),
+            ("-1: a cat", "-1 is before the beginning"),
+            ("inf: a cat", "\"inf\" is not a time"),
+        ] {
+            let why = Schedule::parse(text).expect_err("a mistake");
+            assert!(why.contains(said) && why.contains("such as 0: a red circle"), "{text}: {why}");
+        }
+        assert!(Schedule::parse(&"0: a cat|".repeat(257)).expect_err("a mistake").contains("256"));
+        assert_eq!(Schedule::parse(" \n|\n").expect("a schedule").at(0.0, 0.0), None);
+    }
+
+    #[test]
+    fn prompts_count_in_the_order_of_their_times() {
+        let schedule = Schedule::parse("8: c\n0: a: with a colon | 4: x\n4: b").expect("a schedule");
+        let at = |time, repeat| {
+            let moment = schedule.at(time, repeat).expect("a moment");
+            (&**moment.now, &**moment.next, moment.since, moment.left)
+        };
+        assert_eq!(at(0.0, 0.0), ("a: with a colon", "b", 0.0, 4.0));
+        assert_eq!(at(5.0, 0.0), ("b", "c", 1.0, 3.0));
+        assert_eq!(at(9.0, 0.0), ("c", "c", 1.0, f64::INFINITY));
+        assert_eq!(at(9.0, 10.0), ("c", "a: with a colon", 1.0, 1.0));
+        assert_eq!(at(11.0, 10.0), ("a: with a colon", "b", 1.0, 3.0));
+        assert_eq!(at(5.0, 6.0), ("b", "a: with a colon", 1.0, 1.0), "what comes after the end is never there");
+        let late = Schedule::parse("2: a, 4: no | 4: b").expect("a schedule");
+        assert_eq!(&**late.at(1.0, 0.0).expect("a moment").now, "a, 4: no");
+        assert_eq!(&**late.at(1.0, 6.0).expect("a moment").now, "b");
+        assert_eq!(late.at(1.0, 6.0).expect("a moment").since, 3.0);
+    }
+}

@@ -1,0 +1,4 @@
+//! Sound.
+
+pub(crate) mod follower;
+pub mod input;

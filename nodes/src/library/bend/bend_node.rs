@@ -1,0 +1,81 @@
+//! What all bend nodes share: they take a chain of bends and add their own to its end.
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::node::context::Run;
+use crate::node::def::{Input, Output};
+use crate::node::value::Kind;
+use crate::program::Bend;
+use crate::program::Site;
+use crate::program::op::{Lanes, Op, Params};
+use crate::program::target::Words;
+
+/// The bends that act before.
+pub const BENDS: Input = Input::socket("bends", Kind::Bend, "Bends that act before this one.");
+/// Which part of the site is meant.
+pub const TARGET: Input = Input::socket("target", Kind::Target, "What is bent; everything without a cable.");
+/// Dry to wet.
+pub const AMOUNT: Input =
+    Input::number("amount", 1.0, "How much of the bend: 0 leaves the model alone.").hard(0.0, 1.0);
+/// The chain with this bend at its end.
+pub const OUT: Output = Output::of("bends", Kind::Bend, "The bends before and this one.").passes(&BENDS);
+/// What lies outside of the picture.
+pub const PADDING: Input =
+    Input::choice("padding", &crate::program::grid::Padding::CHOICES, "What comes in from outside of the picture.");
+/// Where something acts that is linear on the grid of the picture.
+pub const GRID_SITE: Input = Input::choice(
+    "site",
+    &["cross.map", "self.map", "self.out", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
+    "Where in a layer: what words or the picture are attended to with, or what comes out.",
+);
+/// Where something acts that needs an attention map.
+pub const MAP_SITE: Input =
+    Input::choice("site", &["cross.map", "self.map"], "How the picture attends to words, or to itself.");
+
+/// The site that a choice names.
+pub fn site(run: &Run<'_>, input: &Input) -> Site {
+    input.choices[run.choice(input)].parse().unwrap_or(Site::CrossMap)
+}
+
+/// Runs a bend node: `params` are the inputs of the operation's parameters, in its order.
+pub fn run(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input]) {
+    with(run, site, op, params, None);
+}
+
+/// [`run`] for an operation that needs words besides those of its target.
+pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], with: Option<&Words>) {
+    let travel: SmallVec<[f64; 8]> = params.iter().map(|input| travel(input)).collect();
+    let params: Params = params.iter().map(|input| smallvec![setting(run, input)]).collect();
+    let amount: Lanes = smallvec![run.number(&AMOUNT)];
+    let selection = run.target(&TARGET);
+    let chain = selection.parts().iter().fold(run.bends(&BENDS), |before, target| {
+        let bend = Bend {
+            node: run.id().clone(),
+            site,
+            op,
+            params: params.clone(),
+            travel: travel.clone(),
+            amount: amount.clone(),
+            target: target.clone(),
+            with: with.cloned(),
+        };
+        run.link(before, bend)
+    });
+    run.set(&OUT, chain);
+}
+
+/// The value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.
+fn setting(run: &Run<'_>, input: &Input) -> f64 {
+    if input.kind == Kind::Gate {
+        f64::from(u8::from(run.gate(input)))
+    } else if input.choices.is_empty() {
+        run.number(input)
+    } else {
+        run.choice(input) as f64
+    }
+}
+
+/// How far a knob travels; from one choice to any other it is 1.
+fn travel(input: &Input) -> f64 {
+    if input.choices.is_empty() { input.soft.1 - input.soft.0 } else { 1.0 }
+}

@@ -1,0 +1,44 @@
+//! Blurs what lies on the picture.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap, Padding};
+use crate::program::op::{Form, Lanes, Op};
+
+const SIGMA: Input = Input::number("sigma", 0.0, "How far it spreads.").soft(0.0, 4.0).hard(0.0, 16.0).unit("cells");
+
+const OP: Op = Op {
+    name: "blur",
+    params: &["sigma", "padding"],
+    neutral: &[0.0],
+    choices: &[("padding", &Padding::CHOICES)],
+    form: Form::Grid(blur),
+};
+
+/// Blurs where the picture attends, or what comes out.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.blur",
+    title: "Blur",
+    about: "Blurs where the picture attends, or what comes out.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, SIGMA, bend_node::PADDING, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&SIGMA, &bend_node::PADDING]),
+    ..NodeDef::BASE
+};
+
+/// Blurred by a Gaussian of a standard deviation of `params[0]` cells. The offline AttentionBender's is 3 cells wide whatever
+/// its sigma, and dark at the border, as here with the padding `zeros`.
+fn blur(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::spread(grid, |frame| Padding::of(params[1][frame]), |frame| gauss(params[0][frame]))
+}
+
+/// A Gaussian of this standard deviation in cells, to three of them on either side.
+pub(super) fn gauss(sigma: f64) -> Vec<f64> {
+    if sigma <= 0.0 {
+        return vec![1.0];
+    }
+    let reach = (3.0 * sigma).ceil() as i64;
+    let weights: Vec<f64> = (-reach..=reach).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / sum).collect()
+}

@@ -1,0 +1,34 @@
+//! Mirrors what lies on the picture.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap, Padding};
+use crate::program::op::{Form, Lanes, Op};
+
+const HORIZONTAL: Input = Input::gate("horizontal", false, "Left and right change places.");
+const VERTICAL: Input = Input::gate("vertical", false, "Top and bottom change places.");
+
+const OP: Op = Op {
+    name: "flip",
+    params: &["horizontal", "vertical"],
+    neutral: &[0.0, 0.0],
+    choices: &[],
+    form: Form::Grid(flip),
+};
+
+/// Mirrors where the picture attends, or what comes out.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.flip",
+    title: "Flip",
+    about: "Mirrors where the picture attends, or what comes out.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, HORIZONTAL, VERTICAL, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&HORIZONTAL, &VERTICAL]),
+    ..NodeDef::BASE
+};
+
+/// Mirrored left to right where `params[0]` is on, top to bottom where `params[1]` is.
+fn flip(params: &[Lanes], grid: Grid) -> GridMap {
+    let sign = |on: f64| if on >= 0.5 { -1.0 } else { 1.0 };
+    GridMap::warp(grid, |_| Padding::Border, |frame, dx, dy| (dx * sign(params[0][frame]), dy * sign(params[1][frame])))
+}

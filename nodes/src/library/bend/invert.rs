@@ -1,0 +1,51 @@
+//! Turns to the opposite.
+
+use candle_core::{D, Result, Tensor};
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+
+const SITE: Input = Input::choice(
+    "site",
+    &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
+    "Where in a layer: attention maps, values, outputs, or the feed-forward network.",
+);
+const INVERT: Input = Input::gate("invert", false, "On or off.");
+
+static MAP: Op =
+    Op { name: "invert", params: &["invert"], neutral: &[0.0], choices: &[], form: Form::Columns(negative) };
+static TENSOR: Op =
+    Op { name: "invert", params: &["invert"], neutral: &[0.0], choices: &[], form: Form::Tensor(opposite) };
+
+/// Turns attention to where it is not, and values, outputs and neurons to their opposite.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.invert",
+    title: "Invert",
+    about: "Turns attention to where it is not, and values, outputs and neurons to their opposite.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, INVERT, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| {
+        let site = bend_node::site(run, &SITE);
+        bend_node::run(run, site, if site.is_map() { &MAP } else { &TENSOR }, &[&INVERT]);
+    },
+    ..NodeDef::BASE
+};
+
+/// The negative of each picture in x `[.., frames, rows, columns]`: between the same smallest and largest value of its frame.
+fn negative(x: &Tensor, params: &[Lanes]) -> Result<Tensor> {
+    let cells = x.flatten_from(x.rank() - 2)?;
+    let ends = (cells.max_keepdim(D::Minus1)? + cells.min_keepdim(D::Minus1)?)?.unsqueeze(D::Minus1)?;
+    switch(x, &ends.broadcast_sub(x)?, &params[0], x.rank() - 3)
+}
+
+/// −x, x `[batch, frames, ..]`.
+fn opposite(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
+    switch(x, &x.neg()?, &params[0], 1)
+}
+
+/// x in the frames in which `on` is off, y in the others.
+fn switch(x: &Tensor, y: &Tensor, on: &[f64], axis: usize) -> Result<Tensor> {
+    let on: Vec<f64> = on.iter().map(|on| on.round()).collect();
+    x + (y - x)?.broadcast_mul(&lanes_along(&on, axis, x)?)?
+}

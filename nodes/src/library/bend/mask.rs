@@ -1,0 +1,58 @@
+//! Keeps what lies on the picture inside of a shape.
+
+use crate::library::bend::bend_node;
+use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap};
+use crate::program::op::{Form, Lanes, Op};
+use crate::program::region::{Frame, Shape};
+
+const OUTSIDE: Input = Input::number("outside", 1.0, "The factor outside of the shape: 0 leaves only what is inside.")
+    .soft(0.0, 1.0)
+    .hard(-100.0, 100.0);
+const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse"], "What is kept.");
+
+const OP: Op = Op {
+    name: "mask",
+    params: &["outside", "shape", "x", "y", "width", "height", "feather"],
+    neutral: &[1.0],
+    choices: &[("shape", SHAPE.choices)],
+    form: Form::Grid(mask),
+};
+
+/// Silences where the picture attends, or what comes out, outside of a rectangle or an ellipse.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.mask",
+    title: "Mask",
+    about: "Silences where the picture attends, or what comes out, outside of a rectangle or an ellipse.",
+    inputs: &[
+        bend_node::BENDS,
+        bend_node::TARGET,
+        bend_node::GRID_SITE,
+        OUTSIDE,
+        SHAPE,
+        X,
+        Y,
+        WIDTH,
+        HEIGHT,
+        FEATHER,
+        bend_node::AMOUNT,
+    ],
+    outputs: &[bend_node::OUT],
+    run: |run| {
+        let params = [&OUTSIDE, &SHAPE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
+        bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &params);
+    },
+    ..NodeDef::BASE
+};
+
+/// Times `params[0]` outside of a shape, frame by frame.
+fn mask(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::gain(grid, |frame, row, column| {
+        let [outside, shape, x, y, width, height, feather] = [0, 1, 2, 3, 4, 5, 6].map(|i| params[i][frame]);
+        let edges = Frame { x, y, width, height, feather };
+        let shape = if shape < 0.5 { Shape::Rectangle(edges) } else { Shape::Ellipse(edges) };
+        let inside = f64::from(shape.weight(grid.point(row, column), |_| None));
+        inside + outside * (1.0 - inside)
+    })
+}

@@ -1,0 +1,55 @@
+//! Adds noise.
+
+use candle_core::{D, Result, Tensor};
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+
+const SITE: Input = Input::choice(
+    "site",
+    &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
+    "Where in a layer: attention maps, values, outputs, or the feed-forward network.",
+);
+const SIGMA: Input =
+    Input::number("sigma", 0.0, "How much noise; 1 is as much as what is there.").soft(0.0, 2.0).hard(0.0, 100.0);
+const RENORMALISE: Input = Input::gate(
+    "renormalise",
+    false,
+    "Of a map: nothing is attended to less than not at all, or more in sum than before.",
+);
+const SAME: Input = Input::gate("same", false, "The same noise in every layer and step.");
+
+static MAP: Op = Op {
+    name: "noise",
+    params: &["sigma", "same", "renormalise"],
+    neutral: &[0.0],
+    choices: &[],
+    form: Form::MapNoise,
+};
+static TENSOR: Op =
+    Op { name: "noise", params: &["sigma", "same"], neutral: &[0.0], choices: &[], form: Form::Tensor(noise) };
+
+/// Adds noise to attention, its values and outputs, or feed-forward neurons.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.noise",
+    title: "Noise",
+    about: "Adds noise to attention, its values and outputs, or feed-forward neurons.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, SIGMA, RENORMALISE, SAME, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| {
+        let site = bend_node::site(run, &SITE);
+        if site.is_map() {
+            bend_node::run(run, site, &MAP, &[&SIGMA, &SAME, &RENORMALISE]);
+        } else {
+            bend_node::run(run, site, &TENSOR, &[&SIGMA, &SAME]);
+        }
+    },
+    ..NodeDef::BASE
+};
+
+/// x `[batch, frames, tokens, ..]` plus normal noise of `params[0]` times the root mean square of each token.
+fn noise(x: &Tensor, params: &[Lanes], noise: &mut dyn Noise) -> Result<Tensor> {
+    let level = x.sqr()?.mean_keepdim(D::Minus1)?.sqrt()?.broadcast_mul(&lanes_along(&params[0], 1, x)?)?;
+    x + noise.normal(x)?.broadcast_mul(&level)?
+}

@@ -1,0 +1,48 @@
+//! Lets places believe they stand elsewhere.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::Site;
+use crate::program::op::{Form, Lanes, Op};
+
+const X: Input = Input::number("x", 0.0, "How far to the right.").soft(-16.0, 16.0).hard(-1024.0, 1024.0).unit("cells");
+const Y: Input = Input::number("y", 0.0, "How far down.").soft(-16.0, 16.0).hard(-1024.0, 1024.0).unit("cells");
+const TIME: Input =
+    Input::number("time", 0.0, "How many latent frames later.").soft(-6.0, 6.0).hard(-1024.0, 1024.0).unit("frames");
+const ANGLE: Input = Input::number("angle", 0.0, "Turned clockwise about the middle.")
+    .soft(-180.0, 180.0)
+    .hard(-3600.0, 3600.0)
+    .unit("°");
+const STRETCH: Input =
+    Input::number("stretch", 1.0, "How much farther from the middle.").soft(0.25, 4.0).hard(0.0, 100.0).unit("×");
+const PACE: Input = Input::number("pace", 1.0, "How fast time goes from latent frame to latent frame of the chunk.")
+    .soft(0.0, 4.0)
+    .hard(-100.0, 100.0)
+    .unit("×");
+
+const OP: Op = Op {
+    name: "position",
+    params: &["x", "y", "time", "angle", "stretch", "pace"],
+    neutral: &[0.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+    choices: &[],
+    form: Form::Position(position),
+};
+
+/// Lets each place of the picture look around as if it stood elsewhere: moved, turned, stretched, or in another time.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.position",
+    title: "Position",
+    about: "Lets each place of the picture look around as if it stood elsewhere: moved, turned, stretched, or in another time.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, X, Y, TIME, ANGLE, STRETCH, PACE, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, Site::SelfPosition, &OP, &[&X, &Y, &TIME, &ANGLE, &STRETCH, &PACE]),
+    ..NodeDef::BASE
+};
+
+/// How far from its place a query stands that is turned, stretched and then moved.
+fn position(params: &[Lanes], frame: usize, [t, y, x]: [f64; 3]) -> [f64; 3] {
+    let [right, down, later, angle, stretch, pace] = [0, 1, 2, 3, 4, 5].map(|i| params[i][frame]);
+    let (sin, cos) = angle.to_radians().sin_cos();
+    let (turned_x, turned_y) = (cos * x - sin * y, cos * y + sin * x);
+    [later + t * pace - t, down + turned_y * stretch - y, right + turned_x * stretch - x]
+}

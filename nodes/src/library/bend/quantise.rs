@@ -1,0 +1,43 @@
+//! Rounds to a few steps.
+
+use candle_core::{D, Result, Tensor};
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+
+const SITE: Input = Input::choice(
+    "site",
+    &["cross.value", "self.value", "self.out", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
+    "Where in a layer: what attention carries, what it brings, or the feed-forward network.",
+);
+const COARSENESS: Input =
+    Input::number("coarseness", 0.0, "The height of a step, as a part of the largest; 0 leaves everything.")
+        .hard(0.0, 2.0);
+
+const OP: Op =
+    Op { name: "quantise", params: &["coarseness"], neutral: &[0.0], choices: &[], form: Form::Tensor(quantise) };
+
+/// Rounds values, outputs or neurons to a few steps, as an old video game does colours.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.quantise",
+    title: "Quantise",
+    about: "Rounds values, outputs or neurons to a few steps, as an old video game does colours.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, COARSENESS, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &SITE), &OP, &[&COARSENESS]),
+    ..NodeDef::BASE
+};
+
+/// x `[batch, frames, tokens, ..]` rounded to multiples of `params[0]` times the largest |x| of its token.
+fn quantise(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
+    let largest = x.abs()?.max_keepdim(D::Minus1)?;
+    let step = largest.broadcast_mul(&lanes_along(&params[0], 1, x)?)?;
+    // Steps of no height are no steps.
+    let is_step = step.gt(SMALLEST)?;
+    let step = is_step.where_cond(&step, &step.ones_like()?)?;
+    let rounded = x.broadcast_div(&step)?.round()?.broadcast_mul(&step)?;
+    is_step.broadcast_as(x.shape())?.where_cond(&rounded, x)
+}
+
+const SMALLEST: f32 = 1e-12;

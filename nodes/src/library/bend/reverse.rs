@@ -1,0 +1,26 @@
+//! Turns time around within the chunk.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap};
+use crate::program::op::{Form, Lanes, Op};
+
+const REVERSE: Input = Input::gate("reverse", false, "On or off.");
+
+const OP: Op = Op { name: "reverse", params: &["reverse"], neutral: &[0.0], choices: &[], form: Form::Grid(reverse) };
+
+/// Gives the first latent frame of the chunk what the last one attends to, or what comes out for it, and so on.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.reverse",
+    title: "Reverse time",
+    about: "Gives the first latent frame of the chunk what the last one attends to, or what comes out for it, and so on.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, REVERSE, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&REVERSE]),
+    ..NodeDef::BASE
+};
+
+/// The frames of the chunk last to first, where `params[0]` is on.
+fn reverse(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::in_time(grid, |frame| vec![(if params[0][frame] >= 0.5 { grid.frames - 1 - frame } else { frame }, 1.0)])
+}

@@ -1,0 +1,33 @@
+//! Moves activity from neuron to neuron.
+
+use candle_core::{D, Result, Tensor};
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::Site;
+use crate::program::op::{Form, Lanes, Noise, Op};
+
+const NEURONS: Input =
+    Input::number("neurons", 0.0, "How many places.").soft(-256.0, 256.0).hard(-32768.0, 32768.0).unit("neurons");
+
+const OP: Op = Op { name: "roll", params: &["neurons"], neutral: &[0.0], choices: &[], form: Form::Tensor(roll) };
+
+/// Gives each feed-forward neuron the activity of another one, so many places before it.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.roll",
+    title: "Roll neurons",
+    about: "Gives each feed-forward neuron the activity of another one, so many places before it.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, NEURONS, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, Site::FfnHidden, &OP, &[&NEURONS]),
+    ..NodeDef::BASE
+};
+
+/// x `[batch, frames, tokens, neurons]` moved by `params[0]` neurons, around the end; whole ones.
+fn roll(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
+    let count = x.dim(D::Minus1)? as i64;
+    let frames = params[0].iter().enumerate().map(|(frame, places)| {
+        x.narrow(1, frame, 1)?.roll((places.round() as i64).rem_euclid(count.max(1)) as i32, D::Minus1)
+    });
+    Tensor::cat(&frames.collect::<Result<Vec<_>>>()?, 1)
+}

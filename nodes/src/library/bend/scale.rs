@@ -1,0 +1,58 @@
+//! Enlarges or shrinks what lies on the picture.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap, Padding};
+use crate::program::op::{Form, Lanes, Op};
+
+const FACTOR: Input = Input::number("factor", 1.0, "How much larger: 2 is twice as wide and as high.")
+    .soft(0.25, 4.0)
+    .hard(0.01, 100.0)
+    .unit("×")
+    .log();
+const STRETCH: Input = Input::number("stretch", 1.0, "How much wider than high it gets.")
+    .soft(0.25, 4.0)
+    .hard(0.01, 100.0)
+    .unit("×")
+    .log();
+
+const OP: Op = Op {
+    name: "scale",
+    params: &["factor", "stretch", "padding"],
+    neutral: &[1.0, 1.0],
+    choices: &[("padding", &Padding::CHOICES)],
+    form: Form::Grid(scale),
+};
+
+/// Enlarges or shrinks where the picture attends, or what comes out, about its middle.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.scale",
+    title: "Scale",
+    about: "Enlarges or shrinks where the picture attends, or what comes out, about its middle.",
+    inputs: &[
+        bend_node::BENDS,
+        bend_node::TARGET,
+        bend_node::GRID_SITE,
+        FACTOR,
+        STRETCH,
+        bend_node::PADDING,
+        bend_node::AMOUNT,
+    ],
+    outputs: &[bend_node::OUT],
+    run: |run| {
+        bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&FACTOR, &STRETCH, &bend_node::PADDING])
+    },
+    ..NodeDef::BASE
+};
+
+/// Enlarged by `params[0]`, and `params[1]` times as wide as high, about the middle.
+fn scale(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::warp(
+        grid,
+        |frame| Padding::of(params[2][frame]),
+        |frame, dx, dy| {
+            let (factor, stretch) = (params[0][frame], params[1][frame].sqrt());
+            (dx / (factor * stretch), dy / factor * stretch)
+        },
+    )
+}

@@ -1,0 +1,36 @@
+//! Sharpens what lies on the picture.
+
+use super::blur::gauss;
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap, Padding};
+use crate::program::op::{Form, Lanes, Op};
+
+const STRENGTH: Input = Input::number("strength", 0.0, "How much of what a blur would take away is added.")
+    .soft(0.0, 4.0)
+    .hard(-100.0, 100.0);
+const SIGMA: Input =
+    Input::number("sigma", 1.0, "How wide that blur is.").soft(0.25, 4.0).hard(0.0, 16.0).unit("cells");
+
+const OP: Op =
+    Op { name: "sharpen", params: &["strength", "sigma"], neutral: &[0.0], choices: &[], form: Form::Grid(sharpen) };
+
+/// Brings out the edges of where the picture attends, or of what comes out.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.sharpen",
+    title: "Sharpen",
+    about: "Brings out the edges of where the picture attends, or of what comes out.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, STRENGTH, SIGMA, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),
+    ..NodeDef::BASE
+};
+
+/// `x + strength · (x − blur(x))`, the blur `params[1]` cells wide; it may go below 0.
+fn sharpen(params: &[Lanes], grid: Grid) -> GridMap {
+    let blur = GridMap::spread(grid, |_| Padding::Border, |frame| gauss(params[1][frame]));
+    blur.mix(|cell| {
+        let strength = params[0][grid.place(cell).0];
+        (-strength, 1.0 + strength)
+    })
+}

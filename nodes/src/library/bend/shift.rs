@@ -1,0 +1,42 @@
+//! Moves what lies on the picture in time.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap, Padding};
+use crate::program::op::{Form, Lanes, Op};
+
+const FRAMES: Input = Input::number("frames", 0.0, "How many latent frames later; between whole ones it is mixed.")
+    .soft(-2.0, 2.0)
+    .hard(-64.0, 64.0)
+    .unit("frames");
+
+const OP: Op = Op {
+    name: "shift",
+    params: &["frames", "padding"],
+    neutral: &[0.0],
+    choices: &[("padding", &Padding::CHOICES)],
+    form: Form::Grid(shift),
+};
+
+/// Gives each latent frame of the chunk what another one attends to, or what comes out for it.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.shift",
+    title: "Shift in time",
+    about: "Gives each latent frame of the chunk what another one attends to, or what comes out for it.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, FRAMES, bend_node::PADDING, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&FRAMES, &bend_node::PADDING]),
+    ..NodeDef::BASE
+};
+
+/// Each frame gets what was `params[0]` frames before it.
+fn shift(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::in_time(grid, |frame| {
+        let from = frame as f64 - params[0][frame];
+        let (first, part) = (from.floor() as i64, from - from.floor());
+        [(first, 1.0 - part), (first + 1, part)]
+            .into_iter()
+            .filter_map(|(from, weight)| Some((Padding::of(params[1][frame]).place(from, grid.frames)?, weight)))
+            .collect()
+    })
+}

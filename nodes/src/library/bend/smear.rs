@@ -1,0 +1,36 @@
+//! Draws what lies on the picture out in time.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap};
+use crate::program::op::{Form, Lanes, Op};
+
+const LINGER: Input =
+    Input::number("linger", 0.0, "How much of each latent frame stays in the next.").soft(0.0, 1.0).hard(-1.0, 1.0);
+
+const OP: Op = Op { name: "smear", params: &["linger"], neutral: &[0.0], choices: &[], form: Form::Grid(smear) };
+
+/// Lets where the picture attends, or what comes out, linger from latent frame to latent frame of the chunk.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.smear",
+    title: "Smear in time",
+    about: "Lets where the picture attends, or what comes out, linger from latent frame to latent frame of the chunk.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, LINGER, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&LINGER]),
+    ..NodeDef::BASE
+};
+
+/// `y(t) = (1 − linger) · x(t) + linger · y(t − 1)`, the first frame as it is.
+fn smear(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::in_time(grid, |frame| {
+        let mut weights = vec![(0, 1.0)];
+        for (later, linger) in params[0].iter().enumerate().take(frame + 1).skip(1) {
+            for (_, weight) in &mut weights {
+                *weight *= linger;
+            }
+            weights.push((later, 1.0 - linger));
+        }
+        weights
+    })
+}

@@ -1,0 +1,51 @@
+//! Silences what is weak.
+
+use candle_core::{D, Result, Tensor};
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+
+const SITE: Input = Input::choice(
+    "site",
+    &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
+    "Where in a layer: attention maps, values, outputs, or the feed-forward network.",
+);
+const THRESHOLD: Input =
+    Input::number("threshold", 0.0, "What is below this part of the largest is silenced.").hard(0.0, 1.0);
+
+static MAP: Op =
+    Op { name: "threshold", params: &["threshold"], neutral: &[0.0], choices: &[], form: Form::Columns(columns) };
+static TENSOR: Op =
+    Op { name: "threshold", params: &["threshold"], neutral: &[0.0], choices: &[], form: Form::Tensor(tensor) };
+
+/// Silences what is weak: places that hardly attend, values and neurons that are hardly active.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.threshold",
+    title: "Threshold",
+    about: "Silences what is weak: places that hardly attend, values and neurons that are hardly active.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, THRESHOLD, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| {
+        let site = bend_node::site(run, &SITE);
+        bend_node::run(run, site, if site.is_map() { &MAP } else { &TENSOR }, &[&THRESHOLD]);
+    },
+    ..NodeDef::BASE
+};
+
+/// Each picture in x `[.., frames, rows, columns]`, 0 where it is below `params[0]` times the largest value of its frame.
+fn columns(x: &Tensor, params: &[Lanes]) -> Result<Tensor> {
+    let largest = x.flatten_from(x.rank() - 2)?.abs()?.max_keepdim(D::Minus1)?.unsqueeze(D::Minus1)?;
+    strong(x, &largest.broadcast_mul(&lanes_along(&params[0], x.rank() - 3, x)?)?)
+}
+
+/// x `[batch, frames, tokens, ..]`, 0 where |x| is below `params[0]` times the largest of its token.
+fn tensor(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
+    let largest = x.abs()?.max_keepdim(D::Minus1)?;
+    strong(x, &largest.broadcast_mul(&lanes_along(&params[0], 1, x)?)?)
+}
+
+/// x where |x| is at least `least`, else 0.
+fn strong(x: &Tensor, least: &Tensor) -> Result<Tensor> {
+    x.abs()?.broadcast_ge(least)?.where_cond(x, &x.zeros_like()?)
+}

@@ -1,0 +1,40 @@
+//! Moves what lies on the picture.
+
+use crate::library::bend::bend_node;
+use crate::node::def::{Input, NodeDef};
+use crate::program::grid::{Grid, GridMap, Padding};
+use crate::program::op::{Form, Lanes, Op};
+
+const X: Input =
+    Input::number("x", 0.0, "To the right; 1 is the width of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
+const Y: Input = Input::number("y", 0.0, "Down; 1 is the height of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
+
+const OP: Op = Op {
+    name: "translate",
+    params: &["x", "y", "padding"],
+    neutral: &[0.0, 0.0],
+    choices: &[("padding", &Padding::CHOICES)],
+    form: Form::Grid(translate),
+};
+
+/// Moves where the picture attends, or what comes out, right and down.
+pub const NODE: NodeDef = NodeDef {
+    name: "bend.translate",
+    title: "Translate",
+    about: "Moves where the picture attends, or what comes out, right and down.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, X, Y, bend_node::PADDING, bend_node::AMOUNT],
+    outputs: &[bend_node::OUT],
+    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&X, &Y, &bend_node::PADDING]),
+    ..NodeDef::BASE
+};
+
+/// Moved right by `params[0]` widths and down by `params[1]` heights.
+///
+/// The offline AttentionBender moves the other way, and counts half widths: its `translate_x` 0.5 is −0.25 here.
+fn translate(params: &[Lanes], grid: Grid) -> GridMap {
+    GridMap::warp(
+        grid,
+        |frame| Padding::of(params[2][frame]),
+        |frame, dx, dy| (dx - params[0][frame] * grid.columns as f64, dy - params[1][frame] * grid.rows as f64),
+    )
+}

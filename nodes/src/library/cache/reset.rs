@@ -1,0 +1,37 @@
+//! Forgets the past.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef};
+
+const TRIGGER: Input = Input::gate("trigger", false, "Forgets when it goes on, from the next chunk on.");
+const EVERY: Input =
+    Input::number("every", 0.0, "The shortest time between two resets; a trigger that comes sooner is lost.")
+        .soft(0.0, 10.0)
+        .hard(0.0, 3600.0)
+        .unit("s");
+/// How much sooner than that is soon enough, in seconds: frames are not a whole number of anything.
+const GRACE: f64 = 1e-9;
+
+/// Forgets the past.
+pub const NODE: NodeDef = NodeDef {
+    name: "cache.reset",
+    title: "Cache reset",
+    about: "Empties the model's memory of past frames, so that bends and prompts act at once.",
+    inputs: &[TRIGGER, EVERY],
+    outputs: &[],
+    memory: 1,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    if !run.rises(&TRIGGER) {
+        return;
+    }
+    // The frame after that of the latest reset; 0 before any.
+    let (latest, now) = (run.memory()[0], (run.frame() + 1) as f64);
+    if latest == 0.0 || (now - latest) * run.dt_secs() >= run.number(&EVERY) - GRACE {
+        run.memory()[0] = now;
+        run.ask_cache().reset = true;
+    }
+}

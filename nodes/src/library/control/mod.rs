@@ -1,0 +1,5 @@
+//! What is set by hand.
+
+pub mod button;
+pub mod knob;
+pub mod number;

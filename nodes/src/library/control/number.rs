@@ -1,0 +1,18 @@
+//! A number.
+
+use crate::node::def::{Input, NodeDef, Output, View};
+
+const VALUE: Input = Input::number("value", 0.0, "The number.").soft(-1.0, 1.0);
+const OUT: Output = Output::number("out", "The number.");
+
+/// A number, set by hand or moved by a cable.
+pub const NODE: NodeDef = NodeDef {
+    name: "control.number",
+    title: "Number",
+    about: "A number, set by hand or moved by a cable.",
+    inputs: &[VALUE],
+    outputs: &[OUT],
+    run: |run| run.set(&OUT, run.number(&VALUE)),
+    view: View::Rows,
+    ..NodeDef::BASE
+};

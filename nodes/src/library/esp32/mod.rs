@@ -1,0 +1,3 @@
+//! Boards on serial lines.
+
+pub mod input;

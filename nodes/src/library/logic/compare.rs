@@ -1,0 +1,51 @@
+//! A gate from two numbers.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const A: Input = Input::signal("a", 0.0, "What is compared.").soft(-1.0, 1.0);
+const OP: Input = Input::choice(
+    "op",
+    &[">", "<", ">=", "<=", "==", "!=", "within"],
+    "When it is on; == means a difference of less than a billionth, and within means between b and to.",
+);
+const B: Input = Input::signal("b", 0.5, "What a is compared with.").soft(-1.0, 1.0);
+const TO: Input = Input::signal("to", 1.0, "The other end of the range that begins at b, for within.").soft(-1.0, 1.0);
+const HYSTERESIS: Input =
+    Input::number("hysteresis", 0.0, "How far a goes back past b before what was true is true no more.")
+        .soft(0.0, 0.5)
+        .hard(0.0, 1e6);
+const GATE: Output = Output::gate("gate", "On while it is true.");
+
+/// Whether it was true; of `!=`, whether `==` was.
+const TRUE: usize = 0;
+/// A smaller difference is none.
+const ROUNDED: f64 = 1e-9;
+
+/// On while one number is above, below or near another.
+pub const NODE: NodeDef = NodeDef {
+    name: "logic.compare",
+    title: "Compare",
+    about: "A gate that is on while one number is above, below or at another, without flickering at the edge.",
+    inputs: &[A, OP, B, TO, HYSTERESIS],
+    outputs: &[GATE],
+    memory: 1,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (a, b, to) = (run.number(&A), run.number(&B), run.number(&TO));
+    let slack = if run.memory()[TRUE] == 0.0 { 0.0 } else { run.number(&HYSTERESIS) };
+    let op = OP.choices[run.choice(&OP)];
+    let is_true = match op {
+        "<" => a < b + slack,
+        ">=" => a >= b - slack,
+        "<=" => a <= b + slack,
+        "==" | "!=" => (a - b).abs() <= slack.max(ROUNDED),
+        "within" => b.min(to) - slack <= a && a <= b.max(to) + slack,
+        _ => a > b - slack,
+    };
+    run.memory()[TRUE] = f64::from(u8::from(is_true));
+    run.switch(&GATE, is_true != (op == "!="));
+}

@@ -1,0 +1,69 @@
+//! Counts.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const UP: Input = Input::gate("up", false, "Counts one towards to, each time.");
+const DOWN: Input = Input::gate("down", false, "Counts one back, each time, after those up in the same latent frame.");
+const RESET: Input = Input::gate("reset", false, "Back to from, before what else arrives in the same latent frame.");
+const FROM: Input = Input::number("from", 0.0, "Where it begins.").soft(0.0, 16.0).hard(-1e6, 1e6);
+const TO: Input = Input::number("to", 7.0, "Where it ends; it may be less than from.").soft(0.0, 16.0).hard(-1e6, 1e6);
+const AT_END: Input = Input::choice(
+    "at_end",
+    &["wrap", "clamp", "ping_pong"],
+    "Where a count past an end goes: to the other end, nowhere, or back, and back again at the other end.",
+);
+const COUNT: Output = Output::number("count", "The count.");
+const NORMALISED: Output = Output::number("normalised", "The count from 0 at from to 1 at to.");
+const CARRY: Output = Output::gate("carry", "Fires for each count past an end.");
+
+const BEGUN: usize = 0;
+const AT: usize = 1;
+/// Whether ups lead back to the beginning, after a turn.
+const BACK: usize = 2;
+
+/// Counts triggers.
+pub const NODE: NodeDef = NodeDef {
+    name: "logic.counter",
+    title: "Counter",
+    about: "Counts triggers up and down between two numbers.",
+    inputs: &[UP, DOWN, RESET, FROM, TO, AT_END],
+    outputs: &[COUNT, NORMALISED, CARRY],
+    memory: 3,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (from, to) = (run.whole(&FROM), run.whole(&TO));
+    if run.rises(&RESET) || run.memory()[BEGUN] == 0.0 {
+        run.memory().copy_from_slice(&[1.0, from as f64, 0.0]);
+    }
+    // Counts from `from` on, in the direction of `to`.
+    let (span, sign) = ((to - from).abs(), (to - from).signum());
+    let mut at = (sign * (run.memory()[AT] as i64 - from)).clamp(0, span);
+    let mut back = run.memory()[BACK] != 0.0;
+    let mut carry = 0;
+    let ups = (0..run.hits(&UP)).map(|_| 1);
+    let downs = (0..run.hits(&DOWN)).map(|_| -1);
+    let at_end = AT_END.choices[run.choice(&AT_END)];
+    for step in ups.chain(downs) {
+        let next = if back { at - step } else { at + step };
+        let passes = !(0..=span).contains(&next);
+        carry += i64::from(passes);
+        at = match at_end {
+            "clamp" => next.clamp(0, span),
+            "ping_pong" if passes => {
+                back = !back;
+                (2 * at - next).clamp(0, span)
+            }
+            _ => next.rem_euclid(span + 1),
+        };
+    }
+    back &= at_end == "ping_pong";
+    run.memory()[AT] = (from + sign * at) as f64;
+    run.memory()[BACK] = f64::from(u8::from(back));
+    run.set(&COUNT, (from + sign * at) as f64);
+    run.set(&NORMALISED, at as f64 / span.max(1) as f64);
+    run.fire(&CARRY, carry);
+}

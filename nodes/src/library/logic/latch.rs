@@ -1,0 +1,28 @@
+//! A gate that stays on.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const IN: Input = Input::gate("in", false, "Switches it on.");
+const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same latent frame.");
+const GATE: Output = Output::gate("gate", "On since the gate came, until the reset.").passes(&IN);
+
+const ON: usize = 0;
+
+/// Goes on with a gate, and stays on.
+pub const NODE: NodeDef = NodeDef {
+    name: "logic.latch",
+    title: "Latch",
+    about: "Goes on when a gate does, and stays on until it is reset.",
+    inputs: &[IN, RESET],
+    outputs: &[GATE],
+    memory: 1,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let on = !run.rises(&RESET) && (run.rises(&IN) || run.memory()[ON] != 0.0);
+    run.memory()[ON] = f64::from(u8::from(on));
+    run.switch(&GATE, on);
+}

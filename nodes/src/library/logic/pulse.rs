@@ -1,0 +1,78 @@
+//! A gate of a length of its own.
+
+use crate::library::modulate::random::{SEED, random};
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Gate;
+
+const TRIGGER: Input = Input::gate("trigger", false, "Begins a pulse, each time.");
+const LENGTH: Input = Input::number("length", 0.5, "How long the gate is on, but a latent frame at least.")
+    .soft(0.0, 5.0)
+    .hard(0.0, 600.0)
+    .unit("s");
+const DELAY: Input = Input::number("delay", 0.0, "How much later than its trigger a pulse comes; up to 64 wait.")
+    .soft(0.0, 5.0)
+    .hard(0.0, 600.0)
+    .unit("s");
+const CHANCE: Input = Input::number("chance", 1.0, "How likely a trigger is to be heard.").hard(0.0, 1.0);
+const RETRIGGER: Input =
+    Input::gate("retrigger", true, "A pulse in a pulse begins anew; if this is off, it is left out.");
+const GATE: Output = Output::gate("gate", "On for the length of the pulse.").passes(&TRIGGER);
+
+/// Seconds that the gate still stays on.
+const LEFT: usize = 0;
+/// Triggers so far.
+const HEARD: usize = 1;
+/// Pulses that wait: for how many seconds, and how many of them.
+const WAITING: usize = 2;
+/// How many different times can be waited for.
+const MOST: usize = 64;
+/// Seconds that are none: times are sums over frames, and off by what was rounded.
+const ROUNDED: f64 = 1e-9;
+
+/// Makes a gate of a trigger.
+pub const NODE: NodeDef = NodeDef {
+    name: "logic.pulse",
+    title: "Pulse",
+    about: "Makes a gate of a trigger: of a length of its own, later, or only now and then.",
+    inputs: &[TRIGGER, LENGTH, DELAY, CHANCE, RETRIGGER, SEED],
+    outputs: &[GATE],
+    memory: WAITING + 2 * MOST,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (dt, length, delay) = (run.dt_secs(), run.number(&LENGTH), run.number(&DELAY));
+    let (again, heard) = (run.gate(&RETRIGGER), heard(run));
+    let memory = run.memory();
+    let (head, waiting) = memory.split_at_mut(WAITING);
+    head[LEFT] = (head[LEFT] - dt).max(0.0);
+    for slot in waiting.chunks_exact_mut(2) {
+        slot[0] -= dt;
+    }
+    if let Some(free) = waiting.chunks_exact_mut(2).find(|slot| slot[1] == 0.0) {
+        free.copy_from_slice(&[delay, heard]);
+    }
+    // What its beginning between two frames has taken from a pulse is not made up for.
+    let (mut begun, mut left) = (0.0, 0.0_f64);
+    for slot in waiting.chunks_exact_mut(2).filter(|slot| slot[1] > 0.0 && slot[0] <= ROUNDED) {
+        begun += slot[1];
+        left = left.max(length + slot[0]);
+        slot[1] = 0.0;
+    }
+    let on = head[LEFT] > ROUNDED;
+    let hits = if again { begun } else { f64::from(u8::from(begun > 0.0 && !on)) };
+    if hits > 0.0 {
+        head[LEFT] = left;
+    }
+    run.set(&GATE, Gate { on: on || hits > 0.0, hits: hits as u16 });
+}
+
+/// How many of the triggers of this frame are heard.
+fn heard(run: &mut Run<'_>) -> f64 {
+    let (first, chance) = (run.memory()[HEARD] as i64, run.number(&CHANCE));
+    let last = first + i64::from(run.hits(&TRIGGER));
+    run.memory()[HEARD] = last as f64;
+    (first..last).filter(|&index| random(run, 0, index) < chance).count() as f64
+}

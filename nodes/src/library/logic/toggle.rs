@@ -1,0 +1,41 @@
+//! A switch that triggers flip.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Gate;
+
+const TRIGGER: Input = Input::gate("trigger", false, "Flips it, each time.");
+const SET: Input = Input::gate("set", false, "Switches it on, after what flips it in the same latent frame.");
+const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same latent frame.");
+const GATE: Output = Output::gate("gate", "On or off.");
+
+const ON: usize = 0;
+
+/// A switch that each trigger flips.
+pub const NODE: NodeDef = NodeDef {
+    name: "logic.toggle",
+    title: "Toggle",
+    about: "A switch that each trigger flips: on, off, on.",
+    inputs: &[TRIGGER, SET, RESET],
+    outputs: &[GATE],
+    memory: 1,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let was_on = run.memory()[ON] != 0.0;
+    let flips = run.hits(&TRIGGER);
+    let mut on = was_on != (flips % 2 == 1);
+    let mut hits = if was_on { flips / 2 } else { flips.div_ceil(2) };
+    if run.rises(&SET) && !on {
+        on = true;
+        hits += 1;
+    }
+    if run.rises(&RESET) {
+        on = false;
+        hits = 0;
+    }
+    run.memory()[ON] = f64::from(u8::from(on));
+    run.set(&GATE, Gate { on, hits });
+}

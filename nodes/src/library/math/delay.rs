@@ -1,0 +1,47 @@
+//! A number later.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const IN: Input = Input::signal("in", 0.0, "What is delayed.");
+const FRAMES: Input =
+    Input::number("frames", 1.0, "How many latent frames later it comes.").soft(1.0, 32.0).hard(1.0, MOST as f64);
+const INITIAL: Input = Input::number(
+    "initial",
+    0.0,
+    "What comes before anything has; in the very first latent frame it is the knob that the cable leads to.",
+)
+.soft(-1.0, 1.0);
+const OUT: Output = Output::number("out", "What arrived so many latent frames ago; cables from it may lead back.")
+    .passes(&IN)
+    .delayed();
+
+/// The longest delay, in frames.
+const MOST: usize = 256;
+/// Frames so far, before the numbers that arrived in the last ones.
+const COUNT: usize = 0;
+const PAST: usize = 1;
+
+/// Gives a number some frames later, so that feedback is possible.
+pub const NODE: NodeDef = NodeDef {
+    name: "math.delay",
+    title: "Delay",
+    about: "Gives a number some latent frames later; a loop of cables is allowed to lead through it.",
+    inputs: &[IN, FRAMES, INITIAL],
+    outputs: &[OUT],
+    memory: PAST + MOST,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    // A frame passes on the way out.
+    let frames = run.whole(&FRAMES) as usize - 1;
+    let (x, initial) = (run.number(&IN), run.number(&INITIAL));
+    let memory = run.memory();
+    let now = memory[COUNT] as usize;
+    memory[PAST + now % MOST] = x;
+    memory[COUNT] += 1.0;
+    let past = now.checked_sub(frames).map(|then| memory[PAST + then % MOST]);
+    run.set(&OUT, past.unwrap_or(initial));
+}

@@ -1,0 +1,91 @@
+//! Steps from what is smooth.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const IN: Input = Input::signal("in", 0.0, "What is quantised.");
+const STEPS: Input =
+    Input::number("steps", 8.0, "How many levels there are, evenly from low to high.").soft(2.0, 32.0).hard(2.0, 128.0);
+const LEVELS: Input =
+    Input::text("levels", "", "The levels, as numbers in any order; they take the place of steps, low and high.")
+        .numbers(64);
+const MODE: Input =
+    Input::choice("mode", &["nearest", "floor", "ceil"], "Which level: the nearest, the one below, or the one above.");
+const HYSTERESIS: Input = Input::number(
+    "hysteresis",
+    10.0,
+    "How far into the next level it goes before it changes, in parts of their distance.",
+)
+.soft(0.0, 50.0)
+.hard(0.0, 50.0)
+.unit("%");
+const LOW: Input = Input::number("low", 0.0, "The lowest level.").soft(-1.0, 1.0);
+const HIGH: Input = Input::number("high", 1.0, "The highest level.").soft(-1.0, 1.0);
+const OUT: Output = Output::number("out", "The level.").passes(&IN);
+const CHANGE: Output = Output::gate("change", "Fires when the level is another one.");
+
+/// The most levels.
+const MOST: usize = 128;
+const BEGUN: usize = 0;
+const INDEX: usize = 1;
+
+/// Gives the level that a number is nearest to.
+pub const NODE: NodeDef = NodeDef {
+    name: "math.quantise",
+    title: "Quantise",
+    about: "Makes steps of a smooth number: gives the level that it is at, and does not flicker between two.",
+    inputs: &[IN, STEPS, LEVELS, MODE, HYSTERESIS, LOW, HIGH],
+    outputs: &[OUT, CHANGE],
+    memory: 2,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let mut room = [0.0; MOST];
+    let levels = levels(run, &mut room);
+    let (x, last) = (run.number(&IN), levels.len() - 1);
+    let (begun, index) = (run.memory()[BEGUN] != 0.0, run.memory()[INDEX] as usize);
+    let mode = MODE.choices[run.choice(&MODE)];
+    let slack = if begun { run.number(&HYSTERESIS) / 100.0 } else { 0.0 };
+    let mut at = if begun { index.min(last) } else { 0 };
+    while at < last && reaches(x, levels[at], levels[at + 1], mode, slack) {
+        at += 1;
+    }
+    while at > 0 && !reaches(x, levels[at - 1], levels[at], mode, -slack) {
+        at -= 1;
+    }
+    run.memory().copy_from_slice(&[1.0, at as f64]);
+    let changed = begun && levels[at] != run.last(&OUT);
+    run.set(&OUT, levels[at]);
+    run.fire(&CHANGE, i64::from(changed));
+}
+
+/// The levels, lowest first.
+fn levels<'a>(run: &Run<'_>, room: &'a mut [f64; MOST]) -> &'a [f64] {
+    let written = run.numbers(&LEVELS);
+    let count = if written.is_empty() { run.whole(&STEPS) as usize } else { written.len() }.clamp(1, MOST);
+    let levels = &mut room[..count];
+    if written.is_empty() {
+        let (low, high) = (run.number(&LOW), run.number(&HIGH));
+        for (index, level) in levels.iter_mut().enumerate() {
+            *level = low + (high - low) * index as f64 / (count - 1).max(1) as f64;
+        }
+    } else {
+        levels.copy_from_slice(&written[..count]);
+    }
+    levels.sort_unstable_by(f64::total_cmp);
+    levels
+}
+
+/// Whether `x` belongs to the upper one of two levels. `slack` is how much further than halfway it has to go up, if it is below,
+/// or less than 0 down, if it is above, in parts of their distance; a level itself always belongs to itself.
+fn reaches(x: f64, low: f64, high: f64, mode: &str, slack: f64) -> bool {
+    let step = high - low;
+    match mode {
+        "floor" => x >= high + step * slack.min(0.0),
+        "ceil" => x > low + step * slack.max(0.0),
+        _ if slack < 0.0 => x > low + step * (0.5 + slack),
+        _ => x >= low + step * (0.5 + slack),
+    }
+}

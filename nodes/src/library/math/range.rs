@@ -1,0 +1,70 @@
+//! From one range to another.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const IN: Input = Input::signal("in", 0.0, "What is mapped.");
+const IN_MIN: Input = Input::number("in_min", 0.0, "Where the range it comes from begins.").soft(-1.0, 1.0);
+const IN_MAX: Input = Input::number("in_max", 1.0, "Where the range it comes from ends.").soft(-1.0, 1.0);
+const OUT_MIN: Input = Input::number("out_min", 0.0, "What the beginning becomes.").soft(-1.0, 1.0);
+const OUT_MAX: Input = Input::number("out_max", 1.0, "What the end becomes; it may be less.").soft(-1.0, 1.0);
+const CURVE: Input =
+    Input::number("curve", 0.0, "Bends the way between: below 0 late, above 0 early.").soft(-1.0, 1.0).hard(-1.0, 1.0);
+const OUTSIDE: Input =
+    Input::choice("outside", &["clamp", "wrap", "fold", "none"], "What happens outside of the range.");
+const LEARN: Input = Input::gate(
+    "learn",
+    false,
+    "While it is on, the range is what arrives, from the least to the most; it stays so until in_min or in_max is moved.",
+);
+const OUT: Output = Output::number("out", "The mapped value.").passes(&IN);
+
+/// Whether a range was learned, which one, and where the knobs stood that it took the place of.
+const LEARNED: usize = 0;
+const LEAST: usize = 1;
+const MOST: usize = 2;
+const KNOBS: std::ops::Range<usize> = 3..5;
+
+/// Maps one range onto another.
+pub const NODE: NodeDef = NodeDef {
+    name: "math.range",
+    title: "Range",
+    about: "Maps one range onto another, straight or along a curve.",
+    inputs: &[IN, IN_MIN, IN_MAX, OUT_MIN, OUT_MAX, CURVE, OUTSIDE, LEARN],
+    outputs: &[OUT],
+    memory: KNOBS.end,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (low, high) = ends(run);
+    let x = if high == low { 0.0 } else { (run.number(&IN) - low) / (high - low) };
+    let x = match OUTSIDE.choices[run.choice(&OUTSIDE)] {
+        "wrap" => x.rem_euclid(1.0),
+        "fold" => 1.0 - (x.rem_euclid(2.0) - 1.0).abs(),
+        "none" => x,
+        _ => x.clamp(0.0, 1.0),
+    };
+    // From x⁸ at −1 over x at 0 to x^⅛ at 1, on either side of zero.
+    let x = x.abs().powf(8f64.powf(-run.number(&CURVE))).copysign(x);
+    let (low, high) = (run.number(&OUT_MIN), run.number(&OUT_MAX));
+    run.set(&OUT, low + (high - low) * x);
+}
+
+/// Where the range it comes from begins and ends: as it was learned, or as the knobs say.
+fn ends(run: &mut Run<'_>) -> (f64, f64) {
+    let (x, knobs) = (run.number(&IN), [run.number(&IN_MIN), run.number(&IN_MAX)]);
+    let (begins, learns) = (run.rises(&LEARN), run.gate(&LEARN));
+    let memory = run.memory();
+    if begins {
+        memory.copy_from_slice(&[1.0, x, x, knobs[0], knobs[1]]);
+    } else if learns {
+        memory[LEAST] = x.min(memory[LEAST]);
+        memory[MOST] = x.max(memory[MOST]);
+        memory[KNOBS].copy_from_slice(&knobs);
+    } else if memory[KNOBS] != knobs {
+        memory[LEARNED] = 0.0;
+    }
+    if memory[LEARNED] == 0.0 { (knobs[0], knobs[1]) } else { (memory[LEAST], memory[MOST]) }
+}

@@ -1,0 +1,61 @@
+//! A switch that glides.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const A: Input = Input::signal("a", 0.0, "Number 0.").soft(-1.0, 1.0);
+const B: Input = Input::signal("b", 0.0, "Number 1.").soft(-1.0, 1.0);
+const C: Input = Input::signal("c", 0.0, "Number 2.").soft(-1.0, 1.0);
+const D: Input = Input::signal("d", 0.0, "Number 3.").soft(-1.0, 1.0);
+const INDEX: Input = Input::signal("index", 0.0, "Which one: 0 is a, 3 is d.").soft(0.0, 3.0).hard(0.0, 3.0);
+const TIME: Input =
+    Input::number("time", 1.0, "Seconds from one to another.").soft(0.0, 10.0).hard(0.0, 600.0).unit("s");
+const CURVE: Input = Input::choice(
+    "curve",
+    &["linear", "ease_in", "ease_out", "ease_in_out"],
+    "How it glides: evenly, or slowly in the beginning, in the end, or in both.",
+);
+const OUT: Output = Output::number("out", "The number that is chosen, or what is on the way to it.").passes(&A);
+
+const BEGUN: usize = 0;
+/// Which one is chosen.
+const CHOSEN: usize = 1;
+/// What the glide began at.
+const FROM: usize = 2;
+/// How much of the glide is done, 0 to 1.
+const DONE: usize = 3;
+
+/// Chooses one of four numbers, and glides there.
+pub const NODE: NodeDef = NodeDef {
+    name: "math.smooth_switch",
+    title: "Smooth switch",
+    about: "Chooses one of four numbers, and glides there when another one is chosen.",
+    inputs: &[A, B, C, D, INDEX, TIME, CURVE],
+    outputs: &[OUT],
+    memory: 4,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let index = run.whole(&INDEX).clamp(0, 3) as usize;
+    let target = run.number([&A, &B, &C, &D][index]);
+    let last = run.last(&OUT);
+    let secs = run.number(&TIME);
+    let step = if secs > 0.0 { run.dt_secs() / secs } else { 1.0 };
+    let memory = run.memory();
+    if memory[BEGUN] == 0.0 {
+        memory.copy_from_slice(&[1.0, index as f64, target, 1.0]);
+    } else if memory[CHOSEN] != index as f64 {
+        memory.copy_from_slice(&[1.0, index as f64, last, 0.0]);
+    }
+    memory[DONE] = (memory[DONE] + step).min(1.0);
+    let (from, done) = (memory[FROM], memory[DONE]);
+    let way = match CURVE.choices[run.choice(&CURVE)] {
+        "ease_in" => done * done,
+        "ease_out" => done * (2.0 - done),
+        "ease_in_out" => done * done * (3.0 - 2.0 * done),
+        _ => done,
+    };
+    run.set(&OUT, if done < 1.0 { from + (target - from) * way } else { target });
+}

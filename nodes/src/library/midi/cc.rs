@@ -1,0 +1,24 @@
+//! A MIDI controller.
+
+use crate::node::def::{Input, Learns, NodeDef, Output};
+
+const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
+const NUMBER: Input = Input::number("number", 1.0, "The controller's number.").soft(0.0, 127.0).hard(0.0, 127.0);
+const HELD: Input = Input::number("held", 0.0, "The value until the controller is moved.").hard(0.0, 1.0);
+const OUT: Output = Output::number("out", "Where the controller stands, 0 to 1.");
+
+/// A MIDI controller.
+pub const NODE: NodeDef = NodeDef {
+    name: "midi.cc",
+    title: "MIDI CC",
+    about: "A knob or fader of a MIDI controller.",
+    inputs: &[CHANNEL, NUMBER, HELD],
+    outputs: &[OUT],
+    run: |run| {
+        let key = (run.whole(&CHANNEL) as u8, run.whole(&NUMBER) as u8);
+        let value = run.controls().midi_cc.get(&key).copied();
+        run.set(&OUT, value.unwrap_or_else(|| run.number(&HELD)));
+    },
+    learns: Some(Learns::Controller),
+    ..NodeDef::BASE
+};

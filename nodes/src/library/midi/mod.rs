@@ -1,0 +1,5 @@
+//! MIDI.
+
+pub mod cc;
+pub mod note;
+pub mod output;

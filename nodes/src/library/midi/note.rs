@@ -1,0 +1,26 @@
+//! A MIDI key.
+
+use crate::node::def::{Input, Learns, NodeDef, Output};
+
+const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
+const NOTE: Input = Input::number("note", 60.0, "The key; 60 is the middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
+const GATE: Output = Output::gate("gate", "On while the key is held.");
+const VELOCITY: Output = Output::number("velocity", "How hard it is held down, 0 to 1; 0 when it is not.");
+
+/// A MIDI key.
+pub const NODE: NodeDef = NodeDef {
+    name: "midi.note",
+    title: "MIDI note",
+    about: "A key of a MIDI keyboard or pad.",
+    inputs: &[CHANNEL, NOTE],
+    outputs: &[GATE, VELOCITY],
+    run: |run| {
+        let key = (run.whole(&CHANNEL) as u8, run.whole(&NOTE) as u8);
+        let controls = run.controls();
+        let velocity = controls.midi_notes.get(&key).or_else(|| controls.midi_struck.get(&key)).copied();
+        run.switch(&GATE, velocity.is_some());
+        run.set(&VELOCITY, velocity.unwrap_or(0.0));
+    },
+    learns: Some(Learns::Note),
+    ..NodeDef::BASE
+};

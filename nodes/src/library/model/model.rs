@@ -1,0 +1,28 @@
+//! The video model.
+
+use crate::node::def::{Image, Input, NodeDef, Output, View};
+use crate::node::value::Kind;
+use crate::program::source::Source;
+
+const PROMPT: Input = Input::text("prompt", "", "What the video shows.").sole();
+const BENDS: Input = Input::socket("bends", Kind::Bend, "What is done inside of the model.");
+const OUT: Output = Output::of("picture", Kind::Picture, "The generated picture.");
+
+/// The video model: a prompt and bends to a picture.
+pub const NODE: NodeDef = NodeDef {
+    name: "model.wan",
+    title: "Wan",
+    about: "The video model: turns a prompt into pictures, bent from the inside.",
+    inputs: &[PROMPT, BENDS],
+    outputs: &[OUT],
+    run: |run| {
+        run.ask_prompt(run.prompt(&PROMPT));
+        if !run.bypass() {
+            run.ask_bends(run.bends(&BENDS));
+        }
+        run.show(&OUT, Source::Model);
+    },
+    sees_bypass: true,
+    view: View::Picture(Image::Model),
+    ..NodeDef::BASE
+};

@@ -1,0 +1,151 @@
+//! An envelope: attack, decay, sustain, release.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Gate;
+
+const GATE: Input = Input::gate("gate", false, "Begins the envelope when it goes on, releases it when it goes off.");
+const SHAPE: Input = Input::choice(
+    "shape",
+    &["adsr", "ar", "ad"],
+    "All stages, up and held at the top until the gate goes off, or up and down again however long the gate is on.",
+);
+const ATTACK: Input =
+    Input::number("attack", 0.1, "Seconds from nothing to the top.").soft(0.01, 10.0).hard(0.0, 60.0).unit("s").log();
+const DECAY: Input =
+    Input::number("decay", 0.2, "Seconds from the top to nothing; it comes to the sustain level in its part of them.")
+        .soft(0.01, 10.0)
+        .hard(0.0, 60.0)
+        .unit("s")
+        .log();
+const SUSTAIN: Input = Input::number("sustain", 0.7, "The level while the gate is on.").hard(0.0, 1.0);
+const RELEASE: Input =
+    Input::number("release", 0.5, "Seconds from the top to nothing; from a lower level it takes less.")
+        .soft(0.01, 10.0)
+        .hard(0.0, 60.0)
+        .unit("s")
+        .log();
+const ATTACK_CURVE: Input = curve("attack_curve", "How the attack bends: 1 is fast at first, −1 slow at first.");
+const DECAY_CURVE: Input = curve("decay_curve", "How the decay bends: 1 is fast at first, −1 slow at first.");
+const RELEASE_CURVE: Input = curve("release_curve", "How the release bends: 1 is fast at first, −1 slow at first.");
+const RETRIGGER: Input = Input::choice(
+    "retrigger",
+    &["restart", "legato"],
+    "Whether a gate that goes on again before it was released begins a new attack, from the level that it has.",
+);
+const LOOP: Input = Input::gate("loop", false, "While the gate is on too, it attacks again each time it has fallen.");
+const LEVEL: Input = Input::number("level", 1.0, "How high the top is.").hard(-1e6, 1e6);
+const OUT: Output = Output::number("out", "The envelope, 0 to the level.");
+const END: Output = Output::gate("end", "Fires when it has come to nothing, and before each attack of a loop.");
+
+/// How high it is, 0 to 1.
+const HEIGHT: usize = 0;
+/// [`REST`], [`ATTACKING`] or [`DECAYING`].
+const STAGE: usize = 1;
+
+/// It is being released, or was.
+const REST: f64 = 0.0;
+const DECAYING: f64 = 1.0;
+const ATTACKING: f64 = 2.0;
+
+/// The time constants that fit into a stage which bends by 1.
+const MOST_BEND: f64 = 6.0;
+/// So near to the end of a stage is its end.
+const ROUNDED: f64 = 1e-9;
+
+const fn curve(name: &'static str, about: &'static str) -> Input {
+    Input::number(name, 0.0, about).soft(-1.0, 1.0).hard(-1.0, 1.0)
+}
+
+/// Rises when a gate goes on, falls when it goes off.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.envelope",
+    title: "Envelope",
+    about: "Rises when a gate goes on, holds, and falls when it goes off; a stage takes one latent frame at least.",
+    inputs: &[
+        GATE,
+        SHAPE,
+        ATTACK,
+        DECAY,
+        SUSTAIN,
+        RELEASE,
+        ATTACK_CURVE,
+        DECAY_CURVE,
+        RELEASE_CURVE,
+        RETRIGGER,
+        LOOP,
+        LEVEL,
+    ],
+    outputs: &[OUT, END],
+    memory: 2,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (was, stage) = (run.memory()[HEIGHT], run.memory()[STAGE]);
+    let (hit, shape) = (run.rises(&GATE), SHAPE.choices[run.choice(&SHAPE)]);
+    // A blow that is shorter than a frame lasts one.
+    let on = run.gate(&GATE) || hit;
+    let again = hit && run.choice(&RETRIGGER) == 0;
+    let stage = match stage {
+        _ if again => ATTACKING,
+        REST if hit || on && (shape != "ad" || run.gate(&LOOP)) => ATTACKING,
+        _ if !on && shape != "ad" => REST,
+        stage => stage,
+    };
+    let looped = on && run.gate(&LOOP);
+    let goal = match shape {
+        "adsr" => run.number(&SUSTAIN),
+        "ar" if !looped => 1.0,
+        _ => 0.0,
+    };
+    // An envelope without decay falls as it is released.
+    let (fall, fall_curve) =
+        if stage == REST || shape == "ar" { (&RELEASE, &RELEASE_CURVE) } else { (&DECAY, &DECAY_CURVE) };
+    let height = match stage {
+        ATTACKING => moved(was, 1.0, step(run, &ATTACK), run.number(&ATTACK_CURVE)),
+        DECAYING => moved(was, goal, step(run, fall), run.number(fall_curve)),
+        _ => moved(was, 0.0, step(run, fall), run.number(fall_curve)),
+    };
+    let fell = stage == DECAYING && height == goal;
+    let next = match stage {
+        ATTACKING if height >= 1.0 => DECAYING,
+        DECAYING if fell && looped => ATTACKING,
+        DECAYING if fell && shape == "ad" => REST,
+        stage => stage,
+    };
+    run.memory()[HEIGHT] = height;
+    run.memory()[STAGE] = next;
+    run.set(&OUT, height * run.number(&LEVEL));
+    run.set(&END, Gate::fired(u16::from(was > 0.0 && height == 0.0 || fell && looped)));
+}
+
+/// What part of a stage of so many seconds a frame is.
+fn step(run: &Run<'_>, secs: &Input) -> f64 {
+    let secs = run.number(secs);
+    if secs > 0.0 { run.dt_secs() / secs } else { 1.0 }
+}
+
+/// Where a height comes that moves to `goal` by part of the whole way between 0 and 1, along a curve that bends: from where on the
+/// curve it stands already.
+fn moved(height: f64, goal: f64, part: f64, bend: f64) -> f64 {
+    let height = if height > goal {
+        // Falling, it goes back on the curve that rises the other way.
+        along(height, -part, -MOST_BEND * bend).max(goal)
+    } else {
+        along(height, part, MOST_BEND * bend).min(goal)
+    };
+    // Frames that are exactly a stage together fall short of it by what was rounded.
+    if (height - goal).abs() < ROUNDED { goal } else { height }
+}
+
+/// The height on the curve (1 − e^(−kx)) / (1 − e^(−k)) at `part` further than where it has this height.
+fn along(height: f64, part: f64, k: f64) -> f64 {
+    if k == 0.0 {
+        return height + part;
+    }
+    let whole = (-k).exp_m1();
+    let place = (-(height * whole).ln_1p() / k + part).clamp(0.0, 1.0);
+    if place == 1.0 { 1.0 } else { (-k * place).exp_m1() / whole }
+}

@@ -1,0 +1,90 @@
+//! Sample and hold, track and hold.
+
+use crate::library::modulate::random::{SEED, random};
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const IN: Input = Input::optional("in", "What is taken; without it, random numbers of its own.");
+const TRIGGER: Input =
+    Input::gate("trigger", false, "Takes what is there when it goes on, or follows it as long as it is on.");
+const MODE: Input = Input::choice(
+    "mode",
+    &["sample_hold", "track_hold"],
+    "Takes what is there when the trigger goes on, or follows it while the trigger is on.",
+);
+const RATE: Input = Input::number("rate", 0.0, "How often it triggers itself; 0 leaves it to the trigger.")
+    .soft(0.0, 4.0)
+    .hard(0.0, 30.0)
+    .unit("Hz");
+const CHANCE: Input = Input::number("chance", 1.0, "How likely a trigger counts.").hard(0.0, 1.0);
+const POLARITY: Input =
+    Input::choice("polarity", &["unipolar", "bipolar"], "Random numbers of its own from 0 to 1, or from −1 to 1.");
+const OUT: Output = Output::number("out", "What it holds.").passes(&IN);
+
+const HELD: usize = 0;
+/// How often it was triggered.
+const COUNT: usize = 1;
+/// Whether the last trigger counted.
+const COUNTED: usize = 2;
+/// Cycles of its own trigger.
+const CYCLES: usize = 3;
+/// How many of them have begun.
+const BEGUN: usize = 4;
+
+/// The random sequences of what it takes and of which triggers count.
+const VALUES: u8 = 0;
+const DICE: u8 = 1;
+/// More triggers in a frame than these make no difference.
+const MOST: u16 = 256;
+
+/// Holds what was there.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.hold",
+    title: "Hold",
+    about: "Takes what is there at a trigger and holds it until the next one.",
+    inputs: &[IN, TRIGGER, MODE, RATE, CHANCE, POLARITY, SEED],
+    outputs: &[OUT],
+    memory: 5,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (own, own_on) = own(run);
+    let (mut count, mut counts) = (run.memory()[COUNT], run.memory()[COUNTED] != 0.0);
+    let mut taken = None;
+    for _ in 0..run.hits(&TRIGGER).saturating_add(own).min(MOST) {
+        count += 1.0;
+        counts = random(run, DICE, count as i64) < run.number(&CHANCE);
+        taken = if counts { Some(now(run, count)) } else { taken };
+    }
+    let follows = run.choice(&MODE) == 1 && counts && (run.gate(&TRIGGER) || own_on);
+    let held = taken.unwrap_or(if follows { now(run, count) } else { run.memory()[HELD] });
+    run.memory()[HELD] = held;
+    run.memory()[COUNT] = count;
+    run.memory()[COUNTED] = f64::from(u8::from(counts));
+    run.set(&OUT, held);
+}
+
+/// What is there: what arrives, else the random number of this trigger.
+fn now(run: &Run<'_>, count: f64) -> f64 {
+    let level = random(run, VALUES, count as i64);
+    match run.choice(&POLARITY) {
+        _ if run.has(&IN) => run.number(&IN),
+        0 => level,
+        _ => 2.0 * level - 1.0,
+    }
+}
+
+/// How often it triggers itself in this frame, and whether that trigger, a square wave, is on.
+fn own(run: &mut Run<'_>) -> (u16, bool) {
+    let rate = run.number(&RATE);
+    if rate <= 0.0 {
+        return (0, false);
+    }
+    let (cycles, begun) = (run.memory()[CYCLES], run.memory()[BEGUN]);
+    let now = cycles.floor() + 1.0;
+    run.memory()[BEGUN] = now;
+    run.memory()[CYCLES] = cycles + rate * run.dt_secs();
+    ((now - begun) as u16, cycles - cycles.floor() < 0.5)
+}

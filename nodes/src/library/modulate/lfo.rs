@@ -1,0 +1,179 @@
+//! A low-frequency oscillator.
+
+use std::f64::consts::TAU;
+
+use crate::library::modulate::random::{SEED, random};
+use crate::library::time::division;
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Gate;
+
+const RATE: Input = Input::number(
+    "rate",
+    0.25,
+    "How often it goes round without sync; the knob ends at 2 Hz, half of the four latent frames a second, as a faster wave seems to be another, slower one.",
+)
+.soft(0.01, 2.0)
+.hard(0.0, 30.0)
+.unit("Hz")
+.log();
+const SYNC: Input = Input::choice(
+    "sync",
+    &division::or("free"),
+    "Goes round once per division of the tempo, on the beat, instead of at its rate.",
+);
+const SHAPE: Input = Input::choice(
+    "shape",
+    &["sine", "triangle", "saw_up", "saw_down", "square", "sample_hold", "smooth_random", "pulse"],
+    "The shape of the wave; a square is on at the end of each cycle, a pulse at its beginning and for one latent frame at least.",
+);
+const PHASE: Input = Input::number("phase", 0.0, "Where in the wave it begins.").hard(-64.0, 64.0).unit("cycles");
+const WIDTH: Input = Input::number(
+    "width",
+    0.5,
+    "Where the peak of a sine or triangle lies, how long a square or pulse is on; saws and random shapes have none.",
+)
+.soft(0.01, 0.99)
+.hard(0.01, 0.99);
+const SWING: Input = Input::number(
+    "swing",
+    0.0,
+    "How late every second cycle begins: 0 is even, 0.67 is that of triplets, 1 that of dotted notes.",
+)
+.hard(0.0, 1.0);
+const POLARITY: Input = Input::choice("polarity", &["unipolar", "bipolar"], "0 to 1, or −1 to 1.");
+const DEPTH: Input = Input::number("depth", 1.0, "How far it swings.").hard(-1e6, 1e6);
+const OFFSET: Input = Input::number("offset", 0.0, "What is added.").soft(-1.0, 1.0).hard(-1e6, 1e6);
+const INVERT: Input = Input::gate("invert", false, "Turns the wave upside down.");
+const SPREAD: Input = Input::number("spread", 0.25, "How far each further output is ahead of the one before.")
+    .hard(0.0, 1.0)
+    .unit("cycles");
+const RESET: Input = Input::gate("reset", false, "Back to the beginning of the wave.");
+const RUN: Input =
+    Input::gate("run", true, "Off holds it still; with sync it is back on the beat when it goes on again.");
+const ONCE: Input =
+    Input::gate("once", false, "Goes round once, from the beginning and from each reset, and stays at the end.");
+const OUT: Output = Output::number("out", "The wave.");
+const OUT_2: Output = Output::number("out2", "The wave, ahead by the spread.");
+const OUT_3: Output = Output::number("out3", "The wave, ahead by two times the spread.");
+const OUT_4: Output = Output::number("out4", "The wave, ahead by three times the spread.");
+const PHASE_OUT: Output = Output::number("phase", "Where in the wave it is, 0 to 1.");
+const WRAP: Output =
+    Output::gate("wrap", "Fires at the beginning of each cycle, and at the end of a wave that runs once.");
+
+/// Where it is, in cycles: from the beginning or the last reset, before swing and phase.
+const PLACE: usize = 0;
+/// The beat at which it began.
+const ORIGIN: usize = 1;
+/// Where it was in the frame before, in cycles, after swing and phase.
+const BEFORE: usize = 2;
+/// Whether there was a frame before, since the reset.
+const BEGUN: usize = 3;
+
+/// A wave that repeats: sine, triangle, saw, square, pulse, steps, smooth random.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.lfo",
+    title: "LFO",
+    about: "A slow wave that moves what it is plugged into.",
+    inputs: &[RATE, SYNC, SHAPE, PHASE, WIDTH, SWING, POLARITY, DEPTH, OFFSET, INVERT, SPREAD, SEED, RESET, RUN, ONCE],
+    outputs: &[OUT, OUT_2, OUT_3, OUT_4, PHASE_OUT, WRAP],
+    memory: 4,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    if run.rises(&RESET) {
+        let beat = run.beat();
+        run.memory().copy_from_slice(&[0.0, beat, 0.0, 0.0]);
+    }
+    warn_of_speed(run);
+    let (place, ended) = place(run);
+    let now = place + run.number(&PHASE);
+    let begun = run.memory()[BEGUN] != 0.0;
+    let before = if begun { run.memory()[BEFORE] } else { now };
+    for (index, output) in [OUT, OUT_2, OUT_3, OUT_4].iter().enumerate() {
+        let ahead = index as f64 * run.number(&SPREAD);
+        let moment = Moment::new(before + ahead, now + ahead, ended);
+        let wave = wave(run, &moment);
+        let wave = if run.gate(&INVERT) { 1.0 - wave } else { wave };
+        let wave = if run.choice(&POLARITY) == 0 { wave } else { 2.0 * wave - 1.0 };
+        run.set(output, wave * run.number(&DEPTH) + run.number(&OFFSET));
+    }
+    run.set(&PHASE_OUT, Moment::new(before, now, ended).phase);
+    let wraps = if begun { (now.floor() - before.floor()) as u16 } else { u16::from(now == now.floor()) };
+    run.set(&WRAP, Gate::fired(wraps));
+    run.memory()[BEFORE] = now;
+    run.memory()[BEGUN] = 1.0;
+}
+
+/// What is said of a wave that is too fast for the latent frames.
+const TOO_FAST: &str =
+    "it goes round more than once in two latent frames, so that its wave seems to be another, slower one; slow it down";
+
+/// Says so if a wave that repeats is seen less than twice in each cycle; a pulse and random shapes are meant to be fast.
+fn warn_of_speed(run: &mut Run<'_>) {
+    let step = match division::chosen(run, &SYNC) {
+        Some(length) => run.dt_beats() / length,
+        None => run.number(&RATE) * run.dt_secs(),
+    };
+    let repeats = matches!(SHAPE.choices[run.choice(&SHAPE)], "sine" | "triangle" | "saw_up" | "saw_down" | "square");
+    if repeats && run.gate(&RUN) && step > 0.5 + 1e-9 {
+        run.warn(TOO_FAST);
+    }
+}
+
+/// Where it is, in cycles with swing, and whether it is at its end; goes on to the next frame.
+fn place(run: &mut Run<'_>) -> (f64, bool) {
+    let (origin, running) = (run.memory()[ORIGIN], run.gate(&RUN));
+    let sync = division::chosen(run, &SYNC);
+    let place = match sync {
+        Some(length) if running => division::cycles(run.beat() - origin, length),
+        _ => run.memory()[PLACE],
+    };
+    let step = if running && sync.is_none() { run.number(&RATE) * run.dt_secs() } else { 0.0 };
+    run.memory()[PLACE] = place + step;
+    let swung = division::swung(place, run.number(&SWING));
+    let ended = run.gate(&ONCE) && swung >= 1.0;
+    (if ended { 1.0 } else { swung }, ended)
+}
+
+/// Where in its waves an output is.
+struct Moment {
+    cycle: f64,
+    /// 0 to 1.
+    phase: f64,
+    /// The cycle began in this frame.
+    began: bool,
+}
+
+impl Moment {
+    /// The end of a wave belongs to it and not to the next one, if it has ended.
+    fn new(before: f64, now: f64, ended: bool) -> Self {
+        let cycle = if ended { now.ceil() - 1.0 } else { now.floor() };
+        Self { cycle, phase: now - cycle, began: !ended && cycle > before.floor() }
+    }
+}
+
+/// The wave, 0 to 1; every shape but the saw that falls, the pulse and the random ones begins low.
+fn wave(run: &Run<'_>, &Moment { cycle, phase, began }: &Moment) -> f64 {
+    let width = run.number(&WIDTH);
+    let level = |cycle: f64| random(run, 0, cycle as i64);
+    match SHAPE.choices[run.choice(&SHAPE)] {
+        "triangle" if phase < width => phase / width,
+        "triangle" => (1.0 - phase) / (1.0 - width),
+        "saw_up" => phase,
+        "saw_down" => 1.0 - phase,
+        "square" => f64::from(u8::from(phase >= 1.0 - width)),
+        "sample_hold" => level(cycle),
+        "smooth_random" => {
+            let ease = phase * phase * (3.0 - 2.0 * phase);
+            level(cycle) + (level(cycle + 1.0) - level(cycle)) * ease
+        }
+        "pulse" => f64::from(u8::from(phase < width || began)),
+        _ => {
+            let skewed = if phase < width { 0.5 * phase / width } else { 0.5 + 0.5 * (phase - width) / (1.0 - width) };
+            0.5 - 0.5 * (TAU * skewed).cos()
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Smooth noise.
+
+use std::f64::consts::{SQRT_2, TAU};
+
+use crate::library::modulate::random::{SEED, random};
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const RATE: Input = Input::number("rate", 0.2, "How many places it passes in a second; at each whole one the noise is 0, so a place for every latent frame gives nothing.")
+    .soft(0.01, 2.0)
+    .hard(0.0, 30.0)
+    .unit("Hz")
+    .log();
+const OCTAVES: Input = Input::number("octaves", 1.0, "Layers of finer noise.").soft(1.0, 8.0).hard(1.0, 8.0);
+const PERSISTENCE: Input = Input::number("persistence", 0.5, "How much each finer layer counts.").hard(0.0, 1.0);
+const LACUNARITY: Input =
+    Input::number("lacunarity", 2.0, "How much finer each layer is than the one before.").soft(1.0, 4.0).hard(1.0, 4.0);
+const LOOP: Input = Input::number(
+    "loop",
+    0.0,
+    "Seconds after which it repeats without a seam, 0 for never; one of less than two hills hardly moves.",
+)
+.soft(0.0, 60.0)
+.hard(0.0, 3600.0)
+.unit("s");
+const POLARITY: Input = Input::choice("polarity", &["bipolar", "unipolar"], "−1 to 1, or 0 to 1.");
+const OUT: Output = Output::number("out", "The noise, −1 to 1 or 0 to 1.");
+
+/// Random sequences of the layers on a line; those of a loop follow.
+const ON_A_LINE: u8 = 0;
+const IN_THE_PLANE: u8 = 8;
+
+/// Smooth noise, the same on every run.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.noise",
+    title: "Noise",
+    about: "Gradient noise: wanders smoothly between −1 and 1, comes through 0 at every whole place, the same on every run.",
+    inputs: &[RATE, OCTAVES, PERSISTENCE, LACUNARITY, LOOP, POLARITY, SEED],
+    outputs: &[OUT],
+    memory: 1,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let place = run.memory()[0];
+    let (mut sum, mut weight, mut total) = (0.0, 1.0, 0.0);
+    for octave in 0..run.number(&OCTAVES).round() as u8 {
+        sum += weight * layer(run, octave, place, run.number(&LACUNARITY).powi(i32::from(octave)));
+        total += weight;
+        weight *= run.number(&PERSISTENCE);
+    }
+    let noise = (sum / total).clamp(-1.0, 1.0);
+    run.set(&OUT, if run.choice(&POLARITY) == 0 { noise } else { 0.5 + 0.5 * noise });
+    let step = run.number(&RATE) * run.dt_secs();
+    run.memory()[0] += step;
+}
+
+/// A layer of noise, −1 to 1, so many times as fine as the first one: along a line, or in a loop around a circle that is as long.
+fn layer(run: &Run<'_>, octave: u8, place: f64, finer: f64) -> f64 {
+    let secs = run.number(&LOOP);
+    if secs <= 0.0 {
+        return 2.0 * on_a_line(run, ON_A_LINE + octave, place * finer);
+    }
+    let radius = run.number(&RATE) * secs / TAU;
+    let (y, x) = (TAU * (run.secs() % secs) / secs).sin_cos();
+    SQRT_2 * in_the_plane(run, IN_THE_PLANE + octave, finer * (0.5 + radius * x), finer * (0.5 + radius * y))
+}
+
+/// Perlin's gradient noise in one dimension, −0.5 to 0.5, zero at whole places.
+fn on_a_line(run: &Run<'_>, sequence: u8, place: f64) -> f64 {
+    let (cell, x) = (place.floor(), place - place.floor());
+    let slope = |cell: f64| 2.0 * random(run, sequence, cell as i64) - 1.0;
+    let (left, right) = (slope(cell) * x, slope(cell + 1.0) * (x - 1.0));
+    left + (right - left) * ease(x)
+}
+
+/// Perlin's gradient noise in two dimensions, −√½ to √½, zero at whole places.
+fn in_the_plane(run: &Run<'_>, sequence: u8, x: f64, y: f64) -> f64 {
+    let (column, row) = (x.floor(), y.floor());
+    let corner = |right: f64, up: f64| {
+        let cell = (column + right) as i64 * (1 << 32) + (row + up) as i64;
+        let (sin, cos) = (TAU * random(run, sequence, cell)).sin_cos();
+        cos * (x - column - right) + sin * (y - row - up)
+    };
+    let across = |up: f64| corner(0.0, up) + (corner(1.0, up) - corner(0.0, up)) * ease(x - column);
+    let (below, above) = (across(0.0), across(1.0));
+    below + (above - below) * ease(y - row)
+}
+
+/// From 0 to 1, level and straight at both ends.
+fn ease(x: f64) -> f64 {
+    x * x * x * (x * (6.0 * x - 15.0) + 10.0)
+}

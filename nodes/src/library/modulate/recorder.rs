@@ -1,0 +1,141 @@
+//! A recorder of a signal.
+
+use crate::library::time::division;
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const IN: Input = Input::signal("in", 0.0, "What is recorded.");
+const RECORD: Input = Input::gate("record", false, "Records while it is on.");
+const PLAY: Input = Input::gate("play", true, "Off holds the loop still.");
+const CLEAR: Input = Input::gate("clear", false, "Forgets what was recorded.");
+const OVERDUB: Input = Input::choice(
+    "overdub",
+    &["replace", "add"],
+    "Whether recording begins a new loop, or adds to the latent frames of the one that plays.",
+);
+const SPEED: Input = Input::number("speed", 1.0, "How fast the loop plays; below 0 it plays backwards.")
+    .soft(-4.0, 4.0)
+    .hard(-4.0, 4.0)
+    .unit("×");
+const LENGTH: Input = Input::number(
+    "length",
+    0.0,
+    "Latent frames after which recording ends and the loop begins again; 0 for as long as record is on.",
+)
+.soft(0.0, 64.0)
+.hard(0.0, MOST as f64)
+.unit("frames");
+const QUANTISE: Input = Input::choice(
+    "quantise",
+    &division::or("off"),
+    "Makes a new loop as long as a whole number of these, by cutting it or holding its last latent frame.",
+);
+const OUT: Output =
+    Output::number("out", "The loop; what arrives while it is recorded, or when there is none.").passes(&IN);
+const POSITION: Output = Output::number("position", "Where in the loop it is, 0 to 1.");
+
+/// Frames that it can record.
+const MOST: usize = 1024;
+
+/// How many frames the loop has.
+const COUNT: usize = 0;
+/// Which of them plays.
+const PLACE: usize = 1;
+/// Whether a new loop is being recorded.
+const RECORDING: usize = 2;
+/// Whether recording ended by itself and the gate has not gone off since.
+const FULL: usize = 3;
+/// The first frame.
+const FRAMES: usize = 4;
+
+/// Records a signal and plays it again and again.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.recorder",
+    title: "Recorder",
+    about: "Records what a knob, a sensor or another node does, up to 1024 latent frames, and plays it again and again.",
+    inputs: &[IN, RECORD, PLAY, CLEAR, OVERDUB, SPEED, LENGTH, QUANTISE],
+    outputs: &[OUT, POSITION],
+    memory: FRAMES + MOST,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    if run.rises(&CLEAR) {
+        run.memory()[..FRAMES].fill(0.0);
+    }
+    let most = match run.whole(&LENGTH) {
+        0 => MOST,
+        length => length as usize,
+    };
+    // A blow that is shorter than a frame records one.
+    let on = run.gate(&RECORD) || run.rises(&RECORD);
+    if !on {
+        run.memory()[FULL] = 0.0;
+    }
+    let adds = run.choice(&OVERDUB) == 1 && run.memory()[COUNT] > 0.0;
+    let begins = run.rises(&RECORD) || run.memory()[COUNT] == 0.0 && run.memory()[FULL] == 0.0;
+    if on && begins && !adds && run.memory()[RECORDING] == 0.0 {
+        run.memory()[..FRAMES].copy_from_slice(&[0.0, 0.0, 1.0, 0.0]);
+    }
+    if !on && run.memory()[RECORDING] != 0.0 {
+        finish(run, most);
+    }
+    if run.memory()[RECORDING] == 0.0 {
+        play(run, most, on && adds);
+    } else {
+        record(run, most);
+    }
+}
+
+/// Takes in another frame.
+fn record(run: &mut Run<'_>, most: usize) {
+    let (now, count) = (run.number(&IN), run.memory()[COUNT] as usize);
+    run.memory()[FRAMES + count.min(MOST - 1)] = now;
+    run.memory()[COUNT] = (count + 1) as f64;
+    run.set(&OUT, now);
+    run.set(&POSITION, 0.0);
+    if count + 1 >= most {
+        finish(run, most);
+        run.memory()[FULL] = 1.0;
+    }
+}
+
+/// What was recorded becomes a loop.
+fn finish(run: &mut Run<'_>, most: usize) {
+    let recorded = run.memory()[COUNT];
+    if let Some(division) = division::chosen(run, &QUANTISE).map(|beats| beats / run.dt_beats()) {
+        let whole = (recorded / division).round().max(1.0) * division;
+        let (last, count) = (recorded as usize - 1, whole.min(most as f64));
+        let frames = &mut run.memory()[FRAMES..];
+        let held = frames[last];
+        frames[last..count.ceil().max(recorded) as usize].fill(held);
+        run.memory()[COUNT] = count;
+    }
+    run.memory()[RECORDING] = 0.0;
+    run.memory()[PLACE] = 0.0;
+}
+
+/// Gives the frame where the loop is, between two frames some of both, and goes on.
+fn play(run: &mut Run<'_>, most: usize, adds: bool) {
+    let now = run.number(&IN);
+    // A loop of whole divisions need not have a whole number of frames.
+    let length = run.memory()[COUNT].min(most as f64);
+    if length == 0.0 {
+        run.set(&OUT, now);
+        run.set(&POSITION, 0.0);
+        return;
+    }
+    let (place, count) = (run.memory()[PLACE].rem_euclid(length).min(length), length.ceil() as usize);
+    let frames = &mut run.memory()[FRAMES..FRAMES + count];
+    if adds {
+        frames[place.round() as usize % count] += now;
+    }
+    let (frame, way) = (place as usize % count, place.fract());
+    let level = frames[frame] + (frames[(frame + 1) % count] - frames[frame]) * way;
+    run.set(&OUT, level);
+    run.set(&POSITION, place / length);
+    if run.gate(&PLAY) {
+        run.memory()[PLACE] = (place + run.number(&SPEED)).rem_euclid(length);
+    }
+}

@@ -1,0 +1,217 @@
+//! A step sequencer.
+
+use crate::library::modulate::random::{SEED, random};
+use crate::library::time::division;
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Gate;
+
+const STEPS: Input =
+    Input::number("steps", 8.0, "After how many steps it begins again.").soft(1.0, 64.0).hard(1.0, 64.0);
+const VALUES: Input = lane("values", "0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25", "The value of each step.");
+const GATES: Input =
+    lane("gates", "0.5", "The part of each step in which the gate is on: 0 is silent, 1 goes over into the next step.");
+const CHANCE: Input =
+    lane("chance", "1", "How likely each step is played, 0 to 1; else the value stays and the gate is silent.");
+const RATCHETS: Input = lane("ratchets", "1", "How often the gate goes on in each step, 1 to 4.");
+const GLIDE: Input = lane("glide", "0", "Seconds in which each step comes to its value.");
+const DIRECTION: Input = Input::choice(
+    "direction",
+    &["forward", "reverse", "ping_pong", "random", "brownian"],
+    "In which order the steps are played; brownian goes one on, one back or stays.",
+);
+const SYNC: Input = Input::choice(
+    "sync",
+    &division::or("clock"),
+    "How long a step is: a division of the tempo, or up to the next beat of the clock input.",
+)
+.chosen(QUARTER);
+const CLOCK: Input =
+    Input::gate("clock", false, "Goes on to the next step each time it goes on, when it is the clock that counts.");
+const SWING: Input = Input::number(
+    "swing",
+    0.0,
+    "How late every second step of a division begins: 0 is even, 0.67 is that of triplets, 1 that of dotted notes.",
+)
+.hard(0.0, 1.0);
+const RESET: Input =
+    Input::gate("reset", false, "Back to the first step: at once in a division, at the next beat of a clock.");
+const OUT: Output = Output::number("out", "The value of the step.");
+const GATE: Output = Output::gate("gate", "The gate of the step, once for each ratchet.");
+const STEP: Output = Output::number("step", "Which step it is; the first one is 0.");
+const END: Output = Output::gate("end", "Fires when the steps begin again.");
+
+/// Which choice of [`SYNC`] a quarter note is.
+const QUARTER: usize = 9;
+
+/// How many steps have begun.
+const BEGUN: usize = 0;
+/// The beat at which the first one began.
+const ORIGIN: usize = 1;
+/// The beats of a step in the frame before; 0 with a clock.
+const LENGTH: usize = 2;
+/// Where the value was when the step began, where it goes, how long it takes, and how long ago that was.
+const FROM: usize = 3;
+const TO: usize = 4;
+const TAKES: usize = 5;
+const SINCE: usize = 6;
+/// The gate of the step, how often it goes on, and how often it did.
+const SOUNDS: usize = 7;
+const STRIKES: usize = 8;
+const STRUCK: usize = 9;
+/// How far the brownian walk is from the first step.
+const WALK: usize = 10;
+/// Which step it is.
+const PLACE: usize = 11;
+/// Frames since the last beat of the clock, 0 before the first, and from the one before to that.
+const CLOCKED: usize = 12;
+const INTERVAL: usize = 13;
+
+/// The random sequences of the order, and of which steps are played.
+const ORDER: u8 = 0;
+const DICE: u8 = 1;
+/// Steps that can begin in a frame, numbers of a list and so steps at most.
+const MOST: usize = 64;
+
+/// A list of numbers, one for each step.
+const fn lane(name: &'static str, default: &'static str, about: &'static str) -> Input {
+    Input::text(name, default, about).numbers(MOST)
+}
+
+/// Plays values and gates step by step.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.sequencer",
+    title: "Sequencer",
+    about: "Plays values and gates step by step; each list that is shorter than the steps goes round by itself.",
+    inputs: &[VALUES, GATES, CHANCE, RATCHETS, GLIDE, STEPS, DIRECTION, SYNC, SWING, CLOCK, RESET, SEED],
+    outputs: &[OUT, GATE, STEP, END],
+    memory: 14,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    if run.rises(&RESET) {
+        let beat = run.beat();
+        run.memory()[BEGUN] = 0.0;
+        run.memory()[ORIGIN] = beat;
+        run.memory()[WALK] = 0.0;
+        run.memory()[SOUNDS] = 0.0;
+    }
+    let (begun, phase) = match division::chosen(run, &SYNC) {
+        Some(length) => divided(run, length),
+        None => clocked(run),
+    };
+    let new = (begun - run.memory()[BEGUN]).clamp(0.0, MOST as f64) as i64;
+    let (mut hits, mut ends) = (0, 0);
+    for step in begun as i64 - new..begun as i64 {
+        // What is left of the step before falls into this frame.
+        hits += strikes_until(run, 1.0);
+        ends += begin(run, step);
+    }
+    run.memory()[BEGUN] = begun.max(run.memory()[BEGUN]);
+    hits += strikes_until(run, phase);
+    let memory = run.memory();
+    let on = if phase < 1.0 { (phase * memory[STRIKES]).fract() < memory[SOUNDS] } else { memory[SOUNDS] >= 1.0 };
+    let level = if memory[SINCE] < memory[TAKES] {
+        memory[FROM] + (memory[TO] - memory[FROM]) * memory[SINCE] / memory[TAKES]
+    } else {
+        memory[TO]
+    };
+    let place = memory[PLACE];
+    run.set(&OUT, level);
+    run.set(&GATE, Gate { on: on || hits > 0, hits });
+    run.set(&STEP, place);
+    run.set(&END, Gate::fired(ends));
+    run.memory()[SINCE] += run.dt_secs();
+}
+
+/// How many steps have begun and how far the last one is, when they are so many beats long.
+fn divided(run: &mut Run<'_>, length: f64) -> (f64, f64) {
+    let beats = run.beat() - run.memory()[ORIGIN];
+    let steps = division::swung(division::cycles(beats, length), run.number(&SWING));
+    if run.memory()[LENGTH] != length {
+        // Where other steps would be by now is no reason to play those in between.
+        run.memory()[LENGTH] = length;
+        run.memory()[BEGUN] = steps.floor();
+    }
+    (steps.floor() + 1.0, steps - steps.floor())
+}
+
+/// How many steps have begun and how far the last one is, if it will be as long as the one before.
+fn clocked(run: &mut Run<'_>) -> (f64, f64) {
+    let hits = f64::from(run.hits(&CLOCK));
+    let memory = run.memory();
+    memory[LENGTH] = 0.0;
+    let begun = memory[BEGUN] + hits;
+    if hits > 0.0 {
+        memory[INTERVAL] = memory[CLOCKED] / hits;
+        memory[CLOCKED] = 0.0;
+    }
+    let phase = match memory[CLOCKED] {
+        0.0 => 0.0,
+        since => (since / memory[INTERVAL]).min(1.0),
+    };
+    if hits > 0.0 || memory[CLOCKED] > 0.0 {
+        memory[CLOCKED] += 1.0;
+    }
+    (begun, phase)
+}
+
+/// How often the gate goes on until the step is so far.
+fn strikes_until(run: &mut Run<'_>, phase: f64) -> u16 {
+    let memory = run.memory();
+    if memory[SOUNDS] <= 0.0 {
+        return 0;
+    }
+    let due = ((phase * memory[STRIKES]).floor() + 1.0).clamp(memory[STRUCK], memory[STRIKES]);
+    let new = due - memory[STRUCK];
+    memory[STRUCK] = due;
+    new as u16
+}
+
+/// Begins a step, the first one being 0. How often the steps have begun again.
+fn begin(run: &mut Run<'_>, step: i64) -> u16 {
+    let steps = run.whole(&STEPS) as usize;
+    if step > 0 {
+        run.memory()[WALK] += (3.0 * random(run, ORDER, step)).floor() - 1.0;
+    }
+    run.memory()[PLACE] = place(run, step, steps) as f64;
+    let of = |run: &mut Run<'_>, lane: &Input, none: f64| {
+        let list = run.numbers(lane);
+        if list.is_empty() { none } else { list[place(run, step, list.len().min(steps))] }
+    };
+    if random(run, DICE, step) < of(run, &CHANCE, 1.0) {
+        let (to, takes) = (of(run, &VALUES, 0.0), of(run, &GLIDE, 0.0));
+        let (sounds, strikes) = (of(run, &GATES, 1.0), of(run, &RATCHETS, 1.0).round().clamp(1.0, 4.0));
+        let from = run.last(&OUT);
+        run.memory()[FROM..=STRUCK].copy_from_slice(&[from, to, takes, 0.0, sounds, strikes, 0.0]);
+    } else {
+        run.memory()[SOUNDS] = 0.0;
+    }
+    let again = if run.choice(&DIRECTION) == PING_PONG { there_and_back(steps) } else { steps };
+    u16::from(step > 0 && step % again as i64 == 0)
+}
+
+/// Which choice of [`DIRECTION`] goes there and back.
+const PING_PONG: usize = 2;
+
+/// Which of `count` places is played as this step.
+fn place(run: &mut Run<'_>, step: i64, count: usize) -> usize {
+    let at = |step: i64, count: usize| step.rem_euclid(count as i64) as usize;
+    match DIRECTION.choices[run.choice(&DIRECTION)] {
+        "forward" => at(step, count),
+        "reverse" => count - 1 - at(step, count),
+        "ping_pong" => {
+            let place = at(step, there_and_back(count));
+            place.min(there_and_back(count) - place)
+        }
+        "random" => (random(run, ORDER, step) * count as f64) as usize,
+        _ => at(run.memory()[WALK] as i64, count),
+    }
+}
+
+/// Steps from the first to the last and back to the first.
+fn there_and_back(count: usize) -> usize {
+    (2 * count).saturating_sub(2).max(1)
+}

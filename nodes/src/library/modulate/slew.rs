@@ -1,0 +1,98 @@
+//! Takes the edge off.
+
+use std::f64::consts::{LN_10, PI};
+
+use crate::library::modulate::oscillator::Swing;
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const IN: Input = Input::signal("in", 0.0, "What is smoothed.");
+const SHAPE: Input = Input::choice(
+    "shape",
+    &["exponential", "linear", "spring"],
+    "The way there: fast at first, at an even speed, or as on a spring.",
+);
+const RISE: Input = Input::number("rise", 0.2, "Seconds to come up 90 % of the way; of a way of 1, at an even speed.")
+    .soft(0.0, 5.0)
+    .hard(0.0, 60.0)
+    .unit("s");
+const FALL: Input =
+    Input::number("fall", 0.2, "Seconds to come down 90 % of the way; of a way of 1, at an even speed.")
+        .soft(0.0, 5.0)
+        .hard(0.0, 60.0)
+        .unit("s");
+const OVERSHOOT: Input =
+    Input::number("overshoot", 0.1, "How far a spring goes beyond, in parts of the way.").soft(0.0, 0.5).hard(0.0, 0.9);
+const OUT: Output = Output::number("out", "The smoothed value.").passes(&IN);
+
+const LEVEL: usize = 0;
+const BEGUN: usize = 1;
+/// How fast the spring is: see [`Swing`].
+const SPEED: usize = 2;
+/// Where it was going in the frame before.
+const TARGET: usize = 3;
+/// Whether the spring goes there from above.
+const FALLING: usize = 4;
+
+/// The part of the way that the times are about.
+const NEARLY: f64 = 0.9;
+/// Halvings with which the time of a spring is looked for: it is found to 2⁻⁴⁰.
+const HALVINGS: usize = 40;
+
+/// Follows a value without jumps.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.slew",
+    title: "Slew",
+    about: "Follows a value without jumps, up and down at speeds of their own.",
+    inputs: &[IN, SHAPE, RISE, FALL, OVERSHOOT],
+    outputs: &[OUT],
+    memory: 5,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let target = run.number(&IN);
+    let level = if run.memory()[BEGUN] == 0.0 { target } else { run.memory()[LEVEL] };
+    let shape = SHAPE.choices[run.choice(&SHAPE)];
+    // A spring that has gone beyond is still on its way up or down, until it is to go elsewhere.
+    if target != run.memory()[TARGET] || shape != "spring" {
+        run.memory()[FALLING] = f64::from(u8::from(target <= level));
+    }
+    let falling = run.memory()[FALLING];
+    let secs = run.number(if falling == 0.0 { &RISE } else { &FALL });
+    let part = run.dt_secs() / secs;
+    let way = target - level;
+    let (level, speed) = match shape {
+        _ if secs <= 0.0 => (target, 0.0),
+        "linear" if way.abs() <= NEARLY * part => (target, 0.0),
+        "linear" => (level + (NEARLY * part).copysign(way), 0.0),
+        "spring" => {
+            let damping = damping(run.number(&OVERSHOOT));
+            let swing = Swing { away: -way, speed: run.memory()[SPEED] }.after(part * angle(damping), damping);
+            (target + swing.away, swing.speed)
+        }
+        // 1 − e^(−ln 10) is 90 %.
+        _ => (level + way * (1.0 - (-LN_10 * run.dt_secs() / secs).exp()), 0.0),
+    };
+    run.memory().copy_from_slice(&[level, 1.0, speed, target, falling]);
+    run.set(&OUT, level);
+}
+
+/// The damping with which a spring goes beyond by this part of its way.
+fn damping(overshoot: f64) -> f64 {
+    if overshoot > 0.0 { -overshoot.ln() / PI.hypot(overshoot.ln()) } else { 1.0 }
+}
+
+/// The angle of an undamped oscillation after which a spring has come most of the way.
+fn angle(damping: f64) -> f64 {
+    // It turns around half an oscillation after it set out; one that does not swing is there before 4.
+    let turn = PI / (1.0 - damping * damping).sqrt();
+    let (mut low, mut high) = (0.0, turn.min(4.0));
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (low + high);
+        let away = Swing { away: 1.0, speed: 0.0 }.after(middle, damping).away;
+        if away > 1.0 - NEARLY { low = middle } else { high = middle }
+    }
+    0.5 * (low + high)
+}

@@ -1,0 +1,61 @@
+//! A random walk.
+
+use crate::library::modulate::random::{SEED, random};
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const STEP: Input =
+    Input::number("step", 0.3, "How far it gets in a second, more or less.").soft(0.01, 10.0).hard(0.0, 1e6).log();
+const REVERSION: Input =
+    Input::number("reversion", 0.1, "Which part of the way back to the middle it goes in a second.").hard(0.0, 1.0);
+const LOW: Input = Input::number("low", 0.0, "Where it is thrown back below.").soft(-1.0, 1.0).hard(-1e6, 1e6);
+const HIGH: Input = Input::number("high", 1.0, "Where it is thrown back above.").soft(-1.0, 1.0).hard(-1e6, 1e6);
+const RESET: Input = Input::gate("reset", false, "Back to the middle, and the same way again.");
+const OUT: Output = Output::number("out", "Where it is, from the low to the high bound.");
+
+/// How far it is from the middle.
+const AWAY: usize = 0;
+/// How many steps it took.
+const STEPS: usize = 1;
+
+/// The deviation of a random number from −1 to 1 is 1 over this.
+const SPREAD: f64 = 1.732_050_807_568_877_2;
+
+/// Wanders at random.
+pub const NODE: NodeDef = NodeDef {
+    name: "modulate.walk",
+    title: "Walk",
+    about: "Wanders at random, step by step, between two bounds.",
+    inputs: &[STEP, REVERSION, LOW, HIGH, SEED, RESET],
+    outputs: &[OUT],
+    memory: 2,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    if run.rises(&RESET) {
+        run.memory().fill(0.0);
+    }
+    let (low, high) = (run.number(&LOW), run.number(&HIGH));
+    let half = 0.5 * (high - low).abs();
+    let away = mirrored(run.memory()[AWAY], half);
+    run.set(&OUT, (0.5 * (low + high) + away).clamp(low.min(high), low.max(high)));
+    let steps = run.memory()[STEPS];
+    let dice = 2.0 * random(run, 0, steps as i64) - 1.0;
+    let step = run.number(&STEP) * run.dt_secs().sqrt() * SPREAD * dice;
+    run.memory()[AWAY] = away * (1.0 - run.number(&REVERSION)).powf(run.dt_secs()) + step;
+    run.memory()[STEPS] = steps + 1.0;
+}
+
+/// A number as it lies between mirrors at −`half` and `half`.
+fn mirrored(x: f64, half: f64) -> f64 {
+    if x.abs() <= half {
+        return x;
+    }
+    if half == 0.0 {
+        return 0.0;
+    }
+    let way = (x + half).rem_euclid(4.0 * half);
+    if way <= 2.0 * half { way - half } else { 3.0 * half - way }
+}

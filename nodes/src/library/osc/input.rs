@@ -1,0 +1,24 @@
+//! A number that arrives by OSC.
+
+use crate::node::def::{Input, NodeDef, Output};
+
+const ADDRESS: Input = Input::text("address", "/bend/1", "The OSC address.").address();
+const INDEX: Input =
+    Input::number("index", 0.0, "Which of the message's numbers, from 0.").soft(0.0, 15.0).hard(0.0, 255.0);
+const HELD: Input = Input::number("held", 0.0, "The value until a message arrives.").hard(-1e6, 1e6);
+const OUT: Output = Output::number("out", "The number that arrived last.");
+
+/// A number that arrives by OSC.
+pub const NODE: NodeDef = NodeDef {
+    name: "osc.in",
+    title: "OSC in",
+    about: "A number that another program or a phone sends by OSC.",
+    inputs: &[ADDRESS, INDEX, HELD],
+    outputs: &[OUT],
+    run: |run| {
+        let numbers = run.controls().osc.get(&*run.text(&ADDRESS));
+        let number = numbers.and_then(|numbers| numbers.get(run.whole(&INDEX) as usize).copied());
+        run.set(&OUT, number.unwrap_or_else(|| run.number(&HELD)));
+    },
+    ..NodeDef::BASE
+};

@@ -1,0 +1,4 @@
+//! OSC.
+
+pub mod input;
+pub mod output;

@@ -1,0 +1,35 @@
+//! Two pictures to one.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::source::{Layout, Source};
+
+const A: Input = Input::socket("a", Kind::Picture, "The first picture.");
+const B: Input = Input::socket("b", Kind::Picture, "The second picture.");
+const LAYOUT: Input = Input::choice("layout", &Layout::CHOICES, "How they are put together.");
+const MIX: Input =
+    Input::number("mix", 0.5, "How much of b, for mix, add, multiply, screen and overlay.").hard(0.0, 1.0);
+const OUT: Output = Output::of("picture", Kind::Picture, "Both pictures in one.").passes(&A);
+
+/// Two pictures to one.
+pub const NODE: NodeDef = NodeDef {
+    name: "output.compositor",
+    title: "Compositor",
+    about: "Puts two pictures side by side, above one another, into one another, or shows their difference.",
+    inputs: &[A, B, LAYOUT, MIX],
+    outputs: &[OUT],
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    match (run.source(&A), run.source(&B)) {
+        (Some(a), Some(b)) => {
+            let layout = Layout::ALL[run.choice(&LAYOUT)];
+            run.show(&OUT, Source::Composite { a, b, layout, mix: run.number(&MIX) });
+        }
+        (Some(one), None) | (None, Some(one)) => run.set(&OUT, one),
+        (None, None) => {}
+    }
+}

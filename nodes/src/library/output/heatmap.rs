@@ -1,0 +1,87 @@
+//! A measurement in colours.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::source::{ColourMap, Look, Scale, Source};
+
+const MAP: Input = Input::socket("map", Kind::Map, "The measurement.");
+const BELOW: Input = Input::socket("below", Kind::Picture, "A picture that shows through.");
+const AMOUNT: Input = Input::number("amount", 0.6, "How much the measurement covers the picture.").hard(0.0, 1.0);
+const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "The colour map.");
+const INVERT: Input = Input::gate("invert", false, "Turns the colour map around, so that what is hot is dark.");
+const RANGE: Input = Input::choice(
+    "range",
+    &["frame", "running", "fixed"],
+    "What is coldest and hottest: of each latent frame, of the last seconds, or the values low and high.",
+);
+const LOW: Input = Input::number("low", 0.0, "The coldest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
+const HIGH: Input = Input::number("high", 1.0, "The hottest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
+const GAMMA: Input = Input::number(
+    "gamma",
+    1.0,
+    "Above 1 lifts what is cold, below 1 leaves only what is hot; the ends stay where they are.",
+)
+.soft(0.25, 4.0)
+.hard(0.05, 20.0)
+.log();
+const THRESHOLD: Input =
+    Input::number("threshold", 0.0, "The part of the range below which nothing covers the picture.").hard(0.0, 1.0);
+const SCALE: Input =
+    Input::choice("scale", &["nearest", "bilinear", "bicubic"], "How its places become pixels.").chosen(2);
+const TIME: Input = Input::gate(
+    "time",
+    false,
+    "Moves from latent frame to latent frame over the four pictures of each, instead of stepping.",
+);
+const OUT: Output = Output::of("picture", Kind::Picture, "The measurement as a picture.").passes(&BELOW);
+
+const SCALES: [Scale; 3] = [Scale::Nearest, Scale::Bilinear, Scale::Bicubic];
+
+/// A measurement in colours.
+pub const NODE: NodeDef = NodeDef {
+    name: "output.heatmap",
+    title: "Heatmap",
+    about: "Turns a measurement into colours, alone or over a picture.",
+    inputs: &[MAP, BELOW, AMOUNT, COLOURS, INVERT, RANGE, LOW, HIGH, GAMMA, THRESHOLD, SCALE, TIME],
+    outputs: &[OUT],
+    memory: 3,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let Some(map) = run.source(&MAP) else { return };
+    let (below, amount) = (run.source(&BELOW), run.number(&AMOUNT));
+    let range = match run.choice(&RANGE) {
+        0 => None,
+        1 => running(run, &map),
+        _ => Some((run.number(&LOW), run.number(&HIGH))),
+    };
+    let colours = ColourMap::ALL[run.choice(&COLOURS)];
+    let look = Look {
+        invert: run.gate(&INVERT),
+        gamma: run.number(&GAMMA),
+        threshold: run.number(&THRESHOLD),
+        scale: SCALES[run.choice(&SCALE)],
+        time: run.gate(&TIME),
+    };
+    run.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });
+}
+
+/// Seconds in which what is left of an old extreme shrinks to a third.
+const FORGETS_SECS: f64 = 4.0;
+
+/// The smallest and largest values of the last seconds: they widen at once and narrow slowly.
+fn running(run: &mut Run<'_>, map: &Source) -> Option<(f64, f64)> {
+    let Source::Tap(tap) = map else { return None };
+    let (low, high) = run.measured(tap, "min").zip(run.measured(tap, "max"))?;
+    let kept = (-run.dt_secs() / FORGETS_SECS).exp();
+    let memory = run.memory();
+    if memory[0] == 0.0 {
+        memory.copy_from_slice(&[1.0, low, high]);
+    }
+    memory[1] = low.min(low + kept * (memory[1] - low));
+    memory[2] = high.max(high + kept * (memory[2] - high));
+    Some((memory[1], memory[2]))
+}

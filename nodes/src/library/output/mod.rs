@@ -1,0 +1,9 @@
+//! What is shown.
+
+pub mod channels;
+pub mod compositor;
+pub mod grid;
+pub mod heatmap;
+pub mod picture;
+pub mod record;
+pub mod spectrum;

@@ -1,0 +1,90 @@
+//! What a change of the prompt does.
+
+use std::sync::Arc;
+
+use crate::library::prompt::{METHOD, method};
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::{Gate, Kind};
+use crate::program::Switch;
+use crate::program::prompt::Prompt;
+
+const TEXT: Input = Input::text("text", "", "The prompt, which may change at any time.");
+const POLICY: Input = Input::choice(
+    "policy",
+    &["hard", "recache", "crossfade"],
+    "What a change does: the past is forgotten, it is computed anew under the new prompt, or the prompts mix for a while.",
+);
+const SECONDS: Input = Input::number(
+    "seconds",
+    2.0,
+    "How long a crossfade takes; a text that comes meanwhile waits for its end, unless it is the one before.",
+)
+.soft(0.0, 10.0)
+.hard(0.0, 600.0)
+.unit("s");
+const OUT: Output = Output::of("text", Kind::Text, "The prompt, for the model.").passes(&TEXT);
+const CHANGING: Output = Output::gate("changing", "On while a crossfade is under way.");
+const CHANGED: Output = Output::gate("changed", "Goes on when it turns to a new text.");
+
+/// How far a crossfade is, 0 to 1; nothing else has to be remembered in numbers.
+const WAY: usize = 0;
+/// The text that it comes from, in what is remembered, and the one that it goes to.
+const FROM: usize = 0;
+const TO: usize = 1;
+/// A way that is as good as all of it: a sum of many parts of a second is off by less.
+const ALL: f64 = 1.0 - 1e-9;
+
+/// What a change of the prompt does.
+pub const NODE: NodeDef = NodeDef {
+    name: "prompt.change",
+    title: "Prompt change",
+    about: "Says what happens when its prompt changes: a hard cut, the past computed anew, or a crossfade.",
+    inputs: &[TEXT, POLICY, SECONDS, METHOD],
+    outputs: &[OUT, CHANGING, CHANGED],
+    memory: 1,
+    texts: 2,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let text = run.text(&TEXT);
+    let switch = match POLICY.choices[run.choice(&POLICY)] {
+        "hard" => Switch::Reset,
+        "recache" => Switch::Recache,
+        _ => Switch::Keep,
+    };
+    let seconds = if switch == Switch::Keep { run.number(&SECONDS) } else { 0.0 };
+    let part = if seconds > 0.0 { run.dt_secs() / seconds } else { 1.0 };
+    let way = run.memory()[WAY] + part;
+    let (changed, way) = turn(run.remembered(), text, if way < ALL { way } else { 1.0 });
+    let way = if seconds > 0.0 { way } else { 1.0 };
+    run.memory()[WAY] = way;
+    let [Some(from), Some(to)] = run.remembered() else { return };
+    let (from, to) = (from.clone(), to.clone());
+    run.set(&OUT, Prompt { switch: Some(switch), ..Prompt::mix(from, to, way, method(run)) });
+    run.switch(&CHANGING, way < 1.0);
+    run.set(&CHANGED, Gate::fired(u16::from(changed)));
+}
+
+/// Turns to the text that is there now: whether it is a new one, and how far the crossfade is. On the way, only the text that it comes
+/// from is turned back to; any other waits until the crossfade is over.
+fn turn(texts: &mut [Option<Arc<str>>], text: Arc<str>, way: f64) -> (bool, f64) {
+    let is = |known: &Option<Arc<str>>| known.as_ref() == Some(&text);
+    if texts[TO].is_none() {
+        texts.fill(Some(text));
+        (false, 1.0)
+    } else if is(&texts[TO]) {
+        (false, way)
+    } else if way < 1.0 && is(&texts[FROM]) {
+        texts.swap(FROM, TO);
+        (true, 1.0 - way)
+    } else if way < 1.0 {
+        (false, way)
+    } else {
+        texts.swap(FROM, TO);
+        texts[TO] = Some(text);
+        (true, 0.0)
+    }
+}

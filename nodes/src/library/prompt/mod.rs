@@ -1,0 +1,23 @@
+//! Prompts.
+
+pub mod change;
+pub mod crossfade;
+pub mod list;
+pub mod schedule;
+pub mod text;
+
+use crate::node::context::Run;
+use crate::node::def::Input;
+use crate::program::BlendMethod;
+
+/// How two prompts are mixed.
+pub const METHOD: Input = Input::choice(
+    "method",
+    &BlendMethod::CHOICES,
+    "How two prompts are mixed: along a straight line, or along an arc that keeps their strength.",
+);
+
+/// The method that a choice names.
+pub fn method(run: &Run<'_>) -> BlendMethod {
+    BlendMethod::ALL[run.choice(&METHOD)]
+}

@@ -1,0 +1,19 @@
+//! A prompt.
+
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+
+const TEXT: Input = Input::text("text", "", "What the video shows.");
+const OUT: Output = Output::of("text", Kind::Text, "The prompt.");
+
+/// A prompt.
+pub const NODE: NodeDef = NodeDef {
+    name: "prompt.text",
+    title: "Prompt",
+    about: "What the video shows, in words.",
+    inputs: &[TEXT],
+    outputs: &[OUT],
+    run: |run| run.set(&OUT, run.text(&TEXT)),
+    pure: true,
+    ..NodeDef::BASE
+};

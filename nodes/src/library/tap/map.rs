@@ -1,0 +1,30 @@
+//! Where the picture attends to words.
+
+use crate::library::tap::tap_node;
+use crate::node::def::{Image, NodeDef, Output, View};
+use crate::node::value::Kind;
+use crate::program::Measure;
+
+const MAP: Output = Output::of("map", Kind::Map, "How much each place of the picture attends to the words.");
+
+/// Measures where the picture attends to words of the prompt.
+pub const NODE: NodeDef = NodeDef {
+    name: "tap.map",
+    title: "Attention map",
+    about: "Measures where the picture attends to words of the prompt.",
+    inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD, tap_node::REGION],
+    outputs: &[
+        MAP,
+        tap_node::MEAN,
+        tap_node::MAX,
+        tap_node::X,
+        tap_node::Y,
+        tap_node::ENTROPY,
+        tap_node::AREA,
+        tap_node::MASS,
+        tap_node::CHANGE,
+    ],
+    run: |run| tap_node::run(run, Measure::CrossMap, &MAP),
+    view: View::Picture(Image::Map),
+    ..NodeDef::BASE
+};

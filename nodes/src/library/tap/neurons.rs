@@ -1,0 +1,20 @@
+//! Which neurons are active.
+
+use crate::library::tap::tap_node;
+use crate::node::def::{Image, NodeDef, Output, View};
+use crate::node::value::Kind;
+use crate::program::Measure;
+
+const MAP: Output = Output::of("map", Kind::Map, "The mean activity of each neuron, as a spectrum.");
+
+/// Measures how active the feed-forward neurons are.
+pub const NODE: NodeDef = NodeDef {
+    name: "tap.neurons",
+    title: "Neurons",
+    about: "Measures how active the feed-forward neurons are.",
+    inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD],
+    outputs: &[MAP, tap_node::MEAN, tap_node::MAX, tap_node::X, tap_node::ENTROPY, tap_node::AREA, tap_node::CHANGE],
+    run: |run| tap_node::run(run, Measure::Neurons, &MAP),
+    view: View::Picture(Image::Map),
+    ..NodeDef::BASE
+};

@@ -1,0 +1,33 @@
+//! Where a place of the picture attends to.
+
+use crate::library::tap::tap_node;
+use crate::node::def::{Image, Input, NodeDef, Output, View};
+use crate::node::value::Kind;
+use crate::program::Measure;
+
+const AT_X: Input = Input::number("at_x", 0.5, "The place that looks, from 0 at the left to 1.").hard(0.0, 1.0);
+const AT_Y: Input = Input::number("at_y", 0.5, "The place that looks, from 0 at the top to 1.").hard(0.0, 1.0);
+const MAP: Output =
+    Output::of("map", Kind::Map, "How much the place attends to each place, in all latent frames it sees.");
+
+/// Measures which places of the picture a place attends to.
+pub const NODE: NodeDef = NodeDef {
+    name: "tap.self_map",
+    title: "Self map",
+    about: "Measures which places of the picture a place attends to.",
+    inputs: &[tap_node::TARGET, AT_X, AT_Y, tap_node::FUSE, tap_node::THRESHOLD, tap_node::REGION],
+    outputs: &[
+        MAP,
+        tap_node::MEAN,
+        tap_node::MAX,
+        tap_node::X,
+        tap_node::Y,
+        tap_node::ENTROPY,
+        tap_node::AREA,
+        tap_node::MASS,
+        tap_node::CHANGE,
+    ],
+    run: |run| tap_node::run(run, Measure::SelfMap { x: run.number(&AT_X), y: run.number(&AT_Y) }, &MAP),
+    view: View::Picture(Image::Map),
+    ..NodeDef::BASE
+};

@@ -1,0 +1,59 @@
+//! What all tap nodes share: what they listen to, and the numbers they give.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, Output};
+use crate::node::value::Kind;
+use crate::program::pick::Pick;
+use crate::program::region::Region;
+use crate::program::source::Source;
+use crate::program::target::Selection;
+use crate::program::{Fuse, Measure, Tap};
+
+/// Which part of the site is measured.
+pub const TARGET: Input = Input::socket("target", Kind::Target, "What is measured; everything without a cable.");
+/// How several measurements become one.
+pub const FUSE: Input = Input::choice("fuse", &Fuse::CHOICES, "How several layers, heads and steps become one.");
+/// What counts for the area.
+pub const THRESHOLD: Input = Input::number(
+    "threshold",
+    0.5,
+    "From where on a place counts for the area: 0 is the smallest value, 1 the largest.",
+)
+.hard(0.0, 1.0);
+/// What counts for the mass.
+pub const REGION: Input = Input::socket("region", Kind::Target, "The part of the picture whose mass is told.");
+/// The mean.
+pub const MEAN: Output = Output::number("mean", "Its mean.").late();
+/// The largest value.
+pub const MAX: Output = Output::number("max", "Its largest value.").late();
+/// The centre of gravity.
+pub const X: Output = Output::number("x", "Its centre of gravity, 0 left to 1 right.").late();
+/// The centre of gravity.
+pub const Y: Output = Output::number("y", "Its centre of gravity, 0 top to 1 bottom.").late();
+/// How evenly it is spread.
+pub const ENTROPY: Output = Output::number("entropy", "How evenly it is spread, 0 one place to 1 everywhere.").late();
+/// The part of the picture above the threshold.
+pub const AREA: Output = Output::number("area", "The part of its places that reach the threshold.").late();
+/// The part in the region.
+pub const MASS: Output = Output::number("mass", "The part of it that lies in the region.").late();
+/// How much it changes.
+pub const CHANGE: Output = Output::number("change", "How much of it moved since the last latent frame, 0 to 1.").late();
+
+/// Asks for a measurement, and gives it as a map.
+pub fn run(run: &mut Run<'_>, measure: Measure, out: &Output) {
+    let tap = Tap {
+        node: run.id().clone(),
+        measure,
+        target: run.target(&TARGET),
+        fuse: Fuse::ALL[run.choice(&FUSE)],
+        threshold: run.number(&THRESHOLD),
+        region: region(&run.target(&REGION)),
+    };
+    run.ask_tap(tap);
+    run.show(out, Source::Tap(run.id().clone()));
+}
+
+/// The places of all parts of a selection together.
+pub fn region(selection: &Selection) -> Region {
+    selection.parts().iter().fold(Pick::All, |rest, part| rest.and(&part.region.not())).not()
+}

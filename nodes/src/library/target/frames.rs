@@ -1,0 +1,26 @@
+//! Which latent frames are meant.
+
+use crate::library::target::target_node;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::target::Target;
+
+const FIRST: Input = target_node::FIRST.soft(0.0, 2.0);
+const LAST: Input = target_node::LAST.soft(0.0, 2.0);
+const OUT: Output =
+    Output::of("target", Kind::Target, "Only these latent frames of each chunk.").passes(&target_node::WITHIN);
+
+/// Aims a bend or a tap at latent frames of each chunk.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.frames",
+    title: "Frames",
+    about: "Aims a bend or a tap at latent frames of each chunk.",
+    inputs: &[target_node::WITHIN, FIRST, LAST],
+    outputs: &[OUT],
+    run: |run| {
+        let frames = target_node::range(run, &FIRST, &LAST);
+        target_node::narrow(run, &OUT, Target { frames, ..Target::default() });
+    },
+    pure: true,
+    ..NodeDef::BASE
+};

@@ -1,0 +1,25 @@
+//! Which attention heads are meant.
+
+use crate::library::target::target_node;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::target::Target;
+
+const FIRST: Input = target_node::FIRST.soft(0.0, 11.0);
+const LAST: Input = target_node::LAST.soft(0.0, 11.0);
+const OUT: Output = Output::of("target", Kind::Target, "Only these attention heads.").passes(&target_node::WITHIN);
+
+/// Aims a bend or a tap at a range of attention heads.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.heads",
+    title: "Heads",
+    about: "Aims a bend or a tap at a range of attention heads.",
+    inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY],
+    outputs: &[OUT],
+    run: |run| {
+        let heads = target_node::every(run, &FIRST, &LAST, run.number(&target_node::EVERY).round() as usize);
+        target_node::narrow(run, &OUT, Target { heads, ..Target::default() });
+    },
+    pure: true,
+    ..NodeDef::BASE
+};

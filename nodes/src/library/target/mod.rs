@@ -1,0 +1,14 @@
+//! Nodes that choose a part of a site.
+
+pub mod frames;
+pub mod heads;
+pub mod invert;
+pub mod layers;
+pub mod neurons;
+pub(crate) mod outline;
+pub mod pass;
+pub mod region;
+pub mod steps;
+pub(crate) mod target_node;
+pub mod union;
+pub mod words;

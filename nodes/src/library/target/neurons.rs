@@ -1,0 +1,36 @@
+//! Which feed-forward neurons are meant.
+
+use crate::library::target::target_node;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::pick::Pick;
+use crate::program::set::Set;
+use crate::program::target::{NeuronSet, Target};
+
+const FIRST: Input = target_node::FIRST.soft(0.0, 511.0);
+const LAST: Input = target_node::LAST.soft(0.0, 511.0);
+const MOST: Input =
+    Input::number("most", 0.0, "So many that were the most active ones in the call before; 0 is all of the range.")
+        .soft(0.0, 64.0)
+        .hard(0.0, 32768.0);
+const OUT: Output = Output::of("target", Kind::Target, "Only these feed-forward neurons.").passes(&target_node::WITHIN);
+
+/// Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.neurons",
+    title: "Neurons",
+    about: "Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.",
+    inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY, MOST],
+    outputs: &[OUT],
+    run: |run| {
+        let set = target_node::every(run, &FIRST, &LAST, run.number(&target_node::EVERY).round() as usize);
+        // A range of everything is no choice, and costs nothing.
+        let everything = set == Set::range(0, usize::MAX);
+        let range = if everything { Pick::All } else { Pick::of(NeuronSet::Set(set)) };
+        let most = run.number(&MOST).round() as usize;
+        let most = if most == 0 { Pick::All } else { Pick::of(NeuronSet::MostActive(most)) };
+        target_node::narrow(run, &OUT, Target { neurons: range.and(&most), ..Target::default() });
+    },
+    pure: true,
+    ..NodeDef::BASE
+};

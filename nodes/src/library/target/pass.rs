@@ -1,0 +1,25 @@
+//! Which pass of the model is meant.
+
+use crate::library::target::target_node;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::target::{Passes, Target};
+
+const PASS: Input =
+    Input::choice("pass", &["denoise", "cache"], "Removing noise, or writing the finished chunk into the KV cache.");
+const OUT: Output = Output::of("target", Kind::Target, "Only this pass.").passes(&target_node::WITHIN);
+
+/// Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.pass",
+    title: "Pass",
+    about: "Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.",
+    inputs: &[target_node::WITHIN, PASS],
+    outputs: &[OUT],
+    run: |run| {
+        let pass = if run.choice(&PASS) == 0 { Passes::Denoise } else { Passes::Cache };
+        target_node::narrow(run, &OUT, Target { pass, ..Target::default() });
+    },
+    pure: true,
+    ..NodeDef::BASE
+};

@@ -1,0 +1,49 @@
+//! Which part of the picture is meant.
+
+use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
+use crate::library::target::target_node;
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::pick::Pick;
+use crate::program::region::{Frame, Shape};
+use crate::program::source::Source;
+use crate::program::target::Target;
+
+const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse", "map"], "What kind of part.");
+const MAP: Input = Input::socket("map", Kind::Map, "Where this map of the call before is hot, if the shape is a map.");
+const THRESHOLD: Input =
+    Input::number("threshold", 0.5, "From where on a map is hot: 0 is its smallest value, 1 its largest.")
+        .hard(0.0, 1.0);
+const OUT: Output = Output::of("target", Kind::Target, "Only this part of the picture.").passes(&target_node::WITHIN);
+
+/// Aims a bend or a tap at a part of the picture: a rectangle, an ellipse, or where a map is hot.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.region",
+    title: "Region",
+    about: "Aims a bend or a tap at a part of the picture: a rectangle, an ellipse, or where a map is hot.",
+    inputs: &[target_node::WITHIN, SHAPE, X, Y, WIDTH, HEIGHT, FEATHER, MAP, THRESHOLD],
+    outputs: &[OUT],
+    run: |run| {
+        let region = Pick::of(shape(run));
+        target_node::narrow(run, &OUT, Target { region, ..Target::default() });
+    },
+    pure: true,
+    ..NodeDef::BASE
+};
+
+fn shape(run: &Run<'_>) -> Shape {
+    let [x, y, width, height, feather] = [&X, &Y, &WIDTH, &HEIGHT, &FEATHER].map(|input| run.number(input));
+    let frame = Frame { x, y, width, height, feather };
+    match run.choice(&SHAPE) {
+        0 => Shape::Rectangle(frame),
+        1 => Shape::Ellipse(frame),
+        _ => {
+            let tap = match run.source(&MAP).as_deref() {
+                Some(Source::Tap(tap)) => tap.clone(),
+                _ => "".into(),
+            };
+            Shape::Map { tap, threshold: run.number(&THRESHOLD), feather }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Which denoising steps are meant.
+
+use crate::library::target::target_node;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Kind;
+use crate::program::target::{Passes, Target};
+
+const FIRST: Input = target_node::FIRST.soft(0.0, 3.0);
+const LAST: Input = target_node::LAST.soft(0.0, 3.0);
+const OUT: Output = Output::of("target", Kind::Target, "Only these denoising steps.").passes(&target_node::WITHIN);
+
+/// Aims a bend or a tap at a range of denoising steps; the cache pass is none of them.
+pub const NODE: NodeDef = NodeDef {
+    name: "target.steps",
+    title: "Steps",
+    about: "Aims a bend or a tap at a range of denoising steps; the cache pass is none of them.",
+    inputs: &[target_node::WITHIN, FIRST, LAST],
+    outputs: &[OUT],
+    run: |run| {
+        let steps = target_node::range(run, &FIRST, &LAST);
+        target_node::narrow(run, &OUT, Target { steps, pass: Passes::Denoise, ..Target::default() });
+    },
+    pure: true,
+    ..NodeDef::BASE
+};

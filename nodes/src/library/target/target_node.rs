@@ -1,0 +1,36 @@
+//! What all target nodes share: they narrow a target further.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, Output};
+use crate::node::value::Kind;
+use crate::program::set::Set;
+use crate::program::target::{Selection, Target};
+
+/// The target that is narrowed.
+pub const WITHIN: Input = Input::socket("within", Kind::Target, "A target that is narrowed further.");
+/// More than any model has of anything: a range that ends here ends with the model's last.
+pub const END: f64 = 99_999.0;
+/// Where a range begins.
+pub const FIRST: Input = Input::number("first", 0.0, "The first one, from 0.").hard(0.0, END);
+/// Where a range ends.
+pub const LAST: Input =
+    Input::number("last", END, "The last one; 99999 is the model's last.").hard(0.0, END).ends(&FIRST);
+/// Which of a range.
+pub const EVERY: Input =
+    Input::number("every", 1.0, "Only every so many of them: 2 is every second one.").soft(1.0, 8.0).hard(1.0, 4096.0);
+
+/// The range between two knobs.
+pub fn range(run: &Run<'_>, first: &Input, last: &Input) -> Set {
+    every(run, first, last, 1)
+}
+
+/// Every so manieth of the range between two knobs.
+pub fn every(run: &Run<'_>, first: &Input, last: &Input, step: usize) -> Set {
+    let (first, last) = (run.number(first).round(), run.number(last).round());
+    Set::every(first as usize, if last < END { last as usize } else { usize::MAX }, step)
+}
+
+/// Gives what is meant both by the target that comes in and by `part`.
+pub fn narrow(run: &mut Run<'_>, out: &Output, part: Target) {
+    run.set(out, run.target(&WITHIN).and(&Selection::from(part)));
+}

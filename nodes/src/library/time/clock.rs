@@ -1,0 +1,72 @@
+//! Pulses in the tempo.
+
+use crate::library::modulate::random::{SEED, random};
+use crate::library::time::division;
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::value::Gate;
+
+const DIVISION: Input = Input::choice("division", &division::NAMES, "How far pulses lie apart.").chosen(QUARTER);
+/// The place of `1/4` among the divisions.
+const QUARTER: usize = 8;
+const SWING: Input =
+    Input::number("swing", 0.0, "How late every second pulse is; 0.667 is that of triplets.").hard(0.0, 1.0);
+const CHANCE: Input = Input::number("chance", 1.0, "How likely a pulse is to be played.").hard(0.0, 1.0);
+const LENGTH: Input = Input::number("length", 0.5, "How long the gate is on, in parts of a pulse.").hard(0.0, 1.0);
+const RESET: Input = Input::gate("reset", false, "Begins anew with a pulse.");
+const GATE: Output = Output::gate(
+    "gate",
+    "On in the first part of each pulse; one shorter than a latent frame counts, and so does each of several.",
+);
+const PHASE: Output = Output::number("phase", "How much of the pulse has passed, 0 to 1.");
+const COUNT: Output = Output::number("count", "Which pulse it is, from 0, played or not.");
+
+const BEGUN: usize = 0;
+/// The beat at which pulse 0 began.
+const ORIGIN: usize = 1;
+/// The beat of the frame before.
+const BEFORE: usize = 2;
+/// Pulses that are looked at in a frame, at most.
+const MOST: i64 = 1024;
+
+/// Pulses at a division of the tempo.
+pub const NODE: NodeDef = NodeDef {
+    name: "time.clock",
+    title: "Clock",
+    about: "Pulses at a division of the tempo, with swing and chance.",
+    inputs: &[DIVISION, SWING, CHANCE, LENGTH, RESET, SEED],
+    outputs: &[GATE, PHASE, COUNT],
+    memory: 3,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let beat = run.beat();
+    let begins = run.rises(&RESET) || run.memory()[BEGUN] == 0.0;
+    if run.rises(&RESET) {
+        run.memory()[ORIGIN] = beat;
+    }
+    let (origin, before) = (run.memory()[ORIGIN], run.memory()[BEFORE]);
+    let now = pulses(run, beat - origin);
+    // A pulse that begins with the first frame is one.
+    let first = if begins { now.ceil() } else { pulses(run, before - origin).floor() + 1.0 } as i64;
+    let last = now.floor() as i64;
+    let chance = run.number(&CHANCE);
+    let is_played = |index: i64| random(run, 0, index) < chance;
+    let hits = (first.max(last - MOST + 1)..=last).filter(|&index| is_played(index)).count();
+    let phase = now - now.floor();
+    let on = hits > 0 || (is_played(last) && phase < run.number(&LENGTH));
+    run.memory()[BEGUN] = 1.0;
+    run.memory()[BEFORE] = beat;
+    run.set(&GATE, Gate { on, hits: hits as u16 });
+    run.set(&PHASE, phase);
+    run.set(&COUNT, last as f64);
+}
+
+/// Pulses in so many beats.
+fn pulses(run: &Run<'_>, beats: f64) -> f64 {
+    let pulses = division::cycles(beats, division::beats(run.choice(&DIVISION)));
+    // What swings is rounded once more.
+    division::cycles(division::swung(pulses, run.number(&SWING)), 1.0)
+}

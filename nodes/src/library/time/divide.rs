@@ -1,0 +1,39 @@
+//! One trigger of so many.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const TRIGGER: Input = Input::gate("trigger", false, "The triggers that are counted.");
+const BY: Input = Input::number("by", 2.0, "Of how many triggers one passes.").soft(1.0, 16.0).hard(1.0, 128.0);
+const OFFSET: Input =
+    Input::number("offset", 0.0, "Which of them passes, from 0; past the last it is the first again.")
+        .soft(0.0, 15.0)
+        .hard(0.0, 127.0);
+const RESET: Input =
+    Input::gate("reset", false, "Begins to count anew, before what else arrives in the same latent frame.");
+const OUT: Output = Output::gate("out", "Fires with one trigger of so many.").passes(&TRIGGER);
+
+/// Triggers so far.
+const COUNT: usize = 0;
+
+/// Lets one trigger of so many pass.
+pub const NODE: NodeDef = NodeDef {
+    name: "time.divide",
+    title: "Clock divide",
+    about: "Lets every second trigger pass, or every third, or any up to every 128th.",
+    inputs: &[TRIGGER, BY, OFFSET, RESET],
+    outputs: &[OUT],
+    memory: 1,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (by, offset) = (run.whole(&BY).max(1), run.whole(&OFFSET));
+    let first = if run.rises(&RESET) { 0 } else { run.memory()[COUNT] as i64 };
+    let next = first + i64::from(run.hits(&TRIGGER));
+    run.memory()[COUNT] = next as f64;
+    // Of the triggers before number `n`, so many passed; those before the offset count for the round before it.
+    let passed = |n: i64| (n - 1 - offset % by).div_euclid(by);
+    run.fire(&OUT, passed(next) - passed(first));
+}

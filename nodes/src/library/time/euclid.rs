@@ -1,0 +1,74 @@
+//! A rhythm that is as even as it can be.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const TRIGGER: Input = Input::gate("trigger", false, "Goes one step further, each time.");
+const STEPS: Input = Input::number("steps", 8.0, "How many steps there are.").soft(1.0, 16.0).hard(1.0, 64.0);
+const PULSES: Input =
+    Input::number("pulses", 3.0, "How many of them fire, as evenly as they can lie.").soft(0.0, 16.0).hard(0.0, 64.0);
+const ROTATION: Input =
+    Input::number("rotation", 0.0, "How many steps later the rhythm begins.").soft(-8.0, 8.0).hard(-64.0, 64.0);
+const RESET: Input =
+    Input::gate("reset", false, "Back to before the first step, before what else arrives in the same latent frame.");
+const OUT: Output = Output::gate("out", "Fires with the triggers that meet a pulse.").passes(&TRIGGER);
+const STEP: Output = Output::number("step", "Which step it is, from 0.");
+
+/// The step that comes next, 1 to their number; 0 before the first.
+const NEXT: usize = 0;
+
+/// Spreads pulses over steps.
+pub const NODE: NodeDef = NodeDef {
+    name: "time.euclid",
+    title: "Euclid",
+    about: "A rhythm in which so many pulses lie as evenly as they can on so many steps.",
+    inputs: &[TRIGGER, STEPS, PULSES, ROTATION, RESET],
+    outputs: &[OUT, STEP],
+    memory: 1,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let steps = run.whole(&STEPS).max(1);
+    let pulses = run.whole(&PULSES).clamp(0, steps);
+    let (rhythm, rotation) = (rhythm(steps as u32, pulses as u32), run.whole(&ROTATION));
+    let fires = |step: i64| rhythm >> (step - rotation).rem_euclid(steps) & 1 == 1;
+    if run.rises(&RESET) {
+        run.memory()[NEXT] = 0.0;
+    }
+    let (first, hits) = (run.memory()[NEXT] as i64 % steps, i64::from(run.hits(&TRIGGER)));
+    if hits > 0 {
+        run.memory()[NEXT] = ((first + hits - 1) % steps + 1) as f64;
+    }
+    // Whole rounds, and the rest of one.
+    let rest = (first..first + hits % steps).filter(|&step| fires(step)).count() as i64;
+    let step = (run.memory()[NEXT] as i64 - 1).clamp(0, steps - 1);
+    run.fire(&OUT, hits / steps * pulses + rest);
+    run.set(&STEP, step as f64);
+}
+
+/// Bjorklund's rhythm, as Toussaint writes them: the first step is the lowest bit. Groups with a pulse and groups without are
+/// paired until at most one is left over.
+fn rhythm(steps: u32, pulses: u32) -> u64 {
+    /// Groups of steps that are alike.
+    #[derive(Clone, Copy)]
+    struct Groups {
+        bits: u64,
+        length: u32,
+        count: u32,
+    }
+    let mut first = Groups { bits: 1, length: 1, count: pulses };
+    let mut rest = Groups { bits: 0, length: 1, count: steps - pulses };
+    let mut pairs = pulses.min(steps - pulses);
+    while pairs > 0 {
+        let paired =
+            Groups { bits: first.bits | rest.bits << first.length, length: first.length + rest.length, count: pairs };
+        let longer = if first.count > rest.count { first } else { rest };
+        rest = Groups { count: first.count.abs_diff(rest.count), ..longer };
+        first = paired;
+        pairs = if rest.count > 1 { first.count.min(rest.count) } else { 0 };
+    }
+    let groups = [first, rest].into_iter().flat_map(|groups| (0..groups.count).map(move |_| groups));
+    groups.fold((0, 0), |(bits, length), group| (bits | group.bits << length, length + group.length)).0
+}

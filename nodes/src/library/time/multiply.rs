@@ -1,0 +1,53 @@
+//! More triggers.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const TRIGGER: Input = Input::gate("trigger", false, "The triggers between which others come.");
+const BY: Input = Input::number("by", 2.0, "How many there are for each one.").soft(1.0, 16.0).hard(1.0, 16.0);
+const OUT: Output =
+    Output::gate("out", "Fires with each trigger, and between it and where the next one is awaited.").passes(&TRIGGER);
+
+/// Seconds since the last trigger.
+const SINCE: usize = 0;
+/// Seconds between the last two.
+const INTERVAL: usize = 1;
+/// How often it fired since the last trigger, with it; 0 before the first.
+const GIVEN: usize = 2;
+/// So near to a whole number is a whole number: times are sums over frames, and off by what was rounded.
+const ROUNDED: f64 = 1e-6;
+
+/// Fires more often than it is triggered.
+pub const NODE: NodeDef = NodeDef {
+    name: "time.multiply",
+    title: "Clock multiply",
+    about: "Fires evenly between triggers, as far apart as the last two of them say.",
+    inputs: &[TRIGGER, BY],
+    outputs: &[OUT],
+    memory: 3,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (by, hits, dt) = (run.whole(&BY).max(1), i64::from(run.hits(&TRIGGER)), run.dt_secs());
+    let memory = run.memory();
+    memory[SINCE] += dt;
+    let (since, given) = (memory[SINCE], memory[GIVEN] as i64);
+    // Several triggers in a frame lie as far apart from one another as from the last one.
+    let next = since / hits.max(1) as f64;
+    let due = if memory[INTERVAL] > 0.0 { 1 + (next * by as f64 / memory[INTERVAL] + ROUNDED) as i64 } else { 0 };
+    let late = (due.min(by) - given).max(0);
+    let fired = match hits {
+        0 => late,
+        _ if given == 0 => hits,
+        _ => late + 1 + (hits - 1) * by,
+    };
+    if hits == 0 {
+        memory[GIVEN] += late as f64;
+    } else {
+        let interval = if given > 0 { next } else { 0.0 };
+        memory.copy_from_slice(&[0.0, interval, 1.0]);
+    }
+    run.fire(&OUT, fired);
+}

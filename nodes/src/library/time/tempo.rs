@@ -1,0 +1,83 @@
+//! The tempo.
+
+use crate::library::time::division;
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const BPM: Input = Input::number("bpm", 120.0, "Beats per minute.").soft(20.0, 300.0).hard(20.0, 300.0).sole();
+const TAP: Input = Input::gate(
+    "tap",
+    false,
+    "Tapped on the beat, it gives the tempo, the mean of the last four intervals; it counts until bpm is moved.",
+);
+const BEATS: Input = Input::number("beats", 4.0, "The beats of a bar.").soft(1.0, 16.0).hard(1.0, 64.0);
+const OUT: Output = Output::number("bpm", "The tempo, in beats per minute; it counts from the next latent frame on.");
+const BEAT: Output = Output::number("beat", "Beats since the beginning of the video.");
+const BAR: Output = Output::number("bar", "Where in the bar it is, 0 to 1.");
+
+/// Intervals of which the mean is taken.
+const MOST: usize = 4;
+/// After a longer pause a tap is the first of new ones: a beat of the slowest tempo.
+const PAUSE_SECS: f64 = 3.0;
+/// Seconds since the last tap.
+const SINCE: usize = 0;
+/// Taps that count.
+const TAPS: usize = 1;
+/// The tempo that was tapped, 0 if none was, and where the knob stood.
+const TAPPED: usize = 2;
+const KNOB: usize = 3;
+/// The last intervals, latest first.
+const INTERVALS: usize = 4;
+
+/// Says how fast the beat is.
+pub const NODE: NodeDef = NodeDef {
+    name: "time.tempo",
+    title: "Tempo",
+    about: "Says how fast the beat of the patch is, by a number or by tapping.",
+    inputs: &[BPM, TAP, BEATS],
+    outputs: &[OUT, BEAT, BAR],
+    memory: INTERVALS + MOST,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let knob = run.number(&BPM);
+    if let Some(interval) = tapped(run) {
+        run.memory()[TAPPED] = (60.0 / interval).clamp(BPM.hard.0, BPM.hard.1);
+        run.memory()[KNOB] = knob;
+    }
+    if run.memory()[KNOB] != knob {
+        run.memory()[TAPPED] = 0.0;
+    }
+    let tapped = run.memory()[TAPPED];
+    let tempo = if tapped > 0.0 { tapped } else { knob };
+    run.ask_tempo(tempo);
+    run.set(&OUT, tempo);
+    run.set(&BEAT, run.beat());
+    let bars = division::cycles(run.beat(), run.whole(&BEATS) as f64);
+    run.set(&BAR, bars - bars.floor());
+}
+
+/// The mean interval, in seconds, if there was a tap that is not the first.
+fn tapped(run: &mut Run<'_>) -> Option<f64> {
+    let (hits, dt) = (usize::from(run.hits(&TAP)), run.dt_secs());
+    let memory = run.memory();
+    memory[SINCE] += dt;
+    if hits == 0 {
+        return None;
+    }
+    let since = std::mem::take(&mut memory[SINCE]);
+    if memory[TAPS] == 0.0 || since > PAUSE_SECS {
+        memory[TAPS] = 1.0;
+        return None;
+    }
+    // Several taps in a frame lie as far apart from one another as from the last one.
+    for _ in 0..hits.min(MOST) {
+        memory[INTERVALS..].rotate_right(1);
+        memory[INTERVALS] = since / hits as f64;
+    }
+    let count = (memory[TAPS] as usize - 1 + hits).min(MOST);
+    memory[TAPS] = count as f64 + 1.0;
+    Some(memory[INTERVALS..][..count].iter().sum::<f64>() / count as f64)
+}

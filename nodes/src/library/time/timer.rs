@@ -1,0 +1,50 @@
+//! A stopwatch.
+
+use crate::node::context::Run;
+use crate::node::def::{Input, NodeDef, Output};
+
+const TRIGGER: Input = Input::gate("trigger", false, "Starts it from 0.");
+const RUN: Input = Input::gate("run", true, "Time stands still while it is off.");
+const LENGTH: Input =
+    Input::number("length", 10.0, "The time after which it is done.").soft(0.0, 60.0).hard(0.0, 86_400.0).unit("s");
+const SECS: Output = Output::number("seconds", "The time since the trigger; 0 before it.");
+const NORMALISED: Output = Output::number("normalised", "How much of the length has passed, 0 to 1.");
+const DONE: Output = Output::gate("done", "Fires when the length has passed.");
+
+/// Whether it was started, and is done.
+const STARTED: usize = 0;
+const ENDED: usize = 1;
+const PASSED: usize = 2;
+/// Seconds that are none: times are sums over frames, and off by what was rounded.
+const ROUNDED: f64 = 1e-9;
+
+/// Tells the time since a trigger.
+pub const NODE: NodeDef = NodeDef {
+    name: "time.timer",
+    title: "Timer",
+    about: "Tells the time since a trigger, and fires when a length of it has passed.",
+    inputs: &[TRIGGER, RUN, LENGTH],
+    outputs: &[SECS, NORMALISED, DONE],
+    memory: 3,
+    run,
+    ..NodeDef::BASE
+};
+
+fn run(run: &mut Run<'_>) {
+    let (starts, runs, dt, length) = (run.rises(&TRIGGER), run.gate(&RUN), run.dt_secs(), run.number(&LENGTH));
+    let memory = run.memory();
+    if starts {
+        memory.copy_from_slice(&[1.0, 0.0, 0.0]);
+    } else if runs {
+        memory[PASSED] += dt * memory[STARTED];
+    }
+    let (started, passed) = (memory[STARTED] != 0.0, memory[PASSED]);
+    let ends = started && memory[ENDED] == 0.0 && passed >= length - ROUNDED;
+    if ends {
+        memory[ENDED] = 1.0;
+    }
+    run.set(&SECS, passed);
+    let normalised = if passed >= length { 1.0 } else { passed / length };
+    run.set(&NORMALISED, if started { normalised } else { 0.0 });
+    run.fire(&DONE, i64::from(ends));
+}

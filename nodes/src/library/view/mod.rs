@@ -1,0 +1,6 @@
+//! What is shown on the canvas.
+
+pub mod note;
+pub mod number;
+pub mod reroute;
+pub mod scope;

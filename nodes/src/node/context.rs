@@ -1,0 +1,427 @@
+//! A node while it runs: its inputs, outputs and memory, and the world.
+
+use std::sync::Arc;
+
+use crate::grammar::expression::Expression;
+use crate::grammar::keyframes::Curve;
+use crate::grammar::prompts::Schedule;
+use crate::node::def::{Input, NodeDef, Output};
+use crate::node::sound::Hop;
+use crate::node::value::{Chain, Gate, Value};
+use crate::program::prompt::Prompt;
+use crate::program::source::Source;
+use crate::program::target::Selection;
+use crate::program::{Bend, Cache, Message, Midi, Part, Program, Tap, To};
+use crate::tick::{Controls, Inputs};
+use smallvec::smallvec;
+
+/// What a node sees and does in one tick.
+pub struct Run<'a> {
+    pub(crate) id: &'a Arc<str>,
+    /// The seed of its random numbers.
+    pub(crate) seed: u64,
+    pub(crate) def: &'static NodeDef,
+    pub(crate) bypass: bool,
+    /// The values on its inputs.
+    pub(crate) fed: &'a [Option<Value>],
+    /// The values on its outputs: those of the frame before, until it gives others.
+    pub(crate) given: &'a mut [Option<Value>],
+    /// The outputs that it gave in this tick, one bit each.
+    pub(crate) gave: u64,
+    /// The outputs whose number was not finite and therefore not given, one bit each.
+    pub(crate) held: u64,
+    pub(crate) memory: &'a mut [f64],
+    pub(crate) texts: &'a mut [Option<Arc<str>>],
+    pub(crate) world: &'a World<'a>,
+    pub(crate) ask: &'a mut Ask,
+}
+
+/// What is the same for all nodes of a tick.
+pub(crate) struct World<'a> {
+    pub(crate) inputs: &'a Inputs<'a>,
+    /// What is heard in the frame.
+    pub(crate) sound: &'a [Hop],
+    pub(crate) frame: u64,
+    pub(crate) beat: f64,
+    pub(crate) tempo: f64,
+    pub(crate) everything: &'a Arc<Selection>,
+}
+
+/// What the nodes of a tick ask for.
+#[derive(Default)]
+pub(crate) struct Ask {
+    /// What they ask of the model.
+    pub(crate) program: Program,
+    /// The bends that any node of the tick has made, whether a model gets them or not.
+    pub(crate) links: Vec<Link>,
+    /// The tempo of the next frame.
+    pub(crate) tempo: Option<f64>,
+    /// What nodes say that people should know, in all ticks of the call.
+    pub(crate) warnings: Vec<(Arc<str>, &'static str)>,
+}
+
+/// A bend in a chain.
+pub(crate) struct Link {
+    /// The chain before it.
+    before: Chain,
+    bend: Bend,
+}
+
+impl<'a> Run<'a> {
+    fn value(&self, input: &Input) -> Option<&'a Value> {
+        let (index, _) = place(self.def.inputs, input.name, |known| known.name)?;
+        self.fed[index].as_ref()
+    }
+
+    /// The number on an input; a gate is 1 or 0.
+    pub fn number(&self, input: &Input) -> f64 {
+        match self.value(input) {
+            Some(Value::Number(number)) => *number,
+            Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
+            _ => 0.0,
+        }
+    }
+
+    /// The number on an input to the nearest whole one, halves to the even one.
+    pub fn whole(&self, input: &Input) -> i64 {
+        self.number(input).round_ties_even() as i64
+    }
+
+    /// Whether an input is on.
+    pub fn gate(&self, input: &Input) -> bool {
+        match self.value(input) {
+            Some(Value::Gate(gate)) => gate.on,
+            _ => self.number(input) >= 0.5,
+        }
+    }
+
+    /// How often an input went on since the frame before.
+    pub fn hits(&self, input: &Input) -> u16 {
+        match self.value(input) {
+            Some(Value::Gate(gate)) => gate.hits,
+            _ => 0,
+        }
+    }
+
+    /// Whether an input went on since the frame before.
+    pub fn rises(&self, input: &Input) -> bool {
+        self.hits(input) > 0
+    }
+
+    /// Whether an input is on, and how often it went on since the frame before: what is passed on as it is.
+    pub fn trigger(&self, input: &Input) -> Gate {
+        Gate { on: self.gate(input), hits: self.hits(input) }
+    }
+
+    /// Which of an input's choices is made.
+    pub fn choice(&self, input: &Input) -> usize {
+        self.whole(input).clamp(0, input.choices.len() as i64 - 1) as usize
+    }
+
+    /// Whether anything is on an input.
+    pub fn has(&self, input: &Input) -> bool {
+        self.value(input).is_some()
+    }
+
+    /// The text on an input; of a mix of two the nearer one.
+    pub fn text(&self, input: &Input) -> Arc<str> {
+        match self.value(input) {
+            Some(Value::Text(text) | Value::Prompt(Prompt { text, .. })) => text.clone(),
+            _ => Arc::default(),
+        }
+    }
+
+    /// The prompt on an input, with all that it says.
+    pub fn prompt(&self, input: &Input) -> Prompt {
+        match self.value(input) {
+            Some(Value::Prompt(prompt)) => prompt.clone(),
+            _ => self.text(input).into(),
+        }
+    }
+
+    /// The list of texts on an input.
+    pub fn texts(&self, input: &Input) -> &'a [Arc<str>] {
+        match self.value(input) {
+            Some(Value::Texts(texts)) => texts,
+            _ => &[],
+        }
+    }
+
+    /// The schedule on an input.
+    pub fn schedule(&self, input: &Input) -> Option<&'a Schedule> {
+        match self.value(input) {
+            Some(Value::Schedule(schedule)) => Some(schedule),
+            _ => None,
+        }
+    }
+
+    /// The list of numbers on an input.
+    pub fn numbers(&self, input: &Input) -> &'a [f64] {
+        match self.value(input) {
+            Some(Value::Numbers(numbers)) => numbers,
+            _ => &[],
+        }
+    }
+
+    /// The curve on an input.
+    pub fn curve(&self, input: &Input) -> Option<&'a Curve> {
+        match self.value(input) {
+            Some(Value::Curve(curve)) => Some(curve),
+            _ => None,
+        }
+    }
+
+    /// The formula on an input.
+    pub fn expression(&self, input: &Input) -> Option<&'a Expression> {
+        match self.value(input) {
+            Some(Value::Expression(expression)) => Some(expression),
+            _ => None,
+        }
+    }
+
+    /// The target on an input: everything, if there is no cable.
+    pub fn target(&self, input: &Input) -> Arc<Selection> {
+        match self.value(input) {
+            Some(Value::Target(target)) => target.clone(),
+            _ => self.world.everything.clone(),
+        }
+    }
+
+    /// Everything there is at any site.
+    pub fn everything(&self) -> Arc<Selection> {
+        self.world.everything.clone()
+    }
+
+    /// The bends on an input.
+    pub fn bends(&self, input: &Input) -> Chain {
+        match self.value(input) {
+            Some(Value::Bends(chain)) => *chain,
+            _ => Chain::default(),
+        }
+    }
+
+    /// The picture or map on an input.
+    pub fn source(&self, input: &Input) -> Option<Arc<Source>> {
+        match self.value(input) {
+            Some(Value::Source(source)) => Some(source.clone()),
+            _ => None,
+        }
+    }
+
+    /// What arrives at an input, whatever it is.
+    pub fn any(&self, input: &Input) -> Option<Value> {
+        self.value(input).cloned()
+    }
+
+    /// Gives an output its value. A number that is not finite is not given: the output keeps its last one.
+    pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
+        let value = value.into();
+        let Some((index, _)) = place(self.def.outputs, output.name, |known| known.name) else { return };
+        if matches!(value, Value::Number(number) if !number.is_finite()) {
+            self.held |= 1 << index;
+            return;
+        }
+        self.gave |= 1 << index;
+        self.given[index] = Some(value);
+    }
+
+    /// Switches an output on or off.
+    pub fn switch(&mut self, output: &Output, on: bool) {
+        let was_on = self.last(output) >= 0.5;
+        self.set(output, Gate::level(on, was_on));
+    }
+
+    /// Fires an output so many times; 0 is off.
+    pub fn fire(&mut self, output: &Output, times: i64) {
+        self.set(output, Gate::fired(times.clamp(0, i64::from(u16::MAX)) as u16));
+    }
+
+    /// Gives an output a picture or map; one that is as it was stays the one it was.
+    pub fn show(&mut self, output: &Output, source: Source) {
+        let Some((index, _)) = place(self.def.outputs, output.name, |known| known.name) else { return };
+        self.gave |= 1 << index;
+        if !matches!(&self.given[index], Some(Value::Source(known)) if **known == source) {
+            self.given[index] = Some(Value::Source(Arc::new(source)));
+        }
+    }
+
+    /// The number that an output gave last; of a gate, 1 or 0; 0 before it gave any.
+    pub fn last(&self, output: &Output) -> f64 {
+        match place(self.def.outputs, output.name, |known| known.name).and_then(|(index, _)| self.given[index].as_ref())
+        {
+            Some(Value::Number(number)) => *number,
+            Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
+            _ => 0.0,
+        }
+    }
+
+    /// What the node remembers.
+    pub fn memory(&mut self) -> &mut [f64] {
+        self.memory
+    }
+
+    /// The texts that the node remembers.
+    pub fn remembered(&mut self) -> &mut [Option<Arc<str>>] {
+        self.texts
+    }
+
+    /// The node's id.
+    pub fn id(&self) -> &Arc<str> {
+        self.id
+    }
+
+    /// Whether the node is bypassed.
+    pub fn bypass(&self) -> bool {
+        self.bypass
+    }
+
+    /// The latent frame, counted from the beginning of the video.
+    pub fn frame(&self) -> u64 {
+        self.world.frame
+    }
+
+    /// Seconds from one latent frame to the next.
+    pub fn dt_secs(&self) -> f64 {
+        self.world.inputs.dt_secs
+    }
+
+    /// Seconds from the beginning of the video.
+    pub fn secs(&self) -> f64 {
+        self.world.frame as f64 * self.world.inputs.dt_secs
+    }
+
+    /// Beats from the beginning of the video.
+    pub fn beat(&self) -> f64 {
+        self.world.beat
+    }
+
+    /// Beats from one latent frame to the next.
+    pub fn dt_beats(&self) -> f64 {
+        self.world.inputs.dt_secs * self.world.tempo / 60.0
+    }
+
+    /// Beats per minute.
+    pub fn tempo(&self) -> f64 {
+        self.world.tempo
+    }
+
+    /// A number of what a tap measured in the model call before.
+    pub fn measured(&self, tap: &str, name: &str) -> Option<f64> {
+        self.world.inputs.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
+    }
+
+    /// What came in from outside.
+    pub fn controls(&self) -> &'a Controls {
+        self.world.inputs.controls
+    }
+
+    /// What is heard in this latent frame, oldest first.
+    pub fn sound(&self) -> &'a [Hop] {
+        self.world.sound
+    }
+
+    /// A number from 0 to 1 that is random, and always the same for this patch, node, `stream` and `index`.
+    pub fn random(&self, stream: u64, index: i64) -> f64 {
+        let hash = mix(mix(self.seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03)) ^ index as u64);
+        (hash >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Makes a chain longer by a bend.
+    pub fn link(&mut self, before: Chain, bend: Bend) -> Chain {
+        self.ask.links.push(Link { before, bend });
+        Chain(std::num::NonZeroU32::new(self.ask.links.len() as u32))
+    }
+
+    /// Asks for a tempo from the next frame on.
+    pub fn ask_tempo(&mut self, beats_per_minute: f64) {
+        self.ask.tempo = Some(beats_per_minute);
+    }
+
+    /// Says something that people should know: once, however often it is said.
+    pub fn warn(&mut self, sentence: &'static str) {
+        let said = |(id, known): &(Arc<str>, &str)| id == self.id && *known == sentence;
+        if !self.ask.warnings.iter().any(said) {
+            self.ask.warnings.push((self.id.clone(), sentence));
+        }
+    }
+
+    /// Asks for a prompt.
+    pub fn ask_prompt(&mut self, prompt: Prompt) {
+        let Prompt { text, blend, switch } = prompt;
+        let program = &mut self.ask.program;
+        (program.prompt, program.blend, program.switch) = (text, blend, switch);
+    }
+
+    /// Asks for bends.
+    pub fn ask_bends(&mut self, chain: Chain) {
+        let (links, bends) = (&self.ask.links, &mut self.ask.program.bends);
+        let first = bends.len();
+        let mut at = chain;
+        while let Some(link) = at.0.and_then(|index| links.get(index.get() as usize - 1)) {
+            bends.push(link.bend.clone());
+            at = link.before;
+        }
+        bends[first..].reverse();
+    }
+
+    /// Asks for a measurement.
+    pub fn ask_tap(&mut self, tap: Tap) {
+        self.ask.program.taps.push(tap);
+    }
+
+    /// Asks for a picture on the screen.
+    pub fn ask_screen(&mut self, source: Arc<Source>) {
+        self.ask.program.screen.clear();
+        self.ask.program.screen.push(source);
+    }
+
+    /// What is asked of the model's memory of past frames.
+    pub fn ask_cache(&mut self) -> &mut Cache {
+        &mut self.ask.program.cache
+    }
+
+    /// Asks to send a number.
+    pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
+        self.ask_number(To::Osc, address, value);
+    }
+
+    /// Asks to play something by MIDI.
+    pub fn ask_midi(&mut self, midi: Midi) {
+        for (part, value) in Part::ALL.into_iter().zip(midi.parts()) {
+            self.ask_number(To::Midi(part), self.id.clone(), value);
+        }
+    }
+
+    /// Asks for frames to be written to the film, or not to be; the last to ask is heard.
+    pub fn ask_film(&mut self, on: bool) {
+        self.ask.program.messages.retain(|message| message.to != To::Film);
+        self.ask_number(To::Film, self.id.clone(), f64::from(u8::from(on)));
+    }
+
+    fn ask_number(&mut self, to: To, address: Arc<str>, value: f64) {
+        let message = Message { node: self.id.clone(), address, to, values: smallvec![value] };
+        self.ask.program.messages.push(message);
+    }
+}
+
+/// Where the port of this name is among these. A declaration's name is mostly one and the same text, and found by its address.
+fn place<'p, T>(ports: &'p [T], name: &str, name_of: impl Fn(&T) -> &'static str) -> Option<(usize, &'p T)> {
+    let mut known = ports.iter().enumerate();
+    known
+        .clone()
+        .find(|(_, port)| std::ptr::eq(name_of(port), name))
+        .or_else(|| known.find(|(_, port)| name_of(port) == name))
+}
+
+/// The seed of a node's random numbers.
+pub(crate) fn seed_of(id: &str, seed: u64) -> u64 {
+    id.bytes().fold(seed ^ 0x9E37_79B9_7F4A_7C15, |hash, byte| mix(hash ^ u64::from(byte)))
+}
+
+/// The finaliser of SplitMix64: every bit of the result depends on every bit of `x`.
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}

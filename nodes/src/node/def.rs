@@ -1,0 +1,431 @@
+//! How a node is declared: once, in its own file, as one constant.
+//!
+//! From a [`NodeDef`] come the node's panel, its JSON, its page in the documentation, its MIDI range and the tests that every
+//! node has to pass.
+
+use crate::diagnostics::suggest::Words;
+use crate::node::context::Run;
+use crate::node::value::Kind;
+
+/// A kind of node.
+#[derive(Debug)]
+pub struct NodeDef {
+    /// Its name in patches: lower case, words joined by `_`, families by `.`.
+    pub name: &'static str,
+    /// Its name on the panel.
+    pub title: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// Its inputs; every parameter is one.
+    pub inputs: &'static [Input],
+    /// Its outputs.
+    pub outputs: &'static [Output],
+    /// How many numbers it remembers from frame to frame; they begin at 0.
+    pub memory: usize,
+    /// How many texts it remembers from frame to frame; there are none at the beginning.
+    pub texts: usize,
+    /// What it gives depends on its inputs and on nothing else, so it runs only when they change.
+    pub pure: bool,
+    /// It runs when it is bypassed, too, and sees to that itself.
+    pub sees_bypass: bool,
+    /// Its face on a canvas.
+    pub view: View,
+    /// The MIDI input that it learns, if it is one.
+    pub learns: Option<Learns>,
+    /// One tick.
+    pub run: fn(&mut Run<'_>),
+}
+
+/// The face of a node on a canvas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Rows, and the trace of the first number or gate among the outputs, unless a model call measures it.
+    Trace,
+    /// Rows only.
+    Rows,
+    /// Rows and a picture.
+    Picture(Image),
+    /// Text on paper, without a title or rows.
+    Note,
+    /// A number in large digits.
+    Number,
+    /// A number over time.
+    Scope,
+    /// A dot on a cable.
+    Reroute,
+}
+
+/// The picture on the face of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// The picture of the model.
+    Model,
+    /// The picture that the patch outputs.
+    Output,
+    /// The map that the node measures.
+    Map,
+}
+
+/// The MIDI input that a node learns: it sets the `channel` and number of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learns {
+    /// A controller.
+    Controller,
+    /// A note.
+    Note,
+}
+
+impl NodeDef {
+    /// A node without ports that remembers nothing and does nothing: what a declaration does not say.
+    pub const BASE: Self = Self {
+        name: "",
+        title: "",
+        about: "",
+        inputs: &[],
+        outputs: &[],
+        memory: 0,
+        texts: 0,
+        pure: false,
+        sees_bypass: false,
+        view: View::Trace,
+        learns: None,
+        run: |_| {},
+    };
+
+    /// The family it is listed under: what stands before the first dot of its name.
+    pub fn family(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// The input of this name.
+    pub fn input(&self, name: &str) -> Option<(usize, &'static Input)> {
+        self.inputs.iter().enumerate().find(|(_, input)| input.name == name)
+    }
+
+    /// The output of this name.
+    pub fn output(&self, name: &str) -> Option<(usize, &'static Output)> {
+        self.outputs.iter().enumerate().find(|(_, output)| output.name == name)
+    }
+}
+
+impl Words for &'static NodeDef {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn title(&self) -> Option<&str> {
+        Some(self.title)
+    }
+}
+
+/// An input of a node: what a knob, a text field or a cable gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct Input {
+    /// Its name in patches and on the panel.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// What may be plugged in.
+    pub kind: Kind,
+    /// Its value when nobody has said anything.
+    pub default: Preset,
+    /// The travel of its knob.
+    pub soft: (f64, f64),
+    /// What it can never leave.
+    pub hard: (f64, f64),
+    /// The unit of its number.
+    pub unit: &'static str,
+    /// How its knob turns.
+    pub curve: Curve,
+    /// Names of the values 0, 1, …, if it is a choice.
+    pub choices: &'static [&'static str],
+    /// A cable replaces the knob instead of moving it.
+    pub signal: bool,
+    /// What a text is made of.
+    pub grammar: Grammar,
+    /// The input where the range begins that ends here.
+    pub begins: Option<&'static str>,
+    /// A program has one of what arrives here, so that a second node of the kind takes its place.
+    pub sole: bool,
+}
+
+/// The value of an input when nobody has said anything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Preset {
+    /// A number; choices and gates are numbers too.
+    Number(f64),
+    /// A text.
+    Text(&'static str),
+    /// Nothing: no target (all of the site), no bends, no picture.
+    Nothing,
+}
+
+/// What a text is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grammar {
+    /// Anything.
+    #[default]
+    Free,
+    /// An OSC address, such as `/bend/1`.
+    Address,
+    /// Words, separated by commas; so many of them at most.
+    Words(usize),
+    /// Numbers, separated by commas or spaces; so many of them at most. They are written, never wired.
+    Numbers(usize),
+    /// Keys of a curve: see [`crate::grammar::keyframes`]. They are written, never wired.
+    Keys,
+    /// A formula: see [`crate::grammar::expression`]. It is written, never wired.
+    Expression,
+    /// Prompts, one per line or between `|`: see [`crate::grammar::prompts`]. They are written, never wired.
+    Prompts,
+    /// Prompts with their times: see [`crate::grammar::prompts`]. They are written, never wired.
+    Schedule,
+}
+
+impl Grammar {
+    /// Whether it is read once, when the patch is compiled, so that no cable can bring it.
+    pub const fn is_compiled(self) -> bool {
+        !matches!(self, Self::Free | Self::Address | Self::Words(_))
+    }
+}
+
+/// How a knob turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Curve {
+    /// Even steps.
+    #[default]
+    Linear,
+    /// Even ratios; the range must not contain 0.
+    Log,
+}
+
+/// When what an output gives was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// In the frame before.
+    Frame,
+    /// In the model call before, where it was measured.
+    Call,
+}
+
+/// An output of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Its name in patches and on the panel.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub about: &'static str,
+    /// What it gives.
+    pub kind: Kind,
+    /// Whether it gives what was there before, so that cables from it may lead back.
+    pub late: Option<Late>,
+    /// The input that goes through to it when the node is bypassed.
+    pub passes: Option<&'static str>,
+}
+
+impl Input {
+    const fn new(name: &'static str, kind: Kind, default: Preset, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            kind,
+            default,
+            soft: (0.0, 1.0),
+            hard: (-1e9, 1e9),
+            unit: "",
+            curve: Curve::Linear,
+            choices: &[],
+            signal: false,
+            grammar: Grammar::Free,
+            begins: None,
+            sole: false,
+        }
+    }
+
+    /// A number with a knob.
+    pub const fn number(name: &'static str, default: f64, about: &'static str) -> Self {
+        Self::new(name, Kind::Number, Preset::Number(default), about)
+    }
+
+    /// A number that a cable gives as it is.
+    pub const fn signal(name: &'static str, default: f64, about: &'static str) -> Self {
+        let mut input = Self::number(name, default, about);
+        input.signal = true;
+        input
+    }
+
+    /// A number that a cable gives as it is; nothing when there is neither a cable nor a number written: see
+    /// [`Run::has`](crate::node::context::Run::has).
+    pub const fn optional(name: &'static str, about: &'static str) -> Self {
+        let mut input = Self::new(name, Kind::Number, Preset::Nothing, about);
+        input.signal = true;
+        input
+    }
+
+    /// On or off.
+    pub const fn gate(name: &'static str, default: bool, about: &'static str) -> Self {
+        let default = if default { 1.0 } else { 0.0 };
+        let mut input = Self::new(name, Kind::Gate, Preset::Number(default), about).hard(0.0, 1.0);
+        input.signal = true;
+        input
+    }
+
+    /// One of several names; the first is the default.
+    pub const fn choice(name: &'static str, choices: &'static [&'static str], about: &'static str) -> Self {
+        let last = (choices.len() - 1) as f64;
+        let mut input = Self::number(name, 0.0, about).soft(0.0, last).hard(0.0, last);
+        input.choices = choices;
+        input
+    }
+
+    /// With another default than its first choice.
+    #[must_use]
+    pub const fn chosen(mut self, index: usize) -> Self {
+        self.default = Preset::Number(index as f64);
+        self
+    }
+
+    /// A text.
+    pub const fn text(name: &'static str, default: &'static str, about: &'static str) -> Self {
+        Self::new(name, Kind::Text, Preset::Text(default), about)
+    }
+
+    /// Something only a cable can give.
+    pub const fn socket(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self::new(name, kind, Preset::Nothing, about)
+    }
+
+    /// Whether a cable moves a knob by a depth; else what arrives takes its place.
+    pub fn heeds_depth(&self) -> bool {
+        self.kind == Kind::Number && !self.signal
+    }
+
+    /// With this travel of the knob.
+    #[must_use]
+    pub const fn soft(mut self, low: f64, high: f64) -> Self {
+        self.soft = (low, high);
+        self
+    }
+
+    /// With these limits.
+    #[must_use]
+    pub const fn hard(mut self, low: f64, high: f64) -> Self {
+        self.hard = (low, high);
+        self
+    }
+
+    /// In this unit.
+    #[must_use]
+    pub const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// An OSC address.
+    #[must_use]
+    pub const fn address(mut self) -> Self {
+        self.grammar = Grammar::Address;
+        self
+    }
+
+    /// A list of at most so many words, separated by commas.
+    #[must_use]
+    pub const fn words(mut self, most: usize) -> Self {
+        self.grammar = Grammar::Words(most);
+        self
+    }
+
+    /// A list of at most so many numbers, separated by commas or spaces.
+    #[must_use]
+    pub const fn numbers(mut self, most: usize) -> Self {
+        self.grammar = Grammar::Numbers(most);
+        self
+    }
+
+    /// The keys of a curve.
+    #[must_use]
+    pub const fn keys(mut self) -> Self {
+        self.grammar = Grammar::Keys;
+        self
+    }
+
+    /// A formula.
+    #[must_use]
+    pub const fn expression(mut self) -> Self {
+        self.grammar = Grammar::Expression;
+        self
+    }
+
+    /// A list of prompts.
+    #[must_use]
+    pub const fn prompts(mut self) -> Self {
+        self.grammar = Grammar::Prompts;
+        self
+    }
+
+    /// Prompts with their times.
+    #[must_use]
+    pub const fn schedule(mut self) -> Self {
+        self.grammar = Grammar::Schedule;
+        self
+    }
+
+    /// The end of the range that begins at another input.
+    #[must_use]
+    pub const fn ends(mut self, first: &Self) -> Self {
+        self.begins = Some(first.name);
+        self
+    }
+
+    /// Something of which a program has one.
+    #[must_use]
+    pub const fn sole(mut self) -> Self {
+        self.sole = true;
+        self
+    }
+
+    /// With a knob that turns in even ratios.
+    #[must_use]
+    pub const fn log(mut self) -> Self {
+        self.curve = Curve::Log;
+        self
+    }
+}
+
+impl Output {
+    /// A number.
+    pub const fn number(name: &'static str, about: &'static str) -> Self {
+        Self::of(name, Kind::Number, about)
+    }
+
+    /// On or off, or the moments at which something happens.
+    pub const fn gate(name: &'static str, about: &'static str) -> Self {
+        Self::of(name, Kind::Gate, about)
+    }
+
+    /// Something else.
+    pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, about, kind, late: None, passes: None }
+    }
+
+    /// With the input that goes through to it when the node is bypassed; without one it gives 0, off, or nothing.
+    #[must_use]
+    pub const fn passes(mut self, input: &Input) -> Self {
+        self.passes = Some(input.name);
+        self
+    }
+
+    /// Measured in the model call before.
+    #[must_use]
+    pub const fn late(mut self) -> Self {
+        self.late = Some(Late::Call);
+        self
+    }
+
+    /// What the node gave in the frame before.
+    #[must_use]
+    pub const fn delayed(mut self) -> Self {
+        self.late = Some(Late::Frame);
+        self
+    }
+}

@@ -1,0 +1,170 @@
+//! What running nodes remember from frame to frame: phases, envelopes, held values, texts that were there.
+//!
+//! It is data: it can be copied, compared and kept, and it follows nodes by their ids, so that an edit of the patch leaves
+//! everything as it was that the edit is not about.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::node::def::NodeDef;
+use crate::node::value::Kind;
+
+/// What an output remembers that has not given anything yet.
+pub(crate) const NOTHING: f64 = f64::NAN;
+/// Numbers that belong to no node: see [`Memory::beat`] and [`Memory::tempo`].
+const CLOCK: usize = 2;
+
+/// What running nodes remember.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    layout: Arc<Layout>,
+    /// The beat and the tempo, then the numbers of each node.
+    numbers: Vec<f64>,
+    /// The texts of each node.
+    texts: Vec<Option<Arc<str>>>,
+}
+
+/// Where the numbers of each node of a plan lie in a [`Memory`].
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    nodes: BTreeMap<Arc<str>, Cells>,
+    count: usize,
+    texts: usize,
+}
+
+/// The numbers of a node: what it keeps itself, one for each input that is a gate, one for each output.
+#[derive(Clone, Debug)]
+pub(crate) struct Cells {
+    def: &'static NodeDef,
+    start: usize,
+    /// Where its texts begin.
+    texts: usize,
+}
+
+impl Cells {
+    /// What the node keeps itself.
+    pub(crate) fn own(&self) -> Range<usize> {
+        self.start..self.start + self.def.memory
+    }
+
+    /// Whether each input that is a gate was on, one number per input, whatever its kind.
+    pub(crate) fn inputs(&self) -> Range<usize> {
+        let start = self.own().end;
+        start..start + self.def.inputs.len()
+    }
+
+    /// The last number or gate on each output.
+    pub(crate) fn outputs(&self) -> Range<usize> {
+        let start = self.inputs().end;
+        start..start + self.def.outputs.len()
+    }
+
+    /// The texts that the node keeps.
+    fn texts(&self) -> Range<usize> {
+        self.texts..self.texts + self.def.texts
+    }
+}
+
+impl Layout {
+    /// A place for the numbers of each of these nodes.
+    pub(crate) fn new<'a>(nodes: impl Iterator<Item = (&'a Arc<str>, &'static NodeDef)>) -> Self {
+        let mut layout = Self { nodes: BTreeMap::new(), count: CLOCK, texts: 0 };
+        for (id, def) in nodes {
+            let cells = Cells { def, start: layout.count, texts: layout.texts };
+            layout.count = cells.outputs().end;
+            layout.texts = cells.texts().end;
+            layout.nodes.insert(id.clone(), cells);
+        }
+        layout
+    }
+
+    /// Where the numbers of a node lie.
+    pub(crate) fn cells(&self, id: &str) -> Option<&Cells> {
+        self.nodes.get(id)
+    }
+}
+
+impl Memory {
+    /// The last number on an output; of a gate, 1 or 0.
+    pub fn output(&self, node: &str, output: &str) -> Option<f64> {
+        let cells = self.layout.cells(node)?;
+        let (index, _) = cells.def.output(output)?;
+        let number = self.numbers[cells.outputs()][index];
+        (!number.is_nan()).then_some(number)
+    }
+
+    /// Beats since the beginning.
+    pub fn beat(&self) -> f64 {
+        self.numbers.first().copied().unwrap_or_default()
+    }
+
+    /// The tempo that a node asked for in the frame before, in beats per minute; 0 if none did.
+    pub fn tempo(&self) -> f64 {
+        self.numbers.get(1).copied().unwrap_or_default()
+    }
+
+    /// Goes on to the next frame.
+    pub(crate) fn advance(&mut self, beats: f64, tempo: f64) {
+        self.numbers[0] += beats;
+        self.numbers[1] = tempo;
+    }
+
+    pub(crate) fn numbers(&self, place: Range<usize>) -> &[f64] {
+        &self.numbers[place]
+    }
+
+    pub(crate) fn numbers_mut(&mut self, place: Range<usize>) -> &mut [f64] {
+        &mut self.numbers[place]
+    }
+
+    /// What a node keeps itself: numbers and texts.
+    pub(crate) fn own(&mut self, cells: &Cells) -> (&mut [f64], &mut [Option<Arc<str>>]) {
+        (&mut self.numbers[cells.own()], &mut self.texts[cells.texts()])
+    }
+
+    /// Takes on the layout of a plan: nodes that were there keep what they remember, others begin.
+    pub(crate) fn adopt(&mut self, layout: &Arc<Layout>) {
+        if Arc::ptr_eq(&self.layout, layout) {
+            return;
+        }
+        let mut numbers = vec![0.0; layout.count];
+        let mut texts = vec![None; layout.texts];
+        for (id, new) in &layout.nodes {
+            numbers[new.outputs()].fill(NOTHING);
+            if let Some(old) = self.layout.nodes.get(id).filter(|old| std::ptr::eq(old.def, new.def)) {
+                numbers[new.start..new.outputs().end].copy_from_slice(&self.numbers[old.start..old.outputs().end]);
+                texts[new.texts()].clone_from_slice(&self.texts[old.texts()]);
+            }
+        }
+        if !self.numbers.is_empty() {
+            numbers[..CLOCK].copy_from_slice(&self.numbers[..CLOCK]);
+        }
+        *self = Self { layout: layout.clone(), numbers, texts };
+    }
+
+    /// Becomes a copy of another memory, in the room that there is.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.layout.clone_from(&other.layout);
+        self.numbers.clone_from(&other.numbers);
+        self.texts.clone_from(&other.texts);
+    }
+}
+
+impl PartialEq for Memory {
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |memory: &Self, cells: &Cells| -> Vec<u64> {
+            memory.numbers[cells.start..cells.outputs().end].iter().map(|number| number.to_bits()).collect()
+        };
+        let nodes = |memory: &Self| -> Vec<_> {
+            let texts = |cells: &Cells| memory.texts[cells.texts()].to_vec();
+            memory.layout.nodes.iter().map(|(id, cells)| (id.clone(), bits(memory, cells), texts(cells))).collect()
+        };
+        (self.beat(), self.tempo()) == (other.beat(), other.tempo()) && nodes(self) == nodes(other)
+    }
+}
+
+/// Whether the last value on an output of this kind is a number that is remembered.
+pub(crate) const fn is_remembered(kind: Kind) -> bool {
+    matches!(kind, Kind::Number | Kind::Gate)
+}

@@ -1,0 +1,193 @@
+//! What flows along a cable.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::grammar::expression::Expression;
+use crate::grammar::keyframes::Curve;
+use crate::grammar::prompts::Schedule;
+use crate::program::prompt::Prompt;
+use crate::program::source::Source;
+use crate::program::target::Selection;
+
+/// The kind of a port. A cable joins ports of one kind, or of two kinds that [`Kind::accepts`] says fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A finite number.
+    Number,
+    /// On or off; a trigger is the moment it goes on. A number is on from 0.5, until it falls below 0.1.
+    Gate,
+    /// A text.
+    Text,
+    /// Which part of a site is meant.
+    Target,
+    /// A chain of bends.
+    Bend,
+    /// A measurement laid out as a picture: a heatmap, a spectrum.
+    Map,
+    /// The generated picture, or one made from it.
+    Picture,
+    /// Any of these: the kind of what arrives at the node's first port of this kind. No cable is of it.
+    Any,
+}
+
+impl Kind {
+    /// Every kind of cable, in the order in which they are documented.
+    pub const ALL: [Self; 7] =
+        [Self::Number, Self::Gate, Self::Text, Self::Target, Self::Bend, Self::Map, Self::Picture];
+
+    /// Its name in patches.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Gate => "gate",
+            Self::Text => "text",
+            Self::Target => "target",
+            Self::Bend => "bend",
+            Self::Map => "map",
+            Self::Picture => "picture",
+            Self::Any => "any",
+        }
+    }
+
+    /// Whether an output of kind `from` may be plugged into an input of this kind.
+    ///
+    /// The coercions are these and no others: number and gate into one another, a map where a picture is wanted.
+    pub fn accepts(self, from: Self) -> bool {
+        self == from
+            || self == Self::Any
+            || from == Self::Any
+            || matches!(
+                (self, from),
+                (Self::Number, Self::Gate) | (Self::Gate, Self::Number) | (Self::Picture, Self::Map)
+            )
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Whether a gate is on, and how often it went on in this frame: a blow that is shorter than a frame counts, and so does each of
+/// several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    /// Whether it is on.
+    pub on: bool,
+    /// How often it went on since the frame before.
+    pub hits: u16,
+}
+
+impl Gate {
+    /// On or off, after it was on or off in the frame before.
+    pub fn level(on: bool, was_on: bool) -> Self {
+        Self { on, hits: u16::from(on && !was_on) }
+    }
+
+    /// Something that happened so many times in this frame.
+    pub const fn fired(hits: u16) -> Self {
+        Self { on: hits > 0, hits }
+    }
+}
+
+/// The bends that follow one another up to one of those that the nodes of a tick have asked for so far; the default has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chain(pub(crate) Option<NonZeroU32>);
+
+/// A value on a port.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A finite number.
+    Number(f64),
+    /// On or off, and how often it went on.
+    Gate(Gate),
+    /// A text.
+    Text(Arc<str>),
+    /// A text that says more than its words, for the model: a mix of two, say. Elsewhere it is its [`Prompt::text`].
+    Prompt(Prompt),
+    /// A list of texts.
+    Texts(Arc<[Arc<str>]>),
+    /// Texts by time.
+    Schedule(Arc<Schedule>),
+    /// A list of numbers.
+    Numbers(Arc<[f64]>),
+    /// A curve.
+    Curve(Arc<Curve>),
+    /// A formula.
+    Expression(Arc<Expression>),
+    /// Which part of a site is meant.
+    Target(Arc<Selection>),
+    /// A chain of bends; it is worth something in its tick.
+    Bends(Chain),
+    /// Where a map or picture comes from; the engine has the pixels.
+    Source(Arc<Source>),
+}
+
+impl Value {
+    /// Whether two values are the same without looking into them: equal numbers, or one and the same text, target or picture.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
+            (Self::Gate(a), Self::Gate(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) => Arc::ptr_eq(a, b),
+            (Self::Prompt(a), Self::Prompt(b)) => a.is(b),
+            (Self::Texts(a), Self::Texts(b)) => Arc::ptr_eq(a, b),
+            (Self::Schedule(a), Self::Schedule(b)) => Arc::ptr_eq(a, b),
+            (Self::Numbers(a), Self::Numbers(b)) => Arc::ptr_eq(a, b),
+            (Self::Curve(a), Self::Curve(b)) => Arc::ptr_eq(a, b),
+            (Self::Expression(a), Self::Expression(b)) => Arc::ptr_eq(a, b),
+            (Self::Target(a), Self::Target(b)) => Arc::ptr_eq(a, b),
+            (Self::Source(a), Self::Source(b)) => Arc::ptr_eq(a, b),
+            // A chain says where bends are found in its tick, not which.
+            _ => false,
+        }
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Gate> for Value {
+    fn from(gate: Gate) -> Self {
+        Self::Gate(gate)
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(text: Arc<str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Prompt> for Value {
+    fn from(prompt: Prompt) -> Self {
+        Self::Prompt(prompt)
+    }
+}
+
+impl From<Selection> for Value {
+    fn from(selection: Selection) -> Self {
+        Self::Target(Arc::new(selection))
+    }
+}
+
+impl From<Chain> for Value {
+    fn from(chain: Chain) -> Self {
+        Self::Bends(chain)
+    }
+}
+
+impl From<Arc<Source>> for Value {
+    fn from(source: Arc<Source>) -> Self {
+        Self::Source(source)
+    }
+}

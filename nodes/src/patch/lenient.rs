@@ -1,0 +1,192 @@
+//! Takes what cannot be read out of a patch, so that the rest can be looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+use serde_path_to_error::Segment;
+
+use crate::diagnostics::messages::plain;
+use crate::diagnostics::pointer::{join, keys};
+use crate::diagnostics::suggest::nearest;
+use crate::diagnostics::{Code, Problem};
+use crate::patch::{Cable, Definition, Device, Frame, Inlet, MidiMap, Node, Outlet, Patch, Place, Port, Snapshot};
+
+/// What is taken out of one part, at most.
+const MOST_TAKEN: usize = 16;
+
+/// Where something was taken out.
+#[derive(Default)]
+pub(crate) struct Gaps {
+    /// Nodes of which nothing is known.
+    nodes: BTreeSet<String>,
+    /// Lists that are shorter now, and where what is left in them was.
+    lists: BTreeMap<String, Vec<usize>>,
+}
+
+impl Gaps {
+    /// A problem of what is left, where it is in what was there before; nothing if it concerns a node of which nothing is known.
+    pub(crate) fn seen_from_outside(&self, problem: Problem) -> Option<Problem> {
+        let mut pointer = String::new();
+        for key in keys(&problem.pointer) {
+            let before = self.lists.get(&pointer).and_then(|left| left.get(key.parse::<usize>().ok()?));
+            pointer = before.map_or_else(|| join(&pointer, [&key]), |index| format!("{pointer}/{index}"));
+            if self.nodes.contains(&pointer) {
+                return None;
+            }
+        }
+        Some(Problem { pointer, ..problem })
+    }
+}
+
+/// Reads a patch without what cannot be read, which is reported.
+pub(crate) fn sift(json: &mut Json, problems: &mut Vec<Problem>) -> (Option<Patch>, Gaps) {
+    let mut sift = Sift { problems, gaps: Gaps::default() };
+    sift.scope(json, "");
+    sift.map::<Device>(json, "", "devices");
+    sift.list::<MidiMap>(json, "", "maps");
+    sift.list::<Snapshot>(json, "", "snapshots");
+    sift.list::<Frame>(json, "", "frames");
+    if let Some(Json::Object(definitions)) = json.get_mut("definitions") {
+        for (id, definition) in definitions.iter_mut() {
+            sift.definition(definition, &join("/definitions", [id]));
+        }
+    }
+    sift.map::<Definition>(json, "", "definitions");
+    // Without them all else seems wrong.
+    let is_known = ["nodes", "definitions"].iter().all(|key| json.get(key).is_none_or(Json::is_object));
+    let patch = if sift.part::<Patch>(json, "") { serde_json::from_value(json.take()).ok() } else { None };
+    (patch.filter(|_| is_known), sift.gaps)
+}
+
+struct Sift<'a> {
+    problems: &'a mut Vec<Problem>,
+    gaps: Gaps,
+}
+
+/// Something that cannot be read.
+struct Mistake {
+    /// The keys that lead to it.
+    keys: Vec<String>,
+    problem: Problem,
+    /// The key that is missing.
+    missing: Option<String>,
+}
+
+impl Sift<'_> {
+    fn scope(&mut self, json: &mut Json, pointer: &str) {
+        if let Some(Json::Object(nodes)) = json.get_mut("nodes") {
+            for (id, node) in nodes.iter_mut() {
+                let pointer = join(pointer, ["nodes", id]);
+                if !self.part::<Node>(node, &pointer) {
+                    // Its cables are not to blame.
+                    *node = json!({ "type": "" });
+                    self.gaps.nodes.insert(pointer);
+                }
+            }
+        }
+        self.list::<Cable>(json, pointer, "cables");
+        self.map::<Place>(json, pointer, "layout");
+    }
+
+    fn definition(&mut self, json: &mut Json, pointer: &str) {
+        self.scope(json, pointer);
+        if let Some(Json::Array(inlets)) = json.get_mut("inputs") {
+            for (index, inlet) in inlets.iter_mut().enumerate() {
+                self.list::<Port>(inlet, &format!("{pointer}/inputs/{index}"), "to");
+            }
+        }
+        self.list::<Inlet>(json, pointer, "inputs");
+        self.list::<Outlet>(json, pointer, "outputs");
+    }
+
+    fn map<T: DeserializeOwned>(&mut self, json: &mut Json, pointer: &str, key: &str) {
+        if let Some(Json::Object(map)) = json.get_mut(key) {
+            map.retain(|id, part| self.part::<T>(part, &join(pointer, [key, id])));
+        }
+    }
+
+    fn list<T: DeserializeOwned>(&mut self, json: &mut Json, pointer: &str, key: &str) {
+        let Some(Json::Array(list)) = json.get_mut(key) else { return };
+        let pointer = join(pointer, [key]);
+        let (before, mut index, mut left) = (list.len(), 0, Vec::new());
+        list.retain_mut(|part| {
+            let is_left = self.part::<T>(part, &format!("{pointer}/{index}"));
+            left.extend(is_left.then_some(index));
+            index += 1;
+            is_left
+        });
+        if list.len() < before {
+            self.gaps.lists.insert(pointer, left);
+        }
+    }
+
+    /// Takes out of a part what cannot be read. Whether the rest can be.
+    fn part<T: DeserializeOwned>(&mut self, json: &mut Json, pointer: &str) -> bool {
+        let mut taken: Vec<String> = Vec::new();
+        for _ in 0..MOST_TAKEN {
+            let Err(mistake) = take::<T>(json, pointer) else { return true };
+            // What is missing now was taken out before, and said.
+            let is_said = mistake.missing.as_ref().is_some_and(|key| taken.contains(key));
+            if !is_said {
+                self.problems.push(mistake.problem);
+            }
+            let is_gone = is_said || mistake.missing.is_some();
+            match remove(json, &mistake.keys).filter(|_| !is_gone) {
+                Some(key) => taken.push(key),
+                None => return false,
+            }
+        }
+        false
+    }
+}
+
+/// Takes out what these keys lead to: of lists all, as nothing in them can be done without. Gives the last key.
+fn remove(json: &mut Json, keys: &[String]) -> Option<String> {
+    let mut parent = json;
+    for (index, key) in keys.iter().enumerate() {
+        let object = parent.as_object_mut()?;
+        let is_last = index + 1 == keys.len() || !object.get(key)?.is_object();
+        if is_last {
+            return object.shift_remove(key).map(|_| key.clone());
+        }
+        parent = object.get_mut(key)?;
+    }
+    None
+}
+
+/// Whether something of a patch that is written at `pointer` can be read.
+fn take<T: DeserializeOwned>(json: &Json, pointer: &str) -> Result<(), Box<Mistake>> {
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(json) else { return Ok(()) };
+    let keys: Vec<String> = error
+        .path()
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect();
+    let place = keys.iter().fold(pointer.to_owned(), |pointer, key| join(&pointer, [key]));
+    let why = error.into_inner().to_string();
+    let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()).map(ToOwned::to_owned);
+    let problem = match &missing {
+        Some(key) => lacking(json, &keys, key, place),
+        None => Problem::error(Code::NotAPatch, place, plain(&why)),
+    };
+    Err(Box::new(Mistake { keys, problem, missing }))
+}
+
+/// That a key is missing, and which one stands in its place.
+fn lacking(json: &Json, keys: &[String], key: &str, pointer: String) -> Problem {
+    let within = keys.iter().try_fold(json, |json, key| json.get(key)).and_then(Json::as_object);
+    let names = within.into_iter().flat_map(serde_json::Map::keys).map(String::as_str);
+    let problem = |message| Problem::error(Code::NotAPatch, pointer, message);
+    match nearest(key, names, &mut 10_000) {
+        Some(wrong) => {
+            let problem = problem(format!("{key:?} is missing; {wrong:?} is there instead"));
+            Problem { suggestion: Some(key.to_owned()), ..problem }
+        }
+        None => problem(format!("{key:?} is missing")),
+    }
+}

@@ -1,0 +1,455 @@
+//! A patch as it is saved: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
+//!
+//! `docs/patch-format.md` describes the file. What this version does not know is kept: unknown nodes, parameters and keys survive a
+//! load and a save. [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and everything that changes a
+//! patch is an [`Edit`].
+
+mod cable;
+pub mod edit;
+mod lenient;
+pub mod migrate;
+pub mod read;
+mod write;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use crate::patch::migrate::version_of;
+pub use cable::{Cable, Port};
+pub use edit::Edit;
+
+/// The version of the format that is written.
+pub const VERSION: u64 = 1;
+/// The value of the `format` key.
+pub const FORMAT: &str = "bendrack-patch";
+/// The value of the `$schema` key. It is a name: nothing is fetched from there.
+pub const SCHEMA: &str = "https://bendrack.invalid/schema/patch-1.json";
+/// Beats per minute if a patch says nothing.
+pub const DEFAULT_TEMPO: f64 = 120.0;
+
+/// What the kind of an instance begins with; the definition's id follows.
+pub const INSTANCE: &str = "sub.";
+
+/// A patch or a definition.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'p> {
+    pub(crate) nodes: &'p BTreeMap<String, Node>,
+    pub(crate) cables: &'p [Cable],
+}
+
+/// A patch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a patch in braces")]
+pub struct Patch {
+    /// The schema of the file, for editors of text.
+    #[serde(rename = "$schema", default = "schema_name")]
+    pub schema: String,
+    /// Always `bendrack-patch`.
+    pub format: String,
+    /// The version of the format.
+    pub version: u64,
+    /// What wrote it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub generator: String,
+    /// What people want to know about it.
+    #[serde(default)]
+    pub meta: Meta,
+    /// What it was made for.
+    #[serde(default, skip_serializing_if = "Requires::is_empty")]
+    pub requires: Requires,
+    /// How it runs.
+    #[serde(default)]
+    pub engine: Engine,
+    /// The devices that it would like, by a name of its own. A patch opens none: whoever starts bendrack does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub devices: BTreeMap<String, Device>,
+    /// The nodes by id.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, Node>,
+    /// The cables, in the order in which they were plugged in.
+    #[serde(default)]
+    pub cables: Vec<Cable>,
+    /// Subpatches by id: a node of the kind `sub.` and the id is an instance.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub definitions: BTreeMap<String, Definition>,
+    /// MIDI controllers that turn knobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maps: Vec<MidiMap>,
+    /// Settings of knobs to come back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<Snapshot>,
+    /// Frames around nodes on the canvas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
+    /// Where nodes stand on the canvas.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub layout: BTreeMap<String, Place>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// What people want to know about a patch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an object in braces")]
+pub struct Meta {
+    /// A name for it that no other patch has, such as a ULID.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// Its title.
+    #[serde(default)]
+    pub title: String,
+    /// Who made it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// What others may do with it, such as `CC-BY-4.0`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub license: String,
+    /// When it was begun, in UTC: `2026-11-21T18:00:00Z`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub created: String,
+    /// When it was changed last.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub modified: String,
+    /// What it shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What it is about, in a few words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The ids of the patches that it was made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
+    /// A small picture, a PNG in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<String>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// What a patch was made for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an object in braces")]
+pub struct Requires {
+    /// The families of models that it was made on, such as `mini` or `longlive`; another may play it, and look otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// How a patch runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an object in braces")]
+pub struct Engine {
+    /// The seed of the video and of everything random in the patch.
+    #[serde(default)]
+    pub seed: u64,
+    /// The tempo that nodes keep, in beats per minute, unless one says otherwise.
+    #[serde(default = "tempo", skip_serializing_if = "is_default_tempo")]
+    pub tempo: f64,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// A device that a patch would like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a device in braces")]
+pub struct Device {
+    /// What sort of device.
+    pub kind: DeviceKind,
+    /// What it is called among people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label: String,
+    /// How it is known: `name`, `vid`, `pid`, `serial`.
+    #[serde(rename = "match", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub known_by: BTreeMap<String, String>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// What sort of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// A MIDI controller or keyboard.
+    MidiIn,
+    /// Something that MIDI is sent to.
+    MidiOut,
+    /// A program or phone that sends OSC.
+    OscIn,
+    /// One that OSC is sent to.
+    OscOut,
+    /// A board on a serial line.
+    Serial,
+    /// A microphone or line.
+    Audio,
+}
+
+/// A node of a patch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a node in braces")]
+pub struct Node {
+    /// The name of its kind; `sub.` and the id of a definition is a subpatch.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The version of its kind.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub v: u32,
+    /// Its name on the canvas, if it has one of its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Whether what comes in passes it unchanged, and nothing else comes out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bypass: bool,
+    /// What its knobs and fields say, by the name of the input.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Json>,
+    /// How far cables move its knobs, by the name of the input: −1 to 1 of the knob's travel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub depths: BTreeMap<String, f64>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// A subpatch: a patch within a patch, with ports of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a subpatch in braces")]
+pub struct Definition {
+    /// Its name on the canvas.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// Its inputs, in the order of the panel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Inlet>,
+    /// Its outputs, in the order of the panel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Outlet>,
+    /// Its nodes by id.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, Node>,
+    /// Its cables.
+    #[serde(default)]
+    pub cables: Vec<Cable>,
+    /// Where its nodes stand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub layout: BTreeMap<String, Place>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// An input of a subpatch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an input in braces")]
+pub struct Inlet {
+    /// Its name.
+    pub name: String,
+    /// The inputs of its nodes that it feeds.
+    pub to: Vec<Port>,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// An output of a subpatch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "an output in braces")]
+pub struct Outlet {
+    /// Its name.
+    pub name: String,
+    /// The output of one of its nodes that feeds it.
+    pub from: Port,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// A MIDI controller that turns a knob or presses a button: once it was moved, the knob stands where it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a map in braces")]
+pub struct MidiMap {
+    /// The channel, 1 to 16.
+    pub channel: u8,
+    /// The controller's number, 0 to 127.
+    pub cc: u8,
+    /// The knob.
+    pub to: Port,
+    /// Where the knob stands when the controller is at its two ends; a button is on from half of the way on.
+    pub range: [f64; 2],
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// Settings of some knobs and fields to come back to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a snapshot in braces")]
+pub struct Snapshot {
+    /// Its name.
+    pub name: String,
+    /// What the knobs and fields say.
+    pub values: BTreeMap<Port, Json>,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// A frame around nodes on the canvas.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a frame in braces")]
+pub struct Frame {
+    /// What it says.
+    #[serde(default)]
+    pub title: String,
+    /// Left and top, in points at 100 %.
+    pub pos: [f64; 2],
+    /// Width and height, in points at 100 %.
+    pub size: [f64; 2],
+    /// Its colour, `#rrggbb`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub colour: String,
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+/// Where a node stands on the canvas.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "a place in braces")]
+pub struct Place {
+    /// Left and top, in points at 100 %.
+    pub pos: [f64; 2],
+    /// What this version does not know.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
+}
+
+impl Patch {
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { nodes: &self.nodes, cables: &self.cables }
+    }
+
+    /// The cable that ends at `input`.
+    pub fn cable_to(&self, input: &Port) -> Option<&Cable> {
+        self.cables.iter().find(|cable| cable.to == *input)
+    }
+
+    /// An id for a new node: `stem`, or `stem2`, `stem3`, ….
+    pub fn free_id(&self, stem: &str) -> String {
+        let candidates = std::iter::once(stem.to_owned()).chain((2..).map(|n: usize| format!("{stem}{n}")));
+        candidates.into_iter().find(|id| !self.nodes.contains_key(id)).unwrap_or_default()
+    }
+
+    /// The edits that bring the settings of a snapshot back.
+    pub fn recall(&self, snapshot: &Snapshot) -> Vec<Edit> {
+        let known = snapshot.values.iter().filter(|(port, _)| self.nodes.contains_key(&port.node));
+        let edit = |(port, value): (&Port, &Json)| Edit::SetParam {
+            id: port.node.clone(),
+            name: port.port.clone(),
+            value: Some(value.clone()),
+        };
+        known.map(edit).collect()
+    }
+}
+
+impl Definition {
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { nodes: &self.nodes, cables: &self.cables }
+    }
+}
+
+impl Requires {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Patch {
+    fn default() -> Self {
+        Self {
+            schema: schema_name(),
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            generator: String::new(),
+            meta: Meta::default(),
+            requires: Requires::default(),
+            engine: Engine::default(),
+            devices: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            cables: Vec::new(),
+            definitions: BTreeMap::new(),
+            maps: Vec::new(),
+            snapshots: Vec::new(),
+            frames: Vec::new(),
+            layout: BTreeMap::new(),
+            rest: Map::new(),
+        }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { seed: 0, tempo: DEFAULT_TEMPO, rest: Map::new() }
+    }
+}
+
+impl Node {
+    /// A node of a kind, of the version that it is of now, with everything at its defaults.
+    pub fn new(kind: &str) -> Self {
+        Self { kind: kind.to_owned(), v: version_of(kind), ..Self::default() }
+    }
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            kind: String::new(),
+            v: 1,
+            title: String::new(),
+            bypass: false,
+            params: BTreeMap::new(),
+            depths: BTreeMap::new(),
+            rest: Map::new(),
+        }
+    }
+}
+
+fn schema_name() -> String {
+    SCHEMA.to_owned()
+}
+
+const fn tempo() -> f64 {
+    DEFAULT_TEMPO
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_default_tempo(tempo: &f64) -> bool {
+    *tempo == DEFAULT_TEMPO
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(version: &u32) -> bool {
+    *version == 1
+}

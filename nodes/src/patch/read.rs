@@ -1,0 +1,143 @@
+//! Reads patches: bounded in what they may hold, strict where a reader could misunderstand, and with everything that is wrong
+//! said at once.
+
+use serde_json::{Map, Value as Json};
+
+use crate::diagnostics::messages::no_json;
+use crate::diagnostics::spans;
+use crate::diagnostics::{Code, Problem, Severity};
+use crate::patch::lenient::{Gaps, sift};
+use crate::patch::migrate;
+use crate::patch::{FORMAT, Patch, VERSION};
+
+/// The longest patch that is read, in bytes.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// What to write at the beginning of a patch.
+const HEAD: &str = "write \"format\": \"bendrack-patch\", \"version\": 1";
+
+impl Patch {
+    /// Reads a patch from what a file holds; one of an earlier bendrack becomes one of this. Says what is wrong with it; there is a
+    /// patch if nothing of that is an error.
+    pub fn read(bytes: &[u8]) -> (Option<Self>, Vec<Problem>) {
+        let Left { patch, problems, .. } = what_can_be_read(bytes);
+        let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+        (patch.filter(|_| !failed), problems)
+    }
+
+    /// [`Self::read`] for those who want a patch or the first reason why there is none.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, Problem> {
+        let (patch, problems) = Self::read(bytes);
+        let why = problems.into_iter().next();
+        patch.ok_or_else(|| why.unwrap_or_else(|| Problem::error(Code::NotAPatch, "", "this is no patch")))
+    }
+
+    /// [`Self::from_slice`] for a text.
+    pub fn from_json(text: &str) -> Result<Self, Problem> {
+        Self::from_slice(text.as_bytes())
+    }
+}
+
+/// What of a file can be read.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// The patch without what cannot be read.
+    pub(crate) patch: Option<Patch>,
+    /// What cannot be read, and what is odd about the rest.
+    pub(crate) problems: Vec<Problem>,
+    /// Where that was.
+    pub(crate) gaps: Gaps,
+}
+
+/// Reads as much of a patch as can be read.
+pub(crate) fn what_can_be_read(bytes: &[u8]) -> Left {
+    match text_of(bytes).and_then(json_of) {
+        Ok((json, problems)) => of_json(json, problems),
+        Err(problems) => Left { problems, ..Left::default() },
+    }
+}
+
+/// What a file holds as a text.
+pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
+    if bytes.len() > MAX_BYTES {
+        let message = format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20);
+        return Err(vec![Problem::error(Code::TooMany, "", message)]);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| vec![no_text(bytes, error.valid_up_to())])?;
+    // Some editors begin a file with a byte-order mark.
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// That a file is not text from this byte on.
+fn no_text(bytes: &[u8], at: usize) -> Problem {
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let place = spans::byte(before.strip_prefix('\u{feff}').unwrap_or(&before), usize::MAX);
+    let message = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            "the file is not text in UTF-8 but in UTF-16; save it as UTF-8".to_owned()
+        }
+        _ => format!("the file is not text: byte {}, in line {}, is not UTF-8; save it as UTF-8", at + 1, place.line),
+    };
+    Problem { place: Some(Box::new(place)), ..Problem::error(Code::NotAPatch, "", message) }
+}
+
+/// The text as JSON that means one thing only and lies within the limits. Keys that are there twice are reported; the last one counts.
+fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
+    if text.trim().is_empty() {
+        let problem = Problem::error(Code::NotAPatch, "", "the file is empty");
+        return Err(vec![Problem { place: Some(Box::new(spans::byte(text, 0))), ..problem }]);
+    }
+    let json = serde_json::from_str(text).map_err(|error| {
+        let why = error.to_string();
+        let place = spans::at(text, error.line(), error.column());
+        let at = place.as_ref().and_then(|place| text[place.bytes.start..].chars().next());
+        let comma = || text[..place.as_ref()?.bytes.start].rfind(',').map(|comma| Box::new(spans::byte(text, comma)));
+        let comma = if why.starts_with("trailing comma") { comma() } else { None };
+        let problem = Problem::error(Code::NotAPatch, "", no_json(&why, at));
+        vec![Problem { place: comma.or(place), ..problem }]
+    })?;
+    let problems = spans::check(text);
+    let goes_on = problems.iter().all(|problem| problem.code == Code::DuplicateKey);
+    if goes_on { Ok((json, problems)) } else { Err(problems) }
+}
+
+fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Left {
+    let Some(object) = json.as_object_mut() else {
+        let problem = Problem::error(Code::NotAPatch, "", "this is no patch: it is not an object in braces");
+        return Left { problems: vec![problem], ..Left::default() };
+    };
+    if !head(object, &mut problems) {
+        return Left { problems, ..Left::default() };
+    }
+    let (mut patch, gaps) = sift(&mut json, &mut problems);
+    problems.extend(patch.as_mut().map(migrate::migrate).unwrap_or_default());
+    Left { patch, problems, gaps }
+}
+
+/// Looks at format and version, and puts them right. Whether it is a patch that can be looked at.
+fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
+    let (format, version) = (patch.get("format"), patch.get("version"));
+    let mut say = |pointer: &str, message: String| problems.push(Problem::error(Code::NotAPatch, pointer, message));
+    match (format, version) {
+        (None, _) => say("/format", format!("this is no patch: it does not say which format it is; {HEAD}")),
+        (Some(format), _) if format != FORMAT => {
+            say("/format", format!("{format} is not {FORMAT:?}: this is no patch"));
+            return false;
+        }
+        (_, None) => say("/version", format!("the patch does not say which version it is; {HEAD}")),
+        (_, Some(version)) => match version.as_u64() {
+            Some(VERSION) => {}
+            Some(later) if later > VERSION => {
+                let message =
+                    format!("the patch is of version {later}, this bendrack reads up to {VERSION}; update bendrack");
+                problems.push(Problem::error(Code::LaterVersion, "/version", message));
+                return false;
+            }
+            _ => say("/version", format!("{version} is no version of the format; write \"version\": {VERSION}")),
+        },
+    }
+    let goes_on = format.is_some() || patch.contains_key("nodes");
+    patch.insert("format".to_owned(), Json::from(FORMAT));
+    patch.insert("version".to_owned(), Json::from(VERSION));
+    goes_on
+}

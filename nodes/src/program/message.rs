@@ -1,0 +1,156 @@
+//! Numbers that leave the rack with each latent frame: by OSC, by MIDI, and the one that switches the recorder.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::program::op::Lanes;
+use crate::program::serial::is_default;
+
+/// A number that leaves the rack.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Message {
+    /// The node that sends it.
+    pub node: Arc<str>,
+    /// Its OSC address; the id of its node if it goes elsewhere.
+    pub address: Arc<str>,
+    /// Where it goes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub to: To,
+    /// One value per latent frame of the call.
+    #[serde(serialize_with = "as_list")]
+    pub values: Lanes,
+}
+
+/// Where a number goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum To {
+    /// To another program, by OSC.
+    #[default]
+    Osc,
+    /// To a MIDI output, as a part of what its node plays.
+    Midi(Part),
+    /// To the recorder: frames are written while it is on.
+    Film,
+}
+
+/// A part of what a node plays by MIDI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// What it is: 0 a controller, 1 a controller of 14 bits, 2 a key.
+    Kind,
+    /// The channel, 1 to 16.
+    Channel,
+    /// The number of the controller or key, 0 to 127.
+    Number,
+    /// Where the controller stands, or how hard the key is struck, 0 to 1.
+    Value,
+    /// Whether the key is held.
+    Gate,
+    /// How often the key is struck in the latent frame.
+    Hits,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 6] = [Self::Kind, Self::Channel, Self::Number, Self::Value, Self::Gate, Self::Hits];
+
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Channel => "channel",
+            Self::Number => "number",
+            Self::Value => "value",
+            Self::Gate => "gate",
+            Self::Hits => "hits",
+        }
+    }
+}
+
+/// What a node plays by MIDI at a latent frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Midi {
+    /// A controller stands somewhere.
+    Controller {
+        /// 1 to 16.
+        channel: u8,
+        /// 0 to 127; up to 31 if it is fine.
+        number: u8,
+        /// 0 to 1.
+        value: f64,
+        /// In 14 bits instead of 7.
+        fine: bool,
+    },
+    /// A key is up or down.
+    Note {
+        /// 1 to 16.
+        channel: u8,
+        /// 0 to 127.
+        number: u8,
+        /// How hard it is struck, 0 to 1.
+        velocity: f64,
+        /// Whether it is down at the end of the latent frame.
+        held: bool,
+        /// How often it is struck.
+        hits: u16,
+    },
+}
+
+impl Midi {
+    /// The parts of it, as numbers, in the order of [`Part::ALL`].
+    pub fn parts(self) -> [f64; 6] {
+        match self {
+            Self::Controller { channel, number, value, fine } => {
+                [f64::from(u8::from(fine)), f64::from(channel), f64::from(number), value, 0.0, 0.0]
+            }
+            Self::Note { channel, number, velocity, held, hits } => {
+                let gate = f64::from(u8::from(held));
+                [2.0, f64::from(channel), f64::from(number), velocity, gate, f64::from(hits)]
+            }
+        }
+    }
+
+    /// What these parts say. Whatever they are: a channel, a number and a value in their ranges.
+    pub fn of([kind, channel, number, value, gate, hits]: [f64; 6]) -> Self {
+        // A cast takes what lies outside to the nearer end, and NaN to 0.
+        let channel = (channel.round() as u8).clamp(1, 16);
+        let number = number.round() as u8;
+        let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
+        match kind.round() as u8 {
+            2 => {
+                let held = gate >= 0.5;
+                Self::Note { channel, number: number.min(127), velocity: value, held, hits: hits.round() as u16 }
+            }
+            1 => Self::Controller { channel, number: number.min(31), value, fine: true },
+            _ => Self::Controller { channel, number: number.min(127), value, fine: false },
+        }
+    }
+}
+
+/// What the nodes play by MIDI in a lane of a call, each once, in the order in which they run.
+pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>, Midi)> {
+    let played = messages.chunk_by(|a, b| a.node == b.node);
+    played.filter_map(move |parts| {
+        let mut numbers = [0.0; Part::ALL.len()];
+        let mut any = false;
+        for message in parts {
+            if let (To::Midi(part), Some(value)) = (message.to, message.values.get(lane)) {
+                (numbers[part as usize], any) = (*value, true);
+            }
+        }
+        any.then(|| (parts[0].node.clone(), Midi::of(numbers)))
+    })
+}
+
+/// Whether the frames of a lane of a call are written to a film: always, if no node says when.
+pub fn recorded(messages: &[Message], lane: usize) -> bool {
+    let says = messages.iter().rev().find(|message| message.to == To::Film);
+    says.and_then(|message| message.values.get(lane)).is_none_or(|on| *on >= 0.5)
+}
+
+pub(crate) fn as_list<S: serde::Serializer>(lanes: &Lanes, serializer: S) -> Result<S::Ok, S::Error> {
+    lanes[..].serialize(serializer)
+}

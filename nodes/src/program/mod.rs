@@ -1,0 +1,386 @@
+//! What the ticks of a patch ask of one model call: bends with their targets, taps, prompt, cache policy.
+//!
+//! A program is plain data. It prints itself, it compares with another bit for bit, and it holds nothing of the model.
+
+mod colour;
+mod distance;
+pub mod grid;
+pub mod message;
+pub mod op;
+pub mod pick;
+pub mod prompt;
+pub mod region;
+mod serial;
+pub mod set;
+mod site;
+pub mod source;
+pub mod target;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::program::op::{Lanes, Op, Params};
+use crate::program::pick::Pick;
+use crate::program::region::Region;
+use crate::program::source::Source;
+use crate::program::target::{Selection, Target, Words};
+pub use message::{Message, Midi, Part, To};
+pub use site::Site;
+
+/// What a model call is for: removing noise, or writing clean features into the KV cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pass {
+    /// A denoising step.
+    #[default]
+    Denoise,
+    /// The clean pass (or recomputation) that refreshes the KV cache; its output is not shown.
+    Cache,
+}
+
+/// What the ticks of a patch ask of one model call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Program {
+    /// The seed of the video and of everything random in it.
+    pub seed: u64,
+    /// The prompt.
+    pub prompt: Arc<str>,
+    /// A second prompt that is mixed in.
+    pub blend: Option<Blend>,
+    /// What becomes of past frames when the prompt changes; the model's family knows, if nothing is said.
+    pub switch: Option<Switch>,
+    /// The bends, in the order in which they act.
+    pub bends: Vec<Bend>,
+    /// What is measured.
+    pub taps: Vec<Tap>,
+    /// What becomes of what the model remembers of past frames.
+    pub cache: Cache,
+    /// What is shown, one source per latent frame of the call; nothing if the patch has no screen.
+    pub screen: Vec<Arc<Source>>,
+    /// Numbers sent out.
+    pub messages: Vec<Message>,
+}
+
+/// An operation with its parameters, on a target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bend {
+    /// The node that asks for it.
+    pub node: Arc<str>,
+    /// Where it acts.
+    pub site: Site,
+    /// What it does.
+    pub op: &'static Op,
+    /// One value per latent frame of the call, for each of the operation's parameters.
+    pub params: Params,
+    /// How far the knob of each of the parameters travels: the measure of their differences.
+    pub travel: SmallVec<[f64; 8]>,
+    /// How much of it: 0 is none, 1 is all, per latent frame.
+    pub amount: Lanes,
+    /// On which part of the site.
+    pub target: Arc<Target>,
+    /// Other words, if the operation is about two.
+    pub with: Option<Words>,
+}
+
+/// A second prompt that is mixed in from the next chunk on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Blend {
+    /// The second prompt.
+    pub prompt: Arc<str>,
+    /// How much of it: 0 is the first prompt, 1 the second.
+    pub amount: f64,
+    /// How the two are mixed.
+    pub method: BlendMethod,
+}
+
+/// How the embeddings of two prompts are mixed, token by token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlendMethod {
+    /// Along the straight line between them.
+    #[default]
+    Lerp,
+    /// Along the arc between them.
+    Slerp,
+}
+
+impl BlendMethod {
+    /// The names of the choices, in the order of [`Self::ALL`].
+    pub const CHOICES: [&str; 2] = ["lerp", "slerp"];
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Lerp, Self::Slerp];
+
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        Self::CHOICES[self as usize]
+    }
+}
+
+/// What becomes of past frames when the prompt changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// They stay what they are.
+    Keep,
+    /// They pass the model once more, under the new prompt.
+    Recache,
+    /// They are forgotten.
+    Reset,
+}
+
+impl Switch {
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Recache => "recache",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// What becomes of what the model remembers of past frames. The default keeps it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cache {
+    /// Forget it before the next chunk.
+    pub reset: bool,
+    /// 1 in latent frames that see nothing of past ones, else 0; empty if nobody asks.
+    #[serde(serialize_with = "crate::program::message::as_list")]
+    pub off: Lanes,
+    /// Compute it anew under the present program before the next chunk.
+    pub recache: bool,
+    /// The same as soon as the present program is further than this from one under which a part of it was computed.
+    pub threshold: Option<f64>,
+    /// What the logits of a past frame lose for each unit of distance between the present program and the one under which it was
+    /// cached, per latent frame; empty if nobody asks.
+    #[serde(serialize_with = "crate::program::message::as_list")]
+    pub stale: Lanes,
+}
+
+impl Cache {
+    /// Adds what is asked of the model's memory in latent frame `lane` of the call.
+    pub(crate) fn add(&mut self, tick: &Self, lane: usize) {
+        self.reset |= tick.reset;
+        self.recache |= tick.recache;
+        self.threshold = [self.threshold, tick.threshold].into_iter().flatten().reduce(f64::min);
+        for (lanes, new) in [(&mut self.off, &tick.off), (&mut self.stale, &tick.stale)] {
+            if !lanes.is_empty() || !new.is_empty() {
+                lanes.resize(lane, 0.0);
+                lanes.push(new.first().copied().unwrap_or(0.0));
+            }
+        }
+    }
+}
+
+impl Serialize for Bend {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let lanes = self.params.iter().map(|lanes| &lanes[..]);
+        let params: BTreeMap<&str, &[f64]> = self.op.params.iter().copied().zip(lanes).collect();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("node", &self.node)?;
+        map.serialize_entry("site", &self.site)?;
+        map.serialize_entry("op", self.op.name)?;
+        map.serialize_entry("params", &params)?;
+        map.serialize_entry("amount", &self.amount[..])?;
+        map.serialize_entry("target", &self.target)?;
+        if let Some(with) = &self.with {
+            map.serialize_entry("with", with)?;
+        }
+        map.end()
+    }
+}
+
+impl std::fmt::Display for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "prompt {:?}", self.prompt)?;
+        if let Some(Blend { prompt, amount, method }) = &self.blend {
+            writeln!(f, "blend {} of {prompt:?}, {}", numbers(&[*amount]), method.name())?;
+        }
+        if let Some(switch) = self.switch {
+            writeln!(f, "{} the cache when the prompt changes", switch.name())?;
+        }
+        write!(f, "{}", self.cache)?;
+        for bend in &self.bends {
+            write!(f, "bend {} {} of {}:", bend.site, bend.op.name, bend.node)?;
+            for (name, lanes) in bend.op.params.iter().zip(&bend.params) {
+                match lanes.first().and_then(|value| bend.op.choice(name, *value)) {
+                    Some(choice) => write!(f, " {name} {choice}")?,
+                    None => write!(f, " {name} {}", numbers(lanes))?,
+                }
+            }
+            if let Some(with) = &bend.with {
+                write!(f, " with {with}")?;
+            }
+            writeln!(f, ", amount {}, on {}", numbers(&bend.amount), bend.target)?;
+        }
+        for tap in &self.taps {
+            write!(f, "tap {} of {}, ", tap.measure.name(), tap.node)?;
+            if let Measure::SelfMap { x, y } = tap.measure {
+                write!(f, "seen from {}, ", numbers(&[x, y]))?;
+            }
+            match tap.measure {
+                Measure::Picture => writeln!(f, "region {}", tap.region)?,
+                _ => writeln!(f, "{} of {}", tap.fuse.name(), tap.target)?,
+            }
+        }
+        for message in &self.messages {
+            let values = numbers(&message.values);
+            match message.to {
+                To::Osc => writeln!(f, "send {values} to {}", message.address)?,
+                To::Midi(part) => writeln!(f, "send {values} as the {} of {}", part.name(), message.node)?,
+                To::Film => writeln!(f, "record {values}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.reset {
+            writeln!(f, "reset the cache")?;
+        }
+        if self.off.iter().any(|&off| off > 0.0) {
+            writeln!(f, "see no past frames: {}", numbers(&self.off))?;
+        }
+        if self.recache {
+            writeln!(f, "recache")?;
+        }
+        if let Some(threshold) = self.threshold {
+            writeln!(f, "recache what is further away than {}", numbers(&[threshold]))?;
+        }
+        if self.stale.iter().any(|&strength| strength > 0.0) {
+            writeln!(f, "weaken what is stale by {}", numbers(&self.stale))?;
+        }
+        Ok(())
+    }
+}
+
+/// Lanes in short: one number if all are the same.
+fn numbers(lanes: &[f64]) -> String {
+    let text = |x: &f64| {
+        // Rounded first, so that almost nothing below 0 is not "-0".
+        let rounded = (x * 1e4).round() / 1e4 + 0.0;
+        rounded.to_string()
+    };
+    let mut texts: Vec<String> = lanes.iter().map(text).collect();
+    texts.dedup();
+    match texts.as_slice() {
+        [one] => one.clone(),
+        _ => format!("[{}]", lanes.iter().map(text).collect::<Vec<_>>().join(" ")),
+    }
+}
+
+impl Program {
+    /// Asks for nothing again; the room is kept.
+    pub fn clear(&mut self) {
+        let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages } = self;
+        if !prompt.is_empty() {
+            *prompt = Arc::default();
+        }
+        (*seed, *blend, *switch, *cache) = (0, None, None, Cache::default());
+        bends.clear();
+        taps.clear();
+        screen.clear();
+        messages.clear();
+    }
+}
+
+impl Bend {
+    /// The value of a parameter in the first frame; 0 if the operation has none of this name.
+    pub fn setting(&self, name: &str) -> f64 {
+        self.op.param(name).and_then(|index| self.params[index].first().copied()).unwrap_or(0.0)
+    }
+
+    /// Whether it changes nothing, whatever it is given.
+    pub fn is_neutral(&self) -> bool {
+        let still = |lanes: &Lanes, neutral: f64| lanes.iter().all(|&x| x == neutral);
+        self.target.is_empty()
+            || still(&self.amount, 0.0)
+            || self.with.as_ref().is_some_and(Pick::is_none)
+            || !self.op.neutral.is_empty()
+                && self.params.iter().zip(self.op.neutral).all(|(lanes, &neutral)| still(lanes, neutral))
+    }
+}
+
+/// A measurement at a site.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tap {
+    /// The node that asks for it.
+    pub node: Arc<str>,
+    /// What is measured.
+    pub measure: Measure,
+    /// On which part of the site.
+    pub target: Arc<Selection>,
+    /// How several steps, layers and heads become one.
+    pub fuse: Fuse,
+    /// Above which part of its largest value a place counts for the area.
+    pub threshold: f64,
+    /// The part of the picture whose mass is told.
+    pub region: Region,
+}
+
+/// What a tap measures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// How much each place of the picture attends to the target's words: `[frames, rows, columns]`.
+    CrossMap,
+    /// How much a place of the picture attends to each place of the call's frames: `[frames, rows, columns]`.
+    SelfMap {
+        /// The place, from 0 at the left to 1.
+        x: f64,
+        /// The place, from 0 at the top to 1.
+        y: f64,
+    },
+    /// The mean activity |h| of each feed-forward neuron: `[neurons]`.
+    Neurons,
+    /// The mean activity |h| of the target's neurons at each place: `[frames, rows, columns]`.
+    Activity,
+    /// The picture that the call's last latent frame is decoded to.
+    Picture,
+}
+
+impl Measure {
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CrossMap => "cross_map",
+            Self::SelfMap { .. } => "self_map",
+            Self::Neurons => "neurons",
+            Self::Activity => "activity",
+            Self::Picture => "picture",
+        }
+    }
+}
+
+/// How several measurements become one, place by place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fuse {
+    /// The mean.
+    #[default]
+    Mean,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+    /// The median: over layers and heads, then over steps.
+    Median,
+}
+
+impl Fuse {
+    /// The names of the choices, in the order of [`Self::ALL`].
+    pub const CHOICES: [&str; 4] = ["mean", "max", "min", "median"];
+    /// Every choice.
+    pub const ALL: [Self; 4] = [Self::Mean, Self::Max, Self::Min, Self::Median];
+
+    /// Its name in programs.
+    pub const fn name(self) -> &'static str {
+        Self::CHOICES[self as usize]
+    }
+}

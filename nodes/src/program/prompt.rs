@@ -1,0 +1,48 @@
+//! A prompt: its words, what it is mixed with, and what happens to past frames when it changes.
+
+use std::sync::Arc;
+
+use crate::program::{Blend, BlendMethod, Switch};
+
+/// A prompt: a text, or a mix of two, and what becomes of past frames when it changes.
+///
+/// Only the model reads all of it. Who reads plain text reads the nearer side of a mix.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prompt {
+    /// The text; of a mix the nearer side, at the middle the first.
+    pub text: Arc<str>,
+    /// The other side of a mix, and how much of it: half at most.
+    pub blend: Option<Blend>,
+    /// What becomes of past frames when it changes; the model's family knows, if nothing is said.
+    pub switch: Option<Switch>,
+}
+
+impl Prompt {
+    /// A mix of two texts: all a at 0, all b at 1.
+    pub fn mix(a: Arc<str>, b: Arc<str>, amount: f64, method: BlendMethod) -> Self {
+        if amount > 0.5 {
+            return Self::mix(b, a, 1.0 - amount, method);
+        }
+        let is_mixed = amount > 0.0 && a != b;
+        let blend = is_mixed.then_some(Blend { prompt: b, amount, method });
+        Self { text: a, blend, switch: None }
+    }
+
+    /// Whether two are the same without looking into their texts.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let blend = match (&self.blend, &other.blend) {
+            (Some(a), Some(b)) => {
+                Arc::ptr_eq(&a.prompt, &b.prompt) && a.amount.to_bits() == b.amount.to_bits() && a.method == b.method
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        blend && Arc::ptr_eq(&self.text, &other.text) && self.switch == other.switch
+    }
+}
+
+impl From<Arc<str>> for Prompt {
+    fn from(text: Arc<str>) -> Self {
+        Self { text, ..Self::default() }
+    }
+}

@@ -1,0 +1,393 @@
+//! Which part of a site is meant: steps × layers × heads × words × neurons × frames × a region of the picture × pass.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::program::Pass;
+use crate::program::pick::{Pick, Pickable};
+use crate::program::region::Region;
+use crate::program::set::Set;
+
+/// A part of a site. Every axis defaults to all of it, and all axes hold at once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Target {
+    /// Denoising steps, from 0; the cache pass is none of them.
+    pub steps: Set,
+    /// Layers, from 0.
+    pub layers: Set,
+    /// Attention heads, from 0.
+    pub heads: Set,
+    /// Latent frames of the chunk, from 0.
+    pub frames: Set,
+    /// Prompt tokens, by word.
+    pub words: Words,
+    /// Feed-forward neurons, from 0.
+    pub neurons: Neurons,
+    /// Places of the picture.
+    pub region: Region,
+    /// Which passes.
+    pub pass: Passes,
+}
+
+impl Target {
+    /// Whether it is known that nothing can be meant: some axis is empty.
+    pub fn is_empty(&self) -> bool {
+        [&self.steps, &self.layers, &self.heads, &self.frames].into_iter().any(Set::is_empty)
+            || self.words.is_none()
+            || self.neurons.is_none()
+            || self.region.is_none()
+            || self.pass == Passes::None
+    }
+
+    /// What both targets mean.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            steps: self.steps.and(&other.steps),
+            layers: self.layers.and(&other.layers),
+            heads: self.heads.and(&other.heads),
+            frames: self.frames.and(&other.frames),
+            words: self.words.and(&other.words),
+            neurons: self.neurons.and(&other.neurons),
+            region: self.region.and(&other.region),
+            pass: self.pass.and(other.pass),
+        }
+    }
+
+    /// What is meant here and not there, in parts of which no two overlap.
+    fn minus(&self, other: &Self) -> Vec<Self> {
+        if self.and(other).is_empty() {
+            return vec![self.clone()];
+        }
+        let parts = other.not().into_iter().map(|part| self.and(&part));
+        parts.filter(|part| !part.is_empty()).collect()
+    }
+
+    /// What is not meant, in parts of which no two overlap.
+    fn not(&self) -> Vec<Self> {
+        // Axis after axis: what differs there, and is met on all axes before. The pass comes first: what names steps names the
+        // pass as well, and the other pass has none.
+        let all = Self::default();
+        let mut parts = Vec::new();
+        let mut met = all.clone();
+        let mut push = |met: &Self, part: Self| parts.push(met.and(&part));
+        push(&met, Self { pass: self.pass.not(), ..all.clone() });
+        met.pass = self.pass;
+        push(&met, Self { steps: self.steps.not(), ..all.clone() });
+        met.steps = self.steps.clone();
+        push(&met, Self { layers: self.layers.not(), ..all.clone() });
+        met.layers = self.layers.clone();
+        push(&met, Self { heads: self.heads.not(), ..all.clone() });
+        met.heads = self.heads.clone();
+        push(&met, Self { frames: self.frames.not(), ..all.clone() });
+        met.frames = self.frames.clone();
+        push(&met, Self { words: self.words.not(), ..all.clone() });
+        met.words = self.words.clone();
+        push(&met, Self { neurons: self.neurons.not(), ..all.clone() });
+        met.neurons = self.neurons.clone();
+        push(&met, Self { region: self.region.not(), ..all });
+        parts.retain(|part| !part.is_empty());
+        parts
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        let sets = [("steps", &self.steps), ("layers", &self.layers), ("heads", &self.heads), ("frames", &self.frames)];
+        parts.extend(sets.iter().filter(|(_, set)| !set.is_all()).map(|(axis, set)| format!("{axis} {set}")));
+        let mut expression = |axis: &str, all: bool, text: &dyn fmt::Display| {
+            if !all {
+                parts.push(format!("{axis} {text}"));
+            }
+        };
+        expression("words", self.words.is_all(), &self.words);
+        expression("neurons", self.neurons.is_all(), &self.neurons);
+        expression("region", self.region.is_all(), &self.region);
+        expression("pass", self.pass == Passes::Both, &self.pass);
+        f.write_str(if parts.is_empty() { "everything" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// Parts of a site of which no two overlap: what a target cable carries. A bend on it is a bend on each of its parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection(Vec<Arc<Target>>);
+
+/// The parts that a selection has, at most.
+pub const MOST_PARTS: usize = 64;
+
+impl Selection {
+    /// The parts; everything is one, nothing is none.
+    pub fn parts(&self) -> &[Arc<Target>] {
+        &self.0
+    }
+
+    fn new(parts: impl IntoIterator<Item = Target>) -> Self {
+        let parts = parts.into_iter().filter(|part| !part.is_empty()).take(MOST_PARTS);
+        Self(parts.map(Arc::new).collect())
+    }
+
+    /// What both mean.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self::new(self.0.iter().flat_map(|a| other.0.iter().map(|b| a.and(b))))
+    }
+
+    /// What either means.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        let more = other.minus(self);
+        Self(self.0.iter().chain(&more.0).take(MOST_PARTS).cloned().collect())
+    }
+
+    /// What is not meant.
+    #[must_use]
+    pub fn not(&self) -> Self {
+        Self::default().minus(self)
+    }
+
+    fn minus(&self, other: &Self) -> Self {
+        let minus = |rest: Self, part: &Arc<Target>| Self::new(rest.0.iter().flat_map(|kept| kept.minus(part)));
+        other.0.iter().fold(self.clone(), minus)
+    }
+}
+
+impl Default for Selection {
+    /// Everything.
+    fn default() -> Self {
+        Self(vec![Arc::default()])
+    }
+}
+
+impl From<Target> for Selection {
+    fn from(target: Target) -> Self {
+        Self::new([target])
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(if parts.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&parts.join(" or "))
+    }
+}
+
+impl Serialize for Selection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|part| &**part))
+    }
+}
+
+/// Which passes of the model are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passes {
+    /// The denoising steps and the cache pass.
+    #[default]
+    Both,
+    /// The denoising steps.
+    Denoise,
+    /// The clean pass that refreshes the KV cache.
+    Cache,
+    /// Neither.
+    None,
+}
+
+impl Passes {
+    /// Whether a pass is one of them.
+    pub fn contains(self, pass: Pass) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Denoise => pass == Pass::Denoise,
+            Self::Cache => pass == Pass::Cache,
+            Self::None => false,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Both, pass) | (pass, Self::Both) => pass,
+            (a, b) if a == b => a,
+            _ => Self::None,
+        }
+    }
+
+    const fn not(self) -> Self {
+        match self {
+            Self::Both => Self::None,
+            Self::Denoise => Self::Cache,
+            Self::Cache => Self::Denoise,
+            Self::None => Self::Both,
+        }
+    }
+}
+
+impl fmt::Display for Passes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both",
+            Self::Denoise => "denoise",
+            Self::Cache => "cache",
+            Self::None => "none",
+        })
+    }
+}
+
+impl Serialize for Passes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Prompt tokens by word; a word means all its tokens, wherever it occurs.
+pub type Words = Pick<WordList>;
+
+/// The words that a list has, at most.
+pub const MOST_WORDS: usize = 256;
+
+/// Words or phrases of a prompt. `*` in a word stands for any letters; `<padding>` is what lies behind the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordList(pub Vec<Arc<str>>);
+
+/// How the padding behind a prompt is written in a [`WordList`].
+pub const PADDING: &str = "<padding>";
+
+/// Reads `*` or nothing (all tokens), or words separated by commas: the first [`MOST_WORDS`] of them.
+pub fn words(text: &str) -> Words {
+    match text.trim() {
+        "" | "*" => Pick::All,
+        list => Pick::of(WordList(listed(list).take(MOST_WORDS).map(Arc::from).collect())),
+    }
+}
+
+/// Reads words separated by commas; nothing is none.
+pub fn listed_words(text: &str) -> Words {
+    if text.trim().is_empty() { Pick::None } else { words(text) }
+}
+
+/// The words of a list.
+pub(crate) fn listed(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+impl Pickable for WordList {
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for WordList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+/// Feed-forward neurons.
+pub type Neurons = Pick<NeuronSet>;
+
+/// Some neurons of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NeuronSet {
+    /// These.
+    Set(Set),
+    /// So many that were the most active ones of their layer in the call before.
+    MostActive(usize),
+}
+
+impl Pickable for NeuronSet {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::MostActive(0)) || matches!(self, Self::Set(set) if set.is_empty())
+    }
+
+    fn meet(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Set(a), Self::Set(b)) => Some(Self::Set(a.and(b))),
+            (Self::MostActive(a), Self::MostActive(b)) => Some(Self::MostActive(*a.min(b))),
+            _ => None,
+        }
+    }
+
+    fn rest(&self) -> Option<Self> {
+        if let Self::Set(set) = self { Some(Self::Set(set.not())) } else { None }
+    }
+}
+
+impl fmt::Display for NeuronSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(set) => set.fmt(f),
+            Self::MostActive(count) => write!(f, "the {count} most active"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Whether a selection means a place, each axis evaluated at its own index.
+    fn means(selection: &Selection, at: [usize; 4], pass: Pass) -> usize {
+        let word = |list: &WordList| f32::from(u8::from(list.0.iter().any(|word| **word == at[2].to_string())));
+        let neuron = |set: &NeuronSet| match set {
+            NeuronSet::Set(set) => f32::from(u8::from(set.contains(at[3]))),
+            NeuronSet::MostActive(count) => f32::from(u8::from(at[3] % 3 < *count)),
+        };
+        let met = |part: &&Arc<Target>| {
+            part.steps.contains(at[0])
+                && part.layers.contains(at[1])
+                && part.words.weight(&mut { word }) > 0.5
+                && part.neurons.weight(&mut { neuron }) > 0.5
+                && part.pass.contains(pass)
+        };
+        selection.parts().iter().filter(met).count()
+    }
+
+    prop_compose! {
+        fn targets()(
+            sets in prop::collection::vec(prop::sample::select(vec!["all", "0", "1-2", "0,3", "2-end", "none"]), 3),
+            text in prop::sample::select(vec!["*", "0", "1, 2", "3"]),
+            most in 0..4_usize,
+            pass in prop::sample::select(vec![Passes::Both, Passes::Denoise, Passes::Cache]),
+        ) -> Selection {
+            let set = |i: usize| -> Set { sets[i].parse().expect("a set") };
+            let neurons = if most < 3 { Pick::of(NeuronSet::MostActive(most)) } else { Pick::of(NeuronSet::Set(set(2))) };
+            Selection::from(Target { steps: set(0), layers: set(1), words: words(text), neurons, pass, ..Target::default() })
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn selections_are_sets_and_their_parts_do_not_overlap(a in targets(), b in targets(), c in targets()) {
+            let (either, both, rest) = (a.or(&b).or(&c), a.or(&b).and(&c), a.or(&b).not());
+            let (one, again) = (a.and(&b.not()).or(&b.and(&a.not())), a.or(&b).not().or(&c).not().or(&a.and(&c)));
+            for index in 0..4 * 4 * 4 * 4 {
+                let at = [index % 4, index / 4 % 4, index / 16 % 4, index / 64];
+                for pass in [Pass::Denoise, Pass::Cache] {
+                    let [in_a, in_b, in_c] = [&a, &b, &c].map(|x| means(x, at, pass) == 1);
+                    prop_assert_eq!(means(&either, at, pass), usize::from(in_a || in_b || in_c));
+                    prop_assert_eq!(means(&both, at, pass), usize::from((in_a || in_b) && in_c));
+                    prop_assert_eq!(means(&rest, at, pass), usize::from(!(in_a || in_b)));
+                    prop_assert_eq!(means(&one, at, pass), usize::from(in_a != in_b));
+                    prop_assert_eq!(means(&again, at, pass), usize::from(if in_c { in_a } else { in_a || in_b }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_known_to_be_nothing() {
+        let red = Selection::from(Target { words: words("red"), ..Target::default() });
+        assert_eq!(red.and(&red.not()).parts().len(), 0);
+        assert_eq!(red.not().not(), red);
+        assert_eq!(red.not().to_string(), "words not (red)");
+        assert_eq!(red.or(&red), red);
+        assert_eq!(red.or(&red.not()).parts().len(), 2);
+    }
+}

@@ -1,0 +1,384 @@
+//! One evaluation of a plan: a pure function of the plan, what came in, and what is remembered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::compile::plan::{Arrives, Feed, Gain, Map, Plan, Slot};
+use crate::node::context::{Ask, Run, World};
+use crate::node::def::{Input, Output};
+pub use crate::node::memory::Memory;
+use crate::node::memory::is_remembered;
+use crate::node::sound::{self, Hop};
+use crate::node::value::{Gate, Kind, Value};
+use crate::program::target::Selection;
+use crate::program::{Bend, Program};
+
+/// From where on a number is on, if it was off.
+const ON: f64 = 0.5;
+/// From where down a number is off, if it was on.
+const OFF: f64 = 0.1;
+
+/// Hops that are kept until they are looked at.
+const MOST_HEARD: usize = 10 * sound::HOPS_PER_SEC;
+
+/// What came in from outside by now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Controls {
+    /// MIDI controllers, 0 to 1, by channel (1 to 16) and number.
+    pub midi_cc: BTreeMap<(u8, u8), f64>,
+    /// MIDI notes held, velocity 0 to 1, by channel and number.
+    pub midi_notes: BTreeMap<(u8, u8), f64>,
+    /// MIDI notes struck since they were last looked at, held or not, with their velocity: a short hit is not lost.
+    pub midi_struck: BTreeMap<(u8, u8), f64>,
+    /// The latest arguments of OSC addresses.
+    pub osc: BTreeMap<String, Vec<f64>>,
+    /// The latest values of named sensors on serial lines.
+    pub sensors: BTreeMap<String, Vec<f64>>,
+    /// What was heard since it was last looked at, oldest first.
+    pub sound: Vec<Hop>,
+}
+
+impl Controls {
+    /// A key is struck: it is held until it is taken out of `midi_notes`.
+    pub fn strike(&mut self, key: (u8, u8), velocity: f64) {
+        self.midi_notes.insert(key, velocity);
+        self.midi_struck.insert(key, velocity);
+    }
+
+    /// This was heard. What nobody looks at is forgotten after ten seconds.
+    pub fn hear(&mut self, hops: &[Hop]) {
+        self.sound.extend_from_slice(hops);
+        let late = self.sound.len().saturating_sub(MOST_HEARD);
+        self.sound.drain(..late);
+    }
+}
+
+/// What the taps measured in the model call before, by node and name of the number.
+pub type Measurements = BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>;
+
+/// What a tick is made from, besides the plan and the memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// What came in from outside.
+    pub controls: &'a Controls,
+    /// What the taps measured.
+    pub measurements: &'a Measurements,
+    /// What is heard in the frames of the call, oldest first: shared out evenly over them.
+    pub sound: &'a [Hop],
+    /// The first latent frame of the call, counted from the beginning of the video.
+    pub first_frame: u64,
+    /// Seconds from one latent frame to the next.
+    pub dt_secs: f64,
+}
+
+/// The room that a plan is evaluated in. It changes no result; one that is kept saves taking it anew.
+#[derive(Default)]
+pub struct Workspace {
+    /// The plan that it was made for.
+    plan: u64,
+    /// Nothing was evaluated in it yet.
+    fresh: bool,
+    /// The values on all inputs.
+    fed: Vec<Option<Value>>,
+    /// The values on all outputs.
+    given: Vec<Option<Value>>,
+    /// Those of them that are read in the next frame, as they were in the frame before.
+    before: Vec<Option<Value>>,
+    ask: Ask,
+    everything: Arc<Selection>,
+    /// Outputs that were given numbers that are not finite.
+    held: Vec<(Arc<str>, &'static str)>,
+}
+
+impl Workspace {
+    /// The outputs, by node and name, that were given a number in the latest call that was not finite: each kept its last one.
+    pub fn held(&self) -> &[(Arc<str>, &'static str)] {
+        &self.held
+    }
+
+    /// What nodes said in the latest call that people should know: the node, and a sentence.
+    pub fn warnings(&self) -> &[(Arc<str>, &'static str)] {
+        &self.ask.warnings
+    }
+
+    fn fit(&mut self, plan: &Plan) {
+        if self.plan != plan.number {
+            (self.plan, self.fresh) = (plan.number, true);
+            self.fed = vec![None; plan.inputs];
+            self.given = vec![None; plan.outputs];
+            self.before = vec![None; plan.late.len()];
+        }
+        self.held.clear();
+        self.ask.warnings.clear();
+    }
+}
+
+impl Plan {
+    /// The program of one model call over `frames` latent frames, from the memory at its beginning; leaves the memory as it is
+    /// at its end.
+    ///
+    /// A call is ticked anew before each denoising step: give each a copy of the memory from before the chunk, and keep the
+    /// one from its last step.
+    pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
+        let mut program = Program::default();
+        self.run(inputs, memory, frames, &mut Workspace::default(), &mut program);
+        program
+    }
+
+    /// [`Self::program`] in a room that is there already, so that nothing has to be allocated: not for numbers, gates, texts
+    /// and bends, nor for targets and pictures that do not change.
+    pub fn run(
+        &self,
+        inputs: &Inputs<'_>,
+        memory: &mut Memory,
+        frames: usize,
+        room: &mut Workspace,
+        program: &mut Program,
+    ) {
+        memory.adopt(&self.layout);
+        room.fit(self);
+        self.recall(memory, &mut room.given);
+        program.clear();
+        for lane in 0..frames {
+            self.tick(inputs, lane as u64, sound::share(inputs.sound, lane, frames), memory, room);
+            add(program, &mut room.ask.program, lane);
+        }
+        program.seed = self.seed;
+        program.bends.retain(|bend| !bend.is_neutral());
+    }
+
+    /// The values on all outputs at the beginning of a call: the last numbers and gates.
+    fn recall(&self, memory: &Memory, given: &mut [Option<Value>]) {
+        for slot in &self.nodes {
+            let last = memory.numbers(slot.cells.outputs());
+            for ((value, output), last) in given[slot.outputs.clone()].iter_mut().zip(slot.def.outputs).zip(last) {
+                if is_remembered(output.kind) {
+                    *value = recalled(output, *last);
+                }
+            }
+        }
+    }
+
+    fn tick(&self, inputs: &Inputs<'_>, lane: u64, sound: &[Hop], memory: &mut Memory, room: &mut Workspace) {
+        let Workspace { fresh, fed, given, before, ask, everything, held, .. } = room;
+        ask.program.clear();
+        ask.links.clear();
+        ask.tempo = None;
+        for (value, output) in before.iter_mut().zip(&self.late) {
+            value.clone_from(&given[*output]);
+        }
+        let tempo = if memory.tempo() > 0.0 { memory.tempo() } else { self.tempo };
+        let world = World { inputs, sound, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
+        for slot in &self.nodes {
+            let (arrived, gives) = (&mut fed[slot.inputs.clone()], slot.outputs.clone());
+            let changed = feed(slot, inputs, given, before, arrived, memory);
+            if slot.bypass && !slot.def.sees_bypass {
+                pass(slot, arrived, &mut given[gives.clone()]);
+            } else if changed || *fresh || !slot.def.pure {
+                let (numbers, texts) = memory.own(&slot.cells);
+                let mut run = Run {
+                    id: &slot.id,
+                    seed: slot.seed,
+                    def: slot.def,
+                    bypass: slot.bypass,
+                    fed: arrived,
+                    given: &mut given[gives.clone()],
+                    gave: 0,
+                    held: 0,
+                    memory: numbers,
+                    texts,
+                    world: &world,
+                    ask,
+                };
+                (slot.def.run)(&mut run);
+                let (gave, not_finite) = (run.gave, run.held);
+                settle(slot, gave, not_finite, &mut given[gives.clone()], held);
+            }
+            remember(slot, &given[gives], memory);
+        }
+        *fresh = false;
+        memory.advance(inputs.dt_secs * tempo / 60.0, ask.tempo.unwrap_or(0.0));
+    }
+}
+
+/// The last value of an output, from the number that was remembered of it.
+fn recalled(output: &Output, last: f64) -> Option<Value> {
+    match output.kind {
+        _ if last.is_nan() => None,
+        Kind::Gate => Some(Value::Gate(Gate { on: last >= ON, hits: 0 })),
+        _ => Some(Value::Number(last)),
+    }
+}
+
+/// Keeps the numbers and gates on the outputs of a node.
+fn remember(slot: &Slot, given: &[Option<Value>], memory: &mut Memory) {
+    for (kept, value) in memory.numbers_mut(slot.cells.outputs()).iter_mut().zip(given) {
+        match value {
+            Some(Value::Number(number)) => *kept = *number,
+            Some(Value::Gate(gate)) => *kept = f64::from(u8::from(gate.on)),
+            _ => {}
+        }
+    }
+}
+
+/// After a node has run: what it did not give is not there, but for numbers, which stay as they were, and gates, which do not go
+/// on again.
+fn settle(
+    slot: &Slot,
+    gave: u64,
+    not_finite: u64,
+    given: &mut [Option<Value>],
+    held: &mut Vec<(Arc<str>, &'static str)>,
+) {
+    for (index, (value, output)) in given.iter_mut().zip(slot.def.outputs).enumerate() {
+        if gave & 1 << index == 0 {
+            match value {
+                Some(Value::Number(_)) => {}
+                Some(Value::Gate(gate)) => gate.hits = 0,
+                _ => *value = None,
+            }
+        }
+        let port = || (slot.id.clone(), output.name);
+        if not_finite & 1 << index != 0 && !held.iter().any(|(id, name)| *id == slot.id && *name == output.name) {
+            held.push(port());
+        }
+    }
+}
+
+/// What a bypassed node gives: what arrives at the input that goes through, else 0, off, or nothing.
+fn pass(slot: &Slot, arrived: &[Option<Value>], given: &mut [Option<Value>]) {
+    for (value, output) in given.iter_mut().zip(slot.def.outputs) {
+        let through = output.passes.and_then(|name| slot.def.input(name)).and_then(|(index, _)| arrived[index].clone());
+        *value = match output.kind {
+            Kind::Number => Some(through.unwrap_or(Value::Number(0.0))),
+            Kind::Gate => Some(through.unwrap_or(Value::Gate(Gate::default()))),
+            _ => through,
+        };
+    }
+}
+
+/// Brings values to the inputs of a node. Whether any is another than in the frame before.
+fn feed(
+    slot: &Slot,
+    inputs: &Inputs<'_>,
+    given: &[Option<Value>],
+    before: &[Option<Value>],
+    arrived: &mut [Option<Value>],
+    memory: &mut Memory,
+) -> bool {
+    let mut changed = false;
+    let was_on = memory.numbers_mut(slot.cells.inputs());
+    for (index, ((feed, input), value)) in slot.feeds.iter().zip(slot.def.inputs).zip(arrived).enumerate() {
+        let cabled = match &feed.cable {
+            None => None,
+            Some(cable) => match &cable.from {
+                Arrives::Now(output) => given[*output].clone(),
+                Arrives::Late(index) => before[*index].clone(),
+                Arrives::Measured(node, name) => {
+                    let numbers = inputs.measurements.get(node);
+                    numbers.and_then(|numbers| numbers.get(name)).copied().map(Value::Number)
+                }
+            },
+        };
+        let new = match input.kind {
+            Kind::Number => number(feed, input, cabled.as_ref(), inputs.controls).map(Value::Number),
+            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), inputs.controls, &mut was_on[index]))),
+            _ => cabled.or_else(|| feed.base.clone()),
+        };
+        let same = match (&*value, &new) {
+            (Some(old), Some(new)) => old.is(new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            *value = new;
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// The number on an input: what arrives, or the knob as the cable moves it, within the limits.
+fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Controls) -> Option<f64> {
+    let turned = feed
+        .map
+        .and_then(|Map { cc, range: [low, high] }| controls.midi_cc.get(&cc).map(|x| low * (1.0 - x) + high * x));
+    let base = match &feed.base {
+        Some(Value::Number(base)) => Some(turned.map_or(*base, |turned| turned.clamp(input.hard.0, input.hard.1))),
+        _ => None,
+    };
+    let arrived = match cabled {
+        Some(Value::Number(x)) => *x,
+        Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
+        _ => return base,
+    };
+    let gain = feed.cable.as_ref().map_or(Gain::Replaces, |cable| cable.gain);
+    // A number is moved by a finite number to infinity at most, which the limits catch.
+    Some(gain.moved(base.unwrap_or(0.0), arrived).clamp(input.hard.0, input.hard.1))
+}
+
+/// Whether an input is on, and how often it went on; `was_on` is whether it was in the frame before.
+fn gate(feed: &Feed, cabled: Option<&Value>, controls: &Controls, was_on: &mut f64) -> Gate {
+    let was = *was_on >= ON;
+    let pressed = feed.map.and_then(|map| Some(map.presses(*controls.midi_cc.get(&map.cc)?)));
+    let pressed = pressed.map(|on| Value::Number(f64::from(u8::from(on))));
+    let new = match cabled.or(pressed.as_ref()).or(feed.base.as_ref()) {
+        Some(Value::Gate(gate)) => {
+            let level = Gate::level(gate.on, was);
+            Gate { on: gate.on, hits: gate.hits.max(level.hits) }
+        }
+        Some(Value::Number(x)) => Gate::level(if was { *x >= OFF } else { *x >= ON }, was),
+        _ => Gate::level(false, was),
+    };
+    *was_on = f64::from(u8::from(new.on));
+    new
+}
+
+/// Adds a tick's program to that of its call, as lane `lane`.
+fn add(program: &mut Program, tick: &mut Program, lane: usize) {
+    if lane == 0 {
+        std::mem::swap(program, tick);
+        return;
+    }
+    add_bends(&mut program.bends, &mut tick.bends, lane);
+    for (message, new) in program.messages.iter_mut().zip(&tick.messages) {
+        message.values.extend_from_slice(&new.values);
+    }
+    program.cache.add(&tick.cache, lane);
+    program.screen.append(&mut tick.screen);
+}
+
+/// Adds a tick's bends as lane `lane`. One that is as it was in the frame before, but for its numbers, goes on; another, whose
+/// target was moved, say, is there from this frame on, and the one it replaces up to it.
+fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
+    let mut next = 0;
+    for mut new in tick.drain(..) {
+        if let Some(found) = (next..bends.len()).find(|&index| bends[index].is_same(&new)) {
+            let bend = &mut bends[found];
+            bend.amount.extend_from_slice(&new.amount);
+            for (lanes, new) in bend.params.iter_mut().zip(&new.params) {
+                lanes.extend_from_slice(new);
+            }
+            next = found + 1;
+        } else {
+            // Behind what the same node asked for in the frames before.
+            let after = bends.iter().rposition(|bend| bend.node == new.node).map_or(next, |last| (last + 1).max(next));
+            for lanes in &mut new.params {
+                lanes.resize(lane + 1, lanes[0]);
+            }
+            let now = new.amount[0];
+            new.amount.clear();
+            new.amount.resize(lane, 0.0);
+            new.amount.push(now);
+            bends.insert(after, new);
+            next = after + 1;
+        }
+    }
+    for bend in bends.iter_mut().filter(|bend| bend.amount.len() == lane) {
+        bend.amount.push(0.0);
+        for lanes in &mut bend.params {
+            let last = lanes[lane - 1];
+            lanes.push(last);
+        }
+    }
+}
