@@ -145,7 +145,7 @@ pub fn find(query: &str, pending: Option<&PendingCable>) -> Vec<&'static NodeDef
         .filter(|def| pending.is_none_or(|pending| matching_port(def, pending).is_some()))
         .filter_map(|def| Some((score(def, &query)?, *def)))
         .collect();
-    // The first port is the main one, so it goes before other ports, and those before ports of a convertible kind.
+    // The first port goes before other ports, and those before ports of a convertible kind.
     let nearness = |def: &NodeDef| {
         let place = pending.and_then(|pending| {
             if pending.from_output {

@@ -1,7 +1,7 @@
 //! Live values: the numbers on the ports at the frame on screen.
 //!
-//! The window runs the plan of the document itself. A tick is a pure function that takes microseconds, so it needs only the number
-//! of the frame, the controls and the sound. The window does not know the measurements of taps: ports that depend on them have no value.
+//! The window runs the plan of the document itself. A tick is a pure function that takes microseconds. It needs the number of the
+//! frame, the controls and the sound. The window does not know the measurements of taps: ports that depend on them have no value.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
