@@ -33,31 +33,42 @@ struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     window: window::Window,
+    /// Prints the licences of bendrack and of all that it contains.
+    #[arg(long, exclusive = true)]
+    licences: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Lists the nodes, or explains one.
     Nodes(nodes::Nodes),
-    /// Says everything that is wrong with patches, and what to do.
+    /// Lists the problems of patches, with the place of each and the next step.
     Check(check::Check),
-    /// Writes patches in their canonical form, and their layout in them or beside them.
+    /// Writes patches in canonical form, with the layout inside or beside.
     Format(format::Format),
-    /// Prints the JSON Schema of patches, for editors of text.
+    /// Prints the JSON Schema of patches, for text editors.
     Schema(schema::Schema),
-    /// Prints what a patch asks of the model at a frame: bends, targets, taps, prompt.
+    /// Prints the program of a patch at a frame: bends, targets, taps, prompt.
     Program(program::Program),
     /// Renders a patch to a video file.
     Render(Box<render::Render>),
-    /// Gives back the patch that a picture or video was rendered with.
+    /// Prints the patch that a PNG or MP4 carries.
     Extract(extract::Extract),
     /// Lists the models.
     Models(models::Models),
     /// Measures a model on this machine.
     Bench(bench::Bench),
-    /// Lists MIDI, audio and serial devices, and what to do if there are none.
+    /// Lists MIDI, audio and serial devices, or the next step where there are none.
     Devices(devices::Devices),
 }
+
+/// The licences of bendrack, and those of the work of others in it.
+const LICENCES: [&str; 4] = [
+    "bendrack is licensed under the MIT licence or the Apache licence, version 2.0, at your choice.\n",
+    include_str!("../../LICENSE-MIT"),
+    include_str!("../../LICENSE-APACHE"),
+    include_str!("../../docs/third-party.txt"),
+];
 
 /// How a command ended, other than well.
 enum Failure {
@@ -78,6 +89,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => return print_answer(&answer),
     };
+    if cli.licences {
+        return exit(print(&LICENCES.join("\n")));
+    }
     let Some(command) = cli.command else { return exit(cli.window.run()) };
     exit(match command {
         Command::Nodes(command) => command.run(),

@@ -1,6 +1,6 @@
 //! `docs/nodes.md` is what the nodes say of themselves.
 //!
-//! `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::` writes it anew: look at it before it is kept.
+//! `make bless` writes it anew: look at it before it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -23,7 +23,7 @@ const INTRO: &str = "\
 # Nodes
 
 Every node of the library, by family. This page is written by a test from what each node declares in its file under
-[nodes/](../nodes/src/library): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::`.
+[nodes/](../nodes/src/library): change that, and run `make bless`.
 
 A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, and a map also where a picture is wanted: it is a picture in
 grey then, from its smallest to its largest value.
@@ -252,6 +252,6 @@ fn the_page_of_nodes_is_what_the_nodes_say() {
     assert!(
         written == page,
         "docs/nodes.md is not what the nodes say, from line {line} on; \
-         BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs:: writes it anew"
+         make bless writes it anew"
     );
 }

@@ -1,6 +1,6 @@
 //! The file format: what is read, what is written, what is refused, and where a mistake is.
 //!
-//! `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite format::` writes the patches in their canonical form, the schema and the
+//! `make bless` writes the patches in their canonical form, the schema and the
 //! patches that migrations lead to anew: look at them before they are kept.
 
 use std::collections::BTreeSet;
@@ -52,7 +52,7 @@ fn hold(path: &Path, text: &str) {
         std::fs::write(&beside, text).expect("the file is written");
         return std::fs::rename(beside, path).expect("the file is there");
     }
-    let how = "BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite format:: writes it anew";
+    let how = "make bless writes it anew";
     assert!(read(path) == text, "{} is not what it should be; {how}", path.display());
 }
 
