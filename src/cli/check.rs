@@ -1,4 +1,4 @@
-//! `bendrack check`: what is wrong with patches.
+//! `bendrack check`: the problems of patches.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -122,8 +122,8 @@ fn group<'a>(path: &'a str, text: &str, shown: &'a str, problem: &'a Problem) ->
     if let Some(expected) = &problem.expected {
         group = group.element(Level::NOTE.message(format!("expected {expected}")));
     }
-    if let Some(meant) = &problem.suggestion {
-        group = group.element(Level::HELP.message(format!("did you mean {meant:?}?")));
+    if let Some(suggestion) = &problem.suggestion {
+        group = group.element(Level::HELP.message(format!("did you mean {suggestion:?}?")));
     }
     group
 }

@@ -70,15 +70,15 @@ const LICENCES: [&str; 4] = [
     include_str!("../../docs/third-party.txt"),
 ];
 
-/// How a command ended, other than well.
+/// The failure of a command.
 enum Failure {
     /// It could not be done.
     Failed(String),
-    /// It was asked for wrongly.
+    /// The command line is wrong.
     Usage(String),
-    /// The patch does not run; why was printed.
+    /// The patch does not run; its problems are printed.
     InvalidPatch,
-    /// It could not be done; why was printed.
+    /// It could not be done; the reason is printed.
     Reported,
 }
 
@@ -120,7 +120,7 @@ fn print_answer(answer: &clap::Error) -> ExitCode {
     exit(printed(terminal::print_coloured(&text)))
 }
 
-/// The exit code that tells how a command ended; what went wrong is printed.
+/// The exit code of a command; its error is printed.
 fn exit(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -156,12 +156,12 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Reads the patch in a file, which may be a PNG or MP4; what is wrong with its text is printed.
+/// Reads the patch in a file, which may be a PNG or MP4; a problem of its text is printed.
 fn read_patch(path: &Path) -> Result<Patch, Failure> {
     open_patch(path).map(|opened| opened.patch)
 }
 
-/// [`read_patch`], and what else the file says.
+/// [`read_patch`], with the render and the home of the file.
 fn open_patch(path: &Path) -> Result<Opened, Failure> {
     let found = provenance::read(path).map_err(|error| Failure::Failed(error.to_string()))?;
     found.open(path).map_err(|problem| {

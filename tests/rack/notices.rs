@@ -19,8 +19,20 @@ const SYSTEMS: [&str; 5] = [
 ];
 /// Licences that may be chosen, in this order; all that bind are also in `deny.toml`.
 const CHOICES: [&str; 14] = [
-    "MIT", "MIT-0", "0BSD", "Zlib", "ISC", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "Apache-2.0", "Unicode-3.0", "CC0-1.0",
-    "MPL-2.0", "OFL-1.1", "Ubuntu-font-1.0",
+    "MIT",
+    "MIT-0",
+    "0BSD",
+    "Zlib",
+    "ISC",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "Apache-2.0",
+    "Unicode-3.0",
+    "CC0-1.0",
+    "MPL-2.0",
+    "OFL-1.1",
+    "Ubuntu-font-1.0",
 ];
 /// A sentence of each licence that no other has.
 const MARKS: [(&str, &str); 13] = [
@@ -117,7 +129,8 @@ fn texts(package: &Package, licence: &str) -> Vec<String> {
     for folder in folders {
         paths.extend(inside(&folder).filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-            path.is_file() && ["licen", "copying", "notice", "unlicense", "ofl", "ufl"].iter().any(|part| name.starts_with(part))
+            path.is_file()
+                && ["licen", "copying", "notice", "unlicense", "ofl", "ufl"].iter().any(|part| name.starts_with(part))
         }));
     }
     paths.sort();
@@ -185,10 +198,11 @@ fn the_notices_are_those_of_what_is_built() {
     let advice = "make bless writes docs/third-party.txt anew";
     // Of this system, as the others' packages may not be here.
     let host = SYSTEMS.into_iter().find(|system| {
-        system.starts_with(std::env::consts::ARCH) && system.contains(match std::env::consts::OS {
-            "macos" => "darwin",
-            os => os,
-        })
+        system.starts_with(std::env::consts::ARCH)
+            && system.contains(match std::env::consts::OS {
+                "macos" => "darwin",
+                os => os,
+            })
     });
     let host = host.expect("a system that binaries are built for");
     for ((name, version), package) in packages(host, true) {

@@ -25,7 +25,7 @@ use crate::provenance::Provenance;
 
 /// A file, or files, that pictures are written to.
 pub trait VideoWriter: Send {
-    /// Sets what the files say of where they come from: pictures those that follow, a video the whole of it. A GIF says nothing.
+    /// Sets the provenance: of the pictures that follow, or of the whole video. A GIF carries none.
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()>;
 
     /// Adds a picture.
@@ -71,7 +71,7 @@ pub enum Format {
     Pictures {
         /// The folder they are written to.
         folder: PathBuf,
-        /// What their names begin with, before the number.
+        /// The part of their names before the number.
         prefix: OsString,
     },
 }
