@@ -5,16 +5,16 @@
 
 use anyhow::{Context as _, Result};
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::def::NodeDef;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::plan::Plan;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 /// The node. A file of the library looks like this module.
 mod ramp {
-    use bendrack_nodes::def::{Input, NodeDef, Output};
-    use bendrack_nodes::run::Run;
+    use bendrack_nodes::node::context::Run;
+    use bendrack_nodes::node::def::{Input, NodeDef, Output};
 
     const PERIOD: Input = Input::number("period", 4.0, "Time from 0 to 1.").soft(0.5, 16.0).hard(0.1, 600.0).unit("s");
     const OUT: Output = Output::number("out", "Ramp from 0 to 1.");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, Model, Rack};
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::plan::Plan;
+use bendrack_nodes::compile::plan::Plan;
 
 use crate::driver::*;
 

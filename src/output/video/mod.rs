@@ -48,6 +48,10 @@ pub trait VideoWriter: Send {
 ///
 /// A video that is already there is replaced when the new one is finished; numbered pictures that are already there are
 /// an error, as two videos would be mixed.
+///
+/// # Errors
+///
+/// If the name, the rate or the place is not suitable.
 pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
     if !frame_rate.is_finite() || !(0.01..=1000.0).contains(&frame_rate) {
         return Err(Error::new(path, format!("{frame_rate} pictures per second: give a rate from 0.01 to 1000")));
