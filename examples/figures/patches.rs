@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use bendrack::output::Picture;
+use bendrack::media::Picture;
 use bendrack_nodes::patch::Patch;
 
 use super::page::Page;

@@ -112,12 +112,13 @@ fn print_answer(answer: &clap::Error) -> ExitCode {
     let (text, is_wrong) = (answer.render(), answer.use_stderr());
     let is_terminal = if is_wrong { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let text = if has_colours { text.ansi().to_string() } else { text.to_string() };
-    if is_wrong {
-        terminal::complain_coloured(&text);
-        return ExitCode::from(2);
+    match (is_wrong, has_colours) {
+        (true, true) => terminal::complain_coloured(&text.ansi().to_string()),
+        (true, false) => terminal::complain(text.to_string().trim_end()),
+        (false, true) => return exit(printed(terminal::print_coloured(&text.ansi().to_string()))),
+        (false, false) => return exit(print(&text.to_string())),
     }
-    exit(printed(terminal::print_coloured(&text)))
+    ExitCode::from(2)
 }
 
 /// The exit code of a command; its error is printed.
