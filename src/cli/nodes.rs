@@ -2,7 +2,7 @@
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::diagnostics::suggest::nearest;
-use bendrack_nodes::node::def::{Curve, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::node::def::{Curve, DefaultValue, Input, Latency, NodeDef, Output};
 use bendrack_nodes::node::value::Kind;
 
 use super::{Failure, print};
@@ -69,17 +69,17 @@ fn explain(def: &NodeDef) -> String {
 fn kind_of(input: &Input) -> &'static str {
     match input.kind {
         Kind::Number if !input.choices.is_empty() => "choice",
-        Kind::Number if input.signal => "signal",
+        Kind::Number if input.direct => "signal",
         kind => kind.name(),
     }
 }
 
 /// The kind of an output, and its latency.
 fn given(output: &Output) -> String {
-    let late = match output.late {
+    let late = match output.latency {
         None => "",
-        Some(Late::Frame) => ", frame late",
-        Some(Late::Call) => ", late",
+        Some(Latency::Frame) => ", frame late",
+        Some(Latency::Call) => ", late",
     };
     format!("{}{late}", output.kind.name())
 }
@@ -87,14 +87,14 @@ fn given(output: &Output) -> String {
 /// Default and range of a knob; in parentheses, the limits that cables reach.
 fn range(input: &Input) -> String {
     match (input.kind, input.default) {
-        (Kind::Number, Preset::Number(default)) if !input.choices.is_empty() => {
+        (Kind::Number, DefaultValue::Number(default)) if !input.choices.is_empty() => {
             let chosen = input.choices.get(default as usize).copied().unwrap_or_default();
             format!(" [{chosen}; {}]", input.choices.join(", "))
         }
         (Kind::Number, preset) => {
             let default = match preset {
-                Preset::Number(default) if input.unit.is_empty() => format!("{default}; "),
-                Preset::Number(default) => format!("{default} {}; ", input.unit),
+                DefaultValue::Number(default) if input.unit.is_empty() => format!("{default}; "),
+                DefaultValue::Number(default) => format!("{default} {}; ", input.unit),
                 _ => String::new(),
             };
             let beyond = match input.hard {
@@ -105,8 +105,8 @@ fn range(input: &Input) -> String {
             let log = if input.curve == Curve::Log { ", log" } else { "" };
             format!(" [{default}{} to {}{beyond}{log}]", input.soft.0, input.soft.1)
         }
-        (Kind::Gate, Preset::Number(default)) => format!(" [{}]", if default == 0.0 { "off" } else { "on" }),
-        (_, Preset::Text(text)) if !text.is_empty() => format!(" [{text}]"),
+        (Kind::Gate, DefaultValue::Number(default)) => format!(" [{}]", if default == 0.0 { "off" } else { "on" }),
+        (_, DefaultValue::Text(text)) if !text.is_empty() => format!(" [{text}]"),
         _ => String::new(),
     }
 }

@@ -233,7 +233,7 @@ impl Render {
             let input = def.and_then(|def| def.input(name)).map(|(_, input)| input);
             let port = Port { node: id.clone(), port: name.clone() };
             // A cable moves a knob, and replaces everything else.
-            let is_replaced = input.is_some_and(|input| input.signal || input.kind != Kind::Number);
+            let is_replaced = input.is_some_and(|input| input.direct || input.kind != Kind::Number);
             if let Some(cable) = patch.cable_to(&port).filter(|_| is_replaced) {
                 return Err(Failure::Usage(format!("{port} has a cable from {}; set that instead", cable.from)));
             }

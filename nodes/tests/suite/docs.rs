@@ -10,7 +10,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::grammar::keyframes::MOST_KEYS;
 use bendrack_nodes::grammar::prompts::MOST_PROMPTS;
 use bendrack_nodes::library::family::{FAMILIES, Family};
-use bendrack_nodes::node::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::node::def::{Curve, DefaultValue, Grammar, Input, Latency, NodeDef, Output};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::program::Site;
 use bendrack_nodes::program::op::Form;
@@ -85,8 +85,8 @@ fn site_about(site: Site) -> &'static str {
 fn letter(form: Form) -> char {
     match form {
         Form::Grid(_) => 'g',
-        Form::Weigh(_) => 'w',
-        Form::Columns(_) | Form::MapNoise | Form::Give { .. } | Form::Freeze => 'c',
+        Form::LogitWeight(_) => 'w',
+        Form::Columns(_) | Form::MapNoise | Form::Transfer { .. } | Form::Freeze => 'c',
         Form::Position(_) => 'p',
         Form::Tensor(_) => 't',
     }
@@ -157,24 +157,24 @@ fn range(input: &Input) -> String {
 fn input_row(input: &Input) -> String {
     let kind = match input.kind {
         Kind::Number if !input.choices.is_empty() => "choice",
-        Kind::Number if input.signal => "signal",
+        Kind::Number if input.direct => "signal",
         kind => kind.name(),
     };
     let default = match input.default {
-        Preset::Number(x) if input.kind == Kind::Gate => if x == 0.0 { "off" } else { "on" }.to_owned(),
-        Preset::Number(x) if !input.choices.is_empty() => format!("`{}`", input.choices[x as usize]),
-        Preset::Number(x) => number(x),
-        Preset::Text("") | Preset::Nothing => String::new(),
-        Preset::Text(text) => format!("`{text}`"),
+        DefaultValue::Number(x) if input.kind == Kind::Gate => if x == 0.0 { "off" } else { "on" }.to_owned(),
+        DefaultValue::Number(x) if !input.choices.is_empty() => format!("`{}`", input.choices[x as usize]),
+        DefaultValue::Number(x) => number(x),
+        DefaultValue::Text("") | DefaultValue::Nothing => String::new(),
+        DefaultValue::Text(text) => format!("`{text}`"),
     };
     format!("| `{}` | {kind} | {default} | {} | {} |\n", input.name, range(input), plain(input.about))
 }
 
 fn output_row(output: &Output) -> String {
-    let late = match output.late {
+    let late = match output.latency {
         None => "",
-        Some(Late::Frame) => ", a frame late",
-        Some(Late::Call) => ", late",
+        Some(Latency::Frame) => ", a frame late",
+        Some(Latency::Call) => ", late",
     };
     let bypassed = output.passes.map(|input| format!(" Bypassed, it gives `{input}`.")).unwrap_or_default();
     format!("| `{}` | {}{late} | {}{bypassed} |\n", output.name, output.kind, plain(output.about))

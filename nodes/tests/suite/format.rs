@@ -277,7 +277,7 @@ proptest! {
         let (start, end) = (boundary(at), boundary(at + length));
         text.replace_range(start..end, &with);
         for problem in check(text.as_bytes(), LIBRARY) {
-            let place = problem.place.expect("a place");
+            let place = problem.span.expect("a place");
             prop_assert!(place.bytes.end <= text.len() && text.get(place.bytes.clone()).is_some(), "{:?}", place);
             let line = text[..place.bytes.start].matches('\n').count() + 1;
             prop_assert_eq!(place.line, line);
@@ -292,7 +292,7 @@ proptest! {
 /// What is said of a text: code, pointer, line and column.
 fn said(text: &str) -> Vec<(Code, String, usize, usize)> {
     let place = |problem: bendrack_nodes::diagnostics::Problem| {
-        let place = problem.place.expect("a place");
+        let place = problem.span.expect("a place");
         (problem.code, problem.pointer, place.line, place.column)
     };
     check(text.as_bytes(), LIBRARY).into_iter().map(place).collect()
