@@ -2,14 +2,13 @@
 
 use crate::node::def::{Input, NodeDef};
 
-const GATE: Input = Input::gate("gate", true, "While it is on, frames are written.").sole();
+const GATE: Input = Input::gate("gate", true, "Gate: latent frames are written while it is on.").sole();
 
 /// When frames are written to the film.
 pub const NODE: NodeDef = NodeDef {
     name: "output.record",
     title: "Record",
-    about: "Says at which frames `bendrack render` writes to the file; without this node at all of them, and in the window it does \
-            nothing.",
+    about: "Selects the latent frames that `bendrack render` writes; without this node, all of them. It does nothing in the window.",
     inputs: &[GATE],
     outputs: &[],
     run: |run| run.ask_film(run.gate(&GATE)),
