@@ -160,8 +160,8 @@ impl fmt::Display for Problem {
             Severity::Error => "error",
         };
         // What is wrong with all of a file has no place in it.
-        let place = if self.pointer.is_empty() { String::new() } else { format!("{}: ", self.pointer) };
-        write!(f, "{severity}: {place}{}", self.message)?;
+        let span = if self.pointer.is_empty() { String::new() } else { format!("{}: ", self.pointer) };
+        write!(f, "{severity}: {span}{}", self.message)?;
         match &self.suggestion {
             Some(name) => write!(f, "; did you mean {name:?}?"),
             None => Ok(()),

@@ -389,7 +389,7 @@ fn what_was_meant_is_said() {
         ("/cables/1/to", "angle"),
         ("/nodes/m/type", "modulate.lfo"),
         ("/nodes/n/type", "modulate.lfo"),
-        ("/nodes/s/type", "output.picture"),
+        ("/nodes/s/type", "output.screen"),
         ("/nodes/l/params/RATE", "rate"),
     ] {
         assert_eq!(meant(pointer).as_deref(), Some(known), "{pointer}");

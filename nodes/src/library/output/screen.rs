@@ -3,13 +3,13 @@
 use crate::node::def::{Image, Input, NodeDef, View};
 use crate::node::value::Kind;
 
-const PICTURE: Input = Input::socket("picture", Kind::Picture, "What is shown and recorded.").unique();
+const PICTURE: Input = Input::socket("picture", Kind::Picture, "Picture to show and record.").unique();
 
 /// What is on the screen.
 pub const NODE: NodeDef = NodeDef {
-    name: "output.picture",
+    name: "output.screen",
     title: "Screen",
-    about: "Shows a picture on the screen and in the file.",
+    about: "Shows a picture in the preview and writes it to the video file.",
     inputs: &[PICTURE],
     outputs: &[],
     run: |ctx| {

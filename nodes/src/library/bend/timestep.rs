@@ -7,20 +7,21 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
 use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 
-const OFFSET: Input = Input::number("offset", 0.0, "Added to the timestep, which goes from 1000, all noise, to 0.")
-    .soft(-500.0, 500.0)
-    .hard(-1000.0, 1000.0);
+const OFFSET: Input =
+    Input::number("offset", 0.0, "Offset of the timestep, which runs from 1000 (all noise) to 0 (none).")
+        .soft(-500.0, 500.0)
+        .hard(-1000.0, 1000.0);
 
 const OP: Op = Op { name: "offset", params: &["offset"], neutral: &[0.0], choices: &[], form: Form::Tensor(offset) };
 
-/// Tells the model that there is more noise in its picture than there is, or less.
+/// Offsets the timestep, so that the model expects more or less noise than there is.
 pub const NODE: NodeDef = NodeDef {
-    name: "bend.time",
-    title: "Noise level",
-    about: "Tells the model that there is more noise in its picture than there is, or less.",
+    name: "bend.timestep",
+    title: "Timestep",
+    about: "Offsets the timestep, so that the model expects more or less noise than there is.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, OFFSET, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, Site::Time, &OP, &[&OFFSET]),
+    run: |ctx| bend_node::run(ctx, Site::Timestep, &OP, &[&OFFSET]),
     ..NodeDef::BASE
 };
 

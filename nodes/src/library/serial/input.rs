@@ -2,17 +2,17 @@
 
 use crate::node::def::{Input, NodeDef, Output};
 
-const NAME: Input = Input::text("name", "a0", "The sensor's name, as the board sends it.");
+const NAME: Input = Input::text("name", "a0", "Name of the sensor, as the board sends it.");
 const INDEX: Input =
-    Input::number("index", 0.0, "Which of the line's numbers, from 0.").soft(0.0, 15.0).hard(0.0, 63.0);
-const HELD: Input = Input::number("held", 0.0, "The value until the sensor speaks.").hard(-1e6, 1e6);
-const OUT: Output = Output::number("out", "The number that arrived last.");
+    Input::number("index", 0.0, "Index of the number in the line, from 0.").soft(0.0, 15.0).hard(0.0, 63.0);
+const HELD: Input = Input::number("held", 0.0, "Output until the first line arrives.").hard(-1e6, 1e6);
+const OUT: Output = Output::number("out", "Last number received.");
 
 /// A sensor on a serial line.
 pub const NODE: NodeDef = NodeDef {
-    name: "esp32.in",
-    title: "ESP32",
-    about: "A sensor of an ESP32 or another board on a serial line.",
+    name: "serial.in",
+    title: "Serial in",
+    about: "Reads a sensor of a board on a serial port, such as an ESP32.",
     inputs: &[NAME, INDEX, HELD],
     outputs: &[OUT],
     run: |ctx| {

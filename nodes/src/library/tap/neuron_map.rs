@@ -5,13 +5,13 @@ use crate::node::def::{Image, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::Measure;
 
-const MAP: Output = Output::of("map", Kind::Map, "How active the neurons are at each place of the picture.");
+const MAP: Output = Output::of("map", Kind::Map, "Mean activation of the neurons at each position of the picture.");
 
-/// Measures where in the picture a neuron, or several, are active.
+/// Measures where in the picture feed-forward neurons are active.
 pub const NODE: NodeDef = NodeDef {
-    name: "tap.activity",
+    name: "tap.neuron_map",
     title: "Neuron map",
-    about: "Measures where in the picture a neuron, or several, are active.",
+    about: "Measures where in the picture feed-forward neurons are active.",
     inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD, tap_node::REGION],
     outputs: &[
         MAP,
