@@ -16,17 +16,25 @@ PATCH ?= patches/first_bend.json
 # Property tests draw the same cases each time, so that a failure is the change's; `PROPTEST_RNG_SEED=$$RANDOM make test` draws others.
 export PROPTEST_RNG_SEED ?= 1
 
-.PHONY: help run setup fmt lint test docs bench figures peer
+# The goldens and pages that `make bless` writes: what the tests of these names compare.
+BLESSED = docs:: format:: manual:: patches:: notices::
+
+.PHONY: help run dist setup fmt lint deny test docs bless pictures bench figures peer
 
 help:
-	@echo "make run     set up what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
-	@echo "make test    set up what is missing; check formatting and lints; run every test and doc test"
-	@echo "make setup   only the set-up: system packages (Debian, Ubuntu) and rustup components"
-	@echo "make fmt     format the code"
-	@echo "make docs    build the API documentation, warnings are errors"
-	@echo "make bench   measure the kernels, a layer, the decoders, hooks, the KV cache and every bend on this machine"
-	@echo "make figures draw the contact sheets of docs/figures again, and say their numbers"
-	@echo "make peer    the same layer and decoder chunk here and in PyTorch, in turns (downloads PyTorch once)"
+	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
+	@echo "make test      install what is missing; check formatting, lints and dependencies; run every test and doc test"
+	@echo "make dist      build the program that is handed on: target/dist/bendrack, stripped"
+	@echo "make setup     only the set-up: system packages (Debian, Ubuntu) and rustup components"
+	@echo "make fmt       format the code"
+	@echo "make lint      check formatting and lints, and dependencies if cargo-deny is there"
+	@echo "make deny      install cargo-deny if it is missing; check licences, sources, duplicates and advisories"
+	@echo "make docs      build the API documentation; warnings are errors"
+	@echo "make bless     write generated pages, golden files and notices anew: look at the differences before you commit"
+	@echo "make pictures  draw the pictures of the README and docs anew"
+	@echo "make bench     measure kernels, a layer, decoders, hooks, the KV cache and every bend on this machine"
+	@echo "make figures   draw the contact sheets of docs/figures, and print their numbers"
+	@echo "make peer      the same layer and decoder chunk here and in PyTorch, in turns (downloads PyTorch once)"
 
 setup:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust with rustup, https://rustup.rs, then run make again"; exit 1; }
@@ -62,19 +70,42 @@ fmt:
 lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo "skipped: cargo-deny is not installed, so sources and bans of dependencies are not checked; make deny installs it"; fi
+
+# Advisories are fetched, so this needs the network.
+deny:
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check
+
+# Tests need the development dependencies, which change features of others: with --examples the pages share what was built for them.
+DOCS = RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --lib --examples
 
 test: lint
 	$(CARGO) test --locked --workspace
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	$(DOCS)
 
 docs: setup
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	$(DOCS)
+
+dist: setup
+	$(CARGO) build --locked --profile dist
+	@ls -l target/dist/bendrack
+
+bless: setup
+	BENDRACK_BLESS=1 $(CARGO) test --locked --workspace --test model --test rack --test suite --test expression -- $(BLESSED)
+	git status --short
 
 bench: setup
 	$(CARGO) bench --locked
 
 figures: setup
 	$(CARGO) run --locked --release --example figures
+
+# The rack is drawn by a graphics driver; Mesa's runs on the processor.
+pictures: figures
+	$(OPENS) || $(MAKE) --no-print-directory debian-packages PACKAGES="$(WINDOW_PACKAGES)"
+	$(CARGO) test --locked --release --test window pictures:: -- --ignored
 
 peer: setup
 	benches/peer/run

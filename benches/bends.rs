@@ -72,9 +72,9 @@ fn of_bends(bends: Vec<Bend>, taps: Vec<Tap>) -> Program {
 /// Whether a bend has no form without the columns of the map, and these are all of it.
 fn is_reference(bend: &Bend) -> bool {
     let needs_map = match bend.op.form {
-        Form::Columns(_) | Form::Freeze | Form::Give { .. } => true,
+        Form::Columns(_) | Form::Freeze | Form::Transfer { .. } => true,
         Form::MapNoise => bend.setting("renormalise") >= 0.5,
-        Form::Weigh(_) => !bend.target.region.is_all(),
+        Form::LogitWeight(_) => !bend.target.region.is_all(),
         _ => false,
     };
     bend.site.is_map() && bend.target.words.is_all() && needs_map

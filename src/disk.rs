@@ -12,7 +12,7 @@ use bendrack_nodes::patch::Patch;
 use crate::files::{Error, Result, resolved};
 use crate::provenance::{self, Opened};
 
-/// Reads the patch in a file: its own, or a PNG or MP4 that was rendered with it. The message says what is wrong with the file.
+/// Reads the patch in a file: its own, or a PNG or MP4 that was rendered with it.
 ///
 /// # Errors
 ///
@@ -86,7 +86,7 @@ fn write(path: &Path, patch: &Patch) -> Result<()> {
     replace(path, patch.to_json().as_bytes()).map_err(|error| Error::new(path, error))
 }
 
-/// Where the layout of a patch lies if it is not in its own file.
+/// The place of a layout that is not in the file of its patch.
 pub fn layout_path(path: &Path) -> PathBuf {
     path.with_extension("layout.json")
 }
@@ -117,7 +117,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::rename(&beside, &path)
     })();
     if written.is_err() {
-        // What could not be put in place is of no use; the error that matters is the one above.
+        // The error above is the one that matters.
         let _ = fs::remove_file(&beside);
     }
     written

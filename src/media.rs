@@ -22,7 +22,7 @@ impl Picture {
         Self::filled(width, height, [0; 3])
     }
 
-    /// Whether it has pixels, and as many as it says.
+    /// Whether it has as many pixels as its size requires, and some.
     pub fn is_whole(&self) -> bool {
         !self.rgb.is_empty() && is_count(self.width, self.height, 3, self.rgb.len())
     }
@@ -40,7 +40,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// Whether it has values, and as many as it says.
+    /// Whether it has as many values as its size requires, and some.
     pub fn is_whole(&self) -> bool {
         !self.values.is_empty() && is_count(self.width, self.height, 1, self.values.len())
     }

@@ -120,7 +120,7 @@ pub fn print_coloured(text: &str) -> io::Result<()> {
     write(&mut io::stdout().lock(), &escaped_but_colours(text))
 }
 
-/// Writes a message and a line feed to standard error. Nobody is told if it cannot be written: there is nowhere left to say so.
+/// Writes a message and a line feed to standard error. A failure is ignored: no place is left to report it.
 pub fn complain(message: impl Display) {
     let _ = write(&mut io::stderr().lock(), &format!("{}\n", escaped(&message.to_string())));
 }

@@ -1,13 +1,14 @@
 //! The figures of the papers on the small model: contact sheets, and the numbers behind them.
 //!
 //! `cargo run --release --example figures -- [FOLDER] [NAME..]` writes them to a folder (default `docs/figures`) and
-//! prints the numbers as tables. The names of the sheets are: sites, amplitude, depth, words, sweep.
+//! prints the numbers as tables. The names of the sheets are: sites, amplitude, depth, words, sweep, patches.
 
 pub mod amplitude;
 pub mod depth;
 pub mod label;
 pub mod measure;
 pub mod page;
+pub mod patches;
 pub mod rig;
 pub mod sites;
 pub mod sweep;
@@ -21,12 +22,13 @@ use rig::Rig;
 type Draw = fn(&mut Rig, &Path) -> Result<()>;
 
 /// The sheets, by name.
-const SHEETS: [(&str, Draw); 5] = [
+const SHEETS: [(&str, Draw); 6] = [
     ("sites", sites::draw),
     ("amplitude", amplitude::draw),
     ("depth", depth::draw),
     ("words", words::draw),
     ("sweep", sweep::draw),
+    ("patches", patches::draw),
 ];
 
 fn main() -> Result<()> {

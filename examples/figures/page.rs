@@ -12,7 +12,7 @@ use color_quant::NeuQuant;
 
 use super::label::{BRIGHT, DIM, GROUND, Pen};
 
-/// The side of a picture on a sheet.
+/// The height of a picture on a sheet.
 const SHOWN: usize = 96;
 /// Pixels of a line of text.
 const TEXT: f32 = 13.0;
@@ -49,7 +49,7 @@ impl Page {
     pub fn row(&mut self, name: &str, detail: &str, pictures: &[Option<&Picture>]) {
         let label = self.label(name, detail);
         let shown = pictures.iter().map(|picture| match picture {
-            Some(picture) => scaled(picture, SHOWN, SHOWN).into_owned(),
+            Some(picture) => scaled(picture, SHOWN * picture.width / picture.height.max(1), SHOWN).into_owned(),
             None => Picture::filled(MARGIN, 1, GROUND),
         });
         let row = std::iter::once(label).chain(shown).collect();

@@ -60,7 +60,8 @@ fn tick(plan: &Plan) -> Duration {
 
 /// A patch of so many nodes of all kinds that give a number in turn, each with two cables from nodes before it.
 fn patch(size: usize) -> Patch {
-    let moves = |def: &&NodeDef| def.outputs.iter().any(|output| output.kind == Kind::Number && output.late.is_none());
+    let moves =
+        |def: &&NodeDef| def.outputs.iter().any(|output| output.kind == Kind::Number && output.latency.is_none());
     let kinds: Vec<&NodeDef> = LIBRARY.iter().copied().filter(moves).filter(|def| inputs(def).count() >= 2).collect();
     let mut patch = Patch::default();
     for i in 0..size {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::plan::{Arrives, Feed, Gain, Map, Plan, Slot};
-use crate::node::context::{Ask, Run, World};
+use crate::node::context::{NodeContext, Requests, TickContext};
 use crate::node::def::{Input, Output};
 pub use crate::node::memory::Memory;
 use crate::node::memory::is_remembered;
@@ -79,12 +79,12 @@ pub struct Workspace {
     /// Nothing was evaluated in it yet.
     fresh: bool,
     /// The values on all inputs.
-    fed: Vec<Option<Value>>,
+    input_values: Vec<Option<Value>>,
     /// The values on all outputs.
-    given: Vec<Option<Value>>,
+    output_values: Vec<Option<Value>>,
     /// Those of them that are read in the next frame, as they were in the frame before.
     before: Vec<Option<Value>>,
-    ask: Ask,
+    requests: Requests,
     everything: Arc<Selection>,
     /// Outputs that were given numbers that are not finite.
     held: Vec<(Arc<str>, &'static str)>,
@@ -98,18 +98,18 @@ impl Workspace {
 
     /// What nodes said in the latest call that people should know: the node, and a sentence.
     pub fn warnings(&self) -> &[(Arc<str>, &'static str)] {
-        &self.ask.warnings
+        &self.requests.warnings
     }
 
     fn fit(&mut self, plan: &Plan) {
         if self.plan != plan.number {
             (self.plan, self.fresh) = (plan.number, true);
-            self.fed = vec![None; plan.inputs];
-            self.given = vec![None; plan.outputs];
+            self.input_values = vec![None; plan.inputs];
+            self.output_values = vec![None; plan.outputs];
             self.before = vec![None; plan.late.len()];
         }
         self.held.clear();
-        self.ask.warnings.clear();
+        self.requests.warnings.clear();
     }
 }
 
@@ -132,26 +132,28 @@ impl Plan {
         inputs: &Inputs<'_>,
         memory: &mut Memory,
         frames: usize,
-        room: &mut Workspace,
+        workspace: &mut Workspace,
         program: &mut Program,
     ) {
         memory.adopt(&self.layout);
-        room.fit(self);
-        self.recall(memory, &mut room.given);
+        workspace.fit(self);
+        self.recall(memory, &mut workspace.output_values);
         program.clear();
         for lane in 0..frames {
-            self.tick(inputs, lane as u64, sound::share(inputs.sound, lane, frames), memory, room);
-            add(program, &mut room.ask.program, lane);
+            self.tick(inputs, lane as u64, sound::share(inputs.sound, lane, frames), memory, workspace);
+            add(program, &mut workspace.requests.program, lane);
         }
         program.seed = self.seed;
         program.bends.retain(|bend| !bend.is_neutral());
     }
 
     /// The values on all outputs at the beginning of a call: the last numbers and gates.
-    fn recall(&self, memory: &Memory, given: &mut [Option<Value>]) {
+    fn recall(&self, memory: &Memory, output_values: &mut [Option<Value>]) {
         for slot in &self.nodes {
             let last = memory.numbers(slot.cells.outputs());
-            for ((value, output), last) in given[slot.outputs.clone()].iter_mut().zip(slot.def.outputs).zip(last) {
+            for ((value, output), last) in
+                output_values[slot.outputs.clone()].iter_mut().zip(slot.def.outputs).zip(last)
+            {
                 if is_remembered(output.kind) {
                     *value = recalled(output, *last);
                 }
@@ -159,45 +161,46 @@ impl Plan {
         }
     }
 
-    fn tick(&self, inputs: &Inputs<'_>, lane: u64, sound: &[Hop], memory: &mut Memory, room: &mut Workspace) {
-        let Workspace { fresh, fed, given, before, ask, everything, held, .. } = room;
-        ask.program.clear();
-        ask.links.clear();
-        ask.tempo = None;
+    fn tick(&self, inputs: &Inputs<'_>, lane: u64, sound: &[Hop], memory: &mut Memory, workspace: &mut Workspace) {
+        let Workspace { fresh, input_values, output_values, before, requests, everything, held, .. } = workspace;
+        requests.program.clear();
+        requests.links.clear();
+        requests.tempo = None;
         for (value, output) in before.iter_mut().zip(&self.late) {
-            value.clone_from(&given[*output]);
+            value.clone_from(&output_values[*output]);
         }
         let tempo = if memory.tempo() > 0.0 { memory.tempo() } else { self.tempo };
-        let world = World { inputs, sound, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
+        let tick =
+            TickContext { inputs, sound, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
         for slot in &self.nodes {
-            let (arrived, gives) = (&mut fed[slot.inputs.clone()], slot.outputs.clone());
-            let changed = feed(slot, inputs, given, before, arrived, memory);
+            let (arrived, gives) = (&mut input_values[slot.inputs.clone()], slot.outputs.clone());
+            let changed = feed(slot, inputs, output_values, before, arrived, memory);
             if slot.bypass && !slot.def.sees_bypass {
-                pass(slot, arrived, &mut given[gives.clone()]);
+                pass(slot, arrived, &mut output_values[gives.clone()]);
             } else if changed || *fresh || !slot.def.pure {
                 let (numbers, texts) = memory.own(&slot.cells);
-                let mut run = Run {
+                let mut ctx = NodeContext {
                     id: &slot.id,
                     seed: slot.seed,
                     def: slot.def,
                     bypass: slot.bypass,
-                    fed: arrived,
-                    given: &mut given[gives.clone()],
+                    inputs: arrived,
+                    outputs: &mut output_values[gives.clone()],
                     gave: 0,
                     held: 0,
                     memory: numbers,
                     texts,
-                    world: &world,
-                    ask,
+                    tick: &tick,
+                    requests,
                 };
-                (slot.def.run)(&mut run);
-                let (gave, not_finite) = (run.gave, run.held);
-                settle(slot, gave, not_finite, &mut given[gives.clone()], held);
+                (slot.def.run)(&mut ctx);
+                let (gave, not_finite) = (ctx.gave, ctx.held);
+                settle(slot, gave, not_finite, &mut output_values[gives.clone()], held);
             }
-            remember(slot, &given[gives], memory);
+            remember(slot, &output_values[gives], memory);
         }
         *fresh = false;
-        memory.advance(inputs.dt_secs * tempo / 60.0, ask.tempo.unwrap_or(0.0));
+        memory.advance(inputs.dt_secs * tempo / 60.0, requests.tempo.unwrap_or(0.0));
     }
 }
 
@@ -211,8 +214,8 @@ fn recalled(output: &Output, last: f64) -> Option<Value> {
 }
 
 /// Keeps the numbers and gates on the outputs of a node.
-fn remember(slot: &Slot, given: &[Option<Value>], memory: &mut Memory) {
-    for (kept, value) in memory.numbers_mut(slot.cells.outputs()).iter_mut().zip(given) {
+fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
+    for (kept, value) in memory.numbers_mut(slot.cells.outputs()).iter_mut().zip(output_values) {
         match value {
             Some(Value::Number(number)) => *kept = *number,
             Some(Value::Gate(gate)) => *kept = f64::from(u8::from(gate.on)),
@@ -227,10 +230,10 @@ fn settle(
     slot: &Slot,
     gave: u64,
     not_finite: u64,
-    given: &mut [Option<Value>],
+    output_values: &mut [Option<Value>],
     held: &mut Vec<(Arc<str>, &'static str)>,
 ) {
-    for (index, (value, output)) in given.iter_mut().zip(slot.def.outputs).enumerate() {
+    for (index, (value, output)) in output_values.iter_mut().zip(slot.def.outputs).enumerate() {
         if gave & 1 << index == 0 {
             match value {
                 Some(Value::Number(_)) => {}
@@ -246,8 +249,8 @@ fn settle(
 }
 
 /// What a bypassed node gives: what arrives at the input that goes through, else 0, off, or nothing.
-fn pass(slot: &Slot, arrived: &[Option<Value>], given: &mut [Option<Value>]) {
-    for (value, output) in given.iter_mut().zip(slot.def.outputs) {
+fn pass(slot: &Slot, arrived: &[Option<Value>], output_values: &mut [Option<Value>]) {
+    for (value, output) in output_values.iter_mut().zip(slot.def.outputs) {
         let through = output.passes.and_then(|name| slot.def.input(name)).and_then(|(index, _)| arrived[index].clone());
         *value = match output.kind {
             Kind::Number => Some(through.unwrap_or(Value::Number(0.0))),
@@ -261,7 +264,7 @@ fn pass(slot: &Slot, arrived: &[Option<Value>], given: &mut [Option<Value>]) {
 fn feed(
     slot: &Slot,
     inputs: &Inputs<'_>,
-    given: &[Option<Value>],
+    output_values: &[Option<Value>],
     before: &[Option<Value>],
     arrived: &mut [Option<Value>],
     memory: &mut Memory,
@@ -272,7 +275,7 @@ fn feed(
         let cabled = match &feed.cable {
             None => None,
             Some(cable) => match &cable.from {
-                Arrives::Now(output) => given[*output].clone(),
+                Arrives::Now(output) => output_values[*output].clone(),
                 Arrives::Late(index) => before[*index].clone(),
                 Arrives::Measured(node, name) => {
                     let numbers = inputs.measurements.get(node);

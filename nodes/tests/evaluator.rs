@@ -183,7 +183,7 @@ fn graph(drawn: &Drawn) -> Patch {
         let fits = input.kind.accepts(output.kind) && input.kind != Kind::Any && output.kind != Kind::Any;
         if fits
             && !input.grammar.is_compiled()
-            && (from < to || output.late.is_some())
+            && (from < to || output.latency.is_some())
             && taken.insert((to, input.name))
         {
             patch.cables.push(cable(&format!("n{from:03}.{}", output.name), &format!("n{to:03}.{}", input.name)));

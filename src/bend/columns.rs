@@ -36,7 +36,7 @@ pub(super) fn chain(
             (0..).zip(keys).filter(|(_, key)| bend.keys[**key as usize]).map(|(at, _)| at).collect();
         let dry = pick(&x, &selected)?;
         let bound = bend.item;
-        let wet = if let Form::Give { both } = bound.bend.op.form {
+        let wet = if let Form::Transfer { both } = bound.bend.op.form {
             let others = bound.other_rows(bend.keys.len());
             let given: Vec<u32> = (0..).zip(keys).filter(|(_, key)| others[**key as usize]).map(|(at, _)| at).collect();
             if given.is_empty() {

@@ -219,7 +219,7 @@ impl Listener for BoundProgram<'_> {
             keys: if site == Site::CrossMap { bound.rows(keys).to_vec() } else { vec![true; keys] },
             heads: &bound.bend.target.heads,
         });
-        let is_weight = |part: &Scoped<'_, &BoundBend<'_>>| matches!(part.item.bend.op.form, Form::Weigh(_));
+        let is_weight = |part: &Scoped<'_, &BoundBend<'_>>| matches!(part.item.bend.op.form, Form::LogitWeight(_));
         let (weights, bends): (Vec<_>, Vec<_>) = scoped.filter(|part| part.keys.contains(&true)).partition(is_weight);
         let taps = match site {
             Site::CrossMap => self.taps_at(|measure| measure == Measure::CrossMap, &hook),

@@ -185,7 +185,7 @@ impl<'a> Softmax<'a> {
 
 /// The factor and the summand of a weight's logits.
 fn weight(bound: &BoundBend<'_>, frame: usize, amount: f64) -> Result<(f32, f32)> {
-    let Form::Weigh(op) = bound.bend.op.form else {
+    let Form::LogitWeight(op) = bound.bend.op.form else {
         bail!("{}: {} does not act before the softmax", bound.bend.node, bound.bend.op.name)
     };
     let Weight { sharpness, gain } = op(&bound.params, frame);

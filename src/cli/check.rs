@@ -1,4 +1,4 @@
-//! `bendrack check`: what is wrong with patches.
+//! `bendrack check`: the problems of patches.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -106,14 +106,14 @@ fn group<'a>(path: &'a str, text: &str, shown: &'a str, problem: &'a Problem) ->
     };
     let (title, picture) = problem.message.split_once('\n').map_or((&*problem.message, None), |(a, b)| (a, Some(b)));
     let mut group = Group::with_title(level.primary_title(title).id(problem.code.name()));
-    if problem.place.is_none() {
+    if problem.span.is_none() {
         group = group.element(Origin::path(path));
     }
-    if let Some(place) = &problem.place {
+    if let Some(span) = &problem.span {
         let label = (!problem.pointer.is_empty()).then_some(&*problem.pointer);
         // Escapes are longer than what they stand for.
         let moved = |at: usize| text.get(..at).map_or(shown.len(), |before| escaped(before).len());
-        let annotation = AnnotationKind::Primary.span(moved(place.bytes.start)..moved(place.bytes.end)).label(label);
+        let annotation = AnnotationKind::Primary.span(moved(span.bytes.start)..moved(span.bytes.end)).label(label);
         group = group.element(Snippet::source(shown).path(path).annotation(annotation));
     }
     if let Some(picture) = picture {
@@ -122,8 +122,8 @@ fn group<'a>(path: &'a str, text: &str, shown: &'a str, problem: &'a Problem) ->
     if let Some(expected) = &problem.expected {
         group = group.element(Level::NOTE.message(format!("expected {expected}")));
     }
-    if let Some(meant) = &problem.suggestion {
-        group = group.element(Level::HELP.message(format!("did you mean {meant:?}?")));
+    if let Some(suggestion) = &problem.suggestion {
+        group = group.element(Level::HELP.message(format!("did you mean {suggestion:?}?")));
     }
     group
 }

@@ -1,4 +1,4 @@
-//! `bendrack devices`: what could be opened.
+//! `bendrack devices`: the devices that are connected.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::terminal::in_line;
 
 #[derive(clap::Args)]
 pub(super) struct Devices {
-    /// Says which of the devices that this patch would like are there.
+    /// A patch: lists which of its devices are connected.
     patch: Option<PathBuf>,
     /// Print them as JSON.
     #[arg(long)]
@@ -23,13 +23,13 @@ pub(super) struct Devices {
 impl Devices {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (inputs, outputs, ports) = (midi::inputs(), midi::outputs(), serial::ports());
-        let heard = audio::inputs();
+        let audio_inputs = audio::inputs();
         let local = osc::local_address();
         let there = There {
             midi_inputs: inputs.clone().unwrap_or_default(),
             midi_outputs: outputs.clone().unwrap_or_default(),
             serial: ports.clone().unwrap_or_default(),
-            audio: heard.clone().unwrap_or_default(),
+            audio: audio_inputs.clone().unwrap_or_default(),
         };
         let wanted = match &self.patch {
             Some(path) => Some(wanted(&read_patch(path)?, &there)),
@@ -42,7 +42,7 @@ impl Devices {
                     "outputs": outputs.as_deref().unwrap_or_default(),
                     "problem": inputs.as_ref().err().or(outputs.as_ref().err()),
                 },
-                "audio": { "inputs": heard.as_deref().unwrap_or_default(), "problem": heard.as_ref().err() },
+                "audio": { "inputs": audio_inputs.as_deref().unwrap_or_default(), "problem": audio_inputs.as_ref().err() },
                 "serial": { "ports": ports.as_deref().unwrap_or_default(), "problem": ports.as_ref().err() },
                 "osc": { "local_address": local },
             });
@@ -55,15 +55,15 @@ impl Devices {
         text += &section("MIDI outputs", outputs, "none is connected");
         let no_input =
             "none is connected; a microphone or an interface may have to be allowed in the system's settings";
-        text += &section("Audio inputs", heard, no_input);
+        text += &section("Audio inputs", audio_inputs, no_input);
         let ports = ports.map(|ports| ports.iter().map(describe).collect());
         let no_port = "none is connected; a board needs a USB cable that carries data, and some need a driver";
         text += &section("Serial ports", ports, no_port);
-        text += "OSC\n  --osc-in 9000 hears this machine only\n";
+        text += "OSC\n  --osc-in 9000 listens to this machine only\n";
         if let Some(local) = local {
             // Writing to a string does not fail.
             let _ =
-                writeln!(text, "  --osc-in {local}:9000 hears the network as well: anybody in it can turn your knobs");
+                writeln!(text, "  --osc-in {local}:9000 listens to the network too: anyone on it can turn your knobs");
         }
         if let Some(wanted) = &wanted {
             text += &describe_wanted(wanted);
@@ -72,7 +72,7 @@ impl Devices {
     }
 }
 
-/// What there is, or why there is nothing.
+/// A title over the devices, or over the reason why there are none.
 fn section(title: &str, found: Result<Vec<String>, DeviceError>, nothing: &str) -> String {
     let lines = match found {
         Ok(found) if found.is_empty() => nothing.to_owned(),
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_lists_what_there_is_or_says_why_there_is_nothing() {
+    fn a_section_lists_devices_or_the_reason_for_none() {
         assert_eq!(section("Ports", Ok(vec!["a".into(), "b".into()]), "none"), "Ports\n  a\n  b\n");
         assert_eq!(section("Ports", Ok(vec![]), "none"), "Ports\n  none\n");
         assert_eq!(section("Ports", Err("no /dev".into()), "none"), "Ports\n  no /dev\n");

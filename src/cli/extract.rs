@@ -19,8 +19,7 @@ pub(super) struct Extract {
     /// Write the patch to this file instead of printing it. A file that is there is not replaced.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Give how it was rendered instead of the patch: model, hash of its weights and of the patch, seed, size, frames, version; as
-    /// JSON.
+    /// Print the record of the render as JSON: model, hashes of weights and patch, seed, size, frames, version.
     #[arg(long)]
     provenance: bool,
 }
@@ -54,7 +53,7 @@ impl Extract {
             }
             (true, None) => {
                 let message = format!(
-                    "{}: it does not say how it was rendered, as a patch that was saved; look for a video's .bend.json",
+                    "{}: this is a saved patch without a record of a render; look for the .bend.json of a video",
                     self.file.display()
                 );
                 return Err(Failure::Failed(message));

@@ -16,7 +16,7 @@ use crate::output::video::{Format, is_numbered};
 /// The longest report that is looked into before it is replaced, in bytes.
 const MAX_REPORT: u64 = 64 << 20;
 
-/// What is written to a file. An older one of the same kind is replaced.
+/// The content of an output. An older file of the same content is replaced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Content {
     Mp4,
@@ -47,7 +47,7 @@ enum Role {
 }
 
 struct Named {
-    /// What it is to whoever wrote the command: `the patch`, `--report`.
+    /// Its role on the command line: `the patch`, `--report`.
     name: &'static str,
     place: Place,
     role: Role,
@@ -163,7 +163,7 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
     Err(refused(name, path, why))
 }
 
-/// Whether a file is of a kind, by what it holds.
+/// Whether a file has a content, by its bytes.
 fn is_of(path: &Path, kind: Content) -> bool {
     let head = |length: u64| {
         let mut bytes = Vec::new();

@@ -18,14 +18,14 @@ pub(super) struct Format {
     /// Write nothing; name the files that would be rewritten, and fail if there are any.
     #[arg(long)]
     check: bool,
-    /// Where the layout of nodes is written: where it is, beside the patch in NAME.layout.json, or in the patch.
+    /// Place of the layout: as it is, beside the patch in NAME.layout.json, or in the patch.
     #[arg(long, value_name = "WHERE", value_enum, default_value = "keep", conflicts_with = "check")]
     layout: Layout,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Layout {
-    /// Where it is.
+    /// As it is.
     Keep,
     /// In a file beside the patch, so that moves of nodes do not hide other changes.
     Separate,
@@ -57,7 +57,7 @@ impl Format {
 
     fn write(&self, path: &Path, patch: &Patch) -> Result<()> {
         match self.layout {
-            // What is as it would be written is left alone, with its time.
+            // A canonical file is not touched, and keeps its time.
             Layout::Keep if is_canonical(path)? => Ok(()),
             Layout::Keep => disk::save(path, patch),
             Layout::Separate => disk::save_apart(path, patch),
@@ -66,7 +66,7 @@ impl Format {
     }
 }
 
-/// Whether a file, and that of its layout if there is one, is as it would be written.
+/// Whether a file, and that of its layout if there is one, is in canonical form.
 fn is_canonical(path: &Path) -> Result<bool> {
     let beside = disk::layout_path(path);
     let is_same = |path: &Path| -> Result<bool> {

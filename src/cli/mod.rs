@@ -33,41 +33,52 @@ struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     window: window::Window,
+    /// Prints the licences of bendrack and of all that it contains.
+    #[arg(long, exclusive = true)]
+    licences: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Lists the nodes, or explains one.
     Nodes(nodes::Nodes),
-    /// Says everything that is wrong with patches, and what to do.
+    /// Lists the problems of patches, with the place of each and the next step.
     Check(check::Check),
-    /// Writes patches in their canonical form, and their layout in them or beside them.
+    /// Writes patches in canonical form, with the layout inside or beside.
     Format(format::Format),
-    /// Prints the JSON Schema of patches, for editors of text.
+    /// Prints the JSON Schema of patches, for text editors.
     Schema(schema::Schema),
-    /// Prints what a patch asks of the model at a frame: bends, targets, taps, prompt.
+    /// Prints the program of a patch at a frame: bends, targets, taps, prompt.
     Program(program::Program),
     /// Renders a patch to a video file.
     Render(Box<render::Render>),
-    /// Gives back the patch that a picture or video was rendered with.
+    /// Prints the patch that a PNG or MP4 carries.
     Extract(extract::Extract),
     /// Lists the models.
     Models(models::Models),
     /// Measures a model on this machine.
     Bench(bench::Bench),
-    /// Lists MIDI, audio and serial devices, and what to do if there are none.
+    /// Lists MIDI, audio and serial devices, or the next step where there are none.
     Devices(devices::Devices),
 }
 
-/// How a command ended, other than well.
+/// The licences of bendrack, and those of the work of others in it.
+const LICENCES: [&str; 4] = [
+    "bendrack is licensed under the MIT licence or the Apache licence, version 2.0, at your choice.\n",
+    include_str!("../../LICENSE-MIT"),
+    include_str!("../../LICENSE-APACHE"),
+    include_str!("../../docs/third-party.txt"),
+];
+
+/// The failure of a command.
 enum Failure {
     /// It could not be done.
     Failed(String),
-    /// It was asked for wrongly.
+    /// The command line is wrong.
     Usage(String),
-    /// The patch does not run; why was printed.
+    /// The patch does not run; its problems are printed.
     InvalidPatch,
-    /// It could not be done; why was printed.
+    /// It could not be done; the reason is printed.
     Reported,
 }
 
@@ -78,6 +89,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => return print_answer(&answer),
     };
+    if cli.licences {
+        return exit(print(&LICENCES.join("\n")));
+    }
     let Some(command) = cli.command else { return exit(cli.window.run()) };
     exit(match command {
         Command::Nodes(command) => command.run(),
@@ -98,15 +112,16 @@ fn print_answer(answer: &clap::Error) -> ExitCode {
     let (text, is_wrong) = (answer.render(), answer.use_stderr());
     let is_terminal = if is_wrong { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let text = if has_colours { text.ansi().to_string() } else { text.to_string() };
-    if is_wrong {
-        terminal::complain_coloured(&text);
-        return ExitCode::from(2);
+    match (is_wrong, has_colours) {
+        (true, true) => terminal::complain_coloured(&text.ansi().to_string()),
+        (true, false) => terminal::complain(text.to_string().trim_end()),
+        (false, true) => return exit(printed(terminal::print_coloured(&text.ansi().to_string()))),
+        (false, false) => return exit(print(&text.to_string())),
     }
-    exit(printed(terminal::print_coloured(&text)))
+    ExitCode::from(2)
 }
 
-/// The exit code that tells how a command ended; what went wrong is printed.
+/// The exit code of a command; its error is printed.
 fn exit(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,12 +157,12 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Reads the patch in a file, which may be a PNG or MP4; what is wrong with its text is printed.
+/// Reads the patch in a file, which may be a PNG or MP4; a problem of its text is printed.
 fn read_patch(path: &Path) -> Result<Patch, Failure> {
     open_patch(path).map(|opened| opened.patch)
 }
 
-/// [`read_patch`], and what else the file says.
+/// [`read_patch`], with the render and the home of the file.
 fn open_patch(path: &Path) -> Result<Opened, Failure> {
     let found = provenance::read(path).map_err(|error| Failure::Failed(error.to_string()))?;
     found.open(path).map_err(|problem| {

@@ -41,7 +41,7 @@ impl Models {
         let lines: String = found.iter().map(line).collect();
         let more = match folder() {
             Some(folder) if folder.is_dir() => {
-                format!("More are looked for in the folders in {} ({VARIABLE}).", folder.display())
+                format!("Models are read from the folders in {} ({VARIABLE}).", folder.display())
             }
             Some(folder) => absent(&folder),
             None => format!("Set {VARIABLE} to a folder of models, or give --model the path of one."),
@@ -52,7 +52,7 @@ impl Models {
 
 /// Every model by name, with what it is, or why it cannot be used.
 fn list() -> Vec<(String, std::result::Result<String, String>)> {
-    let mini = "the small model that is part of the program: shapes that move, 128x128".to_owned();
+    let mini = "the small model inside the program: moving shapes, 128x128".to_owned();
     let mut models = vec![(Family::Mini.name().to_owned(), Ok(mini))];
     let entries = folder().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
@@ -64,14 +64,14 @@ fn list() -> Vec<(String, std::result::Result<String, String>)> {
     models
 }
 
-/// What a folder holds, without loading it.
+/// A line about the model in a folder, without loading it.
 fn about(path: &Path) -> Result<String> {
     let checkpoint = Checkpoint::find(path)?;
     let sizes = checkpoint.sizes()?;
     let missing = [
         (checkpoint.text_encoder.is_none(), "a text encoder"),
         (checkpoint.vae.is_none() && checkpoint.taehv.is_none(), "a decoder"),
-        (checkpoint.family.streaming().is_none(), "a family that streams: its folder's name tells none"),
+        (checkpoint.family.streaming().is_none(), "a family that streams (its folder's name has none)"),
     ];
     let missing: Vec<&str> = missing.into_iter().filter(|(missing, _)| *missing).map(|(_, what)| what).collect();
     let lacks = if missing.is_empty() { String::new() } else { format!("; lacks {}", missing.join(" and ")) };
@@ -92,9 +92,9 @@ pub(super) fn open(name: &str) -> Result<Model> {
     bail!("there is no model {name:?}: it is neither a name that `bendrack models` lists nor a folder{more}")
 }
 
-/// What is said of a folder of models that is not there.
+/// The sentence about a folder of models that does not exist.
 fn absent(folder: &Path) -> String {
-    format!("More would be looked for in {} ({VARIABLE}), but there is no such folder.", folder.display())
+    format!("Models would be read from {} ({VARIABLE}), but there is no such folder.", folder.display())
 }
 
 /// The folder of models: named by a variable, or the usual place for a program's data.

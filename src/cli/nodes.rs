@@ -2,7 +2,7 @@
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::diagnostics::suggest::nearest;
-use bendrack_nodes::node::def::{Curve, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::node::def::{Curve, DefaultValue, Input, Latency, NodeDef, Output};
 use bendrack_nodes::node::value::Kind;
 
 use super::{Failure, print};
@@ -41,18 +41,18 @@ fn list(nodes: &[&'static NodeDef]) -> String {
 
 /// The error for a name that no node has, with the nearest names.
 fn unknown(name: &str) -> String {
-    // What stands behind the family, `lfo` of modulate.lfo.
+    // The part after the family, `lfo` of modulate.lfo.
     let last = |def: &NodeDef| def.name.rsplit('.').next().unwrap_or(def.name);
     let called = |word: &str| LIBRARY.iter().filter(|def| last(def) == word).map(|def| def.name.to_owned()).collect();
-    let mut meant: Vec<String> = called(name);
-    if meant.is_empty() && !name.contains('.') {
-        meant.extend(nearest(name, LIBRARY.iter().map(|def| def.family()), &mut { usize::MAX }));
+    let mut near: Vec<String> = called(name);
+    if near.is_empty() && !name.contains('.') {
+        near.extend(nearest(name, LIBRARY.iter().map(|def| def.family()), &mut { usize::MAX }));
     }
-    if meant.is_empty() {
-        meant.extend(nearest(name, LIBRARY.iter().copied(), &mut { usize::MAX }));
+    if near.is_empty() {
+        near.extend(nearest(name, LIBRARY.iter().copied(), &mut { usize::MAX }));
     }
-    let meant = if meant.is_empty() { String::new() } else { format!("did you mean {}? ", meant.join(" or ")) };
-    format!("there is no node {name:?}; {meant}bendrack nodes lists them")
+    let suggestion = if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(" or ")) };
+    format!("there is no node {name:?}; {suggestion}bendrack nodes lists them")
 }
 
 /// A node with its ports.
@@ -65,36 +65,36 @@ fn explain(def: &NodeDef) -> String {
     format!("{}: {}\n\n{}\n{inputs}{outputs}", def.name, def.title, def.about)
 }
 
-/// What an input takes.
+/// The kind of an input, in a word.
 fn kind_of(input: &Input) -> &'static str {
     match input.kind {
         Kind::Number if !input.choices.is_empty() => "choice",
-        Kind::Number if input.signal => "signal",
+        Kind::Number if input.direct => "signal",
         kind => kind.name(),
     }
 }
 
-/// What an output gives, and when it was there.
+/// The kind of an output, and its latency.
 fn given(output: &Output) -> String {
-    let late = match output.late {
+    let late = match output.latency {
         None => "",
-        Some(Late::Frame) => ", frame late",
-        Some(Late::Call) => ", late",
+        Some(Latency::Frame) => ", frame late",
+        Some(Latency::Call) => ", late",
     };
     format!("{}{late}", output.kind.name())
 }
 
-/// What a knob says and how far it turns; in brackets, how far it can be moved beyond.
+/// Default and range of a knob; in parentheses, the limits that cables reach.
 fn range(input: &Input) -> String {
     match (input.kind, input.default) {
-        (Kind::Number, Preset::Number(default)) if !input.choices.is_empty() => {
+        (Kind::Number, DefaultValue::Number(default)) if !input.choices.is_empty() => {
             let chosen = input.choices.get(default as usize).copied().unwrap_or_default();
             format!(" [{chosen}; {}]", input.choices.join(", "))
         }
         (Kind::Number, preset) => {
             let default = match preset {
-                Preset::Number(default) if input.unit.is_empty() => format!("{default}; "),
-                Preset::Number(default) => format!("{default} {}; ", input.unit),
+                DefaultValue::Number(default) if input.unit.is_empty() => format!("{default}; "),
+                DefaultValue::Number(default) => format!("{default} {}; ", input.unit),
                 _ => String::new(),
             };
             let beyond = match input.hard {
@@ -105,8 +105,8 @@ fn range(input: &Input) -> String {
             let log = if input.curve == Curve::Log { ", log" } else { "" };
             format!(" [{default}{} to {}{beyond}{log}]", input.soft.0, input.soft.1)
         }
-        (Kind::Gate, Preset::Number(default)) => format!(" [{}]", if default == 0.0 { "off" } else { "on" }),
-        (_, Preset::Text(text)) if !text.is_empty() => format!(" [{text}]"),
+        (Kind::Gate, DefaultValue::Number(default)) => format!(" [{}]", if default == 0.0 { "off" } else { "on" }),
+        (_, DefaultValue::Text(text)) if !text.is_empty() => format!(" [{text}]"),
         _ => String::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! `bendrack program`: what a patch asks of the model at a frame.
+//! `bendrack program`: the program of a patch at a frame.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Pictures into a video, with what they say of where they come from.
+//! Pictures into a video, with their provenance.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::provenance::{self, Provenance};
 /// A picture, and whether the patch wants it in the video.
 pub(super) type Shot = (Arc<Picture>, bool);
 
-/// Writes those of the first `wanted` pictures that `step` brings which the patch wants in the video, and says how many are kept. Of a
-/// video that fails on the way, what was written is kept.
+/// Writes the first `wanted` pictures that `step` brings, but for those that the patch leaves out, and returns the number that is kept.
+/// A video that fails on the way keeps the pictures written so far.
 pub(super) fn record(
     mut video: Box<dyn VideoWriter>,
     wanted: u64,
@@ -92,18 +92,18 @@ mod tests {
     use super::*;
     use crate::output::Error;
 
-    /// A video that has room for some pictures, and says at its end how many it has.
+    /// A video with room for some pictures, which publishes their number at its end.
     struct Short {
         room: usize,
         kept: Arc<AtomicUsize>,
-        /// How many frames it says it has.
-        said: Arc<AtomicU64>,
+        /// The number of frames in its provenance.
+        claimed: Arc<AtomicU64>,
         pushed: usize,
     }
 
     impl VideoWriter for Short {
         fn set_provenance(&mut self, provenance: &Provenance) -> crate::output::Result<()> {
-            self.said.store(provenance.render.frames, Ordering::Relaxed);
+            self.claimed.store(provenance.render.frames, Ordering::Relaxed);
             Ok(())
         }
 
@@ -131,9 +131,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_before_a_failure_is_kept() {
-        // Room in the video, steps of three pictures that go well, and what is kept of ten.
-        for (room, steps, kept, said) in [
+    fn pictures_before_a_failure_are_kept() {
+        // Room in the video, successful steps of three pictures, pictures kept of ten.
+        for (room, steps, kept, message) in [
             (99, 99, 10, None),
             (7, 99, 7, Some("full; 7 of 10 frames are kept")),
             (99, 2, 6, Some("the model broke; 6 of 10 frames are kept")),
@@ -141,11 +141,11 @@ mod tests {
             (99, 0, 0, Some("the model broke")),
         ] {
             let finished = Arc::new(AtomicUsize::new(0));
-            let said_in_video = Arc::new(AtomicU64::new(0));
-            let video = Box::new(Short { room, kept: finished.clone(), said: said_in_video.clone(), pushed: 0 });
+            let claimed = Arc::new(AtomicU64::new(0));
+            let video = Box::new(Short { room, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 });
             let mut provenance = rendered();
             let mut made = 0;
-            let (said_kept, recorded) = record(video, 10, Some(&mut provenance), || {
+            let (reported, recorded) = record(video, 10, Some(&mut provenance), || {
                 made += 1;
                 if made > steps {
                     return Err(Failure::Failed("the model broke".to_owned()));
@@ -153,35 +153,35 @@ mod tests {
                 Ok(vec![(Arc::default(), true); 3])
             });
             assert_eq!(finished.load(Ordering::Relaxed), kept);
-            assert_eq!(said_kept, kept as u64);
-            assert!(kept == 0 || said_in_video.load(Ordering::Relaxed) == kept as u64);
-            match (recorded, said) {
+            assert_eq!(reported, kept as u64);
+            assert!(kept == 0 || claimed.load(Ordering::Relaxed) == kept as u64);
+            match (recorded, message) {
                 (Ok(()), None) => {}
-                (Err(Failure::Failed(why)), Some(said)) => assert!(why.ends_with(said), "{why}"),
-                _ => panic!("{room} {steps}: it should say {said:?}"),
+                (Err(Failure::Failed(why)), Some(message)) => assert!(why.ends_with(message), "{why}"),
+                _ => panic!("{room} {steps}: expected {message:?}"),
             }
         }
     }
 
-    /// Pictures that the patch does not want are made, and count for how long the video is, and are not in the video.
+    /// Pictures that the patch leaves out are made and counted, and not written.
     #[test]
-    fn the_gate_of_the_recorder_says_what_is_in_the_video() {
-        for (wanted, kept, said) in [(10, 5, None), (1, 0, Some("output.record was off in all of the 1 frames"))] {
-            let (finished, said_in_video) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
-            let video = Box::new(Short { room: 99, kept: finished.clone(), said: said_in_video.clone(), pushed: 0 });
+    fn the_gate_of_the_recorder_selects_pictures() {
+        for (wanted, kept, message) in [(10, 5, None), (1, 0, Some("output.record was off in all of the 1 frames"))] {
+            let (finished, claimed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
+            let video = Box::new(Short { room: 99, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 });
             let mut provenance = rendered();
             let mut made = 0;
-            let (said_kept, recorded) = record(video, wanted, Some(&mut provenance), || {
+            let (reported, recorded) = record(video, wanted, Some(&mut provenance), || {
                 made += 1;
                 Ok(vec![(Arc::default(), false), (Arc::default(), true)])
             });
-            assert_eq!((made, said_kept), (wanted.div_ceil(2), kept));
+            assert_eq!((made, reported), (wanted.div_ceil(2), kept));
             assert_eq!((finished.load(Ordering::Relaxed) as u64, provenance.render.frames.min(kept)), (kept, kept));
-            assert!(kept == 0 || said_in_video.load(Ordering::Relaxed) == kept);
-            match (recorded, said) {
+            assert!(kept == 0 || claimed.load(Ordering::Relaxed) == kept);
+            match (recorded, message) {
                 (Ok(()), None) => {}
-                (Err(Failure::Failed(why)), Some(said)) => assert!(why.starts_with(said), "{why}"),
-                _ => panic!("{wanted}: it should say {said:?}"),
+                (Err(Failure::Failed(why)), Some(message)) => assert!(why.starts_with(message), "{why}"),
+                _ => panic!("{wanted}: expected {message:?}"),
             }
         }
     }

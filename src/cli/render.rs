@@ -28,7 +28,7 @@ use crate::sound::Sound;
 use crate::terminal;
 use crate::wan::error::message;
 
-/// Seconds of video if nobody says how long.
+/// Seconds of video by default.
 const SECONDS: f64 = 5.0;
 /// The longest warning that is printed, in characters.
 const LONGEST: usize = 300;
@@ -40,10 +40,10 @@ pub(super) struct Render {
     /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// How many frames; a patch with output.record writes those at which its gate is on.
+    /// Number of frames. A patch with output.record writes those at which its gate is on.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
-    /// How many seconds, at 16 frames each [default: 5].
+    /// Length in seconds, at 16 frames each [default: 5].
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
     /// The seed of the video and of everything random in the patch, instead of the patch's own.
@@ -52,7 +52,7 @@ pub(super) struct Render {
     /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
     #[arg(long, default_value = "mini")]
     model: String,
-    /// Brings the settings of one of the patch's snapshots back, before --set.
+    /// Recalls a snapshot of the patch, before --set.
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
     /// Sets a knob or field of the patch: node.param=value. May be given several times.
@@ -61,19 +61,19 @@ pub(super) struct Render {
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
-    /// How many times larger than the model's picture the video is [default: 4 for mini's 128x128, else 1].
+    /// Scale of the video, times the model's picture [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
-    /// A file that the node audio.in hears, from the beginning of the video on; the video stays silent.
+    /// A sound file for the node audio.in, from the beginning of the video. The video stays silent.
     #[arg(long, value_name = "FILE")]
     audio: Option<AudioSource>,
-    /// Write out every attention map that is bent: slow, and the measure of the fast form.
+    /// Compute every bent attention map explicitly: slow, and the reference for the fast form.
     #[arg(long)]
     exact: bool,
-    /// Keep the patch neither in the video nor in a .bend.json beside it.
+    /// Write the patch neither into the video nor into a .bend.json beside it.
     #[arg(long)]
     no_metadata: bool,
-    /// Write what was done and how fast to this file, as JSON.
+    /// Write a report to this file, as JSON: model, seed, frames, times, warnings.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Print nothing but errors.
@@ -89,7 +89,7 @@ impl Render {
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
         let sound = self.sound()?;
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
-        // Begun first, so that a file that cannot be written is noticed before the model is loaded.
+        // Begun before the model is loaded: a file that cannot be written fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
@@ -154,7 +154,7 @@ impl Render {
         Ok(files.output("the record beside the video", &provenance::sidecar::path(&self.output), Content::Record))
     }
 
-    /// What the video is to say of where it comes from. A patch that is too long for that is warned of.
+    /// The provenance of the video. A patch that is too long for it is left out, with a warning.
     fn provenance(&self, patch: Patch, engine: &Engine, size: (usize, usize)) -> Result<Option<Provenance>, Failure> {
         if self.no_metadata {
             return Ok(None);
@@ -185,12 +185,12 @@ impl Render {
         })
     }
 
-    /// The sound in the file that is to be heard.
+    /// The sound of --audio.
     fn sound(&self) -> Result<Option<Arc<Sound>>, Failure> {
         match &self.audio {
             None => Ok(None),
             Some(AudioSource::Default | AudioSource::Named(_)) => Err(Failure::Usage(
-                "--audio: a video is not made as fast as an input is heard; record the sound first, and give the file"
+                "--audio: render reads sound from a file, not from an input; record the input first, and give the file"
                     .to_owned(),
             )),
             Some(source) => source.sound().map_err(|error| Failure::Failed(error.to_string())),
@@ -233,7 +233,7 @@ impl Render {
             let input = def.and_then(|def| def.input(name)).map(|(_, input)| input);
             let port = Port { node: id.clone(), port: name.clone() };
             // A cable moves a knob, and replaces everything else.
-            let is_replaced = input.is_some_and(|input| input.signal || input.kind != Kind::Number);
+            let is_replaced = input.is_some_and(|input| input.direct || input.kind != Kind::Number);
             if let Some(cable) = patch.cable_to(&port).filter(|_| is_replaced) {
                 return Err(Failure::Usage(format!("{port} has a cable from {}; set that instead", cable.from)));
             }
@@ -327,7 +327,7 @@ fn write_report(path: &Path, report: &str) -> std::io::Result<()> {
     if path.exists() && !path.is_file() { std::fs::write(path, report) } else { disk::replace(path, report.as_bytes()) }
 }
 
-/// A sentence with as much of a long prompt in it as is read.
+/// A sentence, cut where a long prompt makes it unreadable.
 fn shortened(sentence: &str) -> String {
     match sentence.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &sentence[..end]),
@@ -335,7 +335,7 @@ fn shortened(sentence: &str) -> String {
     }
 }
 
-/// Compiles a patch; what is wrong with it is printed.
+/// Compiles a patch; its problems are printed.
 pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, Failure> {
     let (plan, problems) = Plan::compile(patch, LIBRARY);
     for problem in problems.iter().filter(|_| !quiet || plan.is_none()) {
@@ -344,7 +344,7 @@ pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, F
     plan.ok_or(Failure::InvalidPatch)
 }
 
-/// The most memory this process has held so far, in bytes, where the system tells it.
+/// Peak memory of this process, in bytes, where the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -367,7 +367,7 @@ fn setting(text: &str) -> Result<(String, String, String), String> {
     Ok((id.to_owned(), name.to_owned(), value.to_owned()))
 }
 
-/// A value as it is written in a patch; what is no JSON is a text.
+/// A value as it is written in a patch; a text if it is no JSON.
 fn json_or_text(value: &str) -> Json {
     serde_json::from_str(value).unwrap_or_else(|_| Json::from(value))
 }

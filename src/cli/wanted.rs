@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::io::serial::{Port, Usb};
 use crate::terminal::in_line;
 
-/// What is connected.
+/// The connected devices.
 #[derive(Default)]
 pub(super) struct There {
     pub(super) midi_inputs: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct There {
 /// A device that a patch would like.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Wanted {
-    /// What the patch calls it.
+    /// Its name in the patch.
     name: String,
     kind: DeviceKind,
     label: String,
@@ -56,13 +56,13 @@ fn find(name: &str, device: &Device, there: &There) -> Wanted {
     Wanted { name: name.to_owned(), kind: device.kind, label: device.label.clone(), found, flag }
 }
 
-/// Whether a device of this name is meant; any is if the patch says no name.
+/// Whether a device has the name that the patch asks for. Without one, any device does.
 fn is_called(device: &Device, name: &str) -> bool {
     let wanted = device.known_by.get("name").map(|name| name.to_lowercase());
     wanted.is_none_or(|wanted| name.to_lowercase().contains(&wanted))
 }
 
-/// Whether what is at a serial port is meant: nothing that the patch says of it differs.
+/// Whether a serial port agrees with everything that the patch asks for.
 fn is_port(device: &Device, port: &Port) -> bool {
     let agrees = |key: &str, is: &dyn Fn(&Usb) -> Option<String>| match device.known_by.get(key) {
         None => true,
@@ -84,9 +84,9 @@ fn quoted(name: &str) -> String {
 
 /// A line for each.
 pub(super) fn describe(wanted: &[Wanted]) -> String {
-    let mut text = "Devices that the patch would like\n".to_owned();
+    let mut text = "Devices that the patch names\n".to_owned();
     if wanted.is_empty() {
-        text += "  it names none\n";
+        text += "  none\n";
     }
     for Wanted { name, kind, label, found, flag } in wanted {
         let label = if label.is_empty() { String::new() } else { format!(" ({})", in_line(label)) };
@@ -100,7 +100,7 @@ pub(super) fn describe(wanted: &[Wanted]) -> String {
         };
         let found = match found.as_slice() {
             [] if flag.is_some() => String::new(),
-            [] => ": not there; connect it, or play without".to_owned(),
+            [] => ": not connected; connect it, or play without it".to_owned(),
             found => format!(": {}", in_line(&found.join(" or "))),
         };
         let flag = flag.as_ref().map_or_else(String::new, |flag| format!("; open it with {}", in_line(flag)));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_known_by_what_the_patch_says_of_it() {
+    fn a_device_is_found_by_its_description_in_the_patch() {
         for (device, found, flag) in [
             (
                 r#"{"kind": "midi_in", "match": {"name": "midi mix"}}"#,
@@ -162,18 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_and_what_is_not_is_said_in_a_line_each() {
+    fn every_device_has_a_line_whether_connected_or_not() {
         let patch = patch(
             r#"{"fader": {"kind": "midi_in", "label": "MIDI Mix", "match": {"name": "midi mix"}},
                 "pad": {"kind": "serial", "match": {"name": "touch"}}, "phone": {"kind": "osc_in"}}"#,
         );
         assert_eq!(
             describe(&wanted(&patch, &there())),
-            "Devices that the patch would like\n  \
+            "Devices that the patch names\n  \
              fader (MIDI Mix), MIDI input: MIDI Mix MIDI 1; open it with --midi 'MIDI Mix MIDI 1'\n  \
-             pad, serial port: not there; connect it, or play without\n  \
+             pad, serial port: not connected; connect it, or play without it\n  \
              phone, OSC from another program or a phone; open it with --osc-in 9000\n"
         );
-        assert!(describe(&wanted(&Patch::default(), &there())).ends_with("  it names none\n"));
+        assert!(describe(&wanted(&Patch::default(), &there())).ends_with("  none\n"));
     }
 }

@@ -99,14 +99,14 @@ mod open {
         }
     }
 
-    /// Where the patch may send numbers and play keys.
+    /// Outputs for the numbers and notes of a patch.
     struct Outs {
         osc: Option<OscOut>,
         midi: Option<MidiOut>,
     }
 
     impl Outs {
-        /// Sends what a frame says.
+        /// Sends the messages of a frame.
         fn send(&self, frame: &Frame) {
             if let Some(osc) = self.osc.as_ref().filter(|_| !frame.messages.is_empty()) {
                 let messages: Vec<(&str, f64)> =

@@ -1,4 +1,4 @@
-//! What a patch shows, made of the model's picture and of what the taps measured.
+//! The picture that a patch shows, composed of the model's picture and the measurements of taps.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,14 +15,14 @@ use crate::output::{heatmap, spectrum};
 /// Pictures within pictures, at most; what lies deeper is dark.
 const DEPTH: usize = 128;
 
-/// What a picture is made of.
+/// The parts of a picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// What the model made.
+    /// The model's picture.
     pub model: &'a Arc<Picture>,
-    /// What the taps measured at its latent frame.
+    /// Measurements of taps at its latent frame.
     pub taps: &'a BTreeMap<Arc<str>, Map>,
-    /// What they measured at the latent frame before; nothing at the first.
+    /// Measurements at the latent frame before; empty at the first.
     pub before: &'a BTreeMap<Arc<str>, Map>,
     /// Which part of the way from there it has gone: 1 at the last of a latent frame's pictures.
     pub part: f32,
@@ -49,7 +49,7 @@ pub fn compose(source: &Source, model: &Arc<Picture>, taps: &BTreeMap<Arc<str>, 
 struct Composer<'a> {
     model: Arc<Picture>,
     scene: &'a Scene<'a>,
-    /// What was made already, by the address of its source: a picture that is used twice is made once.
+    /// Finished pictures by the address of their source: a picture that is used twice is made once.
     made: BTreeMap<*const Source, Arc<Picture>>,
 }
 
@@ -91,7 +91,7 @@ impl Composer<'_> {
         picture
     }
 
-    /// What a channel shows: a picture, or a measurement in greys.
+    /// The content of a channel: a picture, or a measurement in greys.
     fn light(&mut self, source: &Source, depth: usize) -> Arc<Picture> {
         match source {
             Source::Tap(_) => self.heatmap(source, None, 1.0, &ColourMap::Grey.into()),
@@ -128,7 +128,7 @@ impl Composer<'_> {
         Arc::new(picture)
     }
 
-    /// What a tap measured, or what is between that and what it measured before. Only taps are wired to where maps are shown; another
+    /// The measurement of a tap, interpolated from the one before. Only taps have cables to the inputs of maps; another
     /// source has no measurement.
     fn measured(&self, map: &Source, on_its_way: bool) -> Option<Cow<'_, Map>> {
         let Source::Tap(tap) = map else { return None };
@@ -355,7 +355,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
-        /// Whatever the patch, the sizes and the measurements: a picture, with as many pixels as it says.
+        /// Whatever the patch, the sizes and the measurements: a whole picture.
         #[test]
         fn a_show_goes_on(
             source in any_source(),

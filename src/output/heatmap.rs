@@ -9,20 +9,20 @@ use crate::output::{scale, spectrum};
 /// of an even map after its mean is gone is rounding, and must not flicker on a stage.
 const EVEN: f64 = 0.1;
 
-/// How much a picture is darkened where the map is cold, at an amount of 1, so that the warm places stand out.
+/// Darkening of a picture where the map is cold, at an amount of 1. It lets the warm places stand out.
 const SHADE: f32 = 0.35;
 
 /// The values of the two ends of a colour map; each map's own smallest and largest if there are none.
 type Range = Option<(f64, f64)>;
 
-/// How a map is shown.
+/// The look of a map.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shown {
     /// The colour map.
     pub colours: ColourMap,
     /// The values of its two ends.
     pub range: Range,
-    /// What is done to the map on the way to its colours. Of a spectrum, `invert` is.
+    /// Processing of the map before its colours. A spectrum uses `invert` only.
     pub look: Look,
 }
 
@@ -33,7 +33,7 @@ impl From<ColourMap> for Shown {
 }
 
 impl Shown {
-    /// How hot a place is after gamma, from how hot it is in its range; nothing below the threshold.
+    /// Heat after gamma, from heat within the range; none below the threshold.
     fn heat(&self, t: f32) -> Option<f32> {
         let Look { gamma, threshold, .. } = self.look;
         if f64::from(t) < threshold {

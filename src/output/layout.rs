@@ -57,7 +57,7 @@ fn above(a: &Picture, b: &Picture) -> Picture {
     both
 }
 
-/// How much smaller two pictures must be for both and the gap to fit into the largest picture, at most 1.
+/// The scale, at most 1, at which two pictures and the gap fit into the largest picture.
 ///
 /// `along` is the length of both in the direction in which they follow one another, `across` their common side.
 fn room(along: f64, across: f64) -> f64 {
@@ -164,7 +164,7 @@ pub fn channels(pictures: &[Option<Arc<Picture>>; 3]) -> Picture {
     whole
 }
 
-/// How light a colour is: Rec. 709's weights of red, green and blue. A grey is as light as it is.
+/// Luma of a colour, by the weights of Rec. 709. That of a grey is the grey.
 fn light([red, green, blue]: [u8; 3]) -> u8 {
     ((2126 * u32::from(red) + 7152 * u32::from(green) + 722 * u32::from(blue) + 5000) / 10_000) as u8
 }

@@ -1,6 +1,7 @@
-//! What leaves the rack: pictures, measurements in colours, video files.
+//! Outputs of the rack: pictures, measurements in colours, video files.
 //!
-//! It knows what a patch shows ([`Source`](bendrack_nodes::program::source::Source)) and [pictures](crate::media), and nothing of the model or the window.
+//! It knows the [`Source`](bendrack_nodes::program::source::Source) of a picture and [pictures](crate::media), and nothing of the model or the
+//! window.
 
 pub mod compose;
 pub mod heatmap;

@@ -1,4 +1,4 @@
-//! What was measured before the picture that is made now: peaks that are held, and maps that are left.
+//! Measurements of earlier pictures: held peaks, and the maps to interpolate from.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use bendrack_nodes::program::source::Source;
 
 use crate::media::Map;
 
-/// What the taps measured, by the id of their node.
+/// Measurements of taps, by the id of their node.
 type Taps = BTreeMap<Arc<str>, Map>;
 
 /// The peaks that spectra hold, neuron by neuron, by the id of their node.
@@ -79,12 +79,12 @@ mod tests {
     /// The largest value of the past, each times e to the minus its age in holds.
     #[test]
     fn a_peak_falls_to_a_third_in_its_time() {
-        let heard: Vec<f32> = (0..40).map(|i| ((i * 17) % 23) as f32).collect();
+        let measured: Vec<f32> = (0..40).map(|i| ((i * 17) % 23) as f32).collect();
         let mut peaks = Peaks::default();
-        for (now, &value) in heard.iter().enumerate() {
+        for (now, &value) in measured.iter().enumerate() {
             peaks.hear(&spectrum("a", 2.0), &taps(&[value, 1.0]), 0.25);
             let left = |(then, x): (usize, &f32)| f64::from(*x) * (-((now - then) as f64) * 0.125).exp();
-            let wanted = heard[..=now].iter().enumerate().map(left).fold(0.0, f64::max);
+            let wanted = measured[..=now].iter().enumerate().map(left).fold(0.0, f64::max);
             assert!((f64::from(peaks.of("a")[0]) - wanted).abs() < 1e-3, "{now}: {:?} is not {wanted}", peaks.of("a"));
             assert!((peaks.of("a")[1] - 1.0).abs() < 1e-6);
         }

@@ -1,4 +1,4 @@
-//! What this module makes, to be looked at.
+//! Samples of this module, for people to look at.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -23,7 +23,7 @@ pub fn sheet(rows: &[Vec<&Picture>], ground: [u8; 3]) -> Option<Picture> {
     Some(sheet)
 }
 
-/// Where things of these lengths begin, and where the last ends.
+/// Starts of items of these lengths, and the end of the last.
 fn edges(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
     let ends = lengths.scan(0, |end, length| {
         *end += length + GAP;

@@ -7,7 +7,7 @@ use crate::media::{Map, Picture};
 /// Pixels from one bar to the next, at least: with less between them bars run together.
 const PITCH: usize = 4;
 
-/// What stays free above the highest bar, as a part of the height.
+/// Free space above the highest bar, as a part of the height.
 const HEADROOM: f32 = 0.06;
 
 /// Activities below this are silence, not a spectrum of rounding.
@@ -41,7 +41,7 @@ pub fn draw(picture: &mut Picture, map: &Map, held: &[f32], amount: f32, drawing
     let line = drawing.shape == Shape::Line;
     for (left, right, ends) in columns(&bars, width, drawing.shape) {
         for y in 0..height {
-            // How much of this row of pixels, counted from the bottom, lies below a height.
+            // The part of this row of pixels, counted from the bottom, that lies below a height.
             let below = |top: f32| (top - (height - 1 - y) as f32).clamp(0.0, 1.0);
             let [low, high] = ends.map(|bar| bar.peak * full);
             let mut covered = if line {
@@ -84,7 +84,7 @@ fn columns(bars: &[Bar], width: usize, shape: Shape) -> Vec<(usize, usize, [Bar;
     }
 }
 
-/// What stands at a part of the width, on straight lines between the middles of bars.
+/// The value at a part of the width, on straight lines between the middles of bars.
 fn between(bars: &[Bar], part: f32) -> Bar {
     let place = (part * bars.len() as f32 - 0.5).clamp(0.0, (bars.len() - 1) as f32);
     let (a, b) = (bars[place as usize], bars[(place as usize + 1).min(bars.len() - 1)]);
@@ -114,14 +114,14 @@ fn blend(pixels: &mut [u8], colour: [u8; 3], covered: f32) {
     }
 }
 
-/// As many bars as neurons are meant, but at most so many.
+/// One bar per neuron, up to a limit.
 fn bars(values: &[f32], held: &[f32], most: usize, drawing: &Drawing) -> Vec<Bar> {
-    let meant = |values: &[f32]| -> Vec<f32> {
+    let barred = |values: &[f32]| -> Vec<f32> {
         let end = drawing.last.saturating_add(1).min(values.len());
         let activity = |x: &f32| if x.is_finite() { x.max(0.0) } else { 0.0 };
         values.get(drawing.first..end).unwrap_or_default().iter().map(activity).collect()
     };
-    let (values, held) = (meant(values), meant(held));
+    let (values, held) = (barred(values), barred(held));
     let loudest = values.iter().chain(&held).copied().fold(SILENCE, f32::max);
     let (gain, top) = (drawing.gain as f32, if drawing.level { loudest } else { 1.0 });
     let height = |activity: f32| height(activity * gain / top, drawing);
@@ -165,7 +165,7 @@ mod tests {
         Map { width: values.len(), height: 1, values }
     }
 
-    /// How many pixels of a column are not black.
+    /// Pixels of a column that are not black.
     fn lit_rows(picture: &Picture, x: usize) -> usize {
         (0..picture.height).filter(|y| picture.rgb[(y * picture.width + x) * 3..][..3] != [0; 3]).count()
     }

@@ -11,11 +11,11 @@ const MAX_BOXES: usize = 1 << 16;
 pub struct Place {
     /// Four letters.
     pub kind: [u8; 4],
-    /// The content, in bytes from the start of the file. What the box says beyond the one around it is left out.
+    /// The content, in bytes from the start of the file, cut at the end of the box around it.
     pub content: Range<u64>,
 }
 
-/// A walk through a file. It ends whatever the file says: each box is longer than its name, and there is a limit to their number.
+/// A walk through a file. It ends for every file: each box is longer than its name, and their number is limited.
 pub struct Walk<R> {
     file: R,
     left: usize,

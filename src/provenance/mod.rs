@@ -1,4 +1,4 @@
-//! Where a picture or video comes from: the patch it was rendered with, the model and the seed, kept in the file itself.
+//! Provenance of pictures and videos: their patch, model and seed, in the file itself.
 //!
 //! There is one text for it, everywhere: the patch as it was rendered, with [`Render`] under its key [`KEY`]. It is a patch
 //! that opens as any other. It stands
@@ -6,10 +6,10 @@
 //! - in a PNG as an `iTXt` chunk with the keyword `bendrack`, compressed, before the pixels: [`png`];
 //! - in an MP4 as the comment, as JSON with the one key `bendrack`: [`mp4`]. Of the fields that a video may have, the
 //!   comment is the one that `ffmpeg -c copy` takes along, also into Matroska, without being asked to;
-//! - beside the video in a file of its own, the sidecar: [`sidecar`]. for a GIF, whose comments have no key, it is all there is.
+//! - beside the video in a file of its own: [`sidecar`]. A GIF, whose comments have no key, has nothing else.
 //!
-//! Sites that people send videos to leave such data out, so the sidecar is what to keep. Nothing that is read is trusted:
-//! files are walked through by their lengths and never read as a whole, and what unfolds has a limit.
+//! Sites and messengers remove such data, so the sidecar is the file to keep. Readers trust nothing: they walk through files by
+//! lengths, never read them as a whole, and limit what unfolds.
 
 pub mod boxes;
 pub mod mp4;
@@ -30,17 +30,17 @@ pub use read::{Found, Opened, read};
 
 /// The key of a patch that [`Render`] stands under.
 pub const KEY: &str = "render";
-/// What the patch is called in files of other formats: the keyword in a PNG, the key of the comment in an MP4.
+/// The name of the patch in files of other formats: the keyword in a PNG, the key of the comment in an MP4.
 pub const NAME: &str = "bendrack";
 
-/// How a patch was rendered.
+/// The record of a render.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Render {
     /// The version of bendrack.
     pub bendrack: String,
     /// The name of the model, or of its folder, without the path to it.
     pub model: String,
-    /// How the model was run, such as `longlive`.
+    /// The family that the model was run as, such as `longlive`.
     pub family: String,
     /// The SHA-256 fingerprint of its weights, in hexadecimal.
     pub model_sha256: String,
@@ -48,11 +48,11 @@ pub struct Render {
     pub seed: u64,
     /// Width and height of the model's picture, in pixels.
     pub size: [usize; 2],
-    /// How many times larger than that it was shown.
+    /// Scale of the video, times that size.
     pub zoom: usize,
-    /// Whether every bend of a map was made in its exact form.
+    /// Whether every bent map was computed explicitly.
     pub exact: bool,
-    /// How many frames there are. Numbered pictures that broke off say how many there were to be.
+    /// Number of frames. In numbered pictures of a render that broke off, the number that was asked for.
     pub frames: u64,
     /// Frames per second.
     pub frame_rate: f64,
@@ -63,7 +63,7 @@ pub struct Render {
 pub struct Provenance {
     /// The patch, without the key [`KEY`].
     pub patch: Patch,
-    /// How it was rendered.
+    /// The record of its render.
     pub render: Render,
 }
 
@@ -71,7 +71,7 @@ impl Provenance {
     /// The patch with [`Render`] under its key.
     pub fn record(&self) -> Patch {
         let mut patch = self.patch.clone();
-        // It has strings, numbers and names for keys: nothing that JSON cannot say.
+        // It has strings, numbers and names for keys: JSON holds all of them.
         if let Ok(render) = serde_json::to_value(&self.render) {
             patch.rest.insert(KEY.to_owned(), render);
         }
@@ -90,7 +90,7 @@ impl Provenance {
     }
 }
 
-/// What identifies a patch, however its nodes lie and whatever program wrote it: the SHA-256 of its canonical text without
+/// Identity of a patch, whatever its layout and the program that wrote it: the SHA-256 of its canonical text without
 /// `layout`, `frames`, `generator` and the thumbnail, in hexadecimal.
 pub fn patch_sha256(patch: &Patch) -> String {
     let mut patch = patch.clone();
@@ -101,9 +101,9 @@ pub fn patch_sha256(patch: &Patch) -> String {
     hex(&Sha256::digest(patch.to_json()))
 }
 
-/// Takes out of a patch how it was rendered, if it says so; what remains is the patch as it was before.
+/// Takes the record of a render out of a patch, if it has one. The rest is the patch as it was before.
 ///
-/// A key that says something else is left where it is.
+/// A key with another content stays.
 pub fn split(patch: &mut Patch) -> Option<Render> {
     let render = Render::deserialize(patch.rest.get(KEY)?).ok()?;
     patch.rest.remove(KEY);

@@ -47,7 +47,7 @@ pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// The text in an item's data behind `header` bytes that say of what type it is, if it is ours.
+/// The text in an item's data, after `header` bytes of its type, if it is ours.
 fn comment<R: Read + Seek>(walk: &mut Walk<R>, data: Range<u64>, header: u64) -> io::Result<Option<Vec<u8>>> {
     let start = data.start.saturating_add(header);
     let behind = start.saturating_add(opening().len() as u64);
@@ -59,15 +59,15 @@ fn comment<R: Read + Seek>(walk: &mut Walk<R>, data: Range<u64>, header: u64) ->
     Ok(text.trim_ascii_end().strip_suffix(b"}").map(<[u8]>::to_owned))
 }
 
-/// What the comment begins with. It ends with a brace.
+/// The opening of the comment. It ends with a brace.
 fn opening() -> String {
     format!("{{\"{NAME}\":")
 }
 
-/// Puts a text into the index of a video, the content of its `moov` box, and moves what it says of places in the file.
+/// Puts a text into the index of a video, the content of its `moov` box, and moves the offsets in it.
 ///
 /// `end` is where the index ends in the file, in bytes from its start. What lies behind it moves by as much as the index
-/// grows. `None`, and the index as it was, if that is beyond what it can say.
+/// grows. `None` if an offset no longer fits.
 pub fn index_with(index: &[u8], end: u64, text: &str) -> Option<Vec<u8>> {
     let data = packed(*b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0], opening().as_bytes(), text.as_bytes(), b"}"]);
     let items = packed(*b"ilst", &[&packed(COMMENT, &[&data])]);

@@ -9,7 +9,7 @@ use png::text_metadata::ITXtChunk;
 use super::NAME;
 use super::read::{LIMIT, damaged};
 
-/// What a PNG begins with.
+/// The first bytes of a PNG.
 pub const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 
 /// Chunks that are looked at before a file is given up.

@@ -14,20 +14,20 @@ use crate::files::{Error, Result};
 /// The longest text that is taken out of a picture or video, in bytes: a patch, and how it was rendered.
 pub const LIMIT: u64 = MAX_BYTES as u64 + (64 << 10);
 
-/// What an MP4 may begin with, behind the length of its first box.
+/// The first box of an MP4, after its length.
 const BOXES: [&[u8; 4]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"];
 
 /// The text of a patch, and what it was found in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The text. Whether it is a patch is for [`Patch::from_slice`] to say.
+    /// The text. [`Patch::from_slice`] checks that it is a patch.
     pub text: Vec<u8>,
     /// Whether it stood in a picture or video, and not in a file of its own.
     pub in_media: bool,
 }
 
 /// Reads the text of a patch: the whole of a text file, or as much of a longer one as shows that it is none; of a PNG or
-/// MP4 what is kept in it. The message names the file and says what to do.
+/// MP4 the text it carries. The message names the file and the next step.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
     } else if head.starts_with(b"GIF8") {
         None
     } else {
-        // What cannot be wound back, as a pipe, is read on.
+        // A pipe cannot be rewound: it is read on.
         file.take((MAX_BYTES + 1).saturating_sub(head.len()) as u64).read_to_end(&mut head)?;
         return Ok(Some(Found { text: head, in_media: false }));
     };
@@ -64,9 +64,9 @@ pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
 /// A patch that was opened, for whoever goes on working with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opened {
-    /// The patch, without what is said of a render.
+    /// The patch, without the record of a render.
     pub patch: Patch,
-    /// How it was rendered, if that is known.
+    /// The record of its render, if there is one.
     pub render: Option<Render>,
     /// The file it may be saved in again: its own, and neither a video nor the record of a render.
     pub home: Option<PathBuf>,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf, is_separator};
 
-/// What the name of a sidecar ends in.
+/// The ending of a sidecar's name.
 const ENDING: &str = ".bend.json";
 /// The sidecar of a folder of pictures, in that folder.
 const OF_FOLDER: &str = "patch.bend.json";
@@ -23,19 +23,17 @@ pub fn path(video: &Path) -> PathBuf {
     video.with_file_name(name)
 }
 
-/// What to do about a picture or video without a patch: its sidecar, if it is there, or what to look for.
+/// Advice for a picture or video without a patch: its sidecar, if it is there, or the file to look for.
 pub fn advice(video: &Path) -> String {
     let place = place(video);
     if place.is_file() {
-        return format!("beside it lies {}, which is its patch", place.display());
+        return format!("its patch is beside it, in {}", place.display());
     }
     let name = place.file_name().unwrap_or_default().to_string_lossy();
-    format!(
-        "sites and messengers leave it out: look for the file as it was rendered, or for {name}, which was written beside it"
-    )
+    format!("sites and messengers remove it: look for the original file, or for {name}, which was written beside it")
 }
 
-/// Where the sidecar of a video lies, or that of many pictures of which this is one.
+/// The place of the sidecar of a video, or of the numbered pictures of which this is one.
 fn place(video: &Path) -> PathBuf {
     let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
     let stem = video.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -69,7 +67,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("a.bend.json"), "{}").expect("written");
-        assert!(advice(&folder.path().join("a.mp4")).starts_with("beside it lies"));
+        assert!(advice(&folder.path().join("a.mp4")).starts_with("its patch is beside it"));
         assert_eq!(path(folder.path()), folder.path().join("patch.bend.json"));
     }
 }

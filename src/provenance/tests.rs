@@ -190,7 +190,7 @@ fn places_behind_the_index_move_with_it_and_others_stay() {
     let long = index(*b"co64", &[0; 16]);
     assert_eq!(mp4::index_with(&long, 1, "{}").expect("it fits")[..long.len()], long, "both lie before");
     let full = index(*b"stco", &[0xff; 8]);
-    assert_eq!(mp4::index_with(&full, 256, "{}"), None, "there is no larger place to say");
+    assert_eq!(mp4::index_with(&full, 256, "{}"), None, "no larger offset fits");
 }
 
 proptest! {

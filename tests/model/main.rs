@@ -4,6 +4,7 @@
 
 mod bend;
 mod checkpoint;
+mod custom_node;
 mod figures;
 mod help;
 mod hooks;

@@ -1,6 +1,6 @@
 //! The patches that come with bendrack: each renders, bends what it says it bends, and looks as it did.
 //!
-//! `BENDRACK_BLESS=1 cargo test --test model patches::` writes the golden statistics anew: look at the videos before.
+//! `make bless` writes the golden statistics anew: look at the videos before.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

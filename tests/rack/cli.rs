@@ -178,7 +178,7 @@ fn a_folder_of_models_that_is_not_there_is_not_said_to_be_searched() {
         command.output().expect("bendrack runs")
     };
     let typo = folder.path().join("modles");
-    assert!(stdout(&run(folder.path(), &["models"])).contains("are looked for in the folders in"));
+    assert!(stdout(&run(folder.path(), &["models"])).contains("are read from the folders in"));
     let list = run(&typo, &["models"]);
     assert!(list.status.success() && stdout(&list).contains("modles (BENDRACK_MODELS), but there is no such folder"));
     let render = ["render", "patches/first_bend.json", "--model", "x", "-o"];
@@ -388,7 +388,7 @@ fn metadata_can_be_left_out_and_no_patch_is_written_over() {
         assert_eq!(std::fs::read(&own).expect("still there"), before);
     }
     let extract = bendrack(&["extract", &at("g.gif")]);
-    assert!(stderr(&extract).contains("beside it lies"), "{}", stderr(&extract));
+    assert!(stderr(&extract).contains("its patch is beside it"), "{}", stderr(&extract));
     let extract = bendrack(&["extract", &own, "-o", &own]);
     assert!(extract.status.code() == Some(2) && std::fs::read(&own).expect("still there") == before);
     assert_eq!(bendrack(&["extract", "--provenance", &own]).status.code(), Some(1), "nobody rendered it");

@@ -22,6 +22,7 @@ fn folder() -> tempfile::TempDir {
         ("patches/first_bend.json", "p.json"),
         ("patches/breathing.json", "other.json"),
         ("tests/sounds/tone.ogg", "s.ogg"),
+        ("patches/first_bend.json", "note.png"),
         ("docs/rack.png", "photo.png"),
         ("docs/rack.png", "photo.gif"),
         ("docs/rack.png", "photo.mp4"),
@@ -65,7 +66,7 @@ fn wrong_outputs_are_refused_before_anything_is_written() {
         vec!["extract", "p.json", "-o", "hard.json"],
         vec!["extract", "p.json", "-o", "other.json"],
         vec!["extract", "p.json", "-o", "photo.png"],
-        vec!["bench", "mini", "--quality", "--prompts", "1", "--sheet", "sub"],
+        vec!["bench", "mini", "--quality", "--prompts", "1", "--sheet", "note.png"],
     ];
     if cfg!(unix) {
         cases.push(with(&["-o", "new.gif", "--report", "soft.json"]));

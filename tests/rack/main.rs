@@ -7,4 +7,5 @@ mod cli;
 mod devices;
 mod engine;
 mod files;
+mod notices;
 mod terminal;

@@ -143,7 +143,17 @@ pub fn lights() -> Vec<StatusLight> {
 pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recovery>, wgpu: bool) -> (Window, Fake) {
     let fake = Fake::default();
     fake.play(0);
-    let engine = Box::new(fake.clone());
+    (window_on(Box::new(fake.clone()), patch, path, recovery, wgpu), fake)
+}
+
+/// A window on an engine; `wgpu` if it is to be drawn.
+pub fn window_on(
+    engine: Box<dyn Engine>,
+    patch: Patch,
+    path: Option<PathBuf>,
+    recovery: Option<Recovery>,
+    wgpu: bool,
+) -> Window {
     let app = App::new(Options { patch, path, engine, lights: Box::new(lights), recovery });
     let builder = Harness::builder()
         .with_size(if wgpu { vec2(1920.0, 1080.0) } else { theme::WINDOW })
@@ -159,7 +169,7 @@ pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recover
     };
     let mut window = builder.build_ui_state(show, app);
     window.run_steps(4);
-    (window, fake)
+    window
 }
 
 pub fn window(patch: Patch) -> (Window, Fake) {

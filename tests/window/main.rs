@@ -8,6 +8,7 @@
 mod driver;
 mod frames;
 mod patch_panel;
+mod pictures;
 mod subpatches;
 mod videos;
 mod views;

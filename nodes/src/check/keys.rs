@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use crate::diagnostics::Said;
+use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
 use crate::patch::{Cable, Definition, Device, Frame, Node, Patch, Place};
@@ -45,8 +45,8 @@ const FREE: [&str; 2] = ["x", "render"];
 const PNG: &str = "iVBORw0KGgo";
 
 /// What is odd about the keys of a patch.
-pub(super) fn look(patch: &Patch, said: &mut Said) {
-    let mut look = Look { said };
+pub(super) fn look(patch: &Patch, diagnostics: &mut Diagnostics) {
+    let mut look = Look { diagnostics };
     look.keys(&patch.rest, "", PATCH);
     look.keys(&patch.meta.rest, "/meta", META);
     look.thumbnail(patch.meta.thumbnail.as_deref());
@@ -67,7 +67,7 @@ pub(super) fn look(patch: &Patch, said: &mut Said) {
 }
 
 struct Look<'a> {
-    said: &'a mut Said,
+    diagnostics: &'a mut Diagnostics,
 }
 
 impl Look<'_> {
@@ -81,14 +81,14 @@ impl Look<'_> {
     fn unknown(&mut self, key: &str, pointer: &str, known: &[&str]) {
         let message = format!("this bendrack does not know the key {key:?}; it is kept and does nothing");
         let problem = Problem::warning(Code::UnknownKey, join(pointer, [key]), message);
-        self.said.suggest(problem, key, known.iter().copied());
+        self.diagnostics.suggest(problem, key, known.iter().copied());
     }
 
     fn thumbnail(&mut self, thumbnail: Option<&str>) {
         let is_base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=');
         if thumbnail.is_some_and(|text| !text.starts_with(PNG) || !text.bytes().all(is_base64)) {
             let message = "the thumbnail is no PNG in base64; it is kept and not shown";
-            self.said.push(Problem::warning(Code::BadValue, "/meta/thumbnail", message));
+            self.diagnostics.push(Problem::warning(Code::BadValue, "/meta/thumbnail", message));
         }
     }
 
@@ -109,7 +109,7 @@ impl Look<'_> {
             if !frame.colour.is_empty() && !is_colour(&frame.colour) {
                 let message = format!("{:?} is no colour; write #rrggbb, such as #336699", frame.colour);
                 let problem = Problem::warning(Code::BadValue, format!("{pointer}/colour"), message);
-                self.said.push(problem.expected("#rrggbb"));
+                self.diagnostics.push(problem.expected("#rrggbb"));
             }
         }
     }
@@ -151,7 +151,7 @@ impl Look<'_> {
             if !nodes.is_empty() && !nodes.contains_key(id) {
                 let problem =
                     Problem::warning(Code::NoSuchNode, pointer, format!("there is no node {id:?} to stand here"));
-                self.said.suggest(problem, id, nodes.keys().map(String::as_str));
+                self.diagnostics.suggest(problem, id, nodes.keys().map(String::as_str));
             }
         }
     }
@@ -162,7 +162,7 @@ impl Look<'_> {
         if id.is_empty() || id.len() > LONGEST_ID || !id.chars().all(is_plain) {
             let message = format!("{id:?} is not a plain id; rename it, here and in its cables");
             let problem = Problem::warning(Code::BadId, pointer, message);
-            self.said.push(problem.expected(format!("1 to {LONGEST_ID} of a to z, 0 to 9 and _")));
+            self.diagnostics.push(problem.expected(format!("1 to {LONGEST_ID} of a to z, 0 to 9 and _")));
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::compile::params::read;
 use crate::compile::plan::{MOST_CABLES, MOST_NESTED, MOST_PORTS};
-use crate::diagnostics::Said;
+use crate::diagnostics::Diagnostics;
 use crate::diagnostics::messages::number;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem, Severity};
@@ -16,9 +16,9 @@ use crate::patch::INSTANCE;
 use crate::patch::{Definition, MidiMap, Node, Patch, Port, Snapshot};
 
 /// What is odd about the maps and snapshots of a patch.
-pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], said: &mut Said) {
+pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mut Diagnostics) {
     let library = library.iter().map(|def| (def.name, *def)).collect();
-    let mut look = Look { patch, library, followed: 0, said };
+    let mut look = Look { patch, library, followed: 0, diagnostics };
     look.maps(&patch.maps);
     look.snapshots(&patch.snapshots);
 }
@@ -28,7 +28,7 @@ struct Look<'a> {
     library: BTreeMap<&'a str, &'static NodeDef>,
     /// Ports of instances that were followed: hostile files could make these any number.
     followed: usize,
-    said: &'a mut Said,
+    diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Look<'a> {
@@ -41,7 +41,7 @@ impl<'a> Look<'a> {
             self.map(map, &pointer);
             if let Some(before) = latest.insert(&map.to, index) {
                 let message = format!("another map turns {} as well; the last one counts", map.to);
-                self.said.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
+                self.diagnostics.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
             }
         }
     }
@@ -51,7 +51,7 @@ impl<'a> Look<'a> {
         if !(low..=high).contains(&number) {
             let message = format!("{number} is outside of {low} to {high}; the map does nothing");
             let problem = Problem::warning(Code::OutOfRange, pointer, message);
-            self.said.push(problem.expected(format!("{low} to {high}")));
+            self.diagnostics.push(problem.expected(format!("{low} to {high}")));
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> Look<'a> {
         let is_turned = |input: &&Input| matches!(input.kind, Kind::Number | Kind::Gate);
         if !inputs.iter().any(is_turned) {
             let message = format!("{} is a {}, which no controller turns", map.to, first.kind);
-            self.said.push(Problem::warning(Code::NoEffect, format!("{pointer}/to"), message));
+            self.diagnostics.push(Problem::warning(Code::NoEffect, format!("{pointer}/to"), message));
         }
         let [start, end] = map.range;
         for (low, high) in inputs.iter().filter(|input| input.kind == Kind::Number).map(|input| input.hard) {
@@ -75,7 +75,7 @@ impl<'a> Look<'a> {
                     number(high)
                 );
                 let problem = Problem::warning(Code::OutOfRange, format!("{pointer}/range"), message);
-                self.said.push(problem.expected(format!("{low} to {high}")));
+                self.diagnostics.push(problem.expected(format!("{low} to {high}")));
                 return;
             }
         }
@@ -87,7 +87,7 @@ impl<'a> Look<'a> {
             let pointer = format!("/snapshots/{index}");
             if !names.insert(&snapshot.name) {
                 let message = format!("there is a snapshot {:?} already; rename one", snapshot.name);
-                self.said.push(Problem::warning(Code::DuplicateName, format!("{pointer}/name"), message));
+                self.diagnostics.push(Problem::warning(Code::DuplicateName, format!("{pointer}/name"), message));
             }
             for (port, value) in &snapshot.values {
                 self.value(port, value, &join(&pointer, ["values", &port.to_string()]));
@@ -103,7 +103,7 @@ impl<'a> Look<'a> {
                 Err(problem) => Some(problem),
             };
             // The patch runs as long as the snapshot is not brought back.
-            self.said.extend(problem.map(|problem| Problem { severity: Severity::Warning, ..problem }));
+            self.diagnostics.extend(problem.map(|problem| Problem { severity: Severity::Warning, ..problem }));
         }
     }
 
@@ -112,7 +112,7 @@ impl<'a> Look<'a> {
         let patch = self.patch;
         let Some(node) = patch.nodes.get(&port.node) else {
             let problem = Problem::warning(Code::NoSuchNode, pointer, format!("there is no node {:?}", port.node));
-            self.said.suggest(problem, &port.node, patch.nodes.keys().map(String::as_str));
+            self.diagnostics.suggest(problem, &port.node, patch.nodes.keys().map(String::as_str));
             return Vec::new();
         };
         let (who, known): (&str, Vec<&str>) = match (self.definition(node), self.library.get(node.kind.as_str())) {
@@ -122,7 +122,7 @@ impl<'a> Look<'a> {
         };
         if !known.contains(&port.port.as_str()) {
             let message = format!("{who} has no knob {:?}", port.port);
-            self.said.suggest(Problem::warning(Code::NoSuchPort, pointer, message), &port.port, known);
+            self.diagnostics.suggest(Problem::warning(Code::NoSuchPort, pointer, message), &port.port, known);
             return Vec::new();
         }
         let mut inputs = Vec::new();

@@ -5,8 +5,8 @@ mod knobs;
 pub mod schema;
 
 use crate::compile::plan::Plan;
+use crate::diagnostics::Diagnostics;
 use crate::diagnostics::Problem;
-use crate::diagnostics::Said;
 use crate::diagnostics::spans;
 use crate::node::def::NodeDef;
 use crate::patch::read::{Left, text_of, what_can_be_read};
@@ -19,16 +19,16 @@ const MOST_PLACES: usize = 1000;
 pub fn check(bytes: &[u8], library: &[&'static NodeDef]) -> Vec<Problem> {
     let Left { patch, mut problems, gaps } = what_can_be_read(bytes);
     if let Some(patch) = patch {
-        let mut said = Said::new();
-        Plan::compile_saying(&patch, library, &mut said);
-        keys::look(&patch, &mut said);
-        knobs::look(&patch, library, &mut said);
-        problems.extend(said.into_problems().into_iter().filter_map(|problem| gaps.seen_from_outside(problem)));
+        let mut diagnostics = Diagnostics::new();
+        Plan::compile_into(&patch, library, &mut diagnostics);
+        keys::look(&patch, &mut diagnostics);
+        knobs::look(&patch, library, &mut diagnostics);
+        problems.extend(diagnostics.into_problems().into_iter().filter_map(|problem| gaps.relocate(problem)));
     }
     if let Ok(text) = text_of(bytes) {
         let count = problems.len().min(MOST_PLACES);
         spans::locate(text, &mut problems[..count]);
     }
-    problems.sort_by_key(|problem| problem.place.as_ref().map_or(usize::MAX, |place| place.bytes.start));
+    problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.bytes.start));
     problems
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::node::def::{Input, NodeDef, Preset};
+use crate::node::def::{DefaultValue, Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::{FORMAT, Patch, SCHEMA, VERSION};
 
@@ -37,13 +37,13 @@ fn param(input: &Input) -> Json {
     let unit = if input.unit.is_empty() { String::new() } else { format!(" In {}.", input.unit) };
     param["description"] = json!(format!("{}{unit}", input.about));
     match input.default {
-        Preset::Number(number) if !input.choices.is_empty() => {
+        DefaultValue::Number(number) if !input.choices.is_empty() => {
             param["default"] = json!(input.choices.get(number as usize));
         }
-        Preset::Number(number) if input.kind == Kind::Gate => param["default"] = json!(number >= 0.5),
-        Preset::Number(number) => param["default"] = json!(number),
-        Preset::Text(text) => param["default"] = json!(text),
-        Preset::Nothing => {}
+        DefaultValue::Number(number) if input.kind == Kind::Gate => param["default"] = json!(number >= 0.5),
+        DefaultValue::Number(number) => param["default"] = json!(number),
+        DefaultValue::Text(text) => param["default"] = json!(text),
+        DefaultValue::Nothing => {}
     }
     param
 }

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::compile::plan::{MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS, Map};
 use crate::compile::ports::{End, lacking};
-use crate::diagnostics::Said;
+use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
 use crate::patch::{Cable, Definition, INSTANCE, MidiMap, Node, Port, Scope};
@@ -87,7 +87,7 @@ pub(crate) fn flat<'p>(
     pointer: &str,
     definitions: &'p BTreeMap<String, Definition>,
     maps: &'p [MidiMap],
-    said: &mut Said,
+    diagnostics: &mut Diagnostics,
     spent: &mut Spent,
 ) -> Flat<'p> {
     let mut expansion = Expansion {
@@ -98,7 +98,7 @@ pub(crate) fn flat<'p>(
         looked: spent.cables,
         followed: spent.ports,
         seen: BTreeSet::new(),
-        said,
+        diagnostics,
     };
     let place = Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false };
     let names = expansion.expand(scope, &place);
@@ -131,7 +131,7 @@ struct Expansion<'p, 's> {
     followed: usize,
     /// Where problems were reported.
     seen: BTreeSet<String>,
-    said: &'s mut Said,
+    diagnostics: &'s mut Diagnostics,
 }
 
 impl<'p> Expansion<'p, '_> {
@@ -348,14 +348,14 @@ impl<'p> Expansion<'p, '_> {
     /// Reports a problem: once, however many instances have it.
     fn once(&mut self, problem: Problem) {
         if self.seen.insert(problem.pointer.clone()) {
-            self.said.push(problem);
+            self.diagnostics.push(problem);
         }
     }
 
     /// Reports a problem with what was probably meant.
     fn once_meant<'a>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = &'a str>) {
         if self.seen.insert(problem.pointer.clone()) {
-            self.said.suggest(problem, name, names);
+            self.diagnostics.suggest(problem, name, names);
         }
     }
 }

@@ -32,7 +32,7 @@ fn weigh(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
                 slot.id
             );
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Said once; what shows this picture is not to blame.
+            // Diagnostics once; what shows this picture is not to blame.
             weight = Weight::default();
         }
         weights[slot.outputs.clone()].fill(weight);
@@ -48,7 +48,7 @@ fn count_targets(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
         if count > MOST_TARGETS {
             let message = format!("{} is made by more than {MOST_TARGETS} target nodes; take some out", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Said once; what narrows this target is not to blame.
+            // Diagnostics once; what narrows this target is not to blame.
             count = 0;
         }
         counts[slot.outputs.clone()].fill(count);
@@ -67,7 +67,7 @@ fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
         if length > MOST_BENDS {
             let message = format!("there are more than {MOST_BENDS} bends up to {}; take some out", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Said once; what follows is not to blame.
+            // Diagnostics once; what follows is not to blame.
             length = 0;
             asked = 0;
         }
@@ -96,7 +96,7 @@ fn check_sole(nodes: &[Slot], problems: &mut Vec<Problem>) {
     let mut latest: BTreeMap<(&str, &str), &Slot> = BTreeMap::new();
     for slot in nodes.iter().rev() {
         let inputs = slot.feeds.iter().zip(slot.def.inputs);
-        for (_, input) in inputs.filter(|(feed, input)| input.sole && (feed.base.is_some() || feed.cable.is_some())) {
+        for (_, input) in inputs.filter(|(feed, input)| input.unique && (feed.base.is_some() || feed.cable.is_some())) {
             let winner = *latest.entry((slot.def.name, input.name)).or_insert(slot);
             if winner.id != slot.id {
                 let (id, winner) = (&slot.id, &winner.id);

@@ -18,11 +18,11 @@ use crate::compile::flatten::{Flat, FlatCable, FlatNode, Spent, flat};
 use crate::compile::plan::{Arrives, DEFAULT_DEPTH, Gain, Plan, Slot, Source, TEMPI};
 use crate::compile::ports::{End, lacking};
 use crate::compile::settings::Settings;
-use crate::diagnostics::Said;
+use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
 use crate::node::context::seed_of;
-use crate::node::def::{Input, Late, NodeDef, Output};
+use crate::node::def::{Input, Latency, NodeDef, Output};
 use crate::node::memory::Layout;
 use crate::node::value::Kind;
 use crate::patch::{DEFAULT_TEMPO, Definition, Engine, Patch};
@@ -49,34 +49,34 @@ impl Resolved {
 impl Plan {
     /// Compiles a patch with this library. The plan is there if no problem is an error.
     pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
-        let mut said = Said::new();
-        let (plan, _) = Self::compile_saying(patch, library, &mut said);
-        (plan, said.into_problems())
+        let mut diagnostics = Diagnostics::new();
+        let (plan, _) = Self::compile_into(patch, library, &mut diagnostics);
+        (plan, diagnostics.into_problems())
     }
 
     /// Compiles a patch as [`Self::compile`] does, with the kinds of its ports.
     pub fn compile_resolved(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>, Resolved) {
-        let mut said = Said::new();
-        let (plan, resolved) = Self::compile_saying(patch, library, &mut said);
-        (plan, said.into_problems(), resolved)
+        let mut diagnostics = Diagnostics::new();
+        let (plan, resolved) = Self::compile_into(patch, library, &mut diagnostics);
+        (plan, diagnostics.into_problems(), resolved)
     }
 
     /// [`Self::compile`] among other things that are looked at.
-    pub(crate) fn compile_saying(
+    pub(crate) fn compile_into(
         patch: &Patch,
         library: &[&'static NodeDef],
-        said: &mut Said,
+        diagnostics: &mut Diagnostics,
     ) -> (Option<Self>, Resolved) {
         let library: BTreeMap<&str, &'static NodeDef> = library.iter().map(|def| (def.name, *def)).collect();
         let Patch { engine, definitions, .. } = patch;
-        let flat = flat(patch.scope(), "", definitions, &patch.maps, said, &mut Spent::default());
+        let flat = flat(patch.scope(), "", definitions, &patch.maps, diagnostics, &mut Spent::default());
         let mut used = flat.used.clone();
-        ports::check(definitions, &library, &used, said);
-        let mut compiler = Compiler { library: &library, engine, said, settings: Settings::default() };
+        ports::check(definitions, &library, &used, diagnostics);
+        let mut compiler = Compiler { library: &library, engine, diagnostics, settings: Settings::default() };
         let tempo = compiler.tempo();
         let (plan, resolved) = compiler.compile(&flat);
         let plan = plan.map(|plan| Self { tempo, ..plan });
-        let failed = compiler.said.failed();
+        let failed = compiler.diagnostics.failed();
         compiler.check_unused(definitions, &mut used);
         (plan.filter(|_| !failed), resolved)
     }
@@ -85,7 +85,7 @@ impl Plan {
 struct Compiler<'a> {
     library: &'a BTreeMap<&'a str, &'static NodeDef>,
     engine: &'a Engine,
-    said: &'a mut Said,
+    diagnostics: &'a mut Diagnostics,
     settings: Settings,
 }
 
@@ -96,7 +96,7 @@ struct Joined {
     to: usize,
     input: usize,
     kind: Kind,
-    late: Option<Late>,
+    late: Option<Latency>,
 }
 
 /// The nodes that are known, by their index in the patch, and what arrives where.
@@ -115,17 +115,17 @@ impl Compiler<'_> {
             if !seen.insert(name) {
                 continue;
             }
-            let (first, pointer) = (self.said.count(), join("/definitions", [name]));
-            let flat = flat(definition.scope(), &pointer, definitions, &[], self.said, &mut spent);
+            let (first, pointer) = (self.diagnostics.count(), join("/definitions", [name]));
+            let flat = flat(definition.scope(), &pointer, definitions, &[], self.diagnostics, &mut spent);
             if spent.is_too_much() {
-                self.said.cut(first);
+                self.diagnostics.cut(first);
                 let message = "there is more in subpatches that are not used than can be looked at; take some out";
-                self.said.push(Problem::warning(Code::TooMany, pointer, message));
+                self.diagnostics.push(Problem::warning(Code::TooMany, pointer, message));
                 return;
             }
             seen.extend(&flat.used);
             self.compile(&flat);
-            self.said.soften(first);
+            self.diagnostics.soften(first);
         }
     }
 
@@ -136,7 +136,7 @@ impl Compiler<'_> {
         if tempo != held {
             let message = format!("{tempo} is outside of {low} to {high}; {held} is used");
             let problem = Problem::warning(Code::OutOfRange, "/engine/tempo", message);
-            self.said.push(problem.expected(format!("{low} to {high}")));
+            self.diagnostics.push(problem.expected(format!("{low} to {high}")));
         }
         held
     }
@@ -164,7 +164,7 @@ impl Compiler<'_> {
         let mut nodes = Vec::with_capacity(order.len());
         for &(index, def) in &order {
             let node = &flat.nodes[index];
-            let mut feeds = self.settings.feeds(node, def, self.said);
+            let mut feeds = self.settings.feeds(node, def, self.diagnostics);
             for cable in cables_to.get(&index).into_iter().flatten() {
                 let input = &def.inputs[cable.input];
                 let output = first_output[&cable.from] + cable.output;
@@ -195,8 +195,8 @@ impl Compiler<'_> {
         }
         let mut problems = Vec::new();
         limits::check(&nodes, outputs, &mut problems);
-        self.said.extend(problems);
-        self.said.extend(self.settings.idle_depths());
+        self.diagnostics.extend(problems);
+        self.diagnostics.extend(self.settings.idle_depths());
         Some(Plan {
             nodes,
             number: PLANS.fetch_add(1, Ordering::Relaxed),
@@ -215,7 +215,7 @@ impl Compiler<'_> {
         if known.is_none() {
             let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
             let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
-            self.said.suggest(problem, &node.kind, self.library.values().copied());
+            self.diagnostics.suggest(problem, &node.kind, self.library.values().copied());
         }
         known
     }
@@ -237,7 +237,7 @@ impl Compiler<'_> {
         let place = format!("{}.{to_port}", known.nodes[to].id);
         if sink.grammar.is_compiled() {
             let message = format!("{place} is written, not wired; write it into its field");
-            self.said.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
+            self.diagnostics.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
             return None;
         }
         let kind = if source.kind == Kind::Any { known.kind(from) } else { source.kind };
@@ -245,14 +245,18 @@ impl Compiler<'_> {
         if !wanted.accepts(kind) {
             let message = format!("a {kind} cannot be plugged into {place}, which takes a {wanted}");
             let problem = Problem::error(Code::KindsDiffer, pointer("to"), message);
-            self.said.push(problem.expected(wanted.name()));
+            self.diagnostics.push(problem.expected(wanted.name()));
             return None;
         }
         if !is_free {
-            self.said.push(Problem::error(Code::TwoCables, pointer("to"), format!("{place} has a cable already")));
+            self.diagnostics.push(Problem::error(
+                Code::TwoCables,
+                pointer("to"),
+                format!("{place} has a cable already"),
+            ));
             return None;
         }
-        Some(Joined { from, output, to, input, kind, late: source.late })
+        Some(Joined { from, output, to, input, kind, late: source.latency })
     }
 
     /// The nodes in an order in which every cable that does not lead back goes forward.
@@ -281,7 +285,7 @@ impl Compiler<'_> {
                     ),
                 };
                 let first = nodes.first().map_or("", |&node| &known.nodes[node].pointer);
-                self.said.push(Problem::error(Code::Circle, first, message));
+                self.diagnostics.push(Problem::error(Code::Circle, first, message));
             }
         }
         None
@@ -292,7 +296,7 @@ impl Compiler<'_> {
         let known = def.ports(end);
         let message = lacking(def.title, end, port, &known, &def.ports(end.other()));
         if !is_within {
-            self.said.suggest(Problem::error(Code::NoSuchPort, pointer, message), port, known);
+            self.diagnostics.suggest(Problem::error(Code::NoSuchPort, pointer, message), port, known);
         }
         None
     }
@@ -336,7 +340,7 @@ fn number_outputs(order: &[(usize, &'static NodeDef)]) -> (BTreeMap<usize, usize
     let (mut first, mut late, mut count) = (BTreeMap::new(), BTreeMap::new(), 0);
     for &(node, def) in order {
         first.insert(node, count);
-        for (index, _) in def.outputs.iter().enumerate().filter(|(_, output)| output.late == Some(Late::Frame)) {
+        for (index, _) in def.outputs.iter().enumerate().filter(|(_, output)| output.latency == Some(Latency::Frame)) {
             late.insert(count + index, late.len());
         }
         count += def.outputs.len();

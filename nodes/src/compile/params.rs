@@ -9,16 +9,16 @@ use crate::diagnostics::{Code, Problem};
 use crate::grammar::expression::Expression;
 use crate::grammar::keyframes::{self, Curve};
 use crate::grammar::prompts::{self, MOST_PROMPTS, Schedule};
-use crate::node::def::{Grammar, Input, Preset};
+use crate::node::def::{DefaultValue, Grammar, Input};
 use crate::node::value::{Kind, Value};
 use crate::program::target::listed;
 
 /// The value of an input when nobody has said anything.
 pub(crate) fn preset(input: &Input) -> Option<Value> {
     match input.default {
-        Preset::Number(number) => Some(Value::Number(number)),
-        Preset::Text(text) => read_text(input.grammar, text).ok().map(|(value, _)| value),
-        Preset::Nothing => None,
+        DefaultValue::Number(number) => Some(Value::Number(number)),
+        DefaultValue::Text(text) => read_text(input.grammar, text).ok().map(|(value, _)| value),
+        DefaultValue::Nothing => None,
     }
 }
 

@@ -125,7 +125,7 @@ impl Gain {
     pub fn of(input: &Input, depth: f64) -> Self {
         let ((low, high), depth) = (input.soft, depth.clamp(-1.0, 1.0));
         match input.curve {
-            _ if !input.heeds_depth() => Self::Replaces,
+            _ if !input.is_modulated() => Self::Replaces,
             Curve::Linear => Self::Adds(depth * (high - low)),
             Curve::Log => Self::Scales(depth * (high / low).ln()),
         }

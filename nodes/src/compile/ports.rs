@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compile::plan::MOST_PORTS;
-use crate::diagnostics::Said;
+use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem, Severity};
 use crate::node::def::NodeDef;
@@ -92,12 +92,12 @@ pub(crate) fn check(
     definitions: &BTreeMap<String, Definition>,
     library: &BTreeMap<&str, &'static NodeDef>,
     used: &BTreeSet<&str>,
-    said: &mut Said,
+    diagnostics: &mut Diagnostics,
 ) {
     for (name, definition) in definitions {
         let severity = if used.contains(name.as_str()) { Severity::Error } else { Severity::Warning };
         let pointer = join("/definitions", [name]);
-        Ports { definitions, library, definition, severity, pointer, said }.check();
+        Ports { definitions, library, definition, severity, pointer, diagnostics }.check();
     }
 }
 
@@ -107,7 +107,7 @@ struct Ports<'a> {
     definition: &'a Definition,
     severity: Severity,
     pointer: String,
-    said: &'a mut Said,
+    diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Ports<'a> {
@@ -135,14 +135,15 @@ impl<'a> Ports<'a> {
             let message =
                 format!("{count} {side} are more than a subpatch can have; take some out, down to {MOST_PORTS}");
             let pointer = format!("{}/{side}", self.pointer);
-            self.said.push(Problem { severity: self.severity, ..Problem::error(Code::TooMany, pointer, message) });
+            self.diagnostics
+                .push(Problem { severity: self.severity, ..Problem::error(Code::TooMany, pointer, message) });
             return;
         }
         let mut seen = BTreeSet::new();
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !seen.insert(**name)) {
             let message = format!("two {side} are called {name:?}; rename one");
             let pointer = format!("{}/{side}/{index}/name", self.pointer);
-            self.said.push(Problem::warning(Code::DuplicateName, pointer, message));
+            self.diagnostics.push(Problem::warning(Code::DuplicateName, pointer, message));
         }
     }
 
@@ -155,13 +156,13 @@ impl<'a> Ports<'a> {
         };
         let Some(node) = definition.nodes.get(&port.node) else {
             let problem = problem(Code::NoSuchNode, format!("there is no node {:?}", port.node));
-            self.said.suggest(problem, &port.node, definition.nodes.keys().map(String::as_str));
+            self.diagnostics.suggest(problem, &port.node, definition.nodes.keys().map(String::as_str));
             return;
         };
         let Some((who, known, others)) = self.ports_of(&port.node, &node.kind, end) else { return };
         if !known.contains(&port.port.as_str()) {
             let problem = problem(Code::NoSuchPort, lacking(&who, end, &port.port, &known, &others));
-            self.said.suggest(problem, &port.port, known);
+            self.diagnostics.suggest(problem, &port.port, known);
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::compile::flatten::FlatNode;
 use crate::compile::params::{preset, read};
 use crate::compile::plan::Feed;
-use crate::diagnostics::Said;
+use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
 use crate::node::def::{Input, NodeDef};
@@ -28,14 +28,19 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// What the inputs of a node get, but for cables.
-    pub(crate) fn feeds(&mut self, flat: &FlatNode<'_>, def: &'static NodeDef, said: &mut Said) -> Vec<Feed> {
-        let own = self.own.entry(flat.node).or_insert_with(|| read_own(flat, def, said)).iter();
+    pub(crate) fn feeds(
+        &mut self,
+        flat: &FlatNode<'_>,
+        def: &'static NodeDef,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<Feed> {
+        let own = self.own.entry(flat.node).or_insert_with(|| read_own(flat, def, diagnostics)).iter();
         let mut feeds: Vec<Feed> = own.map(|base| Feed { base: base.clone(), map: None, cable: None }).collect();
         for (name, json, pointer) in &flat.params {
             // That there is no such input is said of the definition.
             let Some((index, input)) = def.input(name) else { continue };
             let key = (std::ptr::from_ref::<Json>(json), std::ptr::from_ref(input));
-            let value = self.others.entry(key).or_insert_with(|| value(input, json, pointer.clone(), said));
+            let value = self.others.entry(key).or_insert_with(|| value(input, json, pointer.clone(), diagnostics));
             feeds[index].base = value.clone().or(feeds[index].base.take());
         }
         for (name, map) in &flat.maps {
@@ -45,9 +50,9 @@ impl Settings {
             }
         }
         for (name, depth, pointer) in &flat.depths {
-            let heeds = def.input(name).is_none_or(|(_, input)| input.heeds_depth());
+            let heeds = def.input(name).is_none_or(|(_, input)| input.is_modulated());
             let known = self.depths.entry(pointer.clone()).or_insert_with(|| {
-                said.extend(beyond(*depth, pointer));
+                diagnostics.extend(beyond(*depth, pointer));
                 false
             });
             *known |= heeds;
@@ -66,44 +71,44 @@ impl Settings {
 }
 
 /// What a node itself says.
-fn read_own(flat: &FlatNode<'_>, def: &'static NodeDef, said: &mut Said) -> Vec<Option<Value>> {
+fn read_own(flat: &FlatNode<'_>, def: &'static NodeDef, diagnostics: &mut Diagnostics) -> Vec<Option<Value>> {
     let mut values: Vec<Option<Value>> = def.inputs.iter().map(preset).collect();
     for (name, json) in &flat.node.params {
         let pointer = join(&flat.pointer, ["params", name]);
         match def.input(name) {
-            Some((index, input)) => values[index] = value(input, json, pointer, said).or(values[index].take()),
-            None => unknown(def, name, pointer, said),
+            Some((index, input)) => values[index] = value(input, json, pointer, diagnostics).or(values[index].take()),
+            None => unknown(def, name, pointer, diagnostics),
         }
     }
     for (name, depth) in &flat.node.depths {
         let pointer = join(&flat.pointer, ["depths", name]);
         match def.input(name) {
-            None => unknown(def, name, pointer, said),
-            Some((_, input)) if !input.heeds_depth() => said.push(idle(pointer, name)),
-            Some(_) => said.extend(beyond(*depth, &pointer)),
+            None => unknown(def, name, pointer, diagnostics),
+            Some((_, input)) if !input.is_modulated() => diagnostics.push(idle(pointer, name)),
+            Some(_) => diagnostics.extend(beyond(*depth, &pointer)),
         }
     }
     values
 }
 
 /// What a parameter says, if it can be read.
-fn value(input: &Input, json: &Json, pointer: String, said: &mut Said) -> Option<Value> {
+fn value(input: &Input, json: &Json, pointer: String, diagnostics: &mut Diagnostics) -> Option<Value> {
     match read(input, json, pointer) {
         Ok((value, problem)) => {
-            said.extend(problem);
+            diagnostics.extend(problem);
             Some(value)
         }
         Err(problem) => {
-            said.push(problem);
+            diagnostics.push(problem);
             None
         }
     }
 }
 
-fn unknown(def: &NodeDef, name: &str, pointer: String, said: &mut Said) {
+fn unknown(def: &NodeDef, name: &str, pointer: String, diagnostics: &mut Diagnostics) {
     let message = format!("{} has no parameter {name:?}; it is kept and does nothing", def.title);
     let names = def.inputs.iter().map(|input| input.name);
-    said.suggest(Problem::warning(Code::UnknownParameter, pointer, message), name, names);
+    diagnostics.suggest(Problem::warning(Code::UnknownParameter, pointer, message), name, names);
 }
 
 /// A depth that is none.

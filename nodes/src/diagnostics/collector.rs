@@ -9,14 +9,14 @@ use crate::diagnostics::{Problem, Severity};
 const MOST_COMPARED: usize = 4_000_000;
 
 /// Problems as they are found.
-pub(crate) struct Said {
+pub(crate) struct Diagnostics {
     problems: Vec<Problem>,
     seen: HashSet<(String, String)>,
     /// How much may still be compared.
     budget: usize,
 }
 
-impl Said {
+impl Diagnostics {
     pub(crate) fn new() -> Self {
         Self { problems: Vec::new(), seen: HashSet::new(), budget: MOST_COMPARED }
     }

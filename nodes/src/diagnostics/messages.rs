@@ -4,7 +4,7 @@
 const SHORT: usize = 40;
 
 /// Why a part of a patch cannot be read.
-pub(crate) fn plain(why: &str) -> String {
+pub(crate) fn explain(why: &str) -> String {
     let what = why.strip_prefix("invalid type: ").or_else(|| why.strip_prefix("invalid value: "));
     if let Some((found, wanted)) = what.and_then(|what| what.rsplit_once(", expected ")) {
         return wrong(found, wanted);
@@ -68,7 +68,7 @@ fn cut(text: &str) -> String {
 }
 
 /// Why a text is no JSON; `at` is what stands where that shows.
-pub(crate) fn no_json(why: &str, at: Option<char>) -> String {
+pub(crate) fn explain_syntax(why: &str, at: Option<char>) -> String {
     let why = why.split(" at line ").next().unwrap_or(why);
     if matches!(at, Some('/' | '#')) && why != "invalid escape" {
         return "JSON has no comments; take this one out, or keep what it says in a key \"x\"".to_owned();
@@ -109,9 +109,9 @@ mod tests {
             ("invalid type: null, expected a node in braces", "null is not a node in braces"),
             ("unknown variant `x`, expected one of `a`, `b`", "\"x\" is not one of a, b"),
         ] {
-            assert_eq!(plain(why), said);
+            assert_eq!(explain(why), said);
         }
-        assert!(no_json("key must be a string at line 1 column 3", Some('/')).contains("no comments"));
-        assert!(no_json("EOF while parsing an object at line 1 column 3", None).contains("too early"));
+        assert!(explain_syntax("key must be a string at line 1 column 3", Some('/')).contains("no comments"));
+        assert!(explain_syntax("EOF while parsing an object at line 1 column 3", None).contains("too early"));
     }
 }

@@ -6,13 +6,13 @@ pub(crate) mod pointer;
 pub mod spans;
 pub mod suggest;
 
-pub(crate) use collector::Said;
+pub(crate) use collector::Diagnostics;
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::diagnostics::spans::Place;
+use crate::diagnostics::spans::Span;
 use crate::diagnostics::suggest::nearest;
 
 /// How bad a problem is.
@@ -109,7 +109,7 @@ pub struct Problem {
     pub pointer: String,
     /// Where in the text of the file, if that is known.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Box<Place>>,
+    pub span: Option<Box<Span>>,
     /// What is wrong.
     pub message: String,
     /// What would have been right.
@@ -127,7 +127,7 @@ impl Problem {
             code,
             severity: Severity::Error,
             pointer: pointer.into(),
-            place: None,
+            span: None,
             message: message.into(),
             expected: None,
             suggestion: None,

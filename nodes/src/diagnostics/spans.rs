@@ -26,7 +26,7 @@ const MOST_PROBLEMS: usize = 1000;
 
 /// Where something stands in a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Span {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
@@ -40,24 +40,24 @@ pub struct Place {
 pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     let Some(root) = parse(text) else { return };
     let (lines, mut finder) = (Lines::of(text), Finder::default());
-    for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
+    for problem in problems.iter_mut().filter(|problem| problem.span.is_none()) {
         let by_name = matches!(problem.code, Code::UnknownKey | Code::UnknownParameter | Code::BadId);
-        problem.place = Some(Box::new(lines.place(finder.find(&root, &problem.pointer, by_name))));
+        problem.span = Some(Box::new(lines.span(finder.find(&root, &problem.pointer, by_name))));
     }
 }
 
 /// The place of a line and column as `serde_json` counts them: the column in bytes, from 1, or 0 at the line's beginning.
-pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Box<Place>> {
+pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Box<Span>> {
     let lines = text.match_indices('\n').map(|(at, _)| at + 1);
     let start = std::iter::once(0).chain(lines).nth(line.checked_sub(1)?)?;
     Some(Box::new(byte(text, start + column.saturating_sub(1))))
 }
 
 /// The place of the character that a byte is in; behind the text its end.
-pub(crate) fn byte(text: &str, byte: usize) -> Place {
+pub(crate) fn byte(text: &str, byte: usize) -> Span {
     let byte = text.floor_char_boundary(byte);
     let end = text[byte..].chars().next().map_or(byte, |c| byte + c.len_utf8());
-    Lines::of(text).place(byte..end)
+    Lines::of(text).span(byte..end)
 }
 
 /// What is wrong with a text that is JSON all the same.
@@ -147,8 +147,8 @@ impl<'p> Look<'_, 'p> {
 
     fn twice(&mut self, bytes: Range<usize>) {
         let message = format!("the key {:?} is there twice; take one out", self.path.last().unwrap_or(&"".into()));
-        let place = Some(Box::new(self.lines.place(bytes)));
-        self.problems.push(Problem { place, ..Problem::error(Code::DuplicateKey, self.pointer(), message) });
+        let span = Some(Box::new(self.lines.span(bytes)));
+        self.problems.push(Problem { span, ..Problem::error(Code::DuplicateKey, self.pointer(), message) });
     }
 
     fn too_much(&mut self, message: String) {
@@ -239,10 +239,10 @@ impl<'a> Lines<'a> {
         Self { text, starts, counts: counts.collect() }
     }
 
-    fn place(&self, bytes: Range<usize>) -> Place {
+    fn span(&self, bytes: Range<usize>) -> Span {
         let line = self.starts.partition_point(|start| *start <= bytes.start);
         let column = self.before(bytes.start) - self.before(self.starts[line - 1]) + 1;
-        Place { line, column, bytes }
+        Span { line, column, bytes }
     }
 
     /// How many characters begin before a byte.

@@ -16,28 +16,28 @@ use crate::tick::{Controls, Inputs};
 use smallvec::smallvec;
 
 /// What a node sees and does in one tick.
-pub struct Run<'a> {
+pub struct NodeContext<'a> {
     pub(crate) id: &'a Arc<str>,
     /// The seed of its random numbers.
     pub(crate) seed: u64,
     pub(crate) def: &'static NodeDef,
     pub(crate) bypass: bool,
     /// The values on its inputs.
-    pub(crate) fed: &'a [Option<Value>],
+    pub(crate) inputs: &'a [Option<Value>],
     /// The values on its outputs: those of the frame before, until it gives others.
-    pub(crate) given: &'a mut [Option<Value>],
+    pub(crate) outputs: &'a mut [Option<Value>],
     /// The outputs that it gave in this tick, one bit each.
     pub(crate) gave: u64,
     /// The outputs whose number was not finite and therefore not given, one bit each.
     pub(crate) held: u64,
     pub(crate) memory: &'a mut [f64],
     pub(crate) texts: &'a mut [Option<Arc<str>>],
-    pub(crate) world: &'a World<'a>,
-    pub(crate) ask: &'a mut Ask,
+    pub(crate) tick: &'a TickContext<'a>,
+    pub(crate) requests: &'a mut Requests,
 }
 
 /// What is the same for all nodes of a tick.
-pub(crate) struct World<'a> {
+pub(crate) struct TickContext<'a> {
     pub(crate) inputs: &'a Inputs<'a>,
     /// What is heard in the frame.
     pub(crate) sound: &'a [Hop],
@@ -49,7 +49,7 @@ pub(crate) struct World<'a> {
 
 /// What the nodes of a tick ask for.
 #[derive(Default)]
-pub(crate) struct Ask {
+pub(crate) struct Requests {
     /// What they ask of the model.
     pub(crate) program: Program,
     /// The bends that any node of the tick has made, whether a model gets them or not.
@@ -67,10 +67,10 @@ pub(crate) struct Link {
     bend: Bend,
 }
 
-impl<'a> Run<'a> {
+impl<'a> NodeContext<'a> {
     fn value(&self, input: &Input) -> Option<&'a Value> {
         let (index, _) = place(self.def.inputs, input.name, |known| known.name)?;
-        self.fed[index].as_ref()
+        self.inputs[index].as_ref()
     }
 
     /// The number on an input; a gate is 1 or 0.
@@ -183,13 +183,13 @@ impl<'a> Run<'a> {
     pub fn target(&self, input: &Input) -> Arc<Selection> {
         match self.value(input) {
             Some(Value::Target(target)) => target.clone(),
-            _ => self.world.everything.clone(),
+            _ => self.tick.everything.clone(),
         }
     }
 
     /// Everything there is at any site.
     pub fn everything(&self) -> Arc<Selection> {
-        self.world.everything.clone()
+        self.tick.everything.clone()
     }
 
     /// The bends on an input.
@@ -222,7 +222,7 @@ impl<'a> Run<'a> {
             return;
         }
         self.gave |= 1 << index;
-        self.given[index] = Some(value);
+        self.outputs[index] = Some(value);
     }
 
     /// Switches an output on or off.
@@ -240,14 +240,15 @@ impl<'a> Run<'a> {
     pub fn show(&mut self, output: &Output, source: Source) {
         let Some((index, _)) = place(self.def.outputs, output.name, |known| known.name) else { return };
         self.gave |= 1 << index;
-        if !matches!(&self.given[index], Some(Value::Source(known)) if **known == source) {
-            self.given[index] = Some(Value::Source(Arc::new(source)));
+        if !matches!(&self.outputs[index], Some(Value::Source(known)) if **known == source) {
+            self.outputs[index] = Some(Value::Source(Arc::new(source)));
         }
     }
 
     /// The number that an output gave last; of a gate, 1 or 0; 0 before it gave any.
     pub fn last(&self, output: &Output) -> f64 {
-        match place(self.def.outputs, output.name, |known| known.name).and_then(|(index, _)| self.given[index].as_ref())
+        match place(self.def.outputs, output.name, |known| known.name)
+            .and_then(|(index, _)| self.outputs[index].as_ref())
         {
             Some(Value::Number(number)) => *number,
             Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
@@ -277,47 +278,47 @@ impl<'a> Run<'a> {
 
     /// The latent frame, counted from the beginning of the video.
     pub fn frame(&self) -> u64 {
-        self.world.frame
+        self.tick.frame
     }
 
     /// Seconds from one latent frame to the next.
     pub fn dt_secs(&self) -> f64 {
-        self.world.inputs.dt_secs
+        self.tick.inputs.dt_secs
     }
 
     /// Seconds from the beginning of the video.
     pub fn secs(&self) -> f64 {
-        self.world.frame as f64 * self.world.inputs.dt_secs
+        self.tick.frame as f64 * self.tick.inputs.dt_secs
     }
 
     /// Beats from the beginning of the video.
     pub fn beat(&self) -> f64 {
-        self.world.beat
+        self.tick.beat
     }
 
     /// Beats from one latent frame to the next.
     pub fn dt_beats(&self) -> f64 {
-        self.world.inputs.dt_secs * self.world.tempo / 60.0
+        self.tick.inputs.dt_secs * self.tick.tempo / 60.0
     }
 
     /// Beats per minute.
     pub fn tempo(&self) -> f64 {
-        self.world.tempo
+        self.tick.tempo
     }
 
     /// A number of what a tap measured in the model call before.
     pub fn measured(&self, tap: &str, name: &str) -> Option<f64> {
-        self.world.inputs.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
+        self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
     }
 
     /// What came in from outside.
     pub fn controls(&self) -> &'a Controls {
-        self.world.inputs.controls
+        self.tick.inputs.controls
     }
 
     /// What is heard in this latent frame, oldest first.
     pub fn sound(&self) -> &'a [Hop] {
-        self.world.sound
+        self.tick.sound
     }
 
     /// A number from 0 to 1 that is random, and always the same for this patch, node, `stream` and `index`.
@@ -328,33 +329,33 @@ impl<'a> Run<'a> {
 
     /// Makes a chain longer by a bend.
     pub fn link(&mut self, before: Chain, bend: Bend) -> Chain {
-        self.ask.links.push(Link { before, bend });
-        Chain(std::num::NonZeroU32::new(self.ask.links.len() as u32))
+        self.requests.links.push(Link { before, bend });
+        Chain(std::num::NonZeroU32::new(self.requests.links.len() as u32))
     }
 
     /// Asks for a tempo from the next frame on.
     pub fn ask_tempo(&mut self, beats_per_minute: f64) {
-        self.ask.tempo = Some(beats_per_minute);
+        self.requests.tempo = Some(beats_per_minute);
     }
 
     /// Says something that people should know: once, however often it is said.
     pub fn warn(&mut self, sentence: &'static str) {
         let said = |(id, known): &(Arc<str>, &str)| id == self.id && *known == sentence;
-        if !self.ask.warnings.iter().any(said) {
-            self.ask.warnings.push((self.id.clone(), sentence));
+        if !self.requests.warnings.iter().any(said) {
+            self.requests.warnings.push((self.id.clone(), sentence));
         }
     }
 
     /// Asks for a prompt.
     pub fn ask_prompt(&mut self, prompt: Prompt) {
         let Prompt { text, blend, switch } = prompt;
-        let program = &mut self.ask.program;
+        let program = &mut self.requests.program;
         (program.prompt, program.blend, program.switch) = (text, blend, switch);
     }
 
     /// Asks for bends.
     pub fn ask_bends(&mut self, chain: Chain) {
-        let (links, bends) = (&self.ask.links, &mut self.ask.program.bends);
+        let (links, bends) = (&self.requests.links, &mut self.requests.program.bends);
         let first = bends.len();
         let mut at = chain;
         while let Some(link) = at.0.and_then(|index| links.get(index.get() as usize - 1)) {
@@ -366,18 +367,18 @@ impl<'a> Run<'a> {
 
     /// Asks for a measurement.
     pub fn ask_tap(&mut self, tap: Tap) {
-        self.ask.program.taps.push(tap);
+        self.requests.program.taps.push(tap);
     }
 
     /// Asks for a picture on the screen.
     pub fn ask_screen(&mut self, source: Arc<Source>) {
-        self.ask.program.screen.clear();
-        self.ask.program.screen.push(source);
+        self.requests.program.screen.clear();
+        self.requests.program.screen.push(source);
     }
 
     /// What is asked of the model's memory of past frames.
     pub fn ask_cache(&mut self) -> &mut Cache {
-        &mut self.ask.program.cache
+        &mut self.requests.program.cache
     }
 
     /// Asks to send a number.
@@ -394,13 +395,13 @@ impl<'a> Run<'a> {
 
     /// Asks for frames to be written to the film, or not to be; the last to ask is heard.
     pub fn ask_film(&mut self, on: bool) {
-        self.ask.program.messages.retain(|message| message.to != To::Film);
+        self.requests.program.messages.retain(|message| message.to != To::Film);
         self.ask_number(To::Film, self.id.clone(), f64::from(u8::from(on)));
     }
 
     fn ask_number(&mut self, to: To, address: Arc<str>, value: f64) {
         let message = Message { node: self.id.clone(), address, to, values: smallvec![value] };
-        self.ask.program.messages.push(message);
+        self.requests.program.messages.push(message);
     }
 }
 

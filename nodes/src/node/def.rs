@@ -4,7 +4,7 @@
 //! node has to pass.
 
 use crate::diagnostics::suggest::Words;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::value::Kind;
 
 /// A kind of node.
@@ -33,7 +33,7 @@ pub struct NodeDef {
     /// The MIDI input that it learns, if it is one.
     pub learns: Option<Learns>,
     /// One tick.
-    pub run: fn(&mut Run<'_>),
+    pub run: fn(&mut NodeContext<'_>),
 }
 
 /// The face of a node on a canvas.
@@ -128,7 +128,7 @@ pub struct Input {
     /// What may be plugged in.
     pub kind: Kind,
     /// Its value when nobody has said anything.
-    pub default: Preset,
+    pub default: DefaultValue,
     /// The travel of its knob.
     pub soft: (f64, f64),
     /// What it can never leave.
@@ -140,18 +140,18 @@ pub struct Input {
     /// Names of the values 0, 1, …, if it is a choice.
     pub choices: &'static [&'static str],
     /// A cable replaces the knob instead of moving it.
-    pub signal: bool,
+    pub direct: bool,
     /// What a text is made of.
     pub grammar: Grammar,
     /// The input where the range begins that ends here.
     pub begins: Option<&'static str>,
     /// A program has one of what arrives here, so that a second node of the kind takes its place.
-    pub sole: bool,
+    pub unique: bool,
 }
 
 /// The value of an input when nobody has said anything.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Preset {
+pub enum DefaultValue {
     /// A number; choices and gates are numbers too.
     Number(f64),
     /// A text.
@@ -201,7 +201,7 @@ pub enum Curve {
 
 /// When what an output gives was there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Late {
+pub enum Latency {
     /// In the frame before.
     Frame,
     /// In the model call before, where it was measured.
@@ -218,13 +218,13 @@ pub struct Output {
     /// What it gives.
     pub kind: Kind,
     /// Whether it gives what was there before, so that cables from it may lead back.
-    pub late: Option<Late>,
+    pub latency: Option<Latency>,
     /// The input that goes through to it when the node is bypassed.
     pub passes: Option<&'static str>,
 }
 
 impl Input {
-    const fn new(name: &'static str, kind: Kind, default: Preset, about: &'static str) -> Self {
+    const fn new(name: &'static str, kind: Kind, default: DefaultValue, about: &'static str) -> Self {
         Self {
             name,
             about,
@@ -235,38 +235,38 @@ impl Input {
             unit: "",
             curve: Curve::Linear,
             choices: &[],
-            signal: false,
+            direct: false,
             grammar: Grammar::Free,
             begins: None,
-            sole: false,
+            unique: false,
         }
     }
 
     /// A number with a knob.
     pub const fn number(name: &'static str, default: f64, about: &'static str) -> Self {
-        Self::new(name, Kind::Number, Preset::Number(default), about)
+        Self::new(name, Kind::Number, DefaultValue::Number(default), about)
     }
 
     /// A number that a cable gives as it is.
-    pub const fn signal(name: &'static str, default: f64, about: &'static str) -> Self {
+    pub const fn direct(name: &'static str, default: f64, about: &'static str) -> Self {
         let mut input = Self::number(name, default, about);
-        input.signal = true;
+        input.direct = true;
         input
     }
 
     /// A number that a cable gives as it is; nothing when there is neither a cable nor a number written: see
-    /// [`Run::has`](crate::node::context::Run::has).
+    /// [`NodeContext::has`](crate::node::context::NodeContext::has).
     pub const fn optional(name: &'static str, about: &'static str) -> Self {
-        let mut input = Self::new(name, Kind::Number, Preset::Nothing, about);
-        input.signal = true;
+        let mut input = Self::new(name, Kind::Number, DefaultValue::Nothing, about);
+        input.direct = true;
         input
     }
 
     /// On or off.
     pub const fn gate(name: &'static str, default: bool, about: &'static str) -> Self {
         let default = if default { 1.0 } else { 0.0 };
-        let mut input = Self::new(name, Kind::Gate, Preset::Number(default), about).hard(0.0, 1.0);
-        input.signal = true;
+        let mut input = Self::new(name, Kind::Gate, DefaultValue::Number(default), about).hard(0.0, 1.0);
+        input.direct = true;
         input
     }
 
@@ -281,23 +281,23 @@ impl Input {
     /// With another default than its first choice.
     #[must_use]
     pub const fn chosen(mut self, index: usize) -> Self {
-        self.default = Preset::Number(index as f64);
+        self.default = DefaultValue::Number(index as f64);
         self
     }
 
     /// A text.
     pub const fn text(name: &'static str, default: &'static str, about: &'static str) -> Self {
-        Self::new(name, Kind::Text, Preset::Text(default), about)
+        Self::new(name, Kind::Text, DefaultValue::Text(default), about)
     }
 
     /// Something only a cable can give.
     pub const fn socket(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self::new(name, kind, Preset::Nothing, about)
+        Self::new(name, kind, DefaultValue::Nothing, about)
     }
 
     /// Whether a cable moves a knob by a depth; else what arrives takes its place.
-    pub fn heeds_depth(&self) -> bool {
-        self.kind == Kind::Number && !self.signal
+    pub fn is_modulated(&self) -> bool {
+        self.kind == Kind::Number && !self.direct
     }
 
     /// With this travel of the knob.
@@ -379,8 +379,8 @@ impl Input {
 
     /// Something of which a program has one.
     #[must_use]
-    pub const fn sole(mut self) -> Self {
-        self.sole = true;
+    pub const fn unique(mut self) -> Self {
+        self.unique = true;
         self
     }
 
@@ -405,7 +405,7 @@ impl Output {
 
     /// Something else.
     pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, about, kind, late: None, passes: None }
+        Self { name, about, kind, latency: None, passes: None }
     }
 
     /// With the input that goes through to it when the node is bypassed; without one it gives 0, off, or nothing.
@@ -418,14 +418,14 @@ impl Output {
     /// Measured in the model call before.
     #[must_use]
     pub const fn late(mut self) -> Self {
-        self.late = Some(Late::Call);
+        self.latency = Some(Latency::Call);
         self
     }
 
     /// What the node gave in the frame before.
     #[must_use]
     pub const fn delayed(mut self) -> Self {
-        self.late = Some(Late::Frame);
+        self.latency = Some(Latency::Frame);
         self
     }
 }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use serde_path_to_error::Segment;
 
-use crate::diagnostics::messages::plain;
+use crate::diagnostics::messages::explain;
 use crate::diagnostics::pointer::{join, keys};
 use crate::diagnostics::suggest::nearest;
 use crate::diagnostics::{Code, Problem};
@@ -26,7 +26,7 @@ pub(crate) struct Gaps {
 
 impl Gaps {
     /// A problem of what is left, where it is in what was there before; nothing if it concerns a node of which nothing is known.
-    pub(crate) fn seen_from_outside(&self, problem: Problem) -> Option<Problem> {
+    pub(crate) fn relocate(&self, problem: Problem) -> Option<Problem> {
         let mut pointer = String::new();
         for key in keys(&problem.pointer) {
             let before = self.lists.get(&pointer).and_then(|left| left.get(key.parse::<usize>().ok()?));
@@ -40,26 +40,26 @@ impl Gaps {
 }
 
 /// Reads a patch without what cannot be read, which is reported.
-pub(crate) fn sift(json: &mut Json, problems: &mut Vec<Problem>) -> (Option<Patch>, Gaps) {
-    let mut sift = Sift { problems, gaps: Gaps::default() };
-    sift.scope(json, "");
-    sift.map::<Device>(json, "", "devices");
-    sift.list::<MidiMap>(json, "", "maps");
-    sift.list::<Snapshot>(json, "", "snapshots");
-    sift.list::<Frame>(json, "", "frames");
+pub(crate) fn read_lenient(json: &mut Json, problems: &mut Vec<Problem>) -> (Option<Patch>, Gaps) {
+    let mut reader = LenientReader { problems, gaps: Gaps::default() };
+    reader.scope(json, "");
+    reader.map::<Device>(json, "", "devices");
+    reader.list::<MidiMap>(json, "", "maps");
+    reader.list::<Snapshot>(json, "", "snapshots");
+    reader.list::<Frame>(json, "", "frames");
     if let Some(Json::Object(definitions)) = json.get_mut("definitions") {
         for (id, definition) in definitions.iter_mut() {
-            sift.definition(definition, &join("/definitions", [id]));
+            reader.definition(definition, &join("/definitions", [id]));
         }
     }
-    sift.map::<Definition>(json, "", "definitions");
+    reader.map::<Definition>(json, "", "definitions");
     // Without them all else seems wrong.
     let is_known = ["nodes", "definitions"].iter().all(|key| json.get(key).is_none_or(Json::is_object));
-    let patch = if sift.part::<Patch>(json, "") { serde_json::from_value(json.take()).ok() } else { None };
-    (patch.filter(|_| is_known), sift.gaps)
+    let patch = if reader.part::<Patch>(json, "") { serde_json::from_value(json.take()).ok() } else { None };
+    (patch.filter(|_| is_known), reader.gaps)
 }
 
-struct Sift<'a> {
+struct LenientReader<'a> {
     problems: &'a mut Vec<Problem>,
     gaps: Gaps,
 }
@@ -73,7 +73,7 @@ struct Mistake {
     missing: Option<String>,
 }
 
-impl Sift<'_> {
+impl LenientReader<'_> {
     fn scope(&mut self, json: &mut Json, pointer: &str) {
         if let Some(Json::Object(nodes)) = json.get_mut("nodes") {
             for (id, node) in nodes.iter_mut() {
@@ -172,7 +172,7 @@ fn take<T: DeserializeOwned>(json: &Json, pointer: &str) -> Result<(), Box<Mista
     let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()).map(ToOwned::to_owned);
     let problem = match &missing {
         Some(key) => lacking(json, &keys, key, place),
-        None => Problem::error(Code::NotAPatch, place, plain(&why)),
+        None => Problem::error(Code::NotAPatch, place, explain(&why)),
     };
     Err(Box::new(Mistake { keys, problem, missing }))
 }

@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::diagnostics::messages::no_json;
+use crate::diagnostics::messages::explain_syntax;
 use crate::diagnostics::spans;
 use crate::diagnostics::{Code, Problem, Severity};
-use crate::patch::lenient::{Gaps, sift};
+use crate::patch::lenient::{Gaps, read_lenient};
 use crate::patch::migrate;
 use crate::patch::{FORMAT, Patch, VERSION};
 
@@ -71,30 +71,30 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
 /// That a file is not text from this byte on.
 fn no_text(bytes: &[u8], at: usize) -> Problem {
     let before = String::from_utf8_lossy(&bytes[..at]);
-    let place = spans::byte(before.strip_prefix('\u{feff}').unwrap_or(&before), usize::MAX);
+    let span = spans::byte(before.strip_prefix('\u{feff}').unwrap_or(&before), usize::MAX);
     let message = match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             "the file is not text in UTF-8 but in UTF-16; save it as UTF-8".to_owned()
         }
-        _ => format!("the file is not text: byte {}, in line {}, is not UTF-8; save it as UTF-8", at + 1, place.line),
+        _ => format!("the file is not text: byte {}, in line {}, is not UTF-8; save it as UTF-8", at + 1, span.line),
     };
-    Problem { place: Some(Box::new(place)), ..Problem::error(Code::NotAPatch, "", message) }
+    Problem { span: Some(Box::new(span)), ..Problem::error(Code::NotAPatch, "", message) }
 }
 
 /// The text as JSON that means one thing only and lies within the limits. Keys that are there twice are reported; the last one counts.
 fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
     if text.trim().is_empty() {
         let problem = Problem::error(Code::NotAPatch, "", "the file is empty");
-        return Err(vec![Problem { place: Some(Box::new(spans::byte(text, 0))), ..problem }]);
+        return Err(vec![Problem { span: Some(Box::new(spans::byte(text, 0))), ..problem }]);
     }
     let json = serde_json::from_str(text).map_err(|error| {
         let why = error.to_string();
-        let place = spans::at(text, error.line(), error.column());
-        let at = place.as_ref().and_then(|place| text[place.bytes.start..].chars().next());
-        let comma = || text[..place.as_ref()?.bytes.start].rfind(',').map(|comma| Box::new(spans::byte(text, comma)));
+        let span = spans::at(text, error.line(), error.column());
+        let at = span.as_ref().and_then(|span| text[span.bytes.start..].chars().next());
+        let comma = || text[..span.as_ref()?.bytes.start].rfind(',').map(|comma| Box::new(spans::byte(text, comma)));
         let comma = if why.starts_with("trailing comma") { comma() } else { None };
-        let problem = Problem::error(Code::NotAPatch, "", no_json(&why, at));
-        vec![Problem { place: comma.or(place), ..problem }]
+        let problem = Problem::error(Code::NotAPatch, "", explain_syntax(&why, at));
+        vec![Problem { span: comma.or(span), ..problem }]
     })?;
     let problems = spans::check(text);
     let goes_on = problems.iter().all(|problem| problem.code == Code::DuplicateKey);
@@ -109,7 +109,7 @@ fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Left {
     if !head(object, &mut problems) {
         return Left { problems, ..Left::default() };
     }
-    let (mut patch, gaps) = sift(&mut json, &mut problems);
+    let (mut patch, gaps) = read_lenient(&mut json, &mut problems);
     problems.extend(patch.as_mut().map(migrate::migrate).unwrap_or_default());
     Left { patch, problems, gaps }
 }

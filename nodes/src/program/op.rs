@@ -29,14 +29,14 @@ pub enum Form {
     /// Linear on the grid of the picture: at a map, `A[:,T] ← W A[:,T]`; elsewhere `x ← W x` on the tokens of the picture.
     Grid(GridFn),
     /// Before the softmax, and before every bend of another form: weights of the logits of T.
-    Weigh(WeighFn),
+    LogitWeight(LogitWeightFn),
     /// Any function of the columns T, each laid out as a picture.
     Columns(ColumnsFn),
     /// `A[:,T] + σ s E`, E standard normal, σ the first parameter, `s = (row sum over T)/√|T|`; made to sum to what they did
     /// before, and kept at 0 or above, if the parameter `renormalise` is on.
     MapNoise,
     /// Each column of T becomes an even share of what the other words have together; with `both`, and the other way round.
-    Give {
+    Transfer {
         /// An exchange.
         both: bool,
     },
@@ -52,7 +52,7 @@ pub enum Form {
 pub type GridFn = fn(&[Lanes], Grid) -> GridMap;
 
 /// `(params, frame) -> weight` of the logits of T for the queries of a frame.
-pub type WeighFn = fn(&[Lanes], usize) -> Weight;
+pub type LogitWeightFn = fn(&[Lanes], usize) -> Weight;
 
 /// `(x, params) -> y`, x and y `[batch, heads, keys, frames, rows, columns]`; `params[i]` has one value per frame.
 pub type ColumnsFn = fn(&Tensor, &[Lanes]) -> Result<Tensor>;

@@ -1,6 +1,6 @@
 //! `docs/expression.md` is what the tables of the language say.
 //!
-//! `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression` writes it anew: look at it before it is kept.
+//! `make bless` writes it anew: look at it before it is kept.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ const INTRO: &str = "\
 # Expressions
 
 One number from others, as it is written in mathematics: `a + b * sin(tau * t)`. This page is written by a test from the tables in
-[names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression`.
+[names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
 
 | to have | write |
 |---|---|
@@ -91,7 +91,7 @@ fn the_page_is_what_the_tables_say() {
     assert!(
         std::fs::read_to_string(path).unwrap_or_default() == page,
         "docs/expression.md is not what the tables say; \
-         BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test expression writes it anew"
+         make bless writes it anew"
     );
 }
 

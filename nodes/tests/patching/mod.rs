@@ -4,7 +4,7 @@
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::node::def::{NodeDef, Preset};
+use bendrack_nodes::node::def::{DefaultValue, NodeDef};
 use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch};
@@ -56,8 +56,8 @@ pub fn moved(def: &NodeDef) -> Json {
     let knob = knobs.next().filter(|input| input.name != "amount").expect("a knob");
     match (knob.kind, knob.default) {
         (Kind::Text, _) => json!({ knob.name: "red" }),
-        (Kind::Gate, default) => json!({ knob.name: default == Preset::Number(0.0) }),
-        (_, default) if default == Preset::Number(knob.soft.1) => json!({ knob.name: knob.soft.0 }),
+        (Kind::Gate, default) => json!({ knob.name: default == DefaultValue::Number(0.0) }),
+        (_, default) if default == DefaultValue::Number(knob.soft.1) => json!({ knob.name: knob.soft.0 }),
         _ => json!({ knob.name: knob.soft.1 }),
     }
 }
@@ -214,7 +214,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The random number of the node `it` of a patch with seed 0, as [`bendrack_nodes::node::context::Run::random`] has to be for ever.
+/// The random number of the node `it` of a patch with seed 0, as [`bendrack_nodes::node::context::NodeContext::random`] has to be for ever.
 pub fn dice(stream: u64, index: i64) -> f64 {
     fn splitmix(state: u64) -> u64 {
         let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

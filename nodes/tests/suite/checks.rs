@@ -313,7 +313,7 @@ fn pointers_are_escaped_and_found() {
     let text = "{\"format\":\"bendrack-patch\",\"version\":1,\n\"x\":{\"a\":1},\n\"definitions\":{\"d~\":{\"nodes\":{\"k/1\":{\"type\":\"control.knob\",\n\"a/b~c\":1}}}}}";
     let problems = check(text.as_bytes(), LIBRARY);
     let problem = at(&problems, "/definitions/d~0/nodes/k~11/a~1b~0c");
-    assert_eq!(problem.place.map(|place| (place.line, place.column)), Some((4, 1)));
+    assert_eq!(problem.span.map(|place| (place.line, place.column)), Some((4, 1)));
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn versions_and_tempi_that_are_none_are_said() {
 fn what_is_no_json_is_said_so_that_it_can_be_mended() {
     let first = |bytes: &[u8]| {
         let problem = check(bytes, LIBRARY).into_iter().next().expect("a problem");
-        let place = problem.place.expect("a place");
+        let place = problem.span.expect("a place");
         (problem.message, place.line, place.column)
     };
     let (message, line, column) = first(b"{ \"nodes\": {\n  \"a\": 1 ,\n} }");

@@ -1,6 +1,6 @@
 //! `docs/nodes.md` is what the nodes say of themselves.
 //!
-//! `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::` writes it anew: look at it before it is kept.
+//! `make bless` writes it anew: look at it before it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::grammar::keyframes::MOST_KEYS;
 use bendrack_nodes::grammar::prompts::MOST_PROMPTS;
 use bendrack_nodes::library::family::{FAMILIES, Family};
-use bendrack_nodes::node::def::{Curve, Grammar, Input, Late, NodeDef, Output, Preset};
+use bendrack_nodes::node::def::{Curve, DefaultValue, Grammar, Input, Latency, NodeDef, Output};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::program::Site;
 use bendrack_nodes::program::op::Form;
@@ -23,7 +23,7 @@ const INTRO: &str = "\
 # Nodes
 
 Every node of the library, by family. This page is written by a test from what each node declares in its file under
-[nodes/](../nodes/src/library): change that, and run `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs::`.
+[nodes/](../nodes/src/library): change that, and run `make bless`.
 
 A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, and a map also where a picture is wanted: it is a picture in
 grey then, from its smallest to its largest value.
@@ -85,8 +85,8 @@ fn site_about(site: Site) -> &'static str {
 fn letter(form: Form) -> char {
     match form {
         Form::Grid(_) => 'g',
-        Form::Weigh(_) => 'w',
-        Form::Columns(_) | Form::MapNoise | Form::Give { .. } | Form::Freeze => 'c',
+        Form::LogitWeight(_) => 'w',
+        Form::Columns(_) | Form::MapNoise | Form::Transfer { .. } | Form::Freeze => 'c',
         Form::Position(_) => 'p',
         Form::Tensor(_) => 't',
     }
@@ -157,24 +157,24 @@ fn range(input: &Input) -> String {
 fn input_row(input: &Input) -> String {
     let kind = match input.kind {
         Kind::Number if !input.choices.is_empty() => "choice",
-        Kind::Number if input.signal => "signal",
+        Kind::Number if input.direct => "signal",
         kind => kind.name(),
     };
     let default = match input.default {
-        Preset::Number(x) if input.kind == Kind::Gate => if x == 0.0 { "off" } else { "on" }.to_owned(),
-        Preset::Number(x) if !input.choices.is_empty() => format!("`{}`", input.choices[x as usize]),
-        Preset::Number(x) => number(x),
-        Preset::Text("") | Preset::Nothing => String::new(),
-        Preset::Text(text) => format!("`{text}`"),
+        DefaultValue::Number(x) if input.kind == Kind::Gate => if x == 0.0 { "off" } else { "on" }.to_owned(),
+        DefaultValue::Number(x) if !input.choices.is_empty() => format!("`{}`", input.choices[x as usize]),
+        DefaultValue::Number(x) => number(x),
+        DefaultValue::Text("") | DefaultValue::Nothing => String::new(),
+        DefaultValue::Text(text) => format!("`{text}`"),
     };
     format!("| `{}` | {kind} | {default} | {} | {} |\n", input.name, range(input), plain(input.about))
 }
 
 fn output_row(output: &Output) -> String {
-    let late = match output.late {
+    let late = match output.latency {
         None => "",
-        Some(Late::Frame) => ", a frame late",
-        Some(Late::Call) => ", late",
+        Some(Latency::Frame) => ", a frame late",
+        Some(Latency::Call) => ", late",
     };
     let bypassed = output.passes.map(|input| format!(" Bypassed, it gives `{input}`.")).unwrap_or_default();
     format!("| `{}` | {}{late} | {}{bypassed} |\n", output.name, output.kind, plain(output.about))
@@ -252,6 +252,6 @@ fn the_page_of_nodes_is_what_the_nodes_say() {
     assert!(
         written == page,
         "docs/nodes.md is not what the nodes say, from line {line} on; \
-         BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite docs:: writes it anew"
+         make bless writes it anew"
     );
 }

@@ -1,6 +1,6 @@
 //! The file format: what is read, what is written, what is refused, and where a mistake is.
 //!
-//! `BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite format::` writes the patches in their canonical form, the schema and the
+//! `make bless` writes the patches in their canonical form, the schema and the
 //! patches that migrations lead to anew: look at them before they are kept.
 
 use std::collections::BTreeSet;
@@ -52,7 +52,7 @@ fn hold(path: &Path, text: &str) {
         std::fs::write(&beside, text).expect("the file is written");
         return std::fs::rename(beside, path).expect("the file is there");
     }
-    let how = "BENDRACK_BLESS=1 cargo test -p bendrack-nodes --test suite format:: writes it anew";
+    let how = "make bless writes it anew";
     assert!(read(path) == text, "{} is not what it should be; {how}", path.display());
 }
 
@@ -277,7 +277,7 @@ proptest! {
         let (start, end) = (boundary(at), boundary(at + length));
         text.replace_range(start..end, &with);
         for problem in check(text.as_bytes(), LIBRARY) {
-            let place = problem.place.expect("a place");
+            let place = problem.span.expect("a place");
             prop_assert!(place.bytes.end <= text.len() && text.get(place.bytes.clone()).is_some(), "{:?}", place);
             let line = text[..place.bytes.start].matches('\n').count() + 1;
             prop_assert_eq!(place.line, line);
@@ -292,7 +292,7 @@ proptest! {
 /// What is said of a text: code, pointer, line and column.
 fn said(text: &str) -> Vec<(Code, String, usize, usize)> {
     let place = |problem: bendrack_nodes::diagnostics::Problem| {
-        let place = problem.place.expect("a place");
+        let place = problem.span.expect("a place");
         (problem.code, problem.pointer, place.line, place.column)
     };
     check(text.as_bytes(), LIBRARY).into_iter().map(place).collect()

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::library::family::FAMILIES;
-use bendrack_nodes::node::def::{Curve, Input, Preset};
+use bendrack_nodes::node::def::{Curve, DefaultValue, Input};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch};
 use bendrack_nodes::program::Site;
@@ -67,10 +67,10 @@ fn knobs_stay_within_their_limits() {
         let at = format!("{} {}", def.name, input.name);
         assert!(input.hard.0 <= input.soft.0 && input.soft.0 < input.soft.1 && input.soft.1 <= input.hard.1, "{at}");
         match input.default {
-            Preset::Number(number) => assert!((input.hard.0..=input.hard.1).contains(&number), "{at}"),
-            Preset::Text(_) => assert_eq!(input.kind, Kind::Text, "{at}"),
-            Preset::Nothing => {
-                assert!(input.signal || !matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text), "{at}");
+            DefaultValue::Number(number) => assert!((input.hard.0..=input.hard.1).contains(&number), "{at}"),
+            DefaultValue::Text(_) => assert_eq!(input.kind, Kind::Text, "{at}"),
+            DefaultValue::Nothing => {
+                assert!(input.direct || !matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text), "{at}");
             }
         }
         assert!(input.curve == Curve::Linear || input.soft.0 > 0.0, "{at}");
@@ -148,8 +148,8 @@ fn a_bend_acts_at_the_site_that_is_chosen_in_a_form_that_acts_there() {
             assert_eq!(bend.params.len(), bend.op.params.len(), "{at}");
             let acts = match bend.op.form {
                 Form::Grid(_) => bend.site.is_map() || !matches!(site, "self.value" | "cross.value"),
-                Form::Weigh(_) | Form::Columns(_) | Form::MapNoise => bend.site.is_map(),
-                Form::Give { .. } | Form::Freeze => bend.site == Site::CrossMap,
+                Form::LogitWeight(_) | Form::Columns(_) | Form::MapNoise => bend.site.is_map(),
+                Form::Transfer { .. } | Form::Freeze => bend.site == Site::CrossMap,
                 Form::Position(_) => bend.site == Site::SelfPosition,
                 Form::Tensor(_) => !bend.site.is_map() && bend.site != Site::SelfPosition,
             };
@@ -157,7 +157,7 @@ fn a_bend_acts_at_the_site_that_is_chosen_in_a_form_that_acts_there() {
         }
         if def.input("renormalise").is_some() {
             let on = bend(&[("renormalise", json!(true)), ("site", json!("cross.map"))]);
-            let renormalised = matches!(on.op.form, Form::Weigh(_)) || on.setting("renormalise") == 1.0;
+            let renormalised = matches!(on.op.form, Form::LogitWeight(_)) || on.setting("renormalise") == 1.0;
             assert!(renormalised, "{}", def.name);
         }
     }

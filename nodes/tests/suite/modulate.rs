@@ -3,7 +3,7 @@
 #![allow(clippy::float_cmp, reason = "identity is meant")]
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::node::def::{Grammar, Input, NodeDef, Preset};
+use bendrack_nodes::node::def::{DefaultValue, Grammar, Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Program;
@@ -104,7 +104,7 @@ fn sent(patch: &Patch, calls: &[usize], dt_secs: f64) -> Vec<(String, Vec<u64>)>
 /// The number that a parameter has, if nothing moves it.
 fn fixed(def: &NodeDef, params: &Json, wired: &[bool], name: &str) -> Option<f64> {
     let (index, input) = def.input(name)?;
-    let Preset::Number(preset) = input.default else { return None };
+    let DefaultValue::Number(preset) = input.default else { return None };
     let chosen = |json: &Json| input.choices.iter().position(|choice| json == choice).map(|choice| choice as f64);
     let written = params.get(name).map(|json| json.as_f64().or(chosen(json)).unwrap_or(preset));
     (!wired[index]).then(|| written.unwrap_or(preset))

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::node::def::Late;
+use bendrack_nodes::node::def::Latency;
 use bendrack_nodes::program::Measure;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::json;
@@ -26,7 +26,7 @@ fn a_picture_tap_asks_for_the_picture_in_its_region() {
 #[test]
 fn what_was_measured_of_the_picture_is_there_in_the_next_call_and_may_lead_back() {
     let def = LIBRARY.iter().find(|def| def.name == "tap.picture").expect("the node");
-    assert!(def.outputs.iter().all(|output| output.late == Some(Late::Call)));
+    assert!(def.outputs.iter().all(|output| output.latency == Some(Latency::Call)));
     for (index, output) in def.outputs.iter().enumerate() {
         let value = 0.125 * index as f64 + 0.0625;
         let nodes = [

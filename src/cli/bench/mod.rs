@@ -1,4 +1,4 @@
-//! `bendrack bench`: what a model can do and what it costs, on this machine.
+//! `bendrack bench`: quality and cost of a model, on this machine.
 
 mod report;
 
@@ -22,9 +22,9 @@ use crate::terminal;
 use crate::wan::error::message;
 use report::{Quality, Report, Rollout};
 
-/// How many prompts are rolled out.
+/// Prompts of a rollout.
 const ROLLOUT_PROMPTS: usize = 4;
-/// How many prompts have a row on a sheet.
+/// Prompts with a row on a sheet.
 const SHEET_ROWS: usize = 16;
 
 #[derive(clap::Args)]
@@ -35,7 +35,7 @@ pub(super) struct Bench {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Measures the small model: its size, its speed, the time to its first picture, how well it does what prompts say.
+    /// Measures the small model: size, speed, time to the first picture, agreement with prompts.
     Mini(Mini),
 }
 
@@ -44,13 +44,13 @@ struct Mini {
     /// Judge videos of held-out prompts, too.
     #[arg(long)]
     quality: bool,
-    /// How many prompts are judged [default: all 64].
+    /// Number of judged prompts [default: all 64].
     #[arg(long, requires = "quality", value_parser = clap::value_parser!(u64).range(1..))]
     prompts: Option<u64>,
     /// Write frames of the first 16 prompts' videos to this picture, a row for each.
     #[arg(long, requires = "quality", value_name = "FILE.png", value_parser = png)]
     sheet: Option<PathBuf>,
-    /// Play four prompts for so many seconds, such as 60, and compare the end with the beginning.
+    /// Play four prompts for this long, such as 60, and compare the end with the beginning.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     rollout: Option<f64>,
     /// Print the figures as JSON.

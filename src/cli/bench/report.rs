@@ -1,4 +1,4 @@
-//! What was measured, as a table or as JSON.
+//! The measurements, as a table or as JSON.
 
 use std::fmt::Write;
 
@@ -14,9 +14,9 @@ const MOST_MEGABYTES: f64 = 12.0;
 const FEWEST_FRAMES_PER_SEC: f64 = 24.0;
 /// Seconds that somebody may wait for the first picture.
 const MOST_FIRST_PICTURE_SECS: f64 = 3.0;
-/// What a reader has to know of the score.
+/// A caveat of the score.
 const POINTING: &str = "training had a loss on these maps";
-/// What a reader has to know of the speed, if the program was built for tests.
+/// A caveat of the speed, in a debug build.
 const SPEED: &str = if cfg!(debug_assertions) { "a debug build; release builds are several times faster" } else { "" };
 
 /// Everything that was measured.
@@ -26,7 +26,7 @@ pub(super) struct Report {
     pub(super) rollout: Option<Rollout>,
 }
 
-/// How well the model does what prompts say.
+/// Agreement of the model with prompts.
 pub(super) struct Quality {
     pub(super) prompts: usize,
     pub(super) mini: Scores,
@@ -34,7 +34,7 @@ pub(super) struct Quality {
     pub(super) real: Scores,
 }
 
-/// How long videos begin and end.
+/// Beginning and end of long videos.
 pub(super) struct Rollout {
     pub(super) prompts: usize,
     pub(super) secs: f64,
@@ -200,7 +200,7 @@ const fn yes_no(is: bool) -> &'static str {
 mod tests {
     use super::*;
 
-    /// So many of 100 opinions are right.
+    /// Scores with a number of right opinions of 100.
     fn scores(property: Property, right: usize) -> Scores {
         let mut scores = Scores::default();
         for i in 0..100 {

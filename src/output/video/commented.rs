@@ -25,11 +25,11 @@ impl Comment {
 pub struct Commented {
     part: Part,
     comment: Comment,
-    /// What has come of a box that is not yet passed on.
+    /// Bytes of a box that are not yet passed on.
     held: Vec<u8>,
-    /// How much of the present box is passed on as it comes, in bytes.
+    /// Bytes of the present box that are passed on as they come.
     passing: u64,
-    /// How much of the video has come before `held`, in bytes.
+    /// Bytes of the video before `held`.
     come: u64,
 }
 
@@ -84,7 +84,7 @@ impl Write for Commented {
             self.come += written as u64;
             return Ok(written);
         }
-        // As much as tells the kind of the box, or is left of it.
+        // Enough to know the kind of the box, or the rest of it.
         let size = self.held.first_chunk::<4>().map_or(0, |size| u32::from_be_bytes(*size) as usize);
         let wanted = if self.held.len() < 8 { 8 } else { size };
         let taken = wanted.saturating_sub(self.held.len()).min(bytes.len());

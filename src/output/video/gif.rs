@@ -16,7 +16,7 @@ use crate::provenance::Provenance;
 /// Browsers show pictures of less than two hundredths of a second for a tenth.
 const FASTEST: f64 = 50.0;
 
-/// How fast the palette is found, 1 (best) to 30.
+/// Speed of the search for a palette, 1 (best) to 30.
 const SPEED: i32 = 10;
 
 /// A GIF that repeats for ever, with its own palette for each picture.

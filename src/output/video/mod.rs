@@ -25,7 +25,7 @@ use crate::provenance::Provenance;
 
 /// A file, or files, that pictures are written to.
 pub trait VideoWriter: Send {
-    /// Sets what the files say of where they come from: pictures those that follow, a video the whole of it. A GIF says nothing.
+    /// Sets the provenance: of the pictures that follow, or of the whole video. A GIF carries none.
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()>;
 
     /// Adds a picture.
@@ -48,6 +48,10 @@ pub trait VideoWriter: Send {
 ///
 /// A video that is already there is replaced when the new one is finished; numbered pictures that are already there are
 /// an error, as two videos would be mixed.
+///
+/// # Errors
+///
+/// If the name, the rate or the place is not suitable.
 pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
     if !frame_rate.is_finite() || !(0.01..=1000.0).contains(&frame_rate) {
         return Err(Error::new(path, format!("{frame_rate} pictures per second: give a rate from 0.01 to 1000")));
@@ -71,7 +75,7 @@ pub enum Format {
     Pictures {
         /// The folder they are written to.
         folder: PathBuf,
-        /// What their names begin with, before the number.
+        /// The part of their names before the number.
         prefix: OsString,
     },
 }

@@ -45,13 +45,13 @@ pub struct Mp4 {
     frame_rate: f64,
     number: u64,
     bytes: u64,
-    /// The file, until the first picture tells the size.
+    /// The file, until the first picture sets the size.
     part: Option<Part>,
     stream: Option<Stream>,
     comment: Comment,
 }
 
-/// What is set up once the size is known.
+/// Encoder and container, set up once the size is known.
 struct Stream {
     encoder: Encoder,
     muxer: Muxer<Commented>,
@@ -153,7 +153,7 @@ impl VideoWriter for Mp4 {
     }
 }
 
-/// How videos are encoded: for the same bytes on every machine, on one thread.
+/// Settings of the encoder: one thread, so that every machine writes the same bytes.
 fn config(width: usize, height: usize, frame_rate: f64) -> EncoderConfig {
     let bits_per_sec = BITS_PER_PIXEL * (width * height) as f64 * frame_rate;
     EncoderConfig::new()

@@ -10,11 +10,11 @@ use crate::files::{Error, Result, resolved};
 pub struct Part {
     /// The place as it was named.
     place: PathBuf,
-    /// Where it leads: a link stays a link.
+    /// The place behind links, so that a link stays a link.
     target: PathBuf,
     temporary: PathBuf,
     file: Option<BufWriter<File>>,
-    /// Whether a write failed. Some encoders keep silent about it.
+    /// Whether a write failed. Some encoders do not report it.
     failed: bool,
 }
 
@@ -45,7 +45,7 @@ impl Part {
         ))
     }
 
-    /// Where the file is to be.
+    /// The final place of the file.
     pub fn place(&self) -> &Path {
         &self.place
     }

@@ -18,7 +18,7 @@ pub struct Png {
     folder: PathBuf,
     prefix: OsString,
     number: usize,
-    /// What each picture says of where it comes from.
+    /// The provenance in each picture.
     chunk: Option<ITXtChunk>,
 }
 

@@ -58,7 +58,7 @@ fn psnr(a: &[u8], b: &[u8]) -> f64 {
     10.0 * (255.0 * 255.0 * a.len() as f64 / squares).log10()
 }
 
-/// The content of a box inside others, of which the first of each name is meant.
+/// The content of a box inside others, of which the first of each name is taken.
 fn inside<'a>(bytes: &'a [u8], path: &[&str]) -> &'a [u8] {
     let Some((name, rest)) = path.split_first() else { return bytes };
     let mut at = 0;
@@ -197,7 +197,7 @@ fn a_video_keeps_pure_colours() {
     }
 }
 
-/// The decoder above was told the matrix; players read it from the stream (H.264, annex E).
+/// The decoder above is given the matrix; players read it from the stream (H.264, annex E).
 #[test]
 fn a_video_says_which_colours_it_has() {
     let folder = tempfile::tempdir().expect("a folder");

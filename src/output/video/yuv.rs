@@ -4,7 +4,7 @@ use openh264::formats::YUVSource;
 
 use crate::media::Picture;
 
-/// How much red, green and blue weigh in luma (ITU-R BT.709).
+/// Weights of red, green and blue in luma (ITU-R BT.709).
 const LUMA: [f32; 3] = [0.2126, 0.7152, 0.0722];
 
 /// A picture as luma and two differences of colour, which have half as many columns and rows.

@@ -1,6 +1,6 @@
 //! The face of a node: its rows, and a trace, picture or drawing.
 
-use bendrack_nodes::node::def::{Image, Late, View};
+use bendrack_nodes::node::def::{Image, Latency, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
 
@@ -39,7 +39,7 @@ impl Face {
             View::Scope => Self::Scope,
             View::Reroute => Self::Reroute,
             View::Trace => {
-                let is_measured = def.outputs.iter().any(|output| output.late == Some(Late::Call));
+                let is_measured = def.outputs.iter().any(|output| output.latency == Some(Latency::Call));
                 match def.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
                     Some(output) if !is_measured => {
                         Self::Trace(Port { node: id.to_owned(), port: output.name.to_owned() })

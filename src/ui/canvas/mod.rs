@@ -1,4 +1,4 @@
-//! The canvas: shows the patch on it and turns drags, clicks and keys into edits.
+//! The canvas: shows the patch and turns drags, clicks and keys into edits.
 //!
 //! `node`, `row`, `face`, `note`, `scope` and `reroute` draw nodes; `cable` and `wiring` cables; `frame` frames. `graph` adapts the patch
 //! to `egui_node_graph`. `palette` adds nodes, `view` pans and zooms, `breadcrumbs` leads out of subpatches.

@@ -145,7 +145,7 @@ pub fn find(query: &str, pending: Option<&PendingCable>) -> Vec<&'static NodeDef
         .filter(|def| pending.is_none_or(|pending| matching_port(def, pending).is_some()))
         .filter_map(|def| Some((score(def, &query)?, *def)))
         .collect();
-    // The first port is the main one, so it goes before other ports, and those before ports of a convertible kind.
+    // The first port goes before other ports, and those before ports of a convertible kind.
     let nearness = |def: &NodeDef| {
         let place = pending.and_then(|pending| {
             if pending.from_output {
@@ -164,7 +164,7 @@ pub fn find(query: &str, pending: Option<&PendingCable>) -> Vec<&'static NodeDef
 pub fn matching_port(def: &'static NodeDef, pending: &PendingCable) -> Option<&'static str> {
     if pending.from_output {
         let fits = def.inputs.iter().filter(|input| input.kind.accepts(pending.kind));
-        fits.max_by_key(|input| (input.kind == pending.kind, input.signal || !is_number(input.kind)))
+        fits.max_by_key(|input| (input.kind == pending.kind, input.direct || !is_number(input.kind)))
             .map(|input| input.name)
     } else {
         let fits = def.outputs.iter().filter(|output| pending.kind.accepts(output.kind));

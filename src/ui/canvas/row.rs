@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bendrack_nodes::node::def::{Input, Preset};
+use bendrack_nodes::node::def::{DefaultValue, Input};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
 use eframe::egui::{self, Align2, ComboBox, Id, Pos2, Rect, Sense, TextEdit, Ui, Vec2, pos2, vec2};
@@ -124,7 +124,7 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let (zoom, InputRef { id, name, input }) = (workspace.frame.zoom, field);
     let base = workspace.knob_value(&field.port(), input);
     let live = wired.then(|| workspace.modulated(&field.port(), input, base)).flatten();
-    let moved = wired && !input.signal;
+    let moved = wired && !input.direct;
     let depth = depth(workspace.editor.patch(), &field.port());
     let knob = Knob {
         input,
@@ -273,7 +273,7 @@ fn text_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
 pub fn text_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect: Rect, size: f32, tall: bool) {
     let InputRef { id, name, input } = field;
     let default = match input.default {
-        Preset::Text(text) => text,
+        DefaultValue::Text(text) => text,
         _ => "",
     };
     let mut text = workspace.editor.param(id, name).and_then(|value| value.as_str()).unwrap_or(default).to_owned();

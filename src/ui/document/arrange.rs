@@ -40,7 +40,7 @@ pub fn arrange(patch: &Patch, sizes: &Sizes<'_>) -> BTreeMap<String, [f64; 2]> {
 fn forward(patch: &Patch) -> BTreeSet<(&str, &str)> {
     let late = |node: &str, port: &str| {
         let def = patch.nodes.get(node).and_then(|node| def_of(&node.kind));
-        def.and_then(|def| def.output(port)).is_some_and(|(_, output)| output.late.is_some())
+        def.and_then(|def| def.output(port)).is_some_and(|(_, output)| output.latency.is_some())
     };
     let known = |node: &str| patch.nodes.contains_key(node);
     patch

@@ -85,7 +85,7 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
         Edit::Connect { cable: Cable::new(from, to.clone()) },
     ];
     // The controller covers the travel of the knob from its low end.
-    if let Some(input) = input.filter(|input| input.kind == Kind::Number && !input.signal) {
+    if let Some(input) = input.filter(|input| input.kind == Kind::Number && !input.direct) {
         let low = match input.choices.first() {
             Some(first) => json!(first),
             None => json!(input.soft.0),

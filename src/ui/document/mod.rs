@@ -1,7 +1,7 @@
 //! The document: the patch, its file, its undo history and its problems. Nothing here knows egui.
 //!
-//! Every change is a [`Step`] of edits. After each step that changes more than the layout, [`Document`] compiles the patch once
-//! and passes the plan to the engine and to the live values of the window.
+//! Every change is a [`Step`] of edits. After each step that changes more than the layout, [`Document`] compiles the patch once. The
+//! engine and the live values of the window share the plan.
 
 pub mod arrange;
 pub mod autosave;

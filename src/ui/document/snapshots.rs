@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::node::def::{Input, Preset};
+use bendrack_nodes::node::def::{DefaultValue, Input};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch, Port, Snapshot};
 use serde_json::{Map, Value as Json, json};
@@ -14,11 +14,11 @@ use super::{Step, def_of};
 /// The default of an input in the form of a patch file.
 fn default_of(input: &Input) -> Option<Json> {
     match (input.default, input.kind) {
-        (Preset::Number(number), Kind::Gate) => Some(json!(number >= 0.5)),
-        (Preset::Number(number), _) if input.choices.is_empty() => Some(json!(number)),
-        (Preset::Number(number), _) => input.choices.get(number as usize).map(|choice| json!(choice)),
-        (Preset::Text(text), _) => Some(json!(text)),
-        (Preset::Nothing, _) => None,
+        (DefaultValue::Number(number), Kind::Gate) => Some(json!(number >= 0.5)),
+        (DefaultValue::Number(number), _) if input.choices.is_empty() => Some(json!(number)),
+        (DefaultValue::Number(number), _) => input.choices.get(number as usize).map(|choice| json!(choice)),
+        (DefaultValue::Text(text), _) => Some(json!(text)),
+        (DefaultValue::Nothing, _) => None,
     }
 }
 
@@ -37,7 +37,7 @@ pub fn settings(patch: &Patch) -> BTreeMap<Port, Json> {
         let (value, port) = (setting(patch, id, &name)?, Port { node: id.clone(), port: name });
         // A field is idle where its cable replaces it.
         let replaced = patch.cable_to(&port).is_some()
-            && (kind != Kind::Number || resolve_input(patch, id, &port.port).is_some_and(|(_, input)| input.signal));
+            && (kind != Kind::Number || resolve_input(patch, id, &port.port).is_some_and(|(_, input)| input.direct));
         (!replaced).then_some((port, value))
     });
     settings.collect()

@@ -202,7 +202,7 @@ fn number_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, wired:
     let InputRef { id, name, input } = field;
     let base = workspace.knob_value(&field.port(), input);
     let live = wired.then(|| workspace.modulated(&field.port(), input, base)).flatten();
-    let depth = (wired && !input.signal).then(|| depth(workspace.editor.patch(), &field.port()));
+    let depth = (wired && !input.direct).then(|| depth(workspace.editor.patch(), &field.port()));
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 44.0), Sense::hover());
     let knob = Knob { input, label: format!("{name} of {id} in the inspector"), base, live, depth, wheel: None };
     let size = theme::LARGE_KNOB;
@@ -254,7 +254,7 @@ fn cable_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, cable: 
     ui.horizontal(|ui| {
         ui.add_space(if input.kind == Kind::Number { theme::LARGE_KNOB + 12.0 } else { 12.0 });
         ui.label(weak(format!("from {}{}", cable.from, if cable.mute { ", muted" } else { "" })));
-        if input.kind == Kind::Number && !input.signal {
+        if input.kind == Kind::Number && !input.direct {
             let depth = depth(workspace.editor.patch(), &field.port());
             let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), Sense::hover());
             let label = format!("depth of {id}.{name} in the inspector");

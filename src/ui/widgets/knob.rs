@@ -2,7 +2,7 @@
 
 use std::f32::consts::PI;
 
-use bendrack_nodes::node::def::{Input, Preset};
+use bendrack_nodes::node::def::{DefaultValue, Input};
 use eframe::egui::{
     self, Align2, Color32, CursorIcon, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Sense, Shape, Stroke,
     TextEdit, Ui, WidgetInfo, vec2,
@@ -222,8 +222,8 @@ pub fn switch_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, on: bool) -> (Res
 /// The default number of an input.
 pub fn default_of(input: &Input) -> f64 {
     match input.default {
-        Preset::Number(number) => number,
-        Preset::Text(_) | Preset::Nothing => 0.0,
+        DefaultValue::Number(number) => number,
+        DefaultValue::Text(_) | DefaultValue::Nothing => 0.0,
     }
 }
 

@@ -1,13 +1,13 @@
 //! Live values: the numbers on the ports at the frame on screen.
 //!
-//! The window runs the plan of the document itself. A tick is a pure function that takes microseconds, so it needs only the number
-//! of the frame, the controls and the sound. The window does not know the measurements of taps: ports that depend on them have no value.
+//! The window runs the plan of the document itself. A tick is a pure function that takes microseconds. It needs the number of the
+//! frame, the controls and the sound. The window does not know the measurements of taps: ports that depend on them have no value.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::{Gain, Plan};
-use bendrack_nodes::node::def::{Input, Late, View};
+use bendrack_nodes::node::def::{Input, Latency, View};
 use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
@@ -206,7 +206,7 @@ fn after_taps<'p>(patch: &'p Patch, fed: &BTreeSet<String>) -> BTreeSet<&'p str>
 fn measures(kind: &str, within: &BTreeSet<&str>) -> bool {
     match kind.strip_prefix(INSTANCE) {
         Some(name) => within.contains(name),
-        None => def_of(kind).is_some_and(|def| def.outputs.iter().any(|output| output.late == Some(Late::Call))),
+        None => def_of(kind).is_some_and(|def| def.outputs.iter().any(|output| output.latency == Some(Latency::Call))),
     }
 }
 

@@ -66,7 +66,7 @@ fn bent_map(attention: &Attention, head: usize, site: Site, grid: Grid, bends: &
     let here = bends.iter().filter(|bend| bend.target.heads.contains(head));
     let meant = |bend: &Bend| Meant::of(bend, site, grid, k.len(), tokens);
     for bend in here.clone() {
-        let Form::Weigh(op) = bend.op.form else { continue };
+        let Form::LogitWeight(op) = bend.op.form else { continue };
         let Meant { keys, weights } = meant(bend);
         for (query, row) in map.iter_mut().enumerate() {
             let Weight { sharpness, gain } = op(&bend.params, grid.place(query).0);
@@ -100,7 +100,7 @@ fn bent_map(attention: &Attention, head: usize, site: Site, grid: Grid, bends: &
             }
         };
         match bend.op.form {
-            Form::Weigh(_) => {}
+            Form::LogitWeight(_) => {}
             Form::Grid(op) => {
                 let w = op(&bend.params, grid);
                 write(&keys, &|query, key| {
@@ -119,7 +119,7 @@ fn bent_map(attention: &Attention, head: usize, site: Site, grid: Grid, bends: &
                     keys.iter().map(|&key| (key, column(key))).collect();
                 write(&keys, &|query, key| columns[&key][query]);
             }
-            Form::Give { both } => {
+            Form::Transfer { both } => {
                 let other = Target { words: bend.with.clone().expect("other words"), ..Target::default() };
                 let others = rows(&other, k.len(), tokens);
                 if others.is_empty() {
@@ -254,7 +254,7 @@ prop_compose! {
         let chain = chain.into_iter().map(|(which, places, amount, target)| {
             let def = &bends[which % bends.len()];
             let node = super::fixtures::nodes().find(|node| sites(node).contains(&site) && is_of(node, site, def)).expect("a node");
-            let renormalise = if matches!(def.op.form, Form::Weigh(_)) { 0.9 } else { 0.2 };
+            let renormalise = if matches!(def.op.form, Form::LogitWeight(_)) { 0.9 } else { 0.2 };
             let place = |name: &str, frame: usize| {
                 if name == "renormalise" {
                     return renormalise;

@@ -35,7 +35,7 @@ pub const MOST_STEPS: usize = 256;
 /// How deep brackets, functions, `?:`, `^` and signs stand in one another.
 pub const DEEPEST: usize = 32;
 
-/// A number from 0 to 1 that is random, and always the same for a stream and an index: [`Run::random`](crate::node::context::Run::random).
+/// A number from 0 to 1 that is random, and always the same for a stream and an index: [`NodeContext::random`](crate::node::context::NodeContext::random).
 pub type Random<'a> = &'a dyn Fn(u64, i64) -> f64;
 
 /// An expression that was understood: a flat program for a machine with a stack.
@@ -70,7 +70,7 @@ enum Step {
     /// Puts what a variable is now on the stack; which of [`VARIABLES`] it is.
     Variable(usize),
     /// Replaces the topmost numbers by one.
-    Run(Kernel),
+    Apply(Kernel),
 }
 
 impl Expression {
@@ -92,7 +92,7 @@ impl Expression {
             let (takes, value) = match *step {
                 Step::Number(number) => (0, number),
                 Step::Variable(index) => (0, VARIABLES[index].origin.value(scope)),
-                Step::Run(kernel) => {
+                Step::Apply(kernel) => {
                     let takes = kernel.takes();
                     (takes, kernel.run(&stack[top - takes..top], scope))
                 }

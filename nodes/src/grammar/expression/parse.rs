@@ -77,7 +77,7 @@ impl Parser<'_> {
         self.advance()?;
         self.within(Self::choice)?;
         let choice = OPERATORS.iter().find(|operator| operator.level == CHOICE);
-        choice.map_or(Ok(()), |choice| self.push(Step::Run(choice.kernel)))
+        choice.map_or(Ok(()), |choice| self.push(Step::Apply(choice.kernel)))
     }
 
     /// Operators between values, from left to right, that bind at least as much.
@@ -86,7 +86,7 @@ impl Parser<'_> {
         while let Some(operator) = self.between().filter(|operator| operator.level >= least) {
             self.advance()?;
             self.operation(operator.level + 1)?;
-            self.push(Step::Run(operator.kernel))?;
+            self.push(Step::Apply(operator.kernel))?;
             if let Some(second) = self.between().filter(|next| next.level == COMPARISON && operator.level == COMPARISON)
             {
                 let message = format!(
@@ -113,7 +113,7 @@ impl Parser<'_> {
         };
         self.advance()?;
         self.within(Self::signed)?;
-        self.push(Step::Run(operator.kernel))
+        self.push(Step::Apply(operator.kernel))
     }
 
     /// A value and perhaps its power, which may have a sign.
@@ -125,7 +125,7 @@ impl Parser<'_> {
         };
         self.advance()?;
         self.within(Self::signed)?;
-        self.push(Step::Run(operator.kernel))
+        self.push(Step::Apply(operator.kernel))
     }
 
     /// A number, a name, a call or what stands in brackets.
@@ -181,7 +181,7 @@ impl Parser<'_> {
             count += 1;
             // What takes more is done with every further argument.
             if function.more && count > 1 {
-                self.push(Step::Run(function.kernel))?;
+                self.push(Step::Apply(function.kernel))?;
             }
             if self.token != Token::Sign(",") {
                 break;
@@ -203,7 +203,7 @@ impl Parser<'_> {
             );
             return Err(Mistake::new(name.start..self.before.end, message));
         }
-        self.push(Step::Run(function.kernel))
+        self.push(Step::Apply(function.kernel))
     }
 
     /// The bracket that closes what was opened there.

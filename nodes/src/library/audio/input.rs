@@ -1,7 +1,7 @@
 //! What is heard.
 
 use crate::library::audio::follower::{Brightness, Onsets, amplitude, amplitudes, part, shares};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::sound::HOPS_PER_SEC;
 use crate::node::value::Gate;
@@ -57,15 +57,15 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (hops, gain) = (run.sound(), 10.0_f64.powf(run.number(&GAIN) / 20.0));
-    let shares = shares(run.number(&LOW), run.number(&HIGH));
+fn run(ctx: &mut NodeContext<'_>) {
+    let (hops, gain) = (ctx.sound(), 10.0_f64.powf(ctx.number(&GAIN) / 20.0));
+    let shares = shares(ctx.number(&LOW), ctx.number(&HIGH));
     let hop_secs = 1.0 / HOPS_PER_SEC as f64;
-    let (up, down) = (part(hop_secs, run.number(&ATTACK)), part(hop_secs, run.number(&RELEASE)));
-    let (sensitivity, wait) = (run.number(&SENSITIVITY), (run.number(&WAIT) / hop_secs).round());
+    let (up, down) = (part(hop_secs, ctx.number(&ATTACK)), part(hop_secs, ctx.number(&RELEASE)));
+    let (sensitivity, wait) = (ctx.number(&SENSITIVITY), (ctx.number(&WAIT) / hop_secs).round());
     // Where nothing is heard, the levels fall all the same.
-    let fallen = 1.0 - part(run.dt_secs(), run.number(&RELEASE));
-    let (levels, onsets) = run.memory().split_at_mut(LEVELS.len());
+    let fallen = 1.0 - part(ctx.dt_secs(), ctx.number(&RELEASE));
+    let (levels, onsets) = ctx.memory().split_at_mut(LEVELS.len());
     let (mut onsets, mut count) = (Onsets::new(onsets), 0_u16);
     let (mut highest, mut heard) = ([0.0_f64; LEVELS.len()], Brightness::default());
     for hop in hops {
@@ -85,9 +85,9 @@ fn run(run: &mut Run<'_>) {
         }
     }
     for (output, level) in LEVELS.into_iter().zip(highest) {
-        run.set(output, level);
+        ctx.set(output, level);
     }
-    let brightness = heard.place().unwrap_or_else(|| run.last(&BRIGHTNESS));
-    run.set(&BRIGHTNESS, brightness);
-    run.set(&ONSET, Gate::fired(count));
+    let brightness = heard.place().unwrap_or_else(|| ctx.last(&BRIGHTNESS));
+    ctx.set(&BRIGHTNESS, brightness);
+    ctx.set(&ONSET, Gate::fired(count));
 }

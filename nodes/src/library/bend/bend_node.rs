@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, Output};
 use crate::node::value::Kind;
 use crate::program::Bend;
@@ -33,24 +33,24 @@ pub const MAP_SITE: Input =
     Input::choice("site", &["cross.map", "self.map"], "How the picture attends to words, or to itself.");
 
 /// The site that a choice names.
-pub fn site(run: &Run<'_>, input: &Input) -> Site {
-    input.choices[run.choice(input)].parse().unwrap_or(Site::CrossMap)
+pub fn site(ctx: &NodeContext<'_>, input: &Input) -> Site {
+    input.choices[ctx.choice(input)].parse().unwrap_or(Site::CrossMap)
 }
 
 /// Runs a bend node: `params` are the inputs of the operation's parameters, in its order.
-pub fn run(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input]) {
-    with(run, site, op, params, None);
+pub fn run(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, params: &[&Input]) {
+    with(ctx, site, op, params, None);
 }
 
 /// [`run`] for an operation that needs words besides those of its target.
-pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], with: Option<&Words>) {
+pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, params: &[&Input], with: Option<&Words>) {
     let travel: SmallVec<[f64; 8]> = params.iter().map(|input| travel(input)).collect();
-    let params: Params = params.iter().map(|input| smallvec![setting(run, input)]).collect();
-    let amount: Lanes = smallvec![run.number(&AMOUNT)];
-    let selection = run.target(&TARGET);
-    let chain = selection.parts().iter().fold(run.bends(&BENDS), |before, target| {
+    let params: Params = params.iter().map(|input| smallvec![setting(ctx, input)]).collect();
+    let amount: Lanes = smallvec![ctx.number(&AMOUNT)];
+    let selection = ctx.target(&TARGET);
+    let chain = selection.parts().iter().fold(ctx.bends(&BENDS), |before, target| {
         let bend = Bend {
-            node: run.id().clone(),
+            node: ctx.id().clone(),
             site,
             op,
             params: params.clone(),
@@ -59,19 +59,19 @@ pub fn with(run: &mut Run<'_>, site: Site, op: &'static Op, params: &[&Input], w
             target: target.clone(),
             with: with.cloned(),
         };
-        run.link(before, bend)
+        ctx.link(before, bend)
     });
-    run.set(&OUT, chain);
+    ctx.set(&OUT, chain);
 }
 
 /// The value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.
-fn setting(run: &Run<'_>, input: &Input) -> f64 {
+fn setting(ctx: &NodeContext<'_>, input: &Input) -> f64 {
     if input.kind == Kind::Gate {
-        f64::from(u8::from(run.gate(input)))
+        f64::from(u8::from(ctx.gate(input)))
     } else if input.choices.is_empty() {
-        run.number(input)
+        ctx.number(input)
     } else {
-        run.choice(input) as f64
+        ctx.choice(input) as f64
     }
 }
 

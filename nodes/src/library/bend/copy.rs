@@ -8,7 +8,7 @@ use crate::program::target::{MOST_WORDS, listed_words};
 
 const WORDS: Input = Input::text("words", "", "The words whose place is copied.").words(MOST_WORDS);
 
-const OP: Op = Op { name: "copy", params: &[], neutral: &[], choices: &[], form: Form::Give { both: false } };
+const OP: Op = Op { name: "copy", params: &[], neutral: &[], choices: &[], form: Form::Transfer { both: false } };
 
 /// Gives the words of the target the place of others: where the picture attends to these, it attends to them as well.
 pub const NODE: NodeDef = NodeDef {
@@ -17,9 +17,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives the words of the target the place of others: where the picture attends to these, it attends to them as well.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, WORDS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| {
-        let words = listed_words(&run.text(&WORDS));
-        bend_node::with(run, Site::CrossMap, &OP, &[], Some(&words));
+    run: |ctx| {
+        let words = listed_words(&ctx.text(&WORDS));
+        bend_node::with(ctx, Site::CrossMap, &OP, &[], Some(&words));
     },
     ..NodeDef::BASE
 };

@@ -27,6 +27,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Holds where the picture attends to words as it was when it was switched on, whatever it shows by now.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, HOLD, SINCE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, Site::CrossMap, &OP, &[&HOLD, &SINCE]),
+    run: |ctx| bend_node::run(ctx, Site::CrossMap, &OP, &[&HOLD, &SINCE]),
     ..NodeDef::BASE
 };

@@ -21,7 +21,8 @@ const RENORMALISE: Input = Input::gate(
 );
 
 static MAP: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Grid(map) };
-static WEIGHT: Op = Op { name: "weight", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Weigh(weight) };
+static WEIGHT: Op =
+    Op { name: "weight", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::LogitWeight(weight) };
 static TENSOR: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Tensor(tensor) };
 
 /// Strengthens or weakens attention, its values and outputs, or feed-forward neurons.
@@ -31,14 +32,14 @@ pub const NODE: NodeDef = NodeDef {
     about: "Strengthens or weakens attention, its values and outputs, or feed-forward neurons.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, GAIN, RENORMALISE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| {
-        let site = bend_node::site(run, &SITE);
-        let op = match (site.is_map(), run.gate(&RENORMALISE)) {
+    run: |ctx| {
+        let site = bend_node::site(ctx, &SITE);
+        let op = match (site.is_map(), ctx.gate(&RENORMALISE)) {
             (true, true) => &WEIGHT,
             (true, false) => &MAP,
             (false, _) => &TENSOR,
         };
-        bend_node::run(run, site, op, &[&GAIN]);
+        bend_node::run(ctx, site, op, &[&GAIN]);
     },
     ..NodeDef::BASE
 };

@@ -25,9 +25,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Turns attention to where it is not, and values, outputs and neurons to their opposite.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, INVERT, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| {
-        let site = bend_node::site(run, &SITE);
-        bend_node::run(run, site, if site.is_map() { &MAP } else { &TENSOR }, &[&INVERT]);
+    run: |ctx| {
+        let site = bend_node::site(ctx, &SITE);
+        bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR }, &[&INVERT]);
     },
     ..NodeDef::BASE
 };

@@ -39,9 +39,9 @@ pub const NODE: NodeDef = NodeDef {
         bend_node::AMOUNT,
     ],
     outputs: &[bend_node::OUT],
-    run: |run| {
+    run: |ctx| {
         let params = [&OUTSIDE, &SHAPE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
-        bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &params);
+        bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &params);
     },
     ..NodeDef::BASE
 };

@@ -37,12 +37,12 @@ pub const NODE: NodeDef = NodeDef {
     about: "Adds noise to attention, its values and outputs, or feed-forward neurons.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, SIGMA, RENORMALISE, SAME, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| {
-        let site = bend_node::site(run, &SITE);
+    run: |ctx| {
+        let site = bend_node::site(ctx, &SITE);
         if site.is_map() {
-            bend_node::run(run, site, &MAP, &[&SIGMA, &SAME, &RENORMALISE]);
+            bend_node::run(ctx, site, &MAP, &[&SIGMA, &SAME, &RENORMALISE]);
         } else {
-            bend_node::run(run, site, &TENSOR, &[&SIGMA, &SAME]);
+            bend_node::run(ctx, site, &TENSOR, &[&SIGMA, &SAME]);
         }
     },
     ..NodeDef::BASE

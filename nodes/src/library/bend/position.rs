@@ -35,7 +35,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets each place of the picture look around as if it stood elsewhere: moved, turned, stretched, or in another time.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, X, Y, TIME, ANGLE, STRETCH, PACE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, Site::SelfPosition, &OP, &[&X, &Y, &TIME, &ANGLE, &STRETCH, &PACE]),
+    run: |ctx| bend_node::run(ctx, Site::SelfPosition, &OP, &[&X, &Y, &TIME, &ANGLE, &STRETCH, &PACE]),
     ..NodeDef::BASE
 };
 

@@ -25,7 +25,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Rounds values, outputs or neurons to a few steps, as an old video game does colours.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, COARSENESS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &SITE), &OP, &[&COARSENESS]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &SITE), &OP, &[&COARSENESS]),
     ..NodeDef::BASE
 };
 

@@ -19,6 +19,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Changes how much noise is added again before each denoising step after the first.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, GAIN, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, Site::NoiseAgain, &OP, &[&GAIN]),
+    run: |ctx| bend_node::run(ctx, Site::NoiseAgain, &OP, &[&GAIN]),
     ..NodeDef::BASE
 };

@@ -16,7 +16,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives the first latent frame of the chunk what the last one attends to, or what comes out for it, and so on.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, REVERSE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&REVERSE]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&REVERSE]),
     ..NodeDef::BASE
 };
 

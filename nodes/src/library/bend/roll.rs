@@ -19,7 +19,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives each feed-forward neuron the activity of another one, so many places before it.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, NEURONS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, Site::FfnHidden, &OP, &[&NEURONS]),
+    run: |ctx| bend_node::run(ctx, Site::FfnHidden, &OP, &[&NEURONS]),
     ..NodeDef::BASE
 };
 

@@ -23,7 +23,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Turns where the picture attends, or what comes out, about its middle.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, ANGLE, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&ANGLE, &bend_node::PADDING]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&ANGLE, &bend_node::PADDING]),
     ..NodeDef::BASE
 };
 

@@ -39,8 +39,8 @@ pub const NODE: NodeDef = NodeDef {
         bend_node::AMOUNT,
     ],
     outputs: &[bend_node::OUT],
-    run: |run| {
-        bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&FACTOR, &STRETCH, &bend_node::PADDING])
+    run: |ctx| {
+        bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&FACTOR, &STRETCH, &bend_node::PADDING])
     },
     ..NodeDef::BASE
 };

@@ -22,7 +22,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Brings out the edges of where the picture attends, or of what comes out.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, STRENGTH, SIGMA, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),
     ..NodeDef::BASE
 };
 

@@ -10,7 +10,7 @@ const SHARPNESS: Input =
         .hard(-100.0, 100.0);
 
 const OP: Op =
-    Op { name: "sharpness", params: &["sharpness"], neutral: &[1.0], choices: &[], form: Form::Weigh(sharpness) };
+    Op { name: "sharpness", params: &["sharpness"], neutral: &[1.0], choices: &[], form: Form::LogitWeight(sharpness) };
 
 /// Concentrates attention on what it is on already, or spreads it evenly.
 pub const NODE: NodeDef = NodeDef {
@@ -19,7 +19,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Concentrates attention on what it is on already, or spreads it evenly.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::MAP_SITE, SHARPNESS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::MAP_SITE), &OP, &[&SHARPNESS]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::MAP_SITE), &OP, &[&SHARPNESS]),
     ..NodeDef::BASE
 };
 

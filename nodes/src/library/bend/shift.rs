@@ -25,7 +25,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Gives each latent frame of the chunk what another one attends to, or what comes out for it.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, FRAMES, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&FRAMES, &bend_node::PADDING]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&FRAMES, &bend_node::PADDING]),
     ..NodeDef::BASE
 };
 

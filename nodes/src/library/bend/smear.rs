@@ -17,7 +17,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets where the picture attends, or what comes out, linger from latent frame to latent frame of the chunk.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, LINGER, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&LINGER]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&LINGER]),
     ..NodeDef::BASE
 };
 

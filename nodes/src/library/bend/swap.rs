@@ -9,7 +9,7 @@ use crate::program::target::{MOST_WORDS, listed_words};
 const WORDS: Input =
     Input::text("words", "", "The words that change places with those of the target.").words(MOST_WORDS);
 
-const OP: Op = Op { name: "swap", params: &[], neutral: &[], choices: &[], form: Form::Give { both: true } };
+const OP: Op = Op { name: "swap", params: &[], neutral: &[], choices: &[], form: Form::Transfer { both: true } };
 
 /// Lets two words change places: where the picture attends to one, it attends to the other.
 pub const NODE: NodeDef = NodeDef {
@@ -18,9 +18,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets two words change places: where the picture attends to one, it attends to the other.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, WORDS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| {
-        let words = listed_words(&run.text(&WORDS));
-        bend_node::with(run, Site::CrossMap, &OP, &[], Some(&words));
+    run: |ctx| {
+        let words = listed_words(&ctx.text(&WORDS));
+        bend_node::with(ctx, Site::CrossMap, &OP, &[], Some(&words));
     },
     ..NodeDef::BASE
 };

@@ -26,9 +26,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Silences what is weak: places that hardly attend, values and neurons that are hardly active.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, THRESHOLD, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| {
-        let site = bend_node::site(run, &SITE);
-        bend_node::run(run, site, if site.is_map() { &MAP } else { &TENSOR }, &[&THRESHOLD]);
+    run: |ctx| {
+        let site = bend_node::site(ctx, &SITE);
+        bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR }, &[&THRESHOLD]);
     },
     ..NodeDef::BASE
 };

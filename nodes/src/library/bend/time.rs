@@ -20,7 +20,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Tells the model that there is more noise in its picture than there is, or less.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, OFFSET, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, Site::Time, &OP, &[&OFFSET]),
+    run: |ctx| bend_node::run(ctx, Site::Time, &OP, &[&OFFSET]),
     ..NodeDef::BASE
 };
 

@@ -29,7 +29,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Adds a colour to the noise that a video is made from: a bias in one channel of the latents.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, TINT, CHANNEL, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &SITE), &OP, &[&TINT, &CHANNEL]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &SITE), &OP, &[&TINT, &CHANNEL]),
     ..NodeDef::BASE
 };
 

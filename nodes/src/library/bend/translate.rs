@@ -24,7 +24,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Moves where the picture attends, or what comes out, right and down.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, X, Y, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |run| bend_node::run(run, bend_node::site(run, &bend_node::GRID_SITE), &OP, &[&X, &Y, &bend_node::PADDING]),
+    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&X, &Y, &bend_node::PADDING]),
     ..NodeDef::BASE
 };
 

@@ -13,9 +13,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Keeps the model from seeing past frames for a while, without forgetting them.",
     inputs: &[OFF],
     outputs: &[],
-    run: |run| {
-        if run.gate(&OFF) {
-            run.ask_cache().off = smallvec![1.0];
+    run: |ctx| {
+        if ctx.gate(&OFF) {
+            ctx.ask_cache().off = smallvec![1.0];
         }
     },
     ..NodeDef::BASE

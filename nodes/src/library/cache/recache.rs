@@ -19,9 +19,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets past frames pass the model once more under the present prompt and bends, so that what it remembers fits them.",
     inputs: &[TRIGGER, ON, THRESHOLD],
     outputs: &[],
-    run: |run| {
-        let (recache, threshold) = (run.rises(&TRIGGER) || run.gate(&ON), run.number(&THRESHOLD));
-        let cache = run.ask_cache();
+    run: |ctx| {
+        let (recache, threshold) = (ctx.rises(&TRIGGER) || ctx.gate(&ON), ctx.number(&THRESHOLD));
+        let cache = ctx.ask_cache();
         cache.recache |= recache;
         if threshold > 0.0 {
             cache.threshold = Some(cache.threshold.map_or(threshold, |known| known.min(threshold)));

@@ -1,6 +1,6 @@
 //! Forgets the past.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 
 const TRIGGER: Input = Input::gate("trigger", false, "Forgets when it goes on, from the next chunk on.");
@@ -24,14 +24,14 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    if !run.rises(&TRIGGER) {
+fn run(ctx: &mut NodeContext<'_>) {
+    if !ctx.rises(&TRIGGER) {
         return;
     }
     // The frame after that of the latest reset; 0 before any.
-    let (latest, now) = (run.memory()[0], (run.frame() + 1) as f64);
-    if latest == 0.0 || (now - latest) * run.dt_secs() >= run.number(&EVERY) - GRACE {
-        run.memory()[0] = now;
-        run.ask_cache().reset = true;
+    let (latest, now) = (ctx.memory()[0], (ctx.frame() + 1) as f64);
+    if latest == 0.0 || (now - latest) * ctx.dt_secs() >= ctx.number(&EVERY) - GRACE {
+        ctx.memory()[0] = now;
+        ctx.ask_cache().reset = true;
     }
 }

@@ -20,10 +20,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "Lets the model attend less to past frames, the less the further prompt and bends are from those under which they were cached.",
     inputs: &[ON, STRENGTH],
     outputs: &[],
-    run: |run| {
-        let strength = run.number(&STRENGTH);
-        if run.gate(&ON) && strength > 0.0 {
-            let cache = run.ask_cache();
+    run: |ctx| {
+        let strength = ctx.number(&STRENGTH);
+        if ctx.gate(&ON) && strength > 0.0 {
+            let cache = ctx.ask_cache();
             let known = cache.stale.first().copied().unwrap_or(0.0);
             cache.stale = smallvec![strength.max(known)];
         }

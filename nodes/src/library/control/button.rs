@@ -12,7 +12,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "A gate that is switched by hand or by a controller.",
     inputs: &[ON],
     outputs: &[GATE],
-    run: |run| run.set(&GATE, run.trigger(&ON)),
+    run: |ctx| ctx.set(&GATE, ctx.trigger(&ON)),
     view: View::Rows,
     ..NodeDef::BASE
 };

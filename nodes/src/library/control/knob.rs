@@ -12,7 +12,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "A knob from 0 to 1, to be turned by hand or by a controller.",
     inputs: &[VALUE],
     outputs: &[OUT],
-    run: |run| run.set(&OUT, run.number(&VALUE)),
+    run: |ctx| ctx.set(&OUT, ctx.number(&VALUE)),
     view: View::Rows,
     ..NodeDef::BASE
 };

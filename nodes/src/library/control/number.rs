@@ -12,7 +12,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "A number, set by hand or moved by a cable.",
     inputs: &[VALUE],
     outputs: &[OUT],
-    run: |run| run.set(&OUT, run.number(&VALUE)),
+    run: |ctx| ctx.set(&OUT, ctx.number(&VALUE)),
     view: View::Rows,
     ..NodeDef::BASE
 };

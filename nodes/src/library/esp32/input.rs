@@ -15,10 +15,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "A sensor of an ESP32 or another board on a serial line.",
     inputs: &[NAME, INDEX, HELD],
     outputs: &[OUT],
-    run: |run| {
-        let numbers = run.controls().sensors.get(&*run.text(&NAME));
-        let number = numbers.and_then(|numbers| numbers.get(run.whole(&INDEX) as usize).copied());
-        run.set(&OUT, number.unwrap_or_else(|| run.number(&HELD)));
+    run: |ctx| {
+        let numbers = ctx.controls().sensors.get(&*ctx.text(&NAME));
+        let number = numbers.and_then(|numbers| numbers.get(ctx.whole(&INDEX) as usize).copied());
+        ctx.set(&OUT, number.unwrap_or_else(|| ctx.number(&HELD)));
     },
     ..NodeDef::BASE
 };

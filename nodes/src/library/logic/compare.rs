@@ -1,16 +1,16 @@
 //! A gate from two numbers.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const A: Input = Input::signal("a", 0.0, "What is compared.").soft(-1.0, 1.0);
+const A: Input = Input::direct("a", 0.0, "What is compared.").soft(-1.0, 1.0);
 const OP: Input = Input::choice(
     "op",
     &[">", "<", ">=", "<=", "==", "!=", "within"],
     "When it is on; == means a difference of less than a billionth, and within means between b and to.",
 );
-const B: Input = Input::signal("b", 0.5, "What a is compared with.").soft(-1.0, 1.0);
-const TO: Input = Input::signal("to", 1.0, "The other end of the range that begins at b, for within.").soft(-1.0, 1.0);
+const B: Input = Input::direct("b", 0.5, "What a is compared with.").soft(-1.0, 1.0);
+const TO: Input = Input::direct("to", 1.0, "The other end of the range that begins at b, for within.").soft(-1.0, 1.0);
 const HYSTERESIS: Input =
     Input::number("hysteresis", 0.0, "How far a goes back past b before what was true is true no more.")
         .soft(0.0, 0.5)
@@ -34,10 +34,10 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (a, b, to) = (run.number(&A), run.number(&B), run.number(&TO));
-    let slack = if run.memory()[TRUE] == 0.0 { 0.0 } else { run.number(&HYSTERESIS) };
-    let op = OP.choices[run.choice(&OP)];
+fn run(ctx: &mut NodeContext<'_>) {
+    let (a, b, to) = (ctx.number(&A), ctx.number(&B), ctx.number(&TO));
+    let slack = if ctx.memory()[TRUE] == 0.0 { 0.0 } else { ctx.number(&HYSTERESIS) };
+    let op = OP.choices[ctx.choice(&OP)];
     let is_true = match op {
         "<" => a < b + slack,
         ">=" => a >= b - slack,
@@ -46,6 +46,6 @@ fn run(run: &mut Run<'_>) {
         "within" => b.min(to) - slack <= a && a <= b.max(to) + slack,
         _ => a > b - slack,
     };
-    run.memory()[TRUE] = f64::from(u8::from(is_true));
-    run.switch(&GATE, is_true != (op == "!="));
+    ctx.memory()[TRUE] = f64::from(u8::from(is_true));
+    ctx.switch(&GATE, is_true != (op == "!="));
 }

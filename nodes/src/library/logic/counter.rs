@@ -1,6 +1,6 @@
 //! Counts.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const UP: Input = Input::gate("up", false, "Counts one towards to, each time.");
@@ -34,19 +34,19 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (from, to) = (run.whole(&FROM), run.whole(&TO));
-    if run.rises(&RESET) || run.memory()[BEGUN] == 0.0 {
-        run.memory().copy_from_slice(&[1.0, from as f64, 0.0]);
+fn run(ctx: &mut NodeContext<'_>) {
+    let (from, to) = (ctx.whole(&FROM), ctx.whole(&TO));
+    if ctx.rises(&RESET) || ctx.memory()[BEGUN] == 0.0 {
+        ctx.memory().copy_from_slice(&[1.0, from as f64, 0.0]);
     }
     // Counts from `from` on, in the direction of `to`.
     let (span, sign) = ((to - from).abs(), (to - from).signum());
-    let mut at = (sign * (run.memory()[AT] as i64 - from)).clamp(0, span);
-    let mut back = run.memory()[BACK] != 0.0;
+    let mut at = (sign * (ctx.memory()[AT] as i64 - from)).clamp(0, span);
+    let mut back = ctx.memory()[BACK] != 0.0;
     let mut carry = 0;
-    let ups = (0..run.hits(&UP)).map(|_| 1);
-    let downs = (0..run.hits(&DOWN)).map(|_| -1);
-    let at_end = AT_END.choices[run.choice(&AT_END)];
+    let ups = (0..ctx.hits(&UP)).map(|_| 1);
+    let downs = (0..ctx.hits(&DOWN)).map(|_| -1);
+    let at_end = AT_END.choices[ctx.choice(&AT_END)];
     for step in ups.chain(downs) {
         let next = if back { at - step } else { at + step };
         let passes = !(0..=span).contains(&next);
@@ -61,9 +61,9 @@ fn run(run: &mut Run<'_>) {
         };
     }
     back &= at_end == "ping_pong";
-    run.memory()[AT] = (from + sign * at) as f64;
-    run.memory()[BACK] = f64::from(u8::from(back));
-    run.set(&COUNT, (from + sign * at) as f64);
-    run.set(&NORMALISED, at as f64 / span.max(1) as f64);
-    run.fire(&CARRY, carry);
+    ctx.memory()[AT] = (from + sign * at) as f64;
+    ctx.memory()[BACK] = f64::from(u8::from(back));
+    ctx.set(&COUNT, (from + sign * at) as f64);
+    ctx.set(&NORMALISED, at as f64 / span.max(1) as f64);
+    ctx.fire(&CARRY, carry);
 }

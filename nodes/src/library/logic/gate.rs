@@ -1,10 +1,10 @@
 //! A door for numbers and triggers.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const IN: Input = Input::signal("in", 0.0, "The number that passes.").soft(-1.0, 1.0);
+const IN: Input = Input::direct("in", 0.0, "The number that passes.").soft(-1.0, 1.0);
 const TRIGGER: Input = Input::gate("trigger", false, "The gate or the triggers that pass.");
 const GATE: Input = Input::gate("gate", true, "Lets them pass while it is on.");
 const CLOSED: Input = Input::choice(
@@ -26,12 +26,12 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (open, trigger) = (run.gate(&GATE), run.trigger(&TRIGGER));
-    let held = if run.choice(&CLOSED) == 0 { run.last(&OUT) } else { 0.0 };
-    run.set(&OUT, if open { run.number(&IN) } else { held });
+fn run(ctx: &mut NodeContext<'_>) {
+    let (open, trigger) = (ctx.gate(&GATE), ctx.trigger(&TRIGGER));
+    let held = if ctx.choice(&CLOSED) == 0 { ctx.last(&OUT) } else { 0.0 };
+    ctx.set(&OUT, if open { ctx.number(&IN) } else { held });
     // What is on when the gate opens goes on with it.
-    let level = Gate::level(trigger.on && open, run.last(&FIRED) >= 0.5);
+    let level = Gate::level(trigger.on && open, ctx.last(&FIRED) >= 0.5);
     let hits = if open { trigger.hits.max(level.hits) } else { 0 };
-    run.set(&FIRED, Gate { on: level.on, hits });
+    ctx.set(&FIRED, Gate { on: level.on, hits });
 }

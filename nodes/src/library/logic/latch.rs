@@ -1,6 +1,6 @@
 //! A gate that stays on.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::gate("in", false, "Switches it on.");
@@ -21,8 +21,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let on = !run.rises(&RESET) && (run.rises(&IN) || run.memory()[ON] != 0.0);
-    run.memory()[ON] = f64::from(u8::from(on));
-    run.switch(&GATE, on);
+fn run(ctx: &mut NodeContext<'_>) {
+    let on = !ctx.rises(&RESET) && (ctx.rises(&IN) || ctx.memory()[ON] != 0.0);
+    ctx.memory()[ON] = f64::from(u8::from(on));
+    ctx.switch(&GATE, on);
 }

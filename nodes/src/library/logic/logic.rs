@@ -1,6 +1,6 @@
 //! A gate from two gates.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -24,8 +24,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (a, b) = (run.trigger(&A), run.trigger(&B));
+fn run(ctx: &mut NodeContext<'_>) {
+    let (a, b) = (ctx.trigger(&A), ctx.trigger(&B));
     let is_held = |gate: Gate| gate.on && gate.hits == 0;
     // How often it went on in this frame: what goes on while the other one holds it on is not seen.
     let unseen = is_held(a) || is_held(b);
@@ -35,7 +35,7 @@ fn run(run: &mut Run<'_>) {
         (_, true) => a.hits,
         _ => a.hits.min(b.hits),
     };
-    let (on, hits) = match OP.choices[run.choice(&OP)] {
+    let (on, hits) = match OP.choices[ctx.choice(&OP)] {
         "or" => (a.on || b.on, either),
         "xor" => (a.on != b.on, one),
         "not" => (!a.on, 0),
@@ -44,6 +44,6 @@ fn run(run: &mut Run<'_>) {
         "xnor" => (a.on == b.on, 0),
         _ => (a.on && b.on, both),
     };
-    let level = Gate::level(on, run.last(&OUT) >= 0.5);
-    run.set(&OUT, Gate { on, hits: level.hits.max(hits) });
+    let level = Gate::level(on, ctx.last(&OUT) >= 0.5);
+    ctx.set(&OUT, Gate { on, hits: level.hits.max(hits) });
 }

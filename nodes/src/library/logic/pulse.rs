@@ -1,7 +1,7 @@
 //! A gate of a length of its own.
 
 use crate::library::modulate::random::{SEED, random};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -42,10 +42,10 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (dt, length, delay) = (run.dt_secs(), run.number(&LENGTH), run.number(&DELAY));
-    let (again, heard) = (run.gate(&RETRIGGER), heard(run));
-    let memory = run.memory();
+fn run(ctx: &mut NodeContext<'_>) {
+    let (dt, length, delay) = (ctx.dt_secs(), ctx.number(&LENGTH), ctx.number(&DELAY));
+    let (again, heard) = (ctx.gate(&RETRIGGER), heard(ctx));
+    let memory = ctx.memory();
     let (head, waiting) = memory.split_at_mut(WAITING);
     head[LEFT] = (head[LEFT] - dt).max(0.0);
     for slot in waiting.chunks_exact_mut(2) {
@@ -66,13 +66,13 @@ fn run(run: &mut Run<'_>) {
     if hits > 0.0 {
         head[LEFT] = left;
     }
-    run.set(&GATE, Gate { on: on || hits > 0.0, hits: hits as u16 });
+    ctx.set(&GATE, Gate { on: on || hits > 0.0, hits: hits as u16 });
 }
 
 /// How many of the triggers of this frame are heard.
-fn heard(run: &mut Run<'_>) -> f64 {
-    let (first, chance) = (run.memory()[HEARD] as i64, run.number(&CHANCE));
-    let last = first + i64::from(run.hits(&TRIGGER));
-    run.memory()[HEARD] = last as f64;
-    (first..last).filter(|&index| random(run, 0, index) < chance).count() as f64
+fn heard(ctx: &mut NodeContext<'_>) -> f64 {
+    let (first, chance) = (ctx.memory()[HEARD] as i64, ctx.number(&CHANCE));
+    let last = first + i64::from(ctx.hits(&TRIGGER));
+    ctx.memory()[HEARD] = last as f64;
+    (first..last).filter(|&index| random(ctx, 0, index) < chance).count() as f64
 }

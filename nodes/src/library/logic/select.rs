@@ -1,20 +1,20 @@
 //! One of several numbers.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const A: Input = Input::signal("a", 0.0, "Number 0.").soft(-1.0, 1.0);
-const B: Input = Input::signal("b", 0.0, "Number 1.").soft(-1.0, 1.0);
-const C: Input = Input::signal("c", 0.0, "Number 2.").soft(-1.0, 1.0);
-const D: Input = Input::signal("d", 0.0, "Number 3.").soft(-1.0, 1.0);
-const E: Input = Input::signal("e", 0.0, "Number 4.").soft(-1.0, 1.0);
-const F: Input = Input::signal("f", 0.0, "Number 5.").soft(-1.0, 1.0);
-const G: Input = Input::signal("g", 0.0, "Number 6.").soft(-1.0, 1.0);
-const H: Input = Input::signal("h", 0.0, "Number 7.").soft(-1.0, 1.0);
+const A: Input = Input::direct("a", 0.0, "Number 0.").soft(-1.0, 1.0);
+const B: Input = Input::direct("b", 0.0, "Number 1.").soft(-1.0, 1.0);
+const C: Input = Input::direct("c", 0.0, "Number 2.").soft(-1.0, 1.0);
+const D: Input = Input::direct("d", 0.0, "Number 3.").soft(-1.0, 1.0);
+const E: Input = Input::direct("e", 0.0, "Number 4.").soft(-1.0, 1.0);
+const F: Input = Input::direct("f", 0.0, "Number 5.").soft(-1.0, 1.0);
+const G: Input = Input::direct("g", 0.0, "Number 6.").soft(-1.0, 1.0);
+const H: Input = Input::direct("h", 0.0, "Number 7.").soft(-1.0, 1.0);
 const COUNT: Input = Input::number("count", 8.0, "How many of them are used; after the last comes the first.")
     .soft(1.0, 8.0)
     .hard(1.0, 8.0);
-const INDEX: Input = Input::signal("index", 0.0, "Which one: 0 is a.").soft(0.0, 7.0).hard(0.0, 7.0);
+const INDEX: Input = Input::direct("index", 0.0, "Which one: 0 is a.").soft(0.0, 7.0).hard(0.0, 7.0);
 const NEXT: Input = Input::gate("next", false, "Goes one further, each time.");
 const PREVIOUS: Input = Input::gate("previous", false, "Goes one back, each time.");
 const RESET: Input =
@@ -37,12 +37,12 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let count = run.whole(&COUNT).max(1);
-    let before = if run.rises(&RESET) { 0 } else { run.memory()[STEP] as i64 };
-    let step = (before + i64::from(run.hits(&NEXT)) - i64::from(run.hits(&PREVIOUS))).rem_euclid(count);
-    let chosen = (run.whole(&INDEX) + step).rem_euclid(count) as usize;
-    run.memory()[STEP] = step as f64;
-    run.set(&OUT, run.number([&A, &B, &C, &D, &E, &F, &G, &H][chosen]));
-    run.set(&CHOSEN, chosen as f64);
+fn run(ctx: &mut NodeContext<'_>) {
+    let count = ctx.whole(&COUNT).max(1);
+    let before = if ctx.rises(&RESET) { 0 } else { ctx.memory()[STEP] as i64 };
+    let step = (before + i64::from(ctx.hits(&NEXT)) - i64::from(ctx.hits(&PREVIOUS))).rem_euclid(count);
+    let chosen = (ctx.whole(&INDEX) + step).rem_euclid(count) as usize;
+    ctx.memory()[STEP] = step as f64;
+    ctx.set(&OUT, ctx.number([&A, &B, &C, &D, &E, &F, &G, &H][chosen]));
+    ctx.set(&CHOSEN, chosen as f64);
 }

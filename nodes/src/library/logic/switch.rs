@@ -1,10 +1,10 @@
 //! One of several.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::{Kind, Value};
 
-const INDEX: Input = Input::signal("index", 0.0, "Which one goes through, from 0; beyond the last it begins again.")
+const INDEX: Input = Input::direct("index", 0.0, "Which one goes through, from 0; beyond the last it begins again.")
     .soft(0.0, 3.0)
     .hard(-1e6, 1e6);
 const A: Input = Input::socket("a", Kind::Any, "What goes through at 0: a number, a text, a target, bends, a picture.");
@@ -25,10 +25,10 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let index = run.whole(&INDEX).rem_euclid(run.whole(&COUNT));
-    let chosen: Option<Value> = run.any(&[A, B, C, D][index as usize]);
+fn run(ctx: &mut NodeContext<'_>) {
+    let index = ctx.whole(&INDEX).rem_euclid(ctx.whole(&COUNT));
+    let chosen: Option<Value> = ctx.any(&[A, B, C, D][index as usize]);
     if let Some(value) = chosen {
-        run.set(&OUT, value);
+        ctx.set(&OUT, value);
     }
 }

@@ -1,6 +1,6 @@
 //! A switch that triggers flip.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -23,19 +23,19 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let was_on = run.memory()[ON] != 0.0;
-    let flips = run.hits(&TRIGGER);
+fn run(ctx: &mut NodeContext<'_>) {
+    let was_on = ctx.memory()[ON] != 0.0;
+    let flips = ctx.hits(&TRIGGER);
     let mut on = was_on != (flips % 2 == 1);
     let mut hits = if was_on { flips / 2 } else { flips.div_ceil(2) };
-    if run.rises(&SET) && !on {
+    if ctx.rises(&SET) && !on {
         on = true;
         hits += 1;
     }
-    if run.rises(&RESET) {
+    if ctx.rises(&RESET) {
         on = false;
         hits = 0;
     }
-    run.memory()[ON] = f64::from(u8::from(on));
-    run.set(&GATE, Gate { on, hits });
+    ctx.memory()[ON] = f64::from(u8::from(on));
+    ctx.set(&GATE, Gate { on, hits });
 }

@@ -1,9 +1,9 @@
 //! A number later.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::signal("in", 0.0, "What is delayed.");
+const IN: Input = Input::direct("in", 0.0, "What is delayed.");
 const FRAMES: Input =
     Input::number("frames", 1.0, "How many latent frames later it comes.").soft(1.0, 32.0).hard(1.0, MOST as f64);
 const INITIAL: Input = Input::number(
@@ -34,14 +34,14 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
+fn run(ctx: &mut NodeContext<'_>) {
     // A frame passes on the way out.
-    let frames = run.whole(&FRAMES) as usize - 1;
-    let (x, initial) = (run.number(&IN), run.number(&INITIAL));
-    let memory = run.memory();
+    let frames = ctx.whole(&FRAMES) as usize - 1;
+    let (x, initial) = (ctx.number(&IN), ctx.number(&INITIAL));
+    let memory = ctx.memory();
     let now = memory[COUNT] as usize;
     memory[PAST + now % MOST] = x;
     memory[COUNT] += 1.0;
     let past = now.checked_sub(frames).map(|then| memory[PAST + then % MOST]);
-    run.set(&OUT, past.unwrap_or(initial));
+    ctx.set(&OUT, past.unwrap_or(initial));
 }

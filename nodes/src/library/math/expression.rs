@@ -1,19 +1,19 @@
 //! A formula.
 
 use crate::grammar::expression::Scope;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const FORMULA: Input =
     Input::text("formula", "a", "What is worked out: numbers, a to h, t, beat, sin(x) and so on.").expression();
-const A: Input = Input::signal("a", 0.0, "The number a of the formula.").soft(-1.0, 1.0);
-const B: Input = Input::signal("b", 0.0, "The number b.").soft(-1.0, 1.0);
-const C: Input = Input::signal("c", 0.0, "The number c.").soft(-1.0, 1.0);
-const D: Input = Input::signal("d", 0.0, "The number d.").soft(-1.0, 1.0);
-const E: Input = Input::signal("e", 0.0, "The number e.").soft(-1.0, 1.0);
-const F: Input = Input::signal("f", 0.0, "The number f.").soft(-1.0, 1.0);
-const G: Input = Input::signal("g", 0.0, "The number g.").soft(-1.0, 1.0);
-const H: Input = Input::signal("h", 0.0, "The number h.").soft(-1.0, 1.0);
+const A: Input = Input::direct("a", 0.0, "The number a of the formula.").soft(-1.0, 1.0);
+const B: Input = Input::direct("b", 0.0, "The number b.").soft(-1.0, 1.0);
+const C: Input = Input::direct("c", 0.0, "The number c.").soft(-1.0, 1.0);
+const D: Input = Input::direct("d", 0.0, "The number d.").soft(-1.0, 1.0);
+const E: Input = Input::direct("e", 0.0, "The number e.").soft(-1.0, 1.0);
+const F: Input = Input::direct("f", 0.0, "The number f.").soft(-1.0, 1.0);
+const G: Input = Input::direct("g", 0.0, "The number g.").soft(-1.0, 1.0);
+const H: Input = Input::direct("h", 0.0, "The number h.").soft(-1.0, 1.0);
 const OUT: Output = Output::number("out", "The result; it stays as it was where there is none.").passes(&A);
 
 /// A formula of up to eight numbers, the time and chance.
@@ -27,10 +27,10 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let Some(formula) = run.expression(&FORMULA) else { return };
+fn run(ctx: &mut NodeContext<'_>) {
+    let Some(formula) = ctx.expression(&FORMULA) else { return };
     let result = {
-        let here = &*run;
+        let here = &*ctx;
         formula.value(&Scope {
             inputs: [A, B, C, D, E, F, G, H].map(|input| here.number(&input)),
             secs: here.secs(),
@@ -40,5 +40,5 @@ fn run(run: &mut Run<'_>) {
             random: &|stream, index| here.random(stream, index),
         })
     };
-    run.set(&OUT, result);
+    ctx.set(&OUT, result);
 }

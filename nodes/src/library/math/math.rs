@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const OP: Input = Input::choice(
@@ -28,8 +28,8 @@ const OP: Input = Input::choice(
     ],
     "What is done with a and b; difference has no sign, sine takes a in cycles, log is the natural one of a.",
 );
-const A: Input = Input::signal("a", 0.0, "The first number.").soft(-1.0, 1.0);
-const B: Input = Input::signal("b", 0.0, "The second number.").soft(-1.0, 1.0);
+const A: Input = Input::direct("a", 0.0, "The first number.").soft(-1.0, 1.0);
+const B: Input = Input::direct("b", 0.0, "The second number.").soft(-1.0, 1.0);
 const MIX: Input = Input::number("mix", 0.5, "How much of b, for mix.").hard(0.0, 1.0);
 const OUT: Output = Output::number("out", "The result; it stays as it was where there is none.").passes(&A);
 
@@ -44,9 +44,9 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (a, b) = (run.number(&A), run.number(&B));
-    let result = match OP.choices[run.choice(&OP)] {
+fn run(ctx: &mut NodeContext<'_>) {
+    let (a, b) = (ctx.number(&A), ctx.number(&B));
+    let result = match OP.choices[ctx.choice(&OP)] {
         "subtract" => a - b,
         "multiply" => a * b,
         "divide" => a / b,
@@ -56,7 +56,7 @@ fn run(run: &mut Run<'_>) {
         "power" => a.powf(b),
         "absolute" => a.abs(),
         "floor" => a.floor(),
-        "mix" => a + (b - a) * run.number(&MIX),
+        "mix" => a + (b - a) * ctx.number(&MIX),
         "difference" => (a - b).abs(),
         "sign" if a == 0.0 => 0.0,
         "sign" => a.signum(),
@@ -66,5 +66,5 @@ fn run(run: &mut Run<'_>) {
         "log" => a.ln(),
         _ => a + b,
     };
-    run.set(&OUT, result);
+    ctx.set(&OUT, result);
 }

@@ -2,13 +2,13 @@
 
 use std::f64::consts::FRAC_PI_2;
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const A: Input = Input::signal("a", 0.0, "The first number.").soft(-1.0, 1.0);
-const B: Input = Input::signal("b", 0.0, "The second number.").soft(-1.0, 1.0);
-const C: Input = Input::signal("c", 0.0, "The third number.").soft(-1.0, 1.0);
-const D: Input = Input::signal("d", 0.0, "The fourth number.").soft(-1.0, 1.0);
+const A: Input = Input::direct("a", 0.0, "The first number.").soft(-1.0, 1.0);
+const B: Input = Input::direct("b", 0.0, "The second number.").soft(-1.0, 1.0);
+const C: Input = Input::direct("c", 0.0, "The third number.").soft(-1.0, 1.0);
+const D: Input = Input::direct("d", 0.0, "The fourth number.").soft(-1.0, 1.0);
 const COUNT: Input = Input::number("count", 2.0, "How many of them are used.").soft(2.0, 4.0).hard(2.0, 4.0);
 const POSITION: Input =
     Input::number("position", 0.5, "Where between them: 0 is the first, 1 the last that is used.").hard(0.0, 1.0);
@@ -30,15 +30,15 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let numbers = [&A, &B, &C, &D].map(|input| run.number(input));
-    let last = run.whole(&COUNT) as usize - 1;
-    let place = run.number(&POSITION) * last as f64;
+fn run(ctx: &mut NodeContext<'_>) {
+    let numbers = [&A, &B, &C, &D].map(|input| ctx.number(input));
+    let last = ctx.whole(&COUNT) as usize - 1;
+    let place = ctx.number(&POSITION) * last as f64;
     let first = (place as usize).min(last - 1);
     let way = place - first as f64;
-    let (from, to) = match CURVE.choices[run.choice(&CURVE)] {
+    let (from, to) = match CURVE.choices[ctx.choice(&CURVE)] {
         "equal_power" => ((way * FRAC_PI_2).cos(), (way * FRAC_PI_2).sin()),
         _ => (1.0 - way, way),
     };
-    run.set(&OUT, from * numbers[first] + to * numbers[first + 1]);
+    ctx.set(&OUT, from * numbers[first] + to * numbers[first + 1]);
 }

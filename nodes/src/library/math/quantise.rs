@@ -1,9 +1,9 @@
 //! Steps from what is smooth.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::signal("in", 0.0, "What is quantised.");
+const IN: Input = Input::direct("in", 0.0, "What is quantised.");
 const STEPS: Input =
     Input::number("steps", 8.0, "How many levels there are, evenly from low to high.").soft(2.0, 32.0).hard(2.0, 128.0);
 const LEVELS: Input =
@@ -41,13 +41,13 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let mut room = [0.0; MOST];
-    let levels = levels(run, &mut room);
-    let (x, last) = (run.number(&IN), levels.len() - 1);
-    let (begun, index) = (run.memory()[BEGUN] != 0.0, run.memory()[INDEX] as usize);
-    let mode = MODE.choices[run.choice(&MODE)];
-    let slack = if begun { run.number(&HYSTERESIS) / 100.0 } else { 0.0 };
+fn run(ctx: &mut NodeContext<'_>) {
+    let mut buffer = [0.0; MOST];
+    let levels = levels(ctx, &mut buffer);
+    let (x, last) = (ctx.number(&IN), levels.len() - 1);
+    let (begun, index) = (ctx.memory()[BEGUN] != 0.0, ctx.memory()[INDEX] as usize);
+    let mode = MODE.choices[ctx.choice(&MODE)];
+    let slack = if begun { ctx.number(&HYSTERESIS) / 100.0 } else { 0.0 };
     let mut at = if begun { index.min(last) } else { 0 };
     while at < last && reaches(x, levels[at], levels[at + 1], mode, slack) {
         at += 1;
@@ -55,19 +55,19 @@ fn run(run: &mut Run<'_>) {
     while at > 0 && !reaches(x, levels[at - 1], levels[at], mode, -slack) {
         at -= 1;
     }
-    run.memory().copy_from_slice(&[1.0, at as f64]);
-    let changed = begun && levels[at] != run.last(&OUT);
-    run.set(&OUT, levels[at]);
-    run.fire(&CHANGE, i64::from(changed));
+    ctx.memory().copy_from_slice(&[1.0, at as f64]);
+    let changed = begun && levels[at] != ctx.last(&OUT);
+    ctx.set(&OUT, levels[at]);
+    ctx.fire(&CHANGE, i64::from(changed));
 }
 
 /// The levels, lowest first.
-fn levels<'a>(run: &Run<'_>, room: &'a mut [f64; MOST]) -> &'a [f64] {
-    let written = run.numbers(&LEVELS);
-    let count = if written.is_empty() { run.whole(&STEPS) as usize } else { written.len() }.clamp(1, MOST);
-    let levels = &mut room[..count];
+fn levels<'a>(ctx: &NodeContext<'_>, buffer: &'a mut [f64; MOST]) -> &'a [f64] {
+    let written = ctx.numbers(&LEVELS);
+    let count = if written.is_empty() { ctx.whole(&STEPS) as usize } else { written.len() }.clamp(1, MOST);
+    let levels = &mut buffer[..count];
     if written.is_empty() {
-        let (low, high) = (run.number(&LOW), run.number(&HIGH));
+        let (low, high) = (ctx.number(&LOW), ctx.number(&HIGH));
         for (index, level) in levels.iter_mut().enumerate() {
             *level = low + (high - low) * index as f64 / (count - 1).max(1) as f64;
         }

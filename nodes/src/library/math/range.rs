@@ -1,9 +1,9 @@
 //! From one range to another.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::signal("in", 0.0, "What is mapped.");
+const IN: Input = Input::direct("in", 0.0, "What is mapped.");
 const IN_MIN: Input = Input::number("in_min", 0.0, "Where the range it comes from begins.").soft(-1.0, 1.0);
 const IN_MAX: Input = Input::number("in_max", 1.0, "Where the range it comes from ends.").soft(-1.0, 1.0);
 const OUT_MIN: Input = Input::number("out_min", 0.0, "What the beginning becomes.").soft(-1.0, 1.0);
@@ -37,26 +37,26 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (low, high) = ends(run);
-    let x = if high == low { 0.0 } else { (run.number(&IN) - low) / (high - low) };
-    let x = match OUTSIDE.choices[run.choice(&OUTSIDE)] {
+fn run(ctx: &mut NodeContext<'_>) {
+    let (low, high) = ends(ctx);
+    let x = if high == low { 0.0 } else { (ctx.number(&IN) - low) / (high - low) };
+    let x = match OUTSIDE.choices[ctx.choice(&OUTSIDE)] {
         "wrap" => x.rem_euclid(1.0),
         "fold" => 1.0 - (x.rem_euclid(2.0) - 1.0).abs(),
         "none" => x,
         _ => x.clamp(0.0, 1.0),
     };
     // From x⁸ at −1 over x at 0 to x^⅛ at 1, on either side of zero.
-    let x = x.abs().powf(8f64.powf(-run.number(&CURVE))).copysign(x);
-    let (low, high) = (run.number(&OUT_MIN), run.number(&OUT_MAX));
-    run.set(&OUT, low + (high - low) * x);
+    let x = x.abs().powf(8f64.powf(-ctx.number(&CURVE))).copysign(x);
+    let (low, high) = (ctx.number(&OUT_MIN), ctx.number(&OUT_MAX));
+    ctx.set(&OUT, low + (high - low) * x);
 }
 
 /// Where the range it comes from begins and ends: as it was learned, or as the knobs say.
-fn ends(run: &mut Run<'_>) -> (f64, f64) {
-    let (x, knobs) = (run.number(&IN), [run.number(&IN_MIN), run.number(&IN_MAX)]);
-    let (begins, learns) = (run.rises(&LEARN), run.gate(&LEARN));
-    let memory = run.memory();
+fn ends(ctx: &mut NodeContext<'_>) -> (f64, f64) {
+    let (x, knobs) = (ctx.number(&IN), [ctx.number(&IN_MIN), ctx.number(&IN_MAX)]);
+    let (begins, learns) = (ctx.rises(&LEARN), ctx.gate(&LEARN));
+    let memory = ctx.memory();
     if begins {
         memory.copy_from_slice(&[1.0, x, x, knobs[0], knobs[1]]);
     } else if learns {

@@ -1,13 +1,13 @@
 //! A switch that glides.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const A: Input = Input::signal("a", 0.0, "Number 0.").soft(-1.0, 1.0);
-const B: Input = Input::signal("b", 0.0, "Number 1.").soft(-1.0, 1.0);
-const C: Input = Input::signal("c", 0.0, "Number 2.").soft(-1.0, 1.0);
-const D: Input = Input::signal("d", 0.0, "Number 3.").soft(-1.0, 1.0);
-const INDEX: Input = Input::signal("index", 0.0, "Which one: 0 is a, 3 is d.").soft(0.0, 3.0).hard(0.0, 3.0);
+const A: Input = Input::direct("a", 0.0, "Number 0.").soft(-1.0, 1.0);
+const B: Input = Input::direct("b", 0.0, "Number 1.").soft(-1.0, 1.0);
+const C: Input = Input::direct("c", 0.0, "Number 2.").soft(-1.0, 1.0);
+const D: Input = Input::direct("d", 0.0, "Number 3.").soft(-1.0, 1.0);
+const INDEX: Input = Input::direct("index", 0.0, "Which one: 0 is a, 3 is d.").soft(0.0, 3.0).hard(0.0, 3.0);
 const TIME: Input =
     Input::number("time", 1.0, "Seconds from one to another.").soft(0.0, 10.0).hard(0.0, 600.0).unit("s");
 const CURVE: Input = Input::choice(
@@ -37,13 +37,13 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let index = run.whole(&INDEX).clamp(0, 3) as usize;
-    let target = run.number([&A, &B, &C, &D][index]);
-    let last = run.last(&OUT);
-    let secs = run.number(&TIME);
-    let step = if secs > 0.0 { run.dt_secs() / secs } else { 1.0 };
-    let memory = run.memory();
+fn run(ctx: &mut NodeContext<'_>) {
+    let index = ctx.whole(&INDEX).clamp(0, 3) as usize;
+    let target = ctx.number([&A, &B, &C, &D][index]);
+    let last = ctx.last(&OUT);
+    let secs = ctx.number(&TIME);
+    let step = if secs > 0.0 { ctx.dt_secs() / secs } else { 1.0 };
+    let memory = ctx.memory();
     if memory[BEGUN] == 0.0 {
         memory.copy_from_slice(&[1.0, index as f64, target, 1.0]);
     } else if memory[CHOSEN] != index as f64 {
@@ -51,11 +51,11 @@ fn run(run: &mut Run<'_>) {
     }
     memory[DONE] = (memory[DONE] + step).min(1.0);
     let (from, done) = (memory[FROM], memory[DONE]);
-    let way = match CURVE.choices[run.choice(&CURVE)] {
+    let way = match CURVE.choices[ctx.choice(&CURVE)] {
         "ease_in" => done * done,
         "ease_out" => done * (2.0 - done),
         "ease_in_out" => done * done * (3.0 - 2.0 * done),
         _ => done,
     };
-    run.set(&OUT, if done < 1.0 { from + (target - from) * way } else { target });
+    ctx.set(&OUT, if done < 1.0 { from + (target - from) * way } else { target });
 }

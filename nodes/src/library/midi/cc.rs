@@ -14,10 +14,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "A knob or fader of a MIDI controller.",
     inputs: &[CHANNEL, NUMBER, HELD],
     outputs: &[OUT],
-    run: |run| {
-        let key = (run.whole(&CHANNEL) as u8, run.whole(&NUMBER) as u8);
-        let value = run.controls().midi_cc.get(&key).copied();
-        run.set(&OUT, value.unwrap_or_else(|| run.number(&HELD)));
+    run: |ctx| {
+        let key = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
+        let value = ctx.controls().midi_cc.get(&key).copied();
+        ctx.set(&OUT, value.unwrap_or_else(|| ctx.number(&HELD)));
     },
     learns: Some(Learns::Controller),
     ..NodeDef::BASE

@@ -14,12 +14,12 @@ pub const NODE: NodeDef = NodeDef {
     about: "A key of a MIDI keyboard or pad.",
     inputs: &[CHANNEL, NOTE],
     outputs: &[GATE, VELOCITY],
-    run: |run| {
-        let key = (run.whole(&CHANNEL) as u8, run.whole(&NOTE) as u8);
-        let controls = run.controls();
+    run: |ctx| {
+        let key = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NOTE) as u8);
+        let controls = ctx.controls();
         let velocity = controls.midi_notes.get(&key).or_else(|| controls.midi_struck.get(&key)).copied();
-        run.switch(&GATE, velocity.is_some());
-        run.set(&VELOCITY, velocity.unwrap_or(0.0));
+        ctx.switch(&GATE, velocity.is_some());
+        ctx.set(&VELOCITY, velocity.unwrap_or(0.0));
     },
     learns: Some(Learns::Note),
     ..NodeDef::BASE

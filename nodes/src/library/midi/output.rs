@@ -1,6 +1,6 @@
 //! What leaves by MIDI.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Midi;
 
@@ -11,10 +11,10 @@ const SEND: Input = Input::choice(
 );
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
 const NUMBER: Input = Input::number("number", 1.0, "The controller's number.").soft(0.0, 127.0).hard(0.0, 127.0);
-const VALUE: Input = Input::signal("value", 0.0, "Where the controller stands, 0 to 1.");
+const VALUE: Input = Input::direct("value", 0.0, "Where the controller stands, 0 to 1.");
 const GATE: Input = Input::gate("gate", false, "Strikes the key when it goes on, and holds it while it is.");
-const NOTE: Input = Input::signal("note", 60.0, "The key; 60 is the middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
-const VELOCITY: Input = Input::signal("velocity", 0.8, "How hard the key is struck, 0 to 1.");
+const NOTE: Input = Input::direct("note", 60.0, "The key; 60 is the middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
+const VELOCITY: Input = Input::direct("velocity", 0.8, "How hard the key is struck, 0 to 1.");
 
 /// What leaves by MIDI.
 pub const NODE: NodeDef = NodeDef {
@@ -27,20 +27,20 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (channel, number) = (run.whole(&CHANNEL) as u8, run.whole(&NUMBER) as u8);
-    run.ask_midi(match run.choice(&SEND) {
+fn run(ctx: &mut NodeContext<'_>) {
+    let (channel, number) = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
+    ctx.ask_midi(match ctx.choice(&SEND) {
         2 => Midi::Note {
             channel,
-            number: run.whole(&NOTE) as u8,
-            velocity: run.number(&VELOCITY).clamp(0.0, 1.0),
-            held: run.gate(&GATE),
-            hits: run.hits(&GATE),
+            number: ctx.whole(&NOTE) as u8,
+            velocity: ctx.number(&VELOCITY).clamp(0.0, 1.0),
+            held: ctx.gate(&GATE),
+            hits: ctx.hits(&GATE),
         },
         kind => {
             let fine = kind == 1;
             let number = if fine { number.min(31) } else { number };
-            Midi::Controller { channel, number, value: run.number(&VALUE).clamp(0.0, 1.0), fine }
+            Midi::Controller { channel, number, value: ctx.number(&VALUE).clamp(0.0, 1.0), fine }
         }
     });
 }

@@ -4,7 +4,7 @@ use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::source::Source;
 
-const PROMPT: Input = Input::text("prompt", "", "What the video shows.").sole();
+const PROMPT: Input = Input::text("prompt", "", "What the video shows.").unique();
 const BENDS: Input = Input::socket("bends", Kind::Bend, "What is done inside of the model.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The generated picture.");
 
@@ -15,12 +15,12 @@ pub const NODE: NodeDef = NodeDef {
     about: "The video model: turns a prompt into pictures, bent from the inside.",
     inputs: &[PROMPT, BENDS],
     outputs: &[OUT],
-    run: |run| {
-        run.ask_prompt(run.prompt(&PROMPT));
-        if !run.bypass() {
-            run.ask_bends(run.bends(&BENDS));
+    run: |ctx| {
+        ctx.ask_prompt(ctx.prompt(&PROMPT));
+        if !ctx.bypass() {
+            ctx.ask_bends(ctx.bends(&BENDS));
         }
-        run.show(&OUT, Source::Model);
+        ctx.show(&OUT, Source::Model);
     },
     sees_bypass: true,
     view: View::Picture(Image::Model),

@@ -1,7 +1,7 @@
 //! A curve through keys.
 
 use crate::library::time::division::whole;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -27,7 +27,7 @@ const SPEED: Input = Input::number("speed", 1.0, "How fast it plays; below 0 it 
     .unit("×");
 const RESET: Input = Input::gate("reset", false, "Begins again.");
 const POSITION: Input =
-    Input::signal("position", 0.0, "Where it is when it is scrubbed: 0 is the first key, 1 the last.").hard(0.0, 1.0);
+    Input::direct("position", 0.0, "Where it is when it is scrubbed: 0 is the first key, 1 the last.").hard(0.0, 1.0);
 const OUT: Output = Output::number("out", "The value of the curve.");
 const END: Output = Output::gate("end", "Fires when it comes to an end of the curve that it plays.");
 
@@ -49,31 +49,31 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let Some(curve) = run.curve(&KEYS) else { return };
+fn run(ctx: &mut NodeContext<'_>) {
+    let Some(curve) = ctx.curve(&KEYS) else { return };
     let length = curve.end() - curve.start();
-    let frame = match TIME.choices[run.choice(&TIME)] {
-        "seconds" => run.dt_secs(),
+    let frame = match TIME.choices[ctx.choice(&TIME)] {
+        "seconds" => ctx.dt_secs(),
         "frames" => 1.0,
-        "beats" => run.dt_beats(),
+        "beats" => ctx.dt_beats(),
         _ => {
-            run.set(&OUT, curve.at(curve.start() + length * run.number(&POSITION)));
-            run.set(&END, Gate::fired(0));
+            ctx.set(&OUT, curve.at(curve.start() + length * ctx.number(&POSITION)));
+            ctx.set(&END, Gate::fired(0));
             return;
         }
     };
-    let step = if length > 0.0 { run.number(&SPEED) * frame / length } else { 0.0 };
-    if run.memory()[BEGUN] == 0.0 || run.rises(&RESET) {
+    let step = if length > 0.0 { ctx.number(&SPEED) * frame / length } else { 0.0 };
+    if ctx.memory()[BEGUN] == 0.0 || ctx.rises(&RESET) {
         // Backwards it begins at the end.
-        run.memory().copy_from_slice(&[f64::from(u8::from(step < 0.0)), 0.0, 1.0]);
+        ctx.memory().copy_from_slice(&[f64::from(u8::from(step < 0.0)), 0.0, 1.0]);
     }
-    let (place, ends) = (run.memory()[PLACE], run.memory()[ENDS]);
+    let (place, ends) = (ctx.memory()[PLACE], ctx.memory()[ENDS]);
     let way = if place > 1.0 { 2.0 - place } else { place };
-    run.set(&OUT, curve.at(curve.start() + length * way));
-    run.set(&END, Gate::fired(ends as u16));
-    let (next, ends) = go_on(way, place, step, LOOP.choices[run.choice(&LOOP)]);
-    run.memory()[PLACE] = next;
-    run.memory()[ENDS] = ends;
+    ctx.set(&OUT, curve.at(curve.start() + length * way));
+    ctx.set(&END, Gate::fired(ends as u16));
+    let (next, ends) = go_on(way, place, step, LOOP.choices[ctx.choice(&LOOP)]);
+    ctx.memory()[PLACE] = next;
+    ctx.memory()[ENDS] = ends;
 }
 
 /// The next place, and how many ends lie between.

@@ -1,6 +1,6 @@
 //! An envelope: attack, decay, sustain, release.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -82,21 +82,21 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (was, stage) = (run.memory()[HEIGHT], run.memory()[STAGE]);
-    let (hit, shape) = (run.rises(&GATE), SHAPE.choices[run.choice(&SHAPE)]);
+fn run(ctx: &mut NodeContext<'_>) {
+    let (was, stage) = (ctx.memory()[HEIGHT], ctx.memory()[STAGE]);
+    let (hit, shape) = (ctx.rises(&GATE), SHAPE.choices[ctx.choice(&SHAPE)]);
     // A blow that is shorter than a frame lasts one.
-    let on = run.gate(&GATE) || hit;
-    let again = hit && run.choice(&RETRIGGER) == 0;
+    let on = ctx.gate(&GATE) || hit;
+    let again = hit && ctx.choice(&RETRIGGER) == 0;
     let stage = match stage {
         _ if again => ATTACKING,
-        REST if hit || on && (shape != "ad" || run.gate(&LOOP)) => ATTACKING,
+        REST if hit || on && (shape != "ad" || ctx.gate(&LOOP)) => ATTACKING,
         _ if !on && shape != "ad" => REST,
         stage => stage,
     };
-    let looped = on && run.gate(&LOOP);
+    let looped = on && ctx.gate(&LOOP);
     let goal = match shape {
-        "adsr" => run.number(&SUSTAIN),
+        "adsr" => ctx.number(&SUSTAIN),
         "ar" if !looped => 1.0,
         _ => 0.0,
     };
@@ -104,9 +104,9 @@ fn run(run: &mut Run<'_>) {
     let (fall, fall_curve) =
         if stage == REST || shape == "ar" { (&RELEASE, &RELEASE_CURVE) } else { (&DECAY, &DECAY_CURVE) };
     let height = match stage {
-        ATTACKING => moved(was, 1.0, step(run, &ATTACK), run.number(&ATTACK_CURVE)),
-        DECAYING => moved(was, goal, step(run, fall), run.number(fall_curve)),
-        _ => moved(was, 0.0, step(run, fall), run.number(fall_curve)),
+        ATTACKING => moved(was, 1.0, step(ctx, &ATTACK), ctx.number(&ATTACK_CURVE)),
+        DECAYING => moved(was, goal, step(ctx, fall), ctx.number(fall_curve)),
+        _ => moved(was, 0.0, step(ctx, fall), ctx.number(fall_curve)),
     };
     let fell = stage == DECAYING && height == goal;
     let next = match stage {
@@ -115,16 +115,16 @@ fn run(run: &mut Run<'_>) {
         DECAYING if fell && shape == "ad" => REST,
         stage => stage,
     };
-    run.memory()[HEIGHT] = height;
-    run.memory()[STAGE] = next;
-    run.set(&OUT, height * run.number(&LEVEL));
-    run.set(&END, Gate::fired(u16::from(was > 0.0 && height == 0.0 || fell && looped)));
+    ctx.memory()[HEIGHT] = height;
+    ctx.memory()[STAGE] = next;
+    ctx.set(&OUT, height * ctx.number(&LEVEL));
+    ctx.set(&END, Gate::fired(u16::from(was > 0.0 && height == 0.0 || fell && looped)));
 }
 
 /// What part of a stage of so many seconds a frame is.
-fn step(run: &Run<'_>, secs: &Input) -> f64 {
-    let secs = run.number(secs);
-    if secs > 0.0 { run.dt_secs() / secs } else { 1.0 }
+fn step(ctx: &NodeContext<'_>, secs: &Input) -> f64 {
+    let secs = ctx.number(secs);
+    if secs > 0.0 { ctx.dt_secs() / secs } else { 1.0 }
 }
 
 /// Where a height comes that moves to `goal` by part of the whole way between 0 and 1, along a curve that bends: from where on the

@@ -1,7 +1,7 @@
 //! Sample and hold, track and hold.
 
 use crate::library::modulate::random::{SEED, random};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::optional("in", "What is taken; without it, random numbers of its own.");
@@ -49,42 +49,42 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (own, own_on) = own(run);
-    let (mut count, mut counts) = (run.memory()[COUNT], run.memory()[COUNTED] != 0.0);
+fn run(ctx: &mut NodeContext<'_>) {
+    let (own, own_on) = own(ctx);
+    let (mut count, mut counts) = (ctx.memory()[COUNT], ctx.memory()[COUNTED] != 0.0);
     let mut taken = None;
-    for _ in 0..run.hits(&TRIGGER).saturating_add(own).min(MOST) {
+    for _ in 0..ctx.hits(&TRIGGER).saturating_add(own).min(MOST) {
         count += 1.0;
-        counts = random(run, DICE, count as i64) < run.number(&CHANCE);
-        taken = if counts { Some(now(run, count)) } else { taken };
+        counts = random(ctx, DICE, count as i64) < ctx.number(&CHANCE);
+        taken = if counts { Some(now(ctx, count)) } else { taken };
     }
-    let follows = run.choice(&MODE) == 1 && counts && (run.gate(&TRIGGER) || own_on);
-    let held = taken.unwrap_or(if follows { now(run, count) } else { run.memory()[HELD] });
-    run.memory()[HELD] = held;
-    run.memory()[COUNT] = count;
-    run.memory()[COUNTED] = f64::from(u8::from(counts));
-    run.set(&OUT, held);
+    let follows = ctx.choice(&MODE) == 1 && counts && (ctx.gate(&TRIGGER) || own_on);
+    let held = taken.unwrap_or(if follows { now(ctx, count) } else { ctx.memory()[HELD] });
+    ctx.memory()[HELD] = held;
+    ctx.memory()[COUNT] = count;
+    ctx.memory()[COUNTED] = f64::from(u8::from(counts));
+    ctx.set(&OUT, held);
 }
 
 /// What is there: what arrives, else the random number of this trigger.
-fn now(run: &Run<'_>, count: f64) -> f64 {
-    let level = random(run, VALUES, count as i64);
-    match run.choice(&POLARITY) {
-        _ if run.has(&IN) => run.number(&IN),
+fn now(ctx: &NodeContext<'_>, count: f64) -> f64 {
+    let level = random(ctx, VALUES, count as i64);
+    match ctx.choice(&POLARITY) {
+        _ if ctx.has(&IN) => ctx.number(&IN),
         0 => level,
         _ => 2.0 * level - 1.0,
     }
 }
 
 /// How often it triggers itself in this frame, and whether that trigger, a square wave, is on.
-fn own(run: &mut Run<'_>) -> (u16, bool) {
-    let rate = run.number(&RATE);
+fn own(ctx: &mut NodeContext<'_>) -> (u16, bool) {
+    let rate = ctx.number(&RATE);
     if rate <= 0.0 {
         return (0, false);
     }
-    let (cycles, begun) = (run.memory()[CYCLES], run.memory()[BEGUN]);
+    let (cycles, begun) = (ctx.memory()[CYCLES], ctx.memory()[BEGUN]);
     let now = cycles.floor() + 1.0;
-    run.memory()[BEGUN] = now;
-    run.memory()[CYCLES] = cycles + rate * run.dt_secs();
+    ctx.memory()[BEGUN] = now;
+    ctx.memory()[CYCLES] = cycles + rate * ctx.dt_secs();
     ((now - begun) as u16, cycles - cycles.floor() < 0.5)
 }

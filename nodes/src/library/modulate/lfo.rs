@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -82,29 +82,29 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    if run.rises(&RESET) {
-        let beat = run.beat();
-        run.memory().copy_from_slice(&[0.0, beat, 0.0, 0.0]);
+fn run(ctx: &mut NodeContext<'_>) {
+    if ctx.rises(&RESET) {
+        let beat = ctx.beat();
+        ctx.memory().copy_from_slice(&[0.0, beat, 0.0, 0.0]);
     }
-    warn_of_speed(run);
-    let (place, ended) = place(run);
-    let now = place + run.number(&PHASE);
-    let begun = run.memory()[BEGUN] != 0.0;
-    let before = if begun { run.memory()[BEFORE] } else { now };
+    warn_of_speed(ctx);
+    let (place, ended) = place(ctx);
+    let now = place + ctx.number(&PHASE);
+    let begun = ctx.memory()[BEGUN] != 0.0;
+    let before = if begun { ctx.memory()[BEFORE] } else { now };
     for (index, output) in [OUT, OUT_2, OUT_3, OUT_4].iter().enumerate() {
-        let ahead = index as f64 * run.number(&SPREAD);
+        let ahead = index as f64 * ctx.number(&SPREAD);
         let moment = Moment::new(before + ahead, now + ahead, ended);
-        let wave = wave(run, &moment);
-        let wave = if run.gate(&INVERT) { 1.0 - wave } else { wave };
-        let wave = if run.choice(&POLARITY) == 0 { wave } else { 2.0 * wave - 1.0 };
-        run.set(output, wave * run.number(&DEPTH) + run.number(&OFFSET));
+        let wave = wave(ctx, &moment);
+        let wave = if ctx.gate(&INVERT) { 1.0 - wave } else { wave };
+        let wave = if ctx.choice(&POLARITY) == 0 { wave } else { 2.0 * wave - 1.0 };
+        ctx.set(output, wave * ctx.number(&DEPTH) + ctx.number(&OFFSET));
     }
-    run.set(&PHASE_OUT, Moment::new(before, now, ended).phase);
+    ctx.set(&PHASE_OUT, Moment::new(before, now, ended).phase);
     let wraps = if begun { (now.floor() - before.floor()) as u16 } else { u16::from(now == now.floor()) };
-    run.set(&WRAP, Gate::fired(wraps));
-    run.memory()[BEFORE] = now;
-    run.memory()[BEGUN] = 1.0;
+    ctx.set(&WRAP, Gate::fired(wraps));
+    ctx.memory()[BEFORE] = now;
+    ctx.memory()[BEGUN] = 1.0;
 }
 
 /// What is said of a wave that is too fast for the latent frames.
@@ -112,29 +112,29 @@ const TOO_FAST: &str =
     "it goes round more than once in two latent frames, so that its wave seems to be another, slower one; slow it down";
 
 /// Says so if a wave that repeats is seen less than twice in each cycle; a pulse and random shapes are meant to be fast.
-fn warn_of_speed(run: &mut Run<'_>) {
-    let step = match division::chosen(run, &SYNC) {
-        Some(length) => run.dt_beats() / length,
-        None => run.number(&RATE) * run.dt_secs(),
+fn warn_of_speed(ctx: &mut NodeContext<'_>) {
+    let step = match division::chosen(ctx, &SYNC) {
+        Some(length) => ctx.dt_beats() / length,
+        None => ctx.number(&RATE) * ctx.dt_secs(),
     };
-    let repeats = matches!(SHAPE.choices[run.choice(&SHAPE)], "sine" | "triangle" | "saw_up" | "saw_down" | "square");
-    if repeats && run.gate(&RUN) && step > 0.5 + 1e-9 {
-        run.warn(TOO_FAST);
+    let repeats = matches!(SHAPE.choices[ctx.choice(&SHAPE)], "sine" | "triangle" | "saw_up" | "saw_down" | "square");
+    if repeats && ctx.gate(&RUN) && step > 0.5 + 1e-9 {
+        ctx.warn(TOO_FAST);
     }
 }
 
 /// Where it is, in cycles with swing, and whether it is at its end; goes on to the next frame.
-fn place(run: &mut Run<'_>) -> (f64, bool) {
-    let (origin, running) = (run.memory()[ORIGIN], run.gate(&RUN));
-    let sync = division::chosen(run, &SYNC);
+fn place(ctx: &mut NodeContext<'_>) -> (f64, bool) {
+    let (origin, running) = (ctx.memory()[ORIGIN], ctx.gate(&RUN));
+    let sync = division::chosen(ctx, &SYNC);
     let place = match sync {
-        Some(length) if running => division::cycles(run.beat() - origin, length),
-        _ => run.memory()[PLACE],
+        Some(length) if running => division::cycles(ctx.beat() - origin, length),
+        _ => ctx.memory()[PLACE],
     };
-    let step = if running && sync.is_none() { run.number(&RATE) * run.dt_secs() } else { 0.0 };
-    run.memory()[PLACE] = place + step;
-    let swung = division::swung(place, run.number(&SWING));
-    let ended = run.gate(&ONCE) && swung >= 1.0;
+    let step = if running && sync.is_none() { ctx.number(&RATE) * ctx.dt_secs() } else { 0.0 };
+    ctx.memory()[PLACE] = place + step;
+    let swung = division::swung(place, ctx.number(&SWING));
+    let ended = ctx.gate(&ONCE) && swung >= 1.0;
     (if ended { 1.0 } else { swung }, ended)
 }
 
@@ -156,10 +156,10 @@ impl Moment {
 }
 
 /// The wave, 0 to 1; every shape but the saw that falls, the pulse and the random ones begins low.
-fn wave(run: &Run<'_>, &Moment { cycle, phase, began }: &Moment) -> f64 {
-    let width = run.number(&WIDTH);
-    let level = |cycle: f64| random(run, 0, cycle as i64);
-    match SHAPE.choices[run.choice(&SHAPE)] {
+fn wave(ctx: &NodeContext<'_>, &Moment { cycle, phase, began }: &Moment) -> f64 {
+    let width = ctx.number(&WIDTH);
+    let level = |cycle: f64| random(ctx, 0, cycle as i64);
+    match SHAPE.choices[ctx.choice(&SHAPE)] {
         "triangle" if phase < width => phase / width,
         "triangle" => (1.0 - phase) / (1.0 - width),
         "saw_up" => phase,

@@ -3,7 +3,7 @@
 use std::f64::consts::{SQRT_2, TAU};
 
 use crate::library::modulate::random::{SEED, random};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const RATE: Input = Input::number("rate", 0.2, "How many places it passes in a second; at each whole one the noise is 0, so a place for every latent frame gives nothing.")
@@ -42,45 +42,45 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let place = run.memory()[0];
+fn run(ctx: &mut NodeContext<'_>) {
+    let place = ctx.memory()[0];
     let (mut sum, mut weight, mut total) = (0.0, 1.0, 0.0);
-    for octave in 0..run.number(&OCTAVES).round() as u8 {
-        sum += weight * layer(run, octave, place, run.number(&LACUNARITY).powi(i32::from(octave)));
+    for octave in 0..ctx.number(&OCTAVES).round() as u8 {
+        sum += weight * layer(ctx, octave, place, ctx.number(&LACUNARITY).powi(i32::from(octave)));
         total += weight;
-        weight *= run.number(&PERSISTENCE);
+        weight *= ctx.number(&PERSISTENCE);
     }
     let noise = (sum / total).clamp(-1.0, 1.0);
-    run.set(&OUT, if run.choice(&POLARITY) == 0 { noise } else { 0.5 + 0.5 * noise });
-    let step = run.number(&RATE) * run.dt_secs();
-    run.memory()[0] += step;
+    ctx.set(&OUT, if ctx.choice(&POLARITY) == 0 { noise } else { 0.5 + 0.5 * noise });
+    let step = ctx.number(&RATE) * ctx.dt_secs();
+    ctx.memory()[0] += step;
 }
 
 /// A layer of noise, −1 to 1, so many times as fine as the first one: along a line, or in a loop around a circle that is as long.
-fn layer(run: &Run<'_>, octave: u8, place: f64, finer: f64) -> f64 {
-    let secs = run.number(&LOOP);
+fn layer(ctx: &NodeContext<'_>, octave: u8, place: f64, finer: f64) -> f64 {
+    let secs = ctx.number(&LOOP);
     if secs <= 0.0 {
-        return 2.0 * on_a_line(run, ON_A_LINE + octave, place * finer);
+        return 2.0 * on_a_line(ctx, ON_A_LINE + octave, place * finer);
     }
-    let radius = run.number(&RATE) * secs / TAU;
-    let (y, x) = (TAU * (run.secs() % secs) / secs).sin_cos();
-    SQRT_2 * in_the_plane(run, IN_THE_PLANE + octave, finer * (0.5 + radius * x), finer * (0.5 + radius * y))
+    let radius = ctx.number(&RATE) * secs / TAU;
+    let (y, x) = (TAU * (ctx.secs() % secs) / secs).sin_cos();
+    SQRT_2 * in_the_plane(ctx, IN_THE_PLANE + octave, finer * (0.5 + radius * x), finer * (0.5 + radius * y))
 }
 
 /// Perlin's gradient noise in one dimension, −0.5 to 0.5, zero at whole places.
-fn on_a_line(run: &Run<'_>, sequence: u8, place: f64) -> f64 {
+fn on_a_line(ctx: &NodeContext<'_>, sequence: u8, place: f64) -> f64 {
     let (cell, x) = (place.floor(), place - place.floor());
-    let slope = |cell: f64| 2.0 * random(run, sequence, cell as i64) - 1.0;
+    let slope = |cell: f64| 2.0 * random(ctx, sequence, cell as i64) - 1.0;
     let (left, right) = (slope(cell) * x, slope(cell + 1.0) * (x - 1.0));
     left + (right - left) * ease(x)
 }
 
 /// Perlin's gradient noise in two dimensions, −√½ to √½, zero at whole places.
-fn in_the_plane(run: &Run<'_>, sequence: u8, x: f64, y: f64) -> f64 {
+fn in_the_plane(ctx: &NodeContext<'_>, sequence: u8, x: f64, y: f64) -> f64 {
     let (column, row) = (x.floor(), y.floor());
     let corner = |right: f64, up: f64| {
         let cell = (column + right) as i64 * (1 << 32) + (row + up) as i64;
-        let (sin, cos) = (TAU * random(run, sequence, cell)).sin_cos();
+        let (sin, cos) = (TAU * random(ctx, sequence, cell)).sin_cos();
         cos * (x - column - right) + sin * (y - row - up)
     };
     let across = |up: f64| corner(0.0, up) + (corner(1.0, up) - corner(0.0, up)) * ease(x - column);

@@ -2,10 +2,10 @@
 
 use std::f64::consts::TAU;
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::signal("in", 0.0, "What is smoothed.");
+const IN: Input = Input::direct("in", 0.0, "What is smoothed.");
 const MIN_CUTOFF: Input =
     Input::number("min_cutoff", 1.0, "The cutoff frequency when it stands still: less is calmer, and later.")
         .soft(0.01, 10.0)
@@ -41,25 +41,25 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let target = run.number(&IN);
-    let &mut [level, speed, begun] = run.memory() else { return };
+fn run(ctx: &mut NodeContext<'_>) {
+    let target = ctx.number(&IN);
+    let &mut [level, speed, begun] = ctx.memory() else { return };
     let (level, speed) = if begun == 0.0 {
         (target, 0.0)
     } else {
-        let now = (target - level) / run.dt_secs();
-        let speed = speed + (now - speed) * smoothing(run, run.number(&D_CUTOFF));
-        let cutoff = run.number(&MIN_CUTOFF) + run.number(&BETA) * speed.abs();
-        (level + (target - level) * smoothing(run, cutoff), speed)
+        let now = (target - level) / ctx.dt_secs();
+        let speed = speed + (now - speed) * smoothing(ctx, ctx.number(&D_CUTOFF));
+        let cutoff = ctx.number(&MIN_CUTOFF) + ctx.number(&BETA) * speed.abs();
+        (level + (target - level) * smoothing(ctx, cutoff), speed)
     };
-    run.memory()[LEVEL] = level;
-    run.memory()[SPEED] = speed;
-    run.memory()[BEGUN] = 1.0;
-    run.set(&OUT, level);
+    ctx.memory()[LEVEL] = level;
+    ctx.memory()[SPEED] = speed;
+    ctx.memory()[BEGUN] = 1.0;
+    ctx.set(&OUT, level);
 }
 
 /// What part of the way a low-pass filter of this cutoff frequency goes in a frame.
-fn smoothing(run: &Run<'_>, cutoff: f64) -> f64 {
-    let angle = TAU * cutoff * run.dt_secs();
+fn smoothing(ctx: &NodeContext<'_>, cutoff: f64) -> f64 {
+    let angle = TAU * cutoff * ctx.dt_secs();
     angle / (1.0 + angle)
 }

@@ -1,6 +1,6 @@
 //! Random numbers with a seed of the node's own, so that two nodes or two takes need not be the same.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::Input;
 
 /// The node's own seed.
@@ -12,8 +12,8 @@ pub const SEED: Input = Input::number(
 .soft(0.0, 99.0)
 .hard(0.0, 99_999.0);
 
-/// The number `index` of one of a node's random sequences, 0 to 1; at seed 0 it is [`Run::random`].
-pub fn random(run: &Run<'_>, sequence: u8, index: i64) -> f64 {
-    let seed = run.whole(&SEED) as u64;
-    run.random(seed << u8::BITS | u64::from(sequence), index)
+/// The number `index` of one of a node's random sequences, 0 to 1; at seed 0 it is [`NodeContext::random`].
+pub fn random(ctx: &NodeContext<'_>, sequence: u8, index: i64) -> f64 {
+    let seed = ctx.whole(&SEED) as u64;
+    ctx.random(seed << u8::BITS | u64::from(sequence), index)
 }

@@ -1,10 +1,10 @@
 //! A recorder of a signal.
 
 use crate::library::time::division;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::signal("in", 0.0, "What is recorded.");
+const IN: Input = Input::direct("in", 0.0, "What is recorded.");
 const RECORD: Input = Input::gate("record", false, "Records while it is on.");
 const PLAY: Input = Input::gate("play", true, "Off holds the loop still.");
 const CLEAR: Input = Input::gate("clear", false, "Forgets what was recorded.");
@@ -60,82 +60,82 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    if run.rises(&CLEAR) {
-        run.memory()[..FRAMES].fill(0.0);
+fn run(ctx: &mut NodeContext<'_>) {
+    if ctx.rises(&CLEAR) {
+        ctx.memory()[..FRAMES].fill(0.0);
     }
-    let most = match run.whole(&LENGTH) {
+    let most = match ctx.whole(&LENGTH) {
         0 => MOST,
         length => length as usize,
     };
     // A blow that is shorter than a frame records one.
-    let on = run.gate(&RECORD) || run.rises(&RECORD);
+    let on = ctx.gate(&RECORD) || ctx.rises(&RECORD);
     if !on {
-        run.memory()[FULL] = 0.0;
+        ctx.memory()[FULL] = 0.0;
     }
-    let adds = run.choice(&OVERDUB) == 1 && run.memory()[COUNT] > 0.0;
-    let begins = run.rises(&RECORD) || run.memory()[COUNT] == 0.0 && run.memory()[FULL] == 0.0;
-    if on && begins && !adds && run.memory()[RECORDING] == 0.0 {
-        run.memory()[..FRAMES].copy_from_slice(&[0.0, 0.0, 1.0, 0.0]);
+    let adds = ctx.choice(&OVERDUB) == 1 && ctx.memory()[COUNT] > 0.0;
+    let begins = ctx.rises(&RECORD) || ctx.memory()[COUNT] == 0.0 && ctx.memory()[FULL] == 0.0;
+    if on && begins && !adds && ctx.memory()[RECORDING] == 0.0 {
+        ctx.memory()[..FRAMES].copy_from_slice(&[0.0, 0.0, 1.0, 0.0]);
     }
-    if !on && run.memory()[RECORDING] != 0.0 {
-        finish(run, most);
+    if !on && ctx.memory()[RECORDING] != 0.0 {
+        finish(ctx, most);
     }
-    if run.memory()[RECORDING] == 0.0 {
-        play(run, most, on && adds);
+    if ctx.memory()[RECORDING] == 0.0 {
+        play(ctx, most, on && adds);
     } else {
-        record(run, most);
+        record(ctx, most);
     }
 }
 
 /// Takes in another frame.
-fn record(run: &mut Run<'_>, most: usize) {
-    let (now, count) = (run.number(&IN), run.memory()[COUNT] as usize);
-    run.memory()[FRAMES + count.min(MOST - 1)] = now;
-    run.memory()[COUNT] = (count + 1) as f64;
-    run.set(&OUT, now);
-    run.set(&POSITION, 0.0);
+fn record(ctx: &mut NodeContext<'_>, most: usize) {
+    let (now, count) = (ctx.number(&IN), ctx.memory()[COUNT] as usize);
+    ctx.memory()[FRAMES + count.min(MOST - 1)] = now;
+    ctx.memory()[COUNT] = (count + 1) as f64;
+    ctx.set(&OUT, now);
+    ctx.set(&POSITION, 0.0);
     if count + 1 >= most {
-        finish(run, most);
-        run.memory()[FULL] = 1.0;
+        finish(ctx, most);
+        ctx.memory()[FULL] = 1.0;
     }
 }
 
 /// What was recorded becomes a loop.
-fn finish(run: &mut Run<'_>, most: usize) {
-    let recorded = run.memory()[COUNT];
-    if let Some(division) = division::chosen(run, &QUANTISE).map(|beats| beats / run.dt_beats()) {
+fn finish(ctx: &mut NodeContext<'_>, most: usize) {
+    let recorded = ctx.memory()[COUNT];
+    if let Some(division) = division::chosen(ctx, &QUANTISE).map(|beats| beats / ctx.dt_beats()) {
         let whole = (recorded / division).round().max(1.0) * division;
         let (last, count) = (recorded as usize - 1, whole.min(most as f64));
-        let frames = &mut run.memory()[FRAMES..];
+        let frames = &mut ctx.memory()[FRAMES..];
         let held = frames[last];
         frames[last..count.ceil().max(recorded) as usize].fill(held);
-        run.memory()[COUNT] = count;
+        ctx.memory()[COUNT] = count;
     }
-    run.memory()[RECORDING] = 0.0;
-    run.memory()[PLACE] = 0.0;
+    ctx.memory()[RECORDING] = 0.0;
+    ctx.memory()[PLACE] = 0.0;
 }
 
 /// Gives the frame where the loop is, between two frames some of both, and goes on.
-fn play(run: &mut Run<'_>, most: usize, adds: bool) {
-    let now = run.number(&IN);
+fn play(ctx: &mut NodeContext<'_>, most: usize, adds: bool) {
+    let now = ctx.number(&IN);
     // A loop of whole divisions need not have a whole number of frames.
-    let length = run.memory()[COUNT].min(most as f64);
+    let length = ctx.memory()[COUNT].min(most as f64);
     if length == 0.0 {
-        run.set(&OUT, now);
-        run.set(&POSITION, 0.0);
+        ctx.set(&OUT, now);
+        ctx.set(&POSITION, 0.0);
         return;
     }
-    let (place, count) = (run.memory()[PLACE].rem_euclid(length).min(length), length.ceil() as usize);
-    let frames = &mut run.memory()[FRAMES..FRAMES + count];
+    let (place, count) = (ctx.memory()[PLACE].rem_euclid(length).min(length), length.ceil() as usize);
+    let frames = &mut ctx.memory()[FRAMES..FRAMES + count];
     if adds {
         frames[place.round() as usize % count] += now;
     }
     let (frame, way) = (place as usize % count, place.fract());
     let level = frames[frame] + (frames[(frame + 1) % count] - frames[frame]) * way;
-    run.set(&OUT, level);
-    run.set(&POSITION, place / length);
-    if run.gate(&PLAY) {
-        run.memory()[PLACE] = (place + run.number(&SPEED)).rem_euclid(length);
+    ctx.set(&OUT, level);
+    ctx.set(&POSITION, place / length);
+    if ctx.gate(&PLAY) {
+        ctx.memory()[PLACE] = (place + ctx.number(&SPEED)).rem_euclid(length);
     }
 }

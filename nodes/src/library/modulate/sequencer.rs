@@ -2,7 +2,7 @@
 
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -90,28 +90,28 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    if run.rises(&RESET) {
-        let beat = run.beat();
-        run.memory()[BEGUN] = 0.0;
-        run.memory()[ORIGIN] = beat;
-        run.memory()[WALK] = 0.0;
-        run.memory()[SOUNDS] = 0.0;
+fn run(ctx: &mut NodeContext<'_>) {
+    if ctx.rises(&RESET) {
+        let beat = ctx.beat();
+        ctx.memory()[BEGUN] = 0.0;
+        ctx.memory()[ORIGIN] = beat;
+        ctx.memory()[WALK] = 0.0;
+        ctx.memory()[SOUNDS] = 0.0;
     }
-    let (begun, phase) = match division::chosen(run, &SYNC) {
-        Some(length) => divided(run, length),
-        None => clocked(run),
+    let (begun, phase) = match division::chosen(ctx, &SYNC) {
+        Some(length) => divided(ctx, length),
+        None => clocked(ctx),
     };
-    let new = (begun - run.memory()[BEGUN]).clamp(0.0, MOST as f64) as i64;
+    let new = (begun - ctx.memory()[BEGUN]).clamp(0.0, MOST as f64) as i64;
     let (mut hits, mut ends) = (0, 0);
     for step in begun as i64 - new..begun as i64 {
         // What is left of the step before falls into this frame.
-        hits += strikes_until(run, 1.0);
-        ends += begin(run, step);
+        hits += strikes_until(ctx, 1.0);
+        ends += begin(ctx, step);
     }
-    run.memory()[BEGUN] = begun.max(run.memory()[BEGUN]);
-    hits += strikes_until(run, phase);
-    let memory = run.memory();
+    ctx.memory()[BEGUN] = begun.max(ctx.memory()[BEGUN]);
+    hits += strikes_until(ctx, phase);
+    let memory = ctx.memory();
     let on = if phase < 1.0 { (phase * memory[STRIKES]).fract() < memory[SOUNDS] } else { memory[SOUNDS] >= 1.0 };
     let level = if memory[SINCE] < memory[TAKES] {
         memory[FROM] + (memory[TO] - memory[FROM]) * memory[SINCE] / memory[TAKES]
@@ -119,29 +119,29 @@ fn run(run: &mut Run<'_>) {
         memory[TO]
     };
     let place = memory[PLACE];
-    run.set(&OUT, level);
-    run.set(&GATE, Gate { on: on || hits > 0, hits });
-    run.set(&STEP, place);
-    run.set(&END, Gate::fired(ends));
-    run.memory()[SINCE] += run.dt_secs();
+    ctx.set(&OUT, level);
+    ctx.set(&GATE, Gate { on: on || hits > 0, hits });
+    ctx.set(&STEP, place);
+    ctx.set(&END, Gate::fired(ends));
+    ctx.memory()[SINCE] += ctx.dt_secs();
 }
 
 /// How many steps have begun and how far the last one is, when they are so many beats long.
-fn divided(run: &mut Run<'_>, length: f64) -> (f64, f64) {
-    let beats = run.beat() - run.memory()[ORIGIN];
-    let steps = division::swung(division::cycles(beats, length), run.number(&SWING));
-    if run.memory()[LENGTH] != length {
+fn divided(ctx: &mut NodeContext<'_>, length: f64) -> (f64, f64) {
+    let beats = ctx.beat() - ctx.memory()[ORIGIN];
+    let steps = division::swung(division::cycles(beats, length), ctx.number(&SWING));
+    if ctx.memory()[LENGTH] != length {
         // Where other steps would be by now is no reason to play those in between.
-        run.memory()[LENGTH] = length;
-        run.memory()[BEGUN] = steps.floor();
+        ctx.memory()[LENGTH] = length;
+        ctx.memory()[BEGUN] = steps.floor();
     }
     (steps.floor() + 1.0, steps - steps.floor())
 }
 
 /// How many steps have begun and how far the last one is, if it will be as long as the one before.
-fn clocked(run: &mut Run<'_>) -> (f64, f64) {
-    let hits = f64::from(run.hits(&CLOCK));
-    let memory = run.memory();
+fn clocked(ctx: &mut NodeContext<'_>) -> (f64, f64) {
+    let hits = f64::from(ctx.hits(&CLOCK));
+    let memory = ctx.memory();
     memory[LENGTH] = 0.0;
     let begun = memory[BEGUN] + hits;
     if hits > 0.0 {
@@ -159,8 +159,8 @@ fn clocked(run: &mut Run<'_>) -> (f64, f64) {
 }
 
 /// How often the gate goes on until the step is so far.
-fn strikes_until(run: &mut Run<'_>, phase: f64) -> u16 {
-    let memory = run.memory();
+fn strikes_until(ctx: &mut NodeContext<'_>, phase: f64) -> u16 {
+    let memory = ctx.memory();
     if memory[SOUNDS] <= 0.0 {
         return 0;
     }
@@ -171,25 +171,25 @@ fn strikes_until(run: &mut Run<'_>, phase: f64) -> u16 {
 }
 
 /// Begins a step, the first one being 0. How often the steps have begun again.
-fn begin(run: &mut Run<'_>, step: i64) -> u16 {
-    let steps = run.whole(&STEPS) as usize;
+fn begin(ctx: &mut NodeContext<'_>, step: i64) -> u16 {
+    let steps = ctx.whole(&STEPS) as usize;
     if step > 0 {
-        run.memory()[WALK] += (3.0 * random(run, ORDER, step)).floor() - 1.0;
+        ctx.memory()[WALK] += (3.0 * random(ctx, ORDER, step)).floor() - 1.0;
     }
-    run.memory()[PLACE] = place(run, step, steps) as f64;
-    let of = |run: &mut Run<'_>, lane: &Input, none: f64| {
-        let list = run.numbers(lane);
-        if list.is_empty() { none } else { list[place(run, step, list.len().min(steps))] }
+    ctx.memory()[PLACE] = place(ctx, step, steps) as f64;
+    let of = |ctx: &mut NodeContext<'_>, lane: &Input, none: f64| {
+        let list = ctx.numbers(lane);
+        if list.is_empty() { none } else { list[place(ctx, step, list.len().min(steps))] }
     };
-    if random(run, DICE, step) < of(run, &CHANCE, 1.0) {
-        let (to, takes) = (of(run, &VALUES, 0.0), of(run, &GLIDE, 0.0));
-        let (sounds, strikes) = (of(run, &GATES, 1.0), of(run, &RATCHETS, 1.0).round().clamp(1.0, 4.0));
-        let from = run.last(&OUT);
-        run.memory()[FROM..=STRUCK].copy_from_slice(&[from, to, takes, 0.0, sounds, strikes, 0.0]);
+    if random(ctx, DICE, step) < of(ctx, &CHANCE, 1.0) {
+        let (to, takes) = (of(ctx, &VALUES, 0.0), of(ctx, &GLIDE, 0.0));
+        let (sounds, strikes) = (of(ctx, &GATES, 1.0), of(ctx, &RATCHETS, 1.0).round().clamp(1.0, 4.0));
+        let from = ctx.last(&OUT);
+        ctx.memory()[FROM..=STRUCK].copy_from_slice(&[from, to, takes, 0.0, sounds, strikes, 0.0]);
     } else {
-        run.memory()[SOUNDS] = 0.0;
+        ctx.memory()[SOUNDS] = 0.0;
     }
-    let again = if run.choice(&DIRECTION) == PING_PONG { there_and_back(steps) } else { steps };
+    let again = if ctx.choice(&DIRECTION) == PING_PONG { there_and_back(steps) } else { steps };
     u16::from(step > 0 && step % again as i64 == 0)
 }
 
@@ -197,17 +197,17 @@ fn begin(run: &mut Run<'_>, step: i64) -> u16 {
 const PING_PONG: usize = 2;
 
 /// Which of `count` places is played as this step.
-fn place(run: &mut Run<'_>, step: i64, count: usize) -> usize {
+fn place(ctx: &mut NodeContext<'_>, step: i64, count: usize) -> usize {
     let at = |step: i64, count: usize| step.rem_euclid(count as i64) as usize;
-    match DIRECTION.choices[run.choice(&DIRECTION)] {
+    match DIRECTION.choices[ctx.choice(&DIRECTION)] {
         "forward" => at(step, count),
         "reverse" => count - 1 - at(step, count),
         "ping_pong" => {
             let place = at(step, there_and_back(count));
             place.min(there_and_back(count) - place)
         }
-        "random" => (random(run, ORDER, step) * count as f64) as usize,
-        _ => at(run.memory()[WALK] as i64, count),
+        "random" => (random(ctx, ORDER, step) * count as f64) as usize,
+        _ => at(ctx.memory()[WALK] as i64, count),
     }
 }
 

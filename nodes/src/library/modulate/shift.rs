@@ -1,7 +1,7 @@
 //! A shift register.
 
 use crate::library::modulate::random::{SEED, random};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::optional("in", "What is taken in; without it, random numbers of its own, 0 to 1.");
@@ -52,26 +52,26 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    if run.rises(&RESET) {
-        run.memory().fill(0.0);
+fn run(ctx: &mut NodeContext<'_>) {
+    if ctx.rises(&RESET) {
+        ctx.memory().fill(0.0);
     }
-    let (end, goes_round) = (run.whole(&LENGTH) as usize - 1, run.gate(&LOOP));
-    for _ in 0..run.hits(&TRIGGER).min(MOST) {
-        run.memory()[COUNT] += 1.0;
-        let count = run.memory()[COUNT] as i64;
-        let is_new = !goes_round && random(run, DICE, count) < run.number(&CHANCE);
+    let (end, goes_round) = (ctx.whole(&LENGTH) as usize - 1, ctx.gate(&LOOP));
+    for _ in 0..ctx.hits(&TRIGGER).min(MOST) {
+        ctx.memory()[COUNT] += 1.0;
+        let count = ctx.memory()[COUNT] as i64;
+        let is_new = !goes_round && random(ctx, DICE, count) < ctx.number(&CHANCE);
         let entering = match is_new {
-            false => run.memory()[end],
-            true if run.has(&IN) => run.number(&IN),
-            true => random(run, VALUES, count),
+            false => ctx.memory()[end],
+            true if ctx.has(&IN) => ctx.number(&IN),
+            true => random(ctx, VALUES, count),
         };
-        let places = &mut run.memory()[..PLACES];
+        let places = &mut ctx.memory()[..PLACES];
         places.rotate_right(1);
         places[0] = entering;
     }
     for (place, out) in OUTS.iter().enumerate() {
-        let value = run.memory()[place];
-        run.set(out, value);
+        let value = ctx.memory()[place];
+        ctx.set(out, value);
     }
 }

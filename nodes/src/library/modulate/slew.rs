@@ -3,10 +3,10 @@
 use std::f64::consts::{LN_10, PI};
 
 use crate::library::modulate::oscillator::Swing;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::signal("in", 0.0, "What is smoothed.");
+const IN: Input = Input::direct("in", 0.0, "What is smoothed.");
 const SHAPE: Input = Input::choice(
     "shape",
     &["exponential", "linear", "spring"],
@@ -51,32 +51,32 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let target = run.number(&IN);
-    let level = if run.memory()[BEGUN] == 0.0 { target } else { run.memory()[LEVEL] };
-    let shape = SHAPE.choices[run.choice(&SHAPE)];
+fn run(ctx: &mut NodeContext<'_>) {
+    let target = ctx.number(&IN);
+    let level = if ctx.memory()[BEGUN] == 0.0 { target } else { ctx.memory()[LEVEL] };
+    let shape = SHAPE.choices[ctx.choice(&SHAPE)];
     // A spring that has gone beyond is still on its way up or down, until it is to go elsewhere.
-    if target != run.memory()[TARGET] || shape != "spring" {
-        run.memory()[FALLING] = f64::from(u8::from(target <= level));
+    if target != ctx.memory()[TARGET] || shape != "spring" {
+        ctx.memory()[FALLING] = f64::from(u8::from(target <= level));
     }
-    let falling = run.memory()[FALLING];
-    let secs = run.number(if falling == 0.0 { &RISE } else { &FALL });
-    let part = run.dt_secs() / secs;
+    let falling = ctx.memory()[FALLING];
+    let secs = ctx.number(if falling == 0.0 { &RISE } else { &FALL });
+    let part = ctx.dt_secs() / secs;
     let way = target - level;
     let (level, speed) = match shape {
         _ if secs <= 0.0 => (target, 0.0),
         "linear" if way.abs() <= NEARLY * part => (target, 0.0),
         "linear" => (level + (NEARLY * part).copysign(way), 0.0),
         "spring" => {
-            let damping = damping(run.number(&OVERSHOOT));
-            let swing = Swing { away: -way, speed: run.memory()[SPEED] }.after(part * angle(damping), damping);
+            let damping = damping(ctx.number(&OVERSHOOT));
+            let swing = Swing { away: -way, speed: ctx.memory()[SPEED] }.after(part * angle(damping), damping);
             (target + swing.away, swing.speed)
         }
         // 1 − e^(−ln 10) is 90 %.
-        _ => (level + way * (1.0 - (-LN_10 * run.dt_secs() / secs).exp()), 0.0),
+        _ => (level + way * (1.0 - (-LN_10 * ctx.dt_secs() / secs).exp()), 0.0),
     };
-    run.memory().copy_from_slice(&[level, 1.0, speed, target, falling]);
-    run.set(&OUT, level);
+    ctx.memory().copy_from_slice(&[level, 1.0, speed, target, falling]);
+    ctx.set(&OUT, level);
 }
 
 /// The damping with which a spring goes beyond by this part of its way.

@@ -1,10 +1,10 @@
 //! A body on a spring.
 
 use crate::library::modulate::oscillator::Swing;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::signal("in", 0.0, "Where the spring is fixed.");
+const IN: Input = Input::direct("in", 0.0, "Where the spring is fixed.");
 const STIFFNESS: Input = Input::number(
     "stiffness",
     10.0,
@@ -43,15 +43,15 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let target = run.number(&IN);
-    let &mut [level, speed, begun] = run.memory() else { return };
+fn run(ctx: &mut NodeContext<'_>) {
+    let target = ctx.number(&IN);
+    let &mut [level, speed, begun] = ctx.memory() else { return };
     let away = if begun == 0.0 { 0.0 } else { level - target };
-    let blows = f64::from(run.hits(&IMPULSE)) * run.number(&STRENGTH);
-    let angle = run.number(&STIFFNESS).sqrt() * run.dt_secs();
-    let swing = Swing { away, speed: speed + blows }.after(angle, run.number(&DAMPING));
-    run.memory()[LEVEL] = target + swing.away;
-    run.memory()[SPEED] = swing.speed;
-    run.memory()[BEGUN] = 1.0;
-    run.set(&OUT, target + swing.away);
+    let blows = f64::from(ctx.hits(&IMPULSE)) * ctx.number(&STRENGTH);
+    let angle = ctx.number(&STIFFNESS).sqrt() * ctx.dt_secs();
+    let swing = Swing { away, speed: speed + blows }.after(angle, ctx.number(&DAMPING));
+    ctx.memory()[LEVEL] = target + swing.away;
+    ctx.memory()[SPEED] = swing.speed;
+    ctx.memory()[BEGUN] = 1.0;
+    ctx.set(&OUT, target + swing.away);
 }

@@ -1,7 +1,7 @@
 //! A random walk.
 
 use crate::library::modulate::random::{SEED, random};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const STEP: Input =
@@ -33,19 +33,19 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    if run.rises(&RESET) {
-        run.memory().fill(0.0);
+fn run(ctx: &mut NodeContext<'_>) {
+    if ctx.rises(&RESET) {
+        ctx.memory().fill(0.0);
     }
-    let (low, high) = (run.number(&LOW), run.number(&HIGH));
+    let (low, high) = (ctx.number(&LOW), ctx.number(&HIGH));
     let half = 0.5 * (high - low).abs();
-    let away = mirrored(run.memory()[AWAY], half);
-    run.set(&OUT, (0.5 * (low + high) + away).clamp(low.min(high), low.max(high)));
-    let steps = run.memory()[STEPS];
-    let dice = 2.0 * random(run, 0, steps as i64) - 1.0;
-    let step = run.number(&STEP) * run.dt_secs().sqrt() * SPREAD * dice;
-    run.memory()[AWAY] = away * (1.0 - run.number(&REVERSION)).powf(run.dt_secs()) + step;
-    run.memory()[STEPS] = steps + 1.0;
+    let away = mirrored(ctx.memory()[AWAY], half);
+    ctx.set(&OUT, (0.5 * (low + high) + away).clamp(low.min(high), low.max(high)));
+    let steps = ctx.memory()[STEPS];
+    let dice = 2.0 * random(ctx, 0, steps as i64) - 1.0;
+    let step = ctx.number(&STEP) * ctx.dt_secs().sqrt() * SPREAD * dice;
+    ctx.memory()[AWAY] = away * (1.0 - ctx.number(&REVERSION)).powf(ctx.dt_secs()) + step;
+    ctx.memory()[STEPS] = steps + 1.0;
 }
 
 /// A number as it lies between mirrors at −`half` and `half`.

@@ -15,10 +15,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "A number that another program or a phone sends by OSC.",
     inputs: &[ADDRESS, INDEX, HELD],
     outputs: &[OUT],
-    run: |run| {
-        let numbers = run.controls().osc.get(&*run.text(&ADDRESS));
-        let number = numbers.and_then(|numbers| numbers.get(run.whole(&INDEX) as usize).copied());
-        run.set(&OUT, number.unwrap_or_else(|| run.number(&HELD)));
+    run: |ctx| {
+        let numbers = ctx.controls().osc.get(&*ctx.text(&ADDRESS));
+        let number = numbers.and_then(|numbers| numbers.get(ctx.whole(&INDEX) as usize).copied());
+        ctx.set(&OUT, number.unwrap_or_else(|| ctx.number(&HELD)));
     },
     ..NodeDef::BASE
 };

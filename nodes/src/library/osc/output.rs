@@ -3,7 +3,7 @@
 use crate::node::def::{Input, NodeDef};
 
 const ADDRESS: Input = Input::text("address", "/bend/out", "The OSC address it is sent to.").address();
-const VALUE: Input = Input::signal("value", 0.0, "The number.");
+const VALUE: Input = Input::direct("value", 0.0, "The number.");
 
 /// A number that leaves by OSC.
 pub const NODE: NodeDef = NodeDef {
@@ -12,6 +12,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Sends a number to another program by OSC, once per latent frame.",
     inputs: &[ADDRESS, VALUE],
     outputs: &[],
-    run: |run| run.ask_message(run.text(&ADDRESS), run.number(&VALUE)),
+    run: |ctx| ctx.ask_message(ctx.text(&ADDRESS), ctx.number(&VALUE)),
     ..NodeDef::BASE
 };

@@ -17,10 +17,10 @@ pub const NODE: NodeDef = NodeDef {
     about: "Makes three maps or pictures the red, the green and the blue of one picture.",
     inputs: &[RED, GREEN, BLUE],
     outputs: &[OUT],
-    run: |run| {
-        let (red, green, blue) = (run.source(&RED), run.source(&GREEN), run.source(&BLUE));
+    run: |ctx| {
+        let (red, green, blue) = (ctx.source(&RED), ctx.source(&GREEN), ctx.source(&BLUE));
         if red.is_some() || green.is_some() || blue.is_some() {
-            run.show(&OUT, Source::Channels { red, green, blue });
+            ctx.show(&OUT, Source::Channels { red, green, blue });
         }
     },
     ..NodeDef::BASE

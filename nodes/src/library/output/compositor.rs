@@ -1,6 +1,6 @@
 //! Two pictures to one.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{Layout, Source};
@@ -23,13 +23,13 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    match (run.source(&A), run.source(&B)) {
+fn run(ctx: &mut NodeContext<'_>) {
+    match (ctx.source(&A), ctx.source(&B)) {
         (Some(a), Some(b)) => {
-            let layout = Layout::ALL[run.choice(&LAYOUT)];
-            run.show(&OUT, Source::Composite { a, b, layout, mix: run.number(&MIX) });
+            let layout = Layout::ALL[ctx.choice(&LAYOUT)];
+            ctx.show(&OUT, Source::Composite { a, b, layout, mix: ctx.number(&MIX) });
         }
-        (Some(one), None) | (None, Some(one)) => run.set(&OUT, one),
+        (Some(one), None) | (None, Some(one)) => ctx.set(&OUT, one),
         (None, None) => {}
     }
 }

@@ -1,6 +1,6 @@
 //! Up to nine pictures to one.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{Fit, MOST_IN_GRID, Source};
@@ -41,12 +41,12 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
+fn run(ctx: &mut NodeContext<'_>) {
     let mut pictures = [const { None }; MOST_IN_GRID];
-    let there = PICTURES.iter().filter_map(|input| run.source(input));
+    let there = PICTURES.iter().filter_map(|input| ctx.source(input));
     pictures.iter_mut().zip(there).for_each(|(place, picture)| *place = Some(picture));
     if pictures[0].is_some() {
-        let (columns, gap) = (run.whole(&COLUMNS) as usize, run.whole(&GAP) as usize);
-        run.show(&OUT, Source::Grid { pictures, columns, gap, fit: FITS[run.choice(&FIT)] });
+        let (columns, gap) = (ctx.whole(&COLUMNS) as usize, ctx.whole(&GAP) as usize);
+        ctx.show(&OUT, Source::Grid { pictures, columns, gap, fit: FITS[ctx.choice(&FIT)] });
     }
 }

@@ -1,6 +1,6 @@
 //! A measurement in colours.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{ColourMap, Look, Scale, Source};
@@ -50,34 +50,34 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let Some(map) = run.source(&MAP) else { return };
-    let (below, amount) = (run.source(&BELOW), run.number(&AMOUNT));
-    let range = match run.choice(&RANGE) {
+fn run(ctx: &mut NodeContext<'_>) {
+    let Some(map) = ctx.source(&MAP) else { return };
+    let (below, amount) = (ctx.source(&BELOW), ctx.number(&AMOUNT));
+    let range = match ctx.choice(&RANGE) {
         0 => None,
-        1 => running(run, &map),
-        _ => Some((run.number(&LOW), run.number(&HIGH))),
+        1 => running(ctx, &map),
+        _ => Some((ctx.number(&LOW), ctx.number(&HIGH))),
     };
-    let colours = ColourMap::ALL[run.choice(&COLOURS)];
+    let colours = ColourMap::ALL[ctx.choice(&COLOURS)];
     let look = Look {
-        invert: run.gate(&INVERT),
-        gamma: run.number(&GAMMA),
-        threshold: run.number(&THRESHOLD),
-        scale: SCALES[run.choice(&SCALE)],
-        time: run.gate(&TIME),
+        invert: ctx.gate(&INVERT),
+        gamma: ctx.number(&GAMMA),
+        threshold: ctx.number(&THRESHOLD),
+        scale: SCALES[ctx.choice(&SCALE)],
+        time: ctx.gate(&TIME),
     };
-    run.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });
+    ctx.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });
 }
 
 /// Seconds in which what is left of an old extreme shrinks to a third.
 const FORGETS_SECS: f64 = 4.0;
 
 /// The smallest and largest values of the last seconds: they widen at once and narrow slowly.
-fn running(run: &mut Run<'_>, map: &Source) -> Option<(f64, f64)> {
+fn running(ctx: &mut NodeContext<'_>, map: &Source) -> Option<(f64, f64)> {
     let Source::Tap(tap) = map else { return None };
-    let (low, high) = run.measured(tap, "min").zip(run.measured(tap, "max"))?;
-    let kept = (-run.dt_secs() / FORGETS_SECS).exp();
-    let memory = run.memory();
+    let (low, high) = ctx.measured(tap, "min").zip(ctx.measured(tap, "max"))?;
+    let kept = (-ctx.dt_secs() / FORGETS_SECS).exp();
+    let memory = ctx.memory();
     if memory[0] == 0.0 {
         memory.copy_from_slice(&[1.0, low, high]);
     }

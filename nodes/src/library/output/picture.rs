@@ -3,7 +3,7 @@
 use crate::node::def::{Image, Input, NodeDef, View};
 use crate::node::value::Kind;
 
-const PICTURE: Input = Input::socket("picture", Kind::Picture, "What is shown and recorded.").sole();
+const PICTURE: Input = Input::socket("picture", Kind::Picture, "What is shown and recorded.").unique();
 
 /// What is on the screen.
 pub const NODE: NodeDef = NodeDef {
@@ -12,9 +12,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Shows a picture on the screen and in the file.",
     inputs: &[PICTURE],
     outputs: &[],
-    run: |run| {
-        if let Some(source) = run.source(&PICTURE) {
-            run.ask_screen(source);
+    run: |ctx| {
+        if let Some(source) = ctx.source(&PICTURE) {
+            ctx.ask_screen(source);
         }
     },
     view: View::Picture(Image::Output),

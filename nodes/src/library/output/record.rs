@@ -2,7 +2,7 @@
 
 use crate::node::def::{Input, NodeDef};
 
-const GATE: Input = Input::gate("gate", true, "While it is on, frames are written.").sole();
+const GATE: Input = Input::gate("gate", true, "While it is on, frames are written.").unique();
 
 /// When frames are written to the film.
 pub const NODE: NodeDef = NodeDef {
@@ -12,6 +12,6 @@ pub const NODE: NodeDef = NodeDef {
             nothing.",
     inputs: &[GATE],
     outputs: &[],
-    run: |run| run.ask_film(run.gate(&GATE)),
+    run: |ctx| ctx.ask_film(ctx.gate(&GATE)),
     ..NodeDef::BASE
 };

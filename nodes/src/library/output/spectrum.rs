@@ -1,7 +1,7 @@
 //! The activity of neurons as a drawing.
 
 use crate::library::target::target_node;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{ColourMap, Drawing, Heights, Shape, Source};
@@ -53,21 +53,21 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let Some(map) = run.source(&MAP) else { return };
-    let last = run.number(&LAST).round();
+fn run(ctx: &mut NodeContext<'_>) {
+    let Some(map) = ctx.source(&MAP) else { return };
+    let last = ctx.number(&LAST).round();
     let drawing = Drawing {
-        colours: ColourMap::ALL[run.choice(&COLOURS)],
-        shape: SHAPES[run.choice(&SHAPE)],
-        heights: HEIGHT[run.choice(&HEIGHTS)],
-        floor: run.number(&FLOOR),
-        gain: run.number(&GAIN),
-        level: run.gate(&LEVEL),
-        first: run.number(&FIRST).round() as usize,
+        colours: ColourMap::ALL[ctx.choice(&COLOURS)],
+        shape: SHAPES[ctx.choice(&SHAPE)],
+        heights: HEIGHT[ctx.choice(&HEIGHTS)],
+        floor: ctx.number(&FLOOR),
+        gain: ctx.number(&GAIN),
+        level: ctx.gate(&LEVEL),
+        first: ctx.number(&FIRST).round() as usize,
         last: if last < target_node::END { last as usize } else { usize::MAX },
-        bands: run.whole(&BANDS) as usize,
-        hold: run.number(&HOLD),
+        bands: ctx.whole(&BANDS) as usize,
+        hold: ctx.number(&HOLD),
     };
-    let (node, below, amount) = (run.id().clone(), run.source(&BELOW), run.number(&AMOUNT));
-    run.show(&OUT, Source::Spectrum { node, map, below, amount, drawing });
+    let (node, below, amount) = (ctx.id().clone(), ctx.source(&BELOW), ctx.number(&AMOUNT));
+    ctx.show(&OUT, Source::Spectrum { node, map, below, amount, drawing });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::library::prompt::{METHOD, method};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::{Gate, Kind};
 use crate::program::Switch;
@@ -48,24 +48,24 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let text = run.text(&TEXT);
-    let switch = match POLICY.choices[run.choice(&POLICY)] {
+fn run(ctx: &mut NodeContext<'_>) {
+    let text = ctx.text(&TEXT);
+    let switch = match POLICY.choices[ctx.choice(&POLICY)] {
         "hard" => Switch::Reset,
         "recache" => Switch::Recache,
         _ => Switch::Keep,
     };
-    let seconds = if switch == Switch::Keep { run.number(&SECONDS) } else { 0.0 };
-    let part = if seconds > 0.0 { run.dt_secs() / seconds } else { 1.0 };
-    let way = run.memory()[WAY] + part;
-    let (changed, way) = turn(run.remembered(), text, if way < ALL { way } else { 1.0 });
+    let seconds = if switch == Switch::Keep { ctx.number(&SECONDS) } else { 0.0 };
+    let part = if seconds > 0.0 { ctx.dt_secs() / seconds } else { 1.0 };
+    let way = ctx.memory()[WAY] + part;
+    let (changed, way) = turn(ctx.remembered(), text, if way < ALL { way } else { 1.0 });
     let way = if seconds > 0.0 { way } else { 1.0 };
-    run.memory()[WAY] = way;
-    let [Some(from), Some(to)] = run.remembered() else { return };
+    ctx.memory()[WAY] = way;
+    let [Some(from), Some(to)] = ctx.remembered() else { return };
     let (from, to) = (from.clone(), to.clone());
-    run.set(&OUT, Prompt { switch: Some(switch), ..Prompt::mix(from, to, way, method(run)) });
-    run.switch(&CHANGING, way < 1.0);
-    run.set(&CHANGED, Gate::fired(u16::from(changed)));
+    ctx.set(&OUT, Prompt { switch: Some(switch), ..Prompt::mix(from, to, way, method(ctx)) });
+    ctx.switch(&CHANGING, way < 1.0);
+    ctx.set(&CHANGED, Gate::fired(u16::from(changed)));
 }
 
 /// Turns to the text that is there now: whether it is a new one, and how far the crossfade is. On the way, only the text that it comes

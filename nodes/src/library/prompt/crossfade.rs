@@ -21,9 +21,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Mixes two prompts into one cable, along a line or an arc.",
     inputs: &[A, B, AMOUNT, METHOD],
     outputs: &[OUT],
-    run: |run| {
-        let (a, b) = (run.text(&A), run.text(&B));
-        run.set(&OUT, Prompt::mix(a, b, run.number(&AMOUNT), method(run)));
+    run: |ctx| {
+        let (a, b) = (ctx.text(&A), ctx.text(&B));
+        ctx.set(&OUT, Prompt::mix(a, b, ctx.number(&AMOUNT), method(ctx)));
     },
     pure: true,
     ..NodeDef::BASE

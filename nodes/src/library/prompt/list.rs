@@ -4,7 +4,7 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 
 const PROMPTS: Input = Input::text("prompts", "", "The prompts, one per line or with | between them.").prompts();
-const INDEX: Input = Input::signal("index", 0.0, "Which one it gives, from 0; beyond the last it begins again.")
+const INDEX: Input = Input::direct("index", 0.0, "Which one it gives, from 0; beyond the last it begins again.")
     .soft(0.0, 8.0)
     .hard(-1e6, 1e6);
 const NEXT: Input = Input::gate("next", false, "Goes on to the next one each time it goes on.");
@@ -20,17 +20,17 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[PROMPTS, INDEX, NEXT, PREVIOUS],
     outputs: &[OUT, COUNT],
     memory: 1,
-    run: |run| {
-        let prompts = run.texts(&PROMPTS);
+    run: |ctx| {
+        let prompts = ctx.texts(&PROMPTS);
         let count = prompts.len();
-        run.set(&COUNT, count as f64);
+        ctx.set(&COUNT, count as f64);
         // Steps are remembered within one round, so that none of them is ever lost in a large number.
-        let steps = f64::from(run.hits(&NEXT)) - f64::from(run.hits(&PREVIOUS));
+        let steps = f64::from(ctx.hits(&NEXT)) - f64::from(ctx.hits(&PREVIOUS));
         let round = count.max(1) as f64;
-        let stepped = (run.memory()[0] + steps).rem_euclid(round);
-        run.memory()[0] = stepped;
-        let index = (run.whole(&INDEX) + stepped as i64).rem_euclid(round as i64) as usize;
-        run.set(&OUT, prompts.get(index).cloned().unwrap_or_default());
+        let stepped = (ctx.memory()[0] + steps).rem_euclid(round);
+        ctx.memory()[0] = stepped;
+        let index = (ctx.whole(&INDEX) + stepped as i64).rem_euclid(round as i64) as usize;
+        ctx.set(&OUT, prompts.get(index).cloned().unwrap_or_default());
     },
     ..NodeDef::BASE
 };

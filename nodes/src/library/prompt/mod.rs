@@ -6,7 +6,7 @@ pub mod list;
 pub mod schedule;
 pub mod text;
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::Input;
 use crate::program::BlendMethod;
 
@@ -18,6 +18,6 @@ pub const METHOD: Input = Input::choice(
 );
 
 /// The method that a choice names.
-pub fn method(run: &Run<'_>) -> BlendMethod {
-    BlendMethod::ALL[run.choice(&METHOD)]
+pub fn method(ctx: &NodeContext<'_>) -> BlendMethod {
+    BlendMethod::ALL[ctx.choice(&METHOD)]
 }

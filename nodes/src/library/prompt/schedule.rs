@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::grammar::prompts::Moment;
 use crate::library::prompt::{METHOD, method};
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::prompt::Prompt;
@@ -42,16 +42,16 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let time = match UNIT.choices[run.choice(&UNIT)] {
-        "seconds" => run.secs(),
-        "beats" => run.beat(),
-        _ => run.frame() as f64,
+fn run(ctx: &mut NodeContext<'_>) {
+    let time = match UNIT.choices[ctx.choice(&UNIT)] {
+        "seconds" => ctx.secs(),
+        "beats" => ctx.beat(),
+        _ => ctx.frame() as f64,
     };
-    let moment = run.schedule(&SCHEDULE).and_then(|schedule| schedule.at(time, run.number(&LOOP)));
-    let Some(Moment { now, next, since, left }) = moment else { return run.set(&OUT, Arc::<str>::default()) };
+    let moment = ctx.schedule(&SCHEDULE).and_then(|schedule| schedule.at(time, ctx.number(&LOOP)));
+    let Some(Moment { now, next, since, left }) = moment else { return ctx.set(&OUT, Arc::<str>::default()) };
     // There is no more time to mix than the prompt counts.
-    let length = run.number(&CROSSFADE).min(since + left);
+    let length = ctx.number(&CROSSFADE).min(since + left);
     let amount = if left < length { 1.0 - left / length } else { 0.0 };
-    run.set(&OUT, Prompt::mix(now.clone(), next.clone(), amount, method(run)));
+    ctx.set(&OUT, Prompt::mix(now.clone(), next.clone(), amount, method(ctx)));
 }

@@ -13,7 +13,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "What the video shows, in words.",
     inputs: &[TEXT],
     outputs: &[OUT],
-    run: |run| run.set(&OUT, run.text(&TEXT)),
+    run: |ctx| ctx.set(&OUT, ctx.text(&TEXT)),
     pure: true,
     ..NodeDef::BASE
 };

@@ -24,7 +24,7 @@ pub const NODE: NodeDef = NodeDef {
         tap_node::MASS,
         tap_node::CHANGE,
     ],
-    run: |run| tap_node::run(run, Measure::Activity, &MAP),
+    run: |ctx| tap_node::run(ctx, Measure::Activity, &MAP),
     view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };

@@ -24,7 +24,7 @@ pub const NODE: NodeDef = NodeDef {
         tap_node::MASS,
         tap_node::CHANGE,
     ],
-    run: |run| tap_node::run(run, Measure::CrossMap, &MAP),
+    run: |ctx| tap_node::run(ctx, Measure::CrossMap, &MAP),
     view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };

@@ -1,7 +1,7 @@
 //! What the picture looks like.
 
 use crate::library::tap::tap_node;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::{Fuse, Measure, Tap};
@@ -31,8 +31,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let region = tap_node::region(&run.target(&REGION));
-    let (node, target) = (run.id().clone(), run.everything());
-    run.ask_tap(Tap { node, measure: Measure::Picture, target, fuse: Fuse::Mean, threshold: 0.0, region });
+fn run(ctx: &mut NodeContext<'_>) {
+    let region = tap_node::region(&ctx.target(&REGION));
+    let (node, target) = (ctx.id().clone(), ctx.everything());
+    ctx.ask_tap(Tap { node, measure: Measure::Picture, target, fuse: Fuse::Mean, threshold: 0.0, region });
 }

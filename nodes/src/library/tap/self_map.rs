@@ -27,7 +27,7 @@ pub const NODE: NodeDef = NodeDef {
         tap_node::MASS,
         tap_node::CHANGE,
     ],
-    run: |run| tap_node::run(run, Measure::SelfMap { x: run.number(&AT_X), y: run.number(&AT_Y) }, &MAP),
+    run: |ctx| tap_node::run(ctx, Measure::SelfMap { x: ctx.number(&AT_X), y: ctx.number(&AT_Y) }, &MAP),
     view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };

@@ -1,6 +1,6 @@
 //! What all tap nodes share: what they listen to, and the numbers they give.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, Output};
 use crate::node::value::Kind;
 use crate::program::pick::Pick;
@@ -40,17 +40,17 @@ pub const MASS: Output = Output::number("mass", "The part of it that lies in the
 pub const CHANGE: Output = Output::number("change", "How much of it moved since the last latent frame, 0 to 1.").late();
 
 /// Asks for a measurement, and gives it as a map.
-pub fn run(run: &mut Run<'_>, measure: Measure, out: &Output) {
+pub fn run(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
     let tap = Tap {
-        node: run.id().clone(),
+        node: ctx.id().clone(),
         measure,
-        target: run.target(&TARGET),
-        fuse: Fuse::ALL[run.choice(&FUSE)],
-        threshold: run.number(&THRESHOLD),
-        region: region(&run.target(&REGION)),
+        target: ctx.target(&TARGET),
+        fuse: Fuse::ALL[ctx.choice(&FUSE)],
+        threshold: ctx.number(&THRESHOLD),
+        region: region(&ctx.target(&REGION)),
     };
-    run.ask_tap(tap);
-    run.show(out, Source::Tap(run.id().clone()));
+    ctx.ask_tap(tap);
+    ctx.show(out, Source::Tap(ctx.id().clone()));
 }
 
 /// The places of all parts of a selection together.

@@ -17,9 +17,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at latent frames of each chunk.",
     inputs: &[target_node::WITHIN, FIRST, LAST],
     outputs: &[OUT],
-    run: |run| {
-        let frames = target_node::range(run, &FIRST, &LAST);
-        target_node::narrow(run, &OUT, Target { frames, ..Target::default() });
+    run: |ctx| {
+        let frames = target_node::range(ctx, &FIRST, &LAST);
+        target_node::narrow(ctx, &OUT, Target { frames, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

@@ -16,9 +16,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at a range of attention heads.",
     inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY],
     outputs: &[OUT],
-    run: |run| {
-        let heads = target_node::every(run, &FIRST, &LAST, run.number(&target_node::EVERY).round() as usize);
-        target_node::narrow(run, &OUT, Target { heads, ..Target::default() });
+    run: |ctx| {
+        let heads = target_node::every(ctx, &FIRST, &LAST, ctx.number(&target_node::EVERY).round() as usize);
+        target_node::narrow(ctx, &OUT, Target { heads, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

@@ -13,7 +13,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at everything that a target does not mean.",
     inputs: &[TARGET],
     outputs: &[OUT],
-    run: |run| run.set(&OUT, run.target(&TARGET).not()),
+    run: |ctx| ctx.set(&OUT, ctx.target(&TARGET).not()),
     pure: true,
     ..NodeDef::BASE
 };

@@ -16,9 +16,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at a range of layers of the model.",
     inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY],
     outputs: &[OUT],
-    run: |run| {
-        let layers = target_node::every(run, &FIRST, &LAST, run.number(&target_node::EVERY).round() as usize);
-        target_node::narrow(run, &OUT, Target { layers, ..Target::default() });
+    run: |ctx| {
+        let layers = target_node::every(ctx, &FIRST, &LAST, ctx.number(&target_node::EVERY).round() as usize);
+        target_node::narrow(ctx, &OUT, Target { layers, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

@@ -22,14 +22,14 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.",
     inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY, MOST],
     outputs: &[OUT],
-    run: |run| {
-        let set = target_node::every(run, &FIRST, &LAST, run.number(&target_node::EVERY).round() as usize);
+    run: |ctx| {
+        let set = target_node::every(ctx, &FIRST, &LAST, ctx.number(&target_node::EVERY).round() as usize);
         // A range of everything is no choice, and costs nothing.
         let everything = set == Set::range(0, usize::MAX);
         let range = if everything { Pick::All } else { Pick::of(NeuronSet::Set(set)) };
-        let most = run.number(&MOST).round() as usize;
+        let most = ctx.number(&MOST).round() as usize;
         let most = if most == 0 { Pick::All } else { Pick::of(NeuronSet::MostActive(most)) };
-        target_node::narrow(run, &OUT, Target { neurons: range.and(&most), ..Target::default() });
+        target_node::narrow(ctx, &OUT, Target { neurons: range.and(&most), ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

@@ -16,9 +16,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.",
     inputs: &[target_node::WITHIN, PASS],
     outputs: &[OUT],
-    run: |run| {
-        let pass = if run.choice(&PASS) == 0 { Passes::Denoise } else { Passes::Cache };
-        target_node::narrow(run, &OUT, Target { pass, ..Target::default() });
+    run: |ctx| {
+        let pass = if ctx.choice(&PASS) == 0 { Passes::Denoise } else { Passes::Cache };
+        target_node::narrow(ctx, &OUT, Target { pass, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

@@ -2,7 +2,7 @@
 
 use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
 use crate::library::target::target_node;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::pick::Pick;
@@ -24,26 +24,26 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at a part of the picture: a rectangle, an ellipse, or where a map is hot.",
     inputs: &[target_node::WITHIN, SHAPE, X, Y, WIDTH, HEIGHT, FEATHER, MAP, THRESHOLD],
     outputs: &[OUT],
-    run: |run| {
-        let region = Pick::of(shape(run));
-        target_node::narrow(run, &OUT, Target { region, ..Target::default() });
+    run: |ctx| {
+        let region = Pick::of(shape(ctx));
+        target_node::narrow(ctx, &OUT, Target { region, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE
 };
 
-fn shape(run: &Run<'_>) -> Shape {
-    let [x, y, width, height, feather] = [&X, &Y, &WIDTH, &HEIGHT, &FEATHER].map(|input| run.number(input));
+fn shape(ctx: &NodeContext<'_>) -> Shape {
+    let [x, y, width, height, feather] = [&X, &Y, &WIDTH, &HEIGHT, &FEATHER].map(|input| ctx.number(input));
     let frame = Frame { x, y, width, height, feather };
-    match run.choice(&SHAPE) {
+    match ctx.choice(&SHAPE) {
         0 => Shape::Rectangle(frame),
         1 => Shape::Ellipse(frame),
         _ => {
-            let tap = match run.source(&MAP).as_deref() {
+            let tap = match ctx.source(&MAP).as_deref() {
                 Some(Source::Tap(tap)) => tap.clone(),
                 _ => "".into(),
             };
-            Shape::Map { tap, threshold: run.number(&THRESHOLD), feather }
+            Shape::Map { tap, threshold: ctx.number(&THRESHOLD), feather }
         }
     }
 }

@@ -16,9 +16,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at a range of denoising steps; the cache pass is none of them.",
     inputs: &[target_node::WITHIN, FIRST, LAST],
     outputs: &[OUT],
-    run: |run| {
-        let steps = target_node::range(run, &FIRST, &LAST);
-        target_node::narrow(run, &OUT, Target { steps, pass: Passes::Denoise, ..Target::default() });
+    run: |ctx| {
+        let steps = target_node::range(ctx, &FIRST, &LAST);
+        target_node::narrow(ctx, &OUT, Target { steps, pass: Passes::Denoise, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

@@ -1,6 +1,6 @@
 //! What all target nodes share: they narrow a target further.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, Output};
 use crate::node::value::Kind;
 use crate::program::set::Set;
@@ -20,17 +20,17 @@ pub const EVERY: Input =
     Input::number("every", 1.0, "Only every so many of them: 2 is every second one.").soft(1.0, 8.0).hard(1.0, 4096.0);
 
 /// The range between two knobs.
-pub fn range(run: &Run<'_>, first: &Input, last: &Input) -> Set {
-    every(run, first, last, 1)
+pub fn range(ctx: &NodeContext<'_>, first: &Input, last: &Input) -> Set {
+    every(ctx, first, last, 1)
 }
 
 /// Every so manieth of the range between two knobs.
-pub fn every(run: &Run<'_>, first: &Input, last: &Input, step: usize) -> Set {
-    let (first, last) = (run.number(first).round(), run.number(last).round());
+pub fn every(ctx: &NodeContext<'_>, first: &Input, last: &Input, step: usize) -> Set {
+    let (first, last) = (ctx.number(first).round(), ctx.number(last).round());
     Set::every(first as usize, if last < END { last as usize } else { usize::MAX }, step)
 }
 
 /// Gives what is meant both by the target that comes in and by `part`.
-pub fn narrow(run: &mut Run<'_>, out: &Output, part: Target) {
-    run.set(out, run.target(&WITHIN).and(&Selection::from(part)));
+pub fn narrow(ctx: &mut NodeContext<'_>, out: &Output, part: Target) {
+    ctx.set(out, ctx.target(&WITHIN).and(&Selection::from(part)));
 }

@@ -14,7 +14,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at what either of two targets means.",
     inputs: &[A, B],
     outputs: &[OUT],
-    run: |run| run.set(&OUT, run.target(&A).or(&run.target(&B))),
+    run: |ctx| ctx.set(&OUT, ctx.target(&A).or(&ctx.target(&B))),
     pure: true,
     ..NodeDef::BASE
 };

@@ -20,9 +20,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Aims a bend or a tap at words of the prompt, with all their tokens.",
     inputs: &[target_node::WITHIN, WORDS],
     outputs: &[OUT],
-    run: |run| {
-        let words = words(&run.text(&WORDS));
-        target_node::narrow(run, &OUT, Target { words, ..Target::default() });
+    run: |ctx| {
+        let words = words(&ctx.text(&WORDS));
+        target_node::narrow(ctx, &OUT, Target { words, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

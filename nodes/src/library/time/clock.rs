@@ -2,7 +2,7 @@
 
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
@@ -41,32 +41,32 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let beat = run.beat();
-    let begins = run.rises(&RESET) || run.memory()[BEGUN] == 0.0;
-    if run.rises(&RESET) {
-        run.memory()[ORIGIN] = beat;
+fn run(ctx: &mut NodeContext<'_>) {
+    let beat = ctx.beat();
+    let begins = ctx.rises(&RESET) || ctx.memory()[BEGUN] == 0.0;
+    if ctx.rises(&RESET) {
+        ctx.memory()[ORIGIN] = beat;
     }
-    let (origin, before) = (run.memory()[ORIGIN], run.memory()[BEFORE]);
-    let now = pulses(run, beat - origin);
+    let (origin, before) = (ctx.memory()[ORIGIN], ctx.memory()[BEFORE]);
+    let now = pulses(ctx, beat - origin);
     // A pulse that begins with the first frame is one.
-    let first = if begins { now.ceil() } else { pulses(run, before - origin).floor() + 1.0 } as i64;
+    let first = if begins { now.ceil() } else { pulses(ctx, before - origin).floor() + 1.0 } as i64;
     let last = now.floor() as i64;
-    let chance = run.number(&CHANCE);
-    let is_played = |index: i64| random(run, 0, index) < chance;
+    let chance = ctx.number(&CHANCE);
+    let is_played = |index: i64| random(ctx, 0, index) < chance;
     let hits = (first.max(last - MOST + 1)..=last).filter(|&index| is_played(index)).count();
     let phase = now - now.floor();
-    let on = hits > 0 || (is_played(last) && phase < run.number(&LENGTH));
-    run.memory()[BEGUN] = 1.0;
-    run.memory()[BEFORE] = beat;
-    run.set(&GATE, Gate { on, hits: hits as u16 });
-    run.set(&PHASE, phase);
-    run.set(&COUNT, last as f64);
+    let on = hits > 0 || (is_played(last) && phase < ctx.number(&LENGTH));
+    ctx.memory()[BEGUN] = 1.0;
+    ctx.memory()[BEFORE] = beat;
+    ctx.set(&GATE, Gate { on, hits: hits as u16 });
+    ctx.set(&PHASE, phase);
+    ctx.set(&COUNT, last as f64);
 }
 
 /// Pulses in so many beats.
-fn pulses(run: &Run<'_>, beats: f64) -> f64 {
-    let pulses = division::cycles(beats, division::beats(run.choice(&DIVISION)));
+fn pulses(ctx: &NodeContext<'_>, beats: f64) -> f64 {
+    let pulses = division::cycles(beats, division::beats(ctx.choice(&DIVISION)));
     // What swings is rounded once more.
-    division::cycles(division::swung(pulses, run.number(&SWING)), 1.0)
+    division::cycles(division::swung(pulses, ctx.number(&SWING)), 1.0)
 }

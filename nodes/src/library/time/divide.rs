@@ -1,6 +1,6 @@
 //! One trigger of so many.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const TRIGGER: Input = Input::gate("trigger", false, "The triggers that are counted.");
@@ -28,12 +28,12 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (by, offset) = (run.whole(&BY).max(1), run.whole(&OFFSET));
-    let first = if run.rises(&RESET) { 0 } else { run.memory()[COUNT] as i64 };
-    let next = first + i64::from(run.hits(&TRIGGER));
-    run.memory()[COUNT] = next as f64;
+fn run(ctx: &mut NodeContext<'_>) {
+    let (by, offset) = (ctx.whole(&BY).max(1), ctx.whole(&OFFSET));
+    let first = if ctx.rises(&RESET) { 0 } else { ctx.memory()[COUNT] as i64 };
+    let next = first + i64::from(ctx.hits(&TRIGGER));
+    ctx.memory()[COUNT] = next as f64;
     // Of the triggers before number `n`, so many passed; those before the offset count for the round before it.
     let passed = |n: i64| (n - 1 - offset % by).div_euclid(by);
-    run.fire(&OUT, passed(next) - passed(first));
+    ctx.fire(&OUT, passed(next) - passed(first));
 }

@@ -1,6 +1,6 @@
 //! Divisions of the tempo: how many beats a cycle takes when it is counted in bars and notes. A bar has four beats.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::Input;
 
 /// The divisions, longest bars first: their names in patches.
@@ -69,8 +69,8 @@ pub fn beats(index: usize) -> f64 {
 }
 
 /// The beats of the division that is chosen at an input whose choices are those of [`or`]; nothing at the first of them.
-pub fn chosen(run: &Run<'_>, input: &Input) -> Option<f64> {
-    run.choice(input).checked_sub(1).map(beats)
+pub fn chosen(ctx: &NodeContext<'_>, input: &Input) -> Option<f64> {
+    ctx.choice(input).checked_sub(1).map(beats)
 }
 
 /// How many cycles of so many beats fit into `beats`.

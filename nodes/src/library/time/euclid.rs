@@ -1,6 +1,6 @@
 //! A rhythm that is as even as it can be.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const TRIGGER: Input = Input::gate("trigger", false, "Goes one step further, each time.");
@@ -29,23 +29,23 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let steps = run.whole(&STEPS).max(1);
-    let pulses = run.whole(&PULSES).clamp(0, steps);
-    let (rhythm, rotation) = (rhythm(steps as u32, pulses as u32), run.whole(&ROTATION));
+fn run(ctx: &mut NodeContext<'_>) {
+    let steps = ctx.whole(&STEPS).max(1);
+    let pulses = ctx.whole(&PULSES).clamp(0, steps);
+    let (rhythm, rotation) = (rhythm(steps as u32, pulses as u32), ctx.whole(&ROTATION));
     let fires = |step: i64| rhythm >> (step - rotation).rem_euclid(steps) & 1 == 1;
-    if run.rises(&RESET) {
-        run.memory()[NEXT] = 0.0;
+    if ctx.rises(&RESET) {
+        ctx.memory()[NEXT] = 0.0;
     }
-    let (first, hits) = (run.memory()[NEXT] as i64 % steps, i64::from(run.hits(&TRIGGER)));
+    let (first, hits) = (ctx.memory()[NEXT] as i64 % steps, i64::from(ctx.hits(&TRIGGER)));
     if hits > 0 {
-        run.memory()[NEXT] = ((first + hits - 1) % steps + 1) as f64;
+        ctx.memory()[NEXT] = ((first + hits - 1) % steps + 1) as f64;
     }
     // Whole rounds, and the rest of one.
     let rest = (first..first + hits % steps).filter(|&step| fires(step)).count() as i64;
-    let step = (run.memory()[NEXT] as i64 - 1).clamp(0, steps - 1);
-    run.fire(&OUT, hits / steps * pulses + rest);
-    run.set(&STEP, step as f64);
+    let step = (ctx.memory()[NEXT] as i64 - 1).clamp(0, steps - 1);
+    ctx.fire(&OUT, hits / steps * pulses + rest);
+    ctx.set(&STEP, step as f64);
 }
 
 /// Bjorklund's rhythm, as Toussaint writes them: the first step is the lowest bit. Groups with a pulse and groups without are

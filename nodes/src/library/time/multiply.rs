@@ -1,6 +1,6 @@
 //! More triggers.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const TRIGGER: Input = Input::gate("trigger", false, "The triggers between which others come.");
@@ -29,9 +29,9 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (by, hits, dt) = (run.whole(&BY).max(1), i64::from(run.hits(&TRIGGER)), run.dt_secs());
-    let memory = run.memory();
+fn run(ctx: &mut NodeContext<'_>) {
+    let (by, hits, dt) = (ctx.whole(&BY).max(1), i64::from(ctx.hits(&TRIGGER)), ctx.dt_secs());
+    let memory = ctx.memory();
     memory[SINCE] += dt;
     let (since, given) = (memory[SINCE], memory[GIVEN] as i64);
     // Several triggers in a frame lie as far apart from one another as from the last one.
@@ -49,5 +49,5 @@ fn run(run: &mut Run<'_>) {
         let interval = if given > 0 { next } else { 0.0 };
         memory.copy_from_slice(&[0.0, interval, 1.0]);
     }
-    run.fire(&OUT, fired);
+    ctx.fire(&OUT, fired);
 }

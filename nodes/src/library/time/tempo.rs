@@ -1,10 +1,10 @@
 //! The tempo.
 
 use crate::library::time::division;
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const BPM: Input = Input::number("bpm", 120.0, "Beats per minute.").soft(20.0, 300.0).hard(20.0, 300.0).sole();
+const BPM: Input = Input::number("bpm", 120.0, "Beats per minute.").soft(20.0, 300.0).hard(20.0, 300.0).unique();
 const TAP: Input = Input::gate(
     "tap",
     false,
@@ -41,28 +41,28 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let knob = run.number(&BPM);
-    if let Some(interval) = tapped(run) {
-        run.memory()[TAPPED] = (60.0 / interval).clamp(BPM.hard.0, BPM.hard.1);
-        run.memory()[KNOB] = knob;
+fn run(ctx: &mut NodeContext<'_>) {
+    let knob = ctx.number(&BPM);
+    if let Some(interval) = tapped(ctx) {
+        ctx.memory()[TAPPED] = (60.0 / interval).clamp(BPM.hard.0, BPM.hard.1);
+        ctx.memory()[KNOB] = knob;
     }
-    if run.memory()[KNOB] != knob {
-        run.memory()[TAPPED] = 0.0;
+    if ctx.memory()[KNOB] != knob {
+        ctx.memory()[TAPPED] = 0.0;
     }
-    let tapped = run.memory()[TAPPED];
+    let tapped = ctx.memory()[TAPPED];
     let tempo = if tapped > 0.0 { tapped } else { knob };
-    run.ask_tempo(tempo);
-    run.set(&OUT, tempo);
-    run.set(&BEAT, run.beat());
-    let bars = division::cycles(run.beat(), run.whole(&BEATS) as f64);
-    run.set(&BAR, bars - bars.floor());
+    ctx.ask_tempo(tempo);
+    ctx.set(&OUT, tempo);
+    ctx.set(&BEAT, ctx.beat());
+    let bars = division::cycles(ctx.beat(), ctx.whole(&BEATS) as f64);
+    ctx.set(&BAR, bars - bars.floor());
 }
 
 /// The mean interval, in seconds, if there was a tap that is not the first.
-fn tapped(run: &mut Run<'_>) -> Option<f64> {
-    let (hits, dt) = (usize::from(run.hits(&TAP)), run.dt_secs());
-    let memory = run.memory();
+fn tapped(ctx: &mut NodeContext<'_>) -> Option<f64> {
+    let (hits, dt) = (usize::from(ctx.hits(&TAP)), ctx.dt_secs());
+    let memory = ctx.memory();
     memory[SINCE] += dt;
     if hits == 0 {
         return None;

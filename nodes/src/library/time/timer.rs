@@ -1,6 +1,6 @@
 //! A stopwatch.
 
-use crate::node::context::Run;
+use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const TRIGGER: Input = Input::gate("trigger", false, "Starts it from 0.");
@@ -30,9 +30,9 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-fn run(run: &mut Run<'_>) {
-    let (starts, runs, dt, length) = (run.rises(&TRIGGER), run.gate(&RUN), run.dt_secs(), run.number(&LENGTH));
-    let memory = run.memory();
+fn run(ctx: &mut NodeContext<'_>) {
+    let (starts, runs, dt, length) = (ctx.rises(&TRIGGER), ctx.gate(&RUN), ctx.dt_secs(), ctx.number(&LENGTH));
+    let memory = ctx.memory();
     if starts {
         memory.copy_from_slice(&[1.0, 0.0, 0.0]);
     } else if runs {
@@ -43,8 +43,8 @@ fn run(run: &mut Run<'_>) {
     if ends {
         memory[ENDED] = 1.0;
     }
-    run.set(&SECS, passed);
+    ctx.set(&SECS, passed);
     let normalised = if passed >= length { 1.0 } else { passed / length };
-    run.set(&NORMALISED, if started { normalised } else { 0.0 });
-    run.fire(&DONE, i64::from(ends));
+    ctx.set(&NORMALISED, if started { normalised } else { 0.0 });
+    ctx.fire(&DONE, i64::from(ends));
 }

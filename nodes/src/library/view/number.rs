@@ -2,7 +2,7 @@
 
 use crate::node::def::{Input, NodeDef, Output, View};
 
-const IN: Input = Input::signal("in", 0.0, "What is shown.").soft(-1.0, 1.0);
+const IN: Input = Input::direct("in", 0.0, "What is shown.").soft(-1.0, 1.0);
 const OUT: Output = Output::number("out", "What is shown.").passes(&IN);
 
 /// Shows a number.
@@ -12,7 +12,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Shows a number, and passes it on.",
     inputs: &[IN],
     outputs: &[OUT],
-    run: |run| run.set(&OUT, run.number(&IN)),
+    run: |ctx| ctx.set(&OUT, ctx.number(&IN)),
     view: View::Number,
     ..NodeDef::BASE
 };

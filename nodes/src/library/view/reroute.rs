@@ -13,9 +13,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Leads a cable around something, or gathers several that begin at one place.",
     inputs: &[IN],
     outputs: &[OUT],
-    run: |run| {
-        if let Some(value) = run.any(&IN) {
-            run.set(&OUT, value);
+    run: |ctx| {
+        if let Some(value) = ctx.any(&IN) {
+            ctx.set(&OUT, value);
         }
     },
     view: View::Reroute,

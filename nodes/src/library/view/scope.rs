@@ -2,7 +2,7 @@
 
 use crate::node::def::{Input, NodeDef, Output, View};
 
-const IN: Input = Input::signal("in", 0.0, "What is drawn.").soft(-1.0, 1.0);
+const IN: Input = Input::direct("in", 0.0, "What is drawn.").soft(-1.0, 1.0);
 const LOW: Input = Input::number("low", 0.0, "The number at the bottom of the drawing.").soft(-1.0, 1.0);
 const HIGH: Input = Input::number("high", 1.0, "The number at the top of the drawing.").soft(-1.0, 1.0);
 const WINDOW: Input =
@@ -16,7 +16,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Draws a number over time, and passes it on.",
     inputs: &[IN, LOW, HIGH, WINDOW],
     outputs: &[OUT],
-    run: |run| run.set(&OUT, run.number(&IN)),
+    run: |ctx| ctx.set(&OUT, ctx.number(&IN)),
     view: View::Scope,
     ..NodeDef::BASE
 };

@@ -138,7 +138,7 @@ proptest! {
                         let on: String = gates.iter().map(|(on, _)| if *on { '#' } else { '.' }).collect();
                         prop_assert_eq!(played.levels(output.name), on, "{}", kind.name);
                     }
-                    _ if output.late.is_some() => prop_assert_eq!(&played.of(output.name)[1..], &numbers[..FRAMES - 1]),
+                    _ if output.latency.is_some() => prop_assert_eq!(&played.of(output.name)[1..], &numbers[..FRAMES - 1]),
                     _ => prop_assert_eq!(played.of(output.name), &numbers, "{}", kind.name),
                 }
             }
