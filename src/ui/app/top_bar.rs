@@ -37,29 +37,30 @@ impl TapTempo {
     }
 }
 
-/// Shows the bar; the command of a clicked button.
+/// Shows the bar; the command of a clicked button. A button without a hint is disabled.
 pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<Command> {
     let mut command = None;
-    let mut button = |ui: &mut Ui, text: &str, hint: &str, of: Command| {
-        if ui.add(flat_button(text)).on_hover_text(hint).clicked() {
+    let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
+        let button = ui.add_enabled(hint.is_some(), flat_button(text));
+        if button.on_hover_text(hint.unwrap_or_default()).clicked() {
             command = Some(of);
         }
     };
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.label(RichText::new("bendrack").size(theme::LARGE).color(theme::TEXT));
         ui.add_space(theme::UNIT);
-        button(ui, "Add node", "N, Tab, or a double-click on the canvas", Command::AddNode);
-        button(ui, "Open", "Ctrl+O", Command::Open);
-        button(ui, "Save", "Ctrl+S; Ctrl+Shift+S saves to another file", Command::Save);
+        button(ui, "Add node", Some("N, Tab, or a double-click on the canvas"), Command::AddNode);
+        button(ui, "Open", Some("Ctrl+O"), Command::Open);
+        button(ui, "Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save);
         let undo = workspace.editor.document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
-        ui.add_enabled_ui(undo.is_some(), |ui| button(ui, "Undo", &undo.unwrap_or_default(), Command::Undo));
+        button(ui, "Undo", undo.as_deref(), Command::Undo);
         let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
-        ui.add_enabled_ui(redo.is_some(), |ui| button(ui, "Redo", &redo.unwrap_or_default(), Command::Redo));
+        button(ui, "Redo", redo.as_deref(), Command::Redo);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            button(ui, "Restart", "Restart the video with the same seed.", Command::Restart);
-            button(ui, "New seed", "Restart the video with the next seed.", Command::NewSeed);
+            button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
+            button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);
             seed_ui(ui, workspace);
-            button(ui, "Tap", "Tap tempo. Key T", Command::Tap);
+            button(ui, "Tap", Some("Tap tempo. Key T"), Command::Tap);
             tempo_ui(ui, workspace);
         });
     });
