@@ -10,7 +10,6 @@ use crate::wan::hooks::{Attention, HookContext};
 use crate::wan::ops;
 
 /// The hook of an attention, and the grid of its queries.
-#[derive(Clone, Copy)]
 pub(super) struct AttentionContext<'a> {
     pub(super) hook: HookContext<'a>,
     pub(super) grid: Grid,

@@ -171,25 +171,6 @@ impl<'a> BoundProgram<'a> {
         }
         Ok(attention)
     }
-
-    /// The values of cross-attention x `[batch, 1, rows, heads, head_dim]` after bends, each on the rows of its words.
-    fn bend_prompt_values(
-        &self,
-        mut x: Tensor,
-        bends: &[BoundBend<'_>],
-        hook: &HookContext<'_>,
-        frames: &[usize],
-        grid: Grid,
-    ) -> Result<Tensor> {
-        for bound in bends {
-            let rows = bound.rows(x.dim(2)?);
-            let rows = (!rows.iter().all(|row| *row)).then(|| runs(rows));
-            x = tensor::within(&x, 2, rows.as_deref(), &mut |x| {
-                apply::apply(x.clone(), std::slice::from_ref(bound), hook, frames, grid)
-            })?;
-        }
-        Ok(x)
-    }
 }
 
 impl Listener for BoundProgram<'_> {
@@ -216,7 +197,7 @@ impl Listener for BoundProgram<'_> {
             self.record_activity(&x, &hook)?;
         }
         x = match site {
-            Site::CrossValue => self.bend_prompt_values(x, &bends, &hook, frames, grid)?,
+            Site::CrossValue => bend_prompt_values(x, &bends, &hook, frames, grid)?,
             _ => apply::apply(x, &bends, &hook, frames, grid)?,
         };
         if has_neurons {
@@ -263,6 +244,24 @@ impl Listener for BoundProgram<'_> {
         }
         map::attend(&context, &softmax, &bends, &taps, |tap, share| self.shared.record().accumulators[tap].add(share))
     }
+}
+
+/// The values of cross-attention x `[batch, 1, rows, heads, head_dim]` after bends, each on the rows of its words.
+fn bend_prompt_values(
+    mut x: Tensor,
+    bends: &[BoundBend<'_>],
+    hook: &HookContext<'_>,
+    frames: &[usize],
+    grid: Grid,
+) -> Result<Tensor> {
+    for bound in bends {
+        let rows = bound.rows(x.dim(2)?);
+        let rows = (!rows.iter().all(|row| *row)).then(|| runs(rows));
+        x = tensor::within(&x, 2, rows.as_deref(), &mut |x| {
+            apply::apply(x.clone(), std::slice::from_ref(bound), hook, frames, grid)
+        })?;
+    }
+    Ok(x)
 }
 
 /// The runs of true, as index ranges.

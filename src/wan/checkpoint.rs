@@ -1,4 +1,4 @@
-//! A model's files in a folder, found by what they contain.
+//! A model's files in a folder, found by their contents.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,13 +29,13 @@ const WEIGHTS: [&str; 6] = ["safetensors", "gguf", "pt", "pth", "bin", "ckpt"];
 
 /// The files of a model's parts.
 ///
-/// A folder of any layout does: that of the original repository, of diffusers, of ComfyUI, or one's own. Every part is known
-/// by its tensors, whatever its name.
+/// Every layout of folders works: that of the original repository, of diffusers, of ComfyUI, or any other. The tensors identify
+/// each part, not the names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The diffusion transformer.
     pub transformer: PathBuf,
-    /// The transformer's `config.json`, if there is one beside it.
+    /// The transformer's `config.json`, if one lies beside it.
     pub config: Option<PathBuf>,
     /// A LoRA to be merged into the transformer.
     pub lora: Option<PathBuf>,
@@ -52,15 +52,16 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Looks through a folder and the folders in it.
+    /// Searches a folder and the folders in it. Files that are not part of a model are ignored.
     ///
-    /// Files that are nothing of a model's are passed over. Fails if there is no transformer, or if there are two files for
-    /// one part; names them.
+    /// # Errors
+    ///
+    /// Fails if there is no transformer, or if there are two files for one part; the message names them.
     pub fn find(folder: &Path) -> Result<Self> {
         Self::find_around(folder, None)
     }
 
-    /// [`Self::find`] with a transformer that may lie elsewhere; others in the folder are passed over then.
+    /// [`Self::find`] with a transformer of another place; those in the folder are ignored.
     pub fn find_around(folder: &Path, transformer: Option<&Path>) -> Result<Self> {
         let mut files = Found::default();
         files.look(folder, DEPTH)?;
@@ -113,7 +114,7 @@ impl Checkpoint {
         Transformer::load(&weights, self.read_config()?.as_ref())
     }
 
-    /// Opens the transformer's file: of a training checkpoint the section that its family was released to be run from.
+    /// Opens the transformer's file; in a training checkpoint, the section of its family.
     fn open_transformer(&self, dtype: DType, device: &Device) -> Result<Weights> {
         let weights = Weights::open(&self.transformer, dtype, device)?;
         match (weights.section(), self.family.section()) {
@@ -170,7 +171,7 @@ impl Checkpoint {
         Ok(fingerprint)
     }
 
-    /// Loads a decoder: the small one if `fast` and it is there, else the VAE, else the small one.
+    /// Loads a decoder: the small one if `fast` and present, else the VAE, else the small one.
     pub fn decoder(&self, fast: bool, dtype: DType, device: &Device) -> Result<Arc<dyn FrameDecoder>> {
         let open = |path| Weights::open(path, dtype, device);
         match (&self.taehv, &self.vae) {
@@ -229,7 +230,7 @@ impl Found {
     }
 }
 
-/// The one file for a part of a model, if there is one.
+/// The only file for a part of a model, if any.
 fn only(part: &str, mut paths: Vec<PathBuf>) -> Result<Option<PathBuf>> {
     if paths.len() > 1 {
         let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();

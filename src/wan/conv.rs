@@ -1,4 +1,4 @@
-//! Convolutions of the picture models, over one frame or over time, and what they remember between calls.
+//! Convolutions of the decoders and encoders, over one frame or over time, and their features between calls.
 //!
 //! Pictures are frames-first, `[frames, channels, height, width]`. A 3-D convolution that sees `kt` frames is computed as
 //! a 2-D one: frames lie behind one another in memory, so `kt` consecutive ones *are* a picture of `kt · channels`
@@ -16,7 +16,7 @@ use candle_core::{Result, Tensor, bail};
 use super::ops::{self, Window};
 use super::weights::Weights;
 
-/// A convolution over one frame at a time or over a window of frames; the window's past is the caller's affair.
+/// A convolution over one frame at a time or over a window of frames; the caller supplies the past frames of the window.
 #[derive(Clone, Debug)]
 pub struct Conv {
     /// `[out, window.frames · in, kernel, kernel]`.
@@ -80,7 +80,7 @@ impl Conv {
     }
 }
 
-/// A convolution over time that sees the present and the past: it gives as many frames as it gets.
+/// A convolution over time that sees present and past frames. It returns as many frames as it gets.
 ///
 /// `CausalConv3d` of Wan2.1 `wan/modules/vae.py`, whose padding rule comes down to: the frames in front are the last
 /// `kt - 1` of everything seen so far, behind zeros.
@@ -115,15 +115,14 @@ impl CausalConv {
 
 /// The last input frames of every layer that looks back in time, by the layer's name in the checkpoint.
 ///
-/// This is all a streaming decoder or encoder remembers: empty is the beginning of a video, and a clone of it is a point
-/// to go back to.
+/// This is the whole state of a streaming decoder or encoder: empty at the beginning of a video; a clone is a point of return.
 #[derive(Clone, Debug, Default)]
 pub struct FeatureCache {
     frames: BTreeMap<String, Tensor>,
 }
 
 impl FeatureCache {
-    /// Whether nothing has been seen yet.
+    /// Whether no frame has been seen yet.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -133,7 +132,7 @@ impl FeatureCache {
         self.frames.iter().map(|(name, frames)| (name.as_str(), frames))
     }
 
-    /// Whether the layer `name` has left anything.
+    /// Whether the layer `name` has frames.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.frames.contains_key(name)
     }

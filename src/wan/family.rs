@@ -1,4 +1,4 @@
-//! The published models that share Wan's transformer, and how each is run.
+//! The published models that share Wan's transformer, and their settings.
 
 use std::fmt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::noise::{Noise, SameNoise, SeededNoise};
 use super::scheduler::FewStep;
 use super::streaming::Streaming;
 
-/// A published way to train and run a Wan transformer. The weights do not tell it; file names usually do.
+/// A published way to train and run a Wan transformer. File names identify it; the weights do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// Wan 2.1 itself: whole clips, many steps, classifier-free guidance.
@@ -25,7 +25,7 @@ pub enum Family {
     CausVid,
     /// Krea realtime 14B.
     Krea,
-    /// The small model that comes with bendrack.
+    /// The small model inside the program.
     Mini,
 }
 
@@ -34,7 +34,7 @@ impl Family {
     pub const ALL: [Self; 7] =
         [Self::Wan, Self::SelfForcing, Self::LongLive, Self::LongLiveInfinite, Self::CausVid, Self::Krea, Self::Mini];
 
-    /// The name by which it is chosen.
+    /// The name in commands and folders.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wan => "wan",
@@ -47,7 +47,7 @@ impl Family {
         }
     }
 
-    /// The family that the names along a path speak of in whole words, the last name first; [`Self::Wan`] if none does.
+    /// The family named in a path, in whole words, the last name first; [`Self::Wan`] by default.
     pub fn guess(path: &Path) -> Self {
         // More words first: longlive-infinite is not longlive.
         let families =
@@ -81,7 +81,7 @@ impl Family {
         }
     }
 
-    /// The section of a training checkpoint that the family is run from, if it is not the averaged one: LongLive's LoRA was
+    /// The section of a training checkpoint for the family, if it is not the averaged one: LongLive's LoRA was
     /// trained on `generator`.
     pub const fn section(self) -> Option<&'static str> {
         match self {

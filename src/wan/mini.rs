@@ -62,7 +62,7 @@ pub fn fingerprint() -> Result<Fingerprint> {
 ///
 /// Fails if the files inside the program do not fit this version of it.
 pub fn load() -> Result<Mini> {
-    let open = |file, part: &str| Weights::at_hand(file, &format!("mini's {part}"), DType::F32, &Device::Cpu);
+    let open = |file, part: &str| Weights::from_bytes(file, &format!("mini's {part}"), DType::F32, &Device::Cpu);
     let config = serde_json::from_slice(CONFIG).or_else(|error| bail!("mini's config.json: {error}"))?;
     let transformer = Transformer::load(&open(TRANSFORMER, "transformer")?, Some(&config))?;
     let tokenizer = Tokenizer::from_json(TOKENIZER)?;

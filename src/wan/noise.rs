@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// Which noise is asked for.
+/// The frame and step of a draw of noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
     /// The first latent frame, counted from the beginning of the video.
@@ -20,8 +20,8 @@ pub trait Noise {
     fn draw(&mut self, draw: Draw, shape: (usize, usize, usize, usize)) -> Result<Tensor>;
 }
 
-/// Noise that depends on the seed, the latent frame and the step, and on nothing that happened before: a video can be
-/// begun again anywhere, on any machine, and meets the same noise.
+/// Noise that depends on the seed, the latent frame and the step alone: a video that begins again at any frame, on any
+/// machine, has the same noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeededNoise {
     /// The video's seed.
@@ -43,7 +43,7 @@ impl Noise for SeededNoise {
     }
 }
 
-/// The noise that a chunk started from, again at every step, instead of fresh noise.
+/// The first noise of a chunk at every step, instead of fresh noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SameNoise<N>(pub N);
 

@@ -1,6 +1,6 @@
-//! The operations the pipeline is made of, for any device and dtype.
+//! The operations of the pipeline, for any device and dtype.
 //!
-//! Each one is `plain` tensor code, except on the CPU in f32 where a kernel of `cpu` does the same work faster.
+//! Each is `plain` tensor code; on the CPU in f32 a kernel of `cpu` does the same faster.
 //! Token tensors are `[batch, tokens, dim]`; attention tensors keep the heads behind the tokens,
 //! `[batch, tokens, heads, head_dim]`, as the KV cache stores them; pictures are `[frames, channels, height, width]`.
 

@@ -91,7 +91,7 @@ impl FewStep {
         Self::raw(&[1000.0, 750.0, 500.0, 250.0], 5.0)
     }
 
-    /// The timesteps to tell the model, in order. They are not whole numbers; the model takes them as they are.
+    /// The timesteps for the model, in order. They are not whole numbers.
     pub fn timesteps(&self) -> &[f32] {
         &self.steps
     }

@@ -1,4 +1,4 @@
-//! Noise schedules and the rules that walk down them.
+//! Noise schedules, and the samplers that follow them.
 //!
 //! Everything is rectified flow: `x_t = (1 − σ) x0 + σ noise`, the model predicts `flow = noise − x0`, and the timestep
 //! is `t = 1000 σ`. The causal models jump from clean estimate to clean estimate along a short list
@@ -22,7 +22,7 @@ pub const TRAIN_STEPS: usize = 1000;
 
 /// Walks a sample from noise to a clean latent, one model call per step.
 pub trait Sampler: Send {
-    /// The timestep to tell the model at each step, 0 to 1000, in order.
+    /// The timestep of each step, 0 to 1000, in order.
     fn timesteps(&self) -> &[f32];
 
     /// The noise level before each step, and after the last one, 0.
@@ -33,7 +33,7 @@ pub trait Sampler: Send {
     /// Fails once every step has been taken; [`reset`](Self::reset) starts over.
     fn step(&mut self, flow: &Tensor, sample: &Tensor) -> Result<Tensor>;
 
-    /// Forgets the walk so far.
+    /// Begins again at the first step.
     fn reset(&mut self);
 }
 

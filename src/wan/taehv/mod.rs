@@ -1,6 +1,6 @@
-//! TAEHV for Wan 2.1: a small decoder that is fast enough to look while the model works, and its encoder.
+//! TAEHV for Wan 2.1: a small decoder, fast enough for live frames, and its encoder.
 //!
-//! It takes the transformer's latents as they are and gives RGB in 0..1. Widths and structure are read from the file.
+//! It reads the transformer's latents directly and returns RGB in 0..1. Widths and structure are read from the file.
 //! Source: `taehv.py` of madebyollin/taehv, weights `taew2_1`.
 
 mod sequence;
@@ -42,7 +42,7 @@ impl Decoder {
         Ok(Self { layers, frames_to_trim, dtype: weights.dtype() })
     }
 
-    /// [`FrameDecoder::next_frames`], showing what comes out of each layer: `decoder.0`, `decoder.1`, …
+    /// [`FrameDecoder::next_frames`], with the output of each layer for `trace`: `decoder.0`, `decoder.1`, …
     ///
     /// A `TGrow` stands for the enlargement before it too. The last layer shows all frames, neither trimmed nor clamped.
     pub fn decode_traced(&self, latents: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {

@@ -1,4 +1,4 @@
-//! Prompts to embeddings, remembering the latest.
+//! Prompts to embeddings, with a cache of the latest.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::{Tokenizer, Tokens, Umt5, clean};
 /// The most prompts whose embeddings are kept; Wan's take 4 MB each in bf16.
 const REMEMBERED: usize = 16;
 
-/// A prompt as the diffusion transformer takes it.
+/// An encoded prompt, the input of the diffusion transformer.
 #[derive(Clone, Debug)]
 pub struct Prompt {
     /// The prompt's tokens, by position.
@@ -29,7 +29,7 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Embeddings of `text_len` rows (Wan: 512), by a tokenizer and a model that belong together.
+    /// Makes embeddings of `text_len` rows (Wan: 512), with a tokenizer and the model it belongs to.
     pub fn new(tokenizer: Tokenizer, model: Umt5, text_len: usize) -> Result<Self> {
         let (known, embedded) = (tokenizer.vocab_size(), model.vocab_size());
         if known > embedded {
@@ -45,7 +45,11 @@ impl TextEncoder {
         self.text_len
     }
 
-    /// Cleans, tokenizes and encodes a prompt, or returns what it encoded one of the latest times.
+    /// Cleans, tokenizes and encodes a prompt, or returns it from the cache.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tokenizer does not belong to the model, or if the device fails.
     pub fn encode(&mut self, prompt: &str) -> Result<Arc<Prompt>> {
         let cleaned = clean(prompt);
         let known = self.remembered.iter().position(|known| known.tokens.prompt == cleaned);

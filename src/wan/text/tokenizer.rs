@@ -29,17 +29,17 @@ impl Tokenizer {
         Self::from_json(&json).about(path.display())
     }
 
-    /// Takes the text of a `tokenizer.json`.
+    /// Reads the text of a `tokenizer.json`.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         Self::guarded(|| tokenizers::Tokenizer::from_bytes(json).map_err(|e| e.to_string()))
     }
 
-    /// Takes a SentencePiece model file, which UMT5 checkpoints for ComfyUI hold as the tensor `spiece_model`.
+    /// Reads a SentencePiece model file, which UMT5 checkpoints for ComfyUI hold as the tensor `spiece_model`.
     pub fn from_sentence_piece(model: &[u8]) -> Result<Self> {
         Self::guarded(|| sentence_piece::tokenizer(model).map_err(|e| e.to_string()))
     }
 
-    /// The tokenizer that a text encoder's weights carry inside, if they do.
+    /// The tokenizer inside a text encoder's weights, if any.
     pub fn from_weights(weights: &Weights) -> Result<Option<Self>> {
         let Some(dims) = weights.dims(TOKENIZER) else { return Ok(None) };
         // Bytes are small enough to have come through any dtype unharmed.
@@ -66,7 +66,7 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// Cleans and tokenizes a prompt; what does not fit into `length` tokens is dropped, but never the end token.
+    /// Cleans and tokenizes a prompt. Tokens beyond `length` are dropped, except the end token.
     pub fn tokenize(&self, prompt: &str, length: usize) -> Result<Tokens> {
         self.tokenize_cleaned(clean(prompt), length)
     }

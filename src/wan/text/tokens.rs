@@ -1,4 +1,4 @@
-//! A tokenized prompt: which characters each token covers, and where a word's tokens stand.
+//! A tokenized prompt: the characters of each token, and the positions of each word.
 
 use std::ops::Range;
 
@@ -13,10 +13,10 @@ pub struct Token {
     pub span: Range<usize>,
 }
 
-/// One word of a prompt: what stands between spaces, without punctuation around it.
+/// One word of a prompt: the text between spaces, without punctuation around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// The word as the prompt writes it.
+    /// The word, spelled as in the prompt.
     pub text: String,
     /// The bytes of the prompt it covers.
     pub span: Range<usize>,
@@ -59,10 +59,10 @@ impl Tokens {
             .collect()
     }
 
-    /// The positions of all tokens of `word` wherever it stands in the prompt, rising; none if it does not.
+    /// The rising positions of all tokens of `word` in the prompt; none if it is absent.
     ///
-    /// Upper and lower case are alike, and punctuation around the word does not count. It may be a phrase, and it may be a
-    /// part of a run in a script that is written without spaces; elsewhere it has to begin and end as a word does.
+    /// Case and surrounding punctuation do not matter. `word` may be a phrase, or a part of a run in a script without spaces;
+    /// elsewhere it must begin and end where a word does.
     pub fn positions(&self, word: &str) -> Vec<usize> {
         // Cleaning a word depends on its neighbours, so the spelling of the prompt is tried first.
         let cleaned = super::clean(word);
@@ -101,7 +101,7 @@ pub(super) fn trim(text: &str, span: Range<usize>, dropped: fn(char) -> bool) ->
     start..start + inner.trim_matches(dropped).len()
 }
 
-/// The spans of what stands between spaces.
+/// The spans of the text between spaces.
 fn split_spaces(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     text.split(' ').map(move |word| {
@@ -111,7 +111,7 @@ fn split_spaces(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// The spans of `text` that read as `word` in any case and stand there as a word does.
+/// The spans of `text` that equal `word` in any case and begin and end where a word does.
 fn occurrences(text: &str, word: &str) -> Vec<Range<usize>> {
     let word: String = word.chars().flat_map(char::to_lowercase).collect();
     if word.is_empty() {

@@ -1,4 +1,4 @@
-//! The bytes of a file, mapped into memory or at hand, read within bounds.
+//! The bytes of a file, mapped or in memory, read within bounds.
 
 use std::fs::File;
 use std::ops::Range;
@@ -33,7 +33,7 @@ impl Bytes {
     }
 
     /// A file that is part of the program.
-    pub(super) fn at_hand(bytes: &'static [u8]) -> Self {
+    pub(super) fn from_bytes(bytes: &'static [u8]) -> Self {
         Self { all: Arc::new(bytes), range: 0..bytes.len() }
     }
 

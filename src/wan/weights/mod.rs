@@ -60,7 +60,7 @@ struct Store {
 pub(super) const TOKENIZER: &str = "spiece_model";
 
 impl Weights {
-    /// Weights from tensors at hand, under the names given, cast to `dtype` on `device` when asked for.
+    /// Weights from tensors in memory, under the names given, cast to `dtype` on `device` when asked for.
     pub fn from_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, dtype: DType, device: &Device) -> Self {
         let entries = tensors.into_iter().map(|(name, tensor)| (name, Entry::held(tensor))).collect();
         Self::new("the given set of tensors".to_owned(), None, entries, dtype, device)
@@ -78,15 +78,15 @@ impl Weights {
 
     /// [`Self::open`], but of a training checkpoint this section, such as `generator`.
     ///
-    /// Refused if the checkpoint has other sections only. A file that has no sections holds one set of weights, which is
-    /// taken whatever its name was before: [`Self::section`] is `None` then.
+    /// Fails if the checkpoint has other sections only. A file without sections holds one set of weights, which is used;
+    /// [`Self::section`] is `None` then.
     pub fn open_section(path: &Path, section: Option<&str>, dtype: DType, device: &Device) -> Result<Self> {
         Self::listed(open::list(path, section)?, path.display().to_string(), dtype, device)
     }
 
-    /// The weights in a file that is part of the program; `origin` is what errors call it.
-    pub fn at_hand(file: &'static [u8], origin: &str, dtype: DType, device: &Device) -> Result<Self> {
-        let listing = open::read(&Bytes::at_hand(file), None).about(origin)?;
+    /// The weights of a file in memory; `origin` is its name in errors.
+    pub fn from_bytes(file: &'static [u8], origin: &str, dtype: DType, device: &Device) -> Result<Self> {
+        let listing = open::read(&Bytes::from_bytes(file), None).about(origin)?;
         Self::listed(listing, origin.to_owned(), dtype, device)
     }
 
