@@ -78,16 +78,13 @@ fn escaped_but_colours(text: &str) -> String {
     for piece in pieces {
         let numbers = |c: char| c.is_ascii_digit() || c == ';';
         let end = piece.strip_prefix('[').and_then(|rest| rest.trim_start_matches(numbers).strip_prefix('m'));
-        match end {
-            Some(rest) => {
-                kept.push('\x1b');
-                kept.push_str(&piece[..piece.len() - rest.len()]);
-                kept += &escaped(rest);
-            }
-            None => {
-                kept += &escaped("\x1b");
-                kept += &escaped(piece);
-            }
+        if let Some(rest) = end {
+            kept.push('\x1b');
+            kept.push_str(&piece[..piece.len() - rest.len()]);
+            kept += &escaped(rest);
+        } else {
+            kept += &escaped("\x1b");
+            kept += &escaped(piece);
         }
     }
     kept

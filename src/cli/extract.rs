@@ -27,9 +27,8 @@ pub(super) struct Extract {
 impl Extract {
     pub(super) fn run(self) -> Result<(), Failure> {
         let files = Files::default().input("the file that is read", &self.file);
-        match &self.output {
-            Some(path) => files.output("-o", path, Content::Patch).check()?,
-            None => {}
+        if let Some(path) = &self.output {
+            files.output("-o", path, Content::Patch).check()?;
         }
         let found = provenance::read(&self.file).map_err(|error| output(&error))?;
         let Opened { patch, render, .. } = found.open(&self.file).map_err(|problem| {

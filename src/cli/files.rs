@@ -190,11 +190,12 @@ mod tests {
     const PATCH: &str = include_str!("../../patches/first_bend.json");
     const REPORT: &str = r#"{ "bendrack": "0", "program_sha256": "" }"#;
 
+    #[expect(clippy::needless_pass_by_value, reason = "a builder ends here")]
     fn message(files: Files) -> Option<String> {
         match files.check() {
             Ok(()) => None,
             Err(Failure::Usage(message)) => Some(message),
-            Err(_) => panic!("a wrong use of the command"),
+            Err(Failure::Failed(message)) => panic!("a failure, not a wrong use: {message}"),
         }
     }
 

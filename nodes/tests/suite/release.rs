@@ -95,7 +95,7 @@ fn a_patch_of_then_has_the_program_of_its_successor() {
     for (path, frame) in programs().into_keys() {
         let stem = path.trim_end_matches(".json");
         let node = stem.strip_prefix("help/").and_then(|node| {
-            let renamed = MIGRATIONS.iter().filter_map(|step| step.renamed.filter(|_| step.node == node)).next();
+            let renamed = MIGRATIONS.iter().find_map(|step| step.renamed.filter(|_| step.node == node));
             assert!(renamed.is_some() || LIBRARY.iter().any(|def| def.name == node), "{node}");
             renamed
         });

@@ -61,6 +61,7 @@ pub enum Command {
 }
 
 /// The state of the window that decides which keys are commands.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the window, each asked once")]
 pub struct KeyContext {
     /// The palette is open.
     pub palette: bool,

@@ -41,7 +41,12 @@ pub const NODE: NodeDef = NodeDef {
     ],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&FACTOR, &STRETCH, &bend_node::PADDING])
+        bend_node::run(
+            ctx,
+            bend_node::site(ctx, &bend_node::GRID_SITE),
+            &OP,
+            &[&FACTOR, &STRETCH, &bend_node::PADDING],
+        );
     },
     ..NodeDef::BASE
 };
