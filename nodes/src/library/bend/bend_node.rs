@@ -21,7 +21,7 @@ pub const AMOUNT: Input =
 pub const OUT: Output = Output::of("bends", Kind::Bend, "The bends before and this one.").passes(&BENDS);
 /// What lies outside of the picture.
 pub const PADDING: Input =
-    Input::choice("padding", &crate::program::grid::Padding::CHOICES, "What comes in from outside of the picture.");
+    Input::choice_of::<crate::program::grid::Padding>("padding", "What comes in from outside of the picture.");
 /// Where something acts that is linear on the grid of the picture.
 pub const GRID_SITE: Input = Input::choice(
     "site",

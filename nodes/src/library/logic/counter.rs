@@ -1,5 +1,6 @@
 //! Counts.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -8,9 +9,18 @@ const DOWN: Input = Input::gate("down", false, "Counts one back, each time, afte
 const RESET: Input = Input::gate("reset", false, "Back to from, before what else arrives in the same latent frame.");
 const FROM: Input = Input::number("from", 0.0, "Where it begins.").soft(0.0, 16.0).hard(-1e6, 1e6);
 const TO: Input = Input::number("to", 7.0, "Where it ends; it may be less than from.").soft(0.0, 16.0).hard(-1e6, 1e6);
-const AT_END: Input = Input::choice(
+
+choices! {
+    /// The way of a count past an end.
+    enum AtEnd {
+        Wrap = "wrap",
+        Clamp = "clamp",
+        PingPong = "ping_pong",
+    }
+}
+
+const AT_END: Input = Input::choice_of::<AtEnd>(
     "at_end",
-    &["wrap", "clamp", "ping_pong"],
     "Where a count past an end goes: to the other end, nowhere, or back, and back again at the other end.",
 );
 const COUNT: Output = Output::number("count", "The count.");
@@ -46,21 +56,21 @@ fn run(ctx: &mut NodeContext<'_>) {
     let mut carry = 0;
     let ups = (0..ctx.hits(&UP)).map(|_| 1);
     let downs = (0..ctx.hits(&DOWN)).map(|_| -1);
-    let at_end = AT_END.choices[ctx.choice(&AT_END)];
+    let at_end = ctx.chosen::<AtEnd>(&AT_END);
     for step in ups.chain(downs) {
         let next = if back { at - step } else { at + step };
         let passes = !(0..=span).contains(&next);
         carry += i64::from(passes);
         at = match at_end {
-            "clamp" => next.clamp(0, span),
-            "ping_pong" if passes => {
+            AtEnd::Clamp => next.clamp(0, span),
+            AtEnd::PingPong if passes => {
                 back = !back;
                 (2 * at - next).clamp(0, span)
             }
-            _ => next.rem_euclid(span + 1),
+            AtEnd::Wrap | AtEnd::PingPong => next.rem_euclid(span + 1),
         };
     }
-    back &= at_end == "ping_pong";
+    back &= at_end == AtEnd::PingPong;
     ctx.memory()[AT] = (from + sign * at) as f64;
     ctx.memory()[BACK] = f64::from(u8::from(back));
     ctx.set(&COUNT, (from + sign * at) as f64);

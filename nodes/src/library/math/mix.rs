@@ -2,6 +2,7 @@
 
 use std::f64::consts::FRAC_PI_2;
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -12,9 +13,17 @@ const D: Input = Input::direct("d", 0.0, "The fourth number.").soft(-1.0, 1.0);
 const COUNT: Input = Input::number("count", 2.0, "How many of them are used.").soft(2.0, 4.0).hard(2.0, 4.0);
 const POSITION: Input =
     Input::number("position", 0.5, "Where between them: 0 is the first, 1 the last that is used.").hard(0.0, 1.0);
-const CURVE: Input = Input::choice(
+
+choices! {
+    /// The parts of the two numbers.
+    enum Fade {
+        Linear = "linear",
+        EqualPower = "equal_power",
+    }
+}
+
+const CURVE: Input = Input::choice_of::<Fade>(
     "curve",
-    &["linear", "equal_power"],
     "How one gives way to the next: in even parts, or so that the squares of their parts make 1.",
 );
 const OUT: Output = Output::number("out", "The numbers mixed.").passes(&A);
@@ -36,9 +45,9 @@ fn run(ctx: &mut NodeContext<'_>) {
     let place = ctx.number(&POSITION) * last as f64;
     let first = (place as usize).min(last - 1);
     let way = place - first as f64;
-    let (from, to) = match CURVE.choices[ctx.choice(&CURVE)] {
-        "equal_power" => ((way * FRAC_PI_2).cos(), (way * FRAC_PI_2).sin()),
-        _ => (1.0 - way, way),
+    let (from, to) = match ctx.chosen::<Fade>(&CURVE) {
+        Fade::EqualPower => ((way * FRAC_PI_2).cos(), (way * FRAC_PI_2).sin()),
+        Fade::Linear => (1.0 - way, way),
     };
     ctx.set(&OUT, from * numbers[first] + to * numbers[first + 1]);
 }

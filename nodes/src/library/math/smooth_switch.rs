@@ -1,5 +1,6 @@
 //! A switch that glides.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -10,11 +11,19 @@ const D: Input = Input::direct("d", 0.0, "Number 3.").soft(-1.0, 1.0);
 const INDEX: Input = Input::direct("index", 0.0, "Which one: 0 is a, 3 is d.").soft(0.0, 3.0).hard(0.0, 3.0);
 const TIME: Input =
     Input::number("time", 1.0, "Seconds from one to another.").soft(0.0, 10.0).hard(0.0, 600.0).unit("s");
-const CURVE: Input = Input::choice(
-    "curve",
-    &["linear", "ease_in", "ease_out", "ease_in_out"],
-    "How it glides: evenly, or slowly in the beginning, in the end, or in both.",
-);
+
+choices! {
+    /// The way of the glide.
+    enum Ease {
+        Linear = "linear",
+        EaseIn = "ease_in",
+        EaseOut = "ease_out",
+        EaseInOut = "ease_in_out",
+    }
+}
+
+const CURVE: Input =
+    Input::choice_of::<Ease>("curve", "How it glides: evenly, or slowly in the beginning, in the end, or in both.");
 const OUT: Output = Output::number("out", "The number that is chosen, or what is on the way to it.").passes(&A);
 
 const BEGUN: usize = 0;
@@ -51,11 +60,11 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     memory[DONE] = (memory[DONE] + step).min(1.0);
     let (from, done) = (memory[FROM], memory[DONE]);
-    let way = match CURVE.choices[ctx.choice(&CURVE)] {
-        "ease_in" => done * done,
-        "ease_out" => done * (2.0 - done),
-        "ease_in_out" => done * done * (3.0 - 2.0 * done),
-        _ => done,
+    let way = match ctx.chosen::<Ease>(&CURVE) {
+        Ease::EaseIn => done * done,
+        Ease::EaseOut => done * (2.0 - done),
+        Ease::EaseInOut => done * done * (3.0 - 2.0 * done),
+        Ease::Linear => done,
     };
     ctx.set(&OUT, if done < 1.0 { from + (target - from) * way } else { target });
 }

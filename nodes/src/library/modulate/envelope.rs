@@ -1,13 +1,23 @@
 //! An envelope: attack, decay, sustain, release.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
 const GATE: Input = Input::gate("gate", false, "Begins the envelope when it goes on, releases it when it goes off.");
-const SHAPE: Input = Input::choice(
+
+choices! {
+    /// The shape of the stages.
+    enum Shape {
+        Adsr = "adsr",
+        Ar = "ar",
+        Ad = "ad",
+    }
+}
+
+const SHAPE: Input = Input::choice_of::<Shape>(
     "shape",
-    &["adsr", "ar", "ad"],
     "All stages, up and held at the top until the gate goes off, or up and down again however long the gate is on.",
 );
 const ATTACK: Input =
@@ -28,9 +38,17 @@ const RELEASE: Input =
 const ATTACK_CURVE: Input = curve("attack_curve", "How the attack bends: 1 is fast at first, −1 slow at first.");
 const DECAY_CURVE: Input = curve("decay_curve", "How the decay bends: 1 is fast at first, −1 slow at first.");
 const RELEASE_CURVE: Input = curve("release_curve", "How the release bends: 1 is fast at first, −1 slow at first.");
-const RETRIGGER: Input = Input::choice(
+
+choices! {
+    /// The effect of a gate while the envelope runs.
+    enum Retrigger {
+        Restart = "restart",
+        Legato = "legato",
+    }
+}
+
+const RETRIGGER: Input = Input::choice_of::<Retrigger>(
     "retrigger",
-    &["restart", "legato"],
     "Whether a gate that goes on again before it was released begins a new attack, from the level that it has.",
 );
 const LOOP: Input = Input::gate("loop", false, "While the gate is on too, it attacks again each time it has fallen.");
@@ -84,25 +102,25 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (was, stage) = (ctx.memory()[HEIGHT], ctx.memory()[STAGE]);
-    let (hit, shape) = (ctx.rises(&GATE), SHAPE.choices[ctx.choice(&SHAPE)]);
+    let (hit, shape) = (ctx.rises(&GATE), ctx.chosen::<Shape>(&SHAPE));
     // A blow that is shorter than a frame lasts one.
     let on = ctx.gate(&GATE) || hit;
-    let again = hit && ctx.choice(&RETRIGGER) == 0;
+    let again = hit && ctx.chosen::<Retrigger>(&RETRIGGER) == Retrigger::Restart;
     let stage = match stage {
         _ if again => ATTACKING,
-        REST if hit || on && (shape != "ad" || ctx.gate(&LOOP)) => ATTACKING,
-        _ if !on && shape != "ad" => REST,
+        REST if hit || on && (shape != Shape::Ad || ctx.gate(&LOOP)) => ATTACKING,
+        _ if !on && shape != Shape::Ad => REST,
         stage => stage,
     };
     let looped = on && ctx.gate(&LOOP);
     let goal = match shape {
-        "adsr" => ctx.number(&SUSTAIN),
-        "ar" if !looped => 1.0,
-        _ => 0.0,
+        Shape::Adsr => ctx.number(&SUSTAIN),
+        Shape::Ar if !looped => 1.0,
+        Shape::Ar | Shape::Ad => 0.0,
     };
     // An envelope without decay falls as it is released.
     let (fall, fall_curve) =
-        if stage == REST || shape == "ar" { (&RELEASE, &RELEASE_CURVE) } else { (&DECAY, &DECAY_CURVE) };
+        if stage == REST || shape == Shape::Ar { (&RELEASE, &RELEASE_CURVE) } else { (&DECAY, &DECAY_CURVE) };
     let height = match stage {
         ATTACKING => moved(was, 1.0, step(ctx, &ATTACK), ctx.number(&ATTACK_CURVE)),
         DECAYING => moved(was, goal, step(ctx, fall), ctx.number(fall_curve)),
@@ -112,7 +130,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let next = match stage {
         ATTACKING if height >= 1.0 => DECAYING,
         DECAYING if fell && looped => ATTACKING,
-        DECAYING if fell && shape == "ad" => REST,
+        DECAYING if fell && shape == Shape::Ad => REST,
         stage => stage,
     };
     ctx.memory()[HEIGHT] = height;

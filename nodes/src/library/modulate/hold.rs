@@ -1,5 +1,6 @@
 //! Sample and hold, track and hold.
 
+use crate::choice::choices;
 use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -7,9 +8,17 @@ use crate::node::def::{Input, NodeDef, Output};
 const IN: Input = Input::optional("in", "What is taken; without it, random numbers of its own.");
 const TRIGGER: Input =
     Input::gate("trigger", false, "Takes what is there when it goes on, or follows it as long as it is on.");
-const MODE: Input = Input::choice(
+
+choices! {
+    /// The time at which a number is taken.
+    enum Mode {
+        SampleHold = "sample_hold",
+        TrackHold = "track_hold",
+    }
+}
+
+const MODE: Input = Input::choice_of::<Mode>(
     "mode",
-    &["sample_hold", "track_hold"],
     "Takes what is there when the trigger goes on, or follows it while the trigger is on.",
 );
 const RATE: Input = Input::number("rate", 0.0, "How often it triggers itself; 0 leaves it to the trigger.")
@@ -17,8 +26,17 @@ const RATE: Input = Input::number("rate", 0.0, "How often it triggers itself; 0 
     .hard(0.0, 30.0)
     .unit("Hz");
 const CHANCE: Input = Input::number("chance", 1.0, "How likely a trigger counts.").hard(0.0, 1.0);
+
+choices! {
+    /// The range.
+    enum Polarity {
+        Unipolar = "unipolar",
+        Bipolar = "bipolar",
+    }
+}
+
 const POLARITY: Input =
-    Input::choice("polarity", &["unipolar", "bipolar"], "Random numbers of its own from 0 to 1, or from −1 to 1.");
+    Input::choice_of::<Polarity>("polarity", "Random numbers of its own from 0 to 1, or from −1 to 1.");
 const OUT: Output = Output::number("out", "What it holds.").passes(&IN);
 
 const HELD: usize = 0;
@@ -58,7 +76,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         counts = random(ctx, DICE, count as i64) < ctx.number(&CHANCE);
         taken = if counts { Some(now(ctx, count)) } else { taken };
     }
-    let follows = ctx.choice(&MODE) == 1 && counts && (ctx.gate(&TRIGGER) || own_on);
+    let follows = ctx.chosen::<Mode>(&MODE) == Mode::TrackHold && counts && (ctx.gate(&TRIGGER) || own_on);
     let held = taken.unwrap_or(if follows { now(ctx, count) } else { ctx.memory()[HELD] });
     ctx.memory()[HELD] = held;
     ctx.memory()[COUNT] = count;
@@ -69,10 +87,10 @@ fn run(ctx: &mut NodeContext<'_>) {
 /// What is there: what arrives, else the random number of this trigger.
 fn now(ctx: &NodeContext<'_>, count: f64) -> f64 {
     let level = random(ctx, VALUES, count as i64);
-    match ctx.choice(&POLARITY) {
+    match ctx.chosen(&POLARITY) {
         _ if ctx.has(&IN) => ctx.number(&IN),
-        0 => level,
-        _ => 2.0 * level - 1.0,
+        Polarity::Unipolar => level,
+        Polarity::Bipolar => 2.0 * level - 1.0,
     }
 }
 

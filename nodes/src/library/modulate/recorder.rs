@@ -1,5 +1,6 @@
 //! A recorder of a signal.
 
+use crate::choice::choices;
 use crate::library::time::division;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -8,9 +9,17 @@ const IN: Input = Input::direct("in", 0.0, "What is recorded.");
 const RECORD: Input = Input::gate("record", false, "Records while it is on.");
 const PLAY: Input = Input::gate("play", true, "Off holds the loop still.");
 const CLEAR: Input = Input::gate("clear", false, "Forgets what was recorded.");
-const OVERDUB: Input = Input::choice(
+
+choices! {
+    /// The fate of the loop that plays.
+    enum Overdub {
+        Replace = "replace",
+        Add = "add",
+    }
+}
+
+const OVERDUB: Input = Input::choice_of::<Overdub>(
     "overdub",
-    &["replace", "add"],
     "Whether recording begins a new loop, or adds to the latent frames of the one that plays.",
 );
 const SPEED: Input = Input::number("speed", 1.0, "How fast the loop plays; below 0 it plays backwards.")
@@ -73,7 +82,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     if !on {
         ctx.memory()[FULL] = 0.0;
     }
-    let adds = ctx.choice(&OVERDUB) == 1 && ctx.memory()[COUNT] > 0.0;
+    let adds = ctx.chosen::<Overdub>(&OVERDUB) == Overdub::Add && ctx.memory()[COUNT] > 0.0;
     let begins = ctx.rises(&RECORD) || ctx.memory()[COUNT] == 0.0 && ctx.memory()[FULL] == 0.0;
     if on && begins && !adds && ctx.memory()[RECORDING] == 0.0 {
         ctx.memory()[..FRAMES].copy_from_slice(&[0.0, 0.0, 1.0, 0.0]);

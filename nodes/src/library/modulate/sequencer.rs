@@ -1,5 +1,6 @@
 //! A step sequencer.
 
+use crate::choice::choices;
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
 use crate::node::context::NodeContext;
@@ -15,9 +16,20 @@ const CHANCE: Input =
     lane("chance", "1", "How likely each step is played, 0 to 1; else the value stays and the gate is silent.");
 const RATCHETS: Input = lane("ratchets", "1", "How often the gate goes on in each step, 1 to 4.");
 const GLIDE: Input = lane("glide", "0", "Seconds in which each step comes to its value.");
-const DIRECTION: Input = Input::choice(
+
+choices! {
+    /// The order of the steps.
+    enum Direction {
+        Forward = "forward",
+        Reverse = "reverse",
+        PingPong = "ping_pong",
+        Random = "random",
+        Brownian = "brownian",
+    }
+}
+
+const DIRECTION: Input = Input::choice_of::<Direction>(
     "direction",
-    &["forward", "reverse", "ping_pong", "random", "brownian"],
     "In which order the steps are played; brownian goes one on, one back or stays.",
 );
 const SYNC: Input = Input::choice(
@@ -25,7 +37,7 @@ const SYNC: Input = Input::choice(
     &division::or("clock"),
     "How long a step is: a division of the tempo, or up to the next beat of the clock input.",
 )
-.chosen(QUARTER);
+.chosen(division::QUARTER + 1);
 const CLOCK: Input =
     Input::gate("clock", false, "Goes on to the next step each time it goes on, when it is the clock that counts.");
 const SWING: Input = Input::number(
@@ -40,9 +52,6 @@ const OUT: Output = Output::number("out", "The value of the step.");
 const GATE: Output = Output::gate("gate", "The gate of the step, once for each ratchet.");
 const STEP: Output = Output::number("step", "Which step it is; the first one is 0.");
 const END: Output = Output::gate("end", "Fires when the steps begin again.");
-
-/// Which choice of [`SYNC`] a quarter note is.
-const QUARTER: usize = 9;
 
 /// How many steps have begun.
 const BEGUN: usize = 0;
@@ -189,25 +198,22 @@ fn begin(ctx: &mut NodeContext<'_>, step: i64) -> u16 {
     } else {
         ctx.memory()[SOUNDS] = 0.0;
     }
-    let again = if ctx.choice(&DIRECTION) == PING_PONG { there_and_back(steps) } else { steps };
+    let again = if ctx.chosen::<Direction>(&DIRECTION) == Direction::PingPong { there_and_back(steps) } else { steps };
     u16::from(step > 0 && step % again as i64 == 0)
 }
-
-/// Which choice of [`DIRECTION`] goes there and back.
-const PING_PONG: usize = 2;
 
 /// Which of `count` places is played as this step.
 fn place(ctx: &mut NodeContext<'_>, step: i64, count: usize) -> usize {
     let at = |step: i64, count: usize| step.rem_euclid(count as i64) as usize;
-    match DIRECTION.choices[ctx.choice(&DIRECTION)] {
-        "forward" => at(step, count),
-        "reverse" => count - 1 - at(step, count),
-        "ping_pong" => {
+    match ctx.chosen::<Direction>(&DIRECTION) {
+        Direction::Forward => at(step, count),
+        Direction::Reverse => count - 1 - at(step, count),
+        Direction::PingPong => {
             let place = at(step, there_and_back(count));
             place.min(there_and_back(count) - place)
         }
-        "random" => (random(ctx, ORDER, step) * count as f64) as usize,
-        _ => at(ctx.memory()[WALK] as i64, count),
+        Direction::Random => (random(ctx, ORDER, step) * count as f64) as usize,
+        Direction::Brownian => at(ctx.memory()[WALK] as i64, count),
     }
 }
 

@@ -2,16 +2,24 @@
 
 use std::f64::consts::{LN_10, PI};
 
+use crate::choice::choices;
 use crate::library::modulate::oscillator::Swing;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::direct("in", 0.0, "What is smoothed.");
-const SHAPE: Input = Input::choice(
-    "shape",
-    &["exponential", "linear", "spring"],
-    "The way there: fast at first, at an even speed, or as on a spring.",
-);
+
+choices! {
+    /// The way to the target.
+    enum Shape {
+        Exponential = "exponential",
+        Linear = "linear",
+        Spring = "spring",
+    }
+}
+
+const SHAPE: Input =
+    Input::choice_of::<Shape>("shape", "The way there: fast at first, at an even speed, or as on a spring.");
 const RISE: Input = Input::number("rise", 0.2, "Seconds to come up 90 % of the way; of a way of 1, at an even speed.")
     .soft(0.0, 5.0)
     .hard(0.0, 60.0)
@@ -54,9 +62,9 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let target = ctx.number(&IN);
     let level = if ctx.memory()[BEGUN] == 0.0 { target } else { ctx.memory()[LEVEL] };
-    let shape = SHAPE.choices[ctx.choice(&SHAPE)];
+    let shape = ctx.chosen::<Shape>(&SHAPE);
     // A spring that has gone beyond is still on its way up or down, until it is to go elsewhere.
-    if target != ctx.memory()[TARGET] || shape != "spring" {
+    if target != ctx.memory()[TARGET] || shape != Shape::Spring {
         ctx.memory()[FALLING] = f64::from(u8::from(target <= level));
     }
     let falling = ctx.memory()[FALLING];
@@ -65,15 +73,15 @@ fn run(ctx: &mut NodeContext<'_>) {
     let way = target - level;
     let (level, speed) = match shape {
         _ if secs <= 0.0 => (target, 0.0),
-        "linear" if way.abs() <= NEARLY * part => (target, 0.0),
-        "linear" => (level + (NEARLY * part).copysign(way), 0.0),
-        "spring" => {
+        Shape::Linear if way.abs() <= NEARLY * part => (target, 0.0),
+        Shape::Linear => (level + (NEARLY * part).copysign(way), 0.0),
+        Shape::Spring => {
             let damping = damping(ctx.number(&OVERSHOOT));
             let swing = Swing { away: -way, speed: ctx.memory()[SPEED] }.after(part * angle(damping), damping);
             (target + swing.away, swing.speed)
         }
         // 1 − e^(−ln 10) is 90 %.
-        _ => (level + way * (1.0 - (-LN_10 * ctx.dt_secs() / secs).exp()), 0.0),
+        Shape::Exponential => (level + way * (1.0 - (-LN_10 * ctx.dt_secs() / secs).exp()), 0.0),
     };
     ctx.memory().copy_from_slice(&[level, 1.0, speed, target, falling]);
     ctx.set(&OUT, level);

@@ -7,7 +7,7 @@ use crate::program::source::{Layout, Source};
 
 const A: Input = Input::socket("a", Kind::Picture, "The first picture.");
 const B: Input = Input::socket("b", Kind::Picture, "The second picture.");
-const LAYOUT: Input = Input::choice("layout", &Layout::CHOICES, "How they are put together.");
+const LAYOUT: Input = Input::choice_of::<Layout>("layout", "How they are put together.");
 const MIX: Input =
     Input::number("mix", 0.5, "How much of b, for mix, add, multiply, screen and overlay.").hard(0.0, 1.0);
 const OUT: Output = Output::of("picture", Kind::Picture, "Both pictures in one.").passes(&A);
@@ -26,7 +26,7 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     match (ctx.source(&A), ctx.source(&B)) {
         (Some(a), Some(b)) => {
-            let layout = Layout::ALL[ctx.choice(&LAYOUT)];
+            let layout = ctx.chosen(&LAYOUT);
             ctx.show(&OUT, Source::Composite { a, b, layout, mix: ctx.number(&MIX) });
         }
         (Some(one), None) | (None, Some(one)) => ctx.set(&OUT, one),

@@ -20,15 +20,13 @@ const COLUMNS: Input =
         .hard(0.0, 9.0);
 const GAP: Input =
     Input::number("gap", 4.0, "Dark pixels between two pictures.").soft(0.0, 32.0).hard(0.0, 128.0).unit("px");
-const FIT: Input = Input::choice(
+const FIT: Input = Input::choice_of::<Fit>(
     "fit",
-    &["contain", "cover", "stretch"],
     "How a picture of other proportions fills its place: whole, cut, or out of proportion.",
 );
 const OUT: Output = Output::of("picture", Kind::Picture, "All pictures in one.").passes(&P1);
 
 const PICTURES: [&Input; MOST_IN_GRID] = [&P1, &P2, &P3, &P4, &P5, &P6, &P7, &P8, &P9];
-const FITS: [Fit; 3] = [Fit::Contain, Fit::Cover, Fit::Stretch];
 
 /// Up to nine pictures to one.
 pub const NODE: NodeDef = NodeDef {
@@ -47,6 +45,6 @@ fn run(ctx: &mut NodeContext<'_>) {
     pictures.iter_mut().zip(there).for_each(|(place, picture)| *place = Some(picture));
     if pictures[0].is_some() {
         let (columns, gap) = (ctx.whole(&COLUMNS) as usize, ctx.whole(&GAP) as usize);
-        ctx.show(&OUT, Source::Grid { pictures, columns, gap, fit: FITS[ctx.choice(&FIT)] });
+        ctx.show(&OUT, Source::Grid { pictures, columns, gap, fit: ctx.chosen(&FIT) });
     }
 }

@@ -1,5 +1,6 @@
 //! A measurement in colours.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
@@ -8,11 +9,20 @@ use crate::program::source::{ColourMap, Look, Scale, Source};
 const MAP: Input = Input::socket("map", Kind::Map, "The measurement.");
 const BELOW: Input = Input::socket("below", Kind::Picture, "A picture that shows through.");
 const AMOUNT: Input = Input::number("amount", 0.6, "How much the measurement covers the picture.").hard(0.0, 1.0);
-const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "The colour map.");
+const COLOURS: Input = Input::choice_of::<ColourMap>("colours", "The colour map.");
 const INVERT: Input = Input::gate("invert", false, "Turns the colour map around, so that what is hot is dark.");
-const RANGE: Input = Input::choice(
+
+choices! {
+    /// The range of the colours.
+    enum Range {
+        Frame = "frame",
+        Running = "running",
+        Fixed = "fixed",
+    }
+}
+
+const RANGE: Input = Input::choice_of::<Range>(
     "range",
-    &["frame", "running", "fixed"],
     "What is coldest and hottest: of each latent frame, of the last seconds, or the values low and high.",
 );
 const LOW: Input = Input::number("low", 0.0, "The coldest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
@@ -27,16 +37,13 @@ const GAMMA: Input = Input::number(
 .log();
 const THRESHOLD: Input =
     Input::number("threshold", 0.0, "The part of the range below which nothing covers the picture.").hard(0.0, 1.0);
-const SCALE: Input =
-    Input::choice("scale", &["nearest", "bilinear", "bicubic"], "How its places become pixels.").chosen(2);
+const SCALE: Input = Input::choice_of::<Scale>("scale", "How its places become pixels.").chosen(2);
 const TIME: Input = Input::gate(
     "time",
     false,
     "Moves from latent frame to latent frame over the four pictures of each, instead of stepping.",
 );
 const OUT: Output = Output::of("picture", Kind::Picture, "The measurement as a picture.").passes(&BELOW);
-
-const SCALES: [Scale; 3] = [Scale::Nearest, Scale::Bilinear, Scale::Bicubic];
 
 /// A measurement in colours.
 pub const NODE: NodeDef = NodeDef {
@@ -53,17 +60,17 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let Some(map) = ctx.source(&MAP) else { return };
     let (below, amount) = (ctx.source(&BELOW), ctx.number(&AMOUNT));
-    let range = match ctx.choice(&RANGE) {
-        0 => None,
-        1 => running(ctx, &map),
-        _ => Some((ctx.number(&LOW), ctx.number(&HIGH))),
+    let range = match ctx.chosen::<Range>(&RANGE) {
+        Range::Frame => None,
+        Range::Running => running(ctx, &map),
+        Range::Fixed => Some((ctx.number(&LOW), ctx.number(&HIGH))),
     };
-    let colours = ColourMap::ALL[ctx.choice(&COLOURS)];
+    let colours = ctx.chosen(&COLOURS);
     let look = Look {
         invert: ctx.gate(&INVERT),
         gamma: ctx.number(&GAMMA),
         threshold: ctx.number(&THRESHOLD),
-        scale: SCALES[ctx.choice(&SCALE)],
+        scale: ctx.chosen(&SCALE),
         time: ctx.gate(&TIME),
     };
     ctx.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });

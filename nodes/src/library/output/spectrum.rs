@@ -9,11 +9,10 @@ use crate::program::source::{ColourMap, Drawing, Heights, Shape, Source};
 const MAP: Input = Input::socket("map", Kind::Map, "The measurement; of a map of places, place after place.");
 const BELOW: Input = Input::socket("below", Kind::Picture, "A picture that shows through.");
 const AMOUNT: Input = Input::number("amount", 1.0, "How much the drawing covers the picture.").hard(0.0, 1.0);
-const SHAPE: Input = Input::choice("shape", &["bars", "line"], "Bars, or a line along the peaks.");
-const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "The colour map, from the foot to the top.");
-const HEIGHTS: Input = Input::choice(
+const SHAPE: Input = Input::choice_of::<Shape>("shape", "Bars, or a line along the peaks.");
+const COLOURS: Input = Input::choice_of::<ColourMap>("colours", "The colour map, from the foot to the top.");
+const HEIGHTS: Input = Input::choice_of::<Heights>(
     "heights",
-    &["linear", "root", "decibel"],
     "How heights follow activities: as they are, as square roots, or as logarithms.",
 )
 .chosen(1);
@@ -39,9 +38,6 @@ const HOLD: Input = Input::number("hold", 0.0, "How long a peak stands until it 
     .unit("s");
 const OUT: Output = Output::of("picture", Kind::Picture, "The drawing.").passes(&BELOW);
 
-const SHAPES: [Shape; 2] = [Shape::Bars, Shape::Line];
-const HEIGHT: [Heights; 3] = [Heights::Linear, Heights::Root, Heights::Decibel];
-
 /// The activity of neurons as a drawing.
 pub const NODE: NodeDef = NodeDef {
     name: "output.spectrum",
@@ -57,9 +53,9 @@ fn run(ctx: &mut NodeContext<'_>) {
     let Some(map) = ctx.source(&MAP) else { return };
     let last = ctx.number(&LAST).round();
     let drawing = Drawing {
-        colours: ColourMap::ALL[ctx.choice(&COLOURS)],
-        shape: SHAPES[ctx.choice(&SHAPE)],
-        heights: HEIGHT[ctx.choice(&HEIGHTS)],
+        colours: ctx.chosen(&COLOURS),
+        shape: ctx.chosen(&SHAPE),
+        heights: ctx.chosen(&HEIGHTS),
         floor: ctx.number(&FLOOR),
         gain: ctx.number(&GAIN),
         level: ctx.gate(&LEVEL),

@@ -12,7 +12,7 @@ use crate::program::{Fuse, Measure, Tap};
 /// Which part of the site is measured.
 pub const TARGET: Input = Input::socket("target", Kind::Target, "What is measured; everything without a cable.");
 /// How several measurements become one.
-pub const FUSE: Input = Input::choice("fuse", &Fuse::CHOICES, "How several layers, heads and steps become one.");
+pub const FUSE: Input = Input::choice_of::<Fuse>("fuse", "How several layers, heads and steps become one.");
 /// What counts for the area.
 pub const THRESHOLD: Input = Input::number(
     "threshold",
@@ -45,7 +45,7 @@ pub fn run(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
         node: ctx.id().clone(),
         measure,
         target: ctx.target(&TARGET),
-        fuse: Fuse::ALL[ctx.choice(&FUSE)],
+        fuse: ctx.chosen(&FUSE),
         threshold: ctx.number(&THRESHOLD),
         region: region(&ctx.target(&REGION)),
     };

@@ -1,12 +1,21 @@
 //! Which pass of the model is meant.
 
+use crate::choice::choices;
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::target::{Passes, Target};
 
+choices! {
+    /// The pass.
+    enum PassChoice {
+        Denoise = "denoise",
+        Cache = "cache",
+    }
+}
+
 const PASS: Input =
-    Input::choice("pass", &["denoise", "cache"], "Removing noise, or writing the finished chunk into the KV cache.");
+    Input::choice_of::<PassChoice>("pass", "Removing noise, or writing the finished chunk into the KV cache.");
 const OUT: Output = Output::of("target", Kind::Target, "Only this pass.").passes(&target_node::WITHIN);
 
 /// Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.
@@ -17,7 +26,10 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[target_node::WITHIN, PASS],
     outputs: &[OUT],
     run: |ctx| {
-        let pass = if ctx.choice(&PASS) == 0 { Passes::Denoise } else { Passes::Cache };
+        let pass = match ctx.chosen::<PassChoice>(&PASS) {
+            PassChoice::Denoise => Passes::Denoise,
+            PassChoice::Cache => Passes::Cache,
+        };
         target_node::narrow(ctx, &OUT, Target { pass, ..Target::default() });
     },
     pure: true,

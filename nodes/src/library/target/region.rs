@@ -1,5 +1,6 @@
 //! Which part of the picture is meant.
 
+use crate::choice::choices;
 use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
 use crate::library::target::target_node;
 use crate::node::context::NodeContext;
@@ -10,7 +11,16 @@ use crate::program::region::{Frame, Shape};
 use crate::program::source::Source;
 use crate::program::target::Target;
 
-const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse", "map"], "What kind of part.");
+choices! {
+    /// The shape of the part.
+    enum Outline {
+        Rectangle = "rectangle",
+        Ellipse = "ellipse",
+        Map = "map",
+    }
+}
+
+const SHAPE: Input = Input::choice_of::<Outline>("shape", "What kind of part.");
 const MAP: Input = Input::socket("map", Kind::Map, "Where this map of the call before is hot, if the shape is a map.");
 const THRESHOLD: Input =
     Input::number("threshold", 0.5, "From where on a map is hot: 0 is its smallest value, 1 its largest.")
@@ -35,10 +45,10 @@ pub const NODE: NodeDef = NodeDef {
 fn shape(ctx: &NodeContext<'_>) -> Shape {
     let [x, y, width, height, feather] = [&X, &Y, &WIDTH, &HEIGHT, &FEATHER].map(|input| ctx.number(input));
     let frame = Frame { x, y, width, height, feather };
-    match ctx.choice(&SHAPE) {
-        0 => Shape::Rectangle(frame),
-        1 => Shape::Ellipse(frame),
-        _ => {
+    match ctx.chosen::<Outline>(&SHAPE) {
+        Outline::Rectangle => Shape::Rectangle(frame),
+        Outline::Ellipse => Shape::Ellipse(frame),
+        Outline::Map => {
             let tap = match ctx.source(&MAP).as_deref() {
                 Some(Source::Tap(tap)) => tap.clone(),
                 _ => "".into(),

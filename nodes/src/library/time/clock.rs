@@ -6,9 +6,8 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const DIVISION: Input = Input::choice("division", &division::NAMES, "How far pulses lie apart.").chosen(QUARTER);
-/// The place of `1/4` among the divisions.
-const QUARTER: usize = 8;
+const DIVISION: Input =
+    Input::choice("division", &division::NAMES, "How far pulses lie apart.").chosen(division::QUARTER);
 const SWING: Input =
     Input::number("swing", 0.0, "How late every second pulse is; 0.667 is that of triplets.").hard(0.0, 1.0);
 const CHANCE: Input = Input::number("chance", 1.0, "How likely a pulse is to be played.").hard(0.0, 1.0);
