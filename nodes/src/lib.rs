@@ -10,6 +10,7 @@
 )]
 
 pub mod check;
+pub mod choice;
 pub mod compile;
 pub mod diagnostics;
 pub mod grammar;

@@ -105,13 +105,14 @@ pub fn fuse_maps(maps: &[&Map], fuse: Fuse) -> Option<Map> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bendrack_nodes::choice::Choice;
 
     #[test]
     fn measurements_accumulate_alike_at_once_and_one_by_one() -> Result<()> {
         let x =
             Tensor::new(&[[[1.0f32, 5.0]], [[2.0, -4.0]], [[6.0, 0.0]], [[7.0, 2.0]]], &Device::Cpu)?.unsqueeze(1)?;
         let expected = [[4.0, 0.75], [7.0, 5.0], [1.0, -4.0], [4.0, 1.0]];
-        for (fuse, expected) in Fuse::ALL.into_iter().zip(expected) {
+        for (fuse, expected) in Fuse::ALL.iter().copied().zip(expected) {
             let (mut at_once, mut one_by_one) = (Accumulator::new(fuse), Accumulator::new(fuse));
             at_once.add(&x)?;
             (0..4).try_for_each(|i| one_by_one.add(&x.narrow(0, i, 1)?))?;

@@ -151,6 +151,7 @@ fn share(value: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::choice::Choice;
     use bendrack_nodes::program::source::{Fit, Heights, Layout, Look, MOST_IN_GRID, Scale, Shape};
     use proptest::prelude::*;
 

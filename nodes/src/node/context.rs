@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::choice::Choice;
 use crate::grammar::expression::Expression;
 use crate::grammar::keyframes::Curve;
 use crate::grammar::prompts::Schedule;
@@ -116,6 +117,12 @@ impl<'a> NodeContext<'a> {
     /// Which of an input's choices is made.
     pub fn choice(&self, input: &Input) -> usize {
         self.whole(input).clamp(0, input.choices.len() as i64 - 1) as usize
+    }
+
+    /// The choice of an input that was declared with [`Input::choice_of`] this type.
+    pub fn chosen<T: Choice>(&self, input: &Input) -> T {
+        debug_assert_eq!(input.choices, T::CHOICES, "{} has other choices", input.name);
+        T::ALL[self.choice(input)]
     }
 
     /// Whether anything is on an input.

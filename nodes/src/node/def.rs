@@ -3,6 +3,7 @@
 //! From a [`NodeDef`] come the node's panel, its JSON, its page in the documentation, its MIDI range and the tests that every
 //! node has to pass.
 
+use crate::choice::Choice;
 use crate::diagnostics::suggest::Words;
 use crate::node::context::NodeContext;
 use crate::node::value::Kind;
@@ -276,6 +277,11 @@ impl Input {
         let mut input = Self::number(name, 0.0, about).soft(0.0, last).hard(0.0, last);
         input.choices = choices;
         input
+    }
+
+    /// One of the choices of a type; the first is the default.
+    pub const fn choice_of<T: Choice>(name: &'static str, about: &'static str) -> Self {
+        Self::choice(name, T::CHOICES, about)
     }
 
     /// With another default than its first choice.

@@ -82,6 +82,7 @@ fn between(table: &Table, t: f32) -> [u8; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choice::Choice;
 
     /// Colours of the published maps, by their number of 256; most lie between the points of our tables.
     #[test]

@@ -3,6 +3,7 @@
 //! Linear, so that one may act on a map, on what the map's columns contribute to the output, or on any tensor whose tokens lie
 //! on the grid: the result is the same. Positions are in cells, which are square; right, down and later are positive.
 
+use crate::choice::{Choice, choices};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -39,32 +40,27 @@ impl Grid {
     }
 }
 
-/// What lies outside of the picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Padding {
-    /// Nothing: 0.
-    Zeros,
-    /// The cell at the border.
-    #[default]
-    Border,
-    /// The picture in a mirror that stands on its edge.
-    Reflect,
-    /// The other side of the picture.
-    Wrap,
+choices! {
+    /// What lies outside of the picture.
+    #[derive(Default)]
+    pub enum Padding {
+        /// Nothing: 0.
+        Zeros = "border",
+        /// The cell at the border.
+        #[default]
+        Border = "zeros",
+        /// The picture in a mirror that stands on its edge.
+        Reflect = "reflect",
+        /// The other side of the picture.
+        Wrap = "wrap",
+    }
 }
 
 impl Padding {
-    /// The names of the choices, in the order of their numbers.
-    pub const CHOICES: [&str; 4] = ["border", "zeros", "reflect", "wrap"];
-
     /// The choice of this number.
     pub fn of(choice: f64) -> Self {
-        match choice.round() as usize {
-            1 => Self::Zeros,
-            2 => Self::Reflect,
-            3 => Self::Wrap,
-            _ => Self::Border,
-        }
+        let last = Self::ALL.len() - 1;
+        Self::ALL[(choice.round() as usize).min(last)]
     }
 
     /// The index of 0 to `count` that stands at `index`.

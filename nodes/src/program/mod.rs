@@ -23,6 +23,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::choice::{Choice, choices};
 use crate::program::op::{Lanes, Op, Params};
 use crate::program::pick::Pick;
 use crate::program::region::Region;
@@ -97,26 +98,16 @@ pub struct Blend {
     pub method: BlendMethod,
 }
 
-/// How the embeddings of two prompts are mixed, token by token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BlendMethod {
-    /// Along the straight line between them.
-    #[default]
-    Lerp,
-    /// Along the arc between them.
-    Slerp,
-}
-
-impl BlendMethod {
-    /// The names of the choices, in the order of [`Self::ALL`].
-    pub const CHOICES: [&str; 2] = ["lerp", "slerp"];
-    /// Every choice.
-    pub const ALL: [Self; 2] = [Self::Lerp, Self::Slerp];
-
-    /// Its name in programs.
-    pub const fn name(self) -> &'static str {
-        Self::CHOICES[self as usize]
+choices! {
+    /// How the embeddings of two prompts are mixed, token by token.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum BlendMethod {
+        /// Along the straight line between them.
+        #[default]
+        Lerp = "lerp",
+        /// Along the arc between them.
+        Slerp = "slerp",
     }
 }
 
@@ -358,29 +349,19 @@ impl Measure {
     }
 }
 
-/// How several measurements become one, place by place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fuse {
-    /// The mean.
-    #[default]
-    Mean,
-    /// The largest.
-    Max,
-    /// The smallest.
-    Min,
-    /// The median: over layers and heads, then over steps.
-    Median,
-}
-
-impl Fuse {
-    /// The names of the choices, in the order of [`Self::ALL`].
-    pub const CHOICES: [&str; 4] = ["mean", "max", "min", "median"];
-    /// Every choice.
-    pub const ALL: [Self; 4] = [Self::Mean, Self::Max, Self::Min, Self::Median];
-
-    /// Its name in programs.
-    pub const fn name(self) -> &'static str {
-        Self::CHOICES[self as usize]
+choices! {
+    /// How several measurements become one, place by place.
+    #[derive(Default, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Fuse {
+        /// The mean.
+        #[default]
+        Mean = "mean",
+        /// The largest.
+        Max = "max",
+        /// The smallest.
+        Min = "min",
+        /// The median: over layers and heads, then over steps.
+        Median = "median",
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choices;
 use crate::program::serial::is_default;
 
 /// Where a picture comes from.
@@ -102,30 +103,25 @@ fn as_there<S: serde::Serializer>(
     serializer.collect_seq(pictures.iter().flatten())
 }
 
-/// A perceptual colour map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ColourMap {
-    /// Black, purple, orange, pale yellow.
-    #[default]
-    Inferno,
-    /// Purple, green, yellow.
-    Viridis,
-    /// Black, purple, pale pink.
-    Magma,
-    /// Shades of grey.
-    Grey,
-    /// Blue, purple, orange, yellow.
-    Plasma,
-    /// Dark blue, grey, yellow: looks the same to those who do not tell red from green.
-    Cividis,
-}
-
-impl ColourMap {
-    /// The names of the choices, in the order of [`Self::ALL`].
-    pub const CHOICES: [&str; 6] = ["inferno", "viridis", "magma", "grey", "plasma", "cividis"];
-    /// Every choice.
-    pub const ALL: [Self; 6] = [Self::Inferno, Self::Viridis, Self::Magma, Self::Grey, Self::Plasma, Self::Cividis];
+choices! {
+    /// A perceptual colour map.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum ColourMap {
+        /// Black, purple, orange, pale yellow.
+        #[default]
+        Inferno = "inferno",
+        /// Purple, green, yellow.
+        Viridis = "viridis",
+        /// Black, purple, pale pink.
+        Magma = "magma",
+        /// Shades of grey.
+        Grey = "grey",
+        /// Blue, purple, orange, yellow.
+        Plasma = "plasma",
+        /// Dark blue, grey, yellow: looks the same to those who do not tell red from green.
+        Cividis = "cividis",
+    }
 }
 
 /// What is done to a measurement on the way to its colours.
@@ -151,17 +147,19 @@ impl Default for Look {
     }
 }
 
-/// How pixels are made from fewer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scale {
-    /// Each takes the nearest one.
-    Nearest,
-    /// Along straight lines.
-    Bilinear,
-    /// Along smooth curves.
-    #[default]
-    Bicubic,
+choices! {
+    /// How pixels are made from fewer.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Scale {
+        /// Each takes the nearest one.
+        Nearest = "nearest",
+        /// Along straight lines.
+        Bilinear = "bilinear",
+        /// Along smooth curves.
+        #[default]
+        Bicubic = "bicubic",
+    }
 }
 
 /// How a spectrum is drawn.
@@ -206,78 +204,70 @@ impl Default for Drawing {
     }
 }
 
-/// What a spectrum is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Shape {
-    /// Bars up to the mean of their neurons, lighter up to their peak.
-    #[default]
-    Bars,
-    /// A line along the peaks.
-    Line,
+choices! {
+    /// What a spectrum is made of.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Shape {
+        /// Bars up to the mean of their neurons, lighter up to their peak.
+        #[default]
+        Bars = "bars",
+        /// A line along the peaks.
+        Line = "line",
+    }
 }
 
-/// How heights follow activities.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Heights {
-    /// Twice the activity is twice the height.
-    Linear,
-    /// Heights are square roots.
-    #[default]
-    Root,
-    /// Heights are logarithms.
-    Decibel,
+choices! {
+    /// How heights follow activities.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Heights {
+        /// Twice the activity is twice the height.
+        Linear = "linear",
+        /// Heights are square roots.
+        #[default]
+        Root = "root",
+        /// Heights are logarithms.
+        Decibel = "decibel",
+    }
 }
 
-/// How two pictures are put together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    /// Side by side.
-    #[default]
-    Beside,
-    /// One above the other.
-    Above,
-    /// Mixed.
-    Mix,
-    /// What differs.
-    Difference,
-    /// The sum.
-    Add,
-    /// The product: dark where one is.
-    Multiply,
-    /// The product of what is missing to white: light where one is.
-    Screen,
-    /// The product where the first is dark, that of what is missing to white where it is light.
-    Overlay,
+choices! {
+    /// How two pictures are put together.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Layout {
+        /// Side by side.
+        #[default]
+        Beside = "beside",
+        /// One above the other.
+        Above = "above",
+        /// Mixed.
+        Mix = "mix",
+        /// What differs.
+        Difference = "difference",
+        /// The sum.
+        Add = "add",
+        /// The product: dark where one is.
+        Multiply = "multiply",
+        /// The product of what is missing to white: light where one is.
+        Screen = "screen",
+        /// The product where the first is dark, that of what is missing to white where it is light.
+        Overlay = "overlay",
+    }
 }
 
-impl Layout {
-    /// The names of the choices, in the order of [`Self::ALL`].
-    pub const CHOICES: [&str; 8] = ["beside", "above", "mix", "difference", "add", "multiply", "screen", "overlay"];
-    /// Every choice.
-    pub const ALL: [Self; 8] = [
-        Self::Beside,
-        Self::Above,
-        Self::Mix,
-        Self::Difference,
-        Self::Add,
-        Self::Multiply,
-        Self::Screen,
-        Self::Overlay,
-    ];
-}
-
-/// How a picture fills a place of other proportions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fit {
-    /// The whole picture, with dark borders.
-    #[default]
-    Contain,
-    /// The whole place, with parts of the picture cut off.
-    Cover,
-    /// The whole picture in the whole place, out of proportion.
-    Stretch,
+choices! {
+    /// How a picture fills a place of other proportions.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Fit {
+        /// The whole picture, with dark borders.
+        #[default]
+        Contain = "contain",
+        /// The whole place, with parts of the picture cut off.
+        Cover = "cover",
+        /// The whole picture in the whole place, out of proportion.
+        Stretch = "stretch",
+    }
 }

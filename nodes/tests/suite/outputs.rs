@@ -3,6 +3,7 @@
 #![allow(clippy::float_cmp, reason = "identity is meant")]
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::choice::Choice;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::choice::Choice;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::{Code, Problem, Severity};
 use bendrack_nodes::patch::{Edit, Patch};

@@ -22,7 +22,7 @@ pub const AMOUNT: Input =
 pub const OUT: Output = Output::of("bends", Kind::Bend, "The incoming chain with this bend at its end.").passes(&BENDS);
 /// What lies outside of the picture.
 pub const PADDING: Input =
-    Input::choice("padding", &crate::program::grid::Padding::CHOICES, "Fill for positions from outside the picture.");
+    Input::choice_of::<crate::program::grid::Padding>("padding", "Fill for positions from outside the picture.");
 /// Where something acts that is linear on the grid of the picture.
 pub const GRID_SITE: Input = Input::choice(
     "site",

@@ -1,5 +1,6 @@
 //! Blurs what lies on the picture.
 
+use crate::choice::Choice;
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
@@ -14,7 +15,7 @@ const OP: Op = Op {
     name: "blur",
     params: &["sigma", "padding"],
     neutral: &[0.0],
-    choices: &[("padding", &Padding::CHOICES)],
+    choices: &[("padding", Padding::CHOICES)],
     form: Form::Grid(blur),
 };
 

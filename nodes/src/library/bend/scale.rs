@@ -1,5 +1,6 @@
 //! Enlarges or shrinks what lies on the picture.
 
+use crate::choice::Choice;
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
@@ -21,7 +22,7 @@ const OP: Op = Op {
     name: "scale",
     params: &["factor", "stretch", "padding"],
     neutral: &[1.0, 1.0],
-    choices: &[("padding", &Padding::CHOICES)],
+    choices: &[("padding", Padding::CHOICES)],
     form: Form::Grid(scale),
 };
 

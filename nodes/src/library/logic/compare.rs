@@ -1,12 +1,26 @@
 //! A gate from two numbers.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const A: Input = Input::direct("a", 0.0, "The number to test.").soft(-1.0, 1.0);
-const OP: Input = Input::choice(
+
+choices! {
+    /// The comparison.
+    enum Comparison {
+        Above = ">",
+        Below = "<",
+        AtLeast = ">=",
+        AtMost = "<=",
+        Equal = "==",
+        Unequal = "!=",
+        Within = "within",
+    }
+}
+
+const OP: Input = Input::choice_of::<Comparison>(
     "op",
-    &[">", "<", ">=", "<=", "==", "!=", "within"],
     "Comparison of `a` with `b`; == allows a difference of 1e-9, within tests b ≤ a ≤ to.",
 );
 const B: Input = Input::direct("b", 0.5, "The number to compare with.").soft(-1.0, 1.0);
@@ -38,15 +52,15 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let (a, b, to) = (ctx.number(&A), ctx.number(&B), ctx.number(&TO));
     let slack = if ctx.memory()[TRUE] == 0.0 { 0.0 } else { ctx.number(&HYSTERESIS) };
-    let op = OP.choices[ctx.choice(&OP)];
+    let op = ctx.chosen::<Comparison>(&OP);
     let is_true = match op {
-        "<" => a < b + slack,
-        ">=" => a >= b - slack,
-        "<=" => a <= b + slack,
-        "==" | "!=" => (a - b).abs() <= slack.max(ROUNDED),
-        "within" => b.min(to) - slack <= a && a <= b.max(to) + slack,
-        _ => a > b - slack,
+        Comparison::Below => a < b + slack,
+        Comparison::AtLeast => a >= b - slack,
+        Comparison::AtMost => a <= b + slack,
+        Comparison::Equal | Comparison::Unequal => (a - b).abs() <= slack.max(ROUNDED),
+        Comparison::Within => b.min(to) - slack <= a && a <= b.max(to) + slack,
+        Comparison::Above => a > b - slack,
     };
     ctx.memory()[TRUE] = f64::from(u8::from(is_true));
-    ctx.switch(&GATE, is_true != (op == "!="));
+    ctx.switch(&GATE, is_true != (op == Comparison::Unequal));
 }

@@ -1,5 +1,6 @@
 //! Counts.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -8,11 +9,18 @@ const DOWN: Input = Input::gate("down", false, "Trigger: one step back; in one l
 const RESET: Input = Input::gate("reset", false, "Trigger: back to `from`; in one latent frame it acts first.");
 const FROM: Input = Input::number("from", 0.0, "First number.").soft(0.0, 16.0).hard(-1e6, 1e6);
 const TO: Input = Input::number("to", 7.0, "Last number; it may be below `from`.").soft(0.0, 16.0).hard(-1e6, 1e6);
-const AT_END: Input = Input::choice(
-    "at_end",
-    &["wrap", "clamp", "ping_pong"],
-    "Behaviour at an end: wrap to the other end, stop, or turn back.",
-);
+
+choices! {
+    /// The way of a count past an end.
+    enum AtEnd {
+        Wrap = "wrap",
+        Clamp = "clamp",
+        PingPong = "ping_pong",
+    }
+}
+
+const AT_END: Input =
+    Input::choice_of::<AtEnd>("at_end", "Behaviour at an end: wrap to the other end, stop, or turn back.");
 const COUNT: Output = Output::number("count", "The count.");
 const NORMALISED: Output = Output::number("normalised", "Position of the count: 0 at `from`, 1 at `to`.");
 const CARRY: Output = Output::gate("carry", "Trigger for each count past an end.");
@@ -46,21 +54,21 @@ fn run(ctx: &mut NodeContext<'_>) {
     let mut carry = 0;
     let ups = (0..ctx.hits(&UP)).map(|_| 1);
     let downs = (0..ctx.hits(&DOWN)).map(|_| -1);
-    let at_end = AT_END.choices[ctx.choice(&AT_END)];
+    let at_end = ctx.chosen::<AtEnd>(&AT_END);
     for step in ups.chain(downs) {
         let next = if back { at - step } else { at + step };
         let passes = !(0..=span).contains(&next);
         carry += i64::from(passes);
         at = match at_end {
-            "clamp" => next.clamp(0, span),
-            "ping_pong" if passes => {
+            AtEnd::Clamp => next.clamp(0, span),
+            AtEnd::PingPong if passes => {
                 back = !back;
                 (2 * at - next).clamp(0, span)
             }
-            _ => next.rem_euclid(span + 1),
+            AtEnd::Wrap | AtEnd::PingPong => next.rem_euclid(span + 1),
         };
     }
-    back &= at_end == "ping_pong";
+    back &= at_end == AtEnd::PingPong;
     ctx.memory()[AT] = (from + sign * at) as f64;
     ctx.memory()[BACK] = f64::from(u8::from(back));
     ctx.set(&COUNT, (from + sign * at) as f64);

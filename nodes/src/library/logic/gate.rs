@@ -1,5 +1,6 @@
 //! A door for numbers and triggers.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
@@ -7,8 +8,16 @@ use crate::node::value::Gate;
 const IN: Input = Input::direct("in", 0.0, "Number to pass.").soft(-1.0, 1.0);
 const TRIGGER: Input = Input::gate("trigger", false, "Gate or triggers to pass.");
 const GATE: Input = Input::gate("gate", true, "Gate: open while it is on.");
-const CLOSED: Input =
-    Input::choice("closed", &["hold", "zero"], "Output while closed: the last number that passed, or 0.");
+
+choices! {
+    /// The number behind a closed gate.
+    enum Closed {
+        Hold = "hold",
+        Zero = "zero",
+    }
+}
+
+const CLOSED: Input = Input::choice_of::<Closed>("closed", "Output while closed: the last number that passed, or 0.");
 const OUT: Output = Output::number("out", "The number, while the gate is open.").passes(&IN);
 const FIRED: Output = Output::gate("fired", "The gate or triggers; off while closed.").passes(&TRIGGER);
 
@@ -25,7 +34,10 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (open, trigger) = (ctx.gate(&GATE), ctx.trigger(&TRIGGER));
-    let held = if ctx.choice(&CLOSED) == 0 { ctx.last(&OUT) } else { 0.0 };
+    let held = match ctx.chosen::<Closed>(&CLOSED) {
+        Closed::Hold => ctx.last(&OUT),
+        Closed::Zero => 0.0,
+    };
     ctx.set(&OUT, if open { ctx.number(&IN) } else { held });
     // What is on when the gate opens goes on with it.
     let level = Gate::level(trigger.on && open, ctx.last(&FIRED) >= 0.5);

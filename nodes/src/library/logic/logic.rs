@@ -1,15 +1,26 @@
 //! A gate from two gates.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
 const A: Input = Input::gate("a", false, "The first gate.");
-const OP: Input = Input::choice(
-    "op",
-    &["and", "or", "xor", "not", "nand", "nor", "xnor"],
-    "Operation: and, or, xor, not, nand, nor, xnor.",
-);
+
+choices! {
+    /// The operation.
+    enum Operation {
+        And = "and",
+        Or = "or",
+        Xor = "xor",
+        Not = "not",
+        Nand = "nand",
+        Nor = "nor",
+        Xnor = "xnor",
+    }
+}
+
+const OP: Input = Input::choice_of::<Operation>("op", "Operation: and, or, xor, not, nand, nor, xnor.");
 const B: Input = Input::gate("b", false, "The second gate.");
 const OUT: Output = Output::gate("out", "The result; and, or and xor pass each trigger.");
 
@@ -35,14 +46,14 @@ fn run(ctx: &mut NodeContext<'_>) {
         (_, true) => a.hits,
         _ => a.hits.min(b.hits),
     };
-    let (on, hits) = match OP.choices[ctx.choice(&OP)] {
-        "or" => (a.on || b.on, either),
-        "xor" => (a.on != b.on, one),
-        "not" => (!a.on, 0),
-        "nand" => (!(a.on && b.on), 0),
-        "nor" => (!(a.on || b.on), 0),
-        "xnor" => (a.on == b.on, 0),
-        _ => (a.on && b.on, both),
+    let (on, hits) = match ctx.chosen::<Operation>(&OP) {
+        Operation::Or => (a.on || b.on, either),
+        Operation::Xor => (a.on != b.on, one),
+        Operation::Not => (!a.on, 0),
+        Operation::Nand => (!(a.on && b.on), 0),
+        Operation::Nor => (!(a.on || b.on), 0),
+        Operation::Xnor => (a.on == b.on, 0),
+        Operation::And => (a.on && b.on, both),
     };
     let level = Gate::level(on, ctx.last(&OUT) >= 0.5);
     ctx.set(&OUT, Gate { on, hits: level.hits.max(hits) });

@@ -2,30 +2,35 @@
 
 use std::f64::consts::TAU;
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const OP: Input = Input::choice(
+choices! {
+    /// The operation.
+    enum Operation {
+        Add = "add",
+        Subtract = "subtract",
+        Multiply = "multiply",
+        Divide = "divide",
+        Min = "min",
+        Max = "max",
+        Modulo = "modulo",
+        Power = "power",
+        Absolute = "absolute",
+        Floor = "floor",
+        Mix = "mix",
+        Difference = "difference",
+        Sign = "sign",
+        Round = "round",
+        Ceil = "ceil",
+        Sine = "sine",
+        Log = "log",
+    }
+}
+
+const OP: Input = Input::choice_of::<Operation>(
     "op",
-    &[
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "min",
-        "max",
-        "modulo",
-        "power",
-        "absolute",
-        "floor",
-        "mix",
-        "difference",
-        "sign",
-        "round",
-        "ceil",
-        "sine",
-        "log",
-    ],
     "Operation on `a` and `b`. Difference is absolute, sine takes `a` in cycles, log is natural.",
 );
 const A: Input = Input::direct("a", 0.0, "The first number.").soft(-1.0, 1.0);
@@ -47,25 +52,25 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (a, b) = (ctx.number(&A), ctx.number(&B));
-    let result = match OP.choices[ctx.choice(&OP)] {
-        "subtract" => a - b,
-        "multiply" => a * b,
-        "divide" => a / b,
-        "min" => a.min(b),
-        "max" => a.max(b),
-        "modulo" => a.rem_euclid(b),
-        "power" => a.powf(b),
-        "absolute" => a.abs(),
-        "floor" => a.floor(),
-        "mix" => a + (b - a) * ctx.number(&MIX),
-        "difference" => (a - b).abs(),
-        "sign" if a == 0.0 => 0.0,
-        "sign" => a.signum(),
-        "round" => a.round_ties_even(),
-        "ceil" => a.ceil(),
-        "sine" => (TAU * a).sin(),
-        "log" => a.ln(),
-        _ => a + b,
+    let result = match ctx.chosen::<Operation>(&OP) {
+        Operation::Subtract => a - b,
+        Operation::Multiply => a * b,
+        Operation::Divide => a / b,
+        Operation::Min => a.min(b),
+        Operation::Max => a.max(b),
+        Operation::Modulo => a.rem_euclid(b),
+        Operation::Power => a.powf(b),
+        Operation::Absolute => a.abs(),
+        Operation::Floor => a.floor(),
+        Operation::Mix => a + (b - a) * ctx.number(&MIX),
+        Operation::Difference => (a - b).abs(),
+        Operation::Sign if a == 0.0 => 0.0,
+        Operation::Sign => a.signum(),
+        Operation::Round => a.round_ties_even(),
+        Operation::Ceil => a.ceil(),
+        Operation::Sine => (TAU * a).sin(),
+        Operation::Log => a.ln(),
+        Operation::Add => a + b,
     };
     ctx.set(&OUT, result);
 }

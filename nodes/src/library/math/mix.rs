@@ -2,6 +2,7 @@
 
 use std::f64::consts::FRAC_PI_2;
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -12,7 +13,16 @@ const D: Input = Input::direct("d", 0.0, "The fourth number.").soft(-1.0, 1.0);
 const INPUTS: Input = Input::number("inputs", 2.0, "Number of inputs in use.").soft(2.0, 4.0).hard(2.0, 4.0);
 const POSITION: Input =
     Input::number("position", 0.5, "Position between the inputs: 0 is the first, 1 the last in use.").hard(0.0, 1.0);
-const FADE: Input = Input::choice("fade", &["linear", "equal_power"], "Crossfade curve: linear, or equal power.");
+
+choices! {
+    /// The parts of the two numbers.
+    enum Fade {
+        Linear = "linear",
+        EqualPower = "equal_power",
+    }
+}
+
+const FADE: Input = Input::choice_of::<Fade>("fade", "Crossfade curve: linear, or equal power.");
 const OUT: Output = Output::number("out", "The mix.").passes(&A);
 
 /// Fades from one number to the next.
@@ -32,9 +42,9 @@ fn run(ctx: &mut NodeContext<'_>) {
     let place = ctx.number(&POSITION) * last as f64;
     let first = (place as usize).min(last - 1);
     let way = place - first as f64;
-    let (from, to) = match FADE.choices[ctx.choice(&FADE)] {
-        "equal_power" => ((way * FRAC_PI_2).cos(), (way * FRAC_PI_2).sin()),
-        _ => (1.0 - way, way),
+    let (from, to) = match ctx.chosen::<Fade>(&FADE) {
+        Fade::EqualPower => ((way * FRAC_PI_2).cos(), (way * FRAC_PI_2).sin()),
+        Fade::Linear => (1.0 - way, way),
     };
     ctx.set(&OUT, from * numbers[first] + to * numbers[first + 1]);
 }

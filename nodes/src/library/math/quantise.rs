@@ -1,5 +1,6 @@
 //! Steps from what is smooth.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -9,8 +10,17 @@ const STEPS: Input = Input::number("steps", 8.0, "Number of levels, spaced evenl
     .hard(2.0, 128.0);
 const LEVELS: Input =
     Input::text("levels", "", "List of levels, in any order; it replaces `steps`, `low` and `high`.").numbers(64);
-const MODE: Input =
-    Input::choice("mode", &["nearest", "floor", "ceil"], "Rounding: nearest level, the one below, or the one above.");
+
+choices! {
+    /// The level that a number goes to.
+    enum Mode {
+        Nearest = "nearest",
+        Floor = "floor",
+        Ceil = "ceil",
+    }
+}
+
+const MODE: Input = Input::choice_of::<Mode>("mode", "Rounding: nearest level, the one below, or the one above.");
 const HYSTERESIS: Input = Input::number(
     "hysteresis",
     10.0,
@@ -46,7 +56,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let levels = levels(ctx, &mut buffer);
     let (x, last) = (ctx.number(&IN), levels.len() - 1);
     let (begun, index) = (ctx.memory()[BEGUN] != 0.0, ctx.memory()[INDEX] as usize);
-    let mode = MODE.choices[ctx.choice(&MODE)];
+    let mode = ctx.chosen::<Mode>(&MODE);
     let slack = if begun { ctx.number(&HYSTERESIS) / 100.0 } else { 0.0 };
     let mut at = if begun { index.min(last) } else { 0 };
     while at < last && reaches(x, levels[at], levels[at + 1], mode, slack) {
@@ -80,12 +90,12 @@ fn levels<'a>(ctx: &NodeContext<'_>, buffer: &'a mut [f64; MOST]) -> &'a [f64] {
 
 /// Whether `x` belongs to the upper one of two levels. `slack` is how much further than halfway it has to go up, if it is below,
 /// or less than 0 down, if it is above, in parts of their distance; a level itself always belongs to itself.
-fn reaches(x: f64, low: f64, high: f64, mode: &str, slack: f64) -> bool {
+fn reaches(x: f64, low: f64, high: f64, mode: Mode, slack: f64) -> bool {
     let step = high - low;
     match mode {
-        "floor" => x >= high + step * slack.min(0.0),
-        "ceil" => x > low + step * slack.max(0.0),
-        _ if slack < 0.0 => x > low + step * (0.5 + slack),
-        _ => x >= low + step * (0.5 + slack),
+        Mode::Floor => x >= high + step * slack.min(0.0),
+        Mode::Ceil => x > low + step * slack.max(0.0),
+        Mode::Nearest if slack < 0.0 => x > low + step * (0.5 + slack),
+        Mode::Nearest => x >= low + step * (0.5 + slack),
     }
 }

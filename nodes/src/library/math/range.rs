@@ -1,5 +1,6 @@
 //! From one range to another.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -13,8 +14,18 @@ const CURVE: Input =
     Input::number("curve", 0.0, "Curve of the mapping: 0 is linear, below 0 rises late, above 0 early.")
         .soft(-1.0, 1.0)
         .hard(-1.0, 1.0);
-const OUTSIDE: Input =
-    Input::choice("outside", &["clamp", "wrap", "fold", "none"], "Behaviour outside the input range.");
+
+choices! {
+    /// The treatment of numbers outside the range.
+    enum Outside {
+        Clamp = "clamp",
+        Wrap = "wrap",
+        Fold = "fold",
+        None = "none",
+    }
+}
+
+const OUTSIDE: Input = Input::choice_of::<Outside>("outside", "Behaviour outside the input range.");
 const LEARN: Input = Input::gate(
     "learn",
     false,
@@ -43,11 +54,11 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let (low, high) = ends(ctx);
     let x = if high == low { 0.0 } else { (ctx.number(&IN) - low) / (high - low) };
-    let x = match OUTSIDE.choices[ctx.choice(&OUTSIDE)] {
-        "wrap" => x.rem_euclid(1.0),
-        "fold" => 1.0 - (x.rem_euclid(2.0) - 1.0).abs(),
-        "none" => x,
-        _ => x.clamp(0.0, 1.0),
+    let x = match ctx.chosen::<Outside>(&OUTSIDE) {
+        Outside::Wrap => x.rem_euclid(1.0),
+        Outside::Fold => 1.0 - (x.rem_euclid(2.0) - 1.0).abs(),
+        Outside::None => x,
+        Outside::Clamp => x.clamp(0.0, 1.0),
     };
     // From x⁸ at −1 over x at 0 to x^⅛ at 1, on either side of zero.
     let x = x.abs().powf(8f64.powf(-ctx.number(&CURVE))).copysign(x);

@@ -1,5 +1,6 @@
 //! A switch that glides.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -10,11 +11,18 @@ const D: Input = Input::direct("d", 0.0, "Number 3.").soft(-1.0, 1.0);
 const INDEX: Input =
     Input::direct("index", 0.0, "Index of the input: 0 is `a`, 3 is `d`.").soft(0.0, 3.0).hard(0.0, 3.0);
 const GLIDE: Input = Input::number("glide", 1.0, "Glide time, in seconds.").soft(0.0, 10.0).hard(0.0, 600.0).unit("s");
-const EASING: Input = Input::choice(
-    "easing",
-    &["linear", "ease_in", "ease_out", "ease_in_out"],
-    "Easing of the glide: linear, ease in, ease out, or both.",
-);
+
+choices! {
+    /// The way of the glide.
+    enum Ease {
+        Linear = "linear",
+        EaseIn = "ease_in",
+        EaseOut = "ease_out",
+        EaseInOut = "ease_in_out",
+    }
+}
+
+const EASING: Input = Input::choice_of::<Ease>("easing", "Easing of the glide: linear, ease in, ease out, or both.");
 const OUT: Output = Output::number("out", "The selected number, or the glide towards it.").passes(&A);
 
 const BEGUN: usize = 0;
@@ -51,11 +59,11 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     memory[DONE] = (memory[DONE] + step).min(1.0);
     let (from, done) = (memory[FROM], memory[DONE]);
-    let way = match EASING.choices[ctx.choice(&EASING)] {
-        "ease_in" => done * done,
-        "ease_out" => done * (2.0 - done),
-        "ease_in_out" => done * done * (3.0 - 2.0 * done),
-        _ => done,
+    let way = match ctx.chosen::<Ease>(&EASING) {
+        Ease::EaseIn => done * done,
+        Ease::EaseOut => done * (2.0 - done),
+        Ease::EaseInOut => done * done * (3.0 - 2.0 * done),
+        Ease::Linear => done,
     };
     ctx.set(&OUT, if done < 1.0 { from + (target - from) * way } else { target });
 }

@@ -1,14 +1,21 @@
 //! What leaves by MIDI.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Midi;
 
-const SEND: Input = Input::choice(
-    "send",
-    &["cc", "cc_14bit", "note"],
-    "Message: 7-bit controller, 14-bit controller (0 to 31), or note.",
-);
+choices! {
+    /// The kind of message.
+    enum Send {
+        Cc = "cc",
+        Cc14Bit = "cc_14bit",
+        Note = "note",
+    }
+}
+
+const SEND: Input =
+    Input::choice_of::<Send>("send", "Message: 7-bit controller, 14-bit controller (0 to 31), or note.");
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
 const NUMBER: Input = Input::number("number", 1.0, "Controller number (CC).").soft(0.0, 127.0).hard(0.0, 127.0);
 const VALUE: Input = Input::direct("value", 0.0, "Controller value, 0 to 1.");
@@ -29,16 +36,16 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (channel, number) = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
-    ctx.ask_midi(match ctx.choice(&SEND) {
-        2 => Midi::Note {
+    ctx.ask_midi(match ctx.chosen::<Send>(&SEND) {
+        Send::Note => Midi::Note {
             channel,
             number: ctx.whole(&NOTE) as u8,
             velocity: ctx.number(&VELOCITY).clamp(0.0, 1.0),
             held: ctx.gate(&GATE),
             hits: ctx.hits(&GATE),
         },
-        kind => {
-            let fine = kind == 1;
+        send @ (Send::Cc | Send::Cc14Bit) => {
+            let fine = send == Send::Cc14Bit;
             let number = if fine { number.min(31) } else { number };
             Midi::Controller { channel, number, value: ctx.number(&VALUE).clamp(0.0, 1.0), fine }
         }

@@ -1,5 +1,6 @@
 //! A curve through keys.
 
+use crate::choice::choices;
 use crate::library::time::division::whole;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -11,16 +12,33 @@ const KEYS: Input = Input::text(
     "Keys separated by commas: time, value, then linear, hold or bezier for the segment that follows.",
 )
 .keys();
-const UNIT: Input = Input::choice(
+
+choices! {
+    /// The unit of the times of keys.
+    enum Time {
+        Seconds = "seconds",
+        Frames = "frames",
+        Beats = "beats",
+        Scrub = "scrub",
+    }
+}
+
+const UNIT: Input = Input::choice_of::<Time>(
     "unit",
-    &["seconds", "frames", "beats", "scrub"],
     "Unit of the key times: seconds, latent frames or beats. Scrub follows `position` instead.",
 );
-const AT_END: Input = Input::choice(
-    "at_end",
-    &["hold", "loop", "ping_pong"],
-    "Behaviour after the last key: hold, repeat, or play backwards.",
-);
+
+choices! {
+    /// The way after the last key.
+    enum Loop {
+        Hold = "hold",
+        Loop = "at_end",
+        PingPong = "ping_pong",
+    }
+}
+
+const AT_END: Input =
+    Input::choice_of::<Loop>("at_end", "Behaviour after the last key: hold, repeat, or play backwards.");
 const SPEED: Input = Input::number("speed", 1.0, "Playback speed: 1 is normal, below 0 plays backwards.")
     .soft(-4.0, 4.0)
     .hard(-64.0, 64.0)
@@ -52,11 +70,11 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let Some(curve) = ctx.curve(&KEYS) else { return };
     let length = curve.end() - curve.start();
-    let frame = match UNIT.choices[ctx.choice(&UNIT)] {
-        "seconds" => ctx.dt_secs(),
-        "frames" => 1.0,
-        "beats" => ctx.dt_beats(),
-        _ => {
+    let frame = match ctx.chosen::<Time>(&UNIT) {
+        Time::Seconds => ctx.dt_secs(),
+        Time::Frames => 1.0,
+        Time::Beats => ctx.dt_beats(),
+        Time::Scrub => {
             ctx.set(&OUT, curve.at(curve.start() + length * ctx.number(&POSITION)));
             ctx.set(&END, Gate::fired(0));
             return;
@@ -71,21 +89,21 @@ fn run(ctx: &mut NodeContext<'_>) {
     let way = if place > 1.0 { 2.0 - place } else { place };
     ctx.set(&OUT, curve.at(curve.start() + length * way));
     ctx.set(&END, Gate::fired(ends as u16));
-    let (next, ends) = go_on(way, place, step, AT_END.choices[ctx.choice(&AT_END)]);
+    let (next, ends) = go_on(way, place, step, ctx.chosen::<Loop>(&AT_END));
     ctx.memory()[PLACE] = next;
     ctx.memory()[ENDS] = ends;
 }
 
 /// The next place, and how many ends lie between.
-fn go_on(way: f64, place: f64, step: f64, at_the_end: &str) -> (f64, f64) {
-    let place = if at_the_end == "ping_pong" { place } else { way };
+fn go_on(way: f64, place: f64, step: f64, at_the_end: Loop) -> (f64, f64) {
+    let place = if at_the_end == Loop::PingPong { place } else { way };
     let to = whole(place + step);
-    let to = if at_the_end == "hold" { to.clamp(0.0, 1.0) } else { to };
+    let to = if at_the_end == Loop::Hold { to.clamp(0.0, 1.0) } else { to };
     let ends = if step < 0.0 { place.ceil() - to.ceil() } else { to.floor() - place.floor() };
     let next = match at_the_end {
-        "ping_pong" => to.rem_euclid(2.0),
-        "loop" if step > 0.0 => to - to.floor(),
-        "loop" if step < 0.0 => to - to.ceil() + 1.0,
+        Loop::PingPong => to.rem_euclid(2.0),
+        Loop::Loop if step > 0.0 => to - to.floor(),
+        Loop::Loop if step < 0.0 => to - to.ceil() + 1.0,
         _ => to,
     };
     (next, ends)

@@ -1,13 +1,23 @@
 //! An envelope: attack, decay, sustain, release.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
 const GATE: Input = Input::gate("gate", false, "Gate: starts the envelope when it rises, releases it when it falls.");
-const SHAPE: Input = Input::choice(
+
+choices! {
+    /// The shape of the stages.
+    enum Shape {
+        Adsr = "adsr",
+        Ar = "ar",
+        Ad = "ad",
+    }
+}
+
+const SHAPE: Input = Input::choice_of::<Shape>(
     "shape",
-    &["adsr", "ar", "ad"],
     "Stages: attack-decay-sustain-release, attack-release, or attack-decay regardless of the gate's length.",
 );
 const ATTACK: Input = Input::number("attack", 0.1, "Attack time from 0 to full level, in seconds.")
@@ -32,9 +42,17 @@ const ATTACK_CURVE: Input = curve("attack_curve", "Curve of the attack: 0 is lin
 const DECAY_CURVE: Input = curve("decay_curve", "Curve of the decay: 0 is linear, 1 starts fast, −1 starts slow.");
 const RELEASE_CURVE: Input =
     curve("release_curve", "Curve of the release: 0 is linear, 1 starts fast, −1 starts slow.");
-const RETRIGGER: Input = Input::choice(
+
+choices! {
+    /// The effect of a gate while the envelope runs.
+    enum Retrigger {
+        Restart = "restart",
+        Legato = "legato",
+    }
+}
+
+const RETRIGGER: Input = Input::choice_of::<Retrigger>(
     "retrigger",
-    &["restart", "legato"],
     "Response to a new gate before release: restart the attack from the present level, or ignore it.",
 );
 const LOOP: Input = Input::gate("loop", false, "Repeats attack and decay while the gate is on.");
@@ -88,25 +106,25 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (was, stage) = (ctx.memory()[HEIGHT], ctx.memory()[STAGE]);
-    let (hit, shape) = (ctx.rises(&GATE), SHAPE.choices[ctx.choice(&SHAPE)]);
+    let (hit, shape) = (ctx.rises(&GATE), ctx.chosen::<Shape>(&SHAPE));
     // A blow that is shorter than a frame lasts one.
     let on = ctx.gate(&GATE) || hit;
-    let again = hit && ctx.choice(&RETRIGGER) == 0;
+    let again = hit && ctx.chosen::<Retrigger>(&RETRIGGER) == Retrigger::Restart;
     let stage = match stage {
         _ if again => ATTACKING,
-        REST if hit || on && (shape != "ad" || ctx.gate(&LOOP)) => ATTACKING,
-        _ if !on && shape != "ad" => REST,
+        REST if hit || on && (shape != Shape::Ad || ctx.gate(&LOOP)) => ATTACKING,
+        _ if !on && shape != Shape::Ad => REST,
         stage => stage,
     };
     let looped = on && ctx.gate(&LOOP);
     let goal = match shape {
-        "adsr" => ctx.number(&SUSTAIN),
-        "ar" if !looped => 1.0,
-        _ => 0.0,
+        Shape::Adsr => ctx.number(&SUSTAIN),
+        Shape::Ar if !looped => 1.0,
+        Shape::Ar | Shape::Ad => 0.0,
     };
     // An envelope without decay falls as it is released.
     let (fall, fall_curve) =
-        if stage == REST || shape == "ar" { (&RELEASE, &RELEASE_CURVE) } else { (&DECAY, &DECAY_CURVE) };
+        if stage == REST || shape == Shape::Ar { (&RELEASE, &RELEASE_CURVE) } else { (&DECAY, &DECAY_CURVE) };
     let height = match stage {
         ATTACKING => moved(was, 1.0, step(ctx, &ATTACK), ctx.number(&ATTACK_CURVE)),
         DECAYING => moved(was, goal, step(ctx, fall), ctx.number(fall_curve)),
@@ -116,7 +134,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let next = match stage {
         ATTACKING if height >= 1.0 => DECAYING,
         DECAYING if fell && looped => ATTACKING,
-        DECAYING if fell && shape == "ad" => REST,
+        DECAYING if fell && shape == Shape::Ad => REST,
         stage => stage,
     };
     ctx.memory()[HEIGHT] = height;

@@ -1,14 +1,23 @@
 //! Sample and hold, track and hold.
 
+use crate::choice::choices;
 use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::optional("in", "Number to sample; random numbers if nothing is wired.");
 const TRIGGER: Input = Input::gate("trigger", false, "Trigger of the sample, or gate of the tracking.");
-const MODE: Input = Input::choice(
+
+choices! {
+    /// The time at which a number is taken.
+    enum Mode {
+        SampleHold = "sample_hold",
+        TrackHold = "track_hold",
+    }
+}
+
+const MODE: Input = Input::choice_of::<Mode>(
     "mode",
-    &["sample_hold", "track_hold"],
     "Sample and hold: takes one value per trigger. Track and hold: follows while the gate is on.",
 );
 const RATE: Input = Input::number("rate", 0.0, "Rate of an internal trigger, in Hz; 0 turns it off.")
@@ -17,8 +26,16 @@ const RATE: Input = Input::number("rate", 0.0, "Rate of an internal trigger, in 
     .unit("Hz");
 const CHANCE: Input =
     Input::number("chance", 1.0, "Probability that a trigger counts: 0 never, 1 always.").hard(0.0, 1.0);
-const POLARITY: Input =
-    Input::choice("polarity", &["unipolar", "bipolar"], "Range of the random numbers: 0 to 1, or −1 to 1.");
+
+choices! {
+    /// The range.
+    enum Polarity {
+        Unipolar = "unipolar",
+        Bipolar = "bipolar",
+    }
+}
+
+const POLARITY: Input = Input::choice_of::<Polarity>("polarity", "Range of the random numbers: 0 to 1, or −1 to 1.");
 const OUT: Output = Output::number("out", "The held value.").passes(&IN);
 
 const HELD: usize = 0;
@@ -58,7 +75,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         counts = random(ctx, DICE, count as i64) < ctx.number(&CHANCE);
         taken = if counts { Some(now(ctx, count)) } else { taken };
     }
-    let follows = ctx.choice(&MODE) == 1 && counts && (ctx.gate(&TRIGGER) || own_on);
+    let follows = ctx.chosen::<Mode>(&MODE) == Mode::TrackHold && counts && (ctx.gate(&TRIGGER) || own_on);
     let held = taken.unwrap_or(if follows { now(ctx, count) } else { ctx.memory()[HELD] });
     ctx.memory()[HELD] = held;
     ctx.memory()[COUNT] = count;
@@ -69,10 +86,10 @@ fn run(ctx: &mut NodeContext<'_>) {
 /// What is there: what arrives, else the random number of this trigger.
 fn now(ctx: &NodeContext<'_>, count: f64) -> f64 {
     let level = random(ctx, VALUES, count as i64);
-    match ctx.choice(&POLARITY) {
+    match ctx.chosen(&POLARITY) {
         _ if ctx.has(&IN) => ctx.number(&IN),
-        0 => level,
-        _ => 2.0 * level - 1.0,
+        Polarity::Unipolar => level,
+        Polarity::Bipolar => 2.0 * level - 1.0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 
+use crate::choice::choices;
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
 use crate::node::context::NodeContext;
@@ -19,9 +20,23 @@ const RATE: Input = Input::number(
 .log();
 const SYNC: Input =
     Input::choice("sync", &division::or("free"), "Length of a cycle as a division of the tempo; free uses `rate`.");
-const SHAPE: Input = Input::choice(
+
+choices! {
+    /// The shape of the wave.
+    enum Shape {
+        Sine = "sine",
+        Triangle = "triangle",
+        SawUp = "saw_up",
+        SawDown = "saw_down",
+        Square = "square",
+        SampleHold = "sample_hold",
+        SmoothRandom = "smooth_random",
+        Pulse = "pulse",
+    }
+}
+
+const SHAPE: Input = Input::choice_of::<Shape>(
     "shape",
-    &["sine", "triangle", "saw_up", "saw_down", "square", "sample_hold", "smooth_random", "pulse"],
     "Waveform. A square is on at the end of each cycle, a pulse at its start for at least one latent frame.",
 );
 const PHASE: Input = Input::number("phase", 0.0, "Phase offset, in cycles.").hard(-64.0, 64.0).unit("cycles");
@@ -35,8 +50,16 @@ const WIDTH: Input = Input::number(
 const SWING: Input =
     Input::number("swing", 0.0, "Delay of every second cycle: 0 is straight, 0.67 triplet swing, 1 dotted.")
         .hard(0.0, 1.0);
-const POLARITY: Input =
-    Input::choice("polarity", &["unipolar", "bipolar"], "Range: unipolar is 0 to 1, bipolar −1 to 1.");
+
+choices! {
+    /// The range.
+    enum Polarity {
+        Unipolar = "unipolar",
+        Bipolar = "bipolar",
+    }
+}
+
+const POLARITY: Input = Input::choice_of::<Polarity>("polarity", "Range: unipolar is 0 to 1, bipolar −1 to 1.");
 const DEPTH: Input = Input::number("depth", 1.0, "Amplitude; negative values invert the wave.").hard(-1e6, 1e6);
 const OFFSET: Input = Input::number("offset", 0.0, "Offset added to the wave.").soft(-1.0, 1.0).hard(-1e6, 1e6);
 const INVERT: Input = Input::gate("invert", false, "Inverts the wave.");
@@ -90,7 +113,10 @@ fn run(ctx: &mut NodeContext<'_>) {
         let moment = Moment::new(before + ahead, now + ahead, ended);
         let wave = wave(ctx, &moment);
         let wave = if ctx.gate(&INVERT) { 1.0 - wave } else { wave };
-        let wave = if ctx.choice(&POLARITY) == 0 { wave } else { 2.0 * wave - 1.0 };
+        let wave = match ctx.chosen::<Polarity>(&POLARITY) {
+            Polarity::Unipolar => wave,
+            Polarity::Bipolar => 2.0 * wave - 1.0,
+        };
         ctx.set(output, wave * ctx.number(&DEPTH) + ctx.number(&OFFSET));
     }
     ctx.set(&PHASE_OUT, Moment::new(before, now, ended).phase);
@@ -110,7 +136,10 @@ fn warn_of_speed(ctx: &mut NodeContext<'_>) {
         Some(length) => ctx.dt_beats() / length,
         None => ctx.number(&RATE) * ctx.dt_secs(),
     };
-    let repeats = matches!(SHAPE.choices[ctx.choice(&SHAPE)], "sine" | "triangle" | "saw_up" | "saw_down" | "square");
+    let repeats = matches!(
+        ctx.chosen::<Shape>(&SHAPE),
+        Shape::Sine | Shape::Triangle | Shape::SawUp | Shape::SawDown | Shape::Square
+    );
     if repeats && ctx.gate(&RUN) && step > 0.5 + 1e-9 {
         ctx.warn(TOO_FAST);
     }
@@ -152,19 +181,19 @@ impl Moment {
 fn wave(ctx: &NodeContext<'_>, &Moment { cycle, phase, began }: &Moment) -> f64 {
     let width = ctx.number(&WIDTH);
     let level = |cycle: f64| random(ctx, 0, cycle as i64);
-    match SHAPE.choices[ctx.choice(&SHAPE)] {
-        "triangle" if phase < width => phase / width,
-        "triangle" => (1.0 - phase) / (1.0 - width),
-        "saw_up" => phase,
-        "saw_down" => 1.0 - phase,
-        "square" => f64::from(u8::from(phase >= 1.0 - width)),
-        "sample_hold" => level(cycle),
-        "smooth_random" => {
+    match ctx.chosen::<Shape>(&SHAPE) {
+        Shape::Triangle if phase < width => phase / width,
+        Shape::Triangle => (1.0 - phase) / (1.0 - width),
+        Shape::SawUp => phase,
+        Shape::SawDown => 1.0 - phase,
+        Shape::Square => f64::from(u8::from(phase >= 1.0 - width)),
+        Shape::SampleHold => level(cycle),
+        Shape::SmoothRandom => {
             let ease = phase * phase * (3.0 - 2.0 * phase);
             level(cycle) + (level(cycle + 1.0) - level(cycle)) * ease
         }
-        "pulse" => f64::from(u8::from(phase < width || began)),
-        _ => {
+        Shape::Pulse => f64::from(u8::from(phase < width || began)),
+        Shape::Sine => {
             let skewed = if phase < width { 0.5 * phase / width } else { 0.5 + 0.5 * (phase - width) / (1.0 - width) };
             0.5 - 0.5 * (TAU * skewed).cos()
         }

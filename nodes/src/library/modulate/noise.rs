@@ -2,6 +2,7 @@
 
 use std::f64::consts::{SQRT_2, TAU};
 
+use crate::choice::choices;
 use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -29,8 +30,16 @@ const LOOP_LENGTH: Input = Input::number(
 .soft(0.0, 60.0)
 .hard(0.0, 3600.0)
 .unit("s");
-const POLARITY: Input =
-    Input::choice("polarity", &["bipolar", "unipolar"], "Range: bipolar is −1 to 1, unipolar 0 to 1.");
+
+choices! {
+    /// The range.
+    enum Polarity {
+        Bipolar = "bipolar",
+        Unipolar = "unipolar",
+    }
+}
+
+const POLARITY: Input = Input::choice_of::<Polarity>("polarity", "Range: bipolar is −1 to 1, unipolar 0 to 1.");
 const OUT: Output = Output::number("out", "The noise, −1 to 1 or 0 to 1.");
 
 /// Random sequences of the layers on a line; those of a loop follow.
@@ -58,7 +67,11 @@ fn run(ctx: &mut NodeContext<'_>) {
         weight *= ctx.number(&PERSISTENCE);
     }
     let noise = (sum / total).clamp(-1.0, 1.0);
-    ctx.set(&OUT, if ctx.choice(&POLARITY) == 0 { noise } else { 0.5 + 0.5 * noise });
+    let noise = match ctx.chosen(&POLARITY) {
+        Polarity::Bipolar => noise,
+        Polarity::Unipolar => 0.5 + 0.5 * noise,
+    };
+    ctx.set(&OUT, noise);
     let step = ctx.number(&RATE) * ctx.dt_secs();
     ctx.memory()[0] += step;
 }

@@ -1,5 +1,6 @@
 //! A recorder of a signal.
 
+use crate::choice::choices;
 use crate::library::time::division;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -8,8 +9,16 @@ const IN: Input = Input::direct("in", 0.0, "The number to record.");
 const RECORD: Input = Input::gate("record", false, "Gate: records while it is on.");
 const PLAY: Input = Input::gate("play", true, "Gate: plays the loop; off holds it.");
 const CLEAR: Input = Input::gate("clear", false, "Trigger: erases the loop.");
-const OVERDUB: Input =
-    Input::choice("overdub", &["replace", "add"], "Recording mode: replace the loop, or overdub it.");
+
+choices! {
+    /// The fate of the loop that plays.
+    enum Overdub {
+        Replace = "replace",
+        Add = "add",
+    }
+}
+
+const OVERDUB: Input = Input::choice_of::<Overdub>("overdub", "Recording mode: replace the loop, or overdub it.");
 const SPEED: Input = Input::number("speed", 1.0, "Playback speed: 1 is normal, below 0 plays backwards.")
     .soft(-4.0, 4.0)
     .hard(-4.0, 4.0)
@@ -66,7 +75,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     if !on {
         ctx.memory()[FULL] = 0.0;
     }
-    let adds = ctx.choice(&OVERDUB) == 1 && ctx.memory()[COUNT] > 0.0;
+    let adds = ctx.chosen::<Overdub>(&OVERDUB) == Overdub::Add && ctx.memory()[COUNT] > 0.0;
     let begins = ctx.rises(&RECORD) || ctx.memory()[COUNT] == 0.0 && ctx.memory()[FULL] == 0.0;
     if on && begins && !adds && ctx.memory()[RECORDING] == 0.0 {
         ctx.memory()[..FRAMES].copy_from_slice(&[0.0, 0.0, 1.0, 0.0]);

@@ -1,5 +1,6 @@
 //! A step sequencer.
 
+use crate::choice::choices;
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
 use crate::node::context::NodeContext;
@@ -14,17 +15,26 @@ const CHANCE: Input =
     lane("chance", "1", "Probability of each step, 0 to 1; a skipped step keeps the last value and has no gate.");
 const RATCHETS: Input = lane("ratchets", "1", "Gates per step (ratchets), 1 to 4.");
 const GLIDE: Input = lane("glide", "0", "Glide time of each step, in seconds.");
-const DIRECTION: Input = Input::choice(
-    "direction",
-    &["forward", "reverse", "ping_pong", "random", "brownian"],
-    "Order of the steps; brownian moves one on, one back, or stays.",
-);
+
+choices! {
+    /// The order of the steps.
+    enum Direction {
+        Forward = "forward",
+        Reverse = "reverse",
+        PingPong = "ping_pong",
+        Random = "random",
+        Brownian = "brownian",
+    }
+}
+
+const DIRECTION: Input =
+    Input::choice_of::<Direction>("direction", "Order of the steps; brownian moves one on, one back, or stays.");
 const SYNC: Input = Input::choice(
     "sync",
     &division::or("clock"),
     "Length of a step: a division of the tempo, or one pulse of `clock`.",
 )
-.chosen(QUARTER);
+.chosen(division::QUARTER + 1);
 const CLOCK: Input = Input::gate("clock", false, "Trigger: next step, if `sync` is clock.");
 const SWING: Input = Input::number(
     "swing",
@@ -37,9 +47,6 @@ const OUT: Output = Output::number("out", "Value of the step.");
 const GATE: Output = Output::gate("gate", "Gate of the step, repeated for each ratchet.");
 const STEP: Output = Output::number("step", "Index of the step, from 0.");
 const END: Output = Output::gate("end", "Trigger when the sequence starts over.");
-
-/// Which choice of [`SYNC`] a quarter note is.
-const QUARTER: usize = 9;
 
 /// How many steps have begun.
 const BEGUN: usize = 0;
@@ -186,25 +193,22 @@ fn begin(ctx: &mut NodeContext<'_>, step: i64) -> u16 {
     } else {
         ctx.memory()[SOUNDS] = 0.0;
     }
-    let again = if ctx.choice(&DIRECTION) == PING_PONG { there_and_back(steps) } else { steps };
+    let again = if ctx.chosen::<Direction>(&DIRECTION) == Direction::PingPong { there_and_back(steps) } else { steps };
     u16::from(step > 0 && step % again as i64 == 0)
 }
-
-/// Which choice of [`DIRECTION`] goes there and back.
-const PING_PONG: usize = 2;
 
 /// Which of `count` places is played as this step.
 fn place(ctx: &mut NodeContext<'_>, step: i64, count: usize) -> usize {
     let at = |step: i64, count: usize| step.rem_euclid(count as i64) as usize;
-    match DIRECTION.choices[ctx.choice(&DIRECTION)] {
-        "forward" => at(step, count),
-        "reverse" => count - 1 - at(step, count),
-        "ping_pong" => {
+    match ctx.chosen::<Direction>(&DIRECTION) {
+        Direction::Forward => at(step, count),
+        Direction::Reverse => count - 1 - at(step, count),
+        Direction::PingPong => {
             let place = at(step, there_and_back(count));
             place.min(there_and_back(count) - place)
         }
-        "random" => (random(ctx, ORDER, step) * count as f64) as usize,
-        _ => at(ctx.memory()[WALK] as i64, count),
+        Direction::Random => (random(ctx, ORDER, step) * count as f64) as usize,
+        Direction::Brownian => at(ctx.memory()[WALK] as i64, count),
     }
 }
 

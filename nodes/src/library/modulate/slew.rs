@@ -2,16 +2,24 @@
 
 use std::f64::consts::{LN_10, PI};
 
+use crate::choice::choices;
 use crate::library::modulate::oscillator::Swing;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::direct("in", 0.0, "The number to smooth.");
-const SHAPE: Input = Input::choice(
-    "shape",
-    &["exponential", "linear", "spring"],
-    "Shape of the motion: exponential, linear, or a spring with overshoot.",
-);
+
+choices! {
+    /// The way to the target.
+    enum Shape {
+        Exponential = "exponential",
+        Linear = "linear",
+        Spring = "spring",
+    }
+}
+
+const SHAPE: Input =
+    Input::choice_of::<Shape>("shape", "Shape of the motion: exponential, linear, or a spring with overshoot.");
 const RISE: Input = Input::number("rise", 0.2, "Rise time, in seconds: 90 % of the way; for linear, a distance of 1.")
     .soft(0.0, 5.0)
     .hard(0.0, 60.0)
@@ -53,9 +61,9 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let target = ctx.number(&IN);
     let level = if ctx.memory()[BEGUN] == 0.0 { target } else { ctx.memory()[LEVEL] };
-    let shape = SHAPE.choices[ctx.choice(&SHAPE)];
+    let shape = ctx.chosen::<Shape>(&SHAPE);
     // A spring that has gone beyond is still on its way up or down, until it is to go elsewhere.
-    if target != ctx.memory()[TARGET] || shape != "spring" {
+    if target != ctx.memory()[TARGET] || shape != Shape::Spring {
         ctx.memory()[FALLING] = f64::from(u8::from(target <= level));
     }
     let falling = ctx.memory()[FALLING];
@@ -64,15 +72,15 @@ fn run(ctx: &mut NodeContext<'_>) {
     let way = target - level;
     let (level, speed) = match shape {
         _ if secs <= 0.0 => (target, 0.0),
-        "linear" if way.abs() <= NEARLY * part => (target, 0.0),
-        "linear" => (level + (NEARLY * part).copysign(way), 0.0),
-        "spring" => {
+        Shape::Linear if way.abs() <= NEARLY * part => (target, 0.0),
+        Shape::Linear => (level + (NEARLY * part).copysign(way), 0.0),
+        Shape::Spring => {
             let damping = damping(ctx.number(&OVERSHOOT));
             let swing = Swing { away: -way, speed: ctx.memory()[SPEED] }.after(part * angle(damping), damping);
             (target + swing.away, swing.speed)
         }
         // 1 − e^(−ln 10) is 90 %.
-        _ => (level + way * (1.0 - (-LN_10 * ctx.dt_secs() / secs).exp()), 0.0),
+        Shape::Exponential => (level + way * (1.0 - (-LN_10 * ctx.dt_secs() / secs).exp()), 0.0),
     };
     ctx.memory().copy_from_slice(&[level, 1.0, speed, target, falling]);
     ctx.set(&OUT, level);

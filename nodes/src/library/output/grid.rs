@@ -19,15 +19,11 @@ const COLUMNS: Input = Input::number("columns", 0.0, "Number of columns; 0 makes
     .hard(0.0, 9.0);
 const GAP: Input =
     Input::number("gap", 4.0, "Gap between pictures, in pixels.").soft(0.0, 32.0).hard(0.0, 128.0).unit("px");
-const FIT: Input = Input::choice(
-    "fit",
-    &["contain", "cover", "stretch"],
-    "Fit of a picture into its cell: whole (contain), cropped (cover), or stretched.",
-);
+const FIT: Input =
+    Input::choice_of::<Fit>("fit", "Fit of a picture into its cell: whole (contain), cropped (cover), or stretched.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The grid as one picture.").passes(&P1);
 
 const PICTURES: [&Input; MOST_IN_GRID] = [&P1, &P2, &P3, &P4, &P5, &P6, &P7, &P8, &P9];
-const FITS: [Fit; 3] = [Fit::Contain, Fit::Cover, Fit::Stretch];
 
 /// Up to nine pictures to one.
 pub const NODE: NodeDef = NodeDef {
@@ -46,6 +42,6 @@ fn run(ctx: &mut NodeContext<'_>) {
     pictures.iter_mut().zip(there).for_each(|(place, picture)| *place = Some(picture));
     if pictures[0].is_some() {
         let (columns, gap) = (ctx.whole(&COLUMNS) as usize, ctx.whole(&GAP) as usize);
-        ctx.show(&OUT, Source::Grid { pictures, columns, gap, fit: FITS[ctx.choice(&FIT)] });
+        ctx.show(&OUT, Source::Grid { pictures, columns, gap, fit: ctx.chosen(&FIT) });
     }
 }

@@ -1,5 +1,6 @@
 //! A measurement in colours.
 
+use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
@@ -8,11 +9,20 @@ use crate::program::source::{ColourMap, Look, Scale, Source};
 const MAP: Input = Input::socket("map", Kind::Map, "Map to draw.");
 const BELOW: Input = Input::socket("below", Kind::Picture, "Picture below the map.");
 const AMOUNT: Input = Input::number("amount", 0.6, "Opacity of the map: 0 transparent, 1 opaque.").hard(0.0, 1.0);
-const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "Colour map.");
+const COLOURS: Input = Input::choice_of::<ColourMap>("colours", "Colour map.");
 const INVERT: Input = Input::gate("invert", false, "Reverses the colour map, so that large values are dark.");
-const RANGE: Input = Input::choice(
+
+choices! {
+    /// The range of the colours.
+    enum Range {
+        Frame = "frame",
+        Running = "running",
+        Fixed = "fixed",
+    }
+}
+
+const RANGE: Input = Input::choice_of::<Range>(
     "range",
-    &["frame", "running", "fixed"],
     "Range of the colours: each latent frame's, the last seconds', or fixed from `low` to `high`.",
 );
 const LOW: Input = Input::number("low", 0.0, "Lower end of the fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
@@ -24,13 +34,10 @@ const GAMMA: Input = Input::number("gamma", 1.0, "Gamma: above 1 lifts small val
 const THRESHOLD: Input =
     Input::number("threshold", 0.0, "Threshold as a fraction of the range; smaller values are transparent.")
         .hard(0.0, 1.0);
-const SCALE: Input =
-    Input::choice("scale", &["nearest", "bilinear", "bicubic"], "Interpolation from grid cells to pixels.").chosen(2);
+const SCALE: Input = Input::choice_of::<Scale>("scale", "Interpolation from grid cells to pixels.").chosen(2);
 const SMOOTH: Input =
     Input::gate("smooth", false, "Interpolates over the four pictures of each latent frame; off steps.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The map as a picture.").passes(&BELOW);
-
-const SCALES: [Scale; 3] = [Scale::Nearest, Scale::Bilinear, Scale::Bicubic];
 
 /// A measurement in colours.
 pub const NODE: NodeDef = NodeDef {
@@ -47,17 +54,17 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let Some(map) = ctx.source(&MAP) else { return };
     let (below, amount) = (ctx.source(&BELOW), ctx.number(&AMOUNT));
-    let range = match ctx.choice(&RANGE) {
-        0 => None,
-        1 => running(ctx, &map),
-        _ => Some((ctx.number(&LOW), ctx.number(&HIGH))),
+    let range = match ctx.chosen::<Range>(&RANGE) {
+        Range::Frame => None,
+        Range::Running => running(ctx, &map),
+        Range::Fixed => Some((ctx.number(&LOW), ctx.number(&HIGH))),
     };
-    let colours = ColourMap::ALL[ctx.choice(&COLOURS)];
+    let colours = ctx.chosen(&COLOURS);
     let look = Look {
         invert: ctx.gate(&INVERT),
         gamma: ctx.number(&GAMMA),
         threshold: ctx.number(&THRESHOLD),
-        scale: SCALES[ctx.choice(&SCALE)],
+        scale: ctx.chosen(&SCALE),
         smooth: ctx.gate(&SMOOTH),
     };
     ctx.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });

@@ -9,11 +9,10 @@ use crate::program::source::{ColourMap, Drawing, Heights, Shape, Source};
 const MAP: Input = Input::socket("map", Kind::Map, "Spectrum to draw; a map is read position by position.");
 const BELOW: Input = Input::socket("below", Kind::Picture, "Picture below the drawing.");
 const AMOUNT: Input = Input::number("amount", 1.0, "Opacity of the drawing: 0 transparent, 1 opaque.").hard(0.0, 1.0);
-const SHAPE: Input = Input::choice("shape", &["bars", "line"], "Shape: bars, or a line along the peaks.");
-const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "Colour map, from bottom to top.");
+const SHAPE: Input = Input::choice_of::<Shape>("shape", "Shape: bars, or a line along the peaks.");
+const COLOURS: Input = Input::choice_of::<ColourMap>("colours", "Colour map, from bottom to top.");
 const HEIGHTS: Input =
-    Input::choice("heights", &["linear", "root", "decibel"], "Scale of the heights: linear, square root, or decibels.")
-        .chosen(1);
+    Input::choice_of::<Heights>("heights", "Scale of the heights: linear, square root, or decibels.").chosen(1);
 const FLOOR: Input =
     Input::number("floor", -60.0, "Bottom of the decibel scale.").soft(-120.0, -12.0).hard(-200.0, -1.0).unit("dB");
 const GAIN: Input =
@@ -34,9 +33,6 @@ const DECAY: Input =
         .unit("s");
 const OUT: Output = Output::of("picture", Kind::Picture, "The drawing.").passes(&BELOW);
 
-const SHAPES: [Shape; 2] = [Shape::Bars, Shape::Line];
-const HEIGHT: [Heights; 3] = [Heights::Linear, Heights::Root, Heights::Decibel];
-
 /// The activity of neurons as a drawing.
 pub const NODE: NodeDef = NodeDef {
     name: "output.spectrum",
@@ -52,9 +48,9 @@ fn run(ctx: &mut NodeContext<'_>) {
     let Some(map) = ctx.source(&MAP) else { return };
     let last = ctx.number(&LAST).round();
     let drawing = Drawing {
-        colours: ColourMap::ALL[ctx.choice(&COLOURS)],
-        shape: SHAPES[ctx.choice(&SHAPE)],
-        heights: HEIGHT[ctx.choice(&HEIGHTS)],
+        colours: ctx.chosen(&COLOURS),
+        shape: ctx.chosen(&SHAPE),
+        heights: ctx.chosen(&HEIGHTS),
         floor: ctx.number(&FLOOR),
         gain: ctx.number(&GAIN),
         normalise: ctx.gate(&NORMALISE),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::choice::choices;
 use crate::library::prompt::{METHOD, method};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -10,9 +11,18 @@ use crate::program::Switch;
 use crate::program::prompt::Prompt;
 
 const TEXT: Input = Input::text("text", "", "Prompt; it may change at any time.");
-const POLICY: Input = Input::choice(
+
+choices! {
+    /// The policy of a change.
+    enum Policy {
+        Hard = "hard",
+        Recache = "recache",
+        Crossfade = "crossfade",
+    }
+}
+
+const POLICY: Input = Input::choice_of::<Policy>(
     "policy",
-    &["hard", "recache", "crossfade"],
     "Response to a change: empty the KV cache, recompute it, or crossfade the prompts.",
 );
 const CROSSFADE: Input = Input::number(
@@ -50,10 +60,10 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let text = ctx.text(&TEXT);
-    let switch = match POLICY.choices[ctx.choice(&POLICY)] {
-        "hard" => Switch::Reset,
-        "recache" => Switch::Recache,
-        _ => Switch::Keep,
+    let switch = match ctx.chosen::<Policy>(&POLICY) {
+        Policy::Hard => Switch::Reset,
+        Policy::Recache => Switch::Recache,
+        Policy::Crossfade => Switch::Keep,
     };
     let seconds = if switch == Switch::Keep { ctx.number(&CROSSFADE) } else { 0.0 };
     let part = if seconds > 0.0 { ctx.dt_secs() / seconds } else { 1.0 };

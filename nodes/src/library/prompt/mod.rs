@@ -11,13 +11,12 @@ use crate::node::def::Input;
 use crate::program::BlendMethod;
 
 /// How two prompts are mixed.
-pub const METHOD: Input = Input::choice(
+pub const METHOD: Input = Input::choice_of::<BlendMethod>(
     "method",
-    &BlendMethod::CHOICES,
     "Interpolation of the prompt embeddings: linear, or spherical, which keeps their length.",
 );
 
 /// The method that a choice names.
 pub fn method(ctx: &NodeContext<'_>) -> BlendMethod {
-    BlendMethod::ALL[ctx.choice(&METHOD)]
+    ctx.chosen(&METHOD)
 }

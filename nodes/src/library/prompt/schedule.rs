@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::choice::choices;
 use crate::grammar::prompts::Moment;
 use crate::library::prompt::{METHOD, method};
 use crate::node::context::NodeContext;
@@ -15,9 +16,18 @@ const SCHEDULE: Input = Input::text(
     "Entries such as 0: a red circle (time, colon, prompt), one per line or separated by |.",
 )
 .schedule();
-const UNIT: Input = Input::choice(
+
+choices! {
+    /// The unit of times.
+    enum Unit {
+        Frames = "frames",
+        Seconds = "seconds",
+        Beats = "beats",
+    }
+}
+
+const UNIT: Input = Input::choice_of::<Unit>(
     "unit",
-    &["frames", "seconds", "beats"],
     "Unit of the times: latent frames, seconds or beats, from the start of the video.",
 );
 const LOOP_LENGTH: Input =
@@ -40,10 +50,10 @@ pub const NODE: NodeDef = NodeDef {
 };
 
 fn run(ctx: &mut NodeContext<'_>) {
-    let time = match UNIT.choices[ctx.choice(&UNIT)] {
-        "seconds" => ctx.secs(),
-        "beats" => ctx.beat(),
-        _ => ctx.frame() as f64,
+    let time = match ctx.chosen::<Unit>(&UNIT) {
+        Unit::Seconds => ctx.secs(),
+        Unit::Beats => ctx.beat(),
+        Unit::Frames => ctx.frame() as f64,
     };
     let moment = ctx.schedule(&SCHEDULE).and_then(|schedule| schedule.at(time, ctx.number(&LOOP_LENGTH)));
     let Some(Moment { now, next, since, left }) = moment else { return ctx.set(&OUT, Arc::<str>::default()) };

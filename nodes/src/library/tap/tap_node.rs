@@ -13,7 +13,7 @@ use crate::program::{Fuse, Measure, Tap};
 pub const TARGET: Input =
     Input::socket("target", Kind::Target, "Part of the site to measure; all of it if nothing is wired.");
 /// How several measurements become one.
-pub const FUSE: Input = Input::choice("fuse", &Fuse::CHOICES, "Reduction over layers, heads and steps.");
+pub const FUSE: Input = Input::choice_of::<Fuse>("fuse", "Reduction over layers, heads and steps.");
 /// What counts for the area.
 pub const THRESHOLD: Input =
     Input::number("threshold", 0.5, "Threshold for `area`: 0 is the smallest value of the map, 1 the largest.")
@@ -48,7 +48,7 @@ pub fn run(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
         node: ctx.id().clone(),
         measure,
         target: ctx.target(&TARGET),
-        fuse: Fuse::ALL[ctx.choice(&FUSE)],
+        fuse: ctx.chosen(&FUSE),
         threshold: ctx.number(&THRESHOLD),
         region: region(&ctx.target(&REGION)),
     };

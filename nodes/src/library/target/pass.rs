@@ -1,13 +1,21 @@
 //! Which pass of the model is meant.
 
+use crate::choice::choices;
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::target::{Passes, Target};
 
-const PASS: Input = Input::choice(
+choices! {
+    /// The pass.
+    enum PassChoice {
+        Denoise = "denoise",
+        Cache = "cache",
+    }
+}
+
+const PASS: Input = Input::choice_of::<PassChoice>(
     "pass",
-    &["denoise", "cache"],
     "Pass: the denoising steps, or the cache pass that writes the finished chunk to the KV cache.",
 );
 const OUT: Output =
@@ -21,7 +29,10 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[target_node::WITHIN, PASS],
     outputs: &[OUT],
     run: |ctx| {
-        let pass = if ctx.choice(&PASS) == 0 { Passes::Denoise } else { Passes::Cache };
+        let pass = match ctx.chosen::<PassChoice>(&PASS) {
+            PassChoice::Denoise => Passes::Denoise,
+            PassChoice::Cache => Passes::Cache,
+        };
         target_node::narrow(ctx, &OUT, Target { pass, ..Target::default() });
     },
     pure: true,

@@ -1,5 +1,6 @@
 //! Which part of the picture is meant.
 
+use crate::choice::choices;
 use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
 use crate::library::target::target_node;
 use crate::node::context::NodeContext;
@@ -10,7 +11,16 @@ use crate::program::region::{Frame, Shape};
 use crate::program::source::Source;
 use crate::program::target::Target;
 
-const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse", "map"], "Shape of the region.");
+choices! {
+    /// The shape of the part.
+    enum Outline {
+        Rectangle = "rectangle",
+        Ellipse = "ellipse",
+        Map = "map",
+    }
+}
+
+const SHAPE: Input = Input::choice_of::<Outline>("shape", "Shape of the region.");
 const MAP: Input = Input::socket(
     "map",
     Kind::Map,
@@ -39,10 +49,10 @@ pub const NODE: NodeDef = NodeDef {
 fn shape(ctx: &NodeContext<'_>) -> Shape {
     let [x, y, width, height, feather] = [&X, &Y, &WIDTH, &HEIGHT, &FEATHER].map(|input| ctx.number(input));
     let frame = Frame { x, y, width, height, feather };
-    match ctx.choice(&SHAPE) {
-        0 => Shape::Rectangle(frame),
-        1 => Shape::Ellipse(frame),
-        _ => {
+    match ctx.chosen::<Outline>(&SHAPE) {
+        Outline::Rectangle => Shape::Rectangle(frame),
+        Outline::Ellipse => Shape::Ellipse(frame),
+        Outline::Map => {
             let tap = match ctx.source(&MAP).as_deref() {
                 Some(Source::Tap(tap)) => tap.clone(),
                 _ => "".into(),

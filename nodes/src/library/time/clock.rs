@@ -7,9 +7,8 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
 const DIVISION: Input =
-    Input::choice("division", &division::NAMES, "Interval between pulses, as a division of the tempo.").chosen(QUARTER);
-/// The place of `1/4` among the divisions.
-const QUARTER: usize = 8;
+    Input::choice("division", &division::NAMES, "Interval between pulses, as a division of the tempo.")
+        .chosen(division::QUARTER);
 const SWING: Input =
     Input::number("swing", 0.0, "Delay of every second pulse: 0 is straight, 0.67 triplet swing.").hard(0.0, 1.0);
 const CHANCE: Input = Input::number("chance", 1.0, "Probability of each pulse: 0 never, 1 always.").hard(0.0, 1.0);

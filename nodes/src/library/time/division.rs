@@ -49,6 +49,15 @@ const BEATS: [f64; 20] = [
     0.1875,
     1.0 / 12.0,
 ];
+/// The index of `1/4` in [`NAMES`].
+pub const QUARTER: usize = {
+    let mut index = 0;
+    while BEATS[index] != 1.0 {
+        index += 1;
+    }
+    index
+};
+
 /// So near to a whole cycle is a whole cycle: a beat is a sum over frames, and off by what was rounded.
 const ROUNDED: f64 = 1e-6;
 
