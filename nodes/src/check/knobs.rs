@@ -15,6 +15,11 @@ use crate::node::value::Kind;
 use crate::patch::INSTANCE;
 use crate::patch::{Definition, MidiMap, Node, Patch, Port, Snapshot};
 
+/// The channels of MIDI.
+pub(super) const CHANNELS: (u8, u8) = (1, 16);
+/// The numbers of its controllers.
+pub(super) const CONTROLLERS: (u8, u8) = (0, 127);
+
 /// What is odd about the maps and snapshots of a patch.
 pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mut Diagnostics) {
     let library = library.iter().map(|def| (def.name, *def)).collect();
@@ -36,8 +41,8 @@ impl<'a> Look<'a> {
         let mut latest: BTreeMap<&Port, usize> = BTreeMap::new();
         for (index, map) in maps.iter().enumerate() {
             let pointer = format!("/maps/{index}");
-            self.controller(i64::from(map.channel), (1, 16), format!("{pointer}/channel"));
-            self.controller(i64::from(map.cc), (0, 127), format!("{pointer}/cc"));
+            self.controller(map.channel, CHANNELS, format!("{pointer}/channel"));
+            self.controller(map.cc, CONTROLLERS, format!("{pointer}/cc"));
             self.map(map, &pointer);
             if let Some(before) = latest.insert(&map.to, index) {
                 let message = format!("another map turns {} as well; the last one counts", map.to);
@@ -47,7 +52,7 @@ impl<'a> Look<'a> {
     }
 
     /// A channel or the number of a controller.
-    fn controller(&mut self, number: i64, (low, high): (i64, i64), pointer: String) {
+    fn controller(&mut self, number: u8, (low, high): (u8, u8), pointer: String) {
         if !(low..=high).contains(&number) {
             let message = format!("{number} is outside of {low} to {high}; the map does nothing");
             let problem = Problem::warning(Code::OutOfRange, pointer, message);

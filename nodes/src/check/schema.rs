@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::check::knobs::{CHANNELS, CONTROLLERS};
+use crate::compile::plan::TEMPI;
 use crate::node::def::{DefaultValue, Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::{FORMAT, Patch, SCHEMA, VERSION};
@@ -13,6 +15,12 @@ pub fn schema(library: &[&'static NodeDef]) -> Json {
     schema["title"] = json!("A patch of bendrack");
     schema["properties"]["format"] = json!({ "const": FORMAT });
     schema["properties"]["version"] = json!({ "const": VERSION });
+    let defs = &mut schema["$defs"];
+    within(&mut defs["Engine"]["properties"]["tempo"], TEMPI);
+    within(&mut defs["Engine"]["properties"]["seed"], (0, u64::MAX));
+    within(&mut defs["Node"]["properties"]["v"], (0, u32::MAX));
+    within(&mut defs["MidiMap"]["properties"]["channel"], CHANNELS);
+    within(&mut defs["MidiMap"]["properties"]["cc"], CONTROLLERS);
     schema["$defs"]["Node"]["allOf"] = library.iter().map(|def| node(def)).collect();
     schema
 }
@@ -23,8 +31,16 @@ fn node(def: &NodeDef) -> Json {
     let params: Map<String, Json> = written.map(|input| (input.name.to_owned(), param(input))).collect();
     json!({
         "if": { "properties": { "type": { "const": def.name } }, "required": ["type"] },
-        "then": { "description": def.about, "properties": { "params": { "properties": params } } }
+        "then": { "description": def.about, "properties": {
+            "params": { "properties": params },
+            "depths": { "additionalProperties": { "minimum": -1.0, "maximum": 1.0 } }
+        } }
     })
+}
+
+/// Limits a number.
+fn within<T: Into<Json>>(number: &mut Json, (low, high): (T, T)) {
+    (number["minimum"], number["maximum"]) = (low.into(), high.into());
 }
 
 fn param(input: &Input) -> Json {

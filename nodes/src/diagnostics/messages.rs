@@ -1,5 +1,7 @@
 //! What the readers of JSON say, in words of people who do not write Rust.
 
+use crate::diagnostics::numbers::json_form;
+
 /// How much of a text is repeated, in characters.
 const SHORT: usize = 40;
 
@@ -23,8 +25,6 @@ pub(crate) fn explain(why: &str) -> String {
 /// That something of one kind is where another is wanted.
 fn wrong(found: &str, wanted: &str) -> String {
     let wanted = match wanted {
-        "u64" | "u32" => "a whole number from 0",
-        "u8" => "a whole number from 0 to 255",
         "f64" => "a number",
         "a boolean" => "true or false",
         "a string" | "string or map" => "a text",
@@ -43,16 +43,24 @@ fn wrong(found: &str, wanted: &str) -> String {
         "unit value" => "null",
         other => other.split('`').nth(1).unwrap_or(other),
     };
-    format!("{found} is not {wanted}")
+    format!("{} is not {wanted}", cut(found))
 }
 
 /// What to do about a number, or true and false, in quotes.
 pub(crate) fn unquoted(text: &str, wanted: &str) -> String {
-    let is_meant = match wanted {
-        "true or false" => matches!(text, "true" | "false"),
-        wanted => wanted.contains("number") && text.parse::<f64>().is_ok_and(f64::is_finite),
+    let form = match wanted {
+        "true or false" => matches!(text, "true" | "false").then(|| text.to_owned()),
+        wanted if wanted.contains("number") => json_form(text).filter(|form| fits(form, wanted)),
+        _ => None,
     };
-    if is_meant { format!("; write {text} without quotes") } else { String::new() }
+    form.map(|form| format!("; write {form} without quotes")).unwrap_or_default()
+}
+
+/// Whether a number is one of those wanted, where these are whole numbers up to the one that is named last.
+fn fits(number: &str, wanted: &str) -> bool {
+    let largest = wanted.strip_prefix("a whole number from 0 to ").and_then(|largest| largest.parse::<f64>().ok());
+    let is_whole = |number: f64, largest| number.fract() == 0.0 && (0.0..=largest).contains(&number);
+    largest.is_none_or(|largest| number.parse().is_ok_and(|number| is_whole(number, largest)))
 }
 
 /// A number as it is written, and a large one short.
@@ -60,7 +68,8 @@ pub(crate) fn number(x: f64) -> String {
     if x.abs() < 1e12 { x.to_string() } else { format!("{x:e}") }
 }
 
-fn cut(text: &str) -> String {
+/// The beginning of a long text.
+pub(crate) fn cut(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -101,8 +110,20 @@ mod tests {
     #[test]
     fn mistakes_are_said_in_plain_words() {
         for (why, said) in [
-            ("invalid type: floating point `1.5`, expected u64", "1.5 is not a whole number from 0"),
-            ("invalid value: integer `-1`, expected u8", "-1 is not a whole number from 0 to 255"),
+            (
+                "invalid value: integer `-1`, expected a whole number from 0 to 255",
+                "-1 is not a whole number from 0 to 255",
+            ),
+            (
+                "invalid type: string \"07\", expected a whole number from 0 to 255",
+                "\"07\" is not a whole number from 0 to 255; write 7 without quotes",
+            ),
+            (
+                "invalid type: string \"256\", expected a whole number from 0 to 255",
+                "\"256\" is not a whole number from 0 to 255",
+            ),
+            ("invalid type: string \"+.5\", expected f64", "\"+.5\" is not a number; write 0.5 without quotes"),
+            ("invalid type: string \"NaN\", expected f64", "\"NaN\" is not a number"),
             ("invalid type: string \"0.5\", expected f64", "\"0.5\" is not a number; write 0.5 without quotes"),
             ("invalid type: string \"x\", expected f64", "\"x\" is not a number"),
             ("invalid type: map, expected a string", "an object in braces is not a text"),

@@ -2,6 +2,7 @@
 
 mod collector;
 pub(crate) mod messages;
+pub(crate) mod numbers;
 pub(crate) mod pointer;
 pub mod spans;
 pub mod suggest;
@@ -52,6 +53,8 @@ pub enum Code {
     BadText,
     /// A number outside of its limits.
     OutOfRange,
+    /// A number with more digits than a 64-bit float holds.
+    Rounded,
     /// A cable, a map or a snapshot means a node that is not there.
     NoSuchNode,
     /// A cable, a map or a snapshot means a port that the node does not have.
@@ -82,6 +85,7 @@ impl Code {
             Self::BadValue => "bad-value",
             Self::BadText => "bad-text",
             Self::OutOfRange => "out-of-range",
+            Self::Rounded => "rounded",
             Self::NoSuchNode => "no-such-node",
             Self::NoSuchPort => "no-such-port",
             Self::KindsDiffer => "kinds-differ",

@@ -8,7 +8,10 @@ use jsonc_parser::ast::{Object, ObjectProp, ObjectPropName, Value};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::Serialize;
+use serde_json::Value as Json;
 
+use crate::diagnostics::messages::cut;
+use crate::diagnostics::numbers::rounded;
 use crate::diagnostics::pointer::{join, keys};
 use crate::diagnostics::{Code, Problem};
 
@@ -23,6 +26,8 @@ pub const LONGEST_THUMBNAIL: usize = 1 << 20;
 
 /// Problems of a text after which no more are looked for.
 const MOST_PROBLEMS: usize = 1000;
+/// Rounded numbers that are reported, at most.
+const MOST_ROUNDED: usize = 100;
 
 /// Where something stands in a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,11 +65,18 @@ pub(crate) fn byte(text: &str, byte: usize) -> Span {
     Lines::of(text).span(byte..end)
 }
 
+/// The span of these bytes.
+pub(crate) fn range(text: &str, bytes: Range<usize>) -> Span {
+    Lines::of(text).span(bytes)
+}
+
 /// What is wrong with a text that is JSON all the same.
 pub(crate) fn check(text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     match parse(text) {
-        Some(root) => Look { lines: &Lines::of(text), problems: &mut problems, path: Vec::new() }.look(&root),
+        Some(root) => {
+            Look { lines: &Lines::of(text), problems: &mut problems, rounded: 0, path: Vec::new() }.look(&root)
+        }
         None => problems.push(Problem::error(Code::NotAPatch, "", "the file is not JSON as others read it")),
     }
     if !problems.is_empty() {
@@ -95,13 +107,15 @@ fn parse(text: &str) -> Option<Value<'_>> {
 struct Look<'a, 'p> {
     lines: &'a Lines<'a>,
     problems: &'a mut Vec<Problem>,
+    /// How many of them are rounded numbers.
+    rounded: usize,
     /// The keys that lead to what is looked at.
     path: Vec<Cow<'p, str>>,
 }
 
 impl<'p> Look<'_, 'p> {
     fn look(&mut self, value: &'p Value<'p>) {
-        if self.problems.len() >= MOST_PROBLEMS {
+        if self.problems.len() - self.rounded >= MOST_PROBLEMS {
             return;
         }
         if self.path.len() > DEEPEST {
@@ -123,8 +137,17 @@ impl<'p> Look<'_, 'p> {
                     self.too_much(format!("a text is longer than {} KiB; shorten it", most >> 10));
                 }
             }
-            Value::NumberLit(_) | Value::BooleanLit(_) | Value::NullKeyword(_) => {}
+            Value::NumberLit(number) => self.look_at_number(number.value),
+            Value::BooleanLit(_) | Value::NullKeyword(_) => {}
         }
+    }
+
+    fn look_at_number(&mut self, literal: &str) {
+        let Some(number) = rounded(literal).filter(|_| self.rounded < MOST_ROUNDED) else { return };
+        let (literal, used) = (cut(literal), Json::from(number));
+        let message = format!("{literal} has more digits than a number holds; {used} is used");
+        self.problems.push(Problem::warning(Code::Rounded, self.pointer(), message));
+        self.rounded += 1;
     }
 
     fn look_at_members(&mut self, object: &'p Object<'p>) {

@@ -8,6 +8,7 @@ mod cable;
 pub mod edit;
 mod lenient;
 pub mod migrate;
+mod number;
 pub mod read;
 mod write;
 
@@ -52,6 +53,7 @@ pub struct Patch {
     /// Always `bendrack-patch`.
     pub format: String,
     /// The version of the format.
+    #[serde(deserialize_with = "number::whole")]
     pub version: u64,
     /// What wrote it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -150,7 +152,7 @@ pub struct Requires {
 #[serde(expecting = "an object in braces")]
 pub struct Engine {
     /// The seed of the video and of everything random in the patch.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::whole")]
     pub seed: u64,
     /// The tempo that nodes keep, in beats per minute, unless one says otherwise.
     #[serde(default = "tempo", skip_serializing_if = "is_default_tempo")]
@@ -203,7 +205,7 @@ pub struct Node {
     #[serde(rename = "type")]
     pub kind: String,
     /// The version of its kind.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(default = "one", deserialize_with = "number::whole", skip_serializing_if = "is_one")]
     pub v: u32,
     /// Its name on the canvas, if it has one of its own.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -215,7 +217,7 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Json>,
     /// How far cables move its knobs, by the name of the input: −1 to 1 of the knob's travel.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, serialize_with = "number::by_name", skip_serializing_if = "BTreeMap::is_empty")]
     pub depths: BTreeMap<String, f64>,
     /// What this version does not know.
     #[serde(flatten)]
@@ -289,12 +291,15 @@ pub struct Outlet {
 #[serde(expecting = "a map in braces")]
 pub struct MidiMap {
     /// The channel, 1 to 16.
+    #[serde(deserialize_with = "number::whole")]
     pub channel: u8,
     /// The controller's number, 0 to 127.
+    #[serde(deserialize_with = "number::whole")]
     pub cc: u8,
     /// The knob.
     pub to: Port,
     /// Where the knob stands when the controller is at its two ends; a button is on from half of the way on.
+    #[serde(serialize_with = "number::pair")]
     pub range: [f64; 2],
     /// What this version does not know.
     #[serde(flatten)]
@@ -322,8 +327,10 @@ pub struct Frame {
     #[serde(default)]
     pub title: String,
     /// Left and top, in points at 100 %.
+    #[serde(serialize_with = "number::pair")]
     pub pos: [f64; 2],
     /// Width and height, in points at 100 %.
+    #[serde(serialize_with = "number::pair")]
     pub size: [f64; 2],
     /// Its colour, `#rrggbb`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -338,6 +345,7 @@ pub struct Frame {
 #[serde(expecting = "a place in braces")]
 pub struct Place {
     /// Left and top, in points at 100 %.
+    #[serde(serialize_with = "number::pair")]
     pub pos: [f64; 2],
     /// What this version does not know.
     #[serde(flatten)]
@@ -448,7 +456,8 @@ const fn one() -> u32 {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_default_tempo(tempo: &f64) -> bool {
-    *tempo == DEFAULT_TEMPO
+    // One that is not finite cannot be written; the plan uses the default for it.
+    *tempo == DEFAULT_TEMPO || !tempo.is_finite()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

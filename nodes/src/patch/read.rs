@@ -1,13 +1,17 @@
 //! Reads patches: bounded in what they may hold, strict where a reader could misunderstand, and with everything that is wrong
 //! said at once.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostics::messages::explain_syntax;
+use crate::diagnostics::numbers::{Malformed, malformed};
 use crate::diagnostics::spans;
 use crate::diagnostics::{Code, Problem, Severity};
 use crate::patch::lenient::{Gaps, read_lenient};
 use crate::patch::migrate;
+use crate::patch::number::whole_of;
 use crate::patch::{FORMAT, Patch, VERSION};
 
 /// The longest patch that is read, in bytes.
@@ -90,6 +94,13 @@ fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
     let json = serde_json::from_str(text).map_err(|error| {
         let why = error.to_string();
         let span = spans::at(text, error.line(), error.column());
+        let is_at = |bytes: &Range<usize>| {
+            span.as_ref().is_some_and(|span| (bytes.start..=bytes.end).contains(&span.bytes.start))
+        };
+        let numbers = malformed(text);
+        if numbers.iter().any(|number| is_at(&number.bytes)) {
+            return numbers.into_iter().map(|number| not_json(text, number)).collect();
+        }
         let at = span.as_ref().and_then(|span| text[span.bytes.start..].chars().next());
         let comma = || text[..span.as_ref()?.bytes.start].rfind(',').map(|comma| Box::new(spans::byte(text, comma)));
         let comma = if why.starts_with("trailing comma") { comma() } else { None };
@@ -97,8 +108,14 @@ fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
         vec![Problem { span: comma.or(span), ..problem }]
     })?;
     let problems = spans::check(text);
-    let goes_on = problems.iter().all(|problem| problem.code == Code::DuplicateKey);
-    if goes_on { Ok((json, problems)) } else { Err(problems) }
+    let goes_on = |problem: &Problem| problem.code == Code::DuplicateKey || problem.severity == Severity::Warning;
+    if problems.iter().all(goes_on) { Ok((json, problems)) } else { Err(problems) }
+}
+
+/// That a number is not JSON.
+fn not_json(text: &str, Malformed { pointer, bytes, message }: Malformed) -> Problem {
+    let span = Some(Box::new(spans::range(text, bytes)));
+    Problem { span, ..Problem::error(Code::NotAPatch, pointer, message) }
 }
 
 fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Left {
@@ -125,7 +142,7 @@ fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
             return false;
         }
         (_, None) => say("/version", format!("the patch does not say which version it is; {HEAD}")),
-        (_, Some(version)) => match version.as_u64() {
+        (_, Some(version)) => match whole_of(version) {
             Some(VERSION) => {}
             Some(later) if later > VERSION => {
                 let message =

@@ -13,7 +13,7 @@ const OPEN: usize = 2;
 impl Patch {
     /// Writes the patch.
     pub fn to_json(&self) -> String {
-        // A patch holds strings, finite numbers and maps with strings for keys: nothing that JSON cannot say.
+        // A patch holds strings, numbers and maps with strings for keys; those that are not finite are written as 0.
         let json = serde_json::to_value(self).unwrap_or_default();
         let mut text = String::new();
         write(&json, 0, 0, &mut text);

@@ -10,6 +10,7 @@ mod hostile;
 mod language;
 mod library;
 mod modulate;
+mod numbers;
 mod outputs;
 #[path = "../patching/mod.rs"]
 mod patching;
