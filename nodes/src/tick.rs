@@ -119,6 +119,26 @@ impl Plan {
     ///
     /// A call is ticked anew before each denoising step: give each a copy of the memory from before the chunk, and keep the
     /// one from its last step.
+    ///
+    /// ```
+    /// use bendrack_nodes::LIBRARY;
+    /// use bendrack_nodes::compile::plan::Plan;
+    /// use bendrack_nodes::patch::{Node, Patch};
+    /// use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+    /// use serde_json::json;
+    ///
+    /// let mut patch = Patch::default();
+    /// let mut model = Node::new("model.wan");
+    /// model.params.insert("prompt".to_owned(), json!("a red circle"));
+    /// patch.nodes.insert("wan".to_owned(), model);
+    /// let plan = Plan::compile(&patch, LIBRARY).0.expect("a plan");
+    ///
+    /// let (controls, measurements) = (Controls::default(), Measurements::default());
+    /// let inputs =
+    ///     Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
+    /// let program = plan.program(&inputs, &mut Memory::default(), 3);
+    /// assert_eq!(&*program.prompt, "a red circle");
+    /// ```
     pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
         let mut program = Program::default();
         self.run(inputs, memory, frames, &mut Workspace::default(), &mut program);

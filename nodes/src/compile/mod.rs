@@ -48,6 +48,18 @@ impl Resolved {
 
 impl Plan {
     /// Compiles a patch with this library. The plan is there if no problem is an error.
+    ///
+    /// ```
+    /// use bendrack_nodes::LIBRARY;
+    /// use bendrack_nodes::compile::plan::Plan;
+    /// use bendrack_nodes::patch::{Node, Patch};
+    ///
+    /// let mut patch = Patch::default();
+    /// patch.nodes.insert("wave".to_owned(), Node::new("modulate.lfo"));
+    /// let (plan, problems) = Plan::compile(&patch, LIBRARY);
+    /// assert!(problems.is_empty());
+    /// assert_eq!(plan.expect("a plan").order().collect::<Vec<_>>(), ["wave"]);
+    /// ```
     pub fn compile(patch: &Patch, library: &[&'static NodeDef]) -> (Option<Self>, Vec<Problem>) {
         let mut diagnostics = Diagnostics::new();
         let (plan, _) = Self::compile_into(patch, library, &mut diagnostics);

@@ -38,6 +38,10 @@ enum Ease {
 
 impl Curve {
     /// Reads a curve; the sentence says what is wrong with which key.
+    ///
+    /// # Errors
+    ///
+    /// The first key that cannot be read, or too many keys, with an example of a right one where that helps.
     pub fn parse(text: &str) -> Result<Self, String> {
         let written = text.split([',', ';', '\n']).map(str::trim).filter(|key| !key.is_empty());
         let mut keys = written.map(Key::parse).collect::<Result<Vec<_>, _>>()?;

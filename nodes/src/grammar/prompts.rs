@@ -38,6 +38,10 @@ pub(crate) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 impl Schedule {
     /// Reads a schedule; the sentence says what is wrong with which line.
+    ///
+    /// # Errors
+    ///
+    /// The first line without a time, or too many prompts, with an example of a right one where that helps.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut read = entries(text).map(|(line, entry)| parsed(line, entry)).collect::<Result<Vec<_>, _>>()?;
         if read.len() > MOST_PROMPTS {

@@ -8,6 +8,10 @@ use crate::patch::{Cable, Definition, Frame, Meta, MidiMap, Node, Patch, Place, 
 
 impl Patch {
     /// Makes an edit, and returns the edits that undo it, in the order in which to make them.
+    ///
+    /// # Errors
+    ///
+    /// If the edit names a node, cable or other part that the patch lacks, or adds one that it has. The patch is unchanged then.
     pub fn apply(&mut self, edit: Edit) -> Result<Vec<Edit>, String> {
         match edit {
             Edit::SetSeed { seed } => {

@@ -23,6 +23,15 @@ const HEAD: &str = "write \"format\": \"bendrack-patch\", \"version\": 1";
 impl Patch {
     /// Reads a patch from what a file holds; one of an earlier bendrack becomes one of this. Says what is wrong with it; there is a
     /// patch if nothing of that is an error.
+    ///
+    /// ```
+    /// use bendrack_nodes::patch::Patch;
+    ///
+    /// let (patch, problems) = Patch::read(br#"{ "format": "bendrack-patch", "version": 1, "nodes": {} }"#);
+    /// assert!(patch.is_some() && problems.is_empty());
+    /// let (patch, problems) = Patch::read(b"{}");
+    /// assert!(patch.is_none() && !problems.is_empty());
+    /// ```
     pub fn read(bytes: &[u8]) -> (Option<Self>, Vec<Problem>) {
         let Left { patch, problems, .. } = what_can_be_read(bytes);
         let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
