@@ -264,7 +264,7 @@ mod tests {
         let leaf = prop_oneof![Just(Arc::new(Source::Model)), tapped.prop_map(tap)];
         leaf.prop_recursive(5, 24, 3, |inner| {
             let number = || prop_oneof![0.0..=1.0, Just(f64::NAN), Just(-3.0), Just(f64::INFINITY)];
-            let colours = || prop::sample::select(&ColourMap::ALL[..]);
+            let colours = || prop::sample::select(ColourMap::ALL);
             let below = || prop::option::of(inner.clone());
             let scale = prop::sample::select(vec![Scale::Nearest, Scale::Bilinear, Scale::Bicubic]);
             let look = (any::<bool>(), number(), number(), scale, any::<bool>());
@@ -293,7 +293,7 @@ mod tests {
                     decay,
                 },
             );
-            let composite = (inner.clone(), inner.clone(), prop::sample::select(&Layout::ALL[..]), number());
+            let composite = (inner.clone(), inner.clone(), prop::sample::select(Layout::ALL), number());
             let fit = prop::sample::select(vec![Fit::Contain, Fit::Cover, Fit::Stretch]);
             let cells = prop::collection::vec(inner.clone(), 1..=MOST_IN_GRID);
             prop_oneof![

@@ -4,16 +4,16 @@
 
 #[allow(dead_code, reason = "the sheets are drawn by the example")]
 #[path = "../../examples/figures/main.rs"]
-mod figures;
+mod drawn;
 
 use std::sync::Arc;
 
 use bendrack::media::Picture;
 use bendrack::quality::judge::masks;
 use bendrack::quality::scene::prompts;
-use figures::measure::{change, colour, distance};
-use figures::rig::{Bend, DEPTHS, Rig};
-use figures::{amplitude, depth, sites, words};
+use drawn::measure::{change, colour, distance};
+use drawn::rig::{Bend, DEPTHS, Rig};
+use drawn::{amplitude, depth, sites, words};
 
 /// Prompts whose words are looked for.
 const PROMPTS: usize = 50;

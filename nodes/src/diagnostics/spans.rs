@@ -75,7 +75,7 @@ pub(crate) fn check(text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     match parse(text) {
         Some(root) => {
-            Look { lines: &Lines::of(text), problems: &mut problems, rounded: 0, path: Vec::new() }.look(&root)
+            Look { lines: &Lines::of(text), problems: &mut problems, rounded: 0, path: Vec::new() }.look(&root);
         }
         None => problems.push(Problem::error(Code::NotAPatch, "", "the file is not JSON as others read it")),
     }

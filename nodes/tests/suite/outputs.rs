@@ -68,7 +68,7 @@ fn every_knob_of_a_heatmap_is_in_its_look() {
     ] {
         assert_eq!(heatmap(params.clone())["look"], wanted, "{params}");
     }
-    for (colours, map) in ColourMap::CHOICES.into_iter().zip(ColourMap::ALL) {
+    for (colours, map) in ColourMap::CHOICES.iter().zip(ColourMap::ALL) {
         assert_eq!(heatmap(json!({ "colours": colours }))["colours"], json!(map));
         assert_eq!(json!(map), json!(colours), "it is called what it is");
     }
@@ -108,7 +108,7 @@ fn every_knob_of_a_spectrum_is_in_its_drawing() {
 #[test]
 fn two_pictures_are_put_together_as_it_is_said() {
     let cables = [("wan.picture", "it.a"), ("tap.map", "it.b")];
-    for (name, layout) in Layout::CHOICES.into_iter().zip(Layout::ALL) {
+    for (name, layout) in Layout::CHOICES.iter().zip(Layout::ALL) {
         let found = source("output.compositor", json!({ "layout": name, "mix": 0.25 }), &cables);
         let wanted = json!({ "a": "model", "b": { "tap": "tap" }, "layout": name, "mix": 0.25 });
         assert_eq!(found["composite"], wanted);

@@ -14,7 +14,7 @@ const GLIDE: Input = Input::number("glide", 1.0, "Glide time, in seconds.").soft
 
 choices! {
     /// The way of the glide.
-    enum Ease {
+    enum Easing {
         Linear = "linear",
         EaseIn = "ease_in",
         EaseOut = "ease_out",
@@ -22,7 +22,7 @@ choices! {
     }
 }
 
-const EASING: Input = Input::choice_of::<Ease>("easing", "Easing of the glide: linear, ease in, ease out, or both.");
+const EASING: Input = Input::choice_of::<Easing>("easing", "Easing of the glide: linear, ease in, ease out, or both.");
 const OUT: Output = Output::number("out", "The selected number, or the glide towards it.").passes(&A);
 
 const BEGUN: usize = 0;
@@ -59,11 +59,11 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     memory[DONE] = (memory[DONE] + step).min(1.0);
     let (from, done) = (memory[FROM], memory[DONE]);
-    let way = match ctx.chosen::<Ease>(&EASING) {
-        Ease::EaseIn => done * done,
-        Ease::EaseOut => done * (2.0 - done),
-        Ease::EaseInOut => done * done * (3.0 - 2.0 * done),
-        Ease::Linear => done,
+    let way = match ctx.chosen::<Easing>(&EASING) {
+        Easing::EaseIn => done * done,
+        Easing::EaseOut => done * (2.0 - done),
+        Easing::EaseInOut => done * done * (3.0 - 2.0 * done),
+        Easing::Linear => done,
     };
     ctx.set(&OUT, if done < 1.0 { from + (target - from) * way } else { target });
 }

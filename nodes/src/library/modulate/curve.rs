@@ -30,15 +30,15 @@ const UNIT: Input = Input::choice_of::<Time>(
 
 choices! {
     /// The way after the last key.
-    enum Loop {
+    enum AtEnd {
         Hold = "hold",
-        Loop = "at_end",
+        Loop = "loop",
         PingPong = "ping_pong",
     }
 }
 
 const AT_END: Input =
-    Input::choice_of::<Loop>("at_end", "Behaviour after the last key: hold, repeat, or play backwards.");
+    Input::choice_of::<AtEnd>("at_end", "Behaviour after the last key: hold, repeat, or play backwards.");
 const SPEED: Input = Input::number("speed", 1.0, "Playback speed: 1 is normal, below 0 plays backwards.")
     .soft(-4.0, 4.0)
     .hard(-64.0, 64.0)
@@ -89,21 +89,21 @@ fn run(ctx: &mut NodeContext<'_>) {
     let way = if place > 1.0 { 2.0 - place } else { place };
     ctx.set(&OUT, curve.at(curve.start() + length * way));
     ctx.set(&END, Gate::fired(ends as u16));
-    let (next, ends) = go_on(way, place, step, ctx.chosen::<Loop>(&AT_END));
+    let (next, ends) = go_on(way, place, step, ctx.chosen::<AtEnd>(&AT_END));
     ctx.memory()[PLACE] = next;
     ctx.memory()[ENDS] = ends;
 }
 
 /// The next place, and how many ends lie between.
-fn go_on(way: f64, place: f64, step: f64, at_the_end: Loop) -> (f64, f64) {
-    let place = if at_the_end == Loop::PingPong { place } else { way };
+fn go_on(way: f64, place: f64, step: f64, at_the_end: AtEnd) -> (f64, f64) {
+    let place = if at_the_end == AtEnd::PingPong { place } else { way };
     let to = whole(place + step);
-    let to = if at_the_end == Loop::Hold { to.clamp(0.0, 1.0) } else { to };
+    let to = if at_the_end == AtEnd::Hold { to.clamp(0.0, 1.0) } else { to };
     let ends = if step < 0.0 { place.ceil() - to.ceil() } else { to.floor() - place.floor() };
     let next = match at_the_end {
-        Loop::PingPong => to.rem_euclid(2.0),
-        Loop::Loop if step > 0.0 => to - to.floor(),
-        Loop::Loop if step < 0.0 => to - to.ceil() + 1.0,
+        AtEnd::PingPong => to.rem_euclid(2.0),
+        AtEnd::Loop if step > 0.0 => to - to.floor(),
+        AtEnd::Loop if step < 0.0 => to - to.ceil() + 1.0,
         _ => to,
     };
     (next, ends)
