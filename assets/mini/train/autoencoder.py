@@ -1,10 +1,11 @@
 """Video to latents and back, with Wan's contract: 8×8 pixels and four frames become one cell of 16 channels.
 
-The encoder is linear and sees each block of 8×8×4 pixels alone: 16 principal components of the world's blocks. Nothing
-else keeps the transformer's task as easy: a block that moves by a cell is the same latent, and latents of any scene can
-be put together from a table of sprites, without rendering (see `latents.py`). It is needed for training only.
+The encoder sees each block of 8×8×4 pixels alone: 16 principal components of the world's blocks, and a hidden layer that is trained
+together with the decoder adds to them what makes pictures sharper. Nothing else keeps the transformer's task as easy: a block that
+moves by a cell is the same latent, and latents of any scene are made in milliseconds, without rendering videos (`latents.py`).
 
-The decoder is TAEHV's, layer for layer, with smaller widths, so that the loader of real TAEHV files reads it.
+The decoder is TAEHV's, layer for layer, with smaller widths, so that the loader of real TAEHV files reads it; so is `TaehvEncoder`,
+which learns to give the block encoder's latents for videos of any origin.
 """
 
 from __future__ import annotations
@@ -29,40 +30,67 @@ def blocks(video: torch.Tensor) -> torch.Tensor:
     return x.reshape(-1, BLOCK, *x.shape[2:])
 
 
-class Encoder:
-    """`latent = (projection · block − mean) · scale`, per channel."""
+def principal(scenes: int = 400, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mean [768], principal components [16, 768] and their deviations [16] of the blocks that things touch, and some others."""
+    rng = random.Random(seed)
+    total, count, outer = torch.zeros(BLOCK), 0, torch.zeros(BLOCK, BLOCK)
+    for _ in range(scenes):
+        start, first = (rng.randrange(world.TOKENS), rng.randrange(world.TOKENS)), rng.randrange(12)
+        video, masks = world.render(world.sample_scene(rng, None), start, first, 1)
+        x = blocks(torch.from_numpy(video).permute(0, 3, 1, 2)).flatten(2)[0].T
+        busy = blocks(torch.from_numpy(masks.max(0))[:, None].expand(-1, 3, -1, -1)).amax(1).flatten() > 0
+        x = torch.cat([x[busy], x[~busy][::4]])   # grounds are simple
+        total, count, outer = total + x.sum(0), count + len(x), outer + x.T @ x
+    mean = total / count
+    values, vectors = torch.linalg.eigh(outer / count - torch.outer(mean, mean))
+    rest = values.flip(0)[CHANNELS:].clamp(min=0).sum() / BLOCK
+    print(f"a linear autoencoder would give {-10 * math.log10(rest):.1f} dB on these blocks", flush=True)
+    return mean, vectors.flip(1)[:, :CHANNELS].T.contiguous(), values.flip(0)[:CHANNELS].sqrt()
 
-    def __init__(self, state: dict[str, torch.Tensor]):
-        self.projection, self.mean, self.scale = state["projection"], state["mean"], state["scale"]
 
-    def __call__(self, video: torch.Tensor) -> torch.Tensor:
+POWER = 0.5   # mean square of the latents of blocks around things
+
+
+class Encoder(nn.Module):
+    """Blocks to latents: a linear part, and a hidden layer that starts with no say.
+
+    The latents' mean square over a batch is held at POWER while it is trained, and the decoder sees them with noise. So detail has to
+    be worth its amplitude, as in any channel of limited power, and hardly visible detail cannot fill the transformer's loss.
+    """
+
+    def __init__(self, hidden: int = 256):
+        super().__init__()
+        self.linear = nn.Linear(BLOCK, CHANNELS)
+        self.hidden, self.out = nn.Linear(BLOCK, hidden), nn.Linear(hidden, CHANNELS, bias=False)
+        self.register_buffer("gain", torch.ones(()))
+
+    @torch.no_grad()
+    def start(self) -> None:
+        mean, components, deviation = principal()
+        weight = components * ((0.6 * deviation.sqrt()).clamp(max=1.0) / deviation)[:, None]
+        self.linear.weight.copy_(weight)
+        self.linear.bias.copy_(-weight @ mean)
+        nn.init.normal_(self.hidden.weight, std=2 / BLOCK**0.5)
+        self.hidden.bias.copy_(-self.hidden.weight @ mean)
+        nn.init.zeros_(self.out.weight)
+
+    def raw(self, x: torch.Tensor) -> torch.Tensor:
+        """Blocks [..., 768] to latents [..., 16] before the gain."""
+        return self.linear(x) + self.out(F.gelu(self.hidden(x), approximate="tanh"))
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Blocks [..., 768] to latents [..., 16]."""
+        return self.raw(x) * self.gain
+
+    def forward(self, video: torch.Tensor) -> torch.Tensor:
         """Video [4T, 3, H, W] in 0..1 to latents [T, 16, H/8, W/8]."""
-        z = torch.einsum("cb,tbhw->tchw", self.projection, blocks(video))
-        return (z - self.mean[:, None, None]) * self.scale[:, None, None]
+        return self.encode(blocks(video).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
-    @staticmethod
-    def fit(scenes: int = 500, seed: int = 1) -> dict[str, torch.Tensor]:
-        """Principal components of rendered blocks.
-
-        Scales: a channel's deviation is taken to the power 1/2. Fully whitened, barely visible detail would weigh as
-        much in the loss as colour; unscaled, it would drown in noise. Detail is zero in most cells and large at edges:
-        the factor keeps it below about 6, which the decoder's clamp, tanh(z/3)·3, can still tell apart.
-        """
-        rng = random.Random(seed)
-        total, count, outer = torch.zeros(BLOCK), 0, torch.zeros(BLOCK, BLOCK)
-        for _ in range(scenes):
-            start, first = (rng.randrange(world.TOKENS), rng.randrange(world.TOKENS)), rng.randrange(12)
-            video, _ = world.render(world.sample_scene(rng, None), start, first, 1)
-            x = blocks(torch.from_numpy(video).permute(0, 3, 1, 2)).flatten(2)[0].T
-            total, count, outer = total + x.sum(0), count + len(x), outer + x.T @ x
-        mean = total / count
-        values, vectors = torch.linalg.eigh(outer / count - torch.outer(mean, mean))
-        projection = vectors.flip(1)[:, :CHANNELS].T.contiguous()
-        deviation = values.flip(0)[:CHANNELS].sqrt()
-        spread = (0.6 * deviation.sqrt()).clamp(max=1.0)
-        rest = values.flip(0)[CHANNELS:].clamp(min=0).sum() / BLOCK
-        print("deviations", [round(v, 3) for v in deviation.tolist()], f"a linear decoder gives {-10 * math.log10(rest):.1f} dB")
-        return {"projection": projection, "mean": projection @ mean, "scale": spread / deviation}
+    @classmethod
+    def load(cls, path) -> "Encoder":
+        encoder = cls()
+        encoder.load_state_dict(torch.load(path, map_location="cpu")["model"])
+        return encoder.eval().requires_grad_(False)
 
 
 class MemBlock(nn.Module):
@@ -76,7 +104,7 @@ class MemBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[B, T, C, H, W] to the same."""
         past = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], 1)
-        y = self.conv(torch.cat([x, past], 2).flatten(0, 1)).view_as(x)
+        y = self.conv(torch.cat([x, past], 2).flatten(0, 1)).reshape(x.shape)
         return F.relu(x + y)
 
 
@@ -88,9 +116,46 @@ class TGrow(nn.Module):
         self.conv = nn.Conv2d(dim, dim * stride, 1, bias=False)
 
 
-WIDTHS = (64, 40, 24, 16)
+WIDTHS = (96, 48, 24, 16)
 MEMORIES = (2, 2, 1)      # MemBlocks of each size; TAEHV has 3, 3, 3
 TIME_UPSCALE = (1, 2, 2)
+
+
+class TPool(nn.Module):
+    """One frame for `stride`."""
+
+    def __init__(self, dim: int, stride: int):
+        super().__init__()
+        self.conv = nn.Conv2d(dim * stride, dim, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        b, t, c, h, w = x.shape
+        stride = self.conv.in_channels // c
+        return self.conv(x.reshape(b * t // stride, stride * c, h, w)).view(b, t // stride, c, h, w)
+
+
+class TaehvEncoder(nn.Module):
+    """Conv, ReLU, then three times TPool, a conv that halves the sides, MemBlocks, and at last a conv: as in `taehv.py`."""
+
+    WIDTHS, MEMORIES, TIME = (16, 32, 64, 96), (1, 1, 2), (2, 2, 1)
+
+    def __init__(self):
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(3, self.WIDTHS[0], 3, padding=1), nn.ReLU()]
+        for narrow, wide, memories, stride in zip(self.WIDTHS, self.WIDTHS[1:], self.MEMORIES, self.TIME):
+            layers += [TPool(narrow, stride), nn.Conv2d(narrow, wide, 3, padding=1, stride=2, bias=False)]
+            layers += [MemBlock(wide) for _ in range(memories)]
+        self.encoder = nn.ModuleList(layers + [nn.Conv2d(self.WIDTHS[-1], CHANNELS, 3, padding=1)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Video [B, 4T, 3, H, W] in 0..1 to latents [B, T, 16, H/8, W/8]."""
+        for layer in self.encoder:
+            if isinstance(layer, (MemBlock, TPool)):
+                x = layer(x)
+            else:
+                y = layer(x.flatten(0, 1))
+                x = y.view(*x.shape[:2], *y.shape[1:])
+        return x
 
 
 class Decoder(nn.Module):
@@ -112,9 +177,9 @@ class Decoder(nn.Module):
                 x = layer(x)
             elif isinstance(layer, TGrow):
                 b, t, c, h, w = x.shape
-                x = layer.conv(x.flatten(0, 1)).view(b, -1, c, h, w)
+                x = layer.conv(x.flatten(0, 1)).reshape(b, -1, c, h, w)
             else:
-                x = layer(x.flatten(0, 1)).view(*x.shape[:2], -1, *self._side(layer, x))
+                x = layer(x.flatten(0, 1)).reshape(*x.shape[:2], -1, *self._side(layer, x))
         return x
 
     @staticmethod
@@ -136,12 +201,11 @@ class Decoder(nn.Module):
                 layer.weight[:6] *= 0.1
                 if layer.bias is not None:
                     layer.bias.zero_()
-        # Mean colour minus a half as a linear function of the latent.
-        per_color = encoder.projection.view(CHANNELS, world.FRAMES, 3, -1).mean((1, 3)).T   # [3, 16]
-        read, offset = per_color / encoder.scale, per_color @ encoder.mean - 0.5
-        # The 16 components do not span the constant blocks exactly; the rest goes into the offset.
-        grey = torch.full((world.FRAMES, 3, 8, 8), 0.2)
-        offset = offset + 0.2 - 0.5 - (read @ encoder(grey)[0, :, 0, 0] + offset)
+        # Mean colour minus a half as a linear function of the latent: the best one for blocks of any single colour.
+        colors = torch.rand(500, 3)
+        z = encoder.encode(colors[:, None, :, None].expand(-1, world.FRAMES, -1, world.CELL**2).flatten(1))
+        fit = torch.linalg.lstsq(torch.cat([z, torch.ones(len(z), 1)], 1), colors - 0.5).solution.T
+        read, offset = fit[:, :-1], fit[:, -1]
         eye = torch.eye(6)
         first = True
         for layer in self.decoder:

@@ -2,17 +2,18 @@
 
     python evaluate.py RUN_DIR [--weights state.pt] [--decoder decoder.pt] [--prompts 48] [--sheet sheet.png]
 
-| score      | what counts as right, per sampled frame (or per clip)                                                       |
-|------------|-------------------------------------------------------------------------------------------------------------|
-| background | the median colour of at least 80 % of the rows is within 0.14 of the prompt's background                     |
-| colour     | one object: its area is plausible and its median colour is nearest to the prompt's among the eight; two: an area of each colour is plausible |
-| shape      | of the four shapes, at any angle and with the same area, the prompt's covers the object best                 |
-| motion     | clip: the median displacement per latent frame is within 3 pixels of the prompt's, and the outline turns if and only if the prompt says spinning |
-| binding    | two objects, clip: each of the two colours has its own shape in most frames                                  |
-| pointing   | the maximum of a colour's or shape's cross-attention map (heads and middle layers averaged, last step) lies on the object |
+One frame of every latent frame but the first is looked at, at half size. The detector knows the world: it lays all 40 things in
+all 9 looks over the prompt's ground and takes what is nearest to the picture.
 
-Colour, shape and motion are averaged over objects of all prompts. Pointing maps were supervised if the run was shorter
-than `train.GROUNDING_END` steps; after that the maps were left to themselves.
+| score    | what counts as right, per sampled frame (or per clip)                                                         |
+|----------|---------------------------------------------------------------------------------------------------------------|
+| ground   | of all grounds the prompt's is nearest to what is not within a thing's square                                   |
+| thing    | of all things in all looks, one of the prompt's name is nearest to the picture, where the prompt's thing fits best |
+| look     | of all looks of the prompt's thing, the prompt's is nearest, or one that can hardly be told from it             |
+| place    | clip: in the first sampled frame the thing is at the token that the noise chose                                 |
+| motion   | clip: the median displacement per latent frame is the prompt's; two that meet are together at the end            |
+| binding  | two different things, clip: both are right, with their looks, in most frames                                    |
+| pointing | the maximum of a look's or thing's cross-attention map (heads and middle layers averaged, last step) lies on the thing |
 """
 
 from __future__ import annotations
@@ -28,15 +29,14 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+import latents
 import model as wan
 import train
 import world
 from autoencoder import Decoder, Encoder
 
-NAMES = list(world.COLORS)
-PALETTE = np.array([world.COLORS[n] for n in NAMES], np.float32) / 255
-SYMMETRY = {"circle": 0, "square": 90, "triangle": 120, "cross": 90}   # degrees after which a shape is itself again
-ANGLE = 7.5                                                            # degrees between templates
+SAME = 0.05    # root mean square difference under which two looks of a thing are the same to an eye
+HALF = world.PATCH // 2
 
 
 class LinearDecoder:
@@ -46,14 +46,14 @@ class LinearDecoder:
         self.encoder = encoder
 
     def __call__(self, z: torch.Tensor) -> torch.Tensor:
-        e = self.encoder
-        x = torch.einsum("cb,ntchw->ntbhw", e.projection, z / e.scale[:, None, None] + e.mean[:, None, None])
+        e = self.encoder.linear
+        x = torch.einsum("bc,ntchw->ntbhw", torch.linalg.pinv(e.weight), z / self.encoder.gain - e.bias[:, None, None])
         n, t, _, h, w = x.shape
         return torch.pixel_shuffle(x.reshape(n, t * world.FRAMES, 3 * world.CELL**2, h, w), world.CELL)
 
 
 def test_scenes(count: int, seed: int = 777) -> list[world.Scene]:
-    """Held-out scenes, every third with two objects."""
+    """Held-out scenes, every third with two things."""
     rng = random.Random(seed)
     return [world.sample_scene(rng, held_out=True, pairs=float(i % 3 == 2)) for i in range(count)]
 
@@ -65,110 +65,151 @@ def test_caption(scene: world.Scene, rng: random.Random):
             return words, refs
 
 
-# -------------------------------------------------------------------------------------------------------- one object
+# --------------------------------------------------------------------------------------------------------- detectors
 
 
-@lru_cache(4096)
-def template(shape: str, half_pixels: int, degrees: float) -> np.ndarray:
-    return world.mask(shape, half_pixels / 2, degrees=degrees) > 0.5
+def halved(x: np.ndarray) -> np.ndarray:
+    """[..., H, W, C] at half size."""
+    return x.reshape(*x.shape[:-3], x.shape[-3] // 2, 2, x.shape[-2] // 2, 2, x.shape[-1]).mean((-4, -2))
+
+
+@lru_cache(1)
+def things() -> tuple[np.ndarray, np.ndarray]:
+    """All things in all looks, [things, looks, 32, 32, 3], and their coverage [things, 32, 32, 1], at half size."""
+    colors, covers = world.sprites()
+    return halved(colors), halved(covers[..., None])
 
 
 @lru_cache(None)
-def area(shape: str) -> float:
-    """Area of a shape of radius 1."""
-    return float((world.mask(shape, 40) > 0.5).sum()) / 1600
+def ground(name: str) -> np.ndarray:
+    return halved(world.ground(name))
 
 
-def centre(mask: np.ndarray) -> tuple[float, float]:
-    """Centre of mass (row, column) on the torus, in pixels."""
-    turn = lambda at: (np.angle(np.exp(2j * np.pi * (at + 0.5) / world.SIDE).mean()) / (2 * np.pi)) % 1 * world.SIDE
-    return tuple(turn(axis) for axis in np.nonzero(mask))
+def around(token: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns, on the torus, of the square [HALF, HALF] around a token's middle, of a picture at half size."""
+    rows, columns = ((8 * t + 4 - HALF // 2 + s // 2 + np.arange(HALF)) % (world.SIDE // 2) for t, s in zip(token, shift))
+    return rows, columns
 
 
-def look(mask: np.ndarray) -> dict | None:
-    """What is seen in an object's mask: its centre, area, shape, overlap with that shape, and angle."""
-    count = int(mask.sum())
-    if count < 100:
-        return None
-    cy, cx = centre(mask)
-    middle = np.roll(mask, (round(64 - cy), round(64 - cx)), (0, 1))
-    best = ("", 0.0, 0.0)
-    for shape, symmetry in SYMMETRY.items():
-        half_pixels = min(110, round(2 * math.sqrt(count / area(shape))))
-        for degrees in np.arange(0, symmetry, ANGLE) if symmetry else [0.0]:
-            t = template(shape, half_pixels, float(degrees))
-            overlap = (middle & t).sum() / (middle | t).sum()
-            if overlap > best[1]:
-                best = (shape, float(overlap), float(degrees))
-    return dict(centre=(cy, cx), area=count, shape=best[0], overlap=best[1], angle=best[2])
+def graded(picture: np.ndarray, scene: world.Scene) -> np.ndarray:
+    return grade(picture) if scene.cinematic else picture
 
 
-def masks_of(scene: world.Scene, frame: np.ndarray) -> list[np.ndarray]:
-    """The objects' masks in a frame [SIDE, SIDE, 3]: one object is what differs from the background, of two each is what
-    is nearest to its colour."""
-    foreground = np.linalg.norm(frame - world.background(scene), axis=-1) > 0.27
-    if len(scene.things) == 1:
-        return [foreground]
-    nearest = np.linalg.norm(frame[:, :, None] - PALETTE, axis=-1).argmin(-1)
-    return [foreground & (nearest == NAMES.index(t.color)) for t in scene.things]
+def grade(picture: np.ndarray) -> np.ndarray:
+    """A cinematic picture at half size, without its bars."""
+    whole = np.concatenate([np.zeros((*picture.shape[:-3], world.BAR, *picture.shape[-2:]), picture.dtype), picture,
+                            np.zeros((*picture.shape[:-3], world.BAR, *picture.shape[-2:]), picture.dtype)], -3)
+    return world.cinematic(whole)[..., world.BAR : -world.BAR, :, :]
 
 
-def judge_motion(thing: world.Thing, seen: list[dict | None]) -> bool:
-    pairs = [(a, b) for a, b in zip(seen, seen[1:]) if a and b]
-    if len(pairs) < 3:
-        return False
-    half = world.SIDE / 2
-    moves = [[(q - p + half) % world.SIDE - half for p, q in zip(a["centre"], b["centre"])] for a, b in pairs]
-    expected = np.array(world.STEPS.get(thing.motion, (0, 0))) * world.CELL
-    if np.hypot(*(np.median(moves, 0) - expected)) > 3:
-        return False
-    if thing.shape == "circle":
-        return True
-    turns = []
-    for a, b in pairs:
-        symmetry = SYMMETRY[b["shape"]] or 360
-        turns.append((b["angle"] - a["angle"] + symmetry / 2) % symmetry - symmetry / 2)
-    return abs(np.median(turns) - (360 / world.SPIN_STEPS if thing.motion == "spinning" else 0)) <= 11
+def seen(scene: world.Scene) -> np.ndarray:
+    """The pixels of a picture at half size that no bar covers, [64, 1]."""
+    bar, side = world.BAR // 2, world.SIDE // 2
+    rows = np.arange(side)[:, None]
+    return (rows >= bar) & (rows < side - bar) if scene.cinematic else rows >= 0
 
 
-def judge(scene: world.Scene, video: np.ndarray) -> dict[str, list[float]]:
-    """Scores of a video [frames, SIDE, SIDE, 3]; one frame of each latent frame but the first is looked at."""
-    frames = [np.clip(video[i], 0, 1) for i in range(world.FRAMES + 2, len(video), world.FRAMES)]
-    ground = world.background(scene)[:, 0]
-    rows = [np.linalg.norm(np.median(f, 1) - ground, axis=-1) < 0.14 for f in frames]
-    scores = {"background": [float(r.mean() > 0.8) for r in rows], "color": [], "shape": [], "motion": [], "overlap": []}
-    own_shape = []
-    all_masks = [masks_of(scene, f) for f in frames]
+def gains(frame: np.ndarray, scene: world.Scene, index: int, motion: str) -> np.ndarray:
+    """How much of the picture it explains to lay the thing over the ground, for each token, [8, 8]."""
+    colors, covers = things()
+    thing = scene.things[index]
+    i, j = world.THINGS.index(thing.name), world.LOOKS.index(thing.look)
+    shift, under = world.shift_of(motion, 2), ground(scene.ground)
+    bare = graded(under, scene)
+    base = (frame - bare) ** 2
+    out = np.zeros((world.TOKENS, world.TOKENS))
+    for token in np.ndindex(out.shape):
+        at = np.ix_(*around(token, shift))
+        laid = graded(colors[i, j] + (1 - covers[i]) * under[at], scene)
+        visible = np.broadcast_to(seen(scene)[at[0][:, 0]], (HALF, HALF))[..., None]
+        out[token] = ((base[at] - (frame[at] - laid) ** 2) * visible).sum()
+    return out
+
+
+def find(frame: np.ndarray, scene: world.Scene, motions: list[str]) -> list[tuple[int, int]]:
+    """The token of each thing: together they explain most of the picture, at least two tokens apart."""
+    each = [gains(frame, scene, i, m).flatten() for i, m in enumerate(motions)]
+    if len(each) == 1:
+        return [divmod(int(each[0].argmax()), world.TOKENS)]
+    both = each[0][:, None] + each[1][None]
+    at = np.arange(world.TOKENS**2)
+    apart = lambda x: np.minimum((x[:, None] - x[None]) % world.TOKENS, (x[None] - x[:, None]) % world.TOKENS)
+    both[np.maximum(apart(at // world.TOKENS), apart(at % world.TOKENS)) < 2] = -1e9
+    return [divmod(int(k), world.TOKENS) for k in divmod(int(both.argmax()), world.TOKENS**2)]
+
+
+def look(frame: np.ndarray, scene: world.Scene, index: int, tokens: list[tuple[int, int]], motions: list[str]) -> tuple[bool, bool]:
+    """Whether the thing at a token is the right one, and whether the look is right. What the other thing covers is left out."""
+    colors, covers = things()
+    thing = scene.things[index]
+    i, j = world.THINGS.index(thing.name), world.LOOKS.index(thing.look)
+    at = np.ix_(*around(tokens[index], world.shift_of(motions[index], 2)))
+    visible = np.broadcast_to(seen(scene), (world.SIDE // 2,) * 2).copy()
+    if len(tokens) == 2:
+        other = np.ix_(*around(tokens[1 - index], world.shift_of(motions[1 - index], 2)))
+        visible[other] &= covers[world.THINGS.index(scene.things[1 - index].name), ..., 0] < 0.05
+    weight = visible[at][..., None].astype(np.float32)
+    all_of_them = graded(colors + ((1 - covers) * ground(scene.ground)[at])[:, None], scene)
+    error = (((all_of_them - frame[at]) ** 2) * weight).sum((2, 3, 4))
+    mine = int(error[i].argmin())
+    alike = (((all_of_them[i, mine] - all_of_them[i, j]) ** 2) * weight).sum() / max(1.0, 3 * (covers[i] * weight).sum())
+    return int(error.min(1).argmin()) == i, mine == j or math.sqrt(float(alike)) < SAME
+
+
+def judge(scene: world.Scene, video: np.ndarray, start: tuple[int, int]):
+    """Scores of a video [frames, SIDE, SIDE, 3], and where each thing was found in each sampled frame."""
+    frames = [halved(np.clip(video[i], 0, 1)) for i in range(world.FRAMES + 2, len(video), world.FRAMES)]
+    count = len(scene.things)
+    motions = [[world.motion_at(scene, i, k + 1) for i in range(count)] for k in range(len(frames))]
+    expected = [[tuple((c // 2 + 2) % world.TOKENS for c in world.place_of(scene, i, start, k + 1)) for i in range(count)]
+                for k in range(len(frames))]
+    found = [find(f, scene, m) for f, m in zip(frames, motions)]
+    if scene.twins:   # which is which nobody can tell
+        far = lambda at, wanted: sum((min((a - b) % 8, (b - a) % 8)) for p, q in zip(at, wanted) for a, b in zip(p, q))
+        found = [min((at, at[::-1]), key=lambda x: far(x, wanted)) for at, wanted in zip(found, expected)]
+    scores = {n: [] for n in ("thing", "look", "place", "motion", "ground")}
+    own = []
+    half = world.TOKENS // 2
+    step = lambda a, b: tuple((q - p + half) % world.TOKENS - half for p, q in zip(a, b))
     for i, thing in enumerate(scene.things):
-        expected = area(thing.shape) * world.RADII[thing.large] ** 2
-        seen = []
-        for frame, masks in zip(frames, all_masks):
-            found = 0.35 * expected < masks[i].sum() < 2.5 * expected
-            seen.append(look(masks[i]) if found else None)
-            if found and len(scene.things) == 1:
-                color = np.median(frame[masks[0]], 0)
-                found = NAMES[np.linalg.norm(PALETTE - color, axis=-1).argmin()] == thing.color
-            scores["color"].append(float(found))
-        right = [bool(s) and s["shape"] == thing.shape for s in seen]
-        scores["shape"] += [float(r) for r in right]
-        scores["overlap"] += [s["overlap"] for s in seen if s]
-        scores["motion"].append(float(judge_motion(thing, seen)))
-        own_shape.append(np.mean(right) > 0.5)
-    if len(scene.things) == 2:
-        scores["binding"] = [float(all(own_shape))]
-    return scores
+        verdicts = [look(f, scene, i, at, m) for f, at, m in zip(frames, found, motions)]
+        scores["thing"] += [float(v[0]) for v in verdicts]
+        scores["look"] += [float(v[1]) for v in verdicts]
+        scores["place"].append(float(found[0][i] == expected[0][i]))
+        if thing.motion == world.MEETING:   # together at the end
+            met = [step(at[0], at[1]) for at in found[-3:]]
+            scores["motion"].append(float(all(abs(dy) == 0 and abs(dx) == 2 for dy, dx in met)))
+        else:
+            moves = [step(a[i], b[i]) for a, b in zip(found, found[1:])]
+            wanted = np.array(world.STEPS.get(thing.motion, (0, 0))) * world.SPEED // 2
+            scores["motion"].append(float((np.median(moves, 0) == wanted).all()))
+        own.append(np.mean([v[0] and v[1] for v in verdicts]) > 0.5)
+    if count == 2 and not scene.twins:
+        scores["binding"] = [float(all(own))]
+    for frame, at, moved in zip(frames, found, motions):
+        free = np.broadcast_to(np.ones((world.SIDE // 2, 1), bool), (world.SIDE // 2,) * 2).copy()
+        for token, m in zip(at, moved):
+            free[np.ix_(*around(token, world.shift_of(m, 2)))] = False
+        errors = [np.abs(frame - g)[free].mean() for g in all_grounds()]
+        scores["ground"].append(float(int(np.argmin(errors)) == 2 * world.GROUNDS.index(scene.ground) + scene.cinematic))
+    return scores, [[at[i] for at in found] for i in range(count)]
 
 
-def pointing(scene: world.Scene, refs, maps: list[torch.Tensor], video: np.ndarray) -> list[float]:
-    """`maps`: per layer [HEADS, CHUNK·64, TEXT_LEN] of the chunk that `video` ends with."""
+@lru_cache(1)
+def all_grounds() -> list[np.ndarray]:
+    return [halved(g) for name in world.GROUNDS for g in (world.ground(name), world.cinematic(world.ground(name).copy()))]
+
+
+def pointing(refs, maps: list[torch.Tensor], found) -> list[float]:
+    """`maps`: per layer [HEADS, CHUNK·64, TEXT_LEN] of the chunk that the video ends with."""
     average = torch.stack([maps[i].mean(0) for i in train.GROUNDED]).mean(0).view(wan.CHUNK, world.TOKENS**2, -1)
     hits = []
     for k in range(wan.CHUNK):
-        frame = np.clip(video[len(video) - world.FRAMES * (wan.CHUNK - k) + 2], 0, 1)
-        cover = [m.reshape(8, 16, 8, 16).mean((1, 3)).reshape(-1) for m in masks_of(scene, frame)]
+        near = lambda i, token: all(min((a - b) % 8, (b - a) % 8) <= 1 for a, b in zip(found[i][k - wan.CHUNK], token))
         for word, thing, kind in refs:
-            if kind in ("color", "shape"):
-                hits.append(float(cover[thing][int(average[k, :, word].argmax())] > 0.1))
+            if kind in ("look", "thing"):
+                token = divmod(int(average[k, :, word].argmax()), world.TOKENS)
+                hits.append(float(any(near(i, token) for i in ((0, 1) if thing == 3 else (thing,)))))
     return hits
 
 
@@ -190,27 +231,33 @@ def score(model: wan.Mini, decode, prompts: int = 48, chunks: int = 3, seed: int
         part = range(at, min(prompts, at + 16))
         ids = torch.tensor([world.encode(captions[i][0]) for i in part])
         z, maps = wan.generate(model, ids, chunks, seed=seed + at, **how)
+        noise = torch.randn(len(part), wan.CHUNK, wan.CHANNELS, world.GRID, world.GRID, generator=torch.Generator().manual_seed(seed + at))
+        starts = latents.start_of(noise, [scenes[i] for i in part]).tolist()
         with torch.no_grad():
             made = decode(z).permute(0, 1, 3, 4, 2).numpy()
         for j, i in enumerate(part):
-            row = judge(scenes[i], made[j])
-            row["pointing"] = pointing(scenes[i], captions[i][1], [m[j] for m in maps[-1]], made[j])
+            row, found = judge(scenes[i], made[j], tuple(starts[j]))
+            row["pointing"] = pointing(captions[i][1], [m[j] for m in maps[-1]], found)
             rows.append(row)
         videos += list(made)
     return mean(rows), rows, scenes, [" ".join(c[0]) for c in captions], videos
 
 
 def ceiling(encoder: Encoder, decode, prompts: int = 48, latents: int = 9, seed: int = 5) -> dict[str, float]:
-    """The same of real clips, encoded and decoded, and the decoder's PSNR on them."""
-    rng, rows, errors = random.Random(seed), [], []
+    """The same of real clips, encoded and decoded, and the decoder's PSNR on them, all of the picture and the things alone."""
+    rng, rows, errors, inner = random.Random(seed), [], [], []
     for scene in test_scenes(prompts):
-        video, _ = world.render(scene, (rng.randrange(8), rng.randrange(8)), 0, latents)
+        start = tuple(rng.choice(np.argwhere(world.starts_of(scene)).tolist()))
+        video, masks = world.render(scene, start, 0, latents)
         pixels = torch.from_numpy(video).permute(0, 3, 1, 2)
         with torch.no_grad():
             made = decode(encoder(pixels)[None])[0].clamp(0, 1)
-        errors.append(((made - pixels)[3:] ** 2).mean().item())
-        rows.append(judge(scene, made.permute(0, 2, 3, 1).numpy()))
-    return mean(rows) | {"psnr": round(-10 * math.log10(float(np.mean(errors))), 2)}
+        error = ((made - pixels)[3:] ** 2).mean(1)
+        errors.append(error.mean().item())
+        inner.append(error[torch.from_numpy(masks.max(0)[3:] > 0.5)].mean().item())
+        rows.append(judge(scene, made.permute(0, 2, 3, 1).numpy(), start)[0])
+    decibel = lambda e: round(-10 * math.log10(float(np.mean(e))), 2)
+    return mean(rows) | {"psnr": decibel(errors), "psnr_things": decibel(inner)}
 
 
 def sheet(videos: list[np.ndarray], captions: list[str], path: Path, every: int = 4, columns: int = 9) -> None:
@@ -222,7 +269,22 @@ def sheet(videos: list[np.ndarray], captions: list[str], path: Path, every: int 
         label = Image.new("RGB", (row.shape[1], 14), (30, 30, 30))
         ImageDraw.Draw(label).text((2, 1), text, fill=(255, 255, 255))
         rows += [np.array(label), row]
-    Image.fromarray(np.concatenate(rows)).save(path)
+    Image.fromarray(np.concatenate(rows)).save(path, optimize=True)
+
+
+def tiles(model: wan.Mini, decode, prompts: list[str], path: Path, columns: int = 6, seed: int = 1, frame: int = 8, zoom: int = 1, **how) -> None:
+    """A picture with one frame of each prompt."""
+    z, _ = wan.generate(model, torch.tensor([world.encode_text(p) for p in prompts]), 1, seed=seed, **how)
+    with torch.no_grad():
+        made = decode(z).permute(0, 1, 3, 4, 2).clamp(0, 1).numpy()[:, frame]
+    cells = []
+    for image, text in zip(made, prompts):
+        label = Image.new("RGB", (world.SIDE * zoom + 4, 14), (30, 30, 30))
+        ImageDraw.Draw(label).text((2, 1), text[: 21 * zoom], fill=(255, 255, 255))
+        picture = Image.fromarray((image * 255).astype(np.uint8)).resize((world.SIDE * zoom,) * 2, Image.Resampling.LANCZOS)
+        cells.append(np.concatenate([np.array(label), np.pad(np.array(picture), ((1, 3), (2, 2), (0, 0)))], 0))
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
+    Image.fromarray(np.concatenate([np.concatenate(cells[i : i + columns], 1) for i in range(0, len(cells), columns)])).save(path, optimize=True)
 
 
 def load(run: Path, weights: str) -> wan.Mini:
@@ -237,7 +299,7 @@ def load_decoder(run: Path, name: str):
         decoder = Decoder()
         decoder.load_state_dict(torch.load(run / name, map_location="cpu")["average"])
         return decoder.eval()
-    return LinearDecoder(Encoder(torch.load(run / "encoder.pt")))
+    return LinearDecoder(Encoder.load(run / "encoder.pt"))
 
 
 def main() -> None:
@@ -256,7 +318,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     decode = load_decoder(args.run, args.decoder)
     if args.ceiling:
-        print("real ", json.dumps(ceiling(Encoder(torch.load(args.run / "encoder.pt")), decode, args.prompts)), flush=True)
+        print("real ", json.dumps(ceiling(Encoder.load(args.run / "encoder.pt"), decode, args.prompts)), flush=True)
     if (args.run / args.weights).exists():
         means, _, _, captions, videos = score(load(args.run, args.weights), decode, args.prompts, args.chunks,
                                               steps=args.steps, renoise=args.renoise)

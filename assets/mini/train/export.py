@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 import evaluate
 import model as wan
 import world
-from autoencoder import TIME_UPSCALE
+from autoencoder import TIME_UPSCALE, Encoder, TaehvEncoder
 
 
 def tokenizer() -> dict:
@@ -64,8 +64,8 @@ def config(step: int, renoise: str) -> dict:
             "window_frames": 2 * wan.CHUNK,  # latent frames that attention sees: this chunk and the one before
             "renoise": renoise,              # "same": the noise that the chunk began with, "fresh": new noise
         },
-        "words": {"colors": list(world.COLORS), "shapes": world.SHAPES, "motions": world.MOTIONS,
-                  "backgrounds": list(world.BACKGROUNDS), "sizes": ["large"]},
+        "words": {"things": world.THINGS, "plurals": [world.plural(t) for t in world.THINGS], "colors": list(world.TINTS),
+                  "motions": [*world.MOTIONS, world.MEETING], "manners": ["cinematic"], "backgrounds": list(world.PLAIN), "places": world.PLACES},
         "training_steps": step,
     }
 
@@ -82,10 +82,16 @@ def main() -> None:
     step = torch.load(args.run / args.weights, map_location="cpu", weights_only=False)["step"]
     decoder = evaluate.load_decoder(args.run, "decoder.pt")
     if isinstance(decoder, evaluate.LinearDecoder):
-        raise SystemExit("there is no decoder.pt in the run: train it with train_decoder.py")
-    for name, module in (("transformer", model.dit), ("text_encoder", model.text), ("decoder", decoder)):
+        raise SystemExit("there is no decoder.pt in the run: train_autoencoder.py makes it")
+    modules = dict(transformer=model.dit, text_encoder=model.text, decoder=decoder, block_encoder=Encoder.load(args.run / "encoder.pt"))
+    if (args.run / "taehv_encoder.pt").exists():
+        modules["encoder"] = TaehvEncoder()
+        modules["encoder"].load_state_dict(torch.load(args.run / "taehv_encoder.pt")["average"])
+    for name, module in modules.items():
         tensors = {k: v.half().contiguous() for k, v in module.state_dict().items()}
-        path = args.out / f"{name}.safetensors"
+        folder = args.out / "train" if name == "block_encoder" else args.out   # that one is for training only
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{name}.safetensors"
         save_file(tensors, path, metadata={"format": "pt"})
         path.chmod(0o644)
         print(name, f"{path.stat().st_size / 1e6:.2f} MB")

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import world
+from latents import beacon
 
-DIM, FFN, HEADS, LAYERS, FREQ, CHANNELS = 128, 512, 4, 6, 256, 16
+DIM, FFN, HEADS, LAYERS, FREQ, CHANNELS = 192, 768, 6, 6, 256, 16
 TEXT_DIM, TEXT_FFN, TEXT_HEADS, TEXT_LAYERS, BUCKETS = 128, 256, 4, 2, 32
 EPS = 1e-6
 CHUNK = 3                                    # latent frames made together
@@ -127,9 +128,18 @@ class Transformer(nn.Module):
             if isinstance(m, nn.Linear):
                 nn.init.xavier_uniform_(m.weight)
                 nn.init.zeros_(m.bias)
-        nn.init.xavier_uniform_(self.patch_embedding.weight.flatten(1))
+        # It starts by giving back its input, which is most of a velocity: 64 dimensions of the stream carry the patch from end to
+        # end (the channel is outermost in a patch that comes in, innermost in one that goes out).
+        patch = 4 * CHANNELS
+        nn.init.normal_(self.patch_embedding.weight, std=0.3 / patch**0.5)
         nn.init.zeros_(self.patch_embedding.bias)
         nn.init.zeros_(self.head.head.weight)
+        nn.init.normal_(self.head.modulation, std=0.02)
+        order = torch.arange(patch).view(CHANNELS, 4).T.flatten()
+        with torch.no_grad():
+            self.patch_embedding.weight.flatten(1)[:patch] = torch.eye(patch)
+            self.patch_embedding.weight.flatten(1)[patch] = beacon().flatten()   # one more tells how far a token of noise stands out
+            self.head.head.weight[torch.arange(patch), order] = (patch / DIM) ** 0.5
         for m, std in ((self.time_embedding[0], 0.05), (self.time_embedding[2], 0.08), (self.time_projection[1], 0.03)):
             nn.init.normal_(m.weight, std=std)
         for m in (self.text_embedding[0], self.text_embedding[2]):
