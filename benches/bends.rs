@@ -49,7 +49,7 @@ impl Case {
 
     /// Whether something of it is in a layer.
     fn is_in_layer(&self) -> bool {
-        let beyond = |bend: &Bend| matches!(bend.site, Site::Time | Site::NoiseFirst | Site::NoiseAgain);
+        let beyond = |bend: &Bend| matches!(bend.site, Site::Timestep | Site::NoiseInit | Site::NoiseStep);
         !self.program.bends.iter().any(beyond)
     }
 }

@@ -178,7 +178,7 @@ impl Listener for BoundProgram<'_> {
         match site {
             // Values of self-attention are bent in `attend`, where the frames of the keys are known.
             Site::SelfValue => return Ok(x),
-            Site::NoiseFirst | Site::NoiseAgain | Site::Time => return self.outside_layers(site, &hook, x),
+            Site::NoiseInit | Site::NoiseStep | Site::Timestep => return self.outside_layers(site, &hook, x),
             _ => {}
         }
         // The rows of a prompt belong to no frame: they take the lane of the call's first frame.

@@ -21,7 +21,8 @@ use crate::wan::text::Tokens;
 /// A target of words excludes the call under the negative prompt, which has other words.
 pub(super) fn applies(target: &Target, hook: &HookContext<'_>, site: Site) -> bool {
     // Sites outside the layers belong to every layer.
-    let layer = matches!(site, Site::NoiseFirst | Site::NoiseAgain | Site::Time) || target.layers.contains(hook.layer);
+    let layer =
+        matches!(site, Site::NoiseInit | Site::NoiseStep | Site::Timestep) || target.layers.contains(hook.layer);
     let step = hook.pass == Pass::Cache || target.steps.contains(hook.step);
     let negative = !hook.negative || target.words.is_all();
     step && target.pass.contains(hook.pass) && layer && negative

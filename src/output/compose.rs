@@ -100,7 +100,7 @@ impl Composer<'_> {
     }
 
     fn heatmap(&self, map: &Source, below: Option<Arc<Picture>>, amount: f32, shown: &Shown) -> Arc<Picture> {
-        match (self.measured(map, shown.look.time), below) {
+        match (self.measured(map, shown.look.smooth), below) {
             (Some(map), Some(below)) => Arc::new(heatmap::over(&below, &map, amount, shown)),
             (Some(map), None) => Arc::new(heatmap::alone(&map, self.model.width, self.model.height, shown)),
             (None, Some(below)) => below,
@@ -123,7 +123,7 @@ impl Composer<'_> {
             Some(below) => (*below).clone(),
             None => Picture::filled(self.model.width, self.model.height, drawing.colours.colour(0.0)),
         };
-        let held = if drawing.hold > 0.0 { self.scene.peaks.of(node) } else { &[] };
+        let held = if drawing.decay > 0.0 { self.scene.peaks.of(node) } else { &[] };
         spectrum::draw(&mut picture, &map, held, amount, drawing, false);
         Arc::new(picture)
     }
@@ -267,24 +267,29 @@ mod tests {
             let below = || prop::option::of(inner.clone());
             let scale = prop::sample::select(vec![Scale::Nearest, Scale::Bilinear, Scale::Bicubic]);
             let look = (any::<bool>(), number(), number(), scale, any::<bool>());
-            let look =
-                look.prop_map(|(invert, gamma, threshold, scale, time)| Look { invert, gamma, threshold, scale, time });
+            let look = look.prop_map(|(invert, gamma, threshold, scale, smooth)| Look {
+                invert,
+                gamma,
+                threshold,
+                scale,
+                smooth,
+            });
             let heatmap = (inner.clone(), below(), number(), colours(), look);
             let shape = prop::sample::select(vec![Shape::Bars, Shape::Line]);
             let heights = prop::sample::select(vec![Heights::Linear, Heights::Root, Heights::Decibel]);
             let counts = (0_usize..20, prop_oneof![0_usize..20, Just(usize::MAX)], 0_usize..50);
             let drawing = (colours(), shape, heights, (number(), number(), number()), any::<bool>(), counts).prop_map(
-                |(colours, shape, heights, (floor, gain, hold), level, (first, last, bands))| Drawing {
+                |(colours, shape, heights, (floor, gain, decay), normalise, (first, last, bands))| Drawing {
                     colours,
                     shape,
                     heights,
                     floor,
                     gain,
-                    level,
+                    normalise,
                     first,
                     last,
                     bands,
-                    hold,
+                    decay,
                 },
             );
             let composite = (inner.clone(), inner.clone(), prop::sample::select(&Layout::ALL[..]), number());
@@ -317,7 +322,7 @@ mod tests {
         let map = |value: f32| BTreeMap::from([("t".into(), Map { width: 3, height: 3, values: vec![value; 9] })]);
         let (before, now, nothing) = (map(0.2), map(1.0), BTreeMap::new());
         let shown = |time, before: &BTreeMap<Arc<str>, Map>, part| {
-            let (colours, look) = (ColourMap::Grey, Look { time, ..Look::default() });
+            let (colours, look) = (ColourMap::Grey, Look { smooth: time, ..Look::default() });
             let source =
                 Source::Heatmap { map: tap("t"), below: None, amount: 1.0, colours, range: Some((0.0, 1.0)), look };
             let scene = Scene { model: &model, taps: &now, before, part, peaks: &Peaks::default() };

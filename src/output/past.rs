@@ -30,12 +30,12 @@ impl Peaks {
                 continue;
             }
             if let Source::Spectrum { node, map, drawing, .. } = source
-                && drawing.hold > 0.0
+                && drawing.decay > 0.0
                 && let Source::Tap(tap) = &**map
             {
                 let mut peaks = held.remove(node).unwrap_or_default();
                 if let Some(map) = taps.get(tap) {
-                    let left = (-secs / drawing.hold).exp() as f32;
+                    let left = (-secs / drawing.decay).exp() as f32;
                     peaks.resize(map.values.len(), 0.0);
                     for (peak, now) in peaks.iter_mut().zip(&map.values) {
                         // `max` takes the peak if the value is not a number.
@@ -68,7 +68,7 @@ mod tests {
 
     fn spectrum(node: &str, hold: f64) -> Source {
         let map = Arc::new(Source::Tap("tap".into()));
-        let drawing = Drawing { hold, ..Drawing::default() };
+        let drawing = Drawing { decay: hold, ..Drawing::default() };
         Source::Spectrum { node: node.into(), map, below: None, amount: 1.0, drawing }
     }
 

@@ -123,7 +123,7 @@ fn bars(values: &[f32], held: &[f32], most: usize, drawing: &Drawing) -> Vec<Bar
     };
     let (values, held) = (barred(values), barred(held));
     let loudest = values.iter().chain(&held).copied().fold(SILENCE, f32::max);
-    let (gain, top) = (drawing.gain as f32, if drawing.level { loudest } else { 1.0 });
+    let (gain, top) = (drawing.gain as f32, if drawing.normalise { loudest } else { 1.0 });
     let height = |activity: f32| height(activity * gain / top, drawing);
     let count = values.len().min(most);
     let peak = |values: &[f32]| values.iter().copied().fold(0.0, f32::max);
@@ -240,8 +240,8 @@ mod tests {
         // Neurons 1 and 2 alone: the louder of them is the top, unless 1 is.
         let part = Drawing { first: 1, last: 2, ..linear };
         near(heights(part), &[1.0, 0.2]);
-        near(heights(Drawing { level: false, ..part }), &[0.5, 0.1]);
-        near(heights(Drawing { level: false, gain: 3.0, ..part }), &[1.0, 0.3]);
+        near(heights(Drawing { normalise: false, ..part }), &[0.5, 0.1]);
+        near(heights(Drawing { normalise: false, gain: 3.0, ..part }), &[1.0, 0.3]);
         near(heights(Drawing { first: 3, last: 1, ..linear }), &[]);
         near(heights(Drawing { first: 9, ..linear }), &[]);
         assert_eq!(bars(&[1.0; 100], &[], 7, &linear).len(), 7);

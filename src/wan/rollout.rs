@@ -422,7 +422,7 @@ impl Rollout {
     fn estimate(&mut self, latents: &Tensor, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
         let timesteps = Tensor::full(call.timestep, (1, call.frames.numbers.len()), &Device::Cpu)?;
-        let timesteps = hooks.at(Site::Time, timesteps)?;
+        let timesteps = hooks.at(Site::Timestep, timesteps)?;
         let mut frames = call.frames.clone();
         if let Refresh::Recompute { frames: context } = self.streaming.refresh {
             // Krea counts positions from the beginning of its context.
@@ -451,7 +451,7 @@ impl Rollout {
         let (channels, height, width) = self.picture;
         let draw = Draw { first_frame: self.chunk.numbers[0], step };
         let noise = self.noise.draw(draw, (channels, self.streaming.chunk.get(), height, width))?;
-        let site = if step == 0 { Site::NoiseFirst } else { Site::NoiseAgain };
+        let site = if step == 0 { Site::NoiseInit } else { Site::NoiseStep };
         self.latents(&hooks.call(Pass::Denoise, step, &self.chunk.numbers).at(site, noise)?)
     }
 

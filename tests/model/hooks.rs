@@ -143,13 +143,13 @@ fn a_rollout_says_where_it_is() -> Result<()> {
             };
             let nowhere = (0, 0, 0);
             let mut expected = Vec::new();
-            expected.extend((step == 0).then(|| at(Site::NoiseFirst, 0, 0, nowhere)));
-            expected.push(at(Site::Time, step, 0, nowhere));
+            expected.extend((step == 0).then(|| at(Site::NoiseInit, 0, 0, nowhere)));
+            expected.push(at(Site::Timestep, step, 0, nowhere));
             for layer in 0..model.config().layers {
                 expected.extend(Site::LAYER.map(|site| at(site, step, layer, (3, PICTURE.0 / 2, PICTURE.1 / 2))));
             }
             // The noise of the next step.
-            expected.extend((step < 3).then(|| at(Site::NoiseAgain, step + 1, 0, nowhere)));
+            expected.extend((step < 3).then(|| at(Site::NoiseStep, step + 1, 0, nowhere)));
             assert_eq!(heard, expected, "chunk {chunk} step {step}");
         }
     }

@@ -408,22 +408,19 @@ fn a_node_is_explained_with_all_that_its_ports_say_of_themselves() {
     explained(
         "modulate.lfo",
         &[
-            "rate number How often…[0.25 Hz; 0.01 to 2 (0 to 30), log]",
-            "shape choice The shape…[sine; sine, triangle, saw_up, saw_down, square, sample_hold, smooth_random, pulse]",
-            "run gate Off holds…[on]",
-            "reset gate Back to…[off]",
-            "depth number How far…[1; 0 to 1 (any)]",
-            "wrap gate Fires…once.",
+            "rate number Frequency…[0.25 Hz; 0.01 to 2 (0 to 30), log]",
+            "shape choice Waveform…[sine; sine, triangle, saw_up, saw_down, square, sample_hold, smooth_random, pulse]",
+            "run gate Gate…[on]",
+            "reset gate Trigger…[off]",
+            "depth number Amplitude…[1; 0 to 1 (any)]",
+            "wrap gate Trigger…cycle.",
         ],
     );
-    explained("modulate.hold", &["in signal What is taken…[0 to 1 (any)]"]);
-    explained("logic.switch", &["index signal Which one…[0; 0 to 3 (any)]"]);
-    explained("output.heatmap", &["scale choice How its places…[bicubic; nearest, bilinear, bicubic]"]);
-    explained(
-        "math.delay",
-        &["out number, frame late What arrived….", "frames number How many…[1; 1 to 32 (1 to 256)]"],
-    );
-    explained("tap.picture", &["brightness number, late How bright….", "region target The part…cable."]);
+    explained("modulate.hold", &["in signal Number to sample…[0 to 1 (any)]"]);
+    explained("logic.switch", &["index signal Index of…[0; 0 to 3 (any)]"]);
+    explained("output.heatmap", &["scale choice Interpolation…[bicubic; nearest, bilinear, bicubic]"]);
+    explained("math.delay", &["out number, frame late The delayed….", "frames number Delay…[1; 1 to 32 (1 to 256)]"]);
+    explained("tap.picture", &["brightness number, late Mean luma….", "region target Region…wired."]);
 }
 
 #[test]

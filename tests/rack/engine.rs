@@ -284,8 +284,8 @@ fn maps_in_time_meet_those_that_step_at_the_last_picture_of_a_latent_frame() {
             ("wan", "model.wan", json!({ "prompt": PROMPT })),
             ("word", "target.words", json!({ "words": "red" })),
             ("map", "tap.map", json!({})),
-            ("heat", "output.heatmap", json!({ "time": time, "colours": "grey" })),
-            ("out", "output.picture", json!({})),
+            ("heat", "output.heatmap", json!({ "smooth": time, "colours": "grey" })),
+            ("out", "output.screen", json!({})),
         ];
         let cables = [("word.target", "map.target"), ("map.map", "heat.map"), ("heat.picture", "out.picture")];
         let mut engine = engine(&patch(&nodes, &cables));
@@ -388,7 +388,7 @@ fn a_change_of_the_prompt_does_what_its_node_says() {
         (pictures, engine.times().model.count)
     };
     let changed = |policy: &str| {
-        let change = [("change", "prompt.change", json!({ "policy": policy, "seconds": 0.0 }))];
+        let change = [("change", "prompt.change", json!({ "policy": policy, "crossfade": 0.0 }))];
         video(&turning(&change, &[("plan.text", "change.text"), ("change.text", "wan.prompt")]))
     };
     let with = |cache: &str| {
@@ -410,7 +410,7 @@ fn a_change_of_the_prompt_does_what_its_node_says() {
 #[test]
 fn the_past_is_computed_anew_once_for_each_change_beyond_the_threshold() {
     let calls = |threshold: f64, extra: &[(&str, &str, Json)], cables: &[(&str, &str)]| {
-        let again = ("again", "cache.recache", json!({ "threshold": threshold }));
+        let again = ("again", "cache.recache", json!({ "distance": threshold }));
         let nodes: Vec<_> = extra.iter().cloned().chain([again]).collect();
         let cables: Vec<_> = cables.iter().copied().chain([("plan.text", "wan.prompt")]).collect();
         let mut engine = engine(&turning(&nodes, &cables));
@@ -433,7 +433,7 @@ fn the_past_is_computed_anew_once_for_each_change_beyond_the_threshold() {
             "again".into(),
             Node {
                 kind: "cache.recache".into(),
-                params: serde_json::from_value(json!({ "threshold": threshold })).expect("parameters"),
+                params: serde_json::from_value(json!({ "distance": threshold })).expect("parameters"),
                 ..Node::default()
             },
         );
@@ -564,7 +564,7 @@ fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame()
     let rack = Rack::start(load, |_| {});
     wait_until(|| rack.frame().is_some());
     let heat = moving(
-        &[("map", "tap.map", json!({})), ("heat", "output.heatmap", json!({})), ("out", "output.picture", json!({}))],
+        &[("map", "tap.map", json!({})), ("heat", "output.heatmap", json!({})), ("out", "output.screen", json!({}))],
         &[("map.map", "heat.map"), ("heat.picture", "out.picture")],
     );
     rack.set_plan(plan(&heat));

@@ -157,8 +157,7 @@ pub const MOST_NODES: usize = 16_384;
 pub const MOST_CABLES: usize = 65_536;
 /// The inputs of a subpatch, at most, and its outputs.
 pub const MOST_PORTS: usize = 64;
-/// Subpatches within subpatches, at most.
-pub const MOST_NESTED: usize = 16;
+pub use crate::patch::MOST_NESTED;
 /// The bends that act, one after the other, at most.
 pub const MOST_BENDS: usize = 256;
 /// The target nodes that a target is made by, at most; one that is used twice counts twice.

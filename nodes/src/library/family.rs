@@ -2,16 +2,16 @@
 
 use crate::node::value::Kind;
 
-/// A family of nodes: those whose names begin with its own.
+/// A family of nodes: the nodes with one first part of the name.
 #[derive(Debug)]
 pub struct Family {
     /// The name: the part of the names of its nodes before the first dot.
     pub name: &'static str,
     /// The title.
     pub title: &'static str,
-    /// The kind of value that its nodes are about, which gives their colour.
+    /// The main kind of value of its nodes, which gives their colour.
     pub kind: Kind,
-    /// The nodes of the family, for the documentation.
+    /// A description for the documentation.
     pub about: &'static str,
 }
 
@@ -25,21 +25,21 @@ impl Family {
 /// Every family, in the order of the menu.
 #[rustfmt::skip]
 pub static FAMILIES: &[Family] = &[
-    Family { name: "control", title: "Control", kind: Kind::Number, about: "What is set by hand." },
-    Family { name: "modulate", title: "Modulate", kind: Kind::Number, about: "What moves by itself." },
-    Family { name: "math", title: "Math", kind: Kind::Number, about: "Numbers from numbers." },
-    Family { name: "logic", title: "Logic", kind: Kind::Gate, about: "Gates from gates, and what triggers choose. A trigger that comes several times in a latent frame counts each time; a reset comes before what else arrives in its latent frame, unless it says otherwise." },
-    Family { name: "time", title: "Time", kind: Kind::Gate, about: "Tempo, and triggers in time. Several triggers may fall into one latent frame, and all of them count." },
-    Family { name: "view", title: "View", kind: Kind::Number, about: "What is shown on the canvas." },
-    Family { name: "midi", title: "MIDI", kind: Kind::Gate, about: "Controllers and keyboards, and what is played on other instruments; [devices.md](devices.md) says how they are opened." },
-    Family { name: "audio", title: "Audio", kind: Kind::Gate, about: "What is heard, from an audio input or a file; [devices.md](devices.md) says how they are opened." },
-    Family { name: "osc", title: "OSC", kind: Kind::Gate, about: "Numbers from and to other programs and phones; [devices.md](devices.md) says how ports are opened." },
-    Family { name: "esp32", title: "ESP32", kind: Kind::Gate, about: "Sensors on boards; [devices.md](devices.md) says what they send." },
-    Family { name: "prompt", title: "Prompt", kind: Kind::Text, about: "What the video shows. A text cable may carry a mix of two prompts: the model shows the mix, and every other node reads the nearer prompt. A chunk has the prompt of its first frame." },
+    Family { name: "control", title: "Control", kind: Kind::Number, about: "Values set by hand or controller." },
+    Family { name: "modulate", title: "Modulate", kind: Kind::Number, about: "Sources and shapers of movement." },
+    Family { name: "math", title: "Math", kind: Kind::Number, about: "Arithmetic, mapping and smoothing of numbers." },
+    Family { name: "logic", title: "Logic", kind: Kind::Gate, about: "Gates, triggers and switches. Several triggers in one latent frame all count. A reset acts before other inputs of its latent frame, unless its help says otherwise." },
+    Family { name: "time", title: "Time", kind: Kind::Gate, about: "Tempo, clocks and rhythm. Several triggers may fall into one latent frame; all of them count." },
+    Family { name: "view", title: "View", kind: Kind::Number, about: "Displays and notes on the canvas." },
+    Family { name: "midi", title: "MIDI", kind: Kind::Gate, about: "MIDI controllers and notes, in and out. [devices.md](devices.md) describes how to open ports." },
+    Family { name: "audio", title: "Audio", kind: Kind::Gate, about: "Sound from an audio input or a file, as numbers. [devices.md](devices.md) describes how to open inputs." },
+    Family { name: "osc", title: "OSC", kind: Kind::Gate, about: "Numbers from and to other programs and phones. [devices.md](devices.md) describes how to open ports." },
+    Family { name: "serial", title: "Serial", kind: Kind::Gate, about: "Sensors on serial boards, such as an ESP32. [devices.md](devices.md) describes the line protocol." },
+    Family { name: "prompt", title: "Prompt", kind: Kind::Text, about: "Prompts and their changes. A text cable may carry a mix of two prompts: the model uses the mix, every other node the nearer prompt. A chunk uses the prompt of its first latent frame." },
     Family { name: "model", title: "Model", kind: Kind::Picture, about: "The video model." },
-    Family { name: "cache", title: "Cache", kind: Kind::Gate, about: "The model's memory of past frames, which is kept as it is unless one of these says otherwise. Resetting it and computing it anew wait for the next chunk." },
-    Family { name: "target", title: "Target", kind: Kind::Target, about: "What a bend or a tap is aimed at. Targets that follow one another by `within` narrow what is meant: only what is in all of them. A target that moves from latent frame to latent frame moves its bends with it; a tap keeps that of the chunk's first one." },
-    Family { name: "bend", title: "Bend", kind: Kind::Bend, about: "What is done inside of the model. Bends follow one another, first to last, into the model." },
-    Family { name: "tap", title: "Tap", kind: Kind::Map, about: "What is measured inside of the model, as a map and as numbers. A tap listens after the bends, so it sees what they did. The picture tap measures what came out of it." },
-    Family { name: "output", title: "Output", kind: Kind::Picture, about: "What is shown and recorded." },
+    Family { name: "cache", title: "Cache", kind: Kind::Gate, about: "The KV cache: the model's memory of past latent frames. Resets and recaches wait for the next chunk." },
+    Family { name: "target", title: "Target", kind: Kind::Target, about: "Limits of bends and taps: layers, heads, words, neurons, steps, frames, regions. Targets chained by `within` intersect. A target may move from latent frame to latent frame; a tap uses that of the chunk's first." },
+    Family { name: "bend", title: "Bend", kind: Kind::Bend, about: "Operations inside the model. A chain of bends acts first to last." },
+    Family { name: "tap", title: "Tap", kind: Kind::Map, about: "Measurements inside the model, as maps and numbers. A tap reads after the bends. The picture tap measures the decoded picture." },
+    Family { name: "output", title: "Output", kind: Kind::Picture, about: "Pictures for the screen and the video file." },
 ];

@@ -4,7 +4,6 @@ pub mod audio;
 pub mod bend;
 pub mod cache;
 pub mod control;
-pub mod esp32;
 pub mod family;
 pub mod logic;
 pub mod math;
@@ -14,6 +13,7 @@ pub mod modulate;
 pub mod osc;
 pub mod output;
 pub mod prompt;
+pub mod serial;
 pub mod tap;
 pub mod target;
 pub mod time;
@@ -68,7 +68,7 @@ pub static LIBRARY: &[&NodeDef] = &[
     &midi::note::NODE,
     &audio::input::NODE,
     &osc::input::NODE,
-    &esp32::input::NODE,
+    &serial::input::NODE,
     &prompt::text::NODE,
     &prompt::list::NODE,
     &prompt::schedule::NODE,
@@ -110,15 +110,15 @@ pub static LIBRARY: &[&NodeDef] = &[
     &bend::copy::NODE,
     &bend::roll::NODE,
     &bend::position::NODE,
-    &bend::time::NODE,
+    &bend::timestep::NODE,
     &bend::renoise::NODE,
     &bend::tint::NODE,
     &tap::map::NODE,
     &tap::self_map::NODE,
     &tap::neurons::NODE,
-    &tap::activity::NODE,
+    &tap::neuron_map::NODE,
     &tap::picture::NODE,
-    &output::picture::NODE,
+    &output::screen::NODE,
     &output::heatmap::NODE,
     &output::spectrum::NODE,
     &output::compositor::NODE,

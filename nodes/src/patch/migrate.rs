@@ -1,8 +1,8 @@
-//! Patches of earlier versions: what nodes, ports and choices were called, and what they are called now.
+//! Patches of earlier versions: former names of nodes, ports and choices, and the present ones.
 //!
-//! A migration is data: a line for each node that was renamed or changed. A node says in a patch of which version it is (`v`, 1 if
-//! it says nothing); each migration leads from one version to the next, and a node's version is one more than the migrations it
-//! has had. `nodes/tests/migrations` keeps a patch from before and after each of them.
+//! A migration is data: one entry for each node that was renamed or changed. A node states its version in a patch (`v`, 1 by
+//! default). Each migration leads from one version to the next, so a node's version is one more than its migrations.
+//! `nodes/tests/migrations` keeps a patch from before and after each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,33 +11,31 @@ use serde_json::Value as Json;
 use crate::LIBRARY;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
-use crate::patch::INSTANCE;
-use crate::patch::{Cable, Definition, MidiMap, Node, Patch, Place, Port, Snapshot};
+use crate::patch::{Cable, Definition, INSTANCE, MOST_NESTED, MidiMap, Node, Patch, Place, Port, Snapshot};
 
-/// What became of a node.
+/// The change of a node from one version to the next.
 #[derive(Debug)]
 pub struct Migration {
-    /// Its name before.
+    /// Its former name.
     pub node: &'static str,
-    /// Its version before.
+    /// Its former version.
     pub from: u32,
-    /// Its name now, at version 1; else it goes on at the next version.
+    /// Its new name, at version 1; without one, the node moves to the next version.
     pub renamed: Option<&'static str>,
-    /// Inputs: before, now.
+    /// Inputs: former name, new name.
     pub inputs: &'static [(&'static str, &'static str)],
-    /// Outputs: before, now.
+    /// Outputs: former name, new name.
     pub outputs: &'static [(&'static str, &'static str)],
-    /// Choices: the input as it is called now, the choice before, the choice now.
+    /// Choices: new name of the input, former choice, new choice.
     pub choices: &'static [(&'static str, &'static str, &'static str)],
-    /// What is now said of inputs, as JSON, where nothing was said.
+    /// New values of inputs without a value, as JSON.
     pub set: &'static [(&'static str, &'static str)],
-    /// What else has to be done. A migration that is this and nothing else leaves the version as it is, and does nothing to a node
-    /// that has had it.
+    /// A change beyond names. A migration with nothing else keeps the version and has no effect on migrated nodes.
     pub more: Option<fn(&mut Parts<'_>, &[String])>,
 }
 
 impl Migration {
-    /// A node that is called otherwise.
+    /// A node with a new name.
     const fn renamed(node: &'static str, now: &'static str) -> Self {
         Self { renamed: Some(now), ..Self::of(node, 1) }
     }
@@ -46,7 +44,7 @@ impl Migration {
         Self { node, from, renamed: None, inputs: &[], outputs: &[], choices: &[], set: &[], more: None }
     }
 
-    /// Whether it leaves the node's name and version as they are.
+    /// Whether the node keeps its name and version.
     const fn stays(&self) -> bool {
         self.renamed.is_none()
             && self.inputs.is_empty()
@@ -55,13 +53,28 @@ impl Migration {
             && self.set.is_empty()
     }
 
+    const fn inputs(mut self, inputs: &'static [(&'static str, &'static str)]) -> Self {
+        self.inputs = inputs;
+        self
+    }
+
+    const fn outputs(mut self, outputs: &'static [(&'static str, &'static str)]) -> Self {
+        self.outputs = outputs;
+        self
+    }
+
+    const fn choices(mut self, choices: &'static [(&'static str, &'static str, &'static str)]) -> Self {
+        self.choices = choices;
+        self
+    }
+
     const fn set(mut self, set: &'static [(&'static str, &'static str)]) -> Self {
         self.set = set;
         self
     }
 }
 
-/// Every migration, the earliest first.
+/// All migrations, oldest first.
 pub static MIGRATIONS: &[Migration] = &[
     Migration::renamed("bend.cross_gain", "bend.gain"),
     Migration::renamed("bend.cross_rotate", "bend.rotate"),
@@ -70,12 +83,37 @@ pub static MIGRATIONS: &[Migration] = &[
     Migration::renamed("bend.ffn_gain", "bend.gain").set(&[("site", "\"ffn.hidden\"")]),
     Migration::renamed("bend.self_noise", "bend.noise").set(&[("site", "\"self.value\"")]),
     Migration { more: Some(take_the_mix_out), ..Migration::of("model.wan", 1) },
+    Migration::renamed("output.picture", "output.screen"),
+    Migration::renamed("tap.activity", "tap.neuron_map"),
+    Migration::renamed("esp32.in", "serial.in"),
+    Migration::renamed("bend.time", "bend.timestep"),
+    Migration::of("bend.tint", 1)
+        .choices(&[("site", "noise.first", "noise.init"), ("site", "noise.again", "noise.step")]),
+    Migration::of("bend.position", 1).inputs(&[("time", "frames")]),
+    Migration::of("modulate.curve", 1)
+        .inputs(&[("time", "unit"), ("loop", "at_end")])
+        .choices(&[("at_end", "once", "hold")]),
+    Migration::of("modulate.noise", 1).inputs(&[("loop", "loop_length")]),
+    Migration::of("modulate.recorder", 1).inputs(&[("length", "loop_length")]),
+    Migration::of("modulate.shift", 1).inputs(&[("length", "stages")]),
+    Migration::of("modulate.walk", 1).inputs(&[("step", "step_size")]),
+    Migration::of("math.mix", 1).inputs(&[("count", "inputs"), ("curve", "fade")]),
+    Migration::of("math.smooth_switch", 1).inputs(&[("time", "glide"), ("curve", "easing")]),
+    Migration::of("logic.select", 1).inputs(&[("count", "inputs")]),
+    Migration::of("logic.switch", 1).inputs(&[("count", "inputs")]),
+    Migration::of("time.clock", 1).inputs(&[("length", "gate_length")]).outputs(&[("count", "pulse")]),
+    Migration::of("prompt.schedule", 1).inputs(&[("loop", "loop_length")]),
+    Migration::of("prompt.change", 1).inputs(&[("seconds", "crossfade")]),
+    Migration::of("cache.reset", 1).inputs(&[("every", "wait")]),
+    Migration::of("cache.recache", 1).inputs(&[("threshold", "distance")]),
+    Migration::of("output.heatmap", 1).inputs(&[("time", "smooth")]),
+    Migration::of("output.spectrum", 1).inputs(&[("level", "normalise"), ("hold", "decay")]),
 ];
 
-/// The ports of a model that mixed two prompts itself, and those of the node that does now.
+/// Former ports of a model for the mix of two prompts, and the ports of the node for it.
 const MIX: [(&str, &str); 4] = [("prompt", "a"), ("second", "b"), ("mix", "amount"), ("method", "method")];
 
-/// Models mixed two prompts themselves; now a node does, and one cable carries the mix.
+/// Moves the mix of two prompts from a model to a node of its own; one cable carries the mix.
 fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
     let mixes = |port: &str| MIX[1..].iter().any(|(before, _)| *before == port);
     let to_mix = parts.cables.iter().map(|cable| &cable.to).filter(|to| mixes(&to.port));
@@ -106,7 +144,7 @@ fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
     }
 }
 
-/// Takes out of a model what it said of the mix.
+/// Moves the values of the mix from a model to a new node.
 fn take_out(model: &mut Node) -> Node {
     let mut crossfade = Node::new("prompt.crossfade");
     for (before, now) in MIX {
@@ -116,51 +154,109 @@ fn take_out(model: &mut Node) -> Node {
     crossfade
 }
 
-/// An id that no node has: the stem with the next of these numbers behind it; 1 is not written.
+/// An unused id: the stem with the next of these numbers after it; 1 is left out.
 fn free(nodes: &BTreeMap<String, Node>, stem: &str, numbers: &mut impl Iterator<Item = usize>) -> String {
     let mut ids = numbers.map(|n| if n == 1 { stem.to_owned() } else { format!("{stem}{n}") });
     ids.find(|id| !nodes.contains_key(id)).unwrap_or_default()
 }
 
-/// The version that a node of this kind is of now.
+/// The present version of a kind of node.
 pub fn version_of(kind: &str) -> u32 {
     let steps = MIGRATIONS.iter().filter(|step| step.node == kind && step.renamed.is_none() && !step.stays());
     1 + steps.count() as u32
 }
 
-/// The nodes of a patch or of a definition, and what speaks of them.
+/// The nodes of a patch or of a definition, and all references to them.
 #[derive(Debug)]
 pub struct Parts<'a> {
     /// The nodes.
     pub nodes: &'a mut BTreeMap<String, Node>,
     /// The cables.
     pub cables: &'a mut Vec<Cable>,
-    /// Where they stand.
+    /// Their places on the canvas.
     pub layout: &'a mut BTreeMap<String, Place>,
-    /// Ports that are meant from outside: of maps, snapshots and the ports of a subpatch.
-    meant: Vec<&'a mut Port>,
+    /// References from outside: of maps and of the ports of a subpatch.
+    outside: Vec<&'a mut Port>,
     snapshots: Option<&'a mut Vec<Snapshot>>,
+    /// Choices with new names: input, former choice, new choice.
+    choices: Vec<(Port, &'static str, &'static str)>,
 }
 
-/// Brings every node of a patch to the version of today. Says which nodes are of a later one.
+/// Migrates all nodes of a patch to their present versions. Reports nodes of later versions.
 pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
     let Patch { nodes, cables, layout, maps, snapshots, definitions, .. } = patch;
-    let meant = maps.iter_mut().map(|MidiMap { to, .. }| to).collect();
-    let mut problems = Parts { nodes, cables, layout, meant, snapshots: Some(snapshots) }.migrate("");
+    let outside = maps.iter_mut().map(|MidiMap { to, .. }| to).collect();
+    let mut parts = Parts { nodes, cables, layout, outside, snapshots: Some(snapshots), choices: Vec::new() };
+    let mut problems = parts.migrate("");
+    let mut choices = Choices::new();
     for (id, definition) in definitions {
         let Definition { nodes, cables, layout, inputs, outputs, .. } = definition;
         let inlets = inputs.iter_mut().flat_map(|inlet| &mut inlet.to);
-        let meant = inlets.chain(outputs.iter_mut().map(|outlet| &mut outlet.from)).collect();
-        problems.extend(Parts { nodes, cables, layout, meant, snapshots: None }.migrate(&join("/definitions", [id])));
+        let outside = inlets.chain(outputs.iter_mut().map(|outlet| &mut outlet.from)).collect();
+        let mut parts = Parts { nodes, cables, layout, outside, snapshots: None, choices: Vec::new() };
+        problems.extend(parts.migrate(&join("/definitions", [id])));
+        for (port, before, now) in parts.choices {
+            choices.entry((id.clone(), port)).or_default().insert((before, now));
+        }
+    }
+    if !choices.is_empty() {
+        rename_choices_of_instances(patch, &choices);
     }
     problems
+}
+
+/// Renamed choices by definition and input of a node in it: former name, new name.
+type Choices = BTreeMap<(String, Port), BTreeSet<(&'static str, &'static str)>>;
+
+/// Renames the choices that instances and snapshots give to inputs within subpatches.
+fn rename_choices_of_instances(patch: &mut Patch, choices: &Choices) {
+    let definition_of = |node: &Node| node.kind.strip_prefix(INSTANCE).map(str::to_owned);
+    // Renamed choices by definition and name of its input; each round takes in one more level of subpatches.
+    let mut inlets: BTreeMap<(String, String), BTreeSet<(&str, &str)>> = BTreeMap::new();
+    for _ in 0..MOST_NESTED {
+        let before: usize = inlets.values().map(BTreeSet::len).sum();
+        for (id, definition) in &patch.definitions {
+            for (inlet, port) in
+                definition.inputs.iter().flat_map(|inlet| inlet.to.iter().map(move |port| (inlet, port)))
+            {
+                let direct = choices.get(&(id.clone(), port.clone()));
+                let inner = definition.nodes.get(&port.node).and_then(definition_of);
+                let inner = inner.and_then(|inner| inlets.get(&(inner, port.port.clone())));
+                let found: Vec<_> = direct.into_iter().chain(inner).flatten().copied().collect();
+                if !found.is_empty() {
+                    inlets.entry((id.clone(), inlet.name.clone())).or_default().extend(found);
+                }
+            }
+        }
+        if inlets.values().map(BTreeSet::len).sum::<usize>() == before {
+            break;
+        }
+    }
+    let rename = |definition: &str, name: &str, value: &mut Json| {
+        let renamed = inlets.get(&(definition.to_owned(), name.to_owned())).into_iter().flatten();
+        if let Some((_, now)) = renamed.into_iter().find(|(before, _)| *value == **before) {
+            *value = Json::from(*now);
+        }
+    };
+    let Patch { nodes, definitions, snapshots, .. } = patch;
+    for node in nodes.values_mut().chain(definitions.values_mut().flat_map(|definition| definition.nodes.values_mut()))
+    {
+        if let Some(definition) = definition_of(node) {
+            node.params.iter_mut().for_each(|(name, value)| rename(&definition, name, value));
+        }
+    }
+    for (port, value) in snapshots.iter_mut().flat_map(|snapshot| &mut snapshot.values) {
+        if let Some(definition) = nodes.get(&port.node).and_then(definition_of) {
+            rename(&definition, &port.port, value);
+        }
+    }
 }
 
 impl Parts<'_> {
     fn migrate(&mut self, pointer: &str) -> Vec<Problem> {
         for step in MIGRATIONS {
-            let is_meant = |node: &Node| node.kind == step.node && node.v == step.from;
-            let ids = self.nodes.iter().filter(|(_, node)| is_meant(node)).map(|(id, _)| id.clone());
+            let is_former = |node: &Node| node.kind == step.node && node.v == step.from;
+            let ids = self.nodes.iter().filter(|(_, node)| is_former(node)).map(|(id, _)| id.clone());
             let ids: Vec<String> = ids.collect();
             for id in &ids {
                 self.step(step, id);
@@ -169,13 +265,13 @@ impl Parts<'_> {
                 more(self, &ids);
             }
         }
-        // That a node is not known is said already.
+        // Unknown nodes are reported elsewhere.
         let is_known = |kind: &str| kind.starts_with(INSTANCE) || LIBRARY.iter().any(|def| def.name == kind);
         let is_later = |node: &Node| node.v > version_of(&node.kind) && is_known(&node.kind);
         let later = self.nodes.iter().filter(|(_, node)| is_later(node));
         let problem = |(id, node): (&String, &Node)| {
             let message = format!(
-                "{} of version {} was made by a later bendrack, and this one may do something else with it; update bendrack",
+                "{} version {} comes from a newer bendrack and may behave differently here; update bendrack",
                 node.kind, node.v
             );
             Problem::warning(Code::LaterVersion, join(pointer, ["nodes", id, "v"]), message)
@@ -200,7 +296,7 @@ impl Parts<'_> {
             }
         }
         for (input, value) in step.set {
-            // What a migration says is JSON: a test reads each.
+            // All values of migrations are valid JSON, by a test.
             node.params.entry((*input).to_owned()).or_insert_with(|| serde_json::from_str(value).unwrap_or_default());
         }
         let is_one = |port: &Port, before: &str| port.node == id && port.port == before;
@@ -213,22 +309,32 @@ impl Parts<'_> {
         }
         for (before, now) in step.outputs {
             let cables = self.cables.iter_mut().map(|cable| &mut cable.from);
-            for port in cables.chain(self.meant.iter_mut().map(|port| &mut **port)).filter(|port| is_one(port, before))
+            for port in
+                cables.chain(self.outside.iter_mut().map(|port| &mut **port)).filter(|port| is_one(port, before))
             {
                 (*now).clone_into(&mut port.port);
             }
         }
+        for (input, before, now) in step.choices {
+            let port = Port { node: id.to_owned(), port: (*input).to_owned() };
+            for snapshot in self.snapshots.iter_mut().flat_map(|snapshots| snapshots.iter_mut()) {
+                if let Some(value) = snapshot.values.get_mut(&port).filter(|value| **value == **before) {
+                    *value = Json::from(*now);
+                }
+            }
+            self.choices.push((port, before, now));
+        }
     }
 
-    /// Looks at every input that is spoken of: by cables, maps, snapshots and the ports of a subpatch.
-    fn each_input(&mut self, look: &dyn Fn(&mut Port)) {
-        self.cables.iter_mut().for_each(|cable| look(&mut cable.to));
-        self.meant.iter_mut().for_each(|port| look(port));
+    /// Visits all references to inputs: of cables, maps, snapshots and the ports of a subpatch.
+    fn each_input(&mut self, visit: &dyn Fn(&mut Port)) {
+        self.cables.iter_mut().for_each(|cable| visit(&mut cable.to));
+        self.outside.iter_mut().for_each(|port| visit(port));
         for snapshot in self.snapshots.iter_mut().flat_map(|snapshots| snapshots.iter_mut()) {
             let values = std::mem::take(&mut snapshot.values).into_iter();
             snapshot.values = values
                 .map(|(mut port, value)| {
-                    look(&mut port);
+                    visit(&mut port);
                     (port, value)
                 })
                 .collect();

@@ -32,6 +32,8 @@ pub const DEFAULT_TEMPO: f64 = 120.0;
 
 /// What the kind of an instance begins with; the definition's id follows.
 pub const INSTANCE: &str = "sub.";
+/// The maximal depth of subpatches within subpatches.
+pub const MOST_NESTED: usize = 16;
 
 /// A patch or a definition.
 #[derive(Clone, Copy)]

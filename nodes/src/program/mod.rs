@@ -245,16 +245,16 @@ impl std::fmt::Display for Cache {
             writeln!(f, "reset the cache")?;
         }
         if self.off.iter().any(|&off| off > 0.0) {
-            writeln!(f, "see no past frames: {}", numbers(&self.off))?;
+            writeln!(f, "hide past frames: {}", numbers(&self.off))?;
         }
         if self.recache {
             writeln!(f, "recache")?;
         }
         if let Some(threshold) = self.threshold {
-            writeln!(f, "recache what is further away than {}", numbers(&[threshold]))?;
+            writeln!(f, "recache when the distance exceeds {}", numbers(&[threshold]))?;
         }
         if self.stale.iter().any(|&strength| strength > 0.0) {
-            writeln!(f, "weaken what is stale by {}", numbers(&self.stale))?;
+            writeln!(f, "weaken stale frames by {}", numbers(&self.stale))?;
         }
         Ok(())
     }

@@ -31,11 +31,11 @@ pub enum Site {
     /// The output of the feed-forward network, `[batch, tokens, dim]`.
     FfnOut,
     /// The noise a chunk starts from, `[1, channels, frames, height, width]`.
-    NoiseFirst,
+    NoiseInit,
     /// The noise added again before each later step, `[1, channels, frames, height, width]`.
-    NoiseAgain,
+    NoiseStep,
     /// The timestep that the model is told for each frame, 0 to 1000, `[1, frames]`.
-    Time,
+    Timestep,
 }
 
 impl Site {
@@ -55,9 +55,9 @@ impl Site {
 
     /// Every site.
     pub const ALL: [Self; 13] = [
-        Self::NoiseFirst,
-        Self::NoiseAgain,
-        Self::Time,
+        Self::NoiseInit,
+        Self::NoiseStep,
+        Self::Timestep,
         Self::SelfPosition,
         Self::SelfValue,
         Self::SelfMap,
@@ -83,9 +83,9 @@ impl Site {
             Self::FfnIn => "ffn.in",
             Self::FfnHidden => "ffn.hidden",
             Self::FfnOut => "ffn.out",
-            Self::NoiseFirst => "noise.first",
-            Self::NoiseAgain => "noise.again",
-            Self::Time => "time",
+            Self::NoiseInit => "noise.init",
+            Self::NoiseStep => "noise.step",
+            Self::Timestep => "timestep",
         }
     }
 

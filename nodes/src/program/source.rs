@@ -142,12 +142,12 @@ pub struct Look {
     pub scale: Scale,
     /// It moves from latent frame to latent frame over their pictures, instead of stepping.
     #[serde(skip_serializing_if = "is_default")]
-    pub time: bool,
+    pub smooth: bool,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { invert: false, gamma: 1.0, threshold: 0.0, scale: Scale::Bicubic, time: false }
+        Self { invert: false, gamma: 1.0, threshold: 0.0, scale: Scale::Bicubic, smooth: false }
     }
 }
 
@@ -178,7 +178,7 @@ pub struct Drawing {
     /// What activities are multiplied with.
     pub gain: f64,
     /// The loudest neuron of each frame reaches the top; else an activity of 1 does.
-    pub level: bool,
+    pub normalise: bool,
     /// The first neuron.
     pub first: usize,
     /// The last neuron.
@@ -186,7 +186,7 @@ pub struct Drawing {
     /// How many bars; 0 is as many as there is room for.
     pub bands: usize,
     /// Seconds in which a peak that is held falls to a third; 0 holds none.
-    pub hold: f64,
+    pub decay: f64,
 }
 
 impl Default for Drawing {
@@ -197,11 +197,11 @@ impl Default for Drawing {
             heights: Heights::default(),
             floor: -60.0,
             gain: 1.0,
-            level: true,
+            normalise: true,
             first: 0,
             last: usize::MAX,
             bands: 0,
-            hold: 0.0,
+            decay: 0.0,
         }
     }
 }

@@ -375,7 +375,7 @@ fn what_was_meant_is_said() {
     let patch = with(json!({
         "nodes": {
             "l": lfo, "r": { "type": "bend.rotate" }, "m": { "type": "lfo" }, "n": { "type": "LFO" },
-            "s": { "type": "output.screen" }, "v": { "type": "future.node", "v": 2 }, "g": { "type": "control.button", "params": { "on": "true" } }
+            "s": { "type": "screen" }, "v": { "type": "future.node", "v": 2 }, "g": { "type": "control.button", "params": { "on": "true" } }
         },
         "cables": [
             { "from": "l.output", "to": "r.angel" }, { "from": "l.out", "to": "r.angel" },
@@ -389,7 +389,7 @@ fn what_was_meant_is_said() {
         ("/cables/1/to", "angle"),
         ("/nodes/m/type", "modulate.lfo"),
         ("/nodes/n/type", "modulate.lfo"),
-        ("/nodes/s/type", "output.picture"),
+        ("/nodes/s/type", "output.screen"),
         ("/nodes/l/params/RATE", "rate"),
     ] {
         assert_eq!(meant(pointer).as_deref(), Some(known), "{pointer}");

@@ -22,62 +22,60 @@ use crate::patching::*;
 const INTRO: &str = "\
 # Nodes
 
-Every node of the library, by family. This page is written by a test from what each node declares in its file under
-[nodes/](../nodes/src/library): change that, and run `make bless`.
+All nodes of the library, by family. A test writes this page from the declarations in
+[nodes/](../nodes/src/library). Change those, and run `make bless`.
 
-A cable joins ports of one kind. A **number** also goes into a gate and a gate into a number, and a map also where a picture is wanted: it is a picture in
-grey then, from its smallest to its largest value.
+A cable joins ports of one kind. There are two exceptions. **Number** and **gate** join one another. A map fits where a picture is wanted: it appears in grey,
+from its smallest to its largest value.
 
-- A cable moves the knob of a **number** by its *depth*, −1 to 1, times the travel of the knob; the depth is 0.25 unless it is set. A
-  **signal** takes the cable as it is.
-- The range is the travel of the knob; what can be typed or reached by cable beyond it stands in brackets.
-- A **gate** is on from 0.5. A **choice** is one of some names.
-- **target**, **bend**, **map** and **picture** come by cable only.
-- A **text** whose range is numbers, keys, a formula, prompts or lines is read once, when the patch is: it is written and never wired. Any other text may
-  come by cable, words as well.
-- A **latent frame** is what the model makes and what nodes are evaluated for: four pictures of the video, but the first is one. A knob whose unit is frames counts
-  latent frames, and so does everything that is said to happen in a frame.
-- Outputs that are *late* give what was measured in the model call before, and may lead back; those that are *a frame late* give what was there in the
-  latent frame before, and may lead back, too.
+- A cable moves the knob of a **number** by its *depth*, −1 to 1, times the travel of the knob. The default depth is 0.25. A **signal** takes the value of
+  the cable directly.
+- The range is the travel of the knob. Wider limits for typing and cables stand in brackets.
+- A **gate** is on from 0.5. A **choice** is one of several names.
+- **target**, **bend**, **map** and **picture** need a cable.
+- A **text** with numbers, keys, a formula, prompts or lines takes no cable. Any other text accepts a cable.
+- A **latent frame** is the model's unit of time, and the unit of evaluation. It is four pictures of the video; the first one is one picture. Units of frames
+  count latent frames.
+- A *late* output gives the measurement of the previous model call; one *a frame late*, the value of the previous latent frame. Both may feed back.
 
-Each node has a help patch: a small one that runs with the small model, and says what to do with it.
+Each node has a help patch: a small example for the small model, with instructions.
 ";
 
 const BENDS: &str = "\
 ## Where bends act
 
-A bend does one thing at one site of a layer, or to the noise and time that the model is given. Most bends have a choice of sites; the first
-one of their `site` is the default. The letter says in which form a bend acts there.
+A bend acts at one site of a layer, or on the noise and the timestep. Most bends have a choice of sites; the first one of their `site` is the default. The
+letter is the form of the bend there.
 ";
 
 const FORMS: &str = "\
 | | form | |
 |---|---|---|
-| g | linear on the grid | Each place becomes a weighted sum of places, in its frame or in others. At a map this is fused with attention: no map is built, each word costs one more column of values. Elsewhere it acts on what comes out for each place. |
-| w | before the softmax | The weights of words or places are changed before they are made to sum to 1. Fused with attention as well. Acts before all bends of other forms, wherever it stands in the chain. |
-| c | on columns | Any function of where the picture attends to a word, as a picture. Needs these columns of the map, one for each token of its words; at `self.map` one for each place, which is slow. |
-| p | on positions | The queries of self-attention are turned as if they stood elsewhere. |
-| t | on tensors | Any function of what passes at a site, frame by frame. |
+| g | linear on the grid | Each position becomes a weighted sum of positions, in its frame or in others. At a map this is fused with attention: no map is built, and each word costs one more column of values. At other sites it acts on the output of each position. |
+| w | before the softmax | The logits of words or positions change before the softmax. Fused with attention as well. Acts before all bends of other forms, whatever its place in the chain. |
+| c | on columns | Any function of the map of a word, as a picture. It needs these columns of the map, one for each token of its words. At `self.map` it needs one for each position, which is slow. |
+| p | on positions | The queries of self-attention get other RoPE positions. |
+| t | on tensors | Any function of the tensor at a site, frame by frame. |
 
-Bends of a chain act first to last. The amount of a bend mixes what it makes with what was there, and its target says where that is done.
+A chain of bends acts first to last. The amount of a bend mixes its result with the unbent value, within its target.
 ";
 
 /// What a site is.
 fn site_about(site: Site) -> &'static str {
     match site {
-        Site::NoiseFirst => "the noise a chunk starts from",
-        Site::NoiseAgain => "the noise added again before each later step",
-        Site::Time => "how noisy the model is told that its picture is",
-        Site::SelfPosition => "where places of the picture believe to stand when they look at one another",
-        Site::SelfValue => "what a place gives to those that look at it",
-        Site::SelfMap => "how much places look at one another, and at past frames",
-        Site::SelfOut => "what a place got from other places",
-        Site::CrossValue => "what a word gives to places that look at it",
-        Site::CrossMap => "how much places look at the words of the prompt",
-        Site::CrossOut => "what a place got from the prompt",
-        Site::FfnIn => "what goes into the feed-forward network",
-        Site::FfnHidden => "its neurons",
-        Site::FfnOut => "what comes out of it",
+        Site::NoiseInit => "initial noise of a chunk",
+        Site::NoiseStep => "noise added before each later denoising step",
+        Site::Timestep => "timestep passed to the model",
+        Site::SelfPosition => "RoPE positions of the queries of self-attention",
+        Site::SelfValue => "values of self-attention",
+        Site::SelfMap => "self-attention map: picture to picture, past frames included",
+        Site::SelfOut => "output of self-attention",
+        Site::CrossValue => "values of the prompt's tokens",
+        Site::CrossMap => "cross-attention map: picture to words",
+        Site::CrossOut => "output of cross-attention",
+        Site::FfnIn => "input of the feed-forward network",
+        Site::FfnHidden => "its neurons, after the activation",
+        Site::FfnOut => "its output",
     }
 }
 
@@ -111,9 +109,14 @@ fn forms(def: &NodeDef) -> BTreeMap<Site, BTreeSet<char>> {
     forms
 }
 
-/// A text in which nothing is taken for markup.
+/// A text with its markup escaped, but for names in backticks.
 fn plain(text: &str) -> String {
-    ["\\", "|", "*", "<", "_"].iter().fold(text.to_owned(), |text, mark| text.replace(mark, &format!("\\{mark}")))
+    let escaped = |text: &str| {
+        ["\\", "|", "*", "<", "_"].iter().fold(text.to_owned(), |text, mark| text.replace(mark, &format!("\\{mark}")))
+    };
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(index, part)| if index % 2 == 0 { escaped(part) } else { format!("`{part}`") });
+    parts.collect()
 }
 
 fn number(x: f64) -> String {

@@ -69,7 +69,7 @@ fn a_shift_register_is_a_row_of_places() {
         (1.0, 4, 0, 1, true),
     ] {
         for wired in [true, false] {
-            let params = json!({ "chance": chance, "length": length, "seed": seed, "loop": goes_round });
+            let params = json!({ "chance": chance, "stages": length, "seed": seed, "loop": goes_round });
             let signal = numbers(40, restless);
             let mut bench = Bench::new("modulate.shift", params).strike("trigger", times).dt(1.0);
             bench.fed.extend(wired.then(|| ("in", signal.clone())));
@@ -281,7 +281,7 @@ fn a_recorder_plays_what_it_recorded() {
 
 #[test]
 fn a_recorder_ends_at_its_length() {
-    let long = recorder(json!({ "length": 3 }), &[0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+    let long = recorder(json!({ "loop_length": 3 }), &[0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
     let expected = [0.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 8.0, 9.0, 10.0, 8.0, 9.0];
     assert_near(&long.gives("out", 13), &expected);
     // A thousand frames and a few.
@@ -320,6 +320,6 @@ fn a_recorder_makes_whole_divisions() {
     let positions = bench.gives("position", 40)[5..].to_vec();
     assert_near(&positions, &numbers(35, |n| (n / (16.0 / 3.0)).fract()));
     // Two bars are more than the length lets it record.
-    let short = recorder(json!({ "quantise": "2_bars", "length": 5 }), &[1.0; 9]).gives("out", 12);
+    let short = recorder(json!({ "quantise": "2_bars", "loop_length": 5 }), &[1.0; 9]).gives("out", 12);
     assert_near(&short, &[0.0, 1.0, 2.0, 3.0, 4.0, 0.0, 1.0, 2.0, 3.0, 4.0, 0.0, 1.0]);
 }

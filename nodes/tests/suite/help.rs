@@ -56,7 +56,7 @@ fn a_help_patch_is_complete_and_says_what_to_do() {
         let (name, patch) = (def.name, help(def));
         let (plan, problems) = Plan::compile(&patch, LIBRARY);
         assert!(plan.is_some() && problems.is_empty(), "{name}: {problems:?}");
-        for kind in [name, "prompt.text", "model.wan", "output.picture"] {
+        for kind in [name, "prompt.text", "model.wan", "output.screen"] {
             assert!(!ids(&patch, kind).is_empty(), "{name} without {kind}");
         }
         assert_eq!(patch.meta.title, def.title, "{name}");
@@ -119,7 +119,7 @@ fn the_help_patch_of_a_target_aims() {
 
 #[test]
 fn the_help_patch_of_a_number_moves_something() {
-    let families = ["control", "modulate", "math", "logic", "time", "view", "midi", "audio", "osc", "esp32"];
+    let families = ["control", "modulate", "math", "logic", "time", "view", "midi", "audio", "osc", "serial"];
     for def in LIBRARY.iter().filter(|def| families.contains(&def.family()) && !def.outputs.is_empty()) {
         let patch = help(def);
         let mut without = patch.clone();

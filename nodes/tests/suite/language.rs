@@ -77,7 +77,7 @@ fn a_picture_that_would_be_too_large_is_refused_and_named() {
     let screened = |kind: &str, count: usize, inputs: &[&str]| {
         let mut tower = tower(kind, count, "picture", inputs);
         tower.nodes.insert("map".to_owned(), node("tap.map", &json!({})));
-        tower.nodes.insert("screen".to_owned(), node("output.picture", &json!({})));
+        tower.nodes.insert("screen".to_owned(), node("output.screen", &json!({})));
         tower.cables.push(cable("wan.picture", &format!("n0.{}", inputs[0])));
         tower.cables.push(cable(&format!("n{}.picture", count - 1), "screen.picture"));
         if kind == "output.heatmap" {
@@ -213,9 +213,9 @@ fn what_would_do_nothing_is_warned_of() {
             ("n", "control.number", json!({})),
             ("a", "model.wan", json!({ "prompt": "a rose" })),
             ("b", "model.wan", json!({ "prompt": "a ship" })),
-            ("left", "output.picture", json!({})),
-            ("right", "output.picture", json!({})),
-            ("unused", "output.picture", json!({})),
+            ("left", "output.screen", json!({})),
+            ("right", "output.screen", json!({})),
+            ("unused", "output.screen", json!({})),
         ],
         &[("n.out", "moved.first"), ("a.picture", "left.picture"), ("b.picture", "right.picture")],
     );

@@ -494,7 +494,7 @@ fn an_output_without_a_result_keeps_its_last_one_from_call_to_call() {
 fn the_range_of_a_heatmap_is_the_frames_a_running_one_or_fixed() {
     let ranges = |params: serde_json::Value, measured: &[(f64, f64)]| -> Vec<Option<(f64, f64)>> {
         let patch = patch(
-            &[("map", "tap.map", json!({})), ("heat", "output.heatmap", params), ("out", "output.picture", json!({}))],
+            &[("map", "tap.map", json!({})), ("heat", "output.heatmap", params), ("out", "output.screen", json!({}))],
             &[("map.map", "heat.map"), ("heat.picture", "out.picture")],
         );
         let (plan, controls, mut memory) = (compile(&patch), Controls::default(), Memory::default());

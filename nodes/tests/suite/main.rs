@@ -15,6 +15,7 @@ mod outputs;
 mod patching;
 mod picture;
 mod prompts;
+mod release;
 mod sequencer;
 mod signals;
 mod sound;

@@ -22,7 +22,7 @@ fn shown(kind: &str, params: Json, cables: &[(&str, &str)]) -> Patch {
         ("it", kind, params),
         ("tap", "tap.neurons", json!({})),
         ("wan", "model.wan", json!({})),
-        ("out", "output.picture", json!({})),
+        ("out", "output.screen", json!({})),
     ];
     let cables: Vec<_> = cables.iter().copied().chain([("it.picture", "out.picture")]).collect();
     patch(&nodes, &cables)
@@ -47,7 +47,7 @@ fn a_heatmap_is_written_as_it_was_before_it_had_a_look() {
     let old = r#"{"heatmap":{"map":{"tap":"tap"},"below":"model","amount":0.6,"colours":"inferno","range":null}}"#;
     assert_eq!(text(json!({})), old);
     assert_eq!(
-        text(json!({ "scale": "bicubic", "gamma": 1.0, "threshold": 0.0, "invert": false, "time": false })),
+        text(json!({ "scale": "bicubic", "gamma": 1.0, "threshold": 0.0, "invert": false, "smooth": false })),
         old
     );
 }
@@ -63,7 +63,7 @@ fn every_knob_of_a_heatmap_is_in_its_look() {
         (json!({ "threshold": 0.25 }), with(look.clone(), "threshold", json!(0.25))),
         (json!({ "scale": "nearest" }), with(look.clone(), "scale", json!("nearest"))),
         (json!({ "scale": "bilinear" }), with(look.clone(), "scale", json!("bilinear"))),
-        (json!({ "time": true }), with(look.clone(), "time", json!(true))),
+        (json!({ "smooth": true }), with(look.clone(), "smooth", json!(true))),
     ] {
         assert_eq!(heatmap(params.clone())["look"], wanted, "{params}");
     }
@@ -78,8 +78,8 @@ fn every_knob_of_a_spectrum_is_in_its_drawing() {
     let cables = [("tap.map", "it.map")];
     let spectrum = |params| source("output.spectrum", params, &cables)["spectrum"].clone();
     let drawing = json!({
-        "colours": "inferno", "shape": "bars", "heights": "root", "floor": -60.0, "gain": 1.0, "level": true,
-        "first": 0, "last": usize::MAX, "bands": 0, "hold": 0.0,
+        "colours": "inferno", "shape": "bars", "heights": "root", "floor": -60.0, "gain": 1.0, "normalise": true,
+        "first": 0, "last": usize::MAX, "bands": 0, "decay": 0.0,
     });
     let plain = json!({ "node": "it", "map": { "tap": "tap" }, "below": null, "amount": 1.0, "drawing": drawing });
     assert_eq!(spectrum(json!({})), plain);
@@ -91,11 +91,11 @@ fn every_knob_of_a_spectrum_is_in_its_drawing() {
         ("heights", json!("decibel"), json!("decibel")),
         ("floor", json!(-40.0), json!(-40.0)),
         ("gain", json!(3.0), json!(3.0)),
-        ("level", json!(false), json!(false)),
+        ("normalise", json!(false), json!(false)),
         ("first", json!(3.4), json!(3)),
         ("last", json!(255), json!(255)),
         ("bands", json!(32), json!(32)),
-        ("hold", json!(1.5), json!(1.5)),
+        ("decay", json!(1.5), json!(1.5)),
     ] {
         let found = spectrum(json!({ knob: value }));
         assert_eq!(found["drawing"], with(drawing.clone(), knob, wanted), "{knob}");
@@ -410,7 +410,7 @@ proptest! {
                 }
                 Source::Spectrum { amount, drawing, .. } => {
                     prop_assert!((0.0..=1.0).contains(amount) && (-200.0..=-1.0).contains(&drawing.floor));
-                    prop_assert!((0.001..=1000.0).contains(&drawing.gain) && (0.0..=3600.0).contains(&drawing.hold));
+                    prop_assert!((0.001..=1000.0).contains(&drawing.gain) && (0.0..=3600.0).contains(&drawing.decay));
                     prop_assert!(drawing.bands <= 4096);
                 }
                 Source::Grid { columns, gap, .. } => prop_assert!(*columns <= 9 && *gap <= 128),

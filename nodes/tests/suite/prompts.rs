@@ -189,7 +189,7 @@ fn a_schedule_gives_its_prompts_at_their_times() {
             [(0.0, 0.0, "lerp"), (0.0, 2.0, "slerp"), (10.0, 1.5, "lerp"), (4.0, 100.0, "slerp")]
         {
             let params = json!({
-                "schedule": text.join("\n"), "unit": unit, "loop": repeat, "crossfade": crossfade, "method": method,
+                "schedule": text.join("\n"), "unit": unit, "loop_length": repeat, "crossfade": crossfade, "method": method,
             });
             for (frame, program) in by_frame(&prompting("prompt.schedule", &params), 60).iter().enumerate() {
                 let time = frame as f64 * per_frame;
@@ -236,7 +236,7 @@ fn changed(schedule: &str, params: &Json, of: &str, frames: u64) -> Vec<(f64, bo
 #[test]
 fn a_change_is_a_cut_or_a_crossfade_of_its_length() {
     for seconds in [0.0, 0.1, 0.25, 1.0, 1.1, 3.0] {
-        let params = json!({ "policy": "crossfade", "seconds": seconds, "method": "slerp" });
+        let params = json!({ "policy": "crossfade", "crossfade": seconds, "method": "slerp" });
         let found = changed("0: a | 5: b", &params, "b", 24);
         for (frame, (amount, is_changing, has_changed)) in found.into_iter().enumerate() {
             let since = (frame as f64 - 5.0) * DT_SECS;
@@ -253,7 +253,7 @@ fn a_change_is_a_cut_or_a_crossfade_of_its_length() {
         }
     }
     for (policy, switch) in [("hard", Switch::Reset), ("recache", Switch::Recache), ("crossfade", Switch::Keep)] {
-        let params = json!({ "policy": policy, "seconds": 0.5 });
+        let params = json!({ "policy": policy, "crossfade": 0.5 });
         let programs = by_frame(&changing("0: a | 5: b", &params), 12);
         assert!(programs.iter().all(|program| program.switch == Some(switch)));
         let mixed = programs.iter().filter(|program| program.blend.is_some()).count();
@@ -275,7 +275,7 @@ fn a_change_is_a_cut_or_a_crossfade_of_its_length() {
 #[test]
 fn a_crossfade_turns_back_and_lets_others_wait() {
     // A second is four frames: it is half way when a comes back.
-    let second = json!({ "policy": "crossfade", "seconds": 1.0 });
+    let second = json!({ "policy": "crossfade", "crossfade": 1.0 });
     let back = changed("0: a | 4: b | 6: a", &second, "b", 10);
     let amounts: Vec<f64> = back.iter().map(|(amount, ..)| *amount).collect();
     assert_near(&amounts, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 0.25, 0.0, 0.0]);
@@ -292,7 +292,7 @@ fn a_crossfade_turns_back_and_lets_others_wait() {
 
 #[test]
 fn remembered_texts_follow_their_node_over_edits() {
-    let mut edited = changing("0: a", &json!({ "policy": "crossfade", "seconds": 1.0 }));
+    let mut edited = changing("0: a", &json!({ "policy": "crossfade", "crossfade": 1.0 }));
     let mut memory = Memory::default();
     run(&compile(&edited), &mut memory, 0, 3);
     let before = memory.clone();
@@ -328,7 +328,7 @@ fn caching(kind: &str, port: &str, params: &Json, formula: &str) -> Patch {
 fn a_reset_comes_no_sooner_than_it_may() {
     for (every, dropped) in [(0.0, 0), (0.25, 0), (0.5, 0), (0.6, 1), (1.0, 1), (1.1, 2), (3600.0, 99)] {
         // A trigger in each second frame, from the first on.
-        let reset = caching("cache.reset", "trigger", &json!({ "every": every }), "frame % 2 == 0");
+        let reset = caching("cache.reset", "trigger", &json!({ "wait": every }), "frame % 2 == 0");
         let resets: Vec<bool> = by_frame(&reset, 40).iter().map(|program| program.cache.reset).collect();
         let expected: Vec<bool> =
             (0..40).map(|frame| if dropped == 99 { frame == 0 } else { frame % (2 * (dropped + 1)) == 0 }).collect();
@@ -368,14 +368,14 @@ fn what_is_asked_of_the_cache_is_asked_frame_by_frame() {
     let gated = caching("cache.stale", "on", &json!({ "strength": 3.0 }), "frame % 2");
     assert_eq!(call(&gated, 0).stale.to_vec(), [0.0, 3.0, 0.0, 3.0], "off leaves the past as it is");
 
-    let mut again = caching("cache.recache", "trigger", &json!({ "threshold": 0.5 }), "frame == 3");
+    let mut again = caching("cache.recache", "trigger", &json!({ "distance": 0.5 }), "frame == 3");
     assert_eq!((call(&again, 0).recache, call(&again, 0).threshold), (true, Some(0.5)));
     assert!(!call(&again, 4).recache);
     let held = caching("cache.recache", "on", &json!({}), "frame >= 2");
     let (plan, mut memory) = (compile(&held), Memory::default());
     let calls: Vec<bool> = (0..4).map(|call| run(&plan, &mut memory, call, 1).cache.recache).collect();
     assert_eq!(calls, [false, false, true, true], "while it is on, before every chunk");
-    again.nodes.insert("other".into(), node("cache.recache", &json!({ "threshold": 0.25 })));
+    again.nodes.insert("other".into(), node("cache.recache", &json!({ "distance": 0.25 })));
     again.nodes.insert("none".into(), node("cache.recache", &json!({})));
     assert_eq!(call(&again, 0).threshold, Some(0.25), "the lower of two counts, and 0 is none");
     let rest = call(&patch(&[("it", "cache.recache", json!({}))], &[]), 0);
@@ -393,7 +393,7 @@ fn a_program_prints_what_it_asks_of_the_past() {
             ("on", "math.expression", json!({ "formula": "frame == 1" })),
             ("off", "cache.off", json!({})),
             ("reset", "cache.reset", json!({})),
-            ("again", "cache.recache", json!({ "threshold": 0.5 })),
+            ("again", "cache.recache", json!({ "distance": 0.5 })),
             ("stale", "cache.stale", json!({})),
         ],
         &[
@@ -408,8 +408,8 @@ fn a_program_prints_what_it_asks_of_the_past() {
     let program = run(&compile(&all), &mut Memory::default(), 0, 3);
     assert_eq!(
         program.to_string(),
-        "prompt \"red\"\nrecache the cache when the prompt changes\nreset the cache\nsee no past frames: [0 1 0]\nrecache\n\
-         recache what is further away than 0.5\nweaken what is stale by 4\n"
+        "prompt \"red\"\nrecache the cache when the prompt changes\nreset the cache\nhide past frames: [0 1 0]\nrecache\n\
+         recache when the distance exceeds 0.5\nweaken stale frames by 4\n"
     );
     let json = serde_json::to_value(&program).expect("JSON");
     assert_eq!(json["switch"], json!("recache"));
@@ -569,7 +569,7 @@ proptest! {
         let entries: Vec<(f64, &str)> = times.iter().enumerate().map(|(i, time)| (f64::from(*time) / 2.0, PROMPTS[i % 4])).collect();
         prop_assume!(repeat == 0.0 || entries.iter().any(|(time, _)| *time < repeat));
         let text: Vec<String> = entries.iter().map(|(time, prompt)| format!("{time}: {prompt}")).collect();
-        let params = json!({ "schedule": text.join(" | "), "loop": repeat, "crossfade": crossfade });
+        let params = json!({ "schedule": text.join(" | "), "loop_length": repeat, "crossfade": crossfade });
         for (frame, program) in by_frame(&prompting("prompt.schedule", &params), 30).iter().enumerate() {
             let found = parts(program);
             let expected = scheduled(&entries, repeat, crossfade, frame as f64);
@@ -586,7 +586,7 @@ proptest! {
     ) {
         let text: Vec<String> = times.iter().enumerate().map(|(i, time)| format!("{time}: {}", PROMPTS[i % 4])).collect();
         let policy = ["hard", "recache", "crossfade"][policy];
-        let params = json!({ "policy": policy, "seconds": seconds });
+        let params = json!({ "policy": policy, "crossfade": seconds });
         let patch = changing(&text.join("|"), &params);
         let (plan, mut memory, mut first) = (compile(&patch), Memory::default(), 0);
         let alone = by_frame(&patch, 48);

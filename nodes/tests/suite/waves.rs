@@ -372,8 +372,7 @@ fn noise_is_layers_of_gradient_noise() {
 #[test]
 fn a_loop_of_noise_is_a_circle_in_the_plane() {
     let (rate, secs, lacunarity, seed) = (0.8, 5.0, 2.5, 2);
-    let params =
-        json!({ "rate": rate, "loop": secs, "octaves": 2, "persistence": 0.4, "lacunarity": lacunarity, "seed": seed });
+    let params = json!({ "rate": rate, "loop_length": secs, "octaves": 2, "persistence": 0.4, "lacunarity": lacunarity, "seed": seed });
     let bench = Bench::new("modulate.noise", params);
     let given = bench.gives("out", 61);
     let expected = numbers(61, |n| {
@@ -398,7 +397,7 @@ fn a_walk_is_thrown_back_at_its_bounds() {
     for (step, reversion, low, high, seed) in
         [(0.3, 0.1, 0.0, 1.0, 0), (3.0, 0.0, -1.0, 0.5, 4), (50.0, 1.0, 2.0, -2.0, 1), (1.0, 0.5, 0.25, 0.25, 0)]
     {
-        let params = json!({ "step": step, "reversion": reversion, "low": low, "high": high, "seed": seed });
+        let params = json!({ "step_size": step, "reversion": reversion, "low": low, "high": high, "seed": seed });
         let (middle, half) = (f64::midpoint(low, high), f64::abs(high - low) / 2.0);
         let mut at = middle;
         let mut way = Vec::new();
@@ -434,7 +433,7 @@ fn a_walk_gets_as_far_at_any_frame_rate() {
         let frames = (1.0_f64 / dt).round() as usize + 1;
         let ends: Vec<f64> = (0..400)
             .map(|seed| {
-                let params = json!({ "step": 0.4, "reversion": 0.0, "low": -1e3, "high": 1e3, "seed": seed });
+                let params = json!({ "step_size": 0.4, "reversion": 0.0, "low": -1e3, "high": 1e3, "seed": seed });
                 Bench::new("modulate.walk", params).dt(dt).memories(&[frames])[0].output("it", "out").expect("a number")
             })
             .collect();
@@ -464,11 +463,11 @@ fn curve(more: &Json) -> Bench<'static> {
 fn a_curve_is_played_in_seconds_frames_or_beats() {
     for (base, frame) in [("seconds", 0.25), ("frames", 1.0), ("beats", 0.375)] {
         for speed in [1.0, 0.3, 2.0, 0.0] {
-            let bench = curve(&json!({ "time": base, "speed": speed })).tempo(90.0);
+            let bench = curve(&json!({ "unit": base, "speed": speed })).tempo(90.0);
             assert_near(&bench.gives("out", 30), &numbers(30, |n| keyed((1.0 + n * frame * speed + 1e-11).min(5.0))));
         }
     }
-    let scrubbed = curve(&json!({ "time": "scrub" })).feed("position", &[0.0, 0.125, 0.5, 1.0, 2.0, -1.0]);
+    let scrubbed = curve(&json!({ "unit": "scrub" })).feed("position", &[0.0, 0.125, 0.5, 1.0, 2.0, -1.0]);
     assert_near(&scrubbed.gives("out", 6), &[0.0, 0.5, 0.5, 7.0, 7.0, 0.0]);
     assert_eq!(scrubbed.fires("end", 6), [0; 6]);
 }
@@ -477,28 +476,28 @@ fn a_curve_is_played_in_seconds_frames_or_beats() {
 fn a_curve_stays_begins_again_or_goes_back_at_its_end() {
     let frames = |more: Json| curve(&more);
     // A frame is a second.
-    let once = frames(json!({ "time": "frames" })).feed("reset", &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    let once = frames(json!({ "unit": "frames" })).feed("reset", &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
     assert_near(&once.gives("out", 12), &[0.0, 1.0, 0.5, 0.0, 7.0, 7.0, 0.0, 1.0, 0.5, 0.0, 7.0, 7.0]);
     assert_eq!(once.fires("end", 12), [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0]);
-    let back = frames(json!({ "time": "frames", "speed": -1.0 }));
+    let back = frames(json!({ "unit": "frames", "speed": -1.0 }));
     assert_near(&back.gives("out", 7), &[7.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0]);
     assert_eq!(back.fires("end", 7), [0, 0, 0, 0, 1, 0, 0]);
-    let looped = frames(json!({ "time": "frames", "loop": "loop" }));
+    let looped = frames(json!({ "unit": "frames", "at_end": "loop" }));
     assert_near(&looped.gives("out", 9), &[0.0, 1.0, 0.5, 0.0, 0.0, 1.0, 0.5, 0.0, 0.0]);
     assert_eq!(looped.fires("end", 9), [0, 0, 0, 0, 1, 0, 0, 0, 1]);
-    let backwards = frames(json!({ "time": "frames", "loop": "loop", "speed": -1.0 }));
+    let backwards = frames(json!({ "unit": "frames", "at_end": "loop", "speed": -1.0 }));
     assert_near(&backwards.gives("out", 9), &[7.0, 0.0, 0.5, 1.0, 7.0, 0.0, 0.5, 1.0, 7.0]);
     assert_eq!(backwards.fires("end", 9), [0, 0, 0, 0, 1, 0, 0, 0, 1]);
     for speed in [1.0, -1.0] {
-        let swinging = frames(json!({ "time": "frames", "loop": "ping_pong", "speed": speed }));
+        let swinging = frames(json!({ "unit": "frames", "at_end": "ping_pong", "speed": speed }));
         let up_and_down = [0.0, 1.0, 0.5, 0.0, 7.0, 0.0, 0.5, 1.0, 0.0, 1.0, 0.5, 0.0, 7.0];
         let begun = if speed < 0.0 { 4 } else { 0 };
         assert_near(&swinging.gives("out", 9), &up_and_down[begun..begun + 9]);
         assert_eq!(swinging.fires("end", 9), [0, 0, 0, 0, 1, 0, 0, 0, 1]);
     }
     // Ten times the length in each frame.
-    let fast = frames(json!({ "time": "frames", "loop": "loop", "speed": 40.0 }));
+    let fast = frames(json!({ "unit": "frames", "at_end": "loop", "speed": 40.0 }));
     assert_eq!(fast.fires("end", 3), [0, 10, 10]);
-    let point = Bench::new("modulate.curve", json!({ "keys": "3 0.5", "loop": "loop" }));
+    let point = Bench::new("modulate.curve", json!({ "keys": "3 0.5", "at_end": "loop" }));
     assert_near(&point.gives("out", 3), &[0.5; 3]);
 }

@@ -241,7 +241,7 @@ mod tests {
             ("pro", "prompt.text"),
             ("wan", "model.wan"),
             ("heat", "output.heatmap"),
-            ("scr", "output.picture"),
+            ("scr", "output.screen"),
             ("lay", "target.layers"),
             ("ste", "target.steps"),
             ("wor", "target.words"),

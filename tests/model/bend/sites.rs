@@ -149,7 +149,7 @@ fn noise_and_timesteps_are_bent_before_any_layer() {
     tint.params[0] = smallvec![0.5, 2.0];
     let left = Region::of(Shape::Rectangle(Frame { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 }));
     tint.target = Arc::new(Target { region: left, layers: Set::range(5, 5), ..Target::default() });
-    let tinted = at(&bent(tint), Site::NoiseFirst, &[8, 9], &noise);
+    let tinted = at(&bent(tint), Site::NoiseInit, &[8, 9], &noise);
     let of = |channel: usize, frame: usize| {
         let x = tinted.get(0).and_then(|x| x.get(channel)?.get(frame)?.to_vec2::<f32>());
         x.expect("a picture")
@@ -157,10 +157,10 @@ fn noise_and_timesteps_are_bent_before_any_layer() {
     assert_eq!([of(1, 0), of(1, 1)], [vec![vec![0.5, 0.0]; 2], vec![vec![2.0, 0.0]; 2]]);
     assert_eq!([of(0, 0), of(2, 1)], [vec![vec![0.0; 2]; 2], vec![vec![0.0; 2]; 2]]);
     let ones = noise.ones_like().expect("noise");
-    let doubled = at(&bent(named("bend.renoise", None, &[2.0], 2)), Site::NoiseAgain, &[8, 9], &ones);
+    let doubled = at(&bent(named("bend.renoise", None, &[2.0], 2)), Site::NoiseStep, &[8, 9], &ones);
     assert_same("noise", &doubled, &(ones * 2.0).expect("noise"));
     let times = Tensor::new(&[[900.0f32, 100.0]], &Device::Cpu).expect("timesteps");
-    let offset = at(&bent(named("bend.time", None, &[300.0], 2)), Site::Time, &[8, 9], &times);
+    let offset = at(&bent(named("bend.timestep", None, &[300.0], 2)), Site::Timestep, &[8, 9], &times);
     assert_eq!(rows(&offset.unsqueeze(0).expect("a row"))[0], [1000.0, 400.0]);
 }
 

@@ -83,7 +83,7 @@ fn every_bend_changes_the_video_and_nothing_where_it_is_not_meant() {
         let change = difference(&unbent, &video);
         assert!(change > 1e-4 && change.is_finite(), "{name} changes the video by {change}");
         assert_same(&name, &video, &latents(&program, 1));
-        let in_layer = !matches!(bend.site, Site::Time | Site::NoiseFirst | Site::NoiseAgain);
+        let in_layer = !matches!(bend.site, Site::Timestep | Site::NoiseInit | Site::NoiseStep);
         let nowhere = if in_layer {
             Target { layers: Set::range(6, 9), ..Target::default() }
         } else {

@@ -6,41 +6,47 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::sound::HOPS_PER_SEC;
 use crate::node::value::Gate;
 
-const GAIN: Input =
-    Input::number("gain", 0.0, "How much louder it is heard.").soft(-24.0, 48.0).hard(-120.0, 120.0).unit("dB");
-const LOW: Input = Input::number("low", 200.0, "Where the bass ends and the mid begins.")
+const GAIN: Input = Input::number("gain", 0.0, "Gain of the input, in dB; 0 changes nothing.")
+    .soft(-24.0, 48.0)
+    .hard(-120.0, 120.0)
+    .unit("dB");
+const LOW: Input = Input::number("low", 200.0, "Crossover from bass to mid, in Hz.")
     .soft(20.0, 2000.0)
     .hard(1.0, 100_000.0)
     .unit("Hz")
     .log();
-const HIGH: Input = Input::number("high", 2000.0, "Where the mid ends and the treble begins.")
+const HIGH: Input = Input::number("high", 2000.0, "Crossover from mid to treble, in Hz.")
     .soft(200.0, 20_000.0)
     .hard(1.0, 100_000.0)
     .unit("Hz")
     .log();
-const ATTACK: Input = Input::number("attack", 0.01, "Seconds in which the levels come up 90 % of the way.")
+const ATTACK: Input = Input::number("attack", 0.01, "Attack time of the levels: seconds to rise 90 % of the way.")
     .soft(0.001, 1.0)
     .hard(0.0, 60.0)
     .unit("s")
     .log();
-const RELEASE: Input = Input::number("release", 0.25, "Seconds in which the levels come down 90 % of the way.")
+const RELEASE: Input = Input::number("release", 0.25, "Release time of the levels: seconds to fall 90 % of the way.")
     .soft(0.01, 10.0)
     .hard(0.0, 60.0)
     .unit("s")
     .log();
-const SENSITIVITY: Input =
-    Input::number("sensitivity", 0.5, "How little is an onset: at 0 a blow out of silence, at 1 nearly anything.")
-        .hard(0.0, 1.0);
-const WAIT: Input =
-    Input::number("wait", 0.1, "The least time from one onset to the next.").soft(0.0, 1.0).hard(0.0, 60.0).unit("s");
-const LEVEL: Output =
-    Output::number("level", "How loud it was at its loudest in the latent frame, 0 to 1; a sine at full scale is 1.");
-const BASS: Output = Output::number("bass", "The same of what is below low.");
-const MID: Output = Output::number("mid", "The same of what is between low and high.");
-const TREBLE: Output = Output::number("treble", "The same of what is above high.");
+const SENSITIVITY: Input = Input::number(
+    "sensitivity",
+    0.5,
+    "Onset sensitivity: 0 detects only loud attacks after silence, 1 nearly any change.",
+)
+.hard(0.0, 1.0);
+const WAIT: Input = Input::number("wait", 0.1, "Shortest time between two onsets, in seconds.")
+    .soft(0.0, 1.0)
+    .hard(0.0, 60.0)
+    .unit("s");
+const LEVEL: Output = Output::number("level", "Peak level in the latent frame, 0 to 1; a full-scale sine gives 1.");
+const BASS: Output = Output::number("bass", "Peak level below `low`, 0 to 1.");
+const MID: Output = Output::number("mid", "Peak level between `low` and `high`, 0 to 1.");
+const TREBLE: Output = Output::number("treble", "Peak level above `high`, 0 to 1.");
 const BRIGHTNESS: Output =
-    Output::number("brightness", "Where the sound lies by pitch, 0 at 20 Hz, 1 at 20 kHz; it stays in silence.");
-const ONSET: Output = Output::gate("onset", "Fires when something begins to sound; each of several counts.");
+    Output::number("brightness", "Spectral centroid by pitch: 0 at 20 Hz, 1 at 20 kHz. It holds its value in silence.");
+const ONSET: Output = Output::gate("onset", "Trigger at each onset; several onsets in one latent frame all count.");
 
 /// The levels that are followed, in the order of [`shares`]; what onsets remember comes after them.
 const LEVELS: [&Output; 4] = [&LEVEL, &BASS, &MID, &TREBLE];
@@ -49,7 +55,7 @@ const LEVELS: [&Output; 4] = [&LEVEL, &BASS, &MID, &TREBLE];
 pub const NODE: NodeDef = NodeDef {
     name: "audio.in",
     title: "Audio in",
-    about: "Follows the sound of an audio input or a file: how loud it is, in three ranges, how bright, and when something begins.",
+    about: "Follows an audio input or a file: level, three bands, brightness and onsets.",
     inputs: &[GAIN, LOW, HIGH, ATTACK, RELEASE, SENSITIVITY, WAIT],
     outputs: &[LEVEL, BASS, MID, TREBLE, BRIGHTNESS, ONSET],
     memory: LEVELS.len() + Onsets::MEMORY,

@@ -11,26 +11,30 @@ use crate::program::op::{Lanes, Op, Params};
 use crate::program::target::Words;
 
 /// The bends that act before.
-pub const BENDS: Input = Input::socket("bends", Kind::Bend, "Bends that act before this one.");
+pub const BENDS: Input = Input::socket("bends", Kind::Bend, "Chain of bends that act before this one.");
 /// Which part of the site is meant.
-pub const TARGET: Input = Input::socket("target", Kind::Target, "What is bent; everything without a cable.");
+pub const TARGET: Input =
+    Input::socket("target", Kind::Target, "Part of the site to bend; all of it if nothing is wired.");
 /// Dry to wet.
 pub const AMOUNT: Input =
-    Input::number("amount", 1.0, "How much of the bend: 0 leaves the model alone.").hard(0.0, 1.0);
+    Input::number("amount", 1.0, "Dry/wet mix: 0 leaves the model unchanged, 1 applies the full bend.").hard(0.0, 1.0);
 /// The chain with this bend at its end.
-pub const OUT: Output = Output::of("bends", Kind::Bend, "The bends before and this one.").passes(&BENDS);
+pub const OUT: Output = Output::of("bends", Kind::Bend, "The incoming chain with this bend at its end.").passes(&BENDS);
 /// What lies outside of the picture.
 pub const PADDING: Input =
-    Input::choice("padding", &crate::program::grid::Padding::CHOICES, "What comes in from outside of the picture.");
+    Input::choice("padding", &crate::program::grid::Padding::CHOICES, "Fill for positions from outside the picture.");
 /// Where something acts that is linear on the grid of the picture.
 pub const GRID_SITE: Input = Input::choice(
     "site",
     &["cross.map", "self.map", "self.out", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Where in a layer: what words or the picture are attended to with, or what comes out.",
+    "Site in the layer: attention map, attention output, or feed-forward network.",
 );
 /// Where something acts that needs an attention map.
-pub const MAP_SITE: Input =
-    Input::choice("site", &["cross.map", "self.map"], "How the picture attends to words, or to itself.");
+pub const MAP_SITE: Input = Input::choice(
+    "site",
+    &["cross.map", "self.map"],
+    "Site: cross-attention map (picture to words) or self-attention map (picture to picture).",
+);
 
 /// The site that a choice names.
 pub fn site(ctx: &NodeContext<'_>, input: &Input) -> Site {

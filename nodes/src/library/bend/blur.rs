@@ -5,7 +5,10 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Lanes, Op};
 
-const SIGMA: Input = Input::number("sigma", 0.0, "How far it spreads.").soft(0.0, 4.0).hard(0.0, 16.0).unit("cells");
+const SIGMA: Input = Input::number("sigma", 0.0, "Radius of the blur, in cells of the latent grid.")
+    .soft(0.0, 4.0)
+    .hard(0.0, 16.0)
+    .unit("cells");
 
 const OP: Op = Op {
     name: "blur",
@@ -15,11 +18,11 @@ const OP: Op = Op {
     form: Form::Grid(blur),
 };
 
-/// Blurs where the picture attends, or what comes out.
+/// Blurs attention maps or outputs over the picture.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.blur",
     title: "Blur",
-    about: "Blurs where the picture attends, or what comes out.",
+    about: "Blurs attention maps or outputs over the picture.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, SIGMA, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&SIGMA, &bend_node::PADDING]),

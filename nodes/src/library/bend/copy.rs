@@ -6,15 +6,16 @@ use crate::program::Site;
 use crate::program::op::{Form, Op};
 use crate::program::target::{MOST_WORDS, listed_words};
 
-const WORDS: Input = Input::text("words", "", "The words whose place is copied.").words(MOST_WORDS);
+const WORDS: Input =
+    Input::text("words", "", "Source words, separated by commas: their attention is copied.").words(MOST_WORDS);
 
 const OP: Op = Op { name: "copy", params: &[], neutral: &[], choices: &[], form: Form::Transfer { both: false } };
 
-/// Gives the words of the target the place of others: where the picture attends to these, it attends to them as well.
+/// Replaces the attention of the target's words with that of other words.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.copy",
     title: "Copy word",
-    about: "Gives the words of the target the place of others: where the picture attends to these, it attends to them as well.",
+    about: "Replaces the attention of the target's words with that of other words.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, WORDS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {

@@ -5,8 +5,8 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Lanes, Op};
 
-const HORIZONTAL: Input = Input::gate("horizontal", false, "Left and right change places.");
-const VERTICAL: Input = Input::gate("vertical", false, "Top and bottom change places.");
+const HORIZONTAL: Input = Input::gate("horizontal", false, "Mirrors left and right.");
+const VERTICAL: Input = Input::gate("vertical", false, "Mirrors top and bottom.");
 
 const OP: Op = Op {
     name: "flip",
@@ -16,11 +16,11 @@ const OP: Op = Op {
     form: Form::Grid(flip),
 };
 
-/// Mirrors where the picture attends, or what comes out.
+/// Mirrors attention maps or outputs, horizontally or vertically.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.flip",
     title: "Flip",
-    about: "Mirrors where the picture attends, or what comes out.",
+    about: "Mirrors attention maps or outputs, horizontally or vertically.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, HORIZONTAL, VERTICAL, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&HORIZONTAL, &VERTICAL]),

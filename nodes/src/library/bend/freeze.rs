@@ -5,11 +5,11 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
 use crate::program::op::{Form, Op};
 
-const HOLD: Input = Input::gate("hold", false, "On or off.");
+const HOLD: Input = Input::gate("hold", false, "Gate: holds the maps while it is on.");
 const SINCE: Input = Input::choice(
     "since",
     &["chunk", "step"],
-    "Hold the chunk in which it was switched on, or each chunk's first step.",
+    "Source of the held map: the chunk in which `hold` went on, or each chunk's first step.",
 );
 
 const OP: Op = Op {
@@ -20,11 +20,11 @@ const OP: Op = Op {
     form: Form::Freeze,
 };
 
-/// Holds where the picture attends to words as it was when it was switched on, whatever it shows by now.
+/// Freezes the attention maps of words as they were when `hold` went on.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.freeze",
     title: "Freeze words",
-    about: "Holds where the picture attends to words as it was when it was switched on, whatever it shows by now.",
+    about: "Freezes the attention maps of words as they were when `hold` went on.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, HOLD, SINCE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, Site::CrossMap, &OP, &[&HOLD, &SINCE]),

@@ -10,26 +10,24 @@ use crate::program::op::{Form, Lanes, Noise, Op, Weight, lanes_along};
 const SITE: Input = Input::choice(
     "site",
     &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Where in a layer: attention maps, values, outputs, or the feed-forward network.",
+    "Site in the layer: attention map, value or output, or feed-forward network.",
 );
-const GAIN: Input =
-    Input::number("gain", 1.0, "The factor: 0 silences, below 0 inverts.").soft(-1.0, 4.0).hard(-100.0, 100.0);
-const RENORMALISE: Input = Input::gate(
-    "renormalise",
-    false,
-    "Of a map: what is taken from some words or places goes to the others, so that attention stays 1 in all.",
-);
+const GAIN: Input = Input::number("gain", 1.0, "Factor: 0 silences, 1 changes nothing, below 0 inverts the sign.")
+    .soft(-1.0, 4.0)
+    .hard(-100.0, 100.0);
+const RENORMALISE: Input =
+    Input::gate("renormalise", false, "At map sites: rescales each row so that attention still sums to 1.");
 
 static MAP: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Grid(map) };
 static WEIGHT: Op =
     Op { name: "weight", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::LogitWeight(weight) };
 static TENSOR: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Tensor(tensor) };
 
-/// Strengthens or weakens attention, its values and outputs, or feed-forward neurons.
+/// Scales attention maps, values, outputs or feed-forward neurons by a factor.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.gain",
     title: "Gain",
-    about: "Strengthens or weakens attention, its values and outputs, or feed-forward neurons.",
+    about: "Scales attention maps, values, outputs or feed-forward neurons by a factor.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, GAIN, RENORMALISE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {

@@ -9,20 +9,20 @@ use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 const SITE: Input = Input::choice(
     "site",
     &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Where in a layer: attention maps, values, outputs, or the feed-forward network.",
+    "Site in the layer: attention map, value or output, or feed-forward network.",
 );
-const INVERT: Input = Input::gate("invert", false, "On or off.");
+const INVERT: Input = Input::gate("invert", false, "Gate: inverts while it is on.");
 
 static MAP: Op =
     Op { name: "invert", params: &["invert"], neutral: &[0.0], choices: &[], form: Form::Columns(negative) };
 static TENSOR: Op =
     Op { name: "invert", params: &["invert"], neutral: &[0.0], choices: &[], form: Form::Tensor(opposite) };
 
-/// Turns attention to where it is not, and values, outputs and neurons to their opposite.
+/// Inverts attention maps; negates values, outputs or neurons.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.invert",
     title: "Invert",
-    about: "Turns attention to where it is not, and values, outputs and neurons to their opposite.",
+    about: "Inverts attention maps; negates values, outputs or neurons.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, INVERT, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {

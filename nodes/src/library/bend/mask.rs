@@ -7,10 +7,11 @@ use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Lanes, Op};
 use crate::program::region::{Frame, Shape};
 
-const OUTSIDE: Input = Input::number("outside", 1.0, "The factor outside of the shape: 0 leaves only what is inside.")
-    .soft(0.0, 1.0)
-    .hard(-100.0, 100.0);
-const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse"], "What is kept.");
+const OUTSIDE: Input =
+    Input::number("outside", 1.0, "Factor outside the shape: 0 silences the outside, 1 changes nothing.")
+        .soft(0.0, 1.0)
+        .hard(-100.0, 100.0);
+const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse"], "Shape of the part that is kept.");
 
 const OP: Op = Op {
     name: "mask",
@@ -20,11 +21,11 @@ const OP: Op = Op {
     form: Form::Grid(mask),
 };
 
-/// Silences where the picture attends, or what comes out, outside of a rectangle or an ellipse.
+/// Silences attention maps or outputs outside a rectangle or an ellipse.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.mask",
     title: "Mask",
-    about: "Silences where the picture attends, or what comes out, outside of a rectangle or an ellipse.",
+    about: "Silences attention maps or outputs outside a rectangle or an ellipse.",
     inputs: &[
         bend_node::BENDS,
         bend_node::TARGET,

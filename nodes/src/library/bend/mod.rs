@@ -22,6 +22,6 @@ pub mod shift;
 pub mod smear;
 pub mod swap;
 pub mod threshold;
-pub mod time;
+pub mod timestep;
 pub mod tint;
 pub mod translate;

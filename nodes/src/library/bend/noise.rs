@@ -9,16 +9,18 @@ use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 const SITE: Input = Input::choice(
     "site",
     &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Where in a layer: attention maps, values, outputs, or the feed-forward network.",
+    "Site in the layer: attention map, value or output, or feed-forward network.",
 );
-const SIGMA: Input =
-    Input::number("sigma", 0.0, "How much noise; 1 is as much as what is there.").soft(0.0, 2.0).hard(0.0, 100.0);
-const RENORMALISE: Input = Input::gate(
-    "renormalise",
-    false,
-    "Of a map: nothing is attended to less than not at all, or more in sum than before.",
-);
-const SAME: Input = Input::gate("same", false, "The same noise in every layer and step.");
+const SIGMA: Input = Input::number(
+    "sigma",
+    0.0,
+    "Standard deviation of the noise, relative to the signal: 1 is as strong as the signal.",
+)
+.soft(0.0, 2.0)
+.hard(0.0, 100.0);
+const RENORMALISE: Input =
+    Input::gate("renormalise", false, "At map sites: clips negative attention to 0 and keeps the sum of each row.");
+const SAME: Input = Input::gate("same", false, "Uses the same noise in every layer and step.");
 
 static MAP: Op = Op {
     name: "noise",
@@ -30,11 +32,11 @@ static MAP: Op = Op {
 static TENSOR: Op =
     Op { name: "noise", params: &["sigma", "same"], neutral: &[0.0], choices: &[], form: Form::Tensor(noise) };
 
-/// Adds noise to attention, its values and outputs, or feed-forward neurons.
+/// Adds noise to attention maps, values, outputs or feed-forward neurons.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.noise",
     title: "Noise",
-    about: "Adds noise to attention, its values and outputs, or feed-forward neurons.",
+    about: "Adds noise to attention maps, values, outputs or feed-forward neurons.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, SIGMA, RENORMALISE, SAME, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {

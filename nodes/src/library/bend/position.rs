@@ -5,37 +5,47 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
 use crate::program::op::{Form, Lanes, Op};
 
-const X: Input = Input::number("x", 0.0, "How far to the right.").soft(-16.0, 16.0).hard(-1024.0, 1024.0).unit("cells");
-const Y: Input = Input::number("y", 0.0, "How far down.").soft(-16.0, 16.0).hard(-1024.0, 1024.0).unit("cells");
-const TIME: Input =
-    Input::number("time", 0.0, "How many latent frames later.").soft(-6.0, 6.0).hard(-1024.0, 1024.0).unit("frames");
-const ANGLE: Input = Input::number("angle", 0.0, "Turned clockwise about the middle.")
+const X: Input = Input::number("x", 0.0, "Offset to the right, in cells of the latent grid.")
+    .soft(-16.0, 16.0)
+    .hard(-1024.0, 1024.0)
+    .unit("cells");
+const Y: Input = Input::number("y", 0.0, "Offset down, in cells of the latent grid.")
+    .soft(-16.0, 16.0)
+    .hard(-1024.0, 1024.0)
+    .unit("cells");
+const FRAMES: Input = Input::number("frames", 0.0, "Offset in time, in latent frames; positive is later.")
+    .soft(-6.0, 6.0)
+    .hard(-1024.0, 1024.0)
+    .unit("frames");
+const ANGLE: Input = Input::number("angle", 0.0, "Clockwise rotation of the positions about the centre.")
     .soft(-180.0, 180.0)
     .hard(-3600.0, 3600.0)
     .unit("°");
-const STRETCH: Input =
-    Input::number("stretch", 1.0, "How much farther from the middle.").soft(0.25, 4.0).hard(0.0, 100.0).unit("×");
-const PACE: Input = Input::number("pace", 1.0, "How fast time goes from latent frame to latent frame of the chunk.")
+const STRETCH: Input = Input::number("stretch", 1.0, "Scale of the positions about the centre: 1 changes nothing.")
+    .soft(0.25, 4.0)
+    .hard(0.0, 100.0)
+    .unit("×");
+const PACE: Input = Input::number("pace", 1.0, "Scale of time within the chunk: 1 changes nothing, 0 stops it.")
     .soft(0.0, 4.0)
     .hard(-100.0, 100.0)
     .unit("×");
 
 const OP: Op = Op {
     name: "position",
-    params: &["x", "y", "time", "angle", "stretch", "pace"],
+    params: &["x", "y", "frames", "angle", "stretch", "pace"],
     neutral: &[0.0, 0.0, 0.0, 0.0, 1.0, 1.0],
     choices: &[],
     form: Form::Position(position),
 };
 
-/// Lets each place of the picture look around as if it stood elsewhere: moved, turned, stretched, or in another time.
+/// Changes the RoPE positions of the queries: moved, rotated, scaled, or shifted in time.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.position",
-    title: "Position",
-    about: "Lets each place of the picture look around as if it stood elsewhere: moved, turned, stretched, or in another time.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, X, Y, TIME, ANGLE, STRETCH, PACE, bend_node::AMOUNT],
+    title: "RoPE position",
+    about: "Changes the RoPE positions of the queries: moved, rotated, scaled, or shifted in time.",
+    inputs: &[bend_node::BENDS, bend_node::TARGET, X, Y, FRAMES, ANGLE, STRETCH, PACE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, Site::SelfPosition, &OP, &[&X, &Y, &TIME, &ANGLE, &STRETCH, &PACE]),
+    run: |ctx| bend_node::run(ctx, Site::SelfPosition, &OP, &[&X, &Y, &FRAMES, &ANGLE, &STRETCH, &PACE]),
     ..NodeDef::BASE
 };
 

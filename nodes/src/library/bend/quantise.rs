@@ -9,20 +9,20 @@ use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 const SITE: Input = Input::choice(
     "site",
     &["cross.value", "self.value", "self.out", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Where in a layer: what attention carries, what it brings, or the feed-forward network.",
+    "Site in the layer: attention value or output, or feed-forward network.",
 );
 const COARSENESS: Input =
-    Input::number("coarseness", 0.0, "The height of a step, as a part of the largest; 0 leaves everything.")
+    Input::number("coarseness", 0.0, "Step size as a fraction of the largest activation; 0 changes nothing.")
         .hard(0.0, 2.0);
 
 const OP: Op =
     Op { name: "quantise", params: &["coarseness"], neutral: &[0.0], choices: &[], form: Form::Tensor(quantise) };
 
-/// Rounds values, outputs or neurons to a few steps, as an old video game does colours.
+/// Rounds values, outputs or neurons to a few levels, like a bit crusher.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.quantise",
     title: "Quantise",
-    about: "Rounds values, outputs or neurons to a few steps, as an old video game does colours.",
+    about: "Rounds values, outputs or neurons to a few levels, like a bit crusher.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, COARSENESS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &SITE), &OP, &[&COARSENESS]),

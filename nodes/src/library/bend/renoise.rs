@@ -6,19 +6,20 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
 use crate::program::op::{Form, Op};
 
-const GAIN: Input = Input::number("gain", 1.0, "The factor: 0 adds none, and the picture gets smooth.")
-    .soft(0.0, 2.0)
-    .hard(-10.0, 10.0);
+const GAIN: Input =
+    Input::number("gain", 1.0, "Factor of the noise: 0 adds none and smooths the picture, 1 changes nothing.")
+        .soft(0.0, 2.0)
+        .hard(-10.0, 10.0);
 
 const OP: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Tensor(gain::tensor) };
 
-/// Changes how much noise is added again before each denoising step after the first.
+/// Scales the noise that is added before each denoising step after the first.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.renoise",
     title: "Renoise",
-    about: "Changes how much noise is added again before each denoising step after the first.",
+    about: "Scales the noise that is added before each denoising step after the first.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, GAIN, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, Site::NoiseAgain, &OP, &[&GAIN]),
+    run: |ctx| bend_node::run(ctx, Site::NoiseStep, &OP, &[&GAIN]),
     ..NodeDef::BASE
 };

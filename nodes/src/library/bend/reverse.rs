@@ -5,15 +5,15 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Lanes, Op};
 
-const REVERSE: Input = Input::gate("reverse", false, "On or off.");
+const REVERSE: Input = Input::gate("reverse", false, "Gate: reverses while it is on.");
 
 const OP: Op = Op { name: "reverse", params: &["reverse"], neutral: &[0.0], choices: &[], form: Form::Grid(reverse) };
 
-/// Gives the first latent frame of the chunk what the last one attends to, or what comes out for it, and so on.
+/// Reverses attention maps or outputs over the latent frames of the chunk.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.reverse",
     title: "Reverse time",
-    about: "Gives the first latent frame of the chunk what the last one attends to, or what comes out for it, and so on.",
+    about: "Reverses attention maps or outputs over the latent frames of the chunk.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, REVERSE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&REVERSE]),

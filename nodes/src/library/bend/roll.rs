@@ -7,16 +7,18 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
 use crate::program::op::{Form, Lanes, Noise, Op};
 
-const NEURONS: Input =
-    Input::number("neurons", 0.0, "How many places.").soft(-256.0, 256.0).hard(-32768.0, 32768.0).unit("neurons");
+const NEURONS: Input = Input::number("neurons", 0.0, "Distance of the shift, in neurons; it wraps around the end.")
+    .soft(-256.0, 256.0)
+    .hard(-32768.0, 32768.0)
+    .unit("neurons");
 
 const OP: Op = Op { name: "roll", params: &["neurons"], neutral: &[0.0], choices: &[], form: Form::Tensor(roll) };
 
-/// Gives each feed-forward neuron the activity of another one, so many places before it.
+/// Shifts the activity of feed-forward neurons along their index, with wrap-around.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.roll",
     title: "Roll neurons",
-    about: "Gives each feed-forward neuron the activity of another one, so many places before it.",
+    about: "Shifts the activity of feed-forward neurons along their index, with wrap-around.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, NEURONS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, Site::FfnHidden, &OP, &[&NEURONS]),

@@ -6,7 +6,7 @@ use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Lanes, Op};
 
 const ANGLE: Input =
-    Input::number("angle", 0.0, "How far it is turned, clockwise.").soft(-180.0, 180.0).hard(-3600.0, 3600.0).unit("°");
+    Input::number("angle", 0.0, "Angle, clockwise.").soft(-180.0, 180.0).hard(-3600.0, 3600.0).unit("°");
 
 const OP: Op = Op {
     name: "rotate",
@@ -16,11 +16,11 @@ const OP: Op = Op {
     form: Form::Grid(rotate),
 };
 
-/// Turns where the picture attends, or what comes out, about its middle.
+/// Rotates attention maps or outputs about the centre of the picture.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.rotate",
     title: "Rotate",
-    about: "Turns where the picture attends, or what comes out, about its middle.",
+    about: "Rotates attention maps or outputs about the centre of the picture.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, ANGLE, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&ANGLE, &bend_node::PADDING]),

@@ -5,16 +5,17 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Lanes, Op};
 
-const FACTOR: Input = Input::number("factor", 1.0, "How much larger: 2 is twice as wide and as high.")
+const FACTOR: Input = Input::number("factor", 1.0, "Scale factor: 2 doubles width and height, 1 changes nothing.")
     .soft(0.25, 4.0)
     .hard(0.01, 100.0)
     .unit("×")
     .log();
-const STRETCH: Input = Input::number("stretch", 1.0, "How much wider than high it gets.")
-    .soft(0.25, 4.0)
-    .hard(0.01, 100.0)
-    .unit("×")
-    .log();
+const STRETCH: Input =
+    Input::number("stretch", 1.0, "Extra factor of the width: 1 keeps the proportions, 2 doubles the width.")
+        .soft(0.25, 4.0)
+        .hard(0.01, 100.0)
+        .unit("×")
+        .log();
 
 const OP: Op = Op {
     name: "scale",
@@ -24,11 +25,11 @@ const OP: Op = Op {
     form: Form::Grid(scale),
 };
 
-/// Enlarges or shrinks where the picture attends, or what comes out, about its middle.
+/// Scales attention maps or outputs about the centre of the picture.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.scale",
     title: "Scale",
-    about: "Enlarges or shrinks where the picture attends, or what comes out, about its middle.",
+    about: "Scales attention maps or outputs about the centre of the picture.",
     inputs: &[
         bend_node::BENDS,
         bend_node::TARGET,

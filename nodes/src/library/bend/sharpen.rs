@@ -6,20 +6,22 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Lanes, Op};
 
-const STRENGTH: Input = Input::number("strength", 0.0, "How much of what a blur would take away is added.")
+const STRENGTH: Input = Input::number("strength", 0.0, "Strength of the unsharp mask: 0 changes nothing.")
     .soft(0.0, 4.0)
     .hard(-100.0, 100.0);
-const SIGMA: Input =
-    Input::number("sigma", 1.0, "How wide that blur is.").soft(0.25, 4.0).hard(0.0, 16.0).unit("cells");
+const SIGMA: Input = Input::number("sigma", 1.0, "Radius of the unsharp mask, in cells of the latent grid.")
+    .soft(0.25, 4.0)
+    .hard(0.0, 16.0)
+    .unit("cells");
 
 const OP: Op =
     Op { name: "sharpen", params: &["strength", "sigma"], neutral: &[0.0], choices: &[], form: Form::Grid(sharpen) };
 
-/// Brings out the edges of where the picture attends, or of what comes out.
+/// Sharpens attention maps or outputs with an unsharp mask.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.sharpen",
     title: "Sharpen",
-    about: "Brings out the edges of where the picture attends, or of what comes out.",
+    about: "Sharpens attention maps or outputs with an unsharp mask.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, STRENGTH, SIGMA, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),

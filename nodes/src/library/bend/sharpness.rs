@@ -4,19 +4,22 @@ use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::op::{Form, Lanes, Op, Weight};
 
-const SHARPNESS: Input =
-    Input::number("sharpness", 1.0, "0 is even, 1 as the model does, above 1 ever more on the strongest.")
-        .soft(0.0, 4.0)
-        .hard(-100.0, 100.0);
+const SHARPNESS: Input = Input::number(
+    "sharpness",
+    1.0,
+    "Factor of the logits (inverse temperature): 0 is uniform, 1 changes nothing, above 1 concentrates.",
+)
+.soft(0.0, 4.0)
+.hard(-100.0, 100.0);
 
 const OP: Op =
     Op { name: "sharpness", params: &["sharpness"], neutral: &[1.0], choices: &[], form: Form::LogitWeight(sharpness) };
 
-/// Concentrates attention on what it is on already, or spreads it evenly.
+/// Concentrates attention on its peaks, or spreads it evenly.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.sharpness",
     title: "Sharpness",
-    about: "Concentrates attention on what it is on already, or spreads it evenly.",
+    about: "Concentrates attention on its peaks, or spreads it evenly.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::MAP_SITE, SHARPNESS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::MAP_SITE), &OP, &[&SHARPNESS]),

@@ -5,7 +5,7 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Lanes, Op};
 
-const FRAMES: Input = Input::number("frames", 0.0, "How many latent frames later; between whole ones it is mixed.")
+const FRAMES: Input = Input::number("frames", 0.0, "Shift in latent frames; positive is later, fractions interpolate.")
     .soft(-2.0, 2.0)
     .hard(-64.0, 64.0)
     .unit("frames");
@@ -18,11 +18,11 @@ const OP: Op = Op {
     form: Form::Grid(shift),
 };
 
-/// Gives each latent frame of the chunk what another one attends to, or what comes out for it.
+/// Shifts attention maps or outputs along the latent frames of the chunk.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.shift",
     title: "Shift in time",
-    about: "Gives each latent frame of the chunk what another one attends to, or what comes out for it.",
+    about: "Shifts attention maps or outputs along the latent frames of the chunk.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, FRAMES, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&FRAMES, &bend_node::PADDING]),

@@ -6,15 +6,17 @@ use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Lanes, Op};
 
 const LINGER: Input =
-    Input::number("linger", 0.0, "How much of each latent frame stays in the next.").soft(0.0, 1.0).hard(-1.0, 1.0);
+    Input::number("linger", 0.0, "Share of each latent frame that carries over to the next: 0 none, 1 all.")
+        .soft(0.0, 1.0)
+        .hard(-1.0, 1.0);
 
 const OP: Op = Op { name: "smear", params: &["linger"], neutral: &[0.0], choices: &[], form: Form::Grid(smear) };
 
-/// Lets where the picture attends, or what comes out, linger from latent frame to latent frame of the chunk.
+/// Carries attention maps or outputs over from each latent frame of the chunk to the next.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.smear",
     title: "Smear in time",
-    about: "Lets where the picture attends, or what comes out, linger from latent frame to latent frame of the chunk.",
+    about: "Carries attention maps or outputs over from each latent frame of the chunk to the next.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, LINGER, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&LINGER]),

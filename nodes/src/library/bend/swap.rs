@@ -7,15 +7,15 @@ use crate::program::op::{Form, Op};
 use crate::program::target::{MOST_WORDS, listed_words};
 
 const WORDS: Input =
-    Input::text("words", "", "The words that change places with those of the target.").words(MOST_WORDS);
+    Input::text("words", "", "Words to swap with those of the target, separated by commas.").words(MOST_WORDS);
 
 const OP: Op = Op { name: "swap", params: &[], neutral: &[], choices: &[], form: Form::Transfer { both: true } };
 
-/// Lets two words change places: where the picture attends to one, it attends to the other.
+/// Swaps the attention maps of the target's words with those of other words.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.swap",
     title: "Swap words",
-    about: "Lets two words change places: where the picture attends to one, it attends to the other.",
+    about: "Swaps the attention maps of the target's words with those of other words.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, WORDS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {

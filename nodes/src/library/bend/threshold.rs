@@ -9,21 +9,22 @@ use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 const SITE: Input = Input::choice(
     "site",
     &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Where in a layer: attention maps, values, outputs, or the feed-forward network.",
+    "Site in the layer: attention map, value or output, or feed-forward network.",
 );
 const THRESHOLD: Input =
-    Input::number("threshold", 0.0, "What is below this part of the largest is silenced.").hard(0.0, 1.0);
+    Input::number("threshold", 0.0, "Threshold as a fraction of the largest value; smaller values become 0.")
+        .hard(0.0, 1.0);
 
 static MAP: Op =
     Op { name: "threshold", params: &["threshold"], neutral: &[0.0], choices: &[], form: Form::Columns(columns) };
 static TENSOR: Op =
     Op { name: "threshold", params: &["threshold"], neutral: &[0.0], choices: &[], form: Form::Tensor(tensor) };
 
-/// Silences what is weak: places that hardly attend, values and neurons that are hardly active.
+/// Sets weak attention, values, outputs or neurons to 0.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.threshold",
     title: "Threshold",
-    about: "Silences what is weak: places that hardly attend, values and neurons that are hardly active.",
+    about: "Sets weak attention, values, outputs or neurons to 0.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, THRESHOLD, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {

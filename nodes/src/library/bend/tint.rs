@@ -8,25 +8,24 @@ use crate::program::op::{Form, Lanes, Noise, Op};
 
 const SITE: Input = Input::choice(
     "site",
-    &["noise.first", "noise.again"],
-    "The noise each chunk starts from, or that of its later steps.",
+    &["noise.init", "noise.step"],
+    "Noise to tint: the initial noise of each chunk, or the noise of its later steps.",
 );
-const TINT: Input = Input::number("tint", 0.0, "How much is added; the noise has a standard deviation of 1.")
+const TINT: Input = Input::number("tint", 0.0, "Offset of the channel; the noise has a standard deviation of 1.")
     .soft(-2.0, 2.0)
     .hard(-100.0, 100.0);
-const CHANNEL: Input =
-    Input::number("channel", 0.0, "The channel of the latents, from 0; what it means is the decoder's.")
-        .soft(0.0, 15.0)
-        .hard(0.0, 63.0);
+const CHANNEL: Input = Input::number("channel", 0.0, "Latent channel, from 0; its colour depends on the decoder.")
+    .soft(0.0, 15.0)
+    .hard(0.0, 63.0);
 
 const OP: Op =
     Op { name: "tint", params: &["tint", "channel"], neutral: &[0.0], choices: &[], form: Form::Tensor(tint) };
 
-/// Adds a colour to the noise that a video is made from: a bias in one channel of the latents.
+/// Tints the noise that the video is made from: an offset in one latent channel.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.tint",
     title: "Tint",
-    about: "Adds a colour to the noise that a video is made from: a bias in one channel of the latents.",
+    about: "Tints the noise that the video is made from: an offset in one latent channel.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, TINT, CHANNEL, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &SITE), &OP, &[&TINT, &CHANNEL]),

@@ -6,8 +6,9 @@ use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Lanes, Op};
 
 const X: Input =
-    Input::number("x", 0.0, "To the right; 1 is the width of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
-const Y: Input = Input::number("y", 0.0, "Down; 1 is the height of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
+    Input::number("x", 0.0, "Offset to the right; 1 is the width of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
+const Y: Input =
+    Input::number("y", 0.0, "Offset down; 1 is the height of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
 
 const OP: Op = Op {
     name: "translate",
@@ -17,11 +18,11 @@ const OP: Op = Op {
     form: Form::Grid(translate),
 };
 
-/// Moves where the picture attends, or what comes out, right and down.
+/// Moves attention maps or outputs across the picture.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.translate",
     title: "Translate",
-    about: "Moves where the picture attends, or what comes out, right and down.",
+    about: "Moves attention maps or outputs across the picture.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, X, Y, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&X, &Y, &bend_node::PADDING]),

@@ -4,13 +4,13 @@ use smallvec::smallvec;
 
 use crate::node::def::{Input, NodeDef};
 
-const OFF: Input = Input::gate("off", true, "While it is on, the model sees nothing of past frames.");
+const OFF: Input = Input::gate("off", true, "Gate: while it is on, the model attends to no past latent frames.");
 
 /// Looks away from the past.
 pub const NODE: NodeDef = NodeDef {
     name: "cache.off",
     title: "Cache off",
-    about: "Keeps the model from seeing past frames for a while, without forgetting them.",
+    about: "Hides past latent frames from the model for a while; the KV cache keeps them.",
     inputs: &[OFF],
     outputs: &[],
     run: |ctx| {

@@ -2,12 +2,12 @@
 
 use crate::node::def::{Input, NodeDef};
 
-const TRIGGER: Input = Input::gate("trigger", false, "Computes it anew when it goes on, before the next chunk.");
-const ON: Input = Input::gate("on", false, "While it is on, computes it anew before every chunk.");
-const THRESHOLD: Input = Input::number(
-    "threshold",
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger: recomputes the KV cache before the next chunk.");
+const ON: Input = Input::gate("on", false, "Gate: recomputes the KV cache before every chunk while it is on.");
+const DISTANCE: Input = Input::number(
+    "distance",
     0.0,
-    "Computes it anew by itself when prompt and bends are further than this from those under which it was computed; at 0 never.",
+    "Distance of prompt and bends at which the KV cache recomputes by itself; 0 turns this off.",
 )
 .soft(0.0, 2.0)
 .hard(0.0, 1e5);
@@ -16,11 +16,11 @@ const THRESHOLD: Input = Input::number(
 pub const NODE: NodeDef = NodeDef {
     name: "cache.recache",
     title: "Cache recache",
-    about: "Lets past frames pass the model once more under the present prompt and bends, so that what it remembers fits them.",
-    inputs: &[TRIGGER, ON, THRESHOLD],
+    about: "Recomputes the KV cache of past latent frames under the present prompt and bends.",
+    inputs: &[TRIGGER, ON, DISTANCE],
     outputs: &[],
     run: |ctx| {
-        let (recache, threshold) = (ctx.rises(&TRIGGER) || ctx.gate(&ON), ctx.number(&THRESHOLD));
+        let (recache, threshold) = (ctx.rises(&TRIGGER) || ctx.gate(&ON), ctx.number(&DISTANCE));
         let cache = ctx.ask_cache();
         cache.recache |= recache;
         if threshold > 0.0 {

@@ -3,9 +3,9 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 
-const TRIGGER: Input = Input::gate("trigger", false, "Forgets when it goes on, from the next chunk on.");
-const EVERY: Input =
-    Input::number("every", 0.0, "The shortest time between two resets; a trigger that comes sooner is lost.")
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger: empties the KV cache before the next chunk.");
+const WAIT: Input =
+    Input::number("wait", 0.0, "Shortest time between two resets, in seconds; earlier triggers are ignored.")
         .soft(0.0, 10.0)
         .hard(0.0, 3600.0)
         .unit("s");
@@ -16,8 +16,8 @@ const GRACE: f64 = 1e-9;
 pub const NODE: NodeDef = NodeDef {
     name: "cache.reset",
     title: "Cache reset",
-    about: "Empties the model's memory of past frames, so that bends and prompts act at once.",
-    inputs: &[TRIGGER, EVERY],
+    about: "Empties the KV cache, so that bends and prompts act at once.",
+    inputs: &[TRIGGER, WAIT],
     outputs: &[],
     memory: 1,
     run,
@@ -30,7 +30,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     // The frame after that of the latest reset; 0 before any.
     let (latest, now) = (ctx.memory()[0], (ctx.frame() + 1) as f64);
-    if latest == 0.0 || (now - latest) * ctx.dt_secs() >= ctx.number(&EVERY) - GRACE {
+    if latest == 0.0 || (now - latest) * ctx.dt_secs() >= ctx.number(&WAIT) - GRACE {
         ctx.memory()[0] = now;
         ctx.ask_cache().reset = true;
     }

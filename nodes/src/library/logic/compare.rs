@@ -3,19 +3,20 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const A: Input = Input::direct("a", 0.0, "What is compared.").soft(-1.0, 1.0);
+const A: Input = Input::direct("a", 0.0, "The number to test.").soft(-1.0, 1.0);
 const OP: Input = Input::choice(
     "op",
     &[">", "<", ">=", "<=", "==", "!=", "within"],
-    "When it is on; == means a difference of less than a billionth, and within means between b and to.",
+    "Comparison of `a` with `b`; == allows a difference of 1e-9, within tests b ≤ a ≤ to.",
 );
-const B: Input = Input::direct("b", 0.5, "What a is compared with.").soft(-1.0, 1.0);
-const TO: Input = Input::direct("to", 1.0, "The other end of the range that begins at b, for within.").soft(-1.0, 1.0);
+const B: Input = Input::direct("b", 0.5, "The number to compare with.").soft(-1.0, 1.0);
+const TO: Input =
+    Input::direct("to", 1.0, "For within: the other end of the range that starts at `b`.").soft(-1.0, 1.0);
 const HYSTERESIS: Input =
-    Input::number("hysteresis", 0.0, "How far a goes back past b before what was true is true no more.")
+    Input::number("hysteresis", 0.0, "Distance that `a` must cross back over `b` before the result changes.")
         .soft(0.0, 0.5)
         .hard(0.0, 1e6);
-const GATE: Output = Output::gate("gate", "On while it is true.");
+const GATE: Output = Output::gate("gate", "On while the comparison holds.");
 
 /// Whether it was true; of `!=`, whether `==` was.
 const TRUE: usize = 0;
@@ -26,7 +27,7 @@ const ROUNDED: f64 = 1e-9;
 pub const NODE: NodeDef = NodeDef {
     name: "logic.compare",
     title: "Compare",
-    about: "A gate that is on while one number is above, below or at another, without flickering at the edge.",
+    about: "Compares two numbers and gives a gate, with hysteresis against flicker.",
     inputs: &[A, OP, B, TO, HYSTERESIS],
     outputs: &[GATE],
     memory: 1,

@@ -3,19 +3,19 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const UP: Input = Input::gate("up", false, "Counts one towards to, each time.");
-const DOWN: Input = Input::gate("down", false, "Counts one back, each time, after those up in the same latent frame.");
-const RESET: Input = Input::gate("reset", false, "Back to from, before what else arrives in the same latent frame.");
-const FROM: Input = Input::number("from", 0.0, "Where it begins.").soft(0.0, 16.0).hard(-1e6, 1e6);
-const TO: Input = Input::number("to", 7.0, "Where it ends; it may be less than from.").soft(0.0, 16.0).hard(-1e6, 1e6);
+const UP: Input = Input::gate("up", false, "Trigger: one step towards `to`.");
+const DOWN: Input = Input::gate("down", false, "Trigger: one step back; in one latent frame it acts after `up`.");
+const RESET: Input = Input::gate("reset", false, "Trigger: back to `from`; in one latent frame it acts first.");
+const FROM: Input = Input::number("from", 0.0, "First number.").soft(0.0, 16.0).hard(-1e6, 1e6);
+const TO: Input = Input::number("to", 7.0, "Last number; it may be below `from`.").soft(0.0, 16.0).hard(-1e6, 1e6);
 const AT_END: Input = Input::choice(
     "at_end",
     &["wrap", "clamp", "ping_pong"],
-    "Where a count past an end goes: to the other end, nowhere, or back, and back again at the other end.",
+    "Behaviour at an end: wrap to the other end, stop, or turn back.",
 );
 const COUNT: Output = Output::number("count", "The count.");
-const NORMALISED: Output = Output::number("normalised", "The count from 0 at from to 1 at to.");
-const CARRY: Output = Output::gate("carry", "Fires for each count past an end.");
+const NORMALISED: Output = Output::number("normalised", "Position of the count: 0 at `from`, 1 at `to`.");
+const CARRY: Output = Output::gate("carry", "Trigger for each count past an end.");
 
 const BEGUN: usize = 0;
 const AT: usize = 1;

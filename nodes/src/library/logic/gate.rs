@@ -4,22 +4,19 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const IN: Input = Input::direct("in", 0.0, "The number that passes.").soft(-1.0, 1.0);
-const TRIGGER: Input = Input::gate("trigger", false, "The gate or the triggers that pass.");
-const GATE: Input = Input::gate("gate", true, "Lets them pass while it is on.");
-const CLOSED: Input = Input::choice(
-    "closed",
-    &["hold", "zero"],
-    "What the number is while the gate is off: the last one that passed, or 0.",
-);
-const OUT: Output = Output::number("out", "The number.").passes(&IN);
-const FIRED: Output = Output::gate("fired", "The gate or the triggers; off while nothing passes.").passes(&TRIGGER);
+const IN: Input = Input::direct("in", 0.0, "Number to pass.").soft(-1.0, 1.0);
+const TRIGGER: Input = Input::gate("trigger", false, "Gate or triggers to pass.");
+const GATE: Input = Input::gate("gate", true, "Gate: open while it is on.");
+const CLOSED: Input =
+    Input::choice("closed", &["hold", "zero"], "Output while closed: the last number that passed, or 0.");
+const OUT: Output = Output::number("out", "The number, while the gate is open.").passes(&IN);
+const FIRED: Output = Output::gate("fired", "The gate or triggers; off while closed.").passes(&TRIGGER);
 
-/// Lets a number and triggers pass while a gate is on.
+/// Passes a number and triggers while a gate is on.
 pub const NODE: NodeDef = NodeDef {
     name: "logic.gate",
     title: "Gate",
-    about: "Lets a number and triggers pass while a gate is on.",
+    about: "Passes a number and triggers while a gate is on.",
     inputs: &[IN, TRIGGER, GATE, CLOSED],
     outputs: &[OUT, FIRED],
     run,

@@ -3,9 +3,9 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::gate("in", false, "Switches it on.");
-const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same latent frame.");
-const GATE: Output = Output::gate("gate", "On since the gate came, until the reset.").passes(&IN);
+const IN: Input = Input::gate("in", false, "Trigger: switches on.");
+const RESET: Input = Input::gate("reset", false, "Trigger: switches off; in one latent frame it has priority.");
+const GATE: Output = Output::gate("gate", "On from `in` until `reset`.").passes(&IN);
 
 const ON: usize = 0;
 
@@ -13,7 +13,7 @@ const ON: usize = 0;
 pub const NODE: NodeDef = NodeDef {
     name: "logic.latch",
     title: "Latch",
-    about: "Goes on when a gate does, and stays on until it is reset.",
+    about: "Switches on at a gate and stays on until reset.",
     inputs: &[IN, RESET],
     outputs: &[GATE],
     memory: 1,

@@ -8,16 +8,16 @@ const A: Input = Input::gate("a", false, "The first gate.");
 const OP: Input = Input::choice(
     "op",
     &["and", "or", "xor", "not", "nand", "nor", "xnor"],
-    "When it is on: both, any, one of them, not a, not both, none, both or none.",
+    "Operation: and, or, xor, not, nand, nor, xnor.",
 );
 const B: Input = Input::gate("b", false, "The second gate.");
-const OUT: Output = Output::gate("out", "On or off; and, or and xor let each trigger through.");
+const OUT: Output = Output::gate("out", "The result; and, or and xor pass each trigger.");
 
 /// Two gates to one.
 pub const NODE: NodeDef = NodeDef {
     name: "logic.logic",
     title: "Logic",
-    about: "Makes one gate of two: on when both are, when any is, when one is, and the opposites.",
+    about: "Combines two gates with a logic operation.",
     inputs: &[A, OP, B],
     outputs: &[OUT],
     run,

@@ -5,19 +5,20 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const TRIGGER: Input = Input::gate("trigger", false, "Begins a pulse, each time.");
-const LENGTH: Input = Input::number("length", 0.5, "How long the gate is on, but a latent frame at least.")
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger: starts a pulse.");
+const LENGTH: Input = Input::number("length", 0.5, "Length of the pulse, in seconds; at least one latent frame.")
     .soft(0.0, 5.0)
     .hard(0.0, 600.0)
     .unit("s");
-const DELAY: Input = Input::number("delay", 0.0, "How much later than its trigger a pulse comes; up to 64 wait.")
+const DELAY: Input = Input::number("delay", 0.0, "Delay from trigger to pulse, in seconds; up to 64 pulses can wait.")
     .soft(0.0, 5.0)
     .hard(0.0, 600.0)
     .unit("s");
-const CHANCE: Input = Input::number("chance", 1.0, "How likely a trigger is to be heard.").hard(0.0, 1.0);
+const CHANCE: Input =
+    Input::number("chance", 1.0, "Probability that a trigger counts: 0 never, 1 always.").hard(0.0, 1.0);
 const RETRIGGER: Input =
-    Input::gate("retrigger", true, "A pulse in a pulse begins anew; if this is off, it is left out.");
-const GATE: Output = Output::gate("gate", "On for the length of the pulse.").passes(&TRIGGER);
+    Input::gate("retrigger", true, "A trigger during a pulse restarts it; if off, the trigger is ignored.");
+const GATE: Output = Output::gate("gate", "On during the pulse.").passes(&TRIGGER);
 
 /// Seconds that the gate still stays on.
 const LEFT: usize = 0;
@@ -34,7 +35,7 @@ const ROUNDED: f64 = 1e-9;
 pub const NODE: NodeDef = NodeDef {
     name: "logic.pulse",
     title: "Pulse",
-    about: "Makes a gate of a trigger: of a length of its own, later, or only now and then.",
+    about: "Turns a trigger into a gate with a length, a delay and a probability.",
     inputs: &[TRIGGER, LENGTH, DELAY, CHANCE, RETRIGGER, SEED],
     outputs: &[GATE],
     memory: WAITING + 2 * MOST,

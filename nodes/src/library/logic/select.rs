@@ -11,16 +11,15 @@ const E: Input = Input::direct("e", 0.0, "Number 4.").soft(-1.0, 1.0);
 const F: Input = Input::direct("f", 0.0, "Number 5.").soft(-1.0, 1.0);
 const G: Input = Input::direct("g", 0.0, "Number 6.").soft(-1.0, 1.0);
 const H: Input = Input::direct("h", 0.0, "Number 7.").soft(-1.0, 1.0);
-const COUNT: Input = Input::number("count", 8.0, "How many of them are used; after the last comes the first.")
+const INPUTS: Input = Input::number("inputs", 8.0, "Number of inputs in use; after the last comes the first.")
     .soft(1.0, 8.0)
     .hard(1.0, 8.0);
-const INDEX: Input = Input::direct("index", 0.0, "Which one: 0 is a.").soft(0.0, 7.0).hard(0.0, 7.0);
-const NEXT: Input = Input::gate("next", false, "Goes one further, each time.");
-const PREVIOUS: Input = Input::gate("previous", false, "Goes one back, each time.");
-const RESET: Input =
-    Input::gate("reset", false, "Back to the index, before what else arrives in the same latent frame.");
-const OUT: Output = Output::number("out", "The number that is chosen.").passes(&A);
-const CHOSEN: Output = Output::number("chosen", "Which one it is, from 0.");
+const INDEX: Input = Input::direct("index", 0.0, "Index of the input: 0 is `a`.").soft(0.0, 7.0).hard(0.0, 7.0);
+const NEXT: Input = Input::gate("next", false, "Trigger: one input forward.");
+const PREVIOUS: Input = Input::gate("previous", false, "Trigger: one input back.");
+const RESET: Input = Input::gate("reset", false, "Trigger: back to `index`; in one latent frame it acts first.");
+const OUT: Output = Output::number("out", "The selected number.").passes(&A);
+const CHOSEN: Output = Output::number("chosen", "Index of the selected number, from 0.");
 
 /// How far triggers have moved it from the index.
 const STEP: usize = 0;
@@ -29,8 +28,8 @@ const STEP: usize = 0;
 pub const NODE: NodeDef = NodeDef {
     name: "logic.select",
     title: "Select",
-    about: "Chooses one of eight numbers, by its index or by triggers that step through them.",
-    inputs: &[A, B, C, D, E, F, G, H, COUNT, INDEX, NEXT, PREVIOUS, RESET],
+    about: "Selects one of eight numbers, by index or step by step.",
+    inputs: &[A, B, C, D, E, F, G, H, INPUTS, INDEX, NEXT, PREVIOUS, RESET],
     outputs: &[OUT, CHOSEN],
     memory: 1,
     run,
@@ -38,7 +37,7 @@ pub const NODE: NodeDef = NodeDef {
 };
 
 fn run(ctx: &mut NodeContext<'_>) {
-    let count = ctx.whole(&COUNT).max(1);
+    let count = ctx.whole(&INPUTS).max(1);
     let before = if ctx.rises(&RESET) { 0 } else { ctx.memory()[STEP] as i64 };
     let step = (before + i64::from(ctx.hits(&NEXT)) - i64::from(ctx.hits(&PREVIOUS))).rem_euclid(count);
     let chosen = (ctx.whole(&INDEX) + step).rem_euclid(count) as usize;

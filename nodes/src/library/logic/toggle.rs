@@ -4,10 +4,10 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const TRIGGER: Input = Input::gate("trigger", false, "Flips it, each time.");
-const SET: Input = Input::gate("set", false, "Switches it on, after what flips it in the same latent frame.");
-const RESET: Input = Input::gate("reset", false, "Switches it off, whatever else arrives in the same latent frame.");
-const GATE: Output = Output::gate("gate", "On or off.");
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger: flips the switch.");
+const SET: Input = Input::gate("set", false, "Trigger: switches on; in one latent frame it acts after `trigger`.");
+const RESET: Input = Input::gate("reset", false, "Trigger: switches off; in one latent frame it has priority.");
+const GATE: Output = Output::gate("gate", "State of the switch.");
 
 const ON: usize = 0;
 
@@ -15,7 +15,7 @@ const ON: usize = 0;
 pub const NODE: NodeDef = NodeDef {
     name: "logic.toggle",
     title: "Toggle",
-    about: "A switch that each trigger flips: on, off, on.",
+    about: "A switch that each trigger flips.",
     inputs: &[TRIGGER, SET, RESET],
     outputs: &[GATE],
     memory: 1,

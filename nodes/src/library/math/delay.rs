@@ -3,18 +3,16 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::direct("in", 0.0, "What is delayed.");
-const FRAMES: Input =
-    Input::number("frames", 1.0, "How many latent frames later it comes.").soft(1.0, 32.0).hard(1.0, MOST as f64);
+const IN: Input = Input::direct("in", 0.0, "The number to delay.");
+const FRAMES: Input = Input::number("frames", 1.0, "Delay in latent frames.").soft(1.0, 32.0).hard(1.0, MOST as f64);
 const INITIAL: Input = Input::number(
     "initial",
     0.0,
-    "What comes before anything has; in the very first latent frame it is the knob that the cable leads to.",
+    "Output until the first value arrives. In the first latent frame the wired knob keeps its own value.",
 )
 .soft(-1.0, 1.0);
-const OUT: Output = Output::number("out", "What arrived so many latent frames ago; cables from it may lead back.")
-    .passes(&IN)
-    .delayed();
+const OUT: Output =
+    Output::number("out", "The delayed number; its cables may form a feedback loop.").passes(&IN).delayed();
 
 /// The longest delay, in frames.
 const MOST: usize = 256;
@@ -26,7 +24,7 @@ const PAST: usize = 1;
 pub const NODE: NodeDef = NodeDef {
     name: "math.delay",
     title: "Delay",
-    about: "Gives a number some latent frames later; a loop of cables is allowed to lead through it.",
+    about: "Delays a number by latent frames; feedback loops may run through it.",
     inputs: &[IN, FRAMES, INITIAL],
     outputs: &[OUT],
     memory: PAST + MOST,

@@ -5,7 +5,8 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const FORMULA: Input =
-    Input::text("formula", "a", "What is worked out: numbers, a to h, t, beat, sin(x) and so on.").expression();
+    Input::text("formula", "a", "Formula with numbers, `a` to `h`, `t`, `beat` and functions such as `sin(x)`.")
+        .expression();
 const A: Input = Input::direct("a", 0.0, "The number a of the formula.").soft(-1.0, 1.0);
 const B: Input = Input::direct("b", 0.0, "The number b.").soft(-1.0, 1.0);
 const C: Input = Input::direct("c", 0.0, "The number c.").soft(-1.0, 1.0);
@@ -14,13 +15,13 @@ const E: Input = Input::direct("e", 0.0, "The number e.").soft(-1.0, 1.0);
 const F: Input = Input::direct("f", 0.0, "The number f.").soft(-1.0, 1.0);
 const G: Input = Input::direct("g", 0.0, "The number g.").soft(-1.0, 1.0);
 const H: Input = Input::direct("h", 0.0, "The number h.").soft(-1.0, 1.0);
-const OUT: Output = Output::number("out", "The result; it stays as it was where there is none.").passes(&A);
+const OUT: Output = Output::number("out", "The result; it keeps its last value where the formula has none.").passes(&A);
 
-/// A formula of up to eight numbers, the time and chance.
+/// A formula of up to eight inputs, time and random numbers.
 pub const NODE: NodeDef = NodeDef {
     name: "math.expression",
     title: "Expression",
-    about: "A formula of up to eight numbers, the time and chance.",
+    about: "A formula of up to eight inputs, time and random numbers.",
     inputs: &[FORMULA, A, B, C, D, E, F, G, H],
     outputs: &[OUT],
     run,

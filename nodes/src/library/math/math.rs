@@ -26,18 +26,19 @@ const OP: Input = Input::choice(
         "sine",
         "log",
     ],
-    "What is done with a and b; difference has no sign, sine takes a in cycles, log is the natural one of a.",
+    "Operation on `a` and `b`. Difference is absolute, sine takes `a` in cycles, log is natural.",
 );
 const A: Input = Input::direct("a", 0.0, "The first number.").soft(-1.0, 1.0);
 const B: Input = Input::direct("b", 0.0, "The second number.").soft(-1.0, 1.0);
-const MIX: Input = Input::number("mix", 0.5, "How much of b, for mix.").hard(0.0, 1.0);
-const OUT: Output = Output::number("out", "The result; it stays as it was where there is none.").passes(&A);
+const MIX: Input = Input::number("mix", 0.5, "Share of `b` for mix: 0 is `a`, 1 is `b`.").hard(0.0, 1.0);
+const OUT: Output =
+    Output::number("out", "The result; it keeps its last value where the operation has none.").passes(&A);
 
 /// Two numbers to one.
 pub const NODE: NodeDef = NodeDef {
     name: "math.math",
     title: "Math",
-    about: "Adds, multiplies, compares and mixes two numbers, or changes one.",
+    about: "Arithmetic on one or two numbers.",
     inputs: &[OP, A, B, MIX],
     outputs: &[OUT],
     run,

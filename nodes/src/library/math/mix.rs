@@ -9,22 +9,18 @@ const A: Input = Input::direct("a", 0.0, "The first number.").soft(-1.0, 1.0);
 const B: Input = Input::direct("b", 0.0, "The second number.").soft(-1.0, 1.0);
 const C: Input = Input::direct("c", 0.0, "The third number.").soft(-1.0, 1.0);
 const D: Input = Input::direct("d", 0.0, "The fourth number.").soft(-1.0, 1.0);
-const COUNT: Input = Input::number("count", 2.0, "How many of them are used.").soft(2.0, 4.0).hard(2.0, 4.0);
+const INPUTS: Input = Input::number("inputs", 2.0, "Number of inputs in use.").soft(2.0, 4.0).hard(2.0, 4.0);
 const POSITION: Input =
-    Input::number("position", 0.5, "Where between them: 0 is the first, 1 the last that is used.").hard(0.0, 1.0);
-const CURVE: Input = Input::choice(
-    "curve",
-    &["linear", "equal_power"],
-    "How one gives way to the next: in even parts, or so that the squares of their parts make 1.",
-);
-const OUT: Output = Output::number("out", "The numbers mixed.").passes(&A);
+    Input::number("position", 0.5, "Position between the inputs: 0 is the first, 1 the last in use.").hard(0.0, 1.0);
+const FADE: Input = Input::choice("fade", &["linear", "equal_power"], "Crossfade curve: linear, or equal power.");
+const OUT: Output = Output::number("out", "The mixed number.").passes(&A);
 
 /// Fades from one number to the next.
 pub const NODE: NodeDef = NodeDef {
     name: "math.mix",
     title: "Mix",
-    about: "Fades from one number to the next, through up to four of them.",
-    inputs: &[A, B, C, D, COUNT, POSITION, CURVE],
+    about: "Crossfades through up to four numbers.",
+    inputs: &[A, B, C, D, INPUTS, POSITION, FADE],
     outputs: &[OUT],
     run,
     ..NodeDef::BASE
@@ -32,11 +28,11 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let numbers = [&A, &B, &C, &D].map(|input| ctx.number(input));
-    let last = ctx.whole(&COUNT) as usize - 1;
+    let last = ctx.whole(&INPUTS) as usize - 1;
     let place = ctx.number(&POSITION) * last as f64;
     let first = (place as usize).min(last - 1);
     let way = place - first as f64;
-    let (from, to) = match CURVE.choices[ctx.choice(&CURVE)] {
+    let (from, to) = match FADE.choices[ctx.choice(&FADE)] {
         "equal_power" => ((way * FRAC_PI_2).cos(), (way * FRAC_PI_2).sin()),
         _ => (1.0 - way, way),
     };

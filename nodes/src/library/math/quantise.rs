@@ -3,26 +3,26 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::direct("in", 0.0, "What is quantised.");
-const STEPS: Input =
-    Input::number("steps", 8.0, "How many levels there are, evenly from low to high.").soft(2.0, 32.0).hard(2.0, 128.0);
+const IN: Input = Input::direct("in", 0.0, "The number to quantise.");
+const STEPS: Input = Input::number("steps", 8.0, "Number of levels, spaced evenly from `low` to `high`.")
+    .soft(2.0, 32.0)
+    .hard(2.0, 128.0);
 const LEVELS: Input =
-    Input::text("levels", "", "The levels, as numbers in any order; they take the place of steps, low and high.")
-        .numbers(64);
+    Input::text("levels", "", "List of levels, in any order; it replaces `steps`, `low` and `high`.").numbers(64);
 const MODE: Input =
-    Input::choice("mode", &["nearest", "floor", "ceil"], "Which level: the nearest, the one below, or the one above.");
+    Input::choice("mode", &["nearest", "floor", "ceil"], "Rounding: nearest level, the one below, or the one above.");
 const HYSTERESIS: Input = Input::number(
     "hysteresis",
     10.0,
-    "How far into the next level it goes before it changes, in parts of their distance.",
+    "Hysteresis: distance past the switching point, in percent of the gap between levels.",
 )
 .soft(0.0, 50.0)
 .hard(0.0, 50.0)
 .unit("%");
-const LOW: Input = Input::number("low", 0.0, "The lowest level.").soft(-1.0, 1.0);
-const HIGH: Input = Input::number("high", 1.0, "The highest level.").soft(-1.0, 1.0);
-const OUT: Output = Output::number("out", "The level.").passes(&IN);
-const CHANGE: Output = Output::gate("change", "Fires when the level is another one.");
+const LOW: Input = Input::number("low", 0.0, "Lowest level.").soft(-1.0, 1.0);
+const HIGH: Input = Input::number("high", 1.0, "Highest level.").soft(-1.0, 1.0);
+const OUT: Output = Output::number("out", "The current level.").passes(&IN);
+const CHANGE: Output = Output::gate("change", "Trigger when the level changes.");
 
 /// The most levels.
 const MOST: usize = 128;
@@ -33,7 +33,7 @@ const INDEX: usize = 1;
 pub const NODE: NodeDef = NodeDef {
     name: "math.quantise",
     title: "Quantise",
-    about: "Makes steps of a smooth number: gives the level that it is at, and does not flicker between two.",
+    about: "Rounds a number to levels, with hysteresis against flicker.",
     inputs: &[IN, STEPS, LEVELS, MODE, HYSTERESIS, LOW, HIGH],
     outputs: &[OUT, CHANGE],
     memory: 2,

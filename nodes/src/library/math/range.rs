@@ -3,21 +3,24 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::direct("in", 0.0, "What is mapped.");
-const IN_MIN: Input = Input::number("in_min", 0.0, "Where the range it comes from begins.").soft(-1.0, 1.0);
-const IN_MAX: Input = Input::number("in_max", 1.0, "Where the range it comes from ends.").soft(-1.0, 1.0);
-const OUT_MIN: Input = Input::number("out_min", 0.0, "What the beginning becomes.").soft(-1.0, 1.0);
-const OUT_MAX: Input = Input::number("out_max", 1.0, "What the end becomes; it may be less.").soft(-1.0, 1.0);
+const IN: Input = Input::direct("in", 0.0, "The number to map.");
+const IN_MIN: Input = Input::number("in_min", 0.0, "Start of the input range.").soft(-1.0, 1.0);
+const IN_MAX: Input = Input::number("in_max", 1.0, "End of the input range.").soft(-1.0, 1.0);
+const OUT_MIN: Input = Input::number("out_min", 0.0, "Start of the output range.").soft(-1.0, 1.0);
+const OUT_MAX: Input =
+    Input::number("out_max", 1.0, "End of the output range; it may be below the start.").soft(-1.0, 1.0);
 const CURVE: Input =
-    Input::number("curve", 0.0, "Bends the way between: below 0 late, above 0 early.").soft(-1.0, 1.0).hard(-1.0, 1.0);
+    Input::number("curve", 0.0, "Curve of the mapping: 0 is linear, below 0 rises late, above 0 early.")
+        .soft(-1.0, 1.0)
+        .hard(-1.0, 1.0);
 const OUTSIDE: Input =
-    Input::choice("outside", &["clamp", "wrap", "fold", "none"], "What happens outside of the range.");
+    Input::choice("outside", &["clamp", "wrap", "fold", "none"], "Behaviour outside the input range.");
 const LEARN: Input = Input::gate(
     "learn",
     false,
-    "While it is on, the range is what arrives, from the least to the most; it stays so until in_min or in_max is moved.",
+    "Gate: learns the input range while it is on. Moving `in_min` or `in_max` discards it.",
 );
-const OUT: Output = Output::number("out", "The mapped value.").passes(&IN);
+const OUT: Output = Output::number("out", "The mapped number.").passes(&IN);
 
 /// Whether a range was learned, which one, and where the knobs stood that it took the place of.
 const LEARNED: usize = 0;
@@ -29,7 +32,7 @@ const KNOBS: std::ops::Range<usize> = 3..5;
 pub const NODE: NodeDef = NodeDef {
     name: "math.range",
     title: "Range",
-    about: "Maps one range onto another, straight or along a curve.",
+    about: "Maps one range to another, linearly or along a curve.",
     inputs: &[IN, IN_MIN, IN_MAX, OUT_MIN, OUT_MAX, CURVE, OUTSIDE, LEARN],
     outputs: &[OUT],
     memory: KNOBS.end,

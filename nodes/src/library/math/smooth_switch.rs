@@ -7,15 +7,15 @@ const A: Input = Input::direct("a", 0.0, "Number 0.").soft(-1.0, 1.0);
 const B: Input = Input::direct("b", 0.0, "Number 1.").soft(-1.0, 1.0);
 const C: Input = Input::direct("c", 0.0, "Number 2.").soft(-1.0, 1.0);
 const D: Input = Input::direct("d", 0.0, "Number 3.").soft(-1.0, 1.0);
-const INDEX: Input = Input::direct("index", 0.0, "Which one: 0 is a, 3 is d.").soft(0.0, 3.0).hard(0.0, 3.0);
-const TIME: Input =
-    Input::number("time", 1.0, "Seconds from one to another.").soft(0.0, 10.0).hard(0.0, 600.0).unit("s");
-const CURVE: Input = Input::choice(
-    "curve",
+const INDEX: Input =
+    Input::direct("index", 0.0, "Index of the input: 0 is `a`, 3 is `d`.").soft(0.0, 3.0).hard(0.0, 3.0);
+const GLIDE: Input = Input::number("glide", 1.0, "Glide time, in seconds.").soft(0.0, 10.0).hard(0.0, 600.0).unit("s");
+const EASING: Input = Input::choice(
+    "easing",
     &["linear", "ease_in", "ease_out", "ease_in_out"],
-    "How it glides: evenly, or slowly in the beginning, in the end, or in both.",
+    "Easing of the glide: linear, ease in, ease out, or both.",
 );
-const OUT: Output = Output::number("out", "The number that is chosen, or what is on the way to it.").passes(&A);
+const OUT: Output = Output::number("out", "The selected number, or the glide towards it.").passes(&A);
 
 const BEGUN: usize = 0;
 /// Which one is chosen.
@@ -29,8 +29,8 @@ const DONE: usize = 3;
 pub const NODE: NodeDef = NodeDef {
     name: "math.smooth_switch",
     title: "Smooth switch",
-    about: "Chooses one of four numbers, and glides there when another one is chosen.",
-    inputs: &[A, B, C, D, INDEX, TIME, CURVE],
+    about: "Selects one of four numbers and glides to it.",
+    inputs: &[A, B, C, D, INDEX, GLIDE, EASING],
     outputs: &[OUT],
     memory: 4,
     run,
@@ -41,7 +41,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let index = ctx.whole(&INDEX).clamp(0, 3) as usize;
     let target = ctx.number([&A, &B, &C, &D][index]);
     let last = ctx.last(&OUT);
-    let secs = ctx.number(&TIME);
+    let secs = ctx.number(&GLIDE);
     let step = if secs > 0.0 { ctx.dt_secs() / secs } else { 1.0 };
     let memory = ctx.memory();
     if memory[BEGUN] == 0.0 {
@@ -51,7 +51,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     memory[DONE] = (memory[DONE] + step).min(1.0);
     let (from, done) = (memory[FROM], memory[DONE]);
-    let way = match CURVE.choices[ctx.choice(&CURVE)] {
+    let way = match EASING.choices[ctx.choice(&EASING)] {
         "ease_in" => done * done,
         "ease_out" => done * (2.0 - done),
         "ease_in_out" => done * done * (3.0 - 2.0 * done),

@@ -3,15 +3,16 @@
 use crate::node::def::{Input, Learns, NodeDef, Output};
 
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
-const NUMBER: Input = Input::number("number", 1.0, "The controller's number.").soft(0.0, 127.0).hard(0.0, 127.0);
-const HELD: Input = Input::number("held", 0.0, "The value until the controller is moved.").hard(0.0, 1.0);
-const OUT: Output = Output::number("out", "Where the controller stands, 0 to 1.");
+const NUMBER: Input =
+    Input::number("number", 1.0, "Controller number (CC), 0 to 127.").soft(0.0, 127.0).hard(0.0, 127.0);
+const HELD: Input = Input::number("held", 0.0, "Output until the first message arrives.").hard(0.0, 1.0);
+const OUT: Output = Output::number("out", "Controller value, 0 to 1.");
 
 /// A MIDI controller.
 pub const NODE: NodeDef = NodeDef {
     name: "midi.cc",
     title: "MIDI CC",
-    about: "A knob or fader of a MIDI controller.",
+    about: "Reads a MIDI controller: a knob or fader.",
     inputs: &[CHANNEL, NUMBER, HELD],
     outputs: &[OUT],
     run: |ctx| {

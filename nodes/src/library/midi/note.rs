@@ -3,15 +3,15 @@
 use crate::node::def::{Input, Learns, NodeDef, Output};
 
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
-const NOTE: Input = Input::number("note", 60.0, "The key; 60 is the middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
-const GATE: Output = Output::gate("gate", "On while the key is held.");
-const VELOCITY: Output = Output::number("velocity", "How hard it is held down, 0 to 1; 0 when it is not.");
+const NOTE: Input = Input::number("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
+const GATE: Output = Output::gate("gate", "On from note on to note off.");
+const VELOCITY: Output = Output::number("velocity", "Velocity, 0 to 1; 0 after note off.");
 
 /// A MIDI key.
 pub const NODE: NodeDef = NodeDef {
     name: "midi.note",
     title: "MIDI note",
-    about: "A key of a MIDI keyboard or pad.",
+    about: "Reads a note of a MIDI keyboard or pad.",
     inputs: &[CHANNEL, NOTE],
     outputs: &[GATE, VELOCITY],
     run: |ctx| {

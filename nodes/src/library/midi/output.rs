@@ -7,20 +7,21 @@ use crate::program::Midi;
 const SEND: Input = Input::choice(
     "send",
     &["cc", "cc_14bit", "note"],
-    "A controller in 128 steps, a controller from 0 to 31 in 16384, or a key.",
+    "Message: 7-bit controller, 14-bit controller (0 to 31), or note.",
 );
 const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
-const NUMBER: Input = Input::number("number", 1.0, "The controller's number.").soft(0.0, 127.0).hard(0.0, 127.0);
-const VALUE: Input = Input::direct("value", 0.0, "Where the controller stands, 0 to 1.");
-const GATE: Input = Input::gate("gate", false, "Strikes the key when it goes on, and holds it while it is.");
-const NOTE: Input = Input::direct("note", 60.0, "The key; 60 is the middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
-const VELOCITY: Input = Input::direct("velocity", 0.8, "How hard the key is struck, 0 to 1.");
+const NUMBER: Input =
+    Input::number("number", 1.0, "Controller number (CC), 0 to 127.").soft(0.0, 127.0).hard(0.0, 127.0);
+const VALUE: Input = Input::direct("value", 0.0, "Controller value, 0 to 1.");
+const GATE: Input = Input::gate("gate", false, "Gate of the note: note on when it rises, note off when it falls.");
+const NOTE: Input = Input::direct("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
+const VELOCITY: Input = Input::direct("velocity", 0.8, "Velocity, 0 to 1.");
 
 /// What leaves by MIDI.
 pub const NODE: NodeDef = NodeDef {
     name: "midi.out",
     title: "MIDI out",
-    about: "Moves a controller or plays keys of another instrument by MIDI.",
+    about: "Sends controllers or notes to another MIDI instrument.",
     inputs: &[SEND, CHANNEL, NUMBER, VALUE, GATE, NOTE, VELOCITY],
     outputs: &[],
     run,

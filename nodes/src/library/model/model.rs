@@ -4,15 +4,15 @@ use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::source::Source;
 
-const PROMPT: Input = Input::text("prompt", "", "What the video shows.").unique();
-const BENDS: Input = Input::socket("bends", Kind::Bend, "What is done inside of the model.");
+const PROMPT: Input = Input::text("prompt", "", "Prompt of the video.").unique();
+const BENDS: Input = Input::socket("bends", Kind::Bend, "Chain of bends to apply inside the model.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The generated picture.");
 
 /// The video model: a prompt and bends to a picture.
 pub const NODE: NodeDef = NodeDef {
     name: "model.wan",
     title: "Wan",
-    about: "The video model: turns a prompt into pictures, bent from the inside.",
+    about: "The video model: generates pictures from a prompt, with bends applied inside.",
     inputs: &[PROMPT, BENDS],
     outputs: &[OUT],
     run: |ctx| {

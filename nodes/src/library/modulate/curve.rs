@@ -8,28 +8,28 @@ use crate::node::value::Gate;
 const KEYS: Input = Input::text(
     "keys",
     "0 0, 2 1 bezier, 4 0 bezier",
-    "Times and values, separated by commas; behind them linear, hold or bezier says how it goes on.",
+    "Keys separated by commas: time, value, then linear, hold or bezier for the segment that follows.",
 )
 .keys();
-const TIME: Input = Input::choice(
-    "time",
+const UNIT: Input = Input::choice(
+    "unit",
     &["seconds", "frames", "beats", "scrub"],
-    "What the times of the keys are: seconds, latent frames or beats, in which it plays by itself; or the position says where it is.",
+    "Unit of the key times: seconds, latent frames or beats. Scrub follows `position` instead.",
 );
-const LOOP: Input = Input::choice(
-    "loop",
-    &["once", "loop", "ping_pong"],
-    "What it does after the last key: stays there, begins again, or goes back.",
+const AT_END: Input = Input::choice(
+    "at_end",
+    &["hold", "loop", "ping_pong"],
+    "Behaviour after the last key: hold, repeat, or play backwards.",
 );
-const SPEED: Input = Input::number("speed", 1.0, "How fast it plays; below 0 it plays backwards.")
+const SPEED: Input = Input::number("speed", 1.0, "Playback speed: 1 is normal, below 0 plays backwards.")
     .soft(-4.0, 4.0)
     .hard(-64.0, 64.0)
     .unit("×");
-const RESET: Input = Input::gate("reset", false, "Begins again.");
+const RESET: Input = Input::gate("reset", false, "Trigger: back to the first key.");
 const POSITION: Input =
-    Input::direct("position", 0.0, "Where it is when it is scrubbed: 0 is the first key, 1 the last.").hard(0.0, 1.0);
-const OUT: Output = Output::number("out", "The value of the curve.");
-const END: Output = Output::gate("end", "Fires when it comes to an end of the curve that it plays.");
+    Input::direct("position", 0.0, "Position for scrub: 0 is the first key, 1 the last.").hard(0.0, 1.0);
+const OUT: Output = Output::number("out", "Value of the curve.");
+const END: Output = Output::gate("end", "Trigger at each end of the curve.");
 
 /// Where it is: 0 is the first key, 1 the last; from 1 to 2 it goes back.
 const PLACE: usize = 0;
@@ -41,8 +41,8 @@ const BEGUN: usize = 2;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.curve",
     title: "Curve",
-    about: "Plays a curve that is written as keys, from the first key to the last.",
-    inputs: &[KEYS, TIME, LOOP, SPEED, RESET, POSITION],
+    about: "Plays a curve through written keys.",
+    inputs: &[KEYS, UNIT, AT_END, SPEED, RESET, POSITION],
     outputs: &[OUT, END],
     memory: 3,
     run,
@@ -52,7 +52,7 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let Some(curve) = ctx.curve(&KEYS) else { return };
     let length = curve.end() - curve.start();
-    let frame = match TIME.choices[ctx.choice(&TIME)] {
+    let frame = match UNIT.choices[ctx.choice(&UNIT)] {
         "seconds" => ctx.dt_secs(),
         "frames" => 1.0,
         "beats" => ctx.dt_beats(),
@@ -71,7 +71,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let way = if place > 1.0 { 2.0 - place } else { place };
     ctx.set(&OUT, curve.at(curve.start() + length * way));
     ctx.set(&END, Gate::fired(ends as u16));
-    let (next, ends) = go_on(way, place, step, LOOP.choices[ctx.choice(&LOOP)]);
+    let (next, ends) = go_on(way, place, step, AT_END.choices[ctx.choice(&AT_END)]);
     ctx.memory()[PLACE] = next;
     ctx.memory()[ENDS] = ends;
 }
@@ -80,7 +80,7 @@ fn run(ctx: &mut NodeContext<'_>) {
 fn go_on(way: f64, place: f64, step: f64, at_the_end: &str) -> (f64, f64) {
     let place = if at_the_end == "ping_pong" { place } else { way };
     let to = whole(place + step);
-    let to = if at_the_end == "once" { to.clamp(0.0, 1.0) } else { to };
+    let to = if at_the_end == "hold" { to.clamp(0.0, 1.0) } else { to };
     let ends = if step < 0.0 { place.ceil() - to.ceil() } else { to.floor() - place.floor() };
     let next = match at_the_end {
         "ping_pong" => to.rem_euclid(2.0),

@@ -4,39 +4,43 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const GATE: Input = Input::gate("gate", false, "Begins the envelope when it goes on, releases it when it goes off.");
+const GATE: Input = Input::gate("gate", false, "Gate: starts the envelope when it rises, releases it when it falls.");
 const SHAPE: Input = Input::choice(
     "shape",
     &["adsr", "ar", "ad"],
-    "All stages, up and held at the top until the gate goes off, or up and down again however long the gate is on.",
+    "Stages: attack-decay-sustain-release, attack-release, or attack-decay regardless of the gate's length.",
 );
-const ATTACK: Input =
-    Input::number("attack", 0.1, "Seconds from nothing to the top.").soft(0.01, 10.0).hard(0.0, 60.0).unit("s").log();
+const ATTACK: Input = Input::number("attack", 0.1, "Attack time from 0 to full level, in seconds.")
+    .soft(0.01, 10.0)
+    .hard(0.0, 60.0)
+    .unit("s")
+    .log();
 const DECAY: Input =
-    Input::number("decay", 0.2, "Seconds from the top to nothing; it comes to the sustain level in its part of them.")
+    Input::number("decay", 0.2, "Time for a full fall, in seconds; reaching sustain takes proportionally less.")
         .soft(0.01, 10.0)
         .hard(0.0, 60.0)
         .unit("s")
         .log();
-const SUSTAIN: Input = Input::number("sustain", 0.7, "The level while the gate is on.").hard(0.0, 1.0);
+const SUSTAIN: Input = Input::number("sustain", 0.7, "Sustain level while the gate is on, 0 to 1.").hard(0.0, 1.0);
 const RELEASE: Input =
-    Input::number("release", 0.5, "Seconds from the top to nothing; from a lower level it takes less.")
+    Input::number("release", 0.5, "Release time from full level to 0, in seconds; from lower levels it takes less.")
         .soft(0.01, 10.0)
         .hard(0.0, 60.0)
         .unit("s")
         .log();
-const ATTACK_CURVE: Input = curve("attack_curve", "How the attack bends: 1 is fast at first, −1 slow at first.");
-const DECAY_CURVE: Input = curve("decay_curve", "How the decay bends: 1 is fast at first, −1 slow at first.");
-const RELEASE_CURVE: Input = curve("release_curve", "How the release bends: 1 is fast at first, −1 slow at first.");
+const ATTACK_CURVE: Input = curve("attack_curve", "Curve of the attack: 0 is linear, 1 starts fast, −1 starts slow.");
+const DECAY_CURVE: Input = curve("decay_curve", "Curve of the decay: 0 is linear, 1 starts fast, −1 starts slow.");
+const RELEASE_CURVE: Input =
+    curve("release_curve", "Curve of the release: 0 is linear, 1 starts fast, −1 starts slow.");
 const RETRIGGER: Input = Input::choice(
     "retrigger",
     &["restart", "legato"],
-    "Whether a gate that goes on again before it was released begins a new attack, from the level that it has.",
+    "Response to a new gate before release: restart the attack from the present level, or ignore it.",
 );
-const LOOP: Input = Input::gate("loop", false, "While the gate is on too, it attacks again each time it has fallen.");
-const LEVEL: Input = Input::number("level", 1.0, "How high the top is.").hard(-1e6, 1e6);
-const OUT: Output = Output::number("out", "The envelope, 0 to the level.");
-const END: Output = Output::gate("end", "Fires when it has come to nothing, and before each attack of a loop.");
+const LOOP: Input = Input::gate("loop", false, "Repeats attack and decay while the gate is on.");
+const LEVEL: Input = Input::number("level", 1.0, "Full level.").hard(-1e6, 1e6);
+const OUT: Output = Output::number("out", "The envelope, 0 to `level`.");
+const END: Output = Output::gate("end", "Trigger at the end of the envelope and before each repeat.");
 
 /// How high it is, 0 to 1.
 const HEIGHT: usize = 0;
@@ -61,7 +65,7 @@ const fn curve(name: &'static str, about: &'static str) -> Input {
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.envelope",
     title: "Envelope",
-    about: "Rises when a gate goes on, holds, and falls when it goes off; a stage takes one latent frame at least.",
+    about: "An ADSR envelope; each stage takes at least one latent frame.",
     inputs: &[
         GATE,
         SHAPE,

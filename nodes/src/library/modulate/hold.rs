@@ -4,22 +4,22 @@ use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::optional("in", "What is taken; without it, random numbers of its own.");
-const TRIGGER: Input =
-    Input::gate("trigger", false, "Takes what is there when it goes on, or follows it as long as it is on.");
+const IN: Input = Input::optional("in", "Number to sample; random numbers if nothing is wired.");
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger of the sample, or gate of the tracking.");
 const MODE: Input = Input::choice(
     "mode",
     &["sample_hold", "track_hold"],
-    "Takes what is there when the trigger goes on, or follows it while the trigger is on.",
+    "Sample and hold: takes one value per trigger. Track and hold: follows while the gate is on.",
 );
-const RATE: Input = Input::number("rate", 0.0, "How often it triggers itself; 0 leaves it to the trigger.")
+const RATE: Input = Input::number("rate", 0.0, "Rate of an internal trigger, in Hz; 0 turns it off.")
     .soft(0.0, 4.0)
     .hard(0.0, 30.0)
     .unit("Hz");
-const CHANCE: Input = Input::number("chance", 1.0, "How likely a trigger counts.").hard(0.0, 1.0);
+const CHANCE: Input =
+    Input::number("chance", 1.0, "Probability that a trigger counts: 0 never, 1 always.").hard(0.0, 1.0);
 const POLARITY: Input =
-    Input::choice("polarity", &["unipolar", "bipolar"], "Random numbers of its own from 0 to 1, or from −1 to 1.");
-const OUT: Output = Output::number("out", "What it holds.").passes(&IN);
+    Input::choice("polarity", &["unipolar", "bipolar"], "Range of the random numbers: 0 to 1, or −1 to 1.");
+const OUT: Output = Output::number("out", "The held value.").passes(&IN);
 
 const HELD: usize = 0;
 /// How often it was triggered.
@@ -41,7 +41,7 @@ const MOST: u16 = 256;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.hold",
     title: "Hold",
-    about: "Takes what is there at a trigger and holds it until the next one.",
+    about: "Samples a number at each trigger and holds it.",
     inputs: &[IN, TRIGGER, MODE, RATE, CHANCE, POLARITY, SEED],
     outputs: &[OUT],
     memory: 5,

@@ -11,55 +11,48 @@ use crate::node::value::Gate;
 const RATE: Input = Input::number(
     "rate",
     0.25,
-    "How often it goes round without sync; the knob ends at 2 Hz, half of the four latent frames a second, as a faster wave seems to be another, slower one.",
+    "Frequency in Hz, without sync. Above 2 Hz the wave aliases: there are 4 latent frames per second.",
 )
 .soft(0.01, 2.0)
 .hard(0.0, 30.0)
 .unit("Hz")
 .log();
-const SYNC: Input = Input::choice(
-    "sync",
-    &division::or("free"),
-    "Goes round once per division of the tempo, on the beat, instead of at its rate.",
-);
+const SYNC: Input =
+    Input::choice("sync", &division::or("free"), "Length of a cycle as a division of the tempo; free uses `rate`.");
 const SHAPE: Input = Input::choice(
     "shape",
     &["sine", "triangle", "saw_up", "saw_down", "square", "sample_hold", "smooth_random", "pulse"],
-    "The shape of the wave; a square is on at the end of each cycle, a pulse at its beginning and for one latent frame at least.",
+    "Waveform. A square is on at the end of each cycle, a pulse at its start for at least one latent frame.",
 );
-const PHASE: Input = Input::number("phase", 0.0, "Where in the wave it begins.").hard(-64.0, 64.0).unit("cycles");
+const PHASE: Input = Input::number("phase", 0.0, "Phase offset, in cycles.").hard(-64.0, 64.0).unit("cycles");
 const WIDTH: Input = Input::number(
     "width",
     0.5,
-    "Where the peak of a sine or triangle lies, how long a square or pulse is on; saws and random shapes have none.",
+    "Peak position of a sine or triangle; duty cycle of a square or pulse. Other shapes ignore it.",
 )
 .soft(0.01, 0.99)
 .hard(0.01, 0.99);
-const SWING: Input = Input::number(
-    "swing",
-    0.0,
-    "How late every second cycle begins: 0 is even, 0.67 is that of triplets, 1 that of dotted notes.",
-)
-.hard(0.0, 1.0);
-const POLARITY: Input = Input::choice("polarity", &["unipolar", "bipolar"], "0 to 1, or −1 to 1.");
-const DEPTH: Input = Input::number("depth", 1.0, "How far it swings.").hard(-1e6, 1e6);
-const OFFSET: Input = Input::number("offset", 0.0, "What is added.").soft(-1.0, 1.0).hard(-1e6, 1e6);
-const INVERT: Input = Input::gate("invert", false, "Turns the wave upside down.");
-const SPREAD: Input = Input::number("spread", 0.25, "How far each further output is ahead of the one before.")
+const SWING: Input =
+    Input::number("swing", 0.0, "Delay of every second cycle: 0 is straight, 0.67 triplet swing, 1 dotted.")
+        .hard(0.0, 1.0);
+const POLARITY: Input =
+    Input::choice("polarity", &["unipolar", "bipolar"], "Range: unipolar is 0 to 1, bipolar −1 to 1.");
+const DEPTH: Input = Input::number("depth", 1.0, "Amplitude; negative values invert the wave.").hard(-1e6, 1e6);
+const OFFSET: Input = Input::number("offset", 0.0, "Offset added to the wave.").soft(-1.0, 1.0).hard(-1e6, 1e6);
+const INVERT: Input = Input::gate("invert", false, "Inverts the wave.");
+const SPREAD: Input = Input::number("spread", 0.25, "Phase difference between neighbouring outputs, in cycles.")
     .hard(0.0, 1.0)
     .unit("cycles");
-const RESET: Input = Input::gate("reset", false, "Back to the beginning of the wave.");
-const RUN: Input =
-    Input::gate("run", true, "Off holds it still; with sync it is back on the beat when it goes on again.");
+const RESET: Input = Input::gate("reset", false, "Trigger: restarts the wave.");
+const RUN: Input = Input::gate("run", true, "Gate: runs the wave; off holds it. With sync it resumes on the beat.");
 const ONCE: Input =
-    Input::gate("once", false, "Goes round once, from the beginning and from each reset, and stays at the end.");
+    Input::gate("once", false, "Plays one cycle from the start and after each reset, then holds the end.");
 const OUT: Output = Output::number("out", "The wave.");
-const OUT_2: Output = Output::number("out2", "The wave, ahead by the spread.");
-const OUT_3: Output = Output::number("out3", "The wave, ahead by two times the spread.");
-const OUT_4: Output = Output::number("out4", "The wave, ahead by three times the spread.");
-const PHASE_OUT: Output = Output::number("phase", "Where in the wave it is, 0 to 1.");
-const WRAP: Output =
-    Output::gate("wrap", "Fires at the beginning of each cycle, and at the end of a wave that runs once.");
+const OUT_2: Output = Output::number("out2", "The wave, `spread` ahead.");
+const OUT_3: Output = Output::number("out3", "The wave, 2 × `spread` ahead.");
+const OUT_4: Output = Output::number("out4", "The wave, 3 × `spread` ahead.");
+const PHASE_OUT: Output = Output::number("phase", "Phase within the cycle, 0 to 1.");
+const WRAP: Output = Output::gate("wrap", "Trigger at the start of each cycle, and at the end of a single cycle.");
 
 /// Where it is, in cycles: from the beginning or the last reset, before swing and phase.
 const PLACE: usize = 0;
@@ -74,7 +67,7 @@ const BEGUN: usize = 3;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.lfo",
     title: "LFO",
-    about: "A slow wave that moves what it is plugged into.",
+    about: "A low-frequency oscillator.",
     inputs: &[RATE, SYNC, SHAPE, PHASE, WIDTH, SWING, POLARITY, DEPTH, OFFSET, INVERT, SPREAD, SEED, RESET, RUN, ONCE],
     outputs: &[OUT, OUT_2, OUT_3, OUT_4, PHASE_OUT, WRAP],
     memory: 4,

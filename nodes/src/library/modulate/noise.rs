@@ -6,24 +6,31 @@ use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const RATE: Input = Input::number("rate", 0.2, "How many places it passes in a second; at each whole one the noise is 0, so a place for every latent frame gives nothing.")
-    .soft(0.01, 2.0)
-    .hard(0.0, 30.0)
-    .unit("Hz")
-    .log();
-const OCTAVES: Input = Input::number("octaves", 1.0, "Layers of finer noise.").soft(1.0, 8.0).hard(1.0, 8.0);
-const PERSISTENCE: Input = Input::number("persistence", 0.5, "How much each finer layer counts.").hard(0.0, 1.0);
-const LACUNARITY: Input =
-    Input::number("lacunarity", 2.0, "How much finer each layer is than the one before.").soft(1.0, 4.0).hard(1.0, 4.0);
-const LOOP: Input = Input::number(
-    "loop",
+const RATE: Input = Input::number(
+    "rate",
+    0.2,
+    "Speed in lattice points per second. Noise is 0 at each point, so one point per latent frame (4 Hz) is silent.",
+)
+.soft(0.01, 2.0)
+.hard(0.0, 30.0)
+.unit("Hz")
+.log();
+const OCTAVES: Input = Input::number("octaves", 1.0, "Number of octaves.").soft(1.0, 8.0).hard(1.0, 8.0);
+const PERSISTENCE: Input =
+    Input::number("persistence", 0.5, "Amplitude of each octave relative to the one before.").hard(0.0, 1.0);
+const LACUNARITY: Input = Input::number("lacunarity", 2.0, "Frequency of each octave relative to the one before.")
+    .soft(1.0, 4.0)
+    .hard(1.0, 4.0);
+const LOOP_LENGTH: Input = Input::number(
+    "loop_length",
     0.0,
-    "Seconds after which it repeats without a seam, 0 for never; one of less than two hills hardly moves.",
+    "Length of a seamless loop, in seconds; 0 turns it off. Loops under two lattice points barely move.",
 )
 .soft(0.0, 60.0)
 .hard(0.0, 3600.0)
 .unit("s");
-const POLARITY: Input = Input::choice("polarity", &["bipolar", "unipolar"], "−1 to 1, or 0 to 1.");
+const POLARITY: Input =
+    Input::choice("polarity", &["bipolar", "unipolar"], "Range: bipolar is −1 to 1, unipolar 0 to 1.");
 const OUT: Output = Output::number("out", "The noise, −1 to 1 or 0 to 1.");
 
 /// Random sequences of the layers on a line; those of a loop follow.
@@ -34,8 +41,8 @@ const IN_THE_PLANE: u8 = 8;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.noise",
     title: "Noise",
-    about: "Gradient noise: wanders smoothly between −1 and 1, comes through 0 at every whole place, the same on every run.",
-    inputs: &[RATE, OCTAVES, PERSISTENCE, LACUNARITY, LOOP, POLARITY, SEED],
+    about: "Smooth gradient noise, the same on every run for the same seed.",
+    inputs: &[RATE, OCTAVES, PERSISTENCE, LACUNARITY, LOOP_LENGTH, POLARITY, SEED],
     outputs: &[OUT],
     memory: 1,
     run,
@@ -58,7 +65,7 @@ fn run(ctx: &mut NodeContext<'_>) {
 
 /// A layer of noise, −1 to 1, so many times as fine as the first one: along a line, or in a loop around a circle that is as long.
 fn layer(ctx: &NodeContext<'_>, octave: u8, place: f64, finer: f64) -> f64 {
-    let secs = ctx.number(&LOOP);
+    let secs = ctx.number(&LOOP_LENGTH);
     if secs <= 0.0 {
         return 2.0 * on_a_line(ctx, ON_A_LINE + octave, place * finer);
     }

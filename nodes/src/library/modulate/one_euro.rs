@@ -5,19 +5,18 @@ use std::f64::consts::TAU;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::direct("in", 0.0, "What is smoothed.");
+const IN: Input = Input::direct("in", 0.0, "The number to smooth.");
 const MIN_CUTOFF: Input =
-    Input::number("min_cutoff", 1.0, "The cutoff frequency when it stands still: less is calmer, and later.")
+    Input::number("min_cutoff", 1.0, "Cutoff frequency at rest, in Hz: lower is smoother and slower.")
         .soft(0.01, 10.0)
         .hard(0.001, 1000.0)
         .unit("Hz")
         .log();
-const BETA: Input =
-    Input::number("beta", 0.01, "How much the cutoff frequency rises with the speed: more is quicker when it moves.")
-        .soft(0.001, 10.0)
-        .hard(0.0, 1000.0)
-        .log();
-const D_CUTOFF: Input = Input::number("d_cutoff", 1.0, "The cutoff frequency with which the speed itself is smoothed.")
+const BETA: Input = Input::number("beta", 0.01, "Rise of the cutoff with speed: higher lags less in motion.")
+    .soft(0.001, 10.0)
+    .hard(0.0, 1000.0)
+    .log();
+const D_CUTOFF: Input = Input::number("d_cutoff", 1.0, "Cutoff frequency for the speed estimate, in Hz.")
     .soft(0.01, 10.0)
     .hard(0.001, 1000.0)
     .unit("Hz")
@@ -33,7 +32,7 @@ const BEGUN: usize = 2;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.one_euro",
     title: "One Euro",
-    about: "Takes the tremor out of a sensor or a hand: smooth while it stands still, quick when it moves.",
+    about: "Removes jitter from a sensor: smooth at rest, quick in motion (One Euro filter).",
     inputs: &[IN, MIN_CUTOFF, BETA, D_CUTOFF],
     outputs: &[OUT],
     memory: 3,

@@ -4,13 +4,10 @@ use crate::node::context::NodeContext;
 use crate::node::def::Input;
 
 /// The node's own seed.
-pub const SEED: Input = Input::number(
-    "seed",
-    0.0,
-    "Another number is another random sequence; the patch and the node have a part in it too.",
-)
-.soft(0.0, 99.0)
-.hard(0.0, 99_999.0);
+pub const SEED: Input =
+    Input::number("seed", 0.0, "Seed of the random sequence; the patch's seed and the node's id also count.")
+        .soft(0.0, 99.0)
+        .hard(0.0, 99_999.0);
 
 /// The number `index` of one of a node's random sequences, 0 to 1; at seed 0 it is [`NodeContext::random`].
 pub fn random(ctx: &NodeContext<'_>, sequence: u8, index: i64) -> f64 {

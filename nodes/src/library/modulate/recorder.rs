@@ -4,35 +4,28 @@ use crate::library::time::division;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::direct("in", 0.0, "What is recorded.");
-const RECORD: Input = Input::gate("record", false, "Records while it is on.");
-const PLAY: Input = Input::gate("play", true, "Off holds the loop still.");
-const CLEAR: Input = Input::gate("clear", false, "Forgets what was recorded.");
-const OVERDUB: Input = Input::choice(
-    "overdub",
-    &["replace", "add"],
-    "Whether recording begins a new loop, or adds to the latent frames of the one that plays.",
-);
-const SPEED: Input = Input::number("speed", 1.0, "How fast the loop plays; below 0 it plays backwards.")
+const IN: Input = Input::direct("in", 0.0, "The number to record.");
+const RECORD: Input = Input::gate("record", false, "Gate: records while it is on.");
+const PLAY: Input = Input::gate("play", true, "Gate: plays the loop; off holds it.");
+const CLEAR: Input = Input::gate("clear", false, "Trigger: erases the loop.");
+const OVERDUB: Input =
+    Input::choice("overdub", &["replace", "add"], "Recording mode: replace the loop, or overdub it.");
+const SPEED: Input = Input::number("speed", 1.0, "Playback speed: 1 is normal, below 0 plays backwards.")
     .soft(-4.0, 4.0)
     .hard(-4.0, 4.0)
     .unit("×");
-const LENGTH: Input = Input::number(
-    "length",
-    0.0,
-    "Latent frames after which recording ends and the loop begins again; 0 for as long as record is on.",
-)
-.soft(0.0, 64.0)
-.hard(0.0, MOST as f64)
-.unit("frames");
+const LOOP_LENGTH: Input =
+    Input::number("loop_length", 0.0, "Fixed loop length in latent frames; 0 records as long as `record` is on.")
+        .soft(0.0, 64.0)
+        .hard(0.0, MOST as f64)
+        .unit("frames");
 const QUANTISE: Input = Input::choice(
     "quantise",
     &division::or("off"),
-    "Makes a new loop as long as a whole number of these, by cutting it or holding its last latent frame.",
+    "Rounds the loop length to a multiple of this; the loop is cut or its last value held.",
 );
-const OUT: Output =
-    Output::number("out", "The loop; what arrives while it is recorded, or when there is none.").passes(&IN);
-const POSITION: Output = Output::number("position", "Where in the loop it is, 0 to 1.");
+const OUT: Output = Output::number("out", "The loop; the input while recording or without a loop.").passes(&IN);
+const POSITION: Output = Output::number("position", "Position in the loop, 0 to 1.");
 
 /// Frames that it can record.
 const MOST: usize = 1024;
@@ -52,8 +45,8 @@ const FRAMES: usize = 4;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.recorder",
     title: "Recorder",
-    about: "Records what a knob, a sensor or another node does, up to 1024 latent frames, and plays it again and again.",
-    inputs: &[IN, RECORD, PLAY, CLEAR, OVERDUB, SPEED, LENGTH, QUANTISE],
+    about: "Records a number for up to 1024 latent frames and plays it as a loop.",
+    inputs: &[IN, RECORD, PLAY, CLEAR, OVERDUB, SPEED, LOOP_LENGTH, QUANTISE],
     outputs: &[OUT, POSITION],
     memory: FRAMES + MOST,
     run,
@@ -64,7 +57,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     if ctx.rises(&CLEAR) {
         ctx.memory()[..FRAMES].fill(0.0);
     }
-    let most = match ctx.whole(&LENGTH) {
+    let most = match ctx.whole(&LOOP_LENGTH) {
         0 => MOST,
         length => length as usize,
     };

@@ -6,40 +6,37 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const STEPS: Input =
-    Input::number("steps", 8.0, "After how many steps it begins again.").soft(1.0, 64.0).hard(1.0, 64.0);
-const VALUES: Input = lane("values", "0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25", "The value of each step.");
+const STEPS: Input = Input::number("steps", 8.0, "Number of steps.").soft(1.0, 64.0).hard(1.0, 64.0);
+const VALUES: Input = lane("values", "0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25", "Value of each step, as a list.");
 const GATES: Input =
-    lane("gates", "0.5", "The part of each step in which the gate is on: 0 is silent, 1 goes over into the next step.");
+    lane("gates", "0.5", "Gate length of each step, as a share of the step: 0 is silent, 1 ties into the next.");
 const CHANCE: Input =
-    lane("chance", "1", "How likely each step is played, 0 to 1; else the value stays and the gate is silent.");
-const RATCHETS: Input = lane("ratchets", "1", "How often the gate goes on in each step, 1 to 4.");
-const GLIDE: Input = lane("glide", "0", "Seconds in which each step comes to its value.");
+    lane("chance", "1", "Probability of each step, 0 to 1; a skipped step keeps the last value and has no gate.");
+const RATCHETS: Input = lane("ratchets", "1", "Gates per step (ratchets), 1 to 4.");
+const GLIDE: Input = lane("glide", "0", "Glide time of each step, in seconds.");
 const DIRECTION: Input = Input::choice(
     "direction",
     &["forward", "reverse", "ping_pong", "random", "brownian"],
-    "In which order the steps are played; brownian goes one on, one back or stays.",
+    "Order of the steps; brownian moves one on, one back, or stays.",
 );
 const SYNC: Input = Input::choice(
     "sync",
     &division::or("clock"),
-    "How long a step is: a division of the tempo, or up to the next beat of the clock input.",
+    "Length of a step: a division of the tempo, or one pulse of `clock`.",
 )
 .chosen(QUARTER);
-const CLOCK: Input =
-    Input::gate("clock", false, "Goes on to the next step each time it goes on, when it is the clock that counts.");
+const CLOCK: Input = Input::gate("clock", false, "Trigger: next step, if `sync` is clock.");
 const SWING: Input = Input::number(
     "swing",
     0.0,
-    "How late every second step of a division begins: 0 is even, 0.67 is that of triplets, 1 that of dotted notes.",
+    "Delay of every second step of a division: 0 is straight, 0.67 triplet swing, 1 dotted.",
 )
 .hard(0.0, 1.0);
-const RESET: Input =
-    Input::gate("reset", false, "Back to the first step: at once in a division, at the next beat of a clock.");
-const OUT: Output = Output::number("out", "The value of the step.");
-const GATE: Output = Output::gate("gate", "The gate of the step, once for each ratchet.");
-const STEP: Output = Output::number("step", "Which step it is; the first one is 0.");
-const END: Output = Output::gate("end", "Fires when the steps begin again.");
+const RESET: Input = Input::gate("reset", false, "Trigger: back to the first step; with a clock, at its next pulse.");
+const OUT: Output = Output::number("out", "Value of the step.");
+const GATE: Output = Output::gate("gate", "Gate of the step, repeated for each ratchet.");
+const STEP: Output = Output::number("step", "Index of the step, from 0.");
+const END: Output = Output::gate("end", "Trigger when the sequence starts over.");
 
 /// Which choice of [`SYNC`] a quarter note is.
 const QUARTER: usize = 9;
@@ -82,7 +79,7 @@ const fn lane(name: &'static str, default: &'static str, about: &'static str) ->
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.sequencer",
     title: "Sequencer",
-    about: "Plays values and gates step by step; each list that is shorter than the steps goes round by itself.",
+    about: "A step sequencer for values and gates; lists shorter than the sequence repeat.",
     inputs: &[VALUES, GATES, CHANCE, RATCHETS, GLIDE, STEPS, DIRECTION, SYNC, SWING, CLOCK, RESET, SEED],
     outputs: &[OUT, GATE, STEP, END],
     memory: 14,

@@ -4,30 +4,25 @@ use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::optional("in", "What is taken in; without it, random numbers of its own, 0 to 1.");
-const TRIGGER: Input = Input::gate("trigger", false, "Moves everything on by one place each time it goes on.");
-const CHANCE: Input = Input::number(
-    "chance",
-    1.0,
-    "How likely something new is taken in; else what falls out at the end comes in again.",
-)
-.hard(0.0, 1.0);
-const LENGTH: Input = Input::number("length", 8.0, "The place at the end, from which things come in again.")
-    .soft(1.0, 8.0)
-    .hard(1.0, 8.0);
-const LOOP: Input = Input::gate("loop", false, "Nothing new is taken in: what is there goes round.");
-const RESET: Input = Input::gate("reset", false, "Empties all places.");
+const IN: Input = Input::optional("in", "Number to take in; random numbers from 0 to 1 if nothing is wired.");
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger: shifts the register by one stage.");
+const CHANCE: Input =
+    Input::number("chance", 1.0, "Probability that a new number enters; otherwise the last stage feeds back.")
+        .hard(0.0, 1.0);
+const STAGES: Input = Input::number("stages", 8.0, "Stage that feeds back, 1 to 8.").soft(1.0, 8.0).hard(1.0, 8.0);
+const LOOP: Input = Input::gate("loop", false, "Gate: takes in nothing new; the register loops.");
+const RESET: Input = Input::gate("reset", false, "Trigger: clears all stages.");
 
 /// The outputs: each is a place.
 const OUTS: [Output; PLACES] = [
-    Output::number("out1", "What was taken in last.").passes(&IN),
-    Output::number("out2", "What was taken in one trigger before."),
-    Output::number("out3", "What was taken in two triggers before."),
-    Output::number("out4", "What was taken in three triggers before."),
-    Output::number("out5", "What was taken in four triggers before."),
-    Output::number("out6", "What was taken in five triggers before."),
-    Output::number("out7", "What was taken in six triggers before."),
-    Output::number("out8", "What was taken in seven triggers before."),
+    Output::number("out1", "Stage 1: the newest number.").passes(&IN),
+    Output::number("out2", "Stage 2: one trigger older."),
+    Output::number("out3", "Stage 3: two triggers older."),
+    Output::number("out4", "Stage 4: three triggers older."),
+    Output::number("out5", "Stage 5: four triggers older."),
+    Output::number("out6", "Stage 6: five triggers older."),
+    Output::number("out7", "Stage 7: six triggers older."),
+    Output::number("out8", "Stage 8: seven triggers older."),
 ];
 
 const PLACES: usize = 8;
@@ -44,8 +39,8 @@ const MOST: u16 = 256;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.shift",
     title: "Shift register",
-    about: "Hands a value on from output to output at each trigger, a canon in up to eight voices.",
-    inputs: &[IN, TRIGGER, CHANCE, LENGTH, LOOP, RESET, SEED],
+    about: "An analogue shift register: each trigger passes the value on, like a canon in eight voices.",
+    inputs: &[IN, TRIGGER, CHANCE, STAGES, LOOP, RESET, SEED],
     outputs: &OUTS,
     memory: PLACES + 1,
     run,
@@ -56,7 +51,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     if ctx.rises(&RESET) {
         ctx.memory().fill(0.0);
     }
-    let (end, goes_round) = (ctx.whole(&LENGTH) as usize - 1, ctx.gate(&LOOP));
+    let (end, goes_round) = (ctx.whole(&STAGES) as usize - 1, ctx.gate(&LOOP));
     for _ in 0..ctx.hits(&TRIGGER).min(MOST) {
         ctx.memory()[COUNT] += 1.0;
         let count = ctx.memory()[COUNT] as i64;

@@ -6,23 +6,22 @@ use crate::library::modulate::oscillator::Swing;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::direct("in", 0.0, "What is smoothed.");
+const IN: Input = Input::direct("in", 0.0, "The number to smooth.");
 const SHAPE: Input = Input::choice(
     "shape",
     &["exponential", "linear", "spring"],
-    "The way there: fast at first, at an even speed, or as on a spring.",
+    "Shape of the motion: exponential, linear, or a spring with overshoot.",
 );
-const RISE: Input = Input::number("rise", 0.2, "Seconds to come up 90 % of the way; of a way of 1, at an even speed.")
+const RISE: Input = Input::number("rise", 0.2, "Rise time, in seconds: 90 % of the way; for linear, a distance of 1.")
     .soft(0.0, 5.0)
     .hard(0.0, 60.0)
     .unit("s");
-const FALL: Input =
-    Input::number("fall", 0.2, "Seconds to come down 90 % of the way; of a way of 1, at an even speed.")
-        .soft(0.0, 5.0)
-        .hard(0.0, 60.0)
-        .unit("s");
+const FALL: Input = Input::number("fall", 0.2, "Fall time, in seconds: 90 % of the way; for linear, a distance of 1.")
+    .soft(0.0, 5.0)
+    .hard(0.0, 60.0)
+    .unit("s");
 const OVERSHOOT: Input =
-    Input::number("overshoot", 0.1, "How far a spring goes beyond, in parts of the way.").soft(0.0, 0.5).hard(0.0, 0.9);
+    Input::number("overshoot", 0.1, "Overshoot of the spring, as a fraction of the way.").soft(0.0, 0.5).hard(0.0, 0.9);
 const OUT: Output = Output::number("out", "The smoothed value.").passes(&IN);
 
 const LEVEL: usize = 0;
@@ -43,7 +42,7 @@ const HALVINGS: usize = 40;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.slew",
     title: "Slew",
-    about: "Follows a value without jumps, up and down at speeds of their own.",
+    about: "A slew limiter with separate rise and fall times.",
     inputs: &[IN, SHAPE, RISE, FALL, OVERSHOOT],
     outputs: &[OUT],
     memory: 5,

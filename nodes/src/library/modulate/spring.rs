@@ -4,27 +4,22 @@ use crate::library::modulate::oscillator::Swing;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::direct("in", 0.0, "Where the spring is fixed.");
-const STIFFNESS: Input = Input::number(
-    "stiffness",
-    10.0,
-    "How hard the spring pulls, per second squared: 10 swings every two seconds, 40 every second.",
-)
-.soft(0.1, 1000.0)
-.hard(0.01, 1e6)
-.unit("/s²")
-.log();
-const DAMPING: Input = Input::number(
-    "damping",
-    0.2,
-    "How soon it comes to rest: 0 swings for ever, 1 is the quickest way without swinging, more is slower.",
-)
-.soft(0.0, 2.0)
-.hard(0.0, 100.0);
-const IMPULSE: Input = Input::gate("impulse", false, "A blow each time it goes on.");
-const STRENGTH: Input =
-    Input::number("strength", 1.0, "How far a blow would throw it without damping.").soft(-2.0, 2.0).hard(-1e6, 1e6);
-const OUT: Output = Output::number("out", "Where it is.").passes(&IN);
+const IN: Input = Input::direct("in", 0.0, "Position of the anchor.");
+const STIFFNESS: Input =
+    Input::number("stiffness", 10.0, "Stiffness in 1/s²: 10 swings once in two seconds, 40 once per second.")
+        .soft(0.1, 1000.0)
+        .hard(0.01, 1e6)
+        .unit("/s²")
+        .log();
+const DAMPING: Input =
+    Input::number("damping", 0.2, "Damping ratio: 0 swings forever, 1 is critical, above 1 is slower.")
+        .soft(0.0, 2.0)
+        .hard(0.0, 100.0);
+const IMPULSE: Input = Input::gate("impulse", false, "Trigger: an impulse to the mass.");
+const STRENGTH: Input = Input::number("strength", 1.0, "Travel that one impulse would cause without damping.")
+    .soft(-2.0, 2.0)
+    .hard(-1e6, 1e6);
+const OUT: Output = Output::number("out", "Position of the mass.").passes(&IN);
 
 const LEVEL: usize = 0;
 /// See [`Swing`].
@@ -35,7 +30,7 @@ const BEGUN: usize = 2;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.spring",
     title: "Spring",
-    about: "Follows a value as if it hung on a spring, swings beyond it, and can be struck.",
+    about: "A mass on a spring: follows a number, overshoots, and reacts to triggers.",
     inputs: &[IN, STIFFNESS, DAMPING, IMPULSE, STRENGTH],
     outputs: &[OUT],
     memory: 3,

@@ -4,14 +4,15 @@ use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const STEP: Input =
-    Input::number("step", 0.3, "How far it gets in a second, more or less.").soft(0.01, 10.0).hard(0.0, 1e6).log();
+const STEP_SIZE: Input =
+    Input::number("step_size", 0.3, "Typical distance per second.").soft(0.01, 10.0).hard(0.0, 1e6).log();
 const REVERSION: Input =
-    Input::number("reversion", 0.1, "Which part of the way back to the middle it goes in a second.").hard(0.0, 1.0);
-const LOW: Input = Input::number("low", 0.0, "Where it is thrown back below.").soft(-1.0, 1.0).hard(-1e6, 1e6);
-const HIGH: Input = Input::number("high", 1.0, "Where it is thrown back above.").soft(-1.0, 1.0).hard(-1e6, 1e6);
-const RESET: Input = Input::gate("reset", false, "Back to the middle, and the same way again.");
-const OUT: Output = Output::number("out", "Where it is, from the low to the high bound.");
+    Input::number("reversion", 0.1, "Pull to the middle: share of the distance per second, 0 none to 1 all.")
+        .hard(0.0, 1.0);
+const LOW: Input = Input::number("low", 0.0, "Lower bound; the walk reflects there.").soft(-1.0, 1.0).hard(-1e6, 1e6);
+const HIGH: Input = Input::number("high", 1.0, "Upper bound; the walk reflects there.").soft(-1.0, 1.0).hard(-1e6, 1e6);
+const RESET: Input = Input::gate("reset", false, "Trigger: back to the middle; the same walk starts again.");
+const OUT: Output = Output::number("out", "Position of the walk, `low` to `high`.");
 
 /// How far it is from the middle.
 const AWAY: usize = 0;
@@ -25,8 +26,8 @@ const SPREAD: f64 = 1.732_050_807_568_877_2;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.walk",
     title: "Walk",
-    about: "Wanders at random, step by step, between two bounds.",
-    inputs: &[STEP, REVERSION, LOW, HIGH, SEED, RESET],
+    about: "A random walk between two bounds.",
+    inputs: &[STEP_SIZE, REVERSION, LOW, HIGH, SEED, RESET],
     outputs: &[OUT],
     memory: 2,
     run,
@@ -43,7 +44,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&OUT, (0.5 * (low + high) + away).clamp(low.min(high), low.max(high)));
     let steps = ctx.memory()[STEPS];
     let dice = 2.0 * random(ctx, 0, steps as i64) - 1.0;
-    let step = ctx.number(&STEP) * ctx.dt_secs().sqrt() * SPREAD * dice;
+    let step = ctx.number(&STEP_SIZE) * ctx.dt_secs().sqrt() * SPREAD * dice;
     ctx.memory()[AWAY] = away * (1.0 - ctx.number(&REVERSION)).powf(ctx.dt_secs()) + step;
     ctx.memory()[STEPS] = steps + 1.0;
 }

@@ -2,17 +2,17 @@
 
 use crate::node::def::{Input, NodeDef, Output};
 
-const ADDRESS: Input = Input::text("address", "/bend/1", "The OSC address.").address();
+const ADDRESS: Input = Input::text("address", "/bend/1", "OSC address, such as /bend/1.").address();
 const INDEX: Input =
-    Input::number("index", 0.0, "Which of the message's numbers, from 0.").soft(0.0, 15.0).hard(0.0, 255.0);
-const HELD: Input = Input::number("held", 0.0, "The value until a message arrives.").hard(-1e6, 1e6);
-const OUT: Output = Output::number("out", "The number that arrived last.");
+    Input::number("index", 0.0, "Index of the argument in the message, from 0.").soft(0.0, 15.0).hard(0.0, 255.0);
+const HELD: Input = Input::number("held", 0.0, "Output until the first message arrives.").hard(-1e6, 1e6);
+const OUT: Output = Output::number("out", "Last number received.");
 
 /// A number that arrives by OSC.
 pub const NODE: NodeDef = NodeDef {
     name: "osc.in",
     title: "OSC in",
-    about: "A number that another program or a phone sends by OSC.",
+    about: "Receives a number by OSC from another program or a phone.",
     inputs: &[ADDRESS, INDEX, HELD],
     outputs: &[OUT],
     run: |ctx| {

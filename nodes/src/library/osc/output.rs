@@ -2,14 +2,14 @@
 
 use crate::node::def::{Input, NodeDef};
 
-const ADDRESS: Input = Input::text("address", "/bend/out", "The OSC address it is sent to.").address();
+const ADDRESS: Input = Input::text("address", "/bend/out", "OSC address to send to.").address();
 const VALUE: Input = Input::direct("value", 0.0, "The number.");
 
 /// A number that leaves by OSC.
 pub const NODE: NodeDef = NodeDef {
     name: "osc.out",
     title: "OSC out",
-    about: "Sends a number to another program by OSC, once per latent frame.",
+    about: "Sends a number by OSC, once per latent frame.",
     inputs: &[ADDRESS, VALUE],
     outputs: &[],
     run: |ctx| ctx.ask_message(ctx.text(&ADDRESS), ctx.number(&VALUE)),

@@ -5,16 +5,16 @@ use crate::node::value::Kind;
 use crate::program::source::Source;
 
 const RED: Input =
-    Input::socket("red", Kind::Picture, "What becomes red: the light of a picture, or the heat of a map.");
-const GREEN: Input = Input::socket("green", Kind::Picture, "What becomes green.");
-const BLUE: Input = Input::socket("blue", Kind::Picture, "What becomes blue.");
-const OUT: Output = Output::of("picture", Kind::Picture, "All three in one.").passes(&RED);
+    Input::socket("red", Kind::Picture, "Red channel: the brightness of a picture or the value of a map.");
+const GREEN: Input = Input::socket("green", Kind::Picture, "Green channel: the same.");
+const BLUE: Input = Input::socket("blue", Kind::Picture, "Blue channel: the same.");
+const OUT: Output = Output::of("picture", Kind::Picture, "The combined picture.").passes(&RED);
 
 /// Three pictures as red, green and blue.
 pub const NODE: NodeDef = NodeDef {
     name: "output.channels",
     title: "Channels",
-    about: "Makes three maps or pictures the red, the green and the blue of one picture.",
+    about: "Combines three maps or pictures as the red, green and blue of one picture.",
     inputs: &[RED, GREEN, BLUE],
     outputs: &[OUT],
     run: |ctx| {

@@ -6,17 +6,16 @@ use crate::node::value::Kind;
 use crate::program::source::{Layout, Source};
 
 const A: Input = Input::socket("a", Kind::Picture, "The first picture.");
-const B: Input = Input::socket("b", Kind::Picture, "The second picture.");
-const LAYOUT: Input = Input::choice("layout", &Layout::CHOICES, "How they are put together.");
-const MIX: Input =
-    Input::number("mix", 0.5, "How much of b, for mix, add, multiply, screen and overlay.").hard(0.0, 1.0);
-const OUT: Output = Output::of("picture", Kind::Picture, "Both pictures in one.").passes(&A);
+const B: Input = Input::socket("b", Kind::Picture, "Picture 2.");
+const LAYOUT: Input = Input::choice("layout", &Layout::CHOICES, "Layout or blend mode.");
+const MIX: Input = Input::number("mix", 0.5, "Share of `b` in the blend modes, 0 to 1.").hard(0.0, 1.0);
+const OUT: Output = Output::of("picture", Kind::Picture, "The combined picture.").passes(&A);
 
 /// Two pictures to one.
 pub const NODE: NodeDef = NodeDef {
     name: "output.compositor",
     title: "Compositor",
-    about: "Puts two pictures side by side, above one another, into one another, or shows their difference.",
+    about: "Combines two pictures: side by side, stacked, blended, or their difference.",
     inputs: &[A, B, LAYOUT, MIX],
     outputs: &[OUT],
     run,

@@ -5,27 +5,26 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{Fit, MOST_IN_GRID, Source};
 
-const P1: Input = Input::socket("p1", Kind::Picture, "The first picture; those without a cable take no room.");
-const P2: Input = Input::socket("p2", Kind::Picture, "The second picture.");
-const P3: Input = Input::socket("p3", Kind::Picture, "The third picture.");
-const P4: Input = Input::socket("p4", Kind::Picture, "The fourth picture.");
-const P5: Input = Input::socket("p5", Kind::Picture, "The fifth picture.");
-const P6: Input = Input::socket("p6", Kind::Picture, "The sixth picture.");
-const P7: Input = Input::socket("p7", Kind::Picture, "The seventh picture.");
-const P8: Input = Input::socket("p8", Kind::Picture, "The eighth picture.");
-const P9: Input = Input::socket("p9", Kind::Picture, "The ninth picture.");
-const COLUMNS: Input =
-    Input::number("columns", 0.0, "How many stand side by side; 0 makes the grid as square as it can be.")
-        .soft(0.0, 9.0)
-        .hard(0.0, 9.0);
+const P1: Input = Input::socket("p1", Kind::Picture, "Picture 1; unwired inputs take no space.");
+const P2: Input = Input::socket("p2", Kind::Picture, "Picture 2.");
+const P3: Input = Input::socket("p3", Kind::Picture, "Picture 3.");
+const P4: Input = Input::socket("p4", Kind::Picture, "Picture 4.");
+const P5: Input = Input::socket("p5", Kind::Picture, "Picture 5.");
+const P6: Input = Input::socket("p6", Kind::Picture, "Picture 6.");
+const P7: Input = Input::socket("p7", Kind::Picture, "Picture 7.");
+const P8: Input = Input::socket("p8", Kind::Picture, "Picture 8.");
+const P9: Input = Input::socket("p9", Kind::Picture, "Picture 9.");
+const COLUMNS: Input = Input::number("columns", 0.0, "Number of columns; 0 makes the grid as square as possible.")
+    .soft(0.0, 9.0)
+    .hard(0.0, 9.0);
 const GAP: Input =
-    Input::number("gap", 4.0, "Dark pixels between two pictures.").soft(0.0, 32.0).hard(0.0, 128.0).unit("px");
+    Input::number("gap", 4.0, "Gap between pictures, in pixels.").soft(0.0, 32.0).hard(0.0, 128.0).unit("px");
 const FIT: Input = Input::choice(
     "fit",
     &["contain", "cover", "stretch"],
-    "How a picture of other proportions fills its place: whole, cut, or out of proportion.",
+    "Fit of a picture into its cell: whole (contain), cropped (cover), or stretched.",
 );
-const OUT: Output = Output::of("picture", Kind::Picture, "All pictures in one.").passes(&P1);
+const OUT: Output = Output::of("picture", Kind::Picture, "The grid as one picture.").passes(&P1);
 
 const PICTURES: [&Input; MOST_IN_GRID] = [&P1, &P2, &P3, &P4, &P5, &P6, &P7, &P8, &P9];
 const FITS: [Fit; 3] = [Fit::Contain, Fit::Cover, Fit::Stretch];
@@ -34,7 +33,7 @@ const FITS: [Fit; 3] = [Fit::Contain, Fit::Cover, Fit::Stretch];
 pub const NODE: NodeDef = NodeDef {
     name: "output.grid",
     title: "Grid",
-    about: "Puts up to nine pictures into rows and columns.",
+    about: "Arranges up to nine pictures in rows and columns.",
     inputs: &[P1, P2, P3, P4, P5, P6, P7, P8, P9, COLUMNS, GAP, FIT],
     outputs: &[OUT],
     run,

@@ -5,36 +5,30 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{ColourMap, Look, Scale, Source};
 
-const MAP: Input = Input::socket("map", Kind::Map, "The measurement.");
-const BELOW: Input = Input::socket("below", Kind::Picture, "A picture that shows through.");
-const AMOUNT: Input = Input::number("amount", 0.6, "How much the measurement covers the picture.").hard(0.0, 1.0);
-const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "The colour map.");
-const INVERT: Input = Input::gate("invert", false, "Turns the colour map around, so that what is hot is dark.");
+const MAP: Input = Input::socket("map", Kind::Map, "Map to draw.");
+const BELOW: Input = Input::socket("below", Kind::Picture, "Picture below the map.");
+const AMOUNT: Input = Input::number("amount", 0.6, "Opacity of the map: 0 transparent, 1 opaque.").hard(0.0, 1.0);
+const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "Colour map.");
+const INVERT: Input = Input::gate("invert", false, "Reverses the colour map, so that large values are dark.");
 const RANGE: Input = Input::choice(
     "range",
     &["frame", "running", "fixed"],
-    "What is coldest and hottest: of each latent frame, of the last seconds, or the values low and high.",
+    "Range of the colours: each latent frame's, the last seconds', or fixed from `low` to `high`.",
 );
-const LOW: Input = Input::number("low", 0.0, "The coldest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
-const HIGH: Input = Input::number("high", 1.0, "The hottest value of a fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
-const GAMMA: Input = Input::number(
-    "gamma",
-    1.0,
-    "Above 1 lifts what is cold, below 1 leaves only what is hot; the ends stay where they are.",
-)
-.soft(0.25, 4.0)
-.hard(0.05, 20.0)
-.log();
+const LOW: Input = Input::number("low", 0.0, "Lower end of the fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
+const HIGH: Input = Input::number("high", 1.0, "Upper end of the fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
+const GAMMA: Input = Input::number("gamma", 1.0, "Gamma: above 1 lifts small values, below 1 suppresses them.")
+    .soft(0.25, 4.0)
+    .hard(0.05, 20.0)
+    .log();
 const THRESHOLD: Input =
-    Input::number("threshold", 0.0, "The part of the range below which nothing covers the picture.").hard(0.0, 1.0);
+    Input::number("threshold", 0.0, "Threshold as a fraction of the range; smaller values are transparent.")
+        .hard(0.0, 1.0);
 const SCALE: Input =
-    Input::choice("scale", &["nearest", "bilinear", "bicubic"], "How its places become pixels.").chosen(2);
-const TIME: Input = Input::gate(
-    "time",
-    false,
-    "Moves from latent frame to latent frame over the four pictures of each, instead of stepping.",
-);
-const OUT: Output = Output::of("picture", Kind::Picture, "The measurement as a picture.").passes(&BELOW);
+    Input::choice("scale", &["nearest", "bilinear", "bicubic"], "Interpolation from grid cells to pixels.").chosen(2);
+const SMOOTH: Input =
+    Input::gate("smooth", false, "Interpolates over the four pictures of each latent frame; off steps.");
+const OUT: Output = Output::of("picture", Kind::Picture, "The map as a picture.").passes(&BELOW);
 
 const SCALES: [Scale; 3] = [Scale::Nearest, Scale::Bilinear, Scale::Bicubic];
 
@@ -42,8 +36,8 @@ const SCALES: [Scale; 3] = [Scale::Nearest, Scale::Bilinear, Scale::Bicubic];
 pub const NODE: NodeDef = NodeDef {
     name: "output.heatmap",
     title: "Heatmap",
-    about: "Turns a measurement into colours, alone or over a picture.",
-    inputs: &[MAP, BELOW, AMOUNT, COLOURS, INVERT, RANGE, LOW, HIGH, GAMMA, THRESHOLD, SCALE, TIME],
+    about: "Draws a map in colours, alone or over a picture.",
+    inputs: &[MAP, BELOW, AMOUNT, COLOURS, INVERT, RANGE, LOW, HIGH, GAMMA, THRESHOLD, SCALE, SMOOTH],
     outputs: &[OUT],
     memory: 3,
     run,
@@ -64,7 +58,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         gamma: ctx.number(&GAMMA),
         threshold: ctx.number(&THRESHOLD),
         scale: SCALES[ctx.choice(&SCALE)],
-        time: ctx.gate(&TIME),
+        smooth: ctx.gate(&SMOOTH),
     };
     ctx.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });
 }

@@ -4,6 +4,6 @@ pub mod channels;
 pub mod compositor;
 pub mod grid;
 pub mod heatmap;
-pub mod picture;
 pub mod record;
+pub mod screen;
 pub mod spectrum;

@@ -2,14 +2,13 @@
 
 use crate::node::def::{Input, NodeDef};
 
-const GATE: Input = Input::gate("gate", true, "While it is on, frames are written.").unique();
+const GATE: Input = Input::gate("gate", true, "Gate: latent frames are written while it is on.").unique();
 
 /// When frames are written to the film.
 pub const NODE: NodeDef = NodeDef {
     name: "output.record",
     title: "Record",
-    about: "Says at which frames `bendrack render` writes to the file; without this node at all of them, and in the window it does \
-            nothing.",
+    about: "Selects the latent frames that `bendrack render` writes; without this node, all of them. It does nothing in the window.",
     inputs: &[GATE],
     outputs: &[],
     run: |ctx| ctx.ask_film(ctx.gate(&GATE)),

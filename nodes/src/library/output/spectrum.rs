@@ -6,37 +6,32 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{ColourMap, Drawing, Heights, Shape, Source};
 
-const MAP: Input = Input::socket("map", Kind::Map, "The measurement; of a map of places, place after place.");
-const BELOW: Input = Input::socket("below", Kind::Picture, "A picture that shows through.");
-const AMOUNT: Input = Input::number("amount", 1.0, "How much the drawing covers the picture.").hard(0.0, 1.0);
-const SHAPE: Input = Input::choice("shape", &["bars", "line"], "Bars, or a line along the peaks.");
-const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "The colour map, from the foot to the top.");
-const HEIGHTS: Input = Input::choice(
-    "heights",
-    &["linear", "root", "decibel"],
-    "How heights follow activities: as they are, as square roots, or as logarithms.",
-)
-.chosen(1);
+const MAP: Input = Input::socket("map", Kind::Map, "Spectrum to draw; a map is read position by position.");
+const BELOW: Input = Input::socket("below", Kind::Picture, "Picture below the drawing.");
+const AMOUNT: Input = Input::number("amount", 1.0, "Opacity of the drawing: 0 transparent, 1 opaque.").hard(0.0, 1.0);
+const SHAPE: Input = Input::choice("shape", &["bars", "line"], "Shape: bars, or a line along the peaks.");
+const COLOURS: Input = Input::choice("colours", &ColourMap::CHOICES, "Colour map, from bottom to top.");
+const HEIGHTS: Input =
+    Input::choice("heights", &["linear", "root", "decibel"], "Scale of the heights: linear, square root, or decibels.")
+        .chosen(1);
 const FLOOR: Input =
-    Input::number("floor", -60.0, "Where decibels begin.").soft(-120.0, -12.0).hard(-200.0, -1.0).unit("dB");
-const GAIN: Input = Input::number("gain", 1.0, "What activities are multiplied with.")
-    .soft(0.1, 10.0)
-    .hard(0.001, 1000.0)
-    .unit("×")
-    .log();
-const LEVEL: Input = Input::gate(
-    "level",
+    Input::number("floor", -60.0, "Bottom of the decibel scale.").soft(-120.0, -12.0).hard(-200.0, -1.0).unit("dB");
+const GAIN: Input =
+    Input::number("gain", 1.0, "Factor of the activations.").soft(0.1, 10.0).hard(0.001, 1000.0).unit("×").log();
+const NORMALISE: Input = Input::gate(
+    "normalise",
     true,
-    "The most active neuron of each latent frame reaches the top; without it an activity of 1 does.",
+    "Scales each latent frame so that its largest activation reaches the top; off, an activation of 1 does.",
 );
 const FIRST: Input = target_node::FIRST.soft(0.0, 511.0);
 const LAST: Input = target_node::LAST.soft(0.0, 511.0);
 const BANDS: Input =
-    Input::number("bands", 0.0, "How many bars; 0 is as many as there is room for.").soft(0.0, 64.0).hard(0.0, 4096.0);
-const HOLD: Input = Input::number("hold", 0.0, "How long a peak stands until it has fallen to a third; 0 holds none.")
-    .soft(0.0, 8.0)
-    .hard(0.0, 3600.0)
-    .unit("s");
+    Input::number("bands", 0.0, "Number of bars; 0 is as many as fit.").soft(0.0, 64.0).hard(0.0, 4096.0);
+const DECAY: Input =
+    Input::number("decay", 0.0, "Decay time of the peaks, in seconds, to about a third; 0 shows no peaks.")
+        .soft(0.0, 8.0)
+        .hard(0.0, 3600.0)
+        .unit("s");
 const OUT: Output = Output::of("picture", Kind::Picture, "The drawing.").passes(&BELOW);
 
 const SHAPES: [Shape; 2] = [Shape::Bars, Shape::Line];
@@ -46,8 +41,8 @@ const HEIGHT: [Heights; 3] = [Heights::Linear, Heights::Root, Heights::Decibel];
 pub const NODE: NodeDef = NodeDef {
     name: "output.spectrum",
     title: "Spectrum",
-    about: "Draws the activity of neurons as bars or as a line, alone or over a picture.",
-    inputs: &[MAP, BELOW, AMOUNT, SHAPE, COLOURS, HEIGHTS, FLOOR, GAIN, LEVEL, FIRST, LAST, BANDS, HOLD],
+    about: "Draws neuron activations as bars or a line, alone or over a picture.",
+    inputs: &[MAP, BELOW, AMOUNT, SHAPE, COLOURS, HEIGHTS, FLOOR, GAIN, NORMALISE, FIRST, LAST, BANDS, DECAY],
     outputs: &[OUT],
     run,
     ..NodeDef::BASE
@@ -62,11 +57,11 @@ fn run(ctx: &mut NodeContext<'_>) {
         heights: HEIGHT[ctx.choice(&HEIGHTS)],
         floor: ctx.number(&FLOOR),
         gain: ctx.number(&GAIN),
-        level: ctx.gate(&LEVEL),
+        normalise: ctx.gate(&NORMALISE),
         first: ctx.number(&FIRST).round() as usize,
         last: if last < target_node::END { last as usize } else { usize::MAX },
         bands: ctx.whole(&BANDS) as usize,
-        hold: ctx.number(&HOLD),
+        decay: ctx.number(&DECAY),
     };
     let (node, below, amount) = (ctx.id().clone(), ctx.source(&BELOW), ctx.number(&AMOUNT));
     ctx.show(&OUT, Source::Spectrum { node, map, below, amount, drawing });

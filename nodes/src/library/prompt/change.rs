@@ -9,23 +9,23 @@ use crate::node::value::{Gate, Kind};
 use crate::program::Switch;
 use crate::program::prompt::Prompt;
 
-const TEXT: Input = Input::text("text", "", "The prompt, which may change at any time.");
+const TEXT: Input = Input::text("text", "", "Prompt; it may change at any time.");
 const POLICY: Input = Input::choice(
     "policy",
     &["hard", "recache", "crossfade"],
-    "What a change does: the past is forgotten, it is computed anew under the new prompt, or the prompts mix for a while.",
+    "Response to a change: empty the KV cache, recompute it, or crossfade the prompts.",
 );
-const SECONDS: Input = Input::number(
-    "seconds",
+const CROSSFADE: Input = Input::number(
+    "crossfade",
     2.0,
-    "How long a crossfade takes; a text that comes meanwhile waits for its end, unless it is the one before.",
+    "Length of a crossfade, in seconds. A new prompt waits for its end; the previous prompt fades back at once.",
 )
 .soft(0.0, 10.0)
 .hard(0.0, 600.0)
 .unit("s");
-const OUT: Output = Output::of("text", Kind::Text, "The prompt, for the model.").passes(&TEXT);
-const CHANGING: Output = Output::gate("changing", "On while a crossfade is under way.");
-const CHANGED: Output = Output::gate("changed", "Goes on when it turns to a new text.");
+const OUT: Output = Output::of("text", Kind::Text, "Prompt for the model.").passes(&TEXT);
+const CHANGING: Output = Output::gate("changing", "On during a crossfade.");
+const CHANGED: Output = Output::gate("changed", "Trigger when a new prompt starts.");
 
 /// How far a crossfade is, 0 to 1; nothing else has to be remembered in numbers.
 const WAY: usize = 0;
@@ -39,8 +39,8 @@ const ALL: f64 = 1.0 - 1e-9;
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.change",
     title: "Prompt change",
-    about: "Says what happens when its prompt changes: a hard cut, the past computed anew, or a crossfade.",
-    inputs: &[TEXT, POLICY, SECONDS, METHOD],
+    about: "Sets the response to a change of prompt: hard cut, recache, or crossfade.",
+    inputs: &[TEXT, POLICY, CROSSFADE, METHOD],
     outputs: &[OUT, CHANGING, CHANGED],
     memory: 1,
     texts: 2,
@@ -55,7 +55,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         "recache" => Switch::Recache,
         _ => Switch::Keep,
     };
-    let seconds = if switch == Switch::Keep { ctx.number(&SECONDS) } else { 0.0 };
+    let seconds = if switch == Switch::Keep { ctx.number(&CROSSFADE) } else { 0.0 };
     let part = if seconds > 0.0 { ctx.dt_secs() / seconds } else { 1.0 };
     let way = ctx.memory()[WAY] + part;
     let (changed, way) = turn(ctx.remembered(), text, if way < ALL { way } else { 1.0 });

@@ -5,20 +5,20 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::prompt::Prompt;
 
-const A: Input = Input::text("a", "", "The prompt at 0.");
-const B: Input = Input::text("b", "", "The prompt at 1.");
+const A: Input = Input::text("a", "", "Prompt at amount 0.");
+const B: Input = Input::text("b", "", "Prompt at amount 1.");
 const AMOUNT: Input =
-    Input::number("amount", 0.0, "How much of b: what the model shows goes from a to b with it, chunk by chunk.")
+    Input::number("amount", 0.0, "Position between the prompts: 0 is `a`, 1 is `b`; it takes effect chunk by chunk.")
         .hard(0.0, 1.0);
 const OUT: Output =
-    Output::of("text", Kind::Text, "The mix, for the model; where plain text is read, it is the nearer prompt.")
+    Output::of("text", Kind::Text, "Mixed prompt for the model; nodes that read plain text get the nearer prompt.")
         .passes(&A);
 
 /// A mix of two prompts.
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.crossfade",
     title: "Prompt crossfade",
-    about: "Mixes two prompts into one cable, along a line or an arc.",
+    about: "Interpolates between two prompts.",
     inputs: &[A, B, AMOUNT, METHOD],
     outputs: &[OUT],
     run: |ctx| {

@@ -3,20 +3,19 @@
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 
-const PROMPTS: Input = Input::text("prompts", "", "The prompts, one per line or with | between them.").prompts();
-const INDEX: Input = Input::direct("index", 0.0, "Which one it gives, from 0; beyond the last it begins again.")
-    .soft(0.0, 8.0)
-    .hard(-1e6, 1e6);
-const NEXT: Input = Input::gate("next", false, "Goes on to the next one each time it goes on.");
-const PREVIOUS: Input = Input::gate("previous", false, "Goes back to the one before each time it goes on.");
+const PROMPTS: Input = Input::text("prompts", "", "Prompts, one per line or separated by |.").prompts();
+const INDEX: Input =
+    Input::direct("index", 0.0, "Index of the prompt, from 0; it wraps past the last.").soft(0.0, 8.0).hard(-1e6, 1e6);
+const NEXT: Input = Input::gate("next", false, "Trigger: next prompt.");
+const PREVIOUS: Input = Input::gate("previous", false, "Trigger: previous prompt.");
 const OUT: Output = Output::of("text", Kind::Text, "The prompt.");
-const COUNT: Output = Output::number("count", "How many there are.");
+const COUNT: Output = Output::number("count", "Number of prompts.");
 
 /// One of several prompts, by number or step by step.
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.list",
     title: "Prompt list",
-    about: "Gives one of several prompts, by its number or step by step.",
+    about: "Selects one of several prompts, by index or step by step.",
     inputs: &[PROMPTS, INDEX, NEXT, PREVIOUS],
     outputs: &[OUT, COUNT],
     memory: 1,

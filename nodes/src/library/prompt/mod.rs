@@ -14,7 +14,7 @@ use crate::program::BlendMethod;
 pub const METHOD: Input = Input::choice(
     "method",
     &BlendMethod::CHOICES,
-    "How two prompts are mixed: along a straight line, or along an arc that keeps their strength.",
+    "Interpolation of the prompt embeddings: linear, or spherical, which keeps their length.",
 );
 
 /// The method that a choice names.

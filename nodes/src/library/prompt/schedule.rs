@@ -12,31 +12,28 @@ use crate::program::prompt::Prompt;
 const SCHEDULE: Input = Input::text(
     "schedule",
     "",
-    "The prompts, one per line or with | between them: a time, a colon and a prompt, such as 0: a red circle.",
+    "Entries such as 0: a red circle (time, colon, prompt), one per line or separated by |.",
 )
 .schedule();
 const UNIT: Input = Input::choice(
     "unit",
     &["frames", "seconds", "beats"],
-    "What times are counted in: latent frames, seconds or beats, from the beginning of the video.",
+    "Unit of the times: latent frames, seconds or beats, from the start of the video.",
 );
-const LOOP: Input =
-    Input::number("loop", 0.0, "After how long it begins again; never at 0.").soft(0.0, 64.0).hard(0.0, 1e5);
-const CROSSFADE: Input = Input::number(
-    "crossfade",
-    0.0,
-    "How long before a change the prompts begin to mix, as far as there is time for it.",
-)
-.soft(0.0, 16.0)
-.hard(0.0, 1e5);
-const OUT: Output = Output::of("text", Kind::Text, "The prompt of now, or the mix on the way to the next one.");
+const LOOP_LENGTH: Input =
+    Input::number("loop_length", 0.0, "Length of the loop; 0 plays once.").soft(0.0, 64.0).hard(0.0, 1e5);
+const CROSSFADE: Input =
+    Input::number("crossfade", 0.0, "Length of the crossfade before each change, as far as time allows.")
+        .soft(0.0, 16.0)
+        .hard(0.0, 1e5);
+const OUT: Output = Output::of("text", Kind::Text, "The current prompt, or the mix with the next one.");
 
 /// Prompts by time.
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.schedule",
     title: "Prompt schedule",
-    about: "Gives prompts at their times, in latent frames, seconds or beats, and mixes each into the next if it is told to.",
-    inputs: &[SCHEDULE, UNIT, LOOP, CROSSFADE, METHOD],
+    about: "Plays prompts at set times, with optional crossfades.",
+    inputs: &[SCHEDULE, UNIT, LOOP_LENGTH, CROSSFADE, METHOD],
     outputs: &[OUT],
     run,
     ..NodeDef::BASE
@@ -48,7 +45,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         "beats" => ctx.beat(),
         _ => ctx.frame() as f64,
     };
-    let moment = ctx.schedule(&SCHEDULE).and_then(|schedule| schedule.at(time, ctx.number(&LOOP)));
+    let moment = ctx.schedule(&SCHEDULE).and_then(|schedule| schedule.at(time, ctx.number(&LOOP_LENGTH)));
     let Some(Moment { now, next, since, left }) = moment else { return ctx.set(&OUT, Arc::<str>::default()) };
     // There is no more time to mix than the prompt counts.
     let length = ctx.number(&CROSSFADE).min(since + left);

@@ -3,14 +3,14 @@
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 
-const TEXT: Input = Input::text("text", "", "What the video shows.");
+const TEXT: Input = Input::text("text", "", "Prompt text.");
 const OUT: Output = Output::of("text", Kind::Text, "The prompt.");
 
 /// A prompt.
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.text",
     title: "Prompt",
-    about: "What the video shows, in words.",
+    about: "A prompt: the description of the video.",
     inputs: &[TEXT],
     outputs: &[OUT],
     run: |ctx| ctx.set(&OUT, ctx.text(&TEXT)),

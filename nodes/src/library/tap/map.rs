@@ -5,7 +5,7 @@ use crate::node::def::{Image, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::Measure;
 
-const MAP: Output = Output::of("map", Kind::Map, "How much each place of the picture attends to the words.");
+const MAP: Output = Output::of("map", Kind::Map, "Attention of each position of the picture to the words.");
 
 /// Measures where the picture attends to words of the prompt.
 pub const NODE: NodeDef = NodeDef {

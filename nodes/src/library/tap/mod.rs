@@ -1,7 +1,7 @@
 //! What is measured.
 
-pub mod activity;
 pub mod map;
+pub mod neuron_map;
 pub mod neurons;
 pub mod picture;
 pub mod self_map;

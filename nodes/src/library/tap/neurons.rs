@@ -5,13 +5,13 @@ use crate::node::def::{Image, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::Measure;
 
-const MAP: Output = Output::of("map", Kind::Map, "The mean activity of each neuron, as a spectrum.");
+const MAP: Output = Output::of("map", Kind::Map, "Mean activation of each neuron, as a spectrum.");
 
-/// Measures how active the feed-forward neurons are.
+/// Measures the activations of feed-forward neurons.
 pub const NODE: NodeDef = NodeDef {
     name: "tap.neurons",
     title: "Neurons",
-    about: "Measures how active the feed-forward neurons are.",
+    about: "Measures the activations of feed-forward neurons.",
     inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD],
     outputs: &[MAP, tap_node::MEAN, tap_node::MAX, tap_node::X, tap_node::ENTROPY, tap_node::AREA, tap_node::CHANGE],
     run: |ctx| tap_node::run(ctx, Measure::Neurons, &MAP),

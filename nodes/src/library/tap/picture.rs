@@ -7,23 +7,25 @@ use crate::node::value::Kind;
 use crate::program::{Fuse, Measure, Tap};
 
 const REGION: Input =
-    Input::socket("region", Kind::Target, "The part of the picture that is looked at; all of it without a cable.");
-const BRIGHTNESS: Output = Output::number("brightness", "How bright it is, its mean luma, 0 black to 1 white.").late();
-const RED: Output = Output::number("red", "Its mean red, 0 to 1.").late();
-const GREEN: Output = Output::number("green", "Its mean green, 0 to 1.").late();
-const BLUE: Output = Output::number("blue", "Its mean blue, 0 to 1.").late();
-const CONTRAST: Output =
-    Output::number("contrast", "Two times the standard deviation of its luma: 0 even, 1 half black and half white.")
-        .late();
-const CHANGE: Output = Output::number("change", "How far it is from the picture a latent frame before, 0 to 1.").late();
-const X: Output = Output::number("x", "The centre of what changes, 0 left to 1 right; 0.5 while nothing does.").late();
-const Y: Output = Output::number("y", "The centre of what changes, 0 top to 1 bottom; 0.5 while nothing does.").late();
+    Input::socket("region", Kind::Target, "Region to measure; the whole picture if nothing is wired.");
+const BRIGHTNESS: Output = Output::number("brightness", "Mean luma, 0 black to 1 white.").late();
+const RED: Output = Output::number("red", "Mean red, 0 to 1.").late();
+const GREEN: Output = Output::number("green", "Mean green, 0 to 1.").late();
+const BLUE: Output = Output::number("blue", "Mean blue, 0 to 1.").late();
+const CONTRAST: Output = Output::number(
+    "contrast",
+    "Contrast: twice the standard deviation of luma. 0 is uniform, 1 half black and half white.",
+)
+.late();
+const CHANGE: Output = Output::number("change", "Difference from the picture one latent frame earlier, 0 to 1.").late();
+const X: Output = Output::number("x", "Centre of the motion, 0 left to 1 right; 0.5 without motion.").late();
+const Y: Output = Output::number("y", "Centre of the motion, 0 top to 1 bottom; 0.5 without motion.").late();
 
 /// Measures the picture that the model made.
 pub const NODE: NodeDef = NodeDef {
     name: "tap.picture",
     title: "Picture tap",
-    about: "Measures how bright, how colourful and how restless the picture is: the last one of each chunk.",
+    about: "Measures brightness, colour, contrast and motion in the last picture of each chunk.",
     inputs: &[REGION],
     outputs: &[BRIGHTNESS, RED, GREEN, BLUE, CONTRAST, CHANGE, X, Y],
     run,

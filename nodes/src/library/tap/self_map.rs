@@ -5,16 +5,16 @@ use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::Measure;
 
-const AT_X: Input = Input::number("at_x", 0.5, "The place that looks, from 0 at the left to 1.").hard(0.0, 1.0);
-const AT_Y: Input = Input::number("at_y", 0.5, "The place that looks, from 0 at the top to 1.").hard(0.0, 1.0);
+const AT_X: Input = Input::number("at_x", 0.5, "Query position, 0 left to 1 right.").hard(0.0, 1.0);
+const AT_Y: Input = Input::number("at_y", 0.5, "Query position, 0 top to 1 bottom.").hard(0.0, 1.0);
 const MAP: Output =
-    Output::of("map", Kind::Map, "How much the place attends to each place, in all latent frames it sees.");
+    Output::of("map", Kind::Map, "Attention of the query position to each position, over all visible latent frames.");
 
-/// Measures which places of the picture a place attends to.
+/// Measures the self-attention map of one position of the picture.
 pub const NODE: NodeDef = NodeDef {
     name: "tap.self_map",
     title: "Self map",
-    about: "Measures which places of the picture a place attends to.",
+    about: "Measures the self-attention map of one position of the picture.",
     inputs: &[tap_node::TARGET, AT_X, AT_Y, tap_node::FUSE, tap_node::THRESHOLD, tap_node::REGION],
     outputs: &[
         MAP,

@@ -10,34 +10,37 @@ use crate::program::target::Selection;
 use crate::program::{Fuse, Measure, Tap};
 
 /// Which part of the site is measured.
-pub const TARGET: Input = Input::socket("target", Kind::Target, "What is measured; everything without a cable.");
+pub const TARGET: Input =
+    Input::socket("target", Kind::Target, "Part of the site to measure; all of it if nothing is wired.");
 /// How several measurements become one.
-pub const FUSE: Input = Input::choice("fuse", &Fuse::CHOICES, "How several layers, heads and steps become one.");
+pub const FUSE: Input = Input::choice("fuse", &Fuse::CHOICES, "Reduction over layers, heads and steps.");
 /// What counts for the area.
-pub const THRESHOLD: Input = Input::number(
-    "threshold",
-    0.5,
-    "From where on a place counts for the area: 0 is the smallest value, 1 the largest.",
-)
-.hard(0.0, 1.0);
+pub const THRESHOLD: Input =
+    Input::number("threshold", 0.5, "Threshold for `area`: 0 is the smallest value of the map, 1 the largest.")
+        .hard(0.0, 1.0);
 /// What counts for the mass.
-pub const REGION: Input = Input::socket("region", Kind::Target, "The part of the picture whose mass is told.");
+pub const REGION: Input = Input::socket(
+    "region",
+    Kind::Target,
+    "Region over which `mass` is measured; the whole picture if nothing is wired.",
+);
 /// The mean.
-pub const MEAN: Output = Output::number("mean", "Its mean.").late();
+pub const MEAN: Output = Output::number("mean", "Mean of the measurement.").late();
 /// The largest value.
-pub const MAX: Output = Output::number("max", "Its largest value.").late();
+pub const MAX: Output = Output::number("max", "Largest value.").late();
 /// The centre of gravity.
-pub const X: Output = Output::number("x", "Its centre of gravity, 0 left to 1 right.").late();
+pub const X: Output = Output::number("x", "Centroid, 0 left to 1 right.").late();
 /// The centre of gravity.
-pub const Y: Output = Output::number("y", "Its centre of gravity, 0 top to 1 bottom.").late();
+pub const Y: Output = Output::number("y", "Centroid, 0 top to 1 bottom.").late();
 /// How evenly it is spread.
-pub const ENTROPY: Output = Output::number("entropy", "How evenly it is spread, 0 one place to 1 everywhere.").late();
+pub const ENTROPY: Output =
+    Output::number("entropy", "Normalised entropy: 0 is one position, 1 is spread evenly.").late();
 /// The part of the picture above the threshold.
-pub const AREA: Output = Output::number("area", "The part of its places that reach the threshold.").late();
+pub const AREA: Output = Output::number("area", "Share of positions that reach `threshold`, 0 to 1.").late();
 /// The part in the region.
-pub const MASS: Output = Output::number("mass", "The part of it that lies in the region.").late();
+pub const MASS: Output = Output::number("mass", "Share of the total inside `region`, 0 to 1.").late();
 /// How much it changes.
-pub const CHANGE: Output = Output::number("change", "How much of it moved since the last latent frame, 0 to 1.").late();
+pub const CHANGE: Output = Output::number("change", "Change since the last latent frame: 0 is none, 1 is all.").late();
 
 /// Asks for a measurement, and gives it as a map.
 pub fn run(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {

@@ -8,13 +8,13 @@ use crate::program::target::Target;
 const FIRST: Input = target_node::FIRST.soft(0.0, 2.0);
 const LAST: Input = target_node::LAST.soft(0.0, 2.0);
 const OUT: Output =
-    Output::of("target", Kind::Target, "Only these latent frames of each chunk.").passes(&target_node::WITHIN);
+    Output::of("target", Kind::Target, "The target, limited to these latent frames.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at latent frames of each chunk.
+/// Limits a bend or a tap to latent frames of each chunk.
 pub const NODE: NodeDef = NodeDef {
     name: "target.frames",
     title: "Frames",
-    about: "Aims a bend or a tap at latent frames of each chunk.",
+    about: "Limits a bend or a tap to latent frames of each chunk.",
     inputs: &[target_node::WITHIN, FIRST, LAST],
     outputs: &[OUT],
     run: |ctx| {

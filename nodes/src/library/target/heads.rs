@@ -7,13 +7,14 @@ use crate::program::target::Target;
 
 const FIRST: Input = target_node::FIRST.soft(0.0, 11.0);
 const LAST: Input = target_node::LAST.soft(0.0, 11.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these attention heads.").passes(&target_node::WITHIN);
+const OUT: Output =
+    Output::of("target", Kind::Target, "The target, limited to these heads.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at a range of attention heads.
+/// Limits a bend or a tap to a range of attention heads.
 pub const NODE: NodeDef = NodeDef {
     name: "target.heads",
     title: "Heads",
-    about: "Aims a bend or a tap at a range of attention heads.",
+    about: "Limits a bend or a tap to a range of attention heads.",
     inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY],
     outputs: &[OUT],
     run: |ctx| {

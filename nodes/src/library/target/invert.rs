@@ -3,14 +3,14 @@
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 
-const TARGET: Input = Input::socket("target", Kind::Target, "What is left out.");
+const TARGET: Input = Input::socket("target", Kind::Target, "Target to exclude.");
 const OUT: Output = Output::of("target", Kind::Target, "Everything else.").passes(&TARGET);
 
-/// Aims a bend or a tap at everything that a target does not mean.
+/// Selects everything outside the given target.
 pub const NODE: NodeDef = NodeDef {
     name: "target.invert",
-    title: "All but",
-    about: "Aims a bend or a tap at everything that a target does not mean.",
+    title: "Invert",
+    about: "Selects everything outside the given target.",
     inputs: &[TARGET],
     outputs: &[OUT],
     run: |ctx| ctx.set(&OUT, ctx.target(&TARGET).not()),

@@ -7,13 +7,14 @@ use crate::program::target::Target;
 
 const FIRST: Input = target_node::FIRST.soft(0.0, 29.0);
 const LAST: Input = target_node::LAST.soft(0.0, 29.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these layers of the model.").passes(&target_node::WITHIN);
+const OUT: Output =
+    Output::of("target", Kind::Target, "The target, limited to these layers.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at a range of layers of the model.
+/// Limits a bend or a tap to a range of layers.
 pub const NODE: NodeDef = NodeDef {
     name: "target.layers",
     title: "Layers",
-    about: "Aims a bend or a tap at a range of layers of the model.",
+    about: "Limits a bend or a tap to a range of layers.",
     inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY],
     outputs: &[OUT],
     run: |ctx| {

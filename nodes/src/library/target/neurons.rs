@@ -9,17 +9,21 @@ use crate::program::target::{NeuronSet, Target};
 
 const FIRST: Input = target_node::FIRST.soft(0.0, 511.0);
 const LAST: Input = target_node::LAST.soft(0.0, 511.0);
-const MOST: Input =
-    Input::number("most", 0.0, "So many that were the most active ones in the call before; 0 is all of the range.")
-        .soft(0.0, 64.0)
-        .hard(0.0, 32768.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these feed-forward neurons.").passes(&target_node::WITHIN);
+const MOST: Input = Input::number(
+    "most",
+    0.0,
+    "Number of neurons to keep, the most active of the previous model call; 0 keeps the whole range.",
+)
+.soft(0.0, 64.0)
+.hard(0.0, 32768.0);
+const OUT: Output =
+    Output::of("target", Kind::Target, "The target, limited to these neurons.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.
+/// Limits a bend or a tap to feed-forward neurons: a range, every n-th, or the most active.
 pub const NODE: NodeDef = NodeDef {
     name: "target.neurons",
     title: "Neurons",
-    about: "Aims a bend or a tap at feed-forward neurons: a range, every n-th, or the most active ones.",
+    about: "Limits a bend or a tap to feed-forward neurons: a range, every n-th, or the most active.",
     inputs: &[target_node::WITHIN, FIRST, LAST, target_node::EVERY, MOST],
     outputs: &[OUT],
     run: |ctx| {

@@ -5,15 +5,19 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::target::{Passes, Target};
 
-const PASS: Input =
-    Input::choice("pass", &["denoise", "cache"], "Removing noise, or writing the finished chunk into the KV cache.");
-const OUT: Output = Output::of("target", Kind::Target, "Only this pass.").passes(&target_node::WITHIN);
+const PASS: Input = Input::choice(
+    "pass",
+    &["denoise", "cache"],
+    "Pass: the denoising steps, or the cache pass that writes the finished chunk to the KV cache.",
+);
+const OUT: Output =
+    Output::of("target", Kind::Target, "The target, limited to this pass.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.
+/// Limits a bend or a tap to the denoising steps or to the cache pass.
 pub const NODE: NodeDef = NodeDef {
     name: "target.pass",
     title: "Pass",
-    about: "Aims a bend or a tap at the denoising steps, or at the pass that writes what is remembered.",
+    about: "Limits a bend or a tap to the denoising steps or to the cache pass.",
     inputs: &[target_node::WITHIN, PASS],
     outputs: &[OUT],
     run: |ctx| {

@@ -10,18 +10,22 @@ use crate::program::region::{Frame, Shape};
 use crate::program::source::Source;
 use crate::program::target::Target;
 
-const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse", "map"], "What kind of part.");
-const MAP: Input = Input::socket("map", Kind::Map, "Where this map of the call before is hot, if the shape is a map.");
+const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse", "map"], "Shape of the region.");
+const MAP: Input = Input::socket(
+    "map",
+    Kind::Map,
+    "Map for the shape `map`: the region is where it was hot in the previous model call.",
+);
 const THRESHOLD: Input =
-    Input::number("threshold", 0.5, "From where on a map is hot: 0 is its smallest value, 1 its largest.")
-        .hard(0.0, 1.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only this part of the picture.").passes(&target_node::WITHIN);
+    Input::number("threshold", 0.5, "Threshold of the map: 0 is its smallest value, 1 its largest.").hard(0.0, 1.0);
+const OUT: Output =
+    Output::of("target", Kind::Target, "The target, limited to this region.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at a part of the picture: a rectangle, an ellipse, or where a map is hot.
+/// Limits a bend or a tap to a region: a rectangle, an ellipse, or where a map is hot.
 pub const NODE: NodeDef = NodeDef {
     name: "target.region",
     title: "Region",
-    about: "Aims a bend or a tap at a part of the picture: a rectangle, an ellipse, or where a map is hot.",
+    about: "Limits a bend or a tap to a region: a rectangle, an ellipse, or where a map is hot.",
     inputs: &[target_node::WITHIN, SHAPE, X, Y, WIDTH, HEIGHT, FEATHER, MAP, THRESHOLD],
     outputs: &[OUT],
     run: |ctx| {

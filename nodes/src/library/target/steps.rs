@@ -7,13 +7,14 @@ use crate::program::target::{Passes, Target};
 
 const FIRST: Input = target_node::FIRST.soft(0.0, 3.0);
 const LAST: Input = target_node::LAST.soft(0.0, 3.0);
-const OUT: Output = Output::of("target", Kind::Target, "Only these denoising steps.").passes(&target_node::WITHIN);
+const OUT: Output =
+    Output::of("target", Kind::Target, "The target, limited to these steps.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at a range of denoising steps; the cache pass is none of them.
+/// Limits a bend or a tap to a range of denoising steps, without the cache pass.
 pub const NODE: NodeDef = NodeDef {
     name: "target.steps",
     title: "Steps",
-    about: "Aims a bend or a tap at a range of denoising steps; the cache pass is none of them.",
+    about: "Limits a bend or a tap to a range of denoising steps, without the cache pass.",
     inputs: &[target_node::WITHIN, FIRST, LAST],
     outputs: &[OUT],
     run: |ctx| {

@@ -7,17 +7,19 @@ use crate::program::set::Set;
 use crate::program::target::{Selection, Target};
 
 /// The target that is narrowed.
-pub const WITHIN: Input = Input::socket("within", Kind::Target, "A target that is narrowed further.");
+pub const WITHIN: Input =
+    Input::socket("within", Kind::Target, "The target to narrow; everything if nothing is wired.");
 /// More than any model has of anything: a range that ends here ends with the model's last.
 pub const END: f64 = 99_999.0;
 /// Where a range begins.
-pub const FIRST: Input = Input::number("first", 0.0, "The first one, from 0.").hard(0.0, END);
+pub const FIRST: Input = Input::number("first", 0.0, "First index, from 0.").hard(0.0, END);
 /// Where a range ends.
 pub const LAST: Input =
-    Input::number("last", END, "The last one; 99999 is the model's last.").hard(0.0, END).ends(&FIRST);
+    Input::number("last", END, "Last index, inclusive; 99999 stands for the model's last.").hard(0.0, END).ends(&FIRST);
 /// Which of a range.
-pub const EVERY: Input =
-    Input::number("every", 1.0, "Only every so many of them: 2 is every second one.").soft(1.0, 8.0).hard(1.0, 4096.0);
+pub const EVERY: Input = Input::number("every", 1.0, "Step of the range: 1 takes every index, 2 every second one.")
+    .soft(1.0, 8.0)
+    .hard(1.0, 4096.0);
 
 /// The range between two knobs.
 pub fn range(ctx: &NodeContext<'_>, first: &Input, last: &Input) -> Set {

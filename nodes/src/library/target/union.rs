@@ -5,13 +5,13 @@ use crate::node::value::Kind;
 
 const A: Input = Input::socket("a", Kind::Target, "A target.");
 const B: Input = Input::socket("b", Kind::Target, "Another one.");
-const OUT: Output = Output::of("target", Kind::Target, "What is in either.").passes(&A);
+const OUT: Output = Output::of("target", Kind::Target, "Everything in `a` or in `b`.").passes(&A);
 
-/// Aims a bend or a tap at what either of two targets means.
+/// Combines two targets: everything in either.
 pub const NODE: NodeDef = NodeDef {
     name: "target.union",
     title: "Union",
-    about: "Aims a bend or a tap at what either of two targets means.",
+    about: "Combines two targets: everything in either.",
     inputs: &[A, B],
     outputs: &[OUT],
     run: |ctx| ctx.set(&OUT, ctx.target(&A).or(&ctx.target(&B))),

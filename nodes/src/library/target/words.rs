@@ -8,16 +8,17 @@ use crate::program::target::{MOST_WORDS, Target, words};
 const WORDS: Input = Input::text(
     "words",
     "",
-    "Words or phrases of the prompt, separated by commas; * stands for any letters, <padding> for what lies behind the prompt.",
+    "Words or phrases of the prompt, separated by commas. * matches any letters, <padding> the tokens after the prompt.",
 )
 .words(MOST_WORDS);
-const OUT: Output = Output::of("target", Kind::Target, "Only these words.").passes(&target_node::WITHIN);
+const OUT: Output =
+    Output::of("target", Kind::Target, "The target, limited to these words.").passes(&target_node::WITHIN);
 
-/// Aims a bend or a tap at words of the prompt, with all their tokens.
+/// Limits a bend or a tap to words of the prompt and all their tokens.
 pub const NODE: NodeDef = NodeDef {
     name: "target.words",
     title: "Words",
-    about: "Aims a bend or a tap at words of the prompt, with all their tokens.",
+    about: "Limits a bend or a tap to words of the prompt and all their tokens.",
     inputs: &[target_node::WITHIN, WORDS],
     outputs: &[OUT],
     run: |ctx| {

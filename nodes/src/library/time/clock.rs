@@ -6,20 +6,19 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const DIVISION: Input = Input::choice("division", &division::NAMES, "How far pulses lie apart.").chosen(QUARTER);
+const DIVISION: Input =
+    Input::choice("division", &division::NAMES, "Interval between pulses, as a division of the tempo.").chosen(QUARTER);
 /// The place of `1/4` among the divisions.
 const QUARTER: usize = 8;
 const SWING: Input =
-    Input::number("swing", 0.0, "How late every second pulse is; 0.667 is that of triplets.").hard(0.0, 1.0);
-const CHANCE: Input = Input::number("chance", 1.0, "How likely a pulse is to be played.").hard(0.0, 1.0);
-const LENGTH: Input = Input::number("length", 0.5, "How long the gate is on, in parts of a pulse.").hard(0.0, 1.0);
-const RESET: Input = Input::gate("reset", false, "Begins anew with a pulse.");
-const GATE: Output = Output::gate(
-    "gate",
-    "On in the first part of each pulse; one shorter than a latent frame counts, and so does each of several.",
-);
-const PHASE: Output = Output::number("phase", "How much of the pulse has passed, 0 to 1.");
-const COUNT: Output = Output::number("count", "Which pulse it is, from 0, played or not.");
+    Input::number("swing", 0.0, "Delay of every second pulse: 0 is straight, 0.67 triplet swing.").hard(0.0, 1.0);
+const CHANCE: Input = Input::number("chance", 1.0, "Probability of each pulse: 0 never, 1 always.").hard(0.0, 1.0);
+const GATE_LENGTH: Input = Input::number("gate_length", 0.5, "Gate length, as a share of the interval.").hard(0.0, 1.0);
+const RESET: Input = Input::gate("reset", false, "Trigger: restarts with a pulse.");
+const GATE: Output =
+    Output::gate("gate", "Gate at the start of each pulse; several pulses in one latent frame all count.");
+const PHASE: Output = Output::number("phase", "Phase between two pulses, 0 to 1.");
+const PULSE: Output = Output::number("pulse", "Index of the pulse, from 0; skipped pulses count.");
 
 const BEGUN: usize = 0;
 /// The beat at which pulse 0 began.
@@ -33,9 +32,9 @@ const MOST: i64 = 1024;
 pub const NODE: NodeDef = NodeDef {
     name: "time.clock",
     title: "Clock",
-    about: "Pulses at a division of the tempo, with swing and chance.",
-    inputs: &[DIVISION, SWING, CHANCE, LENGTH, RESET, SEED],
-    outputs: &[GATE, PHASE, COUNT],
+    about: "Pulses at a division of the tempo, with swing and probability.",
+    inputs: &[DIVISION, SWING, CHANCE, GATE_LENGTH, RESET, SEED],
+    outputs: &[GATE, PHASE, PULSE],
     memory: 3,
     run,
     ..NodeDef::BASE
@@ -56,12 +55,12 @@ fn run(ctx: &mut NodeContext<'_>) {
     let is_played = |index: i64| random(ctx, 0, index) < chance;
     let hits = (first.max(last - MOST + 1)..=last).filter(|&index| is_played(index)).count();
     let phase = now - now.floor();
-    let on = hits > 0 || (is_played(last) && phase < ctx.number(&LENGTH));
+    let on = hits > 0 || (is_played(last) && phase < ctx.number(&GATE_LENGTH));
     ctx.memory()[BEGUN] = 1.0;
     ctx.memory()[BEFORE] = beat;
     ctx.set(&GATE, Gate { on, hits: hits as u16 });
     ctx.set(&PHASE, phase);
-    ctx.set(&COUNT, last as f64);
+    ctx.set(&PULSE, last as f64);
 }
 
 /// Pulses in so many beats.

@@ -3,15 +3,14 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const TRIGGER: Input = Input::gate("trigger", false, "The triggers that are counted.");
-const BY: Input = Input::number("by", 2.0, "Of how many triggers one passes.").soft(1.0, 16.0).hard(1.0, 128.0);
-const OFFSET: Input =
-    Input::number("offset", 0.0, "Which of them passes, from 0; past the last it is the first again.")
-        .soft(0.0, 15.0)
-        .hard(0.0, 127.0);
-const RESET: Input =
-    Input::gate("reset", false, "Begins to count anew, before what else arrives in the same latent frame.");
-const OUT: Output = Output::gate("out", "Fires with one trigger of so many.").passes(&TRIGGER);
+const TRIGGER: Input = Input::gate("trigger", false, "Triggers to divide.");
+const BY: Input =
+    Input::number("by", 2.0, "Divisor: one of this many triggers passes.").soft(1.0, 16.0).hard(1.0, 128.0);
+const OFFSET: Input = Input::number("offset", 0.0, "Index of the trigger that passes, from 0; it wraps past the last.")
+    .soft(0.0, 15.0)
+    .hard(0.0, 127.0);
+const RESET: Input = Input::gate("reset", false, "Trigger: restarts the count; in one latent frame it acts first.");
+const OUT: Output = Output::gate("out", "The divided triggers.").passes(&TRIGGER);
 
 /// Triggers so far.
 const COUNT: usize = 0;
@@ -20,7 +19,7 @@ const COUNT: usize = 0;
 pub const NODE: NodeDef = NodeDef {
     name: "time.divide",
     title: "Clock divide",
-    about: "Lets every second trigger pass, or every third, or any up to every 128th.",
+    about: "A clock divider: passes every n-th trigger, up to 128.",
     inputs: &[TRIGGER, BY, OFFSET, RESET],
     outputs: &[OUT],
     memory: 1,

@@ -3,16 +3,18 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const TRIGGER: Input = Input::gate("trigger", false, "Goes one step further, each time.");
-const STEPS: Input = Input::number("steps", 8.0, "How many steps there are.").soft(1.0, 16.0).hard(1.0, 64.0);
-const PULSES: Input =
-    Input::number("pulses", 3.0, "How many of them fire, as evenly as they can lie.").soft(0.0, 16.0).hard(0.0, 64.0);
-const ROTATION: Input =
-    Input::number("rotation", 0.0, "How many steps later the rhythm begins.").soft(-8.0, 8.0).hard(-64.0, 64.0);
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger: next step.");
+const STEPS: Input = Input::number("steps", 8.0, "Number of steps.").soft(1.0, 16.0).hard(1.0, 64.0);
+const PULSES: Input = Input::number("pulses", 3.0, "Number of pulses, spread as evenly as possible over the steps.")
+    .soft(0.0, 16.0)
+    .hard(0.0, 64.0);
+const ROTATION: Input = Input::number("rotation", 0.0, "Rotation of the rhythm, in steps; positive is later.")
+    .soft(-8.0, 8.0)
+    .hard(-64.0, 64.0);
 const RESET: Input =
-    Input::gate("reset", false, "Back to before the first step, before what else arrives in the same latent frame.");
-const OUT: Output = Output::gate("out", "Fires with the triggers that meet a pulse.").passes(&TRIGGER);
-const STEP: Output = Output::number("step", "Which step it is, from 0.");
+    Input::gate("reset", false, "Trigger: back to before the first step; in one latent frame it acts first.");
+const OUT: Output = Output::gate("out", "Trigger at each pulse of the rhythm.").passes(&TRIGGER);
+const STEP: Output = Output::number("step", "Index of the step, from 0.");
 
 /// The step that comes next, 1 to their number; 0 before the first.
 const NEXT: usize = 0;
@@ -21,7 +23,7 @@ const NEXT: usize = 0;
 pub const NODE: NodeDef = NodeDef {
     name: "time.euclid",
     title: "Euclid",
-    about: "A rhythm in which so many pulses lie as evenly as they can on so many steps.",
+    about: "A Euclidean rhythm: pulses spread as evenly as possible over steps.",
     inputs: &[TRIGGER, STEPS, PULSES, ROTATION, RESET],
     outputs: &[OUT, STEP],
     memory: 1,

@@ -3,10 +3,9 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const TRIGGER: Input = Input::gate("trigger", false, "The triggers between which others come.");
-const BY: Input = Input::number("by", 2.0, "How many there are for each one.").soft(1.0, 16.0).hard(1.0, 16.0);
-const OUT: Output =
-    Output::gate("out", "Fires with each trigger, and between it and where the next one is awaited.").passes(&TRIGGER);
+const TRIGGER: Input = Input::gate("trigger", false, "Triggers to multiply.");
+const BY: Input = Input::number("by", 2.0, "Output triggers per input trigger.").soft(1.0, 16.0).hard(1.0, 16.0);
+const OUT: Output = Output::gate("out", "The multiplied triggers, spaced by the last interval.").passes(&TRIGGER);
 
 /// Seconds since the last trigger.
 const SINCE: usize = 0;
@@ -21,7 +20,7 @@ const ROUNDED: f64 = 1e-6;
 pub const NODE: NodeDef = NodeDef {
     name: "time.multiply",
     title: "Clock multiply",
-    about: "Fires evenly between triggers, as far apart as the last two of them say.",
+    about: "A clock multiplier: adds triggers evenly, at the interval of the last two.",
     inputs: &[TRIGGER, BY],
     outputs: &[OUT],
     memory: 3,

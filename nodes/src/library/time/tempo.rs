@@ -5,15 +5,12 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const BPM: Input = Input::number("bpm", 120.0, "Beats per minute.").soft(20.0, 300.0).hard(20.0, 300.0).unique();
-const TAP: Input = Input::gate(
-    "tap",
-    false,
-    "Tapped on the beat, it gives the tempo, the mean of the last four intervals; it counts until bpm is moved.",
-);
-const BEATS: Input = Input::number("beats", 4.0, "The beats of a bar.").soft(1.0, 16.0).hard(1.0, 64.0);
-const OUT: Output = Output::number("bpm", "The tempo, in beats per minute; it counts from the next latent frame on.");
-const BEAT: Output = Output::number("beat", "Beats since the beginning of the video.");
-const BAR: Output = Output::number("bar", "Where in the bar it is, 0 to 1.");
+const TAP: Input =
+    Input::gate("tap", false, "Tap tempo: the mean of the last four intervals. Moving `bpm` overrides it.");
+const BEATS: Input = Input::number("beats", 4.0, "Beats per bar.").soft(1.0, 16.0).hard(1.0, 64.0);
+const OUT: Output = Output::number("bpm", "Tempo in beats per minute, in effect from the next latent frame.");
+const BEAT: Output = Output::number("beat", "Beats since the start of the video.");
+const BAR: Output = Output::number("bar", "Phase within the bar, 0 to 1.");
 
 /// Intervals of which the mean is taken.
 const MOST: usize = 4;
@@ -33,7 +30,7 @@ const INTERVALS: usize = 4;
 pub const NODE: NodeDef = NodeDef {
     name: "time.tempo",
     title: "Tempo",
-    about: "Says how fast the beat of the patch is, by a number or by tapping.",
+    about: "Sets the tempo of the patch, by number or tap.",
     inputs: &[BPM, TAP, BEATS],
     outputs: &[OUT, BEAT, BAR],
     memory: INTERVALS + MOST,

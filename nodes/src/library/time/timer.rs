@@ -3,13 +3,13 @@
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const TRIGGER: Input = Input::gate("trigger", false, "Starts it from 0.");
-const RUN: Input = Input::gate("run", true, "Time stands still while it is off.");
+const TRIGGER: Input = Input::gate("trigger", false, "Trigger: restarts from 0.");
+const RUN: Input = Input::gate("run", true, "Gate: off pauses the timer.");
 const LENGTH: Input =
-    Input::number("length", 10.0, "The time after which it is done.").soft(0.0, 60.0).hard(0.0, 86_400.0).unit("s");
-const SECS: Output = Output::number("seconds", "The time since the trigger; 0 before it.");
-const NORMALISED: Output = Output::number("normalised", "How much of the length has passed, 0 to 1.");
-const DONE: Output = Output::gate("done", "Fires when the length has passed.");
+    Input::number("length", 10.0, "Length, in seconds.").soft(0.0, 60.0).hard(0.0, 86_400.0).unit("s");
+const SECS: Output = Output::number("seconds", "Seconds since the trigger; 0 before the first.");
+const NORMALISED: Output = Output::number("normalised", "Progress, 0 to 1.");
+const DONE: Output = Output::gate("done", "Trigger when the length has passed.");
 
 /// Whether it was started, and is done.
 const STARTED: usize = 0;
@@ -22,7 +22,7 @@ const ROUNDED: f64 = 1e-9;
 pub const NODE: NodeDef = NodeDef {
     name: "time.timer",
     title: "Timer",
-    about: "Tells the time since a trigger, and fires when a length of it has passed.",
+    about: "Measures the time since a trigger and fires after a set length.",
     inputs: &[TRIGGER, RUN, LENGTH],
     outputs: &[SECS, NORMALISED, DONE],
     memory: 3,

@@ -2,13 +2,13 @@
 
 use crate::node::def::{Input, NodeDef, View};
 
-const TEXT: Input = Input::text("text", "", "What is written there.");
+const TEXT: Input = Input::text("text", "", "Text of the note.");
 
 /// A note on the canvas.
 pub const NODE: NodeDef = NodeDef {
     name: "view.note",
     title: "Note",
-    about: "A note for those who read the patch; it does nothing.",
+    about: "A comment in the patch, without effect.",
     inputs: &[TEXT],
     view: View::Note,
     ..NodeDef::BASE

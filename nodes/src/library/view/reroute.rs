@@ -3,14 +3,14 @@
 use crate::node::def::{Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 
-const IN: Input = Input::socket("in", Kind::Any, "What goes through, of any kind.");
+const IN: Input = Input::socket("in", Kind::Any, "The cable to pass, of any kind.");
 const OUT: Output = Output::of("out", Kind::Any, "The same.").passes(&IN);
 
-/// Leads a cable around something, or gathers several that begin at one place.
+/// A dot to route a cable around other nodes, or to bundle several.
 pub const NODE: NodeDef = NodeDef {
     name: "view.reroute",
     title: "Reroute",
-    about: "Leads a cable around something, or gathers several that begin at one place.",
+    about: "A dot to route a cable around other nodes, or to bundle several.",
     inputs: &[IN],
     outputs: &[OUT],
     run: |ctx| {

@@ -415,13 +415,13 @@ fn a_place_is_moved_turned_stretched_and_sent_through_time() {
         [offset[0] + place[0], offset[1] + place[1], offset[2] + place[2]]
     };
     // Frames, rows, columns.
-    assert_near(&offset(json!({ "x": 2, "y": 3, "time": -1 }), [1., 4., 5.]), &[0., 7., 7.]);
+    assert_near(&offset(json!({ "x": 2, "y": 3, "frames": -1 }), [1., 4., 5.]), &[0., 7., 7.]);
     assert_near(&offset(json!({ "angle": 90 }), [1., 0., 4.]), &[1., 4., 0.]);
     assert_near(&offset(json!({ "angle": 90 }), [1., 4., 0.]), &[1., 0., -4.]);
     assert_near(&offset(json!({ "stretch": 2 }), [1., -2., 4.]), &[1., -4., 8.]);
     assert_near(&offset(json!({ "pace": 3 }), [2., 1., 1.]), &[6., 1., 1.]);
     // Moved after it is turned and stretched.
-    let all = json!({ "x": 1, "y": 2, "angle": -90, "stretch": 2, "pace": 0, "time": 5 });
+    let all = json!({ "x": 1, "y": 2, "angle": -90, "stretch": 2, "pace": 0, "frames": 5 });
     assert_near(&offset(all, [2., 0., 4.]), &[5., -6., 1.]);
     let mut bend = bend("bend.position", json!({ "x": 1 }), 2);
     bend.params[0] = smallvec![1.0, 7.0];

@@ -91,7 +91,8 @@ fn a_clock_fires_at_its_division() {
         {
             let beats = division::beats(index);
             let clock = Clock { pair: 2.0 * beats, middle: beats * (1.0 + 0.5 * swing) };
-            let harness = Harness::new("time.clock", json!({ "division": name, "swing": swing, "length": length }));
+            let harness =
+                Harness::new("time.clock", json!({ "division": name, "swing": swing, "gate_length": length }));
             let played = harness.tempo(tempo).dt(dt).play_in(&[7, 1, 60]);
             let (gates, hits) = (played.levels("gate"), played.hits("gate"));
             let mut before = None;
@@ -102,7 +103,7 @@ fn a_clock_fires_at_its_division() {
                 before = Some(now);
                 let at = format!("{name} {swing} {tempo} at {frame}");
                 assert_eq!(u64::from(hits[frame]), fired, "{at}");
-                assert_eq!(played.of("count")[frame], now as f64, "{at}");
+                assert_eq!(played.of("pulse")[frame], now as f64, "{at}");
                 let phase = ((beat - clock.at(now)) / (clock.at(now + 1) - clock.at(now))).max(0.0);
                 assert!((played.of("phase")[frame] - phase).abs() < 1e-5, "{at}: {phase}");
                 // At the very end of the gate rounding decides.
@@ -120,21 +121,22 @@ fn a_clock_begins_anew_and_where_it_is() {
         Harness::new("time.clock", json!({ "division": "1/2" })).triggers("reset", &[0, 0, 0, 1, 0, 0, 0, 0, 2]);
     let played = harness.play_in(&[3, 9]);
     assert_eq!(played.hits("gate"), [1, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0]);
-    assert_near(played.of("count"), &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_near(played.of("pulse"), &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     assert_near(&played.of("phase")[..5], &[0.0, 0.25, 0.5, 0.0, 0.25]);
     let first = Harness::new("time.clock", json!({})).triggers("reset", &[1]).play(3);
     assert_eq!(first.hits("gate"), [1, 0, 1]);
     // Put into a patch that runs, between two pulses, it waits for the next one.
     let mut memory = Memory::default();
     Harness::new("time.timer", json!({})).play_from(&mut memory, 0, &[3]);
-    let late = Harness::new("time.clock", json!({ "division": "1/2", "length": 0.25 })).play_from(&mut memory, 3, &[3]);
+    let late =
+        Harness::new("time.clock", json!({ "division": "1/2", "gate_length": 0.25 })).play_from(&mut memory, 3, &[3]);
     assert_eq!((late.levels("gate"), late.hits("gate")), (".#.".to_owned(), vec![0, 1, 0]));
 }
 
 #[test]
 fn a_clock_leaves_pulses_out_by_chance() {
     let harness = |chance: f64, seed: u32| {
-        Harness::new("time.clock", json!({ "division": "1/32", "chance": chance, "seed": seed, "length": 0.9 }))
+        Harness::new("time.clock", json!({ "division": "1/32", "chance": chance, "seed": seed, "gate_length": 0.9 }))
     };
     let hits = |chance, seed| harness(chance, seed).play(500).hits("gate");
     assert!(hits(0.0, 0).iter().all(|hits| *hits == 0));
@@ -149,7 +151,7 @@ fn a_clock_leaves_pulses_out_by_chance() {
     let again = harness(0.7, 3).triggers("reset", &[&[0; 100][..], &[1]].concat()).play(200).hits("gate");
     assert_eq!(again[101..], hits(0.7, 3)[1..100]);
     // The gate of one that is left out stays off.
-    let slow = Harness::new("time.clock", json!({ "division": "1/2", "chance": 0.5, "length": 1.0 })).play(400);
+    let slow = Harness::new("time.clock", json!({ "division": "1/2", "chance": 0.5, "gate_length": 1.0 })).play(400);
     for (frame, on) in slow.levels("gate").chars().enumerate() {
         assert_eq!(on == '#', slow.hits("gate")[frame - frame % 4] == 1, "{frame}");
     }

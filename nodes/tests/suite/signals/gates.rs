@@ -300,12 +300,12 @@ fn select_chooses_by_index_and_by_steps() {
     let by_index = by_index.play(10);
     assert_near(by_index.of("out"), &[0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 7.5, 0.5]);
     assert_near(by_index.of("chosen"), &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 7.0, 0.0]);
-    let stepped = Harness::new("logic.select", numbers.clone()).param("count", 3).param("index", 1);
+    let stepped = Harness::new("logic.select", numbers.clone()).param("inputs", 3).param("index", 1);
     let stepped = stepped.triggers("next", &[0, 1, 1, 4, 0, 1]).triggers("previous", &[0, 0, 0, 0, 2, 0]);
     assert_near(stepped.play(6).of("chosen"), &[1.0, 2.0, 0.0, 1.0, 2.0, 0.0]);
     let reset = stepped.triggers("reset", &[0, 0, 0, 1, 0, 1]).play_in(&[3, 3]);
     assert_near(reset.of("chosen"), &[1.0, 2.0, 0.0, 2.0, 0.0, 2.0]);
     assert_near(reset.of("out"), &[1.5, 2.5, 0.5, 2.5, 0.5, 2.5]);
-    let one = Harness::new("logic.select", numbers).param("count", 1).triggers("next", &[3]).number("index", &[7.0]);
+    let one = Harness::new("logic.select", numbers).param("inputs", 1).triggers("next", &[3]).number("index", &[7.0]);
     assert_near(one.play(2).of("out"), &[0.5; 2]);
 }

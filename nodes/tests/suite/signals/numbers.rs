@@ -172,7 +172,7 @@ fn quantise_holds_on_to_its_level_by_the_hysteresis() {
 fn mix_fades_from_one_to_the_next() {
     let mix = |count: u32, curve: &str, position: f64| {
         let numbers = [1.0, -2.0, 4.0, 8.0];
-        let mut harness = Harness::new("math.mix", json!({ "count": count, "curve": curve, "position": position }));
+        let mut harness = Harness::new("math.mix", json!({ "inputs": count, "fade": curve, "position": position }));
         for (name, number) in ["a", "b", "c", "d"].into_iter().zip(numbers) {
             harness = harness.number(name, &[number]);
         }
@@ -201,7 +201,7 @@ fn mix_fades_from_one_to_the_next() {
         // Two equal numbers x are x (sin + cos) together, which is √2 x sin(angle + 45°).
         let position = f64::from(i) / 8.0;
         let harness =
-            Harness::new("math.mix", json!({ "curve": "equal_power", "position": position, "a": 3.0, "b": 3.0 }));
+            Harness::new("math.mix", json!({ "fade": "equal_power", "position": position, "a": 3.0, "b": 3.0 }));
         assert_near(harness.play(1).of("out"), &[3.0 * 2_f64.sqrt() * (PI / 2.0 * position + PI / 4.0).sin()]);
     }
 }
@@ -253,7 +253,7 @@ fn a_smooth_switch_glides_along_its_curve() {
         ("ease_out", |x| 1.0 - (1.0 - x).powi(2)),
         ("ease_in_out", |x| 3.0 * x.powi(2) - 2.0 * x.powi(3)),
     ] {
-        let harness = Harness::new("math.smooth_switch", json!({ "time": 1.0, "curve": curve, "a": 2.0, "b": 6.0 }));
+        let harness = Harness::new("math.smooth_switch", json!({ "glide": 1.0, "easing": curve, "a": 2.0, "b": 6.0 }));
         let played = harness.number("index", &[0.0, 0.0, 1.0]).play(8);
         let parts = [0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0];
         assert_near(played.of("out"), &parts.map(|part| 2.0 + 4.0 * formula(part)));
@@ -262,14 +262,14 @@ fn a_smooth_switch_glides_along_its_curve() {
 
 #[test]
 fn a_smooth_switch_chooses_and_follows() {
-    let numbers = json!({ "time": 0.0, "a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0 });
+    let numbers = json!({ "glide": 0.0, "a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0 });
     let jumps = Harness::new("math.smooth_switch", numbers.clone()).number("index", &[3.0, 0.0, 1.4, 2.4, 9.0, -3.0]);
     assert_near(jumps.play(6).of("out"), &[8.0, 1.0, 2.0, 4.0, 8.0, 1.0]);
     // Another choice on the way begins where it is: half way to 2 is 1.5, and from there it takes its time to 8.
-    let turned = Harness::new("math.smooth_switch", numbers).param("time", 0.5).number("index", &[0.0, 1.0, 3.0]);
+    let turned = Harness::new("math.smooth_switch", numbers).param("glide", 0.5).number("index", &[0.0, 1.0, 3.0]);
     assert_near(turned.play(5).of("out"), &[1.0, 1.5, 4.75, 8.0, 8.0]);
     // What is chosen may move meanwhile.
-    let moving = Harness::new("math.smooth_switch", json!({ "time": 1.0 })).number("index", &[0.0, 1.0]);
+    let moving = Harness::new("math.smooth_switch", json!({ "glide": 1.0 })).number("index", &[0.0, 1.0]);
     let moving = moving.number("b", &[0.0, 4.0, 8.0, 8.0, 2.0, 3.0]).play(6);
     assert_near(moving.of("out"), &[0.0, 1.0, 4.0, 6.0, 2.0, 3.0]);
 }

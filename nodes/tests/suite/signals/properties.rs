@@ -25,7 +25,7 @@ fn bounds(node: &str, output: &str) -> (f64, f64) {
     match (node, output) {
         ("logic.counter" | "time.timer", "normalised") | ("time.clock", "phase") | ("time.tempo", "bar") => (0.0, 1.0),
         ("time.tempo", "bpm") => (20.0, 300.0),
-        ("time.tempo", "beat") | ("time.clock", "count") | ("time.timer", "seconds") => (0.0, f64::MAX),
+        ("time.tempo", "beat") | ("time.clock", "pulse") | ("time.timer", "seconds") => (0.0, f64::MAX),
         ("time.euclid", "step") => (0.0, 63.0),
         ("logic.select", "chosen") => (0.0, 7.0),
         ("logic.counter", "count") => (-1e6, 1e6),
@@ -156,10 +156,10 @@ proptest! {
         let (low, high) = numbers.iter().fold((1.0_f64, -1.0_f64), |(low, high), x| (low.min(*x), high.max(*x)));
         let is_between = |x: &f64| (low - 1e-12..=high + 1e-12).contains(x);
         let all = json!({ "a": numbers[0], "b": numbers[1], "c": numbers[2], "d": numbers[3] });
-        let mixed = Harness::new("math.mix", all.clone()).param("count", count).param("position", position).play(1);
+        let mixed = Harness::new("math.mix", all.clone()).param("inputs", count).param("position", position).play(1);
         prop_assert!(mixed.of("out").iter().all(is_between));
         for curve in ["linear", "ease_in", "ease_out", "ease_in_out"] {
-            let glide = Harness::new("math.smooth_switch", all.clone()).param("curve", curve).param("time", secs);
+            let glide = Harness::new("math.smooth_switch", all.clone()).param("easing", curve).param("glide", secs);
             prop_assert!(glide.number("index", &indices).play(FRAMES).of("out").iter().all(is_between), "{}", curve);
         }
     }
@@ -186,7 +186,7 @@ proptest! {
         for (kind, trigger, params) in [
             ("logic.counter", "up", json!({ "to": 3, "at_end": "ping_pong" })),
             ("logic.counter", "down", json!({ "from": -2, "to": 5 })),
-            ("logic.select", "next", json!({ "count": 5, "index": 2 })),
+            ("logic.select", "next", json!({ "inputs": 5, "index": 2 })),
             ("time.divide", "trigger", json!({ "by": 3, "offset": 1 })),
             ("time.euclid", "trigger", json!({ "steps": 7, "pulses": 3, "rotation": 2 })),
         ] {

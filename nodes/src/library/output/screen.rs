@@ -1,0 +1,22 @@
+//! What is on the screen.
+
+use crate::node::def::{Image, Input, NodeDef, View};
+use crate::node::value::Kind;
+
+const PICTURE: Input = Input::socket("picture", Kind::Picture, "Picture to show and record.").unique();
+
+/// What is on the screen.
+pub const NODE: NodeDef = NodeDef {
+    name: "output.screen",
+    title: "Screen",
+    about: "Shows a picture in the preview and writes it to the video file.",
+    inputs: &[PICTURE],
+    outputs: &[],
+    run: |ctx| {
+        if let Some(source) = ctx.source(&PICTURE) {
+            ctx.ask_screen(source);
+        }
+    },
+    view: View::Picture(Image::Output),
+    ..NodeDef::BASE
+};

@@ -1,0 +1,24 @@
+//! A sensor on a serial line.
+
+use crate::node::def::{Input, NodeDef, Output};
+
+const NAME: Input = Input::text("name", "a0", "Name of the sensor, as the board sends it.");
+const INDEX: Input =
+    Input::number("index", 0.0, "Index of the number in the line, from 0.").soft(0.0, 15.0).hard(0.0, 63.0);
+const HELD: Input = Input::number("held", 0.0, "Output until the first line arrives.").hard(-1e6, 1e6);
+const OUT: Output = Output::number("out", "Last number received.");
+
+/// A sensor on a serial line.
+pub const NODE: NodeDef = NodeDef {
+    name: "serial.in",
+    title: "Serial in",
+    about: "Reads a sensor of a board on a serial port, such as an ESP32.",
+    inputs: &[NAME, INDEX, HELD],
+    outputs: &[OUT],
+    run: |ctx| {
+        let numbers = ctx.controls().sensors.get(&*ctx.text(&NAME));
+        let number = numbers.and_then(|numbers| numbers.get(ctx.whole(&INDEX) as usize).copied());
+        ctx.set(&OUT, number.unwrap_or_else(|| ctx.number(&HELD)));
+    },
+    ..NodeDef::BASE
+};

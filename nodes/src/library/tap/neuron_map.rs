@@ -1,0 +1,30 @@
+//! Where neurons are active.
+
+use crate::library::tap::tap_node;
+use crate::node::def::{Image, NodeDef, Output, View};
+use crate::node::value::Kind;
+use crate::program::Measure;
+
+const MAP: Output = Output::of("map", Kind::Map, "Mean activation of the neurons at each position of the picture.");
+
+/// Measures where in the picture feed-forward neurons are active.
+pub const NODE: NodeDef = NodeDef {
+    name: "tap.neuron_map",
+    title: "Neuron map",
+    about: "Measures where in the picture feed-forward neurons are active.",
+    inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD, tap_node::REGION],
+    outputs: &[
+        MAP,
+        tap_node::MEAN,
+        tap_node::MAX,
+        tap_node::X,
+        tap_node::Y,
+        tap_node::ENTROPY,
+        tap_node::AREA,
+        tap_node::MASS,
+        tap_node::CHANGE,
+    ],
+    run: |ctx| tap_node::run(ctx, Measure::Activity, &MAP),
+    view: View::Picture(Image::Map),
+    ..NodeDef::BASE
+};
