@@ -124,7 +124,7 @@ mod tests {
             ("LFO", "modulate.lfo"),
             ("modulate.lof", "modulate.lfo"),
             ("bend.rotat", "bend.rotate"),
-            ("output.screen", "output.screen"),
+            ("tap.attention map", "tap.map"),
             ("rotate", "bend.rotate"),
         ] {
             assert_eq!(meant(name).as_deref(), Some(known), "{name}");

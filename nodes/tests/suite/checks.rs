@@ -375,7 +375,7 @@ fn what_was_meant_is_said() {
     let patch = with(json!({
         "nodes": {
             "l": lfo, "r": { "type": "bend.rotate" }, "m": { "type": "lfo" }, "n": { "type": "LFO" },
-            "s": { "type": "output.screen" }, "v": { "type": "future.node", "v": 2 }, "g": { "type": "control.button", "params": { "on": "true" } }
+            "s": { "type": "screen" }, "v": { "type": "future.node", "v": 2 }, "g": { "type": "control.button", "params": { "on": "true" } }
         },
         "cables": [
             { "from": "l.output", "to": "r.angel" }, { "from": "l.out", "to": "r.angel" },

@@ -18,8 +18,7 @@ const PATCHES: usize = 130;
 /// The latent frames of a model call.
 const CHUNK: u64 = 3;
 /// Words of programs: at 3d16e30, now.
-const RENAMED: [(&str, &str); 7] = [
-    ("noise.first", "noise.init"),
+const RENAMED: [(&str, &str); 6] = [
     ("noise.again", "noise.step"),
     ("bend time ", "bend timestep "),
     (" time 0 ", " frames 0 "),
