@@ -44,11 +44,11 @@ choices! {
     /// What lies outside of the picture.
     #[derive(Default)]
     pub enum Padding {
-        /// Nothing: 0.
-        Zeros = "border",
         /// The cell at the border.
         #[default]
-        Border = "zeros",
+        Border = "border",
+        /// Nothing: 0.
+        Zeros = "zeros",
         /// The picture in a mirror that stands on its edge.
         Reflect = "reflect",
         /// The other side of the picture.
