@@ -6,7 +6,7 @@
 //! tables above are written from [`VARIABLES`], [`OPERATORS`] and [`FUNCTIONS`], which the parser reads as well.
 //!
 //! ```
-//! use bendrack_nodes::expression::{Expression, Scope};
+//! use bendrack_nodes::grammar::expression::{Expression, Scope};
 //!
 //! let wobble = Expression::parse("a + b * sin(tau * t)").expect("an expression");
 //! assert!(wobble.uses("a") && !wobble.uses("c"));

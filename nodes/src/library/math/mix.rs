@@ -23,7 +23,7 @@ choices! {
 }
 
 const FADE: Input = Input::choice_of::<Fade>("fade", "Crossfade curve: linear, or equal power.");
-const OUT: Output = Output::number("out", "The mix.").passes(&A);
+const OUT: Output = Output::number("out", "The mixed number.").passes(&A);
 
 /// Fades from one number to the next.
 pub const NODE: NodeDef = NodeDef {
