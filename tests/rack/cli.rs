@@ -225,10 +225,10 @@ fn a_video_is_rendered_to_a_file_of_sound_and_to_no_device() {
     assert!(video("a.gif") != video("silent.gif"), "what is heard is seen");
 
     for (audio, code, said) in [
-        ("default", 2, "record the sound first"),
-        ("Some Interface", 2, "record the sound first"),
-        ("no/such/song.mp3", 1, "no/such/song.mp3: it cannot be opened"),
-        ("tests/rack/cli.rs", 1, "tests/rack/cli.rs: this is no sound"),
+        ("default", 2, "record the input first"),
+        ("Some Interface", 2, "record the input first"),
+        ("no/such/song.mp3", 1, "no/such/song.mp3: the file cannot be opened"),
+        ("tests/rack/cli.rs", 1, "tests/rack/cli.rs: the format is unknown"),
     ] {
         let refused = render("c.gif", &["--audio", audio]);
         let told = String::from_utf8_lossy(&refused.stderr).into_owned();
