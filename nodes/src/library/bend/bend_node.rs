@@ -23,23 +23,67 @@ pub const OUT: Output = Output::of("bends", Kind::Bend, "The incoming chain with
 /// What lies outside of the picture.
 pub const PADDING: Input =
     Input::choice_of::<crate::program::grid::Padding>("padding", "Fill for positions from outside the picture.");
-/// Where something acts that is linear on the grid of the picture.
-pub const GRID_SITE: Input = Input::choice(
-    "site",
-    &["cross.map", "self.map", "self.out", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Site in the layer: attention map, attention output, or feed-forward network.",
-);
-/// Where something acts that needs an attention map.
-pub const MAP_SITE: Input = Input::choice(
-    "site",
-    &["cross.map", "self.map"],
-    "Site: cross-attention map (picture to words) or self-attention map (picture to picture).",
-);
-
-/// The site that a choice names.
-pub fn site(ctx: &NodeContext<'_>, input: &Input) -> Site {
-    input.choices[ctx.choice(input)].parse().unwrap_or(Site::CrossMap)
+/// Sites that an input offers, with their names as its choices.
+pub struct Sites<const N: usize> {
+    sites: [Site; N],
+    names: [&'static str; N],
 }
+
+impl<const N: usize> Sites<N> {
+    /// These sites; the first is the default.
+    pub const fn new(sites: [Site; N]) -> Self {
+        let mut names = [""; N];
+        let mut i = 0;
+        while i < N {
+            names[i] = sites[i].name();
+            i += 1;
+        }
+        Self { sites, names }
+    }
+
+    /// The input `site` with these choices.
+    pub const fn input(&'static self, about: &'static str) -> Input {
+        Input::choice("site", &self.names, about)
+    }
+
+    /// The site that is chosen at an input of [`Self::input`].
+    pub fn chosen(&self, ctx: &NodeContext<'_>, input: &Input) -> Site {
+        self.sites[ctx.choice(input)]
+    }
+}
+
+/// Sites of the bends that are linear on the grid of the picture.
+pub const GRID: &Sites<7> = &Sites::new([
+    Site::CrossMap,
+    Site::SelfMap,
+    Site::SelfOut,
+    Site::CrossOut,
+    Site::FfnIn,
+    Site::FfnHidden,
+    Site::FfnOut,
+]);
+/// One of [`GRID`].
+pub const GRID_SITE: Input = GRID.input("Site in the layer: attention map, attention output, or feed-forward network.");
+/// Sites with an attention map.
+pub const MAPS: &Sites<2> = &Sites::new([Site::CrossMap, Site::SelfMap]);
+/// One of [`MAPS`].
+pub const MAP_SITE: Input =
+    MAPS.input("Site: cross-attention map (picture to words) or self-attention map (picture to picture).");
+/// Every site in a layer with a hook of its own.
+pub const LAYER: &Sites<9> = &Sites::new([
+    Site::CrossMap,
+    Site::SelfMap,
+    Site::SelfValue,
+    Site::SelfOut,
+    Site::CrossValue,
+    Site::CrossOut,
+    Site::FfnIn,
+    Site::FfnHidden,
+    Site::FfnOut,
+]);
+/// One of [`LAYER`].
+pub const LAYER_SITE: Input =
+    LAYER.input("Site in the layer: attention map, value or output, or feed-forward network.");
 
 /// Runs a bend node: `params` are the inputs of the operation's parameters, in its order.
 pub fn run(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, params: &[&Input]) {

@@ -26,7 +26,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Blurs attention maps or outputs over the picture.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, SIGMA, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&SIGMA, &bend_node::PADDING]),
+    run: |ctx| {
+        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&SIGMA, &bend_node::PADDING])
+    },
     ..NodeDef::BASE
 };
 

@@ -23,7 +23,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Mirrors attention maps or outputs, horizontally or vertically.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, HORIZONTAL, VERTICAL, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&HORIZONTAL, &VERTICAL]),
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&HORIZONTAL, &VERTICAL]),
     ..NodeDef::BASE
 };
 

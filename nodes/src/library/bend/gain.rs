@@ -7,11 +7,6 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Lanes, Noise, Op, Weight, lanes_along};
 
-const SITE: Input = Input::choice(
-    "site",
-    &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Site in the layer: attention map, value or output, or feed-forward network.",
-);
 const GAIN: Input = Input::number("gain", 1.0, "Factor: 0 silences, 1 changes nothing, below 0 inverts the sign.")
     .soft(-1.0, 4.0)
     .hard(-100.0, 100.0);
@@ -28,10 +23,10 @@ pub const NODE: NodeDef = NodeDef {
     name: "bend.gain",
     title: "Gain",
     about: "Scales attention maps, values, outputs or feed-forward neurons by a factor.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, GAIN, RENORMALISE, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER_SITE, GAIN, RENORMALISE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let site = bend_node::site(ctx, &SITE);
+        let site = bend_node::LAYER.chosen(ctx, &bend_node::LAYER_SITE);
         let op = match (site.is_map(), ctx.gate(&RENORMALISE)) {
             (true, true) => &WEIGHT,
             (true, false) => &MAP,

@@ -6,11 +6,6 @@ use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 
-const SITE: Input = Input::choice(
-    "site",
-    &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Site in the layer: attention map, value or output, or feed-forward network.",
-);
 const INVERT: Input = Input::gate("invert", false, "Gate: inverts while it is on.");
 
 static MAP: Op =
@@ -23,10 +18,10 @@ pub const NODE: NodeDef = NodeDef {
     name: "bend.invert",
     title: "Invert",
     about: "Inverts attention maps; negates values, outputs or neurons.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, INVERT, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER_SITE, INVERT, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let site = bend_node::site(ctx, &SITE);
+        let site = bend_node::LAYER.chosen(ctx, &bend_node::LAYER_SITE);
         bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR }, &[&INVERT]);
     },
     ..NodeDef::BASE

@@ -42,7 +42,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[bend_node::OUT],
     run: |ctx| {
         let params = [&OUTSIDE, &SHAPE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
-        bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &params);
+        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &params);
     },
     ..NodeDef::BASE
 };

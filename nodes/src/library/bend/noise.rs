@@ -6,11 +6,6 @@ use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 
-const SITE: Input = Input::choice(
-    "site",
-    &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Site in the layer: attention map, value or output, or feed-forward network.",
-);
 const SIGMA: Input = Input::number(
     "sigma",
     0.0,
@@ -37,10 +32,10 @@ pub const NODE: NodeDef = NodeDef {
     name: "bend.noise",
     title: "Noise",
     about: "Adds noise to attention maps, values, outputs or feed-forward neurons.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, SIGMA, RENORMALISE, SAME, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER_SITE, SIGMA, RENORMALISE, SAME, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let site = bend_node::site(ctx, &SITE);
+        let site = bend_node::LAYER.chosen(ctx, &bend_node::LAYER_SITE);
         if site.is_map() {
             bend_node::run(ctx, site, &MAP, &[&SIGMA, &SAME, &RENORMALISE]);
         } else {

@@ -4,13 +4,19 @@ use candle_core::{D, Result, Tensor};
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
+use crate::program::Site;
 use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 
-const SITE: Input = Input::choice(
-    "site",
-    &["cross.value", "self.value", "self.out", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Site in the layer: attention value or output, or feed-forward network.",
-);
+const SITES: &bend_node::Sites<7> = &bend_node::Sites::new([
+    Site::CrossValue,
+    Site::SelfValue,
+    Site::SelfOut,
+    Site::CrossOut,
+    Site::FfnIn,
+    Site::FfnHidden,
+    Site::FfnOut,
+]);
+const SITE: Input = SITES.input("Site in the layer: attention value or output, or feed-forward network.");
 const COARSENESS: Input =
     Input::number("coarseness", 0.0, "Step size as a fraction of the largest activation; 0 changes nothing.")
         .hard(0.0, 2.0);
@@ -25,7 +31,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Rounds values, outputs or neurons to a few levels, like a bit crusher.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, COARSENESS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &SITE), &OP, &[&COARSENESS]),
+    run: |ctx| bend_node::run(ctx, SITES.chosen(ctx, &SITE), &OP, &[&COARSENESS]),
     ..NodeDef::BASE
 };
 

@@ -16,7 +16,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Reverses attention maps or outputs over the latent frames of the chunk.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, REVERSE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&REVERSE]),
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&REVERSE]),
     ..NodeDef::BASE
 };
 

@@ -24,7 +24,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Rotates attention maps or outputs about the centre of the picture.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, ANGLE, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&ANGLE, &bend_node::PADDING]),
+    run: |ctx| {
+        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&ANGLE, &bend_node::PADDING])
+    },
     ..NodeDef::BASE
 };
 

@@ -44,7 +44,7 @@ pub const NODE: NodeDef = NodeDef {
     run: |ctx| {
         bend_node::run(
             ctx,
-            bend_node::site(ctx, &bend_node::GRID_SITE),
+            bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE),
             &OP,
             &[&FACTOR, &STRETCH, &bend_node::PADDING],
         );

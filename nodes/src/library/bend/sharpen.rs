@@ -24,7 +24,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Sharpens attention maps or outputs with an unsharp mask.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, STRENGTH, SIGMA, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),
     ..NodeDef::BASE
 };
 

@@ -22,7 +22,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Concentrates attention on its peaks, or spreads it evenly.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::MAP_SITE, SHARPNESS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::MAP_SITE), &OP, &[&SHARPNESS]),
+    run: |ctx| bend_node::run(ctx, bend_node::MAPS.chosen(ctx, &bend_node::MAP_SITE), &OP, &[&SHARPNESS]),
     ..NodeDef::BASE
 };
 

@@ -26,7 +26,9 @@ pub const NODE: NodeDef = NodeDef {
     about: "Shifts attention maps or outputs along the latent frames of the chunk.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, FRAMES, bend_node::PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&FRAMES, &bend_node::PADDING]),
+    run: |ctx| {
+        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&FRAMES, &bend_node::PADDING])
+    },
     ..NodeDef::BASE
 };
 

@@ -19,7 +19,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Carries attention maps or outputs over from each latent frame of the chunk to the next.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, LINGER, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &bend_node::GRID_SITE), &OP, &[&LINGER]),
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&LINGER]),
     ..NodeDef::BASE
 };
 

@@ -6,11 +6,6 @@ use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
 
-const SITE: Input = Input::choice(
-    "site",
-    &["cross.map", "self.map", "self.value", "self.out", "cross.value", "cross.out", "ffn.in", "ffn.hidden", "ffn.out"],
-    "Site in the layer: attention map, value or output, or feed-forward network.",
-);
 const THRESHOLD: Input =
     Input::number("threshold", 0.0, "Threshold as a fraction of the largest value; smaller values become 0.")
         .hard(0.0, 1.0);
@@ -25,10 +20,10 @@ pub const NODE: NodeDef = NodeDef {
     name: "bend.threshold",
     title: "Threshold",
     about: "Sets weak attention, values, outputs or neurons to 0.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, THRESHOLD, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER_SITE, THRESHOLD, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let site = bend_node::site(ctx, &SITE);
+        let site = bend_node::LAYER.chosen(ctx, &bend_node::LAYER_SITE);
         bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR }, &[&THRESHOLD]);
     },
     ..NodeDef::BASE

@@ -4,13 +4,11 @@ use candle_core::{D, Result, Tensor};
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
+use crate::program::Site;
 use crate::program::op::{Form, Lanes, Noise, Op};
 
-const SITE: Input = Input::choice(
-    "site",
-    &["noise.init", "noise.step"],
-    "Noise to tint: the initial noise of each chunk, or the noise of its later steps.",
-);
+const SITES: &bend_node::Sites<2> = &bend_node::Sites::new([Site::NoiseInit, Site::NoiseStep]);
+const SITE: Input = SITES.input("Noise to tint: the initial noise of each chunk, or the noise of its later steps.");
 const TINT: Input = Input::number("tint", 0.0, "Offset of the channel; the noise has a standard deviation of 1.")
     .soft(-2.0, 2.0)
     .hard(-100.0, 100.0);
@@ -28,7 +26,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Tints the noise that the video is made from: an offset in one latent channel.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, TINT, CHANNEL, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::site(ctx, &SITE), &OP, &[&TINT, &CHANNEL]),
+    run: |ctx| bend_node::run(ctx, SITES.chosen(ctx, &SITE), &OP, &[&TINT, &CHANNEL]),
     ..NodeDef::BASE
 };
 
