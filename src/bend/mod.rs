@@ -24,6 +24,7 @@ mod resolve;
 mod softmax;
 mod tap;
 mod tensor;
+mod values;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
