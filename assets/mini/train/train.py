@@ -37,15 +37,15 @@ from muon import Muon
 # mode: (noisy frames, clean frames, batch)
 MODES = {"image": (1, 0, 36), "first": (CHUNK, 0, 12), "next": (CHUNK, CHUNK, 6)}
 COMPILED = "image", "first"   # modes worth a compilation, if --compile is given
-IMAGE_STEPS = 6000            # steps that train single frames only: they show three times as many scenes for the same time
+IMAGE_STEPS = 4000            # steps that train single frames only: they show three times as many scenes for the same time
 SHARES = {"image": 0.25, "first": 0.45, "next": 0.3}
 RATE_MUON, RATE_ADAM, RATE_TEXT, WARMUP, AVERAGE = 0.02, 2e-3, 1e-3, 50, 0.997
-GROUNDING, GROUNDING_LEFT, GROUNDING_END = 0.06, 0.0012, 6000   # weight of the loss on the maps at first, and what is left at the end
+GROUNDING, GROUNDING_LEFT, GROUNDING_END = 0.06, 0.0012, 5000   # weight of the loss on the maps at first, and what is left at the end
 GROUNDED = range(1, wan.LAYERS - 1)     # layers whose maps it looks at
 FREE = 0.2                              # share of the image batches with things anywhere, whatever the noise says
 OWN = 0.25                              # share of batches that undo the model's own estimate instead of the true clip
-OWN_FROM = 7000
-BOOST, BOOST_END = 2.5, 4000            # by how many deviations the chosen token is lifted over the others at first, and until when
+OWN_FROM = 6000
+BOOST, BOOST_END = 2.5, 3000            # by how many deviations the chosen token is lifted over the others at first, and until when
 
 
 class Trainer:
