@@ -73,7 +73,7 @@ fn of_bends(bends: Vec<Bend>, taps: Vec<Tap>) -> Program {
 fn is_reference(bend: &Bend) -> bool {
     let needs_map = match bend.op.form {
         Form::Columns(_) | Form::Freeze | Form::Transfer { .. } => true,
-        Form::MapNoise => bend.setting("renormalise") >= 0.5,
+        Form::MapNoise => bend.params.is_on("renormalise", 0),
         Form::LogitWeight(_) => !bend.target.region.is_all(),
         _ => false,
     };

@@ -293,7 +293,7 @@ proptest! {
             let program = runner.call(&played(3 * call), 3);
             let finite = |lanes: &[f64]| lanes.len() == 3 && lanes.iter().all(|x| x.is_finite());
             for bend in &program.bends {
-                prop_assert!(finite(&bend.amount) && bend.params.iter().all(|lanes| finite(lanes)), "{}", program);
+                prop_assert!(finite(&bend.amount) && bend.params.iter().all(|(_, lanes)| finite(lanes)), "{}", program);
             }
             for message in &program.messages {
                 prop_assert!(finite(&message.values), "{}", program);

@@ -38,7 +38,7 @@ impl BoundProgram<'_> {
             let last = lanes.len().saturating_sub(1);
             frames.iter().map(|frame| lanes[frame.saturating_sub(self.first_frame).min(last)]).collect()
         };
-        let params: Vec<Lanes> = bend.params.iter().map(lanes).collect();
+        let params = bend.params.map(lanes);
         let mut amount = lanes(&bend.amount);
         for (amount, &frame) in amount.iter_mut().zip(frames) {
             let in_target = frame.checked_sub(self.first_frame).is_some_and(|frame| bend.target.frames.contains(frame));
@@ -47,7 +47,7 @@ impl BoundProgram<'_> {
             }
         }
         if matches!(bend.op.form, Form::Freeze) {
-            amount.iter_mut().zip(&params[0]).for_each(|(amount, hold)| *amount *= hold.round());
+            amount.iter_mut().zip(params.lanes("hold")).for_each(|(amount, hold)| *amount *= hold.round());
         }
         let region = cache
             .region

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bendrack_nodes::program::Bend;
 use bendrack_nodes::program::grid::{Grid, GridMap};
-use bendrack_nodes::program::op::{Form, Lanes};
+use bendrack_nodes::program::op::{Form, Lanes, Params};
 use candle_core::{DType, Result, Tensor, bail};
 use smallvec::smallvec;
 
@@ -16,7 +16,7 @@ use crate::wan::hooks::HookContext;
 /// A bend that acts at a hook, with its values for the frames there.
 pub(super) struct BoundBend<'a> {
     pub(super) bend: &'a Bend,
-    pub(super) params: Vec<Lanes>,
+    pub(super) params: Params,
     /// The wet/dry mix per frame; 0 in frames outside the target.
     pub(super) amount: Lanes,
     /// The weight of each position of a frame; 1 everywhere if absent.
@@ -45,7 +45,7 @@ impl<'a> BoundBend<'a> {
     /// The same bend on some positions of one frame.
     pub(super) fn part(&self, frame: usize, positions: Range<usize>) -> Self {
         Self {
-            params: self.params.iter().map(|lanes| smallvec![lanes[frame]]).collect(),
+            params: self.params.map(|lanes| smallvec![lanes[frame]]),
             amount: smallvec![self.amount[frame]],
             region: self.region.as_ref().map(|region| Arc::new(region[positions].to_vec())),
             ..*self
@@ -127,7 +127,7 @@ impl<'a> BoundBend<'a> {
 
     /// The columns as of the moment of freezing, or `now` if that moment is this one.
     pub(super) fn frozen(&self, hook: &HookContext<'_>, now: &Tensor, heads: &[u32]) -> Result<Tensor> {
-        let each_chunk = self.bend.setting("since") >= 0.5;
+        let each_chunk = self.bend.params.is_on("since", 0);
         if now.dim(2)? > warnings::MOST_FROZEN {
             return Ok(now.clone());
         }
@@ -148,7 +148,8 @@ impl<'a> BoundBend<'a> {
 
     /// The noise of the bend at a hook, for `frames` by number.
     pub(super) fn noise<'f>(&self, hook: &HookContext<'_>, frames: &'f [usize]) -> SiteNoise<'f> {
-        SiteNoise::new(self.shared.seed, &self.bend.node, hook, frames, self.bend.setting("same") >= 0.5)
+        let is_same = self.bend.params.find("same").is_some_and(|same| same[0] >= 0.5);
+        SiteNoise::new(self.shared.seed, &self.bend.node, hook, frames, is_same)
     }
 }
 

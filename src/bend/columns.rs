@@ -89,12 +89,13 @@ fn wet(context: &AttentionContext<'_>, bound: &BoundBend<'_>, dry: &Tensor, head
 /// `x + σ s E`. With `renormalise`, negative values become 0 and the sum of the keys stays what it was.
 fn noisy(context: &AttentionContext<'_>, bound: &BoundBend<'_>, x: &Tensor, head: u32) -> Result<Tensor> {
     let share = x.sum_keepdim(2)?;
-    let level = (&share / (x.dim(2)? as f64).sqrt())?.broadcast_mul(&lanes_along(&bound.params[0], 3, x)?)?;
+    let level =
+        (&share / (x.dim(2)? as f64).sqrt())?.broadcast_mul(&lanes_along(bound.params.lanes("sigma"), 3, x)?)?;
     // Frames lead in the order in which noise is drawn.
     let like = x.permute((0, 3, 1, 2, 4, 5))?;
     let white = normal(context.grid, &mut context.noise(bound, head), &like)?.permute((0, 2, 3, 1, 4, 5))?;
     let noisy = (x + white.broadcast_mul(&level)?)?;
-    if bound.bend.setting("renormalise") < 0.5 {
+    if !bound.bend.params.is_on("renormalise", 0) {
         return Ok(noisy);
     }
     let noisy = noisy.relu()?;

@@ -37,12 +37,12 @@ impl<'a> AttentionContext<'a> {
         bound.noise(&self.hook, self.hook.frames).of_head(head)
     }
 
-    /// The first parameter of a bend times its weight, for queries like x `[batch, queries, ..]`.
+    /// Strength of a noise bend times its weight, for queries like x `[batch, queries, ..]`.
     pub(super) fn strengths(&self, bound: &BoundBend<'_>, x: &Tensor) -> Result<Tensor> {
         let positions = self.grid.rows * self.grid.columns;
         let strength = |query: usize| {
             let frame = query / positions;
-            bound.params[0][frame] * bound.weight(frame, query % positions)
+            bound.params.at("sigma", frame) * bound.weight(frame, query % positions)
         };
         let strengths: Vec<f64> = (0..self.grid.cells()).map(strength).collect();
         lanes_along(&strengths, 1, x)

@@ -108,7 +108,7 @@ fn group(
 ) -> Result<(Tensor, Vec<Tensor>)> {
     let is_linear = |bend: &&ScopedBend<'_>| match bend.item.bend.op.form {
         Form::Grid(_) => true,
-        Form::MapNoise => bend.item.bend.setting("renormalise") < 0.5,
+        Form::MapNoise => !bend.item.bend.params.is_on("renormalise", 0),
         _ => false,
     };
     if !softmax.is_written_out() && bends.iter().all(is_linear) {

@@ -70,9 +70,9 @@ fn pictures(chunks: &[Vec<Frame>]) -> Vec<&[u8]> {
     chunks.iter().flatten().map(|frame| frame.screen.rgb.as_slice()).collect()
 }
 
-/// The lanes of the first bend's first parameter.
+/// Lanes of the gain of the first bend.
 fn lanes(program: &Program) -> &[f64] {
-    &program.bends[0].params[0]
+    program.bends[0].params.lanes("gain")
 }
 
 #[test]

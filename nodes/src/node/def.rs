@@ -7,6 +7,7 @@ use crate::choice::Choice;
 use crate::diagnostics::suggest::Words;
 use crate::node::context::NodeContext;
 use crate::node::value::Kind;
+use crate::program::op::Param;
 
 /// A kind of node.
 #[derive(Debug)]
@@ -304,6 +305,17 @@ impl Input {
     /// Whether a cable moves a knob by a depth; else what arrives takes its place.
     pub fn is_modulated(&self) -> bool {
         self.kind == Kind::Number && !self.direct
+    }
+
+    /// As a parameter of a bend's operation, which changes nothing while each such parameter has its neutral value.
+    pub const fn neutral_at(self, neutral: f64) -> Param {
+        Param { neutral: Some(neutral), ..self.option() }
+    }
+
+    /// As a parameter of a bend's operation that has no effect of its own.
+    pub const fn option(self) -> Param {
+        let travel = if self.choices.is_empty() { self.soft.1 - self.soft.0 } else { 1.0 };
+        Param { name: self.name, neutral: None, choices: self.choices, travel }
     }
 
     /// With this travel of the knob.

@@ -13,6 +13,7 @@
 
 use smallvec::SmallVec;
 
+use crate::program::op::{Lanes, Param};
 use crate::program::{Bend, Blend, Program};
 
 /// What a bend does in a latent frame, in parts of the travel of its knobs.
@@ -81,18 +82,21 @@ impl Bend {
     fn deed(&self, frame: usize) -> Deed {
         let at = |lanes: &[f64]| lanes.get(frame).or(lanes.last()).copied().unwrap_or(0.0);
         let amount = at(&self.amount);
-        let moved = |(i, neutral): (usize, &f64)| amount * (at(&self.params[i]) - neutral) / self.travel_of(i);
-        let mut deed: Deed = self.op.neutral.iter().enumerate().map(moved).collect();
+        let moved = |(param, lanes): (&Param, &Lanes)| {
+            param.neutral.map(|neutral| amount * (at(lanes) - neutral) / travel(param))
+        };
+        let mut deed: Deed = self.params.iter().filter_map(moved).collect();
         if deed.is_empty() {
             deed.push(amount);
         }
         let most = deed.iter().fold(0.0, |most: f64, x| most.max(x.abs())).min(1.0);
-        let how = self.op.neutral.len()..self.params.len();
-        deed.extend(how.map(|i| most * at(&self.params[i]) / self.travel_of(i)));
+        let options = self.params.iter().filter(|(param, _)| param.neutral.is_none());
+        deed.extend(options.map(|(param, lanes)| most * at(lanes) / travel(param)));
         deed
     }
+}
 
-    fn travel_of(&self, param: usize) -> f64 {
-        self.travel.get(param).copied().filter(|travel| *travel > 0.0).unwrap_or(1.0)
-    }
+/// Range of a parameter's knob; 1 if it has none.
+fn travel(param: &Param) -> f64 {
+    if param.travel > 0.0 { param.travel } else { 1.0 }
 }

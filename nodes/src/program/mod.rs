@@ -21,7 +21,6 @@ use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use crate::choice::{Choice, choices};
 use crate::program::op::{Lanes, Op, Params};
@@ -75,10 +74,8 @@ pub struct Bend {
     pub site: Site,
     /// What it does.
     pub op: &'static Op,
-    /// One value per latent frame of the call, for each of the operation's parameters.
+    /// Values of the operation's parameters.
     pub params: Params,
-    /// How far the knob of each of the parameters travels: the measure of their differences.
-    pub travel: SmallVec<[f64; 8]>,
     /// How much of it: 0 is none, 1 is all, per latent frame.
     pub amount: Lanes,
     /// On which part of the site.
@@ -169,8 +166,8 @@ impl Cache {
 
 impl Serialize for Bend {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lanes = self.params.iter().map(|lanes| &lanes[..]);
-        let params: BTreeMap<&str, &[f64]> = self.op.params.iter().copied().zip(lanes).collect();
+        let params: BTreeMap<&str, &[f64]> =
+            self.params.iter().map(|(param, lanes)| (param.name, &lanes[..])).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("node", &self.node)?;
         map.serialize_entry("site", &self.site)?;
@@ -197,10 +194,10 @@ impl std::fmt::Display for Program {
         write!(f, "{}", self.cache)?;
         for bend in &self.bends {
             write!(f, "bend {} {} of {}:", bend.site, bend.op.name, bend.node)?;
-            for (name, lanes) in bend.op.params.iter().zip(&bend.params) {
-                match lanes.first().and_then(|value| bend.op.choice(name, *value)) {
-                    Some(choice) => write!(f, " {name} {choice}")?,
-                    None => write!(f, " {name} {}", numbers(lanes))?,
+            for (param, lanes) in bend.params.iter() {
+                match lanes.first().and_then(|value| param.choice(*value)) {
+                    Some(choice) => write!(f, " {} {choice}", param.name)?,
+                    None => write!(f, " {} {}", param.name, numbers(lanes))?,
                 }
             }
             if let Some(with) = &bend.with {
@@ -282,19 +279,19 @@ impl Program {
 }
 
 impl Bend {
-    /// The value of a parameter in the first frame; 0 if the operation has none of this name.
-    pub fn setting(&self, name: &str) -> f64 {
-        self.op.param(name).and_then(|index| self.params[index].first().copied()).unwrap_or(0.0)
-    }
-
-    /// Whether it changes nothing, whatever it is given.
+    /// True if the bend changes nothing, whatever its input.
     pub fn is_neutral(&self) -> bool {
         let still = |lanes: &Lanes, neutral: f64| lanes.iter().all(|&x| x == neutral);
         self.target.is_empty()
             || still(&self.amount, 0.0)
             || self.with.as_ref().is_some_and(Pick::is_none)
-            || !self.op.neutral.is_empty()
-                && self.params.iter().zip(self.op.neutral).all(|(lanes, &neutral)| still(lanes, neutral))
+            || self.has_neutral_value()
+                && self.params.iter().all(|(param, lanes)| param.neutral.is_none_or(|neutral| still(lanes, neutral)))
+    }
+
+    /// True if some values of the parameters change nothing.
+    fn has_neutral_value(&self) -> bool {
+        self.op.params.iter().any(|param| param.neutral.is_some())
     }
 }
 

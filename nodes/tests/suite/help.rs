@@ -138,7 +138,7 @@ fn what_a_help_patch_records_is_there_from_the_beginning() {
     assert!(film[0].messages.iter().any(|message| message.to == To::Film && message.values[0] >= 0.5), "{}", film[0]);
     // A second is recorded, and plays again and again without a hand on it.
     let angles = programs(&find("modulate.recorder"));
-    let angles: Vec<f64> = angles.iter().flat_map(|program| program.bends[0].params[0].to_vec()).collect();
+    let angles: Vec<f64> = angles.iter().flat_map(|program| program.bends[0].params.lanes("angle").to_vec()).collect();
     assert_eq!(angles[4..20].chunks(4).filter(|again| **again == angles[..4]).count(), 4, "{angles:?}");
     let swing = angles.iter().copied().fold(f64::MIN, f64::max) - angles.iter().copied().fold(f64::MAX, f64::min);
     assert!(swing > 30.0, "{swing}");

@@ -300,11 +300,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
 fn in_frame(program: &Program, frame: usize) -> Vec<String> {
     let bends = program.bends.iter().filter(|bend| bend.amount[frame] != 0.0);
     let alone = |lanes: &Lanes| smallvec![lanes[frame]];
-    let bends = bends.map(|bend| Bend {
-        params: bend.params.iter().map(alone).collect(),
-        amount: alone(&bend.amount),
-        ..bend.clone()
-    });
+    let bends = bends.map(|bend| Bend { params: bend.params.map(alone), amount: alone(&bend.amount), ..bend.clone() });
     // One that is neutral in this frame may be there for the others.
     let bends = bends.filter(|bend| !bend.is_neutral()).collect();
     Program { bends, ..Program::default() }.to_string().lines().map(str::to_owned).collect()
@@ -361,7 +357,7 @@ proptest! {
             prop_assert_eq!(in_frame(&whole, frame), in_frame(&alone, 0), "frame {} of {}", frame, &whole);
         }
         prop_assert!(whole.bends.iter().all(|bend| bend.amount.len() == frames));
-        prop_assert!(whole.bends.iter().all(|bend| bend.params.iter().all(|lanes| lanes.len() == frames)));
+        prop_assert!(whole.bends.iter().all(|bend| bend.params.iter().all(|(_, lanes)| lanes.len() == frames)));
     }
 
     /// Whatever is done to a patch, undoing it all gives it back; nothing panics on the way, and what compiles runs alike twice.

@@ -10,12 +10,11 @@ use bendrack_nodes::node::def::{Curve, DefaultValue, Input};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch};
 use bendrack_nodes::program::Site;
-use bendrack_nodes::program::op::{Form, Lanes};
+use bendrack_nodes::program::op::Form;
 use bendrack_nodes::program::region::{Region, Shape};
 use bendrack_nodes::program::source::Source;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::json;
-use smallvec::smallvec;
 
 use crate::patching::*;
 
@@ -145,7 +144,6 @@ fn a_bend_acts_at_the_site_that_is_chosen_in_a_form_that_acts_there() {
         for (bend, site) in chosen.chain([(untouched, first)]) {
             let at = format!("{} at {site}", def.name);
             assert_eq!(bend.site.name(), site, "{at}");
-            assert_eq!(bend.params.len(), bend.op.params.len(), "{at}");
             let acts = match bend.op.form {
                 Form::Grid(_) => bend.site.is_map() || !matches!(site, "self.value" | "cross.value"),
                 Form::LogitWeight(_) | Form::Columns(_) | Form::MapNoise => bend.site.is_map(),
@@ -157,7 +155,8 @@ fn a_bend_acts_at_the_site_that_is_chosen_in_a_form_that_acts_there() {
         }
         if def.input("renormalise").is_some() {
             let on = bend(&[("renormalise", json!(true)), ("site", json!("cross.map"))]);
-            let renormalised = matches!(on.op.form, Form::LogitWeight(_)) || on.setting("renormalise") == 1.0;
+            let renormalised =
+                matches!(on.op.form, Form::LogitWeight(_)) || on.params.find("renormalise").is_some_and(|on| on[0] == 1.0);
             assert!(renormalised, "{}", def.name);
         }
     }
@@ -187,10 +186,10 @@ fn the_settings_of_a_bend_arrive_in_their_order() {
             params.as_object_mut().expect("parameters").remove("words");
         }
         let bend = run(&compile(&alone(def, params)), &mut Memory::default(), 0, 1).bends.remove(0);
-        for (name, (_, value)) in set.iter().filter(|(name, _)| bend.op.param(name).is_some()) {
-            assert_eq!(bend.setting(name), *value, "{} {name}", def.name);
+        for (name, (_, value)) in set.iter().filter(|(name, _)| bend.params.find(name).is_some()) {
+            assert_eq!(bend.params.at(name, 0), *value, "{} {name}", def.name);
         }
-        let silent = |name: &&str| bend.op.param(name).is_none();
+        let silent = |name: &&str| bend.params.find(name).is_none();
         let silent: Vec<_> = set.iter().map(|(name, _)| *name).filter(silent).collect();
         assert!(silent.is_empty() || silent == ["renormalise"], "{}: {silent:?} do nothing", def.name);
     }
@@ -210,10 +209,8 @@ fn a_switch_that_a_cable_moves_is_on_or_off() {
     assert!(run(&compile(&flipped), &mut Memory::default(), 0, 1).bends.is_empty(), "off is neutral");
     let mut on = flipped;
     on.cables[0] = cable("high.out", "flip.horizontal");
-    assert_eq!(
-        run(&compile(&on), &mut Memory::default(), 0, 1).bends[0].params.to_vec(),
-        [smallvec![1.0], smallvec![0.0]] as [Lanes; 2]
-    );
+    let bend = run(&compile(&on), &mut Memory::default(), 0, 1).bends.remove(0);
+    assert_eq!((bend.params.lanes("horizontal"), bend.params.lanes("vertical")), (&[1.0][..], &[0.0][..]));
 }
 
 #[test]
@@ -237,7 +234,7 @@ fn a_target_that_moves_splits_a_bend_into_one_for_each_place() {
             ],
         );
         let program = run(&compile(&moved), &mut Memory::default(), 0, 4);
-        assert!(program.bends.iter().all(|bend| bend.params.iter().all(|lanes| lanes.len() == 4)), "{program}");
+        assert!(program.bends.iter().all(|bend| bend.params.iter().all(|(_, lanes)| lanes.len() == 4)), "{program}");
         let nodes: Vec<_> = program.bends.iter().map(|bend| bend.node.to_string()).collect();
         assert_eq!((nodes[0].as_str(), nodes[nodes.len() - 1].as_str()), ("before", "after"), "{program}");
         let parts = program.bends.iter().filter(|bend| &*bend.node == "it");
@@ -445,7 +442,7 @@ fn a_cable_moves_a_knob_by_its_depth_and_gives_signals_as_they_are() {
             &[("n.out", "r.angle"), ("r.bends", "wan.bends")],
         );
         patch.apply(Edit::SetDepth { id: "r".to_owned(), name: "angle".to_owned(), depth }).expect("an edit");
-        run(&compile(&patch), &mut Memory::default(), 0, 2).bends[0].params[0].clone()
+        run(&compile(&patch), &mut Memory::default(), 0, 2).bends[0].params.lanes("angle").to_vec()
     };
     // The knob travels 360°.
     assert_near(&angle(None), &[55.0, 55.0]);

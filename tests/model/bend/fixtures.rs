@@ -11,7 +11,7 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch};
-use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::op::{Form, Param};
 use bendrack_nodes::program::target::Target;
 use bendrack_nodes::program::{Bend, Program, Site};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
@@ -73,7 +73,7 @@ pub fn bend(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str) -> f
 /// The same with knobs that are elsewhere in each frame.
 pub fn moving(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str, usize) -> f64, frames: usize) -> Bend {
     let mut bend = bend(def, site, &|name| if name == "renormalise" { place(name, 0) } else { 0.9 }, frames);
-    for (name, lanes) in bend.op.params.iter().zip(&mut bend.params) {
+    for (Param { name, .. }, lanes) in bend.op.params.iter().zip(bend.params.iter_mut()) {
         let (_, input) = def.input(name).expect("a parameter is an input of its name");
         let at = |frame| place(name, if input.choices.is_empty() { frame } else { 0 });
         *lanes = (0..frames).map(|frame| value(input, at(frame))).collect();

@@ -55,7 +55,7 @@ fn what_cannot_be_met_is_said() {
 #[test]
 fn neurons_of_the_target_are_bent_frame_by_frame_and_no_others() {
     let mut gain = named("bend.gain", Some(Site::FfnHidden), &[1.0], 2);
-    gain.params = smallvec![smallvec![2.0, 3.0]];
+    *gain.params.lanes_mut("gain") = smallvec![2.0, 3.0];
     let neurons = Neurons::of(NeuronSet::Set("1,3-9".parse().expect("a set")));
     gain.target = Arc::new(Target { neurons, ..Target::default() });
     let ones = Tensor::ones((1, 4, 5), DType::F32, &Device::Cpu).expect("ones");
@@ -146,7 +146,7 @@ fn tensors_become_what_is_said() {
 fn noise_and_timesteps_are_bent_before_any_layer() {
     let noise = Tensor::zeros((1, 3, 2, 2, 2), DType::F32, &Device::Cpu).expect("noise");
     let mut tint = named("bend.tint", None, &[0.5, 1.0], 2);
-    tint.params[0] = smallvec![0.5, 2.0];
+    *tint.params.lanes_mut("tint") = smallvec![0.5, 2.0];
     let left = Region::of(Shape::Rectangle(Frame { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 }));
     tint.target = Arc::new(Target { region: left, layers: Set::range(5, 5), ..Target::default() });
     let tinted = at(&bent(tint), Site::NoiseInit, &[8, 9], &noise);
@@ -180,7 +180,7 @@ fn self_attention_is_bent_per_head_and_its_values_by_the_frame_of_the_key() {
     let attention = attention(4, &[8, 3, 7], keys, heads, dim, 1);
     let plain = attention.run().expect("an output");
     let mut gain = named("bend.gain", Some(Site::SelfMap), &[1.0], 2);
-    gain.params = smallvec![smallvec![0.5, 2.0]];
+    *gain.params.lanes_mut("gain") = smallvec![0.5, 2.0];
     gain.target = Arc::new(Target { heads: "1-2".parse().expect("a set"), ..Target::default() });
     let factor = |query: usize, head: usize| match (head, query / 2) {
         (1 | 2, 0) => 0.5,

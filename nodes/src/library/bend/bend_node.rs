@@ -1,18 +1,18 @@
-//! What all bend nodes share: they take a chain of bends and add their own to its end.
+//! Shared part of the bend nodes: each takes a chain of bends and adds its own to the end.
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, Output};
 use crate::node::value::Kind;
 use crate::program::Bend;
 use crate::program::Site;
-use crate::program::op::{Lanes, Op, Params};
+use crate::program::op::{Lanes, Op, Param, Params};
 use crate::program::target::Words;
 
-/// The bends that act before.
+/// Chain of bends that act before.
 pub const BENDS: Input = Input::socket("bends", Kind::Bend, "Chain of bends that act before this one.");
-/// Which part of the site is meant.
+/// Part of the site to bend.
 pub const TARGET: Input =
     Input::socket("target", Kind::Target, "Part of the site to bend; all of it if nothing is wired.");
 /// Dry to wet.
@@ -20,80 +20,73 @@ pub const AMOUNT: Input =
     Input::number("amount", 1.0, "Dry/wet mix: 0 leaves the model unchanged, 1 applies the full bend.").hard(0.0, 1.0);
 /// The chain with this bend at its end.
 pub const OUT: Output = Output::of("bends", Kind::Bend, "The incoming chain with this bend at its end.").passes(&BENDS);
-/// What lies outside of the picture.
+/// Fill outside of the picture.
 pub const PADDING: Input =
     Input::choice_of::<crate::program::grid::Padding>("padding", "Fill for positions from outside the picture.");
-/// Sites that an input offers, with their names as its choices.
+/// Sites that the input `site` of a bend offers; the first is the default.
 pub struct Sites<const N: usize> {
-    sites: [Site; N],
+    about: &'static str,
+    listed: [Site; N],
     names: [&'static str; N],
 }
 
 impl<const N: usize> Sites<N> {
-    /// These sites; the first is the default.
-    pub const fn new(sites: [Site; N]) -> Self {
+    /// These sites, and the help of the input.
+    pub const fn new(about: &'static str, sites: [Site; N]) -> Self {
         let mut names = [""; N];
         let mut i = 0;
         while i < N {
             names[i] = sites[i].name();
             i += 1;
         }
-        Self { sites, names }
+        Self { about, listed: sites, names }
     }
 
-    /// The input `site` with these choices.
-    pub const fn input(&'static self, about: &'static str) -> Input {
-        Input::choice("site", &self.names, about)
+    /// The input.
+    pub const fn input(&'static self) -> Input {
+        Input::choice("site", &self.names, self.about)
     }
 
-    /// The site that is chosen at an input of [`Self::input`].
-    pub fn chosen(&self, ctx: &NodeContext<'_>, input: &Input) -> Site {
-        self.sites[ctx.choice(input)]
+    /// Site at the input.
+    pub fn chosen(&'static self, ctx: &NodeContext<'_>) -> Site {
+        self.listed[ctx.choice(&self.input())]
     }
 }
 
-/// Sites of the bends that are linear on the grid of the picture.
-pub const GRID: &Sites<7> = &Sites::new([
-    Site::CrossMap,
-    Site::SelfMap,
-    Site::SelfOut,
-    Site::CrossOut,
-    Site::FfnIn,
-    Site::FfnHidden,
-    Site::FfnOut,
-]);
-/// One of [`GRID`].
-pub const GRID_SITE: Input = GRID.input("Site in the layer: attention map, attention output, or feed-forward network.");
+/// Sites of bends that are linear on the grid of the picture.
+pub const GRID: &Sites<7> = &Sites::new(
+    "Site in the layer: attention map, attention output, or feed-forward network.",
+    [Site::CrossMap, Site::SelfMap, Site::SelfOut, Site::CrossOut, Site::FfnIn, Site::FfnHidden, Site::FfnOut],
+);
 /// Sites with an attention map.
-pub const MAPS: &Sites<2> = &Sites::new([Site::CrossMap, Site::SelfMap]);
-/// One of [`MAPS`].
-pub const MAP_SITE: Input =
-    MAPS.input("Site: cross-attention map (picture to words) or self-attention map (picture to picture).");
+pub const MAPS: &Sites<2> = &Sites::new(
+    "Site: cross-attention map (picture to words) or self-attention map (picture to picture).",
+    [Site::CrossMap, Site::SelfMap],
+);
 /// Every site in a layer with a hook of its own.
-pub const LAYER: &Sites<9> = &Sites::new([
-    Site::CrossMap,
-    Site::SelfMap,
-    Site::SelfValue,
-    Site::SelfOut,
-    Site::CrossValue,
-    Site::CrossOut,
-    Site::FfnIn,
-    Site::FfnHidden,
-    Site::FfnOut,
-]);
-/// One of [`LAYER`].
-pub const LAYER_SITE: Input =
-    LAYER.input("Site in the layer: attention map, value or output, or feed-forward network.");
+pub const LAYER: &Sites<9> = &Sites::new(
+    "Site in the layer: attention map, value or output, or feed-forward network.",
+    [
+        Site::CrossMap,
+        Site::SelfMap,
+        Site::SelfValue,
+        Site::SelfOut,
+        Site::CrossValue,
+        Site::CrossOut,
+        Site::FfnIn,
+        Site::FfnHidden,
+        Site::FfnOut,
+    ],
+);
 
-/// Runs a bend node: `params` are the inputs of the operation's parameters, in its order.
-pub fn run(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, params: &[&Input]) {
-    with(ctx, site, op, params, None);
+/// Adds a bend to the chain: `op` with the node's inputs of the same names as its parameters.
+pub fn run(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op) {
+    with(ctx, site, op, None);
 }
 
 /// [`run`] for an operation that needs words besides those of its target.
-pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, params: &[&Input], with: Option<&Words>) {
-    let travel: SmallVec<[f64; 8]> = params.iter().map(|input| travel(input)).collect();
-    let params: Params = params.iter().map(|input| smallvec![setting(ctx, input)]).collect();
+pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, with: Option<&Words>) {
+    let params = Params::new(op, |param| smallvec![setting(ctx, param)]);
     let amount: Lanes = smallvec![ctx.number(&AMOUNT)];
     let selection = ctx.target(&TARGET);
     let chain = selection.parts().iter().fold(ctx.bends(&BENDS), |before, target| {
@@ -102,7 +95,6 @@ pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, params: &[&I
             site,
             op,
             params: params.clone(),
-            travel: travel.clone(),
             amount: amount.clone(),
             target: target.clone(),
             with: with.cloned(),
@@ -112,8 +104,9 @@ pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, params: &[&I
     ctx.set(&OUT, chain);
 }
 
-/// The value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.
-fn setting(ctx: &NodeContext<'_>, input: &Input) -> f64 {
+/// Value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.
+fn setting(ctx: &NodeContext<'_>, param: &Param) -> f64 {
+    let Some((_, input)) = ctx.def.input(param.name) else { return param.neutral.unwrap_or_default() };
     if input.kind == Kind::Gate {
         f64::from(u8::from(ctx.gate(input)))
     } else if input.choices.is_empty() {
@@ -121,9 +114,4 @@ fn setting(ctx: &NodeContext<'_>, input: &Input) -> f64 {
     } else {
         ctx.choice(input) as f64
     }
-}
-
-/// How far a knob travels; from one choice to any other it is 1.
-fn travel(input: &Input) -> f64 {
-    if input.choices.is_empty() { input.soft.1 - input.soft.0 } else { 1.0 }
 }

@@ -1,41 +1,44 @@
 //! Blurs what lies on the picture.
 
-use crate::choice::Choice;
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 
 const SIGMA: Input = Input::number("sigma", 0.0, "Radius of the blur, in cells of the latent grid.")
     .soft(0.0, 4.0)
     .hard(0.0, 16.0)
     .unit("cells");
 
-const OP: Op = Op {
-    name: "blur",
-    params: &["sigma", "padding"],
-    neutral: &[0.0],
-    choices: &[("padding", Padding::CHOICES)],
-    form: Form::Grid(blur),
-};
+const OP: Op =
+    Op { name: "blur", params: &[SIGMA.neutral_at(0.0), bend_node::PADDING.option()], form: Form::Grid(blur) };
 
 /// Blurs attention maps or outputs over the picture.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.blur",
     title: "Blur",
     about: "Blurs attention maps or outputs over the picture.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, SIGMA, bend_node::PADDING, bend_node::AMOUNT],
+    inputs: &[
+        bend_node::BENDS,
+        bend_node::TARGET,
+        bend_node::GRID.input(),
+        SIGMA,
+        bend_node::PADDING,
+        bend_node::AMOUNT,
+    ],
     outputs: &[bend_node::OUT],
-    run: |ctx| {
-        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&SIGMA, &bend_node::PADDING])
-    },
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP),
     ..NodeDef::BASE
 };
 
-/// Blurred by a Gaussian of a standard deviation of `params[0]` cells. The offline AttentionBender's is 3 cells wide whatever
+/// Blurred by a Gaussian of a standard deviation of `sigma` cells. The offline AttentionBender's is 3 cells wide whatever
 /// its sigma, and dark at the border, as here with the padding `zeros`.
-fn blur(params: &[Lanes], grid: Grid) -> GridMap {
-    GridMap::spread(grid, |frame| Padding::of(params[1][frame]), |frame| gauss(params[0][frame]))
+fn blur(params: &Params, grid: Grid) -> GridMap {
+    GridMap::spread(
+        grid,
+        |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
+        |frame| gauss(params.at(SIGMA.name, frame)),
+    )
 }
 
 /// A Gaussian of this standard deviation in cells, to three of them on either side.

@@ -9,7 +9,7 @@ use crate::program::target::{MOST_WORDS, listed_words};
 const WORDS: Input =
     Input::text("words", "", "Source words, separated by commas: their attention is copied.").words(MOST_WORDS);
 
-const OP: Op = Op { name: "copy", params: &[], neutral: &[], choices: &[], form: Form::Transfer { both: false } };
+const OP: Op = Op { name: "copy", params: &[], form: Form::Transfer { both: false } };
 
 /// Replaces the attention of the target's words with that of other words.
 pub const NODE: NodeDef = NodeDef {
@@ -20,7 +20,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[bend_node::OUT],
     run: |ctx| {
         let words = listed_words(&ctx.text(&WORDS));
-        bend_node::with(ctx, Site::CrossMap, &OP, &[], Some(&words));
+        bend_node::with(ctx, Site::CrossMap, &OP, Some(&words));
     },
     ..NodeDef::BASE
 };

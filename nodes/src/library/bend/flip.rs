@@ -3,32 +3,31 @@
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 
 const HORIZONTAL: Input = Input::gate("horizontal", false, "Mirrors left and right.");
 const VERTICAL: Input = Input::gate("vertical", false, "Mirrors top and bottom.");
 
-const OP: Op = Op {
-    name: "flip",
-    params: &["horizontal", "vertical"],
-    neutral: &[0.0, 0.0],
-    choices: &[],
-    form: Form::Grid(flip),
-};
+const OP: Op =
+    Op { name: "flip", params: &[HORIZONTAL.neutral_at(0.0), VERTICAL.neutral_at(0.0)], form: Form::Grid(flip) };
 
 /// Mirrors attention maps or outputs, horizontally or vertically.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.flip",
     title: "Flip",
     about: "Mirrors attention maps or outputs, horizontally or vertically.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, HORIZONTAL, VERTICAL, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID.input(), HORIZONTAL, VERTICAL, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&HORIZONTAL, &VERTICAL]),
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP),
     ..NodeDef::BASE
 };
 
-/// Mirrored left to right where `params[0]` is on, top to bottom where `params[1]` is.
-fn flip(params: &[Lanes], grid: Grid) -> GridMap {
+/// Mirrored left to right where `horizontal` is on, top to bottom where `vertical` is.
+fn flip(params: &Params, grid: Grid) -> GridMap {
     let sign = |on: f64| if on >= 0.5 { -1.0 } else { 1.0 };
-    GridMap::warp(grid, |_| Padding::Border, |frame, dx, dy| (dx * sign(params[0][frame]), dy * sign(params[1][frame])))
+    GridMap::warp(
+        grid,
+        |_| Padding::Border,
+        |frame, dx, dy| (dx * sign(params.at(HORIZONTAL.name, frame)), dy * sign(params.at(VERTICAL.name, frame))),
+    )
 }

@@ -12,13 +12,7 @@ const SINCE: Input = Input::choice(
     "Source of the held map: the chunk in which `hold` went on, or each chunk's first step.",
 );
 
-const OP: Op = Op {
-    name: "freeze",
-    params: &["hold", "since"],
-    neutral: &[0.0],
-    choices: &[("since", SINCE.choices)],
-    form: Form::Freeze,
-};
+const OP: Op = Op { name: "freeze", params: &[HOLD.neutral_at(0.0), SINCE.option()], form: Form::Freeze };
 
 /// Freezes the attention maps of words as they were when `hold` went on.
 pub const NODE: NodeDef = NodeDef {
@@ -27,6 +21,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Freezes the attention maps of words as they were when `hold` went on.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, HOLD, SINCE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, Site::CrossMap, &OP, &[&HOLD, &SINCE]),
+    run: |ctx| bend_node::run(ctx, Site::CrossMap, &OP),
     ..NodeDef::BASE
 };

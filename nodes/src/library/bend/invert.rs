@@ -4,39 +4,37 @@ use candle_core::{D, Result, Tensor};
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
-use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 
 const INVERT: Input = Input::gate("invert", false, "Gate: inverts while it is on.");
 
-static MAP: Op =
-    Op { name: "invert", params: &["invert"], neutral: &[0.0], choices: &[], form: Form::Columns(negative) };
-static TENSOR: Op =
-    Op { name: "invert", params: &["invert"], neutral: &[0.0], choices: &[], form: Form::Tensor(opposite) };
+static MAP: Op = Op { name: "invert", params: &[INVERT.neutral_at(0.0)], form: Form::Columns(negative) };
+static TENSOR: Op = Op { name: "invert", params: &[INVERT.neutral_at(0.0)], form: Form::Tensor(opposite) };
 
 /// Inverts attention maps; negates values, outputs or neurons.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.invert",
     title: "Invert",
     about: "Inverts attention maps; negates values, outputs or neurons.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER_SITE, INVERT, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER.input(), INVERT, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let site = bend_node::LAYER.chosen(ctx, &bend_node::LAYER_SITE);
-        bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR }, &[&INVERT]);
+        let site = bend_node::LAYER.chosen(ctx);
+        bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR });
     },
     ..NodeDef::BASE
 };
 
 /// The negative of each picture in x `[.., frames, rows, columns]`: between the same smallest and largest value of its frame.
-fn negative(x: &Tensor, params: &[Lanes]) -> Result<Tensor> {
+fn negative(x: &Tensor, params: &Params) -> Result<Tensor> {
     let cells = x.flatten_from(x.rank() - 2)?;
     let ends = (cells.max_keepdim(D::Minus1)? + cells.min_keepdim(D::Minus1)?)?.unsqueeze(D::Minus1)?;
-    switch(x, &ends.broadcast_sub(x)?, &params[0], x.rank() - 3)
+    switch(x, &ends.broadcast_sub(x)?, params.lanes(INVERT.name), x.rank() - 3)
 }
 
 /// −x, x `[batch, frames, ..]`.
-fn opposite(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
-    switch(x, &x.neg()?, &params[0], 1)
+fn opposite(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
+    switch(x, &x.neg()?, params.lanes(INVERT.name), 1)
 }
 
 /// x in the frames in which `on` is off, y in the others.

@@ -4,7 +4,7 @@ use crate::library::bend::bend_node;
 use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap};
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 use crate::program::region::{Frame, Shape};
 
 const OUTSIDE: Input =
@@ -15,9 +15,15 @@ const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse"], "Shape of
 
 const OP: Op = Op {
     name: "mask",
-    params: &["outside", "shape", "x", "y", "width", "height", "feather"],
-    neutral: &[1.0],
-    choices: &[("shape", SHAPE.choices)],
+    params: &[
+        OUTSIDE.neutral_at(1.0),
+        SHAPE.option(),
+        X.option(),
+        Y.option(),
+        WIDTH.option(),
+        HEIGHT.option(),
+        FEATHER.option(),
+    ],
     form: Form::Grid(mask),
 };
 
@@ -29,7 +35,7 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[
         bend_node::BENDS,
         bend_node::TARGET,
-        bend_node::GRID_SITE,
+        bend_node::GRID.input(),
         OUTSIDE,
         SHAPE,
         X,
@@ -41,16 +47,16 @@ pub const NODE: NodeDef = NodeDef {
     ],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let params = [&OUTSIDE, &SHAPE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
-        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &params);
+        bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP);
     },
     ..NodeDef::BASE
 };
 
-/// Times `params[0]` outside of a shape, frame by frame.
-fn mask(params: &[Lanes], grid: Grid) -> GridMap {
+/// Times `outside` outside of a shape, frame by frame.
+fn mask(params: &Params, grid: Grid) -> GridMap {
     GridMap::gain(grid, |frame, row, column| {
-        let [outside, shape, x, y, width, height, feather] = [0, 1, 2, 3, 4, 5, 6].map(|i| params[i][frame]);
+        let inputs = [OUTSIDE, SHAPE, X, Y, WIDTH, HEIGHT, FEATHER];
+        let [outside, shape, x, y, width, height, feather] = inputs.map(|input| params.at(input.name, frame));
         let edges = Frame { x, y, width, height, feather };
         let shape = if shape < 0.5 { Shape::Rectangle(edges) } else { Shape::Ellipse(edges) };
         let inside = f64::from(shape.weight(grid.point(row, column), |_| None));

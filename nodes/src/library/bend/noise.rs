@@ -4,7 +4,7 @@ use candle_core::{D, Result, Tensor};
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
-use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 
 const SIGMA: Input = Input::number(
     "sigma",
@@ -17,36 +17,39 @@ const RENORMALISE: Input =
     Input::gate("renormalise", false, "At map sites: clips negative attention to 0 and keeps the sum of each row.");
 const SAME: Input = Input::gate("same", false, "Uses the same noise in every layer and step.");
 
-static MAP: Op = Op {
-    name: "noise",
-    params: &["sigma", "same", "renormalise"],
-    neutral: &[0.0],
-    choices: &[],
-    form: Form::MapNoise,
-};
-static TENSOR: Op =
-    Op { name: "noise", params: &["sigma", "same"], neutral: &[0.0], choices: &[], form: Form::Tensor(noise) };
+static MAP: Op =
+    Op { name: "noise", params: &[SIGMA.neutral_at(0.0), SAME.option(), RENORMALISE.option()], form: Form::MapNoise };
+static TENSOR: Op = Op { name: "noise", params: &[SIGMA.neutral_at(0.0), SAME.option()], form: Form::Tensor(noise) };
 
 /// Adds noise to attention maps, values, outputs or feed-forward neurons.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.noise",
     title: "Noise",
     about: "Adds noise to attention maps, values, outputs or feed-forward neurons.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER_SITE, SIGMA, RENORMALISE, SAME, bend_node::AMOUNT],
+    inputs: &[
+        bend_node::BENDS,
+        bend_node::TARGET,
+        bend_node::LAYER.input(),
+        SIGMA,
+        RENORMALISE,
+        SAME,
+        bend_node::AMOUNT,
+    ],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let site = bend_node::LAYER.chosen(ctx, &bend_node::LAYER_SITE);
+        let site = bend_node::LAYER.chosen(ctx);
         if site.is_map() {
-            bend_node::run(ctx, site, &MAP, &[&SIGMA, &SAME, &RENORMALISE]);
+            bend_node::run(ctx, site, &MAP);
         } else {
-            bend_node::run(ctx, site, &TENSOR, &[&SIGMA, &SAME]);
+            bend_node::run(ctx, site, &TENSOR);
         }
     },
     ..NodeDef::BASE
 };
 
-/// x `[batch, frames, tokens, ..]` plus normal noise of `params[0]` times the root mean square of each token.
-fn noise(x: &Tensor, params: &[Lanes], noise: &mut dyn Noise) -> Result<Tensor> {
-    let level = x.sqr()?.mean_keepdim(D::Minus1)?.sqrt()?.broadcast_mul(&lanes_along(&params[0], 1, x)?)?;
+/// x `[batch, frames, tokens, ..]` plus normal noise of `sigma` times the root mean square of each token.
+fn noise(x: &Tensor, params: &Params, noise: &mut dyn Noise) -> Result<Tensor> {
+    let level =
+        x.sqr()?.mean_keepdim(D::Minus1)?.sqrt()?.broadcast_mul(&lanes_along(params.lanes(SIGMA.name), 1, x)?)?;
     x + noise.normal(x)?.broadcast_mul(&level)?
 }

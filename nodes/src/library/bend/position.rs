@@ -3,7 +3,7 @@
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 
 const X: Input = Input::number("x", 0.0, "Offset to the right, in cells of the latent grid.")
     .soft(-16.0, 16.0)
@@ -32,9 +32,14 @@ const PACE: Input = Input::number("pace", 1.0, "Scale of time within the chunk: 
 
 const OP: Op = Op {
     name: "position",
-    params: &["x", "y", "frames", "angle", "stretch", "pace"],
-    neutral: &[0.0, 0.0, 0.0, 0.0, 1.0, 1.0],
-    choices: &[],
+    params: &[
+        X.neutral_at(0.0),
+        Y.neutral_at(0.0),
+        FRAMES.neutral_at(0.0),
+        ANGLE.neutral_at(0.0),
+        STRETCH.neutral_at(1.0),
+        PACE.neutral_at(1.0),
+    ],
     form: Form::Position(position),
 };
 
@@ -45,13 +50,14 @@ pub const NODE: NodeDef = NodeDef {
     about: "Changes the RoPE positions of the queries: moved, rotated, scaled, or shifted in time.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, X, Y, FRAMES, ANGLE, STRETCH, PACE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, Site::SelfPosition, &OP, &[&X, &Y, &FRAMES, &ANGLE, &STRETCH, &PACE]),
+    run: |ctx| bend_node::run(ctx, Site::SelfPosition, &OP),
     ..NodeDef::BASE
 };
 
 /// How far from its place a query stands that is turned, stretched and then moved.
-fn position(params: &[Lanes], frame: usize, [t, y, x]: [f64; 3]) -> [f64; 3] {
-    let [right, down, later, angle, stretch, pace] = [0, 1, 2, 3, 4, 5].map(|i| params[i][frame]);
+fn position(params: &Params, frame: usize, [t, y, x]: [f64; 3]) -> [f64; 3] {
+    let inputs = [X, Y, FRAMES, ANGLE, STRETCH, PACE];
+    let [right, down, later, angle, stretch, pace] = inputs.map(|input| params.at(input.name, frame));
     let (sin, cos) = angle.to_radians().sin_cos();
     let (turned_x, turned_y) = (cos * x - sin * y, cos * y + sin * x);
     [later + t * pace - t, down + turned_y * stretch - y, right + turned_x * stretch - x]

@@ -11,7 +11,7 @@ const GAIN: Input =
         .soft(0.0, 2.0)
         .hard(-10.0, 10.0);
 
-const OP: Op = Op { name: "gain", params: &["gain"], neutral: &[1.0], choices: &[], form: Form::Tensor(gain::tensor) };
+const OP: Op = Op { name: "gain", params: &[GAIN.neutral_at(1.0)], form: Form::Tensor(gain::tensor) };
 
 /// Scales the noise that is added before each denoising step after the first.
 pub const NODE: NodeDef = NodeDef {
@@ -20,6 +20,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Scales the noise that is added before each denoising step after the first.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, GAIN, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, Site::NoiseStep, &OP, &[&GAIN]),
+    run: |ctx| bend_node::run(ctx, Site::NoiseStep, &OP),
     ..NodeDef::BASE
 };

@@ -1,10 +1,9 @@
 //! Enlarges or shrinks what lies on the picture.
 
-use crate::choice::Choice;
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 
 const FACTOR: Input = Input::number("factor", 1.0, "Scale factor: 2 doubles width and height, 1 changes nothing.")
     .soft(0.25, 4.0)
@@ -20,9 +19,7 @@ const STRETCH: Input =
 
 const OP: Op = Op {
     name: "scale",
-    params: &["factor", "stretch", "padding"],
-    neutral: &[1.0, 1.0],
-    choices: &[("padding", Padding::CHOICES)],
+    params: &[FACTOR.neutral_at(1.0), STRETCH.neutral_at(1.0), bend_node::PADDING.option()],
     form: Form::Grid(scale),
 };
 
@@ -34,7 +31,7 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[
         bend_node::BENDS,
         bend_node::TARGET,
-        bend_node::GRID_SITE,
+        bend_node::GRID.input(),
         FACTOR,
         STRETCH,
         bend_node::PADDING,
@@ -42,23 +39,18 @@ pub const NODE: NodeDef = NodeDef {
     ],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        bend_node::run(
-            ctx,
-            bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE),
-            &OP,
-            &[&FACTOR, &STRETCH, &bend_node::PADDING],
-        );
+        bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP);
     },
     ..NodeDef::BASE
 };
 
-/// Enlarged by `params[0]`, and `params[1]` times as wide as high, about the middle.
-fn scale(params: &[Lanes], grid: Grid) -> GridMap {
+/// Enlarged by `factor`, and `stretch` times as wide as high, about the middle.
+fn scale(params: &Params, grid: Grid) -> GridMap {
     GridMap::warp(
         grid,
-        |frame| Padding::of(params[2][frame]),
+        |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
         |frame, dx, dy| {
-            let (factor, stretch) = (params[0][frame], params[1][frame].sqrt());
+            let (factor, stretch) = (params.at(FACTOR.name, frame), params.at(STRETCH.name, frame).sqrt());
             (dx / (factor * stretch), dy / factor * stretch)
         },
     )

@@ -4,7 +4,7 @@ use super::blur::gauss;
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 
 const STRENGTH: Input = Input::number("strength", 0.0, "Strength of the unsharp mask: 0 changes nothing.")
     .soft(0.0, 4.0)
@@ -14,25 +14,24 @@ const SIGMA: Input = Input::number("sigma", 1.0, "Radius of the unsharp mask, in
     .hard(0.0, 16.0)
     .unit("cells");
 
-const OP: Op =
-    Op { name: "sharpen", params: &["strength", "sigma"], neutral: &[0.0], choices: &[], form: Form::Grid(sharpen) };
+const OP: Op = Op { name: "sharpen", params: &[STRENGTH.neutral_at(0.0), SIGMA.option()], form: Form::Grid(sharpen) };
 
 /// Sharpens attention maps or outputs with an unsharp mask.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.sharpen",
     title: "Sharpen",
     about: "Sharpens attention maps or outputs with an unsharp mask.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, STRENGTH, SIGMA, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID.input(), STRENGTH, SIGMA, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&STRENGTH, &SIGMA]),
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP),
     ..NodeDef::BASE
 };
 
-/// `x + strength · (x − blur(x))`, the blur `params[1]` cells wide; it may go below 0.
-fn sharpen(params: &[Lanes], grid: Grid) -> GridMap {
-    let blur = GridMap::spread(grid, |_| Padding::Border, |frame| gauss(params[1][frame]));
+/// `x + strength · (x − blur(x))`, the blur `sigma` cells wide; it may go below 0.
+fn sharpen(params: &Params, grid: Grid) -> GridMap {
+    let blur = GridMap::spread(grid, |_| Padding::Border, |frame| gauss(params.at(SIGMA.name, frame)));
     blur.mix(|cell| {
-        let strength = params[0][grid.place(cell).0];
+        let strength = params.at(STRENGTH.name, grid.place(cell).0);
         (-strength, 1.0 + strength)
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
-use crate::program::op::{Form, Lanes, Op, Weight};
+use crate::program::op::{Form, Op, Params, Weight};
 
 const SHARPNESS: Input = Input::number(
     "sharpness",
@@ -12,21 +12,20 @@ const SHARPNESS: Input = Input::number(
 .soft(0.0, 4.0)
 .hard(-100.0, 100.0);
 
-const OP: Op =
-    Op { name: "sharpness", params: &["sharpness"], neutral: &[1.0], choices: &[], form: Form::LogitWeight(sharpness) };
+const OP: Op = Op { name: "sharpness", params: &[SHARPNESS.neutral_at(1.0)], form: Form::LogitWeight(sharpness) };
 
 /// Concentrates attention on its peaks, or spreads it evenly.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.sharpness",
     title: "Sharpness",
     about: "Concentrates attention on its peaks, or spreads it evenly.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::MAP_SITE, SHARPNESS, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::MAPS.input(), SHARPNESS, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, bend_node::MAPS.chosen(ctx, &bend_node::MAP_SITE), &OP, &[&SHARPNESS]),
+    run: |ctx| bend_node::run(ctx, bend_node::MAPS.chosen(ctx), &OP),
     ..NodeDef::BASE
 };
 
-/// Logits times `params[0]`: an inverse temperature.
-fn sharpness(params: &[Lanes], frame: usize) -> Weight {
-    Weight { sharpness: params[0][frame], gain: 1.0 }
+/// Logits times `sharpness`: an inverse temperature.
+fn sharpness(params: &Params, frame: usize) -> Weight {
+    Weight { sharpness: params.at(SHARPNESS.name, frame), gain: 1.0 }
 }

@@ -1,45 +1,46 @@
 //! Moves what lies on the picture in time.
 
-use crate::choice::Choice;
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 
 const FRAMES: Input = Input::number("frames", 0.0, "Shift in latent frames; positive is later, fractions interpolate.")
     .soft(-2.0, 2.0)
     .hard(-64.0, 64.0)
     .unit("frames");
 
-const OP: Op = Op {
-    name: "shift",
-    params: &["frames", "padding"],
-    neutral: &[0.0],
-    choices: &[("padding", Padding::CHOICES)],
-    form: Form::Grid(shift),
-};
+const OP: Op =
+    Op { name: "shift", params: &[FRAMES.neutral_at(0.0), bend_node::PADDING.option()], form: Form::Grid(shift) };
 
 /// Shifts attention maps or outputs along the latent frames of the chunk.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.shift",
     title: "Shift in time",
     about: "Shifts attention maps or outputs along the latent frames of the chunk.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, FRAMES, bend_node::PADDING, bend_node::AMOUNT],
+    inputs: &[
+        bend_node::BENDS,
+        bend_node::TARGET,
+        bend_node::GRID.input(),
+        FRAMES,
+        bend_node::PADDING,
+        bend_node::AMOUNT,
+    ],
     outputs: &[bend_node::OUT],
-    run: |ctx| {
-        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&FRAMES, &bend_node::PADDING])
-    },
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP),
     ..NodeDef::BASE
 };
 
-/// Each frame gets what was `params[0]` frames before it.
-fn shift(params: &[Lanes], grid: Grid) -> GridMap {
+/// Each frame gets what was `frames` frames before it.
+fn shift(params: &Params, grid: Grid) -> GridMap {
     GridMap::in_time(grid, |frame| {
-        let from = frame as f64 - params[0][frame];
+        let from = frame as f64 - params.at(FRAMES.name, frame);
         let (first, part) = (from.floor() as i64, from - from.floor());
         [(first, 1.0 - part), (first + 1, part)]
             .into_iter()
-            .filter_map(|(from, weight)| Some((Padding::of(params[1][frame]).place(from, grid.frames)?, weight)))
+            .filter_map(|(from, weight)| {
+                Some((Padding::of(params.at(bend_node::PADDING.name, frame)).place(from, grid.frames)?, weight))
+            })
             .collect()
     })
 }

@@ -4,41 +4,39 @@ use candle_core::{D, Result, Tensor};
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
-use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 
 const THRESHOLD: Input =
     Input::number("threshold", 0.0, "Threshold as a fraction of the largest value; smaller values become 0.")
         .hard(0.0, 1.0);
 
-static MAP: Op =
-    Op { name: "threshold", params: &["threshold"], neutral: &[0.0], choices: &[], form: Form::Columns(columns) };
-static TENSOR: Op =
-    Op { name: "threshold", params: &["threshold"], neutral: &[0.0], choices: &[], form: Form::Tensor(tensor) };
+static MAP: Op = Op { name: "threshold", params: &[THRESHOLD.neutral_at(0.0)], form: Form::Columns(columns) };
+static TENSOR: Op = Op { name: "threshold", params: &[THRESHOLD.neutral_at(0.0)], form: Form::Tensor(tensor) };
 
 /// Sets weak attention, values, outputs or neurons to 0.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.threshold",
     title: "Threshold",
     about: "Sets weak attention, values, outputs or neurons to 0.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER_SITE, THRESHOLD, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::LAYER.input(), THRESHOLD, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| {
-        let site = bend_node::LAYER.chosen(ctx, &bend_node::LAYER_SITE);
-        bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR }, &[&THRESHOLD]);
+        let site = bend_node::LAYER.chosen(ctx);
+        bend_node::run(ctx, site, if site.is_map() { &MAP } else { &TENSOR });
     },
     ..NodeDef::BASE
 };
 
-/// Each picture in x `[.., frames, rows, columns]`, 0 where it is below `params[0]` times the largest value of its frame.
-fn columns(x: &Tensor, params: &[Lanes]) -> Result<Tensor> {
+/// Each picture in x `[.., frames, rows, columns]`, 0 where it is below `threshold` times the largest value of its frame.
+fn columns(x: &Tensor, params: &Params) -> Result<Tensor> {
     let largest = x.flatten_from(x.rank() - 2)?.abs()?.max_keepdim(D::Minus1)?.unsqueeze(D::Minus1)?;
-    strong(x, &largest.broadcast_mul(&lanes_along(&params[0], x.rank() - 3, x)?)?)
+    strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(THRESHOLD.name), x.rank() - 3, x)?)?)
 }
 
-/// x `[batch, frames, tokens, ..]`, 0 where |x| is below `params[0]` times the largest of its token.
-fn tensor(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
+/// x `[batch, frames, tokens, ..]`, 0 where |x| is below `threshold` times the largest of its token.
+fn tensor(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let largest = x.abs()?.max_keepdim(D::Minus1)?;
-    strong(x, &largest.broadcast_mul(&lanes_along(&params[0], 1, x)?)?)
+    strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(THRESHOLD.name), 1, x)?)?)
 }
 
 /// x where |x| is at least `least`, else 0.

@@ -5,14 +5,14 @@ use candle_core::{Result, Tensor};
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
-use crate::program::op::{Form, Lanes, Noise, Op, lanes_along};
+use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 
 const OFFSET: Input =
     Input::number("offset", 0.0, "Offset of the timestep, which runs from 1000 (all noise) to 0 (none).")
         .soft(-500.0, 500.0)
         .hard(-1000.0, 1000.0);
 
-const OP: Op = Op { name: "offset", params: &["offset"], neutral: &[0.0], choices: &[], form: Form::Tensor(offset) };
+const OP: Op = Op { name: "offset", params: &[OFFSET.neutral_at(0.0)], form: Form::Tensor(offset) };
 
 /// Offsets the timestep, so that the model expects more or less noise than there is.
 pub const NODE: NodeDef = NodeDef {
@@ -21,11 +21,11 @@ pub const NODE: NodeDef = NodeDef {
     about: "Offsets the timestep, so that the model expects more or less noise than there is.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, OFFSET, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, Site::Timestep, &OP, &[&OFFSET]),
+    run: |ctx| bend_node::run(ctx, Site::Timestep, &OP),
     ..NodeDef::BASE
 };
 
-/// Timesteps x `[batch, frames, ..]` plus `params[0]`, within 0 to 1000.
-fn offset(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
-    x.broadcast_add(&lanes_along(&params[0], 1, x)?)?.clamp(0.0, 1000.0)
+/// Timesteps x `[batch, frames, ..]` plus `offset`, within 0 to 1000.
+fn offset(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
+    x.broadcast_add(&lanes_along(params.lanes(OFFSET.name), 1, x)?)?.clamp(0.0, 1000.0)
 }

@@ -5,10 +5,12 @@ use candle_core::{D, Result, Tensor};
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
-use crate::program::op::{Form, Lanes, Noise, Op};
+use crate::program::op::{Form, Noise, Op, Params};
 
-const SITES: &bend_node::Sites<2> = &bend_node::Sites::new([Site::NoiseInit, Site::NoiseStep]);
-const SITE: Input = SITES.input("Noise to tint: the initial noise of each chunk, or the noise of its later steps.");
+const SITES: &bend_node::Sites<2> = &bend_node::Sites::new(
+    "Noise to tint: the initial noise of each chunk, or the noise of its later steps.",
+    [Site::NoiseInit, Site::NoiseStep],
+);
 const TINT: Input = Input::number("tint", 0.0, "Offset of the channel; the noise has a standard deviation of 1.")
     .soft(-2.0, 2.0)
     .hard(-100.0, 100.0);
@@ -16,25 +18,28 @@ const CHANNEL: Input = Input::number("channel", 0.0, "Latent channel, from 0; it
     .soft(0.0, 15.0)
     .hard(0.0, 63.0);
 
-const OP: Op =
-    Op { name: "tint", params: &["tint", "channel"], neutral: &[0.0], choices: &[], form: Form::Tensor(tint) };
+const OP: Op = Op { name: "tint", params: &[TINT.neutral_at(0.0), CHANNEL.option()], form: Form::Tensor(tint) };
 
 /// Tints the noise that the video is made from: an offset in one latent channel.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.tint",
     title: "Tint",
     about: "Tints the noise that the video is made from: an offset in one latent channel.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, SITE, TINT, CHANNEL, bend_node::AMOUNT],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, SITES.input(), TINT, CHANNEL, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
-    run: |ctx| bend_node::run(ctx, SITES.chosen(ctx, &SITE), &OP, &[&TINT, &CHANNEL]),
+    run: |ctx| bend_node::run(ctx, SITES.chosen(ctx), &OP),
     ..NodeDef::BASE
 };
 
-/// Noise x `[batch, frames, cells, channels]` plus `params[0]` in the channel `params[1]` of each frame.
-fn tint(x: &Tensor, params: &[Lanes], _: &mut dyn Noise) -> Result<Tensor> {
+/// Noise x `[batch, frames, cells, channels]` plus `tint` in the channel `channel` of each frame.
+fn tint(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let (frames, channels) = (x.dim(1)?, x.dim(D::Minus1)?);
     let value = |frame: usize, channel: usize| {
-        if params[1][frame].round() as usize == channel { params[0][frame] as f32 } else { 0.0 }
+        if params.at(CHANNEL.name, frame).round() as usize == channel {
+            params.at(TINT.name, frame) as f32
+        } else {
+            0.0
+        }
     };
     let values = (0..frames).flat_map(|frame| (0..channels).map(move |channel| (frame, channel)));
     let values: Vec<f32> = values.map(|(frame, channel)| value(frame, channel)).collect();

@@ -1,10 +1,9 @@
 //! Moves what lies on the picture.
 
-use crate::choice::Choice;
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
-use crate::program::op::{Form, Lanes, Op};
+use crate::program::op::{Form, Op, Params};
 
 const X: Input =
     Input::number("x", 0.0, "Offset to the right; 1 is the width of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
@@ -13,9 +12,7 @@ const Y: Input =
 
 const OP: Op = Op {
     name: "translate",
-    params: &["x", "y", "padding"],
-    neutral: &[0.0, 0.0],
-    choices: &[("padding", Padding::CHOICES)],
+    params: &[X.neutral_at(0.0), Y.neutral_at(0.0), bend_node::PADDING.option()],
     form: Form::Grid(translate),
 };
 
@@ -24,21 +21,29 @@ pub const NODE: NodeDef = NodeDef {
     name: "bend.translate",
     title: "Translate",
     about: "Moves attention maps or outputs across the picture.",
-    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID_SITE, X, Y, bend_node::PADDING, bend_node::AMOUNT],
+    inputs: &[
+        bend_node::BENDS,
+        bend_node::TARGET,
+        bend_node::GRID.input(),
+        X,
+        Y,
+        bend_node::PADDING,
+        bend_node::AMOUNT,
+    ],
     outputs: &[bend_node::OUT],
-    run: |ctx| {
-        bend_node::run(ctx, bend_node::GRID.chosen(ctx, &bend_node::GRID_SITE), &OP, &[&X, &Y, &bend_node::PADDING])
-    },
+    run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP),
     ..NodeDef::BASE
 };
 
-/// Moved right by `params[0]` widths and down by `params[1]` heights.
+/// Moved right by `x` widths and down by `y` heights.
 ///
 /// The offline AttentionBender moves the other way, and counts half widths: its `translate_x` 0.5 is −0.25 here.
-fn translate(params: &[Lanes], grid: Grid) -> GridMap {
+fn translate(params: &Params, grid: Grid) -> GridMap {
     GridMap::warp(
         grid,
-        |frame| Padding::of(params[2][frame]),
-        |frame, dx, dy| (dx - params[0][frame] * grid.columns as f64, dy - params[1][frame] * grid.rows as f64),
+        |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
+        |frame, dx, dy| {
+            (dx - params.at(X.name, frame) * grid.columns as f64, dy - params.at(Y.name, frame) * grid.rows as f64)
+        },
     )
 }

@@ -36,8 +36,7 @@ pub fn map(name: &str, params: Json, grid: Grid) -> GridMap {
 /// What a node does with a parameter that has a value of its own in each frame.
 pub fn lanes(name: &str, params: Json, param: &str, values: &[f64], grid: Grid) -> GridMap {
     let mut bend = bend(name, params, grid.frames);
-    let index = bend.op.param(param).expect("a parameter");
-    bend.params[index] = values.into();
+    *bend.params.lanes_mut(param) = values.into();
     map_of(&bend, grid)
 }
 

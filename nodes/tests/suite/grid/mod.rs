@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::program::grid::Grid;
-use bendrack_nodes::program::op::{Form, Lanes};
+use bendrack_nodes::program::op::{Form, Params};
 use serde_json::{Value as Json, json};
 use smallvec::smallvec;
 
@@ -39,8 +39,8 @@ fn every_operation_on_the_grid_is_tested_here() {
 fn neutral_is_identity_on_every_grid() {
     let grids = [FILM, WIDE, Grid { frames: 1, rows: 1, columns: 1 }, Grid { frames: 3, rows: 4, columns: 6 }];
     for ((def, mut bend), grid) in on_the_grid().flat_map(|of| grids.map(move |grid| ((of.0, of.1.clone()), grid))) {
-        for (lanes, neutral) in bend.params.iter_mut().zip(bend.op.neutral) {
-            *lanes = smallvec![*neutral; grid.frames];
+        for (lanes, neutral) in bend.params.iter_mut().zip(bend.op.params.iter().filter_map(|param| param.neutral)) {
+            *lanes = smallvec![neutral; grid.frames];
         }
         assert!(bend.is_neutral(), "{}", def.name);
         assert!(map_of(&bend, grid).is_identity(), "{} on {grid:?}", def.name);
@@ -78,15 +78,15 @@ fn two_values(def: &NodeDef, param: &str) -> [f64; 2] {
 fn each_frame_has_its_own_settings() {
     let grid = Grid { frames: FILM.frames, rows: 6, columns: 8 };
     for (def, mut bend) in on_the_grid() {
-        for (lanes, name) in bend.params.iter_mut().zip(bend.op.params) {
-            *lanes = smallvec![two_values(def, name)[0]; grid.frames];
+        for (lanes, param) in bend.params.iter_mut().zip(bend.op.params) {
+            *lanes = smallvec![two_values(def, param.name)[0]; grid.frames];
         }
         let before = map_of(&bend, grid);
-        for (param, frame) in (0..bend.params.len()).flat_map(|param| (0..grid.frames).map(move |frame| (param, frame)))
+        for (name, frame) in
+            bend.op.params.iter().flat_map(|param| (0..grid.frames).map(move |frame| (param.name, frame)))
         {
-            let name = bend.op.params[param];
             let mut changed = bend.clone();
-            changed.params[param][frame] = two_values(def, name)[1];
+            changed.params.lanes_mut(name)[frame] = two_values(def, name)[1];
             let after = map_of(&changed, grid);
             let differs = |other: usize| {
                 let cells = grid.cell(other, 0, 0)..grid.cell(other + 1, 0, 0);
@@ -424,10 +424,10 @@ fn a_place_is_moved_turned_stretched_and_sent_through_time() {
     let all = json!({ "x": 1, "y": 2, "angle": -90, "stretch": 2, "pace": 0, "frames": 5 });
     assert_near(&offset(all, [2., 0., 4.]), &[5., -6., 1.]);
     let mut bend = bend("bend.position", json!({ "x": 1 }), 2);
-    bend.params[0] = smallvec![1.0, 7.0];
+    *bend.params.lanes_mut("x") = smallvec![1.0, 7.0];
     let Form::Position(position) = bend.op.form else { panic!("a position") };
     let lanes = bend.params.clone();
     assert_eq!([0, 1].map(|frame| position(&lanes, frame, [0.; 3])[2]), [1.0, 7.0]);
-    let still: Vec<Lanes> = bend.op.neutral.iter().map(|&neutral| smallvec![neutral]).collect();
+    let still = Params::new(bend.op, |param| smallvec![param.neutral.expect("a neutral value")]);
     assert_eq!(position(&still, 0, [3., 2., 1.]), [0.; 3]);
 }
