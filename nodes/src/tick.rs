@@ -21,7 +21,7 @@ const OFF: f64 = 0.1;
 /// Hops that are kept until they are looked at.
 const MOST_HEARD: usize = 10 * sound::HOPS_PER_SEC;
 
-/// What came in from outside by now.
+/// Values of the devices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Controls {
     /// MIDI controllers, 0 to 1, by channel (1 to 16) and number.
@@ -34,7 +34,7 @@ pub struct Controls {
     pub osc: BTreeMap<String, Vec<f64>>,
     /// The latest values of named sensors on serial lines.
     pub sensors: BTreeMap<String, Vec<f64>>,
-    /// What was heard since it was last looked at, oldest first.
+    /// Sound since the last read, oldest hop first.
     pub sound: Vec<Hop>,
 }
 
@@ -45,7 +45,7 @@ impl Controls {
         self.midi_struck.insert(key, velocity);
     }
 
-    /// This was heard. What nobody looks at is forgotten after ten seconds.
+    /// Adds a hop of sound. Hops older than ten seconds are dropped.
     pub fn hear(&mut self, hops: &[Hop]) {
         self.sound.extend_from_slice(hops);
         let late = self.sound.len().saturating_sub(MOST_HEARD);
@@ -53,17 +53,17 @@ impl Controls {
     }
 }
 
-/// What the taps measured in the model call before, by node and name of the number.
+/// Measurements of taps in the previous model call, by node and name of the number.
 pub type Measurements = BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>;
 
-/// What a tick is made from, besides the plan and the memory.
+/// Inputs of a tick, besides the plan and the memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// What came in from outside.
+    /// Values of the devices.
     pub controls: &'a Controls,
-    /// What the taps measured.
+    /// Measurements of the taps.
     pub measurements: &'a Measurements,
-    /// What is heard in the frames of the call, oldest first: shared out evenly over them.
+    /// Sound of the call, oldest hop first; it is distributed evenly over the frames.
     pub sound: &'a [Hop],
     /// The first latent frame of the call, counted from the beginning of the video.
     pub first_frame: u64,
@@ -96,7 +96,7 @@ impl Workspace {
         &self.held
     }
 
-    /// What nodes said in the latest call that people should know: the node, and a sentence.
+    /// Warnings of nodes in the latest call: the node, and a sentence.
     pub fn warnings(&self) -> &[(Arc<str>, &'static str)] {
         &self.requests.warnings
     }
@@ -268,7 +268,7 @@ fn settle(
     }
 }
 
-/// What a bypassed node gives: what arrives at the input that goes through, else 0, off, or nothing.
+/// Output of a bypassed node: the input that passes through, or else 0, off, or nothing.
 fn pass(slot: &Slot, arrived: &[Option<Value>], output_values: &mut [Option<Value>]) {
     for (value, output) in output_values.iter_mut().zip(slot.def.outputs) {
         let through = output.passes.and_then(|name| slot.def.input(name)).and_then(|(index, _)| arrived[index].clone());
@@ -340,7 +340,7 @@ fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Control
     Some(gain.moved(base.unwrap_or(0.0), arrived).clamp(input.hard.0, input.hard.1))
 }
 
-/// Whether an input is on, and how often it went on; `was_on` is whether it was in the frame before.
+/// State of an input and its rising edges; `was_on` is its state in the previous frame.
 fn gate(feed: &Feed, cabled: Option<&Value>, controls: &Controls, was_on: &mut f64) -> Gate {
     let was = *was_on >= ON;
     let pressed = feed.map.and_then(|map| Some(map.presses(*controls.midi_cc.get(&map.cc)?)));

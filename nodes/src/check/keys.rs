@@ -38,13 +38,13 @@ const DEFINITION: &[&str] = &["title", "about", "inputs", "outputs", "nodes", "c
 const DEVICE: &[&str] = &["kind", "label", "match"];
 const MATCH: &[&str] = &["name", "vid", "pid", "serial"];
 const FRAME: &[&str] = &["title", "pos", "size", "colour"];
-/// Keys that are kept without a word: free extensions, and how a film was rendered.
+/// Keys without a diagnostic: free extensions, and the record of a render.
 const FREE: [&str; 2] = ["x", "render"];
 
-/// How each PNG begins in base64.
+/// First bytes of a PNG in base64.
 const PNG: &str = "iVBORw0KGgo";
 
-/// What is odd about the keys of a patch.
+/// Unknown keys, and colours and thumbnails that are not valid.
 pub(super) fn look(patch: &Patch, diagnostics: &mut Diagnostics) {
     let mut look = Look { diagnostics };
     look.keys(&patch.rest, "", PATCH);

@@ -1,4 +1,4 @@
-//! What maps and snapshots say of knobs. Nothing of that keeps a patch from running.
+//! Warnings about MIDI maps and snapshots. None of them keeps a patch from running.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub(super) const CHANNELS: (u8, u8) = (1, 16);
 /// The numbers of its controllers.
 pub(super) const CONTROLLERS: (u8, u8) = (0, 127);
 
-/// What is odd about the maps and snapshots of a patch.
+/// Warnings about the MIDI maps and snapshots of a patch.
 pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mut Diagnostics) {
     let library = library.iter().map(|def| (def.name, *def)).collect();
     let mut look = Look { patch, library, followed: 0, diagnostics };
@@ -100,7 +100,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// What a snapshot says of a knob or a field.
+    /// A snapshot's value of a knob or field.
     fn value(&mut self, port: &Port, value: &Json, pointer: &str) {
         for input in self.knobs(port, pointer) {
             let problem = match read(input, value, pointer.to_owned()) {
@@ -112,7 +112,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// The inputs of nodes that a port stands for. Says so if there is no such node or knob.
+    /// The inputs of nodes behind a port. Reports a missing node or knob.
     fn knobs(&mut self, port: &Port, pointer: &str) -> Vec<&'static Input> {
         let patch = self.patch;
         let Some(node) = patch.nodes.get(&port.node) else {

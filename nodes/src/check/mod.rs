@@ -14,8 +14,8 @@ use crate::patch::read::{Left, text_of, what_can_be_read};
 /// Problems whose places are looked up, at most.
 const MOST_PLACES: usize = 1000;
 
-/// What is wrong with the bytes of a file, each with its place, in the order of the file. What cannot be read is left out, and the rest
-/// is looked at all the same.
+/// All problems of a file, each with its place, in the order of the file. Unreadable parts are left out, and the rest
+/// is checked.
 pub fn check(bytes: &[u8], library: &[&'static NodeDef]) -> Vec<Problem> {
     let Left { patch, mut problems, gaps } = what_can_be_read(bytes);
     if let Some(patch) = patch {

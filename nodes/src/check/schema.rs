@@ -25,7 +25,7 @@ pub fn schema(library: &[&'static NodeDef]) -> Json {
     schema
 }
 
-/// What holds for the parameters of a node of this kind.
+/// Schema of the parameters of a node of this kind.
 fn node(def: &NodeDef) -> Json {
     let written = def.inputs.iter().filter(|input| matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text));
     let params: Map<String, Json> = written.map(|input| (input.name.to_owned(), param(input))).collect();

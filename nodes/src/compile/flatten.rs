@@ -27,15 +27,15 @@ pub(crate) struct Flat<'p> {
 /// A node that runs.
 pub(crate) struct FlatNode<'p> {
     pub(crate) id: Arc<str>,
-    /// Where it is written.
+    /// JSON pointer to the node.
     pub(crate) pointer: String,
     pub(crate) node: &'p Node,
     pub(crate) bypass: bool,
-    /// What instances say about its parameters instead: name, value and where that is written; the last one counts.
+    /// Parameters that instances override: name, value and JSON pointer; the last one counts.
     pub(crate) params: Vec<(&'p str, &'p Json, String)>,
     /// The MIDI controllers that turn its knobs.
     pub(crate) maps: Vec<(&'p str, Map)>,
-    /// What instances say about how far cables move its knobs.
+    /// Depths of cables that instances override: input, depth and JSON pointer.
     pub(crate) depths: Vec<(&'p str, f64, String)>,
 }
 
@@ -44,13 +44,13 @@ pub(crate) struct FlatCable<'p> {
     /// The index of the node, and the name of the port.
     pub(crate) from: (usize, &'p str),
     pub(crate) to: (usize, &'p str),
-    /// Whether these ports are written in definitions, as ports of instances, and not in the cable.
+    /// True for ports that come from definitions, as ports of instances, instead of from the cable.
     pub(crate) within: (bool, bool),
-    /// Where it is written.
+    /// JSON pointer to the cable.
     pub(crate) pointer: String,
 }
 
-/// What an id of a scope stands for.
+/// The meaning of an id in a scope.
 enum Local<'p> {
     Node(usize),
     Instance(&'p Definition, Names<'p>),
@@ -60,17 +60,17 @@ enum Local<'p> {
 
 type Names<'p> = BTreeMap<&'p str, Local<'p>>;
 
-/// Where an expansion is.
+/// The position of an expansion.
 #[derive(Clone)]
 struct Place {
-    /// What the ids begin with.
+    /// The prefix of the ids.
     prefix: String,
-    /// Where the scope is written.
+    /// JSON pointer to the scope.
     pointer: String,
     bypass: bool,
 }
 
-/// What was looked at so far: hostile files could make these any number.
+/// Nodes, cables and ports visited so far. A hostile file could make these arbitrarily many.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Spent {
     /// Nodes and instances.
@@ -114,7 +114,7 @@ pub(crate) fn flat<'p>(
 }
 
 impl Spent {
-    /// Whether more was looked at than can be.
+    /// True above the limits of a plan.
     pub(crate) const fn is_too_much(&self) -> bool {
         self.nodes > MOST_NODES || self.cables >= MOST_CABLES || self.ports > MOST_CABLES
     }
@@ -129,7 +129,7 @@ struct Expansion<'p, 's> {
     visited: usize,
     looked: usize,
     followed: usize,
-    /// Where problems were reported.
+    /// Pointers with a reported problem.
     seen: BTreeSet<String>,
     diagnostics: &'s mut Diagnostics,
 }
@@ -217,7 +217,7 @@ impl<'p> Expansion<'p, '_> {
         };
         let names = self.expand(definition.scope(), &inside);
         self.within.pop();
-        // That there are too many is said of the definition.
+        // The definition reports that there are too many.
         if definition.inputs.len().max(definition.outputs.len()) > MOST_PORTS {
             return Local::Unknown;
         }
@@ -281,7 +281,7 @@ impl<'p> Expansion<'p, '_> {
         }
     }
 
-    /// Whether an end of a cable is there, as far as can be seen from its scope; reports it if it is not.
+    /// True if an end of a cable exists, as far as its scope shows; reports an error otherwise.
     fn is_there(&mut self, end: End, port: &Port, pointer: &str, names: &Names<'p>) -> bool {
         let (what, known, others) = match names.get(port.node.as_str()) {
             Some(Local::Node(_) | Local::Unknown) => return true,
@@ -334,7 +334,7 @@ impl<'p> Expansion<'p, '_> {
         ends
     }
 
-    /// Whether more ports were followed than can be; reports it if they were.
+    /// True once more ports were followed than a plan may have; reports an error then.
     fn are_too_many(&mut self) -> bool {
         let are_too_many = self.followed > MOST_CABLES;
         if are_too_many {
@@ -352,7 +352,7 @@ impl<'p> Expansion<'p, '_> {
         }
     }
 
-    /// Reports a problem with what was probably meant.
+    /// Reports a problem with the nearest name.
     fn once_meant<'a>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = &'a str>) {
         if self.seen.insert(problem.pointer.clone()) {
             self.diagnostics.suggest(problem, name, names);

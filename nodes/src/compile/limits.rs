@@ -1,4 +1,4 @@
-//! What a plan may not exceed, and what has no effect as it stands.
+//! Limits of a plan, and warnings for settings without effect.
 
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ fn check_ranges(nodes: &[Slot], problems: &mut Vec<Problem>) {
     }
 }
 
-/// Reports nodes that say what a later one says otherwise, where a program has one of it.
+/// Reports nodes that a later node overrides, where a program has one of them.
 fn check_sole(nodes: &[Slot], problems: &mut Vec<Problem>) {
     let mut latest: BTreeMap<(&str, &str), &Slot> = BTreeMap::new();
     for slot in nodes.iter().rev() {
@@ -108,7 +108,7 @@ fn check_sole(nodes: &[Slot], problems: &mut Vec<Problem>) {
     }
 }
 
-/// How large the picture on an output is at most, in other pictures.
+/// Largest size of the picture on an output, in other pictures.
 #[derive(Clone, Copy, Default)]
 struct Weight {
     deep: usize,

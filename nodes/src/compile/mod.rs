@@ -115,12 +115,12 @@ struct Joined {
 struct Known<'f, 'p> {
     nodes: &'f [FlatNode<'p>],
     defs: Vec<Option<&'static NodeDef>>,
-    /// Where the cable comes from that ends at an input.
+    /// The output at the other end of each input's cable.
     arriving: BTreeMap<(usize, &'p str), (usize, &'p str)>,
 }
 
 impl Compiler<'_> {
-    /// What is odd about subpatches that are not used. It keeps no patch from running.
+    /// Warnings about subpatches that are not used. They keep no patch from running.
     fn check_unused<'p>(&mut self, definitions: &'p BTreeMap<String, Definition>, seen: &mut BTreeSet<&'p str>) {
         let mut spent = Spent::default();
         for (name, definition) in definitions {
@@ -238,7 +238,7 @@ impl Compiler<'_> {
         // An unknown node's cables are kept with it.
         let (from_def, to_def) = (known.defs[from]?, known.defs[to]?);
         let pointer = |end: &str| format!("{}/{end}", cable.pointer);
-        // What is written in a definition is reported there.
+        // The check of the definition reports ports inside it.
         let (is_within, is_to_within) = cable.within;
         let Some((output, source)) = from_def.output(from_port) else {
             return self.no_port(from_def, End::Output, from_port, pointer("from"), is_within);
@@ -303,7 +303,7 @@ impl Compiler<'_> {
         None
     }
 
-    /// Says that a node has no such port, where a cable says so.
+    /// Reports a missing port of a node at the cable that names it.
     fn no_port(&mut self, def: &NodeDef, end: End, port: &str, pointer: String, is_within: bool) -> Option<Joined> {
         let known = def.ports(end);
         let message = lacking(def.title, end, port, &known, &def.ports(end.other()));
@@ -341,7 +341,7 @@ impl Known<'_, '_> {
     }
 }
 
-/// How far a cable moves a knob: as the outermost instance says, else as the node says.
+/// Depth of a cable into an input: that of the outermost instance, or else that of the node.
 fn depth(node: &FlatNode<'_>, input: &Input) -> f64 {
     let instances = node.depths.iter().rev().find(|(name, ..)| *name == input.name).map(|(_, depth, _)| *depth);
     instances.or_else(|| node.node.depths.get(input.name).copied()).unwrap_or(DEFAULT_DEPTH)

@@ -1,4 +1,4 @@
-//! What the knobs and fields of a node say in a patch.
+//! Values of the knobs and fields of a node in a patch.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::node::def::{DefaultValue, Grammar, Input};
 use crate::node::value::{Kind, Value};
 use crate::program::target::listed;
 
-/// The value of an input when nobody has said anything.
+/// Default value of an input.
 pub(crate) fn preset(input: &Input) -> Option<Value> {
     match input.default {
         DefaultValue::Number(number) => Some(Value::Number(number)),
@@ -22,7 +22,10 @@ pub(crate) fn preset(input: &Input) -> Option<Value> {
     }
 }
 
-/// What a parameter says, and a warning if it had to be put right.
+/// Value of a parameter, with a warning if it had to be corrected.
+///
+/// # Errors
+/// A value of another type, or one without a correction.
 pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Problem>), Problem> {
     let expected = |what: &str| {
         let quoted = json.as_str().map(|text| unquoted(text, what)).unwrap_or_default();
@@ -71,7 +74,10 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
     }
 }
 
-/// What a text says, and a warning if that is not all used or does nothing; else why it says nothing.
+/// Value of a text, with a warning if part of it is unused or it has no effect.
+///
+/// # Errors
+/// The reason why the text has no value, as a sentence.
 fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, String)>), String> {
     let too_many = |is_so: bool, why: String| is_so.then_some((Code::TooMany, why));
     match grammar {

@@ -12,14 +12,14 @@ use crate::node::value::{Kind, Value};
 pub struct Plan {
     /// The nodes in the order in which they run.
     pub(crate) nodes: Vec<Slot>,
-    /// Which plan it is: each has a number of its own.
+    /// Number of the plan, unique in the process.
     pub(crate) number: u64,
     /// Inputs and outputs of all nodes together.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     /// The outputs that are read in the next frame.
     pub(crate) late: Vec<usize>,
-    /// Where the nodes' memory lies.
+    /// Layout of the nodes' memory.
     pub(crate) layout: Arc<Layout>,
     /// The seed of the patch.
     pub(crate) seed: u64,
@@ -31,13 +31,13 @@ pub struct Plan {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) id: Arc<str>,
-    /// Where it is written.
+    /// JSON pointer to the node.
     pub(crate) pointer: String,
     pub(crate) def: &'static NodeDef,
     pub(crate) bypass: bool,
     /// The seed of its random numbers.
     pub(crate) seed: u64,
-    /// What each input gets.
+    /// The feeds, one per input.
     pub(crate) feeds: Vec<Feed>,
     /// Its inputs and outputs among those of all nodes.
     pub(crate) inputs: Range<usize>,
@@ -46,10 +46,10 @@ pub(crate) struct Slot {
     pub(crate) cells: Cells,
 }
 
-/// What an input gets.
+/// Sources of an input's value.
 #[derive(Clone, Debug)]
 pub(crate) struct Feed {
-    /// What its knob or field says.
+    /// Value of its knob or field.
     pub(crate) base: Option<Value>,
     /// The MIDI controller that turns the knob.
     pub(crate) map: Option<Map>,
@@ -72,47 +72,46 @@ impl Feed {
 pub(crate) struct Map {
     /// The channel and number.
     pub(crate) cc: (u8, u8),
-    /// Where the knob stands at the controller's ends.
+    /// Positions of the knob at the controller's two ends.
     pub(crate) range: [f64; 2],
 }
 
 impl Map {
-    /// Whether a controller that stands at `x`, 0 to 1, presses a button: from half of its range on, at the end where that is
-    /// larger.
+    /// True if a controller at `x`, 0 to 1, presses a button: from the middle of its range on, at the larger end.
     pub(crate) fn presses(&self, x: f64) -> bool {
         let [low, high] = self.range;
         if low <= high { x >= 0.5 } else { x <= 0.5 }
     }
 }
 
-/// Where a cable comes from.
+/// The output at the start of a cable.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// The output among those of all nodes.
     pub(crate) output: usize,
     /// The kind of what it gives.
     pub(crate) kind: Kind,
-    /// Which of its values arrives.
+    /// The value of the output that arrives.
     pub(crate) from: Arrives,
-    /// What it does to the knob.
+    /// Effect on the knob.
     pub(crate) gain: Gain,
 }
 
-/// Which value of an output arrives.
+/// The value of an output that arrives at an input.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrives {
     /// That of this frame: of this output among those of all nodes.
     Now(usize),
     /// That of the frame before: of this one of [`Plan::late`].
     Late(usize),
-    /// What was measured in the model call before: of this node, under this name.
+    /// The measurement of the previous model call: node, name of the number.
     Measured(Arc<str>, &'static str),
 }
 
-/// How a cable moves a knob.
+/// Effect of a cable on a knob.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Gain {
-    /// What arrives takes the knob's place.
+    /// The arriving value replaces the knob's.
     Replaces,
     /// Times this, it is added: the depth in parts of the knob's travel.
     Adds(f64),
@@ -121,7 +120,7 @@ pub enum Gain {
 }
 
 impl Gain {
-    /// How a cable of this depth, −1 to 1 of the knob's travel, moves the knob of an input.
+    /// Effect of a cable of this depth, −1 to 1 of the knob's travel, on the knob of an input.
     pub fn of(input: &Input, depth: f64) -> Self {
         let ((low, high), depth) = (input.soft, depth.clamp(-1.0, 1.0));
         match input.curve {
@@ -145,7 +144,7 @@ impl Gain {
 /// The largest power of e that a cable multiplies a knob with.
 const MOST_FOLDS: f64 = 700.0;
 
-/// How far a cable moves a knob if nobody has said anything: far enough to be seen.
+/// Depth of a new cable, as a fraction of the knob's travel: large enough to be visible.
 pub const DEFAULT_DEPTH: f64 = 0.25;
 
 /// The tempi that a patch can have, in beats per minute.

@@ -1,4 +1,4 @@
-//! Ports of definitions, and what is said of ports that are not there.
+//! Ports of definitions, and errors about missing ports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,8 +86,7 @@ impl Definition {
     }
 }
 
-/// Says which ports of definitions lead nowhere, each where it is written. In definitions that are not used that keeps no patch from
-/// running.
+/// Reports ports of definitions that lead nowhere, each at its place. In unused definitions these are warnings.
 pub(crate) fn check(
     definitions: &BTreeMap<String, Definition>,
     library: &BTreeMap<&str, &'static NodeDef>,
@@ -166,7 +165,7 @@ impl<'a> Ports<'a> {
         }
     }
 
-    /// What a node is called, its ports on one side and on the other, if it is known.
+    /// Display name of a node, its ports on one side and on the other, if its kind is known.
     fn ports_of(&self, id: &str, kind: &str, end: End) -> Option<(String, Vec<&'a str>, Vec<&'a str>)> {
         if let Some(name) = kind.strip_prefix(INSTANCE) {
             let inner = self.definitions.get(name).filter(|inner| !inner.has_too_many_ports())?;

@@ -1,5 +1,5 @@
-//! What the knobs and fields of nodes say, and the small knobs of their cables: read once where they are written, however many
-//! instances of a subpatch there are.
+//! Values of the knobs and fields of nodes, and depths of their cables. Each is read once, at its place in the file,
+//! for any number of instances of a subpatch.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,19 +15,19 @@ use crate::node::def::{Input, NodeDef};
 use crate::node::value::{Kind, Value};
 use crate::patch::Node;
 
-/// What was read so far.
+/// Values read so far.
 #[derive(Default)]
 pub(crate) struct Settings {
-    /// The values on the inputs of a node, as the node itself says.
+    /// The values on the inputs of a node, from its own parameters.
     own: HashMap<*const Node, Vec<Option<Value>>>,
-    /// What instances say of inputs of nodes within.
+    /// Values that instances set on inputs of nodes inside.
     others: HashMap<(*const Json, *const Input), Option<Value>>,
     /// Depths that instances give, by where they are written, and whether any input heeds them.
     depths: BTreeMap<String, bool>,
 }
 
 impl Settings {
-    /// What the inputs of a node get, but for cables.
+    /// Values of a node's inputs without cables.
     pub(crate) fn feeds(
         &mut self,
         flat: &FlatNode<'_>,
@@ -37,7 +37,7 @@ impl Settings {
         let own = self.own.entry(flat.node).or_insert_with(|| read_own(flat, def, diagnostics)).iter();
         let mut feeds: Vec<Feed> = own.map(|base| Feed { base: base.clone(), map: None, cable: None }).collect();
         for (name, json, pointer) in &flat.params {
-            // That there is no such input is said of the definition.
+            // The check of the definition reports missing inputs.
             let Some((index, input)) = def.input(name) else { continue };
             let key = (std::ptr::from_ref::<Json>(json), std::ptr::from_ref(input));
             let value = self.others.entry(key).or_insert_with(|| value(input, json, pointer.clone(), diagnostics));
@@ -70,7 +70,7 @@ impl Settings {
     }
 }
 
-/// What a node itself says.
+/// Values of a node's own parameters.
 fn read_own(flat: &FlatNode<'_>, def: &'static NodeDef, diagnostics: &mut Diagnostics) -> Vec<Option<Value>> {
     let mut values: Vec<Option<Value>> = def.inputs.iter().map(preset).collect();
     for (name, json) in &flat.node.params {
@@ -91,7 +91,7 @@ fn read_own(flat: &FlatNode<'_>, def: &'static NodeDef, diagnostics: &mut Diagno
     values
 }
 
-/// What a parameter says, if it can be read.
+/// Value of a parameter, or none if it is not valid.
 fn value(input: &Input, json: &Json, pointer: String, diagnostics: &mut Diagnostics) -> Option<Value> {
     match read(input, json, pointer) {
         Ok((value, problem)) => {

@@ -1,4 +1,4 @@
-//! What is found wrong with a patch, collected: each thing once, and with as many suggestions as can be worked out in a moment.
+//! Collects the problems of a patch: each once, with suggestions while the budget for comparisons lasts.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ const MOST_COMPARED: usize = 4_000_000;
 pub(crate) struct Diagnostics {
     problems: Vec<Problem>,
     seen: HashSet<(String, String)>,
-    /// How much may still be compared.
+    /// Comparisons left.
     budget: usize,
 }
 
@@ -21,7 +21,7 @@ impl Diagnostics {
         Self { problems: Vec::new(), seen: HashSet::new(), budget: MOST_COMPARED }
     }
 
-    /// Adds a problem; what is wrong in a subpatch is so in each of its instances, and said once.
+    /// Adds a problem. A problem inside a subpatch appears once, not per instance.
     pub(crate) fn push(&mut self, problem: Problem) {
         if self.seen.insert((problem.pointer.clone(), problem.message.clone())) {
             self.problems.push(problem);
@@ -42,7 +42,7 @@ impl Diagnostics {
         problems.into_iter().for_each(|problem| self.push(problem));
     }
 
-    /// How many problems there are.
+    /// Number of problems.
     pub(crate) fn count(&self) -> usize {
         self.problems.len()
     }
@@ -57,7 +57,7 @@ impl Diagnostics {
         self.problems.truncate(first);
     }
 
-    /// Whether anything keeps the patch from running.
+    /// True if an error keeps the patch from running.
     pub(crate) fn failed(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }

@@ -1,8 +1,8 @@
-//! What the readers of JSON say, in words of people who do not write Rust.
+//! Error texts of the JSON readers, without terms of Rust.
 
 use crate::diagnostics::numbers::json_form;
 
-/// How much of a text is repeated, in characters.
+/// Longest quote of a text, in characters.
 const SHORT: usize = 40;
 
 /// Why a part of a patch cannot be read.
@@ -46,7 +46,7 @@ fn wrong(found: &str, wanted: &str) -> String {
     format!("{} is not {wanted}", cut(found))
 }
 
-/// What to do about a number, or true and false, in quotes.
+/// Advice for a number, or true and false, in quotes.
 pub(crate) fn unquoted(text: &str, wanted: &str) -> String {
     let form = match wanted {
         "true or false" => matches!(text, "true" | "false").then(|| text.to_owned()),
@@ -56,7 +56,7 @@ pub(crate) fn unquoted(text: &str, wanted: &str) -> String {
     form.map(|form| format!("; write {form} without quotes")).unwrap_or_default()
 }
 
-/// Whether a number is one of those wanted, where these are whole numbers up to the one that is named last.
+/// True if a number is one of those wanted: whole numbers up to the last one named.
 fn fits(number: &str, wanted: &str) -> bool {
     let largest = wanted.strip_prefix("a whole number from 0 to ").and_then(|largest| largest.parse::<f64>().ok());
     let is_whole = |number: f64, largest| number.fract() == 0.0 && (0.0..=largest).contains(&number);

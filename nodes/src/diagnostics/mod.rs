@@ -1,4 +1,4 @@
-//! What is wrong with a patch, said to whoever made it.
+//! Diagnostics: the problems of a patch, as messages for its author.
 
 mod collector;
 pub(crate) mod messages;
@@ -16,17 +16,17 @@ use serde::Serialize;
 use crate::diagnostics::spans::Span;
 use crate::diagnostics::suggest::nearest;
 
-/// How bad a problem is.
+/// Severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The patch runs; something is not as it was meant.
+    /// The patch runs, perhaps not as intended.
     Warning,
     /// The patch does not run.
     Error,
 }
 
-/// What sort of problem it is: a name for programs that read problems. It stays what it is when sentences change.
+/// Code of a problem, for programs that read problems. It stays the same when messages change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
     /// The file is not JSON, or not of the shape of a patch.
@@ -105,21 +105,21 @@ impl Serialize for Code {
 /// A problem of a patch: where it is, what it is, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// What sort of problem it is.
+    /// Code of the problem.
     pub code: Code,
-    /// Whether the patch runs all the same.
+    /// Severity: an error keeps the patch from running.
     pub severity: Severity,
-    /// Where, as a JSON pointer: `/nodes/lfo1/params/rate`; nothing is the whole file.
+    /// JSON pointer to the place: `/nodes/lfo1/params/rate`; empty for the whole file.
     pub pointer: String,
-    /// Where in the text of the file, if that is known.
+    /// Span in the text of the file, if known.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub span: Option<Box<Span>>,
-    /// What is wrong.
+    /// The message: the problem and the next step.
     pub message: String,
-    /// What would have been right.
+    /// The expected value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What was probably meant.
+    /// The nearest known name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<String>,
 }
@@ -165,7 +165,7 @@ impl fmt::Display for Problem {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        // What is wrong with all of a file has no place in it.
+        // A problem of the whole file has no place.
         let span = if self.pointer.is_empty() { String::new() } else { format!("{}: ", self.pointer) };
         write!(f, "{severity}: {span}{}", self.message)?;
         match &self.suggestion {

@@ -20,7 +20,7 @@ pub(crate) struct Malformed {
     pub(crate) pointer: String,
     /// Its bytes.
     pub(crate) bytes: Range<usize>,
-    /// What is wrong with it, and how to write it.
+    /// The problem with the number, and its correct form.
     pub(crate) message: String,
 }
 
@@ -96,12 +96,12 @@ fn string_length(text: &str) -> Option<usize> {
     end.map(|end| end + 1)
 }
 
-/// Whether a character can be part of a number or of a word such as NaN.
+/// True for a character of a number or of a word such as NaN.
 fn is_part(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }
 
-/// Whether this is a number of JSON.
+/// True for a number of JSON.
 fn is_json(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let Parts { whole, fraction, exponent } = Parts::of(text);
@@ -133,7 +133,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// What is wrong with a number, and how to write it; nothing if it is one of JSON, or no number at all.
+/// The problem with a number, and its correct form; none for a number of JSON or any other text.
 fn mistake(token: &str) -> Option<String> {
     let number = meaning(token);
     let shown = cut(token);

@@ -1,4 +1,4 @@
-//! JSON pointers (RFC 6901): how a problem says where it is.
+//! JSON pointers (RFC 6901): the place of a problem.
 
 use std::borrow::Cow;
 

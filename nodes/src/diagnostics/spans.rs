@@ -1,4 +1,5 @@
-//! Where the parts of a patch stand in its text, and what only the text shows: keys that are there twice, depth, long strings.
+//! Spans of the parts of a patch in its text, and problems that only the text shows: duplicate keys, depth, long
+//! strings.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -15,7 +16,7 @@ use crate::diagnostics::numbers::rounded;
 use crate::diagnostics::pointer::{join, keys};
 use crate::diagnostics::{Code, Problem};
 
-/// How deep objects and lists may lie in one another.
+/// Deepest nesting of objects and lists.
 pub const DEEPEST: usize = 32;
 /// The longest string, in bytes.
 pub const LONGEST_STRING: usize = 64 << 10;
@@ -29,7 +30,7 @@ const MOST_PROBLEMS: usize = 1000;
 /// Rounded numbers that are reported, at most.
 const MOST_ROUNDED: usize = 100;
 
-/// Where something stands in a text.
+/// A range of a text, with line and column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
     /// The line, from 1.
@@ -41,7 +42,7 @@ pub struct Span {
     pub bytes: Range<usize>,
 }
 
-/// Says of each problem where it stands; one whose cause is that something is not there, where that would be.
+/// Adds the span to each problem. A problem about a missing part gets the span of its parent.
 pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     let Some(root) = parse(text) else { return };
     let (lines, mut finder) = (Lines::of(text), Finder::default());
@@ -70,7 +71,7 @@ pub(crate) fn range(text: &str, bytes: Range<usize>) -> Span {
     Lines::of(text).span(bytes)
 }
 
-/// What is wrong with a text that is JSON all the same.
+/// Problems of a text that is valid JSON.
 pub(crate) fn check(text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     match parse(text) {
@@ -107,7 +108,7 @@ fn parse(text: &str) -> Option<Value<'_>> {
 struct Look<'a, 'p> {
     lines: &'a Lines<'a>,
     problems: &'a mut Vec<Problem>,
-    /// How many of them are rounded numbers.
+    /// Number of rounded numbers.
     rounded: usize,
     /// The keys that lead to what is looked at.
     path: Vec<Cow<'p, str>>,
@@ -218,7 +219,7 @@ impl<'a> Finder<'a> {
             found = range.start..range.end;
             value = next;
         }
-        // What spans lines is shown by its beginning.
+        // A value of several lines is marked at its first character.
         let spans = matches!(value, Value::Object(_) | Value::Array(_)) && found.len() > 1;
         if spans && found.start == value.start() { found.start..found.start + 1 } else { found }
     }
@@ -230,7 +231,7 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// What is shown of a member of an object.
+/// Range to mark for a member of an object.
 fn shown(property: &ObjectProp<'_>, by_name: bool) -> jsonc_parser::common::Range {
     match &property.value {
         Value::Object(_) | Value::Array(_) => property.name.range(),
@@ -242,7 +243,7 @@ fn shown(property: &ObjectProp<'_>, by_name: bool) -> jsonc_parser::common::Rang
 /// The lines of a text.
 struct Lines<'a> {
     text: &'a str,
-    /// Where each begins.
+    /// Byte offset of each line.
     starts: Vec<usize>,
     /// The characters of the text before each [`STRIDE`] of bytes.
     counts: Vec<usize>,
@@ -268,14 +269,14 @@ impl<'a> Lines<'a> {
         Span { line, column, bytes }
     }
 
-    /// How many characters begin before a byte.
+    /// Number of characters before a byte.
     fn before(&self, byte: usize) -> usize {
         let stride = (byte / STRIDE).min(self.counts.len().saturating_sub(1));
         self.counts.get(stride).copied().unwrap_or(0) + chars(&self.text.as_bytes()[stride * STRIDE..byte])
     }
 }
 
-/// How many characters begin in these bytes.
+/// Number of characters in these bytes.
 fn chars(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }

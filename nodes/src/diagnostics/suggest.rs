@@ -1,4 +1,4 @@
-//! Which name was probably meant.
+//! Suggestions: the nearest known name.
 
 /// Longer names have no suggestion, in bytes.
 const LONGEST: usize = 64;
@@ -9,12 +9,12 @@ const BEGINNING: usize = 3;
 /// The most insertions, deletions and replacements between names that are near.
 const NEAR: usize = 2;
 
-/// What is known by a name.
+/// An item with a name.
 pub trait Words {
     /// The name.
     fn name(&self) -> &str;
 
-    /// What people call it as well.
+    /// A second name, such as the title of a node.
     fn title(&self) -> Option<&str> {
         None
     }
@@ -46,7 +46,7 @@ pub fn nearest<W: Words>(name: &str, known: impl IntoIterator<Item = W>, budget:
     best.map(|(_, known)| known)
 }
 
-/// How far something known is: by its name, by what is behind the dot in it, or by its title.
+/// Distance of a name to an item: to its name, to the part after the dot, or to its title.
 fn far<W: Words>(name: &str, words: &W, budget: &mut usize) -> Option<usize> {
     let whole = between(name, words.name(), budget);
     let Some((_, behind)) = words.name().rsplit_once('.') else { return whole };
@@ -59,7 +59,7 @@ fn far<W: Words>(name: &str, words: &W, budget: &mut usize) -> Option<usize> {
     whole.into_iter().chain(others).min()
 }
 
-/// How far two names are from one another, the least for the same letters, then for a beginning; nothing if they are not near.
+/// Distance of two names: least for equal letters, then for a common beginning; none if they are not near.
 fn between(name: &str, known: &str, budget: &mut usize) -> Option<usize> {
     let (short, apart) = (name.len().min(known.len()), name.len().abs_diff(known.len()));
     // Names of other lengths take no more than a glance.

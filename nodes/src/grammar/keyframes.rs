@@ -28,7 +28,7 @@ struct Key {
     ease: Ease,
 }
 
-/// How a curve goes on from a key.
+/// Interpolation from a key to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Ease {
     Linear,
@@ -37,11 +37,10 @@ enum Ease {
 }
 
 impl Curve {
-    /// Reads a curve; the sentence says what is wrong with which key.
+    /// Reads a curve.
     ///
     /// # Errors
-    ///
-    /// The first key that cannot be read, or too many keys, with an example of a right one where that helps.
+    /// A sentence that names the key and the problem.
     pub fn parse(text: &str) -> Result<Self, String> {
         let written = text.split([',', ';', '\n']).map(str::trim).filter(|key| !key.is_empty());
         let mut keys = written.map(Key::parse).collect::<Result<Vec<_>, _>>()?;
@@ -74,12 +73,12 @@ impl Curve {
         key.value + (to.value - key.value) * way
     }
 
-    /// When it ends: the time of its last key.
+    /// Time of the last key.
     pub fn end(&self) -> f64 {
         self.keys.last().map_or(0.0, |key| key.at)
     }
 
-    /// When it begins: the time of its first key.
+    /// Time of the first key.
     pub fn start(&self) -> f64 {
         self.keys.first().map_or(0.0, |key| key.at)
     }

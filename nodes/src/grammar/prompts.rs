@@ -1,7 +1,4 @@
-//! Prompts written one below the other: a list, or a schedule that says from when on each of them counts.
-//!
-//! Entries are separated by line ends or by `|`; empty ones are left out. One of a schedule is a time, a colon and a prompt, such as
-//! `0: a red circle`.
+//! Prompts, one per line: a list, or a schedule with the start time of each.
 
 use std::sync::Arc;
 
@@ -17,16 +14,16 @@ pub struct Schedule {
     entries: Arc<[(f64, Arc<str>)]>,
 }
 
-/// Where a schedule stands: between two of its prompts.
+/// A moment of a schedule: between two of its prompts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment<'a> {
     /// The prompt that counts.
     pub now: &'a Arc<str>,
     /// The one after it.
     pub next: &'a Arc<str>,
-    /// How long it has counted.
+    /// Time since its start.
     pub since: f64,
-    /// How long it still counts: without end for the last one.
+    /// Time until the next one; infinite for the last one.
     pub left: f64,
 }
 
@@ -37,11 +34,10 @@ pub(crate) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 impl Schedule {
-    /// Reads a schedule; the sentence says what is wrong with which line.
+    /// Reads a schedule.
     ///
     /// # Errors
-    ///
-    /// The first line without a time, or too many prompts, with an example of a right one where that helps.
+    /// A sentence that names the line and the problem.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut read = entries(text).map(|(line, entry)| parsed(line, entry)).collect::<Result<Vec<_>, _>>()?;
         if read.len() > MOST_PROMPTS {
@@ -58,9 +54,11 @@ impl Schedule {
         Ok(Self { entries: read.into() })
     }
 
-    /// Where it stands at a time from 0 on, if it says anything; it begins again every `repeat`, if that is above 0.
+    /// The moment at a time from 0 on; none in an empty schedule. With `repeat` above 0, the schedule starts over at
+    /// that interval.
     ///
-    /// Before its first time, the first prompt counts, or, when it begins again, the last. Prompts at `repeat` or later never count.
+    /// Before the first time, the first prompt counts, or, with `repeat`, the last. Prompts at `repeat` or later never
+    /// count.
     pub fn at(&self, time: f64, repeat: f64) -> Option<Moment<'_>> {
         if repeat <= 0.0 {
             let after = self.entries.partition_point(|(start, _)| *start <= time).max(1);

@@ -16,7 +16,7 @@ use crate::program::{Bend, Cache, Message, Midi, Part, Program, Tap, To};
 use crate::tick::{Controls, Inputs};
 use smallvec::smallvec;
 
-/// What a node sees and does in one tick.
+/// Context of a node in one tick: its inputs, outputs, memory and requests.
 pub struct NodeContext<'a> {
     pub(crate) id: &'a Arc<str>,
     /// The seed of its random numbers.
@@ -37,10 +37,10 @@ pub struct NodeContext<'a> {
     pub(crate) requests: &'a mut Requests,
 }
 
-/// What is the same for all nodes of a tick.
+/// Context shared by all nodes of a tick.
 pub(crate) struct TickContext<'a> {
     pub(crate) inputs: &'a Inputs<'a>,
-    /// What is heard in the frame.
+    /// Sound of the frame.
     pub(crate) sound: &'a [Hop],
     pub(crate) frame: u64,
     pub(crate) beat: f64,
@@ -48,16 +48,16 @@ pub(crate) struct TickContext<'a> {
     pub(crate) everything: &'a Arc<Selection>,
 }
 
-/// What the nodes of a tick ask for.
+/// Requests of the nodes of a tick.
 #[derive(Default)]
 pub(crate) struct Requests {
-    /// What they ask of the model.
+    /// Requests to the model.
     pub(crate) program: Program,
     /// The bends that any node of the tick has made, whether a model gets them or not.
     pub(crate) links: Vec<Link>,
     /// The tempo of the next frame.
     pub(crate) tempo: Option<f64>,
-    /// What nodes say that people should know, in all ticks of the call.
+    /// Warnings of nodes, over all ticks of the call.
     pub(crate) warnings: Vec<(Arc<str>, &'static str)>,
 }
 
@@ -88,7 +88,7 @@ impl<'a> NodeContext<'a> {
         self.number(input).round_ties_even() as i64
     }
 
-    /// Whether an input is on.
+    /// True while an input is on.
     pub fn gate(&self, input: &Input) -> bool {
         match self.value(input) {
             Some(Value::Gate(gate)) => gate.on,
@@ -96,7 +96,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// How often an input went on since the frame before.
+    /// Number of rising edges of an input since the previous frame.
     pub fn hits(&self, input: &Input) -> u16 {
         match self.value(input) {
             Some(Value::Gate(gate)) => gate.hits,
@@ -104,17 +104,17 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// Whether an input went on since the frame before.
+    /// True if an input had a rising edge since the previous frame.
     pub fn rises(&self, input: &Input) -> bool {
         self.hits(input) > 0
     }
 
-    /// Whether an input is on, and how often it went on since the frame before: what is passed on as it is.
+    /// State of an input and its rising edges since the previous frame, to pass on unchanged.
     pub fn trigger(&self, input: &Input) -> Gate {
         Gate { on: self.gate(input), hits: self.hits(input) }
     }
 
-    /// Which of an input's choices is made.
+    /// Index of an input's chosen option.
     pub fn choice(&self, input: &Input) -> usize {
         self.whole(input).clamp(0, input.choices.len() as i64 - 1) as usize
     }
@@ -125,7 +125,7 @@ impl<'a> NodeContext<'a> {
         T::ALL[self.choice(input)]
     }
 
-    /// Whether anything is on an input.
+    /// True if an input has a value.
     pub fn has(&self, input: &Input) -> bool {
         self.value(input).is_some()
     }
@@ -138,7 +138,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// The prompt on an input, with all that it says.
+    /// Prompt on an input, with its mix and its policy for past frames.
     pub fn prompt(&self, input: &Input) -> Prompt {
         match self.value(input) {
             Some(Value::Prompt(prompt)) => prompt.clone(),
@@ -215,7 +215,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// What arrives at an input, whatever it is.
+    /// Value on an input, of any kind.
     pub fn any(&self, input: &Input) -> Option<Value> {
         self.value(input).cloned()
     }
@@ -263,7 +263,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// What the node remembers.
+    /// Numbers of the node's memory.
     pub fn memory(&mut self) -> &mut [f64] {
         self.memory
     }
@@ -278,7 +278,7 @@ impl<'a> NodeContext<'a> {
         self.id
     }
 
-    /// Whether the node is bypassed.
+    /// True if the node is bypassed.
     pub fn bypass(&self) -> bool {
         self.bypass
     }
@@ -318,12 +318,12 @@ impl<'a> NodeContext<'a> {
         self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
     }
 
-    /// What came in from outside.
+    /// Values of the devices.
     pub fn controls(&self) -> &'a Controls {
         self.tick.inputs.controls
     }
 
-    /// What is heard in this latent frame, oldest first.
+    /// Sound of this latent frame, oldest hop first.
     pub fn sound(&self) -> &'a [Hop] {
         self.tick.sound
     }
@@ -345,7 +345,7 @@ impl<'a> NodeContext<'a> {
         self.requests.tempo = Some(beats_per_minute);
     }
 
-    /// Says something that people should know: once, however often it is said.
+    /// Adds a warning; a repeated one has no effect.
     pub fn warn(&mut self, sentence: &'static str) {
         let said = |(id, known): &(Arc<str>, &str)| id == self.id && *known == sentence;
         if !self.requests.warnings.iter().any(said) {
@@ -383,7 +383,7 @@ impl<'a> NodeContext<'a> {
         self.requests.program.screen.push(source);
     }
 
-    /// What is asked of the model's memory of past frames.
+    /// Requests to the model's KV cache.
     pub fn ask_cache(&mut self) -> &mut Cache {
         &mut self.requests.program.cache
     }
@@ -400,7 +400,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// Asks for frames to be written to the film, or not to be; the last to ask is heard.
+    /// Switches the recorder on or off for this frame; the last request counts.
     pub fn ask_film(&mut self, on: bool) {
         self.requests.program.messages.retain(|message| message.to != To::Film);
         self.ask_number(To::Film, self.id.clone(), f64::from(u8::from(on)));
@@ -412,7 +412,8 @@ impl<'a> NodeContext<'a> {
     }
 }
 
-/// Where the port of this name is among these. A declaration's name is mostly one and the same text, and found by its address.
+/// Index and entry of the port of this name. The name in a declaration is usually the same `&'static str`, so its
+/// address is compared first.
 fn place<'p, T>(ports: &'p [T], name: &str, name_of: impl Fn(&T) -> &'static str) -> Option<(usize, &'p T)> {
     let mut known = ports.iter().enumerate();
     known

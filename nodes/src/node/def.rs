@@ -1,7 +1,7 @@
-//! How a node is declared: once, in its own file, as one constant.
+//! Declaration of a node: one constant in its own file.
 //!
-//! From a [`NodeDef`] come the node's panel, its JSON, its page in the documentation, its MIDI range and the tests that every
-//! node has to pass.
+//! A [`NodeDef`] is the source of the node's panel, its JSON, its page in the documentation, its MIDI range and the
+//! tests of every node.
 
 use crate::choice::Choice;
 use crate::diagnostics::suggest::Words;
@@ -16,17 +16,17 @@ pub struct NodeDef {
     pub name: &'static str,
     /// Its name on the panel.
     pub title: &'static str,
-    /// What it does, in one sentence.
+    /// Help: one sentence.
     pub about: &'static str,
     /// Its inputs; every parameter is one.
     pub inputs: &'static [Input],
     /// Its outputs.
     pub outputs: &'static [Output],
-    /// How many numbers it remembers from frame to frame; they begin at 0.
+    /// Count of remembered numbers; they start at 0.
     pub memory: usize,
-    /// How many texts it remembers from frame to frame; there are none at the beginning.
+    /// Count of remembered texts; there are none at the start.
     pub texts: usize,
-    /// What it gives depends on its inputs and on nothing else, so it runs only when they change.
+    /// True if the outputs depend on the inputs alone; the node then runs only when they change.
     pub pure: bool,
     /// It runs when it is bypassed, too, and sees to that itself.
     pub sees_bypass: bool,
@@ -125,25 +125,25 @@ impl Words for &'static NodeDef {
 pub struct Input {
     /// Its name in patches and on the panel.
     pub name: &'static str,
-    /// What it does, in one sentence.
+    /// Help: one sentence.
     pub about: &'static str,
-    /// What may be plugged in.
+    /// Kind of cables it accepts.
     pub kind: Kind,
-    /// Its value when nobody has said anything.
+    /// Default value.
     pub default: DefaultValue,
     /// The travel of its knob.
     pub soft: (f64, f64),
-    /// What it can never leave.
+    /// Hard limits.
     pub hard: (f64, f64),
     /// The unit of its number.
     pub unit: &'static str,
-    /// How its knob turns.
+    /// Scale of the knob.
     pub curve: Curve,
     /// Names of the values 0, 1, …, if it is a choice.
     pub choices: &'static [&'static str],
     /// A cable replaces the knob instead of moving it.
     pub direct: bool,
-    /// What a text is made of.
+    /// Grammar of its text.
     pub grammar: Grammar,
     /// The input where the range begins that ends here.
     pub begins: Option<&'static str>,
@@ -151,7 +151,7 @@ pub struct Input {
     pub unique: bool,
 }
 
-/// The value of an input when nobody has said anything.
+/// Default value of an input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DefaultValue {
     /// A number; choices and gates are numbers too.
@@ -162,7 +162,7 @@ pub enum DefaultValue {
     Nothing,
 }
 
-/// What a text is made of.
+/// Grammar of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Grammar {
     /// Anything.
@@ -185,13 +185,13 @@ pub enum Grammar {
 }
 
 impl Grammar {
-    /// Whether it is read once, when the patch is compiled, so that no cable can bring it.
+    /// True if it is read once, when the patch is compiled; no cable can set it.
     pub const fn is_compiled(self) -> bool {
         !matches!(self, Self::Free | Self::Address | Self::Words(_))
     }
 }
 
-/// How a knob turns.
+/// Scale of a knob.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Curve {
     /// Even steps.
@@ -201,7 +201,7 @@ pub enum Curve {
     Log,
 }
 
-/// When what an output gives was there.
+/// Age of an output's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
     /// In the frame before.
@@ -215,11 +215,11 @@ pub enum Latency {
 pub struct Output {
     /// Its name in patches and on the panel.
     pub name: &'static str,
-    /// What it is, in one sentence.
+    /// Help: one sentence.
     pub about: &'static str,
-    /// What it gives.
+    /// Kind of its value.
     pub kind: Kind,
-    /// Whether it gives what was there before, so that cables from it may lead back.
+    /// The delay of its value, if any; cables from it may then feed back.
     pub latency: Option<Latency>,
     /// The input that goes through to it when the node is bypassed.
     pub passes: Option<&'static str>,
@@ -302,7 +302,7 @@ impl Input {
         Self::new(name, kind, DefaultValue::Nothing, about)
     }
 
-    /// Whether a cable moves a knob by a depth; else what arrives takes its place.
+    /// True if a cable moves the knob by a depth; otherwise the arriving value replaces the knob's.
     pub fn is_modulated(&self) -> bool {
         self.kind == Kind::Number && !self.direct
     }
@@ -440,7 +440,7 @@ impl Output {
         self
     }
 
-    /// What the node gave in the frame before.
+    /// Adds a delay of one frame.
     #[must_use]
     pub const fn delayed(mut self) -> Self {
         self.latency = Some(Latency::Frame);

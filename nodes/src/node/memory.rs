@@ -1,7 +1,7 @@
-//! What running nodes remember from frame to frame: phases, envelopes, held values, texts that were there.
+//! Memory of running nodes, from frame to frame: phases, envelopes, held values, earlier texts.
 //!
-//! It is data: it can be copied, compared and kept, and it follows nodes by their ids, so that an edit of the patch leaves
-//! everything as it was that the edit is not about.
+//! It is plain data: copied, compared and kept. It follows nodes by id, so an edit of the patch leaves the memory of
+//! all other nodes unchanged.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use crate::node::def::NodeDef;
 use crate::node::value::Kind;
 
-/// What an output remembers that has not given anything yet.
+/// Memory of an output without a value so far.
 pub(crate) const NOTHING: f64 = f64::NAN;
 /// Numbers that belong to no node: see [`Memory::beat`] and [`Memory::tempo`].
 const CLOCK: usize = 2;
 
-/// What running nodes remember.
+/// Memory of running nodes.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     layout: Arc<Layout>,
@@ -25,7 +25,7 @@ pub struct Memory {
     texts: Vec<Option<Arc<str>>>,
 }
 
-/// Where the numbers of each node of a plan lie in a [`Memory`].
+/// Offsets of each node's numbers and texts in a [`Memory`].
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     nodes: BTreeMap<Arc<str>, Cells>,
@@ -38,17 +38,17 @@ pub(crate) struct Layout {
 pub(crate) struct Cells {
     def: &'static NodeDef,
     start: usize,
-    /// Where its texts begin.
+    /// Offset of its texts.
     texts: usize,
 }
 
 impl Cells {
-    /// What the node keeps itself.
+    /// Offsets of the node's own numbers.
     pub(crate) fn own(&self) -> Range<usize> {
         self.start..self.start + self.def.memory
     }
 
-    /// Whether each input that is a gate was on, one number per input, whatever its kind.
+    /// Offsets of the inputs' last states, one number per input of any kind; a gate that was on has 1.
     pub(crate) fn inputs(&self) -> Range<usize> {
         let start = self.own().end;
         start..start + self.def.inputs.len()
@@ -79,7 +79,7 @@ impl Layout {
         layout
     }
 
-    /// Where the numbers of a node lie.
+    /// Offsets of the numbers of a node.
     pub(crate) fn cells(&self, id: &str) -> Option<&Cells> {
         self.nodes.get(id)
     }
@@ -118,7 +118,7 @@ impl Memory {
         &mut self.numbers[place]
     }
 
-    /// What a node keeps itself: numbers and texts.
+    /// The node's own numbers and texts.
     pub(crate) fn own(&mut self, cells: &Cells) -> (&mut [f64], &mut [Option<Arc<str>>]) {
         (&mut self.numbers[cells.own()], &mut self.texts[cells.texts()])
     }
@@ -164,7 +164,7 @@ impl PartialEq for Memory {
     }
 }
 
-/// Whether the last value on an output of this kind is a number that is remembered.
+/// True if the last value on an output of this kind is a remembered number.
 pub(crate) const fn is_remembered(kind: Kind) -> bool {
     matches!(kind, Kind::Number | Kind::Gate)
 }

@@ -23,13 +23,13 @@ pub fn centre(band: usize) -> f64 {
     1000.0 * 10.0_f64.powf((band as f64 - KILOHERTZ) / PER_DECADE)
 }
 
-/// Where a band begins and ends, in Hz.
+/// Edges of a band, in Hz.
 pub fn edges(band: usize) -> Range<f64> {
     let half = 10.0_f64.powf(0.5 / PER_DECADE);
     centre(band) / half..centre(band) * half
 }
 
-/// What part of a band lies below a frequency, on an axis of pitch.
+/// Share of a band below a frequency, on an axis of pitch.
 pub fn part_below(band: usize, hz: f64) -> f64 {
     let place = PER_DECADE * (hz / 1000.0).log10() + KILOHERTZ;
     (place - band as f64 + 0.5).clamp(0.0, 1.0)

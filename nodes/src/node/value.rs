@@ -1,4 +1,4 @@
-//! What flows along a cable.
+//! Values on cables, and their kinds.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ use crate::program::prompt::Prompt;
 use crate::program::source::Source;
 use crate::program::target::Selection;
 
-/// The kind of a port. A cable joins ports of one kind, or of two kinds that [`Kind::accepts`] says fit.
+/// The kind of a port. A cable joins ports of one kind, or of two that [`Kind::accepts`] allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -23,7 +23,7 @@ pub enum Kind {
     Gate,
     /// A text.
     Text,
-    /// Which part of a site is meant.
+    /// A part of a site.
     Target,
     /// A chain of bends.
     Bend,
@@ -54,9 +54,9 @@ impl Kind {
         }
     }
 
-    /// Whether an output of kind `from` may be plugged into an input of this kind.
+    /// True if an output of kind `from` fits an input of this kind.
     ///
-    /// The coercions are these and no others: number and gate into one another, a map where a picture is wanted.
+    /// The coercions are number to gate, gate to number and map to picture.
     pub fn accepts(self, from: Self) -> bool {
         self == from
             || self == Self::Any
@@ -74,13 +74,13 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Whether a gate is on, and how often it went on in this frame: a blow that is shorter than a frame counts, and so does each of
+/// State of a gate, and its rising edges in this frame. A trigger shorter than a frame counts, and so does each of
 /// several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
-    /// Whether it is on.
+    /// True while it is on.
     pub on: bool,
-    /// How often it went on since the frame before.
+    /// Rising edges since the previous frame.
     pub hits: u16,
 }
 
@@ -109,7 +109,7 @@ pub enum Value {
     Gate(Gate),
     /// A text.
     Text(Arc<str>),
-    /// A text that says more than its words, for the model: a mix of two, say. Elsewhere it is its [`Prompt::text`].
+    /// A prompt with a mix or a policy, for the model. Other nodes read its [`Prompt::text`].
     Prompt(Prompt),
     /// A list of texts.
     Texts(Arc<[Arc<str>]>),
@@ -121,16 +121,16 @@ pub enum Value {
     Curve(Arc<Curve>),
     /// A formula.
     Expression(Arc<Expression>),
-    /// Which part of a site is meant.
+    /// A part of a site.
     Target(Arc<Selection>),
-    /// A chain of bends; it is worth something in its tick.
+    /// A chain of bends, valid in its tick only.
     Bends(Chain),
-    /// Where a map or picture comes from; the engine has the pixels.
+    /// Source of a map or picture; the engine has the pixels.
     Source(Arc<Source>),
 }
 
 impl Value {
-    /// Whether two values are the same without looking into them: equal numbers, or one and the same text, target or picture.
+    /// True for equal numbers, or for the same shared text, target or picture. Contents are not compared.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
@@ -144,7 +144,7 @@ impl Value {
             (Self::Expression(a), Self::Expression(b)) => Arc::ptr_eq(a, b),
             (Self::Target(a), Self::Target(b)) => Arc::ptr_eq(a, b),
             (Self::Source(a), Self::Source(b)) => Arc::ptr_eq(a, b),
-            // A chain says where bends are found in its tick, not which.
+            // A chain is an index into its tick, so two of them are never known to be equal.
             _ => false,
         }
     }

@@ -18,7 +18,7 @@ pub struct Cable {
     /// Nothing flows along it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mute: bool,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }

@@ -84,7 +84,7 @@ impl Patch {
     }
 }
 
-/// What a patch and a subpatch have in common: nodes, their cables, where they stand.
+/// The common part of a patch and a subpatch: nodes, cables, layout.
 struct Floor<'p> {
     nodes: &'p mut BTreeMap<String, Node>,
     cables: &'p mut Vec<Cable>,
@@ -194,7 +194,7 @@ pub enum Edit {
         id: String,
         /// The node.
         node: Node,
-        /// Where it stands.
+        /// Position on the canvas.
         pos: [f64; 2],
     },
     /// Takes a node away, with its cables and what maps and snapshots say of it.
@@ -218,10 +218,10 @@ pub enum Edit {
         id: String,
         /// The input's name.
         name: String,
-        /// What it says.
+        /// The new value; none is the default.
         value: Option<Json>,
     },
-    /// Turns the small knob that says how far a cable moves the large one.
+    /// Sets the depth of a cable.
     SetDepth {
         /// The node's id.
         id: String,
@@ -234,7 +234,7 @@ pub enum Edit {
     Bypass {
         /// The node's id.
         id: String,
-        /// Whether they do.
+        /// True to bypass it.
         bypass: bool,
     },
     /// Changes the seed of the video and of everything random in the patch.
@@ -251,12 +251,12 @@ pub enum Edit {
     Mute {
         /// The input it ends at.
         to: Port,
-        /// Whether nothing flows.
+        /// True to mute it.
         mute: bool,
     },
-    /// Says other things about the patch.
+    /// Replaces the metadata.
     SetMeta {
-        /// All that is said.
+        /// The new metadata.
         meta: Box<Meta>,
     },
     /// Changes the frames around nodes.
@@ -304,7 +304,7 @@ pub enum Edit {
     Move {
         /// The node's id.
         id: String,
-        /// Where to.
+        /// New position on the canvas.
         pos: [f64; 2],
     },
 }

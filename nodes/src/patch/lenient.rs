@@ -12,10 +12,10 @@ use crate::diagnostics::suggest::nearest;
 use crate::diagnostics::{Code, Problem};
 use crate::patch::{Cable, Definition, Device, Frame, Inlet, MidiMap, Node, Outlet, Patch, Place, Port, Snapshot};
 
-/// What is taken out of one part, at most.
+/// Most removals from one part.
 const MOST_TAKEN: usize = 16;
 
-/// Where something was taken out.
+/// Places of the removed parts.
 #[derive(Default)]
 pub(crate) struct Gaps {
     /// Nodes of which nothing is known.
@@ -126,7 +126,7 @@ impl LenientReader<'_> {
         let mut taken: Vec<String> = Vec::new();
         for _ in 0..MOST_TAKEN {
             let Err(mistake) = take::<T>(json, pointer) else { return true };
-            // What is missing now was taken out before, and said.
+            // A key removed before is missing now; its problem is already reported.
             let is_said = mistake.missing.as_ref().is_some_and(|key| taken.contains(key));
             if !is_said {
                 self.problems.push(mistake.problem);
@@ -155,7 +155,7 @@ fn remove(json: &mut Json, keys: &[String]) -> Option<String> {
     None
 }
 
-/// Whether something of a patch that is written at `pointer` can be read.
+/// True if the value at `pointer` is a valid `T`.
 fn take<T: DeserializeOwned>(json: &Json, pointer: &str) -> Result<(), Box<Mistake>> {
     let Err(error) = serde_path_to_error::deserialize::<_, T>(json) else { return Ok(()) };
     let keys: Vec<String> = error

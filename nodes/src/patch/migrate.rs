@@ -44,7 +44,7 @@ impl Migration {
         Self { node, from, renamed: None, inputs: &[], outputs: &[], choices: &[], set: &[], more: None }
     }
 
-    /// Whether the node keeps its name and version.
+    /// True if the node keeps its name and version.
     const fn stays(&self) -> bool {
         self.renamed.is_none()
             && self.inputs.is_empty()

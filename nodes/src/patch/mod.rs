@@ -28,10 +28,10 @@ pub const VERSION: u64 = 1;
 pub const FORMAT: &str = "bendrack-patch";
 /// The value of the `$schema` key. It is a name: nothing is fetched from there.
 pub const SCHEMA: &str = "https://bendrack.invalid/schema/patch-1.json";
-/// Beats per minute if a patch says nothing.
+/// Default tempo, in beats per minute.
 pub const DEFAULT_TEMPO: f64 = 120.0;
 
-/// What the kind of an instance begins with; the definition's id follows.
+/// Prefix of the kind of an instance; the definition's id follows.
 pub const INSTANCE: &str = "sub.";
 /// The maximal depth of subpatches within subpatches.
 pub const MOST_NESTED: usize = 16;
@@ -55,16 +55,16 @@ pub struct Patch {
     /// The version of the format.
     #[serde(deserialize_with = "number::whole")]
     pub version: u64,
-    /// What wrote it.
+    /// Program that wrote the file.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub generator: String,
-    /// What people want to know about it.
+    /// Metadata for people.
     #[serde(default)]
     pub meta: Meta,
-    /// What it was made for.
+    /// Models and versions that it needs.
     #[serde(default, skip_serializing_if = "Requires::is_empty")]
     pub requires: Requires,
-    /// How it runs.
+    /// Settings of the run.
     #[serde(default)]
     pub engine: Engine,
     /// The devices that it would like, by a name of its own. A patch opens none: whoever starts bendrack does.
@@ -88,15 +88,15 @@ pub struct Patch {
     /// Frames around nodes on the canvas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<Frame>,
-    /// Where nodes stand on the canvas.
+    /// Positions of nodes on the canvas.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub layout: BTreeMap<String, Place>,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
 
-/// What people want to know about a patch.
+/// Metadata of a patch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
 pub struct Meta {
@@ -109,19 +109,19 @@ pub struct Meta {
     /// Who made it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub author: String,
-    /// What others may do with it, such as `CC-BY-4.0`.
+    /// License, such as `CC-BY-4.0`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub license: String,
-    /// When it was begun, in UTC: `2026-11-21T18:00:00Z`.
+    /// Time of creation, in UTC: `2026-11-21T18:00:00Z`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub created: String,
-    /// When it was changed last.
+    /// Time of the last change.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modified: String,
-    /// What it shows.
+    /// Description.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// What it is about, in a few words.
+    /// Tags, a few words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// The ids of the patches that it was made from.
@@ -130,34 +130,34 @@ pub struct Meta {
     /// A small picture, a PNG in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<String>,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
 
-/// What a patch was made for.
+/// Requirements of a patch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
 pub struct Requires {
     /// The families of models that it was made on, such as `mini` or `longlive`; another may play it, and look otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
 
-/// How a patch runs.
+/// Settings of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
 pub struct Engine {
     /// The seed of the video and of everything random in the patch.
     #[serde(default, deserialize_with = "number::whole")]
     pub seed: u64,
-    /// The tempo that nodes keep, in beats per minute, unless one says otherwise.
+    /// Tempo in beats per minute, unless a node sets it.
     #[serde(default = "tempo", skip_serializing_if = "is_default_tempo")]
     pub tempo: f64,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
@@ -166,20 +166,20 @@ pub struct Engine {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a device in braces")]
 pub struct Device {
-    /// What sort of device.
+    /// Kind of device.
     pub kind: DeviceKind,
-    /// What it is called among people.
+    /// Label.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label: String,
-    /// How it is known: `name`, `vid`, `pid`, `serial`.
+    /// Identification: `name`, `vid`, `pid`, `serial`.
     #[serde(rename = "match", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub known_by: BTreeMap<String, String>,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
 
-/// What sort of device.
+/// Kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
@@ -210,16 +210,16 @@ pub struct Node {
     /// Its name on the canvas, if it has one of its own.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// Whether what comes in passes it unchanged, and nothing else comes out.
+    /// True if the node passes its input unchanged and sends nothing else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bypass: bool,
-    /// What its knobs and fields say, by the name of the input.
+    /// Values of its knobs and fields, by input name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Json>,
-    /// How far cables move its knobs, by the name of the input: −1 to 1 of the knob's travel.
+    /// Depths of its cables, by input name: −1 to 1 of the knob's travel.
     #[serde(default, serialize_with = "number::by_name", skip_serializing_if = "BTreeMap::is_empty")]
     pub depths: BTreeMap<String, f64>,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
@@ -231,7 +231,7 @@ pub struct Definition {
     /// Its name on the canvas.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// What it does.
+    /// Help text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
     /// Its inputs, in the order of the panel.
@@ -246,10 +246,10 @@ pub struct Definition {
     /// Its cables.
     #[serde(default)]
     pub cables: Vec<Cable>,
-    /// Where its nodes stand.
+    /// Positions of its nodes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub layout: BTreeMap<String, Place>,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
@@ -262,10 +262,10 @@ pub struct Inlet {
     pub name: String,
     /// The inputs of its nodes that it feeds.
     pub to: Vec<Port>,
-    /// What it does.
+    /// Help text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
@@ -278,15 +278,15 @@ pub struct Outlet {
     pub name: String,
     /// The output of one of its nodes that feeds it.
     pub from: Port,
-    /// What it is.
+    /// Help text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
 
-/// A MIDI controller that turns a knob or presses a button: once it was moved, the knob stands where it says.
+/// A MIDI controller that turns a knob or presses a button. The first message of the controller sets the knob.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a map in braces")]
 pub struct MidiMap {
@@ -298,10 +298,10 @@ pub struct MidiMap {
     pub cc: u8,
     /// The knob.
     pub to: Port,
-    /// Where the knob stands when the controller is at its two ends; a button is on from half of the way on.
+    /// Positions of the knob at the controller's two ends; a button is on from the middle on.
     #[serde(serialize_with = "number::pair")]
     pub range: [f64; 2],
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
@@ -312,9 +312,9 @@ pub struct MidiMap {
 pub struct Snapshot {
     /// Its name.
     pub name: String,
-    /// What the knobs and fields say.
+    /// Values of knobs and fields.
     pub values: BTreeMap<Port, Json>,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
@@ -323,7 +323,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a frame in braces")]
 pub struct Frame {
-    /// What it says.
+    /// Title.
     #[serde(default)]
     pub title: String,
     /// Left and top, in points at 100 %.
@@ -335,19 +335,19 @@ pub struct Frame {
     /// Its colour, `#rrggbb`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub colour: String,
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }
 
-/// Where a node stands on the canvas.
+/// Position of a node on the canvas.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a place in braces")]
 pub struct Place {
     /// Left and top, in points at 100 %.
     #[serde(serialize_with = "number::pair")]
     pub pos: [f64; 2],
-    /// What this version does not know.
+    /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
 }

@@ -17,7 +17,7 @@ use crate::patch::{FORMAT, Patch, VERSION};
 /// The longest patch that is read, in bytes.
 pub const MAX_BYTES: usize = 4 << 20;
 
-/// What to write at the beginning of a patch.
+/// First keys of a patch, as advice.
 const HEAD: &str = "write \"format\": \"bendrack-patch\", \"version\": 1";
 
 impl Patch {
@@ -51,14 +51,14 @@ impl Patch {
     }
 }
 
-/// What of a file can be read.
+/// The readable rest of a file.
 #[derive(Default)]
 pub(crate) struct Left {
     /// The patch without what cannot be read.
     pub(crate) patch: Option<Patch>,
-    /// What cannot be read, and what is odd about the rest.
+    /// Problems of the file.
     pub(crate) problems: Vec<Problem>,
-    /// Where that was.
+    /// Places of the removed parts.
     pub(crate) gaps: Gaps,
 }
 
@@ -70,7 +70,10 @@ pub(crate) fn what_can_be_read(bytes: &[u8]) -> Left {
     }
 }
 
-/// What a file holds as a text.
+/// Text of a file's bytes.
+///
+/// # Errors
+/// The bytes are not UTF-8.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20);

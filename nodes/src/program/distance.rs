@@ -1,27 +1,28 @@
-//! How far two programs are from one another.
+//! Distance of two programs.
 //!
 //! `d(p, q) = ½ Σₜ |wₚ(t) − w_q(t)| + Σ_b mean_f min(1, maxᵢ |sₚ(b, f, i) − s_q(b, f, i)|)`
 //!
-//! The first part is about the prompt: `w(t)` is how much of the text t is in it, so that it is 0 for the same prompt, x for a way x of a
-//! crossfade, 1 for another text. The second is about the bends b, each known by its node, site, operation, target and words, and the
-//! latent frames f. `s` is what a bend does there, in parts of the travel of its knobs: `a · (x − neutral) / travel` for each parameter
-//! x that has a neutral value, a being the amount; the amount itself, if there is none; `s̄ · x / travel` for parameters that only say
-//! how, s̄ being the largest of these, 1 at most. A bend that a program does not have does nothing there, and s is 0.
+//! The first sum is about the prompt: `w(t)` is the share of the text t in it. It is 0 for equal prompts, x for a
+//! crossfade at x, and 1 for different texts.
 //!
-//! It is 0 for equal programs, symmetric, and never longer by way of a third program. Taps, screen, messages, seed and what is asked of
-//! the cache do not count, nor does the order of bends, nor the method of a mix.
+//! The second sum is about the bends b and the latent frames f. A bend is identified by its node, site, operation,
+//! target and words. `s` is its strength in fractions of its knobs' travel. A parameter x with a neutral value has `a ·
+//! (x − neutral) / travel`, where a is the amount. A bend without such parameters has its amount. All other parameters
+//! have `s̄ · x / travel`, where s̄, at most 1, is the largest of the above. A bend that a program lacks has s = 0.
+//!
+//! The distance is 0 for equal programs, symmetric, and obeys the triangle inequality. Taps, screen, messages, seed and
+//! cache requests do not count, nor does the order of bends, nor the method of a mix.
 
 use smallvec::SmallVec;
 
 use crate::program::op::{Lanes, Param};
 use crate::program::{Bend, Blend, Program};
 
-/// What a bend does in a latent frame, in parts of the travel of its knobs.
+/// Strength of a bend in a latent frame, in fractions of its knobs' travel.
 type Deed = SmallVec<[f64; 8]>;
 
 impl Program {
-    /// How far it is from another: `d(p, q) = ½ Σₜ |wₚ(t) − w_q(t)| + Σ_b mean_f min(1, maxᵢ |sₚ(b, f, i) − s_q(b, f, i)|)`, where t
-    /// are texts and w their parts in the prompt, b bends, f latent frames and s what a bend does, in parts of its knobs' travel.
+    /// Distance to another program; the formula is in the module's documentation.
     pub fn distance(&self, other: &Self) -> f64 {
         let here: f64 = self.bends.iter().enumerate().map(|(i, bend)| apart(bend, self.partner(i, other))).sum();
         let there = other.bends.iter().enumerate().filter(|(i, _)| other.partner(*i, self).is_none());
@@ -42,7 +43,7 @@ impl Program {
         [&*self.prompt].into_iter().chain(self.blend.iter().map(|blend| &*blend.prompt))
     }
 
-    /// How much of a text is in the prompt.
+    /// Share of a text in the prompt.
     fn part(&self, text: &str) -> f64 {
         let (second, amount) = match &self.blend {
             Some(Blend { prompt, amount, .. }) => (&**prompt, *amount),
@@ -60,7 +61,7 @@ impl Program {
     }
 }
 
-/// How far what two bends do is apart: the mean over the latent frames.
+/// Distance of two bends: the mean over the latent frames.
 fn apart(a: &Bend, b: Option<&Bend>) -> f64 {
     let frames = a.amount.len().max(b.map_or(0, |b| b.amount.len()));
     let in_frame = |frame| {
@@ -72,13 +73,13 @@ fn apart(a: &Bend, b: Option<&Bend>) -> f64 {
 }
 
 impl Bend {
-    /// Whether it is the same bend in another program, but for its numbers.
+    /// True for the same bend in another program, with any numbers.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (&self.node, self.site, self.op) == (&other.node, other.site, other.op)
             && (&self.target, &self.with) == (&other.target, &other.with)
     }
 
-    /// What it does in a frame; beyond the last what it does in the last.
+    /// Strength in a latent frame; frames beyond the last have that of the last.
     fn deed(&self, frame: usize) -> Deed {
         let at = |lanes: &[f64]| lanes.get(frame).or(lanes.last()).copied().unwrap_or(0.0);
         let amount = at(&self.amount);

@@ -7,7 +7,7 @@ use crate::choice::{Choice, choices};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// How many frames, rows and columns of cells.
+/// Number of frames, rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// Latent frames.
@@ -41,7 +41,7 @@ impl Grid {
 }
 
 choices! {
-    /// What lies outside of the picture.
+    /// Content outside of the picture.
     #[derive(Default)]
     pub enum Padding {
         /// The cell at the border.
@@ -83,15 +83,15 @@ impl Padding {
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridMap {
     grid: Grid,
-    /// Where the terms of each cell begin; one more than cells.
+    /// Index of the first term of each cell; one entry more than cells.
     starts: Vec<usize>,
     /// The cells that are summed, and their weights.
     terms: Vec<(u32, f32)>,
-    /// What acts first, and how much of each cell is added as it was before that.
+    /// An operation that acts first, and the share of each cell's earlier value that is added.
     before: Option<Box<(Self, Vec<f32>)>>,
 }
 
-/// How far outside of the picture something may come from, in cells: what is farther counts as this far.
+/// Largest distance of a source outside of the picture, in cells; larger ones are clamped.
 const FAR: f64 = 1e6;
 
 impl GridMap {
@@ -119,8 +119,6 @@ impl GridMap {
         Self::new(grid, |(frame, row, column), sum| sum.push((grid.cell(frame, row, column), gain(frame, row, column))))
     }
 
-    /// Moves a picture: the content at an offset from the middle comes from where `from(frame, dx, dy)` says, right and down
-    /// positive. Between cells it is interpolated; `padding(frame)` is what lies outside.
     pub fn warp(grid: Grid, padding: impl Fn(usize) -> Padding, from: impl Fn(usize, f64, f64) -> (f64, f64)) -> Self {
         let (middle_x, middle_y) = ((grid.columns as f64 - 1.0) / 2.0, (grid.rows as f64 - 1.0) / 2.0);
         Self::new(grid, |(frame, row, column), sum| {
@@ -194,7 +192,7 @@ impl GridMap {
         self.grid
     }
 
-    /// What acts first, and how much of each cell is added as it was before that.
+    /// An operation that acts first, and the share of each cell's earlier value that is added.
     pub fn before(&self) -> Option<(&Self, &[f32])> {
         self.before.as_ref().map(|before| (&before.0, before.1.as_slice()))
     }
@@ -219,7 +217,7 @@ impl GridMap {
         terms.into_iter().collect()
     }
 
-    /// Whether every cell stays as it is.
+    /// True if every cell stays unchanged.
     pub fn is_identity(&self) -> bool {
         (0..self.grid.cells()).all(|cell| *self.terms(cell) == [(cell as u32, 1.0)])
     }

@@ -14,7 +14,7 @@ pub struct Message {
     pub node: Arc<str>,
     /// Its OSC address; the id of its node if it goes elsewhere.
     pub address: Arc<str>,
-    /// Where it goes.
+    /// Destination.
     #[serde(skip_serializing_if = "is_default")]
     pub to: To,
     /// One value per latent frame of the call.
@@ -22,7 +22,7 @@ pub struct Message {
     pub values: Lanes,
 }
 
-/// Where a number goes.
+/// Destination of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum To {
@@ -39,17 +39,17 @@ pub enum To {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// What it is: 0 a controller, 1 a controller of 14 bits, 2 a key.
+    /// Kind of message: 0 is a controller, 1 a controller of 14 bits, 2 a note.
     Kind,
     /// The channel, 1 to 16.
     Channel,
     /// The number of the controller or key, 0 to 127.
     Number,
-    /// Where the controller stands, or how hard the key is struck, 0 to 1.
+    /// Value of the controller, or velocity of the note, 0 to 1.
     Value,
-    /// Whether the key is held.
+    /// 1 while the note is held.
     Gate,
-    /// How often the key is struck in the latent frame.
+    /// Number of note-ons in the latent frame.
     Hits,
 }
 
@@ -70,10 +70,10 @@ impl Part {
     }
 }
 
-/// What a node plays by MIDI at a latent frame.
+/// MIDI state of a node at a latent frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Midi {
-    /// A controller stands somewhere.
+    /// A controller with its value.
     Controller {
         /// 1 to 16.
         channel: u8,
@@ -90,11 +90,11 @@ pub enum Midi {
         channel: u8,
         /// 0 to 127.
         number: u8,
-        /// How hard it is struck, 0 to 1.
+        /// Velocity, 0 to 1.
         velocity: f64,
-        /// Whether it is down at the end of the latent frame.
+        /// True if it is on at the end of the latent frame.
         held: bool,
-        /// How often it is struck.
+        /// Number of note-ons in the latent frame.
         hits: u16,
     },
 }
@@ -113,7 +113,7 @@ impl Midi {
         }
     }
 
-    /// What these parts say. Whatever they are: a channel, a number and a value in their ranges.
+    /// The message of these parts. Any numbers become a channel, a number and a value in range.
     pub fn of([kind, channel, number, value, gate, hits]: [f64; 6]) -> Self {
         // A cast takes what lies outside to the nearer end, and NaN to 0.
         let channel = (channel.round() as u8).clamp(1, 16);
@@ -130,7 +130,7 @@ impl Midi {
     }
 }
 
-/// What the nodes play by MIDI in a lane of a call, each once, in the order in which they run.
+/// MIDI states of the nodes in a lane of a call, one per node, in the order in which they run.
 pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>, Midi)> {
     let played = messages.chunk_by(|a, b| a.node == b.node);
     played.filter_map(move |parts| {
@@ -145,7 +145,7 @@ pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>
     })
 }
 
-/// Whether the frames of a lane of a call are written to a film: always, if no node says when.
+/// True if the frames of a lane of a call are written to the video; always so without a recorder node.
 pub fn recorded(messages: &[Message], lane: usize) -> bool {
     let says = messages.iter().rev().find(|message| message.to == To::Film);
     says.and_then(|message| message.values.get(lane)).is_none_or(|on| *on >= 0.5)

@@ -1,6 +1,7 @@
-//! What the ticks of a patch ask of one model call: bends with their targets, taps, prompt, cache policy.
+//! The program: the requests of a patch to one model call. It has bends with their targets, taps, prompt and cache
+//! policy.
 //!
-//! A program is plain data. It prints itself, it compares with another bit for bit, and it holds nothing of the model.
+//! A program is plain data. It can be printed and compared bit for bit, and contains nothing of the model.
 
 mod colour;
 mod distance;
@@ -31,7 +32,7 @@ use crate::program::target::{Selection, Target, Words};
 pub use message::{Message, Midi, Part, To};
 pub use site::Site;
 
-/// What a model call is for: removing noise, or writing clean features into the KV cache.
+/// Purpose of a model call: denoising, or writing clean features into the KV cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pass {
@@ -42,7 +43,7 @@ pub enum Pass {
     Cache,
 }
 
-/// What the ticks of a patch ask of one model call.
+/// The requests of a patch's ticks to one model call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Program {
     /// The seed of the video and of everything random in it.
@@ -51,15 +52,15 @@ pub struct Program {
     pub prompt: Arc<str>,
     /// A second prompt that is mixed in.
     pub blend: Option<Blend>,
-    /// What becomes of past frames when the prompt changes; the model's family knows, if nothing is said.
+    /// Policy for past frames when the prompt changes; without one, the default of the model's family.
     pub switch: Option<Switch>,
     /// The bends, in the order in which they act.
     pub bends: Vec<Bend>,
-    /// What is measured.
+    /// The measurements.
     pub taps: Vec<Tap>,
-    /// What becomes of what the model remembers of past frames.
+    /// Requests to the KV cache.
     pub cache: Cache,
-    /// What is shown, one source per latent frame of the call; nothing if the patch has no screen.
+    /// Sources of the screen, one per latent frame of the call; none if the patch has no screen.
     pub screen: Vec<Arc<Source>>,
     /// Numbers sent out.
     pub messages: Vec<Message>,
@@ -70,15 +71,15 @@ pub struct Program {
 pub struct Bend {
     /// The node that asks for it.
     pub node: Arc<str>,
-    /// Where it acts.
+    /// Site of the bend.
     pub site: Site,
-    /// What it does.
+    /// The operation.
     pub op: &'static Op,
     /// Values of the operation's parameters.
     pub params: Params,
-    /// How much of it: 0 is none, 1 is all, per latent frame.
+    /// Amount, 0 (none) to 1 (all), per latent frame.
     pub amount: Lanes,
-    /// On which part of the site.
+    /// Part of the site.
     pub target: Arc<Target>,
     /// Other words, if the operation is about two.
     pub with: Option<Words>,
@@ -89,14 +90,14 @@ pub struct Bend {
 pub struct Blend {
     /// The second prompt.
     pub prompt: Arc<str>,
-    /// How much of it: 0 is the first prompt, 1 the second.
+    /// Share of the second prompt: 0 is the first prompt, 1 the second.
     pub amount: f64,
-    /// How the two are mixed.
+    /// Method of the mix.
     pub method: BlendMethod,
 }
 
 choices! {
-    /// How the embeddings of two prompts are mixed, token by token.
+    /// Interpolation between the embeddings of two prompts, token by token.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum BlendMethod {
@@ -108,15 +109,15 @@ choices! {
     }
 }
 
-/// What becomes of past frames when the prompt changes.
+/// Policy for past frames when the prompt changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Switch {
-    /// They stay what they are.
+    /// Past frames stay unchanged.
     Keep,
-    /// They pass the model once more, under the new prompt.
+    /// Past frames pass through the model again, under the new prompt.
     Recache,
-    /// They are forgotten.
+    /// The KV cache is emptied.
     Reset,
 }
 
@@ -131,7 +132,7 @@ impl Switch {
     }
 }
 
-/// What becomes of what the model remembers of past frames. The default keeps it as it is.
+/// Requests to the KV cache. The default leaves it unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cache {
     /// Forget it before the next chunk.
@@ -143,8 +144,8 @@ pub struct Cache {
     pub recache: bool,
     /// The same as soon as the present program is further than this from one under which a part of it was computed.
     pub threshold: Option<f64>,
-    /// What the logits of a past frame lose for each unit of distance between the present program and the one under which it was
-    /// cached, per latent frame; empty if nobody asks.
+    /// Decrease of a past frame's logits per unit of distance between the present program and its own, per latent
+    /// frame; empty without a request.
     #[serde(serialize_with = "crate::program::message::as_list")]
     pub stale: Lanes,
 }
@@ -300,25 +301,25 @@ impl Bend {
 pub struct Tap {
     /// The node that asks for it.
     pub node: Arc<str>,
-    /// What is measured.
+    /// The measure.
     pub measure: Measure,
     /// On which part of the site.
     pub target: Arc<Selection>,
-    /// How several steps, layers and heads become one.
+    /// Reduction of several steps, layers and heads to one.
     pub fuse: Fuse,
     /// Above which part of its largest value a place counts for the area.
     pub threshold: f64,
-    /// The part of the picture whose mass is told.
+    /// Region of the picture for the mass.
     pub region: Region,
 }
 
-/// What a tap measures.
+/// Measure of a tap.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// How much each place of the picture attends to the target's words: `[frames, rows, columns]`.
+    /// Attention of each position to the target's words: `[frames, rows, columns]`.
     CrossMap,
-    /// How much a place of the picture attends to each place of the call's frames: `[frames, rows, columns]`.
+    /// Attention of one position to each position of the call's frames: `[frames, rows, columns]`.
     SelfMap {
         /// The place, from 0 at the left to 1.
         x: f64,
@@ -347,7 +348,7 @@ impl Measure {
 }
 
 choices! {
-    /// How several measurements become one, place by place.
+    /// Reduction of several measurements to one, position by position.
     #[derive(Default, Serialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Fuse {

@@ -1,4 +1,4 @@
-//! What a bend does to the numbers at a site.
+//! Operations of bends on the tensors at a site.
 
 use candle_core::{Result, Tensor};
 use smallvec::SmallVec;
@@ -161,7 +161,8 @@ impl Params {
     }
 }
 
-/// What happens to a logit before the softmax: `sharpness · logit + ln gain`. The amount of a bend goes from 1 to each of them.
+/// Change of a logit before the softmax: `sharpness · logit + ln gain`. The amount of a bend interpolates from 1 to
+/// each of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weight {
     /// The inverse temperature.

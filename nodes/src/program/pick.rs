@@ -17,21 +17,21 @@ pub enum Pick<T> {
     These(T),
     /// All but those.
     Not(Box<Self>),
-    /// What all of them pick.
+    /// Intersection.
     And(Vec<Self>),
 }
 
-/// What can be picked.
+/// A set of elements that a [`Pick`] can contain.
 pub trait Pickable: Clone + PartialEq {
-    /// Whether it is known to pick nothing.
+    /// True if it is known to be empty.
     fn is_nothing(&self) -> bool;
 
-    /// What both pick, where that can be told already.
+    /// Intersection, if it has a closed form.
     fn meet(&self, _: &Self) -> Option<Self> {
         None
     }
 
-    /// What it does not pick, where that can be told already.
+    /// Complement, if it has a closed form.
     fn rest(&self) -> Option<Self> {
         None
     }
@@ -43,17 +43,17 @@ impl<T: Pickable> Pick<T> {
         if these.is_nothing() { Self::None } else { Self::These(these) }
     }
 
-    /// Whether it is known to pick nothing.
+    /// True if it is known to be empty.
     pub const fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// Whether it picks all.
+    /// True if it is everything.
     pub const fn is_all(&self) -> bool {
         matches!(self, Self::All)
     }
 
-    /// What both pick.
+    /// Intersection.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let mut parts: Vec<Self> = Vec::new();
@@ -73,7 +73,7 @@ impl<T: Pickable> Pick<T> {
         Self::settled(parts)
     }
 
-    /// What all have to pick for this to pick.
+    /// The operands of an intersection.
     fn conjuncts(&self) -> &[Self] {
         if let Self::And(parts) = self { parts } else { std::slice::from_ref(self) }
     }
@@ -87,8 +87,8 @@ impl<T: Pickable> Pick<T> {
         if let (Self::These(a), Self::These(b)) = (self, other) { a.meet(b).map(Self::of) } else { None }
     }
 
-    /// What all of some parts pick. "Not all of those" is said in short where the other parts say already which of those hold:
-    /// expressions stay small, and it is seen when they pick nothing.
+    /// Intersection of parts, simplified: operands that other parts imply are removed from a complement of an
+    /// intersection. Expressions stay small, and empty ones are recognised.
     fn settled(mut parts: Vec<Self>) -> Self {
         let short = |part: &Self| {
             let Self::Not(inner) = part else { return None };
@@ -106,7 +106,7 @@ impl<T: Pickable> Pick<T> {
         Self::joined(parts)
     }
 
-    /// What all of some parts pick, as it stands.
+    /// Intersection of parts, without simplification.
     fn joined(mut parts: Vec<Self>) -> Self {
         match parts.len() {
             0 => Self::All,
@@ -127,12 +127,12 @@ impl<T: Pickable> Pick<T> {
         }
     }
 
-    /// How much an element is picked, 0 to 1, when `these` says it of a leaf.
+    /// Weight of an element, 0 to 1; `these` has the weight in a leaf.
     pub fn weight(&self, these: &mut dyn FnMut(&T) -> f32) -> f32 {
         self.weights(1, &mut |leaf| vec![these(leaf)])[0]
     }
 
-    /// How much each of `count` elements is picked, 0 to 1, when `these` says it of a leaf.
+    /// Weights of `count` elements, 0 to 1; `these` has the weights in a leaf.
     pub fn weights(&self, count: usize, these: &mut dyn FnMut(&T) -> Vec<f32>) -> Vec<f32> {
         match self {
             Self::All => vec![1.0; count],

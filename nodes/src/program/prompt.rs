@@ -13,7 +13,7 @@ pub struct Prompt {
     pub text: Arc<str>,
     /// The other side of a mix, and how much of it: half at most.
     pub blend: Option<Blend>,
-    /// What becomes of past frames when it changes; the model's family knows, if nothing is said.
+    /// Policy for past frames when the prompt changes; without one, the default of the model's family.
     pub switch: Option<Switch>,
 }
 
@@ -28,7 +28,7 @@ impl Prompt {
         Self { text: a, blend, switch: None }
     }
 
-    /// Whether two are the same without looking into their texts.
+    /// True for prompts of the same shared texts. Contents are not compared.
     pub(crate) fn is(&self, other: &Self) -> bool {
         let blend = match (&self.blend, &other.blend) {
             (Some(a), Some(b)) => {

@@ -15,13 +15,13 @@ pub enum Shape {
     Rectangle(Frame),
     /// The ellipse in a rectangle.
     Ellipse(Frame),
-    /// Where the map of a tap, in the model call before, lies at least so high between its smallest and its largest value.
+    /// Positions where the tap's map of the previous model call reaches a threshold between its minimum and maximum.
     Map {
         /// The node of the tap; none if it is empty.
         tap: Arc<str>,
         /// From 0, everywhere, to 1, only the largest value.
         threshold: f64,
-        /// How softly the edge falls, on the same scale.
+        /// Width of the soft edge, on the same scale.
         feather: f64,
     },
 }
@@ -42,8 +42,8 @@ pub struct Frame {
 }
 
 impl Shape {
-    /// How much a place belongs to it, 0 to 1. `heat` is the value there of a tap's map, from 0, its smallest, to 1, its
-    /// largest; a map that was not measured has none.
+    /// Weight of a position, 0 to 1. `heat` is the value of a tap's map there, from 0, its minimum, to 1, its maximum.
+    /// A map without a measurement has none.
     pub fn weight(&self, (x, y): (f64, f64), heat: impl Fn(&str) -> Option<f64>) -> f32 {
         if self.is_nothing() {
             return 0.0;
@@ -67,7 +67,7 @@ impl Shape {
 }
 
 impl Frame {
-    /// How far a place is from the middle.
+    /// Offset of a position from the centre.
     fn offset(&self, x: f64, y: f64) -> (f64, f64) {
         (x - self.x, y - self.y)
     }

@@ -1,6 +1,6 @@
-//! How programs are written.
+//! Serialisation of programs.
 
-/// Whether a value is what it is when nobody says anything: it is not written down then.
+/// True for a default value, which is not written.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

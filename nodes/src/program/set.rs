@@ -27,17 +27,17 @@ impl Set {
         Self(Some(if first <= last { vec![first..=last] } else { Vec::new() }))
     }
 
-    /// Whether every index is in it, without being listed.
+    /// True if it contains every index without a list.
     pub const fn is_all(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Whether no index is in it.
+    /// True if it contains no index.
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// Whether `index` is in it.
+    /// True if it contains `index`.
     pub fn contains(&self, index: usize) -> bool {
         self.0.as_ref().is_none_or(|ranges| ranges.iter().any(|range| range.contains(&index)))
     }
@@ -85,7 +85,7 @@ impl Set {
         Self(Some((first..=last.min(MOST)).step_by(step).map(|index| index..=index).collect()))
     }
 
-    /// The ranges, if not everything is meant.
+    /// The ranges, unless it contains everything.
     pub fn ranges(&self) -> Option<&[RangeInclusive<usize>]> {
         self.0.as_deref()
     }
@@ -116,7 +116,7 @@ impl fmt::Display for Set {
     }
 }
 
-/// How many single indices at the beginning of ranges follow one another in even steps.
+/// Number of single indices at the beginning of the ranges that follow one another in even steps.
 fn comb(ranges: &[RangeInclusive<usize>]) -> usize {
     let single = |range: &RangeInclusive<usize>| range.start() == range.end();
     let [first, second, ..] = ranges else { return ranges.len().min(1) };

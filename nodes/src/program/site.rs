@@ -1,16 +1,16 @@
-//! Where a bend acts.
+//! Sites of bends and taps.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// Where in a model call a bend acts or a tap listens.
+/// A place in a model call for bends and taps.
 ///
 /// The name of a site is the same in code, patches, panels and documentation: `self.map`, `ffn.hidden`, ….
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Site {
-    /// Where the queries of self-attention stand, `[batch, queries, heads, head_dim]`: what rotary position embedding turns.
+    /// RoPE positions of the queries of self-attention, `[batch, queries, heads, head_dim]`.
     SelfPosition,
     /// The self-attention map, `[heads, queries, keys]`, as a function of its inputs: it is never stored.
     SelfMap,
@@ -34,7 +34,7 @@ pub enum Site {
     NoiseInit,
     /// The noise added again before each later step, `[1, channels, frames, height, width]`.
     NoiseStep,
-    /// The timestep that the model is told for each frame, 0 to 1000, `[1, frames]`.
+    /// The timestep of each frame, an input of the model, 0 to 1000, `[1, frames]`.
     Timestep,
 }
 
@@ -89,7 +89,7 @@ impl Site {
         }
     }
 
-    /// Whether it is an attention map.
+    /// True for an attention map.
     pub const fn is_map(self) -> bool {
         matches!(self, Self::SelfMap | Self::CrossMap)
     }

@@ -1,4 +1,4 @@
-//! Where pictures come from: the model, measurements in colours, drawings, and how they are put together.
+//! Sources of pictures: the model, measurements in colours, drawings, and compositions of them.
 
 use std::sync::Arc;
 
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::choice::choices;
 use crate::program::serial::is_default;
 
-/// Where a picture comes from.
+/// Source of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The generated picture.
     Model,
-    /// What a tap measured, as a picture.
+    /// Measurement of a tap, as a picture.
     Tap(Arc<str>),
     /// A measurement in colours, over a picture or alone.
     Heatmap {
         /// The measurement.
         map: Arc<Source>,
-        /// What lies below it.
+        /// Picture below it.
         below: Option<Arc<Source>>,
-        /// How much of the measurement covers the picture, 0 to 1.
+        /// Opacity of the measurement, 0 to 1.
         amount: f64,
         /// The colour map.
         colours: ColourMap,
         /// The values of its two ends; each frame's smallest and largest if there are none.
         range: Option<(f64, f64)>,
-        /// What is done to it on the way to its colours.
+        /// Mapping of its values to colours.
         #[serde(skip_serializing_if = "is_default")]
         look: Look,
     },
@@ -37,11 +37,11 @@ pub enum Source {
         node: Arc<str>,
         /// The measurement.
         map: Arc<Source>,
-        /// What lies below it.
+        /// Picture below it.
         below: Option<Arc<Source>>,
-        /// How much of the drawing covers the picture, 0 to 1.
+        /// Opacity of the drawing, 0 to 1.
         amount: f64,
-        /// How it is drawn.
+        /// Style of the drawing.
         drawing: Drawing,
     },
     /// Two pictures.
@@ -50,9 +50,9 @@ pub enum Source {
         a: Arc<Source>,
         /// The second.
         b: Arc<Source>,
-        /// How they are put together.
+        /// Layout.
         layout: Layout,
-        /// How much of the second, for layouts that mix.
+        /// Share of the second picture, for layouts that mix.
         mix: f64,
     },
     /// Pictures in rows and columns.
@@ -60,26 +60,26 @@ pub enum Source {
         /// The pictures, row by row.
         #[serde(serialize_with = "as_there")]
         pictures: [Option<Arc<Source>>; MOST_IN_GRID],
-        /// How many stand side by side; 0 is as many as rows, or one more.
+        /// Number of columns; 0 makes the grid as square as possible.
         columns: usize,
         /// Dark pixels between two of them.
         gap: usize,
-        /// How they fill their places.
+        /// Fit of the pictures into their cells.
         fit: Fit,
     },
     /// Three pictures as the red, the green and the blue of one.
     Channels {
-        /// What becomes red.
+        /// Source of the red channel.
         red: Option<Arc<Source>>,
-        /// What becomes green.
+        /// Source of the green channel.
         green: Option<Arc<Source>>,
-        /// What becomes blue.
+        /// Source of the blue channel.
         blue: Option<Arc<Source>>,
     },
 }
 
 impl Source {
-    /// What it is made of.
+    /// Sources that it is composed of.
     pub fn parts(&self) -> impl Iterator<Item = &Arc<Self>> {
         let [one, two, three] = match self {
             Self::Model | Self::Tap(_) | Self::Grid { .. } => [None; 3],
@@ -124,7 +124,7 @@ choices! {
     }
 }
 
-/// What is done to a measurement on the way to its colours.
+/// Mapping of a measurement to colours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Look {
     /// The colour map is turned around.
@@ -134,7 +134,7 @@ pub struct Look {
     pub gamma: f64,
     /// Below this part of its range nothing covers the picture.
     pub threshold: f64,
-    /// How it is enlarged.
+    /// Interpolation for enlargement.
     pub scale: Scale,
     /// It moves from latent frame to latent frame over their pictures, instead of stepping.
     #[serde(skip_serializing_if = "is_default")]
@@ -148,7 +148,7 @@ impl Default for Look {
 }
 
 choices! {
-    /// How pixels are made from fewer.
+    /// Interpolation for enlargement.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Scale {
@@ -162,18 +162,18 @@ choices! {
     }
 }
 
-/// How a spectrum is drawn.
+/// Style of a spectrum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Drawing {
     /// The colour map.
     pub colours: ColourMap,
     /// Bars or a line.
     pub shape: Shape,
-    /// How heights follow activities.
+    /// Scale of the heights.
     pub heights: Heights,
     /// The activity that has no height any more, in decibels below the top.
     pub floor: f64,
-    /// What activities are multiplied with.
+    /// Factor of the activities.
     pub gain: f64,
     /// The loudest neuron of each frame reaches the top; else an activity of 1 does.
     pub normalise: bool,
@@ -181,7 +181,7 @@ pub struct Drawing {
     pub first: usize,
     /// The last neuron.
     pub last: usize,
-    /// How many bars; 0 is as many as there is room for.
+    /// Number of bars; 0 is as many as fit.
     pub bands: usize,
     /// Seconds in which a peak that is held falls to a third; 0 holds none.
     pub decay: f64,
@@ -205,7 +205,7 @@ impl Default for Drawing {
 }
 
 choices! {
-    /// What a spectrum is made of.
+    /// Shape of a spectrum.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Shape {
@@ -218,7 +218,7 @@ choices! {
 }
 
 choices! {
-    /// How heights follow activities.
+    /// Scale of the heights of a spectrum.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Heights {
@@ -233,7 +233,7 @@ choices! {
 }
 
 choices! {
-    /// How two pictures are put together.
+    /// Layout of two pictures.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub enum Layout {
@@ -244,7 +244,7 @@ choices! {
         Above = "above",
         /// Mixed.
         Mix = "mix",
-        /// What differs.
+        /// Absolute difference of the two.
         Difference = "difference",
         /// The sum.
         Add = "add",
@@ -258,7 +258,7 @@ choices! {
 }
 
 choices! {
-    /// How a picture fills a place of other proportions.
+    /// Fit of a picture into a cell of other proportions.
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Fit {

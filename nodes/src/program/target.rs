@@ -1,4 +1,4 @@
-//! Which part of a site is meant: steps × layers × heads × words × neurons × frames × a region of the picture × pass.
+//! Part of a site: steps × layers × heads × words × neurons × frames × a region of the picture × pass.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,12 +27,12 @@ pub struct Target {
     pub neurons: Neurons,
     /// Places of the picture.
     pub region: Region,
-    /// Which passes.
+    /// Passes of the model.
     pub pass: Passes,
 }
 
 impl Target {
-    /// Whether it is known that nothing can be meant: some axis is empty.
+    /// True if it is known to be empty, as one axis is empty.
     pub fn is_empty(&self) -> bool {
         [&self.steps, &self.layers, &self.heads, &self.frames].into_iter().any(Set::is_empty)
             || self.words.is_none()
@@ -41,7 +41,7 @@ impl Target {
             || self.pass == Passes::None
     }
 
-    /// What both targets mean.
+    /// Intersection of both targets.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Target {
         }
     }
 
-    /// What is meant here and not there, in parts of which no two overlap.
+    /// The difference to another target, as disjoint parts.
     fn minus(&self, other: &Self) -> Vec<Self> {
         if self.and(other).is_empty() {
             return vec![self.clone()];
@@ -65,10 +65,10 @@ impl Target {
         parts.filter(|part| !part.is_empty()).collect()
     }
 
-    /// What is not meant, in parts of which no two overlap.
+    /// The complement, as disjoint parts.
     fn not(&self) -> Vec<Self> {
-        // Axis after axis: what differs there, and is met on all axes before. The pass comes first: what names steps names the
-        // pass as well, and the other pass has none.
+        // Axis after axis: each part differs on one axis and agrees on all before it. The pass is first, since steps
+        // imply the denoising pass.
         let all = Self::default();
         let mut parts = Vec::new();
         let mut met = all.clone();
@@ -130,20 +130,20 @@ impl Selection {
         Self(parts.map(Arc::new).collect())
     }
 
-    /// What both mean.
+    /// Intersection.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self::new(self.0.iter().flat_map(|a| other.0.iter().map(|b| a.and(b))))
     }
 
-    /// What either means.
+    /// Union.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         let more = other.minus(self);
         Self(self.0.iter().chain(&more.0).take(MOST_PARTS).cloned().collect())
     }
 
-    /// What is not meant.
+    /// Complement.
     #[must_use]
     pub fn not(&self) -> Self {
         Self::default().minus(self)
@@ -182,7 +182,7 @@ impl Serialize for Selection {
     }
 }
 
-/// Which passes of the model are meant.
+/// Passes of the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Passes {
     /// The denoising steps and the cache pass.
@@ -197,7 +197,7 @@ pub enum Passes {
 }
 
 impl Passes {
-    /// Whether a pass is one of them.
+    /// True if it contains a pass.
     pub fn contains(self, pass: Pass) -> bool {
         match self {
             Self::Both => true,
@@ -252,7 +252,7 @@ pub const MOST_WORDS: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WordList(pub Vec<Arc<str>>);
 
-/// How the padding behind a prompt is written in a [`WordList`].
+/// Name of the padding after a prompt in a [`WordList`].
 pub const PADDING: &str = "<padding>";
 
 /// Reads `*` or nothing (all tokens), or words separated by commas: the first [`MOST_WORDS`] of them.
@@ -330,7 +330,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a selection means a place, each axis evaluated at its own index.
+    /// Number of parts of a selection that contain a place, each axis evaluated at its own index.
     fn means(selection: &Selection, at: [usize; 4], pass: Pass) -> usize {
         let word = |list: &WordList| f32::from(u8::from(list.0.iter().any(|word| **word == at[2].to_string())));
         let neuron = |set: &NeuronSet| match set {

@@ -155,8 +155,8 @@ fn a_bend_acts_at_the_site_that_is_chosen_in_a_form_that_acts_there() {
         }
         if def.input("renormalise").is_some() {
             let on = bend(&[("renormalise", json!(true)), ("site", json!("cross.map"))]);
-            let renormalised =
-                matches!(on.op.form, Form::LogitWeight(_)) || on.params.find("renormalise").is_some_and(|on| on[0] == 1.0);
+            let renormalised = matches!(on.op.form, Form::LogitWeight(_))
+                || on.params.find("renormalise").is_some_and(|on| on[0] == 1.0);
             assert!(renormalised, "{}", def.name);
         }
     }

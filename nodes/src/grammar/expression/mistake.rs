@@ -1,4 +1,4 @@
-//! What is wrong with an expression, said to whoever wrote it.
+//! Errors in an expression, as messages for its author.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,21 +7,21 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::diagnostics::suggest::distance;
 
-/// How much of a word is repeated in a message, in characters.
+/// Longest quote of a word, in characters.
 const SHORT: usize = 24;
-/// How wide the picture of a mistake is, in columns, without the message.
+/// Width of the marked line, in columns, without the message.
 const WIDE: usize = 72;
 
 /// A mistake in an expression: where it is, what it is, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// What is wrong, and what to do.
+    /// The problem and the next step.
     pub message: String,
-    /// Where in the source, in bytes, at boundaries of characters; empty at its end or where something is missing.
+    /// Bytes in the source, at boundaries of characters; empty at the end, or where something is missing.
     pub span: Range<usize>,
-    /// What could stand there, if it is known.
+    /// The expected token, if known.
     pub expected: Option<&'static str>,
-    /// The name that was probably meant.
+    /// The nearest known name.
     pub suggestion: Option<&'static str>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn short(word: &str) -> String {
     }
 }
 
-/// Whether a character cannot be seen, or turns the text around it.
+/// True for invisible characters and for those that change the direction of text.
 pub(super) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
@@ -91,7 +91,7 @@ fn visible(text: &str) -> String {
     text.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect()
 }
 
-/// How many columns a character takes when it is shown.
+/// Number of columns of a displayed character.
 fn cell(c: char) -> usize {
     if is_unseen(c) { 1 } else { c.width().unwrap_or(1) }
 }
@@ -100,7 +100,7 @@ fn cells(text: &str) -> usize {
     text.chars().map(cell).sum()
 }
 
-/// Whether characters that are shown side by side become wider than `columns`, asked for one after the other.
+/// A predicate that becomes true once the characters so far are wider than `columns`; expects them in order.
 fn wider(columns: usize) -> impl FnMut(&(usize, char)) -> bool {
     let mut width = 0;
     move |(_, c)| {

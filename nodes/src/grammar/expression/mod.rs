@@ -32,7 +32,7 @@ use names::{Kernel, Origin};
 pub const LONGEST: usize = 1024;
 /// The most numbers, names, operators and functions that an expression is made of.
 pub const MOST_STEPS: usize = 256;
-/// How deep brackets, functions, `?:`, `^` and signs stand in one another.
+/// Deepest nesting of brackets, functions, `?:`, `^` and signs.
 pub const DEEPEST: usize = 32;
 
 /// A number from 0 to 1 that is random, and always the same for a stream and an index: [`NodeContext::random`](crate::node::context::NodeContext::random).
@@ -45,10 +45,10 @@ pub struct Expression {
     steps: Box<[Step]>,
 }
 
-/// What an expression is evaluated from.
+/// Values of the variables of an expression.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
-    /// What is on the inputs `a` to `h`.
+    /// The values on the inputs `a` to `h`.
     pub inputs: [f64; 8],
     /// Seconds from the beginning of the video: `t`.
     pub secs: f64,
@@ -58,7 +58,7 @@ pub struct Scope<'a> {
     pub beat: f64,
     /// Frames per second: `fps`.
     pub fps: f64,
-    /// What `rnd` and `noise` ask.
+    /// The source of `rnd` and `noise`.
     pub random: Random<'a>,
 }
 
@@ -104,12 +104,12 @@ impl Expression {
         stack[0]
     }
 
-    /// What it was made from.
+    /// Source text of the expression.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether its value may depend on the variable of this name.
+    /// True if the value may depend on the variable of this name.
     pub fn uses(&self, name: &str) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Variable(index) if VARIABLES[*index].name == name))
     }

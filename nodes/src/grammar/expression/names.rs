@@ -1,4 +1,4 @@
-//! What an expression is made of: the tables that the parser reads and the manual is written from.
+//! Variables, operators and functions of expressions: the tables behind the parser and the manual.
 
 use std::f64::consts::{PI, TAU};
 
@@ -9,12 +9,12 @@ use super::{Random, Scope};
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What it is, in one sentence.
+    /// Help: one sentence.
     pub about: &'static str,
     pub(super) origin: Origin,
 }
 
-/// Where the number of a variable comes from.
+/// Source of a variable's value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin {
     Input(usize),
@@ -25,33 +25,33 @@ pub(super) enum Origin {
     Constant(f64),
 }
 
-/// What makes one number of others by a sign.
+/// An operator: one number from one or more, by a sign.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
-    /// How it is written, between what it takes or before it.
+    /// Symbol, written between its operands or before its one.
     pub symbol: &'static str,
-    /// How strongly it binds: what binds more is done first.
+    /// Precedence: a higher one binds more tightly.
     pub level: u8,
-    /// What it does, in one sentence.
+    /// Help: one sentence.
     pub about: &'static str,
     pub(super) kernel: Kernel,
 }
 
-/// What makes one number of others by a name.
+/// A function: one number from any number of arguments, by a name.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
     /// Its name.
     pub name: &'static str,
-    /// What it takes.
+    /// Names of the arguments.
     pub arguments: &'static [&'static str],
     /// It takes any number of further arguments as the last one.
     pub more: bool,
-    /// What it gives, with units, in one sentence.
+    /// Help with units: one sentence.
     pub about: &'static str,
     pub(super) kernel: Kernel,
 }
 
-/// What is done to the topmost numbers of the stack.
+/// Operation on the topmost numbers of the stack.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kernel {
     One(fn(f64) -> f64),
@@ -61,7 +61,7 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    /// How many numbers it takes from the stack.
+    /// Number of arguments, from the stack.
     pub fn takes(self) -> usize {
         match self {
             Self::One(_) => 1,
@@ -70,7 +70,7 @@ impl Kernel {
         }
     }
 
-    /// What it makes of as many numbers as it takes.
+    /// Result for the arguments; `x` has [`Self::takes`] numbers.
     pub fn run(self, x: &[f64], scope: &Scope<'_>) -> f64 {
         match self {
             Self::One(run) => run(x[0]),
@@ -82,7 +82,7 @@ impl Kernel {
 }
 
 impl Function {
-    /// How it is written: `atan2(y, x)`, `min(x, y, …)`.
+    /// A call as text: `atan2(y, x)`, `min(x, y, …)`.
     pub fn call(&self) -> String {
         format!("{}({}{})", self.name, self.arguments.join(", "), if self.more { ", …" } else { "" })
     }
@@ -239,7 +239,7 @@ pub const FUNCTIONS: &[Function] = &[
     three("smoothstep", &["low", "high", "x"], "0 up to low, 1 from high on, and a smooth way between.", smoothstep),
 ];
 
-/// Whether a number is on, as a gate.
+/// True for a number that is on, as a gate.
 fn is_on(x: f64) -> bool {
     x >= 0.5
 }

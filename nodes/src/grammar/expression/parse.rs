@@ -11,7 +11,7 @@ type Result<T> = std::result::Result<T, Mistake>;
 
 const VALUE: &str = "a number, a name or (";
 
-/// What words mean in other languages, and what to write here.
+/// Words of other languages, each with advice.
 const FOREIGN: &[(&str, &str)] = &[
     ("and", "write && for and"),
     ("or", "write || for or"),
@@ -44,13 +44,13 @@ pub(super) fn steps(source: &str) -> Result<Vec<Step>> {
     }
 }
 
-/// What was read of a source so far.
+/// The state of the parser.
 struct Parser<'a> {
     source: &'a str,
-    /// What comes next, and where.
+    /// The next token and its span.
     token: Token,
     span: Range<usize>,
-    /// Where that is which was read before; empty at the beginning.
+    /// Span of the previous token; empty at the beginning.
     before: Range<usize>,
     /// In how much of what can stand in one another.
     depth: usize,
@@ -179,7 +179,7 @@ impl Parser<'_> {
         while self.token != Token::Sign(")") || count > 0 {
             self.within(Self::choice)?;
             count += 1;
-            // What takes more is done with every further argument.
+            // A function of many arguments is applied again for each further argument.
             if function.more && count > 1 {
                 self.push(Step::Apply(function.kernel))?;
             }
@@ -218,7 +218,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What stands in something else.
+    /// Parses a nested part, within the limit of depth.
     fn within(&mut self, inner: fn(&mut Self) -> Result<()>) -> Result<()> {
         if self.depth == DEEPEST {
             let message = format!("this stands in more than {DEEPEST} others: split it over two expression nodes");
@@ -252,7 +252,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// What comes next, as it is written.
+    /// The next token, as written.
     fn next(&self) -> String {
         short(&self.source[self.span.clone()])
     }
@@ -285,7 +285,7 @@ impl Parser<'_> {
         Mistake::new(self.before.start..self.span.end, message).expecting("an operator")
     }
 
-    /// What comes next belongs to nothing.
+    /// The error for a token that does not continue the expression.
     fn misplaced(&self) -> Mistake {
         let message = match self.token {
             Token::Sign(",") => "a comma stands between the arguments of a function: write numbers with a point, 0.5",
@@ -298,7 +298,7 @@ impl Parser<'_> {
     }
 }
 
-/// What to write instead of a word of other languages.
+/// Advice for a word of another language.
 fn foreign(name: &str) -> Option<&'static str> {
     FOREIGN.iter().find(|(word, _)| word.eq_ignore_ascii_case(name)).map(|(_, advice)| *advice)
 }

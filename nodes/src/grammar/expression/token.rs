@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::mistake::{Mistake, is_unseen, short};
 
-/// What an expression is written with.
+/// Tokens of an expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token {
     Number(f64),
@@ -19,7 +19,7 @@ pub(super) enum Token {
 const SIGNS: &[&str] =
     &["||", "&&", "<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "%", "^", "!", "?", ":", "(", ")", ","];
 
-/// What is written in other languages, and what to write here.
+/// Signs of other languages, each with advice.
 const FOREIGN: &[(&str, &str)] = &[
     ("===", "write == to compare"),
     ("**", "write ^ for a power"),
@@ -65,7 +65,7 @@ const ALONE: &[(&str, &str)] = &[
     ("\\", "write / to divide"),
 ];
 
-/// What stands at byte `from`, which is a boundary of characters, or behind white space there.
+/// The token at byte `from`, a boundary of characters, after any white space.
 pub(super) fn token(source: &str, from: usize) -> Result<(Token, Range<usize>), Mistake> {
     let text = source[from..].trim_start();
     let start = source.len() - text.len();
@@ -126,7 +126,7 @@ fn number(text: &str, start: usize) -> Result<(Token, Range<usize>), Mistake> {
     }
 }
 
-/// How many bytes at the beginning of `text` are such characters.
+/// Number of bytes of such characters at the beginning of `text`.
 fn run(text: &str, is_part: impl Fn(char) -> bool) -> usize {
     text.find(|c| !is_part(c)).unwrap_or(text.len())
 }

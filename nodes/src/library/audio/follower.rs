@@ -1,4 +1,4 @@
-//! What the follower of sound reckons with: amplitudes of three ranges, how they are followed, and where something begins.
+//! Audio follower: amplitudes of three ranges, their envelopes, and onset detection.
 
 use std::f64::consts::LN_10;
 
@@ -8,11 +8,11 @@ use crate::node::sound::{BANDS, HOPS_PER_SEC, Hop, part_below};
 const SILENCE: f64 = 1e-3;
 /// Decibels from silence to 1.
 const SPAN: f64 = 60.0;
-/// A band is compared with where it stood so many hops before.
+/// Distance of the compared loudnesses of a band, in hops.
 pub const BACK: usize = 2;
-/// Seconds over which the usual flux is taken.
+/// Seconds of the running mean of the flux.
 const USUAL_SECS: f64 = 1.0;
-/// What comes above so many times the usual flux is no chance.
+/// Flux above this many times the average is an onset.
 const ABOVE_USUAL: f64 = 2.0;
 /// The flux that is an onset in silence, in parts of the span: at no sensitivity, and at the highest.
 const LEAST: (f64, f64) = (0.2, 0.003);
@@ -23,7 +23,7 @@ pub fn amplitudes(hop: &Hop, gain: f64) -> [f64; BANDS] {
     hop.bands.map(|band| if band.is_finite() { full * f64::from(band).max(0.0) } else { 0.0 })
 }
 
-/// Which part of the power of each band belongs to all, bass, mid and treble.
+/// Share of each band's power in all, bass, mid and treble: `[range][band]`.
 pub fn shares(low: f64, high: f64) -> [[f64; BANDS]; 4] {
     let below = |hz| std::array::from_fn::<f64, BANDS, _>(|band| part_below(band, hz));
     let (bass, not_treble) = (below(low), below(high.max(low)));
@@ -36,12 +36,12 @@ pub fn amplitude(bands: &[f64; BANDS], share: &[f64; BANDS]) -> f64 {
     power.sqrt().min(1.0)
 }
 
-/// What part of the way to a level is gone in `secs`, if 90 % are gone in `whole`.
+/// Fraction of the way to a level after `secs`, where 90 % take `whole`.
 pub fn part(secs: f64, whole: f64) -> f64 {
     if whole > 0.0 { -(-LN_10 * secs / whole).exp_m1() } else { 1.0 }
 }
 
-/// Where sound lies between 20 Hz and 20 kHz: the mean over bands, weighed by amplitude.
+/// Spectral centroid between 20 Hz and 20 kHz: the mean over bands, weighted by amplitude.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Brightness {
     weight: f64,
@@ -63,14 +63,14 @@ impl Brightness {
     }
 }
 
-/// How loud a band is, from 0 for silence; 1 is full scale.
+/// Loudness of a band: 0 is silence, 1 full scale.
 fn loudness(amplitude: f64) -> f64 {
     (1.0 + 20.0 * amplitude.max(SILENCE).log10() / SPAN).max(0.0)
 }
 
 /// Listens for onsets; it lies in the memory of a node.
 pub struct Onsets<'a> {
-    /// How loud the bands were, [`BACK`] hops before first.
+    /// Loudness of the bands in the last [`BACK`] hops, the oldest first.
     past: &'a mut [f64],
     state: &'a mut [f64],
 }
@@ -79,7 +79,7 @@ pub struct Onsets<'a> {
 const USUAL: usize = 0;
 /// Hops until the next onset may be.
 const LEFT: usize = 1;
-/// Whether the flux was above its limit.
+/// 1 while the flux is above its limit.
 const OVER: usize = 2;
 
 impl<'a> Onsets<'a> {

@@ -1,4 +1,4 @@
-//! What is heard.
+//! Audio input: level, ranges, onsets and brightness.
 
 use crate::library::audio::follower::{Brightness, Onsets, amplitude, amplitudes, part, shares};
 use crate::node::context::NodeContext;
@@ -51,7 +51,7 @@ const ONSET: Output = Output::gate("onset", "Trigger at each onset; several onse
 /// The levels that are followed, in the order of [`shares`]; what onsets remember comes after them.
 const LEVELS: [&Output; 4] = [&LEVEL, &BASS, &MID, &TREBLE];
 
-/// Follows what is heard.
+/// Audio input: level, ranges, onsets and brightness.
 pub const NODE: NodeDef = NodeDef {
     name: "audio.in",
     title: "Audio in",
@@ -69,7 +69,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let hop_secs = 1.0 / HOPS_PER_SEC as f64;
     let (up, down) = (part(hop_secs, ctx.number(&ATTACK)), part(hop_secs, ctx.number(&RELEASE)));
     let (sensitivity, wait) = (ctx.number(&SENSITIVITY), (ctx.number(&WAIT) / hop_secs).round());
-    // Where nothing is heard, the levels fall all the same.
+    // Without new sound, the levels fall at their release.
     let fallen = 1.0 - part(ctx.dt_secs(), ctx.number(&RELEASE));
     let (levels, onsets) = ctx.memory().split_at_mut(LEVELS.len());
     let (mut onsets, mut count) = (Onsets::new(onsets), 0_u16);

@@ -1,4 +1,4 @@
-//! What is done at a site.
+//! Bends: operations at a site.
 
 pub(crate) mod bend_node;
 pub mod blur;

@@ -54,7 +54,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// How far from its place a query stands that is turned, stretched and then moved.
+/// Offset of a query that is rotated, scaled and then moved: `[t, y, x]`.
 fn position(params: &Params, frame: usize, [t, y, x]: [f64; 3]) -> [f64; 3] {
     let inputs = [X, Y, FRAMES, ANGLE, STRETCH, PACE];
     let [right, down, later, angle, stretch, pace] = inputs.map(|input| params.at(input.name, frame));

@@ -1,4 +1,4 @@
-//! How much noise is added again between steps.
+//! Amount of noise between denoising steps.
 
 use super::gain;
 use crate::library::bend::bend_node;

@@ -36,7 +36,7 @@ fn rotate(params: &Params, grid: Grid) -> GridMap {
         |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
         |frame, dx, dy| {
             let (sin, cos) = params.at(ANGLE.name, frame).to_radians().sin_cos();
-            // Where the content comes from: turned back.
+            // Source of the content: the inverse rotation.
             (cos * dx + sin * dy, cos * dy - sin * dx)
         },
     )

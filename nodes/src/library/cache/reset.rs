@@ -9,7 +9,7 @@ const WAIT: Input =
         .soft(0.0, 10.0)
         .hard(0.0, 3600.0)
         .unit("s");
-/// How much sooner than that is soon enough, in seconds: frames are not a whole number of anything.
+/// Tolerance of the wait, in seconds: no frame rate divides every time evenly.
 const GRACE: f64 = 1e-9;
 
 /// Forgets the past.

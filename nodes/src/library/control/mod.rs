@@ -1,4 +1,4 @@
-//! What is set by hand.
+//! Manual controls.
 
 pub mod button;
 pub mod knob;

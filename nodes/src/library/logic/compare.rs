@@ -32,7 +32,7 @@ const HYSTERESIS: Input =
         .hard(0.0, 1e6);
 const GATE: Output = Output::gate("gate", "On while the comparison holds.");
 
-/// Whether it was true; of `!=`, whether `==` was.
+/// The last result; for `!=`, that of `==`.
 const TRUE: usize = 0;
 /// A smaller difference is none.
 const ROUNDED: f64 = 1e-9;

@@ -27,7 +27,7 @@ const CARRY: Output = Output::gate("carry", "Trigger for each count past an end.
 
 const BEGUN: usize = 0;
 const AT: usize = 1;
-/// Whether ups lead back to the beginning, after a turn.
+/// 1 after a turn at the top: up triggers count down.
 const BACK: usize = 2;
 
 /// Counts triggers.

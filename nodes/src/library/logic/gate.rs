@@ -39,7 +39,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         Closed::Zero => 0.0,
     };
     ctx.set(&OUT, if open { ctx.number(&IN) } else { held });
-    // What is on when the gate opens goes on with it.
+    // An input that is on when the gate opens passes from then on.
     let level = Gate::level(trigger.on && open, ctx.last(&FIRED) >= 0.5);
     let hits = if open { trigger.hits.max(level.hits) } else { 0 };
     ctx.set(&FIRED, Gate { on: level.on, hits });

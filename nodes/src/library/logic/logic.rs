@@ -38,7 +38,7 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let (a, b) = (ctx.trigger(&A), ctx.trigger(&B));
     let is_held = |gate: Gate| gate.on && gate.hits == 0;
-    // How often it went on in this frame: what goes on while the other one holds it on is not seen.
+    // Number of rising edges in this frame. An edge under an input that stays on has no effect.
     let unseen = is_held(a) || is_held(b);
     let (either, one) = if unseen { (0, 0) } else { (a.hits.max(b.hits), a.hits.abs_diff(b.hits)) };
     let both = match (is_held(a), is_held(b)) {

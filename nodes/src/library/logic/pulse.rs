@@ -24,9 +24,9 @@ const GATE: Output = Output::gate("gate", "On during the pulse.").passes(&TRIGGE
 const LEFT: usize = 0;
 /// Triggers so far.
 const HEARD: usize = 1;
-/// Pulses that wait: for how many seconds, and how many of them.
+/// Waiting pulses, in pairs: delay left in seconds, number of pulses.
 const WAITING: usize = 2;
-/// How many different times can be waited for.
+/// Largest number of different delays.
 const MOST: usize = 64;
 /// Seconds that are none: times are sums over frames, and off by what was rounded.
 const ROUNDED: f64 = 1e-9;
@@ -55,7 +55,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     if let Some(free) = waiting.chunks_exact_mut(2).find(|slot| slot[1] == 0.0) {
         free.copy_from_slice(&[delay, heard]);
     }
-    // What its beginning between two frames has taken from a pulse is not made up for.
+    // A start between two frames shortens the pulse, without compensation.
     let (mut begun, mut left) = (0.0, 0.0_f64);
     for slot in waiting.chunks_exact_mut(2).filter(|slot| slot[1] > 0.0 && slot[0] <= ROUNDED) {
         begun += slot[1];
@@ -70,7 +70,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&GATE, Gate { on: on || hits > 0.0, hits: hits as u16 });
 }
 
-/// How many of the triggers of this frame are heard.
+/// Number of triggers in this frame that pass the probability.
 fn heard(ctx: &mut NodeContext<'_>) -> f64 {
     let (first, chance) = (ctx.memory()[HEARD] as i64, ctx.number(&CHANCE));
     let last = first + i64::from(ctx.hits(&TRIGGER));

@@ -21,7 +21,7 @@ const RESET: Input = Input::gate("reset", false, "Trigger: back to `index`; in o
 const OUT: Output = Output::number("out", "The selected number.").passes(&A);
 const CHOSEN: Output = Output::number("chosen", "Index of the selected number, from 0.");
 
-/// How far triggers have moved it from the index.
+/// Steps by triggers, relative to the index.
 const STEP: usize = 0;
 
 /// Chooses one of eight numbers.

@@ -88,8 +88,8 @@ fn levels<'a>(ctx: &NodeContext<'_>, buffer: &'a mut [f64; MOST]) -> &'a [f64] {
     levels
 }
 
-/// Whether `x` belongs to the upper one of two levels. `slack` is how much further than halfway it has to go up, if it is below,
-/// or less than 0 down, if it is above, in parts of their distance; a level itself always belongs to itself.
+/// True if `x` belongs to the upper one of two levels. `slack` is the hysteresis as a fraction of their distance:
+/// positive below, negative above. A level always belongs to itself.
 fn reaches(x: f64, low: f64, high: f64, mode: Mode, slack: f64) -> bool {
     let step = high - low;
     match mode {

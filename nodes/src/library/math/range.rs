@@ -33,7 +33,7 @@ const LEARN: Input = Input::gate(
 );
 const OUT: Output = Output::number("out", "The mapped number.").passes(&IN);
 
-/// Whether a range was learned, which one, and where the knobs stood that it took the place of.
+/// 1 with a learned range; then its ends, and the positions of the knobs it replaces.
 const LEARNED: usize = 0;
 const LEAST: usize = 1;
 const MOST: usize = 2;
@@ -66,7 +66,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&OUT, low + (high - low) * x);
 }
 
-/// Where the range it comes from begins and ends: as it was learned, or as the knobs say.
+/// Ends of the input range: learned, or from the knobs.
 fn ends(ctx: &mut NodeContext<'_>) -> (f64, f64) {
     let (x, knobs) = (ctx.number(&IN), [ctx.number(&IN_MIN), ctx.number(&IN_MAX)]);
     let (begins, learns) = (ctx.rises(&LEARN), ctx.gate(&LEARN));

@@ -26,11 +26,11 @@ const EASING: Input = Input::choice_of::<Easing>("easing", "Easing of the glide:
 const OUT: Output = Output::number("out", "The selected number, or the glide towards it.").passes(&A);
 
 const BEGUN: usize = 0;
-/// Which one is chosen.
+/// Index of the chosen input.
 const CHOSEN: usize = 1;
-/// What the glide began at.
+/// Value at the start of the glide.
 const FROM: usize = 2;
-/// How much of the glide is done, 0 to 1.
+/// Progress of the glide, 0 to 1.
 const DONE: usize = 3;
 
 /// Chooses one of four numbers, and glides there.

@@ -1,4 +1,4 @@
-//! What leaves by MIDI.
+//! MIDI output.
 
 use crate::choice::choices;
 use crate::node::context::NodeContext;
@@ -23,7 +23,7 @@ const GATE: Input = Input::gate("gate", false, "Gate of the note: note on when i
 const NOTE: Input = Input::direct("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
 const VELOCITY: Input = Input::direct("velocity", 0.8, "Velocity, 0 to 1.");
 
-/// What leaves by MIDI.
+/// MIDI output.
 pub const NODE: NodeDef = NodeDef {
     name: "midi.out",
     title: "MIDI out",

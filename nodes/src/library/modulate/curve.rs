@@ -49,9 +49,9 @@ const POSITION: Input =
 const OUT: Output = Output::number("out", "Value of the curve.");
 const END: Output = Output::gate("end", "Trigger at each end of the curve.");
 
-/// Where it is: 0 is the first key, 1 the last; from 1 to 2 it goes back.
+/// Position: 0 is the first key, 1 the last; from 1 to 2 it returns.
 const PLACE: usize = 0;
-/// How many ends it comes to in this frame.
+/// Number of ends in this frame.
 const ENDS: usize = 1;
 const BEGUN: usize = 2;
 

@@ -60,7 +60,7 @@ const LEVEL: Input = Input::number("level", 1.0, "Full level.").hard(-1e6, 1e6);
 const OUT: Output = Output::number("out", "The envelope, 0 to `level`.");
 const END: Output = Output::gate("end", "Trigger at the end of the envelope and before each repeat.");
 
-/// How high it is, 0 to 1.
+/// Height, 0 to 1.
 const HEIGHT: usize = 0;
 /// [`REST`], [`ATTACKING`] or [`DECAYING`].
 const STAGE: usize = 1;
@@ -143,14 +143,13 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&END, Gate::fired(u16::from(was > 0.0 && height == 0.0 || fell && looped)));
 }
 
-/// What part of a stage of so many seconds a frame is.
+/// A frame as a fraction of a stage of so many seconds.
 fn step(ctx: &NodeContext<'_>, secs: &Input) -> f64 {
     let secs = ctx.number(secs);
     if secs > 0.0 { ctx.dt_secs() / secs } else { 1.0 }
 }
 
-/// Where a height comes that moves to `goal` by part of the whole way between 0 and 1, along a curve that bends: from where on the
-/// curve it stands already.
+/// Height after a move towards `goal` by `part` of the full way, along a bent curve, from the current point on it.
 fn moved(height: f64, goal: f64, part: f64, bend: f64) -> f64 {
     let height = if height > goal {
         // Falling, it goes back on the curve that rises the other way.

@@ -39,13 +39,13 @@ const POLARITY: Input = Input::choice_of::<Polarity>("polarity", "Range of the r
 const OUT: Output = Output::number("out", "The held value.").passes(&IN);
 
 const HELD: usize = 0;
-/// How often it was triggered.
+/// Number of triggers.
 const COUNT: usize = 1;
-/// Whether the last trigger counted.
+/// 1 if the last trigger counted.
 const COUNTED: usize = 2;
 /// Cycles of its own trigger.
 const CYCLES: usize = 3;
-/// How many of them have begun.
+/// Number of cycles begun.
 const BEGUN: usize = 4;
 
 /// The random sequences of what it takes and of which triggers count.
@@ -83,7 +83,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&OUT, held);
 }
 
-/// What is there: what arrives, else the random number of this trigger.
+/// The value to sample: the input, or without a cable the random number of this trigger.
 fn now(ctx: &NodeContext<'_>, count: f64) -> f64 {
     let level = random(ctx, VALUES, count as i64);
     match ctx.chosen(&POLARITY) {
@@ -93,7 +93,7 @@ fn now(ctx: &NodeContext<'_>, count: f64) -> f64 {
     }
 }
 
-/// How often it triggers itself in this frame, and whether that trigger, a square wave, is on.
+/// Rising edges of the internal trigger in this frame, and its level; it is a square wave.
 fn own(ctx: &mut NodeContext<'_>) -> (u16, bool) {
     let rate = ctx.number(&RATE);
     if rate <= 0.0 {

@@ -77,13 +77,13 @@ const OUT_4: Output = Output::number("out4", "The wave, 3 × `spread` ahead.");
 const PHASE_OUT: Output = Output::number("phase", "Phase within the cycle, 0 to 1.");
 const WRAP: Output = Output::gate("wrap", "Trigger at the start of each cycle, and at the end of a single cycle.");
 
-/// Where it is, in cycles: from the beginning or the last reset, before swing and phase.
+/// Position in cycles since the start or the last reset, before swing and phase.
 const PLACE: usize = 0;
 /// The beat at which it began.
 const ORIGIN: usize = 1;
-/// Where it was in the frame before, in cycles, after swing and phase.
+/// Position in the previous frame, in cycles, after swing and phase.
 const BEFORE: usize = 2;
-/// Whether there was a frame before, since the reset.
+/// 1 after the first frame since the reset.
 const BEGUN: usize = 3;
 
 /// A wave that repeats: sine, triangle, saw, square, pulse, steps, smooth random.
@@ -126,11 +126,11 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.memory()[BEGUN] = 1.0;
 }
 
-/// What is said of a wave that is too fast for the latent frames.
+/// Warning for a wave that is too fast for the latent frames.
 const TOO_FAST: &str =
     "it goes round more than once in two latent frames, so that its wave seems to be another, slower one; slow it down";
 
-/// Says so if a wave that repeats is seen less than twice in each cycle; a pulse and random shapes are meant to be fast.
+/// Warns if a periodic wave has fewer than two samples per cycle. A pulse and random shapes may be fast.
 fn warn_of_speed(ctx: &mut NodeContext<'_>) {
     let step = match division::chosen(ctx, &SYNC) {
         Some(length) => ctx.dt_beats() / length,
@@ -145,7 +145,7 @@ fn warn_of_speed(ctx: &mut NodeContext<'_>) {
     }
 }
 
-/// Where it is, in cycles with swing, and whether it is at its end; goes on to the next frame.
+/// Position in cycles with swing, and true at the end of a single cycle. Advances to the next frame.
 fn place(ctx: &mut NodeContext<'_>) -> (f64, bool) {
     let (origin, running) = (ctx.memory()[ORIGIN], ctx.gate(&RUN));
     let sync = division::chosen(ctx, &SYNC);
@@ -160,7 +160,7 @@ fn place(ctx: &mut NodeContext<'_>) -> (f64, bool) {
     (if ended { 1.0 } else { swung }, ended)
 }
 
-/// Where in its waves an output is.
+/// Position of an output in the wave.
 struct Moment {
     cycle: f64,
     /// 0 to 1.

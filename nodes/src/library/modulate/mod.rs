@@ -1,4 +1,4 @@
-//! What moves by itself.
+//! Modulators: signals that move by themselves.
 
 pub mod curve;
 pub mod envelope;

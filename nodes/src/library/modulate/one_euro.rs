@@ -57,7 +57,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&OUT, level);
 }
 
-/// What part of the way a low-pass filter of this cutoff frequency goes in a frame.
+/// Smoothing factor of a low-pass filter of this cutoff frequency, per frame.
 fn smoothing(ctx: &NodeContext<'_>, cutoff: f64) -> f64 {
     let angle = TAU * cutoff * ctx.dt_secs();
     angle / (1.0 + angle)

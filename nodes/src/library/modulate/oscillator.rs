@@ -1,10 +1,10 @@
 //! A damped oscillator, followed exactly: no step is too long for it.
 
-/// Where a body on a spring is: how far from rest, and how fast. The speed is in parts of what takes it as far as that without
-/// damping, so that another stiffness changes the pace and gives no push.
+/// State of a mass on a spring: displacement and speed. The speed is divided by the angular frequency, so that a change
+/// of stiffness changes the pace without a kick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Swing {
-    /// How far it is from rest.
+    /// Displacement from rest.
     pub away: f64,
     /// Its speed, divided by the angular frequency.
     pub speed: f64,
@@ -18,7 +18,7 @@ impl Swing {
     #[must_use]
     pub fn after(self, angle: f64, damping: f64) -> Self {
         let Self { away, speed } = self;
-        // What is left of a displacement, and what a speed has become a displacement, in the oscillation's own frame.
+        // `even` scales a displacement, `odd` turns a speed into a displacement, in the oscillation's own frame.
         let square = 1.0 - damping * damping;
         let (even, odd) = if square > CRITICAL {
             let (own, fade) = (square.sqrt(), (-damping * angle).exp());

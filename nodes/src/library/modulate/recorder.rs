@@ -39,13 +39,13 @@ const POSITION: Output = Output::number("position", "Position in the loop, 0 to 
 /// Frames that it can record.
 const MOST: usize = 1024;
 
-/// How many frames the loop has.
+/// Number of frames in the loop.
 const COUNT: usize = 0;
-/// Which of them plays.
+/// Index of the frame that plays.
 const PLACE: usize = 1;
-/// Whether a new loop is being recorded.
+/// 1 while a new loop is being recorded.
 const RECORDING: usize = 2;
-/// Whether recording ended by itself and the gate has not gone off since.
+/// 1 after the recording filled up, until the gate goes off.
 const FULL: usize = 3;
 /// The first frame.
 const FRAMES: usize = 4;
@@ -103,7 +103,7 @@ fn record(ctx: &mut NodeContext<'_>, most: usize) {
     }
 }
 
-/// What was recorded becomes a loop.
+/// Turns the recording into a loop.
 fn finish(ctx: &mut NodeContext<'_>, most: usize) {
     let recorded = ctx.memory()[COUNT];
     if let Some(division) = division::chosen(ctx, &QUANTISE).map(|beats| beats / ctx.dt_beats()) {

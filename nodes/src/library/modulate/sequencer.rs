@@ -48,24 +48,24 @@ const GATE: Output = Output::gate("gate", "Gate of the step, repeated for each r
 const STEP: Output = Output::number("step", "Index of the step, from 0.");
 const END: Output = Output::gate("end", "Trigger when the sequence starts over.");
 
-/// How many steps have begun.
+/// Number of steps begun.
 const BEGUN: usize = 0;
 /// The beat at which the first one began.
 const ORIGIN: usize = 1;
 /// The beats of a step in the frame before; 0 with a clock.
 const LENGTH: usize = 2;
-/// Where the value was when the step began, where it goes, how long it takes, and how long ago that was.
+/// The glide of the step: start value, end value, duration in seconds, elapsed seconds.
 const FROM: usize = 3;
 const TO: usize = 4;
 const TAKES: usize = 5;
 const SINCE: usize = 6;
-/// The gate of the step, how often it goes on, and how often it did.
+/// Gate length of the step, number of ratchets, and number of those begun.
 const SOUNDS: usize = 7;
 const STRIKES: usize = 8;
 const STRUCK: usize = 9;
-/// How far the brownian walk is from the first step.
+/// Offset of the brownian walk from the first step.
 const WALK: usize = 10;
-/// Which step it is.
+/// Index of the step.
 const PLACE: usize = 11;
 /// Frames since the last beat of the clock, 0 before the first, and from the one before to that.
 const CLOCKED: usize = 12;
@@ -109,7 +109,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let new = (begun - ctx.memory()[BEGUN]).clamp(0.0, MOST as f64) as i64;
     let (mut hits, mut ends) = (0, 0);
     for step in begun as i64 - new..begun as i64 {
-        // What is left of the step before falls into this frame.
+        // The rest of the previous step falls into this frame.
         hits += strikes_until(ctx, 1.0);
         ends += begin(ctx, step);
     }
@@ -130,19 +130,19 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.memory()[SINCE] += ctx.dt_secs();
 }
 
-/// How many steps have begun and how far the last one is, when they are so many beats long.
+/// Number of steps begun and the phase of the last one, for steps of `length` beats.
 fn divided(ctx: &mut NodeContext<'_>, length: f64) -> (f64, f64) {
     let beats = ctx.beat() - ctx.memory()[ORIGIN];
     let steps = division::swung(division::cycles(beats, length), ctx.number(&SWING));
     if ctx.memory()[LENGTH] != length {
-        // Where other steps would be by now is no reason to play those in between.
+        // A change of length plays none of the steps between the old and the new position.
         ctx.memory()[LENGTH] = length;
         ctx.memory()[BEGUN] = steps.floor();
     }
     (steps.floor() + 1.0, steps - steps.floor())
 }
 
-/// How many steps have begun and how far the last one is, if it will be as long as the one before.
+/// Number of steps begun and the phase of the last one, which is assumed to be as long as the previous one.
 fn clocked(ctx: &mut NodeContext<'_>) -> (f64, f64) {
     let hits = f64::from(ctx.hits(&CLOCK));
     let memory = ctx.memory();
@@ -162,7 +162,7 @@ fn clocked(ctx: &mut NodeContext<'_>) -> (f64, f64) {
     (begun, phase)
 }
 
-/// How often the gate goes on until the step is so far.
+/// Number of rising edges of the gate up to a phase of the step.
 fn strikes_until(ctx: &mut NodeContext<'_>, phase: f64) -> u16 {
     let memory = ctx.memory();
     if memory[SOUNDS] <= 0.0 {
@@ -197,7 +197,7 @@ fn begin(ctx: &mut NodeContext<'_>, step: i64) -> u16 {
     u16::from(step > 0 && step % again as i64 == 0)
 }
 
-/// Which of `count` places is played as this step.
+/// Index among `count` of the entry for this step.
 fn place(ctx: &mut NodeContext<'_>, step: i64, count: usize) -> usize {
     let at = |step: i64, count: usize| step.rem_euclid(count as i64) as usize;
     match ctx.chosen::<Direction>(&DIRECTION) {

@@ -26,7 +26,7 @@ const OUTS: [Output; PLACES] = [
 ];
 
 const PLACES: usize = 8;
-/// How many triggers there were; the places come first.
+/// Number of triggers; the cells come first.
 const COUNT: usize = PLACES;
 
 /// The random sequences of what it takes in and of what is new.

@@ -34,11 +34,11 @@ const OUT: Output = Output::number("out", "The smoothed value.").passes(&IN);
 
 const LEVEL: usize = 0;
 const BEGUN: usize = 1;
-/// How fast the spring is: see [`Swing`].
+/// Speed of the spring: see [`Swing`].
 const SPEED: usize = 2;
-/// Where it was going in the frame before.
+/// Target in the previous frame.
 const TARGET: usize = 3;
-/// Whether the spring goes there from above.
+/// 1 if the spring moves towards its target from above.
 const FALLING: usize = 4;
 
 /// The part of the way that the times are about.

@@ -14,9 +14,9 @@ const HIGH: Input = Input::number("high", 1.0, "Upper bound; the walk reflects t
 const RESET: Input = Input::gate("reset", false, "Trigger: back to the middle; the same walk starts again.");
 const OUT: Output = Output::number("out", "Position of the walk, `low` to `high`.");
 
-/// How far it is from the middle.
+/// Offset from the centre.
 const AWAY: usize = 0;
-/// How many steps it took.
+/// Number of steps.
 const STEPS: usize = 1;
 
 /// The deviation of a random number from −1 to 1 is 1 over this.

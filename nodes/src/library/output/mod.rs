@@ -1,4 +1,4 @@
-//! What is shown.
+//! Outputs: screen, pictures, messages.
 
 pub mod channels;
 pub mod compositor;

@@ -1,10 +1,10 @@
-//! When frames are written to the film.
+//! Recorder: writes latent frames to the video.
 
 use crate::node::def::{Input, NodeDef};
 
 const GATE: Input = Input::gate("gate", true, "Gate: latent frames are written while it is on.").unique();
 
-/// When frames are written to the film.
+/// Recorder: writes latent frames to the video.
 pub const NODE: NodeDef = NodeDef {
     name: "output.record",
     title: "Record",

@@ -1,11 +1,11 @@
-//! What is on the screen.
+//! The picture on the screen.
 
 use crate::node::def::{Image, Input, NodeDef, View};
 use crate::node::value::Kind;
 
 const PICTURE: Input = Input::socket("picture", Kind::Picture, "Picture to show and record.").unique();
 
-/// What is on the screen.
+/// The picture on the screen.
 pub const NODE: NodeDef = NodeDef {
     name: "output.screen",
     title: "Screen",

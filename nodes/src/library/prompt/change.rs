@@ -1,4 +1,4 @@
-//! What a change of the prompt does.
+//! Policy for a change of the prompt.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ const OUT: Output = Output::of("text", Kind::Text, "Prompt for the model.").pass
 const CHANGING: Output = Output::gate("changing", "On during a crossfade.");
 const CHANGED: Output = Output::gate("changed", "Trigger when a new prompt starts.");
 
-/// How far a crossfade is, 0 to 1; nothing else has to be remembered in numbers.
+/// Progress of a crossfade, 0 to 1; the only remembered number.
 const WAY: usize = 0;
 /// The text that it comes from, in what is remembered, and the one that it goes to.
 const FROM: usize = 0;
@@ -45,7 +45,7 @@ const TO: usize = 1;
 /// A way that is as good as all of it: a sum of many parts of a second is off by less.
 const ALL: f64 = 1.0 - 1e-9;
 
-/// What a change of the prompt does.
+/// Policy for a change of the prompt.
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.change",
     title: "Prompt change",

@@ -10,7 +10,7 @@ use crate::node::context::NodeContext;
 use crate::node::def::Input;
 use crate::program::BlendMethod;
 
-/// How two prompts are mixed.
+/// Method of mixing two prompts.
 pub const METHOD: Input = Input::choice_of::<BlendMethod>(
     "method",
     "Interpolation of the prompt embeddings: linear, or spherical, which keeps their length.",

@@ -1,4 +1,4 @@
-//! Where the picture attends to words.
+//! Attention of the picture to words.
 
 use crate::library::tap::tap_node;
 use crate::node::def::{Image, NodeDef, Output, View};

@@ -1,4 +1,4 @@
-//! What is measured.
+//! Taps: measurements of the model.
 
 pub mod map;
 pub mod neuron_map;

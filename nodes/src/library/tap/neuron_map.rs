@@ -1,4 +1,4 @@
-//! Where neurons are active.
+//! Activity of neurons over the picture.
 
 use crate::library::tap::tap_node;
 use crate::node::def::{Image, NodeDef, Output, View};

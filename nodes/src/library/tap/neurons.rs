@@ -1,4 +1,4 @@
-//! Which neurons are active.
+//! Activity of neurons.
 
 use crate::library::tap::tap_node;
 use crate::node::def::{Image, NodeDef, Output, View};

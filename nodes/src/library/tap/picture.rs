@@ -1,4 +1,4 @@
-//! What the picture looks like.
+//! Measurements of the picture.
 
 use crate::library::tap::tap_node;
 use crate::node::context::NodeContext;

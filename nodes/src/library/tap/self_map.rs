@@ -1,4 +1,4 @@
-//! Where a place of the picture attends to.
+//! Attention of a position to the rest of the picture.
 
 use crate::library::tap::tap_node;
 use crate::node::def::{Image, Input, NodeDef, Output, View};

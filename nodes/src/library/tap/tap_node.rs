@@ -1,4 +1,4 @@
-//! What all tap nodes share: what they listen to, and the numbers they give.
+//! Shared code of all tap nodes: their target and their numbers.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, Output};
@@ -9,16 +9,16 @@ use crate::program::source::Source;
 use crate::program::target::Selection;
 use crate::program::{Fuse, Measure, Tap};
 
-/// Which part of the site is measured.
+/// Target of the measurement within its site.
 pub const TARGET: Input =
     Input::socket("target", Kind::Target, "Part of the site to measure; all of it if nothing is wired.");
-/// How several measurements become one.
+/// Reduction of several measurements to one.
 pub const FUSE: Input = Input::choice_of::<Fuse>("fuse", "Reduction over layers, heads and steps.");
-/// What counts for the area.
+/// Threshold for the area.
 pub const THRESHOLD: Input =
     Input::number("threshold", 0.5, "Threshold for `area`: 0 is the smallest value of the map, 1 the largest.")
         .hard(0.0, 1.0);
-/// What counts for the mass.
+/// Region for the mass.
 pub const REGION: Input = Input::socket(
     "region",
     Kind::Target,
@@ -32,14 +32,14 @@ pub const MAX: Output = Output::number("max", "Largest value.").late();
 pub const X: Output = Output::number("x", "Centroid, 0 left to 1 right.").late();
 /// The centre of gravity.
 pub const Y: Output = Output::number("y", "Centroid, 0 top to 1 bottom.").late();
-/// How evenly it is spread.
+/// Entropy: evenness of the distribution.
 pub const ENTROPY: Output =
     Output::number("entropy", "Normalised entropy: 0 is one position, 1 is spread evenly.").late();
 /// The part of the picture above the threshold.
 pub const AREA: Output = Output::number("area", "Share of positions that reach `threshold`, 0 to 1.").late();
 /// The part in the region.
 pub const MASS: Output = Output::number("mass", "Share of the total inside `region`, 0 to 1.").late();
-/// How much it changes.
+/// Change since the last latent frame.
 pub const CHANGE: Output = Output::number("change", "Change since the last latent frame: 0 is none, 1 is all.").late();
 
 /// Asks for a measurement, and gives it as a map.

@@ -1,4 +1,4 @@
-//! Which latent frames are meant.
+//! Target: latent frames.
 
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};

@@ -1,4 +1,4 @@
-//! Which attention heads are meant.
+//! Target: attention heads.
 
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};

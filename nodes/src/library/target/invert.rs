@@ -1,4 +1,4 @@
-//! What a target does not mean.
+//! Complement of a target.
 
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;

@@ -1,4 +1,4 @@
-//! Which layers of the model are meant.
+//! Target: layers of the model.
 
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};

@@ -1,4 +1,4 @@
-//! Which feed-forward neurons are meant.
+//! Target: feed-forward neurons.
 
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};

@@ -1,4 +1,4 @@
-//! Which pass of the model is meant.
+//! Target: passes of the model.
 
 use crate::choice::choices;
 use crate::library::target::target_node;

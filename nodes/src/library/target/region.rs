@@ -1,4 +1,4 @@
-//! Which part of the picture is meant.
+//! Target: a region of the picture.
 
 use crate::choice::choices;
 use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};

@@ -1,4 +1,4 @@
-//! Which denoising steps are meant.
+//! Target: denoising steps.
 
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};

@@ -1,4 +1,4 @@
-//! What all target nodes share: they narrow a target further.
+//! Shared code of all target nodes: each narrows a target further.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, Output};
@@ -11,12 +11,12 @@ pub const WITHIN: Input =
     Input::socket("within", Kind::Target, "The target to narrow; everything if nothing is wired.");
 /// More than any model has of anything: a range that ends here ends with the model's last.
 pub const END: f64 = 99_999.0;
-/// Where a range begins.
+/// First index of a range.
 pub const FIRST: Input = Input::number("first", 0.0, "First index, from 0.").hard(0.0, END);
-/// Where a range ends.
+/// Last index of a range.
 pub const LAST: Input =
     Input::number("last", END, "Last index, inclusive; 99999 stands for the model's last.").hard(0.0, END).ends(&FIRST);
-/// Which of a range.
+/// Step of a range.
 pub const EVERY: Input = Input::number("every", 1.0, "Step of the range: 1 takes every index, 2 every second one.")
     .soft(1.0, 8.0)
     .hard(1.0, 4096.0);
@@ -32,7 +32,7 @@ pub fn every(ctx: &NodeContext<'_>, first: &Input, last: &Input, step: usize) ->
     Set::every(first as usize, if last < END { last as usize } else { usize::MAX }, step)
 }
 
-/// Gives what is meant both by the target that comes in and by `part`.
+/// Outputs the intersection of the input target and `part`.
 pub fn narrow(ctx: &mut NodeContext<'_>, out: &Output, part: Target) {
     ctx.set(out, ctx.target(&WITHIN).and(&Selection::from(part)));
 }

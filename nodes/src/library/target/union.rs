@@ -1,4 +1,4 @@
-//! What either of two targets means.
+//! Union of two targets.
 
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;

@@ -1,4 +1,4 @@
-//! Which words of the prompt are meant.
+//! Target: words of the prompt.
 
 use crate::library::target::target_node;
 use crate::node::def::{Input, NodeDef, Output};

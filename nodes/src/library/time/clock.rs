@@ -65,6 +65,6 @@ fn run(ctx: &mut NodeContext<'_>) {
 /// Pulses in so many beats.
 fn pulses(ctx: &NodeContext<'_>, beats: f64) -> f64 {
     let pulses = division::cycles(beats, division::beats(ctx.choice(&DIVISION)));
-    // What swings is rounded once more.
+    // Swing adds a rounding error of its own.
     division::cycles(division::swung(pulses, ctx.number(&SWING)), 1.0)
 }

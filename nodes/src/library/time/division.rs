@@ -82,7 +82,7 @@ pub fn chosen(ctx: &NodeContext<'_>, input: &Input) -> Option<f64> {
     ctx.choice(input).checked_sub(1).map(beats)
 }
 
-/// How many cycles of so many beats fit into `beats`.
+/// Number of cycles of `length` beats in `beats`, with rounding errors removed.
 pub fn cycles(beats: f64, length: f64) -> f64 {
     whole(beats / length)
 }

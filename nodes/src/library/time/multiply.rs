@@ -11,7 +11,7 @@ const OUT: Output = Output::gate("out", "The multiplied triggers, spaced by the 
 const SINCE: usize = 0;
 /// Seconds between the last two.
 const INTERVAL: usize = 1;
-/// How often it fired since the last trigger, with it; 0 before the first.
+/// Triggers sent since the last input trigger, including it; 0 before the first.
 const GIVEN: usize = 2;
 /// So near to a whole number is a whole number: times are sums over frames, and off by what was rounded.
 const ROUNDED: f64 = 1e-6;

@@ -26,7 +26,7 @@ const KNOB: usize = 3;
 /// The last intervals, latest first.
 const INTERVALS: usize = 4;
 
-/// Says how fast the beat is.
+/// Sets the tempo.
 pub const NODE: NodeDef = NodeDef {
     name: "time.tempo",
     title: "Tempo",

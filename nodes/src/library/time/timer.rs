@@ -11,7 +11,7 @@ const SECS: Output = Output::number("seconds", "Seconds since the trigger; 0 bef
 const NORMALISED: Output = Output::number("normalised", "Progress, 0 to 1.");
 const DONE: Output = Output::gate("done", "Trigger when the length has passed.");
 
-/// Whether it was started, and is done.
+/// 1 once it was started; 1 once it is done.
 const STARTED: usize = 0;
 const ENDED: usize = 1;
 const PASSED: usize = 2;

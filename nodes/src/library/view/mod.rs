@@ -1,4 +1,4 @@
-//! What is shown on the canvas.
+//! Views on the canvas.
 
 pub mod note;
 pub mod number;
