@@ -79,7 +79,7 @@ impl Look<'_> {
     }
 
     fn unknown(&mut self, key: &str, pointer: &str, known: &[&str]) {
-        let message = format!("this bendrack does not know the key {key:?}; it is kept and does nothing");
+        let message = format!("unknown key {key:?}; it is kept without effect");
         let problem = Problem::warning(Code::UnknownKey, join(pointer, [key]), message);
         self.diagnostics.suggest(problem, key, known.iter().copied());
     }
@@ -87,7 +87,7 @@ impl Look<'_> {
     fn thumbnail(&mut self, thumbnail: Option<&str>) {
         let is_base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=');
         if thumbnail.is_some_and(|text| !text.starts_with(PNG) || !text.bytes().all(is_base64)) {
-            let message = "the thumbnail is no PNG in base64; it is kept and not shown";
+            let message = "the thumbnail is not a PNG in base64; it is kept but not shown";
             self.diagnostics.push(Problem::warning(Code::BadValue, "/meta/thumbnail", message));
         }
     }
@@ -107,7 +107,7 @@ impl Look<'_> {
             let pointer = format!("/frames/{index}");
             self.keys(&frame.rest, &pointer, FRAME);
             if !frame.colour.is_empty() && !is_colour(&frame.colour) {
-                let message = format!("{:?} is no colour; write #rrggbb, such as #336699", frame.colour);
+                let message = format!("{:?} is not a colour; write #rrggbb, such as #336699", frame.colour);
                 let problem = Problem::warning(Code::BadValue, format!("{pointer}/colour"), message);
                 self.diagnostics.push(problem.expected("#rrggbb"));
             }
@@ -149,8 +149,11 @@ impl Look<'_> {
             self.keys(&place.rest, &pointer, &["pos"]);
             // A patch without nodes is the layout of another.
             if !nodes.is_empty() && !nodes.contains_key(id) {
-                let problem =
-                    Problem::warning(Code::NoSuchNode, pointer, format!("there is no node {id:?} to stand here"));
+                let problem = Problem::warning(
+                    Code::NoSuchNode,
+                    pointer,
+                    format!("the layout has a place for {id:?}, but the patch has no such node; delete the entry"),
+                );
                 self.diagnostics.suggest(problem, id, nodes.keys().map(String::as_str));
             }
         }
@@ -160,9 +163,9 @@ impl Look<'_> {
     fn id(&mut self, id: &str, pointer: &str) {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if id.is_empty() || id.len() > LONGEST_ID || !id.chars().all(is_plain) {
-            let message = format!("{id:?} is not a plain id; rename it, here and in its cables");
+            let message = format!("{id:?} is not a valid id; rename the node, here and in its cables");
             let problem = Problem::warning(Code::BadId, pointer, message);
-            self.diagnostics.push(problem.expected(format!("1 to {LONGEST_ID} of a to z, 0 to 9 and _")));
+            self.diagnostics.push(problem.expected(format!("1 to {LONGEST_ID} characters of a to z, 0 to 9 and _")));
         }
     }
 }

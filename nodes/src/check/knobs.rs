@@ -45,7 +45,7 @@ impl<'a> Look<'a> {
             self.controller(map.cc, CONTROLLERS, format!("{pointer}/cc"));
             self.map(map, &pointer);
             if let Some(before) = latest.insert(&map.to, index) {
-                let message = format!("another map turns {} as well; the last one counts", map.to);
+                let message = format!("two MIDI maps control {}; the last one is used; delete the other", map.to);
                 self.diagnostics.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
             }
         }
@@ -54,7 +54,7 @@ impl<'a> Look<'a> {
     /// A channel or the number of a controller.
     fn controller(&mut self, number: u8, (low, high): (u8, u8), pointer: String) {
         if !(low..=high).contains(&number) {
-            let message = format!("{number} is outside of {low} to {high}; the map does nothing");
+            let message = format!("{number} is outside {low} to {high}; the MIDI map has no effect");
             let problem = Problem::warning(Code::OutOfRange, pointer, message);
             self.diagnostics.push(problem.expected(format!("{low} to {high}")));
         }
@@ -66,14 +66,15 @@ impl<'a> Look<'a> {
         let Some(first) = inputs.first() else { return };
         let is_turned = |input: &&Input| matches!(input.kind, Kind::Number | Kind::Gate);
         if !inputs.iter().any(is_turned) {
-            let message = format!("{} is a {}, which no controller turns", map.to, first.kind);
+            let message =
+                format!("{} is a {}, which no controller moves; map a number, a choice or a gate", map.to, first.kind);
             self.diagnostics.push(Problem::warning(Code::NoEffect, format!("{pointer}/to"), message));
         }
         let [start, end] = map.range;
         for (low, high) in inputs.iter().filter(|input| input.kind == Kind::Number).map(|input| input.hard) {
             if start.min(end) < low || start.max(end) > high {
                 let message = format!(
-                    "{} to {} is not within {} to {}, where the knob is held",
+                    "the range {} to {} exceeds the knob's limits, {} to {}; values are clamped",
                     number(start),
                     number(end),
                     number(low),
@@ -91,7 +92,7 @@ impl<'a> Look<'a> {
         for (index, snapshot) in snapshots.iter().enumerate() {
             let pointer = format!("/snapshots/{index}");
             if !names.insert(&snapshot.name) {
-                let message = format!("there is a snapshot {:?} already; rename one", snapshot.name);
+                let message = format!("duplicate snapshot {:?}; rename one", snapshot.name);
                 self.diagnostics.push(Problem::warning(Code::DuplicateName, format!("{pointer}/name"), message));
             }
             for (port, value) in &snapshot.values {
@@ -116,7 +117,7 @@ impl<'a> Look<'a> {
     fn knobs(&mut self, port: &Port, pointer: &str) -> Vec<&'static Input> {
         let patch = self.patch;
         let Some(node) = patch.nodes.get(&port.node) else {
-            let problem = Problem::warning(Code::NoSuchNode, pointer, format!("there is no node {:?}", port.node));
+            let problem = Problem::warning(Code::NoSuchNode, pointer, format!("unknown node {:?}", port.node));
             self.diagnostics.suggest(problem, &port.node, patch.nodes.keys().map(String::as_str));
             return Vec::new();
         };

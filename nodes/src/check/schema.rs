@@ -12,7 +12,7 @@ use crate::patch::{FORMAT, Patch, SCHEMA, VERSION};
 pub fn schema(library: &[&'static NodeDef]) -> Json {
     let mut schema = schemars::schema_for!(Patch).to_value();
     schema["$id"] = json!(SCHEMA);
-    schema["title"] = json!("A patch of bendrack");
+    schema["title"] = json!("A bendrack patch");
     schema["properties"]["format"] = json!({ "const": FORMAT });
     schema["properties"]["version"] = json!({ "const": VERSION });
     let defs = &mut schema["$defs"];

@@ -140,7 +140,7 @@ impl<'p> Expansion<'p, '_> {
         for (id, node) in scope.nodes {
             self.visited += 1;
             if self.visited > MOST_NODES {
-                let message = format!("there are more nodes than can be run; take some out, down to {MOST_NODES}");
+                let message = format!("too many nodes; the limit is {MOST_NODES}; remove some");
                 self.once(Problem::error(Code::TooMany, "/nodes", message));
                 break;
             }
@@ -166,7 +166,7 @@ impl<'p> Expansion<'p, '_> {
         }
         for (index, cable) in scope.cables.iter().enumerate() {
             if self.looked.max(self.flat.cables.len()) >= MOST_CABLES {
-                let message = format!("there are more cables than can be run; take some out, down to {MOST_CABLES}");
+                let message = format!("too many cables; the limit is {MOST_CABLES}; remove some");
                 self.once(Problem::error(Code::TooMany, "/cables", message));
                 break;
             }
@@ -182,8 +182,7 @@ impl<'p> Expansion<'p, '_> {
         let twins: Vec<_> =
             self.flat.nodes.iter().filter(is_twin).map(|it| (it.id.clone(), it.pointer.clone())).collect();
         for (id, pointer) in twins {
-            let message =
-                format!("{id:?} is the id of two nodes, of which one is in a subpatch; give one an id without a slash");
+            let message = format!("duplicate id {id:?}: a node and a node in a subpatch; choose an id without a slash");
             self.once(Problem::error(Code::BadId, pointer, message));
         }
     }
@@ -191,7 +190,7 @@ impl<'p> Expansion<'p, '_> {
     /// Puts the nodes of a definition where an instance of it is.
     fn instance(&mut self, name: &str, id: &str, node: &'p Node, place: &Place, pointer: &str) -> Local<'p> {
         let Some((name, definition)) = self.definitions.get_key_value(name) else {
-            let message = format!("the patch has no subpatch {name:?}; its node is kept and does nothing");
+            let message = format!("unknown subpatch {name:?}; the node is kept without effect");
             let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
             let known = self.definitions.keys().map(String::as_str);
             self.once_meant(problem, name, known);
@@ -199,12 +198,12 @@ impl<'p> Expansion<'p, '_> {
         };
         if self.within.contains(&name.as_str()) {
             let path = self.within.join(", ");
-            let message = format!("a subpatch cannot contain itself; take {name} out of {path}");
+            let message = format!("recursive subpatch; remove {name} from {path}");
             self.once(Problem::error(Code::Circle, format!("{pointer}/type"), message));
             return Local::Unknown;
         }
         if self.within.len() >= MOST_NESTED {
-            let message = format!("subpatches lie more than {MOST_NESTED} deep in one another; take some out");
+            let message = format!("subpatches nested more than {MOST_NESTED} deep; remove a level");
             self.once(Problem::error(Code::TooMany, format!("{pointer}/type"), message));
             return Local::Unknown;
         }
@@ -254,7 +253,7 @@ impl<'p> Expansion<'p, '_> {
             return self.inputs(definition, param, names);
         }
         self.followed += 1;
-        let message = format!("the subpatch has no parameter {param:?}; it is kept and does nothing");
+        let message = format!("the subpatch has no parameter {param:?}; the value is kept without effect");
         let problem = Problem::warning(Code::UnknownParameter, pointer, message);
         self.once_meant(problem, param, definition.inputs.iter().map(|inlet| inlet.name.as_str()));
         Vec::new()
@@ -302,7 +301,7 @@ impl<'p> Expansion<'p, '_> {
             let message = lacking(&format!("the subpatch of {}", port.node), end, &port.port, &known, &others);
             self.once_meant(Problem::error(what, pointer, message), &port.port, known);
         } else {
-            let problem = Problem::error(what, pointer, format!("there is no node {:?}", port.node));
+            let problem = Problem::error(what, pointer, format!("unknown node {:?}", port.node));
             self.once_meant(problem, &port.node, names.keys().copied());
         }
         false
@@ -338,8 +337,7 @@ impl<'p> Expansion<'p, '_> {
     fn are_too_many(&mut self) -> bool {
         let are_too_many = self.followed > MOST_CABLES;
         if are_too_many {
-            let message =
-                format!("subpatches have more inputs than can be followed; take some out, down to {MOST_CABLES}");
+            let message = format!("too many inputs of subpatches; the limit is {MOST_CABLES}; remove some");
             self.once(Problem::error(Code::TooMany, "/definitions", message));
         }
         are_too_many

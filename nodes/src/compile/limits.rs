@@ -27,8 +27,7 @@ fn weigh(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
         }
         if weight.deep > MOST_DEEP || weight.parts > MOST_PARTS {
             let message = format!(
-                "{} shows more pictures within pictures than can be made: {MOST_DEEP} deep and {MOST_PARTS} parts are the \
-                 most; take some out",
+                "{} nests too many pictures; the limit is {MOST_DEEP} levels and {MOST_PARTS} parts; remove some",
                 slot.id
             );
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
@@ -46,7 +45,8 @@ fn count_targets(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     for slot in nodes.iter().filter(|slot| slot.def.outputs.iter().any(aims)) {
         let mut count = 1 + arriving(slot, &[Kind::Target]).map(|source| counts[source.output]).sum::<usize>();
         if count > MOST_TARGETS {
-            let message = format!("{} is made by more than {MOST_TARGETS} target nodes; take some out", slot.id);
+            let message =
+                format!("{} combines too many target nodes; the limit is {MOST_TARGETS}; remove some", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
             // Diagnostics once; what narrows this target is not to blame.
             count = 0;
@@ -65,7 +65,8 @@ fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
         asked += if ends { before } else { 0 };
         let mut length = if ends { asked } else { before + 1 };
         if length > MOST_BENDS {
-            let message = format!("there are more than {MOST_BENDS} bends up to {}; take some out", slot.id);
+            let message =
+                format!("the chain up to {} has too many bends; the limit is {MOST_BENDS}; remove some", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
             // Diagnostics once; what follows is not to blame.
             length = 0;
@@ -83,7 +84,10 @@ fn check_ranges(nodes: &[Slot], problems: &mut Vec<Problem>) {
             if let (Some(first), Some(last)) = (slot.feeds[index].constant(), last.constant())
                 && first.round() > last.round()
             {
-                let message = format!("{} {first} is past {} {last}: nothing is meant", begins.name, input.name);
+                let message = format!(
+                    "{} {first} is above {} {last}, so the target is empty; swap the two",
+                    begins.name, input.name
+                );
                 let pointer = format!("{}/params/{}", slot.pointer, input.name);
                 problems.push(Problem::warning(Code::NoEffect, pointer, message));
             }
@@ -101,7 +105,7 @@ fn check_sole(nodes: &[Slot], problems: &mut Vec<Problem>) {
             if winner.id != slot.id {
                 let (id, winner) = (&slot.id, &winner.id);
                 let message =
-                    format!("{id} and {winner} both say what the {} is; that of {winner} is used", input.name);
+                    format!("{id} and {winner} both set the {}; {winner} is used; delete the other", input.name);
                 problems.push(Problem::warning(Code::NoEffect, &slot.pointer, message));
             }
         }

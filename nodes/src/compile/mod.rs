@@ -131,7 +131,7 @@ impl Compiler<'_> {
             let flat = flat(definition.scope(), &pointer, definitions, &[], self.diagnostics, &mut spent);
             if spent.is_too_much() {
                 self.diagnostics.cut(first);
-                let message = "there is more in subpatches that are not used than can be looked at; take some out";
+                let message = "the unused subpatches are too large to check; remove some";
                 self.diagnostics.push(Problem::warning(Code::TooMany, pointer, message));
                 return;
             }
@@ -146,7 +146,7 @@ impl Compiler<'_> {
         let (tempo, (low, high)) = (self.engine.tempo, TEMPI);
         let held = if tempo.is_nan() { DEFAULT_TEMPO } else { tempo.clamp(low, high) };
         if tempo != held {
-            let message = format!("{tempo} is outside of {low} to {high}; {held} is used");
+            let message = format!("tempo {tempo} is outside {low} to {high}; {held} is used");
             let problem = Problem::warning(Code::OutOfRange, "/engine/tempo", message);
             self.diagnostics.push(problem.expected(format!("{low} to {high}")));
         }
@@ -225,7 +225,7 @@ impl Compiler<'_> {
     fn def(&mut self, FlatNode { node, pointer, .. }: &FlatNode<'_>) -> Option<&'static NodeDef> {
         let known = self.library.get(node.kind.as_str()).copied();
         if known.is_none() {
-            let message = format!("this bendrack has no node {:?}; it is kept and does nothing", node.kind);
+            let message = format!("unknown node type {:?}; the node is kept without effect", node.kind);
             let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
             self.diagnostics.suggest(problem, &node.kind, self.library.values().copied());
         }
@@ -248,14 +248,14 @@ impl Compiler<'_> {
         };
         let place = format!("{}.{to_port}", known.nodes[to].id);
         if sink.grammar.is_compiled() {
-            let message = format!("{place} is written, not wired; write it into its field");
+            let message = format!("{place} takes no cable; type its text into the field");
             self.diagnostics.push(Problem::error(Code::KindsDiffer, pointer("to"), message));
             return None;
         }
         let kind = if source.kind == Kind::Any { known.kind(from) } else { source.kind };
         let wanted = if sink.kind == Kind::Any { known.kind(to) } else { sink.kind };
         if !wanted.accepts(kind) {
-            let message = format!("a {kind} cannot be plugged into {place}, which takes a {wanted}");
+            let message = format!("cannot connect a {kind} to {place}: expected a {wanted}");
             let problem = Problem::error(Code::KindsDiffer, pointer("to"), message);
             self.diagnostics.push(problem.expected(wanted.name()));
             return None;
@@ -264,7 +264,7 @@ impl Compiler<'_> {
             self.diagnostics.push(Problem::error(
                 Code::TwoCables,
                 pointer("to"),
-                format!("{place} has a cable already"),
+                format!("{place} already has a cable; remove one"),
             ));
             return None;
         }
@@ -290,11 +290,8 @@ impl Compiler<'_> {
                 let nodes: BTreeSet<usize> = circle.iter().map(|&node| graph[node]).collect();
                 let names: Vec<&str> = nodes.iter().map(|&node| &*known.nodes[node].id).collect();
                 let message = match names[..] {
-                    [one] => format!("{one} feeds itself; put a delay in between"),
-                    _ => format!(
-                        "{} feed one another in a circle; put a delay or a tap between two of them",
-                        names.join(", ")
-                    ),
+                    [one] => format!("{one} feeds itself; put a math.delay in between"),
+                    _ => format!("{} form a loop; put a math.delay or a tap between two of them", names.join(", ")),
                 };
                 let first = nodes.first().map_or("", |&node| &known.nodes[node].pointer);
                 self.diagnostics.push(Problem::error(Code::Circle, first, message));

@@ -49,13 +49,7 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
                 Problem::warning(
                     Code::OutOfRange,
                     pointer.clone(),
-                    format!(
-                        "{} is outside of {} to {}; {} is used",
-                        shown(number),
-                        shown(low),
-                        shown(high),
-                        shown(held)
-                    ),
+                    format!("{} is outside {} to {}; {} is used", shown(number), shown(low), shown(high), shown(held)),
                 )
             };
             Ok((Value::Number(held), moved.then(warning)))
@@ -70,7 +64,7 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
                 .map_err(|why| Problem::error(Code::BadText, pointer.clone(), why))
                 .map(|(value, warning)| (value, warning.map(|(code, why)| Problem::warning(code, pointer, why))))
         }
-        kind => Err(Problem::error(Code::BadValue, pointer, format!("a {kind} comes by cable only"))),
+        kind => Err(Problem::error(Code::BadValue, pointer, format!("a {kind} has no field; connect a cable"))),
     }
 }
 
@@ -83,31 +77,31 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, Strin
     match grammar {
         Grammar::Free => Ok((Value::Text(text.into()), None)),
         Grammar::Address => {
-            let message = || format!("{text:?} is no OSC address; write one that begins with /, such as /bend/1");
+            let message = || format!("{text:?} is not an OSC address; it must begin with /, such as /bend/1");
             let warning = (!text.starts_with('/')).then(|| (Code::NoEffect, message()));
             Ok((Value::Text(text.into()), warning))
         }
         Grammar::Words(most) => {
             let count = listed(text).count();
-            let warning = too_many(count > most, format!("{count} words; the first {most} are used"));
+            let warning = too_many(count > most, format!("{count} words, the limit is {most}; the rest are ignored"));
             Ok((Value::Text(text.into()), warning))
         }
         Grammar::Numbers(most) => {
             let parts = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|part| !part.is_empty());
             let number = |part: &str| {
                 keyframes::finite(part)
-                    .ok_or_else(|| format!("{part:?} is no number; write numbers, such as 0, 0.5, 1"))
+                    .ok_or_else(|| format!("{part:?} is not a number; write a list such as 0, 0.5, 1"))
             };
             let mut numbers = parts.map(number).collect::<Result<Vec<f64>, _>>()?;
             let count = numbers.len();
             numbers.truncate(most);
-            let warning = too_many(count > most, format!("{count} numbers; the first {most} are used"));
+            let warning = too_many(count > most, format!("{count} numbers, the limit is {most}; the rest are ignored"));
             Ok((Value::Numbers(numbers.into()), warning))
         }
         Grammar::Prompts => {
             let prompts: Vec<&str> = prompts::entries(text).map(|(_, prompt)| prompt).collect();
             let count = prompts.len();
-            let why = format!("{count} prompts; the first {MOST_PROMPTS} are used");
+            let why = format!("{count} prompts, the limit is {MOST_PROMPTS}; the rest are ignored");
             let warning = too_many(count > MOST_PROMPTS, why);
             let prompts = prompts.into_iter().take(MOST_PROMPTS).map(Arc::from).collect();
             Ok((Value::Texts(prompts), warning))

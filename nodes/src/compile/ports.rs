@@ -131,8 +131,7 @@ impl<'a> Ports<'a> {
     fn check_names(&mut self, side: &str, names: &[&str]) {
         let count = names.len();
         if count > MOST_PORTS {
-            let message =
-                format!("{count} {side} are more than a subpatch can have; take some out, down to {MOST_PORTS}");
+            let message = format!("too many {side}: {count}, the limit of a subpatch is {MOST_PORTS}; remove some");
             let pointer = format!("{}/{side}", self.pointer);
             self.diagnostics
                 .push(Problem { severity: self.severity, ..Problem::error(Code::TooMany, pointer, message) });
@@ -140,7 +139,7 @@ impl<'a> Ports<'a> {
         }
         let mut seen = BTreeSet::new();
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !seen.insert(**name)) {
-            let message = format!("two {side} are called {name:?}; rename one");
+            let message = format!("duplicate name {name:?} among the {side}; rename one");
             let pointer = format!("{}/{side}/{index}/name", self.pointer);
             self.diagnostics.push(Problem::warning(Code::DuplicateName, pointer, message));
         }
@@ -154,7 +153,7 @@ impl<'a> Ports<'a> {
             Problem { severity, ..Problem::error(code, pointer, message) }
         };
         let Some(node) = definition.nodes.get(&port.node) else {
-            let problem = problem(Code::NoSuchNode, format!("there is no node {:?}", port.node));
+            let problem = problem(Code::NoSuchNode, format!("unknown node {:?}", port.node));
             self.diagnostics.suggest(problem, &port.node, definition.nodes.keys().map(String::as_str));
             return;
         };

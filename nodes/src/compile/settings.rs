@@ -106,7 +106,7 @@ fn value(input: &Input, json: &Json, pointer: String, diagnostics: &mut Diagnost
 }
 
 fn unknown(def: &NodeDef, name: &str, pointer: String, diagnostics: &mut Diagnostics) {
-    let message = format!("{} has no parameter {name:?}; it is kept and does nothing", def.title);
+    let message = format!("{} has no parameter {name:?}; its value is kept without effect; delete it", def.title);
     let names = def.inputs.iter().map(|input| input.name);
     diagnostics.suggest(Problem::warning(Code::UnknownParameter, pointer, message), name, names);
 }
@@ -114,11 +114,11 @@ fn unknown(def: &NodeDef, name: &str, pointer: String, diagnostics: &mut Diagnos
 /// A depth that is none.
 fn beyond(depth: f64, pointer: &str) -> Option<Problem> {
     let held = depth.clamp(-1.0, 1.0);
-    let message = format!("{depth} is outside of -1 to 1; {held} is used");
+    let message = format!("depth {depth} is outside -1 to 1; {held} is used");
     (depth != held).then(|| Problem::warning(Code::OutOfRange, pointer, message).expected("-1 to 1"))
 }
 
 fn idle(pointer: String, name: &str) -> Problem {
-    let message = format!("a cable takes the place of {name} and heeds no depth; take the depth out");
+    let message = format!("{name} takes the value of its cable directly, so its depth has no effect; delete the depth");
     Problem::warning(Code::NoEffect, pointer, message)
 }

@@ -17,7 +17,7 @@ pub(crate) fn explain(why: &str) -> String {
         return format!("{:?} is not one of {known}", cut(name));
     }
     if why.starts_with("invalid length ") {
-        return "this list is not as long as it should be".to_owned();
+        return "this list has the wrong length".to_owned();
     }
     why.to_owned()
 }
@@ -80,24 +80,24 @@ pub(crate) fn cut(text: &str) -> String {
 pub(crate) fn explain_syntax(why: &str, at: Option<char>) -> String {
     let why = why.split(" at line ").next().unwrap_or(why);
     if matches!(at, Some('/' | '#')) && why != "invalid escape" {
-        return "JSON has no comments; take this one out, or keep what it says in a key \"x\"".to_owned();
+        return "JSON has no comments; remove this one, or keep its text in a key \"x\"".to_owned();
     }
     let plain = match why {
-        "trailing comma" => "this comma is one too many; take it out",
-        "key must be a string" => "a key in double quotes should stand here",
+        "trailing comma" => "trailing comma; remove it",
+        "key must be a string" => "expected a key in double quotes",
         "expected value" | "expected ident" => {
-            "this is no value; texts are in double quotes, and there are numbers, true, false and null"
+            "not a JSON value; expected a text in double quotes, a number, true, false or null"
         }
-        "trailing characters" => "the patch ends before this; take out what stands behind it",
-        "number out of range" => "this number is too large",
-        "invalid number" => "this is no number; write numbers such as 0.5, 2 or 1e-3",
-        "recursion limit exceeded" => "objects and lists lie too deep in one another here",
-        "expected `,` or `}`" => "a comma or } should stand here",
-        "expected `,` or `]`" => "a comma or ] should stand here",
-        "expected `:`" => "a colon should stand here",
-        "invalid escape" => "this is no escape; a backslash is written \\\\",
-        why if why.starts_with("EOF") => "the file ends too early: something is open that nothing closes",
-        why if why.starts_with("control character") => "a text ends with its line; write \\n for a new line in it",
+        "trailing characters" => "the patch ends before this; remove the rest",
+        "number out of range" => "number out of range",
+        "invalid number" => "not a JSON number; write 0.5, 2 or 1e-3",
+        "recursion limit exceeded" => "objects and lists are nested too deep; flatten them",
+        "expected `,` or `}`" => "expected a comma or }",
+        "expected `,` or `]`" => "expected a comma or ]",
+        "expected `:`" => "expected a colon",
+        "invalid escape" => "invalid escape; write a backslash as \\\\",
+        why if why.starts_with("EOF") => "the file ends inside an object, list or text; close it with }, ] or \"",
+        why if why.starts_with("control character") => "a text may not contain a line break; write \\n",
         why => why,
     };
     plain.to_owned()

@@ -78,7 +78,7 @@ pub(crate) fn check(text: &str) -> Vec<Problem> {
         Some(root) => {
             Look { lines: &Lines::of(text), problems: &mut problems, rounded: 0, path: Vec::new() }.look(&root);
         }
-        None => problems.push(Problem::error(Code::NotAPatch, "", "the file is not JSON as others read it")),
+        None => problems.push(Problem::error(Code::NotAPatch, "", "the file is not valid JSON for other readers")),
     }
     if !problems.is_empty() {
         locate(text, &mut problems);
@@ -120,7 +120,7 @@ impl<'p> Look<'_, 'p> {
             return;
         }
         if self.path.len() > DEEPEST {
-            self.too_much(format!("this lies more than {DEEPEST} deep; put it further out"));
+            self.too_much(format!("more than {DEEPEST} levels of nesting; flatten the file"));
             return;
         }
         match value {
@@ -170,7 +170,7 @@ impl<'p> Look<'_, 'p> {
     }
 
     fn twice(&mut self, bytes: Range<usize>) {
-        let message = format!("the key {:?} is there twice; take one out", self.path.last().unwrap_or(&"".into()));
+        let message = format!("duplicate key {:?}; remove one", self.path.last().unwrap_or(&"".into()));
         let span = Some(Box::new(self.lines.span(bytes)));
         self.problems.push(Problem { span, ..Problem::error(Code::DuplicateKey, self.pointer(), message) });
     }

@@ -45,13 +45,10 @@ impl Curve {
         let written = text.split([',', ';', '\n']).map(str::trim).filter(|key| !key.is_empty());
         let mut keys = written.map(Key::parse).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
-            return Err("a curve has at least one key: write a time and a value, such as 0 0, 2 1".to_owned());
+            return Err("a curve needs at least one key: write a time and a value, such as 0 0, 2 1".to_owned());
         }
         if keys.len() > MOST_KEYS {
-            return Err(format!(
-                "{} keys are more than a curve can have; take some out, down to {MOST_KEYS}",
-                keys.len()
-            ));
+            return Err(format!("too many keys: {}, the limit is {MOST_KEYS}; remove some", keys.len()));
         }
         // Of keys at the same time the last one counts from there on.
         keys.sort_by(|a, b| a.at.total_cmp(&b.at));
@@ -90,7 +87,7 @@ impl Key {
         let mut number = |what: &str| {
             let part =
                 parts.next().ok_or_else(|| format!("the key {text:?} has no {what}; write a time and a value"))?;
-            finite(part).ok_or_else(|| format!("{part:?} is not a {what}, in the key {text:?}; write a number"))
+            finite(part).ok_or_else(|| format!("key {text:?}: {part:?} is not a {what}; write a number"))
         };
         let (at, value) = (number("time")?, number("value")?);
         let ease = match parts.next() {
@@ -106,18 +103,17 @@ impl Key {
                     }
                     _ => {
                         return Err(format!(
-                            "the handles of the key {text:?} are not right; write nothing behind bezier, or four numbers \
-                             x1 y1 x2 y2 with both x between 0 and 1"
+                            "key {text:?}: invalid handles; write bezier alone, or bezier x1 y1 x2 y2 with both x between 0 and 1"
                         ));
                     }
                 }
             }
             Some(word) => {
-                return Err(format!("{word:?} is no way to go on, in the key {text:?}; write linear, hold or bezier"));
+                return Err(format!("key {text:?}: {word:?} is not one of linear, hold, bezier"));
             }
         };
         match parts.next() {
-            Some(more) => Err(format!("there is {more:?} too much in the key {text:?}; separate keys by commas")),
+            Some(more) => Err(format!("key {text:?}: unexpected {more:?}; separate keys by commas")),
             None => Ok(Self { at, value, ease }),
         }
     }

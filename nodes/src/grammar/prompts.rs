@@ -41,10 +41,7 @@ impl Schedule {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut read = entries(text).map(|(line, entry)| parsed(line, entry)).collect::<Result<Vec<_>, _>>()?;
         if read.len() > MOST_PROMPTS {
-            return Err(format!(
-                "{} prompts are more than a schedule can have; take some out, down to {MOST_PROMPTS}",
-                read.len()
-            ));
+            return Err(format!("too many prompts: {}, the limit is {MOST_PROMPTS}; remove some", read.len()));
         }
         // Of prompts at the same time the last one counts.
         read.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -86,14 +83,14 @@ fn parsed(line: usize, entry: &str) -> Result<(f64, Arc<str>), String> {
     let wrong = |what: String| {
         format!("line {line}, {entry:?}: {what}; write a time, a colon and a prompt, such as 0: a red circle")
     };
-    let (time, prompt) = entry.split_once(':').ok_or_else(|| wrong("there is no colon".to_owned()))?;
+    let (time, prompt) = entry.split_once(':').ok_or_else(|| wrong("missing colon; write TIME: PROMPT".to_owned()))?;
     let (time, prompt) = (time.trim(), prompt.trim());
     let start = finite(time).ok_or_else(|| wrong(format!("{time:?} is not a time")))?;
     if start < 0.0 {
-        return Err(wrong(format!("{time} is before the beginning")));
+        return Err(wrong(format!("time {time} is negative")));
     }
     if prompt.is_empty() {
-        return Err(wrong("there is no prompt".to_owned()));
+        return Err(wrong("missing prompt".to_owned()));
     }
     Ok((start, prompt.into()))
 }
@@ -105,9 +102,9 @@ mod tests {
     #[test]
     fn a_wrong_line_is_named() {
         for (text, said) in [
-            ("a cat", "line 1, \"a cat\": there is no colon"),
+            ("a cat", "line 1, \"a cat\": missing colon; write TIME: PROMPT"),
             ("0: a cat\n\nnow: a dog", "line 3, \"now: a dog\": \"now\" is not a time"),
-            ("0: a cat | 4:", "line 1, \"4:\": there is no prompt"),
+            ("0: a cat | 4:", "line 1, \"4:\": missing prompt"),
             ("-1: a cat", "-1 is before the beginning"),
             ("inf: a cat", "\"inf\" is not a time"),
         ] {

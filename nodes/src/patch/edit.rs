@@ -96,7 +96,7 @@ impl Floor<'_> {
         match edit {
             Edit::AddNode { id, node, pos } => {
                 if self.nodes.contains_key(&id) {
-                    return Err(format!("there is a node {id} already"));
+                    return Err(format!("there is already a node {id}; choose another id"));
                 }
                 self.nodes.insert(id.clone(), node);
                 self.layout.insert(id.clone(), Place { pos, ..Place::default() });
@@ -176,7 +176,9 @@ impl Floor<'_> {
                 };
                 Ok(vec![Edit::SetPlace { id, place: before }])
             }
-            _ => Err("a subpatch has nothing of this kind".to_owned()),
+            _ => {
+                Err("a subpatch cannot hold this setting (devices, maps and snapshots belong to the patch)".to_owned())
+            }
         }
     }
 

@@ -184,9 +184,9 @@ fn lacking(json: &Json, keys: &[String], key: &str, pointer: String) -> Problem 
     let problem = |message| Problem::error(Code::NotAPatch, pointer, message);
     match nearest(key, names, &mut 10_000) {
         Some(wrong) => {
-            let problem = problem(format!("{key:?} is missing; {wrong:?} is there instead"));
+            let problem = problem(format!("missing key {key:?}; found {wrong:?} instead"));
             Problem { suggestion: Some(key.to_owned()), ..problem }
         }
-        None => problem(format!("{key:?} is missing")),
+        None => problem(format!("missing key {key:?}")),
     }
 }

@@ -42,7 +42,7 @@ impl Patch {
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Problem> {
         let (patch, problems) = Self::read(bytes);
         let why = problems.into_iter().next();
-        patch.ok_or_else(|| why.unwrap_or_else(|| Problem::error(Code::NotAPatch, "", "this is no patch")))
+        patch.ok_or_else(|| why.unwrap_or_else(|| Problem::error(Code::NotAPatch, "", "not a patch")))
     }
 
     /// [`Self::from_slice`] for a text.
@@ -76,7 +76,7 @@ pub(crate) fn what_can_be_read(bytes: &[u8]) -> Left {
 /// The bytes are not UTF-8.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > MAX_BYTES {
-        let message = format!("the file is longer than {} MiB: this is no patch", MAX_BYTES >> 20);
+        let message = format!("the file exceeds {} MiB; a patch is smaller", MAX_BYTES >> 20);
         return Err(vec![Problem::error(Code::TooMany, "", message)]);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| vec![no_text(bytes, error.valid_up_to())])?;
@@ -90,9 +90,9 @@ fn no_text(bytes: &[u8], at: usize) -> Problem {
     let span = spans::byte(before.strip_prefix('\u{feff}').unwrap_or(&before), usize::MAX);
     let message = match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            "the file is not text in UTF-8 but in UTF-16; save it as UTF-8".to_owned()
+            "the file is UTF-16, not UTF-8; save it as UTF-8".to_owned()
         }
-        _ => format!("the file is not text: byte {}, in line {}, is not UTF-8; save it as UTF-8", at + 1, span.line),
+        _ => format!("line {}: byte {} is not UTF-8; save the file as UTF-8", span.line, at + 1),
     };
     Problem { span: Some(Box::new(span)), ..Problem::error(Code::NotAPatch, "", message) }
 }
@@ -132,7 +132,7 @@ fn not_json(text: &str, Malformed { pointer, bytes, message }: Malformed) -> Pro
 
 fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Left {
     let Some(object) = json.as_object_mut() else {
-        let problem = Problem::error(Code::NotAPatch, "", "this is no patch: it is not an object in braces");
+        let problem = Problem::error(Code::NotAPatch, "", "not a patch: expected a JSON object");
         return Left { problems: vec![problem], ..Left::default() };
     };
     if !head(object, &mut problems) {
@@ -148,21 +148,22 @@ fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
     let (format, version) = (patch.get("format"), patch.get("version"));
     let mut say = |pointer: &str, message: String| problems.push(Problem::error(Code::NotAPatch, pointer, message));
     match (format, version) {
-        (None, _) => say("/format", format!("this is no patch: it does not say which format it is; {HEAD}")),
+        (None, _) => say("/format", format!("not a patch: `format` is missing; {HEAD}")),
         (Some(format), _) if format != FORMAT => {
-            say("/format", format!("{format} is not {FORMAT:?}: this is no patch"));
+            say("/format", format!("not a patch: `format` is {format}, expected {FORMAT:?}"));
             return false;
         }
-        (_, None) => say("/version", format!("the patch does not say which version it is; {HEAD}")),
+        (_, None) => say("/version", format!("`version` is missing; {HEAD}")),
         (_, Some(version)) => match whole_of(version) {
             Some(VERSION) => {}
             Some(later) if later > VERSION => {
-                let message =
-                    format!("the patch is of version {later}, this bendrack reads up to {VERSION}; update bendrack");
+                let message = format!(
+                    "the patch has format version {later}; this bendrack reads up to {VERSION}; update bendrack"
+                );
                 problems.push(Problem::error(Code::LaterVersion, "/version", message));
                 return false;
             }
-            _ => say("/version", format!("{version} is no version of the format; write \"version\": {VERSION}")),
+            _ => say("/version", format!("{version} is not a format version; write \"version\": {VERSION}")),
         },
     }
     let goes_on = format.is_some() || patch.contains_key("nodes");

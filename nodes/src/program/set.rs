@@ -162,7 +162,7 @@ impl FromStr for Set {
                 None => (number(part)?, number(part)?),
             };
             if first > last {
-                return Err(format!("{part:?} runs backwards; write {last}-{first}"));
+                return Err(format!("the range {part:?} is reversed; write {last}-{first}"));
             }
             ranges.extend(Self::every(first, last, step).0.into_iter().flatten());
         }

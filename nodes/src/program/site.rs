@@ -105,7 +105,7 @@ impl FromStr for Site {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|site| site.name() == name).ok_or_else(|| format!("there is no site {name:?}"))
+        Self::ALL.into_iter().find(|site| site.name() == name).ok_or_else(|| format!("unknown site {name:?}"))
     }
 }
 

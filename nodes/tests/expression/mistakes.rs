@@ -11,16 +11,16 @@ fn mistake(source: &str) -> Mistake {
 
 /// Sources, and the line below each; a list of all names is cut off.
 const PICTURES: &[(&str, &str)] = &[
-    ("", "^ there is nothing here: write a value, such as a or sin(t)"),
-    ("  ", "^ there is nothing here: write a value, such as a or sin(t)"),
+    ("", "^ the expression is empty: write a value, such as a or sin(t)"),
+    ("  ", "^ the expression is empty: write a value, such as a or sin(t)"),
     ("sin(t", "     ^ sin( is not closed: write )"),
     ("sin(t ", "     ^ sin( is not closed: write )"),
     ("(a + b", "      ^ ( is not closed: write )"),
-    ("a +", "   ^ a value is missing at the end: write one behind +"),
-    ("a + ", "   ^ a value is missing at the end: write one behind +"),
-    ("a + * b", "    ^ a value is missing: write one before *"),
-    ("+a", "^ a + stands between two values: leave this one away"),
-    ("()", " ^ there is nothing between ( and ): write a value there"),
+    ("a +", "   ^ missing value at the end: write one after +"),
+    ("a + ", "   ^ missing value at the end: write one after +"),
+    ("a + * b", "    ^ missing value: write one before *"),
+    ("+a", "^ a + joins two values: remove this one"),
+    ("()", " ^ empty parentheses: write a value between ( and )"),
     ("sin()", "^^^^^ sin takes 1 argument and has 0 here: write sin(x)"),
     ("min(a)", "^^^^^^ min takes 2 or more arguments and has 1 here: write min(x, y, …)"),
     ("sin(a, b)", "^^^^^^^^^ sin takes 1 argument and has 2 here: write sin(x)"),
@@ -28,58 +28,58 @@ const PICTURES: &[(&str, &str)] = &[
     ("clamp(a, 0)", "^^^^^^^^^^^ clamp takes 3 arguments and has 2 here: write clamp(x, low, high)"),
     ("sin", "^^^ sin is a function: write sin(x)"),
     ("sin a", "^^^ sin is a function: write sin(x)"),
-    ("t(3)", "^ t is a number and not a function: write t * ( to multiply"),
-    ("2t", "^^ an operator is missing: write 2 * t to multiply"),
-    ("2 (a)", "^^^ an operator is missing: write 2 * ( to multiply"),
-    ("(a)(b)", "  ^^ an operator is missing: write ) * ( to multiply"),
-    ("2 3", "^^^ an operator is missing between 2 and 3: write one, such as *"),
-    ("a b", "^^^ an operator is missing: write a * b to multiply"),
-    ("a and b", "  ^^^ there is no and: write && for and"),
-    ("not a", "^^^ there is no not: write ! for not"),
-    ("if(a, b, c)", "^^ there is no if: write condition ? value : otherwise"),
-    ("log(a)", "^^^ there is no log: write ln(x), log2(x) or log10(x)"),
-    ("sinn(a)", "^^^^ there is no sinn; did you mean sin?"),
-    ("Sin(a)", "^^^ there is no Sin; did you mean sin?"),
-    ("foo(a)", "^^^ there is no foo; there are …"),
-    ("foo", "^^^ there is no foo; there are …"),
-    ("bete * 2", "^^^^ there is no bete; did you mean beat?"),
-    ("x", "^ there is no x; there are …"),
-    ("a = b", "  ^ = means nothing here: nothing can be kept in a name; write == to compare"),
-    ("a == = b", "     ^ = means nothing here: nothing can be kept in a name; write == to compare"),
-    ("a & b", "  ^ & means nothing here: write && for and"),
-    ("a | b", "  ^ | means nothing here: write || for or"),
-    ("a ** 2", "  ^^ ** means nothing here: write ^ for a power"),
+    ("t(3)", "^ t is a number, not a function: write t * ( to multiply"),
+    ("2t", "^^ missing operator: write 2 * t to multiply"),
+    ("2 (a)", "^^^ missing operator: write 2 * ( to multiply"),
+    ("(a)(b)", "  ^^ missing operator: write ) * ( to multiply"),
+    ("2 3", "^^^ missing operator between 2 and 3: write one, such as *"),
+    ("a b", "^^^ missing operator: write a * b to multiply"),
+    ("a and b", "  ^^^ unknown name and: write && for and"),
+    ("not a", "^^^ unknown name not: write ! for not"),
+    ("if(a, b, c)", "^^ unknown name if: write condition ? value : otherwise"),
+    ("log(a)", "^^^ unknown name log: write ln(x), log2(x) or log10(x)"),
+    ("sinn(a)", "^^^^ unknown name sinn; did you mean sin?"),
+    ("Sin(a)", "^^^ unknown name Sin; did you mean sin?"),
+    ("foo(a)", "^^^ unknown name foo; there are …"),
+    ("foo", "^^^ unknown name foo; there are …"),
+    ("bete * 2", "^^^^ unknown name bete; did you mean beat?"),
+    ("x", "^ unknown name x; there are …"),
+    ("a = b", "  ^ unexpected =: assignment is not supported; write == to compare"),
+    ("a == = b", "     ^ unexpected =: assignment is not supported; write == to compare"),
+    ("a & b", "  ^ unexpected &: write && for and"),
+    ("a | b", "  ^ unexpected |: write || for or"),
+    ("a ** 2", "  ^^ unexpected **: write ^ for a power"),
     ("1 < a < 3", "      ^ comparisons cannot be chained: write x < y && y < z, or ( and ) around the first one"),
-    ("a ? b", "  ^ the ? has no : that says what it is otherwise: write condition ? value : otherwise"),
-    ("a ? b)", "     ^ this ) closes nothing: leave it away, or write its ( before"),
-    ("a : b", "  ^ this : has no ? before it: write condition ? value : otherwise"),
-    ("a, b", " ^ a comma stands between the arguments of a function: write numbers with a point, 0.5"),
-    ("0,5 * a", " ^ a comma stands between the arguments of a function: write numbers with a point, 0.5"),
-    ("max(a, 0,5) + ", "             ^ a value is missing at the end: write one behind +"),
-    ("a)", " ^ this ) closes nothing: leave it away, or write its ( before"),
-    ("a ! b", "  ^ a ! stands before a value: write != to compare"),
-    ("a.b", " ^ a point stands in a number, such as 0.5: write a digit behind it"),
-    ("1.2.3", "   ^ a number has one point: leave the second one away"),
+    ("a ? b", "  ^ the ? has no matching `:`: write condition ? value : otherwise"),
+    ("a ? b)", "     ^ unmatched ): remove it, or add the ( before"),
+    ("a : b", "  ^ unmatched `:`: write condition ? value : otherwise"),
+    ("a, b", " ^ a comma separates function arguments: write decimals with a point, 0.5"),
+    ("0,5 * a", " ^ a comma separates function arguments: write decimals with a point, 0.5"),
+    ("max(a, 0,5) + ", "             ^ missing value at the end: write one after +"),
+    ("a)", " ^ unmatched ): remove it, or add the ( before"),
+    ("a ! b", "  ^ ! must precede a value: write != to compare"),
+    ("a.b", " ^ a point needs a digit after it, such as 0.5"),
+    ("1.2.3", "   ^ a number has only one point: remove the second"),
     ("1e999", "^^^^^ 1e999 is too large: write a number below 1e308"),
-    ("1_000", " ^ _ means nothing here: names begin with a letter, and numbers are written without it"),
-    ("a; b", " ^ ; means nothing here: leave it away, as this is one expression"),
-    ("\"x\"", "^ \" means nothing here: there are no texts here, only numbers"),
-    ("a − b", "  ^ − means nothing here: write - to subtract"),
-    ("größe * 2", "^^^^^ there is no größe; there are …"),
-    ("größe", "^^^^^ there is no größe; there are …"),
-    ("名前 + 1", "^^^^ there is no 名前; there are …"),
-    ("\"名\"", "^ \" means nothing here: there are no texts here, only numbers"),
-    ("max(名前, 1)", "    ^^^^ there is no 名前; there are …"),
-    ("a\u{301}", " ^ a character that does not stand by itself is here (U+0301): delete it"),
-    ("π * 2", "^ π means nothing here: write pi"),
-    ("a?a", " ^ the ? has no : that says what it is otherwise: write condition ? value : otherwise"),
-    ("min(1,)", "      ^ a value is missing: write one before )"),
-    ("sin(,)", "    ^ a value is missing: write one before ,"),
-    ("a[1]", " ^ [ means nothing here: write ( and ) around what comes first"),
-    ("2 * sin(t) pi", "         ^^^^ an operator is missing: write ) * pi to multiply"),
-    ("90°", "  ^ ° means nothing here: angles are in radians: write * tau / 360 for degrees"),
-    ("100e", "^^^^ an operator is missing: write 100 * e to multiply"),
-    ("-", " ^ a value is missing at the end: write one behind -"),
+    ("1_000", " ^ unexpected _: names begin with a letter; write numbers without it"),
+    ("a; b", " ^ unexpected ;: remove it: a formula is a single expression"),
+    ("\"x\"", "^ unexpected \": texts are not supported, only numbers"),
+    ("a − b", "  ^ unexpected −: write - to subtract"),
+    ("größe * 2", "^^^^^ unknown name größe; there are …"),
+    ("größe", "^^^^^ unknown name größe; there are …"),
+    ("名前 + 1", "^^^^ unknown name 名前; there are …"),
+    ("\"名\"", "^ unexpected \": texts are not supported, only numbers"),
+    ("max(名前, 1)", "    ^^^^ unknown name 名前; there are …"),
+    ("a\u{301}", " ^ combining or invisible character U+0301: delete it"),
+    ("π * 2", "^ unexpected π: write pi"),
+    ("a?a", " ^ the ? has no matching `:`: write condition ? value : otherwise"),
+    ("min(1,)", "      ^ missing value: write one before )"),
+    ("sin(,)", "    ^ missing value: write one before ,"),
+    ("a[1]", " ^ unexpected [: write ( and ) to group"),
+    ("2 * sin(t) pi", "         ^^^^ missing operator: write ) * pi to multiply"),
+    ("90°", "  ^ unexpected °: angles are in radians: write * tau / 360 for degrees"),
+    ("100e", "^^^^ missing operator: write 100 * e to multiply"),
+    ("-", " ^ missing value at the end: write one after -"),
 ];
 
 #[test]
@@ -102,22 +102,22 @@ fn the_picture_of_a_mistake_marks_it_and_says_what_to_do() {
 #[test]
 fn the_picture_shows_one_line_and_no_more_than_fits() {
     let picture = |source: &str| mistake(source).caret(source);
-    assert_eq!(picture("a\n+ sinn(b)\n+ c"), "+ sinn(b)\n  ^^^^ there is no sinn; did you mean sin?");
+    assert_eq!(picture("a\n+ sinn(b)\n+ c"), "+ sinn(b)\n  ^^^^ unknown name sinn; did you mean sin?");
     // What would move the mark is shown as a space.
-    assert_eq!(picture("\ta\r+ 2t"), " a + 2t\n     ^^ an operator is missing: write 2 * t to multiply");
+    assert_eq!(picture("\ta\r+ 2t"), " a + 2t\n     ^^ missing operator: write 2 * t to multiply");
     let [zero, turn] = ["a + \0 b", "a + \u{202e}b"].map(picture);
-    assert_eq!(zero, "a +   b\n    ^ a character that does not stand by itself is here (U+0000): delete it");
-    assert_eq!(turn, "a +  b\n    ^ a character that does not stand by itself is here (U+202E): delete it");
+    assert_eq!(zero, "a +   b\n    ^ combining or invisible character U+0000: delete it");
+    assert_eq!(turn, "a +  b\n    ^ combining or invisible character U+202E: delete it");
     let long = format!("{}2t{}", "a + ".repeat(20), " + 名".repeat(20));
     assert_eq!(
         picture(&long),
         "…a + a + a + a + a + a + a + a + a + 2t + 名 + 名 + 名 + 名 + 名 + 名 + …\n                                     \
-         ^^ an operator is missing: write 2 * t to multiply"
+         ^^ missing operator: write 2 * t to multiply"
     );
     let word = "ä".repeat(LONGEST / 2);
     let [shown, said] = [0, 1].map(|line| picture(&word).lines().nth(line).expect("two lines").to_owned());
     assert_eq!(shown, format!("{}…", "ä".repeat(72)));
-    assert!(said.starts_with(&format!("{} there is no {}…; there are ", "^".repeat(72), "ä".repeat(24))), "{said}");
+    assert!(said.starts_with(&format!("{} unknown name {}…; there are ", "^".repeat(72), "ä".repeat(24))), "{said}");
     // A picture of another source does not panic.
     assert!(mistake("a + a + foo").caret("名").starts_with("名\n"));
 }
@@ -126,7 +126,7 @@ fn the_picture_shows_one_line_and_no_more_than_fits() {
 fn a_mistake_says_where_it_is_and_what_could_stand_there() {
     let named = mistake("1 + wvae(t)");
     assert_eq!((named.span.clone(), named.suggestion), (4..8, Some("wave")));
-    assert_eq!(named.to_string(), "there is no wvae; did you mean wave?");
+    assert_eq!(named.to_string(), "unknown name wvae; did you mean wave?");
     for (source, span, expected) in [
         ("sin(t", 5..5, "an operator, a comma or )"),
         ("(t", 2..2, "an operator or )"),
@@ -135,7 +135,7 @@ fn a_mistake_says_where_it_is_and_what_could_stand_there() {
         ("名 2", 0..3, ""),
         ("1 名", 0..5, "an operator"),
         ("1 )", 2..3, "an operator or the end"),
-        ("sin + 1", 0..3, "( behind it"),
+        ("sin + 1", 0..3, "( after it"),
     ] {
         let mistake = mistake(source);
         assert_eq!((mistake.span, mistake.expected.unwrap_or_default()), (span, expected), "{source}");

@@ -129,7 +129,7 @@ fn a_list_gives_one_of_its_prompts_by_number() {
     let mut wired = prompting("prompt.list", &json!({}));
     wired.nodes.insert("text".into(), node("prompt.text", &json!({})));
     wired.cables.push(cable("text.text", "it.prompts"));
-    assert!(refused(&wired).message.contains("written, not wired"));
+    assert!(refused(&wired).message.contains("takes no cable"));
 }
 
 /// The prompts of a schedule as a player would unroll them: one after the other with their times, over many rounds.

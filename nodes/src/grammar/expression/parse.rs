@@ -68,7 +68,7 @@ impl Parser<'_> {
         self.advance()?;
         self.within(Self::choice)?;
         if self.token == Token::End {
-            let message = "the ? has no : that says what it is otherwise: write condition ? value : otherwise";
+            let message = "the ? has no matching `:`: write condition ? value : otherwise";
             return Err(Mistake::new(question, message).expecting(":"));
         }
         if self.token != Token::Sign(":") {
@@ -160,11 +160,11 @@ impl Parser<'_> {
                 return self.call(function, &span);
             }
             let message = format!("{name} is a function: write {}", function.call());
-            return Err(Mistake::new(span, message).expecting("( behind it"));
+            return Err(Mistake::new(span, message).expecting("( after it"));
         }
         match VARIABLES.iter().position(|variable| variable.name == name) {
             Some(_) if is_called => {
-                Err(Mistake::new(span, format!("{name} is a number and not a function: write {name} * ( to multiply")))
+                Err(Mistake::new(span, format!("{name} is a number, not a function: write {name} * ( to multiply")))
             }
             Some(index) => self.push(Step::Variable(index)),
             None => Err(unknown(name, span, is_called)),
@@ -221,7 +221,7 @@ impl Parser<'_> {
     /// Parses a nested part, within the limit of depth.
     fn within(&mut self, inner: fn(&mut Self) -> Result<()>) -> Result<()> {
         if self.depth == DEEPEST {
-            let message = format!("this stands in more than {DEEPEST} others: split it over two expression nodes");
+            let message = format!("nested more than {DEEPEST} deep: split it over two expression nodes");
             return Err(Mistake::new(self.span.clone(), message));
         }
         self.depth += 1;
@@ -232,9 +232,8 @@ impl Parser<'_> {
 
     fn push(&mut self, step: Step) -> Result<()> {
         if self.steps.len() == MOST_STEPS {
-            let message = format!(
-                "there are more than {MOST_STEPS} numbers, names and operators: split it over two expression nodes"
-            );
+            let message =
+                format!("more than {MOST_STEPS} numbers, names and operators: split it over two expression nodes");
             return Err(Mistake::new(self.before.clone(), message));
         }
         self.steps.push(step);
@@ -262,12 +261,12 @@ impl Parser<'_> {
         let before = short(&self.source[self.before.clone()]);
         let message = match self.token {
             Token::End if self.before.is_empty() => {
-                "there is nothing here: write a value, such as a or sin(t)".to_owned()
+                "the expression is empty: write a value, such as a or sin(t)".to_owned()
             }
-            Token::End => format!("a value is missing at the end: write one behind {before}"),
-            Token::Sign("+") => "a + stands between two values: leave this one away".to_owned(),
-            Token::Sign(")") if before == "(" => "there is nothing between ( and ): write a value there".to_owned(),
-            _ => format!("a value is missing: write one before {}", self.next()),
+            Token::End => format!("missing value at the end: write one after {before}"),
+            Token::Sign("+") => "a + joins two values: remove this one".to_owned(),
+            Token::Sign(")") if before == "(" => "empty parentheses: write a value between ( and )".to_owned(),
+            _ => format!("missing value: write one before {}", self.next()),
         };
         Mistake::new(self.span.clone(), message).expecting(VALUE)
     }
@@ -276,11 +275,11 @@ impl Parser<'_> {
     fn side_by_side(&self) -> Mistake {
         let (left, right) = (short(&self.source[self.before.clone()]), self.next());
         if let Some(advice) = foreign(&right).filter(|_| self.token == Token::Name) {
-            return Mistake::new(self.span.clone(), format!("there is no {right}: {advice}")).expecting("an operator");
+            return Mistake::new(self.span.clone(), format!("unknown name {right}: {advice}")).expecting("an operator");
         }
         let message = match self.token {
-            Token::Number(_) => format!("an operator is missing between {left} and {right}: write one, such as *"),
-            _ => format!("an operator is missing: write {left} * {right} to multiply"),
+            Token::Number(_) => format!("missing operator between {left} and {right}: write one, such as *"),
+            _ => format!("missing operator: write {left} * {right} to multiply"),
         };
         Mistake::new(self.before.start..self.span.end, message).expecting("an operator")
     }
@@ -288,11 +287,11 @@ impl Parser<'_> {
     /// The error for a token that does not continue the expression.
     fn misplaced(&self) -> Mistake {
         let message = match self.token {
-            Token::Sign(",") => "a comma stands between the arguments of a function: write numbers with a point, 0.5",
-            Token::Sign(")") => "this ) closes nothing: leave it away, or write its ( before",
-            Token::Sign(":") => "this : has no ? before it: write condition ? value : otherwise",
-            Token::Sign("!") => "a ! stands before a value: write != to compare",
-            _ => "an operator is missing before this: write one, such as *",
+            Token::Sign(",") => "a comma separates function arguments: write decimals with a point, 0.5",
+            Token::Sign(")") => "unmatched ): remove it, or add the ( before",
+            Token::Sign(":") => "unmatched `:`: write condition ? value : otherwise",
+            Token::Sign("!") => "! must precede a value: write != to compare",
+            _ => "missing operator before this: write one, such as *",
         };
         Mistake::new(self.span.clone(), message)
     }
@@ -307,11 +306,11 @@ fn foreign(name: &str) -> Option<&'static str> {
 fn unknown(name: &str, span: Range<usize>, is_called: bool) -> Mistake {
     let shown = short(name);
     if let Some(advice) = foreign(name) {
-        return Mistake::new(span, format!("there is no {shown}: {advice}"));
+        return Mistake::new(span, format!("unknown name {shown}: {advice}"));
     }
     let functions = || FUNCTIONS.iter().map(|function| function.name);
     let variables = || VARIABLES.iter().map(|variable| variable.name).filter(|_| !is_called);
-    let mistake = Mistake::new(span, format!("there is no {shown}")).meant(name, variables().chain(functions()));
+    let mistake = Mistake::new(span, format!("unknown name {shown}")).meant(name, variables().chain(functions()));
     if mistake.suggestion.is_some() {
         return mistake;
     }

@@ -26,12 +26,12 @@ const FOREIGN: &[(&str, &str)] = &[
     ("=>", "write >= to compare"),
     ("=<", "write <= to compare"),
     ("<>", "write != to compare"),
-    (":=", "nothing can be kept in a name; write == to compare"),
+    (":=", "assignment is not supported; write == to compare"),
 ];
 
 /// The same for single signs, which may begin others.
 const ALONE: &[(&str, &str)] = &[
-    ("=", "nothing can be kept in a name; write == to compare"),
+    ("=", "assignment is not supported; write == to compare"),
     ("&", "write && for and"),
     ("|", "write || for or"),
     ("~", "write ! for not"),
@@ -51,15 +51,15 @@ const ALONE: &[(&str, &str)] = &[
     ("τ", "write tau"),
     ("∞", "write a large number, such as 1e9"),
     ("°", "angles are in radians: write * tau / 360 for degrees"),
-    ("[", "write ( and ) around what comes first"),
-    ("]", "write ( and ) around what comes first"),
-    ("{", "write ( and ) around what comes first"),
-    ("}", "write ( and ) around what comes first"),
-    (";", "leave it away, as this is one expression"),
-    ("\"", "there are no texts here, only numbers"),
-    ("'", "there are no texts here, only numbers"),
-    ("_", "names begin with a letter, and numbers are written without it"),
-    ("#", "write numbers in decimal, and leave remarks away"),
+    ("[", "write ( and ) to group"),
+    ("]", "write ( and ) to group"),
+    ("{", "write ( and ) to group"),
+    ("}", "write ( and ) to group"),
+    (";", "remove it: a formula is a single expression"),
+    ("\"", "texts are not supported, only numbers"),
+    ("'", "texts are not supported, only numbers"),
+    ("_", "names begin with a letter; write numbers without it"),
+    ("#", "write numbers in decimal; comments are not supported"),
     ("$", "write names alone, such as a"),
     ("@", "write names alone, such as a"),
     ("\\", "write / to divide"),
@@ -77,9 +77,8 @@ pub(super) fn token(source: &str, from: usize) -> Result<(Token, Range<usize>), 
         return number(text, start);
     }
     let listed = |list: &'static [(&str, &str)]| list.iter().find(|(sign, _)| text.starts_with(sign));
-    let foreign = |(sign, advice): &(&str, &str)| {
-        Err(Mistake::new(span(sign.len()), format!("{sign} means nothing here: {advice}")))
-    };
+    let foreign =
+        |(sign, advice): &(&str, &str)| Err(Mistake::new(span(sign.len()), format!("unexpected {sign}: {advice}")));
     if let Some(sign) = listed(FOREIGN) {
         return foreign(sign);
     }
@@ -93,12 +92,12 @@ pub(super) fn token(source: &str, from: usize) -> Result<(Token, Range<usize>), 
         return Ok((Token::Name, span(run(text, |c| c.is_alphanumeric() || c == '_'))));
     }
     if first == '.' {
-        return Err(Mistake::new(span(1), "a point stands in a number, such as 0.5: write a digit behind it"));
+        return Err(Mistake::new(span(1), "a point needs a digit after it, such as 0.5"));
     }
     let message = if is_unseen(first) || first.width() == Some(0) {
-        format!("a character that does not stand by itself is here (U+{:04X}): delete it", u32::from(first))
+        format!("combining or invisible character U+{:04X}: delete it", u32::from(first))
     } else {
-        format!("{first} means nothing here: leave it away")
+        format!("unexpected {first}: remove it")
     };
     Err(Mistake::new(span(first.len_utf8()), message))
 }
@@ -118,7 +117,7 @@ fn number(text: &str, start: usize) -> Result<(Token, Range<usize>), Mistake> {
     }
     let (number, span) = (&text[..end], start..start + end);
     if text[end..].starts_with('.') {
-        return Err(Mistake::new(start + end..start + end + 1, "a number has one point: leave the second one away"));
+        return Err(Mistake::new(start + end..start + end + 1, "a number has only one point: remove the second"));
     }
     match number.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok((Token::Number(value), span)),

@@ -128,7 +128,7 @@ fn run(ctx: &mut NodeContext<'_>) {
 
 /// Warning for a wave that is too fast for the latent frames.
 const TOO_FAST: &str =
-    "it goes round more than once in two latent frames, so that its wave seems to be another, slower one; slow it down";
+    "the LFO is too fast and aliases: more than one cycle in two latent frames; lower `rate` or choose a longer `sync`";
 
 /// Warns if a periodic wave has fewer than two samples per cycle. A pulse and random shapes may be fast.
 fn warn_of_speed(ctx: &mut NodeContext<'_>) {

@@ -28,7 +28,7 @@ fn the_tempo_moves_the_beat_from_the_next_frame_on() {
 fn of_two_tempos_one_is_warned_of() {
     let two = patch(&[("a", "time.tempo", json!({})), ("b", "time.tempo", json!({ "bpm": 90.0 }))], &[]);
     let (plan, problems) = Plan::compile(&two, LIBRARY);
-    assert!(plan.is_some() && problems.len() == 1 && problems[0].message.contains("both say what the bpm is"));
+    assert!(plan.is_some() && problems.len() == 1 && problems[0].message.contains("both set the bpm"));
 }
 
 #[test]
