@@ -78,7 +78,7 @@ fn every_file_is_checked_and_what_is_no_text_is_an_invalid_patch() {
     assert!(String::from_utf8_lossy(&check.stderr).contains("no.json"));
     let check = bendrack(&["check", "no.json", &binary, first]);
     assert_eq!(check.status.code(), Some(2));
-    assert!(stdout(&check).contains("error[not-a-patch]: the file is not text"), "{}", stdout(&check));
+    assert!(stdout(&check).contains("error[not-a-patch]: the file is UTF-16, not UTF-8"), "{}", stdout(&check));
     assert!(stdout(&check).contains("binary.json: 1 error, 0 warnings"), "{}", stdout(&check));
     assert!(stdout(&check).contains("first_bend.json: no problems"), "{}", stdout(&check));
     assert_eq!(bendrack(&["program", &binary]).status.code(), Some(2));
