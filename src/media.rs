@@ -51,7 +51,7 @@ impl Map {
     }
 }
 
-/// Whether a size with so many channels has `count` samples; a size no memory holds has not.
+/// True if a size has `count` samples. False if the size overflows.
 fn is_count(width: usize, height: usize, channels: usize, count: usize) -> bool {
     width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels)) == Some(count)
 }

@@ -55,7 +55,7 @@ pub fn render(scene: &Scene, start: (usize, usize), latent: usize, frame: usize)
     Picture { width: SIDE, height: SIDE, rgb }
 }
 
-/// How many pixels an object is below and right of the middle of the picture.
+/// Offset of an object from the centre of the picture, in pixels: down, right.
 fn place(scene: &Scene, index: usize, start: (usize, usize), latent: usize, late: f64) -> (f32, f32) {
     let step = scene.things[index].motion.step();
     let half = if index == 0 { 0 } else { TOKENS / 2 };
