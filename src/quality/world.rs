@@ -86,7 +86,7 @@ fn wrapped(x: f32) -> f32 {
     (x + side / 2.0).rem_euclid(side) - side / 2.0
 }
 
-/// How much of a pixel at `(x, y)` a turned shape around the origin covers, 0 to 1.
+/// Coverage of the pixel at `(x, y)` by a rotated shape around the origin, 0 to 1.
 fn coverage(shape: Shape, radius: f32, degrees: f64, (x, y): (f32, f32)) -> f32 {
     let (sin, cos) = (degrees.to_radians() as f32).sin_cos();
     (0.5 - distance(shape, cos * x + sin * y, cos * y - sin * x, radius)).clamp(0.0, 1.0)
