@@ -12,7 +12,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Error {
     /// The file, as the user named it.
     pub path: PathBuf,
-    /// What happened, and what to do about it.
+    /// The problem and the next step.
     pub message: String,
 }
 
@@ -34,7 +34,7 @@ impl std::error::Error for Error {}
 /// Links that are followed before a path is given up.
 const MAX_LINKS: usize = 40;
 
-/// Where a path leads, through links and `..`, whether or not there is a file.
+/// Target of a path, through links and `..`, even without a file there.
 pub fn resolved(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -62,8 +62,8 @@ pub fn resolved(path: &Path) -> PathBuf {
     place
 }
 
-/// Whether two paths lead to one file, by whatever spelling or link. Paths that lead to no file yet are compared without regard
-/// to case, as some file systems do.
+/// True if two paths lead to one file, by any spelling or link. Paths without a file are compared without case, as some
+/// file systems do.
 pub fn is_same(a: &Path, b: &Path) -> bool {
     match (fs::metadata(a), fs::metadata(b)) {
         (Ok(_), Ok(_)) => is_same_file(a, b),
@@ -73,12 +73,12 @@ pub fn is_same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Where a path leads, in lower case.
+/// Target of a path, in lower case.
 fn folded(path: &Path) -> String {
     resolved(path).to_string_lossy().to_lowercase()
 }
 
-/// Whether two files that are there are one. None of them is opened: opening a pipe would wait.
+/// True if two existing files are the same. Neither is opened, as opening a pipe waits.
 #[cfg(unix)]
 fn is_same_file(a: &Path, b: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -22,7 +22,7 @@ impl Picture {
         Self::filled(width, height, [0; 3])
     }
 
-    /// Whether it has as many pixels as its size requires, and some.
+    /// True if it has pixels, as many as its size requires.
     pub fn is_whole(&self) -> bool {
         !self.rgb.is_empty() && is_count(self.width, self.height, 3, self.rgb.len())
     }
@@ -40,18 +40,18 @@ pub struct Map {
 }
 
 impl Map {
-    /// Whether it has as many values as its size requires, and some.
+    /// True if it has values, as many as its size requires.
     pub fn is_whole(&self) -> bool {
         !self.values.is_empty() && is_count(self.width, self.height, 1, self.values.len())
     }
 
-    /// Whether it is a spectrum: one row of values that have no place in the picture.
+    /// True if it is a spectrum: one row of values without a place in the picture.
     pub fn is_spectrum(&self) -> bool {
         self.height == 1 && self.width > 1
     }
 }
 
-/// Whether a size with so many channels has `count` samples; a size no memory holds has not.
+/// True if a size has `count` samples. False if the size overflows.
 fn is_count(width: usize, height: usize, channels: usize, count: usize) -> bool {
     width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels)) == Some(count)
 }

@@ -9,10 +9,10 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 
-/// Whether a character would act on a terminal, or on the order of the text around it, instead of being seen.
+/// True for a character that acts on a terminal or on the order of the text around it.
 ///
-/// These are the control characters (U+0000–1F, U+007F–9F) but tab and line feed, line and paragraph separators, and the marks,
-/// embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9).
+/// These are the control characters (U+0000–1F, U+007F–9F) but tab and line feed, and line and paragraph separators. To
+/// them come the marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9).
 fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,

@@ -28,7 +28,7 @@ pub(super) struct BoundBend<'a> {
 /// One weight per position of a frame, row-major.
 pub(super) type SpatialWeights = Arc<Vec<f32>>;
 
-/// What stays the same for a bend in every layer and step of a call; computed on first use.
+/// Results of a bend that are the same in every layer and step of a call, computed on first use.
 #[derive(Default)]
 pub(super) struct BendCache {
     pub(super) region: OnceLock<Option<SpatialWeights>>,
@@ -52,22 +52,22 @@ impl<'a> BoundBend<'a> {
         }
     }
 
-    /// Whether the amount is 0 in every frame.
+    /// True if the amount is 0 in every frame.
     pub(super) fn is_dry(&self) -> bool {
         self.amount.iter().all(|&amount| amount == 0.0)
     }
 
-    /// Whether the weight is 1 in every frame and at every position.
+    /// True if the weight is 1 in every frame and at every position.
     fn is_wet(&self) -> bool {
         self.region.is_none() && self.amount.iter().all(|amount| amount.to_bits() == 1.0_f64.to_bits())
     }
 
-    /// Which rows of the prompt, of `count`, the words of the target name.
+    /// Rows of the prompt, of `count`, for the words of the target.
     pub(super) fn rows(&self, count: usize) -> &'a [bool] {
         self.cache.rows.get_or_init(|| resolve::rows(&self.bend.target.words, self.shared.tokens, count))
     }
 
-    /// Which rows of the prompt, of `count`, the other words of the bend name.
+    /// Rows of the prompt, of `count`, for the other words of the bend.
     pub(super) fn other_rows(&self, count: usize) -> Vec<bool> {
         match &self.bend.with {
             Some(words) => resolve::rows(words, self.shared.tokens, count),
@@ -153,7 +153,7 @@ impl<'a> BoundBend<'a> {
     }
 }
 
-/// Whether the numbers of x are small enough for the model to go on.
+/// True if the numbers of x are small enough for the rest of the model.
 fn is_bounded(x: &Tensor) -> Result<bool> {
     // The square of a larger number overflows f32.
     const LARGEST: f32 = 1e18;

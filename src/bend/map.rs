@@ -181,7 +181,7 @@ fn written_out(
 
 /// Keys under the same bends, and their extra value columns.
 struct Class {
-    /// Which of the bends act.
+    /// True for each bend that acts.
     acts: Vec<bool>,
     keys: Vec<u32>,
     basis: Basis,
@@ -255,9 +255,9 @@ struct LinearPlan<'a> {
     bent: Vec<Class>,
     /// The first of the columns that measure, for each tap, keys without bends; none if all keys have bends.
     free_taps: Option<usize>,
-    /// Whether one chain of bends acts on every key: then it acts on the output itself.
+    /// True if one chain of bends acts on every key; it then acts on the output itself.
     is_whole: bool,
-    /// Whether the share of all keys is 1 for every query, and needs no column of values.
+    /// True if the share of all keys is 1 for every query, so that it needs no column of values.
     is_share_known: bool,
 }
 

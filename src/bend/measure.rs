@@ -1,4 +1,4 @@
-//! What taps measure at a hook.
+//! Measurements of taps at a hook.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What bends and taps keep from one model call to the next.
+//! State of bends and taps between model calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

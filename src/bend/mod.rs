@@ -1,6 +1,6 @@
 //! Applies the program of a patch to a model call: a listener at the hooks of the transformer.
 //!
-//! Where the algebra allows, no attention map is built. Bends before the softmax go into queries, keys and bias (`softmax`). A bend
+//! No attention map is built if the algebra allows it. Bends before the softmax go into queries, keys and bias (`softmax`). A bend
 //! that is linear on the query grid acts on the contribution of the map's columns to the output (`map`); the columns come out of the
 //! same attention as extra value columns. Other bends of maps get the columns they need (`columns`). At every other site, a bend is a
 //! function of the tensor (`tensor`). A tap is one more value column, and is read after the call (`tap`).
@@ -55,24 +55,24 @@ pub struct BoundProgram<'a> {
     program: &'a Program,
     /// The number in the video of the program's first lane.
     first_frame: usize,
-    /// Whether every map is written out.
+    /// True if every map is written out.
     exact: bool,
     /// One for each bend of the program.
     caches: Vec<BendCache>,
     shared: Shared<'a>,
 }
 
-/// What all bends of a call share.
+/// State shared by all bends of a call.
 struct Shared<'a> {
     seed: u64,
     tokens: &'a Tokens,
     memory: &'a BendMemory,
-    /// Whether the result of every bend is checked, and left out where it overflows.
+    /// True if the result of every bend is checked; a bend with an overflow is skipped.
     guarded: bool,
     record: Mutex<Record>,
 }
 
-/// What the hooks of a call write down.
+/// Records of the hooks of a call.
 struct Record {
     /// One for each tap of the program.
     accumulators: Vec<Accumulator>,
@@ -99,7 +99,7 @@ pub struct LeftOut {
     pub step: usize,
 }
 
-/// What a call leaves besides the model's output.
+/// Results of a call, besides the model's output.
 pub struct Outcome {
     /// The measurements of the taps, by the id of their node; a tap whose target matched nothing has none.
     pub measured: BTreeMap<Arc<str>, Measured>,
@@ -151,7 +151,7 @@ impl<'a> BoundProgram<'a> {
         Ok(Outcome { measured: read.collect::<Result<_>>()?, memory, left_out })
     }
 
-    /// Whether a tap measures the self-attention map.
+    /// True if a tap measures the self-attention map.
     fn taps_self_map(&self) -> bool {
         self.program.taps.iter().any(|tap| matches!(tap.measure, Measure::SelfMap { .. }))
     }

@@ -16,7 +16,7 @@ use crate::media::Map;
 use crate::wan::hooks::HookContext;
 use crate::wan::text::Tokens;
 
-/// Whether a target includes a hook.
+/// True if a target includes a hook.
 ///
 /// A target of words excludes the call under the negative prompt, which has other words.
 pub(super) fn applies(target: &Target, hook: &HookContext<'_>, site: Site) -> bool {
@@ -28,7 +28,7 @@ pub(super) fn applies(target: &Target, hook: &HookContext<'_>, site: Site) -> bo
     step && target.pass.contains(hook.pass) && layer && negative
 }
 
-/// Which rows of the prompt, of `keys`, the words name.
+/// Rows of the prompt, of `keys`, for the words.
 pub(super) fn rows(words: &Words, tokens: &Tokens, keys: usize) -> Vec<bool> {
     let mut these = |list: &WordList| {
         let mut rows = vec![0.0; keys];
@@ -56,7 +56,7 @@ pub(super) fn word_rows(word: &str, tokens: &Tokens, keys: usize) -> Vec<usize> 
     words.flat_map(|word| word.positions).collect()
 }
 
-/// Whether a text fits a pattern in which `*` stands for any letters.
+/// True if a text matches a pattern; `*` stands for any letters.
 fn fits(pattern: &[char], text: &[char]) -> bool {
     // The last star in the pattern, and the end of the text that it covers so far.
     let (mut p, mut t, mut star) = (0, 0, None);
@@ -119,7 +119,7 @@ pub(super) fn ranges(set: &Set, count: usize) -> Vec<RangeInclusive<usize>> {
     cut.filter(|range| range.start() <= range.end()).collect()
 }
 
-/// Whether a target names the most active neurons.
+/// True if a target names the most active neurons.
 pub(super) fn uses_activity(target: &Target) -> bool {
     target.neurons.leaves().iter().any(|leaf| matches!(leaf, NeuronSet::MostActive(_)))
 }

@@ -50,12 +50,12 @@ impl<'a> Softmax<'a> {
         &self.heads
     }
 
-    /// Whether the shares of the keys sum to 1 for every query: no key is masked.
+    /// True if the shares of the keys sum to 1 for every query: no key is masked.
     pub(super) const fn is_full(&self) -> bool {
         self.weights.is_empty() && self.attention.bias.is_none()
     }
 
-    /// Whether maps are written out.
+    /// True if maps are written out.
     pub(super) const fn is_written_out(&self) -> bool {
         self.plain.is_none()
     }
@@ -234,7 +234,7 @@ fn of_heads(attention: &Attention, heads: &[u32]) -> Result<Attention> {
     Ok(Attention { q: pick(&attention.q)?, k: pick(&attention.k)?, v: pick(&attention.v)?, bias, ..attention.clone() })
 }
 
-/// Whether a set has one of these heads.
+/// True if a set has one of these heads.
 pub(super) fn any_head(set: &Set, heads: &[u32]) -> bool {
     heads.iter().any(|&head| set.contains(head as usize))
 }

@@ -15,7 +15,7 @@ use crate::wan::text::Tokens;
 /// The most tokens of a freeze. Each takes the memory of one output channel of a head, in every layer and step.
 pub(super) const MOST_FROZEN: usize = 64;
 
-/// What this prompt and model cannot do for the bends and taps of a program: the id of the node, and a sentence.
+/// Bends and taps that have no effect under this prompt and model: the id of the node, and a sentence.
 pub fn warnings(program: &Program, tokens: &Tokens, config: &Config) -> Vec<(Arc<str>, String)> {
     let mut warnings = Vec::new();
     for bend in &program.bends {

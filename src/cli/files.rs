@@ -119,7 +119,7 @@ impl Files {
 }
 
 impl Place {
-    /// Whether a path leads to it, or to a picture of it.
+    /// True if a path leads to it, or to a picture of it.
     fn takes_in(&self, path: &Path) -> bool {
         match self {
             Self::File(file) => is_same(file, path),
@@ -163,7 +163,7 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
     Err(refused(name, path, why))
 }
 
-/// Whether a file has a content, by its bytes.
+/// True if the bytes of a file have this content.
 fn is_of(path: &Path, kind: Content) -> bool {
     let head = |length: u64| {
         let mut bytes = Vec::new();

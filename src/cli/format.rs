@@ -66,7 +66,7 @@ impl Format {
     }
 }
 
-/// Whether a file, and that of its layout if there is one, is in canonical form.
+/// True if a file, and the file of its layout if any, is in canonical form.
 fn is_canonical(path: &Path) -> Result<bool> {
     let beside = disk::layout_path(path);
     let is_same = |path: &Path| -> Result<bool> {

@@ -47,7 +47,7 @@ impl Program {
     }
 }
 
-/// Whether a target takes in a denoising step.
+/// True if a target includes a denoising step.
 fn acts(target: &Target, step: usize) -> bool {
     target.steps.contains(step) && target.pass.contains(Pass::Denoise)
 }

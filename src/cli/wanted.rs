@@ -56,13 +56,13 @@ fn find(name: &str, device: &Device, there: &There) -> Wanted {
     Wanted { name: name.to_owned(), kind: device.kind, label: device.label.clone(), found, flag }
 }
 
-/// Whether a device has the name that the patch asks for. Without one, any device does.
+/// True if a device has the name in the patch. Without a name, any device matches.
 fn is_called(device: &Device, name: &str) -> bool {
     let wanted = device.known_by.get("name").map(|name| name.to_lowercase());
     wanted.is_none_or(|wanted| name.to_lowercase().contains(&wanted))
 }
 
-/// Whether a serial port agrees with everything that the patch asks for.
+/// True if a serial port matches every property in the patch.
 fn is_port(device: &Device, port: &Port) -> bool {
     let agrees = |key: &str, is: &dyn Fn(&Usb) -> Option<String>| match device.known_by.get(key) {
         None => true,

@@ -21,7 +21,7 @@ pub(super) struct Denoiser {
     /// The second prompt, and its share.
     blend: Option<Blend>,
     pub(super) memory: BendMemory,
-    /// Whether bends take their exact form.
+    /// True if bends take their exact form.
     pub(super) exact: bool,
 }
 

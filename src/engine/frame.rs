@@ -31,7 +31,7 @@ pub struct Frame {
     /// The MIDI state while this frame is shown, by node; each frame carries all of it. Several notes on of one key in a latent frame are
     /// spread over its frames.
     pub midi: Vec<(Arc<str>, Midi)>,
-    /// Whether the patch records it to the video.
+    /// True if the patch records it to the video.
     pub recorded: bool,
 }
 

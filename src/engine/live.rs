@@ -76,7 +76,7 @@ pub struct Rack {
     player: Option<JoinHandle<()>>,
 }
 
-/// What the handle and the threads share.
+/// State shared by the handle and the threads.
 struct Shared {
     state: Mutex<State>,
     /// Signals a change of the state.

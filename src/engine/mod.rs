@@ -140,7 +140,7 @@ impl Engine {
         self.presenter.restart();
     }
 
-    /// Whether the next step begins a chunk.
+    /// True if the next step begins a chunk.
     pub fn is_between_chunks(&self) -> bool {
         !self.ticker.is_in_chunk()
     }

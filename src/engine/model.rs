@@ -39,7 +39,7 @@ pub const LATENT_PIXELS: usize = 8;
 /// Frames that become one latent; the first latent of a video stands for one frame.
 pub const LATENT_FRAMES: usize = 4;
 
-/// Whether the small decoder is preferred.
+/// True if the small decoder is preferred.
 const FAST: bool = true;
 
 impl Model {

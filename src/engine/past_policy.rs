@@ -9,7 +9,7 @@ use bendrack_nodes::program::{Cache, Program, Switch};
 use crate::wan::kv_cache::PastVisibility;
 use crate::wan::rollout::Rollout;
 
-/// What happens to past frames at the beginning of a chunk.
+/// Action on past frames at the beginning of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PastAction {
     /// They keep their keys and values.
@@ -23,9 +23,9 @@ pub(super) enum PastAction {
 /// Decides about past frames.
 #[derive(Default)]
 pub(super) struct PastPolicy {
-    /// What the patch asked for in the middle of a chunk.
+    /// Requests of the patch in the middle of a chunk.
     due: Requests,
-    /// What the patch asked for at the beginning of the chunk: a trigger that stays on asks once.
+    /// Requests of the patch at the beginning of the chunk. A trigger that stays on requests once.
     begun: Requests,
     /// The programs under which the keys and values of past frames were computed, by number of the frame.
     cached: BTreeMap<usize, Arc<Program>>,
@@ -60,7 +60,7 @@ impl PastPolicy {
         }
     }
 
-    /// Whether a reset is due; it counts as done.
+    /// True if a reset is due; it then counts as done.
     pub(super) fn take_reset(&mut self) -> bool {
         mem::take(&mut self.due.reset)
     }
@@ -75,7 +75,7 @@ impl PastPolicy {
         *self = Self::default();
     }
 
-    /// How much the frames of a chunk attend to past frames under a program.
+    /// Attention of a chunk's frames to past frames under a program.
     pub(super) fn visibility(&self, program: &Program) -> PastVisibility {
         let cache = &program.cache;
         let is_stale = cache.stale.iter().any(|&strength| strength > 0.0);
@@ -100,7 +100,7 @@ impl PastPolicy {
         self.cached.retain(|number, _| held.contains(number));
     }
 
-    /// Whether a program is beyond its threshold from one under which a frame that can be recached was computed.
+    /// True if a frame that can be recached has a program beyond the threshold of this one.
     fn is_far(&self, program: &Program, rollout: &Rollout) -> bool {
         let Some(threshold) = program.cache.threshold else { return false };
         let mut cached = rollout.recacheable().filter_map(|number| self.cached.get(&number));

@@ -32,7 +32,7 @@ pub(super) struct Presenter {
     last_picture: Arc<Picture>,
 }
 
-/// What pictures of a latent frame are composed of, besides the model's.
+/// Inputs of a latent frame's pictures, besides the model's picture.
 struct Lane {
     taps: LaneTaps,
     peaks: Arc<Peaks>,

@@ -82,7 +82,7 @@ impl TapCollector {
 }
 
 impl Steps {
-    /// Whether maps have the shape of those so far.
+    /// True if maps have the shape of those so far.
     fn fits(&self, maps: &[Map]) -> bool {
         let size = |map: &Map| (map.width, map.height);
         self.maps[0].iter().map(size).eq(maps.iter().map(size))

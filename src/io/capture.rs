@@ -33,7 +33,7 @@ const REPORTED: usize = 10;
 /// The level below which sound does not light the light: −60 dB.
 const SOFTEST: f32 = 1e-3;
 
-/// What to do when there is no input.
+/// Advice for a machine without an input.
 const NO_INPUT: &str = if cfg!(feature = "jack") {
     "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
 } else if cfg!(target_os = "linux") {
@@ -200,7 +200,7 @@ impl Input {
     }
 }
 
-/// Whether an input goes on after an error of this kind.
+/// True if an input continues after an error of this kind.
 fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied)
 }

@@ -91,7 +91,7 @@ fn name(word: &str) -> Result<String, &'static str> {
 #[derive(Debug)]
 pub struct Lines {
     bytes: Vec<u8>,
-    /// Whether to skip the current line: its beginning is unknown, or it is too long.
+    /// True if the current line is skipped: its beginning is unknown, or it is too long.
     skip: bool,
 }
 

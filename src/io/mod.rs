@@ -115,7 +115,7 @@ impl Devices {
     }
 }
 
-/// What the thread of a device writes: controls and activity.
+/// Controls and activity, which the thread of a device writes.
 #[derive(Clone, Debug, Default)]
 struct DeviceContext {
     controls: Arc<Mutex<Controls>>,

@@ -24,7 +24,7 @@ pub struct Scene<'a> {
     pub taps: &'a BTreeMap<Arc<str>, Map>,
     /// Measurements at the latent frame before; empty at the first.
     pub before: &'a BTreeMap<Arc<str>, Map>,
-    /// Which part of the way from there it has gone: 1 at the last of a latent frame's pictures.
+    /// Fraction of the way from there, 1 at the last picture of a latent frame.
     pub part: f32,
     /// The peaks that spectra hold.
     pub peaks: &'a Peaks,

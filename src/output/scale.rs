@@ -9,7 +9,7 @@ use bendrack_nodes::program::source::Scale;
 
 use crate::media::Picture;
 
-/// Which of the old samples make a new one, with their weights.
+/// The old samples that make a new one, with their weights.
 struct Mixture {
     samples: Vec<usize>,
     weights: Vec<f32>,

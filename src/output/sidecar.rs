@@ -29,7 +29,7 @@ pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
     part.keep()
 }
 
-/// Whether a file is a patch with the record of a render.
+/// True if a file is a patch with the record of a render.
 pub fn is_sidecar(path: &Path) -> bool {
     // Reading a pipe would wait.
     if !path.is_file() {

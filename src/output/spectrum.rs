@@ -13,7 +13,7 @@ const HEADROOM: f32 = 0.06;
 /// Activities below this are silence, not a spectrum of rounding.
 const SILENCE: f32 = 1e-6;
 
-/// How opaque the part between the mean and the peak of a bar's neurons is, and what lies below a line.
+/// Opacity between the mean and the peak of a bar's neurons, and below a line.
 const PEAK: f32 = 0.5;
 const BELOW_LINE: f32 = 0.25;
 

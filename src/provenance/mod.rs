@@ -50,7 +50,7 @@ pub struct Render {
     pub size: [usize; 2],
     /// Scale of the video, times that size.
     pub zoom: usize,
-    /// Whether every bent map was computed explicitly.
+    /// True if every bent map was computed explicitly.
     pub exact: bool,
     /// Number of frames. In numbered pictures of a render that broke off, the number that was asked for.
     pub frames: u64,

@@ -22,7 +22,7 @@ const BOXES: [&[u8; 4]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wid
 pub struct Found {
     /// The text. [`Patch::from_slice`] checks that it is a patch.
     pub text: Vec<u8>,
-    /// Whether it stood in a picture or video, and not in a file of its own.
+    /// True if it came from a picture or video, and not from a file of its own.
     pub in_media: bool,
 }
 

@@ -150,7 +150,7 @@ fn a_chunk_may_be_plain_and_must_be_whole_and_of_a_size() {
     flipped[brace] = b']';
     assert!(png::read(&mut Cursor::new(flipped)).is_err());
 
-    // What unfolds to more than a patch may be long.
+    // An archive that expands beyond the largest patch.
     let mut bomb = ::png::text_metadata::ITXtChunk::new("bendrack", "0".repeat(LIMIT as usize + 1));
     bomb.compressed = true;
     let mut bytes = png::SIGNATURE.to_vec();

@@ -13,21 +13,21 @@ use super::scene::{Colour, Motion, Scene, Shape, Thing};
 use super::scores::{Property, Scores};
 use super::world;
 
-/// How far a row's median colour may be from the background's, of a cube of side 1.
+/// Largest distance of a row's median colour from the background's, in a cube of side 1.
 const BACKGROUND_ERROR: f32 = 0.14;
 /// From which distance on a pixel is not background.
 const FOREGROUND: f32 = 0.27;
-/// Which areas are plausible, as shares of the expected one.
+/// Plausible areas, as fractions of the expected one.
 const AREAS: (f64, f64) = (0.35, 2.5);
 /// Fewer pixels have no shape.
 const FEWEST_PIXELS: usize = 100;
 /// Degrees between templates.
 const ANGLE: f64 = 7.5;
-/// How far a displacement may be from the expected one, pixels per latent frame.
+/// Largest error of a displacement, in pixels per latent frame.
 const MOVE_ERROR: f64 = 3.0;
-/// How far a turn may be from the expected one, degrees per latent frame.
+/// Largest error of a rotation, in degrees per latent frame.
 const TURN_ERROR: f64 = 11.0;
-/// How much of a token an object has to cover to be there.
+/// Share of a token that an object must cover to be there.
 const ON_OBJECT: f64 = 0.1;
 
 /// Somebody who looks at videos of known scenes.
@@ -38,7 +38,7 @@ pub struct Judge {
     templates: BTreeMap<(Shape, usize), Vec<(f64, Mask)>>,
 }
 
-/// What is seen of an object in a frame.
+/// Observation of an object in a frame.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     /// Row and column of its middle.
@@ -124,7 +124,7 @@ impl Judge {
     }
 }
 
-/// Whether an object lies where a word's attention map of the same latent frame is largest.
+/// True if an object lies at the largest value of a word's attention map of the same latent frame.
 pub fn points_at(scene: &Scene, thing: usize, frame: &Picture, map: &Map) -> bool {
     let largest = map.values.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
     let Some((token, _)) = largest.filter(|_| map.width == world::TOKENS) else { return false };
@@ -134,7 +134,7 @@ pub fn points_at(scene: &Scene, thing: usize, frame: &Picture, map: &Map) -> boo
     covered as f64 > ON_OBJECT * (pixels * pixels) as f64
 }
 
-/// Whether most rows have the background's colour in the median.
+/// True if the median of most rows has the background's colour.
 fn has_background(scene: &Scene, frame: &Picture) -> bool {
     let is_right = |&row: &usize| {
         let colour = median_colour((0..SIDE).map(|column| pixel(frame, row, column)));
@@ -164,7 +164,7 @@ fn colour_of(frame: &Picture, mask: &Mask) -> Option<Colour> {
     nearest(median_colour(places.map(|(row, column)| pixel(frame, row, column)))?)
 }
 
-/// Whether an object goes and turns as it should, in the median over neighbouring latent frames.
+/// True if an object moves and rotates as expected, in the median over neighbouring latent frames.
 fn moves_as(thing: &Thing, seen: &[Option<Seen>]) -> bool {
     let pairs: Vec<(Seen, Seen)> = seen.windows(2).filter_map(|pair| pair[0].zip(pair[1])).collect();
     if pairs.len() < 3 {

@@ -1,4 +1,4 @@
-//! Which pixels belong to an object.
+//! Pixels of an object.
 
 use std::f64::consts::TAU;
 
@@ -18,17 +18,17 @@ impl Mask {
         }))
     }
 
-    /// How many pixels it has.
+    /// Number of pixels.
     pub fn count(&self) -> usize {
         self.0.iter().map(|row| row.count_ones() as usize).sum()
     }
 
-    /// Whether a pixel is in it.
+    /// True if it contains a pixel.
     pub fn contains(&self, row: usize, column: usize) -> bool {
         self.0[row] >> column & 1 == 1
     }
 
-    /// How many pixels a rectangle has in common with it, sides given by their first and the one behind the last.
+    /// Number of pixels inside a rectangle.
     pub fn count_within(&self, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> usize {
         rows.map(|row| columns.clone().filter(|&column| self.contains(row, column)).count()).sum()
     }

@@ -27,7 +27,7 @@ use scores::{Property, Scores};
 /// Frames of a video that is judged: three chunks.
 const FRAMES: u64 = (LATENT_FRAMES * (3 * CHUNK_LATENTS - 1) + 1) as u64;
 
-/// Which of the four frames of a latent frame is judged, from 0.
+/// Index of the judged frame among the four of a latent frame.
 const JUDGED: usize = 2;
 
 /// Plays and judges one prompt after the other; `each` gets the frames that were judged, one of each latent frame but the first.
@@ -45,7 +45,7 @@ pub fn judge_model(prompts: &[Prompt], mut each: impl FnMut(Vec<Frame>)) -> Resu
     Ok(all)
 }
 
-/// What the judge finds in real clips of the same scenes: the most that a model can reach.
+/// Scores of real clips of the same scenes: the upper bound for a model.
 pub fn judge_real(prompts: &[Prompt]) -> Scores {
     let (mut judge, mut all) = (Judge::default(), Scores::default());
     for prompt in prompts {
@@ -57,7 +57,7 @@ pub fn judge_real(prompts: &[Prompt]) -> Scores {
     all
 }
 
-/// Whether the judge looks at a frame. The first latent frame of a video has one frame only, which is not judged.
+/// True if the judge scores a frame. The first latent frame of a video has one frame only, which is not judged.
 fn is_judged(frame: &Frame) -> bool {
     frame.number % LATENT_FRAMES as u64 == JUDGED as u64 + 1
 }

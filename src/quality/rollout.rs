@@ -18,7 +18,7 @@ pub const WINDOW_SECS: f64 = 3.0;
 /// Some seconds of several videos.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
-    /// What the judge finds.
+    /// Scores of the judge.
     pub scores: Scores,
     /// The mean distance between a pixel's largest and smallest channel, 0 to 1.
     pub saturation: f64,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 const PROMPTS: &str = include_str!("../../assets/mini/quality.json");
 
-/// What an object looks like.
+/// Shape of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
@@ -105,7 +105,7 @@ impl Background {
     }
 }
 
-/// What an object does.
+/// Motion of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Motion {
@@ -151,14 +151,14 @@ pub struct Thing {
     /// Its colour.
     #[serde(rename = "color")]
     pub colour: Colour,
-    /// What it does.
+    /// Motion.
     pub motion: Motion,
-    /// Whether it is large.
+    /// True if it is large.
     pub large: bool,
-    /// Which word of the caption names its colour, from 0.
+    /// Index of the caption's word for its colour.
     #[serde(rename = "color_word")]
     pub colour_word: usize,
-    /// Which word names its shape.
+    /// Index of the word for its shape.
     pub shape_word: usize,
 }
 
@@ -167,9 +167,9 @@ pub struct Thing {
 pub struct Scene {
     /// The objects.
     pub things: Vec<Thing>,
-    /// What is behind them.
+    /// Background.
     pub background: Background,
-    /// Whether the background grows lighter from top to bottom.
+    /// True if the background becomes lighter from top to bottom.
     pub gradient: bool,
 }
 
@@ -180,7 +180,7 @@ pub struct Prompt {
     pub caption: String,
     /// The seed of its video.
     pub seed: u64,
-    /// What the video should show.
+    /// Expected content of the video.
     #[serde(flatten)]
     pub scene: Scene,
 }

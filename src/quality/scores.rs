@@ -1,8 +1,8 @@
-//! What is scored, and how it is counted.
+//! Properties that are scored, and their counts.
 
 use std::collections::BTreeMap;
 
-/// What a video should have of its prompt.
+/// Property of a video that its prompt requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Property {
     /// By frame: nearly every row has the background's colour.
@@ -36,7 +36,7 @@ impl Property {
         }
     }
 
-    /// The score that mini is meant to reach.
+    /// Target score of mini.
     pub const fn target(self) -> f64 {
         match self {
             Self::Background | Self::Colour => 0.95,
@@ -46,7 +46,7 @@ impl Property {
     }
 }
 
-/// How often each property was right.
+/// Number of correct opinions of each property, and of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scores(BTreeMap<Property, (usize, usize)>);
 
@@ -72,7 +72,7 @@ impl Scores {
         self.0.get(&property).map(|(rights, all)| *rights as f64 / *all as f64)
     }
 
-    /// How many opinions were counted.
+    /// Number of opinions.
     pub fn opinions(&self, property: Property) -> usize {
         self.0.get(&property).map_or(0, |(_, all)| *all)
     }

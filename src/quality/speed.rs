@@ -1,4 +1,4 @@
-//! How large, how fast, how soon.
+//! Size, speed and latency.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ const SECS: f64 = 2.0;
 /// Frames of a chunk.
 const CHUNK: u64 = (LATENT_FRAMES * CHUNK_LATENTS) as u64;
 
-/// What the model costs.
+/// Cost of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
     /// Bytes of its files within the program.

@@ -16,7 +16,7 @@ fn clip(scene: &Scene) -> Vec<Picture> {
     (1..3 * CHUNK_LATENTS).map(|latent| world::render(scene, (6, 3), latent, JUDGED)).collect()
 }
 
-/// What a judge who expects `expected` says of a clip of `shown`.
+/// Scores of a clip of `shown` by a judge who expects `expected`.
 fn opinion(judge: &mut Judge, expected: &Scene, shown: &Scene) -> Scores {
     let frames = clip(shown);
     judge.video(expected, &frames.iter().collect::<Vec<_>>())
@@ -214,7 +214,7 @@ fn two_prompts_go_through_the_engine() {
     let words: usize = prompts.iter().map(|prompt| prompt.pointing_words().len()).sum();
     let opinions = Property::ALL.map(|property| scores.opinions(property));
     assert_eq!(opinions, [16, 24, 24, 3, 1, words * CHUNK_LATENTS]);
-    // What a trained model hardly misses, and an engine that mixes up prompts or taps does.
+    // Properties that a trained model rarely misses, and an engine that confuses prompts or taps does.
     for property in [Property::Background, Property::Colour, Property::Pointing] {
         let share = scores.share(property).expect("an opinion");
         assert!(share > 0.8, "{}: {share}", property.name());

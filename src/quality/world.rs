@@ -55,7 +55,7 @@ pub fn render(scene: &Scene, start: (usize, usize), latent: usize, frame: usize)
     Picture { width: SIDE, height: SIDE, rgb }
 }
 
-/// How many pixels an object is below and right of the middle of the picture.
+/// Offset of an object from the centre of the picture, in pixels: down, right.
 fn place(scene: &Scene, index: usize, start: (usize, usize), latent: usize, late: f64) -> (f32, f32) {
     let step = scene.things[index].motion.step();
     let half = if index == 0 { 0 } else { TOKENS / 2 };
@@ -86,7 +86,7 @@ fn wrapped(x: f32) -> f32 {
     (x + side / 2.0).rem_euclid(side) - side / 2.0
 }
 
-/// How much of a pixel at `(x, y)` a turned shape around the origin covers, 0 to 1.
+/// Coverage of the pixel at `(x, y)` by a rotated shape around the origin, 0 to 1.
 fn coverage(shape: Shape, radius: f32, degrees: f64, (x, y): (f32, f32)) -> f32 {
     let (sin, cos) = (degrees.to_radians() as f32).sin_cos();
     (0.5 - distance(shape, cos * x + sin * y, cos * y - sin * x, radius)).clamp(0.0, 1.0)

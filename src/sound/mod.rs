@@ -69,7 +69,7 @@ impl Sound {
     }
 }
 
-/// Whether a path has the extension of an audio file.
+/// True if a path has the extension of an audio file.
 pub fn is_named_as_sound(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))

@@ -66,7 +66,7 @@ impl Projections {
     }
 }
 
-/// Where the keys and values of self-attention come from.
+/// Source of the keys and values of self-attention.
 pub enum KeySource<'a> {
     /// The tokens of the call alone: their RoPE positions, and the numbers of their frames.
     Current(&'a Rope, Arc<[usize]>),

@@ -24,7 +24,7 @@ pub struct Guidance {
 }
 
 impl Guidance {
-    /// Whether the negative prompt has no effect, so that its call can be saved.
+    /// True if the negative prompt has no effect, so that its call is unnecessary.
     fn is_neutral(&self) -> bool {
         (self.scale - 1.0).abs() < f64::EPSILON
     }

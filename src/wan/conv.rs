@@ -122,7 +122,7 @@ pub struct FeatureCache {
 }
 
 impl FeatureCache {
-    /// Whether no frame has been seen yet.
+    /// True before the first frame.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -132,7 +132,7 @@ impl FeatureCache {
         self.frames.iter().map(|(name, frames)| (name.as_str(), frames))
     }
 
-    /// Whether the layer `name` has frames.
+    /// True if the layer `name` has frames.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.frames.contains_key(name)
     }

@@ -119,7 +119,7 @@ impl FromStr for Family {
     }
 }
 
-/// Whether some of these words in a row are `name`, written together.
+/// True if consecutive words, joined, are `name`.
 fn speaks_of(words: &[&str], name: &str) -> bool {
     (0..words.len()).any(|first| (first..words.len()).any(|last| words[first..=last].concat() == name))
 }

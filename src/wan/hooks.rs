@@ -22,7 +22,7 @@ pub struct HookContext<'a> {
     pub layer: usize,
     /// The numbers in the video of the call's latent frames, in order.
     pub frames: &'a [usize],
-    /// Whether the call is the one under the negative prompt (classifier-free guidance).
+    /// True in the call under the negative prompt (classifier-free guidance).
     pub negative: bool,
     /// The token grid of the call: frames, rows, columns.
     pub grid: (usize, usize, usize),

@@ -13,7 +13,7 @@ use candle_core::{Result, Tensor};
 
 use super::cpu;
 
-/// Whether the CPU kernels compute with these tensors.
+/// True if the CPU kernels can compute with these tensors.
 fn takes<const N: usize>(tensors: [&Tensor; N], optional: Option<&Tensor>) -> bool {
     cpu::takes(&tensors) && optional.is_none_or(|x| cpu::takes(&[x]))
 }
@@ -118,7 +118,7 @@ pub fn zeros(len: usize) -> Vec<f32> {
     cpu::zeros(len)
 }
 
-/// Whether [`in_blocks`] is faster than the function on all of x at once.
+/// True if [`in_blocks`] is faster than the function on all of x at once.
 pub fn is_worth_blocks(x: &Tensor) -> bool {
     takes([x], None) && x.elem_count() >= cpu::WORTH_THREADS
 }

@@ -39,7 +39,7 @@ pub struct Step {
     pub call: Upcoming,
     /// The estimate of the clean latents, `[1, channels, frames, height, width]`; it sharpens with every denoising step.
     pub clean: Tensor,
-    /// Whether this was the chunk's last denoising step, so that `clean` is its result.
+    /// True after the chunk's last denoising step; `clean` is then its result.
     pub finished: bool,
     /// In a cache pass, the numbers of the frames whose keys and values the KV cache now holds.
     pub cached: Vec<usize>,
@@ -87,9 +87,9 @@ pub struct Rollout {
     noise: Box<dyn Noise + Send>,
     context: Arc<Context>,
     next_context: Option<Arc<Context>>,
-    /// Whether a recache is due before the next chunk.
+    /// True if a recache is due before the next chunk.
     recache_wanted: bool,
-    /// How much the frames of a chunk attend to past frames.
+    /// Attention of a chunk's frames to past frames.
     visibility: PastVisibility,
     cache: KvCache,
     /// Latent channels, height and width.
@@ -103,7 +103,7 @@ pub struct Rollout {
     recent: VecDeque<(usize, Tensor)>,
     /// The first frame since the beginning or the last reset.
     first: Option<(usize, Tensor)>,
-    /// Whether the last call failed because its answer was not finite.
+    /// True if the last call failed because its answer was not finite.
     diverged: bool,
 }
 
@@ -176,7 +176,7 @@ impl Rollout {
         self.cache.frames().skip(kept)
     }
 
-    /// Whether a recache leaves the sink alone.
+    /// True if a recache leaves the sink unchanged.
     fn keeps_sink(&self) -> bool {
         self.streaming.cache.sink_is_final
             && !matches!(self.streaming.prompt_switch, PromptSwitch::Recache { keep_sink: false })
@@ -192,12 +192,12 @@ impl Rollout {
         &self.chunk.numbers
     }
 
-    /// Whether the next call begins a chunk, so that a new prompt or a reset takes effect in it.
+    /// True if the next call begins a chunk, in which a new prompt or a reset takes effect.
     pub fn is_between_chunks(&self) -> bool {
         self.stage == Stage::Between
     }
 
-    /// Whether the last call failed because the model's output was not finite. Make it again with weaker bends.
+    /// True if the last call failed because the model's output was not finite. Repeat it with weaker bends.
     pub const fn diverged(&self) -> bool {
         self.diverged
     }
@@ -481,7 +481,7 @@ impl Rollout {
     }
 }
 
-/// Whether every number of x is finite.
+/// True if every number of x is finite.
 fn is_finite(x: &Tensor) -> Result<bool> {
     Ok(x.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite())
 }

@@ -41,7 +41,7 @@ pub enum PromptSwitch {
     Keep,
     /// The window's clean frames pass the model once more under the new prompt (LongLive).
     Recache {
-        /// Whether the sink keeps the keys and values of the first prompt.
+        /// True if the sink keeps the keys and values of the first prompt.
         keep_sink: bool,
     },
 }

@@ -77,7 +77,7 @@ pub(crate) struct Map {
 }
 
 impl Map {
-    /// True if a controller at `x`, 0 to 1, presses a button: from the middle of its range on, at the larger end.
+    /// True if a controller at `x`, 0 to 1, presses a button: from the middle of its range to the larger end.
     pub(crate) fn presses(&self, x: f64) -> bool {
         let [low, high] = self.range;
         if low <= high { x >= 0.5 } else { x <= 0.5 }

@@ -1,5 +1,4 @@
-//! Spans of the parts of a patch in its text, and problems that only the text shows: duplicate keys, depth, long
-//! strings.
+//! Spans of the parts of a patch in its text. Problems that only the text shows: duplicate keys, depth, long strings.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};

@@ -1,7 +1,6 @@
 //! Declaration of a node: one constant in its own file.
 //!
-//! A [`NodeDef`] is the source of the node's panel, its JSON, its page in the documentation, its MIDI range and the
-//! tests of every node.
+//! A [`NodeDef`] is the one source of the node's panel, JSON, page in the documentation, MIDI range and general tests.
 
 use crate::choice::Choice;
 use crate::diagnostics::suggest::Words;

@@ -33,7 +33,7 @@ pub(crate) struct Layout {
     texts: usize,
 }
 
-/// The numbers of a node: what it keeps itself, one for each input that is a gate, one for each output.
+/// Offsets of the numbers of a node: its own, one per input, one per output.
 #[derive(Clone, Debug)]
 pub(crate) struct Cells {
     def: &'static NodeDef,

@@ -121,7 +121,7 @@ impl LenientReader<'_> {
         }
     }
 
-    /// Takes out of a part what cannot be read. Whether the rest can be.
+    /// Removes unreadable parts. Returns true if the rest is readable.
     fn part<T: DeserializeOwned>(&mut self, json: &mut Json, pointer: &str) -> bool {
         let mut taken: Vec<String> = Vec::new();
         for _ in 0..MOST_TAKEN {

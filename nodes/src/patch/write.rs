@@ -7,7 +7,7 @@ use crate::patch::Patch;
 
 /// The longest line that something small is written in, in characters.
 const WIDTH: usize = 120;
-/// A value above this depth has a line for each of its parts, so that a change is one line of a diff.
+/// A value above this depth has a line for each of its parts, so a change is one line of a diff.
 const OPEN: usize = 2;
 
 impl Patch {

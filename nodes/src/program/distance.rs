@@ -11,7 +11,7 @@
 //! have `s̄ · x / travel`, where s̄, at most 1, is the largest of the above. A bend that a program lacks has s = 0.
 //!
 //! The distance is 0 for equal programs, symmetric, and obeys the triangle inequality. Taps, screen, messages, seed and
-//! cache requests do not count, nor does the order of bends, nor the method of a mix.
+//! cache requests do not count. Neither does the order of bends, nor the method of a mix.
 
 use smallvec::SmallVec;
 

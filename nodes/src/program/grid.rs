@@ -119,8 +119,8 @@ impl GridMap {
         Self::new(grid, |(frame, row, column), sum| sum.push((grid.cell(frame, row, column), gain(frame, row, column))))
     }
 
-    /// Takes each cell from the place `from(frame, dx, dy)`, both counted in cells from the middle of the picture;
-    /// `padding(frame)` fills places outside of it.
+    /// Moves a picture: `from(frame, dx, dy)` is the source of the content at an offset from the centre, right and down
+    /// positive. Between cells it is interpolated; `padding(frame)` is the content outside.
     pub fn warp(grid: Grid, padding: impl Fn(usize) -> Padding, from: impl Fn(usize, f64, f64) -> (f64, f64)) -> Self {
         let (middle_x, middle_y) = ((grid.columns as f64 - 1.0) / 2.0, (grid.rows as f64 - 1.0) / 2.0);
         Self::new(grid, |(frame, row, column), sum| {

@@ -84,7 +84,7 @@ pub enum Midi {
         /// In 14 bits instead of 7.
         fine: bool,
     },
-    /// A key is up or down.
+    /// A note, on or off.
     Note {
         /// 1 to 16.
         channel: u8,
@@ -130,7 +130,7 @@ impl Midi {
     }
 }
 
-/// MIDI states of the nodes in a lane of a call, one per node, in the order in which they run.
+/// MIDI states of the nodes in a lane of a call, one per node, in running order.
 pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>, Midi)> {
     let played = messages.chunk_by(|a, b| a.node == b.node);
     played.filter_map(move |parts| {

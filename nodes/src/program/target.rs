@@ -1,4 +1,4 @@
-//! Part of a site: steps × layers × heads × words × neurons × frames × a region of the picture × pass.
+//! Part of a site: steps × layers × heads × words × neurons × frames × region × pass.
 
 use std::fmt;
 use std::sync::Arc;

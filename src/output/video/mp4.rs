@@ -111,7 +111,7 @@ fn unbegun(path: &Path) -> Error {
     Error::new(path, "the first picture could not be kept, so there is no video: begin another")
 }
 
-/// Whether H.264 holds pictures of this size, lying or standing.
+/// True if H.264 can hold pictures of this size, in portrait or landscape.
 fn is_codable(width: usize, height: usize) -> bool {
     let (long, short) = (width.max(height), width.min(height));
     short >= LEAST_SIDE && long <= MOST_SIDES.0 && short <= MOST_SIDES.1

@@ -14,7 +14,7 @@ pub struct Part {
     target: PathBuf,
     temporary: PathBuf,
     file: Option<BufWriter<File>>,
-    /// Whether a write failed. Some encoders do not report it.
+    /// True after a failed write. Some encoders do not report it.
     failed: bool,
 }
 

@@ -42,7 +42,7 @@ impl Png {
     }
 }
 
-/// Whether a file name is that of a numbered picture with a prefix, in any case.
+/// True for the file name of a numbered picture with a prefix, in any case.
 pub fn is_numbered(name: &OsStr, prefix: &OsStr) -> bool {
     let (name, prefix) = (name.to_string_lossy().to_lowercase(), prefix.to_string_lossy().to_lowercase());
     let number = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".png"));

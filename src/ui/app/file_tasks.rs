@@ -47,7 +47,7 @@ pub struct FileTasks {
     dialog_open: bool,
     /// The action that waits for an answer about unsaved work.
     pub waiting: Option<Discarding>,
-    /// Whether the window closes without a further question.
+    /// True if the window closes without a further question.
     pub closing: bool,
 }
 

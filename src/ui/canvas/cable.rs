@@ -16,7 +16,7 @@ pub struct DrawnCable {
     pub to: Port,
     /// Its output.
     pub from: Port,
-    /// Whether it is muted.
+    /// True if it is muted.
     pub mute: bool,
     kind: Kind,
     points: [Pos2; 4],

@@ -50,12 +50,12 @@ impl Face {
         }
     }
 
-    /// Whether the node has neither title nor body.
+    /// True if the node has neither title nor body.
     pub fn is_bare(&self) -> bool {
         matches!(self, Self::Note)
     }
 
-    /// Whether the drawing covers the rows, which then show only ports.
+    /// True if the drawing covers the rows, which then show only ports.
     pub fn covers_rows(&self, unfolded: bool) -> bool {
         match self {
             Self::Number => true,

@@ -18,7 +18,7 @@ use crate::ui::workspace::{Editor, Workspace};
 /// A drag of a frame and the patch at its start.
 pub(in crate::ui) struct FrameDrag {
     frame: usize,
-    /// Whether the corner is dragged, which resizes the frame.
+    /// True if the corner is dragged, which resizes the frame.
     corner: bool,
     patch: Arc<Patch>,
     distance: Vec2,

@@ -294,7 +294,7 @@ fn rows(patch: &Patch, kinds: &PortKinds, id: &str, unfolded: bool) -> (Named, N
     (resolved(inputs, false), resolved(outputs, true))
 }
 
-/// Whether a node of the graph has exactly these inputs and outputs.
+/// True if a node of the graph has exactly these inputs and outputs.
 fn has_rows(graph: &NodeGraph, node: NodeId, (inputs, outputs): &(Named, Named)) -> bool {
     let Some(node) = graph.nodes.get(node) else { return false };
     let input = |(name, id): &(String, InputId)| Some((name.clone(), graph.try_get_input(*id)?.typ.kind));

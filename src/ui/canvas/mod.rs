@@ -49,9 +49,9 @@ pub struct Canvas {
     pub palette: Option<Palette>,
     /// The visit of the location on the canvas.
     visits: u64,
-    /// Whether the view fits the patch; a new patch is fitted first.
+    /// True once the view fits the patch. A new patch is fitted first.
     fitted: bool,
-    /// Whether the pending cable was unplugged from an input.
+    /// True if the pending cable was unplugged from an input.
     pub(in crate::ui) unplugged: bool,
     /// The pending cable of a dot, which the crate does not know.
     pub(in crate::ui) dot_cable: Option<PendingCable>,
@@ -72,7 +72,7 @@ impl Canvas {
         self.fitted = false;
     }
 
-    /// Whether a point of the screen is on the canvas.
+    /// True if a point of the screen is on the canvas.
     pub fn contains(&self, at: Pos2) -> bool {
         self.rect.is_some_and(|rect| rect.contains(at))
     }

@@ -208,7 +208,7 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
     }
 }
 
-/// Whether `text` contains the letters of `query` in order.
+/// True if `text` contains the letters of `query` in order.
 fn in_order(text: &str, query: &str) -> bool {
     let mut letters = text.chars();
     query.chars().all(|wanted| letters.any(|letter| letter == wanted))

@@ -18,7 +18,7 @@ use crate::ui::theme;
 use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::{DrawnPort, Workspace};
 
-/// Whether a node is a dot.
+/// True if a node is a dot.
 pub fn is_dot(patch: &Patch, id: &str) -> bool {
     Face::of(patch, id) == Face::Reroute
 }

@@ -76,7 +76,7 @@ pub(in crate::ui) fn near_port(
     near.filter(|(distance, _)| *distance <= reach).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, drawn)| drawn)
 }
 
-/// Whether the pointer is on a port that a pending cable does not fit.
+/// True if the pointer is on a port that does not fit the pending cable.
 fn is_refused(workspace: &Workspace, at: Pos2, pending: &PendingCable) -> bool {
     near_port(workspace, at, theme::PORT, |_| true).is_some_and(|drawn| !pending.fits(drawn))
 }

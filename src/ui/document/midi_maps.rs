@@ -26,7 +26,7 @@ pub fn unmap_step(patch: &Patch, to: &Port) -> Option<Step> {
     (maps.len() < patch.maps.len()).then(|| Step::new(format!("unmap {to}"), vec![Edit::SetMaps { maps }]))
 }
 
-/// Whether an input can have a MIDI map: any number but a choice.
+/// True if an input can have a MIDI map: any number but a choice.
 pub fn can_map(input: &Input) -> bool {
     input.kind == Kind::Number && input.choices.is_empty()
 }

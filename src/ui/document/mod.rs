@@ -133,7 +133,7 @@ impl Document {
         self.saved = Arc::new(Patch::default());
     }
 
-    /// Whether the patch has unsaved changes.
+    /// True if the patch has unsaved changes.
     pub fn is_dirty(&self) -> bool {
         !Arc::ptr_eq(&self.patch, &self.saved) && self.patch != self.saved
     }
@@ -267,7 +267,7 @@ impl Document {
         }
     }
 
-    /// Whether the patch has errors; the plan before then runs on.
+    /// True if the patch has errors; the last valid plan runs on.
     pub fn is_broken(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
@@ -332,7 +332,7 @@ impl Applied {
     }
 }
 
-/// Whether an edit changes the plan.
+/// True if an edit changes the plan.
 fn affects_plan(edit: &Edit) -> bool {
     match edit {
         Edit::Within { edit, .. } => affects_plan(edit),

@@ -43,7 +43,7 @@ pub fn settings(patch: &Patch) -> BTreeMap<Port, Json> {
     settings.collect()
 }
 
-/// Whether the patch has all values of a snapshot.
+/// True if the patch has all values of a snapshot.
 pub fn is_recalled(patch: &Patch, snapshot: &Snapshot) -> bool {
     let mut known = snapshot.values.iter().filter_map(|(port, value)| {
         let now = setting(patch, &port.node, &port.port)?;
@@ -77,7 +77,7 @@ pub fn recall(patch: &Patch, index: usize) -> Option<Step> {
     Some(Step::new(format!("recall {}", snapshot.name), edits.collect()))
 }
 
-/// Whether two values are equal; 1 equals 1.0.
+/// True if two values are equal; 1 equals 1.0.
 fn same(a: &Json, b: &Json) -> bool {
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => a.to_bits() == b.to_bits(),

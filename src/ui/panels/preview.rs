@@ -16,7 +16,7 @@ use crate::ui::workspace::{Playback, Workspace};
 pub struct Preview {
     /// The tap whose map covers the picture of the model.
     pub overlay: Option<Arc<str>>,
-    /// Whether the preview fills the window.
+    /// True if the preview fills the window.
     pub large: bool,
 }
 

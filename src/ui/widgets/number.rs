@@ -38,7 +38,7 @@ fn tidy(input: &Input, value: f64) -> f64 {
     format!("{value:.figures$}").parse().unwrap_or(value)
 }
 
-/// Whether a number is an integer, such as a channel or layer: integer limits, at least 8 apart, no unit.
+/// True for an integer, such as a channel or layer: integer limits, at least 8 apart, no unit.
 pub fn counts(input: &Input) -> bool {
     let (low, high) = input.soft;
     input.curve == Curve::Linear

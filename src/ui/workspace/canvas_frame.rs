@@ -21,7 +21,7 @@ pub struct CanvasFrame {
     pub pending: Option<PendingCable>,
     /// The scroll of the wheel over a knob, in points.
     pub wheel: f32,
-    /// Whether the pointer is over a knob of a node.
+    /// True if the pointer is over a knob of a node.
     pub over_knob: bool,
     /// The node that is being drawn.
     pub node: NodeScratch,
@@ -47,7 +47,7 @@ pub struct DrawnPort {
     pub port: Port,
     /// The kind of its values.
     pub kind: Kind,
-    /// Whether it is an output.
+    /// True for an output.
     pub output: bool,
     /// Its centre.
     pub at: Pos2,
@@ -60,12 +60,12 @@ pub struct PendingCable {
     pub port: Port,
     /// The kind of its values.
     pub kind: Kind,
-    /// Whether the fixed end is an output.
+    /// True if the fixed end is an output.
     pub from_output: bool,
 }
 
 impl PendingCable {
-    /// Whether the free end fits a port.
+    /// True if the free end fits a port.
     pub fn fits(&self, port: &DrawnPort) -> bool {
         port.output != self.from_output
             && port.port.node != self.port.node
@@ -105,7 +105,7 @@ impl CanvasFrame {
         self.wired = (outputs, patch.cables.iter().map(|cable| cable.to.clone()).collect());
     }
 
-    /// Whether a port has a cable.
+    /// True if a port has a cable.
     pub fn is_wired(&self, port: &Port, output: bool) -> bool {
         if output { self.wired.0.contains(port) } else { self.wired.1.contains(port) }
     }

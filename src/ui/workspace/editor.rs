@@ -41,7 +41,7 @@ pub struct Editor {
 pub struct NoteEdit {
     /// The id of its node.
     pub id: String,
-    /// Whether its text field has not been shown yet.
+    /// True if its text field has not been shown yet.
     pub is_new: bool,
 }
 
@@ -107,7 +107,7 @@ impl Editor {
         value.unwrap_or_else(|| default_of(input)).clamp(input.hard.0, input.hard.1)
     }
 
-    /// Whether an input has a cable.
+    /// True if an input has a cable.
     pub fn is_wired(&self, id: &str, name: &str) -> bool {
         self.patch().cables.iter().any(|cable| cable.to.node == id && cable.to.port == name)
     }

@@ -135,7 +135,7 @@ impl Live {
         Some(value.clamp(input.hard.0, input.hard.1))
     }
 
-    /// Whether an output repeats its last number because the new one is not finite.
+    /// True if an output repeats its last number because the new one is not finite.
     pub fn is_held(&self, port: &Port) -> bool {
         self.held.contains(port)
     }
@@ -202,7 +202,7 @@ fn after_taps<'p>(patch: &'p Patch, fed: &BTreeSet<String>) -> BTreeSet<&'p str>
     }
 }
 
-/// Whether a kind of node measures; `within` are the subpatches with a tap.
+/// True if a kind of node measures; `within` are the subpatches with a tap.
 fn measures(kind: &str, within: &BTreeSet<&str>) -> bool {
     match kind.strip_prefix(INSTANCE) {
         Some(name) => within.contains(name),

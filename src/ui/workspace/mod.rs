@@ -60,7 +60,7 @@ impl Workspace {
         problems.chain(warnings.map(|warning| (Severity::Warning, format!("{}.", warning.sentence)))).collect()
     }
 
-    /// Whether an output repeats its last number because the new one is not finite, here or in the engine.
+    /// True if an output repeats its last number because the new one is not finite, here or in the engine.
     pub fn is_held(&self, port: &Port) -> bool {
         if self.playback.live.is_held(port) {
             return true;

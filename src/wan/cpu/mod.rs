@@ -35,7 +35,7 @@ pub(super) use pictures::{channel_rms_norm, channel_rms_norm_silu, upsample2x};
 pub(super) use pointwise::{add, add_relu, gated_residual, gelu_tanh, relu, silu};
 pub(super) use rope::rope;
 
-/// Whether the kernels compute with these tensors: all on the CPU in f32.
+/// True if the kernels can compute with these tensors: all on the CPU in f32.
 pub(super) fn takes(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|x| x.device().is_cpu() && x.dtype() == DType::F32)
 }

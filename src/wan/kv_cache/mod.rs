@@ -21,7 +21,7 @@ use self::ring::{Ring, Run};
 use super::config::Config;
 use super::rope::Rope;
 
-/// Which frames a cache keeps, and their temporal positions.
+/// Policy of a cache: the frames that it keeps, and their temporal positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CachePolicy {
     /// Frames kept, those of the current chunk and the sink included.
@@ -65,10 +65,10 @@ pub struct KvCache {
     causal_chunk: Option<usize>,
 }
 
-/// How much the frames of a call attend to past frames. The default is that of the unmodified model, and costs nothing.
+/// Attention of a call's frames to past frames. The default is that of the unmodified model, and costs nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PastVisibility {
-    /// Whether past frames are masked, per frame of the call.
+    /// True to mask past frames, per frame of the call.
     pub off: Vec<bool>,
     /// The logits lost per unit of staleness, per frame of the call.
     pub strength: Vec<f64>,
@@ -86,12 +86,12 @@ impl PastVisibility {
         -strength * self.staleness.get(&number).copied().unwrap_or(0.0)
     }
 
-    /// Whether past frames are masked for every frame of the call.
+    /// True if past frames are masked for every frame of the call.
     fn is_off(&self, frames: usize) -> bool {
         (0..frames).all(|frame| self.off.get(frame).is_some_and(|off| *off))
     }
 
-    /// Whether all frames of the call have the bias of the first one.
+    /// True if all frames of the call have the bias of the first one.
     fn is_even(&self, frames: usize) -> bool {
         (1..frames).all(|frame| {
             self.off.get(frame).is_some_and(|off| *off) == self.off.first().is_some_and(|off| *off)
@@ -123,7 +123,7 @@ struct Call {
     after: Ring,
     /// Numbers of the frames held after it, by slot.
     held: Arc<[usize]>,
-    /// Whether it attends to its own frames only.
+    /// True if it attends to its own frames only.
     alone: bool,
     writes: Vec<Run>,
     queries: Rope,
@@ -179,7 +179,7 @@ impl KvCache {
         self.ring.filled
     }
 
-    /// Whether no frame is held.
+    /// True if it holds no frame.
     pub const fn is_empty(&self) -> bool {
         self.ring.filled == 0
     }

@@ -139,7 +139,7 @@ fn occurrences(text: &str, word: &str) -> Vec<Range<usize>> {
     spans
 }
 
-/// Whether a word may begin or end at byte `at` of `text`.
+/// True if a word can begin or end at byte `at` of `text`.
 fn may_split(text: &str, at: usize) -> bool {
     let joins = |c: Option<char>| c.is_some_and(|c| (c.is_alphanumeric() || is_mark(c)) && !is_unspaced(c));
     !(joins(text[..at].chars().next_back()) && joins(text[at..].chars().next()))

@@ -143,7 +143,7 @@ pub enum Block {
     Down(Downsample),
 }
 
-/// Whether a list of blocks makes pictures larger or smaller.
+/// Direction of a list of blocks: to smaller or to larger pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// A decoder's.

@@ -40,7 +40,7 @@ pub(super) fn view_bytes(
     storage.part(start, encoding.size_in_bytes(reach)?)
 }
 
-/// Whether strides, in elements, are those of row-major order.
+/// True if strides, in elements, are those of row-major order.
 pub(super) fn is_row_major(dims: &[usize], strides: &[usize]) -> bool {
     let mut expected = 1;
     dims.iter().zip(strides).rev().all(|(&dim, &stride)| {

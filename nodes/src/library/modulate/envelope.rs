@@ -149,7 +149,8 @@ fn step(ctx: &NodeContext<'_>, secs: &Input) -> f64 {
     if secs > 0.0 { ctx.dt_secs() / secs } else { 1.0 }
 }
 
-/// Height after a move towards `goal` by `part` of the full way, along a bent curve, from the current point on it.
+/// Height after a move towards `goal` along a bent curve, from the current point on it. `part` is the fraction of the
+/// full way.
 fn moved(height: f64, goal: f64, part: f64, bend: f64) -> f64 {
     let height = if height > goal {
         // Falling, it goes back on the curve that rises the other way.

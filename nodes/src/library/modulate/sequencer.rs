@@ -142,7 +142,7 @@ fn divided(ctx: &mut NodeContext<'_>, length: f64) -> (f64, f64) {
     (steps.floor() + 1.0, steps - steps.floor())
 }
 
-/// Number of steps begun and the phase of the last one, which is assumed to be as long as the previous one.
+/// Number of steps begun and the phase of the last one. It is assumed to be as long as the previous one.
 fn clocked(ctx: &mut NodeContext<'_>) -> (f64, f64) {
     let hits = f64::from(ctx.hits(&CLOCK));
     let memory = ctx.memory();
