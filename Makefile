@@ -105,7 +105,7 @@ figures: setup
 # The rack is drawn by a graphics driver; Mesa's runs on the processor.
 pictures: figures
 	$(OPENS) || $(MAKE) --no-print-directory debian-packages PACKAGES="$(WINDOW_PACKAGES)"
-	$(CARGO) test --locked --release --test window pictures:: -- --ignored
+	$(CARGO) test --locked --workspace --test window pictures:: -- --ignored
 
 peer: setup
 	benches/peer/run

@@ -210,7 +210,7 @@ impl Render {
                 return Err(Failure::Usage(format!("--snapshot {name}: there is no such snapshot; there is {known}")));
             };
             for edit in patch.recall(snapshot) {
-                patch.apply(edit).map_err(Failure::Usage)?;
+                patch.apply(edit).map_err(|error| Failure::Usage(error.to_string()))?;
             }
         }
         for (id, name, value) in &self.set {
@@ -240,7 +240,7 @@ impl Render {
             let is_text = input.is_some_and(|input| input.kind == Kind::Text);
             let value = Some(if is_text { Json::from(value.as_str()) } else { json_or_text(value) });
             let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value };
-            patch.apply(edit).map_err(Failure::Usage)?;
+            patch.apply(edit).map_err(|error| Failure::Usage(error.to_string()))?;
         }
         Ok(patch)
     }

@@ -92,9 +92,8 @@ mod open {
                 recovery: Recovery::of_user(),
             };
             ui::run(options).map_err(|error| {
-                Failure::Failed(format!(
-                    "{error}; without a display, `bendrack render PATCH -o FILE.mp4` makes a video"
-                ))
+                let way_out = "without a display, `bendrack render PATCH -o FILE.mp4` makes a video";
+                Failure::Failed(format!("the window could not be opened: {error}; {way_out}"))
             })
         }
     }

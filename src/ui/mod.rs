@@ -34,7 +34,7 @@ pub use panels::status_bar::{StatusLight, StatusLightState};
 /// # Errors
 ///
 /// The window cannot be opened, for example without a display.
-pub fn run(options: Options) -> Result<(), String> {
+pub fn run(options: Options) -> eframe::Result {
     let viewport = eframe::egui::ViewportBuilder::default()
         .with_title("bendrack")
         .with_app_id("bendrack")
@@ -46,5 +46,4 @@ pub fn run(options: Options) -> Result<(), String> {
         Ok(Box::new(App::new(options)) as Box<dyn eframe::App>)
     };
     eframe::run_native("bendrack", native, Box::new(open))
-        .map_err(|error| format!("the window could not be opened: {error}"))
 }

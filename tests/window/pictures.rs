@@ -13,6 +13,9 @@ use crate::driver::*;
 /// Video before the picture is taken: the colour has left the shape then.
 const PLAYED: Duration = Duration::from_secs(6);
 
+/// Margin of a window under test, in pixels.
+const MARGIN: u32 = 8;
+
 #[test]
 #[ignore = "draws docs/rack.png, and needs a graphics driver: make pictures"]
 fn the_rack_of_the_readme() {
@@ -26,5 +29,8 @@ fn the_rack_of_the_readme() {
         std::thread::sleep(Duration::from_millis(15));
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rack.png");
-    window.render().unwrap().save(path).unwrap();
+    let picture = window.render().unwrap();
+    let (width, height) = picture.dimensions();
+    let rack = image::imageops::crop_imm(&picture, MARGIN, MARGIN, width - 2 * MARGIN, height - 2 * MARGIN);
+    rack.to_image().save(path).unwrap();
 }

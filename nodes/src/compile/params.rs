@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::diagnostics::messages::{number as shown, unquoted};
-use crate::diagnostics::{Code, Problem};
+use crate::diagnostics::{Code, Problem, SyntaxError};
 use crate::grammar::expression::Expression;
 use crate::grammar::keyframes::{self, Curve};
 use crate::grammar::prompts::{self, MOST_PROMPTS, Schedule};
@@ -61,7 +61,7 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
         Kind::Text => {
             let text = json.as_str().ok_or_else(|| expected("a text"))?;
             read_text(input.grammar, text)
-                .map_err(|why| Problem::error(Code::BadText, pointer.clone(), why))
+                .map_err(|why| Problem::error(Code::BadText, pointer.clone(), why.to_string()))
                 .map(|(value, warning)| (value, warning.map(|(code, why)| Problem::warning(code, pointer, why))))
         }
         kind => Err(Problem::error(Code::BadValue, pointer, format!("a {kind} has no field; connect a cable"))),
@@ -72,7 +72,7 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
 ///
 /// # Errors
 /// The reason why the text has no value, as a sentence.
-fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, String)>), String> {
+fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, String)>), SyntaxError> {
     let too_many = |is_so: bool, why: String| is_so.then_some((Code::TooMany, why));
     match grammar {
         Grammar::Free => Ok((Value::Text(text.into()), None)),
@@ -89,8 +89,9 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, Strin
         Grammar::Numbers(most) => {
             let parts = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|part| !part.is_empty());
             let number = |part: &str| {
-                keyframes::finite(part)
-                    .ok_or_else(|| format!("{part:?} is not a number; write a list such as 0, 0.5, 1"))
+                keyframes::finite(part).ok_or_else(|| {
+                    SyntaxError::new(format!("{part:?} is not a number; write a list such as 0, 0.5, 1"))
+                })
             };
             let mut numbers = parts.map(number).collect::<Result<Vec<f64>, _>>()?;
             let count = numbers.len();
@@ -110,7 +111,7 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, Strin
         Grammar::Keys => Ok((Value::Curve(Arc::new(Curve::parse(text)?)), None)),
         Grammar::Expression => match Expression::parse(text) {
             Ok(expression) => Ok((Value::Expression(Arc::new(expression)), None)),
-            Err(mistake) => Err(format!("{mistake}\n{}", mistake.caret(text))),
+            Err(mistake) => Err(SyntaxError::new(format!("{mistake}\n{}", mistake.caret(text)))),
         },
     }
 }

@@ -6,8 +6,10 @@ pub(crate) mod numbers;
 pub(crate) mod pointer;
 pub mod spans;
 pub mod suggest;
+mod syntax;
 
 pub(crate) use collector::Diagnostics;
+pub use syntax::SyntaxError;
 
 use std::fmt;
 

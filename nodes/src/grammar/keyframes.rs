@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use crate::diagnostics::SyntaxError;
+
 /// Keys of a curve, at most.
 pub const MOST_KEYS: usize = 256;
 /// The handles of a Bézier curve that eases in and out.
@@ -40,15 +42,18 @@ impl Curve {
     /// Reads a curve.
     ///
     /// # Errors
-    /// A sentence that names the key and the problem.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// The error names the key and the problem.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let written = text.split([',', ';', '\n']).map(str::trim).filter(|key| !key.is_empty());
         let mut keys = written.map(Key::parse).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
-            return Err("a curve needs at least one key: write a time and a value, such as 0 0, 2 1".to_owned());
+            return Err(SyntaxError::new("a curve needs at least one key: write a time and a value, such as 0 0, 2 1"));
         }
         if keys.len() > MOST_KEYS {
-            return Err(format!("too many keys: {}, the limit is {MOST_KEYS}; remove some", keys.len()));
+            return Err(SyntaxError::new(format!(
+                "too many keys: {}, the limit is {MOST_KEYS}; remove some",
+                keys.len()
+            )));
         }
         // Of keys at the same time the last one counts from there on.
         keys.sort_by(|a, b| a.at.total_cmp(&b.at));
@@ -82,12 +87,12 @@ impl Curve {
 }
 
 impl Key {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let wrong = |problem: String| SyntaxError::new(format!("key {text:?}: {problem}"));
         let mut parts = text.split_whitespace();
         let mut number = |what: &str| {
-            let part =
-                parts.next().ok_or_else(|| format!("the key {text:?} has no {what}; write a time and a value"))?;
-            finite(part).ok_or_else(|| format!("key {text:?}: {part:?} is not a {what}; write a number"))
+            let part = parts.next().ok_or_else(|| wrong(format!("missing {what}; write a time and a value")))?;
+            finite(part).ok_or_else(|| wrong(format!("{part:?} is not a {what}; write a number")))
         };
         let (at, value) = (number("time")?, number("value")?);
         let ease = match parts.next() {
@@ -102,18 +107,15 @@ impl Key {
                         Ease::Bezier([x1, y1, x2, y2])
                     }
                     _ => {
-                        return Err(format!(
-                            "key {text:?}: invalid handles; write bezier alone, or bezier x1 y1 x2 y2 with both x between 0 and 1"
-                        ));
+                        let way_out = "write bezier alone, or bezier x1 y1 x2 y2 with both x between 0 and 1";
+                        return Err(wrong(format!("invalid handles; {way_out}")));
                     }
                 }
             }
-            Some(word) => {
-                return Err(format!("key {text:?}: {word:?} is not one of linear, hold, bezier"));
-            }
+            Some(word) => return Err(wrong(format!("{word:?} is not one of linear, hold, bezier"))),
         };
         match parts.next() {
-            Some(more) => Err(format!("key {text:?}: unexpected {more:?}; separate keys by commas")),
+            Some(more) => Err(wrong(format!("unexpected {more:?}; separate keys by commas"))),
             None => Ok(Self { at, value, ease }),
         }
     }
@@ -174,7 +176,7 @@ mod tests {
             ("0 0 hold 1", "too much"),
             ("0 inf", "not a value"),
         ] {
-            let why = Curve::parse(text).expect_err("a mistake");
+            let why = Curve::parse(text).expect_err("a mistake").to_string();
             assert!(why.contains(reported), "{text}: {why}");
         }
         assert!(Curve::parse(&"0 0,".repeat(257)).is_err());

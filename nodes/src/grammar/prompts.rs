@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::diagnostics::SyntaxError;
 use crate::grammar::keyframes::finite;
 
 /// Prompts of a list, and lines of a schedule, at most.
@@ -37,11 +38,14 @@ impl Schedule {
     /// Reads a schedule.
     ///
     /// # Errors
-    /// A sentence that names the line and the problem.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// The error names the line and the problem.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let mut read = entries(text).map(|(line, entry)| parsed(line, entry)).collect::<Result<Vec<_>, _>>()?;
         if read.len() > MOST_PROMPTS {
-            return Err(format!("too many prompts: {}, the limit is {MOST_PROMPTS}; remove some", read.len()));
+            let count = read.len();
+            return Err(SyntaxError::new(format!(
+                "too many prompts: {count}, the limit is {MOST_PROMPTS}; remove some"
+            )));
         }
         // Of prompts at the same time the last one counts.
         read.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -79,11 +83,12 @@ impl Schedule {
     }
 }
 
-fn parsed(line: usize, entry: &str) -> Result<(f64, Arc<str>), String> {
+fn parsed(line: usize, entry: &str) -> Result<(f64, Arc<str>), SyntaxError> {
     let wrong = |what: String| {
-        format!("line {line}, {entry:?}: {what}; write a time, a colon and a prompt, such as 0: a red circle")
+        let way_out = "write a time, a colon and a prompt, such as 0: a red circle";
+        SyntaxError::new(format!("line {line}, {entry:?}: {what}; {way_out}"))
     };
-    let (time, prompt) = entry.split_once(':').ok_or_else(|| wrong("missing colon; write TIME: PROMPT".to_owned()))?;
+    let (time, prompt) = entry.split_once(':').ok_or_else(|| wrong("missing colon".to_owned()))?;
     let (time, prompt) = (time.trim(), prompt.trim());
     let start = finite(time).ok_or_else(|| wrong(format!("{time:?} is not a time")))?;
     if start < 0.0 {
@@ -102,16 +107,16 @@ mod tests {
     #[test]
     fn a_wrong_line_is_named() {
         for (text, reported) in [
-            ("a cat", "line 1, \"a cat\": missing colon; write TIME: PROMPT"),
+            ("a cat", "line 1, \"a cat\": missing colon"),
             ("0: a cat\n\nnow: a dog", "line 3, \"now: a dog\": \"now\" is not a time"),
             ("0: a cat | 4:", "line 1, \"4:\": missing prompt"),
             ("-1: a cat", "-1 is before the beginning"),
             ("inf: a cat", "\"inf\" is not a time"),
         ] {
-            let why = Schedule::parse(text).expect_err("a mistake");
+            let why = Schedule::parse(text).expect_err("a mistake").to_string();
             assert!(why.contains(reported) && why.contains("such as 0: a red circle"), "{text}: {why}");
         }
-        assert!(Schedule::parse(&"0: a cat|".repeat(257)).expect_err("a mistake").contains("256"));
+        assert!(Schedule::parse(&"0: a cat|".repeat(257)).expect_err("a mistake").to_string().contains("256"));
         assert_eq!(Schedule::parse(" \n|\n").expect("a schedule").at(0.0, 0.0), None);
     }
 

@@ -66,8 +66,10 @@ pub static LIBRARY: &[&NodeDef] = &[
     &view::reroute::NODE,
     &midi::cc::NODE,
     &midi::note::NODE,
+    &midi::output::NODE,
     &audio::input::NODE,
     &osc::input::NODE,
+    &osc::output::NODE,
     &serial::input::NODE,
     &prompt::text::NODE,
     &prompt::list::NODE,
@@ -125,6 +127,4 @@ pub static LIBRARY: &[&NodeDef] = &[
     &output::grid::NODE,
     &output::channels::NODE,
     &output::record::NODE,
-    &midi::output::NODE,
-    &osc::output::NODE,
 ];

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use crate::diagnostics::SyntaxError;
+
 /// A cable from an output to an input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a cable in braces")]
@@ -41,22 +43,22 @@ impl Cable {
 }
 
 impl FromStr for Port {
-    type Err = String;
+    type Err = SyntaxError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
         match text.split_once('.') {
             Some((node, port)) if !node.is_empty() && !port.is_empty() => {
                 Ok(Self { node: node.to_owned(), port: port.to_owned() })
             }
-            _ => Err(format!("{text:?} is not a port; write node.port")),
+            _ => Err(SyntaxError::new(format!("{text:?} is not a port; write node.port"))),
         }
     }
 }
 
 impl TryFrom<String> for Port {
-    type Error = String;
+    type Error = SyntaxError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, SyntaxError> {
         text.parse()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::patch::edit_error::EditError;
 use crate::patch::{Cable, Definition, Frame, Meta, MidiMap, Node, Patch, Place, Port, Snapshot};
 
 impl Patch {
@@ -12,7 +13,7 @@ impl Patch {
     /// # Errors
     ///
     /// If the edit names a node, cable or other part that the patch lacks, or adds one that it has. The patch is unchanged then.
-    pub fn apply(&mut self, edit: Edit) -> Result<Vec<Edit>, String> {
+    pub fn apply(&mut self, edit: Edit) -> Result<Vec<Edit>, EditError> {
         match edit {
             Edit::SetSeed { seed } => {
                 let before = std::mem::replace(&mut self.engine.seed, seed);
@@ -47,7 +48,7 @@ impl Patch {
             }
             Edit::Within { id, edit } => {
                 let Some(definition) = self.definitions.get_mut(&id) else {
-                    return Err(format!("there is no subpatch {id}"));
+                    return Err(EditError::NoSubpatch(id));
                 };
                 let before = definition.clone();
                 let Definition { nodes, cables, layout, .. } = definition;
@@ -92,18 +93,18 @@ struct Floor<'p> {
 }
 
 impl Floor<'_> {
-    fn apply(mut self, edit: Edit) -> Result<Vec<Edit>, String> {
+    fn apply(mut self, edit: Edit) -> Result<Vec<Edit>, EditError> {
         match edit {
             Edit::AddNode { id, node, pos } => {
                 if self.nodes.contains_key(&id) {
-                    return Err(format!("there is already a node {id}; choose another id"));
+                    return Err(EditError::IdTaken(id));
                 }
                 self.nodes.insert(id.clone(), node);
                 self.layout.insert(id.clone(), Place { pos, ..Place::default() });
                 Ok(vec![Edit::RemoveNode { id }])
             }
             Edit::RemoveNode { id } => {
-                let Some(node) = self.nodes.remove(&id) else { return Err(format!("there is no node {id}")) };
+                let Some(node) = self.nodes.remove(&id) else { return Err(EditError::NoNode(id)) };
                 let cables = self.cables.clone();
                 self.cables.retain(|cable| cable.from.node != id && cable.to.node != id);
                 let place = self.layout.remove(&id);
@@ -117,7 +118,7 @@ impl Floor<'_> {
             Edit::Connect { cable } => {
                 for end in [&cable.from, &cable.to] {
                     if !self.nodes.contains_key(&end.node) {
-                        return Err(format!("there is no node {}", end.node));
+                        return Err(EditError::NoNode(end.node.clone()));
                     }
                 }
                 let undo = Edit::SetCables { cables: self.cables.clone() };
@@ -133,7 +134,7 @@ impl Floor<'_> {
                     self.cables.remove(cable);
                     Ok(vec![undo])
                 }
-                None => Err(format!("there is no cable to {to}")),
+                None => Err(EditError::NoCable(to)),
             },
             Edit::SetCables { cables } => Ok(vec![Edit::SetCables { cables: std::mem::replace(self.cables, cables) }]),
             Edit::SetParam { id, name, value } => {
@@ -161,7 +162,7 @@ impl Floor<'_> {
                     let before = std::mem::replace(&mut cable.mute, mute);
                     Ok(vec![Edit::Mute { to, mute: before }])
                 }
-                None => Err(format!("there is no cable to {to}")),
+                None => Err(EditError::NoCable(to)),
             },
             Edit::Move { id, pos } => {
                 self.node_mut(&id)?;
@@ -176,14 +177,12 @@ impl Floor<'_> {
                 };
                 Ok(vec![Edit::SetPlace { id, place: before }])
             }
-            _ => {
-                Err("a subpatch cannot hold this setting (devices, maps and snapshots belong to the patch)".to_owned())
-            }
+            _ => Err(EditError::NotInSubpatch),
         }
     }
 
-    fn node_mut(&mut self, id: &str) -> Result<&mut Node, String> {
-        self.nodes.get_mut(id).ok_or_else(|| format!("there is no node {id}"))
+    fn node_mut(&mut self, id: &str) -> Result<&mut Node, EditError> {
+        self.nodes.get_mut(id).ok_or_else(|| EditError::NoNode(id.to_owned()))
     }
 }
 

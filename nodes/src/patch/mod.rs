@@ -6,6 +6,7 @@
 
 mod cable;
 pub mod edit;
+mod edit_error;
 mod lenient;
 pub mod migrate;
 mod number;
@@ -21,6 +22,7 @@ use serde_json::{Map, Value as Json};
 use crate::patch::migrate::version_of;
 pub use cable::{Cable, Port};
 pub use edit::Edit;
+pub use edit_error::EditError;
 
 /// The version of the format that is written.
 pub const VERSION: u64 = 1;

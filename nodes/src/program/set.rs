@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::diagnostics::SyntaxError;
+
 /// The last index of a set that is listed one by one: no model has as many neurons in a layer.
 pub const MOST: usize = 32_767;
 
@@ -135,10 +137,10 @@ impl Serialize for Set {
 }
 
 impl FromStr for Set {
-    type Err = String;
+    type Err = SyntaxError;
 
     /// Reads `all`, `none`, `3`, `0-9`, `0-9,20`, `0-30/2` for every second one, `4-end`, and `*` for all.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
         let text = text.trim();
         match text {
             "all" | "*" | "" => return Ok(Self::ALL),
@@ -146,9 +148,9 @@ impl FromStr for Set {
             _ => {}
         }
         let number = |part: &str| {
-            part.trim()
-                .parse::<usize>()
-                .map_err(|_| format!("{part:?} is not a number; write all, 3, 0-9, 0-9,20, 0-30/2 or 4-end"))
+            part.trim().parse::<usize>().map_err(|_| {
+                SyntaxError::new(format!("{part:?} is not a number; write all, 3, 0-9, 0-9,20, 0-30/2 or 4-end"))
+            })
         };
         let mut ranges = Vec::new();
         for part in text.split(',') {
@@ -162,7 +164,7 @@ impl FromStr for Set {
                 None => (number(part)?, number(part)?),
             };
             if first > last {
-                return Err(format!("the range {part:?} is reversed; write {last}-{first}"));
+                return Err(SyntaxError::new(format!("the range {part:?} is reversed; write {last}-{first}")));
             }
             ranges.extend(Self::every(first, last, step).0.into_iter().flatten());
         }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::diagnostics::SyntaxError;
+
 /// A place in a model call for bends and taps.
 ///
 /// The name of a site is the same in code, patches, panels and documentation: `self.map`, `ffn.hidden`, ….
@@ -102,10 +104,13 @@ impl fmt::Display for Site {
 }
 
 impl FromStr for Site {
-    type Err = String;
+    type Err = SyntaxError;
 
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|site| site.name() == name).ok_or_else(|| format!("unknown site {name:?}"))
+    fn from_str(name: &str) -> Result<Self, SyntaxError> {
+        Self::ALL
+            .into_iter()
+            .find(|site| site.name() == name)
+            .ok_or_else(|| SyntaxError::new(format!("unknown site {name:?}")))
     }
 }
 

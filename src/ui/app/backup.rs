@@ -1,5 +1,6 @@
 //! Recovery copies of unsaved work: made at intervals, offered at the next start.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ impl Backup {
     }
 
     /// Reads the offered copy and offers it no more.
-    pub fn recover(&mut self) -> Option<Result<RecoveryCopy, String>> {
+    pub fn recover(&mut self) -> Option<io::Result<RecoveryCopy>> {
         let (path, _) = self.offered.take()?;
         let copy = Recovery::read(&path);
         if copy.is_ok() {

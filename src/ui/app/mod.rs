@@ -306,7 +306,7 @@ impl App {
                 self.replace(copy.patch, copy.path);
                 self.workspace.editor.document.mark_unsaved();
             }
-            Some(Err(error)) => self.message.show(ui, error),
+            Some(Err(error)) => self.message.show(ui, error.to_string()),
             None => {}
         }
     }

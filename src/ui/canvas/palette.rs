@@ -6,6 +6,7 @@ use bendrack_nodes::node::value::Kind;
 use eframe::egui::{self, Align2, Area, Frame, Id, Key, Order, Pos2, Rect, Sense, TextEdit, Ui, vec2};
 
 use crate::ui::theme;
+use crate::ui::widgets::help;
 use crate::ui::workspace::PendingCable;
 
 /// The open palette.
@@ -128,9 +129,7 @@ fn hit_ui(ui: &mut Ui, def: &'static NodeDef, chosen: bool) -> egui::Response {
         theme::monospace(theme::SMALL),
         theme::WEAK,
     );
-    let about =
-        egui::text::LayoutJob::simple_singleline(def.about.to_owned(), theme::proportional(theme::SMALL), theme::WEAK);
-    let mut about = about;
+    let mut about = help(def.about, theme::SMALL, theme::WEAK);
     about.wrap = egui::text::TextWrapping::truncate_at_width(rect.right() - 8.0 - left);
     let about = painter.layout_job(about);
     painter.galley(egui::pos2(left, rect.top() + 21.0), about, theme::WEAK);

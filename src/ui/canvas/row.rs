@@ -16,7 +16,7 @@ use crate::ui::document::ports::{Named, input_of, ports};
 use crate::ui::document::subpatch::depth;
 use crate::ui::theme;
 use crate::ui::widgets::knob::{Knob, KnobChange, depth_ui, knob_ui, switch_ui, value_ui};
-use crate::ui::widgets::number;
+use crate::ui::widgets::{number, tooltip};
 use crate::ui::workspace::{DrawnPort, Workspace};
 
 /// An input of a node on the canvas. For an instance, `input` is the declaration behind the port.
@@ -113,7 +113,7 @@ fn name_ui(ui: &Ui, id: &str, name: &str, about: &str, rect: Rect, indent: f32, 
     let text = name.replace('_', " ");
     let shown = ui.painter().text(at, Align2::LEFT_CENTER, text, theme::proportional(theme::SMALL * zoom), theme::WEAK);
     if !about.is_empty() {
-        ui.interact(shown, Id::new(("name", id, name)), Sense::hover()).on_hover_text(about);
+        ui.interact(shown, Id::new(("name", id, name)), Sense::hover()).on_hover_text(tooltip(about));
     }
     shown
 }
@@ -142,8 +142,8 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let map = workspace.editor.map_of(&field.port()).map(|map| (map.cc, midi_maps::describe(map)));
     if !response.dragged() {
         response.on_hover_text(match &map {
-            Some((_, description)) => format!("{}\n{description}", input.about),
-            None => input.about.to_owned(),
+            Some((_, description)) => tooltip(&format!("{}\n{description}", input.about)),
+            None => tooltip(input.about),
         });
     }
     if let Some(turn) = turn {
@@ -305,7 +305,7 @@ pub fn output_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &st
     let shown = ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, name.replace('_', " "), font, theme::WEAK);
     let def = workspace.editor.def(id).and_then(|def| def.output(name));
     if let Some((_, output)) = def {
-        ui.interact(shown, Id::new(("out", id, name)), Sense::hover()).on_hover_text(output.about);
+        ui.interact(shown, Id::new(("out", id, name)), Sense::hover()).on_hover_text(tooltip(output.about));
     }
     let port = Port { node: id.to_owned(), port: name.to_owned() };
     if let Some(value) = workspace.playback.live.output(&port) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::library::midi::cc;
 use bendrack_nodes::node::def::{Input, Learns};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
@@ -78,7 +79,7 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
     }
     let id = patch.free_id(&format!("cc{number}"));
     let params = [("channel".to_owned(), json!(channel)), ("number".to_owned(), json!(number))];
-    let node = Node { params: params.into(), ..Node::new("midi.cc") };
+    let node = Node { params: params.into(), ..Node::new(cc::NODE.name) };
     let from = Port { node: id.clone(), port: "out".to_owned() };
     let mut edits = vec![
         Edit::AddNode { id, node, pos: place_beside(patch, &to.node) },

@@ -219,7 +219,7 @@ impl Document {
         let patch = Arc::make_mut(&mut self.patch);
         for edit in applied.undo {
             if let Err(error) = patch.apply(edit) {
-                self.refused = Some(error);
+                self.refused = Some(error.to_string());
             }
         }
         patch.cables = applied.cables;

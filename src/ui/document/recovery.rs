@@ -52,19 +52,28 @@ impl Recovery {
     }
 
     /// Reads a copy.
-    pub fn read(path: &Path) -> Result<RecoveryCopy, String> {
-        let say = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let mut text = String::new();
-        let file = File::open(path).map_err(|error| say(&error))?;
-        file.take(2 * MAX_BYTES as u64).read_to_string(&mut text).map_err(|error| say(&error))?;
-        serde_json::from_str(&text).map_err(|error| say(&error))
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is not a copy. The error names it.
+    pub fn read(path: &Path) -> io::Result<RecoveryCopy> {
+        let read = || {
+            let mut text = String::new();
+            File::open(path)?.take(2 * MAX_BYTES as u64).read_to_string(&mut text)?;
+            Ok(serde_json::from_str(&text)?)
+        };
+        read().map_err(|error| at(path, &error))
     }
 
     /// Writes the copy of this window and deletes the oldest ones beyond the limit.
-    pub fn write(&self, copy: &RecoveryCopy) -> Result<(), String> {
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written to. The error names it.
+    pub fn write(&self, copy: &RecoveryCopy) -> io::Result<()> {
         let written = fs::create_dir_all(&self.folder)
             .and_then(|()| replace(&self.own, &serde_json::to_vec(copy).map_err(io::Error::other)?));
-        written.map_err(|error| format!("{}: {error}", self.folder.display()))?;
+        written.map_err(|error| at(&self.folder, &error))?;
         for copies in [self.copies(), self.ending("old")] {
             for old in &copies[..copies.len().saturating_sub(MAX_COPIES)] {
                 // Another window may have deleted it.
@@ -110,6 +119,11 @@ fn data_folder() -> Option<PathBuf> {
     } else {
         folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local").join("share")))
     }
+}
+
+/// An error with the path that it is about.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::ui::panels::patch_page::patch_page_ui;
 use crate::ui::theme;
 use crate::ui::widgets::kind_shape;
 use crate::ui::widgets::knob::{Knob, depth_ui, knob_ui, switch_ui, value_ui};
-use crate::ui::widgets::small_button;
+use crate::ui::widgets::{help, small_button, tooltip};
 use crate::ui::workspace::Workspace;
 
 /// Shows the selection, or the patch if nothing is selected.
@@ -65,8 +65,8 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         ui.label(weak(id).monospace());
     });
     match (def, definition) {
-        (Some(def), _) => ui.label(RichText::new(def.about).color(theme::WEAK)),
-        (None, Some(definition)) => ui.label(RichText::new(&definition.about).color(theme::WEAK)),
+        (Some(def), _) => ui.label(help(def.about, theme::BODY, theme::WEAK)),
+        (None, Some(definition)) => ui.label(help(&definition.about, theme::BODY, theme::WEAK)),
         (None, None) if node.kind.starts_with(INSTANCE) => ui.label(
             RichText::new("The patch has no subpatch of this name. The node is kept and does nothing.")
                 .color(theme::WARNING),
@@ -160,7 +160,7 @@ fn title_ui(ui: &mut Ui, InputRef { name, input, .. }: InputRef<'_>) {
         let (bright, dim) = theme::kind_colours(input.kind);
         ui.painter().add(kind_shape(input.kind, spot.center(), 4.0, dim, egui::Stroke::new(1.0, bright)));
         ui.label(name.replace('_', " "));
-        ui.add(egui::Label::new(weak(input.about)).truncate());
+        ui.add(egui::Label::new(help(input.about, theme::SMALL, theme::WEAK)).truncate());
     });
 }
 
@@ -183,18 +183,14 @@ fn name_ui(ui: &Ui, field: InputRef<'_>, rect: Rect, indent: f32, right: f32) {
         theme::proportional(theme::BODY),
         theme::TEXT,
     );
-    let mut about = egui::text::LayoutJob::simple_singleline(
-        input.about.to_owned(),
-        theme::proportional(theme::SMALL),
-        theme::WEAK,
-    );
+    let mut about = help(input.about, theme::SMALL, theme::WEAK);
     about.wrap = egui::text::TextWrapping::truncate_at_width((rect.right() - right - left).max(0.0));
     let about = ui.painter().layout_job(about);
     let place = Rect::from_min_size(pos2(left, rect.top() + 21.0), about.size());
     let elided = about.elided;
     ui.painter().galley(place.min, about, theme::WEAK);
     if elided {
-        ui.interact(place, ui.id().with(("about", field.name)), Sense::hover()).on_hover_text(input.about);
+        ui.interact(place, ui.id().with(("about", field.name)), Sense::hover()).on_hover_text(tooltip(input.about));
     }
 }
 
@@ -310,7 +306,7 @@ fn output_ui(ui: &mut Ui, workspace: &Workspace, id: &str, (name, kind): (&str, 
         let (bright, _) = theme::kind_colours(kind);
         ui.painter().add(kind_shape(kind, spot.center(), 4.0, bright, egui::Stroke::new(1.0, bright)));
         ui.label(name.replace('_', " "));
-        ui.label(weak(about));
+        ui.label(help(about, theme::SMALL, theme::WEAK));
         let port = Port { node: id.to_owned(), port: name.to_owned() };
         if let Some(value) = workspace.playback.live.output(&port) {
             let colour = if workspace.is_held(&port) { theme::WARNING } else { bright };

@@ -5,6 +5,7 @@ pub mod number;
 
 use bendrack_nodes::node::value::Kind;
 use eframe::egui::epaint::{CircleShape, RectShape};
+use eframe::egui::text::{LayoutJob, TextFormat};
 use eframe::egui::{
     Button, Color32, Pos2, Rect, RichText, Shape, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType, vec2,
 };
@@ -22,6 +23,21 @@ pub fn small_button(ui: &mut Ui, text: &str, label: &str, hint: &str) -> bool {
     let button = ui.add(button);
     button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label));
     button.on_hover_text(hint).clicked()
+}
+
+/// A help text of this size and colour; names between backticks are in monospace.
+pub fn help(text: &str, size: f32, colour: Color32) -> LayoutJob {
+    let mut job = LayoutJob::default();
+    for (i, part) in text.split('`').enumerate() {
+        let font = if i % 2 == 0 { theme::proportional(size) } else { theme::monospace(size) };
+        job.append(part, 0.0, TextFormat::simple(font, colour));
+    }
+    job
+}
+
+/// [`help`] as a tooltip.
+pub fn tooltip(text: &str) -> LayoutJob {
+    help(text, theme::BODY, theme::TEXT)
 }
 
 /// The shape of a port of this kind. No two kinds differ by colour alone.
@@ -52,6 +68,14 @@ pub fn kind_shape(kind: Kind, at: Pos2, radius: f32, fill: Color32, edge: Stroke
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_in_a_help_text_lose_their_backticks() {
+        let job = help("free uses `rate` alone", 11.0, Color32::RED);
+        assert_eq!(job.text, "free uses rate alone");
+        let fonts: Vec<_> = job.sections.iter().map(|part| part.format.font_id.clone()).collect();
+        assert_eq!(fonts, [theme::proportional(11.0), theme::monospace(11.0), theme::proportional(11.0)]);
+    }
 
     #[test]
     fn no_two_kinds_have_the_same_shape() {

@@ -1,0 +1,36 @@
+//! Reasons why an edit does not apply.
+
+use std::fmt;
+
+use crate::patch::Port;
+
+/// Reason why an [`Edit`](crate::patch::edit::Edit) does not apply to a patch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EditError {
+    /// The patch has no node of this id.
+    NoNode(String),
+    /// The patch has no cable to this input.
+    NoCable(Port),
+    /// The patch has no subpatch of this name.
+    NoSubpatch(String),
+    /// The id of a new node is taken.
+    IdTaken(String),
+    /// The edit sets a part that only a patch has, and addresses a subpatch.
+    NotInSubpatch,
+}
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoNode(id) => write!(f, "there is no node {id}"),
+            Self::NoCable(to) => write!(f, "there is no cable to {to}"),
+            Self::NoSubpatch(name) => write!(f, "there is no subpatch {name}"),
+            Self::IdTaken(id) => write!(f, "there is already a node {id}; choose another id"),
+            Self::NotInSubpatch => {
+                f.write_str("a subpatch has no seed, devices, maps or snapshots; set them in the patch around it")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EditError {}
