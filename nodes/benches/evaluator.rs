@@ -18,7 +18,7 @@ use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 /// Latent frames of a model call.
 const FRAMES: usize = 3;
-/// Ticks are made for at least so long; the median of five such runs is told.
+/// Shortest duration of a run; the result is the median of five runs.
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
 
 fn main() {

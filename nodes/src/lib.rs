@@ -1,8 +1,8 @@
 //! The node library and the patch language of bendrack: no model, no user interface, no input or output.
 //!
-//! A [`patch::Patch`] is what people edit and save. [`compile::plan::Plan::compile`] checks and sorts it once per edit;
-//! [`compile::plan::Plan::program`] evaluates it for one model call; the result is a [`program::Program`], plain data that says where and
-//! how the model is bent. Every node is one file with one constant, listed in [`LIBRARY`].
+//! A [`patch::Patch`] is edited and saved. [`compile::plan::Plan::compile`] checks and sorts it once per edit.
+//! [`compile::plan::Plan::program`] evaluates it for one model call. The result is a [`program::Program`]: the bends of
+//! the call, as plain data. Every node is one file with one constant, listed in [`LIBRARY`].
 
 #![allow(
     clippy::float_cmp,

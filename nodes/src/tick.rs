@@ -19,7 +19,7 @@ const ON: f64 = 0.5;
 const OFF: f64 = 0.1;
 
 /// Hops that are kept until they are looked at.
-const MOST_HEARD: usize = 10 * sound::HOPS_PER_SEC;
+const MOST_HOPS: usize = 10 * sound::HOPS_PER_SEC;
 
 /// Values of the devices.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +48,7 @@ impl Controls {
     /// Adds a hop of sound. Hops older than ten seconds are dropped.
     pub fn hear(&mut self, hops: &[Hop]) {
         self.sound.extend_from_slice(hops);
-        let late = self.sound.len().saturating_sub(MOST_HEARD);
+        let late = self.sound.len().saturating_sub(MOST_HOPS);
         self.sound.drain(..late);
     }
 }
@@ -71,7 +71,7 @@ pub struct Inputs<'a> {
     pub dt_secs: f64,
 }
 
-/// The room that a plan is evaluated in. It changes no result; one that is kept saves taking it anew.
+/// Scratch space of an evaluation. It affects no result; a reused one saves allocations.
 #[derive(Default)]
 pub struct Workspace {
     /// The plan that it was made for.
@@ -114,11 +114,11 @@ impl Workspace {
 }
 
 impl Plan {
-    /// The program of one model call over `frames` latent frames, from the memory at its beginning; leaves the memory as it is
-    /// at its end.
+    /// The program of one model call over `frames` latent frames, from the memory at its beginning; advances the memory
+    /// to its end.
     ///
-    /// A call is ticked anew before each denoising step: give each a copy of the memory from before the chunk, and keep the
-    /// one from its last step.
+    /// Each denoising step evaluates the call again: pass a copy of the memory from before the chunk, and keep the one from
+    /// its last step.
     ///
     /// ```
     /// use bendrack_nodes::LIBRARY;
@@ -371,8 +371,8 @@ fn add(program: &mut Program, tick: &mut Program, lane: usize) {
     program.screen.append(&mut tick.screen);
 }
 
-/// Adds a tick's bends as lane `lane`. One that is as it was in the frame before, but for its numbers, goes on; another, whose
-/// target was moved, say, is there from this frame on, and the one it replaces up to it.
+/// Adds a tick's bends as lane `lane`. A bend continues if it equals that of the previous frame but for its numbers. Any
+/// other, such as one with a new target, starts at this frame, and the one it replaces ends.
 fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
     let mut next = 0;
     for mut new in tick.drain(..) {

@@ -222,7 +222,7 @@ proptest! {
         for call in 0..6 {
             let controls = played(3 * call);
             let first = text(kept.call(&controls, 3));
-            // A call is ticked anew from the memory before it, as before each denoising step.
+            // Each denoising step evaluates a call again, from the memory before it.
             again.room = Workspace::default();
             let before = again.memory.clone();
             again.call(&controls, 3);
@@ -375,7 +375,7 @@ fn a_knob_at_zero_that_turns_in_even_ratios_stays_there_whatever_moves_it() {
 }
 
 #[test]
-fn a_bypassed_node_lets_through_what_it_says_and_else_rests() {
+fn a_bypassed_node_passes_its_declared_input_only() {
     let nodes = [
         ("one", "control.number", json!({ "value": 0.7 })),
         ("double", "math.expression", json!({ "formula": "2 * a" })),
@@ -486,13 +486,13 @@ fn a_muted_cable_carries_nothing() {
         &[("n", "control.number", json!({ "value": 0.5 })), ("it", "math.math", json!({}))],
         &[("n.out", "it.a")],
     );
-    let heard = |patch: &Patch| {
+    let received = |patch: &Patch| {
         let mut runner = Runner::new(patch);
         runner.call(&Controls::default(), 1);
         runner.memory.output("it", "out")
     };
-    assert_eq!(heard(&muted), Some(0.5));
+    assert_eq!(received(&muted), Some(0.5));
     muted.cables[0].mute = true;
-    assert_eq!(heard(&muted), Some(0.0));
+    assert_eq!(received(&muted), Some(0.0));
     assert!(muted.cable_to(&"it.a".parse::<Port>().expect("a port")).is_some());
 }

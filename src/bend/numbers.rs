@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_a_map_say_where_it_lies_and_how() {
+    fn numbers_of_a_map_are_its_position_and_spread() {
         let left = Frame { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 };
         let tap = Tap {
             node: "tap".into(),

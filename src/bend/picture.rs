@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_a_picture_say_how_bright_colourful_and_even_it_is() {
+    fn numbers_of_a_picture_are_its_brightness_colour_and_contrast() {
         let black = made(|_, _| [0; 3]);
         let nothing = [("brightness", 0.0), ("red", 0.0), ("contrast", 0.0), ("change", 0.0), ("x", 0.5), ("y", 0.5)];
         assert_looks(&looks(&black, None, Region::All), &nothing);

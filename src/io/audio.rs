@@ -57,7 +57,7 @@ impl AudioSource {
 ///
 /// # Errors
 ///
-/// Fails if the system offers no audio; the message says what to do.
+/// Fails if the system offers no audio; the message has the next step.
 pub fn inputs() -> Result<Vec<String>, DeviceError> {
     #[cfg(feature = "audio")]
     return Ok(capture::inputs()?);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn none_and_nothing_are_told_apart() {
+    fn none_differs_from_nothing() {
         assert_eq!(source("none"), Ok(AudioSource::None));
         assert!(source("").is_err() && source("  ").is_err());
         assert_eq!(AudioSource::None.sound(), Ok(None));
@@ -116,7 +116,7 @@ mod tests {
 
     #[cfg(not(feature = "audio"))]
     #[test]
-    fn without_the_feature_it_is_said_how_to_build_it() {
+    fn without_the_feature_the_error_names_the_build_flag() {
         for text in ["default", "USB", "song.wav"] {
             assert_eq!(source(text), Err(sound::NOT_BUILT.into()));
         }

@@ -305,7 +305,7 @@ fn without_address(name: &str) -> &str {
 ///
 /// # Errors
 ///
-/// Fails if the system has no MIDI; the message says what to do.
+/// Fails if the system has no MIDI; the message has the next step.
 pub fn inputs() -> Result<Vec<String>, DeviceError> {
     let input = input()?;
     Ok(names(&input, &input.ports()).into_keys().collect())
@@ -315,7 +315,7 @@ pub fn inputs() -> Result<Vec<String>, DeviceError> {
 ///
 /// # Errors
 ///
-/// Fails if the system has no MIDI; the message says what to do.
+/// Fails if the system has no MIDI; the message has the next step.
 pub fn outputs() -> Result<Vec<String>, DeviceError> {
     there_is_midi()?;
     let output = MidiOutput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())?;

@@ -50,7 +50,7 @@ impl Player {
                 }
                 Midi::Note { channel, number, velocity, held, hits } => {
                     let key = (channel, number);
-                    // A held note that changes its number sounds anew.
+                    // A held note that changes its number starts again.
                     let starts = hits > 0 || held && self.sounding.get(node) != Some(&key);
                     if starts || !held {
                         self.note_off(node);
@@ -224,7 +224,7 @@ mod tests {
         let at = |whole: f64| [fine(1, 5, whole / 16383.0)];
         assert_eq!(sent(&mut player, &at(256.0)), [[0xB0, 5, 2], [0xB0, 37, 0]]);
         assert_eq!(sent(&mut player, &at(257.0)), [[0xB0, 37, 1]]);
-        assert_eq!(sent(&mut player, &at(385.0)), [[0xB0, 5, 3], [0xB0, 37, 1]], "not moved, and said again");
+        assert_eq!(sent(&mut player, &at(385.0)), [[0xB0, 5, 3], [0xB0, 37, 1]], "not moved, and sent again");
     }
 
     #[test]

@@ -27,7 +27,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The time between two scans for USB ports.
 const SCAN: Duration = Duration::from_secs(1);
-/// The silence after which a board is told that the port is read.
+/// The silence after which a board gets the signal that the port is read.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// The serial ports to read.
@@ -88,7 +88,7 @@ impl Port {
 ///
 /// # Errors
 ///
-/// Fails if the system does not list them; the message says what to check.
+/// Fails if the system does not list them; the message has the next step.
 pub fn ports() -> Result<Vec<Port>, DeviceError> {
     // Without this folder the crate panics.
     if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {

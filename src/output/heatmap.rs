@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn gamma_invert_and_threshold_are_what_they_say() {
+    fn gamma_invert_and_threshold_follow_their_definitions() {
         for gamma in [0.25, 0.5, 1.0, 1.8, 4.0] {
             let plain = greys(Look { gamma, ..Look::default() });
             let inverted = greys(Look { gamma, invert: true, ..Look::default() });

@@ -83,8 +83,8 @@ fn mixed(a: u8, b: u8, mix: f32) -> u8 {
     (f32::from(a) + (f32::from(b) - f32::from(a)) * mix).round() as u8
 }
 
-/// A function of each two bytes from 0 to 1, as much of it as `mix` says; where the second picture, fitted to the first, has nothing,
-/// the first is as it was.
+/// A function of each two bytes from 0 to 1, by a share of `mix`. Outside of the second picture, fitted to the first,
+/// the first stays unchanged.
 fn blended(a: &Picture, b: &Picture, mix: f32, light: impl Fn(f32, f32) -> f32) -> Picture {
     let (width, height) = fitting(b, a.width, a.height);
     let (left, top) = ((a.width - width) / 2, (a.height - height) / 2);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_fills_its_place_as_it_is_told() {
+    fn a_picture_fills_its_place_by_the_fit() {
         // A place of 40 × 40: 40 × 20 is contained with borders, covers with its middle, or is stretched.
         let pictures = [one(20, 40, [9; 3]), one(40, 20, [200; 3])];
         let lit = |fit: Fit, x: usize, y: usize| pixel(&grid(&pictures, 2, 0, fit), x, y);

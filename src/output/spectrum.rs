@@ -219,7 +219,7 @@ mod tests {
 
     /// The heights of four neurons of 1, 0.5, 0.1 and 0, by formulas of their own.
     #[test]
-    fn heights_gain_level_and_range_are_what_they_say() {
+    fn heights_gain_level_and_range_follow_their_definitions() {
         let heights = |drawing: Drawing| -> Vec<f32> {
             bars(&[1.0, 0.5, 0.1, 0.0], &[], 99, &drawing).iter().map(|bar| bar.peak).collect()
         };

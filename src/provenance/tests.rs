@@ -114,7 +114,7 @@ fn a_sidecar_takes_the_place_of_sidecars_only() {
 }
 
 #[test]
-fn what_has_none_says_what_to_look_for() {
+fn a_file_without_a_patch_names_the_alternatives() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["plain.mp4", "plain.gif", "plain.png"] {
         let mut video = open(&folder.path().join(name), 16.0).expect("a video begins");

@@ -1,7 +1,7 @@
-//! Measures the small model in our own engine: how well its videos show what their prompts say, and how fast they come.
+//! Measures the small model in our own engine: fidelity of its videos to their prompts, and speed.
 //!
-//! The prompts are held out: training never drew them. The videos are judged by rules, not by people or models, and the same
-//! rules judge real clips.
+//! The prompts are held out: training never drew them. The videos are judged by rules, not by people or models, and the
+//! same rules judge real clips.
 
 pub mod judge;
 pub mod mask;

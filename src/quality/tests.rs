@@ -195,7 +195,7 @@ fn the_prompts_are_held_out_and_their_words_are_known_and_name_what_they_should(
         }
         pointing += prompt.pointing_words().len();
     }
-    assert!(pointing > 100, "{pointing} words can be told from one another");
+    assert!(pointing > 100, "{pointing} distinguishable words");
     let twice = prompts.iter().any(|prompt| prompt.pointing_words().len() < 2 * prompt.scene.things.len());
     assert!(twice, "some prompt has a word twice");
 }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn low_bands_are_told_apart_as_far_as_a_window_can() {
+    fn low_bands_are_separate_within_the_limits_of_a_window() {
         let loudest = |hz: f64| {
             let amplitudes = amplitudes(&analysed(44_100, sine(44_100, hz, 2.0)));
             (0..BANDS).max_by(|a, b| amplitudes[*a].total_cmp(&amplitudes[*b])).expect("bands")
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_is_heard_at_once_and_for_no_longer_than_a_window() {
+    fn a_click_shows_at_once_for_one_window_at_most() {
         let mut samples = vec![0.0; 44_100];
         samples[22_050] = 1.0;
         let loud: Vec<usize> = analysed(44_100, samples)

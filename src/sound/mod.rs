@@ -41,7 +41,7 @@ impl Sound {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read; the message names it and says what to do.
+    /// Fails if the file cannot be read; the message names it and the next step.
     #[cfg(feature = "audio")]
     pub fn open(path: &Path) -> Result<Self, SoundError> {
         file::hops(path).map(Self::new).map_err(SoundError)
@@ -51,7 +51,7 @@ impl Sound {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read; the message names it and says what to do.
+    /// Fails if the file cannot be read; the message names it and the next step.
     #[cfg(not(feature = "audio"))]
     pub fn open(path: &Path) -> Result<Self, SoundError> {
         Err(SoundError(format!("{}: {NOT_BUILT}", path.display())))

@@ -106,7 +106,7 @@ mod tests {
 
     /// The number was computed by hand from the definition above: `printf 'transformer\0\3\0\0\0\0\0\0\0abc' | sha256sum`.
     #[test]
-    fn it_is_what_its_definition_says() {
+    fn it_equals_its_definition() {
         let sum = "4acb05514a5834170a22410311a7d3dcb052de97be40b2153ab3fc78cefef8c6";
         assert_eq!(of(&[b"abc"]), sum);
     }

@@ -166,7 +166,7 @@ fn a_quantised_transformer_stays_close_to_its_own_weights_unpacked() -> Result<(
 }
 
 #[test]
-fn a_wrong_file_says_what_it_is() {
+fn a_wrong_file_is_named_by_its_kind() {
     let error = |path: &str| {
         let weights = recordings::weights(path);
         Transformer::load(&weights, None).expect_err("not a transformer").to_string()

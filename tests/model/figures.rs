@@ -1,6 +1,6 @@
 //! What the papers' figures show, on the small model. The pictures are drawn by `make figures`.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 #[allow(dead_code, reason = "the sheets are drawn by the example")]
 #[path = "../../examples/figures/main.rs"]
@@ -55,7 +55,7 @@ fn the_amplitude_of_a_colour_word_changes_the_colour_and_the_composition_stays()
 }
 
 #[test]
-fn noise_early_in_the_middle_and_late_and_bands_of_neurons_are_told_apart() {
+fn noise_early_in_the_middle_and_late_and_bands_of_neurons_differ() {
     let (mut rig, prompt) = (rig(), depth::prompts().swap_remove(0));
     let mut picture = |bend: Option<&Bend>| rig.glance(&prompt, bend).expect("a frame").picture;
     let plain = picture(None);

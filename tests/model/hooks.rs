@@ -76,9 +76,9 @@ fn without_a_listener_no_bit_differs_from_code_without_hooks() -> Result<()> {
     Ok(())
 }
 
-/// What a listener was told.
+/// A call of a listener.
 #[derive(Debug, PartialEq)]
-struct Heard {
+struct Record {
     site: Site,
     pass: Pass,
     step: usize,
@@ -88,20 +88,20 @@ struct Heard {
     grid: (usize, usize, usize),
 }
 
-/// Writes down what it hears, and doubles what passes one site.
+/// Records the calls of the hooks, and doubles the tensor at one site.
 struct Diary {
-    heard: RefCell<Vec<Heard>>,
+    records: RefCell<Vec<Record>>,
     doubled: Option<Site>,
 }
 
 impl Diary {
     fn new(doubled: Option<Site>) -> Self {
-        Self { heard: RefCell::default(), doubled }
+        Self { records: RefCell::default(), doubled }
     }
 
     fn hear(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor> {
         let HookContext { pass, step, layer, frames, negative, grid } = context;
-        self.heard.borrow_mut().push(Heard { site, pass, step, layer, frames: frames.to_vec(), negative, grid });
+        self.records.borrow_mut().push(Record { site, pass, step, layer, frames: frames.to_vec(), negative, grid });
         if self.doubled == Some(site) { x * 2.0 } else { Ok(x) }
     }
 }
@@ -117,7 +117,7 @@ impl Listener for Diary {
 }
 
 #[test]
-fn a_rollout_says_where_it_is() -> Result<()> {
+fn a_rollout_reports_its_position() -> Result<()> {
     let model = model(DType::F32);
     let (streaming, schedule) = (Streaming::long_live(), FewStep::long_live()?);
     let noise = Box::new(SeededNoise { seed: 1 });
@@ -129,10 +129,10 @@ fn a_rollout_says_where_it_is() -> Result<()> {
             let done = rollout.advance(Hooks::new(&diary))?;
             assert_eq!(done.call, upcoming);
             assert_eq!(done.finished, step == 3);
-            let heard = diary.heard.into_inner();
+            let records = diary.records.into_inner();
             let pass = if step < 4 { Pass::Denoise } else { Pass::Cache };
             let frames = vec![3 * chunk, 3 * chunk + 1, 3 * chunk + 2];
-            let at = |site, step, layer, grid| Heard {
+            let at = |site, step, layer, grid| Record {
                 site,
                 pass,
                 step,
@@ -150,14 +150,14 @@ fn a_rollout_says_where_it_is() -> Result<()> {
             }
             // The noise of the next step.
             expected.extend((step < 3).then(|| at(Site::NoiseStep, step + 1, 0, nowhere)));
-            assert_eq!(heard, expected, "chunk {chunk} step {step}");
+            assert_eq!(records, expected, "chunk {chunk} step {step}");
         }
     }
     Ok(())
 }
 
 #[test]
-fn a_clip_says_which_call_is_the_negative_one() -> Result<()> {
+fn a_clip_marks_its_negative_call() -> Result<()> {
     let model = model(DType::F32);
     let sampler = Box::new(UniPc::new(3, 5.0, UniPcSchedule::Original)?);
     let shape = (model.config().in_channels, 2, PICTURE.0, PICTURE.1);
@@ -167,10 +167,10 @@ fn a_clip_says_which_call_is_the_negative_one() -> Result<()> {
     for step in 0..3 {
         let diary = Diary::new(None);
         clip.advance(Hooks::new(&diary))?;
-        let heard = diary.heard.into_inner();
-        assert_eq!(heard.len(), 2 * Site::LAYER.len() * model.config().layers);
-        assert!(heard.iter().all(|heard| heard.step == step && heard.grid.0 == 2 && heard.frames == [0, 1]));
-        assert_eq!(heard.iter().filter(|heard| heard.negative).count(), heard.len() / 2);
+        let records = diary.records.into_inner();
+        assert_eq!(records.len(), 2 * Site::LAYER.len() * model.config().layers);
+        assert!(records.iter().all(|record| record.step == step && record.grid.0 == 2 && record.frames == [0, 1]));
+        assert_eq!(records.iter().filter(|record| record.negative).count(), records.len() / 2);
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ fn what_a_listener_changes_reaches_the_output() -> Result<()> {
     Ok(())
 }
 
-/// The keys of a rolling window belong to the frames that the listener is told.
+/// The keys of a rolling window belong to the frames in the listener's context.
 #[test]
 fn every_key_has_a_frame() -> Result<()> {
     struct Keys(RefCell<Vec<Vec<usize>>>);
@@ -219,9 +219,9 @@ fn every_key_has_a_frame() -> Result<()> {
         let step = rollout.advance(Hooks::new(&keys))?;
         let end = step.call.frames.numbers[2] + 1;
         let expected: Vec<usize> = (0..end).filter(|&frame| frame < 3 || frame + 9 >= end).collect();
-        for mut heard in keys.0.into_inner() {
-            heard.sort_unstable();
-            assert_eq!(heard, expected);
+        for mut record in keys.0.into_inner() {
+            record.sort_unstable();
+            assert_eq!(record, expected);
         }
     }
     Ok(())

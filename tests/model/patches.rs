@@ -1,6 +1,6 @@
-//! The patches that come with bendrack: each renders, bends what it says it bends, and looks as it did.
+//! The patches of the release: each renders, changes its target, and equals its golden statistics.
 //!
-//! `make bless` writes the golden statistics anew: look at the videos before.
+//! `make bless` rewrites the golden statistics: look at the videos before.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -144,14 +144,14 @@ fn the_same_seed_twice_is_the_same_file_and_another_seed_another() {
 }
 
 #[test]
-fn a_report_says_what_was_done_and_pictures_are_numbered() {
+fn a_report_lists_the_work_and_pictures_are_numbered() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("report.json");
     let more = ["--report", report.to_str().expect("a path"), "--set", "prompt.text=a blue cross"];
     let output = bendrack("patches/first_bend.json", &folder.path().join("frames/"), &more);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("\"red\" is not in the prompt \"a blue cross\""), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("\"red\" is not in the prompt \"a blue cross\""), "{stderr}");
     let files = std::fs::read_dir(folder.path().join("frames")).expect("pictures");
     let pictures =
         files.filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|end| end == "png")));
@@ -169,8 +169,8 @@ fn a_video_has_the_frames_at_which_the_recorder_is_on() {
     let report_at = report.to_str().expect("a path");
     // Latent frames 0 to 2 in a wave of half a second: 0 is on, with one picture, 1 is off, 2 is on, with four.
     let output = bendrack("patches/help/output.record.json", &video, &["--set", "wave.rate=2", "--report", report_at]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("5 of 9 frames"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && stderr.contains("5 of 9 frames"), "{stderr}");
     let pictures = |video: &Path| {
         let files = std::fs::read_dir(video).expect("pictures").map(|entry| entry.expect("an entry").path());
         files.filter(|path| path.extension().is_some_and(|extension| extension == "png")).count()
@@ -180,9 +180,9 @@ fn a_video_has_the_frames_at_which_the_recorder_is_on() {
     assert_eq!((&report["frames"], &report["frames_kept"]), (&json!(9), &json!(5)));
     let never = ["--set", "wave.depth=0"];
     let output = bendrack("patches/help/output.record.json", &folder.path().join("never.gif"), &never);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("output.record was off in all of the 9 frames"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("output.record was off in all of the 9 frames"), "{stderr}");
     assert!(!folder.path().join("never.gif").exists());
 }
 
@@ -190,8 +190,8 @@ fn a_video_has_the_frames_at_which_the_recorder_is_on() {
 fn a_text_is_set_as_it_is_typed() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = bendrack("patches/first_bend.json", &folder.path().join("a.gif"), &["--set", "prompt.text=42"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("not in the prompt \"42\""), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && stderr.contains("not in the prompt \"42\""), "{stderr}");
 }
 
 #[test]
@@ -199,20 +199,20 @@ fn warnings_are_short_and_are_not_printed_if_nobody_wants_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("report.json");
     let prompt = format!("prompt.text={}", "very ".repeat(200) + "blue cross");
-    let said = |more: &[&str]| {
+    let report = |more: &[&str]| {
         let more = [&["--set", &prompt, "--report", report.to_str().expect("a path")], more].concat();
         let output = bendrack("patches/first_bend.json", &folder.path().join("a.gif"), &more);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
         let report: Json = serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("JSON");
         let warnings = report["warnings"].as_array().expect("warnings").clone();
         assert!(warnings.iter().any(|warning| warning.as_str().is_some_and(|text| text.contains("\"red\" is not in"))));
-        said
+        stderr
     };
-    let aloud = said(&[]);
+    let aloud = report(&[]);
     assert!(aloud.contains("\"red\" is not in the prompt \"very very"), "{aloud}");
     assert!(aloud.lines().all(|line| line.chars().count() < 400), "{aloud}");
-    assert_eq!(said(&["--quiet"]), "");
+    assert_eq!(report(&["--quiet"]), "");
 }
 
 #[test]
@@ -220,10 +220,10 @@ fn what_cannot_be_rendered_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let refused = |patch: &str, name: &str, more: &[&str], code: i32, words: &[&str]| {
         let output = bendrack(patch, &folder.path().join(name), more);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(words.iter().all(|word| said.contains(word)), "{said} does not say {words:?}");
-        assert!(!said.contains("panicked"), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(words.iter().all(|word| stderr.contains(word)), "{stderr} lacks {words:?}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
     };
     let first = "patches/first_bend.json";
     refused(first, "a.avi", &[], 1, &["a.avi", ".mp4"]);

@@ -141,7 +141,7 @@ fn a_window_that_is_computed_anew_is_that_of_the_present_bends() -> Result<()> {
 }
 
 #[test]
-fn a_family_does_what_it_does_when_the_prompt_changes_unless_it_is_told() -> Result<()> {
+fn a_family_follows_its_default_when_the_prompt_changes_without_a_policy() -> Result<()> {
     let model = model(DType::F32);
     for (streaming, recaches) in [(Streaming::long_live(), true), (Streaming::mini(), false)] {
         let next = |change: &dyn Fn(&mut Rollout)| -> Result<Vec<usize>> {
@@ -154,8 +154,8 @@ fn a_family_does_what_it_does_when_the_prompt_changes_unless_it_is_told() -> Res
             rollout.advance(Hooks::NONE).map(|step| step.cached)
         };
         let window = if recaches { vec![6, 7, 8, 9, 10, 11, 12, 13, 14] } else { vec![9, 10, 11, 12, 13, 14] };
-        let told = next(&|rollout| rollout.set_context(context(&model, -1.0)))?;
-        assert_eq!(told, if recaches { window.clone() } else { Vec::new() });
+        let explicit = next(&|rollout| rollout.set_context(context(&model, -1.0)))?;
+        assert_eq!(explicit, if recaches { window.clone() } else { Vec::new() });
         assert!(next(&|rollout| rollout.replace_context(context(&model, -1.0)))?.is_empty());
         assert_eq!(next(&Rollout::recache)?, window, "all but a sink that stays");
         let forgotten = next(&|rollout| {

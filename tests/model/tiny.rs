@@ -1,6 +1,6 @@
 //! The checked-in tiny causal model with random weights, for tests that are not about its numbers.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

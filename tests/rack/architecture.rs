@@ -126,7 +126,7 @@ fn in_code(module: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn modules_use_one_another_as_the_page_says() {
+fn modules_use_one_another_as_on_the_page() {
     let page = fs::read_to_string(root().join("docs/architecture.md")).expect("the page");
     let page = on_page(&page);
     for module in ["nodes", "wan", "bend", "io", "sound", "output", "provenance", "engine", "ui", "cli"] {
@@ -150,7 +150,7 @@ fn every_module_of_the_crate_has_a_row() {
 
 #[test]
 fn paths_are_read_as_rust_reads_them() {
-    let code = "use crate::output::film;\nuse crate::{disk, media::{Map, Picture}, wan as model};\nlet x = crate::io::open();\n\
+    let code = "use crate::output::video;\nuse crate::{disk, media::{Map, Picture}, wan as model};\nlet x = crate::io::open();\n\
                 use other_crate::sound;\n";
     let names: Vec<String> = names_after(code, "crate::").into_iter().collect();
     assert_eq!(names, ["disk", "io", "media", "output", "wan"]);

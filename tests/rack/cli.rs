@@ -50,7 +50,7 @@ tap cross_map of map, mean of layers 4-5, words red
 }
 
 #[test]
-fn exit_codes_tell_failure_from_a_wrong_patch() {
+fn exit_codes_of_a_failure_and_a_wrong_patch_differ() {
     assert_eq!(bendrack(&["check", "no/such/file"]).status.code(), Some(1));
     assert_eq!(bendrack(&["check", "Cargo.toml"]).status.code(), Some(2));
     assert_eq!(bendrack(&["program", "Cargo.toml"]).status.code(), Some(2));
@@ -112,14 +112,14 @@ fn mistakes_are_shown_where_they_are_and_strict_fails_on_warnings() {
     odd("rate", "sin");
     let json = bendrack(&["check", "--json", path]);
     assert_eq!(json.status.code(), Some(2));
-    let said: serde_json::Value = serde_json::from_str(&stdout(&json)).expect("JSON");
-    let problem = &said["problems"][0];
+    let report: serde_json::Value = serde_json::from_str(&stdout(&json)).expect("JSON");
+    let problem = &report["problems"][0];
     assert_eq!(
         (&problem["code"], &problem["line"], &problem["column"]),
         (&"bad-value".into(), &5.into(), &70.into()),
-        "{said}"
+        "{report}"
     );
-    assert_eq!((&problem["severity"], &problem["suggestion"]), (&"error".into(), &"sine".into()), "{said}");
+    assert_eq!((&problem["severity"], &problem["suggestion"]), (&"error".into(), &"sine".into()), "{report}");
     let schema = bendrack(&["schema"]);
     assert_eq!(stdout(&schema), std::fs::read_to_string("docs/patch-1.schema.json").expect("the schema"));
 }
@@ -160,8 +160,8 @@ fn a_closed_or_full_output_is_no_panic() {
             command.output().expect("bendrack runs")
         };
         let full = run(std::fs::File::create("/dev/full").expect("a full device").into());
-        let said = String::from_utf8_lossy(&full.stderr);
-        assert!(full.status.code() == Some(1) && said.contains("output cannot be written"), "{args:?}: {said}");
+        let report = String::from_utf8_lossy(&full.stderr);
+        assert!(full.status.code() == Some(1) && report.contains("output cannot be written"), "{args:?}: {report}");
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let closed = run(writer.into());
@@ -170,7 +170,7 @@ fn a_closed_or_full_output_is_no_panic() {
 }
 
 #[test]
-fn a_folder_of_models_that_is_not_there_is_not_said_to_be_searched() {
+fn a_missing_folder_of_models_is_not_listed_as_searched() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = |models: &Path, args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
@@ -184,8 +184,8 @@ fn a_folder_of_models_that_is_not_there_is_not_said_to_be_searched() {
     let render = ["render", "patches/first_bend.json", "--model", "x", "-o"];
     let video = folder.path().join("a.gif");
     let render = run(&typo, &[&render[..], &[video.to_str().expect("a path")]].concat());
-    let said = String::from_utf8_lossy(&render.stderr).into_owned();
-    assert!(render.status.code() == Some(1) && said.contains("no such folder"), "{said}");
+    let report = String::from_utf8_lossy(&render.stderr).into_owned();
+    assert!(render.status.code() == Some(1) && report.contains("no such folder"), "{report}");
 }
 
 #[test]
@@ -222,22 +222,22 @@ fn a_video_is_rendered_to_a_file_of_sound_and_to_no_device() {
     }
     let video = |name: &str| std::fs::read(folder.path().join(name)).expect("a video");
     assert!(video("a.gif") == video("b.gif") && video("silent.gif") == video("none.gif"));
-    assert!(video("a.gif") != video("silent.gif"), "what is heard is seen");
+    assert!(video("a.gif") != video("silent.gif"), "sound changes the picture");
 
-    for (audio, code, said) in [
+    for (audio, code, expected) in [
         ("default", 2, "record the input first"),
         ("Some Interface", 2, "record the input first"),
         ("no/such/song.mp3", 1, "no/such/song.mp3: the file cannot be opened"),
         ("tests/rack/cli.rs", 1, "tests/rack/cli.rs: the format is unknown"),
     ] {
         let refused = render("c.gif", &["--audio", audio]);
-        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(refused.status.code() == Some(code) && told.contains(said), "{audio}: {told}");
+        let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(code) && stderr.contains(expected), "{audio}: {stderr}");
     }
 }
 
 #[test]
-fn a_bench_measures_and_judges_and_says_what_is_met() {
+fn a_bench_measures_judges_and_lists_reached_targets() {
     let folder = tempfile::tempdir().expect("a folder");
     let sheet = folder.path().join("sheet.png");
     let sheet = sheet.to_str().expect("a path");
@@ -297,7 +297,7 @@ fn patches_are_brought_into_their_form_with_the_layout_in_them_or_beside() {
     assert!(String::from_utf8_lossy(&video.stderr).contains("README.md: "), "{video:?}");
 }
 
-/// Renders two frames of 64×64, and gives what the report says.
+/// Renders two frames of 64×64, and returns the report.
 fn rendered(args: &[&str], report: &Path) -> serde_json::Value {
     let report = report.to_str().expect("a path");
     let common = ["--frames", "2", "--size", "64x64", "--zoom", "1", "--report", report];
@@ -318,7 +318,7 @@ fn a_patch_comes_back_out_of_what_was_rendered_and_renders_the_same() {
     assert_eq!(pictures["patch_sha256"], first["patch_sha256"]);
     assert_eq!(first["patch_sha256"].as_str().map(str::len), Some(64));
 
-    // The patch as it was rendered: the file's, with what the command line said.
+    // The patch as it was rendered: the file's, with the changes of the command line.
     let mut wanted: serde_json::Value =
         serde_json::from_slice(&std::fs::read("patches/first_bend.json").expect("a patch")).expect("JSON");
     wanted["engine"]["seed"] = 7.into();
@@ -370,8 +370,8 @@ fn metadata_can_be_left_out_and_no_patch_is_written_over() {
     for name in ["a.mp4", "p_00001.png", "report.json"] {
         let extract = bendrack(&["extract", &at(name)]);
         assert!(extract.status.code() == Some(1) && extract.stdout.is_empty(), "{name}");
-        let said = stderr(&extract);
-        assert!(said.contains(name) && said.contains("look for") && said.contains(".bend.json"), "{said}");
+        let report = stderr(&extract);
+        assert!(report.contains(name) && report.contains("look for") && report.contains(".bend.json"), "{report}");
     }
     let known = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
     assert!(!known(&std::fs::read(at("a.mp4")).expect("a video"), b"bendrack"), "nothing of it is left");
@@ -396,7 +396,7 @@ fn metadata_can_be_left_out_and_no_patch_is_written_over() {
 }
 
 #[test]
-fn a_node_is_explained_with_all_that_its_ports_say_of_themselves() {
+fn a_node_is_explained_with_the_help_of_all_its_ports() {
     let explained = |name: &str, lines: &[&str]| {
         let text = stdout(&bendrack(&["nodes", name]));
         let plain = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
@@ -430,7 +430,7 @@ fn a_family_is_listed_and_a_name_that_is_nearly_right_is_put_right() {
         stdout(&list).lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect();
     assert!(list.status.success());
     assert_eq!(names, ["cache.reset", "cache.off", "cache.recache", "cache.stale"]);
-    for (typed, meant) in [
+    for (typed, suggested) in [
         ("lfo", "did you mean modulate.lfo? "),
         ("modulate.lof", "did you mean modulate.lfo? "),
         ("noise", "did you mean modulate.noise or bend.noise? "),
@@ -440,6 +440,6 @@ fn a_family_is_listed_and_a_name_that_is_nearly_right_is_put_right() {
         ("nothing.like.it", "\"nothing.like.it\"; bendrack nodes lists them"),
     ] {
         let nodes = bendrack(&["nodes", typed]);
-        assert!(nodes.status.code() == Some(1) && stderr(&nodes).contains(meant), "{typed}: {}", stderr(&nodes));
+        assert!(nodes.status.code() == Some(1) && stderr(&nodes).contains(suggested), "{typed}: {}", stderr(&nodes));
     }
 }

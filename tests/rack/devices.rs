@@ -10,8 +10,8 @@ use bendrack::io::{Control, Devices, Kind, Light, Settings, State};
 use bendrack_nodes::tick::Controls;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
-/// What the second process is told: an address, a path, a name.
-const TOLD: &str = "BENDRACK_TEST_TOLD";
+/// The variable with the second process's task: an address, a path, a name.
+const TASK: &str = "BENDRACK_TEST_TASK";
 /// Packets that are sent before the receiver is asked whether it has them: a socket's buffer may hold no more than ten long ones.
 const BATCH: u64 = 20;
 
@@ -19,11 +19,11 @@ const BATCH: u64 = 20;
 struct Other(Child);
 
 impl Other {
-    fn start(name: &str, told: &str) -> Other {
+    fn start(name: &str, task: &str) -> Other {
         let program = std::env::current_exe().expect("this program");
         let child = Command::new(program)
             .args([name, "--exact", "--ignored", "--nocapture"])
-            .env(TOLD, told)
+            .env(TASK, task)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -45,9 +45,9 @@ impl Drop for Other {
     }
 }
 
-/// In the second process: what it was told, if it is one.
-fn told() -> Option<String> {
-    std::env::var(TOLD).ok()
+/// The task of this process, if it is the second one.
+fn task() -> Option<String> {
+    std::env::var(TASK).ok()
 }
 
 /// In the second process: waits for `go_on`.
@@ -108,7 +108,7 @@ fn malformed(index: u64) -> Vec<u8> {
 #[test]
 #[ignore = "the second process of osc_from_another_process_survives_malformed_packets"]
 fn osc_sender() {
-    let Some(address) = told() else { return };
+    let Some(address) = task() else { return };
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let send = |packet: &[u8]| socket.send_to(packet, &address).expect("it is sent");
     send(&rosc::encoder::encode(&osc("/good", 0.25)).expect("it encodes"));
@@ -195,7 +195,7 @@ fn an_address_that_is_taken_is_listened_at_when_it_is_free() {
 #[cfg(target_os = "linux")]
 #[ignore = "the second process of a_board_is_read_unplugged_and_read_again"]
 fn board() {
-    let Some(path) = told() else { return };
+    let Some(path) = task() else { return };
     // The end with the name has to stay open: a terminal that nobody has open loses what is written.
     let (mut board, terminal) = serialport::TTYPort::pair().expect("a pseudo terminal");
     let name = serialport::SerialPort::name(&terminal).expect("a name");
@@ -258,8 +258,8 @@ fn devices_close_soon() {
     assert!(UdpSocket::bind(free).is_ok(), "the port is free again");
 }
 
-/// An audio input that ALSA reads out of a pipe, into which a sine is written. ALSA's plugin leaves samples out, so that it is heard higher
-/// than it was written, and no faster.
+/// An audio input that ALSA reads from a pipe with a sine. ALSA's plugin drops samples, so its pitch is higher, at the
+/// same speed.
 #[cfg(all(target_os = "linux", feature = "audio", not(feature = "jack")))]
 mod audio {
     use std::f64::consts::TAU;
@@ -276,9 +276,9 @@ mod audio {
     }
 
     #[test]
-    #[ignore = "the second process of a_sine_at_an_audio_input_is_heard"]
+    #[ignore = "the second process of a_sine_at_an_audio_input_is_measured"]
     fn listener() {
-        let Some(name) = told() else { return };
+        let Some(name) = task() else { return };
         assert!(
             bendrack::io::audio::inputs().expect("inputs").iter().any(|input| input.to_lowercase().contains(&name))
         );
@@ -287,14 +287,14 @@ mod audio {
         let is_sine = |hop: &Hop| (level(hop) - 0.5).abs() < 0.1;
         within(SOON, "it sounds", || take().last().is_some_and(is_sine));
         assert!(is_open(&devices, Kind::Audio));
-        let (mut heard, begin) = (Vec::new(), Instant::now());
+        let (mut received, begin) = (Vec::new(), Instant::now());
         while begin.elapsed() < Duration::from_secs(3) {
-            heard.append(&mut take());
+            received.append(&mut take());
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert!((50..=400).contains(&heard.len()), "{} hops in 3 s", heard.len());
-        let sines = heard.iter().filter(|hop| is_sine(hop)).count();
-        assert!(sines * 10 > heard.len() * 9, "{sines} of {}", heard.len());
+        assert!((50..=400).contains(&received.len()), "{} hops in 3 s", received.len());
+        let sines = received.iter().filter(|hop| is_sine(hop)).count();
+        assert!(sines * 10 > received.len() * 9, "{sines} of {}", received.len());
         assert!(light(&devices, Kind::Audio).is_some_and(|light| light.count > 3), "it is lit");
         let begin = Instant::now();
         drop(devices);
@@ -302,7 +302,7 @@ mod audio {
     }
 
     #[test]
-    fn a_sine_at_an_audio_input_is_heard() {
+    fn a_sine_at_an_audio_input_is_measured() {
         let folder = tempfile::tempdir().expect("a folder");
         let (pipe, settings) = (folder.path().join("pipe"), folder.path().join("asound.conf"));
         assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
@@ -338,13 +338,13 @@ pcm.bendrack {{
         });
         let mut listener = Command::new(std::env::current_exe().expect("this program"))
             .args(["devices::audio::listener", "--exact", "--ignored", "--nocapture"])
-            .env(TOLD, "bendrack test")
+            .env(TASK, "bendrack test")
             .env("ALSA_CONFIG_PATH", &settings)
             .spawn()
             .map(Other)
             .expect("it starts");
         let mut ended = None;
-        within(3 * SOON, "it has heard", || {
+        within(3 * SOON, "a message arrived", || {
             ended = listener.0.try_wait().expect("a process");
             ended.is_some()
         });
@@ -371,7 +371,7 @@ mod midi {
     #[test]
     #[ignore = "the second process of a_keyboard_is_read_unplugged_and_read_again"]
     fn player() {
-        let Some(name) = told() else { return };
+        let Some(name) = task() else { return };
         let mut keyboard = keyboard(&name);
         for step in (0_u8..=127).cycle() {
             let messages: [&[u8]; 4] = [&[0xB2, 7, step], &[0xF8], &[0x90, 60, 127], &[0xB0, 1, 127]];
@@ -412,48 +412,48 @@ mod midi {
     }
 
     /// Messages, each with its bytes.
-    type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
+    type Received = Arc<Mutex<Vec<Vec<u8>>>>;
 
-    /// A synthesizer that writes down what it hears.
-    fn synthesizer(name: &str) -> (MidiInputConnection<()>, Heard) {
-        let heard = Heard::default();
-        let notes = heard.clone();
+    /// A synthesizer that records its messages.
+    fn synthesizer(name: &str) -> (MidiInputConnection<()>, Received) {
+        let received = Received::default();
+        let notes = received.clone();
         let input = MidiInput::new("bendrack test").expect("a MIDI system");
         let write = move |_, bytes: &[u8], (): &mut ()| notes.lock().expect("notes").push(bytes.to_vec());
-        (input.create_virtual(name, write, ()).expect("a virtual port"), heard)
+        (input.create_virtual(name, write, ()).expect("a virtual port"), received)
     }
 
     #[test]
-    fn what_a_patch_plays_is_heard_and_ends_with_bendrack() {
+    fn notes_of_a_patch_arrive_and_end_with_bendrack() {
         if let Err(problem) = bendrack::io::midi::outputs() {
             println!("skipped: {problem}");
             return;
         }
         let name = format!("synth{}", std::process::id());
-        let (_synthesizer, heard) = synthesizer(&name);
-        let (_another, not_meant) = synthesizer("another");
-        let heard = || heard.lock().expect("notes").clone();
+        let (_synthesizer, received) = synthesizer(&name);
+        let (_another, other_notes) = synthesizer("another");
+        let received = || received.lock().expect("notes").clone();
         let (devices, _) = open(&Settings { midi_out: Some(name.to_uppercase()), ..Settings::none() });
         within(SOON, "the port is open", || is_open(&devices, Kind::MidiOut));
         let out = devices.midi_out().expect("it may be played on").clone();
         let controller = |value| Midi::Controller { channel: 2, number: 7, value, fine: false };
         let key = |hits| Midi::Note { channel: 1, number: 60, velocity: 1.0, held: true, hits };
         out.send(&[("a".into(), controller(0.0)), ("b".into(), key(1))]);
-        within(SOON, "a key and a controller", || heard() == [vec![0x90, 60, 127], vec![0xB1, 7, 0]]);
-        // A controller that trembles faster than anybody should be told.
+        within(SOON, "a key and a controller", || received() == [vec![0x90, 60, 127], vec![0xB1, 7, 0]]);
+        // A controller that changes faster than the rate of messages.
         let begin = Instant::now();
         for step in 0..1000 {
             out.send(&[("a".into(), controller(f64::from(step % 128) / 127.0)), ("b".into(), key(0))]);
             std::thread::sleep(Duration::from_millis(2));
         }
-        let (count, secs) = (heard().len(), begin.elapsed().as_secs_f64());
+        let (count, secs) = (received().len(), begin.elapsed().as_secs_f64());
         assert!(count as f64 <= 100.0 * (secs + 1.0), "{count} messages in {secs} s");
         let last = vec![0xB1, 7, (999 % 128) as u8];
-        within(SOON, "the last place of the controller", || heard().last() == Some(&last));
+        within(SOON, "the last place of the controller", || received().last() == Some(&last));
         drop(devices);
-        within(SOON, "the end", || heard().ends_with(&[vec![0x80, 60, 0], vec![0xB0, 123, 0]]));
-        assert!(not_meant.lock().expect("notes").is_empty(), "another port is left alone");
-        // Nobody hears it any more, and it does no harm.
+        within(SOON, "the end", || received().ends_with(&[vec![0x80, 60, 0], vec![0xB0, 123, 0]]));
+        assert!(other_notes.lock().expect("notes").is_empty(), "another port is left alone");
+        // Without a receiver the message does no harm.
         out.send(&[("b".into(), key(1))]);
     }
 }

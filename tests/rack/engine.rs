@@ -184,8 +184,8 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
     let frames = chunks(&mut engine, &Controls::default(), 1).remove(0);
     let map = &frames[0].taps["map"];
     assert_eq!((map.width, map.height), (8, 8));
-    let said: Vec<usize> = frames.iter().map(|frame| frame.messages.len()).collect();
-    assert_eq!(said, [1, 1, 0, 0, 0, 1, 0, 0, 0], "one message a latent frame");
+    let counts: Vec<usize> = frames.iter().map(|frame| frame.messages.len()).collect();
+    assert_eq!(counts, [1, 1, 0, 0, 0, 1, 0, 0, 0], "one message a latent frame");
     assert_eq!(&*frames[0].messages[0].0, "/x");
     assert!((0.0..=1.0).contains(&frames[0].messages[0].1));
     Ok(())
@@ -240,9 +240,9 @@ fn a_wave_that_is_too_fast_for_the_latent_frames_is_warned_of_once() -> Result<(
     Ok(())
 }
 
-/// A wave of one second holds a key, strikes another one four times a latent frame, and says when frames are recorded.
+/// A wave of one second holds a note, plays another one four times a latent frame, and switches the recorder.
 #[test]
-fn a_frame_says_what_is_played_and_whether_it_is_recorded() {
+fn a_frame_has_its_messages_and_the_state_of_the_recorder() {
     let nodes = [
         ("wan", "model.wan", json!({ "prompt": PROMPT })),
         ("wave", "modulate.lfo", json!({ "rate": 1.0, "shape": "square" })),
@@ -380,7 +380,7 @@ fn turning(extra: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
 }
 
 #[test]
-fn a_change_of_the_prompt_does_what_its_node_says() {
+fn a_change_of_the_prompt_follows_its_node() {
     let video = |patch: &Patch| {
         let mut engine = engine(patch);
         let chunks = chunks(&mut engine, &Controls::default(), 3);
@@ -576,7 +576,7 @@ fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame()
 }
 
 #[test]
-fn a_model_that_cannot_be_loaded_is_said() {
+fn a_model_that_cannot_be_loaded_is_reported() {
     let load = || Model::open(std::path::Path::new("no/such/folder")).and_then(|_| unreachable!());
     let rack = Rack::start(load, |_| {});
     wait_until(|| rack.status().stage != Stage::Loading);
@@ -604,10 +604,10 @@ fn a_short_hit_of_a_pad_is_not_lost_while_the_engine_waits() {
         &[("key.gate", "send.value")],
     );
     let hits = Arc::new(Mutex::new(Vec::new()));
-    let heard = hits.clone();
+    let sounds = hits.clone();
     let load = move || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&patch)), (128, 128)));
     let rack = Rack::start(load, move |frame| {
-        heard.lock().expect("hits").extend(frame.messages.iter().map(|(_, value)| *value));
+        sounds.lock().expect("hits").extend(frame.messages.iter().map(|(_, value)| *value));
     });
     wait_until(|| rack.frame().is_some());
     {
@@ -626,7 +626,7 @@ fn hop(amplitude: f32) -> Hop {
     Hop { bands: [amplitude; BANDS] }
 }
 
-/// The gain of neurons is what is heard, and onsets are sent.
+/// The sound sets the gain of neurons, and its onsets are sent.
 fn hearing() -> Patch {
     let nodes = [
         ("wan", "model.wan", json!({ "prompt": PROMPT })),
@@ -637,13 +637,13 @@ fn hearing() -> Patch {
     patch(&nodes, &[("ear.level", "gain.gain"), ("gain.bends", "wan.bends"), ("ear.onset", "send.value")])
 }
 
-/// What was heard at each latent frame.
-fn heard(frames: &[Frame]) -> Vec<Arc<[Hop]>> {
-    let mut heard = std::collections::BTreeMap::new();
+/// The sound at each latent frame.
+fn sounds(frames: &[Frame]) -> Vec<Arc<[Hop]>> {
+    let mut sounds = std::collections::BTreeMap::new();
     for frame in frames {
-        heard.insert(frame.latent, frame.sound.clone());
+        sounds.insert(frame.latent, frame.sound.clone());
     }
-    heard.into_values().collect()
+    sounds.into_values().collect()
 }
 
 #[test]
@@ -664,11 +664,11 @@ fn a_video_follows_a_file_by_the_time_of_its_pictures() {
     let (mut engine, video, gains) = play(Some(&sound));
     let differs = |latent: usize| (gains[latent] - gains[0]).abs() > 1e-9;
     assert_eq!([1, 2, 3, 4, 5].map(differs), [false, true, false, true, false], "{gains:?}");
-    let told: Vec<f64> = video.iter().flatten().flat_map(|frame| &frame.messages).map(|(_, value)| *value).collect();
-    assert_eq!(told, [0.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
-    // Every hop is heard once, in its place: silence before the beginning and after the end.
+    let values: Vec<f64> = video.iter().flatten().flat_map(|frame| &frame.messages).map(|(_, value)| *value).collect();
+    assert_eq!(values, [0.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+    // Every hop arrives once, in its place: silence before the beginning and after the end.
     let expected = [vec![Hop::default(); 19], beats, vec![Hop::default(); 31]].concat();
-    assert_eq!(heard(&video.concat()).concat(), expected);
+    assert_eq!(sounds(&video.concat()).concat(), expected);
 
     let (_, again, _) = play(Some(&sound));
     assert!(pictures(&video) == pictures(&again), "the same file gives the same video");
@@ -678,11 +678,11 @@ fn a_video_follows_a_file_by_the_time_of_its_pictures() {
         "and so it does from the start"
     );
     let (_, silent, _) = play(None);
-    assert!(pictures(&video) != pictures(&silent), "what is heard is seen");
+    assert!(pictures(&video) != pictures(&silent), "sound changes the picture");
 }
 
 #[test]
-fn what_is_heard_live_is_heard_once_and_in_order() {
+fn live_sound_arrives_once_and_in_order() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let watch = seen.clone();
     let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&hearing())), (128, 128)));
@@ -696,8 +696,8 @@ fn what_is_heard_live_is_heard_once_and_in_order() {
         std::thread::sleep(Duration::from_millis(10));
     }
     drop(rack);
-    let heard = heard(&seen.lock().expect("frames")).concat();
-    assert!(!heard.is_empty() && played.starts_with(&heard[..heard.len().min(played.len())]), "{} hops", heard.len());
+    let sounds = sounds(&seen.lock().expect("frames")).concat();
+    assert!(!sounds.is_empty() && played.starts_with(&sounds[..sounds.len().min(played.len())]), "{} hops", sounds.len());
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod cli;
 mod devices;
 mod engine;
 mod files;
+mod language;
 mod notices;
 mod terminal;

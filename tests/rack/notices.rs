@@ -1,6 +1,6 @@
 //! The notices of other people's work that a binary contains: `docs/third-party.txt`, which `bendrack --licences` prints.
 //!
-//! `make bless` writes the file anew. It asks cargo for the packages of each system, so it needs the network once.
+//! `make bless` rewrites the file. It asks cargo for the packages of each system, so it needs the network once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

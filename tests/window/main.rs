@@ -477,7 +477,7 @@ fn screenshots() {
     window.run_steps(2);
 
     let mut patch = first_bend();
-    patch.nodes.get_mut("map").unwrap().kind = "tap.unheard_of".into();
+    patch.nodes.get_mut("map").unwrap().kind = "tap.unknown".into();
     patch.nodes.get_mut("rotate").unwrap().bypass = true;
     patch.nodes.get_mut("heat").unwrap().params.insert("colours".into(), "infrno".into());
     let (mut window, fake) = window_with(patch, None, None, true);

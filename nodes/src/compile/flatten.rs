@@ -193,7 +193,7 @@ impl<'p> Expansion<'p, '_> {
             let message = format!("unknown subpatch {name:?}; the node is kept without effect");
             let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
             let known = self.definitions.keys().map(String::as_str);
-            self.once_meant(problem, name, known);
+            self.once_suggesting(problem, name, known);
             return Local::Unknown;
         };
         if self.within.contains(&name.as_str()) {
@@ -255,7 +255,7 @@ impl<'p> Expansion<'p, '_> {
         self.followed += 1;
         let message = format!("the subpatch has no parameter {param:?}; the value is kept without effect");
         let problem = Problem::warning(Code::UnknownParameter, pointer, message);
-        self.once_meant(problem, param, definition.inputs.iter().map(|inlet| inlet.name.as_str()));
+        self.once_suggesting(problem, param, definition.inputs.iter().map(|inlet| inlet.name.as_str()));
         Vec::new()
     }
 
@@ -299,10 +299,10 @@ impl<'p> Expansion<'p, '_> {
         }
         if what == Code::NoSuchPort {
             let message = lacking(&format!("the subpatch of {}", port.node), end, &port.port, &known, &others);
-            self.once_meant(Problem::error(what, pointer, message), &port.port, known);
+            self.once_suggesting(Problem::error(what, pointer, message), &port.port, known);
         } else {
             let problem = Problem::error(what, pointer, format!("unknown node {:?}", port.node));
-            self.once_meant(problem, &port.node, names.keys().copied());
+            self.once_suggesting(problem, &port.node, names.keys().copied());
         }
         false
     }
@@ -351,7 +351,7 @@ impl<'p> Expansion<'p, '_> {
     }
 
     /// Reports a problem with the nearest name.
-    fn once_meant<'a>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = &'a str>) {
+    fn once_suggesting<'a>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = &'a str>) {
         if self.seen.insert(problem.pointer.clone()) {
             self.diagnostics.suggest(problem, name, names);
         }

@@ -37,7 +37,7 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
             match input.choices.iter().position(|choice| *choice == name) {
                 Some(choice) => Ok((Value::Number(choice as f64), None)),
                 None => Err(expected(&format!("one of {}", input.choices.join(", ")))
-                    .meant(name, input.choices.iter().copied())),
+                    .suggesting(name, input.choices.iter().copied())),
             }
         }
         Kind::Number => {

@@ -108,8 +108,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mistakes_are_said_in_plain_words() {
-        for (why, said) in [
+    fn mistakes_are_reported_in_plain_words() {
+        for (why, reported) in [
             (
                 "invalid value: integer `-1`, expected a whole number from 0 to 255",
                 "-1 is not a whole number from 0 to 255",
@@ -130,7 +130,7 @@ mod tests {
             ("invalid type: null, expected a node in braces", "null is not a node in braces"),
             ("unknown variant `x`, expected one of `a`, `b`", "\"x\" is not one of a, b"),
         ] {
-            assert_eq!(explain(why), said);
+            assert_eq!(explain(why), reported);
         }
         assert!(explain_syntax("key must be a string at line 1 column 3", Some('/')).contains("no comments"));
         assert!(explain_syntax("EOF while parsing an object at line 1 column 3", None).contains("too early"));

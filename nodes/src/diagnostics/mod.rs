@@ -51,7 +51,7 @@ pub enum Code {
     UnknownParameter,
     /// A value of another kind than is wanted, or none of the choices.
     BadValue,
-    /// A text that does not say what it has to: a formula, a list, a curve.
+    /// A text that its grammar refuses: a formula, a list, a curve.
     BadText,
     /// A number outside of its limits.
     OutOfRange,
@@ -153,7 +153,7 @@ impl Problem {
 
     /// With the nearest of a few names that would have been right, if one is near.
     #[must_use]
-    pub fn meant<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn suggesting<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
         let suggestion = nearest(name, names, &mut { usize::MAX });
         Self { suggestion, ..self }
     }

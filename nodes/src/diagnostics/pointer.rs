@@ -14,14 +14,14 @@ pub(crate) fn join<const N: usize>(pointer: &str, keys: [&str; N]) -> String {
 
 /// The keys that a pointer leads along.
 pub(crate) fn keys(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    pointer.split('/').skip(1).map(meant)
+    pointer.split('/').skip(1).map(unescaped)
 }
 
 fn escaped(key: &str) -> Cow<'_, str> {
     if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() }
 }
 
-fn meant(key: &str) -> Cow<'_, str> {
+fn unescaped(key: &str) -> Cow<'_, str> {
     if key.contains('~') { key.replace("~1", "/").replace("~0", "~").into() } else { key.into() }
 }
 

@@ -105,20 +105,20 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_suggested_if_it_is_near() {
-        let meant = |name: &str| nearest(name, ["sine", "square", "saw", "a", "b"], &mut 10_000);
+        let suggested = |name: &str| nearest(name, ["sine", "square", "saw", "a", "b"], &mut 10_000);
         for (name, known) in [("sin", "sine"), ("SINE", "sine"), ("sqaure", "square"), ("sawtooth", "saw"), ("A", "a")]
         {
-            assert_eq!(meant(name).as_deref(), Some(known), "{name}");
+            assert_eq!(suggested(name).as_deref(), Some(known), "{name}");
         }
         for name in ["triangle", "x", "c", "", "ab"] {
-            assert_eq!(meant(name), None, "{name}");
+            assert_eq!(suggested(name), None, "{name}");
         }
         assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]
     fn a_node_is_known_by_what_is_behind_the_dot_and_by_its_title() {
-        let meant = |name: &str| nearest(name, LIBRARY.iter().copied(), &mut 1_000_000);
+        let suggested = |name: &str| nearest(name, LIBRARY.iter().copied(), &mut 1_000_000);
         for (name, known) in [
             ("lfo", "modulate.lfo"),
             ("LFO", "modulate.lfo"),
@@ -127,9 +127,9 @@ mod tests {
             ("tap.attention map", "tap.map"),
             ("rotate", "bend.rotate"),
         ] {
-            assert_eq!(meant(name).as_deref(), Some(known), "{name}");
+            assert_eq!(suggested(name).as_deref(), Some(known), "{name}");
         }
-        assert_eq!(meant("future.node"), None);
+        assert_eq!(suggested("future.node"), None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Curves through keys, as the curve node is written: `0 0, 2 1 hold, 4 0.5 bezier 0.42 0 0.58 1`.
+//! Curves through keys, the text of the curve node: `0 0, 2 1 hold, 4 0.5 bezier 0.42 0 0.58 1`.
 //!
-//! Keys are separated by commas or line ends. Each is a time and a value, and says how the curve goes on from it: `linear` (what a key
-//! without a word means), `hold` up to the next key, or `bezier`. The four numbers behind `bezier` are the handles x₁ y₁ x₂ y₂ of
-//! CSS's `cubic-bezier`, in parts of the way to the next key; without them it eases in and out (0.42 0 0.58 1).
+//! Keys are separated by commas or line ends. Each is a time, a value and an interpolation to the next key: `linear`
+//! (the default), `hold` or `bezier`. The four numbers after `bezier` are the handles x₁ y₁ x₂ y₂ of CSS's
+//! `cubic-bezier`, as fractions of the way to the next key. Without them it eases in and out (0.42 0 0.58 1).
 
 use std::sync::Arc;
 
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_curve_goes_through_its_keys_as_they_say() {
+    fn a_curve_follows_the_interpolation_of_its_keys() {
         let curve = Curve::parse("0 0, 2 1 hold, 4 -1 bezier\n6 3 bezier 0 0 1 1, 8 5").expect("a curve");
         for (time, value) in
             [(-1.0, 0.0), (0.0, 0.0), (0.5, 0.25), (2.0, 1.0), (3.9, 1.0), (4.0, -1.0), (5.0, 1.0), (9.0, 5.0)]
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_named() {
-        for (text, said) in [
+        for (text, reported) in [
             ("", "at least one key"),
             ("0", "no value"),
             ("0 x", "\"x\" is not a value"),
@@ -177,7 +177,7 @@ mod tests {
             ("0 inf", "not a value"),
         ] {
             let why = Curve::parse(text).expect_err("a mistake").to_string();
-            assert!(why.contains(said), "{text}: {why}");
+            assert!(why.contains(reported), "{text}: {why}");
         }
         assert!(Curve::parse(&"0 0,".repeat(257)).is_err());
     }

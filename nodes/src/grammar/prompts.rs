@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_named() {
-        for (text, said) in [
+        for (text, reported) in [
             ("a cat", "line 1, \"a cat\": missing colon"),
             ("0: a cat\n\nnow: a dog", "line 3, \"now: a dog\": \"now\" is not a time"),
             ("0: a cat | 4:", "line 1, \"4:\": missing prompt"),
@@ -114,7 +114,7 @@ mod tests {
             ("inf: a cat", "\"inf\" is not a time"),
         ] {
             let why = Schedule::parse(text).expect_err("a mistake").to_string();
-            assert!(why.contains(said) && why.contains("such as 0: a red circle"), "{text}: {why}");
+            assert!(why.contains(reported) && why.contains("such as 0: a red circle"), "{text}: {why}");
         }
         assert!(Schedule::parse(&"0: a cat|".repeat(257)).expect_err("a mistake").to_string().contains("256"));
         assert_eq!(Schedule::parse(" \n|\n").expect("a schedule").at(0.0, 0.0), None);

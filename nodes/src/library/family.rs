@@ -28,7 +28,7 @@ pub static FAMILIES: &[Family] = &[
     Family { name: "control", title: "Control", kind: Kind::Number, about: "Values set by hand or controller." },
     Family { name: "modulate", title: "Modulate", kind: Kind::Number, about: "Sources and shapers of movement." },
     Family { name: "math", title: "Math", kind: Kind::Number, about: "Arithmetic, mapping and smoothing of numbers." },
-    Family { name: "logic", title: "Logic", kind: Kind::Gate, about: "Gates, triggers and switches. Several triggers in one latent frame all count. A reset acts before other inputs of its latent frame, unless its help says otherwise." },
+    Family { name: "logic", title: "Logic", kind: Kind::Gate, about: "Gates, triggers and switches. Several triggers in one latent frame all count. A reset acts before other inputs of its latent frame, unless its help states otherwise." },
     Family { name: "time", title: "Time", kind: Kind::Gate, about: "Tempo, clocks and rhythm. Several triggers may fall into one latent frame; all of them count." },
     Family { name: "view", title: "View", kind: Kind::Number, about: "Displays and notes on the canvas." },
     Family { name: "midi", title: "MIDI", kind: Kind::Gate, about: "MIDI controllers and notes, in and out. [devices.md](devices.md) describes how to open ports." },

@@ -347,8 +347,8 @@ impl<'a> NodeContext<'a> {
 
     /// Adds a warning; a repeated one has no effect.
     pub fn warn(&mut self, sentence: &'static str) {
-        let said = |(id, known): &(Arc<str>, &str)| id == self.id && *known == sentence;
-        if !self.requests.warnings.iter().any(said) {
+        let is_same = |(id, known): &(Arc<str>, &str)| id == self.id && *known == sentence;
+        if !self.requests.warnings.iter().any(is_same) {
             self.requests.warnings.push((self.id.clone(), sentence));
         }
     }
@@ -401,9 +401,9 @@ impl<'a> NodeContext<'a> {
     }
 
     /// Switches the recorder on or off for this frame; the last request counts.
-    pub fn ask_film(&mut self, on: bool) {
-        self.requests.program.messages.retain(|message| message.to != To::Film);
-        self.ask_number(To::Film, self.id.clone(), f64::from(u8::from(on)));
+    pub fn ask_record(&mut self, on: bool) {
+        self.requests.program.messages.retain(|message| message.to != To::Video);
+        self.ask_number(To::Video, self.id.clone(), f64::from(u8::from(on)));
     }
 
     fn ask_number(&mut self, to: To, address: Arc<str>, value: f64) {

@@ -77,7 +77,7 @@ pub enum Learns {
 }
 
 impl NodeDef {
-    /// A node without ports that remembers nothing and does nothing: what a declaration does not say.
+    /// Defaults of a declaration: a node without ports, memory or effect.
     pub const BASE: Self = Self {
         name: "",
         title: "",

@@ -69,8 +69,8 @@ impl Patch {
         Floor { nodes, cables, layout }
     }
 
-    /// Takes away what maps and snapshots say of a node that is gone, so that they do not turn the next one of its name; the edits that
-    /// bring it back.
+    /// Removes the MIDI maps and snapshot values of a removed node, so that a later node of its name does not get them.
+    /// Returns the edits that undo it.
     fn forget(&mut self, id: &str) -> Vec<Edit> {
         let mut undo = Vec::new();
         if self.maps.iter().any(|map| map.to.node == id) {
@@ -198,7 +198,7 @@ pub enum Edit {
         /// Position on the canvas.
         pos: [f64; 2],
     },
-    /// Takes a node away, with its cables and what maps and snapshots say of it.
+    /// Removes a node, with its cables, MIDI maps and values in snapshots.
     RemoveNode {
         /// Its id.
         id: String,
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_patch_is_changed_and_brought_back_byte_by_byte() {
+    fn metadata_is_replaced_and_restored_byte_by_byte() {
         let start = full();
         let within = |edit| Edit::Within { id: "wobble".into(), edit: Box::new(edit) };
         let edits = [

@@ -127,11 +127,11 @@ impl LenientReader<'_> {
         for _ in 0..MOST_TAKEN {
             let Err(mistake) = take::<T>(json, pointer) else { return true };
             // A key removed before is missing now; its problem is already reported.
-            let is_said = mistake.missing.as_ref().is_some_and(|key| taken.contains(key));
-            if !is_said {
+            let is_reported = mistake.missing.as_ref().is_some_and(|key| taken.contains(key));
+            if !is_reported {
                 self.problems.push(mistake.problem);
             }
-            let is_gone = is_said || mistake.missing.is_some();
+            let is_gone = is_reported || mistake.missing.is_some();
             match remove(json, &mistake.keys).filter(|_| !is_gone) {
                 Some(key) => taken.push(key),
                 None => return false,

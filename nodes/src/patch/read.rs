@@ -1,5 +1,4 @@
-//! Reads patches: bounded in what they may hold, strict where a reader could misunderstand, and with everything that is wrong
-//! said at once.
+//! Reads patches: bounded in size, strict where another reader could differ. It reports all problems at once.
 
 use std::ops::Range;
 

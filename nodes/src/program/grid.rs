@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn content_comes_from_where_it_is_said() {
+    fn content_comes_from_its_source() {
         let warped = |from: &dyn Fn(f64, f64) -> (f64, f64)| warped(Padding::Zeros, |_, dx, dy| from(dx, dy));
         assert_eq!(warped(&|dx, dy| (dx, dy)), [1., 2., 3., 4., 5., 6.]);
         assert_eq!(warped(&|dx, dy| (dx - 1.0, dy)), [0., 1., 2., 0., 4., 5.]);

@@ -32,7 +32,7 @@ pub enum To {
     /// To a MIDI output, as a part of what its node plays.
     Midi(Part),
     /// To the recorder: frames are written while it is on.
-    Film,
+    Video,
 }
 
 /// A part of what a node plays by MIDI.
@@ -147,8 +147,8 @@ pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>
 
 /// True if the frames of a lane of a call are written to the video; always so without a recorder node.
 pub fn recorded(messages: &[Message], lane: usize) -> bool {
-    let says = messages.iter().rev().find(|message| message.to == To::Film);
-    says.and_then(|message| message.values.get(lane)).is_none_or(|on| *on >= 0.5)
+    let last = messages.iter().rev().find(|message| message.to == To::Video);
+    last.and_then(|message| message.values.get(lane)).is_none_or(|on| *on >= 0.5)
 }
 
 pub(crate) fn as_list<S: serde::Serializer>(lanes: &Lanes, serializer: S) -> Result<S::Ok, S::Error> {

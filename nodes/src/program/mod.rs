@@ -140,7 +140,7 @@ pub struct Cache {
     /// 1 in latent frames that see nothing of past ones, else 0; empty if nobody asks.
     #[serde(serialize_with = "crate::program::message::as_list")]
     pub off: Lanes,
-    /// Compute it anew under the present program before the next chunk.
+    /// Recompute it under the present program before the next chunk.
     pub recache: bool,
     /// The same as soon as the present program is further than this from one under which a part of it was computed.
     pub threshold: Option<f64>,
@@ -221,7 +221,7 @@ impl std::fmt::Display for Program {
             match message.to {
                 To::Osc => writeln!(f, "send {values} to {}", message.address)?,
                 To::Midi(part) => writeln!(f, "send {values} as the {} of {}", part.name(), message.node)?,
-                To::Film => writeln!(f, "record {values}")?,
+                To::Video => writeln!(f, "record {values}")?,
             }
         }
         Ok(())

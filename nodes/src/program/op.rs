@@ -39,8 +39,8 @@ impl Param {
 
 /// The definition of an operation, by the algebra it allows.
 ///
-/// `A` is the map of a head: rows are queries, which lie on the grid of the picture; columns are keys. T are the keys that the
-/// target means. What is said of `A[:,T]` is mixed with what was there by the amount, the frames and the region of the target.
+/// `A` is the map of a head: rows are queries on the grid of the picture, columns are keys. T are the keys of the
+/// target. The amount, the frames and the region of the target mix the new `A[:,T]` with the old.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
     /// Linear on the grid of the picture: at a map, `A[:,T] ← W A[:,T]`; elsewhere `x ← W x` on the tokens of the picture.
@@ -57,7 +57,7 @@ pub enum Form {
         /// An exchange.
         both: bool,
     },
-    /// The columns T as they were when the first parameter went on; the parameter `since` says when that is.
+    /// The columns T as they were when the first parameter went on. The parameter `since` counts the frames since then.
     Freeze,
     /// Turns the queries as if they stood elsewhere.
     Position(PositionFn),

@@ -1,6 +1,6 @@
-//! The language of expressions: what they give, what is refused and how it is said, and its page.
+//! The language of expressions: values, errors, and the page.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 mod agreeing;
 mod manual;

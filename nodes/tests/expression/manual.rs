@@ -1,6 +1,6 @@
-//! `docs/expression.md` is what the tables of the language say.
+//! `docs/expression.md` equals the tables of the language.
 //!
-//! `make bless` writes it anew: look at it before it is kept.
+//! `make bless` rewrites it: review it before you keep it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -82,7 +82,7 @@ exponent  = ( \"e\" | \"E\" ) [ \"+\" | \"-\" ] digits
 ";
 
 #[test]
-fn the_page_is_what_the_tables_say() {
+fn the_page_equals_the_tables() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/expression.md");
     let page = page();
     if std::env::var_os("BENDRACK_BLESS").is_some() {

@@ -1,4 +1,4 @@
-//! What is refused, and how it is said.
+//! Refused expressions and their messages.
 
 use bendrack_nodes::grammar::expression::{DEEPEST, Expression, LONGEST, Mistake};
 
@@ -83,7 +83,7 @@ const PICTURES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_picture_of_a_mistake_marks_it_and_says_what_to_do() {
+fn a_shown_mistake_is_marked_with_a_next_step() {
     for (source, line) in PICTURES {
         let picture = mistake(source).caret(source);
         let expected = format!("{source}\n{line}");
@@ -115,15 +115,15 @@ fn the_picture_shows_one_line_and_no_more_than_fits() {
          ^^ missing operator: write 2 * t to multiply"
     );
     let word = "ä".repeat(LONGEST / 2);
-    let [shown, said] = [0, 1].map(|line| picture(&word).lines().nth(line).expect("two lines").to_owned());
+    let [shown, reported] = [0, 1].map(|line| picture(&word).lines().nth(line).expect("two lines").to_owned());
     assert_eq!(shown, format!("{}…", "ä".repeat(72)));
-    assert!(said.starts_with(&format!("{} unknown name {}…; there are ", "^".repeat(72), "ä".repeat(24))), "{said}");
+    assert!(reported.starts_with(&format!("{} unknown name {}…; there are ", "^".repeat(72), "ä".repeat(24))), "{reported}");
     // A picture of another source does not panic.
     assert!(mistake("a + a + foo").caret("名").starts_with("名\n"));
 }
 
 #[test]
-fn a_mistake_says_where_it_is_and_what_could_stand_there() {
+fn a_mistake_has_a_span_and_an_expected_token() {
     let named = mistake("1 + wvae(t)");
     assert_eq!((named.span.clone(), named.suggestion), (4..8, Some("wave")));
     assert_eq!(named.to_string(), "unknown name wvae; did you mean wave?");
@@ -143,7 +143,7 @@ fn a_mistake_says_where_it_is_and_what_could_stand_there() {
 }
 
 #[test]
-fn a_limit_is_said_where_it_is_reached() {
+fn a_limit_is_reported_at_its_place() {
     let deep = format!("{}a", "(".repeat(DEEPEST + 4));
     assert_eq!(mistake(&deep).span, DEEPEST + 1..DEEPEST + 2);
     let long = "ä".repeat(LONGEST);

@@ -142,7 +142,7 @@ fn waves_stay_below_their_end() {
 }
 
 #[test]
-fn an_expression_says_what_it_uses() {
+fn an_expression_lists_its_variables() {
     let expression = parsed("a + sin(beat) * rnd(1, 0)");
     let used: Vec<_> = ["a", "b", "beat", "t", "sin"].into_iter().filter(|name| expression.uses(name)).collect();
     assert_eq!(used, ["a", "beat"]);

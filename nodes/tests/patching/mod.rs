@@ -73,7 +73,7 @@ pub fn run(plan: &Plan, memory: &mut Memory, first_frame: u64, frames: usize) ->
     hear(plan, memory, &[], first_frame, frames)
 }
 
-/// The program of a call in which this is heard.
+/// The program of a call with this sound.
 pub fn hear(plan: &Plan, memory: &mut Memory, sound: &[Hop], first_frame: u64, frames: usize) -> Program {
     let (controls, measurements) = (Controls::default(), Measurements::default());
     let inputs = Inputs { controls: &controls, measurements: &measurements, sound, first_frame, dt_secs: DT_SECS };
@@ -101,7 +101,7 @@ pub struct Bench<'a> {
     pub fed: Vec<(&'a str, Vec<f64>)>,
     /// Triggers of an input: one in the first frame, then so many in each.
     pub struck: Vec<(&'a str, u16)>,
-    /// What is heard, and how much of it in a frame; silence after the last.
+    /// The sound, and its hops per frame; silence after the last.
     pub sound: (Vec<Hop>, usize),
     pub dt_secs: f64,
     pub tempo: f64,
@@ -184,8 +184,8 @@ impl<'a> Bench<'a> {
             let value = |values: &[f64]| vec![values.get(frame).copied().unwrap_or(0.0)];
             let osc = self.fed.iter().map(|(input, values)| (format!("/{input}"), value(values))).collect();
             let controls = Controls { osc, ..Controls::default() };
-            let (heard, hops) = &self.sound;
-            let sound: Vec<Hop> = heard.iter().copied().skip(frame * hops).take(frames * hops).collect();
+            let (all, hops) = &self.sound;
+            let sound: Vec<Hop> = all.iter().copied().skip(frame * hops).take(frames * hops).collect();
             let inputs = Inputs {
                 controls: &controls,
                 measurements: &measurements,

@@ -1,4 +1,4 @@
-//! What `bendrack check` says: everything at once, where it is, and in words that help.
+//! Output of `bendrack check`: all problems at once, each with its place and the next step.
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
@@ -23,11 +23,11 @@ fn problems(patch: &Json) -> Vec<Problem> {
 }
 
 /// Code, severity and pointer of each problem, sorted by the pointer.
-fn said(patch: &Json) -> Vec<(Code, Severity, String)> {
-    let mut said: Vec<_> =
+fn reported(patch: &Json) -> Vec<(Code, Severity, String)> {
+    let mut reported: Vec<_> =
         problems(patch).into_iter().map(|problem| (problem.code, problem.severity, problem.pointer)).collect();
-    said.sort_by(|a, b| a.2.cmp(&b.2));
-    said
+    reported.sort_by(|a, b| a.2.cmp(&b.2));
+    reported
 }
 
 fn error(code: Code, pointer: &str) -> (Code, Severity, String) {
@@ -38,7 +38,7 @@ fn warning(code: Code, pointer: &str) -> (Code, Severity, String) {
     (code, Severity::Warning, pointer.to_owned())
 }
 
-/// What is said at a pointer.
+/// The problem at a pointer.
 fn at(problems: &[Problem], pointer: &str) -> Problem {
     let found = problems.iter().find(|problem| problem.pointer == pointer);
     found.unwrap_or_else(|| panic!("nothing at {pointer}: {problems:?}")).clone()
@@ -64,7 +64,7 @@ fn one_thing_that_cannot_be_read_hides_no_other() {
         "snapshots": [{ "nme": "x", "values": {} }, { "name": "x", "values": { "c.vlue": 1 } }]
     }));
     assert_eq!(
-        said(&patch),
+        reported(&patch),
         [
             error(Code::NotAPatch, "/cables/0"),
             error(Code::TwoCables, "/cables/2/to"),
@@ -127,7 +127,7 @@ fn maps_and_snapshots_are_looked_at_like_parameters() {
         ]
     }));
     assert_eq!(
-        said(&patch),
+        reported(&patch),
         [
             warning(Code::NoSuchPort, "/maps/0/to"),
             warning(Code::NoEffect, "/maps/1/to"),
@@ -195,11 +195,11 @@ fn mistaken() -> Json {
 
 #[test]
 fn ports_of_definitions_are_looked_at_where_they_are_written() {
-    let said_of = |nodes: Json, cables: Json| {
+    let reported_of = |nodes: Json, cables: Json| {
         let definitions = json!({ "d": mistaken(), "inner": { "inputs": [{ "name": "z", "to": ["m.in"] }] } });
         with(json!({ "nodes": nodes, "cables": cables, "definitions": definitions }))
     };
-    let used = said_of(
+    let used = reported_of(
         json!({ "a": { "type": "sub.d", "params": { "k": 0.5 } }, "b": { "type": "sub.d" } }),
         json!([{ "from": "a.o", "to": "b.k" }]),
     );
@@ -214,13 +214,13 @@ fn ports_of_definitions_are_looked_at_where_they_are_written() {
             (Code::NoSuchNode, severity, "/definitions/inner/inputs/0/to/0".to_owned()),
         ]
     };
-    assert_eq!(said(&used), ports(Severity::Error));
+    assert_eq!(reported(&used), ports(Severity::Error));
     let problems = problems(&used);
     assert_eq!(at(&problems, "/definitions/d/inputs/0/to/0").suggestion.as_deref(), Some("value"));
     assert_eq!(at(&problems, "/definitions/d/inputs/2/to/0").message, "Knob has no input \"out\": out is an output");
     assert_eq!(at(&problems, "/definitions/d/outputs/0/from").message, "Knob has no output \"nope\"; it has out");
-    let unused = said_of(json!({}), json!([]));
-    assert_eq!(said(&unused), ports(Severity::Warning));
+    let unused = reported_of(json!({}), json!([]));
+    assert_eq!(reported(&unused), ports(Severity::Warning));
     let patch = Patch::from_json(&unused.to_string()).expect("a patch");
     assert!(Plan::compile(&patch, LIBRARY).0.is_some(), "it runs");
     // What is within an unused one keeps no patch from running either.
@@ -230,7 +230,7 @@ fn ports_of_definitions_are_looked_at_where_they_are_written() {
     } });
     let draft = with(json!({ "definitions": draft }));
     assert_eq!(
-        said(&draft),
+        reported(&draft),
         [
             warning(Code::NoSuchNode, "/definitions/draft/cables/0/from"),
             warning(Code::Circle, "/definitions/draft/nodes/me/type"),
@@ -266,15 +266,15 @@ fn keys_colours_and_thumbnails_are_looked_at() {
     ];
     let mut expected: Vec<_> = keys.iter().map(|key| warning(Code::UnknownKey, key)).collect();
     let fine = patch("iVBORw0KGgoAAAA=", "#33aaFF");
-    assert_eq!(said(&fine), expected);
+    assert_eq!(reported(&fine), expected);
     let problems = problems(&fine);
-    for (key, meant) in [(keys[0], "about"), (keys[3], "label"), (keys[4], "name"), (keys[5], "colour")] {
-        assert_eq!(at(&problems, key).suggestion.as_deref(), Some(meant), "{key}");
+    for (key, suggested) in [(keys[0], "about"), (keys[3], "label"), (keys[4], "name"), (keys[5], "colour")] {
+        assert_eq!(at(&problems, key).suggestion.as_deref(), Some(suggested), "{key}");
     }
     expected.insert(6, warning(Code::BadValue, "/frames/0/colour"));
     expected.push(warning(Code::BadValue, "/meta/thumbnail"));
-    assert_eq!(said(&patch("zzz", "blue")), expected);
-    assert_eq!(said(&patch("iVBORw0KGgo zzz", "#12345")), expected);
+    assert_eq!(reported(&patch("zzz", "blue")), expected);
+    assert_eq!(reported(&patch("iVBORw0KGgo zzz", "#12345")), expected);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn depths_and_addresses_that_do_nothing_are_warned_of() {
         } }
     }));
     assert_eq!(
-        said(&patch),
+        reported(&patch),
         [
             warning(Code::NoEffect, "/nodes/bare/params/address"),
             warning(Code::NoEffect, "/nodes/empty/params/address"),
@@ -317,7 +317,7 @@ fn pointers_are_escaped_and_found() {
 }
 
 #[test]
-fn versions_and_tempi_that_are_none_are_said() {
+fn invalid_versions_and_tempi_are_reported() {
     let head = |head: Json| {
         let problems = check(head.to_string().as_bytes(), LIBRARY);
         assert!(Patch::read(head.to_string().as_bytes()).0.is_none(), "{head}");
@@ -351,7 +351,7 @@ fn versions_and_tempi_that_are_none_are_said() {
 }
 
 #[test]
-fn what_is_no_json_is_said_so_that_it_can_be_mended() {
+fn invalid_json_is_reported_with_its_correction() {
     let first = |bytes: &[u8]| {
         let problem = check(bytes, LIBRARY).into_iter().next().expect("a problem");
         let place = problem.span.expect("a place");
@@ -370,7 +370,7 @@ fn what_is_no_json_is_said_so_that_it_can_be_mended() {
 }
 
 #[test]
-fn what_was_meant_is_said() {
+fn the_nearest_name_is_suggested() {
     let lfo = json!({ "type": "modulate.lfo", "params": { "rate": "0.5", "RATE": 1 } });
     let patch = with(json!({
         "nodes": {
@@ -383,7 +383,7 @@ fn what_was_meant_is_said() {
         ]
     }));
     let problems = problems(&patch);
-    let meant = |pointer: &str| at(&problems, pointer).suggestion;
+    let suggested = |pointer: &str| at(&problems, pointer).suggestion;
     for (pointer, known) in [
         ("/cables/0/from", "out"),
         ("/cables/1/to", "angle"),
@@ -392,7 +392,7 @@ fn what_was_meant_is_said() {
         ("/nodes/s/type", "output.screen"),
         ("/nodes/l/params/RATE", "rate"),
     ] {
-        assert_eq!(meant(pointer).as_deref(), Some(known), "{pointer}");
+        assert_eq!(suggested(pointer).as_deref(), Some(known), "{pointer}");
     }
     let message = |pointer: &str| at(&problems, pointer).message;
     assert!(message("/cables/0/from").starts_with("LFO has no output \"output\"; it has "));

@@ -1,6 +1,6 @@
-//! `docs/nodes.md` is what the nodes say of themselves.
+//! `docs/nodes.md` equals the declarations of the nodes.
 //!
-//! `make bless` writes it anew: look at it before it is kept.
+//! `make bless` rewrites it: review it before you keep it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -243,7 +243,7 @@ fn page() -> String {
 }
 
 #[test]
-fn the_page_of_nodes_is_what_the_nodes_say() {
+fn the_page_of_nodes_equals_the_declarations() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/nodes.md");
     let page = page();
     if std::env::var_os("BENDRACK_BLESS").is_some() {

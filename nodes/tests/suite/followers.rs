@@ -1,6 +1,6 @@
 //! Nodes that follow, hold and hand on what arrives, against what is written about them as formulas.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::collections::VecDeque;
 use std::f64::consts::{PI, TAU};
@@ -51,7 +51,7 @@ fn hold_throws_dice_for_every_trigger() {
         let bench = Bench::new("modulate.hold", params).strike("trigger", times).dt(1.0);
         assert_near(&bench.gives("out", 60), &expected);
     }
-    // Its own trigger is as often as it says, also several times a frame: 1.75 a frame.
+    // The internal trigger has its rate, also several times a frame: 1.75 a frame.
     let bench = Bench::new("modulate.hold", json!({ "rate": 7.0 }));
     assert_near(&bench.gives("out", 20), &numbers(20, |n| dice(0, (1.75 * n) as i64 + 1)));
     // A number that is written is taken like one that arrives.
@@ -122,7 +122,7 @@ fn slew_comes_to_nine_tenths_in_its_time() {
 }
 
 #[test]
-fn a_slew_on_a_spring_goes_beyond_as_far_as_it_says() {
+fn a_slew_on_a_spring_overshoots_by_its_setting() {
     let slew = |overshoot: f64, secs: f64, dt: f64, frames: usize| {
         let params = json!({ "shape": "spring", "rise": secs, "fall": 50.0, "overshoot": overshoot });
         let signal = [vec![0.0], vec![1.0; frames]].concat();
@@ -203,7 +203,7 @@ fn the_one_euro_filter_is_that_of_its_authors() {
 }
 
 #[test]
-fn a_spring_moves_as_physics_says() {
+fn a_spring_moves_by_physics() {
     let dt = 0.25;
     for (stiffness, damping, strength) in [
         (10.0, 0.2, 1.0),

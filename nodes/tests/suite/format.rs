@@ -1,7 +1,7 @@
 //! The file format: what is read, what is written, what is refused, and where a mistake is.
 //!
-//! `make bless` writes the patches in their canonical form, the schema and the
-//! patches that migrations lead to anew: look at them before they are kept.
+//! `make bless` rewrites the patches in their canonical form, the schema and the results of migrations: review them before you
+//! keep them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -196,10 +196,10 @@ fn what_nobody_knows_is_kept_to_the_byte() {
     assert_eq!(patch.to_json(), STRANGE);
     let problems = check(STRANGE.as_bytes(), LIBRARY);
     assert!(problems.iter().all(|problem| problem.severity == Severity::Warning), "{problems:?}");
-    let mut said: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-    said.sort_unstable();
+    let mut reported: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+    reported.sort_unstable();
     assert_eq!(
-        said,
+        reported,
         [
             "/apple",
             "/cables/0/via",
@@ -289,8 +289,8 @@ proptest! {
     }
 }
 
-/// What is said of a text: code, pointer, line and column.
-fn said(text: &str) -> Vec<(Code, String, usize, usize)> {
+/// The problems of a text: code, pointer, line and column.
+fn reported(text: &str) -> Vec<(Code, String, usize, usize)> {
     let place = |problem: bendrack_nodes::diagnostics::Problem| {
         let place = problem.span.expect("a place");
         (problem.code, problem.pointer, place.line, place.column)
@@ -299,7 +299,7 @@ fn said(text: &str) -> Vec<(Code, String, usize, usize)> {
 }
 
 #[test]
-fn every_mistake_is_said_with_its_line_and_column() {
+fn every_mistake_is_reported_with_its_line_and_column() {
     let text = r#"{
   "format": "bendrack-patch", "version": 1,
   "meta": { "title": "Ünsere 🌍", "descripton": "" },
@@ -317,7 +317,7 @@ fn every_mistake_is_said_with_its_line_and_column() {
 }"#;
     let at = |code, pointer: &str, line, column| (code, pointer.to_owned(), line, column);
     assert_eq!(
-        said(text),
+        reported(text),
         [
             at(Code::UnknownKey, "/meta/descripton", 3, 34),
             at(Code::BadValue, "/nodes/lfo/params/shape", 5, 59),
@@ -338,7 +338,7 @@ fn a_file_of_another_shape_is_refused_with_all_its_mistakes() {
   "nodes": { "a": { "type": 5 }, "b": {}, "c": { "type": "control.knob", "depths": { "value": "x" } } },
   "cables": [{ "from": "a" }, 7, { "from": "a.b", "to": "noport" }],
   "engine": { "seed": -1 } }"#;
-    let codes: Vec<_> = said(text).into_iter().map(|(code, pointer, line, _)| (code, pointer, line)).collect();
+    let codes: Vec<_> = reported(text).into_iter().map(|(code, pointer, line, _)| (code, pointer, line)).collect();
     let at = |pointer: &str, line| (Code::NotAPatch, pointer.to_owned(), line);
     assert_eq!(
         codes,
@@ -360,16 +360,16 @@ fn a_file_of_another_shape_is_refused_with_all_its_mistakes() {
         ("{ \"a\": NaN }", 1, 8),
         ("{ \"a\": 1e999 }", 1, 8),
     ] {
-        let problems = said(text);
+        let problems = reported(text);
         assert_eq!(
             (problems.len(), problems[0].0, problems[0].2, problems[0].3),
             (1, Code::NotAPatch, line, column),
             "{text}: {problems:?}"
         );
     }
-    assert_eq!(said("{ \"format\": \"bendrack-patch\", \"version\": 2 }")[0].0, Code::LaterVersion);
-    assert_eq!(said("[]")[0].0, Code::NotAPatch);
-    assert_eq!(said("{ \"format\": \"vcv\" }")[0].0, Code::NotAPatch);
+    assert_eq!(reported("{ \"format\": \"bendrack-patch\", \"version\": 2 }")[0].0, Code::LaterVersion);
+    assert_eq!(reported("[]")[0].0, Code::NotAPatch);
+    assert_eq!(reported("{ \"format\": \"vcv\" }")[0].0, Code::NotAPatch);
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn a_key_that_is_there_twice_is_refused() {
     assert!(Patch::from_json(text).is_err());
     let at = |pointer: &str, line, column| (Code::DuplicateKey, pointer.to_owned(), line, column);
     let unknown = (Code::UnknownNode, "/nodes/a/type".to_owned(), 3, 35);
-    assert_eq!(said(text), [at("/nodes/a", 3, 2), at("/nodes/a/type", 3, 27), unknown]);
+    assert_eq!(reported(text), [at("/nodes/a", 3, 2), at("/nodes/a/type", 3, 27), unknown]);
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn odd_ids_and_tempi_are_warned_of() {
   "nodes": { "A b": { "type": "control.knob" }, "": { "type": "control.knob" } },
   "maps": [{ "channel": 17, "cc": 200, "to": "a.value", "range": [0, 1] }, { "channel": 1, "cc": 1, "to": "A b.valu", "range": [0, 1] }],
   "snapshots": [{ "name": "s", "values": { "A b.value": 1, "gone.value": 1 } }] }"#;
-    let mut codes: Vec<_> = said(text).into_iter().map(|(code, pointer, ..)| (code, pointer)).collect();
+    let mut codes: Vec<_> = reported(text).into_iter().map(|(code, pointer, ..)| (code, pointer)).collect();
     codes.sort();
     let at = |code, pointer: &str| (code, pointer.to_owned());
     let mut expected = [

@@ -50,8 +50,8 @@ fn every_node_has_a_help_patch_and_nothing_else_lies_there() {
 }
 
 #[test]
-fn a_help_patch_is_complete_and_says_what_to_do() {
-    let mut told = BTreeSet::new();
+fn a_help_patch_is_complete_with_instructions() {
+    let mut seen = BTreeSet::new();
     for def in LIBRARY {
         let (name, patch) = (def.name, help(def));
         let (plan, problems) = Plan::compile(&patch, LIBRARY);
@@ -63,7 +63,7 @@ fn a_help_patch_is_complete_and_says_what_to_do() {
         let text = &patch.meta.description;
         let sentences = text.split(". ").count();
         assert!(text.len() >= 80 && text.ends_with('.') && (2..=4).contains(&sentences), "{name}: {text}");
-        assert!(told.insert(text.clone()), "{name} says what another one says");
+        assert!(seen.insert(text.clone()), "{name} says what another one says");
         for (id, node) in &patch.nodes {
             // A note has no ports.
             let is_note = node.kind == "view.note";
@@ -109,7 +109,7 @@ fn the_help_patch_of_a_target_aims() {
             bends.any(|target| *target != everything.parts()[0]) || taps.any(|target| *target != everything.parts()[0])
         });
         assert!(aims, "{}", def.name);
-        // Without the node something else is meant.
+        // Without the node the result differs.
         let mut without = patch.clone();
         let aimless = |id: &str| patch.nodes[id].kind == def.name;
         without.cables.retain(|cable| !aimless(&cable.from.node));
@@ -133,9 +133,9 @@ fn the_help_patch_of_a_number_moves_something() {
 #[test]
 fn what_a_help_patch_records_is_there_from_the_beginning() {
     let find = |name: &str| help(LIBRARY.iter().find(|def| def.name == name).expect("a node"));
-    // A film of a second is no empty one.
-    let film = programs(&find("output.record"));
-    assert!(film[0].messages.iter().any(|message| message.to == To::Film && message.values[0] >= 0.5), "{}", film[0]);
+    // A video of one second has frames.
+    let video = programs(&find("output.record"));
+    assert!(video[0].messages.iter().any(|message| message.to == To::Video && message.values[0] >= 0.5), "{}", video[0]);
     // A second is recorded, and plays again and again without a hand on it.
     let angles = programs(&find("modulate.recorder"));
     let angles: Vec<f64> = angles.iter().flat_map(|program| program.bends[0].params.lanes("angle").to_vec()).collect();

@@ -150,7 +150,7 @@ fn hostile_files_are_checked_and_compiled_in_a_moment() {
 }
 
 #[test]
-fn what_is_too_much_is_said_once() {
+fn an_excess_is_reported_once() {
     for (what, patch) in hostile(250_000) {
         let problems = problems(&patch);
         let most = problems.iter().filter(|problem| problem.code == Code::TooMany).count();

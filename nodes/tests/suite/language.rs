@@ -1,6 +1,6 @@
 //! The patch language: what a plan refuses and warns of, and edits that are undone.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn a_circle_is_refused_with_its_names() {
 }
 
 #[test]
-fn problems_say_where_and_what_was_meant() {
+fn problems_have_a_place_and_a_suggestion() {
     let wrong = patch(
         &[
             ("lfo", "modulate.lfo", json!({ "shape": "sin", "rat": 1.0, "width": 2.0 })),
@@ -49,15 +49,15 @@ fn problems_say_where_and_what_was_meant() {
     );
     let (plan, problems) = Plan::compile(&wrong, LIBRARY);
     assert!(plan.is_none());
-    let said: BTreeMap<_, _> =
+    let reported: BTreeMap<_, _> =
         problems.iter().map(|p| (p.pointer.as_str(), (p.severity, p.suggestion.as_deref()))).collect();
-    assert_eq!(said["/nodes/lfo/params/shape"], (Severity::Error, Some("sine")));
-    assert_eq!(said["/nodes/lfo/params/rat"], (Severity::Warning, Some("rate")));
-    assert_eq!(said["/nodes/lfo/params/width"], (Severity::Warning, None));
-    assert_eq!(said["/nodes/x/type"], (Severity::Warning, Some("modulate.lfo")));
-    assert_eq!(said["/cables/0/from"], (Severity::Error, Some("out")));
-    assert_eq!(said["/cables/1/from"], (Severity::Error, None));
-    assert_eq!(said["/cables/2/to"].0, Severity::Error);
+    assert_eq!(reported["/nodes/lfo/params/shape"], (Severity::Error, Some("sine")));
+    assert_eq!(reported["/nodes/lfo/params/rat"], (Severity::Warning, Some("rate")));
+    assert_eq!(reported["/nodes/lfo/params/width"], (Severity::Warning, None));
+    assert_eq!(reported["/nodes/x/type"], (Severity::Warning, Some("modulate.lfo")));
+    assert_eq!(reported["/cables/0/from"], (Severity::Error, Some("out")));
+    assert_eq!(reported["/cables/1/from"], (Severity::Error, None));
+    assert_eq!(reported["/cables/2/to"].0, Severity::Error);
 }
 
 /// A patch in which `count` nodes follow one another: each takes the output of the one before at all of `inputs`.
@@ -230,13 +230,13 @@ fn what_would_do_nothing_is_warned_of() {
         "warning: /nodes/aim/params/last: first 5 is above last 2, so the target is empty; swap the two"
     );
     let used = |what: &str| {
-        let said = problems.iter().find(|problem| problem.message.contains(what)).expect("a warning").to_string();
+        let reported = problems.iter().find(|problem| problem.message.contains(what)).expect("a warning").to_string();
         let ids: Vec<_> =
-            ["a", "b", "left", "right"].into_iter().filter(|id| said.contains(&format!("; {id} is used"))).collect();
-        assert!(ids.len() == 1 && !said.starts_with(&format!("warning: /nodes/{}:", ids[0])), "{said}");
+            ["a", "b", "left", "right"].into_iter().filter(|id| reported.contains(&format!("; {id} is used"))).collect();
+        assert!(ids.len() == 1 && !reported.starts_with(&format!("warning: /nodes/{}:", ids[0])), "{reported}");
         ids[0]
     };
-    // What is said to be used is.
+    // The winner that the warning names is the one in use.
     let prompt = run(&plan, &mut Memory::default(), 0, 1).prompt;
     assert_eq!(&*prompt, if used("prompt") == "a" { "a rose" } else { "a ship" });
     assert!(["left", "right"].contains(&used("picture")));

@@ -1,6 +1,6 @@
 //! What every node obeys, and what a few of them give.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ fn everything_is_explained_in_a_sentence() {
 }
 
 #[test]
-fn what_happens_in_latent_frames_is_said_to() {
+fn help_names_latent_frames() {
     let families = ["modulate", "math", "logic", "time", "prompt", "target", "tap"];
     for def in LIBRARY.iter().filter(|def| families.contains(&def.family())) {
         let about = def.inputs.iter().map(|input| input.about).chain(def.outputs.iter().map(|output| output.about));
@@ -278,8 +278,8 @@ fn aimed(nodes: &[(&str, &str, serde_json::Value)], cables: &[(&str, &str)]) -> 
 }
 
 #[test]
-fn a_target_node_means_what_its_knobs_say() {
-    for (kind, params, meant) in [
+fn a_target_node_selects_by_its_knobs() {
+    for (kind, params, selected) in [
         ("target.steps", json!({ "first": 1, "last": 2 }), "steps 1-2, pass denoise"),
         ("target.layers", json!({ "first": 4 }), "layers 4-end"),
         ("target.layers", json!({ "first": 1, "last": 9, "every": 4 }), "layers 1-9/4"),
@@ -308,7 +308,7 @@ fn a_target_node_means_what_its_knobs_say() {
         ("target.union", json!({}), "everything"),
         ("target.invert", json!({}), "nothing"),
     ] {
-        assert_eq!(aimed(&[("aim", kind, params.clone())], &[]), meant, "{kind} {params}");
+        assert_eq!(aimed(&[("aim", kind, params.clone())], &[]), selected, "{kind} {params}");
     }
     let hot = [("aim", "target.region", json!({ "shape": "map", "threshold": 0.75 })), ("heat", "tap.map", json!({}))];
     assert_eq!(aimed(&hot, &[("heat.map", "aim.map")]), "region map of heat above 0.75");

@@ -1,6 +1,6 @@
-//! What all nodes that modulate obey, whatever their knobs say.
+//! Properties of all modulators, at any setting of their knobs.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::node::def::{DefaultValue, Grammar, Input, NodeDef};
@@ -110,7 +110,7 @@ fn fixed(def: &NodeDef, params: &Json, wired: &[bool], name: &str) -> Option<f64
     (!wired[index]).then(|| written.unwrap_or(preset))
 }
 
-/// The range that an output is said to stay in.
+/// The declared range of an output.
 fn range(def: &NodeDef, params: &Json, wired: &[bool], output: &str) -> Option<(f64, f64)> {
     let fixed = |name| fixed(def, params, wired, name);
     let polar = |bipolar: bool| if bipolar { (-1.0, 1.0) } else { (0.0, 1.0) };
@@ -144,7 +144,7 @@ fn range(def: &NodeDef, params: &Json, wired: &[bool], output: &str) -> Option<(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// Outputs are finite and stay where they are said to; the same inputs give the same bits, in calls of any size.
+    /// Outputs are finite and within their ranges. The same inputs give the same bits, in calls of any size.
     #[test]
     fn nodes_stay_in_their_ranges_and_remember_all_in_memory(
         (def, params, wired) in any_node(),

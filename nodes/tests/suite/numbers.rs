@@ -103,7 +103,7 @@ const FORMS: [Form; 30] = [
     ("1.7976931348623157e308", "1.7976931348623157e+308", None, "1.7976931348623157e+308"),
 ];
 
-/// Numbers that are not JSON, and what the message says of them.
+/// Numbers that are not JSON, and their messages.
 const MALFORMED: [(&str, &str); 17] = [
     ("NaN", "NaN is not a number of JSON; write a finite number, such as 0"),
     ("nan", "write a finite number"),

@@ -1,6 +1,6 @@
 //! What the output nodes ask for: pictures as they are written down in a program, MIDI, and when frames are recorded.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::choice::Choice;
@@ -106,7 +106,7 @@ fn every_knob_of_a_spectrum_is_in_its_drawing() {
 }
 
 #[test]
-fn two_pictures_are_put_together_as_it_is_said() {
+fn two_pictures_follow_the_layout() {
     let cables = [("wan.picture", "it.a"), ("tap.map", "it.b")];
     for (name, layout) in Layout::CHOICES.iter().zip(Layout::ALL) {
         let found = source("output.compositor", json!({ "layout": name, "mix": 0.25 }), &cables);
@@ -244,7 +244,7 @@ fn a_key_that_moves_moves_in_every_frame_of_a_call() {
     let numbers = |calls: &[usize]| -> Vec<u8> {
         let number = |frame: &Vec<(String, Midi)>| {
             let it = frame.iter().find(|(node, _)| node == "it").expect("it plays");
-            assert_eq!(frame.len(), 2, "each node is heard once");
+            assert_eq!(frame.len(), 2, "each node sends once");
             match it.1 {
                 Midi::Note { number, .. } => number,
                 Midi::Controller { .. } => panic!("a key"),
@@ -283,7 +283,7 @@ fn frames_are_recorded_while_the_gate_is_on_and_always_without_a_node() {
 }
 
 #[test]
-fn of_two_recorders_one_is_heard_and_that_is_said() {
+fn of_two_recorders_one_counts_with_a_warning() {
     let two = patch(&[("a", "output.record", json!({ "gate": false })), ("b", "output.record", json!({}))], &[]);
     let (plan, problems) = Plan::compile(&two, LIBRARY);
     let plan = plan.expect("a plan");
@@ -320,7 +320,7 @@ fn what_leaves_is_written_down() {
         "as it was before there was another way"
     );
     assert_eq!(json("b")[2], r#"{"node":"b","address":"b","to":{"midi":"number"},"values":[74.0,74.0]}"#);
-    assert_eq!(json("c"), [r#"{"node":"c","address":"c","to":"film","values":[1.0,1.0]}"#]);
+    assert_eq!(json("c"), [r#"{"node":"c","address":"c","to":"video","values":[1.0,1.0]}"#]);
 }
 
 /// The nodes of this file.
@@ -365,7 +365,7 @@ fn any_patch() -> impl Strategy<Value = Patch> {
     })
 }
 
-/// What a program says lane by lane.
+/// The messages of a program, lane by lane.
 fn lanes(programs: &[Program]) -> Vec<String> {
     let mut lanes = Vec::new();
     for program in programs {
@@ -421,7 +421,7 @@ proptest! {
     }
 
     #[test]
-    fn parts_say_what_is_played_and_any_numbers_are_something(
+    fn parts_are_messages_for_any_numbers(
         parts in prop::array::uniform6(prop_oneof![-3.0..200.0, any::<f64>()]),
     ) {
         let midi = Midi::of(parts);

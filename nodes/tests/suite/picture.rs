@@ -1,6 +1,6 @@
 //! What the picture tap asks for, and what it gives of what was measured.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::collections::BTreeMap;
 

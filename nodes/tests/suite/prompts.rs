@@ -1,6 +1,6 @@
 //! Prompts, what becomes of the past, and how far programs are from one another: against formulas written here.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::collections::BTreeMap;
 
@@ -204,14 +204,14 @@ fn a_schedule_gives_its_prompts_at_their_times() {
 }
 
 #[test]
-fn a_mistake_in_a_schedule_is_told_with_its_line() {
+fn a_mistake_in_a_schedule_is_reported_with_its_line() {
     let wrong = prompting("prompt.schedule", &json!({ "schedule": "0: a red circle\nsoon: a blue one" }));
     let problem = refused(&wrong);
     assert_eq!((problem.code, problem.pointer.as_str()), (Code::BadText, "/nodes/it/params/schedule"));
     assert!(problem.message.contains("line 2") && problem.message.contains("\"soon\" is not a time"), "{problem}");
 }
 
-/// The patch of a prompt that changes as a schedule of latent frames says.
+/// The patch of a prompt with a schedule of latent frames.
 fn changing(schedule: &str, params: &Json) -> Patch {
     patch(
         &[
@@ -265,7 +265,7 @@ fn a_change_is_a_cut_or_a_crossfade_of_its_length() {
         );
         assert!(!programs[0].cache.reset, "the past is forgotten with the prompt, not before");
     }
-    // The default is the first choice; nobody says anything without the node.
+    // The default is the first choice; without the node there is no policy.
     assert_eq!(by_frame(&changing("0: a", &json!({})), 1)[0].switch, Some(Switch::Reset));
     assert_eq!(by_frame(&prompting("prompt.text", &json!({})), 1)[0].switch, None);
     let mut bypassed = changing("0: a | 5: b", &json!({}));
@@ -537,7 +537,7 @@ proptest! {
         prop_assert!(a.distance(&c) <= a.distance(&b) + b.distance(&c) + 1e-9, "a way over a third is never shorter");
         let most = 1 + a.bends.len() + b.bends.len();
         prop_assert!((0.0..=most as f64).contains(&a.distance(&b)));
-        // What is only seen or said does not count.
+        // Screen and messages do not count.
         let quiet = Program { taps: Vec::new(), screen: Vec::new(), seed: 5, switch: Some(Switch::Keep), ..a.clone() };
         prop_assert_eq!(quiet.distance(&b), a.distance(&b));
     }

@@ -1,6 +1,6 @@
 //! The step sequencer, against what is written about it as formulas.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use bendrack_nodes::library::time::division;
 use bendrack_nodes::tick::Memory;
@@ -87,7 +87,7 @@ fn every_division_is_a_step() {
             (0..120).map(f64::from).map(|n| if n == 0.0 { 1 } else { (step(n) - step(n - 1.0)) as u16 }).collect();
         assert_eq!(bench.fires("gate", 120), begun, "{name}");
     }
-    // It is a quarter note if nothing is said: two frames.
+    // The default is a quarter note: two frames.
     assert_near(&Bench::new("modulate.sequencer", json!({})).gives("step", 5), &[0.0, 0.0, 1.0, 1.0, 2.0]);
 }
 

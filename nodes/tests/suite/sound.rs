@@ -39,7 +39,7 @@ fn follower(params: Json, sound: Vec<Hop>) -> Bench<'static> {
 
 #[test]
 fn bands_are_those_of_the_norm() {
-    // ISO 266, as they are written on equalisers; each is off by less than two hundredths of what is meant.
+    // ISO 266, as printed on equalisers; each differs by less than two hundredths from the exact value.
     let named = [
         20.0, 25.0, 31.5, 40.0, 50.0, 63.0, 80.0, 100.0, 125.0, 160.0, 200.0, 250.0, 315.0, 400.0, 500.0, 630.0, 800.0,
         1000.0, 1250.0, 1600.0, 2000.0, 2500.0, 3150.0, 4000.0, 5000.0, 6300.0, 8000.0, 10_000.0, 12_500.0, 16_000.0,
@@ -169,10 +169,10 @@ fn every_click_of_a_train_is_an_onset_in_its_frame() {
 #[test]
 fn onsets_wait_for_one_another() {
     let fires = |wait: f64, every| follower(json!({ "wait": wait }), clicks(all(0.5), every, 300)).fires("onset", 12);
-    for (wait, every, heard) in
+    for (wait, every, onsets) in
         [(0.1, 10, 10), (0.11, 10, 20), (0.3, 10, 30), (0.07, 7, 7), (0.29, 10, 30), (0.0, 3, 3), (3.0, 10, 300)]
     {
-        assert_eq!(fires(wait, every), multiples(heard, 12), "{wait} {every}");
+        assert_eq!(fires(wait, every), multiples(onsets, 12), "{wait} {every}");
     }
 }
 
@@ -197,23 +197,23 @@ fn onsets_are_the_same_at_any_gain() {
         let bench = follower(json!({ "gain": gain }), (0..300).map(blow).collect());
         assert_eq!(bench.fires("onset", 12), multiples(30, 12), "{gain}");
     }
-    // But what was too soft is heard with gain.
+    // Gain lifts a soft sound above the threshold.
     let soft = |gain: f64| follower(json!({ "gain": gain }), clicks(all(4e-4), 50, 300)).fires("onset", 12);
     assert_eq!((soft(0.0), soft(24.0)), (vec![0; 12], multiples(50, 12)));
 }
 
 #[test]
-fn sensitivity_says_how_much_is_an_onset() {
+fn sensitivity_sets_the_least_onset() {
     // After a steady second, one band of 31 grows louder by so many dB.
     let grows = |decibels: f32| -> Vec<Hop> {
         let louder = 10.0_f32.powf(decibels / 20.0);
         (0..200).map(|n| hop(&[(12, 0.01), (20, if n < 150 { 0.01 } else { 0.01 * louder })])).collect()
     };
-    for (sensitivity, decibels, heard) in
+    for (sensitivity, decibels, onsets) in
         [(0.5, 20.0, 0), (0.9, 20.0, 1), (1.0, 6.0, 1), (1.0, 3.0, 0), (0.0, 37.0, 0), (0.7, 37.0, 1)]
     {
         let fires = follower(json!({ "sensitivity": sensitivity }), grows(decibels)).fires("onset", 8);
-        assert_eq!(fires[6], heard, "{sensitivity} {decibels}");
+        assert_eq!(fires[6], onsets, "{sensitivity} {decibels}");
     }
 }
 

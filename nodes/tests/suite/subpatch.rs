@@ -65,7 +65,7 @@ fn instances_run_each_for_itself_with_their_own_settings() {
 }
 
 #[test]
-fn cables_lead_in_and_out_and_the_instance_says_how_far_they_move() {
+fn cables_lead_in_and_out_with_the_depths_of_the_instance() {
     let nodes = |depths: Json| {
         json!({
             "n": { "type": "control.number", "params": { "value": 0.5 } },
@@ -125,7 +125,7 @@ fn subpatches_lie_in_subpatches_and_the_outermost_setting_counts() {
 }
 
 #[test]
-fn what_is_wrong_is_said_where_it_is_written_and_once() {
+fn a_problem_is_reported_once_at_its_place() {
     let mut definitions = wobble();
     definitions["wobble"]["nodes"]["lfo"]["params"]["shape"] = json!("sin");
     definitions["wobble"]["inputs"][2]["to"] = json!(["turm.angle"]);
@@ -137,13 +137,13 @@ fn what_is_wrong_is_said_where_it_is_written_and_once() {
     );
     let (plan, problems) = Plan::compile(&patch, LIBRARY);
     assert!(plan.is_none());
-    let mut said: Vec<_> = problems
+    let mut reported: Vec<_> = problems
         .iter()
         .map(|problem| (problem.pointer.as_str(), problem.code, problem.suggestion.as_deref()))
         .collect();
-    said.sort_unstable();
+    reported.sort_unstable();
     assert_eq!(
-        said,
+        reported,
         [
             ("/cables/0/from", Code::NoSuchPort, Some("wave")),
             ("/definitions/unused/nodes/x/params/rte", Code::UnknownParameter, Some("rate")),
@@ -207,8 +207,8 @@ fn an_id_with_a_slash_is_not_that_of_a_node_in_an_instance() {
         let nodes = json!({ "left": { "type": "sub.d" }, id: { "type": "modulate.recorder" } });
         let (plan, problems) = Plan::compile(&read(&definitions, &nodes, &json!([])), LIBRARY);
         assert_eq!(plan.is_none(), refused, "{id}");
-        let said = problems.iter().any(|problem| problem.code == Code::BadId && problem.message.contains("left/a"));
-        assert_eq!(said, refused, "{problems:?}");
+        let reported = problems.iter().any(|problem| problem.code == Code::BadId && problem.message.contains("left/a"));
+        assert_eq!(reported, refused, "{problems:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Nodes that move by themselves, against what is written about them as formulas.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::f64::consts::{PI, TAU};
 
@@ -32,8 +32,8 @@ fn shape(name: &str, cycles: f64, width: f64, seed: u64) -> f64 {
     }
 }
 
-/// What an LFO says in each of two calls of twelve frames.
-fn said(params: Json, rate: f64, dt_secs: f64) -> [usize; 2] {
+/// Number of warnings of an LFO in each of two calls of twelve frames.
+fn warnings(params: Json, rate: f64, dt_secs: f64) -> [usize; 2] {
     let mut lfo = patch(&[("it", "modulate.lfo", params)], &[]);
     lfo.nodes.get_mut("it").expect("the node").params.insert("rate".to_owned(), json!(rate));
     let (plan, controls, measurements) = (compile(&lfo), Controls::default(), Measurements::default());
@@ -47,19 +47,19 @@ fn said(params: Json, rate: f64, dt_secs: f64) -> [usize; 2] {
 }
 
 #[test]
-fn an_lfo_says_once_in_a_call_that_it_is_too_fast_for_the_latent_frames() {
+fn an_lfo_warns_once_in_a_call_if_it_is_too_fast_for_the_latent_frames() {
     for (rate, dt_secs, warned) in
         [(0.5, 0.25, 0), (2.0, 0.25, 0), (2.01, 0.25, 1), (30.0, 0.25, 1), (30.0, 1.0 / 60.0, 0)]
     {
-        assert_eq!(said(json!({}), rate, dt_secs), [warned; 2], "{rate} Hz");
-        assert_eq!(said(json!({ "run": false }), rate, dt_secs), [0; 2], "it stands still");
+        assert_eq!(warnings(json!({}), rate, dt_secs), [warned; 2], "{rate} Hz");
+        assert_eq!(warnings(json!({ "run": false }), rate, dt_secs), [0; 2], "it stands still");
         for shape in ["pulse", "sample_hold", "smooth_random"] {
-            assert_eq!(said(json!({ "shape": shape }), rate, dt_secs), [0; 2], "a fast {shape} is meant to be one");
+            assert_eq!(warnings(json!({ "shape": shape }), rate, dt_secs), [0; 2], "a fast {shape} has no warning");
         }
     }
     // At 120 beats a minute an eighth lasts a latent frame, a quarter two.
     assert_eq!(
-        [said(json!({ "sync": "1/4" }), 30.0, 0.25), said(json!({ "sync": "1/8" }), 0.1, 0.25)],
+        [warnings(json!({ "sync": "1/4" }), 30.0, 0.25), warnings(json!({ "sync": "1/8" }), 0.1, 0.25)],
         [[0; 2], [1; 2]]
     );
 }

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_met_is_told_from_what_is_not() {
+    fn reached_targets_differ_from_missed_ones() {
         let good = Cost { bytes: 12_000_000, first_picture_secs: 3.0, frames_per_sec: 24.0 };
         let bad = Cost { bytes: 12_100_000, first_picture_secs: 3.1, frames_per_sec: 23.9 };
         for (report, met) in [(report(80, good), "yes"), (report(79, bad), "no")] {

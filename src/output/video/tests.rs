@@ -83,7 +83,7 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four"))
 }
 
-/// An MP4 as its standard (ISO 14496-12 and -15) says it is read.
+/// An MP4, read by its standard (ISO 14496-12 and -15).
 struct Video {
     /// Units of time per second, and of each picture.
     timescale: u32,
@@ -199,7 +199,7 @@ fn a_video_keeps_pure_colours() {
 
 /// The decoder above is given the matrix; players read it from the stream (H.264, annex E).
 #[test]
-fn a_video_says_which_colours_it_has() {
+fn a_video_declares_its_colour_space() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("flags.mp4");
     record(&path, 16.0, &shapes(32, 32, 2));

@@ -24,7 +24,7 @@ use crate::ui::widgets::knob::default_of;
 pub const TRACE: usize = 96;
 /// The longest trace, for a scope of minutes.
 const MAX_TRACE: usize = 4096;
-/// The latent frames replayed after a pause; the memory of the nodes starts anew before them.
+/// The latent frames replayed after a pause; before them the memory of the nodes is empty.
 const CATCH_UP: u64 = 64;
 
 /// The numbers on the outputs of the patch on the canvas: now, and over the last seconds.

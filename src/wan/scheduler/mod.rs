@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_walk_says_so_and_starts_over() {
+    fn a_finished_walk_fails_and_starts_over() {
         for mut sampler in samplers(2, 5.0) {
             let walk = |sampler: &mut dyn Sampler| {
                 let first = sampler.step(&scalar(0.3), &scalar(1.0)).expect("a step");

@@ -35,7 +35,7 @@ const LOCATOR64_LEN: usize = 20;
 const CENTRAL: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
 const MAX_COMMENT: usize = 0xffff;
-/// A 32-bit field with this value says that the number is in the 64-bit extension.
+/// A 32-bit field with this value has its number in the 64-bit extension.
 const IN_EXTENSION: usize = 0xffff_ffff;
 
 impl Archive {

@@ -181,7 +181,7 @@ impl Weights {
         Ok((key, entry))
     }
 
-    /// The error that the tensor `name` is missing, which says what the file looks like and what is needed instead.
+    /// The error that the tensor `name` is missing. It describes the file, and what is needed instead.
     ///
     /// `shape` describes what is expected, such as `[out, 16, 3, 3]`.
     pub fn missing(&self, name: &str, shape: impl fmt::Display) -> Error {

@@ -50,7 +50,7 @@ fn value(input: &Input, place: f64) -> f64 {
     }
 }
 
-/// The bend a node asks for at a site, its knobs between their ends where `place` says by name, in every frame.
+/// The bend of a node at a site, in every frame, with each knob at the fraction `place` between its ends.
 pub fn bend(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str) -> f64, frames: usize) -> Bend {
     let mut params = serde_json::Map::new();
     for input in def.inputs.iter().filter(|input| input.name != "amount") {

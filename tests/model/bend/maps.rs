@@ -26,19 +26,19 @@ fn head_of(x: &Tensor, head: usize) -> Map {
 }
 
 /// What a target means of a map: keys, and the weight of each query.
-struct Meant {
+struct Selected {
     keys: Vec<usize>,
     weights: Vec<f64>,
 }
 
-impl Meant {
+impl Selected {
     fn of(bend: &Bend, site: Site, grid: Grid, keys: usize, tokens: &Tokens) -> Self {
         let keys = if site == Site::SelfMap { (0..keys).collect() } else { rows(&bend.target, keys, tokens) };
         let weight = |query: usize| {
             let (frame, row, column) = grid.place(query);
             let place = bend.target.region.weight(&mut |shape: &Shape| shape.weight(grid.point(row, column), |_| None));
-            let meant = f64::from(u8::from(bend.target.frames.contains(frame)));
-            meant * bend.amount[frame] * f64::from(place)
+            let selected = f64::from(u8::from(bend.target.frames.contains(frame)));
+            selected * bend.amount[frame] * f64::from(place)
         };
         Self { keys, weights: (0..grid.cells()).map(weight).collect() }
     }
@@ -64,10 +64,10 @@ fn bent_map(attention: &Attention, head: usize, site: Site, grid: Grid, bends: &
         .map(|q| k.iter().map(|k| attention.scale * q.iter().zip(k).map(|(a, b)| a * b).sum::<f64>()).collect())
         .collect();
     let here = bends.iter().filter(|bend| bend.target.heads.contains(head));
-    let meant = |bend: &Bend| Meant::of(bend, site, grid, k.len(), tokens);
+    let selected = |bend: &Bend| Selected::of(bend, site, grid, k.len(), tokens);
     for bend in here.clone() {
         let Form::LogitWeight(op) = bend.op.form else { continue };
-        let Meant { keys, weights } = meant(bend);
+        let Selected { keys, weights } = selected(bend);
         for (query, row) in map.iter_mut().enumerate() {
             let Weight { sharpness, gain } = op(&bend.params, grid.place(query).0);
             let [sharpness, gain] = [sharpness, gain].map(|x| 1.0 + weights[query] * (x - 1.0));
@@ -90,7 +90,7 @@ fn bent_map(attention: &Attention, head: usize, site: Site, grid: Grid, bends: &
         }
     }
     for bend in here {
-        let Meant { keys, weights } = meant(bend);
+        let Selected { keys, weights } = selected(bend);
         let dry = map.clone();
         let mut write = |keys: &[usize], wet: &dyn Fn(usize, usize) -> f64| {
             for (query, row) in map.iter_mut().enumerate() {
@@ -129,7 +129,7 @@ fn bent_map(attention: &Attention, head: usize, site: Site, grid: Grid, bends: &
                 if both {
                     write(&others, &|query, _| sum(query, &keys) / others.len() as f64);
                 }
-                // Words that are both are what the target says.
+                // Words in both lists count for the target.
                 write(&keys, &|query, _| sum(query, &others) / keys.len() as f64);
             }
             _ => panic!("{} is no bend of a map with one result", bend.op.name),
@@ -327,7 +327,7 @@ fn noise_on_a_map_has_the_mean_and_covariance_of_its_definition() {
         let mut noise = named("bend.noise", Some(Site::CrossMap), &[sigma, 0.0, 0.0], grid.frames);
         noise.amount = smallvec![1.0, 0.5];
         noise.target = Arc::new(Target { words: words(list), ..Target::default() });
-        let meant = rows(&noise.target, keys, &tokens);
+        let selected = rows(&noise.target, keys, &tokens);
         let attention = attention(grid.cells(), &[], keys, heads, dim, 3);
         for exact in [false, true] {
             let mut program = Program { bends: Vec::new(), ..Program::default() };
@@ -361,13 +361,13 @@ fn noise_on_a_map_has_the_mean_and_covariance_of_its_definition() {
             for query in 0..grid.cells() {
                 for head in 0..heads {
                     let map = bent_map(&attention, head, Site::CrossMap, grid, &[], &tokens);
-                    let share: f64 = meant.iter().map(|&key| map[query][key]).sum();
-                    let s = sigma * share / (meant.len() as f64).sqrt() * noise.amount[grid.place(query).0];
+                    let share: f64 = selected.iter().map(|&key| map[query][key]).sum();
+                    let s = sigma * share / (selected.len() as f64).sqrt() * noise.amount[grid.place(query).0];
                     let values = head_of(&attention.v, head);
                     for (a, b) in (0..dim).flat_map(|a| (0..dim).map(move |b| (a, b))) {
                         let at = (query * heads + head) * dim;
-                        let expected: f64 = meant.iter().map(|&key| s * s * values[key][a] * values[key][b]).sum();
-                        let of = |c: usize| meant.iter().map(|&key| (s * values[key][c]).powi(2)).sum::<f64>();
+                        let expected: f64 = selected.iter().map(|&key| s * s * values[key][a] * values[key][b]).sum();
+                        let of = |c: usize| selected.iter().map(|&key| (s * values[key][c]).powi(2)).sum::<f64>();
                         let error = (covariance[(at + a) * dim + b] - expected).abs() / (of(a) * of(b)).sqrt();
                         assert!(error < 0.17, "{list}, exact {exact}: {error} off at {query}, {head}, {a}, {b}");
                         assert!(mean[at + a].abs() < 0.12 * of(a).sqrt(), "{list}: {} on average", mean[at + a]);

@@ -1,6 +1,6 @@
 //! Programs applied to the model: each bend as it is defined, free when it is neutral, the same each time.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 mod fixtures;
 mod maps;

@@ -33,20 +33,20 @@ fn rows(x: &Tensor) -> Vec<Vec<f32>> {
 }
 
 #[test]
-fn what_cannot_be_met_is_said() {
+fn impossible_targets_give_warnings() {
     let config = tiny::model(DType::F32).config().clone();
-    let said = |target: Target, site| {
+    let sentences_of = |target: Target, site| {
         let program = bent(strong("bend.gain", Some(site), &target, 1));
         warnings(&program, &super::TOKENS, &config).into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>()
     };
     let target = Target { words: words("circle, tulip, sq*"), layers: Set::range(7, 9), ..Target::default() };
-    let sentences = said(target, Site::CrossMap);
+    let sentences = sentences_of(target, Site::CrossMap);
     assert!(sentences.len() == 2 && sentences[0].contains("tulip") && sentences[1].contains("7-9"), "{sentences:?}");
     let map = Region::of(Shape::Map { tap: "gone".into(), threshold: 0.5, feather: 0.0 });
-    assert!(said(Target { region: map, ..Target::default() }, Site::FfnOut)[0].contains("no map"));
-    assert!(said(Target { words: words("red"), ..Target::default() }, Site::SelfMap)[0].contains("has no words"));
-    assert!(said(Target { heads: Set::range(0, 1), ..Target::default() }, Site::FfnOut)[0].contains("has no heads"));
-    assert_eq!(said(Target { heads: Set::range(0, 1), ..Target::default() }, Site::SelfValue), Vec::<String>::new());
+    assert!(sentences_of(Target { region: map, ..Target::default() }, Site::FfnOut)[0].contains("no map"));
+    assert!(sentences_of(Target { words: words("red"), ..Target::default() }, Site::SelfMap)[0].contains("has no words"));
+    assert!(sentences_of(Target { heads: Set::range(0, 1), ..Target::default() }, Site::FfnOut)[0].contains("has no heads"));
+    assert_eq!(sentences_of(Target { heads: Set::range(0, 1), ..Target::default() }, Site::SelfValue), Vec::<String>::new());
     let mut swap = strong("bend.swap", None, &Target::default(), 1);
     swap.with = Some(words("zebra"));
     assert!(warnings(&bent(swap), &super::TOKENS, &config)[0].1.contains("zebra"));
@@ -63,7 +63,7 @@ fn neurons_of_the_target_are_bent_frame_by_frame_and_no_others() {
     let program = bent(gain);
     let expected = [factors(2.0), factors(2.0), factors(3.0), factors(3.0)];
     assert_eq!(rows(&at(&program, Site::FfnHidden, &[8, 9], &ones)), expected);
-    // Frames of the memory, in a pass that fills the cache anew, take the first lane.
+    // Frames of the memory, in a pass that refills the cache, take the first lane.
     assert_eq!(rows(&at(&program, Site::FfnHidden, &[5, 9], &ones)), expected);
 }
 
@@ -128,7 +128,7 @@ fn what_comes_out_of_a_layer_can_be_moved_on_the_picture() {
 }
 
 #[test]
-fn tensors_become_what_is_said() {
+fn tensors_follow_the_definitions() {
     let x = Tensor::new(&[[[4.0f32, -0.9, 2.0], [0.0, 0.0, 0.0], [8.0, 3.0, -5.0], [1.0, 1.0, 1.0]]], &Device::Cpu);
     let x = x.expect("numbers");
     let of = |name: &str, site, values: &[f64]| rows(&at(&bent(named(name, Some(site), values, 2)), site, &[8, 9], &x));

@@ -28,7 +28,7 @@ static MINI: LazyLock<(Arc<Transformer>, Arc<Context>)> = LazyLock::new(|| {
     (mini.transformer.clone(), Arc::new(context))
 });
 
-/// The first chunks of mini under programs, one for each chunk: clean latents, and what the taps met in the last step.
+/// The first chunks of mini under programs, one for each chunk: clean latents, and the measurements of the taps in the last step.
 fn played(programs: &[Program], exact: bool) -> (Tensor, BTreeMap<Arc<str>, Measured>) {
     let (transformer, context) = &*MINI;
     let streaming = Family::Mini.streaming().expect("it streams");
@@ -75,7 +75,7 @@ fn every(target: &Target) -> Vec<(String, Bend)> {
 }
 
 #[test]
-fn every_bend_changes_the_video_and_nothing_where_it_is_not_meant() {
+fn every_bend_changes_the_video_inside_its_target_only() {
     let unbent = latents(&Program::default(), 1);
     for (name, bend) in every(&Target { words: words("circle"), ..Target::default() }) {
         let program = bent(vec![bend.clone()]);
@@ -117,7 +117,7 @@ fn a_bend_of_the_cache_pass_alone_is_seen_in_the_next_chunk() {
 }
 
 #[test]
-fn frames_of_the_chunk_and_the_cache_pass_are_told_apart() {
+fn frames_of_the_chunk_differ_from_the_cache_pass() {
     let of = |target: Target| latents(&bent(vec![strong("bend.gain", Some(Site::FfnHidden), &target, 3)]), 2);
     let denoise = of(Target { pass: Passes::Denoise, ..Target::default() });
     assert!(difference(&denoise, &of(Target::default())) > 1e-4, "the cache pass is bent, too, if no pass is named");

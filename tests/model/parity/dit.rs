@@ -210,7 +210,7 @@ fn every_hook_sees_what_the_peer_computes_there() -> Result<()> {
 fn a_listener_that_changes_nothing_changes_no_bit() {
     let (model, io) = (model(), Recording::load("dit/io.safetensors"));
     let recorder = Recorder::default();
-    let heard = flow(&model, &io, "in.latent", "in.timestep", "in.context", Hooks::new(&recorder));
+    let hooked = flow(&model, &io, "in.latent", "in.timestep", "in.context", Hooks::new(&recorder));
     let alone = flow(&model, &io, "in.latent", "in.timestep", "in.context", Hooks::NONE);
-    assert_close("flow", &heard, &alone, 0.0);
+    assert_close("flow", &hooked, &alone, 0.0);
 }

@@ -78,7 +78,7 @@ fn samplers_walk_like_their_originals() -> candle_core::Result<()> {
         recording.check(&format!("{walk}.sigmas"), &vector(sampler.sigmas()), SIGMA_TOLERANCE);
         recording.check(&format!("{walk}.timesteps"), &vector(sampler.timesteps()), TIMESTEP_TOLERANCE);
         let (x0, r) = (recording.get(&format!("common.{combo}.x0")), recording.get(&format!("common.{combo}.r")));
-        // Rounding adds up over more steps than the fifty that the tolerance is meant for.
+        // Rounding adds up over more than the fifty steps of the tolerance.
         let tolerance = TOLERANCE * (sampler.timesteps().len() as f64 / 50.0).max(1.0);
         recording.check(&format!("{walk}.traj"), &trajectory(sampler.as_mut(), &x0, &r)?, tolerance);
         walks += 1;

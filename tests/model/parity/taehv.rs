@@ -28,7 +28,7 @@ fn numbers(key: &str) -> Vec<usize> {
     serde_json::from_value(recordings::json("taehv/config.json")[key].clone()).expect("a list of numbers")
 }
 
-/// How much larger a recording is than those that the tolerances are meant for: f32 is exact to a share of the size.
+/// Size of a recording relative to those of the tolerances: f32 is exact to a share of the size.
 fn scale(expected: &Tensor) -> Result<f64> {
     Ok(f64::from(expected.abs()?.max_all()?.to_scalar::<f32>()? / 6.0).max(1.0))
 }

@@ -84,7 +84,7 @@ fn layers_are_the_originals() -> Result<()> {
     let recording = Recording::load("umt5/io.safetensors");
     let (ids, length) = prompt(&recording)?;
     let insides = insides(&Umt5::load(&weights(DType::F32))?, &ids)?;
-    // Neurons are products and grow large; there 1e-5 is meant relatively.
+    // Neurons are products and grow large; there 1e-5 is relative.
     let tolerance = |expected: &Tensor| -> Result<f64> {
         Ok(TOLERANCE * f64::from(expected.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?).max(1.0))
     };

@@ -65,7 +65,7 @@ fn is_small(shapes: &Shapes) -> bool {
     shapes.iter().all(|(_, dims)| dims.iter().product::<usize>() <= 1 << 18)
 }
 
-/// Runs the models of the file `name` and says at which change of it one panicked.
+/// Runs the models of the file `name`. The panic of one becomes a failure that names the change.
 #[track_caller]
 fn survive(name: &str, weights: impl Fn() -> Result<Weights>, change: &str) {
     for (_, run) in MODELS.iter().filter(|(file, _)| *file == name) {

@@ -15,7 +15,7 @@ fn message(result: Result<impl Sized>) -> String {
 }
 
 #[track_caller]
-fn assert_says(message: &str, parts: &[&str]) {
+fn assert_contains(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "{part:?} is not in {message:?}");
     }
@@ -27,7 +27,7 @@ const VAE: [(&str, &[usize]); 3] =
 #[test]
 fn another_kind_of_checkpoint() {
     let text = message(zeros(&VAE).get("patch_embedding.weight", (8, 16, 1, 2, 2)));
-    assert_says(
+    assert_contains(
         &text,
         &[
             "is a Wan VAE (16 latent channels), but a Wan diffusion transformer is needed here",
@@ -36,7 +36,7 @@ fn another_kind_of_checkpoint() {
         ],
     );
     let text = message(zeros(&VAE).pp("blocks").pp(0).get("attn.q.weight", (8, 8)));
-    assert_says(&text, &["but a UMT5 text encoder is needed here", "blocks.0.attn.q.weight"]);
+    assert_contains(&text, &["but a UMT5 text encoder is needed here", "blocks.0.attn.q.weight"]);
 }
 
 /// What reads a whole file, by the kind it needs.
@@ -51,7 +51,7 @@ const LOADS: [(&str, Load); 5] = [
 ];
 
 #[test]
-fn a_wrong_file_says_what_it_is() {
+fn a_wrong_file_is_named_by_its_kind() {
     for (path, kind) in [
         ("causal/weights.safetensors", "a Wan diffusion transformer"),
         ("vae/weights.safetensors", "a Wan VAE"),
@@ -62,14 +62,14 @@ fn a_wrong_file_says_what_it_is() {
         let weights = crate::recordings::weights(path);
         for (needed, load) in LOADS.iter().filter(|(needed, _)| *needed != kind) {
             let text = message(load(&weights));
-            assert_says(&text, &[path, &format!("is {kind}"), &format!("but {needed} is needed here"), "of shape ["]);
+            assert_contains(&text, &[path, &format!("is {kind}"), &format!("but {needed} is needed here"), "of shape ["]);
         }
     }
 }
 
-/// Any tensor, missing or without elements: the error names it and the file, and says what kind of file it is.
+/// Any tensor, missing or without elements: the error names it, the file, and the kind of file.
 #[test]
-fn an_incomplete_file_says_what_is_wrong() {
+fn an_incomplete_file_is_refused_with_a_reason() {
     for (path, kind) in [("vae", "a Wan VAE"), ("taehv", "a TAEHV"), ("umt5", "a UMT5")] {
         let file = crate::recordings::weights(&format!("{path}/weights.safetensors"));
         let tensors: Vec<(&str, Vec<usize>)> = file.names().map(|name| (name, file.dims(name).unwrap())).collect();
@@ -84,18 +84,18 @@ fn an_incomplete_file_says_what_is_wrong() {
                 .filter(|(needed, _)| needed.starts_with(kind))
                 .filter_map(|(_, load)| load(&weights).err());
             let refusal = refusals.next().unwrap_or_else(|| panic!("{name} {empty:?} is accepted"));
-            assert_says(&message(Err::<(), _>(refusal)), &["the given set", name, &format!("{empty:?}"), "looks like"]);
+            assert_contains(&message(Err::<(), _>(refusal)), &["the given set", name, &format!("{empty:?}"), "looks like"]);
         }
     }
 }
 
 #[test]
-fn a_decoder_of_other_sizes_says_so() {
+fn a_decoder_of_other_sizes_is_refused() {
     let file = crate::recordings::weights("taehv/weights.safetensors");
     let text = message(taehv::Decoder::load(&file, &[1, 2]));
-    assert_says(&text, &["taehv/weights.safetensors", "TGrow", "looks like a TAEHV"]);
+    assert_contains(&text, &["taehv/weights.safetensors", "TGrow", "looks like a TAEHV"]);
     let text = message(taehv::Decoder::load(&file, &[1, 2, 2, 2]));
-    assert_says(&text, &["taehv/weights.safetensors", "expected 4", "looks like a TAEHV"]);
+    assert_contains(&text, &["taehv/weights.safetensors", "expected 4", "looks like a TAEHV"]);
     assert!(taehv::Decoder::load(&file, &[1, 0, 2]).is_err());
 }
 
@@ -120,15 +120,15 @@ fn the_kind_that_is_needed_is_known_by_any_name() {
 #[test]
 fn a_missing_tensor() {
     let text = message(zeros(&VAE).get("decoder.conv1.gamma", (1, 2)));
-    assert_says(&text, &["decoder.conv1.gamma", "[1, 2]", "missing", "looks like a Wan VAE"]);
-    assert_says(&message(zeros(&VAE).quantized("decoder.conv1.gamma", (1, 2))), &["missing"]);
+    assert_contains(&text, &["decoder.conv1.gamma", "[1, 2]", "missing", "looks like a Wan VAE"]);
+    assert_contains(&message(zeros(&VAE).quantized("decoder.conv1.gamma", (1, 2))), &["missing"]);
 }
 
 #[test]
 fn a_wrong_shape() {
     let text = message(zeros(&VAE).get("conv2.weight", (16, 32)));
-    assert_says(&text, &["conv2.weight", "[16, 16, 1, 1, 1]", "[16, 32]", "looks like a Wan VAE"]);
-    assert_says(&message(zeros(&VAE).quantized("conv2.weight", (16, 32))), &["[16, 32]"]);
+    assert_contains(&text, &["conv2.weight", "[16, 16, 1, 1, 1]", "[16, 32]", "looks like a Wan VAE"]);
+    assert_contains(&message(zeros(&VAE).quantized("conv2.weight", (16, 32))), &["[16, 32]"]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn unexpected_tensors() {
     let weights = zeros(&VAE);
     weights.get("conv2.weight", (16, 16, 1, 1, 1)).unwrap();
     let text = message(weights.finish());
-    assert_says(&text, &["decoder.conv1.bias [8], decoder.conv1.weight [8, 16, 3, 3, 3]", "looks like a Wan VAE"]);
+    assert_contains(&text, &["decoder.conv1.bias [8], decoder.conv1.weight [8, 16, 3, 3, 3]", "looks like a Wan VAE"]);
     assert!(!text.contains("conv2"), "{text}");
     weights.pp("conv2").finish().unwrap();
     weights.ignore("decoder.");
@@ -145,7 +145,7 @@ fn unexpected_tensors() {
     let many: Vec<(String, Tensor)> = (0..100).map(|n| (format!("x.{n}"), make::noise(&[1]))).collect();
     let many = Weights::from_tensors(many, candle_core::DType::F32, &candle_core::Device::Cpu);
     let text = message(many.finish());
-    assert_says(&text, &["and 94 more"]);
+    assert_contains(&text, &["and 94 more"]);
     assert!(text.len() < 400, "{text}");
 }
 
@@ -159,7 +159,7 @@ fn dims_do_not_count_as_use() {
 
 #[test]
 fn files_that_are_no_checkpoints() {
-    let says = |bytes: &[u8], part: &str| assert_says(&message(make::open(bytes)), &[part]);
+    let says = |bytes: &[u8], part: &str| assert_contains(&message(make::open(bytes)), &[part]);
     says(b"", "empty");
     says(b"hello", "no checkpoint in safetensors, PyTorch");
     says(b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer");

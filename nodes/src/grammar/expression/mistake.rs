@@ -36,7 +36,7 @@ impl Mistake {
     }
 
     /// With the nearest of the names, if one is near.
-    pub(super) fn meant(self, name: &str, names: impl Iterator<Item = &'static str>) -> Self {
+    pub(super) fn suggesting(self, name: &str, names: impl Iterator<Item = &'static str>) -> Self {
         let name: String = name.to_lowercase().chars().take(SHORT).collect();
         // A name of which more than half is replaced is not near.
         let is_near = |(far, known): &(usize, &str)| *far <= 2 && 2 * far <= known.len().min(name.chars().count());

@@ -74,8 +74,10 @@ enum Step {
 }
 
 impl Expression {
-    /// Understands an expression, or says where it is not understood and what to do. The time it takes is bounded, whatever the
-    /// source.
+    /// Parses an expression, in bounded time for any source.
+    ///
+    /// # Errors
+    /// The place of the mistake, and the next step.
     pub fn parse(source: &str) -> Result<Self, Mistake> {
         let steps = parse::steps(source)?.into();
         Ok(Self { source: source.into(), steps })

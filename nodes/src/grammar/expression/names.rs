@@ -310,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_take_what_their_arguments_say() {
+    fn functions_take_their_declared_arguments() {
         for function in FUNCTIONS {
             assert_eq!(function.kernel.takes(), function.arguments.len(), "{}", function.name);
             assert!(!function.more || function.arguments.len() == 2, "{}", function.name);

@@ -310,7 +310,7 @@ fn unknown(name: &str, span: Range<usize>, is_called: bool) -> Mistake {
     }
     let functions = || FUNCTIONS.iter().map(|function| function.name);
     let variables = || VARIABLES.iter().map(|variable| variable.name).filter(|_| !is_called);
-    let mistake = Mistake::new(span, format!("unknown name {shown}")).meant(name, variables().chain(functions()));
+    let mistake = Mistake::new(span, format!("unknown name {shown}")).suggesting(name, variables().chain(functions()));
     if mistake.suggestion.is_some() {
         return mistake;
     }

@@ -73,7 +73,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let fallen = 1.0 - part(ctx.dt_secs(), ctx.number(&RELEASE));
     let (levels, onsets) = ctx.memory().split_at_mut(LEVELS.len());
     let (mut onsets, mut count) = (Onsets::new(onsets), 0_u16);
-    let (mut highest, mut heard) = ([0.0_f64; LEVELS.len()], Brightness::default());
+    let (mut highest, mut centroid) = ([0.0_f64; LEVELS.len()], Brightness::default());
     for hop in hops {
         let bands = amplitudes(hop, gain);
         for ((level, share), highest) in levels.iter_mut().zip(&shares).zip(&mut highest) {
@@ -81,7 +81,7 @@ fn run(ctx: &mut NodeContext<'_>) {
             *level += way * if way > 0.0 { up } else { down };
             *highest = highest.max(*level);
         }
-        heard.hear(&bands);
+        centroid.hear(&bands);
         count = count.saturating_add(u16::from(onsets.hear(&bands, sensitivity, wait)));
     }
     if hops.is_empty() {
@@ -93,7 +93,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     for (output, level) in LEVELS.into_iter().zip(highest) {
         ctx.set(output, level);
     }
-    let brightness = heard.place().unwrap_or_else(|| ctx.last(&BRIGHTNESS));
+    let brightness = centroid.place().unwrap_or_else(|| ctx.last(&BRIGHTNESS));
     ctx.set(&BRIGHTNESS, brightness);
     ctx.set(&ONSET, Gate::fired(count));
 }

@@ -1,4 +1,4 @@
-//! Computes the past anew.
+//! Recomputation of the KV cache.
 
 use crate::node::def::{Input, NodeDef};
 
@@ -12,7 +12,7 @@ const DISTANCE: Input = Input::number(
 .soft(0.0, 2.0)
 .hard(0.0, 1e5);
 
-/// Computes the past anew.
+/// Recomputation of the KV cache.
 pub const NODE: NodeDef = NodeDef {
     name: "cache.recache",
     title: "Cache recache",

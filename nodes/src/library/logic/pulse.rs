@@ -23,7 +23,7 @@ const GATE: Output = Output::gate("gate", "On during the pulse.").passes(&TRIGGE
 /// Seconds that the gate still stays on.
 const LEFT: usize = 0;
 /// Triggers so far.
-const HEARD: usize = 1;
+const TRIGGERS: usize = 1;
 /// Waiting pulses, in pairs: delay left in seconds, number of pulses.
 const WAITING: usize = 2;
 /// Largest number of different delays.
@@ -45,7 +45,7 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (dt, length, delay) = (ctx.dt_secs(), ctx.number(&LENGTH), ctx.number(&DELAY));
-    let (again, heard) = (ctx.gate(&RETRIGGER), heard(ctx));
+    let (again, passed) = (ctx.gate(&RETRIGGER), passed(ctx));
     let memory = ctx.memory();
     let (head, waiting) = memory.split_at_mut(WAITING);
     head[LEFT] = (head[LEFT] - dt).max(0.0);
@@ -53,7 +53,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         slot[0] -= dt;
     }
     if let Some(free) = waiting.chunks_exact_mut(2).find(|slot| slot[1] == 0.0) {
-        free.copy_from_slice(&[delay, heard]);
+        free.copy_from_slice(&[delay, passed]);
     }
     // A start between two frames shortens the pulse, without compensation.
     let (mut begun, mut left) = (0.0, 0.0_f64);
@@ -71,9 +71,9 @@ fn run(ctx: &mut NodeContext<'_>) {
 }
 
 /// Number of triggers in this frame that pass the probability.
-fn heard(ctx: &mut NodeContext<'_>) -> f64 {
-    let (first, chance) = (ctx.memory()[HEARD] as i64, ctx.number(&CHANCE));
+fn passed(ctx: &mut NodeContext<'_>) -> f64 {
+    let (first, chance) = (ctx.memory()[TRIGGERS] as i64, ctx.number(&CHANCE));
     let last = first + i64::from(ctx.hits(&TRIGGER));
-    ctx.memory()[HEARD] = last as f64;
+    ctx.memory()[TRIGGERS] = last as f64;
     (first..last).filter(|&index| random(ctx, 0, index) < chance).count() as f64
 }

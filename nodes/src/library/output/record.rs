@@ -11,6 +11,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Selects the latent frames that `bendrack render` writes; without this node, all of them. It does nothing in the window.",
     inputs: &[GATE],
     outputs: &[],
-    run: |ctx| ctx.ask_film(ctx.gate(&GATE)),
+    run: |ctx| ctx.ask_record(ctx.gate(&GATE)),
     ..NodeDef::BASE
 };

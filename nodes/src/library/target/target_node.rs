@@ -26,7 +26,7 @@ pub fn range(ctx: &NodeContext<'_>, first: &Input, last: &Input) -> Set {
     every(ctx, first, last, 1)
 }
 
-/// Every so manieth of the range between two knobs.
+/// Every `step`-th index of the range between two knobs.
 pub fn every(ctx: &NodeContext<'_>, first: &Input, last: &Input, step: usize) -> Set {
     let (first, last) = (ctx.number(first).round(), ctx.number(last).round());
     Set::every(first as usize, if last < END { last as usize } else { usize::MAX }, step)

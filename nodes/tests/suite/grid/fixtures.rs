@@ -12,7 +12,7 @@ use crate::patching::*;
 /// Wider than high, with a cell in the middle.
 pub const WIDE: Grid = Grid { frames: 1, rows: 7, columns: 11 };
 /// A few frames of a few cells.
-pub const FILM: Grid = Grid { frames: 4, rows: 3, columns: 4 };
+pub const VIDEO: Grid = Grid { frames: 4, rows: 3, columns: 4 };
 
 /// The bend that a node asks for over some frames.
 pub fn bend(name: &str, params: Json, frames: usize) -> Bend {
@@ -43,7 +43,7 @@ pub fn lanes(name: &str, params: Json, param: &str, values: &[f64], grid: Grid) 
 /// The nodes that act on the grid, moved out of neutral.
 pub fn on_the_grid() -> impl Iterator<Item = (&'static NodeDef, Bend)> {
     bends().filter_map(|def| {
-        let bend = bend(def.name, moved(def), FILM.frames);
+        let bend = bend(def.name, moved(def), VIDEO.frames);
         matches!(bend.op.form, Form::Grid(_)).then_some((def, bend))
     })
 }

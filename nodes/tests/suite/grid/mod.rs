@@ -1,6 +1,6 @@
 //! What the operations on pictures do, in space and in time: directions, inverses, edges, and that each frame has its own.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 mod fixtures;
 
@@ -37,7 +37,7 @@ fn every_operation_on_the_grid_is_tested_here() {
 
 #[test]
 fn neutral_is_identity_on_every_grid() {
-    let grids = [FILM, WIDE, Grid { frames: 1, rows: 1, columns: 1 }, Grid { frames: 3, rows: 4, columns: 6 }];
+    let grids = [VIDEO, WIDE, Grid { frames: 1, rows: 1, columns: 1 }, Grid { frames: 3, rows: 4, columns: 6 }];
     for ((def, mut bend), grid) in on_the_grid().flat_map(|of| grids.map(move |grid| ((of.0, of.1.clone()), grid))) {
         for (lanes, neutral) in bend.params.iter_mut().zip(bend.op.params.iter().filter_map(|param| param.neutral)) {
             *lanes = smallvec![neutral; grid.frames];
@@ -53,9 +53,9 @@ fn the_site_does_not_change_the_operation() {
         for site in def.input("site").expect("a choice").1.choices {
             let mut params = moved(def);
             params["site"] = json!(site);
-            let there = bend(def.name, params, FILM.frames);
+            let there = bend(def.name, params, VIDEO.frames);
             if let Form::Grid(_) = there.op.form {
-                assert_eq!(map_of(&there, FILM), map_of(&here, FILM), "{} at {site}", def.name);
+                assert_eq!(map_of(&there, VIDEO), map_of(&here, VIDEO), "{} at {site}", def.name);
             }
         }
     }
@@ -65,7 +65,7 @@ fn the_site_does_not_change_the_operation() {
 fn two_values(def: &NodeDef, param: &str) -> [f64; 2] {
     let (_, input) = def.input(param).expect("an input");
     if input.name == "frames" {
-        // Beyond the ends of the film.
+        // Beyond the ends of the video.
         [5.5, 4.75]
     } else if input.kind == Kind::Number && input.choices.is_empty() {
         [0.15, 0.3].map(|part| input.soft.0 + part * (input.soft.1 - input.soft.0))
@@ -76,7 +76,7 @@ fn two_values(def: &NodeDef, param: &str) -> [f64; 2] {
 
 #[test]
 fn each_frame_has_its_own_settings() {
-    let grid = Grid { frames: FILM.frames, rows: 6, columns: 8 };
+    let grid = Grid { frames: VIDEO.frames, rows: 6, columns: 8 };
     for (def, mut bend) in on_the_grid() {
         for (lanes, param) in bend.params.iter_mut().zip(bend.op.params) {
             *lanes = smallvec![two_values(def, param.name)[0]; grid.frames];
@@ -105,11 +105,11 @@ fn each_frame_has_its_own_settings() {
 fn what_is_spatial_stays_in_its_frame_and_what_is_temporal_in_its_place() {
     let temporal = ["bend.shift", "bend.smear", "bend.reverse"];
     for (def, bend) in on_the_grid() {
-        let map = map_of(&bend, FILM);
-        for cell in 0..FILM.cells() {
-            let (frame, row, column) = FILM.place(cell);
+        let map = map_of(&bend, VIDEO);
+        for cell in 0..VIDEO.cells() {
+            let (frame, row, column) = VIDEO.place(cell);
             for (from, _) in map.terms(cell).iter() {
-                let (from_frame, from_row, from_column) = FILM.place(*from as usize);
+                let (from_frame, from_row, from_column) = VIDEO.place(*from as usize);
                 if temporal.contains(&def.name) {
                     assert_eq!((from_row, from_column), (row, column), "{}", def.name);
                 } else {
@@ -312,15 +312,15 @@ fn masking_keeps_what_is_inside_of_the_shape() {
     assert_eq!((turned[0], turned[grid.cell(0, 1, 3)]), (-2.0, 1.0));
 }
 
-/// A film of one cell.
-fn film(frames: usize) -> Grid {
+/// A video of one cell.
+fn video(frames: usize) -> Grid {
     Grid { frames, rows: 1, columns: 1 }
 }
 
 #[test]
 fn shifting_in_time_goes_to_later_frames() {
     let shifted = |frames: f64, padding: &str| {
-        map("bend.shift", json!({ "frames": frames, "padding": padding }), film(4)).apply(&[1., 2., 4., 8.])
+        map("bend.shift", json!({ "frames": frames, "padding": padding }), video(4)).apply(&[1., 2., 4., 8.])
     };
     assert_eq!(shifted(1.0, "zeros"), [0., 1., 2., 4.]);
     assert_eq!(shifted(-1.0, "zeros"), [2., 4., 8., 0.]);
@@ -330,43 +330,43 @@ fn shifting_in_time_goes_to_later_frames() {
     assert_eq!(shifted(2.0, "reflect"), [2., 1., 1., 2.]);
     assert_eq!(shifted(-2.0, "reflect"), [4., 8., 8., 4.]);
     assert_eq!(shifted(1.0, "wrap"), [8., 1., 2., 4.]);
-    let x = uneven(FILM);
-    let around = |frames: f64| map("bend.shift", json!({ "frames": frames, "padding": "wrap" }), FILM);
+    let x = uneven(VIDEO);
+    let around = |frames: f64| map("bend.shift", json!({ "frames": frames, "padding": "wrap" }), VIDEO);
     assert_eq!(around(-1.0).apply(&around(1.0).apply(&x)), x);
     assert_eq!(around(4.0).apply(&x), x);
 }
 
 #[test]
 fn what_lingers_fades_from_frame_to_frame() {
-    let smeared = |linger: f64| map("bend.smear", json!({ "linger": linger }), film(4)).apply(&[16., 0., 0., 8.]);
+    let smeared = |linger: f64| map("bend.smear", json!({ "linger": linger }), video(4)).apply(&[16., 0., 0., 8.]);
     assert_eq!(smeared(0.5), [16., 8., 4., 6.]);
     assert_eq!(smeared(0.25), [16., 4., 1., 6.25]);
     assert_eq!(smeared(1.0), [16.; 4]);
     assert_eq!(smeared(-0.5), [16., -8., 4., 10.]);
-    let steps = lanes("bend.smear", json!({ "linger": 0.5 }), "linger", &[0.5, 0.25, 0.0, 0.5], film(4));
+    let steps = lanes("bend.smear", json!({ "linger": 0.5 }), "linger", &[0.5, 0.25, 0.0, 0.5], video(4));
     assert_eq!(steps.apply(&[16., 0., 2., 8.]), [16., 4., 2., 5.]);
-    let even = vec![3.0; FILM.cells()];
-    assert_eq!(map("bend.smear", json!({ "linger": 0.75 }), FILM).apply(&even), even);
+    let even = vec![3.0; VIDEO.cells()];
+    assert_eq!(map("bend.smear", json!({ "linger": 0.75 }), VIDEO).apply(&even), even);
 }
 
 #[test]
 fn reversing_turns_the_frames_around_and_twice_nothing() {
-    let reverse = map("bend.reverse", json!({ "reverse": true }), film(4));
+    let reverse = map("bend.reverse", json!({ "reverse": true }), video(4));
     assert_eq!(reverse.apply(&[1., 2., 4., 8.]), [8., 4., 2., 1.]);
-    let x = uneven(FILM);
-    let reverse = map("bend.reverse", json!({ "reverse": true }), FILM);
+    let x = uneven(VIDEO);
+    let reverse = map("bend.reverse", json!({ "reverse": true }), VIDEO);
     assert_eq!(reverse.apply(&reverse.apply(&x)), x);
-    let some = lanes("bend.reverse", json!({ "reverse": true }), "reverse", &[1., 0., 0., 1.], film(4));
+    let some = lanes("bend.reverse", json!({ "reverse": true }), "reverse", &[1., 0., 0., 1.], video(4));
     assert_eq!(some.apply(&[1., 2., 4., 8.]), [8., 2., 4., 1.]);
 }
 
 #[test]
 fn a_gain_multiplies_each_frame_by_its_own() {
-    let gain = lanes("bend.gain", json!({ "gain": 2 }), "gain", &[2.0, 0.0, -1.0, 0.5], film(4));
+    let gain = lanes("bend.gain", json!({ "gain": 2 }), "gain", &[2.0, 0.0, -1.0, 0.5], video(4));
     assert_eq!(gain.apply(&[1., 2., 4., 8.]), [2., 0., -4., 4.]);
-    let x = uneven(FILM);
+    let x = uneven(VIDEO);
     let doubled: Vec<f32> = x.iter().map(|x| 2.0 * x).collect();
-    assert_eq!(map("bend.gain", json!({ "gain": 2 }), FILM).apply(&x), doubled);
+    assert_eq!(map("bend.gain", json!({ "gain": 2 }), VIDEO).apply(&x), doubled);
 }
 
 #[test]

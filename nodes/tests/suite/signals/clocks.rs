@@ -294,7 +294,7 @@ fn multiply_follows_what_it_hears() {
     assert_eq!(hits(8, &[1, 0, 0, 0, 1], 10), [1, 0, 0, 0, 1, 2, 2, 2, 1, 0]);
     // Sooner than awaited: what has not come yet is left out, and then it is faster.
     assert_eq!(hits(4, &[1, 0, 0, 0, 1, 0, 1], 10), [1, 0, 0, 0, 1, 1, 2, 2, 1, 0]);
-    // Several in a frame: three to each of them, but for the first, before which nothing was heard.
+    // Several in a frame: each becomes three, but for the first, which has no interval yet.
     assert_eq!(hits(3, &[2, 2, 2, 1], 5), [2, 4, 6, 3, 2]);
     assert_eq!(hits(1, &[1, 0, 1, 2, 0, 1], 6), [1, 0, 1, 2, 0, 1]);
 }

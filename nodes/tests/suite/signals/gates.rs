@@ -147,7 +147,7 @@ fn a_gate_lets_pass_while_it_is_on() {
 /// What a pulse node gives, event by event, in thousandths of a second: frames of 250.
 fn pulses(triggers: &[u16], length: i64, delay: i64, again: bool) -> (String, Vec<u16>) {
     let (mut levels, mut hits) = (String::new(), Vec::new());
-    // When the pulse that is heard ends, in time.
+    // End of the pulse that passes, in seconds.
     let mut end = -1;
     for frame in 0..triggers.len() as i64 {
         let now = 250 * frame;
@@ -196,32 +196,32 @@ fn a_pulse_has_its_length_and_comes_later() {
 #[test]
 fn a_pulse_has_a_chance() {
     let triggers = [2; 1000];
-    let heard = |chance: f64, seed: u32| {
+    let passed = |chance: f64, seed: u32| {
         let harness = Harness::new("logic.pulse", json!({ "length": 0.0, "chance": chance, "seed": seed }));
         harness.triggers("trigger", &triggers).play(1000).hits("gate")
     };
-    assert!(heard(0.0, 0).iter().all(|hits| *hits == 0) && heard(1.0, 0).iter().all(|hits| *hits == 2));
+    assert!(passed(0.0, 0).iter().all(|hits| *hits == 0) && passed(1.0, 0).iter().all(|hits| *hits == 2));
     for chance in [0.25, 0.5, 0.9] {
-        let sum: u16 = heard(chance, 1).iter().sum();
+        let sum: u16 = passed(chance, 1).iter().sum();
         // Five standard deviations of 2000 throws.
         let off = (f64::from(sum) - 2000.0 * chance).abs();
         assert!(off < 5.0 * (2000.0 * chance * (1.0 - chance)).sqrt(), "{chance}: {sum}");
     }
-    assert_eq!(heard(0.5, 1), heard(0.5, 1));
-    assert_ne!(heard(0.5, 1), heard(0.5, 2));
+    assert_eq!(passed(0.5, 1), passed(0.5, 1));
+    assert_ne!(passed(0.5, 1), passed(0.5, 2));
 }
 
 #[test]
 fn no_more_pulses_wait_than_there_is_room_for() {
     let harness = Harness::new("logic.pulse", json!({ "delay": 25.0, "length": 0.0 })).triggers("trigger", &[1; 100]);
-    // 100 frames of delay: those of the first 64 frames are heard.
+    // 100 frames of delay: the triggers of the first 64 frames pass.
     let hits = harness.play_in(&[150, 50]).hits("gate");
     assert!((0..200).all(|frame| hits[frame] == u16::from((100..164).contains(&frame))), "{hits:?}");
 }
 
 proptest! {
     #[test]
-    fn a_pulse_is_what_its_events_say(
+    fn a_pulse_follows_its_events(
         triggers in prop::collection::vec(prop_oneof![3 => Just(0_u16), 1 => 1..4_u16], 1..60),
         length in 0..2000_i64,
         delay in 0..2000_i64,

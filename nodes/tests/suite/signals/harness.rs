@@ -173,7 +173,7 @@ impl Harness {
         let (plan, problems) = Plan::compile(&self.patch, &NODES);
         let plan = plan.unwrap_or_else(|| panic!("{problems:?}"));
         let (controls, measurements) = (Controls::default(), Measurements::default());
-        let mut told: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for frames in calls {
             let inputs = Inputs {
                 controls: &controls,
@@ -184,11 +184,11 @@ impl Harness {
             };
             for message in plan.program(&inputs, memory, *frames).messages {
                 let name = message.node.strip_prefix("tell_").expect("an output").to_owned();
-                told.entry(name).or_default().extend(message.values);
+                values.entry(name).or_default().extend(message.values);
             }
             first_frame += *frames as u64;
         }
-        Trace(told)
+        Trace(values)
     }
 
     /// Its kind.

@@ -1,6 +1,6 @@
 //! What the nodes for logic, time and numbers give, held against formulas of their own.
 
-#![allow(clippy::float_cmp, reason = "identity is meant")]
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 mod clocks;
 mod gates;

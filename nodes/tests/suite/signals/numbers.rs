@@ -73,7 +73,7 @@ fn a_range_learns_from_what_arrives() {
     let learned = harness.clone().levels("learn", ".###....").play(8);
     // 5 of 0 to 10; then 2 alone, 4 of 2 to 4, 10 of 2 to 10, and so on.
     assert_near(learned.of("out"), &[0.5, 0.0, 1.0, 1.0, 0.5, 2.25, 0.125, 0.625]);
-    // Learning anew forgets.
+    // A second run of learning replaces the first.
     let again = harness.clone().levels("learn", "##...##.").play(8);
     assert_near(again.of("out"), &[0.0, 0.0, 2.0 / 3.0, 8.0 / 3.0, 4.0 / 3.0, 0.0, 0.0, 4.0 / 17.0]);
     // From the first frame on, by hand.

@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_node_that_is_bypassed_lets_through_what_it_says(mut rng in any::<u64>().prop_perturb(|_, rng| rng)) {
+    fn a_node_that_is_bypassed_passes_its_declared_input(mut rng in any::<u64>().prop_perturb(|_, rng| rng)) {
         for kind in kinds() {
             let numbers: Vec<f64> = (0..FRAMES).map(|_| rng.random_range(-1.0..1.0)).collect();
             let gates = triggers(&mut rng);
