@@ -13,8 +13,7 @@ use super::parsed;
 const INTRO: &str = "\
 # Expressions
 
-One number from others, as it is written in mathematics: `a + b * sin(tau * t)`. This page is written by a test from the tables in
-[names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
+The node `math.expression` computes one number from others, as in `a + b * sin(tau * t)`.
 
 | to have | write |
 |---|---|
@@ -29,14 +28,14 @@ One number from others, as it is written in mathematics: `a + b * sin(tau * t)`.
 
 ## Rules
 
-- Everything is a number. On is 1 and off is 0, and whatever is 0.5 or more is on, as at a gate.
+- Everything is a number. On is 1 and off is 0; a number from 0.5 on is on.
 - Numbers are written as `2`, `0.5`, `.5` or `1.5e-3`. White space between them does nothing.
 - Names are written in small letters.
 - Angles are in radians: `tau` is a turn. `wave`, `tri`, `saw` and `sqr` count in cycles: 1 is a turn.
 - `2 * t` is not written `2t`. A comparison is not chained: `1 < a && a < 3`.
-- Both sides of `?:`, `&&` and `||` are evaluated; there is nothing that one of them could do to the other.
-- What has no number gives none: `sqrt(-1)`, `0 / 0`, and whatever is made from it. Such a number is off and equal to nothing; all comparisons with it
-  but `!=` are off. `1 / 0` is infinite. Where the result is either, the node keeps its last one.
+- All parts of `?:`, `&&` and `||` are evaluated.
+- `sqrt(-1)` and `0 / 0` are not a number (NaN), nor is any result made from them. `1 / 0` is infinite. In both cases the node keeps its last value.
+  NaN is off; all comparisons with it but `!=` are off.
 ";
 
 /// A text in which nothing ends a cell.
@@ -48,14 +47,14 @@ fn page() -> String {
     let mut text = INTRO.to_owned();
     let _ = write!(
         text,
-        "- An expression has at most {LONGEST} bytes and {MOST_STEPS} numbers, names, operators and functions, and stands at most \
-         {DEEPEST} deep in itself:\n  brackets, functions, signs, `^` and `?:`.\n\n"
+        "- An expression has at most {LONGEST} bytes, {MOST_STEPS} numbers, names, operators and functions, and {DEEPEST} \
+         levels of nesting:\n  brackets, functions, signs, `^` and `?:`.\n\n"
     );
     text += "## Names\n\n| name | |\n|---|---|\n";
     for variable in VARIABLES {
         let _ = writeln!(text, "| `{}` | {} |", variable.name, variable.about);
     }
-    text += "\n## Operators\n\nFrom what binds most to what binds least; those of one level go from left to right.\n\n";
+    text += "\n## Operators\n\nOperators by precedence, highest first; within a level, left to right.\n\n";
     text += "| level | operator | |\n|---|---|---|\n";
     for operator in OPERATORS {
         let _ = writeln!(text, "| {} | `{}` | {} |", operator.level, cell(operator.symbol), cell(operator.about));
@@ -79,6 +78,8 @@ value     = number | name | name \"(\" choice { \",\" choice } \")\" | \"(\" cho
 number    = digits [ \".\" [ digits ] ] [ exponent ] | \".\" digits [ exponent ]
 exponent  = ( \"e\" | \"E\" ) [ \"+\" | \"-\" ] digits
 ```
+
+A test writes this page from the tables in [names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
 ";
 
 #[test]

@@ -25,18 +25,30 @@ const INTRO: &str = "\
 All nodes of the library, by family. A test writes this page from the declarations in
 [nodes/](../nodes/src/library). Change those, and run `make bless`.
 
-A cable joins ports of one kind. There are two exceptions. **Number** and **gate** join one another. A map fits where a picture is wanted: it appears in grey,
-from its smallest to its largest value.
+| term | |
+|---|---|
+| picture | one picture of the video; 16 a second |
+| latent frame | the model's unit of time, and the unit of evaluation: four pictures, 0.25 s. The video's first latent frame is one picture |
+| chunk | latent frames that the model makes together: three, 0.75 s, in the small model |
+| denoising step | one pass from noise towards a picture; the small model has 4 for each chunk |
+| cache pass | the pass that writes a finished chunk to the KV cache |
+| model call | a denoising step or a cache pass |
+| KV cache | keys and values of past latent frames, which later chunks attend to |
+| layer, head | blocks of the transformer, and the parallel parts of their attention |
+| site | place in a layer where a bend acts |
+| target | part of a site: words, layers, heads, steps, a region |
 
-- A cable moves the knob of a **number** by its *depth*, −1 to 1, times the travel of the knob. The default depth is 0.25. A **signal** takes the value of
-  the cable directly.
+A cable joins ports of one kind. There are two exceptions. A number fits a gate, and a gate a number. A map fits where a picture is wanted: it appears in
+grey, from its smallest to its largest value.
+
+- A cable adds *depth* × travel × its number to the knob of a **number**; the sum stops at the limits. The depth is −1 to 1, by default 0.25. On a
+  logarithmic knob the cable multiplies. A **signal** takes the value of the cable directly.
 - The range is the travel of the knob. Wider limits for typing and cables stand in brackets.
-- A **gate** is on from 0.5. A **choice** is one of several names.
+- A number at a **gate** turns it on at 0.5 and off below 0.1. A **choice** is one of several names.
 - **target**, **bend**, **map** and **picture** need a cable.
 - A **text** with numbers, keys, a formula, prompts or lines takes no cable. Any other text accepts a cable.
-- A **latent frame** is the model's unit of time, and the unit of evaluation. It is four pictures of the video; the first one is one picture. Units of frames
-  count latent frames.
-- A *late* output gives the measurement of the previous model call; one *a frame late*, the value of the previous latent frame. Both may feed back.
+- Units of frames count latent frames.
+- A *late* output gives the measurement of the previous model call; one *a frame late*, the value of the previous latent frame. Cables from both may close a loop.
 
 Each node has a help patch: a small example for the small model, with instructions.
 ";
@@ -231,13 +243,15 @@ fn page() -> String {
         let links: Vec<_> = nodes.map(|def| format!("[{}](#{})", def.title, anchor(def))).collect();
         let _ = writeln!(text, "- [{title}](#{}): {}", title.to_lowercase(), links.join(", "));
     }
-    text += "\n";
-    text += &table_of_sites();
     for Family { name, title, about, .. } in FAMILIES {
         let _ = write!(text, "\n## {title}\n\n{about}\n\n");
         let nodes = LIBRARY.iter().filter(|def| def.family() == *name);
         text.extend(nodes.map(|def| node(def)));
         text = text.trim_end().to_owned() + "\n";
+        if *name == "bend" {
+            text += "\n";
+            text += &table_of_sites();
+        }
     }
     text
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::grammar::expression::Expression;
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::sound::{BANDS, Hop};
 use bendrack_nodes::patch::Patch;
@@ -47,6 +48,43 @@ fn every_node_has_a_help_patch_and_nothing_else_lies_there() {
     let files = std::fs::read_dir(folder()).expect("the folder").map(|entry| entry.expect("an entry").file_name());
     let files: BTreeSet<String> = files.map(|name| name.to_string_lossy().into_owned()).collect();
     assert_eq!(files, LIBRARY.iter().map(|def| format!("{}.json", def.name)).collect());
+}
+
+/// The names between backticks in a text.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// True if a name is a port or a choice of one of these nodes, or any node of the library.
+fn is_known(name: &str, mut defs: impl Iterator<Item = &'static NodeDef>) -> bool {
+    let names = |def: &'static NodeDef| {
+        let choices = def.inputs.iter().flat_map(|input| input.choices.iter().copied());
+        let ports = def.inputs.iter().map(|input| input.name).chain(def.outputs.iter().map(|output| output.name));
+        ports.chain(choices).any(|known| known == name)
+    };
+    LIBRARY.iter().any(|def| def.name == name) || defs.any(names)
+}
+
+#[test]
+fn names_in_backticks_are_ports_choices_or_nodes() {
+    // Commands, flags, addresses and formulas.
+    let formula = |name: &str| Expression::parse(&name.replace("(x)", "(a)")).is_ok();
+    let other =
+        |name: &str| name.starts_with("bendrack ") || name.starts_with("--") || name.starts_with('/') || formula(name);
+    let mut wrong = Vec::new();
+    for def in LIBRARY {
+        let patch = help(def);
+        let kinds: Vec<_> =
+            patch.nodes.values().filter_map(|node| LIBRARY.iter().copied().find(|def| def.name == node.kind)).collect();
+        let names =
+            quoted(&patch.meta.description).filter(|name| !other(name) && !is_known(name, kinds.iter().copied()));
+        wrong.extend(names.map(|name| format!("patches/help/{}.json: {name}", def.name)));
+        let outputs = def.outputs.iter().map(|output| output.about);
+        let texts = std::iter::once(def.about).chain(def.inputs.iter().map(|input| input.about)).chain(outputs);
+        let names = texts.flat_map(quoted).filter(|name| !other(name) && !is_known(name, std::iter::once(*def)));
+        wrong.extend(names.map(|name| format!("{}: {name}", def.name)));
+    }
+    assert!(wrong.is_empty(), "no port, choice or node has these names: {wrong:#?}");
 }
 
 #[test]
@@ -135,7 +173,11 @@ fn what_a_help_patch_records_is_there_from_the_beginning() {
     let find = |name: &str| help(LIBRARY.iter().find(|def| def.name == name).expect("a node"));
     // A video of one second has frames.
     let video = programs(&find("output.record"));
-    assert!(video[0].messages.iter().any(|message| message.to == To::Video && message.values[0] >= 0.5), "{}", video[0]);
+    assert!(
+        video[0].messages.iter().any(|message| message.to == To::Video && message.values[0] >= 0.5),
+        "{}",
+        video[0]
+    );
     // A second is recorded, and plays again and again without a hand on it.
     let angles = programs(&find("modulate.recorder"));
     let angles: Vec<f64> = angles.iter().flat_map(|program| program.bends[0].params.lanes("angle").to_vec()).collect();

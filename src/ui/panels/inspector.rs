@@ -106,7 +106,7 @@ fn actions_ui(ui: &mut Ui, workspace: &mut Workspace) {
             .all(|id| workspace.editor.patch().nodes.get(id).is_some_and(|node| node.bypass));
         if ui
             .add(Button::selectable(bypassed, "Bypass"))
-            .on_hover_text("Passes the input to the output unchanged. Key B")
+            .on_hover_text("The input goes to the output unchanged; other outputs are 0, off or empty. Key B")
             .clicked()
         {
             workspace.editor.bypass_selected();

@@ -12,10 +12,10 @@ use crate::ui::workspace::Workspace;
 /// The keys and gestures.
 const KEYS: [(&str, &str); 13] = [
     ("N, Tab, double-click", "add a node"),
-    ("drag from a port", "pull a cable; drop it on a port, a node or the canvas"),
+    ("drag from a port", "connect; drop on a port, a node, or the canvas to add a node"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
     ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
-    ("M   R   X", "mute, reroute, unplug the cable under the pointer"),
+    ("M   R   X", "mute, reroute, disconnect the cable under the pointer"),
     ("G", "frame the selection"),
     ("Enter   U", "open a subpatch, go up one level"),
     ("1 … 9", "recall a snapshot"),

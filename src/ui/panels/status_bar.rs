@@ -111,7 +111,8 @@ fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
         ui.label(figures(text))
             .on_hover_text(format!("Frame rate of the video: {rate:.1} fps. Speed of the model: {speed:.1} fps."));
         let latency = bar.status.latency_secs * 1000.0;
-        ui.label(figures(format!("{latency:4.0} ms"))).on_hover_text("Latency from a knob to the picture.");
+        ui.label(figures(format!("{latency:4.0} ms")))
+            .on_hover_text("Time from the last edit to the first picture made with it. Devices are not measured.");
     }
     if let Some(frame) = bar.frame {
         ui.label(figures(format!("frame {frame}")));

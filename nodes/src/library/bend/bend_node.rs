@@ -21,8 +21,10 @@ pub const AMOUNT: Input =
 /// The chain with this bend at its end.
 pub const OUT: Output = Output::of("bends", Kind::Bend, "The incoming chain with this bend at its end.").passes(&BENDS);
 /// Fill outside of the picture.
-pub const PADDING: Input =
-    Input::choice_of::<crate::program::grid::Padding>("padding", "Fill for positions from outside the picture.");
+pub const PADDING: Input = Input::choice_of::<crate::program::grid::Padding>(
+    "padding",
+    "Fill beyond the edge: border repeats it, zeros is 0, reflect mirrors, wrap comes from the other side.",
+);
 /// Sites that the input `site` of a bend offers; the first is the default.
 pub struct Sites<const N: usize> {
     about: &'static str,

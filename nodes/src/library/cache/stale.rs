@@ -5,10 +5,13 @@ use smallvec::smallvec;
 use crate::node::def::{Input, NodeDef};
 
 const ON: Input = Input::gate("on", true, "Gate: weakens stale latent frames while it is on.");
-const STRENGTH: Input =
-    Input::number("strength", 4.0, "Logits that a past latent frame loses per unit of distance between then and now.")
-        .soft(0.0, 10.0)
-        .hard(0.0, 1000.0);
+const STRENGTH: Input = Input::number(
+    "strength",
+    4.0,
+    "Strength: at 4, past latent frames keep 2 % of their weight after another prompt. 0 changes nothing.",
+)
+.soft(0.0, 10.0)
+.hard(0.0, 1000.0);
 
 /// Weakens what is out of date.
 pub const NODE: NodeDef = NodeDef {

@@ -2,14 +2,14 @@
 
 use crate::node::def::{Input, NodeDef, Output, View};
 
-const ON: Input = Input::gate("on", false, "State of the button.");
-const GATE: Output = Output::gate("gate", "On while the button is pressed.");
+const ON: Input = Input::gate("on", false, "State of the switch; a click toggles it.");
+const GATE: Output = Output::gate("gate", "Gate: on while the switch is on.");
 
 /// A gate by hand: a button or a switch.
 pub const NODE: NodeDef = NodeDef {
     name: "control.button",
     title: "Button",
-    about: "A button for hand or controller.",
+    about: "A switch for your hand.",
     inputs: &[ON],
     outputs: &[GATE],
     run: |ctx| ctx.set(&GATE, ctx.trigger(&ON)),
