@@ -697,7 +697,11 @@ fn live_sound_arrives_once_and_in_order() {
     }
     drop(rack);
     let sounds = sounds(&seen.lock().expect("frames")).concat();
-    assert!(!sounds.is_empty() && played.starts_with(&sounds[..sounds.len().min(played.len())]), "{} hops", sounds.len());
+    assert!(
+        !sounds.is_empty() && played.starts_with(&sounds[..sounds.len().min(played.len())]),
+        "{} hops",
+        sounds.len()
+    );
 }
 
 #[test]

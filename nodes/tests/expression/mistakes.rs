@@ -117,7 +117,10 @@ fn the_picture_shows_one_line_and_no_more_than_fits() {
     let word = "ä".repeat(LONGEST / 2);
     let [shown, reported] = [0, 1].map(|line| picture(&word).lines().nth(line).expect("two lines").to_owned());
     assert_eq!(shown, format!("{}…", "ä".repeat(72)));
-    assert!(reported.starts_with(&format!("{} unknown name {}…; there are ", "^".repeat(72), "ä".repeat(24))), "{reported}");
+    assert!(
+        reported.starts_with(&format!("{} unknown name {}…; there are ", "^".repeat(72), "ä".repeat(24))),
+        "{reported}"
+    );
     // A picture of another source does not panic.
     assert!(mistake("a + a + foo").caret("名").starts_with("名\n"));
 }

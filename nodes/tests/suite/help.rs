@@ -135,7 +135,11 @@ fn what_a_help_patch_records_is_there_from_the_beginning() {
     let find = |name: &str| help(LIBRARY.iter().find(|def| def.name == name).expect("a node"));
     // A video of one second has frames.
     let video = programs(&find("output.record"));
-    assert!(video[0].messages.iter().any(|message| message.to == To::Video && message.values[0] >= 0.5), "{}", video[0]);
+    assert!(
+        video[0].messages.iter().any(|message| message.to == To::Video && message.values[0] >= 0.5),
+        "{}",
+        video[0]
+    );
     // A second is recorded, and plays again and again without a hand on it.
     let angles = programs(&find("modulate.recorder"));
     let angles: Vec<f64> = angles.iter().flat_map(|program| program.bends[0].params.lanes("angle").to_vec()).collect();

@@ -231,8 +231,10 @@ fn what_would_do_nothing_is_warned_of() {
     );
     let used = |what: &str| {
         let reported = problems.iter().find(|problem| problem.message.contains(what)).expect("a warning").to_string();
-        let ids: Vec<_> =
-            ["a", "b", "left", "right"].into_iter().filter(|id| reported.contains(&format!("; {id} is used"))).collect();
+        let ids: Vec<_> = ["a", "b", "left", "right"]
+            .into_iter()
+            .filter(|id| reported.contains(&format!("; {id} is used")))
+            .collect();
         assert!(ids.len() == 1 && !reported.starts_with(&format!("warning: /nodes/{}:", ids[0])), "{reported}");
         ids[0]
     };

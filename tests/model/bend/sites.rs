@@ -44,9 +44,16 @@ fn impossible_targets_give_warnings() {
     assert!(sentences.len() == 2 && sentences[0].contains("tulip") && sentences[1].contains("7-9"), "{sentences:?}");
     let map = Region::of(Shape::Map { tap: "gone".into(), threshold: 0.5, feather: 0.0 });
     assert!(sentences_of(Target { region: map, ..Target::default() }, Site::FfnOut)[0].contains("no map"));
-    assert!(sentences_of(Target { words: words("red"), ..Target::default() }, Site::SelfMap)[0].contains("has no words"));
-    assert!(sentences_of(Target { heads: Set::range(0, 1), ..Target::default() }, Site::FfnOut)[0].contains("has no heads"));
-    assert_eq!(sentences_of(Target { heads: Set::range(0, 1), ..Target::default() }, Site::SelfValue), Vec::<String>::new());
+    assert!(
+        sentences_of(Target { words: words("red"), ..Target::default() }, Site::SelfMap)[0].contains("has no words")
+    );
+    assert!(
+        sentences_of(Target { heads: Set::range(0, 1), ..Target::default() }, Site::FfnOut)[0].contains("has no heads")
+    );
+    assert_eq!(
+        sentences_of(Target { heads: Set::range(0, 1), ..Target::default() }, Site::SelfValue),
+        Vec::<String>::new()
+    );
     let mut swap = strong("bend.swap", None, &Target::default(), 1);
     swap.with = Some(words("zebra"));
     assert!(warnings(&bent(swap), &super::TOKENS, &config)[0].1.contains("zebra"));

@@ -62,7 +62,10 @@ fn a_wrong_file_is_named_by_its_kind() {
         let weights = crate::recordings::weights(path);
         for (needed, load) in LOADS.iter().filter(|(needed, _)| *needed != kind) {
             let text = message(load(&weights));
-            assert_contains(&text, &[path, &format!("is {kind}"), &format!("but {needed} is needed here"), "of shape ["]);
+            assert_contains(
+                &text,
+                &[path, &format!("is {kind}"), &format!("but {needed} is needed here"), "of shape ["],
+            );
         }
     }
 }
@@ -84,7 +87,10 @@ fn an_incomplete_file_is_refused_with_a_reason() {
                 .filter(|(needed, _)| needed.starts_with(kind))
                 .filter_map(|(_, load)| load(&weights).err());
             let refusal = refusals.next().unwrap_or_else(|| panic!("{name} {empty:?} is accepted"));
-            assert_contains(&message(Err::<(), _>(refusal)), &["the given set", name, &format!("{empty:?}"), "looks like"]);
+            assert_contains(
+                &message(Err::<(), _>(refusal)),
+                &["the given set", name, &format!("{empty:?}"), "looks like"],
+            );
         }
     }
 }
