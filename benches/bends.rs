@@ -47,7 +47,7 @@ impl Case {
         format!("{} at {}", self.node, self.site)
     }
 
-    /// Whether something of it is in a layer.
+    /// True if all of it acts in a layer.
     fn is_in_layer(&self) -> bool {
         let beyond = |bend: &Bend| matches!(bend.site, Site::Timestep | Site::NoiseInit | Site::NoiseStep);
         !self.program.bends.iter().any(beyond)
@@ -69,7 +69,7 @@ fn of_bends(bends: Vec<Bend>, taps: Vec<Tap>) -> Program {
     Program { seed: 1, bends, taps, ..Program::default() }
 }
 
-/// Whether a bend has no form without the columns of the map, and these are all of it.
+/// True for a bend without a form that avoids the columns of the map.
 fn is_reference(bend: &Bend) -> bool {
     let needs_map = match bend.op.form {
         Form::Columns(_) | Form::Freeze | Form::Transfer { .. } => true,
@@ -158,13 +158,13 @@ fn together() -> Vec<Case> {
 
 /// Something to run with a program or without; all of it in seconds.
 trait Subject {
-    /// All of it without a program.
+    /// Seconds of all of it, without a program.
     fn plain(&mut self) -> f64;
 
-    /// What a program may change, without it.
+    /// Seconds of the part that a program can change, without it.
     fn without(&mut self, case: &Case) -> f64;
 
-    /// The same with it.
+    /// Seconds of the same part, with it.
     fn with(&mut self, case: &Case) -> f64;
 }
 
@@ -176,7 +176,7 @@ struct Layer {
     met: Met,
 }
 
-/// What a layer brings to its hooks.
+/// The tensors that a layer passes to its hooks.
 #[derive(Default)]
 struct Met(RefCell<Vec<(Site, Tensor)>>, RefCell<Vec<(Site, Attention)>>);
 
@@ -206,7 +206,7 @@ impl Layer {
         let hooks = hooks.call(Pass::Denoise, 0, &self.frames).grid(GRID);
         let acts = |site: Site| {
             let at = |bend: &Bend| bend.site == site;
-            // What is bent at these is bent when the map is made.
+            // Bends at these sites act during the attention at the map.
             let inside = |bend: &Bend| matches!(bend.site, Site::SelfValue | Site::SelfPosition);
             let bends = &case.program.bends;
             !case.program.taps.is_empty() || bends.iter().any(at) || site == Site::SelfMap && bends.iter().any(inside)
@@ -300,7 +300,7 @@ impl Subject for Chunk {
     }
 }
 
-/// What was measured of a case: seconds more than without it, the ratio of all to all, and bytes more at the peak.
+/// Cost of a case: extra seconds, the ratio of all to all, and extra bytes at the peak.
 struct Cost {
     secs: f64,
     ratio: f64,

@@ -89,7 +89,7 @@ impl Listener for Identity {
     }
 }
 
-/// What a hook costs by itself: nine sites of one layer.
+/// Cost of a hook alone: nine sites of one layer.
 #[divan::bench]
 fn nine_hooks_absent(bencher: Bencher<'_, '_>) {
     let x = random(&[1], 1.0);

@@ -1,4 +1,4 @@
-//! Where the words of shapes are: attention maps against the pixels of what they name.
+//! Attention maps of the words for shapes, against the pixels of the objects.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use super::measure::mean;
 use super::page::Page;
 use super::rig::{CHUNK, Rig, SHOWN};
 
-/// How many parts of a map's range it is cut at; the one in the middle is half.
+/// Number of thresholds over a map's range; the middle one is half.
 const CUTS: usize = 19;
 /// Fewer pixels are no object.
 const FEWEST_PIXELS: usize = 100;
@@ -39,9 +39,9 @@ pub struct Found {
     pub picture: Picture,
     /// The attention map of the word at that frame.
     pub map: Map,
-    /// Whether the map is largest on the object.
+    /// True if the map is largest on the object.
     pub hit: bool,
-    /// How well the map fits to the object's pixels; nothing if there is no object.
+    /// Overlap of the map and the object's pixels; none without an object.
     pub fit: Option<Fit>,
 }
 
@@ -101,7 +101,7 @@ fn fit(map: &Map, object: &Mask) -> Fit {
     Fit { cuts: (0..CUTS).map(|i| cut(map, part(i))).collect(), ideal: cut(&ideal, 0.5) }
 }
 
-/// Which part of the range a cut is at.
+/// Threshold of a cut, as a fraction of the range.
 fn part(cut: usize) -> f32 {
     (cut + 1) as f32 / (CUTS + 1) as f32
 }

@@ -45,7 +45,7 @@ fn find(name: &str, device: &Device, there: &There) -> Wanted {
             let ports = there.serial.iter().filter(|port| is_port(device, port));
             (ports.map(|port| port.path.clone()).collect(), "--serial")
         }
-        // Who sends or listens is not known before.
+        // OSC has no list of ports.
         DeviceKind::OscIn => (Vec::new(), "--osc-in 9000"),
         DeviceKind::OscOut => (Vec::new(), "--osc-out ADDRESS"),
     };

@@ -133,6 +133,9 @@ mod tests {
             assert_eq!(explain(why), reported);
         }
         assert!(explain_syntax("key must be a string at line 1 column 3", Some('/')).contains("no comments"));
-        assert!(explain_syntax("EOF while parsing an object at line 1 column 3", None).contains("too early"));
+        assert!(
+            explain_syntax("EOF while parsing an object at line 1 column 3", None)
+                .contains("the file ends inside an object")
+        );
     }
 }

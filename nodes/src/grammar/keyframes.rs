@@ -168,12 +168,12 @@ mod tests {
     fn a_wrong_key_is_named() {
         for (text, reported) in [
             ("", "at least one key"),
-            ("0", "no value"),
+            ("0", "missing value"),
             ("0 x", "\"x\" is not a value"),
-            ("0 0 ease", "linear, hold or bezier"),
+            ("0 0 ease", "\"ease\" is not one of linear, hold, bezier"),
             ("0 0 bezier 2 0 1 1", "both x between 0 and 1"),
-            ("0 0 1 1", "no way to go on"),
-            ("0 0 hold 1", "too much"),
+            ("0 0 1 1", "\"1\" is not one of"),
+            ("0 0 hold 1", "unexpected \"1\""),
             ("0 inf", "not a value"),
         ] {
             let why = Curve::parse(text).expect_err("a mistake").to_string();

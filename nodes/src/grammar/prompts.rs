@@ -110,7 +110,7 @@ mod tests {
             ("a cat", "line 1, \"a cat\": missing colon"),
             ("0: a cat\n\nnow: a dog", "line 3, \"now: a dog\": \"now\" is not a time"),
             ("0: a cat | 4:", "line 1, \"4:\": missing prompt"),
-            ("-1: a cat", "-1 is before the beginning"),
+            ("-1: a cat", "time -1 is negative"),
             ("inf: a cat", "\"inf\" is not a time"),
         ] {
             let why = Schedule::parse(text).expect_err("a mistake").to_string();

@@ -108,7 +108,7 @@ pub struct Meta {
     /// Its title.
     #[serde(default)]
     pub title: String,
-    /// Who made it.
+    /// Author.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub author: String,
     /// License, such as `CC-BY-4.0`.

@@ -20,8 +20,8 @@ pub const MAX_BYTES: usize = 4 << 20;
 const HEAD: &str = "write \"format\": \"bendrack-patch\", \"version\": 1";
 
 impl Patch {
-    /// Reads a patch from what a file holds; one of an earlier bendrack becomes one of this. Says what is wrong with it; there is a
-    /// patch if nothing of that is an error.
+    /// Reads a patch from the bytes of a file, and migrates one of an earlier version. Returns all problems, and the patch if
+    /// none of them is an error.
     ///
     /// ```
     /// use bendrack_nodes::patch::Patch;

@@ -49,7 +49,7 @@ pub struct Brightness {
 }
 
 impl Brightness {
-    /// Hears a hop.
+    /// Adds a hop.
     pub fn hear(&mut self, bands: &[f64; BANDS]) {
         for (band, amplitude) in bands.iter().enumerate().filter(|(_, amplitude)| **amplitude > SILENCE) {
             self.weight += amplitude;
@@ -92,7 +92,7 @@ impl<'a> Onsets<'a> {
         Self { past, state }
     }
 
-    /// Hears a hop. Whether something begins in it: the bands that grew louder did so by more than is usual.
+    /// Adds a hop. Returns true at an onset: the flux, the mean rise of the bands, passes its limit.
     pub fn hear(&mut self, bands: &[f64; BANDS], sensitivity: f64, wait_hops: f64) -> bool {
         let loud = bands.map(loudness);
         let rise = |(now, before): (&f64, &f64)| (now - before).max(0.0);
