@@ -89,9 +89,7 @@ fn no_text(bytes: &[u8], at: usize) -> Problem {
     let before = String::from_utf8_lossy(&bytes[..at]);
     let span = spans::byte(before.strip_prefix('\u{feff}').unwrap_or(&before), usize::MAX);
     let message = match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            "the file is UTF-16, not UTF-8; save it as UTF-8".to_owned()
-        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file is UTF-16, not UTF-8; save it as UTF-8".to_owned(),
         _ => format!("line {}: byte {} is not UTF-8; save the file as UTF-8", span.line, at + 1),
     };
     Problem { span: Some(Box::new(span)), ..Problem::error(Code::NotAPatch, "", message) }

@@ -5,10 +5,13 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Op, Params};
 
-const LINGER: Input =
-    Input::number("linger", 0.0, "Share of each latent frame that carries over to the next: 0 none, 1 all.")
-        .soft(0.0, 1.0)
-        .hard(-1.0, 1.0);
+const LINGER: Input = Input::number(
+    "linger",
+    0.0,
+    "Share of each latent frame that carries over to the next: 0 none, 1 all; below 0 subtracts.",
+)
+.soft(0.0, 1.0)
+.hard(-1.0, 1.0);
 
 const OP: Op = Op { name: "smear", params: &[LINGER.neutral_at(0.0)], form: Form::Grid(smear) };
 

@@ -6,7 +6,7 @@ use crate::node::def::{Input, NodeDef};
 
 const ON: Input = Input::gate("on", true, "Gate: weakens stale latent frames while it is on.");
 const STRENGTH: Input =
-    Input::number("strength", 4.0, "Logits that a past latent frame loses per unit of distance between then and now.")
+    Input::number("strength", 4.0, "Strength of the weakening: 0 changes nothing. At 4, after a change of prompt, past latent frames keep 2 % of their weight.")
         .soft(0.0, 10.0)
         .hard(0.0, 1000.0);
 

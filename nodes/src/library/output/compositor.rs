@@ -6,7 +6,7 @@ use crate::node::value::Kind;
 use crate::program::source::{Layout, Source};
 
 const A: Input = Input::socket("a", Kind::Picture, "The first picture.");
-const B: Input = Input::socket("b", Kind::Picture, "Picture 2.");
+const B: Input = Input::socket("b", Kind::Picture, "The second picture.");
 const LAYOUT: Input = Input::choice_of::<Layout>("layout", "Layout or blend mode.");
 const MIX: Input = Input::number("mix", 0.5, "Share of `b` in the blend modes, 0 to 1.").hard(0.0, 1.0);
 const OUT: Output = Output::of("picture", Kind::Picture, "The combined picture.").passes(&A);

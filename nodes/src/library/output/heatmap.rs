@@ -8,7 +8,12 @@ use crate::program::source::{ColourMap, Look, Scale, Source};
 
 const MAP: Input = Input::socket("map", Kind::Map, "Map to draw.");
 const BELOW: Input = Input::socket("below", Kind::Picture, "Picture below the map.");
-const AMOUNT: Input = Input::number("amount", 0.6, "Opacity of the map: 0 transparent, 1 opaque.").hard(0.0, 1.0);
+const AMOUNT: Input = Input::number(
+    "amount",
+    0.6,
+    "Opacity over `below`: 0 hides the map, 1 covers hot places; cold places only darken. Without `below`, no effect.",
+)
+.hard(0.0, 1.0);
 const COLOURS: Input = Input::choice_of::<ColourMap>("colours", "Colour map.");
 const INVERT: Input = Input::gate("invert", false, "Reverses the colour map, so that large values are dark.");
 
@@ -31,12 +36,15 @@ const GAMMA: Input = Input::number("gamma", 1.0, "Gamma: above 1 lifts small val
     .soft(0.25, 4.0)
     .hard(0.05, 20.0)
     .log();
-const THRESHOLD: Input =
-    Input::number("threshold", 0.0, "Threshold as a fraction of the range; smaller values are transparent.")
-        .hard(0.0, 1.0);
+const THRESHOLD: Input = Input::number(
+    "threshold",
+    0.0,
+    "Threshold as a fraction of the range; smaller values show `below`, or black without it.",
+)
+.hard(0.0, 1.0);
 const SCALE: Input = Input::choice_of::<Scale>("scale", "Interpolation from grid cells to pixels.").chosen(2);
 const SMOOTH: Input =
-    Input::gate("smooth", false, "Interpolates over the four pictures of each latent frame; off steps.");
+    Input::gate("smooth", false, "Interpolates the map between latent frames; off, it changes four times a second.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The map as a picture.").passes(&BELOW);
 
 /// A measurement in colours.

@@ -3,8 +3,8 @@
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 
-const A: Input = Input::socket("a", Kind::Target, "A target.");
-const B: Input = Input::socket("b", Kind::Target, "Another one.");
+const A: Input = Input::socket("a", Kind::Target, "The first target.");
+const B: Input = Input::socket("b", Kind::Target, "The second target.");
 const OUT: Output = Output::of("target", Kind::Target, "Everything in `a` or in `b`.").passes(&A);
 
 /// Combines two targets: everything in either.
