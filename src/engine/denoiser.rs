@@ -87,7 +87,7 @@ impl Denoiser {
                 Err(_) if self.rollout.diverged() => {
                     if guarded {
                         warnings.add(Warning::new(format!(
-                            "the bends of {} overflow together, so all bends are left out; bend less",
+                            "overflow of {} together: all bends are skipped; lower their amounts, or bypass one",
                             nodes_of(program)
                         )));
                         program = unbent.get_or_init(|| Program { bends: Vec::new(), ..program.clone() });
@@ -103,8 +103,9 @@ impl Denoiser {
 /// The warning for a bend that was left out.
 fn warning_of(out: &LeftOut) -> Warning {
     let LeftOut { node, site, layer, step } = out;
-    let sentence =
-        format!("{site} in layer {layer}, step {step} is not finite, so the bend is left out there; bend less");
+    let sentence = format!(
+        "overflow at {site}, layer {layer}, step {step}: the bend is skipped there; lower its amount, or target fewer layers"
+    );
     Warning::of(node.clone(), sentence)
 }
 

@@ -182,7 +182,7 @@ fn a_video_has_the_frames_at_which_the_recorder_is_on() {
     let output = bendrack("patches/help/output.record.json", &folder.path().join("never.gif"), &never);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("output.record was off in all of the 9 frames"), "{said}");
+    assert!(said.contains("output.record was off in all of the 9 pictures"), "{said}");
     assert!(!folder.path().join("never.gif").exists());
 }
 

@@ -325,7 +325,7 @@ fn a_bend_that_drives_the_model_to_infinity_is_left_out_where_it_does_and_named(
     assert!(wild[0].len() == 12 && pictures.len() > 6, "the picture goes on");
     let named = |warning: &Warning| {
         let sentence = &warning.sentence;
-        warning.node.is_some() && sentence.contains("ffn.out in layer 4, step 2") && sentence.contains("bend less")
+        warning.node.is_some() && sentence.contains("ffn.out, layer 4, step 2") && sentence.contains("lower its amount")
     };
     let warnings = engine.warnings().to_vec();
     assert!(!warnings.is_empty() && warnings.iter().all(named), "{warnings:?}");
