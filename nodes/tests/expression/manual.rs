@@ -13,30 +13,29 @@ use super::parsed;
 const INTRO: &str = "\
 # Expressions
 
-One number from others, as it is written in mathematics: `a + b * sin(tau * t)`. This page is written by a test from the tables in
-[names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
+The formula of the node [Expression](nodes.md#expression-mathexpression): a number from up to eight inputs, time and random numbers, such as
+`a + b * sin(tau * t)`.
 
-| to have | write |
+| result | formula |
 |---|---|
 | a swing of 0.2 about 0.5, once in four seconds | `0.5 + 0.2 * sin(tau * t / 4)` |
 | the same from 0 to 1 | `wave(t / 4)` |
 | a ramp on every beat | `saw(beat)` |
 | on in the first half of every bar of four | `beat % 4 < 2` |
-| another number on every beat | `rnd(1, beat)` |
+| a random number, new on every beat | `rnd(1, beat)` |
 | the first input while the second is on, else the third | `b ? a : c` |
 | a curve of an input | `clamp(a, 0, 1) ^ 2` |
 | a wander between two inputs | `mix(a, b, noise(1, t))` |
 
 ## Rules
 
-- Everything is a number. On is 1 and off is 0, and whatever is 0.5 or more is on, as at a gate.
-- Numbers are written as `2`, `0.5`, `.5` or `1.5e-3`. White space between them does nothing.
-- Names are written in small letters.
+- All values are numbers. On is 1, off is 0. A number is on from 0.5; a gate, unlike this, goes off only below 0.1.
+- Numbers are `2`, `0.5`, `.5` or `1.5e-3`. White space has no effect. Names have small letters.
 - Angles are in radians: `tau` is a turn. `wave`, `tri`, `saw` and `sqr` count in cycles: 1 is a turn.
-- `2 * t` is not written `2t`. A comparison is not chained: `1 < a && a < 3`.
-- Both sides of `?:`, `&&` and `||` are evaluated; there is nothing that one of them could do to the other.
-- What has no number gives none: `sqrt(-1)`, `0 / 0`, and whatever is made from it. Such a number is off and equal to nothing; all comparisons with it
-  but `!=` are off. `1 / 0` is infinite. Where the result is either, the node keeps its last one.
+- A product needs its sign: `2 * t`, not `2t`. Comparisons do not chain: `1 < a && a < 3`, not `1 < a < 3`.
+- All parts of `?:`, `&&` and `||` are evaluated.
+- A result that is not finite has no effect: the node keeps its last value. `sqrt(-1)` and `0 / 0` are not a number (NaN), nor is any result made from
+  them; `1 / 0` is infinite. NaN is off, and its comparisons are off, except `!=`.
 ";
 
 /// A text in which nothing ends a cell.
@@ -48,14 +47,14 @@ fn page() -> String {
     let mut text = INTRO.to_owned();
     let _ = write!(
         text,
-        "- An expression has at most {LONGEST} bytes and {MOST_STEPS} numbers, names, operators and functions, and stands at most \
-         {DEEPEST} deep in itself:\n  brackets, functions, signs, `^` and `?:`.\n\n"
+        "- An expression has at most {LONGEST} bytes and {MOST_STEPS} numbers, names, operators and functions, and at most \
+         {DEEPEST} levels of nesting:\n  brackets, functions, signs, `^` and `?:`.\n\n"
     );
     text += "## Names\n\n| name | |\n|---|---|\n";
     for variable in VARIABLES {
         let _ = writeln!(text, "| `{}` | {} |", variable.name, variable.about);
     }
-    text += "\n## Operators\n\nFrom what binds most to what binds least; those of one level go from left to right.\n\n";
+    text += "\n## Operators\n\nOperators by precedence, highest first; within a level, left to right.\n\n";
     text += "| level | operator | |\n|---|---|---|\n";
     for operator in OPERATORS {
         let _ = writeln!(text, "| {} | `{}` | {} |", operator.level, cell(operator.symbol), cell(operator.about));
@@ -64,7 +63,7 @@ fn page() -> String {
     for function in FUNCTIONS {
         let _ = writeln!(text, "| `{}` | {} |", function.call(), cell(function.about));
     }
-    text + GRAMMAR
+    text + GRAMMAR + SOURCE
 }
 
 const GRAMMAR: &str = "
@@ -79,6 +78,10 @@ value     = number | name | name \"(\" choice { \",\" choice } \")\" | \"(\" cho
 number    = digits [ \".\" [ digits ] ] [ exponent ] | \".\" digits [ exponent ]
 exponent  = ( \"e\" | \"E\" ) [ \"+\" | \"-\" ] digits
 ```
+";
+
+const SOURCE: &str = "
+A test writes this page from the tables in [names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
 ";
 
 #[test]
