@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::grammar::expression::{FUNCTIONS, VARIABLES};
+use bendrack_nodes::grammar::expression::{FUNCTIONS, Function, VARIABLES};
 use bendrack_nodes::node::def::{Grammar, NodeDef};
 use bendrack_nodes::node::sound::{BANDS, Hop};
 use bendrack_nodes::patch::Patch;
@@ -105,7 +105,7 @@ fn names_of(def: &NodeDef) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = ports.chain(choices).map(str::to_owned).collect();
     if def.inputs.iter().any(|input| input.grammar == Grammar::Expression) {
         names.extend(VARIABLES.iter().map(|variable| variable.name.to_owned()));
-        names.extend(FUNCTIONS.iter().map(bendrack_nodes::grammar::expression::Function::call));
+        names.extend(FUNCTIONS.iter().map(Function::call));
     }
     names
 }
