@@ -35,7 +35,7 @@ pub static FAMILIES: &[Family] = &[
     Family { name: "audio", title: "Audio", kind: Kind::Gate, about: "An audio input or file, as numbers. [devices.md](devices.md) describes how to open inputs." },
     Family { name: "osc", title: "OSC", kind: Kind::Gate, about: "Numbers from and to other applications and phones. [devices.md](devices.md) describes how to open ports." },
     Family { name: "serial", title: "Serial", kind: Kind::Gate, about: "Sensors on serial boards, such as an ESP32. [devices.md](devices.md) describes the line protocol." },
-    Family { name: "prompt", title: "Prompt", kind: Kind::Text, about: "Prompts and their changes. A text cable may carry a mix of two prompts: the model uses the mix, every other node the nearer prompt. A chunk uses the prompt of its first latent frame." },
+    Family { name: "prompt", title: "Prompt", kind: Kind::Text, about: "Prompts and their changes. A text cable may carry a mix of two prompts. The model uses the mix, every other node the nearer prompt. A chunk uses the prompt of its first latent frame." },
     Family { name: "model", title: "Model", kind: Kind::Picture, about: "The video model." },
     Family { name: "cache", title: "Cache", kind: Kind::Gate, about: "The KV cache: the model's memory of past latent frames. Resets and recaches wait for the next chunk." },
     Family { name: "target", title: "Target", kind: Kind::Target, about: "Limits of bends and taps: layers, heads, words, neurons, steps, latent frames, regions. Targets chained by `within` intersect. A target may move from latent frame to latent frame; a tap uses that of the chunk's first." },

@@ -292,7 +292,7 @@ fn learn_ui(ui: &mut Ui, workspace: &mut Workspace, rect: Rect, to: Port, mode: 
 
 fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, learns: Learns) {
     let (mode, text) = match learns {
-        Learns::Controller => (LearnMode::Controller, "Learn the next controller:"),
+        Learns::Controller => (LearnMode::Controller, "Learn the next CC:"),
         Learns::Note => (LearnMode::Note, "Learn the next note:"),
     };
     let to = Port { node: id.to_owned(), port: String::new() };

@@ -10,11 +10,12 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 19] = [
     ("N, Tab, double-click", "add a node"),
-    ("drag from a port", "connect; drop on a port, a node, or the canvas to add a node"),
+    ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
-    ("Ctrl+A   Delete   B   Ctrl+D", "select all, delete, bypass, duplicate"),
+    ("Ctrl+A", "select all"),
+    ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
     ("M   R   X", "mute, reroute, disconnect the cable under the pointer"),
     ("G", "frame the selection"),
     ("Enter   U", "open a subpatch, go up one level"),
@@ -24,7 +25,7 @@ const KEYS: [(&str, &str); 18] = [
     ("F   Home   wheel", "zoom to the selection, zoom to all, zoom"),
     ("Ctrl+0", "zoom to 100 %"),
     ("Space and drag", "move the view"),
-    ("F11", "preview only; so does a double-click on the preview"),
+    ("F11", "preview only, as a double-click on it"),
     ("Esc", "cancel MIDI learn, leave the preview"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),
     ("Ctrl+S", "save"),

@@ -9,7 +9,7 @@ use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 const THRESHOLD: Input = Input::number(
     "threshold",
     0.0,
-    "Threshold as a fraction of the largest value, in each latent frame of a map or each position of a tensor.",
+    "Threshold as a fraction of the largest value, in each latent frame of a map or position of a tensor.",
 )
 .hard(0.0, 1.0);
 

@@ -37,7 +37,7 @@ choices! {
 
 const SHAPE: Input = Input::choice_of::<Shape>(
     "shape",
-    "Waveform. A square is on at the end of each cycle, a pulse at its start for at least one latent frame.",
+    "Waveform. A square is on at the end of each cycle. A pulse is on at its start, for at least one latent frame.",
 );
 const PHASE: Input = Input::number("phase", 0.0, "Phase offset, in cycles.").hard(-64.0, 64.0).unit("cycles");
 const WIDTH: Input = Input::number(
