@@ -19,7 +19,7 @@ pub(super) struct Extract {
     /// Write the patch to this file instead of printing it. A file that is there is not replaced.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the record of the render as JSON: model, hashes of weights and patch, seed, size, frames, version.
+    /// Print the record of the render as JSON: model, hashes of weights and patch, seed, size, number of pictures, version.
     #[arg(long)]
     provenance: bool,
 }

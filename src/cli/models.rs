@@ -71,11 +71,15 @@ fn about(path: &Path) -> Result<String> {
     let missing = [
         (checkpoint.text_encoder.is_none(), "a text encoder"),
         (checkpoint.vae.is_none() && checkpoint.taehv.is_none(), "a decoder"),
-        (checkpoint.family.streaming().is_none(), "a family that streams (its folder's name has none)"),
     ];
     let missing: Vec<&str> = missing.into_iter().filter(|(missing, _)| *missing).map(|(_, what)| what).collect();
     let lacks = if missing.is_empty() { String::new() } else { format!("; lacks {}", missing.join(" and ")) };
-    Ok(format!("{}, {} layers of width {}{lacks}", checkpoint.family, sizes.layers, sizes.dim))
+    let stream = if checkpoint.family.streaming().is_some() {
+        ""
+    } else {
+        "; does not stream, as far as its name says; put longlive, self-forcing, causvid or krea into the folder's name"
+    };
+    Ok(format!("{}, {} layers of width {}{lacks}{stream}", checkpoint.family, sizes.layers, sizes.dim))
 }
 
 /// Loads a model by its name or its folder's path.

@@ -50,7 +50,7 @@ pub(super) fn record(
     };
     match ended {
         Ok(()) if written == 0 => {
-            let why = format!("output.record was off in all of the {wanted} frames, so there is no video");
+            let why = format!("output.record was off in all of the {wanted} pictures, so there is no video");
             (0, Err(Failure::Failed(why)))
         }
         Ok(()) => match finish() {
@@ -58,8 +58,8 @@ pub(super) fn record(
             Err(error) => (0, Err(output(&error))),
         },
         Err(Failure::Failed(why)) if written > 0 => match finish() {
-            Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} frames are kept")))),
-            Err(error) => (0, Err(Failure::Failed(format!("{why}; no frames are kept: {error}")))),
+            Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} pictures are kept")))),
+            Err(error) => (0, Err(Failure::Failed(format!("{why}; no pictures are kept: {error}")))),
         },
         Err(failure) => (0, Err(failure)),
     }
@@ -135,8 +135,8 @@ mod tests {
         // Room in the video, successful steps of three pictures, pictures kept of ten.
         for (room, steps, kept, message) in [
             (99, 99, 10, None),
-            (7, 99, 7, Some("full; 7 of 10 frames are kept")),
-            (99, 2, 6, Some("the model broke; 6 of 10 frames are kept")),
+            (7, 99, 7, Some("full; 7 of 10 pictures are kept")),
+            (99, 2, 6, Some("the model broke; 6 of 10 pictures are kept")),
             (0, 99, 0, Some("full")),
             (99, 0, 0, Some("the model broke")),
         ] {
@@ -166,7 +166,7 @@ mod tests {
     /// Pictures that the patch leaves out are made and counted, and not written.
     #[test]
     fn the_gate_of_the_recorder_selects_pictures() {
-        for (wanted, kept, message) in [(10, 5, None), (1, 0, Some("output.record was off in all of the 1 frames"))] {
+        for (wanted, kept, message) in [(10, 5, None), (1, 0, Some("output.record was off in all of the 1 pictures"))] {
             let (finished, claimed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
             let video = Box::new(Short { room: 99, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 });
             let mut provenance = rendered();

@@ -40,10 +40,10 @@ pub(super) struct Render {
     /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Number of frames. A patch with output.record writes those at which its gate is on.
+    /// Number of pictures, 16 per second. A patch with output.record writes those at which its gate is on.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
-    /// Length in seconds, at 16 frames each [default: 5].
+    /// Length in seconds, at 16 pictures each [default: 5].
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
     /// The seed of the video and of everything random in the patch, instead of the patch's own.
@@ -55,7 +55,7 @@ pub(super) struct Render {
     /// Recalls a snapshot of the patch, before --set.
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
-    /// Sets a knob or field of the patch: node.param=value. May be given several times.
+    /// Sets a parameter of the patch: node.param=value. May be given several times.
     #[arg(long = "set", value_name = "NODE.PARAM=VALUE", value_parser = setting)]
     set: Vec<(String, String, String)>,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
@@ -73,7 +73,7 @@ pub(super) struct Render {
     /// Write the patch neither into the video nor into a .bend.json beside it.
     #[arg(long)]
     no_metadata: bool,
-    /// Write a report to this file, as JSON: model, seed, frames, times, warnings.
+    /// Write a report to this file, as JSON: model, seed, pictures, times, warnings.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Print nothing but errors.
@@ -123,7 +123,9 @@ impl Render {
             let rate = wanted as f64 / seconds;
             let kept = if kept == wanted { String::new() } else { format!("{kept} of ") };
             let video = self.output.display();
-            terminal::complain(format_args!("{video}: {kept}{wanted} frames in {seconds:.1} s, {rate:.1} per second"));
+            terminal::complain(format_args!(
+                "{video}: {kept}{wanted} pictures in {seconds:.1} s, {rate:.1} per second"
+            ));
         }
         match &self.report {
             Some(path) => {
@@ -206,8 +208,10 @@ impl Render {
         if let Some(name) = &self.snapshot {
             let Some(snapshot) = patch.snapshots.iter().find(|snapshot| snapshot.name == *name) else {
                 let known: Vec<&str> = patch.snapshots.iter().map(|snapshot| snapshot.name.as_str()).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Failure::Usage(format!("--snapshot {name}: there is no such snapshot; there is {known}")));
+                let known = if known.is_empty() { "no snapshots".to_owned() } else { known.join(", ") };
+                return Err(Failure::Usage(format!(
+                    "--snapshot {name}: the patch has no snapshot of this name; it has {known}"
+                )));
             };
             for edit in patch.recall(snapshot) {
                 patch.apply(edit).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -249,7 +253,7 @@ impl Render {
         if self.quiet {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} frames, {per_sec}, {eta} left");
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left");
         let bar = ProgressBar::new(frames);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar

@@ -93,10 +93,10 @@ pub(super) fn describe(wanted: &[Wanted]) -> String {
         let kind = match kind {
             DeviceKind::MidiIn => "MIDI input",
             DeviceKind::MidiOut => "MIDI output",
-            DeviceKind::OscIn => "OSC from another program or a phone",
-            DeviceKind::OscOut => "OSC to another program",
+            DeviceKind::OscIn => "OSC from another application or a phone",
+            DeviceKind::OscOut => "OSC to another application",
             DeviceKind::Serial => "serial port",
-            DeviceKind::Audio => "sound input",
+            DeviceKind::Audio => "audio input",
         };
         let found = match found.as_slice() {
             [] if flag.is_some() => String::new(),
@@ -172,7 +172,7 @@ mod tests {
             "Devices that the patch names\n  \
              fader (MIDI Mix), MIDI input: MIDI Mix MIDI 1; open it with --midi 'MIDI Mix MIDI 1'\n  \
              pad, serial port: not connected; connect it, or play without it\n  \
-             phone, OSC from another program or a phone; open it with --osc-in 9000\n"
+             phone, OSC from another application or a phone; open it with --osc-in 9000\n"
         );
         assert!(describe(&wanted(&Patch::default(), &there())).ends_with("  none\n"));
     }

@@ -87,7 +87,7 @@ impl Denoiser {
                 Err(_) if self.rollout.diverged() => {
                     if guarded {
                         warnings.add(Warning::new(format!(
-                            "the bends of {} overflow together: all bends are skipped; lower their amounts",
+                            "overflow of {} together: all bends are skipped; lower their amounts, or bypass one",
                             nodes_of(program)
                         )));
                         program = unbent.get_or_init(|| Program { bends: Vec::new(), ..program.clone() });

@@ -232,7 +232,7 @@ impl Engine {
     /// Drops a chunk whose model output is not finite, and fills its time with the last picture.
     fn hold_picture(&mut self, chunk: &[usize]) -> Vec<Frame> {
         self.warnings.add(Warning::new(
-            "the model's output overflows: the last picture stays, past latent frames are dropped; lower the amounts of the bends",
+            "overflow of the model: the last picture stays, and the KV cache is emptied; lower the amounts of bends",
         ));
         let is_shown = self.denoiser.rollout.upcoming().pass == Pass::Cache;
         let count = LATENT_FRAMES * chunk.len() - if chunk[0] == 0 { LATENT_FRAMES - 1 } else { 0 };

@@ -434,7 +434,7 @@ impl Rollout {
         let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, frames, hooks)?;
         self.diverged = !is_finite(&flow)?;
         if self.diverged {
-            bail!("the model's output is not finite; lower the amounts of the bends")
+            bail!("overflow of the model: its output is not finite; lower the amounts of bends")
         }
         self.schedule.x0_from_flow(&flow, latents, &[call.timestep])
     }

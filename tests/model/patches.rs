@@ -180,9 +180,9 @@ fn a_video_has_the_frames_at_which_the_recorder_is_on() {
     assert_eq!((&report["frames"], &report["frames_kept"]), (&json!(9), &json!(5)));
     let never = ["--set", "wave.depth=0"];
     let output = bendrack("patches/help/output.record.json", &folder.path().join("never.gif"), &never);
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("output.record was off in all of the 9 frames"), "{stderr}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("output.record was off in all of the 9 pictures"), "{said}");
     assert!(!folder.path().join("never.gif").exists());
 }
 

@@ -13,29 +13,29 @@ use super::parsed;
 const INTRO: &str = "\
 # Expressions
 
-The node `math.expression` computes one number from others, as in `a + b * sin(tau * t)`.
+The formula of the node [Expression](nodes.md#expression-mathexpression): a number from up to eight inputs, time and random numbers, such as
+`a + b * sin(tau * t)`.
 
-| to have | write |
+| result | formula |
 |---|---|
 | a swing of 0.2 about 0.5, once in four seconds | `0.5 + 0.2 * sin(tau * t / 4)` |
 | the same from 0 to 1 | `wave(t / 4)` |
 | a ramp on every beat | `saw(beat)` |
 | on in the first half of every bar of four | `beat % 4 < 2` |
-| another number on every beat | `rnd(1, beat)` |
+| a random number, new on every beat | `rnd(1, beat)` |
 | the first input while the second is on, else the third | `b ? a : c` |
 | a curve of an input | `clamp(a, 0, 1) ^ 2` |
 | a wander between two inputs | `mix(a, b, noise(1, t))` |
 
 ## Rules
 
-- Everything is a number. On is 1 and off is 0; a number from 0.5 on is on.
-- Numbers are written as `2`, `0.5`, `.5` or `1.5e-3`. White space between them does nothing.
-- Names are written in small letters.
+- All values are numbers. On is 1, off is 0. A number is on from 0.5; a gate, unlike this, goes off only below 0.1.
+- Numbers are `2`, `0.5`, `.5` or `1.5e-3`. White space has no effect. Names have small letters.
 - Angles are in radians: `tau` is a turn. `wave`, `tri`, `saw` and `sqr` count in cycles: 1 is a turn.
-- `2 * t` is not written `2t`. A comparison is not chained: `1 < a && a < 3`.
+- A product needs its sign: `2 * t`, not `2t`. Comparisons do not chain: `1 < a && a < 3`, not `1 < a < 3`.
 - All parts of `?:`, `&&` and `||` are evaluated.
-- `sqrt(-1)` and `0 / 0` are not a number (NaN), nor is any result made from them. `1 / 0` is infinite. In both cases the node keeps its last value.
-  NaN is off; all comparisons with it but `!=` are off.
+- A result that is not finite has no effect: the node keeps its last value. `sqrt(-1)` and `0 / 0` are not a number (NaN), nor is any result made from
+  them; `1 / 0` is infinite. NaN is off, and its comparisons are off, except `!=`.
 ";
 
 /// A text in which nothing ends a cell.
@@ -47,8 +47,8 @@ fn page() -> String {
     let mut text = INTRO.to_owned();
     let _ = write!(
         text,
-        "- An expression has at most {LONGEST} bytes, {MOST_STEPS} numbers, names, operators and functions, and {DEEPEST} \
-         levels of nesting:\n  brackets, functions, signs, `^` and `?:`.\n\n"
+        "- An expression has at most {LONGEST} bytes and {MOST_STEPS} numbers, names, operators and functions, and at most \
+         {DEEPEST} levels of nesting:\n  brackets, functions, signs, `^` and `?:`.\n\n"
     );
     text += "## Names\n\n| name | |\n|---|---|\n";
     for variable in VARIABLES {
@@ -63,7 +63,7 @@ fn page() -> String {
     for function in FUNCTIONS {
         let _ = writeln!(text, "| `{}` | {} |", function.call(), cell(function.about));
     }
-    text + GRAMMAR
+    text + GRAMMAR + SOURCE
 }
 
 const GRAMMAR: &str = "
@@ -79,6 +79,10 @@ number    = digits [ \".\" [ digits ] ] [ exponent ] | \".\" digits [ exponent ]
 exponent  = ( \"e\" | \"E\" ) [ \"+\" | \"-\" ] digits
 ```
 
+A test writes this page from the tables in [names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
+";
+
+const SOURCE: &str = "
 A test writes this page from the tables in [names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
 ";
 

@@ -22,55 +22,73 @@ use crate::patching::*;
 const INTRO: &str = "\
 # Nodes
 
-All nodes of the library, by family. A test writes this page from the declarations in
-[nodes/](../nodes/src/library). Change those, and run `make bless`.
+All nodes of the library, by family. A test writes this page from the declarations in [nodes/](../nodes/src/library): change those, and run
+`make bless`.
+
+## Terms
 
 | term | |
 |---|---|
-| picture | one picture of the video; 16 a second |
-| latent frame | the model's unit of time, and the unit of evaluation: four pictures, 0.25 s. The video's first latent frame is one picture |
-| chunk | latent frames that the model makes together: three, 0.75 s, in the small model |
-| denoising step | one pass from noise towards a picture; the small model has 4 for each chunk |
-| cache pass | the pass that writes a finished chunk to the KV cache |
-| model call | a denoising step or a cache pass |
-| KV cache | keys and values of past latent frames, which later chunks attend to |
-| layer, head | blocks of the transformer, and the parallel parts of their attention |
-| site | place in a layer where a bend acts |
-| target | part of a site: words, layers, heads, steps, a region |
+| picture | One image of the video; 16 per second. |
+| latent frame | Four pictures, 0.25 s; the first of a video is one picture. The unit of time of the model and of all nodes. |
+| chunk | The latent frames that the model makes together: 3, which is 0.75 s. |
+| denoising step | One of the steps from noise to a chunk; mini has 4. |
+| model call | One pass through all layers: a denoising step or a cache pass. |
+| cache pass | The call after the last step, which writes the finished chunk to the KV cache. |
+| KV cache | The model's memory: keys and values of past latent frames. |
+| layer, head | A block of the model (mini has 6); one of the attention maps side by side in it (4). |
+| attention map | Attention of each cell of the picture to a word (cross-attention), or to other cells (self-attention). |
+| site | The place where a bend acts, such as `cross.map`; [all sites](#where-bends-act). |
+| target | The part of a site that a bend changes or a tap measures: layers, heads, words, latent frames, a region. |
+| RoPE | Rotary position embedding: the encoding of positions in self-attention. |
 
-A cable joins ports of one kind. There are two exceptions. A number fits a gate, and a gate a number. A map fits where a picture is wanted: it appears in
+## Cables and ports
+
+A cable connects ports of one kind. There are two exceptions. A number fits a **gate**, and a gate a **number**. A map fits a picture: it appears in
 grey, from its smallest to its largest value.
 
-- A cable adds *depth* × travel × its number to the knob of a **number**; the sum stops at the limits. The depth is −1 to 1, by default 0.25. On a
-  logarithmic knob the cable multiplies. A **signal** takes the value of the cable directly.
-- The range is the travel of the knob. Wider limits for typing and cables stand in brackets.
-- A number at a **gate** turns it on at 0.5 and off below 0.1. A **choice** is one of several names.
+- A cable adds *depth* × travel × its number to the knob of a **number**; the sum stops at the limits. Depth is −1 to 1, by default 0.25. On a
+  logarithmic knob it multiplies.
+- A **signal** takes the number of the cable directly.
+- The range is the travel of the knob. Wider limits for typing and cables stand in brackets. Units of frames count latent frames.
+- A **gate** goes on at 0.5 and off below 0.1. Its rise is a **trigger**. A **choice** is one of several names.
 - **target**, **bend**, **map** and **picture** need a cable.
 - A **text** with numbers, keys, a formula, prompts or lines takes no cable. Any other text accepts a cable.
-- Units of frames count latent frames.
-- A *late* output gives the measurement of the previous model call; one *a frame late*, the value of the previous latent frame. Cables from both may close a loop.
+- A *late* output gives the measurement of the previous model call; one *a frame late*, the value of the previous latent frame. Cables from both may
+  close a loop. The picture tap is a chunk late.
 
-Each node has a help patch: a small example for the small model, with instructions.
+Each node has a help patch: a small example for mini, the small model, with instructions. In the window, Ctrl+O opens it from `patches/help`.
 ";
 
 const BENDS: &str = "\
 ## Where bends act
 
-A bend acts at one site of a layer, or on the noise and the timestep. Most bends have a choice of sites; the first one of their `site` is the default. The
-letter is the form of the bend there.
+A bend acts at one site of a layer, or on the noise and the timestep. Most bends have a choice of sites; the first one of their `site` is the default.
+A chain of bends acts first to last. The amount of a bend mixes its result with the unbent value, within its target.
+
+A letter in the table is the form of the bend at the site.
 ";
 
 const FORMS: &str = "\
 | | form | |
 |---|---|---|
-| g | linear on the grid | Each position becomes a weighted sum of positions, in its frame or in others. At a map this is fused with attention: no map is built, and each word costs one more column of values. At other sites it acts on the output of each position. |
+| g | linear on the grid | Each position becomes a weighted sum of positions, in its latent frame or in others. At a map this is fused with attention, and fast. At other sites it acts on the output of each position. |
 | w | before the softmax | The logits of words or positions change before the softmax. Fused with attention as well. Acts before all bends of other forms, whatever its place in the chain. |
-| c | on columns | Any function of the map of a word, as a picture. It needs these columns of the map, one for each token of its words. At `self.map` it needs one for each position, which is slow. |
+| c | on columns | Any function of the map of a word, as a picture. It needs one column of the map for each token of its words. At `self.map` it needs one for each position, which is slow. |
 | p | on positions | The queries of self-attention get other RoPE positions. |
-| t | on tensors | Any function of the tensor at a site, frame by frame. |
-
-A chain of bends acts first to last. The amount of a bend mixes its result with the unbent value, within its target.
+| t | on tensors | Any function of the tensor at a site, latent frame by latent frame. |
 ";
+
+/// Families in the order of the page: that of first use.
+const ORDER: [&str; 17] = [
+    "prompt", "model", "output", "target", "bend", "tap", "control", "modulate", "math", "logic", "time", "view",
+    "cache", "midi", "audio", "osc", "serial",
+];
+
+/// Families in the order of the page.
+fn families() -> impl Iterator<Item = &'static Family> {
+    ORDER.iter().filter_map(|name| Family::find(name))
+}
 
 /// What a site is.
 fn site_about(site: Site) -> &'static str {
@@ -80,7 +98,7 @@ fn site_about(site: Site) -> &'static str {
         Site::Timestep => "timestep passed to the model",
         Site::SelfPosition => "RoPE positions of the queries of self-attention",
         Site::SelfValue => "values of self-attention",
-        Site::SelfMap => "self-attention map: picture to picture, past frames included",
+        Site::SelfMap => "self-attention map: picture to picture, past latent frames included",
         Site::SelfOut => "output of self-attention",
         Site::CrossValue => "values of the prompt's tokens",
         Site::CrossMap => "cross-attention map: picture to words",
@@ -213,7 +231,7 @@ fn node(def: &NodeDef) -> String {
 
 /// Which bend acts where, and in which form.
 fn table_of_sites() -> String {
-    let mut text = BENDS.to_owned() + "\n| | ";
+    let mut text = BENDS.to_owned() + "\n" + FORMS + "\n| | ";
     for site in Site::ALL {
         let _ = write!(text, "{} | ", site.name().replace('.', "<br>"));
     }
@@ -227,7 +245,7 @@ fn table_of_sites() -> String {
     for site in Site::ALL {
         let _ = writeln!(text, "| `{site}` | {} |", site_about(site));
     }
-    text + "\n" + FORMS
+    text
 }
 
 /// Where GitHub puts the heading of a node.
@@ -238,12 +256,12 @@ fn anchor(def: &NodeDef) -> String {
 
 fn page() -> String {
     let mut text = INTRO.to_owned() + "\n";
-    for Family { name, title, .. } in FAMILIES {
+    for Family { name, title, .. } in families() {
         let nodes = LIBRARY.iter().filter(|def| def.family() == *name);
         let links: Vec<_> = nodes.map(|def| format!("[{}](#{})", def.title, anchor(def))).collect();
         let _ = writeln!(text, "- [{title}](#{}): {}", title.to_lowercase(), links.join(", "));
     }
-    for Family { name, title, about, .. } in FAMILIES {
+    for Family { name, title, about, .. } in families() {
         let _ = write!(text, "\n## {title}\n\n{about}\n\n");
         let nodes = LIBRARY.iter().filter(|def| def.family() == *name);
         text.extend(nodes.map(|def| node(def)));
@@ -257,7 +275,14 @@ fn page() -> String {
 }
 
 #[test]
-fn the_page_of_nodes_equals_the_declarations() {
+fn the_page_has_every_family_once() {
+    let listed: BTreeSet<_> = ORDER.into_iter().collect();
+    assert_eq!(listed.len(), ORDER.len());
+    assert_eq!(listed, FAMILIES.iter().map(|family| family.name).collect());
+}
+
+#[test]
+fn the_page_of_nodes_is_what_the_nodes_say() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/nodes.md");
     let page = page();
     if std::env::var_os("BENDRACK_BLESS").is_some() {

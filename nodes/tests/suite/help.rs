@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::grammar::expression::Expression;
-use bendrack_nodes::node::def::NodeDef;
+use bendrack_nodes::grammar::expression::{FUNCTIONS, Function, VARIABLES};
+use bendrack_nodes::node::def::{Grammar, NodeDef};
 use bendrack_nodes::node::sound::{BANDS, Hop};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::target::{Selection, Words};
@@ -124,6 +124,68 @@ fn a_help_patch_is_complete_with_instructions() {
 fn is_in(words: &Words, prompt: &str) -> bool {
     let mut list = words.leaves().into_iter().flat_map(|list| &list.0);
     list.all(|word| prompt.contains(word.split('*').next().unwrap_or_default()))
+}
+
+/// Names in backticks that are neither `known` nor a node of the library nor a command.
+fn unknown_names(text: &str, known: &BTreeSet<String>) -> Vec<String> {
+    const COMMANDS: [&str; 1] = ["bendrack render"];
+    let names = text.split('`').skip(1).step_by(2);
+    let is_known =
+        |name: &str| known.contains(name) || COMMANDS.contains(&name) || LIBRARY.iter().any(|def| def.name == name);
+    names.filter(|name| !is_known(name)).map(str::to_owned).collect()
+}
+
+/// Ports and choices of a node; with a formula, also the names of its language.
+fn names_of(def: &NodeDef) -> BTreeSet<String> {
+    let ports = def.inputs.iter().map(|input| input.name).chain(def.outputs.iter().map(|output| output.name));
+    let choices = def.inputs.iter().flat_map(|input| input.choices.iter().copied());
+    let mut names: BTreeSet<String> = ports.chain(choices).map(str::to_owned).collect();
+    if def.inputs.iter().any(|input| input.grammar == Grammar::Expression) {
+        names.extend(VARIABLES.iter().map(|variable| variable.name.to_owned()));
+        names.extend(FUNCTIONS.iter().map(Function::call));
+    }
+    names
+}
+
+/// Texts for readers of a patch: its description, its notes, and those of its subpatches.
+fn texts(patch: &Patch) -> Vec<&str> {
+    let notes = patch.nodes.values().filter(|node| node.kind == "view.note");
+    let notes = notes.filter_map(|node| node.params.get("text")?.as_str());
+    let subpatches = patch.definitions.values().map(|definition| definition.about.as_str());
+    [patch.meta.description.as_str()].into_iter().chain(notes).chain(subpatches).collect()
+}
+
+#[test]
+fn a_wrong_name_in_backticks_is_found() {
+    let heatmap = names_of(LIBRARY.iter().find(|def| def.name == "output.heatmap").expect("a node"));
+    assert_eq!(unknown_names("`smooth` off or `scale` at `nearest`, after `bend.swap`", &heatmap), [""; 0]);
+    assert_eq!(unknown_names("`time` off, and `level`", &heatmap), ["time", "level"]);
+}
+
+#[test]
+fn a_help_patch_names_its_own_nodes_ports_and_choices() {
+    let mut named = 0;
+    for def in LIBRARY {
+        let patch = help(def);
+        let kinds = patch.nodes.values().filter_map(|node| LIBRARY.iter().find(|def| def.name == node.kind));
+        let known: BTreeSet<String> = kinds.flat_map(|def| names_of(def)).chain(patch.nodes.keys().cloned()).collect();
+        for text in texts(&patch) {
+            assert_eq!(unknown_names(text, &known), [""; 0], "{}: {text}", def.name);
+            named += text.matches('`').count() / 2;
+        }
+    }
+    assert!(named > 100, "only {named} names stand in backticks");
+}
+
+#[test]
+fn a_help_text_names_ports_and_choices_of_its_node() {
+    for def in LIBRARY {
+        let known = names_of(def);
+        let inputs = def.inputs.iter().map(|input| input.about);
+        for text in inputs.chain(def.outputs.iter().map(|output| output.about)).chain([def.about]) {
+            assert_eq!(unknown_names(text, &known), [""; 0], "{}: {text}", def.name);
+        }
+    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ pub fn unwritable(place: &Path, error: &io::Error) -> Error {
         ErrorKind::NotFound => "make its folder first",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on the disk, or choose another",
-        _ => "choose another place, or look after the disk",
+        _ => "choose another folder, or check the disk",
     };
     Error::new(place, format!("cannot be written: {error}; {advice}"))
 }

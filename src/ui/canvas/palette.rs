@@ -67,7 +67,7 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteRespons
     });
     let hint = match &palette.pending {
         Some(pending) if pending.from_output => format!("Find a node for this {}", pending.kind),
-        Some(pending) => format!("Find a source of {}", pending.kind),
+        Some(pending) => format!("Find a node that gives this {}", pending.kind),
         None => "Find a node".to_owned(),
     };
     let field = TextEdit::singleline(&mut palette.query).hint_text(hint).desired_width(f32::INFINITY);

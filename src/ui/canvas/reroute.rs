@@ -132,7 +132,7 @@ pub(in crate::ui) fn unplug(canvas: &mut Canvas, workspace: &mut Workspace, to: 
     canvas.unplugged = true;
     canvas.dot_cable = Some(PendingCable { port: from, kind, from_output: true });
     let edits = vec![Edit::Disconnect { to: to.clone() }];
-    workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(format!("unplug {to}"), edits) });
+    workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(format!("disconnect {to}"), edits) });
     true
 }
 

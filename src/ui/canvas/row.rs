@@ -200,7 +200,7 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         }
         if ui
             .button("MIDI learn")
-            .on_hover_text("Adds a MIDI CC node for the next controller that moves. It covers the whole travel: the knob drops to its low end.")
+            .on_hover_text("Adds a MIDI CC node and a cable for the next controller that moves. The knob drops to its low end.")
             .clicked()
         {
             workspace.learn(field.port(), LearnMode::Controller);
@@ -208,7 +208,7 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         }
         if midi_maps::can_map(input) && workspace.editor.location.path.is_empty() {
             let map = ui.button("MIDI map");
-            if map.on_hover_text("Maps the next controller that moves, without a node or cable. The knob keeps its value until then.").clicked() {
+            if map.on_hover_text("The next controller that moves sets this knob, without a node or a cable. Without the MIDI map the knob has its own value again.").clicked() {
                 workspace.learn(field.port(), LearnMode::Map);
                 ui.close();
             }

@@ -116,7 +116,7 @@ pub(in crate::ui) fn plug(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspac
                 if let Some((to, ..)) = Index::port(&canvas.graph_editor.graph, (*input).into()) {
                     workspace.editor.apply(Step {
                         gesture: Some("plug".into()),
-                        ..Step::new(format!("unplug {to}"), vec![Edit::Disconnect { to }])
+                        ..Step::new(format!("disconnect {to}"), vec![Edit::Disconnect { to }])
                     });
                 }
             }
@@ -161,7 +161,7 @@ fn connect(workspace: &mut Workspace, pending: &PendingCable, port: Port) {
     if workspace.editor.patch().cable_to(&to).is_some_and(|cable| cable.from == from) {
         return;
     }
-    let name = format!("plug {from} into {to}");
+    let name = format!("connect {from} to {to}");
     let edits = vec![Edit::Connect { cable: Cable::new(from, to) }];
     workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(name, edits) });
 }

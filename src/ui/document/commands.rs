@@ -28,7 +28,7 @@ pub fn toggle_mute(patch: &Patch, to: &Port) -> Option<Step> {
 
 /// Unplugs the cable of an input.
 pub fn unplug(to: &Port) -> Step {
-    Step::new(format!("unplug {to}"), vec![Edit::Disconnect { to: to.clone() }])
+    Step::new(format!("disconnect {to}"), vec![Edit::Disconnect { to: to.clone() }])
 }
 
 /// Bypasses these nodes, or ends the bypass if all of them are bypassed.

@@ -33,5 +33,5 @@ pub fn can_map(input: &Input) -> bool {
 
 /// The description of a map.
 pub fn describe(map: &MidiMap) -> String {
-    format!("MIDI map: controller {} on channel {}, from {} to {}.", map.cc, map.channel, map.range[0], map.range[1])
+    format!("MIDI map: CC {} on channel {}, from {} to {}.", map.cc, map.channel, map.range[0], map.range[1])
 }

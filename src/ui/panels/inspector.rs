@@ -106,7 +106,7 @@ fn actions_ui(ui: &mut Ui, workspace: &mut Workspace) {
             .all(|id| workspace.editor.patch().nodes.get(id).is_some_and(|node| node.bypass));
         if ui
             .add(Button::selectable(bypassed, "Bypass"))
-            .on_hover_text("The input goes to the output unchanged; other outputs are 0, off or empty. Key B")
+            .on_hover_text("Bypass: the input goes to the output; other outputs are 0, off or empty. Key B")
             .clicked()
         {
             workspace.editor.bypass_selected();
@@ -268,7 +268,7 @@ fn cable_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, cable: 
         {
             workspace.editor.toggle_mute(&cable.to);
         }
-        if ui.add(Button::new(weak("unplug")).frame(false)).clicked() {
+        if ui.add(Button::new(weak("disconnect")).frame(false)).clicked() {
             workspace.editor.unplug(&cable.to);
         }
     });
@@ -277,7 +277,7 @@ fn cable_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, cable: 
 /// The button that starts and stops MIDI learn.
 fn learn_ui(ui: &mut Ui, workspace: &mut Workspace, rect: Rect, to: Port, mode: LearnMode) {
     let waits = workspace.editor.learn.as_ref().is_some_and(|learn| learn.to == to);
-    let text = if waits { "waiting" } else { "learn" };
+    let text = if waits { "waiting…" } else { "MIDI learn" };
     let text = RichText::new(text).size(theme::SMALL).color(if waits { theme::ACCENT } else { theme::WEAK });
     let button = ui.place(rect, Button::new(text).frame(waits));
     button.widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Button, true, waits, format!("learn {to}")));
@@ -288,7 +288,7 @@ fn learn_ui(ui: &mut Ui, workspace: &mut Workspace, rect: Rect, to: Port, mode: 
 
 fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, learns: Learns) {
     let (mode, text) = match learns {
-        Learns::Controller => (LearnMode::Controller, "Learn the next controller:"),
+        Learns::Controller => (LearnMode::Controller, "Learn the next CC:"),
         Learns::Note => (LearnMode::Note, "Learn the next note:"),
     };
     let to = Port { node: id.to_owned(), port: String::new() };

@@ -49,7 +49,7 @@ pub fn maps_ui(ui: &mut Ui, workspace: &mut Workspace) {
             let channel = DragValue::new(&mut changed.channel).range(1..=16).prefix("ch ").speed(0.1);
             field(ui, channel, format!("channel of {}", map.to));
             let number = DragValue::new(&mut changed.cc).range(0..=127).prefix("cc ").speed(0.2);
-            field(ui, number, format!("controller of {}", map.to));
+            field(ui, number, format!("CC of {}", map.to));
             let input = resolve_input(&patch, &map.to.node, &map.to.port).map(|(_, input)| input);
             let speed = input.map_or(0.01, |input| (input.soft.1 - input.soft.0).abs() / 200.0);
             for (end, what) in ["low", "high"].into_iter().enumerate() {

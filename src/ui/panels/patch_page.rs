@@ -10,20 +10,26 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 19] = [
     ("N, Tab, double-click", "add a node"),
-    ("drag from a port", "connect; drop on a port, a node, or the canvas to add a node"),
+    ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
+    ("Ctrl+A", "select all"),
     ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
     ("M   R   X", "mute, reroute, disconnect the cable under the pointer"),
     ("G", "frame the selection"),
     ("Enter   U", "open a subpatch, go up one level"),
     ("1 … 9", "recall a snapshot"),
-    ("T", "tap the tempo"),
+    ("T", "tap tempo"),
     ("Ctrl+Z   Ctrl+Shift+Z", "undo, redo"),
     ("F   Home   wheel", "zoom to the selection, zoom to all, zoom"),
     ("Ctrl+0", "zoom to 100 %"),
-    ("F11", "preview only"),
+    ("Space and drag", "move the view"),
+    ("F11", "preview only, as a double-click on it"),
+    ("Esc", "cancel MIDI learn, leave the preview"),
+    ("Ctrl+N   Ctrl+O", "new patch, open"),
+    ("Ctrl+S", "save"),
+    ("Ctrl+Shift+S", "save under a new name"),
 ];
 
 /// Shows the page.

@@ -82,7 +82,7 @@ fn image(ui: &Ui, texture: &TextureHandle, rect: Rect, tint: Color32) {
 fn placeholder(ui: &Ui, rect: Rect, status: &Status) {
     let (title, text) = match &status.stage {
         Stage::Loading => ("Loading the model", "You can edit the patch now."),
-        Stage::Running => ("Rendering the first frame", ""),
+        Stage::Running => ("Rendering the first picture", ""),
         Stage::Failed(why) => ("The engine has stopped", why.as_str()),
     };
     let middle = rect.center();

@@ -109,13 +109,13 @@ fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
         let (rate, speed) = (bar.status.frame_rate, bar.status.speed);
         let text = format!("{:4.1} fps", if speed > 0.0 { rate.min(speed) } else { rate });
         ui.label(figures(text))
-            .on_hover_text(format!("Frame rate of the video: {rate:.1} fps. Speed of the model: {speed:.1} fps."));
+            .on_hover_text(format!("Pictures per second: {rate:.1} in the video, {speed:.1} from the model."));
         let latency = bar.status.latency_secs * 1000.0;
         ui.label(figures(format!("{latency:4.0} ms")))
             .on_hover_text("Time from the last edit to the first picture made with it. Devices are not measured.");
     }
     if let Some(frame) = bar.frame {
-        ui.label(figures(format!("frame {frame}")));
+        ui.label(figures(format!("picture {frame}")));
     }
 }
 

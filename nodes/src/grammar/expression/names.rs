@@ -103,17 +103,9 @@ pub const VARIABLES: &[Variable] = &[
     input(6, "g", "Seventh input."),
     input(7, "h", "Eighth input."),
     Variable { name: "t", about: "Seconds from the beginning of the video.", origin: Origin::Secs },
-    Variable {
-        name: "frame",
-        about: "The latent frame, counted from 0; each is four pictures of the video, but the first is one.",
-        origin: Origin::Frame,
-    },
-    Variable { name: "beat", about: "Beats from the beginning, with fractions.", origin: Origin::Beat },
-    Variable {
-        name: "fps",
-        about: "Latent frames per second: 4 for a video at 16 pictures per second.",
-        origin: Origin::Fps,
-    },
+    Variable { name: "frame", about: "Number of the latent frame, from 0.", origin: Origin::Frame },
+    Variable { name: "beat", about: "Beats from the beginning of the video, with fractions.", origin: Origin::Beat },
+    Variable { name: "fps", about: "Latent frames per second: 4.", origin: Origin::Fps },
     Variable { name: "pi", about: "3.14159…, half a turn in radians.", origin: Origin::Constant(PI) },
     Variable { name: "tau", about: "6.28318…, a turn in radians.", origin: Origin::Constant(TAU) },
 ];
@@ -136,8 +128,8 @@ const fn before(symbol: &'static str, about: &'static str, run: fn(f64) -> f64) 
 /// Every operator, from what binds most to what binds least.
 pub const OPERATORS: &[Operator] = &[
     between(SIGN + 1, "^", "Power, from right to left: `2 ^ 3 ^ 2` is 512 and `-2 ^ 2` is −4.", f64::powf),
-    before("-", "The negative.", |x| -x),
-    before("!", "1 if what follows is off, else 0.", |x| number(!is_on(x))),
+    before("-", "Negative of its operand.", |x| -x),
+    before("!", "1 if its operand is off, else 0.", |x| number(!is_on(x))),
     between(5, "*", "Product.", |x, y| x * y),
     between(5, "/", "Quotient.", |x, y| x / y),
     between(5, "%", "Remainder of a division, never negative: `-1 % 4` is 3.", modulo),
@@ -202,13 +194,13 @@ pub const FUNCTIONS: &[Function] = &[
     one("sqr", "A square wave, 0 or 1, x in cycles; 0 in the first half and 1 in the second.", |x| {
         keep_nan(fract(x), |x| number(x >= 0.5))
     }),
+    random("rnd", &["seed", "n"], "A random number, 0 to 1, the same for the same seed and n, both rounded down.", rnd),
     random(
-        "rnd",
-        &["seed", "n"],
-        "A random number, 0 to 1, always the same for a seed and n; both are rounded down first.",
-        rnd,
+        "noise",
+        &["seed", "x"],
+        "Smooth random numbers, 0 to 1: `rnd(seed, x)` at whole x, interpolated between.",
+        noise,
     ),
-    random("noise", &["seed", "x"], "Random numbers joined smoothly, 0 to 1: `rnd(seed, x)` where x is whole.", noise),
     one("sin", "Sine, x in radians.", f64::sin),
     one("cos", "Cosine, x in radians.", f64::cos),
     one("tan", "Tangent, x in radians.", f64::tan),
@@ -230,11 +222,16 @@ pub const FUNCTIONS: &[Function] = &[
     one("round", "Nearest whole number; ties go to the even one.", f64::round_ties_even),
     one("fract", "Fractional part of x: x − floor(x), 0 to below 1.", fract),
     two("mod", &["x", "y"], "Remainder of x / y, never negative, same as `x % y`.", modulo),
-    more("min", "The least.", least),
-    more("max", "The greatest.", greatest),
-    three("clamp", &["x", "low", "high"], "x limited to low … high.", clamp),
-    three("mix", &["x", "y", "amount"], "From x at amount 0 to y at amount 1, and beyond.", mix),
-    three("lerp", &["x", "y", "amount"], "The same as mix.", mix),
+    more("min", "Smallest argument.", least),
+    more("max", "Largest argument.", greatest),
+    three("clamp", &["x", "low", "high"], "x, limited to low and high.", clamp),
+    three(
+        "mix",
+        &["x", "y", "amount"],
+        "Interpolation: x at amount 0, y at amount 1; amount may exceed both ends.",
+        mix,
+    ),
+    three("lerp", &["x", "y", "amount"], "Same as `mix`.", mix),
     two("step", &["edge", "x"], "0 if x is below edge, else 1.", |edge, x| keep_nan(x - edge, |x| number(x >= 0.0))),
     three(
         "smoothstep",

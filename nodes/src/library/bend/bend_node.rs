@@ -14,7 +14,7 @@ use crate::program::target::Words;
 pub const BENDS: Input = Input::socket("bends", Kind::Bend, "Chain of bends that act before this one.");
 /// Part of the site to bend.
 pub const TARGET: Input =
-    Input::socket("target", Kind::Target, "Part of the site to bend; all of it if nothing is wired.");
+    Input::socket("target", Kind::Target, "Part of the site to bend; all of it if nothing is connected.");
 /// Dry to wet.
 pub const AMOUNT: Input =
     Input::number("amount", 1.0, "Dry/wet mix: 0 leaves the model unchanged, 1 applies the full bend.").hard(0.0, 1.0);
@@ -23,7 +23,7 @@ pub const OUT: Output = Output::of("bends", Kind::Bend, "The incoming chain with
 /// Fill outside of the picture.
 pub const PADDING: Input = Input::choice_of::<crate::program::grid::Padding>(
     "padding",
-    "Fill beyond the edge: border repeats it, zeros is 0, reflect mirrors, wrap comes from the other side.",
+    "Values beyond the edge: border repeats it, zeros is 0, reflect mirrors, wrap comes from the other side.",
 );
 /// Sites that the input `site` of a bend offers; the first is the default.
 pub struct Sites<const N: usize> {

@@ -6,8 +6,12 @@ use crate::program::Site;
 use crate::program::op::{Form, Op};
 use crate::program::target::{MOST_WORDS, listed_words};
 
-const WORDS: Input =
-    Input::text("words", "", "Source words, separated by commas: their attention is copied.").words(MOST_WORDS);
+const WORDS: Input = Input::text(
+    "words",
+    "",
+    "Source words, separated by commas. Their attention is added, and shared evenly among the target's tokens.",
+)
+.words(MOST_WORDS);
 
 const OP: Op = Op { name: "copy", params: &[], form: Form::Transfer { both: false } };
 

@@ -10,22 +10,19 @@ const FRAMES: Input = Input::number("frames", 0.0, "Shift in latent frames; posi
     .hard(-64.0, 64.0)
     .unit("frames");
 
-const OP: Op =
-    Op { name: "shift", params: &[FRAMES.neutral_at(0.0), bend_node::PADDING.option()], form: Form::Grid(shift) };
+const PADDING: Input = Input::choice_of::<Padding>(
+    "padding",
+    "Values beyond the chunk: border repeats its end, zeros is 0, reflect mirrors, wrap loops.",
+);
+
+const OP: Op = Op { name: "shift", params: &[FRAMES.neutral_at(0.0), PADDING.option()], form: Form::Grid(shift) };
 
 /// Shifts attention maps or outputs along the latent frames of the chunk.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.shift",
     title: "Shift in time",
     about: "Shifts attention maps or outputs along the latent frames of the chunk.",
-    inputs: &[
-        bend_node::BENDS,
-        bend_node::TARGET,
-        bend_node::GRID.input(),
-        FRAMES,
-        bend_node::PADDING,
-        bend_node::AMOUNT,
-    ],
+    inputs: &[bend_node::BENDS, bend_node::TARGET, bend_node::GRID.input(), FRAMES, PADDING, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, bend_node::GRID.chosen(ctx), &OP),
     ..NodeDef::BASE
@@ -39,7 +36,7 @@ fn shift(params: &Params, grid: Grid) -> GridMap {
         [(first, 1.0 - part), (first + 1, part)]
             .into_iter()
             .filter_map(|(from, weight)| {
-                Some((Padding::of(params.at(bend_node::PADDING.name, frame)).place(from, grid.frames)?, weight))
+                Some((Padding::of(params.at(PADDING.name, frame)).place(from, grid.frames)?, weight))
             })
             .collect()
     })

@@ -8,7 +8,7 @@ use crate::program::op::{Form, Op, Params};
 const LINGER: Input = Input::number(
     "linger",
     0.0,
-    "Share of each latent frame that carries over to the next: 0 none, 1 all. Below 0 it is subtracted.",
+    "Share of each latent frame that carries over to the next: 0 none, 1 all; below 0 subtracts.",
 )
 .soft(0.0, 1.0)
 .hard(-1.0, 1.0);

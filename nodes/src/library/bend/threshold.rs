@@ -6,9 +6,12 @@ use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 
-const THRESHOLD: Input =
-    Input::number("threshold", 0.0, "Threshold as a fraction of the largest value of each frame of a map, or of each position. Smaller values become 0.")
-        .hard(0.0, 1.0);
+const THRESHOLD: Input = Input::number(
+    "threshold",
+    0.0,
+    "Threshold as a fraction of the largest value, in each latent frame of a map or position of a tensor.",
+)
+.hard(0.0, 1.0);
 
 static MAP: Op = Op { name: "threshold", params: &[THRESHOLD.neutral_at(0.0)], form: Form::Columns(columns) };
 static TENSOR: Op = Op { name: "threshold", params: &[THRESHOLD.neutral_at(0.0)], form: Form::Tensor(tensor) };

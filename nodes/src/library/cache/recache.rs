@@ -7,7 +7,7 @@ const ON: Input = Input::gate("on", false, "Gate: recomputes the KV cache before
 const DISTANCE: Input = Input::number(
     "distance",
     0.0,
-    "Distance of prompt and bends at which the KV cache recomputes by itself; 0 turns this off.",
+    "Change that triggers a recache, if exceeded; 0 turns this off. Another prompt counts 1, a bend's knob over its travel 1; they add.",
 )
 .soft(0.0, 2.0)
 .hard(0.0, 1e5);

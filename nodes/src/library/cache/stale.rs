@@ -5,13 +5,10 @@ use smallvec::smallvec;
 use crate::node::def::{Input, NodeDef};
 
 const ON: Input = Input::gate("on", true, "Gate: weakens stale latent frames while it is on.");
-const STRENGTH: Input = Input::number(
-    "strength",
-    4.0,
-    "Strength: at 4, past latent frames keep 2 % of their weight after another prompt. 0 changes nothing.",
-)
-.soft(0.0, 10.0)
-.hard(0.0, 1000.0);
+const STRENGTH: Input =
+    Input::number("strength", 4.0, "Strength of the weakening: 0 changes nothing. At 4, after a change of prompt, past latent frames keep 2 % of their weight.")
+        .soft(0.0, 10.0)
+        .hard(0.0, 1000.0);
 
 /// Weakens what is out of date.
 pub const NODE: NodeDef = NodeDef {

@@ -8,7 +8,7 @@ const FRAMES: Input = Input::number("frames", 1.0, "Delay in latent frames.").so
 const INITIAL: Input = Input::number(
     "initial",
     0.0,
-    "Output until the first value arrives. In the first latent frame the wired knob keeps its own value.",
+    "Output until the first value arrives. In the first latent frame a connected knob keeps its own value.",
 )
 .soft(-1.0, 1.0);
 const OUT: Output =

@@ -14,11 +14,10 @@ choices! {
     }
 }
 
-const SEND: Input =
-    Input::choice_of::<Send>("send", "Message: 7-bit controller, 14-bit controller (0 to 31), or note.");
-const CHANNEL: Input = Input::number("channel", 1.0, "The channel.").soft(1.0, 16.0).hard(1.0, 16.0);
-const NUMBER: Input = Input::number("number", 1.0, "Controller number (CC).").soft(0.0, 127.0).hard(0.0, 127.0);
-const VALUE: Input = Input::direct("value", 0.0, "Controller value, 0 to 1.");
+const SEND: Input = Input::choice_of::<Send>("send", "Message: 7-bit CC, 14-bit CC (0 to 31), or note.");
+const CHANNEL: Input = Input::number("channel", 1.0, "MIDI channel, 1 to 16.").soft(1.0, 16.0).hard(1.0, 16.0);
+const NUMBER: Input = Input::number("number", 1.0, "CC number, 0 to 127.").soft(0.0, 127.0).hard(0.0, 127.0);
+const VALUE: Input = Input::direct("value", 0.0, "Value of the CC, 0 to 1.");
 const GATE: Input = Input::gate("gate", false, "Gate of the note: note on when it rises, note off when it falls.");
 const NOTE: Input = Input::direct("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
 const VELOCITY: Input = Input::direct("velocity", 0.8, "Velocity, 0 to 1.");
@@ -27,7 +26,7 @@ const VELOCITY: Input = Input::direct("velocity", 0.8, "Velocity, 0 to 1.");
 pub const NODE: NodeDef = NodeDef {
     name: "midi.out",
     title: "MIDI out",
-    about: "Sends controllers or notes to another MIDI instrument.",
+    about: "Sends CCs or notes to another MIDI instrument.",
     inputs: &[SEND, CHANNEL, NUMBER, VALUE, GATE, NOTE, VELOCITY],
     outputs: &[],
     run,

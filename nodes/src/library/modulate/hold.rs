@@ -5,7 +5,7 @@ use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::optional("in", "Number to sample; random numbers if nothing is wired.");
+const IN: Input = Input::optional("in", "Number to sample; random numbers if nothing is connected.");
 const TRIGGER: Input = Input::gate("trigger", false, "Trigger of the sample, or gate of the tracking.");
 
 choices! {

@@ -10,7 +10,7 @@ use crate::node::def::{Input, NodeDef, Output};
 const RATE: Input = Input::number(
     "rate",
     0.2,
-    "Speed in lattice points per second. Noise is 0 at each point, so one point per latent frame (4 Hz) is silent.",
+    "Speed: random points per second, in Hz. At every point the noise is in the middle of its range, so 4 Hz stands still.",
 )
 .soft(0.01, 2.0)
 .hard(0.0, 30.0)
@@ -25,7 +25,7 @@ const LACUNARITY: Input = Input::number("lacunarity", 2.0, "Frequency of each oc
 const LOOP_LENGTH: Input = Input::number(
     "loop_length",
     0.0,
-    "Length of a seamless loop, in seconds; 0 turns it off. Loops under two lattice points barely move.",
+    "Length of a seamless loop, in seconds; 0 turns it off. Loops of fewer than two points barely move.",
 )
 .soft(0.0, 60.0)
 .hard(0.0, 3600.0)

@@ -4,7 +4,7 @@ use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
-const IN: Input = Input::optional("in", "Number to take in; random numbers from 0 to 1 if nothing is wired.");
+const IN: Input = Input::optional("in", "Number to take in; random numbers from 0 to 1 if nothing is connected.");
 const TRIGGER: Input = Input::gate("trigger", false, "Trigger: shifts the register by one stage.");
 const CHANCE: Input =
     Input::number("chance", 1.0, "Probability that a new number enters; otherwise the last stage feeds back.")

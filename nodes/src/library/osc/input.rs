@@ -12,7 +12,7 @@ const OUT: Output = Output::number("out", "Last number received.");
 pub const NODE: NodeDef = NodeDef {
     name: "osc.in",
     title: "OSC in",
-    about: "Receives a number by OSC from another program or a phone.",
+    about: "Receives a number by OSC from another application or a phone.",
     inputs: &[ADDRESS, INDEX, HELD],
     outputs: &[OUT],
     run: |ctx| {

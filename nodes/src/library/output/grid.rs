@@ -5,7 +5,7 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::source::{Fit, MOST_IN_GRID, Source};
 
-const P1: Input = Input::socket("p1", Kind::Picture, "Picture 1; unwired inputs take no space.");
+const P1: Input = Input::socket("p1", Kind::Picture, "Picture 1; unconnected inputs take no space.");
 const P2: Input = Input::socket("p2", Kind::Picture, "Picture 2.");
 const P3: Input = Input::socket("p3", Kind::Picture, "Picture 3.");
 const P4: Input = Input::socket("p4", Kind::Picture, "Picture 4.");

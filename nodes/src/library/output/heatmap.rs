@@ -11,7 +11,7 @@ const BELOW: Input = Input::socket("below", Kind::Picture, "Picture below the ma
 const AMOUNT: Input = Input::number(
     "amount",
     0.6,
-    "Opacity over `below`: 0 hides the map, 1 covers hot places. Without `below` it has no effect.",
+    "Opacity over `below`: 0 hides the map, 1 covers hot places; cold places only darken. Without `below`, no effect.",
 )
 .hard(0.0, 1.0);
 const COLOURS: Input = Input::choice_of::<ColourMap>("colours", "Colour map.");

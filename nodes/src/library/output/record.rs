@@ -8,7 +8,7 @@ const GATE: Input = Input::gate("gate", true, "Gate: latent frames are written w
 pub const NODE: NodeDef = NodeDef {
     name: "output.record",
     title: "Record",
-    about: "Selects the latent frames that `bendrack render` writes; without this node, all of them. The window does not record.",
+    about: "Selects the latent frames that `bendrack render` writes; without this node, all of them. The window does not record; capture it with OBS.",
     inputs: &[GATE],
     outputs: &[],
     run: |ctx| ctx.ask_record(ctx.gate(&GATE)),

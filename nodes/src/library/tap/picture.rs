@@ -7,7 +7,7 @@ use crate::node::value::Kind;
 use crate::program::{Fuse, Measure, Tap};
 
 const REGION: Input =
-    Input::socket("region", Kind::Target, "Region to measure; the whole picture if nothing is wired.");
+    Input::socket("region", Kind::Target, "Region to measure; the whole picture if nothing is connected.");
 const BRIGHTNESS: Output = Output::number("brightness", "Mean luma, 0 black to 1 white.").late();
 const RED: Output = Output::number("red", "Mean red, 0 to 1.").late();
 const GREEN: Output = Output::number("green", "Mean green, 0 to 1.").late();

@@ -11,7 +11,7 @@ use crate::program::{Fuse, Measure, Tap};
 
 /// Target of the measurement within its site.
 pub const TARGET: Input =
-    Input::socket("target", Kind::Target, "Part of the site to measure; all of it if nothing is wired.");
+    Input::socket("target", Kind::Target, "Part of the site to measure; all of it if nothing is connected.");
 /// Reduction of several measurements to one.
 pub const FUSE: Input = Input::choice_of::<Fuse>("fuse", "Reduction over layers, heads and steps.");
 /// Threshold for the area.
@@ -22,16 +22,16 @@ pub const THRESHOLD: Input =
 pub const REGION: Input = Input::socket(
     "region",
     Kind::Target,
-    "Region over which `mass` is measured; the whole picture if nothing is wired.",
+    "Region over which `mass` is measured; the whole picture if nothing is connected.",
 );
 /// The mean.
 pub const MEAN: Output = Output::number("mean", "Mean of the measurement.").late();
 /// The largest value.
 pub const MAX: Output = Output::number("max", "Largest value.").late();
 /// The centre of gravity.
-pub const X: Output = Output::number("x", "Centroid, 0 left to 1 right.").late();
+pub const X: Output = Output::number("x", "Centroid, 0 left to 1 right; 0.5 for an empty map.").late();
 /// The centre of gravity.
-pub const Y: Output = Output::number("y", "Centroid, 0 top to 1 bottom.").late();
+pub const Y: Output = Output::number("y", "Centroid, 0 top to 1 bottom; 0.5 for an empty map.").late();
 /// Entropy: evenness of the distribution.
 pub const ENTROPY: Output =
     Output::number("entropy", "Normalised entropy: 0 is one position, 1 is spread evenly.").late();

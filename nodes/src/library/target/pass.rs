@@ -16,7 +16,7 @@ choices! {
 
 const PASS: Input = Input::choice_of::<PassChoice>(
     "pass",
-    "Pass: the denoising steps, or the cache pass that writes the finished chunk to the KV cache.",
+    "Pass: the denoising steps, or the cache pass that writes the finished chunk to the KV cache. Without this node, both.",
 );
 const OUT: Output =
     Output::of("target", Kind::Target, "The target, limited to this pass.").passes(&target_node::WITHIN);

@@ -8,7 +8,7 @@ use crate::program::target::{Selection, Target};
 
 /// The target that is narrowed.
 pub const WITHIN: Input =
-    Input::socket("within", Kind::Target, "The target to narrow; everything if nothing is wired.");
+    Input::socket("within", Kind::Target, "The target to narrow; everything if nothing is connected.");
 /// More than any model has of anything: a range that ends here ends with the model's last.
 pub const END: f64 = 99_999.0;
 /// First index of a range.
