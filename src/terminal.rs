@@ -1,4 +1,4 @@
-//! The one way to the terminal.
+//! Terminal output, with control characters escaped.
 //!
 //! Names in patches, of files and of devices may hold anything: a control sequence would clear the screen or write the
 //! clipboard, a bidirectional mark would show a line in another order than it has. Whatever is printed goes through here, and

@@ -13,9 +13,9 @@ use crate::node::value::{Gate, Kind, Value};
 use crate::program::target::Selection;
 use crate::program::{Bend, Program};
 
-/// From where on a number is on, if it was off.
+/// Number at which a gate goes on.
 const ON: f64 = 0.5;
-/// From where down a number is off, if it was on.
+/// Number below which a gate goes off.
 const OFF: f64 = 0.1;
 
 /// Hops that are kept until they are looked at.
@@ -145,8 +145,7 @@ impl Plan {
         program
     }
 
-    /// [`Self::program`] in a room that is there already, so that nothing has to be allocated: not for numbers, gates, texts
-    /// and bends, nor for targets and pictures that do not change.
+    /// [`Self::program`] into reused buffers. It allocates only for targets and pictures that change.
     pub fn run(
         &self,
         inputs: &Inputs<'_>,
@@ -244,8 +243,8 @@ fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
     }
 }
 
-/// After a node has run: what it did not give is not there, but for numbers, which stay as they were, and gates, which do not go
-/// on again.
+/// Outputs that the node did not set: numbers keep their value, gates their state without a new edge, all others become
+/// empty.
 fn settle(
     slot: &Slot,
     gave: u64,

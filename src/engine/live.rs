@@ -1,4 +1,4 @@
-//! The engine on a thread of its own, which waits for no viewer, and which no viewer waits for.
+//! The engine on a thread of its own. Neither the engine nor the viewer waits for the other.
 //!
 //! A second thread, the player, shows each frame at its time. The engine stays just ahead of it, so that a turn of a knob shows as early
 //! as the model allows.
@@ -112,7 +112,7 @@ impl Rack {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), controls: Arc::default() });
         shared.state().status.frame_rate = FRAME_RATE;
         let (engine_thread, player) = (shared.clone(), shared.clone());
-        std::thread::spawn(move || match guarded(load) {
+        std::thread::spawn(move || match guarded(load, "report it, and start bendrack again") {
             Ok(engine) => EngineThread::new(engine, engine_thread).run(),
             Err(why) => engine_thread.state().status.stage = Stage::Failed(why),
         });
@@ -232,7 +232,7 @@ impl EngineThread {
         while self.prepare() {
             let controls = self.controls();
             let start = Instant::now();
-            let made = guarded(|| self.engine.step(&controls));
+            let made = guarded(|| self.engine.step(&controls), "press Restart to begin the video again");
             self.busy_secs += start.elapsed().as_secs_f64();
             if self.engine.is_between_chunks() {
                 self.notes_on.clear();
@@ -324,10 +324,10 @@ impl EngineThread {
     }
 }
 
-/// Does `work`. An error or a panic becomes a sentence: a bug must not end the show.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> std::result::Result<T, String> {
+/// Does `work`. An error or a panic becomes a sentence, a panic with the next step: a bug must not end the show.
+fn guarded<T>(work: impl FnOnce() -> Result<T>, next_step: &str) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| message(&error)),
-        Err(_) => Err("internal error in the engine (a bug); press Restart to begin the video again".to_owned()),
+        Err(_) => Err(format!("internal error in the engine (a bug); {next_step}")),
     }
 }

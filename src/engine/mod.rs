@@ -17,7 +17,7 @@ mod warning;
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::program::{Measure, Pass, Program};
+use bendrack_nodes::program::{Measure, Program};
 use bendrack_nodes::tick::Controls;
 use candle_core::{Result, bail};
 
@@ -234,7 +234,7 @@ impl Engine {
         self.warnings.add(Warning::new(
             "overflow of the model: the last picture stays, and the KV cache is emptied; lower the amounts of bends",
         ));
-        let is_shown = self.denoiser.rollout.upcoming().pass == Pass::Cache;
+        let is_shown = self.denoiser.rollout.is_chunk_finished();
         let count = LATENT_FRAMES * chunk.len() - if chunk[0] == 0 { LATENT_FRAMES - 1 } else { 0 };
         let pictures = vec![self.presenter.last_picture().clone(); count];
         let frames = if is_shown { Vec::new() } else { self.present(pictures, chunk) };

@@ -131,9 +131,7 @@ impl Ticker {
     pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
         let warnings = self.workspace.warnings().iter();
         let of_nodes = warnings.map(|(node, sentence)| Warning::of(node.clone(), *sentence));
-        let held = self.workspace.held().iter().map(|(node, output)| {
-            Warning::of(node.clone(), format!("{output} is not a finite number, so it keeps its last one"))
-        });
+        let held = self.workspace.held().iter().map(|(node, output)| Warning::held(node.clone(), output));
         of_nodes.chain(held)
     }
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub struct Warning {
     /// The id of the node.
     pub node: Option<Arc<str>>,
+    /// The output of the node that keeps its last number, because the new one is not finite.
+    pub output: Option<&'static str>,
     /// The problem, and what to do about it.
     pub sentence: String,
 }
@@ -15,12 +17,18 @@ pub struct Warning {
 impl Warning {
     /// About the whole patch.
     pub fn new(sentence: impl Into<String>) -> Self {
-        Self { node: None, sentence: sentence.into() }
+        Self { node: None, output: None, sentence: sentence.into() }
     }
 
     /// About a node.
     pub fn of(node: Arc<str>, sentence: impl Into<String>) -> Self {
-        Self { node: Some(node), sentence: sentence.into() }
+        Self { node: Some(node), ..Self::new(sentence) }
+    }
+
+    /// About an output whose number is not finite.
+    pub fn held(node: Arc<str>, output: &'static str) -> Self {
+        let sentence = format!("{output} is not a finite number, so it keeps its last one");
+        Self { output: Some(output), ..Self::of(node, sentence) }
     }
 }
 

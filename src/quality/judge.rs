@@ -30,7 +30,7 @@ const TURN_ERROR: f64 = 11.0;
 /// Share of a token that an object must cover to be there.
 const ON_OBJECT: f64 = 0.1;
 
-/// Somebody who looks at videos of known scenes.
+/// Scores videos of known scenes by rules.
 pub struct Judge {
     /// The area of each shape at radius 1.
     areas: BTreeMap<Shape, f64>,
@@ -48,7 +48,7 @@ struct Seen {
 }
 
 impl Default for Judge {
-    /// Somebody who has seen nothing yet.
+    /// A judge without observations.
     fn default() -> Self {
         let areas = Shape::ALL.map(|shape| (shape, world::mask(shape, 40.0, 0.0).count() as f64 / 1600.0));
         Self { areas: areas.into(), templates: BTreeMap::new() }

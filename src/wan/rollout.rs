@@ -197,6 +197,11 @@ impl Rollout {
         self.stage == Stage::Between
     }
 
+    /// True if the next call is the clean pass over a chunk whose denoising steps are done.
+    pub fn is_chunk_finished(&self) -> bool {
+        self.stage == Stage::CleanPass
+    }
+
     /// True if the last call failed because the model's output was not finite. Repeat it with weaker bends.
     pub const fn diverged(&self) -> bool {
         self.diverged

@@ -1,4 +1,4 @@
-//! Keys, ids and what concerns no plan: how a patch looks, what it is called, which devices it would like.
+//! Checks of parts that the compiler ignores: unknown keys, ids, colours, thumbnails, devices.
 
 use std::collections::BTreeMap;
 

@@ -136,7 +136,7 @@ impl<'a> Look<'a> {
         inputs
     }
 
-    /// The definition of an instance; one with too many ports is as good as none.
+    /// The definition of an instance; none if it has too many ports.
     fn definition(&self, node: &Node) -> Option<&'a Definition> {
         let definition = self.patch.definitions.get(node.kind.strip_prefix(INSTANCE)?)?;
         (definition.inputs.len() <= MOST_PORTS).then_some(definition)

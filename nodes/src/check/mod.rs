@@ -9,7 +9,7 @@ use crate::diagnostics::Diagnostics;
 use crate::diagnostics::Problem;
 use crate::diagnostics::spans;
 use crate::node::def::NodeDef;
-use crate::patch::read::{Left, text_of, what_can_be_read};
+use crate::patch::read::{Salvaged, salvage, text_of};
 
 /// Problems whose places are looked up, at most.
 const MOST_PLACES: usize = 1000;
@@ -17,7 +17,7 @@ const MOST_PLACES: usize = 1000;
 /// All problems of a file, each with its place, in the order of the file. Unreadable parts are left out, and the rest
 /// is checked.
 pub fn check(bytes: &[u8], library: &[&'static NodeDef]) -> Vec<Problem> {
-    let Left { patch, mut problems, gaps } = what_can_be_read(bytes);
+    let Salvaged { patch, mut problems, gaps } = salvage(bytes);
     if let Some(patch) = patch {
         let mut diagnostics = Diagnostics::new();
         Plan::compile_into(&patch, library, &mut diagnostics);

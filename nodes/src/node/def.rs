@@ -27,7 +27,7 @@ pub struct NodeDef {
     pub texts: usize,
     /// True if the outputs depend on the inputs alone; the node then runs only when they change.
     pub pure: bool,
-    /// It runs when it is bypassed, too, and sees to that itself.
+    /// True if the node also runs while it is bypassed, and handles the bypass itself.
     pub sees_bypass: bool,
     /// Its face on a canvas.
     pub view: View,

@@ -32,12 +32,12 @@ impl Patch {
     /// assert!(patch.is_none() && !problems.is_empty());
     /// ```
     pub fn read(bytes: &[u8]) -> (Option<Self>, Vec<Problem>) {
-        let Left { patch, problems, .. } = what_can_be_read(bytes);
+        let Salvaged { patch, problems, .. } = salvage(bytes);
         let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
         (patch.filter(|_| !failed), problems)
     }
 
-    /// [`Self::read`] for those who want a patch or the first reason why there is none.
+    /// [`Self::read`], with the first problem as the error.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Problem> {
         let (patch, problems) = Self::read(bytes);
         let why = problems.into_iter().next();
@@ -52,7 +52,7 @@ impl Patch {
 
 /// The readable rest of a file.
 #[derive(Default)]
-pub(crate) struct Left {
+pub(crate) struct Salvaged {
     /// The patch without what cannot be read.
     pub(crate) patch: Option<Patch>,
     /// Problems of the file.
@@ -62,10 +62,10 @@ pub(crate) struct Left {
 }
 
 /// Reads as much of a patch as can be read.
-pub(crate) fn what_can_be_read(bytes: &[u8]) -> Left {
+pub(crate) fn salvage(bytes: &[u8]) -> Salvaged {
     match text_of(bytes).and_then(json_of) {
         Ok((json, problems)) => of_json(json, problems),
-        Err(problems) => Left { problems, ..Left::default() },
+        Err(problems) => Salvaged { problems, ..Salvaged::default() },
     }
 }
 
@@ -127,17 +127,17 @@ fn not_json(text: &str, Malformed { pointer, bytes, message }: Malformed) -> Pro
     Problem { span, ..Problem::error(Code::NotAPatch, pointer, message) }
 }
 
-fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Left {
+fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Salvaged {
     let Some(object) = json.as_object_mut() else {
         let problem = Problem::error(Code::NotAPatch, "", "not a patch: expected a JSON object");
-        return Left { problems: vec![problem], ..Left::default() };
+        return Salvaged { problems: vec![problem], ..Salvaged::default() };
     };
     if !head(object, &mut problems) {
-        return Left { problems, ..Left::default() };
+        return Salvaged { problems, ..Salvaged::default() };
     }
     let (mut patch, gaps) = read_lenient(&mut json, &mut problems);
     problems.extend(patch.as_mut().map(migrate::migrate).unwrap_or_default());
-    Left { patch, problems, gaps }
+    Salvaged { patch, problems, gaps }
 }
 
 /// Looks at format and version, and puts them right. Whether it is a patch that can be looked at.

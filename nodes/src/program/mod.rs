@@ -142,7 +142,7 @@ pub struct Cache {
     pub off: Lanes,
     /// Recompute it under the present program before the next chunk.
     pub recache: bool,
-    /// The same as soon as the present program is further than this from one under which a part of it was computed.
+    /// Distance between the present program and that of a cached frame above which the cache is recomputed.
     pub threshold: Option<f64>,
     /// Decrease of a past frame's logits per unit of distance between the present program and its own, per latent
     /// frame; empty without a request.
@@ -151,7 +151,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Adds what is asked of the model's memory in latent frame `lane` of the call.
+    /// Adds the requests of latent frame `lane` of the call.
     pub(crate) fn add(&mut self, tick: &Self, lane: usize) {
         self.reset |= tick.reset;
         self.recache |= tick.recache;
@@ -265,7 +265,7 @@ fn numbers(lanes: &[f64]) -> String {
 }
 
 impl Program {
-    /// Asks for nothing again; the room is kept.
+    /// Empties the program and keeps its allocations.
     pub fn clear(&mut self) {
         let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages } = self;
         if !prompt.is_empty() {

@@ -130,7 +130,7 @@ pub struct Look {
     /// The colour map is turned around.
     #[serde(skip_serializing_if = "is_default")]
     pub invert: bool,
-    /// The exponent of its heat is 1 by this: above 1 what is cold is lifted.
+    /// Gamma: colours use value^(1/gamma); above 1 lifts small values.
     pub gamma: f64,
     /// Below this part of its range nothing covers the picture.
     pub threshold: f64,
@@ -171,7 +171,7 @@ pub struct Drawing {
     pub shape: Shape,
     /// Scale of the heights.
     pub heights: Heights,
-    /// The activity that has no height any more, in decibels below the top.
+    /// Level of the baseline, in decibels below the top.
     pub floor: f64,
     /// Factor of the activities.
     pub gain: f64,

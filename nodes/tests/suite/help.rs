@@ -50,43 +50,6 @@ fn every_node_has_a_help_patch_and_nothing_else_lies_there() {
     assert_eq!(files, LIBRARY.iter().map(|def| format!("{}.json", def.name)).collect());
 }
 
-/// The names between backticks in a text.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
-}
-
-/// True if a name is a port or a choice of one of these nodes, or any node of the library.
-fn is_known(name: &str, mut defs: impl Iterator<Item = &'static NodeDef>) -> bool {
-    let names = |def: &'static NodeDef| {
-        let choices = def.inputs.iter().flat_map(|input| input.choices.iter().copied());
-        let ports = def.inputs.iter().map(|input| input.name).chain(def.outputs.iter().map(|output| output.name));
-        ports.chain(choices).any(|known| known == name)
-    };
-    LIBRARY.iter().any(|def| def.name == name) || defs.any(names)
-}
-
-#[test]
-fn names_in_backticks_are_ports_choices_or_nodes() {
-    // Commands, flags, addresses and formulas.
-    let formula = |name: &str| Expression::parse(&name.replace("(x)", "(a)")).is_ok();
-    let other =
-        |name: &str| name.starts_with("bendrack ") || name.starts_with("--") || name.starts_with('/') || formula(name);
-    let mut wrong = Vec::new();
-    for def in LIBRARY {
-        let patch = help(def);
-        let kinds: Vec<_> =
-            patch.nodes.values().filter_map(|node| LIBRARY.iter().copied().find(|def| def.name == node.kind)).collect();
-        let names =
-            quoted(&patch.meta.description).filter(|name| !other(name) && !is_known(name, kinds.iter().copied()));
-        wrong.extend(names.map(|name| format!("patches/help/{}.json: {name}", def.name)));
-        let outputs = def.outputs.iter().map(|output| output.about);
-        let texts = std::iter::once(def.about).chain(def.inputs.iter().map(|input| input.about)).chain(outputs);
-        let names = texts.flat_map(quoted).filter(|name| !other(name) && !is_known(name, std::iter::once(*def)));
-        wrong.extend(names.map(|name| format!("{}: {name}", def.name)));
-    }
-    assert!(wrong.is_empty(), "no port, choice or node has these names: {wrong:#?}");
-}
-
 #[test]
 fn a_help_patch_is_complete_with_instructions() {
     let mut seen = BTreeSet::new();

@@ -13,6 +13,7 @@ use bendrack_nodes::diagnostics::Severity;
 use bendrack_nodes::node::def::Input;
 use bendrack_nodes::patch::Port;
 
+use crate::engine::Warning;
 use crate::ui::document::Document;
 use crate::ui::document::learn::{LearnMode, MidiLearn};
 use crate::ui::document::subpatch::resolve_output;
@@ -70,10 +71,9 @@ impl Workspace {
         }
         let Some((node, name)) = resolve_output(self.editor.patch(), port) else { return false };
         let full = format!("{}{node}", self.editor.prefix());
-        self.playback.warnings.iter().any(|warning| {
-            let output = warning.sentence.split_once(" is not a finite number").map(|(output, _)| output);
-            warning.node.as_deref() == Some(full.as_str()) && output == Some(name.as_str())
-        })
+        let is_its =
+            |warning: &Warning| (warning.node.as_deref(), warning.output) == (Some(&*full), Some(name.as_str()));
+        self.playback.warnings.iter().any(is_its)
     }
 
     /// The position of a knob: the value of its MIDI controller once that has moved, else the value in the patch.

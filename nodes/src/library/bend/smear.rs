@@ -1,4 +1,4 @@
-//! Draws what lies on the picture out in time.
+//! Smears maps or outputs over the latent frames of a chunk.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

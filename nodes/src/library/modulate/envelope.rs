@@ -72,7 +72,7 @@ const ATTACKING: f64 = 2.0;
 
 /// The time constants that fit into a stage which bends by 1.
 const MOST_BEND: f64 = 6.0;
-/// So near to the end of a stage is its end.
+/// Distance from the end of a stage that counts as its end.
 const ROUNDED: f64 = 1e-9;
 
 const fn curve(name: &'static str, about: &'static str) -> Input {
@@ -107,7 +107,7 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let (was, stage) = (ctx.memory()[HEIGHT], ctx.memory()[STAGE]);
     let (hit, shape) = (ctx.rises(&GATE), ctx.chosen::<Shape>(&SHAPE));
-    // A blow that is shorter than a frame lasts one.
+    // A gate shorter than a latent frame lasts one.
     let on = ctx.gate(&GATE) || hit;
     let again = hit && ctx.chosen::<Retrigger>(&RETRIGGER) == Retrigger::Restart;
     let stage = match stage {

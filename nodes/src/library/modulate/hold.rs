@@ -54,7 +54,7 @@ const DICE: u8 = 1;
 /// More triggers in a frame than these make no difference.
 const MOST: u16 = 256;
 
-/// Holds what was there.
+/// Sample and hold.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.hold",
     title: "Hold",

@@ -28,7 +28,7 @@ const LEVEL: usize = 0;
 const SPEED: usize = 1;
 const BEGUN: usize = 2;
 
-/// Takes the tremor out of what stands still and follows what moves.
+/// Smooths a number at rest and follows it while it moves.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.one_euro",
     title: "One Euro",

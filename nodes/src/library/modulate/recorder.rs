@@ -70,7 +70,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         0 => MOST,
         length => length as usize,
     };
-    // A blow that is shorter than a frame records one.
+    // A gate shorter than a latent frame records one.
     let on = ctx.gate(&RECORD) || ctx.rises(&RECORD);
     if !on {
         ctx.memory()[FULL] = 0.0;
