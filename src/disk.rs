@@ -186,11 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_patch_is_refused_with_its_name() {
+    fn a_file_that_is_not_a_patch_is_refused_with_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("song.json");
         fs::write(&path, "{\"format\": \"song\", \"version\": 1}").unwrap();
         let error = load(&path).unwrap_err().to_string();
-        assert!(error.contains("song.json") && error.contains("no patch"), "{error}");
+        assert!(error.contains("song.json") && error.contains("not a patch"), "{error}");
     }
 }
