@@ -147,7 +147,7 @@ mod tests {
             ("krea-realtime-video-14b.safetensors", Family::Krea),
             ("CausVid/autoregressive_checkpoint/model.pt", Family::CausVid),
             ("krea/longlive_base.pt", Family::LongLive),
-            ("/home/dominik/kreativ/wan/model.safetensors", Family::Wan),
+            ("/home/ada/creative/wan/model.safetensors", Family::Wan),
             ("assets/mini/transformer.safetensors", Family::Mini),
         ] {
             assert_eq!(Family::guess(Path::new(path)), family, "{path}");

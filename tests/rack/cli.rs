@@ -142,7 +142,7 @@ fn a_snapshot_is_brought_back_before_it_is_rendered() {
     };
     let none = render("nothing");
     assert_eq!(none.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&none.stderr).contains("there is gone, too much"));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("it has gone, too much"));
     assert!(render("too much").status.success());
     let patch = std::fs::read_to_string(folder.path().join("a.bend.json")).expect("the patch beside it");
     assert!(patch.contains("\"fade\": { \"type\": \"bend.gain\", \"params\": { \"gain\": 4.0 } }"), "{patch}");
@@ -420,7 +420,7 @@ fn a_node_is_explained_with_the_help_of_all_its_ports() {
     explained("logic.switch", &["index signal Index of…[0; 0 to 3 (any)]"]);
     explained("output.heatmap", &["scale choice Interpolation…[bicubic; nearest, bilinear, bicubic]"]);
     explained("math.delay", &["out number, frame late The delayed….", "frames number Delay…[1; 1 to 32 (1 to 256)]"]);
-    explained("tap.picture", &["brightness number, late Mean luma….", "region target Region…wired."]);
+    explained("tap.picture", &["brightness number, late Mean luma….", "region target Region…connected."]);
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn a_held_number_is_marked_at_its_port() {
     let (mut window, fake) = window(first_bend());
     let held = |window: &Window, port: &str| window.state().workspace.is_held(&port.parse().unwrap());
     assert!(!held(&window, "lfo.out"));
-    fake.warn(Warning::of("lfo".into(), "out is not a finite number, so it keeps its last one"));
+    fake.warn(Warning::held("lfo".into(), "out"));
     window.run_steps(2);
     assert!(held(&window, "lfo.out"));
     assert!(!held(&window, "lfo.phase") && !held(&window, "rotate.bends"));
