@@ -32,7 +32,7 @@ fn read(path: &Path) -> Result<Opened> {
     provenance::read(path)?.open(path).map_err(|problem| Error::new(path, problem))
 }
 
-/// Reads a layout that lies beside a patch. A patch with nodes that has the name of one is somebody's work.
+/// Reads a layout beside a patch. A patch with nodes under the name of a layout is an error.
 fn layout(path: &Path) -> Result<Patch> {
     let layout = read(path)?.patch;
     if layout.nodes.is_empty() {
@@ -68,7 +68,7 @@ pub fn save_apart(path: &Path, patch: &Patch) -> Result<()> {
     write(&layout_path(path), &layout)
 }
 
-/// Writes a patch with its layout, and takes the file beside it away.
+/// Writes a patch with its layout, and deletes the layout file.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ fn apart(mut patch: Patch) -> (Patch, Patch) {
     (patch, Patch { layout, frames, ..Patch::default() })
 }
 
-/// Puts a new file in the place of one: beside it first, to the disk, then over it.
+/// Replaces a file atomically: a temporary file beside it, `fsync`, `rename`.
 ///
 /// # Errors
 ///

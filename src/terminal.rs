@@ -108,7 +108,7 @@ pub fn print_json(json: &str) -> io::Result<()> {
     write(&mut io::stdout().lock(), &escaped_json(json))
 }
 
-/// Writes a text with colours to standard output. What it quotes has to be [`escaped`] before: colours are let through.
+/// Writes a text with colours to standard output. The caller passes quoted text through [`escaped`]; only colour sequences stay.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Has panics printed through here, on one line. With `RUST_BACKTRACE` set the backtrace follows it.
+/// Prints each panic as one escaped line. With `RUST_BACKTRACE` set the backtrace follows it.
 pub fn print_panics() {
     std::panic::set_hook(Box::new(|panic| complain(described(panic))));
 }

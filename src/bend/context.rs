@@ -1,4 +1,4 @@
-//! One attention of one layer, as its bends see it.
+//! Geometry of a layer's attention: the hook, and the token grid of the queries.
 
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::{Noise, lanes_along};

@@ -34,7 +34,7 @@ impl<'a> SiteNoise<'a> {
         Self { key: [key as u32, (key >> 32) as u32], frames, token: 0, head: 0, draws: 0 }
     }
 
-    /// Noise of its own for a head.
+    /// The noise source of one head, independent of the others.
     pub(super) fn of_head(self, head: u32) -> Self {
         Self { head: head + 1, ..self }
     }

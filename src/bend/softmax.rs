@@ -60,7 +60,7 @@ impl<'a> Softmax<'a> {
         self.plain.is_none()
     }
 
-    /// The same for some of its heads, by index.
+    /// This attention for some of its heads, by index.
     pub(super) fn of_heads(&self, indices: &[u32]) -> Result<Self> {
         let pick = |attention: &Attention| of_heads(attention, indices);
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Values of an attention with extra columns: what comes out of them are columns of the map, shares of taps, and parts of the output.
+//! Value columns appended to an attention. Their outputs are columns of the map, shares of taps, and parts of the output.
 
 use candle_core::{Result, Tensor};
 

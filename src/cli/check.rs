@@ -89,7 +89,7 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A problem in which nothing acts on a terminal.
+/// The problem, escaped for a terminal.
 fn escaped_problem(problem: &Problem) -> Problem {
     let mut problem = problem.clone();
     problem.message = escaped(&problem.message).into_owned();

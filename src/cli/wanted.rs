@@ -17,14 +17,14 @@ pub(super) struct There {
     pub(super) audio: Vec<String>,
 }
 
-/// A device that a patch would like.
+/// A device that the patch names.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Wanted {
     /// Its name in the patch.
     name: String,
     kind: DeviceKind,
     label: String,
-    /// Those that it may be.
+    /// Connected devices that match it.
     found: Vec<String>,
     /// The flag that opens the first of them, or that listens.
     flag: Option<String>,

@@ -133,7 +133,7 @@ impl Rack {
         self.shared.controls.clone()
     }
 
-    /// The frame of now.
+    /// The latest frame.
     pub fn frame(&self) -> Option<Arc<Frame>> {
         self.shared.state().shown.clone()
     }
@@ -247,7 +247,7 @@ impl EngineThread {
         }
     }
 
-    /// The controls of now. A note that went on and off between two calls counts until the end of the chunk.
+    /// The current controls. A note that went on and off between two calls counts until the end of the chunk.
     fn controls(&mut self) -> Controls {
         let mut shared = self.shared.controls.lock().unwrap_or_else(PoisonError::into_inner);
         self.notes_on.append(&mut shared.midi_struck);

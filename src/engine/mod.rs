@@ -145,7 +145,7 @@ impl Engine {
         !self.ticker.is_in_chunk()
     }
 
-    /// Makes one model call under the controls of now. The last denoising step of a chunk returns its frames, other steps none.
+    /// Makes one model call under the current controls. The last denoising step of a chunk returns its frames, other steps none.
     ///
     /// # Errors
     ///

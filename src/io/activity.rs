@@ -135,7 +135,7 @@ impl Activity {
         self.board().moved.clone()
     }
 
-    /// Begins to learn: clears the last move, and counts moves from the values of now.
+    /// Begins to learn: clears the last move, and counts moves relative to the current values.
     pub fn learn(&self) {
         let mut board = self.board();
         board.moved = None;

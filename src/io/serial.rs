@@ -234,7 +234,7 @@ fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &Light
     }
 }
 
-/// Tells a silent board that the port is read: boards with native USB send nothing before. DTR goes first, as both high reset nothing.
+/// Raises DTR, then RTS. Boards with native USB send only after that; this order does not reset them.
 fn signal_ready(port: &mut dyn SerialPort) {
     let _ = port.write_data_terminal_ready(true);
     let _ = port.write_request_to_send(true);

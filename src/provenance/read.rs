@@ -61,7 +61,7 @@ pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
     Ok(text.map(|text| Found { text, in_media: true }))
 }
 
-/// A patch that was opened, for whoever goes on working with it.
+/// An opened patch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opened {
     /// The patch, without the record of a render.

@@ -115,7 +115,7 @@ impl CausalConv {
 
 /// The last input frames of every layer that looks back in time, by the layer's name in the checkpoint.
 ///
-/// This is the whole state of a streaming decoder or encoder: empty at the beginning of a video; a clone is a point of return.
+/// This is the whole state of a streaming decoder or encoder: empty at the beginning of a video. A clone is a checkpoint.
 #[derive(Clone, Debug, Default)]
 pub struct FeatureCache {
     frames: BTreeMap<String, Tensor>,

@@ -12,7 +12,7 @@ pub const LATENT_CHANNELS: usize = 16;
 /// Sees the output of each stage of a model under its checkpoint name.
 pub type Trace<'a> = &'a mut dyn FnMut(&str, &Tensor);
 
-/// Sees nothing.
+/// A trace that ignores every tensor.
 pub(super) fn untraced(_: &str, _: &Tensor) {}
 
 /// A model that turns latents into frames, with the features of past frames in a [`FeatureCache`].

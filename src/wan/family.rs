@@ -119,7 +119,7 @@ impl FromStr for Family {
     }
 }
 
-/// True if consecutive words, joined, are `name`.
+/// True if a run of words, joined, equals `name`.
 fn speaks_of(words: &[&str], name: &str) -> bool {
     (0..words.len()).any(|first| (first..words.len()).any(|last| words[first..=last].concat() == name))
 }

@@ -7,7 +7,7 @@
 //! Results do not depend on the number of threads or their timing: work is cut the same way on every run, and every
 //! number is summed by one thread in a fixed order.
 
-// The functions that take a `Simd` must melt into the one that switches the instruction set on.
+// The functions that take a `Simd` must be inlined into the function that enables the instruction set.
 #![allow(clippy::inline_always)]
 
 mod attention;

@@ -1,8 +1,8 @@
 //! Keys and values of past frames, for causal generation of any length in bounded memory.
 //!
 //! The cache is a preallocated store of whole latent frames per layer: first the **sink** frames, which are never
-//! evicted, then a ring of the most recent ones. Attention does not care in which order keys lie, so where the peers shift
-//! the whole window left to make room, the ring only overwrites the oldest frames: a roll copies nothing. Which frame
+//! evicted, then a ring of the most recent ones. Attention is invariant to the order of keys. The reference
+//! implementations shift the whole window; this ring overwrites its oldest frames and copies nothing. Which frame
 //! lies where is laid out once per model call ([`KvCache::begin`]). Layers then store their keys and values and get the
 //! window's ([`KvCache::update`]). The roll becomes definite when the call succeeds ([`KvCache::commit`]).
 //!

@@ -10,7 +10,7 @@ use crate::wan::decode::Trace;
 use crate::wan::ops::{self, Window};
 use crate::wan::weights::Weights;
 
-/// Three convolutions over each frame and the one before it, around which the frame goes unchanged.
+/// Residual block of three convolutions over the previous and the current frame.
 #[derive(Clone, Debug)]
 pub struct MemBlock {
     /// Sees the frame before and the frame, in this order: see [`Self::load`].

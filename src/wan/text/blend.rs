@@ -1,4 +1,4 @@
-//! Two prompts as one.
+//! Interpolation of two prompt embeddings: lerp and slerp.
 
 use bendrack_nodes::program::BlendMethod;
 use candle_core::{DType, Result, Tensor};
@@ -16,7 +16,7 @@ pub fn blend(a: &Tensor, b: &Tensor, amount: f64, method: BlendMethod) -> Result
     mixed.to_dtype(dtype)
 }
 
-/// Along the arc from a to b, row by row; along the line where there is none: a row of zeros, or rows that point the same way.
+/// Spherical interpolation, row by row; linear for zero or parallel rows.
 fn slerp(a: &Tensor, b: &Tensor, amount: f64) -> Result<Tensor> {
     const SMALLEST_ANGLE: f64 = 1e-3;
     let (_, rows, _) = a.dims3()?;

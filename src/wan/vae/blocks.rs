@@ -1,4 +1,4 @@
-//! The boxes that the decoder and the encoder of the Wan VAE are made of.
+//! Blocks of the decoder and the encoder of the Wan VAE.
 //!
 //! Source: Wan2.1 `wan/modules/vae.py`, classes `ResidualBlock`, `AttentionBlock`.
 

@@ -44,7 +44,7 @@ pub(super) struct TensorView<'a> {
     pub(super) dtype: Option<&'a str>,
 }
 
-/// All that a pickle made on the way to its result.
+/// The values of a pickle, by index.
 #[derive(Default)]
 pub(super) struct Arena<'a> {
     sequences: Vec<Vec<Value<'a>>>,
