@@ -170,7 +170,7 @@ fn a_video_has_the_frames_at_which_the_recorder_is_on() {
     // Latent frames 0 to 2 in a wave of half a second: 0 is on, with one picture, 1 is off, 2 is on, with four.
     let output = bendrack("patches/help/output.record.json", &video, &["--set", "wave.rate=2", "--report", report_at]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && stderr.contains("5 of 9 frames"), "{stderr}");
+    assert!(output.status.success() && stderr.contains("5 of 9 pictures"), "{stderr}");
     let pictures = |video: &Path| {
         let files = std::fs::read_dir(video).expect("pictures").map(|entry| entry.expect("an entry").path());
         files.filter(|path| path.extension().is_some_and(|extension| extension == "png")).count()
