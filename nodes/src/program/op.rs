@@ -49,15 +49,16 @@ pub enum Form {
     LogitWeight(LogitWeightFn),
     /// Any function of the columns T, each laid out as a picture.
     Columns(ColumnsFn),
-    /// `A[:,T] + σ s E`, E standard normal, σ the first parameter, `s = (row sum over T)/√|T|`; made to sum to what they did
-    /// before, and kept at 0 or above, if the parameter `renormalise` is on.
+    /// `A[:,T] + σ s E`, E standard normal, σ the parameter `sigma`, `s = (row sum over T)/√|T|`; made to sum to what they did
+    /// before, and kept at 0 or above, if the parameter `renormalise` is on. E repeats in every layer and step if `same` is on.
     MapNoise,
     /// Each column of T becomes an even share of what the other words have together; with `both`, and the other way round.
     Transfer {
         /// An exchange.
         both: bool,
     },
-    /// The columns T as they were when the first parameter went on. The parameter `since` counts the frames since then.
+    /// The columns T as they were when the parameter `hold` went on: in the chunk or in the denoising step, as the choice
+    /// `since` selects.
     Freeze,
     /// Turns the queries as if they stood elsewhere.
     Position(PositionFn),
