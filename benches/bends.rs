@@ -72,8 +72,8 @@ fn of_bends(bends: Vec<Bend>, taps: Vec<Tap>) -> Program {
 /// True for a bend without a form that avoids the columns of the map.
 fn is_reference(bend: &Bend) -> bool {
     let needs_map = match bend.op.form {
-        Form::Columns(_) | Form::Freeze | Form::Transfer { .. } => true,
-        Form::MapNoise => bend.params.is_on("renormalise", 0),
+        Form::Columns(_) | Form::Freeze { .. } | Form::Transfer { .. } => true,
+        Form::MapNoise { renormalise, .. } => bend.params.is_on(renormalise, 0),
         Form::LogitWeight(_) => !bend.target.region.is_all(),
         _ => false,
     };

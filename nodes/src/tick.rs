@@ -378,14 +378,14 @@ fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
         if let Some(found) = (next..bends.len()).find(|&index| bends[index].is_same(&new)) {
             let bend = &mut bends[found];
             bend.amount.extend_from_slice(&new.amount);
-            for (lanes, (_, new)) in bend.params.iter_mut().zip(new.params.iter()) {
+            for ((_, lanes), (_, new)) in bend.params.iter_mut().zip(new.params.iter()) {
                 lanes.extend_from_slice(new);
             }
             next = found + 1;
         } else {
             // Behind what the same node asked for in the frames before.
             let after = bends.iter().rposition(|bend| bend.node == new.node).map_or(next, |last| (last + 1).max(next));
-            for lanes in new.params.iter_mut() {
+            for (_, lanes) in new.params.iter_mut() {
                 lanes.resize(lane + 1, lanes[0]);
             }
             let now = new.amount[0];
@@ -398,7 +398,7 @@ fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
     }
     for bend in bends.iter_mut().filter(|bend| bend.amount.len() == lane) {
         bend.amount.push(0.0);
-        for lanes in bend.params.iter_mut() {
+        for (_, lanes) in bend.params.iter_mut() {
             let last = lanes[lane - 1];
             lanes.push(last);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::{Form, Lanes};
-use bendrack_nodes::program::{Bend, Site};
+use bendrack_nodes::program::{Axis, Bend, Site};
 use candle_core::{D, Result, Tensor, bail};
 
 use super::bound::{BendCache, BoundBend};
@@ -46,8 +46,8 @@ impl BoundProgram<'_> {
                 *amount = 0.0;
             }
         }
-        if matches!(bend.op.form, Form::Freeze) {
-            amount.iter_mut().zip(params.lanes("hold")).for_each(|(amount, hold)| *amount *= hold.round());
+        if let Form::Freeze { hold, .. } = bend.op.form {
+            amount.iter_mut().zip(params.lanes(hold)).for_each(|(amount, hold)| *amount *= hold.round());
         }
         let region = cache
             .region
@@ -91,16 +91,14 @@ pub(super) fn apply(
 ) -> Result<Tensor> {
     for bound in bends {
         let Bend { site, target, .. } = bound.bend;
-        let (axis, part) = match site {
-            Site::FfnHidden => {
-                let count = x.dim(D::Minus1)?;
-                (x.rank() - 1, resolve::neurons(&target.neurons, hook.layer, count, bound.shared.memory))
-            }
-            Site::SelfValue | Site::CrossValue => {
-                let heads = x.dim(x.rank() - 2)?;
-                (x.rank() - 2, (!target.heads.is_all()).then(|| resolve::ranges(&target.heads, heads)))
-            }
-            _ => (0, None),
+        let (axis, part) = if site.has(Axis::Neurons) {
+            let count = x.dim(D::Minus1)?;
+            (x.rank() - 1, resolve::neurons(&target.neurons, hook.layer, count, bound.shared.memory))
+        } else if site.has(Axis::Heads) {
+            let heads = x.dim(x.rank() - 2)?;
+            (x.rank() - 2, (!target.heads.is_all()).then(|| resolve::ranges(&target.heads, heads)))
+        } else {
+            (0, None)
         };
         let wet = if matches!(bound.bend.op.form, Form::Grid(_)) {
             let map = bound.grid_map(grid)?;

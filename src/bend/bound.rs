@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bendrack_nodes::program::Bend;
 use bendrack_nodes::program::grid::{Grid, GridMap};
-use bendrack_nodes::program::op::{Form, Lanes, Params};
+use bendrack_nodes::program::op::{Form, Lanes, Params, Since};
 use candle_core::{DType, Result, Tensor, bail};
 use smallvec::smallvec;
 
@@ -125,9 +125,9 @@ impl<'a> BoundBend<'a> {
         Ok(dry.clone())
     }
 
-    /// The columns as of the moment of freezing, or `now` if that moment is this one.
-    pub(super) fn frozen(&self, hook: &HookContext<'_>, now: &Tensor, heads: &[u32]) -> Result<Tensor> {
-        let each_chunk = self.bend.params.is_on("since", 0);
+    /// The held columns; `now` in the call that sets them.
+    pub(super) fn frozen(&self, since: Since, hook: &HookContext<'_>, now: &Tensor, heads: &[u32]) -> Result<Tensor> {
+        let each_chunk = since == Since::Step;
         if now.dim(2)? > warnings::MOST_FROZEN {
             return Ok(now.clone());
         }
@@ -148,7 +148,7 @@ impl<'a> BoundBend<'a> {
 
     /// The noise of the bend at a hook, for `frames` by number.
     pub(super) fn noise<'f>(&self, hook: &HookContext<'_>, frames: &'f [usize]) -> SiteNoise<'f> {
-        let is_same = self.bend.params.find("same").is_some_and(|same| same[0] >= 0.5);
+        let is_same = self.bend.op.same.is_some_and(|same| self.bend.params.is_on(same, 0));
         SiteNoise::new(self.shared.seed, &self.bend.node, hook, frames, is_same)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bendrack_nodes::node::def::Input;
 use bendrack_nodes::program::op::{Form, lanes_along};
 use candle_core::{Result, Tensor, bail};
 
@@ -80,29 +81,42 @@ fn wet(context: &AttentionContext<'_>, bound: &BoundBend<'_>, dry: &Tensor, head
             bent.reshape(dry.shape())
         }
         Form::Columns(op) => mixed(&op(dry, &bound.params)?),
-        Form::MapNoise => mixed(&noisy(context, bound, dry, heads[0])?),
-        Form::Freeze => mixed(&bound.frozen(&context.hook, dry, heads)?),
-        _ => bail!("{}: {} does not bend a map", bound.bend.node, bound.bend.op.name),
+        Form::MapNoise { sigma, renormalise } => {
+            let noisy = noisy(context, bound, sigma, dry, heads[0])?;
+            mixed(&if bound.params.is_on(renormalise, 0) { renormalised(dry, &noisy)? } else { noisy })
+        }
+        Form::Freeze { since, .. } => {
+            mixed(&bound.frozen(bound.bend.params.chosen(since, 0), &context.hook, dry, heads)?)
+        }
+        Form::LogitWeight(_) | Form::Transfer { .. } | Form::Position(_) | Form::Tensor(_) => {
+            bail!("{}: {} does not bend a map", bound.bend.node, bound.bend.op.name)
+        }
     }
 }
 
-/// `x + σ s E`. With `renormalise`, negative values become 0 and the sum of the keys stays what it was.
-fn noisy(context: &AttentionContext<'_>, bound: &BoundBend<'_>, x: &Tensor, head: u32) -> Result<Tensor> {
+/// `x + σ s E`.
+fn noisy(
+    context: &AttentionContext<'_>,
+    bound: &BoundBend<'_>,
+    sigma: &Input,
+    x: &Tensor,
+    head: u32,
+) -> Result<Tensor> {
     let share = x.sum_keepdim(2)?;
-    let level =
-        (&share / (x.dim(2)? as f64).sqrt())?.broadcast_mul(&lanes_along(bound.params.lanes("sigma"), 3, x)?)?;
+    let level = (share / (x.dim(2)? as f64).sqrt())?.broadcast_mul(&lanes_along(bound.params.lanes(sigma), 3, x)?)?;
     // Frames lead in the order in which noise is drawn.
     let like = x.permute((0, 3, 1, 2, 4, 5))?;
     let white = normal(context.grid, &mut context.noise(bound, head), &like)?.permute((0, 2, 3, 1, 4, 5))?;
-    let noisy = (x + white.broadcast_mul(&level)?)?;
-    if !bound.bend.params.is_on("renormalise", 0) {
-        return Ok(noisy);
-    }
+    x + white.broadcast_mul(&level)?
+}
+
+/// `noisy` at 0 and above, with the sum over the keys of x.
+fn renormalised(x: &Tensor, noisy: &Tensor) -> Result<Tensor> {
     let noisy = noisy.relu()?;
     let sum = noisy.sum_keepdim(2)?;
     // A query whose sum is 0 keeps its columns.
     let left = sum.gt(0.0)?;
-    let scale = left.where_cond(&share.div(&sum)?, &sum.zeros_like()?)?;
+    let scale = left.where_cond(&x.sum_keepdim(2)?.div(&sum)?, &sum.zeros_like()?)?;
     left.broadcast_as(x.shape())?.where_cond(&noisy.broadcast_mul(&scale)?, x)
 }
 

@@ -1,5 +1,6 @@
 //! Geometry of a layer's attention: the hook, and the token grid of the queries.
 
+use bendrack_nodes::node::def::Input;
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::{Noise, lanes_along};
 use candle_core::{Result, Tensor, bail};
@@ -38,11 +39,11 @@ impl<'a> AttentionContext<'a> {
     }
 
     /// Strength of a noise bend times its weight, for queries like x `[batch, queries, ..]`.
-    pub(super) fn strengths(&self, bound: &BoundBend<'_>, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn strengths(&self, bound: &BoundBend<'_>, sigma: &Input, x: &Tensor) -> Result<Tensor> {
         let positions = self.grid.rows * self.grid.columns;
         let strength = |query: usize| {
             let frame = query / positions;
-            bound.params.at("sigma", frame) * bound.weight(frame, query % positions)
+            bound.params.at(sigma, frame) * bound.weight(frame, query % positions)
         };
         let strengths: Vec<f64> = (0..self.grid.cells()).map(strength).collect();
         lanes_along(&strengths, 1, x)

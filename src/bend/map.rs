@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::node::def::Input;
 use bendrack_nodes::program::op::Form;
 use bendrack_nodes::program::set::Set;
 use candle_core::{Result, Tensor};
@@ -64,12 +65,13 @@ pub(super) fn attend(
             part = softmax.of_heads(heads)?;
             &part
         };
-        let bends: Vec<&ScopedBend<'_>> = bends.iter().filter(|bend| any_head(bend.heads, heads)).collect();
-        let taps: Vec<&Scoped<'_, usize>> = taps.iter().filter(|tap| any_head(tap.heads, heads)).collect();
-        let (output, group_shares) = group(context, softmax, &bends, &taps)?;
+        let bends = bends.iter().filter(|bend| any_head(bend.heads, heads)).collect();
+        let taps = taps.iter().filter(|tap| any_head(tap.heads, heads)).collect();
+        let group = Group { context, softmax, bends, taps };
+        let (output, group_shares) = group.run()?;
         outputs.push(output);
         let mut sums: BTreeMap<usize, Tensor> = BTreeMap::new();
-        for (tap, share) in taps.iter().zip(group_shares) {
+        for (tap, share) in group.taps.iter().zip(group_shares) {
             // [batch, queries, heads] to [heads, queries]; parts of one tap have no keys in common.
             let share = share.mean(0)?.t()?;
             let sum = match sums.remove(&tap.item) {
@@ -99,84 +101,108 @@ pub(super) fn attend(
     Tensor::cat(&outputs, 2)?.index_select(&back, 2)
 }
 
-/// The output of a group of heads, and the share of each tap `[batch, queries, heads]`.
-fn group(
-    context: &AttentionContext<'_>,
-    softmax: &Softmax<'_>,
-    bends: &[&ScopedBend<'_>],
-    taps: &[&Scoped<'_, usize>],
-) -> Result<(Tensor, Vec<Tensor>)> {
-    let is_linear = |bend: &&ScopedBend<'_>| match bend.item.bend.op.form {
+/// Heads under the same bends and taps.
+struct Group<'a> {
+    context: &'a AttentionContext<'a>,
+    /// The attention of these heads.
+    softmax: &'a Softmax<'a>,
+    bends: Vec<&'a ScopedBend<'a>>,
+    taps: Vec<&'a Scoped<'a, usize>>,
+}
+
+/// The output of a group, and the share of each tap `[batch, queries, heads]`.
+type Bent = (Tensor, Vec<Tensor>);
+
+impl Group<'_> {
+    /// The output by the cheapest way that its bends allow.
+    fn run(&self) -> Result<Bent> {
+        if self.softmax.is_written_out() {
+            return self.written_out();
+        }
+        if self.bends.iter().all(|bend| is_linear(bend)) {
+            return self.linear();
+        }
+        let keys = columns::keys(&self.bends, self.softmax.values().dim(1)?);
+        if keys.len() <= MOST_COLUMNS { self.of_columns(&keys) } else { self.written_out() }
+    }
+
+    /// The output under bends that are linear on the grid, and noise.
+    fn linear(&self) -> Result<Bent> {
+        let values = self.softmax.values();
+        let mut columns = Values::new(self.softmax);
+        let mut plan = LinearPlan::new(&mut columns, self)?;
+        let all = plan.run(columns)?;
+        for index in 0..self.bends.len() {
+            plan.apply(index)?;
+        }
+        Ok((plan.output(&all, values)?, plan.shares(&all, values)?))
+    }
+
+    /// The output, with the bent columns as extra value columns.
+    fn of_columns(&self, keys: &[u32]) -> Result<Bent> {
+        let (context, values) = (self.context, self.softmax.values());
+        let dim = values.dim(3)?;
+        let mut columns = Values::new(self.softmax);
+        columns.push_keys(keys)?;
+        for tap in &self.taps {
+            columns.push_shared(weights(&tap.keys, |_| true), 1)?;
+        }
+        let all = columns.run()?;
+        let dry = context.to_pictures(&all.narrow(3, dim, keys.len())?)?;
+        let wet = columns::chain(context, &dry, keys, self.softmax.heads(), &self.bends)?;
+        let change = from_pictures(&(wet - dry)?)?;
+        let output = (all.narrow(3, 0, dim)? + through_values(&change, values, keys)?)?;
+        let share = |(i, tap): (usize, &&Scoped<'_, usize>)| {
+            let dry = all.narrow(3, dim + keys.len() + i, 1)?.squeeze(3)?;
+            dry + change.broadcast_mul(&mask(keys, &tap.keys, &change)?)?.sum(3)?
+        };
+        Ok((output, self.taps.iter().enumerate().map(share).collect::<Result<_>>()?))
+    }
+
+    /// The output from the map of one head after the other. Three to six maps are in memory at a time.
+    fn written_out(&self) -> Result<Bent> {
+        let values = self.softmax.values();
+        let keys: Vec<u32> = (0..values.dim(1)? as u32).collect();
+        let (mut outputs, mut shares) = (Vec::new(), vec![Vec::new(); self.taps.len()]);
+        for (index, head) in self.softmax.heads().iter().enumerate() {
+            let mut map = self.softmax.map(index, None)?;
+            if !self.bends.is_empty() {
+                let columns = self.context.to_pictures(&map.unsqueeze(2)?)?;
+                drop(map);
+                let columns = columns::chain(self.context, &columns, &keys, &[*head], &self.bends)?;
+                map = from_pictures(&columns)?.squeeze(2)?;
+            }
+            let values = values.narrow(2, index, 1)?.squeeze(2)?.contiguous()?;
+            outputs.push(map.matmul(&values)?.unsqueeze(2)?);
+            for (tap, shares) in self.taps.iter().zip(&mut shares) {
+                let measured = mask(&keys, &tap.keys, &map)?.reshape((1, keys.len(), 1))?;
+                let measured = measured.broadcast_as((map.dim(0)?, keys.len(), 1))?.contiguous()?;
+                shares.push(map.matmul(&measured)?);
+            }
+        }
+        let shares = shares.iter().map(|shares| Tensor::cat(shares, 2));
+        Ok((Tensor::cat(&outputs, 2)?, shares.collect::<Result<_>>()?))
+    }
+}
+
+/// True for a bend that is linear on the grid, and for noise that stays as it is drawn.
+fn is_linear(bend: &ScopedBend<'_>) -> bool {
+    match bend.item.bend.op.form {
         Form::Grid(_) => true,
-        Form::MapNoise => !bend.item.bend.params.is_on("renormalise", 0),
-        _ => false,
-    };
-    if !softmax.is_written_out() && bends.iter().all(is_linear) {
-        return linear(context, softmax, bends, taps);
+        Form::MapNoise { renormalise, .. } => !bend.item.bend.params.is_on(renormalise, 0),
+        Form::LogitWeight(_)
+        | Form::Columns(_)
+        | Form::Transfer { .. }
+        | Form::Freeze { .. }
+        | Form::Position(_)
+        | Form::Tensor(_) => false,
     }
-    let keys = columns::keys(bends, softmax.values().dim(1)?);
-    if !softmax.is_written_out() && keys.len() <= MOST_COLUMNS {
-        return of_columns(context, softmax, &keys, bends, taps);
-    }
-    written_out(context, softmax, bends, taps)
 }
 
-/// The output, with the bent columns as extra value columns.
-fn of_columns(
-    context: &AttentionContext<'_>,
-    softmax: &Softmax<'_>,
-    keys: &[u32],
-    bends: &[&ScopedBend<'_>],
-    taps: &[&Scoped<'_, usize>],
-) -> Result<(Tensor, Vec<Tensor>)> {
-    let dim = softmax.values().dim(3)?;
-    let mut values = Values::new(softmax);
-    values.push_keys(keys)?;
-    for tap in taps {
-        values.push_shared(weights(&tap.keys, |_| true), 1)?;
-    }
-    let all = values.run()?;
-    let dry = context.to_pictures(&all.narrow(3, dim, keys.len())?)?;
-    let wet = columns::chain(context, &dry, keys, softmax.heads(), bends)?;
-    let change = from_pictures(&(wet - dry)?)?;
-    let output = (all.narrow(3, 0, dim)? + through_values(&change, softmax.values(), keys)?)?;
-    let share = |(i, tap): (usize, &&Scoped<'_, usize>)| {
-        let measured = keys.iter().map(|&key| f32::from(u8::from(tap.keys[key as usize])));
-        let measured = Tensor::from_iter(measured, change.device())?.to_dtype(change.dtype())?;
-        let dry = all.narrow(3, dim + keys.len() + i, 1)?.squeeze(3)?;
-        dry + change.broadcast_mul(&measured)?.sum(3)?
-    };
-    Ok((output, taps.iter().enumerate().map(share).collect::<Result<_>>()?))
-}
-
-/// The output from the map of one head after the other. Three to six maps are in memory at a time.
-fn written_out(
-    context: &AttentionContext<'_>,
-    softmax: &Softmax<'_>,
-    bends: &[&ScopedBend<'_>],
-    taps: &[&Scoped<'_, usize>],
-) -> Result<(Tensor, Vec<Tensor>)> {
-    let keys: Vec<u32> = (0..softmax.values().dim(1)? as u32).collect();
-    let (mut outputs, mut shares) = (Vec::new(), vec![Vec::new(); taps.len()]);
-    for (index, head) in softmax.heads().iter().enumerate() {
-        let mut map = softmax.map(index, None)?;
-        if !bends.is_empty() {
-            let columns = context.to_pictures(&map.unsqueeze(2)?)?;
-            drop(map);
-            let columns = columns::chain(context, &columns, &keys, &[*head], bends)?;
-            map = from_pictures(&columns)?.squeeze(2)?;
-        }
-        let values = softmax.values().narrow(2, index, 1)?.squeeze(2)?.contiguous()?;
-        outputs.push(map.matmul(&values)?.unsqueeze(2)?);
-        for (tap, shares) in taps.iter().zip(&mut shares) {
-            let measured = Tensor::from_vec(weights(&tap.keys, |_| true), (1, keys.len(), 1), map.device())?;
-            let measured =
-                measured.to_dtype(map.dtype())?.broadcast_left(())?.broadcast_as((map.dim(0)?, keys.len(), 1));
-            shares.push(map.matmul(&measured?.contiguous()?)?);
-        }
-    }
-    let shares = shares.iter().map(|shares| Tensor::cat(shares, 2));
-    Ok((Tensor::cat(&outputs, 2)?, shares.collect::<Result<_>>()?))
+/// 1 for the `keys` that are selected, 0 for the others; on the device and in the dtype of `like`.
+fn mask(keys: &[u32], selected: &[bool], like: &Tensor) -> Result<Tensor> {
+    let mask = keys.iter().map(|&key| f32::from(u8::from(selected[key as usize])));
+    Tensor::from_iter(mask, like.device())?.to_dtype(like.dtype())
 }
 
 /// Keys under the same bends, and their extra value columns.
@@ -222,9 +248,7 @@ impl Class {
         match (&self.basis, tap) {
             (Basis::Map, None) => block.sum_keepdim(3),
             (Basis::Map, Some((_, measured))) => {
-                let measured = self.keys.iter().map(|&key| f32::from(u8::from(measured[key as usize])));
-                let measured = Tensor::from_iter(measured, block.device())?.to_dtype(block.dtype())?;
-                block.broadcast_mul(&measured)?.sum_keepdim(3)
+                block.broadcast_mul(&mask(&self.keys, measured, block)?)?.sum_keepdim(3)
             }
             (Basis::Values, None) => block.narrow(3, block.dim(3)? - 1, 1),
             (Basis::Values, Some((tap, _))) => block.narrow(3, dim + tap, 1),
@@ -232,25 +256,9 @@ impl Class {
     }
 }
 
-/// The output under bends that are linear on the grid, and noise.
-fn linear(
-    context: &AttentionContext<'_>,
-    softmax: &Softmax<'_>,
-    bends: &[&ScopedBend<'_>],
-    taps: &[&Scoped<'_, usize>],
-) -> Result<(Tensor, Vec<Tensor>)> {
-    let mut values = Values::new(softmax);
-    let mut plan = LinearPlan::new(&mut values, softmax, bends, taps)?;
-    let all = plan.run(values)?;
-    for (index, bend) in bends.iter().enumerate() {
-        plan.apply(context, softmax, index, bend)?;
-    }
-    Ok((plan.output(&all, softmax.values())?, plan.shares(&all, softmax.values())?))
-}
-
 /// The columns of an attention under bends that are linear on the grid, and noise.
 struct LinearPlan<'a> {
-    taps: &'a [&'a Scoped<'a, usize>],
+    group: &'a Group<'a>,
     /// The classes of keys under bends.
     bent: Vec<Class>,
     /// The first of the columns that measure, for each tap, keys without bends; none if all keys have bends.
@@ -263,17 +271,13 @@ struct LinearPlan<'a> {
 
 impl<'a> LinearPlan<'a> {
     /// Adds the columns of each class to `values`, then those of the taps on keys without bends.
-    fn new(
-        values: &mut Values<'_>,
-        softmax: &Softmax<'_>,
-        bends: &[&ScopedBend<'_>],
-        taps: &'a [&'a Scoped<'a, usize>],
-    ) -> Result<Self> {
+    fn new(values: &mut Values<'_>, group: &'a Group<'a>) -> Result<Self> {
+        let Group { softmax, bends, taps, .. } = group;
         let (_, keys, _, dim) = softmax.values().dims4()?;
         let classes = Class::all(bends, keys, dim);
         let (mut bent, free): (Vec<Class>, Vec<Class>) = classes.into_iter().partition(Class::is_bent);
         let is_whole = bent.len() == 1 && free.is_empty();
-        let is_noisy = bends.iter().any(|bend| matches!(bend.item.bend.op.form, Form::MapNoise));
+        let is_noisy = bends.iter().any(|bend| matches!(bend.item.bend.op.form, Form::MapNoise { .. }));
         let is_share_known = is_noisy && is_whole && softmax.is_full();
         for class in &mut bent {
             let first = values.width;
@@ -301,7 +305,7 @@ impl<'a> LinearPlan<'a> {
             let in_class = |key: u32| class.keys.binary_search(&key).is_ok();
             taps.iter().try_for_each(|tap| values.push_shared(weights(&tap.keys, in_class), 1))?;
         }
-        Ok(Self { taps, bent, free_taps, is_whole, is_share_known })
+        Ok(Self { group, bent, free_taps, is_whole, is_share_known })
     }
 
     /// Runs the attention over all columns, and hands each class its own.
@@ -317,21 +321,16 @@ impl<'a> LinearPlan<'a> {
     }
 
     /// Applies bend `index` to the columns of the classes under it.
-    fn apply(
-        &mut self,
-        context: &AttentionContext<'_>,
-        softmax: &Softmax<'_>,
-        index: usize,
-        bend: &ScopedBend<'_>,
-    ) -> Result<()> {
+    fn apply(&mut self, index: usize) -> Result<()> {
+        let (group, bend) = (self.group, self.group.bends[index]);
         let mut acting: Vec<&mut Class> = self.bent.iter_mut().filter(|class| class.acts[index]).collect();
-        if !matches!(bend.item.bend.op.form, Form::Grid(_)) {
-            return noise(context, softmax, bend, self.taps, &mut acting);
+        if let Form::MapNoise { sigma, .. } = bend.item.bend.op.form {
+            return noise(group, bend.item, sigma, &mut acting);
         }
-        let map = bend.item.grid_map(context.grid)?;
+        let map = bend.item.grid_map(group.context.grid)?;
         for class in acting {
             if let Some(dry) = &class.block {
-                class.block = Some(bend.item.check(&context.hook, dry, grid::apply(&map, dry, 1)?)?);
+                class.block = Some(bend.item.check(&group.context.hook, dry, grid::apply(&map, dry, 1)?)?);
             }
         }
         Ok(())
@@ -371,18 +370,13 @@ impl<'a> LinearPlan<'a> {
             }
             share.squeeze(3)
         };
-        self.taps.iter().enumerate().map(share).collect()
+        self.group.taps.iter().enumerate().map(share).collect()
     }
 }
 
 /// Adds `σ s E` to the columns of the classes under a bend: E itself, or its contribution to the output.
-fn noise(
-    context: &AttentionContext<'_>,
-    softmax: &Softmax<'_>,
-    bend: &ScopedBend<'_>,
-    taps: &[&Scoped<'_, usize>],
-    classes: &mut [&mut Class],
-) -> Result<()> {
+fn noise(group: &Group<'_>, bend: &BoundBend<'_>, sigma: &Input, classes: &mut [&mut Class]) -> Result<()> {
+    let Group { context, softmax, taps, .. } = group;
     let dim = softmax.values().dim(3)?;
     let count: usize = classes.iter().map(|class| class.keys.len()).sum();
     let mut share: Option<Tensor> = None;
@@ -395,8 +389,8 @@ fn noise(
         });
     }
     let Some(share) = share else { return Ok(()) };
-    let level = context.strengths(bend.item, &share)?.broadcast_mul(&(share / (count as f64).sqrt())?)?;
-    let mut source = context.noise(bend.item, softmax.heads()[0]);
+    let level = context.strengths(bend, sigma, &share)?.broadcast_mul(&(share / (count as f64).sqrt())?)?;
+    let mut source = context.noise(bend, softmax.heads()[0]);
     for class in classes {
         let Some(dry) = class.block.take() else { continue };
         let noise = match class.basis {
@@ -405,7 +399,7 @@ fn noise(
                 let (source, grid, keys) = (source.next(), context.grid, &class.keys);
                 let of_head = |(index, &head): (usize, &u32)| {
                     let white = normal(grid, &mut source.of_head(head), &dry.narrow(2, index, 1)?)?.squeeze(2)?;
-                    let factor = factor(&basis(softmax.values(), index, keys, taps)?.unsqueeze(0)?)?;
+                    let factor = factor(&basis_of(softmax.values(), index, keys, taps)?.unsqueeze(0)?)?;
                     white.broadcast_matmul(&factor)?.unsqueeze(2)
                 };
                 let heads = softmax.heads().par_iter().enumerate();
@@ -413,13 +407,13 @@ fn noise(
             }
         };
         let wet = (&dry + noise.broadcast_mul(&level)?)?;
-        class.block = Some(bend.item.check(&context.hook, &dry, wet)?);
+        class.block = Some(bend.check(&context.hook, &dry, wet)?);
     }
     Ok(())
 }
 
 /// The extra value columns of a class for a head, `[keys, columns]`: values, taps, 1.
-fn basis(v: &Tensor, head: usize, keys: &[u32], taps: &[&Scoped<'_, usize>]) -> Result<Tensor> {
+fn basis_of(v: &Tensor, head: usize, keys: &[u32], taps: &[&Scoped<'_, usize>]) -> Result<Tensor> {
     // All of a batch has the same noise, so its first item is enough.
     let mut values = v.get(0)?.narrow(1, head, 1)?.squeeze(1)?.contiguous()?;
     if keys.len() < values.dim(0)? {

@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::Form;
 use bendrack_nodes::program::set::Set;
-use bendrack_nodes::program::{Measure, Program, Site};
+use bendrack_nodes::program::{Axis, Measure, Program, Site};
 use candle_core::{Result, Tensor};
 
 use crate::wan::hooks::{Attention, HookContext, Listener};
@@ -176,18 +176,19 @@ impl<'a> BoundProgram<'a> {
 
 impl Listener for BoundProgram<'_> {
     fn at(&self, site: Site, hook: HookContext<'_>, x: Tensor) -> Result<Tensor> {
-        match site {
-            // Values of self-attention are bent in `attend`, where the frames of the keys are known.
-            Site::SelfValue => return Ok(x),
-            Site::NoiseInit | Site::NoiseStep | Site::Timestep => return self.outside_layers(site, &hook, x),
-            _ => {}
+        if !site.has(Axis::Layers) {
+            return self.outside_layers(site, &hook, x);
+        }
+        if site == Site::SelfValue {
+            // These values are bent in `attend`, where the frames of the keys are known.
+            return Ok(x);
         }
         // The rows of a prompt belong to no frame: they take the lane of the call's first frame.
         let frames = if site == Site::CrossValue { &hook.frames[..1] } else { hook.frames };
         let (_, rows, columns) = hook.grid;
         let size = if site == Site::CrossValue { (x.dim(1)?, 1) } else { (rows, columns) };
         let bends = self.bends_at(site, &hook, frames, size);
-        let has_neurons = site == Site::FfnHidden;
+        let has_neurons = site.has(Axis::Neurons);
         if bends.is_empty() && !has_neurons {
             return Ok(x);
         }

@@ -9,7 +9,7 @@ use bendrack_nodes::program::pick::Pick;
 use bendrack_nodes::program::region::{Region, Shape};
 use bendrack_nodes::program::set::Set;
 use bendrack_nodes::program::target::{NeuronSet, Neurons, PADDING, Target, WordList, Words};
-use bendrack_nodes::program::{Pass, Site};
+use bendrack_nodes::program::{Axis, Pass, Site};
 
 use super::memory::BendMemory;
 use crate::media::Map;
@@ -20,9 +20,7 @@ use crate::wan::text::Tokens;
 ///
 /// A target of words excludes the call under the negative prompt, which has other words.
 pub(super) fn applies(target: &Target, hook: &HookContext<'_>, site: Site) -> bool {
-    // Sites outside the layers belong to every layer.
-    let layer =
-        matches!(site, Site::NoiseInit | Site::NoiseStep | Site::Timestep) || target.layers.contains(hook.layer);
+    let layer = !site.has(Axis::Layers) || target.layers.contains(hook.layer);
     let step = hook.pass == Pass::Cache || target.steps.contains(hook.step);
     let negative = !hook.negative || target.words.is_all();
     step && target.pass.contains(hook.pass) && layer && negative

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bendrack_nodes::choice::Choice;
 use bendrack_nodes::program::op::Form;
 use bendrack_nodes::program::pick::Pick;
 use bendrack_nodes::program::region::Shape;
 use bendrack_nodes::program::target::{NeuronSet, Target};
-use bendrack_nodes::program::{Program, Site};
+use bendrack_nodes::program::{Axis, Bend, Program};
 
 use super::resolve;
 use crate::wan::config::Config;
@@ -15,35 +16,29 @@ use crate::wan::text::Tokens;
 /// The most tokens of a freeze. Each takes the memory of one output channel of a head, in every layer and step.
 pub(super) const MOST_FROZEN: usize = 64;
 
-/// Bends and taps that have no effect under this prompt and model: the id of the node, and a sentence.
+/// Bends and taps that have no effect under this prompt and model: the id of the node, and a message.
 pub fn warnings(program: &Program, tokens: &Tokens, config: &Config) -> Vec<(Arc<str>, String)> {
     let mut warnings = Vec::new();
     for bend in &program.bends {
-        let mut say = |sentence| warnings.push((bend.node.clone(), sentence));
-        of_target(&bend.target, program, tokens, config, &mut say);
+        let mut warn = |message| warnings.push((bend.node.clone(), message));
+        of_target(&bend.target, program, tokens, config, &mut warn);
         if let Some(Pick::These(list)) = &bend.with {
-            list.0.iter().filter_map(|word| missing(word, tokens, config)).for_each(&mut say);
+            list.0.iter().filter_map(|word| missing(word, tokens, config)).for_each(&mut warn);
         }
         let count = resolve::rows(&bend.target.words, tokens, config.text_len).into_iter().filter(|row| *row).count();
-        if matches!(bend.op.form, Form::Freeze) && count > MOST_FROZEN {
-            say(format!("the target names {count} tokens, and a freeze holds {MOST_FROZEN}; name fewer words"));
+        if matches!(bend.op.form, Form::Freeze { .. }) && count > MOST_FROZEN {
+            warn(format!("the target names {count} tokens, and a freeze holds {MOST_FROZEN}; name fewer words"));
         }
-        let axes = [("words", bend.target.words.is_all()), ("heads", bend.target.heads.is_all())];
-        let missing_axes = match bend.site {
-            Site::CrossMap | Site::CrossValue => &[][..],
-            Site::SelfMap | Site::SelfValue | Site::SelfPosition => &axes[..1],
-            _ => &axes,
-        };
-        for (axis, _) in missing_axes.iter().filter(|(_, is_all)| !is_all) {
-            say(format!("{} has no {axis}, so the bend acts on all of it; remove {axis} from the target", bend.site));
+        for axis in ignored_axes(bend).map(Axis::name) {
+            warn(format!("{} has no {axis}, so the bend acts on all of it; remove {axis} from the target", bend.site));
         }
     }
     for tap in &program.taps {
         for part in tap.target.parts() {
-            let mut say = |sentence| warnings.push((tap.node.clone(), sentence));
-            of_target(part, program, tokens, config, &mut say);
+            let mut warn = |message| warnings.push((tap.node.clone(), message));
+            of_target(part, program, tokens, config, &mut warn);
             if !part.region.is_all() {
-                say("the region of a tap's target has no effect; wire the region to the tap's input `region` and read `mass`".to_owned());
+                warn("the region of a tap's target has no effect; wire the region to the tap's input `region` and read `mass`".to_owned());
             }
         }
     }
@@ -52,9 +47,14 @@ pub fn warnings(program: &Program, tokens: &Tokens, config: &Config) -> Vec<(Arc
     warnings
 }
 
-fn of_target(target: &Target, program: &Program, tokens: &Tokens, config: &Config, say: &mut dyn FnMut(String)) {
+/// Axes along which the target of a bend selects a part, and its site has none.
+fn ignored_axes(bend: &Bend) -> impl Iterator<Item = Axis> {
+    Axis::ALL.iter().copied().filter(|&axis| !bend.site.has(axis) && !bend.target.is_all_along(axis))
+}
+
+fn of_target(target: &Target, program: &Program, tokens: &Tokens, config: &Config, warn: &mut dyn FnMut(String)) {
     let words = target.words.leaves().into_iter().flat_map(|list| &list.0);
-    words.filter_map(|word| missing(word, tokens, config)).for_each(&mut *say);
+    words.filter_map(|word| missing(word, tokens, config)).for_each(&mut *warn);
     let neurons = target.neurons.leaves().into_iter().filter_map(|leaf| match leaf {
         NeuronSet::Set(set) => Some(("neuron", set, config.ffn_dim)),
         NeuronSet::MostActive(_) => None,
@@ -62,14 +62,14 @@ fn of_target(target: &Target, program: &Program, tokens: &Tokens, config: &Confi
     let sets = [("layer", &target.layers, config.layers), ("head", &target.heads, config.heads)];
     for (axis, set, count) in sets.into_iter().chain(neurons) {
         if !set.is_all() && !(0..count).any(|index| set.contains(index)) {
-            say(format!("{axis} {set} does not exist: the model has 0 to {}", count - 1));
+            warn(format!("{axis} {set} does not exist: the model has 0 to {}", count - 1));
         }
     }
     for shape in target.region.leaves() {
         if let Shape::Map { tap, .. } = shape
             && !program.taps.iter().any(|known| known.node == *tap)
         {
-            say("the region has no map; wire a tap to it, or choose another shape".to_owned());
+            warn("the region has no map; wire a tap to it, or choose another shape".to_owned());
         }
     }
 }

@@ -72,7 +72,7 @@ fn pictures(chunks: &[Vec<Frame>]) -> Vec<&[u8]> {
 
 /// Lanes of the gain of the first bend.
 fn lanes(program: &Program) -> &[f64] {
-    program.bends[0].params.lanes("gain")
+    program.bends[0].params.iter().next().expect("the gain").1
 }
 
 #[test]

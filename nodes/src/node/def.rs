@@ -307,14 +307,13 @@ impl Input {
     }
 
     /// As a parameter of a bend's operation, which changes nothing while each such parameter has its neutral value.
-    pub const fn neutral_at(self, neutral: f64) -> Param {
-        Param { neutral: Some(neutral), ..self.option() }
+    pub const fn neutral_at(&'static self, neutral: f64) -> Param {
+        Param { input: self, neutral: Some(neutral) }
     }
 
     /// As a parameter of a bend's operation that has no effect of its own.
-    pub const fn option(self) -> Param {
-        let travel = if self.choices.is_empty() { self.soft.1 - self.soft.0 } else { 1.0 };
-        Param { name: self.name, neutral: None, choices: self.choices, travel }
+    pub const fn option(&'static self) -> Param {
+        Param { input: self, neutral: None }
     }
 
     /// With this travel of the knob.

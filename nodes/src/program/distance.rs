@@ -99,5 +99,5 @@ impl Bend {
 
 /// Range of a parameter's knob; 1 if it has none.
 fn travel(param: &Param) -> f64 {
-    if param.travel > 0.0 { param.travel } else { 1.0 }
+    if param.travel() > 0.0 { param.travel() } else { 1.0 }
 }

@@ -3,7 +3,7 @@
 //! Linear, so that one may act on a map, on what the map's columns contribute to the output, or on any tensor whose tokens lie
 //! on the grid: the result is the same. Positions are in cells, which are square; right, down and later are positive.
 
-use crate::choice::{Choice, choices};
+use crate::choice::choices;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -57,12 +57,6 @@ choices! {
 }
 
 impl Padding {
-    /// The choice of this number.
-    pub fn of(choice: f64) -> Self {
-        let last = Self::ALL.len() - 1;
-        Self::ALL[(choice.round() as usize).min(last)]
-    }
-
     /// The index of 0 to `count` that stands at `index`.
     pub fn place(self, index: i64, count: usize) -> Option<usize> {
         let n = count as i64;
@@ -264,11 +258,6 @@ mod tests {
         assert_eq!(right_by_two(Padding::Border), [1., 1., 1., 4., 4., 4.]);
         assert_eq!(right_by_two(Padding::Reflect), [2., 1., 1., 5., 4., 4.]);
         assert_eq!(right_by_two(Padding::Wrap), [2., 3., 1., 5., 6., 4.]);
-        for (number, padding) in
-            [Padding::Border, Padding::Zeros, Padding::Reflect, Padding::Wrap].into_iter().enumerate()
-        {
-            assert_eq!(Padding::of(number as f64), padding);
-        }
         assert!(warped(Padding::Reflect, |_, _, _| (f64::INFINITY, f64::NEG_INFINITY)).iter().all(|x| x.is_finite()));
     }
 

@@ -30,7 +30,7 @@ use crate::program::region::Region;
 use crate::program::source::Source;
 use crate::program::target::{Selection, Target, Words};
 pub use message::{Message, Midi, Part, To};
-pub use site::Site;
+pub use site::{Axis, Site};
 
 /// Purpose of a model call: denoising, or writing clean features into the KV cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -168,7 +168,7 @@ impl Cache {
 impl Serialize for Bend {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let params: BTreeMap<&str, &[f64]> =
-            self.params.iter().map(|(param, lanes)| (param.name, &lanes[..])).collect();
+            self.params.iter().map(|(param, lanes)| (param.input.name, &lanes[..])).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("node", &self.node)?;
         map.serialize_entry("site", &self.site)?;
@@ -197,8 +197,8 @@ impl std::fmt::Display for Program {
             write!(f, "bend {} {} of {}:", bend.site, bend.op.name, bend.node)?;
             for (param, lanes) in bend.params.iter() {
                 match lanes.first().and_then(|value| param.choice(*value)) {
-                    Some(choice) => write!(f, " {} {choice}", param.name)?,
-                    None => write!(f, " {} {}", param.name, numbers(lanes))?,
+                    Some(choice) => write!(f, " {} {choice}", param.input.name)?,
+                    None => write!(f, " {} {}", param.input.name, numbers(lanes))?,
                 }
             }
             if let Some(with) = &bend.with {

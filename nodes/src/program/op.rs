@@ -3,6 +3,8 @@
 use candle_core::{Result, Tensor};
 use smallvec::SmallVec;
 
+use crate::choice::{Choice, choices};
+use crate::node::def::{DefaultValue, Input};
 use crate::program::grid::{Grid, GridMap};
 
 /// An operation: its name, its parameters, and its definition. Each is declared in the file of its node.
@@ -14,26 +16,36 @@ pub struct Op {
     pub params: &'static [Param],
     /// Definition.
     pub form: Form,
+    /// Gate that gives every layer and step the same noise, read once per call.
+    pub same: Option<&'static Input>,
+}
+
+impl Op {
+    /// An operation without such a gate.
+    pub const fn new(name: &'static str, params: &'static [Param], form: Form) -> Self {
+        Self { name, params, form, same: None }
+    }
 }
 
 /// A parameter of an operation, declared by an input of its node: see [`Input::neutral_at`](crate::node::def::Input::neutral_at)
 /// and [`Input::option`](crate::node::def::Input::option).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Param {
-    /// Name of the input.
-    pub name: &'static str,
+    /// The input.
+    pub input: &'static Input,
     /// Value at which the operation changes nothing; `None` for a parameter that has no effect of its own, such as a padding.
     pub neutral: Option<f64>,
-    /// Names of the values 0, 1, …, if the parameter is a choice.
-    pub choices: &'static [&'static str],
-    /// Range of the knob, or 1 for a choice: the measure of differences between values.
-    pub travel: f64,
 }
 
 impl Param {
     /// Name of a value, if the parameter is a choice.
     pub fn choice(&self, value: f64) -> Option<&'static str> {
-        self.choices.get(value.round() as usize).copied()
+        self.input.choices.get(value.round() as usize).copied()
+    }
+
+    /// Range of the knob, or 1 for a choice: the measure of differences between values.
+    pub fn travel(&self) -> f64 {
+        if self.input.choices.is_empty() { self.input.soft.1 - self.input.soft.0 } else { 1.0 }
     }
 }
 
@@ -49,21 +61,39 @@ pub enum Form {
     LogitWeight(LogitWeightFn),
     /// Any function of the columns T, each laid out as a picture.
     Columns(ColumnsFn),
-    /// `A[:,T] + σ s E`, E standard normal, σ the parameter `sigma`, `s = (row sum over T)/√|T|`; made to sum to what they did
-    /// before, and kept at 0 or above, if the parameter `renormalise` is on. E repeats in every layer and step if `same` is on.
-    MapNoise,
+    /// `A[:,T] + σ s E`, E standard normal, `s = (row sum over T)/√|T|`.
+    MapNoise {
+        /// σ.
+        sigma: &'static Input,
+        /// Gate, read once per call: negative values become 0, and the sum of each row stays.
+        renormalise: &'static Input,
+    },
     /// Each column of T becomes an even share of what the other words have together; with `both`, and the other way round.
     Transfer {
         /// An exchange.
         both: bool,
     },
-    /// The columns T as they were when the parameter `hold` went on: in the chunk or in the denoising step, as the choice
-    /// `since` selects.
-    Freeze,
+    /// The columns T as they were when a gate went on.
+    Freeze {
+        /// The gate.
+        hold: &'static Input,
+        /// Source of the columns, a choice of [`Since`], read once per call.
+        since: &'static Input,
+    },
     /// Turns the queries as if they stood elsewhere.
     Position(PositionFn),
     /// Any function of the tensor at a site that is not a map, frame by frame.
     Tensor(TensorFn),
+}
+
+choices! {
+    /// Source of the columns that a freeze holds.
+    pub enum Since {
+        /// Each denoising step holds its own columns of the chunk in which the gate went on.
+        Chunk = "chunk",
+        /// Every step of a chunk holds the columns of its first.
+        Step = "step",
+    }
 }
 
 /// `(params, grid) -> W`.
@@ -98,46 +128,26 @@ impl Params {
         Self { declared: op.params, lanes: op.params.iter().map(of).collect() }
     }
 
-    /// Values of a parameter, one per latent frame.
-    ///
-    /// # Panics
-    ///
-    /// If the operation does not declare the parameter.
-    pub fn lanes(&self, name: &str) -> &[f64] {
-        &self.lanes[self.index(name)]
+    /// Values of a parameter, one per latent frame; none if the operation does not declare it.
+    pub fn lanes(&self, input: &Input) -> &[f64] {
+        let declared = self.iter().find(|(param, _)| param.input.name == input.name);
+        declared.map_or(&[], |(_, lanes)| lanes)
     }
 
-    /// [`Self::lanes`], if the operation declares the parameter.
-    pub fn find(&self, name: &str) -> Option<&[f64]> {
-        self.iter().find_map(|(param, lanes)| (param.name == name).then_some(&lanes[..]))
-    }
-
-    /// [`Self::lanes`] to write to.
-    ///
-    /// # Panics
-    ///
-    /// If the operation does not declare the parameter.
-    pub fn lanes_mut(&mut self, name: &str) -> &mut Lanes {
-        let index = self.index(name);
-        &mut self.lanes[index]
-    }
-
-    /// Value of a parameter in a latent frame.
-    ///
-    /// # Panics
-    ///
-    /// If the operation does not declare the parameter, or the call has fewer frames.
-    pub fn at(&self, name: &str, frame: usize) -> f64 {
-        self.lanes(name)[frame]
+    /// Value of a parameter in a latent frame; the default of the input if the operation does not declare it.
+    pub fn at(&self, input: &Input, frame: usize) -> f64 {
+        let default = if let DefaultValue::Number(default) = input.default { default } else { 0.0 };
+        self.lanes(input).get(frame).copied().unwrap_or(default)
     }
 
     /// State of a gate in a latent frame.
-    ///
-    /// # Panics
-    ///
-    /// As [`Self::at`].
-    pub fn is_on(&self, name: &str, frame: usize) -> bool {
-        self.at(name, frame) >= 0.5
+    pub fn is_on(&self, input: &Input, frame: usize) -> bool {
+        self.at(input, frame) >= 0.5
+    }
+
+    /// Choice in a latent frame; the nearest one if there is none of that number.
+    pub fn chosen<T: Choice>(&self, input: &Input, frame: usize) -> T {
+        T::ALL[(self.at(input, frame).round() as usize).min(T::ALL.len() - 1)]
     }
 
     /// Each parameter with its values.
@@ -145,20 +155,15 @@ impl Params {
         self.declared.iter().zip(&self.lanes)
     }
 
-    /// The values of each parameter, in the order of the declaration.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lanes> {
-        self.lanes.iter_mut()
+    /// Each parameter with its values, to write to.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&'static Param, &mut Lanes)> {
+        self.declared.iter().zip(&mut self.lanes)
     }
 
     /// The same parameters with other lanes.
     #[must_use]
     pub fn map(&self, of: impl FnMut(&Lanes) -> Lanes) -> Self {
         Self { declared: self.declared, lanes: self.lanes.iter().map(of).collect() }
-    }
-
-    fn index(&self, name: &str) -> usize {
-        let index = self.declared.iter().position(|param| param.name == name);
-        index.unwrap_or_else(|| panic!("the operation declares no parameter {name}"))
     }
 }
 
@@ -176,6 +181,12 @@ pub struct Weight {
 pub trait Noise {
     /// Noise of a shape `[batch, frames, ..]`, on the device and in the dtype of `like`.
     fn normal(&mut self, like: &Tensor) -> Result<Tensor>;
+}
+
+impl PartialEq for Param {
+    fn eq(&self, other: &Self) -> bool {
+        (self.input.name, self.neutral) == (other.input.name, other.neutral)
+    }
 }
 
 impl PartialEq for Op {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::choice::choices;
 use crate::diagnostics::SyntaxError;
 
 /// A place in a model call for bends and taps.
@@ -38,6 +39,20 @@ pub enum Site {
     NoiseStep,
     /// The timestep of each frame, an input of the model, 0 to 1000, `[1, frames]`.
     Timestep,
+}
+
+choices! {
+    /// An axis along which a target selects a part of a site.
+    pub enum Axis {
+        /// Layers. A site without them lies outside the layers.
+        Layers = "layers",
+        /// Words of the prompt.
+        Words = "words",
+        /// Attention heads.
+        Heads = "heads",
+        /// Feed-forward neurons.
+        Neurons = "neurons",
+    }
 }
 
 impl Site {
@@ -89,6 +104,22 @@ impl Site {
             Self::NoiseStep => "noise.step",
             Self::Timestep => "timestep",
         }
+    }
+
+    /// Axes along which a target selects a part; it covers all of the site along the others.
+    pub const fn axes(self) -> &'static [Axis] {
+        match self {
+            Self::NoiseInit | Self::NoiseStep | Self::Timestep => &[],
+            Self::SelfOut | Self::CrossOut | Self::FfnIn | Self::FfnOut => &[Axis::Layers],
+            Self::SelfPosition | Self::SelfMap | Self::SelfValue => &[Axis::Layers, Axis::Heads],
+            Self::CrossMap | Self::CrossValue => &[Axis::Layers, Axis::Words, Axis::Heads],
+            Self::FfnHidden => &[Axis::Layers, Axis::Neurons],
+        }
+    }
+
+    /// True if a target selects a part of the site along this axis.
+    pub fn has(self, axis: Axis) -> bool {
+        self.axes().contains(&axis)
     }
 
     /// True for an attention map.

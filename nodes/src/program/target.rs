@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::program::Axis;
 use crate::program::Pass;
 use crate::program::pick::{Pick, Pickable};
 use crate::program::region::Region;
@@ -39,6 +40,16 @@ impl Target {
             || self.neurons.is_none()
             || self.region.is_none()
             || self.pass == Passes::None
+    }
+
+    /// True if it covers all of a site along an axis.
+    pub fn is_all_along(&self, axis: Axis) -> bool {
+        match axis {
+            Axis::Layers => self.layers.is_all(),
+            Axis::Words => self.words.is_all(),
+            Axis::Heads => self.heads.is_all(),
+            Axis::Neurons => self.neurons.is_all(),
+        }
     }
 
     /// Intersection of both targets.

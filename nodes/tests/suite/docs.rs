@@ -114,7 +114,7 @@ fn letter(form: Form) -> char {
     match form {
         Form::Grid(_) => 'g',
         Form::LogitWeight(_) => 'w',
-        Form::Columns(_) | Form::MapNoise | Form::Transfer { .. } | Form::Freeze => 'c',
+        Form::Columns(_) | Form::MapNoise { .. } | Form::Transfer { .. } | Form::Freeze { .. } => 'c',
         Form::Position(_) => 'p',
         Form::Tensor(_) => 't',
     }

@@ -13,6 +13,7 @@ use bendrack_nodes::program::target::{Selection, Words};
 use bendrack_nodes::program::{Program, To};
 use bendrack_nodes::tick::Memory;
 
+use crate::params::*;
 use crate::patching::*;
 
 /// Model calls that are looked at.
@@ -205,7 +206,7 @@ fn what_a_help_patch_records_is_there_from_the_beginning() {
     );
     // A second is recorded, and plays again and again without a hand on it.
     let angles = programs(&find("modulate.recorder"));
-    let angles: Vec<f64> = angles.iter().flat_map(|program| program.bends[0].params.lanes("angle").to_vec()).collect();
+    let angles: Vec<f64> = angles.iter().flat_map(|program| lanes_of(&program.bends[0], "angle").to_vec()).collect();
     assert_eq!(angles[4..20].chunks(4).filter(|again| **again == angles[..4]).count(), 4, "{angles:?}");
     let swing = angles.iter().copied().fold(f64::MIN, f64::max) - angles.iter().copied().fold(f64::MAX, f64::min);
     assert!(swing > 30.0, "{swing}");

@@ -16,6 +16,7 @@ use bendrack_nodes::program::source::Source;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::json;
 
+use crate::params::*;
 use crate::patching::*;
 
 #[test]
@@ -146,8 +147,8 @@ fn a_bend_acts_at_the_site_that_is_chosen_in_a_form_that_acts_there() {
             assert_eq!(bend.site.name(), site, "{at}");
             let acts = match bend.op.form {
                 Form::Grid(_) => bend.site.is_map() || !matches!(site, "self.value" | "cross.value"),
-                Form::LogitWeight(_) | Form::Columns(_) | Form::MapNoise => bend.site.is_map(),
-                Form::Transfer { .. } | Form::Freeze => bend.site == Site::CrossMap,
+                Form::LogitWeight(_) | Form::Columns(_) | Form::MapNoise { .. } => bend.site.is_map(),
+                Form::Transfer { .. } | Form::Freeze { .. } => bend.site == Site::CrossMap,
                 Form::Position(_) => bend.site == Site::SelfPosition,
                 Form::Tensor(_) => !bend.site.is_map() && bend.site != Site::SelfPosition,
             };
@@ -156,7 +157,7 @@ fn a_bend_acts_at_the_site_that_is_chosen_in_a_form_that_acts_there() {
         if def.input("renormalise").is_some() {
             let on = bend(&[("renormalise", json!(true)), ("site", json!("cross.map"))]);
             let renormalised = matches!(on.op.form, Form::LogitWeight(_))
-                || on.params.find("renormalise").is_some_and(|on| on[0] == 1.0);
+                || find_lanes(&on, "renormalise").is_some_and(|on| on[0] == 1.0);
             assert!(renormalised, "{}", def.name);
         }
     }
@@ -186,10 +187,10 @@ fn the_settings_of_a_bend_arrive_in_their_order() {
             params.as_object_mut().expect("parameters").remove("words");
         }
         let bend = run(&compile(&alone(def, params)), &mut Memory::default(), 0, 1).bends.remove(0);
-        for (name, (_, value)) in set.iter().filter(|(name, _)| bend.params.find(name).is_some()) {
-            assert_eq!(bend.params.at(name, 0), *value, "{} {name}", def.name);
+        for (name, (_, value)) in set.iter().filter(|(name, _)| find_lanes(&bend, name).is_some()) {
+            assert_eq!(lanes_of(&bend, name)[0], *value, "{} {name}", def.name);
         }
-        let silent = |name: &&str| bend.params.find(name).is_none();
+        let silent = |name: &&str| find_lanes(&bend, name).is_none();
         let silent: Vec<_> = set.iter().map(|(name, _)| *name).filter(silent).collect();
         assert!(silent.is_empty() || silent == ["renormalise"], "{}: {silent:?} do nothing", def.name);
     }
@@ -210,7 +211,7 @@ fn a_switch_that_a_cable_moves_is_on_or_off() {
     let mut on = flipped;
     on.cables[0] = cable("high.out", "flip.horizontal");
     let bend = run(&compile(&on), &mut Memory::default(), 0, 1).bends.remove(0);
-    assert_eq!((bend.params.lanes("horizontal"), bend.params.lanes("vertical")), (&[1.0][..], &[0.0][..]));
+    assert_eq!((lanes_of(&bend, "horizontal"), lanes_of(&bend, "vertical")), (&[1.0][..], &[0.0][..]));
 }
 
 #[test]
@@ -442,7 +443,7 @@ fn a_cable_moves_a_knob_by_its_depth_and_gives_signals_as_they_are() {
             &[("n.out", "r.angle"), ("r.bends", "wan.bends")],
         );
         patch.apply(Edit::SetDepth { id: "r".to_owned(), name: "angle".to_owned(), depth }).expect("an edit");
-        run(&compile(&patch), &mut Memory::default(), 0, 2).bends[0].params.lanes("angle").to_vec()
+        lanes_of(&run(&compile(&patch), &mut Memory::default(), 0, 2).bends[0], "angle").to_vec()
     };
     // The knob travels 360°.
     assert_near(&angle(None), &[55.0, 55.0]);

@@ -12,6 +12,7 @@ mod library;
 mod modulate;
 mod numbers;
 mod outputs;
+mod params;
 #[path = "../patching/mod.rs"]
 mod patching;
 mod picture;

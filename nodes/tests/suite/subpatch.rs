@@ -8,6 +8,7 @@ use bendrack_nodes::patch::{Edit, Patch};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
+use crate::params::*;
 use crate::patching::*;
 
 /// A patch with these definitions, nodes and cables.
@@ -58,7 +59,7 @@ fn instances_run_each_for_itself_with_their_own_settings() {
     let (plan, problems) = Plan::compile(&patch, LIBRARY);
     assert_eq!(problems, []);
     let program = run(&plan.expect("a plan"), &mut Memory::default(), 0, 2);
-    let bends: Vec<_> = program.bends.iter().map(|bend| (bend.node.to_string(), bend.params.at("angle", 0))).collect();
+    let bends: Vec<_> = program.bends.iter().map(|bend| (bend.node.to_string(), lanes_of(bend, "angle")[0])).collect();
     assert_eq!(bends, [("one/turn".to_owned(), 10.0), ("two/turn".to_owned(), 45.0)]);
     let ports = [("one/lfo", "out"), ("two/lfo", "out"), ("one/second", "out"), ("two/second", "out")];
     assert_eq!(outputs(&patch, &ports, 2)[..2], [Some(0.25), Some(0.125)]);
@@ -82,7 +83,7 @@ fn cables_lead_in_and_out_with_the_depths_of_the_instance() {
     let angle = |depths| {
         let patch = read(&wobble(), &nodes(depths), &cables);
         let program = run(&compile(&patch), &mut Memory::default(), 0, 1);
-        (program.bends[0].params.at("angle", 0), outputs(&patch, &[("range", "out")], 2)[0])
+        (lanes_of(&program.bends[0], "angle")[0], outputs(&patch, &[("range", "out")], 2)[0])
     };
     assert_eq!(angle(json!({})), (10.0 + 180.0, Some(25.0)), "the depth of the definition");
     assert_eq!(angle(json!({ "way": 0.5 })), (10.0 + 90.0, Some(25.0)));
@@ -120,7 +121,7 @@ fn subpatches_lie_in_subpatches_and_the_outermost_setting_counts() {
         &json!([{ "from": "it.out", "to": "wan.bends" }]),
     );
     let program = run(&compile(&patch), &mut Memory::default(), 0, 1);
-    let bends: Vec<_> = program.bends.iter().map(|bend| (bend.node.to_string(), bend.params.at("angle", 0))).collect();
+    let bends: Vec<_> = program.bends.iter().map(|bend| (bend.node.to_string(), lanes_of(bend, "angle")[0])).collect();
     assert_eq!(bends, [("it/a/turn".to_owned(), 40.0), ("it/b/turn".to_owned(), 30.0)]);
 }
 

@@ -166,7 +166,8 @@ mod tests {
             let inputs =
                 Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
             let program = plan.as_ref().unwrap().program(&inputs, &mut Memory::default(), 1);
-            assert_eq!(program.bends[0].params.lanes("angle"), [degrees]);
+            let (_, angle) = program.bends[0].params.iter().next().expect("the angle");
+            assert_eq!(angle[..], [degrees]);
         }
     }
 

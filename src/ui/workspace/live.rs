@@ -260,7 +260,8 @@ mod tests {
         let inputs =
             Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
         let program = plan.unwrap().program(&inputs, &mut Memory::default(), 6);
-        let angle = program.bends[0].params.at("angle", 5);
+        let (_, angle) = program.bends[0].params.iter().next().expect("the angle");
+        let angle = angle[5];
         let (_, input) = def_of("bend.rotate").unwrap().input("angle").unwrap();
         assert_eq!(live.input(&patch, &port("rotate.angle"), input, 0.0), Some(angle));
         assert_eq!(live.trace(&port("lfo.out")).unwrap().len(), 6);

@@ -11,7 +11,7 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch};
-use bendrack_nodes::program::op::{Form, Param};
+use bendrack_nodes::program::op::{Form, Lanes, Param};
 use bendrack_nodes::program::target::Target;
 use bendrack_nodes::program::{Bend, Program, Site};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
@@ -73,9 +73,8 @@ pub fn bend(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str) -> f
 /// The same with knobs that are elsewhere in each frame.
 pub fn moving(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str, usize) -> f64, frames: usize) -> Bend {
     let mut bend = bend(def, site, &|name| if name == "renormalise" { place(name, 0) } else { 0.9 }, frames);
-    for (Param { name, .. }, lanes) in bend.op.params.iter().zip(bend.params.iter_mut()) {
-        let (_, input) = def.input(name).expect("a parameter is an input of its name");
-        let at = |frame| place(name, if input.choices.is_empty() { frame } else { 0 });
+    for (Param { input, .. }, lanes) in bend.params.iter_mut() {
+        let at = |frame| place(input.name, if input.choices.is_empty() { frame } else { 0 });
         *lanes = (0..frames).map(|frame| value(input, at(frame))).collect();
     }
     bend
@@ -94,15 +93,20 @@ pub fn strong(name: &str, site: Option<Site>, target: &Target, frames: usize) ->
 /// A bend of a node with its parameters at these values in every frame.
 pub fn named(name: &str, site: Option<Site>, values: &[f64], frames: usize) -> Bend {
     let mut bend = bend(node(name), site, &far, frames);
-    for (lanes, value) in bend.params.iter_mut().zip(values) {
+    for ((_, lanes), value) in bend.params.iter_mut().zip(values) {
         lanes.fill(*value);
     }
     bend
 }
 
+/// Lanes of a bend's first parameter, to write to.
+pub fn first_lanes(bend: &mut Bend) -> &mut Lanes {
+    bend.params.iter_mut().next().expect("a parameter").1
+}
+
 /// Whether a bend of a map has one result only.
 pub fn is_certain(bend: &Bend) -> bool {
-    !matches!(bend.op.form, Form::MapNoise | Form::Freeze)
+    !matches!(bend.op.form, Form::MapNoise { .. } | Form::Freeze { .. })
 }
 
 /// The program of a patch with a node `bend` on its way into the model.

@@ -108,7 +108,7 @@ pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, with: Option
 
 /// Value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.
 fn setting(ctx: &NodeContext<'_>, param: &Param) -> f64 {
-    let Some((_, input)) = ctx.def.input(param.name) else { return param.neutral.unwrap_or_default() };
+    let input = param.input;
     if input.kind == Kind::Gate {
         f64::from(u8::from(ctx.gate(input)))
     } else if input.choices.is_empty() {

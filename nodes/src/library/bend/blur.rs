@@ -10,8 +10,7 @@ const SIGMA: Input = Input::number("sigma", 0.0, "Radius of the blur, in cells o
     .hard(0.0, 16.0)
     .unit("cells");
 
-const OP: Op =
-    Op { name: "blur", params: &[SIGMA.neutral_at(0.0), bend_node::PADDING.option()], form: Form::Grid(blur) };
+const OP: Op = Op::new("blur", &[SIGMA.neutral_at(0.0), bend_node::PADDING.option()], Form::Grid(blur));
 
 /// Blurs attention maps or outputs over the picture.
 pub const NODE: NodeDef = NodeDef {
@@ -36,8 +35,8 @@ pub const NODE: NodeDef = NodeDef {
 fn blur(params: &Params, grid: Grid) -> GridMap {
     GridMap::spread(
         grid,
-        |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
-        |frame| gauss(params.at(SIGMA.name, frame)),
+        |frame| params.chosen::<Padding>(&bend_node::PADDING, frame),
+        |frame| gauss(params.at(&SIGMA, frame)),
     )
 }
 

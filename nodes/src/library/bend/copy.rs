@@ -13,7 +13,7 @@ const WORDS: Input = Input::text(
 )
 .words(MOST_WORDS);
 
-const OP: Op = Op { name: "copy", params: &[], form: Form::Transfer { both: false } };
+const OP: Op = Op::new("copy", &[], Form::Transfer { both: false });
 
 /// Replaces the attention of the target's words with that of other words.
 pub const NODE: NodeDef = NodeDef {

@@ -8,8 +8,7 @@ use crate::program::op::{Form, Op, Params};
 const HORIZONTAL: Input = Input::gate("horizontal", false, "Mirrors left and right.");
 const VERTICAL: Input = Input::gate("vertical", false, "Mirrors top and bottom.");
 
-const OP: Op =
-    Op { name: "flip", params: &[HORIZONTAL.neutral_at(0.0), VERTICAL.neutral_at(0.0)], form: Form::Grid(flip) };
+const OP: Op = Op::new("flip", &[HORIZONTAL.neutral_at(0.0), VERTICAL.neutral_at(0.0)], Form::Grid(flip));
 
 /// Mirrors attention maps or outputs, horizontally or vertically.
 pub const NODE: NodeDef = NodeDef {
@@ -24,10 +23,10 @@ pub const NODE: NodeDef = NodeDef {
 
 /// Mirrored left to right where `horizontal` is on, top to bottom where `vertical` is.
 fn flip(params: &Params, grid: Grid) -> GridMap {
-    let sign = |on: f64| if on >= 0.5 { -1.0 } else { 1.0 };
+    let sign = |on: bool| if on { -1.0 } else { 1.0 };
     GridMap::warp(
         grid,
         |_| Padding::Border,
-        |frame, dx, dy| (dx * sign(params.at(HORIZONTAL.name, frame)), dy * sign(params.at(VERTICAL.name, frame))),
+        |frame, dx, dy| (dx * sign(params.is_on(&HORIZONTAL, frame)), dy * sign(params.is_on(&VERTICAL, frame))),
     )
 }

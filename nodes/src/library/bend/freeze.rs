@@ -3,16 +3,15 @@
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
-use crate::program::op::{Form, Op};
+use crate::program::op::{Form, Op, Since};
 
 const HOLD: Input = Input::gate("hold", false, "Gate: holds the maps while it is on.");
-const SINCE: Input = Input::choice(
+const SINCE: Input = Input::choice_of::<Since>(
     "since",
-    &["chunk", "step"],
     "Source of the held map: the chunk in which `hold` went on, or each chunk's first step.",
 );
 
-const OP: Op = Op { name: "freeze", params: &[HOLD.neutral_at(0.0), SINCE.option()], form: Form::Freeze };
+const OP: Op = Op::new("freeze", &[HOLD.neutral_at(0.0), SINCE.option()], Form::Freeze { hold: &HOLD, since: &SINCE });
 
 /// Freezes the attention maps of words as they were when `hold` went on.
 pub const NODE: NodeDef = NodeDef {

@@ -13,9 +13,9 @@ const GAIN: Input = Input::number("gain", 1.0, "Factor: 0 silences, 1 changes no
 const RENORMALISE: Input =
     Input::gate("renormalise", false, "At map sites: rescales each row so that attention still sums to 1.");
 
-static MAP: Op = Op { name: "gain", params: &[GAIN.neutral_at(1.0)], form: Form::Grid(map) };
-static WEIGHT: Op = Op { name: "weight", params: &[GAIN.neutral_at(1.0)], form: Form::LogitWeight(weight) };
-static TENSOR: Op = Op { name: "gain", params: &[GAIN.neutral_at(1.0)], form: Form::Tensor(tensor) };
+static MAP: Op = Op::new("gain", &[GAIN.neutral_at(1.0)], Form::Grid(map));
+static WEIGHT: Op = Op::new("weight", &[GAIN.neutral_at(1.0)], Form::LogitWeight(weight));
+static TENSOR: Op = Op::new("gain", &[GAIN.neutral_at(1.0)], Form::Tensor(tensor));
 
 /// Scales attention maps, values, outputs or feed-forward neurons by a factor.
 pub const NODE: NodeDef = NodeDef {
@@ -38,15 +38,15 @@ pub const NODE: NodeDef = NodeDef {
 
 /// Times `gain`, frame by frame.
 fn map(params: &Params, grid: Grid) -> GridMap {
-    GridMap::gain(grid, |frame, _, _| params.at(GAIN.name, frame))
+    GridMap::gain(grid, |frame, _, _| params.at(&GAIN, frame))
 }
 
 /// The weight before the softmax times `gain`.
 fn weight(params: &Params, frame: usize) -> Weight {
-    Weight { sharpness: 1.0, gain: params.at(GAIN.name, frame) }
+    Weight { sharpness: 1.0, gain: params.at(&GAIN, frame) }
 }
 
 /// x `[batch, frames, ..]` times `gain`, frame by frame.
 pub(super) fn tensor(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
-    x.broadcast_mul(&lanes_along(params.lanes(GAIN.name), 1, x)?)
+    x.broadcast_mul(&lanes_along(params.lanes(&GAIN), 1, x)?)
 }

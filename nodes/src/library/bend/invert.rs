@@ -8,8 +8,8 @@ use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 
 const INVERT: Input = Input::gate("invert", false, "Gate: inverts while it is on.");
 
-static MAP: Op = Op { name: "invert", params: &[INVERT.neutral_at(0.0)], form: Form::Columns(negative) };
-static TENSOR: Op = Op { name: "invert", params: &[INVERT.neutral_at(0.0)], form: Form::Tensor(opposite) };
+static MAP: Op = Op::new("invert", &[INVERT.neutral_at(0.0)], Form::Columns(negative));
+static TENSOR: Op = Op::new("invert", &[INVERT.neutral_at(0.0)], Form::Tensor(opposite));
 
 /// Inverts attention maps; negates values, outputs or neurons.
 pub const NODE: NodeDef = NodeDef {
@@ -29,12 +29,12 @@ pub const NODE: NodeDef = NodeDef {
 fn negative(x: &Tensor, params: &Params) -> Result<Tensor> {
     let cells = x.flatten_from(x.rank() - 2)?;
     let ends = (cells.max_keepdim(D::Minus1)? + cells.min_keepdim(D::Minus1)?)?.unsqueeze(D::Minus1)?;
-    switch(x, &ends.broadcast_sub(x)?, params.lanes(INVERT.name), x.rank() - 3)
+    switch(x, &ends.broadcast_sub(x)?, params.lanes(&INVERT), x.rank() - 3)
 }
 
 /// −x, x `[batch, frames, ..]`.
 fn opposite(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
-    switch(x, &x.neg()?, params.lanes(INVERT.name), 1)
+    switch(x, &x.neg()?, params.lanes(&INVERT), 1)
 }
 
 /// x in the frames in which `on` is off, y in the others.

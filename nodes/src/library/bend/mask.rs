@@ -1,5 +1,6 @@
 //! Keeps what lies on the picture inside of a shape.
 
+use crate::choice::choices;
 use crate::library::bend::bend_node;
 use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
 use crate::node::def::{Input, NodeDef};
@@ -11,11 +12,21 @@ const OUTSIDE: Input =
     Input::number("outside", 1.0, "Factor outside the shape: 0 silences the outside, 1 changes nothing.")
         .soft(0.0, 1.0)
         .hard(-100.0, 100.0);
-const SHAPE: Input = Input::choice("shape", &["rectangle", "ellipse"], "Shape of the part that is kept.");
+const SHAPE: Input = Input::choice_of::<Outline>("shape", "Shape of the part that is kept.");
 
-const OP: Op = Op {
-    name: "mask",
-    params: &[
+choices! {
+    /// Outline of the part that is kept.
+    enum Outline {
+        /// Rectangle.
+        Rectangle = "rectangle",
+        /// Ellipse in the rectangle.
+        Ellipse = "ellipse",
+    }
+}
+
+const OP: Op = Op::new(
+    "mask",
+    &[
         OUTSIDE.neutral_at(1.0),
         SHAPE.option(),
         X.option(),
@@ -24,8 +35,8 @@ const OP: Op = Op {
         HEIGHT.option(),
         FEATHER.option(),
     ],
-    form: Form::Grid(mask),
-};
+    Form::Grid(mask),
+);
 
 /// Silences attention maps or outputs outside a rectangle or an ellipse.
 pub const NODE: NodeDef = NodeDef {
@@ -55,10 +66,13 @@ pub const NODE: NodeDef = NodeDef {
 /// Times `outside` outside of a shape, frame by frame.
 fn mask(params: &Params, grid: Grid) -> GridMap {
     GridMap::gain(grid, |frame, row, column| {
-        let inputs = [OUTSIDE, SHAPE, X, Y, WIDTH, HEIGHT, FEATHER];
-        let [outside, shape, x, y, width, height, feather] = inputs.map(|input| params.at(input.name, frame));
+        let inputs = [&OUTSIDE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
+        let [outside, x, y, width, height, feather] = inputs.map(|input| params.at(input, frame));
         let edges = Frame { x, y, width, height, feather };
-        let shape = if shape < 0.5 { Shape::Rectangle(edges) } else { Shape::Ellipse(edges) };
+        let shape = match params.chosen(&SHAPE, frame) {
+            Outline::Rectangle => Shape::Rectangle(edges),
+            Outline::Ellipse => Shape::Ellipse(edges),
+        };
         let inside = f64::from(shape.weight(grid.point(row, column), |_| None));
         inside + outside * (1.0 - inside)
     })

@@ -17,9 +17,16 @@ const RENORMALISE: Input =
     Input::gate("renormalise", false, "At map sites: clips negative attention to 0 and keeps the sum of each row.");
 const SAME: Input = Input::gate("same", false, "Uses the same noise in every layer and step.");
 
-static MAP: Op =
-    Op { name: "noise", params: &[SIGMA.neutral_at(0.0), SAME.option(), RENORMALISE.option()], form: Form::MapNoise };
-static TENSOR: Op = Op { name: "noise", params: &[SIGMA.neutral_at(0.0), SAME.option()], form: Form::Tensor(noise) };
+static MAP: Op = Op {
+    same: Some(&SAME),
+    ..Op::new(
+        "noise",
+        &[SIGMA.neutral_at(0.0), SAME.option(), RENORMALISE.option()],
+        Form::MapNoise { sigma: &SIGMA, renormalise: &RENORMALISE },
+    )
+};
+static TENSOR: Op =
+    Op { same: Some(&SAME), ..Op::new("noise", &[SIGMA.neutral_at(0.0), SAME.option()], Form::Tensor(noise)) };
 
 /// Adds noise to attention maps, values, outputs or feed-forward neurons.
 pub const NODE: NodeDef = NodeDef {
@@ -49,7 +56,6 @@ pub const NODE: NodeDef = NodeDef {
 
 /// x `[batch, frames, tokens, ..]` plus normal noise of `sigma` times the root mean square of each token.
 fn noise(x: &Tensor, params: &Params, noise: &mut dyn Noise) -> Result<Tensor> {
-    let level =
-        x.sqr()?.mean_keepdim(D::Minus1)?.sqrt()?.broadcast_mul(&lanes_along(params.lanes(SIGMA.name), 1, x)?)?;
+    let level = x.sqr()?.mean_keepdim(D::Minus1)?.sqrt()?.broadcast_mul(&lanes_along(params.lanes(&SIGMA), 1, x)?)?;
     x + noise.normal(x)?.broadcast_mul(&level)?
 }

@@ -30,9 +30,9 @@ const PACE: Input = Input::number("pace", 1.0, "Scale of time within the chunk: 
     .hard(-100.0, 100.0)
     .unit("×");
 
-const OP: Op = Op {
-    name: "position",
-    params: &[
+const OP: Op = Op::new(
+    "position",
+    &[
         X.neutral_at(0.0),
         Y.neutral_at(0.0),
         FRAMES.neutral_at(0.0),
@@ -40,8 +40,8 @@ const OP: Op = Op {
         STRETCH.neutral_at(1.0),
         PACE.neutral_at(1.0),
     ],
-    form: Form::Position(position),
-};
+    Form::Position(position),
+);
 
 /// Changes the RoPE positions of the queries: moved, rotated, scaled, or shifted in time.
 pub const NODE: NodeDef = NodeDef {
@@ -56,8 +56,8 @@ pub const NODE: NodeDef = NodeDef {
 
 /// Offset of a query that is rotated, scaled and then moved: `[t, y, x]`.
 fn position(params: &Params, frame: usize, [t, y, x]: [f64; 3]) -> [f64; 3] {
-    let inputs = [X, Y, FRAMES, ANGLE, STRETCH, PACE];
-    let [right, down, later, angle, stretch, pace] = inputs.map(|input| params.at(input.name, frame));
+    let inputs = [&X, &Y, &FRAMES, &ANGLE, &STRETCH, &PACE];
+    let [right, down, later, angle, stretch, pace] = inputs.map(|input| params.at(input, frame));
     let (sin, cos) = angle.to_radians().sin_cos();
     let (turned_x, turned_y) = (cos * x - sin * y, cos * y + sin * x);
     [later + t * pace - t, down + turned_y * stretch - y, right + turned_x * stretch - x]

@@ -15,7 +15,7 @@ const COARSENESS: Input =
     Input::number("coarseness", 0.0, "Step size as a fraction of the largest activation; 0 changes nothing.")
         .hard(0.0, 2.0);
 
-const OP: Op = Op { name: "quantise", params: &[COARSENESS.neutral_at(0.0)], form: Form::Tensor(quantise) };
+const OP: Op = Op::new("quantise", &[COARSENESS.neutral_at(0.0)], Form::Tensor(quantise));
 
 /// Rounds values, outputs or neurons to a few levels, like a bit crusher.
 pub const NODE: NodeDef = NodeDef {
@@ -31,7 +31,7 @@ pub const NODE: NodeDef = NodeDef {
 /// x `[batch, frames, tokens, ..]` rounded to multiples of `coarseness` times the largest |x| of its token.
 fn quantise(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let largest = x.abs()?.max_keepdim(D::Minus1)?;
-    let step = largest.broadcast_mul(&lanes_along(params.lanes(COARSENESS.name), 1, x)?)?;
+    let step = largest.broadcast_mul(&lanes_along(params.lanes(&COARSENESS), 1, x)?)?;
     // Steps of no height are no steps.
     let is_step = step.gt(SMALLEST)?;
     let step = is_step.where_cond(&step, &step.ones_like()?)?;

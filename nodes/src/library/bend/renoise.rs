@@ -11,7 +11,7 @@ const GAIN: Input =
         .soft(0.0, 2.0)
         .hard(-10.0, 10.0);
 
-const OP: Op = Op { name: "gain", params: &[GAIN.neutral_at(1.0)], form: Form::Tensor(gain::tensor) };
+const OP: Op = Op::new("gain", &[GAIN.neutral_at(1.0)], Form::Tensor(gain::tensor));
 
 /// Scales the noise that is added before each denoising step after the first.
 pub const NODE: NodeDef = NodeDef {

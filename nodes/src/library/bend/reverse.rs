@@ -7,7 +7,7 @@ use crate::program::op::{Form, Op, Params};
 
 const REVERSE: Input = Input::gate("reverse", false, "Gate: reverses while it is on.");
 
-const OP: Op = Op { name: "reverse", params: &[REVERSE.neutral_at(0.0)], form: Form::Grid(reverse) };
+const OP: Op = Op::new("reverse", &[REVERSE.neutral_at(0.0)], Form::Grid(reverse));
 
 /// Reverses attention maps or outputs over the latent frames of the chunk.
 pub const NODE: NodeDef = NodeDef {
@@ -23,6 +23,6 @@ pub const NODE: NodeDef = NodeDef {
 /// The frames of the chunk last to first, where `reverse` is on.
 fn reverse(params: &Params, grid: Grid) -> GridMap {
     GridMap::in_time(grid, |frame| {
-        vec![(if params.is_on(REVERSE.name, frame) { grid.frames - 1 - frame } else { frame }, 1.0)]
+        vec![(if params.is_on(&REVERSE, frame) { grid.frames - 1 - frame } else { frame }, 1.0)]
     })
 }

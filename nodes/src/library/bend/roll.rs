@@ -12,7 +12,7 @@ const NEURONS: Input = Input::number("neurons", 0.0, "Distance of the shift, in 
     .hard(-32768.0, 32768.0)
     .unit("neurons");
 
-const OP: Op = Op { name: "roll", params: &[NEURONS.neutral_at(0.0)], form: Form::Tensor(roll) };
+const OP: Op = Op::new("roll", &[NEURONS.neutral_at(0.0)], Form::Tensor(roll));
 
 /// Shifts the activity of feed-forward neurons along their index, with wrap-around.
 pub const NODE: NodeDef = NodeDef {
@@ -28,7 +28,7 @@ pub const NODE: NodeDef = NodeDef {
 /// x `[batch, frames, tokens, neurons]` moved by `neurons` neurons, around the end; whole ones.
 fn roll(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let count = x.dim(D::Minus1)? as i64;
-    let frames = params.lanes(NEURONS.name).iter().enumerate().map(|(frame, places)| {
+    let frames = params.lanes(&NEURONS).iter().enumerate().map(|(frame, places)| {
         x.narrow(1, frame, 1)?.roll((places.round() as i64).rem_euclid(count.max(1)) as i32, D::Minus1)
     });
     Tensor::cat(&frames.collect::<Result<Vec<_>>>()?, 1)

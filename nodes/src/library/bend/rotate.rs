@@ -8,8 +8,7 @@ use crate::program::op::{Form, Op, Params};
 const ANGLE: Input =
     Input::number("angle", 0.0, "Angle, clockwise.").soft(-180.0, 180.0).hard(-3600.0, 3600.0).unit("°");
 
-const OP: Op =
-    Op { name: "rotate", params: &[ANGLE.neutral_at(0.0), bend_node::PADDING.option()], form: Form::Grid(rotate) };
+const OP: Op = Op::new("rotate", &[ANGLE.neutral_at(0.0), bend_node::PADDING.option()], Form::Grid(rotate));
 
 /// Rotates attention maps or outputs about the centre of the picture.
 pub const NODE: NodeDef = NodeDef {
@@ -33,9 +32,9 @@ pub const NODE: NodeDef = NodeDef {
 fn rotate(params: &Params, grid: Grid) -> GridMap {
     GridMap::warp(
         grid,
-        |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
+        |frame| params.chosen::<Padding>(&bend_node::PADDING, frame),
         |frame, dx, dy| {
-            let (sin, cos) = params.at(ANGLE.name, frame).to_radians().sin_cos();
+            let (sin, cos) = params.at(&ANGLE, frame).to_radians().sin_cos();
             // Source of the content: the inverse rotation.
             (cos * dx + sin * dy, cos * dy - sin * dx)
         },

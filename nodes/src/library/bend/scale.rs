@@ -17,11 +17,11 @@ const STRETCH: Input =
         .unit("×")
         .log();
 
-const OP: Op = Op {
-    name: "scale",
-    params: &[FACTOR.neutral_at(1.0), STRETCH.neutral_at(1.0), bend_node::PADDING.option()],
-    form: Form::Grid(scale),
-};
+const OP: Op = Op::new(
+    "scale",
+    &[FACTOR.neutral_at(1.0), STRETCH.neutral_at(1.0), bend_node::PADDING.option()],
+    Form::Grid(scale),
+);
 
 /// Scales attention maps or outputs about the centre of the picture.
 pub const NODE: NodeDef = NodeDef {
@@ -48,9 +48,9 @@ pub const NODE: NodeDef = NodeDef {
 fn scale(params: &Params, grid: Grid) -> GridMap {
     GridMap::warp(
         grid,
-        |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
+        |frame| params.chosen::<Padding>(&bend_node::PADDING, frame),
         |frame, dx, dy| {
-            let (factor, stretch) = (params.at(FACTOR.name, frame), params.at(STRETCH.name, frame).sqrt());
+            let (factor, stretch) = (params.at(&FACTOR, frame), params.at(&STRETCH, frame).sqrt());
             (dx / (factor * stretch), dy / factor * stretch)
         },
     )

@@ -14,7 +14,7 @@ const SIGMA: Input = Input::number("sigma", 1.0, "Radius of the unsharp mask, in
     .hard(0.0, 16.0)
     .unit("cells");
 
-const OP: Op = Op { name: "sharpen", params: &[STRENGTH.neutral_at(0.0), SIGMA.option()], form: Form::Grid(sharpen) };
+const OP: Op = Op::new("sharpen", &[STRENGTH.neutral_at(0.0), SIGMA.option()], Form::Grid(sharpen));
 
 /// Sharpens attention maps or outputs with an unsharp mask.
 pub const NODE: NodeDef = NodeDef {
@@ -29,9 +29,9 @@ pub const NODE: NodeDef = NodeDef {
 
 /// `x + strength · (x − blur(x))`, the blur `sigma` cells wide; it may go below 0.
 fn sharpen(params: &Params, grid: Grid) -> GridMap {
-    let blur = GridMap::spread(grid, |_| Padding::Border, |frame| gauss(params.at(SIGMA.name, frame)));
+    let blur = GridMap::spread(grid, |_| Padding::Border, |frame| gauss(params.at(&SIGMA, frame)));
     blur.mix(|cell| {
-        let strength = params.at(STRENGTH.name, grid.place(cell).0);
+        let strength = params.at(&STRENGTH, grid.place(cell).0);
         (-strength, 1.0 + strength)
     })
 }

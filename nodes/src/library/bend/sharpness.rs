@@ -12,7 +12,7 @@ const SHARPNESS: Input = Input::number(
 .soft(0.0, 4.0)
 .hard(-100.0, 100.0);
 
-const OP: Op = Op { name: "sharpness", params: &[SHARPNESS.neutral_at(1.0)], form: Form::LogitWeight(sharpness) };
+const OP: Op = Op::new("sharpness", &[SHARPNESS.neutral_at(1.0)], Form::LogitWeight(sharpness));
 
 /// Concentrates attention on its peaks, or spreads it evenly.
 pub const NODE: NodeDef = NodeDef {
@@ -27,5 +27,5 @@ pub const NODE: NodeDef = NodeDef {
 
 /// Logits times `sharpness`: an inverse temperature.
 fn sharpness(params: &Params, frame: usize) -> Weight {
-    Weight { sharpness: params.at(SHARPNESS.name, frame), gain: 1.0 }
+    Weight { sharpness: params.at(&SHARPNESS, frame), gain: 1.0 }
 }

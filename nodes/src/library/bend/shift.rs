@@ -15,7 +15,7 @@ const PADDING: Input = Input::choice_of::<Padding>(
     "Values beyond the chunk: border repeats its end, zeros is 0, reflect mirrors, wrap loops.",
 );
 
-const OP: Op = Op { name: "shift", params: &[FRAMES.neutral_at(0.0), PADDING.option()], form: Form::Grid(shift) };
+const OP: Op = Op::new("shift", &[FRAMES.neutral_at(0.0), PADDING.option()], Form::Grid(shift));
 
 /// Shifts attention maps or outputs along the latent frames of the chunk.
 pub const NODE: NodeDef = NodeDef {
@@ -31,12 +31,12 @@ pub const NODE: NodeDef = NodeDef {
 /// Each frame gets what was `frames` frames before it.
 fn shift(params: &Params, grid: Grid) -> GridMap {
     GridMap::in_time(grid, |frame| {
-        let from = frame as f64 - params.at(FRAMES.name, frame);
+        let from = frame as f64 - params.at(&FRAMES, frame);
         let (first, part) = (from.floor() as i64, from - from.floor());
         [(first, 1.0 - part), (first + 1, part)]
             .into_iter()
             .filter_map(|(from, weight)| {
-                Some((Padding::of(params.at(PADDING.name, frame)).place(from, grid.frames)?, weight))
+                Some((params.chosen::<Padding>(&PADDING, frame).place(from, grid.frames)?, weight))
             })
             .collect()
     })

@@ -13,7 +13,7 @@ const LINGER: Input = Input::number(
 .soft(0.0, 1.0)
 .hard(-1.0, 1.0);
 
-const OP: Op = Op { name: "smear", params: &[LINGER.neutral_at(0.0)], form: Form::Grid(smear) };
+const OP: Op = Op::new("smear", &[LINGER.neutral_at(0.0)], Form::Grid(smear));
 
 /// Carries attention maps or outputs over from each latent frame of the chunk to the next.
 pub const NODE: NodeDef = NodeDef {
@@ -30,7 +30,7 @@ pub const NODE: NodeDef = NodeDef {
 fn smear(params: &Params, grid: Grid) -> GridMap {
     GridMap::in_time(grid, |frame| {
         let mut weights = vec![(0, 1.0)];
-        for (later, linger) in params.lanes(LINGER.name).iter().enumerate().take(frame + 1).skip(1) {
+        for (later, linger) in params.lanes(&LINGER).iter().enumerate().take(frame + 1).skip(1) {
             for (_, weight) in &mut weights {
                 *weight *= linger;
             }

@@ -9,7 +9,7 @@ use crate::program::target::{MOST_WORDS, listed_words};
 const WORDS: Input =
     Input::text("words", "", "Words to swap with those of the target, separated by commas.").words(MOST_WORDS);
 
-const OP: Op = Op { name: "swap", params: &[], form: Form::Transfer { both: true } };
+const OP: Op = Op::new("swap", &[], Form::Transfer { both: true });
 
 /// Swaps the attention maps of the target's words with those of other words.
 pub const NODE: NodeDef = NodeDef {

@@ -13,8 +13,8 @@ const THRESHOLD: Input = Input::number(
 )
 .hard(0.0, 1.0);
 
-static MAP: Op = Op { name: "threshold", params: &[THRESHOLD.neutral_at(0.0)], form: Form::Columns(columns) };
-static TENSOR: Op = Op { name: "threshold", params: &[THRESHOLD.neutral_at(0.0)], form: Form::Tensor(tensor) };
+static MAP: Op = Op::new("threshold", &[THRESHOLD.neutral_at(0.0)], Form::Columns(columns));
+static TENSOR: Op = Op::new("threshold", &[THRESHOLD.neutral_at(0.0)], Form::Tensor(tensor));
 
 /// Sets weak attention, values, outputs or neurons to 0.
 pub const NODE: NodeDef = NodeDef {
@@ -33,13 +33,13 @@ pub const NODE: NodeDef = NodeDef {
 /// Each picture in x `[.., frames, rows, columns]`, 0 where it is below `threshold` times the largest value of its frame.
 fn columns(x: &Tensor, params: &Params) -> Result<Tensor> {
     let largest = x.flatten_from(x.rank() - 2)?.abs()?.max_keepdim(D::Minus1)?.unsqueeze(D::Minus1)?;
-    strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(THRESHOLD.name), x.rank() - 3, x)?)?)
+    strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(&THRESHOLD), x.rank() - 3, x)?)?)
 }
 
 /// x `[batch, frames, tokens, ..]`, 0 where |x| is below `threshold` times the largest of its token.
 fn tensor(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let largest = x.abs()?.max_keepdim(D::Minus1)?;
-    strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(THRESHOLD.name), 1, x)?)?)
+    strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(&THRESHOLD), 1, x)?)?)
 }
 
 /// x where |x| is at least `least`, else 0.

@@ -12,7 +12,7 @@ const OFFSET: Input =
         .soft(-500.0, 500.0)
         .hard(-1000.0, 1000.0);
 
-const OP: Op = Op { name: "offset", params: &[OFFSET.neutral_at(0.0)], form: Form::Tensor(offset) };
+const OP: Op = Op::new("offset", &[OFFSET.neutral_at(0.0)], Form::Tensor(offset));
 
 /// Offsets the timestep, so that the model expects more or less noise than there is.
 pub const NODE: NodeDef = NodeDef {
@@ -27,5 +27,5 @@ pub const NODE: NodeDef = NodeDef {
 
 /// Timesteps x `[batch, frames, ..]` plus `offset`, within 0 to 1000.
 fn offset(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
-    x.broadcast_add(&lanes_along(params.lanes(OFFSET.name), 1, x)?)?.clamp(0.0, 1000.0)
+    x.broadcast_add(&lanes_along(params.lanes(&OFFSET), 1, x)?)?.clamp(0.0, 1000.0)
 }

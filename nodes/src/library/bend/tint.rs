@@ -18,7 +18,7 @@ const CHANNEL: Input = Input::number("channel", 0.0, "Latent channel, from 0; it
     .soft(0.0, 15.0)
     .hard(0.0, 63.0);
 
-const OP: Op = Op { name: "tint", params: &[TINT.neutral_at(0.0), CHANNEL.option()], form: Form::Tensor(tint) };
+const OP: Op = Op::new("tint", &[TINT.neutral_at(0.0), CHANNEL.option()], Form::Tensor(tint));
 
 /// Tints the noise that the video is made from: an offset in one latent channel.
 pub const NODE: NodeDef = NodeDef {
@@ -35,11 +35,7 @@ pub const NODE: NodeDef = NodeDef {
 fn tint(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let (frames, channels) = (x.dim(1)?, x.dim(D::Minus1)?);
     let value = |frame: usize, channel: usize| {
-        if params.at(CHANNEL.name, frame).round() as usize == channel {
-            params.at(TINT.name, frame) as f32
-        } else {
-            0.0
-        }
+        if params.at(&CHANNEL, frame).round() as usize == channel { params.at(&TINT, frame) as f32 } else { 0.0 }
     };
     let values = (0..frames).flat_map(|frame| (0..channels).map(move |channel| (frame, channel)));
     let values: Vec<f32> = values.map(|(frame, channel)| value(frame, channel)).collect();

@@ -10,11 +10,8 @@ const X: Input =
 const Y: Input =
     Input::number("y", 0.0, "Offset down; 1 is the height of the picture.").soft(-1.0, 1.0).hard(-100.0, 100.0);
 
-const OP: Op = Op {
-    name: "translate",
-    params: &[X.neutral_at(0.0), Y.neutral_at(0.0), bend_node::PADDING.option()],
-    form: Form::Grid(translate),
-};
+const OP: Op =
+    Op::new("translate", &[X.neutral_at(0.0), Y.neutral_at(0.0), bend_node::PADDING.option()], Form::Grid(translate));
 
 /// Moves attention maps or outputs across the picture.
 pub const NODE: NodeDef = NodeDef {
@@ -41,9 +38,7 @@ pub const NODE: NodeDef = NodeDef {
 fn translate(params: &Params, grid: Grid) -> GridMap {
     GridMap::warp(
         grid,
-        |frame| Padding::of(params.at(bend_node::PADDING.name, frame)),
-        |frame, dx, dy| {
-            (dx - params.at(X.name, frame) * grid.columns as f64, dy - params.at(Y.name, frame) * grid.rows as f64)
-        },
+        |frame| params.chosen::<Padding>(&bend_node::PADDING, frame),
+        |frame, dx, dy| (dx - params.at(&X, frame) * grid.columns as f64, dy - params.at(&Y, frame) * grid.rows as f64),
     )
 }

@@ -7,6 +7,7 @@ use bendrack_nodes::program::op::Form;
 use bendrack_nodes::tick::Memory;
 use serde_json::Value as Json;
 
+use crate::params::*;
 use crate::patching::*;
 
 /// Wider than high, with a cell in the middle.
@@ -36,7 +37,7 @@ pub fn map(name: &str, params: Json, grid: Grid) -> GridMap {
 /// What a node does with a parameter that has a value of its own in each frame.
 pub fn lanes(name: &str, params: Json, param: &str, values: &[f64], grid: Grid) -> GridMap {
     let mut bend = bend(name, params, grid.frames);
-    *bend.params.lanes_mut(param) = values.into();
+    *lanes_mut(&mut bend, param) = values.into();
     map_of(&bend, grid)
 }
 

@@ -13,6 +13,7 @@ use bendrack_nodes::program::op::{Form, Params};
 use serde_json::{Value as Json, json};
 use smallvec::smallvec;
 
+use crate::params::*;
 use crate::patching::*;
 use fixtures::*;
 
@@ -39,8 +40,9 @@ fn every_operation_on_the_grid_is_tested_here() {
 fn neutral_is_identity_on_every_grid() {
     let grids = [VIDEO, WIDE, Grid { frames: 1, rows: 1, columns: 1 }, Grid { frames: 3, rows: 4, columns: 6 }];
     for ((def, mut bend), grid) in on_the_grid().flat_map(|of| grids.map(move |grid| ((of.0, of.1.clone()), grid))) {
-        for (lanes, neutral) in bend.params.iter_mut().zip(bend.op.params.iter().filter_map(|param| param.neutral)) {
-            *lanes = smallvec![neutral; grid.frames];
+        for (param, lanes) in bend.params.iter_mut() {
+            let first = param.neutral.unwrap_or(lanes[0]);
+            *lanes = smallvec![first; grid.frames];
         }
         assert!(bend.is_neutral(), "{}", def.name);
         assert!(map_of(&bend, grid).is_identity(), "{} on {grid:?}", def.name);
@@ -78,15 +80,15 @@ fn two_values(def: &NodeDef, param: &str) -> [f64; 2] {
 fn each_frame_has_its_own_settings() {
     let grid = Grid { frames: VIDEO.frames, rows: 6, columns: 8 };
     for (def, mut bend) in on_the_grid() {
-        for (lanes, param) in bend.params.iter_mut().zip(bend.op.params) {
-            *lanes = smallvec![two_values(def, param.name)[0]; grid.frames];
+        for (param, lanes) in bend.params.iter_mut() {
+            *lanes = smallvec![two_values(def, param.input.name)[0]; grid.frames];
         }
         let before = map_of(&bend, grid);
         for (name, frame) in
-            bend.op.params.iter().flat_map(|param| (0..grid.frames).map(move |frame| (param.name, frame)))
+            bend.op.params.iter().flat_map(|param| (0..grid.frames).map(move |frame| (param.input.name, frame)))
         {
             let mut changed = bend.clone();
-            changed.params.lanes_mut(name)[frame] = two_values(def, name)[1];
+            lanes_mut(&mut changed, name)[frame] = two_values(def, name)[1];
             let after = map_of(&changed, grid);
             let differs = |other: usize| {
                 let cells = grid.cell(other, 0, 0)..grid.cell(other + 1, 0, 0);
@@ -424,7 +426,7 @@ fn a_place_is_moved_turned_stretched_and_sent_through_time() {
     let all = json!({ "x": 1, "y": 2, "angle": -90, "stretch": 2, "pace": 0, "frames": 5 });
     assert_near(&offset(all, [2., 0., 4.]), &[5., -6., 1.]);
     let mut bend = bend("bend.position", json!({ "x": 1 }), 2);
-    *bend.params.lanes_mut("x") = smallvec![1.0, 7.0];
+    *lanes_mut(&mut bend, "x") = smallvec![1.0, 7.0];
     let Form::Position(position) = bend.op.form else { panic!("a position") };
     let lanes = bend.params.clone();
     assert_eq!([0, 1].map(|frame| position(&lanes, frame, [0.; 3])[2]), [1.0, 7.0]);
