@@ -11,7 +11,10 @@ pub mod midi_maps;
 pub mod ports;
 pub mod recovery;
 pub mod snapshots;
+mod step;
 pub mod subpatch;
+
+pub use step::Step;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -29,30 +32,6 @@ const MAX_STEPS: usize = 1000;
 
 /// The receiver of plans: the engine, or a counter in a test.
 pub type Sink = Box<dyn FnMut(Arc<Plan>)>;
-
-/// One entry of the undo history: a name and its edits in order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The name in the undo button, such as "turn rate of lfo".
-    pub name: String,
-    /// The edits.
-    pub edits: Vec<Edit>,
-    /// The gesture, if any: consecutive steps of one gesture merge, such as the drag of a knob or the typing of a word.
-    pub gesture: Option<String>,
-}
-
-impl Step {
-    /// A step that never merges with others.
-    pub fn new(name: impl Into<String>, edits: Vec<Edit>) -> Self {
-        Self { name: name.into(), edits, gesture: None }
-    }
-
-    /// A step of the gesture of the same name.
-    pub fn merging(name: impl Into<String>, edits: Vec<Edit>) -> Self {
-        let name = name.into();
-        Self { gesture: Some(name.clone()), name, edits }
-    }
-}
 
 /// An applied step.
 struct Applied {
@@ -180,7 +159,8 @@ impl Document {
     }
 
     /// Applies a step, or none of it if one of its edits fails.
-    pub fn apply(&mut self, step: Step) -> bool {
+    pub fn apply(&mut self, step: impl Into<Step>) -> bool {
+        let step = step.into();
         if step.edits.is_empty() {
             return false;
         }
@@ -297,7 +277,7 @@ impl Document {
 
     /// Counts the change, and compiles if it affects the plan.
     fn after(&mut self, edits: &[Edit]) {
-        if edits.iter().any(affects_plan) {
+        if edits.iter().any(step::affects_plan) {
             self.compile();
         } else {
             self.revision += 1;
@@ -320,7 +300,7 @@ impl Document {
 impl Applied {
     /// Merges a later step of the same gesture. If both set the same values, only the later edits stay.
     fn merge(&mut self, next: Self) {
-        let keys = |edits: &[Edit]| edits.iter().map(key).collect::<Option<Vec<_>>>();
+        let keys = |edits: &[Edit]| edits.iter().map(step::key).collect::<Option<Vec<_>>>();
         if let (Some(old), Some(new)) = (keys(&self.step.edits), keys(&next.step.edits))
             && old == new
         {
@@ -329,41 +309,6 @@ impl Applied {
         }
         self.step.edits.extend(next.step.edits);
         self.undo.splice(0..0, next.undo);
-    }
-}
-
-/// True if an edit changes the plan.
-fn affects_plan(edit: &Edit) -> bool {
-    match edit {
-        Edit::Within { edit, .. } => affects_plan(edit),
-        Edit::Move { .. }
-        | Edit::SetPlace { .. }
-        | Edit::SetFrames { .. }
-        | Edit::SetMeta { .. }
-        | Edit::SetSnapshots { .. } => false,
-        _ => true,
-    }
-}
-
-/// The key of the value that an edit sets: of two edits with one key, the later replaces the earlier. Other edits have no key.
-fn key(edit: &Edit) -> Option<(u8, String, String)> {
-    match edit {
-        Edit::SetParam { id, name, .. } => Some((0, id.clone(), name.clone())),
-        Edit::SetDepth { id, name, .. } => Some((1, id.clone(), name.clone())),
-        Edit::Bypass { id, .. } => Some((2, id.clone(), String::new())),
-        Edit::Move { id, .. } => Some((3, id.clone(), String::new())),
-        Edit::SetSeed { .. } => Some((4, String::new(), String::new())),
-        Edit::SetTempo { .. } => Some((5, String::new(), String::new())),
-        Edit::SetMeta { .. } => Some((6, String::new(), String::new())),
-        Edit::SetFrames { .. } => Some((7, String::new(), String::new())),
-        Edit::SetSnapshots { .. } => Some((8, String::new(), String::new())),
-        Edit::SetMaps { .. } => Some((9, String::new(), String::new())),
-        Edit::Mute { to, .. } => Some((10, to.to_string(), String::new())),
-        Edit::Within { id, edit } => {
-            let (kind, what, name) = key(edit)?;
-            Some((kind + 100, format!("{id}/{what}"), name))
-        }
-        _ => None,
     }
 }
 
@@ -379,7 +324,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use bendrack_nodes::patch::{Frame, Node, Port};
+    use bendrack_nodes::patch::{Frame, LevelEdit, Node, Port};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -395,8 +340,8 @@ mod tests {
         (Document::new(patch, None, Box::new(move |_| *count.borrow_mut() += 1)), plans)
     }
 
-    fn turn(id: &str, name: &str, value: f64) -> Step {
-        let edit = Edit::SetParam { id: id.into(), name: name.into(), value: Some(json!(value)) };
+    fn turn(id: &str, name: &str, value: f64) -> Step<LevelEdit> {
+        let edit = LevelEdit::SetParam { id: id.into(), name: name.into(), value: Some(json!(value)) };
         Step::merging(format!("turn {name} of {id}"), vec![edit])
     }
 
@@ -430,7 +375,7 @@ mod tests {
         let plan = document.plan().unwrap();
         for step in 0..50 {
             let pos = [8.0 * f64::from(step), 0.0];
-            document.apply(Step::merging("move", vec![Edit::Move { id: "lfo".into(), pos }]));
+            document.apply(Step::merging("move", vec![LevelEdit::Move { id: "lfo".into(), pos }]));
         }
         let frames = vec![Frame { title: "Sky".into(), ..Frame::default() }];
         document.apply(Step::new("frame", vec![Edit::SetFrames { frames }]));
@@ -448,7 +393,7 @@ mod tests {
         assert_eq!(*plans.borrow(), 1);
         document.apply(turn("lfo", "rate", 1.0));
         assert_eq!(*plans.borrow(), 2);
-        document.apply(Step::new("move lfo", vec![Edit::Move { id: "lfo".into(), pos: [8.0, 8.0] }]));
+        document.apply(Step::new("move lfo", vec![LevelEdit::Move { id: "lfo".into(), pos: [8.0, 8.0] }]));
         assert_eq!(*plans.borrow(), 2);
         document.undo();
         assert_eq!(*plans.borrow(), 2);
@@ -461,7 +406,7 @@ mod tests {
     #[test]
     fn a_patch_that_does_not_compile_leaves_the_plan_and_marks_the_node() {
         let (mut document, plans) = document(first_bend());
-        let edit = Edit::SetParam { id: "lfo".into(), name: "shape".into(), value: Some(json!("sinus")) };
+        let edit = LevelEdit::SetParam { id: "lfo".into(), name: "shape".into(), value: Some(json!("sinus")) };
         document.apply(Step::new("choose", vec![edit]));
         assert_eq!(*plans.borrow(), 1);
         assert!(document.is_broken());
@@ -475,8 +420,8 @@ mod tests {
     fn a_step_that_fails_changes_nothing() {
         let (mut document, plans) = document(first_bend());
         let start = Arc::clone(&document.patch);
-        let good = Edit::RemoveNode { id: "lfo".into() };
-        let bad = Edit::RemoveNode { id: "nobody".into() };
+        let good = LevelEdit::RemoveNode { id: "lfo".into() };
+        let bad = LevelEdit::RemoveNode { id: "nobody".into() };
         assert!(!document.apply(Step::new("delete", vec![good, bad])));
         assert_eq!(document.patch, start);
         assert_eq!(document.undo_name(), None);
@@ -499,35 +444,47 @@ mod tests {
         assert!(!document.is_dirty(), "equal to the file again");
     }
 
-    /// An edit made of a few numbers, over six ids, so that edits affect one another; some of them fail.
-    fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
-        let id = |n: u8| format!("n{}", n % 6);
+    fn id(n: u8) -> String {
+        format!("n{}", n % 6)
+    }
+
+    /// An edit of one level made of a few numbers, over six ids, so that edits affect one another; some of them fail.
+    fn level_edit(kind: u8, a: u8, b: u8, x: f64) -> LevelEdit {
         let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
-        let within = |edit| Edit::Within { id: "wobble".into(), edit: Box::new(edit) };
-        match kind % 12 {
-            8 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
-            9 => Edit::Mute { to: port(b, "rate"), mute: x > 0.0 },
-            10 if b.is_multiple_of(7) => {
+        let input = if x > 0.0 { "value" } else { "rate" };
+        match kind % 9 {
+            0 | 1 => {
+                let kind = LIBRARY[usize::from(b) % LIBRARY.len()].name.to_owned();
+                LevelEdit::AddNode { id: id(a), node: Node { kind, ..Node::default() }, pos: [x, -x] }
+            }
+            2 => LevelEdit::RemoveNode { id: id(a) },
+            3 => LevelEdit::Connect { cable: Cable::new(port(a, "out"), port(b, input)) },
+            4 => LevelEdit::Disconnect { to: port(b, input) },
+            5 => {
+                LevelEdit::SetParam { id: id(a), name: "rate".into(), value: (!b.is_multiple_of(3)).then(|| json!(x)) }
+            }
+            6 => LevelEdit::SetDepth { id: id(a), name: "rate".into(), depth: (!b.is_multiple_of(3)).then_some(x) },
+            7 => LevelEdit::Mute { to: port(b, "rate"), mute: x > 0.0 },
+            _ if b.is_multiple_of(2) => LevelEdit::Bypass { id: id(a), bypass: x > 0.0 },
+            _ => LevelEdit::Move { id: id(a), pos: [x, x] },
+        }
+    }
+
+    /// An edit made of a few numbers, most often of the level of the patch.
+    fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
+        match kind % 13 {
+            9 => Edit::SetSeed { seed: u64::from(a) },
+            10 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
+            11 if b.is_multiple_of(7) => {
                 let definition = (!a.is_multiple_of(5)).then(Box::<bendrack_nodes::patch::Definition>::default);
                 Edit::SetDefinition { id: "wobble".into(), definition }
             }
-            10 => within(edit(a % 8, a, b, x)),
-            11 => {
+            11 => Edit::Within { id: "wobble".into(), edit: level_edit(a, a, b, x) },
+            12 => {
                 let frame = Frame { title: id(a), pos: [x, x], ..Frame::default() };
                 Edit::SetFrames { frames: vec![frame; usize::from(b % 3)] }
             }
-            0 | 1 => {
-                let kind = LIBRARY[usize::from(b) % LIBRARY.len()].name.to_owned();
-                Edit::AddNode { id: id(a), node: Node { kind, ..Node::default() }, pos: [x, -x] }
-            }
-            2 => Edit::RemoveNode { id: id(a) },
-            3 => Edit::Connect { cable: Cable::new(port(a, "out"), port(b, if x > 0.0 { "value" } else { "rate" })) },
-            4 => Edit::Disconnect { to: port(b, if x > 0.0 { "value" } else { "rate" }) },
-            5 => Edit::SetParam { id: id(a), name: "rate".into(), value: (!b.is_multiple_of(3)).then(|| json!(x)) },
-            6 => Edit::SetDepth { id: id(a), name: "rate".into(), depth: (!b.is_multiple_of(3)).then_some(x) },
-            7 if b.is_multiple_of(3) => Edit::SetSeed { seed: u64::from(a) },
-            _ if b.is_multiple_of(2) => Edit::Bypass { id: id(a), bypass: x > 0.0 },
-            _ => Edit::Move { id: id(a), pos: [x, x] },
+            kind => level_edit(kind, a, b, x).into(),
         }
     }
 
@@ -542,7 +499,7 @@ mod tests {
             let start = Arc::clone(&document.patch);
             for (kind, a, b, x, merges) in edits {
                 let edit = edit(kind, a, b, x);
-                let name = format!("{:?}", key(&edit));
+                let name = format!("{:?}", step::key(&edit));
                 document.apply(if merges { Step::merging(name, vec![edit]) } else { Step::new(name, vec![edit]) });
                 if !merges {
                     document.end_gesture();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bendrack_nodes::node::def::{DefaultValue, Input};
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Edit, Patch, Port, Snapshot};
+use bendrack_nodes::patch::{Edit, LevelEdit, Patch, Port, Snapshot};
 use serde_json::{Map, Value as Json, json};
 
 use super::ports::ports;
@@ -62,17 +62,17 @@ pub fn store(patch: &Patch) -> Step {
 }
 
 /// The step that sets the values of a snapshot that differ now; none if there is no snapshot with this index.
-pub fn recall(patch: &Patch, index: usize) -> Option<Step> {
+pub fn recall(patch: &Patch, index: usize) -> Option<Step<LevelEdit>> {
     let snapshot = patch.snapshots.get(index)?;
     let edits = patch.recall(snapshot).into_iter().filter_map(|edit| {
-        let Edit::SetParam { id, name, value: Some(value) } = edit else { return Some(edit) };
+        let LevelEdit::SetParam { id, name, value: Some(value) } = edit else { return Some(edit) };
         if setting(patch, &id, &name).is_some_and(|now| same(&now, &value)) {
             return None;
         }
         // Defaults are not written to the file.
         let own = def_of(&patch.nodes.get(&id)?.kind).and_then(|def| def.input(&name));
         let is_default = own.and_then(|(_, input)| default_of(input)).is_some_and(|default| same(&default, &value));
-        Some(Edit::SetParam { id, name, value: (!is_default).then_some(value) })
+        Some(LevelEdit::SetParam { id, name, value: (!is_default).then_some(value) })
     });
     Some(Step::new(format!("recall {}", snapshot.name), edits.collect()))
 }

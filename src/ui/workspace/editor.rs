@@ -8,7 +8,7 @@ use bendrack_nodes::diagnostics::Problem;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
-use bendrack_nodes::patch::{Edit, MidiMap, Patch, Port};
+use bendrack_nodes::patch::{LevelEdit, MidiMap, Patch, Port};
 use serde_json::{Value as Json, json};
 
 use crate::ui::document::learn::MidiLearn;
@@ -222,11 +222,11 @@ impl Editor {
     // Commands.
 
     /// Applies a step to the patch on the canvas.
-    pub fn apply(&mut self, mut step: Step) -> bool {
-        if let Some((id, _)) = &self.location.shown {
-            let within = |edit| Edit::Within { id: id.clone(), edit: Box::new(edit) };
-            step.edits = step.edits.into_iter().map(within).collect();
-        }
+    pub fn apply(&mut self, step: Step<LevelEdit>) -> bool {
+        let step = match &self.location.shown {
+            Some((id, _)) => step.within(id),
+            None => step.into(),
+        };
         let done = self.document.apply(step);
         self.refresh();
         done

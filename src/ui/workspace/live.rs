@@ -229,7 +229,7 @@ fn measuring(patch: &Patch) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::patch::{Edit, Node};
+    use bendrack_nodes::patch::{LevelEdit, Node};
     use serde_json::json;
 
     use super::*;
@@ -275,7 +275,7 @@ mod tests {
         live.advance(7, &Controls::default(), &[], 0.25);
         other.advance(3, &Controls::default(), &[], 0.25);
         let name = "amount".to_owned();
-        patch.apply(Edit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
+        patch.apply(LevelEdit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
         watch(&mut other, &patch);
         other.advance(7, &Controls::default(), &[], 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
@@ -288,10 +288,10 @@ mod tests {
     fn ports_downstream_of_a_tap_have_no_value() {
         let mut patch = first_bend();
         let node = Node { kind: "math.range".into(), ..Node::default() };
-        patch.apply(Edit::AddNode { id: "range".into(), node, pos: [0.0, 0.0] }).unwrap();
+        patch.apply(LevelEdit::AddNode { id: "range".into(), node, pos: [0.0, 0.0] }).unwrap();
         let input = def_of("math.range").unwrap().inputs[0].name;
         let to = Port { node: "range".into(), port: input.into() };
-        patch.apply(Edit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
+        patch.apply(LevelEdit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
         let mut live = Live::default();
         watch(&mut live, &patch);
         live.advance(3, &Controls::default(), &[], 0.25);
