@@ -6,6 +6,7 @@
 pub mod arrange;
 pub mod autosave;
 pub mod commands;
+mod history;
 pub mod learn;
 pub mod midi_maps;
 pub mod ports;
@@ -25,23 +26,12 @@ use bendrack_nodes::compile::Resolved;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::{Problem, Severity};
 use bendrack_nodes::node::def::NodeDef;
-use bendrack_nodes::patch::{Cable, Edit, Patch, Place};
+use bendrack_nodes::patch::{Patch, Place};
 
-/// The longest undo history, in steps.
-const MAX_STEPS: usize = 1000;
+use history::{Change, History, Refusal};
 
 /// The receiver of plans: the engine, or a counter in a test.
 pub type Sink = Box<dyn FnMut(Arc<Plan>)>;
-
-/// An applied step.
-struct Applied {
-    step: Step,
-    /// The inverse edits, in order.
-    undo: Vec<Edit>,
-    /// The cables and the layout before, as inverse edits restore neither the order of cables nor missing places.
-    cables: Vec<Cable>,
-    layout: BTreeMap<String, Place>,
-}
 
 /// The patch that is edited.
 pub struct Document {
@@ -54,9 +44,7 @@ pub struct Document {
     /// The error of the last refused step.
     pub refused: Option<String>,
     saved: Arc<Patch>,
-    done: Vec<Applied>,
-    undone: Vec<Step>,
-    gesture_open: bool,
+    history: History,
     revision: u64,
     compilations: u64,
     /// The last plan that compiled without errors.
@@ -76,9 +64,7 @@ impl Document {
             path,
             problems: Vec::new(),
             refused: None,
-            done: Vec::new(),
-            undone: Vec::new(),
-            gesture_open: false,
+            history: History::default(),
             revision: 0,
             compilations: 0,
             plan: None,
@@ -94,9 +80,7 @@ impl Document {
         self.patch = Arc::new(patch);
         self.saved = Arc::clone(&self.patch);
         self.path = path;
-        self.done.clear();
-        self.undone.clear();
-        self.gesture_open = false;
+        self.history = History::default();
         self.refused = None;
         self.compile();
     }
@@ -164,59 +148,35 @@ impl Document {
         if step.edits.is_empty() {
             return false;
         }
-        self.undone.clear();
-        let Some(applied) = self.perform(step) else { return false };
-        let merges = self.gesture_open && applied.step.gesture.is_some();
-        match self.done.last_mut().filter(|last| merges && last.step.gesture == applied.step.gesture) {
-            Some(last) => last.merge(applied),
-            None => self.done.push(applied),
-        }
-        self.gesture_open = true;
-        if self.done.len() > MAX_STEPS {
-            self.done.remove(0);
-        }
-        true
+        let applied = self.history.apply(&mut self.patch, step);
+        self.after(Some(applied))
     }
 
     /// Ends the gesture: the next step is an entry of its own, even under the same name.
     pub fn end_gesture(&mut self) {
-        self.gesture_open = false;
+        self.history.end_gesture();
     }
 
     /// The name of the step that undo reverts.
     pub fn undo_name(&self) -> Option<&str> {
-        self.done.last().map(|applied| applied.step.name.as_str())
+        self.history.undo_name()
     }
 
     /// The name of the step that redo applies.
     pub fn redo_name(&self) -> Option<&str> {
-        self.undone.last().map(|step| step.name.as_str())
+        self.history.redo_name()
     }
 
     /// Reverts the last step.
     pub fn undo(&mut self) -> bool {
-        let Some(applied) = self.done.pop() else { return false };
-        let patch = Arc::make_mut(&mut self.patch);
-        for edit in applied.undo {
-            if let Err(error) = patch.apply(edit) {
-                self.refused = Some(error.to_string());
-            }
-        }
-        patch.cables = applied.cables;
-        patch.layout = applied.layout;
-        self.gesture_open = false;
-        self.after(&applied.step.edits);
-        self.undone.push(applied.step);
-        true
+        let undone = self.history.undo(&mut self.patch);
+        self.after(undone)
     }
 
     /// Applies the step again that was reverted last.
     pub fn redo(&mut self) -> bool {
-        let Some(step) = self.undone.pop() else { return false };
-        let Some(applied) = self.perform(step) else { return false };
-        self.done.push(applied);
-        self.gesture_open = false;
-        true
+        let redone = self.history.redo(&mut self.patch);
+        self.after(redone)
     }
 
     /// The nodes that a problem concerns, in the patch or in the subpatch `within`: the node itself or the end of a cable.
@@ -252,36 +212,16 @@ impl Document {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    fn perform(&mut self, step: Step) -> Option<Applied> {
-        let before = Arc::clone(&self.patch);
-        let patch = Arc::make_mut(&mut self.patch);
-        let mut undo = Vec::new();
-        for edit in &step.edits {
-            match patch.apply(edit.clone()) {
-                Ok(inverse) => {
-                    undo.splice(0..0, inverse);
-                }
-                Err(error) => {
-                    self.patch = before;
-                    self.refused = Some(format!("{}: {error}", step.name));
-                    return None;
-                }
-            }
+    /// Counts a change, and compiles if it affects the plan. True if there was a change.
+    fn after(&mut self, change: Option<Result<Change, Refusal>>) -> bool {
+        let Some(change) = change else { return false };
+        match &change {
+            Ok(Change::Plan) => self.compile(),
+            Ok(Change::Layout) => self.revision += 1,
+            Err(_) => {}
         }
-        self.refused = None;
-        let applied = Applied { undo, cables: before.cables.clone(), layout: before.layout.clone(), step };
-        drop(before);
-        self.after(&applied.step.edits);
-        Some(applied)
-    }
-
-    /// Counts the change, and compiles if it affects the plan.
-    fn after(&mut self, edits: &[Edit]) {
-        if edits.iter().any(step::affects_plan) {
-            self.compile();
-        } else {
-            self.revision += 1;
-        }
+        self.refused = change.err();
+        self.refused.is_none()
     }
 
     fn compile(&mut self) {
@@ -297,21 +237,6 @@ impl Document {
     }
 }
 
-impl Applied {
-    /// Merges a later step of the same gesture. If both set the same values, only the later edits stay.
-    fn merge(&mut self, next: Self) {
-        let keys = |edits: &[Edit]| edits.iter().map(step::key).collect::<Option<Vec<_>>>();
-        if let (Some(old), Some(new)) = (keys(&self.step.edits), keys(&next.step.edits))
-            && old == new
-        {
-            self.step.edits = next.step.edits;
-            return;
-        }
-        self.step.edits.extend(next.step.edits);
-        self.undo.splice(0..0, next.undo);
-    }
-}
-
 /// The definition of a kind of node.
 pub fn def_of(kind: &str) -> Option<&'static NodeDef> {
     static BY_NAME: LazyLock<HashMap<&str, &NodeDef>> =
@@ -324,8 +249,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use bendrack_nodes::patch::{Frame, LevelEdit, Node, Port};
-    use proptest::prelude::*;
+    use bendrack_nodes::patch::{Edit, Frame, LevelEdit};
     use serde_json::json;
 
     use super::*;
@@ -442,78 +366,5 @@ mod tests {
         assert!(document.is_dirty());
         document.undo();
         assert!(!document.is_dirty(), "equal to the file again");
-    }
-
-    fn id(n: u8) -> String {
-        format!("n{}", n % 6)
-    }
-
-    /// An edit of one level made of a few numbers, over six ids, so that edits affect one another; some of them fail.
-    fn level_edit(kind: u8, a: u8, b: u8, x: f64) -> LevelEdit {
-        let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
-        let input = if x > 0.0 { "value" } else { "rate" };
-        match kind % 9 {
-            0 | 1 => {
-                let kind = LIBRARY[usize::from(b) % LIBRARY.len()].name.to_owned();
-                LevelEdit::AddNode { id: id(a), node: Node { kind, ..Node::default() }, pos: [x, -x] }
-            }
-            2 => LevelEdit::RemoveNode { id: id(a) },
-            3 => LevelEdit::Connect { cable: Cable::new(port(a, "out"), port(b, input)) },
-            4 => LevelEdit::Disconnect { to: port(b, input) },
-            5 => {
-                LevelEdit::SetParam { id: id(a), name: "rate".into(), value: (!b.is_multiple_of(3)).then(|| json!(x)) }
-            }
-            6 => LevelEdit::SetDepth { id: id(a), name: "rate".into(), depth: (!b.is_multiple_of(3)).then_some(x) },
-            7 => LevelEdit::Mute { to: port(b, "rate"), mute: x > 0.0 },
-            _ if b.is_multiple_of(2) => LevelEdit::Bypass { id: id(a), bypass: x > 0.0 },
-            _ => LevelEdit::Move { id: id(a), pos: [x, x] },
-        }
-    }
-
-    /// An edit made of a few numbers, most often of the level of the patch.
-    fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
-        match kind % 13 {
-            9 => Edit::SetSeed { seed: u64::from(a) },
-            10 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
-            11 if b.is_multiple_of(7) => {
-                let definition = (!a.is_multiple_of(5)).then(Box::<bendrack_nodes::patch::Definition>::default);
-                Edit::SetDefinition { id: "wobble".into(), definition }
-            }
-            11 => Edit::Within { id: "wobble".into(), edit: level_edit(a, a, b, x) },
-            12 => {
-                let frame = Frame { title: id(a), pos: [x, x], ..Frame::default() };
-                Edit::SetFrames { frames: vec![frame; usize::from(b % 3)] }
-            }
-            kind => level_edit(kind, a, b, x).into(),
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
-
-        #[test]
-        fn a_thousand_edits_are_undone_and_redone(
-            edits in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>(), -1.0..1.0_f64, any::<bool>()), 1000)
-        ) {
-            let (mut document, _) = document(first_bend());
-            let start = Arc::clone(&document.patch);
-            for (kind, a, b, x, merges) in edits {
-                let edit = edit(kind, a, b, x);
-                let name = format!("{:?}", step::key(&edit));
-                document.apply(if merges { Step::merging(name, vec![edit]) } else { Step::new(name, vec![edit]) });
-                if !merges {
-                    document.end_gesture();
-                }
-            }
-            let end = Arc::clone(&document.patch);
-            let mut steps = 0;
-            while document.undo() {
-                steps += 1;
-            }
-            prop_assert!(steps > 100);
-            prop_assert_eq!(document.patch.to_json(), start.to_json());
-            while document.redo() {}
-            prop_assert_eq!(document.patch.to_json(), end.to_json());
-        }
     }
 }

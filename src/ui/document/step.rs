@@ -1,6 +1,6 @@
 //! Steps: the entries of the undo history, made of edits.
 
-use bendrack_nodes::patch::{Edit, LevelEdit};
+use bendrack_nodes::patch::{Edit, LevelEdit, Port};
 
 /// One entry of the undo history: a name and its edits in order. A `Step<LevelEdit>` fits the patch and any subpatch.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,39 +48,84 @@ impl From<Step<LevelEdit>> for Step {
 /// True if an edit changes the plan.
 pub(super) fn affects_plan(edit: &Edit) -> bool {
     match edit {
-        Edit::Level(edit) | Edit::Within { edit, .. } => {
-            !matches!(edit, LevelEdit::Move { .. } | LevelEdit::SetPlace { .. })
-        }
-        Edit::SetFrames { .. } | Edit::SetMeta { .. } | Edit::SetSnapshots { .. } => false,
-        _ => true,
+        Edit::Level(edit) | Edit::Within { edit, .. } => level_affects_plan(edit),
+        Edit::SetSeed { .. } | Edit::SetTempo { .. } | Edit::SetMaps { .. } | Edit::SetDefinition { .. } => true,
+        Edit::SetMeta { .. } | Edit::SetFrames { .. } | Edit::SetSnapshots { .. } => false,
     }
 }
 
-/// The key of the value that an edit sets: of two edits with one key, the later replaces the earlier. Other edits have no key.
-pub(super) fn key(edit: &Edit) -> Option<(u8, String, String)> {
+fn level_affects_plan(edit: &LevelEdit) -> bool {
     match edit {
-        Edit::Level(edit) => level_key(edit),
-        Edit::SetSeed { .. } => Some((4, String::new(), String::new())),
-        Edit::SetTempo { .. } => Some((5, String::new(), String::new())),
-        Edit::SetMeta { .. } => Some((6, String::new(), String::new())),
-        Edit::SetFrames { .. } => Some((7, String::new(), String::new())),
-        Edit::SetSnapshots { .. } => Some((8, String::new(), String::new())),
-        Edit::SetMaps { .. } => Some((9, String::new(), String::new())),
-        Edit::Within { id, edit } => {
-            let (kind, what, name) = level_key(edit)?;
-            Some((kind + 100, format!("{id}/{what}"), name))
-        }
-        Edit::SetDefinition { .. } => None,
+        LevelEdit::AddNode { .. }
+        | LevelEdit::RemoveNode { .. }
+        | LevelEdit::Connect { .. }
+        | LevelEdit::Disconnect { .. }
+        | LevelEdit::SetParam { .. }
+        | LevelEdit::SetDepth { .. }
+        | LevelEdit::Bypass { .. }
+        | LevelEdit::Mute { .. }
+        | LevelEdit::SetCables { .. } => true,
+        LevelEdit::Move { .. } | LevelEdit::SetPlace { .. } => false,
     }
 }
 
-fn level_key(edit: &LevelEdit) -> Option<(u8, String, String)> {
-    match edit {
-        LevelEdit::SetParam { id, name, .. } => Some((0, id.clone(), name.clone())),
-        LevelEdit::SetDepth { id, name, .. } => Some((1, id.clone(), name.clone())),
-        LevelEdit::Bypass { id, .. } => Some((2, id.clone(), String::new())),
-        LevelEdit::Move { id, .. } => Some((3, id.clone(), String::new())),
-        LevelEdit::Mute { to, .. } => Some((10, to.to_string(), String::new())),
-        _ => None,
+/// The value that an edit sets: of two edits of one target, the later replaces the earlier.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target<'e> {
+    Level(LevelTarget<'e>),
+    /// A value in the subpatch of this id.
+    Within(&'e str, LevelTarget<'e>),
+    Seed,
+    Tempo,
+    Meta,
+    Frames,
+    Snapshots,
+    Maps,
+}
+
+/// The value that an edit of one level sets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum LevelTarget<'e> {
+    /// A parameter of this name, of the node of this id.
+    Param(&'e str, &'e str),
+    /// The depth at an input of this name, of the node of this id.
+    Depth(&'e str, &'e str),
+    Bypass(&'e str),
+    Position(&'e str),
+    Mute(&'e Port),
+}
+
+impl<'e> Target<'e> {
+    /// The target of an edit; none if a later edit does not replace it.
+    pub(super) fn of(edit: &'e Edit) -> Option<Self> {
+        match edit {
+            Edit::Level(edit) => LevelTarget::of(edit).map(Self::Level),
+            Edit::Within { id, edit } => LevelTarget::of(edit).map(|target| Self::Within(id, target)),
+            Edit::SetSeed { .. } => Some(Self::Seed),
+            Edit::SetTempo { .. } => Some(Self::Tempo),
+            Edit::SetMeta { .. } => Some(Self::Meta),
+            Edit::SetFrames { .. } => Some(Self::Frames),
+            Edit::SetSnapshots { .. } => Some(Self::Snapshots),
+            Edit::SetMaps { .. } => Some(Self::Maps),
+            Edit::SetDefinition { .. } => None,
+        }
+    }
+}
+
+impl<'e> LevelTarget<'e> {
+    fn of(edit: &'e LevelEdit) -> Option<Self> {
+        match edit {
+            LevelEdit::SetParam { id, name, .. } => Some(Self::Param(id, name)),
+            LevelEdit::SetDepth { id, name, .. } => Some(Self::Depth(id, name)),
+            LevelEdit::Bypass { id, .. } => Some(Self::Bypass(id)),
+            LevelEdit::Move { id, .. } => Some(Self::Position(id)),
+            LevelEdit::Mute { to, .. } => Some(Self::Mute(to)),
+            LevelEdit::AddNode { .. }
+            | LevelEdit::RemoveNode { .. }
+            | LevelEdit::Connect { .. }
+            | LevelEdit::Disconnect { .. }
+            | LevelEdit::SetCables { .. }
+            | LevelEdit::SetPlace { .. } => None,
+        }
     }
 }
