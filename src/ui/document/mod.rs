@@ -17,13 +17,15 @@ pub mod subpatch;
 
 pub use step::Step;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::Resolved;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::place::{self, End, Part};
 use bendrack_nodes::diagnostics::{Problem, Severity};
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::{Patch, Place};
@@ -179,32 +181,22 @@ impl Document {
         self.after(redone)
     }
 
-    /// The nodes that a problem concerns, in the patch or in the subpatch `within`: the node itself or the end of a cable.
-    pub fn nodes_of<'a>(&'a self, problem: &'a Problem, within: Option<&str>) -> BTreeSet<&'a str> {
-        let (mut parts, mut cables) = (problem.pointer.split('/').skip(1), &self.patch.cables);
-        if let Some(name) = within {
-            let definition = self.patch.definitions.get(name);
-            let (Some("definitions"), Some(here), Some(definition)) = (parts.next(), parts.next(), definition) else {
-                return BTreeSet::new();
-            };
-            if here != name {
-                return BTreeSet::new();
+    /// The node that shows a problem, in the patch or in the subpatch `within`: the node itself or the end of a cable.
+    pub fn node_of<'a>(&'a self, problem: &'a Problem, within: Option<&str>) -> Option<Cow<'a, str>> {
+        let (part, cables) = match (problem.place(), within) {
+            (place::Place::Patch(part), None) => (part, &self.patch.cables),
+            (place::Place::Definition(id, part), Some(name)) if id == name => {
+                (part, &self.patch.definitions.get(name)?.cables)
             }
-            cables = &definition.cables;
-        }
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some("nodes"), Some(id), _) => BTreeSet::from([id]),
-            (Some("cables"), Some(index), end) => {
-                let Some(cable) = index.parse().ok().and_then(|index: usize| cables.get(index)) else {
-                    return BTreeSet::new();
-                };
-                match end {
-                    Some("from") => BTreeSet::from([cable.from.node.as_str()]),
-                    _ => BTreeSet::from([cable.to.node.as_str()]),
-                }
-            }
-            _ => BTreeSet::new(),
-        }
+            (place::Place::Patch(_) | place::Place::Definition(..), _) => return None,
+        };
+        let end = match part {
+            Part::Node(id) => return Some(id),
+            Part::Cable(index, End::From) => &cables.get(index)?.from,
+            Part::Cable(index, End::To) => &cables.get(index)?.to,
+            Part::Other => return None,
+        };
+        Some(end.node.as_str().into())
     }
 
     /// True if the patch has errors; the last valid plan runs on.
@@ -334,7 +326,7 @@ mod tests {
         document.apply(Step::new("choose", vec![edit]));
         assert_eq!(*plans.borrow(), 1);
         assert!(document.is_broken());
-        assert_eq!(document.nodes_of(&document.problems[0], None), BTreeSet::from(["lfo"]));
+        assert_eq!(document.node_of(&document.problems[0], None).as_deref(), Some("lfo"));
         document.undo();
         assert!(!document.is_broken());
         assert_eq!(*plans.borrow(), 2);
@@ -351,6 +343,24 @@ mod tests {
         assert_eq!(document.undo_name(), None);
         assert_eq!(*plans.borrow(), 1);
         assert!(document.refused.as_ref().is_some_and(|error| error.contains("nobody")));
+    }
+
+    #[test]
+    fn a_warning_marks_its_node_even_if_its_id_has_a_slash() {
+        let text = r#"{ "format": "bendrack-patch", "version": 1,
+            "nodes": { "a/b": { "type": "modulate.lfo", "params": { "width": 9.0 } } },
+            "definitions": { "c/d": { "nodes": { "e~f": { "type": "modulate.lfo", "params": { "width": 9.0 } } } } } }"#;
+        let (document, _) = document(Patch::from_json(text).unwrap());
+        let marked = |within: Option<&str>| {
+            let mut nodes = Vec::new();
+            for problem in &document.problems {
+                nodes.extend(document.node_of(problem, within));
+            }
+            nodes
+        };
+        assert_eq!(marked(None), ["a/b"], "{:?}", document.problems);
+        assert_eq!(marked(Some("c/d")), ["e~f"], "{:?}", document.problems);
+        assert!(marked(Some("c")).is_empty());
     }
 
     #[test]

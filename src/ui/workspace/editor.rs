@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::MOST_NESTED;
 use bendrack_nodes::diagnostics::Problem;
+use bendrack_nodes::diagnostics::place::Place;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
@@ -140,11 +141,10 @@ impl Editor {
 
     /// The problems of a node on the canvas and, for an instance, of its subpatch.
     pub fn problems_of(&self, id: &str) -> Vec<&Problem> {
-        let within = self.subpatch();
-        let inner = definition_name(self.patch(), id).map(|name| format!("/definitions/{name}/"));
+        let (within, inner) = (self.subpatch(), definition_name(self.patch(), id));
         let concerns = |problem: &&Problem| {
-            self.document.nodes_of(problem, within).contains(id)
-                || inner.as_ref().is_some_and(|inner| problem.pointer.starts_with(inner.as_str()))
+            let is_inner = |inner| matches!(problem.place(), Place::Definition(name, _) if name == inner);
+            inner.is_some_and(is_inner) || self.document.node_of(problem, within).is_some_and(|node| node == id)
         };
         self.document.problems.iter().filter(concerns).collect()
     }
