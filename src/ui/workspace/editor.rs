@@ -16,7 +16,7 @@ use crate::ui::document::learn::MidiLearn;
 use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{self, definition_name, definition_of};
 use crate::ui::document::{Document, Step, commands, def_of, midi_maps, snapshots};
-use crate::ui::widgets::knob::{KnobChange, default_of};
+use crate::ui::widgets::knob::KnobChange;
 
 /// The document and the state of its editing.
 pub struct Editor {
@@ -105,7 +105,7 @@ impl Editor {
             Json::String(name) => input.choices.iter().position(|choice| choice == name).map(|choice| choice as f64),
             value => value.as_f64(),
         });
-        value.unwrap_or_else(|| default_of(input)).clamp(input.hard.0, input.hard.1)
+        value.unwrap_or_else(|| input.default_number()).clamp(input.hard.0, input.hard.1)
     }
 
     /// True if an input has a cable.

@@ -18,7 +18,6 @@ use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{as_patch, definition_of, depth, prefix, resolve_output};
-use crate::ui::widgets::knob::default_of;
 
 /// The values in the trace of a node.
 pub const TRACE: usize = 96;
@@ -163,7 +162,7 @@ fn outputs(patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) -> 
 /// The length of the traces of a node, in seconds; a scope sets it.
 fn secs(node: &Node) -> f64 {
     let Some(def) = def_of(&node.kind).filter(|def| def.view == View::Scope) else { return 0.0 };
-    let default = def.input("window").map(|(_, input)| default_of(input));
+    let default = def.input("window").map(|(_, input)| input.default_number());
     node.params.get("window").and_then(serde_json::Value::as_f64).or(default).unwrap_or(0.0)
 }
 
