@@ -10,7 +10,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Edit, Patch, Port};
+use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use proptest::prelude::*;
@@ -256,9 +256,9 @@ proptest! {
         let mut edited = patch.clone();
         let new = node(spare.get(&kinds).name, &json!({}));
         let edits = [
-            vec![Edit::AddNode { id: "another".into(), node: new, pos: [0.0, 0.0] }],
-            vec![Edit::Move { id: "another".into(), pos: [9.0, 9.0] }],
-            vec![Edit::RemoveNode { id: "another".into() }],
+            vec![LevelEdit::AddNode { id: "another".into(), node: new, pos: [0.0, 0.0] }],
+            vec![LevelEdit::Move { id: "another".into(), pos: [9.0, 9.0] }],
+            vec![LevelEdit::RemoveNode { id: "another".into() }],
         ];
         let (mut still, mut live) = (Runner::new(&patch), Runner::new(&patch));
         for (call, edits) in edits.into_iter().enumerate() {
@@ -395,7 +395,7 @@ fn a_bypassed_node_passes_its_declared_input_only() {
     ];
     let mut patch = patch(&nodes, &cables);
     for id in ["double", "lfo", "words", "sum", "range"] {
-        patch.apply(Edit::Bypass { id: id.to_owned(), bypass: true }).expect("an edit");
+        patch.apply(LevelEdit::Bypass { id: id.to_owned(), bypass: true }).expect("an edit");
     }
     let mut runner = Runner::new(&patch);
     assert_eq!(runner.call(&Controls::default(), 1).taps[0].target.to_string(), "layers 4-end");
@@ -416,7 +416,7 @@ fn a_knob_that_turns_in_even_ratios_is_moved_along_its_travel() {
     let rate = |depth: f64| {
         let mut patch = patch.clone();
         let name = "rate".to_owned();
-        patch.apply(Edit::SetDepth { id: "lfo".to_owned(), name, depth: Some(depth) }).expect("an edit");
+        patch.apply(LevelEdit::SetDepth { id: "lfo".to_owned(), name, depth: Some(depth) }).expect("an edit");
         let mut runner = Runner::new(&patch);
         runner.call(&Controls::default(), 2);
         runner.memory.output("lfo", "out").expect("a number") / DT_SECS

@@ -87,8 +87,8 @@ fn given(output: &Output) -> String {
 /// Default and range of a knob; in parentheses, the limits that cables reach.
 fn range(input: &Input) -> String {
     match (input.kind, input.default) {
-        (Kind::Number, DefaultValue::Number(default)) if !input.choices.is_empty() => {
-            let chosen = input.choices.get(default as usize).copied().unwrap_or_default();
+        (Kind::Number, _) if !input.choices.is_empty() => {
+            let chosen = input.default_choice().unwrap_or_default();
             format!(" [{chosen}; {}]", input.choices.join(", "))
         }
         (Kind::Number, preset) => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Edit, Patch, Port};
+use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use bendrack_nodes::tick::Controls;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
@@ -243,7 +243,7 @@ impl Render {
             }
             let is_text = input.is_some_and(|input| input.kind == Kind::Text);
             let value = Some(if is_text { Json::from(value.as_str()) } else { json_or_text(value) });
-            let edit = Edit::SetParam { id: id.clone(), name: name.clone(), value };
+            let edit = LevelEdit::SetParam { id: id.clone(), name: name.clone(), value };
             patch.apply(edit).map_err(|error| Failure::Usage(error.to_string()))?;
         }
         Ok(patch)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bendrack::engine::{Engine, Model, Warning};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::tick::Controls;
 
 /// The pictures of the first chunks of a patch; what was warned of.
@@ -45,7 +45,7 @@ fn every_example_runs_and_every_bend_in_one_is_seen() {
         let ids: Vec<String> =
             patch.nodes.iter().filter(|(_, node)| node.kind == def.name).map(|(id, _)| id.clone()).collect();
         for id in ids {
-            patch.apply(Edit::Bypass { id, bypass: true }).expect("an edit");
+            patch.apply(LevelEdit::Bypass { id, bypass: true }).expect("an edit");
         }
         let (plain, _) = played(&patch, CHUNKS);
         let differ = |(a, b): (&Vec<u8>, &Vec<u8>)| -> f64 {

@@ -1,6 +1,6 @@
 //! Frames around nodes.
 
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::{LevelEdit, Patch};
 use eframe::egui::{Key, Modifiers, Pos2, vec2};
 use egui_kittest::kittest::Queryable as _;
 
@@ -25,7 +25,7 @@ fn a_frame_is_added_moved_with_its_nodes_named_coloured_and_deleted() {
     let mut patch = first_bend();
     for (i, id) in patch.nodes.keys().cloned().collect::<Vec<_>>().into_iter().enumerate() {
         let pos = [(i % 4) as f64 * 280.0, (i / 4) as f64 * 640.0];
-        patch.apply(Edit::Move { id, pos }).unwrap();
+        patch.apply(LevelEdit::Move { id, pos }).unwrap();
     }
     let (mut window, fake) = window(patch);
     let plans = fake.plans();

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bendrack::engine::Warning;
 use bendrack::ui::Recovery;
-use bendrack_nodes::patch::{Cable, Edit, Node, Patch};
+use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch};
 use eframe::egui::{DroppedFile, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2, vec2};
 use egui_kittest::kittest::Queryable as _;
 
@@ -389,7 +389,7 @@ fn two_hundred_nodes_are_drawn_in_time() {
         let kind = ["modulate.lfo", "math.math", "bend.rotate", "modulate.slew"][i % 4];
         let node = Node { kind: kind.into(), ..Node::default() };
         let pos = [(i % 20) as f64 * 240.0, (i / 20) as f64 * 280.0];
-        patch.apply(Edit::AddNode { id: format!("n{i}"), node, pos }).unwrap();
+        patch.apply(LevelEdit::AddNode { id: format!("n{i}"), node, pos }).unwrap();
     }
     let inputs = [&["rate", "phase"][..], &["a", "b"], &["angle", "amount"], &["in", "rise"]];
     for i in 0..200_usize {
@@ -400,7 +400,7 @@ fn two_hundred_nodes_are_drawn_in_time() {
                 let cable = format!("n{from}.out")
                     .parse()
                     .and_then(|from| Ok(Cable::new(from, format!("n{i}.{input}").parse()?)));
-                patch.apply(Edit::Connect { cable: cable.unwrap() }).unwrap();
+                patch.apply(LevelEdit::Connect { cable: cable.unwrap() }).unwrap();
             }
         }
     }

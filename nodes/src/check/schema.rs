@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::check::knobs::{CHANNELS, CONTROLLERS};
 use crate::compile::plan::TEMPI;
-use crate::node::def::{DefaultValue, Input, NodeDef};
+use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::{FORMAT, Patch, SCHEMA, VERSION};
 
@@ -52,14 +52,8 @@ fn param(input: &Input) -> Json {
     };
     let unit = if input.unit.is_empty() { String::new() } else { format!(" In {}.", input.unit) };
     param["description"] = json!(format!("{}{unit}", input.about));
-    match input.default {
-        DefaultValue::Number(number) if !input.choices.is_empty() => {
-            param["default"] = json!(input.choices.get(number as usize));
-        }
-        DefaultValue::Number(number) if input.kind == Kind::Gate => param["default"] = json!(number >= 0.5),
-        DefaultValue::Number(number) => param["default"] = json!(number),
-        DefaultValue::Text(text) => param["default"] = json!(text),
-        DefaultValue::Nothing => {}
+    if let Some(default) = input.default_json() {
+        param["default"] = default;
     }
     param
 }

@@ -3,6 +3,7 @@
 mod collector;
 pub(crate) mod messages;
 pub(crate) mod numbers;
+pub mod place;
 pub(crate) mod pointer;
 pub mod spans;
 pub mod suggest;

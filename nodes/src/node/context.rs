@@ -70,8 +70,16 @@ pub(crate) struct Link {
 
 impl<'a> NodeContext<'a> {
     fn value(&self, input: &Input) -> Option<&'a Value> {
-        let (index, _) = place(self.def.inputs, input.name, |known| known.name)?;
-        self.inputs[index].as_ref()
+        let index = place(self.def.inputs, input.name, |known| known.name);
+        debug_assert!(index.is_some(), "{} has no input {}; declare it", self.def.name, input.name);
+        self.inputs[index?].as_ref()
+    }
+
+    /// Index of an output.
+    fn output(&self, output: &Output) -> Option<usize> {
+        let index = place(self.def.outputs, output.name, |known| known.name);
+        debug_assert!(index.is_some(), "{} has no output {}; declare it", self.def.name, output.name);
+        index
     }
 
     /// The number on an input; a gate is 1 or 0.
@@ -223,7 +231,7 @@ impl<'a> NodeContext<'a> {
     /// Gives an output its value. A number that is not finite is not given: the output keeps its last one.
     pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
         let value = value.into();
-        let Some((index, _)) = place(self.def.outputs, output.name, |known| known.name) else { return };
+        let Some(index) = self.output(output) else { return };
         if matches!(value, Value::Number(number) if !number.is_finite()) {
             self.held |= 1 << index;
             return;
@@ -245,7 +253,7 @@ impl<'a> NodeContext<'a> {
 
     /// Gives an output a picture or map; one that is as it was stays the one it was.
     pub fn show(&mut self, output: &Output, source: Source) {
-        let Some((index, _)) = place(self.def.outputs, output.name, |known| known.name) else { return };
+        let Some(index) = self.output(output) else { return };
         self.gave |= 1 << index;
         if !matches!(&self.outputs[index], Some(Value::Source(known)) if **known == source) {
             self.outputs[index] = Some(Value::Source(Arc::new(source)));
@@ -254,9 +262,7 @@ impl<'a> NodeContext<'a> {
 
     /// The number that an output gave last; of a gate, 1 or 0; 0 before it gave any.
     pub fn last(&self, output: &Output) -> f64 {
-        match place(self.def.outputs, output.name, |known| known.name)
-            .and_then(|(index, _)| self.outputs[index].as_ref())
-        {
+        match self.output(output).and_then(|index| self.outputs[index].as_ref()) {
             Some(Value::Number(number)) => *number,
             Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
             _ => 0.0,
@@ -412,14 +418,11 @@ impl<'a> NodeContext<'a> {
     }
 }
 
-/// Index and entry of the port of this name. The name in a declaration is usually the same `&'static str`, so its
-/// address is compared first.
-fn place<'p, T>(ports: &'p [T], name: &str, name_of: impl Fn(&T) -> &'static str) -> Option<(usize, &'p T)> {
-    let mut known = ports.iter().enumerate();
-    known
-        .clone()
-        .find(|(_, port)| std::ptr::eq(name_of(port), name))
-        .or_else(|| known.find(|(_, port)| name_of(port) == name))
+/// Index of the port of this name. The name in a declaration is usually the same `&'static str`, so its address is compared
+/// first.
+fn place<T>(ports: &[T], name: &str, name_of: impl Fn(&T) -> &'static str) -> Option<usize> {
+    let by_address = ports.iter().position(|port| std::ptr::eq(name_of(port), name));
+    by_address.or_else(|| ports.iter().position(|port| name_of(port) == name))
 }
 
 /// The seed of a node's random numbers.

@@ -2,6 +2,8 @@
 //!
 //! A [`NodeDef`] is the one source of the node's panel, JSON, page in the documentation, MIDI range and general tests.
 
+use serde_json::{Value as Json, json};
+
 use crate::choice::Choice;
 use crate::diagnostics::suggest::Words;
 use crate::node::context::NodeContext;
@@ -301,6 +303,30 @@ impl Input {
         Self::new(name, kind, DefaultValue::Nothing, about)
     }
 
+    /// Default number, for a choice its index; 0 without one.
+    pub const fn default_number(&self) -> f64 {
+        match self.default {
+            DefaultValue::Number(number) => number,
+            DefaultValue::Text(_) | DefaultValue::Nothing => 0.0,
+        }
+    }
+
+    /// Default choice, if the input is one.
+    pub fn default_choice(&self) -> Option<&'static str> {
+        self.choices.get(self.default_number() as usize).copied()
+    }
+
+    /// Default value in the form of a patch file; none for what only a cable gives.
+    pub fn default_json(&self) -> Option<Json> {
+        match self.default {
+            DefaultValue::Number(number) if self.kind == Kind::Gate => Some(json!(number >= 0.5)),
+            DefaultValue::Number(_) if !self.choices.is_empty() => self.default_choice().map(|choice| json!(choice)),
+            DefaultValue::Number(number) => Some(json!(number)),
+            DefaultValue::Text(text) => Some(json!(text)),
+            DefaultValue::Nothing => None,
+        }
+    }
+
     /// True if a cable moves the knob by a depth; otherwise the arriving value replaces the knob's.
     pub fn is_modulated(&self) -> bool {
         self.kind == Kind::Number && !self.direct
@@ -443,5 +469,29 @@ impl Output {
     pub const fn delayed(mut self) -> Self {
         self.latency = Some(Latency::Frame);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_has_the_form_of_a_patch_file() {
+        let choice = Input::choice("shape", &["sine", "saw"], "").chosen(1);
+        for (input, number, default) in [
+            (Input::number("rate", 0.5, ""), 0.5, json!(0.5)),
+            (Input::gate("reset", true, ""), 1.0, json!(true)),
+            (Input::gate("reset", false, ""), 0.0, json!(false)),
+            (choice, 1.0, json!("saw")),
+            (Input::text("text", "a cat", ""), 0.0, json!("a cat")),
+        ] {
+            assert_eq!(input.default_number(), number, "{}", input.name);
+            assert_eq!(input.default_json(), Some(default), "{}", input.name);
+        }
+        assert_eq!(choice.default_choice(), Some("saw"));
+        for input in [Input::optional("seed", ""), Input::socket("target", Kind::Target, "")] {
+            assert_eq!(input.default_json(), None, "{}", input.name);
+        }
     }
 }

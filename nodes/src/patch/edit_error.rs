@@ -15,8 +15,6 @@ pub enum EditError {
     NoSubpatch(String),
     /// The id of a new node is taken.
     IdTaken(String),
-    /// The edit sets a part that only a patch has, and addresses a subpatch.
-    NotInSubpatch,
 }
 
 impl fmt::Display for EditError {
@@ -26,9 +24,6 @@ impl fmt::Display for EditError {
             Self::NoCable(to) => write!(f, "there is no cable to {to}"),
             Self::NoSubpatch(name) => write!(f, "there is no subpatch {name}"),
             Self::IdTaken(id) => write!(f, "there is already a node {id}; choose another id"),
-            Self::NotInSubpatch => {
-                f.write_str("a subpatch has no seed, devices, maps or snapshots; set them in the patch around it")
-            }
         }
     }
 }

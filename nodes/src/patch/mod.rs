@@ -8,6 +8,7 @@ mod cable;
 pub mod edit;
 mod edit_error;
 mod lenient;
+mod level;
 pub mod migrate;
 mod number;
 pub mod read;
@@ -23,6 +24,7 @@ use crate::patch::migrate::version_of;
 pub use cable::{Cable, Port};
 pub use edit::Edit;
 pub use edit_error::EditError;
+pub use level::LevelEdit;
 
 /// The version of the format that is written.
 pub const VERSION: u64 = 1;
@@ -371,9 +373,9 @@ impl Patch {
     }
 
     /// The edits that bring the settings of a snapshot back.
-    pub fn recall(&self, snapshot: &Snapshot) -> Vec<Edit> {
+    pub fn recall(&self, snapshot: &Snapshot) -> Vec<LevelEdit> {
         let known = snapshot.values.iter().filter(|(port, _)| self.nodes.contains_key(&port.node));
-        let edit = |(port, value): (&Port, &Json)| Edit::SetParam {
+        let edit = |(port, value): (&Port, &Json)| LevelEdit::SetParam {
             id: port.node.clone(),
             name: port.port.clone(),
             value: Some(value.clone()),

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use smallvec::SmallVec;
 
 use crate::choice::{Choice, choices};
-use crate::node::def::{DefaultValue, Input};
+use crate::node::def::Input;
 use crate::program::grid::{Grid, GridMap};
 
 /// An operation: its name, its parameters, and its definition. Each is declared in the file of its node.
@@ -136,8 +136,7 @@ impl Params {
 
     /// Value of a parameter in a latent frame; the default of the input if the operation does not declare it.
     pub fn at(&self, input: &Input, frame: usize) -> f64 {
-        let default = if let DefaultValue::Number(default) = input.default { default } else { 0.0 };
-        self.lanes(input).get(frame).copied().unwrap_or(default)
+        self.lanes(input).get(frame).copied().unwrap_or_else(|| input.default_number())
     }
 
     /// State of a gate in a latent frame.

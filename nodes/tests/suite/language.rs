@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::Severity;
-use bendrack_nodes::patch::{Cable, Edit, Patch};
+use bendrack_nodes::patch::{Cable, Edit, LevelEdit, Patch};
 use bendrack_nodes::program::op::Lanes;
 use bendrack_nodes::program::pick::Pick;
 use bendrack_nodes::program::set::Set;
@@ -287,19 +287,26 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
             format!("{id}.{name}").parse().expect("a port")
         })
     };
-    let edit = prop_oneof![
-        (id(), kind()).prop_map(|(id, def)| Edit::AddNode { id, node: node(def.name, &json!({})), pos: [1.0, 2.0] }),
-        id().prop_map(|id| Edit::RemoveNode { id }),
-        (port(), port()).prop_map(|(from, to)| Edit::Connect { cable: Cable::new(from, to) }),
-        port().prop_map(|to| Edit::Disconnect { to }),
-        (id(), -500.0..500.0f64).prop_map(|(id, x)| Edit::SetParam {
+    let level = prop_oneof![
+        (id(), kind()).prop_map(|(id, def)| LevelEdit::AddNode {
+            id,
+            node: node(def.name, &json!({})),
+            pos: [1.0, 2.0]
+        }),
+        id().prop_map(|id| LevelEdit::RemoveNode { id }),
+        (port(), port()).prop_map(|(from, to)| LevelEdit::Connect { cable: Cable::new(from, to) }),
+        port().prop_map(|to| LevelEdit::Disconnect { to }),
+        (id(), -500.0..500.0f64).prop_map(|(id, x)| LevelEdit::SetParam {
             id,
             name: "rate".to_owned(),
             value: Some(json!(x))
         }),
-        (id(), any::<bool>()).prop_map(|(id, bypass)| Edit::Bypass { id, bypass }),
-        any::<u64>().prop_map(|seed| Edit::SetSeed { seed }),
-        (id(), 0.0..9.0f64).prop_map(|(id, x)| Edit::Move { id, pos: [x, x] }),
+        (id(), any::<bool>()).prop_map(|(id, bypass)| LevelEdit::Bypass { id, bypass }),
+        (id(), 0.0..9.0f64).prop_map(|(id, x)| LevelEdit::Move { id, pos: [x, x] }),
+    ];
+    let edit = prop_oneof![
+        7 => level.prop_map(Edit::Level),
+        1 => any::<u64>().prop_map(|seed| Edit::SetSeed { seed }),
     ];
     prop::collection::vec(edit, 0..40)
 }

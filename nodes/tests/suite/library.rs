@@ -8,7 +8,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::library::family::FAMILIES;
 use bendrack_nodes::node::def::{Curve, DefaultValue, Input};
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::program::Site;
 use bendrack_nodes::program::op::Form;
 use bendrack_nodes::program::region::{Region, Shape};
@@ -120,7 +120,7 @@ fn a_bend_without_amount_or_bypassed_leaves_the_program() {
         dry.nodes.get_mut("it").expect("the node").params.insert("amount".to_owned(), json!(0.0));
         assert!(run(&compile(&dry), &mut Memory::default(), 0, 3).bends.is_empty(), "{}", def.name);
         let mut bypassed = bent.clone();
-        bypassed.apply(Edit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
+        bypassed.apply(LevelEdit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
         assert!(run(&compile(&bypassed), &mut Memory::default(), 0, 3).bends.is_empty(), "{}", def.name);
         let mut aimless = bent;
         aimless.nodes.insert("nowhere".to_owned(), node("target.layers", &json!({ "first": 5, "last": 2 })));
@@ -442,7 +442,7 @@ fn a_cable_moves_a_knob_by_its_depth_and_gives_signals_as_they_are() {
             ],
             &[("n.out", "r.angle"), ("r.bends", "wan.bends")],
         );
-        patch.apply(Edit::SetDepth { id: "r".to_owned(), name: "angle".to_owned(), depth }).expect("an edit");
+        patch.apply(LevelEdit::SetDepth { id: "r".to_owned(), name: "angle".to_owned(), depth }).expect("an edit");
         lanes_of(&run(&compile(&patch), &mut Memory::default(), 0, 2).bends[0], "angle").to_vec()
     };
     // The knob travels 360°.
@@ -483,7 +483,7 @@ fn an_output_without_a_result_keeps_its_last_one_from_call_to_call() {
     let before = memory.clone();
     assert_near(&sent(&divided, &mut memory, 4), &[1.0 / 3.0, 1.0, 0.5, 1.0 / 3.0]);
     // The same again from the same memory, and over an edit.
-    divided.apply(Edit::RemoveNode { id: "one".to_owned() }).expect("an edit");
+    divided.apply(LevelEdit::RemoveNode { id: "one".to_owned() }).expect("an edit");
     divided.nodes.get_mut("m").expect("the node").params.insert("a".to_owned(), json!(2.0));
     assert_near(&sent(&divided, &mut before.clone(), 4), &[1.0 / 3.0, 2.0, 1.0, 2.0 / 3.0]);
 }

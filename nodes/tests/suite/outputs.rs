@@ -7,7 +7,7 @@ use bendrack_nodes::choice::Choice;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::program::Program;
 use bendrack_nodes::program::message::{self, Midi, Part};
 use bendrack_nodes::program::source::{ColourMap, Layout, Source};
@@ -159,7 +159,7 @@ fn without_a_picture_nothing_is_shown_and_bypassed_the_first_goes_through() {
         let nothing = run(&compile(&shown(kind, json!({}), &[])), &mut Memory::default(), 0, 2);
         assert!(nothing.screen.is_empty(), "{kind}");
         let mut bypassed = shown(kind, json!({}), &[("wan.picture", &format!("it.{input}"))]);
-        bypassed.apply(Edit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
+        bypassed.apply(LevelEdit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
         let program = run(&compile(&bypassed), &mut Memory::default(), 0, 1);
         assert_eq!(json!(program.screen[0]), json!("model"), "{kind}");
     }
@@ -259,7 +259,7 @@ fn a_key_that_moves_moves_in_every_frame_of_a_call() {
 #[test]
 fn a_bypassed_node_plays_nothing() {
     let mut silent = patch(&[("it", "midi.out", json!({ "send": "note", "gate": true }))], &[]);
-    silent.apply(Edit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
+    silent.apply(LevelEdit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
     assert!(played(&silent, &[2]).iter().all(Vec::is_empty));
 }
 
@@ -278,7 +278,7 @@ fn frames_are_recorded_while_the_gate_is_on_and_always_without_a_node() {
     assert_eq!(recorded(&patch(&[("it", "output.record", json!({ "gate": false }))], &[]), 3), "...");
     assert_eq!(recorded(&patch(&[], &[]), 3), "###");
     let mut bypassed = gated(json!({}));
-    bypassed.apply(Edit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
+    bypassed.apply(LevelEdit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
     assert_eq!(recorded(&bypassed, 3), "###", "a bypassed node says nothing");
 }
 

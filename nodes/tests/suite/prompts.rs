@@ -8,7 +8,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::choice::Choice;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::{Code, Problem, Severity};
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::program::prompt::Prompt;
 use bendrack_nodes::program::{Blend, BlendMethod, Program, Switch};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
@@ -77,7 +77,7 @@ fn a_crossfade_is_a_mix_for_the_model_and_the_nearer_text_for_others() {
     nested.nodes.insert("before".into(), node("prompt.crossfade", &json!({ "a": "red", "b": "blue", "amount": 0.75 })));
     nested.cables.push(cable("before.text", "it.a"));
     assert_eq!(parts(&by_frame(&nested, 1)[0]), BTreeMap::from([("blue".into(), 0.75), ("green".into(), 0.25)]));
-    nested.apply(Edit::Bypass { id: "it".into(), bypass: true }).expect("an edit");
+    nested.apply(LevelEdit::Bypass { id: "it".into(), bypass: true }).expect("an edit");
     assert_eq!(part(&by_frame(&nested, 1)[0], "blue"), 0.75, "what goes through is all of the cable");
 }
 
@@ -269,7 +269,7 @@ fn a_change_is_a_cut_or_a_crossfade_of_its_length() {
     assert_eq!(by_frame(&changing("0: a", &json!({})), 1)[0].switch, Some(Switch::Reset));
     assert_eq!(by_frame(&prompting("prompt.text", &json!({})), 1)[0].switch, None);
     let mut bypassed = changing("0: a | 5: b", &json!({}));
-    bypassed.apply(Edit::Bypass { id: "it".into(), bypass: true }).expect("an edit");
+    bypassed.apply(LevelEdit::Bypass { id: "it".into(), bypass: true }).expect("an edit");
     assert_eq!((by_frame(&bypassed, 6)[5].switch, &*by_frame(&bypassed, 6)[5].prompt), (None, "b"));
 }
 

@@ -4,7 +4,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::Code;
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
@@ -99,7 +99,7 @@ fn a_bypassed_instance_lets_bends_through() {
     );
     let bends = |patch: &Patch| run(&compile(patch), &mut Memory::default(), 0, 1).bends.len();
     assert_eq!(bends(&patch), 2);
-    patch.apply(Edit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
+    patch.apply(LevelEdit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
     assert_eq!(bends(&patch), 1);
 }
 

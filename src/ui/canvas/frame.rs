@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::patch::{Edit, Frame, Patch};
+use bendrack_nodes::patch::{Edit, Frame, LevelEdit, Patch};
 use eframe::egui::{
     Align2, Button, Color32, CornerRadius, CursorIcon, Id, Pos2, Rect, RichText, Sense, Shape, Stroke, StrokeKind,
     TextEdit, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
@@ -207,17 +207,17 @@ fn drag(editor: &mut Editor, frame_drag: &FrameDrag) {
     }
     let moved = nodes_in(editor, patch, start).into_iter().filter_map(|id| {
         let [x, y] = patch.layout.get(&id)?.pos;
-        editor.document.patch.nodes.contains_key(&id).then(|| Edit::Move { id, pos: [x + by[0], y + by[1]] })
+        editor.document.patch.nodes.contains_key(&id).then(|| LevelEdit::Move { id, pos: [x + by[0], y + by[1]] })
     });
     let moved = moved.collect();
     apply(editor, "move frame", frames, moved);
 }
 
-fn apply(editor: &mut Editor, name: &str, frames: Vec<Frame>, moved: Vec<Edit>) {
+fn apply(editor: &mut Editor, name: &str, frames: Vec<Frame>, moved: Vec<LevelEdit>) {
     if frames == editor.document.patch.frames {
         return;
     }
-    let edits = std::iter::once(Edit::SetFrames { frames }).chain(moved).collect();
+    let edits = std::iter::once(Edit::SetFrames { frames }).chain(moved.into_iter().map(Edit::Level)).collect();
     editor.document.apply(Step::merging(name, edits));
 }
 
@@ -312,7 +312,7 @@ mod tests {
         let mut patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
         for (i, id) in patch.nodes.keys().cloned().collect::<Vec<_>>().into_iter().enumerate() {
             let pos = [i as f64 * 240.0, 0.0];
-            patch.apply(Edit::Move { id, pos }).unwrap();
+            patch.apply(LevelEdit::Move { id, pos }).unwrap();
         }
         let mut editor = Editor::new(Document::new(patch, None, Box::new(|_| ())));
         let start = Arc::clone(&editor.document.patch);

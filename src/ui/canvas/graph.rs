@@ -358,7 +358,7 @@ mod tests {
         index.sync(&mut graph_editor, &patch, &kinds(&patch), &BTreeSet::new(), 2);
         assert_eq!(graph_editor.graph.nodes.keys().collect::<Vec<_>>(), before, "unchanged nodes stay");
 
-        patch.apply(bendrack_nodes::patch::Edit::RemoveNode { id: "word".into() }).unwrap();
+        patch.apply(bendrack_nodes::patch::LevelEdit::RemoveNode { id: "word".into() }).unwrap();
         index.sync(&mut graph_editor, &patch, &kinds(&patch), &BTreeSet::new(), 3);
         assert_eq!(graph_editor.graph.nodes.len(), patch.nodes.len());
         assert_eq!(graph_editor.graph.connections.len(), patch.cables.len());

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bendrack_nodes::node::def::NodeDef;
-use bendrack_nodes::patch::{Cable, Edit, Node, Port};
+use bendrack_nodes::patch::{Cable, LevelEdit, Node, Port};
 use eframe::egui::layers::ShapeIdx;
 use eframe::egui::{self, Align2, Id, Key, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, vec2};
 use egui_node_graph::{GraphEditorOptions, NodeResponse};
@@ -243,7 +243,7 @@ pub(in crate::ui) fn drag_nodes(canvas: &mut Canvas, workspace: &mut Workspace, 
         canvas.drag.get_or_insert_with(|| (workspace.editor.selection.iter().filter_map(places).collect(), Vec2::ZERO));
     *distance += delta / workspace.frame.zoom;
     let distance = [f64::from(distance.x), f64::from(distance.y)];
-    let edits: Vec<Edit> = start
+    let edits: Vec<LevelEdit> = start
         .iter()
         .map(|(id, [x, y])| (id, snap([x + distance[0], y + distance[1]])))
         .filter(|(id, pos)| {
@@ -254,7 +254,7 @@ pub(in crate::ui) fn drag_nodes(canvas: &mut Canvas, workspace: &mut Workspace, 
                 .get(*id)
                 .is_some_and(|place| place.pos.map(f64::to_bits) != pos.map(f64::to_bits))
         })
-        .map(|(id, pos)| Edit::Move { id: id.clone(), pos })
+        .map(|(id, pos)| LevelEdit::Move { id: id.clone(), pos })
         .collect();
     workspace.editor.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
 }
@@ -415,9 +415,9 @@ fn add(canvas: &Canvas, workspace: &mut Workspace, def: &'static NodeDef, at: Po
             pos[0] -= f64::from(theme::NODE_WIDTH);
             Cable::new(port, pending.port.clone())
         };
-        edits.push(Edit::Connect { cable });
+        edits.push(LevelEdit::Connect { cable });
     }
-    edits.insert(0, Edit::AddNode { id: id.clone(), node, pos });
+    edits.insert(0, LevelEdit::AddNode { id: id.clone(), node, pos });
     if workspace.editor.apply(Step::new(format!("add {}", def.title), edits)) {
         workspace.editor.selection = BTreeSet::from([id]);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::node::def::View;
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
+use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
 use eframe::egui::{
     Color32, CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, vec2,
 };
@@ -131,7 +131,7 @@ pub(in crate::ui) fn unplug(canvas: &mut Canvas, workspace: &mut Workspace, to: 
     let kind = workspace.editor.port_kind(&from.node, &from.port, true);
     canvas.unplugged = true;
     canvas.dot_cable = Some(PendingCable { port: from, kind, from_output: true });
-    let edits = vec![Edit::Disconnect { to: to.clone() }];
+    let edits = vec![LevelEdit::Disconnect { to: to.clone() }];
     workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(format!("disconnect {to}"), edits) });
     true
 }
@@ -144,9 +144,9 @@ pub(in crate::ui) fn add_reroute(workspace: &mut Workspace, to: &Port, [x, y]: [
     let Some(def) = LIBRARY.iter().find(|def| def.view == View::Reroute) else { return };
     let node = Node::new(def.name);
     let edits = vec![
-        Edit::AddNode { id: id.clone(), node, pos: snap([x - half, y - half]) },
-        Edit::Connect { cable: Cable::new(cable.from.clone(), port_of(&id, "in")) },
-        Edit::Connect { cable: Cable { from: port_of(&id, "out"), ..cable } },
+        LevelEdit::AddNode { id: id.clone(), node, pos: snap([x - half, y - half]) },
+        LevelEdit::Connect { cable: Cable::new(cable.from.clone(), port_of(&id, "in")) },
+        LevelEdit::Connect { cable: Cable { from: port_of(&id, "out"), ..cable } },
     ];
     workspace.editor.apply(Step::new("reroute", edits));
 }

@@ -1,6 +1,6 @@
 //! Wiring: cables are plugged, unplugged and found under the pointer.
 
-use bendrack_nodes::patch::{Cable, Edit, Port};
+use bendrack_nodes::patch::{Cable, LevelEdit, Port};
 use eframe::egui::{self, Event, Id, Key, Modifiers, Pos2, Ui};
 use egui_node_graph::NodeResponse;
 
@@ -116,7 +116,7 @@ pub(in crate::ui) fn plug(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspac
                 if let Some((to, ..)) = Index::port(&canvas.graph_editor.graph, (*input).into()) {
                     workspace.editor.apply(Step {
                         gesture: Some("plug".into()),
-                        ..Step::new(format!("disconnect {to}"), vec![Edit::Disconnect { to }])
+                        ..Step::new(format!("disconnect {to}"), vec![LevelEdit::Disconnect { to }])
                     });
                 }
             }
@@ -162,6 +162,6 @@ fn connect(workspace: &mut Workspace, pending: &PendingCable, port: Port) {
         return;
     }
     let name = format!("connect {from} to {to}");
-    let edits = vec![Edit::Connect { cable: Cable::new(from, to) }];
+    let edits = vec![LevelEdit::Connect { cable: Cable::new(from, to) }];
     workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(name, edits) });
 }

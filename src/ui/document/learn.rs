@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bendrack_nodes::library::midi::cc;
 use bendrack_nodes::node::def::{Input, Learns};
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Cable, Edit, Node, Patch, Port};
+use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
 use bendrack_nodes::tick::Controls;
 use serde_json::json;
 
@@ -62,9 +62,9 @@ impl MidiLearn {
 }
 
 /// The step that assigns a controller or note.
-pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number): (u8, u8)) -> Step {
+pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number): (u8, u8)) -> Step<LevelEdit> {
     let learns = patch.nodes.get(&to.node).and_then(|node| def_of(&node.kind)).and_then(|def| def.learns);
-    let set = |id: &str, name: &str, value: u8| Edit::SetParam {
+    let set = |id: &str, name: &str, value: u8| LevelEdit::SetParam {
         id: id.to_owned(),
         name: name.to_owned(),
         value: Some(json!(value)),
@@ -82,8 +82,8 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
     let node = Node { params: params.into(), ..Node::new(cc::NODE.name) };
     let from = Port { node: id.clone(), port: "out".to_owned() };
     let mut edits = vec![
-        Edit::AddNode { id, node, pos: place_beside(patch, &to.node) },
-        Edit::Connect { cable: Cable::new(from, to.clone()) },
+        LevelEdit::AddNode { id, node, pos: place_beside(patch, &to.node) },
+        LevelEdit::Connect { cable: Cable::new(from, to.clone()) },
     ];
     // The controller covers the travel of the knob from its low end.
     if let Some(input) = input.filter(|input| input.kind == Kind::Number && !input.direct) {
@@ -92,8 +92,8 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
             None => json!(input.soft.0),
         };
         let (id, name) = (to.node.clone(), to.port.clone());
-        edits.push(Edit::SetParam { id: id.clone(), name: name.clone(), value: Some(low) });
-        edits.push(Edit::SetDepth { id, name, depth: Some(1.0) });
+        edits.push(LevelEdit::SetParam { id: id.clone(), name: name.clone(), value: Some(low) });
+        edits.push(LevelEdit::SetDepth { id, name, depth: Some(1.0) });
     }
     Step::new(format!("learn {to}"), edits)
 }
@@ -175,7 +175,7 @@ mod tests {
     fn a_midi_node_learns_its_own_number() {
         let mut patch = Patch::default();
         let node = Node { kind: "midi.note".into(), ..Node::default() };
-        patch.apply(Edit::AddNode { id: "pad".into(), node, pos: [0.0, 0.0] }).unwrap();
+        patch.apply(LevelEdit::AddNode { id: "pad".into(), node, pos: [0.0, 0.0] }).unwrap();
         for edit in learn_step(&patch, &"pad.note".parse().unwrap(), None, (10, 36)).edits {
             patch.apply(edit).unwrap();
         }

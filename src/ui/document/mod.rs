@@ -6,63 +6,34 @@
 pub mod arrange;
 pub mod autosave;
 pub mod commands;
+mod history;
 pub mod learn;
 pub mod midi_maps;
 pub mod ports;
 pub mod recovery;
 pub mod snapshots;
+mod step;
 pub mod subpatch;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+pub use step::Step;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::Resolved;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::diagnostics::place::{self, End, Part};
 use bendrack_nodes::diagnostics::{Problem, Severity};
 use bendrack_nodes::node::def::NodeDef;
-use bendrack_nodes::patch::{Cable, Edit, Patch, Place};
+use bendrack_nodes::patch::{Patch, Place};
 
-/// The longest undo history, in steps.
-const MAX_STEPS: usize = 1000;
+use history::{Change, History, Refusal};
 
 /// The receiver of plans: the engine, or a counter in a test.
 pub type Sink = Box<dyn FnMut(Arc<Plan>)>;
-
-/// One entry of the undo history: a name and its edits in order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The name in the undo button, such as "turn rate of lfo".
-    pub name: String,
-    /// The edits.
-    pub edits: Vec<Edit>,
-    /// The gesture, if any: consecutive steps of one gesture merge, such as the drag of a knob or the typing of a word.
-    pub gesture: Option<String>,
-}
-
-impl Step {
-    /// A step that never merges with others.
-    pub fn new(name: impl Into<String>, edits: Vec<Edit>) -> Self {
-        Self { name: name.into(), edits, gesture: None }
-    }
-
-    /// A step of the gesture of the same name.
-    pub fn merging(name: impl Into<String>, edits: Vec<Edit>) -> Self {
-        let name = name.into();
-        Self { gesture: Some(name.clone()), name, edits }
-    }
-}
-
-/// An applied step.
-struct Applied {
-    step: Step,
-    /// The inverse edits, in order.
-    undo: Vec<Edit>,
-    /// The cables and the layout before, as inverse edits restore neither the order of cables nor missing places.
-    cables: Vec<Cable>,
-    layout: BTreeMap<String, Place>,
-}
 
 /// The patch that is edited.
 pub struct Document {
@@ -75,9 +46,7 @@ pub struct Document {
     /// The error of the last refused step.
     pub refused: Option<String>,
     saved: Arc<Patch>,
-    done: Vec<Applied>,
-    undone: Vec<Step>,
-    gesture_open: bool,
+    history: History,
     revision: u64,
     compilations: u64,
     /// The last plan that compiled without errors.
@@ -97,9 +66,7 @@ impl Document {
             path,
             problems: Vec::new(),
             refused: None,
-            done: Vec::new(),
-            undone: Vec::new(),
-            gesture_open: false,
+            history: History::default(),
             revision: 0,
             compilations: 0,
             plan: None,
@@ -115,9 +82,7 @@ impl Document {
         self.patch = Arc::new(patch);
         self.saved = Arc::clone(&self.patch);
         self.path = path;
-        self.done.clear();
-        self.undone.clear();
-        self.gesture_open = false;
+        self.history = History::default();
         self.refused = None;
         self.compile();
     }
@@ -180,91 +145,58 @@ impl Document {
     }
 
     /// Applies a step, or none of it if one of its edits fails.
-    pub fn apply(&mut self, step: Step) -> bool {
+    pub fn apply(&mut self, step: impl Into<Step>) -> bool {
+        let step = step.into();
         if step.edits.is_empty() {
             return false;
         }
-        self.undone.clear();
-        let Some(applied) = self.perform(step) else { return false };
-        let merges = self.gesture_open && applied.step.gesture.is_some();
-        match self.done.last_mut().filter(|last| merges && last.step.gesture == applied.step.gesture) {
-            Some(last) => last.merge(applied),
-            None => self.done.push(applied),
-        }
-        self.gesture_open = true;
-        if self.done.len() > MAX_STEPS {
-            self.done.remove(0);
-        }
-        true
+        let applied = self.history.apply(&mut self.patch, step);
+        self.after(Some(applied))
     }
 
     /// Ends the gesture: the next step is an entry of its own, even under the same name.
     pub fn end_gesture(&mut self) {
-        self.gesture_open = false;
+        self.history.end_gesture();
     }
 
     /// The name of the step that undo reverts.
     pub fn undo_name(&self) -> Option<&str> {
-        self.done.last().map(|applied| applied.step.name.as_str())
+        self.history.undo_name()
     }
 
     /// The name of the step that redo applies.
     pub fn redo_name(&self) -> Option<&str> {
-        self.undone.last().map(|step| step.name.as_str())
+        self.history.redo_name()
     }
 
     /// Reverts the last step.
     pub fn undo(&mut self) -> bool {
-        let Some(applied) = self.done.pop() else { return false };
-        let patch = Arc::make_mut(&mut self.patch);
-        for edit in applied.undo {
-            if let Err(error) = patch.apply(edit) {
-                self.refused = Some(error.to_string());
-            }
-        }
-        patch.cables = applied.cables;
-        patch.layout = applied.layout;
-        self.gesture_open = false;
-        self.after(&applied.step.edits);
-        self.undone.push(applied.step);
-        true
+        let undone = self.history.undo(&mut self.patch);
+        self.after(undone)
     }
 
     /// Applies the step again that was reverted last.
     pub fn redo(&mut self) -> bool {
-        let Some(step) = self.undone.pop() else { return false };
-        let Some(applied) = self.perform(step) else { return false };
-        self.done.push(applied);
-        self.gesture_open = false;
-        true
+        let redone = self.history.redo(&mut self.patch);
+        self.after(redone)
     }
 
-    /// The nodes that a problem concerns, in the patch or in the subpatch `within`: the node itself or the end of a cable.
-    pub fn nodes_of<'a>(&'a self, problem: &'a Problem, within: Option<&str>) -> BTreeSet<&'a str> {
-        let (mut parts, mut cables) = (problem.pointer.split('/').skip(1), &self.patch.cables);
-        if let Some(name) = within {
-            let definition = self.patch.definitions.get(name);
-            let (Some("definitions"), Some(here), Some(definition)) = (parts.next(), parts.next(), definition) else {
-                return BTreeSet::new();
-            };
-            if here != name {
-                return BTreeSet::new();
+    /// The node that shows a problem, in the patch or in the subpatch `within`: the node itself or the end of a cable.
+    pub fn node_of<'a>(&'a self, problem: &'a Problem, within: Option<&str>) -> Option<Cow<'a, str>> {
+        let (part, cables) = match (problem.place(), within) {
+            (place::Place::Patch(part), None) => (part, &self.patch.cables),
+            (place::Place::Definition(id, part), Some(name)) if id == name => {
+                (part, &self.patch.definitions.get(name)?.cables)
             }
-            cables = &definition.cables;
-        }
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some("nodes"), Some(id), _) => BTreeSet::from([id]),
-            (Some("cables"), Some(index), end) => {
-                let Some(cable) = index.parse().ok().and_then(|index: usize| cables.get(index)) else {
-                    return BTreeSet::new();
-                };
-                match end {
-                    Some("from") => BTreeSet::from([cable.from.node.as_str()]),
-                    _ => BTreeSet::from([cable.to.node.as_str()]),
-                }
-            }
-            _ => BTreeSet::new(),
-        }
+            (place::Place::Patch(_) | place::Place::Definition(..), _) => return None,
+        };
+        let end = match part {
+            Part::Node(id) => return Some(id),
+            Part::Cable(index, End::From) => &cables.get(index)?.from,
+            Part::Cable(index, End::To) => &cables.get(index)?.to,
+            Part::Other => return None,
+        };
+        Some(end.node.as_str().into())
     }
 
     /// True if the patch has errors; the last valid plan runs on.
@@ -272,36 +204,16 @@ impl Document {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    fn perform(&mut self, step: Step) -> Option<Applied> {
-        let before = Arc::clone(&self.patch);
-        let patch = Arc::make_mut(&mut self.patch);
-        let mut undo = Vec::new();
-        for edit in &step.edits {
-            match patch.apply(edit.clone()) {
-                Ok(inverse) => {
-                    undo.splice(0..0, inverse);
-                }
-                Err(error) => {
-                    self.patch = before;
-                    self.refused = Some(format!("{}: {error}", step.name));
-                    return None;
-                }
-            }
+    /// Counts a change, and compiles if it affects the plan. True if there was a change.
+    fn after(&mut self, change: Option<Result<Change, Refusal>>) -> bool {
+        let Some(change) = change else { return false };
+        match &change {
+            Ok(Change::Plan) => self.compile(),
+            Ok(Change::Layout) => self.revision += 1,
+            Err(_) => {}
         }
-        self.refused = None;
-        let applied = Applied { undo, cables: before.cables.clone(), layout: before.layout.clone(), step };
-        drop(before);
-        self.after(&applied.step.edits);
-        Some(applied)
-    }
-
-    /// Counts the change, and compiles if it affects the plan.
-    fn after(&mut self, edits: &[Edit]) {
-        if edits.iter().any(affects_plan) {
-            self.compile();
-        } else {
-            self.revision += 1;
-        }
+        self.refused = change.err();
+        self.refused.is_none()
     }
 
     fn compile(&mut self) {
@@ -317,56 +229,6 @@ impl Document {
     }
 }
 
-impl Applied {
-    /// Merges a later step of the same gesture. If both set the same values, only the later edits stay.
-    fn merge(&mut self, next: Self) {
-        let keys = |edits: &[Edit]| edits.iter().map(key).collect::<Option<Vec<_>>>();
-        if let (Some(old), Some(new)) = (keys(&self.step.edits), keys(&next.step.edits))
-            && old == new
-        {
-            self.step.edits = next.step.edits;
-            return;
-        }
-        self.step.edits.extend(next.step.edits);
-        self.undo.splice(0..0, next.undo);
-    }
-}
-
-/// True if an edit changes the plan.
-fn affects_plan(edit: &Edit) -> bool {
-    match edit {
-        Edit::Within { edit, .. } => affects_plan(edit),
-        Edit::Move { .. }
-        | Edit::SetPlace { .. }
-        | Edit::SetFrames { .. }
-        | Edit::SetMeta { .. }
-        | Edit::SetSnapshots { .. } => false,
-        _ => true,
-    }
-}
-
-/// The key of the value that an edit sets: of two edits with one key, the later replaces the earlier. Other edits have no key.
-fn key(edit: &Edit) -> Option<(u8, String, String)> {
-    match edit {
-        Edit::SetParam { id, name, .. } => Some((0, id.clone(), name.clone())),
-        Edit::SetDepth { id, name, .. } => Some((1, id.clone(), name.clone())),
-        Edit::Bypass { id, .. } => Some((2, id.clone(), String::new())),
-        Edit::Move { id, .. } => Some((3, id.clone(), String::new())),
-        Edit::SetSeed { .. } => Some((4, String::new(), String::new())),
-        Edit::SetTempo { .. } => Some((5, String::new(), String::new())),
-        Edit::SetMeta { .. } => Some((6, String::new(), String::new())),
-        Edit::SetFrames { .. } => Some((7, String::new(), String::new())),
-        Edit::SetSnapshots { .. } => Some((8, String::new(), String::new())),
-        Edit::SetMaps { .. } => Some((9, String::new(), String::new())),
-        Edit::Mute { to, .. } => Some((10, to.to_string(), String::new())),
-        Edit::Within { id, edit } => {
-            let (kind, what, name) = key(edit)?;
-            Some((kind + 100, format!("{id}/{what}"), name))
-        }
-        _ => None,
-    }
-}
-
 /// The definition of a kind of node.
 pub fn def_of(kind: &str) -> Option<&'static NodeDef> {
     static BY_NAME: LazyLock<HashMap<&str, &NodeDef>> =
@@ -379,8 +241,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use bendrack_nodes::patch::{Frame, Node, Port};
-    use proptest::prelude::*;
+    use bendrack_nodes::patch::{Edit, Frame, LevelEdit};
     use serde_json::json;
 
     use super::*;
@@ -395,8 +256,8 @@ mod tests {
         (Document::new(patch, None, Box::new(move |_| *count.borrow_mut() += 1)), plans)
     }
 
-    fn turn(id: &str, name: &str, value: f64) -> Step {
-        let edit = Edit::SetParam { id: id.into(), name: name.into(), value: Some(json!(value)) };
+    fn turn(id: &str, name: &str, value: f64) -> Step<LevelEdit> {
+        let edit = LevelEdit::SetParam { id: id.into(), name: name.into(), value: Some(json!(value)) };
         Step::merging(format!("turn {name} of {id}"), vec![edit])
     }
 
@@ -430,7 +291,7 @@ mod tests {
         let plan = document.plan().unwrap();
         for step in 0..50 {
             let pos = [8.0 * f64::from(step), 0.0];
-            document.apply(Step::merging("move", vec![Edit::Move { id: "lfo".into(), pos }]));
+            document.apply(Step::merging("move", vec![LevelEdit::Move { id: "lfo".into(), pos }]));
         }
         let frames = vec![Frame { title: "Sky".into(), ..Frame::default() }];
         document.apply(Step::new("frame", vec![Edit::SetFrames { frames }]));
@@ -448,7 +309,7 @@ mod tests {
         assert_eq!(*plans.borrow(), 1);
         document.apply(turn("lfo", "rate", 1.0));
         assert_eq!(*plans.borrow(), 2);
-        document.apply(Step::new("move lfo", vec![Edit::Move { id: "lfo".into(), pos: [8.0, 8.0] }]));
+        document.apply(Step::new("move lfo", vec![LevelEdit::Move { id: "lfo".into(), pos: [8.0, 8.0] }]));
         assert_eq!(*plans.borrow(), 2);
         document.undo();
         assert_eq!(*plans.borrow(), 2);
@@ -461,11 +322,11 @@ mod tests {
     #[test]
     fn a_patch_that_does_not_compile_leaves_the_plan_and_marks_the_node() {
         let (mut document, plans) = document(first_bend());
-        let edit = Edit::SetParam { id: "lfo".into(), name: "shape".into(), value: Some(json!("sinus")) };
+        let edit = LevelEdit::SetParam { id: "lfo".into(), name: "shape".into(), value: Some(json!("sinus")) };
         document.apply(Step::new("choose", vec![edit]));
         assert_eq!(*plans.borrow(), 1);
         assert!(document.is_broken());
-        assert_eq!(document.nodes_of(&document.problems[0], None), BTreeSet::from(["lfo"]));
+        assert_eq!(document.node_of(&document.problems[0], None).as_deref(), Some("lfo"));
         document.undo();
         assert!(!document.is_broken());
         assert_eq!(*plans.borrow(), 2);
@@ -475,13 +336,31 @@ mod tests {
     fn a_step_that_fails_changes_nothing() {
         let (mut document, plans) = document(first_bend());
         let start = Arc::clone(&document.patch);
-        let good = Edit::RemoveNode { id: "lfo".into() };
-        let bad = Edit::RemoveNode { id: "nobody".into() };
+        let good = LevelEdit::RemoveNode { id: "lfo".into() };
+        let bad = LevelEdit::RemoveNode { id: "nobody".into() };
         assert!(!document.apply(Step::new("delete", vec![good, bad])));
         assert_eq!(document.patch, start);
         assert_eq!(document.undo_name(), None);
         assert_eq!(*plans.borrow(), 1);
         assert!(document.refused.as_ref().is_some_and(|error| error.contains("nobody")));
+    }
+
+    #[test]
+    fn a_warning_marks_its_node_even_if_its_id_has_a_slash() {
+        let text = r#"{ "format": "bendrack-patch", "version": 1,
+            "nodes": { "a/b": { "type": "modulate.lfo", "params": { "width": 9.0 } } },
+            "definitions": { "c/d": { "nodes": { "e~f": { "type": "modulate.lfo", "params": { "width": 9.0 } } } } } }"#;
+        let (document, _) = document(Patch::from_json(text).unwrap());
+        let marked = |within: Option<&str>| {
+            let mut nodes = Vec::new();
+            for problem in &document.problems {
+                nodes.extend(document.node_of(problem, within));
+            }
+            nodes
+        };
+        assert_eq!(marked(None), ["a/b"], "{:?}", document.problems);
+        assert_eq!(marked(Some("c/d")), ["e~f"], "{:?}", document.problems);
+        assert!(marked(Some("c")).is_empty());
     }
 
     #[test]
@@ -497,66 +376,5 @@ mod tests {
         assert!(document.is_dirty());
         document.undo();
         assert!(!document.is_dirty(), "equal to the file again");
-    }
-
-    /// An edit made of a few numbers, over six ids, so that edits affect one another; some of them fail.
-    fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
-        let id = |n: u8| format!("n{}", n % 6);
-        let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
-        let within = |edit| Edit::Within { id: "wobble".into(), edit: Box::new(edit) };
-        match kind % 12 {
-            8 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
-            9 => Edit::Mute { to: port(b, "rate"), mute: x > 0.0 },
-            10 if b.is_multiple_of(7) => {
-                let definition = (!a.is_multiple_of(5)).then(Box::<bendrack_nodes::patch::Definition>::default);
-                Edit::SetDefinition { id: "wobble".into(), definition }
-            }
-            10 => within(edit(a % 8, a, b, x)),
-            11 => {
-                let frame = Frame { title: id(a), pos: [x, x], ..Frame::default() };
-                Edit::SetFrames { frames: vec![frame; usize::from(b % 3)] }
-            }
-            0 | 1 => {
-                let kind = LIBRARY[usize::from(b) % LIBRARY.len()].name.to_owned();
-                Edit::AddNode { id: id(a), node: Node { kind, ..Node::default() }, pos: [x, -x] }
-            }
-            2 => Edit::RemoveNode { id: id(a) },
-            3 => Edit::Connect { cable: Cable::new(port(a, "out"), port(b, if x > 0.0 { "value" } else { "rate" })) },
-            4 => Edit::Disconnect { to: port(b, if x > 0.0 { "value" } else { "rate" }) },
-            5 => Edit::SetParam { id: id(a), name: "rate".into(), value: (!b.is_multiple_of(3)).then(|| json!(x)) },
-            6 => Edit::SetDepth { id: id(a), name: "rate".into(), depth: (!b.is_multiple_of(3)).then_some(x) },
-            7 if b.is_multiple_of(3) => Edit::SetSeed { seed: u64::from(a) },
-            _ if b.is_multiple_of(2) => Edit::Bypass { id: id(a), bypass: x > 0.0 },
-            _ => Edit::Move { id: id(a), pos: [x, x] },
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
-
-        #[test]
-        fn a_thousand_edits_are_undone_and_redone(
-            edits in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>(), -1.0..1.0_f64, any::<bool>()), 1000)
-        ) {
-            let (mut document, _) = document(first_bend());
-            let start = Arc::clone(&document.patch);
-            for (kind, a, b, x, merges) in edits {
-                let edit = edit(kind, a, b, x);
-                let name = format!("{:?}", key(&edit));
-                document.apply(if merges { Step::merging(name, vec![edit]) } else { Step::new(name, vec![edit]) });
-                if !merges {
-                    document.end_gesture();
-                }
-            }
-            let end = Arc::clone(&document.patch);
-            let mut steps = 0;
-            while document.undo() {
-                steps += 1;
-            }
-            prop_assert!(steps > 100);
-            prop_assert_eq!(document.patch.to_json(), start.to_json());
-            while document.redo() {}
-            prop_assert_eq!(document.patch.to_json(), end.to_json());
-        }
     }
 }

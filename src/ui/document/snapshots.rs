@@ -2,30 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::node::def::{DefaultValue, Input};
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Edit, Patch, Port, Snapshot};
-use serde_json::{Map, Value as Json, json};
+use bendrack_nodes::patch::{Edit, LevelEdit, Patch, Port, Snapshot};
+use serde_json::{Map, Value as Json};
 
 use super::ports::ports;
 use super::subpatch::{resolve_input, value_of};
 use super::{Step, def_of};
 
-/// The default of an input in the form of a patch file.
-fn default_of(input: &Input) -> Option<Json> {
-    match (input.default, input.kind) {
-        (DefaultValue::Number(number), Kind::Gate) => Some(json!(number >= 0.5)),
-        (DefaultValue::Number(number), _) if input.choices.is_empty() => Some(json!(number)),
-        (DefaultValue::Number(number), _) => input.choices.get(number as usize).map(|choice| json!(choice)),
-        (DefaultValue::Text(text), _) => Some(json!(text)),
-        (DefaultValue::Nothing, _) => None,
-    }
-}
-
 /// The value of a knob or field, its default included.
 fn setting(patch: &Patch, id: &str, name: &str) -> Option<Json> {
     let (_, input) = resolve_input(patch, id, name)?;
-    value_of(patch, id, name).cloned().or_else(|| default_of(input))
+    value_of(patch, id, name).cloned().or_else(|| input.default_json())
 }
 
 /// The values of all knobs and fields of a patch except those of its views.
@@ -62,17 +50,17 @@ pub fn store(patch: &Patch) -> Step {
 }
 
 /// The step that sets the values of a snapshot that differ now; none if there is no snapshot with this index.
-pub fn recall(patch: &Patch, index: usize) -> Option<Step> {
+pub fn recall(patch: &Patch, index: usize) -> Option<Step<LevelEdit>> {
     let snapshot = patch.snapshots.get(index)?;
     let edits = patch.recall(snapshot).into_iter().filter_map(|edit| {
-        let Edit::SetParam { id, name, value: Some(value) } = edit else { return Some(edit) };
+        let LevelEdit::SetParam { id, name, value: Some(value) } = edit else { return Some(edit) };
         if setting(patch, &id, &name).is_some_and(|now| same(&now, &value)) {
             return None;
         }
         // Defaults are not written to the file.
         let own = def_of(&patch.nodes.get(&id)?.kind).and_then(|def| def.input(&name));
-        let is_default = own.and_then(|(_, input)| default_of(input)).is_some_and(|default| same(&default, &value));
-        Some(Edit::SetParam { id, name, value: (!is_default).then_some(value) })
+        let is_default = own.and_then(|(_, input)| input.default_json()).is_some_and(|default| same(&default, &value));
+        Some(LevelEdit::SetParam { id, name, value: (!is_default).then_some(value) })
     });
     Some(Step::new(format!("recall {}", snapshot.name), edits.collect()))
 }
@@ -89,6 +77,8 @@ fn same(a: &Json, b: &Json) -> bool {
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
+
+    use serde_json::json;
 
     use super::super::Document;
     use super::super::commands::set_param;

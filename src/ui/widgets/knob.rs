@@ -2,7 +2,7 @@
 
 use std::f32::consts::PI;
 
-use bendrack_nodes::node::def::{DefaultValue, Input};
+use bendrack_nodes::node::def::Input;
 use eframe::egui::{
     self, Align2, Color32, CursorIcon, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Sense, Shape, Stroke,
     TextEdit, Ui, WidgetInfo, vec2,
@@ -219,14 +219,6 @@ pub fn switch_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, on: bool) -> (Res
     (response, clicked)
 }
 
-/// The default number of an input.
-pub fn default_of(input: &Input) -> f64 {
-    match input.default {
-        DefaultValue::Number(number) => number,
-        DefaultValue::Text(_) | DefaultValue::Nothing => 0.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
@@ -244,7 +236,7 @@ mod tests {
     fn bench(node: &str, name: &str) -> Harness<'static, Bench> {
         let def = LIBRARY.iter().find(|def| def.name == node).unwrap();
         let input = *def.input(name).unwrap().1;
-        let value = default_of(&input);
+        let value = input.default_number();
         Harness::builder().with_step_dt(1.0 / 60.0).with_size(vec2(200.0, 400.0)).build_ui_state(
             |ui, bench: &mut Bench| {
                 let rect = Rect::from_center_size(Pos2::new(100.0, 200.0), vec2(32.0, 32.0));
@@ -258,7 +250,7 @@ mod tests {
                 };
                 match knob_ui(ui, Id::new("knob"), rect, &knob).1 {
                     Some(KnobChange::Set(value)) => bench.value = value,
-                    Some(KnobChange::Reset) => bench.value = default_of(&bench.input),
+                    Some(KnobChange::Reset) => bench.value = bench.input.default_number(),
                     None => return,
                 }
                 bench.turns += 1;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::MOST_NESTED;
 use bendrack_nodes::diagnostics::Problem;
+use bendrack_nodes::diagnostics::place::Place;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
-use bendrack_nodes::patch::{Edit, MidiMap, Patch, Port};
+use bendrack_nodes::patch::{LevelEdit, MidiMap, Patch, Port};
 use serde_json::{Value as Json, json};
 
 use crate::ui::document::learn::MidiLearn;
 use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{self, definition_name, definition_of};
 use crate::ui::document::{Document, Step, commands, def_of, midi_maps, snapshots};
-use crate::ui::widgets::knob::{KnobChange, default_of};
+use crate::ui::widgets::knob::KnobChange;
 
 /// The document and the state of its editing.
 pub struct Editor {
@@ -104,7 +105,7 @@ impl Editor {
             Json::String(name) => input.choices.iter().position(|choice| choice == name).map(|choice| choice as f64),
             value => value.as_f64(),
         });
-        value.unwrap_or_else(|| default_of(input)).clamp(input.hard.0, input.hard.1)
+        value.unwrap_or_else(|| input.default_number()).clamp(input.hard.0, input.hard.1)
     }
 
     /// True if an input has a cable.
@@ -140,11 +141,10 @@ impl Editor {
 
     /// The problems of a node on the canvas and, for an instance, of its subpatch.
     pub fn problems_of(&self, id: &str) -> Vec<&Problem> {
-        let within = self.subpatch();
-        let inner = definition_name(self.patch(), id).map(|name| format!("/definitions/{name}/"));
+        let (within, inner) = (self.subpatch(), definition_name(self.patch(), id));
         let concerns = |problem: &&Problem| {
-            self.document.nodes_of(problem, within).contains(id)
-                || inner.as_ref().is_some_and(|inner| problem.pointer.starts_with(inner.as_str()))
+            let is_inner = |inner| matches!(problem.place(), Place::Definition(name, _) if name == inner);
+            inner.is_some_and(is_inner) || self.document.node_of(problem, within).is_some_and(|node| node == id)
         };
         self.document.problems.iter().filter(concerns).collect()
     }
@@ -222,11 +222,11 @@ impl Editor {
     // Commands.
 
     /// Applies a step to the patch on the canvas.
-    pub fn apply(&mut self, mut step: Step) -> bool {
-        if let Some((id, _)) = &self.location.shown {
-            let within = |edit| Edit::Within { id: id.clone(), edit: Box::new(edit) };
-            step.edits = step.edits.into_iter().map(within).collect();
-        }
+    pub fn apply(&mut self, step: Step<LevelEdit>) -> bool {
+        let step = match &self.location.shown {
+            Some((id, _)) => step.within(id),
+            None => step.into(),
+        };
         let done = self.document.apply(step);
         self.refresh();
         done

@@ -18,7 +18,6 @@ use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
 use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{as_patch, definition_of, depth, prefix, resolve_output};
-use crate::ui::widgets::knob::default_of;
 
 /// The values in the trace of a node.
 pub const TRACE: usize = 96;
@@ -163,7 +162,7 @@ fn outputs(patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) -> 
 /// The length of the traces of a node, in seconds; a scope sets it.
 fn secs(node: &Node) -> f64 {
     let Some(def) = def_of(&node.kind).filter(|def| def.view == View::Scope) else { return 0.0 };
-    let default = def.input("window").map(|(_, input)| default_of(input));
+    let default = def.input("window").map(|(_, input)| input.default_number());
     node.params.get("window").and_then(serde_json::Value::as_f64).or(default).unwrap_or(0.0)
 }
 
@@ -229,7 +228,7 @@ fn measuring(patch: &Patch) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::patch::{Edit, Node};
+    use bendrack_nodes::patch::{LevelEdit, Node};
     use serde_json::json;
 
     use super::*;
@@ -276,7 +275,7 @@ mod tests {
         live.advance(7, &Controls::default(), &[], 0.25);
         other.advance(3, &Controls::default(), &[], 0.25);
         let name = "amount".to_owned();
-        patch.apply(Edit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
+        patch.apply(LevelEdit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
         watch(&mut other, &patch);
         other.advance(7, &Controls::default(), &[], 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
@@ -289,10 +288,10 @@ mod tests {
     fn ports_downstream_of_a_tap_have_no_value() {
         let mut patch = first_bend();
         let node = Node { kind: "math.range".into(), ..Node::default() };
-        patch.apply(Edit::AddNode { id: "range".into(), node, pos: [0.0, 0.0] }).unwrap();
+        patch.apply(LevelEdit::AddNode { id: "range".into(), node, pos: [0.0, 0.0] }).unwrap();
         let input = def_of("math.range").unwrap().inputs[0].name;
         let to = Port { node: "range".into(), port: input.into() };
-        patch.apply(Edit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
+        patch.apply(LevelEdit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
         let mut live = Live::default();
         watch(&mut live, &patch);
         live.advance(3, &Controls::default(), &[], 0.25);

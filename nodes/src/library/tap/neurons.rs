@@ -14,7 +14,7 @@ pub const NODE: NodeDef = NodeDef {
     about: "Measures the activations of feed-forward neurons.",
     inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD],
     outputs: &[MAP, tap_node::MEAN, tap_node::MAX, tap_node::X, tap_node::ENTROPY, tap_node::AREA, tap_node::CHANGE],
-    run: |ctx| tap_node::run(ctx, Measure::Neurons, &MAP),
+    run: |ctx| tap_node::run_everywhere(ctx, Measure::Neurons, &MAP),
     view: View::Picture(Image::Map),
     ..NodeDef::BASE
 };

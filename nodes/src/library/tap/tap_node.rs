@@ -44,13 +44,24 @@ pub const CHANGE: Output = Output::number("change", "Change since the last laten
 
 /// Asks for a measurement, and gives it as a map.
 pub fn run(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
+    let within = ctx.target(&REGION);
+    run_within(ctx, measure, out, &within);
+}
+
+/// [`run`] for a measurement without places, whose node has no region.
+pub fn run_everywhere(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
+    let everything = ctx.everything();
+    run_within(ctx, measure, out, &everything);
+}
+
+fn run_within(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output, within: &Selection) {
     let tap = Tap {
         node: ctx.id().clone(),
         measure,
         target: ctx.target(&TARGET),
         fuse: ctx.chosen(&FUSE),
         threshold: ctx.number(&THRESHOLD),
-        region: region(&ctx.target(&REGION)),
+        region: region(within),
     };
     ctx.ask_tap(tap);
     ctx.show(out, Source::Tap(ctx.id().clone()));

@@ -1,0 +1,326 @@
+//! The history of a patch: the steps that undo reverts and redo applies again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bendrack_nodes::patch::{Cable, Edit, Patch, Place};
+
+use super::step::{Step, Target, affects_plan};
+
+/// The longest history, in steps.
+const MAX_STEPS: usize = 1000;
+
+/// The steps of a patch, done and undone.
+#[derive(Default)]
+pub struct History {
+    done: Vec<Applied>,
+    undone: Vec<Step>,
+    gesture_open: bool,
+}
+
+/// What a change of the patch requires of its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A compilation: the plan depends on the change.
+    Plan,
+    /// Nothing: the change is one of layout, frames, metadata or snapshots.
+    Layout,
+}
+
+/// The error of a step that does not apply, with the name of the step.
+pub type Refusal = String;
+
+/// An applied step.
+struct Applied {
+    step: Step,
+    /// The inverse edits, in order.
+    undo: Vec<Edit>,
+    /// The cables and the layout before, as inverse edits restore neither the order of cables nor missing places.
+    cables: Vec<Cable>,
+    layout: BTreeMap<String, Place>,
+}
+
+impl History {
+    /// Applies a step and drops the undone ones. A step of the open gesture joins the last entry.
+    ///
+    /// # Errors
+    /// If one of the edits fails. The patch is unchanged then.
+    pub fn apply(&mut self, patch: &mut Arc<Patch>, step: Step) -> Result<Change, Refusal> {
+        self.undone.clear();
+        let applied = Applied::new(patch, step)?;
+        let change = applied.change();
+        let merges = self.gesture_open && applied.step.gesture.is_some();
+        match self.done.last_mut().filter(|last| merges && last.step.gesture == applied.step.gesture) {
+            Some(last) => last.merge(applied),
+            None => self.done.push(applied),
+        }
+        self.gesture_open = true;
+        if self.done.len() > MAX_STEPS {
+            self.done.remove(0);
+        }
+        Ok(change)
+    }
+
+    /// Reverts the last step; none if there is no step.
+    ///
+    /// # Errors
+    /// If one of the inverse edits fails. The patch is unchanged then.
+    pub fn undo(&mut self, patch: &mut Arc<Patch>) -> Option<Result<Change, Refusal>> {
+        let applied = self.done.pop()?;
+        self.gesture_open = false;
+        let change = applied.change();
+        Some(applied.revert(patch).map(|step| {
+            self.undone.push(step);
+            change
+        }))
+    }
+
+    /// Applies the step again that was reverted last; none if there is no such step.
+    ///
+    /// # Errors
+    /// If one of the edits fails. The patch is unchanged then.
+    pub fn redo(&mut self, patch: &mut Arc<Patch>) -> Option<Result<Change, Refusal>> {
+        let step = self.undone.pop()?;
+        self.gesture_open = false;
+        Some(Applied::new(patch, step).map(|applied| {
+            let change = applied.change();
+            self.done.push(applied);
+            change
+        }))
+    }
+
+    /// Ends the gesture: the next step is an entry of its own, even under the same name.
+    pub fn end_gesture(&mut self) {
+        self.gesture_open = false;
+    }
+
+    /// The name of the step that undo reverts.
+    pub fn undo_name(&self) -> Option<&str> {
+        self.done.last().map(|applied| applied.step.name.as_str())
+    }
+
+    /// The name of the step that redo applies.
+    pub fn redo_name(&self) -> Option<&str> {
+        self.undone.last().map(|step| step.name.as_str())
+    }
+}
+
+impl Applied {
+    fn new(patch: &mut Arc<Patch>, step: Step) -> Result<Self, Refusal> {
+        let before = Arc::clone(patch);
+        let undo = make(patch, &step.name, &step.edits)?;
+        Ok(Self { undo, cables: before.cables.clone(), layout: before.layout.clone(), step })
+    }
+
+    fn revert(self, patch: &mut Arc<Patch>) -> Result<Step, Refusal> {
+        make(patch, &self.step.name, &self.undo)?;
+        let patch = Arc::make_mut(patch);
+        patch.cables = self.cables;
+        patch.layout = self.layout;
+        Ok(self.step)
+    }
+
+    fn change(&self) -> Change {
+        if self.step.edits.iter().any(affects_plan) { Change::Plan } else { Change::Layout }
+    }
+
+    /// Merges a later step of the same gesture. If both set the same values, only the later edits stay.
+    fn merge(&mut self, next: Self) {
+        if let (Some(old), Some(new)) = (targets(&self.step.edits), targets(&next.step.edits))
+            && old == new
+        {
+            self.step.edits = next.step.edits;
+            return;
+        }
+        self.step.edits.extend(next.step.edits);
+        self.undo.splice(0..0, next.undo);
+    }
+}
+
+/// The targets of edits; none if one of them has none.
+fn targets(edits: &[Edit]) -> Option<Vec<Target<'_>>> {
+    edits.iter().map(Target::of).collect()
+}
+
+/// Makes all of these edits or none, and returns the inverse ones in order.
+fn make(patch: &mut Arc<Patch>, name: &str, edits: &[Edit]) -> Result<Vec<Edit>, Refusal> {
+    let before = Arc::clone(patch);
+    let mut undo = Vec::new();
+    for edit in edits {
+        match Arc::make_mut(patch).apply(edit.clone()) {
+            Ok(inverse) => drop(undo.splice(0..0, inverse)),
+            Err(error) => {
+                *patch = before;
+                return Err(format!("{name}: {error}"));
+            }
+        }
+    }
+    Ok(undo)
+}
+
+#[cfg(test)]
+mod tests {
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::patch::{Definition, Frame, LevelEdit, Meta, Node, Port};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn first_bend() -> Arc<Patch> {
+        Arc::new(Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap())
+    }
+
+    fn turn(gesture: &str, name: &str, value: f64) -> Step {
+        let edit = LevelEdit::SetParam { id: "lfo".into(), name: name.into(), value: Some(json!(value)) };
+        Step { gesture: Some(gesture.into()), ..Step::new(format!("turn {name}"), vec![edit.into()]) }
+    }
+
+    #[test]
+    fn steps_of_one_gesture_are_one_entry_until_it_ends() {
+        let (mut history, mut patch) = (History::default(), first_bend());
+        let start = Arc::clone(&patch);
+        for value in [0.1, 0.2, 0.3] {
+            assert_eq!(history.apply(&mut patch, turn("drag", "rate", value)), Ok(Change::Plan));
+        }
+        assert_eq!((history.done.len(), history.done[0].step.edits.len()), (1, 1), "the same value");
+        history.apply(&mut patch, turn("drag", "phase", 0.5)).unwrap();
+        assert_eq!((history.done.len(), history.done[0].step.edits.len()), (1, 2), "another value");
+        history.end_gesture();
+        let middle = Arc::clone(&patch);
+        history.apply(&mut patch, turn("drag", "phase", 0.75)).unwrap();
+        assert_eq!(history.done.len(), 2);
+        assert_eq!(history.undo(&mut patch), Some(Ok(Change::Plan)));
+        assert_eq!(patch, middle);
+        history.undo(&mut patch);
+        assert_eq!(patch, start);
+        assert_eq!(history.undo(&mut patch), None);
+    }
+
+    #[test]
+    fn a_new_step_drops_the_undone_ones() {
+        let (mut history, mut patch) = (History::default(), first_bend());
+        history.apply(&mut patch, turn("drag", "rate", 0.1)).unwrap();
+        history.undo(&mut patch);
+        assert_eq!((history.undo_name(), history.redo_name()), (None, Some("turn rate")));
+        history.apply(&mut patch, turn("drag", "phase", 0.5)).unwrap();
+        assert_eq!(history.redo(&mut patch), None);
+        assert_eq!(history.undo_name(), Some("turn phase"));
+    }
+
+    #[test]
+    fn a_refused_step_is_no_entry_and_names_itself() {
+        let (mut history, mut patch) = (History::default(), first_bend());
+        let start = Arc::clone(&patch);
+        let edits = ["lfo", "nobody"].map(|id| LevelEdit::RemoveNode { id: id.into() });
+        let refusal = history.apply(&mut patch, Step::new("delete", edits.to_vec()).into()).unwrap_err();
+        assert_eq!(refusal, "delete: there is no node nobody");
+        assert_eq!((patch, history.undo_name()), (start, None));
+    }
+
+    #[test]
+    fn the_oldest_steps_are_dropped() {
+        let (mut history, mut patch) = (History::default(), first_bend());
+        for tempo in 0..=MAX_STEPS {
+            history.apply(&mut patch, Step::new("tempo", vec![Edit::SetTempo { tempo: tempo as f64 }])).unwrap();
+        }
+        while history.undo(&mut patch).is_some() {}
+        assert_eq!(patch.engine.tempo, 0.0, "the first step stays");
+    }
+
+    #[test]
+    fn metadata_requires_no_compilation_in_either_direction() {
+        let (mut history, mut patch) = (History::default(), first_bend());
+        let edit = Edit::SetMeta { meta: Box::new(Meta { title: "Other".into(), ..Meta::default() }) };
+        assert_eq!(history.apply(&mut patch, Step::new("title", vec![edit])), Ok(Change::Layout));
+        assert_eq!(history.undo(&mut patch), Some(Ok(Change::Layout)));
+        assert_eq!(history.redo(&mut patch), Some(Ok(Change::Layout)));
+    }
+
+    #[test]
+    fn a_subpatch_and_the_patch_around_it_are_different_targets() {
+        let step = || Step::new("bypass", vec![LevelEdit::Bypass { id: "lfo".into(), bypass: true }]);
+        let (here, within): (Step, Step) = (step().into(), step().within("wobble"));
+        assert_eq!(Target::of(&within.edits[0]), Target::of(&step().within("wobble").edits[0]));
+        assert_ne!(Target::of(&here.edits[0]), Target::of(&within.edits[0]));
+        assert_ne!(Target::of(&within.edits[0]), Target::of(&step().within("other").edits[0]));
+    }
+
+    fn id(n: u8) -> String {
+        format!("n{}", n % 6)
+    }
+
+    /// An edit of one level made of a few numbers, over six ids, so that edits affect one another; some of them fail.
+    fn level_edit(kind: u8, a: u8, b: u8, x: f64) -> LevelEdit {
+        let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
+        let input = if x > 0.0 { "value" } else { "rate" };
+        match kind % 9 {
+            0 | 1 => {
+                let kind = LIBRARY[usize::from(b) % LIBRARY.len()].name.to_owned();
+                LevelEdit::AddNode { id: id(a), node: Node { kind, ..Node::default() }, pos: [x, -x] }
+            }
+            2 => LevelEdit::RemoveNode { id: id(a) },
+            3 => LevelEdit::Connect { cable: Cable::new(port(a, "out"), port(b, input)) },
+            4 => LevelEdit::Disconnect { to: port(b, input) },
+            5 => {
+                LevelEdit::SetParam { id: id(a), name: "rate".into(), value: (!b.is_multiple_of(3)).then(|| json!(x)) }
+            }
+            6 => LevelEdit::SetDepth { id: id(a), name: "rate".into(), depth: (!b.is_multiple_of(3)).then_some(x) },
+            7 => LevelEdit::Mute { to: port(b, "rate"), mute: x > 0.0 },
+            _ if b.is_multiple_of(2) => LevelEdit::Bypass { id: id(a), bypass: x > 0.0 },
+            _ => LevelEdit::Move { id: id(a), pos: [x, x] },
+        }
+    }
+
+    /// An edit made of a few numbers, most often of the level of the patch.
+    fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
+        match kind % 13 {
+            9 => Edit::SetSeed { seed: u64::from(a) },
+            10 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
+            11 if b.is_multiple_of(7) => {
+                let definition = (!a.is_multiple_of(5)).then(Box::<Definition>::default);
+                Edit::SetDefinition { id: "wobble".into(), definition }
+            }
+            11 => Edit::Within { id: "wobble".into(), edit: level_edit(a, a, b, x) },
+            12 => {
+                let frame = Frame { title: id(a), pos: [x, x], ..Frame::default() };
+                Edit::SetFrames { frames: vec![frame; usize::from(b % 3)] }
+            }
+            kind => level_edit(kind, a, b, x).into(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_thousand_edits_are_undone_and_redone(
+            edits in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>(), -1.0..1.0_f64, any::<bool>()), 1000)
+        ) {
+            let (mut history, mut patch) = (History::default(), first_bend());
+            let start = Arc::clone(&patch);
+            for (kind, a, b, x, merges) in edits {
+                let edit = edit(kind, a, b, x);
+                let name = format!("{:?}", Target::of(&edit));
+                let step = if merges { Step::merging(name, vec![edit]) } else { Step::new(name, vec![edit]) };
+                // Some edits are meant to fail.
+                let _ = history.apply(&mut patch, step);
+                if !merges {
+                    history.end_gesture();
+                }
+            }
+            let end = Arc::clone(&patch);
+            let mut steps = 0;
+            while let Some(undone) = history.undo(&mut patch) {
+                prop_assert!(undone.is_ok());
+                steps += 1;
+            }
+            prop_assert!(steps > 100);
+            prop_assert_eq!(patch.to_json(), start.to_json());
+            while let Some(redone) = history.redo(&mut patch) {
+                prop_assert!(redone.is_ok());
+            }
+            prop_assert_eq!(patch.to_json(), end.to_json());
+        }
+    }
+}
