@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use bendrack_nodes::node::def::{DefaultValue, Input};
+use bendrack_nodes::node::def::{DefaultValue, Input, Scope, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
 use eframe::egui::{self, Align2, ComboBox, Id, Pos2, Rect, Sense, TextEdit, Ui, Vec2, pos2, vec2};
 use serde_json::json;
 
-use crate::ui::canvas::face::Face;
+use crate::ui::canvas::face::{covers_rows, face_of, is_bare};
 use crate::ui::canvas::node::{INNER, MARGIN};
 use crate::ui::document::learn::LearnMode;
 use crate::ui::document::midi_maps;
@@ -47,12 +47,12 @@ impl InputRef<'_> {
 pub fn shown_inputs(patch: &Patch, id: &str, unfolded: bool) -> Named {
     const ROWS: usize = 5;
     let (inputs, _) = ports(patch, id);
-    match Face::of(patch, id) {
-        Face::Note => return Vec::new(),
+    match face_of(patch, id) {
+        View::Note { .. } => return Vec::new(),
         // The drawing of a scope shows its settings.
-        Face::Scope if !unfolded => {
+        View::Scope(Scope { input, .. }) if !unfolded => {
             let wired = |name: &str| patch.cables.iter().any(|cable| cable.to.node == id && cable.to.port == name);
-            return inputs.into_iter().filter(|(name, _)| name == "in" || wired(name)).collect();
+            return inputs.into_iter().filter(|(name, _)| name == input.name || wired(name)).collect();
         }
         _ => {}
     }
@@ -77,11 +77,11 @@ pub fn shown_inputs(patch: &Patch, id: &str, unfolded: bool) -> Named {
 /// The row of an input.
 pub fn input_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &str) {
     let zoom = workspace.frame.zoom;
-    let face = Face::of(workspace.editor.patch(), id);
+    let face = face_of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
     let kind = workspace.editor.port_kind(id, name, false);
     add_port(workspace, id, name, kind, false, pos2(rect.left() - MARGIN.x * zoom, rect.center().y));
-    let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
+    let covered = is_bare(face) || covers_rows(face, workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {
         return;
     }
@@ -293,11 +293,11 @@ pub fn text_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
 /// The row of an output: its name and its number.
 pub fn output_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &str) {
     let zoom = workspace.frame.zoom;
-    let face = Face::of(workspace.editor.patch(), id);
+    let face = face_of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
     let kind = workspace.editor.port_kind(id, name, true);
     add_port(workspace, id, name, kind, true, pos2(rect.right() + MARGIN.x * zoom, rect.center().y));
-    let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
+    let covered = is_bare(face) || covers_rows(face, workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {
         return;
     }

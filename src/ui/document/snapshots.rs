@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::node::def::{DefaultValue, Input};
+use bendrack_nodes::node::def::{DefaultValue, Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, Patch, Port, Snapshot};
 use serde_json::{Map, Value as Json, json};
@@ -28,9 +28,9 @@ fn setting(patch: &Patch, id: &str, name: &str) -> Option<Json> {
     value_of(patch, id, name).cloned().or_else(|| default_of(input))
 }
 
-/// The values of all knobs and fields of a patch except those of its views.
+/// The values of all knobs and fields of a patch except those of its displays.
 pub fn settings(patch: &Patch) -> BTreeMap<Port, Json> {
-    let nodes = patch.nodes.iter().filter(|(_, node)| !node.kind.starts_with("view."));
+    let nodes = patch.nodes.iter().filter(|(_, node)| !def_of(&node.kind).is_some_and(NodeDef::is_display));
     let inputs = nodes.flat_map(|(id, _)| ports(patch, id).0.into_iter().map(move |(name, kind)| (id, name, kind)));
     let inputs = inputs.filter(|(.., kind)| matches!(kind, Kind::Number | Kind::Gate | Kind::Text));
     let settings = inputs.filter_map(|(id, name, kind)| {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::{Gain, Plan};
-use bendrack_nodes::node::def::{Input, Latency, View};
+use bendrack_nodes::node::def::{Input, Latency, NodeDef, Scope, View};
 use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
@@ -162,9 +162,8 @@ fn outputs(patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) -> 
 
 /// The length of the traces of a node, in seconds; a scope sets it.
 fn secs(node: &Node) -> f64 {
-    let Some(def) = def_of(&node.kind).filter(|def| def.view == View::Scope) else { return 0.0 };
-    let default = def.input("window").map(|(_, input)| default_of(input));
-    node.params.get("window").and_then(serde_json::Value::as_f64).or(default).unwrap_or(0.0)
+    let Some(View::Scope(Scope { window, .. })) = def_of(&node.kind).map(NodeDef::face) else { return 0.0 };
+    node.params.get(window.name).and_then(serde_json::Value::as_f64).unwrap_or_else(|| default_of(window))
 }
 
 /// The nodes in the last of these nested instances with inputs from measurements outside of it.
