@@ -123,12 +123,40 @@ fn mark_ui(ui: &Ui, id: &str, right: Pos2, severity: Severity, text: &str, zoom:
 /// The drawing below the rows, then the shapes beneath them: body, edge, ports.
 pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let zoom = workspace.frame.zoom;
-    let patch = std::sync::Arc::clone(workspace.editor.patch());
-    let (face, open) = (face_of(&patch, id), workspace.editor.unfolded.contains(id));
-    let mut text = Rect::NOTHING;
+    let face = face_of(workspace.editor.patch(), id);
+    let text = drawing_ui(ui, workspace, id, face);
+    let outer = ui.min_rect().expand2(MARGIN * zoom);
+    // The box of the crate is taller than its contents; the body covers it.
+    let below = BELOW * zoom - (4.0 * zoom).floor();
+    let rect = match text {
+        Some(text) => text.expand2(vec2(12.0, 9.0) * zoom),
+        None => Rect::from_min_max(outer.min, outer.max + vec2(0.0, below)),
+    };
+    match workspace.frame.node.background.filter(|_| is_bare(face)) {
+        Some(background) => {
+            ui.painter().set(background, Shape::Vec(paper(rect, zoom, workspace.editor.selection.contains(id))));
+        }
+        None => paint_body(ui, workspace, id, rect),
+    }
+    let drawn_ports = std::mem::take(&mut workspace.frame.node.ports);
+    if zoom >= theme::NO_PORTS_BELOW {
+        for drawn in &drawn_ports {
+            paint_port(ui, workspace, drawn);
+        }
+    }
+    workspace.frame.ports.extend(drawn_ports);
+    workspace.frame.rects.insert(id.to_owned(), rect);
+    if !is_bare(face) {
+        fold_ui(ui, workspace, id, Rect::from_min_max(pos2(rect.left(), outer.bottom() - MARGIN.y * zoom), rect.max));
+    }
+}
+
+/// The drawing of a face. Returns the rectangle of the text of a note.
+fn drawing_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, face: View) -> Option<Rect> {
+    let zoom = workspace.frame.zoom;
     match face {
         View::Rows | View::Reroute { .. } => {}
-        View::Note { text: input } => text = note_ui(ui, workspace, id, input),
+        View::Note { text } => return Some(note_ui(ui, workspace, id, text)),
         View::Number { of } => {
             let rows = ui.min_rect();
             let top = rows.bottom() - 2.0 * theme::ROW * zoom;
@@ -136,7 +164,8 @@ pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
             display_ui(ui, workspace, id, of, rect.shrink2(vec2(-6.0, 1.0) * zoom));
         }
         View::Scope(scope) => {
-            let count = shown_inputs(&patch, id, open).len() + 1;
+            let open = workspace.editor.unfolded.contains(id);
+            let count = shown_inputs(workspace.editor.patch(), id, open).len() + 1;
             let rows = if covers_rows(face, open) { count as f32 * theme::ROW * zoom } else { 0.0 };
             let (rect, _) = ui.allocate_exact_size(vec2(INNER, theme::SCOPE) * zoom, Sense::hover());
             let rect = Rect::from_min_max(rect.min - vec2(0.0, rows), rect.max);
@@ -158,31 +187,7 @@ pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
             picture_ui(ui, texture, rect, zoom);
         }
     }
-    let outer = ui.min_rect().expand2(MARGIN * zoom);
-    // The box of the crate is taller than its contents; the body covers it.
-    let below = BELOW * zoom - (4.0 * zoom).floor();
-    let rect = if is_bare(face) {
-        text.expand2(vec2(12.0, 9.0) * zoom)
-    } else {
-        Rect::from_min_max(outer.min, outer.max + vec2(0.0, below))
-    };
-    match workspace.frame.node.background.filter(|_| is_bare(face)) {
-        Some(background) => {
-            ui.painter().set(background, Shape::Vec(paper(rect, zoom, workspace.editor.selection.contains(id))));
-        }
-        None => paint_body(ui, workspace, id, rect),
-    }
-    let drawn_ports = std::mem::take(&mut workspace.frame.node.ports);
-    if zoom >= theme::NO_PORTS_BELOW {
-        for drawn in &drawn_ports {
-            paint_port(ui, workspace, drawn);
-        }
-    }
-    workspace.frame.ports.extend(drawn_ports);
-    workspace.frame.rects.insert(id.to_owned(), rect);
-    if !is_bare(face) {
-        fold_ui(ui, workspace, id, Rect::from_min_max(pos2(rect.left(), outer.bottom() - MARGIN.y * zoom), rect.max));
-    }
+    None
 }
 
 /// A rectangle below the rows.
