@@ -2,7 +2,7 @@
 //!
 //! Source: `assets/mini/train/world.py`.
 
-use crate::engine::model::{LATENT_FRAMES, LATENT_PIXELS};
+use crate::engine::model::{LATENT_FRAMES, LATENT_PIXELS, TOKEN_PIXELS};
 use crate::media::Picture;
 use crate::wan::mini::SIDE;
 
@@ -10,7 +10,7 @@ use super::mask::Mask;
 use super::scene::{Motion, Scene, Shape};
 
 /// Tokens of a side; a clip's first object starts in the middle of one.
-pub const TOKENS: usize = SIDE / (2 * LATENT_PIXELS);
+pub const TOKENS: usize = SIDE / TOKEN_PIXELS;
 /// Degrees by which a spinning object turns from a latent frame to the next.
 pub const SPIN: f64 = 360.0 / SPIN_STEPS as f64;
 

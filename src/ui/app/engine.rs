@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::tick::Controls;
 
+use crate::engine::model::LATENT_SECS;
 use crate::engine::{Frame, Rack, Status};
 use crate::ui::workspace::{Editor, Playback};
 
@@ -46,18 +47,12 @@ impl Engine for Rack {
 }
 
 /// The last answers of the engine.
+#[derive(Default)]
 pub struct Monitor {
     /// The state, the speed and the warnings.
     pub status: Status,
     /// The number of the frame on screen.
     pub frame: Option<u64>,
-    frames_per_latent: f64,
-}
-
-impl Default for Monitor {
-    fn default() -> Self {
-        Self { status: Status::default(), frame: None, frames_per_latent: 4.0 }
-    }
 }
 
 impl Monitor {
@@ -76,10 +71,6 @@ impl Monitor {
         if playback.images.take(ctx, &frame) || learns {
             playback.controls = engine.controls();
         }
-        if frame.latent >= 4 {
-            self.frames_per_latent = (frame.number as f64 / frame.latent as f64).ceil();
-        }
-        let dt_secs = self.frames_per_latent / self.status.frame_rate.max(1.0);
-        playback.live.advance(frame.latent, &playback.controls, &frame.sound, dt_secs);
+        playback.live.advance(frame.latent, &playback.controls, &frame.sound, LATENT_SECS);
     }
 }
