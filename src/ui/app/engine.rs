@@ -1,4 +1,4 @@
-//! The engine as the window sees it. Tests implement [`Engine`] without a model.
+//! The engine as the window sees it. Tests implement [`EngineLink`] without a model.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::engine::{Frame, Rack, Status};
 use crate::ui::workspace::{Editor, Playback};
 
 /// A maker of frames from plans. No call blocks.
-pub trait Engine {
+pub trait EngineLink {
     /// Runs this plan from the next denoising step on.
     fn set_plan(&self, plan: Arc<Plan>);
     /// The frame for the screen now.
@@ -23,7 +23,7 @@ pub trait Engine {
     fn restart(&self);
 }
 
-impl Engine for Rack {
+impl EngineLink for Rack {
     fn set_plan(&self, plan: Arc<Plan>) {
         Self::set_plan(self, plan);
     }
@@ -57,7 +57,13 @@ pub struct Monitor {
 
 impl Monitor {
     /// Asks the engine for the frame, the status and, during MIDI learn, the controls.
-    pub fn poll(&mut self, ctx: &eframe::egui::Context, engine: &dyn Engine, editor: &Editor, playback: &mut Playback) {
+    pub fn poll(
+        &mut self,
+        ctx: &eframe::egui::Context,
+        engine: &dyn EngineLink,
+        editor: &Editor,
+        playback: &mut Playback,
+    ) {
         self.status = engine.status();
         playback.warnings.clone_from(&self.status.warnings);
         let learns = editor.learn.is_some();

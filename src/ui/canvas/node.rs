@@ -86,9 +86,9 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     );
     let side = if node.bypass { "bypassed" } else { id };
     let mut right = rect.right_center();
-    let troubles = workspace.diagnostics(id);
-    if let Some(worst) = troubles.iter().map(|(severity, _)| *severity).max() {
-        let text: Vec<&str> = troubles.iter().map(|(_, sentence)| sentence.as_str()).collect();
+    let diagnostics = workspace.diagnostics(id);
+    if let Some(worst) = diagnostics.iter().map(|(severity, _)| *severity).max() {
+        let text: Vec<&str> = diagnostics.iter().map(|(_, sentence)| sentence.as_str()).collect();
         mark_ui(ui, id, right, worst, &text.join("\n"), zoom);
         right.x -= 18.0 * zoom;
     }

@@ -29,7 +29,7 @@ impl Range {
 }
 
 /// The value of an input of a scope, with its modulation.
-fn now(workspace: &Workspace, id: &str, input: &Input) -> f64 {
+fn input_value(workspace: &Workspace, id: &str, input: &Input) -> f64 {
     let base = workspace.editor.number(id, input.name, input);
     let port = Port { node: id.to_owned(), port: input.name.to_owned() };
     workspace.modulated(&port, input, base).unwrap_or(base)
@@ -40,9 +40,9 @@ pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, scope: Scope, rect: Re
     let zoom = workspace.frame.zoom;
     ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
     let range = Range {
-        low: now(workspace, id, scope.low),
-        high: now(workspace, id, scope.high),
-        secs: now(workspace, id, scope.window).max(0.05),
+        low: input_value(workspace, id, scope.low),
+        high: input_value(workspace, id, scope.high),
+        secs: input_value(workspace, id, scope.window).max(0.05),
     };
     let inside = rect.shrink2(vec2(0.0, 6.0 * zoom));
     rules(ui, inside, range);

@@ -13,7 +13,7 @@ use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
 
 use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
@@ -32,7 +32,7 @@ const CATCH_UP: u64 = 64;
 pub struct Live {
     plan: Option<Arc<Plan>>,
     memory: Memory,
-    room: Workspace,
+    scratch: Scratch,
     program: Program,
     next: u64,
     /// The watched outputs: numbers and gates that do not depend on a tap.
@@ -87,10 +87,10 @@ impl Live {
                 first_frame: self.next,
                 dt_secs,
             };
-            plan.run(&inputs, &mut self.memory, 1, &mut self.room, &mut self.program);
+            plan.run(&inputs, &mut self.memory, 1, &mut self.scratch, &mut self.program);
             self.held.clear();
             for (port, Watched { node, name, secs }) in &self.outputs {
-                if self.room.held().iter().any(|(id, held)| **id == **node && held == name) {
+                if self.scratch.held().iter().any(|(id, held)| **id == **node && held == name) {
                     self.held.insert(port.clone());
                 }
                 let Some(value) = self.memory.output(node, name) else { continue };

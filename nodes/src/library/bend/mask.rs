@@ -5,7 +5,7 @@ use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Op, Params};
-use crate::program::region::{Frame, Shape};
+use crate::program::region::{Rect, Shape};
 
 const OUTSIDE: Input =
     Input::number("outside", 1.0, "Factor outside the shape: 0 silences the outside, 1 changes nothing.")
@@ -57,7 +57,7 @@ fn mask(params: &Params, grid: Grid) -> GridMap {
     GridMap::gain(grid, |frame, row, column| {
         let inputs = [OUTSIDE, SHAPE, X, Y, WIDTH, HEIGHT, FEATHER];
         let [outside, shape, x, y, width, height, feather] = inputs.map(|input| params.at(input.name, frame));
-        let edges = Frame { x, y, width, height, feather };
+        let edges = Rect { x, y, width, height, feather };
         let shape = if shape < 0.5 { Shape::Rectangle(edges) } else { Shape::Ellipse(edges) };
         let inside = f64::from(shape.weight(grid.point(row, column), |_| None));
         inside + outside * (1.0 - inside)
