@@ -142,7 +142,7 @@ fn has_background(scene: &Scene, frame: &Picture) -> bool {
     (0..SIDE).filter(is_right).count() as f64 > 0.8 * SIDE as f64
 }
 
-/// The objects in a frame: one object is what differs from the background, of two each is what is nearest to its colour.
+/// The objects in a frame. One object is the pixels unlike the background. Of two, each is the pixels nearest to its colour.
 pub fn masks(scene: &Scene, frame: &Picture) -> Vec<Mask> {
     let foreground =
         Mask::new(|row, column| distance(pixel(frame, row, column), world::background(scene, row)) > FOREGROUND);

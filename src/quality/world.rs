@@ -36,8 +36,8 @@ pub fn background(scene: &Scene, row: usize) -> [f32; 3] {
     colour.map(|x| 0.35 * x + (1.5 * x + 25.0 / 255.0) * row as f32 / SIDE as f32)
 }
 
-/// The picture of a scene at one of the four frames of a latent frame. `start` is the token, row and column, in which the first
-/// object stands at latent frame 0; a second one stands at the opposite point of the torus.
+/// The picture of a scene at one of the four frames of a latent frame. `start` is the token, row and column, of the first object at
+/// latent frame 0. A second object is at the opposite point of the torus.
 pub fn render(scene: &Scene, start: (usize, usize), latent: usize, frame: usize) -> Picture {
     // On the lattice an object is in the middle of a latent frame.
     let late = frame as f64 - (LATENT_FRAMES - 1) as f64 / 2.0;

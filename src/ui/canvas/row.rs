@@ -42,8 +42,8 @@ impl InputRef<'_> {
     }
 }
 
-/// The inputs of a node that have a row: those with a cable or a value, those without a knob, and the first few of the rest. An
-/// unfolded node shows all.
+/// The inputs of a node with a row. An unfolded node shows all. A folded one shows inputs with a cable or value, inputs without a
+/// knob, and the first few others.
 pub fn shown_inputs(patch: &Patch, id: &str, unfolded: bool) -> Named {
     const ROWS: usize = 5;
     let (inputs, _) = ports(patch, id);

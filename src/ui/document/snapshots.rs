@@ -61,7 +61,7 @@ pub fn store(patch: &Patch) -> Step {
     Step::new(format!("store {name}"), vec![Edit::SetSnapshots { snapshots }])
 }
 
-/// The step that sets the values of a snapshot that differ now; none if there is no snapshot with this index.
+/// The step that sets the differing values of a snapshot; none without a snapshot at this index.
 pub fn recall(patch: &Patch, index: usize) -> Option<Step> {
     let snapshot = patch.snapshots.get(index)?;
     let edits = patch.recall(snapshot).into_iter().filter_map(|edit| {
