@@ -21,7 +21,7 @@ use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::text::Tokens;
 use bendrack_nodes::program::op::Form;
-use bendrack_nodes::program::region::{Frame, Region, Shape};
+use bendrack_nodes::program::region::{Rect, Region, Shape};
 use bendrack_nodes::program::target::{Selection, Target, words};
 use bendrack_nodes::program::{Bend, Fuse, Measure, Pass, Program, Site, Tap};
 use candle_core::{Result, Tensor};
@@ -106,7 +106,7 @@ fn single() -> Vec<Case> {
         let bend = fixtures::bend(fixtures::node(name), Some(site), &held, GRID.0);
         push(&format!("{name}, renormalised"), site.name(), bend, false);
     }
-    let shape = Frame { x: 0.3, y: 0.3, width: 0.5, height: 0.5, feather: 0.1 };
+    let shape = Rect { x: 0.3, y: 0.3, width: 0.5, height: 0.5, feather: 0.1 };
     let region = Region::of(Shape::Ellipse(shape));
     for site in [Site::CrossMap, Site::SelfMap, Site::FfnHidden] {
         let name = if site.is_map() { "bend.sharpness" } else { "bend.threshold" };

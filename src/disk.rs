@@ -1,7 +1,8 @@
-//! Patches on the disk: written whole or not at all, in their canonical form, with their layout or with it in a file beside them.
+//! Patches on the disk, in their canonical form. A write is whole or has no effect. The layout is inside or in a file beside the
+//! patch.
 //!
-//! A patch whose layout lies beside it, `show.json` with `show.layout.json`, can be compared line by line without the moves of
-//! nodes. That file is a patch without nodes: it has a layout and frames, and is read and written as any other.
+//! A layout beside its patch, `show.layout.json` beside `show.json`, keeps moves of nodes out of line-by-line comparisons. That file
+//! is a patch without nodes, with a layout and frames. It is read and written as any other.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

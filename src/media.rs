@@ -28,7 +28,7 @@ impl Picture {
     }
 }
 
-/// A measurement laid out as a picture: the heatmap of a word over the token grid, or the spectrum of neurons in one row.
+/// A measurement laid out as a picture. The heatmap of a word covers the token grid; the spectrum of neurons is one row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Map {
     /// Values of a row.

@@ -1,8 +1,8 @@
 //! Terminal output, with control characters escaped.
 //!
-//! Names in patches, of files and of devices may hold anything: a control sequence would clear the screen or write the
-//! clipboard, a bidirectional mark would show a line in another order than it has. Whatever is printed goes through here, and
-//! such characters are shown escaped, as `\u{1b}`.
+//! Names in patches, of files and of devices may hold any character. A control sequence would clear the screen or write the clipboard.
+//! A bidirectional mark would change the order of a line. All output goes through this module, which escapes such characters, as
+//! `\u{1b}`.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};

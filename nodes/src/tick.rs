@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::compile::plan::{Arrives, Feed, Gain, Map, Plan, Slot};
+use crate::compile::plan::{Arrives, Feed, Gain, MidiMap, Plan, Slot};
 use crate::node::context::{NodeContext, Requests, TickContext};
 use crate::node::def::{Input, Output};
 pub use crate::node::memory::Memory;
@@ -73,7 +73,7 @@ pub struct Inputs<'a> {
 
 /// Scratch space of an evaluation. It affects no result; a reused one saves allocations.
 #[derive(Default)]
-pub struct Workspace {
+pub struct Scratch {
     /// The plan that it was made for.
     plan: u64,
     /// Nothing was evaluated in it yet.
@@ -90,7 +90,7 @@ pub struct Workspace {
     held: Vec<(Arc<str>, &'static str)>,
 }
 
-impl Workspace {
+impl Scratch {
     /// The outputs, by node and name, that were given a number in the latest call that was not finite: each kept its last one.
     pub fn held(&self) -> &[(Arc<str>, &'static str)] {
         &self.held
@@ -141,7 +141,7 @@ impl Plan {
     /// ```
     pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
         let mut program = Program::default();
-        self.run(inputs, memory, frames, &mut Workspace::default(), &mut program);
+        self.run(inputs, memory, frames, &mut Scratch::default(), &mut program);
         program
     }
 
@@ -151,16 +151,16 @@ impl Plan {
         inputs: &Inputs<'_>,
         memory: &mut Memory,
         frames: usize,
-        workspace: &mut Workspace,
+        scratch: &mut Scratch,
         program: &mut Program,
     ) {
         memory.adopt(&self.layout);
-        workspace.fit(self);
-        self.recall(memory, &mut workspace.output_values);
+        scratch.fit(self);
+        self.recall(memory, &mut scratch.output_values);
         program.clear();
         for lane in 0..frames {
-            self.tick(inputs, lane as u64, sound::share(inputs.sound, lane, frames), memory, workspace);
-            add(program, &mut workspace.requests.program, lane);
+            self.tick(inputs, lane as u64, sound::share(inputs.sound, lane, frames), memory, scratch);
+            add(program, &mut scratch.requests.program, lane);
         }
         program.seed = self.seed;
         program.bends.retain(|bend| !bend.is_neutral());
@@ -180,8 +180,8 @@ impl Plan {
         }
     }
 
-    fn tick(&self, inputs: &Inputs<'_>, lane: u64, sound: &[Hop], memory: &mut Memory, workspace: &mut Workspace) {
-        let Workspace { fresh, input_values, output_values, before, requests, everything, held, .. } = workspace;
+    fn tick(&self, inputs: &Inputs<'_>, lane: u64, sound: &[Hop], memory: &mut Memory, scratch: &mut Scratch) {
+        let Scratch { fresh, input_values, output_values, before, requests, everything, held, .. } = scratch;
         requests.program.clear();
         requests.links.clear();
         requests.tempo = None;
@@ -324,7 +324,7 @@ fn feed(
 fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Controls) -> Option<f64> {
     let turned = feed
         .map
-        .and_then(|Map { cc, range: [low, high] }| controls.midi_cc.get(&cc).map(|x| low * (1.0 - x) + high * x));
+        .and_then(|MidiMap { cc, range: [low, high] }| controls.midi_cc.get(&cc).map(|x| low * (1.0 - x) + high * x));
     let base = match &feed.base {
         Some(Value::Number(base)) => Some(turned.map_or(*base, |turned| turned.clamp(input.hard.0, input.hard.1))),
         _ => None,

@@ -12,7 +12,7 @@ use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -48,11 +48,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Model calls of `frames` latent frames, one after the other, in one room.
+/// Model calls of `frames` latent frames, one after the other, in one scratch.
 struct Runner {
     plan: Plan,
     memory: Memory,
-    room: Workspace,
+    scratch: Scratch,
     program: Program,
     frame: u64,
 }
@@ -62,7 +62,7 @@ impl Runner {
         Self {
             plan: compile(patch),
             memory: Memory::default(),
-            room: Workspace::default(),
+            scratch: Scratch::default(),
             program: Program::default(),
             frame: 0,
         }
@@ -72,7 +72,7 @@ impl Runner {
         let measurements = Measurements::new();
         let inputs =
             Inputs { controls, measurements: &measurements, sound: &[], first_frame: self.frame, dt_secs: DT_SECS };
-        self.plan.run(&inputs, &mut self.memory, frames, &mut self.room, &mut self.program);
+        self.plan.run(&inputs, &mut self.memory, frames, &mut self.scratch, &mut self.program);
         self.frame += frames as u64;
         &self.program
     }
@@ -124,7 +124,7 @@ fn a_tick_allocates_nothing_once_it_runs() {
             first_frame: runner.frame,
             dt_secs: DT_SECS,
         };
-        runner.plan.run(&inputs, &mut runner.memory, 3, &mut runner.room, &mut runner.program);
+        runner.plan.run(&inputs, &mut runner.memory, 3, &mut runner.scratch, &mut runner.program);
         runner.frame += 3;
     }
     assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
@@ -223,7 +223,7 @@ proptest! {
             let controls = played(3 * call);
             let first = text(kept.call(&controls, 3));
             // Each denoising step evaluates a call again, from the memory before it.
-            again.room = Workspace::default();
+            again.scratch = Scratch::default();
             let before = again.memory.clone();
             again.call(&controls, 3);
             again.memory.copy_from(&before);
@@ -331,7 +331,7 @@ fn a_number_that_is_not_finite_is_held_and_its_port_named() {
         controls.osc.insert("/bend/1".to_owned(), vec![arrives]);
         runner.call(&controls, 2);
         assert_eq!(runner.memory.output("n", "out"), Some(stands), "{arrives}");
-        let held: Vec<_> = runner.room.held().iter().map(|(node, output)| (node.to_string(), *output)).collect();
+        let held: Vec<_> = runner.scratch.held().iter().map(|(node, output)| (node.to_string(), *output)).collect();
         assert_eq!(held, if named { vec![("n".to_owned(), "out")] } else { vec![] }, "{arrives}");
     }
 }
@@ -357,7 +357,7 @@ fn no_node_is_lost_to_numbers_that_are_too_large() {
                 controls.osc.insert("/bend/1".to_owned(), vec![number]);
                 (0..calls).for_each(|_| drop(runner.call(&controls, 3).clone()));
             }
-            assert_eq!(runner.room.held(), [], "{} by its {names:?}", def.name);
+            assert_eq!(runner.scratch.held(), [], "{} by its {names:?}", def.name);
         }
     }
 }
@@ -370,7 +370,7 @@ fn a_knob_at_zero_that_turns_in_even_ratios_stays_there_whatever_moves_it() {
         let mut controls = Controls::default();
         controls.osc.insert("/bend/1".to_owned(), vec![number]);
         runner.call(&controls, 3);
-        assert_eq!((runner.memory.output("lfo", "out"), runner.room.held()), (Some(0.5), &[][..]), "{number}");
+        assert_eq!((runner.memory.output("lfo", "out"), runner.scratch.held()), (Some(0.5), &[][..]), "{number}");
     }
 }
 

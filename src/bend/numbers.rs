@@ -60,14 +60,14 @@ fn shares(map: &Map) -> Vec<f64> {
 mod tests {
     use std::sync::Arc;
 
-    use bendrack_nodes::program::region::{Frame, Region, Shape};
+    use bendrack_nodes::program::region::{Rect, Region, Shape};
     use bendrack_nodes::program::{Fuse, Measure};
 
     use super::*;
 
     #[test]
     fn numbers_of_a_map_are_its_position_and_spread() {
-        let left = Frame { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 };
+        let left = Rect { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 };
         let tap = Tap {
             node: "tap".into(),
             measure: Measure::CrossMap,

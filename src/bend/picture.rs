@@ -69,7 +69,7 @@ pub fn picture_numbers(
 mod tests {
     use std::sync::Arc;
 
-    use bendrack_nodes::program::region::{Frame, Region, Shape};
+    use bendrack_nodes::program::region::{Rect, Region, Shape};
     use bendrack_nodes::program::{Fuse, Measure};
 
     use super::*;
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn only_the_region_is_looked_at() {
-        let right = Frame { x: 0.75, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 };
+        let right = Rect { x: 0.75, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 };
         let half = made(|x, y| [if x < 4 { 255 } else { 51 }, 0, if x == 7 && y == 0 { 255 } else { 0 }]);
         let region = || Region::of(Shape::Rectangle(right));
         let black = made(|_, _| [0; 3]);

@@ -297,7 +297,7 @@ mod tests {
         }
     }
 
-    /// The record beside a video is left out where it would replace an input, and refused where it would an output.
+    /// The record beside a video is left out if it would replace an input. It is refused if it would replace an output.
     #[test]
     fn a_record_gives_way_to_inputs() {
         let folder = tempfile::tempdir().expect("a folder");

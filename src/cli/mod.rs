@@ -1,4 +1,4 @@
-//! The command line. Exit codes: 0 done, 1 failed with one message on stderr, 2 wrong usage or a patch that does not run.
+//! The command line. Exit codes: 0 is success, 1 a failure with one message on stderr. 2 is wrong usage or a patch that does not run.
 
 mod bench;
 mod check;

@@ -12,7 +12,7 @@ use crate::engine::model::LATENT_SECS;
 
 /// Latent frames of a model call, in every model that streams.
 const CHUNK: u64 = 3;
-/// The last frame that is asked for: all before it are run, and this many are almost three days of video.
+/// The last frame that can be chosen: almost three days of video. All frames before it run.
 const MAX_FRAME: u64 = 1_000_000;
 
 #[derive(clap::Args)]
@@ -52,7 +52,7 @@ fn acts(target: &Target, step: usize) -> bool {
     target.steps.contains(step) && target.pass.contains(Pass::Denoise)
 }
 
-/// The program of a chunk when nothing comes in from outside: all chunks before it are run for what they leave in memory.
+/// The program of a chunk without any input from outside. All chunks before it run, as they fill the memory.
 fn program(plan: &Plan, chunk: u64) -> bendrack_nodes::program::Program {
     let (controls, measurements) = (Controls::default(), Measurements::default());
     let mut memory = Memory::default();

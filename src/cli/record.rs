@@ -13,8 +13,8 @@ use crate::provenance::{self, Provenance};
 /// A picture, and whether the patch wants it in the video.
 pub(super) type Shot = (Arc<Picture>, bool);
 
-/// Writes the first `wanted` pictures that `step` brings, but for those that the patch leaves out, and returns the number that is kept.
-/// A video that fails on the way keeps the pictures written so far.
+/// Writes the first `wanted` pictures of `step`, except those that the patch leaves out. Returns the number of kept pictures. A video
+/// that fails on the way keeps the pictures written so far.
 pub(super) fn record(
     mut video: Box<dyn VideoWriter>,
     wanted: u64,

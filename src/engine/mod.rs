@@ -28,7 +28,7 @@ use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use live::{Rack, Stage, Status};
 pub use model::Model;
-use model::{LATENT_FRAMES, LATENT_PIXELS};
+use model::{LATENT_FRAMES, TOKEN_PIXELS};
 use past_policy::{PastAction, PastPolicy};
 use presenter::Presenter;
 use taps::TapCollector;
@@ -85,9 +85,9 @@ impl Engine {
     ///
     /// Fails if width or height is not a multiple of 16, if the model does not stream, or if the device runs out of memory.
     pub fn new(mut model: Model, plan: Arc<Plan>, size: (usize, usize)) -> Result<Self> {
-        let fits = |side: usize| side > 0 && side.is_multiple_of(2 * LATENT_PIXELS);
+        let fits = |side: usize| side > 0 && side.is_multiple_of(TOKEN_PIXELS);
         if !fits(size.0) || !fits(size.1) {
-            bail!("the size {}x{} does not fit the model; use multiples of 16", size.0, size.1)
+            bail!("the size {}x{} does not fit the model; use multiples of {TOKEN_PIXELS}", size.0, size.1)
         }
         Ok(Self {
             denoiser: Denoiser::new(&mut model, plan.seed(), size)?,

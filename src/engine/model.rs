@@ -6,7 +6,9 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, bail};
 
 use crate::wan::checkpoint::Checkpoint;
+use crate::wan::config::PATCH;
 use crate::wan::decode::FrameDecoder;
+pub use crate::wan::decode::LATENT_PIXELS;
 use crate::wan::family::Family;
 use crate::wan::mini;
 use crate::wan::text::TextEncoder;
@@ -34,10 +36,10 @@ pub struct Model {
 pub const FRAME_RATE: f64 = 16.0;
 /// Seconds from one latent to the next.
 pub const LATENT_SECS: f64 = LATENT_FRAMES as f64 / FRAME_RATE;
-/// Pixels of a side that become one in a latent.
-pub const LATENT_PIXELS: usize = 8;
 /// Frames that become one latent; the first latent of a video stands for one frame.
 pub const LATENT_FRAMES: usize = 4;
+/// Pixels of a side that become one token.
+pub const TOKEN_PIXELS: usize = PATCH * LATENT_PIXELS;
 
 /// True if the small decoder is preferred.
 const FAST: bool = true;

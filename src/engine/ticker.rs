@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
 
 use super::model::{FRAME_RATE, LATENT_FRAMES, LATENT_SECS};
 use super::warning::Warning;
@@ -26,7 +26,7 @@ pub(super) struct Ticker {
     in_chunk: bool,
     /// The program before the latest, whose allocations the next one takes over.
     spare: Program,
-    workspace: Workspace,
+    scratch: Scratch,
     measurements: Measurements,
     /// Replaces the sound of devices.
     sound: Option<Arc<Sound>>,
@@ -43,7 +43,7 @@ impl Ticker {
             next: Memory::default(),
             in_chunk: false,
             spare: Program::default(),
-            workspace: Workspace::default(),
+            scratch: Scratch::default(),
             measurements: Measurements::default(),
             sound: None,
             hops: Vec::new(),
@@ -89,7 +89,7 @@ impl Ticker {
             dt_secs: LATENT_SECS,
         };
         let mut program = mem::take(&mut self.spare);
-        self.plan.run(&inputs, &mut self.next, frames.len(), &mut self.workspace, &mut program);
+        self.plan.run(&inputs, &mut self.next, frames.len(), &mut self.scratch, &mut program);
         program
     }
 
@@ -129,9 +129,9 @@ impl Ticker {
 
     /// The warnings of the latest tick: those of nodes, and outputs that were not finite.
     pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
-        let warnings = self.workspace.warnings().iter();
+        let warnings = self.scratch.warnings().iter();
         let of_nodes = warnings.map(|(node, sentence)| Warning::of(node.clone(), *sentence));
-        let held = self.workspace.held().iter().map(|(node, output)| Warning::held(node.clone(), output));
+        let held = self.scratch.held().iter().map(|(node, output)| Warning::held(node.clone(), output));
         of_nodes.chain(held)
     }
 }

@@ -33,8 +33,8 @@ pub struct Scene<'a> {
 impl Scene<'_> {
     /// The picture that a source describes.
     ///
-    /// Pictures of different sizes are fitted to one another. A tap that has not been measured yet is a dark picture of the
-    /// model's size, or leaves the picture below it as it is. Nothing of this fails: a show goes on.
+    /// Pictures of different sizes are fitted to one another. A tap without a measurement is a dark picture of the model's size, or
+    /// leaves the picture below it unchanged. Nothing of this fails: a show goes on.
     pub fn compose(&self, source: &Source) -> Arc<Picture> {
         let model = if self.model.is_whole() { self.model.clone() } else { Arc::default() };
         Composer { model, scene: self, made: BTreeMap::new() }.picture(source, 0)
@@ -235,8 +235,8 @@ mod tests {
         }
     }
 
-    /// Each compositor doubles the last: without a limit the fiftieth would have 10¹⁸ pixels, and without memory of what
-    /// was made it would take as long.
+    /// Each compositor doubles the last. Without a limit, the fiftieth would have 10¹⁸ pixels. Without a memory of finished parts, it
+    /// would take as long.
     #[test]
     fn a_chain_of_compositors_stays_small() {
         let small = Arc::new(Picture::filled(16, 9, [255; 3]));

@@ -5,8 +5,8 @@ use bendrack_nodes::program::source::{ColourMap, Drawing, Look};
 use crate::media::{Map, Picture};
 use crate::output::{scale, spectrum};
 
-/// A map that varies by less than this part of its largest value is shown the darker, the less it varies: what is left
-/// of an even map after its mean is gone is rounding, and must not flicker on a stage.
+/// Variation of a map below which it darkens, as a part of its largest value. An even map minus its mean is rounding, which must not
+/// flicker on a stage.
 const EVEN: f64 = 0.1;
 
 /// Darkening of a picture where the map is cold, at an amount of 1. It lets the warm places stand out.
@@ -55,7 +55,7 @@ impl Shown {
     }
 }
 
-/// The map as a picture of a given size; a map without values is dark, and so is what lies below the threshold.
+/// The map as a picture of a given size. Values below the threshold are dark, as is a map without values.
 pub fn alone(map: &Map, width: usize, height: usize, shown: &Shown) -> Picture {
     if !map.is_whole() || width == 0 || height == 0 {
         return Picture::dark(width, height);
@@ -70,9 +70,9 @@ pub fn alone(map: &Map, width: usize, height: usize, shown: &Shown) -> Picture {
     Picture { width, height, rgb }
 }
 
-/// The map over a picture: hot places are covered by `amount` (0 to 1), cold ones let the picture through, somewhat darker.
+/// The map over a picture. `amount` (0 to 1) is the cover of hot places. Cold places let the picture through, somewhat darker.
 ///
-/// At 0 the picture is as it was; so it is under a map without values, and below the threshold.
+/// The picture is unchanged at 0, under a map without values, and below the threshold.
 pub fn over(below: &Picture, map: &Map, amount: f32, shown: &Shown) -> Picture {
     let mut picture = below.clone();
     if !map.is_whole() || !below.is_whole() {
@@ -134,7 +134,7 @@ mod tests {
         picture.rgb[start..start + 3].try_into().expect("three")
     }
 
-    /// Attention shares are tiny; the hottest cell is at the hot end all the same, and over its own part of the picture.
+    /// Attention shares are tiny. The hottest cell is still at the hot end, and over its own part of the picture.
     #[test]
     fn the_hot_cell_lies_over_its_place() {
         let map = grid(13, 7, |x, y| if (x, y) == (9, 2) { 4e-4 } else { 1e-5 });
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(normalised(&[f32::MIN, f32::MAX], None), [0.0, 1.0]);
     }
 
-    /// A map of one column, from 0 at the top to 1 at the bottom: what each of its places looks like, in grey.
+    /// The greys of a map of one column, from 0 at the top to 1 at the bottom.
     fn greys(look: Look) -> Vec<u8> {
         let ramp = grid(2, 101, |_, y| y as f32 / 100.0);
         let shown = Shown { colours: ColourMap::Grey, range: Some((0.0, 1.0)), look };

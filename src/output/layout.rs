@@ -106,7 +106,7 @@ fn overlaid(a: f32, b: f32) -> f32 {
     if a < 0.5 { 2.0 * a * b } else { 1.0 - 2.0 * (1.0 - a) * (1.0 - b) }
 }
 
-/// Pictures in rows of so many columns (0 makes it as square as it can be), each in a place as large as the largest of them.
+/// Pictures in rows of so many columns; 0 makes the grid as square as possible. Each cell is as large as the largest picture.
 pub fn grid(pictures: &[Arc<Picture>], columns: usize, gap: usize, fit: Fit) -> Picture {
     let largest = |length: fn(&Picture) -> usize| pictures.iter().map(|picture| length(picture)).max().unwrap_or(0);
     let (wide, high) = (largest(|picture| picture.width), largest(|picture| picture.height));
@@ -134,7 +134,7 @@ fn shape(count: usize, columns: usize) -> (usize, usize) {
     (columns, count.div_ceil(columns).max(1))
 }
 
-/// The size of a place in a grid, and the gap, so that the grid is not larger than the largest picture.
+/// The size of a cell of a grid, and the gap. They keep the grid within the largest picture.
 fn place((wide, high): (usize, usize), (columns, rows): (usize, usize), gap: usize) -> ((usize, usize), usize) {
     let (long, short) = LARGEST;
     // Room for a pixel in each place there is at least.
@@ -149,8 +149,8 @@ fn place((wide, high): (usize, usize), (columns, rows): (usize, usize), gap: usi
     ((side(wide as f64 * scale), side(high as f64 * scale)), gap)
 }
 
-/// The light of three pictures as the red, the green and the blue of one, in the size of the first that is there; what is not there is
-/// dark.
+/// The light of three pictures as the red, the green and the blue of one. The first present picture gives the size. A missing picture
+/// is dark.
 pub fn channels(pictures: &[Option<Arc<Picture>>; 3]) -> Picture {
     let Some(first) = pictures.iter().flatten().find(|picture| picture.is_whole()) else { return Picture::default() };
     let mut whole = Picture::dark(first.width, first.height);
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!([shape(5, 1), shape(5, 2), shape(5, 4), shape(5, 9)], [(1, 5), (2, 3), (4, 2), (5, 1)]);
     }
 
-    /// Every picture of 1 to 9 in every number of columns, with odd sizes and gaps: where it is, and that nothing else is lit.
+    /// Places of 1 to 9 pictures in every number of columns, with odd sizes and gaps. Nothing else is lit.
     #[test]
     fn every_picture_of_a_grid_has_its_place() {
         for (count, columns, gap, (wide, high)) in

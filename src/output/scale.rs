@@ -1,7 +1,7 @@
 //! Pictures and maps in another size.
 //!
-//! One cubic filter (Catmull-Rom) for all pictures: smooth and still sharp when it enlarges, widened to the new pixel when
-//! it shrinks. Maps may have others. The centre of a cell stays where it was, so a map scaled to a picture lies exactly over it.
+//! One cubic filter (Catmull-Rom) for all pictures. It enlarges smoothly and sharply; to shrink, it widens to the new pixel. Maps may
+//! have others. The centre of a cell stays where it was, so a map scaled to a picture lies exactly over it.
 
 use std::borrow::Cow;
 

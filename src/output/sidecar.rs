@@ -14,7 +14,7 @@ use crate::provenance::{Provenance, read, split};
 ///
 /// # Errors
 ///
-/// If there is a file that is no sidecar, as it may be somebody's work, or if the file cannot be written.
+/// Fails if the place has a file that is no sidecar, as it may be somebody's work. Fails if the file cannot be written.
 pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
     if path.exists() && !is_sidecar(path) {
         let message =

@@ -28,11 +28,11 @@ struct Bar {
     held: f32,
 }
 
-/// Draws a spectrum over a picture, from the bottom up, covering it by `amount` (0 to 1); `held` are the peaks of its neurons that are
-/// held, or nothing.
+/// Draws a spectrum over a picture, from the bottom up. `amount` (0 to 1) is its cover; `held` has the held peaks of its neurons, or
+/// nothing.
 ///
-/// A bar stands for as many neurons as must share it: solid up to their mean, lighter up to their peak, which is solid
-/// again, so that no peak is lost. A line goes along the peaks. What is held is a stroke of its own.
+/// A bar shows as many neurons as must share it. It is solid up to their mean and lighter up to their peak. The peak is solid again,
+/// so that none is lost. A line goes along the peaks. A held peak is a stroke of its own.
 pub fn draw(picture: &mut Picture, map: &Map, held: &[f32], amount: f32, drawing: &Drawing, invert: bool) {
     let (width, height) = (picture.width, picture.height);
     let most = if drawing.bands > 0 { drawing.bands.min(width) } else { width / PITCH };
@@ -66,7 +66,7 @@ pub fn draw(picture: &mut Picture, map: &Map, held: &[f32], amount: f32, drawing
     }
 }
 
-/// Columns of pixels that look the same, from and up to: those of a bar, or one of a line, with what stands at its two edges.
+/// Ranges of equal columns of pixels, with the values at both edges. A range is a bar, or one column of a line.
 fn columns(bars: &[Bar], width: usize, shape: Shape) -> Vec<(usize, usize, [Bar; 2])> {
     match shape {
         Shape::Bars => (bars.iter().enumerate())
@@ -280,7 +280,7 @@ mod tests {
             let mut picture = Picture::dark(24, 100);
             draw(&mut picture, &spectrum(vec![0.5; 2]), &[1.0, 1.0], 1.0, &Drawing { shape, ..linear }, false);
             let lit = |y: usize| picture.rgb[(y * 24 + 6) * 3] > 0;
-            // The peak at 94 of 100 rows, two rows of it; the bar at 47, and a line half of its width above that.
+            // The peak has two rows at 94 of 100. The bar ends at 47, and a line half of its width above that.
             let rows: Vec<usize> = (0..100).filter(|&y| lit(y)).map(|y| 100 - y).collect();
             assert_eq!(rows[..2], [94, 93], "{shape:?}");
             assert!(rows[2] == 47 || shape == Shape::Line && rows[2] == 48, "{shape:?} {rows:?}");

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// Boxes that are looked at before a file is given up: more than any video has, few enough to be passed in a moment.
+/// Limit of boxes that a search reads in a file: more than any video has, and fast to pass.
 const MAX_BOXES: usize = 1 << 16;
 
 /// A box: its name, and where in the file its content lies.

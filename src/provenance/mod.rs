@@ -4,12 +4,12 @@
 //! that opens as any other. It stands
 //!
 //! - in a PNG as an `iTXt` chunk with the keyword `bendrack`, compressed, before the pixels: [`png`];
-//! - in an MP4 as the comment, as JSON with the one key `bendrack`: [`mp4`]. Of the fields that a video may have, the
-//!   comment is the one that `ffmpeg -c copy` takes along, also into Matroska, without being asked to;
+//! - in an MP4 as the comment, as JSON with the one key `bendrack`: [`mp4`]. The comment is the one field that `ffmpeg -c copy` keeps
+//!   by default, also in Matroska;
 //! - beside the video in a file of its own: [`sidecar`]. A GIF, whose comments have no key, has nothing else.
 //!
-//! Sites and messengers remove such data, so the sidecar is the file to keep. Readers trust nothing: they walk through files by
-//! lengths, never read them as a whole, and limit what unfolds.
+//! Sites and messengers remove such data, so the sidecar is the file to keep. Readers trust nothing: they step through files by
+//! lengths, never read a whole file, and limit decompressed text.
 
 pub mod boxes;
 pub mod mp4;
@@ -30,7 +30,7 @@ pub use read::{Found, Opened, read};
 
 /// The key of a patch that [`Render`] stands under.
 pub const KEY: &str = "render";
-/// The name of the patch in files of other formats: the keyword in a PNG, the key of the comment in an MP4.
+/// The name of the patch in other formats: the keyword of a PNG, the comment's key of an MP4.
 pub const NAME: &str = "bendrack";
 
 /// The record of a render.
@@ -90,8 +90,8 @@ impl Provenance {
     }
 }
 
-/// Identity of a patch, whatever its layout and the program that wrote it: the SHA-256 of its canonical text without
-/// `layout`, `frames`, `generator` and the thumbnail, in hexadecimal.
+/// Identity of a patch, independent of its layout and of the program that wrote it. It is a SHA-256 in hexadecimal: of the canonical
+/// text without `layout`, `frames`, `generator` and the thumbnail.
 pub fn patch_sha256(patch: &Patch) -> String {
     let mut patch = patch.clone();
     patch.layout.clear();

@@ -64,7 +64,7 @@ fn opening() -> String {
     format!("{{\"{NAME}\":")
 }
 
-/// Puts a text into the index of a video, the content of its `moov` box, and moves the offsets in it.
+/// Adds a text to the index of a video, the content of its `moov` box, and moves the offsets.
 ///
 /// `end` is where the index ends in the file, in bytes from its start. What lies behind it moves by as much as the index
 /// grows. `None` if an offset no longer fits.

@@ -59,7 +59,7 @@ pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// The text of a chunk behind its keyword: a flag, a method, language and translated keyword, both ended by 0, the text.
+/// The text of a chunk without its keyword. A flag, a method, language and translated keyword precede it; the last two end with 0.
 fn text(data: &[u8]) -> io::Result<Vec<u8>> {
     let (flag, rest) = match data {
         [flag @ (0 | 1), 0, rest @ ..] => (*flag, rest),

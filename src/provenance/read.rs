@@ -11,7 +11,7 @@ use bendrack_nodes::patch::read::MAX_BYTES;
 use super::{Render, mp4, png, sidecar, split};
 use crate::files::{Error, Result};
 
-/// The longest text that is taken out of a picture or video, in bytes: a patch, and how it was rendered.
+/// The longest text in a picture or video, in bytes: a patch with its render record.
 pub const LIMIT: u64 = MAX_BYTES as u64 + (64 << 10);
 
 /// The first box of an MP4, after its length.
@@ -26,8 +26,8 @@ pub struct Found {
     pub in_media: bool,
 }
 
-/// Reads the text of a patch: the whole of a text file, or as much of a longer one as shows that it is none; of a PNG or
-/// MP4 the text it carries. The message names the file and the next step.
+/// Reads the text of a patch: a text file, or the text inside a PNG or MP4. A text file above the limit is read just beyond it. The
+/// message names the file and the next step.
 ///
 /// # Errors
 ///

@@ -23,7 +23,7 @@ pub fn path(video: &Path) -> PathBuf {
     video.with_file_name(name)
 }
 
-/// Advice for a picture or video without a patch: its sidecar, if it is there, or the file to look for.
+/// Advice for a picture or video without a patch: its sidecar, or the name of the missing one.
 pub fn advice(video: &Path) -> String {
     let place = place(video);
     if place.is_file() {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::model::LATENT_PIXELS;
+use crate::engine::model::{LATENT_PIXELS, TOKEN_PIXELS};
 use crate::media::{Map, Picture};
 use crate::wan::mini::SIDE;
 
@@ -128,10 +128,9 @@ impl Judge {
 pub fn points_at(scene: &Scene, thing: usize, frame: &Picture, map: &Map) -> bool {
     let largest = map.values.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
     let Some((token, _)) = largest.filter(|_| map.width == world::TOKENS) else { return false };
-    let pixels = 2 * LATENT_PIXELS;
-    let (row, column) = (pixels * (token / map.width), pixels * (token % map.width));
-    let covered = masks(scene, frame)[thing].count_within(row..row + pixels, column..column + pixels);
-    covered as f64 > ON_OBJECT * (pixels * pixels) as f64
+    let (row, column) = (TOKEN_PIXELS * (token / map.width), TOKEN_PIXELS * (token % map.width));
+    let covered = masks(scene, frame)[thing].count_within(row..row + TOKEN_PIXELS, column..column + TOKEN_PIXELS);
+    covered as f64 > ON_OBJECT * (TOKEN_PIXELS * TOKEN_PIXELS) as f64
 }
 
 /// True if the median of most rows has the background's colour.
@@ -143,7 +142,7 @@ fn has_background(scene: &Scene, frame: &Picture) -> bool {
     (0..SIDE).filter(is_right).count() as f64 > 0.8 * SIDE as f64
 }
 
-/// The objects in a frame: one object is what differs from the background, of two each is what is nearest to its colour.
+/// The objects in a frame. One object is the pixels unlike the background. Of two, each is the pixels nearest to its colour.
 pub fn masks(scene: &Scene, frame: &Picture) -> Vec<Mask> {
     let foreground =
         Mask::new(|row, column| distance(pixel(frame, row, column), world::background(scene, row)) > FOREGROUND);

@@ -30,7 +30,7 @@ const FRAMES: u64 = (LATENT_FRAMES * (3 * CHUNK_LATENTS - 1) + 1) as u64;
 /// Index of the judged frame among the four of a latent frame.
 const JUDGED: usize = 2;
 
-/// Plays and judges one prompt after the other; `each` gets the frames that were judged, one of each latent frame but the first.
+/// Plays and judges one prompt after the other. `each` gets the judged frames, one of each latent frame but the first.
 pub fn judge_model(prompts: &[Prompt], mut each: impl FnMut(Vec<Frame>)) -> Result<Scores> {
     let (mut player, mut judge, mut all) = (Player::new()?, Judge::default(), Scores::default());
     for prompt in prompts {

@@ -2,7 +2,7 @@
 //!
 //! Source: `assets/mini/train/world.py`.
 
-use crate::engine::model::{LATENT_FRAMES, LATENT_PIXELS};
+use crate::engine::model::{LATENT_FRAMES, LATENT_PIXELS, TOKEN_PIXELS};
 use crate::media::Picture;
 use crate::wan::mini::SIDE;
 
@@ -10,7 +10,7 @@ use super::mask::Mask;
 use super::scene::{Motion, Scene, Shape};
 
 /// Tokens of a side; a clip's first object starts in the middle of one.
-pub const TOKENS: usize = SIDE / (2 * LATENT_PIXELS);
+pub const TOKENS: usize = SIDE / TOKEN_PIXELS;
 /// Degrees by which a spinning object turns from a latent frame to the next.
 pub const SPIN: f64 = 360.0 / SPIN_STEPS as f64;
 
@@ -36,8 +36,8 @@ pub fn background(scene: &Scene, row: usize) -> [f32; 3] {
     colour.map(|x| 0.35 * x + (1.5 * x + 25.0 / 255.0) * row as f32 / SIDE as f32)
 }
 
-/// The picture of a scene at one of the four frames of a latent frame. `start` is the token, row and column, in which the first
-/// object stands at latent frame 0; a second one stands at the opposite point of the torus.
+/// The picture of a scene at one of the four frames of a latent frame. `start` is the token, row and column, of the first object at
+/// latent frame 0. A second object is at the opposite point of the torus.
 pub fn render(scene: &Scene, start: (usize, usize), latent: usize, frame: usize) -> Picture {
     // On the lattice an object is in the middle of a latent frame.
     let late = frame as f64 - (LATENT_FRAMES - 1) as f64 / 2.0;

@@ -12,7 +12,7 @@ use realfft::{RealFftPlanner, RealToComplex};
 pub const RATES: RangeInclusive<u32> = 4_000..=768_000;
 /// The length of the window of a spectrum, in seconds.
 const WINDOW_SECS: f64 = 2048.0 / 44_100.0;
-/// The least factor by which a spectrum is finer than its window, so that it can be cut at the edges of bands.
+/// The least factor by which a spectrum is finer than its window. Bands can then end between two frequencies.
 const FINER: usize = 2;
 /// The frequency below which a signal counts as an offset, in Hz.
 const OFFSET_HZ: f64 = 2.0;
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn drums_over_a_chord_are_onsets_and_noise_and_chords_are_none() {
-        // A kick on each half second, a hat between, over a chord with noise: 8 s at 120 beats a minute.
+        // A kick on each half second and a hat between, over a chord with noise. It lasts 8 s at 120 beats a minute.
         let rate = 44_100;
         let noise: Vec<f32> = noise(8 * rate as usize).collect();
         let wave = |n: usize, hz: f64| (TAU * hz * n as f64 / f64::from(rate)).sin();

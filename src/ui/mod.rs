@@ -9,7 +9,7 @@
 //! - `theme`: colours, sizes and durations.
 //!
 //! Each folder uses only the ones above it, and `theme`. Every edit is a [`document::Step`] on the [`document::Document`], which
-//! compiles it once. The window reads the engine through [`Engine`] and never blocks it.
+//! compiles it once. The window reads the engine through [`EngineLink`] and never blocks it.
 
 #![cfg_attr(
     test,
@@ -24,7 +24,7 @@ pub mod theme;
 pub mod widgets;
 pub mod workspace;
 
-pub use app::engine::Engine;
+pub use app::engine::EngineLink;
 pub use app::{App, Options};
 pub use document::recovery::Recovery;
 pub use panels::status_bar::{StatusLight, StatusLightState};

@@ -8,6 +8,8 @@ use super::conv::FeatureCache;
 
 /// Channels of a Wan 2.1 latent.
 pub const LATENT_CHANNELS: usize = 16;
+/// Pixels of a side that become one in a latent.
+pub const LATENT_PIXELS: usize = 8;
 
 /// Sees the output of each stage of a model under its checkpoint name.
 pub type Trace<'a> = &'a mut dyn FnMut(&str, &Tensor);

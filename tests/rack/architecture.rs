@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::library::family::FAMILIES;
+
 /// Which modules each module uses, by path from the root of the crate: `wan`, `wan::ops`.
 type Arrows = BTreeMap<String, BTreeSet<String>>;
 
@@ -154,4 +157,34 @@ fn paths_are_read_as_rust_reads_them() {
                 use other_crate::sound;\n";
     let names: Vec<String> = names_after(code, "crate::").into_iter().collect();
     assert_eq!(names, ["disk", "io", "media", "output", "wan"]);
+}
+
+/// The code before a string that selects a port: `.input("low")`, `port: "out"`, `port_kind(id, "out", true)`.
+const BEFORE_PORTS: [&str; 8] = [".input(", ".output(", ".get(", "port: ", "name: ", "id, ", "== ", "!= "];
+
+/// The nodes and ports that code names in quotes.
+fn quoted_names(code: &str) -> Vec<String> {
+    let ports: BTreeSet<&str> = LIBRARY
+        .iter()
+        .flat_map(|def| def.inputs.iter().map(|input| input.name).chain(def.outputs.iter().map(|output| output.name)))
+        .collect();
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices('"') {
+        let (before, text) = (&code[..at], code[at + 1..].split('"').next().unwrap_or_default());
+        if ports.contains(text) && BEFORE_PORTS.iter().any(|end| before.ends_with(end)) {
+            found.push(text.to_owned());
+        }
+        let families = FAMILIES.iter().map(|family| format!("{}.", family.name));
+        found.extend(families.filter(|family| code[at + 1..].starts_with(family.as_str())));
+    }
+    found
+}
+
+#[test]
+fn the_window_names_no_nodes_and_no_ports() {
+    assert_eq!(quoted_names(r#"def.input("low"); kind.starts_with("view."); Id::new("low")"#), ["low", "view."]);
+    for file in files("ui") {
+        let names = quoted_names(&code(&file));
+        assert!(names.is_empty(), "{}: read {names:?} from a field of `NodeDef`", file.display());
+    }
 }

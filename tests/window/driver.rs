@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bendrack::engine::{Frame, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
-use bendrack::ui::{App, Engine, Options, Recovery, StatusLight, StatusLightState, theme};
+use bendrack::ui::{App, EngineLink, Options, Recovery, StatusLight, StatusLightState, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Program;
@@ -30,7 +30,7 @@ pub struct Record {
 #[derive(Clone, Default)]
 pub struct Fake(pub Rc<RefCell<Record>>);
 
-impl Engine for Fake {
+impl EngineLink for Fake {
     fn set_plan(&self, plan: Arc<Plan>) {
         self.0.borrow_mut().plans.push(plan);
     }
@@ -148,7 +148,7 @@ pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recover
 
 /// A window on an engine; `wgpu` if it is to be drawn.
 pub fn window_on(
-    engine: Box<dyn Engine>,
+    engine: Box<dyn EngineLink>,
     patch: Patch,
     path: Option<PathBuf>,
     recovery: Option<Recovery>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::compile::plan::{MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS, Map};
+use crate::compile::plan::{self, MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS};
 use crate::compile::ports::{End, lacking};
 use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
@@ -34,7 +34,7 @@ pub(crate) struct FlatNode<'p> {
     /// Parameters that instances override: name, value and JSON pointer; the last one counts.
     pub(crate) params: Vec<(&'p str, &'p Json, String)>,
     /// The MIDI controllers that turn its knobs.
-    pub(crate) maps: Vec<(&'p str, Map)>,
+    pub(crate) maps: Vec<(&'p str, plan::MidiMap)>,
     /// Depths of cables that instances override: input, depth and JSON pointer.
     pub(crate) depths: Vec<(&'p str, f64, String)>,
 }
@@ -104,7 +104,7 @@ pub(crate) fn flat<'p>(
     let names = expansion.expand(scope, &place);
     expansion.refuse_twins();
     for MidiMap { channel, cc, to, range, .. } in maps {
-        let map = Map { cc: (*channel, *cc), range: *range };
+        let map = plan::MidiMap { cc: (*channel, *cc), range: *range };
         for (index, port) in expansion.ends(to, &names) {
             expansion.flat.nodes[index].maps.push((port, map));
         }

@@ -25,7 +25,7 @@ use crate::node::context::seed_of;
 use crate::node::def::{Input, Latency, NodeDef, Output};
 use crate::node::memory::Layout;
 use crate::node::value::Kind;
-use crate::patch::{DEFAULT_TEMPO, Definition, Engine, Patch};
+use crate::patch::{DEFAULT_TEMPO, Definition, EngineSettings, Patch};
 
 /// Plans made so far, and one: 0 is that of no workspace.
 static PLANS: AtomicU64 = AtomicU64::new(1);
@@ -96,7 +96,7 @@ impl Plan {
 
 struct Compiler<'a> {
     library: &'a BTreeMap<&'a str, &'static NodeDef>,
-    engine: &'a Engine,
+    engine: &'a EngineSettings,
     diagnostics: &'a mut Diagnostics,
     settings: Settings,
 }

@@ -52,7 +52,7 @@ pub(crate) struct Feed {
     /// Value of its knob or field.
     pub(crate) base: Option<Value>,
     /// The MIDI controller that turns the knob.
-    pub(crate) map: Option<Map>,
+    pub(crate) map: Option<MidiMap>,
     /// The cable that ends there.
     pub(crate) cable: Option<Source>,
 }
@@ -69,14 +69,14 @@ impl Feed {
 
 /// A MIDI controller that turns a knob.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Map {
+pub(crate) struct MidiMap {
     /// The channel and number.
     pub(crate) cc: (u8, u8),
     /// Positions of the knob at the controller's two ends.
     pub(crate) range: [f64; 2],
 }
 
-impl Map {
+impl MidiMap {
     /// True if a controller at `x`, 0 to 1, presses a button: from the middle of its range to the larger end.
     pub(crate) fn presses(&self, x: f64) -> bool {
         let [low, high] = self.range;

@@ -31,8 +31,8 @@ pub struct NodeDef {
     pub pure: bool,
     /// True if the node also runs while it is bypassed, and handles the bypass itself.
     pub sees_bypass: bool,
-    /// Its face on a canvas.
-    pub view: View,
+    /// Its face on a canvas; without one, [`NodeDef::face`] derives it from the outputs.
+    pub view: Option<View>,
     /// The MIDI input that it learns, if it is one.
     pub learns: Option<Learns>,
     /// One tick.
@@ -40,22 +40,51 @@ pub struct NodeDef {
 }
 
 /// The face of a node on a canvas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum View {
-    /// Rows, and the trace of the first number or gate among the outputs, unless a model call measures it.
-    Trace,
     /// Rows only.
     Rows,
+    /// Rows and the trace of an output.
+    Trace {
+        /// The number or gate in the trace.
+        of: &'static Output,
+    },
     /// Rows and a picture.
     Picture(Image),
     /// Text on paper, without a title or rows.
-    Note,
+    Note {
+        /// The text.
+        text: &'static Input,
+    },
     /// A number in large digits.
-    Number,
+    Number {
+        /// The number.
+        of: &'static Output,
+    },
     /// A number over time.
-    Scope,
+    Scope(Scope),
     /// A dot on a cable.
-    Reroute,
+    Reroute {
+        /// The side that a cable enters.
+        input: &'static Input,
+        /// The side that it leaves.
+        out: &'static Output,
+    },
+}
+
+/// The ports of a scope.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// The number.
+    pub input: &'static Input,
+    /// Lower end of the drawn range.
+    pub low: &'static Input,
+    /// Upper end of the drawn range.
+    pub high: &'static Input,
+    /// Time span of the drawing, in seconds.
+    pub window: &'static Input,
+    /// The number, passed on.
+    pub out: &'static Output,
 }
 
 /// The picture on the face of a node.
@@ -69,9 +98,20 @@ pub enum Image {
     Map,
 }
 
-/// The MIDI input that a node learns: it sets the `channel` and number of the node.
+/// The MIDI input that a node learns.
+#[derive(Clone, Copy, Debug)]
+pub struct Learns {
+    /// Its kind.
+    pub kind: MidiKind,
+    /// The input that learning sets to the channel.
+    pub channel: &'static Input,
+    /// The input that learning sets to the number.
+    pub number: &'static Input,
+}
+
+/// A kind of MIDI input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Learns {
+pub enum MidiKind {
     /// A controller.
     Controller,
     /// A note.
@@ -90,7 +130,7 @@ impl NodeDef {
         texts: 0,
         pure: false,
         sees_bypass: false,
-        view: View::Trace,
+        view: None,
         learns: None,
         run: |_| {},
     };
@@ -98,6 +138,26 @@ impl NodeDef {
     /// The family it is listed under: what stands before the first dot of its name.
     pub fn family(&self) -> &'static str {
         self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// Its face on a canvas. By default, rows and the trace of its first number or gate; no trace if a model call measures it.
+    pub fn face(&self) -> View {
+        if let Some(view) = self.view {
+            return view;
+        }
+        let is_measured = self.outputs.iter().any(|output| output.latency == Some(Latency::Call));
+        match self.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
+            Some(of) if !is_measured => View::Trace { of },
+            _ => View::Rows,
+        }
+    }
+
+    /// True if it only shows something on the canvas, or passes a value on.
+    pub fn is_display(&self) -> bool {
+        match self.view {
+            Some(View::Note { .. } | View::Number { .. } | View::Scope(_) | View::Reroute { .. }) => true,
+            Some(View::Rows | View::Trace { .. } | View::Picture(_)) | None => false,
+        }
     }
 
     /// The input of this name.

@@ -70,7 +70,7 @@ pub struct Patch {
     pub requires: Requires,
     /// Settings of the run.
     #[serde(default)]
-    pub engine: Engine,
+    pub engine: EngineSettings,
     /// The devices that it would like, by a name of its own. A patch opens none: whoever starts bendrack does.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, Device>,
@@ -154,7 +154,8 @@ pub struct Requires {
 /// Settings of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
-pub struct Engine {
+#[schemars(rename = "Engine")]
+pub struct EngineSettings {
     /// The seed of the video and of everything random in the patch.
     #[serde(default, deserialize_with = "number::whole")]
     pub seed: u64,
@@ -405,7 +406,7 @@ impl Default for Patch {
             generator: String::new(),
             meta: Meta::default(),
             requires: Requires::default(),
-            engine: Engine::default(),
+            engine: EngineSettings::default(),
             devices: BTreeMap::new(),
             nodes: BTreeMap::new(),
             cables: Vec::new(),
@@ -419,7 +420,7 @@ impl Default for Patch {
     }
 }
 
-impl Default for Engine {
+impl Default for EngineSettings {
     fn default() -> Self {
         Self { seed: 0, tempo: DEFAULT_TEMPO, rest: Map::new() }
     }

@@ -12,9 +12,9 @@ pub type Region = Pick<Shape>;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// A rectangle.
-    Rectangle(Frame),
+    Rectangle(Rect),
     /// The ellipse in a rectangle.
-    Ellipse(Frame),
+    Ellipse(Rect),
     /// Positions where the tap's map of the previous model call reaches a threshold between its minimum and maximum.
     Map {
         /// The node of the tap; none if it is empty.
@@ -28,7 +28,7 @@ pub enum Shape {
 
 /// A rectangle by its middle, its sizes, and how softly its edge falls.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Frame {
+pub struct Rect {
     /// The middle.
     pub x: f64,
     /// The middle.
@@ -50,15 +50,15 @@ impl Shape {
         }
         let weight = match self {
             // The distance outside of the edge, negative inside.
-            Self::Rectangle(frame) => {
-                let (dx, dy) = frame.offset(x, y);
-                let out = (dx.abs() - frame.width / 2.0).max(dy.abs() - frame.height / 2.0);
-                fall(out, frame.feather)
+            Self::Rectangle(rect) => {
+                let (dx, dy) = rect.offset(x, y);
+                let out = (dx.abs() - rect.width / 2.0).max(dy.abs() - rect.height / 2.0);
+                fall(out, rect.feather)
             }
-            Self::Ellipse(frame) => {
-                let (dx, dy) = frame.offset(x, y);
-                let (a, b) = (frame.width / 2.0, frame.height / 2.0);
-                fall(((dx / a).hypot(dy / b) - 1.0) * a.min(b), frame.feather)
+            Self::Ellipse(rect) => {
+                let (dx, dy) = rect.offset(x, y);
+                let (a, b) = (rect.width / 2.0, rect.height / 2.0);
+                fall(((dx / a).hypot(dy / b) - 1.0) * a.min(b), rect.feather)
             }
             Self::Map { tap, threshold, feather } => heat(tap).map_or(0.0, |heat| fall(threshold - heat, *feather)),
         };
@@ -66,7 +66,7 @@ impl Shape {
     }
 }
 
-impl Frame {
+impl Rect {
     /// Offset of a position from the centre.
     fn offset(&self, x: f64, y: f64) -> (f64, f64) {
         (x - self.x, y - self.y)
@@ -81,7 +81,7 @@ fn fall(out: f64, feather: f64) -> f64 {
 impl Pickable for Shape {
     fn is_nothing(&self) -> bool {
         match self {
-            Self::Rectangle(frame) | Self::Ellipse(frame) => frame.width <= 0.0 || frame.height <= 0.0,
+            Self::Rectangle(rect) | Self::Ellipse(rect) => rect.width <= 0.0 || rect.height <= 0.0,
             Self::Map { tap, .. } => tap.is_empty(),
         }
     }
@@ -90,12 +90,12 @@ impl Pickable for Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = |x: f64| (x * 1e3).round() / 1e3 + 0.0;
-        let (name, frame) = match self {
-            Self::Rectangle(frame) => ("rectangle", frame),
-            Self::Ellipse(frame) => ("ellipse", frame),
+        let (name, rect) = match self {
+            Self::Rectangle(rect) => ("rectangle", rect),
+            Self::Ellipse(rect) => ("ellipse", rect),
             Self::Map { tap, threshold, .. } => return write!(f, "map of {tap} above {}", short(*threshold)),
         };
-        let Frame { x, y, width, height, .. } = *frame;
+        let Rect { x, y, width, height, .. } = *rect;
         write!(f, "{name} {}×{} at {},{}", short(width), short(height), short(x), short(y))
     }
 }
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn shapes_have_soft_edges() {
-        let frame = Frame { x: 0.5, y: 0.25, width: 0.4, height: 0.2, feather: 0.1 };
+        let rect = Rect { x: 0.5, y: 0.25, width: 0.4, height: 0.2, feather: 0.1 };
         let at = |shape: &Shape, x, y| shape.weight((x, y), |_| None);
-        let rectangle = Shape::Rectangle(frame);
+        let rectangle = Shape::Rectangle(rect);
         for (x, y, weight) in [
             (0.5, 0.25, 1.0),
             (0.7, 0.25, 0.5),
@@ -119,9 +119,9 @@ mod tests {
         ] {
             assert!((at(&rectangle, x, y) - weight).abs() < 1e-5, "{x} {y}: {}", at(&rectangle, x, y));
         }
-        let ellipse = Shape::Ellipse(Frame { feather: 0.0, ..frame });
+        let ellipse = Shape::Ellipse(Rect { feather: 0.0, ..rect });
         assert_eq!([at(&ellipse, 0.69, 0.25), at(&ellipse, 0.69, 0.34), at(&ellipse, 0.5, 0.34)], [1.0, 0.0, 1.0]);
-        let flat = Frame { height: 0.0, ..frame };
+        let flat = Rect { height: 0.0, ..rect };
         assert_eq!([Shape::Rectangle(flat), Shape::Ellipse(flat)].map(|shape| at(&shape, 0.5, 0.25)), [0.0; 2]);
         let map = Shape::Map { tap: "map".into(), threshold: 0.5, feather: 0.0 };
         let hot = |heat: f64| map.weight((0.5, 0.5), |tap| (tap == "map").then_some(heat));

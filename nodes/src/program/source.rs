@@ -79,7 +79,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Sources that it is composed of.
+    /// The sources that compose it.
     pub fn parts(&self) -> impl Iterator<Item = &Arc<Self>> {
         let [one, two, three] = match self {
             Self::Model | Self::Tap(_) | Self::Grid { .. } => [None; 3],
@@ -95,7 +95,7 @@ impl Source {
 /// Pictures in a grid, at most.
 pub const MOST_IN_GRID: usize = 9;
 
-/// The pictures that are there.
+/// The connected pictures.
 fn as_there<S: serde::Serializer>(
     pictures: &[Option<Arc<Source>>; MOST_IN_GRID],
     serializer: S,
@@ -119,7 +119,7 @@ choices! {
         Grey = "grey",
         /// Blue, purple, orange, yellow.
         Plasma = "plasma",
-        /// Dark blue, grey, yellow: looks the same to those who do not tell red from green.
+        /// Dark blue, grey, yellow. It looks nearly the same with red-green colour blindness.
         Cividis = "cividis",
     }
 }
@@ -127,16 +127,16 @@ choices! {
 /// Mapping of a measurement to colours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Look {
-    /// The colour map is turned around.
+    /// The colour map is inverted.
     #[serde(skip_serializing_if = "is_default")]
     pub invert: bool,
     /// Gamma: colours use value^(1/gamma); above 1 lifts small values.
     pub gamma: f64,
-    /// Below this part of its range nothing covers the picture.
+    /// Part of the range below which the picture shows through.
     pub threshold: f64,
     /// Interpolation for enlargement.
     pub scale: Scale,
-    /// It moves from latent frame to latent frame over their pictures, instead of stepping.
+    /// Interpolation over the pictures between two latent frames, instead of steps.
     #[serde(skip_serializing_if = "is_default")]
     pub smooth: bool,
 }
@@ -152,11 +152,11 @@ choices! {
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Scale {
-        /// Each takes the nearest one.
+        /// Nearest neighbour.
         Nearest = "nearest",
-        /// Along straight lines.
+        /// Bilinear interpolation.
         Bilinear = "bilinear",
-        /// Along smooth curves.
+        /// Bicubic interpolation.
         #[default]
         Bicubic = "bicubic",
     }
@@ -222,7 +222,7 @@ choices! {
     #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Heights {
-        /// Twice the activity is twice the height.
+        /// Heights are the activities.
         Linear = "linear",
         /// Heights are square roots.
         #[default]
@@ -246,13 +246,13 @@ choices! {
         Mix = "mix",
         /// Absolute difference of the two.
         Difference = "difference",
-        /// The sum.
+        /// Sum of the two.
         Add = "add",
-        /// The product: dark where one is.
+        /// Product: dark where one picture is dark.
         Multiply = "multiply",
-        /// The product of what is missing to white: light where one is.
+        /// Inverse of the product of the inverses: light where one picture is light.
         Screen = "screen",
-        /// The product where the first is dark, that of what is missing to white where it is light.
+        /// Multiply where the first picture is dark, screen where it is light.
         Overlay = "overlay",
     }
 }
@@ -265,9 +265,9 @@ choices! {
         /// The whole picture, with dark borders.
         #[default]
         Contain = "contain",
-        /// The whole place, with parts of the picture cut off.
+        /// The picture fills the cell; its overhang is cut off.
         Cover = "cover",
-        /// The whole picture in the whole place, out of proportion.
+        /// The picture fills the cell; its proportions change.
         Stretch = "stretch",
     }
 }

@@ -1,7 +1,7 @@
 //! Videos: pictures kept in files, one after the other.
 //!
-//! A file is written beside its place under a temporary name and moved there when it is whole. A video that is dropped
-//! without [`VideoWriter::finish`] leaves no video behind, and an older one at its place as it was.
+//! A file is written beside its place under a temporary name and moved there when it is whole. A video dropped without
+//! [`VideoWriter::finish`] leaves no file, and does not change an older one at its place.
 
 mod commented;
 mod gif;
@@ -46,8 +46,7 @@ pub trait VideoWriter: Send {
 /// | `a.png` | `a_00000.png`, `a_00001.png`, …: exact | one picture |
 /// | `a/`, or a folder there is | `a/00000.png`, …: exact | one picture |
 ///
-/// A video that is already there is replaced when the new one is finished; numbered pictures that are already there are
-/// an error, as two videos would be mixed.
+/// A finished video replaces an older one. Older numbered pictures are an error, as two videos would mix.
 ///
 /// # Errors
 ///

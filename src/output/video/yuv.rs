@@ -30,7 +30,7 @@ impl Yuv {
         let (blue, red) = (0..columns * rows)
             .map(|i| {
                 let (x, y) = (i % columns * 2, i / columns * 2);
-                // A sample of colour lies on the left one of its two columns and between its two rows, as decoders expect.
+                // A sample of colour lies on the left of its two columns, between its two rows, as decoders expect.
                 let around = [(x.saturating_sub(1), 0.125), (x, 0.25), (x + 1, 0.125)];
                 let mut mean = [0.0; 3];
                 for (column, share) in around {

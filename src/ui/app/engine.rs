@@ -1,15 +1,16 @@
-//! The engine as the window sees it. Tests implement [`Engine`] without a model.
+//! The engine as the window sees it. Tests implement [`EngineLink`] without a model.
 
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::tick::Controls;
 
+use crate::engine::model::LATENT_SECS;
 use crate::engine::{Frame, Rack, Status};
 use crate::ui::workspace::{Editor, Playback};
 
 /// A maker of frames from plans. No call blocks.
-pub trait Engine {
+pub trait EngineLink {
     /// Runs this plan from the next denoising step on.
     fn set_plan(&self, plan: Arc<Plan>);
     /// The frame for the screen now.
@@ -22,7 +23,7 @@ pub trait Engine {
     fn restart(&self);
 }
 
-impl Engine for Rack {
+impl EngineLink for Rack {
     fn set_plan(&self, plan: Arc<Plan>) {
         Self::set_plan(self, plan);
     }
@@ -46,23 +47,23 @@ impl Engine for Rack {
 }
 
 /// The last answers of the engine.
+#[derive(Default)]
 pub struct Monitor {
     /// The state, the speed and the warnings.
     pub status: Status,
     /// The number of the frame on screen.
     pub frame: Option<u64>,
-    frames_per_latent: f64,
-}
-
-impl Default for Monitor {
-    fn default() -> Self {
-        Self { status: Status::default(), frame: None, frames_per_latent: 4.0 }
-    }
 }
 
 impl Monitor {
     /// Asks the engine for the frame, the status and, during MIDI learn, the controls.
-    pub fn poll(&mut self, ctx: &eframe::egui::Context, engine: &dyn Engine, editor: &Editor, playback: &mut Playback) {
+    pub fn poll(
+        &mut self,
+        ctx: &eframe::egui::Context,
+        engine: &dyn EngineLink,
+        editor: &Editor,
+        playback: &mut Playback,
+    ) {
         self.status = engine.status();
         playback.warnings.clone_from(&self.status.warnings);
         let learns = editor.learn.is_some();
@@ -76,10 +77,6 @@ impl Monitor {
         if playback.images.take(ctx, &frame) || learns {
             playback.controls = engine.controls();
         }
-        if frame.latent >= 4 {
-            self.frames_per_latent = (frame.number as f64 / frame.latent as f64).ceil();
-        }
-        let dt_secs = self.frames_per_latent / self.status.frame_rate.max(1.0);
-        playback.live.advance(frame.latent, &playback.controls, &frame.sound, dt_secs);
+        playback.live.advance(frame.latent, &playback.controls, &frame.sound, LATENT_SECS);
     }
 }

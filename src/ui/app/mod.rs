@@ -26,7 +26,7 @@ use crate::ui::panels::status_bar::{RecoveryChoice, StatusBar, StatusLight, file
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 use backup::Backup;
-use engine::{Engine, Monitor};
+use engine::{EngineLink, Monitor};
 use file_tasks::{Discarding, FileEvent, FileTasks, from_render};
 use keys::{Command, KeyContext, commands};
 use top_bar::{TapTempo, top_bar_ui};
@@ -38,7 +38,7 @@ pub struct Options {
     /// The file of the patch.
     pub path: Option<PathBuf>,
     /// The engine that runs the patch.
-    pub engine: Box<dyn Engine>,
+    pub engine: Box<dyn EngineLink>,
     /// The state of the devices.
     pub lights: Box<dyn Fn() -> Vec<StatusLight>>,
     /// The folder of recovery copies.
@@ -52,7 +52,7 @@ pub struct App {
     /// The canvas.
     pub canvas: Canvas,
     preview: Preview,
-    engine: Rc<dyn Engine>,
+    engine: Rc<dyn EngineLink>,
     monitor: Monitor,
     lights: Box<dyn Fn() -> Vec<StatusLight>>,
     files: FileTasks,
@@ -98,7 +98,7 @@ impl GestureTimer {
 impl App {
     /// A window with this patch, whose plan goes to the engine.
     pub fn new(options: Options) -> Self {
-        let engine: Rc<dyn Engine> = Rc::from(options.engine);
+        let engine: Rc<dyn EngineLink> = Rc::from(options.engine);
         let sink = Rc::clone(&engine);
         let document = Document::new(options.patch, options.path, Box::new(move |plan| sink.set_plan(plan)));
         Self {

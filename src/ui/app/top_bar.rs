@@ -1,5 +1,6 @@
 //! The top bar: commands, seed and tempo.
 
+use bendrack_nodes::compile::plan::TEMPI;
 use bendrack_nodes::patch::Edit;
 use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
 
@@ -9,8 +10,6 @@ use crate::ui::theme;
 use crate::ui::widgets::flat_button;
 use crate::ui::workspace::Workspace;
 
-/// The range of the tempo, in beats per minute, as in the check of a patch.
-const TEMPI: (f64, f64) = (1.0, 1000.0);
 /// The longest interval between two taps, in seconds.
 const MAX_INTERVAL_SECS: f64 = 2.0;
 /// The most taps that count.

@@ -1,77 +1,39 @@
 //! The face of a node: its rows, and a trace, picture or drawing.
 
-use bendrack_nodes::node::def::{Image, Latency, View};
-use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Patch, Port};
+use bendrack_nodes::node::def::{NodeDef, View};
+use bendrack_nodes::patch::Patch;
 
 use crate::ui::canvas::note;
 use crate::ui::document::def_of;
 use crate::ui::theme;
 
-/// The face of a node.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Face {
-    /// Rows only.
-    Plain,
-    /// Rows and the trace of an output.
-    Trace(Port),
-    /// Rows and a picture.
-    Picture(Image),
-    /// Text on paper, without a title or rows.
-    Note,
-    /// A number in large digits.
-    Number,
-    /// A number over time.
-    Scope,
-    /// A dot on a cable.
-    Reroute,
+/// The face of a node. An instance, or a node of an unknown kind, has rows only.
+pub fn face_of(patch: &Patch, id: &str) -> View {
+    let def = patch.nodes.get(id).and_then(|node| def_of(&node.kind));
+    def.map_or(View::Rows, NodeDef::face)
 }
 
-impl Face {
-    /// The face of a node.
-    pub fn of(patch: &Patch, id: &str) -> Self {
-        let Some(def) = patch.nodes.get(id).and_then(|node| def_of(&node.kind)) else { return Self::Plain };
-        match def.view {
-            View::Rows => Self::Plain,
-            View::Picture(image) => Self::Picture(image),
-            View::Note => Self::Note,
-            View::Number => Self::Number,
-            View::Scope => Self::Scope,
-            View::Reroute => Self::Reroute,
-            View::Trace => {
-                let is_measured = def.outputs.iter().any(|output| output.latency == Some(Latency::Call));
-                match def.outputs.iter().find(|output| matches!(output.kind, Kind::Number | Kind::Gate)) {
-                    Some(output) if !is_measured => {
-                        Self::Trace(Port { node: id.to_owned(), port: output.name.to_owned() })
-                    }
-                    _ => Self::Plain,
-                }
-            }
-        }
-    }
+/// True if the node has neither title nor body.
+pub fn is_bare(face: View) -> bool {
+    matches!(face, View::Note { .. })
+}
 
-    /// True if the node has neither title nor body.
-    pub fn is_bare(&self) -> bool {
-        matches!(self, Self::Note)
+/// True if the drawing covers the rows, which then show only ports.
+pub fn covers_rows(face: View, unfolded: bool) -> bool {
+    match face {
+        View::Number { .. } => true,
+        View::Scope(_) => !unfolded,
+        View::Rows | View::Trace { .. } | View::Picture(_) | View::Note { .. } | View::Reroute { .. } => false,
     }
+}
 
-    /// True if the drawing covers the rows, which then show only ports.
-    pub fn covers_rows(&self, unfolded: bool) -> bool {
-        match self {
-            Self::Number => true,
-            Self::Scope => !unfolded,
-            _ => false,
-        }
-    }
-
-    /// The height below the rows at 100 %.
-    pub fn extra(&self, patch: &Patch, id: &str) -> f32 {
-        match self {
-            Self::Plain | Self::Number | Self::Reroute => 0.0,
-            Self::Trace(_) => theme::TRACE + theme::UNIT / 2.0,
-            Self::Picture(_) => theme::THUMB + theme::UNIT / 2.0,
-            Self::Note => note::height(patch, id),
-            Self::Scope => theme::SCOPE,
-        }
+/// The height below the rows at 100 %.
+pub fn extra(face: View, patch: &Patch, id: &str) -> f32 {
+    match face {
+        View::Rows | View::Number { .. } | View::Reroute { .. } => 0.0,
+        View::Trace { .. } => theme::TRACE + theme::UNIT / 2.0,
+        View::Picture(_) => theme::THUMB + theme::UNIT / 2.0,
+        View::Note { text } => note::height(patch, id, text),
+        View::Scope(_) => theme::SCOPE,
     }
 }

@@ -1,7 +1,7 @@
 //! A node on the canvas: title, body, ports, trace or picture. The crate lays out the rows; the paint is from here.
 
 use bendrack_nodes::diagnostics::Severity;
-use bendrack_nodes::node::def::Image;
+use bendrack_nodes::node::def::{Image, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
 use eframe::egui::{
@@ -9,8 +9,9 @@ use eframe::egui::{
     vec2,
 };
 
-use crate::ui::canvas::face::Face;
+use crate::ui::canvas::face::{covers_rows, extra, face_of, is_bare};
 use crate::ui::canvas::note::{note_ui, paper};
+use crate::ui::canvas::reroute::is_dot;
 use crate::ui::canvas::row::shown_inputs;
 use crate::ui::canvas::scope::{display_ui, scope_ui};
 use crate::ui::document::def_of;
@@ -28,21 +29,21 @@ pub(in crate::ui) const INNER: f32 = theme::NODE_WIDTH - 2.0 * MARGIN.x;
 
 /// The height of a node at 100 %.
 pub fn height(patch: &Patch, id: &str, open: bool) -> f32 {
-    let face = Face::of(patch, id);
-    if face == Face::Reroute {
+    let face = face_of(patch, id);
+    let extra = extra(face, patch, id);
+    if matches!(face, View::Reroute { .. }) {
         return 2.0 * theme::DOT;
     }
-    if face.is_bare() {
-        return BARE + face.extra(patch, id);
+    if is_bare(face) {
+        return BARE + extra;
     }
     let rows = shown_inputs(patch, id, open).len() + ports(patch, id).1.len();
-    let extra = face.extra(patch, id);
     2.0 * MARGIN.y + theme::TITLE_HEIGHT + MARGIN.y + rows as f32 * theme::ROW + extra + BELOW - 4.0
 }
 
 /// The size of a node at 100 %.
 pub fn size(patch: &Patch, id: &str, open: bool) -> egui::Vec2 {
-    let width = if Face::of(patch, id) == Face::Reroute { 2.0 * theme::DOT } else { theme::NODE_WIDTH };
+    let width = if is_dot(patch, id) { 2.0 * theme::DOT } else { theme::NODE_WIDTH };
     vec2(width, height(patch, id, open))
 }
 
@@ -54,7 +55,7 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let zoom = workspace.frame.zoom;
     let background = ui.painter().add(Shape::Noop);
     workspace.frame.node.background = Some(background);
-    if Face::of(workspace.editor.patch(), id).is_bare() {
+    if is_bare(face_of(workspace.editor.patch(), id)) {
         workspace.frame.bare.push(background);
         return;
     }
@@ -85,9 +86,9 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     );
     let side = if node.bypass { "bypassed" } else { id };
     let mut right = rect.right_center();
-    let troubles = workspace.diagnostics(id);
-    if let Some(worst) = troubles.iter().map(|(severity, _)| *severity).max() {
-        let text: Vec<&str> = troubles.iter().map(|(_, sentence)| sentence.as_str()).collect();
+    let diagnostics = workspace.diagnostics(id);
+    if let Some(worst) = diagnostics.iter().map(|(severity, _)| *severity).max() {
+        let text: Vec<&str> = diagnostics.iter().map(|(_, sentence)| sentence.as_str()).collect();
         mark_ui(ui, id, right, worst, &text.join("\n"), zoom);
         right.x -= 18.0 * zoom;
     }
@@ -122,48 +123,16 @@ fn mark_ui(ui: &Ui, id: &str, right: Pos2, severity: Severity, text: &str, zoom:
 /// The drawing below the rows, then the shapes beneath them: body, edge, ports.
 pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let zoom = workspace.frame.zoom;
-    let patch = std::sync::Arc::clone(workspace.editor.patch());
-    let (face, open) = (Face::of(&patch, id), workspace.editor.unfolded.contains(id));
-    let mut text = Rect::NOTHING;
-    match &face {
-        Face::Plain | Face::Reroute => {}
-        Face::Note => text = note_ui(ui, workspace, id),
-        Face::Number => {
-            let rows = ui.min_rect();
-            let top = rows.bottom() - 2.0 * theme::ROW * zoom;
-            let rect = Rect::from_min_max(pos2(rows.left(), top), rows.max);
-            display_ui(ui, workspace, id, rect.shrink2(vec2(-6.0, 1.0) * zoom));
-        }
-        Face::Scope => {
-            let count = shown_inputs(&patch, id, open).len() + 1;
-            let rows = if face.covers_rows(open) { count as f32 * theme::ROW * zoom } else { 0.0 };
-            let (rect, _) = ui.allocate_exact_size(vec2(INNER, theme::SCOPE) * zoom, Sense::hover());
-            let rect = Rect::from_min_max(rect.min - vec2(0.0, rows), rect.max);
-            scope_ui(ui, workspace, id, rect.expand2(vec2(6.0, -1.0) * zoom));
-        }
-        Face::Trace(port) => {
-            let rect = below(ui, theme::TRACE, zoom);
-            trace_ui(ui, workspace, port, rect, zoom);
-        }
-        Face::Picture(image) => {
-            let rect = below(ui, theme::THUMB, zoom);
-            let images = &workspace.playback.images;
-            let texture = match image {
-                Image::Model => images.model.as_ref(),
-                Image::Output => images.screen.as_ref(),
-                Image::Map => images.taps.get(id),
-            };
-            picture_ui(ui, texture, rect, zoom);
-        }
-    }
+    let face = face_of(workspace.editor.patch(), id);
+    let text = drawing_ui(ui, workspace, id, face);
     let outer = ui.min_rect().expand2(MARGIN * zoom);
     // The box of the crate is taller than its contents; the body covers it.
     let below = BELOW * zoom - (4.0 * zoom).floor();
-    let rect = match &face {
-        Face::Note => text.expand2(vec2(12.0, 9.0) * zoom),
-        _ => Rect::from_min_max(outer.min, outer.max + vec2(0.0, below)),
+    let rect = match text {
+        Some(text) => text.expand2(vec2(12.0, 9.0) * zoom),
+        None => Rect::from_min_max(outer.min, outer.max + vec2(0.0, below)),
     };
-    match workspace.frame.node.background.filter(|_| face == Face::Note) {
+    match workspace.frame.node.background.filter(|_| is_bare(face)) {
         Some(background) => {
             ui.painter().set(background, Shape::Vec(paper(rect, zoom, workspace.editor.selection.contains(id))));
         }
@@ -177,9 +146,48 @@ pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     }
     workspace.frame.ports.extend(drawn_ports);
     workspace.frame.rects.insert(id.to_owned(), rect);
-    if !face.is_bare() {
+    if !is_bare(face) {
         fold_ui(ui, workspace, id, Rect::from_min_max(pos2(rect.left(), outer.bottom() - MARGIN.y * zoom), rect.max));
     }
+}
+
+/// The drawing of a face. Returns the rectangle of the text of a note.
+fn drawing_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, face: View) -> Option<Rect> {
+    let zoom = workspace.frame.zoom;
+    match face {
+        View::Rows | View::Reroute { .. } => {}
+        View::Note { text } => return Some(note_ui(ui, workspace, id, text)),
+        View::Number { of } => {
+            let rows = ui.min_rect();
+            let top = rows.bottom() - 2.0 * theme::ROW * zoom;
+            let rect = Rect::from_min_max(pos2(rows.left(), top), rows.max);
+            display_ui(ui, workspace, id, of, rect.shrink2(vec2(-6.0, 1.0) * zoom));
+        }
+        View::Scope(scope) => {
+            let open = workspace.editor.unfolded.contains(id);
+            let count = shown_inputs(workspace.editor.patch(), id, open).len() + 1;
+            let rows = if covers_rows(face, open) { count as f32 * theme::ROW * zoom } else { 0.0 };
+            let (rect, _) = ui.allocate_exact_size(vec2(INNER, theme::SCOPE) * zoom, Sense::hover());
+            let rect = Rect::from_min_max(rect.min - vec2(0.0, rows), rect.max);
+            scope_ui(ui, workspace, id, scope, rect.expand2(vec2(6.0, -1.0) * zoom));
+        }
+        View::Trace { of } => {
+            let rect = below(ui, theme::TRACE, zoom);
+            let port = Port { node: id.to_owned(), port: of.name.to_owned() };
+            trace_ui(ui, workspace, &port, rect, zoom);
+        }
+        View::Picture(image) => {
+            let rect = below(ui, theme::THUMB, zoom);
+            let images = &workspace.playback.images;
+            let texture = match image {
+                Image::Model => images.model.as_ref(),
+                Image::Output => images.screen.as_ref(),
+                Image::Map => images.taps.get(id),
+            };
+            picture_ui(ui, texture, rect, zoom);
+        }
+    }
+    None
 }
 
 /// A rectangle below the rows.

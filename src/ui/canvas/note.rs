@@ -1,5 +1,6 @@
 //! Notes: text on paper, without ports. A double-click edits the text.
 
+use bendrack_nodes::node::def::Input;
 use bendrack_nodes::patch::Patch;
 use eframe::egui::{self, Align2, Color32, Id, PointerButton, Pos2, Rect, Shape, Stroke, TextEdit, Ui, pos2, vec2};
 use serde_json::json;
@@ -9,31 +10,29 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 use crate::ui::workspace::editor::NoteEdit;
 
-/// The name of the input that holds the text.
-const TEXT: &str = "text";
 /// The hint of an empty note.
 const HINT: &str = "Double-click to edit";
 /// The height of a line, at 100 %.
 const LINE: f32 = theme::BODY * 1.35;
 
-fn text<'p>(patch: &'p Patch, id: &str) -> &'p str {
-    let value = patch.nodes.get(id).and_then(|node| node.params.get(TEXT));
+fn text_of<'p>(patch: &'p Patch, id: &str, text: &Input) -> &'p str {
+    let value = patch.nodes.get(id).and_then(|node| node.params.get(text.name));
     value.and_then(|value| value.as_str()).unwrap_or_default()
 }
 
 /// The height of the text at 100 %, estimated from its letters for the automatic layout.
-pub fn height(patch: &Patch, id: &str) -> f32 {
+pub fn height(patch: &Patch, id: &str, text: &Input) -> f32 {
     const LETTERS: usize = 27;
-    let lines = text(patch, id).split('\n').map(|line| line.chars().count().div_ceil(LETTERS).max(1));
+    let lines = text_of(patch, id, text).split('\n').map(|line| line.chars().count().div_ceil(LETTERS).max(1));
     lines.sum::<usize>().clamp(2, 200) as f32 * LINE
 }
 
 /// Shows the text or its field, and returns its rectangle.
-pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) -> Rect {
+pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, text: &Input) -> Rect {
     let zoom = workspace.frame.zoom;
     let (font, width) = (theme::proportional(theme::BODY * zoom), INNER * zoom);
     let field = Id::new(("note", id));
-    let written = text(workspace.editor.patch(), id).to_owned();
+    let written = text_of(workspace.editor.patch(), id, text).to_owned();
     if let Some(note) = workspace.editor.note.as_mut().filter(|note| note.id == id) {
         let is_new = std::mem::take(&mut note.is_new);
         let mut draft = written.clone();
@@ -51,7 +50,7 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) -> Rect {
             shown.request_focus();
         }
         if draft != written {
-            workspace.editor.set(id, TEXT, json!(draft));
+            workspace.editor.set(id, text.name, json!(draft));
         }
         if shown.lost_focus() || (!is_new && !shown.has_focus()) {
             workspace.editor.note = None;
@@ -59,16 +58,16 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) -> Rect {
         }
         return shown.rect;
     }
-    let (text, colour) =
+    let (shown, colour) =
         if written.is_empty() { (HINT, theme::INK.gamma_multiply(0.6)) } else { (written.as_str(), theme::INK) };
-    let galley = ui.painter().layout(text.to_owned(), font, colour, width);
+    let galley = ui.painter().layout(shown.to_owned(), font, colour, width);
     let tall = galley.size().y.max(2.0 * LINE * zoom);
     let (rect, response) = ui.allocate_exact_size(vec2(width, tall), egui::Sense::hover());
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, format!("note {id}: {text}")));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, format!("note {id}: {shown}")));
     if zoom >= theme::NO_TEXT_BELOW {
         ui.painter().galley(rect.min, galley, colour);
     } else {
-        greek(ui, rect, zoom);
+        unreadable_lines(ui, rect, zoom);
     }
     let twice = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
     let over = ui.rect_contains_pointer(rect.expand(6.0 * zoom));
@@ -79,7 +78,7 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) -> Rect {
 }
 
 /// Lines in place of letters that are too small to read.
-fn greek(ui: &Ui, rect: Rect, zoom: f32) {
+fn unreadable_lines(ui: &Ui, rect: Rect, zoom: f32) {
     let mut y = rect.top() + 0.6 * LINE * zoom;
     while y < rect.bottom() {
         ui.painter().hline(rect.x_range(), y, Stroke::new(1.0, theme::INK.gamma_multiply(0.25)));

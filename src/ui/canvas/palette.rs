@@ -176,8 +176,8 @@ fn is_number(kind: Kind) -> bool {
     matches!(kind, Kind::Number | Kind::Gate)
 }
 
-/// The rank of a node for a query: equal title, equal name, prefix of a name, prefix of a word, part of a name, word of the help, letters
-/// in order.
+/// The rank of a node for a query. Best first: equal title, equal name, prefix of a name, prefix of a word. Then: part of a name, word
+/// of the help, letters in order.
 fn score(def: &NodeDef, query: &str) -> Option<u32> {
     let title = def.title.to_lowercase();
     let name = def.name.rsplit('.').next().unwrap_or(def.name);

@@ -4,27 +4,45 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::node::def::View;
+use bendrack_nodes::node::def::{Input, Output, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
 use eframe::egui::{
     Color32, CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, vec2,
 };
 
-use crate::ui::canvas::face::Face;
+use crate::ui::canvas::face::face_of;
 use crate::ui::canvas::{Canvas, drag_nodes, snap};
 use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::{DrawnPort, Workspace};
 
-/// True if a node is a dot.
-pub fn is_dot(patch: &Patch, id: &str) -> bool {
-    Face::of(patch, id) == Face::Reroute
+/// The ports of a dot.
+#[derive(Clone)]
+struct Sides {
+    input: Port,
+    out: Port,
 }
 
-fn port_of(id: &str, name: &str) -> Port {
-    Port { node: id.to_owned(), port: name.to_owned() }
+impl Sides {
+    fn new(id: &str, input: &Input, out: &Output) -> Self {
+        let port = |name: &str| Port { node: id.to_owned(), port: name.to_owned() };
+        Self { input: port(input.name), out: port(out.name) }
+    }
+
+    /// The ports of a node that is a dot.
+    fn of(patch: &Patch, id: &str) -> Option<Self> {
+        match face_of(patch, id) {
+            View::Reroute { input, out } => Some(Self::new(id, input, out)),
+            _ => None,
+        }
+    }
+}
+
+/// True if a node is a dot.
+pub fn is_dot(patch: &Patch, id: &str) -> bool {
+    matches!(face_of(patch, id), View::Reroute { .. })
 }
 
 /// Draws the dots over the nodes, moves them, and pulls cables from their sides.
@@ -32,23 +50,24 @@ pub(in crate::ui) fn dots_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Works
     workspace.frame.dots.clear();
     let patch = Arc::clone(workspace.editor.patch());
     let corner = canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + canvas.pan;
-    for (id, node) in patch.nodes.iter().filter(|(id, _)| is_dot(&patch, id)) {
+    for (id, node) in &patch.nodes {
+        let Some(sides) = Sides::of(&patch, id) else { continue };
         let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
         let zoom = workspace.frame.zoom;
         let at = corner + (vec2(x as f32, y as f32) + Vec2::splat(theme::DOT)) * zoom;
         if !at.x.is_finite() || !at.y.is_finite() {
             continue;
         }
-        let kind = workspace.editor.port_kind(id, "out", true);
+        let kind = workspace.editor.port_kind(id, &sides.out.port, true);
         let rect = Rect::from_center_size(at, Vec2::splat(2.0 * theme::DOT * zoom));
         let side = vec2(theme::DOT * zoom, 0.0);
         workspace.frame.rects.insert(id.clone(), rect);
         workspace.frame.dots.push(id.clone());
-        for (name, output, at) in [("in", false, at - side), ("out", true, at + side)] {
-            workspace.frame.ports.push(DrawnPort { port: port_of(id, name), kind, output, at });
+        for (port, output, at) in [(&sides.input, false, at - side), (&sides.out, true, at + side)] {
+            workspace.frame.ports.push(DrawnPort { port: port.clone(), kind, output, at });
         }
-        dot_ui(ui, canvas, workspace, id, kind, rect);
-        let dull = node.bypass || !workspace.frame.is_wired(&port_of(id, "in"), false);
+        dot_ui(ui, canvas, workspace, &sides, kind, rect);
+        let dull = node.bypass || !workspace.frame.is_wired(&sides.input, false);
         paint(ui, workspace, id, kind, rect, dull);
     }
 }
@@ -78,14 +97,15 @@ fn paint(ui: &Ui, workspace: &Workspace, id: &str, kind: Kind, rect: Rect, dull:
 }
 
 /// The middle moves a dot, the right side pulls a cable, the left side unplugs one.
-fn dot_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, id: &str, kind: Kind, rect: Rect) {
+fn dot_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, sides: &Sides, kind: Kind, rect: Rect) {
+    let id = sides.input.node.as_str();
     let (zoom, free) = (workspace.frame.zoom, canvas.palette.is_none());
     let reach = theme::DOT * zoom;
-    let part = |name: &str, rect: Rect, sense: Sense| ui.interact(rect, Id::new(("dot", id, name)), sense);
+    let part = |part: &str, rect: Rect, sense: Sense| ui.interact(rect, Id::new(("dot", id, part)), sense);
     let sense = if free { Sense::click_and_drag() } else { Sense::hover() };
     let beside =
         |way: f32| Rect::from_center_size(rect.center() + vec2(way * 1.4 * reach, 0.0), Vec2::splat(reach * 1.6));
-    let (left, right) = (part("in", beside(-1.0), sense), part("out", beside(1.0), sense));
+    let (left, right) = (part("left", beside(-1.0), sense), part("right", beside(1.0), sense));
     let middle = part("middle", rect.shrink2(vec2(0.3 * reach, 0.0)), sense).on_hover_and_drag_cursor(CursorIcon::Grab);
     middle.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("reroute {id}")));
     if middle.clicked() {
@@ -105,13 +125,12 @@ fn dot_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, id: &str, kin
     }
     if right.drag_started() {
         canvas.unplugged = false;
-        canvas.dot_cable = Some(PendingCable { port: port_of(id, "out"), kind, from_output: true });
+        canvas.dot_cable = Some(PendingCable { port: sides.out.clone(), kind, from_output: true });
     }
     if left.drag_started() {
-        let port = port_of(id, "in");
-        if !unplug(canvas, workspace, &port) {
+        if !unplug(canvas, workspace, &sides.input) {
             canvas.unplugged = false;
-            canvas.dot_cable = Some(PendingCable { port, kind, from_output: false });
+            canvas.dot_cable = Some(PendingCable { port: sides.input.clone(), kind, from_output: false });
         }
     }
 }
@@ -141,12 +160,15 @@ pub(in crate::ui) fn add_reroute(workspace: &mut Workspace, to: &Port, [x, y]: [
     let Some(cable) = workspace.editor.patch().cable_to(to).cloned() else { return };
     let id = workspace.editor.patch().free_id("reroute");
     let half = f64::from(theme::DOT);
-    let Some(def) = LIBRARY.iter().find(|def| def.view == View::Reroute) else { return };
-    let node = Node::new(def.name);
+    let reroute = LIBRARY.iter().find_map(|def| match def.face() {
+        View::Reroute { input, out } => Some((Node::new(def.name), Sides::new(&id, input, out))),
+        _ => None,
+    });
+    let Some((node, sides)) = reroute else { return };
     let edits = vec![
         LevelEdit::AddNode { id: id.clone(), node, pos: snap([x - half, y - half]) },
-        LevelEdit::Connect { cable: Cable::new(cable.from.clone(), port_of(&id, "in")) },
-        LevelEdit::Connect { cable: Cable { from: port_of(&id, "out"), ..cable } },
+        LevelEdit::Connect { cable: Cable::new(cable.from.clone(), sides.input) },
+        LevelEdit::Connect { cable: Cable { from: sides.out, ..cable } },
     ];
     workspace.editor.apply(Step::new("reroute", edits));
 }

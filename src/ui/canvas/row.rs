@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use bendrack_nodes::node::def::{DefaultValue, Input};
+use bendrack_nodes::node::def::{DefaultValue, Input, Scope, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
 use eframe::egui::{self, Align2, ComboBox, Id, Pos2, Rect, Sense, TextEdit, Ui, Vec2, pos2, vec2};
 use serde_json::json;
 
-use crate::ui::canvas::face::Face;
+use crate::ui::canvas::face::{covers_rows, face_of, is_bare};
 use crate::ui::canvas::node::{INNER, MARGIN};
 use crate::ui::document::learn::LearnMode;
 use crate::ui::document::midi_maps;
@@ -42,17 +42,17 @@ impl InputRef<'_> {
     }
 }
 
-/// The inputs of a node that have a row: those with a cable or a value, those without a knob, and the first few of the rest. An
-/// unfolded node shows all.
+/// The inputs of a node with a row. An unfolded node shows all. A folded one shows inputs with a cable or value, inputs without a
+/// knob, and the first few others.
 pub fn shown_inputs(patch: &Patch, id: &str, unfolded: bool) -> Named {
     const ROWS: usize = 5;
     let (inputs, _) = ports(patch, id);
-    match Face::of(patch, id) {
-        Face::Note => return Vec::new(),
+    match face_of(patch, id) {
+        View::Note { .. } => return Vec::new(),
         // The drawing of a scope shows its settings.
-        Face::Scope if !unfolded => {
+        View::Scope(Scope { input, .. }) if !unfolded => {
             let wired = |name: &str| patch.cables.iter().any(|cable| cable.to.node == id && cable.to.port == name);
-            return inputs.into_iter().filter(|(name, _)| name == "in" || wired(name)).collect();
+            return inputs.into_iter().filter(|(name, _)| name == input.name || wired(name)).collect();
         }
         _ => {}
     }
@@ -77,11 +77,11 @@ pub fn shown_inputs(patch: &Patch, id: &str, unfolded: bool) -> Named {
 /// The row of an input.
 pub fn input_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &str) {
     let zoom = workspace.frame.zoom;
-    let face = Face::of(workspace.editor.patch(), id);
+    let face = face_of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
     let kind = workspace.editor.port_kind(id, name, false);
     add_port(workspace, id, name, kind, false, pos2(rect.left() - MARGIN.x * zoom, rect.center().y));
-    let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
+    let covered = is_bare(face) || covers_rows(face, workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {
         return;
     }
@@ -124,68 +124,67 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let (zoom, InputRef { id, name, input }) = (workspace.frame.zoom, field);
     let base = workspace.knob_value(&field.port(), input);
     let live = wired.then(|| workspace.modulated(&field.port(), input, base)).flatten();
-    let moved = wired && !input.direct;
-    let depth = depth(workspace.editor.patch(), &field.port());
-    let knob = Knob {
-        input,
-        label: format!("{name} of {id}"),
-        base,
-        live,
-        depth: moved.then_some(depth),
-        wheel: Some(workspace.frame.wheel),
-    };
-    let size = theme::KNOB * zoom;
+    let depth = (wired && !input.direct).then(|| depth(workspace.editor.patch(), &field.port()));
+    let knob = Knob { input, label: format!("{name} of {id}"), base, live, depth, wheel: Some(workspace.frame.wheel) };
+    row_knob_ui(ui, workspace, field, rect, &knob);
+    let shown = name_ui(ui, id, name, input.about, rect, INDENT, zoom);
+    paint_learn_tag(ui, workspace, field, pos2(shown.right() + 6.0 * zoom, rect.center().y));
+    if let Some(depth) = depth {
+        row_depth_ui(ui, workspace, field, rect, depth);
+    }
+    let place = Rect::from_min_max(pos2(rect.right() - 62.0 * zoom, rect.top()), rect.max);
+    if let Some(live) = live {
+        let (font, hue) = (theme::monospace(theme::SMALL * zoom), theme::kind_colours(Kind::Number).0);
+        ui.painter().text(place.right_center(), Align2::RIGHT_CENTER, number::show(input, live), font, hue);
+    } else if let Some(turn) = value_ui(ui, field.widget("value"), place, input, base, theme::SMALL * zoom) {
+        workspace.editor.turn(id, name, turn);
+    }
+}
+
+/// The knob of a row, with its menu and its help.
+fn row_knob_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect: Rect, knob: &Knob<'_>) {
+    let InputRef { id, name, input } = field;
+    let size = theme::KNOB * workspace.frame.zoom;
     let place = Rect::from_center_size(pos2(rect.left() + size / 2.0, rect.center().y), Vec2::splat(size));
-    let (response, turn) = knob_ui(ui, field.widget("knob"), place, &knob);
+    let (response, turn) = knob_ui(ui, field.widget("knob"), place, knob);
     workspace.frame.over_knob |= response.hovered();
     knob_menu_ui(&response, workspace, field);
-    let map = workspace.editor.map_of(&field.port()).map(|map| (map.cc, midi_maps::describe(map)));
     if !response.dragged() {
-        response.on_hover_text(match &map {
-            Some((_, description)) => tooltip(&format!("{}\n{description}", input.about)),
+        response.on_hover_text(match workspace.editor.map_of(&field.port()) {
+            Some(map) => tooltip(&format!("{}\n{}", input.about, midi_maps::describe(map))),
             None => tooltip(input.about),
         });
     }
     if let Some(turn) = turn {
         workspace.editor.turn(id, name, turn);
     }
-    let shown = name_ui(ui, id, name, input.about, rect, INDENT, zoom);
-    let waits = workspace.editor.learn.as_ref().is_some_and(|learn| learn.to == field.port());
-    let tag = if waits { Some("waiting".to_owned()) } else { map.map(|(cc, _)| format!("cc{cc}")) };
-    if let Some(tag) = tag {
-        let at = pos2(shown.right() + 6.0 * zoom, rect.center().y);
-        let font = theme::monospace(theme::SMALL * 0.85 * zoom);
-        ui.painter().text(at, Align2::LEFT_CENTER, tag, font, theme::ACCENT);
-    }
-    let number_place = Rect::from_min_max(pos2(rect.right() - 62.0 * zoom, rect.top()), rect.max);
-    if moved {
-        let size = 14.0 * zoom;
-        let place = Rect::from_center_size(pos2(rect.right() - 68.0 * zoom, rect.center().y), Vec2::splat(size));
-        let label = format!("depth of {id}.{name}");
-        let (response, turn) = depth_ui(ui, field.widget("depth"), place, &label, depth);
-        workspace.frame.over_knob |= response.hovered();
-        response.on_hover_text(format!("Modulation depth: {depth:+.2} of the travel"));
-        if let Some(depth) = turn {
-            workspace.editor.set_depth(id, name, depth);
-        }
-    }
-    match live {
-        Some(live) => {
-            let hue = theme::kind_colours(Kind::Number).0;
-            let text = number::show(input, live);
-            ui.painter().text(
-                number_place.right_center(),
-                Align2::RIGHT_CENTER,
-                text,
-                theme::monospace(theme::SMALL * zoom),
-                hue,
-            );
-        }
-        None => {
-            if let Some(turn) = value_ui(ui, field.widget("value"), number_place, input, base, theme::SMALL * zoom) {
-                workspace.editor.turn(id, name, turn);
-            }
-        }
+}
+
+/// A tag beside the name: MIDI learn in progress, or the controller of a MIDI map.
+fn paint_learn_tag(ui: &Ui, workspace: &Workspace, field: InputRef<'_>, at: Pos2) {
+    let port = field.port();
+    let tag = if workspace.editor.learn.as_ref().is_some_and(|learn| learn.to == port) {
+        "waiting".to_owned()
+    } else if let Some(map) = workspace.editor.map_of(&port) {
+        format!("cc{}", map.cc)
+    } else {
+        return;
+    };
+    let font = theme::monospace(theme::SMALL * 0.85 * workspace.frame.zoom);
+    ui.painter().text(at, Align2::LEFT_CENTER, tag, font, theme::ACCENT);
+}
+
+/// The small knob of the depth of a cable.
+fn row_depth_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect: Rect, depth: f64) {
+    let (zoom, InputRef { id, name, .. }) = (workspace.frame.zoom, field);
+    let at = pos2(rect.right() - 68.0 * zoom, rect.center().y);
+    let place = Rect::from_center_size(at, Vec2::splat(14.0 * zoom));
+    let label = format!("depth of {id}.{name}");
+    let (response, turn) = depth_ui(ui, field.widget("depth"), place, &label, depth);
+    workspace.frame.over_knob |= response.hovered();
+    response.on_hover_text(format!("Modulation depth: {depth:+.2} of the travel"));
+    if let Some(depth) = turn {
+        workspace.editor.set_depth(id, name, depth);
     }
 }
 
@@ -293,11 +292,11 @@ pub fn text_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
 /// The row of an output: its name and its number.
 pub fn output_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &str) {
     let zoom = workspace.frame.zoom;
-    let face = Face::of(workspace.editor.patch(), id);
+    let face = face_of(workspace.editor.patch(), id);
     let rect = row(ui, zoom);
     let kind = workspace.editor.port_kind(id, name, true);
     add_port(workspace, id, name, kind, true, pos2(rect.right() + MARGIN.x * zoom, rect.center().y));
-    let covered = face.is_bare() || face.covers_rows(workspace.editor.unfolded.contains(id));
+    let covered = is_bare(face) || covers_rows(face, workspace.editor.unfolded.contains(id));
     if zoom < theme::NO_TEXT_BELOW || covered || !ui.is_rect_visible(rect) {
         return;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bendrack_nodes::node::def::{Input, Output, Scope};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::Port;
 use eframe::egui::{Align2, Pos2, Rect, Shape, Stroke, Ui, pos2, vec2};
@@ -28,25 +29,24 @@ impl Range {
 }
 
 /// The value of an input of a scope, with its modulation.
-fn now(workspace: &Workspace, id: &str, name: &str) -> f64 {
-    let Some((_, input)) = workspace.editor.def(id).and_then(|def| def.input(name)) else { return 0.0 };
-    let base = workspace.editor.number(id, name, input);
-    let port = Port { node: id.to_owned(), port: name.to_owned() };
+fn input_value(workspace: &Workspace, id: &str, input: &Input) -> f64 {
+    let base = workspace.editor.number(id, input.name, input);
+    let port = Port { node: id.to_owned(), port: input.name.to_owned() };
     workspace.modulated(&port, input, base).unwrap_or(base)
 }
 
 /// The drawing of a scope: its trace over `window` seconds, between `low` and `high`.
-pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, rect: Rect) {
+pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, scope: Scope, rect: Rect) {
     let zoom = workspace.frame.zoom;
     ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
     let range = Range {
-        low: now(workspace, id, "low"),
-        high: now(workspace, id, "high"),
-        secs: now(workspace, id, "window").max(0.05),
+        low: input_value(workspace, id, scope.low),
+        high: input_value(workspace, id, scope.high),
+        secs: input_value(workspace, id, scope.window).max(0.05),
     };
     let inside = rect.shrink2(vec2(0.0, 6.0 * zoom));
     rules(ui, inside, range);
-    let port = Port { node: id.to_owned(), port: "out".to_owned() };
+    let port = Port { node: id.to_owned(), port: scope.out.name.to_owned() };
     match workspace.playback.live.trace(&port).filter(|trace| trace.len() > 1) {
         Some(trace) => {
             let clipped = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
@@ -137,10 +137,10 @@ pub fn digits(value: f64) -> String {
 }
 
 /// The drawing of a number display.
-pub fn display_ui(ui: &Ui, workspace: &Workspace, id: &str, rect: Rect) {
+pub fn display_ui(ui: &Ui, workspace: &Workspace, id: &str, of: &Output, rect: Rect) {
     let zoom = workspace.frame.zoom;
     ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
-    let port = Port { node: id.to_owned(), port: "out".to_owned() };
+    let port = Port { node: id.to_owned(), port: of.name.to_owned() };
     let (text, colour) = match workspace.playback.live.output(&port) {
         Some(value) => (digits(value), theme::kind_colours(Kind::Number).0),
         None => (" —.———".to_owned(), theme::WEAK.gamma_multiply(0.5)),

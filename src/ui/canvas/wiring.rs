@@ -28,7 +28,7 @@ pub(in crate::ui) fn hovered_cable(ui: &Ui, workspace: &Workspace, cables: &[Dra
     (distance < theme::CABLE_NEAR).then_some(i)
 }
 
-/// The commands of the cable under the pointer: right-click, Alt-click, Delete and X unplug it, M mutes it, R adds a reroute.
+/// The commands of the cable under the pointer. Right-click, Alt-click, Delete and X unplug it; M mutes it; R adds a reroute.
 pub(in crate::ui) fn cables_ui(ui: &Ui, canvas: &Canvas, workspace: &mut Workspace, hot: Option<&DrawnCable>) {
     let Some(cable) = hot else { return };
     let text = match workspace.playback.live.output(&cable.from) {

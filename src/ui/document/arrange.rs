@@ -52,7 +52,7 @@ fn forward(patch: &Patch) -> BTreeSet<(&str, &str)> {
         .collect()
 }
 
-/// The column of each node: one to the right of its rightmost source, then as near to its targets as possible.
+/// The column of each node: right of its rightmost source, and as near to its targets as possible.
 fn columns<'p>(patch: &'p Patch, cables: &BTreeSet<(&'p str, &'p str)>) -> BTreeMap<&'p str, usize> {
     let mut column: BTreeMap<&str, usize> = patch.nodes.keys().map(|id| (id.as_str(), 0)).collect();
     // One pass per node is enough without loops, and bounds the work with loops.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bendrack_nodes::library::midi::cc;
-use bendrack_nodes::node::def::{Input, Learns};
+use bendrack_nodes::node::def::Input;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
 use bendrack_nodes::tick::Controls;
@@ -70,17 +70,13 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
         value: Some(json!(value)),
     };
     if let Some(learns) = learns {
-        let name = match learns {
-            Learns::Controller => "number",
-            Learns::Note => "note",
-        };
-        let edits = vec![set(&to.node, "channel", channel), set(&to.node, name, number)];
+        let edits = vec![set(&to.node, learns.channel.name, channel), set(&to.node, learns.number.name, number)];
         return Step::new(format!("learn {}", to.node), edits);
     }
     let id = patch.free_id(&format!("cc{number}"));
-    let params = [("channel".to_owned(), json!(channel)), ("number".to_owned(), json!(number))];
+    let params = [(cc::CHANNEL.name.to_owned(), json!(channel)), (cc::NUMBER.name.to_owned(), json!(number))];
     let node = Node { params: params.into(), ..Node::new(cc::NODE.name) };
-    let from = Port { node: id.clone(), port: "out".to_owned() };
+    let from = Port { node: id.clone(), port: cc::OUT.name.to_owned() };
     let mut edits = vec![
         LevelEdit::AddNode { id, node, pos: place_beside(patch, &to.node) },
         LevelEdit::Connect { cable: Cable::new(from, to.clone()) },

@@ -40,7 +40,7 @@ impl PortKinds {
         self.0.get(id).map_or(&[], |(_, outputs)| outputs)
     }
 
-    /// The kind of a port: of a port of any kind, the kind of its cable; of an unknown port, a number.
+    /// The kind of a port. A port of any kind has that of its cable; an unknown port is a number.
     pub fn get(&self, id: &str, name: &str, output: bool) -> Kind {
         let named = self.0.get(id).map(|(inputs, outputs)| if output { outputs } else { inputs });
         let port = named.into_iter().flatten().find(|(known, _)| known == name);

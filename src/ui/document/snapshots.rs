@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Edit, LevelEdit, Patch, Port, Snapshot};
 use serde_json::{Map, Value as Json};
@@ -16,9 +17,9 @@ fn setting(patch: &Patch, id: &str, name: &str) -> Option<Json> {
     value_of(patch, id, name).cloned().or_else(|| input.default_json())
 }
 
-/// The values of all knobs and fields of a patch except those of its views.
+/// The values of all knobs and fields of a patch except those of its displays.
 pub fn settings(patch: &Patch) -> BTreeMap<Port, Json> {
-    let nodes = patch.nodes.iter().filter(|(_, node)| !node.kind.starts_with("view."));
+    let nodes = patch.nodes.iter().filter(|(_, node)| !def_of(&node.kind).is_some_and(NodeDef::is_display));
     let inputs = nodes.flat_map(|(id, _)| ports(patch, id).0.into_iter().map(move |(name, kind)| (id, name, kind)));
     let inputs = inputs.filter(|(.., kind)| matches!(kind, Kind::Number | Kind::Gate | Kind::Text));
     let settings = inputs.filter_map(|(id, name, kind)| {
@@ -49,7 +50,7 @@ pub fn store(patch: &Patch) -> Step {
     Step::new(format!("store {name}"), vec![Edit::SetSnapshots { snapshots }])
 }
 
-/// The step that sets the values of a snapshot that differ now; none if there is no snapshot with this index.
+/// The step that sets the differing values of a snapshot; none without a snapshot at this index.
 pub fn recall(patch: &Patch, index: usize) -> Option<Step<LevelEdit>> {
     let snapshot = patch.snapshots.get(index)?;
     let edits = patch.recall(snapshot).into_iter().filter_map(|edit| {

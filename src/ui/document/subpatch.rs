@@ -46,7 +46,7 @@ pub fn resolve_input<'p>(patch: &'p Patch, id: &str, name: &str) -> Option<(&'p 
     None
 }
 
-/// The value of a knob or field; of an instance, the value in the subpatch unless the instance sets its own.
+/// The value of a knob or field. An instance without its own value has that of the subpatch.
 pub fn value_of<'p>(patch: &'p Patch, id: &str, name: &str) -> Option<&'p Json> {
     let own = patch.nodes.get(id)?.params.get(name);
     own.or_else(|| resolve_input(patch, id, name).and_then(|(node, input)| node.params.get(input.name)))
@@ -59,7 +59,7 @@ pub fn depth(patch: &Patch, port: &Port) -> f64 {
     own.or_else(within).copied().unwrap_or(DEFAULT_DEPTH)
 }
 
-/// The id in the plan of the node behind an output, and the name of the output there; in an instance the id is `instance/node`.
+/// The id in the plan of the node behind an output, and the name of its output. In an instance the id is `instance/node`.
 pub fn resolve_output(patch: &Patch, port: &Port) -> Option<(String, String)> {
     outlet(patch, port).map(|(_, path, name)| (path, name))
 }

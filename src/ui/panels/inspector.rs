@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::node::def::{Learns, View};
+use bendrack_nodes::node::def::{MidiKind, NodeDef, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Port};
@@ -81,7 +81,7 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     }
     actions_ui(ui, workspace);
     if let Some(learns) = def.and_then(|def| def.learns) {
-        learn_node_ui(ui, workspace, id, learns);
+        learn_node_ui(ui, workspace, id, learns.kind);
     }
     let (inputs, outputs) = ports(&patch, id);
     for (name, _) in &inputs {
@@ -141,8 +141,8 @@ fn input_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>) {
         Kind::Gate => gate_ui(ui, workspace, field, cable.is_some()),
         Kind::Text => {
             title_ui(ui, field);
-            let tall =
-                if workspace.editor.def(field.id).is_some_and(|def| def.view == View::Note) { 192.0 } else { 64.0 };
+            let face = workspace.editor.def(field.id).map(NodeDef::face);
+            let tall = if matches!(face, Some(View::Note { .. })) { 192.0 } else { 64.0 };
             let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), tall), Sense::hover());
             text_ui(ui, workspace, field, rect, theme::BODY, true);
         }
@@ -286,10 +286,10 @@ fn learn_ui(ui: &mut Ui, workspace: &mut Workspace, rect: Rect, to: Port, mode: 
     }
 }
 
-fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, learns: Learns) {
-    let (mode, text) = match learns {
-        Learns::Controller => (LearnMode::Controller, "Learn the next CC:"),
-        Learns::Note => (LearnMode::Note, "Learn the next note:"),
+fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, kind: MidiKind) {
+    let (mode, text) = match kind {
+        MidiKind::Controller => (LearnMode::Controller, "Learn the next CC:"),
+        MidiKind::Note => (LearnMode::Note, "Learn the next note:"),
     };
     let to = Port { node: id.to_owned(), port: String::new() };
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {

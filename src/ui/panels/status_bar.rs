@@ -60,9 +60,9 @@ pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> O
         engine_ui(ui, bar);
         problems_ui(ui, bar, editor);
         if let Some(refused) = &editor.document.refused {
-            ui.label(words(refused, theme::WARNING));
+            ui.label(label(refused, theme::WARNING));
         } else if let Some(message) = bar.message {
-            ui.label(words(message, theme::TEXT));
+            ui.label(label(message, theme::TEXT));
         } else if let Some(recovered) = bar.recovered {
             choice = recovered_ui(ui, recovered);
         }
@@ -77,11 +77,11 @@ pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> O
     choice
 }
 
-fn words(text: &str, colour: egui::Color32) -> RichText {
+fn label(text: &str, colour: egui::Color32) -> RichText {
     RichText::new(text).size(theme::SMALL).color(colour)
 }
 
-fn figures(text: String) -> RichText {
+fn numeric_label(text: String) -> RichText {
     RichText::new(text).size(theme::SMALL).monospace().color(theme::WEAK)
 }
 
@@ -100,7 +100,7 @@ fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         dot(ui, colour);
-        let label = ui.label(words(text, theme::TEXT));
+        let label = ui.label(label(text, theme::TEXT));
         if let Stage::Failed(why) = &bar.status.stage {
             label.on_hover_text(why);
         }
@@ -108,14 +108,14 @@ fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
     if bar.status.stage == Stage::Running {
         let (rate, speed) = (bar.status.frame_rate, bar.status.speed);
         let text = format!("{:4.1} fps", if speed > 0.0 { rate.min(speed) } else { rate });
-        ui.label(figures(text))
+        ui.label(numeric_label(text))
             .on_hover_text(format!("Pictures per second: {rate:.1} in the video, {speed:.1} from the model."));
         let latency = bar.status.latency_secs * 1000.0;
-        ui.label(figures(format!("{latency:4.0} ms")))
+        ui.label(numeric_label(format!("{latency:4.0} ms")))
             .on_hover_text("Time from the last edit to the first picture made with it. Devices are not measured.");
     }
     if let Some(frame) = bar.frame {
-        ui.label(figures(format!("picture {frame}")));
+        ui.label(numeric_label(format!("picture {frame}")));
     }
 }
 
@@ -130,7 +130,7 @@ fn problems_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) {
             (n, false) => format!("{n} warnings"),
         };
         let all: Vec<String> = editor.document.problems.iter().map(ToString::to_string).collect();
-        let button = egui::Button::new(words(&text, colour)).frame(false);
+        let button = egui::Button::new(label(&text, colour)).frame(false);
         if ui.add(button).on_hover_text(all.join("\n")).clicked() {
             let nodes = editor.patch().nodes.keys().filter(|id| !editor.problems_of(id).is_empty());
             editor.selection = nodes.cloned().collect();
@@ -140,14 +140,14 @@ fn problems_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) {
         let more = bar.status.warnings.len() - 1;
         let text = if more > 0 { format!("{last} (+{more})") } else { last.to_string() };
         let all: Vec<String> = bar.status.warnings.iter().map(ToString::to_string).collect();
-        ui.label(words(&text, theme::WARNING)).on_hover_text(all.join("\n"));
+        ui.label(label(&text, theme::WARNING)).on_hover_text(all.join("\n"));
     }
 }
 
 fn recovered_ui(ui: &mut Ui, recovered: &str) -> Option<RecoveryChoice> {
-    ui.label(words(recovered, theme::TEXT));
-    let open = ui.add(egui::Button::new(words("Open recovered patch", theme::ACCENT)).frame(false)).clicked();
-    let forget = ui.add(egui::Button::new(words("Dismiss", theme::WEAK)).frame(false)).clicked();
+    ui.label(label(recovered, theme::TEXT));
+    let open = ui.add(egui::Button::new(label("Open recovered patch", theme::ACCENT)).frame(false)).clicked();
+    let forget = ui.add(egui::Button::new(label("Dismiss", theme::WEAK)).frame(false)).clicked();
     if open { Some(RecoveryChoice::Open) } else { forget.then_some(RecoveryChoice::Dismiss) }
 }
 
@@ -161,7 +161,7 @@ fn light_ui(ui: &mut Ui, light: &StatusLight) {
     };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let label = ui.label(words(&light.name, theme::WEAK));
+        let label = ui.label(label(&light.name, theme::WEAK));
         dot(ui, colour);
         let last = light.quiet_secs.map_or("no message yet".to_owned(), |secs| format!("last message {secs:.1} s ago"));
         label.on_hover_text(format!("{text}\n{last}"));
@@ -171,7 +171,7 @@ fn light_ui(ui: &mut Ui, light: &StatusLight) {
 fn file_ui(ui: &mut Ui, editor: &Editor) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let text = words(&file_name(&editor.document), theme::TEXT);
+        let text = label(&file_name(&editor.document), theme::TEXT);
         let label = ui.label(text);
         if let Some(path) = &editor.document.path {
             label.on_hover_text(path.display().to_string());

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::{Gain, Plan};
-use bendrack_nodes::node::def::{Input, Latency, View};
+use bendrack_nodes::node::def::{Input, Latency, NodeDef, Scope, View};
 use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Workspace};
+use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
 
 use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
@@ -31,7 +31,7 @@ const CATCH_UP: u64 = 64;
 pub struct Live {
     plan: Option<Arc<Plan>>,
     memory: Memory,
-    room: Workspace,
+    scratch: Scratch,
     program: Program,
     next: u64,
     /// The watched outputs: numbers and gates that do not depend on a tap.
@@ -86,10 +86,10 @@ impl Live {
                 first_frame: self.next,
                 dt_secs,
             };
-            plan.run(&inputs, &mut self.memory, 1, &mut self.room, &mut self.program);
+            plan.run(&inputs, &mut self.memory, 1, &mut self.scratch, &mut self.program);
             self.held.clear();
             for (port, Watched { node, name, secs }) in &self.outputs {
-                if self.room.held().iter().any(|(id, held)| **id == **node && held == name) {
+                if self.scratch.held().iter().any(|(id, held)| **id == **node && held == name) {
                     self.held.insert(port.clone());
                 }
                 let Some(value) = self.memory.output(node, name) else { continue };
@@ -161,9 +161,8 @@ fn outputs(patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) -> 
 
 /// The length of the traces of a node, in seconds; a scope sets it.
 fn secs(node: &Node) -> f64 {
-    let Some(def) = def_of(&node.kind).filter(|def| def.view == View::Scope) else { return 0.0 };
-    let default = def.input("window").map(|(_, input)| input.default_number());
-    node.params.get("window").and_then(serde_json::Value::as_f64).or(default).unwrap_or(0.0)
+    let Some(View::Scope(Scope { window, .. })) = def_of(&node.kind).map(NodeDef::face) else { return 0.0 };
+    node.params.get(window.name).and_then(serde_json::Value::as_f64).unwrap_or_else(|| window.default_number())
 }
 
 /// The nodes in the last of these nested instances with inputs from measurements outside of it.

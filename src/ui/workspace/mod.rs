@@ -76,7 +76,7 @@ impl Workspace {
         self.playback.warnings.iter().any(is_its)
     }
 
-    /// The position of a knob: the value of its MIDI controller once that has moved, else the value in the patch.
+    /// The position of a knob: the value of its MIDI controller. Before that moves, the value in the patch.
     pub fn knob_value(&self, port: &Port, input: &Input) -> f64 {
         let mapped = self.editor.map_of(port).and_then(|map| {
             let at = self.playback.controls.midi_cc.get(&(map.channel, map.cc))?;

@@ -10,14 +10,11 @@ pub use sequence::{MemBlock, Sequence, Stage, TGrow, TimeScale};
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::conv::FeatureCache;
-use super::decode::{FrameDecoder, LATENT_CHANNELS, Trace, check_latents, check_video, untraced};
+use super::decode::{FrameDecoder, LATENT_CHANNELS, LATENT_PIXELS, Trace, check_latents, check_video, untraced};
 use super::weights::Weights;
 
 /// Frames that each `TGrow` makes of one; together four for each latent.
 pub const TIME_UPSCALE: [usize; 3] = [1, 2, 2];
-
-/// Pixels of a side that become one in a latent.
-const PIXELS: usize = 8;
 
 /// Latents to frames.
 #[derive(Clone, Debug)]
@@ -94,7 +91,7 @@ impl Encoder {
     /// The latents of a whole video: `[frames, 3, 8h, 8w]` in 0..1 to `[⌈frames / 4⌉, 16, h, w]` as the transformer takes
     /// them. The last frame is repeated to fill the last latent.
     pub fn encode(&self, video: &Tensor) -> Result<Tensor> {
-        let frames = check_video(video, PIXELS)?;
+        let frames = check_video(video, LATENT_PIXELS)?;
         let missing = frames.next_multiple_of(self.frames_per_latent) - frames;
         let last = video.narrow(0, frames - 1, 1)?;
         let video = Tensor::cat(&[vec![video.clone()], vec![last; missing]].concat(), 0)?;
@@ -103,7 +100,7 @@ impl Encoder {
 
     /// The latents of the next frames of a video, whose number must be a multiple of four.
     pub fn next_latents(&self, video: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
-        let frames = check_video(video, PIXELS)?;
+        let frames = check_video(video, LATENT_PIXELS)?;
         if frames % self.frames_per_latent != 0 {
             bail!("{frames} frames to encode, expected a multiple of {}", self.frames_per_latent)
         }

@@ -7,7 +7,7 @@ use bendrack::wan::hooks::{Attention, HookContext, Listener};
 use bendrack::wan::text::Tokens;
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::{Form, Weight};
-use bendrack_nodes::program::region::{Frame, Region, Shape};
+use bendrack_nodes::program::region::{Rect, Region, Shape};
 use bendrack_nodes::program::target::{Selection, Target, WordList, words};
 use bendrack_nodes::program::{Bend, Fuse, Measure, Program, Site, Tap};
 use candle_core::{Device, Tensor};
@@ -211,7 +211,7 @@ prop_compose! {
         region in prop::option::weighted(0.3, (0.2..0.8, 0.2..0.8, 0.1..0.6, any::<bool>())),
     ) -> Target {
         let region = region.map_or(Region::All, |(x, y, feather, inside)| {
-            let region = Region::of(Shape::Ellipse(Frame { x, y, width: 0.7, height: 0.9, feather }));
+            let region = Region::of(Shape::Ellipse(Rect { x, y, width: 0.7, height: 0.9, feather }));
             if inside { region } else { region.not() }
         });
         Target {

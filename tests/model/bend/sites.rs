@@ -6,7 +6,7 @@ use bendrack::bend::{BendMemory, BoundProgram, warnings};
 use bendrack::wan::hooks::{Attention, HookContext, Listener};
 use bendrack::wan::rope::Rope;
 use bendrack_nodes::choice::Choice;
-use bendrack_nodes::program::region::{Frame, Region, Shape};
+use bendrack_nodes::program::region::{Rect, Region, Shape};
 use bendrack_nodes::program::set::Set;
 use bendrack_nodes::program::target::{NeuronSet, Neurons, Selection, Target, words};
 use bendrack_nodes::program::{Axis, Bend, Measure, Program, Site};
@@ -113,7 +113,7 @@ fn the_most_active_neurons_are_those_of_the_call_before() {
 #[test]
 fn regions_and_frames_and_words_hold_at_tensors_too() {
     let ones = Tensor::ones((1, 4, 3), DType::F32, &Device::Cpu).expect("ones");
-    let left = Region::of(Shape::Rectangle(Frame { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 }));
+    let left = Region::of(Shape::Rectangle(Rect { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 }));
     let gain = |site, target: Target| Bend { target: Arc::new(target), ..named("bend.gain", Some(site), &[3.0], 2) };
     let of_left = bent(gain(Site::CrossOut, Target { region: left.clone(), ..Target::default() }));
     let firsts = |x: &Tensor| rows(x).into_iter().map(|row| row[0]).collect::<Vec<_>>();
@@ -165,7 +165,7 @@ fn noise_and_timesteps_are_bent_before_any_layer() {
     let noise = Tensor::zeros((1, 3, 2, 2, 2), DType::F32, &Device::Cpu).expect("noise");
     let mut tint = named("bend.tint", None, &[0.5, 1.0], 2);
     *first_lanes(&mut tint) = smallvec![0.5, 2.0];
-    let left = Region::of(Shape::Rectangle(Frame { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 }));
+    let left = Region::of(Shape::Rectangle(Rect { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 }));
     tint.target = Arc::new(Target { region: left, layers: Set::range(5, 5), ..Target::default() });
     let tinted = at(&bent(tint), Site::NoiseInit, &[8, 9], &noise);
     let of = |channel: usize, frame: usize| {

@@ -6,7 +6,7 @@ use crate::library::target::outline::{FEATHER, HEIGHT, WIDTH, X, Y};
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Op, Params};
-use crate::program::region::{Frame, Shape};
+use crate::program::region::{Rect, Shape};
 
 const OUTSIDE: Input =
     Input::number("outside", 1.0, "Factor outside the shape: 0 silences the outside, 1 changes nothing.")
@@ -68,7 +68,7 @@ fn mask(params: &Params, grid: Grid) -> GridMap {
     GridMap::gain(grid, |frame, row, column| {
         let inputs = [&OUTSIDE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];
         let [outside, x, y, width, height, feather] = inputs.map(|input| params.at(input, frame));
-        let edges = Frame { x, y, width, height, feather };
+        let edges = Rect { x, y, width, height, feather };
         let shape = match params.chosen(&SHAPE, frame) {
             Outline::Rectangle => Shape::Rectangle(edges),
             Outline::Ellipse => Shape::Ellipse(edges),

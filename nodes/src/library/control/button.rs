@@ -13,6 +13,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[ON],
     outputs: &[GATE],
     run: |ctx| ctx.set(&GATE, ctx.trigger(&ON)),
-    view: View::Rows,
+    view: Some(View::Rows),
     ..NodeDef::BASE
 };

@@ -13,6 +13,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[VALUE],
     outputs: &[OUT],
     run: |ctx| ctx.set(&OUT, ctx.number(&VALUE)),
-    view: View::Rows,
+    view: Some(View::Rows),
     ..NodeDef::BASE
 };

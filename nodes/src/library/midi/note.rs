@@ -1,6 +1,6 @@
 //! A MIDI key.
 
-use crate::node::def::{Input, Learns, NodeDef, Output};
+use crate::node::def::{Input, Learns, MidiKind, NodeDef, Output};
 
 const CHANNEL: Input =
     Input::number("channel", 1.0, "MIDI channel, 1 to 16; there is no omni.").soft(1.0, 16.0).hard(1.0, 16.0);
@@ -22,6 +22,6 @@ pub const NODE: NodeDef = NodeDef {
         ctx.switch(&GATE, velocity.is_some());
         ctx.set(&VELOCITY, velocity.unwrap_or(0.0));
     },
-    learns: Some(Learns::Note),
+    learns: Some(Learns { kind: MidiKind::Note, channel: &CHANNEL, number: &NOTE }),
     ..NodeDef::BASE
 };

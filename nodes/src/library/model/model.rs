@@ -23,6 +23,6 @@ pub const NODE: NodeDef = NodeDef {
         ctx.show(&OUT, Source::Model);
     },
     sees_bypass: true,
-    view: View::Picture(Image::Model),
+    view: Some(View::Picture(Image::Model)),
     ..NodeDef::BASE
 };

@@ -17,6 +17,6 @@ pub const NODE: NodeDef = NodeDef {
             ctx.ask_screen(source);
         }
     },
-    view: View::Picture(Image::Output),
+    view: Some(View::Picture(Image::Output)),
     ..NodeDef::BASE
 };

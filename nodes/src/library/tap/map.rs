@@ -25,6 +25,6 @@ pub const NODE: NodeDef = NodeDef {
         tap_node::CHANGE,
     ],
     run: |ctx| tap_node::run(ctx, Measure::CrossMap, &MAP),
-    view: View::Picture(Image::Map),
+    view: Some(View::Picture(Image::Map)),
     ..NodeDef::BASE
 };

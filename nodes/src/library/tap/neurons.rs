@@ -15,6 +15,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD],
     outputs: &[MAP, tap_node::MEAN, tap_node::MAX, tap_node::X, tap_node::ENTROPY, tap_node::AREA, tap_node::CHANGE],
     run: |ctx| tap_node::run_everywhere(ctx, Measure::Neurons, &MAP),
-    view: View::Picture(Image::Map),
+    view: Some(View::Picture(Image::Map)),
     ..NodeDef::BASE
 };

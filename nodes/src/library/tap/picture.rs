@@ -29,7 +29,7 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[REGION],
     outputs: &[BRIGHTNESS, RED, GREEN, BLUE, CONTRAST, CHANGE, X, Y],
     run,
-    view: View::Picture(Image::Map),
+    view: Some(View::Picture(Image::Map)),
     ..NodeDef::BASE
 };
 

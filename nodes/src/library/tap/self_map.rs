@@ -28,6 +28,6 @@ pub const NODE: NodeDef = NodeDef {
         tap_node::CHANGE,
     ],
     run: |ctx| tap_node::run(ctx, Measure::SelfMap { x: ctx.number(&AT_X), y: ctx.number(&AT_Y) }, &MAP),
-    view: View::Picture(Image::Map),
+    view: Some(View::Picture(Image::Map)),
     ..NodeDef::BASE
 };

@@ -7,7 +7,7 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::pick::Pick;
-use crate::program::region::{Frame, Shape};
+use crate::program::region::{Rect, Shape};
 use crate::program::source::Source;
 use crate::program::target::Target;
 
@@ -48,10 +48,10 @@ pub const NODE: NodeDef = NodeDef {
 
 fn shape(ctx: &NodeContext<'_>) -> Shape {
     let [x, y, width, height, feather] = [&X, &Y, &WIDTH, &HEIGHT, &FEATHER].map(|input| ctx.number(input));
-    let frame = Frame { x, y, width, height, feather };
+    let rect = Rect { x, y, width, height, feather };
     match ctx.chosen::<Outline>(&SHAPE) {
-        Outline::Rectangle => Shape::Rectangle(frame),
-        Outline::Ellipse => Shape::Ellipse(frame),
+        Outline::Rectangle => Shape::Rectangle(rect),
+        Outline::Ellipse => Shape::Ellipse(rect),
         Outline::Map => {
             let tap = match ctx.source(&MAP).as_deref() {
                 Some(Source::Tap(tap)) => tap.clone(),

@@ -10,6 +10,6 @@ pub const NODE: NodeDef = NodeDef {
     title: "Note",
     about: "A comment in the patch, without effect.",
     inputs: &[TEXT],
-    view: View::Note,
+    view: Some(View::Note { text: &TEXT }),
     ..NodeDef::BASE
 };

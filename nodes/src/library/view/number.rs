@@ -13,6 +13,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[IN],
     outputs: &[OUT],
     run: |ctx| ctx.set(&OUT, ctx.number(&IN)),
-    view: View::Number,
+    view: Some(View::Number { of: &OUT }),
     ..NodeDef::BASE
 };

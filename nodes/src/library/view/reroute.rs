@@ -18,6 +18,6 @@ pub const NODE: NodeDef = NodeDef {
             ctx.set(&OUT, value);
         }
     },
-    view: View::Reroute,
+    view: Some(View::Reroute { input: &IN, out: &OUT }),
     ..NodeDef::BASE
 };

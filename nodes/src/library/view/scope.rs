@@ -1,6 +1,6 @@
 //! A number over time.
 
-use crate::node::def::{Input, NodeDef, Output, View};
+use crate::node::def::{Input, NodeDef, Output, Scope, View};
 
 const IN: Input = Input::direct("in", 0.0, "The number.").soft(-1.0, 1.0);
 const LOW: Input = Input::number("low", 0.0, "Lower end of the drawn range.").soft(-1.0, 1.0);
@@ -20,6 +20,6 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[IN, LOW, HIGH, WINDOW],
     outputs: &[OUT],
     run: |ctx| ctx.set(&OUT, ctx.number(&IN)),
-    view: View::Scope,
+    view: Some(View::Scope(Scope { input: &IN, low: &LOW, high: &HIGH, window: &WINDOW, out: &OUT })),
     ..NodeDef::BASE
 };
