@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use midir::{Ignore, MidiIO, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
-use super::activity::{Control, Kind, LightHandle, State};
+use super::activity::{Kind, LightHandle, State};
 use super::worker::{Stop, Worker};
 use super::{DeviceContext, DeviceError};
 
@@ -150,7 +150,6 @@ impl Port {
             Event::Cc { channel, number, value } => {
                 let part = f64::from(value) / 127.0;
                 self.context.controls().midi_cc.insert((channel, number), part);
-                self.context.activity.turned(Control::Cc { channel, number }, part);
                 self.light.pass(&format!("channel {channel} controller {number}: {value}"));
             }
             Event::Note { channel, number, velocity: 0 } => {
@@ -162,7 +161,6 @@ impl Port {
                 let part = f64::from(velocity) / 127.0;
                 self.held.insert((channel, number));
                 self.context.controls().strike((channel, number), part);
-                self.context.activity.note_on(Control::Note { channel, number }, part);
                 self.light.pass(&format!("channel {channel} note {number} on, velocity {velocity}"));
             }
             Event::AllNotesOff { channel } => {
@@ -401,7 +399,6 @@ mod tests {
             assert_eq!(controls.midi_cc, BTreeMap::from([((2, 7), 1.0)]));
             assert_eq!(controls.midi_notes, BTreeMap::from([((1, 60), 1.0), ((1, 62), 1.0 / 127.0)]));
         }
-        assert_eq!(context.activity.moved().map(|moved| moved.control), Some(Control::Note { channel: 1, number: 62 }));
         port.receive(&[0x80, 60, 0]);
         assert_eq!(context.controls().midi_notes.len(), 1);
         port.receive(&[0x91, 10, 9, 0xB0, 123, 0]);

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bendrack_nodes::tick::Controls;
 
 use activity::LightHandle;
-pub use activity::{Activity, Control, Kind, Light, Moved, State};
+pub use activity::{Activity, Kind, Light, State};
 use audio::AudioSource;
 pub use error::DeviceError;
 use midi::MidiInputs;
@@ -99,7 +99,7 @@ impl Devices {
         Devices { activity: context.activity, osc_out, midi_out, _workers: workers.into_iter().flatten().collect() }
     }
 
-    /// The activity of the devices: lights, and the control that moved last.
+    /// The activity of the devices.
     pub fn activity(&self) -> &Activity {
         &self.activity
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
-use super::activity::{Control, Kind, LightHandle, State};
+use super::activity::{Kind, LightHandle, State};
 use super::worker::{Stop, Worker};
 use super::{DeviceContext, DeviceError};
 
@@ -19,8 +19,6 @@ pub const MAX_ADDRESSES: usize = 4096;
 const MAX_ADDRESS: usize = 256;
 /// The most numbers of a message; more are dropped.
 const MAX_NUMBERS: usize = 256;
-/// The most numbers of a message that can be learned.
-const LEARNED: usize = 16;
 /// The deepest nesting of bundles, and the most arrays in a message.
 const MAX_DEPTH: usize = 8;
 /// The longest time until a thread notices that it must stop.
@@ -180,13 +178,9 @@ fn take(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
     };
     for (address, numbers) in messages {
         let text = format!("{address} {numbers:?}");
-        let learned: Vec<f64> = numbers.iter().copied().take(LEARNED).collect();
         if !numbers.is_empty() && !store(context, &address, numbers) {
             light.fault(&format!("{address} is dropped: {MAX_ADDRESSES} addresses are in use"));
             continue;
-        }
-        for (index, value) in learned.into_iter().enumerate() {
-            context.activity.turned(Control::Osc { address: address.clone(), index }, value);
         }
         light.pass(&text);
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serialport::{SerialPort, SerialPortType};
 
-use super::activity::{Control, Kind, LightHandle, State};
+use super::activity::{Kind, LightHandle, State};
 use super::line::{self, Lines, Readings};
 use super::worker::{Stop, Worker};
 use super::{DeviceContext, DeviceError};
@@ -18,8 +18,6 @@ use super::{DeviceContext, DeviceError};
 pub const BAUD: u32 = 115_200;
 /// The most sensors; lines with others are errors.
 pub const MAX_SENSORS: usize = 1024;
-/// The most numbers of a sensor that can be learned.
-const LEARNED: usize = 16;
 /// The longest time until a thread notices that it must stop.
 const TURN: Duration = Duration::from_millis(100);
 /// The first wait for a missing port; each wait is twice the one before.
@@ -251,11 +249,6 @@ fn take(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle)
 }
 
 fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
-    for (name, numbers) in &readings {
-        for (index, &value) in numbers.iter().take(LEARNED).enumerate() {
-            context.activity.turned(Control::Sensor { name: name.clone(), index }, value);
-        }
-    }
     let mut controls = context.controls();
     let mut full = false;
     for (name, numbers) in readings {
@@ -300,8 +293,6 @@ mod tests {
         assert_eq!(context.controls().sensors, BTreeMap::from([("touch".to_owned(), vec![0.75])]));
         let lights = context.activity.lights();
         assert_eq!((lights[0].count, lights[0].errors), (2, 2));
-        let touch = Control::Sensor { name: "touch".into(), index: 0 };
-        assert_eq!(context.activity.moved().map(|moved| (moved.control, moved.value)), Some((touch, 0.75)));
     }
 
     #[test]
