@@ -11,7 +11,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::DeviceContext;
 use super::activity::{LightHandle, State};
-use super::worker::{Stop, Worker};
+use super::worker::{Backoff, Stop, Worker};
 use crate::sound::analyse::{Analyser, RATES};
 
 /// The time between two reads of samples.
@@ -54,7 +54,7 @@ pub(super) fn inputs() -> Result<Vec<String>, String> {
 pub(super) fn follow(wanted: String, context: &DeviceContext, light: &LightHandle) -> Worker {
     let (context, watched) = (context.clone(), light.clone());
     Worker::spawn(light, move |stop| {
-        let mut wait = POLL;
+        let mut backoff = Backoff::new(POLL, MAX_WAIT);
         loop {
             match open(&wanted) {
                 Ok(Some(input)) => {
@@ -62,18 +62,17 @@ pub(super) fn follow(wanted: String, context: &DeviceContext, light: &LightHandl
                     let received = input.receive(&context, &watched, stop);
                     watched.set(State::Waiting);
                     // A silent input is opened at longer and longer intervals.
-                    wait = if received { POLL } else { (wait * 2).min(MAX_WAIT) };
+                    if received {
+                        backoff.reset();
+                    }
                 }
                 Ok(None) => {
                     watched.set(State::Waiting);
-                    wait = POLL;
+                    backoff.reset();
                 }
-                Err(problem) => {
-                    watched.set(State::Failed(problem));
-                    wait = (wait * 2).min(MAX_WAIT);
-                }
+                Err(problem) => watched.set(State::Failed(problem)),
             }
-            if stop.after(wait) {
+            if stop.after(backoff.next_wait()) {
                 return;
             }
         }

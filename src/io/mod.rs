@@ -11,6 +11,7 @@ mod error;
 pub mod line;
 pub mod midi;
 pub mod midi_out;
+mod midi_ports;
 pub mod osc;
 mod player;
 pub mod serial;

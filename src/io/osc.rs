@@ -8,7 +8,7 @@ use std::time::Duration;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 use super::activity::{Kind, LightHandle, State};
-use super::worker::{Stop, Worker};
+use super::worker::{Stop, TURN, Worker};
 use super::{DeviceContext, DeviceError};
 
 /// The most bytes of a packet; longer ones are errors.
@@ -21,8 +21,6 @@ const MAX_ADDRESS: usize = 256;
 const MAX_NUMBERS: usize = 256;
 /// The deepest nesting of bundles, and the most arrays in a message.
 const MAX_DEPTH: usize = 8;
-/// The longest time until a thread notices that it must stop.
-const TURN: Duration = Duration::from_millis(100);
 /// The wait before an address that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 

@@ -11,16 +11,14 @@ use serialport::{SerialPort, SerialPortType};
 
 use super::activity::{Kind, LightHandle, State};
 use super::line::{self, Lines, Readings};
-use super::worker::{Stop, Worker};
+use super::worker::{Backoff, Stop, TURN, Worker};
 use super::{DeviceContext, DeviceError};
 
 /// Bits per second.
 pub const BAUD: u32 = 115_200;
 /// The most sensors; lines with others are errors.
 pub const MAX_SENSORS: usize = 1024;
-/// The longest time until a thread notices that it must stop.
-const TURN: Duration = Duration::from_millis(100);
-/// The first wait for a missing port; each wait is twice the one before.
+/// The first and the longest wait for a missing port.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The time between two scans for USB ports.
@@ -165,22 +163,21 @@ fn follow_usb(baud: u32, context: &DeviceContext, light: &LightHandle, stop: &St
 
 fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: LightHandle) -> Worker {
     Worker::spawn(&light.clone(), move |stop| {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
         loop {
             match open(&wanted, baud) {
                 Ok(Some(port)) => {
                     light.set(State::Open);
-                    wait = FIRST_WAIT;
+                    backoff.reset();
                     receive(port, &context, &light, stop);
                     light.set(State::Waiting);
                 }
                 Ok(None) => light.set(State::Waiting),
                 Err(problem) => light.set(State::Failed(problem)),
             }
-            if stop.after(wait) {
+            if stop.after(backoff.next_wait()) {
                 return;
             }
-            wait = (wait * 2).min(MAX_WAIT);
         }
     })
 }
