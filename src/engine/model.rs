@@ -76,7 +76,7 @@ impl Model {
                 "{}: the weights are those of Wan itself, which makes whole clips. The rack streams chunk by chunk; use one of {}. \
                  If it is one of these, put its name into the name of the folder",
                 folder.display(),
-                streaming_families()
+                Family::names(|family| family.streaming().is_some())
             )
         }
         Ok(Self {
@@ -108,12 +108,6 @@ impl Model {
         let name = Path::new(&self.name).file_name().map(|name| name.to_string_lossy().into_owned());
         name.unwrap_or_else(|| self.family.name().to_owned())
     }
-}
-
-/// The names of the families that generate chunk after chunk.
-fn streaming_families() -> String {
-    let names = Family::ALL.into_iter().filter(|family| family.streaming().is_some()).map(Family::name);
-    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The first GPU that this build can use, else the CPU.

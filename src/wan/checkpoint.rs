@@ -56,13 +56,17 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// Fails if there is no transformer, or if there are two files for one part; the message names them.
+    /// Fails if there is no transformer, if its path names no family, or if there are two files for one part. The message names them.
     pub fn find(folder: &Path) -> Result<Self> {
-        Self::find_around(folder, None)
+        Self::find_around(folder, None, None)
     }
 
-    /// [`Self::find`] with a transformer of another place; those in the folder are ignored.
-    pub fn find_around(folder: &Path, transformer: Option<&Path>) -> Result<Self> {
+    /// [`Self::find`] with a transformer of another place, and a family that its path need not name.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::find`] does.
+    pub fn find_around(folder: &Path, transformer: Option<&Path>, family: Option<Family>) -> Result<Self> {
         let mut files = Found::default();
         files.look(folder, DEPTH)?;
         let (mut transformers, mut loras, mut encoders, mut vaes, mut taehvs) =
@@ -89,6 +93,13 @@ impl Checkpoint {
         let Some(transformer) = only("diffusion transformer", transformers)? else {
             bail!("{}: there is no Wan diffusion transformer in this folder{unreadable}", folder.display())
         };
+        let Some(family) = family.or_else(|| Family::from_path(&transformer)) else {
+            bail!(
+                "{}: the path names none of {}; put the name of the model's family into the name of its folder",
+                transformer.display(),
+                Family::names(|_| true)
+            )
+        };
         // Shards are opened through their folder.
         let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(folder) };
         let beside = home.join(CONFIG);
@@ -99,7 +110,7 @@ impl Checkpoint {
             tokenizer: only(TOKENIZER, files.tokenizers)?,
             vae: only("VAE", vaes)?,
             taehv: only("TAEHV", taehvs)?,
-            family: Family::guess(&transformer),
+            family,
             transformer,
         })
     }

@@ -118,7 +118,7 @@ mod tests {
         let of = |folder: &Path| Checkpoint::find(folder)?.fingerprint(true).map(Fingerprint::finish);
         let wanted = mini::fingerprint().expect("bytes can be read").finish();
         assert_eq!(of(&mini).expect("a model"), wanted);
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::Builder::new().suffix("-mini").tempdir().expect("a folder");
         for name in ["config.json", "tokenizer.json", "text_encoder.safetensors", "decoder.safetensors"] {
             std::fs::copy(mini.join(name), folder.path().join(name)).expect("a copy");
         }

@@ -91,6 +91,20 @@ fn what_is_missing_is_named() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_folder_whose_name_has_no_family_is_refused_unless_the_family_is_given() -> Result<()> {
+    let unnamed = folder(&[(TRANSFORMER.0, "base/model.safetensors")]);
+    let error = Checkpoint::find(unnamed.path()).expect_err("no family").to_string();
+    assert!(
+        error.contains("base/model.safetensors") && error.contains("longlive") && error.contains("name"),
+        "{error}"
+    );
+    assert_eq!(Checkpoint::find_around(unnamed.path(), None, Some(Family::Krea))?.family, Family::Krea);
+    let wan = folder(&[(TRANSFORMER.0, "Wan2.1-T2V-1.3B/model.safetensors")]);
+    assert_eq!(Checkpoint::find(wan.path())?.family, Family::Wan);
+    Ok(())
+}
+
 /// Random weights of a transformer in original names; matrices are multiples of 256 wide, as block formats need.
 fn tensors(dim: usize, ffn: usize, layers: usize) -> Result<Vec<(String, Tensor)>> {
     let mut tensors = Vec::new();
