@@ -160,7 +160,10 @@ fn main() -> Result<()> {
     drop(text);
     let model = Arc::new(checkpoint.transformer(dtype, &device)?);
     let config = model.config();
-    let decoder = checkpoint.decoder(options.fast, dtype, &device)?;
+    if !options.fast && checkpoint.vae.is_some() {
+        checkpoint.taehv = None;
+    }
+    let decoder = checkpoint.decoder(dtype, &device)?;
     eprintln!(
         "{family}: {} layers of width {} in {dtype:?}, loaded in {:.1} s",
         config.layers,

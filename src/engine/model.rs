@@ -39,9 +39,6 @@ pub const LATENT_PIXELS: usize = 8;
 /// Frames that become one latent; the first latent of a video stands for one frame.
 pub const LATENT_FRAMES: usize = 4;
 
-/// True if the small decoder is preferred.
-const FAST: bool = true;
-
 impl Model {
     /// The small model inside the program.
     ///
@@ -84,7 +81,7 @@ impl Model {
             family,
             text: checkpoint.text_encoder(dtype, &device)?,
             transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
-            decoder: checkpoint.decoder(FAST, dtype, &device)?,
+            decoder: checkpoint.decoder(dtype, &device)?,
             checkpoint: Some(checkpoint),
             size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },
         })
@@ -97,7 +94,7 @@ impl Model {
     /// Fails if a file cannot be read.
     pub fn sha256(&self) -> Result<String> {
         let fingerprint = match &self.checkpoint {
-            Some(checkpoint) => checkpoint.fingerprint(FAST)?,
+            Some(checkpoint) => checkpoint.fingerprint()?,
             None => mini::fingerprint()?,
         };
         Ok(fingerprint.finish())

@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn it_does_not_depend_on_where_the_files_lie() {
         let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mini");
-        let of = |folder: &Path| Checkpoint::find(folder)?.fingerprint(true).map(Fingerprint::finish);
+        let of = |folder: &Path| Checkpoint::find(folder)?.fingerprint().map(Fingerprint::finish);
         let wanted = mini::fingerprint().expect("bytes can be read").finish();
         assert_eq!(of(&mini).expect("a model"), wanted);
         let folder = tempfile::Builder::new().suffix("-mini").tempdir().expect("a folder");
