@@ -189,11 +189,6 @@ impl KvCache {
         self.ring.end
     }
 
-    /// The policy.
-    pub const fn policy(&self) -> &CachePolicy {
-        &self.policy
-    }
-
     /// The number of layers.
     pub const fn layers(&self) -> usize {
         self.layers.len()
