@@ -43,6 +43,7 @@ pub struct Weights {
     prefix: String,
 }
 
+#[derive(Clone)]
 struct Store {
     /// The name of the checkpoint in errors.
     origin: String,
@@ -53,7 +54,23 @@ struct Store {
     deltas: BTreeMap<String, Vec<Delta>>,
     dtype: DType,
     device: Device,
-    used: Mutex<BTreeSet<String>>,
+    used: Used,
+}
+
+/// The names of the tensors that were asked for.
+#[derive(Default)]
+struct Used(Mutex<BTreeSet<String>>);
+
+impl Used {
+    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for Used {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.names().clone()))
+    }
 }
 
 /// The tokenizer's model file, which ComfyUI stores beside the tensors of text encoders as one more.
@@ -81,16 +98,16 @@ impl Weights {
     /// Fails if the checkpoint has other sections only. A file without sections holds one set of weights, which is used;
     /// [`Self::section`] is `None` then.
     pub fn open_section(path: &Path, section: Option<&str>, dtype: DType, device: &Device) -> Result<Self> {
-        Self::listed(open::list(path, section)?, path.display().to_string(), dtype, device)
+        Self::from_listing(open::list(path, section)?, path.display().to_string(), dtype, device)
     }
 
     /// The weights of a file in memory; `origin` is its name in errors.
     pub fn from_bytes(file: &'static [u8], origin: &str, dtype: DType, device: &Device) -> Result<Self> {
         let listing = open::read(&Bytes::from_bytes(file), None).about(origin)?;
-        Self::listed(listing, origin.to_owned(), dtype, device)
+        Self::from_listing(listing, origin.to_owned(), dtype, device)
     }
 
-    fn listed(mut listing: open::Listing, mut origin: String, dtype: DType, device: &Device) -> Result<Self> {
+    fn from_listing(mut listing: open::Listing, mut origin: String, dtype: DType, device: &Device) -> Result<Self> {
         fp8::consume(&mut listing).about(&origin)?;
         let entries = layout::original_names(listing.entries).about(&origin)?;
         if let Some(section) = &listing.section {
@@ -114,7 +131,7 @@ impl Weights {
             deltas: BTreeMap::new(),
             dtype,
             device: device.clone(),
-            used: Mutex::default(),
+            used: Used::default(),
         };
         Self { store: Arc::new(store), prefix: String::new() }
     }
@@ -130,20 +147,10 @@ impl Weights {
         }
         let new = lora::deltas(&lora.store.entries, &base.entries, alpha)
             .about(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
-        let mut deltas = base.deltas.clone();
+        let mut store = Store::clone(base);
         for (name, delta) in new {
-            deltas.entry(name).or_default().push(delta);
+            store.deltas.entry(name).or_default().push(delta);
         }
-        let store = Store {
-            origin: base.origin.clone(),
-            section: base.section.clone(),
-            kind: base.kind,
-            entries: base.entries.clone(),
-            deltas,
-            dtype: base.dtype,
-            device: base.device.clone(),
-            used: Mutex::new(base.used().clone()),
-        };
         Ok(Self { store: Arc::new(store), prefix: self.prefix })
     }
 
@@ -177,7 +184,7 @@ impl Weights {
         if entry.dims != shape.dims() {
             return Err(self.misshapen(name, format_args!("{shape:?}")));
         }
-        self.store.used().insert(key.clone());
+        self.store.used.names().insert(key.clone());
         Ok((key, entry))
     }
 
@@ -186,7 +193,7 @@ impl Weights {
     /// `shape` describes what is expected, such as `[out, 16, 3, 3]`.
     pub fn missing(&self, name: &str, shape: impl fmt::Display) -> Error {
         let (key, origin, kind) = (format!("{}{name}", self.prefix), &self.store.origin, self.store.kind);
-        Error::Msg(match Kind::that_has(&key) {
+        Error::Msg(match Kind::of_tensor(&key) {
             Some(wanted) if wanted != kind.name() => {
                 format!(
                     "{origin} is {kind}, but {wanted} is needed here (the tensor {key} of shape {shape} is missing)"
@@ -235,14 +242,14 @@ impl Weights {
     pub fn ignore(&self, start: &str) {
         let start = format!("{}{start}", self.prefix);
         let names = self.store.entries.keys().filter(|name| name.starts_with(&start)).cloned();
-        self.store.used().extend(names);
+        self.store.used.names().extend(names);
     }
 
     /// Refuses tensors under the prefix that no model has read; call it when a model is complete.
     ///
     /// An embedded tokenizer may be left over: another one may be in use.
     pub fn finish(&self) -> Result<()> {
-        let used = self.store.used();
+        let used = self.store.used.names();
         let unexpected: BTreeSet<String> = (self.store.entries.iter())
             .filter(|(name, _)| name.starts_with(&self.prefix) && *name != TOKENIZER && !used.contains(*name))
             .map(|(name, entry)| format!("{name} {:?}", entry.dims))
@@ -251,7 +258,7 @@ impl Weights {
             return Ok(());
         }
         let (origin, kind) = (&self.store.origin, self.store.kind);
-        bail!("{origin}: unexpected tensors: {}; the file looks like {kind}", listed(&unexpected))
+        bail!("{origin}: unexpected tensors: {}; the file looks like {kind}", abbreviated(&unexpected))
     }
 
     /// The dtype in which tensors are handed out.
@@ -266,10 +273,6 @@ impl Weights {
 }
 
 impl Store {
-    fn used(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn read(&self, key: &str, entry: &Entry) -> Result<Tensor> {
         let Some(deltas) = self.deltas.get(key) else { return entry.tensor(self.dtype, &self.device) };
         let weight = entry.tensor(DType::F32, &self.device)?;
@@ -284,7 +287,7 @@ impl fmt::Debug for Weights {
 }
 
 /// The first few of many names, and how many there are.
-fn listed(names: &BTreeSet<String>) -> String {
+fn abbreviated(names: &BTreeSet<String>) -> String {
     const SHOWN: usize = 6;
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
