@@ -9,12 +9,6 @@ use super::conv::FeatureCache;
 /// Channels of a Wan 2.1 latent.
 pub const LATENT_CHANNELS: usize = 16;
 
-/// Sees the output of each stage of a model under its checkpoint name.
-pub type Trace<'a> = &'a mut dyn FnMut(&str, &Tensor);
-
-/// A trace that ignores every tensor.
-pub(super) fn untraced(_: &str, _: &Tensor) {}
-
 /// A model that turns latents into frames, with the features of past frames in a [`FeatureCache`].
 pub trait FrameDecoder: Send + Sync {
     /// The frames of the next latents of a video.

@@ -14,6 +14,7 @@ pub mod weights;
 
 pub mod error;
 pub mod hooks;
+pub mod trace;
 
 pub mod attention;
 pub mod checkpoint;

@@ -10,7 +10,8 @@ pub use sequence::{MemBlock, Sequence, Stage, TGrow, TimeScale};
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::conv::FeatureCache;
-use super::decode::{FrameDecoder, LATENT_CHANNELS, Trace, check_latents, check_video, untraced};
+use super::decode::{FrameDecoder, LATENT_CHANNELS, check_latents, check_video};
+use super::trace::{Trace, untraced};
 use super::weights::Weights;
 
 /// Frames that each `TGrow` makes of one; together four for each latent.

@@ -6,8 +6,8 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::wan::conv::{Conv, FeatureCache};
-use crate::wan::decode::Trace;
 use crate::wan::ops::{self, Window};
+use crate::wan::trace::Trace;
 use crate::wan::weights::Weights;
 
 /// Residual block of three convolutions over the previous and the current frame.

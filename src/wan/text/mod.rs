@@ -15,7 +15,7 @@ pub use clean::clean;
 pub use encoder::{Prompt, TextEncoder};
 pub use tokenizer::Tokenizer;
 pub use tokens::{Token, Tokens, Word};
-pub use umt5::{Seen, Umt5, relative_bucket};
+pub use umt5::{Umt5, relative_bucket};
 
 /// The negative prompt that Wan's two-pass sampling uses unless it is given one.
 ///

@@ -4,7 +4,8 @@ use candle_core::{DType, Result, Tensor};
 
 use super::blocks::{Block, Direction, NormConv};
 use crate::wan::conv::{CausalConv, Conv, FeatureCache};
-use crate::wan::decode::{FrameDecoder, LATENT_CHANNELS, Trace, check_latents, untraced};
+use crate::wan::decode::{FrameDecoder, LATENT_CHANNELS, check_latents};
+use crate::wan::trace::{Trace, untraced};
 use crate::wan::weights::Weights;
 
 /// Latents to frames, one frame for the first latent of a video and four for each later one.

@@ -4,7 +4,8 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use super::blocks::{Block, Direction, NormConv};
 use crate::wan::conv::{CausalConv, Conv, FeatureCache};
-use crate::wan::decode::{LATENT_CHANNELS, Trace, check_video, untraced};
+use crate::wan::decode::{LATENT_CHANNELS, check_video};
+use crate::wan::trace::{Trace, untraced};
 use crate::wan::weights::Weights;
 
 /// Frames to latents, one latent for the first frame of a video and one for every four after it.
