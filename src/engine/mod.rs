@@ -1,7 +1,7 @@
 //! The loop: controls to ticks, programs to model calls, latents to frames.
 //!
 //! An [`Engine`] makes one model call at a time. It is deterministic: the same plans and controls before the same calls make the same
-//! frames, played live ([`Rack`]) or rendered to a file.
+//! frames, played live ([`EngineHandle`]) or rendered to a file.
 
 mod denoiser;
 pub mod frame;
@@ -26,7 +26,7 @@ use crate::media::Picture;
 use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
-pub use live::{Rack, Stage, Status};
+pub use live::{EngineHandle, Stage, Status};
 pub use model::Model;
 use model::{LATENT_FRAMES, LATENT_PIXELS};
 use past_policy::{PastAction, PastPolicy};
@@ -169,14 +169,14 @@ impl Engine {
             self.begin_chunk(&program)?;
         }
         self.denoiser.set_past_visibility(self.policy.visibility(&program));
-        self.ticker.keep();
+        self.ticker.commit();
         self.ticker.warnings().for_each(|warning| self.warnings.add(warning));
 
         let made = self.denoiser.advance(&program, frames[0], &mut self.times.model, &mut self.warnings)?;
         self.ticker.recycle(std::mem::replace(&mut self.program, program));
         let Some((step, outcome)) = made else { return Ok(self.hold_picture(&frames)) };
 
-        self.policy.cached(&step.cached, &self.program, self.denoiser.held_frames());
+        self.policy.record_cached(&step.cached, &self.program, self.denoiser.held_frames());
         let numbers = self.taps.add(&self.program, &outcome.measured, step.call.pass, self.denoiser.memory());
         self.ticker.measure(numbers);
         self.denoiser.remember(outcome, &self.program);

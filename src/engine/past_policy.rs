@@ -65,7 +65,7 @@ impl PastPolicy {
         }
     }
 
-    /// True if a reset is due; it then counts as done.
+    /// Takes the pending reset; true if there was one.
     pub(super) fn take_reset(&mut self) -> bool {
         mem::take(&mut self.due.reset)
     }
@@ -92,8 +92,8 @@ impl PastPolicy {
         }
     }
 
-    /// Notes that the keys and values of frames `numbers` were computed under `program`. Keeps only frames that the KV cache holds.
-    pub(super) fn cached(&mut self, numbers: &[usize], program: &Program, held: impl Iterator<Item = usize>) {
+    /// Records that the keys and values of frames `numbers` were computed under `program`. Keeps only frames that the KV cache holds.
+    pub(super) fn record_cached(&mut self, numbers: &[usize], program: &Program, held: impl Iterator<Item = usize>) {
         if numbers.is_empty() {
             return;
         }

@@ -94,7 +94,7 @@ impl LightHandle {
     }
 
     /// Counts a message.
-    pub(super) fn pass(&self, text: &str) {
+    pub(super) fn count_message(&self, text: &str) {
         self.change(|light| {
             light.count += 1;
             light.last = Some(Instant::now());
@@ -103,7 +103,7 @@ impl LightHandle {
     }
 
     /// Counts a message that could not be read or sent.
-    pub(super) fn fault(&self, text: &str) {
+    pub(super) fn count_error(&self, text: &str) {
         self.change(|light| {
             light.errors += 1;
             light.last_text = text.chars().take(MAX_TEXT).collect();
@@ -137,8 +137,8 @@ mod tests {
         let activity = Activity::default();
         let light = activity.light(Kind::Serial, "board");
         light.set(State::Open);
-        light.pass("a 1");
-        light.fault(&"x".repeat(500));
+        light.count_message("a 1");
+        light.count_error(&"x".repeat(500));
         let lights = activity.lights();
         assert_eq!((lights.len(), lights[0].count, lights[0].errors), (1, 1, 1));
         assert_eq!((lights[0].state.clone(), lights[0].last_text.len()), (State::Open, MAX_TEXT));

@@ -151,13 +151,13 @@ impl Input {
                 "the input has {rate} Hz and {channels} channels, which is not supported; set it to 48 kHz"
             ));
         }
-        let take = taker(format).ok_or_else(|| {
+        let mix_down = mix_down_for(format).ok_or_else(|| {
             format!("the sample format {format} is not supported; choose another in the system's settings")
         })?;
         let (mut ring, samples) = RingBuffer::new(RING_SECS * rate as usize);
         let (send_error, errors) = mpsc::sync_channel(MAX_ERRORS);
         // Neither waits: without room, samples and errors are lost.
-        let receive = move |data: &Data, _: &cpal::InputCallbackInfo| take(data, channels, &mut ring);
+        let receive = move |data: &Data, _: &cpal::InputCallbackInfo| mix_down(data, channels, &mut ring);
         let report = move |error| _ = send_error.try_send(error);
         let stream = device
             .build_input_stream_raw(config.config(), format, receive, report, None)
@@ -172,7 +172,7 @@ impl Input {
         let (mut latest, mut came) = (Instant::now(), false);
         while !stop.after(LOOK) && latest.elapsed() < SILENT {
             for error in self.errors.try_iter() {
-                light.fault(&error.to_string());
+                light.count_error(&error.to_string());
                 if !is_passing(error.kind()) {
                     return came;
                 }
@@ -191,7 +191,7 @@ impl Input {
             if reported.len() >= REPORTED {
                 let loudest = reported.drain(..).map(|hop| level(&hop)).fold(0.0, f32::max);
                 if loudest > SOFTEST {
-                    light.pass(&format!("{:.0} dB", 20.0 * loudest.log10()));
+                    light.count_message(&format!("{:.0} dB", 20.0 * loudest.log10()));
                 }
             }
         }
@@ -209,29 +209,29 @@ fn level(hop: &Hop) -> f32 {
     (2.0 * hop.bands.iter().map(|band| band * band).sum::<f32>()).sqrt()
 }
 
-/// Puts the mean of all channels into a ring.
-type Taker = fn(&Data, usize, &mut Producer<f32>);
+/// Mixes the channels of samples down to their mean, into a ring.
+type MixDown = fn(&Data, usize, &mut Producer<f32>);
 
 /// The function for samples of a format.
-fn taker(format: SampleFormat) -> Option<Taker> {
+fn mix_down_for(format: SampleFormat) -> Option<MixDown> {
     Some(match format {
-        SampleFormat::I8 => take::<i8>,
-        SampleFormat::I16 => take::<i16>,
-        SampleFormat::I24 => take::<cpal::I24>,
-        SampleFormat::I32 => take::<i32>,
-        SampleFormat::I64 => take::<i64>,
-        SampleFormat::U8 => take::<u8>,
-        SampleFormat::U16 => take::<u16>,
-        SampleFormat::U24 => take::<cpal::U24>,
-        SampleFormat::U32 => take::<u32>,
-        SampleFormat::U64 => take::<u64>,
-        SampleFormat::F32 => take::<f32>,
-        SampleFormat::F64 => take::<f64>,
+        SampleFormat::I8 => mix_down::<i8>,
+        SampleFormat::I16 => mix_down::<i16>,
+        SampleFormat::I24 => mix_down::<cpal::I24>,
+        SampleFormat::I32 => mix_down::<i32>,
+        SampleFormat::I64 => mix_down::<i64>,
+        SampleFormat::U8 => mix_down::<u8>,
+        SampleFormat::U16 => mix_down::<u16>,
+        SampleFormat::U24 => mix_down::<cpal::U24>,
+        SampleFormat::U32 => mix_down::<u32>,
+        SampleFormat::U64 => mix_down::<u64>,
+        SampleFormat::F32 => mix_down::<f32>,
+        SampleFormat::F64 => mix_down::<f64>,
         _ => return None,
     })
 }
 
-fn take<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<f32>)
+fn mix_down<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<f32>)
 where
     f32: FromSample<T>,
 {
@@ -252,7 +252,7 @@ mod tests {
         let mut frames = [0.5_f32, -0.25, 1.0, 0.0, 0.25, 0.25];
         // Safety: the pointer is that of six samples which outlive the data.
         let data = unsafe { Data::from_parts(frames.as_mut_ptr().cast(), frames.len(), SampleFormat::F32) };
-        taker(SampleFormat::F32).expect("a taker")(&data, 2, &mut ring);
+        mix_down_for(SampleFormat::F32).expect("a format that is supported")(&data, 2, &mut ring);
         assert_eq!((samples.pop(), samples.pop()), (Ok(0.125), Ok(0.5)));
         assert!(samples.pop().is_err(), "the third had no room");
     }

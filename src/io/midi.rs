@@ -129,7 +129,7 @@ impl Port {
         for &byte in bytes {
             match self.parser.feed(byte) {
                 Step::Event(event) => self.apply(event),
-                Step::Stray => self.light.fault(&format!("a stray byte, {byte}")),
+                Step::Stray => self.light.count_error(&format!("a stray byte, {byte}")),
                 Step::Nothing => {}
             }
         }
@@ -140,23 +140,23 @@ impl Port {
             Event::Cc { channel, number, value } => {
                 let part = f64::from(value) / 127.0;
                 self.context.controls().midi_cc.insert((channel, number), part);
-                self.light.pass(&format!("channel {channel} controller {number}: {value}"));
+                self.light.count_message(&format!("channel {channel} controller {number}: {value}"));
             }
             Event::Note { channel, number, velocity: 0 } => {
                 self.held.remove(&(channel, number));
                 self.context.controls().midi_notes.remove(&(channel, number));
-                self.light.pass(&format!("channel {channel} note {number} off"));
+                self.light.count_message(&format!("channel {channel} note {number} off"));
             }
             Event::Note { channel, number, velocity } => {
                 let part = f64::from(velocity) / 127.0;
                 self.held.insert((channel, number));
                 self.context.controls().strike((channel, number), part);
-                self.light.pass(&format!("channel {channel} note {number} on, velocity {velocity}"));
+                self.light.count_message(&format!("channel {channel} note {number} on, velocity {velocity}"));
             }
             Event::AllNotesOff { channel } => {
                 self.held.retain(|key| key.0 != channel);
                 self.context.controls().midi_notes.retain(|key, _| key.0 != channel);
-                self.light.pass(&format!("channel {channel} all notes off"));
+                self.light.count_message(&format!("channel {channel} all notes off"));
             }
         }
     }

@@ -84,7 +84,7 @@ fn play(watcher: &mut Watcher<Outputs>) -> Duration {
             true
         }
         Err(problem) => {
-            output.light.fault(&format!("{name}: {problem}"));
+            output.light.count_error(&format!("{name}: {problem}"));
             output.light.set(State::Waiting);
             false
         }
@@ -141,7 +141,7 @@ impl Output {
             let Some(message) = self.player.next() else { return Ok(Duration::MAX) };
             self.pace.count(Instant::now());
             self.connection.send(&message).map_err(|error| error.to_string())?;
-            self.light.pass(&format!("{message:02X?}"));
+            self.light.count_message(&format!("{message:02X?}"));
         }
     }
 }

@@ -155,11 +155,11 @@ fn receive(socket: &UdpSocket, context: &DeviceContext, light: &LightHandle, sto
     let mut packet = [0; MAX_PACKET + 1];
     while !stop.now() {
         match socket.recv(&mut packet) {
-            Ok(size) => take(&packet[..size], context, light),
+            Ok(size) => handle_packet(&packet[..size], context, light),
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => {
-                light.fault(&error.to_string());
+                light.count_error(&error.to_string());
                 // A lasting error must not keep a core busy.
                 if stop.after(TURN) {
                     return;
@@ -169,18 +169,18 @@ fn receive(socket: &UdpSocket, context: &DeviceContext, light: &LightHandle, sto
     }
 }
 
-fn take(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
+fn handle_packet(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
     let messages = match read(packet) {
         Ok(messages) => messages,
-        Err(problem) => return light.fault(&problem),
+        Err(problem) => return light.count_error(&problem),
     };
     for (address, numbers) in messages {
         let text = format!("{address} {numbers:?}");
         if !numbers.is_empty() && !store(context, &address, numbers) {
-            light.fault(&format!("{address} is dropped: {MAX_ADDRESSES} addresses are in use"));
+            light.count_error(&format!("{address} is dropped: {MAX_ADDRESSES} addresses are in use"));
             continue;
         }
-        light.pass(&text);
+        light.count_message(&text);
     }
 }
 
@@ -230,9 +230,9 @@ impl OscOut {
             .map_err(|error| error.to_string())
             .and_then(|packet| self.try_send(socket, &packet).map_err(|error| error.to_string()));
         match sent {
-            Ok(()) => self.light.pass(&text),
+            Ok(()) => self.light.count_message(&text),
             Err(problem) => {
-                self.light.fault(&problem);
+                self.light.count_error(&problem);
                 self.light.set(State::Failed(problem));
             }
         }
@@ -240,8 +240,9 @@ impl OscOut {
 
     fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
         if !address.starts_with('/') || !value.is_finite() {
-            self.light
-                .fault(&format!("{address} {value} is not sent: an address begins with /, and a number is finite"));
+            self.light.count_error(&format!(
+                "{address} {value} is not sent: an address begins with /, and a number is finite"
+            ));
             return None;
         }
         Some(OscPacket::Message(OscMessage { addr: address.to_owned(), args: vec![OscType::Float(value as f32)] }))
@@ -333,7 +334,7 @@ mod tests {
     #[test]
     fn a_flood_of_addresses_is_bounded_and_known_ones_go_on() {
         let (context, light) = (DeviceContext::default(), DeviceContext::default().light(Kind::OscIn, "flood"));
-        let send = |address: &str, x| take(&bytes(&message(address, vec![OscType::Int(x)])), &context, &light);
+        let send = |address: &str, x| handle_packet(&bytes(&message(address, vec![OscType::Int(x)])), &context, &light);
         (0..MAX_ADDRESSES + 10).for_each(|i| send(&format!("/{i}"), 0));
         assert_eq!(context.controls().osc.len(), MAX_ADDRESSES);
         send("/7", 1);

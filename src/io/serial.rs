@@ -214,7 +214,7 @@ fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &Light
             Ok(0) => return,
             Ok(size) => {
                 received = true;
-                lines.push(&bytes[..size], |line| take(line, context, light));
+                lines.push(&bytes[..size], |line| handle_line(line, context, light));
             }
             Err(error) if error.kind() == ErrorKind::TimedOut && !received => {
                 lines.begin();
@@ -235,12 +235,12 @@ fn signal_ready(port: &mut dyn SerialPort) {
     let _ = port.write_request_to_send(true);
 }
 
-fn take(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle) {
+fn handle_line(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle) {
     match line.and_then(|line| Ok((line::read(line)?, line))) {
         Ok((readings, line)) => store(readings, line, context, light),
         Err(problem) => {
             let line = String::from_utf8_lossy(line.unwrap_or_default());
-            light.fault(&format!("{problem}: {}", line.trim()));
+            light.count_error(&format!("{problem}: {}", line.trim()));
         }
     }
 }
@@ -257,9 +257,9 @@ fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &Light
     }
     drop(controls);
     if full {
-        light.fault(&format!("a new sensor is dropped: {MAX_SENSORS} sensors are in use"));
+        light.count_error(&format!("a new sensor is dropped: {MAX_SENSORS} sensors are in use"));
     } else {
-        light.pass(String::from_utf8_lossy(line).trim());
+        light.count_message(String::from_utf8_lossy(line).trim());
     }
 }
 
@@ -283,10 +283,10 @@ mod tests {
     fn good_lines_are_stored_and_bad_ones_counted() {
         let context = DeviceContext::default();
         let light = context.light(Kind::Serial, "board");
-        take(Ok(b"touch 0.5 0.25"), &context, &light);
-        take(Ok(b"touch"), &context, &light);
-        take(Err("a line that is too long"), &context, &light);
-        take(Ok(b"touch 0.75"), &context, &light);
+        handle_line(Ok(b"touch 0.5 0.25"), &context, &light);
+        handle_line(Ok(b"touch"), &context, &light);
+        handle_line(Err("a line that is too long"), &context, &light);
+        handle_line(Ok(b"touch 0.75"), &context, &light);
         assert_eq!(context.controls().sensors, BTreeMap::from([("touch".to_owned(), vec![0.75])]));
         let lights = context.activity.lights();
         assert_eq!((lights[0].count, lights[0].errors), (2, 2));
@@ -296,7 +296,7 @@ mod tests {
     fn a_flood_of_sensors_is_bounded() {
         let context = DeviceContext::default();
         let light = context.light(Kind::Serial, "board");
-        (0..MAX_SENSORS + 5).for_each(|i| take(Ok(format!("s{i} 1").as_bytes()), &context, &light));
+        (0..MAX_SENSORS + 5).for_each(|i| handle_line(Ok(format!("s{i} 1").as_bytes()), &context, &light));
         assert_eq!(context.controls().sensors.len(), MAX_SENSORS);
         assert_eq!(context.activity.lights()[0].errors, 5);
     }

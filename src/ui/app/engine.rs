@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::tick::Controls;
 
-use crate::engine::{Frame, Rack, Status};
+use crate::engine::{EngineHandle, Frame, Status};
 use crate::ui::workspace::{Editor, Playback};
 
 /// A maker of frames from plans. No call blocks.
@@ -22,7 +22,7 @@ pub trait Engine {
     fn restart(&self);
 }
 
-impl Engine for Rack {
+impl Engine for EngineHandle {
     fn set_plan(&self, plan: Arc<Plan>) {
         Self::set_plan(self, plan);
     }

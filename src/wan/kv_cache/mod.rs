@@ -361,7 +361,7 @@ impl KvCache {
         self.call.as_ref().and_then(|call| call.bias.clone())
     }
 
-    /// Makes the call's layout definite.
+    /// Commits the layout of the call.
     pub fn commit(&mut self) {
         if let Some(call) = self.call.take() {
             self.numbers[..call.held.len()].copy_from_slice(&call.held);
