@@ -1,7 +1,7 @@
 //! The engine on a thread of its own. Neither the engine nor the viewer waits for the other.
 //!
-//! A second thread, the player, shows each frame at its time. The engine stays just ahead of it, so that a turn of a knob shows as early
-//! as the model allows.
+//! A second thread, the player, shows each frame at its time. The engine stays just ahead of it. A turn of a knob thus
+//! shows as early as the model allows.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -202,7 +202,8 @@ struct EngineThread {
     next_due: Instant,
     /// Notes that went on since the chunk under way began, however short.
     notes_on: BTreeMap<(u8, u8), f64>,
-    /// The sound between the beginnings of the chunk before and of the one under way: a chunk plays the sound of the one before.
+    /// The sound from the beginning of the chunk before to that of the one under way. A chunk plays the sound of the
+    /// one before.
     sound: Vec<Hop>,
 }
 
@@ -324,7 +325,7 @@ impl EngineThread {
     }
 }
 
-/// Does `work`. An error or a panic becomes a sentence, a panic with the next step: a bug must not end the show.
+/// Does `work`. An error or a panic becomes a sentence, a panic with the next step. A bug must not end the show.
 fn catch_panic<T>(work: impl FnOnce() -> Result<T>, next_step: &str) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| message(&error)),

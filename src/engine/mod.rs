@@ -1,7 +1,7 @@
 //! The loop: controls to ticks, programs to model calls, latents to frames.
 //!
-//! An [`Engine`] makes one model call at a time. It is deterministic: the same plans and controls before the same calls make the same
-//! frames, played live ([`EngineHandle`]) or rendered to a file.
+//! An [`Engine`] makes one model call at a time. It is deterministic: the same plans and controls before the same calls
+//! make the same frames. They are played live ([`EngineHandle`]) or rendered to a file.
 
 mod denoiser;
 pub mod frame;
@@ -83,7 +83,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Fails if width or height is not a multiple of 16, if the model does not stream, or if the device runs out of memory.
+    /// Fails if width or height is not a multiple of 16 or if the model does not stream. Fails if the device runs out
+    /// of memory.
     pub fn new(mut model: Model, plan: Arc<Plan>, size: (usize, usize)) -> Result<Self> {
         let fits = |side: usize| side > 0 && side.is_multiple_of(2 * LATENT_PIXELS);
         if !fits(size.0) || !fits(size.1) {

@@ -62,7 +62,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// Fails if a part of the model is missing, doubled or damaged, or if the model does not stream; the message names the file.
+    /// Fails if a part of the model is missing, doubled or damaged, or if the model does not stream. The message names
+    /// the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let device = device()?;
         let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
@@ -108,6 +109,10 @@ impl Model {
 }
 
 /// The first GPU that this build can use, else the CPU.
+///
+/// # Errors
+///
+/// Fails if the GPU does not start.
 pub fn device() -> Result<Device> {
     match Device::cuda_if_available(0)? {
         Device::Cpu if candle_core::utils::metal_is_available() => Device::new_metal(0),

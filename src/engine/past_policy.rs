@@ -1,4 +1,5 @@
-//! The cache policy of a patch: when past frames are dropped or recached, and how much the model attends to them.
+//! The cache policy of a patch. It decides when past frames are dropped or recached, and how much the model attends to
+//! them.
 
 use std::collections::BTreeMap;
 use std::mem;

@@ -1,4 +1,4 @@
-//! The patch at work: the plan, the memory of its nodes and its inputs make a program for each model call.
+//! The patch at work: plan, node memory and inputs make a program for each model call.
 
 use std::collections::BTreeMap;
 use std::mem;

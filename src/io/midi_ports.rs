@@ -1,4 +1,5 @@
-//! MIDI ports that are kept open, inputs and outputs alike: a [`Watcher`] opens them when they appear and closes them when they go.
+//! MIDI ports that are kept open, inputs and outputs alike. A [`Watcher`] opens them when they appear and closes them
+//! when they go.
 
 use std::collections::BTreeMap;
 use std::path::Path;

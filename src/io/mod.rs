@@ -73,8 +73,8 @@ impl Settings {
     }
 }
 
-/// The devices that are open or awaited. They close when dropped, which takes up to a third of a second and must not happen under the
-/// lock of the controls.
+/// The devices that are open or awaited. They close when dropped, which takes up to a third of a second. Do not drop
+/// them under the lock of the controls.
 pub struct Devices {
     activity: Activity,
     osc_out: Option<OscOut>,

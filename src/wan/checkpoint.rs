@@ -56,7 +56,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// Fails if there is no transformer, if its path names no family, or if there are two files for one part. The message names them.
+    /// Fails if there is no transformer, or if its path names no family. Fails if there are two files for one part. The
+    /// message names them.
     pub fn find(folder: &Path) -> Result<Self> {
         Self::find_around(folder, None, None)
     }
@@ -116,6 +117,10 @@ impl Checkpoint {
     }
 
     /// Loads the transformer, with its LoRA merged.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file is damaged or not a Wan transformer, or if the LoRA does not fit.
     pub fn transformer(&self, dtype: DType, device: &Device) -> Result<Transformer> {
         let weights = self.open_transformer(dtype, device)?;
         let weights = match &self.lora {
@@ -141,11 +146,19 @@ impl Checkpoint {
     }
 
     /// The transformer's sizes, without loading it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the transformer's file or its `config.json` cannot be read.
     pub fn sizes(&self) -> Result<Config> {
         Config::read(&self.open_transformer(DType::F32, &Device::Cpu)?, self.read_config()?.as_ref())
     }
 
     /// Loads the text encoder and its tokenizer (which may lie in the same file).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text encoder or its tokenizer is missing or damaged, or if they do not fit each other.
     pub fn text_encoder(&self, dtype: DType, device: &Device) -> Result<TextEncoder> {
         let Some(encoder) = &self.text_encoder else { bail!("{}: {TEXT_FILES}", self.transformer.display()) };
         let weights = Weights::open(encoder, dtype, device)?;

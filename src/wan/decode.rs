@@ -13,8 +13,12 @@ pub const LATENT_CHANNELS: usize = 16;
 pub trait FrameDecoder: Send + Sync {
     /// The frames of the next latents of a video.
     ///
-    /// latents `[latents, 16, h, w]` as the transformer leaves them; result `[frames, 3, 8h, 8w]` in 0..1: one frame for
-    /// the first latent of a video, four for each later one.
+    /// latents `[latents, 16, h, w]` as the transformer leaves them; result `[frames, 3, 8h, 8w]` in 0..1. The first
+    /// latent of a video gives one frame, each later one four.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     fn next_frames(&self, latents: &Tensor, cache: &mut FeatureCache) -> Result<Tensor>;
 }
 
@@ -35,6 +39,10 @@ impl DecoderStream {
     ///
     /// Latents are decoded one after the other, which bounds the memory and changes no pixel. An error leaves the stream as it
     /// was.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no latents, if a shape does not fit, or if the device fails.
     pub fn push(&mut self, latents: &Tensor) -> Result<Tensor> {
         let mut cache = self.cache.clone();
         let frames = (0..latents.dim(0)?)

@@ -56,7 +56,8 @@ impl Family {
 
     /// The family that a path names in whole words. The last name counts, and the longest in a part of the path.
     ///
-    /// Many files also name Wan, which every family is made of, so Wan counts only where no other family is named.
+    /// Many files also name Wan, of which every family is made. Wan therefore counts only where no other family is
+    /// named.
     pub fn from_path(path: &Path) -> Option<Self> {
         let named: Vec<Self> = path.iter().rev().filter_map(|part| Self::in_words(&part.to_string_lossy())).collect();
         let other = named.iter().find(|family| **family != Self::Wan);
@@ -95,8 +96,8 @@ impl Family {
         }
     }
 
-    /// The section of a training checkpoint for the family, if it is not the averaged one: LongLive's LoRA was
-    /// trained on `generator`.
+    /// The section of a training checkpoint for the family, if it is not the averaged one. LongLive's LoRA was trained
+    /// on `generator`.
     pub const fn section(self) -> Option<&'static str> {
         match self {
             Self::LongLive | Self::LongLiveInfinite => Some("generator"),
@@ -105,6 +106,10 @@ impl Family {
     }
 
     /// The denoising steps of a streaming family, as released; `None` if it makes whole clips.
+    ///
+    /// # Errors
+    ///
+    /// Never: the steps of every family are a schedule.
     pub fn schedule(self) -> Result<Option<FewStep>> {
         match self {
             Self::Wan => Ok(None),

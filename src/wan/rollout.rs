@@ -1,8 +1,8 @@
-//! Causal generation: chunk after chunk of latent frames, each denoised in a few steps, with past frames in a KV cache.
+//! Causal generation: chunk after chunk of latent frames, each denoised in a few steps. A KV cache holds past frames.
 //!
-//! A [`Rollout`] is a state machine that makes one model call at a time, so that the caller can change the bends between
-//! any two calls. [`Rollout::upcoming`] describes the next call, and [`Rollout::advance`] makes it. A new prompt takes effect at
-//! the next chunk. Sources: `pipeline/causal_inference.py` of Self-Forcing,
+//! A [`Rollout`] is a state machine that makes one model call at a time. The caller can change the bends between any
+//! two calls. [`Rollout::upcoming`] describes the next call, and [`Rollout::advance`] makes it. A new prompt takes
+//! effect at the next chunk. Sources: `pipeline/causal_inference.py` of Self-Forcing,
 //! `pipeline/interactive_causal_inference.py` of LongLive, `release_server.py` of Krea realtime,
 //! `causvid/models/wan/causal_inference.py` of CausVid.
 
@@ -148,7 +148,7 @@ impl Rollout {
     ///
     /// # Errors
     ///
-    /// Fails if the window of the KV cache is too small for the streaming, or if the device runs out of memory.
+    /// Fails if the window of the KV cache is too small for the streaming. Fails if the device runs out of memory.
     pub fn new(
         model: Arc<Transformer>,
         streaming: Streaming,
@@ -199,8 +199,9 @@ impl Rollout {
         self.next_context = Some(context);
     }
 
-    /// Recaches before the next chunk: the clean frames of the window pass the model again, under the prompt and bends of then. A final
-    /// sink stays as it is. A cache that is recomputed before each chunk (Krea) needs no recache.
+    /// Recaches before the next chunk: the clean frames of the window pass the model again. The prompt and bends are
+    /// those of then. A final sink stays as it is. A cache that is recomputed before each chunk (Krea) needs no
+    /// recache.
     pub fn recache(&mut self) {
         self.recache_wanted = true;
     }
@@ -247,7 +248,8 @@ impl Rollout {
         self.cache.set_past_bias(bias);
     }
 
-    /// Sets how much the frames of a chunk attend to past frames, from the next call on, in denoising steps and in the clean pass.
+    /// Sets how much the frames of a chunk attend to past frames, from the next call on. It applies to denoising steps
+    /// and to the clean pass.
     pub fn set_past_visibility(&mut self, visibility: PastVisibility) {
         self.visibility = visibility;
     }
@@ -274,6 +276,10 @@ impl Rollout {
 
     /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`. Once that frame has left the window, the
     /// original implementation encodes the oldest decoded frame again.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the latent is not one frame of the video's size.
     pub fn set_context_frame(&mut self, latent: &Tensor) -> Result<()> {
         let latent = self.latents(latent)?;
         if latent.dim(2)? != 1 {

@@ -1,9 +1,9 @@
 //! Rotary position embedding over time, rows and columns.
 //!
-//! A head of width d is split into `d − 4⌊d/6⌋` numbers for time and `2⌊d/6⌋` each for rows and columns (44/42/42 at 128);
-//! pair j of an axis of width m turns by `position · 10000^(−2j/m)`. Angles are computed in f64 and rounded once, as the
-//! original does, so positions far beyond its table of 1024 stay exact. Source: `rope_params`, `rope_apply` of
-//! Wan2.1 `wan/modules/model.py`.
+//! A head of width d is split into `d − 4⌊d/6⌋` numbers for time and `2⌊d/6⌋` each for rows and columns. At 128 these
+//! are 44, 42 and 42. Pair j of an axis of width m turns by `position · 10000^(−2j/m)`. Angles are computed in f64 and
+//! rounded once, as in the original. Positions far beyond its table of 1024 stay exact. Source: `rope_params`,
+//! `rope_apply` of Wan2.1 `wan/modules/model.py`.
 
 use candle_core::{Device, Result, Tensor};
 
@@ -20,6 +20,10 @@ pub struct Rope {
 
 impl Rope {
     /// The table for the tokens of `frames` (temporal positions, in latent frames) of a `rows × columns` grid.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device fails.
     pub fn new(head_dim: usize, frames: &[f64], (rows, columns): (usize, usize), device: &Device) -> Result<Self> {
         let [time, space, _] = widths(head_dim);
         let axis = |positions: &[f64], width| -> Vec<Vec<Turn>> {
@@ -40,6 +44,10 @@ impl Rope {
     }
 
     /// The table for tokens at these RoPE positions: time, row and column each.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device fails.
     pub fn at(head_dim: usize, positions: &[[f64; 3]], device: &Device) -> Result<Self> {
         let axes = positions.iter().flat_map(|position| position.iter().zip(widths(head_dim)));
         let tokens = axes.flat_map(|(&position, width)| turns(position, width)).collect();
@@ -53,6 +61,10 @@ impl Rope {
     }
 
     /// Rotates x `[batch, tokens, heads, head_dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
         ops::rope(x, &self.cos, &self.sin)
     }

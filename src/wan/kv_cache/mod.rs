@@ -1,8 +1,8 @@
 //! Keys and values of past frames, for causal generation of any length in bounded memory.
 //!
-//! The cache stores whole latent frames per layer: first the **sink** frames, which are never evicted, then a ring of the latest
-//! ones. Attention is invariant to the order of keys. The reference implementations shift the window; this ring overwrites its
-//! oldest frames.
+//! The cache stores whole latent frames per layer. First come the **sink** frames, which are never evicted, then a ring
+//! of the latest ones. Attention is invariant to the order of keys. The reference implementations shift the window;
+//! this ring overwrites its oldest frames.
 //!
 //! [`KvCache::begin`] lays out a model call once for all layers. Each layer then writes its keys and values, and reads those of
 //! the window ([`KvCache::update`]). [`KvCache::commit`] commits the layout after the call.
@@ -135,6 +135,10 @@ struct Call {
 
 impl KvCache {
     /// Allocates a cache for videos whose frames have `rows × columns` tokens.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the window is not larger than the sink, or if the device runs out of memory.
     pub fn new(
         config: &Config,
         policy: CachePolicy,
@@ -205,8 +209,8 @@ impl KvCache {
         self.policy.sink_is_final = sink_is_final;
     }
 
-    /// Adds `bias` to the logits of past frames, except the first frame held and those of the current call
-    /// (Krea's `kv_cache_attention_bias` b is `ln b` here). 0 is none, and costs nothing.
+    /// Adds `bias` to the logits of past frames, except the first frame held and those of the current call. Krea's
+    /// `kv_cache_attention_bias` b is `ln b` here. A bias of 0 costs nothing.
     pub fn set_past_bias(&mut self, bias: f64) {
         self.past_bias = bias;
     }
@@ -216,7 +220,8 @@ impl KvCache {
         self.visibility = visibility;
     }
 
-    /// In the next calls, lets a frame see only frames up to the end of its own chunk of this many, or the whole call.
+    /// In the next calls, a frame sees only frames up to the end of its own chunk of `chunk` frames. `None` is the
+    /// whole call.
     pub fn set_causal_chunk(&mut self, chunk: Option<NonZeroUsize>) {
         self.causal_chunk = chunk.map(NonZeroUsize::get);
     }
@@ -227,7 +232,7 @@ impl KvCache {
     ///
     /// # Errors
     ///
-    /// Fails if an unfinished call had other frames, if the grid is not the cache's, or if the frames do not fit.
+    /// Fails if an unfinished call had other frames, or if the grid is not the cache's. Fails if the frames do not fit.
     pub fn begin(&mut self, frames: Frames, (rows, columns): (usize, usize)) -> Result<()> {
         if (rows, columns) != self.grid {
             bail!(
@@ -268,8 +273,8 @@ impl KvCache {
         Ok(())
     }
 
-    /// The logit bias of a call over `frames` frames, after which the cache holds frames of these numbers:
-    /// `[1, 1 | queries, keys]`, or none.
+    /// The logit bias of a call over `frames` frames: `[1, 1 | queries, keys]`, or none. After the call the cache holds
+    /// frames of these numbers.
     fn logit_bias(&self, ring: Ring, frames: usize, numbers: &[usize]) -> Result<Option<Tensor>> {
         let start = ring.filled - frames;
         let masked = self.causal_chunk.is_some_and(|chunk| chunk < frames);
@@ -309,10 +314,14 @@ impl KvCache {
         }
     }
 
-    /// Stores a layer's new keys and values `[batch, tokens, heads, head_dim]` (normed, not rotated), and returns the
-    /// window's, rotated, the new ones included; only the new ones if past frames are masked.
+    /// Stores a layer's new keys and values `[batch, tokens, heads, head_dim]`, normed and not rotated. Returns the
+    /// window's, rotated, the new ones included. If past frames are masked, returns only the new ones.
     ///
     /// The returned values may be a view of the cache, which the next call overwrites.
+    ///
+    /// # Errors
+    ///
+    /// Fails outside a call, or for a layer that does not exist. Fails if a shape does not fit, or if the device fails.
     pub fn update(&self, layer: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
         let call = self.call()?;
         let tokens = self.frame_tokens();
@@ -346,11 +355,19 @@ impl KvCache {
     }
 
     /// Rotates a layer's queries `[batch, tokens, heads, head_dim]` to the call's positions.
+    ///
+    /// # Errors
+    ///
+    /// Fails outside a call, if a shape does not fit, or if the device fails.
     pub fn queries(&self, q: &Tensor) -> Result<Tensor> {
         self.call()?.queries.apply(q)
     }
 
     /// Numbers of the frames attended over in this call, in the order of the keys.
+    ///
+    /// # Errors
+    ///
+    /// Fails outside a call.
     pub fn key_frames(&self) -> Result<Arc<[usize]>> {
         let call = self.call()?;
         Ok(if call.alone { call.frames.numbers.clone() } else { call.held.clone() })
@@ -370,6 +387,10 @@ impl KvCache {
     }
 
     /// Keys and values of a layer as they are stored, oldest frame first: `[batch, held · frame_tokens, heads, head_dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a layer that does not exist, or if the cache is empty.
     pub fn contents(&self, layer: usize) -> Result<(Tensor, Tensor)> {
         let tokens = self.frame_tokens();
         let in_order = |x: &Tensor| -> Result<Tensor> {

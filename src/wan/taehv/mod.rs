@@ -24,13 +24,17 @@ const PIXELS: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     layers: Sequence,
-    /// Frames at the beginning of a video that are left out, so that the first latent gives one frame like the VAE's.
+    /// Frames at the beginning of a video that are left out. The first latent then gives one frame like the VAE's.
     frames_to_trim: usize,
     dtype: DType,
 }
 
 impl Decoder {
     /// Reads `decoder.…`; `time_upscale` is [`TIME_UPSCALE`], or less of it for a video with fewer frames.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape, or if the result has other channels.
     pub fn load(weights: &Weights, time_upscale: &[usize]) -> Result<Self> {
         // Layer 0 has no weights: it is the clamp.
         let layers = Sequence::load(weights, "decoder", 1, LATENT_CHANNELS, TimeScale::Grow(time_upscale))?;
@@ -46,6 +50,10 @@ impl Decoder {
     /// [`FrameDecoder::next_frames`], with the output of each layer for `trace`: `decoder.0`, `decoder.1`, …
     ///
     /// A `TGrow` stands for the enlargement before it too. The last layer shows all frames, neither trimmed nor clamped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn decode_traced(&self, latents: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {
         check_latents(latents)?;
         let trim = if cache.is_empty() { self.frames_to_trim } else { 0 };
@@ -78,6 +86,10 @@ pub struct Encoder {
 
 impl Encoder {
     /// Reads `encoder.…`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape, or if the result has other channels.
     pub fn load(weights: &Weights) -> Result<Self> {
         let layers = Sequence::load(weights, "encoder", 0, 3, TimeScale::Pool)?;
         if layers.out_dim() != LATENT_CHANNELS {
@@ -92,8 +104,12 @@ impl Encoder {
         Ok(Self { layers, frames_per_latent, dtype: weights.dtype() })
     }
 
-    /// The latents of a whole video: `[frames, 3, 8h, 8w]` in 0..1 to `[⌈frames / 4⌉, 16, h, w]` as the transformer takes
-    /// them. The last frame is repeated to fill the last latent.
+    /// The latents of a whole video, as the transformer takes them: `[frames, 3, 8h, 8w]` in 0..1 to
+    /// `[⌈frames / 4⌉, 16, h, w]`. The last frame is repeated to fill the last latent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the video has no frames or the wrong shape, or if the device fails.
     pub fn encode(&self, video: &Tensor) -> Result<Tensor> {
         let frames = check_video(video, PIXELS)?;
         let missing = frames.next_multiple_of(self.frames_per_latent) - frames;
@@ -103,6 +119,10 @@ impl Encoder {
     }
 
     /// The latents of the next frames of a video, whose number must be a multiple of four.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a wrong number of frames, if the shape does not fit, or if the device fails.
     pub fn next_latents(&self, video: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let frames = check_video(video, PIXELS)?;
         if frames % self.frames_per_latent != 0 {

@@ -1,6 +1,6 @@
 //! From prompt to embedding: cleaning, tokens, the UMT5 encoder.
 //!
-//! A [`Prompt`] maps each word to its rows, so that a bend on `tulip` acts on all tokens of the word.
+//! A [`Prompt`] maps each word to its rows. A bend on `tulip` thus acts on all tokens of the word.
 
 mod blend;
 mod clean;

@@ -27,6 +27,10 @@ pub struct Umt5 {
 
 impl Umt5 {
     /// Reads an encoder from weights in Wan's names; the file gives all sizes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing, has another shape, or does not suit the others.
     pub fn load(weights: &Weights) -> Result<Self> {
         let [vocab, dim] = sizes(weights, "token_embedding.weight")?;
         let layer = |i: usize| Some(weights.pp(format!("blocks.{i}"))).filter(|w| w.dims("norm1.weight").is_some());
@@ -53,6 +57,10 @@ impl Umt5 {
     }
 
     /// The embeddings `[1, tokens, dim]` of these tokens, at least one; no padding among them.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a token that the vocabulary does not have, or if the device fails.
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
         self.forward_traced(ids, &mut untraced)
     }
@@ -65,6 +73,10 @@ impl Umt5 {
     /// - `blocks.0`: the layer's output, `[1, tokens, dim]`.
     ///
     /// Public for the tests.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a token that the vocabulary does not have, or if the device fails.
     #[doc(hidden)]
     pub fn forward_traced(&self, ids: &[u32], trace: Trace<'_>) -> Result<Tensor> {
         let vocab = self.vocab_size();
@@ -84,6 +96,10 @@ impl Umt5 {
     /// `[1, length, dim]`.
     ///
     /// Padding that is masked does not change the rows in front of it, so it is not computed.
+    ///
+    /// # Errors
+    ///
+    /// Fails for more tokens than `length`, for one that the vocabulary does not have, or if the device fails.
     pub fn encode(&self, ids: &[u32], length: usize) -> Result<Tensor> {
         if ids.len() > length {
             bail!("{} tokens do not fit a prompt of {length}; shorten the prompt", ids.len())
@@ -194,8 +210,8 @@ impl Distances {
     }
 }
 
-/// The bucket of a key that stands `offset` tokens behind the query: half of the `buckets` for each direction, half of
-/// those for the nearest tokens one by one, the rest in logarithmic steps up to `max_distance`.
+/// The bucket of a key that stands `offset` tokens behind the query. Each direction has half of the `buckets`. Half of
+/// those are for the nearest tokens one by one, the rest for logarithmic steps up to `max_distance`.
 ///
 /// Public for the tests. Fewer than two buckets are one.
 #[doc(hidden)]

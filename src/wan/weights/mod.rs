@@ -1,8 +1,8 @@
 //! Named tensors of a checkpoint, from any kind of file.
 //!
-//! Models ask for tensors by their original names (those of the Wan, UMT5 and TAEHV repositories); checkpoints of
-//! diffusers, transformers, llama.cpp and ComfyUI are renamed when they are opened. Nothing in a file is trusted:
-//! a damaged or malicious one gives an error.
+//! Models ask for tensors by their original names: those of the Wan, UMT5 and TAEHV repositories. Checkpoints of
+//! diffusers, transformers, llama.cpp and ComfyUI are renamed when they are opened. Nothing in a file is trusted: a
+//! damaged or malicious one gives an error.
 
 mod archive;
 mod arena;
@@ -89,19 +89,30 @@ impl Weights {
     /// checkpoint, `generator_ema` is preferred to `ema`, `generator`, `generator_lora`, `model` and `state_dict`;
     /// [`Self::open_section`] chooses.
     /// Files stay open and are read in place: they must not be overwritten or truncated while in use.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, is damaged, or has an unknown format; the message names it.
     pub fn open(path: &Path, dtype: DType, device: &Device) -> Result<Self> {
         Self::open_section(path, None, dtype, device)
     }
 
     /// [`Self::open`], but of a training checkpoint this section, such as `generator`.
     ///
-    /// Fails if the checkpoint has other sections only. A file without sections holds one set of weights, which is used;
-    /// [`Self::section`] is `None` then.
+    /// A file without sections holds one set of weights, which is used; [`Self::section`] is `None` then.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::open`] does, and if the checkpoint has other sections only.
     pub fn open_section(path: &Path, section: Option<&str>, dtype: DType, device: &Device) -> Result<Self> {
         Self::from_listing(open::list(path, section)?, path.display().to_string(), dtype, device)
     }
 
     /// The weights of a file in memory; `origin` is its name in errors.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are damaged or have an unknown format.
     pub fn from_bytes(file: &'static [u8], origin: &str, dtype: DType, device: &Device) -> Result<Self> {
         let listing = open::read(&Bytes::from_bytes(file), None).about(origin)?;
         Self::from_listing(listing, origin.to_owned(), dtype, device)
@@ -136,10 +147,15 @@ impl Weights {
         Self { store: Arc::new(store), prefix: String::new() }
     }
 
-    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A, computed in f32 when W is asked for.
+    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A. The sum is computed in f32 when W is
+    /// asked for.
     ///
-    /// `alpha` goes before that of the file; if neither is known it is the rank. Several LoRAs add up. Refused if the
-    /// LoRA changes modules that are not here, or does not fit their shapes. A changed weight is no longer quantised.
+    /// `alpha` goes before that of the file; if neither is known it is the rank. Several LoRAs add up. A changed
+    /// weight is no longer quantised.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `lora` is not a LoRA, changes modules that are not here, or does not fit their shapes.
     pub fn with_lora(self, lora: &Self, alpha: Option<f64>) -> Result<Self> {
         let (base, origin) = (&self.store, &lora.store.origin);
         if !matches!(lora.store.kind, Kind::Lora { .. }) {
@@ -161,12 +177,20 @@ impl Weights {
     }
 
     /// The tensor `name`, which must have this shape, in the dtype and on the device of these weights.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tensor is missing, has another shape, or cannot be read; the message names it and the file.
     pub fn get(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let (key, entry) = self.entry(name, &shape.into())?;
         self.store.read(&key, entry).about(format_args!("{}: {key}", self.store.origin))
     }
 
-    /// The tensor `name` as it is stored, if it is stored in a quantised block format; `None` if it is dense.
+    /// The tensor `name` in its quantised block format; `None` if it is stored dense.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tensor is missing, has another shape, or cannot be read; the message names it and the file.
     pub fn quantized(&self, name: &str, shape: impl Into<Shape>) -> Result<Option<Arc<QTensor>>> {
         let (key, entry) = self.entry(name, &shape.into())?;
         if self.store.deltas.contains_key(&key) {
@@ -248,6 +272,10 @@ impl Weights {
     /// Refuses tensors under the prefix that no model has read; call it when a model is complete.
     ///
     /// An embedded tokenizer may be left over: another one may be in use.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are such tensors; the message names them.
     pub fn finish(&self) -> Result<()> {
         let used = self.store.used.names();
         let unexpected: BTreeSet<String> = (self.store.entries.iter())
