@@ -29,7 +29,7 @@ Generates a video with a Wan model and writes its frames as PNG.
                     [assets/mini, the included small model]
   --transformer F   the transformer's file, if it is outside the folder or one of several
   --lora FILE       a LoRA to merge into it
-  --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid, krea or mini [guessed from the file names]
+  --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid, krea or mini [from the file names]
   --prompt TEXT     [a large red triangle moving up over a dark blue background]
   --negative TEXT   negative prompt, for the family wan [Wan's own]
   --guidance SCALE  guidance scale, for the family wan [5]
@@ -101,7 +101,7 @@ impl Options {
             "--transformer" => self.transformer = Some(PathBuf::from(value)),
             "--lora" => self.lora = Some(PathBuf::from(value)),
             "--shift" => self.shift = value.parse()?,
-            "--family" => self.family = Some(value.parse().map_err(anyhow::Error::msg)?),
+            "--family" => self.family = Some(value.parse()?),
             "--prompt" => value.clone_into(&mut self.prompt),
             "--negative" => value.clone_into(&mut self.negative),
             "--guidance" => self.guidance = value.parse()?,
@@ -144,11 +144,11 @@ fn main() -> Result<()> {
     let dtype = options.dtype.unwrap_or(if device.is_cpu() { DType::F32 } else { DType::BF16 });
     let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mini");
     let folder = options.model.as_ref().unwrap_or(&mini);
-    let mut checkpoint = Checkpoint::find_around(folder, options.transformer.as_deref())?;
+    let mut checkpoint = Checkpoint::find_around(folder, options.transformer.as_deref(), options.family)?;
     if options.lora.is_some() {
         checkpoint.lora.clone_from(&options.lora);
     }
-    let family = options.family.unwrap_or(checkpoint.family);
+    let family = checkpoint.family;
     let (width, height) = options.size.unwrap_or(if family == Family::Mini { (128, 128) } else { (832, 480) });
 
     let start = Instant::now();
@@ -160,7 +160,10 @@ fn main() -> Result<()> {
     drop(text);
     let model = Arc::new(checkpoint.transformer(dtype, &device)?);
     let config = model.config();
-    let decoder = checkpoint.decoder(options.fast, dtype, &device)?;
+    if !options.fast && checkpoint.vae.is_some() {
+        checkpoint.taehv = None;
+    }
+    let decoder = checkpoint.decoder(dtype, &device)?;
     eprintln!(
         "{family}: {} layers of width {} in {dtype:?}, loaded in {:.1} s",
         config.layers,

@@ -17,8 +17,8 @@ impl Picture {
         Self { width, height, rgb: colour.repeat(width * height) }
     }
 
-    /// A dark picture: what is shown where there is nothing to show.
-    pub fn dark(width: usize, height: usize) -> Self {
+    /// A black picture, in place of one that is missing.
+    pub fn black(width: usize, height: usize) -> Self {
         Self::filled(width, height, [0; 3])
     }
 

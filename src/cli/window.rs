@@ -40,7 +40,7 @@ mod open {
 
     use super::Window;
     use crate::cli::{Failure, models, open_patch};
-    use crate::engine::{Engine, Frame, Rack};
+    use crate::engine::{Engine, EngineHandle, Frame};
     use crate::io::midi_out::MidiOut;
     use crate::io::osc::OscOut;
     use crate::io::{Activity, Devices, State};
@@ -79,7 +79,8 @@ mod open {
             };
             let outs = Arc::new(OnceLock::<Outs>::new());
             let sender = outs.clone();
-            let rack = Rack::start(load, move |frame| sender.get().into_iter().for_each(|outs| outs.send(frame)));
+            let rack =
+                EngineHandle::start(load, move |frame| sender.get().into_iter().for_each(|outs| outs.send(frame)));
             let devices = Devices::open(&self.devices, rack.controls());
             // Nobody else sets it.
             let _ = outs.set(Outs { osc: devices.osc_out().cloned(), midi: devices.midi_out().cloned() });

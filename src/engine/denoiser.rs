@@ -11,18 +11,20 @@ use super::times::Clock;
 use super::warning::{Warning, Warnings};
 use crate::bend::{BendMemory, BoundProgram, LeftOut, Outcome};
 use crate::wan::hooks::Hooks;
-use crate::wan::rollout::{Rollout, Step};
-use crate::wan::text::{Prompt, blend};
+use crate::wan::kv_cache::PastVisibility;
+use crate::wan::noise::Noise;
+use crate::wan::rollout::{Rollout, RolloutError, Step};
+use crate::wan::text::{Prompt, Tokens, blend};
 
 /// The rollout with its prompt, and the memory of bends.
 pub(super) struct Denoiser {
-    pub(super) rollout: Rollout,
-    pub(super) prompt: Arc<Prompt>,
+    rollout: Rollout,
+    prompt: Arc<Prompt>,
     /// The second prompt, and its share.
     blend: Option<Blend>,
-    pub(super) memory: BendMemory,
+    memory: BendMemory,
     /// True if bends take their exact form.
-    pub(super) exact: bool,
+    exact: bool,
 }
 
 impl Denoiser {
@@ -37,6 +39,77 @@ impl Denoiser {
         let (transformer, noise) = (model.transformer.clone(), model.family.noise(seed));
         let rollout = Rollout::new(transformer, streaming.endless(), schedule, context, noise, latents)?;
         Ok(Self { rollout, prompt, blend: None, memory: BendMemory::default(), exact: false })
+    }
+
+    /// Begins the video again, with this noise.
+    pub(super) fn restart(&mut self, noise: Box<dyn Noise + Send>) {
+        self.rollout.restart(noise);
+        self.memory = BendMemory::default();
+    }
+
+    /// Changes the noise from the next draw on.
+    pub(super) fn set_noise(&mut self, noise: Box<dyn Noise + Send>) {
+        self.rollout.set_noise(noise);
+    }
+
+    /// Selects the exact form of bends.
+    pub(super) fn set_exact(&mut self, exact: bool) {
+        self.exact = exact;
+    }
+
+    /// The latent frames of the chunk under way, or of the next one between chunks.
+    pub(super) fn chunk(&self) -> &Arc<[usize]> {
+        self.rollout.chunk()
+    }
+
+    /// True if the next call begins a chunk.
+    pub(super) fn is_between_chunks(&self) -> bool {
+        self.rollout.is_between_chunks()
+    }
+
+    /// True if the denoising steps of the chunk under way are done.
+    pub(super) fn is_chunk_finished(&self) -> bool {
+        self.rollout.is_chunk_finished()
+    }
+
+    /// The tokens of the prompt.
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.prompt.tokens
+    }
+
+    /// The memory of bends.
+    pub(super) const fn memory(&self) -> &BendMemory {
+        &self.memory
+    }
+
+    /// Updates the memory of bends with the outcome of a call under a program.
+    pub(super) fn remember(&mut self, outcome: Outcome, program: &Program) {
+        self.memory.update(outcome.memory, program, outcome.measured);
+    }
+
+    /// The past frames that the KV cache holds.
+    pub(super) fn held_frames(&self) -> impl Iterator<Item = usize> {
+        self.rollout.cache().frames()
+    }
+
+    /// The past frames that [`Self::recache`] covers.
+    pub(super) fn recacheable(&self) -> impl Iterator<Item = usize> {
+        self.rollout.recacheable()
+    }
+
+    /// Recaches past frames before the next chunk.
+    pub(super) fn recache(&mut self) {
+        self.rollout.recache();
+    }
+
+    /// Drops past frames and the chunk under way.
+    pub(super) fn drop_past(&mut self) {
+        self.rollout.reset();
+    }
+
+    /// Sets how much the next call attends to past frames.
+    pub(super) fn set_past_visibility(&mut self, visibility: PastVisibility) {
+        self.rollout.set_past_visibility(visibility);
     }
 
     /// Sets the prompt of a program from the next chunk on. Returns the patch's choice for past frames, if the prompt is a new one.
@@ -84,7 +157,7 @@ impl Denoiser {
                     outcome.left_out.iter().for_each(|out| warnings.add(warning_of(out)));
                     return Ok(Some((step, outcome)));
                 }
-                Err(_) if self.rollout.diverged() => {
+                Err(RolloutError::Diverged) => {
                     if guarded {
                         warnings.add(Warning::new(format!(
                             "overflow of {} together: all bends are skipped; lower their amounts, or bypass one",
@@ -93,7 +166,7 @@ impl Denoiser {
                         program = unbent.get_or_init(|| Program { bends: Vec::new(), ..program.clone() });
                     }
                 }
-                Err(error) => return Err(error),
+                Err(RolloutError::Failed(error)) => return Err(error),
             }
         }
         Ok(None)

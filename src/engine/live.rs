@@ -1,7 +1,7 @@
 //! The engine on a thread of its own. Neither the engine nor the viewer waits for the other.
 //!
-//! A second thread, the player, shows each frame at its time. The engine stays just ahead of it, so that a turn of a knob shows as early
-//! as the model allows.
+//! A second thread, the player, shows each frame at its time. The engine stays just ahead of it. A turn of a knob thus
+//! shows as early as the model allows.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,12 +50,12 @@ pub enum Stage {
     Failed(String),
 }
 
-/// A running engine. It stops when dropped.
+/// Engine on a thread of its own. Dropping the handle stops it.
 ///
 /// ```
 /// use std::sync::Arc;
 ///
-/// use bendrack::engine::{Engine, Model, Rack, Stage};
+/// use bendrack::engine::{Engine, Model, EngineHandle, Stage};
 /// use bendrack_nodes::LIBRARY;
 /// use bendrack_nodes::patch::Patch;
 /// use bendrack_nodes::compile::plan::Plan;
@@ -63,15 +63,15 @@ pub enum Stage {
 /// let (plan, _) = Plan::compile(&Patch::default(), LIBRARY);
 /// let plan = Arc::new(plan.ok_or("no plan")?);
 /// let (sender, frames) = std::sync::mpsc::channel();
-/// let rack = Rack::start(move || Engine::new(Model::mini()?, plan, (32, 32)), move |frame| {
+/// let engine = EngineHandle::start(move || Engine::new(Model::mini()?, plan, (32, 32)), move |frame| {
 ///     // The receiver is gone once the example ends.
 ///     let _ = sender.send(frame.number);
 /// });
 /// assert_eq!(frames.recv()?, 0);
-/// assert_eq!(rack.status().stage, Stage::Running);
+/// assert_eq!(engine.status().stage, Stage::Running);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Rack {
+pub struct EngineHandle {
     shared: Arc<Shared>,
     player: Option<JoinHandle<()>>,
 }
@@ -103,7 +103,7 @@ impl Shared {
     }
 }
 
-impl Rack {
+impl EngineHandle {
     /// Loads an engine and runs it. The player's thread calls `watch` with each frame at its time.
     pub fn start(
         load: impl FnOnce() -> Result<Engine> + Send + 'static,
@@ -112,7 +112,7 @@ impl Rack {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), controls: Arc::default() });
         shared.state().status.frame_rate = FRAME_RATE;
         let (engine_thread, player) = (shared.clone(), shared.clone());
-        std::thread::spawn(move || match guarded(load, "report it, and start bendrack again") {
+        std::thread::spawn(move || match catch_panic(load, "report it, and start bendrack again") {
             Ok(engine) => EngineThread::new(engine, engine_thread).run(),
             Err(why) => engine_thread.state().status.stage = Stage::Failed(why),
         });
@@ -150,7 +150,7 @@ impl Rack {
     }
 }
 
-impl Drop for Rack {
+impl Drop for EngineHandle {
     fn drop(&mut self) {
         self.shared.state().stop = true;
         self.shared.changed.notify_all();
@@ -202,7 +202,8 @@ struct EngineThread {
     next_due: Instant,
     /// Notes that went on since the chunk under way began, however short.
     notes_on: BTreeMap<(u8, u8), f64>,
-    /// The sound between the beginnings of the chunk before and of the one under way: a chunk plays the sound of the one before.
+    /// The sound from the beginning of the chunk before to that of the one under way. A chunk plays the sound of the
+    /// one before.
     sound: Vec<Hop>,
 }
 
@@ -232,7 +233,7 @@ impl EngineThread {
         while self.prepare() {
             let controls = self.controls();
             let start = Instant::now();
-            let made = guarded(|| self.engine.step(&controls), "press Restart to begin the video again");
+            let made = catch_panic(|| self.engine.step(&controls), "press Restart to begin the video again");
             self.busy_secs += start.elapsed().as_secs_f64();
             if self.engine.is_between_chunks() {
                 self.notes_on.clear();
@@ -324,8 +325,8 @@ impl EngineThread {
     }
 }
 
-/// Does `work`. An error or a panic becomes a sentence, a panic with the next step: a bug must not end the show.
-fn guarded<T>(work: impl FnOnce() -> Result<T>, next_step: &str) -> std::result::Result<T, String> {
+/// Does `work`. An error or a panic becomes a sentence, a panic with the next step. A bug must not end the show.
+fn catch_panic<T>(work: impl FnOnce() -> Result<T>, next_step: &str) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| message(&error)),
         Err(_) => Err(format!("internal error in the engine (a bug); {next_step}")),

@@ -1,7 +1,7 @@
 //! The loop: controls to ticks, programs to model calls, latents to frames.
 //!
-//! An [`Engine`] makes one model call at a time. It is deterministic: the same plans and controls before the same calls make the same
-//! frames, played live ([`Rack`]) or rendered to a file.
+//! An [`Engine`] makes one model call at a time. It is deterministic: the same plans and controls before the same calls
+//! make the same frames. They are played live ([`EngineHandle`]) or rendered to a file.
 
 mod denoiser;
 pub mod frame;
@@ -26,7 +26,7 @@ use crate::media::Picture;
 use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
-pub use live::{Rack, Stage, Status};
+pub use live::{EngineHandle, Stage, Status};
 pub use model::Model;
 use model::{LATENT_FRAMES, TOKEN_PIXELS};
 use past_policy::{PastAction, PastPolicy};
@@ -83,7 +83,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Fails if width or height is not a multiple of 16, if the model does not stream, or if the device runs out of memory.
+    /// Fails if width or height is not a multiple of 16 or if the model does not stream. Fails if the device runs out
+    /// of memory.
     pub fn new(mut model: Model, plan: Arc<Plan>, size: (usize, usize)) -> Result<Self> {
         let fits = |side: usize| side > 0 && side.is_multiple_of(TOKEN_PIXELS);
         if !fits(size.0) || !fits(size.1) {
@@ -105,7 +106,7 @@ impl Engine {
     /// Runs another plan from the next step on. Nodes keep their memory by id.
     pub fn set_plan(&mut self, plan: Arc<Plan>) {
         if plan.seed() != self.ticker.seed() {
-            self.denoiser.rollout.set_noise(self.model.family.noise(plan.seed()));
+            self.denoiser.set_noise(self.model.family.noise(plan.seed()));
         }
         self.ticker.set_plan(plan);
     }
@@ -127,13 +128,12 @@ impl Engine {
 
     /// Selects the exact form of every bend of a map: slow, and the reference for the fast form.
     pub fn set_exact(&mut self, exact: bool) {
-        self.denoiser.exact = exact;
+        self.denoiser.set_exact(exact);
     }
 
     /// Begins the video again from its first frame.
     pub fn restart(&mut self) {
-        self.denoiser.rollout.restart(self.model.family.noise(self.ticker.seed()));
-        self.denoiser.memory = bend::BendMemory::default();
+        self.denoiser.restart(self.model.family.noise(self.ticker.seed()));
         self.ticker.restart();
         self.policy.restart();
         self.taps.restart();
@@ -154,7 +154,7 @@ impl Engine {
     pub fn step(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
         let made = self.call(controls);
         match &made {
-            Ok(_) if self.denoiser.rollout.is_between_chunks() => self.ticker.end_chunk(),
+            Ok(_) if self.denoiser.is_between_chunks() => self.ticker.end_chunk(),
             Err(_) if self.policy.take_reset() => self.drop_chunk(),
             _ => {}
         }
@@ -162,25 +162,25 @@ impl Engine {
     }
 
     fn call(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
-        let frames = self.denoiser.rollout.chunk().clone();
+        let frames = self.denoiser.chunk().clone();
         let program = self.times.tick.time(|| self.ticker.tick(controls, &frames));
         if self.ticker.is_in_chunk() {
             self.policy.request(&program.cache);
         } else {
             self.begin_chunk(&program)?;
         }
-        self.denoiser.rollout.set_past_visibility(self.policy.visibility(&program));
-        self.ticker.keep();
+        self.denoiser.set_past_visibility(self.policy.visibility(&program));
+        self.ticker.commit();
         self.ticker.warnings().for_each(|warning| self.warnings.add(warning));
 
         let made = self.denoiser.advance(&program, frames[0], &mut self.times.model, &mut self.warnings)?;
         self.ticker.recycle(std::mem::replace(&mut self.program, program));
         let Some((step, outcome)) = made else { return Ok(self.hold_picture(&frames)) };
 
-        self.policy.cached(&step.cached, &self.program, &self.denoiser.rollout);
-        let numbers = self.taps.add(&self.program, &outcome.measured, step.call.pass, &self.denoiser.memory);
+        self.policy.record_cached(&step.cached, &self.program, self.denoiser.held_frames());
+        let numbers = self.taps.add(&self.program, &outcome.measured, step.call.pass, self.denoiser.memory());
         self.ticker.measure(numbers);
-        self.denoiser.memory.update(outcome.memory, &self.program, outcome.measured);
+        self.denoiser.remember(outcome, &self.program);
         if !step.finished {
             return Ok(Vec::new());
         }
@@ -192,12 +192,12 @@ impl Engine {
     /// Applies what takes effect between chunks: the prompt, and the cache policy.
     fn begin_chunk(&mut self, program: &Program) -> Result<()> {
         let switch = self.denoiser.set_prompt(program, &mut self.model, &mut self.times.prompt)?;
-        match self.policy.begin_chunk(program, switch, &self.denoiser.rollout) {
+        match self.policy.begin_chunk(program, switch, self.denoiser.recacheable()) {
             PastAction::Keep => {}
             PastAction::Reset => self.forget(),
-            PastAction::Recache => self.denoiser.rollout.recache(),
+            PastAction::Recache => self.denoiser.recache(),
         }
-        let tokens = &self.denoiser.prompt.tokens;
+        let tokens = self.denoiser.tokens();
         let of_bends = bend::warnings(program, tokens, self.model.transformer.config());
         let of_bends = of_bends.into_iter().map(|(node, sentence)| Warning::of(node, sentence));
         let too_long = (tokens.dropped > 0).then(|| {
@@ -217,7 +217,7 @@ impl Engine {
         let Some(last) = pictures.last() else { return };
         let before = self.presenter.picture_before(pictures, chunk).map(|before| &**before);
         let taps = self.program.taps.iter().filter(|tap| tap.measure == Measure::Picture);
-        let memory = &self.denoiser.memory;
+        let memory = self.denoiser.memory();
         self.ticker.measure(taps.map(|tap| (tap.node.clone(), bend::picture_numbers(last, before, tap, memory))));
         self.presenter.set_last_picture(last.clone());
     }
@@ -234,7 +234,7 @@ impl Engine {
         self.warnings.add(Warning::new(
             "overflow of the model: the last picture stays, and the KV cache is emptied; lower the amounts of bends",
         ));
-        let is_shown = self.denoiser.rollout.is_chunk_finished();
+        let is_shown = self.denoiser.is_chunk_finished();
         let count = LATENT_FRAMES * chunk.len() - if chunk[0] == 0 { LATENT_FRAMES - 1 } else { 0 };
         let pictures = vec![self.presenter.last_picture().clone(); count];
         let frames = if is_shown { Vec::new() } else { self.present(pictures, chunk) };
@@ -249,7 +249,7 @@ impl Engine {
 
     /// Drops every past frame.
     fn forget(&mut self) {
-        self.denoiser.rollout.reset();
+        self.denoiser.drop_past();
         self.policy.forget();
     }
 

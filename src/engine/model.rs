@@ -41,9 +41,6 @@ pub const LATENT_FRAMES: usize = 4;
 /// Pixels of a side that become one token.
 pub const TOKEN_PIXELS: usize = PATCH * LATENT_PIXELS;
 
-/// True if the small decoder is preferred.
-const FAST: bool = true;
-
 impl Model {
     /// The small model inside the program.
     ///
@@ -67,7 +64,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// Fails if a part of the model is missing, doubled or damaged, or if the model does not stream; the message names the file.
+    /// Fails if a part of the model is missing, doubled or damaged, or if the model does not stream. The message names
+    /// the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let device = device()?;
         let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
@@ -78,7 +76,7 @@ impl Model {
                 "{}: the weights are those of Wan itself, which makes whole clips. The rack streams chunk by chunk; use one of {}. \
                  If it is one of these, put its name into the name of the folder",
                 folder.display(),
-                streaming_families()
+                Family::names(|family| family.streaming().is_some())
             )
         }
         Ok(Self {
@@ -86,7 +84,7 @@ impl Model {
             family,
             text: checkpoint.text_encoder(dtype, &device)?,
             transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
-            decoder: checkpoint.decoder(FAST, dtype, &device)?,
+            decoder: checkpoint.decoder(dtype, &device)?,
             checkpoint: Some(checkpoint),
             size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },
         })
@@ -99,7 +97,7 @@ impl Model {
     /// Fails if a file cannot be read.
     pub fn sha256(&self) -> Result<String> {
         let fingerprint = match &self.checkpoint {
-            Some(checkpoint) => checkpoint.fingerprint(FAST)?,
+            Some(checkpoint) => checkpoint.fingerprint()?,
             None => mini::fingerprint()?,
         };
         Ok(fingerprint.finish())
@@ -112,13 +110,11 @@ impl Model {
     }
 }
 
-/// The names of the families that generate chunk after chunk.
-fn streaming_families() -> String {
-    let names = Family::ALL.into_iter().filter(|family| family.streaming().is_some()).map(Family::name);
-    names.collect::<Vec<_>>().join(", ")
-}
-
 /// The first GPU that this build can use, else the CPU.
+///
+/// # Errors
+///
+/// Fails if the GPU does not start.
 pub fn device() -> Result<Device> {
     match Device::cuda_if_available(0)? {
         Device::Cpu if candle_core::utils::metal_is_available() => Device::new_metal(0),

@@ -1,4 +1,5 @@
-//! The cache policy of a patch: when past frames are dropped or recached, and how much the model attends to them.
+//! The cache policy of a patch. It decides when past frames are dropped or recached, and how much the model attends to
+//! them.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -7,7 +8,6 @@ use std::sync::Arc;
 use bendrack_nodes::program::{Cache, Program, Switch};
 
 use crate::wan::kv_cache::PastVisibility;
-use crate::wan::rollout::Rollout;
 
 /// Action on past frames at the beginning of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +45,17 @@ impl PastPolicy {
     }
 
     /// The action at the beginning of a chunk, after `switch`, the patch's choice for a new prompt.
-    pub(super) fn begin_chunk(&mut self, program: &Program, switch: Option<Switch>, rollout: &Rollout) -> PastAction {
+    /// `recacheable` are the past frames that a recache covers.
+    pub(super) fn begin_chunk(
+        &mut self,
+        program: &Program,
+        switch: Option<Switch>,
+        recacheable: impl Iterator<Item = usize>,
+    ) -> PastAction {
         let due = mem::take(&mut self.due);
         let reset = program.cache.reset || due.reset;
         let switch_recaches = switch == Some(Switch::Recache);
-        let recache = program.cache.recache || due.recache || switch_recaches || self.is_far(program, rollout);
+        let recache = program.cache.recache || due.recache || switch_recaches || self.is_far(program, recacheable);
         self.begun = Requests { reset, recache };
         if reset || switch == Some(Switch::Reset) {
             PastAction::Reset
@@ -60,7 +66,7 @@ impl PastPolicy {
         }
     }
 
-    /// True if a reset is due; it then counts as done.
+    /// Takes the pending reset; true if there was one.
     pub(super) fn take_reset(&mut self) -> bool {
         mem::take(&mut self.due.reset)
     }
@@ -87,8 +93,8 @@ impl PastPolicy {
         }
     }
 
-    /// Notes that the keys and values of frames `numbers` were computed under `program`; drops frames that the KV cache dropped.
-    pub(super) fn cached(&mut self, numbers: &[usize], program: &Program, rollout: &Rollout) {
+    /// Records that the keys and values of frames `numbers` were computed under `program`. Keeps only frames that the KV cache holds.
+    pub(super) fn record_cached(&mut self, numbers: &[usize], program: &Program, held: impl Iterator<Item = usize>) {
         if numbers.is_empty() {
             return;
         }
@@ -96,14 +102,14 @@ impl PastPolicy {
         let (prompt, blend) = (program.prompt.clone(), program.blend.clone());
         let program = Arc::new(Program { prompt, blend, bends, ..Program::default() });
         self.cached.extend(numbers.iter().map(|&number| (number, program.clone())));
-        let held: Vec<usize> = rollout.cache().frames().collect();
+        let held: Vec<usize> = held.collect();
         self.cached.retain(|number, _| held.contains(number));
     }
 
     /// True if a frame that can be recached has a program beyond the threshold of this one.
-    fn is_far(&self, program: &Program, rollout: &Rollout) -> bool {
+    fn is_far(&self, program: &Program, recacheable: impl Iterator<Item = usize>) -> bool {
         let Some(threshold) = program.cache.threshold else { return false };
-        let mut cached = rollout.recacheable().filter_map(|number| self.cached.get(&number));
+        let mut cached = recacheable.filter_map(|number| self.cached.get(&number));
         cached.any(|cached| program.distance(cached) > threshold)
     }
 }

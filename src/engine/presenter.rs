@@ -46,7 +46,7 @@ impl Presenter {
             decoder: DecoderStream::new(decoder),
             zoom: (SCREEN_ROWS / size.1).max(1),
             peaks: Arc::default(),
-            last_picture: Arc::new(Picture::dark(size.0, size.1)),
+            last_picture: Arc::new(Picture::black(size.0, size.1)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The patch at work: the plan, the memory of its nodes and its inputs make a program for each model call.
+//! The patch at work: plan, node memory and inputs make a program for each model call.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -70,7 +70,7 @@ impl Ticker {
         self.measurements.clear();
     }
 
-    /// The program of a call over latent frames of these numbers. [`Self::keep`] makes its memory definite.
+    /// The program of a call over latent frames of these numbers. [`Self::commit`] commits its memory.
     pub(super) fn tick(&mut self, controls: &Controls, frames: &[usize]) -> Program {
         self.next.copy_from(&self.start);
         self.hops.clear();
@@ -93,8 +93,8 @@ impl Ticker {
         program
     }
 
-    /// Accepts the memory of the latest tick.
-    pub(super) fn keep(&mut self) {
+    /// Commits the memory of the latest tick.
+    pub(super) fn commit(&mut self) {
         mem::swap(&mut self.latest, &mut self.next);
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A sentence about a node, or about the whole patch.
+/// A message about a node, or about the whole patch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
     /// The id of the node.
@@ -11,32 +11,32 @@ pub struct Warning {
     /// The output of the node that keeps its last number, because the new one is not finite.
     pub output: Option<&'static str>,
     /// The problem, and what to do about it.
-    pub sentence: String,
+    pub message: String,
 }
 
 impl Warning {
     /// About the whole patch.
-    pub fn new(sentence: impl Into<String>) -> Self {
-        Self { node: None, output: None, sentence: sentence.into() }
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { node: None, output: None, message: message.into() }
     }
 
     /// About a node.
-    pub fn of(node: Arc<str>, sentence: impl Into<String>) -> Self {
-        Self { node: Some(node), ..Self::new(sentence) }
+    pub fn of(node: Arc<str>, message: impl Into<String>) -> Self {
+        Self { node: Some(node), ..Self::new(message) }
     }
 
     /// About an output whose number is not finite.
     pub fn held(node: Arc<str>, output: &'static str) -> Self {
-        let sentence = format!("{output} is not a finite number, so it keeps its last one");
-        Self { output: Some(output), ..Self::of(node, sentence) }
+        let message = format!("{output} is not a finite number, so it keeps its last one");
+        Self { output: Some(output), ..Self::of(node, message) }
     }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.node {
-            Some(node) => write!(f, "{node}: {}", self.sentence),
-            None => f.write_str(&self.sentence),
+            Some(node) => write!(f, "{node}: {}", self.message),
+            None => f.write_str(&self.message),
         }
     }
 }

@@ -11,7 +11,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::DeviceContext;
 use super::activity::{LightHandle, State};
-use super::worker::{Stop, Worker};
+use super::worker::{Backoff, Stop, Worker};
 use crate::sound::analyse::{Analyser, RATES};
 
 /// The time between two reads of samples.
@@ -54,7 +54,7 @@ pub(super) fn inputs() -> Result<Vec<String>, String> {
 pub(super) fn follow(wanted: String, context: &DeviceContext, light: &LightHandle) -> Worker {
     let (context, watched) = (context.clone(), light.clone());
     Worker::spawn(light, move |stop| {
-        let mut wait = POLL;
+        let mut backoff = Backoff::new(POLL, MAX_WAIT);
         loop {
             match open(&wanted) {
                 Ok(Some(input)) => {
@@ -62,18 +62,17 @@ pub(super) fn follow(wanted: String, context: &DeviceContext, light: &LightHandl
                     let received = input.receive(&context, &watched, stop);
                     watched.set(State::Waiting);
                     // A silent input is opened at longer and longer intervals.
-                    wait = if received { POLL } else { (wait * 2).min(MAX_WAIT) };
+                    if received {
+                        backoff.reset();
+                    }
                 }
                 Ok(None) => {
                     watched.set(State::Waiting);
-                    wait = POLL;
+                    backoff.reset();
                 }
-                Err(problem) => {
-                    watched.set(State::Failed(problem));
-                    wait = (wait * 2).min(MAX_WAIT);
-                }
+                Err(problem) => watched.set(State::Failed(problem)),
             }
-            if stop.after(wait) {
+            if stop.after(backoff.next_wait()) {
                 return;
             }
         }
@@ -152,13 +151,13 @@ impl Input {
                 "the input has {rate} Hz and {channels} channels, which is not supported; set it to 48 kHz"
             ));
         }
-        let take = taker(format).ok_or_else(|| {
+        let mix_down = mix_down_for(format).ok_or_else(|| {
             format!("the sample format {format} is not supported; choose another in the system's settings")
         })?;
         let (mut ring, samples) = RingBuffer::new(RING_SECS * rate as usize);
         let (send_error, errors) = mpsc::sync_channel(MAX_ERRORS);
         // Neither waits: without room, samples and errors are lost.
-        let receive = move |data: &Data, _: &cpal::InputCallbackInfo| take(data, channels, &mut ring);
+        let receive = move |data: &Data, _: &cpal::InputCallbackInfo| mix_down(data, channels, &mut ring);
         let report = move |error| _ = send_error.try_send(error);
         let stream = device
             .build_input_stream_raw(config.config(), format, receive, report, None)
@@ -173,7 +172,7 @@ impl Input {
         let (mut latest, mut came) = (Instant::now(), false);
         while !stop.after(LOOK) && latest.elapsed() < SILENT {
             for error in self.errors.try_iter() {
-                light.fault(&error.to_string());
+                light.count_error(&error.to_string());
                 if !is_passing(error.kind()) {
                     return came;
                 }
@@ -192,7 +191,7 @@ impl Input {
             if reported.len() >= REPORTED {
                 let loudest = reported.drain(..).map(|hop| level(&hop)).fold(0.0, f32::max);
                 if loudest > SOFTEST {
-                    light.pass(&format!("{:.0} dB", 20.0 * loudest.log10()));
+                    light.count_message(&format!("{:.0} dB", 20.0 * loudest.log10()));
                 }
             }
         }
@@ -210,29 +209,29 @@ fn level(hop: &Hop) -> f32 {
     (2.0 * hop.bands.iter().map(|band| band * band).sum::<f32>()).sqrt()
 }
 
-/// Puts the mean of all channels into a ring.
-type Taker = fn(&Data, usize, &mut Producer<f32>);
+/// Mixes the channels of samples down to their mean, into a ring.
+type MixDown = fn(&Data, usize, &mut Producer<f32>);
 
 /// The function for samples of a format.
-fn taker(format: SampleFormat) -> Option<Taker> {
+fn mix_down_for(format: SampleFormat) -> Option<MixDown> {
     Some(match format {
-        SampleFormat::I8 => take::<i8>,
-        SampleFormat::I16 => take::<i16>,
-        SampleFormat::I24 => take::<cpal::I24>,
-        SampleFormat::I32 => take::<i32>,
-        SampleFormat::I64 => take::<i64>,
-        SampleFormat::U8 => take::<u8>,
-        SampleFormat::U16 => take::<u16>,
-        SampleFormat::U24 => take::<cpal::U24>,
-        SampleFormat::U32 => take::<u32>,
-        SampleFormat::U64 => take::<u64>,
-        SampleFormat::F32 => take::<f32>,
-        SampleFormat::F64 => take::<f64>,
+        SampleFormat::I8 => mix_down::<i8>,
+        SampleFormat::I16 => mix_down::<i16>,
+        SampleFormat::I24 => mix_down::<cpal::I24>,
+        SampleFormat::I32 => mix_down::<i32>,
+        SampleFormat::I64 => mix_down::<i64>,
+        SampleFormat::U8 => mix_down::<u8>,
+        SampleFormat::U16 => mix_down::<u16>,
+        SampleFormat::U24 => mix_down::<cpal::U24>,
+        SampleFormat::U32 => mix_down::<u32>,
+        SampleFormat::U64 => mix_down::<u64>,
+        SampleFormat::F32 => mix_down::<f32>,
+        SampleFormat::F64 => mix_down::<f64>,
         _ => return None,
     })
 }
 
-fn take<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<f32>)
+fn mix_down<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<f32>)
 where
     f32: FromSample<T>,
 {
@@ -253,7 +252,7 @@ mod tests {
         let mut frames = [0.5_f32, -0.25, 1.0, 0.0, 0.25, 0.25];
         // Safety: the pointer is that of six samples which outlive the data.
         let data = unsafe { Data::from_parts(frames.as_mut_ptr().cast(), frames.len(), SampleFormat::F32) };
-        taker(SampleFormat::F32).expect("a taker")(&data, 2, &mut ring);
+        mix_down_for(SampleFormat::F32).expect("a format that is supported")(&data, 2, &mut ring);
         assert_eq!((samples.pop(), samples.pop()), (Ok(0.125), Ok(0.5)));
         assert!(samples.pop().is_err(), "the third had no room");
     }

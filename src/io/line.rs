@@ -1,7 +1,7 @@
 //! The line protocol of boards.
 //!
-//! A line is names and numbers: `touch 0.5`, `touch=0.5`, `touch: 0.5`, `accel 0.1 0.2 0.3`, `a:1,b:2`, or a JSON object,
-//! `{"touch": 0.5, "accel": [0.1, 0.2, 0.3]}`.
+//! A line is names and numbers: `touch 0.5`, `touch=0.5`, `touch: 0.5`, `accel 0.1 0.2 0.3`, `a:1,b:2`. It may be a
+//! JSON object: `{"touch": 0.5, "accel": [0.1, 0.2, 0.3]}`.
 
 use serde_json::{Map, Value};
 
@@ -103,7 +103,7 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// Calls `each` with every line that ends in `bytes`, without its end, or with an error for a line that is too long.
+    /// Calls `each` with every line that ends in `bytes`, without its end. A line that is too long is an error.
     pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Result<&[u8], &'static str>)) {
         for &byte in bytes {
             if byte == b'\n' || byte == b'\r' {

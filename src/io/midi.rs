@@ -1,25 +1,15 @@
 //! MIDI inputs: controllers and notes. Ports are reopened when they come back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
 
-use midir::{Ignore, MidiIO, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
+use midir::{Ignore, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
-use super::activity::{Control, Kind, LightHandle, State};
-use super::worker::{Stop, Worker};
+use super::activity::{Kind, LightHandle};
+use super::midi_ports::{self, Ports, Watcher};
+use super::worker::Worker;
 use super::{DeviceContext, DeviceError};
-
-/// The time between two scans for ports.
-pub(super) const POLL: Duration = Duration::from_millis(500);
-/// The longest wait for a MIDI system that is missing.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(30);
-/// The most ports that are opened: each takes one of ALSA's 32 queues.
-pub(super) const MAX_PORTS: usize = 16;
-/// The name of the client for other programs.
-pub(super) const CLIENT: &str = "bendrack";
 
 /// The MIDI inputs to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +129,7 @@ impl Port {
         for &byte in bytes {
             match self.parser.feed(byte) {
                 Step::Event(event) => self.apply(event),
-                Step::Stray => self.light.fault(&format!("a stray byte, {byte}")),
+                Step::Stray => self.light.count_error(&format!("a stray byte, {byte}")),
                 Step::Nothing => {}
             }
         }
@@ -150,25 +140,23 @@ impl Port {
             Event::Cc { channel, number, value } => {
                 let part = f64::from(value) / 127.0;
                 self.context.controls().midi_cc.insert((channel, number), part);
-                self.context.activity.turned(Control::Cc { channel, number }, part);
-                self.light.pass(&format!("channel {channel} controller {number}: {value}"));
+                self.light.count_message(&format!("channel {channel} controller {number}: {value}"));
             }
             Event::Note { channel, number, velocity: 0 } => {
                 self.held.remove(&(channel, number));
                 self.context.controls().midi_notes.remove(&(channel, number));
-                self.light.pass(&format!("channel {channel} note {number} off"));
+                self.light.count_message(&format!("channel {channel} note {number} off"));
             }
             Event::Note { channel, number, velocity } => {
                 let part = f64::from(velocity) / 127.0;
                 self.held.insert((channel, number));
                 self.context.controls().strike((channel, number), part);
-                self.context.activity.note_on(Control::Note { channel, number }, part);
-                self.light.pass(&format!("channel {channel} note {number} on, velocity {velocity}"));
+                self.light.count_message(&format!("channel {channel} note {number} on, velocity {velocity}"));
             }
             Event::AllNotesOff { channel } => {
                 self.held.retain(|key| key.0 != channel);
                 self.context.controls().midi_notes.retain(|key, _| key.0 != channel);
-                self.light.pass(&format!("channel {channel} all notes off"));
+                self.light.count_message(&format!("channel {channel} all notes off"));
             }
         }
     }
@@ -187,118 +175,46 @@ pub(super) fn follow(wanted: &MidiInputs, context: &DeviceContext) -> Option<Wor
     let (wanted, name) = match wanted {
         MidiInputs::None => return None,
         MidiInputs::All => (String::new(), "MIDI".to_owned()),
-        MidiInputs::Named(text) => (text.to_lowercase(), format!("MIDI with {text:?} in its name")),
+        MidiInputs::Named(text) => (text.clone(), format!("MIDI with {text:?} in its name")),
     };
     let light = context.light(Kind::Midi, &name);
-    let mut watcher =
-        PortWatcher { wanted, context: context.clone(), light: light.clone(), system: None, open: BTreeMap::new() };
-    Some(Worker::spawn(&light, move |stop| watcher.run(stop)))
+    let mut watcher = Watcher::new(Inputs, &wanted, context, &light);
+    Some(Worker::spawn(&light, move |stop| while !stop.after(watcher.poll()) {}))
 }
 
-/// Finds ports and opens them.
-struct PortWatcher {
-    /// In lower case.
-    wanted: String,
-    context: DeviceContext,
-    /// The light while no port is open.
-    light: LightHandle,
-    system: Option<MidiInput>,
-    open: BTreeMap<String, Open>,
-}
+/// MIDI inputs.
+struct Inputs;
 
-struct Open {
-    id: String,
-    connection: MidiInputConnection<Port>,
-}
+impl Ports for Inputs {
+    type Client = MidiInput;
+    type Open = MidiInputConnection<Port>;
+    const KIND: Kind = Kind::Midi;
 
-impl PortWatcher {
-    fn run(&mut self, stop: &Stop) {
-        let mut wait = POLL;
-        loop {
-            wait = match self.poll() {
-                Ok(()) => POLL,
-                Err(problem) => {
-                    self.close_lost(&BTreeMap::new());
-                    self.light.set(State::Failed(problem));
-                    (wait * 2).min(MAX_WAIT)
-                }
-            };
-            if stop.after(wait) {
-                return;
-            }
-        }
+    fn client() -> Result<MidiInput, String> {
+        midi_ports::client(MidiInput::new)
     }
 
-    fn poll(&mut self) -> Result<(), String> {
-        let system = match self.system.take() {
-            Some(system) => system,
-            None => input()?,
-        };
-        let mut ports = names(&system, &system.ports());
-        // A MIDI system without ports may have been restarted, so the next scan connects again.
-        self.system = (!ports.is_empty()).then_some(system);
-        ports.retain(|name, _| name.to_lowercase().contains(&self.wanted));
-        self.close_lost(&ports);
-        for (name, port) in ports {
-            if !self.open.contains_key(&name) && self.open.len() < MAX_PORTS {
-                self.connect(name, &port);
-            }
-        }
-        if self.open.is_empty() {
-            self.light.set(State::Waiting);
-        } else {
-            self.light.remove();
-        }
-        Ok(())
+    fn id(port: &MidiInputPort) -> String {
+        port.id()
     }
 
-    fn close_lost(&mut self, ports: &BTreeMap<String, MidiInputPort>) {
-        let lost = |name: &String, open: &mut Open| ports.get(name).is_none_or(|port| port.id() != open.id);
-        for (name, open) in self.open.extract_if(.., lost) {
-            let (_, mut port) = open.connection.close();
-            port.release_notes();
-            self.context.light(Kind::Midi, &name).set(State::Waiting);
-        }
+    fn connect(
+        &self,
+        port: &MidiInputPort,
+        context: &DeviceContext,
+        light: &LightHandle,
+    ) -> Result<Self::Open, String> {
+        let mut input = Self::client()?;
+        input.ignore(Ignore::All);
+        let receive = |_, bytes: &[u8], port: &mut Port| port.receive(bytes);
+        let data = Port::new(context.clone(), light.clone());
+        input.connect(port, "in", receive, data).map_err(|error| format!("the port cannot be opened: {error}"))
     }
 
-    fn connect(&mut self, name: String, port: &MidiInputPort) {
-        let light = self.context.light(Kind::Midi, &name);
-        let data = Port::new(self.context.clone(), light.clone());
-        let connection = input().and_then(|mut input| {
-            input.ignore(Ignore::All);
-            let receive = |_, bytes: &[u8], port: &mut Port| port.receive(bytes);
-            input.connect(port, "in", receive, data).map_err(|error| format!("the port cannot be opened: {error}"))
-        });
-        match connection {
-            Ok(connection) => {
-                light.set(State::Open);
-                self.open.insert(name, Open { id: port.id(), connection });
-            }
-            Err(problem) => light.set(State::Failed(problem)),
-        }
+    fn close(open: Self::Open) {
+        let (_, mut port) = open.close();
+        port.release_notes();
     }
-}
-
-/// Ports by name; a second port of a name gets a number.
-pub(super) fn names<I: MidiIO>(io: &I, ports: &[I::Port]) -> BTreeMap<String, I::Port> {
-    let mut named = BTreeMap::new();
-    for port in ports {
-        // A port that has gone has no name.
-        let Ok(full) = io.port_name(port) else { continue };
-        let name = without_address(&full);
-        let free = |name: &String| !named.contains_key(name);
-        let numbered = (2..).map(|number| format!("{name} ({number})"));
-        if let Some(name) = std::iter::once(name.to_owned()).chain(numbered).find(free) {
-            named.insert(name, port.clone());
-        }
-    }
-    named
-}
-
-/// The name without ALSA's port numbers, which change each time a port is plugged in.
-fn without_address(name: &str) -> &str {
-    let is_address = |text: &str| text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
-    name.rsplit_once(' ').filter(|(_, last)| is_address(last)).map_or(name, |(name, _)| name)
 }
 
 /// The names of the MIDI inputs.
@@ -307,8 +223,7 @@ fn without_address(name: &str) -> &str {
 ///
 /// Fails if the system has no MIDI; the message has the next step.
 pub fn inputs() -> Result<Vec<String>, DeviceError> {
-    let input = input()?;
-    Ok(names(&input, &input.ports()).into_keys().collect())
+    Ok(midi_ports::names(&midi_ports::client(MidiInput::new)?).into_keys().collect())
 }
 
 /// The names of the MIDI outputs.
@@ -317,38 +232,13 @@ pub fn inputs() -> Result<Vec<String>, DeviceError> {
 ///
 /// Fails if the system has no MIDI; the message has the next step.
 pub fn outputs() -> Result<Vec<String>, DeviceError> {
-    there_is_midi()?;
-    let output = MidiOutput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())?;
-    Ok(names(&output, &output.ports()).into_keys().collect())
-}
-
-fn input() -> Result<MidiInput, String> {
-    there_is_midi()?;
-    MidiInput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())
-}
-
-/// The device file of ALSA's MIDI.
-const SEQUENCER: &str = "/dev/snd/seq";
-pub(super) const NO_SYSTEM: &str = if cfg!(feature = "jack") {
-    "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
-} else if cfg!(target_os = "linux") {
-    "/dev/snd/seq cannot be opened; add your user to the group audio and log in again"
-} else {
-    "the system's MIDI does not answer"
-};
-
-/// Looks before ALSA does, which complains on the terminal each time.
-pub(super) fn there_is_midi() -> Result<(), String> {
-    if cfg!(all(target_os = "linux", not(feature = "jack"))) && !Path::new(SEQUENCER).exists() {
-        return Err(format!(
-            "this machine has no {SEQUENCER}: load it (sudo modprobe snd-seq), or build bendrack with --features jack"
-        ));
-    }
-    Ok(())
+    Ok(midi_ports::names(&midi_ports::client(MidiOutput::new)?).into_keys().collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -401,7 +291,6 @@ mod tests {
             assert_eq!(controls.midi_cc, BTreeMap::from([((2, 7), 1.0)]));
             assert_eq!(controls.midi_notes, BTreeMap::from([((1, 60), 1.0), ((1, 62), 1.0 / 127.0)]));
         }
-        assert_eq!(context.activity.moved().map(|moved| moved.control), Some(Control::Note { channel: 1, number: 62 }));
         port.receive(&[0x80, 60, 0]);
         assert_eq!(context.controls().midi_notes.len(), 1);
         port.receive(&[0x91, 10, 9, 0xB0, 123, 0]);
@@ -409,13 +298,6 @@ mod tests {
         port.release_notes();
         assert!(context.controls().midi_notes.is_empty());
         assert_eq!(context.activity.lights()[0].count, 6);
-    }
-
-    #[test]
-    fn names_are_without_the_numbers_of_the_day() {
-        assert_eq!(without_address("nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0"), "nanoKONTROL2:nanoKONTROL2 MIDI 1");
-        assert_eq!(without_address("system:midi_capture_1"), "system:midi_capture_1");
-        assert_eq!(without_address("Launchpad 2"), "Launchpad 2");
     }
 
     proptest! {

@@ -1,6 +1,5 @@
 //! MIDI outputs: a patch plays other instruments. Ports are reopened when they come back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -9,15 +8,13 @@ use bendrack_nodes::program::message::Midi;
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
 use super::activity::{Kind, LightHandle, State};
-use super::midi::{CLIENT, MAX_PORTS, MAX_WAIT, NO_SYSTEM, POLL, names, there_is_midi};
+use super::midi_ports::{self, Ports, Watcher};
 use super::player::{Pace, Player};
-use super::worker::{Stop, Worker};
+use super::worker::{Stop, TURN, Worker};
 use super::{DeviceContext, DeviceError};
 
 /// The most frames that wait to be played.
 const INBOX: usize = 64;
-/// The longest time until the thread notices that it must stop.
-const TURN: Duration = Duration::from_millis(100);
 
 /// Checks a part of an output's name.
 ///
@@ -47,136 +44,94 @@ impl MidiOut {
 pub(super) fn follow(wanted: &str, context: &DeviceContext) -> (MidiOut, Worker) {
     let (send, inbox) = mpsc::sync_channel(INBOX);
     let light = context.light(Kind::MidiOut, &format!("MIDI out with {wanted:?} in its name"));
-    let mut watcher = PortWatcher {
-        wanted: wanted.to_lowercase(),
-        context: context.clone(),
-        light: light.clone(),
-        system: None,
-        open: BTreeMap::new(),
-        latest: Vec::new(),
-    };
-    (MidiOut(send), Worker::spawn(&light, move |stop| watcher.run(&inbox, stop)))
+    let mut watcher = Watcher::new(Outputs::default(), wanted, context, &light);
+    (MidiOut(send), Worker::spawn(&light, move |stop| run(&mut watcher, &inbox, stop)))
 }
 
-/// Finds ports, opens them and plays on them.
-struct PortWatcher {
-    /// In lower case.
-    wanted: String,
-    context: DeviceContext,
-    /// The light while no port is open.
-    light: LightHandle,
-    system: Option<MidiOutput>,
-    open: BTreeMap<String, Open>,
+/// Keeps ports open and plays on them until the thread must stop; then ends every note.
+fn run(watcher: &mut Watcher<Outputs>, inbox: &Receiver<Vec<(Arc<str>, Midi)>>, stop: &Stop) {
+    let mut next_scan = Instant::now();
+    while !stop.now() {
+        if next_scan <= Instant::now() {
+            let wait = watcher.poll();
+            next_scan = Instant::now() + wait;
+        }
+        let rest = play(watcher).min(TURN).min(next_scan.saturating_duration_since(Instant::now()));
+        match inbox.recv_timeout(rest) {
+            Ok(played) => {
+                watcher.open_mut().for_each(|(_, output)| output.player.update(&played));
+                watcher.ports.latest = played;
+            }
+            // Every sender is gone.
+            Err(RecvTimeoutError::Disconnected) if stop.after(rest) => break,
+            Err(_) => {}
+        }
+    }
+    for (_, output) in watcher.open_mut() {
+        for message in output.player.end() {
+            // The port closes whether this arrives or not.
+            let _ = output.connection.send(&message);
+        }
+    }
+}
+
+/// Sends the messages that are due, and returns the time until the next.
+fn play(watcher: &mut Watcher<Outputs>) -> Duration {
+    let mut rest = Duration::MAX;
+    watcher.retain(|name, output| match output.play() {
+        Ok(wait) => {
+            rest = rest.min(wait);
+            true
+        }
+        Err(problem) => {
+            output.light.count_error(&format!("{name}: {problem}"));
+            output.light.set(State::Waiting);
+            false
+        }
+    });
+    rest
+}
+
+/// MIDI outputs.
+#[derive(Default)]
+struct Outputs {
     /// The MIDI state of the latest frame, for a port that is plugged in.
     latest: Vec<(Arc<str>, Midi)>,
 }
 
-struct Open {
-    id: String,
+impl Ports for Outputs {
+    type Client = MidiOutput;
+    type Open = Output;
+    const KIND: Kind = Kind::MidiOut;
+
+    fn client() -> Result<MidiOutput, String> {
+        midi_ports::client(MidiOutput::new)
+    }
+
+    fn id(port: &MidiOutputPort) -> String {
+        port.id()
+    }
+
+    fn connect(&self, port: &MidiOutputPort, _: &DeviceContext, light: &LightHandle) -> Result<Output, String> {
+        let connection = Self::client()?.connect(port, "out");
+        let connection = connection.map_err(|error| format!("the port cannot be opened: {error}"))?;
+        let mut player = Player::default();
+        player.update(&self.latest);
+        Ok(Output { connection, light: light.clone(), player, pace: Pace::default() })
+    }
+
+    fn close(_: Output) {}
+}
+
+/// An open output.
+struct Output {
     connection: MidiOutputConnection,
     light: LightHandle,
     player: Player,
     pace: Pace,
 }
 
-impl PortWatcher {
-    fn run(&mut self, inbox: &Receiver<Vec<(Arc<str>, Midi)>>, stop: &Stop) {
-        let (mut look, mut wait) = (Instant::now(), POLL);
-        while !stop.now() {
-            if look <= Instant::now() {
-                wait = match self.poll() {
-                    Ok(()) => POLL,
-                    Err(problem) => {
-                        self.open.clear();
-                        self.light.set(State::Failed(problem));
-                        (wait * 2).min(MAX_WAIT)
-                    }
-                };
-                look = Instant::now() + wait;
-            }
-            let rest = self.play().min(TURN).min(look.saturating_duration_since(Instant::now()));
-            match inbox.recv_timeout(rest) {
-                Ok(played) => {
-                    self.open.values_mut().for_each(|open| open.player.update(&played));
-                    self.latest = played;
-                }
-                // Every sender is gone.
-                Err(RecvTimeoutError::Disconnected) if stop.after(rest) => break,
-                Err(_) => {}
-            }
-        }
-        for open in self.open.values_mut() {
-            for message in open.player.end() {
-                // The port closes whether this arrives or not.
-                let _ = open.connection.send(&message);
-            }
-        }
-    }
-
-    /// Sends the messages that are due, and returns the time until the next.
-    fn play(&mut self) -> Duration {
-        let mut rest = Duration::MAX;
-        self.open.retain(|name, open| match open.play() {
-            Ok(wait) => {
-                rest = rest.min(wait);
-                true
-            }
-            Err(problem) => {
-                open.light.fault(&format!("{name}: {problem}"));
-                open.light.set(State::Waiting);
-                false
-            }
-        });
-        rest
-    }
-
-    fn poll(&mut self) -> Result<(), String> {
-        let system = match self.system.take() {
-            Some(system) => system,
-            None => output()?,
-        };
-        let mut ports = names(&system, &system.ports());
-        // A MIDI system without ports may have been restarted, so the next scan connects again.
-        self.system = (!ports.is_empty()).then_some(system);
-        ports.retain(|name, _| name.to_lowercase().contains(&self.wanted));
-        self.open.retain(|name, open| {
-            let is_there = ports.get(name).is_some_and(|port| port.id() == open.id);
-            if !is_there {
-                open.light.set(State::Waiting);
-            }
-            is_there
-        });
-        for (name, port) in ports {
-            if !self.open.contains_key(&name) && self.open.len() < MAX_PORTS {
-                self.connect(name, &port);
-            }
-        }
-        if self.open.is_empty() {
-            self.light.set(State::Waiting);
-        } else {
-            self.light.remove();
-        }
-        Ok(())
-    }
-
-    fn connect(&mut self, name: String, port: &MidiOutputPort) {
-        let light = self.context.light(Kind::MidiOut, &name);
-        let connection = output().and_then(|output| {
-            output.connect(port, "out").map_err(|error| format!("the port cannot be opened: {error}"))
-        });
-        match connection {
-            Ok(connection) => {
-                light.set(State::Open);
-                let mut player = Player::default();
-                player.update(&self.latest);
-                self.open.insert(name, Open { id: port.id(), connection, light, player, pace: Pace::default() });
-            }
-            Err(problem) => light.set(State::Failed(problem)),
-        }
-    }
-}
-
-impl Open {
+impl Output {
     /// Sends the messages that are due, and returns the time until the next. Fails if the port is gone.
     fn play(&mut self) -> Result<Duration, String> {
         loop {
@@ -186,12 +141,7 @@ impl Open {
             let Some(message) = self.player.next() else { return Ok(Duration::MAX) };
             self.pace.count(Instant::now());
             self.connection.send(&message).map_err(|error| error.to_string())?;
-            self.light.pass(&format!("{message:02X?}"));
+            self.light.count_message(&format!("{message:02X?}"));
         }
     }
-}
-
-fn output() -> Result<MidiOutput, String> {
-    there_is_midi()?;
-    MidiOutput::new(CLIENT).map_err(|_| NO_SYSTEM.to_owned())
 }

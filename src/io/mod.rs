@@ -11,6 +11,7 @@ mod error;
 pub mod line;
 pub mod midi;
 pub mod midi_out;
+mod midi_ports;
 pub mod osc;
 mod player;
 pub mod serial;
@@ -22,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bendrack_nodes::tick::Controls;
 
 use activity::LightHandle;
-pub use activity::{Activity, Control, Kind, Light, Moved, State};
+pub use activity::{Activity, Kind, Light, State};
 use audio::AudioSource;
 pub use error::DeviceError;
 use midi::MidiInputs;
@@ -72,8 +73,8 @@ impl Settings {
     }
 }
 
-/// The devices that are open or awaited. They close when dropped, which takes up to a third of a second and must not happen under the
-/// lock of the controls.
+/// The devices that are open or awaited. They close when dropped, which takes up to a third of a second. Do not drop
+/// them under the lock of the controls.
 pub struct Devices {
     activity: Activity,
     osc_out: Option<OscOut>,
@@ -99,7 +100,7 @@ impl Devices {
         Devices { activity: context.activity, osc_out, midi_out, _workers: workers.into_iter().flatten().collect() }
     }
 
-    /// The activity of the devices: lights, and the control that moved last.
+    /// The activity of the devices.
     pub fn activity(&self) -> &Activity {
         &self.activity
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
-use super::activity::{Control, Kind, LightHandle, State};
-use super::worker::{Stop, Worker};
+use super::activity::{Kind, LightHandle, State};
+use super::worker::{Stop, TURN, Worker};
 use super::{DeviceContext, DeviceError};
 
 /// The most bytes of a packet; longer ones are errors.
@@ -19,12 +19,8 @@ pub const MAX_ADDRESSES: usize = 4096;
 const MAX_ADDRESS: usize = 256;
 /// The most numbers of a message; more are dropped.
 const MAX_NUMBERS: usize = 256;
-/// The most numbers of a message that can be learned.
-const LEARNED: usize = 16;
 /// The deepest nesting of bundles, and the most arrays in a message.
 const MAX_DEPTH: usize = 8;
-/// The longest time until a thread notices that it must stop.
-const TURN: Duration = Duration::from_millis(100);
 /// The wait before an address that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -159,11 +155,11 @@ fn receive(socket: &UdpSocket, context: &DeviceContext, light: &LightHandle, sto
     let mut packet = [0; MAX_PACKET + 1];
     while !stop.now() {
         match socket.recv(&mut packet) {
-            Ok(size) => take(&packet[..size], context, light),
+            Ok(size) => handle_packet(&packet[..size], context, light),
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => {
-                light.fault(&error.to_string());
+                light.count_error(&error.to_string());
                 // A lasting error must not keep a core busy.
                 if stop.after(TURN) {
                     return;
@@ -173,22 +169,18 @@ fn receive(socket: &UdpSocket, context: &DeviceContext, light: &LightHandle, sto
     }
 }
 
-fn take(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
+fn handle_packet(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
     let messages = match read(packet) {
         Ok(messages) => messages,
-        Err(problem) => return light.fault(&problem),
+        Err(problem) => return light.count_error(&problem),
     };
     for (address, numbers) in messages {
         let text = format!("{address} {numbers:?}");
-        let learned: Vec<f64> = numbers.iter().copied().take(LEARNED).collect();
         if !numbers.is_empty() && !store(context, &address, numbers) {
-            light.fault(&format!("{address} is dropped: {MAX_ADDRESSES} addresses are in use"));
+            light.count_error(&format!("{address} is dropped: {MAX_ADDRESSES} addresses are in use"));
             continue;
         }
-        for (index, value) in learned.into_iter().enumerate() {
-            context.activity.turned(Control::Osc { address: address.clone(), index }, value);
-        }
-        light.pass(&text);
+        light.count_message(&text);
     }
 }
 
@@ -238,9 +230,9 @@ impl OscOut {
             .map_err(|error| error.to_string())
             .and_then(|packet| self.try_send(socket, &packet).map_err(|error| error.to_string()));
         match sent {
-            Ok(()) => self.light.pass(&text),
+            Ok(()) => self.light.count_message(&text),
             Err(problem) => {
-                self.light.fault(&problem);
+                self.light.count_error(&problem);
                 self.light.set(State::Failed(problem));
             }
         }
@@ -248,8 +240,9 @@ impl OscOut {
 
     fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
         if !address.starts_with('/') || !value.is_finite() {
-            self.light
-                .fault(&format!("{address} {value} is not sent: an address begins with /, and a number is finite"));
+            self.light.count_error(&format!(
+                "{address} {value} is not sent: an address begins with /, and a number is finite"
+            ));
             return None;
         }
         Some(OscPacket::Message(OscMessage { addr: address.to_owned(), args: vec![OscType::Float(value as f32)] }))
@@ -341,7 +334,7 @@ mod tests {
     #[test]
     fn a_flood_of_addresses_is_bounded_and_known_ones_go_on() {
         let (context, light) = (DeviceContext::default(), DeviceContext::default().light(Kind::OscIn, "flood"));
-        let send = |address: &str, x| take(&bytes(&message(address, vec![OscType::Int(x)])), &context, &light);
+        let send = |address: &str, x| handle_packet(&bytes(&message(address, vec![OscType::Int(x)])), &context, &light);
         (0..MAX_ADDRESSES + 10).for_each(|i| send(&format!("/{i}"), 0));
         assert_eq!(context.controls().osc.len(), MAX_ADDRESSES);
         send("/7", 1);

@@ -1,4 +1,4 @@
-//! The messages of a MIDI output: which bytes follow from the state of a frame, in which order, and how fast.
+//! The messages of a MIDI output: the bytes for the state of a frame, their order and their rate.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -305,7 +305,7 @@ mod tests {
     }
 
     proptest! {
-        /// For every input and every rate, bytes are valid, a note sounds only while a node holds it, and at the end
+        /// For every input and every rate, bytes are valid, and a note sounds only while a node holds it. At the end
         /// none does.
         #[test]
         fn no_note_off_is_lost(

@@ -9,20 +9,16 @@ use std::time::{Duration, Instant};
 
 use serialport::{SerialPort, SerialPortType};
 
-use super::activity::{Control, Kind, LightHandle, State};
+use super::activity::{Kind, LightHandle, State};
 use super::line::{self, Lines, Readings};
-use super::worker::{Stop, Worker};
+use super::worker::{Backoff, Stop, TURN, Worker};
 use super::{DeviceContext, DeviceError};
 
 /// Bits per second.
 pub const BAUD: u32 = 115_200;
 /// The most sensors; lines with others are errors.
 pub const MAX_SENSORS: usize = 1024;
-/// The most numbers of a sensor that can be learned.
-const LEARNED: usize = 16;
-/// The longest time until a thread notices that it must stop.
-const TURN: Duration = Duration::from_millis(100);
-/// The first wait for a missing port; each wait is twice the one before.
+/// The first and the longest wait for a missing port.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The time between two scans for USB ports.
@@ -167,22 +163,21 @@ fn follow_usb(baud: u32, context: &DeviceContext, light: &LightHandle, stop: &St
 
 fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: LightHandle) -> Worker {
     Worker::spawn(&light.clone(), move |stop| {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
         loop {
             match open(&wanted, baud) {
                 Ok(Some(port)) => {
                     light.set(State::Open);
-                    wait = FIRST_WAIT;
+                    backoff.reset();
                     receive(port, &context, &light, stop);
                     light.set(State::Waiting);
                 }
                 Ok(None) => light.set(State::Waiting),
                 Err(problem) => light.set(State::Failed(problem)),
             }
-            if stop.after(wait) {
+            if stop.after(backoff.next_wait()) {
                 return;
             }
-            wait = (wait * 2).min(MAX_WAIT);
         }
     })
 }
@@ -219,7 +214,7 @@ fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &Light
             Ok(0) => return,
             Ok(size) => {
                 received = true;
-                lines.push(&bytes[..size], |line| take(line, context, light));
+                lines.push(&bytes[..size], |line| handle_line(line, context, light));
             }
             Err(error) if error.kind() == ErrorKind::TimedOut && !received => {
                 lines.begin();
@@ -240,22 +235,17 @@ fn signal_ready(port: &mut dyn SerialPort) {
     let _ = port.write_request_to_send(true);
 }
 
-fn take(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle) {
+fn handle_line(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle) {
     match line.and_then(|line| Ok((line::read(line)?, line))) {
         Ok((readings, line)) => store(readings, line, context, light),
         Err(problem) => {
             let line = String::from_utf8_lossy(line.unwrap_or_default());
-            light.fault(&format!("{problem}: {}", line.trim()));
+            light.count_error(&format!("{problem}: {}", line.trim()));
         }
     }
 }
 
 fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
-    for (name, numbers) in &readings {
-        for (index, &value) in numbers.iter().take(LEARNED).enumerate() {
-            context.activity.turned(Control::Sensor { name: name.clone(), index }, value);
-        }
-    }
     let mut controls = context.controls();
     let mut full = false;
     for (name, numbers) in readings {
@@ -267,9 +257,9 @@ fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &Light
     }
     drop(controls);
     if full {
-        light.fault(&format!("a new sensor is dropped: {MAX_SENSORS} sensors are in use"));
+        light.count_error(&format!("a new sensor is dropped: {MAX_SENSORS} sensors are in use"));
     } else {
-        light.pass(String::from_utf8_lossy(line).trim());
+        light.count_message(String::from_utf8_lossy(line).trim());
     }
 }
 
@@ -293,22 +283,20 @@ mod tests {
     fn good_lines_are_stored_and_bad_ones_counted() {
         let context = DeviceContext::default();
         let light = context.light(Kind::Serial, "board");
-        take(Ok(b"touch 0.5 0.25"), &context, &light);
-        take(Ok(b"touch"), &context, &light);
-        take(Err("a line that is too long"), &context, &light);
-        take(Ok(b"touch 0.75"), &context, &light);
+        handle_line(Ok(b"touch 0.5 0.25"), &context, &light);
+        handle_line(Ok(b"touch"), &context, &light);
+        handle_line(Err("a line that is too long"), &context, &light);
+        handle_line(Ok(b"touch 0.75"), &context, &light);
         assert_eq!(context.controls().sensors, BTreeMap::from([("touch".to_owned(), vec![0.75])]));
         let lights = context.activity.lights();
         assert_eq!((lights[0].count, lights[0].errors), (2, 2));
-        let touch = Control::Sensor { name: "touch".into(), index: 0 };
-        assert_eq!(context.activity.moved().map(|moved| (moved.control, moved.value)), Some((touch, 0.75)));
     }
 
     #[test]
     fn a_flood_of_sensors_is_bounded() {
         let context = DeviceContext::default();
         let light = context.light(Kind::Serial, "board");
-        (0..MAX_SENSORS + 5).for_each(|i| take(Ok(format!("s{i} 1").as_bytes()), &context, &light));
+        (0..MAX_SENSORS + 5).for_each(|i| handle_line(Ok(format!("s{i} 1").as_bytes()), &context, &light));
         assert_eq!(context.controls().sensors.len(), MAX_SENSORS);
         assert_eq!(context.activity.lights()[0].errors, 5);
     }

@@ -6,6 +6,35 @@ use std::time::Duration;
 
 use super::activity::{LightHandle, State};
 
+/// The longest time until a thread notices that it must stop.
+pub(super) const TURN: Duration = Duration::from_millis(100);
+
+/// The waits between attempts: each is twice the one before, up to a longest.
+pub(super) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    /// The waits from `first` to `longest`.
+    pub(super) const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, next: first }
+    }
+
+    /// Begins again with the first wait, after a success.
+    pub(super) const fn reset(&mut self) {
+        self.next = self.first;
+    }
+
+    /// The next wait. The one after it is twice as long.
+    pub(super) fn next_wait(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (wait * 2).min(self.longest);
+        wait
+    }
+}
+
 /// The thread of a device. Dropping the handle stops the thread and waits for it.
 pub(super) struct Worker {
     stop: Option<Sender<()>>,
@@ -46,5 +75,19 @@ impl Stop {
     /// True when the thread must stop.
     pub(super) fn now(&self) -> bool {
         self.after(Duration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_begin_again_after_a_success() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
+        let waits = [(); 5].map(|()| backoff.next_wait().as_secs());
+        assert_eq!(waits, [1, 2, 4, 5, 5]);
+        backoff.reset();
+        assert_eq!(backoff.next_wait().as_secs(), 1);
     }
 }

@@ -60,7 +60,7 @@ impl Composer<'_> {
         }
         let mut part = |part: &Arc<Source>| self.picture(part, depth + 1);
         let picture = match source {
-            _ if depth > DEPTH => self.dark(),
+            _ if depth > DEPTH => self.black(),
             Source::Model => self.model.clone(),
             Source::Tap(_) => self.heatmap(source, None, 1.0, &Shown::default()),
             Source::Heatmap { map, below, amount, colours, range, look } => {
@@ -80,7 +80,7 @@ impl Composer<'_> {
                 let pictures: Vec<_> = pictures.iter().flatten().map(part).collect();
                 Arc::new(grid(&pictures, *columns, *gap, *fit))
             }
-            Source::Channels { red: None, green: None, blue: None } => self.dark(),
+            Source::Channels { red: None, green: None, blue: None } => self.black(),
             Source::Channels { red, green, blue } => {
                 let channel =
                     |source: &Option<Arc<Source>>| source.as_ref().map(|source| self.light(source, depth + 1));
@@ -104,7 +104,7 @@ impl Composer<'_> {
             (Some(map), Some(below)) => Arc::new(heatmap::over(&below, &map, amount, shown)),
             (Some(map), None) => Arc::new(heatmap::alone(&map, self.model.width, self.model.height, shown)),
             (None, Some(below)) => below,
-            (None, None) => self.dark(),
+            (None, None) => self.black(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Composer<'_> {
         drawing: &Drawing,
     ) -> Arc<Picture> {
         let Some(map) = self.measured(map, false).filter(|map| map.is_whole()) else {
-            return below.unwrap_or_else(|| self.dark());
+            return below.unwrap_or_else(|| self.black());
         };
         let mut picture = match below {
             Some(below) => (*below).clone(),
@@ -137,8 +137,8 @@ impl Composer<'_> {
         Some(on_the_way(before, now, self.scene.part))
     }
 
-    fn dark(&self) -> Arc<Picture> {
-        Arc::new(Picture::dark(self.model.width, self.model.height))
+    fn black(&self) -> Arc<Picture> {
+        Arc::new(Picture::black(self.model.width, self.model.height))
     }
 }
 
@@ -223,14 +223,14 @@ mod tests {
             assert_eq!(compose(&composite(a, b, Layout::Difference, 0.0), &model(), &taps()), model());
         }
         let same = composite(Source::Model.into(), Source::Model.into(), Layout::Difference, 0.0);
-        assert_eq!(*compose(&same, &model(), &taps()), Picture::dark(40, 24));
+        assert_eq!(*compose(&same, &model(), &taps()), Picture::black(40, 24));
     }
 
     #[test]
     fn what_is_not_measured_is_dark_or_lets_through() {
         for missing in ["not measured", "empty"] {
-            assert_eq!(*compose(&tap(missing), &model(), &taps()), Picture::dark(40, 24), "{missing}");
-            assert_eq!(*compose(&heatmap(missing, None), &model(), &taps()), Picture::dark(40, 24), "{missing}");
+            assert_eq!(*compose(&tap(missing), &model(), &taps()), Picture::black(40, 24), "{missing}");
+            assert_eq!(*compose(&heatmap(missing, None), &model(), &taps()), Picture::black(40, 24), "{missing}");
             assert_eq!(compose(&heatmap(missing, Some(Source::Model.into())), &model(), &taps()), model(), "{missing}");
         }
     }
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(pixel(&spectrum("row", below(), 1.0), 0, 0), [200, 100, 50]);
         assert_ne!(pixel(&spectrum("row", below(), 1.0), 37, 20), [200, 100, 50]);
         assert_eq!(spectrum("row", below(), 0.0), model());
-        assert_eq!(*spectrum("missing", None, 1.0), Picture::dark(40, 24));
+        assert_eq!(*spectrum("missing", None, 1.0), Picture::black(40, 24));
         assert_eq!(spectrum("missing", below(), 1.0), model());
     }
 

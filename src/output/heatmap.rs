@@ -58,7 +58,7 @@ impl Shown {
 /// The map as a picture of a given size. Values below the threshold are dark, as is a map without values.
 pub fn alone(map: &Map, width: usize, height: usize, shown: &Shown) -> Picture {
     if !map.is_whole() || width == 0 || height == 0 {
-        return Picture::dark(width, height);
+        return Picture::black(width, height);
     }
     if map.is_spectrum() {
         let mut picture = Picture::filled(width, height, shown.colour(0.0));
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(over(&below, &hot, 0.0, &ColourMap::Inferno.into()), below);
         for broken in [Map::default(), Map { width: 5, ..hot.clone() }, Map { width: usize::MAX, ..hot }] {
             assert_eq!(over(&below, &broken, 1.0, &ColourMap::Inferno.into()), below);
-            assert_eq!(alone(&broken, 12, 9, &ColourMap::Inferno.into()), Picture::dark(12, 9));
+            assert_eq!(alone(&broken, 12, 9, &ColourMap::Inferno.into()), Picture::black(12, 9));
         }
     }
 

@@ -38,7 +38,7 @@ fn beside(a: &Picture, b: &Picture) -> Picture {
     let scale = room(width(a) + width(b), height);
     let height = side(height * scale);
     let (a, b) = (scaled(a, side(width(a) * scale), height), scaled(b, side(width(b) * scale), height));
-    let mut both = Picture::dark(a.width + GAP + b.width, height);
+    let mut both = Picture::black(a.width + GAP + b.width, height);
     paste(&mut both, &a, 0, 0);
     paste(&mut both, &b, a.width + GAP, 0);
     both
@@ -51,7 +51,7 @@ fn above(a: &Picture, b: &Picture) -> Picture {
     let scale = room(height(a) + height(b), width);
     let width = side(width * scale);
     let (a, b) = (scaled(a, width, side(height(a) * scale)), scaled(b, width, side(height(b) * scale)));
-    let mut both = Picture::dark(width, a.height + GAP + b.height);
+    let mut both = Picture::black(width, a.height + GAP + b.height);
     paste(&mut both, &a, 0, 0);
     paste(&mut both, &b, 0, a.height + GAP);
     both
@@ -115,7 +115,7 @@ pub fn grid(pictures: &[Arc<Picture>], columns: usize, gap: usize, fit: Fit) -> 
         return Picture::default();
     }
     let ((wide, high), gap) = place((wide, high), (columns, rows), gap);
-    let mut whole = Picture::dark(columns * (wide + gap) - gap, rows * (high + gap) - gap);
+    let mut whole = Picture::black(columns * (wide + gap) - gap, rows * (high + gap) - gap);
     for (number, picture) in pictures.iter().enumerate() {
         let picture = match fit {
             Fit::Contain => fitted(picture, wide, high),
@@ -153,7 +153,7 @@ fn place((wide, high): (usize, usize), (columns, rows): (usize, usize), gap: usi
 /// is dark.
 pub fn channels(pictures: &[Option<Arc<Picture>>; 3]) -> Picture {
     let Some(first) = pictures.iter().flatten().find(|picture| picture.is_whole()) else { return Picture::default() };
-    let mut whole = Picture::dark(first.width, first.height);
+    let mut whole = Picture::black(first.width, first.height);
     for (channel, picture) in pictures.iter().enumerate() {
         let Some(picture) = picture else { continue };
         let picture = fitted(picture, whole.width, whole.height);

@@ -18,7 +18,7 @@ struct Mixture {
 /// The picture in another size; its proportions are not kept. What has no size, before or after, becomes dark.
 pub fn scaled(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture> {
     if !picture.is_whole() || width == 0 || height == 0 {
-        return Cow::Owned(Picture::dark(width, height));
+        return Cow::Owned(Picture::black(width, height));
     }
     if (picture.width, picture.height) == (width, height) {
         return Cow::Borrowed(picture);
@@ -34,7 +34,7 @@ pub fn fitted(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture
     if inner == (width, height) {
         return scaled(picture, width, height);
     }
-    let mut whole = Picture::dark(width, height);
+    let mut whole = Picture::black(width, height);
     let small = scaled(picture, inner.0, inner.1);
     paste(&mut whole, &small, (width - inner.0) / 2, (height - inner.1) / 2);
     Cow::Owned(whole)
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(*covering(&wide, 20, 20), *scaled(&wide, 20, 20));
         let line = Picture::filled(3000, 1, [7; 3]);
         assert_eq!(*covering(&line, 9, 9), Picture::filled(9, 9, [7; 3]));
-        assert_eq!(*covering(&Picture::default(), 3, 2), Picture::dark(3, 2));
+        assert_eq!(*covering(&Picture::default(), 3, 2), Picture::black(3, 2));
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn nothing_is_dark() {
         let nothing = Picture::default();
-        assert_eq!(*fitted(&nothing, 4, 2), Picture::dark(4, 2));
-        assert_eq!(*scaled(&Picture::filled(3, 3, [9; 3]), 0, 2), Picture::dark(0, 2));
+        assert_eq!(*fitted(&nothing, 4, 2), Picture::black(4, 2));
+        assert_eq!(*scaled(&Picture::filled(3, 3, [9; 3]), 0, 2), Picture::black(0, 2));
     }
 }

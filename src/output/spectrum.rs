@@ -175,7 +175,7 @@ mod tests {
         for lonely in [0, 1, 4321, 8959] {
             let mut values = vec![0.0; 8960];
             values[lonely] = 0.7;
-            let mut picture = Picture::dark(320, 100);
+            let mut picture = Picture::black(320, 100);
             draw(&mut picture, &spectrum(values), &[], 1.0, &plain(ColourMap::Inferno), false);
             let highest = (0..320).max_by_key(|&x| lit_rows(&picture, x)).expect("columns");
             assert_eq!(lit_rows(&picture, highest), 94, "6 of 100 rows stay free above neuron {lonely}");
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn few_neurons_have_wide_bars_with_gaps() {
-        let mut picture = Picture::dark(96, 50);
+        let mut picture = Picture::black(96, 50);
         draw(&mut picture, &spectrum(vec![1.0, 0.25, 0.0, 1.0]), &[], 1.0, &plain(ColourMap::Grey), false);
         let rows: Vec<usize> = (0..96).map(|x| lit_rows(&picture, x)).collect();
         let bar = |lit: usize| [vec![0; 2], vec![lit; 20], vec![0; 2]].concat();
@@ -204,15 +204,15 @@ mod tests {
     #[test]
     fn silence_is_dark() {
         for values in [vec![0.0; 40], vec![f32::NAN; 40], vec![-3.0; 40]] {
-            let mut picture = Picture::dark(80, 20);
+            let mut picture = Picture::black(80, 20);
             draw(&mut picture, &spectrum(values), &[], 1.0, &plain(ColourMap::Viridis), false);
-            assert_eq!(picture, Picture::dark(80, 20));
+            assert_eq!(picture, Picture::black(80, 20));
         }
     }
 
     #[test]
     fn a_narrow_picture_holds_many_neurons() {
-        let mut picture = Picture::dark(2, 3);
+        let mut picture = Picture::black(2, 3);
         draw(&mut picture, &spectrum(vec![1.0; 512]), &[], 1.0, &plain(ColourMap::Grey), false);
         assert!(lit_rows(&picture, 0) == 3 && lit_rows(&picture, 1) == 3);
     }
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn bands_are_as_many_as_asked_for() {
         for (bands, gaps) in [(1, 1), (4, 4), (16, 16)] {
-            let mut picture = Picture::dark(160, 20);
+            let mut picture = Picture::black(160, 20);
             let drawing = Drawing { bands, ..plain(ColourMap::Grey) };
             draw(&mut picture, &spectrum(vec![1.0; 512]), &[], 1.0, &drawing, false);
             let rows: Vec<bool> = (0..160).map(|x| lit_rows(&picture, x) > 0).collect();
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_line_goes_through_the_peaks_and_hangs_together() {
-        let mut picture = Picture::dark(90, 101);
+        let mut picture = Picture::black(90, 101);
         let drawing = Drawing { shape: Shape::Line, heights: Heights::Linear, ..plain(ColourMap::Grey) };
         draw(&mut picture, &spectrum(vec![0.0, 1.0, 0.5]), &[], 1.0, &drawing, false);
         // The middles of three bands of 30 columns; 6 % of 101 rows stay free.
@@ -277,7 +277,7 @@ mod tests {
     fn a_held_peak_is_a_stroke_above_its_bar_and_takes_part_in_the_level() {
         let linear = Drawing { heights: Heights::Linear, ..plain(ColourMap::Grey) };
         for shape in [Shape::Bars, Shape::Line] {
-            let mut picture = Picture::dark(24, 100);
+            let mut picture = Picture::black(24, 100);
             draw(&mut picture, &spectrum(vec![0.5; 2]), &[1.0, 1.0], 1.0, &Drawing { shape, ..linear }, false);
             let lit = |y: usize| picture.rgb[(y * 24 + 6) * 3] > 0;
             // The peak has two rows at 94 of 100. The bar ends at 47, and a line half of its width above that.

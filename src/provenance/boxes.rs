@@ -28,11 +28,19 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// The whole of the file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub fn whole(&mut self) -> io::Result<Range<u64>> {
         Ok(0..self.file.seek(SeekFrom::End(0))?)
     }
 
     /// The boxes in a range of the file, as far as they make sense.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub fn boxes(&mut self, range: Range<u64>) -> io::Result<Vec<Place>> {
         let mut found = Vec::new();
         let mut at = range.start;
@@ -59,6 +67,10 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// The boxes of one name in those in a range.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub fn named(&mut self, range: Range<u64>, kind: [u8; 4]) -> io::Result<Vec<Place>> {
         let mut boxes = self.boxes(range)?;
         boxes.retain(|place| place.kind == kind);
@@ -66,6 +78,10 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// The boxes at the end of a path of names that begins in a range.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub fn at(&mut self, range: Range<u64>, path: &[[u8; 4]]) -> io::Result<Vec<Place>> {
         let mut found = vec![Place { kind: [0; 4], content: range }];
         for kind in path {
@@ -79,6 +95,10 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// The bytes in a range, fewer if the file ends before it does.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub fn bytes(&mut self, range: Range<u64>) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(range.start))?;
@@ -87,6 +107,10 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// The bytes at a place, if the file goes on that far.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub fn array<const N: usize>(&mut self, at: u64) -> io::Result<Option<[u8; N]>> {
         let mut bytes = [0; N];
         self.file.seek(SeekFrom::Start(at))?;

@@ -79,6 +79,10 @@ impl Provenance {
     }
 
     /// [`Self::record`] as one line of JSON; a problem if it is longer than patches that are read.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is longer than patches that are read.
     pub fn text(&self) -> Result<String, Problem> {
         let text = serde_json::to_string(&self.record())
             .map_err(|error| Problem::error(Code::NotAPatch, "", error.to_string()))?;

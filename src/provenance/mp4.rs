@@ -17,6 +17,10 @@ const TABLES: [[u8; 4]; 4] = [*b"trak", *b"mdia", *b"minf", *b"stbl"];
 /// The text in an MP4; `None` if it has none.
 ///
 /// Every item of the metadata is looked at, as tools rename the comment. Of the video itself nothing is read.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read.
 pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     let mut walk = Walk::new(file);
     let whole = walk.whole()?;

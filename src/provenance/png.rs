@@ -16,6 +16,10 @@ pub const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 const MAX_CHUNKS: usize = 1 << 16;
 
 /// The chunk that holds a text, compressed once for all pictures of a video.
+///
+/// # Errors
+///
+/// Fails if the text cannot be compressed.
 pub fn chunk(text: &str) -> Result<ITXtChunk, png::EncodingError> {
     let mut chunk = ITXtChunk::new(NAME, text);
     chunk.compressed = true;
@@ -26,6 +30,10 @@ pub fn chunk(text: &str) -> Result<ITXtChunk, png::EncodingError> {
 /// The text in a PNG, wherever in it the chunk stands; `None` if it has none.
 ///
 /// Chunks of other kinds are passed over unread. A chunk that is ours and damaged is an error.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read, or if the chunk is damaged.
 pub fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     file.seek(SeekFrom::Start(SIGNATURE.len() as u64))?;
     for _ in 0..MAX_CHUNKS {

@@ -44,6 +44,10 @@ pub fn read(path: &Path) -> Result<Found> {
 }
 
 /// [`read`], of an open file.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read, or if its text is damaged.
 pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Found>> {
     let mut head = Vec::new();
     file.take(8).read_to_end(&mut head)?;

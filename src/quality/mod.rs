@@ -31,6 +31,10 @@ const FRAMES: u64 = (LATENT_FRAMES * (3 * CHUNK_LATENTS - 1) + 1) as u64;
 const JUDGED: usize = 2;
 
 /// Plays and judges one prompt after the other. `each` gets the judged frames, one of each latent frame but the first.
+///
+/// # Errors
+///
+/// Fails if the model does not load, if a patch does not run, or if a model call fails.
 pub fn judge_model(prompts: &[Prompt], mut each: impl FnMut(Vec<Frame>)) -> Result<Scores> {
     let (mut player, mut judge, mut all) = (Player::new()?, Judge::default(), Scores::default());
     for prompt in prompts {

@@ -28,6 +28,10 @@ pub struct Player {
 
 impl Player {
     /// Loads the model.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the model does not load.
     pub fn new() -> Result<Self> {
         let mut engine = Engine::new(Model::mini()?, Arc::new(compile(&Patch::default())?), (SIDE, SIDE))?;
         engine.set_zoom(1);
@@ -35,6 +39,10 @@ impl Player {
     }
 
     /// Begins the video of a patch, and gives its first frames to `each`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the patch does not run, or if a model call fails.
     pub fn play(&mut self, patch: &Patch, frames: u64, each: impl FnMut(Frame)) -> Result<()> {
         self.engine.set_plan(Arc::new(compile(patch)?));
         self.engine.restart();
@@ -42,6 +50,10 @@ impl Player {
     }
 
     /// The next frames of the video.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a model call fails.
     pub fn go_on(&mut self, frames: u64, mut each: impl FnMut(Frame)) -> Result<()> {
         let mut left = frames as usize;
         while left > 0 {
@@ -68,6 +80,10 @@ pub fn plain(prompt: &Prompt) -> Patch {
 }
 
 /// The model, and a tap for each word that should point at an object.
+///
+/// # Errors
+///
+/// Never: its ports are written here.
 pub fn tapped(prompt: &Prompt) -> Result<Patch> {
     let mut patch = plain(prompt);
     add(&mut patch, "layers", "target.layers", &json!({ "first": MAP_LAYERS.0, "last": MAP_LAYERS.1 }));
@@ -90,6 +106,10 @@ pub fn add(patch: &mut Patch, id: &str, kind: &str, params: &Json) {
 }
 
 /// Adds a cable between two ports, each written `node.port`.
+///
+/// # Errors
+///
+/// Fails if a name is not `node.port`.
 pub fn connect(patch: &mut Patch, from: &str, to: &str) -> Result<()> {
     let port = |name: &str| name.parse::<Port>().or_else(|error| bail!("{error}"));
     patch.cables.push(Cable::new(port(from)?, port(to)?));

@@ -27,6 +27,10 @@ pub struct Window {
 }
 
 /// Plays each prompt for so many seconds and compares the beginning with the end. `each` is called after each prompt.
+///
+/// # Errors
+///
+/// Fails if the model does not load, if a patch does not run, or if a model call fails.
 pub fn measure(prompts: &[Prompt], secs: f64, mut each: impl FnMut()) -> Result<(Window, Window)> {
     let frames = |secs: f64| (secs * FRAME_RATE).round() as u64;
     let (total, window) = (frames(secs), frames(WINDOW_SECS));

@@ -198,6 +198,10 @@ impl Prompt {
 }
 
 /// The held-out prompts, every third with two objects.
+///
+/// # Errors
+///
+/// Never: the file is part of the program.
 pub fn prompts() -> Result<Vec<Prompt>> {
     serde_json::from_str(PROMPTS).or_else(|error| bail!("mini's quality.json: {error}"))
 }

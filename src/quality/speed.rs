@@ -33,6 +33,10 @@ const BYTES: usize = include_bytes!("../../assets/mini/transformer.safetensors")
     + include_bytes!("../../assets/mini/config.json").len();
 
 /// Loads the model and plays a prompt. Ask for it before anything else: what was loaded once is loaded faster again.
+///
+/// # Errors
+///
+/// Fails if the model does not load, if a patch does not run, or if a model call fails.
 pub fn measure(prompt: &Prompt) -> Result<Cost> {
     let start = Instant::now();
     let mut player = Player::new()?;

@@ -80,11 +80,19 @@ pub struct SelfAttention(Projections);
 
 impl SelfAttention {
     /// Reads `q`, `k`, `v`, `o`, `norm_q`, `norm_k`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, config: &Config) -> Result<Self> {
         Ok(Self(Projections::load(weights, config)?))
     }
 
     /// x `[batch, tokens, dim]` to the same shape; `layer` is the layer's index in the cache.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor, layer: usize, source: &mut KeySource<'_>, hooks: &Hooks<'_>) -> Result<Tensor> {
         let (q, k, v) = (self.0.q(x)?, self.0.k(x)?, self.0.v(x)?);
         let (q, k, v, bias, key_frames) = match source {
@@ -116,16 +124,28 @@ pub struct CrossAttention(Projections);
 
 impl CrossAttention {
     /// Reads `q`, `k`, `v`, `o`, `norm_q`, `norm_k`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, config: &Config) -> Result<Self> {
         Ok(Self(Projections::load(weights, config)?))
     }
 
     /// Keys and values of an embedded prompt `[batch, text_len, dim]`, computed once per prompt.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn keys(&self, text: &Tensor) -> Result<PromptKeys> {
         Ok(PromptKeys { k: self.0.k(text)?, v: self.0.v(text)? })
     }
 
     /// x `[batch, tokens, dim]` to the same shape.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor, prompt: &PromptKeys, hooks: &Hooks<'_>) -> Result<Tensor> {
         let q = self.0.q(x)?;
         let v = hooks.at(Site::CrossValue, prompt.v.clone())?;

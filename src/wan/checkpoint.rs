@@ -56,13 +56,18 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// Fails if there is no transformer, or if there are two files for one part; the message names them.
+    /// Fails if there is no transformer, or if its path names no family. Fails if there are two files for one part. The
+    /// message names them.
     pub fn find(folder: &Path) -> Result<Self> {
-        Self::find_around(folder, None)
+        Self::find_around(folder, None, None)
     }
 
-    /// [`Self::find`] with a transformer of another place; those in the folder are ignored.
-    pub fn find_around(folder: &Path, transformer: Option<&Path>) -> Result<Self> {
+    /// [`Self::find`] with a transformer of another place, and a family that its path need not name.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::find`] does.
+    pub fn find_around(folder: &Path, transformer: Option<&Path>, family: Option<Family>) -> Result<Self> {
         let mut files = Found::default();
         files.look(folder, DEPTH)?;
         let (mut transformers, mut loras, mut encoders, mut vaes, mut taehvs) =
@@ -89,6 +94,13 @@ impl Checkpoint {
         let Some(transformer) = only("diffusion transformer", transformers)? else {
             bail!("{}: there is no Wan diffusion transformer in this folder{unreadable}", folder.display())
         };
+        let Some(family) = family.or_else(|| Family::from_path(&transformer)) else {
+            bail!(
+                "{}: the path names none of {}; put the name of the model's family into the name of its folder",
+                transformer.display(),
+                Family::names(|_| true)
+            )
+        };
         // Shards are opened through their folder.
         let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(folder) };
         let beside = home.join(CONFIG);
@@ -99,12 +111,16 @@ impl Checkpoint {
             tokenizer: only(TOKENIZER, files.tokenizers)?,
             vae: only("VAE", vaes)?,
             taehv: only("TAEHV", taehvs)?,
-            family: Family::guess(&transformer),
+            family,
             transformer,
         })
     }
 
     /// Loads the transformer, with its LoRA merged.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file is damaged or not a Wan transformer, or if the LoRA does not fit.
     pub fn transformer(&self, dtype: DType, device: &Device) -> Result<Transformer> {
         let weights = self.open_transformer(dtype, device)?;
         let weights = match &self.lora {
@@ -130,11 +146,19 @@ impl Checkpoint {
     }
 
     /// The transformer's sizes, without loading it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the transformer's file or its `config.json` cannot be read.
     pub fn sizes(&self) -> Result<Config> {
         Config::read(&self.open_transformer(DType::F32, &Device::Cpu)?, self.read_config()?.as_ref())
     }
 
     /// Loads the text encoder and its tokenizer (which may lie in the same file).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text encoder or its tokenizer is missing or damaged, or if they do not fit each other.
     pub fn text_encoder(&self, dtype: DType, device: &Device) -> Result<TextEncoder> {
         let Some(encoder) = &self.text_encoder else { bail!("{}: {TEXT_FILES}", self.transformer.display()) };
         let weights = Weights::open(encoder, dtype, device)?;
@@ -151,17 +175,20 @@ impl Checkpoint {
         TextEncoder::new(tokenizer, model, self.sizes()?.text_len)
     }
 
-    /// The fingerprint of the weights, with the decoder that [`Self::decoder`] loads for this `fast`.
-    pub fn fingerprint(&self, fast: bool) -> Result<Fingerprint> {
-        let decoder =
-            if fast { self.taehv.as_ref().or(self.vae.as_ref()) } else { self.vae.as_ref().or(self.taehv.as_ref()) };
+    /// The fingerprint of the weights, with those of the decoder that [`Self::decoder`] loads.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read.
+    pub fn fingerprint(&self) -> Result<Fingerprint> {
+        let decoder = self.decoder_file().map(DecoderFile::path);
         let mut fingerprint = Fingerprint::default();
         for (part, path) in [
-            ("transformer", Some(&self.transformer)),
-            ("config", self.config.as_ref()),
-            ("LoRA", self.lora.as_ref()),
-            ("text encoder", self.text_encoder.as_ref()),
-            ("tokenizer", self.tokenizer.as_ref()),
+            ("transformer", Some(self.transformer.as_path())),
+            ("config", self.config.as_deref()),
+            ("LoRA", self.lora.as_deref()),
+            ("text encoder", self.text_encoder.as_deref()),
+            ("tokenizer", self.tokenizer.as_deref()),
             ("decoder", decoder),
         ] {
             if let Some(path) = path {
@@ -171,29 +198,51 @@ impl Checkpoint {
         Ok(fingerprint)
     }
 
-    /// Loads a decoder: the small one if `fast` and present, else the VAE, else the small one.
-    pub fn decoder(&self, fast: bool, dtype: DType, device: &Device) -> Result<Arc<dyn FrameDecoder>> {
-        let open = |path| Weights::open(path, dtype, device);
-        match (&self.taehv, &self.vae) {
-            (Some(path), vae) if fast || vae.is_none() => {
-                let weights = open(path)?;
-                weights.ignore("encoder.");
-                let decoder = taehv::Decoder::load(&weights, &TIME_UPSCALE)?;
-                weights.finish()?;
-                Ok(Arc::new(decoder))
-            }
-            (_, Some(path)) => {
-                let weights = open(path)?;
-                weights.ignore("encoder.");
-                weights.ignore("conv1.");
-                let decoder = vae::Decoder::load(&weights)?;
-                weights.finish()?;
-                Ok(Arc::new(decoder))
-            }
-            _ => bail!(
+    /// The file of the decoder: TAEHV, which is fast, else the VAE.
+    fn decoder_file(&self) -> Option<DecoderFile<'_>> {
+        let taehv = self.taehv.as_deref().map(DecoderFile::Taehv);
+        taehv.or_else(|| self.vae.as_deref().map(DecoderFile::Vae))
+    }
+
+    /// Loads the decoder: TAEHV, which is fast, else the VAE. Without [`Self::taehv`] it is the VAE.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is neither, or if the file is damaged.
+    pub fn decoder(&self, dtype: DType, device: &Device) -> Result<Arc<dyn FrameDecoder>> {
+        let Some(file) = self.decoder_file() else {
+            bail!(
                 "{}: pictures need a decoder in the same folder, the Wan VAE (Wan2.1_VAE.pth) or TAEHV (taew2_1.pth)",
                 self.transformer.display()
-            ),
+            )
+        };
+        let weights = Weights::open(file.path(), dtype, device)?;
+        weights.ignore("encoder.");
+        let decoder: Arc<dyn FrameDecoder> = match file {
+            DecoderFile::Taehv(_) => Arc::new(taehv::Decoder::load(&weights, &TIME_UPSCALE)?),
+            DecoderFile::Vae(_) => {
+                weights.ignore("conv1.");
+                Arc::new(vae::Decoder::load(&weights)?)
+            }
+        };
+        weights.finish()?;
+        Ok(decoder)
+    }
+}
+
+/// The file of a decoder.
+#[derive(Clone, Copy)]
+enum DecoderFile<'a> {
+    /// TAEHV, the small decoder.
+    Taehv(&'a Path),
+    /// The decoder of the Wan VAE.
+    Vae(&'a Path),
+}
+
+impl<'a> DecoderFile<'a> {
+    const fn path(self) -> &'a Path {
+        match self {
+            Self::Taehv(path) | Self::Vae(path) => path,
         }
     }
 }

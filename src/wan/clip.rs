@@ -42,6 +42,10 @@ pub struct Clip {
 
 impl Clip {
     /// Begins with `noise` `[1, channels, frames, height, width]`, standard normal.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device fails.
     pub fn new(
         model: Arc<Transformer>,
         sampler: Box<dyn Sampler>,
@@ -61,6 +65,10 @@ impl Clip {
     }
 
     /// Makes one denoising step. A failed one leaves the clip where it was.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the clip is finished, if a shape does not fit, or if the device fails.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
         let Some(call) = self.upcoming() else { bail!("the clip is finished; begin a new one") };
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);

@@ -38,11 +38,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the sizes from the tensors; the two that no tensor shows come from `config`, the checkpoint's `config.json`
-    /// in the original or the diffusers form, or are Wan's own (heads of 128, 512 text rows).
+    /// Reads the sizes from the tensors. No tensor shows the number of heads or the length of the text. These come from
+    /// `config`, the checkpoint's `config.json` in the original or the diffusers form. Without one they are Wan's own:
+    /// heads of 128, 512 text rows.
     ///
-    /// A `config` of another width belongs to another model and is ignored. Fails when the tensors do not look
-    /// like a Wan transformer, naming the missing key.
+    /// A `config` of another width belongs to another model and is ignored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tensors are not those of a Wan transformer, or if `config` does not fit them.
     pub fn read(weights: &Weights, config: Option<&Value>) -> Result<Self> {
         let dim = Self::size(weights, "head.modulation", 2)?;
         let config = config.filter(|config| width(config).is_none_or(|width| width == dim));

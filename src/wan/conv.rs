@@ -1,13 +1,13 @@
 //! Convolutions of the decoders and encoders, over one frame or over time, and their features between calls.
 //!
-//! Pictures are frames-first, `[frames, channels, height, width]`. A 3-D convolution that sees `kt` frames is computed as
-//! a 2-D one: frames lie behind one another in memory, so `kt` consecutive ones *are* a picture of `kt · channels`
-//! channels, and the weight `[out, in, kt, kh, kw]`, laid out once as `[out, kt · in, kh, kw]`, is an ordinary kernel over
-//! it. Output frame t is that kernel on the window that starts at frame t ([`ops::conv`]).
+//! Pictures are frames-first, `[frames, channels, height, width]`. A 3-D convolution over `kt` frames is computed as a
+//! 2-D one. Frames lie behind one another in memory, so `kt` consecutive ones *are* a picture of `kt · channels`
+//! channels. The weight `[out, in, kt, kh, kw]` is laid out once as `[out, kt · in, kh, kw]`: an ordinary kernel.
+//! Output frame t is that kernel on the window that starts at frame t ([`ops::conv`]).
 //!
-//! *Causal* means that frame t sees only itself and frames before it: `kt - 1` frames are put in front, zeros at the
-//! beginning of a video and afterwards the last frames of the call before, which a [`FeatureCache`] holds. The result
-//! is the same however a video is cut into calls.
+//! *Causal* means that frame t sees only itself and frames before it. Hence `kt - 1` frames are put in front. At the
+//! beginning of a video they are zeros, later the last frames of the call before. A [`FeatureCache`] holds these. The
+//! result is the same however a video is cut into calls.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ use candle_core::{Result, Tensor, bail};
 use super::ops::{self, Window};
 use super::weights::Weights;
 
-/// A convolution over one frame at a time or over a window of frames; the caller supplies the past frames of the window.
+/// A convolution over one frame at a time or over a window of frames. The caller supplies the past frames of the
+/// window.
 #[derive(Clone, Debug)]
 pub struct Conv {
     /// `[out, window.frames · in, kernel, kernel]`.
@@ -28,6 +29,10 @@ pub struct Conv {
 impl Conv {
     /// Reads `<name>.weight`, `[out, in_dim, kh, kw]` or `[out, in_dim, kt, kh, kw]`, and `<name>.bias` `[out]` if there
     /// is one. The picture is padded so that it keeps its size; [`Self::with_window`] changes that. No axis may be empty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, name: &str, in_dim: usize) -> Result<Self> {
         let key = format!("{name}.weight");
         let expected = format!("[out, {in_dim}, (frames,) kernel, kernel]");
@@ -61,6 +66,10 @@ impl Conv {
     }
 
     /// The channels of the result.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the weight has no dimensions.
     pub fn out_dim(&self) -> Result<usize> {
         self.weight.dim(0)
     }
@@ -71,6 +80,10 @@ impl Conv {
     }
 
     /// x `[frames, in, h, w]` to `[windows, out, h', w']`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are fewer frames than the window, if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let frames = x.dim(0)?;
         if frames < self.window.frames {
@@ -82,8 +95,8 @@ impl Conv {
 
 /// A convolution over time that sees present and past frames. It returns as many frames as it gets.
 ///
-/// `CausalConv3d` of Wan2.1 `wan/modules/vae.py`, whose padding rule comes down to: the frames in front are the last
-/// `kt - 1` of everything seen so far, behind zeros.
+/// `CausalConv3d` of Wan2.1 `wan/modules/vae.py`. Its padding rule: the frames in front are the last `kt - 1` of
+/// everything seen so far, behind zeros.
 #[derive(Clone, Debug)]
 pub struct CausalConv {
     name: String,
@@ -92,6 +105,10 @@ pub struct CausalConv {
 
 impl CausalConv {
     /// Reads `<name>.weight` `[out, in_dim, kt, kh, kw]` and `<name>.bias`; its past is kept under `name`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, name: &str, in_dim: usize) -> Result<Self> {
         Ok(Self { name: name.to_owned(), conv: Conv::load(weights, name, in_dim)? })
     }
@@ -102,11 +119,19 @@ impl CausalConv {
     }
 
     /// The channels of the result.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the weight has no dimensions.
     pub fn out_dim(&self) -> Result<usize> {
         self.conv.out_dim()
     }
 
     /// x `[frames, in, h, w]` to `[frames, out, h, w]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let past = self.conv.window.frames - 1;
         if past == 0 { self.conv.forward(x) } else { self.conv.forward(&cache.extend(&self.name, x, past)?) }
@@ -137,7 +162,7 @@ impl FeatureCache {
         self.frames.contains_key(name)
     }
 
-    /// Keeps `frames` for the layer `name`, in memory of their own: a view would keep all of what it was cut from.
+    /// Keeps `frames` for the layer `name`, in memory of their own. A view would keep all of its source.
     pub(super) fn store(&mut self, name: &str, frames: &Tensor) -> Result<()> {
         let frames = frames.force_contiguous()?;
         match self.frames.get_mut(name) {
@@ -147,8 +172,8 @@ impl FeatureCache {
         Ok(())
     }
 
-    /// x `[frames, c, h, w]` behind the `past` frames the layer `name` saw before it, zeros if it saw none:
-    /// `[past + frames, c, h, w]`, of which the last `past` are kept for the next call.
+    /// x `[frames, c, h, w]` behind the `past` frames that the layer `name` saw before it. They are zeros if it saw
+    /// none. The result is `[past + frames, c, h, w]`. Its last `past` frames are kept for the next call.
     pub(super) fn extend(&mut self, name: &str, x: &Tensor, past: usize) -> Result<Tensor> {
         let (frames, channels, height, width) = x.dims4()?;
         let shape = [past, channels, height, width];

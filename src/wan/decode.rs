@@ -11,18 +11,16 @@ pub const LATENT_CHANNELS: usize = 16;
 /// Pixels of a side that become one in a latent.
 pub const LATENT_PIXELS: usize = 8;
 
-/// Sees the output of each stage of a model under its checkpoint name.
-pub type Trace<'a> = &'a mut dyn FnMut(&str, &Tensor);
-
-/// A trace that ignores every tensor.
-pub(super) fn untraced(_: &str, _: &Tensor) {}
-
 /// A model that turns latents into frames, with the features of past frames in a [`FeatureCache`].
 pub trait FrameDecoder: Send + Sync {
     /// The frames of the next latents of a video.
     ///
-    /// latents `[latents, 16, h, w]` as the transformer leaves them; result `[frames, 3, 8h, 8w]` in 0..1: one frame for
-    /// the first latent of a video, four for each later one.
+    /// latents `[latents, 16, h, w]` as the transformer leaves them; result `[frames, 3, 8h, 8w]` in 0..1. The first
+    /// latent of a video gives one frame, each later one four.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     fn next_frames(&self, latents: &Tensor, cache: &mut FeatureCache) -> Result<Tensor>;
 }
 
@@ -43,6 +41,10 @@ impl DecoderStream {
     ///
     /// Latents are decoded one after the other, which bounds the memory and changes no pixel. An error leaves the stream as it
     /// was.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no latents, if a shape does not fit, or if the device fails.
     pub fn push(&mut self, latents: &Tensor) -> Result<Tensor> {
         let mut cache = self.cache.clone();
         let frames = (0..latents.dim(0)?)

@@ -1,5 +1,6 @@
 //! The published models that share Wan's transformer, and their settings.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -47,17 +48,29 @@ impl Family {
         }
     }
 
-    /// The family named in a path, in whole words, the last name first; [`Self::Wan`] by default.
-    pub fn guess(path: &Path) -> Self {
-        // More words first: longlive-infinite is not longlive.
-        let families =
-            [Self::LongLiveInfinite, Self::LongLive, Self::SelfForcing, Self::CausVid, Self::Krea, Self::Mini];
-        let mut spoken = path.iter().rev().filter_map(|part| {
-            let part = part.to_string_lossy().to_lowercase();
-            let words: Vec<&str> = part.split(|c: char| !c.is_alphanumeric()).collect();
-            families.into_iter().find(|family| speaks_of(&words, &family.name().replace('-', "")))
-        });
-        spoken.next().unwrap_or(Self::Wan)
+    /// The names of the families that `filter` accepts, for a message.
+    pub fn names(filter: impl Fn(Self) -> bool) -> String {
+        let families = Self::ALL.into_iter().filter(|family| filter(*family));
+        families.map(Self::name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The family that a path names in whole words. The last name counts, and the longest in a part of the path.
+    ///
+    /// Many files also name Wan, of which every family is made. Wan therefore counts only where no other family is
+    /// named.
+    pub fn from_path(path: &Path) -> Option<Self> {
+        let named: Vec<Self> = path.iter().rev().filter_map(|part| Self::in_words(&part.to_string_lossy())).collect();
+        let other = named.iter().find(|family| **family != Self::Wan);
+        other.or(named.first()).copied()
+    }
+
+    /// The family with the longest name in a text. Digits, as in Wan2.1, separate words.
+    fn in_words(text: &str) -> Option<Self> {
+        let text = text.to_lowercase();
+        let words: Vec<&str> = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        let mut families = Self::ALL;
+        families.sort_by_key(|family| Reverse(family.name().len()));
+        families.into_iter().find(|family| has_run(&words, &family.name().replace('-', "")))
     }
 
     /// Its streaming; `None` if it makes whole clips.
@@ -77,20 +90,26 @@ impl Family {
     pub fn noise(self, seed: u64) -> Box<dyn Noise + Send> {
         match self {
             Self::Mini => Box::new(SameNoise(SeededNoise { seed })),
-            _ => Box::new(SeededNoise { seed }),
+            Self::Wan | Self::SelfForcing | Self::LongLive | Self::LongLiveInfinite | Self::CausVid | Self::Krea => {
+                Box::new(SeededNoise { seed })
+            }
         }
     }
 
-    /// The section of a training checkpoint for the family, if it is not the averaged one: LongLive's LoRA was
-    /// trained on `generator`.
+    /// The section of a training checkpoint for the family, if it is not the averaged one. LongLive's LoRA was trained
+    /// on `generator`.
     pub const fn section(self) -> Option<&'static str> {
         match self {
             Self::LongLive | Self::LongLiveInfinite => Some("generator"),
-            _ => None,
+            Self::Wan | Self::SelfForcing | Self::CausVid | Self::Krea | Self::Mini => None,
         }
     }
 
     /// The denoising steps of a streaming family, as released; `None` if it makes whole clips.
+    ///
+    /// # Errors
+    ///
+    /// Never: the steps of every family are a schedule.
     pub fn schedule(self) -> Result<Option<FewStep>> {
         match self {
             Self::Wan => Ok(None),
@@ -109,18 +128,28 @@ impl fmt::Display for Family {
 }
 
 impl FromStr for Family {
-    type Err = String;
+    type Err = UnknownFamily;
 
-    fn from_str(name: &str) -> std::result::Result<Self, String> {
-        Self::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|family| family.name()).collect();
-            format!("there is no model family {name}; the families are {}", names.join(", "))
-        })
+    fn from_str(name: &str) -> std::result::Result<Self, UnknownFamily> {
+        let family = Self::ALL.into_iter().find(|family| family.name() == name);
+        family.ok_or_else(|| UnknownFamily(name.to_owned()))
     }
 }
 
+/// A name that is not one of a family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFamily(String);
+
+impl fmt::Display for UnknownFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not one of the model families {}; use one of them", self.0, Family::names(|_| true))
+    }
+}
+
+impl std::error::Error for UnknownFamily {}
+
 /// True if a run of words, joined, equals `name`.
-fn speaks_of(words: &[&str], name: &str) -> bool {
+fn has_run(words: &[&str], name: &str) -> bool {
     (0..words.len()).any(|first| (first..words.len()).any(|last| words[first..=last].concat() == name))
 }
 
@@ -134,7 +163,7 @@ mod tests {
             assert_eq!(family.name().parse(), Ok(family));
             assert_eq!(family.streaming().is_some(), family.schedule().expect("a schedule").is_some());
         }
-        assert!("wan3".parse::<Family>().expect_err("unknown").contains("self-forcing"));
+        assert!("wan3".parse::<Family>().expect_err("unknown").to_string().contains("self-forcing"));
     }
 
     #[test]
@@ -147,10 +176,22 @@ mod tests {
             ("krea-realtime-video-14b.safetensors", Family::Krea),
             ("CausVid/autoregressive_checkpoint/model.pt", Family::CausVid),
             ("krea/longlive_base.pt", Family::LongLive),
-            ("/home/ada/creative/wan/model.safetensors", Family::Wan),
+            ("Wan2.1-T2V-14B/dit.safetensors", Family::Wan),
+            ("creative/wan/model.safetensors", Family::Wan),
+            ("longlive/wan2.1_1.3b.safetensors", Family::LongLive),
+            ("self-forcing/wan/model.pt", Family::SelfForcing),
             ("assets/mini/transformer.safetensors", Family::Mini),
         ] {
-            assert_eq!(Family::guess(Path::new(path)), family, "{path}");
+            assert_eq!(Family::from_path(Path::new(path)), Some(family), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_name_has_no_family() {
+        for path in
+            ["", "model.safetensors", "creative/taiwan/model.pt", "checkpoints/minimal.gguf", "long/live/model.pt"]
+        {
+            assert_eq!(Family::from_path(Path::new(path)), None, "{path}");
         }
     }
 }

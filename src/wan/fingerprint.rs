@@ -1,15 +1,18 @@
 //! The fingerprint of a model's weights, computed without reading all of them.
 //!
-//! The fingerprint is the SHA-256 of its parts, one after the other, in the order transformer, config, LoRA, text encoder,
-//! tokenizer, decoder; missing parts are left out. Of each part it takes
+//! The fingerprint is the SHA-256 of its parts, one after the other. Their order: transformer, config, LoRA, text
+//! encoder, tokenizer, decoder. Missing parts are left out. Of each part it takes
 //!
 //! 1. its name, such as `text encoder`, and a byte 0;
-//! 2. of each of its files (the shards of one by their names, else it is one) the length in bytes, as eight bytes, the lowest first;
-//! 3. of each of its files the contents: all of a file of up to 4 MiB; of a longer one 64 pieces of 64 KiB each, of which
-//!    piece `i` begins at `i · (length − 64 KiB) / 63`, rounded down. The first piece is the beginning and the last the end.
+//! 2. the length of each of its files in bytes, as eight bytes, the lowest first;
+//! 3. the contents of each of its files: all of up to 4 MiB, or 64 pieces of 64 KiB each.
 //!
-//! Names of files and folders are not part of it, so a moved model keeps its fingerprint. Two models whose files have the same
-//! lengths and differ only between the pieces have the same fingerprint; training changes all of a layer, so this does not happen.
+//! The files of a part are its shards in the order of their names, else one. Piece `i` begins at
+//! `i · (length − 64 KiB) / 63`, rounded down. The first piece is the beginning and the last the end.
+//!
+//! Names of files and folders are not part of it, so a moved model keeps its fingerprint. Two models have the same
+//! fingerprint if their files have the same lengths and differ only between the pieces. Training changes all of a
+//! layer, so this does not happen.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
@@ -33,6 +36,10 @@ pub struct Fingerprint(Sha256);
 
 impl Fingerprint {
     /// Adds a part that lies in a file, or in the shards in a folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read; the message names it.
     pub fn add(&mut self, part: &str, path: &Path) -> Result<()> {
         let add = || -> Result<_> {
             let files = if path.is_dir() { shards(path)? } else { vec![path.to_owned()] };
@@ -43,6 +50,10 @@ impl Fingerprint {
     }
 
     /// Adds a part in memory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes cannot be read.
     pub fn add_bytes(&mut self, part: &str, bytes: &[u8]) -> Result<()> {
         Ok(self.add_files(part, &mut [Cursor::new(bytes)])?)
     }
@@ -111,14 +122,15 @@ mod tests {
         assert_eq!(of(&[b"abc"]), sum);
     }
 
-    /// As a file of the program and in a folder it is the same model; and so it is where it was moved to.
+    /// The model inside the program and its files in a folder are the same model. So are files that were moved or
+    /// renamed.
     #[test]
     fn it_does_not_depend_on_where_the_files_lie() {
         let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mini");
-        let of = |folder: &Path| Checkpoint::find(folder)?.fingerprint(true).map(Fingerprint::finish);
+        let of = |folder: &Path| Checkpoint::find(folder)?.fingerprint().map(Fingerprint::finish);
         let wanted = mini::fingerprint().expect("bytes can be read").finish();
         assert_eq!(of(&mini).expect("a model"), wanted);
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::Builder::new().suffix("-mini").tempdir().expect("a folder");
         for name in ["config.json", "tokenizer.json", "text_encoder.safetensors", "decoder.safetensors"] {
             std::fs::copy(mini.join(name), folder.path().join(name)).expect("a copy");
         }

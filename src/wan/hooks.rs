@@ -1,8 +1,8 @@
 //! Named identities in the data path: `let v = hooks.at(Site::SelfValue, v)?`.
 //!
-//! Without a listener every hook returns its argument unchanged, so the unhooked model is bit-identical and pays one branch
-//! per site. A listener gets each tensor with its [`HookContext`], which the callers narrow: the pipeline sets the pass, the
-//! step and the frames, the model sets the token grid, the layer loop sets the layer.
+//! Without a listener every hook returns its argument unchanged. The unhooked model is bit-identical and pays one
+//! branch per site. A listener gets each tensor with its [`HookContext`], which the callers narrow. The pipeline sets
+//! the pass, the step and the frames, the model the token grid, the layer loop the layer.
 
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ pub struct HookContext<'a> {
 
 /// The inputs of one attention, which a listener at a map site may change, measure or replace.
 ///
-/// The map is `softmax(q kᵀ · scale + bias)`; nothing here builds it. In self-attention with a KV cache, `k` and `v` may be
-/// views of the cache, which the next model call overwrites: copy them to keep them.
+/// The map is `softmax(q kᵀ · scale + bias)`; nothing here builds it. With a KV cache, `k` and `v` may be views of the
+/// cache, which the next model call overwrites. Copy them to keep them.
 #[derive(Clone, Debug)]
 pub struct Attention {
     /// Queries `[batch, queries, heads, head_dim]`, normed and rotated.
@@ -44,13 +44,17 @@ pub struct Attention {
     pub bias: Option<Tensor>,
     /// Multiplies the logits, `1/√head_dim` unless changed.
     pub scale: f64,
-    /// At `self.map`, the number in the video of each frame of keys, in the order of the keys; every frame has as many keys
-    /// as the grid has positions. Empty at `cross.map`, whose keys are the prompt's tokens.
+    /// At `self.map`, the number in the video of each frame of keys, in the order of the keys. Every frame has as many
+    /// keys as the grid has positions. Empty at `cross.map`, whose keys are the prompt's tokens.
     pub key_frames: Arc<[usize]>,
 }
 
 impl Attention {
     /// The attention output `[batch, queries, heads, value_dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn run(&self) -> Result<Tensor> {
         ops::attention(&self.q, &self.k, &self.v, self.bias.as_ref(), self.scale)
     }
@@ -61,9 +65,17 @@ pub trait Listener {
     /// Replaces the tensor at a site that is not a map by one of the same shape.
     ///
     /// At `self.value` the tensor may be a view of the KV cache, which the next model call overwrites.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the listener does.
     fn at(&self, site: Site, context: HookContext<'_>, x: Tensor) -> Result<Tensor>;
 
     /// Computes the attention at a map site from its inputs.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, if the device fails, or if the listener does.
     fn attend(&self, site: Site, context: HookContext<'_>, attention: Attention) -> Result<Tensor> {
         let _ = (site, context);
         attention.run()
@@ -117,6 +129,10 @@ impl<'a> Hooks<'a> {
     }
 
     /// x after the listener at `site`; x itself without one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the listener does.
     #[inline]
     pub fn at(&self, site: Site, x: Tensor) -> Result<Tensor> {
         match self.listener {
@@ -126,6 +142,10 @@ impl<'a> Hooks<'a> {
     }
 
     /// The attention at the map site `site`, computed by the listener if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, if the device fails, or if the listener does.
     #[inline]
     pub fn attend(&self, site: Site, attention: Attention) -> Result<Tensor> {
         match self.listener {

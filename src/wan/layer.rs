@@ -21,8 +21,8 @@ pub struct Layer {
     ffn: FeedForward,
 }
 
-/// The six rows by which the time embedding modulates a layer, each `[batch, frames, 1, dim]`; frames is 1 when the whole
-/// call is at one timestep.
+/// The six rows by which the time embedding modulates a layer, each `[batch, frames, 1, dim]`. `frames` is 1 when the
+/// whole call is at one timestep.
 #[derive(Debug, Clone)]
 pub struct Modulation {
     /// Added to the input of self-attention.
@@ -41,6 +41,10 @@ pub struct Modulation {
 
 impl Layer {
     /// Reads `blocks.<index>` of a checkpoint from weights that already stand there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, config: &Config, index: usize) -> Result<Self> {
         let dim = config.dim;
         Ok(Self {
@@ -54,11 +58,19 @@ impl Layer {
     }
 
     /// Keys and values of an embedded prompt `[batch, text_len, dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn prompt_keys(&self, text: &Tensor) -> Result<PromptKeys> {
         self.cross_attn.keys(text)
     }
 
     /// The modulation of this layer for the projected time embedding `[batch, frames, 6, dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn modulation(&self, time: &Tensor) -> Result<Modulation> {
         let rows = self.modulation.broadcast_add(time)?;
         let row = |i| rows.narrow(2, i, 1)?.contiguous();
@@ -73,12 +85,20 @@ impl Layer {
     }
 
     /// The input of self-attention: x `[batch, tokens, dim]`, normed and modulated by the time embedding.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn self_attention_input(&self, x: &Tensor, time: &Tensor) -> Result<Tensor> {
         let m = self.modulation(time)?;
         modulated_norm(x, &m.shift_sa, &m.scale_sa)
     }
 
     /// x `[batch, tokens, dim]` to the same shape.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(
         &self,
         x: &Tensor,

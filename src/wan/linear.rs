@@ -22,12 +22,20 @@ pub enum Linear {
 
 impl Linear {
     /// Reads `<name>.weight` `[out_dim, in_dim]` and `<name>.bias` `[out_dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, name: &str, in_dim: usize, out_dim: usize) -> Result<Self> {
         let bias = weights.get(&format!("{name}.bias"), out_dim)?;
         Self::with_bias(weights, name, in_dim, out_dim, Some(bias))
     }
 
     /// Reads `<name>.weight` `[out_dim, in_dim]` only.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load_no_bias(weights: &Weights, name: &str, in_dim: usize, out_dim: usize) -> Result<Self> {
         Self::with_bias(weights, name, in_dim, out_dim, None)
     }

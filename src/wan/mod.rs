@@ -1,7 +1,7 @@
 //! Wan 2.1 text-to-video on candle, with a hook at every site of a layer.
 //!
 //! One struct per box of the paper's figures; field names are the checkpoint's. Everything runs on any candle device in
-//! f32, f16 or bf16; on the CPU in f32 the heavy operations are our own kernels (see [`ops`]).
+//! f32, f16 or bf16. On the CPU in f32 the heavy operations are our own kernels (see [`ops`]).
 //!
 //! Errors are candle's: a tensor that does not fit, a file that cannot be read, a device out of memory. The loaders name the key, its
 //! shape and the file. [`error::message`] is the text of an error without backtraces.
@@ -14,6 +14,7 @@ pub mod weights;
 
 pub mod error;
 pub mod hooks;
+pub mod trace;
 
 pub mod attention;
 pub mod checkpoint;

@@ -17,10 +17,14 @@ pub struct Draw {
 /// A source of standard normal noise.
 pub trait Noise {
     /// Noise `[1, channels, frames, height, width]` in f32 on the CPU.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the memory does not suffice.
     fn draw(&mut self, draw: Draw, shape: (usize, usize, usize, usize)) -> Result<Tensor>;
 }
 
-/// Noise that depends on the seed, the latent frame and the step alone: a video that begins again at any frame, on any
+/// Noise that depends on the seed, the latent frame and the step alone. A video that begins again at any frame, on any
 /// machine, has the same noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeededNoise {

@@ -1,8 +1,8 @@
 //! The operations of the pipeline, for any device and dtype.
 //!
-//! Each is `plain` tensor code; on the CPU in f32 a kernel of `cpu` does the same faster.
-//! Token tensors are `[batch, tokens, dim]`; attention tensors keep the heads behind the tokens,
-//! `[batch, tokens, heads, head_dim]`, as the KV cache stores them; pictures are `[frames, channels, height, width]`.
+//! Each is `plain` tensor code; on the CPU in f32 a kernel of `cpu` does the same faster. Token tensors are
+//! `[batch, tokens, dim]`. Attention tensors keep the heads behind the tokens, as the KV cache stores them:
+//! `[batch, tokens, heads, head_dim]`. Pictures are `[frames, channels, height, width]`.
 
 #[doc(hidden)]
 pub mod plain;
@@ -19,26 +19,46 @@ fn takes<const N: usize>(tensors: [&Tensor; N], optional: Option<&Tensor>) -> bo
 }
 
 /// `x Wᵀ + b`: x `[.., in]`, weight `[out, in]`, bias `[out]`, result `[.., out]`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     if takes([x, weight], bias) { cpu::linear(x, weight, bias) } else { plain::linear(x, weight, bias) }
 }
 
 /// GELU in its tanh approximation, the only one Wan and UMT5 use.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     if takes([x], None) { cpu::gelu_tanh(x) } else { plain::gelu_tanh(x) }
 }
 
 /// Root-mean-square norm over the last axis: `x · rsqrt(mean(x²) + eps) · weight`, statistics in f32.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
     if takes([x, weight], None) { cpu::rms_norm(x, weight, eps) } else { plain::rms_norm(x, weight, eps) }
 }
 
 /// Layer norm over the last axis without parameters, biased variance, statistics in f32.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn layer_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     if takes([x], None) { cpu::layer_norm(x, eps) } else { plain::layer_norm(x, eps) }
 }
 
 /// `layer_norm(x) · weight + bias`: x `[.., dim]`, weight and bias `[dim]`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn layer_norm_affine(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
     if takes([x, weight, bias], None) {
         cpu::layer_norm_affine(x, weight, bias, eps)
@@ -48,6 +68,10 @@ pub fn layer_norm_affine(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -
 }
 
 /// `layer_norm(x) · (1 + scale) + shift`: x `[batch, frames, tokens, dim]`, shift and scale `[batch, frames, 1, dim]`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn layer_norm_modulate(x: &Tensor, shift: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
     if takes([x, shift, scale], None) {
         cpu::layer_norm_modulate(x, shift, scale, eps)
@@ -57,6 +81,10 @@ pub fn layer_norm_modulate(x: &Tensor, shift: &Tensor, scale: &Tensor, eps: f64)
 }
 
 /// `x + y · gate`: x and y `[batch, frames, tokens, dim]`, gate `[batch, frames, 1, dim]`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn gated_residual(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
     if takes([x, y, gate], None) { cpu::gated_residual(x, y, gate) } else { plain::gated_residual(x, y, gate) }
 }
@@ -64,15 +92,24 @@ pub fn gated_residual(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
 /// Rotary embedding of interleaved pairs: x `[batch, tokens, heads, head_dim]`, cos and sin `[tokens, head_dim / 2]` in f32.
 ///
 /// Pair j of a head is `(x[2j], x[2j + 1])`. The product is taken in f32 and rounded to x's dtype once.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     if takes([x, cos, sin], None) { cpu::rope(x, cos, sin) } else { plain::rope(x, cos, sin) }
 }
 
 /// `softmax(q kᵀ · scale + bias) v` for every head.
 ///
-/// q `[batch, queries, heads, head_dim]`, k `[batch, keys, heads, head_dim]`, v `[batch, keys, heads, value_dim]` with any
-/// number of value columns; bias is added to the logits and broadcasts to `[heads, queries, keys]`. The result is
-/// `[batch, queries, heads, value_dim]`. A query whose logits are all -∞ gets 0.
+/// Shapes: q `[batch, queries, heads, head_dim]`, k `[batch, keys, heads, head_dim]`, v
+/// `[batch, keys, heads, value_dim]`. v may have any number of columns. The bias is added to the logits and broadcasts
+/// to `[heads, queries, keys]`. The result is `[batch, queries, heads, value_dim]`. A query whose logits are all -∞
+/// gets 0.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result<Tensor> {
     if takes([q, k, v], bias) { cpu::attention(q, k, v, bias, scale) } else { plain::attention(q, k, v, bias, scale) }
 }
@@ -104,11 +141,15 @@ impl Window {
 
 /// Convolution over a sliding window of frames: the causal 3-D convolutions of the decoders.
 ///
-/// x `[frames, in, height, width]` holds the past frames that the first window needs in front; weight
-/// `[out, window.frames · in, kernel, kernel]`; bias `[out]`; result `[windows, out, height', width']`. As frames lie behind
-/// one another in memory, the window at frame t *is* a picture of `window.frames · in` channels, and a 3-D convolution is
-/// a 2-D one over such overlapping pictures. The CPU kernel reads them in place; other devices and dtypes lay them side by
-/// side in memory first.
+/// x `[frames, in, height, width]` holds the past frames that the first window needs in front. Shapes: weight
+/// `[out, window.frames · in, kernel, kernel]`, bias `[out]`, result `[windows, out, height', width']`. Frames lie
+/// behind one another in memory, so the window at frame t *is* a picture of `window.frames · in` channels. A 3-D
+/// convolution is a 2-D one over such overlapping pictures. The CPU kernel reads them in place; other devices and
+/// dtypes lay them side by side in memory first.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     if takes([x, weight], bias) { cpu::conv(x, weight, bias, window) } else { plain::conv(x, weight, bias, window) }
 }
@@ -126,42 +167,74 @@ pub fn is_worth_blocks(x: &Tensor) -> bool {
 /// `f` of x `[batch, frames, tokens, ..]`, block by block. f must treat each token independently of the others.
 ///
 /// f gets the index of the frame and the tokens of each block `[1, 1, tokens, ..]`. Only for f32 on the CPU.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn in_blocks(x: &Tensor, f: impl Fn(&Tensor, usize, Range<usize>) -> Result<Tensor> + Sync) -> Result<Tensor> {
     cpu::in_blocks(x, f)
 }
 
 /// `max(x, 0)`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     if takes([x], None) { cpu::relu(x) } else { plain::relu(x) }
 }
 
 /// `x · sigmoid(x)`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn silu(x: &Tensor) -> Result<Tensor> {
     if takes([x], None) { cpu::silu(x) } else { plain::silu(x) }
 }
 
 /// `x + y`, of one shape: a residual.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if takes([x, y], None) { cpu::add(x, y) } else { plain::add(x, y) }
 }
 
 /// `max(x + y, 0)`, of one shape.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if takes([x, y], None) { cpu::add_relu(x, y) } else { plain::add_relu(x, y) }
 }
 
 /// Nearest-neighbour upsampling of pictures by two: `[frames, channels, 2 · height, 2 · width]`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn upsample2x(x: &Tensor) -> Result<Tensor> {
     if takes([x], None) { cpu::upsample2x(x) } else { plain::upsample2x(x) }
 }
 
-/// Norm over the channels of each pixel: `x / max(‖x‖₂, 1e-12) · √channels · gamma`, x `[frames, channels, height, width]`,
-/// gamma of `channels` elements.
+/// Norm over the channels of each pixel: `x / max(‖x‖₂, 1e-12) · √channels · gamma`. x is
+/// `[frames, channels, height, width]`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn channel_rms_norm(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
     if takes([x, gamma], None) { cpu::channel_rms_norm(x, gamma) } else { plain::channel_rms_norm(x, gamma) }
 }
 
 /// [`silu`] of [`channel_rms_norm`], in one pass.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn channel_rms_norm_silu(x: &Tensor, gamma: &Tensor) -> Result<Tensor> {
     if takes([x, gamma], None) { cpu::channel_rms_norm_silu(x, gamma) } else { plain::channel_rms_norm_silu(x, gamma) }
 }

@@ -1,16 +1,17 @@
-//! Causal generation: chunk after chunk of latent frames, each denoised in a few steps, with past frames in a KV cache.
+//! Causal generation: chunk after chunk of latent frames, each denoised in a few steps. A KV cache holds past frames.
 //!
-//! A [`Rollout`] is a state machine that makes one model call at a time, so that the caller can change the bends between
-//! any two calls. [`Rollout::upcoming`] describes the next call, and [`Rollout::advance`] makes it. A new prompt takes effect at
-//! the next chunk. Sources: `pipeline/causal_inference.py` of Self-Forcing,
+//! A [`Rollout`] is a state machine that makes one model call at a time. The caller can change the bends between any
+//! two calls. [`Rollout::upcoming`] describes the next call, and [`Rollout::advance`] makes it. A new prompt takes
+//! effect at the next chunk. Sources: `pipeline/causal_inference.py` of Self-Forcing,
 //! `pipeline/interactive_causal_inference.py` of LongLive, `release_server.py` of Krea realtime,
 //! `causvid/models/wan/causal_inference.py` of CausVid.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use bendrack_nodes::program::{Pass, Site};
-use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_core::{DType, Device, Error, Result, Tensor, bail};
 
 use super::hooks::Hooks;
 use super::kv_cache::{Frames, KvCache, PastVisibility};
@@ -44,6 +45,43 @@ pub struct Step {
     /// In a cache pass, the numbers of the frames whose keys and values the KV cache now holds.
     pub cached: Vec<usize>,
 }
+
+/// The failure of a model call.
+#[derive(Debug)]
+pub enum RolloutError {
+    /// The model's output is not finite. Repeat the call with weaker bends.
+    Diverged,
+    /// A tensor does not fit, the video has no room left, or the device failed.
+    Failed(Error),
+}
+
+impl From<Error> for RolloutError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<RolloutError> for Error {
+    fn from(error: RolloutError) -> Self {
+        match error {
+            RolloutError::Diverged => Self::Msg(error.to_string()).bt(),
+            RolloutError::Failed(error) => error,
+        }
+    }
+}
+
+impl fmt::Display for RolloutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diverged => {
+                f.write_str("overflow of the model: its output is not finite; lower the amounts of bends")
+            }
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RolloutError {}
 
 /// The stage of a rollout within a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +141,6 @@ pub struct Rollout {
     recent: VecDeque<(usize, Tensor)>,
     /// The first frame since the beginning or the last reset.
     first: Option<(usize, Tensor)>,
-    /// True if the last call failed because its answer was not finite.
-    diverged: bool,
 }
 
 impl Rollout {
@@ -112,7 +148,7 @@ impl Rollout {
     ///
     /// # Errors
     ///
-    /// Fails if the window of the KV cache is too small for the streaming, or if the device runs out of memory.
+    /// Fails if the window of the KV cache is too small for the streaming. Fails if the device runs out of memory.
     pub fn new(
         model: Arc<Transformer>,
         streaming: Streaming,
@@ -149,7 +185,6 @@ impl Rollout {
             sample: None,
             recent: VecDeque::new(),
             first: None,
-            diverged: false,
         })
     }
 
@@ -164,8 +199,9 @@ impl Rollout {
         self.next_context = Some(context);
     }
 
-    /// Recaches before the next chunk: the clean frames of the window pass the model again, under the prompt and bends of then. A final
-    /// sink stays as it is. A cache that is recomputed before each chunk (Krea) needs no recache.
+    /// Recaches before the next chunk: the clean frames of the window pass the model again. The prompt and bends are
+    /// those of then. A final sink stays as it is. A cache that is recomputed before each chunk (Krea) needs no
+    /// recache.
     pub fn recache(&mut self) {
         self.recache_wanted = true;
     }
@@ -202,11 +238,6 @@ impl Rollout {
         self.stage == Stage::CleanPass
     }
 
-    /// True if the last call failed because the model's output was not finite. Repeat it with weaker bends.
-    pub const fn diverged(&self) -> bool {
-        self.diverged
-    }
-
     /// The KV cache.
     pub const fn cache(&self) -> &KvCache {
         &self.cache
@@ -217,7 +248,8 @@ impl Rollout {
         self.cache.set_past_bias(bias);
     }
 
-    /// Sets how much the frames of a chunk attend to past frames, from the next call on, in denoising steps and in the clean pass.
+    /// Sets how much the frames of a chunk attend to past frames, from the next call on. It applies to denoising steps
+    /// and to the clean pass.
     pub fn set_past_visibility(&mut self, visibility: PastVisibility) {
         self.visibility = visibility;
     }
@@ -244,6 +276,10 @@ impl Rollout {
 
     /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`. Once that frame has left the window, the
     /// original implementation encodes the oldest decoded frame again.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the latent is not one frame of the video's size.
     pub fn set_context_frame(&mut self, latent: &Tensor) -> Result<()> {
         let latent = self.latents(latent)?;
         if latent.dim(2)? != 1 {
@@ -263,7 +299,7 @@ impl Rollout {
             frames,
             timestep: self.streaming.context_timestep,
         };
-        match self.decided() {
+        match self.next_stage() {
             Stage::Denoise(step) => {
                 let frames = self.chunk.clone();
                 Upcoming { pass: Pass::Denoise, step, frames, timestep: steps[step] }
@@ -281,7 +317,7 @@ impl Rollout {
     }
 
     /// The stage of the next call: resolves [`Stage::Between`] into the first pass of the chunk.
-    fn decided(&self) -> Stage {
+    fn next_stage(&self) -> Stage {
         if self.stage != Stage::Between {
             return self.stage;
         }
@@ -296,12 +332,11 @@ impl Rollout {
     ///
     /// # Errors
     ///
-    /// Fails if a tensor does not fit, if the device fails, or if the output is not finite ([`Self::diverged`]). A failed call leaves the
-    /// rollout where it was, so the call can be repeated.
-    pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
-        self.diverged = false;
+    /// Fails if a tensor does not fit, if the device fails, or if the output is not finite ([`RolloutError::Diverged`]).
+    /// A failed call leaves the rollout where it was, so the call can be repeated.
+    pub fn advance(&mut self, hooks: Hooks<'_>) -> std::result::Result<Step, RolloutError> {
         let call = self.upcoming();
-        let stage = self.decided();
+        let stage = self.next_stage();
         if self.stage == Stage::Between {
             if let Some(context) = self.next_context.take() {
                 self.context = context;
@@ -359,7 +394,7 @@ impl Rollout {
         Ok(())
     }
 
-    fn denoise(&mut self, step: usize, call: Upcoming, hooks: Hooks<'_>) -> Result<Step> {
+    fn denoise(&mut self, step: usize, call: Upcoming, hooks: Hooks<'_>) -> std::result::Result<Step, RolloutError> {
         let sample = match self.sample.take() {
             Some(sample) => sample,
             None => self.draw(0, hooks)?,
@@ -386,14 +421,16 @@ impl Rollout {
         Ok(Step { call, clean, finished: next.is_none(), cached: Vec::new() })
     }
 
-    fn clean_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
-        let Some(chunk) = self.sample.clone() else { bail!("a clean pass needs a finished chunk; denoise one first") };
+    fn clean_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> std::result::Result<Tensor, RolloutError> {
+        let chunk = self.sample.clone();
+        let chunk =
+            chunk.ok_or_else(|| Error::Msg("a clean pass needs a finished chunk; denoise one first".into()).bt())?;
         let clean = self.estimate(&chunk, call, hooks)?;
         self.next_chunk();
         Ok(clean)
     }
 
-    fn recache_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+    fn recache_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> std::result::Result<Tensor, RolloutError> {
         let window = Tensor::cat(&self.recent.iter().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
         self.cache.set_sink_final(self.keeps_sink());
         let clean = self.estimate(&window, call, hooks);
@@ -403,7 +440,7 @@ impl Rollout {
         Ok(clean)
     }
 
-    fn recompute(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+    fn recompute(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> std::result::Result<Tensor, RolloutError> {
         let context = Tensor::cat(&self.recompute_context().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
         self.cache.reset();
         self.cache.set_causal_chunk(Some(self.streaming.chunk));
@@ -424,7 +461,12 @@ impl Rollout {
     }
 
     /// One model call on latents, and its estimate of the clean latents. Fails if the output is not finite; the call can be repeated.
-    fn estimate(&mut self, latents: &Tensor, call: &Upcoming, hooks: Hooks<'_>) -> Result<Tensor> {
+    fn estimate(
+        &mut self,
+        latents: &Tensor,
+        call: &Upcoming,
+        hooks: Hooks<'_>,
+    ) -> std::result::Result<Tensor, RolloutError> {
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
         let timesteps = Tensor::full(call.timestep, (1, call.frames.numbers.len()), &Device::Cpu)?;
         let timesteps = hooks.at(Site::Timestep, timesteps)?;
@@ -437,11 +479,10 @@ impl Rollout {
         let is_chunk = call.frames == self.chunk;
         self.cache.set_past_visibility(if is_chunk { self.visibility.clone() } else { PastVisibility::default() });
         let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, frames, hooks)?;
-        self.diverged = !is_finite(&flow)?;
-        if self.diverged {
-            bail!("overflow of the model: its output is not finite; lower the amounts of bends")
+        if !is_finite(&flow)? {
+            return Err(RolloutError::Diverged);
         }
-        self.schedule.x0_from_flow(&flow, latents, &[call.timestep])
+        Ok(self.schedule.x0_from_flow(&flow, latents, &[call.timestep])?)
     }
 
     fn next_chunk(&mut self) {

@@ -108,10 +108,10 @@ impl Streaming {
         self
     }
 
-    /// Krea realtime: a cache computed before each chunk from the first frame and the latest two. Krea also encodes the oldest
-    /// decoded frame again in place of the first ([`Rollout::set_context_frame`](super::rollout::Rollout::set_context_frame)),
-    /// and Daydream Scope biases past frames by ln 0.3
-    /// ([`Rollout::set_past_bias`](super::rollout::Rollout::set_past_bias)): both are up to the caller.
+    /// Krea realtime: a cache computed before each chunk from the first frame and the latest two. Krea also encodes the
+    /// oldest decoded frame again in place of the first
+    /// ([`Rollout::set_context_frame`](super::rollout::Rollout::set_context_frame)). Daydream Scope biases past frames
+    /// by ln 0.3 ([`Rollout::set_past_bias`](super::rollout::Rollout::set_past_bias)). Both are up to the caller.
     pub const fn krea() -> Self {
         let mut streaming = Self::self_forcing();
         streaming.cache.window = 6;

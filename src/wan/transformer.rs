@@ -1,6 +1,6 @@
 //! The diffusion transformer: latents, timesteps and a prompt to a flow.
 //!
-//! The bidirectional and the causal models share weights and layers; they differ in what self-attention runs over
+//! The bidirectional and the causal models share weights and layers. They differ in the keys of self-attention
 //! ([`KeySource`]) and in whether every latent frame has its own timestep. Source: `WanModel` of Wan2.1
 //! `wan/modules/model.py`, `CausalWanModel` of Self-Forcing `wan/modules/causal_model.py`.
 
@@ -53,7 +53,7 @@ pub struct Context {
 }
 
 /// A time embedding: `embedding` `[batch, frames, 1, dim]` for the head, `projection` `[batch, frames, 6, dim]` for the
-/// layers; frames is 1 when the whole call is at one timestep.
+/// layers. `frames` is 1 when the whole call is at one timestep.
 #[derive(Debug, Clone)]
 pub struct Time {
     /// Before the projection.
@@ -117,12 +117,20 @@ impl Transformer {
 
     /// Prepares text embeddings `[batch, rows, text_dim]` (at most `text_len` rows; zero rows are added up to it) for
     /// cross-attention. The padding passes the text MLP and is attended to: the model was trained so.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the embeddings have another shape than the model reads, or if the device fails.
     pub fn context(&self, embeddings: &Tensor) -> Result<Context> {
         let text = self.embed_text(embeddings)?;
         Ok(Context { layers: self.blocks.iter().map(|layer| layer.prompt_keys(&text)).collect::<Result<_>>()? })
     }
 
     /// Text embeddings `[batch, rows, text_dim]` to `[batch, text_len, dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the embeddings have another shape than the model reads, or if the device fails.
     pub fn embed_text(&self, embeddings: &Tensor) -> Result<Tensor> {
         let (_, rows, width) = embeddings.dims3()?;
         let Config { text_len, text_dim, .. } = self.config;
@@ -134,6 +142,10 @@ impl Transformer {
     }
 
     /// Timesteps `[batch, frames]`, 0…1000 and not rounded, to the time embedding.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn embed_time(&self, timesteps: &Tensor) -> Result<Time> {
         let (batch, frames) = timesteps.dims2()?;
         let timesteps = timesteps.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
@@ -141,6 +153,10 @@ impl Transformer {
     }
 
     /// Sinusoids of timesteps `[batch · frames, freq_dim]` to the time embedding.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn project_time(&self, sinusoid: &Tensor, (batch, frames): (usize, usize)) -> Result<Time> {
         let (first, second) = &self.time_embedding;
         let embedding = second.forward(&ops::silu(&first.forward(&sinusoid.to_dtype(self.dtype)?)?)?)?;
@@ -152,6 +168,10 @@ impl Transformer {
     }
 
     /// Latents `[batch, channels, frames, height, width]` to tokens `[batch, frames·rows·columns, dim]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn patchify(&self, latents: &Tensor) -> Result<Tensor> {
         let (weight, bias) = &self.patch_embedding;
         let latents = latents.to_device(&self.device)?.to_dtype(self.dtype)?;
@@ -159,11 +179,19 @@ impl Transformer {
     }
 
     /// The residual stream `[batch, tokens, dim]` after the last layer to the input of [`unpatchify`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn head(&self, x: &Tensor, time: &Time) -> Result<Tensor> {
         self.head.forward(x, &time.embedding)
     }
 
     /// The token grid of latents `[batch, channels, frames, height, width]`: frames, rows, columns.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the latents have another number of channels, no frames, or an odd height or width.
     pub fn grid(&self, latents: &Tensor) -> Result<(usize, usize, usize)> {
         let (_, channels, frames, height, width) = latents.dims5()?;
         let whole = |side: usize| side > 0 && side.is_multiple_of(PATCH);
@@ -179,8 +207,8 @@ impl Transformer {
 
     /// Predicts the flow of a whole clip, every frame attending to every other.
     ///
-    /// Latents `[batch, channels, frames, height, width]`, timesteps `[batch, 1]` or one per frame `[batch, frames]`;
-    /// the flow has the shape of the latents.
+    /// Latents `[batch, channels, frames, height, width]`, timesteps `[batch, 1]` or one per frame `[batch, frames]`.
+    /// The flow has the shape of the latents.
     ///
     /// # Errors
     ///
@@ -196,6 +224,10 @@ impl Transformer {
     /// Predicts the flow of one chunk, attending to it and to the frames in `cache`, and stores the chunk there.
     ///
     /// `frames` are the chunk's; shapes as in [`Self::forward`]. After a failure, repeat the same call or reset the cache.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, if the cache has no room, or if the device fails.
     pub fn forward_cached(
         &self,
         latents: &Tensor,
@@ -277,6 +309,10 @@ impl Head {
 }
 
 /// `[cos | sin]` of `t · 10000^(−j/half)`, `[timesteps, width]` in f32, computed in f64 as the original does.
+///
+/// # Errors
+///
+/// Fails if the device fails.
 pub fn sinusoid(timesteps: &[f64], width: usize, device: &Device) -> Result<Tensor> {
     let half = width / 2;
     let angle = |t: f64, j: usize| t * 10000f64.powf(-(j as f64) / half as f64);
@@ -290,6 +326,10 @@ pub fn sinusoid(timesteps: &[f64], width: usize, device: &Device) -> Result<Tens
 
 /// Latents `[batch, channels, frames, height, width]` to the pixels of each token `[batch, tokens, channels · 4]`, channel
 /// slowest.
+///
+/// # Errors
+///
+/// Fails if the shape does not fit.
 pub fn patches(latents: &Tensor) -> Result<Tensor> {
     let (batch, channels, frames, height, width) = latents.dims5()?;
     let (rows, columns) = (height / PATCH, width / PATCH);
@@ -300,6 +340,10 @@ pub fn patches(latents: &Tensor) -> Result<Tensor> {
 }
 
 /// Pixels of each token `[batch, tokens, 4 · channels]`, channel *fastest*, to latents of this grid.
+///
+/// # Errors
+///
+/// Fails if the shape does not fit.
 pub fn unpatchify(tokens: &Tensor, (frames, rows, columns): (usize, usize, usize)) -> Result<Tensor> {
     let (batch, _, pixels) = tokens.dims3()?;
     let channels = pixels / (PATCH * PATCH);

@@ -62,8 +62,9 @@ fn every_part_is_found_by_its_contents() -> Result<()> {
     assert_eq!(prompt.embedding.dims(), [1, model.config().text_len, width]);
     // The two were recorded apart and need not fit each other.
     assert_eq!(model.context(&prompt.embedding).is_ok(), width == model.config().text_dim);
-    for fast in [false, true] {
-        let mut stream = DecoderStream::new(found.decoder(fast, DType::F32, &Device::Cpu)?);
+    let with_vae = Checkpoint { taehv: None, ..found.clone() };
+    for found in [found, with_vae] {
+        let mut stream = DecoderStream::new(found.decoder(DType::F32, &Device::Cpu)?);
         let frames = stream.push(&Tensor::zeros((2, 16, 2, 4), DType::F32, &Device::Cpu)?)?;
         assert_eq!(frames.dims(), [5, 3, 16, 32]);
     }
@@ -74,7 +75,7 @@ fn every_part_is_found_by_its_contents() -> Result<()> {
 fn what_is_missing_is_named() -> Result<()> {
     let alone = folder(&[TRANSFORMER, CONFIG]);
     let found = Checkpoint::find(alone.path())?;
-    let error = found.decoder(true, DType::F32, &Device::Cpu).err().expect("no decoder").to_string();
+    let error = found.decoder(DType::F32, &Device::Cpu).err().expect("no decoder").to_string();
     assert!(error.contains("Wan2.1_VAE.pth"), "{error}");
     let error = found.text_encoder(DType::F32, &Device::Cpu).err().expect("no text encoder").to_string();
     assert!(error.contains("tokenizer.json"), "{error}");
@@ -88,6 +89,20 @@ fn what_is_missing_is_named() -> Result<()> {
     let error = Checkpoint::find(twice.path()).expect_err("two transformers").to_string();
     assert!(error.contains("more than one") && error.contains("other"), "{error}");
     assert!(Checkpoint::find(Path::new("no/such/folder")).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_folder_whose_name_has_no_family_is_refused_unless_the_family_is_given() -> Result<()> {
+    let unnamed = folder(&[(TRANSFORMER.0, "base/model.safetensors")]);
+    let error = Checkpoint::find(unnamed.path()).expect_err("no family").to_string();
+    assert!(
+        error.contains("base/model.safetensors") && error.contains("longlive") && error.contains("name"),
+        "{error}"
+    );
+    assert_eq!(Checkpoint::find_around(unnamed.path(), None, Some(Family::Krea))?.family, Family::Krea);
+    let wan = folder(&[(TRANSFORMER.0, "Wan2.1-T2V-1.3B/model.safetensors")]);
+    assert_eq!(Checkpoint::find(wan.path())?.family, Family::Wan);
     Ok(())
 }
 

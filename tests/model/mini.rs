@@ -20,7 +20,7 @@ fn video(prompt: &str, seed: u64) -> Result<Tensor> {
     let (streaming, schedule) = (found.family.streaming(), found.family.schedule()?);
     let (streaming, schedule) = streaming.zip(schedule).expect("it streams");
     let mut rollout = Rollout::new(model, streaming, schedule, context, found.family.noise(seed), (16, 16))?;
-    let mut stream = DecoderStream::new(found.decoder(true, DType::F32, &Device::Cpu)?);
+    let mut stream = DecoderStream::new(found.decoder(DType::F32, &Device::Cpu)?);
     let mut frames = Vec::new();
     for _ in 0..2 {
         let latents = rollout.next_latents(Hooks::NONE)?.squeeze(0)?.transpose(0, 1)?.contiguous()?;

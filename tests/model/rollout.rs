@@ -151,7 +151,7 @@ fn a_family_follows_its_default_when_the_prompt_changes_without_a_policy() -> Re
             }
             rollout.advance(Hooks::NONE)?;
             change(&mut rollout);
-            rollout.advance(Hooks::NONE).map(|step| step.cached)
+            Ok(rollout.advance(Hooks::NONE)?.cached)
         };
         let window = if recaches { vec![6, 7, 8, 9, 10, 11, 12, 13, 14] } else { vec![9, 10, 11, 12, 13, 14] };
         let explicit = next(&|rollout| rollout.set_context(context(&model, -1.0)))?;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bendrack::io::{Control, Devices, Kind, Light, Settings, State};
+use bendrack::io::{Devices, Kind, Light, Settings, State};
 use bendrack_nodes::tick::Controls;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
@@ -144,8 +144,6 @@ fn osc_from_another_process_survives_malformed_packets() {
     assert_eq!(controls.lock().expect("controls").osc.len(), 2);
     let light = light(&devices, Kind::OscIn).expect("a light");
     assert_eq!((light.count, light.errors, light.state), (3, 10_000, State::Open));
-    let moved = devices.activity().moved().expect("it moved");
-    assert_eq!((moved.control, moved.value), (Control::Osc { address: "/good".into(), index: 0 }, 1.0));
 }
 
 #[test]
@@ -399,7 +397,6 @@ mod midi {
 
         let player = Other::start("devices::midi::player", &name);
         within(SOON, "values", || cc((1, 1)) == Some(1.0) && cc((3, 7)).is_some() && held());
-        within(SOON, "it moves", || devices.activity().moved().is_some());
         assert!(is_open(&devices, Kind::Midi));
 
         drop(player);

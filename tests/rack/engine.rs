@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bendrack::engine::{Engine, Frame, Model, Rack, Stage, Warning};
+use bendrack::engine::{Engine, EngineHandle, Frame, Model, Stage, Warning};
 use bendrack::sound::Sound;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
@@ -234,7 +234,7 @@ fn a_wave_that_is_too_fast_for_the_latent_frames_is_warned_of_once() -> Result<(
     for _ in 0..6 {
         engine.step(&Controls::default())?;
         let warned: Vec<_> =
-            engine.warnings().iter().map(|warning| (warning.node.as_deref(), &*warning.sentence)).collect();
+            engine.warnings().iter().map(|warning| (warning.node.as_deref(), &*warning.message)).collect();
         assert!(matches!(warned[..], [(Some("fast"), sentence)] if sentence.contains("aliases")), "{warned:?}");
     }
     Ok(())
@@ -324,7 +324,7 @@ fn a_bend_that_drives_the_model_to_infinity_is_left_out_where_it_does_and_named(
     let pictures: std::collections::BTreeSet<_> = wild[0].iter().map(|frame| frame.picture.rgb.clone()).collect();
     assert!(wild[0].len() == 12 && pictures.len() > 6, "the picture goes on");
     let named = |warning: &Warning| {
-        let sentence = &warning.sentence;
+        let sentence = &warning.message;
         warning.node.is_some() && sentence.contains("ffn.out, layer 4, step 2") && sentence.contains("lower its amount")
     };
     let warnings = engine.warnings().to_vec();
@@ -544,7 +544,7 @@ fn played_live_it_is_the_video_that_is_rendered() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let watch = seen.clone();
     let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&moving(&[], &[]))), (128, 128)));
-    let rack = Rack::start(load, move |frame| watch.lock().expect("frames").push(frame.clone()));
+    let rack = EngineHandle::start(load, move |frame| watch.lock().expect("frames").push(frame.clone()));
     wait_until(|| seen.lock().expect("frames").len() >= 21);
     let status = rack.status();
     assert!(status.stage == Stage::Running && status.speed > 0.0, "{status:?}");
@@ -561,7 +561,7 @@ fn played_live_it_is_the_video_that_is_rendered() {
 #[test]
 fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame() {
     let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&moving(&[], &[]))), (128, 128)));
-    let rack = Rack::start(load, |_| {});
+    let rack = EngineHandle::start(load, |_| {});
     wait_until(|| rack.frame().is_some());
     let heat = moving(
         &[("map", "tap.map", json!({})), ("heat", "output.heatmap", json!({})), ("out", "output.screen", json!({}))],
@@ -578,7 +578,7 @@ fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame()
 #[test]
 fn a_model_that_cannot_be_loaded_is_reported() {
     let load = || Model::open(std::path::Path::new("no/such/folder")).and_then(|_| unreachable!());
-    let rack = Rack::start(load, |_| {});
+    let rack = EngineHandle::start(load, |_| {});
     wait_until(|| rack.status().stage != Stage::Loading);
     let Stage::Failed(why) = rack.status().stage else { panic!("it failed") };
     assert!(why.contains("no/such/folder") && !why.contains("backtrace"), "{why}");
@@ -606,7 +606,7 @@ fn a_short_hit_of_a_pad_is_not_lost_while_the_engine_waits() {
     let hits = Arc::new(Mutex::new(Vec::new()));
     let sounds = hits.clone();
     let load = move || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&patch)), (128, 128)));
-    let rack = Rack::start(load, move |frame| {
+    let rack = EngineHandle::start(load, move |frame| {
         sounds.lock().expect("hits").extend(frame.messages.iter().map(|(_, value)| *value));
     });
     wait_until(|| rack.frame().is_some());
@@ -686,7 +686,7 @@ fn live_sound_arrives_once_and_in_order() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let watch = seen.clone();
     let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&hearing())), (128, 128)));
-    let rack = Rack::start(load, move |frame| watch.lock().expect("frames").push(frame.clone()));
+    let rack = EngineHandle::start(load, move |frame| watch.lock().expect("frames").push(frame.clone()));
     let controls = rack.controls();
     let (mut played, begin) = (Vec::new(), Instant::now());
     while seen.lock().expect("frames").len() < 60 && begin.elapsed() < Duration::from_mins(1) {

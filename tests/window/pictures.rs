@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bendrack::engine::{Engine, Model, Rack};
+use bendrack::engine::{Engine, EngineHandle, Model};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 
@@ -21,7 +21,7 @@ const MARGIN: u32 = 8;
 fn the_rack_of_the_readme() {
     let plan = Plan::compile(&first_bend(), LIBRARY).0.unwrap();
     let load = move || Engine::new(Model::mini()?, Arc::new(plan), (128, 128));
-    let rack = Rack::start(load, |_| {});
+    let rack = EngineHandle::start(load, |_| {});
     let mut window = window_on(Box::new(rack), first_bend(), Some("patches/first_bend.json".into()), None, true);
     let begun = Instant::now();
     while begun.elapsed() < PLAYED {

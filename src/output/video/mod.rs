@@ -26,14 +26,26 @@ use crate::provenance::Provenance;
 /// A file, or files, that pictures are written to.
 pub trait VideoWriter: Send {
     /// Sets the provenance: of the pictures that follow, or of the whole video. A GIF carries none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the provenance is longer than patches that are read.
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()>;
 
     /// Adds a picture.
     ///
     /// The first one gives the video its size; others are fitted into it, as whole as they are, on dark.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the picture is too large or cannot be written.
     fn push(&mut self, picture: &Picture) -> Result<()>;
 
-    /// Writes what is left and puts the video at its place; an error if it has no picture.
+    /// Writes what is left and puts the video at its place.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the video has no picture, or if it cannot be written or moved to its place.
     fn finish(self: Box<Self>) -> Result<()>;
 }
 

@@ -374,7 +374,7 @@ fn errors_name_the_file_and_what_to_do() {
     }
     let path = folder.path().join("large.mp4");
     let mut video = open(&path, 16.0).expect("a video begins");
-    let error = video.push(&Picture::dark(4000, 16)).expect_err("too large").to_string();
+    let error = video.push(&Picture::black(4000, 16)).expect_err("too large").to_string();
     assert!(error.contains("large.mp4") && error.contains("3840 × 2160"), "{error}");
     let error = video.push(&Picture { width: 9, height: 9, rgb: vec![0] }).expect_err("torn").to_string();
     assert!(error.contains("large.mp4"), "{error}");

@@ -6,7 +6,7 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::tick::Controls;
 
 use crate::engine::model::LATENT_SECS;
-use crate::engine::{Frame, Rack, Status};
+use crate::engine::{EngineHandle, Frame, Status};
 use crate::ui::workspace::{Editor, Playback};
 
 /// A maker of frames from plans. No call blocks.
@@ -23,7 +23,7 @@ pub trait EngineLink {
     fn restart(&self);
 }
 
-impl EngineLink for Rack {
+impl EngineLink for EngineHandle {
     fn set_plan(&self, plan: Arc<Plan>) {
         Self::set_plan(self, plan);
     }

@@ -58,7 +58,7 @@ impl Workspace {
         let here =
             |node: &str| node.strip_prefix(full.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let warnings = self.playback.warnings.iter().filter(move |warning| warning.node.as_deref().is_some_and(here));
-        problems.chain(warnings.map(|warning| (Severity::Warning, format!("{}.", warning.sentence)))).collect()
+        problems.chain(warnings.map(|warning| (Severity::Warning, format!("{}.", warning.message)))).collect()
     }
 
     /// True if an output repeats its last number because the new one is not finite, here or in the engine.

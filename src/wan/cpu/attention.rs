@@ -1,8 +1,8 @@
 //! Attention by online softmax over tiles: the map never exists beyond a block of keys by a panel of queries.
 //!
-//! Everything is kept transposed, with the queries along the vector lanes. Then the rows of K and the columns of V are the
-//! scalars of the register tile, read in place through the strides of the KV cache; a softmax runs down the lanes
-//! without a horizontal step; and only q is copied in and the result copied out.
+//! Everything is kept transposed, with the queries along the vector lanes. Then the rows of K and the columns of V are
+//! the scalars of the register tile. They are read in place through the strides of the KV cache. A softmax runs down
+//! the lanes without a horizontal step. Only q is copied in and the result copied out.
 
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};

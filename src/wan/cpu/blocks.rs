@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::memory::zeros;
 use super::{View, tensor};
 
-/// Elements of a block: as many tensors of its size as an operation has on its way fit into the second-level cache.
+/// Elements of a block. As many tensors of its size as an operation has on its way fit into the second-level cache.
 const BLOCK: usize = 1 << 15;
 
 /// See [`crate::wan::ops::in_blocks`].

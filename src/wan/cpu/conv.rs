@@ -1,9 +1,10 @@
 //! Convolution without an unrolled copy of the picture.
 //!
 //! A block of output pixels reads a block of the zero-padded picture. Laid out flat with the row stride of the padded
-//! block, output pixel p is `Σ_k weight[k] · picture[p + offset(k)]` over all (channel, row, column) k: the register tile
-//! of [`super::tile`] with overlapping vectors. The pixels at the row ends that belong to no output are computed and
-//! dropped. A stride s splits the picture into s² pictures of every s-th row and column, and is 1 from there on.
+//! block, output pixel p is `Σ_k weight[k] · picture[p + offset(k)]`. The sum runs over all k: channel, row, column.
+//! This is the register tile of [`super::tile`] with overlapping vectors. The pixels at the row ends that belong to no
+//! output are computed and dropped. A stride s splits the picture into s² pictures of every s-th row and column. From
+//! there on it is 1.
 
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
@@ -14,9 +15,9 @@ use super::tile::{self, Offsets, Scalars, multiply_add};
 use super::{View, WORTH_THREADS, for_each, tensor};
 use crate::wan::ops::Window;
 
-/// Products that a tile sums in registers before the next channels of the picture are loaded, at least and at most, and
-/// the floats of weights that this may take of the second-level cache.
+/// The least and the most products that a tile sums in registers before the next channels are loaded.
 const DEPTH: [usize; 2] = [288, 640];
+/// Floats of weights that these products may take of the second-level cache.
 const WEIGHT_FLOATS: usize = 96 << 10;
 
 /// Output columns of a block at most, and the floats that its picture and its sums may take.

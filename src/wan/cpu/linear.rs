@@ -32,8 +32,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     tensor(y, shape)
 }
 
-/// Writes the bias into every row, which the product is then added to: the rows are touched for the first time here, and
-/// by all threads.
+/// Writes the bias into every row; the product is then added to it. All threads touch the rows for the first time here.
 fn fill_rows(y: &mut [f32], bias: &[f32]) {
     if y.len() < WORTH_THREADS {
         y.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
@@ -42,7 +41,7 @@ fn fill_rows(y: &mut [f32], bias: &[f32]) {
     }
 }
 
-/// `y = x Wᵀ`, or `y += x Wᵀ` when asked to add: y `[rows, out]`, x `[rows, in]`, weight `[out, in]`, all dense.
+/// `y = x Wᵀ`, or `y += x Wᵀ` when asked to add. All are dense: y `[rows, out]`, x `[rows, in]`, weight `[out, in]`.
 fn add_product(y: &mut [f32], x: &[f32], weight: &[f32], [out_dim, in_dim]: [usize; 2], add: bool) {
     let rows = y.len() / out_dim;
     assert!(y.len() == rows * out_dim && x.len() == rows * in_dim && weight.len() == out_dim * in_dim);

@@ -1,11 +1,12 @@
 //! Kernels for f32 tensors on the CPU: what [`super::ops`] calls instead of its plain tensor code.
 //!
-//! Everything rests on three ideas. One register tile ([`tile`]) serves attention and convolution: a few rows of scalars
-//! times three vectors of columns, with nothing unrolled in memory first. Everything else is a single pass over memory
-//! ([`pointwise`], [`norm`], [`pictures`]). Vectors are [`pulp`]'s, so the instruction set is chosen at run time.
+//! Everything rests on three ideas. One register tile ([`tile`]) serves attention and convolution: a few rows of
+//! scalars times three vectors of columns. Nothing is unrolled in memory first. Everything else is a single pass over
+//! memory ([`pointwise`], [`norm`], [`pictures`]). Vectors are [`pulp`]'s, so the instruction set is chosen at run
+//! time.
 //!
-//! Results do not depend on the number of threads or their timing: work is cut the same way on every run, and every
-//! number is summed by one thread in a fixed order.
+//! Results do not depend on the number of threads or their timing. Work is cut the same way on every run, and one
+//! thread sums every number in a fixed order.
 
 // The functions that take a `Simd` must be inlined into the function that enables the instruction set.
 #![allow(clippy::inline_always)]
@@ -73,7 +74,7 @@ fn tensor(data: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(data, shape.into(), &Device::Cpu)
 }
 
-/// Does the jobs, on all threads when `work` is worth it, with a scratch that successive jobs of a thread share.
+/// Does the jobs, on all threads when `work` is worth it. Successive jobs of a thread share a scratch.
 fn for_each<J: Send, T>(
     jobs: Vec<J>,
     work: usize,

@@ -79,7 +79,7 @@ pub fn map3<S: Simd>(simd: S, [x, y, z]: [&[f32]; 3], w: &mut [f32], f: impl Fn(
     }
 }
 
-/// `Σ f(x[i])`, where f(0) must be 0: four running sums per lane, so an error of a few units in the last place.
+/// `Σ f(x[i])`, where f(0) must be 0. Four running sums per lane: an error of a few units in the last place.
 #[inline(always)]
 pub fn sum<S: Simd>(simd: S, x: &[f32], f: impl Fn(S::f32s) -> S::f32s) -> f32 {
     let (x, tail) = S::as_simd_f32s(x);

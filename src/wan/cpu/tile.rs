@@ -1,8 +1,8 @@
 //! The register tile that attention and convolution share.
 //!
 //! `acc[r, j] += Σ_k a[r, k] · b[k, j]` for a few rows r and the columns j of three vectors. The sums stay in registers
-//! while k runs; b's vectors are read where they lie and may overlap from one k to the next, which is how a convolution
-//! needs no unrolled copy of its picture.
+//! while k runs. b's vectors are read where they lie and may overlap from one k to the next. A convolution thus needs
+//! no unrolled copy of its picture.
 
 use pulp::Simd;
 

@@ -75,7 +75,8 @@ impl Ring {
         if slot < self.sink { slot } else { self.sink + (slot - self.sink + room - self.oldest) % room }
     }
 
-    /// The slots of the frames at these places, in as few runs as possible; `start` is the place of the call's first frame.
+    /// The slots of the frames at these places, in as few runs as possible. `start` is the place of the call's first
+    /// frame.
     pub(super) fn runs(self, start: usize, places: Range<usize>) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
         for place in places {

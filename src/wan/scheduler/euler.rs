@@ -6,7 +6,7 @@ use super::{Sampler, TRAIN_STEPS, check, exhausted, linspace, shifted, shifted_f
 
 /// First-order steps down the flow: `x ← x + (σ_next − σ) · flow`.
 ///
-/// Source: diffusers `FlowMatchEulerDiscreteScheduler`. Its table of 1000 noise levels is shifted once, and the levels
+/// Source: diffusers `FlowMatchEulerDiscreteScheduler`. Its table of 1000 noise levels is shifted once. The levels
 /// picked between the table's ends are shifted again, so the last step starts well above 0.
 #[derive(Clone, Debug)]
 pub struct FlowMatchEuler {
@@ -17,6 +17,10 @@ pub struct FlowMatchEuler {
 
 impl FlowMatchEuler {
     /// A walk of `steps` steps, 1 to 1000, with this timestep shift.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a number of steps or a shift out of range.
     pub fn new(steps: usize, shift: f64) -> Result<Self> {
         check(steps, shift)?;
         let base = TRAIN_STEPS as f32;

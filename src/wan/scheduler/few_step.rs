@@ -38,6 +38,10 @@ impl Table {
 
 impl FewStep {
     /// Timesteps that even steps 0 to 1000 become under `shift`, as the releases of LongLive and Self-Forcing use them.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a step or a shift out of range, and if the timesteps do not fall.
     pub fn warped(even: &[usize], shift: f64) -> Result<Self> {
         check(even.len(), shift)?;
         let table = Table::new(shift);
@@ -46,6 +50,10 @@ impl FewStep {
     }
 
     /// These timesteps as they stand, 0 to 1000, with the table of `shift` for their noise levels.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a step or a shift out of range, and if the timesteps do not fall.
     pub fn raw(steps: &[f32], shift: f64) -> Result<Self> {
         check(steps.len(), shift)?;
         if let Some(step) = steps.iter().find(|step| !(0.0..=TRAIN_STEPS as f32).contains(*step)) {
@@ -55,21 +63,37 @@ impl FewStep {
     }
 
     /// LongLive 1.x and Self-Forcing: 1000, 750, 500, 250 warped with shift 5.
+    ///
+    /// # Errors
+    ///
+    /// Never: these steps are a schedule.
     pub fn long_live() -> Result<Self> {
         Self::warped(&[1000, 750, 500, 250], 5.0)
     }
 
     /// Self-Forcing as its configuration files run it, the same list as LongLive's. (Its demo uses shift 8.)
+    ///
+    /// # Errors
+    ///
+    /// Never: these steps are a schedule.
     pub fn self_forcing() -> Result<Self> {
         Self::long_live()
     }
 
     /// CausVid: the raw timesteps 1000, 757, 522 with shift 8.
+    ///
+    /// # Errors
+    ///
+    /// Never: these steps are a schedule.
     pub fn caus_vid() -> Result<Self> {
         Self::raw(&[1000.0, 757.0, 522.0], 8.0)
     }
 
     /// CausVid's four-step checkpoint: 1000, 750, 500, 250 warped with shift 8.
+    ///
+    /// # Errors
+    ///
+    /// Never: these steps are a schedule.
     pub fn caus_vid_four_step() -> Result<Self> {
         Self::warped(&[1000, 750, 500, 250], 8.0)
     }
@@ -77,6 +101,10 @@ impl FewStep {
     /// Krea realtime: `count` steps from `1000 · strength` down to 0, which is included, warped with `shift` (Krea: 5).
     ///
     /// Strength 1 begins with pure noise; less keeps something of an input video.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a count, a strength or a shift out of range.
     pub fn krea(count: usize, strength: f64, shift: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&strength) {
             bail!("strength {strength}: use 0 to 1")
@@ -87,6 +115,10 @@ impl FewStep {
     }
 
     /// Daydream Scope's LongLive: 1000, 750, 500, 250 unwarped, with shift 5.
+    ///
+    /// # Errors
+    ///
+    /// Never: these steps are a schedule.
     pub fn scope() -> Result<Self> {
         Self::raw(&[1000.0, 750.0, 500.0, 250.0], 5.0)
     }
@@ -108,6 +140,10 @@ impl FewStep {
     /// The clean latent that `flow` at `sample` points to, `sample − σ(t) · flow`, in the flow's dtype.
     ///
     /// flow and sample `[frames, ..]`; one timestep per frame, or one for all. Taken in f64 where the device has it.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a wrong number of timesteps, if a shape does not fit, or if the device fails.
     pub fn x0_from_flow(&self, flow: &Tensor, sample: &Tensor, timesteps: &[f32]) -> Result<Tensor> {
         let wide = if flow.device().is_metal() { DType::F32 } else { DType::F64 };
         let sigma = self.sigma_per_frame(flow, timesteps)?.to_dtype(wide)?;
@@ -117,6 +153,10 @@ impl FewStep {
     /// The clean latent noised up to `timesteps`: `(1 − σ) x0 + σ noise`, in the noise's dtype.
     ///
     /// x0 and noise `[frames, ..]`; one timestep per frame, or one for all.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a wrong number of timesteps, if a shape does not fit, or if the device fails.
     pub fn add_noise(&self, x0: &Tensor, noise: &Tensor, timesteps: &[f32]) -> Result<Tensor> {
         let sigma = self.sigma_per_frame(x0, timesteps)?;
         let kept = x0.to_dtype(DType::F32)?.broadcast_mul(&sigma.affine(-1.0, 1.0)?)?;

@@ -1,10 +1,10 @@
 //! Noise schedules, and the samplers that follow them.
 //!
-//! Everything is rectified flow: `x_t = (1 − σ) x0 + σ noise`, the model predicts `flow = noise − x0`, and the timestep
-//! is `t = 1000 σ`. The causal models jump from clean estimate to clean estimate along a short list
-//! ([`FewStep`]); the bidirectional model is sampled step by step ([`Sampler`]: [`UniPc`], [`FlowMatchEuler`]).
+//! Everything is rectified flow: `x_t = (1 − σ) x0 + σ noise`. The model predicts `flow = noise − x0`; the timestep is
+//! `t = 1000 σ`. The causal models jump from clean estimate to clean estimate along a short list ([`FewStep`]). The
+//! bidirectional model is sampled step by step ([`Sampler`]: [`UniPc`], [`FlowMatchEuler`]).
 //!
-//! Scalars are computed in the precision of the implementation they come from, f32 nearly everywhere, so that schedules
+//! Scalars are computed in the precision of the implementation they come from, f32 nearly everywhere. Schedules thus
 //! agree to the last bit.
 
 use candle_core::{Result, Tensor, bail};
@@ -30,7 +30,9 @@ pub trait Sampler: Send {
 
     /// Takes the model's `flow` at the current step's `sample`, both of one shape; returns the next step's sample in f32.
     ///
-    /// Fails once every step has been taken; [`reset`](Self::reset) starts over.
+    /// # Errors
+    ///
+    /// Fails once every step has been taken; [`reset`](Self::reset) starts over. Fails if a shape does not fit, or if the device fails.
     fn step(&mut self, flow: &Tensor, sample: &Tensor) -> Result<Tensor>;
 
     /// Begins again at the first step.
@@ -38,6 +40,10 @@ pub trait Sampler: Send {
 }
 
 /// Classifier-free guidance: `uncond + scale · (cond − uncond)`. At scale 1 it is `cond` itself.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn guide(cond: &Tensor, uncond: &Tensor, scale: f64) -> Result<Tensor> {
     #[expect(clippy::float_cmp, reason = "exactly 1 is the neutral setting")]
     if scale == 1.0 {
@@ -144,8 +150,8 @@ mod tests {
         }
     }
 
-    /// Data N(mean, s²) has the flow `v = (σ − s²(1−σ)) / ((1−σ)² s² + σ²) · (x − (1−σ) mean) − mean`, and a known map from
-    /// noise to data: `mean + s · noise`. UniPC's second order shows against Euler.
+    /// Data N(mean, s²) has the flow `v = (σ − s²(1−σ)) / ((1−σ)² s² + σ²) · (x − (1−σ) mean) − mean`. The map from
+    /// noise to data is known: `mean + s · noise`. UniPC's second order shows against Euler.
     #[test]
     fn more_steps_come_closer_to_the_solution() {
         let (mean, s, noise) = (0.7f64, 0.5f64, 1.3f64);

@@ -16,8 +16,8 @@ pub enum UniPcSchedule {
 
 /// The unified predictor-corrector, order 2, `B(h) = e^h − 1` ("bh2"), on clean predictions.
 ///
-/// Source: Zhao et al. 2023, in the form both implementations share. With α = 1 − σ and λ = ln(α / σ), a step from s to t
-/// with h = λ_t − λ_s is `x_t = (σ_t / σ_s) x_s − α_t (e^−h − 1) (m_s + correction)`, m the clean predictions.
+/// Source: Zhao et al. 2023, in the form both implementations share. Let α = 1 − σ, λ = ln(α / σ) and h = λ_t − λ_s. A
+/// step from s to t is `x_t = (σ_t / σ_s) x_s − α_t (e^−h − 1) (m_s + correction)`, m the clean predictions.
 #[derive(Clone, Debug)]
 pub struct UniPc {
     timesteps: Vec<f32>,
@@ -37,6 +37,10 @@ struct Past {
 
 impl UniPc {
     /// A walk of `steps` steps, 1 to 1000, with this timestep shift.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a number of steps or a shift out of range.
     pub fn new(steps: usize, shift: f64, schedule: UniPcSchedule) -> Result<Self> {
         check(steps, shift)?;
         let least = 1.0 / TRAIN_STEPS as f64;
@@ -121,8 +125,8 @@ impl Stride {
         (sample * f64::from(self.ratio))? + (x0 * f64::from(self.gain))?
     }
 
-    /// The weights of the past slope and of the news in a second-order correction:
-    /// ρ of `[[1, 1], [before, 1]] ρ = b`, b the bh2 moments.
+    /// The weights of the past slope and of the news in a second-order correction. They are the ρ of
+    /// `[[1, 1], [before, 1]] ρ = b`, b the bh2 moments.
     fn corrector(&self) -> (f64, f64) {
         let hh = -self.h;
         let b = hh.exp_m1();

@@ -10,7 +10,8 @@ pub use sequence::{MemBlock, Sequence, Stage, TGrow, TimeScale};
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::conv::FeatureCache;
-use super::decode::{FrameDecoder, LATENT_CHANNELS, LATENT_PIXELS, Trace, check_latents, check_video, untraced};
+use super::decode::{FrameDecoder, LATENT_CHANNELS, LATENT_PIXELS, check_latents, check_video};
+use super::trace::{Trace, untraced};
 use super::weights::Weights;
 
 /// Frames that each `TGrow` makes of one; together four for each latent.
@@ -20,13 +21,17 @@ pub const TIME_UPSCALE: [usize; 3] = [1, 2, 2];
 #[derive(Clone, Debug)]
 pub struct Decoder {
     layers: Sequence,
-    /// Frames at the beginning of a video that are left out, so that the first latent gives one frame like the VAE's.
+    /// Frames at the beginning of a video that are left out. The first latent then gives one frame like the VAE's.
     frames_to_trim: usize,
     dtype: DType,
 }
 
 impl Decoder {
     /// Reads `decoder.…`; `time_upscale` is [`TIME_UPSCALE`], or less of it for a video with fewer frames.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape, or if the result has other channels.
     pub fn load(weights: &Weights, time_upscale: &[usize]) -> Result<Self> {
         // Layer 0 has no weights: it is the clamp.
         let layers = Sequence::load(weights, "decoder", 1, LATENT_CHANNELS, TimeScale::Grow(time_upscale))?;
@@ -42,6 +47,10 @@ impl Decoder {
     /// [`FrameDecoder::next_frames`], with the output of each layer for `trace`: `decoder.0`, `decoder.1`, …
     ///
     /// A `TGrow` stands for the enlargement before it too. The last layer shows all frames, neither trimmed nor clamped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn decode_traced(&self, latents: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {
         check_latents(latents)?;
         let trim = if cache.is_empty() { self.frames_to_trim } else { 0 };
@@ -74,6 +83,10 @@ pub struct Encoder {
 
 impl Encoder {
     /// Reads `encoder.…`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape, or if the result has other channels.
     pub fn load(weights: &Weights) -> Result<Self> {
         let layers = Sequence::load(weights, "encoder", 0, 3, TimeScale::Pool)?;
         if layers.out_dim() != LATENT_CHANNELS {
@@ -88,8 +101,12 @@ impl Encoder {
         Ok(Self { layers, frames_per_latent, dtype: weights.dtype() })
     }
 
-    /// The latents of a whole video: `[frames, 3, 8h, 8w]` in 0..1 to `[⌈frames / 4⌉, 16, h, w]` as the transformer takes
-    /// them. The last frame is repeated to fill the last latent.
+    /// The latents of a whole video, as the transformer takes them: `[frames, 3, 8h, 8w]` in 0..1 to
+    /// `[⌈frames / 4⌉, 16, h, w]`. The last frame is repeated to fill the last latent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the video has no frames or the wrong shape, or if the device fails.
     pub fn encode(&self, video: &Tensor) -> Result<Tensor> {
         let frames = check_video(video, LATENT_PIXELS)?;
         let missing = frames.next_multiple_of(self.frames_per_latent) - frames;
@@ -99,6 +116,10 @@ impl Encoder {
     }
 
     /// The latents of the next frames of a video, whose number must be a multiple of four.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a wrong number of frames, if the shape does not fit, or if the device fails.
     pub fn next_latents(&self, video: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let frames = check_video(video, LATENT_PIXELS)?;
         if frames % self.frames_per_latent != 0 {

@@ -1,13 +1,13 @@
 //! A run of numbered layers, `<name>.0`, `<name>.1`, …, as data read from the weights.
 //!
 //! Source: `taehv.py` of madebyollin/taehv, classes `MemBlock`, `TPool`, `TGrow`. Layers without weights leave a gap in
-//! the numbers, and what belongs there follows from what comes next: an enlargement before a `TGrow`, else a ReLU.
+//! the numbers. The next layer decides what belongs there: an enlargement before a `TGrow`, else a ReLU.
 
 use candle_core::{Result, Tensor, bail};
 
 use crate::wan::conv::{Conv, FeatureCache};
-use crate::wan::decode::Trace;
 use crate::wan::ops::{self, Window};
+use crate::wan::trace::Trace;
 use crate::wan::weights::Weights;
 
 /// Residual block of three convolutions over the previous and the current frame.
@@ -24,7 +24,7 @@ impl MemBlock {
     /// Reads `<name>.conv.{0,2,4}` and, where the width changes, `<name>.skip`.
     ///
     /// The file's `conv.0` takes the channels of the frame first and those of the frame before it second. Swapped, they
-    /// are in the order in which frames lie in memory, so that a window over two frames is what it takes.
+    /// are in the order in which frames lie in memory. A window over two frames is then what it takes.
     fn load(weights: &Weights, name: &str, dim: usize) -> Result<Self> {
         let conv_0 = conv(weights, &format!("{name}.conv.0"), 2 * dim)?
             .map_weight(|weight| Tensor::cat(&[weight.narrow(1, dim, dim)?, weight.narrow(1, 0, dim)?], 1))?;
@@ -60,7 +60,7 @@ pub struct TGrow {
 impl TGrow {
     /// Reads `<name>.conv` `[dim · (at least stride), dim, 1, 1]`.
     ///
-    /// A file made for more frames has more outputs than are needed; the last ones belong to the frames to keep
+    /// A file made for more frames has more outputs than are needed. The last ones belong to the frames to keep
     /// (`patch_tgrow_layers`).
     fn load(weights: &Weights, name: &str, dim: usize, stride: usize, upsample: bool) -> Result<Self> {
         if stride == 0 {
@@ -130,6 +130,10 @@ pub struct Sequence {
 
 impl Sequence {
     /// Reads the layers `<name>.<first>`, `<name>.<first + 1>`, … as far as they go.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, name: &str, first: usize, in_dim: usize, time: TimeScale<'_>) -> Result<Self> {
         let mut reader = Reader { weights, time, grown: 0, dim: in_dim, after_pool: false };
         let mut layers = Vec::new();
@@ -172,6 +176,10 @@ impl Sequence {
     }
 
     /// x `[frames, in, h, w]` to `[frames', out, h', w']`, showing what comes out of each layer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {
         let mut x = x.clone();
         for (name, layer) in &self.layers {

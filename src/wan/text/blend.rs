@@ -4,6 +4,10 @@ use bendrack_nodes::program::BlendMethod;
 use candle_core::{DType, Result, Tensor};
 
 /// Embeddings a and b `[batch, rows, width]`, mixed row by row: all a at 0, all b at 1.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn blend(a: &Tensor, b: &Tensor, amount: f64, method: BlendMethod) -> Result<Tensor> {
     let rows = a.dim(1)?.max(b.dim(1)?);
     let pad = |x: &Tensor| x.pad_with_zeros(1, 0, rows - x.dim(1)?)?.to_dtype(DType::F32);

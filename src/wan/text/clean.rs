@@ -2,8 +2,8 @@
 //!
 //! Source: Wan2.1 `wan/modules/tokenizers.py` (`clean="whitespace"`): ftfy's `fix_text`, HTML entities twice, runs of
 //! whitespace. `plsfix` is ftfy in Rust. On 20,000 random mixtures of words, punctuation, scripts and symbols the two
-//! disagreed on 38, none a likely prompt: in "Fluß§" both take clean text for broken text now and then. They also disagree
-//! on some text broken by the encodings of old Macs.
+//! disagreed on 38. None was a likely prompt: in "Fluß§" both take clean text for broken text now and then. They also
+//! disagree on some text broken by the encodings of old Macs.
 
 use plsfix::TextFixerConfig;
 

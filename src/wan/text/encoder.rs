@@ -30,6 +30,10 @@ pub struct TextEncoder {
 
 impl TextEncoder {
     /// Makes embeddings of `text_len` rows (Wan: 512), with a tokenizer and the model it belongs to.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tokenizer has more tokens than the model.
     pub fn new(tokenizer: Tokenizer, model: Umt5, text_len: usize) -> Result<Self> {
         let (known, embedded) = (tokenizer.vocab_size(), model.vocab_size());
         if known > embedded {

@@ -1,6 +1,6 @@
 //! From prompt to embedding: cleaning, tokens, the UMT5 encoder.
 //!
-//! A [`Prompt`] maps each word to its rows, so that a bend on `tulip` acts on all tokens of the word.
+//! A [`Prompt`] maps each word to its rows. A bend on `tulip` thus acts on all tokens of the word.
 
 mod blend;
 mod clean;
@@ -15,7 +15,7 @@ pub use clean::clean;
 pub use encoder::{Prompt, TextEncoder};
 pub use tokenizer::Tokenizer;
 pub use tokens::{Token, Tokens, Word};
-pub use umt5::{Seen, Umt5, relative_bucket};
+pub use umt5::{Umt5, relative_bucket};
 
 /// The negative prompt that Wan's two-pass sampling uses unless it is given one.
 ///

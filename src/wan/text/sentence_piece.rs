@@ -1,8 +1,8 @@
 //! SentencePiece's own model files, which some text encoders carry inside instead of a `tokenizer.json`.
 //!
 //! Source: google/sentencepiece `sentencepiece_model.proto`, and the conversion of transformers'
-//! `convert_slow_tokenizer.py` for T5. On 12,000 prompts in many scripts this agreed with SentencePiece itself on all but 5,
-//! in which a combining mark followed a character that normalisation takes apart.
+//! `convert_slow_tokenizer.py` for T5. On 12,000 prompts in many scripts this agreed with SentencePiece itself on all
+//! but 5. In these a combining mark followed a character that normalisation takes apart.
 
 use candle_core::{Result, bail};
 use tokenizers::models::unigram::Unigram;

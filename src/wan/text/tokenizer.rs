@@ -18,6 +18,10 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// Reads a `tokenizer.json`; UMT5's comes with Wan in `google/umt5-xxl`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read or is not a tokenizer; the message names it.
     pub fn open(path: &Path) -> Result<Self> {
         let json = std::fs::read(path).map_err(|e| {
             candle_core::Error::Msg(format!(
@@ -30,16 +34,28 @@ impl Tokenizer {
     }
 
     /// Reads the text of a `tokenizer.json`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is not a tokenizer.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         Self::guarded(|| tokenizers::Tokenizer::from_bytes(json).map_err(|e| e.to_string()))
     }
 
     /// Reads a SentencePiece model file, which UMT5 checkpoints for ComfyUI hold as the tensor `spiece_model`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is not a tokenizer.
     pub fn from_sentence_piece(model: &[u8]) -> Result<Self> {
         Self::guarded(|| sentence_piece::tokenizer(model).map_err(|e| e.to_string()))
     }
 
     /// The tokenizer inside a text encoder's weights, if any.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tensor is not a tokenizer.
     pub fn from_weights(weights: &Weights) -> Result<Option<Self>> {
         let Some(dims) = weights.dims(TOKENIZER) else { return Ok(None) };
         // Bytes are small enough to have come through any dtype unharmed.
@@ -67,6 +83,10 @@ impl Tokenizer {
     }
 
     /// Cleans and tokenizes a prompt. Tokens beyond `length` are dropped, except the end token.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tokenizer cannot read the prompt.
     pub fn tokenize(&self, prompt: &str, length: usize) -> Result<Tokens> {
         self.tokenize_cleaned(clean(prompt), length)
     }

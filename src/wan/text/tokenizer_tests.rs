@@ -307,7 +307,8 @@ fn hostile_prompts_are_survived() -> candle_core::Result<()> {
     Ok(())
 }
 
-/// Alone, `İ` and the mark of a lost character read as Turkish in a wrong encoding and are mended; beside a Chinese word not.
+/// Alone, `İ` and the mark of a lost character read as Turkish in a wrong encoding and are mended. Beside a Chinese
+/// word they are not.
 #[test]
 fn a_word_of_the_prompt_is_found_as_it_stands() {
     for tokenizer in tokenizers() {
@@ -362,8 +363,8 @@ fn prompt() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// From characters to tokens and back: each character that is not a space is covered by some token, spans are whole
-    /// characters, and each word is found again where it stands.
+    /// From characters to tokens and back. Some token covers each character that is not a space, and spans are whole
+    /// characters. Each word is found again where it stands.
     #[test]
     fn every_character_has_its_token(prompt in prompt()) {
         for tokenizer in tokenizers() {

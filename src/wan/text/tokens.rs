@@ -24,7 +24,7 @@ pub struct Word {
     pub positions: Vec<usize>,
 }
 
-/// The tokens of one prompt, in order; a position is an index into them and a row of the prompt's embedding.
+/// The tokens of one prompt, in order. A position is an index into them and a row of the prompt's embedding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// The cleaned prompt, which every span refers to.
@@ -61,8 +61,8 @@ impl Tokens {
 
     /// The rising positions of all tokens of `word` in the prompt; none if it is absent.
     ///
-    /// Case and surrounding punctuation do not matter. `word` may be a phrase, or a part of a run in a script without spaces;
-    /// elsewhere it must begin and end where a word does.
+    /// Case and surrounding punctuation do not matter. `word` may be a phrase, or a part of a run in a script without
+    /// spaces. Elsewhere it must begin and end where a word does.
     pub fn positions(&self, word: &str) -> Vec<usize> {
         // Cleaning a word depends on its neighbours, so the spelling of the prompt is tried first.
         let cleaned = super::clean(word);
@@ -131,7 +131,7 @@ fn occurrences(text: &str, word: &str) -> Vec<Range<usize>> {
             spans.push(origin[start].start..origin[end - 1].end);
             from = end;
         } else {
-            // On to the next place where a word may begin: a long run is passed once, not at each of its letters.
+            // On to the next place where a word may begin. A long run is passed once, not at each of its letters.
             let mut later = lower[start..].char_indices().skip(1).map(|(at, _)| start + at);
             from = later.find(|&at| may_split(&lower, at)).unwrap_or(lower.len());
         }

@@ -3,13 +3,11 @@
 //! Source: Wan2.1 `wan/modules/t5.py` and transformers `modeling_umt5.py`. Unlike most transformers it scales neither the
 //! embeddings nor the attention, and has no biases in its linear layers.
 
-use std::sync::Arc;
-
 use candle_core::{DType, Device, Module, Result, Tensor, bail};
 
-use crate::wan::hooks::Attention;
 use crate::wan::linear::Linear;
 use crate::wan::ops;
+use crate::wan::trace::{Trace, untraced};
 use crate::wan::weights::Weights;
 
 /// Of all norms.
@@ -27,22 +25,12 @@ pub struct Umt5 {
     norm: Tensor,
 }
 
-/// The inner tensors of a layer for [`Umt5::forward_seen`]. Public for the tests.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub enum Seen<'a> {
-    /// The attention's inputs, in f32, the position bias among them.
-    Attention(&'a Attention),
-    /// The attention's output after its projection, `[1, tokens, dim]`.
-    AttnOut(&'a Tensor),
-    /// The feed-forward neurons after the gate, `[1, tokens, dim_ffn]`.
-    FfnHidden(&'a Tensor),
-    /// The layer's output, `[1, tokens, dim]`.
-    BlockOut(&'a Tensor),
-}
-
 impl Umt5 {
     /// Reads an encoder from weights in Wan's names; the file gives all sizes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing, has another shape, or does not suit the others.
     pub fn load(weights: &Weights) -> Result<Self> {
         let [vocab, dim] = sizes(weights, "token_embedding.weight")?;
         let layer = |i: usize| Some(weights.pp(format!("blocks.{i}"))).filter(|w| w.dims("norm1.weight").is_some());
@@ -69,15 +57,28 @@ impl Umt5 {
     }
 
     /// The embeddings `[1, tokens, dim]` of these tokens, at least one; no padding among them.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a token that the vocabulary does not have, or if the device fails.
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
-        self.forward_seen(ids, |_, _| ())
+        self.forward_traced(ids, &mut untraced)
     }
 
-    /// [`forward`](Self::forward), showing each layer's number and inside to `see` as they come about.
+    /// [`forward`](Self::forward), with the inner tensors of each layer for `trace`. Those of layer 0:
+    ///
+    /// - `blocks.0.attn.q`, `blocks.0.attn.k`, `blocks.0.pos_embedding`: the inputs of the attention map, in f32,
+    /// - `blocks.0.attn.o`: the attention's output, `[1, tokens, dim]`,
+    /// - `blocks.0.ffn.hidden`: the neurons after the gate, `[1, tokens, dim_ffn]`,
+    /// - `blocks.0`: the layer's output, `[1, tokens, dim]`.
     ///
     /// Public for the tests.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a token that the vocabulary does not have, or if the device fails.
     #[doc(hidden)]
-    pub fn forward_seen(&self, ids: &[u32], mut see: impl FnMut(usize, Seen<'_>)) -> Result<Tensor> {
+    pub fn forward_traced(&self, ids: &[u32], trace: Trace<'_>) -> Result<Tensor> {
         let vocab = self.vocab_size();
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocab) {
             bail!("the vocabulary of {vocab} has no token {id}: use the tokenizer.json of this text encoder")
@@ -86,7 +87,7 @@ impl Umt5 {
         let mut x = self.token_embedding.index_select(&Tensor::new(ids, device)?, 0)?.unsqueeze(0)?;
         let mut distances = Distances { tokens: ids.len(), buckets: 0, index: None };
         for (layer, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, &mut distances, |seen| see(layer, seen))?;
+            x = block.forward(&x, &mut distances, &mut |part, x| trace(&format!("blocks.{layer}{part}"), x))?;
         }
         ops::rms_norm(&x, &self.norm, EPS)
     }
@@ -95,6 +96,10 @@ impl Umt5 {
     /// `[1, length, dim]`.
     ///
     /// Padding that is masked does not change the rows in front of it, so it is not computed.
+    ///
+    /// # Errors
+    ///
+    /// Fails for more tokens than `length`, for one that the vocabulary does not have, or if the device fails.
     pub fn encode(&self, ids: &[u32], length: usize) -> Result<Tensor> {
         if ids.len() > length {
             bail!("{} tokens do not fit a prompt of {length}; shorten the prompt", ids.len())
@@ -148,33 +153,30 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor, distances: &mut Distances, mut see: impl FnMut(Seen<'_>)) -> Result<Tensor> {
-        let attended = self.attend(&ops::rms_norm(x, &self.norm1, EPS)?, distances, &mut see)?;
-        see(Seen::AttnOut(&attended));
+    fn forward(&self, x: &Tensor, distances: &mut Distances, trace: Trace<'_>) -> Result<Tensor> {
+        let attended = self.attend(&ops::rms_norm(x, &self.norm1, EPS)?, distances, trace)?;
+        trace(".attn.o", &attended);
         let x = finite((x + attended)?)?;
         let h = ops::rms_norm(&x, &self.norm2, EPS)?;
         let hidden = finite((ops::gelu_tanh(&self.gate.forward(&h)?)? * self.fc1.forward(&h)?)?)?;
-        see(Seen::FfnHidden(&hidden));
+        trace(".ffn.hidden", &hidden);
         let x = finite((x + self.fc2.forward(&hidden)?)?)?;
-        see(Seen::BlockOut(&x));
+        trace("", &x);
         Ok(x)
     }
 
     /// Attention over all tokens, with logits and softmax in f32 for every dtype of the weights.
-    fn attend(&self, x: &Tensor, distances: &mut Distances, see: &mut impl FnMut(Seen<'_>)) -> Result<Tensor> {
+    fn attend(&self, x: &Tensor, distances: &mut Distances, trace: Trace<'_>) -> Result<Tensor> {
         let (batch, tokens, _) = x.dims3()?;
         let heads = self.pos_embedding.dim(0)?;
         let split = |y: Tensor| y.reshape((batch, tokens, heads, ()))?.to_dtype(DType::F32);
-        let attention = Attention {
-            q: split(self.q.forward(x)?)?,
-            k: split(self.k.forward(x)?)?,
-            v: split(self.v.forward(x)?)?,
-            bias: Some(distances.bias(&self.pos_embedding)?),
-            scale: 1.0,
-            key_frames: Arc::default(),
-        };
-        see(Seen::Attention(&attention));
-        self.o.forward(&attention.run()?.reshape((batch, tokens, ()))?.to_dtype(x.dtype())?)
+        let [q, k, v] = [&self.q, &self.k, &self.v].map(|linear| split(linear.forward(x)?));
+        let (q, k, v, bias) = (q?, k?, v?, distances.bias(&self.pos_embedding)?);
+        trace(".attn.q", &q);
+        trace(".attn.k", &k);
+        trace(".pos_embedding", &bias);
+        let attended = ops::attention(&q, &k, &v, Some(&bias), 1.0)?;
+        self.o.forward(&attended.reshape((batch, tokens, ()))?.to_dtype(x.dtype())?)
     }
 }
 
@@ -208,8 +210,8 @@ impl Distances {
     }
 }
 
-/// The bucket of a key that stands `offset` tokens behind the query: half of the `buckets` for each direction, half of
-/// those for the nearest tokens one by one, the rest in logarithmic steps up to `max_distance`.
+/// The bucket of a key that stands `offset` tokens behind the query. Each direction has half of the `buckets`. Half of
+/// those are for the nearest tokens one by one, the rest for logarithmic steps up to `max_distance`.
 ///
 /// Public for the tests. Fewer than two buckets are one.
 #[doc(hidden)]

@@ -17,6 +17,10 @@ pub struct RmsNorm {
 
 impl RmsNorm {
     /// Reads `<name>.gamma`, `[dim, 1, 1]` or `[dim, 1, 1, 1]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, name: &str) -> Result<Self> {
         let key = format!("{name}.gamma");
         let dims = match weights.dims(&key) {
@@ -27,11 +31,19 @@ impl RmsNorm {
     }
 
     /// The channels it norms.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the weight has no dimensions.
     pub fn dim(&self) -> Result<usize> {
         self.gamma.dim(0)
     }
 
     /// x `[frames, dim, h, w]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::channel_rms_norm(x, &self.gamma)
     }
@@ -46,6 +58,10 @@ pub struct NormConv {
 
 impl NormConv {
     /// Reads the norm and the convolution under these names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights, norm: &str, conv: &str) -> Result<Self> {
         let norm = RmsNorm::load(weights, norm)?;
         let conv = CausalConv::load(weights, conv, norm.dim()?)?;
@@ -53,16 +69,28 @@ impl NormConv {
     }
 
     /// The channels that go in.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the weight has no dimensions.
     pub fn in_dim(&self) -> Result<usize> {
         self.norm.dim()
     }
 
     /// The channels that come out.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the weight has no dimensions.
     pub fn out_dim(&self) -> Result<usize> {
         self.conv.out_dim()
     }
 
     /// x `[frames, in, h, w]` to `[frames, out, h, w]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         self.conv.forward(&ops::channel_rms_norm_silu(x, &self.norm.gamma)?, cache)
     }
@@ -156,6 +184,10 @@ impl Block {
     /// The blocks `<name>.0`, `<name>.1`, … as far as they go; their kinds follow from the keys there are.
     ///
     /// `in_dim` is the width of what goes in. Each block comes with its name. Refused if there are none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load_list(
         weights: &Weights,
         name: &str,
@@ -212,6 +244,10 @@ impl Block {
     }
 
     /// x `[frames, in, h, w]` to `[frames', out, h', w']`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         match self {
             Self::Residual(block) => block.forward(x, cache),

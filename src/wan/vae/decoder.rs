@@ -4,7 +4,8 @@ use candle_core::{DType, Result, Tensor};
 
 use super::blocks::{Block, Direction, NormConv};
 use crate::wan::conv::{CausalConv, Conv, FeatureCache};
-use crate::wan::decode::{FrameDecoder, LATENT_CHANNELS, Trace, check_latents, untraced};
+use crate::wan::decode::{FrameDecoder, LATENT_CHANNELS, check_latents};
+use crate::wan::trace::{Trace, untraced};
 use crate::wan::weights::Weights;
 
 /// Latents to frames, one frame for the first latent of a video and four for each later one.
@@ -21,6 +22,10 @@ pub struct Decoder {
 
 impl Decoder {
     /// Reads `conv2` and `decoder.…` in the original names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights) -> Result<Self> {
         let conv2 = Conv::load(weights, "conv2", LATENT_CHANNELS)?;
         let conv1 = CausalConv::load(weights, "decoder.conv1", conv2.out_dim()?)?;
@@ -35,16 +40,24 @@ impl Decoder {
         Ok(Self { conv2, conv1, middle, upsamples, head, dtype: weights.dtype() })
     }
 
-    /// The frames of the next latents of a video: `[latents, 16, h, w]` in the VAE's space ([`super::denormalize`]) to
-    /// `[frames, 3, 8h, 8w]` in −1..1.
+    /// The frames of the next latents of a video: `[latents, 16, h, w]` to `[frames, 3, 8h, 8w]` in −1..1. The latents
+    /// are in the VAE's space ([`super::denormalize`]).
     ///
-    /// Any number of latents in one call gives the same frames as one after the other, and needs as much more memory.
+    /// Any number of latents in one call gives the same frames as one after the other. It needs as much more memory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn decode(&self, latents: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         self.decode_traced(latents, cache, &mut untraced)
     }
 
     /// [`Self::decode`], showing what comes out of `conv2`, `decoder.conv1`, each block and `decoder.head.2` (the frames
     /// before they are clamped).
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn decode_traced(&self, latents: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {
         check_latents(latents)?;
         let x = self.conv2.forward(&latents.to_dtype(self.dtype)?)?;

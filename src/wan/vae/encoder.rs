@@ -4,7 +4,8 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use super::blocks::{Block, Direction, NormConv};
 use crate::wan::conv::{CausalConv, Conv, FeatureCache};
-use crate::wan::decode::{LATENT_CHANNELS, Trace, check_video, untraced};
+use crate::wan::decode::{LATENT_CHANNELS, check_video};
+use crate::wan::trace::{Trace, untraced};
 use crate::wan::weights::Weights;
 
 /// Frames to latents, one latent for the first frame of a video and one for every four after it.
@@ -24,6 +25,10 @@ pub struct Encoder {
 
 impl Encoder {
     /// Reads `encoder.…` and `conv1` in the original names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing or has another shape; the message names it and the file.
     pub fn load(weights: &Weights) -> Result<Self> {
         let conv_in = CausalConv::load(weights, "encoder.conv1", 3)?;
         let dim = conv_in.out_dim()?;
@@ -39,8 +44,12 @@ impl Encoder {
         Ok(Self { conv_in, downsamples, middle, head, conv1, scale, dtype: weights.dtype() })
     }
 
-    /// The latents of a video from its beginning: `[1 + 4k, 3, 8h, 8w]` in −1..1 to `[1 + k, 16, h, w]` as the
-    /// transformer takes them.
+    /// The first latents of a video: `[1 + 4k, 3, 8h, 8w]` in −1..1 to `[1 + k, 16, h, w]`. They are as the transformer
+    /// takes them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn encode(&self, video: &Tensor) -> Result<Tensor> {
         let frames = check_video(video, self.scale.0)?;
         let step = self.scale.1;
@@ -54,14 +63,22 @@ impl Encoder {
         super::normalize(&Tensor::cat(&moments, 0)?.narrow(1, 0, LATENT_CHANNELS)?)
     }
 
-    /// Mean and logarithm of the variance, `[latents, 32, h, w]` in the VAE's space, of the next frames of a video.
+    /// Mean and log variance of the next frames of a video: `[latents, 32, h, w]` in the VAE's space.
     ///
-    /// At the beginning 1 + 4k frames make 1 + k latents, later 4k frames make k; any such cut gives the same.
+    /// At the beginning 1 + 4k frames make 1 + k latents, later 4k frames make k. Any such cut gives the same.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn moments(&self, video: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         self.moments_traced(video, cache, &mut untraced)
     }
 
     /// [`Self::moments`], showing what comes out of `encoder.conv1`, each block and `encoder.head.2`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a shape does not fit, or if the device fails.
     pub fn moments_traced(&self, video: &Tensor, cache: &mut FeatureCache, trace: Trace<'_>) -> Result<Tensor> {
         let frames = check_video(video, self.scale.0)?;
         let first = usize::from(cache.is_empty());

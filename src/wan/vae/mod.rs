@@ -31,6 +31,10 @@ pub const LATENTS_STD: [f32; LATENT_CHANNELS] = [
 ];
 
 /// The VAE's latents from the transformer's: `z · std + mean`, both `[frames, 16, h, w]`; computed in f32.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn denormalize(latents: &Tensor) -> Result<Tensor> {
     let dtype = latents.dtype();
     let latents = latents.to_dtype(DType::F32)?;
@@ -41,6 +45,10 @@ pub fn denormalize(latents: &Tensor) -> Result<Tensor> {
 }
 
 /// The transformer's latents from the VAE's: `(z − mean) / std`, both `[frames, 16, h, w]`; computed in f32.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
 pub fn normalize(latents: &Tensor) -> Result<Tensor> {
     let dtype = latents.dtype();
     let latents = latents.to_dtype(DType::F32)?;

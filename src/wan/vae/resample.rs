@@ -45,7 +45,7 @@ impl Upsample {
 
     /// Two frames for each, except for the very first frame of a video, which stays one.
     ///
-    /// The convolution does not see that frame later either: the second frame of a video is computed as if there were
+    /// The convolution does not see that frame later either. The second frame of a video is computed as if there were
     /// nothing before it. (`Resample.forward` with its marker `'Rep'`: a model trained so has to be run so.)
     fn double(time_conv: &CausalConv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let (frames, dim, height, width) = x.dims4()?;
@@ -105,7 +105,7 @@ impl Downsample {
         }
     }
 
-    /// One frame for two and the one before them, except for the very first frame of a video, which stays as it is.
+    /// One frame for two and the one before them. The very first frame of a video stays as it is.
     fn halve(name: &str, time_conv: &Conv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let frames = x.dim(0)?;
         if !cache.contains(name) {

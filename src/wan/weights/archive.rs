@@ -1,7 +1,7 @@
 //! The zip archive around a torch pickle.
 //!
-//! PyTorch stores every record uncompressed, so that tensors can be read in place; only that is supported, which
-//! leaves no room for archives that unpack to more than they are. Source: PKWARE `APPNOTE.TXT` 4.3.
+//! PyTorch stores every record uncompressed, so that tensors can be read in place. Only that is supported. It leaves no
+//! room for archives that unpack to more than they are. Source: PKWARE `APPNOTE.TXT` 4.3.
 
 use std::collections::BTreeMap;
 
@@ -125,7 +125,7 @@ fn record(reader: &mut Reader<'_>) -> Result<(String, Record)> {
     Ok((name, Record { header, len, stored: method == 0 && !encrypted && packed == len }))
 }
 
-/// Replaces those numbers which did not fit into 32 bits by those of the 64-bit extension, in the order given there.
+/// Replaces the numbers that did not fit into 32 bits by those of the 64-bit extension, in its order.
 fn extended(extra: &[u8], mut numbers: [usize; 3]) -> Result<[usize; 3]> {
     let mut reader = Reader::new(extra);
     while reader.remaining() >= 4 {

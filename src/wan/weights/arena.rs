@@ -131,7 +131,7 @@ impl<'a> Arena<'a> {
         let &[Value::Storage(storage), Value::Int(offset), dims, strides, ref rest @ ..] = arguments else {
             bail!("a tensor is not a view of a storage")
         };
-        // A long tuple could be the arguments of very many tensors, so no more of it is looked at than makes sense.
+        // A long tuple could be the arguments of very many tensors. No more of it is read than makes sense.
         let dtype = rest.iter().take(MAX_ARGUMENTS).find_map(|value| match value {
             Value::Global("torch", dtype) => Some(*dtype),
             _ => None,

@@ -10,8 +10,8 @@ use memmap2::Mmap;
 
 /// A part of a file; pages of a mapped one are read from the disk when they are first touched.
 ///
-/// A mapped file must not be truncated or overwritten by anyone while it is open: the reader would be stopped by the
-/// system (`SIGBUS`) or see other numbers. Replacing the file by renaming a new one over it is harmless.
+/// A mapped file must not be truncated or overwritten by anyone while it is open. The system would stop the reader
+/// (`SIGBUS`), or it would see other numbers. Replacing the file by renaming a new one over it is harmless.
 #[derive(Clone)]
 pub(super) struct Bytes {
     all: Arc<dyn AsRef<[u8]> + Send + Sync>,

@@ -11,7 +11,7 @@ pub(super) enum Encoding {
     Fp8(Fp8),
     /// Blocks of numbers that share scales, as in GGUF files.
     Quantized(GgmlDType),
-    /// A known number format that no model here computes with; the tensor may be in the file, but not be asked for.
+    /// A known number format that no model here computes with. The tensor may be in the file, but not be asked for.
     Unreadable(String),
 }
 

@@ -1,8 +1,9 @@
 //! Scales of 8-bit float checkpoints.
 //!
-//! Three forms exist: plain casts (nothing to do here); a marker `scaled_fp8` with `<layer>.scale_weight`; and
-//! `<layer>.comfy_quant` or a `_quantization_metadata` header with `<layer>.weight_scale`. In all of them a weight is
-//! what is stored times its scale. Source: ComfyUI, `comfy/ops.py` and `convert_old_quants` of `comfy/utils.py`.
+//! Three forms exist. Plain casts need nothing here. The second has a marker `scaled_fp8` with `<layer>.scale_weight`.
+//! The third has `<layer>.comfy_quant` or a `_quantization_metadata` header with `<layer>.weight_scale`. In all of them
+//! a weight is what is stored times its scale. Source: ComfyUI, `comfy/ops.py` and `convert_old_quants` of
+//! `comfy/utils.py`.
 
 use candle_core::{DType, Device, Result, bail};
 use serde_json::Value;

@@ -71,7 +71,7 @@ impl Kind {
         let downs = || entries.keys().filter(|name| name.contains(".lora_A.") || name.contains(".lora_down."));
         if let Some(first) = downs().next() {
             Self::Lora { rank: rank(first).unwrap_or(0), modules: downs().count() }
-        } else if let (Some(dim_), Some(inputs)) = (dim("head.modulation", 2), dim("patch_embedding.weight", 1)) {
+        } else if let (Some(width), Some(inputs)) = (dim("head.modulation", 2), dim("patch_embedding.weight", 1)) {
             let variant = match inputs {
                 _ if entries.contains_key("vace_patch_embedding.weight") => Variant::Vace,
                 36 => Variant::ImageToVideo,
@@ -79,7 +79,7 @@ impl Kind {
                 _ => Variant::TextToVideo,
             };
             let ffn = dim("blocks.0.ffn.0.weight", 0).unwrap_or(0);
-            Self::Transformer { dim: dim_, ffn, layers: layers("self_attn.q"), variant }
+            Self::Transformer { dim: width, ffn, layers: layers("self_attn.q"), variant }
         } else if let (Some(vocab), Some(dim)) = (dim("token_embedding.weight", 0), dim("token_embedding.weight", 1)) {
             Self::TextEncoder { vocab, dim, layers: layers("attn.q") }
         } else if let (Some(latent_channels), true) =
@@ -96,7 +96,7 @@ impl Kind {
     }
 
     /// The kind of model that has a tensor of this name.
-    pub(super) fn that_has(name: &str) -> Option<&'static str> {
+    pub(super) fn of_tensor(name: &str) -> Option<&'static str> {
         const TRANSFORMER_MARKS: &[&str] = &[
             "patch_embedding.",
             "time_embedding.",

@@ -1,9 +1,9 @@
 //! Names of tensors in other checkpoints, in terms of the original ones.
 //!
-//! A rule replaces the beginning of a name, up to a dot; `#` stands for a number, which `{i}` and `{j}` repeat in
-//! order; `{level+…}` counts from where level i begins in the VAE decoder's flat list. Names for
-//! which there is no rule stay as they are. Sources: the conversion scripts of diffusers
-//! (`convert_wan_to_diffusers.py`) and ComfyUI-GGUF (`loader.py`), transformers' `UMT5EncoderModel`.
+//! A rule replaces the beginning of a name, up to a dot. `#` stands for a number, which `{i}` and `{j}` repeat in
+//! order. `{level+…}` counts from where level i begins in the VAE decoder's flat list. Names for which there is no rule
+//! stay as they are. Sources: the conversion scripts of diffusers (`convert_wan_to_diffusers.py`) and ComfyUI-GGUF
+//! (`loader.py`), transformers' `UMT5EncoderModel`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -186,8 +186,8 @@ impl Layout {
     }
 }
 
-/// Entries of a level in the VAE decoder's flat list: the residual blocks that diffusers counts per level (3 in Wan), and
-/// what enlarges the picture.
+/// Entries of a level in the VAE decoder's flat list. These are the residual blocks that diffusers counts per level (3
+/// in Wan), and the enlargement.
 fn level_entries<'a>(names: impl Iterator<Item = &'a String>) -> usize {
     let block = |name: &String| matches(VAE_DECODER_BLOCK, name).map(|([_, j], _)| j);
     names.filter_map(block).max().map_or(0, |last| last + 2)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::entry::Entry;
-use super::{fp8, layout, listed};
+use super::{abbreviated, fp8, layout};
 use crate::wan::error::About;
 
 /// A change of one weight `[out, in]`: `scale · B A`.
@@ -75,12 +75,12 @@ pub(super) fn deltas(
         }
     }
     if !strange.is_empty() {
-        bail!("these tensors are not low-rank changes: {}", listed(&strange))
+        bail!("these tensors are not low-rank changes: {}", abbreviated(&strange))
     }
     let unknown: BTreeSet<String> =
         modules.keys().filter(|module| !base.contains_key(&format!("{module}.weight"))).cloned().collect();
     if !unknown.is_empty() {
-        bail!("it changes modules that do not exist: {}", listed(&unknown))
+        bail!("it changes modules that do not exist: {}", abbreviated(&unknown))
     }
     let mut deltas = BTreeMap::new();
     for (name, module) in modules {

@@ -1,8 +1,8 @@
 //! Named tensors of a checkpoint, from any kind of file.
 //!
-//! Models ask for tensors by their original names (those of the Wan, UMT5 and TAEHV repositories); checkpoints of
-//! diffusers, transformers, llama.cpp and ComfyUI are renamed when they are opened. Nothing in a file is trusted:
-//! a damaged or malicious one gives an error.
+//! Models ask for tensors by their original names: those of the Wan, UMT5 and TAEHV repositories. Checkpoints of
+//! diffusers, transformers, llama.cpp and ComfyUI are renamed when they are opened. Nothing in a file is trusted: a
+//! damaged or malicious one gives an error.
 
 mod archive;
 mod arena;
@@ -43,6 +43,7 @@ pub struct Weights {
     prefix: String,
 }
 
+#[derive(Clone)]
 struct Store {
     /// The name of the checkpoint in errors.
     origin: String,
@@ -53,7 +54,23 @@ struct Store {
     deltas: BTreeMap<String, Vec<Delta>>,
     dtype: DType,
     device: Device,
-    used: Mutex<BTreeSet<String>>,
+    used: Used,
+}
+
+/// The names of the tensors that were asked for.
+#[derive(Default)]
+struct Used(Mutex<BTreeSet<String>>);
+
+impl Used {
+    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for Used {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.names().clone()))
+    }
 }
 
 /// The tokenizer's model file, which ComfyUI stores beside the tensors of text encoders as one more.
@@ -72,25 +89,36 @@ impl Weights {
     /// checkpoint, `generator_ema` is preferred to `ema`, `generator`, `generator_lora`, `model` and `state_dict`;
     /// [`Self::open_section`] chooses.
     /// Files stay open and are read in place: they must not be overwritten or truncated while in use.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, is damaged, or has an unknown format; the message names it.
     pub fn open(path: &Path, dtype: DType, device: &Device) -> Result<Self> {
         Self::open_section(path, None, dtype, device)
     }
 
     /// [`Self::open`], but of a training checkpoint this section, such as `generator`.
     ///
-    /// Fails if the checkpoint has other sections only. A file without sections holds one set of weights, which is used;
-    /// [`Self::section`] is `None` then.
+    /// A file without sections holds one set of weights, which is used; [`Self::section`] is `None` then.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::open`] does, and if the checkpoint has other sections only.
     pub fn open_section(path: &Path, section: Option<&str>, dtype: DType, device: &Device) -> Result<Self> {
-        Self::listed(open::list(path, section)?, path.display().to_string(), dtype, device)
+        Self::from_listing(open::list(path, section)?, path.display().to_string(), dtype, device)
     }
 
     /// The weights of a file in memory; `origin` is its name in errors.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are damaged or have an unknown format.
     pub fn from_bytes(file: &'static [u8], origin: &str, dtype: DType, device: &Device) -> Result<Self> {
         let listing = open::read(&Bytes::from_bytes(file), None).about(origin)?;
-        Self::listed(listing, origin.to_owned(), dtype, device)
+        Self::from_listing(listing, origin.to_owned(), dtype, device)
     }
 
-    fn listed(mut listing: open::Listing, mut origin: String, dtype: DType, device: &Device) -> Result<Self> {
+    fn from_listing(mut listing: open::Listing, mut origin: String, dtype: DType, device: &Device) -> Result<Self> {
         fp8::consume(&mut listing).about(&origin)?;
         let entries = layout::original_names(listing.entries).about(&origin)?;
         if let Some(section) = &listing.section {
@@ -114,15 +142,20 @@ impl Weights {
             deltas: BTreeMap::new(),
             dtype,
             device: device.clone(),
-            used: Mutex::default(),
+            used: Used::default(),
         };
         Self { store: Arc::new(store), prefix: String::new() }
     }
 
-    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A, computed in f32 when W is asked for.
+    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A. The sum is computed in f32 when W is
+    /// asked for.
     ///
-    /// `alpha` goes before that of the file; if neither is known it is the rank. Several LoRAs add up. Refused if the
-    /// LoRA changes modules that are not here, or does not fit their shapes. A changed weight is no longer quantised.
+    /// `alpha` goes before that of the file; if neither is known it is the rank. Several LoRAs add up. A changed
+    /// weight is no longer quantised.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `lora` is not a LoRA, changes modules that are not here, or does not fit their shapes.
     pub fn with_lora(self, lora: &Self, alpha: Option<f64>) -> Result<Self> {
         let (base, origin) = (&self.store, &lora.store.origin);
         if !matches!(lora.store.kind, Kind::Lora { .. }) {
@@ -130,20 +163,10 @@ impl Weights {
         }
         let new = lora::deltas(&lora.store.entries, &base.entries, alpha)
             .about(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
-        let mut deltas = base.deltas.clone();
+        let mut store = Store::clone(base);
         for (name, delta) in new {
-            deltas.entry(name).or_default().push(delta);
+            store.deltas.entry(name).or_default().push(delta);
         }
-        let store = Store {
-            origin: base.origin.clone(),
-            section: base.section.clone(),
-            kind: base.kind,
-            entries: base.entries.clone(),
-            deltas,
-            dtype: base.dtype,
-            device: base.device.clone(),
-            used: Mutex::new(base.used().clone()),
-        };
         Ok(Self { store: Arc::new(store), prefix: self.prefix })
     }
 
@@ -154,12 +177,20 @@ impl Weights {
     }
 
     /// The tensor `name`, which must have this shape, in the dtype and on the device of these weights.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tensor is missing, has another shape, or cannot be read; the message names it and the file.
     pub fn get(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let (key, entry) = self.entry(name, &shape.into())?;
         self.store.read(&key, entry).about(format_args!("{}: {key}", self.store.origin))
     }
 
-    /// The tensor `name` as it is stored, if it is stored in a quantised block format; `None` if it is dense.
+    /// The tensor `name` in its quantised block format; `None` if it is stored dense.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tensor is missing, has another shape, or cannot be read; the message names it and the file.
     pub fn quantized(&self, name: &str, shape: impl Into<Shape>) -> Result<Option<Arc<QTensor>>> {
         let (key, entry) = self.entry(name, &shape.into())?;
         if self.store.deltas.contains_key(&key) {
@@ -177,7 +208,7 @@ impl Weights {
         if entry.dims != shape.dims() {
             return Err(self.misshapen(name, format_args!("{shape:?}")));
         }
-        self.store.used().insert(key.clone());
+        self.store.used.names().insert(key.clone());
         Ok((key, entry))
     }
 
@@ -186,7 +217,7 @@ impl Weights {
     /// `shape` describes what is expected, such as `[out, 16, 3, 3]`.
     pub fn missing(&self, name: &str, shape: impl fmt::Display) -> Error {
         let (key, origin, kind) = (format!("{}{name}", self.prefix), &self.store.origin, self.store.kind);
-        Error::Msg(match Kind::that_has(&key) {
+        Error::Msg(match Kind::of_tensor(&key) {
             Some(wanted) if wanted != kind.name() => {
                 format!(
                     "{origin} is {kind}, but {wanted} is needed here (the tensor {key} of shape {shape} is missing)"
@@ -235,14 +266,18 @@ impl Weights {
     pub fn ignore(&self, start: &str) {
         let start = format!("{}{start}", self.prefix);
         let names = self.store.entries.keys().filter(|name| name.starts_with(&start)).cloned();
-        self.store.used().extend(names);
+        self.store.used.names().extend(names);
     }
 
     /// Refuses tensors under the prefix that no model has read; call it when a model is complete.
     ///
     /// An embedded tokenizer may be left over: another one may be in use.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are such tensors; the message names them.
     pub fn finish(&self) -> Result<()> {
-        let used = self.store.used();
+        let used = self.store.used.names();
         let unexpected: BTreeSet<String> = (self.store.entries.iter())
             .filter(|(name, _)| name.starts_with(&self.prefix) && *name != TOKENIZER && !used.contains(*name))
             .map(|(name, entry)| format!("{name} {:?}", entry.dims))
@@ -251,7 +286,7 @@ impl Weights {
             return Ok(());
         }
         let (origin, kind) = (&self.store.origin, self.store.kind);
-        bail!("{origin}: unexpected tensors: {}; the file looks like {kind}", listed(&unexpected))
+        bail!("{origin}: unexpected tensors: {}; the file looks like {kind}", abbreviated(&unexpected))
     }
 
     /// The dtype in which tensors are handed out.
@@ -266,10 +301,6 @@ impl Weights {
 }
 
 impl Store {
-    fn used(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn read(&self, key: &str, entry: &Entry) -> Result<Tensor> {
         let Some(deltas) = self.deltas.get(key) else { return entry.tensor(self.dtype, &self.device) };
         let weight = entry.tensor(DType::F32, &self.device)?;
@@ -284,7 +315,7 @@ impl fmt::Debug for Weights {
 }
 
 /// The first few of many names, and how many there are.
-fn listed(names: &BTreeSet<String>) -> String {
+fn abbreviated(names: &BTreeSet<String>) -> String {
     const SHOWN: usize = 6;
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {

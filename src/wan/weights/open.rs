@@ -53,8 +53,8 @@ pub(super) fn read(bytes: &Bytes, section: Option<&str>) -> Result<Listing> {
     }
 }
 
-/// The checkpoint of a folder: the shards of an index; else its only safetensors file, or all of its numbered shards;
-/// else its only file of another format.
+/// The checkpoint of a folder: the shards of an index, else its only safetensors file or all numbered shards. Otherwise
+/// it is its only file of another format.
 fn folder(path: &Path, section: Option<&str>) -> Result<Listing> {
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(path)? {

@@ -16,8 +16,8 @@ const MAX_HEADER_BYTES: usize = 32 << 20;
 
 /// Lists the tensors of a safetensors file.
 ///
-/// The crate's own `SafeTensors::deserialize` adds unchecked sums of what the header claims, so only its header type
-/// is used here and the sizes are compared with the file first.
+/// The crate's own `SafeTensors::deserialize` adds unchecked sums of what the header claims. Only its header type is
+/// used here, and the sizes are compared with the file first.
 pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let mut reader = Reader::new(file.as_slice());
     let header_len = reader.size()?;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use candle_core::{Result, bail};
 
+use super::abbreviated;
 use super::arena::{Arena, Value};
-use super::listed;
 
 /// The set of weights that was read from a training checkpoint with several of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,9 @@ pub struct Section {
 /// Sections in the order of preference: averaged weights before those of the last training step.
 const PREFERRED: [&str; 6] = ["generator_ema", "ema", "generator", "generator_lora", "model", "state_dict"];
 const MAX_DEPTH: usize = 4;
-/// Sections that are looked at in one dict, and items that are looked at to know whether a dict is one.
+/// The most sections that are looked at in one dict.
 const MAX_SECTIONS: usize = 32;
+/// The most items that are looked at to know whether a dict is a section.
 const MAX_LOOKED_AT: usize = 1 << 10;
 
 /// The dict that holds the tensors: that of the section `wanted` if there are sections, else of the one preferred.
@@ -57,7 +58,7 @@ pub(super) fn state_dict<'a>(
                 return match (section, wanted) {
                     (Some(name), Some(wanted)) if !wanted_parts.is_empty() => {
                         others.insert(name);
-                        bail!("there is no section {wanted} in it; there are {}", listed(&others))
+                        bail!("there is no section {wanted} in it; there are {}", abbreviated(&others))
                     }
                     (Some(name), _) => Ok((value, Some(Section { name, others: others.into_iter().collect() }))),
                     (None, _) => Ok((value, None)),
@@ -71,7 +72,7 @@ pub(super) fn state_dict<'a>(
     }
     if !others.is_empty() {
         let wanted = wanted.map_or_else(|| PREFERRED.join(" or "), str::to_owned);
-        bail!("there is no section {wanted} in it; there are {}", listed(&others))
+        bail!("there is no section {wanted} in it; there are {}", abbreviated(&others))
     }
     bail!("there is no state dict in it, neither at the top nor under one of {}", PREFERRED.join(", "))
 }

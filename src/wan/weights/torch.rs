@@ -18,7 +18,8 @@ const MAX_PICKLE_BYTES: usize = 64 << 20;
 /// One long text could be the name of very many tensors.
 const MAX_NAME_BYTES: usize = 1 << 10;
 
-/// Lists the tensors of a checkpoint in the zip format of PyTorch 1.6 and later; of its `section`, if it has any.
+/// Lists the tensors of a checkpoint in the zip format of PyTorch 1.6 and later. Lists those of its `section`,
+/// if it has any.
 pub(super) fn read(file: &Bytes, section: Option<&str>) -> Result<Listing> {
     let archive = Archive::open(file)?;
     let Some(name) = archive.names().find(|name| *name == "data.pkl" || name.ends_with("/data.pkl")) else {

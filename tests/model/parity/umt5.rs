@@ -1,9 +1,9 @@
 //! The text encoder against `umt5`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bendrack::wan::ops;
-use bendrack::wan::text::{Seen, Umt5, relative_bucket};
+use bendrack::wan::text::{Umt5, relative_bucket};
 use bendrack::wan::weights::Weights;
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -35,9 +35,11 @@ fn sizes_are_read_from_the_file() -> Result<()> {
     let model = Umt5::load(&weights(DType::F32))?;
     assert_eq!(model.dim(), number(&config, "d_model"));
     assert_eq!(model.vocab_size(), number(&config, "vocab_size"));
-    let mut layers = 0;
-    model.forward_seen(&[1], |layer, _| layers = layer + 1)?;
-    assert_eq!(layers, number(&config, "num_layers"));
+    let mut layers = BTreeSet::new();
+    model.forward_traced(&[1], &mut |name, _| {
+        layers.extend(name.split('.').nth(1).map(str::to_owned));
+    })?;
+    assert_eq!(layers.len(), number(&config, "num_layers"));
     Ok(())
 }
 
@@ -56,24 +58,19 @@ fn embeddings_are_the_originals() -> Result<()> {
 
 /// The layers' insides, by the recordings' names.
 fn insides(model: &Umt5, ids: &[u32]) -> Result<BTreeMap<String, Tensor>> {
-    let mut insides = BTreeMap::new();
-    let mut maps = Vec::new();
-    model.forward_seen(ids, |layer, seen| {
-        let (what, x) = match seen {
-            Seen::Attention(attention) => return maps.push((layer, attention.clone())),
-            Seen::AttnOut(x) => ("attn_out", x),
-            Seen::FfnHidden(x) => ("ffn_hidden", x),
-            Seen::BlockOut(x) => ("out", x),
-        };
-        insides.insert(format!("block.{layer}.{what}"), x.clone());
-    })?;
-    for (layer, attention) in maps {
+    let (mut traced, mut insides) = (BTreeMap::new(), BTreeMap::new());
+    model.forward_traced(ids, &mut |name, x| _ = traced.insert(name.to_owned(), x.clone()))?;
+    for layer in (0..).take_while(|layer| traced.contains_key(&format!("blocks.{layer}"))) {
+        let part = |name: &str| &traced[&format!("blocks.{layer}{name}")];
+        for (name, recorded) in [(".attn.o", "attn_out"), (".ffn.hidden", "ffn_hidden"), ("", "out")] {
+            insides.insert(format!("block.{layer}.{recorded}"), part(name).clone());
+        }
         // With one value column for each key the output is the map.
-        let keys = attention.k.dim(1)?;
-        let heads = attention.k.dim(2)?;
+        let (q, k) = (part(".attn.q"), part(".attn.k"));
+        let (keys, heads) = (k.dim(1)?, k.dim(2)?);
         let each = Tensor::eye(keys, DType::F32, &Device::Cpu)?.reshape((1, keys, 1, keys))?;
         let each = each.broadcast_as((1, keys, heads, keys))?.contiguous()?;
-        let map = ops::attention(&attention.q, &attention.k, &each, attention.bias.as_ref(), attention.scale)?;
+        let map = ops::attention(q, k, &each, Some(part(".pos_embedding")), 1.0)?;
         insides.insert(format!("block.{layer}.probs_head0_rows"), map.narrow(2, 0, 1)?.squeeze(2)?);
     }
     Ok(insides)
