@@ -1,9 +1,10 @@
 //! The history of a patch: the steps that undo reverts and redo applies again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-use bendrack_nodes::patch::{Cable, Edit, Patch, Place};
+use bendrack_nodes::patch::{Cable, Edit, EditError, Patch, Place};
 
 use super::step::{Step, Target, affects_plan};
 
@@ -27,8 +28,20 @@ pub enum Change {
     Layout,
 }
 
-/// The error of a step that does not apply, with the name of the step.
-pub type Refusal = String;
+/// The reason why a step does not apply, with the name of the step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    step: String,
+    error: EditError,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.step, self.error)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 /// An applied step.
 struct Applied {
@@ -151,7 +164,7 @@ fn make(patch: &mut Arc<Patch>, name: &str, edits: &[Edit]) -> Result<Vec<Edit>,
             Ok(inverse) => drop(undo.splice(0..0, inverse)),
             Err(error) => {
                 *patch = before;
-                return Err(format!("{name}: {error}"));
+                return Err(Refusal { step: name.to_owned(), error });
             }
         }
     }
@@ -214,7 +227,7 @@ mod tests {
         let start = Arc::clone(&patch);
         let edits = ["lfo", "nobody"].map(|id| LevelEdit::RemoveNode { id: id.into() });
         let refusal = history.apply(&mut patch, Step::new("delete", edits.to_vec()).into()).unwrap_err();
-        assert_eq!(refusal, "delete: there is no node nobody");
+        assert_eq!(refusal.to_string(), "delete: there is no node nobody");
         assert_eq!((patch, history.undo_name()), (start, None));
     }
 

@@ -212,7 +212,7 @@ impl Document {
             Ok(Change::Layout) => self.revision += 1,
             Err(_) => {}
         }
-        self.refused = change.err();
+        self.refused = change.err().map(|refusal| refusal.to_string());
         self.refused.is_none()
     }
 
