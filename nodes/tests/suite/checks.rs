@@ -11,14 +11,14 @@ use serde_json::{Value as Json, json};
 use crate::patching::*;
 
 /// A patch with this in it.
-fn with(more: Json) -> Json {
+pub fn with(more: Json) -> Json {
     let mut patch = json!({ "format": "bendrack-patch", "version": 1, "nodes": {} });
     let Json::Object(more) = more else { panic!("an object") };
     patch.as_object_mut().expect("an object").extend(more);
     patch
 }
 
-fn problems(patch: &Json) -> Vec<Problem> {
+pub fn problems(patch: &Json) -> Vec<Problem> {
     check(patch.to_string().as_bytes(), LIBRARY)
 }
 
