@@ -19,7 +19,7 @@ export PROPTEST_RNG_SEED ?= 1
 # The goldens and pages that `make bless` writes: what the tests of these names compare.
 BLESSED = docs:: format:: manual:: patches:: notices::
 
-.PHONY: help run dist setup fmt lint deny test docs bless pictures bench figures peer
+.PHONY: help run dist setup fmt lint deny test docs bless bless-nodes pictures bench figures peer
 
 help:
 	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
@@ -31,6 +31,7 @@ help:
 	@echo "make deny      install cargo-deny if it is missing; check licences, sources, duplicates and advisories"
 	@echo "make docs      build the API documentation; warnings are errors"
 	@echo "make bless     write generated pages, golden files and notices anew: look at the differences before you commit"
+	@echo "make bless-nodes  write the page of nodes, the JSON Schema and the help patches: what a new node changes"
 	@echo "make pictures  draw the pictures of the README and docs anew"
 	@echo "make bench     measure kernels, a layer, decoders, hooks, the KV cache and every bend on this machine"
 	@echo "make figures   draw the contact sheets of docs/figures, and print their numbers"
@@ -94,6 +95,10 @@ dist: setup
 
 bless: setup
 	BENDRACK_BLESS=1 $(CARGO) test --locked --workspace --test model --test rack --test suite --test expression -- $(BLESSED)
+	git status --short
+
+bless-nodes: setup
+	BENDRACK_BLESS=1 $(CARGO) test --locked -p bendrack-nodes --test suite -- docs:: format::
 	git status --short
 
 bench: setup

@@ -16,7 +16,8 @@ mod ramp {
     use bendrack_nodes::node::context::NodeContext;
     use bendrack_nodes::node::def::{Input, NodeDef, Output};
 
-    const PERIOD: Input = Input::number("period", 4.0, "Time from 0 to 1.").soft(0.5, 16.0).hard(0.1, 600.0).unit("s");
+    const PERIOD: Input =
+        Input::number("period", 4.0, "Period in seconds: time from 0 to 1.").soft(0.5, 16.0).hard(0.1, 600.0).unit("s");
     const OUT: Output = Output::number("out", "Ramp from 0 to 1.");
 
     /// The memory cell of the phase, 0 to 1.
@@ -35,10 +36,10 @@ mod ramp {
     };
 
     /// One latent frame.
-    fn run(run: &mut NodeContext<'_>) {
-        let phase = run.memory()[PHASE];
-        run.set(&OUT, phase);
-        run.memory()[PHASE] = (phase + run.dt_secs() / run.number(&PERIOD)).fract();
+    fn run(ctx: &mut NodeContext<'_>) {
+        let phase = ctx.memory()[PHASE];
+        ctx.set(&OUT, phase);
+        ctx.memory()[PHASE] = (phase + ctx.dt_secs() / ctx.number(&PERIOD)).fract();
     }
 }
 

@@ -118,12 +118,12 @@ pub fn print_coloured(text: &str) -> io::Result<()> {
 }
 
 /// Writes a message and a line feed to standard error. A failure is ignored: no place is left to report it.
-pub fn complain(message: impl Display) {
+pub fn print_error(message: impl Display) {
     let _ = write(&mut io::stderr().lock(), &format!("{}\n", escaped(&message.to_string())));
 }
 
-/// [`complain`], of a message with colours.
-pub fn complain_coloured(message: &str) {
+/// [`print_error`], of a message with colours.
+pub fn print_error_coloured(message: &str) {
     let _ = write(&mut io::stderr().lock(), &escaped_but_colours(message));
 }
 
@@ -133,8 +133,8 @@ fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 /// Prints each panic as one escaped line. With `RUST_BACKTRACE` set the backtrace follows it.
-pub fn print_panics() {
-    std::panic::set_hook(Box::new(|panic| complain(described(panic))));
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| print_error(described(panic))));
 }
 
 fn described(panic: &PanicHookInfo<'_>) -> String {

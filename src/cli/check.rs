@@ -42,7 +42,7 @@ impl Check {
                 }
                 Err(why) => {
                     is_unread = true;
-                    terminal::complain(format_args!("bendrack: {why}"));
+                    terminal::print_error(format_args!("bendrack: {why}"));
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::wanted::{There, describe as describe_wanted, wanted};
+use super::wanted::{Connected, describe as describe_wanted, wanted};
 use super::{Failure, print, print_json, read_patch};
 use crate::io::serial::{Port, Usb};
 use crate::io::{DeviceError, audio, midi, osc, serial};
@@ -25,14 +25,14 @@ impl Devices {
         let (inputs, outputs, ports) = (midi::inputs(), midi::outputs(), serial::ports());
         let audio_inputs = audio::inputs();
         let local = osc::local_address();
-        let there = There {
+        let connected = Connected {
             midi_inputs: inputs.clone().unwrap_or_default(),
             midi_outputs: outputs.clone().unwrap_or_default(),
             serial: ports.clone().unwrap_or_default(),
             audio: audio_inputs.clone().unwrap_or_default(),
         };
         let wanted = match &self.patch {
-            Some(path) => Some(wanted(&read_patch(path)?, &there)),
+            Some(path) => Some(wanted(&read_patch(path)?, &connected)),
             None => None,
         };
         if self.json {

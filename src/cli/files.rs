@@ -103,7 +103,7 @@ impl Files {
                 if let Place::File(path) = &input.place
                     && pictures.place.takes_in(path)
                 {
-                    let why = format!("this is {}, and would be one of the numbered pictures", input.name);
+                    let why = format!("this is {} and the name of one of the numbered pictures", input.name);
                     return Err(refused(pictures.name, path, &why));
                 }
             }
@@ -147,17 +147,17 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
         if kind == Content::Report {
             return Ok(());
         }
-        "this is no ordinary file"
+        "this is not a regular file"
     } else if there.len() == 0 || is_of(path, kind) {
         return Ok(());
     } else {
         match kind {
-            Content::Mp4 => "the file that is there is no MP4",
-            Content::Gif => "the file that is there is no GIF",
-            Content::Png => "the file that is there is no PNG",
-            Content::Report => "the file that is there is no report of a render",
-            Content::Patch => "there is a file already",
-            Content::Record => "the file that is there is no record of a render",
+            Content::Mp4 => "the existing file is not an MP4",
+            Content::Gif => "the existing file is not a GIF",
+            Content::Png => "the existing file is not a PNG",
+            Content::Report => "the existing file is not a report of a render",
+            Content::Patch => "the file exists already",
+            Content::Record => "the existing file is not a record of a render",
         }
     };
     Err(refused(name, path, why))

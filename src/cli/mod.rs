@@ -84,7 +84,7 @@ enum Failure {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    terminal::print_panics();
+    terminal::install_panic_hook();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => return print_answer(&answer),
@@ -113,8 +113,8 @@ fn print_answer(answer: &clap::Error) -> ExitCode {
     let is_terminal = if is_wrong { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match (is_wrong, has_colours) {
-        (true, true) => terminal::complain_coloured(&text.ansi().to_string()),
-        (true, false) => terminal::complain(text.to_string().trim_end()),
+        (true, true) => terminal::print_error_coloured(&text.ansi().to_string()),
+        (true, false) => terminal::print_error(text.to_string().trim_end()),
         (false, true) => return exit(printed(terminal::print_coloured(&text.ansi().to_string()))),
         (false, false) => return exit(print(&text.to_string())),
     }
@@ -128,11 +128,11 @@ fn exit(result: Result<(), Failure>) -> ExitCode {
         Err(Failure::InvalidPatch) => ExitCode::from(2),
         Err(Failure::Reported) => ExitCode::FAILURE,
         Err(Failure::Usage(message)) => {
-            terminal::complain(format_args!("bendrack: {message}"));
+            terminal::print_error(format_args!("bendrack: {message}"));
             ExitCode::from(2)
         }
         Err(Failure::Failed(message)) => {
-            terminal::complain(format_args!("bendrack: {message}"));
+            terminal::print_error(format_args!("bendrack: {message}"));
             ExitCode::FAILURE
         }
     }
@@ -166,7 +166,7 @@ fn read_patch(path: &Path) -> Result<Patch, Failure> {
 fn open_patch(path: &Path) -> Result<Opened, Failure> {
     let found = provenance::read(path).map_err(|error| Failure::Failed(error.to_string()))?;
     found.open(path).map_err(|problem| {
-        terminal::complain(format_args!("{}: {problem}", path.display()));
+        terminal::print_error(format_args!("{}: {problem}", path.display()));
         Failure::InvalidPatch
     })
 }

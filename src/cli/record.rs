@@ -50,7 +50,8 @@ pub(super) fn record(
     };
     match ended {
         Ok(()) if written == 0 => {
-            let why = format!("output.record was off in all of the {wanted} pictures, so there is no video");
+            let why =
+                format!("output.record was off in all of the {wanted} pictures, so there is no video; turn it on");
             (0, Err(Failure::Failed(why)))
         }
         Ok(()) => match finish() {
@@ -69,7 +70,10 @@ pub(super) fn record(
 pub(super) fn write_sidecar(video: &Path, files: &Files, provenance: &Provenance) -> Result<Option<String>, Failure> {
     let place = provenance::sidecar::path(video);
     if let Some(input) = files.input_at(&place) {
-        return Ok(Some(format!("{}: this is {input}, so it is left as it is", place.display())));
+        return Ok(Some(format!(
+            "{}: this is {input}, left as it is; give the video another name to keep a record",
+            place.display()
+        )));
     }
     match sidecar::write(&place, provenance) {
         Ok(()) => Ok(None),

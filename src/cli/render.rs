@@ -116,14 +116,14 @@ impl Render {
         };
         recorded?;
         if let Some(left) = left?.filter(|_| !self.quiet) {
-            terminal::complain(format_args!("warning: {left}"));
+            terminal::print_error(format_args!("warning: {left}"));
         }
         let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
             let rate = wanted as f64 / seconds;
             let kept = if kept == wanted { String::new() } else { format!("{kept} of ") };
             let video = self.output.display();
-            terminal::complain(format_args!(
+            terminal::print_error(format_args!(
                 "{video}: {kept}{wanted} pictures in {seconds:.1} s, {rate:.1} per second"
             ));
         }
@@ -180,7 +180,7 @@ impl Render {
             Err(problem) => {
                 if !self.quiet {
                     let why = &problem.message;
-                    terminal::complain(format_args!("warning: the patch is not kept in the video: {why}"));
+                    terminal::print_error(format_args!("warning: the patch is not kept in the video: {why}"));
                 }
                 None
             }
@@ -280,7 +280,7 @@ impl Job {
         self.digest.update(&program);
         for warning in self.engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {
             if self.warned.insert(warning.clone()) && !self.quiet {
-                self.bar.suspend(|| terminal::complain(format_args!("warning: {warning}")));
+                self.bar.suspend(|| terminal::print_error(format_args!("warning: {warning}")));
             }
         }
         let made = self.bar.position() + frames.len() as u64;
@@ -343,7 +343,7 @@ fn shortened(sentence: &str) -> String {
 pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, Failure> {
     let (plan, problems) = Plan::compile(patch, LIBRARY);
     for problem in problems.iter().filter(|_| !quiet || plan.is_none()) {
-        terminal::complain(format_args!("{}: {problem}", path.display()));
+        terminal::print_error(format_args!("{}: {problem}", path.display()));
     }
     plan.ok_or(Failure::InvalidPatch)
 }

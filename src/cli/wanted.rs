@@ -10,7 +10,7 @@ use crate::terminal::in_line;
 
 /// The connected devices.
 #[derive(Default)]
-pub(super) struct There {
+pub(super) struct Connected {
     pub(super) midi_inputs: Vec<String>,
     pub(super) midi_outputs: Vec<String>,
     pub(super) serial: Vec<Port>,
@@ -20,29 +20,29 @@ pub(super) struct There {
 /// A device that the patch names.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Wanted {
-    /// Its name in the patch.
+    /// Name in the patch.
     name: String,
     kind: DeviceKind,
     label: String,
     /// Connected devices that match it.
     found: Vec<String>,
-    /// The flag that opens the first of them, or that listens.
+    /// The flag that opens the first match; for OSC the flag that listens or sends.
     flag: Option<String>,
 }
 
-/// The devices that a patch would like.
-pub(super) fn wanted(patch: &Patch, there: &There) -> Vec<Wanted> {
-    patch.devices.iter().map(|(name, device)| find(name, device, there)).collect()
+/// The devices that a patch names, each with its matches among those connected.
+pub(super) fn wanted(patch: &Patch, connected: &Connected) -> Vec<Wanted> {
+    patch.devices.iter().map(|(name, device)| find(name, device, connected)).collect()
 }
 
-fn find(name: &str, device: &Device, there: &There) -> Wanted {
+fn find(name: &str, device: &Device, connected: &Connected) -> Wanted {
     let named = |names: &[String]| names.iter().filter(|name| is_called(device, name)).cloned().collect();
     let (found, flag): (Vec<String>, _) = match device.kind {
-        DeviceKind::MidiIn => (named(&there.midi_inputs), "--midi"),
-        DeviceKind::MidiOut => (named(&there.midi_outputs), "--midi-out"),
-        DeviceKind::Audio => (named(&there.audio), "--audio"),
+        DeviceKind::MidiIn => (named(&connected.midi_inputs), "--midi"),
+        DeviceKind::MidiOut => (named(&connected.midi_outputs), "--midi-out"),
+        DeviceKind::Audio => (named(&connected.audio), "--audio"),
         DeviceKind::Serial => {
-            let ports = there.serial.iter().filter(|port| is_port(device, port));
+            let ports = connected.serial.iter().filter(|port| is_port(device, port));
             (ports.map(|port| port.path.clone()).collect(), "--serial")
         }
         // OSC has no list of ports.
@@ -76,13 +76,13 @@ fn is_port(device: &Device, port: &Port) -> bool {
         && agrees("name", &|usb| usb.product.clone())
 }
 
-/// As it is typed in a shell.
+/// A name as an argument of a shell.
 fn quoted(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
-/// A line for each.
+/// One line per device.
 pub(super) fn describe(wanted: &[Wanted]) -> String {
     let mut text = "Devices that the patch names\n".to_owned();
     if wanted.is_empty() {
@@ -120,18 +120,18 @@ mod tests {
         Patch::from_json(&text).expect("a patch")
     }
 
-    fn there() -> There {
+    fn connected() -> Connected {
         let usb = |vid, pid, serial: &str| {
             Some(Usb { vid, pid, product: Some("USB JTAG".into()), serial: Some(serial.into()) })
         };
-        There {
+        Connected {
             midi_inputs: vec!["Midi Through".into(), "MIDI Mix MIDI 1".into()],
             serial: vec![
                 Port { path: "/dev/ttyUSB0".into(), usb: usb(0x10c4, 0xea60, "A") },
                 Port { path: "/dev/ttyACM0".into(), usb: usb(0x303a, 0x1001, "B") },
                 Port { path: "/dev/ttyS0".into(), usb: None },
             ],
-            ..There::default()
+            ..Connected::default()
         }
     }
 
@@ -155,7 +155,7 @@ mod tests {
             (r#"{"kind": "osc_in", "label": "phone"}"#, &[], "--osc-in 9000"),
             (r#"{"kind": "audio"}"#, &[], ""),
         ] {
-            let wanted = wanted(&patch(&format!(r#"{{"it": {device}}}"#)), &there());
+            let wanted = wanted(&patch(&format!(r#"{{"it": {device}}}"#)), &connected());
             assert_eq!(wanted[0].found, found, "{device}");
             assert_eq!(wanted[0].flag.as_deref().unwrap_or_default(), flag, "{device}");
         }
@@ -168,12 +168,12 @@ mod tests {
                 "pad": {"kind": "serial", "match": {"name": "touch"}}, "phone": {"kind": "osc_in"}}"#,
         );
         assert_eq!(
-            describe(&wanted(&patch, &there())),
+            describe(&wanted(&patch, &connected())),
             "Devices that the patch names\n  \
              fader (MIDI Mix), MIDI input: MIDI Mix MIDI 1; open it with --midi 'MIDI Mix MIDI 1'\n  \
              pad, serial port: not connected; connect it, or play without it\n  \
              phone, OSC from another application or a phone; open it with --osc-in 9000\n"
         );
-        assert!(describe(&wanted(&Patch::default(), &there())).ends_with("  none\n"));
+        assert!(describe(&wanted(&Patch::default(), &connected())).ends_with("  none\n"));
     }
 }

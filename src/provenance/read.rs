@@ -33,8 +33,10 @@ pub struct Found {
 ///
 /// If the file cannot be read, or is a picture or video without a patch.
 pub fn read(path: &Path) -> Result<Found> {
-    let unread = |error: io::Error| {
-        Error::new(path, format!("{error}; give the path of a patch, or of a PNG or MP4 that was made of one"))
+    let unread = |error: io::Error| match error.kind() {
+        // Our own message, with its next step.
+        io::ErrorKind::InvalidData => Error::new(path, error),
+        _ => Error::new(path, format!("{error}; give the path of a patch, or of a PNG or MP4 rendered from one")),
     };
     let mut file = BufReader::new(File::open(path).map_err(unread)?);
     match find(&mut file).map_err(unread)? {
@@ -92,5 +94,5 @@ impl Found {
 
 /// The error that the patch in a file is not whole.
 pub(super) fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the patch in it is damaged")
+    io::Error::new(io::ErrorKind::InvalidData, "the patch in it is damaged; use another copy of the file")
 }

@@ -6,23 +6,10 @@ use std::path::{Path, PathBuf};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::library::family::FAMILIES;
 
-/// Words that the project no longer uses, in lower case, and their replacements.
-const RETIRED: [(&str, &str); 11] = [
-    ("film", "video"),
-    ("films", "videos"),
-    ("said", "reported"),
-    ("says", "a noun: the value of, the message of"),
-    ("told", "reported"),
-    ("heard", "received or measured"),
-    ("hears", "receives or measures"),
-    ("meant", "intended or selected"),
-    ("met", "reached"),
-    ("manieth", "the `step`-th"),
-    ("anew", "again"),
-];
+use style::MOST_WORDS;
 
-/// Longest sentence of a help text, in words.
-const MOST_WORDS: usize = 20;
+#[path = "../../nodes/tests/style/mod.rs"]
+mod style;
 
 /// Words that turn a noun phrase into a question. A help text begins with none of them.
 const QUESTIONS: [&str; 6] = ["What", "How", "Which", "Where", "Whether", "Who"];
@@ -101,11 +88,8 @@ fn comments(code: &str) -> Vec<(usize, String)> {
 fn retired(file: &str, first: usize, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let line = prose(line).to_lowercase();
-        for word in line.split(|c: char| !c.is_alphabetic()) {
-            if let Some((word, better)) = RETIRED.iter().find(|(retired, _)| *retired == word) {
-                found.push(format!("{file}:{}: \"{word}\"; write {better}", first + index));
-            }
+        for (word, better) in style::retired(&prose(line)) {
+            found.push(format!("{file}:{}: \"{word}\"; write {better}", first + index));
         }
     }
     found
@@ -116,7 +100,7 @@ fn faults(place: &str, text: &str) -> Vec<String> {
     let mut found = retired(place, 1, text);
     // A full stop within a number or a name has no space after it.
     for sentence in text.split(". ").filter(|sentence| !sentence.is_empty()) {
-        let words = sentence.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).count();
+        let words = style::words(sentence);
         if words > MOST_WORDS {
             found.push(format!("{place}: {words} words, at most {MOST_WORDS}: {sentence:?}"));
         }

@@ -79,7 +79,7 @@ impl Look<'_> {
     }
 
     fn unknown(&mut self, key: &str, pointer: &str, known: &[&str]) {
-        let message = format!("unknown key {key:?}; it is kept without effect");
+        let message = format!("unknown key {key:?}, kept without effect; correct or delete it");
         let problem = Problem::warning(Code::UnknownKey, join(pointer, [key]), message);
         self.diagnostics.suggest(problem, key, known.iter().copied());
     }
@@ -87,7 +87,7 @@ impl Look<'_> {
     fn thumbnail(&mut self, thumbnail: Option<&str>) {
         let is_base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=');
         if thumbnail.is_some_and(|text| !text.starts_with(PNG) || !text.bytes().all(is_base64)) {
-            let message = "the thumbnail is not a PNG in base64; it is kept but not shown";
+            let message = "the thumbnail is not a PNG in base64, so it is not shown; delete it";
             self.diagnostics.push(Problem::warning(Code::BadValue, "/meta/thumbnail", message));
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::compile::params::read;
 use crate::compile::plan::{MOST_CABLES, MOST_NESTED, MOST_PORTS};
+use crate::compile::ports::{missing_knob, unknown_node};
 use crate::diagnostics::Diagnostics;
 use crate::diagnostics::messages::number;
 use crate::diagnostics::pointer::join;
@@ -54,7 +55,8 @@ impl<'a> Look<'a> {
     /// A channel or the number of a controller.
     fn controller(&mut self, number: u8, (low, high): (u8, u8), pointer: String) {
         if !(low..=high).contains(&number) {
-            let message = format!("{number} is outside {low} to {high}; the MIDI map has no effect");
+            let message =
+                format!("{number} is outside {low} to {high}, so the MIDI map has no effect; correct the number");
             let problem = Problem::warning(Code::OutOfRange, pointer, message);
             self.diagnostics.push(problem.expected(format!("{low} to {high}")));
         }
@@ -74,7 +76,7 @@ impl<'a> Look<'a> {
         for (low, high) in inputs.iter().filter(|input| input.kind == Kind::Number).map(|input| input.hard) {
             if start.min(end) < low || start.max(end) > high {
                 let message = format!(
-                    "the range {} to {} exceeds the knob's limits, {} to {}; values are clamped",
+                    "the range {} to {} exceeds the knob's limits, {} to {}, so values are clamped; narrow it",
                     number(start),
                     number(end),
                     number(low),
@@ -117,7 +119,7 @@ impl<'a> Look<'a> {
     fn knobs(&mut self, port: &Port, pointer: &str) -> Vec<&'static Input> {
         let patch = self.patch;
         let Some(node) = patch.nodes.get(&port.node) else {
-            let problem = Problem::warning(Code::NoSuchNode, pointer, format!("unknown node {:?}", port.node));
+            let problem = Problem::warning(Code::NoSuchNode, pointer, unknown_node(&port.node));
             self.diagnostics.suggest(problem, &port.node, patch.nodes.keys().map(String::as_str));
             return Vec::new();
         };
@@ -127,7 +129,7 @@ impl<'a> Look<'a> {
             (None, None) => return Vec::new(),
         };
         if !known.contains(&port.port.as_str()) {
-            let message = format!("{who} has no knob {:?}", port.port);
+            let message = missing_knob(who, &port.port, &known);
             self.diagnostics.suggest(Problem::warning(Code::NoSuchPort, pointer, message), &port.port, known);
             return Vec::new();
         }

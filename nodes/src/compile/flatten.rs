@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::compile::plan::{self, MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS};
-use crate::compile::ports::{End, lacking};
+use crate::compile::ports::{End, missing_port, unknown_node};
 use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
@@ -102,7 +102,7 @@ pub(crate) fn flat<'p>(
     };
     let place = Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false };
     let names = expansion.expand(scope, &place);
-    expansion.refuse_twins();
+    expansion.refuse_duplicate_ids();
     for MidiMap { channel, cc, to, range, .. } in maps {
         let map = plan::MidiMap { cc: (*channel, *cc), range: *range };
         for (index, port) in expansion.ends(to, &names) {
@@ -176,12 +176,12 @@ impl<'p> Expansion<'p, '_> {
     }
 
     /// Refuses nodes with the id of another: an id with a slash may be that of a node in an instance.
-    fn refuse_twins(&mut self) {
+    fn refuse_duplicate_ids(&mut self) {
         let mut ids: BTreeSet<Arc<str>> = BTreeSet::new();
-        let is_twin = |node: &&FlatNode<'_>| !ids.insert(node.id.clone());
-        let twins: Vec<_> =
-            self.flat.nodes.iter().filter(is_twin).map(|it| (it.id.clone(), it.pointer.clone())).collect();
-        for (id, pointer) in twins {
+        let is_duplicate = |node: &&FlatNode<'_>| !ids.insert(node.id.clone());
+        let duplicates: Vec<_> =
+            self.flat.nodes.iter().filter(is_duplicate).map(|it| (it.id.clone(), it.pointer.clone())).collect();
+        for (id, pointer) in duplicates {
             let message = format!("duplicate id {id:?}: a node and a node in a subpatch; choose an id without a slash");
             self.once(Problem::error(Code::BadId, pointer, message));
         }
@@ -190,7 +190,8 @@ impl<'p> Expansion<'p, '_> {
     /// Puts the nodes of a definition where an instance of it is.
     fn instance(&mut self, name: &str, id: &str, node: &'p Node, place: &Place, pointer: &str) -> Local<'p> {
         let Some((name, definition)) = self.definitions.get_key_value(name) else {
-            let message = format!("unknown subpatch {name:?}; the node is kept without effect");
+            let message =
+                format!("unknown subpatch {name:?}, so the node has no effect; add its definition, or delete the node");
             let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
             let known = self.definitions.keys().map(String::as_str);
             self.once_suggesting(problem, name, known);
@@ -253,7 +254,7 @@ impl<'p> Expansion<'p, '_> {
             return self.inputs(definition, param, names);
         }
         self.followed += 1;
-        let message = format!("the subpatch has no parameter {param:?}; the value is kept without effect");
+        let message = format!("the subpatch has no parameter {param:?}; the value is kept without effect; delete it");
         let problem = Problem::warning(Code::UnknownParameter, pointer, message);
         self.once_suggesting(problem, param, definition.inputs.iter().map(|inlet| inlet.name.as_str()));
         Vec::new()
@@ -298,10 +299,10 @@ impl<'p> Expansion<'p, '_> {
             return false;
         }
         if what == Code::NoSuchPort {
-            let message = lacking(&format!("the subpatch of {}", port.node), end, &port.port, &known, &others);
+            let message = missing_port(&format!("the subpatch of {}", port.node), end, &port.port, &known, &others);
             self.once_suggesting(Problem::error(what, pointer, message), &port.port, known);
         } else {
-            let problem = Problem::error(what, pointer, format!("unknown node {:?}", port.node));
+            let problem = Problem::error(what, pointer, unknown_node(&port.node));
             self.once_suggesting(problem, &port.node, names.keys().copied());
         }
         false

@@ -4,7 +4,7 @@ pub(crate) mod flatten;
 mod limits;
 pub(crate) mod params;
 pub mod plan;
-mod ports;
+pub(crate) mod ports;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::compile::flatten::{Flat, FlatCable, FlatNode, Spent, flat};
 use crate::compile::plan::{Arrives, DEFAULT_DEPTH, Gain, Plan, Slot, Source, TEMPI};
-use crate::compile::ports::{End, lacking};
+use crate::compile::ports::{End, missing_port};
 use crate::compile::settings::Settings;
 use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
@@ -225,7 +225,8 @@ impl Compiler<'_> {
     fn def(&mut self, FlatNode { node, pointer, .. }: &FlatNode<'_>) -> Option<&'static NodeDef> {
         let known = self.library.get(node.kind.as_str()).copied();
         if known.is_none() {
-            let message = format!("unknown node type {:?}; the node is kept without effect", node.kind);
+            let message =
+                format!("unknown node type {:?}, kept without effect; run bendrack nodes for a list", node.kind);
             let problem = Problem::warning(Code::UnknownNode, format!("{pointer}/type"), message);
             self.diagnostics.suggest(problem, &node.kind, self.library.values().copied());
         }
@@ -255,7 +256,7 @@ impl Compiler<'_> {
         let kind = if source.kind == Kind::Any { known.kind(from) } else { source.kind };
         let wanted = if sink.kind == Kind::Any { known.kind(to) } else { sink.kind };
         if !wanted.accepts(kind) {
-            let message = format!("cannot connect a {kind} to {place}: expected a {wanted}");
+            let message = format!("cannot connect a {kind} to {place}; connect a {wanted}");
             let problem = Problem::error(Code::KindsDiffer, pointer("to"), message);
             self.diagnostics.push(problem.expected(wanted.name()));
             return None;
@@ -303,7 +304,7 @@ impl Compiler<'_> {
     /// Reports a missing port of a node at the cable that names it.
     fn no_port(&mut self, def: &NodeDef, end: End, port: &str, pointer: String, is_within: bool) -> Option<Joined> {
         let known = def.ports(end);
-        let message = lacking(def.title, end, port, &known, &def.ports(end.other()));
+        let message = missing_port(def.title, end, port, &known, &def.ports(end.other()));
         if !is_within {
             self.diagnostics.suggest(Problem::error(Code::NoSuchPort, pointer, message), port, known);
         }

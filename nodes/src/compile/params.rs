@@ -77,13 +77,16 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, Strin
     match grammar {
         Grammar::Free => Ok((Value::Text(text.into()), None)),
         Grammar::Address => {
-            let message = || format!("{text:?} is not an OSC address; it must begin with /, such as /bend/1");
+            let message = || format!("{text:?} is not an OSC address; begin it with /, as in /bend/1");
             let warning = (!text.starts_with('/')).then(|| (Code::NoEffect, message()));
             Ok((Value::Text(text.into()), warning))
         }
         Grammar::Words(most) => {
             let count = listed(text).count();
-            let warning = too_many(count > most, format!("{count} words, the limit is {most}; the rest are ignored"));
+            let warning = too_many(
+                count > most,
+                format!("{count} words, the limit is {most}; delete some, as the rest are ignored"),
+            );
             Ok((Value::Text(text.into()), warning))
         }
         Grammar::Numbers(most) => {
@@ -96,13 +99,16 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, Strin
             let mut numbers = parts.map(number).collect::<Result<Vec<f64>, _>>()?;
             let count = numbers.len();
             numbers.truncate(most);
-            let warning = too_many(count > most, format!("{count} numbers, the limit is {most}; the rest are ignored"));
+            let warning = too_many(
+                count > most,
+                format!("{count} numbers, the limit is {most}; delete some, as the rest are ignored"),
+            );
             Ok((Value::Numbers(numbers.into()), warning))
         }
         Grammar::Prompts => {
             let prompts: Vec<&str> = prompts::entries(text).map(|(_, prompt)| prompt).collect();
             let count = prompts.len();
-            let why = format!("{count} prompts, the limit is {MOST_PROMPTS}; the rest are ignored");
+            let why = format!("{count} prompts, the limit is {MOST_PROMPTS}; delete some, as the rest are ignored");
             let warning = too_many(count > MOST_PROMPTS, why);
             let prompts = prompts.into_iter().take(MOST_PROMPTS).map(Arc::from).collect();
             Ok((Value::Texts(prompts), warning))

@@ -45,20 +45,38 @@ impl End {
     }
 }
 
-/// That somebody has no such port, which they have, or that it is at their other side.
-pub(crate) fn lacking(who: &str, end: End, port: &str, known: &[&str], others: &[&str]) -> String {
+/// Message about a node that the patch does not have.
+pub(crate) fn unknown_node(id: &str) -> String {
+    format!("unknown node {id:?}; add it, or write the id of another")
+}
+
+/// Message about a port that a node does not have, with the ports that it has. `others` are those of its other side.
+pub(crate) fn missing_port(who: &str, end: End, port: &str, known: &[&str], others: &[&str]) -> String {
     let (what, other) = (end.name(), end.other().name());
-    let has_none = format!("{who} has no {what} {port:?}");
-    if others.contains(&port) {
-        return format!("{has_none}: {port} is an {other}");
+    let side = if others.contains(&port) { format!(": {port} is an {other}") } else { String::new() };
+    if known.is_empty() {
+        return format!("{who} has no {what}s{side}; choose another node");
     }
+    format!("{who} has no {what} {port:?}{side}; {}", choose(known))
+}
+
+/// Message about a knob that a node does not have, with the knobs that it has.
+pub(crate) fn missing_knob(who: &str, knob: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return format!("{who} has no knobs; choose another node");
+    }
+    format!("{who} has no knob {knob:?}; {}", choose(known))
+}
+
+/// Advice to choose one of these names; long lists are cut, long names are left out.
+fn choose(known: &[&str]) -> String {
     let listed = known.iter().copied().filter(|name| name.len() <= LONGEST_LISTED).take(MOST_LISTED);
     let listed: Vec<&str> = listed.collect();
-    match (known.len(), listed.len()) {
-        (0, _) => format!("{who} has no {what}s"),
-        (_, 0) => has_none,
-        (all, some) if all > some => format!("{has_none}; it has {}, …", listed.join(", ")),
-        _ => format!("{has_none}; it has {}", listed.join(", ")),
+    match (known, listed.len()) {
+        (_, 0) => "choose another name".to_owned(),
+        ([_], _) => format!("choose {}", listed[0]),
+        (all, some) if all.len() > some => format!("choose from {}, …", listed.join(", ")),
+        _ => format!("choose from {}", listed.join(", ")),
     }
 }
 
@@ -153,13 +171,13 @@ impl<'a> Ports<'a> {
             Problem { severity, ..Problem::error(code, pointer, message) }
         };
         let Some(node) = definition.nodes.get(&port.node) else {
-            let problem = problem(Code::NoSuchNode, format!("unknown node {:?}", port.node));
+            let problem = problem(Code::NoSuchNode, unknown_node(&port.node));
             self.diagnostics.suggest(problem, &port.node, definition.nodes.keys().map(String::as_str));
             return;
         };
         let Some((who, known, others)) = self.ports_of(&port.node, &node.kind, end) else { return };
         if !known.contains(&port.port.as_str()) {
-            let problem = problem(Code::NoSuchPort, lacking(&who, end, &port.port, &known, &others));
+            let problem = problem(Code::NoSuchPort, missing_port(&who, end, &port.port, &known, &others));
             self.diagnostics.suggest(problem, &port.port, known);
         }
     }

@@ -16,23 +16,15 @@ pub(crate) fn explain(why: &str) -> String {
         let known = known.trim_start_matches("one of ").replace('`', "");
         return format!("{:?} is not one of {known}", cut(name));
     }
-    if why.starts_with("invalid length ") {
-        return "this list has the wrong length".to_owned();
+    if let Some((_, wanted)) = why.strip_prefix("invalid length ").and_then(|what| what.split_once(", expected ")) {
+        return format!("the list has the wrong length; write {}", plain(wanted));
     }
     why.to_owned()
 }
 
-/// That something of one kind is where another is wanted.
+/// Message about a value of one type in the place of another.
 fn wrong(found: &str, wanted: &str) -> String {
-    let wanted = match wanted {
-        "f64" => "a number",
-        "a boolean" => "true or false",
-        "a string" | "string or map" => "a text",
-        "a sequence" => "a list in brackets",
-        "a map" => "an object in braces",
-        "an array of length 2" => "a list of two numbers",
-        other => other,
-    };
+    let wanted = plain(wanted);
     let text = found.strip_prefix("string \"").and_then(|text| text.strip_suffix('"'));
     if let Some(text) = text {
         return format!("\"{}\" is not {wanted}{}", cut(text), unquoted(text, wanted));
@@ -44,6 +36,19 @@ fn wrong(found: &str, wanted: &str) -> String {
         other => other.split('`').nth(1).unwrap_or(other),
     };
     format!("{} is not {wanted}", cut(found))
+}
+
+/// A type of JSON in plain words.
+fn plain(wanted: &str) -> &str {
+    match wanted {
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "string or map" => "a text",
+        "a sequence" => "a list in brackets",
+        "a map" => "an object in braces",
+        "an array of length 2" => "a list of two numbers",
+        other => other,
+    }
 }
 
 /// Advice for a number, or true and false, in quotes.
@@ -89,7 +94,7 @@ pub(crate) fn explain_syntax(why: &str, at: Option<char>) -> String {
             "not a JSON value; expected a text in double quotes, a number, true, false or null"
         }
         "trailing characters" => "the patch ends before this; remove the rest",
-        "number out of range" => "number out of range",
+        "number out of range" => "number out of range; write a smaller one",
         "invalid number" => "not a JSON number; write 0.5, 2 or 1e-3",
         "recursion limit exceeded" => "objects and lists are nested too deep; flatten them",
         "expected `,` or `}`" => "expected a comma or }",
@@ -98,7 +103,7 @@ pub(crate) fn explain_syntax(why: &str, at: Option<char>) -> String {
         "invalid escape" => "invalid escape; write a backslash as \\\\",
         why if why.starts_with("EOF") => "the file ends inside an object, list or text; close it with }, ] or \"",
         why if why.starts_with("control character") => "a text may not contain a line break; write \\n",
-        why => why,
+        why => return format!("{why}; correct the JSON here"),
     };
     plain.to_owned()
 }

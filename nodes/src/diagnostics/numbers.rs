@@ -143,7 +143,7 @@ fn mistake(token: &str) -> Option<String> {
             json_form(token).map(|form| format!("{shown} is not a number of JSON; write {form}"))
         }
         Some(_) if token.contains(|c: char| c.is_ascii_digit()) => {
-            Some(format!("{shown} is too large for a number; the largest is {:e}", f64::MAX))
+            Some(format!("{shown} is too large for a number; write at most {:e}", f64::MAX))
         }
         Some(_) => Some(format!("{shown} is not a number of JSON; write a finite number, such as 0")),
         None if token.starts_with(|c: char| !c.is_ascii_alphabetic() && c != '_') => {

@@ -77,7 +77,11 @@ pub(crate) fn check(text: &str) -> Vec<Problem> {
         Some(root) => {
             Look { lines: &Lines::of(text), problems: &mut problems, rounded: 0, path: Vec::new() }.look(&root);
         }
-        None => problems.push(Problem::error(Code::NotAPatch, "", "the file is not valid JSON for other readers")),
+        None => problems.push(Problem::error(
+            Code::NotAPatch,
+            "",
+            "the file is not standard JSON; save it again as standard JSON",
+        )),
     }
     if !problems.is_empty() {
         locate(text, &mut problems);

@@ -20,9 +20,9 @@ pub enum EditError {
 impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoNode(id) => write!(f, "there is no node {id}"),
-            Self::NoCable(to) => write!(f, "there is no cable to {to}"),
-            Self::NoSubpatch(name) => write!(f, "there is no subpatch {name}"),
+            Self::NoNode(id) => write!(f, "there is no node {id}; choose a node of the patch"),
+            Self::NoCable(to) => write!(f, "there is no cable to {to}; connect one first"),
+            Self::NoSubpatch(name) => write!(f, "there is no subpatch {name}; choose a subpatch of the patch"),
             Self::IdTaken(id) => write!(f, "there is already a node {id}; choose another id"),
         }
     }

@@ -171,14 +171,14 @@ fn take<T: DeserializeOwned>(json: &Json, pointer: &str) -> Result<(), Box<Mista
     let why = error.into_inner().to_string();
     let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()).map(ToOwned::to_owned);
     let problem = match &missing {
-        Some(key) => lacking(json, &keys, key, place),
+        Some(key) => missing_key(json, &keys, key, place),
         None => Problem::error(Code::NotAPatch, place, explain(&why)),
     };
     Err(Box::new(Mistake { keys, problem, missing }))
 }
 
-/// That a key is missing, and which one stands in its place.
-fn lacking(json: &Json, keys: &[String], key: &str, pointer: String) -> Problem {
+/// Problem of a missing key, with the key that stands in its place.
+fn missing_key(json: &Json, keys: &[String], key: &str, pointer: String) -> Problem {
     let within = keys.iter().try_fold(json, |json, key| json.get(key)).and_then(Json::as_object);
     let names = within.into_iter().flat_map(serde_json::Map::keys).map(String::as_str);
     let problem = |message| Problem::error(Code::NotAPatch, pointer, message);
@@ -187,6 +187,6 @@ fn lacking(json: &Json, keys: &[String], key: &str, pointer: String) -> Problem 
             let problem = problem(format!("missing key {key:?}; found {wrong:?} instead"));
             Problem { suggestion: Some(key.to_owned()), ..problem }
         }
-        None => problem(format!("missing key {key:?}")),
+        None => problem(format!("missing key {key:?}; add it")),
     }
 }

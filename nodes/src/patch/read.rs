@@ -41,7 +41,9 @@ impl Patch {
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Problem> {
         let (patch, problems) = Self::read(bytes);
         let why = problems.into_iter().next();
-        patch.ok_or_else(|| why.unwrap_or_else(|| Problem::error(Code::NotAPatch, "", "not a patch")))
+        patch.ok_or_else(|| {
+            why.unwrap_or_else(|| Problem::error(Code::NotAPatch, "", "not a patch; give the path of a patch"))
+        })
     }
 
     /// [`Self::from_slice`] for a text.
@@ -75,7 +77,8 @@ pub(crate) fn salvage(bytes: &[u8]) -> Salvaged {
 /// The bytes are not UTF-8.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > MAX_BYTES {
-        let message = format!("the file exceeds {} MiB; a patch is smaller", MAX_BYTES >> 20);
+        let message =
+            format!("the file exceeds {} MiB, the limit of a patch; give the path of a patch", MAX_BYTES >> 20);
         return Err(vec![Problem::error(Code::TooMany, "", message)]);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| vec![no_text(bytes, error.valid_up_to())])?;
@@ -97,7 +100,7 @@ fn no_text(bytes: &[u8], at: usize) -> Problem {
 /// The text as JSON that means one thing only and lies within the limits. Keys that are there twice are reported; the last one counts.
 fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
     if text.trim().is_empty() {
-        let problem = Problem::error(Code::NotAPatch, "", "the file is empty");
+        let problem = Problem::error(Code::NotAPatch, "", "the file is empty; give the path of a patch");
         return Err(vec![Problem { span: Some(Box::new(spans::byte(text, 0))), ..problem }]);
     }
     let json = serde_json::from_str(text).map_err(|error| {
@@ -143,14 +146,17 @@ fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Salvaged {
 /// Looks at format and version, and puts them right. Whether it is a patch that can be looked at.
 fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
     let (format, version) = (patch.get("format"), patch.get("version"));
-    let mut say = |pointer: &str, message: String| problems.push(Problem::error(Code::NotAPatch, pointer, message));
+    let mut refuse = |pointer: &str, message: String| problems.push(Problem::error(Code::NotAPatch, pointer, message));
     match (format, version) {
-        (None, _) => say("/format", format!("not a patch: `format` is missing; {HEAD}")),
+        (None, _) => refuse("/format", format!("not a patch: `format` is missing; {HEAD}")),
         (Some(format), _) if format != FORMAT => {
-            say("/format", format!("not a patch: `format` is {format}, expected {FORMAT:?}"));
+            refuse(
+                "/format",
+                format!("not a patch: `format` is {format}, expected {FORMAT:?}; give the path of a patch"),
+            );
             return false;
         }
-        (_, None) => say("/version", format!("`version` is missing; {HEAD}")),
+        (_, None) => refuse("/version", format!("`version` is missing; {HEAD}")),
         (_, Some(version)) => match whole_of(version) {
             Some(VERSION) => {}
             Some(later) if later > VERSION => {
@@ -160,7 +166,7 @@ fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
                 problems.push(Problem::error(Code::LaterVersion, "/version", message));
                 return false;
             }
-            _ => say("/version", format!("{version} is not a format version; write \"version\": {VERSION}")),
+            _ => refuse("/version", format!("{version} is not a format version; write \"version\": {VERSION}")),
         },
     }
     let goes_on = format.is_some() || patch.contains_key("nodes");

@@ -19,7 +19,7 @@ use crate::program::op::{Lanes, Param};
 use crate::program::{Bend, Blend, Program};
 
 /// Strength of a bend in a latent frame, in fractions of its knobs' travel.
-type Deed = SmallVec<[f64; 8]>;
+type Effect = SmallVec<[f64; 8]>;
 
 impl Program {
     /// Distance to another program; the formula is in the module's documentation.
@@ -65,8 +65,8 @@ impl Program {
 fn apart(a: &Bend, b: Option<&Bend>) -> f64 {
     let frames = a.amount.len().max(b.map_or(0, |b| b.amount.len()));
     let in_frame = |frame| {
-        let (a, b) = (a.deed(frame), b.map(|b| b.deed(frame)).unwrap_or_default());
-        let of = |deed: &Deed, i: usize| deed.get(i).copied().unwrap_or(0.0);
+        let (a, b) = (a.effect(frame), b.map(|b| b.effect(frame)).unwrap_or_default());
+        let of = |effect: &Effect, i: usize| effect.get(i).copied().unwrap_or(0.0);
         (0..a.len()).map(|i| (of(&a, i) - of(&b, i)).abs()).fold(0.0, f64::max).min(1.0)
     };
     if frames == 0 { 0.0 } else { (0..frames).map(in_frame).sum::<f64>() / frames as f64 }
@@ -80,20 +80,20 @@ impl Bend {
     }
 
     /// Strength in a latent frame; frames beyond the last have that of the last.
-    fn deed(&self, frame: usize) -> Deed {
+    fn effect(&self, frame: usize) -> Effect {
         let at = |lanes: &[f64]| lanes.get(frame).or(lanes.last()).copied().unwrap_or(0.0);
         let amount = at(&self.amount);
         let moved = |(param, lanes): (&Param, &Lanes)| {
             param.neutral.map(|neutral| amount * (at(lanes) - neutral) / travel(param))
         };
-        let mut deed: Deed = self.params.iter().filter_map(moved).collect();
-        if deed.is_empty() {
-            deed.push(amount);
+        let mut effect: Effect = self.params.iter().filter_map(moved).collect();
+        if effect.is_empty() {
+            effect.push(amount);
         }
-        let most = deed.iter().fold(0.0, |most: f64, x| most.max(x.abs())).min(1.0);
+        let most = effect.iter().fold(0.0, |most: f64, x| most.max(x.abs())).min(1.0);
         let options = self.params.iter().filter(|(param, _)| param.neutral.is_none());
-        deed.extend(options.map(|(param, lanes)| most * at(lanes) / travel(param)));
-        deed
+        effect.extend(options.map(|(param, lanes)| most * at(lanes) / travel(param)));
+        effect
     }
 }
 

@@ -98,8 +98,7 @@ pub struct Blend {
 
 choices! {
     /// Interpolation between the embeddings of two prompts, token by token.
-    #[derive(Default, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
+    #[derive(Default)]
     pub enum BlendMethod {
         /// Along the straight line between them.
         #[default]
@@ -349,8 +348,7 @@ impl Measure {
 
 choices! {
     /// Reduction of several measurements to one, position by position.
-    #[derive(Default, Serialize)]
-    #[serde(rename_all = "lowercase")]
+    #[derive(Default)]
     pub enum Fuse {
         /// The mean.
         #[default]

@@ -141,7 +141,7 @@ impl FromStr for Site {
         Self::ALL
             .into_iter()
             .find(|site| site.name() == name)
-            .ok_or_else(|| SyntaxError::new(format!("unknown site {name:?}")))
+            .ok_or_else(|| SyntaxError::new(format!("unknown site {name:?}; write a site such as {}", Self::CrossMap)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::choice::choices;
 use crate::program::serial::is_default;
@@ -105,8 +105,7 @@ fn as_there<S: serde::Serializer>(
 
 choices! {
     /// A perceptual colour map.
-    #[derive(Default, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
+    #[derive(Default)]
     pub enum ColourMap {
         /// Black, purple, orange, pale yellow.
         #[default]
@@ -149,8 +148,7 @@ impl Default for Look {
 
 choices! {
     /// Interpolation for enlargement.
-    #[derive(Default, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
+    #[derive(Default)]
     pub enum Scale {
         /// Nearest neighbour.
         Nearest = "nearest",
@@ -206,8 +204,7 @@ impl Default for Drawing {
 
 choices! {
     /// Shape of a spectrum.
-    #[derive(Default, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
+    #[derive(Default)]
     pub enum Shape {
         /// Bars up to the mean of their neurons, lighter up to their peak.
         #[default]
@@ -219,8 +216,7 @@ choices! {
 
 choices! {
     /// Scale of the heights of a spectrum.
-    #[derive(Default, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
+    #[derive(Default)]
     pub enum Heights {
         /// Heights are the activities.
         Linear = "linear",
@@ -234,8 +230,7 @@ choices! {
 
 choices! {
     /// Layout of two pictures.
-    #[derive(Default, Serialize, Deserialize)]
-    #[serde(rename_all = "snake_case")]
+    #[derive(Default)]
     pub enum Layout {
         /// Side by side.
         #[default]
@@ -259,8 +254,7 @@ choices! {
 
 choices! {
     /// Fit of a picture into a cell of other proportions.
-    #[derive(Default, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
+    #[derive(Default)]
     pub enum Fit {
         /// The whole picture, with dark borders.
         #[default]

@@ -11,14 +11,14 @@ use serde_json::{Value as Json, json};
 use crate::patching::*;
 
 /// A patch with this in it.
-fn with(more: Json) -> Json {
+pub fn with(more: Json) -> Json {
     let mut patch = json!({ "format": "bendrack-patch", "version": 1, "nodes": {} });
     let Json::Object(more) = more else { panic!("an object") };
     patch.as_object_mut().expect("an object").extend(more);
     patch
 }
 
-fn problems(patch: &Json) -> Vec<Problem> {
+pub fn problems(patch: &Json) -> Vec<Problem> {
     check(patch.to_string().as_bytes(), LIBRARY)
 }
 
@@ -217,8 +217,11 @@ fn ports_of_definitions_are_looked_at_where_they_are_written() {
     assert_eq!(reported(&used), ports(Severity::Error));
     let problems = problems(&used);
     assert_eq!(at(&problems, "/definitions/d/inputs/0/to/0").suggestion.as_deref(), Some("value"));
-    assert_eq!(at(&problems, "/definitions/d/inputs/2/to/0").message, "Knob has no input \"out\": out is an output");
-    assert_eq!(at(&problems, "/definitions/d/outputs/0/from").message, "Knob has no output \"nope\"; it has out");
+    assert_eq!(
+        at(&problems, "/definitions/d/inputs/2/to/0").message,
+        "Knob has no input \"out\": out is an output; choose value"
+    );
+    assert_eq!(at(&problems, "/definitions/d/outputs/0/from").message, "Knob has no output \"nope\"; choose out");
     let unused = reported_of(json!({}), json!([]));
     assert_eq!(reported(&unused), ports(Severity::Warning));
     let patch = Patch::from_json(&unused.to_string()).expect("a patch");
@@ -395,8 +398,8 @@ fn the_nearest_name_is_suggested() {
         assert_eq!(suggested(pointer).as_deref(), Some(known), "{pointer}");
     }
     let message = |pointer: &str| at(&problems, pointer).message;
-    assert!(message("/cables/0/from").starts_with("LFO has no output \"output\"; it has "));
-    assert_eq!(message("/cables/2/from"), "Rotate has no output \"angle\": angle is an input");
+    assert!(message("/cables/0/from").starts_with("LFO has no output \"output\"; choose "));
+    assert_eq!(message("/cables/2/from"), "Rotate has no output \"angle\": angle is an input; choose bends");
     assert!(message("/nodes/l/params/rate").ends_with("write 0.5 without quotes"));
     assert!(message("/nodes/g/params/on").ends_with("write true without quotes"));
     let of_unknown = problems.iter().filter(|problem| problem.pointer.starts_with("/nodes/v")).count();

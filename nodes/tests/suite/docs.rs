@@ -297,3 +297,28 @@ fn the_page_of_nodes_is_what_the_nodes_say() {
          make bless writes it anew"
     );
 }
+
+/// A page or file of the project.
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_readme_counts_nodes_and_bends() {
+    let readme = file("README.md");
+    for count in [format!("- **{} nodes**", LIBRARY.len()), format!("- **{} bends**", bends().count())] {
+        assert!(readme.contains(&count), "README.md: {count:?} is missing; correct the number");
+    }
+}
+
+#[test]
+fn the_ramp_of_contributing_is_the_one_of_the_example() {
+    let (page, example) = (file("CONTRIBUTING.md"), file("examples/custom_node.rs"));
+    let shown = page.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of Rust");
+    let module = example.split("mod ramp {\n").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("a module");
+    let module: Vec<&str> = module.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
+    let module = module.join("\n").replace("bendrack_nodes::", "crate::").replace("custom.ramp", "modulate.ramp");
+    let (_, shown) = shown.split_once("\n\n").expect("a comment of the file");
+    assert_eq!(shown.trim(), module.trim());
+}

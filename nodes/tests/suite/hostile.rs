@@ -5,21 +5,11 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::diagnostics::{Code, Problem};
+use bendrack_nodes::diagnostics::Code;
 use bendrack_nodes::patch::Patch;
 use serde_json::{Map, Value as Json, json};
 
-/// A patch with this in it.
-fn with(more: Json) -> Json {
-    let mut patch = json!({ "format": "bendrack-patch", "version": 1, "nodes": {} });
-    let Json::Object(more) = more else { panic!("an object") };
-    patch.as_object_mut().expect("an object").extend(more);
-    patch
-}
-
-fn problems(patch: &Json) -> Vec<Problem> {
-    check(patch.to_string().as_bytes(), LIBRARY)
-}
+use crate::checks::{problems, with};
 
 fn object<T: Into<Json>>(members: impl Iterator<Item = (String, T)>) -> Json {
     Json::Object(members.map(|(key, value)| (key, value.into())).collect::<Map<_, _>>())

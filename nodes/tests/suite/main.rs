@@ -9,6 +9,7 @@ mod help;
 mod hostile;
 mod language;
 mod library;
+mod messages;
 mod modulate;
 mod numbers;
 mod outputs;
@@ -21,5 +22,7 @@ mod release;
 mod sequencer;
 mod signals;
 mod sound;
+#[path = "../style/mod.rs"]
+mod style;
 mod subpatch;
 mod waves;

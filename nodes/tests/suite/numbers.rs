@@ -110,7 +110,7 @@ const MALFORMED: [(&str, &str); 17] = [
     ("Infinity", "write a finite number"),
     ("-Infinity", "write a finite number"),
     ("inf", "write a finite number"),
-    ("1e400", "1e400 is too large for a number; the largest is 1.7976931348623157e308"),
+    ("1e400", "1e400 is too large for a number; write at most 1.7976931348623157e308"),
     ("-1e400", "-1e400 is too large"),
     ("007", "007 is not a number of JSON; write 7"),
     ("-01.50", "write -1.5"),

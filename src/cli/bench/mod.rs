@@ -98,7 +98,7 @@ impl Mini {
         if let Some(path) = &self.sheet {
             write_sheet(path, &rows)?;
             for (row, prompt) in prompts.iter().take(rows.len()).enumerate() {
-                terminal::complain(format_args!("row {:>2}: {}", row + 1, prompt.caption));
+                terminal::print_error(format_args!("row {:>2}: {}", row + 1, prompt.caption));
             }
         }
         Ok(Quality { prompts: prompts.len(), mini, real: judge_real(prompts) })

@@ -67,7 +67,7 @@ fn run(recovery: &Recovery, inbox: &Receiver<Request>) {
         match request {
             Request::Save(patch, path) => {
                 if let Err(error) = recovery.write(&RecoveryCopy { path, patch: (*patch).clone() }) {
-                    terminal::complain(format_args!("warning: recovery copy: {error}; save the patch to a file"));
+                    terminal::print_error(format_args!("warning: recovery copy: {error}; save the patch to a file"));
                 }
             }
             Request::Clear => recovery.clear(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bendrack_nodes::library::midi::cc;
+use bendrack_nodes::library::midi::{self, cc};
 use bendrack_nodes::node::def::Input;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
@@ -74,7 +74,7 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
         return Step::new(format!("learn {}", to.node), edits);
     }
     let id = patch.free_id(&format!("cc{number}"));
-    let params = [(cc::CHANNEL.name.to_owned(), json!(channel)), (cc::NUMBER.name.to_owned(), json!(number))];
+    let params = [(midi::CHANNEL.name.to_owned(), json!(channel)), (midi::NUMBER.name.to_owned(), json!(number))];
     let node = Node { params: params.into(), ..Node::new(cc::NODE.name) };
     let from = Port { node: id.clone(), port: cc::OUT.name.to_owned() };
     let mut edits = vec![

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use candle_core::{Result, bail};
 use memmap2::Mmap;
 
+/// Next step for a file that is incomplete or damaged.
+pub(super) const AGAIN: &str = "download the file again";
+
 /// A part of a file; pages of a mapped one are read from the disk when they are first touched.
 ///
 /// A mapped file must not be truncated or overwritten by anyone while it is open. The system would stop the reader
@@ -23,7 +26,7 @@ impl Bytes {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path)?;
         if file.metadata()?.len() == 0 {
-            bail!("the file is empty")
+            bail!("the file is empty; {AGAIN}")
         }
         // SAFETY: the map is read-only and private to this type, which lends out nothing but `&[u8]`. The condition
         // that the file is not truncated meanwhile cannot be enforced; it is documented above.
@@ -69,7 +72,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            bail!("the file ends too early: {len} bytes are wanted, {} are left", self.rest.len())
+            bail!("the file ends too early: {len} more bytes expected, {} left; {AGAIN}", self.rest.len())
         };
         self.rest = rest;
         Ok(taken)
@@ -77,7 +80,9 @@ impl<'a> Reader<'a> {
 
     /// The bytes up to a line feed, which is consumed.
     pub(super) fn line(&mut self) -> Result<&'a [u8]> {
-        let Some(end) = self.rest.iter().position(|&byte| byte == b'\n') else { bail!("a line has no end") };
+        let Some(end) = self.rest.iter().position(|&byte| byte == b'\n') else {
+            bail!("a line of the file has no end; {AGAIN}")
+        };
         let line = self.take(end)?;
         self.take(1)?;
         Ok(line)
@@ -108,6 +113,7 @@ impl<'a> Reader<'a> {
     /// A 64-bit count, offset or length.
     pub(super) fn size(&mut self) -> Result<usize> {
         let size = self.u64()?;
-        usize::try_from(size).or_else(|_| bail!("the number {size} is too large"))
+        usize::try_from(size)
+            .or_else(|_| bail!("the file has a size of {size}, more than this system can address; {AGAIN}"))
     }
 }

@@ -8,10 +8,13 @@ use std::collections::HashMap;
 use candle_core::{Result, bail};
 
 use super::arena::{Arena, Value};
-use super::bytes::Reader;
+use super::bytes::{AGAIN, Reader};
 
 /// A state dict takes some fifty opcodes per tensor, and checkpoints have at most a few thousand tensors.
 const MAX_OPCODES: usize = 1 << 22;
+
+/// Next step for a pickle with more than the tensors of a state dict.
+const SAVE: &str = "save its state dict as safetensors";
 
 /// Runs the machine over `bytes` and gives the arena and the resulting value.
 pub(super) fn read(bytes: &[u8]) -> Result<(Arena<'_>, Value<'_>)> {
@@ -25,7 +28,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Arena<'_>, Value<'_>)> {
         }
         machine.step(opcode, &mut reader)?;
     }
-    bail!("the pickle is too long")
+    bail!("the pickle is too long; {SAVE}")
 }
 
 #[derive(Default)]
@@ -114,7 +117,7 @@ impl<'a> Machine<'a> {
             }
             0x93 => {
                 let (Value::Text(name), Value::Text(module)) = (self.pop()?, self.pop()?) else {
-                    bail!("a global has no name")
+                    bail!("a global of the pickle has no name; {AGAIN}")
                 };
                 self.stack.push(Value::Global(module, name));
             }
@@ -129,13 +132,13 @@ impl<'a> Machine<'a> {
                 let id = self.pop()?;
                 self.stack.push(self.arena.storage(id)?);
             }
-            opcode => bail!("pickle opcode {opcode:#04x} is not part of a state dict"),
+            opcode => bail!("pickle opcode {opcode:#04x} is not part of a state dict; {SAVE}"),
         }
         Ok(())
     }
 
     fn top(&self) -> Result<Value<'a>> {
-        self.stack.last().copied().map_or_else(|| bail!("the pickle's stack is empty"), Ok)
+        self.stack.last().copied().map_or_else(|| bail!("the pickle's stack is empty; {AGAIN}"), Ok)
     }
 
     fn pop(&mut self) -> Result<Value<'a>> {
@@ -147,12 +150,14 @@ impl<'a> Machine<'a> {
     fn pop_to_mark(&mut self) -> Result<Vec<Value<'a>>> {
         match self.marks.pop() {
             Some(mark) if mark <= self.stack.len() => Ok(self.stack.split_off(mark)),
-            _ => bail!("the pickle's stack has no mark"),
+            _ => bail!("the pickle's stack has no mark; {AGAIN}"),
         }
     }
 
     fn recall(&mut self, slot: u32) -> Result<()> {
-        let Some(&value) = self.memo.get(&slot) else { bail!("the pickle recalls what it never stored") };
+        let Some(&value) = self.memo.get(&slot) else {
+            bail!("the pickle recalls a value that it never stored; {AGAIN}")
+        };
         self.stack.push(value);
         Ok(())
     }
@@ -188,7 +193,7 @@ impl<'a> Machine<'a> {
 
     /// A tuple or list of the last `len` values.
     fn sequence(&mut self, len: usize) -> Result<()> {
-        let Some(start) = self.stack.len().checked_sub(len) else { bail!("the pickle's stack is empty") };
+        let Some(start) = self.stack.len().checked_sub(len) else { bail!("the pickle's stack is empty; {AGAIN}") };
         let items = self.stack.split_off(start);
         let sequence = self.arena.sequence(items);
         self.stack.push(sequence);
@@ -206,5 +211,5 @@ impl<'a> Machine<'a> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
-    std::str::from_utf8(bytes).or_else(|_| bail!("a text of the pickle is not UTF-8"))
+    std::str::from_utf8(bytes).or_else(|_| bail!("a text of the pickle is not UTF-8; {AGAIN}"))
 }

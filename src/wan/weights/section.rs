@@ -58,7 +58,7 @@ pub(super) fn state_dict<'a>(
                 return match (section, wanted) {
                     (Some(name), Some(wanted)) if !wanted_parts.is_empty() => {
                         others.insert(name);
-                        bail!("there is no section {wanted} in it; there are {}", abbreviated(&others))
+                        bail!("there is no section {wanted} in it; choose from {}", abbreviated(&others))
                     }
                     (Some(name), _) => Ok((value, Some(Section { name, others: others.into_iter().collect() }))),
                     (None, _) => Ok((value, None)),
@@ -72,9 +72,9 @@ pub(super) fn state_dict<'a>(
     }
     if !others.is_empty() {
         let wanted = wanted.map_or_else(|| PREFERRED.join(" or "), str::to_owned);
-        bail!("there is no section {wanted} in it; there are {}", abbreviated(&others))
+        bail!("there is no section {wanted} in it; choose from {}", abbreviated(&others))
     }
-    bail!("there is no state dict in it, neither at the top nor under one of {}", PREFERRED.join(", "))
+    bail!("there is no state dict in it or under {}; give a file of weights", PREFERRED.join(", "))
 }
 
 /// The dicts in a dict which are state dicts or hold one, in order.

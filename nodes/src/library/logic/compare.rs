@@ -1,6 +1,7 @@
 //! A gate from two numbers.
 
 use crate::choice::choices;
+use crate::library::time::ROUNDED;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -34,8 +35,6 @@ const GATE: Output = Output::gate("gate", "On while the comparison holds.");
 
 /// The last result; for `!=`, that of `==`.
 const TRUE: usize = 0;
-/// A smaller difference is none.
-const ROUNDED: f64 = 1e-9;
 
 /// On while one number is above, below or near another.
 pub const NODE: NodeDef = NodeDef {

@@ -1,6 +1,7 @@
 //! A gate of a length of its own.
 
 use crate::library::modulate::random::{SEED, random};
+use crate::library::time::ROUNDED;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
@@ -28,8 +29,6 @@ const TRIGGERS: usize = 1;
 const WAITING: usize = 2;
 /// Largest number of different delays.
 const MOST: usize = 64;
-/// Seconds that are none: times are sums over frames, and off by what was rounded.
-const ROUNDED: f64 = 1e-9;
 
 /// Makes a gate of a trigger.
 pub const NODE: NodeDef = NodeDef {

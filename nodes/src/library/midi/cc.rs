@@ -1,12 +1,8 @@
 //! A MIDI controller.
 
+use crate::library::midi::{CHANNEL, NUMBER};
 use crate::node::def::{Input, Learns, MidiKind, NodeDef, Output};
 
-/// The channel.
-pub const CHANNEL: Input =
-    Input::number("channel", 1.0, "MIDI channel, 1 to 16; there is no omni.").soft(1.0, 16.0).hard(1.0, 16.0);
-/// The number of the controller.
-pub const NUMBER: Input = Input::number("number", 1.0, "CC number, 0 to 127.").soft(0.0, 127.0).hard(0.0, 127.0);
 const HELD: Input = Input::number("held", 0.0, "Output until the first message arrives.").hard(0.0, 1.0);
 /// The value of the controller.
 pub const OUT: Output = Output::number("out", "Value of the CC, 0 to 1.");

@@ -1,9 +1,8 @@
 //! A MIDI key.
 
+use crate::library::midi::CHANNEL;
 use crate::node::def::{Input, Learns, MidiKind, NodeDef, Output};
 
-const CHANNEL: Input =
-    Input::number("channel", 1.0, "MIDI channel, 1 to 16; there is no omni.").soft(1.0, 16.0).hard(1.0, 16.0);
 const NOTE: Input = Input::number("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
 const GATE: Output = Output::gate("gate", "On from note on to note off.");
 const VELOCITY: Output = Output::number("velocity", "Velocity, 0 to 1; 0 after note off.");

@@ -1,6 +1,7 @@
 //! An envelope: attack, decay, sustain, release.
 
 use crate::choice::choices;
+use crate::library::time::ROUNDED;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
@@ -72,8 +73,6 @@ const ATTACKING: f64 = 2.0;
 
 /// The time constants that fit into a stage which bends by 1.
 const MOST_BEND: f64 = 6.0;
-/// Distance from the end of a stage that counts as its end.
-const ROUNDED: f64 = 1e-9;
 
 const fn curve(name: &'static str, about: &'static str) -> Input {
     Input::number(name, 0.0, about).soft(-1.0, 1.0).hard(-1.0, 1.0)

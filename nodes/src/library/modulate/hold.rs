@@ -1,6 +1,7 @@
 //! Sample and hold, track and hold.
 
 use crate::choice::choices;
+use crate::library::modulate::polarity::Polarity;
 use crate::library::modulate::random::{SEED, random};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -26,14 +27,6 @@ const RATE: Input = Input::number("rate", 0.0, "Rate of an internal trigger, in 
     .unit("Hz");
 const CHANCE: Input =
     Input::number("chance", 1.0, "Probability that a trigger counts: 0 never, 1 always.").hard(0.0, 1.0);
-
-choices! {
-    /// The range.
-    enum Polarity {
-        Unipolar = "unipolar",
-        Bipolar = "bipolar",
-    }
-}
 
 const POLARITY: Input = Input::choice_of::<Polarity>("polarity", "Range of the random numbers: 0 to 1, or −1 to 1.");
 const OUT: Output = Output::number("out", "The held value.").passes(&IN);
@@ -86,11 +79,7 @@ fn run(ctx: &mut NodeContext<'_>) {
 /// The value to sample: the input, or without a cable the random number of this trigger.
 fn now(ctx: &NodeContext<'_>, count: f64) -> f64 {
     let level = random(ctx, VALUES, count as i64);
-    match ctx.chosen(&POLARITY) {
-        _ if ctx.has(&IN) => ctx.number(&IN),
-        Polarity::Unipolar => level,
-        Polarity::Bipolar => 2.0 * level - 1.0,
-    }
+    if ctx.has(&IN) { ctx.number(&IN) } else { ctx.chosen::<Polarity>(&POLARITY).apply(level) }
 }
 
 /// Rising edges of the internal trigger in this frame, and its level; it is a square wave.

@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use crate::choice::choices;
+use crate::library::modulate::polarity::Polarity;
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
 use crate::node::context::NodeContext;
@@ -50,14 +51,6 @@ const WIDTH: Input = Input::number(
 const SWING: Input =
     Input::number("swing", 0.0, "Delay of every second cycle: 0 is straight, 0.67 triplet swing, 1 dotted.")
         .hard(0.0, 1.0);
-
-choices! {
-    /// The range.
-    enum Polarity {
-        Unipolar = "unipolar",
-        Bipolar = "bipolar",
-    }
-}
 
 const POLARITY: Input = Input::choice_of::<Polarity>("polarity", "Range: unipolar is 0 to 1, bipolar −1 to 1.");
 const DEPTH: Input = Input::number("depth", 1.0, "Amplitude; negative values invert the wave.").hard(-1e6, 1e6);
@@ -113,10 +106,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         let moment = Moment::new(before + ahead, now + ahead, ended);
         let wave = wave(ctx, &moment);
         let wave = if ctx.gate(&INVERT) { 1.0 - wave } else { wave };
-        let wave = match ctx.chosen::<Polarity>(&POLARITY) {
-            Polarity::Unipolar => wave,
-            Polarity::Bipolar => 2.0 * wave - 1.0,
-        };
+        let wave = ctx.chosen::<Polarity>(&POLARITY).apply(wave);
         ctx.set(output, wave * ctx.number(&DEPTH) + ctx.number(&OFFSET));
     }
     ctx.set(&PHASE_OUT, Moment::new(before, now, ended).phase);

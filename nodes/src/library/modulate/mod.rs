@@ -7,6 +7,7 @@ pub mod lfo;
 pub mod noise;
 pub mod one_euro;
 pub(crate) mod oscillator;
+pub(crate) mod polarity;
 pub(crate) mod random;
 pub mod recorder;
 pub mod sequencer;

@@ -32,7 +32,7 @@ const LOOP_LENGTH: Input = Input::number(
 .unit("s");
 
 choices! {
-    /// The range.
+    /// The range. The other modulators begin with unipolar; this one is bipolar by nature, and by default.
     enum Polarity {
         Bipolar = "bipolar",
         Unipolar = "unipolar",

@@ -16,17 +16,7 @@ pub const NODE: NodeDef = NodeDef {
     title: "Self map",
     about: "Measures the self-attention map of one position of the picture.",
     inputs: &[tap_node::TARGET, AT_X, AT_Y, tap_node::FUSE, tap_node::THRESHOLD, tap_node::REGION],
-    outputs: &[
-        MAP,
-        tap_node::MEAN,
-        tap_node::MAX,
-        tap_node::X,
-        tap_node::Y,
-        tap_node::ENTROPY,
-        tap_node::AREA,
-        tap_node::MASS,
-        tap_node::CHANGE,
-    ],
+    outputs: &tap_node::outputs(MAP),
     run: |ctx| tap_node::run(ctx, Measure::SelfMap { x: ctx.number(&AT_X), y: ctx.number(&AT_Y) }, &MAP),
     view: Some(View::Picture(Image::Map)),
     ..NodeDef::BASE

@@ -42,6 +42,14 @@ pub const MASS: Output = Output::number("mass", "Share of the total inside `regi
 /// Change since the last latent frame.
 pub const CHANGE: Output = Output::number("change", "Change since the last latent frame: 0 is none, 1 is all.").late();
 
+/// Inputs of the taps of a map.
+pub const INPUTS: [Input; 4] = [TARGET, FUSE, THRESHOLD, REGION];
+
+/// Outputs of the taps of a map: the map and its numbers.
+pub const fn outputs(map: Output) -> [Output; 9] {
+    [map, MEAN, MAX, X, Y, ENTROPY, AREA, MASS, CHANGE]
+}
+
 /// Asks for a measurement, and gives it as a map.
 pub fn run(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
     let within = ctx.target(&REGION);

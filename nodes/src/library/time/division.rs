@@ -1,65 +1,50 @@
 //! Divisions of the tempo: how many beats a cycle takes when it is counted in bars and notes. A bar has four beats.
 
+use crate::library::time::ROUNDED_CYCLES;
 use crate::node::context::NodeContext;
 use crate::node::def::Input;
 
-/// The divisions, longest bars first: their names in patches.
-pub const NAMES: [&str; 20] = [
-    "16_bars",
-    "8_bars",
-    "4_bars",
-    "2_bars",
-    "1_bar",
-    "1/2",
-    "1/2_dotted",
-    "1/2_triplet",
-    "1/4",
-    "1/4_dotted",
-    "1/4_triplet",
-    "1/8",
-    "1/8_dotted",
-    "1/8_triplet",
-    "1/16",
-    "1/16_dotted",
-    "1/16_triplet",
-    "1/32",
-    "1/32_dotted",
-    "1/32_triplet",
+/// The divisions, longest bars first: their names in patches, and their beats. A quarter note is a beat.
+const DIVISIONS: [(&str, f64); 20] = [
+    ("16_bars", 64.0),
+    ("8_bars", 32.0),
+    ("4_bars", 16.0),
+    ("2_bars", 8.0),
+    ("1_bar", 4.0),
+    ("1/2", 2.0),
+    ("1/2_dotted", 3.0),
+    ("1/2_triplet", 4.0 / 3.0),
+    ("1/4", 1.0),
+    ("1/4_dotted", 1.5),
+    ("1/4_triplet", 2.0 / 3.0),
+    ("1/8", 0.5),
+    ("1/8_dotted", 0.75),
+    ("1/8_triplet", 1.0 / 3.0),
+    ("1/16", 0.25),
+    ("1/16_dotted", 0.375),
+    ("1/16_triplet", 1.0 / 6.0),
+    ("1/32", 0.125),
+    ("1/32_dotted", 0.1875),
+    ("1/32_triplet", 1.0 / 12.0),
 ];
-/// The beats of each; a quarter note is a beat.
-const BEATS: [f64; 20] = [
-    64.0,
-    32.0,
-    16.0,
-    8.0,
-    4.0,
-    2.0,
-    3.0,
-    4.0 / 3.0,
-    1.0,
-    1.5,
-    2.0 / 3.0,
-    0.5,
-    0.75,
-    1.0 / 3.0,
-    0.25,
-    0.375,
-    1.0 / 6.0,
-    0.125,
-    0.1875,
-    1.0 / 12.0,
-];
+/// The names of the divisions in patches.
+pub const NAMES: [&str; DIVISIONS.len()] = {
+    let mut names = [""; DIVISIONS.len()];
+    let mut index = 0;
+    while index < DIVISIONS.len() {
+        names[index] = DIVISIONS[index].0;
+        index += 1;
+    }
+    names
+};
 /// The index of `1/4` in [`NAMES`].
 pub const QUARTER: usize = {
     let mut index = 0;
-    while BEATS[index] != 1.0 {
+    while DIVISIONS[index].1 != 1.0 {
         index += 1;
     }
     index
 };
-
-/// So near to a whole cycle is a whole cycle: a beat is a sum over frames, and off by what was rounded.
-const ROUNDED: f64 = 1e-6;
 
 /// The choices of an input that is one thing without a division: `other`, then the divisions.
 pub const fn or(other: &'static str) -> [&'static str; NAMES.len() + 1] {
@@ -74,7 +59,7 @@ pub const fn or(other: &'static str) -> [&'static str; NAMES.len() + 1] {
 
 /// The beats of the division of this name, in the order of [`NAMES`].
 pub fn beats(index: usize) -> f64 {
-    BEATS[index.min(BEATS.len() - 1)]
+    DIVISIONS[index.min(DIVISIONS.len() - 1)].1
 }
 
 /// The beats of the division that is chosen at an input whose choices are those of [`or`]; nothing at the first of them.
@@ -90,7 +75,7 @@ pub fn cycles(beats: f64, length: f64) -> f64 {
 /// The whole number that a sum of frames comes to, if it is very near; else itself.
 pub fn whole(cycles: f64) -> f64 {
     let whole = cycles.round();
-    if (cycles - whole).abs() < ROUNDED { whole } else { cycles }
+    if (cycles - whole).abs() < ROUNDED_CYCLES { whole } else { cycles }
 }
 
 /// Cycles in pairs of which the first is longer and the second shorter: `swing` 0 is even, 2/3 is that of triplets, 1 that of dotted

@@ -1,5 +1,6 @@
 //! More triggers.
 
+use crate::library::time::ROUNDED_CYCLES;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -13,8 +14,6 @@ const SINCE: usize = 0;
 const INTERVAL: usize = 1;
 /// Triggers sent since the last input trigger, including it; 0 before the first.
 const GIVEN: usize = 2;
-/// So near to a whole number is a whole number: times are sums over frames, and off by what was rounded.
-const ROUNDED: f64 = 1e-6;
 
 /// Fires more often than it is triggered.
 pub const NODE: NodeDef = NodeDef {
@@ -35,7 +34,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     let (since, given) = (memory[SINCE], memory[GIVEN] as i64);
     // Several triggers in a frame lie as far apart from one another as from the last one.
     let next = since / hits.max(1) as f64;
-    let due = if memory[INTERVAL] > 0.0 { 1 + (next * by as f64 / memory[INTERVAL] + ROUNDED) as i64 } else { 0 };
+    let due =
+        if memory[INTERVAL] > 0.0 { 1 + (next * by as f64 / memory[INTERVAL] + ROUNDED_CYCLES) as i64 } else { 0 };
     let late = (due.min(by) - given).max(0);
     let fired = match hits {
         0 => late,

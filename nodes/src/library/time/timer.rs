@@ -1,5 +1,6 @@
 //! A stopwatch.
 
+use crate::library::time::ROUNDED;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -15,8 +16,6 @@ const DONE: Output = Output::gate("done", "Trigger when the length has passed.")
 const STARTED: usize = 0;
 const ENDED: usize = 1;
 const PASSED: usize = 2;
-/// Seconds that are none: times are sums over frames, and off by what was rounded.
-const ROUNDED: f64 = 1e-9;
 
 /// Tells the time since a trigger.
 pub const NODE: NodeDef = NodeDef {
