@@ -49,6 +49,10 @@ const FRAMES: usize = 3;
 const FRAME_SECS: f64 = 0.25;
 
 /// The angle of the first bend's rotation in each latent frame, with a ramp of `period` seconds in place of its LFO.
+///
+/// # Errors
+///
+/// Fails if the patch does not compile.
 pub fn angles(period: f64, calls: u64) -> Result<Vec<f64>> {
     let mut patch: Json = serde_json::from_str(include_str!("../patches/first_bend.json"))?;
     patch["nodes"]["lfo"] = json!({ "type": "custom.ramp", "params": { "period": period } });

@@ -38,6 +38,10 @@ impl Patch {
     }
 
     /// [`Self::read`], with the first problem as the error.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are no patch, or if a problem of severity error is found.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Problem> {
         let (patch, problems) = Self::read(bytes);
         let why = problems.into_iter().next();
@@ -47,6 +51,10 @@ impl Patch {
     }
 
     /// [`Self::from_slice`] for a text.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::from_slice`] does.
     pub fn from_json(text: &str) -> Result<Self, Problem> {
         Self::from_slice(text.as_bytes())
     }

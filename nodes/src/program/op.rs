@@ -179,6 +179,10 @@ pub struct Weight {
 /// Standard normal noise that an operation may ask for; the same for the same bend, step, layer and frame.
 pub trait Noise {
     /// Noise of a shape `[batch, frames, ..]`, on the device and in the dtype of `like`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the frames of the shape are not those of the source, or if the device fails.
     fn normal(&mut self, like: &Tensor) -> Result<Tensor>;
 }
 
@@ -195,6 +199,10 @@ impl PartialEq for Op {
 }
 
 /// Lanes as a tensor that broadcasts over axis `axis` of a tensor of `rank` axes, like `like`.
+///
+/// # Errors
+///
+/// Fails if the device fails.
 pub fn lanes_along(lanes: &[f64], axis: usize, like: &Tensor) -> Result<Tensor> {
     let mut shape = vec![1; like.rank()];
     shape[axis] = lanes.len();

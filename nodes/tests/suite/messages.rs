@@ -257,7 +257,6 @@ fn messages_of_edits_and_of_texts_are_short_and_have_a_next_step() {
         EditError::NoCable(port),
         EditError::NoSubpatch("choir".to_owned()),
         EditError::IdTaken("lfo".to_owned()),
-        EditError::NotInSubpatch,
     ];
     let mut texts: Vec<String> = edits.iter().map(EditError::to_string).collect();
     texts.extend(["x", "9-2", "1/x"].map(|text| text.parse::<Set>().expect_err(text).to_string()));

@@ -127,11 +127,9 @@ fn dot_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, sides: &Sides
         canvas.unplugged = false;
         canvas.dot_cable = Some(PendingCable { port: sides.out.clone(), kind, from_output: true });
     }
-    if left.drag_started() {
-        if !unplug(canvas, workspace, &sides.input) {
-            canvas.unplugged = false;
-            canvas.dot_cable = Some(PendingCable { port: sides.input.clone(), kind, from_output: false });
-        }
+    if left.drag_started() && !unplug(canvas, workspace, &sides.input) {
+        canvas.unplugged = false;
+        canvas.dot_cable = Some(PendingCable { port: sides.input.clone(), kind, from_output: false });
     }
 }
 
