@@ -142,7 +142,7 @@ fn patches() -> Vec<Json> {
             "j": { "type": "prompt.schedule", "params": { "schedule": "-1: a" } }, "k": { "type": "prompt.schedule", "params": { "schedule": "1:" } },
             "l": { "type": "prompt.schedule", "params": { "schedule": "1: a|".repeat(5000) } }, "m": { "type": "prompt.list", "params": { "prompts": "a|".repeat(5000) } },
             "n": { "type": "modulate.sequencer", "params": { "values": "x" } }, "o": { "type": "modulate.sequencer", "params": { "values": "1 ".repeat(100) } },
-            "p": { "type": "target.words", "params": { "words": "a, ".repeat(1) + &(0..500).map(|i| format!("w{i}, ")).collect::<String>() } }
+            "p": { "type": "target.words", "params": { "words": (0..500).map(|i| format!("w{i}")).collect::<Vec<_>>().join(", ") } }
         } })),
         // Maps and snapshots.
         with(json!({
