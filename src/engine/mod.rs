@@ -145,14 +145,22 @@ impl Engine {
         !self.ticker.is_in_chunk()
     }
 
-    /// Makes one model call under the current controls. The last denoising step of a chunk returns its frames, other steps none.
+    /// The number of latent frames of the next chunk.
+    pub fn chunk_len(&self) -> usize {
+        self.denoiser.chunk().len()
+    }
+
+    /// Makes one model call. The last denoising step of a chunk returns its frames, other steps none.
+    ///
+    /// The call that begins a chunk takes the controls in each of its latent frames from `lanes`. In further frames, the last
+    /// ones hold.
     ///
     /// # Errors
     ///
     /// Fails if a prompt cannot be encoded, or if the device fails. The next step makes the same call again; if the patch asked for a
     /// reset meanwhile, the chunk is dropped.
-    pub fn step(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
-        let made = self.call(controls);
+    pub fn step(&mut self, lanes: &[Arc<Controls>]) -> Result<Vec<Frame>> {
+        let made = self.call(lanes);
         match &made {
             Ok(_) if self.denoiser.is_between_chunks() => self.ticker.end_chunk(),
             Err(_) if self.policy.take_reset() => self.drop_chunk(),
@@ -161,9 +169,12 @@ impl Engine {
         made
     }
 
-    fn call(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
+    fn call(&mut self, lanes: &[Arc<Controls>]) -> Result<Vec<Frame>> {
         let frames = self.denoiser.chunk().clone();
-        let program = self.times.tick.time(|| self.ticker.tick(controls, &frames));
+        if !self.ticker.is_in_chunk() {
+            self.ticker.set_lanes(lanes, &frames);
+        }
+        let program = self.times.tick.time(|| self.ticker.tick(&frames));
         if self.ticker.is_in_chunk() {
             self.policy.request(&program.cache);
         } else {
@@ -225,8 +236,8 @@ impl Engine {
     /// The frames of a chunk.
     fn present(&mut self, pictures: Vec<Arc<Picture>>, chunk: &[usize]) -> Vec<Frame> {
         let taps = self.taps.lanes(chunk.len());
-        let (presenter, program, hops) = (&mut self.presenter, &self.program, self.ticker.hops());
-        self.times.compose.time(|| presenter.present(pictures, chunk, program, taps, hops))
+        let (presenter, program, lanes) = (&mut self.presenter, &self.program, self.ticker.lanes());
+        self.times.compose.time(|| presenter.present(pictures, chunk, program, taps, lanes))
     }
 
     /// Drops a chunk whose model output is not finite, and fills its time with the last picture.

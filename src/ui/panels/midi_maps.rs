@@ -22,7 +22,7 @@ pub fn maps_ui(ui: &mut Ui, workspace: &mut Workspace) {
     }
     for (index, map) in patch.maps.iter().enumerate() {
         let mut changed = map.clone();
-        let live = workspace.playback.controls.midi_cc.get(&(map.channel, map.cc)).copied();
+        let live = workspace.playback.controls.cc((map.channel, map.cc)).and_then(Control::last);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = theme::UNIT / 2.0;
             // A meter of the value of the controller.
