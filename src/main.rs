@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // An error that people see has no backtrace. candle's errors capture one if this variable or RUST_BACKTRACE asks for it;
+    // An error for users has no backtrace. candle's errors capture one if this variable or RUST_BACKTRACE is set;
     // panics follow RUST_BACKTRACE alone.
     // SAFETY: no other thread runs yet that could read the environment.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };

@@ -178,7 +178,7 @@ fn moves_as(thing: &Thing, seen: &[Option<Seen>]) -> bool {
     if (moves(|at| at.0) - expected(down)).hypot(moves(|at| at.1) - expected(right)) > MOVE_ERROR {
         return false;
     }
-    // Nobody sees a circle spin.
+    // The spin of a circle is invisible.
     if thing.shape == Shape::Circle {
         return true;
     }

@@ -96,7 +96,8 @@ impl Downsample {
         (2, if self.time_conv.is_some() { 2 } else { 1 })
     }
 
-    /// x `[frames, dim, h, w]` to `[frames / 2, dim, h / 2, w / 2]`. The first frame is halved alone: see
+    /// x `[frames, dim, h, w]` to `[frames / 2, dim, h / 2, w / 2]`. The first frame of a video is not merged: see
+    /// [`Self::halve`].
     /// [`Self::halve`].
     pub(super) fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let x = self.resample.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)?;
