@@ -81,7 +81,7 @@ pub(crate) fn cut(text: &str) -> String {
     }
 }
 
-/// Why a text is no JSON; `at` is what stands where that shows.
+/// Reason why a text is not JSON; `at` is the character at the error.
 pub(crate) fn explain_syntax(why: &str, at: Option<char>) -> String {
     let why = why.split(" at line ").next().unwrap_or(why);
     if matches!(at, Some('/' | '#')) && why != "invalid escape" {

@@ -1,8 +1,7 @@
 //! A patch as it is saved: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
 //!
-//! `docs/patch-format.md` describes the file. What this version does not know is kept: unknown nodes, parameters and keys survive a
-//! load and a save. [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and everything that changes a
-//! patch is an [`Edit`].
+//! `docs/patch-format.md` describes the file. Unknown nodes, parameters and keys survive a load and a save.
+//! [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and every change of a patch is an [`Edit`].
 
 mod cable;
 pub mod edit;
@@ -427,7 +426,7 @@ impl Default for EngineSettings {
 }
 
 impl Node {
-    /// A node of a kind, of the version that it is of now, with everything at its defaults.
+    /// A node of a kind, in its present version, with every value at its default.
     pub fn new(kind: &str) -> Self {
         Self { kind: kind.to_owned(), v: version_of(kind), ..Self::default() }
     }
@@ -461,7 +460,7 @@ const fn one() -> u32 {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_default_tempo(tempo: &f64) -> bool {
-    // One that is not finite cannot be written; the plan uses the default for it.
+    // A tempo that is not finite cannot be written; the plan uses the default for it.
     *tempo == DEFAULT_TEMPO || !tempo.is_finite()
 }
 

@@ -67,7 +67,7 @@ impl<T: Whole> Visitor<'_> for WholeVisitor<T> {
     }
 }
 
-/// A number that JSON can hold: 0 for one that is not finite, which no file and no edit brings into a patch.
+/// A number that JSON can hold. One that is not finite, which no file and no edit puts into a patch, is 0.
 fn finite(number: f64) -> f64 {
     if number.is_finite() { number } else { 0.0 }
 }

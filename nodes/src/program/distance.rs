@@ -29,7 +29,7 @@ impl Program {
         self.rewording(other) + here + there.map(|(_, bend)| apart(bend, None)).sum::<f64>()
     }
 
-    /// Half of what the texts of two prompts differ by.
+    /// The sum about the prompt: half of the differences between the shares of each text.
     fn rewording(&self, other: &Self) -> f64 {
         let difference = |text: &str| (self.part(text) - other.part(text)).abs();
         let texts = [self, other].into_iter().flat_map(Self::texts);
@@ -53,7 +53,7 @@ impl Program {
         first + if second == text { amount } else { 0.0 }
     }
 
-    /// The same bend in another program: of several that are the same the one with as many before it.
+    /// The same bend in another program. Of several equal bends, the one with as many before it.
     fn partner<'a>(&self, index: usize, other: &'a Self) -> Option<&'a Bend> {
         let bend = &self.bends[index];
         let before = self.bends[..index].iter().filter(|known| bend.is_same(known)).count();

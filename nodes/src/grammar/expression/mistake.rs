@@ -44,8 +44,8 @@ impl Mistake {
         Self { suggestion: near.min_by_key(|(far, _)| *far).map(|(_, known)| known), ..self }
     }
 
-    /// Two lines: the line of the source that the mistake is in, and below it a mark and what is wrong. `source` is what was
-    /// parsed. A line that is too long is shown around the mistake.
+    /// Two lines: the line of the source with the mistake, and below it a mark and the message. `source` is the parsed
+    /// text. A line that is too long is cut around the mistake.
     pub fn caret(&self, source: &str) -> String {
         let start = source.floor_char_boundary(self.span.start);
         let end = source.ceil_char_boundary(self.span.end).max(start);

@@ -250,7 +250,7 @@ fn number(is_on: bool) -> f64 {
     f64::from(u8::from(is_on))
 }
 
-/// Nothing is made of what is not a number.
+/// NaN stays NaN.
 fn keep_nan(x: f64, run: impl Fn(f64) -> f64) -> f64 {
     if x.is_nan() { x } else { run(x) }
 }

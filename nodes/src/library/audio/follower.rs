@@ -17,7 +17,7 @@ const ABOVE_USUAL: f64 = 2.0;
 /// The flux that is an onset in silence, in parts of the span: at no sensitivity, and at the highest.
 const LEAST: (f64, f64) = (0.2, 0.003);
 
-/// The amplitudes in the bands of a hop, each 1 for a sine at full scale; what is no number is 0.
+/// The amplitudes in the bands of a hop, each 1 for a sine at full scale. Numbers that are not finite are 0.
 pub fn amplitudes(hop: &Hop, gain: f64) -> [f64; BANDS] {
     let full = f64::sqrt(2.0) * gain;
     hop.bands.map(|band| if band.is_finite() { full * f64::from(band).max(0.0) } else { 0.0 })

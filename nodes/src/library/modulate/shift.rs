@@ -29,7 +29,7 @@ const PLACES: usize = 8;
 /// Number of triggers; the cells come first.
 const COUNT: usize = PLACES;
 
-/// The random sequences of what it takes in and of what is new.
+/// The random sequences of the recorded and of the new values.
 const VALUES: u8 = 0;
 const DICE: u8 = 1;
 /// More triggers in a frame than these make no difference.
