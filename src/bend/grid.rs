@@ -101,8 +101,8 @@ impl Sparse<'_> {
     }
 }
 
-/// The numbers of the cells from `first` on. A few columns of all cells are computed at a time, so that the terms of
-/// neighbours stay in the cache.
+/// The numbers of the cells from `first` on. A few columns of all cells are computed at a time. The terms of neighbours
+/// then stay in the cache.
 struct Rows<'a> {
     sparse: &'a Sparse<'a>,
     x: &'a [f32],

@@ -40,8 +40,8 @@ const MOST_COLUMNS: usize = 1024;
 
 /// The attention output `[batch, queries, heads, value_dim]` after `bends`, first to last.
 ///
-/// `add` receives the measurement of each tap after the bends. It is the share of attention of the tap's keys, `[heads,
-/// frames, rows, columns]`, averaged over the batch.
+/// `add` receives the measurement of each tap after the bends. It is the share of attention of the tap's keys,
+/// `[heads, frames, rows, columns]`, averaged over the batch.
 pub(super) fn attend(
     context: &AttentionContext<'_>,
     softmax: &Softmax<'_>,

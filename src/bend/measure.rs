@@ -27,9 +27,9 @@ impl<'a> BoundProgram<'a> {
         parts.filter(|(_, part)| resolve::applies(part, hook, Site::CrossMap)).collect()
     }
 
-    /// Records the activity of neurons x `[batch, frames, tokens per frame, neurons]` before the bends, if a target
-    /// names the most active ones. After the bends, a bent neuron would leave the ranking, and its neighbour would
-    /// enter it in the next call.
+    /// Records the activity of neurons x `[batch, frames, tokens per frame, neurons]`, if a target names the most
+    /// active ones. It is the activity before the bends. Otherwise a bent neuron would leave the ranking, and its
+    /// neighbour would enter it in the next call.
     pub(super) fn record_activity(&self, x: &Tensor, hook: &HookContext<'_>) -> Result<()> {
         let bends = self.program.bends.iter().map(|bend| &*bend.target);
         let taps = self.program.taps.iter().flat_map(|tap| tap.target.parts().iter().map(|part| &**part));

@@ -1,10 +1,10 @@
 //! Applies the program of a patch to a model call: a listener at the hooks of the transformer.
 //!
 //! No attention map is built if the algebra allows it. Bends before the softmax go into queries, keys and bias
-//! (`softmax`). A bend that is linear on the query grid acts on the contribution of the map's columns to the output
-//! (`map`). The columns come out of the same attention as extra value columns. Other bends of maps get the columns they
-//! need (`columns`). At every other site, a bend is a function of the tensor (`tensor`). A tap is one more value
-//! column, and is read after the call (`tap`).
+//! (`softmax`). A bend that is linear on the query grid acts on the output of the map's columns (`map`). The columns
+//! come out of the same attention as extra value columns. Other bends of maps get the columns they need (`columns`). At
+//! every other site, a bend is a function of the tensor (`tensor`). A tap is one more value column, and is read after
+//! the call (`tap`).
 //!
 //! The form that writes every map out is the definition; [`BoundProgram::exact`] selects it for every bend.
 

@@ -1,4 +1,5 @@
-//! The command line. Exit code 0 is success. 1 is a failure with one message on stderr. 2 is wrong usage or a patch
+//! The command line. Exit codes: 0 for success, 1 for a failure with one message on stderr. Wrong usage, or a patch
+//! that does not run, is 2.
 //! that does not run.
 
 mod bench;

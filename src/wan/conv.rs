@@ -172,8 +172,8 @@ impl FeatureCache {
         Ok(())
     }
 
-    /// x `[frames, c, h, w]` behind the last `past` input frames of the layer `name`, or behind zeros if it had none.
-    /// The result is `[past + frames, c, h, w]`. Its last `past` frames are kept for the next call.
+    /// x `[frames, c, h, w]` behind the last `past` input frames of the layer `name`. Without these, zeros take their
+    /// place. The result is `[past + frames, c, h, w]`. Its last `past` frames are kept for the next call.
     pub(super) fn extend(&mut self, name: &str, x: &Tensor, past: usize) -> Result<Tensor> {
         let (frames, channels, height, width) = x.dims4()?;
         let shape = [past, channels, height, width];

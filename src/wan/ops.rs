@@ -102,9 +102,10 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
 
 /// `softmax(q kᵀ · scale + bias) v` for every head.
 ///
-/// Shapes: q `[batch, queries, heads, head_dim]`, k `[batch, keys, heads, head_dim]`. v is `[batch, keys, heads,
-/// value_dim]`, with any number of columns. The bias is added to the logits and broadcasts to `[heads, queries, keys]`.
-/// The result is `[batch, queries, heads, value_dim]`. A query whose logits are all -∞ gets 0.
+/// The shapes are q `[batch, queries, heads, head_dim]`, k `[batch, keys, heads, head_dim]` and v
+/// `[batch, keys, heads, value_dim]`. The number of columns of v is free. The bias is added to the logits and
+/// broadcasts to `[heads, queries, keys]`. The result is `[batch, queries, heads, value_dim]`. A query whose logits are
+/// all -∞ gets 0.
 ///
 /// # Errors
 ///
@@ -140,11 +141,11 @@ impl Window {
 
 /// Convolution over a sliding window of frames: the causal 3-D convolutions of the decoders.
 ///
-/// x `[frames, in, height, width]` holds the past frames that the first window needs in front. Shapes: weight `[out,
-/// window.frames · in, kernel, kernel]`, bias `[out]`, result `[windows, out, height', width']`. Frames are adjacent in
-/// memory, so the window at frame t *is* one picture of `window.frames · in` channels. A 3-D convolution is a 2-D one
-/// over such overlapping pictures. The CPU kernel reads them in place; other devices and dtypes lay them side by side
-/// in memory first.
+/// x `[frames, in, height, width]` holds the past frames that the first window needs in front. Shapes: weight
+/// `[out, window.frames · in, kernel, kernel]`, bias `[out]`, result `[windows, out, height', width']`. Frames are
+/// adjacent in memory, so the window at frame t *is* one picture of `window.frames · in` channels. A 3-D convolution is
+/// a 2-D one over such overlapping pictures. The CPU kernel reads them in place; other devices and dtypes lay them side
+/// by side in memory first.
 ///
 /// # Errors
 ///

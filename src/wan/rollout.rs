@@ -200,8 +200,8 @@ impl Rollout {
         self.next_context = Some(context);
     }
 
-    /// Recaches before the next chunk: the clean frames of the window pass the model again, under the prompt and bends
-    /// of that chunk. A final sink stays unchanged. A cache that is recomputed before each chunk (Krea) needs no
+    /// Recaches before the next chunk: the clean frames of the window pass the model again. The pass has the prompt and
+    /// bends of that chunk. A final sink stays unchanged. A cache that is recomputed before each chunk (Krea) needs no
     /// recache.
     pub fn recache(&mut self) {
         self.recache_wanted = true;

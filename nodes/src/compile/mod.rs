@@ -345,8 +345,8 @@ fn depth(node: &FlatNode<'_>, input: &Input) -> f64 {
     instances.or_else(|| node.node.depths.get(input.name).copied()).unwrap_or(DEFAULT_DEPTH)
 }
 
-/// Two tables: the index of each node's first output among all outputs, and a number for each output with a delay. That
-/// number is the output's index in [`Plan::late`].
+/// Two tables by output and node. The first has the index of each node's first output among all outputs. The second
+/// numbers the outputs with a delay, as in [`Plan::late`].
 fn number_outputs(order: &[(usize, &'static NodeDef)]) -> (BTreeMap<usize, usize>, BTreeMap<usize, usize>) {
     let (mut first, mut late, mut count) = (BTreeMap::new(), BTreeMap::new(), 0);
     for &(node, def) in order {

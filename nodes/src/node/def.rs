@@ -479,7 +479,7 @@ impl Input {
         self
     }
 
-    /// Something of which a program has one.
+    /// Marks an input of which a program has only one value.
     #[must_use]
     pub const fn unique(mut self) -> Self {
         self.unique = true;
@@ -510,7 +510,7 @@ impl Output {
         Self { name, about, kind, latency: None, passes: None }
     }
 
-    /// With the input that goes through to it when the node is bypassed; without one it gives 0, off, or nothing.
+    /// The same output, fed by this input when the node is bypassed. Without one, it gives 0, off, or nothing.
     #[must_use]
     pub const fn passes(mut self, input: &Input) -> Self {
         self.passes = Some(input.name);

@@ -70,7 +70,7 @@ pub struct Patch {
     /// Settings of the run.
     #[serde(default)]
     pub engine: EngineSettings,
-    /// The devices that it would like, by a name of its own. A patch opens none: whoever starts bendrack does.
+    /// The devices that the patch asks for, by name. A patch opens none: flags and the window do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, Device>,
     /// The nodes by id.
@@ -85,7 +85,7 @@ pub struct Patch {
     /// MIDI controllers that turn knobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maps: Vec<MidiMap>,
-    /// Settings of knobs to come back to.
+    /// Stored settings of knobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<Snapshot>,
     /// Frames around nodes on the canvas.
@@ -103,7 +103,7 @@ pub struct Patch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
 pub struct Meta {
-    /// A name for it that no other patch has, such as a ULID.
+    /// A unique name of the patch, such as a ULID.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// Its title.
@@ -142,7 +142,7 @@ pub struct Meta {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
 pub struct Requires {
-    /// The families of models that it was made on, such as `mini` or `longlive`; another may play it, and look otherwise.
+    /// The families of models that it was made on, such as `mini` or `longlive`. Others may render it differently.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
     /// Keys unknown to this version.
@@ -166,7 +166,7 @@ pub struct EngineSettings {
     pub rest: Map<String, Json>,
 }
 
-/// A device that a patch would like.
+/// A device that a patch asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a device in braces")]
 pub struct Device {
@@ -189,11 +189,11 @@ pub struct Device {
 pub enum DeviceKind {
     /// A MIDI controller or keyboard.
     MidiIn,
-    /// Something that MIDI is sent to.
+    /// An instrument or a program that receives MIDI.
     MidiOut,
     /// A program or phone that sends OSC.
     OscIn,
-    /// One that OSC is sent to.
+    /// A program that receives OSC.
     OscOut,
     /// A board on a serial line.
     Serial,
@@ -211,7 +211,7 @@ pub struct Node {
     /// The version of its kind.
     #[serde(default = "one", deserialize_with = "number::whole", skip_serializing_if = "is_one")]
     pub v: u32,
-    /// Its name on the canvas, if it has one of its own.
+    /// Its name on the canvas, in place of the title of its kind.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
     /// True if the node passes its input unchanged and sends nothing else.
@@ -310,7 +310,7 @@ pub struct MidiMap {
     pub rest: Map<String, Json>,
 }
 
-/// Settings of some knobs and fields to come back to.
+/// Stored settings of some knobs and fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a snapshot in braces")]
 pub struct Snapshot {

@@ -6,9 +6,10 @@
 //! crossfade at x, and 1 for different texts.
 //!
 //! The second sum is about the bends b and the latent frames f. A bend is identified by its node, site, operation,
-//! target and words. `s` is its strength in fractions of its knobs' travel. A parameter x with a neutral value has `a ·
-//! (x − neutral) / travel`, where a is the amount. A bend without such parameters has its amount. All other parameters
-//! have `s̄ · x / travel`, where s̄, at most 1, is the largest of the above. A bend that a program lacks has s = 0.
+//! target and words. `s` is its strength in fractions of its knobs' travel. A parameter x with a neutral value has
+//! `a · (x − neutral) / travel`, where a is the amount. A bend without such parameters has its amount. All other
+//! parameters have `s̄ · x / travel`, where s̄, at most 1, is the largest of the above. A bend that a program lacks has
+//! s = 0.
 //!
 //! The distance is 0 for equal programs, symmetric, and obeys the triangle inequality. Taps, screen, messages, seed and
 //! cache requests do not count. Neither does the order of bends, nor the method of a mix.

@@ -1,8 +1,8 @@
 //! Linear operations on pictures, as plain data: the parts of many bends of attention maps.
 //!
-//! As they are linear, they have the same result on a map and on the contribution of its columns to the output. They
-//! also act on any tensor whose tokens lie on the grid. Positions are in cells, which are square; right, down and later
-//! are positive.
+//! The operations are linear. They have the same result on a map and on the contribution of its columns to the output.
+//! They also act on any tensor whose tokens lie on the grid. Positions are in cells, which are square; right, down and
+//! later are positive.
 
 use crate::choice::choices;
 use std::borrow::Cow;

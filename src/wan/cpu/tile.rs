@@ -1,8 +1,8 @@
 //! The register tile that attention and convolution share.
 //!
 //! `acc[r, j] += Σ_k a[r, k] · b[k, j]` for a few rows r and the columns j of three vectors. The sums stay in registers
-//! while k runs. b's vectors are read in place, and may overlap from one k to the next. A convolution thus needs no
-//! unrolled copy of its picture.
+//! while k runs. The vectors of b are read in place, and may overlap from one k to the next. A convolution thus needs
+//! no unrolled copy of its picture.
 
 use pulp::Simd;
 
@@ -46,7 +46,8 @@ pub struct Scalars<'a, const ROWS: usize> {
     pub step: usize,
 }
 
-/// Adds the products of the first `depth` scalars and vectors to acc, `[ROWS, width]`. b is read at `offsets + shift`.
+/// Adds the products of the first `depth` scalars and vectors to acc, `[ROWS, width]`. The reads of b are at
+/// `offsets + shift`.
 ///
 /// # Panics
 /// When a scalar or vector would lie outside of its slice.

@@ -45,8 +45,8 @@ impl Upsample {
 
     /// Two frames for each, except for the very first frame of a video, which stays one.
     ///
-    /// The convolution does not see that frame later either. The second frame of a video is computed as if there were
-    /// nothing before it. (`Resample.forward` with its marker `'Rep'`: a model trained so has to be run so.)
+    /// The convolution does not read that frame later either. The second frame of a video is computed without any frame
+    /// before it. (`Resample.forward` with its marker `'Rep'`: the model was trained in this way.)
     fn double(time_conv: &CausalConv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let (frames, dim, height, width) = x.dims4()?;
         if !cache.contains(time_conv.name()) {
@@ -97,7 +97,6 @@ impl Downsample {
     }
 
     /// x `[frames, dim, h, w]` to `[frames / 2, dim, h / 2, w / 2]`. The first frame of a video is not merged: see
-    /// [`Self::halve`].
     /// [`Self::halve`].
     pub(super) fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let x = self.resample.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)?;

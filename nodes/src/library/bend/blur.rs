@@ -1,4 +1,4 @@
-//! Blurs what lies on the picture.
+//! Blurs over the picture.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

@@ -10,7 +10,7 @@ pub struct Swing {
     pub speed: f64,
 }
 
-/// So near to 1 a damping is 1.
+/// Dampings this near to 1 count as 1.
 const CRITICAL: f64 = 1e-8;
 
 impl Swing {

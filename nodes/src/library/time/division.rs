@@ -72,7 +72,7 @@ pub fn cycles(beats: f64, length: f64) -> f64 {
     whole(beats / length)
 }
 
-/// The whole number that a sum of frames comes to, if it is very near; else itself.
+/// The nearest whole number of a sum of frames, if it is very near; else the sum itself.
 pub fn whole(cycles: f64) -> f64 {
     let whole = cycles.round();
     if (cycles - whole).abs() < ROUNDED_CYCLES { whole } else { cycles }
