@@ -186,7 +186,7 @@ impl Group<'_> {
     }
 }
 
-/// True for a bend that is linear on the grid, and for noise that stays as it is drawn.
+/// True for a bend that is linear on the grid, and for noise without renormalisation.
 fn is_linear(bend: &ScopedBend<'_>) -> bool {
     match bend.item.bend.op.form {
         Form::Grid(_) => true,

@@ -1,6 +1,5 @@
 //! The command line. Exit codes: 0 for success, 1 for a failure with one message on stderr. Wrong usage, or a patch
 //! that does not run, is 2.
-//! that does not run.
 
 mod bench;
 mod check;

@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_covers_shows_the_middle() {
-        // Columns 0, 10, …, 90: of a place half as wide as high the middle is seen.
+        // Columns 0, 10, …, 90: a place half as wide as high shows the middle.
         let rgb = (0..100).flat_map(|i| [(i % 10) as u8 * 10; 3]).collect();
         let wide = Picture { width: 10, height: 10, rgb };
         let middle = covering(&wide, 4, 8);

@@ -1,4 +1,4 @@
-//! A picture of many pictures, to be looked at.
+//! Contact sheets: one picture of many.
 
 use crate::media::Picture;
 use crate::output::scale::paste;

@@ -154,7 +154,7 @@ impl Checkpoint {
         Config::read(&self.open_transformer(DType::F32, &Device::Cpu)?, self.read_config()?.as_ref())
     }
 
-    /// Loads the text encoder and its tokenizer (which may lie in the same file).
+    /// Loads the text encoder and its tokenizer (which may be in the same file).
     ///
     /// # Errors
     ///

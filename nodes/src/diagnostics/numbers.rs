@@ -153,7 +153,7 @@ fn mistake(token: &str) -> Option<String> {
     }
 }
 
-/// The number that a token stands for, in JSON or in another language.
+/// The number of a token, in JSON or in another language.
 fn meaning(token: &str) -> Option<f64> {
     let (sign, digits) = token.strip_prefix('-').map_or((1.0, token), |rest| (-1.0, rest));
     let digits = digits.strip_prefix('+').unwrap_or(digits);

@@ -267,7 +267,7 @@ pub enum Curve {
 pub enum Latency {
     /// In the frame before.
     Frame,
-    /// In the model call before, where it was measured.
+    /// In the model call before, which measured it.
     Call,
 }
 

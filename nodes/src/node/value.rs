@@ -105,7 +105,7 @@ pub struct Chain(pub(crate) Option<NonZeroU32>);
 pub enum Value {
     /// A finite number.
     Number(f64),
-    /// On or off, and how often it went on.
+    /// On or off, with its rising edges.
     Gate(Gate),
     /// A text.
     Text(Arc<str>),

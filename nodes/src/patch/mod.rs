@@ -1,4 +1,4 @@
-//! A patch as it is saved: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
+//! A saved patch: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
 //!
 //! `docs/patch-format.md` describes the file. Unknown nodes, parameters and keys survive a load and a save.
 //! [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and every change of a patch is an [`Edit`].

@@ -34,7 +34,7 @@ pub(super) fn whole<'de, D: Deserializer<'de>, T: Whole>(deserializer: D) -> Res
     deserializer.deserialize_any(WholeVisitor(PhantomData))
 }
 
-/// The whole number that JSON stands for, if it is one that a `u64` holds.
+/// The whole number in JSON, if a `u64` holds it.
 pub(super) fn whole_of(json: &Json) -> Option<u64> {
     json.as_u64().or_else(|| json.as_f64().and_then(whole_of_float))
 }

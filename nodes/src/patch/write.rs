@@ -23,7 +23,7 @@ impl Patch {
     }
 }
 
-/// Writes a value that begins `column` characters behind the left edge and lies in `deep` others.
+/// Writes a value that begins `column` characters after the left edge, at depth `deep`.
 fn write(json: &Json, deep: usize, column: usize, text: &mut String) {
     let (open, close, parts): (_, _, Vec<(Option<&String>, &Json)>) = match json {
         Json::Object(map) if !map.is_empty() => ('{', '}', map.iter().map(|(key, value)| (Some(key), value)).collect()),

@@ -69,7 +69,7 @@ pub struct Program {
 /// An operation with its parameters, on a target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bend {
-    /// The node that asks for it.
+    /// The node of the bend.
     pub node: Arc<str>,
     /// Site of the bend.
     pub site: Site,
@@ -298,7 +298,7 @@ impl Bend {
 /// A measurement at a site.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tap {
-    /// The node that asks for it.
+    /// The node of the tap.
     pub node: Arc<str>,
     /// The measure.
     pub measure: Measure,

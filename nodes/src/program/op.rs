@@ -178,7 +178,7 @@ pub struct Weight {
     pub gain: f64,
 }
 
-/// Standard normal noise that an operation may ask for; the same for the same bend, step, layer and frame.
+/// Standard normal noise for an operation; the same for the same bend, step, layer and frame.
 pub trait Noise {
     /// Noise of a shape `[batch, frames, ..]`, on the device and in the dtype of `like`.
     ///

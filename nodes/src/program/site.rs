@@ -87,7 +87,7 @@ impl Site {
         Self::FfnOut,
     ];
 
-    /// The site's name as it is written in patches.
+    /// The site's name in patches.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SelfPosition => "self.position",

@@ -66,7 +66,7 @@ impl Commented {
             }
         } else {
             self.part.write_all(&self.held)?;
-            // A box of 0 goes on to the end of the video. One with a long size comes from no muxer of ours.
+            // A box of size 0 extends to the end of the video. Our muxer writes no box with a long size.
             self.passing = if size < 8 { u64::MAX } else { size.saturating_sub(held) };
         }
         self.come += held;
@@ -84,7 +84,7 @@ impl Write for Commented {
             self.come += written as u64;
             return Ok(written);
         }
-        // Enough to know the kind of the box, or the rest of it.
+        // Enough bytes for the kind of the box, or for the rest of it.
         let size = self.held.first_chunk::<4>().map_or(0, |size| u32::from_be_bytes(*size) as usize);
         let wanted = if self.held.len() < 8 { 8 } else { size };
         let taken = wanted.saturating_sub(self.held.len()).min(bytes.len());

@@ -75,7 +75,7 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
     Ok(Box::new(Steady { video, path: path.to_owned(), size: None }))
 }
 
-/// The format that the name of a video asks for.
+/// The format, by the name of a video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One MP4.

@@ -159,7 +159,7 @@ fn config(width: usize, height: usize, frame_rate: f64) -> EncoderConfig {
     let bits_per_sec = BITS_PER_PIXEL * (width * height) as f64 * frame_rate;
     EncoderConfig::new()
         .complexity(Complexity::High)
-        // The mode that takes its range of quantisers as it is and leaves out no picture.
+        // The mode that keeps the range of quantisers and leaves out no picture.
         .rate_control_mode(RateControlMode::Bufferbased)
         .bitrate(BitRate::from_bps(bits_per_sec.min(MOST_BITS_PER_SEC) as u32))
         .qp(QpRange::new(QUANTISER, QUANTISER))

@@ -105,7 +105,7 @@ pub enum Stage {
     Relu,
     /// A layer over the frame before and the frame.
     MemBlock(MemBlock),
-    /// Several frames to one: a convolution over as many, none of them seen twice.
+    /// Several frames to one: a convolution over as many, without overlap.
     TPool(Conv),
     /// One frame to several.
     TGrow(TGrow),

@@ -106,7 +106,7 @@ impl Downsample {
         }
     }
 
-    /// One frame for two and the one before them. The very first frame of a video stays as it is.
+    /// One frame for two and the one before them. The very first frame of a video stays unchanged.
     fn halve(name: &str, time_conv: &Conv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let frames = x.dim(0)?;
         if !cache.contains(name) {

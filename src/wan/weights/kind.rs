@@ -21,7 +21,7 @@ pub enum Kind {
     },
     /// A UMT5 text encoder.
     TextEncoder {
-        /// Number of tokens it knows.
+        /// Number of tokens in the vocabulary.
         vocab: usize,
         /// Width of the tokens.
         dim: usize,

@@ -170,7 +170,7 @@ impl Weights {
         Ok(Self { store: Arc::new(store), prefix: self.prefix })
     }
 
-    /// The same weights seen from `prefix.<name>`.
+    /// The same weights under `prefix.<name>`.
     #[must_use]
     pub fn pp(&self, name: impl fmt::Display) -> Self {
         Self { store: self.store.clone(), prefix: format!("{}{name}.", self.prefix) }
