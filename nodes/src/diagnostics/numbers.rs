@@ -185,7 +185,7 @@ pub(crate) fn rounded(literal: &str) -> Option<f64> {
     (number.abs() >= EVERY_WHOLE && decimal(literal) != decimal(&format!("{number:e}"))).then_some(number)
 }
 
-/// The digits of a number, from the first to the last that is not 0, and the place of its point.
+/// The significant digits of a number, without zeros at either end, and the place of its point.
 fn decimal(literal: &str) -> (String, i64) {
     let Parts { whole, fraction, exponent } = Parts::of(literal);
     let digits = format!("{whole}{}", fraction.unwrap_or_default());
