@@ -1,4 +1,4 @@
-//! One evaluation of a plan: a pure function of the plan, what came in, and what is remembered.
+//! One evaluation of a plan: a pure function of the plan, the inputs and the memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::node::value::{Gate, Kind, Value};
 use crate::program::target::Selection;
 use crate::program::{Bend, Program};
 
-/// Number at which a gate goes on.
+/// Number from which a gate is on.
 const ON: f64 = 0.5;
-/// Number below which a gate goes off.
+/// Number below which a gate is off.
 const OFF: f64 = 0.1;
 
-/// Hops that are kept until they are looked at.
+/// Hops that wait to be read, at most.
 const MOST_HOPS: usize = 10 * sound::HOPS_PER_SEC;
 
 /// Values of the devices.
@@ -28,7 +28,7 @@ pub struct Controls {
     pub midi_cc: BTreeMap<(u8, u8), f64>,
     /// MIDI notes held, velocity 0 to 1, by channel and number.
     pub midi_notes: BTreeMap<(u8, u8), f64>,
-    /// MIDI notes struck since they were last looked at, held or not, with their velocity: a short hit is not lost.
+    /// MIDI notes on since the last read, held or not, with their velocity. A short note is not lost.
     pub midi_struck: BTreeMap<(u8, u8), f64>,
     /// The latest arguments of OSC addresses.
     pub osc: BTreeMap<String, Vec<f64>>,
@@ -39,7 +39,7 @@ pub struct Controls {
 }
 
 impl Controls {
-    /// A key is struck: it is held until it is taken out of `midi_notes`.
+    /// Note on. The note is held until it is removed from `midi_notes`.
     pub fn strike(&mut self, key: (u8, u8), velocity: f64) {
         self.midi_notes.insert(key, velocity);
         self.midi_struck.insert(key, velocity);
@@ -76,27 +76,27 @@ pub struct Inputs<'a> {
 pub struct Scratch {
     /// The plan that it was made for.
     plan: u64,
-    /// Nothing was evaluated in it yet.
+    /// True until the first evaluation.
     fresh: bool,
     /// The values on all inputs.
     input_values: Vec<Option<Value>>,
     /// The values on all outputs.
     output_values: Vec<Option<Value>>,
-    /// Those of them that are read in the next frame, as they were in the frame before.
+    /// The values of outputs that are read in the next frame, as of the frame before.
     before: Vec<Option<Value>>,
     requests: Requests,
     everything: Arc<Selection>,
-    /// Outputs that were given numbers that are not finite.
+    /// Outputs whose number was not finite.
     held: Vec<(Arc<str>, &'static str)>,
 }
 
 impl Scratch {
-    /// The outputs, by node and name, that were given a number in the latest call that was not finite: each kept its last one.
+    /// Outputs, by node and name, whose number was not finite in the latest call. Each kept its last number.
     pub fn held(&self) -> &[(Arc<str>, &'static str)] {
         &self.held
     }
 
-    /// Warnings of nodes in the latest call: the node, and a sentence.
+    /// Warnings of nodes in the latest call: the node, and a message.
     pub fn warnings(&self) -> &[(Arc<str>, &'static str)] {
         &self.requests.warnings
     }
@@ -114,11 +114,11 @@ impl Scratch {
 }
 
 impl Plan {
-    /// The program of one model call over `frames` latent frames, from the memory at its beginning; advances the memory
-    /// to its end.
+    /// The program of one model call over `frames` latent frames. It starts from the memory at the beginning of the
+    /// call, and advances it to the end.
     ///
-    /// Each denoising step evaluates the call again: pass a copy of the memory from before the chunk, and keep the one from
-    /// its last step.
+    /// Each denoising step evaluates the call again. Pass a copy of the memory from before the chunk, and keep the copy
+    /// of the last step.
     ///
     /// ```
     /// use bendrack_nodes::LIBRARY;
@@ -223,7 +223,7 @@ impl Plan {
     }
 }
 
-/// The last value of an output, from the number that was remembered of it.
+/// The last value of an output, from its remembered number.
 fn recalled(output: &Output, last: f64) -> Option<Value> {
     match output.kind {
         _ if last.is_nan() => None,
@@ -232,7 +232,7 @@ fn recalled(output: &Output, last: f64) -> Option<Value> {
     }
 }
 
-/// Keeps the numbers and gates on the outputs of a node.
+/// Stores the numbers and gates on the outputs of a node.
 fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
     for (kept, value) in memory.numbers_mut(slot.cells.outputs()).iter_mut().zip(output_values) {
         match value {
@@ -243,8 +243,8 @@ fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
     }
 }
 
-/// Outputs that the node did not set: numbers keep their value, gates their state without a new edge, all others become
-/// empty.
+/// Outputs that the node did not set. Numbers keep their value, and gates their state without a new edge. All others
+/// become empty.
 fn settle(
     slot: &Slot,
     gave: u64,
@@ -279,7 +279,7 @@ fn pass(slot: &Slot, arrived: &[Option<Value>], output_values: &mut [Option<Valu
     }
 }
 
-/// Brings values to the inputs of a node. Whether any is another than in the frame before.
+/// Feeds the inputs of a node. True if any value differs from the frame before.
 fn feed(
     slot: &Slot,
     inputs: &Inputs<'_>,
@@ -383,7 +383,7 @@ fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
             }
             next = found + 1;
         } else {
-            // Behind what the same node asked for in the frames before.
+            // After the bends of the same node in earlier frames.
             let after = bends.iter().rposition(|bend| bend.node == new.node).map_or(next, |last| (last + 1).max(next));
             for (_, lanes) in new.params.iter_mut() {
                 lanes.resize(lane + 1, lanes[0]);

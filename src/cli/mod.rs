@@ -1,4 +1,5 @@
-//! The command line. Exit codes: 0 is success, 1 a failure with one message on stderr. 2 is wrong usage or a patch that does not run.
+//! The command line. Exit codes: 0 for success, 1 for a failure with one message on stderr. Wrong usage, or a patch
+//! that does not run, is 2.
 
 mod bench;
 mod check;
@@ -107,7 +108,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Prints the help, the version, or what is wrong with the arguments.
+/// Prints the help, the version, or the error in the arguments.
 fn print_answer(answer: &clap::Error) -> ExitCode {
     let (text, is_wrong) = (answer.render(), answer.use_stderr());
     let is_terminal = if is_wrong { io::stderr().is_terminal() } else { io::stdout().is_terminal() };

@@ -89,7 +89,7 @@ impl Render {
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
         let sound = self.sound()?;
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
-        // Begun before the model is loaded: a file that cannot be written fails at once.
+        // Begun before the model is loaded, so that a file that cannot be written fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
@@ -130,7 +130,7 @@ impl Render {
         match &self.report {
             Some(path) => {
                 let report = job.report(&self, (wanted, kept), seconds, loaded.as_secs_f64(), size);
-                // Somebody else may have written there meanwhile.
+                // Another program may have written there meanwhile.
                 check_replaced("--report", path, Content::Report)?;
                 write_report(path, &(report + "\n")).map_err(|error| {
                     Failure::Failed(format!("{}: {error}; give a path that can be written", path.display()))

@@ -66,7 +66,7 @@ mod open {
                 }
             };
             let Opened { patch, home, .. } = opened;
-            // A patch with mistakes opens, too: it is mended in the window.
+            // A patch with errors opens too, so that the window can mend it.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let (model, size) = (self.model, self.size);
@@ -82,7 +82,7 @@ mod open {
             let rack =
                 EngineHandle::start(load, move |frame| sender.get().into_iter().for_each(|outs| outs.send(frame)));
             let devices = Devices::open(&self.devices, rack.controls());
-            // Nobody else sets it.
+            // No other code sets it.
             let _ = outs.set(Outs { osc: devices.osc_out().cloned(), midi: devices.midi_out().cloned() });
             let activity = devices.activity().clone();
             let options = Options {

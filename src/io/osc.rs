@@ -49,7 +49,7 @@ pub fn local_address() -> Option<IpAddr> {
 ///
 /// # Errors
 ///
-/// Fails with the problem of the packet, which is then read not at all.
+/// Fails with the problem of the packet, none of which is then used.
 fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
     if packet.len() > MAX_PACKET {
         return Err("a packet that is too long".into());
@@ -251,7 +251,7 @@ impl OscOut {
     fn try_send(&self, socket: &UdpSocket, packet: &[u8]) -> std::io::Result<()> {
         match socket.send(packet) {
             Ok(_) => self.light.set(State::Open),
-            // This error is about the packet before, so this one is sent again.
+            // This error concerns the packet before, so this one is sent again.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 self.light.set(State::Waiting);
                 socket.send(packet)?;

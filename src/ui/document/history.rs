@@ -263,7 +263,7 @@ mod tests {
         format!("n{}", n % 6)
     }
 
-    /// An edit of one level made of a few numbers, over six ids, so that edits affect one another; some of them fail.
+    /// An edit of one level from a few numbers, over six ids, so that edits affect one another. Some of them fail.
     fn level_edit(kind: u8, a: u8, b: u8, x: f64) -> LevelEdit {
         let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
         let input = if x > 0.0 { "value" } else { "rate" };

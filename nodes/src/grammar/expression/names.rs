@@ -114,7 +114,7 @@ pub const VARIABLES: &[Variable] = &[
 pub(super) const CHOICE: u8 = 0;
 /// The level of comparisons, of which only one can stand between two numbers.
 pub(super) const COMPARISON: u8 = 3;
-/// The level of signs before a number; below it operators stand between two, and above it is `^`.
+/// The level of signs before a number. Binary operators are below it, and `^` is above.
 pub(super) const SIGN: u8 = 6;
 
 const fn between(level: u8, symbol: &'static str, about: &'static str, run: fn(f64, f64) -> f64) -> Operator {
@@ -250,7 +250,7 @@ fn number(is_on: bool) -> f64 {
     f64::from(u8::from(is_on))
 }
 
-/// Nothing is made of what is not a number.
+/// NaN stays NaN.
 fn keep_nan(x: f64, run: impl Fn(f64) -> f64) -> f64 {
     if x.is_nan() { x } else { run(x) }
 }
@@ -266,7 +266,7 @@ fn modulo(x: f64, y: f64) -> f64 {
     if rest == y.abs() { 0.0 } else { rest }
 }
 
-/// The lesser; not a number if one is not. (`f64::min` would give the other one, and either of 0 and −0.)
+/// The lesser number, or NaN if one is NaN. (`f64::min` would return the other one, and either of 0 and −0.)
 fn least(x: f64, y: f64) -> f64 {
     if x.is_nan() || x < y { x } else { y }
 }
@@ -284,7 +284,7 @@ fn mix(x: f64, y: f64, amount: f64) -> f64 {
 }
 
 fn smoothstep(low: f64, high: f64, x: f64) -> f64 {
-    // A way of no length is a step, at its end.
+    // An interval of no length is a step at its end.
     let place = if low == high { keep_nan(x - low, |x| number(x >= 0.0)) } else { (x - low) / (high - low) };
     ease(clamp(place, 0.0, 1.0))
 }

@@ -1,4 +1,4 @@
-//! Blurs what lies on the picture.
+//! Blurs over the picture.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
@@ -30,8 +30,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Blurred by a Gaussian of a standard deviation of `sigma` cells. The offline AttentionBender's is 3 cells wide whatever
-/// its sigma, and dark at the border, as here with the padding `zeros`.
+/// Blurred by a Gaussian of a standard deviation of `sigma` cells. The blur of the offline AttentionBender is 3 cells
+/// wide for every sigma. It is dark at the border, as here with the padding `zeros`.
 fn blur(params: &Params, grid: Grid) -> GridMap {
     GridMap::spread(
         grid,

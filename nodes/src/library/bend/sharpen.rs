@@ -1,4 +1,4 @@
-//! Sharpens what lies on the picture.
+//! Sharpens over the picture.
 
 use super::blur::gauss;
 use crate::library::bend::bend_node;

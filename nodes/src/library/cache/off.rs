@@ -1,4 +1,4 @@
-//! Looks away from the past.
+//! Masks past frames.
 
 use smallvec::smallvec;
 
@@ -6,7 +6,7 @@ use crate::node::def::{Input, NodeDef};
 
 const OFF: Input = Input::gate("off", true, "Gate: while it is on, the model attends to no past latent frames.");
 
-/// Looks away from the past.
+/// Masks past frames.
 pub const NODE: NodeDef = NodeDef {
     name: "cache.off",
     title: "Cache off",

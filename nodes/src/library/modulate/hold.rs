@@ -41,7 +41,7 @@ const CYCLES: usize = 3;
 /// Number of cycles begun.
 const BEGUN: usize = 4;
 
-/// The random sequences of what it takes and of which triggers count.
+/// The random sequences: sampled numbers, and the chance of a trigger.
 const VALUES: u8 = 0;
 const DICE: u8 = 1;
 /// More triggers in a frame than these make no difference.
