@@ -233,12 +233,7 @@ pub const FUNCTIONS: &[Function] = &[
     ),
     three("lerp", &["x", "y", "amount"], "Same as `mix`.", mix),
     two("step", &["edge", "x"], "0 if x is below edge, else 1.", |edge, x| keep_nan(x - edge, |x| number(x >= 0.0))),
-    three(
-        "smoothstep",
-        &["low", "high", "x"],
-        "0 below low, 1 above high, a smooth curve between.",
-        smoothstep,
-    ),
+    three("smoothstep", &["low", "high", "x"], "0 below low, 1 above high, a smooth curve between.", smoothstep),
 ];
 
 /// True for a number that is on, as a gate.
