@@ -6,9 +6,9 @@ use crate::io;
 
 #[derive(clap::Args)]
 pub(super) struct Window {
-    /// The patch to open, or a PNG or MP4 that was rendered with it [default: the first bend].
+    /// Patch to open, or a PNG or MP4 with an embedded patch [default: the first bend].
     patch: Option<PathBuf>,
-    /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
+    /// Model: mini, a name from `bendrack models`, or the path of a folder.
     #[arg(long, default_value = "mini")]
     model: String,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].

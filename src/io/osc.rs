@@ -57,7 +57,7 @@ fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
     check(packet, 0)?;
     let (rest, packet) = rosc::decoder::decode_udp(packet).map_err(|error| error.to_string())?;
     if !rest.is_empty() {
-        return Err("a packet that goes on behind its end".into());
+        return Err("a packet with bytes after its end".into());
     }
     let mut messages = Vec::new();
     collect(packet, &mut messages)?;
@@ -241,7 +241,7 @@ impl OscOut {
     fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
         if !address.starts_with('/') || !value.is_finite() {
             self.light.count_error(&format!(
-                "{address} {value} is not sent: an address begins with /, and a number is finite"
+                "{address} {value} is not sent; begin the address with /, and send a finite number"
             ));
             return None;
         }

@@ -102,7 +102,7 @@ pub const VARIABLES: &[Variable] = &[
     input(5, "f", "Sixth input."),
     input(6, "g", "Seventh input."),
     input(7, "h", "Eighth input."),
-    Variable { name: "t", about: "Seconds from the beginning of the video.", origin: Origin::Secs },
+    Variable { name: "t", about: "Seconds since the beginning of the video.", origin: Origin::Secs },
     Variable { name: "frame", about: "Number of the latent frame, from 0.", origin: Origin::Frame },
     Variable { name: "beat", about: "Beats from the beginning of the video, with fractions.", origin: Origin::Beat },
     Variable { name: "fps", about: "Latent frames per second: 4.", origin: Origin::Fps },
@@ -217,8 +217,8 @@ pub const FUNCTIONS: &[Function] = &[
     one("log10", "The logarithm to base 10.", f64::log10),
     one("abs", "Absolute value of x.", f64::abs),
     one("sign", "Sign of x: −1, 0 or 1.", |x| if x == 0.0 { 0.0 } else { x.signum() }),
-    one("floor", "The next whole number at or below x.", f64::floor),
-    one("ceil", "The next whole number at or above x.", f64::ceil),
+    one("floor", "Largest whole number that is not above x.", f64::floor),
+    one("ceil", "Smallest whole number that is not below x.", f64::ceil),
     one("round", "Nearest whole number; ties go to the even one.", f64::round_ties_even),
     one("fract", "Fractional part of x: x − floor(x), 0 to below 1.", fract),
     two("mod", &["x", "y"], "Remainder of x / y, never negative, same as `x % y`.", modulo),
@@ -233,12 +233,7 @@ pub const FUNCTIONS: &[Function] = &[
     ),
     three("lerp", &["x", "y", "amount"], "Same as `mix`.", mix),
     two("step", &["edge", "x"], "0 if x is below edge, else 1.", |edge, x| keep_nan(x - edge, |x| number(x >= 0.0))),
-    three(
-        "smoothstep",
-        &["low", "high", "x"],
-        "0 below low, 1 above high, a smooth curve between (smoothstep).",
-        smoothstep,
-    ),
+    three("smoothstep", &["low", "high", "x"], "0 below low, 1 above high, a smooth curve between.", smoothstep),
 ];
 
 /// True for a number that is on, as a gate.

@@ -5,10 +5,11 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Op, Params};
 
-const SIGMA: Input = Input::number("sigma", 0.0, "Radius of the blur, in cells of the latent grid.")
-    .soft(0.0, 4.0)
-    .hard(0.0, 16.0)
-    .unit("cells");
+const SIGMA: Input =
+    Input::number("sigma", 0.0, "Radius of the blur (standard deviation), in cells of the latent grid.")
+        .soft(0.0, 4.0)
+        .hard(0.0, 16.0)
+        .unit("cells");
 
 const OP: Op = Op::new("blur", &[SIGMA.neutral_at(0.0), bend_node::PADDING.option()], Form::Grid(blur));
 

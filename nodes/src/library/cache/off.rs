@@ -10,7 +10,7 @@ const OFF: Input = Input::gate("off", true, "Gate: while it is on, the model att
 pub const NODE: NodeDef = NodeDef {
     name: "cache.off",
     title: "Cache off",
-    about: "Hides past latent frames from the model for a while; the KV cache keeps them.",
+    about: "Hides past latent frames from the model while a gate is on; the KV cache keeps them.",
     inputs: &[OFF],
     outputs: &[],
     run: |ctx| {

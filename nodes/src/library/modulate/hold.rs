@@ -7,7 +7,8 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::optional("in", "Number to sample; random numbers if nothing is connected.");
-const TRIGGER: Input = Input::gate("trigger", false, "Trigger of the sample, or gate of the tracking.");
+const TRIGGER: Input =
+    Input::gate("trigger", false, "Trigger: takes a sample. In track and hold, gate: follows while it is on.");
 
 choices! {
     /// The time at which a number is taken.

@@ -39,7 +39,7 @@ const MOST: u16 = 256;
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.shift",
     title: "Shift register",
-    about: "An analogue shift register: each trigger passes the value on, like a canon in eight voices.",
+    about: "An analogue shift register with eight stages: each trigger moves every value one stage on.",
     inputs: &[IN, TRIGGER, CHANCE, STAGES, LOOP, RESET, SEED],
     outputs: &OUTS,
     memory: PLACES + 1,
