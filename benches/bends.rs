@@ -1,8 +1,9 @@
-//! Cost of bends and taps, as ratios to the unbent model: a causal layer of Wan 1.3B, and a chunk of the embedded model.
+//! Cost of bends and taps, as ratios to the unbent model. Cases: a causal layer of Wan 1.3B, and a chunk of the
+//! embedded model.
 //!
 //! `cargo bench --bench bends [text]` measures the cases with this text in their name. It prints a line per case, then
-//! tables of nodes and sites. Runs with and without a program alternate, and the fastest of each count. For a layer, the hooks
-//! run alone, on tensors recorded in it, and their extra cost counts against the whole layer.
+//! tables of nodes and sites. Runs with and without a program alternate, and the fastest of each count. For a layer,
+//! the hooks run alone, on tensors recorded in it. Their extra cost counts against the whole layer.
 
 #[allow(dead_code, reason = "shared with the other benches")]
 mod common;
@@ -80,7 +81,7 @@ fn is_reference(bend: &Bend) -> bool {
     bend.site.is_map() && bend.target.words.is_all() && needs_map
 }
 
-/// Every node at each of its sites, maps of words on one and on all of them; then its reference form.
+/// Every node at each of its sites, with maps of one word and of all words. Then its reference form.
 fn single() -> Vec<Case> {
     let mut cases = Vec::new();
     let mut push = |node: &str, site: &str, bend: Bend, exact: bool| {
@@ -327,7 +328,7 @@ fn measure(subject: &mut dyn Subject, case: &Case, rounds: usize, plain: f64) ->
     Cost { secs: secs[1] - secs[0], ratio: ratio(secs), bytes: peaks[1] - peaks[0] }
 }
 
-/// The memory of this process, as Linux tells it; 0 elsewhere.
+/// The memory of this process, as reported by Linux; 0 elsewhere.
 mod memory {
     use std::fs;
 

@@ -48,7 +48,7 @@ const FRAMES: usize = 3;
 /// Seconds of a latent frame.
 const FRAME_SECS: f64 = 0.25;
 
-/// The angle of the first bend's rotation in each latent frame, with a ramp of `period` seconds in place of its LFO.
+/// The angle of the first bend's rotation in each latent frame. A ramp of `period` seconds replaces its LFO.
 ///
 /// # Errors
 ///

@@ -47,8 +47,8 @@ fn check_layout(path: &Path) -> Result<()> {
     if path.is_file() { layout(path).map(|_| ()) } else { Ok(()) }
 }
 
-/// Writes a patch, with its layout beside it if that is where it was. Whatever happens meanwhile, the file holds the old patch
-/// or the new one.
+/// Writes a patch, with its layout beside it if it was there before. After any failure, the file holds the old patch or
+/// the new one.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ fn apart(mut patch: Patch) -> (Patch, Patch) {
 ///
 /// # Errors
 ///
-/// If the new file cannot be written or moved; the old one is as it was.
+/// If the new file cannot be written or moved. The old one is then unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A link stays a link: what it leads to is replaced.
     let path = resolved(path);

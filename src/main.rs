@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // An error that people see has no backtrace. candle's errors capture one if this variable or RUST_BACKTRACE asks for it;
-    // panics follow RUST_BACKTRACE alone.
+    // An error for users has no backtrace. If this variable or RUST_BACKTRACE is set, candle's errors capture one.
+    // Panics follow RUST_BACKTRACE alone.
     // SAFETY: no other thread runs yet that could read the environment.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     bendrack::cli::main()

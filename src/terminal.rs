@@ -11,8 +11,8 @@ use std::panic::PanicHookInfo;
 
 /// True for a character that acts on a terminal or on the order of the text around it.
 ///
-/// These are the control characters (U+0000–1F, U+007F–9F) but tab and line feed, and line and paragraph separators. To
-/// them come the marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9).
+/// These are the control characters (U+0000–1F, U+007F–9F) except tab and line feed, and line and paragraph separators.
+/// Also the marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9).
 fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -46,8 +46,8 @@ pub fn in_line(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// A JSON text with every hidden character escaped as JSON does it. The value stays the same: such characters stand in its
-/// strings alone.
+/// A JSON text with every hidden character escaped as JSON does it. The value stays the same: such characters occur
+/// only in its strings.
 #[must_use]
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     // Carriage returns are white space between values; a string has them escaped already.

@@ -28,7 +28,7 @@ pub fn taehv_shapes() -> Vec<(String, Vec<usize>)> {
     shapes.into_iter().collect()
 }
 
-/// Pixels of all frames at which TAEHV's decoder applies a layer, for one latent of this many pixels; none in the encoder.
+/// Pixels of all frames at which TAEHV's decoder applies a layer, per latent of this many pixels. None in the encoder.
 #[allow(dead_code, reason = "only the benches count")]
 pub fn taehv_positions(name: &str, latent: usize) -> usize {
     let index = name.strip_prefix("decoder.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
@@ -41,7 +41,8 @@ pub fn taehv_positions(name: &str, latent: usize) -> usize {
     }
 }
 
-/// Pixels of all frames at which the VAE's decoder applies a layer, for one latent of this many pixels that is not the first.
+/// Pixels of all frames at which the VAE's decoder applies a layer, per latent of this many pixels. The first latent
+/// has fewer frames.
 #[allow(dead_code, reason = "only the benches count")]
 pub fn vae_positions(name: &str, latent: usize) -> usize {
     // Frames and pixels at the beginning of each level, and at its end.
@@ -56,7 +57,7 @@ pub fn vae_positions(name: &str, latent: usize) -> usize {
     scale * latent
 }
 
-/// The decoder of Wan2.1_VAE: widths of 1, 2, 4, 4 times `base`, two residual blocks to a level and one more.
+/// The decoder of Wan2.1_VAE: widths of 1, 2, 4, 4 times `base`, and three residual blocks per level.
 pub fn vae_shapes(base: usize) -> Vec<(String, Vec<usize>)> {
     let mut shapes = Shapes::default();
     let top = 4 * base;

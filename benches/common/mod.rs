@@ -57,8 +57,8 @@ pub fn layer_weights(config: &Config) -> Vec<(String, Tensor)> {
     tensors
 }
 
-/// LongLive's layer at 320×576: a chunk of 3 latent frames of 20×36 tokens, 2160 queries, attends to a full window of 12
-/// frames, 8640 keys, and to 512 prompt tokens.
+/// LongLive's layer at 320×576, in a chunk of 3 latent frames of 20×36 tokens. Its 2160 queries attend to 8640 keys, a
+/// full window of 12 frames, and to 512 prompt tokens.
 pub struct CausalLayer {
     pub layer: Layer,
     pub weights: Vec<(String, Tensor)>,

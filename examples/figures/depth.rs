@@ -1,4 +1,4 @@
-//! Noise and gains in the feed-forward networks of early, middle and late layers, and of bands of their neurons: figure 4 of
+//! Noise and gains in feed-forward networks: early, middle and late layers, and bands of their neurons. Figure 4 of
 //! Real-Time AttentionBender.
 
 use std::path::Path;

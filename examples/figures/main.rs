@@ -1,6 +1,6 @@
 //! The figures of the papers on the small model: contact sheets, and the numbers behind them.
 //!
-//! `cargo run --release --example figures -- [FOLDER] [NAME..]` writes them to a folder (default `docs/figures`) and
+//! `cargo run --release --example figures -- [FOLDER] [NAME..]` writes them to a folder (default `docs/figures`). It
 //! prints the numbers as tables. The names of the sheets are: sites, amplitude, depth, words, sweep, patches.
 
 #![allow(clippy::missing_errors_doc)] // Every function fails as the model does.

@@ -11,7 +11,7 @@ use super::measure::change;
 use super::page::Page;
 use super::rig::{Bend, DEPTHS, Rig, large};
 
-/// An operation on the maps of cross-attention, and how far it goes in each column.
+/// An operation on the maps of cross-attention, and its amount in each column.
 struct Operation {
     name: &'static str,
     columns: [(&'static str, Json); 3],

@@ -1,4 +1,4 @@
-//! One evaluation of a plan: a pure function of the plan, what came in, and what is remembered.
+//! One evaluation of a plan: a pure function of the plan, the inputs and the memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,27 +53,27 @@ impl<'a> Inputs<'a> {
 pub struct Scratch {
     /// The plan that it was made for.
     plan: u64,
-    /// Nothing was evaluated in it yet.
+    /// True until the first evaluation.
     fresh: bool,
     /// The values on all inputs.
     input_values: Vec<Option<Value>>,
     /// The values on all outputs.
     output_values: Vec<Option<Value>>,
-    /// Those of them that are read in the next frame, as they were in the frame before.
+    /// The values of outputs that are read in the next frame, as of the frame before.
     before: Vec<Option<Value>>,
     requests: Requests,
     everything: Arc<Selection>,
-    /// Outputs that were given numbers that are not finite.
+    /// Outputs whose number was not finite.
     held: Vec<(Arc<str>, &'static str)>,
 }
 
 impl Scratch {
-    /// The outputs, by node and name, that were given a number in the latest call that was not finite: each kept its last one.
+    /// Outputs, by node and name, whose number was not finite in the latest call. Each kept its last number.
     pub fn held(&self) -> &[(Arc<str>, &'static str)] {
         &self.held
     }
 
-    /// Warnings of nodes in the latest call: the node, and a sentence.
+    /// Warnings of nodes in the latest call: the node, and a message.
     pub fn warnings(&self) -> &[(Arc<str>, &'static str)] {
         &self.requests.warnings
     }
@@ -91,11 +91,11 @@ impl Scratch {
 }
 
 impl Plan {
-    /// The program of one model call over `frames` latent frames, from the memory at its beginning; advances the memory
-    /// to its end.
+    /// The program of one model call over `frames` latent frames. It starts from the memory at the beginning of the
+    /// call, and advances it to the end.
     ///
-    /// Each denoising step evaluates the call again: pass a copy of the memory from before the chunk, and keep the one from
-    /// its last step.
+    /// Each denoising step evaluates the call again. Pass a copy of the memory from before the chunk, and keep the copy
+    /// of the last step.
     ///
     /// ```
     /// use bendrack_nodes::LIBRARY;
@@ -199,7 +199,7 @@ impl Plan {
     }
 }
 
-/// The last value of an output, from the number that was remembered of it.
+/// The last value of an output, from its remembered number.
 fn recalled(output: &Output, last: f64) -> Option<Value> {
     match output.kind {
         _ if last.is_nan() => None,
@@ -208,7 +208,7 @@ fn recalled(output: &Output, last: f64) -> Option<Value> {
     }
 }
 
-/// Keeps the numbers and gates on the outputs of a node.
+/// Stores the numbers and gates on the outputs of a node.
 fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
     for (kept, value) in memory.numbers_mut(slot.cells.outputs()).iter_mut().zip(output_values) {
         if let Some(number) = value.as_ref().and_then(Value::number) {
@@ -217,8 +217,8 @@ fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
     }
 }
 
-/// Outputs that the node did not set: numbers keep their value, gates their state without a new edge, all others become
-/// empty.
+/// Outputs that the node did not set. Numbers keep their value, and gates their state without a new edge. All others
+/// become empty.
 fn settle(
     slot: &Slot,
     gave: u64,
@@ -254,7 +254,7 @@ fn pass(slot: &Slot, arrived: &[Option<Value>], output_values: &mut [Option<Valu
     }
 }
 
-/// Brings values to the inputs of a node. Whether any is another than in the frame before.
+/// Feeds the inputs of a node. True if any value differs from the frame before.
 fn feed(
     slot: &Slot,
     tick: &TickContext<'_>,
@@ -363,7 +363,7 @@ fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
             }
             next = found + 1;
         } else {
-            // Behind what the same node asked for in the frames before.
+            // After the bends of the same node in earlier frames.
             let after = bends.iter().rposition(|bend| bend.node == new.node).map_or(next, |last| (last + 1).max(next));
             for (_, lanes) in new.params.iter_mut() {
                 lanes.resize(lane + 1, lanes[0]);

@@ -14,7 +14,8 @@ use crate::wan::hooks::HookContext;
 use crate::wan::rope::Rope;
 
 impl BoundProgram<'_> {
-    /// The bends that act at a site of a hook, first to last, with their values for `frames` of `size` (rows, columns) positions each.
+    /// The bends that act at a site of a hook, first to last. Their values are for `frames` of `size` (rows, columns)
+    /// positions each.
     pub(super) fn bends_at(
         &self,
         site: Site,
@@ -114,7 +115,7 @@ pub(super) fn apply(
     Ok(x)
 }
 
-/// Queries with their RoPE positions moved by bends of that form.
+/// Queries whose RoPE positions are moved by bends of the form [`Form::Position`].
 pub(super) fn shift_positions(context: &AttentionContext<'_>, q: &Tensor, bends: &[BoundBend<'_>]) -> Result<Tensor> {
     let (grid, mut q) = (context.grid, q.clone());
     let middle = [0.0, (grid.rows as f64 - 1.0) / 2.0, (grid.columns as f64 - 1.0) / 2.0];

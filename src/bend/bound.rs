@@ -1,4 +1,4 @@
-//! A bend bound to the hook at which it acts: its parameters, its amount and its region for the frames there.
+//! A bend bound to its hook: parameters, amount and region for the frames of the hook.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -42,7 +42,7 @@ impl<'a> BoundBend<'a> {
         self.amount[frame] * self.region.as_ref().map_or(1.0, |region| f64::from(region[position]))
     }
 
-    /// The same bend on some positions of one frame.
+    /// This bend on some positions of one frame.
     pub(super) fn part(&self, frame: usize, positions: Range<usize>) -> Self {
         Self {
             params: self.params.map(|lanes| smallvec![lanes[frame]]),
@@ -62,12 +62,12 @@ impl<'a> BoundBend<'a> {
         self.region.is_none() && self.amount.iter().all(|amount| amount.to_bits() == 1.0_f64.to_bits())
     }
 
-    /// Rows of the prompt, of `count`, for the words of the target.
+    /// Mask of the prompt's `count` rows: true for the words of the target.
     pub(super) fn rows(&self, count: usize) -> &'a [bool] {
         self.cache.rows.get_or_init(|| resolve::rows(&self.bend.target.words, self.shared.tokens, count))
     }
 
-    /// Rows of the prompt, of `count`, for the other words of the bend.
+    /// Mask of the prompt's `count` rows: true for the other words of the bend.
     pub(super) fn other_rows(&self, count: usize) -> Vec<bool> {
         match &self.bend.with {
             Some(words) => resolve::rows(words, self.shared.tokens, count),
@@ -114,7 +114,8 @@ impl<'a> BoundBend<'a> {
         dry + (wet - dry)?.broadcast_mul(&weights)?
     }
 
-    /// `wet`. In a guarded call, `dry` where only the bend makes numbers that overflow, and the bend counts as left out there.
+    /// Returns `wet`. A guarded call returns `dry` where only the bend makes numbers overflow, and records the bend as
+    /// left out.
     pub(super) fn check(&self, hook: &HookContext<'_>, dry: &Tensor, wet: Tensor) -> Result<Tensor> {
         if !self.shared.guarded || is_bounded(&wet)? || !is_bounded(dry)? {
             return Ok(wet);

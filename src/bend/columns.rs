@@ -12,7 +12,7 @@ use super::grid;
 use super::map::ScopedBend;
 use crate::wan::ops;
 
-/// The keys that bends touch, of `count`.
+/// The keys, of `count`, that bends change.
 pub(super) fn keys(bends: &[&ScopedBend<'_>], count: usize) -> Vec<u32> {
     let mut keys = BTreeSet::new();
     for bend in bends {
@@ -64,7 +64,7 @@ pub(super) fn chain(
     Ok(x)
 }
 
-/// The columns of a bend's keys after it.
+/// The columns of a bend's keys after the bend.
 fn wet(context: &AttentionContext<'_>, bound: &BoundBend<'_>, dry: &Tensor, heads: &[u32]) -> Result<Tensor> {
     let mixed = |wet: &Tensor| bound.mix(dry, wet, 3, &[4, 5]);
     match bound.bend.op.form {
@@ -104,13 +104,13 @@ fn noisy(
 ) -> Result<Tensor> {
     let share = x.sum_keepdim(2)?;
     let level = (share / (x.dim(2)? as f64).sqrt())?.broadcast_mul(&lanes_along(bound.params.lanes(sigma), 3, x)?)?;
-    // Frames lead in the order in which noise is drawn.
+    // Noise is drawn with the frames as the leading axis.
     let like = x.permute((0, 3, 1, 2, 4, 5))?;
     let white = normal(context.grid, &mut context.noise(bound, head), &like)?.permute((0, 2, 3, 1, 4, 5))?;
     x + white.broadcast_mul(&level)?
 }
 
-/// `noisy` at 0 and above, with the sum over the keys of x.
+/// `noisy` clamped at 0 and scaled to the sum of x over the keys.
 fn renormalised(x: &Tensor, noisy: &Tensor) -> Result<Tensor> {
     let noisy = noisy.relu()?;
     let sum = noisy.sum_keepdim(2)?;

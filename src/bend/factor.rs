@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-/// For a basis B `[heads, keys, columns]`, the matrices R `[heads, columns, columns]` with `Rᵀ R = Bᵀ B`: standard normal rows
-/// times R are distributed as standard normal rows times B.
+/// Matrices R `[heads, columns, columns]` with `Rᵀ R = Bᵀ B` for a basis B `[heads, keys, columns]`. Standard normal
+/// rows have the same distribution times R as times B.
 pub(super) fn factor(basis: &Tensor) -> Result<Tensor> {
     let gram = basis.transpose(1, 2)?.matmul(basis)?;
     let (heads, n, _) = gram.dims3()?;
@@ -42,7 +42,7 @@ mod tests {
             let basis = Tensor::cat(&[&basis, &basis.narrow(2, 0, 1)?, &basis.zeros_like()?.narrow(2, 0, 1)?], 2)?;
             let square = |x: &Tensor| x.transpose(1, 2)?.contiguous()?.matmul(x);
             let difference = (square(&factor(&basis)?)? - square(&basis)?)?.abs()?.flatten_all()?.max(0)?;
-            // Of squares of about as many as there are keys.
+            // The entries are sums of about as many squares as there are keys.
             assert!(difference.to_scalar::<f32>()? < 1e-2, "{difference}");
         }
         Ok(())

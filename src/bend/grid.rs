@@ -42,7 +42,8 @@ fn dense(map: &GridMap, x: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(matrix, (cells, cells), x.device())?.to_dtype(x.dtype())
 }
 
-/// The last step of a map, on the result of the steps before it and on the input of these, `[outer, cells, inner]` both.
+/// The last step of a map. Its operands, `[outer, cells, inner]` each, are the result of the steps before it and their
+/// input.
 struct Sparse<'a> {
     map: &'a GridMap,
     outer: usize,
@@ -91,7 +92,7 @@ impl Sparse<'_> {
         self.map.before().map_or(0.0, |(_, kept)| kept[cell])
     }
 
-    /// For one number per cell.
+    /// Computes one number per cell.
     fn picture(&self, x: &[f32], dry: &[f32], y: &mut [f32]) {
         for (cell, y) in y.iter_mut().enumerate() {
             let sum: f32 = self.map.last(cell).iter().map(|&(from, weight)| weight * x[from as usize]).sum();
@@ -100,7 +101,8 @@ impl Sparse<'_> {
     }
 }
 
-/// The numbers of the cells from `first` on, a few columns of all cells at a time, so that the terms of neighbours stay in the cache.
+/// The numbers of the cells from `first` on. A few columns of all cells are computed at a time. The terms of neighbours
+/// then stay in the cache.
 struct Rows<'a> {
     sparse: &'a Sparse<'a>,
     x: &'a [f32],

@@ -1,10 +1,11 @@
 //! Bends and taps of attention maps, without the map where the algebra allows.
 //!
-//! For one head, `A = softmax(q kᵀ · scale + bias)` and `O = A V`. A bend W that is linear on the query grid replaces the columns
-//! T of A: `O = A V + (W A_T − A_T) V_T`. The columns `A_T` come out of the same attention as extra value columns, one for each key of
-//! T. Where `A_T V_T` has fewer columns than T has keys, it comes out instead, and W acts on it: the same numbers.
-//! Keys under the same chain of bends form one class. The share of a tap's keys is one more column. Noise on many columns is drawn
-//! as its contribution to the output: normal, with the covariance `V_Tᵀ V_T`.
+//! For one head, `A = softmax(q kᵀ · scale + bias)` and `O = A V`. A bend W that is linear on the query grid replaces
+//! the columns T of A: `O = A V + (W A_T − A_T) V_T`. The columns `A_T` come out of the same attention as extra value
+//! columns, one for each key of T. If `A_T V_T` has fewer columns than T has keys, the attention returns it instead of
+//! `A_T`. W then acts on it, with the same result. Keys under the same chain of bends form one class. The share of a
+//! tap's keys is one more column. Noise on many columns is drawn as its contribution to the output: normal, with the
+//! covariance `V_Tᵀ V_T`.
 //!
 //! Other bends need the columns themselves ([`columns`](super::columns)). They come out as extra value columns or, beyond
 //! [`MOST_COLUMNS`], from the map of one head after the other.
@@ -34,13 +35,13 @@ pub(super) struct Scoped<'a, T> {
 /// A bend of a map with the keys and heads it acts on.
 pub(super) type ScopedBend<'a> = Scoped<'a, &'a BoundBend<'a>>;
 
-/// The most columns that one attention returns as extra values; more come from the map of one head after the other.
+/// The most columns that one attention returns as extra values. More are read from the map of one head after the other.
 const MOST_COLUMNS: usize = 1024;
 
 /// The attention output `[batch, queries, heads, value_dim]` after `bends`, first to last.
 ///
-/// `add` receives the measurement of each tap after the bends: the share of attention of its keys, `[heads, frames, rows, columns]`,
-/// mean over the batch.
+/// `add` receives the measurement of each tap after the bends. It is the share of attention of the tap's keys,
+/// `[heads, frames, rows, columns]`, averaged over the batch.
 pub(super) fn attend(
     context: &AttentionContext<'_>,
     softmax: &Softmax<'_>,
@@ -114,7 +115,7 @@ struct Group<'a> {
 type Bent = (Tensor, Vec<Tensor>);
 
 impl Group<'_> {
-    /// The output by the cheapest way that its bends allow.
+    /// The output, computed in the cheapest way that the bends allow.
     fn run(&self) -> Result<Bent> {
         if self.softmax.is_written_out() {
             return self.written_out();
@@ -185,7 +186,7 @@ impl Group<'_> {
     }
 }
 
-/// True for a bend that is linear on the grid, and for noise that stays as it is drawn.
+/// True for a bend that is linear on the grid, and for noise without renormalisation.
 fn is_linear(bend: &ScopedBend<'_>) -> bool {
     match bend.item.bend.op.form {
         Form::Grid(_) => true,
@@ -308,7 +309,7 @@ impl<'a> LinearPlan<'a> {
         Ok(Self { group, bent, free_taps, is_whole, is_share_known })
     }
 
-    /// Runs the attention over all columns, and hands each class its own.
+    /// Runs the attention over all columns, and gives each class its own columns.
     fn run(&mut self, values: Values<'_>) -> Result<Tensor> {
         let mut all = values.run()?;
         if self.is_share_known {

@@ -27,8 +27,9 @@ impl<'a> BoundProgram<'a> {
         parts.filter(|(_, part)| resolve::applies(part, hook, Site::CrossMap)).collect()
     }
 
-    /// Records the activity of neurons x `[batch, frames, tokens per frame, neurons]`, if a target names the most active ones. It is
-    /// the activity before the bends: otherwise a bent neuron leaves the ranking and its neighbour enters it in the next call.
+    /// Records the activity of neurons x `[batch, frames, tokens per frame, neurons]`, if a target names the most
+    /// active ones. It is the activity before the bends. Otherwise a bent neuron would leave the ranking, and its
+    /// neighbour would enter it in the next call.
     pub(super) fn record_activity(&self, x: &Tensor, hook: &HookContext<'_>) -> Result<()> {
         let bends = self.program.bends.iter().map(|bend| &*bend.target);
         let taps = self.program.taps.iter().flat_map(|tap| tap.target.parts().iter().map(|part| &**part));
@@ -83,7 +84,8 @@ impl<'a> BoundProgram<'a> {
     }
 }
 
-/// The map of one query per frame, `[frames, rows, columns]`, summed over the frames of the keys, after bends that are linear on the grid.
+/// The map of one query per frame, `[frames, rows, columns]`, after bends that are linear on the grid. It is summed
+/// over the frames of the keys.
 fn map_of_queries(
     softmax: &Softmax<'_>,
     bends: &[ScopedBend<'_>],

@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use super::tap::Measured;
 use crate::media::Map;
 
-/// State between calls: as the KV cache, it is an input of the next call.
+/// State between calls. Like the KV cache, it is an input of the next call.
 #[derive(Default)]
 pub struct BendMemory {
     /// The columns of frozen maps.
@@ -24,7 +24,7 @@ pub struct BendMemory {
 pub(super) type FrozenKey = (Arc<str>, String, usize, usize, Vec<u32>);
 
 impl BendMemory {
-    /// Adds what a call under `program` leaves, and drops the nodes that are not in it.
+    /// Adds the results of a call under `program`, and drops nodes that the program lacks.
     pub fn update(&mut self, new: Self, program: &Program, measured: BTreeMap<Arc<str>, Measured>) {
         let nodes: BTreeSet<&str> = program.bends.iter().map(|bend| &*bend.node).collect();
         self.frozen.retain(|(node, ..), _| nodes.contains(&**node));
@@ -39,7 +39,8 @@ impl BendMemory {
         }
     }
 
-    /// The most active neurons of a layer in the call before, at most `most`; none if the layer was not measured.
+    /// The neurons of a layer that were most active in the call before, at most `most`. None if the layer was not
+    /// measured.
     pub(super) fn most_active(&self, layer: usize, most: usize) -> impl Iterator<Item = usize> {
         let activity = self.activity.get(&layer).map_or(&[][..], Vec::as_slice);
         let mut order: Vec<usize> = (0..activity.len()).collect();

@@ -1,9 +1,10 @@
 //! Applies the program of a patch to a model call: a listener at the hooks of the transformer.
 //!
-//! No attention map is built if the algebra allows it. Bends before the softmax go into queries, keys and bias (`softmax`). A bend
-//! that is linear on the query grid acts on the contribution of the map's columns to the output (`map`); the columns come out of the
-//! same attention as extra value columns. Other bends of maps get the columns they need (`columns`). At every other site, a bend is a
-//! function of the tensor (`tensor`). A tap is one more value column, and is read after the call (`tap`).
+//! No attention map is built if the algebra allows it. Bends before the softmax go into queries, keys and bias
+//! (`softmax`). A bend that is linear on the query grid acts on the output of the map's columns (`map`). The columns
+//! come out of the same attention as extra value columns. Other bends of maps get the columns they need (`columns`). At
+//! every other site, a bend is a function of the tensor (`tensor`). A tap is one more value column, and is read after
+//! the call (`tap`).
 //!
 //! The form that writes every map out is the definition; [`BoundProgram::exact`] selects it for every bend.
 
@@ -50,7 +51,7 @@ use tap::Accumulator;
 pub use tap::{Measured, fuse_maps};
 pub use warnings::warnings;
 
-/// A program bound to one model call: its first frame, the tokens of its prompt, the memory of the calls before.
+/// A program bound to one model call: first frame, tokens of the prompt, memory of the calls before.
 pub struct BoundProgram<'a> {
     program: &'a Program,
     /// The number in the video of the program's first lane.
@@ -110,7 +111,8 @@ pub struct Outcome {
 }
 
 impl<'a> BoundProgram<'a> {
-    /// Binds `program`, whose lanes are the frames of the video from `first_frame` on, to a call under a prompt of these tokens.
+    /// Binds `program` to a call under a prompt of these tokens. The lanes of the program are the video's frames from
+    /// `first_frame` on.
     pub fn new(program: &'a Program, tokens: &'a Tokens, first_frame: usize, memory: &'a BendMemory) -> Self {
         let record = Record {
             accumulators: program.taps.iter().map(|tap| Accumulator::new(tap.fuse)).collect(),
@@ -183,7 +185,7 @@ impl Listener for BoundProgram<'_> {
             // These values are bent in `attend`, where the frames of the keys are known.
             return Ok(x);
         }
-        // The rows of a prompt belong to no frame: they take the lane of the call's first frame.
+        // The rows of a prompt belong to no frame. They take the lane of the call's first frame.
         let frames = if site == Site::CrossValue { &hook.frames[..1] } else { hook.frames };
         let (_, rows, columns) = hook.grid;
         let size = if site == Site::CrossValue { (x.dim(1)?, 1) } else { (rows, columns) };
@@ -266,7 +268,7 @@ fn bend_prompt_values(
     Ok(x)
 }
 
-/// The runs of true, as index ranges.
+/// Index ranges of consecutive true values.
 fn runs(on: &[bool]) -> Vec<RangeInclusive<usize>> {
     let on: Set = on.iter().enumerate().filter(|(_, on)| **on).map(|(index, _)| index).collect();
     resolve::ranges(&on, usize::MAX)

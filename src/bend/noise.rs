@@ -14,7 +14,7 @@ pub(super) struct SiteNoise<'a> {
     key: [u32; 2],
     /// The numbers in the video of the frames that are bent.
     frames: &'a [usize],
-    /// The first token of them.
+    /// The first token of each of these frames.
     token: usize,
     /// The head, and the number of draws so far.
     head: u32,
@@ -62,7 +62,7 @@ impl Noise for SiteNoise<'_> {
         let size: usize = dims[2..].iter().product();
         let first = self.token * dims[2..].iter().skip(1).product::<usize>();
         let mut values = vec![0.0f32; batch * frames * size];
-        // All of a batch are the same frames, and have the same noise.
+        // The items of a batch are the same frames, so they share their noise.
         let (one, others) = values.split_at_mut(if batch == 0 { 0 } else { frames * size });
         for (values, &frame) in one.chunks_exact_mut(size.max(1)).zip(self.frames) {
             let normal = Normal { key: self.key, words: [frame as u32, self.head, self.draws] };

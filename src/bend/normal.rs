@@ -75,7 +75,8 @@ fn philox(mut key: [u32; 2], first: u32, words: [u32; 3]) -> [[u32; LANES]; 4] {
     [a, b, c, d]
 }
 
-/// Two normal numbers from random bits (Box and Muller): sums, products and a root, which are the same on every machine.
+/// Two normal numbers from random bits (Box and Muller). It uses only sums, products and a root, which are the same on
+/// every machine.
 #[inline(always)]
 fn normal(a: u32, b: u32) -> (f32, f32) {
     const STEP: f32 = 1.0 / (1 << 24) as f32;

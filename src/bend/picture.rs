@@ -126,7 +126,7 @@ mod tests {
         let (before, now) = (spot((1, 0)), spot((6, 3)));
         let far = looks(&now, Some(&before), Region::All);
         assert_looks(&far, &[("change", 2.0 / 32.0), ("x", (1.5 + 6.5) / 16.0), ("y", (0.5 + 3.5) / 8.0)]);
-        // One that changes half as much pulls a quarter as much.
+        // Half the change has a quarter of the weight.
         let dim = made(|x, y| {
             [if (x, y) == (6, 3) {
                 255

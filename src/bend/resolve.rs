@@ -26,7 +26,7 @@ pub(super) fn applies(target: &Target, hook: &HookContext<'_>, site: Site) -> bo
     step && target.pass.contains(hook.pass) && layer && negative
 }
 
-/// Rows of the prompt, of `keys`, for the words.
+/// Mask of the prompt's `keys` rows: true for the words.
 pub(super) fn rows(words: &Words, tokens: &Tokens, keys: usize) -> Vec<bool> {
     let mut these = |list: &WordList| {
         let mut rows = vec![0.0; keys];

@@ -1,7 +1,8 @@
 //! The attention of a layer under bends before the softmax, which weigh its logits.
 //!
-//! Without a region, the weights are the same for all queries of a frame, and go into the queries, the keys and the bias of an
-//! ordinary attention. With one, and for the exact form, the map of one head after the other is written out.
+//! Without a region, the weights are the same for all queries of a frame. They then go into the queries, the keys and
+//! the bias of an ordinary attention. With a region, and for the exact form, the map of one head after the other is
+//! written out.
 
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::{Form, Weight};
@@ -20,12 +21,13 @@ pub(super) struct Softmax<'a> {
     heads: Vec<u32>,
     grid: Grid,
     weights: &'a [Scoped<'a, &'a BoundBend<'a>>],
-    /// The same as ordinary attentions: one, or one per frame where weights differ. Absent if the map must be written out.
+    /// The bent attention as ordinary ones: one, or one per frame where weights differ. Absent if the map must be
+    /// written out.
     plain: Option<Vec<Attention>>,
 }
 
 impl<'a> Softmax<'a> {
-    /// Weights act first to last; `exact` writes out every map.
+    /// An attention under weights, which act first to last. `exact` writes out every map.
     pub(super) fn new(
         attention: Attention,
         grid: Grid,
@@ -227,7 +229,7 @@ fn of_heads(attention: &Attention, heads: &[u32]) -> Result<Attention> {
     let heads = Tensor::new(heads, attention.q.device())?;
     let pick = |x: &Tensor| x.contiguous()?.index_select(&heads, 2);
     let bias = match &attention.bias {
-        // [heads, queries, keys]; a bias of fewer axes, or with one row for all heads, is the same for each of them.
+        // `[heads, queries, keys]`. All heads share a bias of fewer axes, or one with a single row.
         Some(bias) if bias.rank() == 3 && bias.dim(0)? > 1 => Some(bias.index_select(&heads, 0)?),
         bias => bias.clone(),
     };

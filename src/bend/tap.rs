@@ -87,7 +87,7 @@ fn median(mut values: Vec<f32>) -> f32 {
     if values.len() % 2 == 1 { values[middle] } else { f32::midpoint(values[middle - 1], values[middle]) }
 }
 
-/// Several maps of one shape as one, position by position; none if there are no maps.
+/// Reduces several maps of one shape to one, position by position; none if there are no maps.
 pub fn fuse_maps(maps: &[&Map], fuse: Fuse) -> Option<Map> {
     let mut fused = (*maps.first()?).clone();
     for (position, value) in fused.values.iter_mut().enumerate() {

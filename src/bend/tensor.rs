@@ -20,7 +20,7 @@ pub(super) fn by_frame(x: &Tensor, frames: usize) -> Result<Tensor> {
     x.reshape(dims)
 }
 
-/// x after a bend, mixed by its weight. Along `axis` it acts on `part` only, or on all if there is none.
+/// x after a bend, mixed by its weight. Along `axis` the bend acts on `part` only, or on all of x without one.
 pub(super) fn bend(
     x: &Tensor,
     bound: &BoundBend<'_>,
@@ -61,7 +61,7 @@ const TOKENS: usize = 4;
 /// The most ranges that are cut out and put back; more are gathered by index.
 const CUTS: usize = 4;
 
-/// x with `f` applied to the part whose index along `axis` is in one of the rising ranges, or to all of x.
+/// x with `f` applied along `axis` to the part in the rising ranges, or to all of x without ranges.
 pub(super) fn within(
     x: &Tensor,
     axis: usize,

@@ -38,7 +38,7 @@ pub fn warnings(program: &Program, tokens: &Tokens, config: &Config) -> Vec<(Arc
             let mut warn = |message| warnings.push((tap.node.clone(), message));
             of_target(part, program, tokens, config, &mut warn);
             if !part.region.is_all() {
-                warn("the region of a tap's target has no effect; wire the region to the tap's input `region` and read `mass`".to_owned());
+                warn("the region of a tap's target has no effect; connect the region to the tap's input `region` and read `mass`".to_owned());
             }
         }
     }
@@ -69,7 +69,7 @@ fn of_target(target: &Target, program: &Program, tokens: &Tokens, config: &Confi
         if let Shape::Map { tap, .. } = shape
             && !program.taps.iter().any(|known| known.node == *tap)
         {
-            warn("the region has no map; wire a tap to it, or choose another shape".to_owned());
+            warn("the region has no map; connect a tap, or choose another shape".to_owned());
         }
     }
 }

@@ -19,7 +19,7 @@ const MOST: usize = 50;
 
 #[derive(clap::Args)]
 pub(super) struct Check {
-    /// Patch files, or pictures and videos that carry one.
+    /// Patch files, or PNG and MP4 files with an embedded patch.
     #[arg(required = true, value_name = "PATCH")]
     patches: Vec<PathBuf>,
     /// Print problems as JSON, one object per patch.

@@ -13,9 +13,9 @@ use crate::terminal::in_line;
 
 #[derive(clap::Args)]
 pub(super) struct Devices {
-    /// A patch: lists which of its devices are connected.
+    /// Patch whose requested devices are compared with the connected ones.
     patch: Option<PathBuf>,
-    /// Print them as JSON.
+    /// Print the devices as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -53,11 +53,11 @@ impl Devices {
         }
         let mut text = section("MIDI inputs", inputs, "none is connected");
         text += &section("MIDI outputs", outputs, "none is connected");
-        let no_input =
-            "none is connected; a microphone or an interface may have to be allowed in the system's settings";
+        let no_input = "none is available; connect one, or allow access in the system's settings";
         text += &section("Audio inputs", audio_inputs, no_input);
         let ports = ports.map(|ports| ports.iter().map(describe).collect());
-        let no_port = "none is connected; a board needs a USB cable that carries data, and some need a driver";
+        let no_port =
+            "none is connected; use a USB cable that carries data, and install the board's driver if it needs one";
         text += &section("Serial ports", ports, no_port);
         text += "OSC\n  --osc-in 9000 listens to this machine only\n";
         if let Some(local) = local {

@@ -16,10 +16,10 @@ pub(super) struct Extract {
     /// A PNG or MP4 that bendrack rendered, or the .bend.json beside one.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Write the patch to this file instead of printing it. A file that is there is not replaced.
+    /// Write the patch to this file instead of printing it. An existing file is not replaced.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the record of the render as JSON: model, hashes of weights and patch, seed, size, number of pictures, version.
+    /// Print the render record as JSON: model, hashes of weights and patch, seed, size, number of pictures, version.
     #[arg(long)]
     provenance: bool,
 }

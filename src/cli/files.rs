@@ -24,9 +24,9 @@ pub(super) enum Content {
     Png,
     /// The report of a render, as JSON.
     Report,
-    /// A patch. It is somebody's work, so it replaces no other.
+    /// A patch. It replaces no other, whose work would be lost.
     Patch,
-    /// The record beside a video. It is left out where it would take the place of something else.
+    /// The record beside a video. It is left out where it would replace another file.
     Record,
 }
 
@@ -137,7 +137,7 @@ fn refused(name: &str, path: &Path, why: &str) -> Failure {
     Failure::Usage(format!("{name} {}: {why}; give another name", path.display()))
 }
 
-/// An error if what is at a path is not to be replaced by a file of this kind.
+/// An error if a file of this kind must not replace the file at a path.
 pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(), Failure> {
     let Ok(there) = fs::metadata(path) else { return Ok(()) };
     let why = if there.is_dir() {

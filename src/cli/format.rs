@@ -15,17 +15,17 @@ pub(super) struct Format {
     /// Patch files; they are rewritten.
     #[arg(required = true, value_name = "PATCH")]
     patches: Vec<PathBuf>,
-    /// Write nothing; name the files that would be rewritten, and fail if there are any.
+    /// Write nothing; list the files that would change, and fail if there are any.
     #[arg(long)]
     check: bool,
-    /// Place of the layout: as it is, beside the patch in NAME.layout.json, or in the patch.
+    /// Place of the layout: unchanged, in NAME.layout.json beside the patch, or in the patch.
     #[arg(long, value_name = "WHERE", value_enum, default_value = "keep", conflicts_with = "check")]
     layout: Layout,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Layout {
-    /// As it is.
+    /// Unchanged.
     Keep,
     /// In a file beside the patch, so that moves of nodes do not hide other changes.
     Separate,

@@ -1,4 +1,5 @@
-//! The command line. Exit codes: 0 is success, 1 a failure with one message on stderr. 2 is wrong usage or a patch that does not run.
+//! The command line. Exit codes: 0 for success, 1 for a failure with one message on stderr. Wrong usage, or a patch
+//! that does not run, is 2.
 
 mod bench;
 mod check;
@@ -33,32 +34,32 @@ struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     window: window::Window,
-    /// Prints the licences of bendrack and of all that it contains.
+    /// Prints the licences of bendrack and of its parts.
     #[arg(long, exclusive = true)]
     licences: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Lists the nodes, or explains one.
+    /// Lists the nodes, or describes one.
     Nodes(nodes::Nodes),
     /// Lists the problems of patches, with the place of each and the next step.
     Check(check::Check),
-    /// Writes patches in canonical form, with the layout inside or beside.
+    /// Rewrites patches in canonical form, with the layout inside or in a file of its own.
     Format(format::Format),
     /// Prints the JSON Schema of patches, for text editors.
     Schema(schema::Schema),
-    /// Prints the program of a patch at a frame: bends, targets, taps, prompt.
+    /// Prints the program of a patch at a latent frame: bends, targets, taps, prompt.
     Program(program::Program),
     /// Renders a patch to a video file.
     Render(Box<render::Render>),
-    /// Prints the patch that a PNG or MP4 carries.
+    /// Prints the patch embedded in a PNG or MP4.
     Extract(extract::Extract),
     /// Lists the models.
     Models(models::Models),
     /// Measures a model on this machine.
     Bench(bench::Bench),
-    /// Lists MIDI, audio and serial devices, or the next step where there are none.
+    /// Lists MIDI, audio and serial devices, with advice for missing ones.
     Devices(devices::Devices),
 }
 
@@ -107,7 +108,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Prints the help, the version, or what is wrong with the arguments.
+/// Prints the help, the version, or the error in the arguments.
 fn print_answer(answer: &clap::Error) -> ExitCode {
     let (text, is_wrong) = (answer.render(), answer.use_stderr());
     let is_terminal = if is_wrong { io::stderr().is_terminal() } else { io::stdout().is_terminal() };

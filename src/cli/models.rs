@@ -16,7 +16,7 @@ const VARIABLE: &str = "BENDRACK_MODELS";
 
 #[derive(clap::Args)]
 pub(super) struct Models {
-    /// Print them as JSON.
+    /// Print the models as JSON.
     #[arg(long)]
     json: bool,
 }

@@ -9,7 +9,7 @@ use super::{Failure, print};
 
 #[derive(clap::Args)]
 pub(super) struct Nodes {
-    /// The node to explain, such as modulate.lfo, or a family, such as modulate.
+    /// Node to describe, such as modulate.lfo, or family, such as modulate.
     name: Option<String>,
 }
 

@@ -19,13 +19,13 @@ const MAX_FRAME: u64 = 1_000_000;
 pub(super) struct Program {
     /// The patch file.
     patch: PathBuf,
-    /// The latent frame, counted from the beginning of the video; the program is that of its chunk of 3.
+    /// Latent frame, from 0; its whole chunk of 3 is printed.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_FRAME))]
     frame: u64,
-    /// Only what acts at this denoising step, from 0.
+    /// Denoising step, from 0: prints only bends and taps of this step.
     #[arg(long)]
     step: Option<usize>,
-    /// Print it as JSON.
+    /// Print the program as JSON.
     #[arg(long)]
     json: bool,
 }

@@ -66,7 +66,7 @@ pub(super) fn record(
     }
 }
 
-/// Writes the sidecar of a video. If somebody's own file is in its place, that stays, and a warning is returned.
+/// Writes the sidecar of a video. A file of another kind in its place stays, and a warning is returned.
 pub(super) fn write_sidecar(video: &Path, files: &Files, provenance: &Provenance) -> Result<Option<String>, Failure> {
     let place = provenance::sidecar::path(video);
     if let Some(input) = files.input_at(&place) {

@@ -34,33 +34,33 @@ const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
 pub(super) struct Render {
-    /// The patch file, or a PNG or MP4 that was rendered with it.
+    /// Patch file, or a PNG or MP4 with an embedded patch.
     patch: PathBuf,
     /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Number of pictures, 16 per second. A patch with output.record writes those at which its gate is on.
+    /// Number of pictures, 16 per second. A patch with output.record writes only those with its gate on.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
     /// Length in seconds, at 16 pictures each [default: 5].
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
-    /// The seed of the video and of everything random in the patch, instead of the patch's own.
+    /// Seed of the video and of all random nodes, instead of the patch's own.
     #[arg(long)]
     seed: Option<u64>,
-    /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
+    /// Model: mini, a name from `bendrack models`, or the path of a folder.
     #[arg(long, default_value = "mini")]
     model: String,
-    /// Recalls a snapshot of the patch, before --set.
+    /// Recall this snapshot of the patch, before --set.
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
-    /// Sets a parameter of the patch: node.param=value. May be given several times.
+    /// Set a parameter of the patch: node.param=value. Repeat the flag for more.
     #[arg(long = "set", value_name = "NODE.PARAM=VALUE", value_parser = setting)]
     set: Vec<(String, String, String)>,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
-    /// Scale of the video, times the model's picture [default: 4 for mini's 128x128, else 1].
+    /// Enlargement: size of the video as a multiple of the model's picture [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
     /// A sound file for the node audio.in, from the beginning of the video. The video stays silent.
@@ -88,7 +88,7 @@ impl Render {
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
         let sound = self.sound()?;
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
-        // Begun before the model is loaded: a file that cannot be written fails at once.
+        // Begun before the model is loaded, so that a file that cannot be written fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
@@ -129,7 +129,7 @@ impl Render {
         match &self.report {
             Some(path) => {
                 let report = job.report(&self, (wanted, kept), seconds, loaded.as_secs_f64(), size);
-                // Somebody else may have written there meanwhile.
+                // Another program may have written there meanwhile.
                 check_replaced("--report", path, Content::Report)?;
                 write_report(path, &(report + "\n")).map_err(|error| {
                     Failure::Failed(format!("{}: {error}; give a path that can be written", path.display()))

@@ -6,9 +6,9 @@ use crate::io;
 
 #[derive(clap::Args)]
 pub(super) struct Window {
-    /// The patch to open, or a PNG or MP4 that was rendered with it [default: the first bend].
+    /// Patch to open, or a PNG or MP4 with an embedded patch [default: the first bend].
     patch: Option<PathBuf>,
-    /// The model: mini, the name of a folder that `bendrack models` lists, or the path of one.
+    /// Model: mini, a name from `bendrack models`, or the path of a folder.
     #[arg(long, default_value = "mini")]
     model: String,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
@@ -66,7 +66,7 @@ mod open {
                 }
             };
             let Opened { patch, home, .. } = opened;
-            // A patch with mistakes opens, too: it is mended in the window.
+            // A patch with errors opens too, so that the window can mend it.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let (model, size) = (self.model, self.size);
@@ -82,7 +82,7 @@ mod open {
             let rack =
                 EngineHandle::start(load, move |frame| sender.get().into_iter().for_each(|outs| outs.send(frame)));
             let devices = Devices::open(&self.devices, rack.inbox());
-            // Nobody else sets it.
+            // No other code sets it.
             let _ = outs.set(Outs { osc: devices.osc_out().cloned(), midi: devices.midi_out().cloned() });
             let activity = devices.activity().clone();
             let options = Options {

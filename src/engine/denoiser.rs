@@ -137,8 +137,8 @@ impl Denoiser {
         Ok(program.switch)
     }
 
-    /// Makes a model call over frames from `first_frame` on. A bend that makes numbers overflow is left out where it does. If that is not
-    /// enough, all bends are left out. The result is none if the output is not finite even then.
+    /// Makes a model call over frames from `first_frame` on. Skips a bend at each hook where its numbers overflow. If
+    /// that is not enough, skips all bends. The result is none if the output is not finite even then.
     pub(super) fn advance(
         &mut self,
         program: &Program,

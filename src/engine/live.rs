@@ -157,8 +157,8 @@ impl Drop for EngineHandle {
         self.shared.state().stop = true;
         self.shared.changed.notify_all();
         if let Some(player) = self.player.take() {
-            // A panic has been printed, and left nothing to stop. The engine's thread ends after its call, which may take minutes, so
-            // this does not wait for it.
+            // A panic of the player is already printed, and its thread has ended. The engine's thread ends after its
+            // call. That may take minutes, so nothing waits for it.
             let _ = player.join();
         }
     }
@@ -231,7 +231,7 @@ impl EngineThread {
         {
             let mut state = self.shared.state();
             state.status.stage = Stage::Running;
-            // A plan set while the model loads has waited for that, which is not latency.
+            // The wait of a plan for the model to load is not latency.
             state.plan_given = None;
         }
         // Events that arrived meanwhile belong to the first frame.
@@ -337,7 +337,7 @@ impl EngineThread {
     }
 }
 
-/// Does `work`. An error or a panic becomes a sentence, a panic with the next step. A bug must not end the show.
+/// Runs `work`. An error becomes its message, a panic a message with the next step: the engine thread survives both.
 fn catch_panic<T>(work: impl FnOnce() -> Result<T>, next_step: &str) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| message(&error)),

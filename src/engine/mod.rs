@@ -200,7 +200,7 @@ impl Engine {
         Ok(self.present(pictures, &frames))
     }
 
-    /// Applies what takes effect between chunks: the prompt, and the cache policy.
+    /// Applies the changes between chunks: the prompt and the cache policy.
     fn begin_chunk(&mut self, program: &Program) -> Result<()> {
         let switch = self.denoiser.set_prompt(program, &mut self.model, &mut self.times.prompt)?;
         match self.policy.begin_chunk(program, switch, self.denoiser.recacheable()) {

@@ -36,9 +36,9 @@ pub struct Model {
 pub const FRAME_RATE: f64 = 16.0;
 /// Seconds from one latent to the next.
 pub const LATENT_SECS: f64 = LATENT_FRAMES as f64 / FRAME_RATE;
-/// Frames that become one latent; the first latent of a video stands for one frame.
+/// Frames per latent; the first latent of a video stands for one frame.
 pub const LATENT_FRAMES: usize = 4;
-/// Pixels of a side that become one token.
+/// Pixels per token, along each side.
 pub const TOKEN_PIXELS: usize = PATCH * LATENT_PIXELS;
 
 impl Model {

@@ -38,7 +38,7 @@ struct Requests {
 }
 
 impl PastPolicy {
-    /// Notes what a program asks for in the middle of a chunk.
+    /// Records the requests of a program in the middle of a chunk.
     pub(super) fn request(&mut self, cache: &Cache) {
         self.due.reset |= cache.reset && !self.begun.reset;
         self.due.recache |= cache.recache && !self.begun.recache;

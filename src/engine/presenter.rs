@@ -19,7 +19,7 @@ use crate::output::past::Peaks;
 use crate::output::scale::scaled;
 use crate::wan::decode::{DecoderStream, FrameDecoder};
 
-/// The rows up to which the pictures of a small model are enlarged.
+/// Rows up to which the pictures of a small model are enlarged.
 const SCREEN_ROWS: usize = 512;
 
 /// The decoder, and the state of pictures from chunk to chunk.
@@ -40,7 +40,7 @@ struct Lane {
 }
 
 impl Presenter {
-    /// For pictures of `size`, width and height in pixels.
+    /// A presenter for pictures of `size`, width and height in pixels.
     pub(super) fn new(decoder: Arc<dyn FrameDecoder>, size: (usize, usize)) -> Self {
         Self {
             decoder: DecoderStream::new(decoder),

@@ -13,7 +13,7 @@ use crate::media::Map;
 /// Collects the maps of taps, from the denoising steps of a chunk.
 #[derive(Default)]
 pub(super) struct TapCollector {
-    /// By the id of the tap's node.
+    /// The maps of each tap in the chunk, by the id of its node.
     chunk: BTreeMap<Arc<str>, Steps>,
     /// The maps at the latest latent frame that was presented.
     last: Arc<Taps>,
@@ -28,7 +28,7 @@ struct Steps {
 /// The maps at a latent frame.
 pub(super) struct LaneTaps {
     pub(super) taps: Arc<Taps>,
-    /// At the latent frame before.
+    /// The maps at the latent frame before.
     pub(super) before: Arc<Taps>,
 }
 
@@ -88,7 +88,7 @@ impl Steps {
         self.maps[0].iter().map(size).eq(maps.iter().map(size))
     }
 
-    /// The map at a frame of the chunk, over its steps.
+    /// The map at a frame of the chunk, fused over its steps.
     fn at(&self, lane: usize) -> Option<Map> {
         let maps: Vec<&Map> = self.maps.iter().filter_map(|maps| maps.get(lane)).collect();
         fuse_maps(&maps, self.fuse)

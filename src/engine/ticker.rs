@@ -1,4 +1,4 @@
-//! The patch at work: plan, node memory and inputs make a program for each model call.
+//! Evaluation of the patch: plan, node memory and inputs make a program for each model call.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -25,11 +25,11 @@ pub(super) struct Ticker {
     /// Node memory after the tick under way.
     next: Memory,
     in_chunk: bool,
-    /// The program before the latest, whose allocations the next one takes over.
+    /// The program before the latest, whose allocations the next one reuses.
     spare: Program,
     scratch: Scratch,
     measurements: Measurements,
-    /// Replaces the sound of devices.
+    /// The sound in place of that of the devices.
     sound: Option<Arc<Sound>>,
     /// The controls in each latent frame of the chunk.
     lanes: Vec<Arc<Controls>>,

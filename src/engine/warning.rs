@@ -15,17 +15,17 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// About the whole patch.
+    /// A warning about the whole patch.
     pub fn new(message: impl Into<String>) -> Self {
         Self { node: None, output: None, message: message.into() }
     }
 
-    /// About a node.
+    /// A warning about a node.
     pub fn of(node: Arc<str>, message: impl Into<String>) -> Self {
         Self { node: Some(node), ..Self::new(message) }
     }
 
-    /// About an output whose number is not finite.
+    /// A warning about an output whose number is not finite.
     pub fn held(node: Arc<str>, output: &'static str) -> Self {
         let message = format!("{output} is not a finite number, so it keeps its last one");
         Self { output: Some(output), ..Self::of(node, message) }
@@ -46,7 +46,7 @@ impl fmt::Display for Warning {
 pub(super) struct Warnings(Vec<Warning>);
 
 impl Warnings {
-    /// Begins a chunk with these.
+    /// Begins a chunk with these warnings.
     pub(super) fn reset(&mut self, warnings: impl IntoIterator<Item = Warning>) {
         self.0.clear();
         self.0.extend(warnings);

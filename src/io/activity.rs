@@ -1,4 +1,4 @@
-//! The activity of devices: a light each.
+//! The activity of devices: one light per device.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ pub enum State {
     Open,
     /// Missing; it opens as soon as it appears.
     Waiting,
-    /// Present, but not usable: the reason, and what to do. It is tried again.
+    /// Present, but not usable: the reason, and what to do. The device is tried again.
     Failed(String),
 }
 

@@ -19,7 +19,7 @@ pub enum AudioSource {
     Default,
     /// The audio input with this text in its name, in any case.
     Named(String),
-    /// A file, by the time of the video.
+    /// A file, played in the time of the video.
     File(PathBuf),
 }
 

@@ -33,7 +33,7 @@ const MAX_TRIED: usize = 16;
 const MAX_ERRORS: usize = 16;
 /// The hops between two messages of the light.
 const REPORTED: usize = 10;
-/// The level below which sound does not light the light: −60 dB.
+/// Level from which sound turns the light on: −60 dB.
 const SOFTEST: f32 = 1e-3;
 
 /// Advice for a machine without an input.

@@ -96,7 +96,7 @@ pub struct Lines {
 }
 
 impl Default for Lines {
-    /// For a stream that may begin in the middle of a line, which could read as another sensor.
+    /// Lines of a stream that may begin within a line. The rest of that line could be read as another sensor.
     fn default() -> Self {
         Lines { bytes: Vec::new(), skip: true }
     }

@@ -67,11 +67,11 @@ pub enum Event {
 /// The effect of a byte in a MIDI stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It belongs to a message that is incomplete, or of no use here.
+    /// The byte is part of an incomplete message, or of one without use here.
     Nothing,
-    /// It completes a message.
+    /// The byte completes a message.
     Event(Event),
-    /// It belongs to no message.
+    /// The byte belongs to no message.
     Stray,
 }
 

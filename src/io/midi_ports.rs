@@ -170,7 +170,8 @@ fn without_address(name: &str) -> &str {
     name.rsplit_once(' ').filter(|(_, last)| is_address(last)).map_or(name, |(name, _)| name)
 }
 
-/// Opens a client of the system's MIDI. Looks for ALSA's first, which complains on the terminal each time.
+/// Opens a client of the system's MIDI. Checks for ALSA's device file first: without it, ALSA prints an error on each
+/// attempt.
 pub(super) fn client<C, E>(open: impl FnOnce(&str) -> Result<C, E>) -> Result<C, String> {
     if cfg!(all(target_os = "linux", not(feature = "jack"))) && !Path::new(SEQUENCER).exists() {
         return Err(format!(

@@ -49,10 +49,10 @@ pub struct Settings {
     /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches.
     #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
     pub osc_in: Option<SocketAddr>,
-    /// Send OSC to this address.
+    /// Send OSC to this address, such as 127.0.0.1:7000.
     #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
     pub osc_out: Option<SocketAddr>,
-    /// Serial port to read: auto for every USB one, none, or a path.
+    /// Serial port to read: every USB port (auto), none, or a path.
     #[arg(long, value_name = "auto|none|PATH", default_value = "none", help_heading = "Devices")]
     pub serial: SerialPorts,
     /// Speed of serial ports, in bits per second.

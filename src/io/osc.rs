@@ -51,7 +51,7 @@ type Part = (Option<OscTime>, Vec<(String, Vec<f64>)>);
 ///
 /// # Errors
 ///
-/// Fails with the problem of the packet, which is then read not at all.
+/// Fails with the problem of the packet, none of which is then used.
 fn read(packet: &[u8]) -> Result<Vec<Part>, String> {
     if packet.len() > MAX_PACKET {
         return Err("a packet that is too long".into());
@@ -59,7 +59,7 @@ fn read(packet: &[u8]) -> Result<Vec<Part>, String> {
     check(packet, 0)?;
     let (rest, packet) = rosc::decoder::decode_udp(packet).map_err(|error| error.to_string())?;
     if !rest.is_empty() {
-        return Err("a packet that goes on behind its end".into());
+        return Err("a packet with bytes after its end".into());
     }
     let mut parts = vec![(None, Vec::new())];
     collect(packet, &mut parts)?;
@@ -254,7 +254,7 @@ impl OscOut {
     fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
         if !address.starts_with('/') || !value.is_finite() {
             self.light.count_error(&format!(
-                "{address} {value} is not sent: an address begins with /, and a number is finite"
+                "{address} {value} is not sent; begin the address with /, and send a finite number"
             ));
             return None;
         }
@@ -264,7 +264,7 @@ impl OscOut {
     fn try_send(&self, socket: &UdpSocket, packet: &[u8]) -> std::io::Result<()> {
         match socket.send(packet) {
             Ok(_) => self.light.set(State::Open),
-            // This error is about the packet before, so this one is sent again.
+            // This error concerns the packet before, so this one is sent again.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 self.light.set(State::Waiting);
                 socket.send(packet)?;

@@ -60,7 +60,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic has been printed, and left nothing to stop.
+            // A panic is already printed, and has ended the thread.
             let _ = thread.join();
         }
     }

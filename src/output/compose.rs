@@ -33,15 +33,16 @@ pub struct Scene<'a> {
 impl Scene<'_> {
     /// The picture that a source describes.
     ///
-    /// Pictures of different sizes are fitted to one another. A tap without a measurement is a dark picture of the model's size, or
-    /// leaves the picture below it unchanged. Nothing of this fails: a show goes on.
+    /// Pictures of different sizes are fitted to one another. A tap without a measurement is a dark picture of the
+    /// model's size, or leaves the picture below it unchanged. Composition never fails, so that a running show
+    /// continues.
     pub fn compose(&self, source: &Source) -> Arc<Picture> {
         let model = if self.model.is_whole() { self.model.clone() } else { Arc::default() };
         Composer { model, scene: self, made: BTreeMap::new() }.picture(source, 0)
     }
 }
 
-/// The picture that a source describes, where nothing came before: see [`Scene::compose`].
+/// The picture that a source describes, without an earlier latent frame: see [`Scene::compose`].
 pub fn compose(source: &Source, model: &Arc<Picture>, taps: &BTreeMap<Arc<str>, Map>) -> Arc<Picture> {
     Scene { model, taps, before: &BTreeMap::new(), part: 1.0, peaks: &Peaks::default() }.compose(source)
 }
@@ -361,7 +362,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
-        /// Whatever the patch, the sizes and the measurements: a whole picture.
+        /// Any patch, sizes and measurements compose to a whole picture.
         #[test]
         fn a_show_goes_on(
             source in any_source(),

@@ -102,8 +102,8 @@ fn heat(map: &Map, width: usize, height: usize, shown: &Shown) -> Vec<f32> {
     heat.into_iter().map(|t| t.clamp(0.0, 1.0)).collect()
 }
 
-/// Values from 0, the lower end of the range, to 1, the upper one. Without a range, from the smallest to the largest, or less if
-/// they hardly differ. What is no number counts as smallest.
+/// Values from 0, the lower end of the range, to 1, the upper one. Without a range, from the smallest to the largest,
+/// or less if they hardly differ. NaN and infinities count as the smallest.
 fn normalised(values: &[f32], range: Range) -> Vec<f32> {
     // In f64, where the range of any two f32 is finite.
     let (low, size) = if let Some((low, high)) = range {

@@ -1,4 +1,4 @@
-//! Several pictures in one: beside one another, in a grid, into one another, as the channels of one.
+//! Several pictures in one: beside one another, in a grid, blended, or as the channels of one picture.
 
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ fn shape(count: usize, columns: usize) -> (usize, usize) {
 /// The size of a cell of a grid, and the gap. They keep the grid within the largest picture.
 fn place((wide, high): (usize, usize), (columns, rows): (usize, usize), gap: usize) -> ((usize, usize), usize) {
     let (long, short) = LARGEST;
-    // Room for a pixel in each place there is at least.
+    // The gap leaves room for at least one pixel per cell.
     let gap = gap.min(short / columns.max(rows) - 1);
     let (most_wide, most_high) = if columns * wide >= rows * high { (long, short) } else { (short, long) };
     let scale = |count: usize, length: usize, most: usize| {

@@ -1,7 +1,7 @@
 //! Outputs of the rack: pictures, measurements in colours, video files.
 //!
-//! It knows the [`Source`](bendrack_nodes::program::source::Source) of a picture and [pictures](crate::media), and nothing of the model or the
-//! window.
+//! This module depends on the [`Source`](bendrack_nodes::program::source::Source) of a picture and on
+//! [pictures](crate::media), not on the model or the window.
 
 pub mod compose;
 pub mod heatmap;

@@ -21,7 +21,8 @@ impl Peaks {
         self.0.get(node).map_or(&[], Vec::as_slice)
     }
 
-    /// Goes on by a latent frame of so many seconds: what a patch shows no longer is forgotten.
+    /// Advances the peaks by a latent frame of `secs` seconds. Drops the peaks of spectra that the patch no longer
+    /// shows.
     pub fn hear(&mut self, source: &Source, taps: &Taps, secs: f64) {
         let mut held = std::mem::take(&mut self.0);
         let (mut open, mut seen) = (vec![source], BTreeSet::new());
@@ -49,7 +50,8 @@ impl Peaks {
     }
 }
 
-/// A map on its way from what it was to what it is: at `part`, 0 to 1. Maps of different sizes have no way between them.
+/// Interpolates from the map before to the present one: `part` 0 is the former, 1 the latter. Maps of different sizes
+/// are not interpolated.
 pub fn on_the_way<'a>(before: Option<&Map>, now: &'a Map, part: f32) -> Cow<'a, Map> {
     match before {
         Some(before) if part < 1.0 && (before.width, before.height) == (now.width, now.height) && before.is_whole() => {

@@ -1,7 +1,8 @@
 //! Pictures and maps in another size.
 //!
-//! One cubic filter (Catmull-Rom) for all pictures. It enlarges smoothly and sharply; to shrink, it widens to the new pixel. Maps may
-//! have others. The centre of a cell stays where it was, so a map scaled to a picture lies exactly over it.
+//! All pictures use one cubic filter (Catmull-Rom). It enlarges smoothly and sharply. To shrink, it widens to the new
+//! pixel. Maps may use other filters. The centre of a cell keeps its position, so a map scaled to a picture lies
+//! exactly over it.
 
 use std::borrow::Cow;
 
@@ -15,7 +16,7 @@ struct Mixture {
     weights: Vec<f32>,
 }
 
-/// The picture in another size; its proportions are not kept. What has no size, before or after, becomes dark.
+/// The picture in another size; its proportions are not kept. A picture without pixels, before or after, is dark.
 pub fn scaled(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture> {
     if !picture.is_whole() || width == 0 || height == 0 {
         return Cow::Owned(Picture::black(width, height));
@@ -40,12 +41,12 @@ pub fn fitted(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture
     Cow::Owned(whole)
 }
 
-/// The middle of the picture in another size, as little of it cut off as there has to be.
+/// The middle of the picture in another size, cropped as little as possible.
 pub fn covering(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture> {
     if !picture.is_whole() || width == 0 || height == 0 {
         return scaled(picture, width, height);
     }
-    // Cut before it is enlarged: of a picture that is almost a line very little is seen.
+    // Cropped before it is enlarged: of a picture that is almost a line, little remains.
     let scale = (width as f64 / picture.width as f64).max(height as f64 / picture.height as f64);
     let seen = |length: usize, most: usize| ((length as f64 / scale).round() as usize).clamp(1, most);
     let (wide, high) = (seen(width, picture.width), seen(height, picture.height));
@@ -79,7 +80,7 @@ pub fn paste(onto: &mut Picture, picture: &Picture, x: usize, y: usize) {
 
 /// Samples of `from` columns and rows, `channels` interleaved, in `to` columns and rows; sizes are not 0.
 ///
-/// Next to sharp edges bicubic results go a little beyond the values they come from.
+/// Bicubic results overshoot a little next to sharp edges.
 pub fn resample(values: &[f32], channels: usize, from: (usize, usize), to: (usize, usize), scale: Scale) -> Vec<f32> {
     let columns = mixtures(from.0, to.0, scale);
     let mut wide = Vec::with_capacity(to.0 * from.1 * channels);
@@ -129,7 +130,7 @@ fn mixtures(from: usize, to: usize, scale: Scale) -> Vec<Mixture> {
             let weights: Vec<f64> = (first..=last).map(|old| filter((old as f64 - centre) / stretch)).collect();
             let sum: f64 = weights.iter().sum();
             Mixture {
-                // Beyond the border the outermost sample goes on.
+                // The outermost sample repeats beyond the border.
                 samples: (first..=last).map(|old| old.clamp(0, from as isize - 1) as usize).collect(),
                 weights: weights.into_iter().map(|weight| (weight / sum) as f32).collect(),
             }
@@ -150,7 +151,7 @@ fn catmull_rom(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// A plane has no corners: any interpolation worth its name gives it back, away from the border.
+    /// A ramp has no corners: every interpolation returns it unchanged, away from the border.
     #[test]
     fn a_ramp_stays_a_ramp() {
         let ramp: Vec<f32> = (0..60).map(|i| (i % 10) as f32 + 3.0 * (i / 10) as f32).collect();
@@ -178,7 +179,7 @@ mod tests {
         assert!((large[hottest] - 1.0).abs() < 1e-6, "an interpolation passes through its samples");
     }
 
-    /// By the definition: of each new sample the old one whose middle is nearest, and in between the straight line.
+    /// By the definition: the old sample with the nearest middle, and the straight line between the middles.
     #[test]
     fn nearest_takes_one_and_bilinear_goes_straight() {
         let row: Vec<f32> = (0..7).map(|i| ((i * 5) % 7) as f32).collect();
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_covers_shows_the_middle() {
-        // Columns 0, 10, …, 90: of a place half as wide as high the middle is seen.
+        // Columns 0, 10, …, 90: a place half as wide as high shows the middle.
         let rgb = (0..100).flat_map(|i| [(i % 10) as u8 * 10; 3]).collect();
         let wide = Picture { width: 10, height: 10, rgb };
         let middle = covering(&wide, 4, 8);

@@ -1,12 +1,12 @@
-//! A picture of many pictures, to be looked at.
+//! Contact sheets: one picture of many.
 
 use crate::media::Picture;
 use crate::output::scale::paste;
 
-/// Pixels behind each picture, to its right and below.
+/// Pixels to the right of each picture and below it.
 const GAP: usize = 2;
 
-/// Rows of pictures on one, from the top, on a ground of this colour; nothing if there are none.
+/// One picture of rows of pictures, from the top, on a ground of this colour; none without pictures.
 ///
 /// A column is as wide as its widest picture, a row as high as its highest.
 pub fn sheet(rows: &[Vec<&Picture>], ground: [u8; 3]) -> Option<Picture> {

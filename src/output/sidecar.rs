@@ -14,7 +14,7 @@ use crate::provenance::{Provenance, read, split};
 ///
 /// # Errors
 ///
-/// Fails if the place has a file that is no sidecar, as it may be somebody's work. Fails if the file cannot be written.
+/// Fails if the file at the path is not a sidecar and would be lost. Fails if the file cannot be written.
 pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
     if path.exists() && !is_sidecar(path) {
         let message =
@@ -22,7 +22,7 @@ pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
         return Err(Error::new(path, message));
     }
     let line = provenance.text().map_err(|problem| Error::new(path, problem.message))?;
-    // For people to read, unless that is longer than patches may be.
+    // Indented for people, unless that makes it longer than the longest patch.
     let text = Some(provenance.record().to_json()).filter(|text| text.len() <= MAX_BYTES).unwrap_or(line);
     let mut part = Part::create(path)?;
     part.write_all(text.as_bytes()).map_err(|error| unwritable(path, &error))?;
@@ -31,7 +31,7 @@ pub fn write(path: &Path, provenance: &Provenance) -> Result<()> {
 
 /// True if a file is a patch with the record of a render.
 pub fn is_sidecar(path: &Path) -> bool {
-    // Reading a pipe would wait.
+    // Reading a pipe would block.
     if !path.is_file() {
         return false;
     }

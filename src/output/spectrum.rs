@@ -17,7 +17,7 @@ const SILENCE: f32 = 1e-6;
 const PEAK: f32 = 0.5;
 const BELOW_LINE: f32 = 0.25;
 
-/// Pixels at the peak itself that are solid again; half of what a line is wide.
+/// Pixels at the peak itself that are solid again; half the width of a line.
 const CAP: f32 = 2.0;
 
 /// One bar: the mean and the peak of its neurons, and the peak that is held, from 0 to 1.

@@ -36,7 +36,7 @@ impl<R: Read + Seek> Walk<R> {
         Ok(0..self.file.seek(SeekFrom::End(0))?)
     }
 
-    /// The boxes in a range of the file, as far as they make sense.
+    /// The boxes in a range of the file, up to the first invalid one.
     ///
     /// # Errors
     ///

@@ -45,7 +45,7 @@ pub fn read(path: &Path) -> Result<Found> {
     }
 }
 
-/// [`read`], of an open file.
+/// [`read`], for an open file.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ pub struct Opened {
     pub patch: Patch,
     /// The record of its render, if there is one.
     pub render: Option<Render>,
-    /// The file it may be saved in again: its own, and neither a video nor the record of a render.
+    /// The file to save the patch in. None for a video and for the record of a render.
     pub home: Option<PathBuf>,
 }
 

@@ -178,7 +178,7 @@ fn moves_as(thing: &Thing, seen: &[Option<Seen>]) -> bool {
     if (moves(|at| at.0) - expected(down)).hypot(moves(|at| at.1) - expected(right)) > MOVE_ERROR {
         return false;
     }
-    // Nobody sees a circle spin.
+    // The spin of a circle is invisible.
     if thing.shape == Shape::Circle {
         return true;
     }
@@ -187,7 +187,7 @@ fn moves_as(thing: &Thing, seen: &[Option<Seen>]) -> bool {
     (median(pairs.iter().map(turn).collect()) - expected).abs() <= TURN_ERROR
 }
 
-/// `x` on a circle, as near to 0 as it gets.
+/// `x` on a circle, in the turn nearest to 0.
 fn short_way(x: f64, circle: f64) -> f64 {
     (x + circle / 2.0).rem_euclid(circle) - circle / 2.0
 }

@@ -65,7 +65,7 @@ impl Player {
     }
 }
 
-/// The id of the tap that listens to one of a prompt's [`pointing_words`](Prompt::pointing_words).
+/// The id of the tap of one of a prompt's [`pointing_words`](Prompt::pointing_words).
 pub fn tap_of(index: usize) -> String {
     format!("map{index}")
 }

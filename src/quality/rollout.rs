@@ -1,4 +1,4 @@
-//! Long videos: whether the end still is what the beginning was.
+//! Long videos: comparison of the end with the beginning.
 
 use candle_core::Result;
 
@@ -26,7 +26,8 @@ pub struct Window {
     pub contrast: f64,
 }
 
-/// Plays each prompt for so many seconds and compares the beginning with the end. `each` is called after each prompt.
+/// Plays each prompt for a number of seconds, and compares the beginning with the end. `each` is called after each
+/// prompt.
 ///
 /// # Errors
 ///

@@ -67,7 +67,7 @@ impl Scores {
         }
     }
 
-    /// The share that was right, 0 to 1; nothing if nobody asked.
+    /// The share of correct opinions, 0 to 1; none without opinions.
     pub fn share(&self, property: Property) -> Option<f64> {
         self.0.get(&property).map(|(rights, all)| *rights as f64 / *all as f64)
     }

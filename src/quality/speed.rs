@@ -32,7 +32,7 @@ const BYTES: usize = include_bytes!("../../assets/mini/transformer.safetensors")
     + include_bytes!("../../assets/mini/tokenizer.json").len()
     + include_bytes!("../../assets/mini/config.json").len();
 
-/// Loads the model and plays a prompt. Ask for it before anything else: what was loaded once is loaded faster again.
+/// Loads the model and plays a prompt. Call it first: files loaded before are loaded faster again.
 ///
 /// # Errors
 ///

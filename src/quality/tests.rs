@@ -1,4 +1,4 @@
-//! The judge judged: it sees what is there, and notices what is not.
+//! Tests of the judge: it detects the contents of a scene, and notices missing ones.
 
 use super::judge::{Judge, points_at};
 use super::scene::{Background, Colour, Motion, Prompt, Scene, Shape, Thing, prompts};
@@ -32,7 +32,7 @@ fn changed(change: impl Fn(&mut Scene) -> bool) -> Vec<(Scene, Scene)> {
     pairs.collect()
 }
 
-/// The share of a property over clips that are not what is expected.
+/// The share of clips whose property is not the expected one.
 fn share(pairs: &[(Scene, Scene)], property: Property) -> f64 {
     assert!(pairs.len() >= 5, "too few scenes for an opinion");
     let (mut judge, mut scores) = (Judge::default(), Scores::default());
@@ -105,7 +105,7 @@ fn another_motion_is_noticed() {
         let pairs = changed(|scene| {
             let before = scene.things[0].motion;
             scene.things[0].motion = next(&Motion::ALL, before, by);
-            // Nobody sees a circle spin.
+            // The spin of a circle is invisible.
             let turns = [before, scene.things[0].motion].contains(&Motion::Spinning);
             single(scene) && !(turns && scene.things[0].shape == Shape::Circle)
         });

@@ -19,8 +19,9 @@ const OFFSET_HZ: f64 = 2.0;
 /// The limit of samples.
 const LARGEST: f32 = 100.0;
 
-/// Makes hops of samples as they come, each from the window that ends with it. Below 150 Hz a band is narrower than the resolution of the
-/// window, and shares its power with its neighbours. The lowest and the highest band include everything beyond them.
+/// Makes hops of samples as they come, each from the window that ends with it. Below 150 Hz a band is narrower than the
+/// resolution of the window, and shares its power with its neighbours. The lowest and the highest band include
+/// everything beyond them.
 pub struct Analyser {
     rate: u64,
     /// The samples so far, and the hops made of them.

@@ -62,7 +62,7 @@ impl Checkpoint {
         Self::find_around(folder, None, None)
     }
 
-    /// [`Self::find`] with a transformer of another place, and a family that its path need not name.
+    /// [`Self::find`] with a transformer elsewhere, and with a family that its path need not name.
     ///
     /// # Errors
     ///
@@ -154,7 +154,7 @@ impl Checkpoint {
         Config::read(&self.open_transformer(DType::F32, &Device::Cpu)?, self.read_config()?.as_ref())
     }
 
-    /// Loads the text encoder and its tokenizer (which may lie in the same file).
+    /// Loads the text encoder and its tokenizer (which may be in the same file).
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl Checkpoint {
         let weights = Weights::open(encoder, dtype, device)?;
         let tokenizer = match &self.tokenizer {
             Some(tokenizer) => Tokenizer::open(tokenizer)?,
-            // ComfyUI's files hold it themselves.
+            // ComfyUI's files contain the tokenizer.
             None => match Tokenizer::from_weights(&weights)? {
                 Some(tokenizer) => tokenizer,
                 None => bail!("{}: {TEXT_FILES}", encoder.display()),

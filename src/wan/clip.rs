@@ -64,7 +64,7 @@ impl Clip {
         Some(Upcoming { pass: Pass::Denoise, step: self.step, frames, timestep })
     }
 
-    /// Makes one denoising step. A failed one leaves the clip where it was.
+    /// Makes one denoising step. A failed step leaves the clip unchanged.
     ///
     /// # Errors
     ///

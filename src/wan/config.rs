@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(read(&json!({}))?.heads, 12);
         assert_eq!(read(&json!({ "num_heads": 24, "dim": 1536 }))?.heads, 24);
         assert_eq!(read(&json!({ "num_attention_heads": 24, "attention_head_dim": 64 }))?.heads, 24);
-        // UMT5's own, in a folder with everything in it.
+        // The `config.json` of UMT5, in a folder with all parts of a model.
         assert_eq!(read(&json!({ "num_heads": 64, "d_model": 4096 }))?.heads, 12);
         assert!(read(&json!({ "text_len": 1_000_000_000_000_000_u64 })).is_err());
         assert!(read(&json!({ "num_heads": 7 })).is_err());

@@ -1,13 +1,13 @@
 //! Convolutions of the decoders and encoders, over one frame or over time, and their features between calls.
 //!
 //! Pictures are frames-first, `[frames, channels, height, width]`. A 3-D convolution over `kt` frames is computed as a
-//! 2-D one. Frames lie behind one another in memory, so `kt` consecutive ones *are* a picture of `kt · channels`
-//! channels. The weight `[out, in, kt, kh, kw]` is laid out once as `[out, kt · in, kh, kw]`: an ordinary kernel.
-//! Output frame t is that kernel on the window that starts at frame t ([`ops::conv`]).
+//! 2-D one. Frames are adjacent in memory, so `kt` consecutive ones *are* a picture of `kt · channels` channels. The
+//! weight `[out, in, kt, kh, kw]` is stored as `[out, kt · in, kh, kw]`: an ordinary kernel. Output frame t is that
+//! kernel on the window that starts at frame t ([`ops::conv`]).
 //!
-//! *Causal* means that frame t sees only itself and frames before it. Hence `kt - 1` frames are put in front. At the
-//! beginning of a video they are zeros, later the last frames of the call before. A [`FeatureCache`] holds these. The
-//! result is the same however a video is cut into calls.
+//! *Causal* means that frame t depends only on itself and on earlier frames. Hence `kt - 1` frames are put in front. At
+//! the beginning of a video they are zeros, later the last frames of the call before. A [`FeatureCache`] holds these.
+//! The result is the same however a video is cut into calls.
 
 use std::collections::BTreeMap;
 
@@ -93,10 +93,10 @@ impl Conv {
     }
 }
 
-/// A convolution over time that sees present and past frames. It returns as many frames as it gets.
+/// A convolution over present and past frames. It returns as many frames as it gets.
 ///
-/// `CausalConv3d` of Wan2.1 `wan/modules/vae.py`. Its padding rule: the frames in front are the last `kt - 1` of
-/// everything seen so far, behind zeros.
+/// `CausalConv3d` of Wan2.1 `wan/modules/vae.py`. Its padding rule: the frames in front are the last `kt - 1` of all
+/// input so far, after zeros.
 #[derive(Clone, Debug)]
 pub struct CausalConv {
     name: String,
@@ -172,8 +172,8 @@ impl FeatureCache {
         Ok(())
     }
 
-    /// x `[frames, c, h, w]` behind the `past` frames that the layer `name` saw before it. They are zeros if it saw
-    /// none. The result is `[past + frames, c, h, w]`. Its last `past` frames are kept for the next call.
+    /// x `[frames, c, h, w]` behind the last `past` input frames of the layer `name`. Without these, zeros take their
+    /// place. The result is `[past + frames, c, h, w]`. Its last `past` frames are kept for the next call.
     pub(super) fn extend(&mut self, name: &str, x: &Tensor, past: usize) -> Result<Tensor> {
         let (frames, channels, height, width) = x.dims4()?;
         let shape = [past, channels, height, width];

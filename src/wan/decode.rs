@@ -8,7 +8,7 @@ use super::conv::FeatureCache;
 
 /// Channels of a Wan 2.1 latent.
 pub const LATENT_CHANNELS: usize = 16;
-/// Pixels of a side that become one in a latent.
+/// Pixels per element of a latent, along each side.
 pub const LATENT_PIXELS: usize = 8;
 
 /// A model that turns latents into frames, with the features of past frames in a [`FeatureCache`].
@@ -32,7 +32,7 @@ pub struct DecoderStream {
 }
 
 impl DecoderStream {
-    /// The beginning of a video.
+    /// A stream at the beginning of a video.
     pub fn new(decoder: Arc<dyn FrameDecoder>) -> Self {
         Self { decoder, cache: FeatureCache::default() }
     }
@@ -58,7 +58,7 @@ impl DecoderStream {
         Ok(frames)
     }
 
-    /// Back to the beginning of a video.
+    /// Returns to the beginning of a video.
     pub fn reset(&mut self) {
         self.cache = FeatureCache::default();
     }

@@ -1,4 +1,4 @@
-//! Candle's errors as sentences.
+//! Messages of candle's errors.
 
 use std::fmt::Display;
 
@@ -40,7 +40,7 @@ mod tests {
 
     use super::*;
 
-    /// As candle makes errors under `RUST_BACKTRACE=1`.
+    /// An error as candle makes it under `RUST_BACKTRACE=1`.
     fn traced(inner: Error) -> Error {
         Error::WithBacktrace { inner: Box::new(inner), backtrace: Box::new(Backtrace::force_capture()) }
     }

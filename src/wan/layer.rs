@@ -40,7 +40,7 @@ pub struct Modulation {
 }
 
 impl Layer {
-    /// Reads `blocks.<index>` of a checkpoint from weights that already stand there.
+    /// Reads a layer from weights under its prefix, `blocks.<index>`.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ fn gated_residual(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
     ops::gated_residual(&by_frame(x, gate)?, &by_frame(y, gate)?, gate)?.reshape(x.shape())
 }
 
-/// `[batch, tokens, dim]` seen as `[batch, frames, tokens per frame, dim]`, with the frames of `row`.
+/// `[batch, tokens, dim]` viewed as `[batch, frames, tokens per frame, dim]`, with the frames of `row`.
 fn by_frame(x: &Tensor, row: &Tensor) -> Result<Tensor> {
     let (batch, tokens, dim) = x.dims3()?;
     let frames = row.dim(1)?;

@@ -102,10 +102,10 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
 
 /// `softmax(q kᵀ · scale + bias) v` for every head.
 ///
-/// Shapes: q `[batch, queries, heads, head_dim]`, k `[batch, keys, heads, head_dim]`, v
-/// `[batch, keys, heads, value_dim]`. v may have any number of columns. The bias is added to the logits and broadcasts
-/// to `[heads, queries, keys]`. The result is `[batch, queries, heads, value_dim]`. A query whose logits are all -∞
-/// gets 0.
+/// The shapes are q `[batch, queries, heads, head_dim]`, k `[batch, keys, heads, head_dim]` and v
+/// `[batch, keys, heads, value_dim]`. The number of columns of v is free. The bias is added to the logits and
+/// broadcasts to `[heads, queries, keys]`. The result is `[batch, queries, heads, value_dim]`. A query whose logits are
+/// all -∞ gets 0.
 ///
 /// # Errors
 ///
@@ -117,7 +117,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scal
 /// The shape of a convolution over a run of frames; see [`conv`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Frames that one output frame sees: 1 is an ordinary 2-D convolution.
+    /// Input frames per output frame: 1 is an ordinary 2-D convolution.
     pub frames: usize,
     /// Frames from one window to the next.
     pub frame_stride: usize,
@@ -142,10 +142,10 @@ impl Window {
 /// Convolution over a sliding window of frames: the causal 3-D convolutions of the decoders.
 ///
 /// x `[frames, in, height, width]` holds the past frames that the first window needs in front. Shapes: weight
-/// `[out, window.frames · in, kernel, kernel]`, bias `[out]`, result `[windows, out, height', width']`. Frames lie
-/// behind one another in memory, so the window at frame t *is* a picture of `window.frames · in` channels. A 3-D
-/// convolution is a 2-D one over such overlapping pictures. The CPU kernel reads them in place; other devices and
-/// dtypes lay them side by side in memory first.
+/// `[out, window.frames · in, kernel, kernel]`, bias `[out]`, result `[windows, out, height', width']`. Frames are
+/// adjacent in memory, so the window at frame t *is* one picture of `window.frames · in` channels. A 3-D convolution is
+/// a 2-D one over such overlapping pictures. The CPU kernel reads them in place; other devices and dtypes lay them side
+/// by side in memory first.
 ///
 /// # Errors
 ///

@@ -38,7 +38,8 @@ pub struct Upcoming {
 pub struct Step {
     /// The call.
     pub call: Upcoming,
-    /// The estimate of the clean latents, `[1, channels, frames, height, width]`; it sharpens with every denoising step.
+    /// The estimate of the clean latents, `[1, channels, frames, height, width]`; it improves with every denoising
+    /// step.
     pub clean: Tensor,
     /// True after the chunk's last denoising step; `clean` is then its result.
     pub finished: bool,
@@ -194,13 +195,13 @@ impl Rollout {
         self.recache_wanted |= matches!(self.streaming.prompt_switch, PromptSwitch::Recache { .. });
     }
 
-    /// Changes the prompt from the next chunk on, and leaves past frames alone.
+    /// Changes the prompt from the next chunk on, and keeps past frames unchanged.
     pub fn replace_context(&mut self, context: Arc<Context>) {
         self.next_context = Some(context);
     }
 
-    /// Recaches before the next chunk: the clean frames of the window pass the model again. The prompt and bends are
-    /// those of then. A final sink stays as it is. A cache that is recomputed before each chunk (Krea) needs no
+    /// Recaches before the next chunk: the clean frames of the window pass the model again. The pass has the prompt and
+    /// bends of that chunk. A final sink stays unchanged. A cache that is recomputed before each chunk (Krea) needs no
     /// recache.
     pub fn recache(&mut self) {
         self.recache_wanted = true;
@@ -332,8 +333,8 @@ impl Rollout {
     ///
     /// # Errors
     ///
-    /// Fails if a tensor does not fit, if the device fails, or if the output is not finite ([`RolloutError::Diverged`]).
-    /// A failed call leaves the rollout where it was, so the call can be repeated.
+    /// Fails if a tensor does not fit, if the device fails, or if the output is not finite
+    /// ([`RolloutError::Diverged`]). A failed call leaves the rollout unchanged and can be repeated.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> std::result::Result<Step, RolloutError> {
         let call = self.upcoming();
         let stage = self.next_stage();

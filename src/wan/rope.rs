@@ -1,9 +1,9 @@
 //! Rotary position embedding over time, rows and columns.
 //!
-//! A head of width d is split into `d − 4⌊d/6⌋` numbers for time and `2⌊d/6⌋` each for rows and columns. At 128 these
-//! are 44, 42 and 42. Pair j of an axis of width m turns by `position · 10000^(−2j/m)`. Angles are computed in f64 and
-//! rounded once, as in the original. Positions far beyond its table of 1024 stay exact. Source: `rope_params`,
-//! `rope_apply` of Wan2.1 `wan/modules/model.py`.
+//! A head of width d has `d − 4⌊d/6⌋` numbers for time and `2⌊d/6⌋` each for rows and columns. At 128 these are 44, 42
+//! and 42. Pair j of an axis of width m turns by `position · 10000^(−2j/m)`. Angles are computed in f64 and rounded
+//! once, as in the original. Positions far beyond its table of 1024 stay exact. Source: `rope_params`, `rope_apply` of
+//! Wan2.1 `wan/modules/model.py`.
 
 use candle_core::{Device, Result, Tensor};
 

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-/// Sees inner tensors of a model under their checkpoint names.
+/// A listener that receives inner tensors of a model under their checkpoint names.
 pub type Trace<'a> = &'a mut dyn FnMut(&str, &Tensor);
 
 /// A trace that ignores every tensor.

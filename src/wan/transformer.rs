@@ -45,7 +45,7 @@ pub struct Transformer {
     head: Head,
 }
 
-/// A prompt as the transformer reads it: the keys and values of every layer, computed once.
+/// A prompt as input of the transformer: the keys and values of every layer, computed once.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// One per layer.
@@ -105,7 +105,7 @@ impl Transformer {
         self.dtype
     }
 
-    /// The device the model lives on.
+    /// The device of the model.
     pub const fn device(&self) -> &Device {
         &self.device
     }

@@ -117,8 +117,10 @@ fn in_code(module: &str) -> BTreeSet<String> {
             Some(parent) => {
                 let prefix = if top == "nodes" { "crate::".to_owned() } else { format!("crate::{parent}::") };
                 uses.extend(names_after(&code, &prefix).into_iter().map(|name| format!("{parent}::{name}")));
-                let is_child = file.parent().is_some_and(|folder| folder.ends_with(parent.replace("::", "/")));
-                if is_child {
+                // The file `a/b.rs` or `a/b/mod.rs` of a module `a::b`, whose `super` is `a`.
+                let folder =
+                    file.parent().filter(|_| file.ends_with("mod.rs")).map_or(&*file, |folder| folder).parent();
+                if folder.is_some_and(|folder| folder.ends_with(parent.replace("::", "/"))) {
                     uses.extend(names_after(&code, "super::").into_iter().map(|name| format!("{parent}::{name}")));
                 }
             }

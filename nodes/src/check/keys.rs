@@ -12,7 +12,7 @@ use crate::patch::{Cable, Definition, Device, Frame, Node, Patch, Place};
 /// The longest id, in characters.
 const LONGEST_ID: usize = 40;
 
-/// The keys of a patch, and of what is in it; `x` and `render` are everybody's.
+/// The keys of a patch and of its parts. Those in [`FREE`] are allowed everywhere.
 const PATCH: &[&str] = &[
     "$schema",
     "format",
@@ -44,7 +44,7 @@ const FREE: [&str; 2] = ["x", "render"];
 /// First bytes of a PNG in base64.
 const PNG: &str = "iVBORw0KGgo";
 
-/// Unknown keys, and colours and thumbnails that are not valid.
+/// Reports unknown keys, and invalid colours and thumbnails.
 pub(super) fn look(patch: &Patch, diagnostics: &mut Diagnostics) {
     let mut look = Look { diagnostics };
     look.keys(&patch.rest, "", PATCH);
@@ -71,7 +71,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Keys that nobody knows.
+    /// Reports unknown keys.
     fn keys(&mut self, rest: &Map<String, Json>, pointer: &str, known: &[&str]) {
         for key in rest.keys().filter(|key| !FREE.contains(&key.as_str())) {
             self.unknown(key, pointer, known);
@@ -128,7 +128,7 @@ impl Look<'_> {
         self.scope(&pointer, nodes, cables, layout);
     }
 
-    /// Nodes, their cables and where they stand.
+    /// Checks nodes, their cables and their layout.
     fn scope(
         &mut self,
         pointer: &str,
@@ -159,7 +159,7 @@ impl Look<'_> {
         }
     }
 
-    /// Ids that are no plain names.
+    /// Reports an id that is not a plain name.
     fn id(&mut self, id: &str, pointer: &str) {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if id.is_empty() || id.len() > LONGEST_ID || !id.chars().all(is_plain) {

@@ -32,7 +32,7 @@ pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mu
 struct Look<'a> {
     patch: &'a Patch,
     library: BTreeMap<&'a str, &'static NodeDef>,
-    /// Ports of instances that were followed: hostile files could make these any number.
+    /// Ports of instances followed so far. A hostile file could have any number.
     followed: usize,
     diagnostics: &'a mut Diagnostics,
 }
@@ -52,7 +52,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// A channel or the number of a controller.
+    /// Checks a channel or the number of a controller.
     fn controller(&mut self, number: u8, (low, high): (u8, u8), pointer: String) {
         if !(low..=high).contains(&number) {
             let message =
@@ -62,7 +62,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// The knob of a map, and where it leads it.
+    /// Checks the knob of a map, and its range.
     fn map(&mut self, map: &MidiMap, pointer: &str) {
         let inputs = self.knobs(&map.to, &format!("{pointer}/to"));
         let Some(first) = inputs.first() else { return };
@@ -103,14 +103,14 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// A snapshot's value of a knob or field.
+    /// Checks a snapshot's value of a knob or field.
     fn value(&mut self, port: &Port, value: &Json, pointer: &str) {
         for input in self.knobs(port, pointer) {
             let problem = match read(input, value, pointer.to_owned()) {
                 Ok((_, problem)) => problem,
                 Err(problem) => Some(problem),
             };
-            // The patch runs as long as the snapshot is not brought back.
+            // The patch runs as long as the snapshot is not recalled.
             self.diagnostics.extend(problem.map(|problem| Problem { severity: Severity::Warning, ..problem }));
         }
     }
@@ -162,7 +162,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The inputs of a node that something can be written into.
+/// The inputs of a node that can have a written value.
 fn knobs_of(def: &'static NodeDef) -> impl Iterator<Item = &'static Input> {
     def.inputs.iter().filter(|input| matches!(input.kind, Kind::Number | Kind::Gate | Kind::Text))
 }

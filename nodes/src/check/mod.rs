@@ -1,4 +1,4 @@
-//! Everything that is wrong with a file that should be a patch.
+//! Checks of a patch file: all problems at once.
 
 mod keys;
 mod knobs;

@@ -1,7 +1,7 @@
 //! A patch without subpatches: each instance of one is replaced by the nodes of its definition.
 //!
-//! The nodes of an instance `a` have ids `a/…`, so that each instance remembers for itself; a problem is reported where its cause
-//! is written, in the definition.
+//! The nodes of an instance `a` have ids `a/…`, so that each instance has a memory of its own. A problem is reported in
+//! the definition, where its cause is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -175,7 +175,7 @@ impl<'p> Expansion<'p, '_> {
         names
     }
 
-    /// Refuses nodes with the id of another: an id with a slash may be that of a node in an instance.
+    /// Refuses nodes with the id of another. An id with a slash may equal that of a node in an instance.
     fn refuse_duplicate_ids(&mut self) {
         let mut ids: BTreeSet<Arc<str>> = BTreeSet::new();
         let is_duplicate = |node: &&FlatNode<'_>| !ids.insert(node.id.clone());
@@ -187,7 +187,7 @@ impl<'p> Expansion<'p, '_> {
         }
     }
 
-    /// Puts the nodes of a definition where an instance of it is.
+    /// Replaces an instance by the nodes of its definition.
     fn instance(&mut self, name: &str, id: &str, node: &'p Node, place: &Place, pointer: &str) -> Local<'p> {
         let Some((name, definition)) = self.definitions.get_key_value(name) else {
             let message =
@@ -263,7 +263,7 @@ impl<'p> Expansion<'p, '_> {
     /// Adds a cable; one that leads nowhere is reported and left out.
     fn cable(&mut self, cable: &'p Cable, pointer: &str, names: &Names<'p>) {
         self.looked += 1;
-        // Nodes that were not looked at any more seem to be missing.
+        // Nodes beyond the limit are not visited, so they seem to be missing.
         if self.visited > MOST_NODES {
             return;
         }
@@ -308,7 +308,7 @@ impl<'p> Expansion<'p, '_> {
         false
     }
 
-    /// The inputs of nodes that run, which a port stands for.
+    /// The inputs of running nodes that a port stands for.
     fn ends(&mut self, to: &'p Port, names: &Names<'p>) -> Vec<(usize, &'p str)> {
         match names.get(to.node.as_str()) {
             Some(Local::Node(index)) => vec![(*index, to.port.as_str())],
@@ -317,7 +317,7 @@ impl<'p> Expansion<'p, '_> {
         }
     }
 
-    /// The inputs of nodes that run, which an input of an instance stands for.
+    /// The inputs of running nodes that an input of an instance stands for.
     fn inputs(&mut self, definition: &'p Definition, name: &str, names: &Names<'p>) -> Vec<(usize, &'p str)> {
         let mut ends = Vec::new();
         for port in definition.inputs.iter().filter(|inlet| inlet.name == name).flat_map(|inlet| &inlet.to) {
@@ -334,7 +334,7 @@ impl<'p> Expansion<'p, '_> {
         ends
     }
 
-    /// True once more ports were followed than a plan may have; reports an error then.
+    /// True, with an error, once more ports were followed than a plan may have.
     fn are_too_many(&mut self) -> bool {
         let are_too_many = self.followed > MOST_CABLES;
         if are_too_many {
@@ -344,7 +344,7 @@ impl<'p> Expansion<'p, '_> {
         are_too_many
     }
 
-    /// Reports a problem: once, however many instances have it.
+    /// Reports a problem once for all instances.
     fn once(&mut self, problem: Problem) {
         if self.seen.insert(problem.pointer.clone()) {
             self.diagnostics.push(problem);
@@ -359,7 +359,7 @@ impl<'p> Expansion<'p, '_> {
     }
 }
 
-/// The output of a node that runs, which a port stands for.
+/// The output of a running node that a port stands for.
 fn output<'p>(port: &'p Port, names: &Names<'p>) -> Option<(usize, &'p str)> {
     match names.get(port.node.as_str())? {
         Local::Node(index) => Some((*index, &port.port)),

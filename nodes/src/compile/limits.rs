@@ -7,7 +7,7 @@ use crate::diagnostics::{Code, Problem};
 use crate::node::def::Output;
 use crate::node::value::Kind;
 
-/// Reports what is too much, and what does nothing, in nodes in the order in which they run.
+/// Reports values beyond the limits, and settings without effect, of nodes in running order.
 pub(crate) fn check(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     weigh(nodes, outputs, problems);
     count_targets(nodes, outputs, problems);
@@ -31,14 +31,14 @@ fn weigh(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
                 slot.id
             );
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Diagnostics once; what shows this picture is not to blame.
+            // Reported once: nodes that show this picture cause no second message.
             weight = Weight::default();
         }
         weights[slot.outputs.clone()].fill(weight);
     }
 }
 
-/// Reports targets that are made by too many nodes: they could have any number of parts.
+/// Reports targets that are made by too many nodes. Their number of parts would have no limit.
 fn count_targets(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     let mut counts = vec![0; outputs];
     let aims = |output: &Output| matches!(output.kind, Kind::Target | Kind::Any);
@@ -48,14 +48,14 @@ fn count_targets(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
             let message =
                 format!("{} combines too many target nodes; the limit is {MOST_TARGETS}; remove some", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Diagnostics once; what narrows this target is not to blame.
+            // Reported once: nodes that narrow this target cause no second message.
             count = 0;
         }
         counts[slot.outputs.clone()].fill(count);
     }
 }
 
-/// Reports chains of bends that are too long, and models that are given too many.
+/// Reports chains with too many bends, and models with too many.
 fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     let mut lengths = vec![0; outputs];
     let mut asked = 0;
@@ -68,7 +68,7 @@ fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
             let message =
                 format!("the chain up to {} has too many bends; the limit is {MOST_BENDS}; remove some", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Diagnostics once; what follows is not to blame.
+            // Reported once: later bends of the chain cause no second message.
             length = 0;
             asked = 0;
         }
@@ -76,7 +76,7 @@ fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Reports ranges that run backwards, as their knobs stand.
+/// Reports ranges whose knobs stand in the wrong order.
 fn check_ranges(nodes: &[Slot], problems: &mut Vec<Problem>) {
     for slot in nodes {
         for (last, input) in slot.feeds.iter().zip(slot.def.inputs) {
@@ -119,7 +119,7 @@ struct Weight {
     parts: usize,
 }
 
-/// The cables that bring something of these kinds to a node.
+/// The cables of these kinds that arrive at a node.
 fn arriving<'a>(slot: &'a Slot, kinds: &'a [Kind]) -> impl Iterator<Item = &'a Source> {
     slot.feeds.iter().filter_map(|feed| feed.cable.as_ref()).filter(|cable| kinds.contains(&cable.kind))
 }

@@ -27,13 +27,13 @@ use crate::node::memory::Layout;
 use crate::node::value::Kind;
 use crate::patch::{DEFAULT_TEMPO, Definition, EngineSettings, Patch};
 
-/// Plans made so far, and one: 0 is that of no workspace.
+/// Number of the next plan. It starts at 1: 0 belongs to an unused [`Scratch`](crate::tick::Scratch).
 static PLANS: AtomicU64 = AtomicU64::new(1);
 
-/// Nodes that take anything, one behind the other, through which a kind is followed.
+/// Any-kind nodes in a row through which a kind is followed, at most.
 const MOST_PASSED: usize = 256;
 
-/// The kinds of ports that depend on cables, beside a plan. It is there for a patch with errors too.
+/// The kinds of ports that depend on cables, beside a plan. A patch with errors has them too.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
     kinds: BTreeMap<Arc<str>, Kind>,
@@ -73,7 +73,7 @@ impl Plan {
         (plan, diagnostics.into_problems(), resolved)
     }
 
-    /// [`Self::compile`] among other things that are looked at.
+    /// [`Self::compile`] as one of several checks.
     pub(crate) fn compile_into(
         patch: &Patch,
         library: &[&'static NodeDef],
@@ -111,7 +111,7 @@ struct Joined {
     late: Option<Latency>,
 }
 
-/// The nodes that are known, by their index in the patch, and what arrives where.
+/// The known nodes by their index in the patch, and the cables that arrive at them.
 struct Known<'f, 'p> {
     nodes: &'f [FlatNode<'p>],
     defs: Vec<Option<&'static NodeDef>>,
@@ -221,7 +221,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// The declaration of a node. One that is not known is reported and left out.
+    /// The declaration of a node. An unknown one is reported and left out.
     fn def(&mut self, FlatNode { node, pointer, .. }: &FlatNode<'_>) -> Option<&'static NodeDef> {
         let known = self.library.get(node.kind.as_str()).copied();
         if known.is_none() {
@@ -233,7 +233,7 @@ impl Compiler<'_> {
         known
     }
 
-    /// Checks a cable; one that leads nowhere, or where another one is, is reported and left out.
+    /// Checks a cable. One that leads nowhere, or to an input with a cable, is reported and left out.
     fn join(&mut self, cable: &FlatCable<'_>, known: &Known<'_, '_>, is_free: bool) -> Option<Joined> {
         let ((from, from_port), (to, to_port)) = (cable.from, cable.to);
         // An unknown node's cables are kept with it.
@@ -272,7 +272,7 @@ impl Compiler<'_> {
         Some(Joined { from, output, to, input, kind, late: source.latency })
     }
 
-    /// The nodes in an order in which every cable that does not lead back goes forward.
+    /// Sorts the nodes so that every cable goes forward, except those that lead back.
     fn sort(&mut self, known: &Known<'_, '_>, cables: &[Joined]) -> Option<Vec<(usize, &'static NodeDef)>> {
         let mut graph = DiGraph::new();
         let index: BTreeMap<usize, NodeIndex> = (0..known.nodes.len())
@@ -321,7 +321,7 @@ impl Known<'_, '_> {
         nodes.map(|(index, node)| (node.id.clone(), self.kind(index))).collect()
     }
 
-    /// The kind that the ports of a node have which take anything: that of the first cable that arrives at one of them.
+    /// The kind of the any-kind ports of a node: that of the first cable that arrives at one of them.
     fn kind(&self, mut node: usize) -> Kind {
         for _ in 0..MOST_PASSED {
             let Some(def) = self.defs[node] else { return Kind::Any };
@@ -345,7 +345,8 @@ fn depth(node: &FlatNode<'_>, input: &Input) -> f64 {
     instances.or_else(|| node.node.depths.get(input.name).copied()).unwrap_or(DEFAULT_DEPTH)
 }
 
-/// The first output of each node among those of all nodes, and which of them are read in the next frame, counted.
+/// Two tables by output and node. The first has the index of each node's first output among all outputs. The second
+/// numbers the outputs with a delay, as in [`Plan::late`].
 fn number_outputs(order: &[(usize, &'static NodeDef)]) -> (BTreeMap<usize, usize>, BTreeMap<usize, usize>) {
     let (mut first, mut late, mut count) = (BTreeMap::new(), BTreeMap::new(), 0);
     for &(node, def) in order {

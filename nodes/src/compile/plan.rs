@@ -58,7 +58,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// The number that it always gives, if no cable changes it.
+    /// The constant number of the input, unless a cable changes it.
     pub(crate) fn constant(&self) -> Option<f64> {
         match (&self.base, &self.map, &self.cable) {
             (Some(Value::Number(number)), None, None) => Some(*number),
@@ -77,7 +77,7 @@ pub(crate) struct MidiMap {
 }
 
 impl MidiMap {
-    /// True if a controller at `x`, 0 to 1, presses a button: from the middle of its range to the larger end.
+    /// True if a controller at `x`, 0 to 1, presses a button. It does from the middle of its range to the larger end.
     pub(crate) fn presses(&self, x: f64) -> bool {
         let [low, high] = self.range;
         if low <= high { x >= 0.5 } else { x <= 0.5 }
@@ -89,7 +89,7 @@ impl MidiMap {
 pub(crate) struct Source {
     /// The output among those of all nodes.
     pub(crate) output: usize,
-    /// The kind of what it gives.
+    /// The kind of its value.
     pub(crate) kind: Kind,
     /// The value of the output that arrives.
     pub(crate) from: Arrives,
@@ -113,9 +113,9 @@ pub(crate) enum Arrives {
 pub enum Gain {
     /// The arriving value replaces the knob's.
     Replaces,
-    /// Times this, it is added: the depth in parts of the knob's travel.
+    /// The arriving value times this is added: the depth in fractions of the knob's travel.
     Adds(f64),
-    /// Of a knob that turns in even ratios: times this, it is the logarithm of the factor.
+    /// The arriving value times this is the logarithm of a factor, for a logarithmic knob.
     Scales(f64),
 }
 
@@ -135,7 +135,7 @@ impl Gain {
         match self {
             Self::Replaces => x,
             Self::Adds(gain) => base + gain * x,
-            // Within what a factor can be: 0 times infinity is no number.
+            // The exponent is limited, as 0 times an infinite factor is NaN.
             Self::Scales(gain) => base * (gain * x).clamp(-MOST_FOLDS, MOST_FOLDS).exp(),
         }
     }
@@ -150,20 +150,20 @@ pub const DEFAULT_DEPTH: f64 = 0.25;
 /// The tempi that a patch can have, in beats per minute.
 pub const TEMPI: (f64, f64) = (1.0, 1000.0);
 
-/// The nodes of a patch, at most, those of its subpatches counted in each place where they are used.
+/// The nodes of a patch, at most. Nodes of a subpatch count once per instance.
 pub const MOST_NODES: usize = 16_384;
 /// The cables of a patch, at most.
 pub const MOST_CABLES: usize = 65_536;
 /// The inputs of a subpatch, at most, and its outputs.
 pub const MOST_PORTS: usize = 64;
 pub use crate::patch::MOST_NESTED;
-/// The bends that act, one after the other, at most.
+/// The bends of a chain, at most.
 pub const MOST_BENDS: usize = 256;
-/// The target nodes that a target is made by, at most; one that is used twice counts twice.
+/// The target nodes that make a target, at most. One that is used twice counts twice.
 pub const MOST_TARGETS: usize = 64;
 /// Pictures within pictures, at most.
 pub const MOST_DEEP: usize = 64;
-/// The parts that a picture is made of, at most; one that is used twice counts twice, as it does when a program is written.
+/// The parts of a picture, at most. A part that is used twice counts twice, as in a written program.
 pub const MOST_PARTS: usize = 1024;
 
 impl Plan {

@@ -14,7 +14,7 @@ use crate::patch::{Definition, Port};
 const MOST_LISTED: usize = 16;
 const LONGEST_LISTED: usize = 40;
 
-/// An end of a cable, by the port that it is plugged into.
+/// An end of a cable, by the side of its port.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Output,
@@ -45,12 +45,12 @@ impl End {
     }
 }
 
-/// Message about a node that the patch does not have.
+/// Message about a node that the patch lacks.
 pub(crate) fn unknown_node(id: &str) -> String {
     format!("unknown node {id:?}; add it, or write the id of another")
 }
 
-/// Message about a port that a node does not have, with the ports that it has. `others` are those of its other side.
+/// Message about a port that a node lacks, with the ports that it has. `others` are those of its other side.
 pub(crate) fn missing_port(who: &str, end: End, port: &str, known: &[&str], others: &[&str]) -> String {
     let (what, other) = (end.name(), end.other().name());
     let side = if others.contains(&port) { format!(": {port} is an {other}") } else { String::new() };
@@ -60,7 +60,7 @@ pub(crate) fn missing_port(who: &str, end: End, port: &str, known: &[&str], othe
     format!("{who} has no {what} {port:?}{side}; {}", choose(known))
 }
 
-/// Message about a knob that a node does not have, with the knobs that it has.
+/// Message about a knob that a node lacks, with the knobs that it has.
 pub(crate) fn missing_knob(who: &str, knob: &str, known: &[&str]) -> String {
     if known.is_empty() {
         return format!("{who} has no knobs; choose another node");
@@ -145,7 +145,7 @@ impl<'a> Ports<'a> {
         }
     }
 
-    /// Too many ports, and two of one name.
+    /// Reports too many ports, and ports of one name.
     fn check_names(&mut self, side: &str, names: &[&str]) {
         let count = names.len();
         if count > MOST_PORTS {
@@ -163,7 +163,7 @@ impl<'a> Ports<'a> {
         }
     }
 
-    /// A port of a node within, which a port of the definition leads to.
+    /// Checks the port of an inner node that a port of the definition leads to.
     fn check_port(&mut self, end: End, port: &Port, place: &str) {
         let (definition, severity) = (self.definition, self.severity);
         let problem = |code, message| {

@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     own: HashMap<*const Node, Vec<Option<Value>>>,
     /// Values that instances set on inputs of nodes inside.
     others: HashMap<(*const Json, *const Input), Option<Value>>,
-    /// Depths that instances give, by where they are written, and whether any input heeds them.
+    /// Depths that instances set, by their place in the file. True if any input uses the depth.
     depths: BTreeMap<String, bool>,
 }
 
@@ -60,7 +60,7 @@ impl Settings {
         feeds
     }
 
-    /// Depths that instances give and that no input heeds.
+    /// Problems of depths of instances that no input uses.
     pub(crate) fn idle_depths(&self) -> Vec<Problem> {
         self.depths
             .iter()
@@ -111,7 +111,7 @@ fn unknown(def: &NodeDef, name: &str, pointer: String, diagnostics: &mut Diagnos
     diagnostics.suggest(Problem::warning(Code::UnknownParameter, pointer, message), name, names);
 }
 
-/// A depth that is none.
+/// The problem of a depth out of range.
 fn beyond(depth: f64, pointer: &str) -> Option<Problem> {
     let held = depth.clamp(-1.0, 1.0);
     let message = format!("depth {depth} is outside -1 to 1; {held} is used");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::diagnostics::suggest::{Words, nearest};
 use crate::diagnostics::{Problem, Severity};
 
-/// Characters that are compared for suggestions in a whole check, at most: a file full of wrong names would take minutes.
+/// Characters that a whole check compares for suggestions, at most. A file full of wrong names would take minutes.
 const MOST_COMPARED: usize = 4_000_000;
 
 /// Problems as they are found.
@@ -37,7 +37,7 @@ impl Diagnostics {
         self.push(Problem { suggestion, ..problem });
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds problems of another check.
     pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
         problems.into_iter().for_each(|problem| self.push(problem));
     }
@@ -47,12 +47,12 @@ impl Diagnostics {
         self.problems.len()
     }
 
-    /// Makes warnings of the problems behind the first so many: they do not keep the patch from running.
+    /// Turns the problems after the first `first` into warnings, which do not keep the patch from running.
     pub(crate) fn soften(&mut self, first: usize) {
         self.problems.iter_mut().skip(first).for_each(|problem| problem.severity = Severity::Warning);
     }
 
-    /// Forgets the problems behind the first so many.
+    /// Drops the problems after the first `first`.
     pub(crate) fn cut(&mut self, first: usize) {
         self.problems.truncate(first);
     }

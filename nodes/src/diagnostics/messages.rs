@@ -61,14 +61,14 @@ pub(crate) fn unquoted(text: &str, wanted: &str) -> String {
     form.map(|form| format!("; write {form} without quotes")).unwrap_or_default()
 }
 
-/// True if a number is one of those wanted: whole numbers up to the last one named.
+/// True if a number is of the wanted type: whole numbers up to the last one named.
 fn fits(number: &str, wanted: &str) -> bool {
     let largest = wanted.strip_prefix("a whole number from 0 to ").and_then(|largest| largest.parse::<f64>().ok());
     let is_whole = |number: f64, largest| number.fract() == 0.0 && (0.0..=largest).contains(&number);
     largest.is_none_or(|largest| number.parse().is_ok_and(|number| is_whole(number, largest)))
 }
 
-/// A number as it is written, and a large one short.
+/// A number as text; a large one is shortened.
 pub(crate) fn number(x: f64) -> String {
     if x.abs() < 1e12 { x.to_string() } else { format!("{x:e}") }
 }
@@ -81,7 +81,7 @@ pub(crate) fn cut(text: &str) -> String {
     }
 }
 
-/// Why a text is no JSON; `at` is what stands where that shows.
+/// Reason why a text is not JSON; `at` is the character at the error.
 pub(crate) fn explain_syntax(why: &str, at: Option<char>) -> String {
     let why = why.split(" at line ").next().unwrap_or(why);
     if matches!(at, Some('/' | '#')) && why != "invalid escape" {

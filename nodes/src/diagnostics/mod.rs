@@ -34,23 +34,23 @@ pub enum Severity {
 pub enum Code {
     /// The file is not JSON, or not of the shape of a patch.
     NotAPatch,
-    /// It was written by a later bendrack.
+    /// The file was written by a later bendrack.
     LaterVersion,
-    /// There is more of something than can be: bytes, nodes, words, parts of a picture.
+    /// A limit is exceeded: bytes, nodes, words, parts of a picture.
     TooMany,
-    /// A key is there twice.
+    /// A key occurs twice.
     DuplicateKey,
     /// Two inputs, outputs or snapshots have one name.
     DuplicateName,
-    /// A key that this bendrack does not know; it is kept.
+    /// An unknown key; it is kept.
     UnknownKey,
     /// An id is not made of `a` to `z`, `0` to `9` and `_`.
     BadId,
-    /// A node of a kind that this bendrack does not know; it is kept.
+    /// A node of an unknown kind; it is kept.
     UnknownNode,
-    /// A parameter that the node does not have; it is kept.
+    /// A parameter that the node lacks; it is kept.
     UnknownParameter,
-    /// A value of another kind than is wanted, or none of the choices.
+    /// A value of the wrong kind, or not one of the choices.
     BadValue,
     /// A text that its grammar refuses: a formula, a list, a curve.
     BadText,
@@ -58,9 +58,9 @@ pub enum Code {
     OutOfRange,
     /// A number with more digits than a 64-bit float holds.
     Rounded,
-    /// A cable, a map or a snapshot means a node that is not there.
+    /// A cable, a map or a snapshot names a missing node.
     NoSuchNode,
-    /// A cable, a map or a snapshot means a port that the node does not have.
+    /// A cable, a map or a snapshot names a port that the node lacks.
     NoSuchPort,
     /// A cable joins ports that do not fit.
     KindsDiffer,
@@ -68,7 +68,7 @@ pub enum Code {
     TwoCables,
     /// Nodes feed one another in a circle, or a subpatch contains itself.
     Circle,
-    /// Something that has no effect as it stands.
+    /// A setting without effect.
     NoEffect,
 }
 
@@ -105,7 +105,7 @@ impl Serialize for Code {
     }
 }
 
-/// A problem of a patch: where it is, what it is, and what to do.
+/// A problem of a patch: its place, the problem, and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Code of the problem.
@@ -128,7 +128,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Something that keeps the patch from running.
+    /// A problem that keeps the patch from running.
     pub fn error(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -141,18 +141,18 @@ impl Problem {
         }
     }
 
-    /// Something that does not.
+    /// A problem that does not keep the patch from running.
     pub fn warning(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, pointer, message) }
     }
 
-    /// With what would have been right.
+    /// Adds the expected value.
     #[must_use]
     pub fn expected(self, what: impl Into<String>) -> Self {
         Self { expected: Some(what.into()), ..self }
     }
 
-    /// With the nearest of a few names that would have been right, if one is near.
+    /// Adds the nearest of these names as the suggestion, if one is near.
     #[must_use]
     pub fn suggesting<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
         let suggestion = nearest(name, names, &mut { usize::MAX });

@@ -1,4 +1,4 @@
-//! The forms of numbers in a text: which are JSON, which are rounded, and how the others are written as JSON.
+//! The forms of numbers in a text: which are JSON and which are rounded. The other forms are rewritten as JSON.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -85,7 +85,7 @@ fn pointer(path: &[Level]) -> String {
     })
 }
 
-/// The length of a string behind its first quote, with the last one.
+/// The length of a string after its first quote, including the last one.
 fn string_length(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     let end = text.bytes().position(|byte| {
@@ -153,7 +153,7 @@ fn mistake(token: &str) -> Option<String> {
     }
 }
 
-/// The number that a token stands for, in JSON or in another language.
+/// The number of a token, in JSON or in another language.
 fn meaning(token: &str) -> Option<f64> {
     let (sign, digits) = token.strip_prefix('-').map_or((1.0, token), |rest| (-1.0, rest));
     let digits = digits.strip_prefix('+').unwrap_or(digits);
@@ -176,7 +176,7 @@ pub(crate) fn json_form(token: &str) -> Option<String> {
     Some(Json::from(number).to_string())
 }
 
-/// The value of a number of JSON that loses digits in front of its point: a 64-bit float does not hold them.
+/// The value of a JSON number that loses digits before its point, as a 64-bit float does not hold them.
 pub(crate) fn rounded(literal: &str) -> Option<f64> {
     if literal.parse::<u64>().is_ok() || literal.parse::<i64>().is_ok() {
         return None;
@@ -185,7 +185,7 @@ pub(crate) fn rounded(literal: &str) -> Option<f64> {
     (number.abs() >= EVERY_WHOLE && decimal(literal) != decimal(&format!("{number:e}"))).then_some(number)
 }
 
-/// The digits of a number from the first to the last that is not 0, and where its point is in them.
+/// The significant digits of a number, without zeros at either end, and the place of its point.
 fn decimal(literal: &str) -> (String, i64) {
     let Parts { whole, fraction, exponent } = Parts::of(literal);
     let digits = format!("{whole}{}", fraction.unwrap_or_default());

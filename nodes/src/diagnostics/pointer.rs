@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The pointer to what lies within what `pointer` means, under these keys; `~` and `/` in keys are written `~0` and `~1`.
+/// The pointer to a part of the value at `pointer`, under these keys. `~` and `/` in keys are written `~0` and `~1`.
 pub(crate) fn join<const N: usize>(pointer: &str, keys: [&str; N]) -> String {
     let mut joined = pointer.to_owned();
     for key in keys {

@@ -19,7 +19,7 @@ use crate::diagnostics::{Code, Problem};
 pub const DEEPEST: usize = 32;
 /// The longest string, in bytes.
 pub const LONGEST_STRING: usize = 64 << 10;
-/// The longest key, in bytes: what stands in places and ids many times over.
+/// The longest key, in bytes: places and ids repeat it many times.
 pub const LONGEST_KEY: usize = 1 << 10;
 /// The longest picture in `meta.thumbnail`, in bytes.
 pub const LONGEST_THUMBNAIL: usize = 1 << 20;
@@ -51,7 +51,7 @@ pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     }
 }
 
-/// The place of a line and column as `serde_json` counts them: the column in bytes, from 1, or 0 at the line's beginning.
+/// The place of a line and column of `serde_json`. Its columns count bytes from 1; 0 is the line's beginning.
 pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Box<Span>> {
     let lines = text.match_indices('\n').map(|(at, _)| at + 1);
     let start = std::iter::once(0).chain(lines).nth(line.checked_sub(1)?)?;
@@ -89,7 +89,7 @@ pub(crate) fn check(text: &str) -> Vec<Problem> {
     problems
 }
 
-/// JSON and nothing that is only like it.
+/// Strict JSON, without extensions.
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
     allow_loose_object_property_names: false,
@@ -107,13 +107,13 @@ fn parse(text: &str) -> Option<Value<'_>> {
     parse_to_ast(text, &CollectOptions::default(), &STRICT).ok()?.value
 }
 
-/// Looks through a text.
+/// A walk through a text.
 struct Look<'a, 'p> {
     lines: &'a Lines<'a>,
     problems: &'a mut Vec<Problem>,
     /// Number of rounded numbers.
     rounded: usize,
-    /// The keys that lead to what is looked at.
+    /// The keys that lead to the current value.
     path: Vec<Cow<'p, str>>,
 }
 
@@ -194,14 +194,15 @@ fn name<'a>(name: &'a ObjectPropName<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The members of an object by their names; those of objects in which something was looked for are kept.
+/// The members of objects by their names, kept for each object that was searched.
 #[derive(Default)]
 struct Finder<'a> {
     members: HashMap<usize, HashMap<Cow<'a, str>, &'a ObjectProp<'a>>>,
 }
 
 impl<'a> Finder<'a> {
-    /// The bytes of what a pointer means, or of its name; of the nearest thing around it if it is not there.
+    /// The bytes of the value at a pointer, or of its name. If the value is missing, those of the nearest part around
+    /// it.
     fn find(&mut self, root: &'a Value<'a>, pointer: &str, by_name: bool) -> Range<usize> {
         let mut value = root;
         let mut found = if pointer.is_empty() { 0..0 } else { value.start()..value.start() + 1 };
@@ -227,7 +228,7 @@ impl<'a> Finder<'a> {
         if spans && found.start == value.start() { found.start..found.start + 1 } else { found }
     }
 
-    /// The member of this name; the last one, as for those who read the file.
+    /// The member of this name; the last one, as in other readers of the file.
     fn member(&mut self, object: &'a Object<'a>, key: &str) -> Option<&'a ObjectProp<'a>> {
         let by_name = || object.properties.iter().map(|property| (name(&property.name), property)).collect();
         self.members.entry(object.start()).or_insert_with(by_name).get(key).copied()

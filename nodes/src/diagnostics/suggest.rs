@@ -26,7 +26,8 @@ impl Words for &str {
     }
 }
 
-/// The nearest of these names, if one is near. `budget` is how many characters may be compared; without one left there is none.
+/// The nearest of these names, if one is near. `budget` counts the characters left to compare; without any, the result
+/// is none.
 pub fn nearest<W: Words>(name: &str, known: impl IntoIterator<Item = W>, budget: &mut usize) -> Option<String> {
     if name.is_empty() || name.len() > LONGEST || *budget == 0 {
         return None;
@@ -52,7 +53,7 @@ fn far<W: Words>(name: &str, words: &W, budget: &mut usize) -> Option<usize> {
     let Some((_, behind)) = words.name().rsplit_once('.') else { return whole };
     let others = [Some(behind), words.title()].into_iter().flatten();
     let others = match name.rsplit_once('.') {
-        // Another family: nothing but the same word will do.
+        // In another family, only the equal word is near.
         Some((_, own)) => others.filter(|other| other.eq_ignore_ascii_case(own)).map(|_| 1).min(),
         None => others.filter_map(|other| between(name, other, budget)).min(),
     };
@@ -62,7 +63,7 @@ fn far<W: Words>(name: &str, words: &W, budget: &mut usize) -> Option<usize> {
 /// Distance of two names: least for equal letters, then for a common beginning; none if they are not near.
 fn between(name: &str, known: &str, budget: &mut usize) -> Option<usize> {
     let (short, apart) = (name.len().min(known.len()), name.len().abs_diff(known.len()));
-    // Names of other lengths take no more than a glance.
+    // Names of very different lengths cost a single comparison.
     *budget = budget.saturating_sub(if apart > APART { 1 } else { LONGEST / 4 });
     if apart > APART {
         return None;

@@ -1,8 +1,8 @@
 //! Curves through keys, the text of the curve node: `0 0, 2 1 hold, 4 0.5 bezier 0.42 0 0.58 1`.
 //!
 //! Keys are separated by commas or line ends. Each is a time, a value and an interpolation to the next key: `linear`
-//! (the default), `hold` or `bezier`. The four numbers after `bezier` are the handles x₁ y₁ x₂ y₂ of CSS's
-//! `cubic-bezier`, as fractions of the way to the next key. Without them it eases in and out (0.42 0 0.58 1).
+//! (the default), `hold` or `bezier`. Four numbers after `bezier` are the handles x₁ y₁ x₂ y₂ of CSS's `cubic-bezier`.
+//! They are fractions of the way to the next key. Without them the curve eases in and out (0.42 0 0.58 1).
 
 use std::sync::Arc;
 

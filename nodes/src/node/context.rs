@@ -1,4 +1,4 @@
-//! A node while it runs: its inputs, outputs and memory, and the world.
+//! A running node: its inputs, outputs and memory, and the tick.
 
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ pub struct NodeContext<'a> {
     pub(crate) bypass: bool,
     /// The values on its inputs.
     pub(crate) inputs: &'a [Option<Value>],
-    /// The values on its outputs: those of the frame before, until it gives others.
+    /// The values on its outputs: those of the frame before, until the node sets others.
     pub(crate) outputs: &'a mut [Option<Value>],
-    /// The outputs that it gave in this tick, one bit each.
+    /// The outputs that the node set in this tick, one bit each.
     pub(crate) gave: u64,
-    /// The outputs whose number was not finite and therefore not given, one bit each.
+    /// The outputs whose number was not finite and therefore not set, one bit each.
     pub(crate) held: u64,
     pub(crate) memory: &'a mut [f64],
     pub(crate) texts: &'a mut [Option<Arc<str>>],
@@ -87,7 +87,7 @@ impl<'a> NodeContext<'a> {
         self.value(input).and_then(Value::number).unwrap_or(0.0)
     }
 
-    /// The number on an input to the nearest whole one, halves to the even one.
+    /// The number on an input, rounded to a whole one, halves to the even one.
     pub fn whole(&self, input: &Input) -> i64 {
         self.number(input).round_ties_even() as i64
     }
@@ -134,7 +134,7 @@ impl<'a> NodeContext<'a> {
         self.value(input).is_some()
     }
 
-    /// The text on an input; of a mix of two the nearer one.
+    /// The text on an input; of a mix, the nearer text.
     pub fn text(&self, input: &Input) -> Arc<str> {
         match self.value(input) {
             Some(Value::Text(text) | Value::Prompt(Prompt { text, .. })) => text.clone(),
@@ -198,7 +198,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// Everything there is at any site.
+    /// The target of everything, at any site.
     pub fn everything(&self) -> Arc<Selection> {
         self.tick.everything.clone()
     }
@@ -224,7 +224,7 @@ impl<'a> NodeContext<'a> {
         self.value(input).cloned()
     }
 
-    /// Gives an output its value. A number that is not finite is not given: the output keeps its last one.
+    /// Sets the value of an output. With a number that is not finite, the output keeps its last one.
     pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
         let value = value.into();
         let Some(index) = self.output(output) else { return };
@@ -242,12 +242,12 @@ impl<'a> NodeContext<'a> {
         self.set(output, Gate::level(on, was_on));
     }
 
-    /// Fires an output so many times; 0 is off.
+    /// Fires an output this many times; 0 is off.
     pub fn fire(&mut self, output: &Output, times: i64) {
         self.set(output, Gate::fired(times.clamp(0, i64::from(u16::MAX)) as u16));
     }
 
-    /// Gives an output a picture or map; one that is as it was stays the one it was.
+    /// Sets the picture or map of an output. An equal source stays the same shared one.
     pub fn show(&mut self, output: &Output, source: Source) {
         let Some(index) = self.output(output) else { return };
         self.gave |= 1 << index;
@@ -256,7 +256,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// The number that an output gave last; of a gate, 1 or 0; 0 before it gave any.
+    /// The last number on an output; of a gate, 1 or 0. It is 0 before the first.
     pub fn last(&self, output: &Output) -> f64 {
         let value = self.output(output).and_then(|index| self.outputs[index].as_ref());
         value.and_then(Value::number).unwrap_or(0.0)
@@ -312,7 +312,7 @@ impl<'a> NodeContext<'a> {
         self.tick.tempo
     }
 
-    /// A number of what a tap measured in the model call before.
+    /// A number that a tap measured in the model call before.
     pub fn measured(&self, tap: &str, name: &str) -> Option<f64> {
         self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
     }
@@ -348,13 +348,13 @@ impl<'a> NodeContext<'a> {
         if is_held { &[] } else { controls.sound() }
     }
 
-    /// A number from 0 to 1 that is random, and always the same for this patch, node, `stream` and `index`.
+    /// A random number from 0 to 1, always the same for this patch, node, `stream` and `index`.
     pub fn random(&self, stream: u64, index: i64) -> f64 {
         let hash = mix(mix(self.seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03)) ^ index as u64);
         (hash >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Makes a chain longer by a bend.
+    /// Appends a bend to a chain.
     pub fn link(&mut self, before: Chain, bend: Bend) -> Chain {
         self.requests.links.push(Link { before, bend });
         Chain(std::num::NonZeroU32::new(self.requests.links.len() as u32))

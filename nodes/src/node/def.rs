@@ -152,7 +152,7 @@ impl NodeDef {
         }
     }
 
-    /// True if it only shows something on the canvas, or passes a value on.
+    /// True if the node only displays on the canvas, or passes a value on.
     pub fn is_display(&self) -> bool {
         match self.view {
             Some(View::Note { .. } | View::Number { .. } | View::Scope(_) | View::Reroute { .. }) => true,
@@ -181,7 +181,7 @@ impl Words for &'static NodeDef {
     }
 }
 
-/// An input of a node: what a knob, a text field or a cable gives it.
+/// An input of a node, with a value from a knob, a text field or a cable.
 #[derive(Clone, Copy, Debug)]
 pub struct Input {
     /// Its name in patches and on the panel.
@@ -208,7 +208,7 @@ pub struct Input {
     pub grammar: Grammar,
     /// The input where the range begins that ends here.
     pub begins: Option<&'static str>,
-    /// A program has one of what arrives here, so that a second node of the kind takes its place.
+    /// True if a program has only one value of this input. A later node of the kind then replaces it.
     pub unique: bool,
 }
 
@@ -231,9 +231,9 @@ pub enum Grammar {
     Free,
     /// An OSC address, such as `/bend/1`.
     Address,
-    /// Words, separated by commas; so many of them at most.
+    /// Words, separated by commas; this many at most.
     Words(usize),
-    /// Numbers, separated by commas or spaces; so many of them at most. They are written, never wired.
+    /// Numbers, separated by commas or spaces; this many at most. They are written, never wired.
     Numbers(usize),
     /// Keys of a curve: see [`crate::grammar::keyframes`]. They are written, never wired.
     Keys,
@@ -267,7 +267,7 @@ pub enum Curve {
 pub enum Latency {
     /// In the frame before.
     Frame,
-    /// In the model call before, where it was measured.
+    /// In the model call before, which measured it.
     Call,
 }
 
@@ -310,14 +310,14 @@ impl Input {
         Self::new(name, Kind::Number, DefaultValue::Number(default), about)
     }
 
-    /// A number that a cable gives as it is.
+    /// A number that a cable replaces.
     pub const fn direct(name: &'static str, default: f64, about: &'static str) -> Self {
         let mut input = Self::number(name, default, about);
         input.direct = true;
         input
     }
 
-    /// A number that a cable gives as it is; nothing when there is neither a cable nor a number written: see
+    /// A number that a cable replaces. Without a cable and a written number, the input has none: see
     /// [`NodeContext::has`](crate::node::context::NodeContext::has).
     pub const fn optional(name: &'static str, about: &'static str) -> Self {
         let mut input = Self::new(name, Kind::Number, DefaultValue::Nothing, about);
@@ -479,7 +479,7 @@ impl Input {
         self
     }
 
-    /// Something of which a program has one.
+    /// Marks an input of which a program has only one value.
     #[must_use]
     pub const fn unique(mut self) -> Self {
         self.unique = true;
@@ -510,7 +510,7 @@ impl Output {
         Self { name, about, kind, latency: None, passes: None }
     }
 
-    /// With the input that goes through to it when the node is bypassed; without one it gives 0, off, or nothing.
+    /// The same output, fed by this input when the node is bypassed. Without one, it gives 0, off, or nothing.
     #[must_use]
     pub const fn passes(mut self, input: &Input) -> Self {
         self.passes = Some(input.name);

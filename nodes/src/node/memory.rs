@@ -104,7 +104,7 @@ impl Memory {
         self.numbers.get(1).copied().unwrap_or_default()
     }
 
-    /// Goes on to the next frame.
+    /// Advances to the next frame.
     pub(crate) fn advance(&mut self, beats: f64, tempo: f64) {
         self.numbers[0] += beats;
         self.numbers[1] = tempo;
@@ -123,7 +123,7 @@ impl Memory {
         (&mut self.numbers[cells.own()], &mut self.texts[cells.texts()])
     }
 
-    /// Takes on the layout of a plan: nodes that were there keep what they remember, others begin.
+    /// Adopts the layout of a plan. Nodes of the former layout keep their memory, others start with an empty one.
     pub(crate) fn adopt(&mut self, layout: &Arc<Layout>) {
         if Arc::ptr_eq(&self.layout, layout) {
             return;
@@ -143,7 +143,7 @@ impl Memory {
         *self = Self { layout: layout.clone(), numbers, texts };
     }
 
-    /// Becomes a copy of another memory, in the room that there is.
+    /// Copies another memory into the present allocations.
     pub fn copy_from(&mut self, other: &Self) {
         self.layout.clone_from(&other.layout);
         self.numbers.clone_from(&other.numbers);

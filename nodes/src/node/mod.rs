@@ -1,4 +1,4 @@
-//! Nodes: how one is declared, what it sees in a tick, and what flows along its cables.
+//! Nodes: their declaration, their context in a tick, and the values on their cables.
 
 pub mod context;
 pub mod def;

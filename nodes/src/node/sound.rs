@@ -1,8 +1,8 @@
-//! Sound as nodes hear it: a hundredth of a second after the other, in bands of a third of an octave.
+//! Sound for nodes: a spectrum per hundredth of a second, in bands of a third of an octave.
 
 use std::ops::Range;
 
-/// Hundredths of a second: how many [`Hop`]s make a second of sound.
+/// [`Hop`]s per second of sound.
 pub const HOPS_PER_SEC: usize = 100;
 /// Bands of a third of an octave, from 20 Hz to 20 kHz.
 pub const BANDS: usize = 31;
@@ -14,7 +14,7 @@ const PER_DECADE: f64 = 10.0;
 /// A hundredth of a second of sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hop {
-    /// The amplitude in each band as the root of its mean square: a sine at full scale has 0.707 in its band and 0 in the others.
+    /// The root-mean-square amplitude of each band. A sine at full scale has 0.707 in its band and 0 in the others.
     pub bands: [f32; BANDS],
 }
 

@@ -32,7 +32,7 @@ pub enum Kind {
     Map,
     /// The generated picture, or one made from it.
     Picture,
-    /// Any of these: the kind of what arrives at the node's first port of this kind. No cable is of it.
+    /// Any of these. The first cable at one of the node's ports of this kind decides; no cable has this kind.
     Any,
 }
 
@@ -91,13 +91,13 @@ impl Gate {
         Self { on, hits: u16::from(on && !was_on) }
     }
 
-    /// Something that happened so many times in this frame.
+    /// A gate with this many rising edges in the frame.
     pub const fn fired(hits: u16) -> Self {
         Self { on: hits > 0, hits }
     }
 }
 
-/// The bends that follow one another up to one of those that the nodes of a tick have asked for so far; the default has none.
+/// A chain of bends, by its last link among those that the nodes of a tick made. The default is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chain(pub(crate) Option<NonZeroU32>);
 
@@ -108,7 +108,7 @@ pub enum Value {
     Number(f64),
     /// A finite number of a device, with its rising edges in this frame.
     Reading(Reading),
-    /// On or off, and how often it went on.
+    /// On or off, with its rising edges.
     Gate(Gate),
     /// A text.
     Text(Arc<str>),

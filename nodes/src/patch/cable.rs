@@ -17,7 +17,7 @@ pub struct Cable {
     pub from: Port,
     /// The input; it takes one cable.
     pub to: Port,
-    /// Nothing flows along it.
+    /// True if the cable carries no value.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mute: bool,
     /// Keys unknown to this version.

@@ -1,4 +1,4 @@
-//! The language of edits: everything that changes a patch is an [`Edit`], and applying one gives the edits that undo it.
+//! The language of edits. Every change of a patch is an [`Edit`], and applying one returns the edits that undo it.
 
 use crate::patch::edit_error::EditError;
 use crate::patch::level::{Level, LevelEdit};
@@ -67,7 +67,7 @@ impl Patch {
         Ok(vec![Edit::SetDefinition { id, definition: Some(Box::new(before)) }])
     }
 
-    /// Removes the MIDI maps and snapshot values of a removed node, so that a later node of its name does not get them.
+    /// Removes the MIDI maps and snapshot values of a removed node. A later node of the same id does not inherit them.
     /// Returns the edits that undo it.
     fn forget(&mut self, id: &str) -> Vec<Edit> {
         let mut undo = Vec::new();
@@ -100,7 +100,7 @@ pub enum Edit {
         /// The seed.
         seed: u64,
     },
-    /// Changes the tempo that nodes keep.
+    /// Changes the tempo of the patch, unless a node sets it.
     SetTempo {
         /// In beats per minute.
         tempo: f64,
@@ -125,7 +125,7 @@ pub enum Edit {
         /// All of them.
         maps: Vec<MidiMap>,
     },
-    /// Puts a subpatch in the place of another; nothing takes it away.
+    /// Replaces or adds a subpatch; none removes it.
     SetDefinition {
         /// Its id.
         id: String,

@@ -1,4 +1,4 @@
-//! Takes what cannot be read out of a patch, so that the rest can be looked at.
+//! Removes the unreadable parts of a patch, so that the rest can be checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +18,15 @@ const MOST_TAKEN: usize = 16;
 /// Places of the removed parts.
 #[derive(Default)]
 pub(crate) struct Gaps {
-    /// Nodes of which nothing is known.
+    /// Nodes whose content is unreadable.
     nodes: BTreeSet<String>,
-    /// Lists that are shorter now, and where what is left in them was.
+    /// Shortened lists, with the former index of each element that is left.
     lists: BTreeMap<String, Vec<usize>>,
 }
 
 impl Gaps {
-    /// A problem of what is left, where it is in what was there before; nothing if it concerns a node of which nothing is known.
+    /// A problem of the readable rest, moved to its place in the original patch. None if it concerns an unreadable
+    /// node.
     pub(crate) fn relocate(&self, problem: Problem) -> Option<Problem> {
         let mut pointer = String::new();
         for key in keys(&problem.pointer) {
@@ -39,7 +40,7 @@ impl Gaps {
     }
 }
 
-/// Reads a patch without what cannot be read, which is reported.
+/// Reads the readable parts of a patch, and reports the others.
 pub(crate) fn read_lenient(json: &mut Json, problems: &mut Vec<Problem>) -> (Option<Patch>, Gaps) {
     let mut reader = LenientReader { problems, gaps: Gaps::default() };
     reader.scope(json, "");
@@ -53,7 +54,7 @@ pub(crate) fn read_lenient(json: &mut Json, problems: &mut Vec<Problem>) -> (Opt
         }
     }
     reader.map::<Definition>(json, "", "definitions");
-    // Without them all else seems wrong.
+    // Without nodes and definitions, every other part seems wrong.
     let is_known = ["nodes", "definitions"].iter().all(|key| json.get(key).is_none_or(Json::is_object));
     let patch = if reader.part::<Patch>(json, "") { serde_json::from_value(json.take()).ok() } else { None };
     (patch.filter(|_| is_known), reader.gaps)
@@ -64,7 +65,7 @@ struct LenientReader<'a> {
     gaps: Gaps,
 }
 
-/// Something that cannot be read.
+/// An unreadable part.
 struct Mistake {
     /// The keys that lead to it.
     keys: Vec<String>,
@@ -79,7 +80,7 @@ impl LenientReader<'_> {
             for (id, node) in nodes.iter_mut() {
                 let pointer = join(pointer, ["nodes", id]);
                 if !self.part::<Node>(node, &pointer) {
-                    // Its cables are not to blame.
+                    // The node stays, so that its cables cause no errors.
                     *node = json!({ "type": "" });
                     self.gaps.nodes.insert(pointer);
                 }
@@ -141,7 +142,7 @@ impl LenientReader<'_> {
     }
 }
 
-/// Takes out what these keys lead to: of lists all, as nothing in them can be done without. Gives the last key.
+/// Removes the value that these keys lead to, or the whole list around it. Returns the last key.
 fn remove(json: &mut Json, keys: &[String]) -> Option<String> {
     let mut parent = json;
     for (index, key) in keys.iter().enumerate() {
@@ -177,7 +178,7 @@ fn take<T: DeserializeOwned>(json: &Json, pointer: &str) -> Result<(), Box<Mista
     Err(Box::new(Mistake { keys, problem, missing }))
 }
 
-/// Problem of a missing key, with the key that stands in its place.
+/// Problem of a missing key, with the nearest key in its place.
 fn missing_key(json: &Json, keys: &[String], key: &str, pointer: String) -> Problem {
     let within = keys.iter().try_fold(json, |json, key| json.get(key)).and_then(Json::as_object);
     let names = within.into_iter().flat_map(serde_json::Map::keys).map(String::as_str);

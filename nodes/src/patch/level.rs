@@ -1,4 +1,4 @@
-//! One level of a patch, the patch itself or a subpatch: its nodes, cables and layout, and the edits of them.
+//! One level of a patch, which is the patch itself or a subpatch: nodes, cables, layout, and their edits.
 
 use std::collections::BTreeMap;
 
@@ -24,17 +24,17 @@ pub enum LevelEdit {
         /// Its id.
         id: String,
     },
-    /// Plugs a cable in; one that was there before is pulled out.
+    /// Connects a cable, and removes an earlier one at its input.
     Connect {
         /// The cable.
         cable: Cable,
     },
-    /// Pulls a cable out.
+    /// Removes a cable.
     Disconnect {
         /// The input it ends at.
         to: Port,
     },
-    /// Turns a knob, writes in a field; nothing sets it to its default.
+    /// Sets a knob or a field; none resets it to its default.
     SetParam {
         /// The node's id.
         id: String,
@@ -52,14 +52,14 @@ pub enum LevelEdit {
         /// −1 to 1.
         depth: Option<f64>,
     },
-    /// Lets bends pass a node unchanged, or not.
+    /// Bypasses a node, or ends its bypass.
     Bypass {
         /// The node's id.
         id: String,
         /// True to bypass it.
         bypass: bool,
     },
-    /// Lets nothing flow along a cable, or lets it flow again.
+    /// Mutes a cable, or ends its mute.
     Mute {
         /// The input it ends at.
         to: Port,
@@ -73,12 +73,12 @@ pub enum LevelEdit {
         /// New position on the canvas.
         pos: [f64; 2],
     },
-    /// Changes all cables.
+    /// Replaces all cables.
     SetCables {
         /// All of them.
         cables: Vec<Cable>,
     },
-    /// Changes where a node stands, and what else is known of its place; nothing takes the place away.
+    /// Sets the place of a node, with its unknown keys; none removes it.
     SetPlace {
         /// The node's id.
         id: String,

@@ -113,7 +113,7 @@ pub static MIGRATIONS: &[Migration] = &[
 /// Former ports of a model for the mix of two prompts, and the ports of the node for it.
 const MIX: [(&str, &str); 4] = [("prompt", "a"), ("second", "b"), ("mix", "amount"), ("method", "method")];
 
-/// Moves the mix of two prompts from a model to a node of its own; one cable carries the mix.
+/// Moves the mix of two prompts from a model to a separate node; one cable carries the mix.
 fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
     let mixes = |port: &str| MIX[1..].iter().any(|(before, _)| *before == port);
     let to_mix = parts.cables.iter().map(|cable| &cable.to).filter(|to| mixes(&to.port));
@@ -208,7 +208,7 @@ pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
 /// Renamed choices by definition and input of a node in it: former name, new name.
 type Choices = BTreeMap<(String, Port), BTreeSet<(&'static str, &'static str)>>;
 
-/// Renames the choices that instances and snapshots give to inputs within subpatches.
+/// Renames the choices that instances and snapshots set on inputs within subpatches.
 fn rename_choices_of_instances(patch: &mut Patch, choices: &Choices) {
     let definition_of = |node: &Node| node.kind.strip_prefix(INSTANCE).map(str::to_owned);
     // Renamed choices by definition and name of its input; each round takes in one more level of subpatches.

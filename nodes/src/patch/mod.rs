@@ -1,8 +1,7 @@
-//! A patch as it is saved: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
+//! A saved patch: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
 //!
-//! `docs/patch-format.md` describes the file. What this version does not know is kept: unknown nodes, parameters and keys survive a
-//! load and a save. [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and everything that changes a
-//! patch is an [`Edit`].
+//! `docs/patch-format.md` describes the file. Unknown nodes, parameters and keys survive a load and a save.
+//! [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and every change of a patch is an [`Edit`].
 
 mod cable;
 pub mod edit;
@@ -71,7 +70,7 @@ pub struct Patch {
     /// Settings of the run.
     #[serde(default)]
     pub engine: EngineSettings,
-    /// The devices that it would like, by a name of its own. A patch opens none: whoever starts bendrack does.
+    /// The devices that the patch asks for, by name. A patch opens none: flags and the window do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, Device>,
     /// The nodes by id.
@@ -86,7 +85,7 @@ pub struct Patch {
     /// MIDI controllers that turn knobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maps: Vec<MidiMap>,
-    /// Settings of knobs to come back to.
+    /// Stored settings of knobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<Snapshot>,
     /// Frames around nodes on the canvas.
@@ -104,7 +103,7 @@ pub struct Patch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
 pub struct Meta {
-    /// A name for it that no other patch has, such as a ULID.
+    /// A unique name of the patch, such as a ULID.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// Its title.
@@ -143,7 +142,7 @@ pub struct Meta {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object in braces")]
 pub struct Requires {
-    /// The families of models that it was made on, such as `mini` or `longlive`; another may play it, and look otherwise.
+    /// The families of models that it was made on, such as `mini` or `longlive`. Others may render it differently.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
     /// Keys unknown to this version.
@@ -167,7 +166,7 @@ pub struct EngineSettings {
     pub rest: Map<String, Json>,
 }
 
-/// A device that a patch would like.
+/// A device that a patch asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a device in braces")]
 pub struct Device {
@@ -190,11 +189,11 @@ pub struct Device {
 pub enum DeviceKind {
     /// A MIDI controller or keyboard.
     MidiIn,
-    /// Something that MIDI is sent to.
+    /// An instrument or a program that receives MIDI.
     MidiOut,
     /// A program or phone that sends OSC.
     OscIn,
-    /// One that OSC is sent to.
+    /// A program that receives OSC.
     OscOut,
     /// A board on a serial line.
     Serial,
@@ -212,7 +211,7 @@ pub struct Node {
     /// The version of its kind.
     #[serde(default = "one", deserialize_with = "number::whole", skip_serializing_if = "is_one")]
     pub v: u32,
-    /// Its name on the canvas, if it has one of its own.
+    /// Its name on the canvas, in place of the title of its kind.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
     /// True if the node passes its input unchanged and sends nothing else.
@@ -311,7 +310,7 @@ pub struct MidiMap {
     pub rest: Map<String, Json>,
 }
 
-/// Settings of some knobs and fields to come back to.
+/// Stored settings of some knobs and fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a snapshot in braces")]
 pub struct Snapshot {
@@ -427,7 +426,7 @@ impl Default for EngineSettings {
 }
 
 impl Node {
-    /// A node of a kind, of the version that it is of now, with everything at its defaults.
+    /// A node of a kind, in its present version, with every value at its default.
     pub fn new(kind: &str) -> Self {
         Self { kind: kind.to_owned(), v: version_of(kind), ..Self::default() }
     }
@@ -461,7 +460,7 @@ const fn one() -> u32 {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_default_tempo(tempo: &f64) -> bool {
-    // One that is not finite cannot be written; the plan uses the default for it.
+    // A tempo that is not finite cannot be written; the plan uses the default for it.
     *tempo == DEFAULT_TEMPO || !tempo.is_finite()
 }
 

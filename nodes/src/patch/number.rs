@@ -34,7 +34,7 @@ pub(super) fn whole<'de, D: Deserializer<'de>, T: Whole>(deserializer: D) -> Res
     deserializer.deserialize_any(WholeVisitor(PhantomData))
 }
 
-/// The whole number that JSON stands for, if it is one that a `u64` holds.
+/// The whole number in JSON, if a `u64` holds it.
 pub(super) fn whole_of(json: &Json) -> Option<u64> {
     json.as_u64().or_else(|| json.as_f64().and_then(whole_of_float))
 }
@@ -67,7 +67,7 @@ impl<T: Whole> Visitor<'_> for WholeVisitor<T> {
     }
 }
 
-/// A number that JSON can hold: 0 for one that is not finite, which no file and no edit brings into a patch.
+/// A number that JSON can hold. One that is not finite, which no file and no edit puts into a patch, is 0.
 fn finite(number: f64) -> f64 {
     if number.is_finite() { number } else { 0.0 }
 }

@@ -63,7 +63,7 @@ impl Patch {
 /// The readable rest of a file.
 #[derive(Default)]
 pub(crate) struct Salvaged {
-    /// The patch without what cannot be read.
+    /// The patch without its unreadable parts.
     pub(crate) patch: Option<Patch>,
     /// Problems of the file.
     pub(crate) problems: Vec<Problem>,
@@ -71,7 +71,7 @@ pub(crate) struct Salvaged {
     pub(crate) gaps: Gaps,
 }
 
-/// Reads as much of a patch as can be read.
+/// Reads the readable parts of a patch.
 pub(crate) fn salvage(bytes: &[u8]) -> Salvaged {
     match text_of(bytes).and_then(json_of) {
         Ok((json, problems)) => of_json(json, problems),
@@ -94,7 +94,7 @@ pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// That a file is not text from this byte on.
+/// The problem of a file that is not text from this byte on.
 fn no_text(bytes: &[u8], at: usize) -> Problem {
     let before = String::from_utf8_lossy(&bytes[..at]);
     let span = spans::byte(before.strip_prefix('\u{feff}').unwrap_or(&before), usize::MAX);
@@ -105,7 +105,7 @@ fn no_text(bytes: &[u8], at: usize) -> Problem {
     Problem { span: Some(Box::new(span)), ..Problem::error(Code::NotAPatch, "", message) }
 }
 
-/// The text as JSON that means one thing only and lies within the limits. Keys that are there twice are reported; the last one counts.
+/// The text as JSON within the limits. Duplicate keys are reported; the last one counts.
 fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
     if text.trim().is_empty() {
         let problem = Problem::error(Code::NotAPatch, "", "the file is empty; give the path of a patch");
@@ -132,7 +132,7 @@ fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
     if problems.iter().all(goes_on) { Ok((json, problems)) } else { Err(problems) }
 }
 
-/// That a number is not JSON.
+/// The problem of a number that is not JSON.
 fn not_json(text: &str, Malformed { pointer, bytes, message }: Malformed) -> Problem {
     let span = Some(Box::new(spans::range(text, bytes)));
     Problem { span, ..Problem::error(Code::NotAPatch, pointer, message) }
@@ -151,7 +151,7 @@ fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Salvaged {
     Salvaged { patch, problems, gaps }
 }
 
-/// Looks at format and version, and puts them right. Whether it is a patch that can be looked at.
+/// Checks format and version, and corrects them. True if the patch can be checked further.
 fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
     let (format, version) = (patch.get("format"), patch.get("version"));
     let mut refuse = |pointer: &str, message: String| problems.push(Problem::error(Code::NotAPatch, pointer, message));

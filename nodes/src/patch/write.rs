@@ -1,19 +1,20 @@
-//! Writes patches in their canonical form: keys in a fixed order, nodes by id, numbers as short as they can be, what is small in a
-//! line, a line feed at the end. A file in this form is the same, byte for byte, after it was read and written.
+//! Writes patches in their canonical form. Keys have a fixed order, nodes are sorted by id, numbers are as short as
+//! possible. Small values take one line, and a line feed ends the file. A file in this form is the same, byte for byte,
+//! after it was read and written.
 
 use serde_json::{Map, Value as Json};
 
 use crate::patch::Patch;
 
-/// The longest line that something small is written in, in characters.
+/// The longest line of a small value, in characters.
 const WIDTH: usize = 120;
-/// A value above this depth has a line for each of its parts, so a change is one line of a diff.
+/// A value above this depth has a line for each of its parts. A change is then one line of a diff.
 const OPEN: usize = 2;
 
 impl Patch {
     /// Writes the patch.
     pub fn to_json(&self) -> String {
-        // A patch holds strings, numbers and maps with strings for keys; those that are not finite are written as 0.
+        // A patch holds strings, numbers and maps with strings for keys. Numbers that are not finite are written as 0.
         let json = serde_json::to_value(self).unwrap_or_default();
         let mut text = String::new();
         write(&json, 0, 0, &mut text);
@@ -22,7 +23,7 @@ impl Patch {
     }
 }
 
-/// Writes a value that begins `column` characters behind the left edge and lies in `deep` others.
+/// Writes a value that begins `column` characters after the left edge, at depth `deep`.
 fn write(json: &Json, deep: usize, column: usize, text: &mut String) {
     let (open, close, parts): (_, _, Vec<(Option<&String>, &Json)>) = match json {
         Json::Object(map) if !map.is_empty() => ('{', '}', map.iter().map(|(key, value)| (Some(key), value)).collect()),

@@ -7,9 +7,10 @@ use crate::program::source::ColourMap;
 /// A map's colours at 0, 1/32, 2/32, … 1, as 0xRRGGBB.
 type Table = [u32; 33];
 
-// Inferno, viridis, magma and plasma are by Nathaniel Smith, Stéfan van der Walt and Eric Firing, cividis is by Jamie Nuñez,
-// Christopher Anderton and Ryan Renslow; all are dedicated to the public domain (CC0). Straight lines between these points keep
-// within 2 of 255 of each of the 256 published colours; within 3 of plasma's, and within 6 of cividis's, which has a corner.
+// Inferno, viridis, magma and plasma are by Nathaniel Smith, Stéfan van der Walt and Eric Firing. Cividis is by Jamie
+// Nuñez, Christopher Anderton and Ryan Renslow. All are dedicated to the public domain (CC0). Straight lines between
+// these points keep within 2 of 255 of each of the 256 published colours. Plasma keeps within 3, and cividis, which has
+// a corner, within 6.
 
 #[rustfmt::skip]
 const INFERNO: Table = [

@@ -6,9 +6,10 @@
 //! crossfade at x, and 1 for different texts.
 //!
 //! The second sum is about the bends b and the latent frames f. A bend is identified by its node, site, operation,
-//! target and words. `s` is its strength in fractions of its knobs' travel. A parameter x with a neutral value has `a ·
-//! (x − neutral) / travel`, where a is the amount. A bend without such parameters has its amount. All other parameters
-//! have `s̄ · x / travel`, where s̄, at most 1, is the largest of the above. A bend that a program lacks has s = 0.
+//! target and words. `s` is its strength in fractions of its knobs' travel. A parameter x with a neutral value has
+//! `a · (x − neutral) / travel`, where a is the amount. A bend without such parameters has its amount. All other
+//! parameters have `s̄ · x / travel`, where s̄, at most 1, is the largest of the above. A bend that a program lacks has
+//! s = 0.
 //!
 //! The distance is 0 for equal programs, symmetric, and obeys the triangle inequality. Taps, screen, messages, seed and
 //! cache requests do not count. Neither does the order of bends, nor the method of a mix.
@@ -29,7 +30,7 @@ impl Program {
         self.rewording(other) + here + there.map(|(_, bend)| apart(bend, None)).sum::<f64>()
     }
 
-    /// Half of what the texts of two prompts differ by.
+    /// The sum about the prompt: half of the differences between the shares of each text.
     fn rewording(&self, other: &Self) -> f64 {
         let difference = |text: &str| (self.part(text) - other.part(text)).abs();
         let texts = [self, other].into_iter().flat_map(Self::texts);
@@ -53,7 +54,7 @@ impl Program {
         first + if second == text { amount } else { 0.0 }
     }
 
-    /// The same bend in another program: of several that are the same the one with as many before it.
+    /// The same bend in another program. Of several equal bends, the one with as many before it.
     fn partner<'a>(&self, index: usize, other: &'a Self) -> Option<&'a Bend> {
         let bend = &self.bends[index];
         let before = self.bends[..index].iter().filter(|known| bend.is_same(known)).count();

@@ -1,7 +1,8 @@
-//! Linear operations on pictures: what bends of attention maps are made of, as plain data.
+//! Linear operations on pictures, as plain data: the parts of many bends of attention maps.
 //!
-//! Linear, so that one may act on a map, on what the map's columns contribute to the output, or on any tensor whose tokens lie
-//! on the grid: the result is the same. Positions are in cells, which are square; right, down and later are positive.
+//! The operations are linear. They have the same result on a map and on the contribution of its columns to the output.
+//! They also act on any tensor whose tokens lie on the grid. Positions are in cells, which are square; right, down and
+//! later are positive.
 
 use crate::choice::choices;
 use std::borrow::Cow;
@@ -47,9 +48,9 @@ choices! {
         /// The cell at the border.
         #[default]
         Border = "border",
-        /// Nothing: 0.
+        /// Zeros.
         Zeros = "zeros",
-        /// The picture in a mirror that stands on its edge.
+        /// The picture mirrored at its edge.
         Reflect = "reflect",
         /// The other side of the picture.
         Wrap = "wrap",
@@ -57,7 +58,7 @@ choices! {
 }
 
 impl Padding {
-    /// The index of 0 to `count` that stands at `index`.
+    /// The index, below `count`, of the content at `index`; none for zeros.
     pub fn place(self, index: i64, count: usize) -> Option<usize> {
         let n = count as i64;
         let inside = match self {

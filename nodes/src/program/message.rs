@@ -1,4 +1,4 @@
-//! Numbers that leave the rack with each latent frame: by OSC, by MIDI, and the one that switches the recorder.
+//! Numbers that leave the rack with each latent frame: by OSC, by MIDI, and to the recorder.
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ impl Midi {
 
     /// The message of these parts. Any numbers become a channel, a number and a value in range.
     pub fn of([kind, channel, number, value, gate, hits]: [f64; 6]) -> Self {
-        // A cast takes what lies outside to the nearer end, and NaN to 0.
+        // A cast saturates, and turns NaN into 0.
         let channel = (channel.round() as u8).clamp(1, 16);
         let number = number.round() as u8;
         let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
@@ -145,7 +145,7 @@ pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>
     })
 }
 
-/// True if the frames of a lane of a call are written to the video; always so without a recorder node.
+/// True if the frames of a lane of a call are written to the video. Without a recorder node, all are.
 pub fn recorded(messages: &[Message], lane: usize) -> bool {
     let last = messages.iter().rev().find(|message| message.to == To::Video);
     last.and_then(|message| message.values.get(lane)).is_none_or(|on| *on >= 0.5)

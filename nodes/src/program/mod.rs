@@ -69,7 +69,7 @@ pub struct Program {
 /// An operation with its parameters, on a target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bend {
-    /// The node that asks for it.
+    /// The node of the bend.
     pub node: Arc<str>,
     /// Site of the bend.
     pub site: Site,
@@ -134,17 +134,17 @@ impl Switch {
 /// Requests to the KV cache. The default leaves it unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cache {
-    /// Forget it before the next chunk.
+    /// True to empty the cache before the next chunk.
     pub reset: bool,
-    /// 1 in latent frames that see nothing of past ones, else 0; empty if nobody asks.
+    /// 1 in latent frames that do not attend to past ones, else 0; empty without a request.
     #[serde(serialize_with = "crate::program::message::as_list")]
     pub off: Lanes,
-    /// Recompute it under the present program before the next chunk.
+    /// True to recompute the cache under the present program before the next chunk.
     pub recache: bool,
     /// Distance between the present program and that of a cached frame above which the cache is recomputed.
     pub threshold: Option<f64>,
-    /// Decrease of a past frame's logits per unit of distance between the present program and its own, per latent
-    /// frame; empty without a request.
+    /// Decrease of a past frame's logits per unit of distance between its program and the present one. One value per
+    /// latent frame; empty without a request.
     #[serde(serialize_with = "crate::program::message::as_list")]
     pub stale: Lanes,
 }
@@ -298,15 +298,15 @@ impl Bend {
 /// A measurement at a site.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tap {
-    /// The node that asks for it.
+    /// The node of the tap.
     pub node: Arc<str>,
     /// The measure.
     pub measure: Measure,
-    /// On which part of the site.
+    /// Part of the site.
     pub target: Arc<Selection>,
     /// Reduction of several steps, layers and heads to one.
     pub fuse: Fuse,
-    /// Above which part of its largest value a place counts for the area.
+    /// Fraction of the largest value from which a place counts for the area.
     pub threshold: f64,
     /// Region of the picture for the mass.
     pub region: Region,
@@ -320,9 +320,9 @@ pub enum Measure {
     CrossMap,
     /// Attention of one position to each position of the call's frames: `[frames, rows, columns]`.
     SelfMap {
-        /// The place, from 0 at the left to 1.
+        /// The horizontal place, from 0 at the left to 1.
         x: f64,
-        /// The place, from 0 at the top to 1.
+        /// The vertical place, from 0 at the top to 1.
         y: f64,
     },
     /// The mean activity |h| of each feed-forward neuron: `[neurons]`.

@@ -55,7 +55,8 @@ impl Param {
 /// target. The amount, the frames and the region of the target mix the new `A[:,T]` with the old.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
-    /// Linear on the grid of the picture: at a map, `A[:,T] ← W A[:,T]`; elsewhere `x ← W x` on the tokens of the picture.
+    /// Linear on the grid of the picture. At a map, `A[:,T] ← W A[:,T]`; elsewhere `x ← W x` on the tokens of the
+    /// picture.
     Grid(GridFn),
     /// Before the softmax, and before every bend of another form: weights of the logits of T.
     LogitWeight(LogitWeightFn),
@@ -68,7 +69,8 @@ pub enum Form {
         /// Gate, read once per call: negative values become 0, and the sum of each row stays.
         renormalise: &'static Input,
     },
-    /// Each column of T becomes an even share of what the other words have together; with `both`, and the other way round.
+    /// Each column of T becomes an even share of the sum over the other words. With `both`, the other words also get an
+    /// even share of the sum over T.
     Transfer {
         /// An exchange.
         both: bool,
@@ -80,7 +82,7 @@ pub enum Form {
         /// Source of the columns, a choice of [`Since`], read once per call.
         since: &'static Input,
     },
-    /// Turns the queries as if they stood elsewhere.
+    /// Moves the RoPE positions of the queries.
     Position(PositionFn),
     /// Any function of the tensor at a site that is not a map, frame by frame.
     Tensor(TensorFn),
@@ -105,14 +107,14 @@ pub type LogitWeightFn = fn(&Params, usize) -> Weight;
 /// `(x, params) -> y`, x and y `[batch, heads, keys, frames, rows, columns]`.
 pub type ColumnsFn = fn(&Tensor, &Params) -> Result<Tensor>;
 
-/// `(params, frame, place) -> offset`: how far from its place a query is to stand, frames, rows and columns. The place is
-/// counted from the first frame and from the middle of the picture.
+/// `(params, frame, place) -> offset` of a query from its place: frames, rows and columns. The place is counted from
+/// the first frame and from the middle of the picture.
 pub type PositionFn = fn(&Params, usize, [f64; 3]) -> [f64; 3];
 
 /// `(x, params, noise) -> y`, x and y `[batch, frames, tokens per frame, ..]`.
 pub type TensorFn = fn(&Tensor, &Params, &mut dyn Noise) -> Result<Tensor>;
 
-/// One number for each latent frame of a model call; those of a chunk lie in place.
+/// One number for each latent frame of a model call; those of a chunk are stored inline.
 pub type Lanes = SmallVec<[f64; 4]>;
 
 /// Values of an operation's parameters, by name and latent frame of a model call.
@@ -172,11 +174,11 @@ impl Params {
 pub struct Weight {
     /// The inverse temperature.
     pub sharpness: f64,
-    /// The factor of the weight before weights are made to sum to 1; 0 and below leaves the key out.
+    /// The factor of the weight before normalisation; 0 and below leaves the key out.
     pub gain: f64,
 }
 
-/// Standard normal noise that an operation may ask for; the same for the same bend, step, layer and frame.
+/// Standard normal noise for an operation; the same for the same bend, step, layer and frame.
 pub trait Noise {
     /// Noise of a shape `[batch, frames, ..]`, on the device and in the dtype of `like`.
     ///

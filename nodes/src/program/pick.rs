@@ -1,11 +1,11 @@
-//! Choices that can only be made where the model is: words by the prompt's tokens, neurons by how active they are, places by a
+//! Choices that only the model can resolve: words by the prompt's tokens, neurons by their activity, places by a
 //! measurement. They are kept as an expression and evaluated there.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// All of something, none of it, these, or a combination.
+/// All elements, none, the listed ones, or a combination.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Pick<T> {
     /// All.
@@ -38,7 +38,7 @@ pub trait Pickable: Clone + PartialEq {
 }
 
 impl<T: Pickable> Pick<T> {
-    /// These, or none if they are known to be none.
+    /// The listed elements, or none if the list is known to be empty.
     pub fn of(these: T) -> Self {
         if these.is_nothing() { Self::None } else { Self::These(these) }
     }

@@ -1,17 +1,17 @@
-//! A prompt: its words, what it is mixed with, and what happens to past frames when it changes.
+//! A prompt: its text, its mix, and the policy for past frames when it changes.
 
 use std::sync::Arc;
 
 use crate::program::{Blend, BlendMethod, Switch};
 
-/// A prompt: a text, or a mix of two, and what becomes of past frames when it changes.
+/// A prompt: a text, or a mix of two, and the policy for past frames when it changes.
 ///
-/// Only the model reads all of it. Who reads plain text reads the nearer side of a mix.
+/// Only the model reads the mix. Readers of plain text get the nearer side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prompt {
     /// The text; of a mix the nearer side, at the middle the first.
     pub text: Arc<str>,
-    /// The other side of a mix, and how much of it: half at most.
+    /// The other side of a mix, and its share: half at most.
     pub blend: Option<Blend>,
     /// Policy for past frames when the prompt changes; without one, the default of the model's family.
     pub switch: Option<Switch>,

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::diagnostics::SyntaxError;
 
-/// The last index of a set that is listed one by one: no model has as many neurons in a layer.
+/// The last index of a listed set. A layer of any model has fewer neurons.
 pub const MOST: usize = 32_767;
 
 /// A set of indices: all of them, or some ranges in rising order.
@@ -24,7 +24,7 @@ impl Set {
         Self(Some(Vec::new()))
     }
 
-    /// The indices from `first` to `last`, both included; none if they are the wrong way round. [`usize::MAX`] is the end.
+    /// The indices from `first` to `last`, both included; none if `first` is larger. [`usize::MAX`] is the end.
     pub fn range(first: usize, last: usize) -> Self {
         Self(Some(if first <= last { vec![first..=last] } else { Vec::new() }))
     }
@@ -55,7 +55,7 @@ impl Set {
                 while let ([x, ..], [y, ..]) = (a, b) {
                     let (first, last) = (*x.start().max(y.start()), *x.end().min(y.end()));
                     both.extend((first <= last).then_some(first..=last));
-                    // The one that ends first meets no more.
+                    // The range that ends first overlaps no later one.
                     if x.end() < y.end() { a = &a[1..] } else { b = &b[1..] }
                 }
                 Self(Some(both))
@@ -79,7 +79,7 @@ impl Set {
         if ranges.is_empty() { Self::ALL } else { Self(Some(gaps)) }
     }
 
-    /// Every `step`-th index from `first` to `last`; those behind [`MOST`] are not listed.
+    /// Every `step`-th index from `first` to `last`, up to [`MOST`].
     pub fn every(first: usize, last: usize, step: usize) -> Self {
         if step <= 1 {
             return Self::range(first, last);
@@ -174,7 +174,7 @@ impl FromStr for Set {
 }
 
 impl FromIterator<usize> for Set {
-    /// The set of these indices, which rise.
+    /// The set of these indices, in rising order.
     fn from_iter<I: IntoIterator<Item = usize>>(indices: I) -> Self {
         Self(Some(merge(indices.into_iter().map(|index| index..=index).collect())))
     }

@@ -56,8 +56,8 @@ choices! {
 }
 
 impl Site {
-    /// Every site of a layer that has a hook of its own, in the order in which a layer passes them. [`Self::SelfPosition`] has
-    /// none: what acts there acts on the queries at [`Self::SelfMap`].
+    /// Every site of a layer with a hook, in the order in which a layer passes them. [`Self::SelfPosition`] has no
+    /// hook: its bends act on the queries at [`Self::SelfMap`].
     pub const LAYER: [Self; 9] = [
         Self::SelfValue,
         Self::SelfMap,
@@ -87,7 +87,7 @@ impl Site {
         Self::FfnOut,
     ];
 
-    /// The site's name as it is written in patches.
+    /// The site's name in patches.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SelfPosition => "self.position",

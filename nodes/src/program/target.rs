@@ -131,7 +131,7 @@ pub struct Selection(Vec<Arc<Target>>);
 pub const MOST_PARTS: usize = 64;
 
 impl Selection {
-    /// The parts; everything is one, nothing is none.
+    /// The parts: one for everything, none for nothing.
     pub fn parts(&self) -> &[Arc<Target>] {
         &self.0
     }
@@ -259,7 +259,7 @@ pub type Words = Pick<WordList>;
 /// The words that a list has, at most.
 pub const MOST_WORDS: usize = 256;
 
-/// Words or phrases of a prompt. `*` in a word stands for any letters; `<padding>` is what lies behind the prompt.
+/// Words or phrases of a prompt. `*` in a word stands for any letters; `<padding>` names the padding after the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WordList(pub Vec<Arc<str>>);
 
@@ -304,7 +304,7 @@ pub type Neurons = Pick<NeuronSet>;
 pub enum NeuronSet {
     /// These.
     Set(Set),
-    /// So many that were the most active ones of their layer in the call before.
+    /// This many neurons: the most active ones of their layer in the call before.
     MostActive(usize),
 }
 

@@ -13,8 +13,8 @@ use super::parsed;
 const INTRO: &str = "\
 # Expressions
 
-The formula of the node [Expression](nodes.md#expression-mathexpression): a number from up to eight inputs, time and random numbers, such as
-`a + b * sin(tau * t)`.
+The node [Expression](nodes.md#expression-mathexpression) has a formula, such as `a + b * sin(tau * t)`. It makes a number from up to eight
+inputs, time and random numbers.
 
 | result | formula |
 |---|---|
@@ -29,8 +29,8 @@ The formula of the node [Expression](nodes.md#expression-mathexpression): a numb
 
 ## Rules
 
-- All values are numbers. On is 1, off is 0. A number is on from 0.5; a gate, unlike this, goes off only below 0.1.
-- Numbers are `2`, `0.5`, `.5` or `1.5e-3`. White space has no effect. Names have small letters.
+- All values are numbers. On is 1, off is 0. A number is on from 0.5. There is no hysteresis: a gate, by contrast, goes off below 0.1.
+- Numbers are `2`, `0.5`, `.5` or `1.5e-3`. White space has no effect. Names are in lower case.
 - Angles are in radians: `tau` is a turn. `wave`, `tri`, `saw` and `sqr` count in cycles: 1 is a turn.
 - A product needs its sign: `2 * t`, not `2t`. Comparisons do not chain: `1 < a && a < 3`, not `1 < a < 3`.
 - All parts of `?:`, `&&` and `||` are evaluated.
@@ -47,8 +47,8 @@ fn page() -> String {
     let mut text = INTRO.to_owned();
     let _ = write!(
         text,
-        "- An expression has at most {LONGEST} bytes and {MOST_STEPS} numbers, names, operators and functions, and at most \
-         {DEEPEST} levels of nesting:\n  brackets, functions, signs, `^` and `?:`.\n\n"
+        "- An expression has at most {LONGEST} bytes and {MOST_STEPS} numbers, names, operators and functions.\n- Brackets, functions, \
+         signs, `^` and `?:` nest at most {DEEPEST} levels deep.\n\n"
     );
     text += "## Names\n\n| name | |\n|---|---|\n";
     for variable in VARIABLES {
@@ -78,8 +78,6 @@ value     = number | name | name \"(\" choice { \",\" choice } \")\" | \"(\" cho
 number    = digits [ \".\" [ digits ] ] [ exponent ] | \".\" digits [ exponent ]
 exponent  = ( \"e\" | \"E\" ) [ \"+\" | \"-\" ] digits
 ```
-
-A test writes this page from the tables in [names.rs](../nodes/src/grammar/expression/names.rs): change those, and run `make bless`.
 ";
 
 const SOURCE: &str = "

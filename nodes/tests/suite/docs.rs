@@ -44,18 +44,18 @@ All nodes of the library, by family. A test writes this page from the declaratio
 
 ## Cables and ports
 
-A cable connects ports of one kind. There are two exceptions. A number fits a **gate**, and a gate a **number**. A map fits a picture: it appears in
+A cable connects ports of one kind. There are exceptions. A number fits a **gate** input, and a gate fits a **number** input. A map fits a picture: it appears in
 grey, from its smallest to its largest value.
 
 - A cable adds *depth* × travel × its number to the knob of a **number**; the sum stops at the limits. Depth is −1 to 1, by default 0.25. On a
   logarithmic knob it multiplies.
 - A **signal** takes the number of the cable directly.
-- The range is the travel of the knob. Wider limits for typing and cables stand in brackets. Units of frames count latent frames.
+- The range is the travel of the knob. Brackets hold the wider limits of typed numbers and cables. The unit *frames* counts latent frames.
 - A **gate** goes on at 0.5 and off below 0.1. Its rise is a **trigger**. A **choice** is one of several names.
 - **target**, **bend**, **map** and **picture** need a cable.
 - A **text** with numbers, keys, a formula, prompts or lines takes no cable. Any other text accepts a cable.
-- A *late* output gives the measurement of the previous model call; one *a frame late*, the value of the previous latent frame. Cables from both may
-  close a loop. The picture tap is a chunk late.
+- A *late* output gives the measurement of the previous model call. An output *a frame late* gives the value of the previous latent frame. Cables
+  from both may close a loop. The picture tap is a chunk late.
 
 Each node has a help patch: a small example for mini, the small model, with instructions. In the window, Ctrl+O opens it from `patches/help`.
 ";
@@ -63,7 +63,7 @@ Each node has a help patch: a small example for mini, the small model, with inst
 const BENDS: &str = "\
 ## Where bends act
 
-A bend acts at one site of a layer, or on the noise and the timestep. Most bends have a choice of sites; the first one of their `site` is the default.
+A bend acts at one site of a layer, or on the noise and the timestep. Most bends have a choice of sites; the first choice of `site` is the default.
 A chain of bends acts first to last. The amount of a bend mixes its result with the unbent value, within its target.
 
 A letter in the table is the form of the bend at the site.
@@ -73,7 +73,7 @@ const FORMS: &str = "\
 | | form | |
 |---|---|---|
 | g | linear on the grid | Each position becomes a weighted sum of positions, in its latent frame or in others. At a map this is fused with attention, and fast. At other sites it acts on the output of each position. |
-| w | before the softmax | The logits of words or positions change before the softmax. Fused with attention as well. Acts before all bends of other forms, whatever its place in the chain. |
+| w | before the softmax | The logits of words or positions change before the softmax. This is fused with attention, too. It acts before all bends of other forms, whatever its place in the chain. |
 | c | on columns | Any function of the map of a word, as a picture. It needs one column of the map for each token of its words. At `self.map` it needs one for each position, which is slow. |
 | p | on positions | The queries of self-attention get other RoPE positions. |
 | t | on tensors | Any function of the tensor at a site, latent frame by latent frame. |

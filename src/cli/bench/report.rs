@@ -12,7 +12,7 @@ use crate::quality::speed::Cost;
 const MOST_MEGABYTES: f64 = 12.0;
 /// Pictures per second that are enough to play along.
 const FEWEST_FRAMES_PER_SEC: f64 = 24.0;
-/// Seconds that somebody may wait for the first picture.
+/// Longest acceptable wait for the first picture, in seconds.
 const MOST_FIRST_PICTURE_SECS: f64 = 3.0;
 /// A caveat of the score.
 const POINTING: &str = "training had a loss on these maps";

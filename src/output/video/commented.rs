@@ -1,4 +1,4 @@
-//! A video on its way to the disk, into whose index a comment is put.
+//! A writer that puts a comment into the index of a video.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::output::video::part::Part;
 use crate::provenance::mp4::index_with;
 
-/// The text that a video is to carry, which may be set until the video is finished.
+/// The text of the comment, which may be set until the video is finished.
 #[derive(Clone, Default)]
 pub struct Comment(Arc<Mutex<Option<String>>>);
 
@@ -21,31 +21,31 @@ impl Comment {
     }
 }
 
-/// Passes the boxes of an MP4 on, its index (`moov`) with the comment in it. The muxer has a title to give, and no comment.
+/// Writes the boxes of an MP4, with the comment in its index (`moov`). The muxer offers a title, and no comment.
 pub struct Commented {
     part: Part,
     comment: Comment,
-    /// Bytes of a box that are not yet passed on.
+    /// Bytes of a box that are not yet written.
     held: Vec<u8>,
-    /// Bytes of the present box that are passed on as they come.
+    /// Remaining bytes of the present box, which are written as they come.
     passing: u64,
     /// Bytes of the video before `held`.
     come: u64,
 }
 
 impl Commented {
-    /// A video that goes to `part`.
+    /// A writer of a video to `part`.
     pub fn new(part: Part, comment: Comment) -> Self {
         Self { part, comment, held: Vec::new(), passing: 0, come: 0 }
     }
 
-    /// The file, with all that has come in it.
+    /// The file, with all bytes so far.
     pub fn into_part(mut self) -> io::Result<Part> {
         self.part.write_all(&self.held)?;
         Ok(self.part)
     }
 
-    /// Passes on what is held, if it is known what it is.
+    /// Writes the held bytes once the kind of their box is known.
     fn pass(&mut self) -> io::Result<()> {
         let Some(([a, b, c, d, kind @ ..], _)) = self.held.split_first_chunk::<8>() else { return Ok(()) };
         let size = u64::from(u32::from_be_bytes([*a, *b, *c, *d]));
@@ -55,7 +55,7 @@ impl Commented {
                 return Ok(());
             }
             let with = self.comment.get().and_then(|text| index_with(&self.held[8..], self.come + size, &text));
-            // A video that cannot have its comment is kept without.
+            // A video whose index cannot take the comment is kept without it.
             match with {
                 Some(content) => {
                     self.part.write_all(&(8 + content.len() as u32).to_be_bytes())?;
@@ -66,7 +66,7 @@ impl Commented {
             }
         } else {
             self.part.write_all(&self.held)?;
-            // A box of 0 goes on to the end of the video. One with a long size comes from no muxer of ours.
+            // A box of size 0 extends to the end of the video. Our muxer writes no box with a long size.
             self.passing = if size < 8 { u64::MAX } else { size.saturating_sub(held) };
         }
         self.come += held;
@@ -84,7 +84,7 @@ impl Write for Commented {
             self.come += written as u64;
             return Ok(written);
         }
-        // Enough to know the kind of the box, or the rest of it.
+        // Enough bytes for the kind of the box, or for the rest of it.
         let size = self.held.first_chunk::<4>().map_or(0, |size| u32::from_be_bytes(*size) as usize);
         let wanted = if self.held.len() < 8 { 8 } else { size };
         let taken = wanted.saturating_sub(self.held.len()).min(bytes.len());

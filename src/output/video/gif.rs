@@ -42,7 +42,8 @@ impl Gif {
 
     /// Hundredths of a second from the start of the video to a picture, rounded.
     ///
-    /// Each picture's time is a difference of these, so that errors of rounding do not add up. 16 per second are 6, 7, 6, 6, ….
+    /// Times between pictures are differences of these, so that rounding errors do not add up. At 16 per second they
+    /// are 6, 7, 6, 6, ….
     fn hundredths(&self, number: u64) -> u64 {
         (number as f64 * 100.0 / self.frame_rate).round() as u64
     }

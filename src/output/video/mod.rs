@@ -29,19 +29,19 @@ pub trait VideoWriter: Send {
     ///
     /// # Errors
     ///
-    /// Fails if the provenance is longer than patches that are read.
+    /// Fails if the provenance is longer than the longest readable patch.
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()>;
 
     /// Adds a picture.
     ///
-    /// The first one gives the video its size; others are fitted into it, as whole as they are, on dark.
+    /// The first picture gives the video its size. Others are fitted into it whole, with dark borders.
     ///
     /// # Errors
     ///
     /// Fails if the picture is too large or cannot be written.
     fn push(&mut self, picture: &Picture) -> Result<()>;
 
-    /// Writes what is left and puts the video at its place.
+    /// Writes the rest, and moves the video to its place.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
     Ok(Box::new(Steady { video, path: path.to_owned(), size: None }))
 }
 
-/// The format that the name of a video asks for.
+/// The format, by the name of a video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One MP4.

@@ -18,7 +18,8 @@ use crate::output::video::yuv::Yuv;
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 
-/// The quantiser of every picture: 0 is the finest, 51 the coarsest. At this one no blocks are seen, at a stage's size either.
+/// The quantiser of every picture: 0 is the finest, 51 the coarsest. At this value no blocks are visible, even on a
+/// stage.
 const QUANTISER: u8 = 20;
 
 /// Bits per pixel that the stream is announced with.
@@ -158,13 +159,13 @@ fn config(width: usize, height: usize, frame_rate: f64) -> EncoderConfig {
     let bits_per_sec = BITS_PER_PIXEL * (width * height) as f64 * frame_rate;
     EncoderConfig::new()
         .complexity(Complexity::High)
-        // The mode that takes its range of quantisers as it is and leaves out no picture.
+        // The mode that keeps the range of quantisers and leaves out no picture.
         .rate_control_mode(RateControlMode::Bufferbased)
         .bitrate(BitRate::from_bps(bits_per_sec.min(MOST_BITS_PER_SEC) as u32))
         .qp(QpRange::new(QUANTISER, QUANTISER))
         .max_frame_rate(FrameRate::from_hz(frame_rate as f32))
         .intra_frame_period(IntraFramePeriod::from_num_frames((SEEK_SECS * frame_rate).ceil() as u32))
-        // It leaves out slow changes, as a camera's noise: a slow fade would step.
+        // The encoder would skip slow changes, taken for a camera's noise: a slow fade would step.
         .background_detection(false)
         .adaptive_quantization(false)
         .skip_frames(false)

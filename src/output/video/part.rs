@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{Error, Result, resolved};
 
-/// A file under a temporary name beside its place; dropped, it is gone.
+/// A file under a temporary name beside its place. Dropping it deletes the file.
 pub struct Part {
-    /// The place as it was named.
+    /// The path as given.
     place: PathBuf,
     /// The place behind links, so that a link stays a link.
     target: PathBuf,

@@ -23,7 +23,7 @@ pub struct Png {
 }
 
 impl Png {
-    /// Pictures in a folder, which is made if it is not there, with names that begin in a certain way.
+    /// Pictures in a folder, which is created if missing, under names with this prefix.
     pub fn open(folder: &Path, prefix: impl Into<OsString>) -> Result<Self> {
         let video = Self { folder: folder.to_owned(), prefix: prefix.into(), number: 0, chunk: None };
         if !folder.as_os_str().is_empty() {
@@ -78,7 +78,7 @@ impl VideoWriter for Png {
 
     fn push(&mut self, picture: &Picture) -> Result<()> {
         let place = self.place(self.number);
-        // Somebody else may write here meanwhile.
+        // Another program may have written here meanwhile.
         if place.exists() {
             return Err(taken_already(&place));
         }

@@ -1,4 +1,4 @@
-//! The engine as the window sees it. Tests implement [`EngineLink`] without a model.
+//! The engine's interface to the window. Tests implement [`EngineLink`] without a model.
 
 use std::sync::Arc;
 

@@ -59,7 +59,7 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<Command> {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
             button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);
             seed_ui(ui, workspace);
-            button(ui, "Tap tempo", Some("The mean of up to eight intervals. Key T"), Command::Tap);
+            button(ui, "Tap tempo", Some("Sets the tempo: the mean of up to eight intervals. Key T"), Command::Tap);
             tempo_ui(ui, workspace);
         });
     });

@@ -207,7 +207,7 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         }
         if midi_maps::can_map(input) && workspace.editor.location.path.is_empty() {
             let map = ui.button("MIDI map");
-            if map.on_hover_text("The next controller that moves sets this knob, without a node or a cable. Without the MIDI map the knob has its own value again.").clicked() {
+            if map.on_hover_text("Assigns the next controller that moves to this knob, without a node or a cable. Removal restores the knob's own value.").clicked() {
                 workspace.learn(field.port(), LearnMode::Map);
                 ui.close();
             }

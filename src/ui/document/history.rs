@@ -19,7 +19,7 @@ pub struct History {
     gesture_open: bool,
 }
 
-/// What a change of the patch requires of its document.
+/// Work that a change of the patch requires of its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A compilation: the plan depends on the change.
@@ -227,7 +227,7 @@ mod tests {
         let start = Arc::clone(&patch);
         let edits = ["lfo", "nobody"].map(|id| LevelEdit::RemoveNode { id: id.into() });
         let refusal = history.apply(&mut patch, Step::new("delete", edits.to_vec()).into()).unwrap_err();
-        assert_eq!(refusal.to_string(), "delete: there is no node nobody");
+        assert_eq!(refusal.to_string(), "delete: there is no node nobody; choose a node of the patch");
         assert_eq!((patch, history.undo_name()), (start, None));
     }
 
@@ -263,7 +263,7 @@ mod tests {
         format!("n{}", n % 6)
     }
 
-    /// An edit of one level made of a few numbers, over six ids, so that edits affect one another; some of them fail.
+    /// An edit of one level from a few numbers, over six ids, so that edits affect one another. Some of them fail.
     fn level_edit(kind: u8, a: u8, b: u8, x: f64) -> LevelEdit {
         let port = |n: u8, port: &str| Port { node: id(n), port: port.into() };
         let input = if x > 0.0 { "value" } else { "rate" };
@@ -316,7 +316,7 @@ mod tests {
                 let edit = edit(kind, a, b, x);
                 let name = format!("{:?}", Target::of(&edit));
                 let step = if merges { Step::merging(name, vec![edit]) } else { Step::new(name, vec![edit]) };
-                // Some edits are meant to fail.
+                // Some edits fail: the name of a node is chosen at random.
                 let _ = history.apply(&mut patch, step);
                 if !merges {
                     history.end_gesture();

@@ -76,7 +76,7 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
     };
     if let Some(learns) = learns {
         let edits = vec![set(&to.node, learns.channel.name, channel), set(&to.node, learns.number.name, number)];
-        return Step::new(format!("learn {}", to.node), edits);
+        return Step::new(format!("MIDI learn of {}", to.node), edits);
     }
     let id = patch.free_id(&format!("cc{number}"));
     let params = [(midi::CHANNEL.name.to_owned(), json!(channel)), (midi::NUMBER.name.to_owned(), json!(number))];
@@ -96,7 +96,7 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
         edits.push(LevelEdit::SetParam { id: id.clone(), name: name.clone(), value: Some(low) });
         edits.push(LevelEdit::SetDepth { id, name, depth: Some(1.0) });
     }
-    Step::new(format!("learn {to}"), edits)
+    Step::new(format!("MIDI learn of {to}"), edits)
 }
 
 /// A free place to the left of a node.

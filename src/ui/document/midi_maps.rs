@@ -17,13 +17,13 @@ pub fn map_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, cc): 
     let mut maps: Vec<MidiMap> = patch.maps.iter().filter(|map| map.to != *to).cloned().collect();
     let range = input.map_or([0.0, 1.0], |input| [input.soft.0, input.soft.1]);
     maps.push(MidiMap { channel, cc, to: to.clone(), range, rest: Map::new() });
-    Step::new(format!("map {to}"), vec![Edit::SetMaps { maps }])
+    Step::new(format!("MIDI map of {to}"), vec![Edit::SetMaps { maps }])
 }
 
 /// The step that removes the map of a knob; none if it has none.
 pub fn unmap_step(patch: &Patch, to: &Port) -> Option<Step> {
     let maps: Vec<MidiMap> = patch.maps.iter().filter(|map| map.to != *to).cloned().collect();
-    (maps.len() < patch.maps.len()).then(|| Step::new(format!("unmap {to}"), vec![Edit::SetMaps { maps }]))
+    (maps.len() < patch.maps.len()).then(|| Step::new(format!("remove MIDI map of {to}"), vec![Edit::SetMaps { maps }]))
 }
 
 /// True if an input can have a MIDI map: any number but a choice.

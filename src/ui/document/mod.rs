@@ -181,7 +181,8 @@ impl Document {
         self.after(redone)
     }
 
-    /// The node that shows a problem, in the patch or in the subpatch `within`: the node itself or the end of a cable.
+    /// The node that shows a problem, in the patch or in the subpatch `within`. It is the node itself or the end of a
+    /// cable.
     pub fn node_of<'a>(&'a self, problem: &'a Problem, within: Option<&str>) -> Option<Cow<'a, str>> {
         let (part, cables) = match (problem.place(), within) {
             (place::Place::Patch(part), None) => (part, &self.patch.cables),

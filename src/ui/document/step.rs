@@ -9,7 +9,7 @@ pub struct Step<E = Edit> {
     pub name: String,
     /// The edits.
     pub edits: Vec<E>,
-    /// The gesture, if any: consecutive steps of one gesture merge, such as the drag of a knob or the typing of a word.
+    /// The gesture, if any, such as the drag of a knob or the typing of a word. Consecutive steps of one gesture merge.
     pub gesture: Option<String>,
 }
 

@@ -34,12 +34,16 @@ pub fn snapshots_ui(ui: &mut Ui, editor: &mut Editor) {
             if field.changed() {
                 change(editor, "rename a snapshot", Step::merging, |all| all[index].name = name);
             }
-            if small_button(ui, "replace", &format!("replace {}", snapshot.name), "Replace it with the present values.")
-            {
+            if small_button(
+                ui,
+                "replace",
+                &format!("replace {}", snapshot.name),
+                "Replace this snapshot with the present values.",
+            ) {
                 let values = settings(&patch);
                 change(editor, "replace a snapshot", Step::new, |all| all[index].values = values);
             }
-            if small_button(ui, "delete", &format!("delete {}", snapshot.name), "Delete it.") {
+            if small_button(ui, "delete", &format!("delete {}", snapshot.name), "Delete this snapshot.") {
                 change(editor, "delete a snapshot", Step::new, |all| drop(all.remove(index)));
             }
         });

@@ -302,7 +302,7 @@ fn softmax<S: Simd>(simd: S, map: &mut [f32], max: &mut [f32], sum: &mut [f32], 
     for row in &*map {
         highest = std::array::from_fn(|i| simd.max_f32s(highest[i], row[i]));
     }
-    // A query whose logits are all -∞ so far is measured from 0: its weights come out as 0, not as ∞ - ∞.
+    // The origin is 0 for a query whose logits are all -∞ so far. Its weights are then 0, not NaN from ∞ - ∞.
     let origin = highest.map(|x| {
         let masked = simd.less_than_f32s(x, simd.splat_f32s(f32::MIN));
         simd.select_f32s(masked, simd.splat_f32s(0.0), x)

@@ -1,10 +1,10 @@
 //! Convolution without an unrolled copy of the picture.
 //!
-//! A block of output pixels reads a block of the zero-padded picture. Laid out flat with the row stride of the padded
-//! block, output pixel p is `Σ_k weight[k] · picture[p + offset(k)]`. The sum runs over all k: channel, row, column.
-//! This is the register tile of [`super::tile`] with overlapping vectors. The pixels at the row ends that belong to no
-//! output are computed and dropped. A stride s splits the picture into s² pictures of every s-th row and column. From
-//! there on it is 1.
+//! A block of output pixels reads a block of the zero-padded picture, laid out flat with its own row stride. Output
+//! pixel p is then `Σ_k weight[k] · picture[p + offset(k)]`. The sum runs over all k: channel, row, column. This is the
+//! register tile of [`super::tile`] with overlapping vectors. The pixels at the row ends that belong to no output are
+//! computed and dropped. A stride s splits the picture into s² pictures of every s-th row and column. In these, the
+//! stride is 1.
 
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
@@ -221,7 +221,7 @@ fn cut<'a>(out: &'a mut [f32], sizes: &Sizes, blocking: &Blocking) -> Vec<Job<'a
     jobs
 }
 
-/// Weights `[out, depth]` as the tiles read them, `[out / rows, depth, rows]`, with zeros for the channels that are missing.
+/// Weights `[out, depth]` in the order of the tiles, `[out / rows, depth, rows]`. Missing channels are zeros.
 fn pack(weight: &[f32], depth: usize, rows: usize) -> Vec<f32> {
     let mut packed = vec![0.0; (weight.len() / depth).next_multiple_of(rows) * depth];
     let pack_group = |(packed, weight): (&mut [f32], &[f32])| {

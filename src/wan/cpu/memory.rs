@@ -18,7 +18,7 @@ pub fn zeros(len: usize) -> Vec<f32> {
     data
 }
 
-/// Asks for huge pages inside of `data`; a system that has none goes on with small ones.
+/// Asks for huge pages inside of `data`; a system without them uses small ones.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages(data: &mut [f32]) {
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(data);

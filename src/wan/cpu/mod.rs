@@ -74,7 +74,7 @@ fn tensor(data: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(data, shape.into(), &Device::Cpu)
 }
 
-/// Does the jobs, on all threads when `work` is worth it. Successive jobs of a thread share a scratch.
+/// Runs the jobs, on all threads if `work` is large enough. Successive jobs of a thread share a scratch.
 fn for_each<J: Send, T>(
     jobs: Vec<J>,
     work: usize,

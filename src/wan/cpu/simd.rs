@@ -36,7 +36,7 @@ pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(one, simd.add_f32s(one, power))
 }
 
-/// `y[i] = f(x[i])`, a vector at a time; f also sees zeros past the end.
+/// `y[i] = f(x[i])`, a vector at a time; f also gets zeros past the end.
 #[inline(always)]
 pub fn map<S: Simd>(simd: S, x: &[f32], y: &mut [f32], f: impl Fn(S::f32s) -> S::f32s) {
     let (x, x_tail) = S::as_simd_f32s(x);
@@ -49,7 +49,7 @@ pub fn map<S: Simd>(simd: S, x: &[f32], y: &mut [f32], f: impl Fn(S::f32s) -> S:
     }
 }
 
-/// `z[i] = f(x[i], y[i])`, a vector at a time; f also sees zeros past the end.
+/// `z[i] = f(x[i], y[i])`, a vector at a time; f also gets zeros past the end.
 #[inline(always)]
 pub fn map2<S: Simd>(simd: S, x: &[f32], y: &[f32], z: &mut [f32], f: impl Fn(S::f32s, S::f32s) -> S::f32s) {
     let (x, x_tail) = S::as_simd_f32s(x);
@@ -63,7 +63,7 @@ pub fn map2<S: Simd>(simd: S, x: &[f32], y: &[f32], z: &mut [f32], f: impl Fn(S:
     }
 }
 
-/// `w[i] = f(x[i], y[i], z[i])`, a vector at a time; f also sees zeros past the end.
+/// `w[i] = f(x[i], y[i], z[i])`, a vector at a time; f also gets zeros past the end.
 #[inline(always)]
 pub fn map3<S: Simd>(simd: S, [x, y, z]: [&[f32]; 3], w: &mut [f32], f: impl Fn(S::f32s, S::f32s, S::f32s) -> S::f32s) {
     let (x, x_tail) = S::as_simd_f32s(x);

@@ -1,7 +1,7 @@
 //! The register tile that attention and convolution share.
 //!
 //! `acc[r, j] += Σ_k a[r, k] · b[k, j]` for a few rows r and the columns j of three vectors. The sums stay in registers
-//! while k runs. b's vectors are read where they lie and may overlap from one k to the next. A convolution thus needs
+//! while k runs. The vectors of b are read in place, and may overlap from one k to the next. A convolution thus needs
 //! no unrolled copy of its picture.
 
 use pulp::Simd;
@@ -46,7 +46,8 @@ pub struct Scalars<'a, const ROWS: usize> {
     pub step: usize,
 }
 
-/// Adds the products of the first `depth` scalars and vectors to acc, `[ROWS, width]`; b is read at `offsets + shift`.
+/// Adds the products of the first `depth` scalars and vectors to acc, `[ROWS, width]`. The reads of b are at
+/// `offsets + shift`.
 ///
 /// # Panics
 /// When a scalar or vector would lie outside of its slice.
@@ -70,7 +71,8 @@ pub fn multiply_add<S: Simd, const ROWS: usize>(
         row.copy_from_slice(acc);
     }
     for k in 0..depth {
-        // SAFETY: k < depth ≤ at.len(), and by the second assertion the `width` floats after any of these offsets lie in b.
+        // SAFETY: k < depth ≤ at.len(). By the second assertion, the `width` floats after any of these offsets lie in
+        // b.
         let vectors: [S::f32s; VECTORS] = unsafe {
             let start = b.as_ptr().add(shift + *offsets.at.get_unchecked(k));
             std::array::from_fn(|i| start.add(i * S::F32_LANES).cast::<S::f32s>().read_unaligned())

@@ -220,8 +220,7 @@ impl KvCache {
         self.visibility = visibility;
     }
 
-    /// In the next calls, a frame sees only frames up to the end of its own chunk of `chunk` frames. `None` is the
-    /// whole call.
+    /// In the next calls, a frame attends to no frame after its own chunk of `chunk` frames. `None` is the whole call.
     pub fn set_causal_chunk(&mut self, chunk: Option<NonZeroUsize>) {
         self.causal_chunk = chunk.map(NonZeroUsize::get);
     }

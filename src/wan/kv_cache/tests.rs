@@ -63,8 +63,8 @@ impl Shifted {
 }
 
 proptest! {
-    /// Over any run of chunks, each passed several times, the ring holds what the peers' shifting cache holds. A layer
-    /// sees every held frame once.
+    /// Over any run of chunks, each passed several times, the ring holds the frames of the reference's shifting cache.
+    /// A layer attends to every held frame once.
     #[test]
     fn ring_holds_what_shifting_holds(
         chunk in 1usize..4, room in 0usize..6, sink in 0usize..4, chunks in 1usize..9, passes in 1usize..4,

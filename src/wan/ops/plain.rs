@@ -1,4 +1,4 @@
-//! The operations as plain tensor code: what other devices and dtypes run, and what the CPU kernels are tested against.
+//! The operations as plain tensor code, for other devices and dtypes. The tests compare the CPU kernels with it.
 //!
 //! Each function is documented at its namesake in [`super`]; the module is public for the tests.
 #![allow(missing_docs)]

@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Data N(mean, s²) has the flow `v = (σ − s²(1−σ)) / ((1−σ)² s² + σ²) · (x − (1−σ) mean) − mean`. The map from
+    /// The flow of data N(mean, s²) is `v = (σ − s²(1−σ)) / ((1−σ)² s² + σ²) · (x − (1−σ) mean) − mean`. The map from
     /// noise to data is known: `mean + s · noise`. UniPC's second order shows against Euler.
     #[test]
     fn more_steps_come_closer_to_the_solution() {

@@ -1,4 +1,4 @@
-//! UniPC of order 2: predict the next sample, correct it once the model has seen it.
+//! UniPC of order 2: predicts the next sample, and corrects it after the model call on it.
 
 use candle_core::{DType, Result, Tensor};
 
@@ -16,8 +16,8 @@ pub enum UniPcSchedule {
 
 /// The unified predictor-corrector, order 2, `B(h) = e^h − 1` ("bh2"), on clean predictions.
 ///
-/// Source: Zhao et al. 2023, in the form both implementations share. Let α = 1 − σ, λ = ln(α / σ) and h = λ_t − λ_s. A
-/// step from s to t is `x_t = (σ_t / σ_s) x_s − α_t (e^−h − 1) (m_s + correction)`, m the clean predictions.
+/// Source: Zhao et al. 2023, in the form both implementations share. Let α = 1 − σ, λ = ln(α / σ) and h = λ_t − λ_s.
+/// The clean predictions are m. A step from s to t is `x_t = (σ_t / σ_s) x_s − α_t (e^−h − 1) (m_s + correction)`.
 #[derive(Clone, Debug)]
 pub struct UniPc {
     timesteps: Vec<f32>,

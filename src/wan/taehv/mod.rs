@@ -33,7 +33,7 @@ impl Decoder {
     ///
     /// Fails if a tensor is missing or has another shape, or if the result has other channels.
     pub fn load(weights: &Weights, time_upscale: &[usize]) -> Result<Self> {
-        // Layer 0 has no weights: it is the clamp.
+        // Layer 0, the clamp, has no weights.
         let layers = Sequence::load(weights, "decoder", 1, LATENT_CHANNELS, TimeScale::Grow(time_upscale))?;
         if layers.out_dim() != 3 {
             return Err(

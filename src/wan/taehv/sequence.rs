@@ -13,7 +13,7 @@ use crate::wan::weights::Weights;
 /// Residual block of three convolutions over the previous and the current frame.
 #[derive(Clone, Debug)]
 pub struct MemBlock {
-    /// Sees the frame before and the frame, in this order: see [`Self::load`].
+    /// Input: the frame before and the frame, in this order; see [`Self::load`].
     conv_0: Conv,
     conv_2: Conv,
     conv_4: Conv,
@@ -103,9 +103,9 @@ pub enum Stage {
     Conv(Conv),
     /// A layer without weights.
     Relu,
-    /// Looks one frame back.
+    /// A layer over the frame before and the frame.
     MemBlock(MemBlock),
-    /// Several frames to one: a convolution over as many, none of them seen twice.
+    /// Several frames to one: a convolution over as many, without overlap.
     TPool(Conv),
     /// One frame to several.
     TGrow(TGrow),

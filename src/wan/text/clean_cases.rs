@@ -1,4 +1,4 @@
-/// Prompts and what Python's `ftfy` 6.3.1, `html` and `regex` make of them in the original's order.
+/// Prompts, and the results of Python's `ftfy` 6.3.1, `html` and `regex` in the original's order.
 const CASES: &[(&str, &str)] = &[
     ("a cat in the rain", "a cat in the rain"),
     ("“Hello,” she said — ‘yes’…", "\"Hello,\" she said — 'yes'…"),

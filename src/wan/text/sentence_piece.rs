@@ -92,7 +92,7 @@ fn piece(message: &[u8]) -> Result<Piece> {
     Ok(piece)
 }
 
-/// A protocol buffer's field, as far as SentencePiece has such.
+/// A field of a protocol buffer, of the types in SentencePiece files.
 #[derive(Clone, Copy, Debug)]
 enum Value<'a> {
     Number(u64),
@@ -100,7 +100,7 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Hands each field of a protocol buffer message to `take`, with its number.
+/// Calls `take` with each field of a protocol buffer message, and its number.
 fn each_field<'a>(mut message: &'a [u8], mut take: impl FnMut(u64, Value<'a>) -> Result<()>) -> Result<()> {
     while !message.is_empty() {
         let tag = number(&mut message)?;

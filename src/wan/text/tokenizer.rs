@@ -77,7 +77,7 @@ impl Tokenizer {
         Ok(Self { inner })
     }
 
-    /// The number of tokens it knows.
+    /// The number of tokens in the vocabulary.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
     }

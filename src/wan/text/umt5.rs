@@ -10,7 +10,7 @@ use crate::wan::ops;
 use crate::wan::trace::{Trace, untraced};
 use crate::wan::weights::Weights;
 
-/// Of all norms.
+/// Epsilon of all norms.
 const EPS: f64 = 1e-6;
 
 /// From this distance on all tokens share one bias.

@@ -49,7 +49,7 @@ impl RmsNorm {
     }
 }
 
-/// Norm, SiLU, convolution, as it stands everywhere in this model.
+/// Norm, SiLU, convolution: the order everywhere in this model.
 #[derive(Clone, Debug)]
 pub struct NormConv {
     norm: RmsNorm,
@@ -68,7 +68,7 @@ impl NormConv {
         Ok(Self { norm, conv })
     }
 
-    /// The channels that go in.
+    /// The channels of the input.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl NormConv {
         self.norm.dim()
     }
 
-    /// The channels that come out.
+    /// The channels of the output.
     ///
     /// # Errors
     ///

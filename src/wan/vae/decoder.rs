@@ -11,7 +11,7 @@ use crate::wan::weights::Weights;
 /// Latents to frames, one frame for the first latent of a video and four for each later one.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    /// The 1×1 convolution that stands before the decoder proper.
+    /// The 1×1 convolution before the decoder proper.
     conv2: Conv,
     conv1: CausalConv,
     middle: Vec<(String, Block)>,

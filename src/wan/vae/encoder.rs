@@ -16,7 +16,7 @@ pub struct Encoder {
     downsamples: Vec<(String, Block)>,
     middle: Vec<(String, Block)>,
     head: NormConv,
-    /// The 1×1 convolution that stands behind the encoder proper.
+    /// The 1×1 convolution after the encoder proper.
     conv1: Conv,
     /// Pixels and frames that become one.
     scale: (usize, usize),

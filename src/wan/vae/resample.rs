@@ -45,8 +45,8 @@ impl Upsample {
 
     /// Two frames for each, except for the very first frame of a video, which stays one.
     ///
-    /// The convolution does not see that frame later either. The second frame of a video is computed as if there were
-    /// nothing before it. (`Resample.forward` with its marker `'Rep'`: a model trained so has to be run so.)
+    /// The convolution does not read that frame later either. The second frame of a video is computed without any frame
+    /// before it. (`Resample.forward` with its marker `'Rep'`: the model was trained in this way.)
     fn double(time_conv: &CausalConv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let (frames, dim, height, width) = x.dims4()?;
         if !cache.contains(time_conv.name()) {
@@ -96,7 +96,8 @@ impl Downsample {
         (2, if self.time_conv.is_some() { 2 } else { 1 })
     }
 
-    /// x `[frames, dim, h, w]` to `[frames / 2, dim, h / 2, w / 2]`; see [`Self::halve`] for the first frame.
+    /// x `[frames, dim, h, w]` to `[frames / 2, dim, h / 2, w / 2]`. The first frame of a video is not merged: see
+    /// [`Self::halve`].
     pub(super) fn forward(&self, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let x = self.resample.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)?;
         match &self.time_conv {
@@ -105,7 +106,7 @@ impl Downsample {
         }
     }
 
-    /// One frame for two and the one before them. The very first frame of a video stays as it is.
+    /// One frame for two and the one before them. The very first frame of a video stays unchanged.
     fn halve(name: &str, time_conv: &Conv, x: &Tensor, cache: &mut FeatureCache) -> Result<Tensor> {
         let frames = x.dim(0)?;
         if !cache.contains(name) {

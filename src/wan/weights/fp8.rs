@@ -2,7 +2,7 @@
 //!
 //! Three forms exist. Plain casts need nothing here. The second has a marker `scaled_fp8` with `<layer>.scale_weight`.
 //! The third has `<layer>.comfy_quant` or a `_quantization_metadata` header with `<layer>.weight_scale`. In all of them
-//! a weight is what is stored times its scale. Source: ComfyUI, `comfy/ops.py` and `convert_old_quants` of
+//! a weight is the stored number times its scale. Source: ComfyUI, `comfy/ops.py` and `convert_old_quants` of
 //! `comfy/utils.py`.
 
 use candle_core::{DType, Device, Result, bail};

@@ -21,7 +21,7 @@ pub enum Kind {
     },
     /// A UMT5 text encoder.
     TextEncoder {
-        /// Number of tokens it knows.
+        /// Number of tokens in the vocabulary.
         vocab: usize,
         /// Width of the tokens.
         dim: usize,
@@ -114,7 +114,7 @@ impl Kind {
         const VAE_MARKS: &[&str] =
             &["conv1.", "conv2.", ".conv1.", ".downsamples.", ".upsamples.", ".middle.", ".head."];
         const TAEHV_MARKS: &[&str] = &["decoder.", "encoder."];
-        // In this order: what is left of `decoder.` and `encoder.` is TAEHV's.
+        // In this order: the rest of `decoder.` and `encoder.` is TAEHV's.
         let kinds = [
             (TRANSFORMER_MARKS, TRANSFORMER),
             (TEXT_ENCODER_MARKS, TEXT_ENCODER),

@@ -170,7 +170,7 @@ impl Weights {
         Ok(Self { store: Arc::new(store), prefix: self.prefix })
     }
 
-    /// The same weights seen from `prefix.<name>`.
+    /// The same weights under `prefix.<name>`.
     #[must_use]
     pub fn pp(&self, name: impl fmt::Display) -> Self {
         Self { store: self.store.clone(), prefix: format!("{}{name}.", self.prefix) }
@@ -212,9 +212,9 @@ impl Weights {
         Ok((key, entry))
     }
 
-    /// The error that the tensor `name` is missing. It describes the file, and what is needed instead.
+    /// The error that the tensor `name` is missing. It describes the file, and the needed tensor.
     ///
-    /// `shape` describes what is expected, such as `[out, 16, 3, 3]`.
+    /// `shape` describes the expected shape, such as `[out, 16, 3, 3]`.
     pub fn missing(&self, name: &str, shape: impl fmt::Display) -> Error {
         let (key, origin, kind) = (format!("{}{name}", self.prefix), &self.store.origin, self.store.kind);
         Error::Msg(match Kind::of_tensor(&key) {
@@ -228,7 +228,7 @@ impl Weights {
         .bt()
     }
 
-    /// The error that the tensor `name` has another shape than is expected, `shape`; or that it is missing.
+    /// The error that the tensor `name` has another shape than the expected `shape`, or is missing.
     pub fn misshapen(&self, name: &str, shape: impl fmt::Display) -> Error {
         match self.dims(name) {
             Some(dims) => self.refusal(name, format_args!("has shape {dims:?}, but {shape} is expected")),

@@ -104,7 +104,7 @@ fn join(names: &[&String]) -> String {
     names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// The shards in an index, which must hold the tensors it lists.
+/// The shards in an index, which must contain the tensors that it lists.
 fn indexed(index: &Path) -> Result<Listing> {
     if std::fs::metadata(index)?.len() > MAX_INDEX_BYTES {
         bail!("the index is too long")

@@ -1,4 +1,4 @@
-//! A pickle machine that knows only what a state dict is made of.
+//! A pickle machine for state dicts only.
 //!
 //! Nothing is ever called or imported. A name like `torch._utils._rebuild_tensor_v2` is recognised as text; the result
 //! of any other call is an opaque value. Protocols 2 to 4; opcodes as in CPython's `pickletools`.

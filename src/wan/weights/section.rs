@@ -19,9 +19,9 @@ pub struct Section {
 /// Sections in the order of preference: averaged weights before those of the last training step.
 const PREFERRED: [&str; 6] = ["generator_ema", "ema", "generator", "generator_lora", "model", "state_dict"];
 const MAX_DEPTH: usize = 4;
-/// The most sections that are looked at in one dict.
+/// The most sections that are searched in one dict.
 const MAX_SECTIONS: usize = 32;
-/// The most items that are looked at to know whether a dict is a section.
+/// The most items that decide whether a dict is a section.
 const MAX_LOOKED_AT: usize = 1 << 10;
 
 /// The dict that holds the tensors: that of the section `wanted` if there are sections, else of the one preferred.

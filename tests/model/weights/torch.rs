@@ -73,7 +73,7 @@ fn sections_nobody_would_choose_are_named() {
     assert_eq!(values(&make::open_section(&file, Some("critic")).unwrap(), "a"), [1.0]);
     for asked in [None, Some("generator")] {
         let message = make::open_section(&file, asked).unwrap_err().to_string();
-        assert!(message.contains("generator") && message.contains("there are critic"), "{message}");
+        assert!(message.contains("generator") && message.contains("choose from critic"), "{message}");
     }
 }
 

@@ -30,12 +30,12 @@ impl Mistake {
         Self { message: message.into(), span, expected: None, suggestion: None }
     }
 
-    /// With what could stand there.
+    /// Adds the expected token.
     pub(super) fn expecting(self, expected: &'static str) -> Self {
         Self { expected: Some(expected), ..self }
     }
 
-    /// With the nearest of the names, if one is near.
+    /// Adds the nearest of the names, if one is near.
     pub(super) fn suggesting(self, name: &str, names: impl Iterator<Item = &'static str>) -> Self {
         let name: String = name.to_lowercase().chars().take(SHORT).collect();
         // A name of which more than half is replaced is not near.
@@ -44,8 +44,8 @@ impl Mistake {
         Self { suggestion: near.min_by_key(|(far, _)| *far).map(|(_, known)| known), ..self }
     }
 
-    /// Two lines: the line of the source that the mistake is in, and below it a mark and what is wrong. `source` is what was
-    /// parsed. A line that is too long is shown around the mistake.
+    /// Two lines: the line of the source with the mistake, and below it a mark and the message. `source` is the parsed
+    /// text. A line that is too long is cut around the mistake.
     pub fn caret(&self, source: &str) -> String {
         let start = source.floor_char_boundary(self.span.start);
         let end = source.ceil_char_boundary(self.span.end).max(start);
@@ -86,7 +86,7 @@ pub(super) fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
-/// The text as it is shown: what cannot be seen is a space.
+/// The text as displayed: invisible characters become spaces.
 fn visible(text: &str) -> String {
     text.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect()
 }

@@ -38,7 +38,7 @@ pub const DEEPEST: usize = 32;
 /// A number from 0 to 1 that is random, and always the same for a stream and an index: [`NodeContext::random`](crate::node::context::NodeContext::random).
 pub type Random<'a> = &'a dyn Fn(u64, i64) -> f64;
 
-/// An expression that was understood: a flat program for a machine with a stack.
+/// A parsed expression: a flat program for a stack machine.
 #[derive(Clone)]
 pub struct Expression {
     source: Box<str>,
@@ -67,7 +67,7 @@ pub struct Scope<'a> {
 enum Step {
     /// Puts a number on the stack.
     Number(f64),
-    /// Puts what a variable is now on the stack; which of [`VARIABLES`] it is.
+    /// Pushes the present value of a variable, by its index in [`VARIABLES`].
     Variable(usize),
     /// Replaces the topmost numbers by one.
     Apply(Kernel),

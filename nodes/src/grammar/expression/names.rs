@@ -102,7 +102,7 @@ pub const VARIABLES: &[Variable] = &[
     input(5, "f", "Sixth input."),
     input(6, "g", "Seventh input."),
     input(7, "h", "Eighth input."),
-    Variable { name: "t", about: "Seconds from the beginning of the video.", origin: Origin::Secs },
+    Variable { name: "t", about: "Seconds since the beginning of the video.", origin: Origin::Secs },
     Variable { name: "frame", about: "Number of the latent frame, from 0.", origin: Origin::Frame },
     Variable { name: "beat", about: "Beats from the beginning of the video, with fractions.", origin: Origin::Beat },
     Variable { name: "fps", about: "Latent frames per second: 4.", origin: Origin::Fps },
@@ -114,7 +114,7 @@ pub const VARIABLES: &[Variable] = &[
 pub(super) const CHOICE: u8 = 0;
 /// The level of comparisons, of which only one can stand between two numbers.
 pub(super) const COMPARISON: u8 = 3;
-/// The level of signs before a number; below it operators stand between two, and above it is `^`.
+/// The level of signs before a number. Binary operators are below it, and `^` is above.
 pub(super) const SIGN: u8 = 6;
 
 const fn between(level: u8, symbol: &'static str, about: &'static str, run: fn(f64, f64) -> f64) -> Operator {
@@ -217,8 +217,8 @@ pub const FUNCTIONS: &[Function] = &[
     one("log10", "The logarithm to base 10.", f64::log10),
     one("abs", "Absolute value of x.", f64::abs),
     one("sign", "Sign of x: −1, 0 or 1.", |x| if x == 0.0 { 0.0 } else { x.signum() }),
-    one("floor", "The next whole number at or below x.", f64::floor),
-    one("ceil", "The next whole number at or above x.", f64::ceil),
+    one("floor", "Largest whole number that is not above x.", f64::floor),
+    one("ceil", "Smallest whole number that is not below x.", f64::ceil),
     one("round", "Nearest whole number; ties go to the even one.", f64::round_ties_even),
     one("fract", "Fractional part of x: x − floor(x), 0 to below 1.", fract),
     two("mod", &["x", "y"], "Remainder of x / y, never negative, same as `x % y`.", modulo),
@@ -233,12 +233,7 @@ pub const FUNCTIONS: &[Function] = &[
     ),
     three("lerp", &["x", "y", "amount"], "Same as `mix`.", mix),
     two("step", &["edge", "x"], "0 if x is below edge, else 1.", |edge, x| keep_nan(x - edge, |x| number(x >= 0.0))),
-    three(
-        "smoothstep",
-        &["low", "high", "x"],
-        "0 below low, 1 above high, a smooth curve between (smoothstep).",
-        smoothstep,
-    ),
+    three("smoothstep", &["low", "high", "x"], "0 below low, 1 above high, a smooth curve between.", smoothstep),
 ];
 
 /// True for a number that is on, as a gate.
@@ -250,7 +245,7 @@ fn number(is_on: bool) -> f64 {
     f64::from(u8::from(is_on))
 }
 
-/// Nothing is made of what is not a number.
+/// NaN stays NaN.
 fn keep_nan(x: f64, run: impl Fn(f64) -> f64) -> f64 {
     if x.is_nan() { x } else { run(x) }
 }
@@ -266,7 +261,7 @@ fn modulo(x: f64, y: f64) -> f64 {
     if rest == y.abs() { 0.0 } else { rest }
 }
 
-/// The lesser; not a number if one is not. (`f64::min` would give the other one, and either of 0 and −0.)
+/// The lesser number, or NaN if one is NaN. (`f64::min` would return the other one, and either of 0 and −0.)
 fn least(x: f64, y: f64) -> f64 {
     if x.is_nan() || x < y { x } else { y }
 }
@@ -284,7 +279,7 @@ fn mix(x: f64, y: f64, amount: f64) -> f64 {
 }
 
 fn smoothstep(low: f64, high: f64, x: f64) -> f64 {
-    // A way of no length is a step, at its end.
+    // An interval of no length is a step at its end.
     let place = if low == high { keep_nan(x - low, |x| number(x >= 0.0)) } else { (x - low) / (high - low) };
     ease(clamp(place, 0.0, 1.0))
 }

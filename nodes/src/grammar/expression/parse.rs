@@ -52,7 +52,7 @@ struct Parser<'a> {
     span: Range<usize>,
     /// Span of the previous token; empty at the beginning.
     before: Range<usize>,
-    /// In how much of what can stand in one another.
+    /// The present depth of nesting.
     depth: usize,
     steps: Vec<Step>,
 }
@@ -206,7 +206,7 @@ impl Parser<'_> {
         self.push(Step::Apply(function.kernel))
     }
 
-    /// The bracket that closes what was opened there.
+    /// The bracket that closes the one opened at that place.
     fn close(&mut self, open: &Range<usize>, expected: &'static str) -> Result<()> {
         match self.token {
             Token::Sign(")") => self.advance(),
@@ -256,7 +256,7 @@ impl Parser<'_> {
         short(&self.source[self.span.clone()])
     }
 
-    /// There is no value where one has to be.
+    /// The error for a missing value.
     fn missing(&self) -> Mistake {
         let before = short(&self.source[self.before.clone()]);
         let message = match self.token {
@@ -271,7 +271,7 @@ impl Parser<'_> {
         Mistake::new(self.span.clone(), message).expecting(VALUE)
     }
 
-    /// Two values stand side by side.
+    /// The error for two adjacent values.
     fn side_by_side(&self) -> Mistake {
         let (left, right) = (short(&self.source[self.before.clone()]), self.next());
         if let Some(advice) = foreign(&right).filter(|_| self.token == Token::Name) {
@@ -302,7 +302,7 @@ fn foreign(name: &str) -> Option<&'static str> {
     FOREIGN.iter().find(|(word, _)| word.eq_ignore_ascii_case(name)).map(|(_, advice)| *advice)
 }
 
-/// Nothing has this name.
+/// The error for an unknown name.
 fn unknown(name: &str, span: Range<usize>, is_called: bool) -> Mistake {
     let shown = short(name);
     if let Some(advice) = foreign(name) {

@@ -17,7 +17,7 @@ const ABOVE_USUAL: f64 = 2.0;
 /// The flux that is an onset in silence, in parts of the span: at no sensitivity, and at the highest.
 const LEAST: (f64, f64) = (0.2, 0.003);
 
-/// The amplitudes in the bands of a hop, each 1 for a sine at full scale; what is no number is 0.
+/// The amplitudes in the bands of a hop, each 1 for a sine at full scale. Numbers that are not finite are 0.
 pub fn amplitudes(hop: &Hop, gain: f64) -> [f64; BANDS] {
     let full = f64::sqrt(2.0) * gain;
     hop.bands.map(|band| if band.is_finite() { full * f64::from(band).max(0.0) } else { 0.0 })
@@ -57,7 +57,7 @@ impl Brightness {
         }
     }
 
-    /// From 0 for 20 Hz to 1 for 20 kHz. Silence lies nowhere.
+    /// From 0 for 20 Hz to 1 for 20 kHz; none for silence.
     pub fn place(self) -> Option<f64> {
         (self.weight > 0.0).then(|| self.moment / (self.weight * (BANDS - 1) as f64))
     }
@@ -68,7 +68,7 @@ fn loudness(amplitude: f64) -> f64 {
     (1.0 + 20.0 * amplitude.max(SILENCE).log10() / SPAN).max(0.0)
 }
 
-/// Listens for onsets; it lies in the memory of a node.
+/// Onset detector, stored in the memory of a node.
 pub struct Onsets<'a> {
     /// Loudness of the bands in the last [`BACK`] hops, the oldest first.
     past: &'a mut [f64],
@@ -77,7 +77,7 @@ pub struct Onsets<'a> {
 
 /// The usual flux.
 const USUAL: usize = 0;
-/// Hops until the next onset may be.
+/// Hops until the next possible onset.
 const LEFT: usize = 1;
 /// 1 while the flux is above its limit.
 const OVER: usize = 2;
@@ -86,7 +86,7 @@ impl<'a> Onsets<'a> {
     /// The numbers that it remembers.
     pub const MEMORY: usize = BACK * BANDS + 3;
 
-    /// As it was left in this memory.
+    /// The detector stored in this memory.
     pub fn new(memory: &'a mut [f64]) -> Self {
         let (past, state) = memory.split_at_mut(BACK * BANDS);
         Self { past, state }

@@ -1,14 +1,15 @@
-//! Blurs what lies on the picture.
+//! Blurs over the picture.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Op, Params};
 
-const SIGMA: Input = Input::number("sigma", 0.0, "Radius of the blur, in cells of the latent grid.")
-    .soft(0.0, 4.0)
-    .hard(0.0, 16.0)
-    .unit("cells");
+const SIGMA: Input =
+    Input::number("sigma", 0.0, "Radius of the blur (standard deviation), in cells of the latent grid.")
+        .soft(0.0, 4.0)
+        .hard(0.0, 16.0)
+        .unit("cells");
 
 const OP: Op = Op::new("blur", &[SIGMA.neutral_at(0.0), bend_node::PADDING.option()], Form::Grid(blur));
 
@@ -30,8 +31,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Blurred by a Gaussian of a standard deviation of `sigma` cells. The offline AttentionBender's is 3 cells wide whatever
-/// its sigma, and dark at the border, as here with the padding `zeros`.
+/// Blurred by a Gaussian of a standard deviation of `sigma` cells. The blur of the offline AttentionBender is 3 cells
+/// wide for every sigma. It is dark at the border, as here with the padding `zeros`.
 fn blur(params: &Params, grid: Grid) -> GridMap {
     GridMap::spread(
         grid,

@@ -1,4 +1,4 @@
-//! Gives a word the map of another.
+//! Copies the map of one word to another.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

@@ -1,4 +1,4 @@
-//! Mirrors what lies on the picture.
+//! Mirrors over the picture.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

@@ -1,4 +1,4 @@
-//! Holds attention as it was.
+//! Freezes attention maps.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

@@ -1,4 +1,4 @@
-//! Strengthens or weakens.
+//! Multiplies by a factor.
 
 use candle_core::{Result, Tensor};
 

@@ -1,4 +1,4 @@
-//! Turns to the opposite.
+//! Inverts maps and negates values.
 
 use candle_core::{D, Result, Tensor};
 
@@ -25,7 +25,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// The negative of each picture in x `[.., frames, rows, columns]`: between the same smallest and largest value of its frame.
+/// The negative of each picture in x `[.., frames, rows, columns]`. The smallest and largest value of a frame stay the
+/// same.
 fn negative(x: &Tensor, params: &Params) -> Result<Tensor> {
     let cells = x.flatten_from(x.rank() - 2)?;
     let ends = (cells.max_keepdim(D::Minus1)? + cells.min_keepdim(D::Minus1)?)?.unsqueeze(D::Minus1)?;

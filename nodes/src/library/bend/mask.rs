@@ -1,4 +1,4 @@
-//! Keeps what lies on the picture inside of a shape.
+//! Masks outside of a shape.
 
 use crate::choice::choices;
 use crate::library::bend::bend_node;

@@ -1,4 +1,4 @@
-//! Lets places believe they stand elsewhere.
+//! Moves the RoPE positions of queries.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

@@ -32,7 +32,7 @@ pub const NODE: NodeDef = NodeDef {
 fn quantise(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let largest = x.abs()?.max_keepdim(D::Minus1)?;
     let step = largest.broadcast_mul(&lanes_along(params.lanes(&COARSENESS), 1, x)?)?;
-    // Steps of no height are no steps.
+    // A step of 0 does not round.
     let is_step = step.gt(SMALLEST)?;
     let step = is_step.where_cond(&step, &step.ones_like()?)?;
     let rounded = x.broadcast_div(&step)?.round()?.broadcast_mul(&step)?;

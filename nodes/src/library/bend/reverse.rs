@@ -1,4 +1,4 @@
-//! Turns time around within the chunk.
+//! Reverses the frames of a chunk.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

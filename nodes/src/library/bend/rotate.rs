@@ -1,4 +1,4 @@
-//! Turns what lies on the picture.
+//! Rotates over the picture.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

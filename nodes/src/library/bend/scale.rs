@@ -1,4 +1,4 @@
-//! Enlarges or shrinks what lies on the picture.
+//! Enlarges or shrinks over the picture.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

@@ -1,4 +1,4 @@
-//! Sharpens what lies on the picture.
+//! Sharpens over the picture.
 
 use super::blur::gauss;
 use crate::library::bend::bend_node;
@@ -9,10 +9,11 @@ use crate::program::op::{Form, Op, Params};
 const STRENGTH: Input = Input::number("strength", 0.0, "Strength of the unsharp mask: 0 changes nothing.")
     .soft(0.0, 4.0)
     .hard(-100.0, 100.0);
-const SIGMA: Input = Input::number("sigma", 1.0, "Radius of the unsharp mask, in cells of the latent grid.")
-    .soft(0.25, 4.0)
-    .hard(0.0, 16.0)
-    .unit("cells");
+const SIGMA: Input =
+    Input::number("sigma", 1.0, "Radius of the unsharp mask (standard deviation), in cells of the latent grid.")
+        .soft(0.25, 4.0)
+        .hard(0.0, 16.0)
+        .unit("cells");
 
 const OP: Op = Op::new("sharpen", &[STRENGTH.neutral_at(0.0), SIGMA.option()], Form::Grid(sharpen));
 

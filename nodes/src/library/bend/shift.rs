@@ -1,4 +1,4 @@
-//! Moves what lies on the picture in time.
+//! Shifts in time.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};
@@ -28,7 +28,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Each frame gets what was `frames` frames before it.
+/// Each frame gets the frame that is `frames` frames before it.
 fn shift(params: &Params, grid: Grid) -> GridMap {
     GridMap::in_time(grid, |frame| {
         let from = frame as f64 - params.at(&FRAMES, frame);

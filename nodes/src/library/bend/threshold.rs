@@ -1,4 +1,4 @@
-//! Silences what is weak.
+//! Sets weak values to 0.
 
 use candle_core::{D, Result, Tensor};
 
@@ -30,7 +30,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Each picture in x `[.., frames, rows, columns]`, 0 where it is below `threshold` times the largest value of its frame.
+/// Each picture in x `[.., frames, rows, columns]`. Values below `threshold` times the largest value of their frame are
+/// 0.
 fn columns(x: &Tensor, params: &Params) -> Result<Tensor> {
     let largest = x.flatten_from(x.rank() - 2)?.abs()?.max_keepdim(D::Minus1)?.unsqueeze(D::Minus1)?;
     strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(&THRESHOLD), x.rank() - 3, x)?)?)

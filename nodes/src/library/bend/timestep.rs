@@ -1,4 +1,4 @@
-//! Tells the model another moment of denoising.
+//! Offsets the timestep of the model.
 
 use candle_core::{Result, Tensor};
 

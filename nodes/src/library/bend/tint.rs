@@ -1,4 +1,4 @@
-//! Colours the noise that a video is made from.
+//! Tints the initial noise of a video.
 
 use candle_core::{D, Result, Tensor};
 

@@ -1,4 +1,4 @@
-//! Moves what lies on the picture.
+//! Moves across the picture.
 
 use crate::library::bend::bend_node;
 use crate::node::def::{Input, NodeDef};

@@ -1,4 +1,4 @@
-//! Looks away from the past.
+//! Masks past frames.
 
 use smallvec::smallvec;
 
@@ -6,11 +6,11 @@ use crate::node::def::{Input, NodeDef};
 
 const OFF: Input = Input::gate("off", true, "Gate: while it is on, the model attends to no past latent frames.");
 
-/// Looks away from the past.
+/// Masks past frames.
 pub const NODE: NodeDef = NodeDef {
     name: "cache.off",
     title: "Cache off",
-    about: "Hides past latent frames from the model for a while; the KV cache keeps them.",
+    about: "Hides past latent frames from the model while a gate is on; the KV cache keeps them.",
     inputs: &[OFF],
     outputs: &[],
     run: |ctx| {

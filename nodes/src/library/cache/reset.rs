@@ -1,4 +1,4 @@
-//! Forgets the past.
+//! Empties the KV cache.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
@@ -12,7 +12,7 @@ const WAIT: Input =
 /// Tolerance of the wait, in seconds: no frame rate divides every time evenly.
 const GRACE: f64 = 1e-9;
 
-/// Forgets the past.
+/// Empties the KV cache.
 pub const NODE: NodeDef = NodeDef {
     name: "cache.reset",
     title: "Cache reset",

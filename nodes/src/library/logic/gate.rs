@@ -1,4 +1,4 @@
-//! A door for numbers and triggers.
+//! A gate for numbers and triggers.
 
 use crate::choice::choices;
 use crate::node::context::NodeContext;

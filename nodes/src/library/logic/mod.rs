@@ -1,4 +1,4 @@
-//! Gates from gates, and what triggers choose.
+//! Logic of gates, and choices by triggers.
 
 pub mod compare;
 pub mod counter;

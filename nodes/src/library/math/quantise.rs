@@ -1,4 +1,4 @@
-//! Steps from what is smooth.
+//! Quantisation of a number to levels.
 
 use crate::choice::choices;
 use crate::node::context::NodeContext;

@@ -1,4 +1,4 @@
-//! A switch that glides.
+//! A switch with a glide.
 
 use crate::choice::choices;
 use crate::node::context::NodeContext;

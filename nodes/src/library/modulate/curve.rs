@@ -38,7 +38,7 @@ choices! {
 }
 
 const AT_END: Input =
-    Input::choice_of::<AtEnd>("at_end", "Behaviour after the last key: hold, repeat, or play backwards.");
+    Input::choice_of::<AtEnd>("at_end", "Behaviour after the last key: hold, repeat, or play back and forth.");
 const SPEED: Input = Input::number("speed", 1.0, "Playback speed: 1 is normal, below 0 plays backwards.")
     .soft(-4.0, 4.0)
     .hard(-64.0, 64.0)

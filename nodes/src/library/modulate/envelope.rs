@@ -161,7 +161,7 @@ fn moved(height: f64, goal: f64, part: f64, bend: f64) -> f64 {
     if (height - goal).abs() < ROUNDED { goal } else { height }
 }
 
-/// The height on the curve (1 − e^(−kx)) / (1 − e^(−k)) at `part` further than where it has this height.
+/// The height on the curve (1 − e^(−kx)) / (1 − e^(−k)), at `part` after the place of this height.
 fn along(height: f64, part: f64, k: f64) -> f64 {
     if k == 0.0 {
         return height + part;

@@ -7,7 +7,8 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
 const IN: Input = Input::optional("in", "Number to sample; random numbers if nothing is connected.");
-const TRIGGER: Input = Input::gate("trigger", false, "Trigger of the sample, or gate of the tracking.");
+const TRIGGER: Input =
+    Input::gate("trigger", false, "Trigger: takes a sample. In track and hold, gate: follows while it is on.");
 
 choices! {
     /// The time at which a number is taken.
@@ -41,7 +42,7 @@ const CYCLES: usize = 3;
 /// Number of cycles begun.
 const BEGUN: usize = 4;
 
-/// The random sequences of what it takes and of which triggers count.
+/// The random sequences: sampled numbers, and the chance of a trigger.
 const VALUES: u8 = 0;
 const DICE: u8 = 1;
 /// More triggers in a frame than these make no difference.

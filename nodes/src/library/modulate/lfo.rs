@@ -160,7 +160,7 @@ struct Moment {
 }
 
 impl Moment {
-    /// The end of a wave belongs to it and not to the next one, if it has ended.
+    /// The end of a wave that has ended belongs to this wave, not to the next one.
     fn new(before: f64, now: f64, ended: bool) -> Self {
         let cycle = if ended { now.ceil() - 1.0 } else { now.floor() };
         Self { cycle, phase: now - cycle, began: !ended && cycle > before.floor() }

@@ -76,7 +76,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.memory()[0] += step;
 }
 
-/// A layer of noise, −1 to 1, so many times as fine as the first one: along a line, or in a loop around a circle that is as long.
+/// A layer of noise, −1 to 1, `finer` times as fine as the first one. It runs along a line, or in a loop around a
+/// circle of that length.
 fn layer(ctx: &NodeContext<'_>, octave: u8, place: f64, finer: f64) -> f64 {
     let secs = ctx.number(&LOOP_LENGTH);
     if secs <= 0.0 {

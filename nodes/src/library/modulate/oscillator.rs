@@ -10,11 +10,12 @@ pub struct Swing {
     pub speed: f64,
 }
 
-/// So near to 1 a damping is 1.
+/// Dampings this near to 1 count as 1.
 const CRITICAL: f64 = 1e-8;
 
 impl Swing {
-    /// After an undamped oscillation would have gone on by `angle`; at a `damping` of 1 and more it does not swing.
+    /// The state after an undamped oscillation would have advanced by `angle`. At a `damping` of 1 and more it does not
+    /// swing.
     #[must_use]
     pub fn after(self, angle: f64, damping: f64) -> Self {
         let Self { away, speed } = self;

@@ -3,7 +3,7 @@
 use crate::choice::choices;
 
 choices! {
-    /// The range.
+    /// The range of a modulator.
     pub enum Polarity {
         /// 0 to 1.
         Unipolar = "unipolar",

@@ -1,4 +1,4 @@
-//! Random numbers with a seed of the node's own, so that two nodes or two takes need not be the same.
+//! Random numbers with a seed per node, so that two nodes or two takes can differ.
 
 use crate::node::context::NodeContext;
 use crate::node::def::Input;

@@ -11,7 +11,7 @@ const PLAY: Input = Input::gate("play", true, "Gate: plays the loop; off holds i
 const CLEAR: Input = Input::gate("clear", false, "Trigger: erases the loop.");
 
 choices! {
-    /// The fate of the loop that plays.
+    /// The recording mode while a loop plays.
     enum Overdub {
         Replace = "replace",
         Add = "add",
@@ -90,7 +90,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
 }
 
-/// Takes in another frame.
+/// Records one more frame.
 fn record(ctx: &mut NodeContext<'_>, most: usize) {
     let (now, count) = (ctx.number(&IN), ctx.memory()[COUNT] as usize);
     ctx.memory()[FRAMES + count.min(MOST - 1)] = now;
@@ -118,7 +118,7 @@ fn finish(ctx: &mut NodeContext<'_>, most: usize) {
     ctx.memory()[PLACE] = 0.0;
 }
 
-/// Gives the frame where the loop is, between two frames some of both, and goes on.
+/// Outputs the frame at the position of the loop, interpolated between two frames, and advances.
 fn play(ctx: &mut NodeContext<'_>, most: usize, adds: bool) {
     let now = ctx.number(&IN);
     // A loop of whole divisions need not have a whole number of frames.

@@ -71,7 +71,7 @@ const PLACE: usize = 11;
 const CLOCKED: usize = 12;
 const INTERVAL: usize = 13;
 
-/// The random sequences of the order, and of which steps are played.
+/// The random sequences: the order, and the chance of a step.
 const ORDER: u8 = 0;
 const DICE: u8 = 1;
 /// Steps that can begin in a frame, numbers of a list and so steps at most.

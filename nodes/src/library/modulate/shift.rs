@@ -29,17 +29,17 @@ const PLACES: usize = 8;
 /// Number of triggers; the cells come first.
 const COUNT: usize = PLACES;
 
-/// The random sequences of what it takes in and of what is new.
+/// The random sequences: new values, and the chance of a trigger.
 const VALUES: u8 = 0;
 const DICE: u8 = 1;
 /// More triggers in a frame than these make no difference.
 const MOST: u16 = 256;
 
-/// Hands values on from place to place.
+/// Passes values on from place to place.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.shift",
     title: "Shift register",
-    about: "An analogue shift register: each trigger passes the value on, like a canon in eight voices.",
+    about: "An analogue shift register with eight stages: each trigger moves every value one stage on.",
     inputs: &[IN, TRIGGER, CHANCE, STAGES, LOOP, RESET, SEED],
     outputs: &OUTS,
     memory: PLACES + 1,

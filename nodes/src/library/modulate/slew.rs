@@ -1,4 +1,4 @@
-//! Takes the edge off.
+//! Slew limiter.
 
 use std::f64::consts::{LN_10, PI};
 

@@ -3,7 +3,7 @@
 use crate::node::def::{Input, NodeDef};
 
 const ADDRESS: Input = Input::text("address", "/bend/out", "OSC address to send to.").address();
-const VALUE: Input = Input::direct("value", 0.0, "The number.");
+const VALUE: Input = Input::direct("value", 0.0, "Number to send.");
 
 /// A number that leaves by OSC.
 pub const NODE: NodeDef = NodeDef {

@@ -6,8 +6,10 @@ use crate::program::source::Source;
 
 const RED: Input =
     Input::socket("red", Kind::Picture, "Red channel: the brightness of a picture or the value of a map.");
-const GREEN: Input = Input::socket("green", Kind::Picture, "Green channel: the same.");
-const BLUE: Input = Input::socket("blue", Kind::Picture, "Blue channel: the same.");
+const GREEN: Input =
+    Input::socket("green", Kind::Picture, "Green channel: the brightness of a picture or the value of a map.");
+const BLUE: Input =
+    Input::socket("blue", Kind::Picture, "Blue channel: the brightness of a picture or the value of a map.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The combined picture.").passes(&RED);
 
 /// Three pictures as red, green and blue.

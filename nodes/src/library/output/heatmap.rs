@@ -78,7 +78,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });
 }
 
-/// Seconds in which what is left of an old extreme shrinks to a third.
+/// Seconds in which an old extreme shrinks to a third.
 const FORGETS_SECS: f64 = 4.0;
 
 /// The smallest and largest values of the last seconds: they widen at once and narrow slowly.

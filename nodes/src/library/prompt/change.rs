@@ -39,10 +39,10 @@ const CHANGED: Output = Output::gate("changed", "Trigger when a new prompt start
 
 /// Progress of a crossfade, 0 to 1; the only remembered number.
 const WAY: usize = 0;
-/// The text that it comes from, in what is remembered, and the one that it goes to.
+/// The remembered texts: the start of the crossfade, and its end.
 const FROM: usize = 0;
 const TO: usize = 1;
-/// A way that is as good as all of it: a sum of many parts of a second is off by less.
+/// Progress that counts as complete, as the sum of many fractions of a second falls short by less.
 const ALL: f64 = 1.0 - 1e-9;
 
 /// Policy for a change of the prompt.
@@ -78,8 +78,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&CHANGED, Gate::fired(u16::from(changed)));
 }
 
-/// Turns to the text that is there now: whether it is a new one, and how far the crossfade is. On the way, only the text that it comes
-/// from is turned back to; any other waits until the crossfade is over.
+/// Follows the present text. Returns whether it is new, and the progress of the crossfade. A crossfade under way only
+/// turns back to its start; any other text waits for its end.
 fn turn(texts: &mut [Option<Arc<str>>], text: Arc<str>, way: f64) -> (bool, f64) {
     let is = |known: &Option<Arc<str>>| known.as_ref() == Some(&text);
     if texts[TO].is_none() {

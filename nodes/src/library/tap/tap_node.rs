@@ -40,7 +40,8 @@ pub const AREA: Output = Output::number("area", "Share of positions that reach `
 /// The part in the region.
 pub const MASS: Output = Output::number("mass", "Share of the total inside `region`, 0 to 1.").late();
 /// Change since the last latent frame.
-pub const CHANGE: Output = Output::number("change", "Change since the last latent frame: 0 is none, 1 is all.").late();
+pub const CHANGE: Output =
+    Output::number("change", "Share of the total that moved since the last latent frame: 0 none, 1 all.").late();
 
 /// Inputs of the taps of a map.
 pub const INPUTS: [Input; 4] = [TARGET, FUSE, THRESHOLD, REGION];

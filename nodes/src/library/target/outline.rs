@@ -11,4 +11,6 @@ pub const WIDTH: Input = Input::number("width", 0.5, "Width; 1 is the width of t
 /// The knob of the height.
 pub const HEIGHT: Input = Input::number("height", 0.5, "Height; 1 is the height of the picture.").hard(0.0, 10.0);
 /// The knob of the soft edge.
-pub const FEATHER: Input = Input::number("feather", 0.1, "Softness of the edge: 0 is hard.").hard(0.0, 10.0);
+pub const FEATHER: Input =
+    Input::number("feather", 0.1, "Width of the soft edge: 0 is hard, 1 as wide as the picture or the map's range.")
+        .hard(0.0, 10.0);

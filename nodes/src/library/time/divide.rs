@@ -1,4 +1,4 @@
-//! One trigger of so many.
+//! One trigger of several.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -15,7 +15,7 @@ const OUT: Output = Output::gate("out", "The divided triggers.").passes(&TRIGGER
 /// Triggers so far.
 const COUNT: usize = 0;
 
-/// Lets one trigger of so many pass.
+/// Passes one trigger of several.
 pub const NODE: NodeDef = NodeDef {
     name: "time.divide",
     title: "Clock divide",

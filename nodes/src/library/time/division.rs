@@ -62,7 +62,7 @@ pub fn beats(index: usize) -> f64 {
     DIVISIONS[index.min(DIVISIONS.len() - 1)].1
 }
 
-/// The beats of the division that is chosen at an input whose choices are those of [`or`]; nothing at the first of them.
+/// The beats of the division chosen at an input with the choices of [`or`]; none for the first choice.
 pub fn chosen(ctx: &NodeContext<'_>, input: &Input) -> Option<f64> {
     ctx.choice(input).checked_sub(1).map(beats)
 }
@@ -72,7 +72,7 @@ pub fn cycles(beats: f64, length: f64) -> f64 {
     whole(beats / length)
 }
 
-/// The whole number that a sum of frames comes to, if it is very near; else itself.
+/// The nearest whole number of a sum of frames, if it is very near; else the sum itself.
 pub fn whole(cycles: f64) -> f64 {
     let whole = cycles.round();
     if (cycles - whole).abs() < ROUNDED_CYCLES { whole } else { cycles }

@@ -1,4 +1,4 @@
-//! A rhythm that is as even as it can be.
+//! A Euclidean rhythm: pulses spread as evenly as possible.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};

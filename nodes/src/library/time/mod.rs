@@ -8,7 +8,7 @@ pub mod multiply;
 pub mod tempo;
 pub mod timer;
 
-/// Largest rounding error of a number of cycles or of a moment in frames, both of which are sums over frames.
+/// Largest rounding error of a number of cycles, or of a time in frames. Both are sums over frames.
 pub const ROUNDED_CYCLES: f64 = 1e-6;
 /// Largest rounding error of a number or of a time in seconds.
 pub const ROUNDED: f64 = 1e-9;

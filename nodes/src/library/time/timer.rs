@@ -17,7 +17,7 @@ const STARTED: usize = 0;
 const ENDED: usize = 1;
 const PASSED: usize = 2;
 
-/// Tells the time since a trigger.
+/// Measures the time since a trigger.
 pub const NODE: NodeDef = NodeDef {
     name: "time.timer",
     title: "Timer",

@@ -1,4 +1,4 @@
-//! Words for those who read the patch.
+//! Text for readers of the patch.
 
 use crate::node::def::{Input, NodeDef, View};
 

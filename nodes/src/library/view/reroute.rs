@@ -4,13 +4,13 @@ use crate::node::def::{Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 
 const IN: Input = Input::socket("in", Kind::Any, "The cable to pass, of any kind.");
-const OUT: Output = Output::of("out", Kind::Any, "The same.").passes(&IN);
+const OUT: Output = Output::of("out", Kind::Any, "The input, unchanged.").passes(&IN);
 
 /// A dot to route a cable around other nodes, or to bundle several.
 pub const NODE: NodeDef = NodeDef {
     name: "view.reroute",
     title: "Reroute",
-    about: "A dot to route a cable around other nodes, or to bundle several.",
+    about: "A dot that routes a cable around other nodes, or to several inputs.",
     inputs: &[IN],
     outputs: &[OUT],
     run: |ctx| {
