@@ -17,8 +17,8 @@ mod warning;
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::{Measure, Program};
-use bendrack_nodes::tick::Controls;
 use candle_core::{Result, bail};
 
 use crate::bend;
@@ -46,8 +46,7 @@ use warning::Warnings;
 /// use bendrack_nodes::LIBRARY;
 /// use bendrack_nodes::patch::Patch;
 /// use bendrack_nodes::compile::plan::Plan;
-/// use bendrack_nodes::tick::Controls;
-///
+/// ///
 /// let (plan, problems) = Plan::compile(&Patch::default(), LIBRARY);
 /// let plan = plan.ok_or_else(|| format!("{problems:?}"))?;
 /// let mut engine = Engine::new(Model::mini()?, Arc::new(plan), (32, 32))?;

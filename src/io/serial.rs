@@ -183,7 +183,6 @@ fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: LightHa
 
 /// Opens the port, if it is present.
 fn open(wanted: &Wanted, baud: u32) -> Result<Option<Box<dyn SerialPort>>, String> {
-    use bendrack_nodes::input::{Event, MOST_NAMES};
     use serialport::ErrorKind as Kind;
     let Some(path) = wanted.path() else { return Ok(None) };
     let mut port = match serialport::new(&path, baud).timeout(TURN).open() {

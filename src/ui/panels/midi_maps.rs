@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bendrack_nodes::input::Control;
 use bendrack_nodes::patch::Edit;
 use eframe::egui::{
     Align, DragValue, Label, Layout, Rect, RichText, Sense, Ui, UiBuilder, WidgetInfo, WidgetType, vec2,
