@@ -98,7 +98,7 @@ bless: setup
 	git status --short
 
 bless-nodes: setup
-	BENDRACK_BLESS=1 $(CARGO) test --locked -p bendrack-nodes --test suite -- docs:: format::
+	BENDRACK_BLESS=1 $(CARGO) test --locked --workspace --test suite -- docs:: format::
 	git status --short
 
 bench: setup
