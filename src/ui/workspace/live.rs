@@ -271,15 +271,15 @@ mod tests {
         let (mut live, mut other) = (Live::default(), Live::default());
         watch(&mut live, &patch);
         watch(&mut other, &patch);
-        live.advance(7, &Controls::default(), &[], 0.25);
-        other.advance(3, &Controls::default(), &[], 0.25);
+        live.advance(7, &Arc::default(), 0.25);
+        other.advance(3, &Arc::default(), 0.25);
         let name = "amount".to_owned();
         patch.apply(LevelEdit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
         watch(&mut other, &patch);
-        other.advance(7, &Controls::default(), &[], 0.25);
+        other.advance(7, &Arc::default(), 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
 
-        live.advance(0, &Controls::default(), &[], 0.25);
+        live.advance(0, &Arc::default(), 0.25);
         assert_eq!(live.output(&port("lfo.out")), Some(-1.0), "a sine begins low");
     }
 
@@ -293,7 +293,7 @@ mod tests {
         patch.apply(LevelEdit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
         let mut live = Live::default();
         watch(&mut live, &patch);
-        live.advance(3, &Controls::default(), &[], 0.25);
+        live.advance(3, &Arc::default(), 0.25);
         assert_eq!(live.output(&port("map.mean")), None);
         assert_eq!(live.output(&port("range.out")), None);
         assert!(live.output(&port("lfo.out")).is_some());

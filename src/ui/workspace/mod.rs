@@ -102,6 +102,7 @@ impl Workspace {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::input::Event;
     use bendrack_nodes::patch::Patch;
 
     use super::*;
