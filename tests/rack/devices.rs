@@ -267,7 +267,9 @@ mod audio {
     use std::f64::consts::TAU;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use bendrack::input::Stamped;
     use bendrack::io::audio::AudioSource;
+    use bendrack_nodes::input::Event;
     use bendrack_nodes::node::sound::Hop;
 
     use super::*;

@@ -76,7 +76,8 @@ impl Fake {
     pub fn play(&self, number: u64) {
         let mut record = self.0.borrow_mut();
         let stage = Stage::Running;
-        record.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, warnings: Vec::new() };
+        record.status =
+            Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, merged: 0, warnings: Vec::new() };
         record.frame = Some(Arc::new(frame(number)));
     }
 }
