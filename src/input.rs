@@ -158,6 +158,8 @@ pub fn lanes(
 mod tests {
     use std::time::Duration;
 
+    use bendrack_nodes::input::Control;
+
     use super::*;
 
     fn osc(address: &str, number: f64) -> Event {
@@ -189,7 +191,7 @@ mod tests {
         let values: Vec<_> = frames.iter().map(|frame| value(frame)).collect();
         assert_eq!(values, [Some((1.0, 1)), Some((0.0, 0)), Some((0.0, 0))], "the tag of 810 comes before that of 900");
         assert!(inbox.take(after(9999)).is_empty());
-        assert_eq!(inbox.latest().osc("/a", 0).and_then(|control| control.last()), Some(0.0));
+        assert_eq!(inbox.latest().osc("/a", 0).and_then(Control::last), Some(0.0));
     }
 
     #[test]
@@ -224,7 +226,7 @@ mod tests {
         let mut controls = Controls::default();
         lanes(&mut controls, &events, (at, at), 1);
         assert_eq!(value(&controls), Some(((flood - 1) as f64, 0)));
-        assert_eq!(controls.osc("/once", 0).and_then(|control| control.last()), Some(7.0));
+        assert_eq!(controls.osc("/once", 0).and_then(Control::last), Some(7.0));
         assert_eq!(controls.notes().count(), 1);
     }
 }

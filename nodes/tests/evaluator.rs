@@ -314,9 +314,11 @@ fn a_gate_is_on_from_a_half_until_it_falls_below_a_tenth() {
         ],
         &[("n.out", "e.gate")],
     ));
+    let mut controls = Controls::default();
     let heights = levels.map(|level| {
-        let controls = Arc::new(Controls::from_iter([osc("/bend/1", level)]));
-        runner.call(&controls, 1);
+        controls.apply(&osc("/bend/1", level));
+        runner.call(&Arc::new(controls.clone()), 1);
+        controls.end_frame();
         runner.memory.output("e", "out").expect("a number")
     });
     assert_eq!(heights.map(|height| height > 0.0), [false, false, true, true, false, false, true]);

@@ -149,7 +149,7 @@ impl Port {
             }
             Event::Note { channel, number, velocity: 0 } => {
                 self.held.remove(&(channel, number));
-                self.context.send(at, [off(&(channel, number))]);
+                self.context.send(at, [off((channel, number))]);
                 self.light.count_message(&format!("channel {channel} note {number} off"));
             }
             Event::Note { channel, number, velocity } => {
@@ -160,7 +160,7 @@ impl Port {
             }
             Event::AllNotesOff { channel } => {
                 let released: Vec<(u8, u8)> = self.held.extract_if(.., |key| key.0 == channel).collect();
-                self.context.send(at, released.iter().map(off));
+                self.context.send(at, released.into_iter().map(off));
                 self.light.count_message(&format!("channel {channel} all notes off"));
             }
         }
@@ -168,12 +168,12 @@ impl Port {
 
     /// Note off for every note that is on, for a port that is gone.
     fn release_notes(&mut self) {
-        self.context.send(Instant::now(), std::mem::take(&mut self.held).iter().map(off));
+        self.context.send(Instant::now(), std::mem::take(&mut self.held).into_iter().map(off));
     }
 }
 
 /// The event of a key that is released.
-fn off(&(channel, number): &(u8, u8)) -> input::Event {
+fn off((channel, number): (u8, u8)) -> input::Event {
     input::Event::Note { channel, number, velocity: 0.0 }
 }
 

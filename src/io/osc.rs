@@ -202,7 +202,7 @@ fn handle_packet(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
 /// counts as now; so does "immediately".
 fn time_of(tag: OscTime, now: Instant, wall: SystemTime) -> Instant {
     const IMMEDIATELY: OscTime = OscTime { seconds: 0, fractional: 1 };
-    const MOST: Duration = Duration::from_secs(60);
+    const MOST: Duration = Duration::from_mins(1);
     let Some(time) = (tag != IMMEDIATELY).then(|| SystemTime::from(tag)) else { return now };
     match time.duration_since(wall) {
         Ok(later) if later < MOST => now + later,
@@ -285,6 +285,8 @@ fn connect(address: SocketAddr) -> std::io::Result<UdpSocket> {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::input::Control;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -352,7 +354,7 @@ mod tests {
         (0..MOST_NAMES + 10).for_each(|i| send(&format!("/{i}"), 0));
         assert_eq!(context.inbox.take(Instant::now()).len(), MOST_NAMES);
         send("/7", 1);
-        assert_eq!(context.inbox.latest().osc("/7", 0).and_then(|control| control.last()), Some(1.0));
+        assert_eq!(context.inbox.latest().osc("/7", 0).and_then(Control::last), Some(1.0));
     }
 
     #[test]
@@ -363,7 +365,7 @@ mod tests {
         let near = |a: Instant, b: Instant| a.max(b) - a.min(b) < Duration::from_micros(10);
         let millis = Duration::from_millis;
         assert!(near(at(wall + millis(200)), now + millis(200)));
-        assert!(near(at(wall - millis(200)), now - millis(200)));
+        assert!(near(at(wall - millis(200)) + millis(200), now));
         assert_eq!([at(wall + millis(70_000)), at(wall - millis(70_000))], [now; 2]);
         assert_eq!(time_of(OscTime { seconds: 0, fractional: 1 }, now, wall), now);
     }

@@ -256,6 +256,8 @@ fn send(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightH
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::input::Control;
+
     use super::*;
 
     fn port(path: &str, serial: Option<&str>) -> Port {
@@ -279,7 +281,7 @@ mod tests {
         handle_line(Err("a line that is too long"), &context, &light);
         handle_line(Ok(b"touch 0.75"), &context, &light);
         let controls = context.inbox.latest();
-        let touch = [0, 1].map(|index| controls.sensor("touch", index).and_then(|control| control.last()));
+        let touch = [0, 1].map(|index| controls.sensor("touch", index).and_then(Control::last));
         assert_eq!(touch, [Some(0.75), Some(0.25)]);
         let lights = context.activity.lights();
         assert_eq!((lights[0].count, lights[0].errors), (2, 2));

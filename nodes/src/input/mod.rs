@@ -1,4 +1,4 @@
-//! What comes from outside: events of devices, and the controls that they change.
+//! Events of devices, and the controls that they change.
 //!
 //! An event belongs to one latent frame. [`Controls`] are the state of all devices in one latent frame, with what happened
 //! within it: a press between two frames is a press, and each strike of a pad counts.

@@ -63,6 +63,7 @@ fn a_full_frame_keeps_the_last_number_and_says_so() {
     let results: Vec<Applied> = (0..100).map(|i| controls.apply(&osc(f64::from(i) / 100.0))).collect();
     assert_eq!(results.iter().filter(|result| **result == Applied::Merged).count(), 36);
     assert_eq!(reading(&controls).0, 0.99);
+    controls.end_frame();
     for index in 0..MOST_NAMES {
         controls.apply(&Event::Osc { address: format!("/{index}").into(), numbers: [0.0].into() });
     }

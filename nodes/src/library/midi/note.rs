@@ -6,10 +6,8 @@ use crate::node::def::{Input, Learns, MidiKind, NodeDef, Output};
 use crate::node::value::Gate;
 
 const NOTE: Input = Input::number("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
-const GATE: Output = Output::gate(
-    "gate",
-    "On from note on to note off, in whole chunks. Notes of consecutive chunks join into one gate.",
-);
+const GATE: Output =
+    Output::gate("gate", "On from note on to note off, for one latent frame at least. Each strike triggers.");
 const VELOCITY: Output = Output::number("velocity", "Velocity, 0 to 1; 0 after note off.");
 
 /// A MIDI key.
