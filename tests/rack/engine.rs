@@ -184,7 +184,7 @@ fn a_reset_in_the_middle_of_a_chunk_waits_for_its_end_and_happens_once() -> Resu
 }
 
 #[test]
-fn a_key_resets_the_chunk_of_its_frame_once() -> Result<()> {
+fn a_key_resets_the_chunk_of_its_frame_once() {
     let patch = moving(
         &[("key", "midi.note", json!({})), ("reset", "cache.reset", json!({}))],
         &[("key.gate", "reset.trigger")],
@@ -202,7 +202,6 @@ fn a_key_resets_the_chunk_of_its_frame_once() -> Result<()> {
         resets
     });
     assert_eq!(resets, [false, true, false]);
-    Ok(())
 }
 
 #[test]
