@@ -46,12 +46,12 @@ use warning::Warnings;
 /// use bendrack_nodes::LIBRARY;
 /// use bendrack_nodes::patch::Patch;
 /// use bendrack_nodes::compile::plan::Plan;
-/// ///
+///
 /// let (plan, problems) = Plan::compile(&Patch::default(), LIBRARY);
 /// let plan = plan.ok_or_else(|| format!("{problems:?}"))?;
 /// let mut engine = Engine::new(Model::mini()?, Arc::new(plan), (32, 32))?;
 /// let frames = loop {
-///     let frames = engine.step(&Controls::default())?;
+///     let frames = engine.step(&[])?;
 ///     if !frames.is_empty() {
 ///         break frames;
 ///     }
