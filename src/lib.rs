@@ -13,6 +13,7 @@ pub mod disk;
 pub mod engine;
 pub mod files;
 pub mod hex;
+pub mod input;
 pub mod io;
 pub mod media;
 pub mod output;

@@ -7,7 +7,7 @@ use bendrack_nodes::check::check;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -26,10 +26,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(again.to_json(), text);
     }
     let Some(plan) = Plan::compile(&patch, LIBRARY).0 else { return };
-    let (controls, measurements) = (Controls::default(), Measurements::default());
+    let measurements = Measurements::default();
     let (mut memory, mut scratch, mut program) = (Memory::default(), Scratch::default(), Program::default());
     for call in 0..2 {
-        let inputs = Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 3 * call, dt_secs: 0.25 };
+        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 3 * call, dt_secs: 0.25 };
         plan.run(&inputs, &mut memory, 3, &mut scratch, &mut program);
     }
 });

@@ -12,7 +12,7 @@ use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 
 /// Nodes of a patch that are measured.
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
@@ -38,7 +38,7 @@ fn main() {
 
 /// One tick, the median of five runs.
 fn tick(plan: &Plan) -> Duration {
-    let (controls, measurements) = (Controls::default(), Measurements::default());
+    let measurements = Measurements::default();
     let (mut memory, mut scratch, mut program) = (Memory::default(), Scratch::default(), Program::default());
     let mut runs: Vec<Duration> = (0..5)
         .map(|_| {
@@ -46,8 +46,7 @@ fn tick(plan: &Plan) -> Duration {
             let mut calls = 0_u32;
             while start.elapsed() < LONG_ENOUGH {
                 let first_frame = u64::from(calls) * FRAMES as u64;
-                let inputs =
-                    Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame, dt_secs: 0.25 };
+                let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs: 0.25 };
                 plan.run(&inputs, &mut memory, FRAMES, &mut scratch, &mut program);
                 calls += 1;
             }

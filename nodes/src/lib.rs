@@ -14,6 +14,7 @@ pub mod choice;
 pub mod compile;
 pub mod diagnostics;
 pub mod grammar;
+pub mod input;
 pub mod library;
 pub mod node;
 pub mod patch;

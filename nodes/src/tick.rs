@@ -4,54 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::plan::{Arrives, Feed, Gain, MidiMap, Plan, Slot};
+use crate::input::{Controls, ON, Reading, is_on};
 use crate::node::context::{NodeContext, Requests, TickContext};
 use crate::node::def::{Input, Output};
 pub use crate::node::memory::Memory;
 use crate::node::memory::is_remembered;
-use crate::node::sound::{self, Hop};
 use crate::node::value::{Gate, Kind, Value};
 use crate::program::target::Selection;
 use crate::program::{Bend, Program};
-
-/// Number from which a gate is on.
-const ON: f64 = 0.5;
-/// Number below which a gate is off.
-const OFF: f64 = 0.1;
-
-/// Hops that wait to be read, at most.
-const MOST_HOPS: usize = 10 * sound::HOPS_PER_SEC;
-
-/// Values of the devices.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Controls {
-    /// MIDI controllers, 0 to 1, by channel (1 to 16) and number.
-    pub midi_cc: BTreeMap<(u8, u8), f64>,
-    /// MIDI notes held, velocity 0 to 1, by channel and number.
-    pub midi_notes: BTreeMap<(u8, u8), f64>,
-    /// MIDI notes on since the last read, held or not, with their velocity. A short note is not lost.
-    pub midi_struck: BTreeMap<(u8, u8), f64>,
-    /// The latest arguments of OSC addresses.
-    pub osc: BTreeMap<String, Vec<f64>>,
-    /// The latest values of named sensors on serial lines.
-    pub sensors: BTreeMap<String, Vec<f64>>,
-    /// Sound since the last read, oldest hop first.
-    pub sound: Vec<Hop>,
-}
-
-impl Controls {
-    /// Note on. The note is held until it is removed from `midi_notes`.
-    pub fn strike(&mut self, key: (u8, u8), velocity: f64) {
-        self.midi_notes.insert(key, velocity);
-        self.midi_struck.insert(key, velocity);
-    }
-
-    /// Adds a hop of sound. Hops older than ten seconds are dropped.
-    pub fn hear(&mut self, hops: &[Hop]) {
-        self.sound.extend_from_slice(hops);
-        let late = self.sound.len().saturating_sub(MOST_HOPS);
-        self.sound.drain(..late);
-    }
-}
 
 /// Measurements of taps in the previous model call, by node and name of the number.
 pub type Measurements = BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>;
@@ -59,16 +19,33 @@ pub type Measurements = BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>;
 /// Inputs of a tick, besides the plan and the memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// Values of the devices.
-    pub controls: &'a Controls,
+    /// Controls in each latent frame of the call. Further frames hold those of the last; without any, no device sent anything.
+    pub lanes: &'a [Arc<Controls>],
     /// Measurements of the taps.
     pub measurements: &'a Measurements,
-    /// Sound of the call, oldest hop first; it is distributed evenly over the frames.
-    pub sound: &'a [Hop],
     /// The first latent frame of the call, counted from the beginning of the video.
     pub first_frame: u64,
     /// Seconds from one latent frame to the next.
     pub dt_secs: f64,
+}
+
+/// Controls of a latent frame.
+#[derive(Clone, Copy)]
+pub(crate) struct Lane<'a> {
+    pub(crate) controls: &'a Controls,
+    /// They are those of an earlier frame, whose events are over.
+    pub(crate) is_held: bool,
+}
+
+impl<'a> Inputs<'a> {
+    /// Controls of latent frame `index` of the call.
+    fn lane(&self, index: usize) -> Lane<'a> {
+        static NOTHING: Controls = Controls::new();
+        match self.lanes.get(index) {
+            Some(controls) => Lane { controls, is_held: false },
+            None => Lane { controls: self.lanes.last().map_or(&NOTHING, |last| last), is_held: true },
+        }
+    }
 }
 
 /// Scratch space of an evaluation. It affects no result; a reused one saves allocations.
@@ -124,7 +101,7 @@ impl Plan {
     /// use bendrack_nodes::LIBRARY;
     /// use bendrack_nodes::compile::plan::Plan;
     /// use bendrack_nodes::patch::{Node, Patch};
-    /// use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+    /// use bendrack_nodes::tick::{Inputs, Measurements, Memory};
     /// use serde_json::json;
     ///
     /// let mut patch = Patch::default();
@@ -133,9 +110,8 @@ impl Plan {
     /// patch.nodes.insert("wan".to_owned(), model);
     /// let plan = Plan::compile(&patch, LIBRARY).0.expect("a plan");
     ///
-    /// let (controls, measurements) = (Controls::default(), Measurements::default());
-    /// let inputs =
-    ///     Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
+    /// let measurements = Measurements::default();
+    /// let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
     /// let program = plan.program(&inputs, &mut Memory::default(), 3);
     /// assert_eq!(&*program.prompt, "a red circle");
     /// ```
@@ -159,7 +135,7 @@ impl Plan {
         self.recall(memory, &mut scratch.output_values);
         program.clear();
         for lane in 0..frames {
-            self.tick(inputs, lane as u64, sound::share(inputs.sound, lane, frames), memory, scratch);
+            self.tick(inputs, lane, memory, scratch);
             add(program, &mut scratch.requests.program, lane);
         }
         program.seed = self.seed;
@@ -180,7 +156,7 @@ impl Plan {
         }
     }
 
-    fn tick(&self, inputs: &Inputs<'_>, lane: u64, sound: &[Hop], memory: &mut Memory, scratch: &mut Scratch) {
+    fn tick(&self, inputs: &Inputs<'_>, lane: usize, memory: &mut Memory, scratch: &mut Scratch) {
         let Scratch { fresh, input_values, output_values, before, requests, everything, held, .. } = scratch;
         requests.program.clear();
         requests.links.clear();
@@ -189,11 +165,11 @@ impl Plan {
             value.clone_from(&output_values[*output]);
         }
         let tempo = if memory.tempo() > 0.0 { memory.tempo() } else { self.tempo };
-        let tick =
-            TickContext { inputs, sound, frame: inputs.first_frame + lane, beat: memory.beat(), tempo, everything };
+        let frame = inputs.first_frame + lane as u64;
+        let tick = TickContext { inputs, lane: inputs.lane(lane), frame, beat: memory.beat(), tempo, everything };
         for slot in &self.nodes {
             let (arrived, gives) = (&mut input_values[slot.inputs.clone()], slot.outputs.clone());
-            let changed = feed(slot, inputs, output_values, before, arrived, memory);
+            let changed = feed(slot, &tick, output_values, before, arrived, memory);
             if slot.bypass && !slot.def.sees_bypass {
                 pass(slot, arrived, &mut output_values[gives.clone()]);
             } else if changed || *fresh || !slot.def.pure {
@@ -235,10 +211,8 @@ fn recalled(output: &Output, last: f64) -> Option<Value> {
 /// Stores the numbers and gates on the outputs of a node.
 fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
     for (kept, value) in memory.numbers_mut(slot.cells.outputs()).iter_mut().zip(output_values) {
-        match value {
-            Some(Value::Number(number)) => *kept = *number,
-            Some(Value::Gate(gate)) => *kept = f64::from(u8::from(gate.on)),
-            _ => {}
+        if let Some(number) = value.as_ref().and_then(Value::number) {
+            *kept = number;
         }
     }
 }
@@ -256,6 +230,7 @@ fn settle(
         if gave & 1 << index == 0 {
             match value {
                 Some(Value::Number(_)) => {}
+                Some(Value::Reading(reading)) => reading.hits = 0,
                 Some(Value::Gate(gate)) => gate.hits = 0,
                 _ => *value = None,
             }
@@ -282,7 +257,7 @@ fn pass(slot: &Slot, arrived: &[Option<Value>], output_values: &mut [Option<Valu
 /// Feeds the inputs of a node. True if any value differs from the frame before.
 fn feed(
     slot: &Slot,
-    inputs: &Inputs<'_>,
+    tick: &TickContext<'_>,
     output_values: &[Option<Value>],
     before: &[Option<Value>],
     arrived: &mut [Option<Value>],
@@ -297,14 +272,14 @@ fn feed(
                 Arrives::Now(output) => output_values[*output].clone(),
                 Arrives::Late(index) => before[*index].clone(),
                 Arrives::Measured(node, name) => {
-                    let numbers = inputs.measurements.get(node);
+                    let numbers = tick.inputs.measurements.get(node);
                     numbers.and_then(|numbers| numbers.get(name)).copied().map(Value::Number)
                 }
             },
         };
         let new = match input.kind {
-            Kind::Number => number(feed, input, cabled.as_ref(), inputs.controls).map(Value::Number),
-            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), inputs.controls, &mut was_on[index]))),
+            Kind::Number => number(feed, input, cabled.as_ref(), tick.lane).map(Value::Number),
+            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), tick.lane, &mut was_on[index]))),
             _ => cabled.or_else(|| feed.base.clone()),
         };
         let same = match (&*value, &new) {
@@ -321,39 +296,44 @@ fn feed(
 }
 
 /// The number on an input: what arrives, or the knob as the cable moves it, within the limits.
-fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, controls: &Controls) -> Option<f64> {
-    let turned = feed
-        .map
-        .and_then(|MidiMap { cc, range: [low, high] }| controls.midi_cc.get(&cc).map(|x| low * (1.0 - x) + high * x));
+fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, lane: Lane<'_>) -> Option<f64> {
+    let turned = feed.map.and_then(|MidiMap { cc, range: [low, high] }| {
+        let control = lane.controls.cc(cc)?;
+        let Reading { value, .. } = if lane.is_held { control.held() } else { control.reading() }?;
+        Some(low * (1.0 - value) + high * value)
+    });
     let base = match &feed.base {
         Some(Value::Number(base)) => Some(turned.map_or(*base, |turned| turned.clamp(input.hard.0, input.hard.1))),
         _ => None,
     };
-    let arrived = match cabled {
-        Some(Value::Number(x)) => *x,
-        Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
-        _ => return base,
-    };
+    let Some(arrived) = cabled.and_then(Value::number) else { return base };
     let gain = feed.cable.as_ref().map_or(Gain::Replaces, |cable| cable.gain);
     // A number is moved by a finite number to infinity at most, which the limits catch.
     Some(gain.moved(base.unwrap_or(0.0), arrived).clamp(input.hard.0, input.hard.1))
 }
 
 /// State of an input and its rising edges; `was_on` is its state in the previous frame.
-fn gate(feed: &Feed, cabled: Option<&Value>, controls: &Controls, was_on: &mut f64) -> Gate {
+fn gate(feed: &Feed, cabled: Option<&Value>, lane: Lane<'_>, was_on: &mut f64) -> Gate {
     let was = *was_on >= ON;
-    let pressed = feed.map.and_then(|map| Some(map.presses(*controls.midi_cc.get(&map.cc)?)));
-    let pressed = pressed.map(|on| Value::Number(f64::from(u8::from(on))));
-    let new = match cabled.or(pressed.as_ref()).or(feed.base.as_ref()) {
-        Some(Value::Gate(gate)) => {
-            let level = Gate::level(gate.on, was);
-            Gate { on: gate.on, hits: gate.hits.max(level.hits) }
-        }
-        Some(Value::Number(x)) => Gate::level(if was { *x >= OFF } else { *x >= ON }, was),
-        _ => Gate::level(false, was),
+    let pressed = feed.map.and_then(|map| pressed(&map, lane)).map(Value::Gate);
+    let (on, hits) = match cabled.or(pressed.as_ref()).or(feed.base.as_ref()) {
+        Some(Value::Gate(gate)) => (gate.on, gate.hits),
+        Some(Value::Number(number)) => (is_on(*number, was), 0),
+        Some(Value::Reading(reading)) => (reading.on, reading.hits),
+        _ => (false, 0),
     };
+    let new = Gate { on, hits: hits.max(Gate::level(on, was).hits) };
     *was_on = f64::from(u8::from(new.on));
     new
+}
+
+/// State of a button that a MIDI controller is mapped to; none before the controller's first message.
+fn pressed(map: &MidiMap, lane: Lane<'_>) -> Option<Gate> {
+    let control = lane.controls.cc(map.cc)?;
+    if lane.is_held {
+        return control.last().map(|value| Gate { on: map.presses(value), hits: 0 });
+    }
+    control.presses(|value| map.presses(value)).map(|(on, hits)| Gate { on, hits })
 }
 
 /// Adds a tick's program to that of its call, as lane `lane`.

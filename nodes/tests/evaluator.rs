@@ -5,14 +5,16 @@ mod patching;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::{Controls, Event};
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -68,10 +70,14 @@ impl Runner {
         }
     }
 
-    fn call(&mut self, controls: &Controls, frames: usize) -> &Program {
+    fn call(&mut self, controls: &Arc<Controls>, frames: usize) -> &Program {
         let measurements = Measurements::new();
-        let inputs =
-            Inputs { controls, measurements: &measurements, sound: &[], first_frame: self.frame, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: std::slice::from_ref(controls),
+            measurements: &measurements,
+            first_frame: self.frame,
+            dt_secs: DT_SECS,
+        };
         self.plan.run(&inputs, &mut self.memory, frames, &mut self.scratch, &mut self.program);
         self.frame += frames as u64;
         &self.program
@@ -110,20 +116,14 @@ fn everything() -> Patch {
 #[test]
 fn a_tick_allocates_nothing_once_it_runs() {
     let mut runner = Runner::new(&everything());
-    let controls = Controls::default();
+    let lanes = [Arc::default()];
     for _ in 0..16 {
-        runner.call(&controls, 3);
+        runner.call(&lanes[0], 3);
     }
     let measurements = Measurements::new();
     let before = ALLOCATIONS.with(Cell::get);
     for _ in 0..64 {
-        let inputs = Inputs {
-            controls: &controls,
-            measurements: &measurements,
-            sound: &[],
-            first_frame: runner.frame,
-            dt_secs: DT_SECS,
-        };
+        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: runner.frame, dt_secs: DT_SECS };
         runner.plan.run(&inputs, &mut runner.memory, 3, &mut runner.scratch, &mut runner.program);
         runner.frame += 3;
     }
@@ -201,14 +201,14 @@ fn text(program: &Program) -> String {
 }
 
 /// What comes in from outside in the call that begins at this frame.
-fn played(frame: u64) -> Controls {
+fn played(frame: u64) -> Arc<Controls> {
     let mut controls = Controls::default();
-    controls.midi_cc.insert((1, 1), (frame as f64 * 0.37).fract());
+    controls.apply(&Event::Cc { channel: 1, number: 1, value: (frame as f64 * 0.37).fract() });
     if frame.is_multiple_of(6) {
-        controls.strike((1, 60), 0.8);
+        controls.apply(&Event::Note { channel: 1, number: 60, velocity: 0.8 });
     }
-    controls.osc.insert("/bend/1".to_owned(), vec![(frame as f64).sin(), f64::NAN]);
-    controls
+    controls.apply(&Event::Osc { address: "/bend/1".into(), numbers: [(frame as f64).sin(), f64::NAN].into() });
+    Arc::new(controls)
 }
 
 proptest! {
@@ -238,7 +238,9 @@ proptest! {
         let patch = graph(&drawn);
         let (Some(_), _) = Plan::compile(&patch, LIBRARY) else { return Ok(()) };
         let (mut parts, mut whole) = (Runner::new(&patch), Runner::new(&patch));
-        let controls = played(0);
+        let mut controls = played(0);
+        // What happens within a frame belongs to the first one of each call.
+        Arc::make_mut(&mut controls).end_frame();
         for &frames in &lengths {
             parts.call(&controls, frames);
         }
@@ -312,10 +314,11 @@ fn a_gate_is_on_from_a_half_until_it_falls_below_a_tenth() {
         ],
         &[("n.out", "e.gate")],
     ));
+    let mut controls = Controls::default();
     let heights = levels.map(|level| {
-        let mut controls = Controls::default();
-        controls.osc.insert("/bend/1".to_owned(), vec![level]);
-        runner.call(&controls, 1);
+        controls.apply(&osc("/bend/1", level));
+        runner.call(&Arc::new(controls.clone()), 1);
+        controls.end_frame();
         runner.memory.output("e", "out").expect("a number")
     });
     assert_eq!(heights.map(|height| height > 0.0), [false, false, true, true, false, false, true]);
@@ -327,8 +330,7 @@ fn a_number_that_is_not_finite_is_held_and_its_port_named() {
     for (arrives, stands, named) in
         [(0.5, 0.5, false), (f64::NAN, 0.5, true), (f64::INFINITY, 0.5, true), (0.75, 0.75, false)]
     {
-        let mut controls = Controls::default();
-        controls.osc.insert("/bend/1".to_owned(), vec![arrives]);
+        let controls = Arc::new(Controls::from_iter([osc("/bend/1", arrives)]));
         runner.call(&controls, 2);
         assert_eq!(runner.memory.output("n", "out"), Some(stands), "{arrives}");
         let held: Vec<_> = runner.scratch.held().iter().map(|(node, output)| (node.to_string(), *output)).collect();
@@ -353,8 +355,7 @@ fn no_node_is_lost_to_numbers_that_are_too_large() {
             );
             let mut runner = Runner::new(&patch);
             for (number, calls) in [(f64::MAX, 3), (f64::MIN, 3), (f64::MAX, 3), (1000.0, 3), (0.0, 12)] {
-                let mut controls = Controls::default();
-                controls.osc.insert("/bend/1".to_owned(), vec![number]);
+                let controls = Arc::new(Controls::from_iter([osc("/bend/1", number)]));
                 (0..calls).for_each(|_| drop(runner.call(&controls, 3).clone()));
             }
             assert_eq!(runner.scratch.held(), [], "{} by its {names:?}", def.name);
@@ -367,8 +368,7 @@ fn a_knob_at_zero_that_turns_in_even_ratios_stays_there_whatever_moves_it() {
     let nodes = [("big", "osc.in", json!({})), ("lfo", "modulate.lfo", json!({ "rate": 0.0, "offset": 0.5 }))];
     let mut runner = Runner::new(&patch(&nodes, &[("big.out", "lfo.rate")]));
     for number in [1000.0, f64::MAX, f64::MIN, 0.0] {
-        let mut controls = Controls::default();
-        controls.osc.insert("/bend/1".to_owned(), vec![number]);
+        let controls = Arc::new(Controls::from_iter([osc("/bend/1", number)]));
         runner.call(&controls, 3);
         assert_eq!((runner.memory.output("lfo", "out"), runner.scratch.held()), (Some(0.5), &[][..]), "{number}");
     }
@@ -398,7 +398,7 @@ fn a_bypassed_node_passes_its_declared_input_only() {
         patch.apply(LevelEdit::Bypass { id: id.to_owned(), bypass: true }).expect("an edit");
     }
     let mut runner = Runner::new(&patch);
-    assert_eq!(runner.call(&Controls::default(), 1).taps[0].target.to_string(), "layers 4-end");
+    assert_eq!(runner.call(&Arc::default(), 1).taps[0].target.to_string(), "layers 4-end");
     assert_eq!((runner.memory.output("double", "out"), runner.memory.output("lfo", "out")), (Some(0.7), Some(0.0)));
     assert_eq!((runner.memory.output("sum", "out"), runner.memory.output("range", "out")), (Some(0.7), Some(0.7)));
 }
@@ -418,7 +418,7 @@ fn a_knob_that_turns_in_even_ratios_is_moved_along_its_travel() {
         let name = "rate".to_owned();
         patch.apply(LevelEdit::SetDepth { id: "lfo".to_owned(), name, depth: Some(depth) }).expect("an edit");
         let mut runner = Runner::new(&patch);
-        runner.call(&Controls::default(), 2);
+        runner.call(&Arc::default(), 2);
         runner.memory.output("lfo", "out").expect("a number") / DT_SECS
     };
     for (depth, expected) in [(0.0, 0.02), (0.5, 0.02 * 200f64.sqrt()), (1.0, 4.0), (-1.0, 0.0001)] {
@@ -438,7 +438,7 @@ fn ports_that_take_anything_are_of_the_kind_of_what_arrives() {
     ];
     let cables = [("one.text", "it.a"), ("two.text", "it.b"), ("it.out", "way.in"), ("way.out", "wan.prompt")];
     let mut runner = Runner::new(&patch(&texts, &cables));
-    assert_eq!(&*runner.call(&Controls::default(), 1).prompt, "a blue square");
+    assert_eq!(&*runner.call(&Arc::default(), 1).prompt, "a blue square");
     for (from, to) in [("n.out", "it.c"), ("way.out", "wan.bends")] {
         let mut wrong = patch(&texts, &cables);
         wrong.cables.push(cable(from, to));
@@ -455,7 +455,7 @@ fn ports_that_take_anything_are_of_the_kind_of_what_arrives() {
         ],
         &[("a.bends", "b.bends"), ("a.bends", "it.a"), ("b.bends", "it.b"), ("it.out", "wan.bends")],
     ));
-    let nodes: Vec<_> = bent.call(&Controls::default(), 1).bends.iter().map(|bend| bend.node.to_string()).collect();
+    let nodes: Vec<_> = bent.call(&Arc::default(), 1).bends.iter().map(|bend| bend.node.to_string()).collect();
     assert_eq!(nodes, ["a"]);
 }
 
@@ -488,7 +488,7 @@ fn a_muted_cable_carries_nothing() {
     );
     let received = |patch: &Patch| {
         let mut runner = Runner::new(patch);
-        runner.call(&Controls::default(), 1);
+        runner.call(&Arc::default(), 1);
         runner.memory.output("it", "out")
     };
     assert_eq!(received(&muted), Some(0.5));

@@ -9,7 +9,6 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch, Port};
-use bendrack_nodes::tick::Controls;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -275,7 +274,7 @@ struct Job {
 impl Job {
     /// Makes one model call; the last of a chunk brings pictures.
     fn step(&mut self) -> Result<Vec<Shot>, Failure> {
-        let frames = self.engine.step(&Controls::default()).map_err(|error| Failure::Failed(message(&error)))?;
+        let frames = self.engine.step(&[]).map_err(|error| Failure::Failed(message(&error)))?;
         let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
         for warning in self.engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {

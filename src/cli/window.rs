@@ -81,7 +81,7 @@ mod open {
             let sender = outs.clone();
             let rack =
                 EngineHandle::start(load, move |frame| sender.get().into_iter().for_each(|outs| outs.send(frame)));
-            let devices = Devices::open(&self.devices, rack.controls());
+            let devices = Devices::open(&self.devices, rack.inbox());
             // No other code sets it.
             let _ = outs.set(Outs { osc: devices.osc_out().cloned(), midi: devices.midi_out().cloned() });
             let activity = devices.activity().clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::node::sound::Hop;
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::message::Midi;
 
 use crate::media::{Map, Picture};
@@ -24,8 +24,8 @@ pub struct Frame {
     pub screen: Arc<Picture>,
     /// The maps of the taps at its latent frame.
     pub taps: Arc<Taps>,
-    /// The sound of its latent frame.
-    pub sound: Arc<[Hop]>,
+    /// The controls in its latent frame.
+    pub controls: Arc<Controls>,
     /// The OSC messages of this frame: address and value.
     pub messages: Vec<(Arc<str>, f64)>,
     /// The MIDI state while this frame is shown, by node; each frame carries all of it. Several notes on of one key in a latent frame are

@@ -3,19 +3,19 @@
 //! A second thread, the player, shows each frame at its time. The engine stays just ahead of it. A turn of a knob thus
 //! shows as early as the model allows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::node::sound::Hop;
-use bendrack_nodes::tick::Controls;
+use bendrack_nodes::input::Controls;
 use candle_core::Result;
 
 use super::model::FRAME_RATE;
 use super::{Engine, Frame, Warning};
+use crate::input::{self, Inbox};
 use crate::wan::error::message;
 
 /// The pause after a failed call, before the engine tries again.
@@ -34,6 +34,8 @@ pub struct Status {
     pub speed: f64,
     /// Seconds from a change to the first picture made under it, as of the last change.
     pub latency_secs: f64,
+    /// Events of devices that replaced one of their latent frame, because there were too many.
+    pub merged: u64,
     /// The warnings of the chunk under way.
     pub warnings: Vec<Warning>,
 }
@@ -81,7 +83,7 @@ struct Shared {
     state: Mutex<State>,
     /// Signals a change of the state.
     changed: Condvar,
-    controls: Arc<Mutex<Controls>>,
+    inbox: Inbox,
 }
 
 #[derive(Default)]
@@ -109,7 +111,7 @@ impl EngineHandle {
         load: impl FnOnce() -> Result<Engine> + Send + 'static,
         mut watch: impl FnMut(&Frame) + Send + 'static,
     ) -> Self {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), controls: Arc::default() });
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), inbox: Inbox::default() });
         shared.state().status.frame_rate = FRAME_RATE;
         let (engine_thread, player) = (shared.clone(), shared.clone());
         std::thread::spawn(move || match catch_panic(load, "report it, and start bendrack again") {
@@ -128,9 +130,9 @@ impl EngineHandle {
         self.shared.changed.notify_all();
     }
 
-    /// The controls that devices write.
-    pub fn controls(&self) -> Arc<Mutex<Controls>> {
-        self.shared.controls.clone()
+    /// The inbox for the events of devices.
+    pub fn inbox(&self) -> &Inbox {
+        &self.shared.inbox
     }
 
     /// The latest frame.
@@ -200,11 +202,12 @@ struct EngineThread {
     busy_secs: f64,
     /// The earliest time for the next frame.
     next_due: Instant,
-    /// Notes on since the chunk under way began, however short.
-    notes_on: BTreeMap<(u8, u8), f64>,
-    /// The sound from the beginning of the chunk before to that of the one under way. A chunk plays the sound of the
-    /// one before.
-    sound: Vec<Hop>,
+    /// The controls after the latest events.
+    controls: Controls,
+    /// The time up to which events were taken.
+    heard: Instant,
+    /// The controls in each latent frame of the next chunk, until it begins.
+    lanes: Option<Vec<Arc<Controls>>>,
 }
 
 impl EngineThread {
@@ -218,8 +221,9 @@ impl EngineThread {
             lead_secs: 0.0,
             busy_secs: 0.0,
             next_due: now,
-            notes_on: BTreeMap::new(),
-            sound: Vec::new(),
+            controls: Controls::default(),
+            heard: now,
+            lanes: None,
         }
     }
 
@@ -230,14 +234,15 @@ impl EngineThread {
             // The wait of a plan for the model to load is not latency.
             state.plan_given = None;
         }
+        // Events that arrived meanwhile belong to the first frame.
+        self.heard = Instant::now();
         while self.prepare() {
-            let controls = self.controls();
+            let lanes = self.lanes();
             let start = Instant::now();
-            let made = catch_panic(|| self.engine.step(&controls), "press Restart to begin the video again");
+            let made = catch_panic(|| self.engine.step(&lanes), "press Restart to begin the video again");
             self.busy_secs += start.elapsed().as_secs_f64();
-            if self.engine.is_between_chunks() {
-                self.notes_on.clear();
-            }
+            // A chunk whose first call failed begins again, with the same events.
+            self.lanes = self.engine.is_between_chunks().then_some(lanes).filter(|_| made.is_err());
             match made {
                 Ok(frames) => self.deliver(frames),
                 Err(why) => {
@@ -248,14 +253,21 @@ impl EngineThread {
         }
     }
 
-    /// The current controls. A note that went on and off between two calls counts until the end of the chunk.
-    fn controls(&mut self) -> Controls {
-        let mut shared = self.shared.controls.lock().unwrap_or_else(PoisonError::into_inner);
-        self.notes_on.append(&mut shared.midi_struck);
-        if self.engine.is_between_chunks() {
-            self.sound = std::mem::take(&mut shared.sound);
+    /// The controls in each latent frame of the next chunk, from the events since the chunk before. Each event has the place in
+    /// the chunk that it had in this span of time.
+    fn lanes(&mut self) -> Vec<Arc<Controls>> {
+        if let Some(lanes) = self.lanes.take() {
+            return lanes;
         }
-        Controls { midi_struck: self.notes_on.clone(), sound: self.sound.clone(), ..shared.clone() }
+        if !self.engine.is_between_chunks() {
+            return Vec::new();
+        }
+        let (begin, end) = (self.heard, self.begun);
+        let events = self.shared.inbox.take(end);
+        let (lanes, merged) = input::lanes(&mut self.controls, &events, (begin, end), self.engine.chunk_len());
+        self.heard = end;
+        self.shared.state().status.merged += merged as u64;
+        lanes
     }
 
     /// Applies new plans and restarts, and waits for the time to begin a chunk. False when the engine stops.

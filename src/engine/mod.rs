@@ -17,8 +17,8 @@ mod warning;
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::{Measure, Program};
-use bendrack_nodes::tick::Controls;
 use candle_core::{Result, bail};
 
 use crate::bend;
@@ -46,13 +46,12 @@ use warning::Warnings;
 /// use bendrack_nodes::LIBRARY;
 /// use bendrack_nodes::patch::Patch;
 /// use bendrack_nodes::compile::plan::Plan;
-/// use bendrack_nodes::tick::Controls;
 ///
 /// let (plan, problems) = Plan::compile(&Patch::default(), LIBRARY);
 /// let plan = plan.ok_or_else(|| format!("{problems:?}"))?;
 /// let mut engine = Engine::new(Model::mini()?, Arc::new(plan), (32, 32))?;
 /// let frames = loop {
-///     let frames = engine.step(&Controls::default())?;
+///     let frames = engine.step(&[])?;
 ///     if !frames.is_empty() {
 ///         break frames;
 ///     }
@@ -145,14 +144,22 @@ impl Engine {
         !self.ticker.is_in_chunk()
     }
 
-    /// Makes one model call under the current controls. The last denoising step of a chunk returns its frames, other steps none.
+    /// The number of latent frames of the next chunk.
+    pub fn chunk_len(&self) -> usize {
+        self.denoiser.chunk().len()
+    }
+
+    /// Makes one model call. The last denoising step of a chunk returns its frames, other steps none.
+    ///
+    /// The call that begins a chunk takes the controls in each of its latent frames from `lanes`. In further frames, the last
+    /// ones hold.
     ///
     /// # Errors
     ///
     /// Fails if a prompt cannot be encoded, or if the device fails. The next step makes the same call again; if the patch asked for a
     /// reset meanwhile, the chunk is dropped.
-    pub fn step(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
-        let made = self.call(controls);
+    pub fn step(&mut self, lanes: &[Arc<Controls>]) -> Result<Vec<Frame>> {
+        let made = self.call(lanes);
         match &made {
             Ok(_) if self.denoiser.is_between_chunks() => self.ticker.end_chunk(),
             Err(_) if self.policy.take_reset() => self.drop_chunk(),
@@ -161,9 +168,12 @@ impl Engine {
         made
     }
 
-    fn call(&mut self, controls: &Controls) -> Result<Vec<Frame>> {
+    fn call(&mut self, lanes: &[Arc<Controls>]) -> Result<Vec<Frame>> {
         let frames = self.denoiser.chunk().clone();
-        let program = self.times.tick.time(|| self.ticker.tick(controls, &frames));
+        if !self.ticker.is_in_chunk() {
+            self.ticker.set_lanes(lanes, &frames);
+        }
+        let program = self.times.tick.time(|| self.ticker.tick(&frames));
         if self.ticker.is_in_chunk() {
             self.policy.request(&program.cache);
         } else {
@@ -225,8 +235,8 @@ impl Engine {
     /// The frames of a chunk.
     fn present(&mut self, pictures: Vec<Arc<Picture>>, chunk: &[usize]) -> Vec<Frame> {
         let taps = self.taps.lanes(chunk.len());
-        let (presenter, program, hops) = (&mut self.presenter, &self.program, self.ticker.hops());
-        self.times.compose.time(|| presenter.present(pictures, chunk, program, taps, hops))
+        let (presenter, program, lanes) = (&mut self.presenter, &self.program, self.ticker.lanes());
+        self.times.compose.time(|| presenter.present(pictures, chunk, program, taps, lanes))
     }
 
     /// Drops a chunk whose model output is not finite, and fills its time with the last picture.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bendrack_nodes::node::sound::{self, Hop};
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::program::message::{self, To};
 use bendrack_nodes::program::source::Source;
@@ -36,7 +36,7 @@ pub(super) struct Presenter {
 struct Lane {
     taps: LaneTaps,
     peaks: Arc<Peaks>,
-    sound: Arc<[Hop]>,
+    controls: Arc<Controls>,
 }
 
 impl Presenter {
@@ -90,9 +90,9 @@ impl Presenter {
         chunk: &[usize],
         program: &Program,
         taps: Vec<LaneTaps>,
-        hops: &[Hop],
+        controls: &[Arc<Controls>],
     ) -> Vec<Frame> {
-        let lanes = self.lanes(program, taps, hops);
+        let lanes = self.lanes(program, taps, controls);
         // The last picture is the last of the last latent frame.
         let after = LATENT_FRAMES * chunk[chunk.len() - 1] + 1;
         let first = after.saturating_sub(pictures.len()) as u64;
@@ -106,13 +106,12 @@ impl Presenter {
     }
 
     /// One lane for each latent frame. Peaks advance by its time.
-    fn lanes(&mut self, program: &Program, taps: Vec<LaneTaps>, hops: &[Hop]) -> Vec<Lane> {
-        let count = taps.len();
-        let lane = |(lane, taps): (usize, LaneTaps)| {
+    fn lanes(&mut self, program: &Program, taps: Vec<LaneTaps>, controls: &[Arc<Controls>]) -> Vec<Lane> {
+        let lane = |(lane, (taps, controls)): (usize, (LaneTaps, &Arc<Controls>))| {
             Arc::make_mut(&mut self.peaks).hear(source_of(program, lane), &taps.taps, LATENT_SECS);
-            Lane { taps, peaks: self.peaks.clone(), sound: sound::share(hops, lane, count).into() }
+            Lane { taps, peaks: self.peaks.clone(), controls: controls.clone() }
         };
-        taps.into_iter().enumerate().map(lane).collect()
+        taps.into_iter().zip(controls).enumerate().map(lane).collect()
     }
 
     fn frame(&self, picture: Arc<Picture>, number: u64, program: &Program, lane: &Lane, index: usize) -> Frame {
@@ -136,7 +135,7 @@ impl Presenter {
             latent,
             screen: scene.compose(source_of(program, index)),
             taps: taps.clone(),
-            sound: lane.sound.clone(),
+            controls: lane.controls.clone(),
             messages: messages.map(|message| (message.address.clone(), message.values[index])).collect(),
             midi: midi.map(|(node, midi)| (node, with_picture(midi, part, count))).collect(),
             recorded: message::recorded(&program.messages, index),

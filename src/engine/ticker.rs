@@ -6,9 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
+use bendrack_nodes::input::Controls;
+use bendrack_nodes::node::sound::HOPS_PER_SEC;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 
 use super::model::{FRAME_RATE, LATENT_FRAMES, LATENT_SECS};
 use super::warning::Warning;
@@ -30,8 +31,8 @@ pub(super) struct Ticker {
     measurements: Measurements,
     /// The sound in place of that of the devices.
     sound: Option<Arc<Sound>>,
-    /// The sound of the chunk.
-    hops: Vec<Hop>,
+    /// The controls in each latent frame of the chunk.
+    lanes: Vec<Arc<Controls>>,
 }
 
 impl Ticker {
@@ -46,7 +47,7 @@ impl Ticker {
             scratch: Scratch::default(),
             measurements: Measurements::default(),
             sound: None,
-            hops: Vec::new(),
+            lanes: Vec::new(),
         }
     }
 
@@ -71,20 +72,11 @@ impl Ticker {
     }
 
     /// The program of a call over latent frames of these numbers. [`Self::commit`] commits its memory.
-    pub(super) fn tick(&mut self, controls: &Controls, frames: &[usize]) -> Program {
+    pub(super) fn tick(&mut self, frames: &[usize]) -> Program {
         self.next.copy_from(&self.start);
-        self.hops.clear();
-        match &self.sound {
-            Some(sound) => {
-                let (begin, end) = (time_of(frames[0]).start, time_of(frames[frames.len() - 1]).end);
-                self.hops.extend(sound.span(begin..end));
-            }
-            None => self.hops.extend_from_slice(&controls.sound),
-        }
         let inputs = Inputs {
-            controls,
+            lanes: &self.lanes,
             measurements: &self.measurements,
-            sound: &self.hops,
             first_frame: frames[0] as u64,
             dt_secs: LATENT_SECS,
         };
@@ -122,9 +114,29 @@ impl Ticker {
         self.measurements.extend(numbers);
     }
 
-    /// The sound of the chunk.
-    pub(super) fn hops(&self) -> &[Hop] {
-        &self.hops
+    /// Sets the controls in each latent frame of the next chunk. In further frames, the last ones hold.
+    pub(super) fn set_lanes(&mut self, lanes: &[Arc<Controls>], frames: &[usize]) {
+        self.lanes.clear();
+        let mut held = Controls::default();
+        for (index, frame) in frames.iter().enumerate() {
+            let mut lane = match lanes.get(index) {
+                Some(lane) => lane.clone(),
+                None => Arc::new(held.clone()),
+            };
+            if let Some(sound) = &self.sound {
+                Arc::make_mut(&mut lane).set_sound(sound.span(time_of(*frame)));
+            }
+            if index + 1 >= lanes.len() {
+                held.clone_from(&lane);
+                held.end_frame();
+            }
+            self.lanes.push(lane);
+        }
+    }
+
+    /// The controls in each latent frame of the chunk.
+    pub(super) fn lanes(&self) -> &[Arc<Controls>] {
+        &self.lanes
     }
 
     /// The warnings of the latest tick: those of nodes, and outputs that were not finite.

@@ -95,8 +95,16 @@ impl LightHandle {
 
     /// Counts a message.
     pub(super) fn count_message(&self, text: &str) {
+        self.count_messages(1, text);
+    }
+
+    /// Counts messages; the text is that of the last.
+    pub(super) fn count_messages(&self, count: usize, text: &str) {
+        if count == 0 {
+            return;
+        }
         self.change(|light| {
-            light.count += 1;
+            light.count += count as u64;
             light.last = Some(Instant::now());
             light.last_text = text.chars().take(MAX_TEXT).collect();
         });

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::node::sound::Hop;
+use bendrack_nodes::input::Event;
+use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{Data, Device, ErrorKind, FromSample, Host, Sample, SampleFormat, SizedSample, Stream};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -16,6 +17,8 @@ use crate::sound::analyse::{Analyser, RATES};
 
 /// The time between two reads of samples.
 const LOOK: Duration = Duration::from_millis(10);
+/// The length of a hop of sound.
+const HOP: Duration = Duration::from_millis(1000 / HOPS_PER_SEC as u64);
 /// The time between two scans for an input.
 const POLL: Duration = Duration::from_secs(1);
 /// The longest wait for an input that cannot be opened.
@@ -186,7 +189,7 @@ impl Input {
             if hops.is_empty() {
                 continue;
             }
-            context.controls().hear(&hops);
+            send(context, latest, &hops);
             reported.append(&mut hops);
             if reported.len() >= REPORTED {
                 let loudest = reported.drain(..).map(|hop| level(&hop)).fold(0.0, f32::max);
@@ -196,6 +199,14 @@ impl Input {
             }
         }
         came
+    }
+}
+
+/// Sends hops of sound to the engine. The last one ended at `end`, and each before it a hundredth of a second earlier.
+fn send(context: &DeviceContext, end: Instant, hops: &[Hop]) {
+    for (hop, age) in hops.iter().zip((0..hops.len() as u32).rev()) {
+        let at = end.checked_sub(HOP * age).unwrap_or(end);
+        context.send(at, [Event::Sound(Box::new(*hop))]);
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
+use bendrack_nodes::input;
 use midir::{Ignore, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
 use super::activity::{Kind, LightHandle};
@@ -117,45 +119,48 @@ struct Port {
     context: DeviceContext,
     light: LightHandle,
     parser: Parser,
+    clock: PortClock,
     held: BTreeSet<(u8, u8)>,
 }
 
 impl Port {
     fn new(context: DeviceContext, light: LightHandle) -> Self {
-        Port { context, light, parser: Parser::default(), held: BTreeSet::new() }
+        Port { context, light, parser: Parser::default(), clock: PortClock::default(), held: BTreeSet::new() }
     }
 
-    fn receive(&mut self, bytes: &[u8]) {
+    /// Takes bytes that arrived at a time of the port's own clock, in microseconds.
+    fn receive(&mut self, micros: u64, bytes: &[u8]) {
+        let at = self.clock.time_of(micros, Instant::now());
         for &byte in bytes {
             match self.parser.feed(byte) {
-                Step::Event(event) => self.apply(event),
+                Step::Event(event) => self.apply(at, event),
                 Step::Stray => self.light.count_error(&format!("a stray byte, {byte}")),
                 Step::Nothing => {}
             }
         }
     }
 
-    fn apply(&mut self, event: Event) {
+    fn apply(&mut self, at: Instant, event: Event) {
         match event {
             Event::Cc { channel, number, value } => {
                 let part = f64::from(value) / 127.0;
-                self.context.controls().midi_cc.insert((channel, number), part);
+                self.context.send(at, [input::Event::Cc { channel, number, value: part }]);
                 self.light.count_message(&format!("channel {channel} controller {number}: {value}"));
             }
             Event::Note { channel, number, velocity: 0 } => {
                 self.held.remove(&(channel, number));
-                self.context.controls().midi_notes.remove(&(channel, number));
+                self.context.send(at, [off((channel, number))]);
                 self.light.count_message(&format!("channel {channel} note {number} off"));
             }
             Event::Note { channel, number, velocity } => {
                 let part = f64::from(velocity) / 127.0;
                 self.held.insert((channel, number));
-                self.context.controls().strike((channel, number), part);
+                self.context.send(at, [input::Event::Note { channel, number, velocity: part }]);
                 self.light.count_message(&format!("channel {channel} note {number} on, velocity {velocity}"));
             }
             Event::AllNotesOff { channel } => {
-                self.held.retain(|key| key.0 != channel);
-                self.context.controls().midi_notes.retain(|key, _| key.0 != channel);
+                let released: Vec<(u8, u8)> = self.held.extract_if(.., |key| key.0 == channel).collect();
+                self.context.send(at, released.into_iter().map(off));
                 self.light.count_message(&format!("channel {channel} all notes off"));
             }
         }
@@ -163,10 +168,34 @@ impl Port {
 
     /// Note off for every note that is on, for a port that is gone.
     fn release_notes(&mut self) {
-        let mut controls = self.context.controls();
-        while let Some(key) = self.held.pop_first() {
-            controls.midi_notes.remove(&key);
-        }
+        self.context.send(Instant::now(), std::mem::take(&mut self.held).into_iter().map(off));
+    }
+}
+
+/// The event of a key that is released.
+fn off((channel, number): (u8, u8)) -> input::Event {
+    input::Event::Note { channel, number, velocity: 0.0 }
+}
+
+/// The clock of a port against that of this program.
+#[derive(Clone, Copy, Debug, Default)]
+struct PortClock {
+    /// The time at which the port's clock is 0, as of the message with the shortest delay.
+    zero: Option<Instant>,
+}
+
+impl PortClock {
+    /// The longest delay of a message. A longer one is a clock that jumped.
+    const MOST: Duration = Duration::from_millis(100);
+
+    /// The time of a message that has `micros` on the port's clock and arrives `now`.
+    fn time_of(&mut self, micros: u64, now: Instant) -> Instant {
+        let stamp = Duration::from_micros(micros);
+        let Some(arrived) = now.checked_sub(stamp) else { return now };
+        let zero = self.zero.filter(|zero| arrived.saturating_duration_since(*zero) < Self::MOST);
+        let zero = zero.map_or(arrived, |zero| zero.min(arrived));
+        self.zero = Some(zero);
+        (zero + stamp).min(now)
     }
 }
 
@@ -206,7 +235,7 @@ impl Ports for Inputs {
     ) -> Result<Self::Open, String> {
         let mut input = Self::client()?;
         input.ignore(Ignore::All);
-        let receive = |_, bytes: &[u8], port: &mut Port| port.receive(bytes);
+        let receive = |micros, bytes: &[u8], port: &mut Port| port.receive(micros, bytes);
         let data = Port::new(context.clone(), light.clone());
         input.connect(port, "in", receive, data).map_err(|error| format!("the port cannot be opened: {error}"))
     }
@@ -237,8 +266,6 @@ pub fn outputs() -> Result<Vec<String>, DeviceError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use proptest::prelude::*;
 
@@ -285,19 +312,32 @@ mod tests {
     fn messages_move_controls_and_keys() {
         let context = DeviceContext::default();
         let mut port = Port::new(context.clone(), context.light(Kind::Midi, "keys"));
-        port.receive(&[0xB1, 7, 127, 0x90, 60, 127, 0x90, 62, 1, 5]);
-        {
-            let controls = context.controls();
-            assert_eq!(controls.midi_cc, BTreeMap::from([((2, 7), 1.0)]));
-            assert_eq!(controls.midi_notes, BTreeMap::from([((1, 60), 1.0), ((1, 62), 1.0 / 127.0)]));
-        }
-        port.receive(&[0x80, 60, 0]);
-        assert_eq!(context.controls().midi_notes.len(), 1);
-        port.receive(&[0x91, 10, 9, 0xB0, 123, 0]);
-        assert_eq!(context.controls().midi_notes, BTreeMap::from([((2, 10), 9.0 / 127.0)]));
+        let notes =
+            || -> Vec<_> { context.inbox.latest().notes().map(|(key, state)| (key, state.held().velocity)).collect() };
+        port.receive(0, &[0xB1, 7, 127, 0x90, 60, 127, 0x90, 62, 1, 5]);
+        assert_eq!(context.inbox.latest().cc((2, 7)).and_then(input::Control::last), Some(1.0));
+        assert_eq!(notes(), [((1, 60), 1.0), ((1, 62), 1.0 / 127.0)]);
+        port.receive(10, &[0x80, 60, 0]);
+        assert_eq!(notes().len(), 1);
+        port.receive(20, &[0x91, 10, 9, 0xB0, 123, 0]);
+        assert_eq!(notes(), [((2, 10), 9.0 / 127.0)]);
         port.release_notes();
-        assert!(context.controls().midi_notes.is_empty());
+        assert!(notes().is_empty());
         assert_eq!(context.activity.lights()[0].count, 6);
+    }
+
+    #[test]
+    fn messages_have_the_times_of_the_port_without_the_delays_of_the_system() {
+        let (start, mut clock) = (Instant::now() + Duration::from_secs(1000), PortClock::default());
+        let at = |millis| start + Duration::from_millis(millis);
+        // A message that arrives 5 ms late, then one in time: from there on, the port's clock counts.
+        assert_eq!(clock.time_of(0, at(5)), at(5));
+        assert_eq!(clock.time_of(20_000, at(20)), at(20));
+        assert_eq!(clock.time_of(40_000, at(75)), at(40));
+        // A clock that jumps begins again, and no message is of the future.
+        assert_eq!(clock.time_of(50_000, at(900)), at(900));
+        assert_eq!(clock.time_of(9_000_000, at(950)), at(950));
+        assert_eq!(clock.time_of(u64::MAX, at(990)), at(990));
     }
 
     proptest! {
@@ -305,9 +345,11 @@ mod tests {
         fn any_bytes_give_numbers_in_range(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let context = DeviceContext::default();
             let mut port = Port::new(context.clone(), context.light(Kind::Midi, "noise"));
-            port.receive(&bytes);
-            let controls = context.controls();
-            for (&(channel, number), &value) in controls.midi_cc.iter().chain(&controls.midi_notes) {
+            port.receive(0, &bytes);
+            let controls = context.inbox.latest();
+            let ccs = controls.ccs().filter_map(|(key, control)| Some((key, control.last()?)));
+            let notes = controls.notes().map(|(key, state)| (key, state.held().velocity));
+            for ((channel, number), value) in ccs.chain(notes) {
                 prop_assert!((1..=16).contains(&channel) && number < 128 && (0.0..=1.0).contains(&value));
             }
         }

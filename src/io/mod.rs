@@ -1,6 +1,6 @@
 //! Devices: MIDI, sound, OSC and serial lines in, MIDI and OSC out.
 //!
-//! The thread of a device writes into one [`Controls`] and one [`Light`]. Unreadable messages are counted and never stop anything.
+//! The thread of a device stamps its events, puts them into one [`Inbox`], and sets one [`Light`]. Unreadable messages are counted and never stop anything.
 //! A patch never opens a device; only [`Settings`] do, and they come from a person.
 
 mod activity;
@@ -18,9 +18,9 @@ pub mod serial;
 mod worker;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use bendrack_nodes::tick::Controls;
+use bendrack_nodes::input::Event;
 
 use activity::LightHandle;
 pub use activity::{Activity, Kind, Light, State};
@@ -31,6 +31,8 @@ use midi_out::MidiOut;
 use osc::OscOut;
 use serial::SerialPorts;
 use worker::Worker;
+
+use crate::input::Inbox;
 
 /// The devices to open: flags of a command, or a choice in the window.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
@@ -73,8 +75,7 @@ impl Settings {
     }
 }
 
-/// The devices that are open or awaited. They close when dropped, which takes up to a third of a second. Do not drop
-/// them under the lock of the controls.
+/// The devices that are open or awaited. They close when dropped, which takes up to a third of a second.
 pub struct Devices {
     activity: Activity,
     osc_out: Option<OscOut>,
@@ -84,9 +85,9 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Opens the devices of the settings and keeps them open; missing ones are awaited. Devices write into `controls`.
-    pub fn open(settings: &Settings, controls: Arc<Mutex<Controls>>) -> Devices {
-        let context = DeviceContext { controls, activity: Activity::default() };
+    /// Opens the devices of the settings and keeps them open; missing ones are awaited. Their events go to the inbox.
+    pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
+        let context = DeviceContext { inbox: inbox.clone(), activity: Activity::default() };
         let (midi_out, player) = settings.midi_out.as_ref().map(|wanted| midi_out::follow(wanted, &context)).unzip();
         let workers = [
             player,
@@ -116,17 +117,17 @@ impl Devices {
     }
 }
 
-/// Controls and activity, which the thread of a device writes.
+/// Inbox and activity, which the thread of a device writes.
 #[derive(Clone, Debug, Default)]
 struct DeviceContext {
-    controls: Arc<Mutex<Controls>>,
+    inbox: Inbox,
     activity: Activity,
 }
 
 impl DeviceContext {
-    fn controls(&self) -> MutexGuard<'_, Controls> {
-        // Each write leaves the controls consistent, so a thread that panicked left valid ones.
-        self.controls.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sends events of one time to the engine. Returns the number of those that are refused: see [`Inbox::push`].
+    fn send(&self, at: Instant, events: impl IntoIterator<Item = Event>) -> usize {
+        self.inbox.push(at, events)
     }
 
     fn light(&self, kind: Kind, name: &str) -> LightHandle {
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn nothing_is_lit_when_nothing_may_be_opened() {
-        let devices = Devices::open(&Settings::none(), Arc::default());
+        let devices = Devices::open(&Settings::none(), &Inbox::default());
         assert!(devices.activity().lights().is_empty() && devices.osc_out().is_none());
         assert!(devices.midi_out().is_none(), "a patch plays only on outputs of the settings");
     }

@@ -3,8 +3,9 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
+use bendrack_nodes::input::{Event, MOST_NAMES};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 use super::activity::{Kind, LightHandle, State};
@@ -13,8 +14,6 @@ use super::{DeviceContext, DeviceError};
 
 /// The most bytes of a packet; longer ones are errors.
 pub const MAX_PACKET: usize = 8192;
-/// The most addresses; messages to others are errors.
-pub const MAX_ADDRESSES: usize = 4096;
 /// The most bytes of an address.
 const MAX_ADDRESS: usize = 256;
 /// The most numbers of a message; more are dropped.
@@ -45,12 +44,15 @@ pub fn local_address() -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// Reads a packet: addresses with their finite numbers, in order. Arguments that are not numbers are skipped, arrays flattened.
+/// The messages of a bundle, or a message alone: its time tag, and addresses with their finite numbers.
+type Part = (Option<OscTime>, Vec<(String, Vec<f64>)>);
+
+/// Reads a packet: the parts of one time, in order. Arguments that are not numbers are skipped, arrays flattened.
 ///
 /// # Errors
 ///
 /// Fails with the problem of the packet, none of which is then used.
-fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
+fn read(packet: &[u8]) -> Result<Vec<Part>, String> {
     if packet.len() > MAX_PACKET {
         return Err("a packet that is too long".into());
     }
@@ -59,9 +61,10 @@ fn read(packet: &[u8]) -> Result<Vec<(String, Vec<f64>)>, String> {
     if !rest.is_empty() {
         return Err("a packet with bytes after its end".into());
     }
-    let mut messages = Vec::new();
-    collect(packet, &mut messages)?;
-    Ok(messages)
+    let mut parts = vec![(None, Vec::new())];
+    collect(packet, &mut parts)?;
+    parts.retain(|(_, messages)| !messages.is_empty());
+    Ok(parts)
 }
 
 /// Refuses deep nesting: the decoder recurses as deep as the packet does.
@@ -91,9 +94,16 @@ fn check_arrays(message: &[u8]) -> Result<(), &'static str> {
     if arrays > MAX_DEPTH { Err("too many arrays") } else { Ok(()) }
 }
 
-fn collect(packet: OscPacket, messages: &mut Vec<(String, Vec<f64>)>) -> Result<(), String> {
+/// Adds the messages of a packet to the last part, and those of each bundle as a part of their own.
+fn collect(packet: OscPacket, parts: &mut Vec<Part>) -> Result<(), String> {
     match packet {
-        OscPacket::Bundle(bundle) => bundle.content.into_iter().try_for_each(|packet| collect(packet, messages)),
+        OscPacket::Bundle(bundle) => {
+            let outer = parts.last().and_then(|(time, _)| *time);
+            parts.push((Some(bundle.timetag), Vec::new()));
+            bundle.content.into_iter().try_for_each(|packet| collect(packet, parts))?;
+            parts.push((outer, Vec::new()));
+            Ok(())
+        }
         OscPacket::Message(message) if message.addr.len() > MAX_ADDRESS => Err("an address that is too long".into()),
         OscPacket::Message(message) => {
             let mut numbers = Vec::new();
@@ -102,7 +112,9 @@ fn collect(packet: OscPacket, messages: &mut Vec<(String, Vec<f64>)>) -> Result<
             if numbers.iter().any(|number| !number.is_finite()) {
                 return Err(format!("{}: a number that is not finite", message.addr));
             }
-            messages.push((message.addr, numbers));
+            if let Some((_, messages)) = parts.last_mut() {
+                messages.push((message.addr, numbers));
+            }
             Ok(())
         }
     }
@@ -170,32 +182,33 @@ fn receive(socket: &UdpSocket, context: &DeviceContext, light: &LightHandle, sto
 }
 
 fn handle_packet(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
-    let messages = match read(packet) {
-        Ok(messages) => messages,
+    let (now, wall) = (Instant::now(), SystemTime::now());
+    let parts = match read(packet) {
+        Ok(parts) => parts,
         Err(problem) => return light.count_error(&problem),
     };
-    for (address, numbers) in messages {
-        let text = format!("{address} {numbers:?}");
-        if !numbers.is_empty() && !store(context, &address, numbers) {
-            light.count_error(&format!("{address} is dropped: {MAX_ADDRESSES} addresses are in use"));
-            continue;
-        }
-        light.count_message(&text);
+    for (time, messages) in parts {
+        let text = messages.last().map(|(address, numbers)| format!("{address} {numbers:?}")).unwrap_or_default();
+        let (count, at) = (messages.len(), time.map_or(now, |time| time_of(time, now, wall)));
+        let events = messages.into_iter().filter(|(_, numbers)| !numbers.is_empty());
+        let refused = context
+            .send(at, events.map(|(address, numbers)| Event::Osc { address: address.into(), numbers: numbers.into() }));
+        light.count_messages(count - refused, &text);
+        (0..refused).for_each(|_| light.count_error(&format!("a new address is dropped: {MOST_NAMES} are in use")));
     }
 }
 
-/// Stores the numbers of an address. False if there are too many addresses.
-fn store(context: &DeviceContext, address: &str, numbers: Vec<f64>) -> bool {
-    let mut controls = context.controls();
-    let room = controls.osc.len() < MAX_ADDRESSES;
-    match controls.osc.get_mut(address) {
-        Some(known) => *known = numbers,
-        None if room => {
-            controls.osc.insert(address.to_owned(), numbers);
-        }
-        None => return false,
+/// The time of a time tag, as `now` is that of `wall`. A tag that is a minute or more away is of a clock that is not set, and
+/// counts as now; so does "immediately".
+fn time_of(tag: OscTime, now: Instant, wall: SystemTime) -> Instant {
+    const IMMEDIATELY: OscTime = OscTime { seconds: 0, fractional: 1 };
+    const MOST: Duration = Duration::from_mins(1);
+    let Some(time) = (tag != IMMEDIATELY).then(|| SystemTime::from(tag)) else { return now };
+    match time.duration_since(wall) {
+        Ok(later) if later < MOST => now + later,
+        Err(earlier) if earlier.duration() < MOST => now.checked_sub(earlier.duration()).unwrap_or(now),
+        _ => now,
     }
-    true
 }
 
 /// Sends OSC to one address. Clones send from the same socket.
@@ -272,6 +285,8 @@ fn connect(address: SocketAddr) -> std::io::Result<UdpSocket> {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::input::Control;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -302,7 +317,7 @@ mod tests {
             OscType::Array(array),
         ];
         let expected = vec![-1.0, 0.5, 0.1, (1_u64 << 40) as f64, 1.0, 0.0, 5.0];
-        assert_eq!(read(&bytes(&message("/a", args))), Ok(vec![("/a".into(), expected)]));
+        assert_eq!(read(&bytes(&message("/a", args))), Ok(vec![(None, vec![("/a".into(), expected)])]));
     }
 
     #[test]
@@ -310,7 +325,8 @@ mod tests {
         let inner = bundle(vec![message("/b", vec![OscType::Int(2)])]);
         let packet = bundle(vec![message("/a", vec![OscType::Int(1)]), inner, message("/a", vec![OscType::Int(3)])]);
         let expected = [("/a", 1.0), ("/b", 2.0), ("/a", 3.0)].map(|(address, x)| (address.to_owned(), vec![x]));
-        assert_eq!(read(&bytes(&packet)), Ok(expected.to_vec()));
+        let messages: Vec<_> = read(&bytes(&packet)).expect("parts").into_iter().flat_map(|(_, part)| part).collect();
+        assert_eq!(messages, expected);
         let nest = |depth| (0..depth).fold(message("/a", vec![OscType::Int(1)]), |packet, _| bundle(vec![packet]));
         assert!(read(&bytes(&nest(MAX_DEPTH))).is_ok());
         assert!(read(&bytes(&nest(MAX_DEPTH + 1))).is_err());
@@ -335,10 +351,37 @@ mod tests {
     fn a_flood_of_addresses_is_bounded_and_known_ones_go_on() {
         let (context, light) = (DeviceContext::default(), DeviceContext::default().light(Kind::OscIn, "flood"));
         let send = |address: &str, x| handle_packet(&bytes(&message(address, vec![OscType::Int(x)])), &context, &light);
-        (0..MAX_ADDRESSES + 10).for_each(|i| send(&format!("/{i}"), 0));
-        assert_eq!(context.controls().osc.len(), MAX_ADDRESSES);
+        (0..MOST_NAMES + 10).for_each(|i| send(&format!("/{i}"), 0));
+        assert_eq!(context.inbox.take(Instant::now()).len(), MOST_NAMES);
         send("/7", 1);
-        assert_eq!(context.controls().osc["/7"], [1.0]);
+        assert_eq!(context.inbox.latest().osc("/7", 0).and_then(Control::last), Some(1.0));
+    }
+
+    #[test]
+    fn time_tags_are_times_and_a_wrong_clock_is_now() {
+        let (now, wall) = (Instant::now() + Duration::from_secs(1000), SystemTime::now());
+        let tag = |time: SystemTime| OscTime::try_from(time).expect("a time");
+        let at = |time| time_of(tag(time), now, wall);
+        let near = |a: Instant, b: Instant| a.max(b) - a.min(b) < Duration::from_micros(10);
+        let millis = Duration::from_millis;
+        assert!(near(at(wall + millis(200)), now + millis(200)));
+        assert!(near(at(wall - millis(200)) + millis(200), now));
+        assert_eq!([at(wall + millis(70_000)), at(wall - millis(70_000))], [now; 2]);
+        assert_eq!(time_of(OscTime { seconds: 0, fractional: 1 }, now, wall), now);
+    }
+
+    #[test]
+    fn the_messages_of_a_bundle_have_its_time() {
+        let (context, light) = (DeviceContext::default(), DeviceContext::default().light(Kind::OscIn, "bundle"));
+        let later = OscTime::try_from(SystemTime::now() + Duration::from_secs(20)).expect("a time");
+        let content = vec![message("/a", vec![OscType::Int(1)]), message("/b", vec![OscType::Int(2)])];
+        let inner = OscPacket::Bundle(OscBundle { timetag: later, content });
+        let packet = bundle(vec![inner, message("/c", vec![OscType::Int(3)])]);
+        handle_packet(&bytes(&packet), &context, &light);
+        let now = context.inbox.take(Instant::now());
+        assert!(matches!(&now[..], [only] if matches!(&only.event, Event::Osc { address, .. } if &**address == "/c")));
+        let later = context.inbox.take(Instant::now() + Duration::from_secs(30));
+        assert!(later.len() == 2 && later[0].at == later[1].at, "{later:?}");
     }
 
     #[test]
@@ -352,7 +395,7 @@ mod tests {
         #[test]
         fn any_bytes_give_finite_numbers_or_an_error(packet in prop::collection::vec(any::<u8>(), 0..300)) {
             let numbers = read(&packet).unwrap_or_default();
-            prop_assert!(numbers.iter().flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+            prop_assert!(numbers.iter().flat_map(|(_, part)| part).flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
         }
 
         #[test]
@@ -362,7 +405,7 @@ mod tests {
             let at = at % packet.len();
             packet[at] = byte;
             let numbers = read(&packet).unwrap_or_default();
-            prop_assert!(numbers.iter().flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+            prop_assert!(numbers.iter().flat_map(|(_, part)| part).flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use bendrack_nodes::input::{Event, MOST_NAMES};
 use serialport::{SerialPort, SerialPortType};
 
 use super::activity::{Kind, LightHandle, State};
@@ -16,8 +17,6 @@ use super::{DeviceContext, DeviceError};
 
 /// Bits per second.
 pub const BAUD: u32 = 115_200;
-/// The most sensors; lines with others are errors.
-pub const MAX_SENSORS: usize = 1024;
 /// The first and the longest wait for a missing port.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -237,7 +236,7 @@ fn signal_ready(port: &mut dyn SerialPort) {
 
 fn handle_line(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle) {
     match line.and_then(|line| Ok((line::read(line)?, line))) {
-        Ok((readings, line)) => store(readings, line, context, light),
+        Ok((readings, line)) => send(readings, line, context, light),
         Err(problem) => {
             let line = String::from_utf8_lossy(line.unwrap_or_default());
             light.count_error(&format!("{problem}: {}", line.trim()));
@@ -245,19 +244,11 @@ fn handle_line(line: Result<&[u8], &str>, context: &DeviceContext, light: &Light
     }
 }
 
-fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
-    let mut controls = context.controls();
-    let mut full = false;
-    for (name, numbers) in readings {
-        if controls.sensors.len() < MAX_SENSORS || controls.sensors.contains_key(&name) {
-            controls.sensors.insert(name, numbers);
-        } else {
-            full = true;
-        }
-    }
-    drop(controls);
-    if full {
-        light.count_error(&format!("a new sensor is dropped: {MAX_SENSORS} sensors are in use"));
+fn send(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
+    let event = |(name, numbers): (String, Vec<f64>)| Event::Sensor { name: name.into(), numbers: numbers.into() };
+    let refused = context.send(Instant::now(), readings.into_iter().map(event));
+    if refused > 0 {
+        light.count_error(&format!("a new sensor is dropped: {MOST_NAMES} sensors are in use"));
     } else {
         light.count_message(String::from_utf8_lossy(line).trim());
     }
@@ -265,6 +256,8 @@ fn store(readings: Readings, line: &[u8], context: &DeviceContext, light: &Light
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::input::Control;
+
     use super::*;
 
     fn port(path: &str, serial: Option<&str>) -> Port {
@@ -287,7 +280,9 @@ mod tests {
         handle_line(Ok(b"touch"), &context, &light);
         handle_line(Err("a line that is too long"), &context, &light);
         handle_line(Ok(b"touch 0.75"), &context, &light);
-        assert_eq!(context.controls().sensors, BTreeMap::from([("touch".to_owned(), vec![0.75])]));
+        let controls = context.inbox.latest();
+        let touch = [0, 1].map(|index| controls.sensor("touch", index).and_then(Control::last));
+        assert_eq!(touch, [Some(0.75), Some(0.25)]);
         let lights = context.activity.lights();
         assert_eq!((lights[0].count, lights[0].errors), (2, 2));
     }
@@ -296,8 +291,8 @@ mod tests {
     fn a_flood_of_sensors_is_bounded() {
         let context = DeviceContext::default();
         let light = context.light(Kind::Serial, "board");
-        (0..MAX_SENSORS + 5).for_each(|i| handle_line(Ok(format!("s{i} 1").as_bytes()), &context, &light));
-        assert_eq!(context.controls().sensors.len(), MAX_SENSORS);
+        (0..MOST_NAMES + 5).for_each(|i| handle_line(Ok(format!("s{i} 1").as_bytes()), &context, &light));
+        assert_eq!(context.inbox.take(Instant::now()).len(), MOST_NAMES);
         assert_eq!(context.activity.lights()[0].errors, 5);
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
-use bendrack_nodes::tick::Controls;
 use candle_core::{Result, bail};
 use serde_json::{Value as Json, json};
 
@@ -57,7 +56,7 @@ impl Player {
     pub fn go_on(&mut self, frames: u64, mut each: impl FnMut(Frame)) -> Result<()> {
         let mut left = frames as usize;
         while left > 0 {
-            for frame in self.engine.step(&Controls::default())?.into_iter().take(left) {
+            for frame in self.engine.step(&[])?.into_iter().take(left) {
                 each(frame);
                 left -= 1;
             }

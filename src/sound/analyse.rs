@@ -156,11 +156,14 @@ impl HighPass {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bendrack_nodes::LIBRARY;
     use bendrack_nodes::compile::plan::Plan;
+    use bendrack_nodes::input::{Controls, Event};
     use bendrack_nodes::node::sound::centre;
     use bendrack_nodes::patch::Patch;
-    use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+    use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 
     use super::*;
 
@@ -289,11 +292,12 @@ mod tests {
             "cables": [{ "from": "ear.onset", "to": "count.up" }] }"#;
         let patch = Patch::from_json(text).expect("a patch");
         let plan = Plan::compile(&patch, LIBRARY).0.expect("a plan");
-        let (controls, measurements, mut memory) = (Controls::default(), Measurements::default(), Memory::default());
+        let (measurements, mut memory) = (Measurements::default(), Memory::default());
         let mut before = 0.0;
         let mut tick = |(frame, sound): (usize, &[Hop])| {
-            let (controls, measurements) = (&controls, &measurements);
-            let inputs = Inputs { controls, measurements, sound, first_frame: frame as u64, dt_secs: 0.25 };
+            let lanes = [Arc::new(sound.iter().map(|hop| Event::Sound(Box::new(*hop))).collect::<Controls>())];
+            let inputs =
+                Inputs { lanes: &lanes, measurements: &measurements, first_frame: frame as u64, dt_secs: 0.25 };
             plan.program(&inputs, &mut memory, 1);
             let count = memory.output("count", "count").expect("a count");
             (count - std::mem::replace(&mut before, count)) as u16

@@ -7,7 +7,6 @@ use bendrack::engine::{Engine, Model, Warning};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::{LevelEdit, Patch};
-use bendrack_nodes::tick::Controls;
 
 /// The pictures of the first chunks of a patch; what was warned of.
 fn played(patch: &Patch, chunks: usize) -> (Vec<Vec<u8>>, Vec<Warning>) {
@@ -16,7 +15,7 @@ fn played(patch: &Patch, chunks: usize) -> (Vec<Vec<u8>>, Vec<Warning>) {
     engine.set_zoom(1);
     let (mut pictures, mut warnings) = (Vec::new(), Vec::new());
     for _ in 0..chunks {
-        while let Ok(frames) = engine.step(&Controls::default()) {
+        while let Ok(frames) = engine.step(&[]) {
             warnings.extend_from_slice(engine.warnings());
             pictures.extend(frames.iter().map(|frame| frame.picture.rgb.clone()));
             if !frames.is_empty() {

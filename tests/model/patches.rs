@@ -11,7 +11,6 @@ use bendrack::engine::{Engine, Frame, Model};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::tick::Controls;
 use serde_json::{Value as Json, json};
 
 /// Two chunks.
@@ -42,7 +41,7 @@ fn render(patch: &Patch) -> Vec<Frame> {
     engine.set_zoom(1);
     let mut frames = Vec::new();
     while frames.len() < FRAMES {
-        frames.extend(engine.step(&Controls::default()).expect("a step"));
+        frames.extend(engine.step(&[]).expect("a step"));
         assert!(engine.warnings().is_empty(), "{:?}", engine.warnings());
     }
     frames

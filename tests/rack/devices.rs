@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bendrack::input::Inbox;
 use bendrack::io::{Devices, Kind, Light, Settings, State};
-use bendrack_nodes::tick::Controls;
+use bendrack_nodes::input::Control;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 /// The variable with the second process's task: an address, a path, a name.
@@ -66,9 +67,9 @@ fn within(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn open(settings: &Settings) -> (Devices, Arc<Mutex<Controls>>) {
-    let controls = Arc::<Mutex<Controls>>::default();
-    (Devices::open(settings, controls.clone()), controls)
+fn open(settings: &Settings) -> (Devices, Inbox) {
+    let inbox = Inbox::default();
+    (Devices::open(settings, &inbox), inbox)
 }
 
 fn light(devices: &Devices, kind: Kind) -> Option<Light> {
@@ -128,11 +129,11 @@ fn osc_sender() {
 #[test]
 fn osc_from_another_process_survives_malformed_packets() {
     let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let (devices, controls) = open(&Settings { osc_in: Some(free), ..Settings::none() });
+    let (devices, inbox) = open(&Settings { osc_in: Some(free), ..Settings::none() });
     within(SOON, "OSC is open", || is_open(&devices, Kind::OscIn));
     let mut sender = Other::start("devices::osc_sender", &free.to_string());
-    let value = |address: &str| controls.lock().expect("controls").osc.get(address).cloned();
-    within(SOON, "a number", || value("/good") == Some(vec![0.25]));
+    let value = |address: &str| inbox.latest().osc(address, 0).and_then(Control::last);
+    within(SOON, "a number", || value("/good") == Some(0.25));
     for sent in 1..=10_000 / BATCH {
         sender.go_on();
         within(SOON, "every malformed packet is counted", || {
@@ -140,8 +141,8 @@ fn osc_from_another_process_survives_malformed_packets() {
         });
     }
     sender.go_on();
-    within(SOON, "numbers go on", || value("/good") == Some(vec![1.0]) && value("/other") == Some(vec![-7.5]));
-    assert_eq!(controls.lock().expect("controls").osc.len(), 2);
+    within(SOON, "numbers go on", || value("/good") == Some(1.0) && value("/other") == Some(-7.5));
+    assert_eq!(inbox.take(Instant::now()).len(), 3, "each message is an event");
     let light = light(&devices, Kind::OscIn).expect("a light");
     assert_eq!((light.count, light.errors, light.state), (3, 10_000, State::Open));
 }
@@ -217,27 +218,30 @@ fn a_board_is_read_unplugged_and_read_again() {
     let path = folder.path().join("devices::board");
     let path = path.to_str().expect("text");
     let serial = bendrack::io::serial::SerialPorts::Path(path.into());
-    let (devices, controls) = open(&Settings { serial, ..Settings::none() });
+    let (devices, inbox) = open(&Settings { serial, ..Settings::none() });
     let state = || light(&devices, Kind::Serial).map(|light| light.state);
     within(SOON, "it is waited for", || state() == Some(State::Waiting));
-    let sensor = |name: &str| controls.lock().expect("controls").sensors.get(name).cloned();
+    let number = |name: &str, index: usize| inbox.latest().sensor(name, index).and_then(Control::last);
+    let sensor = |name: &str| number(name, 0);
+    // The number of events; it takes them.
+    let events = || inbox.take(Instant::now()).len();
 
     let board = Other::start("devices::board", path);
     within(SOON, "values", || sensor("touch").is_some() && sensor("light").is_some() && sensor("temp").is_some());
     within(SOON, "garbage is counted", || light(&devices, Kind::Serial).is_some_and(|light| light.errors > 10));
     assert_eq!(state(), Some(State::Open));
-    assert_eq!((sensor("light"), sensor("temp")), (Some(vec![0.25]), Some(vec![21.5])));
-    assert_eq!(sensor("touch").map(|values| (values.len(), values[1])), Some((2, 0.5)));
-    assert_eq!(controls.lock().expect("controls").sensors.len(), 3, "garbage makes no sensors");
+    assert_eq!((sensor("light"), sensor("temp")), (Some(0.25), Some(21.5)));
+    assert_eq!((number("touch", 1), number("touch", 2)), (Some(0.5), None));
+    assert!(events() >= 3);
 
     drop(board);
     within(SOON, "it is waited for", || state() != Some(State::Open));
-    assert_eq!(sensor("light"), Some(vec![0.25]), "values are held");
-    controls.lock().expect("controls").sensors.clear();
+    assert_eq!(sensor("light"), Some(0.25), "values are held");
+    events();
 
     let _board = Other::start("devices::board", path);
     within(SOON, "it is plugged in", || std::fs::metadata(path).is_ok());
-    within(Duration::from_millis(2500), "values flow again", || sensor("touch").is_some());
+    within(Duration::from_millis(2500), "values flow again", || events() > 0);
     assert_eq!(state(), Some(State::Open));
 }
 
@@ -263,7 +267,9 @@ mod audio {
     use std::f64::consts::TAU;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use bendrack::input::Stamped;
     use bendrack::io::audio::AudioSource;
+    use bendrack_nodes::input::Event;
     use bendrack_nodes::node::sound::Hop;
 
     use super::*;
@@ -280,8 +286,11 @@ mod audio {
         assert!(
             bendrack::io::audio::inputs().expect("inputs").iter().any(|input| input.to_lowercase().contains(&name))
         );
-        let (devices, controls) = open(&Settings { audio: AudioSource::Named(name), ..Settings::none() });
-        let take = || std::mem::take(&mut controls.lock().expect("controls").sound);
+        let (devices, inbox) = open(&Settings { audio: AudioSource::Named(name), ..Settings::none() });
+        let take = || -> Vec<Hop> {
+            let hop = |stamped: Stamped| if let Event::Sound(hop) = stamped.event { Some(*hop) } else { None };
+            inbox.take(Instant::now()).into_iter().filter_map(hop).collect()
+        };
         let is_sine = |hop: &Hop| (level(hop) - 0.5).abs() < 0.1;
         within(SOON, "it sounds", || take().last().is_some_and(is_sine));
         assert!(is_open(&devices, Kind::Audio));
@@ -388,9 +397,9 @@ mod midi {
         }
         let name = format!("keys{}", std::process::id());
         let midi = bendrack::io::midi::MidiInputs::Named(name.to_uppercase());
-        let (devices, controls) = open(&Settings { midi, ..Settings::none() });
-        let cc = |key| controls.lock().expect("controls").midi_cc.get(&key).copied();
-        let held = || controls.lock().expect("controls").midi_notes.contains_key(&(1, 60));
+        let (devices, inbox) = open(&Settings { midi, ..Settings::none() });
+        let cc = |key| inbox.latest().cc(key).and_then(Control::last);
+        let held = || inbox.latest().note((1, 60)).is_some();
         within(SOON, "it is waited for", || {
             light(&devices, Kind::Midi).is_some_and(|light| light.state == State::Waiting)
         });
@@ -402,10 +411,10 @@ mod midi {
         drop(player);
         within(SOON, "it is waited for", || !is_open(&devices, Kind::Midi));
         assert!(!held(), "no key of a lost keyboard stays down");
-        controls.lock().expect("controls").midi_cc.clear();
+        inbox.take(Instant::now());
 
         let _player = Other::start("devices::midi::player", &name);
-        within(SOON, "values flow again", || cc((3, 7)).is_some());
+        within(SOON, "values flow again", || !inbox.take(Instant::now()).is_empty());
     }
 
     /// Messages, each with its bytes.

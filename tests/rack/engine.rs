@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, EngineHandle, Frame, Model, Stage, Warning};
+use bendrack::input::Inbox;
 use bendrack::sound::Sound;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::{Controls, Event};
 use bendrack_nodes::node::sound::{BANDS, Hop};
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::program::Program;
 use bendrack_nodes::program::message::Midi;
-use bendrack_nodes::tick::Controls;
 use candle_core::Result;
 use serde_json::{Value as Json, json};
 
@@ -55,10 +56,10 @@ fn engine(patch: &Patch) -> Engine {
 }
 
 /// Steps until this many chunks are there.
-fn chunks(engine: &mut Engine, controls: &Controls, count: usize) -> Vec<Vec<Frame>> {
+fn chunks(engine: &mut Engine, count: usize) -> Vec<Vec<Frame>> {
     let mut chunks = Vec::new();
     while chunks.len() < count {
-        let frames = engine.step(controls).expect("a step");
+        let frames = engine.step(&[]).expect("a step");
         if !frames.is_empty() {
             chunks.push(frames);
         }
@@ -77,25 +78,24 @@ fn lanes(program: &Program) -> &[f64] {
 
 #[test]
 fn the_same_patch_gives_the_same_video_and_frames_follow_one_another() {
-    let run = || chunks(&mut engine(&moving(&[], &[])), &Controls::default(), 2);
+    let run = || chunks(&mut engine(&moving(&[], &[])), 2);
     let (first, second) = (run(), run());
     assert_eq!(pictures(&first), pictures(&second));
     assert_eq!(first.iter().map(Vec::len).collect::<Vec<_>>(), [9, 12]);
     let numbers: Vec<_> = first.iter().flatten().map(|frame| (frame.number, frame.latent)).collect();
     assert_eq!(numbers[..6], [(0, 0), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2)]);
     assert_eq!(numbers.last(), Some(&(20, 5)));
-    let unbent =
-        chunks(&mut engine(&patch(&[("wan", "model.wan", json!({ "prompt": PROMPT }))], &[])), &Controls::default(), 1);
+    let unbent = chunks(&mut engine(&patch(&[("wan", "model.wan", json!({ "prompt": PROMPT }))], &[])), 1);
     assert_ne!(pictures(&first)[..9], pictures(&unbent)[..], "bends are seen");
 }
 
 #[test]
 fn a_video_that_begins_again_is_the_same_video() -> Result<()> {
     let mut engine = engine(&moving(&[], &[]));
-    let first = chunks(&mut engine, &Controls::default(), 2);
-    engine.step(&Controls::default())?;
+    let first = chunks(&mut engine, 2);
+    engine.step(&[])?;
     engine.restart();
-    let again = chunks(&mut engine, &Controls::default(), 2);
+    let again = chunks(&mut engine, 2);
     assert_eq!(pictures(&first), pictures(&again));
     assert_eq!(again[0][0].number, 0);
     Ok(())
@@ -104,52 +104,104 @@ fn a_video_that_begins_again_is_the_same_video() -> Result<()> {
 #[test]
 fn an_edit_takes_effect_at_the_next_step_and_no_lfo_jumps() -> Result<()> {
     let mut engine = engine(&moving(&[], &[]));
-    chunks(&mut engine, &Controls::default(), 1);
+    chunks(&mut engine, 1);
     // The cache pass, then two steps of the second chunk.
     for _ in 0..3 {
-        engine.step(&Controls::default())?;
+        engine.step(&[])?;
     }
     let before = engine.program().clone();
     engine.set_plan(Arc::new(plan(&moving(&[("more", "modulate.lfo", json!({}))], &[("more.out", "gain.amount")]))));
-    engine.step(&Controls::default())?;
+    engine.step(&[])?;
     assert_eq!(lanes(engine.program()), lanes(&before), "the LFO goes on where it was");
     assert_ne!(engine.program().bends[0].amount, before.bends[0].amount, "the new cable is there in the same chunk");
     Ok(())
 }
 
+/// The event of a MIDI controller on channel 1.
+fn cc(number: u8, value: f64) -> Event {
+    Event::Cc { channel: 1, number, value }
+}
+
+/// The event of key 60 on channel 1.
+fn key(velocity: f64) -> Event {
+    Event::Note { channel: 1, number: 60, velocity }
+}
+
+/// Controls with these events in each latent frame of a chunk, one after the other.
+fn lanes_of<const N: usize>(controls: &mut Controls, events: [&[Event]; N]) -> [Arc<Controls>; N] {
+    events.map(|events| {
+        controls.extend(events);
+        let lane = Arc::new(controls.clone());
+        controls.end_frame();
+        lane
+    })
+}
+
 #[test]
-fn controls_act_before_every_step() -> Result<()> {
+fn an_event_acts_from_its_latent_frame_on() -> Result<()> {
     let patch = moving(&[("cc", "midi.cc", json!({ "number": 7 }))], &[("cc.out", "gain.amount")]);
     let mut engine = engine(&patch);
     let mut controls = Controls::default();
-    engine.step(&controls)?;
-    let before = engine.program().bends[0].amount.clone();
-    controls.midi_cc.insert((1, 7), 1.0);
-    engine.step(&controls)?;
-    assert_ne!(engine.program().bends[0].amount, before);
+    engine.step(&lanes_of(&mut controls, [&[], &[cc(7, 0.25)], &[cc(7, 0.5), cc(7, 0.75)]]))?;
+    let amounts = |engine: &Engine| engine.program().bends[0].amount.to_vec();
+    // The cable moves the amount by a quarter of the controller's value.
+    let base = amounts(&engine)[0];
+    assert_eq!(amounts(&engine), [base, base + 0.0625, base + 0.1875]);
+    // Other steps of the chunk have the same controls.
+    engine.step(&lanes_of(&mut controls, [&[cc(7, 0.0)]]))?;
+    assert_eq!(amounts(&engine)[2..], [base + 0.1875]);
+    // In further frames, the last controls hold.
+    chunks(&mut engine, 1);
+    while !engine.is_between_chunks() {
+        engine.step(&[])?;
+    }
+    engine.step(&lanes_of(&mut controls, [&[cc(7, 0.125)]]))?;
+    assert_eq!(amounts(&engine), [base + 0.03125; 3]);
     Ok(())
 }
 
 #[test]
 fn a_reset_in_the_middle_of_a_chunk_waits_for_its_end_and_happens_once() -> Result<()> {
+    let with = |on: bool| {
+        moving(
+            &[("button", "control.button", json!({ "on": on })), ("reset", "cache.reset", json!({}))],
+            &[("button.gate", "reset.trigger")],
+        )
+    };
+    let (mut engine, mut plain) = (engine(&with(false)), engine(&with(false)));
+    chunks(&mut engine, 1);
+    let kept = chunks(&mut plain, 3);
+    engine.step(&[])?;
+    engine.step(&[])?;
+    engine.set_plan(Arc::new(plan(&with(true))));
+    let after = chunks(&mut engine, 2);
+    assert_eq!(pictures(&kept)[9..21], pictures(&after)[..12], "the chunk under way is finished");
+    assert_ne!(pictures(&kept)[21..], pictures(&after)[12..], "the next one has no past");
+    assert_eq!(after[1][0].number, 21);
+    let held = chunks(&mut engine, 1);
+    assert!(!engine.program().cache.reset && held[0][0].number == 33, "a button that stays down resets once");
+    Ok(())
+}
+
+#[test]
+fn a_key_resets_the_chunk_of_its_frame_once() {
     let patch = moving(
         &[("key", "midi.note", json!({})), ("reset", "cache.reset", json!({}))],
         &[("key.gate", "reset.trigger")],
     );
-    let (mut engine, mut plain) = (engine(&patch), engine(&patch));
+    let mut engine = engine(&patch);
     let mut controls = Controls::default();
-    chunks(&mut engine, &controls, 1);
-    let kept = chunks(&mut plain, &controls, 3);
-    engine.step(&controls)?;
-    engine.step(&controls)?;
-    controls.midi_notes.insert((1, 60), 1.0);
-    let after = chunks(&mut engine, &controls, 2);
-    assert_eq!(pictures(&kept)[9..21], pictures(&after)[..12], "the chunk under way is finished");
-    assert_ne!(pictures(&kept)[21..], pictures(&after)[12..], "the next one has no past");
-    assert_eq!(after[1][0].number, 21);
-    let held = chunks(&mut engine, &controls, 1);
-    assert!(!engine.program().cache.reset && held[0][0].number == 33, "a key that is held resets once");
-    Ok(())
+    let resets = [[0.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.0]].map(|velocities| {
+        let events = velocities.map(|velocity| if velocity > 0.0 { vec![key(velocity)] } else { Vec::new() });
+        let lanes = lanes_of(&mut controls, [&events[0], &events[1], &events[2]]);
+        engine.step(&lanes).expect("a step");
+        let resets = engine.program().cache.reset;
+        while !engine.is_between_chunks() {
+            engine.step(&[]).expect("a step");
+        }
+        resets
+    });
+    assert_eq!(resets, [false, true, false]);
 }
 
 #[test]
@@ -158,10 +210,10 @@ fn a_prompt_changes_with_the_next_chunk() {
     let blue = |picture: &[u8]| picture.chunks(3).filter(|p| p[2] > 150 && p[0] < 100).count();
     let video = |prompt: &str| patch(&[("wan", "model.wan", json!({ "prompt": prompt }))], &[]);
     let mut engine = engine(&video(PROMPT));
-    let first = chunks(&mut engine, &Controls::default(), 1);
+    let first = chunks(&mut engine, 1);
     assert!(red(&first[0][8].screen.rgb) > 300, "{}", red(&first[0][8].screen.rgb));
     engine.set_plan(Arc::new(plan(&video("a large blue circle over a black background"))));
-    let later = chunks(&mut engine, &Controls::default(), 3);
+    let later = chunks(&mut engine, 3);
     assert!(blue(&later[2][11].screen.rgb) > 300, "{}", blue(&later[2][11].screen.rgb));
 }
 
@@ -177,11 +229,11 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
     let cables =
         [("word.target", "map.target"), ("map.x", "gain.gain"), ("gain.bends", "wan.bends"), ("map.x", "send.value")];
     let mut engine = engine(&patch(&nodes, &cables));
-    engine.step(&Controls::default())?;
+    engine.step(&[])?;
     assert!(lanes(engine.program()).iter().all(|gain| gain.to_bits() == 2.0_f64.to_bits()), "nothing is measured yet");
-    engine.step(&Controls::default())?;
+    engine.step(&[])?;
     assert!(lanes(engine.program()).iter().all(|gain| *gain > 2.0), "{:?}", lanes(engine.program()));
-    let frames = chunks(&mut engine, &Controls::default(), 1).remove(0);
+    let frames = chunks(&mut engine, 1).remove(0);
     let map = &frames[0].taps["map"];
     assert_eq!((map.width, map.height), (8, 8));
     let counts: Vec<usize> = frames.iter().map(|frame| frame.messages.len()).collect();
@@ -211,10 +263,10 @@ fn what_the_picture_looks_like_is_known_in_the_call_after_it_was_made() -> Resul
         let of = |address: &str| engine.program().messages.iter().find(|message| &*message.address == address);
         ["/change", "/red"].map(|address| of(address).expect("a message").values.to_vec())
     };
-    let frames = chunks(&mut engine, &Controls::default(), 1).remove(0);
+    let frames = chunks(&mut engine, 1).remove(0);
     assert_eq!(sent(&engine), [vec![0.0; 3], vec![0.0; 3]], "no picture was there yet");
     assert!(lanes(engine.program()).iter().all(|gain| gain.to_bits() == 2.0_f64.to_bits()));
-    engine.step(&Controls::default())?;
+    engine.step(&[])?;
     let mean = |number: &dyn Fn(usize) -> f64, count: usize| (0..count).map(number).sum::<f64>() / count as f64 / 255.0;
     let (last, before) = (&frames[8].picture.rgb, &frames[4].picture.rgb);
     let red = mean(&|pixel| f64::from(last[3 * pixel]), last.len() / 3);
@@ -232,7 +284,7 @@ fn a_wave_that_is_too_fast_for_the_latent_frames_is_warned_of_once() -> Result<(
     let mut engine =
         engine(&moving(&[("fast", "modulate.lfo", json!({ "rate": 3.9 }))], &[("fast.out", "gain.amount")]));
     for _ in 0..6 {
-        engine.step(&Controls::default())?;
+        engine.step(&[])?;
         let warned: Vec<_> =
             engine.warnings().iter().map(|warning| (warning.node.as_deref(), &*warning.message)).collect();
         assert!(matches!(warned[..], [(Some("fast"), sentence)] if sentence.contains("aliases")), "{warned:?}");
@@ -253,7 +305,7 @@ fn a_frame_has_its_messages_and_the_state_of_the_recorder() {
         ("video", "output.record", json!({})),
     ];
     let cables = [("wave.out", "key.gate"), ("fast.wrap", "roll.gate"), ("wave.out", "video.gate")];
-    let frames = chunks(&mut engine(&patch(&nodes, &cables)), &Controls::default(), 2).concat();
+    let frames = chunks(&mut engine(&patch(&nodes, &cables)), 2).concat();
     let of = |node: &str| -> Vec<Midi> {
         let says = |frame: &Frame| frame.midi.iter().find(|(id, _)| &**id == node).expect("it plays").1;
         frames.iter().map(says).collect()
@@ -289,9 +341,9 @@ fn maps_in_time_meet_those_that_step_at_the_last_picture_of_a_latent_frame() {
         ];
         let cables = [("word.target", "map.target"), ("map.map", "heat.map"), ("heat.picture", "out.picture")];
         let mut engine = engine(&patch(&nodes, &cables));
-        let frames = chunks(&mut engine, &Controls::default(), 2).concat();
+        let frames = chunks(&mut engine, 2).concat();
         engine.restart();
-        assert_eq!(frames[0].screen, chunks(&mut engine, &Controls::default(), 1)[0][0].screen, "it begins again");
+        assert_eq!(frames[0].screen, chunks(&mut engine, 1)[0][0].screen, "it begins again");
         frames.into_iter().map(|frame| frame.screen.rgb.clone()).collect::<Vec<_>>()
     };
     let (steps, moves) = (shown(false), shown(true));
@@ -318,9 +370,9 @@ fn a_bend_that_drives_the_model_to_infinity_is_left_out_where_it_does_and_named(
     let cables: Vec<(&str, &str)> = ports.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
     let calm = patch(&nodes[..1], &[]);
     let mut engine = engine(&calm);
-    chunks(&mut engine, &Controls::default(), 1);
+    chunks(&mut engine, 1);
     engine.set_plan(Arc::new(plan(&patch(&nodes, &cables))));
-    let wild = chunks(&mut engine, &Controls::default(), 1);
+    let wild = chunks(&mut engine, 1);
     let pictures: std::collections::BTreeSet<_> = wild[0].iter().map(|frame| frame.picture.rgb.clone()).collect();
     assert!(wild[0].len() == 12 && pictures.len() > 6, "the picture goes on");
     let named = |warning: &Warning| {
@@ -334,7 +386,7 @@ fn a_bend_that_drives_the_model_to_infinity_is_left_out_where_it_does_and_named(
         "the first ones do no harm: {warnings:?}"
     );
     engine.set_plan(Arc::new(plan(&calm)));
-    let after = chunks(&mut engine, &Controls::default(), 3).pop().expect("a chunk");
+    let after = chunks(&mut engine, 3).pop().expect("a chunk");
     let picture = &after[11].picture.rgb;
     assert!(
         picture.iter().any(|&x| x > 150) && picture.iter().filter(|&&x| x < 40).count() > picture.len() / 2,
@@ -350,16 +402,12 @@ fn two_prompts_are_mixed_from_the_next_chunk_on() {
             ("fade", "prompt.crossfade", json!({ "a": PROMPT, "b": second, "amount": mix })),
             ("wan", "model.wan", json!({})),
         ];
-        let frames = chunks(&mut engine(&patch(&nodes, &[("fade.text", "wan.prompt")])), &Controls::default(), 1);
+        let frames = chunks(&mut engine(&patch(&nodes, &[("fade.text", "wan.prompt")])), 1);
         frames[0][8].picture.rgb.clone()
     };
     assert_eq!(last(0.0, BLUE), last(0.0, ""));
     assert_eq!(last(1.0, BLUE), {
-        let frames = chunks(
-            &mut engine(&patch(&[("wan", "model.wan", json!({ "prompt": BLUE }))], &[])),
-            &Controls::default(),
-            1,
-        );
+        let frames = chunks(&mut engine(&patch(&[("wan", "model.wan", json!({ "prompt": BLUE }))], &[])), 1);
         frames[0][8].picture.rgb.clone()
     });
     let half = last(0.5, BLUE);
@@ -383,7 +431,7 @@ fn turning(extra: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
 fn a_change_of_the_prompt_follows_its_node() {
     let video = |patch: &Patch| {
         let mut engine = engine(patch);
-        let chunks = chunks(&mut engine, &Controls::default(), 3);
+        let chunks = chunks(&mut engine, 3);
         let pictures: Vec<Vec<u8>> = chunks.into_iter().flatten().map(|frame| frame.picture.rgb.clone()).collect();
         (pictures, engine.times().model.count)
     };
@@ -414,7 +462,7 @@ fn the_past_is_computed_anew_once_for_each_change_beyond_the_threshold() {
         let nodes: Vec<_> = extra.iter().cloned().chain([again]).collect();
         let cables: Vec<_> = cables.iter().copied().chain([("plan.text", "wan.prompt")]).collect();
         let mut engine = engine(&turning(&nodes, &cables));
-        chunks(&mut engine, &Controls::default(), 4);
+        chunks(&mut engine, 4);
         engine.times().model.count
     };
     assert_eq!(calls(0.0, &[], &[]), 19, "never by itself");
@@ -439,7 +487,7 @@ fn the_past_is_computed_anew_once_for_each_change_beyond_the_threshold() {
         );
         moved.nodes.get_mut("wan").expect("a node").params.insert("prompt".into(), json!(PROMPT));
         let mut engine = engine(&moved);
-        chunks(&mut engine, &Controls::default(), 4);
+        chunks(&mut engine, 4);
         engine.times().model.count
     };
     assert_eq!([deep(0.05), deep(0.15), deep(0.5)], [22, 20, 19], "each chunk, each second one, not at all");
@@ -450,7 +498,7 @@ fn a_model_that_sees_no_past_makes_each_chunk_on_its_own() {
     let off = |nodes: &[(&str, &str, Json)], cables: &[(&str, &str)], exact: bool| {
         let mut engine = engine(&moving(nodes, cables));
         engine.set_exact(exact);
-        let chunks = chunks(&mut engine, &Controls::default(), 3);
+        let chunks = chunks(&mut engine, 3);
         chunks.into_iter().flatten().map(|frame| frame.picture.rgb.clone()).collect::<Vec<_>>()
     };
     let near =
@@ -475,7 +523,7 @@ fn a_model_that_sees_no_past_makes_each_chunk_on_its_own() {
         mixed.cables.push(Cable::new("turn.bends".parse().expect("a port"), "wan.bends".parse().expect("a port")));
         let mut engine = engine(&mixed);
         engine.set_exact(exact);
-        let chunks = chunks(&mut engine, &Controls::default(), 2);
+        let chunks = chunks(&mut engine, 2);
         chunks.into_iter().flatten().map(|frame| frame.picture.rgb.clone()).collect::<Vec<_>>()
     };
     assert!(near(&mixed(false), &mixed(true)), "the exact form gives the same");
@@ -486,7 +534,7 @@ fn what_is_stale_is_seen_less_and_what_is_not_as_before() {
     let last = |strength: f64| {
         let stale = [("stale", "cache.stale", json!({ "strength": strength }))];
         let mut engine = engine(&turning(&stale, &[("plan.text", "wan.prompt")]));
-        let chunks = chunks(&mut engine, &Controls::default(), 2);
+        let chunks = chunks(&mut engine, 2);
         chunks.into_iter().map(|chunk| chunk.last().expect("frames").picture.rgb.clone()).collect::<Vec<_>>()
     };
     let [none, some, all] = [0.0, 3.0, 1000.0].map(last);
@@ -495,7 +543,7 @@ fn what_is_stale_is_seen_less_and_what_is_not_as_before() {
     let off = {
         let nodes = [("off", "cache.off", json!({}))];
         let mut engine = engine(&turning(&nodes, &[("plan.text", "wan.prompt"), ("then.out", "off.off")]));
-        chunks(&mut engine, &Controls::default(), 2)[1].last().expect("frames").picture.rgb.clone()
+        chunks(&mut engine, 2)[1].last().expect("frames").picture.rgb.clone()
     };
     assert!(all[1].iter().zip(&off).all(|(a, b)| a.abs_diff(*b) <= 3), "in the end nothing of it is seen");
 }
@@ -517,7 +565,7 @@ fn the_exact_form_gives_the_same_pictures() {
     let video = |exact: bool| {
         let mut engine = engine(&patch(&nodes, &cables));
         engine.set_exact(exact);
-        chunks(&mut engine, &Controls::default(), 1)[0][8].picture.rgb.clone()
+        chunks(&mut engine, 1)[0][8].picture.rgb.clone()
     };
     let (fast, exact) = (video(false), video(true));
     assert!(fast.iter().zip(&exact).all(|(a, b)| a.abs_diff(*b) <= 2), "not the same picture");
@@ -550,7 +598,7 @@ fn played_live_it_is_the_video_that_is_rendered() {
     assert!(status.stage == Stage::Running && status.speed > 0.0, "{status:?}");
     assert!(rack.frame().is_some());
     drop(rack);
-    let rendered = chunks(&mut engine(&moving(&[], &[])), &Controls::default(), 2);
+    let rendered = chunks(&mut engine(&moving(&[], &[])), 2);
     let seen = seen.lock().expect("frames");
     for (live, rendered) in seen.iter().zip(rendered.iter().flatten()) {
         assert_eq!(live.number, rendered.number);
@@ -591,7 +639,7 @@ fn cache_passes_are_counted_as_steps_of_their_chunk() -> Result<()> {
     let mut between = Vec::new();
     for _ in 0..10 {
         between.push(engine.is_between_chunks());
-        engine.step(&Controls::default())?;
+        engine.step(&[])?;
     }
     assert_eq!(between, [true, false, false, false, false, true, false, false, false, false]);
     Ok(())
@@ -610,13 +658,8 @@ fn a_short_hit_of_a_pad_is_not_lost_while_the_engine_waits() {
         sounds.lock().expect("hits").extend(frame.messages.iter().map(|(_, value)| *value));
     });
     wait_until(|| rack.frame().is_some());
-    {
-        let controls = rack.controls();
-        let mut controls = controls.lock().expect("controls");
-        controls.strike((1, 60), 0.5);
-        // Let go before anybody looked.
-        controls.midi_notes.clear();
-    }
+    // Released before the engine reads it.
+    rack.inbox().push(Instant::now(), [key(0.5), key(0.0)]);
     wait_until(|| hits.lock().expect("hits").contains(&1.0));
     wait_until(|| hits.lock().expect("hits").last() == Some(&0.0));
 }
@@ -638,12 +681,9 @@ fn hearing() -> Patch {
 }
 
 /// The sound at each latent frame.
-fn sounds(frames: &[Frame]) -> Vec<Arc<[Hop]>> {
-    let mut sounds = std::collections::BTreeMap::new();
-    for frame in frames {
-        sounds.insert(frame.latent, frame.sound.clone());
-    }
-    sounds.into_values().collect()
+fn sounds(frames: &[Frame]) -> Vec<Vec<Hop>> {
+    let sounds = frames.iter().map(|frame| (frame.latent, frame.controls.sound().to_vec()));
+    sounds.collect::<std::collections::BTreeMap<_, _>>().into_values().collect()
 }
 
 #[test]
@@ -655,9 +695,9 @@ fn a_video_follows_a_file_by_the_time_of_its_pictures() {
     let play = |sound: Option<&Arc<Sound>>| {
         let mut engine = engine(&hearing());
         engine.set_sound(sound.cloned());
-        let first = chunks(&mut engine, &Controls::default(), 1);
+        let first = chunks(&mut engine, 1);
         let gains = [lanes(engine.program()).to_vec()];
-        let second = chunks(&mut engine, &Controls::default(), 1);
+        let second = chunks(&mut engine, 1);
         let gains = [gains[0].clone(), lanes(engine.program()).to_vec()].concat();
         (engine, [first, second].concat(), gains)
     };
@@ -673,10 +713,7 @@ fn a_video_follows_a_file_by_the_time_of_its_pictures() {
     let (_, again, _) = play(Some(&sound));
     assert!(pictures(&video) == pictures(&again), "the same file gives the same video");
     engine.restart();
-    assert!(
-        pictures(&video) == pictures(&chunks(&mut engine, &Controls::default(), 2)),
-        "and so it does from the start"
-    );
+    assert!(pictures(&video) == pictures(&chunks(&mut engine, 2)), "and so it does from the start");
     let (_, silent, _) = play(None);
     assert!(pictures(&video) != pictures(&silent), "sound changes the picture");
 }
@@ -687,12 +724,11 @@ fn live_sound_arrives_once_and_in_order() {
     let watch = seen.clone();
     let load = || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&hearing())), (128, 128)));
     let rack = EngineHandle::start(load, move |frame| watch.lock().expect("frames").push(frame.clone()));
-    let controls = rack.controls();
     let (mut played, begin) = (Vec::new(), Instant::now());
     while seen.lock().expect("frames").len() < 60 && begin.elapsed() < Duration::from_mins(1) {
         let hop = hop((played.len() + 1) as f32 / 10_000.0);
         played.push(hop);
-        controls.lock().expect("controls").hear(&[hop]);
+        rack.inbox().push(Instant::now(), [Event::Sound(Box::new(hop))]);
         std::thread::sleep(Duration::from_millis(10));
     }
     drop(rack);
@@ -704,10 +740,73 @@ fn live_sound_arrives_once_and_in_order() {
     );
 }
 
+/// Plays on a running engine for some seconds, and returns the values that it sends to an address, one per latent frame.
+fn sent(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)], play: impl FnOnce(&Inbox)) -> Vec<f64> {
+    let patch = moving(nodes, cables);
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let messages = sent.clone();
+    let load = move || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&patch)), (32, 32)));
+    let rack = EngineHandle::start(load, move |frame| {
+        messages.lock().expect("values").extend(frame.messages.iter().map(|(_, value)| *value));
+    });
+    wait_until(|| rack.frame().is_some());
+    play(rack.inbox());
+    // The last events belong to the next chunk.
+    let played = rack.frame().map_or(0, |frame| frame.number);
+    wait_until(|| rack.frame().is_some_and(|frame| frame.number > played + 30));
+    drop(rack);
+    let sent = sent.lock().expect("values");
+    sent.clone()
+}
+
 #[test]
-fn what_nobody_listens_to_is_forgotten() {
-    let mut controls = Controls::default();
-    (0..3000).for_each(|n| controls.hear(&[hop(n as f32), hop(0.5 + n as f32)]));
-    assert_eq!(controls.sound.len(), 1000);
-    assert_eq!((controls.sound[0], controls.sound[999]), (hop(2500.0), hop(2999.5)));
+fn each_tap_on_a_phone_is_a_press() {
+    let nodes = [
+        ("tap", "osc.in", json!({ "address": "/tap" })),
+        ("count", "logic.counter", json!({ "to": 1000 })),
+        ("send", "osc.out", json!({ "address": "/count" })),
+    ];
+    let cables = [("tap.out", "count.up"), ("count.count", "send.value")];
+    let counts = sent(&nodes, &cables, |inbox| {
+        for wait in [310, 170, 730, 20, 450, 90, 610, 240] {
+            for number in [1.0, 0.0] {
+                inbox.push(Instant::now(), [Event::Osc { address: "/tap".into(), numbers: [number].into() }]);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            std::thread::sleep(Duration::from_millis(wait));
+        }
+    });
+    assert_eq!(counts.last(), Some(&8.0), "{counts:?}");
+}
+
+#[test]
+fn pads_that_are_struck_without_a_break_all_count() {
+    let nodes = [
+        ("pad", "midi.note", json!({})),
+        ("count", "logic.counter", json!({ "to": 1000 })),
+        ("send", "osc.out", json!({ "address": "/count" })),
+    ];
+    let cables = [("pad.gate", "count.up"), ("count.count", "send.value")];
+    let counts = sent(&nodes, &cables, |inbox| {
+        for _ in 0..16 {
+            inbox.push(Instant::now(), [key(0.5), key(0.0)]);
+            std::thread::sleep(Duration::from_millis(125));
+        }
+    });
+    assert_eq!(counts.last(), Some(&16.0), "{counts:?}");
+}
+
+#[test]
+fn a_fader_has_a_value_of_its_own_in_each_latent_frame() {
+    let nodes = [("fader", "midi.cc", json!({ "number": 7 })), ("send", "osc.out", json!({ "address": "/fader" }))];
+    let values = sent(&nodes, &[("fader.out", "send.value")], |inbox| {
+        for step in 1..=150 {
+            inbox.push(Instant::now(), [cc(7, f64::from(step) / 150.0)]);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let moving: Vec<f64> = values.iter().copied().filter(|value| *value > 0.0 && *value < 1.0).collect();
+    // Three seconds of a fader are twelve latent frames.
+    assert!(moving.len() >= 8, "{values:?}");
+    assert!(moving.windows(2).all(|pair| pair[0] < pair[1]), "{values:?}");
 }

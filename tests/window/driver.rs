@@ -10,10 +10,11 @@ use bendrack::engine::{Frame, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, EngineLink, Options, Recovery, StatusLight, StatusLightState, theme};
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::program::source::ColourMap;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use eframe::egui::{Event, Pos2, vec2};
 use egui_kittest::Harness;
 
@@ -61,13 +62,8 @@ impl Fake {
     pub fn program(&self) -> Program {
         let record = self.0.borrow();
         let measurements = Measurements::new();
-        let inputs = Inputs {
-            controls: &record.controls,
-            measurements: &measurements,
-            sound: &[],
-            first_frame: 0,
-            dt_secs: 0.25,
-        };
+        let lanes = [Arc::new(record.controls.clone())];
+        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
         record.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
     }
 
@@ -80,7 +76,8 @@ impl Fake {
     pub fn play(&self, number: u64) {
         let mut record = self.0.borrow_mut();
         let stage = Stage::Running;
-        record.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, warnings: Vec::new() };
+        record.status =
+            Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, merged: 0, warnings: Vec::new() };
         record.frame = Some(Arc::new(frame(number)));
     }
 }
@@ -119,7 +116,7 @@ pub fn frame(number: u64) -> Frame {
         picture,
         screen: Arc::new(Picture { width: 256, height: 128, rgb: beside }),
         taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
-        sound: Arc::default(),
+        controls: Arc::default(),
         messages: Vec::new(),
         midi: Vec::new(),
         recorded: true,

@@ -97,9 +97,9 @@ fn a_knob_is_mapped_to_a_controller_and_unmapped() {
     right_click(&mut window, knob);
     window.get_by_label("MIDI map").click();
     window.run_steps(2);
-    fake.0.borrow_mut().controls.midi_cc.insert((1, 20), 0.2);
+    fake.0.borrow_mut().controls.apply(&bendrack_nodes::input::Event::Cc { channel: 1, number: 20, value: 0.2 });
     window.run_steps(2);
-    fake.0.borrow_mut().controls.midi_cc.insert((1, 20), 0.5);
+    fake.0.borrow_mut().controls.apply(&bendrack_nodes::input::Event::Cc { channel: 1, number: 20, value: 0.5 });
     window.run_steps(2);
     let maps = patch(&window).maps.clone();
     assert_eq!((maps.len(), maps[0].channel, maps[0].cc, maps[0].range), (1, 1, 20, [0.0, 1.0]));
@@ -180,7 +180,7 @@ fn pictures_of_the_patch_panel() {
     patch.snapshots.push(patch.snapshots[1].clone());
     patch.snapshots[2].name = "half".into();
     let (mut window, fake) = window_with(patch, Some("patches/midi_colour.json".into()), None, true);
-    fake.0.borrow_mut().controls.midi_cc.insert((1, 1), 0.7);
+    fake.0.borrow_mut().controls.apply(&bendrack_nodes::input::Event::Cc { channel: 1, number: 1, value: 0.7 });
     for number in 1..60 {
         fake.play(number);
         window.run_steps(1);

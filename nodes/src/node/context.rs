@@ -6,6 +6,7 @@ use crate::choice::Choice;
 use crate::grammar::expression::Expression;
 use crate::grammar::keyframes::Curve;
 use crate::grammar::prompts::Schedule;
+use crate::input::{Control, Reading, Strike};
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::sound::Hop;
 use crate::node::value::{Chain, Gate, Value};
@@ -13,7 +14,7 @@ use crate::program::prompt::Prompt;
 use crate::program::source::Source;
 use crate::program::target::Selection;
 use crate::program::{Bend, Cache, Message, Midi, Part, Program, Tap, To};
-use crate::tick::{Controls, Inputs};
+use crate::tick::{Inputs, Lane};
 use smallvec::smallvec;
 
 /// Context of a node in one tick: its inputs, outputs, memory and requests.
@@ -40,8 +41,7 @@ pub struct NodeContext<'a> {
 /// Context shared by all nodes of a tick.
 pub(crate) struct TickContext<'a> {
     pub(crate) inputs: &'a Inputs<'a>,
-    /// Sound of the frame.
-    pub(crate) sound: &'a [Hop],
+    pub(crate) lane: Lane<'a>,
     pub(crate) frame: u64,
     pub(crate) beat: f64,
     pub(crate) tempo: f64,
@@ -84,11 +84,7 @@ impl<'a> NodeContext<'a> {
 
     /// The number on an input; a gate is 1 or 0.
     pub fn number(&self, input: &Input) -> f64 {
-        match self.value(input) {
-            Some(Value::Number(number)) => *number,
-            Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
-            _ => 0.0,
-        }
+        self.value(input).and_then(Value::number).unwrap_or(0.0)
     }
 
     /// The number on an input, rounded to a whole one, halves to the even one.
@@ -232,7 +228,7 @@ impl<'a> NodeContext<'a> {
     pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
         let value = value.into();
         let Some(index) = self.output(output) else { return };
-        if matches!(value, Value::Number(number) if !number.is_finite()) {
+        if value.number().is_some_and(|number| !number.is_finite()) {
             self.held |= 1 << index;
             return;
         }
@@ -262,11 +258,8 @@ impl<'a> NodeContext<'a> {
 
     /// The last number on an output; of a gate, 1 or 0. It is 0 before the first.
     pub fn last(&self, output: &Output) -> f64 {
-        match self.output(output).and_then(|index| self.outputs[index].as_ref()) {
-            Some(Value::Number(number)) => *number,
-            Some(Value::Gate(gate)) => f64::from(u8::from(gate.on)),
-            _ => 0.0,
-        }
+        let value = self.output(output).and_then(|index| self.outputs[index].as_ref());
+        value.and_then(Value::number).unwrap_or(0.0)
     }
 
     /// Numbers of the node's memory.
@@ -324,14 +317,35 @@ impl<'a> NodeContext<'a> {
         self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
     }
 
-    /// Values of the devices.
-    pub fn controls(&self) -> &'a Controls {
-        self.tick.inputs.controls
+    /// A MIDI controller, by channel (1 to 16) and number; none before its first message.
+    pub fn cc(&self, key: (u8, u8)) -> Option<Reading> {
+        self.reading(self.tick.lane.controls.cc(key)?)
+    }
+
+    /// A key, by channel (1 to 16) and number.
+    pub fn note(&self, key: (u8, u8)) -> Strike {
+        let Lane { controls, is_held } = self.tick.lane;
+        controls.note(key).map(|key| if is_held { key.held() } else { key.strike() }).unwrap_or_default()
+    }
+
+    /// A number of an OSC address, by its index in the message; none before the first message.
+    pub fn osc(&self, address: &str, index: usize) -> Option<Reading> {
+        self.reading(self.tick.lane.controls.osc(address, index)?)
+    }
+
+    /// A number of a sensor, by its index in the line; none before the first line.
+    pub fn sensor(&self, name: &str, index: usize) -> Option<Reading> {
+        self.reading(self.tick.lane.controls.sensor(name, index)?)
+    }
+
+    fn reading(&self, control: &Control) -> Option<Reading> {
+        if self.tick.lane.is_held { control.held() } else { control.reading() }
     }
 
     /// Sound of this latent frame, oldest hop first.
     pub fn sound(&self) -> &'a [Hop] {
-        self.tick.sound
+        let Lane { controls, is_held } = self.tick.lane;
+        if is_held { &[] } else { controls.sound() }
     }
 
     /// A random number from 0 to 1, always the same for this patch, node, `stream` and `index`.

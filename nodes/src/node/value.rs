@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::grammar::expression::Expression;
 use crate::grammar::keyframes::Curve;
 use crate::grammar::prompts::Schedule;
+use crate::input::Reading;
 use crate::program::prompt::Prompt;
 use crate::program::source::Source;
 use crate::program::target::Selection;
@@ -105,6 +106,8 @@ pub struct Chain(pub(crate) Option<NonZeroU32>);
 pub enum Value {
     /// A finite number.
     Number(f64),
+    /// A finite number of a device, with its rising edges in this frame.
+    Reading(Reading),
     /// On or off, with its rising edges.
     Gate(Gate),
     /// A text.
@@ -130,10 +133,23 @@ pub enum Value {
 }
 
 impl Value {
+    /// The number, 1 or 0 for a gate; none for any other kind.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Reading(reading) => Some(reading.value),
+            Self::Gate(gate) => Some(f64::from(u8::from(gate.on))),
+            _ => None,
+        }
+    }
+
     /// True for equal numbers, or for the same shared text, target or picture. Contents are not compared.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
+            (Self::Reading(a), Self::Reading(b)) => {
+                a.value.to_bits() == b.value.to_bits() && (a.on, a.hits) == (b.on, b.hits)
+            }
             (Self::Gate(a), Self::Gate(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => Arc::ptr_eq(a, b),
             (Self::Prompt(a), Self::Prompt(b)) => a.is(b),
@@ -153,6 +169,12 @@ impl Value {
 impl From<f64> for Value {
     fn from(number: f64) -> Self {
         Self::Number(number)
+    }
+}
+
+impl From<Reading> for Value {
+    fn from(reading: Reading) -> Self {
+        Self::Reading(reading)
     }
 }
 

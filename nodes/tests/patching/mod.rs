@@ -2,14 +2,17 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::sync::Arc;
+
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::{Controls, Event};
 use bendrack_nodes::node::def::{DefaultValue, NodeDef};
-use bendrack_nodes::node::sound::Hop;
+use bendrack_nodes::node::sound::{Hop, share};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 /// Latent frames of Wan at 16 pictures a second.
@@ -73,10 +76,21 @@ pub fn run(plan: &Plan, memory: &mut Memory, first_frame: u64, frames: usize) ->
     hear(plan, memory, &[], first_frame, frames)
 }
 
+/// Controls of frames that share this sound evenly.
+pub fn heard(sound: &[Hop], frames: usize) -> Vec<Arc<Controls>> {
+    let lane = |frame| share(sound, frame, frames).iter().map(|hop| Event::Sound(Box::new(*hop))).collect();
+    (0..frames).map(|frame| Arc::new(lane(frame))).collect()
+}
+
+/// The event of an OSC message with one number.
+pub fn osc(address: &str, number: f64) -> Event {
+    Event::Osc { address: address.into(), numbers: [number].into() }
+}
+
 /// The program of a call with this sound.
 pub fn hear(plan: &Plan, memory: &mut Memory, sound: &[Hop], first_frame: u64, frames: usize) -> Program {
-    let (controls, measurements) = (Controls::default(), Measurements::default());
-    let inputs = Inputs { controls: &controls, measurements: &measurements, sound, first_frame, dt_secs: DT_SECS };
+    let (lanes, measurements) = (heard(sound, frames), Measurements::default());
+    let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame, dt_secs: DT_SECS };
     plan.program(&inputs, memory, frames)
 }
 
@@ -181,18 +195,21 @@ impl<'a> Bench<'a> {
         let (plan, measurements) = (compile(&self.patch()), Measurements::default());
         let (mut memory, mut frame) = (Memory::default(), 0);
         let call = |frames: &usize| {
-            let value = |values: &[f64]| vec![values.get(frame).copied().unwrap_or(0.0)];
-            let osc = self.fed.iter().map(|(input, values)| (format!("/{input}"), value(values))).collect();
-            let controls = Controls { osc, ..Controls::default() };
+            let value = |values: &[f64]| values.get(frame).copied().unwrap_or(0.0);
             let (all, hops) = &self.sound;
             let sound: Vec<Hop> = all.iter().copied().skip(frame * hops).take(frames * hops).collect();
-            let inputs = Inputs {
-                controls: &controls,
-                measurements: &measurements,
-                sound: &sound,
-                first_frame: frame as u64,
-                dt_secs: self.dt_secs,
-            };
+            // A number that arrived before the call, so that its change is the only edge.
+            let mut controls: Controls =
+                self.fed.iter().map(|(input, values)| osc(&format!("/{input}"), value(values))).collect();
+            controls.end_frame();
+            let mut lanes = heard(&sound, *frames);
+            for lane in &mut lanes {
+                let sound = std::mem::replace(lane, Arc::new(controls.clone()));
+                let hops = sound.sound().iter().map(|hop| Event::Sound(Box::new(*hop)));
+                Arc::make_mut(lane).extend(&hops.collect::<Vec<_>>());
+            }
+            let inputs =
+                Inputs { lanes: &lanes, measurements: &measurements, first_frame: frame as u64, dt_secs: self.dt_secs };
             plan.program(&inputs, &mut memory, *frames);
             frame += frames;
             memory.clone()

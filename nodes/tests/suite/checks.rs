@@ -1,11 +1,14 @@
 //! Output of `bendrack check`: all problems at once, each with its place and the next step.
 
+use std::sync::Arc;
+
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::{Code, Problem, Severity};
+use bendrack_nodes::input::{Controls, Event};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::patching::*;
@@ -159,15 +162,9 @@ fn a_mapped_controller_presses_a_button_from_half_of_its_range() {
         patch.maps.push(serde_json::from_value(map).expect("a map"));
         let (plan, measurements, mut memory) = (compile(&patch), Measurements::new(), Memory::default());
         let press = |position: &f64| {
-            let midi_cc = if *position < 0.0 { [].into() } else { [((1, 3), *position)].into() };
-            let controls = Controls { midi_cc, ..Controls::default() };
-            let inputs = Inputs {
-                controls: &controls,
-                measurements: &measurements,
-                sound: &[],
-                first_frame: 0,
-                dt_secs: DT_SECS,
-            };
+            let moved = (*position >= 0.0).then_some(Event::Cc { channel: 1, number: 3, value: *position });
+            let lanes = [Arc::new(Controls::from_iter(moved))];
+            let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
             plan.program(&inputs, &mut memory, 1);
             memory.output("b", "gate")
         };

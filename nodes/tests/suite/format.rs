@@ -5,16 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
 use bendrack_nodes::check::schema::schema;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::{Code, Severity};
+use bendrack_nodes::input::{Controls, Event};
 use bendrack_nodes::patch::migrate::{MIGRATIONS, version_of};
 use bendrack_nodes::patch::read::MAX_BYTES;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -440,15 +442,20 @@ fn a_mapped_controller_turns_its_knob_and_a_snapshot_brings_settings_back() {
     let mut patch = Patch::from_json(text).expect("a patch");
     let value = |controls: &Controls| {
         let (measurements, mut memory) = (Measurements::new(), Memory::default());
-        let inputs = Inputs { controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: &[Arc::new(controls.clone())],
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: DT_SECS,
+        };
         compile(&patch).program(&inputs, &mut memory, 1);
         memory.output("knob", "out")
     };
     let mut controls = Controls::default();
     assert_eq!(value(&controls), Some(0.25), "not moved yet");
-    controls.midi_cc.insert((2, 7), 0.5);
+    controls.apply(&Event::Cc { channel: 2, number: 7, value: 0.5 });
     assert_eq!(value(&controls), Some(0.75));
-    controls.midi_cc.insert((2, 7), 1.0);
+    controls.apply(&Event::Cc { channel: 2, number: 7, value: 1.0 });
     assert_eq!(value(&controls), Some(0.5));
 
     let edits = patch.recall(&patch.snapshots[0]);

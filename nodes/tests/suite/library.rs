@@ -13,7 +13,7 @@ use bendrack_nodes::program::Site;
 use bendrack_nodes::program::op::Form;
 use bendrack_nodes::program::region::{Region, Shape};
 use bendrack_nodes::program::source::Source;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use serde_json::json;
 
 use crate::params::*;
@@ -495,17 +495,12 @@ fn the_range_of_a_heatmap_is_the_frames_a_running_one_or_fixed() {
             &[("map", "tap.map", json!({})), ("heat", "output.heatmap", params), ("out", "output.screen", json!({}))],
             &[("map.map", "heat.map"), ("heat.picture", "out.picture")],
         );
-        let (plan, controls, mut memory) = (compile(&patch), Controls::default(), Memory::default());
+        let (plan, mut memory) = (compile(&patch), Memory::default());
         let call = |(call, (low, high)): (usize, &(f64, f64))| {
             let numbers = BTreeMap::from([("min", *low), ("max", *high)]);
             let measurements = Measurements::from([("map".into(), numbers)]);
-            let inputs = Inputs {
-                controls: &controls,
-                measurements: &measurements,
-                sound: &[],
-                first_frame: 3 * call as u64,
-                dt_secs: DT_SECS,
-            };
+            let inputs =
+                Inputs { lanes: &[], measurements: &measurements, first_frame: 3 * call as u64, dt_secs: DT_SECS };
             match &*plan.program(&inputs, &mut memory, 3).screen[2] {
                 Source::Heatmap { range, .. } => *range,
                 other => panic!("{other:?}"),

@@ -7,7 +7,7 @@ use bendrack_nodes::node::def::{DefaultValue, Grammar, Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -82,11 +82,11 @@ fn bench(def: &'static NodeDef, params: &Json, wired: &[bool], rate: f64) -> Pat
 /// What each output gives in each frame, in calls of these sizes.
 fn sent(patch: &Patch, calls: &[usize], dt_secs: f64) -> Vec<(String, Vec<u64>)> {
     let (plan, mut memory, mut first_frame) = (compile(patch), Memory::default(), 0);
-    let (controls, measurements) = (Controls::default(), Measurements::default());
+    let measurements = Measurements::default();
     let (mut scratch, mut program) = (Scratch::default(), Program::default());
     let mut sent: Vec<(String, Vec<u64>)> = Vec::new();
     for frames in calls {
-        let inputs = Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame, dt_secs };
+        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs };
         plan.run(&inputs, &mut memory, *frames, &mut scratch, &mut program);
         assert!(scratch.held().is_empty(), "{:?} are not finite", scratch.held());
         first_frame += *frames as u64;

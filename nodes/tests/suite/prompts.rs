@@ -3,15 +3,17 @@
 #![allow(clippy::float_cmp, reason = "tests compare bits")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::choice::Choice;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::{Code, Problem, Severity};
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::program::prompt::Prompt;
 use bendrack_nodes::program::{Blend, BlendMethod, Program, Switch};
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -97,15 +99,12 @@ fn pressed(list: &str, index: f64, presses: &[(bool, bool)]) -> Vec<(String, f64
     for (frame, (next, previous)) in presses.iter().enumerate() {
         let mut controls = Controls::default();
         for (address, on) in [("/next", next), ("/previous", previous)] {
-            controls.osc.insert(address.to_owned(), vec![f64::from(u8::from(*on))]);
+            controls.apply(&osc(address, f64::from(u8::from(*on))));
         }
-        let inputs = Inputs {
-            controls: &controls,
-            measurements: &measurements,
-            sound: &[],
-            first_frame: frame as u64,
-            dt_secs: DT_SECS,
-        };
+        // The levels alone, so that a button that stays down is pressed once.
+        controls.end_frame();
+        let lanes = [Arc::new(controls)];
+        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: frame as u64, dt_secs: DT_SECS };
         let prompt = plan.program(&inputs, &mut memory, 1).prompt.to_string();
         frames.push((prompt, memory.output("it", "count").expect("a number")));
     }

@@ -6,7 +6,7 @@ use std::f64::consts::{PI, TAU};
 
 use bendrack_nodes::library::time::division;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 use serde_json::{Value as Json, json};
 
 use crate::patching::*;
@@ -36,10 +36,10 @@ fn shape(name: &str, cycles: f64, width: f64, seed: u64) -> f64 {
 fn warnings(params: Json, rate: f64, dt_secs: f64) -> [usize; 2] {
     let mut lfo = patch(&[("it", "modulate.lfo", params)], &[]);
     lfo.nodes.get_mut("it").expect("the node").params.insert("rate".to_owned(), json!(rate));
-    let (plan, controls, measurements) = (compile(&lfo), Controls::default(), Measurements::default());
+    let (plan, measurements) = (compile(&lfo), Measurements::default());
     let (mut memory, mut scratch, mut program) = (Memory::default(), Scratch::default(), Program::default());
     [0, 12].map(|first_frame| {
-        let inputs = Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame, dt_secs };
+        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs };
         plan.run(&inputs, &mut memory, 12, &mut scratch, &mut program);
         assert!(scratch.warnings().iter().all(|(id, sentence)| &**id == "it" && sentence.contains("aliases")));
         scratch.warnings().len()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::tick::Controls;
+use bendrack_nodes::input::Controls;
 
 use crate::engine::model::LATENT_SECS;
 use crate::engine::{EngineHandle, Frame, Status};
@@ -17,7 +17,7 @@ pub trait EngineLink {
     fn frame(&self) -> Option<Arc<Frame>>;
     /// The state, the speed and the warnings.
     fn status(&self) -> Status;
-    /// The values from devices.
+    /// The latest values from devices.
     fn controls(&self) -> Controls;
     /// Restarts the video.
     fn restart(&self);
@@ -37,8 +37,7 @@ impl EngineLink for EngineHandle {
     }
 
     fn controls(&self) -> Controls {
-        // A device thread that panicked leaves its last values.
-        Self::controls(self).lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.inbox().latest()
     }
 
     fn restart(&self) {
@@ -77,6 +76,6 @@ impl Monitor {
         if playback.images.take(ctx, &frame) || learns {
             playback.controls = engine.controls();
         }
-        playback.live.advance(frame.latent, &playback.controls, &frame.sound, LATENT_SECS);
+        playback.live.advance(frame.latent, &frame.controls, LATENT_SECS);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::library::midi::{self, cc};
 use bendrack_nodes::node::def::Input;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
-use bendrack_nodes::tick::Controls;
 use serde_json::json;
 
 use super::{Step, def_of};
@@ -42,23 +42,28 @@ pub struct MidiLearn {
 impl MidiLearn {
     /// Starts MIDI learn for an input.
     pub fn new(to: Port, mode: LearnMode, controls: &Controls) -> Self {
-        let held = controls.midi_notes.keys().copied().collect();
-        Self { to, mode, first: controls.midi_cc.clone(), held }
+        let held = controls.notes().map(|(note, _)| note).collect();
+        Self { to, mode, first: positions(controls).collect(), held }
     }
 
     /// The channel and number of the controller that moved, or of the note that was played.
     pub fn detect(&mut self, controls: &Controls) -> Option<(u8, u8)> {
         if self.mode == LearnMode::Note {
-            let note = controls.midi_notes.keys().copied().find(|note| !self.held.contains(note));
-            self.held.retain(|note| controls.midi_notes.contains_key(note));
+            let note = controls.notes().map(|(note, _)| note).find(|note| !self.held.contains(note));
+            self.held.retain(|note| controls.note(*note).is_some());
             return note;
         }
-        let moved = |(controller, now): (&(u8, u8), &f64)| {
-            let first = *self.first.entry(*controller).or_insert(*now);
-            ((now - first).abs() >= LEAST_MOVE).then_some(*controller)
+        let moved = |(controller, now): ((u8, u8), f64)| {
+            let first = *self.first.entry(controller).or_insert(now);
+            ((now - first).abs() >= LEAST_MOVE).then_some(controller)
         };
-        controls.midi_cc.iter().find_map(moved)
+        positions(controls).find_map(moved)
     }
+}
+
+/// The controllers that have moved, with their positions.
+fn positions(controls: &Controls) -> impl Iterator<Item = ((u8, u8), f64)> {
+    controls.ccs().filter_map(|(controller, control)| Some((controller, control.last()?)))
 }
 
 /// The step that assigns a controller or note.
@@ -110,11 +115,22 @@ fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bendrack_nodes::LIBRARY;
     use bendrack_nodes::compile::plan::Plan;
+    use bendrack_nodes::input::Event;
     use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 
     use super::*;
+
+    fn cc(channel: u8, number: u8, value: f64) -> Event {
+        Event::Cc { channel, number, value }
+    }
+
+    fn note(velocity: f64) -> Event {
+        Event::Note { channel: 1, number: 60, velocity }
+    }
 
     fn angle() -> Port {
         "rotate.angle".parse().unwrap()
@@ -123,26 +139,27 @@ mod tests {
     #[test]
     fn jitter_is_ignored_and_a_move_is_detected() {
         let mut controls = Controls::default();
-        controls.midi_cc.insert((1, 7), 0.5);
+        controls.apply(&cc(1, 7, 0.5));
         let mut learn = MidiLearn::new(angle(), LearnMode::Controller, &controls);
-        controls.midi_cc.insert((1, 7), 0.5 + 2.0 / 127.0);
+        controls.apply(&cc(1, 7, 0.5 + 2.0 / 127.0));
         assert_eq!(learn.detect(&controls), None);
         // A new controller counts from its first value.
-        controls.midi_cc.insert((2, 20), 0.4);
+        controls.apply(&cc(2, 20, 0.4));
         assert_eq!(learn.detect(&controls), None);
-        controls.midi_cc.insert((2, 20), 0.5);
+        controls.apply(&cc(2, 20, 0.5));
         assert_eq!(learn.detect(&controls), Some((2, 20)));
     }
 
     #[test]
     fn a_held_note_is_detected_at_its_next_note_on() {
         let mut controls = Controls::default();
-        controls.midi_notes.insert((1, 60), 0.7);
+        controls.apply(&note(0.7));
         let mut learn = MidiLearn::new("pad.note".parse().unwrap(), LearnMode::Note, &controls);
         assert_eq!(learn.detect(&controls), None, "held since before the start");
-        controls.midi_notes.clear();
+        controls.apply(&note(0.0));
+        controls.end_frame();
         assert_eq!(learn.detect(&controls), None);
-        controls.midi_notes.insert((1, 60), 0.7);
+        controls.apply(&note(0.7));
         assert_eq!(learn.detect(&controls), Some((1, 60)));
     }
 
@@ -157,10 +174,9 @@ mod tests {
         assert_eq!(problems, []);
         let mut controls = Controls::default();
         for (value, degrees) in [(0.0, -180.0), (0.75, 90.0), (1.0, 180.0)] {
-            controls.midi_cc.insert((1, 20), value);
-            let measurements = Measurements::new();
-            let inputs =
-                Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
+            controls.apply(&cc(1, 20, value));
+            let (lanes, measurements) = ([Arc::new(controls.clone())], Measurements::new());
+            let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
             let program = plan.as_ref().unwrap().program(&inputs, &mut Memory::default(), 1);
             let (_, angle) = program.bends[0].params.iter().next().expect("the angle");
             assert_eq!(angle[..], [degrees]);

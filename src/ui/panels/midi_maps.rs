@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bendrack_nodes::input::Control;
 use bendrack_nodes::patch::Edit;
 use eframe::egui::{
     Align, DragValue, Label, Layout, Rect, RichText, Sense, Ui, UiBuilder, WidgetInfo, WidgetType, vec2,
@@ -22,7 +23,7 @@ pub fn maps_ui(ui: &mut Ui, workspace: &mut Workspace) {
     }
     for (index, map) in patch.maps.iter().enumerate() {
         let mut changed = map.clone();
-        let live = workspace.playback.controls.midi_cc.get(&(map.channel, map.cc)).copied();
+        let live = workspace.playback.controls.cc((map.channel, map.cc)).and_then(Control::last);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = theme::UNIT / 2.0;
             // A meter of the value of the controller.

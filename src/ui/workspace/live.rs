@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::{Gain, Plan};
+use bendrack_nodes::input::Controls;
 use bendrack_nodes::node::def::{Input, Latency, NodeDef, Scope, View};
-use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 
 use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
@@ -68,8 +68,9 @@ impl Live {
         self.held.clear();
     }
 
-    /// Runs the plan up to a latent frame with this sound.
-    pub fn advance(&mut self, latent: u64, controls: &Controls, sound: &[Hop], dt_secs: f64) {
+    /// Runs the plan up to a latent frame with its controls. Frames before it that the window missed have the same, without
+    /// what happened within them.
+    pub fn advance(&mut self, latent: u64, controls: &Arc<Controls>, dt_secs: f64) {
         let Some(plan) = &self.plan else { return };
         if latent + 1 < self.next || latent > self.next + CATCH_UP {
             // The video restarted, or the window was idle.
@@ -78,14 +79,14 @@ impl Live {
         }
         let measurements = Measurements::new();
         self.dt_secs = dt_secs;
+        let mut missed = controls.clone();
+        if self.next < latent {
+            Arc::make_mut(&mut missed).end_frame();
+        }
         while self.next <= latent {
-            let inputs = Inputs {
-                controls,
-                measurements: &measurements,
-                sound: if self.next == latent { sound } else { &[] },
-                first_frame: self.next,
-                dt_secs,
-            };
+            let lanes = if self.next == latent { controls } else { &missed };
+            let lanes = std::slice::from_ref(lanes);
+            let inputs = Inputs { lanes, measurements: &measurements, first_frame: self.next, dt_secs };
             plan.run(&inputs, &mut self.memory, 1, &mut self.scratch, &mut self.program);
             self.held.clear();
             for (port, Watched { node, name, secs }) in &self.outputs {
@@ -251,12 +252,11 @@ mod tests {
         let patch = first_bend();
         let mut live = Live::default();
         watch(&mut live, &patch);
-        let (controls, measurements) = (Controls::default(), Measurements::new());
-        live.advance(5, &controls, &[], 0.25);
+        let measurements = Measurements::new();
+        live.advance(5, &Arc::default(), 0.25);
 
         let (plan, _) = Plan::compile(&patch, LIBRARY);
-        let inputs =
-            Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
+        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
         let program = plan.unwrap().program(&inputs, &mut Memory::default(), 6);
         let (_, angle) = program.bends[0].params.iter().next().expect("the angle");
         let angle = angle[5];
@@ -271,15 +271,15 @@ mod tests {
         let (mut live, mut other) = (Live::default(), Live::default());
         watch(&mut live, &patch);
         watch(&mut other, &patch);
-        live.advance(7, &Controls::default(), &[], 0.25);
-        other.advance(3, &Controls::default(), &[], 0.25);
+        live.advance(7, &Arc::default(), 0.25);
+        other.advance(3, &Arc::default(), 0.25);
         let name = "amount".to_owned();
         patch.apply(LevelEdit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
         watch(&mut other, &patch);
-        other.advance(7, &Controls::default(), &[], 0.25);
+        other.advance(7, &Arc::default(), 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
 
-        live.advance(0, &Controls::default(), &[], 0.25);
+        live.advance(0, &Arc::default(), 0.25);
         assert_eq!(live.output(&port("lfo.out")), Some(-1.0), "a sine begins low");
     }
 
@@ -293,7 +293,7 @@ mod tests {
         patch.apply(LevelEdit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
         let mut live = Live::default();
         watch(&mut live, &patch);
-        live.advance(3, &Controls::default(), &[], 0.25);
+        live.advance(3, &Arc::default(), 0.25);
         assert_eq!(live.output(&port("map.mean")), None);
         assert_eq!(live.output(&port("range.out")), None);
         assert!(live.output(&port("lfo.out")).is_some());

@@ -79,7 +79,7 @@ impl Workspace {
     /// The position of a knob: the value of its MIDI controller. Before that moves, the value in the patch.
     pub fn knob_value(&self, port: &Port, input: &Input) -> f64 {
         let mapped = self.editor.map_of(port).and_then(|map| {
-            let at = self.playback.controls.midi_cc.get(&(map.channel, map.cc))?;
+            let at = self.playback.controls.cc((map.channel, map.cc))?.last()?;
             Some(map.range[0] + (map.range[1] - map.range[0]) * at)
         });
         let mapped = mapped.filter(|value| value.is_finite());
@@ -102,6 +102,7 @@ impl Workspace {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::input::Event;
     use bendrack_nodes::patch::Patch;
 
     use super::*;
@@ -115,7 +116,7 @@ mod tests {
         let port: Port = "fade.gain".parse().unwrap();
         let (_, input) = resolve_input(workspace.editor.patch(), "fade", "gain").unwrap();
         assert_eq!(workspace.knob_value(&port, input), 0.25, "no controller has moved");
-        workspace.playback.controls.midi_cc.insert((1, 1), 1.0);
+        workspace.playback.controls.apply(&Event::Cc { channel: 1, number: 1, value: 1.0 });
         assert_eq!(workspace.knob_value(&port, input), 4.0);
         let step = map_step(workspace.editor.patch(), &port, Some(input), (3, 20));
         workspace.editor.document.apply(step);

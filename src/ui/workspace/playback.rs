@@ -1,6 +1,6 @@
 //! The output of the engine: the values, images and warnings of the frame on screen.
 
-use bendrack_nodes::tick::Controls;
+use bendrack_nodes::input::Controls;
 
 use super::editor::Editor;
 use super::images::Images;

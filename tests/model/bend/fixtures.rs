@@ -14,7 +14,7 @@ use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::program::op::{Form, Lanes, Param};
 use bendrack_nodes::program::target::Target;
 use bendrack_nodes::program::{Bend, Program, Site};
-use bendrack_nodes::tick::{Controls, Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use candle_core::Tensor;
 use serde_json::json;
 
@@ -116,8 +116,8 @@ fn program(mut patch: Patch, frames: usize) -> Program {
     patch.cables.push(cable("bend.bends", "wan.bends"));
     let (plan, problems) = Plan::compile(&patch, LIBRARY);
     let plan = plan.unwrap_or_else(|| panic!("{problems:?}"));
-    let (controls, measurements) = (Controls::default(), Measurements::default());
-    let inputs = Inputs { controls: &controls, measurements: &measurements, sound: &[], first_frame: 0, dt_secs: 0.25 };
+    let measurements = Measurements::default();
+    let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
     plan.program(&inputs, &mut Memory::default(), frames)
 }
 

@@ -16,8 +16,10 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     run: |ctx| {
         let key = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
-        let value = ctx.controls().midi_cc.get(&key).copied();
-        ctx.set(&OUT, value.unwrap_or_else(|| ctx.number(&HELD)));
+        match ctx.cc(key) {
+            Some(reading) => ctx.set(&OUT, reading),
+            None => ctx.set(&OUT, ctx.number(&HELD)),
+        }
     },
     learns: Some(Learns { kind: MidiKind::Controller, channel: &CHANNEL, number: &NUMBER }),
     ..NodeDef::BASE

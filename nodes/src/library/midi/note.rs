@@ -1,13 +1,13 @@
 //! A MIDI key.
 
+use crate::input::Strike;
 use crate::library::midi::CHANNEL;
 use crate::node::def::{Input, Learns, MidiKind, NodeDef, Output};
+use crate::node::value::Gate;
 
 const NOTE: Input = Input::number("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
-const GATE: Output = Output::gate(
-    "gate",
-    "On from note on to note off, in whole chunks. Notes of consecutive chunks join into one gate.",
-);
+const GATE: Output =
+    Output::gate("gate", "On from note on to note off, for one latent frame at least. Each strike triggers.");
 const VELOCITY: Output = Output::number("velocity", "Velocity, 0 to 1; 0 after note off.");
 
 /// A MIDI key.
@@ -19,10 +19,10 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[GATE, VELOCITY],
     run: |ctx| {
         let key = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NOTE) as u8);
-        let controls = ctx.controls();
-        let velocity = controls.midi_notes.get(&key).or_else(|| controls.midi_struck.get(&key)).copied();
-        ctx.switch(&GATE, velocity.is_some());
-        ctx.set(&VELOCITY, velocity.unwrap_or(0.0));
+        let Strike { on, hits, velocity } = ctx.note(key);
+        let level = Gate::level(on, ctx.last(&GATE) >= 0.5);
+        ctx.set(&GATE, Gate { on, hits: hits.max(level.hits) });
+        ctx.set(&VELOCITY, velocity);
     },
     learns: Some(Learns { kind: MidiKind::Note, channel: &CHANNEL, number: &NOTE }),
     ..NodeDef::BASE

@@ -16,9 +16,11 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[ADDRESS, INDEX, HELD],
     outputs: &[OUT],
     run: |ctx| {
-        let numbers = ctx.controls().osc.get(&*ctx.text(&ADDRESS));
-        let number = numbers.and_then(|numbers| numbers.get(ctx.whole(&INDEX) as usize).copied());
-        ctx.set(&OUT, number.unwrap_or_else(|| ctx.number(&HELD)));
+        let index = usize::try_from(ctx.whole(&INDEX)).unwrap_or_default();
+        match ctx.osc(&ctx.text(&ADDRESS), index) {
+            Some(reading) => ctx.set(&OUT, reading),
+            None => ctx.set(&OUT, ctx.number(&HELD)),
+        }
     },
     ..NodeDef::BASE
 };

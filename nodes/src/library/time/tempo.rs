@@ -8,7 +8,7 @@ const BPM: Input = Input::number("bpm", 120.0, "Beats per minute.").soft(20.0, 3
 const TAP: Input = Input::gate(
     "tap",
     false,
-    "Tap tempo: the mean of the last four intervals. Two taps set it, a pause of 3 s starts again, moving `bpm` overrides it. Pads are too slow: press T in the window, without this node.",
+    "Tap tempo: the mean of the last four intervals. Two taps set it, a pause of 3 s starts again, moving `bpm` overrides it. A tap counts at its latent frame: for a finer tempo press T in the window, without this node.",
 );
 const BEATS: Input = Input::number("beats", 4.0, "Beats per bar.").soft(1.0, 16.0).hard(1.0, 64.0);
 const OUT: Output = Output::number("bpm", "Tempo in beats per minute, in effect from the next latent frame.");

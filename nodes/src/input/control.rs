@@ -1,0 +1,160 @@
+//! A number or key of a device, in one latent frame.
+
+use smallvec::SmallVec;
+
+/// Number at which a gate goes on.
+pub(crate) const ON: f64 = 0.5;
+/// Number below which a gate goes off.
+const OFF: f64 = 0.1;
+
+/// The most numbers of a control, or strikes of a key, in one latent frame. Further ones replace the last.
+const MOST: usize = 64;
+
+/// True if a number is on, after it was on or off.
+pub(crate) fn is_on(number: f64, was_on: bool) -> bool {
+    if was_on { number >= OFF } else { number >= ON }
+}
+
+/// A number of a device, in one latent frame: a fader, an argument of an OSC address, a sensor.
+///
+/// It keeps every number that arrives within the frame. A press that is shorter than the frame is therefore a press.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// Number at the beginning of the frame; none before the first.
+    start: Option<f64>,
+    /// True if the number is on at the beginning of the frame.
+    start_on: bool,
+    /// Numbers that arrived within the frame, in order.
+    path: SmallVec<[f64; 2]>,
+}
+
+/// A number in one latent frame, and its state as a gate: on from 0.5 until below 0.1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The last number. After a press that ended within the frame, its highest number.
+    pub value: f64,
+    /// True while the number is on, and in a frame in which it came on.
+    pub on: bool,
+    /// Rising edges within the frame.
+    pub hits: u16,
+}
+
+impl Control {
+    /// A control without a number.
+    pub(super) fn new() -> Self {
+        Self { start: None, start_on: false, path: SmallVec::new() }
+    }
+
+    /// Adds a number to the frame. False if it replaces one.
+    pub(super) fn push(&mut self, number: f64) -> bool {
+        push(&mut self.path, number)
+    }
+
+    /// Begins the next frame.
+    pub(super) fn end_frame(&mut self) {
+        self.start_on = self.end_on();
+        self.start = self.last();
+        self.path.clear();
+    }
+
+    /// The last number; none before the first.
+    pub fn last(&self) -> Option<f64> {
+        self.path.last().copied().or(self.start)
+    }
+
+    /// The number in this frame; none before the first.
+    pub fn reading(&self) -> Option<Reading> {
+        let last = self.last()?;
+        let (mut on, mut hits, mut peak) = (self.start_on, 0_u16, last);
+        for &number in &self.path {
+            let was_on = on;
+            on = is_on(number, on);
+            if on && !was_on {
+                hits = hits.saturating_add(1);
+                peak = number;
+            }
+            if on {
+                peak = peak.max(number);
+            }
+        }
+        Some(Reading { value: if on || hits == 0 { last } else { peak }, on: on || hits > 0, hits })
+    }
+
+    /// The number in a later frame without events; none before the first.
+    pub fn held(&self) -> Option<Reading> {
+        self.last().map(|value| Reading { value, on: self.end_on(), hits: 0 })
+    }
+
+    /// True if the number is on at the end of the frame.
+    fn end_on(&self) -> bool {
+        self.path.iter().fold(self.start_on, |on, &number| is_on(number, on))
+    }
+
+    /// True if a number of this frame is in a range, and the number of times that the control came into it.
+    pub(crate) fn presses(&self, is_in: impl Fn(f64) -> bool) -> Option<(bool, u16)> {
+        let last = self.last()?;
+        let mut was_in = self.start.is_some_and(&is_in);
+        let mut hits = 0_u16;
+        for &number in &self.path {
+            let is_in = is_in(number);
+            hits = hits.saturating_add(u16::from(is_in && !was_in));
+            was_in = is_in;
+        }
+        Some((is_in(last) || hits > 0, hits))
+    }
+}
+
+/// A key or pad, in one latent frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Key {
+    /// Velocity while it is held.
+    held: Option<f64>,
+    /// Velocities of the strikes within the frame, in order.
+    struck: SmallVec<[f64; 2]>,
+}
+
+/// A key in one latent frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Strike {
+    /// True while it is held, and in a frame with a strike.
+    pub on: bool,
+    /// Strikes within the frame.
+    pub hits: u16,
+    /// Velocity of the last strike, 0 to 1; 0 while the key is off.
+    pub velocity: f64,
+}
+
+impl Key {
+    /// Strikes the key, or releases it with velocity 0. False if it replaces a strike.
+    pub(super) fn push(&mut self, velocity: f64) -> bool {
+        self.held = (velocity > 0.0).then_some(velocity);
+        velocity <= 0.0 || push(&mut self.struck, velocity)
+    }
+
+    /// Begins the next frame. False if the key is off, and can be forgotten.
+    pub(super) fn end_frame(&mut self) -> bool {
+        self.struck.clear();
+        self.held.is_some()
+    }
+
+    /// The key in this frame.
+    pub fn strike(&self) -> Strike {
+        let velocity = self.struck.last().copied().or(self.held);
+        Strike { on: velocity.is_some(), hits: self.struck.len() as u16, velocity: velocity.unwrap_or(0.0) }
+    }
+
+    /// The key in a later frame without events.
+    pub fn held(&self) -> Strike {
+        Strike { on: self.held.is_some(), hits: 0, velocity: self.held.unwrap_or(0.0) }
+    }
+}
+
+/// Adds a number, or replaces the last if there are too many. False if it replaces one.
+fn push(list: &mut SmallVec<[f64; 2]>, number: f64) -> bool {
+    if let (MOST.., Some(last)) = (list.len(), list.last_mut()) {
+        *last = number;
+        return false;
+    }
+    list.push(number);
+    true
+}

@@ -1,0 +1,117 @@
+//! Controls lose no press, strike or hop, however events fall into latent frames.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A message to the address `/a`.
+fn osc(number: f64) -> Event {
+    Event::Osc { address: "/a".into(), numbers: [number].into() }
+}
+
+fn reading(controls: &Controls) -> (f64, u16) {
+    let reading = controls.osc("/a", 0).and_then(Control::reading).expect("a number");
+    (reading.value, reading.hits)
+}
+
+#[test]
+fn a_press_within_a_frame_is_a_press_and_a_ramp_stays_a_ramp() {
+    let mut controls = Controls::default();
+    for (numbers, expected) in [
+        (&[0.0][..], (0.0, 0)),
+        (&[1.0, 0.0], (1.0, 1)),
+        (&[], (0.0, 0)),
+        (&[0.4, 0.3], (0.3, 0)),
+        (&[0.6, 0.9, 0.7, 0.0], (0.9, 1)),
+        (&[1.0], (1.0, 1)),
+        (&[0.3], (0.3, 0)),
+        (&[0.8], (0.8, 0)),
+        (&[0.0, 1.0], (1.0, 1)),
+        (&[0.0, 1.0, 0.0], (1.0, 1)),
+        (&[0.7, 0.0, 0.6, 0.0], (0.6, 2)),
+    ] {
+        controls.extend(&numbers.iter().copied().map(osc).collect::<Vec<_>>());
+        assert_eq!(reading(&controls), expected, "{numbers:?}");
+        controls.end_frame();
+        let held = controls.osc("/a", 0).and_then(Control::held).expect("a number");
+        assert_eq!((held.value, held.hits), (numbers.last().copied().unwrap_or(0.0), 0), "{numbers:?}");
+    }
+}
+
+#[test]
+fn strikes_count_and_a_short_one_sounds_in_its_frame() {
+    let note = |velocity| Event::Note { channel: 10, number: 36, velocity };
+    let strike = |controls: &Controls| controls.note((10, 36)).map(Key::strike).unwrap_or_default();
+    let mut controls = Controls::default();
+    controls.extend(&[note(0.5), note(0.0), note(0.75), note(0.0)]);
+    assert_eq!(strike(&controls), Strike { on: true, hits: 2, velocity: 0.75 });
+    controls.end_frame();
+    assert_eq!((strike(&controls), controls.notes().count()), (Strike::default(), 0));
+    controls.extend(&[note(1.0)]);
+    controls.end_frame();
+    assert_eq!(strike(&controls), Strike { on: true, hits: 0, velocity: 1.0 });
+    controls.extend(&[note(0.0), note(0.25)]);
+    assert_eq!(strike(&controls), Strike { on: true, hits: 1, velocity: 0.25 });
+    controls.extend(&[note(0.0)]);
+    controls.end_frame();
+    assert_eq!(strike(&controls), Strike::default());
+}
+
+#[test]
+fn a_full_frame_keeps_the_last_number_and_says_so() {
+    let mut controls = Controls::default();
+    let results: Vec<Applied> = (0..100).map(|i| controls.apply(&osc(f64::from(i) / 100.0))).collect();
+    assert_eq!(results.iter().filter(|result| **result == Applied::Merged).count(), 36);
+    assert_eq!(reading(&controls).0, 0.99);
+    controls.end_frame();
+    for index in 0..MOST_NAMES {
+        controls.apply(&Event::Osc { address: format!("/{index}").into(), numbers: [0.0].into() });
+    }
+    assert_eq!(controls.apply(&Event::Osc { address: "/new".into(), numbers: [0.0].into() }), Applied::Refused);
+    assert_eq!(controls.apply(&osc(1.0)), Applied::Kept, "a known address has its place");
+}
+
+#[test]
+fn a_shorter_message_leaves_the_other_numbers() {
+    let mut controls = Controls::default();
+    let sensor = |numbers: &[f64]| Event::Sensor { name: "imu".into(), numbers: numbers.into() };
+    controls.extend(&[sensor(&[1.0, 2.0, 3.0]), sensor(&[4.0])]);
+    let numbers = [0, 1, 2, 3].map(|index| controls.sensor("imu", index).and_then(Control::last));
+    assert_eq!(numbers, [Some(4.0), Some(2.0), Some(3.0), None]);
+}
+
+proptest! {
+    /// Each press counts once, wherever frames are cut.
+    #[test]
+    fn hits_are_presses_however_frames_are_cut(
+        numbers in prop::collection::vec(0.0..1.0_f64, 0..60),
+        cuts in prop::collection::vec(any::<bool>(), 60),
+    ) {
+        let mut on = false;
+        let mut presses = 0;
+        for &number in &numbers {
+            let was_on = on;
+            on = is_on(number, on);
+            presses += u16::from(on && !was_on);
+        }
+        let mut controls = Controls::default();
+        let (mut hits, mut shown_on, mut level_hits) = (0, false, 0);
+        let mut read = |controls: &mut Controls| {
+            if let Some(reading) = controls.osc("/a", 0).and_then(Control::reading) {
+                // A gate input counts as the evaluator does.
+                let was_on = std::mem::replace(&mut shown_on, reading.on);
+                hits += reading.hits;
+                level_hits += reading.hits.max(u16::from(shown_on && !was_on));
+            }
+            controls.end_frame();
+        };
+        for (&number, cut) in numbers.iter().zip(&cuts) {
+            controls.apply(&osc(number));
+            if *cut {
+                read(&mut controls);
+            }
+        }
+        read(&mut controls);
+        prop_assert_eq!((hits, level_hits), (presses, presses));
+    }
+}

@@ -1,0 +1,232 @@
+//! Events on their way from devices to the engine.
+//!
+//! The thread of a device stamps each event and puts it into an [`Inbox`]. The engine takes the events of a span of time and
+//! gives each its latent frame, with [`lanes`].
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bendrack_nodes::input::{Applied, Controls, Event};
+
+/// The most events that wait. Beyond them, those of the older half that a later one replaces are dropped and counted.
+pub const MOST_WAITING: usize = 1 << 17;
+
+/// An event with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stamped {
+    /// The time of arrival, or the time that the sender gave.
+    pub at: Instant,
+    /// The event.
+    pub event: Event,
+}
+
+/// Events that wait for the engine. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Inbox(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In the order of their times.
+    events: VecDeque<Stamped>,
+    /// The controls after every event so far.
+    latest: Controls,
+    /// Events that were dropped because too many waited.
+    dropped: u64,
+}
+
+impl Inbox {
+    /// Adds events of one time, such as those of an OSC bundle. Returns the number of those with a new name beyond the most
+    /// names: they have no effect.
+    pub fn push(&self, at: Instant, events: impl IntoIterator<Item = Event>) -> usize {
+        let mut waiting = self.locked();
+        let mut refused = 0;
+        for event in events {
+            if waiting.latest.apply(&event) == Applied::Refused {
+                refused += 1;
+            } else {
+                waiting.add(Stamped { at, event });
+            }
+        }
+        refused
+    }
+
+    /// Takes the events up to a time, in order.
+    pub fn take(&self, until: Instant) -> Vec<Stamped> {
+        let events = &mut self.locked().events;
+        let count = events.partition_point(|stamped| stamped.at <= until);
+        events.drain(..count).collect()
+    }
+
+    /// The controls after every event so far, without what happened within a frame.
+    pub fn latest(&self) -> Controls {
+        let mut waiting = self.locked();
+        waiting.latest.end_frame();
+        waiting.latest.clone()
+    }
+
+    /// The number of events that were dropped because too many waited. The last of each control is never dropped.
+    pub fn dropped(&self) -> u64 {
+        self.locked().dropped
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Waiting> {
+        // Each change leaves the events consistent, so a thread that panicked left valid ones.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, new: Stamped) {
+        if self.events.len() == MOST_WAITING {
+            self.compact();
+        }
+        let place = self.events.partition_point(|stamped| stamped.at <= new.at);
+        self.events.insert(place, new);
+    }
+
+    /// Drops the events of the older half that a later one replaces.
+    fn compact(&mut self) {
+        let mut older: VecDeque<Stamped> = self.events.drain(..MOST_WAITING / 2).collect();
+        let count = older.len();
+        let mut seen = HashSet::new();
+        let mut kept = VecDeque::new();
+        while let Some(stamped) = older.pop_back() {
+            if Name::of(&stamped.event).is_some_and(|name| seen.insert(name)) {
+                kept.push_front(stamped);
+            }
+        }
+        self.dropped += (count - kept.len()) as u64;
+        kept.append(&mut self.events);
+        self.events = kept;
+    }
+}
+
+/// The control that an event changes.
+#[derive(PartialEq, Eq, Hash)]
+enum Name {
+    Cc(u8, u8),
+    Note(u8, u8),
+    Osc(Arc<str>),
+    Sensor(Arc<str>),
+}
+
+impl Name {
+    /// None for sound, which is no state.
+    fn of(event: &Event) -> Option<Self> {
+        Some(match event {
+            Event::Cc { channel, number, .. } => Self::Cc(*channel, *number),
+            Event::Note { channel, number, .. } => Self::Note(*channel, *number),
+            Event::Osc { address, .. } => Self::Osc(address.clone()),
+            Event::Sensor { name, .. } => Self::Sensor(name.clone()),
+            Event::Sound(_) => return None,
+        })
+    }
+}
+
+/// The controls in each of `count` latent frames, from events of the span of time from `begin` to `end`.
+///
+/// The frames share the span evenly: an event of its second third belongs to the second of three frames. Earlier events belong
+/// to the first. `controls` are the controls before, and then those after. Returns the frames, and the number of events
+/// that replaced one of their frame.
+pub fn lanes(
+    controls: &mut Controls,
+    events: &[Stamped],
+    (begin, end): (Instant, Instant),
+    count: usize,
+) -> (Vec<Arc<Controls>>, usize) {
+    let span = end.saturating_duration_since(begin).as_secs_f64();
+    let lane_of = |stamped: &Stamped| {
+        let part = stamped.at.saturating_duration_since(begin).as_secs_f64() / span.max(f64::MIN_POSITIVE);
+        ((part * count as f64) as usize).min(count.saturating_sub(1))
+    };
+    let mut events = events.iter().peekable();
+    let mut merged = 0;
+    let mut lane = |index: usize| {
+        while let Some(stamped) = events.next_if(|stamped| lane_of(stamped) <= index) {
+            merged += usize::from(controls.apply(&stamped.event) == Applied::Merged);
+        }
+        let lane = Arc::new(controls.clone());
+        controls.end_frame();
+        lane
+    };
+    ((0..count).map(&mut lane).collect(), merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bendrack_nodes::input::Control;
+
+    use super::*;
+
+    fn osc(address: &str, number: f64) -> Event {
+        Event::Osc { address: address.into(), numbers: [number].into() }
+    }
+
+    fn value(controls: &Controls) -> Option<(f64, u16)> {
+        let reading = controls.osc("/a", 0)?.reading()?;
+        Some((reading.value, reading.hits))
+    }
+
+    #[test]
+    fn an_event_belongs_to_the_frame_of_its_time() {
+        let inbox = Inbox::default();
+        let begin = Instant::now();
+        let after = |millis| begin + Duration::from_millis(millis);
+        // A fader that moves all the time, and a tap of a tenth of a second.
+        for millis in (0..750).step_by(50) {
+            inbox.push(after(millis), [osc("/a", millis as f64 / 1e4)]);
+        }
+        inbox.push(after(810), [osc("/a", 0.0)]);
+        let mut controls = Controls::default();
+        let (frames, merged) = lanes(&mut controls, &inbox.take(after(750)), (begin, after(750)), 3);
+        let values: Vec<_> = frames.iter().map(|frame| value(frame)).collect();
+        assert_eq!((values, merged), (vec![Some((0.02, 0)), Some((0.045, 0)), Some((0.07, 0))], 0));
+        inbox.push(after(800), [osc("/a", 1.0)]);
+        inbox.push(after(900), [osc("/a", 0.0)]);
+        let (frames, _) = lanes(&mut controls, &inbox.take(after(1500)), (after(750), after(1500)), 3);
+        let values: Vec<_> = frames.iter().map(|frame| value(frame)).collect();
+        assert_eq!(values, [Some((1.0, 1)), Some((0.0, 0)), Some((0.0, 0))], "the tag of 810 comes before that of 900");
+        assert!(inbox.take(after(9999)).is_empty());
+        assert_eq!(inbox.latest().osc("/a", 0).and_then(Control::last), Some(0.0));
+    }
+
+    #[test]
+    fn an_early_event_belongs_to_the_first_frame_and_a_future_one_waits() {
+        let (inbox, begin) = (Inbox::default(), Instant::now());
+        let after = |millis| begin + Duration::from_millis(millis);
+        inbox.push(begin, [osc("/a", 1.0)]);
+        inbox.push(after(5000), [osc("/a", 2.0)]);
+        let mut controls = Controls::default();
+        let (frames, _) = lanes(&mut controls, &inbox.take(after(1500)), (after(750), after(1500)), 3);
+        assert_eq!(
+            frames.iter().map(|frame| value(frame)).collect::<Vec<_>>(),
+            [1, 0, 0].map(|hits| Some((1.0, hits)))
+        );
+        assert_eq!(inbox.take(after(5000)).len(), 1);
+        // A span of no length, and no frames, are no trouble.
+        assert_eq!(lanes(&mut controls, &[], (begin, begin), 1).0.len(), 1);
+        assert!(lanes(&mut controls, &[], (begin, begin), 0).0.is_empty());
+    }
+
+    #[test]
+    fn a_flood_drops_only_what_a_later_event_replaces_and_counts_it() {
+        let (inbox, at) = (Inbox::default(), Instant::now());
+        inbox.push(at, [osc("/once", 7.0), Event::Note { channel: 1, number: 60, velocity: 0.5 }]);
+        let flood = 3 * MOST_WAITING;
+        for n in 0..flood {
+            inbox.push(at, [osc("/a", n as f64)]);
+        }
+        let events = inbox.take(at);
+        assert!(events.len() <= MOST_WAITING);
+        assert_eq!(events.len() as u64 + inbox.dropped(), flood as u64 + 2);
+        let mut controls = Controls::default();
+        lanes(&mut controls, &events, (at, at), 1);
+        assert_eq!(value(&controls), Some(((flood - 1) as f64, 0)));
+        assert_eq!(controls.osc("/once", 0).and_then(Control::last), Some(7.0));
+        assert_eq!(controls.notes().count(), 1);
+    }
+}
