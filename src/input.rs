@@ -43,7 +43,9 @@ impl Inbox {
         let mut waiting = self.locked();
         let mut refused = 0;
         for event in events {
-            if waiting.latest.apply(&event) == Applied::Refused {
+            // Sound is no state: kept here, it would grow without bound.
+            let is_state = !matches!(event, Event::Sound(_));
+            if is_state && waiting.latest.apply(&event) == Applied::Refused {
                 refused += 1;
             } else {
                 waiting.add(Stamped { at, event });
@@ -192,6 +194,13 @@ mod tests {
         assert_eq!(values, [Some((1.0, 1)), Some((0.0, 0)), Some((0.0, 0))], "the tag of 810 comes before that of 900");
         assert!(inbox.take(after(9999)).is_empty());
         assert_eq!(inbox.latest().osc("/a", 0).and_then(Control::last), Some(0.0));
+    }
+
+    #[test]
+    fn sound_waits_for_the_engine_alone() {
+        let (inbox, at) = (Inbox::default(), Instant::now());
+        (0..10).for_each(|_| _ = inbox.push(at, [Event::Sound(Box::default())]));
+        assert_eq!((inbox.locked().latest.sound().len(), inbox.take(at).len()), (0, 10));
     }
 
     #[test]
