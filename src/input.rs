@@ -200,7 +200,7 @@ mod tests {
     fn sound_waits_for_the_engine_alone() {
         let (inbox, at) = (Inbox::default(), Instant::now());
         (0..10).for_each(|_| _ = inbox.push(at, [Event::Sound(Box::default())]));
-        assert_eq!((inbox.locked().latest.sound().len(), inbox.take(at).len()), (0, 10));
+        assert_eq!((inbox.latest().sound().len(), inbox.take(at).len()), (0, 10));
     }
 
     #[test]
