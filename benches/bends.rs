@@ -93,8 +93,8 @@ fn single() -> Vec<Case> {
         for site in fixtures::sites(def) {
             let at = def.input("site").map(|_| site);
             if site == Site::CrossMap {
-                push(def.name, "cross.map, a word", bend(def.name, at, "circle"), false);
-                push(def.name, "cross.map, exact", bend(def.name, at, "circle"), true);
+                push(def.name, "cross.map, a word", bend(def.name, at, "rose"), false);
+                push(def.name, "cross.map, exact", bend(def.name, at, "rose"), true);
             }
             push(def.name, site.name(), bend(def.name, at, "*"), false);
             if site == Site::SelfMap {
@@ -119,11 +119,11 @@ fn single() -> Vec<Case> {
 
 /// Taps, and a rack full of bends.
 fn together() -> Vec<Case> {
-    let word = tap("word", Measure::CrossMap, "circle");
+    let word = tap("word", Measure::CrossMap, "rose");
     let ten = || {
         vec![
-            bend("bend.rotate", Some(Site::CrossMap), "circle"),
-            bend("bend.translate", Some(Site::CrossMap), "square"),
+            bend("bend.rotate", Some(Site::CrossMap), "rose"),
+            bend("bend.translate", Some(Site::CrossMap), "cat"),
             bend("bend.gain", Some(Site::CrossMap), "red"),
             bend("bend.noise", Some(Site::CrossMap), "blue"),
             bend("bend.sharpness", Some(Site::CrossMap), "*"),
@@ -137,7 +137,7 @@ fn together() -> Vec<Case> {
     let four = || {
         vec![
             word.clone(),
-            tap("other", Measure::CrossMap, "square"),
+            tap("other", Measure::CrossMap, "cat"),
             tap("looks", Measure::SelfMap { x: 0.5, y: 0.5 }, "*"),
             tap("neurons", Measure::Neurons, "*"),
         ]

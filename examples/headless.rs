@@ -30,7 +30,7 @@ Generates a video with a Wan model and writes its frames as PNG.
   --transformer F   the transformer's file, if it is outside the folder or one of several
   --lora FILE       a LoRA to merge into it
   --family NAME     wan, self-forcing, longlive, longlive-infinite, causvid, krea or mini [from the file names]
-  --prompt TEXT     [a large red triangle moving up over a dark blue background]
+  --prompt TEXT     [a red rocket moving up over the night sky]
   --negative TEXT   negative prompt, for the family wan [Wan's own]
   --guidance SCALE  guidance scale, for the family wan [5]
   --steps N         denoising steps, for the family wan [50]
@@ -69,7 +69,7 @@ impl Options {
             transformer: None,
             lora: None,
             family: None,
-            prompt: "a large red triangle moving up over a dark blue background".to_owned(),
+            prompt: "a red rocket moving up over the night sky".to_owned(),
             negative: NEGATIVE_PROMPT.to_owned(),
             guidance: 5.0,
             steps: 50,

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use bendrack::media::Picture;
-use bendrack::quality::judge::masks;
-use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Shape};
+use bendrack::quality::scene::{Motion, Prompt};
 use candle_core::Result as Played;
 use serde_json::json;
 
 use super::measure::{change_outside, colour, distance};
 use super::page::Page;
-use super::rig::{Bend, DEPTHS, Rig, large, name_of};
+use super::rig::{Bend, DEPTHS, Rig, masks, one};
 
 /// The amplitudes of the word, from 0 to 1.
 pub const AMPLITUDES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
@@ -30,20 +29,15 @@ pub struct Effect {
     pub picture: Picture,
 }
 
-/// The prompts: a red object each.
+/// The prompts: a purple thing each.
 pub fn prompts() -> Vec<Prompt> {
-    let red = |shape, background, seed| large(Colour::Red, shape, Motion::Still, background, seed);
-    vec![
-        red(Shape::Square, Background::DarkBlue, 2),
-        red(Shape::Cross, Background::DarkGreen, 1),
-        red(Shape::Circle, Background::Gray, 1),
-        red(Shape::Triangle, Background::Black, 3),
-    ]
+    let purple = |name, ground, seed| one("purple", name, Motion::Still, ground, seed);
+    vec![purple("tulip", "gray", 2), purple("cat", "green", 1), purple("skull", "blue", 1), purple("star", "black", 3)]
 }
 
-/// The word red at an amplitude, in these layers, with or without renormalisation.
+/// The word purple at an amplitude, in these layers, with or without renormalisation.
 pub fn bend(amplitude: f64, layers: Option<(usize, usize)>, renormalise: bool) -> Bend {
-    let bend = Bend::new("bend.gain", json!({ "gain": amplitude, "renormalise": renormalise })).words("red");
+    let bend = Bend::new("bend.gain", json!({ "gain": amplitude, "renormalise": renormalise })).words("purple");
     match layers {
         Some(layers) => bend.layers(layers),
         None => bend,
@@ -59,11 +53,11 @@ pub fn effects(
     renormalise: bool,
 ) -> Played<Vec<Effect>> {
     let plain = rig.glance(prompt, None)?.picture;
-    let object = masks(&prompt.scene, &plain).swap_remove(0);
+    let object = masks(prompt, &plain)?.swap_remove(0);
     let before = colour(&plain, &object);
     let effect = |&amplitude: &f64| {
         let picture = (*rig.glance(prompt, Some(&bend(amplitude, layers, renormalise)))?.picture).clone();
-        let bent = masks(&prompt.scene, &picture).swap_remove(0);
+        let bent = masks(prompt, &picture)?.swap_remove(0);
         let colour = colour(&picture, &object);
         Ok(Effect {
             colour,
@@ -78,7 +72,7 @@ pub fn effects(
 
 /// Draws the sheet.
 pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
-    let mut page = Page::new("the amplitude of the word “red” in the cross-attention maps of layers 4–5");
+    let mut page = Page::new("the amplitude of the word “purple” in the cross-attention maps of layers 4–5");
     page.head(&AMPLITUDES.map(|amplitude| format!("{amplitude}")).each_ref().map(String::as_str));
     println!("colour, its distance from the unbent one, overlap of the object, change of the background:");
     for (prompt, renormalise) in [(0, false), (1, false), (1, true), (2, false), (3, false)] {
@@ -98,9 +92,8 @@ pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
 fn row(rig: &mut Rig, page: &mut Page, prompt: &Prompt, renormalise: bool) -> Played<()> {
     let effects = effects(rig, prompt, &AMPLITUDES, Some(DEPTHS[2].1), renormalise)?;
     let pictures: Vec<_> = effects.iter().map(|effect| Some(&effect.picture)).collect();
-    let name = format!("red {:?}", prompt.scene.things[0].shape).to_lowercase();
-    let detail = if renormalise { "renormalised" } else { name_of(prompt.scene.background) };
-    page.row(&name, detail, &pictures);
+    let name = format!("purple {}", prompt.scene.things[0].name);
+    page.row(&name, if renormalise { "renormalised" } else { &prompt.scene.ground }, &pictures);
     report(&prompt.caption, &effects);
     Ok(())
 }

@@ -6,24 +6,24 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bendrack::media::Picture;
-use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Shape};
+use bendrack::quality::scene::{Motion, Prompt};
 use candle_core::Result as Played;
 use serde_json::json;
 
 use super::measure::{change, mean};
 use super::page::Page;
-use super::rig::{Bend, CHUNK, DEPTHS, Rig, large};
+use super::rig::{Bend, CHUNK, DEPTHS, Rig, one};
 
 /// Neurons of a layer, first and last of each band.
-pub const BANDS: [(usize, usize); 4] = [(0, 127), (128, 255), (256, 383), (384, 511)];
+pub const BANDS: [(usize, usize); 4] = [(0, 191), (192, 383), (384, 575), (576, 767)];
 /// The shown frames, of two chunks.
 const SHOWN: [usize; 3] = [0, 9, 19];
 
 /// The prompts.
 pub fn prompts() -> Vec<Prompt> {
     vec![
-        large(Colour::Red, Shape::Circle, Motion::Right, Background::DarkBlue, 2),
-        large(Colour::Yellow, Shape::Square, Motion::Still, Background::DarkPurple, 3),
+        one("red", "rose", Motion::Right, "gray", 2),
+        one("blue", "cat", Motion::Still, "white", 3),
     ]
 }
 

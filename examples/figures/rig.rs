@@ -2,8 +2,12 @@
 
 use bendrack::engine::Frame;
 use bendrack::engine::model::LATENT_FRAMES;
+use bendrack::media::Picture;
 use bendrack::quality::player::{Player, add, connect, plain};
-use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Scene, Shape, Thing};
+use bendrack::quality::judge::Judge;
+use bendrack::quality::mask::Mask;
+use bendrack::quality::scene::{Motion, Prompt, Scene, Thing};
+use bendrack::quality::world::World;
 use bendrack_nodes::patch::Patch;
 use candle_core::Result;
 use serde_json::{Value as Json, json};
@@ -103,28 +107,19 @@ impl Rig {
     }
 }
 
-/// The prompt for one large object before an even background.
-pub fn large(colour: Colour, shape: Shape, motion: Motion, background: Background, seed: u64) -> Prompt {
-    let [colour_name, shape_name] = [format!("{colour:?}"), format!("{shape:?}")].map(|name| name.to_lowercase());
+/// The prompt for one thing over a plain ground.
+pub fn one(look: &str, name: &str, motion: Motion, ground: &str, seed: u64) -> Prompt {
     let motion_name = match motion {
-        Motion::Still => "still".to_owned(),
-        Motion::Spinning => "spinning".to_owned(),
-        way => format!("moving {way:?}").to_lowercase(),
+        Motion::Still | Motion::Meeting => String::new(),
+        way => format!(" moving {way:?}").to_lowercase(),
     };
-    let background_name = name_of(background);
-    let caption = format!("a large {colour_name} {shape_name} {motion_name} over a {background_name} background");
-    let thing = Thing { shape, colour, motion, large: true, colour_word: 2, shape_word: 3 };
-    Prompt { caption, seed, scene: Scene { things: vec![thing], background, gradient: false } }
+    let caption = format!("a {look} {name}{motion_name} over a {ground} background");
+    let (name, look) = (name.to_owned(), look.to_owned());
+    let thing = Thing { name, look, motion, look_word: Some(1), thing_words: vec![2] };
+    Prompt { caption, seed, scene: Scene { things: vec![thing], ground: ground.to_owned(), cinematic: false } }
 }
 
-/// A background in words.
-pub fn name_of(background: Background) -> &'static str {
-    match background {
-        Background::Black => "black",
-        Background::Gray => "gray",
-        Background::DarkRed => "dark red",
-        Background::DarkGreen => "dark green",
-        Background::DarkBlue => "dark blue",
-        Background::DarkPurple => "dark purple",
-    }
+/// The pixels of each thing of a prompt in the sampled frame of the first chunk.
+pub fn masks(prompt: &Prompt, picture: &Picture) -> Result<Vec<Mask>> {
+    Ok(Judge(World::get()?).masks(&prompt.scene, picture, SHOWN.div_ceil(LATENT_FRAMES)))
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use anyhow::Result;
 use bendrack::media::Picture;
-use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Shape};
+use bendrack::quality::scene::{Motion, Prompt};
 use serde_json::json;
 
 use super::measure::{change, mean};
 use super::page::Page;
-use super::rig::{Bend, CHUNK, Rig, large};
+use super::rig::{Bend, CHUNK, Rig, one};
 
 /// Frames of a video: three chunks.
 const FRAMES: u64 = CHUNK + 24;
@@ -19,7 +19,7 @@ const SHOWN: [usize; 5] = [0, 8, 16, 24, 32];
 
 /// The prompt of all of them.
 pub fn prompt() -> Prompt {
-    large(Colour::Red, Shape::Circle, Motion::Right, Background::DarkBlue, 2)
+    one("purple", "tulip", Motion::Right, "gray", 2)
 }
 
 /// The bends: site, label, and the bend.
@@ -30,7 +30,7 @@ pub fn bends() -> Vec<(&'static str, &'static str, Bend)> {
     };
     vec![
         ("cross.map", "rotate 45°", at("bend.rotate", "cross.map", json!({ "angle": 45 }))),
-        ("cross.map", "gain 0 on “red”", at("bend.gain", "cross.map", json!({ "gain": 0 })).words("red")),
+        ("cross.map", "gain 0 on “purple”", at("bend.gain", "cross.map", json!({ "gain": 0 })).words("purple")),
         ("cross.map", "noise 0.5", at("bend.noise", "cross.map", json!({ "sigma": 0.5 }))),
         ("cross.out", "gain 4", at("bend.gain", "cross.out", json!({ "gain": 4 }))),
         ("self.map", "gain 0", at("bend.gain", "self.map", json!({ "gain": 0 }))),

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 use bendrack::media::Picture;
-use bendrack::quality::scene::{Background, Colour, Motion, Prompt, Shape};
+use bendrack::quality::scene::{Motion, Prompt};
 use serde_json::{Value as Json, json};
 
 use super::measure::change;
 use super::page::Page;
-use super::rig::{Bend, DEPTHS, Rig, large};
+use super::rig::{Bend, DEPTHS, Rig, one};
 
 /// An operation on the maps of cross-attention, and its amount in each column.
 struct Operation {
@@ -63,13 +63,13 @@ fn kind(operation: &str) -> &'static str {
 }
 
 fn prompt() -> Prompt {
-    large(Colour::Yellow, Shape::Triangle, Motion::Still, Background::DarkBlue, 1)
+    one("yellow", "tulip", Motion::Still, "blue", 1)
 }
 
 /// Draws a sheet for each operation.
 pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
     let prompt = prompt();
-    let words = [("all words", None), ("“triangle”", Some("triangle")), ("“yellow”", Some("yellow"))];
+    let words = [("all words", None), ("“tulip”", Some("tulip")), ("“yellow”", Some("yellow"))];
     let layers = std::iter::once(("all", None)).chain(DEPTHS.map(|(name, layers)| (name, Some(layers))));
     let layers: Vec<(&str, Option<(usize, usize)>)> = layers.collect();
     let plain = rig.glance(&prompt, None)?.picture;

@@ -106,14 +106,14 @@ impl Plan {
     ///
     /// let mut patch = Patch::default();
     /// let mut model = Node::new("model.wan");
-    /// model.params.insert("prompt".to_owned(), json!("a red circle"));
+    /// model.params.insert("prompt".to_owned(), json!("a red tulip"));
     /// patch.nodes.insert("wan".to_owned(), model);
     /// let plan = Plan::compile(&patch, LIBRARY).0.expect("a plan");
     ///
     /// let measurements = Measurements::default();
     /// let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
     /// let program = plan.program(&inputs, &mut Memory::default(), 3);
-    /// assert_eq!(&*program.prompt, "a red circle");
+    /// assert_eq!(&*program.prompt, "a red tulip");
     /// ```
     pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
         let mut program = Program::default();

@@ -1,226 +1,261 @@
-//! Detectors: what a video shows, by rules.
+//! The detector: which things, looks, motions and grounds a video shows.
 //!
-//! They look at one frame of each latent frame. Source: `assets/mini/train/evaluate.py`.
+//! It knows the world. It lays every thing in every look over the prompt's ground, and takes what is nearest to the picture. It
+//! judges one frame of each latent frame. Source: `assets/mini/train/evaluate.py`.
 
-use std::collections::BTreeMap;
-
-use crate::engine::model::{LATENT_PIXELS, TOKEN_PIXELS};
 use crate::media::{Map, Picture};
 use crate::wan::mini::SIDE;
 
 use super::mask::Mask;
-use super::scene::{Colour, Motion, Scene, Shape, Thing};
+use super::scene::{Motion, Scene};
 use super::scores::{Property, Scores};
-use super::world;
+use super::world::{Canvas, HALF_SIDE, Rgb, SQUARE, TOKENS, Token, World, graded, in_bar, motion_at, moved, over, square};
 
-/// Largest distance of a row's median colour from the background's, in a cube of side 1.
-const BACKGROUND_ERROR: f32 = 0.14;
-/// From which distance on a pixel is not background.
-const FOREGROUND: f32 = 0.27;
-/// Plausible areas, as fractions of the expected one.
-const AREAS: (f64, f64) = (0.35, 2.5);
-/// Fewer pixels have no shape.
-const FEWEST_PIXELS: usize = 100;
-/// Degrees between templates.
-const ANGLE: f64 = 7.5;
-/// Largest error of a displacement, in pixels per latent frame.
-const MOVE_ERROR: f64 = 3.0;
-/// Largest error of a rotation, in degrees per latent frame.
-const TURN_ERROR: f64 = 11.0;
-/// Share of a token that an object must cover to be there.
-const ON_OBJECT: f64 = 0.1;
+/// Root mean square difference under which two looks of a thing are the same to an eye.
+const SAME: f32 = 0.05;
+/// Coverage below which a thing hides nothing of the thing under it.
+const UNCOVERED: f32 = 0.05;
+/// Smallest visible part of a thing that can be told from others.
+const VISIBLE: f32 = 0.4;
+/// Fewest tokens between two things, along rows or columns.
+const APART: usize = 2;
+/// Distance from the ground's colour, in a cube of side 1, from which on a pixel belongs to a thing.
+const FOREGROUND: f32 = 0.25;
+/// Largest distance in tokens between the maximum of a map and the thing.
+const NEAR: usize = 1;
 
-/// Scores videos of known scenes by rules.
-pub struct Judge {
-    /// The area of each shape at radius 1.
-    areas: BTreeMap<Shape, f64>,
-    /// The shapes that were compared so far, by shape and twice their radius in pixels: angle and pixels.
-    templates: BTreeMap<(Shape, usize), Vec<(f64, Mask)>>,
-}
+/// Detects the things of known scenes.
+#[derive(Clone, Copy)]
+pub struct Judge(pub &'static World);
 
-/// Observation of an object in a frame.
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    /// Row and column of its middle.
-    centre: (f64, f64),
-    shape: Shape,
-    degrees: f64,
-}
-
-impl Default for Judge {
-    /// A judge without observations.
-    fn default() -> Self {
-        let areas = Shape::ALL.map(|shape| (shape, world::mask(shape, 40.0, 0.0).count() as f64 / 1600.0));
-        Self { areas: areas.into(), templates: BTreeMap::new() }
-    }
-}
+/// The token of each thing in each judged frame, frame by frame.
+pub type Found = Vec<Vec<Token>>;
 
 impl Judge {
-    /// The scores of a video: of everything but pointing.
-    pub fn video(&mut self, scene: &Scene, frames: &[&Picture]) -> Scores {
+    /// The scores of a video but for pointing, and where its things are. The first frame belongs to latent frame `first`.
+    pub fn video(self, scene: &Scene, frames: &[Canvas], first: usize) -> (Scores, Found) {
+        let motions = |k: usize| (0..scene.things.len()).map(|i| motion_at(scene, i, first + k)).collect();
+        let motions: Vec<Vec<Motion>> = (0..frames.len()).map(motions).collect();
+        let mut found: Found = Vec::new();
+        for (frame, motions) in frames.iter().zip(&motions) {
+            let tokens = self.find(scene, frame, motions);
+            found.push(if scene.twins() { sorted(tokens, found.last(), motions) } else { tokens });
+        }
         let mut scores = Scores::default();
-        for frame in frames {
-            scores.count(Property::Background, has_background(scene, frame));
-        }
-        let masks: Vec<Vec<Mask>> = frames.iter().map(|frame| masks(scene, frame)).collect();
-        let mut own_shapes = Vec::new();
+        let mut own = Vec::new();
         for (i, thing) in scene.things.iter().enumerate() {
-            let mut seen = Vec::new();
-            for (frame, masks) in frames.iter().zip(&masks) {
-                let mask = &masks[i];
-                let plausible = self.is_plausible(thing, mask);
-                // With two objects the mask is already what has the object's colour.
-                let has_colour = plausible && (scene.things.len() > 1 || colour_of(frame, mask) == Some(thing.colour));
-                scores.count(Property::Colour, has_colour);
-                seen.push(plausible.then(|| self.look(mask)).flatten());
+            let verdicts: Vec<(bool, bool)> = (frames.iter().zip(&found).zip(&motions))
+                .filter_map(|((frame, tokens), motions)| self.look(scene, frame, i, tokens, motions))
+                .collect();
+            for (is_thing, is_look) in &verdicts {
+                scores.count(Property::Thing, *is_thing);
+                scores.count(Property::Look, *is_look);
             }
-            let right: Vec<bool> = seen.iter().map(|seen| seen.is_some_and(|seen| seen.shape == thing.shape)).collect();
-            for &right in &right {
-                scores.count(Property::Shape, right);
-            }
-            scores.count(Property::Motion, moves_as(thing, &seen));
-            own_shapes.push(2 * right.iter().filter(|&&right| right).count() > right.len());
+            scores.count(Property::Motion, moves_as(thing.motion, i, &found));
+            let right = verdicts.iter().filter(|verdict| verdict.0 && verdict.1).count();
+            own.extend((!verdicts.is_empty()).then_some(2 * right > verdicts.len()));
         }
-        if scene.things.len() > 1 {
-            scores.count(Property::Binding, own_shapes.iter().all(|&own| own));
+        if own.len() == 2 && !scene.twins() {
+            scores.count(Property::Binding, own.iter().all(|&own| own));
         }
-        scores
+        for ((frame, tokens), motions) in frames.iter().zip(&found).zip(&motions) {
+            scores.count(Property::Ground, self.has_ground(scene, frame, tokens, motions));
+        }
+        (scores, found)
     }
 
-    fn is_plausible(&self, thing: &Thing, mask: &Mask) -> bool {
-        let expected = self.areas[&thing.shape] * f64::from(world::radius(thing.large)).powi(2);
-        let count = mask.count() as f64;
-        AREAS.0 * expected < count && count < AREAS.1 * expected
+    /// The token of each thing: together they explain most of the picture.
+    pub fn find(self, scene: &Scene, frame: &Canvas, motions: &[Motion]) -> Vec<Token> {
+        let each: Vec<Vec<f32>> = motions.iter().enumerate().map(|(i, &motion)| self.gains(scene, frame, i, motion)).collect();
+        let token = |at: usize| (at / TOKENS, at % TOKENS);
+        let all = || 0..TOKENS * TOKENS;
+        match each.as_slice() {
+            [one] => all().max_by(|&a, &b| one[a].total_cmp(&one[b])).map(token).into_iter().collect(),
+            [one, two] => {
+                let pairs = all().flat_map(|a| all().map(move |b| (a, b)));
+                let apart = pairs.filter(|&(a, b)| {
+                    let (down, right) = way(token(a), token(b));
+                    down.unsigned_abs().max(right.unsigned_abs()) >= APART
+                });
+                let best = apart.max_by(|x, y| (one[x.0] + two[x.1]).total_cmp(&(one[y.0] + two[y.1])));
+                best.map(|(a, b)| vec![token(a), token(b)]).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
     }
 
-    /// The shape, place and angle that fit an object best.
-    fn look(&mut self, mask: &Mask) -> Option<Seen> {
-        let count = mask.count();
-        if count < FEWEST_PIXELS {
-            return None;
+    /// How much of the picture a thing over the ground explains, at each token.
+    fn gains(self, scene: &Scene, frame: &Canvas, thing: usize, motion: Motion) -> Vec<f32> {
+        let (sprite, ground, bare) = (self.0.sprite(scene, thing), self.0.ground(scene), self.0.bare(scene));
+        let gain = |token: Token| {
+            let pixels = square(token, motion).enumerate().filter(|&(i, at)| sprite.cover[i] > 0.0 && is_seen(scene, at));
+            pixels.map(|(i, at)| {
+                let laid = shown(scene, over(sprite, i, ground.0[at]));
+                error(bare.0[at], frame.0[at]) - error(laid, frame.0[at])
+            })
+            .sum()
+        };
+        (0..TOKENS * TOKENS).map(|at| gain((at / TOKENS, at % TOKENS))).collect()
+    }
+
+    /// Whether the thing at a token is the right one, and whether its look is right. Pixels under the other thing and under bars do
+    /// not count. None if they hide most of the thing.
+    fn look(
+        self,
+        scene: &Scene,
+        frame: &Canvas,
+        thing: usize,
+        tokens: &[Token],
+        motions: &[Motion],
+    ) -> Option<(bool, bool)> {
+        let World { sprites, .. } = self.0;
+        let mut hidden = [false; HALF_SIDE * HALF_SIDE];
+        for other in (0..tokens.len()).filter(|&other| other != thing) {
+            let cover = &self.0.sprite(scene, other).cover;
+            for (i, at) in square(tokens[other], motions[other]).enumerate() {
+                hidden[at] |= cover[i] >= UNCOVERED;
+            }
         }
-        let centre = mask.centre();
-        let to_middle = |at: f64| (SIDE as f64 / 2.0 - at).round() as isize;
-        let middle = mask.rolled(to_middle(centre.0), to_middle(centre.1));
-        let mut best = (0.0, None);
-        for shape in Shape::ALL {
-            let diameter = (2.0 * (count as f64 / self.areas[&shape]).sqrt()).round().min(110.0) as usize;
-            for (degrees, template) in self.templates(shape, diameter) {
-                let overlap = middle.overlap(template);
-                if overlap > best.0 {
-                    best = (overlap, Some(Seen { centre, shape, degrees: *degrees }));
+        let visible: Vec<(usize, usize)> = (square(tokens[thing], motions[thing]).enumerate())
+            .filter(|&(_, at)| is_seen(scene, at) && !hidden[at])
+            .collect();
+        let ground = self.0.ground(scene);
+        let laid = |kind: usize, look: usize| {
+            visible.iter().map(move |&(i, at)| shown(scene, over(&sprites[kind][look], i, ground.0[at])))
+        };
+        // The squared distance from the picture, if it is below a limit.
+        let near = |kind: usize, look: usize, limit: f32| {
+            let mut sum = 0.0;
+            for (pixel, &(_, at)) in laid(kind, look).zip(&visible) {
+                sum += error(pixel, frame.0[at]);
+                if sum >= limit {
+                    return None;
                 }
             }
+            Some(sum)
+        };
+        let (kind, look) = self.0.indices(scene, thing);
+        let cover = &sprites[kind][look].cover;
+        let seen: f32 = visible.iter().map(|&(i, _)| cover[i]).sum();
+        if seen < VISIBLE * cover.iter().sum::<f32>() {
+            return None;
         }
-        best.1
+        // A thing that fits worse than the bare ground is not there.
+        let bare = self.0.bare(scene);
+        let nothing: f32 = visible.iter().map(|&(_, at)| error(bare.0[at], frame.0[at])).sum();
+        let mut mine = (f32::INFINITY, look);
+        for other in 0..sprites[kind].len() {
+            mine = near(kind, other, mine.0).map_or(mine, |distance| (distance, other));
+        }
+        let others = (0..sprites.len()).filter(|&other| other != kind);
+        let is_thing = mine.0 < nothing && others.flat_map(|other| (0..sprites[other].len()).map(move |look| (other, look)))
+            .all(|(other, look)| near(other, look, mine.0).is_none());
+        let differing: f32 = laid(kind, mine.1).zip(laid(kind, look)).map(|(a, b)| error(a, b)).sum();
+        Some((is_thing, mine.1 == look || (differing / f32::max(1.0, 3.0 * seen)).sqrt() < SAME))
     }
 
-    fn templates(&mut self, shape: Shape, diameter: usize) -> &[(f64, Mask)] {
-        self.templates.entry((shape, diameter)).or_insert_with(|| {
-            let angles = (0..).map(|i| f64::from(i) * ANGLE);
-            let angles = angles.take_while(|&degrees| degrees < shape.symmetry().unwrap_or(ANGLE));
-            angles.map(|degrees| (degrees, world::mask(shape, diameter as f32 / 2.0, degrees))).collect()
-        })
+    /// True if, of all grounds, the scene's is nearest to what no thing's square covers.
+    fn has_ground(self, scene: &Scene, frame: &Canvas, tokens: &[Token], motions: &[Motion]) -> bool {
+        let mut free = [true; HALF_SIDE * HALF_SIDE];
+        for (&token, &motion) in tokens.iter().zip(motions) {
+            square(token, motion).for_each(|at| free[at] = false);
+        }
+        let far = |ground: &Canvas| -> f32 {
+            let pixels = (0..free.len()).filter(|&at| free[at]);
+            pixels.map(|at| frame.0[at].iter().zip(ground.0[at]).map(|(a, b)| (a - b).abs()).sum::<f32>()).sum()
+        };
+        let own = far(self.0.bare(scene));
+        self.0.grounds.iter().flatten().all(|ground| ground == self.0.bare(scene) || far(ground) > own)
+    }
+
+    /// The pixels of each thing: those unlike the ground. Of two things, the nearer one has a pixel.
+    pub fn masks(self, scene: &Scene, frame: &Picture, latent: usize) -> Vec<Mask> {
+        let canvas = Canvas::of(frame);
+        let motions: Vec<Motion> = (0..scene.things.len()).map(|i| motion_at(scene, i, latent)).collect();
+        let tokens = self.find(scene, &canvas, &motions);
+        let bare = self.0.bare(scene);
+        let half = |pixel: usize| pixel / 2;
+        let far = |token: Token, row: usize, column: usize| {
+            let from = |token: usize, pixel: usize| {
+                let side = SIDE as f64;
+                let way = pixel as f64 + 0.5 - (token as f64 + 0.5) * side / TOKENS as f64;
+                (way + side / 2.0).rem_euclid(side) - side / 2.0
+            };
+            from(token.0, row).hypot(from(token.1, column))
+        };
+        let mask = |&token: &Token| {
+            Mask::new(|row, column| {
+                let at = half(row) * HALF_SIDE + half(column);
+                let nearest = tokens.iter().all(|&other| far(token, row, column) <= far(other, row, column));
+                nearest && is_seen(scene, at) && error(bare.0[at], canvas.0[at]).sqrt() > FOREGROUND
+            })
+        };
+        tokens.iter().map(mask).collect()
     }
 }
 
-/// True if an object lies at the largest value of a word's attention map of the same latent frame.
-pub fn points_at(scene: &Scene, thing: usize, frame: &Picture, map: &Map) -> bool {
+/// True if a thing is at the largest value of a word's attention map, or beside it. `tokens` are those of the things that
+/// the word names.
+pub fn points_at(tokens: &[Token], map: &Map) -> bool {
     let largest = map.values.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
-    let Some((token, _)) = largest.filter(|_| map.width == world::TOKENS) else { return false };
-    let (row, column) = (TOKEN_PIXELS * (token / map.width), TOKEN_PIXELS * (token % map.width));
-    let covered = masks(scene, frame)[thing].count_within(row..row + TOKEN_PIXELS, column..column + TOKEN_PIXELS);
-    covered as f64 > ON_OBJECT * (TOKEN_PIXELS * TOKEN_PIXELS) as f64
+    let Some((at, _)) = largest.filter(|_| map.width == TOKENS) else { return false };
+    tokens.iter().any(|&token| {
+        let (down, right) = way((at / TOKENS, at % TOKENS), token);
+        down.unsigned_abs().max(right.unsigned_abs()) <= NEAR
+    })
 }
 
-/// True if the median of most rows has the background's colour.
-fn has_background(scene: &Scene, frame: &Picture) -> bool {
-    let is_right = |&row: &usize| {
-        let colour = median_colour((0..SIDE).map(|column| pixel(frame, row, column)));
-        colour.is_some_and(|colour| distance(colour, world::background(scene, row)) < BACKGROUND_ERROR)
+/// Two of a kind in the order of the frame before: each is where it is expected. At first, the left one is the first.
+fn sorted(tokens: Vec<Token>, before: Option<&Vec<Token>>, motions: &[Motion]) -> Vec<Token> {
+    let [a, b] = tokens[..] else { return tokens };
+    let far = |order: [Token; 2]| -> usize {
+        let Some(before) = before else { return order[0].1 };
+        let expected = before.iter().zip(motions).map(|(&token, motion)| moved(token, motion.step()));
+        expected.zip(order).map(|(from, to)| way(from, to)).map(|(down, right)| down.unsigned_abs() + right.unsigned_abs()).sum()
     };
-    (0..SIDE).filter(is_right).count() as f64 > 0.8 * SIDE as f64
+    if far([b, a]) < far([a, b]) { vec![b, a] } else { vec![a, b] }
 }
 
-/// The objects in a frame. One object is the pixels unlike the background. Of two, each is the pixels nearest to its colour.
-pub fn masks(scene: &Scene, frame: &Picture) -> Vec<Mask> {
-    let foreground =
-        Mask::new(|row, column| distance(pixel(frame, row, column), world::background(scene, row)) > FOREGROUND);
-    if scene.things.len() == 1 {
-        return vec![foreground];
+/// True if a thing moves as expected: in the median from frame to frame, or together with the other at the end.
+fn moves_as(motion: Motion, thing: usize, found: &Found) -> bool {
+    if motion == Motion::Meeting {
+        let last = &found[found.len().saturating_sub(3)..];
+        let beside = |tokens: &Vec<Token>| {
+            matches!(tokens[..], [a, b] if { let (down, right) = way(a, b); down == 0 && right.unsigned_abs() == APART })
+        };
+        return !last.is_empty() && last.iter().all(beside);
     }
-    let of = |thing: &Thing| {
-        Mask::new(|row, column| {
-            foreground.contains(row, column) && nearest(pixel(frame, row, column)) == Some(thing.colour)
-        })
+    let steps: Vec<(isize, isize)> = found.windows(2).map(|pair| way(pair[0][thing], pair[1][thing])).collect();
+    let median = |of: fn(&(isize, isize)) -> isize, expected: isize| {
+        let mut steps: Vec<isize> = steps.iter().map(of).collect();
+        steps.sort_unstable();
+        let middle = steps.len() / 2;
+        !steps.is_empty() && steps[middle] == expected && steps[(steps.len() - 1) / 2] == expected
     };
-    scene.things.iter().map(of).collect()
+    let (down, right) = motion.step();
+    median(|step| step.0, down) && median(|step| step.1, right)
 }
 
-/// The colour of an object, in the median.
-fn colour_of(frame: &Picture, mask: &Mask) -> Option<Colour> {
-    let places = (0..SIDE * SIDE).map(|i| (i / SIDE, i % SIDE)).filter(|&(row, column)| mask.contains(row, column));
-    nearest(median_colour(places.map(|(row, column)| pixel(frame, row, column)))?)
+/// The short way from a token to another on the torus, down and right.
+fn way(from: Token, to: Token) -> (isize, isize) {
+    let half = (TOKENS / 2) as isize;
+    let short = |from: usize, to: usize| (to as isize - from as isize + half).rem_euclid(2 * half) - half;
+    (short(from.0, to.0), short(from.1, to.1))
 }
 
-/// True if an object moves and rotates as expected, in the median over neighbouring latent frames.
-fn moves_as(thing: &Thing, seen: &[Option<Seen>]) -> bool {
-    let pairs: Vec<(Seen, Seen)> = seen.windows(2).filter_map(|pair| pair[0].zip(pair[1])).collect();
-    if pairs.len() < 3 {
-        return false;
-    }
-    let side = SIDE as f64;
-    let moves = |of: fn((f64, f64)) -> f64| {
-        median(pairs.iter().map(|(a, b)| short_way(of(b.centre) - of(a.centre), side)).collect())
-    };
-    let expected = |step: isize| (LATENT_PIXELS as isize * step) as f64;
-    let (down, right) = thing.motion.step();
-    if (moves(|at| at.0) - expected(down)).hypot(moves(|at| at.1) - expected(right)) > MOVE_ERROR {
-        return false;
-    }
-    // The spin of a circle is invisible.
-    if thing.shape == Shape::Circle {
-        return true;
-    }
-    let turn = |(a, b): &(Seen, Seen)| short_way(b.degrees - a.degrees, b.shape.symmetry().unwrap_or(360.0));
-    let expected = if thing.motion == Motion::Spinning { world::SPIN } else { 0.0 };
-    (median(pairs.iter().map(turn).collect()) - expected).abs() <= TURN_ERROR
+/// A colour as the scene's pictures show it.
+fn shown(scene: &Scene, colour: Rgb) -> Rgb {
+    if scene.cinematic { graded(colour) } else { colour }
 }
 
-/// `x` on a circle, in the turn nearest to 0.
-fn short_way(x: f64, circle: f64) -> f64 {
-    (x + circle / 2.0).rem_euclid(circle) - circle / 2.0
+/// True for a pixel that no bar covers.
+fn is_seen(scene: &Scene, at: usize) -> bool {
+    !scene.cinematic || !in_bar(at / HALF_SIDE)
 }
 
-fn pixel(picture: &Picture, row: usize, column: usize) -> [f32; 3] {
-    let at = 3 * (row * picture.width + column);
-    [0, 1, 2].map(|channel| f32::from(picture.rgb[at + channel]) / 255.0)
+/// The squared distance of two colours.
+fn error(a: Rgb, b: Rgb) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-fn distance(a: [f32; 3], b: [f32; 3]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
-}
-
-/// The colour that is nearest.
-fn nearest(pixel: [f32; 3]) -> Option<Colour> {
-    let far = |colour: &Colour| distance(pixel, colour.rgb());
-    Colour::ALL.into_iter().min_by(|a, b| far(a).total_cmp(&far(b)))
-}
-
-/// Channel by channel; nothing of no pixels.
-fn median_colour(pixels: impl Iterator<Item = [f32; 3]>) -> Option<[f32; 3]> {
-    let pixels: Vec<[f32; 3]> = pixels.collect();
-    let channel = |c: usize| median(pixels.iter().map(|pixel| f64::from(pixel[c])).collect()) as f32;
-    (!pixels.is_empty()).then(|| [channel(0), channel(1), channel(2)])
-}
-
-/// Of an even count, the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        count if count % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
-        _ => values[middle],
-    }
-}
+const _: () = assert!(SQUARE <= HALF_SIDE);

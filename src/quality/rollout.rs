@@ -11,6 +11,7 @@ use super::judge::Judge;
 use super::player::{Player, plain};
 use super::scene::Prompt;
 use super::scores::Scores;
+use super::world::{Canvas, World};
 
 /// Seconds at the beginning and at the end that are compared.
 pub const WINDOW_SECS: f64 = 3.0;
@@ -35,7 +36,7 @@ pub struct Window {
 pub fn measure(prompts: &[Prompt], secs: f64, mut each: impl FnMut()) -> Result<(Window, Window)> {
     let frames = |secs: f64| (secs * FRAME_RATE).round() as u64;
     let (total, window) = (frames(secs), frames(WINDOW_SECS));
-    let (mut player, mut judge) = (Player::new()?, Judge::default());
+    let (mut player, judge) = (Player::new()?, Judge(World::get()?));
     let (mut first, mut last) = (Window::default(), Window::default());
     for prompt in prompts {
         let (mut beginning, mut end) = (Vec::new(), Vec::new());
@@ -47,8 +48,8 @@ pub fn measure(prompts: &[Prompt], secs: f64, mut each: impl FnMut()) -> Result<
             }
         })?;
         let share = 1.0 / prompts.len() as f64;
-        first.add(&mut judge, prompt, &beginning, share);
-        last.add(&mut judge, prompt, &end, share);
+        first.add(judge, prompt, &beginning, share);
+        last.add(judge, prompt, &end, share);
         each();
     }
     Ok((first, last))
@@ -56,9 +57,11 @@ pub fn measure(prompts: &[Prompt], secs: f64, mut each: impl FnMut()) -> Result<
 
 impl Window {
     /// Takes in the frames of a video that is this share of all.
-    fn add(&mut self, judge: &mut Judge, prompt: &Prompt, frames: &[Frame], share: f64) {
+    fn add(&mut self, judge: Judge, prompt: &Prompt, frames: &[Frame], share: f64) {
         let pictures: Vec<&Picture> = frames.iter().map(|frame| &*frame.picture).collect();
-        self.scores.add(&judge.video(&prompt.scene, &pictures));
+        let canvases: Vec<Canvas> = pictures.iter().map(|picture| Canvas::of(picture)).collect();
+        let latent = frames.first().map_or(0, |frame| frame.latent as usize);
+        self.scores.add(&judge.video(&prompt.scene, &canvases, latent).0);
         let mean = |of: fn(&Picture) -> f64| mean(pictures.iter().map(|picture| of(picture)));
         self.saturation += share * mean(saturation);
         self.contrast += share * mean(contrast);

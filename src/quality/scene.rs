@@ -1,118 +1,30 @@
-//! The words of the world that mini knows, and the held-out prompts.
+//! The held-out scenes and their captions.
 //!
-//! Source: `assets/mini/train/world.py`; the prompts are written by `assets/mini/train/prompts.py`.
+//! `assets/mini/train/prompts.py` writes them, with the names of things, looks and grounds.
+
+use std::sync::LazyLock;
 
 use candle_core::{Result, bail};
 use serde::Deserialize;
 
-const PROMPTS: &str = include_str!("../../assets/mini/quality.json");
+const FILE: &str = include_str!("../../assets/mini/quality/prompts.json");
 
-/// Shape of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Shape {
-    /// A disc.
-    Circle,
-    /// A square.
-    Square,
-    /// A triangle that stands on its side.
-    Triangle,
-    /// An upright cross.
-    Cross,
+/// The contents of the file.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct File {
+    pub(super) things: Vec<String>,
+    /// The first is a thing's own colours.
+    pub(super) looks: Vec<String>,
+    pub(super) grounds: Vec<String>,
+    prompts: Vec<Prompt>,
 }
 
-impl Shape {
-    /// Every shape.
-    pub const ALL: [Self; 4] = [Self::Circle, Self::Square, Self::Triangle, Self::Cross];
-
-    /// Degrees after which it looks as before; none if it always does.
-    pub const fn symmetry(self) -> Option<f64> {
-        match self {
-            Self::Circle => None,
-            Self::Square | Self::Cross => Some(90.0),
-            Self::Triangle => Some(120.0),
-        }
-    }
-}
-
-/// The colour of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "a colour is its name")]
-pub enum Colour {
-    Red,
-    Orange,
-    Yellow,
-    Green,
-    Cyan,
-    Blue,
-    Purple,
-    White,
-}
-
-impl Colour {
-    /// Every colour.
-    pub const ALL: [Self; 8] =
-        [Self::Red, Self::Orange, Self::Yellow, Self::Green, Self::Cyan, Self::Blue, Self::Purple, Self::White];
-
-    /// Red, green, blue in 0..1.
-    pub fn rgb(self) -> [f32; 3] {
-        unit(match self {
-            Self::Red => [230, 45, 45],
-            Self::Orange => [245, 140, 30],
-            Self::Yellow => [245, 220, 50],
-            Self::Green => [50, 190, 70],
-            Self::Cyan => [50, 210, 220],
-            Self::Blue => [50, 90, 235],
-            Self::Purple => [160, 60, 215],
-            Self::White => [240, 240, 240],
-        })
-    }
-}
-
-/// The colour of a background.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "a colour is its name")]
-pub enum Background {
-    Black,
-    Gray,
-    #[serde(rename = "dark red")]
-    DarkRed,
-    #[serde(rename = "dark green")]
-    DarkGreen,
-    #[serde(rename = "dark blue")]
-    DarkBlue,
-    #[serde(rename = "dark purple")]
-    DarkPurple,
-}
-
-impl Background {
-    /// Every background.
-    pub const ALL: [Self; 6] =
-        [Self::Black, Self::Gray, Self::DarkRed, Self::DarkGreen, Self::DarkBlue, Self::DarkPurple];
-
-    /// Red, green, blue in 0..1.
-    pub fn rgb(self) -> [f32; 3] {
-        unit(match self {
-            Self::Black => [8, 8, 10],
-            Self::Gray => [75, 75, 80],
-            Self::DarkRed => [80, 15, 20],
-            Self::DarkGreen => [12, 70, 30],
-            Self::DarkBlue => [15, 25, 90],
-            Self::DarkPurple => [60, 15, 80],
-        })
-    }
-}
-
-/// Motion of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+/// Motion of a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Motion {
     /// It stands still.
     Still,
-    /// It turns around its middle.
-    Spinning,
     /// It goes left.
     #[serde(rename = "moving left")]
     Left,
@@ -125,16 +37,18 @@ pub enum Motion {
     /// It goes down.
     #[serde(rename = "moving down")]
     Down,
+    /// Of two things: they come together and stay.
+    Meeting,
 }
 
 impl Motion {
     /// Every motion.
-    pub const ALL: [Self; 6] = [Self::Still, Self::Spinning, Self::Left, Self::Right, Self::Up, Self::Down];
+    pub const ALL: [Self; 6] = [Self::Still, Self::Left, Self::Right, Self::Up, Self::Down, Self::Meeting];
 
-    /// By how many latent cells it goes down and right from a latent frame to the next.
+    /// By how many tokens a thing goes down and right from a latent frame to the next.
     pub const fn step(self) -> (isize, isize) {
         match self {
-            Self::Still | Self::Spinning => (0, 0),
+            Self::Still | Self::Meeting => (0, 0),
             Self::Left => (0, -1),
             Self::Right => (0, 1),
             Self::Up => (-1, 0),
@@ -143,34 +57,39 @@ impl Motion {
     }
 }
 
-/// One object.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+/// One thing.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Thing {
-    /// Its shape.
-    pub shape: Shape,
-    /// Its colour.
-    #[serde(rename = "color")]
-    pub colour: Colour,
-    /// Motion.
+    /// Its name.
+    #[serde(rename = "thing")]
+    pub name: String,
+    /// The name of its tint. Empty for its own colours.
+    pub look: String,
+    /// Its motion.
     pub motion: Motion,
-    /// True if it is large.
-    pub large: bool,
-    /// Index of the caption's word for its colour.
-    #[serde(rename = "color_word")]
-    pub colour_word: usize,
-    /// Index of the word for its shape.
-    pub shape_word: usize,
+    /// Index of the caption's word for its look.
+    pub look_word: Option<usize>,
+    /// Indices of the words of its name.
+    pub thing_words: Vec<usize>,
 }
 
-/// One or two objects before a background.
+/// One or two things over a ground.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Scene {
-    /// The objects.
+    /// The things.
     pub things: Vec<Thing>,
-    /// Background.
-    pub background: Background,
-    /// True if the background becomes lighter from top to bottom.
-    pub gradient: bool,
+    /// The name of the ground.
+    pub ground: String,
+    /// True if the picture is graded, with bars above and below.
+    pub cinematic: bool,
+}
+
+impl Scene {
+    /// True for two of a kind.
+    pub fn twins(&self) -> bool {
+        let alike = |a: &Thing, b: &Thing| (&a.name, &a.look, a.motion) == (&b.name, &b.look, b.motion);
+        matches!(self.things.as_slice(), [a, b] if alike(a, b))
+    }
 }
 
 /// A scene that training never drew, in words.
@@ -186,26 +105,29 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// The words that name an object's colour or shape, with the object's index. Words that the caption has twice are left out:
-    /// a tap listens to a word wherever it stands.
+    /// The words that name a thing or its look, with the thing's index. Words that the caption has twice are left out: a tap
+    /// measures a word at all its places. Two of a kind share a word: it stands for the first.
     pub fn pointing_words(&self) -> Vec<(usize, &str)> {
         let words: Vec<&str> = self.caption.split_whitespace().collect();
-        let named = |(i, thing): (usize, &Thing)| [(i, thing.colour_word), (i, thing.shape_word)];
-        let named = self.scene.things.iter().enumerate().flat_map(named);
+        let things = if self.scene.twins() { &self.scene.things[..1] } else { &self.scene.things };
+        let named = things.iter().enumerate().flat_map(|(i, thing)| {
+            thing.look_word.into_iter().chain(thing.thing_words.iter().copied()).map(move |at| (i, at))
+        });
         let named = named.filter_map(|(i, at)| Some((i, *words.get(at)?)));
         named.filter(|(_, word)| words.iter().filter(|other| other == &word).count() == 1).collect()
     }
 }
 
-/// The held-out prompts, every third with two objects.
+/// The held-out prompts. Every third has two things.
 ///
 /// # Errors
 ///
 /// Never: the file is part of the program.
 pub fn prompts() -> Result<Vec<Prompt>> {
-    serde_json::from_str(PROMPTS).or_else(|error| bail!("mini's quality.json: {error}"))
+    file().map(|file| file.prompts.clone())
 }
 
-fn unit(rgb: [u8; 3]) -> [f32; 3] {
-    rgb.map(|x| f32::from(x) / 255.0)
+pub(super) fn file() -> Result<&'static File> {
+    static FILE_READ: LazyLock<serde_json::Result<File>> = LazyLock::new(|| serde_json::from_str(FILE));
+    FILE_READ.as_ref().or_else(|error| bail!("mini's quality/prompts.json: {error}"))
 }

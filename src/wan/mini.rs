@@ -53,7 +53,7 @@ pub fn fingerprint() -> Result<Fingerprint> {
 ///
 /// ```
 /// let mut mini = bendrack::wan::mini::load()?;
-/// let prompt = mini.text.encode("a red circle")?;
+/// let prompt = mini.text.encode("a red tulip")?;
 /// assert!(!prompt.tokens.positions("red").is_empty());
 /// # Ok::<(), candle_core::Error>(())
 /// ```

@@ -109,7 +109,7 @@ enum Stage {
 /// use bendrack::wan::rollout::Rollout;
 ///
 /// let mut mini = bendrack::wan::mini::load()?;
-/// let prompt = mini.text.encode("a red circle")?;
+/// let prompt = mini.text.encode("a red tulip")?;
 /// let context = Arc::new(mini.transformer.context(&prompt.embedding)?);
 /// let family = Family::Mini;
 /// let (streaming, schedule) = (family.streaming().expect("it streams"), family.schedule()?.expect("steps"));

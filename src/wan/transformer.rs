@@ -24,7 +24,7 @@ use super::weights::Weights;
 /// use candle_core::{DType, Device, Tensor};
 ///
 /// let mut mini = bendrack::wan::mini::load()?;
-/// let prompt = mini.text.encode("a red circle")?;
+/// let prompt = mini.text.encode("a red tulip")?;
 /// let context = mini.transformer.context(&prompt.embedding)?;
 /// let noise = Tensor::randn(0f32, 1.0, (1, mini.transformer.config().in_channels, 1, 4, 4), &Device::Cpu)?;
 /// let timesteps = Tensor::new(&[[1000f32]], &Device::Cpu)?;

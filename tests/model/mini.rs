@@ -40,15 +40,15 @@ fn leading(video: &Tensor, channel: usize) -> Result<f64> {
 #[test]
 fn a_prompt_has_its_colours() -> Result<()> {
     for (prompt, channel) in [
-        ("a large red circle still over a black background", 0),
-        ("a large green square still over a black background", 1),
-        ("a large blue circle still over a black background", 2),
+        ("a red heart still over a black background", 0),
+        ("a green heart still over a black background", 1),
+        ("a blue heart still over a black background", 2),
     ] {
         let video = video(prompt, 1)?;
         assert_eq!(video.dims(), [21, 3, 128, 128]);
         for c in 0..3 {
             let area = leading(&video, c)?;
-            // A large object covers about a seventh of the picture.
+            // A heart covers about a twelfth of the picture.
             let expected = if c == channel { 0.03..0.4 } else { 0.0..0.01 };
             assert!(expected.contains(&area), "{prompt}: channel {c} leads on {area:.3} of the picture");
         }
@@ -58,7 +58,7 @@ fn a_prompt_has_its_colours() -> Result<()> {
 
 #[test]
 fn a_seed_is_a_video() -> Result<()> {
-    let prompt = "a yellow cross still over a dark green background";
+    let prompt = "a yellow star still over a green background";
     let difference = |a: &Tensor, b: &Tensor| -> Result<f32> { (a - b)?.abs()?.mean_all()?.to_scalar() };
     let first = video(prompt, 1)?;
     assert!(difference(&first, &video(prompt, 1)?)?.to_bits() == 0, "the same seed");

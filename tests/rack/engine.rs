@@ -16,7 +16,7 @@ use bendrack_nodes::program::message::Midi;
 use candle_core::Result;
 use serde_json::{Value as Json, json};
 
-const PROMPT: &str = "a large red circle over a black background";
+const PROMPT: &str = "a red heart over a black background";
 
 /// A patch of nodes `(id, kind, params)` and cables.
 fn patch(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
@@ -212,7 +212,7 @@ fn a_prompt_changes_with_the_next_chunk() {
     let mut engine = engine(&video(PROMPT));
     let first = chunks(&mut engine, 1);
     assert!(red(&first[0][8].screen.rgb) > 300, "{}", red(&first[0][8].screen.rgb));
-    engine.set_plan(Arc::new(plan(&video("a large blue circle over a black background"))));
+    engine.set_plan(Arc::new(plan(&video("a blue heart over a black background"))));
     let later = chunks(&mut engine, 3);
     assert!(blue(&later[2][11].screen.rgb) > 300, "{}", blue(&later[2][11].screen.rgb));
 }
@@ -221,7 +221,7 @@ fn a_prompt_changes_with_the_next_chunk() {
 fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
     let nodes = [
         ("wan", "model.wan", json!({ "prompt": PROMPT })),
-        ("word", "target.words", json!({ "words": "circle" })),
+        ("word", "target.words", json!({ "words": "heart" })),
         ("map", "tap.map", json!({})),
         ("gain", "bend.gain", json!({ "gain": 2.0 })),
         ("send", "osc.out", json!({ "address": "/x" })),
@@ -390,7 +390,7 @@ fn a_bend_that_drives_the_model_to_infinity_is_left_out_where_it_does_and_named(
     let picture = &after[11].picture.rgb;
     assert!(
         picture.iter().any(|&x| x > 150) && picture.iter().filter(|&&x| x < 40).count() > picture.len() / 2,
-        "a red circle on black"
+        "a red heart on black"
     );
     assert!(engine.warnings().is_empty(), "{:?}", engine.warnings());
 }
@@ -414,7 +414,7 @@ fn two_prompts_are_mixed_from_the_next_chunk_on() {
     assert!(half != last(0.0, "") && half != last(1.0, BLUE));
 }
 
-const BLUE: &str = "a large blue circle over a black background";
+const BLUE: &str = "a blue heart over a black background";
 
 /// A schedule of red for a chunk and then blue, with more nodes.
 fn turning(extra: &[(&str, &str, Json)], cables: &[(&str, &str)]) -> Patch {
@@ -552,7 +552,7 @@ fn what_is_stale_is_seen_less_and_what_is_not_as_before() {
 fn the_exact_form_gives_the_same_pictures() {
     let nodes = [
         ("wan", "model.wan", json!({ "prompt": PROMPT })),
-        ("word", "target.words", json!({ "words": "circle, red" })),
+        ("word", "target.words", json!({ "words": "heart, red" })),
         ("turn", "bend.rotate", json!({ "angle": 40.0 })),
         ("more", "bend.gain", json!({ "gain": 2.0, "renormalise": true })),
     ];

@@ -85,7 +85,7 @@ impl Schedule {
 
 fn parsed(line: usize, entry: &str) -> Result<(f64, Arc<str>), SyntaxError> {
     let wrong = |what: String| {
-        let way_out = "write a time, a colon and a prompt, such as 0: a red circle";
+        let way_out = "write a time, a colon and a prompt, such as 0: a red tulip";
         SyntaxError::new(format!("line {line}, {entry:?}: {what}; {way_out}"))
     };
     let (time, prompt) = entry.split_once(':').ok_or_else(|| wrong("missing colon".to_owned()))?;
@@ -114,7 +114,7 @@ mod tests {
             ("inf: a cat", "\"inf\" is not a time"),
         ] {
             let why = Schedule::parse(text).expect_err("a mistake").to_string();
-            assert!(why.contains(reported) && why.contains("such as 0: a red circle"), "{text}: {why}");
+            assert!(why.contains(reported) && why.contains("such as 0: a red tulip"), "{text}: {why}");
         }
         assert!(Schedule::parse(&"0: a cat|".repeat(257)).expect_err("a mistake").to_string().contains("256"));
         assert_eq!(Schedule::parse(" \n|\n").expect("a schedule").at(0.0, 0.0), None);

@@ -44,7 +44,7 @@ struct Mini {
     /// Judge videos of held-out prompts, too.
     #[arg(long)]
     quality: bool,
-    /// Number of judged prompts [default: all 64].
+    /// Number of judged prompts [default: all 256].
     #[arg(long, requires = "quality", value_parser = clap::value_parser!(u64).range(1..))]
     prompts: Option<u64>,
     /// Write frames of the first 16 prompts' videos to this picture, a row for each.
@@ -101,7 +101,8 @@ impl Mini {
                 terminal::print_error(format_args!("row {:>2}: {}", row + 1, prompt.caption));
             }
         }
-        Ok(Quality { prompts: prompts.len(), mini, real: judge_real(prompts) })
+        let real = judge_real(prompts).map_err(|error| Failure::Failed(message(&error)))?;
+        Ok(Quality { prompts: prompts.len(), mini, real })
     }
 }
 

@@ -79,7 +79,8 @@ impl Tokenizer {
 
     /// The number of tokens in the vocabulary.
     pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        // Not the number of words: several of them may have one token.
+        self.inner.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1)
     }
 
     /// Cleans and tokenizes a prompt. Tokens beyond `length` are dropped, except the end token.

@@ -18,7 +18,7 @@ use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use candle_core::Tensor;
 use serde_json::json;
 
-pub const PROMPT: &str = "a red circle and a large blue square over a gray background";
+pub const PROMPT: &str = "a red rose and a blue cat over a gray background";
 
 pub fn tokens() -> Tokens {
     Model::mini().and_then(|mut mini| mini.text.encode(PROMPT)).expect("a prompt").tokens.clone()
@@ -55,7 +55,7 @@ pub fn bend(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str) -> f
     let mut params = serde_json::Map::new();
     for input in def.inputs.iter().filter(|input| input.name != "amount") {
         let json = match input.kind {
-            Kind::Text => json!("square"),
+            Kind::Text => json!("cat"),
             Kind::Gate => json!(value(input, place(input.name)) > 0.5),
             Kind::Number if input.name == "site" => json!(site.map_or(input.choices[0], Site::name)),
             Kind::Number if !input.choices.is_empty() => json!(input.choices[value(input, place(input.name)) as usize]),

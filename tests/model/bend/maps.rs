@@ -49,7 +49,7 @@ fn rows(target: &Target, keys: usize, tokens: &Tokens) -> Vec<usize> {
     let one = |list: &WordList, key: usize| {
         list.0.iter().any(|word| match &**word {
             "<padding>" => key >= tokens.padding_start(),
-            "s*" => tokens.positions("square").contains(&key),
+            "ca*" => tokens.positions("cat").contains(&key),
             word => tokens.positions(word).contains(&key),
         })
     };
@@ -199,7 +199,7 @@ impl Case {
     }
 }
 
-const WORDS: [&str; 8] = ["*", "red", "circle, s*", "<padding>", "a", "large blue square", "gray, red", "background"];
+const WORDS: [&str; 8] = ["*", "red", "rose, ca*", "<padding>", "a", "blue cat", "gray, red", "background"];
 const HEADS: [&str; 4] = ["all", "0", "1-2", "0,3"];
 const FRAMES: [&str; 4] = ["all", "all", "0", "1-end"];
 
@@ -323,7 +323,7 @@ fn noise_on_a_map_has_the_mean_and_covariance_of_its_definition() {
     let grid = Grid { frames: 2, rows: 2, columns: 2 };
     let (heads, dim, keys, sigma) = (2, 3, 24, 0.8);
     // Few keys, whose columns are bent, and many, whose contribution is.
-    for list in ["red, circle", "<padding>", "*"] {
+    for list in ["red, rose", "<padding>", "*"] {
         let mut noise = named("bend.noise", Some(Site::CrossMap), &[sigma, 0.0, 0.0], grid.frames);
         noise.amount = smallvec![1.0, 0.5];
         noise.target = Arc::new(Target { words: words(list), ..Target::default() });
@@ -385,10 +385,10 @@ fn renormalised_noise_takes_from_some_places_what_it_gives_to_others() {
     let tokens = super::TOKENS.clone();
     let grid = Grid { frames: 2, rows: 2, columns: 3 };
     let mut noise = named("bend.noise", Some(Site::CrossMap), &[1.5, 0.0, 1.0], grid.frames);
-    noise.target = Arc::new(Target { words: words("red, circle, square"), ..Target::default() });
+    noise.target = Arc::new(Target { words: words("red, rose, cat"), ..Target::default() });
     let all =
         |list: &str| tap(list, Measure::CrossMap, Selection::from(Target { words: words(list), ..Target::default() }));
-    let taps = ["red, circle, square", "red", "blue"].map(all).to_vec();
+    let taps = ["red, rose, cat", "red", "blue"].map(all).to_vec();
     let attention = attention(grid.cells(), &[], 24, 3, 5, 8);
     let run = |bends: Vec<Bend>| {
         let program = Program { bends, taps: taps.clone(), ..Program::default() };

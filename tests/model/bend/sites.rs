@@ -60,7 +60,7 @@ fn impossible_targets_give_warnings() {
         let program = bent(strong("bend.gain", Some(site), &target, 1));
         warnings(&program, &super::TOKENS, &config).into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>()
     };
-    let target = Target { words: words("circle, tulip, sq*"), layers: Set::range(7, 9), ..Target::default() };
+    let target = Target { words: words("rose, tulip, ca*"), layers: Set::range(7, 9), ..Target::default() };
     let sentences = sentences_of(target, Site::CrossMap);
     assert!(sentences.len() == 2 && sentences[0].contains("tulip") && sentences[1].contains("7-9"), "{sentences:?}");
     let map = Region::of(Shape::Map { tap: "gone".into(), threshold: 0.5, feather: 0.0 });

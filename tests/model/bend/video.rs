@@ -77,7 +77,7 @@ fn every(target: &Target) -> Vec<(String, Bend)> {
 #[test]
 fn every_bend_changes_the_video_inside_its_target_only() {
     let unbent = latents(&Program::default(), 1);
-    for (name, bend) in every(&Target { words: words("circle"), ..Target::default() }) {
+    for (name, bend) in every(&Target { words: words("rose"), ..Target::default() }) {
         let program = bent(vec![bend.clone()]);
         let video = latents(&program, 1);
         let change = difference(&unbent, &video);
@@ -98,7 +98,7 @@ fn every_bend_changes_the_video_inside_its_target_only() {
 
 #[test]
 fn every_bend_of_a_map_gives_the_same_video_in_its_exact_form() {
-    for (name, bend) in every(&Target { words: words("circle, red"), heads: Set::range(0, 1), ..Target::default() }) {
+    for (name, bend) in every(&Target { words: words("rose, red"), heads: Set::range(0, 1), ..Target::default() }) {
         if bend.site.is_map() && !matches!(bend.op.form, Form::MapNoise { .. }) {
             let program = bent(vec![bend]);
             let apart = difference(&latents(&program, 1), &played(&[program], true).0);
@@ -127,7 +127,7 @@ fn frames_of_the_chunk_differ_from_the_cache_pass() {
 
 #[test]
 fn what_is_frozen_stays_from_chunk_to_chunk_and_from_step_to_step() {
-    let target = Target { words: words("circle"), ..Target::default() };
+    let target = Target { words: words("rose"), ..Target::default() };
     let frozen = |since: f64| {
         let mut freeze = named("bend.freeze", None, &[1.0, since], 3);
         freeze.target = Arc::new(target.clone());
@@ -174,16 +174,16 @@ fn each_word_of_a_union_is_frozen_as_it_was_itself() {
 #[test]
 fn listening_changes_no_picture_and_gives_one_map_a_frame() {
     let some = Neurons::of(NeuronSet::Set("3-5,100,600".parse().expect("a set")));
-    let word = Selection::from(Target { words: words("circle"), ..Target::default() });
+    let word = Selection::from(Target { words: words("rose"), ..Target::default() });
     let mut program = Program {
         taps: vec![
             tap("word", Measure::CrossMap, word.clone()),
             tap(
                 "both",
                 Measure::CrossMap,
-                word.or(&Selection::from(Target { words: words("square"), ..Target::default() })),
+                word.or(&Selection::from(Target { words: words("cat"), ..Target::default() })),
             ),
-            tap("square", Measure::CrossMap, Selection::from(Target { words: words("square"), ..Target::default() })),
+            tap("cat", Measure::CrossMap, Selection::from(Target { words: words("cat"), ..Target::default() })),
             tap("all", Measure::CrossMap, Selection::default()),
             tap("self", Measure::SelfMap { x: 0.3, y: 0.9 }, Selection::default()),
             tap("neurons", Measure::Neurons, Selection::default()),
@@ -224,7 +224,7 @@ fn listening_changes_no_picture_and_gives_one_map_a_frame() {
     let values = |node: &str| maps(node).iter().flat_map(|map| map.values.clone()).collect::<Vec<f32>>();
     assert!(values("all").iter().all(|share| (share - 1.0).abs() < 1e-4), "all words together have all the attention");
     assert!(maps("self").iter().all(|map| (map.values.iter().sum::<f32>() - 1.0).abs() < 1e-4), "so has a place");
-    let sums = values("word").into_iter().zip(values("square")).map(|(a, b)| a + b);
+    let sums = values("word").into_iter().zip(values("cat")).map(|(a, b)| a + b);
     assert!(values("both").iter().zip(sums).all(|(both, sum)| (both - sum).abs() < 1e-5));
     for (place, mean) in values("word").into_iter().enumerate() {
         let [max, min, median] = fuses.map(|(name, _)| values(name)[place]);

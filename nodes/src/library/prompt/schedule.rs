@@ -13,7 +13,7 @@ use crate::program::prompt::Prompt;
 const SCHEDULE: Input = Input::text(
     "schedule",
     "",
-    "Entries such as 0: a red circle (time, colon, prompt), one per line or separated by |.",
+    "Entries such as 0: a red tulip (time, colon, prompt), one per line or separated by |.",
 )
 .schedule();
 
