@@ -21,10 +21,7 @@ const SHOWN: [usize; 3] = [0, 9, 19];
 
 /// The prompts.
 pub fn prompts() -> Vec<Prompt> {
-    vec![
-        one("red", "rose", Motion::Right, "gray", 2),
-        one("blue", "cat", Motion::Still, "white", 3),
-    ]
+    vec![one("red", "rose", Motion::Right, "gray", 2), one("blue", "cat", Motion::Still, "white", 3)]
 }
 
 /// Noise on the neurons of layers of one part of the model.

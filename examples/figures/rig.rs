@@ -3,9 +3,9 @@
 use bendrack::engine::Frame;
 use bendrack::engine::model::LATENT_FRAMES;
 use bendrack::media::Picture;
-use bendrack::quality::player::{Player, add, connect, plain};
 use bendrack::quality::judge::Judge;
 use bendrack::quality::mask::Mask;
+use bendrack::quality::player::{Player, add, connect, plain};
 use bendrack::quality::scene::{Motion, Prompt, Scene, Thing};
 use bendrack::quality::world::World;
 use bendrack_nodes::patch::Patch;

@@ -91,8 +91,9 @@ fn outlined(picture: &Picture, map: &Map) -> Picture {
 
 /// The means of the fits: half, best, ideal.
 pub fn summary(found: &[Found]) -> [f64; 3] {
-    let fits =
-        |of: fn(&Overlap) -> f64| mean(&found.iter().filter_map(|found| found.fit.as_ref()).map(of).collect::<Vec<_>>());
+    let fits = |of: fn(&Overlap) -> f64| {
+        mean(&found.iter().filter_map(|found| found.fit.as_ref()).map(of).collect::<Vec<_>>())
+    };
     [fits(Overlap::half), fits(Overlap::best), fits(|fit| fit.ideal)]
 }
 
@@ -126,8 +127,13 @@ pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
 /// A patch with a tap of one word.
 fn listening(caption: &str, word: &str, seed: u64) -> Played<Patch> {
     let at = caption.split_whitespace().position(|other| other == word);
-    let thing =
-        Thing { name: String::new(), look: String::new(), motion: Motion::Still, look_word: None, thing_words: at.into_iter().collect() };
+    let thing = Thing {
+        name: String::new(),
+        look: String::new(),
+        motion: Motion::Still,
+        look_word: None,
+        thing_words: at.into_iter().collect(),
+    };
     let scene = Scene { things: vec![thing], ground: String::new(), cinematic: false };
     tapped(&Prompt { caption: caption.to_owned(), seed, scene })
 }

@@ -9,13 +9,15 @@ use crate::wan::mini::SIDE;
 use super::mask::Mask;
 use super::scene::{Motion, Scene};
 use super::scores::{Property, Scores};
-use super::world::{Canvas, HALF_SIDE, Rgb, SQUARE, TOKENS, Token, World, graded, in_bar, motion_at, moved, over, square};
+use super::world::{
+    Canvas, HALF_SIDE, Rgb, SQUARE, TOKENS, Token, World, graded, in_bar, motion_at, moved, over, square,
+};
 
 /// Root mean square difference under which two looks of a thing are the same to an eye.
 const SAME: f32 = 0.05;
 /// Coverage below which a thing hides nothing of the thing under it.
 const UNCOVERED: f32 = 0.05;
-/// Smallest visible part of a thing that can be told from others.
+/// Smallest visible part of a thing that is enough to recognise it.
 const VISIBLE: f32 = 0.4;
 /// Fewest tokens between two things, along rows or columns.
 const APART: usize = 2;
@@ -66,7 +68,8 @@ impl Judge {
 
     /// The token of each thing: together they explain most of the picture.
     pub fn find(self, scene: &Scene, frame: &Canvas, motions: &[Motion]) -> Vec<Token> {
-        let each: Vec<Vec<f32>> = motions.iter().enumerate().map(|(i, &motion)| self.gains(scene, frame, i, motion)).collect();
+        let each: Vec<Vec<f32>> =
+            motions.iter().enumerate().map(|(i, &motion)| self.gains(scene, frame, i, motion)).collect();
         let token = |at: usize| (at / TOKENS, at % TOKENS);
         let all = || 0..TOKENS * TOKENS;
         match each.as_slice() {
@@ -84,21 +87,23 @@ impl Judge {
         }
     }
 
-    /// How much of the picture a thing over the ground explains, at each token.
+    /// The share of the picture that a thing over the ground explains, at each token.
     fn gains(self, scene: &Scene, frame: &Canvas, thing: usize, motion: Motion) -> Vec<f32> {
         let (sprite, ground, bare) = (self.0.sprite(scene, thing), self.0.ground(scene), self.0.bare(scene));
         let gain = |token: Token| {
-            let pixels = square(token, motion).enumerate().filter(|&(i, at)| sprite.cover[i] > 0.0 && is_seen(scene, at));
-            pixels.map(|(i, at)| {
-                let laid = shown(scene, over(sprite, i, ground.0[at]));
-                error(bare.0[at], frame.0[at]) - error(laid, frame.0[at])
-            })
-            .sum()
+            let pixels =
+                square(token, motion).enumerate().filter(|&(i, at)| sprite.cover[i] > 0.0 && is_seen(scene, at));
+            pixels
+                .map(|(i, at)| {
+                    let laid = shown(scene, over(sprite, i, ground.0[at]));
+                    error(bare.0[at], frame.0[at]) - error(laid, frame.0[at])
+                })
+                .sum()
         };
         (0..TOKENS * TOKENS).map(|at| gain((at / TOKENS, at % TOKENS))).collect()
     }
 
-    /// Whether the thing at a token is the right one, and whether its look is right. Pixels under the other thing and under bars do
+    /// True if the thing at a token is the right one, and true if its look is right. Pixels under the other thing and under bars do
     /// not count. None if they hide most of the thing.
     fn look(
         self,
@@ -148,8 +153,10 @@ impl Judge {
             mine = near(kind, other, mine.0).map_or(mine, |distance| (distance, other));
         }
         let others = (0..sprites.len()).filter(|&other| other != kind);
-        let is_thing = mine.0 < nothing && others.flat_map(|other| (0..sprites[other].len()).map(move |look| (other, look)))
-            .all(|(other, look)| near(other, look, mine.0).is_none());
+        let is_thing = mine.0 < nothing
+            && others
+                .flat_map(|other| (0..sprites[other].len()).map(move |look| (other, look)))
+                .all(|(other, look)| near(other, look, mine.0).is_none());
         let differing: f32 = laid(kind, mine.1).zip(laid(kind, look)).map(|(a, b)| error(a, b)).sum();
         Some((is_thing, mine.1 == look || (differing / f32::max(1.0, 3.0 * seen)).sqrt() < SAME))
     }
@@ -211,7 +218,11 @@ fn sorted(tokens: Vec<Token>, before: Option<&Vec<Token>>, motions: &[Motion]) -
     let far = |order: [Token; 2]| -> usize {
         let Some(before) = before else { return order[0].1 };
         let expected = before.iter().zip(motions).map(|(&token, motion)| moved(token, motion.step()));
-        expected.zip(order).map(|(from, to)| way(from, to)).map(|(down, right)| down.unsigned_abs() + right.unsigned_abs()).sum()
+        expected
+            .zip(order)
+            .map(|(from, to)| way(from, to))
+            .map(|(down, right)| down.unsigned_abs() + right.unsigned_abs())
+            .sum()
     };
     if far([b, a]) < far([a, b]) { vec![b, a] } else { vec![a, b] }
 }
@@ -220,9 +231,7 @@ fn sorted(tokens: Vec<Token>, before: Option<&Vec<Token>>, motions: &[Motion]) -
 fn moves_as(motion: Motion, thing: usize, found: &Found) -> bool {
     if motion == Motion::Meeting {
         let last = &found[found.len().saturating_sub(3)..];
-        let beside = |tokens: &Vec<Token>| {
-            matches!(tokens[..], [a, b] if { let (down, right) = way(a, b); down == 0 && right.unsigned_abs() == APART })
-        };
+        let beside = |tokens: &Vec<Token>| matches!(tokens[..], [a, b] if { let (down, right) = way(a, b); down == 0 && right.unsigned_abs() == APART });
         return !last.is_empty() && last.iter().all(beside);
     }
     let steps: Vec<(isize, isize)> = found.windows(2).map(|pair| way(pair[0][thing], pair[1][thing])).collect();

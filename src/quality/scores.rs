@@ -21,8 +21,7 @@ pub enum Property {
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 6] =
-        [Self::Thing, Self::Look, Self::Ground, Self::Motion, Self::Binding, Self::Pointing];
+    pub const ALL: [Self; 6] = [Self::Thing, Self::Look, Self::Ground, Self::Motion, Self::Binding, Self::Pointing];
 
     /// Its name.
     pub const fn name(self) -> &'static str {

@@ -114,7 +114,7 @@ impl World {
             Sprite { colours, cover }
         };
         let sprites = |thing| (0..file.looks.len()).map(|look| sprite(thing, look)).collect();
-        let rows: Vec<Rgb> = backs.pixels().map(|pixel| unit(pixel)).map(|[r, g, b, _]| [r, g, b]).collect();
+        let rows: Vec<Rgb> = backs.pixels().map(unit).map(|[r, g, b, _]| [r, g, b]).collect();
         let grounds = rows.chunks_exact(HALF_SIDE * HALF_SIDE).map(|pixels| {
             let plain = Canvas(pixels.to_vec());
             let graded = plain.graded();
@@ -193,7 +193,7 @@ pub fn over(sprite: &Sprite, pixel: usize, below: Rgb) -> Rgb {
 
 /// True for a row within a bar of a cinematic picture.
 pub fn in_bar(row: usize) -> bool {
-    row < BAR || row >= HALF_SIDE - BAR
+    !(BAR..HALF_SIDE - BAR).contains(&row)
 }
 
 /// A colour after grading.
@@ -203,7 +203,7 @@ pub fn graded(colour: Rgb) -> Rgb {
     std::array::from_fn(|c| 0.7 * steep[c] + 0.3 * (GRADED[0][c] + (GRADED[1][c] - GRADED[0][c]) * light))
 }
 
-/// What a thing does in a latent frame.
+/// The motion of a thing in a latent frame.
 pub fn motion_at(scene: &Scene, thing: usize, latent: usize) -> Motion {
     match scene.things[thing].motion {
         Motion::Meeting => MEETINGS[thing].get(latent).copied().unwrap_or(Motion::Still),
@@ -237,8 +237,7 @@ pub fn square((row, column): Token, motion: Motion) -> impl Iterator<Item = usiz
     };
     let (down, right) = motion.step();
     let (top, left) = (first(row, down), first(column, right));
-    (0..SQUARE * SQUARE)
-        .map(move |i| (top + i / SQUARE) % HALF_SIDE * HALF_SIDE + (left + i % SQUARE) % HALF_SIDE)
+    (0..SQUARE * SQUARE).map(move |i| (top + i / SQUARE) % HALF_SIDE * HALF_SIDE + (left + i % SQUARE) % HALF_SIDE)
 }
 
 /// A token where the first thing of a scene may start, drawn by a seed: nothing is cut by the picture's edge at the start.
@@ -253,7 +252,7 @@ pub fn start(scene: &Scene, seed: u64) -> Token {
     (places[seed % places.len()], places[seed / places.len() % places.len()])
 }
 
-/// How far a thing stands out from a scene's ground: the mean difference of its mean colour from those of the rows of tokens, 0..1.
+/// The contrast of a thing with a scene's ground: the mean difference of its mean colour from those of the rows of tokens, 0..1.
 #[cfg(test)]
 pub(super) fn contrast_of(world: &World, scene: &Scene, thing: &super::scene::Thing) -> f32 {
     let alone = Scene { things: vec![thing.clone()], ..scene.clone() };

@@ -146,11 +146,11 @@ fn the_same_seed_twice_is_the_same_file_and_another_seed_another() {
 fn a_report_lists_the_work_and_pictures_are_numbered() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("report.json");
-    let more = ["--report", report.to_str().expect("a path"), "--set", "prompt.text=a blue cross"];
+    let more = ["--report", report.to_str().expect("a path"), "--set", "prompt.text=a blue star"];
     let output = bendrack("patches/first_bend.json", &folder.path().join("frames/"), &more);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains("\"red\" is not in the prompt \"a blue cross\""), "{stderr}");
+    assert!(stderr.contains("\"purple\" is not in the prompt \"a blue star\""), "{stderr}");
     let files = std::fs::read_dir(folder.path().join("frames")).expect("pictures");
     let pictures =
         files.filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|end| end == "png")));
@@ -197,7 +197,7 @@ fn a_text_is_set_as_it_is_typed() {
 fn warnings_are_short_and_are_not_printed_if_nobody_wants_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("report.json");
-    let prompt = format!("prompt.text={}", "very ".repeat(200) + "blue cross");
+    let prompt = format!("prompt.text={}", "very ".repeat(200) + "blue star");
     let report = |more: &[&str]| {
         let more = [&["--set", &prompt, "--report", report.to_str().expect("a path")], more].concat();
         let output = bendrack("patches/first_bend.json", &folder.path().join("a.gif"), &more);
@@ -205,11 +205,13 @@ fn warnings_are_short_and_are_not_printed_if_nobody_wants_them() {
         assert!(output.status.success(), "{stderr}");
         let report: Json = serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("JSON");
         let warnings = report["warnings"].as_array().expect("warnings").clone();
-        assert!(warnings.iter().any(|warning| warning.as_str().is_some_and(|text| text.contains("\"red\" is not in"))));
+        assert!(
+            warnings.iter().any(|warning| warning.as_str().is_some_and(|text| text.contains("\"purple\" is not in")))
+        );
         stderr
     };
     let aloud = report(&[]);
-    assert!(aloud.contains("\"red\" is not in the prompt \"very very"), "{aloud}");
+    assert!(aloud.contains("\"purple\" is not in the prompt \"very very"), "{aloud}");
     assert!(aloud.lines().all(|line| line.chars().count() < 400), "{aloud}");
     assert_eq!(report(&["--quiet"]), "");
 }

@@ -158,7 +158,8 @@ impl Quality {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{:<14} {:>6}  {:<11} {:>6} {:>7}  met\n", "score", "mini", "interval", "real", "target");
+        let mut text =
+            format!("{:<14} {:>6}  {:<11} {:>6} {:>7}  met\n", "score", "mini", "interval", "real", "target");
         for property in Property::ALL {
             let (name, target) = (property.name(), property.target());
             let number = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}"));
@@ -171,9 +172,14 @@ impl Quality {
             let _ = writeln!(text, "{}", line.trim_end());
         }
         if let Some((cut, mean)) = self.overlap() {
-            let _ = writeln!(text, "{:<14} {mean:>6.2}  IoU of a word's map, cut at {cut:.2} of its range, and the thing", "overlap");
+            let _ = writeln!(
+                text,
+                "{:<14} {mean:>6.2}  IoU of a word's map, cut at {cut:.2} of its range, and the thing",
+                "overlap"
+            );
         }
-        let _ = writeln!(text, "{} held-out prompts, 95 % intervals; real: clips as training drew them\n", self.prompts);
+        let _ =
+            writeln!(text, "{} held-out prompts, 95 % intervals; real: clips as training drew them\n", self.prompts);
         text
     }
 }

@@ -210,7 +210,7 @@ fn listening_changes_no_picture_and_gives_one_map_a_frame() {
     let maps = |node: &str| &measured[node].maps;
     for tap in &program.taps {
         let (width, height) = match &*tap.node {
-            "neurons" => (512, 1),
+            "neurons" => (768, 1),
             "some" => (4, 1),
             _ => (4, 4),
         };
@@ -233,7 +233,7 @@ fn listening_changes_no_picture_and_gives_one_map_a_frame() {
     let [all, some] = ["neurons", "some"].map(|node| &maps(node)[2].values);
     assert_eq!([all[3], all[4], all[5], all[100]], some[..], "the neurons of the target, in order");
     let [by_neuron, by_place] = ["neurons", "where"].map(|node| maps(node)[1].values.iter().sum::<f32>());
-    assert!((by_neuron / 512.0 - by_place / 16.0).abs() < 1e-4 * by_neuron);
+    assert!((by_neuron / 768.0 - by_place / 16.0).abs() < 1e-4 * by_neuron);
 }
 
 #[test]
