@@ -279,8 +279,14 @@ mod tests {
         other.advance(7, &Arc::default(), 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
 
-        live.advance(0, &Arc::default(), 0.25);
-        assert_eq!(live.output(&port("lfo.out")), Some(-1.0), "a sine begins low");
+        let mut fresh = Live::default();
+        watch(&mut fresh, &patch);
+        for live in [&mut live, &mut fresh] {
+            live.advance(0, &Arc::default(), 0.25);
+        }
+        assert!(fresh.output(&port("lfo.out")).is_some());
+        assert_eq!(live.output(&port("lfo.out")), fresh.output(&port("lfo.out")), "it begins again");
+        assert_ne!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
     }
 
     #[test]

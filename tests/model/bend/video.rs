@@ -173,7 +173,7 @@ fn each_word_of_a_union_is_frozen_as_it_was_itself() {
 
 #[test]
 fn listening_changes_no_picture_and_gives_one_map_a_frame() {
-    let some = Neurons::of(NeuronSet::Set("3-5,100,600".parse().expect("a set")));
+    let some = Neurons::of(NeuronSet::Set("3-5,100,900".parse().expect("a set")));
     let word = Selection::from(Target { words: words("rose"), ..Target::default() });
     let mut program = Program {
         taps: vec![
