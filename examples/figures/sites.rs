@@ -19,7 +19,7 @@ const SHOWN: [usize; 5] = [0, 8, 16, 24, 32];
 
 /// The prompt of all of them.
 pub fn prompt() -> Prompt {
-    one("purple", "tulip", Motion::Right, "gray", 2)
+    one("purple", "cat", Motion::Right, "green", 1)
 }
 
 /// The bends: site, label, and the bend.
@@ -36,9 +36,9 @@ pub fn bends() -> Vec<(&'static str, &'static str, Bend)> {
         ("self.map", "gain 0", at("bend.gain", "self.map", json!({ "gain": 0 }))),
         ("self.map", "noise 0.5", at("bend.noise", "self.map", json!({ "sigma": 0.5 }))),
         ("self.value", "noise 4", at("bend.noise", "self.value", json!({ "sigma": 4 }))),
-        ("ffn.in", "noise 2", at("bend.noise", "ffn.in", json!({ "sigma": 2 }))),
-        ("ffn.hidden", "noise 3", at("bend.noise", "ffn.hidden", json!({ "sigma": 3 }))),
-        ("ffn.hidden", "gain 4", at("bend.gain", "ffn.hidden", json!({ "gain": 4 }))),
+        ("ffn.in", "noise 1", at("bend.noise", "ffn.in", json!({ "sigma": 1 }))),
+        ("ffn.hidden", "noise 1.5", at("bend.noise", "ffn.hidden", json!({ "sigma": 1.5 }))),
+        ("ffn.hidden", "gain 2", at("bend.gain", "ffn.hidden", json!({ "gain": 2 }))),
         ("ffn.hidden", "threshold 0.5", at("bend.threshold", "ffn.hidden", json!({ "threshold": 0.5 }))),
     ]
 }
