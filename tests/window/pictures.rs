@@ -10,7 +10,7 @@ use bendrack_nodes::compile::plan::Plan;
 
 use crate::driver::*;
 
-/// Video before the picture is taken: the colour has left the shape then.
+/// Video before the picture is taken: the colour has left the tulip then.
 const PLAYED: Duration = Duration::from_secs(6);
 
 /// Margin of a window under test, in pixels.
