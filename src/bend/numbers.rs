@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::choice::Choice;
 use bendrack_nodes::program::Tap;
+use bendrack_nodes::program::measurement::MapNumber;
 
 use super::memory::BendMemory;
 use super::resolve;
@@ -10,13 +12,6 @@ use super::tap::Measured;
 use crate::media::Map;
 
 /// The outputs for the last map of a call, by name.
-///
-/// - `mean`, `min`, `max`: of the values.
-/// - `x`, `y`: the centre of gravity, 0 to 1 from the left and from the top; 0.5 for a map of zeros.
-/// - `entropy`: how evenly the map is spread, 0 to 1.
-/// - `area`: the share of positions at or above the tap's threshold.
-/// - `mass`: the share of the sum that lies in the tap's region.
-/// - `change`: the share of the sum that moved since the frame before.
 pub fn map_numbers(measured: &Measured, tap: &Tap, memory: &BendMemory) -> BTreeMap<&'static str, f64> {
     let Some((map, before)) = measured.maps.split_last() else { return BTreeMap::new() };
     let before = before.last().or(memory.maps.get(&tap.node));
@@ -37,17 +32,19 @@ pub fn map_numbers(measured: &Measured, tap: &Tap, memory: &BendMemory) -> BTree
         let before = self::shares(before);
         shares.iter().zip(&before).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
     });
-    BTreeMap::from([
-        ("mean", values().sum::<f64>() / count),
-        ("min", low),
-        ("max", high),
-        ("x", centre(&|i| i % map.width.max(1), map.width)),
-        ("y", centre(&|i| i / map.width.max(1), map.height)),
-        ("entropy", if count > 1.0 { entropy / count.ln() } else { 0.0 }),
-        ("area", reach as f64 / count),
-        ("mass", mass),
-        ("change", change),
-    ])
+    let value = |number: MapNumber| match number {
+        MapNumber::Mean => values().sum::<f64>() / count,
+        MapNumber::Min => low,
+        MapNumber::Max => high,
+        MapNumber::X => centre(&|i| i % map.width.max(1), map.width),
+        MapNumber::Y => centre(&|i| i / map.width.max(1), map.height),
+        MapNumber::Entropy if count > 1.0 => entropy / count.ln(),
+        MapNumber::Entropy => 0.0,
+        MapNumber::Area => reach as f64 / count,
+        MapNumber::Mass => mass,
+        MapNumber::Change => change,
+    };
+    MapNumber::ALL.iter().map(|number| (number.name(), value(*number))).collect()
 }
 
 /// The share of each position in the sum of a map. A negative value, which a bent map may have, counts as 0. Empty if the sum is 0.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::choice::Choice;
 use bendrack_nodes::program::Tap;
+use bendrack_nodes::program::measurement::PictureNumber;
 
 use super::memory::BendMemory;
 use super::resolve;
@@ -12,12 +14,6 @@ use crate::media::Picture;
 const LUMA: [f64; 3] = [0.2126, 0.7152, 0.0722];
 
 /// The outputs for the part of a picture in the tap's region, by name.
-///
-/// - `brightness`, `red`, `green`, `blue`: mean luma and colours, 0 to 1.
-/// - `contrast`: twice the standard deviation of the luma.
-/// - `change`: the mean difference from the picture before.
-/// - `x`, `y`: the centre of the change, 0 to 1 from the left and from the top. Differences count by their square, so that noise
-///   everywhere does not pull the centre to the middle.
 pub fn picture_numbers(
     picture: &Picture,
     before: Option<&Picture>,
@@ -53,16 +49,17 @@ pub fn picture_numbers(
     let mean = |total: f64| if sum > 0.0 { total / sum } else { 0.0 };
     let centre = |total: f64| if moved > 0.0 { total / moved } else { 0.5 };
     let deviation = (mean(squares) - mean(luma).powi(2)).max(0.0).sqrt();
-    BTreeMap::from([
-        ("brightness", mean(luma)),
-        ("red", mean(colours[0])),
-        ("green", mean(colours[1])),
-        ("blue", mean(colours[2])),
-        ("contrast", (2.0 * deviation).min(1.0)),
-        ("change", mean(change)),
-        ("x", centre(x)),
-        ("y", centre(y)),
-    ])
+    let value = |number: PictureNumber| match number {
+        PictureNumber::Brightness => mean(luma),
+        PictureNumber::Red => mean(colours[0]),
+        PictureNumber::Green => mean(colours[1]),
+        PictureNumber::Blue => mean(colours[2]),
+        PictureNumber::Contrast => (2.0 * deviation).min(1.0),
+        PictureNumber::Change => mean(change),
+        PictureNumber::X => centre(x),
+        PictureNumber::Y => centre(y),
+    };
+    PictureNumber::ALL.iter().map(|number| (number.name(), value(*number))).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::input::{Control, Reading, Strike};
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::sound::Hop;
 use crate::node::value::{Chain, Gate, Value};
+use crate::program::measurement::MapNumber;
 use crate::program::prompt::Prompt;
 use crate::program::source::Source;
 use crate::program::target::Selection;
@@ -312,9 +313,9 @@ impl<'a> NodeContext<'a> {
         self.tick.tempo
     }
 
-    /// A number that a tap measured in the model call before.
-    pub fn measured(&self, tap: &str, name: &str) -> Option<f64> {
-        self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(name)).copied()
+    /// A number of the map that a tap measured in the model call before.
+    pub fn measured(&self, tap: &str, number: MapNumber) -> Option<f64> {
+        self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(number.name())).copied()
     }
 
     /// A MIDI controller, by channel (1 to 16) and number; none before its first message.

@@ -6,6 +6,7 @@
 mod colour;
 mod distance;
 pub mod grid;
+pub mod measurement;
 pub mod message;
 pub mod op;
 pub mod pick;

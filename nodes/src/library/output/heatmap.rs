@@ -4,6 +4,7 @@ use crate::choice::choices;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
+use crate::program::measurement::MapNumber;
 use crate::program::source::{ColourMap, Look, Scale, Source};
 
 const MAP: Input = Input::socket("map", Kind::Map, "Map to draw.");
@@ -84,7 +85,7 @@ const FORGETS_SECS: f64 = 4.0;
 /// The smallest and largest values of the last seconds: they widen at once and narrow slowly.
 fn running(ctx: &mut NodeContext<'_>, map: &Source) -> Option<(f64, f64)> {
     let Source::Tap(tap) = map else { return None };
-    let (low, high) = ctx.measured(tap, "min").zip(ctx.measured(tap, "max"))?;
+    let (low, high) = ctx.measured(tap, MapNumber::Min).zip(ctx.measured(tap, MapNumber::Max))?;
     let kept = (-ctx.dt_secs() / FORGETS_SECS).exp();
     let memory = ctx.memory();
     if memory[0] == 0.0 {

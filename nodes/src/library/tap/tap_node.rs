@@ -1,8 +1,10 @@
 //! Shared code of all tap nodes: their target and their numbers.
 
+use crate::choice::Choice;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, Output};
 use crate::node::value::Kind;
+use crate::program::measurement::MapNumber;
 use crate::program::pick::Pick;
 use crate::program::region::Region;
 use crate::program::source::Source;
@@ -25,23 +27,27 @@ pub const REGION: Input = Input::socket(
     "Region over which `mass` is measured; the whole picture if nothing is connected.",
 );
 /// The mean.
-pub const MEAN: Output = Output::number("mean", "Mean of the measurement.").late();
+pub const MEAN: Output = number(MapNumber::Mean, "Mean of the measurement.");
 /// The largest value.
-pub const MAX: Output = Output::number("max", "Largest value.").late();
+pub const MAX: Output = number(MapNumber::Max, "Largest value.");
 /// The centre of gravity.
-pub const X: Output = Output::number("x", "Centroid, 0 left to 1 right; 0.5 for an empty map.").late();
+pub const X: Output = number(MapNumber::X, "Centroid, 0 left to 1 right; 0.5 for an empty map.");
 /// The centre of gravity.
-pub const Y: Output = Output::number("y", "Centroid, 0 top to 1 bottom; 0.5 for an empty map.").late();
+pub const Y: Output = number(MapNumber::Y, "Centroid, 0 top to 1 bottom; 0.5 for an empty map.");
 /// Entropy: evenness of the distribution.
-pub const ENTROPY: Output =
-    Output::number("entropy", "Normalised entropy: 0 is one position, 1 is spread evenly.").late();
+pub const ENTROPY: Output = number(MapNumber::Entropy, "Normalised entropy: 0 is one position, 1 is spread evenly.");
 /// The part of the picture above the threshold.
-pub const AREA: Output = Output::number("area", "Share of positions that reach `threshold`, 0 to 1.").late();
+pub const AREA: Output = number(MapNumber::Area, "Share of positions that reach `threshold`, 0 to 1.");
 /// The part in the region.
-pub const MASS: Output = Output::number("mass", "Share of the total inside `region`, 0 to 1.").late();
+pub const MASS: Output = number(MapNumber::Mass, "Share of the total inside `region`, 0 to 1.");
 /// Change since the last latent frame.
 pub const CHANGE: Output =
-    Output::number("change", "Share of the total that moved since the last latent frame: 0 none, 1 all.").late();
+    number(MapNumber::Change, "Share of the total that moved since the last latent frame: 0 none, 1 all.");
+
+/// The port of a number.
+const fn number(number: MapNumber, about: &'static str) -> Output {
+    Output::number(MapNumber::CHOICES[number as usize], about).late()
+}
 
 /// Inputs of the taps of a map.
 pub const INPUTS: [Input; 4] = [TARGET, FUSE, THRESHOLD, REGION];
