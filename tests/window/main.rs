@@ -211,6 +211,28 @@ fn the_inspector_edits_without_losing_the_selection() {
 }
 
 #[test]
+fn undo_of_an_added_node_shows_the_patch_in_the_inspector() {
+    let (mut window, _) = window(first_bend());
+    let of_the_patch = "title of the patch";
+    assert!(window.query_by_label(of_the_patch).is_some());
+    let at = empty_point(&window);
+    window.hover_at(at);
+    window.run_steps(1);
+    window.key_press(Key::N);
+    window.run_steps(2);
+    type_text(&mut window, "slew");
+    window.key_press(Key::Enter);
+    window.run_steps(2);
+    assert_eq!(window.state().workspace.editor.selection, ["slew".to_owned()].into());
+    assert!(window.query_by_label(of_the_patch).is_none(), "the inspector shows the node");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert!(!node_ids(&window).contains(&"slew".to_owned()));
+    assert!(window.state().workspace.editor.selection.is_empty());
+    assert!(window.query_by_label(of_the_patch).is_some());
+}
+
+#[test]
 fn a_midi_control_is_learned_by_moving_it() {
     let (mut window, fake) = window(first_bend());
     let rect = window.state().workspace.frame.rects["rotate"];

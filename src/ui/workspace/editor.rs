@@ -190,7 +190,8 @@ impl Editor {
         self.refresh();
     }
 
-    /// Brings the open subpatch and the kinds of its ports up to date with the document. An open instance that was deleted is left.
+    /// Brings the open subpatch, the kinds of its ports and the selection up to date with the document. An open instance that was
+    /// deleted is left. A node that is gone is no longer selected.
     pub fn refresh(&mut self) {
         if self.location.path.is_empty() {
             self.location.shown = None;
@@ -201,6 +202,8 @@ impl Editor {
         if self.kinds.0 != content {
             self.kinds = (content, PortKinds::new(self.patch(), &self.prefix(), self.document.resolved()));
         }
+        let shown = Arc::clone(self.patch());
+        self.selection.retain(|id| shown.nodes.contains_key(id));
     }
 
     fn open_location(&mut self) {
