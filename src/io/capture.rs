@@ -12,6 +12,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::DeviceContext;
 use super::activity::{LightHandle, State};
+use super::error::NO_JACK;
 use super::worker::{Backoff, Stop, Worker};
 use crate::sound::analyse::{Analyser, RATES};
 
@@ -38,7 +39,7 @@ const SOFTEST: f32 = 1e-3;
 
 /// Advice for a machine without an input.
 const NO_INPUT: &str = if cfg!(feature = "jack") {
-    "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
+    NO_JACK
 } else if cfg!(target_os = "linux") {
     "connect a microphone or an interface, add your user to the group audio, and pass /dev/snd through to a container"
 } else {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The advice for a build with JACK whose server does not answer.
+pub(super) const NO_JACK: &str = "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)";
+
 /// A device that cannot be used, or a name that is not one: the reason, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]

@@ -9,6 +9,7 @@ use midir::MidiIO;
 
 use super::DeviceContext;
 use super::activity::{Kind, LightHandle, State};
+use super::error::NO_JACK;
 use super::worker::Backoff;
 
 /// The name of the client for other programs.
@@ -23,7 +24,7 @@ const MAX_PORTS: usize = 16;
 const SEQUENCER: &str = "/dev/snd/seq";
 /// The advice for a system whose MIDI does not answer.
 const NO_SYSTEM: &str = if cfg!(feature = "jack") {
-    "the JACK server does not answer; start it (jackd, or PipeWire's pw-jack)"
+    NO_JACK
 } else if cfg!(target_os = "linux") {
     "/dev/snd/seq cannot be opened; add your user to the group audio and log in again"
 } else {

@@ -1,7 +1,7 @@
 //! The language of edits. Every change of a patch is an [`Edit`], and applying one returns the edits that undo it.
 
 use crate::patch::edit_error::EditError;
-use crate::patch::level::{Level, LevelEdit};
+use crate::patch::level::{Level, LevelEdit, replace};
 use crate::patch::{Definition, Frame, Meta, MidiMap, Patch, Snapshot};
 
 impl Patch {
@@ -39,10 +39,7 @@ impl Patch {
                 Ok(vec![Edit::SetMaps { maps: before }])
             }
             Edit::SetDefinition { id, definition } => {
-                let before = match definition {
-                    Some(definition) => self.definitions.insert(id.clone(), *definition),
-                    None => self.definitions.remove(&id),
-                };
+                let before = replace(&mut self.definitions, &id, definition.map(|definition| *definition));
                 Ok(vec![Edit::SetDefinition { id, definition: before.map(Box::new) }])
             }
         }

@@ -117,10 +117,7 @@ impl Level<'_> {
                 Ok(vec![LevelEdit::SetCables { cables: std::mem::replace(self.cables, cables) }])
             }
             LevelEdit::SetPlace { id, place } => {
-                let before = match place {
-                    Some(place) => self.layout.insert(id.clone(), place),
-                    None => self.layout.remove(&id),
-                };
+                let before = replace(self.layout, &id, place);
                 Ok(vec![LevelEdit::SetPlace { id, place: before }])
             }
         }
@@ -172,20 +169,12 @@ impl Level<'_> {
     }
 
     fn set_param(self, id: String, name: String, value: Option<Json>) -> Undo {
-        let node = node_mut(self.nodes, &id)?;
-        let before = match value {
-            Some(value) => node.params.insert(name.clone(), value),
-            None => node.params.remove(&name),
-        };
+        let before = replace(&mut node_mut(self.nodes, &id)?.params, &name, value);
         Ok(vec![LevelEdit::SetParam { id, name, value: before }])
     }
 
     fn set_depth(self, id: String, name: String, depth: Option<f64>) -> Undo {
-        let node = node_mut(self.nodes, &id)?;
-        let before = match depth {
-            Some(depth) => node.depths.insert(name.clone(), depth),
-            None => node.depths.remove(&name),
-        };
+        let before = replace(&mut node_mut(self.nodes, &id)?.depths, &name, depth);
         Ok(vec![LevelEdit::SetDepth { id, name, depth: before }])
     }
 
@@ -209,6 +198,14 @@ impl Level<'_> {
         let before = self.layout.get(&id).cloned();
         self.layout.entry(id.clone()).or_default().pos = pos;
         Ok(vec![LevelEdit::SetPlace { id, place: before }])
+    }
+}
+
+/// Sets the value of a key, or removes the key, and returns the former value.
+pub(super) fn replace<V>(map: &mut BTreeMap<String, V>, key: &str, value: Option<V>) -> Option<V> {
+    match value {
+        Some(value) => map.insert(key.to_owned(), value),
+        None => map.remove(key),
     }
 }
 

@@ -66,5 +66,5 @@ fn run(ctx: &mut NodeContext<'_>) {
 fn pulses(ctx: &NodeContext<'_>, beats: f64) -> f64 {
     let pulses = division::cycles(beats, division::beats(ctx.choice(&DIVISION)));
     // Swing adds a rounding error of its own.
-    division::cycles(division::swung(pulses, ctx.number(&SWING)), 1.0)
+    division::whole(division::swung(pulses, ctx.number(&SWING)))
 }
