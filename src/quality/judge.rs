@@ -145,7 +145,7 @@ impl Judge {
         if seen < VISIBLE * cover.iter().sum::<f32>() {
             return None;
         }
-        // A thing that fits worse than the bare ground is not there.
+        // A thing that fits worse than the bare ground is not there, nor is its look.
         let bare = self.0.bare(scene);
         let nothing: f32 = visible.iter().map(|&(_, at)| error(bare.0[at], frame.0[at])).sum();
         let mut mine = (f32::INFINITY, look);
@@ -153,12 +153,14 @@ impl Judge {
             mine = near(kind, other, mine.0).map_or(mine, |distance| (distance, other));
         }
         let others = (0..sprites.len()).filter(|&other| other != kind);
-        let is_thing = mine.0 < nothing
+        let is_there = mine.0 < nothing;
+        let is_thing = is_there
             && others
                 .flat_map(|other| (0..sprites[other].len()).map(move |look| (other, look)))
                 .all(|(other, look)| near(other, look, mine.0).is_none());
         let differing: f32 = laid(kind, mine.1).zip(laid(kind, look)).map(|(a, b)| error(a, b)).sum();
-        Some((is_thing, mine.1 == look || (differing / f32::max(1.0, 3.0 * seen)).sqrt() < SAME))
+        let is_look = is_there && (mine.1 == look || (differing / f32::max(1.0, 3.0 * seen)).sqrt() < SAME);
+        Some((is_thing, is_look))
     }
 
     /// True if, of all grounds, the scene's is nearest to what no thing's square covers.

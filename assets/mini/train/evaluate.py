@@ -152,8 +152,10 @@ def look(frame: np.ndarray, scene: world.Scene, index: int, tokens: list[tuple[i
     all_of_them = graded(colors + ((1 - covers) * ground(scene.ground)[at])[:, None], scene)
     error = (((all_of_them - frame[at]) ** 2) * weight).sum((2, 3, 4))
     mine = int(error[i].argmin())
+    bare = (((graded(ground(scene.ground)[at], scene) - frame[at]) ** 2) * weight).sum()
+    there = error[i, mine] < bare   # a thing that fits worse than the bare ground is not there, nor is its look
     alike = (((all_of_them[i, mine] - all_of_them[i, j]) ** 2) * weight).sum() / max(1.0, 3 * (covers[i] * weight).sum())
-    return int(error.min(1).argmin()) == i, mine == j or math.sqrt(float(alike)) < SAME
+    return there and int(error.min(1).argmin()) == i, there and (mine == j or math.sqrt(float(alike)) < SAME)
 
 
 def judge(scene: world.Scene, video: np.ndarray, start: tuple[int, int]):

@@ -29,6 +29,7 @@ import world
 from autoencoder import POWER, Decoder, Encoder, TaehvEncoder, blocks
 
 BATCH, LATENTS, CROP, RATE = 4, 2, 8, 2e-3   # CROP in cells
+ALONE = 0.4                                  # share of the rate when the decoder is trained alone
 THINGS_WEIGH = 2.0                           # how much more a pixel of a thing counts than one of the ground
 
 
@@ -117,7 +118,7 @@ def main() -> None:
     else:
         decoder = Decoder().to(memory_format=torch.channels_last)   # a third faster
         decoder.start_from(encoder)
-        parts.append(Part(decoder, args.run / "decoder.pt", RATE))
+        parts.append(Part(decoder, args.run / "decoder.pt", RATE * (ALONE if final else 1)))
     rng, errors, since = random.Random(1000 + parts[-1].step), [], time.process_time()
     gain = encoder.gain.clone()
     while parts[-1].step < args.steps:
