@@ -47,7 +47,7 @@ fn tick(plan: &Plan) -> Duration {
             while start.elapsed() < LONG_ENOUGH {
                 let first_frame = u64::from(calls) * FRAMES as u64;
                 let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs: 0.25 };
-                plan.run(&inputs, &mut memory, FRAMES, &mut scratch, &mut program);
+                plan.run(&inputs, &mut memory, 0..FRAMES, &mut scratch, &mut program);
                 calls += 1;
             }
             start.elapsed() / (calls * FRAMES as u32)

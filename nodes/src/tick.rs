@@ -1,6 +1,7 @@
 //! One evaluation of a plan: a pure function of the plan, the inputs and the memory.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::compile::plan::{Arrives, Feed, Gain, MidiMap, Plan, Slot};
@@ -117,16 +118,18 @@ impl Plan {
     /// ```
     pub fn program(&self, inputs: &Inputs<'_>, memory: &mut Memory, frames: usize) -> Program {
         let mut program = Program::default();
-        self.run(inputs, memory, frames, &mut Scratch::default(), &mut program);
+        self.run(inputs, memory, 0..frames, &mut Scratch::default(), &mut program);
         program
     }
 
     /// [`Self::program`] into reused buffers. It allocates only for targets and pictures that change.
+    ///
+    /// `open` are the latent frames that are not shown yet, up to the end of the call. The prompt is that of the first one.
     pub fn run(
         &self,
         inputs: &Inputs<'_>,
         memory: &mut Memory,
-        frames: usize,
+        open: Range<usize>,
         scratch: &mut Scratch,
         program: &mut Program,
     ) {
@@ -134,8 +137,11 @@ impl Plan {
         scratch.fit(self);
         self.recall(memory, &mut scratch.output_values);
         program.clear();
-        for lane in 0..frames {
+        for lane in 0..open.end {
             self.tick(inputs, lane, memory, scratch);
+            if lane == open.start {
+                lead(program, &scratch.requests.program);
+            }
             add(program, &mut scratch.requests.program, lane);
         }
         program.seed = self.seed;
@@ -334,6 +340,13 @@ fn pressed(map: &MidiMap, lane: Lane<'_>) -> Option<Gate> {
         return control.last().map(|value| Gate { on: map.presses(value), hits: 0 });
     }
     control.presses(|value| map.presses(value)).map(|(on, hits)| Gate { on, hits })
+}
+
+/// Gives a call the prompt of a tick.
+fn lead(program: &mut Program, tick: &Program) {
+    program.prompt.clone_from(&tick.prompt);
+    program.blend.clone_from(&tick.blend);
+    program.switch = tick.switch;
 }
 
 /// Adds a tick's program to that of its call, as lane `lane`.

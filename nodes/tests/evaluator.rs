@@ -78,7 +78,7 @@ impl Runner {
             first_frame: self.frame,
             dt_secs: DT_SECS,
         };
-        self.plan.run(&inputs, &mut self.memory, frames, &mut self.scratch, &mut self.program);
+        self.plan.run(&inputs, &mut self.memory, 0..frames, &mut self.scratch, &mut self.program);
         self.frame += frames as u64;
         &self.program
     }
@@ -124,7 +124,7 @@ fn a_tick_allocates_nothing_once_it_runs() {
     let before = ALLOCATIONS.with(Cell::get);
     for _ in 0..64 {
         let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: runner.frame, dt_secs: DT_SECS };
-        runner.plan.run(&inputs, &mut runner.memory, 3, &mut runner.scratch, &mut runner.program);
+        runner.plan.run(&inputs, &mut runner.memory, 0..3, &mut runner.scratch, &mut runner.program);
         runner.frame += 3;
     }
     assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);

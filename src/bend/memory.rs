@@ -10,7 +10,7 @@ use super::tap::Measured;
 use crate::media::Map;
 
 /// State between calls. Like the KV cache, it is an input of the next call.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct BendMemory {
     /// The columns of frozen maps.
     pub(super) frozen: BTreeMap<FrozenKey, Tensor>,

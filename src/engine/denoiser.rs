@@ -23,6 +23,8 @@ pub(super) struct Denoiser {
     /// The second prompt, and its share.
     blend: Option<Blend>,
     memory: BendMemory,
+    /// The memory of bends at the beginning of the chunk.
+    begun: BendMemory,
     /// True if bends take their exact form.
     exact: bool,
 }
@@ -38,7 +40,14 @@ impl Denoiser {
         let latents = (height / LATENT_PIXELS, width / LATENT_PIXELS);
         let (transformer, noise) = (model.transformer.clone(), model.family.noise(seed));
         let rollout = Rollout::new(transformer, streaming.endless(), schedule, context, noise, latents)?;
-        Ok(Self { rollout, prompt, blend: None, memory: BendMemory::default(), exact: false })
+        Ok(Self {
+            rollout,
+            prompt,
+            blend: None,
+            memory: BendMemory::default(),
+            begun: BendMemory::default(),
+            exact: false,
+        })
     }
 
     /// Begins the video again, with this noise.
@@ -70,6 +79,18 @@ impl Denoiser {
     /// True if the denoising steps of the chunk under way are done.
     pub(super) fn is_chunk_finished(&self) -> bool {
         self.rollout.is_chunk_finished()
+    }
+
+    /// Takes the memory of bends of now as that at the beginning of the chunk.
+    pub(super) fn begin_chunk(&mut self) {
+        self.begun.clone_from(&self.memory);
+    }
+
+    /// Begins the finished chunk once more: see [`Rollout::remake`].
+    pub(super) fn remake(&mut self, shown: usize) -> Result<()> {
+        self.rollout.remake(shown)?;
+        self.memory.clone_from(&self.begun);
+        Ok(())
     }
 
     /// The tokens of the prompt.

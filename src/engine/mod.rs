@@ -19,7 +19,8 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::{Measure, Program};
-use candle_core::{Result, bail};
+use bendrack_nodes::tick::Memory;
+use candle_core::{Result, Tensor, bail};
 
 use crate::bend;
 use crate::media::Picture;
@@ -73,8 +74,40 @@ pub struct Engine {
     presenter: Presenter,
     /// The program of the latest call.
     program: Program,
+    /// The first call of the latest make.
+    first: First,
+    /// The finished chunk, until its cache pass is over.
+    made: Option<Made>,
+    /// The number of latent frames of the chunk that are shown.
+    shown: usize,
     warnings: Warnings,
     times: Times,
+}
+
+/// A finished chunk.
+#[derive(Clone)]
+struct Made {
+    /// The numbers of its latent frames.
+    frames: Arc<[usize]>,
+    /// Its clean latents; none if they are not finite, and the last picture stays.
+    latents: Option<Tensor>,
+}
+
+/// The first call of a make.
+#[derive(Default)]
+struct First {
+    program: Program,
+    /// Node memory after its tick.
+    memory: Memory,
+    /// True if the plan is still that of the make.
+    is_current: bool,
+}
+
+impl First {
+    /// True if a make that begins with this program and memory is the same make. With a tap, its later calls could differ.
+    fn is(&self, program: &Program, memory: &Memory) -> bool {
+        self.is_current && program.taps.is_empty() && self.program == *program && self.memory == *memory
+    }
 }
 
 impl Engine {
@@ -96,6 +129,9 @@ impl Engine {
             policy: PastPolicy::default(),
             taps: TapCollector::default(),
             program: Program::default(),
+            first: First::default(),
+            made: None,
+            shown: 0,
             warnings: Warnings::default(),
             times: Times::default(),
             model,
@@ -108,6 +144,7 @@ impl Engine {
             self.denoiser.set_noise(self.model.family.noise(plan.seed()));
         }
         self.ticker.set_plan(plan);
+        self.first.is_current = false;
     }
 
     /// Enlarges the model's pictures on the screen by this factor. The default enlarges small ones to at most 512 rows.
@@ -137,6 +174,7 @@ impl Engine {
         self.policy.restart();
         self.taps.restart();
         self.presenter.restart();
+        (self.made, self.shown) = (None, 0);
     }
 
     /// True if the next step begins a chunk.
@@ -149,6 +187,11 @@ impl Engine {
         self.denoiser.chunk().len()
     }
 
+    /// The latent frames that are made and not yet shown, by number.
+    pub fn to_show(&self) -> &[usize] {
+        self.made.as_ref().map_or(&[], |made| &made.frames[self.shown..])
+    }
+
     /// Makes one model call. The last denoising step of a chunk returns its frames, other steps none.
     ///
     /// The call that begins a chunk takes the controls in each of its latent frames from `lanes`. In further frames, the last
@@ -159,21 +202,78 @@ impl Engine {
     /// Fails if a prompt cannot be encoded, or if the device fails. The next step makes the same call again; if the patch asked for a
     /// reset meanwhile, the chunk is dropped.
     pub fn step(&mut self, lanes: &[Arc<Controls>]) -> Result<Vec<Frame>> {
-        let made = self.call(lanes);
-        match &made {
-            Ok(_) if self.denoiser.is_between_chunks() => self.ticker.end_chunk(),
+        if self.is_between_chunks() {
+            self.begin(lanes);
+        }
+        if self.to_show().is_empty() {
+            self.call()?;
+        }
+        self.show(usize::MAX)
+    }
+
+    /// Sets the controls in each latent frame of the next chunk, between chunks. In further frames, the last ones hold.
+    pub fn begin(&mut self, lanes: &[Arc<Controls>]) {
+        self.ticker.set_lanes(lanes, self.denoiser.chunk(), 0);
+    }
+
+    /// Sets the controls in the latent frames that are made and not yet shown. Begins the chunk once more if its program changes by that,
+    /// or by a new plan. True if it does: [`Self::call`] makes it.
+    ///
+    /// The frames that are shown stay as they are. A chunk whose program is the same would be the same, picture for picture. Only the last
+    /// make of a chunk enters the KV cache.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a prompt cannot be encoded, or if the device fails. The chunk then stays as it is.
+    pub fn remake(&mut self, lanes: &[Arc<Controls>]) -> Result<bool> {
+        let Some(made) = self.made.as_ref().filter(|made| made.latents.is_some()) else { return Ok(false) };
+        if self.to_show().is_empty() || !self.denoiser.is_chunk_finished() {
+            return Ok(false);
+        }
+        let frames = made.frames.clone();
+        self.ticker.set_lanes(lanes, &frames, self.shown);
+        self.ticker.swap_measurements();
+        let program = self.ticker.tick(&frames, self.shown);
+        if self.first.is(&program, self.ticker.next()) {
+            self.ticker.swap_measurements();
+            self.ticker.recycle(program);
+            return Ok(false);
+        }
+        match self.denoiser.set_prompt(&program, &mut self.model, &mut self.times.prompt) {
+            Ok(switch) => self.policy.switch(switch),
+            Err(error) => {
+                self.ticker.swap_measurements();
+                return Err(error);
+            }
+        }
+        self.denoiser.remake(self.shown)?;
+        self.ticker.keep_measurements();
+        self.made = None;
+        self.begin_make(&program);
+        Ok(true)
+    }
+
+    /// Makes one model call. True if a chunk is finished: [`Self::show`] gives its frames.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::step`] does, and if frames wait to be shown.
+    pub fn call(&mut self) -> Result<bool> {
+        if let [first, ..] = *self.to_show() {
+            bail!("latent frame {first} is made and not shown; show it before the next call")
+        }
+        let result = self.try_call();
+        match &result {
+            Ok(false) if self.denoiser.is_between_chunks() => self.end_chunk(),
             Err(_) if self.policy.take_reset() => self.drop_chunk(),
             _ => {}
         }
-        made
+        result
     }
 
-    fn call(&mut self, lanes: &[Arc<Controls>]) -> Result<Vec<Frame>> {
+    fn try_call(&mut self) -> Result<bool> {
         let frames = self.denoiser.chunk().clone();
-        if !self.ticker.is_in_chunk() {
-            self.ticker.set_lanes(lanes, &frames);
-        }
-        let program = self.times.tick.time(|| self.ticker.tick(&frames));
+        let program = self.times.tick.time(|| self.ticker.tick(&frames, self.shown));
         if self.ticker.is_in_chunk() {
             self.policy.request(&program.cache);
         } else {
@@ -185,18 +285,54 @@ impl Engine {
 
         let made = self.denoiser.advance(&program, frames[0], &mut self.times.model, &mut self.warnings)?;
         self.ticker.recycle(std::mem::replace(&mut self.program, program));
-        let Some((step, outcome)) = made else { return Ok(self.hold_picture(&frames)) };
+        let Some((step, outcome)) = made else { return Ok(self.hold_picture(frames)) };
 
         self.policy.record_cached(&step.cached, &self.program, self.denoiser.held_frames());
         let numbers = self.taps.add(&self.program, &outcome.measured, step.call.pass, self.denoiser.memory());
         self.ticker.measure(numbers);
         self.denoiser.remember(outcome, &self.program);
-        if !step.finished {
-            return Ok(Vec::new());
+        if step.finished {
+            self.made = Some(Made { frames, latents: Some(step.clean) });
         }
-        let pictures = self.times.decode.time(|| self.presenter.decode(&step.clean))?;
-        self.measure_picture(&pictures, &frames);
-        Ok(self.present(pictures, &frames))
+        Ok(step.finished)
+    }
+
+    /// The frames of the next `count` latent frames of a finished chunk.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device fails. The next call tries again.
+    pub fn show(&mut self, count: usize) -> Result<Vec<Frame>> {
+        let mut frames = Vec::new();
+        let end = self.shown.saturating_add(count);
+        while let Some(made) = self.made.clone().filter(|made| self.shown < made.frames.len().min(end)) {
+            frames.extend(self.show_next(&made)?);
+            self.shown += 1;
+            if self.shown == made.frames.len() && made.latents.is_none() {
+                self.drop_chunk();
+            } else if self.shown == made.frames.len() && self.denoiser.is_between_chunks() {
+                self.end_chunk();
+            }
+        }
+        Ok(frames)
+    }
+
+    /// The frames of the next latent frame.
+    fn show_next(&mut self, made: &Made) -> Result<Vec<Frame>> {
+        let (index, latent) = (self.shown, made.frames[self.shown]);
+        let pictures = match &made.latents {
+            Some(latents) => {
+                let latents = latents.narrow(2, index, 1)?;
+                let pictures = self.times.decode.time(|| self.presenter.decode(&latents))?;
+                self.measure_picture(&pictures, latent, index + 1 == made.frames.len());
+                pictures
+            }
+            None => vec![self.presenter.last_picture().clone(); if latent == 0 { 1 } else { LATENT_FRAMES }],
+        };
+        let taps = self.taps.show(index);
+        let (presenter, program) = (&mut self.presenter, &self.program);
+        let controls = self.ticker.lanes().get(index).cloned().unwrap_or_default();
+        Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, taps, controls)))
     }
 
     /// Applies the changes between chunks: the prompt and the cache policy.
@@ -207,6 +343,14 @@ impl Engine {
             PastAction::Reset => self.forget(),
             PastAction::Recache => self.denoiser.recache(),
         }
+        self.denoiser.begin_chunk();
+        self.begin_make(program);
+        self.ticker.begin_chunk();
+        Ok(())
+    }
+
+    /// Begins a make of a chunk under this program.
+    fn begin_make(&mut self, program: &Program) {
         let tokens = self.denoiser.tokens();
         let of_bends = bend::warnings(program, tokens, self.model.transformer.config());
         let of_bends = of_bends.into_iter().map(|(node, sentence)| Warning::of(node, sentence));
@@ -217,44 +361,45 @@ impl Engine {
             ))
         });
         self.warnings.reset(of_bends.chain(too_long));
-        self.taps.begin_chunk();
-        self.ticker.begin_chunk();
-        Ok(())
+        self.taps.begin();
+        self.first = First { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };
     }
 
-    /// Measures the last picture of a finished chunk, for the next tick.
-    fn measure_picture(&mut self, pictures: &[Arc<Picture>], chunk: &[usize]) {
+    /// Measures the last picture of a latent frame, for the next tick after the last frame of a chunk.
+    fn measure_picture(&mut self, pictures: &[Arc<Picture>], latent: usize, is_last: bool) {
         let Some(last) = pictures.last() else { return };
-        let before = self.presenter.picture_before(pictures, chunk).map(|before| &**before);
-        let taps = self.program.taps.iter().filter(|tap| tap.measure == Measure::Picture);
-        let memory = self.denoiser.memory();
-        self.ticker.measure(taps.map(|tap| (tap.node.clone(), bend::picture_numbers(last, before, tap, memory))));
+        if is_last {
+            let before = (latent > 0).then(|| &**self.presenter.last_picture());
+            let taps = self.program.taps.iter().filter(|tap| tap.measure == Measure::Picture);
+            let memory = self.denoiser.memory();
+            self.ticker.measure(taps.map(|tap| (tap.node.clone(), bend::picture_numbers(last, before, tap, memory))));
+        }
         self.presenter.set_last_picture(last.clone());
     }
 
-    /// The frames of a chunk.
-    fn present(&mut self, pictures: Vec<Arc<Picture>>, chunk: &[usize]) -> Vec<Frame> {
-        let taps = self.taps.lanes(chunk.len());
-        let (presenter, program, lanes) = (&mut self.presenter, &self.program, self.ticker.lanes());
-        self.times.compose.time(|| presenter.present(pictures, chunk, program, taps, lanes))
-    }
-
-    /// Drops a chunk whose model output is not finite, and fills its time with the last picture.
-    fn hold_picture(&mut self, chunk: &[usize]) -> Vec<Frame> {
+    /// Gives up a chunk whose model output is not finite. True if some of its frames are still to be shown: they have the last picture.
+    fn hold_picture(&mut self, frames: Arc<[usize]>) -> bool {
         self.warnings.add(Warning::new(
             "overflow of the model: the last picture stays, and the KV cache is emptied; lower the amounts of bends",
         ));
-        let is_shown = self.denoiser.is_chunk_finished();
-        let count = LATENT_FRAMES * chunk.len() - if chunk[0] == 0 { LATENT_FRAMES - 1 } else { 0 };
-        let pictures = vec![self.presenter.last_picture().clone(); count];
-        let frames = if is_shown { Vec::new() } else { self.present(pictures, chunk) };
-        self.drop_chunk();
-        frames
+        let is_to_show = !self.denoiser.is_chunk_finished();
+        if is_to_show {
+            self.made = Some(Made { frames, latents: None });
+        } else {
+            self.drop_chunk();
+        }
+        is_to_show
+    }
+
+    /// Ends the chunk under way.
+    fn end_chunk(&mut self) {
+        self.ticker.end_chunk();
+        (self.made, self.shown) = (None, 0);
     }
 
     fn drop_chunk(&mut self) {
         self.forget();
-        self.ticker.end_chunk();
+        self.end_chunk();
     }
 
     /// Drops every past frame.

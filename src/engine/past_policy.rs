@@ -44,6 +44,12 @@ impl PastPolicy {
         self.due.recache |= cache.recache && !self.begun.recache;
     }
 
+    /// Records the patch's choice for past frames, for a prompt that is new in the middle of a chunk.
+    pub(super) fn switch(&mut self, switch: Option<Switch>) {
+        self.due.reset |= switch == Some(Switch::Reset);
+        self.due.recache |= switch == Some(Switch::Recache);
+    }
+
     /// The action at the beginning of a chunk, after `switch`, the patch's choice for a new prompt.
     /// `recacheable` are the past frames that a recache covers.
     pub(super) fn begin_chunk(

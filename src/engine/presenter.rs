@@ -65,53 +65,28 @@ impl Presenter {
         self.last_picture = picture;
     }
 
-    /// Latents `[1, channels, frames, height, width]` to pictures.
+    /// The pictures of one latent frame, `[1, channels, 1, height, width]`.
     pub(super) fn decode(&mut self, latents: &Tensor) -> Result<Vec<Arc<Picture>>> {
         let latents = latents.squeeze(0)?.transpose(0, 1)?.contiguous()?;
         pictures(&self.decoder.push(&latents)?)
     }
 
-    /// The picture one latent frame before the last: in the chunk, or the last one of the chunk before.
-    pub(super) fn picture_before<'a>(
-        &'a self,
-        pictures: &'a [Arc<Picture>],
-        chunk: &[usize],
-    ) -> Option<&'a Arc<Picture>> {
-        match pictures.len().checked_sub(LATENT_FRAMES + 1) {
-            Some(index) => Some(&pictures[index]),
-            None => Some(&self.last_picture).filter(|_| chunk[0] > 0),
-        }
-    }
-
-    /// The frames of a finished chunk of these latent frames.
+    /// The frames of a latent frame, from its pictures. `index` is its place in the chunk.
     pub(super) fn present(
         &mut self,
         pictures: Vec<Arc<Picture>>,
-        chunk: &[usize],
+        (latent, index): (usize, usize),
         program: &Program,
-        taps: Vec<LaneTaps>,
-        controls: &[Arc<Controls>],
+        taps: LaneTaps,
+        controls: Arc<Controls>,
     ) -> Vec<Frame> {
-        let lanes = self.lanes(program, taps, controls);
-        // The last picture is the last of the last latent frame.
-        let after = LATENT_FRAMES * chunk[chunk.len() - 1] + 1;
-        let first = after.saturating_sub(pictures.len()) as u64;
-        let frame = |(picture, number): (Arc<Picture>, u64)| {
-            let latent = number.div_ceil(LATENT_FRAMES as u64);
-            let lane = (latent as usize).saturating_sub(chunk[0]).min(chunk.len() - 1);
-            self.frame(picture, number, program, &lanes[lane], lane)
-        };
+        // Peaks advance by the time of a latent frame.
+        Arc::make_mut(&mut self.peaks).hear(source_of(program, index), &taps.taps, LATENT_SECS);
+        let lane = Lane { taps, peaks: self.peaks.clone(), controls };
+        let first = (LATENT_FRAMES * latent + 1).saturating_sub(pictures.len()) as u64;
         let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();
+        let frame = |(picture, number)| self.frame(picture, number, program, &lane, index);
         numbered.into_par_iter().map(frame).collect()
-    }
-
-    /// One lane for each latent frame. Peaks advance by its time.
-    fn lanes(&mut self, program: &Program, taps: Vec<LaneTaps>, controls: &[Arc<Controls>]) -> Vec<Lane> {
-        let lane = |(lane, (taps, controls)): (usize, (LaneTaps, &Arc<Controls>))| {
-            Arc::make_mut(&mut self.peaks).hear(source_of(program, lane), &taps.taps, LATENT_SECS);
-            Lane { taps, peaks: self.peaks.clone(), controls: controls.clone() }
-        };
-        taps.into_iter().zip(controls).enumerate().map(lane).collect()
     }
 
     fn frame(&self, picture: Arc<Picture>, number: u64, program: &Program, lane: &Lane, index: usize) -> Frame {

@@ -33,7 +33,8 @@ pub(super) struct LaneTaps {
 }
 
 impl TapCollector {
-    pub(super) fn begin_chunk(&mut self) {
+    /// Begins a make of a chunk.
+    pub(super) fn begin(&mut self) {
         self.chunk.clear();
     }
 
@@ -69,15 +70,12 @@ impl TapCollector {
         numbers
     }
 
-    /// The maps at each latent frame of the chunk.
-    pub(super) fn lanes(&mut self, count: usize) -> Vec<LaneTaps> {
-        let lane = |lane: usize| {
-            let maps = self.chunk.iter().filter_map(|(node, steps)| Some((node.clone(), steps.at(lane)?)));
-            let taps: Arc<Taps> = Arc::new(maps.collect());
-            let before = mem::replace(&mut self.last, taps.clone());
-            LaneTaps { taps, before }
-        };
-        (0..count).map(lane).collect()
+    /// The maps at a latent frame of the chunk, which is shown next.
+    pub(super) fn show(&mut self, lane: usize) -> LaneTaps {
+        let maps = self.chunk.iter().filter_map(|(node, steps)| Some((node.clone(), steps.at(lane)?)));
+        let taps: Arc<Taps> = Arc::new(maps.collect());
+        let before = mem::replace(&mut self.last, taps.clone());
+        LaneTaps { taps, before }
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Ticker {
     spare: Program,
     scratch: Scratch,
     measurements: Measurements,
+    /// The measurements at the beginning of the chunk under way.
+    begun: Measurements,
     /// The sound in place of that of the devices.
     sound: Option<Arc<Sound>>,
     /// The controls in each latent frame of the chunk.
@@ -46,6 +48,7 @@ impl Ticker {
             spare: Program::default(),
             scratch: Scratch::default(),
             measurements: Measurements::default(),
+            begun: Measurements::default(),
             sound: None,
             lanes: Vec::new(),
         }
@@ -68,11 +71,13 @@ impl Ticker {
     pub(super) fn restart(&mut self) {
         (self.start, self.latest) = Default::default();
         self.in_chunk = false;
+        self.lanes.clear();
         self.measurements.clear();
     }
 
-    /// The program of a call over latent frames of these numbers. [`Self::commit`] commits its memory.
-    pub(super) fn tick(&mut self, frames: &[usize]) -> Program {
+    /// The program of a call over latent frames of these numbers, of which the first `shown` are shown. [`Self::commit`] commits its
+    /// memory.
+    pub(super) fn tick(&mut self, frames: &[usize], shown: usize) -> Program {
         self.next.copy_from(&self.start);
         let inputs = Inputs {
             lanes: &self.lanes,
@@ -81,13 +86,28 @@ impl Ticker {
             dt_secs: LATENT_SECS,
         };
         let mut program = mem::take(&mut self.spare);
-        self.plan.run(&inputs, &mut self.next, frames.len(), &mut self.scratch, &mut program);
+        self.plan.run(&inputs, &mut self.next, shown..frames.len(), &mut self.scratch, &mut program);
         program
+    }
+
+    /// The memory after the latest tick, before it is committed.
+    pub(super) const fn next(&self) -> &Memory {
+        &self.next
     }
 
     /// Commits the memory of the latest tick.
     pub(super) fn commit(&mut self) {
         mem::swap(&mut self.latest, &mut self.next);
+    }
+
+    /// Exchanges the measurements with those at the beginning of the chunk.
+    pub(super) fn swap_measurements(&mut self) {
+        mem::swap(&mut self.measurements, &mut self.begun);
+    }
+
+    /// Takes the measurements of now as those at the beginning of the chunk.
+    pub(super) fn keep_measurements(&mut self) {
+        self.begun.clone_from(&self.measurements);
     }
 
     /// Takes the allocations of a program that is no longer needed.
@@ -101,11 +121,13 @@ impl Ticker {
 
     pub(super) fn begin_chunk(&mut self) {
         self.in_chunk = true;
+        self.keep_measurements();
     }
 
     /// Ends the chunk under way: the next one begins with the memory of its latest call.
     pub(super) fn end_chunk(&mut self) {
         self.start.copy_from(&self.latest);
+        self.lanes.clear();
         self.in_chunk = false;
     }
 
@@ -114,11 +136,12 @@ impl Ticker {
         self.measurements.extend(numbers);
     }
 
-    /// Sets the controls in each latent frame of the next chunk. In further frames, the last ones hold.
-    pub(super) fn set_lanes(&mut self, lanes: &[Arc<Controls>], frames: &[usize]) {
-        self.lanes.clear();
-        let mut held = Controls::default();
-        for (index, frame) in frames.iter().enumerate() {
+    /// Sets the controls in the latent frames of a chunk after those that are shown. In further frames, the last ones hold.
+    pub(super) fn set_lanes(&mut self, lanes: &[Arc<Controls>], frames: &[usize], shown: usize) {
+        self.lanes.truncate(shown);
+        let mut held = self.lanes.last().map_or_else(Controls::default, |last| Controls::clone(last));
+        held.end_frame();
+        for (index, frame) in frames[shown..].iter().enumerate() {
             let mut lane = match lanes.get(index) {
                 Some(lane) => lane.clone(),
                 None => Arc::new(held.clone()),

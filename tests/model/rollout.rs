@@ -363,3 +363,64 @@ fn krea_denoises_on_its_recomputed_context() -> Result<()> {
     assert_eq!(Streaming::krea().refresh, Refresh::Recompute { frames: 3 });
     Ok(())
 }
+
+/// Every family whose past frames get a clean pass: chunks that are made several times, against chunks made once.
+#[test]
+fn a_chunk_that_is_made_again_is_the_same_and_shown_frames_stay() -> Result<()> {
+    let model = model(DType::F32);
+    let families = Family::ALL.into_iter().filter_map(Family::streaming).map(Streaming::endless);
+    for streaming in families.filter(|streaming| streaming.refresh == Refresh::CleanPass) {
+        let frames = streaming.chunk.get();
+        let (mut once, mut again) = (rollout(&model, streaming.clone(), 3), rollout(&model, streaming, 3));
+        let louder = Louder(2.0);
+        for chunk in 0..6 {
+            let latents = once.next_latents(Hooks::NONE)?;
+            assert_same("the first make", &again.next_latents(Hooks::NONE)?, &latents);
+            let mut bent = latents.clone();
+            for shown in 0..frames {
+                again.remake(shown)?;
+                let hooks = if chunk == 3 { Hooks::new(&louder) } else { Hooks::NONE };
+                let before = std::mem::replace(&mut bent, again.next_latents(hooks)?);
+                if shown > 0 {
+                    let kept = |x: &Tensor| x.narrow(2, 0, shown);
+                    assert_same("shown frames", &kept(&bent)?, &kept(&before)?);
+                }
+                if chunk == 3 && shown == 0 {
+                    assert!(difference(&bent, &latents) > 1e-3, "other bends act in frames that are not shown");
+                }
+            }
+            if chunk < 3 {
+                assert_same("all makes", &bent, &latents);
+            }
+            if chunk == 3 {
+                // Back to the video of the other: its frames again.
+                again.remake(0)?;
+                assert_same("a make without bends", &again.next_latents(Hooks::NONE)?, &latents);
+            }
+            let cached = |rollout: &mut Rollout| rollout.advance(Hooks::NONE).map(|step| step.cached);
+            assert_eq!(cached(&mut once)?, cached(&mut again)?);
+            for layer in 0..model.config().layers {
+                let (a, b) = (once.cache().contents(layer)?, again.cache().contents(layer)?);
+                assert_same("keys", &a.0, &b.0);
+                assert_same("values", &a.1, &b.1);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_new_prompt_acts_when_a_chunk_is_made_again() -> Result<()> {
+    let model = model(DType::F32);
+    let mut rollout = rollout(&model, Streaming::self_forcing(), 4);
+    let error = rollout.remake(0).expect_err("nothing is made").to_string();
+    assert!(error.contains("finish it"), "{error}");
+    let latents = rollout.next_latents(Hooks::NONE)?;
+    assert!(rollout.remake(3).is_err(), "all frames are shown");
+    rollout.set_context(context(&model, -1.0));
+    rollout.remake(1)?;
+    let other = rollout.next_latents(Hooks::NONE)?;
+    assert_same("the shown frame", &other.narrow(2, 0, 1)?, &latents.narrow(2, 0, 1)?);
+    assert!(difference(&other.narrow(2, 1, 2)?, &latents.narrow(2, 1, 2)?) > 1e-3);
+    Ok(())
+}

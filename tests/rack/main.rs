@@ -8,5 +8,7 @@ mod devices;
 mod engine;
 mod files;
 mod language;
+mod makes;
 mod notices;
+mod rig;
 mod terminal;

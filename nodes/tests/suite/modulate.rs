@@ -87,7 +87,7 @@ fn sent(patch: &Patch, calls: &[usize], dt_secs: f64) -> Vec<(String, Vec<u64>)>
     let mut sent: Vec<(String, Vec<u64>)> = Vec::new();
     for frames in calls {
         let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs };
-        plan.run(&inputs, &mut memory, *frames, &mut scratch, &mut program);
+        plan.run(&inputs, &mut memory, 0..*frames, &mut scratch, &mut program);
         assert!(scratch.held().is_empty(), "{:?} are not finite", scratch.held());
         first_frame += *frames as u64;
         for message in &program.messages {

@@ -87,7 +87,7 @@ impl Live {
             let lanes = if self.next == latent { controls } else { &missed };
             let lanes = std::slice::from_ref(lanes);
             let inputs = Inputs { lanes, measurements: &measurements, first_frame: self.next, dt_secs };
-            plan.run(&inputs, &mut self.memory, 1, &mut self.scratch, &mut self.program);
+            plan.run(&inputs, &mut self.memory, 0..1, &mut self.scratch, &mut self.program);
             self.held.clear();
             for (port, Watched { node, name, secs }) in &self.outputs {
                 if self.scratch.held().iter().any(|(id, held)| **id == **node && held == name) {

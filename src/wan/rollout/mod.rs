@@ -6,8 +6,10 @@
 //! `pipeline/interactive_causal_inference.py` of LongLive, `release_server.py` of Krea realtime,
 //! `causvid/models/wan/causal_inference.py` of CausVid.
 
+mod call;
+mod trajectory;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 
 use bendrack_nodes::program::{Pass, Site};
@@ -19,70 +21,8 @@ use super::noise::{Draw, Noise};
 use super::scheduler::FewStep;
 use super::streaming::{PromptSwitch, Refresh, Streaming};
 use super::transformer::{Context, Transformer};
-
-/// The next model call of a rollout or a clip.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Upcoming {
-    /// Denoising, or refreshing the KV cache.
-    pub pass: Pass,
-    /// The denoising step within the chunk, from 0; in a cache pass, the number of denoising steps.
-    pub step: usize,
-    /// The call's latent frames.
-    pub frames: Frames,
-    /// The timestep, 0 to 1000.
-    pub timestep: f32,
-}
-
-/// The result of a model call.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// The call.
-    pub call: Upcoming,
-    /// The estimate of the clean latents, `[1, channels, frames, height, width]`; it improves with every denoising
-    /// step.
-    pub clean: Tensor,
-    /// True after the chunk's last denoising step; `clean` is then its result.
-    pub finished: bool,
-    /// In a cache pass, the numbers of the frames whose keys and values the KV cache now holds.
-    pub cached: Vec<usize>,
-}
-
-/// The failure of a model call.
-#[derive(Debug)]
-pub enum RolloutError {
-    /// The model's output is not finite. Repeat the call with weaker bends.
-    Diverged,
-    /// A tensor does not fit, the video has no room left, or the device failed.
-    Failed(Error),
-}
-
-impl From<Error> for RolloutError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<RolloutError> for Error {
-    fn from(error: RolloutError) -> Self {
-        match error {
-            RolloutError::Diverged => Self::Msg(error.to_string()).bt(),
-            RolloutError::Failed(error) => error,
-        }
-    }
-}
-
-impl fmt::Display for RolloutError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Diverged => {
-                f.write_str("overflow of the model: its output is not finite; lower the amounts of bends")
-            }
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for RolloutError {}
+pub use call::{RolloutError, Step, Upcoming};
+use trajectory::Trajectory;
 
 /// The stage of a rollout within a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +78,8 @@ pub struct Rollout {
     stage: Stage,
     /// The current sample, or, in a clean pass, the finished chunk: `[1, channels, frames, height, width]`.
     sample: Option<Tensor>,
+    /// The samples of the chunk under way.
+    trajectory: Trajectory,
     /// The latest finished frames with their numbers, oldest first; as many as a cache pass can need.
     recent: VecDeque<(usize, Tensor)>,
     /// The first frame since the beginning or the last reset.
@@ -184,6 +126,7 @@ impl Rollout {
             picture,
             stage: Stage::Between,
             sample: None,
+            trajectory: Trajectory::default(),
             recent: VecDeque::new(),
             first: None,
         })
@@ -239,6 +182,29 @@ impl Rollout {
         self.stage == Stage::CleanPass
     }
 
+    /// Begins the finished chunk once more, with the same noise, and with a prompt that was set meanwhile. Its first `shown` frames stay
+    /// as they are, at every denoising step: with the same bends, a chunk that is made again is the same. The past frames in
+    /// the KV cache do not change.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless the next call is the clean pass: see [`Self::is_chunk_finished`].
+    pub fn remake(&mut self, shown: usize) -> Result<()> {
+        let frames = self.chunk.numbers.len();
+        if self.stage != Stage::CleanPass || shown >= frames {
+            bail!(
+                "a chunk of {frames} frames with {shown} of them shown cannot be made again; finish it, and show fewer"
+            )
+        }
+        if let Some(context) = self.next_context.take() {
+            self.context = context;
+        }
+        self.trajectory.remake(shown);
+        self.sample = None;
+        self.stage = Stage::Denoise(0);
+        Ok(())
+    }
+
     /// The KV cache.
     pub const fn cache(&self) -> &KvCache {
         &self.cache
@@ -269,6 +235,7 @@ impl Rollout {
         self.recent.clear();
         self.first = None;
         self.sample = None;
+        self.trajectory.clear();
         let given_up = usize::from(self.stage != Stage::Between) * self.streaming.chunk.get();
         let next = self.chunk.numbers[0] + given_up;
         self.chunk = Frames { position: 0, numbers: (next..next + self.streaming.chunk.get()).collect() };
@@ -400,9 +367,11 @@ impl Rollout {
             Some(sample) => sample,
             None => self.draw(0, hooks)?,
         };
+        let sample = self.trajectory.keep(step, &sample)?;
         self.sample = Some(sample.clone());
         let clean = self.estimate(&sample, &call, hooks)?;
         let next = self.schedule.timesteps().get(step + 1).copied();
+        let clean = if next.is_none() { self.trajectory.keep(step + 1, &clean)? } else { clean };
         match (next, self.streaming.refresh) {
             (Some(timestep), _) => {
                 let noise = self.draw(step + 1, hooks)?;
@@ -410,7 +379,6 @@ impl Rollout {
                 self.stage = Stage::Denoise(step + 1);
             }
             (None, Refresh::CleanPass) => {
-                self.remember(&clean)?;
                 self.sample = Some(clean.clone());
                 self.stage = Stage::CleanPass;
             }
@@ -427,6 +395,7 @@ impl Rollout {
         let chunk =
             chunk.ok_or_else(|| Error::Msg("a clean pass needs a finished chunk; denoise one first".into()).bt())?;
         let clean = self.estimate(&chunk, call, hooks)?;
+        self.remember(&chunk)?;
         self.next_chunk();
         Ok(clean)
     }
@@ -492,6 +461,7 @@ impl Rollout {
         self.chunk = Frames { position: self.chunk.position + chunk, numbers: (next..next + chunk).collect() };
         self.stage = Stage::Between;
         self.sample = None;
+        self.trajectory.clear();
     }
 
     fn draw(&mut self, step: usize, hooks: Hooks<'_>) -> Result<Tensor> {

@@ -38,7 +38,7 @@ fn warnings(params: Json, rate: f64, dt_secs: f64) -> [usize; 2] {
     let (mut memory, mut scratch, mut program) = (Memory::default(), Scratch::default(), Program::default());
     [0, 12].map(|first_frame| {
         let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs };
-        plan.run(&inputs, &mut memory, 12, &mut scratch, &mut program);
+        plan.run(&inputs, &mut memory, 0..12, &mut scratch, &mut program);
         assert!(scratch.warnings().iter().all(|(id, sentence)| &**id == "it" && sentence.contains("aliases")));
         scratch.warnings().len()
     })
