@@ -31,6 +31,18 @@ impl Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The data folder of the user on this system.
+pub fn data_folder() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if cfg!(windows) {
+        folder("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library").join("Application Support"))
+    } else {
+        folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local").join("share")))
+    }
+}
+
 /// Links that are followed before a path is given up.
 const MAX_LINKS: usize = 40;
 

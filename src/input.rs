@@ -1,7 +1,7 @@
 //! Events on their way from devices to the engine.
 //!
 //! The thread of a device stamps each event and puts it into an [`Inbox`]. The engine takes the events of a span of time and
-//! gives each its latent frame, with [`lanes`].
+//! gives each its latent frame, with [`frames`].
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
@@ -127,33 +127,16 @@ impl Name {
     }
 }
 
-/// The controls in each of `count` latent frames, from events of the span of time from `begin` to `end`.
+/// The latent frame of each event, as an index below `count`, from its time in the span from `begin` to `end`.
 ///
 /// The frames share the span evenly: an event of its second third belongs to the second of three frames. Earlier events belong
-/// to the first. `controls` are the controls before, and then those after. Returns the frames, and the number of events
-/// that replaced one of their frame.
-pub fn lanes(
-    controls: &mut Controls,
-    events: &[Stamped],
-    (begin, end): (Instant, Instant),
-    count: usize,
-) -> (Vec<Arc<Controls>>, usize) {
+/// to the first.
+pub fn frames(events: &[Stamped], (begin, end): (Instant, Instant), count: usize) -> impl Iterator<Item = usize> {
     let span = end.saturating_duration_since(begin).as_secs_f64();
-    let lane_of = |stamped: &Stamped| {
+    events.iter().map(move |stamped| {
         let part = stamped.at.saturating_duration_since(begin).as_secs_f64() / span.max(f64::MIN_POSITIVE);
         ((part * count as f64) as usize).min(count.saturating_sub(1))
-    };
-    let mut events = events.iter().peekable();
-    let mut merged = 0;
-    let mut lane = |index: usize| {
-        while let Some(stamped) = events.next_if(|stamped| lane_of(stamped) <= index) {
-            merged += usize::from(controls.apply(&stamped.event) == Applied::Merged);
-        }
-        let lane = Arc::new(controls.clone());
-        controls.end_frame();
-        lane
-    };
-    ((0..count).map(&mut lane).collect(), merged)
+    })
 }
 
 #[cfg(test)]
@@ -183,15 +166,17 @@ mod tests {
             inbox.push(after(millis), [osc("/a", millis as f64 / 1e4)]);
         }
         inbox.push(after(810), [osc("/a", 0.0)]);
-        let mut controls = Controls::default();
-        let (frames, merged) = lanes(&mut controls, &inbox.take(after(750)), (begin, after(750)), 3);
-        let values: Vec<_> = frames.iter().map(|frame| value(frame)).collect();
-        assert_eq!((values, merged), (vec![Some((0.02, 0)), Some((0.045, 0)), Some((0.07, 0))], 0));
+        let events = inbox.take(after(750));
+        let places: Vec<usize> = frames(&events, (begin, after(750)), 3).collect();
+        assert_eq!(places, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
         inbox.push(after(800), [osc("/a", 1.0)]);
         inbox.push(after(900), [osc("/a", 0.0)]);
-        let (frames, _) = lanes(&mut controls, &inbox.take(after(1500)), (after(750), after(1500)), 3);
-        let values: Vec<_> = frames.iter().map(|frame| value(frame)).collect();
-        assert_eq!(values, [Some((1.0, 1)), Some((0.0, 0)), Some((0.0, 0))], "the tag of 810 comes before that of 900");
+        let events = inbox.take(after(1500));
+        let numbers = events.iter().map(|stamped| match &stamped.event {
+            Event::Osc { numbers, .. } => numbers[0],
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), [1.0, 0.0, 0.0], "the tag of 810 comes before that of 900");
         assert!(inbox.take(after(9999)).is_empty());
         assert_eq!(inbox.latest().osc("/a", 0).and_then(Control::last), Some(0.0));
     }
@@ -209,16 +194,12 @@ mod tests {
         let after = |millis| begin + Duration::from_millis(millis);
         inbox.push(begin, [osc("/a", 1.0)]);
         inbox.push(after(5000), [osc("/a", 2.0)]);
-        let mut controls = Controls::default();
-        let (frames, _) = lanes(&mut controls, &inbox.take(after(1500)), (after(750), after(1500)), 3);
-        assert_eq!(
-            frames.iter().map(|frame| value(frame)).collect::<Vec<_>>(),
-            [1, 0, 0].map(|hits| Some((1.0, hits)))
-        );
+        let early = inbox.take(after(1500));
+        assert_eq!(frames(&early, (after(750), after(1500)), 3).collect::<Vec<_>>(), [0]);
         assert_eq!(inbox.take(after(5000)).len(), 1);
         // A span of no length, and no frames, are no trouble.
-        assert_eq!(lanes(&mut controls, &[], (begin, begin), 1).0.len(), 1);
-        assert!(lanes(&mut controls, &[], (begin, begin), 0).0.is_empty());
+        assert_eq!(frames(&early, (begin, begin), 1).collect::<Vec<_>>(), [0]);
+        assert_eq!(frames(&early, (begin, begin), 0).collect::<Vec<_>>(), [0]);
     }
 
     #[test]
@@ -233,7 +214,7 @@ mod tests {
         assert!(events.len() <= MOST_WAITING);
         assert_eq!(events.len() as u64 + inbox.dropped(), flood as u64 + 2);
         let mut controls = Controls::default();
-        lanes(&mut controls, &events, (at, at), 1);
+        events.iter().for_each(|stamped| _ = controls.apply(&stamped.event));
         assert_eq!(value(&controls), Some(((flood - 1) as f64, 0)));
         assert_eq!(controls.osc("/once", 0).and_then(Control::last), Some(7.0));
         assert_eq!(controls.notes().count(), 1);

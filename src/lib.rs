@@ -2,7 +2,7 @@
 //!
 //! Patches and nodes are the crate `bendrack-nodes`. [`wan`] is the video model with its hooks, and [`bend`] applies the program of a
 //! patch to it. [`engine`] is the loop around both, live or rendered. [`io`] reads devices and [`sound`] analyses audio. [`output`]
-//! composes pictures and writes videos; [`provenance`] stores patches in them. [`disk`] reads and writes patch files. [`files`] compares
+//! composes pictures and writes videos; [`provenance`] stores patches in them. [`take`] keeps what was played. [`disk`] reads and writes patch files. [`files`] compares
 //! paths, and [`terminal`] prints. [`media`] holds the pictures and maps that these modules exchange.
 
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
@@ -20,6 +20,7 @@ pub mod output;
 pub mod provenance;
 pub mod quality;
 pub mod sound;
+pub mod take;
 pub mod terminal;
 #[cfg(feature = "ui")]
 pub mod ui;

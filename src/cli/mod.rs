@@ -12,6 +12,7 @@ mod nodes;
 mod program;
 mod record;
 mod render;
+mod replay;
 mod schema;
 mod wanted;
 mod window;

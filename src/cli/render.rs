@@ -15,10 +15,11 @@ use sha2::{Digest, Sha256};
 
 use super::files::{Content, Files, check_replaced};
 use super::record::{Shot, output, record, write_sidecar};
+use super::replay::{Played, Player, Replay};
 use super::{Failure, models, read_patch, size};
 use crate::disk;
-use crate::engine::Engine;
 use crate::engine::model::FRAME_RATE;
+use crate::engine::{Engine, Session};
 use crate::hex::hex;
 use crate::io::audio::AudioSource;
 use crate::output::video;
@@ -35,11 +36,14 @@ const LONGEST: usize = 300;
 #[derive(clap::Args)]
 pub(super) struct Render {
     /// Patch file, or a PNG or MP4 with an embedded patch.
-    patch: PathBuf,
+    #[arg(required_unless_present = "take")]
+    patch: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) replay: Replay,
     /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Number of pictures, 16 per second. A patch with output.record writes only those with its gate on.
+    /// Number of pictures, 16 per second [of a take: all]. A patch with output.record writes only those with its gate on.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
     /// Length in seconds, at 16 pictures each [default: 5].
@@ -48,9 +52,12 @@ pub(super) struct Render {
     /// Seed of the video and of all random nodes, instead of the patch's own.
     #[arg(long)]
     seed: Option<u64>,
-    /// Model: mini, a name from `bendrack models`, or the path of a folder.
-    #[arg(long, default_value = "mini")]
-    model: String,
+    /// Model: mini, a name from `bendrack models`, or the path of a folder [default: mini, or that of the take].
+    #[arg(long)]
+    pub(super) model: Option<String>,
+    /// Denoising steps of a chunk, instead of those of the model.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100))]
+    steps: Option<u64>,
     /// Recall this snapshot of the patch, before --set.
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
@@ -59,7 +66,7 @@ pub(super) struct Render {
     set: Vec<(String, String, String)>,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
-    size: Option<(usize, usize)>,
+    pub(super) size: Option<(usize, usize)>,
     /// Enlargement: size of the video as a multiple of the model's picture [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
@@ -68,7 +75,7 @@ pub(super) struct Render {
     audio: Option<AudioSource>,
     /// Compute every bent attention map explicitly: slow, and the reference for the fast form.
     #[arg(long)]
-    exact: bool,
+    pub(super) exact: bool,
     /// Write the patch neither into the video nor into a .bend.json beside it.
     #[arg(long)]
     no_metadata: bool,
@@ -77,35 +84,43 @@ pub(super) struct Render {
     report: Option<PathBuf>,
     /// Print nothing but errors.
     #[arg(short, long)]
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
         let files = self.files()?;
         files.check()?;
-        let patch = self.patch()?;
-        let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
-        let sound = self.sound()?;
-        let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
+        let played = match &self.patch {
+            Some(path) => self.compiled(path)?,
+            None => self.replay.read(&self)?,
+        };
+        let default = played.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
+        let wanted = self.frames.or(self.seconds.map(|secs| (secs * FRAME_RATE).round().max(1.0) as u64));
+        let wanted = wanted.unwrap_or(default);
         // Begun before the model is loaded, so that a file that cannot be written fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
-        let model = models::open(&self.model).map_err(|error| Failure::Failed(message(&error)))?;
-        let size = self.size.unwrap_or(model.size);
-        let mut engine = Engine::new(model, plan, size).map_err(|error| Failure::Failed(message(&error)))?;
-        engine.set_exact(self.exact);
-        engine.set_sound(sound);
-        if let Some(zoom) = self.zoom {
+        let mut model = models::open(&played.model).map_err(|error| Failure::Failed(message(&error)))?;
+        model.steps = self.steps.map(|steps| steps as usize);
+        let player = played.player(&model, &self)?;
+        let size = self.size.or(played.size).unwrap_or(model.size);
+        let mut engine =
+            Engine::new(model, played.plan.clone(), size).map_err(|error| Failure::Failed(message(&error)))?;
+        engine.set_exact(self.exact || played.exact);
+        engine.set_sound(played.sound.clone());
+        if let Some(zoom) = self.zoom.or(played.zoom) {
             engine.set_zoom(zoom as usize);
         }
         let loaded = start.elapsed();
+        let patch = Patch::clone(&played.patch);
         let patch_sha256 = provenance::patch_sha256(&patch);
-        let mut provenance = self.provenance(patch, &engine, size)?;
+        let mut provenance = self.provenance(patch, &engine, size, played.take)?;
+        let session = Session::new(engine, played.patch);
 
         let digest = Sha256::new();
-        let mut job = Job { engine, patch_sha256, digest, warned: BTreeSet::new(), quiet: self.quiet, bar };
+        let mut job = Job { session, player, patch_sha256, digest, warned: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
         let (kept, recorded) = record(video, wanted, provenance.as_mut(), || job.step());
         job.bar.finish_and_clear();
@@ -141,7 +156,13 @@ impl Render {
 
     /// The files that are read and written.
     fn files(&self) -> Result<Files, Failure> {
-        let mut files = Files::default().input("the patch", &self.patch);
+        let mut files = Files::default();
+        if let Some(patch) = &self.patch {
+            files = files.input("the patch", patch);
+        }
+        if let Some(take) = &self.replay.take {
+            files = files.input("the take (--take)", take);
+        }
         if let Some(AudioSource::File(sound)) = &self.audio {
             files = files.input("the sound (--audio)", sound);
         }
@@ -156,7 +177,13 @@ impl Render {
     }
 
     /// The provenance of the video. A patch that is too long for it is left out, with a warning.
-    fn provenance(&self, patch: Patch, engine: &Engine, size: (usize, usize)) -> Result<Option<Provenance>, Failure> {
+    fn provenance(
+        &self,
+        patch: Patch,
+        engine: &Engine,
+        size: (usize, usize),
+        take: Option<String>,
+    ) -> Result<Option<Provenance>, Failure> {
         if self.no_metadata {
             return Ok(None);
         }
@@ -169,7 +196,9 @@ impl Render {
             seed: patch.engine.seed,
             size: [size.0, size.1],
             zoom: engine.zoom(),
-            exact: self.exact,
+            exact: engine.is_exact(),
+            steps: model.steps,
+            take,
             frames: 0,
             frame_rate: FRAME_RATE,
         };
@@ -186,8 +215,13 @@ impl Render {
         })
     }
 
+    /// True if --audio names a sound.
+    pub(super) const fn has_sound(&self) -> bool {
+        self.audio.is_some()
+    }
+
     /// The sound of --audio.
-    fn sound(&self) -> Result<Option<Arc<Sound>>, Failure> {
+    pub(super) fn sound(&self) -> Result<Option<Arc<Sound>>, Failure> {
         match &self.audio {
             None => Ok(None),
             Some(AudioSource::Default | AudioSource::Named(_)) => Err(Failure::Usage(
@@ -198,9 +232,18 @@ impl Render {
         }
     }
 
-    /// The patch, with what the command line changes of it.
-    fn patch(&self) -> Result<Patch, Failure> {
-        let mut patch = read_patch(&self.patch)?;
+    /// The patch to render, which nobody plays.
+    fn compiled(&self, path: &Path) -> Result<Played, Failure> {
+        let patch = self.changed(read_patch(path)?)?;
+        let plan = Arc::new(compile(&patch, path, self.quiet)?);
+        let model = self.model.clone().unwrap_or_else(|| "mini".to_owned());
+        let mut played = Played::new(Arc::new(patch), plan, model);
+        played.sound = self.sound()?;
+        Ok(played)
+    }
+
+    /// A patch with what the command line changes of it.
+    fn changed(&self, mut patch: Patch) -> Result<Patch, Failure> {
         if let Some(seed) = self.seed {
             patch.engine.seed = seed;
         }
@@ -261,7 +304,8 @@ impl Render {
 
 /// A video being rendered.
 struct Job {
-    engine: Engine,
+    session: Session,
+    player: Player,
     patch_sha256: String,
     /// The hash of every program that was run.
     digest: Sha256,
@@ -274,10 +318,11 @@ struct Job {
 impl Job {
     /// Makes one model call; the last of a chunk brings pictures.
     fn step(&mut self) -> Result<Vec<Shot>, Failure> {
-        let frames = self.engine.step(&[]).map_err(|error| Failure::Failed(message(&error)))?;
-        let program = serde_json::to_vec(self.engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
+        let frames = self.player.step(&mut self.session)?;
+        let engine = self.session.engine();
+        let program = serde_json::to_vec(engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
         self.digest.update(&program);
-        for warning in self.engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {
+        for warning in engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {
             if self.warned.insert(warning.clone()) && !self.quiet {
                 self.bar.suspend(|| terminal::print_error(format_args!("warning: {warning}")));
             }
@@ -295,21 +340,23 @@ impl Job {
         load_secs: f64,
         size: (usize, usize),
     ) -> String {
-        let stages = self.engine.times().stages();
+        let stages = self.session.engine().times().stages();
         let stages: serde_json::Map<String, Json> = (stages.into_iter())
             .map(|(name, clock)| {
                 (name.to_owned(), json!({ "seconds": clock.total.as_secs_f64(), "count": clock.count }))
             })
             .collect();
-        let model = self.engine.model();
+        let engine = self.session.engine();
+        let model = engine.model();
         let report = json!({
             "bendrack": env!("CARGO_PKG_VERSION"),
             "patch": render.patch,
+            "take": render.replay.take,
             "patch_sha256": self.patch_sha256,
             "output": render.output,
             "model": model.name,
             "family": model.family.name(),
-            "seed": self.engine.program().seed,
+            "seed": engine.program().seed,
             "size": [size.0, size.1],
             "frames": frames,
             "frames_kept": kept,

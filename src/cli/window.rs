@@ -40,7 +40,7 @@ mod open {
 
     use super::Window;
     use crate::cli::{Failure, models, open_patch};
-    use crate::engine::{Engine, EngineHandle, Frame};
+    use crate::engine::{Engine, EngineHandle, Frame, Session};
     use crate::io::midi_out::MidiOut;
     use crate::io::osc::OscOut;
     use crate::io::{Activity, Devices, State};
@@ -70,12 +70,13 @@ mod open {
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let (model, size) = (self.model, self.size);
+            let patch_given = Arc::new(patch.clone());
             let load = move || {
                 let model = models::open(&model)?;
                 let size = size.unwrap_or(model.size);
                 let mut engine = Engine::new(model, Arc::new(plan), size)?;
                 engine.set_sound(sound);
-                Ok(engine)
+                Ok(Session::new(engine, patch_given))
             };
             let outs = Arc::new(OnceLock::<Outs>::new());
             let sender = outs.clone();

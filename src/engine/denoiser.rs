@@ -32,7 +32,7 @@ pub(super) struct Denoiser {
 impl Denoiser {
     /// Begins a video without a prompt, of pictures of `size`, width and height in pixels.
     pub(super) fn new(model: &mut Model, seed: u64, (width, height): (usize, usize)) -> Result<Self> {
-        let Some((streaming, schedule)) = model.family.streaming().zip(model.family.schedule()?) else {
+        let Some((streaming, schedule)) = model.family.streaming().zip(model.schedule()?) else {
             bail!("{} makes whole clips; choose a model that streams", model.family)
         };
         let prompt = model.text.encode("")?;
@@ -66,6 +66,11 @@ impl Denoiser {
         self.exact = exact;
     }
 
+    /// True if bends take their exact form.
+    pub(super) const fn is_exact(&self) -> bool {
+        self.exact
+    }
+
     /// The latent frames of the chunk under way, or of the next one between chunks.
     pub(super) fn chunk(&self) -> &Arc<[usize]> {
         self.rollout.chunk()
@@ -84,6 +89,11 @@ impl Denoiser {
     /// Takes the memory of bends of now as that at the beginning of the chunk.
     pub(super) fn begin_chunk(&mut self) {
         self.begun.clone_from(&self.memory);
+    }
+
+    /// True if finished chunks can be made once more.
+    pub(super) fn can_remake(&self) -> bool {
+        self.rollout.can_remake()
     }
 
     /// Begins the finished chunk once more: see [`Rollout::remake`].

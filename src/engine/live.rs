@@ -1,7 +1,7 @@
 //! The engine on a thread of its own. Neither the engine nor the viewer waits for the other.
 //!
-//! A second thread, the player, shows each frame at its time. The engine stays just ahead of it. A turn of a knob thus
-//! shows as early as the model allows.
+//! A second thread, the player, shows each frame at its time. The engine stays just ahead of it, and makes a chunk again while it is
+//! shown. A turn of a knob thus shows as early as the model allows.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,18 +10,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::input::Controls;
+use bendrack_nodes::patch::Patch;
 use candle_core::Result;
 
-use super::model::FRAME_RATE;
-use super::{Engine, Frame, Warning};
-use crate::input::{self, Inbox};
+use super::latency::{Latency, Touches};
+use super::model::{FRAME_RATE, LATENT_FRAMES};
+use super::pace::Pace;
+use super::{Entry, Frame, Journal, Phase, Session, Warning};
+use crate::input::{self, Inbox, Stamped};
 use crate::wan::error::message;
 
 /// The pause after a failed call, before the engine tries again.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
-/// The share by which a chunk may take longer than the one before without being late.
-const MARGIN: f64 = 0.25;
 
 /// The state of a running engine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,9 +32,13 @@ pub struct Status {
     pub frame_rate: f64,
     /// Frames per second that the model makes without a limit.
     pub speed: f64,
-    /// Seconds from a change to the first picture made under it, as of the last change.
-    pub latency_secs: f64,
-    /// Events of devices that replaced one of their latent frame, because there were too many.
+    /// The time from a touch or an edit to the first picture made under it.
+    pub latency: Latency,
+    /// The most makes of a chunk: one for each latent frame if the model is fast enough, else one.
+    pub makes: usize,
+    /// Pictures that were made after their time.
+    pub late: u64,
+    /// Events of devices that replaced one of their latent frame, or were dropped, because there were too many.
     pub merged: u64,
     /// The warnings of the chunk under way.
     pub warnings: Vec<Warning>,
@@ -88,9 +92,12 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    plan: Option<Arc<Plan>>,
-    /// The time at which the plan was set, until a frame made under it is due.
-    plan_given: Option<Instant>,
+    /// A patch to run, with its plan.
+    patch: Option<(Arc<Patch>, Arc<Plan>)>,
+    /// The time at which the oldest patch was set that does not run yet.
+    patch_given: Option<Instant>,
+    /// The most makes of a chunk; none for as many as there is time for.
+    most_makes: Option<usize>,
     restart: bool,
     stop: bool,
     status: Status,
@@ -106,28 +113,43 @@ impl Shared {
 }
 
 impl EngineHandle {
-    /// Loads an engine and runs it. The player's thread calls `watch` with each frame at its time.
-    pub fn start(
-        load: impl FnOnce() -> Result<Engine> + Send + 'static,
+    /// Loads a session and runs it. The player's thread calls `watch` with each frame at its time.
+    pub fn start<S: Into<Session>>(
+        load: impl FnOnce() -> Result<S> + Send + 'static,
+        watch: impl FnMut(&Frame) + Send + 'static,
+    ) -> Self {
+        Self::start_with_journal(load, watch, ())
+    }
+
+    /// [`Self::start`], with a receiver of all that the session executes.
+    pub fn start_with_journal<S: Into<Session>>(
+        load: impl FnOnce() -> Result<S> + Send + 'static,
         mut watch: impl FnMut(&Frame) + Send + 'static,
+        journal: impl Journal + 'static,
     ) -> Self {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), inbox: Inbox::default() });
         shared.state().status.frame_rate = FRAME_RATE;
         let (engine_thread, player) = (shared.clone(), shared.clone());
+        let load = || load().map(Into::into);
         std::thread::spawn(move || match catch_panic(load, "report it, and start bendrack again") {
-            Ok(engine) => EngineThread::new(engine, engine_thread).run(),
+            Ok(session) => Conductor::new(session, journal, engine_thread).run(),
             Err(why) => engine_thread.state().status.stage = Stage::Failed(why),
         });
         let player = std::thread::spawn(move || play(&player, &mut watch));
         Self { shared, player: Some(player) }
     }
 
-    /// Runs this plan from the next step on. The latest plan wins.
-    pub fn set_plan(&self, plan: impl Into<Arc<Plan>>) {
+    /// Runs this patch, of this plan, from the next model call on. The latest patch wins.
+    pub fn set_patch(&self, patch: impl Into<Arc<Patch>>, plan: impl Into<Arc<Plan>>) {
         let mut state = self.shared.state();
-        state.plan = Some(plan.into());
-        state.plan_given.get_or_insert_with(Instant::now);
+        state.patch = Some((patch.into(), plan.into()));
+        state.patch_given.get_or_insert_with(Instant::now);
         self.shared.changed.notify_all();
+    }
+
+    /// Limits how often a chunk is made, from the next chunk on. By default it is made for each latent frame while there is time.
+    pub fn set_most_makes(&self, makes: Option<usize>) {
+        self.shared.state().most_makes = makes;
     }
 
     /// The inbox for the events of devices.
@@ -188,42 +210,42 @@ fn play(shared: &Shared, watch: &mut impl FnMut(&Frame)) {
     }
 }
 
-/// The engine's thread.
-struct EngineThread {
-    engine: Engine,
+/// The engine's thread: decides by the clock what the session does next.
+///
+/// Before each latent frame is due, the chunk is made again if something happened, as often as the model is fast enough. Every touch thus
+/// shows in the next frames, and a slow model makes each chunk once.
+struct Conductor<J> {
+    session: Session,
+    journal: J,
     shared: Arc<Shared>,
-    /// The time at which the chunk under way began.
-    begun: Instant,
-    /// The time at which the oldest plan was set whose first whole chunk is under way.
-    plan_given: Option<Instant>,
-    /// Seconds from the beginning of the latest chunk to its frames.
-    lead_secs: f64,
-    /// Seconds of work since the latest frames: their cache pass, and the next chunk.
-    busy_secs: f64,
-    /// The earliest time for the next frame.
+    pace: Pace,
+    /// Seconds of calls of the make under way.
+    make_secs: f64,
+    /// The latent frames to show before the next make.
+    to_show: usize,
+    /// The earliest time for the next picture.
     next_due: Instant,
-    /// The controls after the latest events.
-    controls: Controls,
     /// The time up to which events were taken.
     heard: Instant,
-    /// The controls in each latent frame of the next chunk, until it begins.
-    lanes: Option<Vec<Arc<Controls>>>,
+    /// The pictures shown at the latest entry of a checksum.
+    checked: u64,
+    touches: Touches,
 }
 
-impl EngineThread {
-    fn new(engine: Engine, shared: Arc<Shared>) -> Self {
+impl<J: Journal> Conductor<J> {
+    fn new(session: Session, journal: J, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         Self {
-            engine,
+            session,
+            journal,
             shared,
-            begun: now,
-            plan_given: None,
-            lead_secs: 0.0,
-            busy_secs: 0.0,
+            pace: Pace::default(),
+            make_secs: 0.0,
+            to_show: 0,
             next_due: now,
-            controls: Controls::default(),
             heard: now,
-            lanes: None,
+            checked: 0,
+            touches: Touches::default(),
         }
     }
 
@@ -231,20 +253,16 @@ impl EngineThread {
         {
             let mut state = self.shared.state();
             state.status.stage = Stage::Running;
-            // The wait of a plan for the model to load is not latency.
-            state.plan_given = None;
+            // The wait of a patch for the model to load is not latency.
+            state.patch_given = None;
         }
         // Events that arrived meanwhile belong to the first frame.
         self.heard = Instant::now();
-        while self.prepare() {
-            let lanes = self.lanes();
-            let start = Instant::now();
-            let made = catch_panic(|| self.engine.step(&lanes), "press Restart to begin the video again");
-            self.busy_secs += start.elapsed().as_secs_f64();
-            // A chunk whose first call failed begins again, with the same events.
-            self.lanes = self.engine.is_between_chunks().then_some(lanes).filter(|_| made.is_err());
-            match made {
-                Ok(frames) => self.deliver(frames),
+        self.journal.begin(&self.session);
+        loop {
+            match self.turn() {
+                Ok(Some(())) => {}
+                Ok(None) => return,
                 Err(why) => {
                     self.shared.state().status.stage = Stage::Failed(why);
                     std::thread::sleep(AFTER_FAILURE);
@@ -253,87 +271,197 @@ impl EngineThread {
         }
     }
 
-    /// The controls in each latent frame of the next chunk, from the events since the chunk before. Each event has the place in
-    /// the chunk that it had in this span of time.
-    fn lanes(&mut self) -> Vec<Arc<Controls>> {
-        if let Some(lanes) = self.lanes.take() {
-            return lanes;
+    /// Does the next thing. None when the engine stops.
+    fn turn(&mut self) -> std::result::Result<Option<()>, String> {
+        let Some(()) = self.apply()? else { return Ok(None) };
+        match self.session.engine().phase() {
+            Phase::Between => self.begin_chunk(),
+            Phase::Denoise => self.denoise().map(Some),
+            Phase::Show if self.to_show == 0 => self.make_again(),
+            Phase::Show => self.show().map(Some),
+            Phase::Cache => {
+                let start = Instant::now();
+                self.execute(Entry::Call)?;
+                self.pace.add_cache(start.elapsed().as_secs_f64());
+                Ok(Some(()))
+            }
         }
-        if !self.engine.is_between_chunks() {
-            return Vec::new();
+    }
+
+    /// Waits for the time of the next chunk, and begins it.
+    fn begin_chunk(&mut self) -> std::result::Result<Option<()>, String> {
+        let Some(()) = self.wait()? else { return Ok(None) };
+        if self.session.engine().phase() == Phase::Between {
+            let frames = self.session.open_frames().len();
+            let most = if self.session.engine().can_remake() { self.most_makes().min(frames) } else { 1 };
+            self.pace.begin_chunk(frames, most);
+            self.make(self.pace.frames_per_make(frames))?;
         }
-        let (begin, end) = (self.heard, self.begun);
+        Ok(Some(()))
+    }
+
+    /// Waits for the time of the next make of the finished chunk, and begins it if anything happened.
+    fn make_again(&mut self) -> std::result::Result<Option<()>, String> {
+        let Some(()) = self.wait()? else { return Ok(None) };
+        let open = self.session.open_frames().len();
+        if self.session.engine().phase() == Phase::Show {
+            let frames = self.pace.frames_per_make(self.session.engine().chunk().len()).min(open);
+            if self.session.engine().can_remake() { self.make(frames)? } else { self.to_show = open }
+        }
+        Ok(Some(()))
+    }
+
+    /// Gives the events since the last make to the next one, which covers `frames` latent frames. Each event has the place in them that it
+    /// had in this span of time.
+    fn make(&mut self, frames: usize) -> std::result::Result<(), String> {
+        let (begin, end) = (self.heard, Instant::now());
         let events = self.shared.inbox.take(end);
-        let (lanes, merged) = input::lanes(&mut self.controls, &events, (begin, end), self.engine.chunk_len());
         self.heard = end;
-        self.shared.state().status.merged += merged as u64;
-        lanes
+        self.to_show = frames;
+        let is_new = self.session.engine().phase() == Phase::Between;
+        if !is_new && events.is_empty() && !self.touches.has_edit() {
+            return Ok(());
+        }
+        let first = self.session.open_frames().first().copied().unwrap_or_default() as u64;
+        let places: Vec<usize> = input::frames(&events, (begin, end), frames).collect();
+        for (Stamped { at, event }, place) in events.into_iter().zip(places) {
+            let frame = first + place as u64;
+            self.touches.add(frame, at);
+            self.execute(Entry::Event { frame, event })?;
+        }
+        self.touches.begin_make(first);
+        self.execute(Entry::Make { frames })?;
+        let is_made_again = self.session.engine().phase() == Phase::Denoise;
+        if !is_made_again {
+            // Nothing changes, so nothing is seen.
+            self.touches.clear();
+        }
+        self.make_secs = 0.0;
+        Ok(())
     }
 
-    /// Applies new plans and restarts, and waits for the time to begin a chunk. False when the engine stops.
-    fn prepare(&mut self) -> bool {
-        let shared = self.shared.clone();
-        let mut state = shared.state();
-        loop {
-            if state.stop {
-                return false;
-            }
-            let (plan, restart) = (state.plan.take(), std::mem::take(&mut state.restart));
-            if plan.is_some() || restart {
-                drop(state);
-                self.change(plan, restart);
-                state = shared.state();
-            }
-            if !self.engine.is_between_chunks() {
-                return true;
-            }
-            let now = Instant::now();
-            let lead = Duration::from_secs_f64(self.lead_secs * (1.0 + MARGIN));
-            let start = self.next_due.checked_sub(lead).unwrap_or(now);
-            if start <= now {
-                break;
-            }
-            state = shared.changed.wait_timeout(state, start - now).unwrap_or_else(PoisonError::into_inner).0;
+    fn denoise(&mut self) -> std::result::Result<(), String> {
+        let start = Instant::now();
+        let called = self.execute(Entry::Call);
+        self.make_secs += start.elapsed().as_secs_f64();
+        called?;
+        if self.session.engine().phase() == Phase::Show {
+            self.pace.add_make(self.make_secs);
         }
-        self.begun = Instant::now();
-        self.plan_given = self.plan_given.or(state.plan_given.take());
-        true
+        let warnings = self.session.engine().warnings().to_vec();
+        let mut state = self.shared.state();
+        (state.status.stage, state.status.warnings) = (Stage::Running, warnings);
+        Ok(())
     }
 
-    fn change(&mut self, plan: Option<Arc<Plan>>, restart: bool) {
-        if let Some(plan) = plan {
-            self.engine.set_plan(plan);
+    fn show(&mut self) -> std::result::Result<(), String> {
+        let start = Instant::now();
+        let frames = self.execute(Entry::Show { frames: 1 })?;
+        self.pace.add_show(start.elapsed().as_secs_f64());
+        self.to_show = self.to_show.saturating_sub(1);
+        self.deliver(frames);
+        let checksum = self.session.checksum();
+        if checksum.pictures >= self.checked + FRAME_RATE as u64 {
+            self.checked = checksum.pictures;
+            self.execute(Entry::Check(checksum))?;
         }
-        if restart {
-            self.engine.restart();
-            self.shared.state().queue.clear();
-            self.next_due = Instant::now();
-            self.busy_secs = 0.0;
-        }
+        Ok(())
     }
 
     /// Sets the due times of frames.
     fn deliver(&mut self, frames: Vec<Frame>) {
-        let mut state = self.shared.state();
-        state.status.stage = Stage::Running;
-        state.status.warnings = self.engine.warnings().to_vec();
-        if frames.is_empty() {
-            return;
-        }
-        let (count, busy_secs) = (frames.len() as f64, std::mem::take(&mut self.busy_secs));
-        state.status.speed = count / busy_secs;
-        self.lead_secs = self.begun.elapsed().as_secs_f64();
+        let chunk = self.session.engine().chunk().len();
+        let (secs, pictures) = (self.pace.chunk_secs(chunk), (chunk * LATENT_FRAMES) as f64);
         // A model slower than the video plays evenly, at its own speed.
-        let interval = Duration::from_secs_f64((1.0 / FRAME_RATE).max(busy_secs / count));
-        self.next_due = self.next_due.max(Instant::now());
-        if let Some(given) = self.plan_given.take() {
-            state.status.latency_secs = (self.next_due - given).as_secs_f64();
+        let interval = Duration::from_secs_f64((1.0 / FRAME_RATE).max(secs / pictures));
+        let now = Instant::now();
+        let shared = self.shared.clone();
+        let mut state = shared.state();
+        let is_first = self.session.checksum().pictures == frames.len() as u64;
+        if self.next_due < now && !is_first {
+            state.status.late += frames.len() as u64;
         }
+        self.next_due = self.next_due.max(now);
         for frame in frames {
+            self.touches.show(frame.latent, self.next_due);
             state.queue.push_back((self.next_due, Arc::new(frame)));
             self.next_due += interval;
         }
-        self.shared.changed.notify_all();
+        state.status.stage = Stage::Running;
+        state.status.speed = pictures / secs;
+        state.status.makes = self.pace.makes();
+        state.status.merged = self.session.merged() + shared.inbox.dropped();
+        state.status.latency = self.touches.latency();
+        shared.changed.notify_all();
+    }
+
+    /// Executes an entry, and records it.
+    fn execute(&mut self, entry: Entry) -> std::result::Result<Vec<Frame>, String> {
+        let session = &mut self.session;
+        let frames = catch_panic(|| session.execute(&entry), "press Restart to begin the video again")?;
+        self.journal.record(&entry);
+        Ok(frames)
+    }
+
+    /// Applies a new patch and a restart. None when the engine stops.
+    fn apply(&mut self) -> std::result::Result<Option<()>, String> {
+        let (patch, restart) = {
+            let mut state = self.shared.state();
+            if state.stop {
+                return Ok(None);
+            }
+            if let Some(given) = state.patch_given.take() {
+                self.touches.edit(given);
+            }
+            (state.patch.take(), std::mem::take(&mut state.restart))
+        };
+        if let Some((patch, plan)) = patch {
+            self.execute(Entry::Patch { patch, plan })?;
+            if self.session.engine().phase() == Phase::Denoise {
+                self.touches.begin_make(0);
+            }
+        }
+        if restart {
+            self.restart()?;
+        }
+        Ok(Some(()))
+    }
+
+    /// Begins the video again. Devices keep their state: it arrives in the first frame.
+    fn restart(&mut self) -> std::result::Result<(), String> {
+        let held = self.session.controls().events();
+        self.session.restart();
+        self.journal.begin(&self.session);
+        for event in held {
+            self.execute(Entry::Event { frame: 0, event })?;
+        }
+        self.shared.state().queue.clear();
+        self.next_due = Instant::now();
+        (self.to_show, self.checked) = (0, 0);
+        self.touches.clear();
+        Ok(())
+    }
+
+    /// Waits until the next make must begin, so that its first picture is in time. Applies new patches meanwhile. None when the engine
+    /// stops.
+    fn wait(&mut self) -> std::result::Result<Option<()>, String> {
+        loop {
+            let Some(()) = self.apply()? else { return Ok(None) };
+            let now = Instant::now();
+            let start = self.next_due.checked_sub(self.pace.lead()).unwrap_or(now);
+            if start <= now {
+                return Ok(Some(()));
+            }
+            let state = self.shared.state();
+            if state.stop || state.patch.is_some() || state.restart {
+                continue;
+            }
+            let _ = self.shared.changed.wait_timeout(state, start - now).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn most_makes(&self) -> usize {
+        self.shared.state().most_makes.unwrap_or(usize::MAX)
     }
 }
 

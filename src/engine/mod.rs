@@ -5,10 +5,13 @@
 
 mod denoiser;
 pub mod frame;
+mod latency;
 pub mod live;
 pub mod model;
+mod pace;
 mod past_policy;
 mod presenter;
+mod session;
 mod taps;
 mod ticker;
 mod times;
@@ -27,11 +30,13 @@ use crate::media::Picture;
 use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
+pub use latency::Latency;
 pub use live::{EngineHandle, Stage, Status};
 pub use model::Model;
 use model::{LATENT_FRAMES, TOKEN_PIXELS};
 use past_policy::{PastAction, PastPolicy};
 use presenter::Presenter;
+pub use session::{Checksum, Entry, Journal, Session};
 use taps::TapCollector;
 use ticker::Ticker;
 pub use times::Times;
@@ -80,8 +85,23 @@ pub struct Engine {
     made: Option<Made>,
     /// The number of latent frames of the chunk that are shown.
     shown: usize,
+    /// True from the beginning of a chunk to its end.
+    is_begun: bool,
     warnings: Warnings,
     times: Times,
+}
+
+/// The next thing that an engine does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A chunk begins.
+    Between,
+    /// A model call of the chunk under way.
+    Denoise,
+    /// Frames of the finished chunk are shown.
+    Show,
+    /// The cache pass over the chunk that is shown.
+    Cache,
 }
 
 /// A finished chunk.
@@ -132,6 +152,7 @@ impl Engine {
             first: First::default(),
             made: None,
             shown: 0,
+            is_begun: false,
             warnings: Warnings::default(),
             times: Times::default(),
             model,
@@ -150,6 +171,17 @@ impl Engine {
     /// Enlarges the model's pictures on the screen by this factor. The default enlarges small ones to at most 512 rows.
     pub fn set_zoom(&mut self, zoom: usize) {
         self.presenter.zoom = zoom.max(1);
+    }
+
+    /// Width and height of the model's picture.
+    pub fn size(&self) -> (usize, usize) {
+        let picture = self.presenter.last_picture();
+        (picture.width, picture.height)
+    }
+
+    /// True if every bend of a map takes its exact form.
+    pub const fn is_exact(&self) -> bool {
+        self.denoiser.is_exact()
     }
 
     /// The factor by which the model's pictures are enlarged on the screen.
@@ -174,7 +206,7 @@ impl Engine {
         self.policy.restart();
         self.taps.restart();
         self.presenter.restart();
-        (self.made, self.shown) = (None, 0);
+        (self.made, self.shown, self.is_begun) = (None, 0, false);
     }
 
     /// True if the next step begins a chunk.
@@ -182,9 +214,27 @@ impl Engine {
         !self.ticker.is_in_chunk()
     }
 
-    /// The number of latent frames of the next chunk.
-    pub fn chunk_len(&self) -> usize {
-        self.denoiser.chunk().len()
+    /// The latent frames of the chunk under way, or of the next one between chunks, by number.
+    pub fn chunk(&self) -> &[usize] {
+        self.denoiser.chunk()
+    }
+
+    /// The next thing to do.
+    pub fn phase(&self) -> Phase {
+        if !self.to_show().is_empty() {
+            Phase::Show
+        } else if self.made.is_some() {
+            Phase::Cache
+        } else if self.is_begun {
+            Phase::Denoise
+        } else {
+            Phase::Between
+        }
+    }
+
+    /// True if the chunk under way can be made once more: see [`Self::remake`].
+    pub fn can_remake(&self) -> bool {
+        self.denoiser.can_remake() && self.made.as_ref().is_none_or(|made| made.latents.is_some())
     }
 
     /// The latent frames that are made and not yet shown, by number.
@@ -214,6 +264,7 @@ impl Engine {
     /// Sets the controls in each latent frame of the next chunk, between chunks. In further frames, the last ones hold.
     pub fn begin(&mut self, lanes: &[Arc<Controls>]) {
         self.ticker.set_lanes(lanes, self.denoiser.chunk(), 0);
+        self.is_begun = true;
     }
 
     /// Sets the controls in the latent frames that are made and not yet shown. Begins the chunk once more if its program changes by that,
@@ -227,7 +278,7 @@ impl Engine {
     /// Fails if a prompt cannot be encoded, or if the device fails. The chunk then stays as it is.
     pub fn remake(&mut self, lanes: &[Arc<Controls>]) -> Result<bool> {
         let Some(made) = self.made.as_ref().filter(|made| made.latents.is_some()) else { return Ok(false) };
-        if self.to_show().is_empty() || !self.denoiser.is_chunk_finished() {
+        if self.to_show().is_empty() || !self.can_remake() {
             return Ok(false);
         }
         let frames = made.frames.clone();
@@ -394,7 +445,7 @@ impl Engine {
     /// Ends the chunk under way.
     fn end_chunk(&mut self) {
         self.ticker.end_chunk();
-        (self.made, self.shown) = (None, 0);
+        (self.made, self.shown, self.is_begun) = (None, 0, false);
     }
 
     fn drop_chunk(&mut self) {

@@ -11,6 +11,7 @@ use crate::wan::decode::FrameDecoder;
 pub use crate::wan::decode::LATENT_PIXELS;
 use crate::wan::family::Family;
 use crate::wan::mini;
+use crate::wan::scheduler::FewStep;
 use crate::wan::text::TextEncoder;
 use crate::wan::transformer::Transformer;
 
@@ -28,6 +29,8 @@ pub struct Model {
     pub decoder: Arc<dyn FrameDecoder>,
     /// The files it was loaded from; none for the small model.
     pub checkpoint: Option<Checkpoint>,
+    /// The denoising steps of a chunk; none for those of the family.
+    pub steps: Option<usize>,
     /// The default width and height of a picture.
     pub size: (usize, usize),
 }
@@ -56,6 +59,7 @@ impl Model {
             text: mini.text,
             decoder: mini.decoder,
             checkpoint: None,
+            steps: None,
             size: (mini::SIDE, mini::SIDE),
         })
     }
@@ -86,6 +90,7 @@ impl Model {
             transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
             decoder: checkpoint.decoder(dtype, &device)?,
             checkpoint: Some(checkpoint),
+            steps: None,
             size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },
         })
     }
@@ -101,6 +106,18 @@ impl Model {
             None => mini::fingerprint()?,
         };
         Ok(fingerprint.finish())
+    }
+
+    /// The timesteps of a chunk; none for a model of whole clips.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the number of steps is out of range.
+    pub fn schedule(&self) -> Result<Option<FewStep>> {
+        match self.steps {
+            None => self.family.schedule(),
+            Some(steps) => self.family.schedule_of(steps),
+        }
     }
 
     /// Its name without the path to its folder, as videos carry it.

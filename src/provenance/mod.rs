@@ -52,6 +52,12 @@ pub struct Render {
     pub zoom: usize,
     /// True if every bent map was computed explicitly.
     pub exact: bool,
+    /// The denoising steps of a chunk, if they are not those of the family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
+    /// The SHA-256 of the take that was made again, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<String>,
     /// Number of frames. In numbered pictures of a render that broke off, the number that was asked for.
     pub frames: u64,
     /// Frames per second.

@@ -26,6 +26,8 @@ fn provenance() -> Provenance {
         size: [128, 128],
         zoom: 4,
         exact: false,
+        steps: None,
+        take: None,
         frames: 3,
         frame_rate: 16.0,
     };

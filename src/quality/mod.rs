@@ -4,6 +4,7 @@
 //! same rules judge real clips.
 
 pub mod judge;
+pub mod latency;
 pub mod mask;
 pub mod overlap;
 pub mod player;

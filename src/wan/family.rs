@@ -119,6 +119,22 @@ impl Family {
             Self::Krea => FewStep::krea(5, 1.0, 5.0).map(Some),
         }
     }
+
+    /// Denoising in another number of steps, evenly spaced before the warp; none for a model of whole clips.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a number of steps out of range.
+    pub fn schedule_of(self, count: usize) -> Result<Option<FewStep>> {
+        match self {
+            Self::Wan => Ok(None),
+            Self::SelfForcing | Self::LongLive | Self::LongLiveInfinite | Self::Mini => {
+                FewStep::even(count, 5.0).map(Some)
+            }
+            Self::CausVid => FewStep::even(count, 8.0).map(Some),
+            Self::Krea => FewStep::krea(count, 1.0, 5.0).map(Some),
+        }
+    }
 }
 
 impl fmt::Display for Family {

@@ -540,17 +540,19 @@ fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame()
         &[("map", "tap.map", json!({})), ("heat", "output.heatmap", json!({})), ("out", "output.screen", json!({}))],
         &[("map.map", "heat.map"), ("heat.picture", "out.picture")],
     );
-    rack.set_plan(plan(&heat));
+    let plan = plan(&heat);
+    rack.set_patch(heat, plan);
     wait_until(|| rack.frame().is_some_and(|frame| frame.taps.contains_key("map")));
     // A chunk that was wholly made under it may be the one after.
-    wait_until(|| rack.status().latency_secs > 0.0);
+    wait_until(|| rack.status().latency.last > 0.0);
     rack.restart();
     wait_until(|| rack.frame().is_some_and(|frame| frame.number < 3));
 }
 
 #[test]
 fn a_model_that_cannot_be_loaded_is_reported() {
-    let load = || Model::open(std::path::Path::new("no/such/folder")).and_then(|_| unreachable!());
+    let load =
+        || Model::open(std::path::Path::new("no/such/folder")).and_then(|_| -> Result<Engine> { unreachable!() });
     let rack = EngineHandle::start(load, |_| {});
     wait_until(|| rack.status().stage != Stage::Loading);
     let Stage::Failed(why) = rack.status().stage else { panic!("it failed") };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack::engine::{Frame, Stage, Status, Warning};
+use bendrack::engine::{Frame, Latency, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, EngineLink, Options, Recovery, StatusLight, StatusLightState, theme};
 use bendrack_nodes::compile::plan::Plan;
@@ -32,7 +32,7 @@ pub struct Record {
 pub struct Fake(pub Rc<RefCell<Record>>);
 
 impl EngineLink for Fake {
-    fn set_plan(&self, plan: Arc<Plan>) {
+    fn set_patch(&self, _: Arc<Patch>, plan: Arc<Plan>) {
         self.0.borrow_mut().plans.push(plan);
     }
 
@@ -76,8 +76,8 @@ impl Fake {
     pub fn play(&self, number: u64) {
         let mut record = self.0.borrow_mut();
         let stage = Stage::Running;
-        record.status =
-            Status { stage, frame_rate: 16.0, speed: 21.3, latency_secs: 0.182, merged: 0, warnings: Vec::new() };
+        let latency = Latency { last: 0.201, median: 0.182, p99: 0.31 };
+        record.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency, makes: 3, ..Status::default() };
         record.frame = Some(Arc::new(frame(number)));
     }
 }

@@ -23,6 +23,8 @@ fn provenance() -> Provenance {
         size: [128, 128],
         zoom: 1,
         exact: false,
+        steps: None,
+        take: None,
         frames: 1,
         frame_rate: 16.0,
     };

@@ -152,6 +152,20 @@ impl Controls {
         self.sensors.get(name)?.get(index)
     }
 
+    /// The events by which devices that sent nothing come to this state: the last number of each control, and the keys that are held.
+    pub fn events(&self) -> Vec<Event> {
+        let numbers = |controls: &[Control]| -> Arc<[f64]> { controls.iter().filter_map(Control::last).collect() };
+        let cc = self
+            .cc
+            .iter()
+            .filter_map(|(&(channel, number), control)| Some(Event::Cc { channel, number, value: control.last()? }));
+        let keys = self.notes.iter().filter(|(_, key)| key.held().on);
+        let keys = keys.map(|(&(channel, number), key)| Event::Note { channel, number, velocity: key.held().velocity });
+        let osc = self.osc.iter().map(|(address, of)| Event::Osc { address: address.clone(), numbers: numbers(of) });
+        let sensors = self.sensors.iter().map(|(name, of)| Event::Sensor { name: name.clone(), numbers: numbers(of) });
+        cc.chain(keys).chain(osc).chain(sensors).collect()
+    }
+
     /// Sound of the latent frame, oldest hop first.
     pub fn sound(&self) -> &[Hop] {
         &self.sound

@@ -1,5 +1,6 @@
 //! `bendrack bench`: quality and cost of a model, on this machine.
 
+mod latency;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,8 @@ pub(super) struct Bench {
 enum What {
     /// Measures the small model: size, speed, time to the first picture, agreement with prompts.
     Mini(Mini),
+    /// Measures the time from a touch to the first picture that it changes, played live.
+    Latency(latency::Latency),
 }
 
 #[derive(clap::Args)]
@@ -62,6 +65,7 @@ impl Bench {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.what {
             What::Mini(mini) => mini.run(),
+            What::Latency(latency) => latency.run(),
         }
     }
 }

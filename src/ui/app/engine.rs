@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
+use bendrack_nodes::patch::Patch;
 
 use crate::engine::model::LATENT_SECS;
 use crate::engine::{EngineHandle, Frame, Status};
@@ -11,8 +12,8 @@ use crate::ui::workspace::{Editor, Playback};
 
 /// A maker of frames from plans. No call blocks.
 pub trait EngineLink {
-    /// Runs this plan from the next denoising step on.
-    fn set_plan(&self, plan: Arc<Plan>);
+    /// Runs this patch, of this plan, from the next denoising step on.
+    fn set_patch(&self, patch: Arc<Patch>, plan: Arc<Plan>);
     /// The frame for the screen now.
     fn frame(&self) -> Option<Arc<Frame>>;
     /// The state, the speed and the warnings.
@@ -24,8 +25,8 @@ pub trait EngineLink {
 }
 
 impl EngineLink for EngineHandle {
-    fn set_plan(&self, plan: Arc<Plan>) {
-        Self::set_plan(self, plan);
+    fn set_patch(&self, patch: Arc<Patch>, plan: Arc<Plan>) {
+        Self::set_patch(self, patch, plan);
     }
 
     fn frame(&self) -> Option<Arc<Frame>> {

@@ -100,7 +100,8 @@ impl App {
     pub fn new(options: Options) -> Self {
         let engine: Rc<dyn EngineLink> = Rc::from(options.engine);
         let sink = Rc::clone(&engine);
-        let document = Document::new(options.patch, options.path, Box::new(move |plan| sink.set_plan(plan)));
+        let document =
+            Document::new(options.patch, options.path, Box::new(move |patch, plan| sink.set_patch(patch, plan)));
         Self {
             backup: Backup::new(options.recovery, &document),
             gesture: GestureTimer(document.revision(), 0.0),

@@ -314,7 +314,7 @@ mod tests {
             let pos = [i as f64 * 240.0, 0.0];
             patch.apply(LevelEdit::Move { id, pos }).unwrap();
         }
-        let mut editor = Editor::new(Document::new(patch, None, Box::new(|_| ())));
+        let mut editor = Editor::new(Document::new(patch, None, Box::new(|_, _| ())));
         let start = Arc::clone(&editor.document.patch);
         let chosen: Vec<String> = start.nodes.keys().take(2).cloned().collect();
         editor.selection = chosen.iter().cloned().collect();

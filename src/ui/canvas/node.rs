@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn the_height_of_a_node_is_the_drawn_height() {
         let patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
-        let mut workspace = Workspace::new(Document::new(patch, None, Box::new(|_| ())));
+        let mut workspace = Workspace::new(Document::new(patch, None, Box::new(|_, _| ())));
         let mut canvas = crate::ui::canvas::Canvas::default();
         let mut harness = egui_kittest::Harness::builder().with_size(vec2(1400.0, 900.0)).build_ui_state(
             move |ui, rects: &mut std::collections::BTreeMap<String, (f32, f32)>| {

@@ -32,8 +32,8 @@ use bendrack_nodes::patch::{Patch, Place};
 
 use history::{Change, History, Refusal};
 
-/// The receiver of plans: the engine, or a counter in a test.
-pub type Sink = Box<dyn FnMut(Arc<Plan>)>;
+/// The receiver of a patch with its plan: the engine, or a counter in a test.
+pub type Sink = Box<dyn FnMut(Arc<Patch>, Arc<Plan>)>;
 
 /// The patch that is edited.
 pub struct Document {
@@ -57,7 +57,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Opens a patch and passes its plan to the sink.
+    /// Opens a patch and passes it to the sink.
     pub fn new(patch: Patch, path: Option<PathBuf>, sink: Sink) -> Self {
         let patch = Arc::new(patch);
         let mut document = Self {
@@ -225,7 +225,7 @@ impl Document {
         self.problems = problems;
         if let Some(plan) = plan.map(Arc::new) {
             self.plan = Some(Arc::clone(&plan));
-            (self.sink)(plan);
+            (self.sink)(Arc::clone(&self.patch), plan);
         }
     }
 }
@@ -254,7 +254,7 @@ mod tests {
     fn document(patch: Patch) -> (Document, Rc<RefCell<usize>>) {
         let plans = Rc::new(RefCell::new(0));
         let count = Rc::clone(&plans);
-        (Document::new(patch, None, Box::new(move |_| *count.borrow_mut() += 1)), plans)
+        (Document::new(patch, None, Box::new(move |_, _| *count.borrow_mut() += 1)), plans)
     }
 
     fn turn(id: &str, name: &str, value: f64) -> Step<LevelEdit> {

@@ -10,6 +10,7 @@ use bendrack_nodes::patch::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::replace;
+use crate::files::data_folder;
 
 /// The most copies in the folder.
 const MAX_COPIES: usize = 20;
@@ -106,18 +107,6 @@ impl Recovery {
             entries.filter(|path| path.extension().is_some_and(|known| known == end)).collect();
         found.sort();
         found
-    }
-}
-
-/// The data folder of the user on this system.
-fn data_folder() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if cfg!(windows) {
-        folder("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        folder("HOME").map(|home| home.join("Library").join("Application Support"))
-    } else {
-        folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local").join("share")))
     }
 }
 

@@ -88,7 +88,7 @@ mod tests {
     fn document(text: &str) -> (Document, Rc<RefCell<usize>>) {
         let plans = Rc::new(RefCell::new(0));
         let count = Rc::clone(&plans);
-        let sink = Box::new(move |_| *count.borrow_mut() += 1);
+        let sink = Box::new(move |_, _| *count.borrow_mut() += 1);
         (Document::new(Patch::from_json(text).unwrap(), None, sink), plans)
     }
 

@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Align, Layout, RichText, Sense, Ui, vec2};
 
-use crate::engine::{Stage, Status};
+use crate::engine::{Latency, Stage, Status};
 use crate::ui::document::Document;
 use crate::ui::theme;
 use crate::ui::workspace::Editor;
@@ -110,9 +110,17 @@ fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
         let text = format!("{:4.1} fps", if speed > 0.0 { rate.min(speed) } else { rate });
         ui.label(numeric_label(text))
             .on_hover_text(format!("Pictures per second: {rate:.1} in the video, {speed:.1} from the model."));
-        let latency = bar.status.latency_secs * 1000.0;
-        ui.label(numeric_label(format!("{latency:4.0} ms")))
-            .on_hover_text("Time from the last edit to the first picture made with it. Devices are not measured.");
+        let Latency { last, median, p99 } = bar.status.latency;
+        let [last, median, p99] = [last, median, p99].map(|secs| format!("{:.0} ms", secs * 1000.0));
+        let makes = match bar.status.makes {
+            0 | 1 => "Each chunk is made once".to_owned(),
+            makes => format!("Each chunk is made up to {makes} times"),
+        };
+        ui.label(numeric_label(format!("{median:>7}"))).on_hover_text(format!(
+            "Latency: time from a touch or an edit to the first picture made with it. Median of the last hundred {median}, \
+             99 % below {p99}, the last one {last}. {makes}. Pictures too late: {}. Events merged: {}.",
+            bar.status.late, bar.status.merged
+        ));
     }
     if let Some(frame) = bar.frame {
         ui.label(numeric_label(format!("picture {frame}")));

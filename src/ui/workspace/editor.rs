@@ -326,7 +326,7 @@ mod tests {
 
     fn editor() -> Editor {
         let patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
-        Editor::new(Document::new(patch, None, Box::new(|_| ())))
+        Editor::new(Document::new(patch, None, Box::new(|_, _| ())))
     }
 
     #[test]

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_map_moves_its_knob_once_the_controller_has_moved() {
         let patch = Patch::from_json(include_str!("../../../patches/midi_colour.json")).unwrap();
-        let mut workspace = Workspace::new(Document::new(patch, None, Box::new(|_| ())));
+        let mut workspace = Workspace::new(Document::new(patch, None, Box::new(|_, _| ())));
         let port: Port = "fade.gain".parse().unwrap();
         let (_, input) = resolve_input(workspace.editor.patch(), "fade", "gain").unwrap();
         assert_eq!(workspace.knob_value(&port, input), 0.25, "no controller has moved");

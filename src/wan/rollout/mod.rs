@@ -182,6 +182,11 @@ impl Rollout {
         self.stage == Stage::CleanPass
     }
 
+    /// True if finished chunks can be made once more. Those of Krea cannot: the next chunk recomputes its context from them.
+    pub fn can_remake(&self) -> bool {
+        self.streaming.refresh == Refresh::CleanPass
+    }
+
     /// Begins the finished chunk once more, with the same noise, and with a prompt that was set meanwhile. Its first `shown` frames stay
     /// as they are, at every denoising step: with the same bends, a chunk that is made again is the same. The past frames in
     /// the KV cache do not change.

@@ -49,6 +49,15 @@ impl FewStep {
         Self { steps, table }.falling()
     }
 
+    /// `count` even steps from 1000 down, warped with `shift`.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a count or a shift out of range.
+    pub fn even(count: usize, shift: f64) -> Result<Self> {
+        Self::warped(&(0..count).map(|step| TRAIN_STEPS * (count - step) / count).collect::<Vec<_>>(), shift)
+    }
+
     /// These timesteps as they stand, 0 to 1000, with the table of `shift` for their noise levels.
     ///
     /// # Errors
@@ -68,7 +77,7 @@ impl FewStep {
     ///
     /// Never: these steps are a schedule.
     pub fn long_live() -> Result<Self> {
-        Self::warped(&[1000, 750, 500, 250], 5.0)
+        Self::even(4, 5.0)
     }
 
     /// Self-Forcing as its configuration files run it, the same list as LongLive's. (Its demo uses shift 8.)
@@ -95,7 +104,7 @@ impl FewStep {
     ///
     /// Never: these steps are a schedule.
     pub fn caus_vid_four_step() -> Result<Self> {
-        Self::warped(&[1000, 750, 500, 250], 8.0)
+        Self::even(4, 8.0)
     }
 
     /// Krea realtime: `count` steps from `1000 · strength` down to 0, which is included, warped with `shift` (Krea: 5).

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, bail};
 
-use super::bytes::{Bytes, Reader};
+use super::bytes::{AGAIN, Bytes, Reader};
 
 /// The records of an archive by name.
 pub(super) struct Archive {
@@ -43,7 +43,7 @@ impl Archive {
     pub(super) fn open(file: &Bytes) -> Result<Self> {
         let directory = find_directory(file.as_slice())?;
         let Some(bytes) = file.part(directory.start, directory.len) else {
-            bail!("the directory lies outside the file")
+            bail!("the archive's directory lies outside the file; {AGAIN}")
         };
         let mut reader = Reader::new(bytes.as_slice());
         let mut records = BTreeMap::new();
@@ -60,20 +60,22 @@ impl Archive {
 
     /// The content of a record.
     pub(super) fn bytes(&self, name: &str) -> Result<Bytes> {
-        let Some(record) = self.records.get(name) else { bail!("the archive has no record {name}") };
+        let Some(record) = self.records.get(name) else { bail!("the archive has no record {name}; {AGAIN}") };
         if !record.stored {
-            bail!("the record {name} is compressed or encrypted, which PyTorch does not do")
+            bail!(
+                "the record {name} is compressed or encrypted; load the checkpoint in PyTorch and `torch.save` it again"
+            )
         }
         let Some(rest) = self.file.part(record.header, self.file.len().saturating_sub(record.header)) else {
-            bail!("the record {name} lies outside the file")
+            bail!("the record {name} lies outside the file; {AGAIN}")
         };
         let mut reader = Reader::new(rest.as_slice());
         if reader.take(4)? != LOCAL {
-            bail!("the record {name} has no header")
+            bail!("the record {name} has no header; {AGAIN}")
         }
         reader.take(22)?;
         let skipped = usize::from(reader.u16()?) + usize::from(reader.u16()?);
-        let Some(bytes) = rest.part(30 + skipped, record.len) else { bail!("the record {name} is cut off") };
+        let Some(bytes) = rest.part(30 + skipped, record.len) else { bail!("the record {name} is cut off; {AGAIN}") };
         Ok(bytes)
     }
 }
@@ -81,7 +83,7 @@ impl Archive {
 fn find_directory(file: &[u8]) -> Result<Directory> {
     let first = file.len().saturating_sub(END_LEN + MAX_COMMENT);
     let Some(end) = file[first..].windows(END.len()).rposition(|window| window == END).map(|at| first + at) else {
-        bail!("the archive has no directory: the file is incomplete or damaged")
+        bail!("the archive has no directory; {AGAIN}")
     };
     let mut reader = Reader::new(&file[end..]);
     reader.take(12)?;
@@ -97,10 +99,12 @@ fn find_directory(file: &[u8]) -> Result<Directory> {
 fn find_directory64(file: &[u8], locator: &[u8]) -> Result<Directory> {
     let mut reader = Reader::new(locator);
     reader.take(8)?;
-    let Some(rest) = file.get(reader.size()?..) else { bail!("the archive's directory lies outside the file") };
+    let Some(rest) = file.get(reader.size()?..) else {
+        bail!("the archive's directory lies outside the file; {AGAIN}")
+    };
     let mut reader = Reader::new(rest);
     if reader.take(4)? != END64 {
-        bail!("the archive's directory is damaged")
+        bail!("the archive's directory is damaged; {AGAIN}")
     }
     reader.take(36)?;
     Ok(Directory { len: reader.size()?, start: reader.size()? })
@@ -108,7 +112,7 @@ fn find_directory64(file: &[u8], locator: &[u8]) -> Result<Directory> {
 
 fn record(reader: &mut Reader<'_>) -> Result<(String, Record)> {
     if reader.take(4)? != CENTRAL {
-        bail!("the archive's directory is damaged")
+        bail!("the archive's directory is damaged; {AGAIN}")
     }
     reader.take(4)?;
     let encrypted = reader.u16()? & 1 != 0;

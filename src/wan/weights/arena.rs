@@ -4,7 +4,11 @@
 
 use candle_core::{Result, bail};
 
+use super::bytes::AGAIN;
 use super::view::MAX_DIMS;
+
+/// Next step for a pickle with more than the tensors of a state dict.
+pub(super) const SAVE: &str = "save its state dict as safetensors";
 
 /// A value of a pickle.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,13 +75,13 @@ impl<'a> Arena<'a> {
         let dict = match dict {
             Value::Dict(index) => self.dicts.get_mut(index),
             Value::Opaque => return Ok(()),
-            other => bail!("the pickle sets items of {other:?}"),
+            other => bail!("the pickle sets items of {other:?}, which is not a dict; {AGAIN}"),
         };
         if let (Some(dict), (pairs, [])) = (dict, items.as_chunks()) {
             dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
             return Ok(());
         }
-        bail!("the pickle sets a key without a value")
+        bail!("the pickle sets a key without a value; {AGAIN}")
     }
 
     /// Adds items to a list.
@@ -90,7 +94,7 @@ impl<'a> Arena<'a> {
                 Ok(())
             }
             Value::Opaque => Ok(()),
-            other => bail!("the pickle appends to {other:?}"),
+            other => bail!("the pickle appends to {other:?}, which is not a list; {AGAIN}"),
         }
     }
 
@@ -129,7 +133,7 @@ impl<'a> Arena<'a> {
     /// A tensor from the arguments (storage, offset, size, stride, requires_grad, hooks[, dtype][, metadata]).
     fn view(&self, arguments: &[Value<'a>]) -> Result<TensorView<'a>> {
         let &[Value::Storage(storage), Value::Int(offset), dims, strides, ref rest @ ..] = arguments else {
-            bail!("a tensor is not a view of a storage")
+            bail!("a tensor of the pickle is not a view of a storage; {SAVE}")
         };
         // A long tuple could be the arguments of very many tensors. No more of it is read than makes sense.
         let dtype = rest.iter().take(MAX_ARGUMENTS).find_map(|value| match value {
@@ -149,7 +153,7 @@ impl<'a> Arena<'a> {
         let items = self.items(value);
         // Refused before anything is collected: one tuple may be the shape of very many tensors.
         if items.len() > MAX_DIMS {
-            bail!("a tensor of {} dimensions is not possible", items.len())
+            bail!("a tensor of the pickle has {} dimensions, but {MAX_DIMS} at most are possible; {SAVE}", items.len())
         }
         items.iter().copied().map(size).collect()
     }
@@ -157,7 +161,7 @@ impl<'a> Arena<'a> {
     /// A storage from its persistent id: ("storage", type, key, device, number of elements).
     pub(super) fn storage(&mut self, id: Value<'a>) -> Result<Value<'a>> {
         let &[Value::Text("storage"), Value::Global(_, kind), Value::Text(key), ..] = self.items(id) else {
-            bail!("the pickle refers to something other than a storage")
+            bail!("the pickle refers to something other than a storage; {SAVE}")
         };
         self.storages.push(Storage { kind, key });
         Ok(Value::Storage(self.storages.len() - 1))
@@ -169,7 +173,9 @@ const MAX_ARGUMENTS: usize = 4;
 
 fn size(value: Value<'_>) -> Result<usize> {
     match value {
-        Value::Int(number) => usize::try_from(number).or_else(|_| bail!("a size of {number} is not possible")),
-        other => bail!("{other:?} is not a size"),
+        Value::Int(number) => {
+            usize::try_from(number).or_else(|_| bail!("a tensor of the pickle has a size of {number}; {AGAIN}"))
+        }
+        other => bail!("a tensor of the pickle has {other:?} in place of a size; {AGAIN}"),
     }
 }

@@ -7,14 +7,11 @@ use std::collections::HashMap;
 
 use candle_core::{Result, bail};
 
-use super::arena::{Arena, Value};
+use super::arena::{Arena, SAVE, Value};
 use super::bytes::{AGAIN, Reader};
 
 /// A state dict takes some fifty opcodes per tensor, and checkpoints have at most a few thousand tensors.
 const MAX_OPCODES: usize = 1 << 22;
-
-/// Next step for a pickle with more than the tensors of a state dict.
-const SAVE: &str = "save its state dict as safetensors";
 
 /// Runs the machine over `bytes` and gives the arena and the resulting value.
 pub(super) fn read(bytes: &[u8]) -> Result<(Arena<'_>, Value<'_>)> {

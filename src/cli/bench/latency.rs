@@ -1,0 +1,78 @@
+//! `bendrack bench latency`: the time from a touch to the first picture that it changes.
+
+use serde_json::json;
+
+use super::bar;
+use crate::cli::{Failure, models, print, print_json, size};
+use crate::quality::latency::{Latencies, Touch, measure};
+use crate::wan::error::message;
+
+#[derive(clap::Args)]
+pub(super) struct Latency {
+    /// Kind of touch: a MIDI controller, a knob in the window, or another prompt.
+    #[arg(long, value_enum, default_value = "midi")]
+    touch: Touch,
+    /// Touches for each limit of makes.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    touches: u64,
+    /// Measure only this limit of makes of a chunk [default: 1, 2, 3, and as many as there is time for].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
+    makes: Option<u64>,
+    /// Model: mini, a name from `bendrack models`, or the path of a folder.
+    #[arg(long, default_value = "mini")]
+    model: String,
+    /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Latency {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let failed = |error: candle_core::Error| Failure::Failed(message(&error));
+        let size = match self.size {
+            Some(size) => size,
+            None => models::open(&self.model).map_err(failed)?.size,
+        };
+        let limits = match self.makes {
+            Some(makes) => vec![Some(makes as usize)],
+            None => vec![Some(1), Some(2), Some(3), None],
+        };
+        let touches = self.touches as usize;
+        let bar = bar(touches * limits.len(), "touches");
+        let name = self.model.clone();
+        let measured = measure(move || models::open(&name), size, self.touch, touches, &limits, || bar.inc(1));
+        bar.finish_and_clear();
+        let measured = measured.map_err(failed)?;
+        if self.json { print_json(&format!("{:#}\n", json(&measured))) } else { print(&table(&measured)) }
+    }
+}
+
+fn table(measured: &[Latencies]) -> String {
+    let mut text =
+        String::from("| most makes | used | median | p95 | p99 | late pictures |\n|---|---|---|---|---|---|\n");
+    for latencies in measured {
+        let limit = latencies.most_makes.map_or_else(|| "as time allows".to_owned(), |makes| makes.to_string());
+        let [median, p95, p99] = [0.5, 0.95, 0.99].map(|share| latencies.at(share));
+        let (makes, late) = (latencies.makes, latencies.late);
+        text += &format!("| {limit} | {makes} | {median:.3} s | {p95:.3} s | {p99:.3} s | {late} |\n");
+    }
+    text
+}
+
+fn json(measured: &[Latencies]) -> serde_json::Value {
+    let row = |latencies: &Latencies| {
+        json!({
+            "most_makes": latencies.most_makes,
+            "makes": latencies.makes,
+            "touches": latencies.secs.len(),
+            "median_seconds": latencies.at(0.5),
+            "p95_seconds": latencies.at(0.95),
+            "p99_seconds": latencies.at(0.99),
+            "late_pictures": latencies.late,
+        })
+    };
+    measured.iter().map(row).collect()
+}

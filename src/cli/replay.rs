@@ -1,0 +1,238 @@
+//! `bendrack render --take`: a take to the video that was played, or to the same performance on another model.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::patch::Patch;
+use sha2::{Digest, Sha256};
+
+use super::Failure;
+use super::render::Render;
+use crate::engine::model::FRAME_RATE;
+use crate::engine::{Entry, Frame, Model, Session};
+use crate::hex::hex;
+use crate::sound::Sound;
+use crate::take::{Header, Performance, Take, processor};
+use crate::terminal;
+use crate::wan::error::message;
+
+#[derive(clap::Args)]
+pub(super) struct Replay {
+    /// Render a take instead of a patch: the pictures that were shown, bit for bit. With another --model, --size, --steps or
+    /// --exact, the same performance: its events in their latent frames.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["patch", "seed", "snapshot", "set"], help_heading = "Takes")]
+    pub(super) take: Option<PathBuf>,
+    /// Make each chunk once, with all that belongs to it, instead of as often as it was made live.
+    #[arg(long = "final", requires = "take", help_heading = "Takes")]
+    is_final: bool,
+    /// Leave out the beginning of the take, in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "take", value_parser = start, help_heading = "Takes")]
+    start: Option<f64>,
+    /// Render a take although its model, its sound or its pictures are not those that were played.
+    #[arg(long, requires = "take", help_heading = "Takes")]
+    anyway: bool,
+}
+
+fn start(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(seconds),
+        _ => Err("give a number of seconds, 0 or more".to_owned()),
+    }
+}
+
+/// The video to render: a patch that nobody plays, or a take.
+pub(super) struct Played {
+    pub(super) patch: Arc<Patch>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) model: String,
+    pub(super) sound: Option<Arc<Sound>>,
+    pub(super) size: Option<(usize, usize)>,
+    pub(super) zoom: Option<u64>,
+    pub(super) exact: bool,
+    /// The number of pictures; none if the command line decides.
+    pub(super) pictures: Option<u64>,
+    /// The SHA-256 of the take.
+    pub(super) take: Option<String>,
+    source: Option<Take>,
+}
+
+impl Played {
+    /// A patch that nobody plays.
+    pub(super) fn new(patch: Arc<Patch>, plan: Arc<Plan>, model: String) -> Self {
+        Self {
+            patch,
+            plan,
+            model,
+            sound: None,
+            size: None,
+            zoom: None,
+            exact: false,
+            pictures: None,
+            take: None,
+            source: None,
+        }
+    }
+
+    /// The player for this model.
+    pub(super) fn player(&self, model: &Model, render: &Render) -> Result<Player, Failure> {
+        let Some(take) = &self.source else { return Ok(Player::new(Source::Performance(Performance::default()))) };
+        let (replay, header) = (&render.replay, &take.header);
+        let found = model.sha256().map_err(|error| Failure::Failed(message(&error)))?;
+        let is_same_model = found == header.model_sha256;
+        if !is_same_model && render.model.is_none() && !replay.anyway {
+            return Err(Failure::Failed(format!(
+                "the take was played on {} with the fingerprint {}, and {} has {}; choose that model with --model, or add --anyway",
+                header.model,
+                short(&header.model_sha256),
+                model.name,
+                short(&found)
+            )));
+        }
+        let is_other = !is_same_model && !replay.anyway
+            || render.size.is_some_and(|size| header.size != <[usize; 2]>::from(size))
+            || model.steps.is_some()
+            || render.exact && !header.exact;
+        let source = if replay.is_final || is_other {
+            Source::Performance(Performance::of(take))
+        } else {
+            Source::Entries {
+                entries: take.entries.iter().cloned().collect(),
+                header: Box::new(header.clone()),
+                anyway: replay.anyway,
+            }
+        };
+        let skip = (replay.start.unwrap_or(0.0) * FRAME_RATE).round() as u64;
+        Ok(Player { skip, ..Player::new(source) })
+    }
+}
+
+/// The first digits of a fingerprint.
+fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
+}
+
+impl Replay {
+    /// Reads the take.
+    pub(super) fn read(&self, render: &Render) -> Result<Played, Failure> {
+        let Some(path) = &self.take else {
+            return Err(Failure::Usage("give a patch, or a take with --take".to_owned()));
+        };
+        let take = Take::read(path).map_err(|error| Failure::Failed(error.to_string()))?;
+        if take.is_cut && !render.quiet {
+            let secs = take.pictures() as f64 / FRAME_RATE;
+            terminal::print_error(format_args!(
+                "warning: {}: the take breaks off after {secs:.1} s; what is before is rendered",
+                path.display()
+            ));
+        }
+        let skipped = (self.start.unwrap_or(0.0) * FRAME_RATE).round() as u64;
+        let Some(pictures) = take.pictures().checked_sub(skipped).filter(|&pictures| pictures > 0) else {
+            let secs = take.pictures() as f64 / FRAME_RATE;
+            return Err(Failure::Failed(format!(
+                "{}: the take has {secs:.1} s; choose an earlier --start",
+                path.display()
+            )));
+        };
+        let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        Ok(Played {
+            sound: self.sound(&take.header, render)?,
+            size: Some(take.header.size.into()),
+            zoom: Some(take.header.zoom as u64),
+            exact: take.header.exact,
+            pictures: Some(pictures),
+            take: Some(hex(&Sha256::digest(bytes))),
+            ..Played::new(
+                take.patch.clone(),
+                take.plan.clone(),
+                render.model.clone().unwrap_or_else(|| take.header.model.clone()),
+            )
+            .with(take)
+        })
+    }
+
+    /// The sound file of a take, or that of --audio in its place.
+    fn sound(&self, header: &Header, render: &Render) -> Result<Option<Arc<Sound>>, Failure> {
+        let Some(file) = &header.sound else { return render.sound() };
+        if render.has_sound() {
+            return render.sound();
+        }
+        let advice = "give the file with --audio, or add --anyway";
+        let path = Path::new(&file.path);
+        match fs::read(path) {
+            Ok(bytes) if hex(&Sha256::digest(&bytes)) == file.sha256 => {
+                let sound = Sound::open(path).map_err(|error| Failure::Failed(error.to_string()))?;
+                Ok(Some(Arc::new(sound)))
+            }
+            _ if self.anyway => Ok(None),
+            Ok(_) => Err(Failure::Failed(format!("{}: not the sound that the take heard; {advice}", file.path))),
+            Err(error) => Err(Failure::Failed(format!("{}, the sound of the take: {error}; {advice}", file.path))),
+        }
+    }
+}
+
+impl Played {
+    fn with(self, take: Take) -> Self {
+        Self { source: Some(take), ..self }
+    }
+}
+
+/// Plays a video on a session.
+pub(super) struct Player {
+    source: Source,
+    /// Pictures that are left out at the beginning.
+    skip: u64,
+}
+
+enum Source {
+    /// What was executed, with the numbers of the lines.
+    Entries { entries: VecDeque<(usize, Entry)>, header: Box<Header>, anyway: bool },
+    /// Events in their latent frames.
+    Performance(Performance),
+}
+
+impl Player {
+    fn new(source: Source) -> Self {
+        Self { source, skip: 0 }
+    }
+
+    /// Does the next thing, up to a model call or to frames.
+    pub(super) fn step(&mut self, session: &mut Session) -> Result<Vec<Frame>, Failure> {
+        let mut frames = match &mut self.source {
+            Source::Performance(performance) => {
+                performance.step(session).map_err(|error| Failure::Failed(message(&error)))?
+            }
+            Source::Entries { entries, header, anyway } => {
+                let Some((line, entry)) = entries.pop_front() else {
+                    return Err(Failure::Failed("the take ends here; give fewer --frames or --seconds".to_owned()));
+                };
+                if let Entry::Check(wanted) = entry
+                    && session.checksum() != wanted
+                    && !*anyway
+                {
+                    return Err(Failure::Failed(differs(header, wanted.pictures)));
+                }
+                let executed = session.execute(&entry);
+                executed.map_err(|error| Failure::Failed(format!("line {line} of the take: {}", message(&error))))?
+            }
+        };
+        let skipped = self.skip.min(frames.len() as u64);
+        self.skip -= skipped;
+        frames.drain(..skipped as usize);
+        Ok(frames)
+    }
+}
+
+/// The message for pictures that are not those of the take.
+fn differs(header: &Header, pictures: u64) -> String {
+    let secs = pictures as f64 / FRAME_RATE;
+    let here = processor();
+    let reason = if here == header.processor {
+        "the take or bendrack was changed".to_owned()
+    } else {
+        format!("it was played on {}, and this is {here}", header.processor)
+    };
+    format!("before {secs:.1} s, the video differs from the one that was played: {reason}; add --anyway to render it")
+}

@@ -1,0 +1,201 @@
+//! A video as a list of entries: events, patches, makes of chunks, model calls, frames shown.
+//!
+//! Live, a clock decides the entries; a take keeps them. The same entries give the same pictures, whoever decides them.
+
+use std::mem;
+use std::sync::Arc;
+
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::{Applied, Controls, Event};
+use bendrack_nodes::patch::Patch;
+use candle_core::Result;
+use crc32fast::Hasher;
+
+use super::{Engine, Frame};
+
+/// One thing that happens to a video.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// Another patch runs from the next model call on.
+    Patch {
+        /// The patch.
+        patch: Arc<Patch>,
+        /// Its plan.
+        plan: Arc<Plan>,
+    },
+    /// A device sends an event.
+    Event {
+        /// The latent frame to which it belongs. It acts there if the next make covers that frame, else in the nearest that it covers.
+        frame: u64,
+        /// The event.
+        event: Event,
+    },
+    /// A chunk begins, or the finished chunk is made once more if that changes it.
+    Make {
+        /// The number of latent frames whose controls are final with this make: those that are shown before the next one.
+        frames: usize,
+    },
+    /// A model call.
+    Call,
+    /// The pictures of the next latent frames are shown.
+    Show {
+        /// The number of latent frames.
+        frames: usize,
+    },
+    /// The checksum of the pictures so far.
+    Check(Checksum),
+}
+
+/// The CRC-32 of the model's pictures that are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checksum {
+    /// The number of pictures.
+    pub pictures: u64,
+    /// The CRC-32 of their pixels.
+    pub crc: u32,
+}
+
+/// An engine that executes entries.
+pub struct Session {
+    engine: Engine,
+    patch: Arc<Patch>,
+    /// The controls after the last latent frame whose controls are final.
+    controls: Controls,
+    /// Events for the next make, with their latent frames.
+    events: Vec<(u64, Event)>,
+    /// Events that replaced one of their latent frame, because there were too many.
+    merged: u64,
+    pictures: u64,
+    hasher: Hasher,
+}
+
+impl From<Engine> for Session {
+    /// A session without the patch of the engine's plan.
+    fn from(engine: Engine) -> Self {
+        Self::new(engine, Arc::default())
+    }
+}
+
+impl Session {
+    /// A session of an engine that runs the plan of this patch.
+    pub fn new(engine: Engine, patch: Arc<Patch>) -> Self {
+        Self {
+            engine,
+            patch,
+            controls: Controls::default(),
+            events: Vec::new(),
+            merged: 0,
+            pictures: 0,
+            hasher: Hasher::new(),
+        }
+    }
+
+    /// The engine.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The patch that runs.
+    pub const fn patch(&self) -> &Arc<Patch> {
+        &self.patch
+    }
+
+    /// The controls after the last latent frame whose controls are final.
+    pub const fn controls(&self) -> &Controls {
+        &self.controls
+    }
+
+    /// The number of events that replaced one of their latent frame, because there were too many.
+    pub const fn merged(&self) -> u64 {
+        self.merged
+    }
+
+    /// The checksum of the pictures so far.
+    pub fn checksum(&self) -> Checksum {
+        Checksum { pictures: self.pictures, crc: self.hasher.clone().finalize() }
+    }
+
+    /// The latent frames that the next make covers: those that are not shown, of the finished chunk or of the next one.
+    pub fn open_frames(&self) -> &[usize] {
+        if self.engine.is_between_chunks() { self.engine.chunk() } else { self.engine.to_show() }
+    }
+
+    /// Executes an entry. Returns the frames that it shows.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a prompt cannot be encoded, if the device fails, or if a call comes before frames are shown. The entry can be executed
+    /// again.
+    pub fn execute(&mut self, entry: &Entry) -> Result<Vec<Frame>> {
+        match entry {
+            Entry::Patch { patch, plan } => {
+                self.patch = patch.clone();
+                self.engine.set_plan(plan.clone());
+            }
+            Entry::Event { frame, event } => self.events.push((*frame, event.clone())),
+            Entry::Make { frames } => self.make(*frames)?,
+            Entry::Call => _ = self.engine.call()?,
+            Entry::Show { frames } => return self.show(*frames),
+            Entry::Check(_) => {}
+        }
+        Ok(Vec::new())
+    }
+
+    fn make(&mut self, frames: usize) -> Result<()> {
+        let Some(&first) = self.open_frames().first() else { return Ok(()) };
+        let lanes = self.lanes(first as u64, frames.min(self.open_frames().len()));
+        if self.engine.is_between_chunks() {
+            self.engine.begin(&lanes);
+        } else {
+            self.engine.remake(&lanes)?;
+        }
+        Ok(())
+    }
+
+    /// The controls in each of `count` latent frames from `first` on. Later events belong to the last of them.
+    fn lanes(&mut self, first: u64, count: usize) -> Vec<Arc<Controls>> {
+        let mut events = mem::take(&mut self.events);
+        events.sort_by_key(|(frame, _)| *frame);
+        let mut events = events.into_iter().peekable();
+        let mut lanes = Vec::with_capacity(count);
+        for index in 0..count {
+            let end = if index + 1 == count { u64::MAX } else { first + index as u64 };
+            while let Some((_, event)) = events.next_if(|(frame, _)| *frame <= end) {
+                self.merged += u64::from(self.controls.apply(&event) == Applied::Merged);
+            }
+            lanes.push(Arc::new(self.controls.clone()));
+            self.controls.end_frame();
+        }
+        lanes
+    }
+
+    fn show(&mut self, frames: usize) -> Result<Vec<Frame>> {
+        let frames = self.engine.show(frames)?;
+        for frame in &frames {
+            self.hasher.update(&frame.picture.rgb);
+        }
+        self.pictures += frames.len() as u64;
+        Ok(frames)
+    }
+
+    /// Begins the video again, with devices as they are before they send anything.
+    pub fn restart(&mut self) {
+        self.engine.restart();
+        self.controls = Controls::default();
+        self.events.clear();
+        (self.pictures, self.hasher) = (0, Hasher::new());
+    }
+}
+
+/// The receiver of what a session executes.
+pub trait Journal: Send {
+    /// A video begins, or begins again, with the patch of the session and before any event.
+    fn begin(&mut self, session: &Session);
+    /// An entry is executed.
+    fn record(&mut self, entry: &Entry);
+}
+
+impl Journal for () {
+    fn begin(&mut self, _: &Session) {}
+    fn record(&mut self, _: &Entry) {}
+}

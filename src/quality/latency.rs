@@ -1,0 +1,187 @@
+//! The time from a touch to the first picture that it changes, played live.
+//!
+//! Without a touch, the video is the same however often its chunks are made. A run with one touch is therefore compared with one
+//! reference, picture by picture.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::Event;
+use bendrack_nodes::patch::{Edit, LevelEdit, Patch};
+use candle_core::{Result, bail};
+use serde_json::json;
+
+use crate::engine::{Engine, EngineHandle, Frame, Model, Stage};
+use crate::media::Picture;
+
+/// A prompt, the gain of neurons in all layers, and MIDI controller 7 on it.
+const PATCH: &str = r#"{ "format": "bendrack-patch", "version": 1,
+    "nodes": {
+        "cc": { "type": "midi.cc", "params": { "number": 7 } },
+        "gain": { "type": "bend.gain", "params": { "site": "ffn.hidden", "gain": 1.0 }, "depths": { "gain": 0.5 } },
+        "wan": { "type": "model.wan", "params": { "prompt": "a red soccer ball over a meadow" } }
+    },
+    "cables": [{ "from": "cc.out", "to": "gain.gain" }, { "from": "gain.bends", "to": "wan.bends" }] }"#;
+/// Touches come within this time after the first second, so that they fall anywhere within chunks.
+const SPREAD_SECS: f64 = 0.75;
+/// The time after which a touch without a change has failed.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// The kind of touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Touch {
+    /// A MIDI controller on a knob.
+    Midi,
+    /// A knob in the window.
+    Edit,
+    /// Another prompt.
+    Prompt,
+}
+
+/// The latencies of one limit of makes.
+#[derive(Clone, Debug)]
+pub struct Latencies {
+    /// The limit; none for as many makes as there is time for.
+    pub most_makes: Option<usize>,
+    /// Seconds from each touch to its first picture, shortest first.
+    pub secs: Vec<f64>,
+    /// The most makes of a chunk in the last run.
+    pub makes: usize,
+    /// Pictures that came after their time.
+    pub late: u64,
+}
+
+impl Latencies {
+    /// The latency below which this share of the touches lies.
+    pub fn at(&self, share: f64) -> f64 {
+        let index = (share * (self.secs.len().max(1) - 1) as f64).ceil() as usize;
+        self.secs.get(index).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Measures a number of touches with each limit of makes. `open` opens the model, `tick` counts the touches.
+///
+/// # Errors
+///
+/// Fails if the model cannot be opened or does not stream, or if no picture changes after a touch.
+pub fn measure(
+    open: impl Fn() -> Result<Model> + Send + Sync + Clone + 'static,
+    size: (usize, usize),
+    touch: Touch,
+    touches: usize,
+    limits: &[Option<usize>],
+    mut tick: impl FnMut(),
+) -> Result<Vec<Latencies>> {
+    let patch = patch()?;
+    let reference = reference(open()?, &patch, size)?;
+    let mut all = Vec::new();
+    for &most_makes in limits {
+        let mut measured = Latencies { most_makes, secs: Vec::new(), makes: 0, late: 0 };
+        for index in 0..touches {
+            // Times that fill the span evenly, in no order.
+            let after = 1.0 + SPREAD_SECS * (index as f64 * 0.618_034).fract();
+            run(open.clone(), &patch, size, (touch, after), &reference, &mut measured)?;
+            tick();
+        }
+        measured.secs.sort_by(f64::total_cmp);
+        all.push(measured);
+    }
+    Ok(all)
+}
+
+fn patch() -> Result<Arc<Patch>> {
+    match Patch::from_json(PATCH) {
+        Ok(patch) => Ok(Arc::new(patch)),
+        Err(problem) => bail!("the patch of the measurement: {problem}"),
+    }
+}
+
+fn plan(patch: &Patch) -> Result<Arc<Plan>> {
+    match Plan::compile(patch, LIBRARY) {
+        (Some(plan), _) => Ok(Arc::new(plan)),
+        (None, problems) => bail!("the patch of the measurement: {problems:?}"),
+    }
+}
+
+/// The pictures without a touch: some seconds of them.
+fn reference(model: Model, patch: &Patch, size: (usize, usize)) -> Result<Vec<Arc<Picture>>> {
+    let mut engine = Engine::new(model, plan(patch)?, size)?;
+    engine.set_zoom(1);
+    let mut pictures = Vec::new();
+    while pictures.len() < 64 {
+        pictures.extend(engine.step(&[])?.into_iter().map(|frame| frame.picture));
+    }
+    Ok(pictures)
+}
+
+/// The patch after the touch of an edit.
+fn touched(patch: &Patch, touch: Touch) -> Result<Patch> {
+    let (id, name, value) = match touch {
+        Touch::Prompt => ("wan", "prompt", json!("a blue cat over a sunset")),
+        Touch::Midi | Touch::Edit => ("gain", "gain", json!(2.0)),
+    };
+    let mut patch = patch.clone();
+    let edit: Edit = LevelEdit::SetParam { id: id.to_owned(), name: name.to_owned(), value: Some(value) }.into();
+    match patch.apply(edit) {
+        Ok(_) => Ok(patch),
+        Err(error) => bail!("the patch of the measurement: {error}"),
+    }
+}
+
+fn run(
+    open: impl Fn() -> Result<Model> + Send + 'static,
+    patch: &Arc<Patch>,
+    size: (usize, usize),
+    (touch, after): (Touch, f64),
+    reference: &[Arc<Picture>],
+    measured: &mut Latencies,
+) -> Result<()> {
+    let (sender, shown) = channel::<(Instant, u64, Arc<Picture>)>();
+    let first = plan(patch)?;
+    let load = move || {
+        let mut engine = Engine::new(open()?, first, size)?;
+        engine.set_zoom(1);
+        Ok(engine)
+    };
+    let engine = EngineHandle::start(load, move |frame: &Frame| {
+        // Nobody listens after the touch is seen.
+        let _ = sender.send((Instant::now(), frame.number, frame.picture.clone()));
+    });
+    engine.set_most_makes(measured.most_makes);
+    let next = |wait: Duration| match shown.recv_timeout(wait) {
+        Ok(shown) => Ok(Some(shown)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => bail!("the engine ended"),
+    };
+    let begin = loop {
+        if let Stage::Failed(why) = engine.status().stage {
+            bail!("{why}")
+        }
+        if let Some((at, ..)) = next(Duration::from_millis(100))? {
+            break at;
+        }
+    };
+    let edited = touched(patch, touch)?;
+    let new = plan(&edited)?;
+    std::thread::sleep((begin + Duration::from_secs_f64(after)).saturating_duration_since(Instant::now()));
+    let at = Instant::now();
+    match touch {
+        Touch::Midi => _ = engine.inbox().push(at, [Event::Cc { channel: 1, number: 7, value: 1.0 }]),
+        Touch::Edit | Touch::Prompt => engine.set_patch(edited, new),
+    }
+    while at.elapsed() < LONGEST {
+        let Some((seen, number, picture)) = next(Duration::from_secs(1))? else { continue };
+        let unchanged = reference.get(number as usize);
+        if unchanged.is_some_and(|unchanged| *unchanged != picture) {
+            let status = engine.status();
+            measured.secs.push(seen.saturating_duration_since(at).as_secs_f64());
+            measured.makes = status.makes;
+            measured.late += status.late;
+            return Ok(());
+        }
+    }
+    bail!("no picture changed within {} s of a touch", LONGEST.as_secs())
+}

@@ -1,0 +1,97 @@
+//! Takes: everything that came from outside while a video was played, in a file, so that the video can be made again.
+//!
+//! A take begins with patch, seed, model and size. Events, edits and the decisions of the clock follow, one line each. The format is
+//! documented in docs/takes.md.
+
+pub mod folder;
+mod line;
+mod performance;
+pub mod read;
+#[cfg(test)]
+mod tests;
+pub mod write;
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use performance::Performance;
+pub use read::Take;
+pub use write::TakeWriter;
+
+/// The version of the format.
+pub const VERSION: u64 = 1;
+
+/// The beginning of a take: what the video is made with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The version of the format.
+    #[serde(rename = "bendrack-take")]
+    pub version: u64,
+    /// The version of bendrack.
+    pub bendrack: String,
+    /// The model: `mini`, a name, or the path of a folder.
+    pub model: String,
+    /// The family that the model is run as.
+    pub family: String,
+    /// The SHA-256 fingerprint of its weights, in hexadecimal.
+    pub model_sha256: String,
+    /// Width and height of the model's picture, in pixels.
+    pub size: [usize; 2],
+    /// Scale of the screen, times that size.
+    pub zoom: usize,
+    /// True if every bent map was computed explicitly.
+    #[serde(default)]
+    pub exact: bool,
+    /// The sound file that the patch heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SoundFile>,
+    /// The kind of processor.
+    pub processor: String,
+    /// The patch.
+    pub patch: serde_json::Value,
+}
+
+/// A sound file of a take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundFile {
+    /// Its path when the take was played.
+    pub path: String,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The failure to read or write a take. The message names the file, the line and the next step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakeError(String);
+
+impl TakeError {
+    fn new(path: &Path, why: impl fmt::Display) -> Self {
+        Self(format!("{}: {why}", path.display()))
+    }
+
+    fn at(path: &Path, line: usize, why: impl fmt::Display) -> Self {
+        Self(format!("{}, line {line}: {why}", path.display()))
+    }
+}
+
+impl fmt::Display for TakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TakeError {}
+
+/// The kind of this processor. Pictures agree bit for bit on processors of one kind.
+pub fn processor() -> String {
+    let mut name = std::env::consts::ARCH.to_owned();
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        name.push_str("-avx512");
+    } else if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        name.push_str("-avx2");
+    }
+    name
+}

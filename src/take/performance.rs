@@ -1,0 +1,70 @@
+//! A take as events and patches in their latent frames, for another model or other makes.
+
+use std::sync::Arc;
+
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::Event;
+use bendrack_nodes::patch::Patch;
+use candle_core::Result;
+
+use super::Take;
+use crate::engine::{Entry, Frame, Phase, Session};
+
+/// The events and patches of a take, in order, without the decisions of the clock.
+#[derive(Clone, Debug, Default)]
+pub struct Performance {
+    /// Events with the latent frames to which they belong.
+    events: Vec<(u64, Event)>,
+    /// Patches with the first latent frame that was not shown when they came.
+    patches: Vec<(u64, Arc<Patch>, Arc<Plan>)>,
+}
+
+impl Performance {
+    /// The performance of a take.
+    pub fn of(take: &Take) -> Self {
+        let (mut events, mut patches, mut shown) = (Vec::new(), Vec::new(), 0);
+        for (_, entry) in &take.entries {
+            match entry {
+                Entry::Event { frame, event } => events.push((*frame, event.clone())),
+                Entry::Patch { patch, plan } => patches.push((shown, patch.clone(), plan.clone())),
+                Entry::Show { frames } => shown += *frames as u64,
+                Entry::Make { .. } | Entry::Call | Entry::Check(_) => {}
+            }
+        }
+        events.sort_by_key(|(frame, _)| *frame);
+        Self { events, patches }
+    }
+
+    /// Does the next thing: begins a chunk with all that belongs to it, makes one model call, shows a finished chunk. Each chunk is made
+    /// once, under the last patch that came before its end.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Session::execute`] does.
+    pub fn step(&mut self, session: &mut Session) -> Result<Vec<Frame>> {
+        if session.engine().phase() == Phase::Between {
+            self.begin_chunk(session)?;
+        }
+        if session.engine().phase() != Phase::Show {
+            session.execute(&Entry::Call)?;
+        }
+        if session.engine().phase() != Phase::Show {
+            return Ok(Vec::new());
+        }
+        session.execute(&Entry::Show { frames: session.open_frames().len() })
+    }
+
+    fn begin_chunk(&mut self, session: &mut Session) -> Result<()> {
+        let frames = session.open_frames().len();
+        let end = session.open_frames().last().map_or(0, |&last| last as u64 + 1);
+        let patches = self.patches.partition_point(|(frame, ..)| *frame < end);
+        if let Some((_, patch, plan)) = self.patches.drain(..patches).next_back() {
+            session.execute(&Entry::Patch { patch, plan })?;
+        }
+        let events = self.events.partition_point(|(frame, _)| *frame < end);
+        for (frame, event) in self.events.drain(..events) {
+            session.execute(&Entry::Event { frame, event })?;
+        }
+        session.execute(&Entry::Make { frames }).map(drop)
+    }
+}
