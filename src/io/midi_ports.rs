@@ -8,7 +8,8 @@ use std::time::Duration;
 use midir::MidiIO;
 
 use super::DeviceContext;
-use super::activity::{Kind, LightHandle, State};
+use super::activity::LightHandle;
+use super::light::{Kind, State};
 use super::worker::Backoff;
 
 /// The name of the client for other programs.

@@ -2,6 +2,9 @@
 
 pub mod context;
 pub mod def;
+mod face;
+mod input;
 pub(crate) mod memory;
+mod output;
 pub mod sound;
 pub mod value;

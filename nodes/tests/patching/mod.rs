@@ -134,6 +134,14 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// With these parameters besides.
+    #[must_use]
+    pub fn with(mut self, more: &Json) -> Self {
+        let params = self.params.as_object_mut().expect("parameters");
+        params.extend(more.as_object().expect("parameters").clone());
+        self
+    }
+
     #[must_use]
     pub fn feed(mut self, input: &'a str, values: &[f64]) -> Self {
         self.fed.push((input, values.to_vec()));

@@ -106,11 +106,8 @@ fn slew_comes_to_nine_tenths_in_its_time() {
         let at = |part: f64| from + 2.0 * sign * part;
         for secs in [0.0, 0.07, 0.5, 3.0] {
             let times = if sign > 0.0 { ("rise", "fall") } else { ("fall", "rise") };
-            let given = |more: Json| {
-                let mut params = json!({ times.0: secs, times.1: 11.0 });
-                params.as_object_mut().expect("parameters").extend(more.as_object().expect("parameters").clone());
-                slew(params, signal).gives("out", 201)
-            };
+            let given =
+                |more: Json| slew(json!({ times.0: secs, times.1: 11.0 }), signal).with(&more).gives("out", 201);
             let part = |n: f64| if secs == 0.0 { f64::INFINITY } else { 0.05 * n / secs };
             let expected = numbers(201, |n| if n == 0.0 { from } else { at(1.0 - 0.1_f64.powf(part(n))) });
             assert_near(&given(json!({})), &expected);

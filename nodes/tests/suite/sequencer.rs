@@ -10,9 +10,7 @@ use crate::patching::*;
 
 /// A sequencer with these parameters besides a clock input that counts.
 fn clocked(params: &Json) -> Bench<'static> {
-    let mut all = json!({ "sync": "clock" });
-    all.as_object_mut().expect("parameters").extend(params.as_object().expect("parameters").clone());
-    Bench::new("modulate.sequencer", all)
+    Bench::new("modulate.sequencer", json!({ "sync": "clock" })).with(params)
 }
 
 /// A sequencer with a step per frame.

@@ -30,11 +30,8 @@ fn clicks(hop: Hop, every: usize, count: usize) -> Vec<Hop> {
 }
 
 /// A follower without attack, of these hops, 25 in a frame.
-fn follower(params: Json, sound: Vec<Hop>) -> Bench<'static> {
-    let mut all = json!({ "attack": 0.0, "release": 0.0 });
-    let (all_params, params) = (all.as_object_mut().expect("an object"), params);
-    all_params.extend(params.as_object().cloned().expect("an object"));
-    Bench::new("audio.in", all).hear(sound, HOPS)
+fn follower(params: &Json, sound: Vec<Hop>) -> Bench<'static> {
+    Bench::new("audio.in", json!({ "attack": 0.0, "release": 0.0 })).with(params).hear(sound, HOPS)
 }
 
 #[test]
@@ -73,13 +70,13 @@ fn levels_are_amplitudes_after_gain_and_at_most_one() {
         let full = 2.0_f64.sqrt() * 10.0_f64.powf(gain / 20.0);
         let all = (low * low + middle * middle + high * high).sqrt();
         for (output, amplitude) in LEVELS.into_iter().zip([all, low, middle, high]) {
-            let given = follower(json!({ "gain": gain }), sound.clone()).gives(output, 2);
+            let given = follower(&json!({ "gain": gain }), sound.clone()).gives(output, 2);
             assert!(given.iter().all(|level| (level - (full * amplitude).min(1.0)).abs() < 1e-7), "{output} {gain}");
         }
     }
     // A sine at full scale is 1.
     let sine = vec![hop(&[(17, std::f32::consts::FRAC_1_SQRT_2)]); HOPS];
-    assert!((follower(json!({}), sine).gives("level", 1)[0] - 1.0).abs() < 1e-6);
+    assert!((follower(&json!({}), sine).gives("level", 1)[0] - 1.0).abs() < 1e-6);
 }
 
 #[test]
@@ -95,7 +92,7 @@ fn a_crossover_within_a_band_shares_its_power_by_pitch() {
             // What is crossed has no mid.
             (json!({ "low": hz, "high": 20.0 }), ["bass", "treble"]),
         ] {
-            let bench = follower(params, sound.clone());
+            let bench = follower(&params, sound.clone());
             assert_near(&outputs.map(|output| bench.gives(output, 1)[0]), &expected);
         }
     }
@@ -115,22 +112,22 @@ fn levels_come_nine_tenths_of_the_way_in_their_times() {
         });
         let params = json!({ "attack": attack, "release": release });
         for output in ["level", "mid"] {
-            assert_near(&follower(params.clone(), sound.clone()).gives(output, frames), &expected);
+            assert_near(&follower(&params, sound.clone()).gives(output, frames), &expected);
         }
         // Where no sound comes any more, a level falls by the length of the frame, whatever that is.
         let top = top.min(loud * gone(1.0, attack));
         let expected = numbers(3, |n| top * (1.0 - gone(0.2 * (n + 1.0), release)));
-        let cut = follower(params, sound[..4 * HOPS].to_vec()).dt(0.2);
+        let cut = follower(&params, sound[..4 * HOPS].to_vec()).dt(0.2);
         assert_near(&cut.gives("level", 7)[4..], &expected);
     }
-    assert_near(&follower(json!({}), vec![]).gives("level", 3), &[0.0; 3]);
+    assert_near(&follower(&json!({}), vec![]).gives("level", 3), &[0.0; 3]);
 }
 
 #[test]
 fn a_short_blow_is_as_high_as_it_was_in_its_frame() {
     let mut sound = vec![Hop::default(); 3 * HOPS];
     sound[HOPS + 2] = hop(&[(5, 0.5)]);
-    let given = follower(json!({ "release": 0.25 }), sound).gives("bass", 3);
+    let given = follower(&json!({ "release": 0.25 }), sound).gives("bass", 3);
     // It falls over 22 hops to the end of its frame, and one more.
     assert_near(&given, &[0.0, 0.5 * 2.0_f64.sqrt(), 0.5 * 2.0_f64.sqrt() * 10.0_f64.powf(-0.23 / 0.25)]);
 }
@@ -138,16 +135,16 @@ fn a_short_blow_is_as_high_as_it_was_in_its_frame() {
 #[test]
 fn brightness_is_the_mean_of_the_pitch_and_stays_in_silence() {
     let sound = [vec![hop(&[(0, 0.5)]); HOPS], vec![hop(&[(30, 0.001)]); HOPS], vec![Hop::default(); HOPS]].concat();
-    assert_near(&follower(json!({}), sound).gives("brightness", 4), &[0.0, 1.0, 1.0, 1.0]);
+    assert_near(&follower(&json!({}), sound).gives("brightness", 4), &[0.0, 1.0, 1.0, 1.0]);
     // Weighed by amplitude, over all of the frame: 10 times 0.3 at 6, 15 times 0.1 at 18 and 0.2 at 24.
     let sound = [vec![hop(&[(6, 0.3)]); 10], vec![hop(&[(18, 0.1), (24, 0.2)]); 15]].concat();
     let mean = (10.0 * 0.3 * 6.0 + 15.0 * (0.1 * 18.0 + 0.2 * 24.0)) / (10.0 * 0.3 + 15.0 * 0.3) / 30.0;
     for gain in [-20.0, 0.0, 40.0] {
-        let given = follower(json!({ "gain": gain }), sound.clone()).gives("brightness", 2);
+        let given = follower(&json!({ "gain": gain }), sound.clone()).gives("brightness", 2);
         assert!(given.iter().all(|place| (place - mean).abs() < 1e-7), "{given:?} {mean}");
     }
-    assert_near(&follower(json!({}), vec![all(1e-5); HOPS]).gives("brightness", 1), &[0.0]);
-    assert_near(&follower(json!({ "gain": 48.0 }), vec![all(1e-5); HOPS]).gives("brightness", 1), &[0.5]);
+    assert_near(&follower(&json!({}), vec![all(1e-5); HOPS]).gives("brightness", 1), &[0.0]);
+    assert_near(&follower(&json!({ "gain": 48.0 }), vec![all(1e-5); HOPS]).gives("brightness", 1), &[0.5]);
 }
 
 /// How many of the multiples of `every` are hops of each frame.
@@ -160,7 +157,7 @@ fn multiples(every: usize, frames: usize) -> Vec<u16> {
 fn every_click_of_a_train_is_an_onset_in_its_frame() {
     for every in [5, 7, 10, 25, 40, 110] {
         for click in [all(0.5), all(0.02), hop(&[(4, 0.5), (5, 0.7), (6, 0.4), (7, 0.2)])] {
-            let bench = follower(json!({ "wait": 0.05 }), clicks(click, every, 12 * HOPS));
+            let bench = follower(&json!({ "wait": 0.05 }), clicks(click, every, 12 * HOPS));
             assert_eq!(bench.fires("onset", 12), multiples(every, 12), "every {every}");
         }
     }
@@ -168,7 +165,7 @@ fn every_click_of_a_train_is_an_onset_in_its_frame() {
 
 #[test]
 fn onsets_wait_for_one_another() {
-    let fires = |wait: f64, every| follower(json!({ "wait": wait }), clicks(all(0.5), every, 300)).fires("onset", 12);
+    let fires = |wait: f64, every| follower(&json!({ "wait": wait }), clicks(all(0.5), every, 300)).fires("onset", 12);
     for (wait, every, onsets) in
         [(0.1, 10, 10), (0.11, 10, 20), (0.3, 10, 30), (0.07, 7, 7), (0.29, 10, 30), (0.0, 3, 3), (3.0, 10, 300)]
     {
@@ -179,7 +176,7 @@ fn onsets_wait_for_one_another() {
 #[test]
 fn what_does_not_begin_is_no_onset() {
     for sensitivity in [0.0, 0.5, 1.0] {
-        let fires = |sound: Vec<Hop>| follower(json!({ "sensitivity": sensitivity }), sound).fires("onset", 12);
+        let fires = |sound: Vec<Hop>| follower(&json!({ "sensitivity": sensitivity }), sound).fires("onset", 12);
         assert_eq!(fires(vec![]), [0; 12]);
         assert_eq!(fires(vec![Hop::default(); 300]), [0; 12]);
         assert_eq!(fires(vec![all(1e-5); 300]), [0; 12], "too soft to be anything");
@@ -194,11 +191,11 @@ fn what_does_not_begin_is_no_onset() {
 fn onsets_are_the_same_at_any_gain() {
     let blow = |n: usize| if n.is_multiple_of(30) { all(0.2) } else { hop(&[(12, 0.02), (17, 0.03)]) };
     for gain in [-12.0, 0.0, 24.0, 48.0] {
-        let bench = follower(json!({ "gain": gain }), (0..300).map(blow).collect());
+        let bench = follower(&json!({ "gain": gain }), (0..300).map(blow).collect());
         assert_eq!(bench.fires("onset", 12), multiples(30, 12), "{gain}");
     }
     // Gain lifts a soft sound above the threshold.
-    let soft = |gain: f64| follower(json!({ "gain": gain }), clicks(all(4e-4), 50, 300)).fires("onset", 12);
+    let soft = |gain: f64| follower(&json!({ "gain": gain }), clicks(all(4e-4), 50, 300)).fires("onset", 12);
     assert_eq!((soft(0.0), soft(24.0)), (vec![0; 12], multiples(50, 12)));
 }
 
@@ -212,7 +209,7 @@ fn sensitivity_sets_the_least_onset() {
     for (sensitivity, decibels, onsets) in
         [(0.5, 20.0, 0), (0.9, 20.0, 1), (1.0, 6.0, 1), (1.0, 3.0, 0), (0.0, 37.0, 0), (0.7, 37.0, 1)]
     {
-        let fires = follower(json!({ "sensitivity": sensitivity }), grows(decibels)).fires("onset", 8);
+        let fires = follower(&json!({ "sensitivity": sensitivity }), grows(decibels)).fires("onset", 8);
         assert_eq!(fires[6], onsets, "{sensitivity} {decibels}");
     }
 }
@@ -229,7 +226,7 @@ fn a_rush_has_its_own_measure() {
         }
         hop
     };
-    let fires = follower(json!({}), (0..1000).map(rush).collect()).fires("onset", 40);
+    let fires = follower(&json!({}), (0..1000).map(rush).collect()).fires("onset", 40);
     let blows: Vec<u16> = (4..40).map(|frame| u16::from(frame % 4 == 2)).collect();
     assert_eq!(fires[4..], blows);
 }

@@ -1,0 +1,9 @@
+//! Nodes that move by themselves, against formulas of their own.
+
+#![allow(clippy::float_cmp, reason = "tests compare bits")]
+
+mod curve;
+mod envelope;
+mod lfo;
+mod noise;
+mod walk;
