@@ -6,12 +6,15 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bendrack_nodes::input::{Applied, Controls, Event};
 
 /// The most events that wait. Beyond them, those of the older half that a later one replaces are dropped and counted.
 pub const MOST_WAITING: usize = 1 << 17;
+
+/// The length of a latent frame, after which [`Inbox::latest`] counts strikes and names from 0 again.
+const FRAME: Duration = Duration::from_millis(250);
 
 /// An event with its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +23,19 @@ pub struct Stamped {
     pub at: Instant,
     /// The event.
     pub event: Event,
+}
+
+/// Effects of events that were pushed on those before them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Events that replace one of their latent frame: see [`Applied::Merged`].
+    pub merged: usize,
+    /// Names that lost their place to a new one: see [`Applied::Evicted`].
+    pub evicted: usize,
+    /// Events without effect: see [`Applied::Refused`].
+    pub refused: usize,
+    /// Events that were dropped because too many waited.
+    pub dropped: u64,
 }
 
 /// Events that wait for the engine. Clones share them.
@@ -32,26 +48,35 @@ struct Waiting {
     events: VecDeque<Stamped>,
     /// The controls after every event so far.
     latest: Controls,
+    /// The begin of the latent frame of `latest`.
+    frame_begin: Option<Instant>,
     /// Events that were dropped because too many waited.
     dropped: u64,
 }
 
 impl Inbox {
-    /// Adds events of one time, such as those of an OSC bundle. Returns the number of those with a new name beyond the most
-    /// names: they have no effect.
-    pub fn push(&self, at: Instant, events: impl IntoIterator<Item = Event>) -> usize {
+    /// Adds events of one time, such as those of an OSC bundle.
+    pub fn push(&self, at: Instant, events: impl IntoIterator<Item = Event>) -> Pushed {
         let mut waiting = self.locked();
-        let mut refused = 0;
+        waiting.begin_frame(Instant::now());
+        let (mut pushed, dropped) = (Pushed::default(), waiting.dropped);
         for event in events {
             // Sound is no state: kept here, it would grow without bound.
             let is_state = !matches!(event, Event::Sound(_));
-            if is_state && waiting.latest.apply(&event) == Applied::Refused {
-                refused += 1;
-            } else {
-                waiting.add(Stamped { at, event });
+            let applied = if is_state { waiting.latest.apply(&event) } else { Applied::Kept };
+            match applied {
+                Applied::Kept => {}
+                Applied::Merged => pushed.merged += 1,
+                Applied::Evicted => pushed.evicted += 1,
+                Applied::Refused => {
+                    pushed.refused += 1;
+                    continue;
+                }
             }
+            waiting.add(Stamped { at, event });
         }
-        refused
+        pushed.dropped = waiting.dropped - dropped;
+        pushed
     }
 
     /// Takes the events up to a time, in order.
@@ -63,12 +88,12 @@ impl Inbox {
 
     /// The controls after every event so far, without what happened within a frame.
     pub fn latest(&self) -> Controls {
-        let mut waiting = self.locked();
-        waiting.latest.end_frame();
-        waiting.latest.clone()
+        let mut latest = self.locked().latest.clone();
+        latest.end_frame();
+        latest
     }
 
-    /// The number of events that were dropped because too many waited. The last of each control is never dropped.
+    /// The number of events that were dropped because too many waited. The last of each known control is never dropped.
     pub fn dropped(&self) -> u64 {
         self.locked().dropped
     }
@@ -81,27 +106,44 @@ impl Inbox {
 
 impl Waiting {
     fn add(&mut self, new: Stamped) {
-        if self.events.len() == MOST_WAITING {
+        if self.events.len() >= MOST_WAITING {
             self.compact();
         }
         let place = self.events.partition_point(|stamped| stamped.at <= new.at);
         self.events.insert(place, new);
     }
 
-    /// Drops the events of the older half that a later one replaces.
+    /// Begins a latent frame of the latest controls when the one before is over.
+    fn begin_frame(&mut self, now: Instant) {
+        if self.frame_begin.is_none_or(|begin| now.saturating_duration_since(begin) >= FRAME) {
+            self.latest.end_frame();
+            self.frame_begin = Some(now);
+        }
+    }
+
+    /// Drops the events of the older half that a later one replaces, and those of names that lost their place.
     fn compact(&mut self) {
         let mut older: VecDeque<Stamped> = self.events.drain(..MOST_WAITING / 2).collect();
         let count = older.len();
         let mut seen = HashSet::new();
         let mut kept = VecDeque::new();
         while let Some(stamped) = older.pop_back() {
-            if Name::of(&stamped.event).is_some_and(|name| seen.insert(name)) {
+            if self.has_place(&stamped.event) && Name::of(&stamped.event).is_some_and(|name| seen.insert(name)) {
                 kept.push_front(stamped);
             }
         }
         self.dropped += (count - kept.len()) as u64;
         kept.append(&mut self.events);
         self.events = kept;
+    }
+
+    /// False if the name of an event lost its place.
+    fn has_place(&self, event: &Event) -> bool {
+        match event {
+            Event::Osc { address, .. } => self.latest.osc(address, 0).is_some(),
+            Event::Sensor { name, .. } => self.latest.sensor(name, 0).is_some(),
+            Event::Cc { .. } | Event::Note { .. } | Event::Sound(_) => true,
+        }
     }
 }
 
@@ -143,7 +185,7 @@ pub fn frames(events: &[Stamped], (begin, end): (Instant, Instant), count: usize
 mod tests {
     use std::time::Duration;
 
-    use bendrack_nodes::input::Control;
+    use bendrack_nodes::input::{Control, MOST_NAMES};
 
     use super::*;
 
@@ -218,5 +260,29 @@ mod tests {
         assert_eq!(value(&controls), Some(((flood - 1) as f64, 0)));
         assert_eq!(controls.osc("/once", 0).and_then(Control::last), Some(7.0));
         assert_eq!(controls.notes().count(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_names_is_bounded_and_evicts_names_that_are_silent() {
+        let (inbox, at) = (Inbox::default(), Instant::now());
+        let push = |index: usize| inbox.push(at, [osc(&format!("/{index}"), 1.0)]);
+        let new_frame = || inbox.locked().frame_begin = None;
+        let mut sum = Pushed::default();
+        for index in 0..2 * MOST_WAITING {
+            if index % MOST_NAMES == 0 {
+                new_frame();
+            }
+            let pushed = push(index);
+            sum.evicted += pushed.evicted;
+            sum.dropped += pushed.dropped;
+            // The test may be slower than a frame.
+            assert_eq!((pushed.merged, pushed.refused), (0, 0));
+        }
+        assert_eq!(sum.evicted, 2 * MOST_WAITING - MOST_NAMES);
+        let waiting = inbox.take(at).len();
+        assert!(waiting <= MOST_WAITING, "{waiting}");
+        assert_eq!(waiting as u64 + sum.dropped, 2 * MOST_WAITING as u64);
+        new_frame();
+        (0..64).for_each(|_| assert_eq!(push(0).merged, 0));
     }
 }

@@ -6,22 +6,40 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::wanted::{Connected, describe as describe_wanted, wanted};
-use super::{Failure, print, print_json, read_patch};
+use super::{Failure, monitor, print, print_json, read_patch};
+use crate::io::midi::MidiInputs;
 use crate::io::serial::{Port, Usb};
-use crate::io::{DeviceError, audio, midi, osc, serial};
+use crate::io::{DeviceError, Settings, audio, midi, osc, serial};
 use crate::terminal::in_line;
 
 #[derive(clap::Args)]
 pub(super) struct Devices {
     /// Patch whose requested devices are compared with the connected ones.
+    #[arg(conflicts_with = "monitor")]
     patch: Option<PathBuf>,
-    /// Print the devices as JSON.
+    /// Print the devices as JSON; with --monitor, one line of JSON each second.
     #[arg(long)]
     json: bool,
+    /// Open the devices of the flags below, and print each second the messages that they send, until Ctrl+C.
+    #[arg(long)]
+    monitor: bool,
+    /// Time after which the monitor ends, in seconds.
+    #[arg(long, value_name = "N", requires = "monitor")]
+    seconds: Option<f64>,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 impl Devices {
     pub(super) fn run(self) -> Result<(), Failure> {
+        if self.monitor {
+            return monitor::run(&self.settings, self.seconds, self.json);
+        }
+        if self.settings != (Settings { midi: MidiInputs::All, ..Settings::none() }) {
+            return Err(Failure::Usage(
+                "the list of devices opens none; add --monitor to open those of the flags".to_owned(),
+            ));
+        }
         let (inputs, outputs, ports) = (midi::inputs(), midi::outputs(), serial::ports());
         let audio_inputs = audio::inputs();
         let local = osc::local_address();

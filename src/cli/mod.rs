@@ -8,6 +8,7 @@ mod extract;
 mod files;
 mod format;
 mod models;
+mod monitor;
 mod nodes;
 mod program;
 mod record;
@@ -60,8 +61,8 @@ enum Command {
     Models(models::Models),
     /// Measures a model on this machine.
     Bench(bench::Bench),
-    /// Lists MIDI, audio and serial devices, with advice for missing ones.
-    Devices(devices::Devices),
+    /// Lists MIDI, audio and serial devices, with advice for missing ones; --monitor prints what they send.
+    Devices(Box<devices::Devices>),
 }
 
 /// The licences of bendrack, and those of the work of others in it.

@@ -32,7 +32,6 @@ impl Window {
 #[cfg(feature = "ui")]
 mod open {
     use std::sync::{Arc, OnceLock};
-    use std::time::Instant;
 
     use bendrack_nodes::LIBRARY;
     use bendrack_nodes::compile::plan::Plan;
@@ -41,11 +40,11 @@ mod open {
     use super::Window;
     use crate::cli::{Failure, models, open_patch};
     use crate::engine::{Engine, EngineHandle, Frame, Session};
+    use crate::io::Devices;
     use crate::io::midi_out::MidiOut;
     use crate::io::osc::OscOut;
-    use crate::io::{Activity, Devices, State};
     use crate::provenance::Opened;
-    use crate::ui::{self, Options, Recovery, StatusLight, StatusLightState};
+    use crate::ui::{self, Options, Recovery};
 
     /// The patch that opens when none is named.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
@@ -90,7 +89,7 @@ mod open {
                 patch,
                 path: home,
                 engine: Box::new(rack),
-                lights: Box::new(move || lights(&activity)),
+                devices: Box::new(activity),
                 recovery: Recovery::of_user(),
             };
             ui::run(options).map_err(|error| {
@@ -118,19 +117,5 @@ mod open {
                 midi.send(&frame.midi);
             }
         }
-    }
-
-    fn lights(activity: &Activity) -> Vec<StatusLight> {
-        let now = Instant::now();
-        let light = |light: crate::io::Light| StatusLight {
-            name: light.name,
-            state: match light.state {
-                State::Open => StatusLightState::Ok,
-                State::Waiting => StatusLightState::Waiting,
-                State::Failed(why) => StatusLightState::Failed(why),
-            },
-            quiet_secs: light.last.map(|last| now.saturating_duration_since(last).as_secs_f64()),
-        };
-        activity.lights().into_iter().map(light).collect()
     }
 }

@@ -11,8 +11,10 @@ use cpal::{Data, Device, ErrorKind, FromSample, Host, Sample, SampleFormat, Size
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::DeviceContext;
-use super::activity::{LightHandle, State};
+use super::activity::LightHandle;
 use super::error::NO_JACK;
+use super::light::State;
+use super::message::Message;
 use super::worker::{Backoff, Stop, Worker};
 use crate::sound::analyse::{Analyser, RATES};
 
@@ -176,7 +178,7 @@ impl Input {
         let (mut latest, mut came) = (Instant::now(), false);
         while !stop.after(LOOK) && latest.elapsed() < SILENT {
             for error in self.errors.try_iter() {
-                light.count_error(&error.to_string());
+                light.count_error(error.to_string());
                 if !is_passing(error.kind()) {
                     return came;
                 }
@@ -195,7 +197,7 @@ impl Input {
             if reported.len() >= REPORTED {
                 let loudest = reported.drain(..).map(|hop| level(&hop)).fold(0.0, f32::max);
                 if loudest > SOFTEST {
-                    light.count_message(&format!("{:.0} dB", 20.0 * loudest.log10()));
+                    light.count_message(Message::Level(loudest));
                 }
             }
         }
@@ -207,7 +209,7 @@ impl Input {
 fn send(context: &DeviceContext, end: Instant, hops: &[Hop]) {
     for (hop, age) in hops.iter().zip((0..hops.len() as u32).rev()) {
         let at = end.checked_sub(HOP * age).unwrap_or(end);
-        context.send(at, [Event::Sound(Box::new(*hop))]);
+        context.inbox.push(at, [Event::Sound(Box::new(*hop))]);
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::input;
 use midir::{Ignore, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
-use super::activity::{Kind, LightHandle};
+use super::activity::LightHandle;
+use super::light::Kind;
+use super::message::Message;
 use super::midi_ports::{self, Ports, Watcher};
 use super::worker::Worker;
 use super::{DeviceContext, DeviceError};
@@ -134,7 +136,7 @@ impl Port {
         for &byte in bytes {
             match self.parser.feed(byte) {
                 Step::Event(event) => self.apply(at, event),
-                Step::Stray => self.light.count_error(&format!("a stray byte, {byte}")),
+                Step::Stray => self.light.count_error(format!("a stray byte, {byte}")),
                 Step::Nothing => {}
             }
         }
@@ -144,31 +146,31 @@ impl Port {
         match event {
             Event::Cc { channel, number, value } => {
                 let part = f64::from(value) / 127.0;
-                self.context.send(at, [input::Event::Cc { channel, number, value: part }]);
-                self.light.count_message(&format!("channel {channel} controller {number}: {value}"));
+                self.send(at, None, &[input::Event::Cc { channel, number, value: part }]);
             }
             Event::Note { channel, number, velocity: 0 } => {
                 self.held.remove(&(channel, number));
-                self.context.send(at, [off((channel, number))]);
-                self.light.count_message(&format!("channel {channel} note {number} off"));
+                self.send(at, None, &[off((channel, number))]);
             }
             Event::Note { channel, number, velocity } => {
                 let part = f64::from(velocity) / 127.0;
                 self.held.insert((channel, number));
-                self.context.send(at, [input::Event::Note { channel, number, velocity: part }]);
-                self.light.count_message(&format!("channel {channel} note {number} on, velocity {velocity}"));
+                self.send(at, None, &[input::Event::Note { channel, number, velocity: part }]);
             }
             Event::AllNotesOff { channel } => {
-                let released: Vec<(u8, u8)> = self.held.extract_if(.., |key| key.0 == channel).collect();
-                self.context.send(at, released.into_iter().map(off));
-                self.light.count_message(&format!("channel {channel} all notes off"));
+                let released: Vec<_> = self.held.extract_if(.., |key| key.0 == channel).map(off).collect();
+                self.send(at, Some(Message::AllNotesOff(channel)), &released);
             }
         }
     }
 
+    fn send(&self, at: Instant, message: Option<Message>, events: &[input::Event]) {
+        self.context.send(&self.light, at, message, events);
+    }
+
     /// Note off for every note that is on, for a port that is gone.
     fn release_notes(&mut self) {
-        self.context.send(Instant::now(), std::mem::take(&mut self.held).into_iter().map(off));
+        self.context.inbox.push(Instant::now(), std::mem::take(&mut self.held).into_iter().map(off));
     }
 }
 
@@ -323,7 +325,7 @@ mod tests {
         assert_eq!(notes(), [((2, 10), 9.0 / 127.0)]);
         port.release_notes();
         assert!(notes().is_empty());
-        assert_eq!(context.activity.lights()[0].count, 6);
+        assert_eq!(context.activity.lights()[0].counts.messages, 6);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::program::message::Midi;
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
-use super::activity::{Kind, LightHandle, State};
+use super::activity::LightHandle;
+use super::light::{Kind, State};
+use super::message::Message;
 use super::midi_ports::{self, Ports, Watcher};
 use super::player::{Pace, Player};
 use super::worker::{Stop, TURN, Worker};
@@ -84,7 +86,7 @@ fn play(watcher: &mut Watcher<Outputs>) -> Duration {
             true
         }
         Err(problem) => {
-            output.light.count_error(&format!("{name}: {problem}"));
+            output.light.count_error(format!("{name}: {problem}"));
             output.light.set(State::Waiting);
             false
         }
@@ -141,7 +143,7 @@ impl Output {
             let Some(message) = self.player.next() else { return Ok(Duration::MAX) };
             self.pace.count(Instant::now());
             self.connection.send(&message).map_err(|error| error.to_string())?;
-            self.light.count_message(&format!("{message:02X?}"));
+            self.light.count_message(Message::Bytes(message));
         }
     }
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use midir::MidiIO;
 
 use super::DeviceContext;
-use super::activity::{Kind, LightHandle, State};
+use super::activity::LightHandle;
 use super::error::NO_JACK;
+use super::light::{Kind, State};
 use super::worker::Backoff;
 
 /// The name of the client for other programs.

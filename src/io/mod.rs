@@ -7,14 +7,18 @@ mod activity;
 pub mod audio;
 #[cfg(feature = "audio")]
 mod capture;
+mod controls;
 mod error;
+mod light;
 pub mod line;
+mod message;
 pub mod midi;
 pub mod midi_out;
 mod midi_ports;
 pub mod osc;
 mod player;
 pub mod serial;
+mod socket;
 mod worker;
 
 use std::net::SocketAddr;
@@ -23,12 +27,15 @@ use std::time::Instant;
 use bendrack_nodes::input::Event;
 
 use activity::LightHandle;
-pub use activity::{Activity, Kind, Light, State};
+pub use activity::{Activity, LatestMessage};
 use audio::AudioSource;
+pub use controls::{ControlName, ControlState};
 pub use error::DeviceError;
+pub use light::{Colour, Counts, Dated, Kind, Light, State};
+use message::Message;
 use midi::MidiInputs;
 use midi_out::MidiOut;
-use osc::OscOut;
+use osc::{OscOut, OscTarget};
 use serial::SerialPorts;
 use worker::Worker;
 
@@ -50,8 +57,8 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
     pub osc_in: Option<SocketAddr>,
     /// Send OSC to this address, such as 127.0.0.1:7000.
-    #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
-    pub osc_out: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS", help_heading = "Devices")]
+    pub osc_out: Option<OscTarget>,
     /// Serial port to read: every USB port (auto), none, or a path.
     #[arg(long, value_name = "auto|none|PATH", default_value = "none", help_heading = "Devices")]
     pub serial: SerialPorts,
@@ -89,15 +96,15 @@ impl Devices {
     pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
         let context = DeviceContext { inbox: inbox.clone(), activity: Activity::default() };
         let (midi_out, player) = settings.midi_out.as_ref().map(|wanted| midi_out::follow(wanted, &context)).unzip();
+        let (osc_out, sender) = settings.osc_out.as_ref().map(|target| osc::follow(target, &context)).unzip();
         let workers = [
             player,
+            sender,
             midi::follow(&settings.midi, &context),
             audio::follow(&settings.audio, &context),
             settings.osc_in.map(|address| osc::listen(address, &context)),
             serial::follow(&settings.serial, settings.baud, &context),
         ];
-        let osc_out =
-            settings.osc_out.map(|address| OscOut::new(address, context.light(Kind::OscOut, &address.to_string())));
         Devices { activity: context.activity, osc_out, midi_out, _workers: workers.into_iter().flatten().collect() }
     }
 
@@ -125,9 +132,14 @@ struct DeviceContext {
 }
 
 impl DeviceContext {
-    /// Sends events of one time to the engine. Returns the number of those that are refused: see [`Inbox::push`].
-    fn send(&self, at: Instant, events: impl IntoIterator<Item = Event>) -> usize {
-        self.inbox.push(at, events)
+    /// Sends events of one time to the engine, and counts them: each as a message, or all of them as `one`.
+    fn send(&self, light: &LightHandle, at: Instant, one: Option<Message>, events: &[Event]) {
+        let has_numbers = |event: &&Event| match event {
+            Event::Osc { numbers, .. } | Event::Sensor { numbers, .. } => !numbers.is_empty(),
+            Event::Cc { .. } | Event::Note { .. } | Event::Sound(_) => true,
+        };
+        let pushed = self.inbox.push(at, events.iter().filter(has_numbers).cloned());
+        light.count_events(one, events, pushed);
     }
 
     fn light(&self, kind: Kind, name: &str) -> LightHandle {
@@ -176,7 +188,7 @@ mod tests {
         assert_eq!(settings.midi, MidiInputs::Named("nano".into()));
         assert_eq!(settings.midi_out, Some("Synth".into()));
         assert_eq!(settings.osc_in, Some(([127, 0, 0, 1], 9000).into()));
-        assert_eq!(settings.osc_out, Some(([10, 0, 0, 2], 9001).into()));
+        assert_eq!(settings.osc_out, Some(OscTarget::Address(([10, 0, 0, 2], 9001).into())));
         assert_eq!(settings.serial, SerialPorts::Path("/dev/ttyACM0".into()));
     }
 

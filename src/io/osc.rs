@@ -1,14 +1,20 @@
 //! OSC over UDP, in and out.
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::sync::Arc;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::str::FromStr;
+use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use bendrack_nodes::input::{Event, MOST_NAMES};
+use bendrack_nodes::input::Event;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
-use super::activity::{Kind, LightHandle, State};
+use super::activity::LightHandle;
+use super::light::{Kind, State};
+use super::message::{Message, Problem};
+use super::socket::{self, Receiver};
 use super::worker::{Stop, TURN, Worker};
 use super::{DeviceContext, DeviceError};
 
@@ -20,7 +26,9 @@ const MAX_ADDRESS: usize = 256;
 const MAX_NUMBERS: usize = 256;
 /// The deepest nesting of bundles, and the most arrays in a message.
 const MAX_DEPTH: usize = 8;
-/// The wait before an address that cannot be opened is tried again.
+/// The most bytes of a packet that UDP carries.
+const MOST_SENT: usize = 65_507;
+/// The wait before an address that cannot be opened is tried again, and between two looks at the network.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Reads an address: `9000` is that port on 127.0.0.1, which no other machine reaches; else `host:port`.
@@ -34,6 +42,49 @@ pub fn address(text: &str) -> Result<SocketAddr, DeviceError> {
     }
     let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     found.ok_or_else(|| format!("{text:?} is not an address; write a port, such as 9000, or host:port").into())
+}
+
+/// The destination of OSC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OscTarget {
+    /// An address.
+    Address(SocketAddr),
+    /// A host with a name, and a port. The name may be unknown until the host is on.
+    Name(String, u16),
+}
+
+impl FromStr for OscTarget {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        if let Ok(port) = text.parse::<u16>() {
+            return Ok(Self::Address((Ipv4Addr::LOCALHOST, port).into()));
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        // A name of digits and dots is an address with a mistake.
+        let is_name = |name: &str| name.chars().all(is_part) && name.contains(char::is_alphabetic);
+        let named = text.rsplit_once(':').filter(|(name, _)| is_name(name));
+        let named = named.and_then(|(name, port)| Some(Self::Name(name.to_owned(), port.parse().ok()?)));
+        named.ok_or_else(|| format!("{text:?} is not an address; write a port, such as 9000, or host:port").into())
+    }
+}
+
+impl From<SocketAddr> for OscTarget {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl fmt::Display for OscTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
 }
 
 /// This machine's address in its network, if it has one. It sends nothing.
@@ -52,17 +103,18 @@ type Part = (Option<OscTime>, Vec<(String, Vec<f64>)>);
 /// # Errors
 ///
 /// Fails with the problem of the packet, none of which is then used.
-fn read(packet: &[u8]) -> Result<Vec<Part>, String> {
+fn read(packet: &[u8]) -> Result<Vec<Part>, Problem> {
+    let problem = |reason| Problem::of(reason, packet);
     if packet.len() > MAX_PACKET {
-        return Err("a packet that is too long".into());
+        return Err(problem("a packet that is too long"));
     }
-    check(packet, 0)?;
-    let (rest, packet) = rosc::decoder::decode_udp(packet).map_err(|error| error.to_string())?;
+    check(packet, 0).map_err(problem)?;
+    let (rest, read) = rosc::decoder::decode_udp(packet).map_err(|error| Problem::of(error.to_string(), packet))?;
     if !rest.is_empty() {
-        return Err("a packet with bytes after its end".into());
+        return Err(problem("a packet with bytes after its end"));
     }
     let mut parts = vec![(None, Vec::new())];
-    collect(packet, &mut parts)?;
+    collect(read, &mut parts)?;
     parts.retain(|(_, messages)| !messages.is_empty());
     Ok(parts)
 }
@@ -95,7 +147,7 @@ fn check_arrays(message: &[u8]) -> Result<(), &'static str> {
 }
 
 /// Adds the messages of a packet to the last part, and those of each bundle as a part of their own.
-fn collect(packet: OscPacket, parts: &mut Vec<Part>) -> Result<(), String> {
+fn collect(packet: OscPacket, parts: &mut Vec<Part>) -> Result<(), Problem> {
     match packet {
         OscPacket::Bundle(bundle) => {
             let outer = parts.last().and_then(|(time, _)| *time);
@@ -104,13 +156,15 @@ fn collect(packet: OscPacket, parts: &mut Vec<Part>) -> Result<(), String> {
             parts.push((outer, Vec::new()));
             Ok(())
         }
-        OscPacket::Message(message) if message.addr.len() > MAX_ADDRESS => Err("an address that is too long".into()),
+        OscPacket::Message(message) if message.addr.len() > MAX_ADDRESS => {
+            Err(Problem::of("an address that is too long", message.addr.as_bytes()))
+        }
         OscPacket::Message(message) => {
             let mut numbers = Vec::new();
             flatten(&message.args, &mut numbers);
             numbers.truncate(MAX_NUMBERS);
             if numbers.iter().any(|number| !number.is_finite()) {
-                return Err(format!("{}: a number that is not finite", message.addr));
+                return Err(Problem::of("a number that is not finite", message.addr.as_bytes()));
             }
             if let Some((_, messages)) = parts.last_mut() {
                 messages.push((message.addr, numbers));
@@ -139,10 +193,11 @@ pub(super) fn listen(address: SocketAddr, context: &DeviceContext) -> Worker {
     let (context, light) = (context.clone(), context.light(Kind::OscIn, &address.to_string()));
     Worker::spawn(&light.clone(), move |stop| {
         loop {
-            match bind(address) {
-                Ok(socket) => {
+            match Receiver::open(address, TURN) {
+                Ok(receiver) => {
                     light.set(State::Open);
-                    return receive(&socket, &context, &light, stop);
+                    light.advise(receiver.advice());
+                    return receive(receiver, &context, &light, stop);
                 }
                 Err(error) => {
                     let advice = "check that no other program listens there and that the address is this machine's";
@@ -156,27 +211,26 @@ pub(super) fn listen(address: SocketAddr, context: &DeviceContext) -> Worker {
     })
 }
 
-fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(address)?;
-    socket.set_read_timeout(Some(TURN))?;
-    Ok(socket)
-}
-
-fn receive(socket: &UdpSocket, context: &DeviceContext, light: &LightHandle, stop: &Stop) {
+fn receive(mut receiver: Receiver, context: &DeviceContext, light: &LightHandle, stop: &Stop) {
     // One byte more than the limit, to notice a longer packet.
     let mut packet = [0; MAX_PACKET + 1];
+    let mut next_look = Instant::now();
     while !stop.now() {
-        match socket.recv(&mut packet) {
+        match receiver.recv(&mut packet) {
             Ok(size) => handle_packet(&packet[..size], context, light),
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => {
-                light.count_error(&error.to_string());
+                light.count_error(error.to_string());
                 // A lasting error must not keep a core busy.
                 if stop.after(TURN) {
                     return;
                 }
             }
+        }
+        if next_look <= Instant::now() {
+            light.count_lost(receiver.lost());
+            next_look = Instant::now() + TURN;
         }
     }
 }
@@ -185,16 +239,13 @@ fn handle_packet(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
     let (now, wall) = (Instant::now(), SystemTime::now());
     let parts = match read(packet) {
         Ok(parts) => parts,
-        Err(problem) => return light.count_error(&problem),
+        Err(problem) => return light.count_error(problem),
     };
     for (time, messages) in parts {
-        let text = messages.last().map(|(address, numbers)| format!("{address} {numbers:?}")).unwrap_or_default();
-        let (count, at) = (messages.len(), time.map_or(now, |time| time_of(time, now, wall)));
-        let events = messages.into_iter().filter(|(_, numbers)| !numbers.is_empty());
-        let refused = context
-            .send(at, events.map(|(address, numbers)| Event::Osc { address: address.into(), numbers: numbers.into() }));
-        light.count_messages(count - refused, &text);
-        (0..refused).for_each(|_| light.count_error(&format!("a new address is dropped: {MOST_NAMES} are in use")));
+        let event =
+            |(address, numbers): (String, Vec<f64>)| Event::Osc { address: address.into(), numbers: numbers.into() };
+        let at = time.map_or(now, |time| time_of(time, now, wall));
+        context.send(light, at, None, &messages.into_iter().map(event).collect::<Vec<_>>());
     }
 }
 
@@ -211,49 +262,89 @@ fn time_of(tag: OscTime, now: Instant, wall: SystemTime) -> Instant {
     }
 }
 
-/// Sends OSC to one address. Clones send from the same socket.
+/// Sends OSC to one destination. Clones send from the same socket.
 #[derive(Clone, Debug)]
 pub struct OscOut {
-    socket: Option<Arc<UdpSocket>>,
+    /// None while the destination cannot be reached; the thread of the device then opens it again.
+    socket: Arc<Mutex<Option<UdpSocket>>>,
     light: LightHandle,
 }
 
-impl OscOut {
-    pub(super) fn new(address: SocketAddr, light: LightHandle) -> OscOut {
-        let socket = connect(address);
-        light.set(match &socket {
-            Ok(_) => State::Open,
-            Err(error) => State::Failed(format!("{address} cannot be reached: {error}")),
-        });
-        OscOut { socket: socket.ok().map(Arc::new), light }
+/// Keeps a socket open that sends to a destination.
+pub(super) fn follow(target: &OscTarget, context: &DeviceContext) -> (OscOut, Worker) {
+    let light = context.light(Kind::OscOut, &target.to_string());
+    let out = OscOut { socket: Arc::default(), light: light.clone() };
+    if let OscTarget::Address(address) = target {
+        // A name may take seconds.
+        out.open(*address);
     }
+    let (opened, target) = (out.clone(), target.clone());
+    let run = move |stop: &Stop| {
+        loop {
+            if !opened.is_up_to_date() {
+                match find(&target, stop) {
+                    Ok(Some(address)) => opened.open(address),
+                    Ok(None) => return,
+                    Err(problem) => opened.light.set(State::Failed(problem)),
+                }
+            }
+            if stop.after(RETRY) {
+                return;
+            }
+        }
+    };
+    (out, Worker::spawn(&light, run))
+}
 
+/// The address of a destination. None if the thread must stop before it is known.
+fn find(target: &OscTarget, stop: &Stop) -> Result<Option<SocketAddr>, String> {
+    let name = match target {
+        OscTarget::Address(address) => return Ok(Some(*address)),
+        OscTarget::Name(name, port) => (name.clone(), *port),
+    };
+    let problem = |why: &str| format!("{target} is unknown: {why}; bendrack asks again every {} s", RETRY.as_secs());
+    // The system may take longer to answer than the device to close.
+    let (send, answer) = mpsc::channel();
+    let ask = move || send.send(name.to_socket_addrs().map(|mut addresses| addresses.next()));
+    std::thread::Builder::new()
+        .name("name of a host".into())
+        .spawn(ask)
+        .map_err(|error| problem(&error.to_string()))?;
+    loop {
+        match answer.try_recv() {
+            Ok(Ok(Some(address))) => return Ok(Some(address)),
+            Ok(Ok(None)) => return Err(problem("it has no address")),
+            Ok(Err(error)) => return Err(problem(&error.to_string())),
+            Err(TryRecvError::Disconnected) => return Err(problem("the system does not answer")),
+            Err(TryRecvError::Empty) if stop.after(TURN) => return Ok(None),
+            Err(TryRecvError::Empty) => {}
+        }
+    }
+}
+
+impl OscOut {
     /// Sends numbers to their addresses in one bundle, without waiting. Failures are counted by the light.
     pub fn send<A: AsRef<str>>(&self, messages: &[(A, f64)]) {
-        let Some(socket) = &self.socket else { return };
         let content: Vec<OscPacket> =
             messages.iter().filter_map(|(address, value)| self.message(address.as_ref(), *value)).collect();
         if content.is_empty() {
             return;
         }
-        let text = format!("{} numbers", content.len());
+        let count = content.len();
         // The time tag "immediately".
         let timetag = OscTime { seconds: 0, fractional: 1 };
-        let sent = rosc::encoder::encode(&OscPacket::Bundle(OscBundle { timetag, content }))
-            .map_err(|error| error.to_string())
-            .and_then(|packet| self.try_send(socket, &packet).map_err(|error| error.to_string()));
-        match sent {
-            Ok(()) => self.light.count_message(&text),
-            Err(problem) => {
-                self.light.count_error(&problem);
-                self.light.set(State::Failed(problem));
+        match rosc::encoder::encode(&OscPacket::Bundle(OscBundle { timetag, content })) {
+            Ok(packet) if packet.len() > MOST_SENT => {
+                self.light.count_error(format!("a bundle of {} bytes; the most are {MOST_SENT}", packet.len()));
             }
+            Ok(packet) => self.send_packet(&packet, count),
+            Err(error) => self.light.count_error(error.to_string()),
         }
     }
 
     fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
         if !address.starts_with('/') || !value.is_finite() {
-            self.light.count_error(&format!(
+            self.light.count_error(format!(
                 "{address} {value} is not sent; begin the address with /, and send a finite number"
             ));
             return None;
@@ -261,31 +352,69 @@ impl OscOut {
         Some(OscPacket::Message(OscMessage { addr: address.to_owned(), args: vec![OscType::Float(value as f32)] }))
     }
 
-    fn try_send(&self, socket: &UdpSocket, packet: &[u8]) -> std::io::Result<()> {
-        match socket.send(packet) {
-            Ok(_) => self.light.set(State::Open),
+    /// Sends a packet of this many numbers.
+    fn send_packet(&self, packet: &[u8], count: usize) {
+        let mut slot = self.locked();
+        let Some(socket) = &*slot else { return self.light.count_error("a bundle without a way to its destination") };
+        let sent = match socket.send(packet) {
             // This error concerns the packet before, so this one is sent again.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 self.light.set(State::Waiting);
-                socket.send(packet)?;
+                socket.send(packet)
             }
-            Err(error) => return Err(error),
+            Ok(size) => {
+                self.light.set(State::Open);
+                Ok(size)
+            }
+            Err(error) => Err(error),
+        };
+        match sent {
+            Ok(_) => self.light.count_message(Message::Numbers(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.light.count_error("a bundle that the system had no room for");
+            }
+            Err(error) => {
+                *slot = None;
+                self.light.count_error(error.to_string());
+                self.fail(&error);
+            }
         }
-        Ok(())
     }
-}
 
-fn connect(address: SocketAddr) -> std::io::Result<UdpSocket> {
-    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.connect(address)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    /// Opens a socket that sends to an address.
+    fn open(&self, address: SocketAddr) {
+        match socket::sender(address) {
+            Ok(socket) => {
+                *self.locked() = Some(socket);
+                self.light.set(State::Open);
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&self, error: &io::Error) {
+        let retry = RETRY.as_secs();
+        self.light.set(State::Failed(format!(
+            "the destination cannot be reached: {error}; check the network, bendrack tries again every {retry} s"
+        )));
+    }
+
+    /// False if there is no socket, or the network changed under it.
+    fn is_up_to_date(&self) -> bool {
+        self.locked().as_ref().is_some_and(|socket| !socket::is_outdated(socket))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<UdpSocket>> {
+        // A socket is there or not, so a thread that panicked left a valid one.
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::input::Control;
+    use bendrack_nodes::input::{Control, MOST_NAMES};
+
+    use std::net::Ipv6Addr;
 
     use super::*;
     use proptest::prelude::*;
@@ -348,13 +477,35 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_addresses_is_bounded_and_known_ones_go_on() {
-        let (context, light) = (DeviceContext::default(), DeviceContext::default().light(Kind::OscIn, "flood"));
+    fn a_flood_of_addresses_is_bounded_and_counted_and_known_ones_go_on() {
+        let context = DeviceContext::default();
+        let light = context.light(Kind::OscIn, "flood");
         let send = |address: &str, x| handle_packet(&bytes(&message(address, vec![OscType::Int(x)])), &context, &light);
         (0..MOST_NAMES + 10).for_each(|i| send(&format!("/{i}"), 0));
-        assert_eq!(context.inbox.take(Instant::now()).len(), MOST_NAMES);
-        send("/7", 1);
-        assert_eq!(context.inbox.latest().osc("/7", 0).and_then(Control::last), Some(1.0));
+        let counts = context.activity.lights()[0].counts;
+        assert_eq!((counts.messages, counts.evicted + counts.refused), (MOST_NAMES as u64 + 10, 10));
+        // A frame may have ended within the flood.
+        assert_eq!(context.inbox.take(Instant::now()).len() as u64 + counts.refused, MOST_NAMES as u64 + 10);
+        send("/4000", 1);
+        assert_eq!(context.inbox.latest().osc("/4000", 0).and_then(Control::last), Some(1.0));
+    }
+
+    #[test]
+    fn a_message_without_numbers_is_counted_and_moves_nothing() {
+        let context = DeviceContext::default();
+        handle_packet(&bytes(&message("/bang", vec![OscType::Inf])), &context, &context.light(Kind::OscIn, "bang"));
+        let light = context.activity.lights().remove(0);
+        assert_eq!(light.last_message.map(|message| message.text), Some("/bang".to_owned()));
+        assert!(context.inbox.take(Instant::now()).is_empty());
+        assert!(context.activity.controls()[0].values.is_empty(), "its row shows that it came");
+    }
+
+    #[test]
+    fn a_bad_packet_is_quoted_with_its_reason() {
+        let context = DeviceContext::default();
+        handle_packet(b"hello\0\0\0", &context, &context.light(Kind::OscIn, "bad"));
+        let error = context.activity.lights().remove(0).last_error.expect("an error");
+        assert!(error.text.ends_with(": hello"), "{}", error.text);
     }
 
     #[test]
@@ -382,6 +533,54 @@ mod tests {
         assert!(matches!(&now[..], [only] if matches!(&only.event, Event::Osc { address, .. } if &**address == "/c")));
         let later = context.inbox.take(Instant::now() + Duration::from_secs(30));
         assert!(later.len() == 2 && later[0].at == later[1].at, "{later:?}");
+    }
+
+    #[test]
+    fn destinations_are_read_and_a_name_is_not_asked_for_yet() {
+        let target = |text: &str| text.parse::<OscTarget>();
+        assert_eq!(target("9000"), Ok(OscTarget::Address(([127, 0, 0, 1], 9000).into())));
+        assert_eq!(target("[::1]:9000"), Ok(OscTarget::Address((Ipv6Addr::LOCALHOST, 9000).into())));
+        assert_eq!(target("no-such-lamp.local:9"), Ok(OscTarget::Name("no-such-lamp.local".into(), 9)));
+        for text in
+            ["", "70000", "1.2.3.4", "1.2.3.400:9", "lamp.local", "lamp.local:", ":9", "lamp:x", "a b:9", "\u{1b}[2J:9"]
+        {
+            assert!(target(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_destination_is_opened_again_after_an_error() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("a time");
+        let context = DeviceContext::default();
+        let out = OscOut { socket: Arc::default(), light: context.light(Kind::OscOut, "there") };
+        assert!(!out.is_up_to_date(), "it is not open yet");
+        // A socket without a destination fails to send.
+        *out.locked() = UdpSocket::bind("127.0.0.1:0").ok();
+        out.send(&[("/a", 1.0)]);
+        let light = context.activity.lights().remove(0);
+        assert!(matches!(light.state, State::Failed(_)) && light.counts.errors == 1, "{light:?}");
+        assert!(!out.is_up_to_date());
+        out.open(receiver.local_addr().expect("an address"));
+        assert!(out.is_up_to_date());
+        out.send(&[("/a", 1.0)]);
+        assert!(receiver.recv(&mut [0; 100]).is_ok());
+        assert_eq!(context.activity.lights().remove(0).state, State::Open);
+    }
+
+    #[test]
+    fn an_unknown_host_is_waited_for_and_the_device_closes_soon() {
+        let context = DeviceContext::default();
+        let (out, worker) = follow(&OscTarget::Name("no-such-host.invalid".into(), 9), &context);
+        let begin = Instant::now();
+        while context.activity.lights().is_empty() && begin.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(TURN / 10);
+        }
+        out.send(&[("/a", 1.0)]);
+        assert_eq!(context.activity.lights().remove(0).counts.errors, 1);
+        let begin = Instant::now();
+        drop(worker);
+        assert!(begin.elapsed() < Duration::from_secs(5));
     }
 
     #[test]

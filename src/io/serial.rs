@@ -7,11 +7,13 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::input::{Event, MOST_NAMES};
+use bendrack_nodes::input::Event;
 use serialport::{SerialPort, SerialPortType};
 
-use super::activity::{Kind, LightHandle, State};
+use super::activity::LightHandle;
+use super::light::{Kind, State};
 use super::line::{self, Lines, Readings};
+use super::message::{Message, Problem};
 use super::worker::{Backoff, Stop, TURN, Worker};
 use super::{DeviceContext, DeviceError};
 
@@ -234,31 +236,25 @@ fn signal_ready(port: &mut dyn SerialPort) {
     let _ = port.write_request_to_send(true);
 }
 
-fn handle_line(line: Result<&[u8], &str>, context: &DeviceContext, light: &LightHandle) {
+fn handle_line(line: Result<&[u8], &'static str>, context: &DeviceContext, light: &LightHandle) {
     match line.and_then(|line| Ok((line::read(line)?, line))) {
         Ok((readings, line)) => send(readings, line, context, light),
-        Err(problem) => {
-            let line = String::from_utf8_lossy(line.unwrap_or_default());
-            light.count_error(&format!("{problem}: {}", line.trim()));
-        }
+        Err(problem) => light.count_error(Problem::of(problem, line.unwrap_or_default())),
     }
 }
 
 fn send(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
     let event = |(name, numbers): (String, Vec<f64>)| Event::Sensor { name: name.into(), numbers: numbers.into() };
-    let refused = context.send(Instant::now(), readings.into_iter().map(event));
-    if refused > 0 {
-        light.count_error(&format!("a new sensor is dropped: {MOST_NAMES} sensors are in use"));
-    } else {
-        light.count_message(String::from_utf8_lossy(line).trim());
-    }
+    let events: Vec<Event> = readings.into_iter().map(event).collect();
+    context.send(light, Instant::now(), Some(Message::line(line)), &events);
 }
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::input::Control;
+    use bendrack_nodes::input::{Control, MOST_NAMES};
 
     use super::*;
+    use crate::io::Colour;
 
     fn port(path: &str, serial: Option<&str>) -> Port {
         let usb = Usb { vid: 0x10c4, pid: 0xea60, product: Some("CP2102N".into()), serial: serial.map(Into::into) };
@@ -284,7 +280,8 @@ mod tests {
         let touch = [0, 1].map(|index| controls.sensor("touch", index).and_then(Control::last));
         assert_eq!(touch, [Some(0.75), Some(0.25)]);
         let lights = context.activity.lights();
-        assert_eq!((lights[0].count, lights[0].errors), (2, 2));
+        assert_eq!(lights[0].counted(), "2 lines, 2 errors");
+        assert_eq!(lights[0].last_error.as_ref().map(|error| &*error.text), Some("a line that is too long"));
     }
 
     #[test]
@@ -292,7 +289,22 @@ mod tests {
         let context = DeviceContext::default();
         let light = context.light(Kind::Serial, "board");
         (0..MOST_NAMES + 5).for_each(|i| handle_line(Ok(format!("s{i} 1").as_bytes()), &context, &light));
-        assert_eq!(context.inbox.take(Instant::now()).len(), MOST_NAMES);
-        assert_eq!(context.activity.lights()[0].errors, 5);
+        let counts = context.activity.lights()[0].counts;
+        assert_eq!((counts.errors, counts.evicted + counts.refused), (0, 5));
+        assert_eq!(context.inbox.take(Instant::now()).len() as u64 + counts.refused, MOST_NAMES as u64 + 5);
+    }
+
+    #[test]
+    fn a_board_with_bad_lines_alone_is_yellow_and_shows_the_last_one() {
+        let context = DeviceContext::default();
+        let light = context.light(Kind::Serial, "board");
+        light.set(State::Open);
+        for line in [&b"512"[..], b"\xff\xfe", b"512,300"] {
+            handle_line(Ok(line), &context, &light);
+        }
+        let light = context.activity.lights().remove(0);
+        assert_eq!((light.colour, light.counts.errors), (Colour::Yellow, 3));
+        assert!(light.reason.contains("every line so far is invalid"), "{}", light.reason);
+        assert_eq!(light.last_error.map(|error| error.text), Some("a number without a name: 512,300".to_owned()));
     }
 }

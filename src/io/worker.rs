@@ -1,13 +1,18 @@
 //! Threads that stop when their handle is dropped.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::activity::{LightHandle, State};
+use super::activity::LightHandle;
+use super::light::State;
 
 /// The longest time until a thread notices that it must stop.
 pub(super) const TURN: Duration = Duration::from_millis(100);
+
+/// The failure of a thread that panicked.
+const PANICKED: &str = "an internal error stopped this device; restart bendrack, and report the error on the terminal";
 
 /// The waits between attempts: each is twice the one before, up to a longest.
 pub(super) struct Backoff {
@@ -48,7 +53,13 @@ impl Worker {
     /// Runs `run` on a thread. If the system refuses one, the light shows it.
     pub(super) fn spawn(light: &LightHandle, run: impl FnOnce(&Stop) + Send + 'static) -> Worker {
         let (stop, stopped) = mpsc::channel();
-        let thread = Builder::new().name("device".into()).spawn(move || run(&Stop(stopped)));
+        let panicked = light.clone();
+        let thread = Builder::new().name("device".into()).spawn(move || {
+            // Nothing that a panic leaves behind is used afterwards, except locks that each change leaves consistent.
+            if catch_unwind(AssertUnwindSafe(|| run(&Stop(stopped)))).is_err() {
+                panicked.set(State::Failed(PANICKED.to_owned()));
+            }
+        });
         if let Err(error) = &thread {
             light.set(State::Failed(format!("the system starts no thread: {error}; close other programs")));
         }
@@ -60,7 +71,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic is already printed, and has ended the thread.
+            // A panic is already printed, and the light shows it.
             let _ = thread.join();
         }
     }
@@ -81,6 +92,17 @@ impl Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::{Activity, Colour, Kind};
+
+    #[test]
+    fn a_thread_that_panics_turns_its_light_red() {
+        let activity = Activity::default();
+        let light = activity.light(Kind::Serial, "board");
+        light.set(State::Open);
+        drop(Worker::spawn(&light, |_| panic!("a test of a panic")));
+        let light = activity.lights().pop().expect("a light");
+        assert_eq!((light.colour, light.reason.as_str()), (Colour::Red, PANICKED));
+    }
 
     #[test]
     fn waits_double_up_to_the_longest_and_begin_again_after_a_success() {

@@ -96,6 +96,8 @@ pub const PREVIEW_SHARE: f32 = 0.6;
 pub const PREVIEW_ASPECT: f32 = 16.0 / 9.0;
 /// The height of the top bar.
 pub const TOP: f32 = 36.0;
+/// The first height of the monitor of devices, and its smallest.
+pub const MONITOR: (f32, f32) = (296.0, 120.0);
 /// The height of the status bar.
 pub const STATUS: f32 = 28.0;
 

@@ -1,13 +1,14 @@
 //! Devices, each played by a second process: this test program, started again.
 
 use std::io::Write;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bendrack::input::Inbox;
-use bendrack::io::{Devices, Kind, Light, Settings, State};
+use bendrack::io::osc::OscTarget;
+use bendrack::io::{Colour, ControlName, Devices, Kind, Light, Settings, State};
 use bendrack_nodes::input::Control;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
@@ -137,21 +138,116 @@ fn osc_from_another_process_survives_malformed_packets() {
     for sent in 1..=10_000 / BATCH {
         sender.go_on();
         within(SOON, "every malformed packet is counted", || {
-            light(&devices, Kind::OscIn).is_some_and(|light| light.errors == sent * BATCH)
+            light(&devices, Kind::OscIn).is_some_and(|light| light.counts.errors == sent * BATCH)
         });
     }
     sender.go_on();
     within(SOON, "numbers go on", || value("/good") == Some(1.0) && value("/other") == Some(-7.5));
     assert_eq!(inbox.take(Instant::now()).len(), 3, "each message is an event");
     let light = light(&devices, Kind::OscIn).expect("a light");
-    assert_eq!((light.count, light.errors, light.state), (3, 10_000, State::Open));
+    assert_eq!((light.counts.messages, light.counts.errors, light.state), (3, 10_000, State::Open));
+    assert_eq!(light.colour, Colour::Green);
+    assert_eq!(light.counts.lost, cfg!(target_os = "linux").then_some(0));
+}
+
+#[test]
+fn a_flood_arrives_or_is_counted_as_lost() {
+    const PACKETS_PER_SEC: u64 = 10_000;
+    let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let (devices, inbox) = open(&Settings { osc_in: Some(free), ..Settings::none() });
+    within(SOON, "OSC is open", || is_open(&devices, Kind::OscIn));
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let packets: Vec<Vec<u8>> = (0..100_u8)
+        .map(|index| rosc::encoder::encode(&osc(&format!("/{index}"), f32::from(index))).expect("it encodes"))
+        .collect();
+    let (begin, mut sent) = (Instant::now(), 0_u64);
+    while begin.elapsed() < Duration::from_secs(2) {
+        let due = (begin.elapsed().as_secs_f64() * PACKETS_PER_SEC as f64) as u64;
+        while sent < due {
+            // A packet that no receiver can read comes among them.
+            let packet = if sent % 100 == 99 { &b"bad"[..] } else { &packets[sent as usize % 100] };
+            socket.send_to(packet, free).expect("it is sent");
+            sent += 1;
+        }
+        // Half of a buffer's worth at once, as programs send.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let counts = || light(&devices, Kind::OscIn).expect("a light").counts;
+    let is_whole = || {
+        let counts = counts();
+        // Only Linux counts losses.
+        counts.lost.is_none() || counts.messages + counts.errors + counts.lost.unwrap_or_default() == sent
+    };
+    within(SOON, "every packet arrives or is counted", is_whole);
+    let counts = counts();
+    println!("{sent} sent: {counts:?}");
+    assert!(counts.messages > 0 && (counts.evicted, counts.refused) == (0, 0), "{counts:?}");
+    // What arrived waits for the engine, or was replaced.
+    assert_eq!(inbox.take(Instant::now()).len() as u64 + inbox.dropped(), counts.messages);
+    let controls = devices.activity().controls();
+    assert_eq!(controls.len(), 99);
+    let fader = controls.iter().find(|control| control.name == ControlName::Osc { address: "/7".into() });
+    assert_eq!(fader.map(|fader| &fader.values[..]), Some(&[7.0][..]));
+    assert_eq!(devices.activity().messages(Kind::OscIn, &free.to_string()).len(), 64);
+}
+
+/// Starts the monitor of an OSC port, as people and as programs read it.
+fn monitor(address: SocketAddr, form: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_bendrack"))
+        .args(["devices", "--monitor", "--midi", "none", "--seconds", "2", "--osc-in", &address.to_string()])
+        .args(form)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts")
+}
+
+#[test]
+fn the_monitor_prints_what_arrives_and_no_control_character() {
+    let free = || UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let ports = [free(), free()];
+    let mut monitors = [monitor(ports[0], &[]), monitor(ports[1], &["--json"])];
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let good = rosc::encoder::encode(&osc("/\u{1b}[2J\u{202e}\nforged", 0.5)).expect("it encodes");
+    while monitors.iter_mut().any(|monitor| monitor.try_wait().expect("a state").is_none()) {
+        for port in ports {
+            // Nobody may be listening yet, or any more.
+            let _ = socket.send_to(&good, port);
+            let _ = socket.send_to(b"\x1b]0;own\x07\n\0\0", port);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let [text, json] = monitors.map(|monitor| {
+        let output = monitor.wait_with_output().expect("an output");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("text")
+    });
+    let last = text.lines().last().expect("a line");
+    assert!(last.contains("s  green   OSC 127.0.0.1") && last.contains("/\\u{1b}[2J\\u{202e}\\nforged 0.5"), "{text}");
+    assert!(last.contains("last error: ") && last.contains("own\\u{7}"), "{text}");
+    assert!(text.lines().all(|line| line.contains(" s  ")), "no line is forged: {text}");
+    let is_hidden = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!text.contains(is_hidden) && !json.contains(is_hidden), "{text}{json}");
+    let lines: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!((2..=3).contains(&lines.len()), "a line each second: {json}");
+    let (device, control) = (&lines[1]["devices"][0], &lines[1]["controls"][0]);
+    assert_eq!(
+        (&device["kind"], &device["light"], &device["state"]),
+        (&"osc_in".into(), &"green".into(), &"open".into())
+    );
+    assert!(device["messages"].as_u64() > Some(0) && device["errors"].as_u64() > Some(0), "{device}");
+    assert_eq!((&control["kind"], &control["values"]), (&"osc".into(), &serde_json::json!([0.5])));
+    assert_eq!(control["address"], "/\u{1b}[2J\u{202e}\nforged");
+    for wrong in [&["devices", "--osc-in", "9000"][..], &["devices", "--monitor", "--midi", "none"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_bendrack")).args(wrong).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
 }
 
 #[test]
 fn osc_out_sends_one_bundle_that_others_can_read() {
     let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
     receiver.set_read_timeout(Some(SOON)).expect("a time");
-    let (devices, _) = open(&Settings { osc_out: receiver.local_addr().ok(), ..Settings::none() });
+    let (devices, _) = open(&Settings { osc_out: receiver.local_addr().ok().map(OscTarget::from), ..Settings::none() });
     let out = devices.osc_out().expect("it is open");
     out.send(&[("/a", 0.5), ("no address", 1.0), ("/nan", f64::NAN), ("/b", -2.0)]);
     let mut bytes = [0; 1024];
@@ -160,13 +256,64 @@ fn osc_out_sends_one_bundle_that_others_can_read() {
     let OscPacket::Bundle(bundle) = packet else { panic!("{packet:?}") };
     assert_eq!(bundle.content, [osc("/a", 0.5), osc("/b", -2.0)]);
     let light = light(&devices, Kind::OscOut).expect("a light");
-    assert_eq!((light.count, light.errors, light.state), (1, 2, State::Open));
+    assert_eq!((light.counts.messages, light.counts.errors, light.state), (1, 2, State::Open));
+}
+
+/// Runs `ip` in the network of this process.
+#[cfg(target_os = "linux")]
+fn ip(args: &str) {
+    assert!(Command::new("ip").args(args.split(' ')).status().expect("ip runs").success(), "ip {args}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "the second process of osc_out_survives_an_absent_network_and_a_new_address"]
+fn network() {
+    let Some(address) = task() else { return };
+    let osc_out = Some(address.parse().expect("an address"));
+    let (devices, _) = open(&Settings { osc_out, ..Settings::none() });
+    let out = devices.osc_out().expect("it is awaited");
+    let sent = || {
+        out.send(&[("/a", 1.0)]);
+        light(&devices, Kind::OscOut).expect("a light").counts.messages
+    };
+    let colour = || light(&devices, Kind::OscOut).map(|light| light.colour);
+    assert_eq!((sent(), colour()), (0, Some(Colour::Red)), "there is no network");
+    ip("link add one type veth peer name two");
+    ip("link set two up");
+    ip("link set one up");
+    ip("addr add 10.9.9.1/24 dev one");
+    ip("neigh add 10.9.9.2 lladdr 02:00:00:00:00:01 dev one nud permanent");
+    within(SOON, "the network is there", || sent() > 3);
+    assert_eq!(colour(), Some(Colour::Green));
+    ip("addr del 10.9.9.1/24 dev one");
+    ip("addr add 10.9.9.7/24 dev one");
+    let before = sent();
+    within(SOON, "this machine has another address", || sent() > before + 3);
+    assert_eq!(colour(), Some(Colour::Green));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn osc_out_survives_an_absent_network_and_a_new_address() {
+    let isolated = |program: &std::path::Path, args: &[&str]| {
+        Command::new("unshare").arg("-rn").arg(program).args(args).env(TASK, "10.9.9.2:9101").output()
+    };
+    let attempt = isolated("ip".as_ref(), &["link", "add", "one", "type", "veth", "peer", "name", "two"]);
+    if !attempt.is_ok_and(|attempt| attempt.status.success()) {
+        println!("skipped: this system lends no network of its own");
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let args = ["devices::network", "--exact", "--ignored", "--nocapture"];
+    let second = isolated(&program, &args).expect("it runs");
+    assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
 }
 
 #[test]
 fn osc_out_to_nobody_waits_for_somebody() {
     let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let (devices, _) = open(&Settings { osc_out: Some(address), ..Settings::none() });
+    let (devices, _) = open(&Settings { osc_out: Some(address.into()), ..Settings::none() });
     let out = devices.osc_out().expect("it is open");
     (0..100).for_each(|i| out.send(&[("/a", f64::from(i))]));
     let receiver = UdpSocket::bind(address).expect("the port is free");
@@ -228,7 +375,7 @@ fn a_board_is_read_unplugged_and_read_again() {
 
     let board = Other::start("devices::board", path);
     within(SOON, "values", || sensor("touch").is_some() && sensor("light").is_some() && sensor("temp").is_some());
-    within(SOON, "garbage is counted", || light(&devices, Kind::Serial).is_some_and(|light| light.errors > 10));
+    within(SOON, "garbage is counted", || light(&devices, Kind::Serial).is_some_and(|light| light.counts.errors > 10));
     assert_eq!(state(), Some(State::Open));
     assert_eq!((sensor("light"), sensor("temp")), (Some(0.25), Some(21.5)));
     assert_eq!((number("touch", 1), number("touch", 2)), (Some(0.5), None));
@@ -302,7 +449,7 @@ mod audio {
         assert!((50..=400).contains(&received.len()), "{} hops in 3 s", received.len());
         let sines = received.iter().filter(|hop| is_sine(hop)).count();
         assert!(sines * 10 > received.len() * 9, "{sines} of {}", received.len());
-        assert!(light(&devices, Kind::Audio).is_some_and(|light| light.count > 3), "it is lit");
+        assert!(light(&devices, Kind::Audio).is_some_and(|light| light.counts.messages > 3), "it is lit");
         let begin = Instant::now();
         drop(devices);
         assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bendrack::engine::{Frame, Latency, Stage, Status, Warning};
+use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, State};
 use bendrack::media::{Map, Picture};
-use bendrack::ui::{App, EngineLink, Options, Recovery, StatusLight, StatusLightState, theme};
+use bendrack::ui::{App, DeviceLink, EngineLink, Options, Recovery, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
@@ -129,12 +130,65 @@ pub fn first_bend() -> Patch {
 
 pub type Window = Harness<'static, App>;
 
-pub fn lights() -> Vec<StatusLight> {
-    vec![
-        StatusLight { name: "nanoKONTROL2".into(), state: StatusLightState::Ok, quiet_secs: Some(3.2) },
-        StatusLight { name: "OSC 9000".into(), state: StatusLightState::Ok, quiet_secs: Some(0.05) },
-        StatusLight { name: "ESP32".into(), state: StatusLightState::Waiting, quiet_secs: None },
-    ]
+/// Devices that always send the same.
+struct FakeDevices;
+
+impl DeviceLink for FakeDevices {
+    fn lights(&self) -> Vec<Light> {
+        let dated = |text: &str, secs_ago| Some(Dated { text: text.into(), secs_ago });
+        let counts = |messages, errors| Counts { messages, errors, ..Counts::default() };
+        let light = |kind, name: &str, colour, reason: &str, counts, last_message, last_error| Light {
+            kind,
+            name: name.into(),
+            colour,
+            state: if colour == Colour::Red { State::Failed(reason.into()) } else { State::Open },
+            reason: reason.into(),
+            advice: None,
+            counts,
+            last_message,
+            last_error,
+        };
+        let invalid =
+            "open, and every line so far is invalid; check --baud, and docs/devices.md for the form of a line";
+        let taken = "127.0.0.1:7000 cannot be reached: Network is unreachable; check the network";
+        let phone = Counts { lost: Some(0), ..counts(12_345, 2) };
+        let (bundle, fader) = (dated("a bundle that is cut off", 42.0), dated("/1/fader1 0.731", 0.05));
+        let key = dated("channel 1 controller 7: 64", 3.2);
+        vec![
+            light(Kind::Midi, "nanoKONTROL2", Colour::Green, "works", counts(873, 0), key, None),
+            light(Kind::OscIn, "192.168.1.5:9000", Colour::Green, "works", phone, fader, bundle),
+            light(Kind::OscOut, "127.0.0.1:7000", Colour::Red, taken, counts(40, 1), dated("3 numbers", 9.0), None),
+            light(
+                Kind::Serial,
+                "ESP32",
+                Colour::Yellow,
+                invalid,
+                counts(0, 57),
+                None,
+                dated("a number without a name: 512", 0.2),
+            ),
+        ]
+    }
+
+    fn controls(&self) -> Vec<ControlState> {
+        let control = |name, values: &[f64], secs_ago, per_sec, device: &str| ControlState {
+            name,
+            values: values.into(),
+            secs_ago,
+            per_sec,
+            device: device.into(),
+        };
+        let osc = |address: &str| ControlName::Osc { address: address.into() };
+        let sensor = |name: &str| ControlName::Sensor { name: name.into() };
+        vec![
+            control(ControlName::Cc { channel: 1, number: 7 }, &[0.504], 3.2, 0.0, "nanoKONTROL2"),
+            control(ControlName::Note { channel: 10, number: 36 }, &[0.75], 71.0, 0.0, "nanoKONTROL2"),
+            control(osc("/1/fader1"), &[0.731], 0.05, 60.0, "192.168.1.5:9000"),
+            control(osc("/accxyz"), &[-0.12, 0.44, 9.81], 0.02, 100.0, "192.168.1.5:9000"),
+            control(osc("/bang"), &[], 8.0, 0.0, "192.168.1.5:9000"),
+            control(sensor("touch"), &[412.0], 0.5, 10.0, "ESP32"),
+        ]
+    }
 }
 
 pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recovery>, wgpu: bool) -> (Window, Fake) {
@@ -151,7 +205,7 @@ pub fn window_on(
     recovery: Option<Recovery>,
     wgpu: bool,
 ) -> Window {
-    let app = App::new(Options { patch, path, engine, lights: Box::new(lights), recovery });
+    let app = App::new(Options { patch, path, engine, devices: Box::new(FakeDevices), recovery });
     let builder = Harness::builder()
         .with_size(if wgpu { vec2(1920.0, 1080.0) } else { theme::WINDOW })
         .with_max_steps(64)

@@ -5,6 +5,7 @@
 #![cfg(feature = "ui")]
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a failing test panics; exact equality is intended")]
 
+mod devices;
 mod driver;
 mod frames;
 mod patch_panel;

@@ -4,6 +4,7 @@
 //! within it: a press between two frames is a press, and each strike of a pad counts.
 
 mod control;
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use crate::node::sound::Hop;
 pub use control::{Control, Key, Reading, Strike};
 pub(crate) use control::{ON, is_on};
+pub use recent::Recent;
 
-/// The most OSC addresses, and the most names of sensors. Events of further ones are refused.
+/// The most OSC addresses, and the most names of sensors. A further one takes the place of the one that was silent for longest.
 pub const MOST_NAMES: usize = 4096;
 
 /// Something that a device sent.
@@ -63,7 +65,9 @@ pub enum Applied {
     Kept,
     /// The latent frame is full for this control: the event replaces the one before it.
     Merged,
-    /// There are too many names: the event has no effect.
+    /// The event has its place. Its name is new, and the name that was silent for longest lost its numbers for it.
+    Evicted,
+    /// There are too many names, all of them in use in this latent frame: the event has no effect.
     Refused,
 }
 
@@ -72,8 +76,8 @@ pub enum Applied {
 pub struct Controls {
     cc: BTreeMap<(u8, u8), Control>,
     notes: BTreeMap<(u8, u8), Key>,
-    osc: BTreeMap<Arc<str>, Vec<Control>>,
-    sensors: BTreeMap<Arc<str>, Vec<Control>>,
+    osc: Names,
+    sensors: Names,
     sound: Vec<Hop>,
 }
 
@@ -83,8 +87,8 @@ impl Controls {
         Self {
             cc: BTreeMap::new(),
             notes: BTreeMap::new(),
-            osc: BTreeMap::new(),
-            sensors: BTreeMap::new(),
+            osc: Names::new(),
+            sensors: Names::new(),
             sound: Vec::new(),
         }
     }
@@ -98,8 +102,8 @@ impl Controls {
             Event::Note { channel, number, velocity } => {
                 self.notes.entry((*channel, *number)).or_default().push(*velocity)
             }
-            Event::Osc { address, numbers } => return apply_numbers(&mut self.osc, address, numbers),
-            Event::Sensor { name, numbers } => return apply_numbers(&mut self.sensors, name, numbers),
+            Event::Osc { address, numbers } => return self.osc.apply(address, numbers),
+            Event::Sensor { name, numbers } => return self.sensors.apply(name, numbers),
             Event::Sound(hop) => {
                 self.sound.push(**hop);
                 true
@@ -118,7 +122,8 @@ impl Controls {
     pub fn end_frame(&mut self) {
         self.cc.values_mut().for_each(Control::end_frame);
         self.notes.retain(|_, key| key.end_frame());
-        self.osc.values_mut().chain(self.sensors.values_mut()).flatten().for_each(Control::end_frame);
+        self.osc.end_frame();
+        self.sensors.end_frame();
         self.sound.clear();
     }
 
@@ -144,12 +149,12 @@ impl Controls {
 
     /// A number of an OSC address, by its index in the message.
     pub fn osc(&self, address: &str, index: usize) -> Option<&Control> {
-        self.osc.get(address)?.get(index)
+        self.osc.get(address, index)
     }
 
     /// A number of a sensor, by its index in the line.
     pub fn sensor(&self, name: &str, index: usize) -> Option<&Control> {
-        self.sensors.get(name)?.get(index)
+        self.sensors.get(name, index)
     }
 
     /// The events by which devices that sent nothing come to this state: the last number of each control, and the keys that are held.
@@ -161,8 +166,8 @@ impl Controls {
             .filter_map(|(&(channel, number), control)| Some(Event::Cc { channel, number, value: control.last()? }));
         let keys = self.notes.iter().filter(|(_, key)| key.held().on);
         let keys = keys.map(|(&(channel, number), key)| Event::Note { channel, number, velocity: key.held().velocity });
-        let osc = self.osc.iter().map(|(address, of)| Event::Osc { address: address.clone(), numbers: numbers(of) });
-        let sensors = self.sensors.iter().map(|(name, of)| Event::Sensor { name: name.clone(), numbers: numbers(of) });
+        let osc = self.osc.recent.by_use().map(|(address, of)| Event::Osc { address: address.clone(), numbers: numbers(of) });
+        let sensors = self.sensors.recent.by_use().map(|(name, of)| Event::Sensor { name: name.clone(), numbers: numbers(of) });
         cc.chain(keys).chain(osc).chain(sensors).collect()
     }
 
@@ -191,16 +196,51 @@ impl FromIterator<Event> for Controls {
     }
 }
 
-/// Applies the numbers of a message to those of its name. A shorter message leaves the others.
-fn apply_numbers(known: &mut BTreeMap<Arc<str>, Vec<Control>>, name: &Arc<str>, numbers: &[f64]) -> Applied {
-    if !known.contains_key(name) && known.len() == MOST_NAMES {
-        return Applied::Refused;
+/// Numbers by name, of OSC addresses or of sensors.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    recent: Recent<Arc<str>, Vec<Control>>,
+    /// Number of the first use in this latent frame.
+    begin: u64,
+}
+
+impl Names {
+    const fn new() -> Self {
+        Self { recent: Recent::new(), begin: 0 }
     }
-    let controls = known.entry(name.clone()).or_default();
-    controls.resize_with(numbers.len().max(controls.len()), Control::new);
-    let mut all_kept = true;
-    for (control, number) in controls.iter_mut().zip(numbers) {
-        all_kept &= control.push(*number);
+
+    fn get(&self, name: &str, index: usize) -> Option<&Control> {
+        self.recent.get(name)?.get(index)
     }
-    if all_kept { Applied::Kept } else { Applied::Merged }
+
+    /// Applies the numbers of a message to those of its name. A shorter message leaves the others.
+    fn apply(&mut self, name: &Arc<str>, numbers: &[f64]) -> Applied {
+        let mut applied = Applied::Kept;
+        if self.recent.len() >= MOST_NAMES && self.recent.get(name).is_none() {
+            if self.recent.oldest().is_none_or(|(latest, _)| latest >= self.begin) {
+                return Applied::Refused;
+            }
+            self.recent.remove_oldest();
+            applied = Applied::Evicted;
+        }
+        let controls = self.recent.use_or_insert_with(name, Vec::new);
+        controls.resize_with(numbers.len().max(controls.len()), Control::new);
+        for (control, number) in controls.iter_mut().zip(numbers) {
+            if !control.push(*number) {
+                applied = Applied::Merged;
+            }
+        }
+        applied
+    }
+
+    fn end_frame(&mut self) {
+        self.recent.values_mut().flatten().for_each(Control::end_frame);
+        self.begin = self.recent.uses();
+    }
+}
+
+impl PartialEq for Names {
+    fn eq(&self, other: &Self) -> bool {
+        self.recent == other.recent
+    }
 }

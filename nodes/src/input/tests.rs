@@ -64,11 +64,64 @@ fn a_full_frame_keeps_the_last_number_and_says_so() {
     assert_eq!(results.iter().filter(|result| **result == Applied::Merged).count(), 36);
     assert_eq!(reading(&controls).0, 0.99);
     controls.end_frame();
-    for index in 0..MOST_NAMES {
-        controls.apply(&Event::Osc { address: format!("/{index}").into(), numbers: [0.0].into() });
+}
+
+/// A message to the address of a number.
+fn numbered(index: usize) -> Event {
+    Event::Osc { address: format!("/{index}").into(), numbers: [index as f64].into() }
+}
+
+#[test]
+fn a_new_name_takes_the_place_of_the_one_that_was_silent_for_longest() {
+    let mut controls = Controls::default();
+    assert!((0..MOST_NAMES).all(|index| controls.apply(&numbered(index)) == Applied::Kept));
+    assert_eq!(controls.apply(&numbered(MOST_NAMES)), Applied::Refused, "every name was received in this frame");
+    assert_eq!(controls.apply(&numbered(7)), Applied::Kept, "a known address has its place");
+    controls.end_frame();
+    let is_known = |controls: &Controls, index: usize| controls.osc(&format!("/{index}"), 0).is_some();
+    // Address 0 is received again, so that address 1 was silent for longest.
+    assert_eq!(controls.apply(&numbered(0)), Applied::Kept);
+    assert_eq!(controls.apply(&numbered(MOST_NAMES)), Applied::Evicted);
+    assert_eq!([0, 1, 2, MOST_NAMES].map(|index| is_known(&controls, index)), [true, false, true, true]);
+    // A program with ten thousand addresses, and a control that sends in each frame.
+    let mut evicted = 0;
+    for junk in 0..10_000 {
+        if junk % 100 == 0 {
+            controls.end_frame();
+            assert_eq!(controls.apply(&osc(0.5)), if junk == 0 { Applied::Evicted } else { Applied::Kept });
+        }
+        evicted += usize::from(controls.apply(&numbered(10_000 + junk)) == Applied::Evicted);
     }
-    assert_eq!(controls.apply(&Event::Osc { address: "/new".into(), numbers: [0.0].into() }), Applied::Refused);
-    assert_eq!(controls.apply(&osc(1.0)), Applied::Kept, "a known address has its place");
+    assert_eq!(evicted, 10_000);
+    assert_eq!(reading(&controls).0, 0.5);
+    assert!(!is_known(&controls, 0) && is_known(&controls, 19_999));
+    let sensor = Event::Sensor { name: "touch".into(), numbers: [1.0].into() };
+    assert_eq!(controls.apply(&sensor), Applied::Kept, "sensors have their own places");
+}
+
+proptest! {
+    // Each case has thousands of names.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Evictions depend on the events and frames alone.
+    #[test]
+    fn the_same_events_evict_the_same_names(events in prop::collection::vec((0..9000_usize, any::<bool>()), 0..200)) {
+        let apply_all = || {
+            let mut controls = Controls::default();
+            (0..MOST_NAMES).for_each(|index| _ = controls.apply(&numbered(index)));
+            let apply = |(index, ends): &(usize, bool)| {
+                if *ends {
+                    controls.end_frame();
+                }
+                controls.apply(&numbered(*index))
+            };
+            (events.iter().map(apply).collect::<Vec<_>>(), controls)
+        };
+        let (first, second) = (apply_all(), apply_all());
+        prop_assert!(first == second);
+        let known = (0..9000).filter(|index| first.1.osc(&format!("/{index}"), 0).is_some()).count();
+        prop_assert_eq!(known, MOST_NAMES);
+    }
 }
 
 #[test]
@@ -114,4 +167,26 @@ proptest! {
         read(&mut controls);
         prop_assert_eq!((hits, level_hits), (presses, presses));
     }
+}
+
+#[test]
+fn the_state_of_devices_is_reached_by_its_events() {
+    let mut controls = Controls::default();
+    controls.extend(&[
+        Event::Cc { channel: 3, number: 7, value: 0.25 },
+        Event::Note { channel: 1, number: 60, velocity: 0.5 },
+        Event::Note { channel: 1, number: 61, velocity: 0.5 },
+        Event::Note { channel: 1, number: 61, velocity: 0.0 },
+        osc(0.5),
+        Event::Sensor { name: "imu".into(), numbers: [1.0, 2.0, 3.0].into() },
+        Event::Sensor { name: "imu".into(), numbers: [4.0].into() },
+        Event::Sound(Box::default()),
+    ]);
+    let mut again: Controls = controls.events().into_iter().collect();
+    controls.end_frame();
+    again.end_frame();
+    assert_eq!(again.events(), controls.events());
+    assert_eq!(again.notes().map(|(key, _)| key).collect::<Vec<_>>(), [(1, 60)]);
+    let numbers = [0, 1, 2].map(|index| again.sensor("imu", index).and_then(Control::last));
+    assert_eq!(numbers, [Some(4.0), Some(2.0), Some(3.0)]);
 }

@@ -35,6 +35,8 @@ pub struct NodeDef {
     pub view: Option<View>,
     /// The MIDI input that it learns, if it is one.
     pub learns: Option<Learns>,
+    /// The name under which it receives numbers, if it is a node of OSC or of a sensor.
+    pub receives: Option<Receives>,
     /// One tick.
     pub run: fn(&mut NodeContext<'_>),
 }
@@ -59,6 +61,26 @@ pub enum MidiKind {
     Note,
 }
 
+/// The name under which a node receives numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Receives {
+    /// Its kind.
+    pub kind: NameKind,
+    /// The input with the name.
+    pub name: &'static Input,
+    /// The input with the index of the number in a message.
+    pub index: &'static Input,
+}
+
+/// A kind of name under which numbers arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// An OSC address.
+    Address,
+    /// A sensor of a board.
+    Sensor,
+}
+
 impl NodeDef {
     /// Defaults of a declaration: a node without ports, memory or effect.
     pub const BASE: Self = Self {
@@ -73,6 +95,7 @@ impl NodeDef {
         sees_bypass: false,
         view: None,
         learns: None,
+        receives: None,
         run: |_| {},
     };
 

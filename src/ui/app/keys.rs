@@ -56,6 +56,8 @@ pub enum Command {
     ZoomReset,
     /// Show only the preview, or the whole window again.
     TogglePreview,
+    /// Show the monitor of devices, or hide it.
+    ToggleDevices,
     /// Leave the large preview, MIDI learn and questions.
     Cancel,
 }

@@ -1,6 +1,7 @@
 //! The window: panels, keys, files, the connection to the engine.
 
 mod backup;
+pub mod devices;
 pub mod engine;
 mod file_tasks;
 mod keys;
@@ -15,17 +16,19 @@ use eframe::egui::{self, CentralPanel, Frame, Key, Modifiers, Panel, Ui, Viewpor
 use crate::ui::canvas::frame::frame_selected;
 use crate::ui::canvas::view::{frame_nodes, zoom_about};
 use crate::ui::canvas::{Canvas, canvas_ui};
-use crate::ui::document::learn::{LearnMode, learn_step};
+use crate::ui::document::learn::{Assignment, LearnMode, assign_step, learn_step};
 use crate::ui::document::midi_maps::map_step;
 use crate::ui::document::ports::input_of;
 use crate::ui::document::recovery::Recovery;
 use crate::ui::document::{Document, Step};
 use crate::ui::panels::inspector::inspector_ui;
+use crate::ui::panels::monitor::{DeviceMonitor, MonitorAnswer, monitor_ui};
 use crate::ui::panels::preview::{Preview, preview_ui};
-use crate::ui::panels::status_bar::{RecoveryChoice, StatusBar, StatusLight, file_name, status_bar_ui};
+use crate::ui::panels::status_bar::{StatusBar, StatusChoice, file_name, status_bar_ui};
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 use backup::Backup;
+use devices::DeviceLink;
 use engine::{EngineLink, Monitor};
 use file_tasks::{Discarding, FileEvent, FileTasks, from_render};
 use keys::{Command, KeyContext, commands};
@@ -39,8 +42,8 @@ pub struct Options {
     pub path: Option<PathBuf>,
     /// The engine that runs the patch.
     pub engine: Box<dyn EngineLink>,
-    /// The state of the devices.
-    pub lights: Box<dyn Fn() -> Vec<StatusLight>>,
+    /// The devices.
+    pub devices: Box<dyn DeviceLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
 }
@@ -54,7 +57,8 @@ pub struct App {
     preview: Preview,
     engine: Rc<dyn EngineLink>,
     monitor: Monitor,
-    lights: Box<dyn Fn() -> Vec<StatusLight>>,
+    devices: Box<dyn DeviceLink>,
+    device_monitor: DeviceMonitor,
     files: FileTasks,
     backup: Backup,
     message: Message,
@@ -110,7 +114,8 @@ impl App {
             preview: Preview::default(),
             engine,
             monitor: Monitor::default(),
-            lights: options.lights,
+            devices: options.devices,
+            device_monitor: DeviceMonitor::default(),
             files: FileTasks::default(),
             message: Message::default(),
             taps: TapTempo::default(),
@@ -192,6 +197,7 @@ impl App {
                     zoom_about(&mut self.canvas, &mut self.workspace, at, factor);
                 }
             }
+            Command::ToggleDevices => self.device_monitor.open = !self.device_monitor.open,
             Command::TogglePreview => self.preview.large = !self.preview.large,
             Command::Cancel => {
                 self.preview.large = false;
@@ -340,6 +346,13 @@ impl App {
             let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
             CentralPanel::default().frame(frame).show(ui, |ui| inspector_ui(ui, workspace));
         });
+        if self.device_monitor.open {
+            let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);
+            let panel = Panel::bottom("devices").frame(frame).resizable(true);
+            let panel = panel.default_size(theme::MONITOR.0).min_size(theme::MONITOR.1);
+            panel.show(ui, |ui| self.monitor_ui(ui));
+        }
+        let workspace = &mut self.workspace;
         CentralPanel::default().frame(Frame::new()).show(ui, |ui| canvas_ui(ui, &mut self.canvas, workspace));
         // The cable under the pointer takes Delete first; the selection gets it here.
         let free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
@@ -349,8 +362,34 @@ impl App {
         }
     }
 
+    fn monitor_ui(&mut self, ui: &mut Ui) {
+        let editor = &self.workspace.editor;
+        let selected = editor.selection.first().filter(|_| editor.selection.len() == 1);
+        let selected = selected.and_then(|id| Some((id.as_str(), editor.def(id)?)));
+        let (lights, controls) = (self.devices.lights(), self.devices.controls());
+        match monitor_ui(ui, &mut self.device_monitor, &lights, &controls, selected) {
+            Some(MonitorAnswer::Close) => self.device_monitor.open = false,
+            Some(MonitorAnswer::Assign(assignment)) => self.assign(&assignment),
+            None => {}
+        }
+    }
+
+    /// Assigns a control to the selected node, or to a new one at the left of the canvas, which is then selected.
+    fn assign(&mut self, assignment: &Assignment) {
+        let editor = &mut self.workspace.editor;
+        let selected = editor.selection.first().filter(|_| editor.selection.len() == 1);
+        let corner = self.canvas.rect.map_or(egui::Pos2::ZERO, |rect| rect.min) + vec2(theme::UNIT, 5.0 * theme::UNIT);
+        let place = self.canvas.place(corner, self.workspace.frame.zoom);
+        let assigned = assign_step(editor.patch(), selected.map(String::as_str), assignment, place);
+        if let Some((step, id)) = assigned
+            && editor.apply(step)
+        {
+            editor.selection = [id].into();
+        }
+    }
+
     fn status_ui(&mut self, ui: &mut Ui) {
-        let lights = (self.lights)();
+        let lights = self.devices.lights();
         let bar = StatusBar {
             status: &self.monitor.status,
             frame: self.monitor.frame,
@@ -359,8 +398,9 @@ impl App {
             recovered: self.backup.offer(),
         };
         match status_bar_ui(ui, &bar, &mut self.workspace.editor) {
-            Some(RecoveryChoice::Open) => self.recover(ui),
-            Some(RecoveryChoice::Dismiss) => self.backup.dismiss(),
+            Some(StatusChoice::OpenRecovered) => self.recover(ui),
+            Some(StatusChoice::DismissRecovered) => self.backup.dismiss(),
+            Some(StatusChoice::ShowDevices) => self.device_monitor.open = true,
             None => {}
         }
     }

@@ -55,6 +55,7 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<Command> {
         button(ui, "Undo", undo.as_deref(), Command::Undo);
         let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
         button(ui, "Redo", redo.as_deref(), Command::Redo);
+        button(ui, "Devices", Some("Show what devices send, or hide it."), Command::ToggleDevices);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
             button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);

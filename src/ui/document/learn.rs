@@ -1,15 +1,17 @@
-//! MIDI learn: the controller or note that moves next is assigned to a knob.
+//! MIDI learn: the controller or note that moves next is assigned to a knob. Controls of the monitor: each is assigned to a node.
 
 use std::collections::BTreeMap;
 
+use bendrack_nodes::LIBRARY;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::library::midi::{self, cc};
-use bendrack_nodes::node::def::Input;
+use bendrack_nodes::node::def::{Input, MidiKind, NameKind, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{Step, def_of};
+use crate::io::ControlName;
 use crate::ui::theme;
 
 /// The least travel that counts as a move: a worn controller jitters by a step or two of 127.
@@ -102,15 +104,88 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
 /// A free place to the left of a node.
 fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
     let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
-    let x = x - f64::from(theme::NODE_WIDTH) - theme::GAP[0];
+    free_place(patch, [x - f64::from(theme::NODE_WIDTH) - theme::GAP[0], y])
+}
+
+/// A free place at a point, or below it.
+fn free_place(patch: &Patch, [x, y]: [f64; 2]) -> [f64; 2] {
     let width = f64::from(theme::NODE_WIDTH);
-    let height = f64::from(theme::ROW) * 6.0;
+    // The largest of the nodes that are added here.
+    let height = f64::from(theme::ROW) * 8.0;
     let taken = |y: f64| {
         patch.layout.values().any(|place| (place.pos[0] - x).abs() < width && (place.pos[1] - y).abs() < height)
     };
     let rows = std::iter::successors(Some(y), |y| Some(y + height));
     let y = rows.take(1000).find(|y| !taken(*y)).unwrap_or(y);
     [x, y]
+}
+
+/// The number of a control that a node receives: its name, and the index in its messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The control.
+    pub name: ControlName,
+    /// The index of the number.
+    pub index: usize,
+}
+
+impl Assignment {
+    /// The parameters by which a node of this kind receives the number; none if it receives no such control.
+    fn params(&self, def: &NodeDef) -> Option<Vec<(String, Json)>> {
+        let midi = |kind, channel: u8, number: u8| {
+            let learns = def.learns.filter(|learns| learns.kind == kind)?;
+            Some(vec![(learns.channel.name.to_owned(), json!(channel)), (learns.number.name.to_owned(), json!(number))])
+        };
+        let named = |kind, name: &str| {
+            let receives = def.receives.filter(|receives| receives.kind == kind)?;
+            Some(vec![
+                (receives.name.name.to_owned(), json!(name)),
+                (receives.index.name.to_owned(), json!(self.index)),
+            ])
+        };
+        match &self.name {
+            ControlName::Cc { channel, number } => midi(MidiKind::Controller, *channel, *number),
+            ControlName::Note { channel, number } => midi(MidiKind::Note, *channel, *number),
+            ControlName::Osc { address } => named(NameKind::Address, address),
+            ControlName::Sensor { name } => named(NameKind::Sensor, name),
+        }
+    }
+
+    /// True if a node of this kind can receive the number.
+    pub fn fits(&self, def: &NodeDef) -> bool {
+        self.params(def).is_some()
+    }
+
+    /// The id of a new node, before a number makes it unique.
+    fn stem(&self) -> String {
+        let text = match &self.name {
+            ControlName::Cc { number, .. } => return format!("cc{number}"),
+            ControlName::Note { number, .. } => return format!("note{number}"),
+            ControlName::Osc { address: text } | ControlName::Sensor { name: text } => text,
+        };
+        let last = text.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default().to_ascii_lowercase();
+        let id: String = last.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(24).collect();
+        if id.starts_with(|c: char| c.is_ascii_alphabetic()) { id } else { format!("in{id}") }
+    }
+}
+
+/// The step that assigns a control to the selected node if it fits, or to a new one near `place`. Also returns the node's id.
+pub fn assign_step(
+    patch: &Patch,
+    selected: Option<&str>,
+    assignment: &Assignment,
+    place: [f64; 2],
+) -> Option<(Step<LevelEdit>, String)> {
+    let params_of = |id: &str| assignment.params(def_of(&patch.nodes.get(id)?.kind)?);
+    if let Some((id, params)) = selected.and_then(|id| Some((id, params_of(id)?))) {
+        let set = |(name, value)| LevelEdit::SetParam { id: id.to_owned(), name, value: Some(value) };
+        return Some((Step::new(format!("learn {id}"), params.into_iter().map(set).collect()), id.to_owned()));
+    }
+    let (def, params) = LIBRARY.iter().find_map(|def| Some((*def, assignment.params(def)?)))?;
+    let id = patch.free_id(&assignment.stem());
+    let node = Node { params: params.into_iter().collect(), ..Node::new(def.name) };
+    let edit = LevelEdit::AddNode { id: id.clone(), node, pos: free_place(patch, place) };
+    Some((Step::new(format!("add {}", def.title), vec![edit]), id))
 }
 
 #[cfg(test)]
@@ -181,6 +256,37 @@ mod tests {
             let (_, angle) = program.bends[0].params.iter().next().expect("the angle");
             assert_eq!(angle[..], [degrees]);
         }
+    }
+
+    fn assignment(name: ControlName, index: usize) -> Assignment {
+        Assignment { name, index }
+    }
+
+    #[test]
+    fn a_control_is_assigned_to_the_selected_node_or_to_a_new_one() {
+        let mut patch = Patch::default();
+        let mut assign = |selected: Option<&str>, assignment: &Assignment| {
+            let (step, id) = assign_step(&patch, selected, assignment, [0.0, 0.0]).unwrap();
+            step.edits.into_iter().for_each(|edit| _ = patch.apply(edit).unwrap());
+            let node = &patch.nodes[&id];
+            (id.clone(), node.kind.clone(), node.params.clone(), patch.nodes.len())
+        };
+        let osc = |address: &str, index| assignment(ControlName::Osc { address: address.to_owned() }, index);
+        let sensor = assignment(ControlName::Sensor { name: "imu.x".to_owned() }, 2);
+        let (id, kind, params, _) = assign(None, &osc("/1/Fader 1", 0));
+        assert_eq!((&*id, &*kind), ("fader1", "osc.in"));
+        assert_eq!((&params["address"], &params["index"]), (&json!("/1/Fader 1"), &json!(0)));
+        let (id, _, params, count) = assign(Some("fader1"), &osc("/xy", 1));
+        assert_eq!((&*id, &params["address"], &params["index"], count), ("fader1", &json!("/xy"), &json!(1), 1));
+        let (id, kind, params, count) = assign(Some("fader1"), &sensor);
+        assert_eq!((&*id, &*kind, count), ("imux", "serial.in", 2), "the selected node receives no sensor");
+        assert_eq!((&params["name"], &params["index"]), (&json!("imu.x"), &json!(2)));
+        assert_eq!(assign(None, &osc("/1", 0)).0, "in1");
+        let (id, kind, params, _) = assign(None, &assignment(ControlName::Cc { channel: 2, number: 7 }, 0));
+        assert_eq!((&*id, &*kind, &params["channel"], &params["number"]), ("cc7", "midi.cc", &json!(2), &json!(7)));
+        let (_, kind, _, count) = assign(None, &assignment(ControlName::Note { channel: 1, number: 36 }, 0));
+        assert_eq!((&*kind, count), ("midi.note", 5));
+        assert_eq!(Plan::compile(&patch, LIBRARY).1, []);
     }
 
     #[test]

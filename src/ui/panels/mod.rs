@@ -1,7 +1,8 @@
-//! The panels around the canvas: inspector, page of the patch, preview, status bar.
+//! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices.
 
 pub mod inspector;
 pub mod midi_maps;
+pub mod monitor;
 pub mod patch_page;
 pub mod preview;
 pub mod snapshots;

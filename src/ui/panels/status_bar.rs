@@ -1,33 +1,12 @@
 //! The status bar: engine, problems, devices, file.
 
-use eframe::egui::{self, Align, Layout, RichText, Sense, Ui, vec2};
+use eframe::egui::{self, Align, Label, Layout, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
 
 use crate::engine::{Latency, Stage, Status};
+use crate::io::{Colour, Dated, Light};
 use crate::ui::document::Document;
 use crate::ui::theme;
 use crate::ui::workspace::Editor;
-
-/// The light of a device: a MIDI port, the OSC socket, a serial board.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StatusLight {
-    /// The name of the device.
-    pub name: String,
-    /// Its state.
-    pub state: StatusLightState,
-    /// The seconds since its last message, if there was one.
-    pub quiet_secs: Option<f64>,
-}
-
-/// The state of a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StatusLightState {
-    /// Connected.
-    Ok,
-    /// Not connected yet.
-    Waiting,
-    /// Failed, with the reason.
-    Failed(String),
-}
 
 /// The contents of the status bar.
 pub struct StatusBar<'a> {
@@ -36,24 +15,26 @@ pub struct StatusBar<'a> {
     /// The number of the frame on screen.
     pub frame: Option<u64>,
     /// The devices.
-    pub lights: &'a [StatusLight],
+    pub lights: &'a [Light],
     /// A message.
     pub message: Option<&'a str>,
     /// The offer of a recovery copy.
     pub recovered: Option<&'a str>,
 }
 
-/// The answer to the offer of a recovery copy.
+/// A choice in the status bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecoveryChoice {
-    /// Open the copy.
-    Open,
-    /// Offer it no more.
-    Dismiss,
+pub enum StatusChoice {
+    /// Open the recovery copy.
+    OpenRecovered,
+    /// Offer the recovery copy no more.
+    DismissRecovered,
+    /// Show the monitor of devices.
+    ShowDevices,
 }
 
 /// Shows the bar.
-pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> Option<RecoveryChoice> {
+pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> Option<StatusChoice> {
     let mut choice = None;
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 2.0 * theme::UNIT;
@@ -70,7 +51,9 @@ pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> O
             ui.spacing_mut().item_spacing.x = 2.0 * theme::UNIT;
             file_ui(ui, editor);
             for light in bar.lights.iter().rev() {
-                light_ui(ui, light);
+                if light_ui(ui, light) {
+                    choice = Some(StatusChoice::ShowDevices);
+                }
             }
         });
     });
@@ -85,7 +68,8 @@ fn numeric_label(text: String) -> RichText {
     RichText::new(text).size(theme::SMALL).monospace().color(theme::WEAK)
 }
 
-fn dot(ui: &mut Ui, colour: egui::Color32) -> egui::Response {
+/// A dot of this colour.
+pub fn dot(ui: &mut Ui, colour: egui::Color32) -> egui::Response {
     let (rect, response) = ui.allocate_exact_size(vec2(8.0, 16.0), Sense::hover());
     ui.painter().circle_filled(rect.center(), 3.5, colour);
     response
@@ -152,28 +136,46 @@ fn problems_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) {
     }
 }
 
-fn recovered_ui(ui: &mut Ui, recovered: &str) -> Option<RecoveryChoice> {
+fn recovered_ui(ui: &mut Ui, recovered: &str) -> Option<StatusChoice> {
     ui.label(label(recovered, theme::TEXT));
     let open = ui.add(egui::Button::new(label("Open recovered patch", theme::ACCENT)).frame(false)).clicked();
     let forget = ui.add(egui::Button::new(label("Dismiss", theme::WEAK)).frame(false)).clicked();
-    if open { Some(RecoveryChoice::Open) } else { forget.then_some(RecoveryChoice::Dismiss) }
+    if open { Some(StatusChoice::OpenRecovered) } else { forget.then_some(StatusChoice::DismissRecovered) }
 }
 
-fn light_ui(ui: &mut Ui, light: &StatusLight) {
-    let busy = light.quiet_secs.is_some_and(|secs| secs < theme::LIGHT_SECS);
-    let (colour, text) = match &light.state {
-        StatusLightState::Ok if busy => (egui::Color32::WHITE, "receiving".to_owned()),
-        StatusLightState::Ok => (theme::GOOD, "connected".to_owned()),
-        StatusLightState::Waiting => (theme::WARNING, "waiting for the device".to_owned()),
-        StatusLightState::Failed(why) => (theme::ERROR, why.clone()),
-    };
-    ui.horizontal(|ui| {
+/// The colour of a light: white for a moment after each message.
+pub fn light_colour(light: &Light) -> egui::Color32 {
+    let is_new = light.last_message.as_ref().is_some_and(|last| last.secs_ago < theme::LIGHT_SECS);
+    match light.colour {
+        Colour::Green if is_new => egui::Color32::WHITE,
+        Colour::Green => theme::GOOD,
+        Colour::Yellow => theme::WARNING,
+        Colour::Red => theme::ERROR,
+    }
+}
+
+/// A light; whether it was clicked.
+fn light_ui(ui: &mut Ui, light: &Light) -> bool {
+    let shown = ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let label = ui.label(label(&light.name, theme::WEAK));
-        dot(ui, colour);
-        let last = light.quiet_secs.map_or("no message yet".to_owned(), |secs| format!("last message {secs:.1} s ago"));
-        label.on_hover_text(format!("{text}\n{last}"));
+        let name = ui.add(Label::new(label(&light.title(), theme::WEAK)).sense(Sense::click()));
+        dot(ui, light_colour(light));
+        let hint = hint(light);
+        let name = name.on_hover_text(hint);
+        name.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("light of {}", light.title())));
+        name.clicked()
     });
+    shown.inner
+}
+
+/// The light in words: reason, counts, last message, last error, advice.
+fn hint(light: &Light) -> String {
+    let mut lines = vec![light.reason.clone(), light.counted()];
+    let dated = |what: &str, dated: &Dated| format!("{what} {:.1} s ago: {}", dated.secs_ago, dated.text);
+    lines.extend(light.last_message.as_ref().map(|last| dated("last message", last)));
+    lines.extend(light.last_error.as_ref().map(|last| dated("last error", last)));
+    lines.extend(light.advice.clone());
+    lines.join("\n")
 }
 
 fn file_ui(ui: &mut Ui, editor: &Editor) {

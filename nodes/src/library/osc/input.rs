@@ -1,6 +1,6 @@
 //! A number that arrives by OSC.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, NameKind, NodeDef, Output, Receives};
 
 const ADDRESS: Input = Input::text("address", "/bend/1", "OSC address, such as /bend/1.").address();
 const INDEX: Input =
@@ -22,5 +22,6 @@ pub const NODE: NodeDef = NodeDef {
             None => ctx.set(&OUT, ctx.number(&HELD)),
         }
     },
+    receives: Some(Receives { kind: NameKind::Address, name: &ADDRESS, index: &INDEX }),
     ..NodeDef::BASE
 };

@@ -1,6 +1,6 @@
 //! A sensor on a serial line.
 
-use crate::node::def::{Input, NodeDef, Output};
+use crate::node::def::{Input, NameKind, NodeDef, Output, Receives};
 
 const NAME: Input = Input::text("name", "a0", "Name of the sensor, as the board sends it.");
 const INDEX: Input =
@@ -22,5 +22,6 @@ pub const NODE: NodeDef = NodeDef {
             None => ctx.set(&OUT, ctx.number(&HELD)),
         }
     },
+    receives: Some(Receives { kind: NameKind::Sensor, name: &NAME, index: &INDEX }),
     ..NodeDef::BASE
 };

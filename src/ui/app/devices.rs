@@ -1,0 +1,21 @@
+//! The devices' interface to the window. Tests implement [`DeviceLink`] without a device.
+
+use crate::io::{Activity, ControlState, Light};
+
+/// The devices that are open or awaited. No call blocks.
+pub trait DeviceLink {
+    /// The light of each device.
+    fn lights(&self) -> Vec<Light>;
+    /// Every control that sent a message.
+    fn controls(&self) -> Vec<ControlState>;
+}
+
+impl DeviceLink for Activity {
+    fn lights(&self) -> Vec<Light> {
+        Self::lights(self)
+    }
+
+    fn controls(&self) -> Vec<ControlState> {
+        Self::controls(self)
+    }
+}

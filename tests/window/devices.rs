@@ -1,0 +1,106 @@
+//! The monitor of devices: lights, table of controls, assignment to nodes.
+
+use bendrack_nodes::patch::{Node, Patch};
+use egui_kittest::kittest::Queryable as _;
+use serde_json::json;
+
+use crate::driver::*;
+
+fn open_monitor(window: &mut Window) {
+    window.get_by_label("Devices").click();
+    window.run_steps(3);
+}
+
+fn undo_name(window: &Window) -> Option<String> {
+    window.state().workspace.editor.document.undo_name().map(str::to_owned)
+}
+
+#[test]
+fn the_monitor_shows_lights_counts_and_controls_and_closes() {
+    let (mut window, _) = window(first_bend());
+    assert!(window.query_by_label("12345 messages, 2 errors").is_none());
+    open_monitor(&mut window);
+    for text in ["12345 messages, 2 errors", "0 lines, 57 errors", "0.2 s ago, invalid: a number without a name: 512"] {
+        assert!(window.query_by_label(text).is_some(), "{text}");
+    }
+    // A row for each number of a message.
+    for row in
+        ["CC 7, channel 1", "note 36, channel 10", "OSC /1/fader1", "OSC /accxyz   2", "OSC /bang", "sensor touch"]
+    {
+        assert!(window.query_by_label(&format!("add node: {row}")).is_some(), "{row}");
+    }
+    window.get_by_label("find a control").focus();
+    window.run_steps(2);
+    type_text(&mut window, "acc");
+    assert_eq!(window.query_all_by_label_contains("add node: ").count(), 3);
+    window.get_by_label("close the devices").click();
+    window.run_steps(3);
+    assert!(window.query_by_label("find a control").is_none());
+    // A light of the status bar opens it too.
+    window.get_by_label("light of ESP32").click();
+    window.run_steps(3);
+    assert!(window.query_by_label("find a control").is_some());
+}
+
+#[test]
+fn a_click_on_a_control_adds_a_node_or_sets_the_selected_one() {
+    let (mut window, fake) = window(Patch::default());
+    open_monitor(&mut window);
+    let plans = fake.plans();
+    window.get_by_label("add node: OSC /1/fader1").click();
+    window.run_steps(3);
+    let patch = |window: &Window| window.state().workspace.editor.document.patch.clone();
+    let params = |window: &Window, id: &str| patch(window).nodes[id].params.clone();
+    assert_eq!((node_ids(&window), undo_name(&window)), (vec!["fader1".to_owned()], Some("add OSC in".to_owned())));
+    assert_eq!(params(&window, "fader1")["address"], json!("/1/fader1"));
+    assert!(fake.plans() > plans, "the engine runs it");
+    // The new node is selected, so that the next address is for it.
+    window.get_by_label("to fader1: OSC /accxyz   2").click();
+    window.run_steps(3);
+    assert_eq!(params(&window, "fader1")["address"], json!("/accxyz"));
+    assert_eq!(params(&window, "fader1")["index"], json!(2));
+    assert_eq!(undo_name(&window).as_deref(), Some("learn fader1"));
+    // A sensor is not for it.
+    window.get_by_label("add node: sensor touch").click();
+    window.run_steps(3);
+    assert_eq!(node_ids(&window), ["fader1", "touch"]);
+    assert_eq!(patch(&window).nodes["touch"].kind, "serial.in");
+    // Nodes do not cover one another.
+    let rects = &window.state().workspace.frame.rects;
+    assert!(!rects["fader1"].intersects(rects["touch"]), "{rects:?}");
+    window.key_press_modifiers(eframe::egui::Modifiers::COMMAND, eframe::egui::Key::Z);
+    window.run_steps(2);
+    assert_eq!(node_ids(&window), ["fader1"], "one step");
+}
+
+#[test]
+fn a_selected_midi_node_takes_a_controller_of_the_monitor() {
+    let mut patch = first_bend();
+    patch.nodes.insert("pad".into(), Node { kind: "midi.note".into(), ..Node::default() });
+    let (mut window, _) = window(patch);
+    window.state_mut().workspace.editor.selection = ["pad".to_owned()].into();
+    open_monitor(&mut window);
+    assert!(window.query_by_label("add node: CC 7, channel 1").is_some(), "a note node takes no controller");
+    window.get_by_label("to pad: note 36, channel 10").click();
+    window.run_steps(3);
+    let params = window.state().workspace.editor.document.patch.nodes["pad"].params.clone();
+    assert_eq!((&params["channel"], &params["note"]), (&json!(10), &json!(36)));
+}
+
+#[test]
+#[ignore = "renders screenshots, which needs a graphics driver"]
+fn pictures_of_the_monitor() {
+    let (mut window, fake) = window_with(first_bend(), Some("patches/first_bend.json".into()), None, true);
+    for number in 1..60 {
+        fake.play(number);
+        window.run_steps(1);
+    }
+    open_monitor(&mut window);
+    crate::shoot(&mut window, "monitor");
+    let at = window.get_by_label("add node: OSC /1/fader1").rect().center();
+    window.hover_at(at);
+    window.run_steps(3);
+    window.get_by_label("add node: OSC /1/fader1").click();
+    window.run_steps(60);
+    crate::shoot(&mut window, "monitor_added");
+}
