@@ -26,6 +26,10 @@ pub(super) enum Content {
     Report,
     /// A patch. It replaces no other, whose work would be lost.
     Patch,
+    /// A take. It replaces nothing.
+    Take,
+    /// The last values of controls, as JSON.
+    State,
     /// The record beside a video. It is left out where it would replace another file.
     Record,
 }
@@ -156,7 +160,8 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
             Content::Gif => "the existing file is not a GIF",
             Content::Png => "the existing file is not a PNG",
             Content::Report => "the existing file is not a report of a render",
-            Content::Patch => "the file exists already",
+            Content::Patch | Content::Take => "the file exists already",
+            Content::State => "the existing file is not a state of `bendrack play`",
             Content::Record => "the existing file is not a record of a render",
         }
     };
@@ -178,7 +183,11 @@ fn is_of(path: &Path, kind: Content) -> bool {
             let report: Option<Json> = serde_json::from_slice(&head(MAX_REPORT)).ok();
             report.is_some_and(|report| ["bendrack", "program_sha256"].iter().all(|key| report.get(key).is_some()))
         }
-        Content::Patch => false,
+        Content::Patch | Content::Take => false,
+        Content::State => {
+            let state: Option<Json> = serde_json::from_slice(&head(MAX_REPORT)).ok();
+            state.is_some_and(|state| state.get("bendrack-state").is_some())
+        }
         Content::Record => crate::output::sidecar::is_sidecar(path),
     }
 }
@@ -232,12 +241,13 @@ mod tests {
             ("--audio", b"RIFF", |files, path| files.input("--audio", path)),
             ("the file that is read", PATCH.as_bytes(), |files, path| files.input("the file that is read", path)),
         ];
-        let outputs: [Add; 5] = [
+        let outputs: [Add; 6] = [
             ("-o", b"\0\0\0\x18ftypmp42", |files, path| files.output("-o", path, Content::Mp4)),
             ("-o", b"GIF89a", |files, path| files.output("-o", path, Content::Gif)),
             ("--report", REPORT.as_bytes(), |files, path| files.output("--report", path, Content::Report)),
             ("--sheet", b"\x89PNG\r\n\x1a\n", |files, path| files.output("--sheet", path, Content::Png)),
             ("-o", b"", |files, path| files.output("-o", path, Content::Patch)),
+            ("--state", br#"{ "bendrack-state": 1 }"#, |files, path| files.output("--state", path, Content::State)),
         ];
         for (_, bytes, output) in &outputs {
             for (name, _, other) in inputs.iter().chain(&outputs) {
@@ -286,7 +296,16 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         for (name, bytes) in [("a", PATCH.as_bytes()), ("b", b"\xff\xd8\xff"), ("c", b"{}"), ("d", b"[1, 2]")] {
             fs::write(at(name), bytes).expect("a file");
-            for kind in [Content::Mp4, Content::Gif, Content::Png, Content::Report, Content::Patch] {
+            let kinds = [
+                Content::Mp4,
+                Content::Gif,
+                Content::Png,
+                Content::Report,
+                Content::Patch,
+                Content::Take,
+                Content::State,
+            ];
+            for kind in kinds {
                 let why = message(Files::default().output("-o", &at(name), kind)).expect("a refusal");
                 assert!(why.contains(name) && why.ends_with("give another name"), "{kind:?}: {why}");
             }

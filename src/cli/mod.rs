@@ -10,6 +10,8 @@ mod format;
 mod models;
 mod monitor;
 mod nodes;
+mod outs;
+mod play;
 mod program;
 mod record;
 mod render;
@@ -55,6 +57,8 @@ enum Command {
     Program(program::Program),
     /// Renders a patch to a video file.
     Render(Box<render::Render>),
+    /// Plays a patch live without a window, with devices.
+    Play(Box<play::Play>),
     /// Prints the patch embedded in a PNG or MP4.
     Extract(extract::Extract),
     /// Lists the models.
@@ -103,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Schema(command) => command.run(),
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),
+        Command::Play(command) => command.run(),
         Command::Extract(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -395,7 +395,7 @@ pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, F
 }
 
 /// Peak memory of this process, in bytes, where the system reports it.
-fn peak_memory() -> Option<u64> {
+pub(super) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)

@@ -31,19 +31,20 @@ impl Window {
 
 #[cfg(feature = "ui")]
 mod open {
-    use std::sync::{Arc, OnceLock};
+    use std::sync::Arc;
 
     use bendrack_nodes::LIBRARY;
     use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::patch::Patch;
 
     use super::Window;
+    use crate::cli::outs::Outs;
+    use crate::cli::play::{sessions, sound_file};
     use crate::cli::{Failure, models, open_patch};
-    use crate::engine::{Engine, EngineHandle, Frame, Session};
+    use crate::engine::{Engine, EngineHandle, Session};
     use crate::io::Devices;
-    use crate::io::midi_out::MidiOut;
-    use crate::io::osc::OscOut;
     use crate::provenance::Opened;
+    use crate::take::TakeWriter;
     use crate::ui::{self, Options, Recovery};
 
     /// The patch that opens when none is named.
@@ -68,6 +69,7 @@ mod open {
             // A patch with errors opens too, so that the window can mend it.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
+            let journal = TakeWriter::new(sessions(), sound_file(&self.devices.audio)?);
             let (model, size) = (self.model, self.size);
             let patch_given = Arc::new(patch.clone());
             let load = move || {
@@ -77,13 +79,10 @@ mod open {
                 engine.set_sound(sound);
                 Ok(Session::new(engine, patch_given))
             };
-            let outs = Arc::new(OnceLock::<Outs>::new());
-            let sender = outs.clone();
-            let rack =
-                EngineHandle::start(load, move |frame| sender.get().into_iter().for_each(|outs| outs.send(frame)));
+            let (outs, watch) = Outs::new();
+            let rack = EngineHandle::start_with_journal(load, watch, journal);
             let devices = Devices::open(&self.devices, rack.inbox());
-            // No other code sets it.
-            let _ = outs.set(Outs { osc: devices.osc_out().cloned(), midi: devices.midi_out().cloned() });
+            outs.open(&devices);
             let activity = devices.activity().clone();
             let options = Options {
                 patch,
@@ -96,26 +95,6 @@ mod open {
                 let way_out = "without a display, `bendrack render PATCH -o FILE.mp4` makes a video";
                 Failure::Failed(format!("the window could not be opened: {error}; {way_out}"))
             })
-        }
-    }
-
-    /// Outputs for the numbers and notes of a patch.
-    struct Outs {
-        osc: Option<OscOut>,
-        midi: Option<MidiOut>,
-    }
-
-    impl Outs {
-        /// Sends the messages of a frame.
-        fn send(&self, frame: &Frame) {
-            if let Some(osc) = self.osc.as_ref().filter(|_| !frame.messages.is_empty()) {
-                let messages: Vec<(&str, f64)> =
-                    frame.messages.iter().map(|(address, value)| (&**address, *value)).collect();
-                osc.send(&messages);
-            }
-            if let Some(midi) = &self.midi {
-                midi.send(&frame.midi);
-            }
         }
     }
 }

@@ -199,3 +199,13 @@ impl Journal for () {
     fn begin(&mut self, _: &Session) {}
     fn record(&mut self, _: &Entry) {}
 }
+
+impl<J: Journal> Journal for Option<J> {
+    fn begin(&mut self, session: &Session) {
+        self.iter_mut().for_each(|journal| journal.begin(session));
+    }
+
+    fn record(&mut self, entry: &Entry) {
+        self.iter_mut().for_each(|journal| journal.record(entry));
+    }
+}

@@ -7,6 +7,7 @@ pub mod compose;
 pub mod heatmap;
 pub mod layout;
 pub mod past;
+pub mod raw;
 #[cfg(test)]
 mod samples;
 pub mod scale;

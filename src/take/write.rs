@@ -125,7 +125,11 @@ fn write_all(entries: &Receiver<Message>, mut next: impl FnMut() -> io::Result<P
         let written = match (message, &mut file) {
             (Ok(Message::Begin(header)), file) => {
                 let ended = file.take().map_or(Ok(()), TakeFile::finish);
-                let begun = ended.and_then(|()| next()).and_then(|path| TakeFile::begin(&path, &header));
+                let begin = |path: PathBuf| {
+                    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+                    TakeFile::begin(&path, &header).map_err(named)
+                };
+                let begun = ended.and_then(|()| next()).and_then(begin);
                 begun.map(|begun| {
                     *state.lock().unwrap_or_else(PoisonError::into_inner) =
                         TakeState { path: Some(begun.path.clone()), failed: None };
@@ -155,8 +159,11 @@ fn write_all(entries: &Receiver<Message>, mut next: impl FnMut() -> io::Result<P
 
 fn fail(state: &Mutex<TakeState>, error: &io::Error) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = state.path.clone().unwrap_or_default();
-    state.failed = Some(TakeError::new(&path, format_args!("{error}; the take ends here, choose another folder")));
+    let why = format_args!("{error}; the take ends here, choose another folder");
+    state.failed = Some(match &state.path {
+        Some(path) => TakeError::new(path, why),
+        None => TakeError(why.to_string()),
+    });
 }
 
 /// A take that is written.

@@ -10,5 +10,7 @@ mod files;
 mod language;
 mod makes;
 mod notices;
+mod play;
 mod rig;
+mod takes;
 mod terminal;

@@ -11,6 +11,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::node::sound::Hop;
 pub use control::{Control, Key, Reading, Strike};
 pub(crate) use control::{ON, is_on};
@@ -20,7 +22,8 @@ pub use recent::Recent;
 pub const MOST_NAMES: usize = 4096;
 
 /// Something that a device sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A MIDI controller.
     Cc {
@@ -55,6 +58,7 @@ pub enum Event {
         numbers: Arc<[f64]>,
     },
     /// A hundredth of a second of sound.
+    #[serde(skip)]
     Sound(Box<Hop>),
 }
 
@@ -166,8 +170,10 @@ impl Controls {
             .filter_map(|(&(channel, number), control)| Some(Event::Cc { channel, number, value: control.last()? }));
         let keys = self.notes.iter().filter(|(_, key)| key.held().on);
         let keys = keys.map(|(&(channel, number), key)| Event::Note { channel, number, velocity: key.held().velocity });
-        let osc = self.osc.recent.by_use().map(|(address, of)| Event::Osc { address: address.clone(), numbers: numbers(of) });
-        let sensors = self.sensors.recent.by_use().map(|(name, of)| Event::Sensor { name: name.clone(), numbers: numbers(of) });
+        let osc =
+            self.osc.recent.by_use().map(|(address, of)| Event::Osc { address: address.clone(), numbers: numbers(of) });
+        let sensors =
+            self.sensors.recent.by_use().map(|(name, of)| Event::Sensor { name: name.clone(), numbers: numbers(of) });
         cc.chain(keys).chain(osc).chain(sensors).collect()
     }
 

@@ -1,0 +1,340 @@
+//! `bendrack play`: a patch played live without a window, for installations, servers and tests.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bendrack_nodes::input::Event;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::files::{Content, Files};
+use super::outs::Outs;
+use super::render::{compile, peak_memory};
+use super::{Failure, models, print_json, read_patch, size};
+use crate::disk;
+use crate::engine::{Engine, EngineHandle, Frame, Session, Stage};
+use crate::hex::hex;
+use crate::io::audio::AudioSource;
+use crate::io::{self as devices, Devices};
+use crate::media::Picture;
+use crate::output::raw::{FrameFormat, Frames};
+use crate::take::{SoundFile, TakeWriter, folder};
+use crate::terminal;
+
+/// The time from one line of statistics to the next.
+const STATS: Duration = Duration::from_secs(1);
+/// The time from one copy of the state to the next.
+const STATE: Duration = Duration::from_secs(5);
+/// The pictures that wait for a slow reader; further ones are left out.
+const MOST_WAITING: usize = 16;
+/// The longest state file that is read, in bytes.
+const MAX_STATE: u64 = 64 << 20;
+
+#[derive(clap::Args)]
+pub(super) struct Play {
+    /// Patch file, or a PNG or MP4 with an embedded patch.
+    patch: PathBuf,
+    /// Model: mini, a name from `bendrack models`, or the path of a folder.
+    #[arg(long, default_value = "mini")]
+    model: String,
+    /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// Enlargement: size of the pictures as a multiple of the model's picture [default: 4 for mini's 128x128, else 1].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
+    zoom: Option<u64>,
+    /// Write the pictures to standard output: as YUV4MPEG2, which players read from a pipe, or as raw RGB bytes.
+    #[arg(long, value_enum, default_value = "none")]
+    frames_out: FrameFormat,
+    /// Write everything that comes in to this file, so that `bendrack render --take` makes the video again.
+    #[arg(long, value_name = "FILE.take")]
+    take_out: Option<PathBuf>,
+    /// Print a line of JSON each second: speed, latency, losses, memory, devices.
+    #[arg(long)]
+    stats: bool,
+    /// End after this time, in seconds [default: at Ctrl+C or SIGTERM].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Keep the last value of each control in this file, every five seconds and at the end.
+    #[arg(long, value_name = "FILE.json")]
+    state: Option<PathBuf>,
+    /// Begin with the values of --state, if its file is there.
+    #[arg(long, requires = "state")]
+    resume: bool,
+    #[command(flatten)]
+    devices: devices::Settings,
+}
+
+/// The last value of each control, as a file.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct State {
+    /// The version of the format.
+    #[serde(rename = "bendrack-state")]
+    version: u64,
+    events: Vec<Event>,
+}
+
+impl Play {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        self.files().check()?;
+        let held = if self.resume { self.held()? } else { Vec::new() };
+        let patch = read_patch(&self.patch)?;
+        let plan = Arc::new(compile(&patch, &self.patch, false)?);
+        let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        ctrlc::set_handler(move || stopped.store(true, Ordering::Relaxed))
+            .map_err(|error| Failure::Failed(format!("signals cannot be received: {error}")))?;
+
+        let (model, size, zoom, patch) = (self.model.clone(), self.size, self.zoom, Arc::new(patch));
+        let load = move || {
+            let model = models::open(&model)?;
+            let size = size.unwrap_or(model.size);
+            let mut engine = Engine::new(model, plan, size)?;
+            engine.set_sound(sound);
+            if let Some(zoom) = zoom {
+                engine.set_zoom(zoom as usize);
+            }
+            Ok(Session::new(engine, patch))
+        };
+        let (outs, send) = Outs::new();
+        let frames = FrameWriter::start(self.frames_out, stop.clone());
+        let shown = Arc::new(AtomicU64::new(0));
+        let (count, pictures) = (shown.clone(), frames.sender());
+        let watch = move |frame: &Frame| {
+            send(frame);
+            pictures.push(&frame.screen);
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        let take = self.take_out.clone();
+        let sound_file = sound_file(&self.devices.audio)?;
+        let journal = take.map(|path| TakeWriter::new(move || Ok(path.clone()), sound_file));
+        let take_state = journal.as_ref().map(TakeWriter::state);
+        let engine = EngineHandle::start_with_journal(load, watch, journal);
+        engine.inbox().push(Instant::now(), held);
+        let devices = Devices::open(&self.devices, engine.inbox());
+        outs.open(&devices);
+
+        let begin = Instant::now();
+        let (mut stats_due, mut state_due, mut before, mut warned) = (begin + STATS, begin + STATE, (begin, 0), false);
+        let ended = loop {
+            if stop.load(Ordering::Relaxed) || self.seconds.is_some_and(|secs| begin.elapsed().as_secs_f64() >= secs) {
+                break Ok(());
+            }
+            if let Stage::Failed(why) = engine.status().stage
+                && shown.load(Ordering::Relaxed) == 0
+            {
+                break Err(Failure::Failed(why));
+            }
+            let take = take_state.as_ref().map(|state| state()).unwrap_or_default();
+            if let Some(error) = take.failed.filter(|_| !warned) {
+                if take.path.is_none() {
+                    break Err(Failure::Failed(error.to_string()));
+                }
+                terminal::print_error(format_args!("warning: {error}"));
+                warned = true;
+            }
+            let now = Instant::now();
+            if self.stats && now >= stats_due {
+                stats_due += STATS;
+                let total = shown.load(Ordering::Relaxed);
+                let rate = (total - before.1) as f64 / (now - before.0).as_secs_f64();
+                before = (now, total);
+                let failed = take_state.as_ref().and_then(|state| state().failed).map(|error| error.to_string());
+                let line = stats(&engine, &devices, (total, rate), &frames, failed);
+                self.print_stats(&line)?;
+            }
+            if now >= state_due {
+                state_due += STATE;
+                self.keep(&engine);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        self.keep(&engine);
+        // Devices first: keys that are held on a MIDI output are released.
+        drop(devices);
+        drop(engine);
+        frames.finish();
+        ended
+    }
+
+    fn files(&self) -> Files {
+        let mut files = Files::default().input("the patch", &self.patch);
+        if let AudioSource::File(sound) = &self.devices.audio {
+            files = files.input("the sound (--audio)", sound);
+        }
+        if let Some(take) = &self.take_out {
+            files = files.output("--take-out", take, Content::Take);
+        }
+        if let Some(state) = &self.state {
+            files = files.output("--state", state, Content::State);
+        }
+        files
+    }
+
+    /// The events of the state file; none if there is no file yet.
+    fn held(&self) -> Result<Vec<Event>, Failure> {
+        let Some(path) = &self.state else { return Ok(Vec::new()) };
+        let failed = |why: &str| {
+            Failure::Failed(format!("{}: {why}; delete the file, or start without --resume", path.display()))
+        };
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(&error.to_string())),
+            Ok(meta) if meta.len() > MAX_STATE => return Err(failed("too long for a state")),
+            Ok(_) => {}
+        }
+        let text = fs::read(path).map_err(|error| failed(&error.to_string()))?;
+        let state: State = serde_json::from_slice(&text).map_err(|error| failed(&error.to_string()))?;
+        if state.version != 1 {
+            return Err(failed(&format!("a state of version {}; this bendrack reads version 1", state.version)));
+        }
+        Ok(state.events)
+    }
+
+    /// Writes the state file.
+    fn keep(&self, engine: &EngineHandle) {
+        let Some(path) = &self.state else { return };
+        let state = State { version: 1, events: engine.inbox().latest().events() };
+        let written = serde_json::to_vec(&state).map_err(io::Error::other).and_then(|text| disk::replace(path, &text));
+        if let Err(error) = written {
+            terminal::print_error(format_args!("warning: {}: {error}; the state is not kept", path.display()));
+        }
+    }
+
+    /// Prints a line of statistics where no pictures go.
+    fn print_stats(&self, line: &serde_json::Value) -> Result<(), Failure> {
+        match self.frames_out {
+            FrameFormat::None => print_json(&format!("{line}\n")),
+            _ => {
+                terminal::print_error(line);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A line of statistics.
+fn stats(
+    engine: &EngineHandle,
+    devices: &Devices,
+    (pictures, rate): (u64, f64),
+    frames: &FrameWriter,
+    take_failed: Option<String>,
+) -> serde_json::Value {
+    let status = engine.status();
+    let stage = match &status.stage {
+        Stage::Loading => json!("loading"),
+        Stage::Running => json!("running"),
+        Stage::Failed(why) => json!({ "failed": why }),
+    };
+    json!({
+        "stage": stage,
+        "pictures": pictures,
+        "pictures_per_second": rate,
+        "model_pictures_per_second": status.speed,
+        "latency_seconds": { "last": status.latency.last, "median": status.latency.median, "p99": status.latency.p99 },
+        "makes": status.makes,
+        "late_pictures": status.late,
+        "merged_events": status.merged,
+        "left_out_pictures": frames.left_out(),
+        "peak_memory_bytes": peak_memory(),
+        "warnings": status.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "take_failed": take_failed,
+        "devices": devices.activity().lights(),
+    })
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => Ok(seconds),
+        _ => Err("give a number of seconds above 0".to_owned()),
+    }
+}
+
+/// The paths of takes that are kept by themselves, in the user's folder.
+pub(super) fn sessions() -> impl FnMut() -> io::Result<PathBuf> + Send + 'static {
+    || {
+        let folder = folder::of_user().ok_or_else(|| io::Error::other("the system names no data folder; set HOME"))?;
+        folder::next_session(&folder)
+    }
+}
+
+/// The sound file that stands in for an audio input, with its fingerprint.
+pub(super) fn sound_file(source: &AudioSource) -> Result<Option<SoundFile>, Failure> {
+    let AudioSource::File(path) = source else { return Ok(None) };
+    let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| Path::to_owned(path));
+    Ok(Some(SoundFile { path: absolute.display().to_string(), sha256: hex(&Sha256::digest(bytes)) }))
+}
+
+/// Writes pictures to standard output, on a thread of its own.
+struct FrameWriter {
+    sender: FrameSender,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone)]
+struct FrameSender {
+    pictures: Arc<Mutex<Option<SyncSender<Arc<Picture>>>>>,
+    left_out: Arc<AtomicU64>,
+}
+
+impl FrameSender {
+    fn push(&self, picture: &Arc<Picture>) {
+        let pictures = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(TrySendError::Full(_))) = pictures.as_ref().map(|pictures| pictures.try_send(picture.clone())) {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl FrameWriter {
+    fn start(format: FrameFormat, stop: Arc<AtomicBool>) -> Self {
+        let (pictures, receiver) = sync_channel(MOST_WAITING);
+        let is_wanted = format != FrameFormat::None;
+        let pictures = Arc::new(Mutex::new(Some(pictures).filter(|_| is_wanted)));
+        let thread = is_wanted.then(|| std::thread::spawn(move || write_frames(format, &receiver, &stop)));
+        Self { sender: FrameSender { pictures, left_out: Arc::default() }, thread }
+    }
+
+    fn sender(&self) -> FrameSender {
+        self.sender.clone()
+    }
+
+    fn left_out(&self) -> u64 {
+        self.sender.left_out.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits.
+    fn finish(self) {
+        self.sender.pictures.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = self.thread {
+            // A panic of the thread is already printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Writes pictures until no more come. A reader that has gone away has seen enough: the video ends.
+fn write_frames(format: FrameFormat, pictures: &Receiver<Arc<Picture>>, stop: &AtomicBool) {
+    let mut frames = Frames::new(format, io::stdout().lock());
+    for picture in pictures {
+        if let Err(error) = frames.push(&picture) {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                terminal::print_error(format_args!("the pictures cannot be written: {error}"));
+            }
+            stop.store(true, Ordering::Relaxed);
+            return;
+        }
+    }
+    // The reader may be gone, and nothing is left to do.
+    let _ = frames.flush();
+}

@@ -1,0 +1,265 @@
+//! Takes: what is played live is rendered again, bit for bit.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bendrack::engine::{Engine, EngineHandle, Entry, Frame, Journal, Model, Phase, Session};
+use bendrack::take::{Performance, Take, TakeWriter};
+use bendrack_nodes::input::Event;
+use bendrack_nodes::patch::{LevelEdit, Patch};
+use candle_core::Result;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+
+use crate::rig::{cc, key, patch, plan};
+
+const SIZE: (usize, usize) = (32, 32);
+
+/// A patch that hears all kinds of devices, with a tap that feeds back and a view of it.
+fn listening() -> Patch {
+    let nodes = [
+        ("wan", "model.wan", json!({ "prompt": "a red heart over a blue gradient" })),
+        ("lfo", "modulate.lfo", json!({ "rate": 1.0 })),
+        ("noise", "modulate.noise", json!({})),
+        ("cc", "midi.cc", json!({ "number": 7 })),
+        ("key", "midi.note", json!({})),
+        ("osc", "osc.in", json!({ "address": "/a" })),
+        ("count", "logic.counter", json!({ "to": 1000 })),
+        ("gain", "bend.gain", json!({ "site": "ffn.hidden", "gain": 1.2 })),
+        ("turn", "bend.rotate", json!({ "angle": 20.0 })),
+        ("words", "target.words", json!({ "words": "heart" })),
+        ("map", "tap.map", json!({})),
+        ("heat", "output.heatmap", json!({})),
+        ("screen", "output.screen", json!({})),
+        ("send", "osc.out", json!({ "address": "/count" })),
+    ];
+    let cables = [
+        ("cc.out", "gain.gain"),
+        ("lfo.out", "turn.angle"),
+        ("osc.out", "turn.amount"),
+        ("noise.out", "gain.amount"),
+        ("key.gate", "count.up"),
+        ("count.count", "send.value"),
+        ("words.target", "map.target"),
+        ("map.x", "lfo.rate"),
+        ("map.map", "heat.map"),
+        ("heat.picture", "screen.picture"),
+        ("gain.bends", "turn.bends"),
+        ("turn.bends", "wan.bends"),
+    ];
+    patch(&nodes, &cables)
+}
+
+/// The patch after one of several edits: a knob, a prompt, a seed, a bypass, a cable less, a node less.
+fn edited(patch: &Patch, choice: u8) -> Patch {
+    let mut patch = patch.clone();
+    let set = |id: &str, name: &str, value| LevelEdit::SetParam { id: id.into(), name: name.into(), value };
+    let edit = match choice % 7 {
+        0 => set("turn", "angle", Some(json!(f64::from(choice)))),
+        1 => set("wan", "prompt", Some(json!("a white cat over a meadow"))),
+        2 => set("wan", "prompt", Some(json!("two yellow planets over black"))),
+        3 => {
+            patch.engine.seed = u64::from(choice);
+            return patch;
+        }
+        4 => set("gain", "gain", None),
+        5 => LevelEdit::RemoveNode { id: "noise".into() },
+        _ => return listening(),
+    };
+    // A node that is gone already is no trouble.
+    let _ = patch.apply(edit);
+    patch
+}
+
+fn new_session(patch: &Patch) -> Session {
+    let mut engine = Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(patch)), SIZE)).expect("an engine");
+    engine.set_zoom(1);
+    Session::new(engine, Arc::new(patch.clone()))
+}
+
+/// What is seen and sent.
+fn seen(frames: &[Frame]) -> Vec<(u64, Vec<u8>, String)> {
+    frames.iter().map(|frame| (frame.number, frame.screen.rgb.clone(), format!("{:?}", frame.messages))).collect()
+}
+
+fn executed(session: &mut Session, entries: &[(usize, Entry)]) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    for (_, entry) in entries {
+        if let Entry::Check(wanted) = entry {
+            assert_eq!(session.checksum(), *wanted);
+        }
+        frames.extend(session.execute(entry).expect("an entry"));
+    }
+    frames
+}
+
+/// Plays at random: each byte is a decision of a hand or of the clock. Returns the frames.
+fn play(session: &mut Session, journal: &mut impl Journal, decisions: &[u8]) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    journal.begin(session);
+    let mut act = |session: &mut Session, entry: Entry| {
+        frames.extend(session.execute(&entry).expect("an entry"));
+        journal.record(&entry);
+    };
+    for &decision in decisions {
+        if decision % 5 == 0 {
+            let patch = edited(session.patch(), decision / 5);
+            let plan = Arc::new(plan(&patch));
+            act(session, Entry::Patch { patch: Arc::new(patch), plan });
+        }
+        let first = session.open_frames().first().copied().unwrap_or_default() as u64;
+        let level = f64::from(decision) / 255.0;
+        for event in [cc(7, level), key(level), key(0.0), Event::Osc { address: "/a".into(), numbers: [level].into() }]
+            .into_iter()
+            .take(usize::from(decision % 8).saturating_sub(3))
+        {
+            act(session, Entry::Event { frame: first + u64::from(decision % 3), event });
+        }
+        match session.engine().phase() {
+            Phase::Between => act(session, Entry::Make { frames: 1 + usize::from(decision % 3) }),
+            Phase::Show if decision % 2 == 0 => act(session, Entry::Make { frames: 1 }),
+            Phase::Show => act(session, Entry::Show { frames: 1 + usize::from(decision % 2) }),
+            Phase::Denoise | Phase::Cache => act(session, Entry::Call),
+        }
+        if decision % 11 == 0 {
+            let checksum = session.checksum();
+            act(session, Entry::Check(checksum));
+        }
+    }
+    frames
+}
+
+/// A journal of a take in a file.
+fn writer(path: &Path) -> TakeWriter {
+    let path = path.to_owned();
+    TakeWriter::new(move || Ok(path.clone()), None)
+}
+
+#[test]
+fn what_is_played_at_random_is_played_again() {
+    let mut runner = TestRunner::new(Config { cases: 6, ..Config::default() });
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = std::cell::Cell::new(0);
+    let decisions = prop::collection::vec(any::<u8>(), 60..140);
+    let ran = runner.run(&decisions, |decisions| {
+        case.set(case.get() + 1);
+        let path = folder.path().join(format!("{}.take", case.get()));
+        let mut journal = writer(&path);
+        let frames = play(&mut new_session(&listening()), &mut journal, &decisions);
+        drop(journal);
+        let take = Take::read(&path).expect("a take");
+        prop_assert_eq!(take.pictures(), frames.len() as u64);
+        let again = executed(&mut new_session(&take.patch), &take.entries);
+        prop_assert!(seen(&again) == seen(&frames));
+        // Cut anywhere, it plays up to the cut.
+        let bytes = std::fs::read(&path).expect("bytes");
+        std::fs::write(&path, &bytes[..bytes.len() * 2 / 3]).expect("a shorter take");
+        let cut = Take::read(&path).expect("a take");
+        prop_assert!(cut.is_cut && cut.entries.len() < take.entries.len());
+        let part = executed(&mut new_session(&cut.patch), &cut.entries);
+        prop_assert!(seen(&frames).starts_with(&seen(&part)));
+        Ok(())
+    });
+    ran.expect("every performance");
+}
+
+/// A set of some seconds on a running engine: devices, edits and a restart, by the clock.
+#[test]
+fn what_is_played_live_is_rendered_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (folder.path().join("1.take"), folder.path().join("2.take"));
+    let mut paths = vec![second.clone(), first.clone()];
+    let next = move || paths.pop().ok_or_else(|| std::io::Error::other("no more paths"));
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let watch = shown.clone();
+    let load = || -> Result<Session> { Ok(new_session(&listening())) };
+    let rack = EngineHandle::start_with_journal(
+        load,
+        move |frame| watch.lock().expect("frames").push(frame.clone()),
+        TakeWriter::new(next, None),
+    );
+    let count = |least: usize| {
+        let begin = Instant::now();
+        while shown.lock().expect("frames").len() < least {
+            assert!(begin.elapsed() < Duration::from_mins(1), "no {least} frames in a minute");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    count(4);
+    for step in 0..40_u8 {
+        let level = f64::from(step) / 40.0;
+        rack.inbox().push(Instant::now(), [cc(7, level), key(0.5), key(0.0)]);
+        if step % 8 == 0 {
+            let patch = edited(&listening(), step / 8);
+            let plan = plan(&patch);
+            rack.set_patch(patch, plan);
+        }
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    count(30);
+    rack.restart();
+    let frames_before = shown.lock().expect("frames").len();
+    count(frames_before + 24);
+    drop(rack);
+    let shown = shown.lock().expect("frames").clone();
+    // The engine's thread ends after its call, and its journal with it.
+    let read = |path: &Path| {
+        let begin = Instant::now();
+        loop {
+            match Take::read(path) {
+                Ok(take) if !take.is_cut => return take,
+                _ => assert!(begin.elapsed() < Duration::from_mins(1), "{} is not finished", path.display()),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let restarted = (1..shown.len()).find(|&index| shown[index].number == 0).expect("a restart");
+    for (path, shown) in [(first, &shown[..restarted]), (second, &shown[restarted..])] {
+        let take = read(&path);
+        let again = executed(&mut new_session(&take.patch), &take.entries);
+        assert!(shown.len() > 20 && seen(&again).starts_with(&seen(shown)), "{}: {}", path.display(), shown.len());
+    }
+}
+
+#[test]
+fn a_take_without_events_is_the_plain_render_and_a_performance_keeps_its_frames() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.take");
+    let mut journal = writer(&path);
+    let mut session = new_session(&listening());
+    journal.begin(&session);
+    let mut played = Vec::new();
+    let mut act = |session: &mut Session, entry: Entry| {
+        played.extend(session.execute(&entry).expect("an entry"));
+        journal.record(&entry);
+    };
+    for chunk in 0..4_u64 {
+        act(&mut session, Entry::Event { frame: 3 * chunk + 1, event: cc(7, chunk as f64 / 4.0) });
+        act(&mut session, Entry::Make { frames: 3 });
+        while session.engine().phase() == Phase::Denoise {
+            act(&mut session, Entry::Call);
+        }
+        act(&mut session, Entry::Show { frames: 3 });
+        act(&mut session, Entry::Call);
+    }
+    drop(journal);
+    let take = Take::read(&path).expect("a take");
+    // Each chunk was made once with all that belongs to it, so the final video is the one that was played.
+    let rendered = |mut performance: Performance, size: (usize, usize)| {
+        let engine = Model::mini().and_then(|mini| Engine::new(mini, take.plan.clone(), size)).expect("an engine");
+        let mut session = Session::new(engine, take.patch.clone());
+        let mut frames = Vec::new();
+        while frames.len() < played.len() {
+            frames.extend(performance.step(&mut session).expect("a step"));
+        }
+        frames
+    };
+    let models = |frames: &[Frame]| -> Vec<Vec<u8>> { frames.iter().map(|frame| frame.picture.rgb.clone()).collect() };
+    assert!(models(&rendered(Performance::of(&take), SIZE)) == models(&played));
+    assert!(models(&rendered(Performance::default(), SIZE)) != models(&played), "events are seen");
+    // On pictures of another size, controls have the same values in the same frames.
+    let controls = |frames: &[Frame]| -> Vec<_> { frames.iter().map(|frame| frame.controls.clone()).collect() };
+    assert_eq!(controls(&rendered(Performance::of(&take), (64, 48))), controls(&played));
+}
