@@ -32,6 +32,8 @@ use crate::terminal;
 const STATS: Duration = Duration::from_secs(1);
 /// The time from one copy of the state to the next.
 const STATE: Duration = Duration::from_secs(5);
+/// The longest wait for the last model call at the end.
+const LONGEST_CALL: Duration = Duration::from_secs(10);
 /// The pictures that wait for a slow reader; further ones are left out.
 const MOST_WAITING: usize = 16;
 /// The longest state file that is read, in bytes.
@@ -160,7 +162,7 @@ impl Play {
         self.keep(&engine);
         // Devices first: keys that are held on a MIDI output are released.
         drop(devices);
-        drop(engine);
+        engine.close(LONGEST_CALL);
         frames.finish();
         ended
     }

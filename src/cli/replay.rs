@@ -167,7 +167,7 @@ impl Replay {
                 Ok(Some(Arc::new(sound)))
             }
             _ if self.anyway => Ok(None),
-            Ok(_) => Err(Failure::Failed(format!("{}: not the sound that the take heard; {advice}", file.path))),
+            Ok(_) => Err(Failure::Failed(format!("{}: not the sound file of the take; {advice}", file.path))),
             Err(error) => Err(Failure::Failed(format!("{}, the sound of the take: {error}; {advice}", file.path))),
         }
     }
@@ -187,7 +187,7 @@ pub(super) struct Player {
 }
 
 enum Source {
-    /// What was executed, with the numbers of the lines.
+    /// Entries, with the numbers of the lines.
     Entries { entries: VecDeque<(usize, Entry)>, header: Box<Header>, anyway: bool },
     /// Events in their latent frames.
     Performance(Performance),

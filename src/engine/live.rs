@@ -79,6 +79,7 @@ pub enum Stage {
 /// ```
 pub struct EngineHandle {
     shared: Arc<Shared>,
+    engine: Option<JoinHandle<()>>,
     player: Option<JoinHandle<()>>,
 }
 
@@ -131,12 +132,12 @@ impl EngineHandle {
         shared.state().status.frame_rate = FRAME_RATE;
         let (engine_thread, player) = (shared.clone(), shared.clone());
         let load = || load().map(Into::into);
-        std::thread::spawn(move || match catch_panic(load, "report it, and start bendrack again") {
+        let engine = std::thread::spawn(move || match catch_panic(load, "report it, and start bendrack again") {
             Ok(session) => Conductor::new(session, journal, engine_thread).run(),
             Err(why) => engine_thread.state().status.stage = Stage::Failed(why),
         });
         let player = std::thread::spawn(move || play(&player, &mut watch));
-        Self { shared, player: Some(player) }
+        Self { shared, engine: Some(engine), player: Some(player) }
     }
 
     /// Runs this patch, of this plan, from the next model call on. The latest patch wins.
@@ -167,6 +168,20 @@ impl EngineHandle {
         self.shared.state().status.clone()
     }
 
+    /// Stops the engine, and waits at most this long for the end of its call. The journal is complete if it ends in time.
+    pub fn close(self, limit: Duration) {
+        self.stop();
+        let begin = Instant::now();
+        while self.engine.as_ref().is_some_and(|engine| !engine.is_finished()) && begin.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn stop(&self) {
+        self.shared.state().stop = true;
+        self.shared.changed.notify_all();
+    }
+
     /// Begins the video again from its first frame, with the seed of the plan.
     pub fn restart(&self) {
         self.shared.state().restart = true;
@@ -176,8 +191,7 @@ impl EngineHandle {
 
 impl Drop for EngineHandle {
     fn drop(&mut self) {
-        self.shared.state().stop = true;
-        self.shared.changed.notify_all();
+        self.stop();
         if let Some(player) = self.player.take() {
             // A panic of the player is already printed, and its thread has ended. The engine's thread ends after its
             // call. That may take minutes, so nothing waits for it.
@@ -226,7 +240,7 @@ struct Conductor<J> {
     /// The earliest time for the next picture.
     next_due: Instant,
     /// The time up to which events were taken.
-    heard: Instant,
+    drained: Instant,
     /// The pictures shown at the latest entry of a checksum.
     checked: u64,
     touches: Touches,
@@ -243,7 +257,7 @@ impl<J: Journal> Conductor<J> {
             make_secs: 0.0,
             to_show: 0,
             next_due: now,
-            heard: now,
+            drained: now,
             checked: 0,
             touches: Touches::default(),
         }
@@ -257,7 +271,7 @@ impl<J: Journal> Conductor<J> {
             state.patch_given = None;
         }
         // Events that arrived meanwhile belong to the first frame.
-        self.heard = Instant::now();
+        self.drained = Instant::now();
         self.journal.begin(&self.session);
         loop {
             match self.turn() {
@@ -314,9 +328,9 @@ impl<J: Journal> Conductor<J> {
     /// Gives the events since the last make to the next one, which covers `frames` latent frames. Each event has the place in them that it
     /// had in this span of time.
     fn make(&mut self, frames: usize) -> std::result::Result<(), String> {
-        let (begin, end) = (self.heard, Instant::now());
+        let (begin, end) = (self.drained, Instant::now());
         let events = self.shared.inbox.take(end);
-        self.heard = end;
+        self.drained = end;
         self.to_show = frames;
         let is_new = self.session.engine().phase() == Phase::Between;
         if !is_new && events.is_empty() && !self.touches.has_edit() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::{Applied, Controls, Event};
 use bendrack_nodes::patch::Patch;
-use candle_core::Result;
+use candle_core::{Result, bail};
 use crc32fast::Hasher;
 
 use super::{Engine, Frame};
@@ -124,7 +124,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Fails if a prompt cannot be encoded, if the device fails, or if a call comes before frames are shown. The entry can be executed
+    /// Fails if a prompt cannot be encoded, if the device fails, if a call comes before frames are shown, or if more frames are shown than are made. The entry can be executed
     /// again.
     pub fn execute(&mut self, entry: &Entry) -> Result<Vec<Frame>> {
         match entry {
@@ -170,6 +170,10 @@ impl Session {
     }
 
     fn show(&mut self, frames: usize) -> Result<Vec<Frame>> {
+        let made = self.engine.to_show().len();
+        if frames > made {
+            bail!("{frames} latent frames are to be shown and {made} are made; make them first")
+        }
         let frames = self.engine.show(frames)?;
         for frame in &frames {
             self.hasher.update(&frame.picture.rgb);

@@ -113,7 +113,7 @@ impl Line {
         json.to_string()
     }
 
-    /// Reads a line. The error says what is wrong with it.
+    /// Reads a line. The error is its problem.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let values: Vec<Json> = serde_json::from_str(text).map_err(|error| format!("not a JSON array ({error})"))?;
         let (first, rest) = values.split_first().ok_or("an empty array")?;

@@ -44,7 +44,7 @@ pub struct Header {
     /// True if every bent map was computed explicitly.
     #[serde(default)]
     pub exact: bool,
-    /// The sound file that the patch heard.
+    /// The sound file that played into the patch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sound: Option<SoundFile>,
     /// The kind of processor.

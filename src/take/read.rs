@@ -33,7 +33,7 @@ pub struct Take {
     pub patch: Arc<Patch>,
     /// The plan of that patch.
     pub plan: Arc<Plan>,
-    /// What was executed, with the numbers of the lines.
+    /// Entries, with the numbers of their lines.
     pub entries: Vec<(usize, Entry)>,
     /// True if the file breaks off: its last second may be missing.
     pub is_cut: bool,
