@@ -25,7 +25,9 @@ const PATCH: &str = r#"{ "format": "bendrack-patch", "version": 1,
         "wan": { "type": "model.wan", "params": { "prompt": "a red soccer ball over a meadow" } }
     },
     "cables": [{ "from": "cc.out", "to": "gain.gain" }, { "from": "gain.bends", "to": "wan.bends" }] }"#;
-/// Touches come within this time after the first second, so that they fall anywhere within chunks.
+/// Seconds before a touch, in which the engine finds its pace.
+const WARM_SECS: f64 = 3.0;
+/// Touches come within this time after them, so that they fall anywhere within chunks.
 const SPREAD_SECS: f64 = 0.75;
 /// The time after which a touch without a change has failed.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -82,7 +84,7 @@ pub fn measure(
         let mut measured = Latencies { most_makes, secs: Vec::new(), makes: 0, late: 0 };
         for index in 0..touches {
             // Times that fill the span evenly, in no order.
-            let after = 1.0 + SPREAD_SECS * (index as f64 * 0.618_034).fract();
+            let after = WARM_SECS + SPREAD_SECS * (index as f64 * 0.618_034).fract();
             run(open.clone(), &patch, size, (touch, after), &reference, &mut measured)?;
             tick();
         }
@@ -111,7 +113,7 @@ fn reference(model: Model, patch: &Patch, size: (usize, usize)) -> Result<Vec<Ar
     let mut engine = Engine::new(model, plan(patch)?, size)?;
     engine.set_zoom(1);
     let mut pictures = Vec::new();
-    while pictures.len() < 64 {
+    while pictures.len() < 128 {
         pictures.extend(engine.step(&[])?.into_iter().map(|frame| frame.picture));
     }
     Ok(pictures)
