@@ -23,7 +23,7 @@ use crate::hex::hex;
 use crate::io::audio::AudioSource;
 use crate::output::video;
 use crate::provenance::{self, Provenance};
-use crate::sound::Sound;
+use crate::sound::{Samples, Sound};
 use crate::terminal;
 use crate::wan::error::message;
 
@@ -63,7 +63,7 @@ pub(super) struct Render {
     /// Enlargement: size of the video as a multiple of the model's picture [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
-    /// A sound file for the node audio.in, from the beginning of the video. The video stays silent.
+    /// A sound file for the node audio.in, from the beginning of the video. An MP4 carries the sound.
     #[arg(long, value_name = "FILE")]
     audio: Option<AudioSource>,
     /// Compute every bent attention map explicitly: slow, and the reference for the fast form.
@@ -86,7 +86,7 @@ impl Render {
         files.check()?;
         let patch = self.patch()?;
         let plan = Arc::new(compile(&patch, &self.patch, self.quiet)?);
-        let sound = self.sound()?;
+        let (sound, samples) = (self.sound()?, self.samples()?);
         let wanted = self.frames.unwrap_or((self.seconds.unwrap_or(SECONDS) * FRAME_RATE).round().max(1.0) as u64);
         // Begun before the model is loaded, so that a file that cannot be written fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
@@ -107,7 +107,7 @@ impl Render {
         let digest = Sha256::new();
         let mut job = Job { engine, patch_sha256, digest, warned: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
-        let (kept, recorded) = record(video, wanted, provenance.as_mut(), || job.step());
+        let (kept, recorded) = record(video, wanted, provenance.as_mut(), samples, || job.step());
         job.bar.finish_and_clear();
         let left = match provenance.filter(|_| kept > 0) {
             Some(provenance) => write_sidecar(&self.output, &files, &provenance),
@@ -195,6 +195,16 @@ impl Render {
                     .to_owned(),
             )),
             Some(source) => source.sound().map_err(|error| Failure::Failed(error.to_string())),
+        }
+    }
+
+    /// The sound of --audio, for the video.
+    fn samples(&self) -> Result<Option<Samples>, Failure> {
+        match &self.audio {
+            Some(AudioSource::File(path)) => {
+                Samples::open(path).map(Some).map_err(|error| Failure::Failed(error.to_string()))
+            }
+            _ => Ok(None),
         }
     }
 

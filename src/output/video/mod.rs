@@ -5,7 +5,9 @@
 
 mod commented;
 mod gif;
+mod h264;
 mod mp4;
+mod opus;
 pub(crate) mod part;
 mod png;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use crate::media::Picture;
 use crate::output::scale::fitted;
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
+use crate::sound::Stereo;
 
 /// A file, or files, that pictures are written to.
 pub trait VideoWriter: Send {
@@ -31,6 +34,25 @@ pub trait VideoWriter: Send {
     ///
     /// Fails if the provenance is longer than the longest readable patch.
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()>;
+
+    /// Gives the video sound, which [`Self::push_sound`] adds. It comes before the first picture. Formats without sound stay silent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sound cannot be encoded.
+    fn set_sound(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Adds sound at [`RATE`](crate::sound::RATE), from the start of the video on. At the end it gets the length of the pictures.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sound cannot be written, or comes before the first picture.
+    fn push_sound(&mut self, samples: &[Stereo]) -> Result<()> {
+        let _ = samples;
+        Ok(())
+    }
 
     /// Adds a picture.
     ///
@@ -53,7 +75,7 @@ pub trait VideoWriter: Send {
 ///
 /// | path | format | memory |
 /// |---|---|---|
-/// | `a.mp4` | H.264, for players and editors | the compressed video, up to 4 GiB |
+/// | `a.mp4` | H.264 with Opus, for players and editors | the compressed video, up to 4 GiB |
 /// | `a.gif` | 256 colours per picture, endless, at most 50 pictures per second | one picture |
 /// | `a.png` | `a_00000.png`, `a_00001.png`, …: exact | one picture |
 /// | `a/`, or a folder there is | `a/00000.png`, …: exact | one picture |
@@ -128,6 +150,14 @@ struct Steady {
 impl VideoWriter for Steady {
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()> {
         self.video.set_provenance(provenance)
+    }
+
+    fn set_sound(&mut self) -> Result<()> {
+        self.video.set_sound()
+    }
+
+    fn push_sound(&mut self, samples: &[Stereo]) -> Result<()> {
+        self.video.push_sound(samples)
     }
 
     fn push(&mut self, picture: &Picture) -> Result<()> {

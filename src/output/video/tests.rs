@@ -9,10 +9,12 @@ use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, ImageDecoder};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
+use opus_rs::OpusDecoder;
 
 use crate::media::Picture;
 use crate::output::open;
 use crate::provenance::Provenance;
+use crate::sound::{RATE, Stereo};
 
 /// A video of saturated shapes that move over a soft ground; no two pictures are the same.
 fn shapes(width: usize, height: usize, count: usize) -> Vec<Picture> {
@@ -95,6 +97,7 @@ fn read(path: &Path) -> Video {
     let bytes = fs::read(path).expect("a file");
     let media = inside(&bytes, &["moov", "trak", "mdia"]);
     let table = |name| inside(media, &["minf", "stbl", name]);
+    let spans = spans(media);
     let times = table("stts");
     let durations = (0..number(times, 4) as usize)
         .flat_map(|run| vec![number(times, 12 + 8 * run); number(times, 8 + 8 * run) as usize])
@@ -106,10 +109,8 @@ fn read(path: &Path) -> Video {
     let sets = [&start, &avcc[8..8 + sps], &start, &avcc[11 + sps..11 + sps + pps]].concat();
     let mut decoder = Decoder::new().expect("a decoder");
     decoder.decode(&sets).expect("parameter sets");
-    let (sizes, mut at) = (table("stsz"), number(table("stco"), 8) as usize);
     let mut pictures = Vec::new();
-    for sample in 0..number(sizes, 8) as usize {
-        let end = at + number(sizes, 12 + 4 * sample) as usize;
+    for (mut at, end) in spans {
         let mut units = Vec::new();
         while at < end {
             let length = number(&bytes, at) as usize;
@@ -121,6 +122,43 @@ fn read(path: &Path) -> Video {
     }
     assert!(decoder.flush_remaining().expect("it ends").is_empty(), "a picture per sample");
     Video { timescale: number(inside(media, &["mdhd"]), 12), durations, pictures }
+}
+
+/// The first and the last byte of each sample of a track, by its media.
+fn spans(media: &[u8]) -> Vec<(usize, usize)> {
+    let table = |name| inside(media, &["minf", "stbl", name]);
+    let (sizes, chunks) = (table("stsz"), table("stco"));
+    let count = number(sizes, 8) as usize;
+    let mut end = 0;
+    let span = |sample: usize| {
+        // One chunk for all samples, or one for each.
+        let begins = sample == 0 || number(chunks, 4) as usize == count;
+        let start = if begins { number(chunks, 8 + 4 * sample) as usize } else { end };
+        end = start + number(sizes, 12 + 4 * sample) as usize;
+        (start, end)
+    };
+    (0..count).map(span).collect()
+}
+
+/// The sound of an MP4 as players play it: without the samples that it announces as delay, from the time that they have.
+fn read_sound(path: &Path) -> Vec<Stereo> {
+    let bytes = fs::read(path).expect("a file");
+    let index = inside(&bytes, &["moov"]);
+    // The track behind that of the pictures.
+    let first = index.windows(4).position(|name| name == b"trak").expect("a track");
+    let media = inside(&index[first - 4 + number(index, first - 4) as usize..], &["trak", "mdia"]);
+    let head = inside(media, &["minf", "stbl", "stsd"]);
+    let delay = head.windows(4).position(|name| name == b"dOps").expect("Opus") + 6;
+    let delay = usize::from(u16::from_be_bytes([head[delay], head[delay + 1]]));
+    let mut decoder = OpusDecoder::new(RATE as i32, 2).expect("a decoder");
+    let mut heard = Vec::new();
+    for (start, end) in spans(media) {
+        let mut samples = vec![[0.0; 2]; 960];
+        decoder.decode(&bytes[start..end], 960, samples.as_flattened_mut()).expect("a packet");
+        heard.extend(samples);
+    }
+    heard[..delay].fill([0.0; 2]);
+    heard
 }
 
 /// BT.709, limited range, by the formulas of ITU-R BT.709 and of no other file here.
@@ -180,6 +218,35 @@ fn a_video_with_a_patch_has_the_same_pictures() {
     assert!(with.0 > without.0 + 1000, "the patch is in it");
     assert_eq!(with.1.pictures, without.1.pictures);
     assert_eq!(with.1.durations, without.1.durations);
+}
+
+/// A click with each fourth picture comes with its picture.
+#[test]
+fn sound_comes_back_with_its_pictures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sound.mp4");
+    let pictures = shapes(64, 48, 20);
+    let mut video = open(&path, 16.0).expect("a video begins");
+    video.set_sound().expect("with sound");
+    video.set_provenance(&provenance()).expect("and a patch");
+    for (number, picture) in pictures.iter().enumerate() {
+        video.push(picture).expect("a picture fits");
+        let mut sound = vec![[0.0; 2]; 3000];
+        if number % 4 == 2 {
+            sound[..40].fill([0.8, -0.4]);
+        }
+        video.push_sound(&sound).expect("and its sound");
+    }
+    video.finish().expect("a video ends");
+    let video = read(&path);
+    assert_eq!(video.pictures.len(), 20);
+    assert!(video.durations.iter().all(|&duration| duration * 16 == video.timescale));
+    let sound = read_sound(&path);
+    assert!((60_000..60_960).contains(&sound.len()), "{} samples in as many pictures", sound.len());
+    let clicks: Vec<usize> = (0..20).filter(|n| sound[n * 3000..][..40].iter().any(|at| at[0] > 0.4)).collect();
+    assert_eq!(clicks, [2, 6, 10, 14, 18]);
+    assert!(sound[4 * 3000..6 * 3000 - 200].iter().all(|at| at[0].abs() < 0.02), "and silence between");
+    assert!(sound[2 * 3000 + 20][1] < -0.2, "the right side has its own sound");
 }
 
 /// A wrong matrix or range moves these by 20 levels and more.
