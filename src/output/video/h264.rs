@@ -68,11 +68,6 @@ impl Coder {
         self.encoder.as_ref().map(|(_, size)| *size)
     }
 
-    /// Pictures so far.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
     /// The start of the next picture, in seconds.
     pub fn secs(&self) -> f64 {
         self.number as f64 / self.frame_rate
@@ -82,6 +77,7 @@ impl Coder {
     pub fn encode(&mut self, picture: &Picture) -> Result<Coded> {
         self.check(picture)?;
         let yuv = Yuv::of(picture);
+        let time = Timestamp::from_millis((self.secs() * 1000.0).round() as u64);
         let (encoder, _) = match &mut self.encoder {
             Some(encoder) => encoder,
             None => {
@@ -91,8 +87,6 @@ impl Coder {
                 self.encoder.insert((encoder, yuv.dimensions()))
             }
         };
-        let secs = self.number as f64 / self.frame_rate;
-        let time = Timestamp::from_millis((secs * 1000.0).round() as u64);
         let coded = encoder.encode_at(&yuv, time).map_err(|error| refused(&self.path, &error))?;
         self.number += 1;
         Ok(Coded { bytes: coded.to_vec(), is_key: coded.frame_type() == FrameType::IDR })

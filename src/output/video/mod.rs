@@ -6,6 +6,7 @@
 mod commented;
 mod gif;
 mod h264;
+mod live;
 mod mp4;
 mod opus;
 pub(crate) mod part;
@@ -95,6 +96,13 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
         Format::Pictures { folder, prefix } => Box::new(png::Png::open(&folder, prefix)?),
     };
     Ok(Box::new(Steady { video, path: path.to_owned(), size: None }))
+}
+
+/// A recording at `path`, an MP4 that grows as pictures come. Whatever ends the program, it plays up to its last second.
+///
+/// It takes the place of no other file: if there is one, the first picture is an error. Its end makes it a video as [`open`] writes it.
+pub fn open_live(path: &Path, frame_rate: f64) -> Box<dyn VideoWriter> {
+    Box::new(Steady { video: Box::new(live::Live::new(path, frame_rate)), path: path.to_owned(), size: None })
 }
 
 /// The format, by the name of a video.

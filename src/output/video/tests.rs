@@ -13,6 +13,7 @@ use opus_rs::OpusDecoder;
 
 use crate::media::Picture;
 use crate::output::open;
+use crate::output::video::open_live;
 use crate::provenance::Provenance;
 use crate::sound::{RATE, Stereo};
 
@@ -247,6 +248,52 @@ fn sound_comes_back_with_its_pictures() {
     assert_eq!(clicks, [2, 6, 10, 14, 18]);
     assert!(sound[4 * 3000..6 * 3000 - 200].iter().all(|at| at[0].abs() < 0.02), "and silence between");
     assert!(sound[2 * 3000 + 20][1] < -0.2, "the right side has its own sound");
+}
+
+/// The fragments of a file: the boxes at its top level.
+fn boxes(bytes: &[u8]) -> Vec<String> {
+    let (mut at, mut names) = (0, Vec::new());
+    while at < bytes.len() {
+        names.push(String::from_utf8_lossy(&bytes[at + 4..at + 8]).into_owned());
+        at += number(bytes, at) as usize;
+    }
+    assert_eq!(at, bytes.len(), "the last box is whole");
+    names
+}
+
+/// Recordings with sound: one that ends, and one that a crash ends after its second fragment.
+#[test]
+fn a_recording_is_at_its_place_each_second_and_ends_as_a_video() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [path, other] = ["live.mp4", "render.mp4"].map(|name| folder.path().join(name));
+    let (pictures, sound) = (shapes(64, 48, 40), vec![[0.25, -0.25]; 3000]);
+    let mut live = open_live(&path, 16.0);
+    let mut video = open(&other, 16.0).expect("a video begins");
+    for video in [&mut live, &mut video] {
+        video.set_sound().expect("with sound");
+        video.set_provenance(&provenance()).expect("and a patch");
+        for picture in &pictures {
+            video.push(picture).expect("a picture fits");
+            video.push_sound(&sound).expect("and its sound");
+        }
+    }
+    let growing = fs::read(&path).expect("it is there while it is written");
+    assert_eq!(boxes(&growing), ["ftyp", "moov", "moof", "mdat", "moof", "mdat"]);
+    let text = crate::provenance::read(&path).expect("a patch").text;
+    assert!(text.windows(9).any(|words| words == b"\"frames\":"), "the patch is in it from the start");
+    assert!(open_live(&path, 16.0).push(&pictures[0]).is_err(), "another recording does not take its place");
+    live.finish().expect("a recording ends");
+    video.finish().expect("a video ends");
+    assert_eq!(boxes(&fs::read(&path).expect("a file")), ["ftyp", "moov", "mdat"]);
+    let [live, video] = [&path, &other].map(|path| read(path));
+    assert_eq!((live.timescale, &live.durations), (video.timescale, &video.durations));
+    for ((live, video), wanted) in live.pictures.iter().zip(&video.pictures).zip(&pictures) {
+        let [live, video] = [live, video].map(|picture| psnr(&picture.rgb, &wanted.rgb));
+        assert!(live >= video - 1.0, "{live:.1} dB, in a render {video:.1} dB");
+    }
+    assert_eq!(live.pictures.len(), 40);
+    assert!(read_sound(&path) == read_sound(&other));
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2, "no other file stays");
 }
 
 /// A wrong matrix or range moves these by 20 levels and more.
