@@ -7,6 +7,7 @@ pub mod compose;
 pub mod heatmap;
 pub mod layout;
 pub mod past;
+pub mod recorder;
 #[cfg(test)]
 mod samples;
 pub mod scale;
@@ -17,4 +18,5 @@ pub mod video;
 
 pub use crate::files::{Error, Result};
 pub use compose::{Scene, compose};
+pub use recorder::Recorder;
 pub use video::{VideoWriter, open};

@@ -45,6 +45,8 @@ pub struct Live {
     packets: Vec<Sample>,
     /// Pictures and packets that are in the file.
     flushed: (usize, usize),
+    /// True after a failed write. The file then ends with its last whole fragment.
+    is_broken: bool,
 }
 
 /// A compressed picture or packet of sound in the file.
@@ -69,6 +71,7 @@ impl Live {
             pictures: Vec::new(),
             packets: Vec::new(),
             flushed: (0, 0),
+            is_broken: false,
         }
     }
 
@@ -124,8 +127,18 @@ impl Live {
             sample.start = start;
             start += sample.length as u64;
         }
+        let written = self.write(&fragment);
+        if written.is_err() {
+            self.is_broken = true;
+            self.pictures.truncate(self.flushed.0);
+            self.packets.truncate(self.flushed.1);
+            if let Some(file) = &self.file {
+                // The first error is the one to report. Players also read a file that ends within a fragment.
+                let _ = file.set_len(self.written);
+            }
+        }
         self.flushed = (self.pictures.len(), self.packets.len());
-        self.write(&fragment)
+        written
     }
 
     fn push_packets(&mut self, packets: &[Vec<u8>]) -> Result<()> {
@@ -201,11 +214,13 @@ impl VideoWriter for Live {
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        if let Some(sound) = &mut self.sound {
-            let packets = sound.finish(sound_length(self.coder.secs()))?;
-            self.push_packets(&packets)?;
+        if !self.is_broken {
+            if let Some(sound) = &mut self.sound {
+                let packets = sound.finish(sound_length(self.coder.secs()))?;
+                self.push_packets(&packets)?;
+            }
+            self.flush()?;
         }
-        self.flush()?;
         self.replace().map_err(|error| {
             let message = format!("{}; the recording is complete, but players cannot jump in it", error.message);
             Error { message, ..error }
