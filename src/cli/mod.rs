@@ -11,6 +11,8 @@ mod models;
 mod nodes;
 mod program;
 mod record;
+#[cfg(feature = "ui")]
+mod recording;
 mod render;
 mod schema;
 mod wanted;

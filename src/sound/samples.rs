@@ -27,8 +27,7 @@ impl Samples {
     ///
     /// Fails if the file cannot be read; the message names it and the next step.
     pub fn open(path: &Path) -> Result<Self, SoundError> {
-        let packets =
-            Packets::open(path).map_err(|problem| SoundError(format!("{}: {problem}", path.display())))?;
+        let packets = Packets::open(path).map_err(|problem| SoundError(format!("{}: {problem}", path.display())))?;
         Ok(Self { packets: Some((packets, None)), waiting: Vec::new(), position: 0 })
     }
 
@@ -52,7 +51,8 @@ impl Samples {
             return false;
         };
         let second = usize::from(packet.channels > 1);
-        let stereo = packet.samples.chunks_exact(packet.channels).map(|frame| [finite(frame[0]), finite(frame[second])]);
+        let stereo =
+            packet.samples.chunks_exact(packet.channels).map(|frame| [finite(frame[0]), finite(frame[second])]);
         let resampler = match resampler {
             Some(resampler) if resampler.rate() == packet.rate => resampler,
             _ => resampler.insert(Resampler::new(packet.rate)),

@@ -25,6 +25,7 @@ pub mod widgets;
 pub mod workspace;
 
 pub use app::engine::EngineLink;
+pub use app::recording::{Parts, RecordingLink, RecordingState};
 pub use app::{App, Options};
 pub use document::recovery::Recovery;
 pub use panels::status_bar::{StatusLight, StatusLightState};

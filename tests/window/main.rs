@@ -9,6 +9,7 @@ mod driver;
 mod frames;
 mod patch_panel;
 mod pictures;
+mod recordings;
 mod subpatches;
 mod videos;
 mod views;

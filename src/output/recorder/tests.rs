@@ -108,7 +108,10 @@ fn sound_of_an_input_lies_where_it_was_received() {
             }
             next += 1;
         }
-        let shot = Shot { is_recorded: !(32..48).contains(&number), ..shot(number as u64, at(1.0 + f64::from(number) / 16.0)) };
+        let shot = Shot {
+            is_recorded: !(32..48).contains(&number),
+            ..shot(number as u64, at(1.0 + f64::from(number) / 16.0))
+        };
         job.take(&shot).expect("a frame");
         if let Hearing::Input(input) = &mut job.sound {
             video.push((input.pushed, input.waiting.clone()));

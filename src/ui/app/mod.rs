@@ -4,6 +4,7 @@ mod backup;
 pub mod engine;
 mod file_tasks;
 mod keys;
+pub mod recording;
 mod top_bar;
 
 use std::path::PathBuf;
@@ -29,7 +30,8 @@ use backup::Backup;
 use engine::{EngineLink, Monitor};
 use file_tasks::{Discarding, FileEvent, FileTasks, from_render};
 use keys::{Command, KeyContext, commands};
-use top_bar::{TapTempo, top_bar_ui};
+use recording::{HeldKey, Parts, Press, RecordingLink, RecordingState};
+use top_bar::{RecordingBar, TapTempo, top_bar_ui};
 
 /// The parts that a window is opened with.
 pub struct Options {
@@ -39,6 +41,8 @@ pub struct Options {
     pub path: Option<PathBuf>,
     /// The engine that runs the patch.
     pub engine: Box<dyn EngineLink>,
+    /// The maker of recordings.
+    pub recordings: Box<dyn RecordingLink>,
     /// The state of the devices.
     pub lights: Box<dyn Fn() -> Vec<StatusLight>>,
     /// The folder of recovery copies.
@@ -54,6 +58,11 @@ pub struct App {
     preview: Preview,
     engine: Rc<dyn EngineLink>,
     monitor: Monitor,
+    recordings: Box<dyn RecordingLink>,
+    parts: Parts,
+    /// The result of the last recording.
+    recorded: Option<String>,
+    held: HeldKey,
     lights: Box<dyn Fn() -> Vec<StatusLight>>,
     files: FileTasks,
     backup: Backup,
@@ -109,6 +118,10 @@ impl App {
             preview: Preview::default(),
             engine,
             monitor: Monitor::default(),
+            recordings: options.recordings,
+            parts: Parts::default(),
+            recorded: None,
+            held: HeldKey::default(),
             lights: options.lights,
             files: FileTasks::default(),
             message: Message::default(),
@@ -124,6 +137,16 @@ impl App {
         self.learn();
         self.request_repaint(ui);
         self.finish_tasks(ui);
+        if let Some(outcome) = self.recordings.outcome() {
+            self.message.show(ui, outcome.clone());
+            self.recorded = Some(outcome);
+        }
+        let is_free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
+        let press = self.held.update(ui, is_free);
+        self.canvas.reroutes = press == Some(Press::Short);
+        if press == Some(Press::Long) {
+            self.run(ui, Command::ToggleRecording);
+        }
         let over_canvas = ui.input(|i| i.pointer.hover_pos()).is_some_and(|at| self.canvas.contains(at));
         let context = KeyContext {
             palette: self.canvas.palette.is_some(),
@@ -179,6 +202,7 @@ impl App {
                 self.engine.restart();
             }
             Command::Restart => self.engine.restart(),
+            Command::ToggleRecording => self.toggle_recording(ui),
             Command::ZoomSelection => {
                 let ids = editor.selection.clone();
                 frame_nodes(&mut self.canvas, &mut self.workspace, &ids);
@@ -197,6 +221,17 @@ impl App {
                 self.files.waiting = None;
                 editor.learn = None;
             }
+        }
+    }
+
+    fn toggle_recording(&mut self, ui: &Ui) {
+        match self.recordings.state() {
+            RecordingState::Off if self.parts == (Parts { screen: false, model: false, maps: false }) => {
+                self.message.show(ui, "No pictures to record are chosen: choose some beside Record.".to_owned());
+            }
+            RecordingState::Off => self.recordings.start(self.parts, &self.workspace.editor.document.patch),
+            RecordingState::On { .. } => self.recordings.stop(),
+            RecordingState::Ending => {}
         }
     }
 
@@ -320,7 +355,9 @@ impl App {
         }
         let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
-        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace)).inner {
+        let state = self.recordings.state();
+        let recording = RecordingBar { state: &state, parts: &mut self.parts, last: self.recorded.as_deref() };
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, recording)).inner {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
