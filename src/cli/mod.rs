@@ -14,6 +14,8 @@ mod outs;
 mod play;
 mod program;
 mod record;
+#[cfg(feature = "ui")]
+mod recording;
 mod render;
 mod replay;
 mod schema;

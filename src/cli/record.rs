@@ -5,20 +5,23 @@ use std::sync::Arc;
 
 use super::Failure;
 use super::files::Files;
+use crate::engine::model::FRAME_RATE;
 use crate::media::Picture;
 use crate::output::sidecar;
 use crate::output::video::VideoWriter;
 use crate::provenance::{self, Provenance};
+use crate::sound::{RATE, Samples};
 
 /// A picture, and whether the patch wants it in the video.
 pub(super) type Shot = (Arc<Picture>, bool);
 
-/// Writes the first `wanted` pictures of `step`, except those that the patch leaves out. Returns the number of kept pictures. A video
-/// that fails on the way keeps the pictures written so far.
+/// Writes the first `wanted` pictures of `step`, each with the sound of its time, except those that the patch leaves out. Returns the
+/// number of kept pictures. A video that fails on the way keeps the pictures written so far.
 pub(super) fn record(
     mut video: Box<dyn VideoWriter>,
     wanted: u64,
     mut provenance: Option<&mut Provenance>,
+    mut sound: Option<Samples>,
     mut step: impl FnMut() -> Result<Vec<Shot>, Failure>,
 ) -> (u64, Result<(), Failure>) {
     let (mut made, mut written) = (0, 0);
@@ -28,13 +31,22 @@ pub(super) fn record(
             return (0, Err(output(&error)));
         }
     }
+    if sound.is_some()
+        && let Err(error) = video.set_sound()
+    {
+        return (0, Err(output(&error)));
+    }
     let mut write = || -> Result<(), Failure> {
         while made < wanted {
             for (picture, recorded) in step()?.into_iter().take((wanted - made) as usize) {
                 made += 1;
+                let heard = sound.as_mut().map(|sound| sound.read((sound_until(made) - sound.position()) as usize));
                 if recorded {
                     video.push(&picture).map_err(|error| output(&error))?;
                     written += 1;
+                    if let Some(heard) = heard {
+                        video.push_sound(&heard).map_err(|error| output(&error))?;
+                    }
                 }
             }
         }
@@ -64,6 +76,11 @@ pub(super) fn record(
         },
         Err(failure) => (0, Err(failure)),
     }
+}
+
+/// The end of so many pictures, in samples of sound.
+fn sound_until(pictures: u64) -> u64 {
+    (pictures as f64 / FRAME_RATE * f64::from(RATE)).round() as u64
 }
 
 /// Writes the sidecar of a video. A file of another kind in its place stays, and a warning is returned.
@@ -149,7 +166,7 @@ mod tests {
             let video = Box::new(Short { room, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 });
             let mut provenance = rendered();
             let mut made = 0;
-            let (reported, recorded) = record(video, 10, Some(&mut provenance), || {
+            let (reported, recorded) = record(video, 10, Some(&mut provenance), None, || {
                 made += 1;
                 if made > steps {
                     return Err(Failure::Failed("the model broke".to_owned()));
@@ -175,7 +192,7 @@ mod tests {
             let video = Box::new(Short { room: 99, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 });
             let mut provenance = rendered();
             let mut made = 0;
-            let (reported, recorded) = record(video, wanted, Some(&mut provenance), || {
+            let (reported, recorded) = record(video, wanted, Some(&mut provenance), None, || {
                 made += 1;
                 Ok(vec![(Arc::default(), false), (Arc::default(), true)])
             });

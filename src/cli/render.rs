@@ -70,7 +70,7 @@ pub(super) struct Render {
     /// Enlargement: size of the video as a multiple of the model's picture [default: 4 for mini's 128x128, else 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=16))]
     zoom: Option<u64>,
-    /// A sound file for the node audio.in, from the beginning of the video. The video stays silent.
+    /// A sound file for the node audio.in, from the beginning of the video. An MP4 carries the sound.
     #[arg(long, value_name = "FILE")]
     audio: Option<AudioSource>,
     /// Compute every bent attention map explicitly: slow, and the reference for the fast form.
@@ -95,6 +95,7 @@ impl Render {
             Some(path) => self.compiled(path)?,
             None => self.replay.read(&self)?,
         };
+        let samples = played.samples()?;
         let default = played.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
         let wanted = self.frames.or(self.seconds.map(|secs| (secs * FRAME_RATE).round().max(1.0) as u64));
         let wanted = wanted.unwrap_or(default);
@@ -122,7 +123,7 @@ impl Render {
         let digest = Sha256::new();
         let mut job = Job { session, player, patch_sha256, digest, warned: BTreeSet::new(), quiet: self.quiet, bar };
         let start = Instant::now();
-        let (kept, recorded) = record(video, wanted, provenance.as_mut(), || job.step());
+        let (kept, recorded) = record(video, wanted, provenance.as_mut(), samples, || job.step());
         job.bar.finish_and_clear();
         let left = match provenance.filter(|_| kept > 0) {
             Some(provenance) => write_sidecar(&self.output, &files, &provenance),
@@ -232,13 +233,21 @@ impl Render {
         }
     }
 
+    /// The sound file of --audio.
+    pub(super) fn sound_path(&self) -> Option<PathBuf> {
+        match &self.audio {
+            Some(AudioSource::File(path)) => Some(path.clone()),
+            _ => None,
+        }
+    }
+
     /// The patch to render, which nobody plays.
     fn compiled(&self, path: &Path) -> Result<Played, Failure> {
         let patch = self.changed(read_patch(path)?)?;
         let plan = Arc::new(compile(&patch, path, self.quiet)?);
         let model = self.model.clone().unwrap_or_else(|| "mini".to_owned());
         let mut played = Played::new(Arc::new(patch), plan, model);
-        played.sound = self.sound()?;
+        (played.sound, played.sound_path) = (self.sound()?, self.sound_path());
         Ok(played)
     }
 

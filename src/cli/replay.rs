@@ -14,7 +14,7 @@ use super::render::Render;
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Entry, Frame, Model, Session};
 use crate::hex::hex;
-use crate::sound::Sound;
+use crate::sound::{RATE, Samples, Sound};
 use crate::take::{Header, Performance, Take, processor};
 use crate::terminal;
 use crate::wan::error::message;
@@ -49,6 +49,10 @@ pub(super) struct Played {
     pub(super) plan: Arc<Plan>,
     pub(super) model: String,
     pub(super) sound: Option<Arc<Sound>>,
+    /// The file of the sound.
+    pub(super) sound_path: Option<PathBuf>,
+    /// Pictures that are left out at the beginning.
+    skipped: u64,
     pub(super) size: Option<(usize, usize)>,
     pub(super) zoom: Option<u64>,
     pub(super) exact: bool,
@@ -67,6 +71,8 @@ impl Played {
             plan,
             model,
             sound: None,
+            sound_path: None,
+            skipped: 0,
             size: None,
             zoom: None,
             exact: false,
@@ -74,6 +80,14 @@ impl Played {
             take: None,
             source: None,
         }
+    }
+
+    /// The sound for the video, from its first picture on.
+    pub(super) fn samples(&self) -> Result<Option<Samples>, Failure> {
+        let Some(path) = &self.sound_path else { return Ok(None) };
+        let mut samples = Samples::open(path).map_err(|error| Failure::Failed(error.to_string()))?;
+        samples.skip((self.skipped as f64 / FRAME_RATE * f64::from(RATE)).round() as u64);
+        Ok(Some(samples))
     }
 
     /// The player for this model.
@@ -104,8 +118,7 @@ impl Played {
                 anyway: replay.anyway,
             }
         };
-        let skip = (replay.start.unwrap_or(0.0) * FRAME_RATE).round() as u64;
-        Ok(Player { skip, ..Player::new(source) })
+        Ok(Player { skip: self.skipped, ..Player::new(source) })
     }
 }
 
@@ -137,8 +150,11 @@ impl Replay {
             )));
         };
         let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        let (sound, sound_path) = self.sound(&take.header, render)?;
         Ok(Played {
-            sound: self.sound(&take.header, render)?,
+            sound,
+            sound_path,
+            skipped,
             size: Some(take.header.size.into()),
             zoom: Some(take.header.zoom as u64),
             exact: take.header.exact,
@@ -154,19 +170,19 @@ impl Replay {
     }
 
     /// The sound file of a take, or that of --audio in its place.
-    fn sound(&self, header: &Header, render: &Render) -> Result<Option<Arc<Sound>>, Failure> {
-        let Some(file) = &header.sound else { return render.sound() };
-        if render.has_sound() {
-            return render.sound();
-        }
+    fn sound(&self, header: &Header, render: &Render) -> Result<(Option<Arc<Sound>>, Option<PathBuf>), Failure> {
+        let file = match &header.sound {
+            Some(file) if !render.has_sound() => file,
+            _ => return Ok((render.sound()?, render.sound_path())),
+        };
         let advice = "give the file with --audio, or add --anyway";
         let path = Path::new(&file.path);
         match fs::read(path) {
             Ok(bytes) if hex(&Sha256::digest(&bytes)) == file.sha256 => {
                 let sound = Sound::open(path).map_err(|error| Failure::Failed(error.to_string()))?;
-                Ok(Some(Arc::new(sound)))
+                Ok((Some(Arc::new(sound)), Some(path.to_owned())))
             }
-            _ if self.anyway => Ok(None),
+            _ if self.anyway => Ok((None, None)),
             Ok(_) => Err(Failure::Failed(format!("{}: not the sound file of the take; {advice}", file.path))),
             Err(error) => Err(Failure::Failed(format!("{}, the sound of the take: {error}; {advice}", file.path))),
         }

@@ -14,6 +14,9 @@ pub(super) struct Window {
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = super::size)]
     size: Option<(usize, usize)>,
+    /// Folder for recordings of the window [default: the user's folder of videos, else the working folder].
+    #[arg(long, value_name = "FOLDER")]
+    recordings: Option<PathBuf>,
     #[command(flatten)]
     devices: io::Settings,
 }
@@ -21,7 +24,7 @@ pub(super) struct Window {
 #[cfg(not(feature = "ui"))]
 impl Window {
     pub(super) fn run(self) -> Result<(), super::Failure> {
-        let _ = (self.patch, self.model, self.size, self.devices);
+        let _ = (self.patch, self.model, self.size, self.recordings, self.devices);
         Err(super::Failure::Failed(
             "this bendrack was built without its window; render the patch with `bendrack render`, or build it with the feature ui"
                 .to_owned(),
@@ -37,21 +40,28 @@ mod open {
     use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::patch::Patch;
 
+    use candle_core::Result;
+
     use super::Window;
     use crate::cli::outs::Outs;
     use crate::cli::play::{sessions, sound_file};
+    use crate::cli::recording::Recordings;
     use crate::cli::{Failure, models, open_patch};
-    use crate::engine::{Engine, EngineHandle, Session};
+    use crate::engine::model::FRAME_RATE;
+    use crate::engine::{Engine, EngineHandle, Frame, Session};
     use crate::io::Devices;
-    use crate::provenance::Opened;
+    use crate::io::audio::AudioSource;
+    use crate::output::recorder::SoundOf;
+    use crate::provenance::{Opened, Render};
     use crate::take::TakeWriter;
+    use crate::terminal;
     use crate::ui::{self, Options, Recovery};
 
     /// The patch that opens when none is named.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
 
     impl Window {
-        pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+        pub(in crate::cli) fn run(self) -> std::result::Result<(), Failure> {
             let opened = match &self.patch {
                 Some(path) if path.components().count() == 1 && path.extension().is_none() && !path.exists() => {
                     let name = path.display().to_string();
@@ -70,18 +80,30 @@ mod open {
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let journal = TakeWriter::new(sessions(), sound_file(&self.devices.audio)?);
-            let (model, size) = (self.model, self.size);
+            let recordings = Recordings::new(self.recordings);
+            let (model, size, made) = (self.model, self.size, recordings.clone());
             let patch_given = Arc::new(patch.clone());
             let load = move || {
                 let model = models::open(&model)?;
                 let size = size.unwrap_or(model.size);
                 let mut engine = Engine::new(model, Arc::new(plan), size)?;
                 engine.set_sound(sound);
+                made.set_render(render(&engine, size)?);
                 Ok(Session::new(engine, patch_given))
             };
-            let (outs, watch) = Outs::new();
+            let (outs, send) = Outs::new();
+            let recorded = recordings.clone();
+            let watch = move |frame: &Frame| {
+                send(frame);
+                recorded.push(frame);
+            };
             let rack = EngineHandle::start_with_journal(load, watch, journal);
             let devices = Devices::open(&self.devices, rack.inbox());
+            recordings.set_sound(match &self.devices.audio {
+                AudioSource::None => SoundOf::Nothing,
+                AudioSource::File(path) => SoundOf::File(path.clone()),
+                AudioSource::Default | AudioSource::Named(_) => SoundOf::Input(devices.tap().clone()),
+            });
             outs.open(&devices);
             let activity = devices.activity().clone();
             let options = Options {
@@ -89,12 +111,37 @@ mod open {
                 path: home,
                 engine: Box::new(rack),
                 devices: Box::new(activity),
+                recordings: Box::new(recordings.clone()),
                 recovery: Recovery::of_user(),
             };
-            ui::run(options).map_err(|error| {
+            let closed = ui::run(options);
+            // The window closed during a recording.
+            if let Some(outcome) = recordings.finish() {
+                terminal::print_error(format_args!("{outcome}"));
+            }
+            closed.map_err(|error| {
                 let way_out = "without a display, `bendrack render PATCH -o FILE.mp4` makes a video";
                 Failure::Failed(format!("the window could not be opened: {error}; {way_out}"))
             })
         }
+    }
+
+    /// The render record of a recording, without the seed of its patch.
+    fn render(engine: &Engine, (width, height): (usize, usize)) -> Result<Render> {
+        let model = engine.model();
+        Ok(Render {
+            bendrack: env!("CARGO_PKG_VERSION").to_owned(),
+            model: model.short_name(),
+            family: model.family.name().to_owned(),
+            model_sha256: model.sha256()?,
+            seed: 0,
+            size: [width, height],
+            zoom: engine.zoom(),
+            exact: engine.is_exact(),
+            steps: engine.model().steps,
+            take: None,
+            frames: 0,
+            frame_rate: FRAME_RATE,
+        })
     }
 }

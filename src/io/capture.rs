@@ -16,7 +16,9 @@ use super::error::NO_JACK;
 use super::light::State;
 use super::message::Message;
 use super::worker::{Backoff, Stop, Worker};
+use crate::sound::Stereo;
 use crate::sound::analyse::{Analyser, RATES};
+use crate::sound::resample::Resampler;
 
 /// The time between two reads of samples.
 const LOOK: Duration = Duration::from_millis(10);
@@ -116,11 +118,20 @@ fn id(device: &Device) -> String {
     device.id().map(|id| id.id().to_owned()).unwrap_or_default()
 }
 
+/// The sound of an input at an instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sounding {
+    /// The mean of all channels, to be analysed.
+    mean: f32,
+    /// The first two channels, to be recorded; the same of one channel.
+    sides: Stereo,
+}
+
 /// An input that is open.
 struct Input {
     /// Closes when dropped.
     _stream: Stream,
-    samples: Consumer<f32>,
+    samples: Consumer<Sounding>,
     errors: Receiver<cpal::Error>,
     rate: u32,
 }
@@ -175,6 +186,7 @@ impl Input {
     /// Receives until the thread must stop, or the input is gone. True if samples came.
     fn receive(mut self, context: &DeviceContext, light: &LightHandle, stop: &Stop) -> bool {
         let (mut analyser, mut hops, mut reported) = (Analyser::new(self.rate), Vec::new(), Vec::new());
+        let (mut resampler, mut resampled) = (None, Vec::new());
         let (mut latest, mut came) = (Instant::now(), false);
         while !stop.after(LOOK) && latest.elapsed() < SILENT {
             for error in self.errors.try_iter() {
@@ -187,7 +199,16 @@ impl Input {
                 && !chunk.is_empty()
             {
                 (latest, came) = (Instant::now(), true);
-                analyser.push(chunk, &mut hops);
+                if context.tap.is_open() {
+                    let (first, second) = chunk.as_slices();
+                    let sides = first.iter().chain(second).map(|sounding| sounding.sides);
+                    resampler.get_or_insert_with(|| Resampler::new(self.rate)).push(sides, &mut resampled);
+                    context.tap.push(latest, &resampled);
+                    resampled.clear();
+                } else {
+                    resampler = None;
+                }
+                analyser.push(chunk.into_iter().map(|sounding| sounding.mean), &mut hops);
             }
             if hops.is_empty() {
                 continue;
@@ -223,8 +244,8 @@ fn level(hop: &Hop) -> f32 {
     (2.0 * hop.bands.iter().map(|band| band * band).sum::<f32>()).sqrt()
 }
 
-/// Mixes the channels of samples down to their mean, into a ring.
-type MixDown = fn(&Data, usize, &mut Producer<f32>);
+/// Mixes the channels of samples down to their mean and to two sides, into a ring.
+type MixDown = fn(&Data, usize, &mut Producer<Sounding>);
 
 /// The function for samples of a format.
 fn mix_down_for(format: SampleFormat) -> Option<MixDown> {
@@ -245,14 +266,17 @@ fn mix_down_for(format: SampleFormat) -> Option<MixDown> {
     })
 }
 
-fn mix_down<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<f32>)
+fn mix_down<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<Sounding>)
 where
     f32: FromSample<T>,
 {
     for frame in data.as_slice::<T>().unwrap_or_default().chunks_exact(channels) {
-        let sum: f32 = frame.iter().map(|sample| f32::from_sample(*sample)).sum();
+        let channel = |index: usize| frame.get(index).map(|sample| f32::from_sample(*sample));
+        let sum: f32 = (0..channels).filter_map(channel).sum();
+        let left = channel(0).unwrap_or_default();
+        let sides = [left, channel(1).unwrap_or(left)];
         // A full ring has no reader.
-        _ = ring.push(sum / channels as f32);
+        _ = ring.push(Sounding { mean: sum / channels as f32, sides });
     }
 }
 
@@ -267,7 +291,8 @@ mod tests {
         // Safety: the pointer is that of six samples which outlive the data.
         let data = unsafe { Data::from_parts(frames.as_mut_ptr().cast(), frames.len(), SampleFormat::F32) };
         mix_down_for(SampleFormat::F32).expect("a format that is supported")(&data, 2, &mut ring);
-        assert_eq!((samples.pop(), samples.pop()), (Ok(0.125), Ok(0.5)));
+        let wanted = [(0.125, [0.5, -0.25]), (0.5, [1.0, 0.0])].map(|(mean, sides)| Ok(Sounding { mean, sides }));
+        assert_eq!([samples.pop(), samples.pop()], wanted);
         assert!(samples.pop().is_err(), "the third had no room");
     }
 

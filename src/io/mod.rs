@@ -40,6 +40,7 @@ use serial::SerialPorts;
 use worker::Worker;
 
 use crate::input::Inbox;
+use crate::sound::Tap;
 
 /// The devices to open: flags of a command, or a choice in the window.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
@@ -85,6 +86,7 @@ impl Settings {
 /// The devices that are open or awaited. They close when dropped, which takes up to a third of a second.
 pub struct Devices {
     activity: Activity,
+    tap: Tap,
     osc_out: Option<OscOut>,
     midi_out: Option<MidiOut>,
     /// Stop when dropped.
@@ -94,7 +96,7 @@ pub struct Devices {
 impl Devices {
     /// Opens the devices of the settings and keeps them open; missing ones are awaited. Their events go to the inbox.
     pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
-        let context = DeviceContext { inbox: inbox.clone(), activity: Activity::default() };
+        let context = DeviceContext { inbox: inbox.clone(), activity: Activity::default(), tap: Tap::default() };
         let (midi_out, player) = settings.midi_out.as_ref().map(|wanted| midi_out::follow(wanted, &context)).unzip();
         let (osc_out, sender) = settings.osc_out.as_ref().map(|target| osc::follow(target, &context)).unzip();
         let workers = [
@@ -105,12 +107,18 @@ impl Devices {
             settings.osc_in.map(|address| osc::listen(address, &context)),
             serial::follow(&settings.serial, settings.baud, &context),
         ];
-        Devices { activity: context.activity, osc_out, midi_out, _workers: workers.into_iter().flatten().collect() }
+        let workers = workers.into_iter().flatten().collect();
+        Devices { activity: context.activity, tap: context.tap, osc_out, midi_out, _workers: workers }
     }
 
     /// The activity of the devices.
     pub fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    /// The sound of the audio input, for a recording.
+    pub fn tap(&self) -> &Tap {
+        &self.tap
     }
 
     /// The OSC output, if the settings have one.
@@ -124,11 +132,13 @@ impl Devices {
     }
 }
 
-/// Inbox and activity, which the thread of a device writes.
+/// Inbox, activity and tap, which the thread of a device writes.
 #[derive(Clone, Debug, Default)]
 struct DeviceContext {
     inbox: Inbox,
     activity: Activity,
+    /// The sound of the audio input.
+    tap: Tap,
 }
 
 impl DeviceContext {

@@ -8,6 +8,7 @@ pub mod heatmap;
 pub mod layout;
 pub mod past;
 pub mod raw;
+pub mod recorder;
 #[cfg(test)]
 mod samples;
 pub mod scale;
@@ -18,4 +19,5 @@ pub mod video;
 
 pub use crate::files::{Error, Result};
 pub use compose::{Scene, compose};
+pub use recorder::Recorder;
 pub use video::{VideoWriter, open};

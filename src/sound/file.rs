@@ -1,4 +1,4 @@
-//! Audio files to hops.
+//! Audio files to hops, and to decoded packets.
 
 use std::fs::File;
 use std::path::Path;
@@ -29,50 +29,13 @@ pub(super) fn hops(path: &Path) -> Result<Vec<Hop>, String> {
 }
 
 fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
-    if path.is_dir() {
-        return Err("this is a folder; give the path of an audio file".into());
-    }
-    let file = File::open(path).map_err(|error| format!("the file cannot be opened: {error}"))?;
-    let mut hint = Hint::new();
-    if let Some(ending) = path.extension().and_then(|ending| ending.to_str()) {
-        hint.with_extension(ending);
-    }
-    let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
-    let mut format = get_probe()
-        .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(|error| unreadable(&format!("the format is unknown ({error})")))?;
-    let mut track = Track::of(&*format)?;
-    let (mut analyser, mut hops, mut samples, mut damaged) = (None::<(u32, Analyser)>, Vec::new(), Vec::new(), 0);
-    while damaged < MOST_DAMAGED && hops.len() <= MOST_HOPS {
-        let packet = match format.next_packet() {
-            Ok(Some(packet)) => packet,
-            // Another stream follows in the same file.
-            Err(Error::ResetRequired) => {
-                track = Track::of(&*format)?;
-                continue;
-            }
-            // A file that is cut off ends there.
-            Ok(None) | Err(_) => break,
-        };
-        if packet.track_id != track.id {
-            continue;
-        }
-        let Ok(buffer) = track.decoder.decode(&packet) else {
-            damaged += 1;
-            continue;
-        };
-        let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
-        if !RATES.contains(&rate) || channels == 0 {
-            return Err(unreadable(&format!(
-                "the sound has {rate} Hz and {channels} channels, which is not supported"
-            )));
-        }
-        damaged = 0;
-        samples.clear();
-        buffer.copy_to_vec_interleaved::<f32>(&mut samples);
-        let mono = samples.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32);
-        if analyser.as_ref().is_none_or(|(known, _)| *known != rate) {
-            analyser = Some((rate, Analyser::new(rate)));
+    let mut packets = Packets::open(path)?;
+    let (mut analyser, mut hops) = (None::<(u32, Analyser)>, Vec::new());
+    while let Some(packet) = packets.next()?.filter(|_| hops.len() <= MOST_HOPS) {
+        let channels = packet.channels as f32;
+        let mono = packet.samples.chunks_exact(packet.channels).map(|frame| frame.iter().sum::<f32>() / channels);
+        if analyser.as_ref().is_none_or(|(known, _)| *known != packet.rate) {
+            analyser = Some((packet.rate, Analyser::new(packet.rate)));
         }
         if let Some((_, analyser)) = &mut analyser {
             analyser.push(mono, &mut hops);
@@ -82,6 +45,79 @@ fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
         0 => Err(unreadable("the file has no sound, or all of it is damaged")),
         count if count > MOST_HOPS => Err(format!("the sound is longer than {MOST_HOURS} hours; give a part of it")),
         _ => Ok(hops),
+    }
+}
+
+/// The packets of the audio track of a file, decoded one by one.
+pub(super) struct Packets {
+    format: Box<dyn FormatReader>,
+    track: Track,
+    samples: Vec<f32>,
+    /// Damaged packets in a row.
+    damaged: usize,
+}
+
+/// The sound of a packet.
+pub(super) struct Packet<'a> {
+    /// Sample rate in Hz, one of [`RATES`].
+    pub rate: u32,
+    /// Channels, at least one.
+    pub channels: usize,
+    /// Samples of all channels in turns.
+    pub samples: &'a [f32],
+}
+
+impl Packets {
+    /// Opens a file.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        if path.is_dir() {
+            return Err("this is a folder; give the path of an audio file".into());
+        }
+        let file = File::open(path).map_err(|error| format!("the file cannot be opened: {error}"))?;
+        let mut hint = Hint::new();
+        if let Some(ending) = path.extension().and_then(|ending| ending.to_str()) {
+            hint.with_extension(ending);
+        }
+        let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
+        let format = get_probe()
+            .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
+            .map_err(|error| unreadable(&format!("the format is unknown ({error})")))?;
+        let track = Track::of(&*format)?;
+        Ok(Self { format, track, samples: Vec::new(), damaged: 0 })
+    }
+
+    /// The next readable packet; none at the end of the file.
+    pub fn next(&mut self) -> Result<Option<Packet<'_>>, String> {
+        while self.damaged < MOST_DAMAGED {
+            let packet = match self.format.next_packet() {
+                Ok(Some(packet)) => packet,
+                // Another stream follows in the same file.
+                Err(Error::ResetRequired) => {
+                    self.track = Track::of(&*self.format)?;
+                    continue;
+                }
+                // A file that is cut off ends there.
+                Ok(None) | Err(_) => break,
+            };
+            if packet.track_id != self.track.id {
+                continue;
+            }
+            let Ok(buffer) = self.track.decoder.decode(&packet) else {
+                self.damaged += 1;
+                continue;
+            };
+            let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
+            if !RATES.contains(&rate) || channels == 0 {
+                return Err(unreadable(&format!(
+                    "the sound has {rate} Hz and {channels} channels, which is not supported"
+                )));
+            }
+            self.damaged = 0;
+            self.samples.clear();
+            buffer.copy_to_vec_interleaved::<f32>(&mut self.samples);
+            return Ok(Some(Packet { rate, channels, samples: &self.samples }));
+        }
+        Ok(None)
     }
 }
 

@@ -1,13 +1,16 @@
-//! Sound as hops: spectra of a hundredth of a second, of a file or an audio input.
+//! Sound, of a file or an audio input: as hops, spectra of a hundredth of a second, and as samples for videos.
 //!
 //! [`analyse`] makes hops of samples, [`file`] of a whole file. Without the feature `audio` there is neither, and a [`Sound`] can only be
-//! made of hops.
+//! made of hops. [`Samples`] reads a file for a video, [`Tap`] carries the sound of an input to a recording.
 
 #[cfg(feature = "audio")]
 pub mod analyse;
 mod error;
 #[cfg(feature = "audio")]
 mod file;
+pub mod resample;
+pub mod samples;
+pub mod tap;
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,6 +18,14 @@ use std::path::Path;
 use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 
 pub use error::SoundError;
+pub use samples::Samples;
+pub use tap::Tap;
+
+/// Samples per second of sound in videos.
+pub const RATE: u32 = 48_000;
+
+/// Sound of an instant: left and right, 1 at full scale.
+pub type Stereo = [f32; 2];
 
 /// The extensions of audio files.
 pub const ENDINGS: [&str; 18] = [

@@ -26,6 +26,7 @@ pub mod workspace;
 
 pub use app::devices::DeviceLink;
 pub use app::engine::EngineLink;
+pub use app::recording::{Parts, RecordingLink, RecordingState};
 pub use app::{App, Options};
 pub use document::recovery::Recovery;
 

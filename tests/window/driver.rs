@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bendrack::engine::{Frame, Latency, Stage, Status, Warning};
 use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, State};
 use bendrack::media::{Map, Picture};
-use bendrack::ui::{App, DeviceLink, EngineLink, Options, Recovery, theme};
+use bendrack::ui::{App, DeviceLink, EngineLink, Options, Parts, RecordingLink, RecordingState, Recovery, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
@@ -18,6 +18,40 @@ use bendrack_nodes::program::source::ColourMap;
 use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use eframe::egui::{Event, Pos2, vec2};
 use egui_kittest::Harness;
+
+/// The calls and the answers of recordings without files.
+#[derive(Default)]
+pub struct Recorded {
+    pub started: Vec<(Parts, Patch)>,
+    pub stops: usize,
+    pub state: RecordingState,
+    pub outcome: Option<String>,
+}
+
+#[derive(Clone, Default)]
+pub struct FakeRecordings(pub Rc<RefCell<Recorded>>);
+
+impl RecordingLink for FakeRecordings {
+    fn start(&self, parts: Parts, patch: &Patch) {
+        let mut recorded = self.0.borrow_mut();
+        recorded.started.push((parts, patch.clone()));
+        recorded.state = RecordingState::On { secs: 0.0, lost: 0, is_paused: false };
+    }
+
+    fn stop(&self) {
+        let mut recorded = self.0.borrow_mut();
+        recorded.stops += 1;
+        recorded.state = RecordingState::Off;
+    }
+
+    fn state(&self) -> RecordingState {
+        self.0.borrow().state.clone()
+    }
+
+    fn outcome(&self) -> Option<String> {
+        self.0.borrow_mut().outcome.take()
+    }
+}
 
 /// The calls and the answers of an engine without a model.
 #[derive(Default)]
@@ -197,7 +231,7 @@ pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recover
     (window_on(Box::new(fake.clone()), patch, path, recovery, wgpu), fake)
 }
 
-/// A window on an engine; `wgpu` if it is to be drawn.
+/// A window on an engine, and recordings that are not looked at; `wgpu` if it is to be drawn.
 pub fn window_on(
     engine: Box<dyn EngineLink>,
     patch: Patch,
@@ -205,7 +239,36 @@ pub fn window_on(
     recovery: Option<Recovery>,
     wgpu: bool,
 ) -> Window {
-    let app = App::new(Options { patch, path, engine, devices: Box::new(FakeDevices), recovery });
+    window_of(
+        Options {
+            patch,
+            path,
+            engine,
+            recordings: Box::new(FakeRecordings::default()),
+            devices: Box::new(FakeDevices),
+            recovery,
+        },
+        wgpu,
+    )
+}
+
+/// A window that records, on an engine without a model.
+pub fn recording_window(patch: Patch) -> (Window, FakeRecordings, Fake) {
+    let (fake, recordings) = (Fake::default(), FakeRecordings::default());
+    fake.play(0);
+    let options = Options {
+        patch,
+        path: None,
+        engine: Box::new(fake.clone()),
+        recordings: Box::new(recordings.clone()),
+        devices: Box::new(FakeDevices),
+        recovery: None,
+    };
+    (window_of(options, false), recordings, fake)
+}
+
+fn window_of(options: Options, wgpu: bool) -> Window {
+    let app = App::new(options);
     let builder = Harness::builder()
         .with_size(if wgpu { vec2(1920.0, 1080.0) } else { theme::WINDOW })
         .with_max_steps(64)

@@ -10,6 +10,7 @@ mod driver;
 mod frames;
 mod patch_panel;
 mod pictures;
+mod recordings;
 mod subpatches;
 mod videos;
 mod views;

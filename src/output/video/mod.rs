@@ -5,7 +5,10 @@
 
 mod commented;
 mod gif;
+mod h264;
+mod live;
 mod mp4;
+mod opus;
 pub(crate) mod part;
 mod png;
 #[cfg(test)]
@@ -22,6 +25,7 @@ use crate::media::Picture;
 use crate::output::scale::fitted;
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
+use crate::sound::Stereo;
 
 /// A file, or files, that pictures are written to.
 pub trait VideoWriter: Send {
@@ -31,6 +35,25 @@ pub trait VideoWriter: Send {
     ///
     /// Fails if the provenance is longer than the longest readable patch.
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()>;
+
+    /// Gives the video sound, which [`Self::push_sound`] adds. It comes before the first picture. Formats without sound stay silent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sound cannot be encoded.
+    fn set_sound(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Adds sound at [`RATE`](crate::sound::RATE), from the start of the video on. At the end it gets the length of the pictures.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sound cannot be written, or comes before the first picture.
+    fn push_sound(&mut self, samples: &[Stereo]) -> Result<()> {
+        let _ = samples;
+        Ok(())
+    }
 
     /// Adds a picture.
     ///
@@ -53,7 +76,7 @@ pub trait VideoWriter: Send {
 ///
 /// | path | format | memory |
 /// |---|---|---|
-/// | `a.mp4` | H.264, for players and editors | the compressed video, up to 4 GiB |
+/// | `a.mp4` | H.264 with Opus, for players and editors | the compressed video, up to 4 GiB |
 /// | `a.gif` | 256 colours per picture, endless, at most 50 pictures per second | one picture |
 /// | `a.png` | `a_00000.png`, `a_00001.png`, …: exact | one picture |
 /// | `a/`, or a folder there is | `a/00000.png`, …: exact | one picture |
@@ -73,6 +96,13 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
         Format::Pictures { folder, prefix } => Box::new(png::Png::open(&folder, prefix)?),
     };
     Ok(Box::new(Steady { video, path: path.to_owned(), size: None }))
+}
+
+/// A recording at `path`, an MP4 that grows as pictures come. Whatever ends the program, it plays up to its last second.
+///
+/// It takes the place of no other file: if there is one, the first picture is an error. Its end makes it a video as [`open`] writes it.
+pub fn open_live(path: &Path, frame_rate: f64) -> Box<dyn VideoWriter> {
+    Box::new(Steady { video: Box::new(live::Live::new(path, frame_rate)), path: path.to_owned(), size: None })
 }
 
 /// The format, by the name of a video.
@@ -128,6 +158,14 @@ struct Steady {
 impl VideoWriter for Steady {
     fn set_provenance(&mut self, provenance: &Provenance) -> Result<()> {
         self.video.set_provenance(provenance)
+    }
+
+    fn set_sound(&mut self) -> Result<()> {
+        self.video.set_sound()
+    }
+
+    fn push_sound(&mut self, samples: &[Stereo]) -> Result<()> {
+        self.video.push_sound(samples)
     }
 
     fn push(&mut self, picture: &Picture) -> Result<()> {

@@ -9,10 +9,13 @@ use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, ImageDecoder};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
+use opus_rs::OpusDecoder;
 
 use crate::media::Picture;
 use crate::output::open;
+use crate::output::video::open_live;
 use crate::provenance::Provenance;
+use crate::sound::{RATE, Stereo};
 
 /// A video of saturated shapes that move over a soft ground; no two pictures are the same.
 fn shapes(width: usize, height: usize, count: usize) -> Vec<Picture> {
@@ -95,6 +98,7 @@ fn read(path: &Path) -> Video {
     let bytes = fs::read(path).expect("a file");
     let media = inside(&bytes, &["moov", "trak", "mdia"]);
     let table = |name| inside(media, &["minf", "stbl", name]);
+    let spans = spans(media);
     let times = table("stts");
     let durations = (0..number(times, 4) as usize)
         .flat_map(|run| vec![number(times, 12 + 8 * run); number(times, 8 + 8 * run) as usize])
@@ -106,10 +110,8 @@ fn read(path: &Path) -> Video {
     let sets = [&start, &avcc[8..8 + sps], &start, &avcc[11 + sps..11 + sps + pps]].concat();
     let mut decoder = Decoder::new().expect("a decoder");
     decoder.decode(&sets).expect("parameter sets");
-    let (sizes, mut at) = (table("stsz"), number(table("stco"), 8) as usize);
     let mut pictures = Vec::new();
-    for sample in 0..number(sizes, 8) as usize {
-        let end = at + number(sizes, 12 + 4 * sample) as usize;
+    for (mut at, end) in spans {
         let mut units = Vec::new();
         while at < end {
             let length = number(&bytes, at) as usize;
@@ -121,6 +123,43 @@ fn read(path: &Path) -> Video {
     }
     assert!(decoder.flush_remaining().expect("it ends").is_empty(), "a picture per sample");
     Video { timescale: number(inside(media, &["mdhd"]), 12), durations, pictures }
+}
+
+/// The first and the last byte of each sample of a track, by its media.
+fn spans(media: &[u8]) -> Vec<(usize, usize)> {
+    let table = |name| inside(media, &["minf", "stbl", name]);
+    let (sizes, chunks) = (table("stsz"), table("stco"));
+    let count = number(sizes, 8) as usize;
+    let mut end = 0;
+    let span = |sample: usize| {
+        // One chunk for all samples, or one for each.
+        let begins = sample == 0 || number(chunks, 4) as usize == count;
+        let start = if begins { number(chunks, 8 + 4 * sample) as usize } else { end };
+        end = start + number(sizes, 12 + 4 * sample) as usize;
+        (start, end)
+    };
+    (0..count).map(span).collect()
+}
+
+/// The sound of an MP4 as players play it: without the samples that it announces as delay, from the time that they have.
+fn read_sound(path: &Path) -> Vec<Stereo> {
+    let bytes = fs::read(path).expect("a file");
+    let index = inside(&bytes, &["moov"]);
+    // The track behind that of the pictures.
+    let first = index.windows(4).position(|name| name == b"trak").expect("a track");
+    let media = inside(&index[first - 4 + number(index, first - 4) as usize..], &["trak", "mdia"]);
+    let head = inside(media, &["minf", "stbl", "stsd"]);
+    let delay = head.windows(4).position(|name| name == b"dOps").expect("Opus") + 6;
+    let delay = usize::from(u16::from_be_bytes([head[delay], head[delay + 1]]));
+    let mut decoder = OpusDecoder::new(RATE as i32, 2).expect("a decoder");
+    let mut heard = Vec::new();
+    for (start, end) in spans(media) {
+        let mut samples = vec![[0.0; 2]; 960];
+        decoder.decode(&bytes[start..end], 960, samples.as_flattened_mut()).expect("a packet");
+        heard.extend(samples);
+    }
+    heard[..delay].fill([0.0; 2]);
+    heard
 }
 
 /// BT.709, limited range, by the formulas of ITU-R BT.709 and of no other file here.
@@ -180,6 +219,81 @@ fn a_video_with_a_patch_has_the_same_pictures() {
     assert!(with.0 > without.0 + 1000, "the patch is in it");
     assert_eq!(with.1.pictures, without.1.pictures);
     assert_eq!(with.1.durations, without.1.durations);
+}
+
+/// A click with each fourth picture comes with its picture.
+#[test]
+fn sound_comes_back_with_its_pictures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sound.mp4");
+    let pictures = shapes(64, 48, 20);
+    let mut video = open(&path, 16.0).expect("a video begins");
+    video.set_sound().expect("with sound");
+    video.set_provenance(&provenance()).expect("and a patch");
+    for (number, picture) in pictures.iter().enumerate() {
+        video.push(picture).expect("a picture fits");
+        let mut sound = vec![[0.0; 2]; 3000];
+        if number % 4 == 2 {
+            sound[..40].fill([0.8, -0.4]);
+        }
+        video.push_sound(&sound).expect("and its sound");
+    }
+    video.finish().expect("a video ends");
+    let video = read(&path);
+    assert_eq!(video.pictures.len(), 20);
+    assert!(video.durations.iter().all(|&duration| duration * 16 == video.timescale));
+    let sound = read_sound(&path);
+    assert!((60_000..60_960).contains(&sound.len()), "{} samples in as many pictures", sound.len());
+    let clicks: Vec<usize> = (0..20).filter(|n| sound[n * 3000..][..40].iter().any(|at| at[0] > 0.4)).collect();
+    assert_eq!(clicks, [2, 6, 10, 14, 18]);
+    assert!(sound[4 * 3000..6 * 3000 - 200].iter().all(|at| at[0].abs() < 0.02), "and silence between");
+    assert!(sound[2 * 3000 + 20][1] < -0.2, "the right side has its own sound");
+}
+
+/// The fragments of a file: the boxes at its top level.
+fn boxes(bytes: &[u8]) -> Vec<String> {
+    let (mut at, mut names) = (0, Vec::new());
+    while at < bytes.len() {
+        names.push(String::from_utf8_lossy(&bytes[at + 4..at + 8]).into_owned());
+        at += number(bytes, at) as usize;
+    }
+    assert_eq!(at, bytes.len(), "the last box is whole");
+    names
+}
+
+/// Recordings with sound: one that ends, and one that a crash ends after its second fragment.
+#[test]
+fn a_recording_is_at_its_place_each_second_and_ends_as_a_video() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [path, other] = ["live.mp4", "render.mp4"].map(|name| folder.path().join(name));
+    let (pictures, sound) = (shapes(64, 48, 40), vec![[0.25, -0.25]; 3000]);
+    let mut live = open_live(&path, 16.0);
+    let mut video = open(&other, 16.0).expect("a video begins");
+    for video in [&mut live, &mut video] {
+        video.set_sound().expect("with sound");
+        video.set_provenance(&provenance()).expect("and a patch");
+        for picture in &pictures {
+            video.push(picture).expect("a picture fits");
+            video.push_sound(&sound).expect("and its sound");
+        }
+    }
+    let growing = fs::read(&path).expect("it is there while it is written");
+    assert_eq!(boxes(&growing), ["ftyp", "moov", "moof", "mdat", "moof", "mdat"]);
+    let text = crate::provenance::read(&path).expect("a patch").text;
+    assert!(text.windows(9).any(|words| words == b"\"frames\":"), "the patch is in it from the start");
+    assert!(open_live(&path, 16.0).push(&pictures[0]).is_err(), "another recording does not take its place");
+    live.finish().expect("a recording ends");
+    video.finish().expect("a video ends");
+    assert_eq!(boxes(&fs::read(&path).expect("a file")), ["ftyp", "moov", "mdat"]);
+    let [live, video] = [&path, &other].map(|path| read(path));
+    assert_eq!((live.timescale, &live.durations), (video.timescale, &video.durations));
+    for ((live, video), wanted) in live.pictures.iter().zip(&video.pictures).zip(&pictures) {
+        let [live, video] = [live, video].map(|picture| psnr(&picture.rgb, &wanted.rgb));
+        assert!(live >= video - 1.0, "{live:.1} dB, in a render {video:.1} dB");
+    }
+    assert_eq!(live.pictures.len(), 40);
+    assert!(read_sound(&path) == read_sound(&other));
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2, "no other file stays");
 }
 
 /// A wrong matrix or range moves these by 20 levels and more.

@@ -48,6 +48,8 @@ pub enum Command {
     NewSeed,
     /// Restart the video.
     Restart,
+    /// Start or stop a recording.
+    ToggleRecording,
     /// Zoom to the selection.
     ZoomSelection,
     /// Zoom to the whole patch.
@@ -91,6 +93,7 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     take(shift, Key::S, Command::SaveAs);
     take(ctrl, Key::S, Command::Save);
     take(ctrl, Key::O, Command::Open);
+    take(ctrl, Key::R, Command::ToggleRecording);
     take(Modifiers::NONE, Key::F11, Command::TogglePreview);
     if !context.palette {
         take(Modifiers::NONE, Key::Escape, Command::Cancel);

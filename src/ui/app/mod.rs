@@ -5,6 +5,7 @@ pub mod devices;
 pub mod engine;
 mod file_tasks;
 mod keys;
+pub mod recording;
 mod top_bar;
 
 use std::path::PathBuf;
@@ -32,7 +33,8 @@ use devices::DeviceLink;
 use engine::{EngineLink, Monitor};
 use file_tasks::{Discarding, FileEvent, FileTasks, from_render};
 use keys::{Command, KeyContext, commands};
-use top_bar::{TapTempo, top_bar_ui};
+use recording::{HeldKey, Parts, Press, RecordingLink, RecordingState};
+use top_bar::{RecordingBar, TapTempo, top_bar_ui};
 
 /// The parts that a window is opened with.
 pub struct Options {
@@ -44,6 +46,8 @@ pub struct Options {
     pub engine: Box<dyn EngineLink>,
     /// The devices.
     pub devices: Box<dyn DeviceLink>,
+    /// The maker of recordings.
+    pub recordings: Box<dyn RecordingLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
 }
@@ -59,6 +63,11 @@ pub struct App {
     monitor: Monitor,
     devices: Box<dyn DeviceLink>,
     device_monitor: DeviceMonitor,
+    recordings: Box<dyn RecordingLink>,
+    parts: Parts,
+    /// The result of the last recording.
+    recorded: Option<String>,
+    held: HeldKey,
     files: FileTasks,
     backup: Backup,
     message: Message,
@@ -116,6 +125,10 @@ impl App {
             monitor: Monitor::default(),
             devices: options.devices,
             device_monitor: DeviceMonitor::default(),
+            recordings: options.recordings,
+            parts: Parts::default(),
+            recorded: None,
+            held: HeldKey::default(),
             files: FileTasks::default(),
             message: Message::default(),
             taps: TapTempo::default(),
@@ -130,6 +143,16 @@ impl App {
         self.learn();
         self.request_repaint(ui);
         self.finish_tasks(ui);
+        if let Some(outcome) = self.recordings.outcome() {
+            self.message.show(ui, outcome.clone());
+            self.recorded = Some(outcome);
+        }
+        let is_free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
+        let press = self.held.update(ui, is_free);
+        self.canvas.reroutes = press == Some(Press::Short);
+        if press == Some(Press::Long) {
+            self.run(ui, Command::ToggleRecording);
+        }
         let over_canvas = ui.input(|i| i.pointer.hover_pos()).is_some_and(|at| self.canvas.contains(at));
         let context = KeyContext {
             palette: self.canvas.palette.is_some(),
@@ -185,6 +208,7 @@ impl App {
                 self.engine.restart();
             }
             Command::Restart => self.engine.restart(),
+            Command::ToggleRecording => self.toggle_recording(ui),
             Command::ZoomSelection => {
                 let ids = editor.selection.clone();
                 frame_nodes(&mut self.canvas, &mut self.workspace, &ids);
@@ -204,6 +228,17 @@ impl App {
                 self.files.waiting = None;
                 editor.learn = None;
             }
+        }
+    }
+
+    fn toggle_recording(&mut self, ui: &Ui) {
+        match self.recordings.state() {
+            RecordingState::Off if self.parts == (Parts { screen: false, model: false, maps: false }) => {
+                self.message.show(ui, "No pictures to record are chosen: choose some beside Record.".to_owned());
+            }
+            RecordingState::Off => self.recordings.start(self.parts, &self.workspace.editor.document.patch),
+            RecordingState::On { .. } => self.recordings.stop(),
+            RecordingState::Ending => {}
         }
     }
 
@@ -327,7 +362,9 @@ impl App {
         }
         let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
-        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace)).inner {
+        let state = self.recordings.state();
+        let recording = RecordingBar { state: &state, parts: &mut self.parts, last: self.recorded.as_deref() };
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, recording)).inner {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));

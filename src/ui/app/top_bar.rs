@@ -5,6 +5,7 @@ use bendrack_nodes::patch::Edit;
 use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
 
 use super::keys::Command;
+use super::recording::{Parts, RecordingState, recording_ui};
 use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::widgets::flat_button;
@@ -36,9 +37,19 @@ impl TapTempo {
     }
 }
 
+/// Recording in the top bar.
+pub struct RecordingBar<'a> {
+    /// The state.
+    pub state: &'a RecordingState,
+    /// The pictures to record.
+    pub parts: &'a mut Parts,
+    /// The result of the last recording.
+    pub last: Option<&'a str>,
+}
+
 /// Shows the bar; the command of a clicked button. A button without a hint is disabled.
-pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<Command> {
-    let mut command = None;
+pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: RecordingBar<'_>) -> Option<Command> {
+    let (mut command, mut record) = (None, None);
     let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
         let button = ui.add_enabled(hint.is_some(), flat_button(text));
         if button.on_hover_text(hint.unwrap_or_default()).clicked() {
@@ -56,6 +67,7 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<Command> {
         let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
         button(ui, "Redo", redo.as_deref(), Command::Redo);
         button(ui, "Devices", Some("Show what devices send, or hide it."), Command::ToggleDevices);
+        record = recording_ui(ui, recording.state, recording.parts, recording.last);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
             button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);
@@ -64,7 +76,7 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<Command> {
             tempo_ui(ui, workspace);
         });
     });
-    command
+    command.or(record)
 }
 
 /// The seed: typed or dragged. New noise comes with the next chunk, a new video with Restart.

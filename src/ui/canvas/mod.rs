@@ -64,6 +64,8 @@ pub struct Canvas {
     pub(in crate::ui) rect: Option<Rect>,
     /// The drag of a frame.
     pub(in crate::ui) frame_drag: Option<FrameDrag>,
+    /// True in the frame in which the cable under the pointer gets a reroute.
+    pub(in crate::ui) reroutes: bool,
 }
 
 impl Canvas {

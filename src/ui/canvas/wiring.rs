@@ -43,9 +43,7 @@ pub(in crate::ui) fn cables_ui(ui: &Ui, canvas: &Canvas, workspace: &mut Workspa
         workspace.editor.toggle_mute(&cable.to);
     }
     let at = ui.input(|i| i.pointer.hover_pos());
-    if let Some(at) = at.filter(|_| !ui.ctx().text_edit_focused())
-        && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::R))
-    {
+    if let Some(at) = at.filter(|_| canvas.reroutes) {
         add_reroute(workspace, &cable.to, canvas.place(at, workspace.frame.zoom));
         return;
     }

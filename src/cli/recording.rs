@@ -1,0 +1,290 @@
+//! Recordings of the window: their names, their folder, and the frames that they get.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use bendrack_nodes::patch::Patch;
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::engine::Frame;
+use crate::engine::model::FRAME_RATE;
+use crate::output::Recorder;
+use crate::output::recorder::{Progress, Recording, Seen, Shot, SoundOf};
+use crate::provenance::{Provenance, Render};
+use crate::ui::{Parts, RecordingLink, RecordingState};
+
+/// Files of one second, at most.
+const MOST_NAMES: usize = 1000;
+
+/// The recordings of a window: one at a time.
+#[derive(Clone)]
+pub(super) struct Recordings(Arc<Shared>);
+
+struct Shared {
+    folder: PathBuf,
+    /// The difference between the clock on the wall and UTC.
+    offset: UtcOffset,
+    sound: OnceLock<SoundOf>,
+    /// The render record, once the model is loaded. The seed and the number of frames follow.
+    render: OnceLock<Render>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: Option<Running>,
+    outcome: Option<String>,
+}
+
+struct Running {
+    recorder: Recorder,
+    files: Vec<PathBuf>,
+    is_ending: bool,
+}
+
+impl Recordings {
+    /// Recordings in a folder. It is called before other threads run, as only then the system gives the time zone.
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+        let offset = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
+        let folder = folder.unwrap_or_else(default_folder);
+        let (sound, render, state) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self(Arc::new(Shared { folder, offset, sound, render, state }))
+    }
+
+    /// Sets the sound of the recordings, once.
+    pub(super) fn set_sound(&self, sound: SoundOf) {
+        // No other code sets it.
+        let _ = self.0.sound.set(sound);
+    }
+
+    /// Sets the render record, once.
+    pub(super) fn set_render(&self, render: Render) {
+        // No other code sets it.
+        let _ = self.0.render.set(render);
+    }
+
+    /// Takes a frame that is shown now.
+    pub(super) fn push(&self, frame: &Frame) {
+        let state = self.state();
+        let Some(running) = state.running.as_ref().filter(|running| !running.is_ending) else { return };
+        running.recorder.push(Shot {
+            number: frame.number,
+            at: Instant::now(),
+            screen: frame.screen.clone(),
+            model: frame.picture.clone(),
+            taps: frame.taps.clone(),
+            is_recorded: frame.recorded,
+        });
+    }
+
+    /// Ends the recording, and waits for its files. The message, if one ran.
+    pub(super) fn finish(&self) -> Option<String> {
+        let running = self.state().running.take()?;
+        let progress = running.recorder.finish();
+        Some(message(&running.files, &progress))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves the message of a recording that ended to the outcome.
+    fn settle(state: &mut State) {
+        let is_done = |running: &mut Running| running.recorder.progress().is_done;
+        if let Some(running) = state.running.take_if(is_done) {
+            state.outcome = Some(message(&running.files, &running.recorder.progress()));
+        }
+    }
+}
+
+impl RecordingLink for Recordings {
+    fn start(&self, parts: Parts, patch: &Patch) {
+        let mut state = self.state();
+        Self::settle(&mut state);
+        if state.running.is_some() {
+            return;
+        }
+        let now = OffsetDateTime::now_utc().to_offset(self.0.offset);
+        let seen = [(parts.screen, Seen::Screen), (parts.model, Seen::Model), (parts.maps, Seen::Maps)];
+        let seen: Vec<Seen> = seen.into_iter().filter_map(|(is_chosen, seen)| is_chosen.then_some(seen)).collect();
+        let files = files(&self.0.folder, now, &seen);
+        let provenance = self.0.render.get().map(|render| Provenance {
+            patch: patch.clone(),
+            render: Render { seed: patch.engine.seed, ..render.clone() },
+        });
+        // A patch too long for a video is left out, as in renders.
+        let provenance = provenance.filter(|provenance| provenance.text().is_ok());
+        let sound = self.0.sound.get().cloned().unwrap_or_default();
+        let paths = files.iter().map(|(_, path)| path.clone()).collect();
+        let recorder = Recorder::start(Recording { files, frame_rate: FRAME_RATE, provenance, sound });
+        state.running = Some(Running { recorder, files: paths, is_ending: false });
+    }
+
+    fn stop(&self) {
+        if let Some(running) = &mut self.state().running {
+            running.is_ending = true;
+            running.recorder.stop();
+        }
+    }
+
+    fn state(&self) -> RecordingState {
+        let state = Self::state(self);
+        let Some(running) = &state.running else { return RecordingState::Off };
+        let progress = running.recorder.progress();
+        match progress.is_done || running.is_ending {
+            true => RecordingState::Ending,
+            false => RecordingState::On {
+                secs: progress.pictures as f64 / FRAME_RATE,
+                lost: progress.lost,
+                is_paused: progress.is_paused,
+            },
+        }
+    }
+
+    fn outcome(&self) -> Option<String> {
+        let mut state = Self::state(self);
+        Self::settle(&mut state);
+        state.outcome.take()
+    }
+}
+
+/// The result of a recording, for the user.
+fn message(files: &[PathBuf], progress: &Progress) -> String {
+    let secs = progress.pictures as f64 / FRAME_RATE;
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    match &progress.problem {
+        Some(problem) => format!("The recording ended after {secs:.1} s: {problem}"),
+        None => {
+            let lost = match progress.lost {
+                0 => String::new(),
+                lost => format!("; {lost} pictures came too fast and repeat the one before"),
+            };
+            format!("Recorded {secs:.1} s to {}{lost}", names.join(", "))
+        }
+    }
+}
+
+/// Free names for the files of a recording, after its time: `bendrack-2026-11-29-14-03-05.mp4`.
+fn files(folder: &Path, now: OffsetDateTime, seen: &[Seen]) -> Vec<(Seen, PathBuf)> {
+    let (date, time) = (now.date(), now.time());
+    let name = format!(
+        "bendrack-{:04}-{:02}-{:02}-{:02}-{:02}-{:02}",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+    let named = |number: usize| -> Vec<(Seen, PathBuf)> {
+        let again = if number == 1 { String::new() } else { format!("-{number}") };
+        let part = |seen: Seen| match seen {
+            Seen::Screen => "",
+            Seen::Model => "-model",
+            Seen::Maps => "-heatmaps",
+        };
+        seen.iter().map(|seen| (*seen, folder.join(format!("{name}{again}{}.mp4", part(*seen))))).collect()
+    };
+    let is_free = |files: &Vec<(Seen, PathBuf)>| files.iter().all(|(_, path)| !path.exists());
+    // The recorder refuses a name that is taken.
+    (1..MOST_NAMES).map(named).find(is_free).unwrap_or_else(|| named(MOST_NAMES))
+}
+
+/// The user's folder of videos, if there is one; else the working folder.
+fn default_folder() -> PathBuf {
+    let home = std::env::var_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
+    let name = if cfg!(target_os = "macos") { "Movies" } else { "Videos" };
+    home.map(|home| home.join(name)).filter(|folder| folder.is_dir()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::media::Picture;
+
+    fn frame(number: u64, recorded: bool) -> Frame {
+        let picture = Arc::new(Picture::filled(32, 32, [number as u8; 3]));
+        Frame {
+            number,
+            latent: number / 4,
+            picture: picture.clone(),
+            screen: picture,
+            taps: Arc::default(),
+            controls: Arc::default(),
+            messages: Vec::new(),
+            midi: Vec::new(),
+            recorded,
+        }
+    }
+
+    /// The message of a recording that ends by itself.
+    fn outcome(recordings: &Recordings) -> String {
+        for _ in 0..1000 {
+            if let Some(outcome) = recordings.outcome() {
+                return outcome;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the recording does not end");
+    }
+
+    #[test]
+    fn a_recording_is_named_after_its_time_and_takes_no_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = OffsetDateTime::from_unix_timestamp(1_796_000_585).expect("a time");
+        let all = [Seen::Screen, Seen::Model, Seen::Maps];
+        let names = |seen: &[Seen]| -> Vec<String> {
+            let name = |(_, path): (Seen, PathBuf)| path.file_name().expect("a name").to_string_lossy().into_owned();
+            files(folder.path(), now, seen).into_iter().map(name).collect()
+        };
+        let first = names(&all);
+        assert!(first[0].starts_with("bendrack-2026-11-29-") && first[0].ends_with(".mp4"), "{first:?}");
+        assert!(first[1].ends_with("-model.mp4") && first[2].ends_with("-heatmaps.mp4"), "{first:?}");
+        std::fs::write(folder.path().join(&first[1]), "").expect("a file");
+        assert_eq!(names(&all[..1]), first[..1]);
+        assert!(names(&all)[0].ends_with("-2.mp4"));
+    }
+
+    #[test]
+    fn a_window_records_from_start_to_stop_with_its_patch() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recordings = Recordings::new(Some(folder.path().to_owned()));
+        let render = serde_json::json!({
+            "bendrack": "0", "model": "mini", "family": "mini", "model_sha256": "", "seed": 0, "size": [32, 32],
+            "zoom": 1, "exact": false, "frames": 0, "frame_rate": 16,
+        });
+        recordings.set_render(serde_json::from_value(render).expect("a render"));
+        recordings.push(&frame(0, true));
+        assert_eq!(RecordingLink::state(&recordings), RecordingState::Off);
+        recordings.start(Parts::default(), &Patch::default());
+        (1..21).for_each(|number| recordings.push(&frame(number, number <= 10)));
+        while !matches!(RecordingLink::state(&recordings), RecordingState::On { is_paused: true, .. }) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        recordings.stop();
+        recordings.push(&frame(21, true));
+        let outcome = outcome(&recordings);
+        assert!(outcome.starts_with("Recorded 0.6 s to ") && outcome.ends_with(".mp4"), "{outcome}");
+        let path = std::fs::read_dir(folder.path()).expect("a folder").next().expect("a file").expect("a file").path();
+        let text = crate::provenance::read(&path).expect("a patch").text;
+        assert!(String::from_utf8_lossy(&text).contains("\"frames\":10"), "the pictures that the patch records");
+        assert_eq!(RecordingLink::state(&recordings), RecordingState::Off);
+        assert_eq!(recordings.finish(), None);
+    }
+
+    #[test]
+    fn a_problem_ends_the_recording_with_a_sentence() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recordings = Recordings::new(Some(folder.path().join("none")));
+        recordings.start(Parts::default(), &Patch::default());
+        recordings.push(&frame(0, true));
+        let outcome = outcome(&recordings);
+        assert!(
+            outcome.starts_with("The recording ended after 0.0 s: ") && outcome.contains("make its folder"),
+            "{outcome}"
+        );
+    }
+}

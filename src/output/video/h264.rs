@@ -1,0 +1,140 @@
+//! Pictures as H.264.
+
+use std::path::{Path, PathBuf};
+
+use openh264::encoder::{
+    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, QpRange, RateControlMode,
+    VuiConfig,
+};
+use openh264::formats::YUVSource;
+use openh264::{OpenH264API, Timestamp};
+
+use crate::media::Picture;
+use crate::output::video::yuv::Yuv;
+use crate::output::{Error, Result};
+
+/// The quantiser of every picture: 0 is the finest, 51 the coarsest. At this value no blocks are visible, even on a
+/// stage.
+const QUANTISER: u8 = 20;
+
+/// Bits per pixel that the stream is announced with.
+const BITS_PER_PIXEL: f64 = 0.25;
+
+/// The most that level 5.2 of H.264 allows.
+const MOST_BITS_PER_SEC: f64 = 240e6;
+
+/// Sides that the encoder takes: the shorter at least, the longer and the shorter at most.
+const LEAST_SIDE: usize = 16;
+const MOST_SIDES: (usize, usize) = (3840, 2160);
+
+/// Seconds between pictures that decode on their own, to which players can jump.
+const SEEK_SECS: f64 = 2.0;
+
+/// Trade of the encoder between time and size. Both have the same quantiser, and thus the same quality.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// The smaller file.
+    Small,
+    /// The shorter time, beside a running engine.
+    Fast,
+}
+
+/// A compressed picture.
+pub struct Coded {
+    /// Its units with start codes between them (H.264, annex B).
+    pub bytes: Vec<u8>,
+    /// True if it decodes on its own.
+    pub is_key: bool,
+}
+
+/// Encoder of pictures of one size at a constant rate.
+pub struct Coder {
+    path: PathBuf,
+    frame_rate: f64,
+    effort: Effort,
+    number: u64,
+    /// The encoder, and the size that it codes.
+    encoder: Option<(Encoder, (usize, usize))>,
+}
+
+impl Coder {
+    /// An encoder for the video at `path`, which its errors name.
+    pub fn new(path: &Path, frame_rate: f64, effort: Effort) -> Self {
+        Self { path: path.to_owned(), frame_rate, effort, number: 0, encoder: None }
+    }
+
+    /// Width and height of the coded pictures, after the first.
+    pub fn size(&self) -> Option<(usize, usize)> {
+        self.encoder.as_ref().map(|(_, size)| *size)
+    }
+
+    /// The start of the next picture, in seconds.
+    pub fn secs(&self) -> f64 {
+        self.number as f64 / self.frame_rate
+    }
+
+    /// Compresses the next picture.
+    pub fn encode(&mut self, picture: &Picture) -> Result<Coded> {
+        self.check(picture)?;
+        let yuv = Yuv::of(picture);
+        let time = Timestamp::from_millis((self.secs() * 1000.0).round() as u64);
+        let (encoder, _) = match &mut self.encoder {
+            Some(encoder) => encoder,
+            None => {
+                let config = config(yuv.dimensions(), self.frame_rate, self.effort);
+                let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
+                    .map_err(|error| refused(&self.path, &error))?;
+                self.encoder.insert((encoder, yuv.dimensions()))
+            }
+        };
+        let coded = encoder.encode_at(&yuv, time).map_err(|error| refused(&self.path, &error))?;
+        self.number += 1;
+        Ok(Coded { bytes: coded.to_vec(), is_key: coded.frame_type() == FrameType::IDR })
+    }
+
+    /// An error if H.264 holds no picture of this size.
+    fn check(&self, picture: &Picture) -> Result<()> {
+        let (width, height) = (picture.width, picture.height);
+        if is_codable(width, height) {
+            return Ok(());
+        }
+        let (long, short) = MOST_SIDES;
+        let message = format!(
+            "H.264 holds pictures of {LEAST_SIDE} × {LEAST_SIDE} to {long} × {short}, not of {width} × {height}: choose \
+             another size, or .png"
+        );
+        Err(Error::new(&self.path, message))
+    }
+}
+
+fn refused(path: &Path, error: &openh264::Error) -> Error {
+    Error::new(path, format!("the H.264 encoder refuses a picture: {error}; try .png"))
+}
+
+/// True if H.264 can hold pictures of this size, in portrait or landscape.
+fn is_codable(width: usize, height: usize) -> bool {
+    let (long, short) = (width.max(height), width.min(height));
+    short >= LEAST_SIDE && long <= MOST_SIDES.0 && short <= MOST_SIDES.1
+}
+
+/// Settings of the encoder: one thread, so that every machine writes the same bytes.
+fn config((width, height): (usize, usize), frame_rate: f64, effort: Effort) -> EncoderConfig {
+    let bits_per_sec = BITS_PER_PIXEL * (width * height) as f64 * frame_rate;
+    EncoderConfig::new()
+        .complexity(match effort {
+            Effort::Small => Complexity::High,
+            Effort::Fast => Complexity::Low,
+        })
+        // The mode that keeps the range of quantisers and leaves out no picture.
+        .rate_control_mode(RateControlMode::Bufferbased)
+        .bitrate(BitRate::from_bps(bits_per_sec.min(MOST_BITS_PER_SEC) as u32))
+        .qp(QpRange::new(QUANTISER, QUANTISER))
+        .max_frame_rate(FrameRate::from_hz(frame_rate as f32))
+        .intra_frame_period(IntraFramePeriod::from_num_frames((SEEK_SECS * frame_rate).ceil() as u32))
+        // The encoder would skip slow changes, taken for a camera's noise: a slow fade would step.
+        .background_detection(false)
+        .adaptive_quantization(false)
+        .skip_frames(false)
+        .num_threads(1)
+        .vui(VuiConfig::bt709())
+}

@@ -1,0 +1,94 @@
+//! The sound of an audio input on its way to a recording.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::{RATE, Stereo};
+
+/// The most samples that wait for a recording: ten seconds.
+const MOST_WAITING: usize = 10 * RATE as usize;
+
+/// Sound that came together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// The time of its end.
+    pub end: Instant,
+    /// Samples at [`RATE`].
+    pub samples: Vec<Stereo>,
+}
+
+/// Sound of an audio input for one recording at a time. Without a recording it keeps nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Tap(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    open: bool,
+    received: VecDeque<Received>,
+    samples: usize,
+}
+
+impl Tap {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the sound from now on, and drops what waits.
+    pub fn open(&self) {
+        *self.waiting() = Waiting { open: true, ..Waiting::default() };
+    }
+
+    /// Keeps no more sound.
+    pub fn close(&self) {
+        *self.waiting() = Waiting::default();
+    }
+
+    /// True if a recording takes the sound.
+    pub fn is_open(&self) -> bool {
+        self.waiting().open
+    }
+
+    /// Adds sound that ended at `end`. If nobody takes it, the oldest is lost.
+    pub fn push(&self, end: Instant, samples: &[Stereo]) {
+        let mut waiting = self.waiting();
+        if !waiting.open || samples.is_empty() {
+            return;
+        }
+        waiting.samples += samples.len();
+        waiting.received.push_back(Received { end, samples: samples.to_vec() });
+        while waiting.samples > MOST_WAITING {
+            let Some(oldest) = waiting.received.pop_front() else { break };
+            waiting.samples -= oldest.samples.len();
+        }
+    }
+
+    /// Takes the sound that waits.
+    pub fn take(&self) -> Vec<Received> {
+        let mut waiting = self.waiting();
+        waiting.samples = 0;
+        waiting.received.drain(..).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_waits_only_for_a_recording_and_not_without_end() {
+        let (tap, now) = (Tap::default(), Instant::now());
+        tap.push(now, &[[0.5; 2]]);
+        assert!(tap.take().is_empty() && !tap.is_open(), "no recording");
+        tap.open();
+        tap.push(now, &[[0.25; 2]]);
+        assert_eq!(tap.take(), [Received { end: now, samples: vec![[0.25; 2]] }]);
+        for _ in 0..11 {
+            tap.push(now, &vec![[0.0; 2]; RATE as usize]);
+        }
+        assert_eq!(tap.take().len(), 10, "the oldest second is lost");
+        tap.push(now, &[[0.25; 2]]);
+        tap.close();
+        assert!(tap.take().is_empty());
+    }
+}

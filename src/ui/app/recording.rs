@@ -1,0 +1,164 @@
+//! Recordings: their interface to the window, their button and their key.
+
+use bendrack_nodes::patch::Patch;
+use eframe::egui::{Button, Event, Key, Modifiers, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
+
+use super::keys::Command;
+use crate::ui::theme;
+
+/// Seconds for which the key R is held to start or stop a recording.
+const HOLD_SECS: f64 = 0.4;
+
+/// A maker of recordings. No call blocks.
+pub trait RecordingLink {
+    /// Begins a recording of these pictures, with this patch inside. A running one goes on.
+    fn start(&self, parts: Parts, patch: &Patch);
+    /// Ends the recording.
+    fn stop(&self);
+    /// The state.
+    fn state(&self) -> RecordingState;
+    /// The result of a recording that ended: a message for the status bar, once.
+    fn outcome(&self) -> Option<String>;
+}
+
+/// The pictures to record, each to a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// The picture that the patch shows.
+    pub screen: bool,
+    /// The model's picture.
+    pub model: bool,
+    /// The heatmaps of all taps.
+    pub maps: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { screen: true, model: false, maps: false }
+    }
+}
+
+/// The state of recordings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum RecordingState {
+    /// No recording.
+    #[default]
+    Off,
+    /// A recording runs.
+    On {
+        /// Its length in seconds.
+        secs: f64,
+        /// Pictures that came too fast to be recorded.
+        lost: u64,
+        /// True while `output.record` of the patch leaves out frames.
+        is_paused: bool,
+    },
+    /// The files of a recording are being completed.
+    Ending,
+}
+
+/// The key R: a short press adds a reroute, a long one starts or stops a recording.
+#[derive(Default)]
+pub struct HeldKey {
+    /// The time of the press.
+    since: Option<f64>,
+    /// True once the press counted as a long one.
+    is_used: bool,
+}
+
+/// A press of the key R.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Press {
+    /// A short one, which ended.
+    Short,
+    /// A long one, while the key is still down.
+    Long,
+}
+
+impl HeldKey {
+    /// Follows the key. `is_free` is false while a text field or the palette takes letters.
+    pub fn update(&mut self, ui: &Ui, is_free: bool) -> Option<Press> {
+        let is_key = |event: &Event, down: bool| {
+            matches!(event, Event::Key { key: Key::R, pressed, modifiers, .. }
+                if *pressed == down && (!down || modifiers.is_none()))
+        };
+        let (now, pressed, released, down) = ui.input(|i| {
+            let any = |down| i.events.iter().any(|event| is_key(event, down));
+            (i.time, any(true), any(false), i.key_down(Key::R))
+        });
+        if pressed && is_free {
+            ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::R));
+            self.since.get_or_insert(now);
+        }
+        let since = self.since?;
+        if released || !down {
+            let was_used = std::mem::take(&mut self.is_used);
+            self.since = None;
+            return (released && !was_used).then_some(Press::Short);
+        }
+        if self.is_used || now - since < HOLD_SECS {
+            return None;
+        }
+        self.is_used = true;
+        Some(Press::Long)
+    }
+}
+
+/// Shows the button, with the choice of pictures beside it; the command of a click.
+pub fn recording_ui(ui: &mut Ui, state: &RecordingState, parts: &mut Parts, last: Option<&str>) -> Option<Command> {
+    let (text, colour) = match state {
+        RecordingState::Off => ("Record".to_owned(), theme::TEXT),
+        RecordingState::On { secs, is_paused: false, .. } => (clock(*secs), theme::ERROR),
+        RecordingState::On { secs, .. } => (format!("{} paused", clock(*secs)), theme::WARNING),
+        RecordingState::Ending => ("saving".to_owned(), theme::WEAK),
+    };
+    let hint = match state {
+        RecordingState::Off => last.map_or_else(
+            || "Records what is shown to a video. Ctrl+R, or hold R".to_owned(),
+            |last| format!("Records what is shown to a video. Ctrl+R, or hold R\n{last}"),
+        ),
+        RecordingState::On { lost, .. } if *lost > 0 => {
+            format!("Stops the recording. {lost} pictures came too fast and repeat the one before. Ctrl+R, or hold R")
+        }
+        RecordingState::On { is_paused: true, .. } => {
+            "Stops the recording. Now output.record of the patch leaves out frames. Ctrl+R, or hold R".to_owned()
+        }
+        RecordingState::On { .. } => "Stops the recording. Ctrl+R, or hold R".to_owned(),
+        RecordingState::Ending => "The video is completed.".to_owned(),
+    };
+    let mut command = None;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let (dot, _) = ui.allocate_exact_size(vec2(10.0, 16.0), Sense::hover());
+        let is_on = matches!(state, RecordingState::On { .. });
+        ui.painter().circle_filled(dot.center(), if is_on { 5.0 } else { 4.0 }, theme::ERROR);
+        let button = Button::new(RichText::new(&text).color(colour)).frame_when_inactive(false);
+        let button = ui.add_enabled(*state != RecordingState::Ending, button);
+        let label = match state {
+            RecordingState::Off => "Record".to_owned(),
+            RecordingState::On { .. } => format!("Stop recording {text}"),
+            RecordingState::Ending => "Saving the recording".to_owned(),
+        };
+        button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label.clone()));
+        if button.on_hover_text(hint).clicked() {
+            command = Some(Command::ToggleRecording);
+        }
+        let menu = ui.add_enabled_ui(*state == RecordingState::Off, |ui| {
+            let menu = ui.menu_button(RichText::new("⏷").color(theme::WEAK), |ui| {
+                ui.checkbox(&mut parts.screen, "Screen").on_hover_text("The picture that the patch shows");
+                ui.checkbox(&mut parts.model, "Model").on_hover_text("The model's picture, without heatmaps");
+                ui.checkbox(&mut parts.maps, "Heatmaps").on_hover_text("The maps of all taps, beside one another");
+            });
+            menu.response
+        });
+        menu.inner.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, "Pictures to record"));
+        menu.inner.on_hover_text("Pictures to record, each to its own file");
+    });
+    command
+}
+
+/// Minutes and seconds.
+pub fn clock(secs: f64) -> String {
+    let secs = secs as u64;
+    format!("{}:{:02}", secs / 60, secs % 60)
+}

@@ -1,0 +1,83 @@
+//! Recordings: button, keys, messages.
+
+use bendrack::ui::{Parts, RecordingState};
+use eframe::egui::{Event, Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
+
+use crate::driver::*;
+
+fn key(window: &mut Window, key: Key, pressed: bool) {
+    window.event(Event::Key { key, physical_key: None, pressed, repeat: false, modifiers: Modifiers::NONE });
+}
+
+#[test]
+fn the_button_starts_and_stops_a_recording_and_shows_its_length() {
+    let (mut window, recordings, _) = recording_window(first_bend());
+    window.get_by_label("Record").click();
+    window.run_steps(3);
+    assert_eq!(recordings.0.borrow().started, [(Parts::default(), first_bend())]);
+    recordings.0.borrow_mut().state = RecordingState::On { secs: 83.9, lost: 0, is_paused: false };
+    window.run_steps(2);
+    assert!(window.query_by_label("Record").is_none());
+    recordings.0.borrow_mut().state = RecordingState::On { secs: 84.0, lost: 0, is_paused: true };
+    window.run_steps(2);
+    window.get_by_label("Stop recording 1:24 paused").click();
+    window.run_steps(3);
+    assert_eq!(recordings.0.borrow().stops, 1);
+    recordings.0.borrow_mut().outcome = Some("Recorded 84.0 s to bendrack.mp4".into());
+    window.run_steps(2);
+    assert!(window.query_by_label_contains("Recorded 84.0 s to bendrack.mp4").is_some(), "the message names the file");
+    assert!(window.query_by_label("Record").is_some());
+    recordings.0.borrow_mut().state = RecordingState::Ending;
+    window.run_steps(2);
+    window.get_by_label("Saving the recording").click();
+    window.run_steps(2);
+    assert_eq!((recordings.0.borrow().started.len(), recordings.0.borrow().stops), (1, 1), "it is being completed");
+}
+
+#[test]
+fn the_choice_beside_the_button_selects_pictures() {
+    let (mut window, recordings, _) = recording_window(first_bend());
+    window.get_by_label("Pictures to record").click();
+    window.run_steps(3);
+    window.get_by_label("Heatmaps").click();
+    window.run_steps(3);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    window.run_steps(3);
+    let wanted = Parts { screen: true, model: false, maps: true };
+    assert_eq!(recordings.0.borrow().started.last().map(|(parts, _)| *parts), Some(wanted));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    window.run_steps(3);
+    assert_eq!(recordings.0.borrow().stops, 1);
+}
+
+#[test]
+fn a_held_r_records_once_and_a_short_one_does_not() {
+    let (mut window, recordings, fake) = recording_window(first_bend());
+    let plans = fake.plans();
+    window.key_press(Key::R);
+    window.run_steps(60);
+    assert!(recordings.0.borrow().started.is_empty(), "a short press");
+    key(&mut window, Key::R, true);
+    window.run_steps(20);
+    assert!(recordings.0.borrow().started.is_empty(), "not yet");
+    window.run_steps(60);
+    assert_eq!(recordings.0.borrow().started.len(), 1);
+    assert_eq!(recordings.0.borrow().stops, 0, "a longer press is still one");
+    key(&mut window, Key::R, false);
+    window.run_steps(3);
+    key(&mut window, Key::R, true);
+    window.run_steps(40);
+    key(&mut window, Key::R, false);
+    window.run_steps(3);
+    assert_eq!((recordings.0.borrow().started.len(), recordings.0.borrow().stops), (1, 1));
+    assert_eq!(fake.plans(), plans, "no cable got a reroute");
+    // The palette takes letters.
+    window.key_press(Key::N);
+    window.run_steps(2);
+    key(&mut window, Key::R, true);
+    window.run_steps(40);
+    key(&mut window, Key::R, false);
+    window.run_steps(2);
+    assert_eq!(recordings.0.borrow().started.len(), 1);
+}
