@@ -32,6 +32,8 @@ use crate::terminal;
 const STATS: Duration = Duration::from_secs(1);
 /// The time from one copy of the state to the next.
 const STATE: Duration = Duration::from_secs(5);
+/// The time after which a failure of the engine ends the program, so that a service starts it again.
+const LONGEST_FAILURE: Duration = Duration::from_secs(10);
 /// The longest wait for the last model call at the end.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
 /// The pictures that wait for a slow reader; further ones are left out.
@@ -61,7 +63,7 @@ pub(super) struct Play {
     /// Print a line of JSON each second: speed, latency, losses, memory, devices.
     #[arg(long)]
     stats: bool,
-    /// End after this time, in seconds [default: at Ctrl+C or SIGTERM].
+    /// End this time after the first picture, in seconds [default: at Ctrl+C or SIGTERM].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<f64>,
     /// Keep the last value of each control in this file, every five seconds and at the end.
@@ -125,15 +127,24 @@ impl Play {
         outs.open(&devices);
 
         let begin = Instant::now();
+        let (mut first, mut running) = (begin, begin);
         let (mut stats_due, mut state_due, mut before, mut warned) = (begin + STATS, begin + STATE, (begin, 0), false);
         let ended = loop {
-            if stop.load(Ordering::Relaxed) || self.seconds.is_some_and(|secs| begin.elapsed().as_secs_f64() >= secs) {
+            if stop.load(Ordering::Relaxed) {
+                break frames.problem().map_or(Ok(()), |why| Err(Failure::Failed(why)));
+            }
+            let total = shown.load(Ordering::Relaxed);
+            if total > 0 && self.seconds.is_some_and(|secs| first.elapsed().as_secs_f64() >= secs) {
                 break Ok(());
             }
-            if let Stage::Failed(why) = engine.status().stage
-                && shown.load(Ordering::Relaxed) == 0
-            {
-                break Err(Failure::Failed(why));
+            // Seconds count from the first picture, and a failure from the last one.
+            if total == 0 {
+                first = Instant::now();
+            }
+            match engine.status().stage {
+                Stage::Failed(why) if total == 0 || running.elapsed() > LONGEST_FAILURE => break Err(Failure::Failed(why)),
+                Stage::Failed(_) => {}
+                Stage::Loading | Stage::Running => running = Instant::now(),
             }
             let take = take_state.as_ref().map(|state| state()).unwrap_or_default();
             if let Some(error) = take.failed.filter(|_| !warned) {
@@ -146,7 +157,6 @@ impl Play {
             let now = Instant::now();
             if self.stats && now >= stats_due {
                 stats_due += STATS;
-                let total = shown.load(Ordering::Relaxed);
                 let rate = (total - before.1) as f64 / (now - before.0).as_secs_f64();
                 before = (now, total);
                 let failed = take_state.as_ref().and_then(|state| state().failed).map(|error| error.to_string());
@@ -207,7 +217,7 @@ impl Play {
         let state = State { version: 1, events: engine.inbox().latest().events() };
         let written = serde_json::to_vec(&state).map_err(io::Error::other).and_then(|text| disk::replace(path, &text));
         if let Err(error) = written {
-            terminal::print_error(format_args!("warning: {}: {error}; the state is not kept", path.display()));
+            terminal::print_error(format_args!("warning: {}: {error}; the state is not kept, choose another file for --state", path.display()));
         }
     }
 
@@ -264,7 +274,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// The paths of takes that are kept by themselves, in the user's folder.
 pub(super) fn sessions() -> impl FnMut() -> io::Result<PathBuf> + Send + 'static {
     || {
-        let folder = folder::of_user().ok_or_else(|| io::Error::other("the system names no data folder; set HOME"))?;
+        let folder = folder::of_user().ok_or_else(|| io::Error::other("the system names no data folder; set HOME, on Windows APPDATA"))?;
         folder::next_session(&folder)
     }
 }
@@ -281,6 +291,7 @@ pub(super) fn sound_file(source: &AudioSource) -> Result<Option<SoundFile>, Fail
 struct FrameWriter {
     sender: FrameSender,
     thread: Option<JoinHandle<()>>,
+    problem: Arc<Mutex<Option<String>>>,
 }
 
 #[derive(Clone)]
@@ -303,8 +314,20 @@ impl FrameWriter {
         let (pictures, receiver) = sync_channel(MOST_WAITING);
         let is_wanted = format != FrameFormat::None;
         let pictures = Arc::new(Mutex::new(Some(pictures).filter(|_| is_wanted)));
-        let thread = is_wanted.then(|| std::thread::spawn(move || write_frames(format, &receiver, &stop)));
-        Self { sender: FrameSender { pictures, left_out: Arc::default() }, thread }
+        let problem = Arc::new(Mutex::new(None));
+        let found = problem.clone();
+        let write = move || {
+            if let Err(error) = write_frames(format, &receiver) {
+                // A reader that has gone away has seen enough: the video ends.
+                if error.kind() != io::ErrorKind::BrokenPipe {
+                    let why = format!("the pictures cannot be written: {error}; check the program that reads them");
+                    *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                }
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let thread = is_wanted.then(|| std::thread::spawn(write));
+        Self { sender: FrameSender { pictures, left_out: Arc::default() }, thread, problem }
     }
 
     fn sender(&self) -> FrameSender {
@@ -313,6 +336,11 @@ impl FrameWriter {
 
     fn left_out(&self) -> u64 {
         self.sender.left_out.load(Ordering::Relaxed)
+    }
+
+    /// The problem that ended the pictures.
+    fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes what waits.
@@ -325,18 +353,11 @@ impl FrameWriter {
     }
 }
 
-/// Writes pictures until no more come. A reader that has gone away has seen enough: the video ends.
-fn write_frames(format: FrameFormat, pictures: &Receiver<Arc<Picture>>, stop: &AtomicBool) {
+/// Writes pictures until no more come.
+fn write_frames(format: FrameFormat, pictures: &Receiver<Arc<Picture>>) -> io::Result<()> {
     let mut frames = Frames::new(format, io::stdout().lock());
     for picture in pictures {
-        if let Err(error) = frames.push(&picture) {
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                terminal::print_error(format_args!("the pictures cannot be written: {error}"));
-            }
-            stop.store(true, Ordering::Relaxed);
-            return;
-        }
+        frames.push(&picture)?;
     }
-    // The reader may be gone, and nothing is left to do.
-    let _ = frames.flush();
+    frames.flush()
 }

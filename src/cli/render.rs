@@ -46,7 +46,7 @@ pub(super) struct Render {
     /// Number of pictures, 16 per second [of a take: all]. A patch with output.record writes only those with its gate on.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
-    /// Length in seconds, at 16 pictures each [default: 5].
+    /// Length in seconds, at 16 pictures each [default: 5, or the whole take].
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
     /// Seed of the video and of all random nodes, instead of the patch's own.

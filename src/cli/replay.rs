@@ -22,10 +22,10 @@ use crate::wan::error::message;
 #[derive(clap::Args)]
 pub(super) struct Replay {
     /// Render a take instead of a patch: the pictures that were shown, bit for bit. With another --model, --size, --steps or
-    /// --exact, the same performance: its events in their latent frames.
+    /// --exact or --audio, the same performance: its events in their latent frames.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["patch", "seed", "snapshot", "set"], help_heading = "Takes")]
     pub(super) take: Option<PathBuf>,
-    /// Make each chunk once, with all that belongs to it, instead of as often as it was made live.
+    /// Make each chunk once, with all its events, instead of as often as live. Changes come slightly earlier than they were seen.
     #[arg(long = "final", requires = "take", help_heading = "Takes")]
     is_final: bool,
     /// Leave out the beginning of the take, in seconds.
@@ -105,10 +105,11 @@ impl Played {
                 short(&found)
             )));
         }
-        let is_other = !is_same_model && !replay.anyway
+        let is_other = !is_same_model && (render.model.is_some() || !replay.anyway)
             || render.size.is_some_and(|size| header.size != <[usize; 2]>::from(size))
             || model.steps.is_some()
-            || render.exact && !header.exact;
+            || render.exact && !header.exact
+            || render.has_sound();
         let source = if replay.is_final || is_other {
             Source::Performance(Performance::of(take))
         } else {
@@ -182,7 +183,13 @@ impl Replay {
                 let sound = Sound::open(path).map_err(|error| Failure::Failed(error.to_string()))?;
                 Ok((Some(Arc::new(sound)), Some(path.to_owned())))
             }
-            _ if self.anyway => Ok((None, None)),
+            _ if self.anyway => {
+                terminal::print_error(format_args!(
+                    "warning: {}, the sound of the take, is missing; the video is made without it",
+                    file.path
+                ));
+                Ok((None, None))
+            }
             Ok(_) => Err(Failure::Failed(format!("{}: not the sound file of the take; {advice}", file.path))),
             Err(error) => Err(Failure::Failed(format!("{}, the sound of the take: {error}; {advice}", file.path))),
         }
@@ -231,7 +238,7 @@ impl Player {
                     return Err(Failure::Failed(differs(header, wanted.pictures)));
                 }
                 let executed = session.execute(&entry);
-                executed.map_err(|error| Failure::Failed(format!("line {line} of the take: {}", message(&error))))?
+                executed.map_err(|error| Failure::Failed(format!("line {line} of the take: {}; render it with --final", message(&error))))?
             }
         };
         let skipped = self.skip.min(frames.len() as u64);
@@ -245,10 +252,13 @@ impl Player {
 fn differs(header: &Header, pictures: u64) -> String {
     let secs = pictures as f64 / FRAME_RATE;
     let here = processor();
-    let reason = if here == header.processor {
-        "the take or bendrack was changed".to_owned()
-    } else {
+    let version = env!("CARGO_PKG_VERSION");
+    let reason = if here != header.processor {
         format!("it was played on {}, and this is {here}", header.processor)
+    } else if version != header.bendrack {
+        format!("it was played with bendrack {}, and this is {version}", header.bendrack)
+    } else {
+        "the take or this build of bendrack was changed".to_owned()
     };
     format!("before {secs:.1} s, the video differs from the one that was played: {reason}; add --anyway to render it")
 }

@@ -20,6 +20,8 @@ use super::{Entry, Frame, Journal, Phase, Session, Warning};
 use crate::input::{self, Inbox, Stamped};
 use crate::wan::error::message;
 
+/// The longest wait for the end of a call when the handle is dropped.
+const CLOSING: Duration = Duration::from_secs(1);
 /// The pause after a failed call, before the engine tries again.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
 
@@ -132,7 +134,7 @@ impl EngineHandle {
         shared.state().status.frame_rate = FRAME_RATE;
         let (engine_thread, player) = (shared.clone(), shared.clone());
         let load = || load().map(Into::into);
-        let engine = std::thread::spawn(move || match catch_panic(load, "report it, and start bendrack again") {
+        let engine = std::thread::spawn(move || match catch_panic(load, "start bendrack again") {
             Ok(session) => Conductor::new(session, journal, engine_thread).run(),
             Err(why) => engine_thread.state().status.stage = Stage::Failed(why),
         });
@@ -171,6 +173,10 @@ impl EngineHandle {
     /// Stops the engine, and waits at most this long for the end of its call. The journal is complete if it ends in time.
     pub fn close(self, limit: Duration) {
         self.stop();
+        self.wait(limit);
+    }
+
+    fn wait(&self, limit: Duration) {
         let begin = Instant::now();
         while self.engine.as_ref().is_some_and(|engine| !engine.is_finished()) && begin.elapsed() < limit {
             std::thread::sleep(Duration::from_millis(5));
@@ -193,10 +199,11 @@ impl Drop for EngineHandle {
     fn drop(&mut self) {
         self.stop();
         if let Some(player) = self.player.take() {
-            // A panic of the player is already printed, and its thread has ended. The engine's thread ends after its
-            // call. That may take minutes, so nothing waits for it.
+            // A panic of the player is already printed, and its thread has ended.
             let _ = player.join();
         }
+        // The call under way may take minutes, so nothing waits longer. The journal is complete if it ends in time.
+        self.wait(CLOSING);
     }
 }
 
@@ -362,7 +369,8 @@ impl<J: Journal> Conductor<J> {
         if self.session.engine().phase() == Phase::Show {
             self.pace.add_make(self.make_secs);
         }
-        let warnings = self.session.engine().warnings().to_vec();
+        let mut warnings = self.session.engine().warnings().to_vec();
+        warnings.extend(self.journal.problem().map(Warning::new));
         let mut state = self.shared.state();
         (state.status.stage, state.status.warnings) = (Stage::Running, warnings);
         Ok(())
@@ -412,7 +420,7 @@ impl<J: Journal> Conductor<J> {
     /// Executes an entry, and records it.
     fn execute(&mut self, entry: Entry) -> std::result::Result<Vec<Frame>, String> {
         let session = &mut self.session;
-        let frames = catch_panic(|| session.execute(&entry), "press Restart to begin the video again")?;
+        let frames = catch_panic(|| session.execute(&entry), "begin the video again")?;
         self.journal.record(&entry);
         Ok(frames)
     }
@@ -483,6 +491,6 @@ impl<J: Journal> Conductor<J> {
 fn catch_panic<T>(work: impl FnOnce() -> Result<T>, next_step: &str) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| message(&error)),
-        Err(_) => Err(format!("internal error in the engine (a bug); {next_step}")),
+        Err(_) => Err(format!("internal error in the engine, a bug: report it to the project, and {next_step}")),
     }
 }

@@ -197,11 +197,16 @@ pub trait Journal: Send {
     fn begin(&mut self, session: &Session);
     /// An entry is executed.
     fn record(&mut self, entry: &Entry);
+    /// The problem by which entries are lost, and the next step.
+    fn problem(&self) -> Option<String>;
 }
 
 impl Journal for () {
     fn begin(&mut self, _: &Session) {}
     fn record(&mut self, _: &Entry) {}
+    fn problem(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<J: Journal> Journal for Option<J> {
@@ -211,5 +216,9 @@ impl<J: Journal> Journal for Option<J> {
 
     fn record(&mut self, entry: &Entry) {
         self.iter_mut().for_each(|journal| journal.record(entry));
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.as_ref().and_then(J::problem)
     }
 }

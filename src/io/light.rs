@@ -217,15 +217,18 @@ impl<'a> Reason<'a> {
         let (one, _) = kind.unit();
         match self {
             Self::Failed(reason) => reason.to_owned(),
-            Self::Waiting => "waiting for the device".to_owned(),
-            Self::Losing => "something was lost in the last ten seconds; send less at once".to_owned(),
-            Self::Invalid if kind.is_output() => format!("open, and no {one} could be sent so far"),
+            Self::Waiting => "waiting for the device; connect it, `bendrack devices` lists names".to_owned(),
+            Self::Losing => "messages were lost in the last ten seconds; send fewer at once, or raise net.core.rmem_max".to_owned(),
+            Self::Invalid if kind.is_output() => format!("open, and no {one} could be sent so far; check the address and the network"),
             Self::Invalid if kind == Kind::Serial => {
                 "open, and every line so far is invalid; check --baud, and docs/devices.md for the form of a line"
                     .to_owned()
             }
             Self::Invalid => format!("open, and every {one} so far is invalid"),
             Self::Silent if kind.is_output() => format!("open, and no {one} was sent yet"),
+            Self::Silent if kind == Kind::OscIn => {
+                format!("open, and no {one} came yet; check the sender's address and port, and the firewall")
+            }
             Self::Silent => format!("open, and no {one} came yet"),
             Self::Works => "works".to_owned(),
         }

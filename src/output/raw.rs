@@ -9,7 +9,7 @@ use crate::media::Picture;
 pub enum FrameFormat {
     /// YUV4MPEG2: full colour (4:4:4), BT.601, limited range, with size and frame rate in its head.
     Y4m,
-    /// RGB, a byte each, row by row, without a head.
+    /// RGB without a header, a byte per colour (rgb24), for ffmpeg's `-f rawvideo`.
     Rawvideo,
     /// No pictures.
     None,
@@ -38,7 +38,7 @@ impl<W: Write> Frames<W> {
         let size = (picture.width, picture.height);
         let is_first = self.size.is_none();
         if *self.size.get_or_insert(size) != size {
-            return Err(io::Error::other("the size of the pictures changes, which the format cannot hold"));
+            return Err(io::Error::other("the size of the pictures changes, which the format cannot hold; start again"));
         }
         match self.format {
             FrameFormat::None => Ok(()),

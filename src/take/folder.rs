@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::files::data_folder;
 
 /// The most takes that are kept by themselves.
-const MOST: usize = 20;
+const MOST: usize = 200;
 /// The most bytes of takes that are kept by themselves.
 const MOST_BYTES: u64 = 256 << 20;
+/// The newest takes, which stay however large they are.
+const ALWAYS: usize = 10;
 /// The beginning of the name of a take that is kept by itself.
 const SESSION: &str = "session ";
 /// The extension of a take.
@@ -27,7 +29,7 @@ pub fn of_user() -> Option<PathBuf> {
 /// Fails if the folder cannot be made or read.
 pub fn next_session(folder: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
-    make_room(folder, MOST, MOST_BYTES)?;
+    make_room(folder, (MOST, ALWAYS), MOST_BYTES)?;
     free_path(folder, SESSION)
 }
 
@@ -39,7 +41,7 @@ fn free_path(folder: &Path, start: &str) -> io::Result<PathBuf> {
         folder.join(format!("{start}{now}{count}.{EXTENSION}"))
     };
     let mut names = (1..1000).map(name);
-    names.find(|path| !path.exists()).ok_or_else(|| io::Error::other("too many takes in this second"))
+    names.find(|path| !path.exists()).ok_or_else(|| io::Error::other("too many takes in this second; begin the video again"))
 }
 
 /// Takes that are kept by themselves, oldest first, with their sizes.
@@ -60,11 +62,16 @@ fn sessions(folder: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     Ok(found.into_iter().map(|(_, path, bytes)| (path, bytes)).collect())
 }
 
-fn make_room(folder: &Path, most: usize, most_bytes: u64) -> io::Result<()> {
-    let mut kept = sessions(folder)?;
-    while kept.len() >= most || kept.iter().map(|(_, bytes)| bytes).sum::<u64>() > most_bytes {
-        let (oldest, _) = kept.remove(0);
+fn make_room(folder: &Path, (most, always): (usize, usize), most_bytes: u64) -> io::Result<()> {
+    let kept = sessions(folder)?;
+    let mut bytes: u64 = kept.iter().map(|(_, bytes)| bytes).sum();
+    for (index, (oldest, size)) in kept.iter().enumerate() {
+        let left = kept.len() - index;
+        if left <= always || (left < most && bytes <= most_bytes) {
+            break;
+        }
         fs::remove_file(oldest)?;
+        bytes -= size;
     }
     Ok(())
 }
@@ -81,11 +88,11 @@ mod tests {
             fs::write(folder.join(name), "12345678")?;
             std::thread::sleep(std::time::Duration::from_millis(15));
         }
-        make_room(folder, 3, 1 << 20)?;
+        make_room(folder, (3, 1), 1 << 20)?;
         let left = |folder: &Path| sessions(folder).map(|all| all.len());
         assert_eq!(left(folder)?, 2);
         assert!(!folder.join("session a.take").exists());
-        make_room(folder, 9, 8)?;
+        make_room(folder, (9, 1), 0)?;
         assert_eq!(left(folder)?, 1);
         assert!(folder.join("session c.take").exists() && folder.join("mine.take").exists());
         assert!(folder.join("session notes.txt").exists());

@@ -138,7 +138,7 @@ impl Line {
                 let crc = crc.ok_or("a checksum is eight hexadecimal digits")?;
                 Self::Check(Checksum { pictures: count(pictures)?, crc })
             }
-            _ => return Err(format!("{first} is no kind of line, or has other values")),
+            _ => return Err(format!("{first} is an unknown kind of line, or its values are wrong")),
         })
     }
 }
@@ -153,7 +153,7 @@ fn name(kind: &Json, rest: &[Json]) -> Result<Name, String> {
         (Some("note"), [channel, number]) => Name::Note(within(channel, 1, 16)?, within(number, 0, 127)?),
         (Some("osc"), [Json::String(address)]) => Name::Osc(address.as_str().into()),
         (Some("sensor"), [Json::String(name)]) => Name::Sensor(name.as_str().into()),
-        _ => return Err(format!("{kind} is no kind of control, or has other values")),
+        _ => return Err(format!("{kind} is an unknown kind of control, or its values are wrong")),
     })
 }
 

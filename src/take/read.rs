@@ -46,7 +46,7 @@ impl Take {
     ///
     /// Fails if the file cannot be read, if it is no take, or one of a later version. Fails at the first line that is wrong.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
-        let file = File::open(path).map_err(|error| TakeError::new(path, error))?;
+        let file = File::open(path).map_err(|error| TakeError::new(path, format_args!("{error}; give a .take file")))?;
         let mut lines = Lines { from: BufReader::new(MultiGzDecoder::new(BufReader::new(file))), is_cut: false };
         let no_take = || TakeError::new(path, "not a take of bendrack; give a .take file");
         let first = lines.next_line().map_err(|_| no_take())?.ok_or_else(no_take)?;
@@ -61,14 +61,17 @@ impl Take {
             }
         }
         let header: Header = serde_json::from_value(first)
-            .map_err(|error| TakeError::at(path, 1, format_args!("{error}; the take cannot be used")))?;
+            .map_err(|error| TakeError::at(path, 1, format_args!("{error}; the take cannot be used without it")))?;
         let (patch, plan) = compiled(&header.patch).map_err(|why| TakeError::at(path, 1, why))?;
         let mut reader = Reader { patch: header.patch.clone(), names: Vec::new(), frame: 0, entries: Vec::new() };
         let mut number = 1;
         while let Some(text) = lines.next_line().map_err(|error| TakeError::at(path, number + 1, error))? {
             number += 1;
-            let advice = "mend the line, or cut the take there";
-            let wrong = |why: String| TakeError::at(path, number, format_args!("{why}; {advice}"));
+            let wrong = |why: String| {
+                let before = number - 1;
+                let keep = format_args!("to keep the lines before: gzip -dc FILE | head -n {before} | gzip > NEW.take");
+                TakeError::at(path, number, format_args!("{why}; {keep}"))
+            };
             let line = Line::read(&text).map_err(wrong)?;
             reader.add(number, line).map_err(wrong)?;
         }
@@ -105,7 +108,7 @@ impl Reader {
             }
             Line::Event(name, numbers) => {
                 let known = self.names.len();
-                let name = self.names.get(name).ok_or_else(|| format!("control {name} of {known} has no name"))?;
+                let name = self.names.get(name).ok_or_else(|| format!("control {name} has no name; {known} names are known"))?;
                 Entry::Event { frame: self.frame, event: name.event(&numbers)? }
             }
             Line::Sound(hop) => Entry::Event { frame: self.frame, event: bendrack_nodes::input::Event::Sound(hop) },

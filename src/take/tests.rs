@@ -153,8 +153,8 @@ fn a_wrong_line_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.take");
     for (line, why) in [
-        ("[\"dance\",1]", "line 3: \"dance\" is no kind of line"),
-        ("[4,0.5]", "line 3: control 4 of 0 has no name"),
+        ("[\"dance\",1]", "line 3: \"dance\" is an unknown kind of line"),
+        ("[4,0.5]", "line 3: control 4 has no name; 0 names are known"),
         ("nonsense", "line 3: not a JSON array"),
         ("[]", "line 3: an empty array"),
         ("[\"name\",\"cc\",17,1]", "line 3: 17 is not within 1 to 16"),

@@ -98,6 +98,11 @@ impl Journal for TakeWriter {
     fn record(&mut self, entry: &Entry) {
         self.send(Message::Entry(entry.clone()));
     }
+
+    fn problem(&self) -> Option<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.failed.as_ref().map(|error| format!("no take: {error}"))
+    }
 }
 
 impl Drop for TakeWriter {
@@ -159,7 +164,7 @@ fn write_all(entries: &Receiver<Message>, mut next: impl FnMut() -> io::Result<P
 
 fn fail(state: &Mutex<TakeState>, error: &io::Error) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let why = format_args!("{error}; the take ends here, choose another folder");
+    let why = format_args!("{error}; the take ends here: free space, or choose another file");
     state.failed = Some(match &state.path {
         Some(path) => TakeError::new(path, why),
         None => TakeError(why.to_string()),

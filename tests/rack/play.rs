@@ -147,7 +147,7 @@ fn a_take_of_another_model_or_with_other_pictures_is_refused() {
     for (take, why) in [
         ("model.take", "--anyway"),
         ("size.take", "multiples of 16"),
-        ("seed.take", "differs from the one that was played: the take or bendrack was changed"),
+        ("seed.take", "differs from the one that was played: the take or this build of bendrack was changed"),
         ("a.json", "not a take"),
         ("none.take", "none.take"),
     ] {
