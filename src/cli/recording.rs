@@ -234,14 +234,14 @@ mod tests {
     #[test]
     fn a_recording_is_named_after_its_time_and_takes_no_place() {
         let folder = tempfile::tempdir().expect("a folder");
-        let now = OffsetDateTime::from_unix_timestamp(1_796_000_585).expect("a time");
+        let now = OffsetDateTime::from_unix_timestamp(1_795_960_985).expect("a time");
         let all = [Seen::Screen, Seen::Model, Seen::Maps];
         let names = |seen: &[Seen]| -> Vec<String> {
             let name = |(_, path): (Seen, PathBuf)| path.file_name().expect("a name").to_string_lossy().into_owned();
             files(folder.path(), now, seen).into_iter().map(name).collect()
         };
         let first = names(&all);
-        assert!(first[0].starts_with("bendrack-2026-11-29-") && first[0].ends_with(".mp4"), "{first:?}");
+        assert!(first[0].starts_with("bendrack-2026-11-29-14-03-05") && first[0].ends_with(".mp4"), "{first:?}");
         assert!(first[1].ends_with("-model.mp4") && first[2].ends_with("-heatmaps.mp4"), "{first:?}");
         std::fs::write(folder.path().join(&first[1]), "").expect("a file");
         assert_eq!(names(&all[..1]), first[..1]);

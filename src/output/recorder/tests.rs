@@ -98,8 +98,10 @@ fn sound_of_an_input_lies_where_it_was_received() {
         provenance: None,
         sound: SoundOf::Input(tap.clone()),
     });
-    // Sound from a second before the recording on, in hundredths; its level is the second. It stops for half a second.
-    let (mut video, mut next) = (Vec::new(), 0_i32);
+    let sound = Arc::<Mutex<Vec<Stereo>>>::default();
+    job.videos.push((Seen::Screen, Box::new(Sounding(sound.clone()))));
+    // Sound in hundredths, from the first picture on; its level is the second. It stops for half a second.
+    let mut next = 0_i32;
     for number in 0..64 {
         while f64::from(next) <= f64::from(number) * 6.25 {
             let secs = f64::from(next) / 100.0;
@@ -108,24 +110,47 @@ fn sound_of_an_input_lies_where_it_was_received() {
             }
             next += 1;
         }
-        let shot = Shot {
-            is_recorded: !(32..48).contains(&number),
-            ..shot(number as u64, at(1.0 + f64::from(number) / 16.0))
-        };
-        job.take(&shot).expect("a frame");
-        if let Hearing::Input(input) = &mut job.sound {
-            video.push((input.pushed, input.waiting.clone()));
-        }
+        let time = at(1.0 + f64::from(number) / 16.0);
+        // The third second is left out.
+        job.take(&Shot { is_recorded: !(32..48).contains(&number), ..shot(number as u64, time) }).expect("a frame");
     }
-    assert_eq!(job.timeline.pictures(), 48, "16 of 64 are left out");
-    let (pushed, waiting) = video.last().expect("frames");
-    let have = *pushed + waiting.len() as u64;
-    // The last picture is new, and its sound still comes.
-    assert_eq!(have, 47 * 3000 + 120, "sound up to its last hundredth");
-    assert_eq!(waiting.back(), Some(&[3.0; 2]), "the fourth second is the last");
+    assert_eq!(job.timeline.pictures(), 48);
+    {
+        let sound = locked_sound(&sound);
+        // The last picture is new, and its sound still comes.
+        assert_eq!(sound.len(), 47 * 3000 + 120, "sound up to its last hundredth");
+        let level = |secs: f64| sound[(secs * f64::from(RATE)) as usize][0];
+        assert_eq!([0.5, 1.2, 1.7, 2.1, 2.9].map(level), [0.0, 0.0, 1.0, 3.0, 3.0]);
+    }
     assert!(tap.is_open());
     job.finish(true).expect("it ends");
     assert!(!tap.is_open());
+}
+
+/// A video that keeps its sound.
+struct Sounding(Arc<Mutex<Vec<Stereo>>>);
+
+fn locked_sound(sound: &Mutex<Vec<Stereo>>) -> MutexGuard<'_, Vec<Stereo>> {
+    sound.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl VideoWriter for Sounding {
+    fn set_provenance(&mut self, _: &Provenance) -> Result<()> {
+        Ok(())
+    }
+
+    fn push(&mut self, _: &Picture) -> Result<()> {
+        Ok(())
+    }
+
+    fn push_sound(&mut self, samples: &[Stereo]) -> Result<()> {
+        locked_sound(&self.0).extend(samples);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(feature = "audio")]

@@ -20,38 +20,47 @@ impl Yuv {
     /// Converts a picture; odd sizes repeat their last column and row, as 4:2:0 has only even ones.
     pub fn of(picture: &Picture) -> Self {
         let (width, height) = (picture.width.next_multiple_of(2), picture.height.next_multiple_of(2));
-        let pixel = |x: usize, y: usize| {
-            let start = (y.min(picture.height - 1) * picture.width + x.min(picture.width - 1)) * 3;
-            [0, 1, 2].map(|channel| f32::from(picture.rgb[start + channel]))
-        };
-        let luma =
-            (0..width * height).map(|i| level(16.0 + 219.0 / 255.0 * weight(pixel(i % width, i / width)))).collect();
-        let (columns, rows) = (width / 2, height / 2);
-        let (blue, red) = (0..columns * rows)
-            .map(|i| {
-                let (x, y) = (i % columns * 2, i / columns * 2);
-                // A sample of colour lies on the left of its two columns, between its two rows, as decoders expect.
-                let around = [(x.saturating_sub(1), 0.125), (x, 0.25), (x + 1, 0.125)];
-                let mut mean = [0.0; 3];
-                for (column, share) in around {
-                    for row in [y, y + 1] {
-                        for (sum, value) in mean.iter_mut().zip(pixel(column, row)) {
-                            *sum += share * value;
-                        }
-                    }
-                }
-                let [r, _, b] = mean;
+        let mut luma = Vec::with_capacity(width * height);
+        let (mut blue, mut red) = (Vec::with_capacity(width * height / 4), Vec::with_capacity(width * height / 4));
+        let row = |y: usize| &picture.rgb[y.min(picture.height - 1) * picture.width * 3..][..picture.width * 3];
+        for y in 0..height {
+            let pixels = row(y).as_chunks().0;
+            luma.extend(pixels.iter().map(|rgb| level(16.0 + 219.0 / 255.0 * weight(rgb.map(f32::from)))));
+            if pixels.len() < width {
+                luma.extend(luma.last().copied());
+            }
+        }
+        for y in (0..height).step_by(2) {
+            let rows = [row(y).as_chunks().0, row(y + 1).as_chunks().0];
+            for x in (0..width).step_by(2) {
+                let mean = mean(rows, x);
                 let luma = weight(mean);
-                (difference(b - luma, LUMA[2]), difference(r - luma, LUMA[0]))
-            })
-            .unzip();
+                blue.push(difference(mean[2] - luma, LUMA[2]));
+                red.push(difference(mean[0] - luma, LUMA[0]));
+            }
+        }
         Self { width, height, luma, blue, red }
     }
 }
 
+/// The colour at a column and the one behind it, between two rows. It lies on the left column, as decoders expect.
+fn mean(rows: [&[[u8; 3]]; 2], x: usize) -> [f32; 3] {
+    let last = rows[0].len() - 1;
+    let around = [(x.saturating_sub(1), 0.125), (x.min(last), 0.25), ((x + 1).min(last), 0.125)];
+    let mut mean = [0.0; 3];
+    for (column, share) in around {
+        for row in rows {
+            for (sum, value) in mean.iter_mut().zip(row[column]) {
+                *sum += share * f32::from(value);
+            }
+        }
+    }
+    mean
+}
+
 /// Luma of 0 to 255.
 fn weight(rgb: [f32; 3]) -> f32 {
-    rgb.iter().zip(LUMA).map(|(value, weight)| value * weight).sum()
+    rgb[0] * LUMA[0] + rgb[1] * LUMA[1] + rgb[2] * LUMA[2]
 }
 
 /// A colour's difference from luma, which is at most 1 less the colour's own weight in it.
@@ -59,8 +68,9 @@ fn difference(from_luma: f32, own: f32) -> u8 {
     level(128.0 + 112.0 / 255.0 * from_luma / (1.0 - own))
 }
 
+/// The nearest level of a value from 0 up. It is faster than `round`, which is a call on most processors.
 fn level(value: f32) -> u8 {
-    value.round() as u8
+    (value + 0.5) as u8
 }
 
 impl YUVSource for Yuv {
