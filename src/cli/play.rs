@@ -142,7 +142,9 @@ impl Play {
                 first = Instant::now();
             }
             match engine.status().stage {
-                Stage::Failed(why) if total == 0 || running.elapsed() > LONGEST_FAILURE => break Err(Failure::Failed(why)),
+                Stage::Failed(why) if total == 0 || running.elapsed() > LONGEST_FAILURE => {
+                    break Err(Failure::Failed(why));
+                }
                 Stage::Failed(_) => {}
                 Stage::Loading | Stage::Running => running = Instant::now(),
             }
@@ -217,7 +219,10 @@ impl Play {
         let state = State { version: 1, events: engine.inbox().latest().events() };
         let written = serde_json::to_vec(&state).map_err(io::Error::other).and_then(|text| disk::replace(path, &text));
         if let Err(error) = written {
-            terminal::print_error(format_args!("warning: {}: {error}; the state is not kept, choose another file for --state", path.display()));
+            terminal::print_error(format_args!(
+                "warning: {}: {error}; the state is not kept, choose another file for --state",
+                path.display()
+            ));
         }
     }
 
@@ -274,7 +279,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// The paths of takes that are kept by themselves, in the user's folder.
 pub(super) fn sessions() -> impl FnMut() -> io::Result<PathBuf> + Send + 'static {
     || {
-        let folder = folder::of_user().ok_or_else(|| io::Error::other("the system names no data folder; set HOME, on Windows APPDATA"))?;
+        let folder = folder::of_user()
+            .ok_or_else(|| io::Error::other("the system names no data folder; set HOME, on Windows APPDATA"))?;
         folder::next_session(&folder)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bendrack_nodes::patch::Patch;
-use time::{OffsetDateTime, UtcOffset};
+use jiff::Zoned;
 
 use crate::engine::Frame;
 use crate::engine::model::FRAME_RATE;
@@ -23,8 +23,6 @@ pub(super) struct Recordings(Arc<Shared>);
 
 struct Shared {
     folder: PathBuf,
-    /// The difference between the clock on the wall and UTC.
-    offset: UtcOffset,
     sound: OnceLock<SoundOf>,
     /// The render record, once the model is loaded. The seed and the number of frames follow.
     render: OnceLock<Render>,
@@ -44,12 +42,11 @@ struct Running {
 }
 
 impl Recordings {
-    /// Recordings in a folder. It is called before other threads run, as only then the system gives the time zone.
+    /// Recordings in a folder.
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
-        let offset = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
         let folder = folder.unwrap_or_else(default_folder);
         let (sound, render, state) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self(Arc::new(Shared { folder, offset, sound, render, state }))
+        Self(Arc::new(Shared { folder, sound, render, state }))
     }
 
     /// Sets the sound of the recordings, once.
@@ -105,10 +102,9 @@ impl RecordingLink for Recordings {
         if state.running.is_some() {
             return;
         }
-        let now = OffsetDateTime::now_utc().to_offset(self.0.offset);
         let seen = [(parts.screen, Seen::Screen), (parts.model, Seen::Model), (parts.maps, Seen::Maps)];
         let seen: Vec<Seen> = seen.into_iter().filter_map(|(is_chosen, seen)| is_chosen.then_some(seen)).collect();
-        let files = files(&self.0.folder, now, &seen);
+        let files = files(&self.0.folder, &Zoned::now(), &seen);
         let provenance = self.0.render.get().map(|render| Provenance {
             patch: patch.clone(),
             render: Render { seed: patch.engine.seed, ..render.clone() },
@@ -166,17 +162,8 @@ fn message(files: &[PathBuf], progress: &Progress) -> String {
 }
 
 /// Free names for the files of a recording, after its time: `bendrack-2026-11-29-14-03-05.mp4`.
-fn files(folder: &Path, now: OffsetDateTime, seen: &[Seen]) -> Vec<(Seen, PathBuf)> {
-    let (date, time) = (now.date(), now.time());
-    let name = format!(
-        "bendrack-{:04}-{:02}-{:02}-{:02}-{:02}-{:02}",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    );
+fn files(folder: &Path, now: &Zoned, seen: &[Seen]) -> Vec<(Seen, PathBuf)> {
+    let name = now.strftime("bendrack-%Y-%m-%d-%H-%M-%S").to_string();
     let named = |number: usize| -> Vec<(Seen, PathBuf)> {
         let again = if number == 1 { String::new() } else { format!("-{number}") };
         let part = |seen: Seen| match seen {
@@ -234,11 +221,11 @@ mod tests {
     #[test]
     fn a_recording_is_named_after_its_time_and_takes_no_place() {
         let folder = tempfile::tempdir().expect("a folder");
-        let now = OffsetDateTime::from_unix_timestamp(1_795_960_985).expect("a time");
+        let now = jiff::Timestamp::from_second(1_795_960_985).expect("a time").to_zoned(jiff::tz::TimeZone::UTC);
         let all = [Seen::Screen, Seen::Model, Seen::Maps];
         let names = |seen: &[Seen]| -> Vec<String> {
             let name = |(_, path): (Seen, PathBuf)| path.file_name().expect("a name").to_string_lossy().into_owned();
-            files(folder.path(), now, seen).into_iter().map(name).collect()
+            files(folder.path(), &now, seen).into_iter().map(name).collect()
         };
         let first = names(&all);
         assert!(first[0].starts_with("bendrack-2026-11-29-14-03-05") && first[0].ends_with(".mp4"), "{first:?}");

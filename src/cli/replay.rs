@@ -238,7 +238,9 @@ impl Player {
                     return Err(Failure::Failed(differs(header, wanted.pictures)));
                 }
                 let executed = session.execute(&entry);
-                executed.map_err(|error| Failure::Failed(format!("line {line} of the take: {}; render it with --final", message(&error))))?
+                executed.map_err(|error| {
+                    Failure::Failed(format!("line {line} of the take: {}; render it with --final", message(&error)))
+                })?
             }
         };
         let skipped = self.skip.min(frames.len() as u64);

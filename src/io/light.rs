@@ -218,8 +218,12 @@ impl<'a> Reason<'a> {
         match self {
             Self::Failed(reason) => reason.to_owned(),
             Self::Waiting => "waiting for the device; connect it, `bendrack devices` lists names".to_owned(),
-            Self::Losing => "messages were lost in the last ten seconds; send fewer at once, or raise net.core.rmem_max".to_owned(),
-            Self::Invalid if kind.is_output() => format!("open, and no {one} could be sent so far; check the address and the network"),
+            Self::Losing => {
+                "messages were lost in the last ten seconds; send fewer at once, or raise net.core.rmem_max".to_owned()
+            }
+            Self::Invalid if kind.is_output() => {
+                format!("open, and no {one} could be sent so far; check the address and the network")
+            }
             Self::Invalid if kind == Kind::Serial => {
                 "open, and every line so far is invalid; check --baud, and docs/devices.md for the form of a line"
                     .to_owned()

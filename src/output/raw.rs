@@ -38,7 +38,9 @@ impl<W: Write> Frames<W> {
         let size = (picture.width, picture.height);
         let is_first = self.size.is_none();
         if *self.size.get_or_insert(size) != size {
-            return Err(io::Error::other("the size of the pictures changes, which the format cannot hold; start again"));
+            return Err(io::Error::other(
+                "the size of the pictures changes, which the format cannot hold; start again",
+            ));
         }
         match self.format {
             FrameFormat::None => Ok(()),

@@ -41,7 +41,9 @@ fn free_path(folder: &Path, start: &str) -> io::Result<PathBuf> {
         folder.join(format!("{start}{now}{count}.{EXTENSION}"))
     };
     let mut names = (1..1000).map(name);
-    names.find(|path| !path.exists()).ok_or_else(|| io::Error::other("too many takes in this second; begin the video again"))
+    names
+        .find(|path| !path.exists())
+        .ok_or_else(|| io::Error::other("too many takes in this second; begin the video again"))
 }
 
 /// Takes that are kept by themselves, oldest first, with their sizes.

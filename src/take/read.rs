@@ -46,7 +46,8 @@ impl Take {
     ///
     /// Fails if the file cannot be read, if it is no take, or one of a later version. Fails at the first line that is wrong.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
-        let file = File::open(path).map_err(|error| TakeError::new(path, format_args!("{error}; give a .take file")))?;
+        let file =
+            File::open(path).map_err(|error| TakeError::new(path, format_args!("{error}; give a .take file")))?;
         let mut lines = Lines { from: BufReader::new(MultiGzDecoder::new(BufReader::new(file))), is_cut: false };
         let no_take = || TakeError::new(path, "not a take of bendrack; give a .take file");
         let first = lines.next_line().map_err(|_| no_take())?.ok_or_else(no_take)?;
@@ -108,7 +109,10 @@ impl Reader {
             }
             Line::Event(name, numbers) => {
                 let known = self.names.len();
-                let name = self.names.get(name).ok_or_else(|| format!("control {name} has no name; {known} names are known"))?;
+                let name = self
+                    .names
+                    .get(name)
+                    .ok_or_else(|| format!("control {name} has no name; {known} names are known"))?;
                 Entry::Event { frame: self.frame, event: name.event(&numbers)? }
             }
             Line::Sound(hop) => Entry::Event { frame: self.frame, event: bendrack_nodes::input::Event::Sound(hop) },
