@@ -2,7 +2,12 @@
 
 use crate::node::def::{Input, NodeDef};
 
-const GATE: Input = Input::gate("gate", true, "Gate: latent frames are written while it is on. A recording of the window pauses while it is off.").unique();
+const GATE: Input = Input::gate(
+    "gate",
+    true,
+    "Gate: latent frames are written while it is on. A recording of the window pauses while it is off.",
+)
+.unique();
 
 /// Recorder: writes latent frames to the video.
 pub const NODE: NodeDef = NodeDef {
