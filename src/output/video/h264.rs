@@ -78,15 +78,12 @@ impl Coder {
         self.check(picture)?;
         let yuv = Yuv::of(picture);
         let time = Timestamp::from_millis((self.secs() * 1000.0).round() as u64);
-        let (encoder, _) = match &mut self.encoder {
-            Some(encoder) => encoder,
-            None => {
-                let config = config(yuv.dimensions(), self.frame_rate, self.effort);
-                let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
-                    .map_err(|error| refused(&self.path, &error))?;
-                self.encoder.insert((encoder, yuv.dimensions()))
-            }
-        };
+        if self.encoder.is_none() {
+            let config = config(yuv.dimensions(), self.frame_rate, self.effort);
+            let encoder = Encoder::with_api_config(OpenH264API::from_source(), config);
+            self.encoder = Some((encoder.map_err(|error| refused(&self.path, &error))?, yuv.dimensions()));
+        }
+        let Some((encoder, _)) = &mut self.encoder else { return Err(Error::new(&self.path, "there is no encoder")) };
         let coded = encoder.encode_at(&yuv, time).map_err(|error| refused(&self.path, &error))?;
         self.number += 1;
         Ok(Coded { bytes: coded.to_vec(), is_key: coded.frame_type() == FrameType::IDR })

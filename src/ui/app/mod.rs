@@ -363,8 +363,8 @@ impl App {
         let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
         let state = self.recordings.state();
-        let recording = RecordingBar { state: &state, parts: &mut self.parts, last: self.recorded.as_deref() };
-        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, recording)).inner {
+        let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last: self.recorded.as_deref() };
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording)).inner {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));

@@ -48,7 +48,7 @@ pub struct RecordingBar<'a> {
 }
 
 /// Shows the bar; the command of a clicked button. A button without a hint is disabled.
-pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: RecordingBar<'_>) -> Option<Command> {
+pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut RecordingBar<'_>) -> Option<Command> {
     let (mut command, mut record) = (None, None);
     let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
         let button = ui.add_enabled(hint.is_some(), flat_button(text));
