@@ -256,7 +256,7 @@ mod tests {
         assert!(events.len() <= MOST_WAITING);
         assert_eq!(events.len() as u64 + inbox.dropped(), flood as u64 + 2);
         let mut controls = Controls::default();
-        events.iter().for_each(|stamped| _ = controls.apply(&stamped.event));
+        controls.extend(events.iter().map(|stamped| &stamped.event));
         assert_eq!(value(&controls), Some(((flood - 1) as f64, 0)));
         assert_eq!(controls.osc("/once", 0).and_then(Control::last), Some(7.0));
         assert_eq!(controls.notes().count(), 1);

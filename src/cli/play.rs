@@ -162,7 +162,7 @@ impl Play {
                 let rate = (total - before.1) as f64 / (now - before.0).as_secs_f64();
                 before = (now, total);
                 let failed = take_state.as_ref().and_then(|state| state().failed).map(|error| error.to_string());
-                let line = stats(&engine, &devices, (total, rate), &frames, failed);
+                let line = stats(&engine, &devices, (total, rate), &frames, failed.as_deref());
                 self.print_stats(&line)?;
             }
             if now >= state_due {
@@ -228,13 +228,11 @@ impl Play {
 
     /// Prints a line of statistics where no pictures go.
     fn print_stats(&self, line: &serde_json::Value) -> Result<(), Failure> {
-        match self.frames_out {
-            FrameFormat::None => print_json(&format!("{line}\n")),
-            _ => {
-                terminal::print_error(line);
-                Ok(())
-            }
+        if self.frames_out == FrameFormat::None {
+            return print_json(&format!("{line}\n"));
         }
+        terminal::print_error(line);
+        Ok(())
     }
 }
 
@@ -244,7 +242,7 @@ fn stats(
     devices: &Devices,
     (pictures, rate): (u64, f64),
     frames: &FrameWriter,
-    take_failed: Option<String>,
+    take_failed: Option<&str>,
 ) -> serde_json::Value {
     let status = engine.status();
     let stage = match &status.stage {

@@ -96,7 +96,7 @@ mod tests {
         touches.begin_make(5);
         assert!(!touches.has_edit());
         touches.show(3, after(50));
-        assert_eq!(touches.latency().last, 0.0);
+        assert_eq!(touches.latency(), Latency::default());
         touches.show(4, after(100));
         touches.show(4, after(160));
         let close = |a: f64, b: f64| (a - b).abs() < 1e-9;

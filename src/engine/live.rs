@@ -302,7 +302,7 @@ impl<J: Journal> Conductor<J> {
             Phase::Show => self.show().map(Some),
             Phase::Cache => {
                 let start = Instant::now();
-                self.execute(Entry::Call)?;
+                self.execute(&Entry::Call)?;
                 self.pace.add_cache(start.elapsed().as_secs_f64());
                 Ok(Some(()))
             }
@@ -348,10 +348,10 @@ impl<J: Journal> Conductor<J> {
         for (Stamped { at, event }, place) in events.into_iter().zip(places) {
             let frame = first + place as u64;
             self.touches.add(frame, at);
-            self.execute(Entry::Event { frame, event })?;
+            self.execute(&Entry::Event { frame, event })?;
         }
         self.touches.begin_make(first);
-        self.execute(Entry::Make { frames })?;
+        self.execute(&Entry::Make { frames })?;
         let is_made_again = self.session.engine().phase() == Phase::Denoise;
         if !is_made_again {
             // Nothing changes, so nothing is seen.
@@ -363,7 +363,7 @@ impl<J: Journal> Conductor<J> {
 
     fn denoise(&mut self) -> std::result::Result<(), String> {
         let start = Instant::now();
-        let called = self.execute(Entry::Call);
+        let called = self.execute(&Entry::Call);
         self.make_secs += start.elapsed().as_secs_f64();
         called?;
         if self.session.engine().phase() == Phase::Show {
@@ -378,14 +378,14 @@ impl<J: Journal> Conductor<J> {
 
     fn show(&mut self) -> std::result::Result<(), String> {
         let start = Instant::now();
-        let frames = self.execute(Entry::Show { frames: 1 })?;
+        let frames = self.execute(&Entry::Show { frames: 1 })?;
         self.pace.add_show(start.elapsed().as_secs_f64());
         self.to_show = self.to_show.saturating_sub(1);
         self.deliver(frames);
         let checksum = self.session.checksum();
         if checksum.pictures >= self.checked + FRAME_RATE as u64 {
             self.checked = checksum.pictures;
-            self.execute(Entry::Check(checksum))?;
+            self.execute(&Entry::Check(checksum))?;
         }
         Ok(())
     }
@@ -418,10 +418,10 @@ impl<J: Journal> Conductor<J> {
     }
 
     /// Executes an entry, and records it.
-    fn execute(&mut self, entry: Entry) -> std::result::Result<Vec<Frame>, String> {
+    fn execute(&mut self, entry: &Entry) -> std::result::Result<Vec<Frame>, String> {
         let session = &mut self.session;
-        let frames = catch_panic(|| session.execute(&entry), "begin the video again")?;
-        self.journal.record(&entry);
+        let frames = catch_panic(|| session.execute(entry), "begin the video again")?;
+        self.journal.record(entry);
         Ok(frames)
     }
 
@@ -438,7 +438,7 @@ impl<J: Journal> Conductor<J> {
             (state.patch.take(), std::mem::take(&mut state.restart))
         };
         if let Some((patch, plan)) = patch {
-            self.execute(Entry::Patch { patch, plan })?;
+            self.execute(&Entry::Patch { patch, plan })?;
             if self.session.engine().phase() == Phase::Denoise {
                 self.touches.begin_make(0);
             }
@@ -455,7 +455,7 @@ impl<J: Journal> Conductor<J> {
         self.session.restart();
         self.journal.begin(&self.session);
         for event in held {
-            self.execute(Entry::Event { frame: 0, event })?;
+            self.execute(&Entry::Event { frame: 0, event })?;
         }
         self.shared.state().queue.clear();
         self.next_due = Instant::now();

@@ -211,11 +211,15 @@ impl Journal for () {
 
 impl<J: Journal> Journal for Option<J> {
     fn begin(&mut self, session: &Session) {
-        self.iter_mut().for_each(|journal| journal.begin(session));
+        if let Some(journal) = self {
+            journal.begin(session);
+        }
     }
 
     fn record(&mut self, entry: &Entry) {
-        self.iter_mut().for_each(|journal| journal.record(entry));
+        if let Some(journal) = self {
+            journal.record(entry);
+        }
     }
 
     fn problem(&self) -> Option<String> {

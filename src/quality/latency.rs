@@ -30,7 +30,7 @@ const WARM_SECS: f64 = 3.0;
 /// Touches come within this time after them, so that they fall anywhere within chunks.
 const SPREAD_SECS: f64 = 0.75;
 /// The time after which a touch without a change has failed.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// The kind of touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -53,7 +53,7 @@ fn sessions(folder: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let is_take = path.extension().is_some_and(|extension| extension == EXTENSION);
-        if let Some(meta) = fs::symlink_metadata(&path).ok().filter(|meta| meta.is_file())
+        if let Some(meta) = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)
             && is_take
             && name.starts_with(SESSION)
         {

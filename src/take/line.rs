@@ -79,14 +79,12 @@ pub(super) struct Names(HashMap<Name, usize>);
 impl Names {
     /// The number of a name; true if it is new.
     pub(super) fn number(&mut self, name: &Name) -> (usize, bool) {
-        let next = self.0.len();
-        match self.0.get(name) {
-            Some(number) => (*number, false),
-            None => {
-                self.0.insert(name.clone(), next);
-                (next, true)
-            }
+        if let Some(number) = self.0.get(name) {
+            return (*number, false);
         }
+        let next = self.0.len();
+        self.0.insert(name.clone(), next);
+        (next, true)
     }
 }
 

@@ -85,7 +85,9 @@ fn texts(entries: &[Entry]) -> Vec<String> {
 
 fn written(path: &Path, entries: &[Entry]) {
     let mut file = TakeFile::begin(path, &header(&first_bend())).expect("a file");
-    entries.iter().for_each(|entry| file.write(entry).expect("an entry"));
+    for entry in entries {
+        file.write(entry).expect("an entry");
+    }
     file.finish().expect("an end");
 }
 

@@ -95,7 +95,7 @@ fn an_event_acts_in_the_next_frame_that_is_shown() -> Result<()> {
 }
 
 #[test]
-fn a_new_prompt_and_plan_act_in_the_next_frame_that_is_shown() -> Result<()> {
+fn a_new_prompt_and_plan_act_in_the_next_frame_that_is_shown() {
     let red = |prompt: &str| patch(&[("wan", "model.wan", json!({ "prompt": prompt }))], &[]);
     let (mut played, mut still) = (engine(&red("a red heart")), engine(&red("a red heart")));
     let still = chunks(&mut still, 1);
@@ -109,7 +109,6 @@ fn a_new_prompt_and_plan_act_in_the_next_frame_that_is_shown() -> Result<()> {
     assert_eq!(frames[0].picture, still[0][0].picture);
     assert!(frames[1..].iter().zip(&still[0][1..]).all(|(a, b)| a.picture != b.picture));
     assert_eq!(&*played.program().prompt, "a green tree over a white background");
-    Ok(())
 }
 
 #[test]

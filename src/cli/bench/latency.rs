@@ -1,5 +1,7 @@
 //! `bendrack bench latency`: the time from a touch to the first picture that it changes.
 
+use std::fmt::Write;
+
 use serde_json::json;
 
 use super::bar;
@@ -57,7 +59,8 @@ fn table(measured: &[Latencies]) -> String {
         let limit = latencies.most_makes.map_or_else(|| "as time allows".to_owned(), |makes| makes.to_string());
         let [median, p95, p99] = [0.5, 0.95, 0.99].map(|share| latencies.at(share));
         let (makes, late) = (latencies.makes, latencies.late);
-        text += &format!("| {limit} | {makes} | {median:.3} s | {p95:.3} s | {p99:.3} s | {late} |\n");
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {limit} | {makes} | {median:.3} s | {p95:.3} s | {p99:.3} s | {late} |");
     }
     text
 }
