@@ -257,6 +257,7 @@ mod tests {
         assert_eq!(events.len() as u64 + inbox.dropped(), flood as u64 + 2);
         let mut controls = Controls::default();
         controls.extend(events.iter().map(|stamped| &stamped.event));
+        controls.end_frame();
         assert_eq!(value(&controls), Some(((flood - 1) as f64, 0)));
         assert_eq!(controls.osc("/once", 0).and_then(Control::last), Some(7.0));
         assert_eq!(controls.notes().count(), 1);

@@ -205,7 +205,7 @@ struct Input {
     /// Sound in the order of the video, behind the samples that are in it.
     waiting: VecDeque<Stereo>,
     pushed: u64,
-    /// True if the next sound begins anew: at the start, and after a pause.
+    /// True if the next sound begins again: at the start, and after a pause.
     begins: bool,
 }
 

@@ -97,10 +97,7 @@ impl Line {
             Self::Name(Name::Note(channel, number)) => json!(["name", "note", channel, number]),
             Self::Name(Name::Osc(address)) => json!(["name", "osc", &**address]),
             Self::Name(Name::Sensor(name)) => json!(["name", "sensor", &**name]),
-            Self::Event(name, numbers) => {
-                let numbers = numbers.iter().map(|number| json!(number));
-                Json::Array(std::iter::once(json!(name)).chain(numbers).collect())
-            }
+            Self::Event(name, numbers) => return event_text(*name, numbers),
             Self::Sound(hop) => json!(["sound", hop.bands.to_vec()]),
             Self::Patch(patch) => json!(["patch", patch]),
             Self::Make(frames) => json!(["make", frames]),
@@ -115,13 +112,19 @@ impl Line {
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let values: Vec<Json> = serde_json::from_str(text).map_err(|error| format!("not a JSON array ({error})"))?;
         let (first, rest) = values.split_first().ok_or("an empty array")?;
+        let numbers = |values: &[Json]| -> Result<Vec<f64>, String> {
+            values.iter().map(|value| value.as_f64().ok_or_else(|| format!("{value} is not a number"))).collect()
+        };
         if let Some(name) = first.as_u64() {
-            let numbers = rest.iter().map(|value| value.as_f64().ok_or_else(|| format!("{value} is not a number")));
-            return Ok(Self::Event(name as usize, numbers.collect::<Result<_, _>>()?));
+            return Ok(Self::Event(name as usize, numbers(rest)?));
         }
         let count = |value: &Json| value.as_u64().ok_or_else(|| format!("{value} is not a whole number"));
         Ok(match (first.as_str(), rest) {
             (Some("at"), [frame]) => Self::At(count(frame)?),
+            (Some("f"), [name, rest @ ..]) => {
+                let numbers = numbers(rest)?.into_iter().map(|number| f64::from(number as f32));
+                Self::Event(count(name)? as usize, numbers.collect())
+            }
             (Some("name"), [kind, rest @ ..]) => Self::Name(name(kind, rest)?),
             (Some("sound"), [bands]) => Self::Sound(Box::new(hop(bands)?)),
             (Some("patch"), [patch]) => {
@@ -139,6 +142,19 @@ impl Line {
             _ => return Err(format!("{first} is an unknown kind of line, or its values are wrong")),
         })
     }
+}
+
+/// The line of an event. Numbers of 32 bits, as OSC sends them, have half the digits, and a mark.
+fn event_text(name: usize, numbers: &[f64]) -> String {
+    let joined = |texts: Vec<String>| texts.iter().map(|text| format!(",{text}")).collect::<String>();
+    let short: Vec<String> = numbers.iter().map(|number| format!("{:?}", *number as f32)).collect();
+    let long: Vec<String> = numbers.iter().map(|number| json!(number).to_string()).collect();
+    let is_same = |text: &str, number: f64| {
+        text.parse::<f64>().is_ok_and(|read| f64::from(read as f32).to_bits() == number.to_bits())
+    };
+    let is_short = short.iter().zip(numbers).all(|(text, number)| is_same(text, *number));
+    let (short, long) = (joined(short), joined(long));
+    if is_short && short.len() + 4 < long.len() { format!("[\"f\",{name}{short}]") } else { format!("[{name}{long}]") }
 }
 
 fn name(kind: &Json, rest: &[Json]) -> Result<Name, String> {
