@@ -146,15 +146,19 @@ impl Line {
 
 /// The line of an event. Numbers of 32 bits, as OSC sends them, have half the digits, and a mark.
 fn event_text(name: usize, numbers: &[f64]) -> String {
-    let joined = |texts: Vec<String>| texts.iter().map(|text| format!(",{text}")).collect::<String>();
     let short: Vec<String> = numbers.iter().map(|number| format!("{:?}", *number as f32)).collect();
     let long: Vec<String> = numbers.iter().map(|number| json!(number).to_string()).collect();
     let is_same = |text: &str, number: f64| {
         text.parse::<f64>().is_ok_and(|read| f64::from(read as f32).to_bits() == number.to_bits())
     };
     let is_short = short.iter().zip(numbers).all(|(text, number)| is_same(text, *number));
-    let (short, long) = (joined(short), joined(long));
-    if is_short && short.len() + 4 < long.len() { format!("[\"f\",{name}{short}]") } else { format!("[{name}{long}]") }
+    let joined = |first: &[&str], texts: &[String]| {
+        let first = first.iter().map(|text| (*text).to_owned());
+        format!("[{}]", first.chain(texts.iter().cloned()).collect::<Vec<_>>().join(","))
+    };
+    let name = name.to_string();
+    let (short, long) = (joined(&["\"f\"", &name], &short), joined(&[&name], &long));
+    if is_short && short.len() < long.len() { short } else { long }
 }
 
 fn name(kind: &Json, rest: &[Json]) -> Result<Name, String> {
