@@ -71,7 +71,8 @@ fmt:
 lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) fetch --locked --quiet || exit 1; $(CARGO) deny --offline check licenses bans sources; \
 	else echo "skipped: cargo-deny is not installed, so sources and bans of dependencies are not checked; make deny installs it"; fi
 
 # Advisories are fetched, so this needs the network.
