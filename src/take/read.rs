@@ -20,9 +20,9 @@ use crate::engine::model::LATENT_FRAMES;
 /// The longest line: a patch, and a little more.
 const MAX_LINE: u64 = MAX_BYTES as u64 + (64 << 10);
 /// The most model calls in one line.
-const MAX_CALLS: usize = 1 << 16;
-/// The most entries of a take: some days.
-const MAX_ENTRIES: usize = 1 << 26;
+const MAX_CALLS: usize = 1 << 10;
+/// The most entries of a take: some days of calls, many hours of eight faders.
+const MAX_ENTRIES: usize = 1 << 24;
 
 /// A take.
 #[derive(Clone, Debug)]
@@ -98,6 +98,9 @@ struct Reader {
 
 impl Reader {
     fn add(&mut self, number: usize, line: Line) -> Result<(), String> {
+        if self.entries.len() >= MAX_ENTRIES {
+            return Err(format!("more than {MAX_ENTRIES} entries"));
+        }
         let entry = match line {
             Line::At(frame) => {
                 self.frame = frame;
@@ -132,9 +135,6 @@ impl Reader {
             Line::Show(frames) => return Err(format!("{frames} latent frames in one line; {MAX_CALLS} is the most")),
             Line::Check(checksum) => Entry::Check(checksum),
         };
-        if self.entries.len() >= MAX_ENTRIES {
-            return Err(format!("more than {MAX_ENTRIES} entries"));
-        }
         self.entries.push((number, entry));
         Ok(())
     }
