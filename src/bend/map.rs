@@ -24,6 +24,7 @@ use super::factor::factor;
 use super::softmax::{Softmax, any_head};
 use super::values::{Values, weights};
 use super::{columns, grid};
+use crate::wan::ops;
 
 /// A bend or tap with the keys and heads it acts on.
 pub(super) struct Scoped<'a, T> {
@@ -166,19 +167,18 @@ impl Group<'_> {
         let keys: Vec<u32> = (0..values.dim(1)? as u32).collect();
         let (mut outputs, mut shares) = (Vec::new(), vec![Vec::new(); self.taps.len()]);
         for (index, head) in self.softmax.heads().iter().enumerate() {
-            let mut map = self.softmax.map(index, None)?;
+            let mut map = self.softmax.map(index)?;
             if !self.bends.is_empty() {
                 let columns = self.context.to_pictures(&map.unsqueeze(2)?)?;
                 drop(map);
                 let columns = columns::chain(self.context, &columns, &keys, &[*head], &self.bends)?;
                 map = from_pictures(&columns)?.squeeze(2)?;
             }
-            let values = values.narrow(2, index, 1)?.squeeze(2)?.contiguous()?;
-            outputs.push(map.matmul(&values)?.unsqueeze(2)?);
+            let values = values.narrow(2, index, 1)?.squeeze(2)?;
+            outputs.push(ops::matmul(&map, &values)?.unsqueeze(2)?);
             for (tap, shares) in self.taps.iter().zip(&mut shares) {
                 let measured = mask(&keys, &tap.keys, &map)?.reshape((1, keys.len(), 1))?;
-                let measured = measured.broadcast_as((map.dim(0)?, keys.len(), 1))?.contiguous()?;
-                shares.push(map.matmul(&measured)?);
+                shares.push(ops::matmul(&map, &measured.broadcast_as((map.dim(0)?, keys.len(), 1))?)?);
             }
         }
         let shares = shares.iter().map(|shares| Tensor::cat(shares, 2));
@@ -435,6 +435,6 @@ fn basis_of(v: &Tensor, head: usize, keys: &[u32], taps: &[&Scoped<'_, usize>]) 
 /// The contribution of changed map columns `[batch, queries, heads, keys]` to the output, `[batch, queries, heads, value_dim]`.
 fn through_values(change: &Tensor, values: &Tensor, keys: &[u32]) -> Result<Tensor> {
     let keys = Tensor::new(keys, change.device())?;
-    let v = values.contiguous()?.index_select(&keys, 1)?.transpose(1, 2)?.contiguous()?;
-    change.transpose(1, 2)?.contiguous()?.matmul(&v)?.transpose(1, 2)?.contiguous()
+    let v = values.contiguous()?.index_select(&keys, 1)?.transpose(1, 2)?;
+    ops::matmul(&change.transpose(1, 2)?, &v)?.transpose(1, 2)?.contiguous()
 }

@@ -1,9 +1,11 @@
 //! Measurements of taps at a hook.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::set::Set;
 use bendrack_nodes::program::target::Target;
 use bendrack_nodes::program::{Measure, Site};
 use candle_core::{D, DType, Device, Result, Tensor};
@@ -13,6 +15,7 @@ use super::map::ScopedBend;
 use super::softmax::Softmax;
 use super::{BoundProgram, resolve, tensor};
 use crate::wan::hooks::HookContext;
+use crate::wan::ops;
 
 impl<'a> BoundProgram<'a> {
     /// The taps of some kinds at a hook: index in the program, and the part of the target.
@@ -34,7 +37,7 @@ impl<'a> BoundProgram<'a> {
         let bends = self.program.bends.iter().map(|bend| &*bend.target);
         let taps = self.program.taps.iter().flat_map(|tap| tap.target.parts().iter().map(|part| &**part));
         if bends.chain(taps).any(resolve::uses_activity) {
-            let activity = tensor::activity(x)?.flatten_to(1)?.mean(0)?.to_device(&Device::Cpu)?;
+            let activity = ops::mean_abs(x)?.flatten_to(1)?.mean(0)?.to_device(&Device::Cpu)?;
             let activity = activity.to_dtype(DType::F32)?.to_vec1()?;
             self.shared.record().memory.activity.insert(hook.layer, activity);
         }
@@ -52,7 +55,7 @@ impl<'a> BoundProgram<'a> {
             }
             let measured = match self.program.taps[tap].measure {
                 // [batch, frames, neurons]
-                Measure::Neurons => tensor::activity(&selected)?.mean_keepdim(0)?.unsqueeze(2)?,
+                Measure::Neurons => ops::mean_abs(&selected)?.mean_keepdim(0)?.unsqueeze(2)?,
                 _ => selected.abs()?.mean(3)?.mean_keepdim(0)?.reshape((1, grid.frames, grid.rows, grid.columns))?,
             };
             self.shared.record().accumulators[tap].add(&measured)?;
@@ -71,29 +74,44 @@ impl<'a> BoundProgram<'a> {
         for (tap, part) in self.taps_at(|measure| matches!(measure, Measure::SelfMap { .. }), &context.hook) {
             let Measure::SelfMap { x, y } = self.program.taps[tap].measure else { continue };
             let at = |part: f64, count: usize| ((part * count as f64) as usize).min(count.saturating_sub(1));
+            let query = |frame: usize| grid.cell(frame, at(y, grid.rows), at(x, grid.columns));
             let mut maps = Vec::new();
-            for head in (0..softmax.heads().len()).filter(|&head| part.heads.contains(head)) {
-                let query = |frame: usize| grid.cell(frame, at(y, grid.rows), at(x, grid.columns));
-                maps.push(map_of_queries(softmax, bends, head, grid, query)?);
+            for heads in groups(softmax, bends, &part.heads) {
+                maps.push(map_of_queries(softmax, bends, heads, grid, query)?);
             }
             if !maps.is_empty() {
-                self.shared.record().accumulators[tap].add(&Tensor::stack(&maps, 0)?)?;
+                self.shared.record().accumulators[tap].add(&Tensor::cat(&maps, 0)?)?;
             }
         }
         Ok(())
     }
 }
 
-/// The map of one query per frame, `[frames, rows, columns]`, after bends that are linear on the grid. It is summed
-/// over the frames of the keys.
+/// The runs of neighbouring heads, of those in `wanted`, that are under the same bends; by index.
+fn groups(softmax: &Softmax<'_>, bends: &[ScopedBend<'_>], wanted: &Set) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for head in (0..softmax.heads().len()).filter(|&head| wanted.contains(head)) {
+        let joins = |last: &Range<usize>| {
+            last.end == head && bends.iter().all(|bend| bend.heads.contains(head) == bend.heads.contains(last.start))
+        };
+        match groups.last_mut() {
+            Some(last) if joins(last) => last.end += 1,
+            _ => groups.push(head..head + 1),
+        }
+    }
+    groups
+}
+
+/// The maps of one query per frame, `[heads, frames, rows, columns]`, after bends that are linear on the grid. The heads are under the
+/// same bends. The maps are summed over the frames of the keys.
 fn map_of_queries(
     softmax: &Softmax<'_>,
     bends: &[ScopedBend<'_>],
-    head: usize,
+    heads: Range<usize>,
     grid: Grid,
     query: impl Fn(usize) -> usize,
 ) -> Result<Tensor> {
-    let sums = (0..grid.frames).map(|frame| rows_before(bends, head, grid, query(frame)));
+    let sums = (0..grid.frames).map(|frame| rows_before(bends, heads.start, grid, query(frame)));
     let sums = sums.collect::<Result<Vec<_>>>()?;
     let queries: BTreeSet<usize> = sums.iter().flat_map(|rows| rows.keys().copied()).collect();
     let weights_of = |rows: &BTreeMap<usize, f32>| -> Vec<f32> {
@@ -101,10 +119,10 @@ fn map_of_queries(
     };
     let weights: Vec<f32> = sums.iter().flat_map(weights_of).collect();
     let queries: Vec<usize> = queries.into_iter().collect();
-    let map = softmax.map(head, Some(&queries))?.mean(0)?;
-    let weights = Tensor::from_vec(weights, (grid.frames, queries.len()), map.device())?;
-    let rows = weights.to_dtype(map.dtype())?.matmul(&map)?;
-    rows.reshape((grid.frames, (), grid.rows, grid.columns))?.sum(1)
+    let map = softmax.rows(heads.clone(), Some(&queries))?.mean(0)?;
+    let weights = Tensor::from_vec(weights, (1, grid.frames, queries.len()), map.device())?.to_dtype(map.dtype())?;
+    let rows = ops::matmul(&weights.broadcast_as((heads.len(), grid.frames, queries.len()))?, &map)?;
+    rows.reshape((heads.len(), grid.frames, (), grid.rows, grid.columns))?.sum(2)
 }
 
 /// A row of a head's map after its bends, as a weighted sum of rows before them. Counts bends that are linear on the grid.

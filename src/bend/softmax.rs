@@ -4,6 +4,8 @@
 //! the bias of an ordinary attention. With a region, and for the exact form, the map of one head after the other is
 //! written out.
 
+use std::ops::Range;
+
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::{Form, Weight};
 use bendrack_nodes::program::set::Set;
@@ -78,8 +80,8 @@ impl<'a> Softmax<'a> {
     pub(super) fn run(&self, values: &Tensor) -> Result<Tensor> {
         let Some(frames) = &self.plain else {
             let heads = (0..self.heads.len()).map(|head| {
-                let values = values.narrow(2, head, 1)?.squeeze(2)?.contiguous()?;
-                self.map(head, None)?.matmul(&values)?.unsqueeze(2)
+                let values = values.narrow(2, head, 1)?.squeeze(2)?;
+                ops::matmul(&self.map(head)?, &values)?.unsqueeze(2)
             });
             return Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, 2);
         };
@@ -90,32 +92,47 @@ impl<'a> Softmax<'a> {
         Tensor::cat(&frames.iter().map(run).collect::<Result<Vec<_>>>()?, 1)
     }
 
-    /// The map of a head, `[batch, queries, keys]`: of `queries`, or of all.
-    pub(super) fn map(&self, head: usize, queries: Option<&[usize]>) -> Result<Tensor> {
+    /// The map of a head, `[batch, queries, keys]`.
+    pub(super) fn map(&self, head: usize) -> Result<Tensor> {
+        self.rows(head..head + 1, None)?.squeeze(1)
+    }
+
+    /// The maps of some heads, by index, `[batch, heads, queries, keys]`: of `queries`, or of all.
+    pub(super) fn rows(&self, heads: Range<usize>, queries: Option<&[usize]>) -> Result<Tensor> {
         let Attention { q, k, bias, scale, .. } = &self.attention;
         let all: Vec<usize> = if queries.is_none() { (0..self.grid.cells()).collect() } else { Vec::new() };
-        let queries = queries.unwrap_or(&all);
-        let index = Tensor::from_iter(queries.iter().map(|&query| query as u32), q.device())?;
-        let q = q.narrow(2, head, 1)?.squeeze(2)?.contiguous()?.index_select(&index, 1)?;
-        let k = k.narrow(2, head, 1)?.squeeze(2)?.contiguous()?;
-        let mut logits = (q * *scale)?.matmul(&k.transpose(1, 2)?)?;
-        if let Some(bias) = bias {
-            logits = logits.broadcast_add(&bias_of(bias, head, &index)?)?;
+        let chosen = queries.unwrap_or(&all);
+        let index = Tensor::from_iter(chosen.iter().map(|&query| query as u32), q.device())?;
+        let (mut q, k) = (q.narrow(2, heads.start, heads.len())?, k.narrow(2, heads.start, heads.len())?);
+        if queries.is_some() {
+            q = q.contiguous()?.index_select(&index, 1)?;
         }
-        for part in self.weights.iter().filter(|part| part.heads.contains(self.heads[head] as usize)) {
-            let weights = queries.iter().map(|&query| {
+        let q = (q * *scale)?.transpose(1, 2)?;
+        let mut logits = ops::matmul(&q, &k.permute((0, 2, 3, 1))?)?;
+        if let Some(bias) = bias {
+            logits = logits.broadcast_add(&bias_of(bias, &heads, &index)?)?;
+        }
+        for part in self.weights {
+            let acts = |&head: &usize| part.heads.contains(self.heads[head] as usize);
+            if !heads.clone().any(|head| acts(&head)) {
+                continue;
+            }
+            let weights = chosen.iter().map(|&query| {
                 let (frame, row, column) = self.grid.place(query);
                 weight(part.item, frame, part.item.weight(frame, row * self.grid.columns + column))
             });
             let (sharpness, gain): (Vec<_>, Vec<_>) = weights.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-            let column = |values: Vec<f32>| {
-                Tensor::from_vec(values, (1, queries.len(), 1), logits.device())?.to_dtype(logits.dtype())
+            let column = |values: Vec<f32>, neutral: f32| {
+                let of_head = |head| values.iter().map(move |&value| if acts(&head) { value } else { neutral });
+                let all: Vec<f32> = heads.clone().flat_map(of_head).collect();
+                Tensor::from_vec(all, (1, heads.len(), chosen.len(), 1), logits.device())?.to_dtype(logits.dtype())
             };
-            let bent = logits.broadcast_mul(&column(sharpness)?)?.broadcast_add(&column(gain)?)?;
+            let bent = logits.broadcast_mul(&column(sharpness, 1.0)?)?.broadcast_add(&column(gain, 0.0)?)?;
             // A masked logit stays masked.
             let bent = logits.gt(f32::MIN)?.where_cond(&bent, &logits)?;
             let keys = Tensor::from_iter(part.keys.iter().map(|&key| u8::from(key)), logits.device())?;
-            logits = keys.reshape((1, 1, part.keys.len()))?.broadcast_as(bent.shape())?.where_cond(&bent, &logits)?;
+            logits =
+                keys.reshape((1, 1, 1, part.keys.len()))?.broadcast_as(bent.shape())?.where_cond(&bent, &logits)?;
         }
         softmax(&logits)
     }
@@ -200,10 +217,10 @@ fn plus(a: f32, b: f32) -> f32 {
     if b == f32::NEG_INFINITY || a.is_infinite() || a.is_nan() { f32::NEG_INFINITY } else { a + b }
 }
 
-/// Softmax over the last axis of `[batch, queries, keys]`; a row of −∞ gets 0.
+/// Softmax over the last axis of `[batch, heads, queries, keys]`; a row of −∞ gets 0.
 fn softmax(logits: &Tensor) -> Result<Tensor> {
     if ops::is_worth_blocks(logits) {
-        return ops::in_blocks(&logits.unsqueeze(0)?, |x, _, _| softmax_of_rows(x))?.squeeze(0);
+        return ops::in_blocks(logits, |x, _, _| softmax_of_rows(x));
     }
     softmax_of_rows(logits)
 }
@@ -215,13 +232,14 @@ fn softmax_of_rows(logits: &Tensor) -> Result<Tensor> {
     weights.broadcast_div(&sum.maximum(f32::MIN_POSITIVE)?)
 }
 
-/// The bias of a head and some queries; it broadcasts to `[queries, keys]`.
-fn bias_of(bias: &Tensor, head: usize, queries: &Tensor) -> Result<Tensor> {
+/// The bias of some heads and queries; it broadcasts to `[heads, queries, keys]`.
+fn bias_of(bias: &Tensor, heads: &Range<usize>, queries: &Tensor) -> Result<Tensor> {
     let bias = match bias.rank() {
-        3 => bias.get(if bias.dim(0)? > 1 { head } else { 0 })?,
+        3 if bias.dim(0)? > 1 => bias.narrow(0, heads.start, heads.len())?,
         _ => bias.clone(),
     };
-    if bias.rank() == 2 && bias.dim(0)? > 1 { bias.contiguous()?.index_select(queries, 0) } else { Ok(bias) }
+    let axis = bias.rank().saturating_sub(2);
+    if bias.rank() >= 2 && bias.dim(axis)? > 1 { bias.contiguous()?.index_select(queries, axis) } else { Ok(bias) }
 }
 
 /// The attention of some heads only.

@@ -4,7 +4,6 @@ use std::ops::RangeInclusive;
 
 use bendrack_nodes::program::op::Form;
 use candle_core::{Result, Tensor, bail};
-use rayon::prelude::*;
 
 use super::bound::BoundBend;
 use super::noise::SiteNoise;
@@ -41,22 +40,6 @@ pub(super) fn bend(
         if bound.is_dry() { Ok(x.clone()) } else { bent(x, &bound, noise.part(frame, tokens.start)) }
     })
 }
-
-/// The mean of |x| over the tokens: `[batch, frames, ..]`.
-pub(super) fn activity(x: &Tensor) -> Result<Tensor> {
-    if !ops::is_worth_blocks(x) {
-        return x.abs()?.mean(2);
-    }
-    let tokens = x.dim(2)?;
-    // Threads share the work in parts that fit the cache.
-    let firsts: Vec<usize> = (0..tokens).step_by(TOKENS).collect();
-    let part = |first: usize| x.narrow(2, first, TOKENS.min(tokens - first))?.abs()?.sum(2);
-    let parts = firsts.into_par_iter().map(part).collect::<Result<Vec<_>>>()?;
-    Tensor::stack(&parts, 0)?.sum(0)? / tokens as f64
-}
-
-/// The tokens of each frame that a thread sums at a time.
-const TOKENS: usize = 4;
 
 /// The most ranges that are cut out and put back; more are gathered by index.
 const CUTS: usize = 4;

@@ -27,6 +27,26 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     if takes([x, weight], bias) { cpu::linear(x, weight, bias) } else { plain::linear(x, weight, bias) }
 }
 
+/// The product of the last two axes: x `[.., rows, inner]`, y `[.., inner, columns]`, result `[.., rows, columns]`.
+///
+/// The CPU kernel reads any strides in place, so views need no copy.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
+pub fn matmul(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    if takes([x, y], None) { cpu::matmul(x, y) } else { plain::matmul(x, y) }
+}
+
+/// The mean of |x| over the tokens: x `[batch, frames, tokens, ..]`, result `[batch, frames, ..]`.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the device fails.
+pub fn mean_abs(x: &Tensor) -> Result<Tensor> {
+    if takes([x], None) { cpu::mean_abs(x) } else { plain::mean_abs(x) }
+}
+
 /// GELU in its tanh approximation, the only one Wan and UMT5 use.
 ///
 /// # Errors

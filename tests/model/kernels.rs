@@ -55,6 +55,29 @@ proptest! {
     }
 
     #[test]
+    fn matmul(
+        outer in 1usize..3, heads in 1usize..4, rows in 1usize..50, inner in 1usize..70, columns in 1usize..50, seed: u64,
+    ) {
+        let x = random(&[outer, heads, rows, inner], seed);
+        // Heads behind the tokens, as the KV cache stores them; a matrix that all heads share.
+        let y = random(&[outer, inner, heads, columns + 2], seed ^ 1);
+        let y = y.narrow(3, 1, columns).and_then(|y| y.transpose(1, 2)).expect("a view");
+        close(ops::matmul(&x, &y), plain::matmul(&x, &y))?;
+        let shared = random(&[1, 1, columns, inner], seed ^ 2).t().expect("a view");
+        let shared = shared.broadcast_as((outer, heads, inner, columns)).expect("a view");
+        close(ops::matmul(&x, &shared), plain::matmul(&x, &shared))?;
+        prop_assert!(ops::matmul(&x, &x.narrow(2, 0, 1).expect("a view")).is_err() || inner == 1);
+    }
+
+    #[test]
+    fn means(batch in 1usize..3, frames in 1usize..4, tokens in 1usize..9, size in 1usize..1100, seed: u64) {
+        let x = random(&[batch, frames, tokens, size], seed);
+        close(ops::mean_abs(&x), plain::mean_abs(&x))?;
+        let turned = random(&[batch, frames, size, tokens], seed).t().expect("a view");
+        close(ops::mean_abs(&turned), plain::mean_abs(&turned))?;
+    }
+
+    #[test]
     fn attention_over_a_cache(
         batch in 1usize..3, queries in 1usize..120, heads in 1usize..4, dim in 1usize..40, value_dim in 1usize..45,
         first in 0usize..9, keys in 1usize..300, bias in 0usize..6, seed: u64,
@@ -203,6 +226,9 @@ fn large_ones_agree_and_repeat() {
     close(ops::attention(&q, &k, &k, None, 0.15), plain::attention(&q, &k, &k, None, 0.15)).expect("attention");
     let (x, w, b) = (random(&[600, 400], 6), random(&[500, 400], 7), random(&[500], 8));
     close(ops::linear(&x, &w, Some(&b)), plain::linear(&x, &w, Some(&b))).expect("linear");
+    close(ops::matmul(&x, &w.t().expect("a view")), plain::matmul(&x, &w.t().expect("a view"))).expect("matmul");
+    let hidden = random(&[1, 2, 300, 1000], 10);
+    close(ops::mean_abs(&hidden), plain::mean_abs(&hidden)).expect("mean_abs");
     let twice = |f: &dyn Fn() -> Result<Tensor>| {
         assert_eq!(numbers(&f().expect("once")), numbers(&f().expect("twice")));
     };

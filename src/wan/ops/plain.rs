@@ -20,6 +20,14 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     y.reshape(dims)
 }
 
+pub fn matmul(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.matmul(&y.contiguous()?)
+}
+
+pub fn mean_abs(x: &Tensor) -> Result<Tensor> {
+    x.abs()?.mean(2)
+}
+
 pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     x.gelu()
 }
