@@ -1,8 +1,8 @@
 //! Cost of bends and taps, as ratios to the unbent model. Cases: a causal layer of Wan 1.3B, and a chunk of the
 //! embedded model.
 //!
-//! `cargo bench --bench bends [text]` measures the cases with this text in their name. It prints a line per case, then
-//! tables of nodes and sites. Runs with and without a program alternate, and the fastest of each count. For a layer,
+//! `cargo bench --bench bends -- [text] [--layer | --mini]` measures the cases with this text in their name, on one of
+//! the two or on both. It prints a line per case, then tables of nodes and sites. Runs with and without a program alternate, and the fastest of each count. For a layer,
 //! the hooks run alone, on tensors recorded in it. Their extra cost counts against the whole layer.
 
 #[allow(dead_code, reason = "shared with the other benches")]
@@ -355,9 +355,14 @@ fn main() {
     let text = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
     let cases: Vec<Case> = single().into_iter().chain(together()).filter(|case| case.name().contains(&text)).collect();
     let (inside, beyond): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.is_in_layer());
-    report("A causal layer of Wan 1.3B", &mut Layer::new(), &inside, 1);
-    let all: Vec<&Case> = inside.into_iter().chain(beyond).collect();
-    report("A chunk of the embedded model", &mut Chunk::new(), &all, 4);
+    let is_asked = |flag: &str| std::env::args().any(|arg| arg == flag);
+    if !is_asked("--mini") {
+        report("A causal layer of Wan 1.3B", &mut Layer::new(), &inside, 1);
+    }
+    if !is_asked("--layer") {
+        let all: Vec<&Case> = inside.into_iter().chain(beyond).collect();
+        report("A chunk of the embedded model", &mut Chunk::new(), &all, 10);
+    }
 }
 
 /// Measures cases on a subject, and prints a line for each and a table.
