@@ -227,6 +227,19 @@ fn a_video_is_rendered_to_a_file_of_sound_and_to_no_device() {
     assert!(video("a.gif") == video("b.gif") && video("silent.gif") == video("none.gif"));
     assert!(video("a.gif") != video("silent.gif"), "sound changes the picture");
 
+    // An MP4 has a track for the sound, of the length of its 21 pictures: 66 packets of 20 ms.
+    for (name, audio, has_sound) in [("a.mp4", &sound[..], true), ("silent.mp4", &[], false)] {
+        let made = render(name, audio);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let bytes = video(name);
+        let sizes: Vec<_> =
+            bytes.windows(4).enumerate().filter(|(_, word)| word == b"stsz").map(|(at, _)| at).collect();
+        let count = |at: usize| u32::from_be_bytes(bytes[at + 12..at + 16].try_into().expect("four"));
+        let counts: Vec<u32> = sizes.into_iter().map(count).collect();
+        assert_eq!(counts, if has_sound { vec![21, 66] } else { vec![21] }, "{name}");
+        assert_eq!(bytes.windows(4).any(|word| word == b"dOps"), has_sound, "{name}");
+    }
+
     for (audio, code, expected) in [
         ("default", 2, "record the input first"),
         ("Some Interface", 2, "record the input first"),

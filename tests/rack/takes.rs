@@ -1,16 +1,20 @@
 //! Takes: what is played live is rendered again, bit for bit.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, EngineHandle, Entry, Frame, Journal, Model, Phase, Session};
+use bendrack::io::{Devices, Settings};
 use bendrack::take::{Performance, Take, TakeWriter};
 use bendrack_nodes::input::Event;
 use bendrack_nodes::patch::{LevelEdit, Patch};
 use candle_core::Result;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use rosc::{OscMessage, OscPacket, OscType};
 use serde_json::json;
 
 use crate::rig::{cc, key, patch, plan};
@@ -74,7 +78,11 @@ fn edited(patch: &Patch, choice: u8) -> Patch {
 }
 
 fn new_session(patch: &Patch) -> Session {
-    let mut engine = Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(patch)), SIZE)).expect("an engine");
+    session_of(patch, SIZE)
+}
+
+fn session_of(patch: &Patch, size: (usize, usize)) -> Session {
+    let mut engine = Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(patch)), size)).expect("an engine");
     engine.set_zoom(1);
     Session::new(engine, Arc::new(patch.clone()))
 }
@@ -214,6 +222,75 @@ fn what_is_played_live_is_rendered_again() {
         let again = executed(&mut new_session(&take.patch), &take.entries);
         assert!(shown.len() > 20 && seen(&again).starts_with(&seen(shown)), "{}: {}", path.display(), shown.len());
     }
+}
+
+/// A frame's number, and a digest of what is seen and sent with it: ten minutes of pictures fill the memory.
+fn digest(frame: &Frame) -> (u64, u64) {
+    let mut hasher = DefaultHasher::new();
+    (&frame.screen.rgb, format!("{:?}", frame.messages)).hash(&mut hasher);
+    (frame.number, hasher.finish())
+}
+
+/// Ten minutes of eight faders and a pad through OSC, with an edit every five seconds, at the size of a performance.
+///
+/// `cargo test --workspace --test rack -- --ignored --nocapture ten_minutes`
+#[test]
+#[ignore = "plays for ten minutes, then renders them"]
+fn ten_minutes_through_osc_with_edits_are_rendered_again() {
+    let (size, length) = ((128, 128), Duration::from_mins(10));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("set.take");
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let watch = shown.clone();
+    let load = move || -> Result<Session> { Ok(session_of(&listening(), size)) };
+    let rack = EngineHandle::start_with_journal(
+        load,
+        move |frame| watch.lock().expect("frames").push(digest(frame)),
+        writer(&path),
+    );
+    let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let _devices = Devices::open(&Settings { osc_in: Some(free), ..Settings::none() }, rack.inbox());
+    let sender = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let begin = Instant::now();
+    for step in 0_u32.. {
+        let at = begin.elapsed();
+        if at >= length {
+            break;
+        }
+        let level = (at.as_secs_f32() * 0.7 + step as f32 / 8.0).sin().mul_add(0.5, 0.5);
+        let address = if step % 9 == 8 { "/a".to_owned() } else { format!("/1/fader{}", step % 9) };
+        let message = OscMessage { addr: address, args: vec![OscType::Float(level)] };
+        let packet = rosc::encoder::encode(&OscPacket::Message(message)).expect("a packet");
+        // Nobody listens before the socket is open.
+        let _ = sender.send_to(&packet, free);
+        if step % 250 == 249 {
+            let patch = edited(&listening(), (step / 250) as u8);
+            let plan = plan(&patch);
+            rack.set_patch(patch, plan);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let status = rack.status();
+    rack.close(Duration::from_mins(1));
+    let shown = shown.lock().expect("frames").clone();
+    let take = Take::read(&path).expect("a take");
+    let bytes = std::fs::metadata(&path).expect("a file").len();
+    println!(
+        "{} pictures, {} late, {} makes, {bytes} bytes of take, {} entries",
+        shown.len(),
+        status.late,
+        status.makes,
+        take.entries.len()
+    );
+    let mut session = session_of(&take.patch, size);
+    let mut again = Vec::new();
+    for (line, entry) in &take.entries {
+        if let Entry::Check(wanted) = entry {
+            assert_eq!(session.checksum(), *wanted, "line {line}");
+        }
+        again.extend(session.execute(entry).expect("an entry").iter().map(digest));
+    }
+    assert!(shown.len() > 9 * 60 * 16 / 2 && again.starts_with(&shown), "{} of {} pictures", again.len(), shown.len());
 }
 
 #[test]

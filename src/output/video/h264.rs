@@ -132,6 +132,8 @@ fn config((width, height): (usize, usize), frame_rate: f64, effort: Effort) -> E
         .background_detection(false)
         .adaptive_quantization(false)
         .skip_frames(false)
+        // It costs time, and at a constant quantiser a cut looks the same without it.
+        .scene_change_detect(effort == Effort::Small)
         .num_threads(1)
         .vui(VuiConfig::bt709())
 }
