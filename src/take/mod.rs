@@ -4,9 +4,11 @@
 //! documented in docs/takes.md.
 
 pub mod folder;
+pub mod keep;
 mod line;
 mod performance;
 pub mod read;
+mod summary;
 #[cfg(test)]
 mod tests;
 pub mod write;
@@ -18,7 +20,8 @@ use serde::{Deserialize, Serialize};
 
 pub use performance::Performance;
 pub use read::Take;
-pub use write::TakeWriter;
+pub use summary::Summary;
+pub use write::{TakeState, TakeWriter};
 
 /// The version of the format.
 pub const VERSION: u64 = 1;
