@@ -19,6 +19,8 @@ mod recording;
 mod render;
 mod replay;
 mod schema;
+#[cfg(feature = "ui")]
+mod takes;
 mod wanted;
 mod window;
 

@@ -61,6 +61,16 @@ impl Recordings {
         let _ = self.0.render.set(render);
     }
 
+    /// The folder of recordings.
+    pub(super) fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// The render record, once the model is loaded.
+    pub(super) fn render(&self) -> Option<Render> {
+        self.0.render.get().cloned()
+    }
+
     /// Takes a frame that is shown now.
     pub(super) fn push(&self, frame: &Frame) {
         let state = self.state();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack::engine::{Frame, Latency, Stage, Status, Warning};
+use bendrack::engine::{Frame, Latency, Playing, Replay, Stage, Status, Warning};
 use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, State};
 use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, DeviceLink, EngineLink, Options, Parts, RecordingLink, RecordingState, Recovery, theme};
@@ -18,6 +18,8 @@ use bendrack_nodes::program::source::ColourMap;
 use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use eframe::egui::{Event, Pos2, vec2};
 use egui_kittest::Harness;
+
+use crate::takes::FakeTakes;
 
 /// The calls and the answers of recordings without files.
 #[derive(Default)]
@@ -61,6 +63,10 @@ pub struct Record {
     pub status: Status,
     pub controls: Controls,
     pub restarts: usize,
+    /// The takes that were played back.
+    pub replays: Vec<Replay>,
+    /// Ends of playback.
+    pub replay_stops: usize,
 }
 
 #[derive(Clone, Default)]
@@ -85,6 +91,18 @@ impl EngineLink for Fake {
 
     fn restart(&self) {
         self.0.borrow_mut().restarts += 1;
+    }
+
+    fn play(&self, replay: Replay) {
+        let mut record = self.0.borrow_mut();
+        record.status.playing = Some(Playing { name: replay.name.clone(), pictures: replay.pictures });
+        record.replays.push(replay);
+    }
+
+    fn stop_playing(&self) {
+        let mut record = self.0.borrow_mut();
+        record.status.playing = None;
+        record.replay_stops += 1;
     }
 }
 
@@ -112,7 +130,9 @@ impl Fake {
         let mut record = self.0.borrow_mut();
         let stage = Stage::Running;
         let latency = Latency { last: 0.201, median: 0.182, p99: 0.31 };
-        record.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency, makes: 3, ..Status::default() };
+        let playing = record.status.playing.take();
+        record.status =
+            Status { stage, frame_rate: 16.0, speed: 21.3, latency, makes: 3, playing, ..Status::default() };
         record.frame = Some(Arc::new(frame(number)));
     }
 }
@@ -245,6 +265,7 @@ pub fn window_on(
             path,
             engine,
             recordings: Box::new(FakeRecordings::default()),
+            takes: Box::new(FakeTakes::default()),
             devices: Box::new(FakeDevices),
             recovery,
         },
@@ -261,10 +282,27 @@ pub fn recording_window(patch: Patch) -> (Window, FakeRecordings, Fake) {
         path: None,
         engine: Box::new(fake.clone()),
         recordings: Box::new(recordings.clone()),
+        takes: Box::new(FakeTakes::default()),
         devices: Box::new(FakeDevices),
         recovery: None,
     };
     (window_of(options, false), recordings, fake)
+}
+
+/// A window with takes, on an engine without a model; `wgpu` if it is to be drawn.
+pub fn takes_window(takes: &FakeTakes, wgpu: bool) -> (Window, Fake) {
+    let fake = Fake::default();
+    fake.play(0);
+    let options = Options {
+        patch: first_bend(),
+        path: None,
+        engine: Box::new(fake.clone()),
+        recordings: Box::new(FakeRecordings::default()),
+        takes: Box::new(takes.clone()),
+        devices: Box::new(FakeDevices),
+        recovery: None,
+    };
+    (window_of(options, wgpu), fake)
 }
 
 fn window_of(options: Options, wgpu: bool) -> Window {

@@ -12,6 +12,7 @@ mod patch_panel;
 mod pictures;
 mod recordings;
 mod subpatches;
+mod takes;
 mod videos;
 mod views;
 

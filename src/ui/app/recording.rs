@@ -5,6 +5,7 @@ use eframe::egui::{Button, Event, Key, Modifiers, RichText, Sense, Ui, WidgetInf
 
 use super::keys::Command;
 use crate::ui::theme;
+use crate::ui::widgets::clock;
 
 /// Seconds for which the key R is held to start or stop a recording.
 const HOLD_SECS: f64 = 0.4;
@@ -155,10 +156,4 @@ pub fn recording_ui(ui: &mut Ui, state: &RecordingState, parts: &mut Parts, last
         menu.inner.on_hover_text("Pictures to record, each to its own file");
     });
     command
-}
-
-/// Minutes and seconds.
-pub fn clock(secs: f64) -> String {
-    let secs = secs as u64;
-    format!("{}:{:02}", secs / 60, secs % 60)
 }

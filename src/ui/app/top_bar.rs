@@ -67,7 +67,10 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut Record
         let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
         button(ui, "Redo", redo.as_deref(), Command::Redo);
         button(ui, "Devices", Some("Show what devices send, or hide it."), Command::ToggleDevices);
+        button(ui, "Takes", Some("Show what was played, or hide it. Ctrl+T"), Command::ToggleTakes);
         record = recording_ui(ui, recording.state, recording.parts, recording.last);
+        let keep = "Keeps what was played so far as a take, which is never deleted by itself. Ctrl+K";
+        button(ui, "Keep take", Some(keep), Command::KeepTake);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
             button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);
