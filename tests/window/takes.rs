@@ -148,9 +148,15 @@ fn the_list_shows_every_take_with_its_state_and_a_broken_file_with_its_reason() 
     assert!(window.query_by_label("close the takes").is_none());
     fake.play(16 * 65 - 1);
     open(&mut window);
-    for words in
-        ["0:42", "Diptych of a cat, ", "5:12, kept", "1:24, broke off", "take foreign, ", "unreadable", "reading"]
-    {
+    for words in [
+        "0:42",
+        "Best of all · Diptych of a cat, ",
+        "5:12, kept",
+        "1:24, broke off",
+        "take foreign, ",
+        "unreadable",
+        "reading",
+    ] {
         assert!(window.query_by_label_contains(words).is_some(), "{words}");
     }
     assert!(window.query_by_label_contains("1:05, now").is_some(), "the running take is as long as the video");

@@ -95,9 +95,15 @@ impl Shared {
         self.folder.as_deref().ok_or_else(|| none.to_owned())
     }
 
+    /// The take that is written now; none once it broke off.
+    fn running(&self) -> Option<PathBuf> {
+        let TakeState { path, failed } = (self.running)();
+        path.filter(|_| failed.is_none())
+    }
+
     /// An error if a take is written now.
     fn refuse_running(&self, path: &Path) -> Result<(), String> {
-        if (self.running)().path.as_deref() == Some(path) {
+        if self.running().as_deref() == Some(path) {
             return Err(format!("{}: the take is written now; restart the video first", path.display()));
         }
         Ok(())
@@ -129,7 +135,7 @@ impl TakesLink for Takes {
         if self.0.list.begin_scan() {
             let shared = self.0.clone();
             std::thread::spawn(move || {
-                let running = (shared.running)().path;
+                let running = shared.running();
                 if let Err(error) = shared.list.scan(shared.folder.as_deref(), running.as_deref()) {
                     let folder = shared.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
                     shared.answers().outcome = Some(format!("{folder}: {error}; the takes there cannot be listed"));

@@ -135,13 +135,14 @@ fn the_folder_is_listed_while_a_take_is_written_and_foreign_files_have_a_reason(
     let problem = row(false).summary.clone().expect("read").expect_err("no take");
     assert!(problem.ends_with("foreign.take: not a take of bendrack; give a .take file"), "{problem}");
     // A file that changes is read again.
-    drop(rig.writer);
+    let Rig { mut writer, takes, folder: _folder, .. } = rig;
+    writer.end();
     let length = |rows: &[TakeRow]| {
         let secs = |row: &TakeRow| row.summary.as_ref()?.as_ref().ok().map(|summary| (summary.secs, summary.is_cut));
         rows.iter().find_map(secs)
     };
     let wanted = Some((9.0 / 16.0, false));
-    until(|| (length(&rig.takes.rows()) == wanted).then_some(()));
+    until(|| (length(&takes.rows()) == wanted).then_some(()));
 }
 
 #[test]
@@ -161,7 +162,8 @@ fn the_running_take_is_kept_while_it_goes_on_and_is_neither_renamed_nor_deleted(
     let path = |is_kept| rows.iter().find(|row| row.is_kept == is_kept).expect("a row").path.clone();
     let kept = crate::take::Take::read(&path(true)).expect("a take");
     assert_eq!((kept.pictures(), kept.is_cut), (9, false));
-    for refused in [|takes: &Takes, path: &Path| takes.rename(path, "mine"), |takes, path| takes.delete(path)] {
+    let refused: [fn(&Takes, &Path); 2] = [|takes, path| takes.rename(path, "mine"), |takes, path| takes.delete(path)];
+    for refused in refused {
         refused(&rig.takes, &path(false));
         assert!(rig.outcome().ends_with("the take is written now; restart the video first"));
     }
@@ -194,8 +196,16 @@ fn a_take_of_another_model_size_or_processor_is_refused_in_one_sentence() {
     };
     let here = format!("\"processor\":\"{}\"", processor());
     for (from, to, why) in [
-        ("\"size\":[32,32]", "\"size\":[64,48]", "it was played at 64x48, and this window runs at 32x32; render it, or start"),
-        ("\"model_sha256\":\"", "\"model_sha256\":\"9", "it was played on mini, and this window runs mini; render it, or"),
+        (
+            "\"size\":[32,32]",
+            "\"size\":[64,48]",
+            "it was played at 64x48, and this window runs at 32x32; render it, or start",
+        ),
+        (
+            "\"model_sha256\":\"",
+            "\"model_sha256\":\"9",
+            "it was played on mini, and this window runs mini; render it, or",
+        ),
         (&*here, "\"processor\":\"other\"", "it was played on other, and this is "),
     ] {
         let changed = rig.folder.path().join("changed.take");
@@ -213,6 +223,7 @@ fn a_take_whose_sound_is_gone_is_not_played() {
     let sound = SoundFile { path: "/no/such.wav".to_owned(), sha256: "12".to_owned() };
     let rig = rig_with(Path::new("none"), Some(sound)).running();
     let path = rig.rows(|rows| rows.len() == 1)[0].path.clone();
+    drop(rig.writer);
     rig.takes.read(&path);
     let refused = until(|| rig.takes.replay()).expect_err("no sound");
     assert!(refused.contains("/no/such.wav, the sound of the take: "), "{refused}");
@@ -291,7 +302,7 @@ fn a_render_shows_progress_and_gives_its_result_or_its_whole_error() {
 #[cfg(unix)]
 fn a_cancelled_render_leaves_no_part_of_its_video() {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = "touch \"$5.part1\"; echo '{\"pictures\":8,\"of\":32}'; exec sleep 60";
+    let text = "touch \"$6.part1\"; echo '{\"pictures\":8,\"of\":32}'; exec sleep 60";
     let rig = rig(&script(folder.path(), text));
     fs::write(rig.folder.path().join("a.mp4.part0"), "of another render").expect("a file");
     rig.takes.render(request(&rig, "a.mp4"));

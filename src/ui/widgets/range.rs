@@ -57,7 +57,7 @@ pub fn range_ui(ui: &mut Ui, id: Id, range: &mut Range) -> Response {
         *range = if is_start { range.with_start(secs) } else { range.with_end(secs) };
     }
     let groove = Rect::from_center_size(line.center(), vec2(line.width(), 6.0));
-    ui.painter().rect_filled(groove, 3.0, theme::WELL);
+    ui.painter().rect_filled(groove, 3.0, theme::LINE);
     let (start, end) = (at(range.start), at(range.end));
     let part = Rect::from_min_max(pos2(start, groove.top()), pos2(end, groove.bottom()));
     ui.painter().rect_filled(part, 3.0, theme::ACCENT.gamma_multiply(0.6));

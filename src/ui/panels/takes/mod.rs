@@ -36,11 +36,14 @@ pub struct TakeRow {
 }
 
 impl TakeRow {
-    /// The title of its patch; without one the name of the file.
+    /// The title of its patch, after a name that a person gave it. Without a title, the name of the file.
     fn title(&self) -> String {
+        let stem = self.stem();
         match &self.summary {
-            Some(Ok(summary)) if !summary.title.is_empty() => summary.title.clone(),
-            _ => self.stem(),
+            Some(Ok(summary)) if summary.title.is_empty() => stem,
+            Some(Ok(summary)) if !self.is_kept || stem.starts_with(&summary.title) => summary.title.clone(),
+            Some(Ok(summary)) => format!("{stem} · {}", summary.title),
+            Some(Err(_)) | None => stem,
         }
     }
 
