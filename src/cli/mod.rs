@@ -16,6 +16,8 @@ mod program;
 mod record;
 #[cfg(feature = "ui")]
 mod recording;
+#[cfg(feature = "ui")]
+mod remote;
 mod render;
 mod replay;
 mod schema;

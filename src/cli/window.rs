@@ -46,6 +46,7 @@ mod open {
     use crate::cli::outs::Outs;
     use crate::cli::play::{sessions, sound_file};
     use crate::cli::recording::Recordings;
+    use crate::cli::remote::{self, Remote};
     use crate::cli::takes::{Parts, Takes};
     use crate::cli::{Failure, models, open_patch};
     use crate::engine::model::FRAME_RATE;
@@ -81,7 +82,7 @@ mod open {
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let journal = TakeWriter::new(sessions(), sound_file(&self.devices.audio)?);
-            let recordings = Recordings::new(self.recordings);
+            let recordings = Recordings::new(self.recordings, Remote::open(remote::of_user()));
             let takes = takes(&journal, &recordings);
             let (model, size, made) = (self.model, self.size, recordings.clone());
             let patch_given = Arc::new(patch.clone());

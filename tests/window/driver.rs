@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bendrack::engine::{Frame, Latency, Playing, Replay, Stage, Status, Warning};
-use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, State};
+use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, Pressed, State};
 use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, DeviceLink, EngineLink, Options, Parts, RecordingLink, RecordingState, Recovery, theme};
 use bendrack_nodes::compile::plan::Plan;
@@ -28,6 +28,8 @@ pub struct Recorded {
     pub stops: usize,
     pub state: RecordingState,
     pub outcome: Option<String>,
+    /// The key or controller that starts and stops recordings.
+    pub remote: Option<ControlName>,
 }
 
 #[derive(Clone, Default)]
@@ -52,6 +54,14 @@ impl RecordingLink for FakeRecordings {
 
     fn outcome(&self) -> Option<String> {
         self.0.borrow_mut().outcome.take()
+    }
+
+    fn remote(&self) -> Option<ControlName> {
+        self.0.borrow().remote.clone()
+    }
+
+    fn set_remote(&self, control: Option<ControlName>) {
+        self.0.borrow_mut().remote = control;
     }
 }
 
@@ -184,8 +194,20 @@ pub fn first_bend() -> Patch {
 
 pub type Window = Harness<'static, App>;
 
-/// Devices that always send the same.
-struct FakeDevices;
+/// Devices that always send the same, and presses of controls.
+#[derive(Clone, Default)]
+pub struct FakeDevices(pub Rc<RefCell<BTreeMap<ControlName, Pressed>>>);
+
+impl FakeDevices {
+    /// Sends a message of a control.
+    pub fn send(&self, name: &ControlName, number: f64) {
+        let mut all = self.0.borrow_mut();
+        let control = all.entry(name.clone()).or_default();
+        let is_press = number >= Pressed::HALF && control.last < Pressed::HALF;
+        *control =
+            Pressed { messages: control.messages + 1, presses: control.presses + u64::from(is_press), last: number };
+    }
+}
 
 impl DeviceLink for FakeDevices {
     fn lights(&self) -> Vec<Light> {
@@ -243,6 +265,10 @@ impl DeviceLink for FakeDevices {
             control(sensor("touch"), &[412.0], 0.5, 10.0, "ESP32"),
         ]
     }
+
+    fn pressed(&self, name: &ControlName) -> Pressed {
+        self.0.borrow().get(name).copied().unwrap_or_default()
+    }
 }
 
 pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recovery>, wgpu: bool) -> (Window, Fake) {
@@ -266,7 +292,7 @@ pub fn window_on(
             engine,
             recordings: Box::new(FakeRecordings::default()),
             takes: Box::new(FakeTakes::default()),
-            devices: Box::new(FakeDevices),
+            devices: Box::new(FakeDevices::default()),
             recovery,
         },
         wgpu,
@@ -275,6 +301,11 @@ pub fn window_on(
 
 /// A window that records, on an engine without a model.
 pub fn recording_window(patch: Patch) -> (Window, FakeRecordings, Fake) {
+    recording_window_with(patch, FakeDevices::default())
+}
+
+/// A window that records, with these devices.
+pub fn recording_window_with(patch: Patch, devices: FakeDevices) -> (Window, FakeRecordings, Fake) {
     let (fake, recordings) = (Fake::default(), FakeRecordings::default());
     fake.play(0);
     let options = Options {
@@ -283,7 +314,7 @@ pub fn recording_window(patch: Patch) -> (Window, FakeRecordings, Fake) {
         engine: Box::new(fake.clone()),
         recordings: Box::new(recordings.clone()),
         takes: Box::new(FakeTakes::default()),
-        devices: Box::new(FakeDevices),
+        devices: Box::new(devices),
         recovery: None,
     };
     (window_of(options, false), recordings, fake)
@@ -299,7 +330,7 @@ pub fn takes_window(takes: &FakeTakes, wgpu: bool) -> (Window, Fake) {
         engine: Box::new(fake.clone()),
         recordings: Box::new(FakeRecordings::default()),
         takes: Box::new(takes.clone()),
-        devices: Box::new(FakeDevices),
+        devices: Box::new(FakeDevices::default()),
         recovery: None,
     };
     (window_of(options, wgpu), fake)

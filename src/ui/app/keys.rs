@@ -50,6 +50,10 @@ pub enum Command {
     Restart,
     /// Start or stop a recording.
     ToggleRecording,
+    /// Assign the key or controller that starts and stops recordings.
+    LearnRecording,
+    /// Assign none.
+    ForgetRecording,
     /// Zoom to the selection.
     ZoomSelection,
     /// Zoom to the whole patch.

@@ -6,6 +6,7 @@ pub mod engine;
 mod file_tasks;
 mod keys;
 pub mod recording;
+mod remote;
 pub mod takes;
 mod top_bar;
 
@@ -35,9 +36,10 @@ use devices::DeviceLink;
 use engine::{EngineLink, Monitor};
 use file_tasks::{Discarding, FileEvent, FileTasks, from_render};
 use keys::{Command, KeyContext, commands};
-use recording::{HeldKey, Parts, Press, RecordingLink, RecordingState};
+use recording::{HeldKey, Parts, Press, RecordingBar, RecordingLink, RecordingState};
+use remote::Remote;
 use takes::{Takes, TakesLink};
-use top_bar::{RecordingBar, TapTempo, top_bar_ui};
+use top_bar::{TapTempo, top_bar_ui};
 
 /// The parts that a window is opened with.
 pub struct Options {
@@ -73,6 +75,7 @@ pub struct App {
     /// The result of the last recording.
     recorded: Option<String>,
     held: HeldKey,
+    remote: Remote,
     takes: Takes,
     takes_panel: TakesPanel,
     files: FileTasks,
@@ -136,6 +139,7 @@ impl App {
             parts: Parts::default(),
             recorded: None,
             held: HeldKey::default(),
+            remote: Remote::default(),
             takes: Takes::new(options.takes),
             takes_panel: TakesPanel::default(),
             files: FileTasks::default(),
@@ -157,6 +161,7 @@ impl App {
             self.recorded = Some(outcome);
         }
         self.poll_takes(ui);
+        self.poll_remote(ui);
         let is_free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
         let press = self.held.update(ui, is_free);
         self.canvas.reroutes = press == Some(Press::Short);
@@ -219,6 +224,12 @@ impl App {
             }
             Command::Restart => self.engine.restart(),
             Command::ToggleRecording => self.toggle_recording(ui),
+            Command::LearnRecording => {
+                self.remote.learn(&*self.devices);
+                let text = "Play the key or press the controller that starts and stops recordings. Esc cancels.";
+                self.message.show(ui, text.to_owned());
+            }
+            Command::ForgetRecording => self.recordings.set_remote(None),
             Command::ZoomSelection => {
                 let ids = editor.selection.clone();
                 frame_nodes(&mut self.canvas, &mut self.workspace, &ids);
@@ -238,6 +249,7 @@ impl App {
             Command::Cancel => {
                 self.preview.large = false;
                 self.files.waiting = None;
+                self.remote.cancel();
                 editor.learn = None;
             }
         }
@@ -377,7 +389,8 @@ impl App {
         let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
         let state = self.recordings.state();
-        let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last: self.recorded.as_deref() };
+        let (last, remote) = (self.recorded.as_deref(), self.recordings.remote());
+        let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
         let workspace = &mut self.workspace;
         if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording)).inner {
             self.run(ui, command);
