@@ -35,6 +35,7 @@ const SECONDS: f64 = 5.0;
 const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of a command")]
 pub(super) struct Render {
     /// Patch file, or a PNG or MP4 with an embedded patch.
     #[arg(required_unless_present = "take")]

@@ -157,7 +157,7 @@ fn the_running_take_is_kept_while_it_goes_on_and_is_neither_renamed_nor_deleted(
     rig.session.execute(&Entry::Call).expect("a call");
     rig.writer.record(&Entry::Call);
     let outcome = rig.outcome();
-    assert!(outcome.starts_with("Kept 0.6 s as Blank 20") && outcome.ends_with(".take"), "{outcome}");
+    assert!(outcome.starts_with("Kept 0.6 s as Blank 20"), "{outcome}");
     let rows = rig.rows(|rows| rows.iter().any(|row| row.is_kept));
     let path = |is_kept| rows.iter().find(|row| row.is_kept == is_kept).expect("a row").path.clone();
     let kept = crate::take::Take::read(&path(true)).expect("a take");
@@ -209,7 +209,8 @@ fn a_take_of_another_model_size_or_processor_is_refused_in_one_sentence() {
         (&*here, "\"processor\":\"other\"", "it was played on other, and this is "),
     ] {
         let changed = rig.folder.path().join("changed.take");
-        let mut out = flate2::write::GzEncoder::new(fs::File::create(&changed).expect("a file"), Default::default());
+        let mut out =
+            flate2::write::GzEncoder::new(fs::File::create(&changed).expect("a file"), flate2::Compression::fast());
         std::io::Write::write_all(&mut out, text().replacen(from, to, 1).as_bytes()).expect("written");
         out.finish().expect("written");
         let refused = replay(&rig.takes, &changed).expect_err(to);

@@ -101,8 +101,9 @@ impl<J: Journal> Conductor<J> {
         let now = Instant::now();
         // At the end, the last picture is shown for its time.
         let ahead = if replaying.entries.is_empty() { Duration::ZERO } else { AHEAD };
-        if self.next_due > now + ahead {
-            self.wait_for_replay(self.next_due - ahead - now);
+        let early = self.next_due.saturating_duration_since(now + ahead);
+        if !early.is_zero() {
+            self.wait_for_replay(early);
             return Ok(());
         }
         match replaying.entries.pop_front() {
