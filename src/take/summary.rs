@@ -10,7 +10,7 @@ use crate::engine::model::FRAME_RATE;
 /// The beginning of the line of frames that are shown.
 const SHOW: &str = "[\"show\",";
 
-/// What a list shows of a take.
+/// A take as a list shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// The title of its patch; empty without one.

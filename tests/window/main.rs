@@ -7,6 +7,7 @@
 
 mod devices;
 mod driver;
+mod fakes;
 mod frames;
 mod patch_panel;
 mod pictures;

@@ -152,3 +152,13 @@ fn a_learned_key_toggles_recordings_however_short_it_is() {
     window.run_steps(3);
     assert_eq!(recordings.0.borrow().remote, None);
 }
+
+#[test]
+#[ignore = "renders a screenshot, which needs a graphics driver"]
+fn a_picture_of_the_menu_beside_the_button() {
+    let (mut window, fake) = window_with(first_bend(), None, None, true);
+    fake.play(1);
+    window.get_by_label("Pictures to record").click();
+    window.run_steps(10);
+    crate::shoot(&mut window, "record_menu");
+}

@@ -275,8 +275,8 @@ fn script(folder: &Path, text: &str) -> PathBuf {
 #[cfg(unix)]
 fn a_render_shows_progress_and_gives_its_result_or_its_whole_error() {
     let folder = tempfile::tempdir().expect("a folder");
-    let said = "echo '{\"pictures\":8,\"of\":32}'; echo warning: the take breaks off >&2; echo \"$@\" > \"$0.args\"";
-    let rig_of = |end: &str| rig(&script(folder.path(), &format!("{said}; {end}")));
+    let prints = "echo '{\"pictures\":8,\"of\":32}'; echo warning: the take breaks off >&2; echo \"$@\" > \"$0.args\"";
+    let rig_of = |end: &str| rig(&script(folder.path(), &format!("{prints}; {end}")));
     let rig = rig_of("while [ ! -e \"$0.go\" ]; do sleep 0.01; done; echo other >&2");
     rig.takes.render(request(&rig, "a.mp4"));
     let running = until(|| match rig.takes.render_state() {

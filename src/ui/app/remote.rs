@@ -18,7 +18,7 @@ pub(super) enum Request {
     Toggle,
 }
 
-/// What devices sent so far about recordings.
+/// Messages of devices about recordings so far.
 #[derive(Default)]
 pub(super) struct Remote {
     /// The messages at the address.

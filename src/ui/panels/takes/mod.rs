@@ -118,7 +118,7 @@ pub enum TakesAnswer {
     CancelRender,
 }
 
-/// What the panel shows.
+/// The contents of the panel.
 pub struct TakesView<'a> {
     /// The takes, newest first.
     pub rows: &'a [TakeRow],
