@@ -17,8 +17,8 @@ use crate::ui::{RenderRequest, RenderState, TakeRow, TakesLink};
 use list::List;
 use renders::Renders;
 
-/// The time after which everything that was played before is on the disk.
-const SETTLED: Duration = Duration::from_millis(1100);
+/// The time after which everything that was played before is on the disk: twice that of its writer, if nothing follows.
+const SETTLED: Duration = Duration::from_millis(2100);
 
 /// The takes of a window.
 #[derive(Clone)]

@@ -243,7 +243,7 @@ impl App {
                 }
             }
             Command::ToggleTakes => self.takes_panel.open = !self.takes_panel.open,
-            Command::KeepTake => self.takes.keep(),
+            Command::KeepTake => self.keep_take(ui),
             Command::ToggleDevices => self.device_monitor.open = !self.device_monitor.open,
             Command::TogglePreview => self.preview.large = !self.preview.large,
             Command::Cancel => {

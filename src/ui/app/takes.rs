@@ -49,14 +49,16 @@ impl Takes {
     pub(super) fn new(link: Box<dyn TakesLink>) -> Self {
         Self { link, was_playing: false }
     }
-
-    /// Keeps a copy of the take that is written now.
-    pub(super) fn keep(&self) {
-        self.link.keep();
-    }
 }
 
 impl App {
+    /// Keeps a copy of the take that is written now.
+    pub(super) fn keep_take(&mut self, ui: &Ui) {
+        self.takes.link.keep();
+        // The result follows once everything is on the disk.
+        self.message.show(ui, "Keeping what was played so far".to_owned());
+    }
+
     /// Shows the messages of takes, and plays a take that was read.
     pub(super) fn poll_takes(&mut self, ui: &Ui) {
         if let Some(outcome) = self.takes.link.outcome() {
@@ -97,13 +99,16 @@ impl App {
         let link = &self.takes.link;
         match answer {
             TakesAnswer::Close => self.takes_panel.open = false,
-            TakesAnswer::Keep => link.keep(),
+            TakesAnswer::Keep => self.keep_take(ui),
             TakesAnswer::Rename(path, name) => {
                 link.rename(&path, &name);
                 self.takes_panel.follow(&path, &name);
             }
             TakesAnswer::Delete(path) => link.delete(&path),
-            TakesAnswer::Play(path) => link.read(&path),
+            TakesAnswer::Play(path) => {
+                link.read(&path);
+                self.message.show(ui, "Reading the take".to_owned());
+            }
             TakesAnswer::ChooseVideo(path) => self.files.choose_video(ui, &path),
             TakesAnswer::Render(request) => link.render(request),
             TakesAnswer::CancelRender => link.cancel_render(),
