@@ -157,7 +157,7 @@ impl Replay {
             sound_path,
             skipped,
             size: Some(take.header.size.into()),
-            zoom: Some(take.header.zoom as u64),
+            zoom: Some(take.header.zoom() as u64),
             exact: take.header.exact,
             pictures: Some(pictures),
             take: Some(hex(&Sha256::digest(bytes))),

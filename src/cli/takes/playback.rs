@@ -21,7 +21,7 @@ pub(super) fn read(path: &Path, here: Option<&Render>) -> Result<Replay, String>
     let sound = sound.map_err(|why| format!("{name}: {why}; put the file there, or render the take with --audio"))?;
     let (pictures, differs) = (take.pictures(), reason(&take.header));
     let Take { header, patch, plan, entries, .. } = take;
-    let video = Video { patch, plan, sound: sound.map(Arc::new), zoom: header.zoom.max(1), exact: header.exact };
+    let video = Video { patch, plan, sound: sound.map(Arc::new), zoom: header.zoom(), exact: header.exact };
     Ok(Replay { name, pictures, video, entries: entries.into(), differs })
 }
 

@@ -191,6 +191,16 @@ fn a_take_of_another_model_size_or_processor_is_refused_in_one_sentence() {
         text
     };
     let here = format!("\"processor\":\"{}\"", processor());
+    let write = |from: &str, to: &str| {
+        let changed = rig.folder.path().join("changed.take");
+        let mut out =
+            flate2::write::GzEncoder::new(fs::File::create(&changed).expect("a file"), flate2::Compression::fast());
+        std::io::Write::write_all(&mut out, text().replacen(from, to, 1).as_bytes()).expect("written");
+        out.finish().expect("written");
+        changed
+    };
+    let huge = replay(&rig.takes, &write("\"zoom\":", "\"zoom\":9999")).expect("a take to play");
+    assert_eq!(huge.video.zoom, 16, "a hostile scale");
     for (from, to, why) in [
         (
             "\"size\":[32,32]",
@@ -204,12 +214,7 @@ fn a_take_of_another_model_size_or_processor_is_refused_in_one_sentence() {
         ),
         (&*here, "\"processor\":\"other\"", "it was played on other, and this is "),
     ] {
-        let changed = rig.folder.path().join("changed.take");
-        let mut out =
-            flate2::write::GzEncoder::new(fs::File::create(&changed).expect("a file"), flate2::Compression::fast());
-        std::io::Write::write_all(&mut out, text().replacen(from, to, 1).as_bytes()).expect("written");
-        out.finish().expect("written");
-        let refused = replay(&rig.takes, &changed).expect_err(to);
+        let refused = replay(&rig.takes, &write(from, to)).expect_err(to);
         assert!(refused.starts_with("changed: ") && refused.contains(why), "{refused}");
     }
     assert!(replay(&rig.takes, &rig.folder.path().join("none.take")).expect_err("no file").contains("none.take"));

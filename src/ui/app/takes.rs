@@ -41,13 +41,13 @@ pub trait TakesLink {
 /// The takes of a window.
 pub(super) struct Takes {
     link: Box<dyn TakesLink>,
-    /// True while a take was played back in the last frame of the window.
-    was_playing: bool,
+    /// The reason by which a playback broke off, as it was shown last.
+    broke_off: Option<String>,
 }
 
 impl Takes {
     pub(super) fn new(link: Box<dyn TakesLink>) -> Self {
-        Self { link, was_playing: false }
+        Self { link, broke_off: None }
     }
 }
 
@@ -69,12 +69,11 @@ impl App {
             Some(Err(why)) => self.message.show(ui, why),
             None => {}
         }
-        let is_playing = self.monitor.status.playing.is_some();
-        if std::mem::replace(&mut self.takes.was_playing, is_playing)
-            && !is_playing
-            && let Some(why) = &self.monitor.status.broke_off
-        {
-            self.message.show(ui, why.clone());
+        if self.takes.broke_off != self.monitor.status.broke_off {
+            self.takes.broke_off.clone_from(&self.monitor.status.broke_off);
+            if let Some(why) = &self.takes.broke_off {
+                self.message.show(ui, why.clone());
+            }
         }
     }
 
