@@ -16,9 +16,13 @@ mod program;
 mod record;
 #[cfg(feature = "ui")]
 mod recording;
+#[cfg(feature = "ui")]
+mod remote;
 mod render;
 mod replay;
 mod schema;
+#[cfg(feature = "ui")]
+mod takes;
 mod wanted;
 mod window;
 

@@ -7,8 +7,10 @@ use std::time::Instant;
 use bendrack_nodes::patch::Patch;
 use jiff::Zoned;
 
+use super::remote::Remote;
 use crate::engine::Frame;
 use crate::engine::model::FRAME_RATE;
+use crate::io::ControlName;
 use crate::output::Recorder;
 use crate::output::recorder::{Progress, Recording, Seen, Shot, SoundOf};
 use crate::provenance::{Provenance, Render};
@@ -27,6 +29,7 @@ struct Shared {
     /// The render record, once the model is loaded. The seed and the number of frames follow.
     render: OnceLock<Render>,
     state: Mutex<State>,
+    remote: Remote,
 }
 
 #[derive(Default)]
@@ -42,11 +45,11 @@ struct Running {
 }
 
 impl Recordings {
-    /// Recordings in a folder.
-    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+    /// Recordings in a folder, which a key or controller may start.
+    pub(super) fn new(folder: Option<PathBuf>, remote: Remote) -> Self {
         let folder = folder.unwrap_or_else(default_folder);
         let (sound, render, state) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self(Arc::new(Shared { folder, sound, render, state }))
+        Self(Arc::new(Shared { folder, sound, render, state, remote }))
     }
 
     /// Sets the sound of the recordings, once.
@@ -59,6 +62,16 @@ impl Recordings {
     pub(super) fn set_render(&self, render: Render) {
         // No other code sets it.
         let _ = self.0.render.set(render);
+    }
+
+    /// The folder of recordings.
+    pub(super) fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// The render record, once the model is loaded.
+    pub(super) fn render(&self) -> Option<Render> {
+        self.0.render.get().cloned()
     }
 
     /// Takes a frame that is shown now.
@@ -139,6 +152,14 @@ impl RecordingLink for Recordings {
         let mut state = Self::state(self);
         Self::settle(&mut state);
         state.outcome.take()
+    }
+
+    fn remote(&self) -> Option<ControlName> {
+        self.0.remote.get()
+    }
+
+    fn set_remote(&self, control: Option<ControlName>) {
+        self.0.remote.set(control);
     }
 }
 
@@ -233,7 +254,7 @@ mod tests {
     #[test]
     fn a_window_records_from_start_to_stop_with_its_patch() {
         let folder = tempfile::tempdir().expect("a folder");
-        let recordings = Recordings::new(Some(folder.path().to_owned()));
+        let recordings = Recordings::new(Some(folder.path().to_owned()), Remote::default());
         let render = serde_json::json!({
             "bendrack": "0", "model": "mini", "family": "mini", "model_sha256": "", "seed": 0, "size": [32, 32],
             "zoom": 1, "exact": false, "frames": 0, "frame_rate": 16,
@@ -260,7 +281,7 @@ mod tests {
     #[test]
     fn a_problem_ends_the_recording_with_a_sentence() {
         let folder = tempfile::tempdir().expect("a folder");
-        let recordings = Recordings::new(Some(folder.path().join("none")));
+        let recordings = Recordings::new(Some(folder.path().join("none")), Remote::default());
         recordings.start(Parts::default(), &Patch::default());
         recordings.push(&frame(0, true));
         let outcome = outcome(&recordings);

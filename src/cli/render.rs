@@ -10,6 +10,7 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +35,7 @@ const SECONDS: f64 = 5.0;
 const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of a command")]
 pub(super) struct Render {
     /// Patch file, or a PNG or MP4 with an embedded patch.
     #[arg(required_unless_present = "take")]
@@ -82,9 +84,21 @@ pub(super) struct Render {
     /// Write a report to this file, as JSON: model, seed, pictures, times, warnings.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Print the number of pictures so far to standard output, as lines of JSON.
+    #[arg(long)]
+    progress: bool,
     /// Print nothing but errors.
     #[arg(short, long)]
     pub(super) quiet: bool,
+}
+
+/// The progress of a render: a line of `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Progress {
+    /// The pictures so far, with those that are left out at the beginning.
+    pub(super) pictures: u64,
+    /// The number of pictures.
+    pub(super) of: u64,
 }
 
 impl Render {
@@ -121,7 +135,9 @@ impl Render {
         let session = Session::new(engine, played.patch);
 
         let digest = Sha256::new();
-        let mut job = Job { session, player, patch_sha256, digest, warned: BTreeSet::new(), quiet: self.quiet, bar };
+        let progress = self.progress.then(|| Progress { pictures: 0, of: played.skipped + wanted });
+        let warned = BTreeSet::new();
+        let mut job = Job { session, player, patch_sha256, digest, warned, quiet: self.quiet, bar, progress };
         let start = Instant::now();
         let (kept, recorded) = record(video, wanted, provenance.as_mut(), samples, || job.step());
         job.bar.finish_and_clear();
@@ -322,6 +338,8 @@ struct Job {
     warned: BTreeSet<String>,
     quiet: bool,
     bar: ProgressBar,
+    /// The progress that was printed last.
+    progress: Option<Progress>,
 }
 
 impl Job {
@@ -335,6 +353,12 @@ impl Job {
             if self.warned.insert(warning.clone()) && !self.quiet {
                 self.bar.suspend(|| terminal::print_error(format_args!("warning: {warning}")));
             }
+        }
+        let pictures = self.session.checksum().pictures;
+        if let Some(progress) = self.progress.as_mut().filter(|progress| progress.pictures < pictures) {
+            progress.pictures = pictures.min(progress.of);
+            // A reader that has gone away does not stop the render.
+            let _ = serde_json::to_string(progress).map(|line| terminal::print_json(&(line + "\n")));
         }
         let made = self.bar.position() + frames.len() as u64;
         self.bar.set_position(self.bar.length().map_or(made, |wanted| made.min(wanted)));

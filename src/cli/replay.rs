@@ -15,7 +15,7 @@ use crate::engine::model::FRAME_RATE;
 use crate::engine::{Entry, Frame, Model, Session};
 use crate::hex::hex;
 use crate::sound::{RATE, Samples, Sound};
-use crate::take::{Header, Performance, Take, processor};
+use crate::take::{Header, Performance, SoundFile, Take, processor};
 use crate::terminal;
 use crate::wan::error::message;
 
@@ -52,7 +52,7 @@ pub(super) struct Played {
     /// The file of the sound.
     pub(super) sound_path: Option<PathBuf>,
     /// Pictures that are left out at the beginning.
-    skipped: u64,
+    pub(super) skipped: u64,
     pub(super) size: Option<(usize, usize)>,
     pub(super) zoom: Option<u64>,
     pub(super) exact: bool,
@@ -157,7 +157,7 @@ impl Replay {
             sound_path,
             skipped,
             size: Some(take.header.size.into()),
-            zoom: Some(take.header.zoom as u64),
+            zoom: Some(take.header.zoom() as u64),
             exact: take.header.exact,
             pictures: Some(pictures),
             take: Some(hex(&Sha256::digest(bytes))),
@@ -176,23 +176,29 @@ impl Replay {
             Some(file) if !render.has_sound() => file,
             _ => return Ok((render.sound()?, render.sound_path())),
         };
-        let advice = "give the file with --audio, or add --anyway";
-        let path = Path::new(&file.path);
-        match fs::read(path) {
-            Ok(bytes) if hex(&Sha256::digest(&bytes)) == file.sha256 => {
-                let sound = Sound::open(path).map_err(|error| Failure::Failed(error.to_string()))?;
-                Ok((Some(Arc::new(sound)), Some(path.to_owned())))
-            }
-            _ if self.anyway => {
+        match recorded_sound(file) {
+            Ok(sound) => Ok((Some(Arc::new(sound)), Some(PathBuf::from(&file.path)))),
+            Err(_) if self.anyway => {
                 terminal::print_error(format_args!(
                     "warning: {}, the sound of the take, is missing; the video is made without it",
                     file.path
                 ));
                 Ok((None, None))
             }
-            Ok(_) => Err(Failure::Failed(format!("{}: not the sound file of the take; {advice}", file.path))),
-            Err(error) => Err(Failure::Failed(format!("{}, the sound of the take: {error}; {advice}", file.path))),
+            Err(why) => Err(Failure::Failed(format!("{why}; give the file with --audio, or add --anyway"))),
         }
+    }
+}
+
+/// The sound file of a take, if it is the one that was played.
+pub(super) fn recorded_sound(file: &SoundFile) -> Result<Sound, String> {
+    let path = Path::new(&file.path);
+    match fs::read(path) {
+        Ok(bytes) if hex(&Sha256::digest(&bytes)) == file.sha256 => {
+            Sound::open(path).map_err(|error| error.to_string())
+        }
+        Ok(_) => Err(format!("{}: not the sound file of the take", file.path)),
+        Err(error) => Err(format!("{}, the sound of the take: {error}", file.path)),
     }
 }
 
@@ -252,15 +258,19 @@ impl Player {
 
 /// The message for pictures that are not those of the take.
 fn differs(header: &Header, pictures: u64) -> String {
-    let secs = pictures as f64 / FRAME_RATE;
+    let (secs, reason) = (pictures as f64 / FRAME_RATE, reason(header));
+    format!("before {secs:.1} s, the video differs from the one that was played: {reason}; add --anyway to render it")
+}
+
+/// The likely reason for pictures that are not those of the take.
+pub(super) fn reason(header: &Header) -> String {
     let here = processor();
     let version = env!("CARGO_PKG_VERSION");
-    let reason = if here != header.processor {
+    if here != header.processor {
         format!("it was played on {}, and this is {here}", header.processor)
     } else if version != header.bendrack {
         format!("it was played with bendrack {}, and this is {version}", header.bendrack)
     } else {
         "the take or this build of bendrack was changed".to_owned()
-    };
-    format!("before {secs:.1} s, the video differs from the one that was played: {reason}; add --anyway to render it")
+    }
 }

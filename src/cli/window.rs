@@ -46,6 +46,8 @@ mod open {
     use crate::cli::outs::Outs;
     use crate::cli::play::{sessions, sound_file};
     use crate::cli::recording::Recordings;
+    use crate::cli::remote::{self, Remote};
+    use crate::cli::takes::{Parts, Takes};
     use crate::cli::{Failure, models, open_patch};
     use crate::engine::model::FRAME_RATE;
     use crate::engine::{Engine, EngineHandle, Frame, Session};
@@ -53,7 +55,7 @@ mod open {
     use crate::io::audio::AudioSource;
     use crate::output::recorder::SoundOf;
     use crate::provenance::{Opened, Render};
-    use crate::take::TakeWriter;
+    use crate::take::{TakeWriter, folder};
     use crate::terminal;
     use crate::ui::{self, Options, Recovery};
 
@@ -80,7 +82,8 @@ mod open {
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let journal = TakeWriter::new(sessions(), sound_file(&self.devices.audio)?);
-            let recordings = Recordings::new(self.recordings);
+            let recordings = Recordings::new(self.recordings, Remote::open(remote::of_user()));
+            let takes = takes(&journal, &recordings);
             let (model, size, made) = (self.model, self.size, recordings.clone());
             let patch_given = Arc::new(patch.clone());
             let load = move || {
@@ -112,6 +115,7 @@ mod open {
                 engine: Box::new(rack),
                 devices: Box::new(activity),
                 recordings: Box::new(recordings.clone()),
+                takes: Box::new(takes.clone()),
                 recovery: Recovery::of_user(),
             };
             let closed = ui::run(options);
@@ -119,11 +123,26 @@ mod open {
             if let Some(outcome) = recordings.finish() {
                 terminal::print_error(format_args!("{outcome}"));
             }
+            if let Some(output) = takes.rendering() {
+                terminal::print_error(format_args!("{}: the render goes on", output.display()));
+            }
             closed.map_err(|error| {
                 let way_out = "without a display, `bendrack render PATCH -o FILE.mp4` makes a video";
                 Failure::Failed(format!("the window could not be opened: {error}; {way_out}"))
             })
         }
+    }
+
+    /// The takes of this user.
+    fn takes(journal: &TakeWriter, recordings: &Recordings) -> Takes {
+        let made = recordings.clone();
+        Takes::new(Parts {
+            folder: folder::of_user(),
+            videos: recordings.folder().to_owned(),
+            program: std::env::current_exe().unwrap_or_else(|_| "bendrack".into()),
+            running: Box::new(journal.state()),
+            made: Box::new(move || made.render()),
+        })
     }
 
     /// The render record of a recording, without the seed of its patch.

@@ -3,6 +3,8 @@
 //! A second thread, the player, shows each frame at its time. The engine stays just ahead of it, and makes a chunk again while it is
 //! shown. A turn of a knob thus shows as early as the model allows.
 
+mod replay;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::Event;
 use bendrack_nodes::patch::Patch;
 use candle_core::Result;
 
@@ -19,6 +22,8 @@ use super::pace::Pace;
 use super::{Entry, Frame, Journal, Phase, Session, Warning};
 use crate::input::{self, Inbox, Stamped};
 use crate::wan::error::message;
+use replay::Replaying;
+pub use replay::{Playing, Replay};
 
 /// The longest wait for the end of a call when the handle is dropped.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -44,6 +49,10 @@ pub struct Status {
     pub merged: u64,
     /// The warnings of the chunk under way.
     pub warnings: Vec<Warning>,
+    /// The take that is played back in place of the live video.
+    pub playing: Option<Playing>,
+    /// The reason by which the last playback of a take broke off.
+    pub broke_off: Option<String>,
 }
 
 /// The stage of an engine.
@@ -102,6 +111,10 @@ struct State {
     /// The most makes of a chunk; none for as many as there is time for.
     most_makes: Option<usize>,
     restart: bool,
+    /// A take to play back.
+    replay: Option<Replay>,
+    /// True if the playback ends now.
+    stop_replay: bool,
     stop: bool,
     status: Status,
     /// Frames to come, each with its due time.
@@ -251,6 +264,8 @@ struct Conductor<J> {
     /// The pictures shown at the latest entry of a checksum.
     checked: u64,
     touches: Touches,
+    /// The take that is played back.
+    replaying: Option<Replaying>,
 }
 
 impl<J: Journal> Conductor<J> {
@@ -267,6 +282,7 @@ impl<J: Journal> Conductor<J> {
             drained: now,
             checked: 0,
             touches: Touches::default(),
+            replaying: None,
         }
     }
 
@@ -295,6 +311,10 @@ impl<J: Journal> Conductor<J> {
     /// Does the next thing. None when the engine stops.
     fn turn(&mut self) -> std::result::Result<Option<()>, String> {
         let Some(()) = self.apply()? else { return Ok(None) };
+        self.begin_replay();
+        if self.replaying.is_some() {
+            return self.replay().map(Some);
+        }
         match self.session.engine().phase() {
             Phase::Between => self.begin_chunk(),
             Phase::Denoise => self.denoise().map(Some),
@@ -437,6 +457,9 @@ impl<J: Journal> Conductor<J> {
             }
             (state.patch.take(), std::mem::take(&mut state.restart))
         };
+        if self.replaying.is_some() {
+            return self.apply_to_replay(patch, restart).map(Some);
+        }
         if let Some((patch, plan)) = patch {
             self.execute(&Entry::Patch { patch, plan })?;
             if self.session.engine().phase() == Phase::Denoise {
@@ -453,15 +476,25 @@ impl<J: Journal> Conductor<J> {
     fn restart(&mut self) -> std::result::Result<(), String> {
         let held = self.session.controls().events();
         self.session.restart();
+        self.begin_again(held)
+    }
+
+    /// Begins a video whose session begins, with these events in its first frame.
+    fn begin_again(&mut self, held: Vec<Event>) -> std::result::Result<(), String> {
         self.journal.begin(&self.session);
         for event in held {
             self.execute(&Entry::Event { frame: 0, event })?;
         }
+        self.forget_times();
+        Ok(())
+    }
+
+    /// Forgets the frames to come and the places in the video before.
+    fn forget_times(&mut self) {
         self.shared.state().queue.clear();
         self.next_due = Instant::now();
         (self.to_show, self.checked) = (0, 0);
         self.touches.clear();
-        Ok(())
     }
 
     /// Waits until the next make must begin, so that its first picture is in time. Applies new patches meanwhile. None when the engine
@@ -475,6 +508,9 @@ impl<J: Journal> Conductor<J> {
                 return Ok(Some(()));
             }
             let state = self.shared.state();
+            if state.replay.is_some() {
+                return Ok(Some(()));
+            }
             if state.stop || state.patch.is_some() || state.restart {
                 continue;
             }

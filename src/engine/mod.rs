@@ -31,12 +31,12 @@ use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
-pub use live::{EngineHandle, Stage, Status};
+pub use live::{EngineHandle, Playing, Replay, Stage, Status};
 pub use model::Model;
 use model::{LATENT_FRAMES, TOKEN_PIXELS};
 use past_policy::{PastAction, PastPolicy};
 use presenter::Presenter;
-pub use session::{Checksum, Entry, Journal, Session};
+pub use session::{Checksum, Entry, Journal, Session, Video};
 use taps::TapCollector;
 use ticker::Ticker;
 pub use times::Times;
@@ -192,6 +192,16 @@ impl Engine {
     /// Replaces the sound of devices from the next step on. Each frame gets the part of its time, from the beginning of the video.
     pub fn set_sound(&mut self, sound: Option<Arc<Sound>>) {
         self.ticker.set_sound(sound);
+    }
+
+    /// The plan that runs.
+    pub(crate) const fn plan(&self) -> &Arc<Plan> {
+        self.ticker.plan()
+    }
+
+    /// The sound in place of that of devices.
+    pub(crate) const fn sound(&self) -> Option<&Arc<Sound>> {
+        self.ticker.sound()
     }
 
     /// Selects the exact form of every bend of a map: slow, and the reference for the fast form.

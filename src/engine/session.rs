@@ -12,6 +12,7 @@ use candle_core::{Result, bail};
 use crc32fast::Hasher;
 
 use super::{Engine, Frame};
+use crate::sound::Sound;
 
 /// One thing that happens to a video.
 #[derive(Clone, Debug)]
@@ -53,6 +54,21 @@ pub struct Checksum {
     pub pictures: u64,
     /// The CRC-32 of their pixels.
     pub crc: u32,
+}
+
+/// The beginning of a video: its patch, and what else decides its pictures on one model at one size.
+#[derive(Clone, Debug)]
+pub struct Video {
+    /// The patch.
+    pub patch: Arc<Patch>,
+    /// The plan of the patch.
+    pub plan: Arc<Plan>,
+    /// The sound in place of that of devices.
+    pub sound: Option<Arc<Sound>>,
+    /// Scale of the screen, times the model's picture.
+    pub zoom: usize,
+    /// True if every bend of a map takes its exact form.
+    pub exact: bool,
 }
 
 /// An engine that executes entries.
@@ -182,6 +198,29 @@ impl Session {
         Ok(frames)
     }
 
+    /// The video that runs, with the patch and the plan of now.
+    pub fn video(&self) -> Video {
+        let engine = &self.engine;
+        Video {
+            patch: self.patch.clone(),
+            plan: engine.plan().clone(),
+            sound: engine.sound().cloned(),
+            zoom: engine.zoom(),
+            exact: engine.is_exact(),
+        }
+    }
+
+    /// Begins another video, with devices as they are before they send anything.
+    pub fn begin(&mut self, video: Video) {
+        let Video { patch, plan, sound, zoom, exact } = video;
+        self.patch = patch;
+        self.engine.set_plan(plan);
+        self.engine.set_sound(sound);
+        self.engine.set_zoom(zoom);
+        self.engine.set_exact(exact);
+        self.restart();
+    }
+
     /// Begins the video again, with devices as they are before they send anything.
     pub fn restart(&mut self) {
         self.engine.restart();
@@ -197,6 +236,8 @@ pub trait Journal: Send {
     fn begin(&mut self, session: &Session);
     /// An entry is executed.
     fn record(&mut self, entry: &Entry);
+    /// The video ends. Its entries are complete until the next one begins.
+    fn end(&mut self) {}
     /// The problem by which entries are lost, and the next step.
     fn problem(&self) -> Option<String>;
 }
@@ -219,6 +260,12 @@ impl<J: Journal> Journal for Option<J> {
     fn record(&mut self, entry: &Entry) {
         if let Some(journal) = self {
             journal.record(entry);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(journal) = self {
+            journal.end();
         }
     }
 

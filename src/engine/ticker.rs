@@ -67,6 +67,14 @@ impl Ticker {
         self.sound = sound;
     }
 
+    pub(super) const fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    pub(super) const fn sound(&self) -> Option<&Arc<Sound>> {
+        self.sound.as_ref()
+    }
+
     /// Clears the memory of nodes and the measurements of taps.
     pub(super) fn restart(&mut self) {
         (self.start, self.latest) = Default::default();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bendrack_nodes::input::Event;
 
-use super::controls::{ControlState, Table};
+use super::controls::{ControlName, ControlState, Pressed, Table};
 use super::light::{self, Counts, Dated, Kind, Light, State};
 use super::message::{Message, Problem};
 use crate::input::Pushed;
@@ -80,6 +80,11 @@ impl Activity {
     /// Every control that sent a message: controllers, notes, addresses, sensors.
     pub fn controls(&self) -> Vec<ControlState> {
         self.locked().table.read(Instant::now())
+    }
+
+    /// The messages of a control so far.
+    pub fn pressed(&self, name: &ControlName) -> Pressed {
+        self.locked().table.pressed(name)
     }
 
     /// The latest messages of a device, oldest first.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::input::{Event, MOST_NAMES, Recent};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The span of time over which messages are counted for a rate.
 const SPAN: Duration = Duration::from_secs(1);
 
 /// The name of a control.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ControlName {
     /// A MIDI controller.
@@ -56,6 +56,28 @@ pub struct ControlState {
     pub device: String,
 }
 
+/// The messages of a control so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pressed {
+    /// Messages.
+    pub messages: u64,
+    /// Presses: notes on, and rises of the first number to a half or more.
+    pub presses: u64,
+    /// The first number of the last message.
+    pub last: f64,
+}
+
+impl Pressed {
+    /// The first number from which on a control is pressed.
+    pub const HALF: f64 = 0.5;
+
+    fn add(&mut self, number: f64, is_press: bool) {
+        self.messages += 1;
+        self.presses += u64::from(is_press);
+        self.last = number;
+    }
+}
+
 /// The table. Names have as many places as in [`bendrack_nodes::input::Controls`].
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -70,6 +92,7 @@ struct Row {
     values: Values,
     last: Instant,
     rate: Rate,
+    pressed: Pressed,
     device: Arc<str>,
 }
 
@@ -82,7 +105,13 @@ enum Values {
 impl Table {
     /// Takes an event of a device.
     pub(super) fn update(&mut self, now: Instant, device: &Arc<str>, event: &Event) {
-        let new = || Row { values: Values::One(0.0), last: now, rate: Rate::new(now), device: device.clone() };
+        let new = || Row {
+            values: Values::One(0.0),
+            last: now,
+            rate: Rate::new(now),
+            pressed: Pressed::default(),
+            device: device.clone(),
+        };
         let (row, values) = match event {
             Event::Cc { channel, number, value } => {
                 (self.ccs.entry((*channel, *number)).or_insert_with(new), Values::One(*value))
@@ -94,12 +123,33 @@ impl Table {
             Event::Sensor { name, numbers } => (place(&mut self.sensors, name, new), Values::Many(numbers.clone())),
             Event::Sound(_) => return,
         };
+        let first = match &values {
+            Values::One(number) => *number,
+            Values::Many(numbers) => numbers.first().copied().unwrap_or_default(),
+        };
+        let is_press = match event {
+            // A key that is played softly is played.
+            Event::Note { .. } => first > 0.0,
+            _ => first >= Pressed::HALF && row.pressed.last < Pressed::HALF,
+        };
+        row.pressed.add(first, is_press);
         row.values = values;
         row.last = now;
         row.rate.count(now);
         if !Arc::ptr_eq(&row.device, device) {
             row.device = device.clone();
         }
+    }
+
+    /// The messages of a control so far.
+    pub(super) fn pressed(&self, name: &ControlName) -> Pressed {
+        let row = match name {
+            ControlName::Cc { channel, number } => self.ccs.get(&(*channel, *number)),
+            ControlName::Note { channel, number } => self.notes.get(&(*channel, *number)),
+            ControlName::Osc { address } => self.osc.get(&**address),
+            ControlName::Sensor { name } => self.sensors.get(&**name),
+        };
+        row.map(|row| row.pressed).unwrap_or_default()
     }
 
     /// Every control: controllers, notes, addresses, sensors.
@@ -188,6 +238,26 @@ mod tests {
         assert!((fader.per_sec - 100.0).abs() < 2.0 && (fader.secs_ago - 0.01).abs() < 1e-9, "{fader:?}");
         assert_eq!((&imu.values[..], &*imu.device), (&[1.0, 2.0][..], "board"));
         assert!(table.read(after(60_000))[1].per_sec.abs() < 1e-9, "it is silent");
+    }
+
+    #[test]
+    fn presses_are_counted_however_short_they_are() {
+        let (mut table, now, device) = (Table::default(), Instant::now(), Arc::from("pad"));
+        let note = |velocity| Event::Note { channel: 1, number: 36, velocity };
+        let cc = |value| Event::Cc { channel: 1, number: 7, value };
+        for event in [note(0.1), note(0.0), note(0.1), note(0.0), cc(0.2), cc(0.6), cc(1.0), cc(0.1), cc(0.5)] {
+            table.update(now, &device, &event);
+        }
+        table.update(now, &device, &osc("/bendrack/record", 1.0));
+        table.update(now, &device, &osc("/bendrack/record", 1.0));
+        let pressed = |name: &ControlName| {
+            let Pressed { messages, presses, last } = table.pressed(name);
+            (messages, presses, last)
+        };
+        assert_eq!(pressed(&ControlName::Note { channel: 1, number: 36 }), (4, 2, 0.0));
+        assert_eq!(pressed(&ControlName::Cc { channel: 1, number: 7 }), (5, 2, 0.5));
+        assert_eq!(pressed(&ControlName::Osc { address: "/bendrack/record".into() }), (2, 1, 1.0));
+        assert_eq!(table.pressed(&ControlName::Sensor { name: "none".into() }), Pressed::default());
     }
 
     #[test]

@@ -29,7 +29,7 @@ use bendrack_nodes::input::Event;
 use activity::LightHandle;
 pub use activity::{Activity, LatestMessage};
 use audio::AudioSource;
-pub use controls::{ControlName, ControlState};
+pub use controls::{ControlName, ControlState, Pressed};
 pub use error::DeviceError;
 pub use light::{Colour, Counts, Dated, Kind, Light, State};
 use message::Message;

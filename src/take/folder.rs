@@ -13,7 +13,7 @@ const MOST_BYTES: u64 = 256 << 20;
 /// The newest takes, which stay however large they are.
 const ALWAYS: usize = 10;
 /// The beginning of the name of a take that is kept by itself.
-const SESSION: &str = "session ";
+pub(super) const SESSION: &str = "session ";
 /// The extension of a take.
 pub const EXTENSION: &str = "take";
 

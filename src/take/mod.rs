@@ -4,9 +4,11 @@
 //! documented in docs/takes.md.
 
 pub mod folder;
+pub mod keep;
 mod line;
 mod performance;
 pub mod read;
+mod summary;
 #[cfg(test)]
 mod tests;
 pub mod write;
@@ -18,7 +20,11 @@ use serde::{Deserialize, Serialize};
 
 pub use performance::Performance;
 pub use read::Take;
-pub use write::TakeWriter;
+pub use summary::Summary;
+pub use write::{TakeState, TakeWriter};
+
+/// The largest scale of the screen.
+const MOST_ZOOM: usize = 16;
 
 /// The version of the format.
 pub const VERSION: u64 = 1;
@@ -51,6 +57,13 @@ pub struct Header {
     pub processor: String,
     /// The patch.
     pub patch: serde_json::Value,
+}
+
+impl Header {
+    /// Scale of the screen, within the limits of renders: a file may hold any number.
+    pub fn zoom(&self) -> usize {
+        self.zoom.clamp(1, MOST_ZOOM)
+    }
 }
 
 /// A sound file of a take.

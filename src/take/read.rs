@@ -20,9 +20,9 @@ use crate::engine::model::LATENT_FRAMES;
 /// The longest line: a patch, and a little more.
 const MAX_LINE: u64 = MAX_BYTES as u64 + (64 << 10);
 /// The most model calls in one line.
-const MAX_CALLS: usize = 1 << 10;
+pub(super) const MAX_CALLS: usize = 1 << 10;
 /// The most entries of a take: some days of calls, many hours of eight faders.
-const MAX_ENTRIES: usize = 1 << 24;
+pub(super) const MAX_ENTRIES: usize = 1 << 24;
 
 /// A take.
 #[derive(Clone, Debug)]
@@ -46,23 +46,7 @@ impl Take {
     ///
     /// Fails if the file cannot be read, if it is no take, or one of a later version. Fails at the first line that is wrong.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
-        let file =
-            File::open(path).map_err(|error| TakeError::new(path, format_args!("{error}; give a .take file")))?;
-        let mut lines = Lines { from: BufReader::new(MultiGzDecoder::new(BufReader::new(file))), is_cut: false };
-        let no_take = || TakeError::new(path, "not a take of bendrack; give a .take file");
-        let first = lines.next_line().map_err(|_| no_take())?.ok_or_else(no_take)?;
-        let first: Json = serde_json::from_str(&first).map_err(|_| no_take())?;
-        match first.get("bendrack-take").and_then(Json::as_u64) {
-            None => return Err(no_take()),
-            Some(VERSION) => {}
-            Some(version) => {
-                let why =
-                    format!("a take of version {version}; this bendrack reads version {VERSION}, install a later one");
-                return Err(TakeError::new(path, why));
-            }
-        }
-        let header: Header = serde_json::from_value(first)
-            .map_err(|error| TakeError::at(path, 1, format_args!("{error}; the take cannot be used without it")))?;
+        let (header, mut lines) = open(path)?;
         let (patch, plan) = compiled(&header.patch).map_err(|why| TakeError::at(path, 1, why))?;
         let mut reader = Reader { patch: header.patch.clone(), names: Vec::new(), frame: 0, entries: Vec::new() };
         let mut number = 1;
@@ -83,9 +67,34 @@ impl Take {
     pub fn pictures(&self) -> u64 {
         let frames: usize =
             self.entries.iter().map(|(_, entry)| if let Entry::Show { frames } = entry { *frames } else { 0 }).sum();
-        // The first latent frame is one picture.
-        (LATENT_FRAMES * frames).saturating_sub(LATENT_FRAMES - 1) as u64
+        pictures(frames)
     }
+}
+
+/// Opens a take: its header, and the lines after it.
+pub(super) fn open(path: &Path) -> Result<(Header, Lines<impl Read + use<>>), TakeError> {
+    let file = File::open(path).map_err(|error| TakeError::new(path, format_args!("{error}; give a .take file")))?;
+    let mut lines = Lines { from: BufReader::new(MultiGzDecoder::new(BufReader::new(file))), is_cut: false };
+    let no_take = || TakeError::new(path, "not a take of bendrack; give a .take file");
+    let first = lines.next_line().map_err(|_| no_take())?.ok_or_else(no_take)?;
+    let first: Json = serde_json::from_str(&first).map_err(|_| no_take())?;
+    match first.get("bendrack-take").and_then(Json::as_u64) {
+        None => return Err(no_take()),
+        Some(VERSION) => {}
+        Some(version) => {
+            let why =
+                format!("a take of version {version}; this bendrack reads version {VERSION}, install a later one");
+            return Err(TakeError::new(path, why));
+        }
+    }
+    let header: Header = serde_json::from_value(first)
+        .map_err(|error| TakeError::at(path, 1, format_args!("{error}; the take cannot be used without it")))?;
+    Ok((header, lines))
+}
+
+/// The pictures of so many latent frames. The first of them is one picture.
+pub(super) fn pictures(frames: usize) -> u64 {
+    (LATENT_FRAMES * frames).saturating_sub(LATENT_FRAMES - 1) as u64
 }
 
 /// Reads the lines after the header.
@@ -151,14 +160,15 @@ fn compiled(patch: &Json) -> Result<(Arc<Patch>, Arc<Plan>), String> {
 }
 
 /// The whole lines of a compressed text, up to its first damage.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     from: BufReader<R>,
-    is_cut: bool,
+    /// True after the end of a file that breaks off.
+    pub(super) is_cut: bool,
 }
 
 impl<R: Read> Lines<R> {
     /// The next line; none at the end, or where the file breaks off.
-    fn next_line(&mut self) -> io::Result<Option<String>> {
+    pub(super) fn next_line(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
         match (&mut self.from).take(MAX_LINE).read_until(b'\n', &mut line) {
             Ok(0) => return Ok(None),

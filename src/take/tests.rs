@@ -18,11 +18,11 @@ use super::write::{TakeFile, value_of};
 use super::{Header, Take, VERSION};
 use crate::engine::{Checksum, Entry};
 
-fn first_bend() -> Patch {
+pub(super) fn first_bend() -> Patch {
     Patch::from_json(include_str!("../../patches/first_bend.json")).expect("a patch")
 }
 
-fn header(patch: &Patch) -> Header {
+pub(super) fn header(patch: &Patch) -> Header {
     Header {
         version: VERSION,
         bendrack: "0.1.0".to_owned(),

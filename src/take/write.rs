@@ -43,6 +43,7 @@ pub struct TakeWriter {
 enum Message {
     Begin(Box<Header>),
     Entry(Entry),
+    End,
 }
 
 impl TakeWriter {
@@ -99,6 +100,10 @@ impl Journal for TakeWriter {
         self.send(Message::Entry(entry.clone()));
     }
 
+    fn end(&mut self) {
+        self.send(Message::End);
+    }
+
     fn problem(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.failed.as_ref().map(|error| format!("no take: {error}"))
@@ -142,6 +147,10 @@ fn write_all(entries: &Receiver<Message>, mut next: impl FnMut() -> io::Result<P
                 })
             }
             (Ok(Message::Entry(entry)), Some(file)) => file.write(&entry),
+            (Ok(Message::End), file) => {
+                state.lock().unwrap_or_else(PoisonError::into_inner).path = None;
+                file.take().map_or(Ok(()), TakeFile::finish)
+            }
             (Err(RecvTimeoutError::Disconnected), _) => break,
             (Ok(Message::Entry(_)), None) | (Err(RecvTimeoutError::Timeout), _) => Ok(()),
         };

@@ -4,12 +4,13 @@
 //! - `workspace`: the state that the canvas and the panels share.
 //! - `widgets`: knobs, switches and buttons.
 //! - `canvas`: nodes, cables, frames and the palette.
-//! - `panels`: inspector, preview, status bar, monitor of devices.
+//! - `panels`: inspector, preview, status bar, monitor of devices, takes.
 //! - `app`: the window itself: keys, files, the engine.
 //! - `theme`: colours, sizes and durations.
 //!
 //! Each folder uses only the ones above it, and `theme`. Every edit is a [`document::Step`] on the [`document::Document`], which
-//! compiles it once. The window reads the engine through [`EngineLink`] and the devices through [`DeviceLink`], and never blocks them.
+//! compiles it once. The window reads the engine through [`EngineLink`], the devices through [`DeviceLink`] and takes through
+//! [`TakesLink`], and never blocks them.
 
 #![cfg_attr(
     test,
@@ -27,8 +28,10 @@ pub mod workspace;
 pub use app::devices::DeviceLink;
 pub use app::engine::EngineLink;
 pub use app::recording::{Parts, RecordingLink, RecordingState};
+pub use app::takes::TakesLink;
 pub use app::{App, Options};
 pub use document::recovery::Recovery;
+pub use panels::takes::{RenderRequest, RenderState, TakeRow};
 
 /// Opens the window and returns when it is closed.
 ///

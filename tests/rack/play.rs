@@ -119,6 +119,14 @@ fn a_set_played_through_osc_is_rendered_again_bit_for_bit() {
         assert_eq!(pictures(&folder.join(out)).len(), 8, "{args:?}");
     }
     assert!(pictures(&folder.join("late"))[..] == again[16..24]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+    let args = ["render", "--take", "a.take", "--progress", "--start", "1", "--frames", "8", "-o", "shown/"];
+    let progress = command.args(args).current_dir(folder).output().expect("it runs").stdout;
+    let progress = String::from_utf8(progress).expect("text");
+    let lines: Vec<Json> = progress.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let made = |line: &Json| line["pictures"].as_u64().expect("a number");
+    assert!(lines.len() > 4 && lines.is_sorted_by_key(made), "{progress}");
+    assert_eq!(lines.last(), Some(&serde_json::json!({ "pictures": 24, "of": 24 })), "with those that are left out");
 }
 
 #[test]

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack::engine::{Frame, Latency, Stage, Status, Warning};
-use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, State};
+use bendrack::engine::{Frame, Latency, Playing, Replay, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
-use bendrack::ui::{App, DeviceLink, EngineLink, Options, Parts, RecordingLink, RecordingState, Recovery, theme};
+use bendrack::ui::{App, EngineLink, Options, Recovery, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
@@ -19,39 +18,8 @@ use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use eframe::egui::{Event, Pos2, vec2};
 use egui_kittest::Harness;
 
-/// The calls and the answers of recordings without files.
-#[derive(Default)]
-pub struct Recorded {
-    pub started: Vec<(Parts, Patch)>,
-    pub stops: usize,
-    pub state: RecordingState,
-    pub outcome: Option<String>,
-}
-
-#[derive(Clone, Default)]
-pub struct FakeRecordings(pub Rc<RefCell<Recorded>>);
-
-impl RecordingLink for FakeRecordings {
-    fn start(&self, parts: Parts, patch: &Patch) {
-        let mut recorded = self.0.borrow_mut();
-        recorded.started.push((parts, patch.clone()));
-        recorded.state = RecordingState::On { secs: 0.0, lost: 0, is_paused: false };
-    }
-
-    fn stop(&self) {
-        let mut recorded = self.0.borrow_mut();
-        recorded.stops += 1;
-        recorded.state = RecordingState::Off;
-    }
-
-    fn state(&self) -> RecordingState {
-        self.0.borrow().state.clone()
-    }
-
-    fn outcome(&self) -> Option<String> {
-        self.0.borrow_mut().outcome.take()
-    }
-}
+pub use crate::fakes::{FakeDevices, FakeRecordings};
+use crate::takes::FakeTakes;
 
 /// The calls and the answers of an engine without a model.
 #[derive(Default)]
@@ -61,6 +29,10 @@ pub struct Record {
     pub status: Status,
     pub controls: Controls,
     pub restarts: usize,
+    /// The takes that were played back.
+    pub replays: Vec<Replay>,
+    /// Ends of playback.
+    pub replay_stops: usize,
 }
 
 #[derive(Clone, Default)]
@@ -85,6 +57,18 @@ impl EngineLink for Fake {
 
     fn restart(&self) {
         self.0.borrow_mut().restarts += 1;
+    }
+
+    fn play(&self, replay: Replay) {
+        let mut record = self.0.borrow_mut();
+        record.status.playing = Some(Playing { name: replay.name.clone(), pictures: replay.pictures });
+        record.replays.push(replay);
+    }
+
+    fn stop_playing(&self) {
+        let mut record = self.0.borrow_mut();
+        record.status.playing = None;
+        record.replay_stops += 1;
     }
 }
 
@@ -112,7 +96,9 @@ impl Fake {
         let mut record = self.0.borrow_mut();
         let stage = Stage::Running;
         let latency = Latency { last: 0.201, median: 0.182, p99: 0.31 };
-        record.status = Status { stage, frame_rate: 16.0, speed: 21.3, latency, makes: 3, ..Status::default() };
+        let playing = record.status.playing.take();
+        record.status =
+            Status { stage, frame_rate: 16.0, speed: 21.3, latency, makes: 3, playing, ..Status::default() };
         record.frame = Some(Arc::new(frame(number)));
     }
 }
@@ -164,67 +150,6 @@ pub fn first_bend() -> Patch {
 
 pub type Window = Harness<'static, App>;
 
-/// Devices that always send the same.
-struct FakeDevices;
-
-impl DeviceLink for FakeDevices {
-    fn lights(&self) -> Vec<Light> {
-        let dated = |text: &str, secs_ago| Some(Dated { text: text.into(), secs_ago });
-        let counts = |messages, errors| Counts { messages, errors, ..Counts::default() };
-        let light = |kind, name: &str, colour, reason: &str, counts, last_message, last_error| Light {
-            kind,
-            name: name.into(),
-            colour,
-            state: if colour == Colour::Red { State::Failed(reason.into()) } else { State::Open },
-            reason: reason.into(),
-            advice: None,
-            counts,
-            last_message,
-            last_error,
-        };
-        let invalid =
-            "open, and every line so far is invalid; check --baud, and docs/devices.md for the form of a line";
-        let taken = "127.0.0.1:7000 cannot be reached: Network is unreachable; check the network";
-        let phone = Counts { lost: Some(0), ..counts(12_345, 2) };
-        let (bundle, fader) = (dated("a bundle that is cut off", 42.0), dated("/1/fader1 0.731", 0.05));
-        let key = dated("channel 1 controller 7: 64", 3.2);
-        vec![
-            light(Kind::Midi, "nanoKONTROL2", Colour::Green, "works", counts(873, 0), key, None),
-            light(Kind::OscIn, "192.168.1.5:9000", Colour::Green, "works", phone, fader, bundle),
-            light(Kind::OscOut, "127.0.0.1:7000", Colour::Red, taken, counts(40, 1), dated("3 numbers", 9.0), None),
-            light(
-                Kind::Serial,
-                "ESP32",
-                Colour::Yellow,
-                invalid,
-                counts(0, 57),
-                None,
-                dated("a number without a name: 512", 0.2),
-            ),
-        ]
-    }
-
-    fn controls(&self) -> Vec<ControlState> {
-        let control = |name, values: &[f64], secs_ago, per_sec, device: &str| ControlState {
-            name,
-            values: values.into(),
-            secs_ago,
-            per_sec,
-            device: device.into(),
-        };
-        let osc = |address: &str| ControlName::Osc { address: address.into() };
-        let sensor = |name: &str| ControlName::Sensor { name: name.into() };
-        vec![
-            control(ControlName::Cc { channel: 1, number: 7 }, &[0.504], 3.2, 0.0, "nanoKONTROL2"),
-            control(ControlName::Note { channel: 10, number: 36 }, &[0.75], 71.0, 0.0, "nanoKONTROL2"),
-            control(osc("/1/fader1"), &[0.731], 0.05, 60.0, "192.168.1.5:9000"),
-            control(osc("/accxyz"), &[-0.12, 0.44, 9.81], 0.02, 100.0, "192.168.1.5:9000"),
-            control(osc("/bang"), &[], 8.0, 0.0, "192.168.1.5:9000"),
-            control(sensor("touch"), &[412.0], 0.5, 10.0, "ESP32"),
-        ]
-    }
-}
-
 pub fn window_with(patch: Patch, path: Option<PathBuf>, recovery: Option<Recovery>, wgpu: bool) -> (Window, Fake) {
     let fake = Fake::default();
     fake.play(0);
@@ -245,7 +170,8 @@ pub fn window_on(
             path,
             engine,
             recordings: Box::new(FakeRecordings::default()),
-            devices: Box::new(FakeDevices),
+            takes: Box::new(FakeTakes::default()),
+            devices: Box::new(FakeDevices::default()),
             recovery,
         },
         wgpu,
@@ -254,6 +180,11 @@ pub fn window_on(
 
 /// A window that records, on an engine without a model.
 pub fn recording_window(patch: Patch) -> (Window, FakeRecordings, Fake) {
+    recording_window_with(patch, FakeDevices::default())
+}
+
+/// A window that records, with these devices.
+pub fn recording_window_with(patch: Patch, devices: FakeDevices) -> (Window, FakeRecordings, Fake) {
     let (fake, recordings) = (Fake::default(), FakeRecordings::default());
     fake.play(0);
     let options = Options {
@@ -261,10 +192,27 @@ pub fn recording_window(patch: Patch) -> (Window, FakeRecordings, Fake) {
         path: None,
         engine: Box::new(fake.clone()),
         recordings: Box::new(recordings.clone()),
-        devices: Box::new(FakeDevices),
+        takes: Box::new(FakeTakes::default()),
+        devices: Box::new(devices),
         recovery: None,
     };
     (window_of(options, false), recordings, fake)
+}
+
+/// A window with takes, on an engine without a model; `wgpu` if it is to be drawn.
+pub fn takes_window(takes: &FakeTakes, wgpu: bool) -> (Window, Fake) {
+    let fake = Fake::default();
+    fake.play(0);
+    let options = Options {
+        patch: first_bend(),
+        path: None,
+        engine: Box::new(fake.clone()),
+        recordings: Box::new(FakeRecordings::default()),
+        takes: Box::new(takes.clone()),
+        devices: Box::new(FakeDevices::default()),
+        recovery: None,
+    };
+    (window_of(options, wgpu), fake)
 }
 
 fn window_of(options: Options, wgpu: bool) -> Window {

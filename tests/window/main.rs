@@ -7,11 +7,13 @@
 
 mod devices;
 mod driver;
+mod fakes;
 mod frames;
 mod patch_panel;
 mod pictures;
 mod recordings;
 mod subpatches;
+mod takes;
 mod videos;
 mod views;
 

@@ -1,5 +1,6 @@
 //! Recordings: button, keys, messages.
 
+use bendrack::io::ControlName;
 use bendrack::ui::{Parts, RecordingState};
 use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
@@ -84,4 +85,80 @@ fn a_held_r_records_once_and_a_short_one_does_not() {
     key(&mut window, Key::R, false);
     window.run_steps(2);
     assert_eq!(recordings.0.borrow().started.len(), 1);
+}
+
+#[test]
+fn osc_starts_and_stops_a_recording() {
+    let devices = FakeDevices::default();
+    let osc = ControlName::Osc { address: "/bendrack/record".into() };
+    devices.send(&osc, 1.0);
+    let (mut window, recordings, _) = recording_window_with(first_bend(), devices.clone());
+    let counts = |window: &mut Window| {
+        window.run_steps(2);
+        (recordings.0.borrow().started.len(), recordings.0.borrow().stops)
+    };
+    assert_eq!(counts(&mut window), (0, 0), "sent before the window was there");
+    for (number, wanted) in [(0.0, (0, 0)), (1.0, (1, 0)), (1.0, (1, 0)), (0.0, (1, 1)), (0.7, (2, 1)), (0.2, (2, 2))] {
+        devices.send(&osc, number);
+        assert_eq!(counts(&mut window), wanted, "{number}");
+    }
+    devices.send(&osc, 1.0);
+    assert_eq!(counts(&mut window), (3, 2));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    assert_eq!(counts(&mut window), (3, 3));
+    devices.send(&osc, 1.0);
+    assert_eq!(counts(&mut window), (4, 3), "the same number again, after a stop by hand");
+}
+
+#[test]
+fn a_learned_key_toggles_recordings_however_short_it_is() {
+    let devices = FakeDevices::default();
+    let (mut window, recordings, _) = recording_window_with(first_bend(), devices.clone());
+    let (pad, other) = (ControlName::Note { channel: 10, number: 36 }, ControlName::Cc { channel: 1, number: 7 });
+    let press = |window: &mut Window, control: &ControlName| {
+        devices.send(control, 1.0);
+        devices.send(control, 0.0);
+        window.run_steps(2);
+    };
+    let learn = |window: &mut Window| {
+        window.get_by_label("Pictures to record").click();
+        window.run_steps(3);
+        window.get_by_label("Learn key or controller").click();
+        window.run_steps(3);
+    };
+    press(&mut window, &pad);
+    assert_eq!(recordings.0.borrow().remote, None, "nothing is learned unasked");
+    learn(&mut window);
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    press(&mut window, &other);
+    assert_eq!(recordings.0.borrow().remote, None, "cancelled");
+    learn(&mut window);
+    press(&mut window, &pad);
+    assert_eq!(recordings.0.borrow().remote, Some(pad.clone()));
+    assert!(window.query_by_label_contains("Recordings start and stop with key 36, channel 10.").is_some());
+    assert_eq!(recordings.0.borrow().started.len(), 0, "the press that is learned");
+    press(&mut window, &other);
+    assert_eq!(recordings.0.borrow().started.len(), 0);
+    press(&mut window, &pad);
+    assert_eq!((recordings.0.borrow().started.len(), recordings.0.borrow().stops), (1, 0));
+    press(&mut window, &pad);
+    assert_eq!((recordings.0.borrow().started.len(), recordings.0.borrow().stops), (1, 1));
+    window.get_by_label("Pictures to record").click();
+    window.run_steps(3);
+    window.get_by_label("Forget key 36, channel 10").click();
+    window.run_steps(3);
+    assert_eq!(recordings.0.borrow().remote, None);
+}
+
+#[test]
+#[ignore = "renders a screenshot, which needs a graphics driver"]
+fn a_picture_of_the_menu_beside_the_button() {
+    let (mut window, fake) = window_with(first_bend(), None, None, true);
+    fake.play(1);
+    window.get_by_label("Pictures to record").click();
+    window.run_steps(10);
+    crate::shoot(&mut window, "record_menu");
 }

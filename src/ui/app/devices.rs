@@ -1,6 +1,6 @@
 //! The devices' interface to the window. Tests implement [`DeviceLink`] without a device.
 
-use crate::io::{Activity, ControlState, Light};
+use crate::io::{Activity, ControlName, ControlState, Light, Pressed};
 
 /// The devices that are open or awaited. No call blocks.
 pub trait DeviceLink {
@@ -8,6 +8,8 @@ pub trait DeviceLink {
     fn lights(&self) -> Vec<Light>;
     /// Every control that sent a message.
     fn controls(&self) -> Vec<ControlState>;
+    /// The messages of a control so far.
+    fn pressed(&self, name: &ControlName) -> Pressed;
 }
 
 impl DeviceLink for Activity {
@@ -17,5 +19,9 @@ impl DeviceLink for Activity {
 
     fn controls(&self) -> Vec<ControlState> {
         Self::controls(self)
+    }
+
+    fn pressed(&self, name: &ControlName) -> Pressed {
+        Self::pressed(self, name)
     }
 }

@@ -7,7 +7,7 @@ use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
 
 use crate::engine::model::LATENT_SECS;
-use crate::engine::{EngineHandle, Frame, Status};
+use crate::engine::{EngineHandle, Frame, Replay, Status};
 use crate::ui::workspace::{Editor, Playback};
 
 /// A maker of frames from plans. No call blocks.
@@ -22,6 +22,10 @@ pub trait EngineLink {
     fn controls(&self) -> Controls;
     /// Restarts the video.
     fn restart(&self);
+    /// Plays a take back in place of the live video, which begins again at its end.
+    fn play(&self, replay: Replay);
+    /// Ends the playback of a take.
+    fn stop_playing(&self);
 }
 
 impl EngineLink for EngineHandle {
@@ -43,6 +47,14 @@ impl EngineLink for EngineHandle {
 
     fn restart(&self) {
         Self::restart(self);
+    }
+
+    fn play(&self, replay: Replay) {
+        Self::play(self, replay);
+    }
+
+    fn stop_playing(&self) {
+        Self::stop_playing(self);
     }
 }
 
@@ -76,6 +88,10 @@ impl Monitor {
         self.frame = Some(frame.number);
         if playback.images.take(ctx, &frame) || learns {
             playback.controls = engine.controls();
+        }
+        // A take has another patch, so its numbers are not those of the ports.
+        if self.status.playing.is_some() {
+            return;
         }
         playback.live.advance(frame.latent, &frame.controls, LATENT_SECS);
     }

@@ -21,6 +21,8 @@ pub enum FileEvent {
     Opened(PathBuf, Box<Opened>),
     /// A patch was written.
     Saved(PathBuf, Arc<Patch>),
+    /// The file of a video was chosen.
+    ChosenVideo(PathBuf),
     /// A task failed with this message.
     Failed(String),
     /// A dialog was cancelled.
@@ -104,6 +106,24 @@ impl FileTasks {
             }
             None => {}
         }
+    }
+
+    /// Asks for the file of a video, beginning with this one.
+    pub fn choose_video(&mut self, ui: &Ui, path: &Path) {
+        if self.dialog_open {
+            return;
+        }
+        self.dialog_open = true;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
+        self.spawn(ui, move || {
+            let dialog = rfd::FileDialog::new().add_filter("video", &["mp4", "gif", "png"]).set_file_name(name);
+            let dialog = match folder {
+                Some(folder) => dialog.set_directory(folder),
+                None => dialog,
+            };
+            dialog.save_file().map_or(FileEvent::Cancelled, FileEvent::ChosenVideo)
+        });
     }
 
     /// Runs a task on a thread of its own.

@@ -50,6 +50,10 @@ pub enum Command {
     Restart,
     /// Start or stop a recording.
     ToggleRecording,
+    /// Assign the key or controller that starts and stops recordings.
+    LearnRecording,
+    /// Assign none.
+    ForgetRecording,
     /// Zoom to the selection.
     ZoomSelection,
     /// Zoom to the whole patch.
@@ -60,6 +64,10 @@ pub enum Command {
     TogglePreview,
     /// Show the monitor of devices, or hide it.
     ToggleDevices,
+    /// Show the takes, or hide them.
+    ToggleTakes,
+    /// Keep the take that is written now.
+    KeepTake,
     /// Leave the large preview, MIDI learn and questions.
     Cancel,
 }
@@ -94,6 +102,8 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     take(ctrl, Key::S, Command::Save);
     take(ctrl, Key::O, Command::Open);
     take(ctrl, Key::R, Command::ToggleRecording);
+    take(ctrl, Key::T, Command::ToggleTakes);
+    take(ctrl, Key::K, Command::KeepTake);
     take(Modifiers::NONE, Key::F11, Command::TogglePreview);
     if !context.palette {
         take(Modifiers::NONE, Key::Escape, Command::Cancel);

@@ -6,6 +6,8 @@ pub mod engine;
 mod file_tasks;
 mod keys;
 pub mod recording;
+mod remote;
+pub mod takes;
 mod top_bar;
 
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use crate::ui::panels::inspector::inspector_ui;
 use crate::ui::panels::monitor::{DeviceMonitor, MonitorAnswer, monitor_ui};
 use crate::ui::panels::preview::{Preview, preview_ui};
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, file_name, status_bar_ui};
+use crate::ui::panels::takes::TakesPanel;
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 use backup::Backup;
@@ -33,8 +36,10 @@ use devices::DeviceLink;
 use engine::{EngineLink, Monitor};
 use file_tasks::{Discarding, FileEvent, FileTasks, from_render};
 use keys::{Command, KeyContext, commands};
-use recording::{HeldKey, Parts, Press, RecordingLink, RecordingState};
-use top_bar::{RecordingBar, TapTempo, top_bar_ui};
+use recording::{HeldKey, Parts, Press, RecordingBar, RecordingLink, RecordingState};
+use remote::Remote;
+use takes::{Takes, TakesLink};
+use top_bar::{TapTempo, top_bar_ui};
 
 /// The parts that a window is opened with.
 pub struct Options {
@@ -48,6 +53,8 @@ pub struct Options {
     pub devices: Box<dyn DeviceLink>,
     /// The maker of recordings.
     pub recordings: Box<dyn RecordingLink>,
+    /// The takes.
+    pub takes: Box<dyn TakesLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
 }
@@ -68,6 +75,9 @@ pub struct App {
     /// The result of the last recording.
     recorded: Option<String>,
     held: HeldKey,
+    remote: Remote,
+    takes: Takes,
+    takes_panel: TakesPanel,
     files: FileTasks,
     backup: Backup,
     message: Message,
@@ -129,6 +139,9 @@ impl App {
             parts: Parts::default(),
             recorded: None,
             held: HeldKey::default(),
+            remote: Remote::default(),
+            takes: Takes::new(options.takes),
+            takes_panel: TakesPanel::default(),
             files: FileTasks::default(),
             message: Message::default(),
             taps: TapTempo::default(),
@@ -147,6 +160,8 @@ impl App {
             self.message.show(ui, outcome.clone());
             self.recorded = Some(outcome);
         }
+        self.poll_takes(ui);
+        self.poll_remote(ui);
         let is_free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
         let press = self.held.update(ui, is_free);
         self.canvas.reroutes = press == Some(Press::Short);
@@ -209,6 +224,12 @@ impl App {
             }
             Command::Restart => self.engine.restart(),
             Command::ToggleRecording => self.toggle_recording(ui),
+            Command::LearnRecording => {
+                self.remote.learn(&*self.devices);
+                let text = "Play the key or press the controller that starts and stops recordings. Esc cancels.";
+                self.message.show(ui, text.to_owned());
+            }
+            Command::ForgetRecording => self.recordings.set_remote(None),
             Command::ZoomSelection => {
                 let ids = editor.selection.clone();
                 frame_nodes(&mut self.canvas, &mut self.workspace, &ids);
@@ -221,11 +242,14 @@ impl App {
                     zoom_about(&mut self.canvas, &mut self.workspace, at, factor);
                 }
             }
+            Command::ToggleTakes => self.takes_panel.open = !self.takes_panel.open,
+            Command::KeepTake => self.keep_take(ui),
             Command::ToggleDevices => self.device_monitor.open = !self.device_monitor.open,
             Command::TogglePreview => self.preview.large = !self.preview.large,
             Command::Cancel => {
                 self.preview.large = false;
                 self.files.waiting = None;
+                self.remote.cancel();
                 editor.learn = None;
             }
         }
@@ -287,6 +311,7 @@ impl App {
                         self.perform(ui, action);
                     }
                 }
+                FileEvent::ChosenVideo(path) => self.takes_panel.set_output(&path),
                 FileEvent::Failed(error) => self.message.show(ui, error),
                 FileEvent::Cancelled => {}
             }
@@ -354,8 +379,9 @@ impl App {
     }
 
     fn panels(&mut self, ui: &mut Ui) {
-        let (workspace, status) = (&mut self.workspace, &self.monitor.status);
         if self.preview.large {
+            self.playing_ui(ui);
+            let (workspace, status) = (&mut self.workspace, &self.monitor.status);
             let frame = Frame::new().fill(theme::PREVIEW);
             CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
             return;
@@ -363,7 +389,9 @@ impl App {
         let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
         let state = self.recordings.state();
-        let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last: self.recorded.as_deref() };
+        let (last, remote) = (self.recorded.as_deref(), self.recordings.remote());
+        let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
+        let workspace = &mut self.workspace;
         if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording)).inner {
             self.run(ui, command);
         }
@@ -372,9 +400,10 @@ impl App {
             let frame = Frame::new().fill(theme::TITLE).inner_margin(theme::UNIT);
             Panel::top("question").frame(frame).show(ui, |ui| self.question_ui(ui));
         }
-        let (workspace, status) = (&mut self.workspace, &self.monitor.status);
         let side = ui.available_width() * theme::SIDE_SHARE;
         Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::PANEL)).show(ui, |ui| {
+            self.playing_ui(ui);
+            let (workspace, status) = (&mut self.workspace, &self.monitor.status);
             // The preview fills the width of the column; the inspector takes the rest of its height.
             let wide = ui.available_width() / self.preview.aspect(&workspace.playback);
             let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
@@ -389,6 +418,7 @@ impl App {
             let panel = panel.default_size(theme::MONITOR.0).min_size(theme::MONITOR.1);
             panel.show(ui, |ui| self.monitor_ui(ui));
         }
+        self.takes_ui(ui);
         let workspace = &mut self.workspace;
         CentralPanel::default().frame(Frame::new()).show(ui, |ui| canvas_ui(ui, &mut self.canvas, workspace));
         // The cable under the pointer takes Delete first; the selection gets it here.

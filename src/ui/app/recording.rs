@@ -4,7 +4,10 @@ use bendrack_nodes::patch::Patch;
 use eframe::egui::{Button, Event, Key, Modifiers, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
 
 use super::keys::Command;
+use crate::io::ControlName;
+use crate::ui::app::remote::control_text;
 use crate::ui::theme;
+use crate::ui::widgets::clock;
 
 /// Seconds for which the key R is held to start or stop a recording.
 const HOLD_SECS: f64 = 0.4;
@@ -19,6 +22,10 @@ pub trait RecordingLink {
     fn state(&self) -> RecordingState;
     /// The result of a recording that ended: a message for the status bar, once.
     fn outcome(&self) -> Option<String>;
+    /// The key or controller that starts and stops recordings.
+    fn remote(&self) -> Option<ControlName>;
+    /// Assigns a key or controller that starts and stops recordings, for this window and later ones.
+    fn set_remote(&self, control: Option<ControlName>);
 }
 
 /// The pictures to record, each to a file of its own.
@@ -104,8 +111,21 @@ impl HeldKey {
     }
 }
 
+/// Recording in the top bar.
+pub struct RecordingBar<'a> {
+    /// The state.
+    pub state: &'a RecordingState,
+    /// The pictures to record.
+    pub parts: &'a mut Parts,
+    /// The result of the last recording.
+    pub last: Option<&'a str>,
+    /// The key or controller that starts and stops recordings.
+    pub remote: Option<ControlName>,
+}
+
 /// Shows the button, with the choice of pictures beside it; the command of a click.
-pub fn recording_ui(ui: &mut Ui, state: &RecordingState, parts: &mut Parts, last: Option<&str>) -> Option<Command> {
+pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> {
+    let RecordingBar { state, parts, last, remote } = bar;
     let (text, colour) = match state {
         RecordingState::Off => ("Record".to_owned(), theme::TEXT),
         RecordingState::On { secs, is_paused: false, .. } => (clock(*secs), theme::ERROR),
@@ -113,7 +133,7 @@ pub fn recording_ui(ui: &mut Ui, state: &RecordingState, parts: &mut Parts, last
         RecordingState::Ending => ("saving".to_owned(), theme::WEAK),
     };
     let hint = match state {
-        RecordingState::Off => last.map_or_else(
+        RecordingState::Off => (*last).map_or_else(
             || "Records what is shown to a video. Ctrl+R, or hold R".to_owned(),
             |last| format!("Records what is shown to a video. Ctrl+R, or hold R\n{last}"),
         ),
@@ -133,7 +153,7 @@ pub fn recording_ui(ui: &mut Ui, state: &RecordingState, parts: &mut Parts, last
         let is_on = matches!(state, RecordingState::On { .. });
         ui.painter().circle_filled(dot.center(), if is_on { 5.0 } else { 4.0 }, theme::ERROR);
         let button = Button::new(RichText::new(&text).color(colour)).frame_when_inactive(false);
-        let button = ui.add_enabled(*state != RecordingState::Ending, button);
+        let button = ui.add_enabled(**state != RecordingState::Ending, button);
         let label = match state {
             RecordingState::Off => "Record".to_owned(),
             RecordingState::On { .. } => format!("Stop recording {text}"),
@@ -143,11 +163,13 @@ pub fn recording_ui(ui: &mut Ui, state: &RecordingState, parts: &mut Parts, last
         if button.on_hover_text(hint).clicked() {
             command = Some(Command::ToggleRecording);
         }
-        let menu = ui.add_enabled_ui(*state == RecordingState::Off, |ui| {
+        let menu = ui.add_enabled_ui(**state == RecordingState::Off, |ui| {
             let menu = ui.menu_button(RichText::new("⏷").color(theme::WEAK), |ui| {
                 ui.checkbox(&mut parts.screen, "Screen").on_hover_text("The picture that the patch shows");
                 ui.checkbox(&mut parts.model, "Model").on_hover_text("The model's picture, without heatmaps");
                 ui.checkbox(&mut parts.maps, "Heatmaps").on_hover_text("The maps of all taps, beside one another");
+                ui.separator();
+                command = remote_ui(ui, remote.as_ref()).or(command);
             });
             menu.response
         });
@@ -157,8 +179,13 @@ pub fn recording_ui(ui: &mut Ui, state: &RecordingState, parts: &mut Parts, last
     command
 }
 
-/// Minutes and seconds.
-pub fn clock(secs: f64) -> String {
-    let secs = secs as u64;
-    format!("{}:{:02}", secs / 60, secs % 60)
+/// The entries of the menu about the key or controller that starts and stops recordings.
+fn remote_ui(ui: &mut Ui, remote: Option<&ControlName>) -> Option<Command> {
+    let hint = "Assigns the key that is played next, or the controller that is pressed next. OSC needs no assignment: \
+                /bendrack/record with 1 starts, with 0 stops.";
+    let learned = ui.button("Learn key or controller").on_hover_text(hint).clicked().then_some(Command::LearnRecording);
+    let Some(remote) = remote else { return learned };
+    let text = format!("Forget {}", control_text(remote));
+    let forgotten = ui.button(text).on_hover_text("It starts and stops recordings no more.").clicked();
+    learned.or(forgotten.then_some(Command::ForgetRecording))
 }

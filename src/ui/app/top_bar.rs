@@ -5,7 +5,7 @@ use bendrack_nodes::patch::Edit;
 use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
 
 use super::keys::Command;
-use super::recording::{Parts, RecordingState, recording_ui};
+use super::recording::{RecordingBar, recording_ui};
 use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::widgets::flat_button;
@@ -37,16 +37,6 @@ impl TapTempo {
     }
 }
 
-/// Recording in the top bar.
-pub struct RecordingBar<'a> {
-    /// The state.
-    pub state: &'a RecordingState,
-    /// The pictures to record.
-    pub parts: &'a mut Parts,
-    /// The result of the last recording.
-    pub last: Option<&'a str>,
-}
-
 /// Shows the bar; the command of a clicked button. A button without a hint is disabled.
 pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut RecordingBar<'_>) -> Option<Command> {
     let (mut command, mut record) = (None, None);
@@ -67,7 +57,10 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut Record
         let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
         button(ui, "Redo", redo.as_deref(), Command::Redo);
         button(ui, "Devices", Some("Show what devices send, or hide it."), Command::ToggleDevices);
-        record = recording_ui(ui, recording.state, recording.parts, recording.last);
+        button(ui, "Takes", Some("Show what was played, or hide it. Ctrl+T"), Command::ToggleTakes);
+        record = recording_ui(ui, recording);
+        let keep = "Keeps what was played so far as a take, which is never deleted by itself. Ctrl+K";
+        button(ui, "Keep take", Some(keep), Command::KeepTake);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
             button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);

@@ -1,9 +1,11 @@
-//! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices.
+//! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices, takes.
 
 pub mod inspector;
 pub mod midi_maps;
 pub mod monitor;
 pub mod patch_page;
+pub mod playing;
 pub mod preview;
 pub mod snapshots;
 pub mod status_bar;
+pub mod takes;

@@ -1,7 +1,6 @@
 //! The monitor of devices: their lights and counts, and the table of controls.
 
 use bendrack_nodes::node::def::NodeDef;
-use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{
     self, Align, Align2, Color32, FontId, Label, Layout, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo,
     WidgetType, pos2, vec2,
@@ -11,6 +10,7 @@ use crate::io::{Colour, ControlName, ControlState, Light};
 use crate::ui::document::learn::Assignment;
 use crate::ui::panels::status_bar::{dot, light_colour};
 use crate::ui::theme;
+use crate::ui::widgets::cells::{cell, columns};
 use crate::ui::widgets::small_button;
 
 /// The most numbers of a message that have a row.
@@ -192,7 +192,7 @@ fn number(value: f64) -> String {
 
 fn table_ui(ui: &mut Ui, rows: &[Row<'_>], is_empty: bool, selected: Option<(&str, &NodeDef)>) -> Option<Assignment> {
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), Sense::hover());
-    let [_, value, rate, time, _] = columns(head);
+    let [_, value, rate, time, _] = columns(head, COLUMNS);
     let title = |at: f32, align: Align2, text: &str| {
         ui.painter().text(pos2(at, head.center().y), align, text, theme::proportional(theme::SMALL), theme::WEAK);
     };
@@ -221,17 +221,6 @@ fn table_ui(ui: &mut Ui, rows: &[Row<'_>], is_empty: bool, selected: Option<(&st
     assigned
 }
 
-/// The columns after the name.
-fn columns(row: Rect) -> [Rect; 5] {
-    let mut right = row.right() - theme::UNIT;
-    let mut columns = [row; 5];
-    for (column, width) in columns.iter_mut().zip(COLUMNS).rev() {
-        *column = Rect::from_min_max(pos2(right - width, row.top()), pos2(right, row.bottom()));
-        right -= width + theme::UNIT;
-    }
-    columns
-}
-
 /// A row of the table; whether it was clicked.
 fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> bool {
     let size = vec2(ui.available_width(), theme::ROW - ui.spacing().item_spacing.y);
@@ -243,13 +232,9 @@ fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> boo
     if response.hovered() {
         ui.painter().rect_filled(rect, 3.0, theme::TITLE);
     }
-    let [meter, value, rate, time, button] = columns(rect);
+    let [meter, value, rate, time, button] = columns(rect, COLUMNS);
     let text = |text: String, font: FontId, colour: Color32, place: Rect, align: Align| {
-        let mut job = LayoutJob::simple_singleline(text, font, colour);
-        job.wrap = TextWrapping::truncate_at_width(place.width());
-        let galley = ui.painter().layout_job(job);
-        let x = if align == Align::Max { place.right() - galley.size().x } else { place.left() };
-        ui.painter().galley(pos2(x, rect.center().y - galley.size().y / 2.0), galley, colour);
+        cell(ui, text, font, colour, place, align);
     };
     let (words, digits) = (theme::proportional(theme::SMALL), theme::monospace(theme::SMALL));
     let is_new = row.control.secs_ago < theme::LIGHT_SECS;

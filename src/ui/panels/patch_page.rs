@@ -10,7 +10,7 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 19] = [
+const KEYS: [(&str, &str); 20] = [
     ("N, Tab, double-click", "add a node"),
     ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
@@ -27,6 +27,7 @@ const KEYS: [(&str, &str); 19] = [
     ("Space and drag", "move the view"),
     ("F11", "preview only, as a double-click on it"),
     ("Esc", "cancel MIDI learn, leave the preview"),
+    ("Ctrl+R   Ctrl+T   Ctrl+K", "record, show the takes, keep what was played"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),
     ("Ctrl+S", "save"),
     ("Ctrl+Shift+S", "save under a new name"),

@@ -1,7 +1,9 @@
-//! Widgets that the canvas and the panels share: knobs, switches, number fields, buttons, the shapes of kinds.
+//! Widgets that the canvas and the panels share: knobs, switches, number fields, ranges, cells, buttons, the shapes of kinds.
 
+pub mod cells;
 pub mod knob;
 pub mod number;
+pub mod range;
 
 use bendrack_nodes::node::value::Kind;
 use eframe::egui::epaint::{CircleShape, RectShape};
@@ -23,6 +25,12 @@ pub fn small_button(ui: &mut Ui, text: &str, label: &str, hint: &str) -> bool {
     let button = ui.add(button);
     button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label));
     button.on_hover_text(hint).clicked()
+}
+
+/// Minutes and seconds.
+pub fn clock(secs: f64) -> String {
+    let secs = secs as u64;
+    format!("{}:{:02}", secs / 60, secs % 60)
 }
 
 /// A help text of this size and colour; names between backticks are in monospace.

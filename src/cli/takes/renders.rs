@@ -1,0 +1,163 @@
+//! The render of a take as a process of its own: `bendrack render --take`. It outlives the window.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::cli::render::Progress;
+use crate::ui::{RenderRequest, RenderState};
+
+/// The longest message of a render that is kept, in bytes.
+const MOST_MESSAGE: u64 = 64 << 10;
+/// The pause between two looks for the end of a process.
+const POLL: Duration = Duration::from_millis(20);
+/// The most unfinished files of one name.
+const MOST_PARTS: usize = 16;
+
+/// The renders of a window, one at a time.
+pub(super) struct Renders {
+    program: PathBuf,
+    job: Arc<Mutex<Job>>,
+}
+
+#[derive(Default)]
+struct Job {
+    state: RenderState,
+    child: Option<Child>,
+    is_cancelled: bool,
+}
+
+impl Renders {
+    /// Renders by this program.
+    pub(super) fn new(program: PathBuf) -> Self {
+        Self { program, job: Arc::default() }
+    }
+
+    /// The state of the render.
+    pub(super) fn state(&self) -> RenderState {
+        locked(&self.job).state.clone()
+    }
+
+    /// Begins a render, unless one runs.
+    pub(super) fn start(&self, mut request: RenderRequest) -> Result<(), String> {
+        let mut job = locked(&self.job);
+        if matches!(job.state, RenderState::Running { .. }) {
+            return Err("A render runs already: wait for its end, or cancel it".to_owned());
+        }
+        request.output = std::path::absolute(&request.output).unwrap_or(request.output);
+        let output = request.output.clone();
+        *job = Job { state: RenderState::Running { output, pictures: 0, of: 0 }, ..Job::default() };
+        let (job, program) = (self.job.clone(), self.program.clone());
+        std::thread::spawn(move || {
+            let ended = run(&job, &program, &request);
+            let mut job = locked(&job);
+            (job.state, job.child) = (RenderState::Ended(ended), None);
+        });
+        Ok(())
+    }
+
+    /// Ends the render.
+    pub(super) fn cancel(&self) {
+        let mut job = locked(&self.job);
+        job.is_cancelled = true;
+        if let Some(child) = &mut job.child {
+            // A process that ended by itself needs no end.
+            let _ = child.kill();
+        }
+    }
+}
+
+fn locked(job: &Mutex<Job>) -> MutexGuard<'_, Job> {
+    job.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The arguments of a render.
+fn arguments(request: &RenderRequest) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = ["render", "--progress", "--take"].map(Into::into).into();
+    arguments.push(request.take.clone().into());
+    arguments.push("-o".into());
+    arguments.push(request.output.clone().into());
+    if request.start > 0.0 {
+        arguments.extend(["--start".into(), request.start.to_string().into()]);
+    }
+    if let Some(secs) = request.secs {
+        arguments.extend(["--seconds".into(), secs.to_string().into()]);
+    }
+    arguments.extend(request.is_final.then(|| "--final".into()));
+    arguments.extend(request.anyway.then(|| "--anyway".into()));
+    arguments
+}
+
+/// Runs a render to its end.
+fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<String, String> {
+    let output = &request.output;
+    if output.symlink_metadata().is_ok() {
+        return Err(format!("{} is there already; choose another name", output.display()));
+    }
+    let before = parts(output);
+    let mut command = Command::new(program);
+    command.args(arguments(request)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let failed = |error: std::io::Error| format!("{}: {error}; render the take on the command line", program.display());
+    let mut child = command.spawn().map_err(failed)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    {
+        let mut job = locked(job);
+        if job.is_cancelled {
+            // As in a later cancel.
+            let _ = child.kill();
+        }
+        job.child = Some(child);
+    }
+    let message = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let mut stderr = stderr.map(|stderr| stderr.take(MOST_MESSAGE));
+        // Half a message is better than none.
+        let _ = stderr.as_mut().map(|stderr| stderr.read_to_end(&mut text));
+        // A full pipe would stop the render.
+        let _ = stderr.map(|stderr| std::io::copy(&mut stderr.into_inner(), &mut std::io::sink()));
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()).map_while(Result::ok) {
+        if let Ok(Progress { pictures, of }) = serde_json::from_str(&line) {
+            locked(job).state = RenderState::Running { output: output.clone(), pictures, of };
+        }
+    }
+    let status = loop {
+        let ended = locked(job).child.as_mut().map_or(Ok(None), Child::try_wait).map_err(failed)?;
+        match ended {
+            Some(status) => break status,
+            None => std::thread::sleep(POLL),
+        }
+    };
+    let message = message.join().unwrap_or_default();
+    if locked(job).is_cancelled && !status.success() {
+        for part in parts(output).iter().filter(|part| !before.contains(part)) {
+            // A file that stays is named after what it is.
+            let _ = std::fs::remove_file(part);
+        }
+        return Ok("The render was cancelled.".to_owned());
+    }
+    let warnings: Vec<&str> = message.lines().filter(|line| line.starts_with("warning: ")).collect();
+    match message.trim() {
+        _ if status.success() => {
+            let rendered = format!("Rendered {}", output.display());
+            Ok([&[&*rendered], &*warnings].concat().join("\n"))
+        }
+        "" => Err(format!("the render ended with {status}; render the take on the command line")),
+        message => Err(message.strip_prefix("bendrack: ").unwrap_or(message).replace("\nbendrack: ", "\n")),
+    }
+}
+
+/// The unfinished files of a video.
+fn parts(output: &Path) -> Vec<PathBuf> {
+    let name = output.file_name().unwrap_or_default();
+    let part = |number: usize| {
+        let mut name = name.to_owned();
+        name.push(format!(".part{number}"));
+        output.with_file_name(name)
+    };
+    (0..MOST_PARTS).map(part).filter(|part| part.symlink_metadata().is_ok()).collect()
+}

@@ -1,0 +1,107 @@
+//! Recording by other means than the window: an OSC address, and a key or controller that was learned.
+
+use eframe::egui::Ui;
+
+use super::App;
+use super::devices::DeviceLink;
+use super::recording::RecordingState;
+use crate::io::{ControlName, ControlState, Pressed};
+
+/// The OSC address that starts and stops recordings.
+const ADDRESS: &str = "/bendrack/record";
+
+/// A request of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Start,
+    Stop,
+    Toggle,
+}
+
+/// Messages of devices about recordings so far.
+#[derive(Default)]
+pub(super) struct Remote {
+    /// The messages at the address.
+    osc: Option<Pressed>,
+    /// The learned control, and its messages.
+    learned: Option<(ControlName, Pressed)>,
+    /// The keys and controllers at the beginning of learning, with their messages.
+    learning: Option<Vec<(ControlName, Pressed)>>,
+}
+
+impl Remote {
+    /// Learns the key or controller that is pressed next.
+    pub(super) fn learn(&mut self, devices: &dyn DeviceLink) {
+        self.learning = Some(candidates(devices));
+    }
+
+    /// Ends learning without an assignment.
+    pub(super) fn cancel(&mut self) {
+        self.learning = None;
+    }
+
+    /// The key or controller that was pressed while learning, which ends by it.
+    fn learned(&mut self, devices: &dyn DeviceLink) -> Option<ControlName> {
+        let before = self.learning.as_ref()?;
+        let is_pressed = |(name, pressed): &(ControlName, Pressed)| {
+            let known = before.iter().find(|(known, _)| known == name).map_or(0, |(_, known)| known.presses);
+            pressed.presses > known
+        };
+        let (name, _) = candidates(devices).into_iter().find(is_pressed)?;
+        self.learning = None;
+        Some(name)
+    }
+
+    /// The request since the last call. Messages from before the first call count for nothing.
+    fn request(&mut self, devices: &dyn DeviceLink, assigned: Option<ControlName>) -> Option<Request> {
+        let osc = devices.pressed(&ControlName::Osc { address: ADDRESS.to_owned() });
+        let before = self.osc.replace(osc);
+        let is_new = before.is_some_and(|before| before.messages != osc.messages);
+        let by_osc = is_new.then_some(if osc.last >= Pressed::HALF { Request::Start } else { Request::Stop });
+        let now = assigned.map(|name| {
+            let pressed = devices.pressed(&name);
+            (name, pressed)
+        });
+        let before = std::mem::replace(&mut self.learned, now.clone());
+        let is_pressed = matches!((&before, &now), (Some((before, then)), Some((name, now)))
+            if before == name && now.presses > then.presses);
+        by_osc.or(is_pressed.then_some(Request::Toggle))
+    }
+}
+
+/// The keys and controllers, with their messages so far.
+fn candidates(devices: &dyn DeviceLink) -> Vec<(ControlName, Pressed)> {
+    let is_midi = |name: &ControlName| matches!(name, ControlName::Cc { .. } | ControlName::Note { .. });
+    let names = devices.controls().into_iter().map(|ControlState { name, .. }| name).filter(is_midi);
+    let with_messages = |name: ControlName| {
+        let pressed = devices.pressed(&name);
+        (name, pressed)
+    };
+    names.map(with_messages).collect()
+}
+
+/// The name of a control, for people.
+pub(super) fn control_text(name: &ControlName) -> String {
+    match name {
+        ControlName::Cc { channel, number } => format!("controller {number}, channel {channel}"),
+        ControlName::Note { channel, number } => format!("key {number}, channel {channel}"),
+        ControlName::Osc { address: name } | ControlName::Sensor { name } => name.clone(),
+    }
+}
+
+impl App {
+    /// Starts, stops or assigns as devices ask.
+    pub(super) fn poll_remote(&mut self, ui: &Ui) {
+        let devices = &*self.devices;
+        if let Some(name) = self.remote.learned(devices) {
+            self.message.show(ui, format!("Recordings start and stop with {}.", control_text(&name)));
+            self.recordings.set_remote(Some(name));
+        }
+        let request = self.remote.request(devices, self.recordings.remote());
+        match (request, self.recordings.state()) {
+            (Some(Request::Start | Request::Toggle), RecordingState::Off)
+            | (Some(Request::Stop | Request::Toggle), RecordingState::On { .. }) => self.toggle_recording(ui),
+            _ => {}
+        }
+    }
+}

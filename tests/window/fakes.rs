@@ -1,0 +1,130 @@
+//! Recordings and devices without files and without hardware.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, Pressed, State};
+use bendrack::ui::{DeviceLink, Parts, RecordingLink, RecordingState};
+use bendrack_nodes::patch::Patch;
+
+/// The calls and the answers of recordings without files.
+#[derive(Default)]
+pub struct Recorded {
+    pub started: Vec<(Parts, Patch)>,
+    pub stops: usize,
+    pub state: RecordingState,
+    pub outcome: Option<String>,
+    /// The key or controller that starts and stops recordings.
+    pub remote: Option<ControlName>,
+}
+
+#[derive(Clone, Default)]
+pub struct FakeRecordings(pub Rc<RefCell<Recorded>>);
+
+impl RecordingLink for FakeRecordings {
+    fn start(&self, parts: Parts, patch: &Patch) {
+        let mut recorded = self.0.borrow_mut();
+        recorded.started.push((parts, patch.clone()));
+        recorded.state = RecordingState::On { secs: 0.0, lost: 0, is_paused: false };
+    }
+
+    fn stop(&self) {
+        let mut recorded = self.0.borrow_mut();
+        recorded.stops += 1;
+        recorded.state = RecordingState::Off;
+    }
+
+    fn state(&self) -> RecordingState {
+        self.0.borrow().state.clone()
+    }
+
+    fn outcome(&self) -> Option<String> {
+        self.0.borrow_mut().outcome.take()
+    }
+
+    fn remote(&self) -> Option<ControlName> {
+        self.0.borrow().remote.clone()
+    }
+
+    fn set_remote(&self, control: Option<ControlName>) {
+        self.0.borrow_mut().remote = control;
+    }
+}
+
+/// Devices that always send the same, and presses of controls.
+#[derive(Clone, Default)]
+pub struct FakeDevices(pub Rc<RefCell<BTreeMap<ControlName, Pressed>>>);
+
+impl FakeDevices {
+    /// Sends a message of a control.
+    pub fn send(&self, name: &ControlName, number: f64) {
+        let mut all = self.0.borrow_mut();
+        let control = all.entry(name.clone()).or_default();
+        let is_press = number >= Pressed::HALF && control.last < Pressed::HALF;
+        *control =
+            Pressed { messages: control.messages + 1, presses: control.presses + u64::from(is_press), last: number };
+    }
+}
+
+impl DeviceLink for FakeDevices {
+    fn lights(&self) -> Vec<Light> {
+        let dated = |text: &str, secs_ago| Some(Dated { text: text.into(), secs_ago });
+        let counts = |messages, errors| Counts { messages, errors, ..Counts::default() };
+        let light = |kind, name: &str, colour, reason: &str, counts, last_message, last_error| Light {
+            kind,
+            name: name.into(),
+            colour,
+            state: if colour == Colour::Red { State::Failed(reason.into()) } else { State::Open },
+            reason: reason.into(),
+            advice: None,
+            counts,
+            last_message,
+            last_error,
+        };
+        let invalid =
+            "open, and every line so far is invalid; check --baud, and docs/devices.md for the form of a line";
+        let taken = "127.0.0.1:7000 cannot be reached: Network is unreachable; check the network";
+        let phone = Counts { lost: Some(0), ..counts(12_345, 2) };
+        let (bundle, fader) = (dated("a bundle that is cut off", 42.0), dated("/1/fader1 0.731", 0.05));
+        let key = dated("channel 1 controller 7: 64", 3.2);
+        vec![
+            light(Kind::Midi, "nanoKONTROL2", Colour::Green, "works", counts(873, 0), key, None),
+            light(Kind::OscIn, "192.168.1.5:9000", Colour::Green, "works", phone, fader, bundle),
+            light(Kind::OscOut, "127.0.0.1:7000", Colour::Red, taken, counts(40, 1), dated("3 numbers", 9.0), None),
+            light(
+                Kind::Serial,
+                "ESP32",
+                Colour::Yellow,
+                invalid,
+                counts(0, 57),
+                None,
+                dated("a number without a name: 512", 0.2),
+            ),
+        ]
+    }
+
+    fn controls(&self) -> Vec<ControlState> {
+        let control = |name, values: &[f64], secs_ago, per_sec, device: &str| ControlState {
+            name,
+            values: values.into(),
+            secs_ago,
+            per_sec,
+            device: device.into(),
+        };
+        let osc = |address: &str| ControlName::Osc { address: address.into() };
+        let sensor = |name: &str| ControlName::Sensor { name: name.into() };
+        vec![
+            control(ControlName::Cc { channel: 1, number: 7 }, &[0.504], 3.2, 0.0, "nanoKONTROL2"),
+            control(ControlName::Note { channel: 10, number: 36 }, &[0.75], 71.0, 0.0, "nanoKONTROL2"),
+            control(osc("/1/fader1"), &[0.731], 0.05, 60.0, "192.168.1.5:9000"),
+            control(osc("/accxyz"), &[-0.12, 0.44, 9.81], 0.02, 100.0, "192.168.1.5:9000"),
+            control(osc("/bang"), &[], 8.0, 0.0, "192.168.1.5:9000"),
+            control(sensor("touch"), &[412.0], 0.5, 10.0, "ESP32"),
+        ]
+    }
+
+    fn pressed(&self, name: &ControlName) -> Pressed {
+        self.0.borrow().get(name).copied().unwrap_or_default()
+    }
+}
