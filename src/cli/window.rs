@@ -57,7 +57,7 @@ mod open {
     use crate::provenance::{Opened, Render};
     use crate::take::{TakeWriter, folder};
     use crate::terminal;
-    use crate::ui::{self, Options, Recovery};
+    use crate::ui::{self, Options, Recovery, Waker};
 
     /// The patch that opens when none is named.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
@@ -95,10 +95,12 @@ mod open {
                 Ok(Session::new(engine, patch_given))
             };
             let (outs, send) = Outs::new();
-            let recorded = recordings.clone();
+            let (recorded, waker) = (recordings.clone(), Waker::default());
+            let woken = waker.clone();
             let watch = move |frame: &Frame| {
                 send(frame);
                 recorded.push(frame);
+                woken.wake();
             };
             let rack = EngineHandle::start_with_journal(load, watch, journal);
             let devices = Devices::open(&self.devices, rack.inbox());
@@ -117,6 +119,7 @@ mod open {
                 recordings: Box::new(recordings.clone()),
                 takes: Box::new(takes.clone()),
                 recovery: Recovery::of_user(),
+                waker,
             };
             let closed = ui::run(options);
             // The window closed during a recording.

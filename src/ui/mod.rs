@@ -29,6 +29,7 @@ pub use app::devices::DeviceLink;
 pub use app::engine::EngineLink;
 pub use app::recording::{Parts, RecordingLink, RecordingState};
 pub use app::takes::TakesLink;
+pub use app::waker::Waker;
 pub use app::{App, Options};
 pub use document::recovery::Recovery;
 pub use panels::takes::{RenderRequest, RenderState, TakeRow};
@@ -47,6 +48,7 @@ pub fn run(options: Options) -> eframe::Result {
     let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let open = |cc: &eframe::CreationContext<'_>| {
         theme::install(&cc.egui_ctx);
+        options.waker.set(cc.egui_ctx.clone());
         Ok(Box::new(App::new(options)) as Box<dyn eframe::App>)
     };
     eframe::run_native("bendrack", native, Box::new(open))

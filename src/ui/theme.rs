@@ -113,7 +113,7 @@ pub const DOT: f32 = 10.0;
 pub const DISPLAY: f32 = 30.0;
 /// The pause that ends a gesture without a button, in seconds.
 pub const QUIET_SECS: f64 = 0.7;
-/// The interval between polls of an engine without frames, in seconds.
+/// The interval between repaints where no frame causes one, in seconds.
 pub const IDLE_SECS: f32 = 0.25;
 /// The interval between recovery copies, in seconds.
 pub const RECOVERY_SECS: f64 = 1.0;

@@ -8,6 +8,8 @@ use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
 use bendrack::wan::rollout::Rollout;
+use bendrack::wan::taehv::Encoder;
+use bendrack::wan::weights::Weights;
 use candle_core::{DType, Device, Result, Tensor};
 
 /// Pictures `[frames, 3, 128, 128]` of a prompt: two chunks, 21 frames.
@@ -63,5 +65,26 @@ fn a_seed_is_a_video() -> Result<()> {
     let first = video(prompt, 1)?;
     assert!(difference(&first, &video(prompt, 1)?)?.to_bits() == 0, "the same seed");
     assert!(difference(&first, &video(prompt, 2)?)? > 0.01, "another seed");
+    Ok(())
+}
+
+/// Pictures can come in: the encoder's latents of a video show the same video.
+#[test]
+fn the_encoder_reads_what_the_decoder_shows() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mini");
+    let weights = Weights::open(&folder.join("encoder.safetensors"), DType::F32, &Device::Cpu)?;
+    let encoder = Encoder::load(&weights)?;
+    weights.finish()?;
+    let decoder = Checkpoint::find(&folder)?.decoder(DType::F32, &Device::Cpu)?;
+    for prompt in ["a cat moving left over a meadow", "a red heart still over a black background"] {
+        let video = video(prompt, 3)?;
+        // The decoder leaves out the first three of its 24 pictures.
+        let first = video.narrow(0, 0, 1)?;
+        let latents = encoder.encode(&Tensor::cat(&[&first, &first, &first, &video], 0)?)?;
+        let again = DecoderStream::new(decoder.clone()).push(&latents)?;
+        let error: f64 = (again - &video)?.sqr()?.mean_all()?.to_dtype(DType::F64)?.to_scalar()?;
+        let decibels = -10.0 * error.log10();
+        assert!(decibels > 24.0, "{prompt}: {decibels:.1} dB");
+    }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bendrack::engine::{Frame, Latency, Playing, Replay, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
-use bendrack::ui::{App, EngineLink, Options, Recovery, theme};
+use bendrack::ui::{App, EngineLink, Options, Recovery, Waker, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
@@ -173,6 +173,7 @@ pub fn window_on(
             takes: Box::new(FakeTakes::default()),
             devices: Box::new(FakeDevices::default()),
             recovery,
+            waker: Waker::default(),
         },
         wgpu,
     )
@@ -195,6 +196,7 @@ pub fn recording_window_with(patch: Patch, devices: FakeDevices) -> (Window, Fak
         takes: Box::new(FakeTakes::default()),
         devices: Box::new(devices),
         recovery: None,
+        waker: Waker::default(),
     };
     (window_of(options, false), recordings, fake)
 }
@@ -211,6 +213,7 @@ pub fn takes_window(takes: &FakeTakes, wgpu: bool) -> (Window, Fake) {
         takes: Box::new(takes.clone()),
         devices: Box::new(FakeDevices::default()),
         recovery: None,
+        waker: Waker::default(),
     };
     (window_of(options, wgpu), fake)
 }

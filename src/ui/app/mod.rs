@@ -9,6 +9,7 @@ pub mod recording;
 mod remote;
 pub mod takes;
 mod top_bar;
+pub mod waker;
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -40,6 +41,7 @@ use recording::{HeldKey, Parts, Press, RecordingBar, RecordingLink, RecordingSta
 use remote::Remote;
 use takes::{Takes, TakesLink};
 use top_bar::{TapTempo, top_bar_ui};
+use waker::Waker;
 
 /// The parts that a window is opened with.
 pub struct Options {
@@ -57,6 +59,8 @@ pub struct Options {
     pub takes: Box<dyn TakesLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
+    /// The waker, for the thread that shows frames.
+    pub waker: Waker,
 }
 
 /// The window.
@@ -71,6 +75,7 @@ pub struct App {
     devices: Box<dyn DeviceLink>,
     device_monitor: DeviceMonitor,
     recordings: Box<dyn RecordingLink>,
+    waker: Waker,
     parts: Parts,
     /// The result of the last recording.
     recorded: Option<String>,
@@ -136,6 +141,7 @@ impl App {
             devices: options.devices,
             device_monitor: DeviceMonitor::default(),
             recordings: options.recordings,
+            waker: options.waker,
             parts: Parts::default(),
             recorded: None,
             held: HeldKey::default(),
@@ -288,7 +294,9 @@ impl App {
 
     fn request_repaint(&self, ui: &Ui) {
         let rate = self.monitor.status.frame_rate.clamp(1.0, 60.0) as f32;
-        let secs = if self.monitor.frame.is_some() { 1.0 / rate } else { theme::IDLE_SECS };
+        // The waker repaints at each frame.
+        let polls = self.monitor.frame.is_some() && !self.waker.is_set();
+        let secs = if polls { 1.0 / rate } else { theme::IDLE_SECS };
         ui.ctx().request_repaint_after_secs(secs);
     }
 
