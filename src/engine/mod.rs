@@ -28,7 +28,6 @@ use candle_core::{Result, Tensor, bail};
 use crate::bend;
 use crate::media::Picture;
 use crate::sound::Sound;
-use crate::wan::ops;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
@@ -324,7 +323,7 @@ impl Engine {
         if let [first, ..] = *self.to_show() {
             bail!("latent frame {first} is made and not shown; show it before the next call")
         }
-        let result = ops::on_workers(|| self.try_call());
+        let result = self.try_call();
         match &result {
             Ok(false) if self.denoiser.is_between_chunks() => self.end_chunk(),
             Err(_) if self.policy.take_reset() => self.drop_chunk(),
@@ -365,10 +364,6 @@ impl Engine {
     ///
     /// Fails if the device fails. The next call tries again.
     pub fn show(&mut self, count: usize) -> Result<Vec<Frame>> {
-        ops::on_workers(|| self.show_all(count))
-    }
-
-    fn show_all(&mut self, count: usize) -> Result<Vec<Frame>> {
         let mut frames = Vec::new();
         let end = self.shown.saturating_add(count);
         while let Some(made) = self.made.clone().filter(|made| self.shown < made.frames.len().min(end)) {

@@ -52,11 +52,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Searches a folder and the folders in it. Files that are not part of a model are ignored.
+    /// Searches a folder and the folders in it. Files that are not part of a model are ignored. The `family` of the transformer's
+    /// `config.json` is the model's family, or else the one that its path names.
     ///
     /// # Errors
     ///
-    /// Fails if there is no transformer, or if its path names no family. Fails if there are two files for one part. The
+    /// Fails if there is no transformer, or if neither names a family. Fails if there are two files for one part. The
     /// message names them.
     pub fn find(folder: &Path) -> Result<Self> {
         Self::find_around(folder, None, None)
@@ -94,18 +95,19 @@ impl Checkpoint {
         let Some(transformer) = only("diffusion transformer", transformers)? else {
             bail!("{}: there is no Wan diffusion transformer in this folder{unreadable}", folder.display())
         };
-        let Some(family) = family.or_else(|| Family::from_path(&transformer)) else {
+        // Shards are opened through their folder.
+        let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(folder) };
+        let config = Some(home.join(CONFIG)).filter(|path| path.is_file());
+        let named = || config.as_deref().and_then(family_in).or_else(|| Family::from_path(&transformer));
+        let Some(family) = family.or_else(named) else {
             bail!(
-                "{}: the path names none of {}; put the name of the model's family into the name of its folder",
+                "{}: neither the path nor {CONFIG} names one of {}; put the name of the model's family into the name of its folder",
                 transformer.display(),
                 Family::names(|_| true)
             )
         };
-        // Shards are opened through their folder.
-        let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(folder) };
-        let beside = home.join(CONFIG);
         Ok(Self {
-            config: beside.is_file().then_some(beside),
+            config,
             lora: only("LoRA", loras)?,
             text_encoder: only("text encoder", encoders)?,
             tokenizer: only(TOKENIZER, files.tokenizers)?,
@@ -286,6 +288,11 @@ fn only(part: &str, mut paths: Vec<PathBuf>) -> Result<Option<PathBuf>> {
         bail!("there is more than one {part}: {}; keep one of them in the folder", names.join(", "))
     }
     Ok(paths.pop())
+}
+
+/// The family that a configuration names. A damaged one names none; [`Checkpoint::transformer`] reports its fault.
+fn family_in(config: &Path) -> Option<Family> {
+    read_config(config).ok()?.get("family")?.as_str()?.parse().ok()
 }
 
 fn read_config(path: &Path) -> Result<Value> {

@@ -174,12 +174,6 @@ pub fn conv(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) 
     if takes([x, weight], bias) { cpu::conv(x, weight, bias, window) } else { plain::conv(x, weight, bias, window) }
 }
 
-/// The result of `work`, which runs on one of the threads of the CPU kernels. Its kernels then start without a change of thread, which
-/// costs a small model a tenth of its time.
-pub fn on_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    cpu::on_workers(work)
-}
-
 /// Zeros for a kernel to overwrite, in memory that costs little to touch first.
 pub fn zeros(len: usize) -> Vec<f32> {
     cpu::zeros(len)

@@ -103,6 +103,13 @@ fn a_folder_whose_name_has_no_family_is_refused_unless_the_family_is_given() -> 
     assert_eq!(Checkpoint::find_around(unnamed.path(), None, Some(Family::Krea))?.family, Family::Krea);
     let wan = folder(&[(TRANSFORMER.0, "Wan2.1-T2V-1.3B/model.safetensors")]);
     assert_eq!(Checkpoint::find(wan.path())?.family, Family::Wan);
+    // A configuration names the family; what is no name leaves it to the path.
+    for (json, family) in
+        [(r#"{"family": "mini"}"#, Family::Mini), (r#"{"family": 7}"#, Family::Wan), ("{", Family::Wan)]
+    {
+        std::fs::write(wan.path().join("Wan2.1-T2V-1.3B/config.json"), json)?;
+        assert_eq!(Checkpoint::find(wan.path())?.family, family, "{json}");
+    }
     Ok(())
 }
 

@@ -45,6 +45,7 @@ def config(step: int, renoise: str) -> dict:
     return {
         "_class_name": "WanModel",
         "model_type": "t2v",
+        "family": "mini",
         "dim": wan.DIM,
         "ffn_dim": wan.FFN,
         "num_heads": wan.HEADS,

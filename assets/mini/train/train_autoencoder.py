@@ -67,7 +67,7 @@ class Part:
             if "adam" in state:
                 self.adam.load_state_dict(state["adam"])
         saved = torch.load(path)["average"] if path.exists() else dict(module.named_parameters())
-        self.average = {n: p.detach().clone() for n, p in saved.items()}
+        self.average = {n: saved[n].detach().clone() for n, _ in module.named_parameters()}   # in the order of the parameters
 
     def update(self, factor: float) -> None:
         for group in self.adam.param_groups:

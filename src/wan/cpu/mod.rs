@@ -95,8 +95,3 @@ fn for_each<J: Send, T>(
         jobs.into_par_iter().with_max_len(1).for_each_init(scratch, run);
     }
 }
-
-/// See [`crate::wan::ops::on_workers`].
-pub(super) fn on_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    rayon::scope(|_| work())
-}
