@@ -30,6 +30,7 @@ pub fn matmul(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 /// One matrix of a tensor: its numbers from the first on, and the steps from row to row and from column to column.
+#[derive(Clone, Copy)]
 struct Matrix<'a> {
     data: &'a [f32],
     strides: [usize; 2],

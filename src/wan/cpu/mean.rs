@@ -57,6 +57,8 @@ impl WithSimd for Columns<'_> {
             out.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.abs());
         }
         let scale = 1.0 / tokens as f32;
-        out.iter_mut().for_each(|sum| *sum *= scale);
+        for sum in out {
+            *sum *= scale;
+        }
     }
 }
