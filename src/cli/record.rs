@@ -62,8 +62,9 @@ pub(super) fn record(
     };
     match ended {
         Ok(()) if written == 0 => {
-            let why =
-                format!("output.record was off in all of the {wanted} pictures, so there is no video; turn it on");
+            let why = format!(
+                "output.record was off in all of the {wanted} pictures, so there is no video; turn it on, or choose another part of the take"
+            );
             (0, Err(Failure::Failed(why)))
         }
         Ok(()) => match finish() {

@@ -21,8 +21,8 @@ use crate::wan::error::message;
 
 #[derive(clap::Args)]
 pub(super) struct Replay {
-    /// Render a take instead of a patch: the pictures that were shown, bit for bit. With another --model, --size, --steps or
-    /// --exact or --audio, the same performance: its events in their latent frames.
+    /// Render a take instead of a patch: the pictures that were shown, bit for bit. With another --model or --size, or
+    /// with --steps, --exact or --audio, the same performance in other pictures.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["patch", "seed", "snapshot", "set"], help_heading = "Takes")]
     pub(super) take: Option<PathBuf>,
     /// Make each chunk once, with all its events, instead of as often as live. Changes come slightly earlier than they were seen.
@@ -138,7 +138,7 @@ impl Replay {
         if take.is_cut && !render.quiet {
             let secs = take.pictures() as f64 / FRAME_RATE;
             terminal::print_error(format_args!(
-                "warning: {}: the take breaks off after {secs:.1} s; what is before is rendered",
+                "warning: {}: the take has no end, after a crash or while it is written; its first {secs:.1} s are rendered",
                 path.display()
             ));
         }
@@ -185,7 +185,9 @@ impl Replay {
                 ));
                 Ok((None, None))
             }
-            Err(why) => Err(Failure::Failed(format!("{why}; give the file with --audio, or add --anyway"))),
+            Err(why) => Err(Failure::Failed(format!(
+                "{why}; put the file back there for the same pictures; --audio FILE makes other pictures, --anyway renders without sound"
+            ))),
         }
     }
 }

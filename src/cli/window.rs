@@ -127,7 +127,10 @@ mod open {
                 terminal::print_error(format_args!("{outcome}"));
             }
             if let Some(output) = takes.rendering() {
-                terminal::print_error(format_args!("{}: the render goes on", output.display()));
+                terminal::print_error(format_args!(
+                    "{}: the render continues in the background; to cancel it, end its process",
+                    output.display()
+                ));
             }
             closed.map_err(|error| {
                 let way_out = "without a display, `bendrack render PATCH -o FILE.mp4` makes a video";

@@ -108,17 +108,22 @@ pub fn name_of(title: &str, begun: &Zoned) -> String {
 pub fn named(folder: &Path, name: &str) -> Result<PathBuf, String> {
     let name = name.trim();
     let name = name.strip_suffix(&format!(".{EXTENSION}")).unwrap_or(name).trim();
-    if name.is_empty() || name.starts_with('.') || name.ends_with('.') {
-        return Err(format!("{name:?} is no name; begin and end with a letter or a digit"));
+    if name.is_empty() {
+        return Err("the name is empty; type one".to_owned());
+    }
+    if name.starts_with('.') || name.ends_with('.') {
+        return Err(format!("{name:?} begins or ends with a dot; remove it"));
     }
     if let Some(refused) = name.chars().find(|&c| c.is_control() || REFUSED.contains(c)) {
-        return Err(format!("a name has no {refused:?}; leave it out"));
+        return Err(format!("the name contains {refused:?}, which no file name may have; remove it"));
     }
     if name.chars().count() > LONGEST {
         return Err(format!("the name is too long; use at most {LONGEST} characters"));
     }
     if format!("{name} ").to_lowercase().starts_with(SESSION) {
-        return Err("takes whose name begins with \"session\" are deleted in time; choose another name".to_owned());
+        return Err(
+            "names that begin with \"session\" are for takes that bendrack deletes; choose another name".to_owned()
+        );
     }
     Ok(folder.join(format!("{name}.{EXTENSION}")))
 }
@@ -287,11 +292,11 @@ mod tests {
         assert!(name_of(&"猫".repeat(900), &time).chars().count() < LONGEST);
         assert_eq!(named(Path::new("takes"), " a.take "), Ok(Path::new("takes").join("a.take")));
         for (name, why) in [
-            ("", "is no name"),
-            ("..", "is no name"),
-            ("a/b", "a name has no '/'"),
-            ("a\u{7}", "a name has no"),
-            ("Session 9", "deleted in time"),
+            ("", "the name is empty"),
+            ("..", "begins or ends with a dot"),
+            ("a/b", "the name contains '/'"),
+            ("a\u{7}", "the name contains"),
+            ("Session 9", "are for takes that bendrack deletes"),
             (&"a".repeat(121), "too long"),
         ] {
             assert!(named(Path::new("takes"), name).expect_err(name).contains(why), "{name}");

@@ -106,7 +106,7 @@ impl Journal for TakeWriter {
 
     fn problem(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.failed.as_ref().map(|error| format!("no take: {error}"))
+        state.failed.as_ref().map(|error| format!("take {error}"))
     }
 }
 
@@ -173,7 +173,7 @@ fn write_all(entries: &Receiver<Message>, mut next: impl FnMut() -> io::Result<P
 
 fn fail(state: &Mutex<TakeState>, error: &io::Error) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let why = format_args!("{error}; the take ends here: free space, or choose another file");
+    let why = format_args!("{error}; the take ends here; free space, then begin another video");
     state.failed = Some(match &state.path {
         Some(path) => TakeError::new(path, why),
         None => TakeError(why.to_string()),

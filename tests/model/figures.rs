@@ -64,7 +64,7 @@ fn noise_early_in_the_middle_and_late_and_bands_of_neurons_differ() {
     let noises = of(depth::noises(4.0), &mut picture);
     let bands = of(depth::bands(3.0), &mut picture);
     let unbent = ("unbent".to_owned(), plain.clone());
-    for (cases, least) in [(&noises, 2.0), (&bands, 0.3)] {
+    for (cases, least) in [(&noises, 1.0), (&bands, 0.3)] {
         let all: Vec<_> = std::iter::once(&unbent).chain(cases).collect();
         for (i, (name, picture)) in all.iter().enumerate() {
             for (other, pictured) in &all[..i] {

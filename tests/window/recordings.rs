@@ -123,7 +123,7 @@ fn a_learned_key_toggles_recordings_however_short_it_is() {
     let learn = |window: &mut Window| {
         window.get_by_label("Pictures to record").click();
         window.run_steps(3);
-        window.get_by_label("Learn key or controller").click();
+        window.get_by_label("Learn MIDI note or CC").click();
         window.run_steps(3);
     };
     press(&mut window, &pad);
@@ -148,7 +148,7 @@ fn a_learned_key_toggles_recordings_however_short_it_is() {
     assert_eq!((recordings.0.borrow().started.len(), recordings.0.borrow().stops), (1, 1));
     window.get_by_label("Pictures to record").click();
     window.run_steps(3);
-    window.get_by_label("Forget key 36, channel 10").click();
+    window.get_by_label("Forget note 36, channel 10").click();
     window.run_steps(3);
     assert_eq!(recordings.0.borrow().remote, None);
 }

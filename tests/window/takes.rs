@@ -152,7 +152,7 @@ fn the_list_shows_every_take_with_its_state_and_a_broken_file_with_its_reason() 
         "0:42",
         "Best of all · Diptych of a cat, ",
         "5:12, kept",
-        "1:24, broke off",
+        "1:24, incomplete",
         "take foreign, ",
         "unreadable",
         "reading",
@@ -163,10 +163,10 @@ fn the_list_shows_every_take_with_its_state_and_a_broken_file_with_its_reason() 
     select(&mut window, "unreadable");
     assert!(window.query_by_label_contains("not a take of bendrack; give a .take file").is_some());
     assert!(window.query_by_label("render the take").is_none());
-    select(&mut window, "broke off");
-    assert!(window.query_by_label("1:24, longlive, 128×128, broke off").is_some());
+    select(&mut window, "incomplete");
+    assert!(window.query_by_label("1:24, longlive, 128×128, incomplete").is_some());
     click_on(&mut window, "close the takes");
-    assert!(window.query_by_label_contains("1:24, broke off").is_none());
+    assert!(window.query_by_label_contains("1:24, incomplete").is_none());
     window.key_press_modifiers(Modifiers::COMMAND, Key::T);
     window.run_steps(3);
     assert!(window.query_by_label("close the takes").is_some());
@@ -254,8 +254,8 @@ fn a_part_is_chosen_that_is_never_empty() {
     drag(&mut window, end, end + vec2(100.0, 0.0));
     let longer = render(&mut window);
     assert!(longer.secs.is_some_and(|secs| secs > 3.0), "{longer:?}");
-    click_on(&mut window, "Final");
-    click_on(&mut window, "Anyway");
+    click_on(&mut window, "One make per chunk");
+    click_on(&mut window, "Ignore differences");
     let last = render(&mut window);
     assert!(last.is_final && last.anyway);
 }

@@ -113,7 +113,10 @@ impl Shared {
     fn keep(&self) -> Result<String, String> {
         let TakeState { path, failed } = (self.running)();
         let Some(path) = path else {
-            let why = failed.map_or_else(|| "none is written now".to_owned(), |error| error.to_string());
+            let why = failed.map_or_else(
+                || "a take is played back, or the model loads; press Stop, or select a take and click Keep".to_owned(),
+                |error| error.to_string(),
+            );
             return Err(format!("No take is kept: {why}"));
         };
         std::thread::sleep(SETTLED);
@@ -138,7 +141,7 @@ impl TakesLink for Takes {
                 let running = shared.running();
                 if let Err(error) = shared.list.scan(shared.folder.as_deref(), running.as_deref()) {
                     let folder = shared.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
-                    shared.answers().outcome = Some(format!("{folder}: {error}; the takes there cannot be listed"));
+                    shared.answers().outcome = Some(format!("{folder}: {error}; make the folder readable"));
                 }
             });
         }

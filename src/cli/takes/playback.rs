@@ -15,10 +15,10 @@ pub(super) fn read(path: &Path, here: Option<&Render>) -> Result<Replay, String>
     let take = Take::read(path).map_err(|error| error.to_string())?;
     refuse(&take.header, here).map_err(|why| format!("{name}: {why}"))?;
     if take.pictures() == 0 {
-        return Err(format!("{name}: the take has no pictures; play a longer one"));
+        return Err(format!("{name}: the take has no pictures; select another"));
     }
     let sound = take.header.sound.as_ref().map(recorded_sound).transpose();
-    let sound = sound.map_err(|why| format!("{name}: {why}; put the file there, or render the take with --audio"))?;
+    let sound = sound.map_err(|why| format!("{name}: {why}; put the file back there"))?;
     let (pictures, differs) = (take.pictures(), reason(&take.header));
     let Take { header, patch, plan, entries, .. } = take;
     let video = Video { patch, plan, sound: sound.map(Arc::new), zoom: header.zoom(), exact: header.exact };
@@ -43,7 +43,7 @@ fn refuse(header: &Header, here: &Render) -> Result<(), String> {
     }
     if header.processor != processor() {
         let (there, here) = (&header.processor, processor());
-        return Err(format!("it was played on {there}, and this is {here}; render it with Anyway"));
+        return Err(format!("it was played on {there}, and this is {here}; render it with “Ignore differences”"));
     }
     Ok(())
 }

@@ -146,7 +146,9 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
             let rendered = format!("Rendered {}", output.display());
             Ok([&[&*rendered], &*warnings].concat().join("\n"))
         }
-        "" => Err(format!("the render ended with {status}; render the take on the command line")),
+        "" => Err(format!(
+            "the render ended with {status}; run `bendrack render --take FILE -o VIDEO` in a terminal for its messages"
+        )),
         message => Err(message.strip_prefix("bendrack: ").unwrap_or(message).replace("\nbendrack: ", "\n")),
     }
 }

@@ -111,7 +111,7 @@ impl<J: Journal> Conductor<J> {
             Some((_, Entry::Check(wanted))) if self.session.checksum() != wanted => {
                 let secs = wanted.pictures as f64 / FRAME_RATE;
                 let why = format!(
-                    "before {secs:.1} s, the pictures differ from those that were played: {}; render the take with --anyway",
+                    "before {secs:.1} s, the pictures differ from those that were played: {}; render it with “Ignore differences” (--anyway)",
                     replaying.differs
                 );
                 self.end_replay(Some(why))
@@ -124,9 +124,9 @@ impl<J: Journal> Conductor<J> {
                         self.deliver(frames.into_iter().map(silent).collect());
                         Ok(())
                     }
-                    Err(why) => {
-                        self.end_replay(Some(format!("line {line} of the take: {why}; render it with --final")))
-                    }
+                    Err(why) => self.end_replay(Some(format!(
+                        "line {line} of the take: {why}; render it with “One make per chunk” (--final)"
+                    ))),
                 }
             }
         }

@@ -232,7 +232,7 @@ impl App {
             Command::ToggleRecording => self.toggle_recording(ui),
             Command::LearnRecording => {
                 self.remote.learn(&*self.devices);
-                let text = "Play the key or press the controller that starts and stops recordings. Esc cancels.";
+                let text = "Play the MIDI note or press the controller that starts and stops recordings. Esc cancels.";
                 self.message.show(ui, text.to_owned());
             }
             Command::ForgetRecording => self.recordings.set_remote(None),

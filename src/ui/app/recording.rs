@@ -141,10 +141,11 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
             format!("Stops the recording. {lost} pictures came too fast and repeat the one before. Ctrl+R, or hold R")
         }
         RecordingState::On { is_paused: true, .. } => {
-            "Stops the recording. Now output.record of the patch leaves out frames. Ctrl+R, or hold R".to_owned()
+            "Stops the recording. It pauses while output.record is off, or a take is played back. Ctrl+R, or hold R"
+                .to_owned()
         }
         RecordingState::On { .. } => "Stops the recording. Ctrl+R, or hold R".to_owned(),
-        RecordingState::Ending => "The video is completed.".to_owned(),
+        RecordingState::Ending => "Completing the video…".to_owned(),
     };
     let mut command = None;
     ui.scope(|ui| {
@@ -174,18 +175,18 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
             menu.response
         });
         menu.inner.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, "Pictures to record"));
-        menu.inner.on_hover_text("Pictures to record, each to its own file");
+        menu.inner.on_hover_text("Pictures to record, each to its own file, and MIDI control of recordings");
     });
     command
 }
 
 /// The entries of the menu about the key or controller that starts and stops recordings.
 fn remote_ui(ui: &mut Ui, remote: Option<&ControlName>) -> Option<Command> {
-    let hint = "Assigns the key that is played next, or the controller that is pressed next. OSC needs no assignment: \
+    let hint = "Assigns the MIDI note that is played next, or the controller that is pressed next. OSC needs no assignment: \
                 /bendrack/record with 1 starts, with 0 stops.";
-    let learned = ui.button("Learn key or controller").on_hover_text(hint).clicked().then_some(Command::LearnRecording);
+    let learned = ui.button("Learn MIDI note or CC").on_hover_text(hint).clicked().then_some(Command::LearnRecording);
     let Some(remote) = remote else { return learned };
     let text = format!("Forget {}", control_text(remote));
-    let forgotten = ui.button(text).on_hover_text("It starts and stops recordings no more.").clicked();
+    let forgotten = ui.button(text).on_hover_text("Removes the assignment.").clicked();
     learned.or(forgotten.then_some(Command::ForgetRecording))
 }

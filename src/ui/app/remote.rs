@@ -84,7 +84,7 @@ fn candidates(devices: &dyn DeviceLink) -> Vec<(ControlName, Pressed)> {
 pub(super) fn control_text(name: &ControlName) -> String {
     match name {
         ControlName::Cc { channel, number } => format!("controller {number}, channel {channel}"),
-        ControlName::Note { channel, number } => format!("key {number}, channel {channel}"),
+        ControlName::Note { channel, number } => format!("note {number}, channel {channel}"),
         ControlName::Osc { address: name } | ControlName::Sensor { name } => name.clone(),
     }
 }

@@ -59,7 +59,7 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut Record
         button(ui, "Devices", Some("Show what devices send, or hide it."), Command::ToggleDevices);
         button(ui, "Takes", Some("Show what was played, or hide it. Ctrl+T"), Command::ToggleTakes);
         record = recording_ui(ui, recording);
-        let keep = "Keeps what was played so far as a take, which is never deleted by itself. Ctrl+K";
+        let keep = "Keeps what was played so far as a take, which bendrack never deletes. Ctrl+K";
         button(ui, "Keep take", Some(keep), Command::KeepTake);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);

@@ -32,9 +32,10 @@ fn take_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow, view: &TakesView<
         let is_read = matches!(row.summary, Some(Ok(_))) && !row.is_running;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let hint = if row.is_running {
-                "This take is written now. It can be played back once another video has begun."
+                "This take is being written. Restart begins another video; then this take can be played back."
             } else {
-                "Plays the take in the preview. The patch on the canvas stays, and the live video begins again afterwards."
+                "Ends the live video and its take, and plays this take in the preview, also at F11. Afterwards the live video begins from its first \
+                 picture."
             };
             if action(ui, "Play", "play the take", hint, is_read) {
                 answer = Some(TakesAnswer::Play(row.path.clone()));
@@ -49,11 +50,11 @@ fn take_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow, view: &TakesView<
             let [width, height] = summary.size;
             let secs = secs_of(row, view).unwrap_or_default();
             let model = model_name(&summary.model);
-            let cut = if summary.is_cut && !row.is_running { ", broke off" } else { "" };
+            let cut = if summary.is_cut && !row.is_running { ", incomplete" } else { "" };
             ui.label(small(format!("{}, {model}, {width}×{height}{cut}", clock(secs)), theme::WEAK));
         }
         Some(Err(problem)) => _ = ui.add(Label::new(small(problem, theme::WARNING)).wrap()),
-        None => _ = ui.label(small("The take is read.", theme::WEAK)),
+        None => _ = ui.label(small("Reading the take…", theme::WEAK)),
     }
     ui.add_space(theme::UNIT / 2.0);
     let named = name_ui(ui, panel, row);
@@ -70,11 +71,12 @@ fn name_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow) -> Option<TakesAn
     let mut answer = None;
     if row.is_running {
         ui.horizontal(|ui| {
-            let hint = "Copies what was played so far under the title of the patch. The copy is never deleted by itself. Ctrl+K";
+            let hint =
+                "Copies what was played so far under the title of the patch. bendrack never deletes the copy. Ctrl+K";
             if action(ui, "Keep", "keep the take", hint, true) {
                 answer = Some(TakesAnswer::Keep);
             }
-            ui.add(Label::new(small("It is deleted in time unless it is kept.", theme::WEAK)).truncate());
+            ui.add(Label::new(small("bendrack may delete it later. Keep prevents that.", theme::WEAK)).truncate());
         });
         return answer;
     }
@@ -84,7 +86,7 @@ fn name_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow) -> Option<TakesAn
             let (text, hint) = if row.is_kept {
                 ("Rename", "Gives the file this name.")
             } else {
-                ("Keep", "Gives the file this name. It is then never deleted by itself.")
+                ("Keep", "Gives the file this name. bendrack then never deletes it.")
             };
             let is_new = !row.is_kept || panel.name.trim() != row.stem();
             let is_named = action(ui, text, &format!("{} the take", text.to_lowercase()), hint, is_new);

@@ -36,13 +36,14 @@ pub struct TakeRow {
 }
 
 impl TakeRow {
-    /// The title of its patch, after a name that a person gave it. Without a title, the name of the file.
+    /// The name that a person gave it, else the title of its patch. Without a title, the name of the file.
     fn title(&self) -> String {
         let stem = self.stem();
         match &self.summary {
             Some(Ok(summary)) if summary.title.is_empty() => stem,
-            Some(Ok(summary)) if !self.is_kept || stem.starts_with(&summary.title) => summary.title.clone(),
-            Some(Ok(summary)) => format!("{stem} · {}", summary.title),
+            Some(Ok(summary)) if !self.is_kept => summary.title.clone(),
+            Some(Ok(summary)) if !stem.starts_with(&summary.title) => format!("{stem} · {}", summary.title),
+            Some(Ok(_)) => stem,
             Some(Err(_)) | None => stem,
         }
     }

@@ -59,11 +59,12 @@ pub fn render_ui(
                 anyway: panel.anyway,
             }));
         }
-        ui.checkbox(&mut panel.is_final, "Final").on_hover_text(
-            "Makes each chunk once, with all its events. Changes come slightly earlier than they were seen.",
+        ui.checkbox(&mut panel.is_final, "One make per chunk").on_hover_text(
+            "Makes each chunk once, with all its events. Changes come slightly earlier than they were seen (--final).",
         );
-        ui.checkbox(&mut panel.anyway, "Anyway")
-            .on_hover_text("Renders although the model, the sound or the pictures differ from those that were played.");
+        ui.checkbox(&mut panel.anyway, "Ignore differences").on_hover_text(
+            "Renders although the model, the sound or the pictures differ from those that were played (--anyway).",
+        );
     });
     progress_ui(ui, view.render);
     answer
@@ -104,7 +105,13 @@ pub fn progress_ui(ui: &mut Ui, state: &RenderState) -> Option<TakesAnswer> {
         RenderState::Running { output, pictures, of } => {
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if action(ui, "Cancel", "cancel the render", "Ends the render. No video is left.", true) {
+                    if action(
+                        ui,
+                        "Cancel",
+                        "cancel the render",
+                        "Ends the render. An unfinished MP4 or GIF is deleted; numbered pictures stay.",
+                        true,
+                    ) {
                         answer = Some(TakesAnswer::CancelRender);
                     }
                     let share = if *of > 0 { *pictures as f32 / *of as f32 } else { 0.0 };

@@ -13,7 +13,7 @@ use crate::ui::widgets::cells::{cell, columns};
 use crate::ui::widgets::clock;
 
 /// The widths of the columns after the title: length, model, state.
-const COLUMNS: [f32; 3] = [52.0, 96.0, 84.0];
+const COLUMNS: [f32; 3] = [52.0, 96.0, 100.0];
 /// The width of the time before the title.
 const PLAYED: f32 = 116.0;
 
@@ -40,7 +40,8 @@ fn state(row: &TakeRow) -> (&'static str, Color32) {
         _ if row.is_running => ("now", theme::ACCENT),
         None => ("reading", theme::WEAK),
         Some(Err(_)) => ("unreadable", theme::WARNING),
-        Some(Ok(summary)) if summary.is_cut => ("broke off", theme::WARNING),
+        Some(Ok(summary)) if summary.is_cut && row.is_kept => ("kept, incomplete", theme::WARNING),
+        Some(Ok(summary)) if summary.is_cut => ("incomplete", theme::WARNING),
         Some(Ok(_)) if row.is_kept => ("kept", theme::TEXT),
         Some(Ok(_)) => ("", theme::WEAK),
     }
@@ -55,7 +56,7 @@ pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now:
     };
     let left = head.left() + theme::UNIT;
     title(left, Align2::LEFT_CENTER, "played");
-    title(left + PLAYED, Align2::LEFT_CENTER, "patch");
+    title(left + PLAYED, Align2::LEFT_CENTER, "take");
     title(length.right(), Align2::RIGHT_CENTER, "length");
     title(model.left() + theme::UNIT, Align2::LEFT_CENTER, "model");
     title(state.left(), Align2::LEFT_CENTER, "state");
