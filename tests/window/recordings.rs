@@ -138,7 +138,7 @@ fn a_learned_key_toggles_recordings_however_short_it_is() {
     learn(&mut window);
     press(&mut window, &pad);
     assert_eq!(recordings.0.borrow().remote, Some(pad.clone()));
-    assert!(window.query_by_label_contains("Recordings start and stop with key 36, channel 10.").is_some());
+    assert!(window.query_by_label_contains("Recordings start and stop with note 36, channel 10.").is_some());
     assert_eq!(recordings.0.borrow().started.len(), 0, "the press that is learned");
     press(&mut window, &other);
     assert_eq!(recordings.0.borrow().started.len(), 0);
