@@ -43,8 +43,7 @@ impl TakeRow {
             Some(Ok(summary)) if summary.title.is_empty() => stem,
             Some(Ok(summary)) if !self.is_kept => summary.title.clone(),
             Some(Ok(summary)) if !stem.starts_with(&summary.title) => format!("{stem} · {}", summary.title),
-            Some(Ok(_)) => stem,
-            Some(Err(_)) | None => stem,
+            _ => stem,
         }
     }
 
