@@ -63,7 +63,7 @@ pub(super) fn record(
     match ended {
         Ok(()) if written == 0 => {
             let why = format!(
-                "output.record was off in all of the {wanted} pictures, so there is no video; turn it on, or choose another part of the take"
+                "output.record was off in all of the {wanted} pictures, so there is no video; turn it on, or choose another part of a take with --start"
             );
             (0, Err(Failure::Failed(why)))
         }
