@@ -6,5 +6,5 @@ fi
 cd "$here"
 py() { OMP_WAIT_POLICY=passive nice -n 10 "$here/venv/bin/python" "$@"; }
 # bfloat16 is faster only where the processor computes with it.
-fast=--compile
-if grep -qs avx512_bf16 /proc/cpuinfo || command -v nvidia-smi >/dev/null; then fast="--compile --bf16"; fi
+bf16=
+if grep -qs avx512_bf16 /proc/cpuinfo || command -v nvidia-smi >/dev/null; then bf16=--bf16; fi
