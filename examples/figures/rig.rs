@@ -82,7 +82,12 @@ impl Bend {
 impl Rig {
     /// Loads the model.
     pub fn new() -> Result<Self> {
-        Player::new().map(Self)
+        Player::new(None).map(Self)
+    }
+
+    /// Index of the last denoising step of a chunk.
+    pub fn last_step(&self) -> usize {
+        self.0.last_step()
     }
 
     /// The first frames of a prompt's video under a bend, or under none.

@@ -54,7 +54,7 @@ pub struct Found {
 pub fn find(rig: &mut Rig, prompts: &[Prompt]) -> Played<Vec<Found>> {
     let mut all = Vec::new();
     for prompt in prompts.iter().filter(|prompt| !prompt.scene.twins()) {
-        let frame = rig.play_patch(&tapped(prompt)?, CHUNK)?.swap_remove(SHOWN);
+        let frame = rig.play_patch(&tapped(prompt, rig.last_step())?, CHUNK)?.swap_remove(SHOWN);
         let things = masks(prompt, &frame.picture)?;
         let words: Vec<&str> = prompt.caption.split_whitespace().collect();
         for (index, (thing, word)) in prompt.pointing_words().into_iter().enumerate() {
@@ -111,7 +111,7 @@ pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
     for row in ON_SHEET.chunks(PAIRS) {
         let mut pictures = Vec::new();
         for &(caption, word, seed) in row {
-            let frame = rig.play_patch(&listening(caption, word, seed)?, CHUNK)?.swap_remove(SHOWN);
+            let frame = rig.play_patch(&tapped_word(caption, word, seed, rig.last_step())?, CHUNK)?.swap_remove(SHOWN);
             let map = &frame.taps[tap_of(0).as_str()];
             pictures.push(Some(outlined(&frame.picture, map)));
             pictures.push(Some(heatmap::alone(map, SIDE, SIDE, &ColourMap::Inferno.into())));
@@ -124,8 +124,8 @@ pub fn draw(rig: &mut Rig, folder: &Path) -> Result<()> {
     page.save(&folder.join("words.png"))
 }
 
-/// A patch with a tap of one word.
-fn listening(caption: &str, word: &str, seed: u64) -> Played<Patch> {
+/// A patch with a tap of one word at one denoising step.
+fn tapped_word(caption: &str, word: &str, seed: u64, step: usize) -> Played<Patch> {
     let at = caption.split_whitespace().position(|other| other == word);
     let thing = Thing {
         name: String::new(),
@@ -135,5 +135,5 @@ fn listening(caption: &str, word: &str, seed: u64) -> Played<Patch> {
         thing_words: at.into_iter().collect(),
     };
     let scene = Scene { things: vec![thing], ground: String::new(), cinematic: false };
-    tapped(&Prompt { caption: caption.to_owned(), seed, scene })
+    tapped(&Prompt { caption: caption.to_owned(), seed, scene }, step)
 }

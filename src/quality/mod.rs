@@ -43,16 +43,17 @@ pub struct Verdict {
     pub overlaps: Vec<Overlap>,
 }
 
-/// Plays and judges one prompt after the other. `each` gets the judged frames, one of each latent frame but the first.
+/// Plays and judges one prompt after the other, with this number of denoising steps or with the model's own. `each` gets the judged frames, one of each latent frame but the first.
 ///
 /// # Errors
 ///
-/// Fails if the model does not load, if a patch does not run, or if a model call fails.
-pub fn judge_model(prompts: &[Prompt], mut each: impl FnMut(Vec<Frame>)) -> Result<Verdict> {
-    let (mut player, judge, mut all) = (Player::new()?, Judge(World::get()?), Verdict::default());
+/// Fails if the model does not load, if the number of steps is out of range, if a patch does not run, or if a model call fails.
+pub fn judge_model(prompts: &[Prompt], steps: Option<usize>, mut each: impl FnMut(Vec<Frame>)) -> Result<Verdict> {
+    let (mut player, judge, mut all) = (Player::new(steps)?, Judge(World::get()?), Verdict::default());
     for prompt in prompts {
         let mut frames = Vec::new();
-        player.play(&tapped(prompt)?, FRAMES, |frame| frames.extend(is_judged(&frame).then_some(frame)))?;
+        let patch = tapped(prompt, player.last_step())?;
+        player.play(&patch, FRAMES, |frame| frames.extend(is_judged(&frame).then_some(frame)))?;
         let canvases: Vec<Canvas> = frames.iter().map(|frame| Canvas::of(&frame.picture)).collect();
         let (mut scores, found) = judge.video(&prompt.scene, &canvases, 1);
         judge_maps(prompt, &frames, &found, &mut scores);

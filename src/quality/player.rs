@@ -17,24 +17,29 @@ use super::scene::Prompt;
 pub const CHUNK_LATENTS: usize = 3;
 /// The layers whose maps tell where a word is: the middle ones, as `train.GROUNDED`, first and last.
 const MAP_LAYERS: (usize, usize) = (1, 4);
-/// The last denoising step.
-const MAP_STEP: usize = 3;
-
 /// An engine with the small model.
 pub struct Player {
     engine: Engine,
+    last_step: usize,
 }
 
 impl Player {
-    /// Loads the model.
+    /// Loads the model, with this number of denoising steps in a chunk or with its own.
     ///
     /// # Errors
     ///
-    /// Fails if the model does not load.
-    pub fn new() -> Result<Self> {
-        let mut engine = Engine::new(Model::mini()?, Arc::new(compile(&Patch::default())?), (SIDE, SIDE))?;
+    /// Fails if the model does not load, or if the number of steps is out of range.
+    pub fn new(steps: Option<usize>) -> Result<Self> {
+        let model = Model { steps, ..Model::mini()? };
+        let last_step = model.schedule()?.map_or(0, |schedule| schedule.timesteps().len().saturating_sub(1));
+        let mut engine = Engine::new(model, Arc::new(compile(&Patch::default())?), (SIDE, SIDE))?;
         engine.set_zoom(1);
-        Ok(Self { engine })
+        Ok(Self { engine, last_step })
+    }
+
+    /// Index of the last denoising step of a chunk.
+    pub fn last_step(&self) -> usize {
+        self.last_step
     }
 
     /// Begins the video of a patch, and gives its first frames to `each`.
@@ -78,15 +83,15 @@ pub fn plain(prompt: &Prompt) -> Patch {
     patch
 }
 
-/// The model, and a tap for each word that should point at an object.
+/// The model, and a tap for each word that should point at an object. The taps measure one denoising step.
 ///
 /// # Errors
 ///
 /// Never: its ports are written here.
-pub fn tapped(prompt: &Prompt) -> Result<Patch> {
+pub fn tapped(prompt: &Prompt, step: usize) -> Result<Patch> {
     let mut patch = plain(prompt);
     add(&mut patch, "layers", "target.layers", &json!({ "first": MAP_LAYERS.0, "last": MAP_LAYERS.1 }));
-    add(&mut patch, "step", "target.steps", &json!({ "first": MAP_STEP, "last": MAP_STEP }));
+    add(&mut patch, "step", "target.steps", &json!({ "first": step, "last": step }));
     connect(&mut patch, "layers.target", "step.within")?;
     for (index, (_, word)) in prompt.pointing_words().into_iter().enumerate() {
         let (words, tap) = (format!("word{index}"), tap_of(index));

@@ -27,16 +27,16 @@ pub struct Window {
     pub contrast: f64,
 }
 
-/// Plays each prompt for a number of seconds, and compares the beginning with the end. `each` is called after each
+/// Plays each prompt for a number of seconds, with this number of denoising steps or with the model's own, and compares the beginning with the end. `each` is called after each
 /// prompt.
 ///
 /// # Errors
 ///
 /// Fails if the model does not load, if a patch does not run, or if a model call fails.
-pub fn measure(prompts: &[Prompt], secs: f64, mut each: impl FnMut()) -> Result<(Window, Window)> {
+pub fn measure(prompts: &[Prompt], steps: Option<usize>, secs: f64, mut each: impl FnMut()) -> Result<(Window, Window)> {
     let frames = |secs: f64| (secs * FRAME_RATE).round() as u64;
     let (total, window) = (frames(secs), frames(WINDOW_SECS));
-    let (mut player, judge) = (Player::new()?, Judge(World::get()?));
+    let (mut player, judge) = (Player::new(steps)?, Judge(World::get()?));
     let (mut first, mut last) = (Window::default(), Window::default());
     for prompt in prompts {
         let (mut beginning, mut end) = (Vec::new(), Vec::new());

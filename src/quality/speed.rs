@@ -32,14 +32,14 @@ const BYTES: usize = include_bytes!("../../assets/mini/transformer.safetensors")
     + include_bytes!("../../assets/mini/tokenizer.json").len()
     + include_bytes!("../../assets/mini/config.json").len();
 
-/// Loads the model and plays a prompt. Call it first: files loaded before are loaded faster again.
+/// Loads the model and plays a prompt, with this number of denoising steps or with the model's own. Call it first: files loaded before are loaded faster again.
 ///
 /// # Errors
 ///
 /// Fails if the model does not load, if a patch does not run, or if a model call fails.
-pub fn measure(prompt: &Prompt) -> Result<Cost> {
+pub fn measure(prompt: &Prompt, steps: Option<usize>) -> Result<Cost> {
     let start = Instant::now();
-    let mut player = Player::new()?;
+    let mut player = Player::new(steps)?;
     player.play(&plain(prompt), 1, |_| ())?;
     let first_picture_secs = start.elapsed().as_secs_f64();
     // The cache is full from the second chunk on.

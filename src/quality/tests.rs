@@ -266,7 +266,7 @@ fn words_with_one_token_are_one_word_to_the_encoder() {
 fn two_prompts_go_through_the_engine() {
     let prompts = &all()[1..3];
     let mut seen = Vec::new();
-    let verdict = judge_model(prompts, |frames| {
+    let verdict = judge_model(prompts, None, |frames| {
         let latents: Vec<u64> = frames.iter().map(|frame| frame.latent).collect();
         assert_eq!(latents, (1..9).collect::<Vec<_>>(), "one frame of each latent frame but the first");
         seen.push(frames[7].picture.clone());
@@ -283,4 +283,16 @@ fn two_prompts_go_through_the_engine() {
         let share = scores.share(property).expect("an opinion");
         assert!(share > 0.7, "{}: {share}", property.name());
     }
+}
+
+#[test]
+fn other_numbers_of_steps_are_judged_at_their_last_step() {
+    let prompts = &all()[1..2];
+    for steps in [1, 8] {
+        let verdict = judge_model(prompts, Some(steps), |_| ()).expect("a video");
+        let opinions = verdict.scores.opinions(Property::Pointing);
+        assert_eq!(opinions, prompts[0].pointing_words().len() * CHUNK_LATENTS, "{steps} steps: every word has a map");
+        assert_eq!(verdict.scores.share(Property::Ground), Some(1.0), "{steps} steps");
+    }
+    assert!(judge_model(prompts, Some(0), |_| ()).is_err());
 }

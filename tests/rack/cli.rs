@@ -272,7 +272,7 @@ fn a_bench_measures_judges_and_lists_reached_targets() {
     // Eight frames of 128×128 with two pixels around.
     assert_eq!(image::image_dimensions(sheet).expect("a picture"), (8 * 130, 130));
 
-    let wrong = [vec!["--sheet", "s.png"], vec!["--quality", "--sheet", "s.jpg"], vec!["--rollout", "2"]];
+    let wrong = [vec!["--sheet", "s.png"], vec!["--quality", "--sheet", "s.jpg"], vec!["--rollout", "2"], vec!["--steps", "0"]];
     for args in wrong {
         let bench = bendrack(&[&["bench", "mini"], args.as_slice()].concat());
         assert_eq!(bench.status.code(), Some(2), "{args:?}");

@@ -56,6 +56,9 @@ struct Mini {
     /// Play four prompts for this long, such as 60, and compare the end with the beginning.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     rollout: Option<f64>,
+    /// Denoising steps of a chunk, instead of the model's four. Targets are those of four.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100))]
+    steps: Option<u64>,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -80,18 +83,19 @@ impl Mini {
         let Some(first) = prompts.first() else {
             return Err(Failure::Failed("mini's quality.json has no prompts".to_owned()));
         };
-        let cost = speed::measure(first).map_err(failed)?;
+        let steps = self.steps.map(|steps| steps as usize);
+        let cost = speed::measure(first, steps).map_err(failed)?;
         let count = self.prompts.map_or(prompts.len(), |count| prompts.len().min(count as usize));
-        let quality = if self.quality { Some(self.judge(&prompts[..count])?) } else { None };
-        let rollout = self.rollout.map(|secs| roll_out(&prompts[..prompts.len().min(ROLLOUT_PROMPTS)], secs));
-        let report = Report { cost, quality, rollout: rollout.transpose().map_err(failed)? };
+        let quality = if self.quality { Some(self.judge(&prompts[..count], steps)?) } else { None };
+        let rollout = self.rollout.map(|secs| roll_out(&prompts[..prompts.len().min(ROLLOUT_PROMPTS)], steps, secs));
+        let report = Report { steps, cost, quality, rollout: rollout.transpose().map_err(failed)? };
         if self.json { print_json(&format!("{:#}\n", report.json())) } else { print(&report.text()) }
     }
 
-    fn judge(&self, prompts: &[Prompt]) -> Result<Quality, Failure> {
+    fn judge(&self, prompts: &[Prompt], steps: Option<usize>) -> Result<Quality, Failure> {
         let bar = bar(prompts.len(), "prompts");
         let mut rows: Vec<Vec<Frame>> = Vec::new();
-        let mini = judge_model(prompts, |frames| {
+        let mini = judge_model(prompts, steps, |frames| {
             if self.sheet.is_some() && rows.len() < SHEET_ROWS {
                 rows.push(frames);
             }
@@ -110,9 +114,9 @@ impl Mini {
     }
 }
 
-fn roll_out(prompts: &[Prompt], secs: f64) -> candle_core::Result<Rollout> {
+fn roll_out(prompts: &[Prompt], steps: Option<usize>, secs: f64) -> candle_core::Result<Rollout> {
     let bar = bar(prompts.len(), "videos");
-    let measured = rollout::measure(prompts, secs, || bar.inc(1));
+    let measured = rollout::measure(prompts, steps, secs, || bar.inc(1));
     bar.finish_and_clear();
     let (first, last) = measured?;
     Ok(Rollout { prompts: prompts.len(), secs, first, last })

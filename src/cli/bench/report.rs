@@ -25,6 +25,8 @@ const SPEED: &str = if cfg!(debug_assertions) { "a debug build; release builds a
 
 /// Everything that was measured.
 pub(super) struct Report {
+    /// Denoising steps of a chunk; none for the model's own number.
+    pub(super) steps: Option<usize>,
     pub(super) cost: Cost,
     pub(super) quality: Option<Quality>,
     pub(super) rollout: Option<Rollout>,
@@ -75,6 +77,7 @@ impl Report {
             .collect();
         json!({
             "model": "mini",
+            "steps": self.steps,
             "quality": self.quality.as_ref().map(Quality::json),
             "cost": cost,
             "rollout": self.rollout.as_ref().map(Rollout::json),
@@ -84,6 +87,9 @@ impl Report {
     /// As tables.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
+        if let Some(steps) = self.steps {
+            let _ = writeln!(text, "{steps} denoising steps of a chunk; the targets are those of the model's own number");
+        }
         if let Some(quality) = &self.quality {
             text += &quality.text();
         }
@@ -239,7 +245,7 @@ mod tests {
         let quality = Quality { prompts: 7, mini, real: scores(Property::Thing, 100) };
         let window = |right| Window { scores: scores(Property::Thing, right), saturation: 0.3, contrast: 0.2 };
         let rollout = Rollout { prompts: 4, secs: 60.0, first: window(90), last: window(10) };
-        Report { cost, quality: Some(quality), rollout: Some(rollout) }
+        Report { steps: None, cost, quality: Some(quality), rollout: Some(rollout) }
     }
 
     #[test]
@@ -270,8 +276,9 @@ mod tests {
         let row = text.lines().rfind(|line| line.starts_with("thing")).expect("a row");
         assert!(row.contains("0.90      0.10") && row.ends_with("no"), "{row}");
         assert_eq!(report.json()["rollout"]["figures"]["thing"]["last"], 0.1);
-        let bare = Report { cost, quality: None, rollout: None };
-        assert_eq!(bare.text().lines().count(), 3);
+        let bare = Report { steps: Some(2), cost, quality: None, rollout: None };
+        assert_eq!(bare.text().lines().count(), 4);
+        assert!(bare.text().starts_with("2 denoising steps") && bare.json()["steps"] == 2);
         assert!(bare.json()["quality"].is_null() && bare.json()["rollout"].is_null());
     }
 }
