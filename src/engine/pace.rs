@@ -11,7 +11,7 @@ const KEPT: usize = 8;
 const BUDGET: f64 = 0.9;
 /// The share below which one make more is tried.
 const ROOM: f64 = 0.78;
-/// The share by which a make may take longer than the longest of late.
+/// The share by which a make may take longer than the usual longest of late.
 const MARGIN: f64 = 0.1;
 /// The time that a make is early, besides.
 const EARLY: Duration = Duration::from_millis(4);
@@ -32,8 +32,11 @@ impl Recent {
         if self.0.is_empty() { 0.0 } else { self.0.iter().sum::<f64>() / self.0.len() as f64 }
     }
 
-    fn longest(&self) -> f64 {
-        self.0.iter().copied().fold(0.0, f64::max)
+    /// The longest but one: a single stall does not delay the touches of the next two seconds.
+    fn usual_longest(&self) -> f64 {
+        let mut secs: Vec<f64> = self.0.iter().copied().collect();
+        secs.sort_by(f64::total_cmp);
+        secs.iter().rev().nth(1).or(secs.last()).copied().unwrap_or_default()
     }
 }
 
@@ -103,7 +106,7 @@ impl Pace {
 
     /// The time before a latent frame is due at which its make begins.
     pub(super) fn lead(&self) -> Duration {
-        let secs = self.make.longest() + self.show.longest();
+        let secs = self.make.usual_longest() + self.show.usual_longest();
         Duration::from_secs_f64(secs * (1.0 + MARGIN)) + EARLY
     }
 }
@@ -152,6 +155,20 @@ mod tests {
         assert_eq!(makes(&mut even, 3), [2; 5]);
         even.makes = 3;
         assert_eq!(makes(&mut even, 3), [3; 5]);
+    }
+
+    #[test]
+    fn the_lead_covers_the_usual_make_and_not_a_single_stall() {
+        let mut pace = pace(0.1, 0.02, 0.03);
+        let usual = pace.lead();
+        assert!((usual.as_secs_f64() - (0.12 * 1.1 + 0.004)).abs() < 1e-9, "{usual:?}");
+        pace.add_make(0.5);
+        assert_eq!(pace.lead(), usual);
+        pace.add_make(0.4);
+        assert!((pace.lead().as_secs_f64() - (0.42 * 1.1 + 0.004)).abs() < 1e-9, "the model is slower now");
+        let mut first = Pace::default();
+        first.add_make(0.2);
+        assert!(first.lead() > Duration::from_millis(200), "one measurement counts");
     }
 
     #[test]

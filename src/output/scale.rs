@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use bendrack_nodes::program::source::Scale;
+use pulp::Arch;
 
 use crate::media::Picture;
 
@@ -26,7 +27,7 @@ pub fn scaled(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture
     }
     let values: Vec<f32> = picture.rgb.iter().map(|&byte| f32::from(byte)).collect();
     let values = resample(&values, 3, (picture.width, picture.height), (width, height), Scale::Bicubic);
-    Cow::Owned(Picture { width, height, rgb: values.into_iter().map(|x| x.round() as u8).collect() })
+    Cow::Owned(Picture { width, height, rgb: bytes(&values) })
 }
 
 /// The whole picture inside another size, as large as it fits, centred on dark.
@@ -82,31 +83,53 @@ pub fn paste(onto: &mut Picture, picture: &Picture, x: usize, y: usize) {
 ///
 /// Bicubic results overshoot a little next to sharp edges.
 pub fn resample(values: &[f32], channels: usize, from: (usize, usize), to: (usize, usize), scale: Scale) -> Vec<f32> {
-    let columns = mixtures(from.0, to.0, scale);
-    let mut wide = Vec::with_capacity(to.0 * from.1 * channels);
-    for row in values.chunks_exact(from.0 * channels) {
-        for mixture in &columns {
-            for channel in 0..channels {
-                wide.push(mixture.of(|sample| row[sample * channels + channel]));
-            }
-        }
-    }
-    let length = to.0 * channels;
-    let mut whole = vec![0.0; length * to.1];
-    for (mixture, row) in mixtures(from.1, to.1, scale).iter().zip(whole.chunks_exact_mut(length)) {
-        for (&sample, &weight) in mixture.samples.iter().zip(&mixture.weights) {
-            for (sum, x) in row.iter_mut().zip(&wide[sample * length..]) {
-                *sum += weight * x;
-            }
-        }
-    }
-    whole
+    let columns = transposed(values, channels, from);
+    let wide = mixed(&columns, from.1 * channels, &mixtures(from.0, to.0, scale));
+    let rows = transposed(&wide, channels, (from.1, to.0));
+    mixed(&rows, to.0 * channels, &mixtures(from.1, to.1, scale))
 }
 
-impl Mixture {
-    fn of(&self, value: impl Fn(usize) -> f32) -> f32 {
-        self.samples.iter().zip(&self.weights).map(|(&sample, weight)| weight * value(sample)).sum()
+/// Rows as columns: samples of `size`, columns and rows, `channels` interleaved.
+fn transposed(values: &[f32], channels: usize, (width, height): (usize, usize)) -> Vec<f32> {
+    let mut columns = vec![0.0; values.len()];
+    for (y, row) in values.chunks_exact(width * channels).enumerate() {
+        for (x, sample) in row.chunks_exact(channels).enumerate() {
+            columns[(x * height + y) * channels..][..channels].copy_from_slice(sample);
+        }
     }
+    columns
+}
+
+/// The mixtures of lines, each of `length` numbers.
+fn mixed(lines: &[f32], length: usize, mixtures: &[Mixture]) -> Vec<f32> {
+    let mut all = vec![0.0; length * mixtures.len()];
+    for (mixture, out) in mixtures.iter().zip(all.chunks_exact_mut(length)) {
+        Arch::new().dispatch(|| {
+            for (&sample, &weight) in mixture.samples.iter().zip(&mixture.weights) {
+                add(weight, &lines[sample * length..][..length], out);
+            }
+        });
+    }
+    all
+}
+
+/// `sums += weight · line`; plain code that becomes vectors where it is inlined.
+#[inline(always)]
+fn add(weight: f32, line: &[f32], sums: &mut [f32]) {
+    for (sum, x) in sums.iter_mut().zip(line) {
+        *sum += weight * x;
+    }
+}
+
+/// Numbers as bytes: rounded, and limited to 0..=255.
+fn bytes(values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; values.len()];
+    Arch::new().dispatch(|| {
+        for (byte, x) in bytes.iter_mut().zip(values) {
+            *byte = (x.clamp(0.0, 255.0) + 0.5) as i32 as u8;
+        }
+    });
+    bytes
 }
 
 /// The mixtures along one axis.
