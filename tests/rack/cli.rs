@@ -41,7 +41,7 @@ fn every_patch_that_comes_with_it_is_without_problems_and_has_a_program() {
 fn the_first_bend_has_this_program() {
     let program = bendrack(&["program", "patches/first_bend.json", "--frame", "4"]);
     let expected = "\
-prompt \"a purple tulip over a green gradient\"
+prompt \"a purple tulip over a blue gradient\"
 bend cross.map rotate of rotate: angle [68.4365 85.5951 89.7226] padding zeros, amount 1, on layers 4-5, words purple
 tap cross_map of map, mean of layers 4-5, words purple
 ";

@@ -398,7 +398,7 @@ fn letters_typed_into_a_node_are_not_shortcuts() {
     window.key_press(Key::B);
     type_text(&mut window, " nb");
     assert!(window.state().canvas.palette.is_none());
-    assert_eq!(&*fake.program().prompt, "a purple tulip over a green gradient nb");
+    assert_eq!(&*fake.program().prompt, "a purple tulip over a blue gradient nb");
     assert_eq!(window.state().workspace.editor.document.undo_name(), Some("set text of prompt"));
 }
 
