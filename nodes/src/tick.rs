@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use crate::compile::plan::{Arrives, Feed, Gain, MidiMap, Plan, Slot};
 use crate::input::{Controls, ON, Reading, is_on};
-use crate::node::context::{NodeContext, Requests, TickContext};
+use crate::node::context::{NodeContext, TickContext};
 use crate::node::def::{Input, Output};
 pub use crate::node::memory::Memory;
 use crate::node::memory::is_remembered;
+use crate::node::requests::Requests;
 use crate::node::value::{Gate, Kind, Value};
 use crate::program::target::Selection;
 use crate::program::{Bend, Program};

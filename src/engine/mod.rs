@@ -6,12 +6,14 @@
 mod denoiser;
 pub mod frame;
 mod latency;
-pub mod live;
+mod live;
+mod make;
 pub mod model;
 mod pace;
 mod past_policy;
 mod presenter;
 mod session;
+mod show;
 mod taps;
 mod ticker;
 mod times;
@@ -21,19 +23,17 @@ use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
-use bendrack_nodes::program::{Measure, Program};
-use bendrack_nodes::tick::Memory;
-use candle_core::{Result, Tensor, bail};
+use bendrack_nodes::program::Program;
+use candle_core::{Result, bail};
 
-use crate::bend;
-use crate::media::Picture;
 use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
 pub use live::{EngineHandle, Playing, Replay, Stage, Status};
+use make::{FirstCall, MadeChunk};
 pub use model::Model;
-use model::{LATENT_FRAMES, TOKEN_PIXELS};
+use model::TOKEN_PIXELS;
 use past_policy::{PastAction, PastPolicy};
 use presenter::Presenter;
 pub use session::{Checksum, Entry, Journal, Session, Video};
@@ -80,9 +80,9 @@ pub struct Engine {
     /// The program of the latest call.
     program: Program,
     /// The first call of the latest make.
-    first: First,
+    first: FirstCall,
     /// The finished chunk, until its cache pass is over.
-    made: Option<Made>,
+    made: Option<MadeChunk>,
     /// The number of latent frames of the chunk that are shown.
     shown: usize,
     /// True from the beginning of a chunk to its end.
@@ -104,32 +104,6 @@ pub enum Phase {
     Cache,
 }
 
-/// A finished chunk.
-#[derive(Clone)]
-struct Made {
-    /// The numbers of its latent frames.
-    frames: Arc<[usize]>,
-    /// Its clean latents; none if they are not finite, and the last picture stays.
-    latents: Option<Tensor>,
-}
-
-/// The first call of a make.
-#[derive(Default)]
-struct First {
-    program: Program,
-    /// Node memory after its tick.
-    memory: Memory,
-    /// True if the plan is still that of the make.
-    is_current: bool,
-}
-
-impl First {
-    /// True if a make that begins with this program and memory is the same make. With a tap, its later calls could differ.
-    fn is(&self, program: &Program, memory: &Memory) -> bool {
-        self.is_current && program.taps.is_empty() && self.program == *program && self.memory == *memory
-    }
-}
-
 impl Engine {
     /// Begins a video of pictures of `size`, width and height in pixels.
     ///
@@ -149,7 +123,7 @@ impl Engine {
             policy: PastPolicy::default(),
             taps: TapCollector::default(),
             program: Program::default(),
-            first: First::default(),
+            first: FirstCall::default(),
             made: None,
             shown: 0,
             is_begun: false,
@@ -242,16 +216,6 @@ impl Engine {
         }
     }
 
-    /// True if the chunk under way can be made once more: see [`Self::remake`].
-    pub fn can_remake(&self) -> bool {
-        self.denoiser.can_remake() && self.made.as_ref().is_none_or(|made| made.latents.is_some())
-    }
-
-    /// The latent frames that are made and not yet shown, by number.
-    pub fn to_show(&self) -> &[usize] {
-        self.made.as_ref().map_or(&[], |made| &made.frames[self.shown..])
-    }
-
     /// Makes one model call. The last denoising step of a chunk returns its frames, other steps none.
     ///
     /// The call that begins a chunk takes the controls in each of its latent frames from `lanes`. In further frames, the last
@@ -275,43 +239,6 @@ impl Engine {
     pub fn begin(&mut self, lanes: &[Arc<Controls>]) {
         self.ticker.set_lanes(lanes, self.denoiser.chunk(), 0);
         self.is_begun = true;
-    }
-
-    /// Sets the controls in the latent frames that are made and not yet shown. Begins the chunk once more if its program changes by that,
-    /// or by a new plan. True if it does: [`Self::call`] makes it.
-    ///
-    /// The frames that are shown stay as they are. A chunk whose program is the same would be the same, picture for picture. Only the last
-    /// make of a chunk enters the KV cache.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a prompt cannot be encoded, or if the device fails. The chunk then stays as it is.
-    pub fn remake(&mut self, lanes: &[Arc<Controls>]) -> Result<bool> {
-        let Some(made) = self.made.as_ref().filter(|made| made.latents.is_some()) else { return Ok(false) };
-        if self.to_show().is_empty() || !self.can_remake() {
-            return Ok(false);
-        }
-        let frames = made.frames.clone();
-        self.ticker.set_lanes(lanes, &frames, self.shown);
-        self.ticker.swap_measurements();
-        let program = self.ticker.tick(&frames, self.shown);
-        if self.first.is(&program, self.ticker.next()) {
-            self.ticker.swap_measurements();
-            self.ticker.recycle(program);
-            return Ok(false);
-        }
-        match self.denoiser.set_prompt(&program, &mut self.model, &mut self.times.prompt) {
-            Ok(switch) => self.policy.switch(switch),
-            Err(error) => {
-                self.ticker.swap_measurements();
-                return Err(error);
-            }
-        }
-        self.denoiser.remake(self.shown)?;
-        self.ticker.keep_measurements();
-        self.made = None;
-        self.begin_make(&program);
-        Ok(true)
     }
 
     /// Makes one model call. True if a chunk is finished: [`Self::show`] gives its frames.
@@ -353,47 +280,9 @@ impl Engine {
         self.ticker.measure(numbers);
         self.denoiser.remember(outcome, &self.program);
         if step.finished {
-            self.made = Some(Made { frames, latents: Some(step.clean) });
+            self.made = Some(MadeChunk { frames, latents: Some(step.clean) });
         }
         Ok(step.finished)
-    }
-
-    /// The frames of the next `count` latent frames of a finished chunk.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the device fails. The next call tries again.
-    pub fn show(&mut self, count: usize) -> Result<Vec<Frame>> {
-        let mut frames = Vec::new();
-        let end = self.shown.saturating_add(count);
-        while let Some(made) = self.made.clone().filter(|made| self.shown < made.frames.len().min(end)) {
-            frames.extend(self.show_next(&made)?);
-            self.shown += 1;
-            if self.shown == made.frames.len() && made.latents.is_none() {
-                self.drop_chunk();
-            } else if self.shown == made.frames.len() && self.denoiser.is_between_chunks() {
-                self.end_chunk();
-            }
-        }
-        Ok(frames)
-    }
-
-    /// The frames of the next latent frame.
-    fn show_next(&mut self, made: &Made) -> Result<Vec<Frame>> {
-        let (index, latent) = (self.shown, made.frames[self.shown]);
-        let pictures = match &made.latents {
-            Some(latents) => {
-                let latents = latents.narrow(2, index, 1)?;
-                let pictures = self.times.decode.time(|| self.presenter.decode(&latents))?;
-                self.measure_picture(&pictures, latent, index + 1 == made.frames.len());
-                pictures
-            }
-            None => vec![self.presenter.last_picture().clone(); if latent == 0 { 1 } else { LATENT_FRAMES }],
-        };
-        let taps = self.taps.show(index);
-        let (presenter, program) = (&mut self.presenter, &self.program);
-        let controls = self.ticker.lanes().get(index).cloned().unwrap_or_default();
-        Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, taps, controls)))
     }
 
     /// Applies the changes between chunks: the prompt and the cache policy.
@@ -410,34 +299,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins a make of a chunk under this program.
-    fn begin_make(&mut self, program: &Program) {
-        let tokens = self.denoiser.tokens();
-        let of_bends = bend::warnings(program, tokens, self.model.transformer.config());
-        let of_bends = of_bends.into_iter().map(|(node, sentence)| Warning::of(node, sentence));
-        let too_long = (tokens.dropped > 0).then(|| {
-            Warning::new(format!(
-                "the prompt is too long, so its last {} tokens are left out; shorten it",
-                tokens.dropped
-            ))
-        });
-        self.warnings.reset(of_bends.chain(too_long));
-        self.taps.begin();
-        self.first = First { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };
-    }
-
-    /// Measures the last picture of a latent frame, for the next tick after the last frame of a chunk.
-    fn measure_picture(&mut self, pictures: &[Arc<Picture>], latent: usize, is_last: bool) {
-        let Some(last) = pictures.last() else { return };
-        if is_last {
-            let before = (latent > 0).then(|| &**self.presenter.last_picture());
-            let taps = self.program.taps.iter().filter(|tap| tap.measure == Measure::Picture);
-            let memory = self.denoiser.memory();
-            self.ticker.measure(taps.map(|tap| (tap.node.clone(), bend::picture_numbers(last, before, tap, memory))));
-        }
-        self.presenter.set_last_picture(last.clone());
-    }
-
     /// Gives up a chunk whose model output is not finite. True if some of its frames are still to be shown: they have the last picture.
     fn hold_picture(&mut self, frames: Arc<[usize]>) -> bool {
         self.warnings.add(Warning::new(
@@ -445,7 +306,7 @@ impl Engine {
         ));
         let is_to_show = !self.denoiser.is_chunk_finished();
         if is_to_show {
-            self.made = Some(Made { frames, latents: None });
+            self.made = Some(MadeChunk { frames, latents: None });
         } else {
             self.drop_chunk();
         }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use bendrack_nodes::program::source::{ColourMap, Layout, Look, Source};
 
 use crate::media::{Map, Picture};
-use crate::output::{compose, open};
+use crate::output::compose;
+use crate::output::video::tests::record;
 
 /// Writes samples of what this module makes: `cargo test --lib samples -- --ignored --nocapture`.
 #[test]
@@ -36,14 +36,6 @@ fn samples() {
         println!("{name}: 48 pictures composed in {composed:?}, with recording {:?}", begun.elapsed());
     }
     println!("look at {}", folder.display());
-}
-
-fn record(path: &Path, frame_rate: f64, pictures: &[Picture]) {
-    let mut video = open(path, frame_rate).expect("a video begins");
-    for picture in pictures {
-        video.push(picture).expect("a picture fits");
-    }
-    video.finish().expect("a video ends");
 }
 
 /// A landscape with a sun that moves; grain as cameras have it.

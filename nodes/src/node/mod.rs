@@ -6,5 +6,6 @@ mod face;
 mod input;
 pub(crate) mod memory;
 mod output;
+pub(crate) mod requests;
 pub mod sound;
 pub mod value;

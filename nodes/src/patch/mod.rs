@@ -4,10 +4,12 @@
 //! [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and every change of a patch is an [`Edit`].
 
 mod cable;
+mod definition;
 pub mod edit;
 mod edit_error;
 mod lenient;
 mod level;
+mod meta;
 pub mod migrate;
 mod number;
 pub mod read;
@@ -21,9 +23,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::patch::migrate::version_of;
 pub use cable::{Cable, Port};
+pub use definition::{Definition, Inlet, Outlet};
 pub use edit::Edit;
 pub use edit_error::EditError;
 pub use level::LevelEdit;
+pub use meta::{DEFAULT_TEMPO, Device, DeviceKind, EngineSettings, Meta, Requires};
 
 /// The version of the format that is written.
 pub const VERSION: u64 = 1;
@@ -31,8 +35,6 @@ pub const VERSION: u64 = 1;
 pub const FORMAT: &str = "bendrack-patch";
 /// The value of the `$schema` key. It is a name: nothing is fetched from there.
 pub const SCHEMA: &str = "https://bendrack.invalid/schema/patch-1.json";
-/// Default tempo, in beats per minute.
-pub const DEFAULT_TEMPO: f64 = 120.0;
 
 /// Prefix of the kind of an instance; the definition's id follows.
 pub const INSTANCE: &str = "sub.";
@@ -99,108 +101,6 @@ pub struct Patch {
     pub rest: Map<String, Json>,
 }
 
-/// Metadata of a patch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "an object in braces")]
-pub struct Meta {
-    /// A unique name of the patch, such as a ULID.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub id: String,
-    /// Its title.
-    #[serde(default)]
-    pub title: String,
-    /// Author.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub author: String,
-    /// License, such as `CC-BY-4.0`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub license: String,
-    /// Time of creation, in UTC: `2026-11-21T18:00:00Z`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub created: String,
-    /// Time of the last change.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub modified: String,
-    /// Description.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub description: String,
-    /// Tags, a few words.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// The ids of the patches that it was made from.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parents: Vec<String>,
-    /// A small picture, a PNG in base64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thumbnail: Option<String>,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// Requirements of a patch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "an object in braces")]
-pub struct Requires {
-    /// The families of models that it was made on, such as `mini` or `longlive`. Others may render it differently.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub models: Vec<String>,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// Settings of the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "an object in braces")]
-#[schemars(rename = "Engine")]
-pub struct EngineSettings {
-    /// The seed of the video and of everything random in the patch.
-    #[serde(default, deserialize_with = "number::whole")]
-    pub seed: u64,
-    /// Tempo in beats per minute, unless a node sets it.
-    #[serde(default = "tempo", skip_serializing_if = "is_default_tempo")]
-    pub tempo: f64,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// A device that a patch asks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "a device in braces")]
-pub struct Device {
-    /// Kind of device.
-    pub kind: DeviceKind,
-    /// Label.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub label: String,
-    /// Identification: `name`, `vid`, `pid`, `serial`.
-    #[serde(rename = "match", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub known_by: BTreeMap<String, String>,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// Kind of device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceKind {
-    /// A MIDI controller or keyboard.
-    MidiIn,
-    /// An instrument or a program that receives MIDI.
-    MidiOut,
-    /// A program or phone that sends OSC.
-    OscIn,
-    /// A program that receives OSC.
-    OscOut,
-    /// A board on a serial line.
-    Serial,
-    /// A microphone or line.
-    Audio,
-}
-
 /// A node of a patch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a node in braces")]
@@ -223,68 +123,6 @@ pub struct Node {
     /// Depths of its cables, by input name: −1 to 1 of the knob's travel.
     #[serde(default, serialize_with = "number::by_name", skip_serializing_if = "BTreeMap::is_empty")]
     pub depths: BTreeMap<String, f64>,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// A subpatch: a patch within a patch, with ports of its own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "a subpatch in braces")]
-pub struct Definition {
-    /// Its name on the canvas.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub title: String,
-    /// Help text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub about: String,
-    /// Its inputs, in the order of the panel.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inputs: Vec<Inlet>,
-    /// Its outputs, in the order of the panel.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outputs: Vec<Outlet>,
-    /// Its nodes by id.
-    #[serde(default)]
-    pub nodes: BTreeMap<String, Node>,
-    /// Its cables.
-    #[serde(default)]
-    pub cables: Vec<Cable>,
-    /// Positions of its nodes.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub layout: BTreeMap<String, Place>,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// An input of a subpatch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "an input in braces")]
-pub struct Inlet {
-    /// Its name.
-    pub name: String,
-    /// The inputs of its nodes that it feeds.
-    pub to: Vec<Port>,
-    /// Help text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub about: String,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// An output of a subpatch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "an output in braces")]
-pub struct Outlet {
-    /// Its name.
-    pub name: String,
-    /// The output of one of its nodes that feeds it.
-    pub from: Port,
-    /// Help text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub about: String,
     /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
@@ -384,18 +222,6 @@ impl Patch {
     }
 }
 
-impl Definition {
-    pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope { nodes: &self.nodes, cables: &self.cables }
-    }
-}
-
-impl Requires {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 impl Default for Patch {
     fn default() -> Self {
         Self {
@@ -416,12 +242,6 @@ impl Default for Patch {
             layout: BTreeMap::new(),
             rest: Map::new(),
         }
-    }
-}
-
-impl Default for EngineSettings {
-    fn default() -> Self {
-        Self { seed: 0, tempo: DEFAULT_TEMPO, rest: Map::new() }
     }
 }
 
@@ -450,18 +270,8 @@ fn schema_name() -> String {
     SCHEMA.to_owned()
 }
 
-const fn tempo() -> f64 {
-    DEFAULT_TEMPO
-}
-
 const fn one() -> u32 {
     1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_default_tempo(tempo: &f64) -> bool {
-    // A tempo that is not finite cannot be written; the plan uses the default for it.
-    *tempo == DEFAULT_TEMPO || !tempo.is_finite()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

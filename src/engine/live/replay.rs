@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
 
-use super::{Conductor, EngineHandle, catch_panic};
+use super::catch_panic;
+use super::conductor::Conductor;
+use super::handle::EngineHandle;
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Entry, Frame, Journal, Video};
 

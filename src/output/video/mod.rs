@@ -12,7 +12,7 @@ mod opus;
 pub(crate) mod part;
 mod png;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod yuv;
 
 pub use self::png::is_numbered;

@@ -1,76 +1,12 @@
-//! The keys of the window and the commands that they give.
+//! The keys of the window, and the commands that they give.
 
 use eframe::egui::{Event, Key, Modifiers, Ui};
+
+use super::command::Command;
 
 /// The keys of the snapshots.
 const NUMBERS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
-
-/// A command from a key or a button.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Start an empty patch.
-    New,
-    /// Open a file.
-    Open,
-    /// Save the patch.
-    Save,
-    /// Save the patch to another file.
-    SaveAs,
-    /// Revert the last step.
-    Undo,
-    /// Apply the reverted step again.
-    Redo,
-    /// Select all nodes.
-    SelectAll,
-    /// Duplicate the selected nodes.
-    Duplicate {
-        /// With the cables from other nodes.
-        incoming: bool,
-    },
-    /// Bypass the selected nodes.
-    Bypass,
-    /// Put a frame around the selected nodes.
-    Frame,
-    /// Delete the selection.
-    Delete,
-    /// Open the palette.
-    AddNode,
-    /// Open the selected subpatch.
-    Enter,
-    /// Go up one level.
-    Leave,
-    /// Recall the snapshot with this index.
-    Recall(usize),
-    /// Tap the tempo.
-    Tap,
-    /// Set the next seed and restart the video.
-    NewSeed,
-    /// Restart the video.
-    Restart,
-    /// Start or stop a recording.
-    ToggleRecording,
-    /// Assign the key or controller that starts and stops recordings.
-    LearnRecording,
-    /// Assign none.
-    ForgetRecording,
-    /// Zoom to the selection.
-    ZoomSelection,
-    /// Zoom to the whole patch.
-    ZoomAll,
-    /// Zoom to 100 %.
-    ZoomReset,
-    /// Show only the preview, or the whole window again.
-    TogglePreview,
-    /// Show the monitor of devices, or hide it.
-    ToggleDevices,
-    /// Show the takes, or hide them.
-    ToggleTakes,
-    /// Keep the take that is written now.
-    KeepTake,
-    /// Leave the large preview, MIDI learn and questions.
-    Cancel,
-}
 
 /// The state of the window that decides which keys are commands.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about the window, each asked once")]

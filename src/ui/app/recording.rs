@@ -3,7 +3,8 @@
 use bendrack_nodes::patch::Patch;
 use eframe::egui::{Button, Event, Key, Modifiers, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
 
-use super::keys::Command;
+use super::App;
+use super::command::Command;
 use crate::io::ControlName;
 use crate::ui::app::remote::control_text;
 use crate::ui::theme;
@@ -189,4 +190,18 @@ fn remote_ui(ui: &mut Ui, remote: Option<&ControlName>) -> Option<Command> {
     let text = format!("Forget {}", control_text(remote));
     let forgotten = ui.button(text).on_hover_text("Removes the assignment.").clicked();
     learned.or(forgotten.then_some(Command::ForgetRecording))
+}
+
+impl App {
+    /// Starts a recording of the chosen pictures, or stops the one that runs.
+    pub(super) fn toggle_recording(&mut self, ui: &Ui) {
+        match self.recordings.state() {
+            RecordingState::Off if self.parts == (Parts { screen: false, model: false, maps: false }) => {
+                self.message.show(ui, "No pictures to record are chosen: choose some beside Record.".to_owned());
+            }
+            RecordingState::Off => self.recordings.start(self.parts, &self.workspace.editor.document.patch),
+            RecordingState::On { .. } => self.recordings.stop(),
+            RecordingState::Ending => {}
+        }
+    }
 }

@@ -4,7 +4,7 @@ use bendrack_nodes::compile::plan::TEMPI;
 use bendrack_nodes::patch::Edit;
 use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
 
-use super::keys::Command;
+use super::command::Command;
 use super::recording::{RecordingBar, recording_ui};
 use crate::ui::document::Step;
 use crate::ui::theme;

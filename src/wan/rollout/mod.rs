@@ -7,37 +7,24 @@
 //! `causvid/models/wan/causal_inference.py` of CausVid.
 
 mod call;
+mod passes;
+mod stage;
 mod trajectory;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bendrack_nodes::program::{Pass, Site};
-use candle_core::{DType, Device, Error, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::hooks::Hooks;
 use super::kv_cache::{Frames, KvCache, PastVisibility};
-use super::noise::{Draw, Noise};
+use super::noise::Noise;
 use super::scheduler::FewStep;
 use super::streaming::{PromptSwitch, Refresh, Streaming};
 use super::transformer::{Context, Transformer};
 pub use call::{RolloutError, Step, Upcoming};
+use stage::Stage;
 use trajectory::Trajectory;
-
-/// The stage of a rollout within a chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Before a chunk; the first call is not chosen yet.
-    Between,
-    /// A cache pass over past frames, under a new prompt or other bends.
-    Recache,
-    /// Krea's pass over the context frames.
-    Recompute,
-    /// A denoising step.
-    Denoise(usize),
-    /// The clean pass over the chunk just finished.
-    CleanPass,
-}
 
 /// A video being generated.
 ///
@@ -263,44 +250,6 @@ impl Rollout {
         Ok(())
     }
 
-    /// The next call of [`Self::advance`].
-    pub fn upcoming(&self) -> Upcoming {
-        let steps = self.schedule.timesteps();
-        let cache_pass = |frames| Upcoming {
-            pass: Pass::Cache,
-            step: steps.len(),
-            frames,
-            timestep: self.streaming.context_timestep,
-        };
-        match self.next_stage() {
-            Stage::Denoise(step) => {
-                let frames = self.chunk.clone();
-                Upcoming { pass: Pass::Denoise, step, frames, timestep: steps[step] }
-            }
-            Stage::CleanPass => cache_pass(self.chunk.clone()),
-            Stage::Recache => {
-                let numbers: Arc<[usize]> = self.recent.iter().map(|(number, _)| *number).collect();
-                cache_pass(Frames { position: self.chunk.position - numbers.len(), numbers })
-            }
-            Stage::Between | Stage::Recompute => {
-                let numbers = self.recompute_context().map(|(number, _)| *number).collect();
-                cache_pass(Frames { position: 0, numbers })
-            }
-        }
-    }
-
-    /// The stage of the next call: resolves [`Stage::Between`] into the first pass of the chunk.
-    fn next_stage(&self) -> Stage {
-        if self.stage != Stage::Between {
-            return self.stage;
-        }
-        match self.streaming.refresh {
-            Refresh::Recompute { .. } if self.first.is_some() => Stage::Recompute,
-            Refresh::CleanPass if self.recache_wanted && !self.recent.is_empty() => Stage::Recache,
-            _ => Stage::Denoise(0),
-        }
-    }
-
     /// Makes one model call. A chunk is finished before its cache pass.
     ///
     /// # Errors
@@ -367,99 +316,6 @@ impl Rollout {
         Ok(())
     }
 
-    fn denoise(&mut self, step: usize, call: Upcoming, hooks: Hooks<'_>) -> std::result::Result<Step, RolloutError> {
-        let sample = match self.sample.take() {
-            Some(sample) => sample,
-            None => self.draw(0, hooks)?,
-        };
-        let sample = self.trajectory.keep(step, &sample)?;
-        self.sample = Some(sample.clone());
-        let clean = self.estimate(&sample, &call, hooks)?;
-        let next = self.schedule.timesteps().get(step + 1).copied();
-        let clean = if next.is_none() { self.trajectory.keep(step + 1, &clean)? } else { clean };
-        match (next, self.streaming.refresh) {
-            (Some(timestep), _) => {
-                let noise = self.draw(step + 1, hooks)?;
-                self.sample = Some(self.schedule.add_noise(&clean, &noise, &[timestep])?);
-                self.stage = Stage::Denoise(step + 1);
-            }
-            (None, Refresh::CleanPass) => {
-                self.sample = Some(clean.clone());
-                self.stage = Stage::CleanPass;
-            }
-            (None, Refresh::Recompute { .. }) => {
-                self.remember(&clean)?;
-                self.next_chunk();
-            }
-        }
-        Ok(Step { call, clean, finished: next.is_none(), cached: Vec::new() })
-    }
-
-    fn clean_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> std::result::Result<Tensor, RolloutError> {
-        let chunk = self.sample.clone();
-        let chunk =
-            chunk.ok_or_else(|| Error::Msg("a clean pass needs a finished chunk; denoise one first".into()).bt())?;
-        let clean = self.estimate(&chunk, call, hooks)?;
-        self.remember(&chunk)?;
-        self.next_chunk();
-        Ok(clean)
-    }
-
-    fn recache_pass(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> std::result::Result<Tensor, RolloutError> {
-        let window = Tensor::cat(&self.recent.iter().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
-        self.cache.set_sink_final(self.keeps_sink());
-        let clean = self.estimate(&window, call, hooks);
-        self.cache.set_sink_final(self.streaming.cache.sink_is_final);
-        let clean = clean?;
-        self.stage = Stage::Denoise(0);
-        Ok(clean)
-    }
-
-    fn recompute(&mut self, call: &Upcoming, hooks: Hooks<'_>) -> std::result::Result<Tensor, RolloutError> {
-        let context = Tensor::cat(&self.recompute_context().map(|(_, frame)| frame).collect::<Vec<_>>(), 2)?;
-        self.cache.reset();
-        self.cache.set_causal_chunk(Some(self.streaming.chunk));
-        let clean = self.estimate(&context, call, hooks);
-        self.cache.set_causal_chunk(None);
-        let clean = clean?;
-        self.stage = Stage::Denoise(0);
-        Ok(clean)
-    }
-
-    /// The frames of Krea's context: the first one and the latest.
-    fn recompute_context(&self) -> impl Iterator<Item = &(usize, Tensor)> {
-        let latest = match self.streaming.refresh {
-            Refresh::CleanPass => 0,
-            Refresh::Recompute { frames } => frames.saturating_sub(1).min(self.recent.len().saturating_sub(1)),
-        };
-        self.first.iter().chain(self.recent.range(self.recent.len() - latest..))
-    }
-
-    /// One model call on latents, and its estimate of the clean latents. Fails if the output is not finite; the call can be repeated.
-    fn estimate(
-        &mut self,
-        latents: &Tensor,
-        call: &Upcoming,
-        hooks: Hooks<'_>,
-    ) -> std::result::Result<Tensor, RolloutError> {
-        let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
-        let timesteps = Tensor::full(call.timestep, (1, call.frames.numbers.len()), &Device::Cpu)?;
-        let timesteps = hooks.at(Site::Timestep, timesteps)?;
-        let mut frames = call.frames.clone();
-        if let Refresh::Recompute { frames: context } = self.streaming.refresh {
-            // Krea counts positions from the beginning of its context.
-            frames.position = frames.position.min(context);
-        }
-        // A cache pass over past frames attends to them in full.
-        let is_chunk = call.frames == self.chunk;
-        self.cache.set_past_visibility(if is_chunk { self.visibility.clone() } else { PastVisibility::default() });
-        let flow = self.model.forward_cached(latents, &timesteps, &self.context, &mut self.cache, frames, hooks)?;
-        if !is_finite(&flow)? {
-            return Err(RolloutError::Diverged);
-        }
-        Ok(self.schedule.x0_from_flow(&flow, latents, &[call.timestep])?)
-    }
-
     fn next_chunk(&mut self) {
         let chunk = self.streaming.chunk.get();
         let next = self.chunk.numbers[0] + chunk;
@@ -467,14 +323,6 @@ impl Rollout {
         self.stage = Stage::Between;
         self.sample = None;
         self.trajectory.clear();
-    }
-
-    fn draw(&mut self, step: usize, hooks: Hooks<'_>) -> Result<Tensor> {
-        let (channels, height, width) = self.picture;
-        let draw = Draw { first_frame: self.chunk.numbers[0], step };
-        let noise = self.noise.draw(draw, (channels, self.streaming.chunk.get(), height, width))?;
-        let site = if step == 0 { Site::NoiseInit } else { Site::NoiseStep };
-        self.latents(&hooks.call(Pass::Denoise, step, &self.chunk.numbers).at(site, noise)?)
     }
 
     /// Latents of the caller in the dtype and on the device of the model, `[1, channels, frames, height, width]`.
@@ -501,9 +349,4 @@ impl Rollout {
         }
         Ok(())
     }
-}
-
-/// True if every number of x is finite.
-fn is_finite(x: &Tensor) -> Result<bool> {
-    Ok(x.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite())
 }

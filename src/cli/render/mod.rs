@@ -1,38 +1,35 @@
 //! `bendrack render`: a patch to a video file, without a window.
 
-use std::collections::BTreeSet;
+mod changes;
+mod job;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{LevelEdit, Patch, Port};
+use bendrack_nodes::patch::Patch;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
-use sha2::{Digest, Sha256};
 
 use super::files::{Content, Files, check_replaced};
-use super::record::{Shot, output, record, write_sidecar};
-use super::replay::{Played, Player, Replay};
+use super::record::{output, record, write_sidecar};
+use super::replay::{Played, Replay};
 use super::{Failure, models, read_patch, size};
-use crate::disk;
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
-use crate::hex::hex;
 use crate::io::audio::AudioSource;
 use crate::output::video;
 use crate::provenance::{self, Provenance};
 use crate::sound::Sound;
 use crate::terminal;
 use crate::wan::error::message;
+use changes::setting;
+pub(super) use job::Progress;
+use job::{Job, write_report};
 
 /// Seconds of video by default.
 const SECONDS: f64 = 5.0;
-/// The longest warning that is printed, in characters.
-const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags of a command")]
@@ -92,15 +89,6 @@ pub(super) struct Render {
     pub(super) quiet: bool,
 }
 
-/// The progress of a render: a line of `--progress`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub(super) struct Progress {
-    /// The pictures so far, with those that are left out at the beginning.
-    pub(super) pictures: u64,
-    /// The number of pictures.
-    pub(super) of: u64,
-}
-
 impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
         let files = self.files()?;
@@ -134,10 +122,8 @@ impl Render {
         let mut provenance = self.provenance(patch, &engine, size, played.take)?;
         let session = Session::new(engine, played.patch);
 
-        let digest = Sha256::new();
         let progress = self.progress.then(|| Progress { pictures: 0, of: played.skipped + wanted });
-        let warned = BTreeSet::new();
-        let mut job = Job { session, player, patch_sha256, digest, warned, quiet: self.quiet, bar, progress };
+        let mut job = Job::new(session, player, patch_sha256, self.quiet, bar, progress);
         let start = Instant::now();
         let (kept, recorded) = record(video, wanted, provenance.as_mut(), samples, || job.step());
         job.bar.finish_and_clear();
@@ -267,55 +253,6 @@ impl Render {
         Ok(played)
     }
 
-    /// A patch with what the command line changes of it.
-    fn changed(&self, mut patch: Patch) -> Result<Patch, Failure> {
-        if let Some(seed) = self.seed {
-            patch.engine.seed = seed;
-        }
-        if let Some(name) = &self.snapshot {
-            let Some(snapshot) = patch.snapshots.iter().find(|snapshot| snapshot.name == *name) else {
-                let known: Vec<&str> = patch.snapshots.iter().map(|snapshot| snapshot.name.as_str()).collect();
-                let known = if known.is_empty() { "no snapshots".to_owned() } else { known.join(", ") };
-                return Err(Failure::Usage(format!(
-                    "--snapshot {name}: the patch has no snapshot of this name; it has {known}"
-                )));
-            };
-            for edit in patch.recall(snapshot) {
-                patch.apply(edit).map_err(|error| Failure::Usage(error.to_string()))?;
-            }
-        }
-        for (id, name, value) in &self.set {
-            let Some(node) = patch.nodes.get(id) else {
-                let known: Vec<&str> = patch.nodes.keys().map(String::as_str).collect();
-                return Err(Failure::Usage(format!(
-                    "--set {id}.{name}: there is no node {id:?}; there are {}",
-                    known.join(", ")
-                )));
-            };
-            let def = LIBRARY.iter().find(|def| def.name == node.kind);
-            if let Some(def) = def.filter(|def| def.input(name).is_none()) {
-                let known: Vec<&str> = def.inputs.iter().map(|input| input.name).collect();
-                return Err(Failure::Usage(format!(
-                    "--set {id}.{name}: {} has no parameter {name:?}; it has {}",
-                    def.title,
-                    known.join(", ")
-                )));
-            }
-            let input = def.and_then(|def| def.input(name)).map(|(_, input)| input);
-            let port = Port { node: id.clone(), port: name.clone() };
-            // A cable moves a knob, and replaces everything else.
-            let is_replaced = input.is_some_and(|input| input.direct || input.kind != Kind::Number);
-            if let Some(cable) = patch.cable_to(&port).filter(|_| is_replaced) {
-                return Err(Failure::Usage(format!("{port} has a cable from {}; set that instead", cable.from)));
-            }
-            let is_text = input.is_some_and(|input| input.kind == Kind::Text);
-            let value = Some(if is_text { Json::from(value.as_str()) } else { json_or_text(value) });
-            let edit = LevelEdit::SetParam { id: id.clone(), name: name.clone(), value };
-            patch.apply(edit).map_err(|error| Failure::Usage(error.to_string()))?;
-        }
-        Ok(patch)
-    }
-
     fn bar(&self, frames: u64) -> ProgressBar {
         if self.quiet {
             return ProgressBar::hidden();
@@ -324,97 +261,6 @@ impl Render {
         let bar = ProgressBar::new(frames);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar
-    }
-}
-
-/// A video being rendered.
-struct Job {
-    session: Session,
-    player: Player,
-    patch_sha256: String,
-    /// The hash of every program that was run.
-    digest: Sha256,
-    /// Warnings that were printed, or would have been without --quiet.
-    warned: BTreeSet<String>,
-    quiet: bool,
-    bar: ProgressBar,
-    /// The progress that was printed last.
-    progress: Option<Progress>,
-}
-
-impl Job {
-    /// Makes one model call; the last of a chunk brings pictures.
-    fn step(&mut self) -> Result<Vec<Shot>, Failure> {
-        let frames = self.player.step(&mut self.session)?;
-        let engine = self.session.engine();
-        let program = serde_json::to_vec(engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
-        self.digest.update(&program);
-        for warning in engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {
-            if self.warned.insert(warning.clone()) && !self.quiet {
-                self.bar.suspend(|| terminal::print_error(format_args!("warning: {warning}")));
-            }
-        }
-        let pictures = self.session.checksum().pictures;
-        if let Some(progress) = self.progress.as_mut().filter(|progress| progress.pictures < pictures) {
-            progress.pictures = pictures.min(progress.of);
-            // A reader that has gone away does not stop the render.
-            let _ = serde_json::to_string(progress).map(|line| terminal::print_json(&(line + "\n")));
-        }
-        let made = self.bar.position() + frames.len() as u64;
-        self.bar.set_position(self.bar.length().map_or(made, |wanted| made.min(wanted)));
-        Ok(frames.into_iter().map(|frame| (frame.screen, frame.recorded)).collect())
-    }
-
-    fn report(
-        self,
-        render: &Render,
-        (frames, kept): (u64, u64),
-        seconds: f64,
-        load_secs: f64,
-        size: (usize, usize),
-    ) -> String {
-        let stages = self.session.engine().times().stages();
-        let stages: serde_json::Map<String, Json> = (stages.into_iter())
-            .map(|(name, clock)| {
-                (name.to_owned(), json!({ "seconds": clock.total.as_secs_f64(), "count": clock.count }))
-            })
-            .collect();
-        let engine = self.session.engine();
-        let model = engine.model();
-        let report = json!({
-            "bendrack": env!("CARGO_PKG_VERSION"),
-            "patch": render.patch,
-            "take": render.replay.take,
-            "patch_sha256": self.patch_sha256,
-            "output": render.output,
-            "model": model.name,
-            "family": model.family.name(),
-            "seed": engine.program().seed,
-            "size": [size.0, size.1],
-            "frames": frames,
-            "frames_kept": kept,
-            "seconds": seconds,
-            "frames_per_second": frames as f64 / seconds,
-            "load_seconds": load_secs,
-            "stages": stages,
-            "peak_memory_bytes": peak_memory(),
-            "program_sha256": hex(&self.digest.finalize()),
-            "warnings": self.warned,
-        });
-        format!("{report:#}")
-    }
-}
-
-/// Writes a report: whole or not at all, or as it comes to a terminal or a pipe.
-fn write_report(path: &Path, report: &str) -> std::io::Result<()> {
-    if path.exists() && !path.is_file() { std::fs::write(path, report) } else { disk::replace(path, report.as_bytes()) }
-}
-
-/// A sentence, cut where a long prompt makes it unreadable.
-fn shortened(sentence: &str) -> String {
-    match sentence.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &sentence[..end]),
-        None => sentence.to_owned(),
     }
 }
 
@@ -438,41 +284,5 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if seconds > 0.0 && seconds <= 1e6 => Ok(seconds),
         _ => Err("give a number of seconds above 0".to_owned()),
-    }
-}
-
-/// `node.param=value`.
-fn setting(text: &str) -> Result<(String, String, String), String> {
-    let parts = text.split_once('=').and_then(|(port, value)| Some((port.split_once('.')?, value)));
-    let Some(((id, name), value)) = parts.filter(|((id, name), _)| !id.is_empty() && !name.is_empty()) else {
-        return Err("write node.param=value, such as lfo.rate=0.5".to_owned());
-    };
-    Ok((id.to_owned(), name.to_owned(), value.to_owned()))
-}
-
-/// A value as it is written in a patch; a text if it is no JSON.
-fn json_or_text(value: &str) -> Json {
-    serde_json::from_str(value).unwrap_or_else(|_| Json::from(value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_and_sizes_are_read() {
-        assert_eq!(setting("lfo.rate=0.5"), Ok(("lfo".into(), "rate".into(), "0.5".into())));
-        assert_eq!(setting("p.text=a red = b"), Ok(("p".into(), "text".into(), "a red = b".into())));
-        assert_eq!(
-            (json_or_text("0.5"), json_or_text("true"), json_or_text("a")),
-            (json!(0.5), json!(true), json!("a"))
-        );
-        for wrong in ["lfo", "lfo.rate", ".rate=1", "lfo.=1", "=1"] {
-            assert!(setting(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(size("832x480"), Ok((832, 480)));
-        for wrong in ["832", "832x481", "0x16", "832x", "x16", "-16x16", "99999984x16"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
     }
 }

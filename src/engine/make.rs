@@ -1,0 +1,97 @@
+//! A make of a chunk: its first call, its result, and the chunk made once more.
+
+use std::sync::Arc;
+
+use bendrack_nodes::input::Controls;
+use bendrack_nodes::program::Program;
+use bendrack_nodes::tick::Memory;
+use candle_core::{Result, Tensor};
+
+use super::{Engine, Warning};
+use crate::bend;
+
+/// The first call of a make.
+#[derive(Default)]
+pub(super) struct FirstCall {
+    program: Program,
+    /// Node memory after its tick.
+    memory: Memory,
+    /// True if the plan is still that of the make.
+    pub(super) is_current: bool,
+}
+
+impl FirstCall {
+    /// True if a make that begins with this program and memory is the same make. With a tap, its later calls could differ.
+    fn is(&self, program: &Program, memory: &Memory) -> bool {
+        self.is_current && program.taps.is_empty() && self.program == *program && self.memory == *memory
+    }
+}
+
+/// A finished chunk.
+#[derive(Clone)]
+pub(super) struct MadeChunk {
+    /// The numbers of its latent frames.
+    pub(super) frames: Arc<[usize]>,
+    /// Its clean latents; none if they are not finite, and the last picture stays.
+    pub(super) latents: Option<Tensor>,
+}
+
+impl Engine {
+    /// True if the chunk under way can be made once more: see [`Self::remake`].
+    pub fn can_remake(&self) -> bool {
+        self.denoiser.can_remake() && self.made.as_ref().is_none_or(|made| made.latents.is_some())
+    }
+
+    /// Sets the controls in the latent frames that are made and not yet shown. Begins the chunk once more if its program changes by that,
+    /// or by a new plan. True if it does: [`Self::call`] makes it.
+    ///
+    /// The frames that are shown stay as they are. A chunk whose program is the same would be the same, picture for picture. Only the last
+    /// make of a chunk enters the KV cache.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a prompt cannot be encoded, or if the device fails. The chunk then stays as it is.
+    pub fn remake(&mut self, lanes: &[Arc<Controls>]) -> Result<bool> {
+        let Some(made) = self.made.as_ref().filter(|made| made.latents.is_some()) else { return Ok(false) };
+        if self.to_show().is_empty() || !self.can_remake() {
+            return Ok(false);
+        }
+        let frames = made.frames.clone();
+        self.ticker.set_lanes(lanes, &frames, self.shown);
+        self.ticker.swap_measurements();
+        let program = self.ticker.tick(&frames, self.shown);
+        if self.first.is(&program, self.ticker.next()) {
+            self.ticker.swap_measurements();
+            self.ticker.recycle(program);
+            return Ok(false);
+        }
+        match self.denoiser.set_prompt(&program, &mut self.model, &mut self.times.prompt) {
+            Ok(switch) => self.policy.switch(switch),
+            Err(error) => {
+                self.ticker.swap_measurements();
+                return Err(error);
+            }
+        }
+        self.denoiser.remake(self.shown)?;
+        self.ticker.keep_measurements();
+        self.made = None;
+        self.begin_make(&program);
+        Ok(true)
+    }
+
+    /// Begins a make of a chunk under this program.
+    pub(super) fn begin_make(&mut self, program: &Program) {
+        let tokens = self.denoiser.tokens();
+        let of_bends = bend::warnings(program, tokens, self.model.transformer.config());
+        let of_bends = of_bends.into_iter().map(|(node, sentence)| Warning::of(node, sentence));
+        let too_long = (tokens.dropped > 0).then(|| {
+            Warning::new(format!(
+                "the prompt is too long, so its last {} tokens are left out; shorten it",
+                tokens.dropped
+            ))
+        });
+        self.warnings.reset(of_bends.chain(too_long));
+        self.taps.begin();
+        self.first = FirstCall { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };
+    }
+}

@@ -1,0 +1,209 @@
+//! OSC output: numbers sent to one destination, which may be away.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
+
+use super::{OscTarget, RETRY};
+use crate::io::DeviceContext;
+use crate::io::activity::LightHandle;
+use crate::io::light::{Kind, State};
+use crate::io::message::Message;
+use crate::io::socket;
+use crate::io::worker::{Stop, TURN, Worker};
+
+/// The most bytes of a packet that UDP carries.
+const MOST_SENT: usize = 65_507;
+
+/// Sends OSC to one destination. Clones send from the same socket.
+#[derive(Clone, Debug)]
+pub struct OscOut {
+    /// None while the destination cannot be reached; the thread of the device then opens it again.
+    socket: Arc<Mutex<Option<UdpSocket>>>,
+    light: LightHandle,
+}
+
+/// Keeps a socket open that sends to a destination.
+pub(in crate::io) fn follow(target: &OscTarget, context: &DeviceContext) -> (OscOut, Worker) {
+    let light = context.light(Kind::OscOut, &target.to_string());
+    let out = OscOut { socket: Arc::default(), light: light.clone() };
+    if let OscTarget::Address(address) = target {
+        // A name may take seconds.
+        out.open(*address);
+    }
+    let (opened, target) = (out.clone(), target.clone());
+    let run = move |stop: &Stop| {
+        loop {
+            if !opened.is_up_to_date() {
+                match find(&target, stop) {
+                    Ok(Some(address)) => opened.open(address),
+                    Ok(None) => return,
+                    Err(problem) => opened.light.set(State::Failed(problem)),
+                }
+            }
+            if stop.after(RETRY) {
+                return;
+            }
+        }
+    };
+    (out, Worker::spawn(&light, run))
+}
+
+/// The address of a destination. None if the thread must stop before it is known.
+fn find(target: &OscTarget, stop: &Stop) -> Result<Option<SocketAddr>, String> {
+    let name = match target {
+        OscTarget::Address(address) => return Ok(Some(*address)),
+        OscTarget::Name(name, port) => (name.clone(), *port),
+    };
+    let problem = |why: &str| format!("{target} is unknown: {why}; bendrack asks again every {} s", RETRY.as_secs());
+    // The system may take longer to answer than the device to close.
+    let (send, answer) = mpsc::channel();
+    let ask = move || send.send(name.to_socket_addrs().map(|mut addresses| addresses.next()));
+    std::thread::Builder::new()
+        .name("name of a host".into())
+        .spawn(ask)
+        .map_err(|error| problem(&error.to_string()))?;
+    loop {
+        match answer.try_recv() {
+            Ok(Ok(Some(address))) => return Ok(Some(address)),
+            Ok(Ok(None)) => return Err(problem("it has no address")),
+            Ok(Err(error)) => return Err(problem(&error.to_string())),
+            Err(TryRecvError::Disconnected) => return Err(problem("the system does not answer")),
+            Err(TryRecvError::Empty) if stop.after(TURN) => return Ok(None),
+            Err(TryRecvError::Empty) => {}
+        }
+    }
+}
+
+impl OscOut {
+    /// Sends numbers to their addresses in one bundle, without waiting. Failures are counted by the light.
+    pub fn send<A: AsRef<str>>(&self, messages: &[(A, f64)]) {
+        let content: Vec<OscPacket> =
+            messages.iter().filter_map(|(address, value)| self.message(address.as_ref(), *value)).collect();
+        if content.is_empty() {
+            return;
+        }
+        let count = content.len();
+        // The time tag "immediately".
+        let timetag = OscTime { seconds: 0, fractional: 1 };
+        match rosc::encoder::encode(&OscPacket::Bundle(OscBundle { timetag, content })) {
+            Ok(packet) if packet.len() > MOST_SENT => {
+                self.light.count_error(format!("a bundle of {} bytes; the most are {MOST_SENT}", packet.len()));
+            }
+            Ok(packet) => self.send_packet(&packet, count),
+            Err(error) => self.light.count_error(error.to_string()),
+        }
+    }
+
+    fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
+        if !address.starts_with('/') || !value.is_finite() {
+            self.light.count_error(format!(
+                "{address} {value} is not sent; begin the address with /, and send a finite number"
+            ));
+            return None;
+        }
+        Some(OscPacket::Message(OscMessage { addr: address.to_owned(), args: vec![OscType::Float(value as f32)] }))
+    }
+
+    /// Sends a packet of this many numbers.
+    fn send_packet(&self, packet: &[u8], count: usize) {
+        let mut slot = self.locked();
+        let Some(socket) = &*slot else { return self.light.count_error("a bundle without a way to its destination") };
+        let sent = match socket.send(packet) {
+            // This error concerns the packet before, so this one is sent again.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                self.light.set(State::Waiting);
+                socket.send(packet)
+            }
+            Ok(size) => {
+                self.light.set(State::Open);
+                Ok(size)
+            }
+            Err(error) => Err(error),
+        };
+        match sent {
+            Ok(_) => self.light.count_message(Message::Numbers(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.light.count_error("a bundle that the system had no room for");
+            }
+            Err(error) => {
+                *slot = None;
+                self.light.count_error(error.to_string());
+                self.fail(&error);
+            }
+        }
+    }
+
+    /// Opens a socket that sends to an address.
+    fn open(&self, address: SocketAddr) {
+        match socket::sender(address) {
+            Ok(socket) => {
+                *self.locked() = Some(socket);
+                self.light.set(State::Open);
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&self, error: &io::Error) {
+        let retry = RETRY.as_secs();
+        self.light.set(State::Failed(format!(
+            "the destination cannot be reached: {error}; check the network, bendrack tries again every {retry} s"
+        )));
+    }
+
+    /// False if there is no socket, or the network changed under it.
+    fn is_up_to_date(&self) -> bool {
+        self.locked().as_ref().is_some_and(|socket| !socket::is_outdated(socket))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<UdpSocket>> {
+        // A socket is there or not, so a thread that panicked left a valid one.
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_destination_is_opened_again_after_an_error() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("a time");
+        let context = DeviceContext::default();
+        let out = OscOut { socket: Arc::default(), light: context.light(Kind::OscOut, "there") };
+        assert!(!out.is_up_to_date(), "it is not open yet");
+        // A socket without a destination fails to send.
+        *out.locked() = UdpSocket::bind("127.0.0.1:0").ok();
+        out.send(&[("/a", 1.0)]);
+        let light = context.activity.lights().remove(0);
+        assert!(matches!(light.state, State::Failed(_)) && light.counts.errors == 1, "{light:?}");
+        assert!(!out.is_up_to_date());
+        out.open(receiver.local_addr().expect("an address"));
+        assert!(out.is_up_to_date());
+        out.send(&[("/a", 1.0)]);
+        assert!(receiver.recv(&mut [0; 100]).is_ok());
+        assert_eq!(context.activity.lights().remove(0).state, State::Open);
+    }
+
+    #[test]
+    fn an_unknown_host_is_waited_for_and_the_device_closes_soon() {
+        let context = DeviceContext::default();
+        let (out, worker) = follow(&OscTarget::Name("no-such-host.invalid".into(), 9), &context);
+        let begin = Instant::now();
+        while context.activity.lights().is_empty() && begin.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(TURN / 10);
+        }
+        out.send(&[("/a", 1.0)]);
+        assert_eq!(context.activity.lights().remove(0).counts.errors, 1);
+        let begin = Instant::now();
+        drop(worker);
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+}

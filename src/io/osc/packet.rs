@@ -1,0 +1,178 @@
+//! Packets of OSC: their messages, or the problem of one that cannot be read.
+
+use rosc::{OscPacket, OscTime, OscType};
+
+use crate::io::message::Problem;
+
+/// The most bytes of a packet; longer ones are errors.
+pub(super) const MAX_PACKET: usize = 8192;
+/// The most bytes of an address.
+const MAX_ADDRESS: usize = 256;
+/// The most numbers of a message; more are dropped.
+const MAX_NUMBERS: usize = 256;
+/// The deepest nesting of bundles, and the most arrays in a message.
+const MAX_DEPTH: usize = 8;
+
+/// The messages of a bundle, or a message alone: its time tag, and addresses with their finite numbers.
+pub(super) type Part = (Option<OscTime>, Vec<(String, Vec<f64>)>);
+
+/// Reads a packet: the parts of one time, in order. Arguments that are not numbers are skipped, arrays flattened.
+///
+/// # Errors
+///
+/// Fails with the problem of the packet, none of which is then used.
+pub(super) fn read(packet: &[u8]) -> Result<Vec<Part>, Problem> {
+    let problem = |reason| Problem::of(reason, packet);
+    if packet.len() > MAX_PACKET {
+        return Err(problem("a packet that is too long"));
+    }
+    check(packet, 0).map_err(problem)?;
+    let (rest, read) = rosc::decoder::decode_udp(packet).map_err(|error| Problem::of(error.to_string(), packet))?;
+    if !rest.is_empty() {
+        return Err(problem("a packet with bytes after its end"));
+    }
+    let mut parts = vec![(None, Vec::new())];
+    collect(read, &mut parts)?;
+    parts.retain(|(_, messages)| !messages.is_empty());
+    Ok(parts)
+}
+
+/// Refuses deep nesting: the decoder recurses as deep as the packet does.
+fn check(packet: &[u8], depth: usize) -> Result<(), &'static str> {
+    if !packet.len().is_multiple_of(4) {
+        return Err("a length that is not a multiple of 4");
+    }
+    let Some(bundle) = packet.strip_prefix(b"#bundle\0") else { return check_arrays(packet) };
+    if depth == MAX_DEPTH {
+        return Err("bundles that nest too deep");
+    }
+    let mut rest = bundle.get(8..).ok_or("a bundle without a time")?;
+    while !rest.is_empty() {
+        let (size, after) = rest.split_first_chunk().ok_or("a bundle that is cut off")?;
+        let (element, after) =
+            after.split_at_checked(u32::from_be_bytes(*size) as usize).ok_or("a bundle that is cut off")?;
+        check(element, depth + 1)?;
+        rest = after;
+    }
+    Ok(())
+}
+
+fn check_arrays(message: &[u8]) -> Result<(), &'static str> {
+    let end = message.iter().position(|&byte| byte == 0).ok_or("an address without an end")?;
+    let tags = message.get((end / 4 + 1) * 4..).unwrap_or_default();
+    let arrays = tags.iter().take_while(|&&byte| byte != 0).filter(|&&byte| byte == b'[').count();
+    if arrays > MAX_DEPTH { Err("too many arrays") } else { Ok(()) }
+}
+
+/// Adds the messages of a packet to the last part, and those of each bundle as a part of their own.
+fn collect(packet: OscPacket, parts: &mut Vec<Part>) -> Result<(), Problem> {
+    match packet {
+        OscPacket::Bundle(bundle) => {
+            let outer = parts.last().and_then(|(time, _)| *time);
+            parts.push((Some(bundle.timetag), Vec::new()));
+            bundle.content.into_iter().try_for_each(|packet| collect(packet, parts))?;
+            parts.push((outer, Vec::new()));
+            Ok(())
+        }
+        OscPacket::Message(message) if message.addr.len() > MAX_ADDRESS => {
+            Err(Problem::of("an address that is too long", message.addr.as_bytes()))
+        }
+        OscPacket::Message(message) => {
+            let mut numbers = Vec::new();
+            flatten(&message.args, &mut numbers);
+            numbers.truncate(MAX_NUMBERS);
+            if numbers.iter().any(|number| !number.is_finite()) {
+                return Err(Problem::of("a number that is not finite", message.addr.as_bytes()));
+            }
+            if let Some((_, messages)) = parts.last_mut() {
+                messages.push((message.addr, numbers));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn flatten(args: &[OscType], numbers: &mut Vec<f64>) {
+    for arg in args {
+        match arg {
+            OscType::Int(x) => numbers.push(f64::from(*x)),
+            OscType::Long(x) => numbers.push(*x as f64),
+            OscType::Float(x) => numbers.push(f64::from(*x)),
+            OscType::Double(x) => numbers.push(*x),
+            OscType::Bool(x) => numbers.push(f64::from(u8::from(*x))),
+            OscType::Array(array) => flatten(&array.content, numbers),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::io::osc::tests::{bundle, bytes, message};
+
+    #[test]
+    fn numbers_of_every_type_are_read_and_the_rest_is_skipped() {
+        let array = rosc::OscArray { content: vec![OscType::Int(5), OscType::Nil] };
+        let args = vec![
+            OscType::Int(-1),
+            OscType::String("x".into()),
+            OscType::Float(0.5),
+            OscType::Double(0.1),
+            OscType::Long(1 << 40),
+            OscType::Bool(true),
+            OscType::Bool(false),
+            OscType::Blob(vec![1, 2, 3]),
+            OscType::Array(array),
+        ];
+        let expected = vec![-1.0, 0.5, 0.1, (1_u64 << 40) as f64, 1.0, 0.0, 5.0];
+        assert_eq!(read(&bytes(&message("/a", args))), Ok(vec![(None, vec![("/a".into(), expected)])]));
+    }
+
+    #[test]
+    fn bundles_are_read_in_order_and_not_too_deep() {
+        let inner = bundle(vec![message("/b", vec![OscType::Int(2)])]);
+        let packet = bundle(vec![message("/a", vec![OscType::Int(1)]), inner, message("/a", vec![OscType::Int(3)])]);
+        let expected = [("/a", 1.0), ("/b", 2.0), ("/a", 3.0)].map(|(address, x)| (address.to_owned(), vec![x]));
+        let messages: Vec<_> = read(&bytes(&packet)).expect("parts").into_iter().flat_map(|(_, part)| part).collect();
+        assert_eq!(messages, expected);
+        let nest = |depth| (0..depth).fold(message("/a", vec![OscType::Int(1)]), |packet, _| bundle(vec![packet]));
+        assert!(read(&bytes(&nest(MAX_DEPTH))).is_ok());
+        assert!(read(&bytes(&nest(MAX_DEPTH + 1))).is_err());
+        assert!(read(&bytes(&nest(400))).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_whole() {
+        let nan = bundle(vec![message("/a", vec![OscType::Int(1)]), message("/b", vec![OscType::Float(f32::NAN)])]);
+        assert!(read(&bytes(&nan)).is_err());
+        assert!(read(b"").is_err() && read(b"/a\0\0").is_err() && read(b"hello\0\0\0,i\0\0\0\0\0\x01").is_err());
+        let mut cut = bytes(&bundle(vec![message("/a", vec![OscType::Int(1)]), message("/b", vec![OscType::Int(1)])]));
+        cut.truncate(cut.len() - 4);
+        assert!(read(&cut).is_err());
+        assert!(read(&bytes(&message(&format!("/{}", "a".repeat(300)), vec![OscType::Int(1)]))).is_err());
+        let mut arrays = b"/a\0\0,".to_vec();
+        arrays.extend([vec![b'['; 2000], vec![b']'; 2000], vec![0; 3]].concat());
+        assert!(read(&arrays).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_finite_numbers_or_an_error(packet in prop::collection::vec(any::<u8>(), 0..300)) {
+            let numbers = read(&packet).unwrap_or_default();
+            prop_assert!(numbers.iter().flat_map(|(_, part)| part).flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+        }
+
+        #[test]
+        fn a_damaged_packet_gives_finite_numbers_or_an_error(at in 0..80_usize, byte: u8, x: f32, y: f64) {
+            let args = vec![OscType::Float(x), OscType::Double(y), OscType::String("abc".into())];
+            let mut packet = bytes(&bundle(vec![message("/first", args.clone()), bundle(vec![message("/b", args)])]));
+            let at = at % packet.len();
+            packet[at] = byte;
+            let numbers = read(&packet).unwrap_or_default();
+            prop_assert!(numbers.iter().flat_map(|(_, part)| part).flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+        }
+    }
+}

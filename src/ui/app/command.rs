@@ -1,0 +1,144 @@
+//! The commands of keys and buttons, and what each does.
+
+use bendrack_nodes::patch::Edit;
+use eframe::egui::Ui;
+
+use super::App;
+use super::file_tasks::Discarding;
+use crate::ui::canvas::frame::frame_selected;
+use crate::ui::canvas::view::{frame_nodes, zoom_about};
+use crate::ui::document::Step;
+
+/// A command from a key or a button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Start an empty patch.
+    New,
+    /// Open a file.
+    Open,
+    /// Save the patch.
+    Save,
+    /// Save the patch to another file.
+    SaveAs,
+    /// Revert the last step.
+    Undo,
+    /// Apply the reverted step again.
+    Redo,
+    /// Select all nodes.
+    SelectAll,
+    /// Duplicate the selected nodes.
+    Duplicate {
+        /// With the cables from other nodes.
+        incoming: bool,
+    },
+    /// Bypass the selected nodes.
+    Bypass,
+    /// Put a frame around the selected nodes.
+    Frame,
+    /// Delete the selection.
+    Delete,
+    /// Open the palette.
+    AddNode,
+    /// Open the selected subpatch.
+    Enter,
+    /// Go up one level.
+    Leave,
+    /// Recall the snapshot with this index.
+    Recall(usize),
+    /// Tap the tempo.
+    Tap,
+    /// Set the next seed and restart the video.
+    NewSeed,
+    /// Restart the video.
+    Restart,
+    /// Start or stop a recording.
+    ToggleRecording,
+    /// Assign the key or controller that starts and stops recordings.
+    LearnRecording,
+    /// Assign none.
+    ForgetRecording,
+    /// Zoom to the selection.
+    ZoomSelection,
+    /// Zoom to the whole patch.
+    ZoomAll,
+    /// Zoom to 100 %.
+    ZoomReset,
+    /// Show only the preview, or the whole window again.
+    TogglePreview,
+    /// Show the monitor of devices, or hide it.
+    ToggleDevices,
+    /// Show the takes, or hide them.
+    ToggleTakes,
+    /// Keep the take that is written now.
+    KeepTake,
+    /// Leave the large preview, MIDI learn and questions.
+    Cancel,
+}
+
+impl App {
+    /// Runs a command of a key or button.
+    pub(super) fn run(&mut self, ui: &Ui, command: Command) {
+        let editor = &mut self.workspace.editor;
+        match command {
+            Command::New => self.request(ui, Discarding::New),
+            Command::Open => self.request(ui, Discarding::Open(None)),
+            Command::Save => self.save(ui, false),
+            Command::SaveAs => self.save(ui, true),
+            Command::Undo => drop(editor.document.undo()),
+            Command::Redo => drop(editor.document.redo()),
+            Command::SelectAll => editor.selection = editor.patch().nodes.keys().cloned().collect(),
+            Command::Duplicate { incoming } => editor.duplicate_selected(incoming),
+            Command::Bypass => editor.bypass_selected(),
+            Command::Frame => frame_selected(editor),
+            Command::Delete => editor.delete_selected(),
+            Command::AddNode => self.canvas.open_palette(ui),
+            Command::Enter => {
+                if let Some(id) = editor.selected_instance() {
+                    editor.enter(&id);
+                }
+            }
+            Command::Leave => editor.leave(),
+            Command::Recall(index) => drop(editor.recall_snapshot(index)),
+            Command::Tap => {
+                if let Some(tempo) = self.taps.tap(ui.input(|i| i.time)) {
+                    editor.document.apply(Step::merging("tap the tempo", vec![Edit::SetTempo { tempo }]));
+                }
+            }
+            Command::NewSeed => {
+                let seed = editor.document.patch.engine.seed.wrapping_add(1);
+                editor.document.apply(Step::new("set the seed", vec![Edit::SetSeed { seed }]));
+                self.engine.restart();
+            }
+            Command::Restart => self.engine.restart(),
+            Command::ToggleRecording => self.toggle_recording(ui),
+            Command::LearnRecording => {
+                self.remote.learn(&*self.devices);
+                let text = "Play the MIDI note or press the controller that starts and stops recordings. Esc cancels.";
+                self.message.show(ui, text.to_owned());
+            }
+            Command::ForgetRecording => self.recordings.set_remote(None),
+            Command::ZoomSelection => {
+                let ids = editor.selection.clone();
+                frame_nodes(&mut self.canvas, &mut self.workspace, &ids);
+            }
+            Command::ZoomAll => self.canvas.fit(),
+            Command::ZoomReset => {
+                let pointer = ui.input(|i| i.pointer.hover_pos()).filter(|at| self.canvas.contains(*at));
+                if let Some(at) = pointer {
+                    let factor = 1.0 / self.workspace.frame.zoom;
+                    zoom_about(&mut self.canvas, &mut self.workspace, at, factor);
+                }
+            }
+            Command::ToggleTakes => self.takes_panel.open = !self.takes_panel.open,
+            Command::KeepTake => self.keep_take(ui),
+            Command::ToggleDevices => self.device_monitor.open = !self.device_monitor.open,
+            Command::TogglePreview => self.preview.large = !self.preview.large,
+            Command::Cancel => {
+                self.preview.large = false;
+                self.files.waiting = None;
+                self.remote.cancel();
+                editor.learn = None;
+            }
+        }
+    }
+}

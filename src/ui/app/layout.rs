@@ -1,0 +1,112 @@
+//! The layout of the window: the places of its panels, and the answers of the bars and the monitor.
+
+use eframe::egui::{CentralPanel, Frame, Key, Modifiers, Panel, Pos2, Ui, vec2};
+
+use super::App;
+use super::command::Command;
+use super::recording::RecordingBar;
+use super::top_bar::top_bar_ui;
+use crate::ui::canvas::canvas_ui;
+use crate::ui::document::learn::{Assignment, assign_step};
+use crate::ui::panels::inspector::inspector_ui;
+use crate::ui::panels::monitor::{MonitorAnswer, monitor_ui};
+use crate::ui::panels::preview::preview_ui;
+use crate::ui::panels::status_bar::{StatusBar, StatusChoice, status_bar_ui};
+use crate::ui::theme;
+
+impl App {
+    /// Shows the panels, and runs the commands of their buttons.
+    pub(super) fn panels(&mut self, ui: &mut Ui) {
+        if self.preview.large {
+            self.playing_ui(ui);
+            let (workspace, status) = (&mut self.workspace, &self.monitor.status);
+            let frame = Frame::new().fill(theme::PREVIEW);
+            CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
+            return;
+        }
+        let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
+        let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
+        let state = self.recordings.state();
+        let (last, remote) = (self.recorded.as_deref(), self.recordings.remote());
+        let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
+        let workspace = &mut self.workspace;
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording)).inner {
+            self.run(ui, command);
+        }
+        Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
+        if self.files.waiting.is_some() {
+            let frame = Frame::new().fill(theme::TITLE).inner_margin(theme::UNIT);
+            Panel::top("question").frame(frame).show(ui, |ui| self.question_ui(ui));
+        }
+        let side = ui.available_width() * theme::SIDE_SHARE;
+        Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::PANEL)).show(ui, |ui| {
+            self.playing_ui(ui);
+            let (workspace, status) = (&mut self.workspace, &self.monitor.status);
+            // The preview fills the width of the column; the inspector takes the rest of its height.
+            let wide = ui.available_width() / self.preview.aspect(&workspace.playback);
+            let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
+            let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
+            panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
+            let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
+            CentralPanel::default().frame(frame).show(ui, |ui| inspector_ui(ui, workspace));
+        });
+        if self.device_monitor.open {
+            let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);
+            let panel = Panel::bottom("devices").frame(frame).resizable(true);
+            let panel = panel.default_size(theme::MONITOR.0).min_size(theme::MONITOR.1);
+            panel.show(ui, |ui| self.monitor_ui(ui));
+        }
+        self.takes_ui(ui);
+        let workspace = &mut self.workspace;
+        CentralPanel::default().frame(Frame::new()).show(ui, |ui| canvas_ui(ui, &mut self.canvas, workspace));
+        // The cable under the pointer takes Delete first; the selection gets it here.
+        let free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
+        let delete = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+        if free && (delete(Key::Delete) || delete(Key::Backspace)) {
+            self.run(ui, Command::Delete);
+        }
+    }
+
+    fn monitor_ui(&mut self, ui: &mut Ui) {
+        let editor = &self.workspace.editor;
+        let selected = editor.selection.first().filter(|_| editor.selection.len() == 1);
+        let selected = selected.and_then(|id| Some((id.as_str(), editor.def(id)?)));
+        let (lights, controls) = (self.devices.lights(), self.devices.controls());
+        match monitor_ui(ui, &mut self.device_monitor, &lights, &controls, selected) {
+            Some(MonitorAnswer::Close) => self.device_monitor.open = false,
+            Some(MonitorAnswer::Assign(assignment)) => self.assign(&assignment),
+            None => {}
+        }
+    }
+
+    /// Assigns a control to the selected node, or to a new one at the left of the canvas, which is then selected.
+    fn assign(&mut self, assignment: &Assignment) {
+        let editor = &mut self.workspace.editor;
+        let selected = editor.selection.first().filter(|_| editor.selection.len() == 1);
+        let corner = self.canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + vec2(theme::UNIT, 5.0 * theme::UNIT);
+        let place = self.canvas.place(corner, self.workspace.frame.zoom);
+        let assigned = assign_step(editor.patch(), selected.map(String::as_str), assignment, place);
+        if let Some((step, id)) = assigned
+            && editor.apply(step)
+        {
+            editor.selection = [id].into();
+        }
+    }
+
+    fn status_ui(&mut self, ui: &mut Ui) {
+        let lights = self.devices.lights();
+        let bar = StatusBar {
+            status: &self.monitor.status,
+            frame: self.monitor.frame,
+            lights: &lights,
+            message: self.message.text(ui),
+            recovered: self.backup.offer(),
+        };
+        match status_bar_ui(ui, &bar, &mut self.workspace.editor) {
+            Some(StatusChoice::OpenRecovered) => self.recover(ui),
+            Some(StatusChoice::DismissRecovered) => self.backup.dismiss(),
+            Some(StatusChoice::ShowDevices) => self.device_monitor.open = true,
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The file of the patch: opened, saved, recovered, and the question about unsaved work.
+
+use std::path::PathBuf;
+
+use bendrack_nodes::patch::Patch;
+use eframe::egui::{Ui, ViewportCommand};
+
+use super::App;
+use super::file_tasks::{Discarding, FileEvent, from_render};
+use crate::ui::panels::status_bar::file_name;
+
+impl App {
+    /// Handles finished file tasks, dropped files and the close button.
+    pub(super) fn finish_tasks(&mut self, ui: &Ui) {
+        while let Some(event) = self.files.poll() {
+            match event {
+                FileEvent::Opened(path, opened) => {
+                    if opened.home.is_none() {
+                        self.message.show(ui, from_render(&path, opened.render.as_ref()));
+                        self.files.suggest_for_render(&path);
+                    }
+                    self.replace(opened.patch, opened.home);
+                }
+                FileEvent::Saved(path, written) => {
+                    self.workspace.editor.document.mark_saved(path, written);
+                    self.message.show(ui, format!("Saved {}", file_name(&self.workspace.editor.document)));
+                    let is_dirty = self.workspace.editor.document.is_dirty();
+                    if let Some(action) = self.files.waiting.take().filter(|_| !is_dirty) {
+                        self.perform(ui, action);
+                    }
+                }
+                FileEvent::ChosenVideo(path) => self.takes_panel.set_output(&path),
+                FileEvent::Failed(error) => self.message.show(ui, error),
+                FileEvent::Cancelled => {}
+            }
+        }
+        let dropped = ui.input(|i| i.raw.dropped_files.first().and_then(|file| file.path.clone()));
+        if let Some(path) = dropped {
+            self.request(ui, Discarding::Open(Some(path)));
+        }
+        let is_dirty = self.workspace.editor.document.is_dirty();
+        if ui.input(|i| i.viewport().close_requested()) && is_dirty && !self.files.closing {
+            ui.ctx().send_viewport_cmd(ViewportCommand::CancelClose);
+            self.files.waiting = Some(Discarding::Close);
+        }
+    }
+
+    /// Performs an action, or asks about unsaved work first.
+    pub(super) fn request(&mut self, ui: &Ui, action: Discarding) {
+        if self.workspace.editor.document.is_dirty() {
+            self.files.waiting = Some(action);
+        } else {
+            self.perform(ui, action);
+        }
+    }
+
+    fn perform(&mut self, ui: &Ui, action: Discarding) {
+        match action {
+            Discarding::Close => {
+                self.files.closing = true;
+                ui.ctx().send_viewport_cmd(ViewportCommand::Close);
+            }
+            Discarding::New => {
+                self.files.suggest_unnamed();
+                self.replace(Patch::default(), None);
+            }
+            Discarding::Open(path) => self.files.open(ui, path),
+        }
+    }
+
+    /// Shows another patch.
+    fn replace(&mut self, patch: Patch, path: Option<PathBuf>) {
+        self.workspace.editor.document.open(patch, path);
+        self.workspace.editor.go_to(Vec::new());
+        self.canvas.palette = None;
+        self.canvas.fit();
+    }
+
+    /// Saves the patch to its file, or to another one.
+    pub(super) fn save(&mut self, ui: &Ui, save_as: bool) {
+        self.files.save(ui, &self.workspace.editor.document, save_as);
+    }
+
+    /// Opens the recovery copy. It counts as unsaved.
+    pub(super) fn recover(&mut self, ui: &Ui) {
+        if self.workspace.editor.document.is_dirty() {
+            self.message.show(ui, "Save this patch first, then open the recovered one.".to_owned());
+            return;
+        }
+        match self.backup.recover() {
+            Some(Ok(copy)) => {
+                self.replace(copy.patch, copy.path);
+                self.workspace.editor.document.mark_unsaved();
+            }
+            Some(Err(error)) => self.message.show(ui, error.to_string()),
+            None => {}
+        }
+    }
+
+    /// The question about unsaved work. The engine keeps running.
+    pub(super) fn question_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.label(format!("{} has unsaved changes.", file_name(&self.workspace.editor.document)));
+            if ui.button("Save").clicked() {
+                self.save(ui, false);
+            }
+            if ui.button("Discard").clicked()
+                && let Some(action) = self.files.waiting.take()
+            {
+                if action == Discarding::Close {
+                    self.backup.discard();
+                }
+                self.perform(ui, action);
+            }
+            if ui.button("Cancel").clicked() {
+                self.files.waiting = None;
+            }
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! OSC output: one bundle, an absent network, a destination that comes later.
+
+use std::net::UdpSocket;
+#[cfg(target_os = "linux")]
+use std::process::Command;
+
+#[cfg(target_os = "linux")]
+use bendrack::io::Colour;
+use bendrack::io::osc::OscTarget;
+use bendrack::io::{Kind, Settings, State};
+use rosc::OscPacket;
+
+use super::{SOON, is_open, light, open, osc};
+#[cfg(target_os = "linux")]
+use super::{TASK, task, within};
+
+#[test]
+fn osc_out_sends_one_bundle_that_others_can_read() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    receiver.set_read_timeout(Some(SOON)).expect("a time");
+    let (devices, _) = open(&Settings { osc_out: receiver.local_addr().ok().map(OscTarget::from), ..Settings::none() });
+    let out = devices.osc_out().expect("it is open");
+    out.send(&[("/a", 0.5), ("no address", 1.0), ("/nan", f64::NAN), ("/b", -2.0)]);
+    let mut bytes = [0; 1024];
+    let size = receiver.recv(&mut bytes).expect("a packet");
+    let (_, packet) = rosc::decoder::decode_udp(&bytes[..size]).expect("it decodes");
+    let OscPacket::Bundle(bundle) = packet else { panic!("{packet:?}") };
+    assert_eq!(bundle.content, [osc("/a", 0.5), osc("/b", -2.0)]);
+    let light = light(&devices, Kind::OscOut).expect("a light");
+    assert_eq!((light.counts.messages, light.counts.errors, light.state), (1, 2, State::Open));
+}
+
+/// Runs `ip` in the network of this process.
+#[cfg(target_os = "linux")]
+fn ip(args: &str) {
+    assert!(Command::new("ip").args(args.split(' ')).status().expect("ip runs").success(), "ip {args}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "the second process of osc_out_survives_an_absent_network_and_a_new_address"]
+fn network() {
+    let Some(address) = task() else { return };
+    let osc_out = Some(address.parse().expect("an address"));
+    let (devices, _) = open(&Settings { osc_out, ..Settings::none() });
+    let out = devices.osc_out().expect("it is awaited");
+    let sent = || {
+        out.send(&[("/a", 1.0)]);
+        light(&devices, Kind::OscOut).expect("a light").counts.messages
+    };
+    let colour = || light(&devices, Kind::OscOut).map(|light| light.colour);
+    assert_eq!((sent(), colour()), (0, Some(Colour::Red)), "there is no network");
+    ip("link add one type veth peer name two");
+    ip("link set two up");
+    ip("link set one up");
+    ip("addr add 10.9.9.1/24 dev one");
+    ip("neigh add 10.9.9.2 lladdr 02:00:00:00:00:01 dev one nud permanent");
+    within(SOON, "the network is there", || sent() > 3);
+    assert_eq!(colour(), Some(Colour::Green));
+    ip("addr del 10.9.9.1/24 dev one");
+    ip("addr add 10.9.9.7/24 dev one");
+    let before = sent();
+    within(SOON, "this machine has another address", || sent() > before + 3);
+    assert_eq!(colour(), Some(Colour::Green));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn osc_out_survives_an_absent_network_and_a_new_address() {
+    let isolated = |program: &std::path::Path, args: &[&str]| {
+        Command::new("unshare").arg("-rn").arg(program).args(args).env(TASK, "10.9.9.2:9101").output()
+    };
+    let attempt = isolated("ip".as_ref(), &["link", "add", "one", "type", "veth", "peer", "name", "two"]);
+    if !attempt.is_ok_and(|attempt| attempt.status.success()) {
+        println!("skipped: this system lends no network of its own");
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let args = ["devices::osc_out::network", "--exact", "--ignored", "--nocapture"];
+    let second = isolated(&program, &args).expect("it runs");
+    assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+}
+
+#[test]
+fn osc_out_to_nobody_waits_for_somebody() {
+    let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let (devices, _) = open(&Settings { osc_out: Some(address.into()), ..Settings::none() });
+    let out = devices.osc_out().expect("it is open");
+    (0..100).for_each(|i| out.send(&[("/a", f64::from(i))]));
+    let receiver = UdpSocket::bind(address).expect("the port is free");
+    receiver.set_read_timeout(Some(SOON)).expect("a time");
+    out.send(&[("/b", 1.0)]);
+    let mut bytes = [0; 1024];
+    assert!(receiver.recv(&mut bytes).is_ok());
+    out.send(&[("/b", 2.0)]);
+    assert!(receiver.recv(&mut bytes).is_ok());
+    assert!(is_open(&devices, Kind::OscOut));
+}

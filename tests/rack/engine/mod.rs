@@ -1,0 +1,15 @@
+//! The engine: deterministic, edited while it runs, and never without a picture.
+
+mod events;
+mod live;
+mod past;
+mod sound;
+mod taps;
+mod video;
+
+use bendrack_nodes::program::Program;
+
+/// Lanes of the gain of the first bend.
+fn lanes(program: &Program) -> &[f64] {
+    program.bends[0].params.iter().next().expect("the gain").1
+}
