@@ -1,4 +1,4 @@
-//! A running node: its inputs, outputs and memory, and the tick.
+//! Context of a running node: inputs, outputs, memory, and requests to the model.
 
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ pub struct NodeContext<'a> {
     pub(crate) bypass: bool,
     /// The values on its inputs.
     pub(crate) inputs: &'a [Option<Value>],
-    /// The values on its outputs: those of the frame before, until the node sets others.
+    /// The values on its outputs: those of the previous frame, until the node sets others.
     pub(crate) outputs: &'a mut [Option<Value>],
-    /// The outputs that the node set in this tick, one bit each.
-    pub(crate) gave: u64,
-    /// The outputs whose number was not finite and therefore not set, one bit each.
+    /// Outputs that the node set in this tick: bit `i` is output `i`.
+    pub(crate) set_outputs: u64,
+    /// Outputs that kept their last number, as the new one was not finite: bit `i` is output `i`.
     pub(crate) held: u64,
     pub(crate) memory: &'a mut [f64],
     pub(crate) texts: &'a mut [Option<Arc<str>>],
@@ -54,7 +54,7 @@ pub(crate) struct TickContext<'a> {
 pub(crate) struct Requests {
     /// Requests to the model.
     pub(crate) program: Program,
-    /// The bends that any node of the tick has made, whether a model gets them or not.
+    /// Bends of all nodes of the tick, connected to a model or not.
     pub(crate) links: Vec<Link>,
     /// The tempo of the next frame.
     pub(crate) tempo: Option<f64>,
@@ -64,7 +64,7 @@ pub(crate) struct Requests {
 
 /// A bend in a chain.
 pub(crate) struct Link {
-    /// The chain before it.
+    /// The bends before it.
     before: Chain,
     bend: Bend,
 }
@@ -88,7 +88,7 @@ impl<'a> NodeContext<'a> {
         self.value(input).and_then(Value::number).unwrap_or(0.0)
     }
 
-    /// The number on an input, rounded to a whole one, halves to the even one.
+    /// The number on an input, rounded to an integer, halves to even.
     pub fn whole(&self, input: &Input) -> i64 {
         self.number(input).round_ties_even() as i64
     }
@@ -199,7 +199,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// The target of everything, at any site.
+    /// The target that selects everything, at any site.
     pub fn everything(&self) -> Arc<Selection> {
         self.tick.everything.clone()
     }
@@ -225,7 +225,7 @@ impl<'a> NodeContext<'a> {
         self.value(input).cloned()
     }
 
-    /// Sets the value of an output. With a number that is not finite, the output keeps its last one.
+    /// Sets the value of an output. A number that is not finite has no effect.
     pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
         let value = value.into();
         let Some(index) = self.output(output) else { return };
@@ -233,7 +233,7 @@ impl<'a> NodeContext<'a> {
             self.held |= 1 << index;
             return;
         }
-        self.gave |= 1 << index;
+        self.set_outputs |= 1 << index;
         self.outputs[index] = Some(value);
     }
 
@@ -248,16 +248,16 @@ impl<'a> NodeContext<'a> {
         self.set(output, Gate::fired(times.clamp(0, i64::from(u16::MAX)) as u16));
     }
 
-    /// Sets the picture or map of an output. An equal source stays the same shared one.
+    /// Sets the picture or map of an output. An equal source keeps its allocation.
     pub fn show(&mut self, output: &Output, source: Source) {
         let Some(index) = self.output(output) else { return };
-        self.gave |= 1 << index;
+        self.set_outputs |= 1 << index;
         if !matches!(&self.outputs[index], Some(Value::Source(known)) if **known == source) {
             self.outputs[index] = Some(Value::Source(Arc::new(source)));
         }
     }
 
-    /// The last number on an output; of a gate, 1 or 0. It is 0 before the first.
+    /// The last number on an output, or state of a gate as 1 or 0; 0 before the first.
     pub fn last(&self, output: &Output) -> f64 {
         let value = self.output(output).and_then(|index| self.outputs[index].as_ref());
         value.and_then(Value::number).unwrap_or(0.0)
@@ -268,7 +268,7 @@ impl<'a> NodeContext<'a> {
         self.memory
     }
 
-    /// The texts that the node remembers.
+    /// Texts of the node's memory.
     pub fn remembered(&mut self) -> &mut [Option<Arc<str>>] {
         self.texts
     }
@@ -313,7 +313,7 @@ impl<'a> NodeContext<'a> {
         self.tick.tempo
     }
 
-    /// A number of the map that a tap measured in the model call before.
+    /// A number of the map that a tap measured in the previous model call.
     pub fn measured(&self, tap: &str, number: MapNumber) -> Option<f64> {
         self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(number.name())).copied()
     }
@@ -349,7 +349,7 @@ impl<'a> NodeContext<'a> {
         if is_held { &[] } else { controls.sound() }
     }
 
-    /// A random number from 0 to 1, always the same for this patch, node, `stream` and `index`.
+    /// A random number from 0 to below 1. It depends on the patch's seed, the node's id, `stream` and `index` only.
     pub fn random(&self, stream: u64, index: i64) -> f64 {
         let hash = mix(mix(self.seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03)) ^ index as u64);
         (hash >> 11) as f64 / (1_u64 << 53) as f64
@@ -361,7 +361,7 @@ impl<'a> NodeContext<'a> {
         Chain(std::num::NonZeroU32::new(self.requests.links.len() as u32))
     }
 
-    /// Asks for a tempo from the next frame on.
+    /// Requests a tempo from the next frame on.
     pub fn ask_tempo(&mut self, beats_per_minute: f64) {
         self.requests.tempo = Some(beats_per_minute);
     }
@@ -374,14 +374,14 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// Asks for a prompt.
+    /// Requests a prompt; the last request counts.
     pub fn ask_prompt(&mut self, prompt: Prompt) {
         let Prompt { text, blend, switch } = prompt;
         let program = &mut self.requests.program;
         (program.prompt, program.blend, program.switch) = (text, blend, switch);
     }
 
-    /// Asks for bends.
+    /// Requests the bends of a chain, in its order.
     pub fn ask_bends(&mut self, chain: Chain) {
         let (links, bends) = (&self.requests.links, &mut self.requests.program.bends);
         let first = bends.len();
@@ -393,12 +393,12 @@ impl<'a> NodeContext<'a> {
         bends[first..].reverse();
     }
 
-    /// Asks for a measurement.
+    /// Requests a measurement.
     pub fn ask_tap(&mut self, tap: Tap) {
         self.requests.program.taps.push(tap);
     }
 
-    /// Asks for a picture on the screen.
+    /// Requests a picture on the screen; the last request counts.
     pub fn ask_screen(&mut self, source: Arc<Source>) {
         self.requests.program.screen.clear();
         self.requests.program.screen.push(source);
@@ -409,12 +409,12 @@ impl<'a> NodeContext<'a> {
         &mut self.requests.program.cache
     }
 
-    /// Asks to send a number.
+    /// Requests a number to send by OSC.
     pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
         self.ask_number(To::Osc, address, value);
     }
 
-    /// Asks to play something by MIDI.
+    /// Requests a MIDI note or controller value to send.
     pub fn ask_midi(&mut self, midi: Midi) {
         for (part, value) in Part::ALL.into_iter().zip(midi.parts()) {
             self.ask_number(To::Midi(part), self.id.clone(), value);
@@ -433,8 +433,7 @@ impl<'a> NodeContext<'a> {
     }
 }
 
-/// Index of the port of this name. The name in a declaration is usually the same `&'static str`, so its address is compared
-/// first.
+/// Index of the port of this name. Addresses are compared first, as `name` is usually that of the declaration.
 fn place<T>(ports: &[T], name: &str, name_of: impl Fn(&T) -> &'static str) -> Option<usize> {
     let by_address = ports.iter().position(|port| std::ptr::eq(name_of(port), name));
     by_address.or_else(|| ports.iter().position(|port| name_of(port) == name))
