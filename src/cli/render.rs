@@ -29,9 +29,9 @@ use crate::sound::Sound;
 use crate::terminal;
 use crate::wan::error::message;
 
-/// Seconds of video by default.
+/// Default length of the video, in seconds.
 const SECONDS: f64 = 5.0;
-/// The longest warning that is printed, in characters.
+/// Longest printed warning, in characters.
 const LONGEST: usize = 300;
 
 #[derive(clap::Args)]
@@ -42,13 +42,13 @@ pub(super) struct Render {
     patch: Option<PathBuf>,
     #[command(flatten)]
     pub(super) replay: Replay,
-    /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
+    /// File to write: .mp4, .gif, or .png for numbered pictures; a name that ends in / is a folder of them.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Number of pictures, 16 per second [of a take: all]. A patch with output.record writes only those with its gate on.
+    /// Number of pictures, 16 per second [default: 80, or the whole take]. output.record may leave some of them out.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
-    /// Length in seconds, at 16 pictures each [default: 5, or the whole take].
+    /// Length in seconds [default: 5, or the whole take].
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
     /// Seed of the video and of all random nodes, instead of the patch's own.
@@ -95,9 +95,9 @@ pub(super) struct Render {
 /// The progress of a render: a line of `--progress`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Progress {
-    /// The pictures so far, with those that are left out at the beginning.
+    /// Pictures so far, including skipped ones at the beginning.
     pub(super) pictures: u64,
-    /// The number of pictures.
+    /// Number of all pictures.
     pub(super) of: u64,
 }
 
@@ -113,7 +113,7 @@ impl Render {
         let default = played.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
         let wanted = self.frames.or(self.seconds.map(|secs| (secs * FRAME_RATE).round().max(1.0) as u64));
         let wanted = wanted.unwrap_or(default);
-        // Begun before the model is loaded, so that a file that cannot be written fails at once.
+        // The video opens before the model loads, so that an unwritable file fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
@@ -171,7 +171,7 @@ impl Render {
         }
     }
 
-    /// The files that are read and written.
+    /// Inputs and outputs of the command.
     fn files(&self) -> Result<Files, Failure> {
         let mut files = Files::default();
         if let Some(patch) = &self.patch {
@@ -193,7 +193,7 @@ impl Render {
         Ok(files.output("the record beside the video", &provenance::sidecar::path(&self.output), Content::Record))
     }
 
-    /// The provenance of the video. A patch that is too long for it is left out, with a warning.
+    /// Provenance of the video; none, with a warning, for a patch that is too long.
     fn provenance(
         &self,
         patch: Patch,
@@ -225,7 +225,7 @@ impl Render {
             Err(problem) => {
                 if !self.quiet {
                     let why = &problem.message;
-                    terminal::print_error(format_args!("warning: the patch is not kept in the video: {why}"));
+                    terminal::print_error(format_args!("warning: the video does not contain its patch: {why}"));
                 }
                 None
             }
@@ -257,7 +257,7 @@ impl Render {
         }
     }
 
-    /// The patch to render, which nobody plays.
+    /// The compiled patch, with the settings of the command line.
     fn compiled(&self, path: &Path) -> Result<Played, Failure> {
         let patch = self.changed(read_patch(path)?)?;
         let plan = Arc::new(compile(&patch, path, self.quiet)?);
@@ -267,7 +267,7 @@ impl Render {
         Ok(played)
     }
 
-    /// A patch with what the command line changes of it.
+    /// A patch with the seed, snapshot and parameters of the command line.
     fn changed(&self, mut patch: Patch) -> Result<Patch, Failure> {
         if let Some(seed) = self.seed {
             patch.engine.seed = seed;
@@ -303,7 +303,7 @@ impl Render {
             }
             let input = def.and_then(|def| def.input(name)).map(|(_, input)| input);
             let port = Port { node: id.clone(), port: name.clone() };
-            // A cable moves a knob, and replaces everything else.
+            // A cable moves a knob, but replaces the value of any other input.
             let is_replaced = input.is_some_and(|input| input.direct || input.kind != Kind::Number);
             if let Some(cable) = patch.cable_to(&port).filter(|_| is_replaced) {
                 return Err(Failure::Usage(format!("{port} has a cable from {}; set that instead", cable.from)));
@@ -332,18 +332,18 @@ struct Job {
     session: Session,
     player: Player,
     patch_sha256: String,
-    /// The hash of every program that was run.
+    /// Hash of all executed programs.
     digest: Sha256,
-    /// Warnings that were printed, or would have been without --quiet.
+    /// All warnings so far, including those that --quiet hides.
     warned: BTreeSet<String>,
     quiet: bool,
     bar: ProgressBar,
-    /// The progress that was printed last.
+    /// Last printed progress.
     progress: Option<Progress>,
 }
 
 impl Job {
-    /// Makes one model call; the last of a chunk brings pictures.
+    /// Makes one model call. The last one of a chunk returns pictures.
     fn step(&mut self) -> Result<Vec<Shot>, Failure> {
         let frames = self.player.step(&mut self.session)?;
         let engine = self.session.engine();
@@ -357,7 +357,7 @@ impl Job {
         let pictures = self.session.checksum().pictures;
         if let Some(progress) = self.progress.as_mut().filter(|progress| progress.pictures < pictures) {
             progress.pictures = pictures.min(progress.of);
-            // A reader that has gone away does not stop the render.
+            // A closed pipe does not stop the render.
             let _ = serde_json::to_string(progress).map(|line| terminal::print_json(&(line + "\n")));
         }
         let made = self.bar.position() + frames.len() as u64;
@@ -405,12 +405,12 @@ impl Job {
     }
 }
 
-/// Writes a report: whole or not at all, or as it comes to a terminal or a pipe.
+/// Writes a report: atomically to a file, directly to a terminal or a pipe.
 fn write_report(path: &Path, report: &str) -> std::io::Result<()> {
     if path.exists() && !path.is_file() { std::fs::write(path, report) } else { disk::replace(path, report.as_bytes()) }
 }
 
-/// A sentence, cut where a long prompt makes it unreadable.
+/// A sentence of at most [`LONGEST`] characters; a long prompt is cut.
 fn shortened(sentence: &str) -> String {
     match sentence.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &sentence[..end]),
@@ -418,7 +418,7 @@ fn shortened(sentence: &str) -> String {
     }
 }
 
-/// Compiles a patch; its problems are printed.
+/// Compiles a patch and prints its problems.
 pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, Failure> {
     let (plan, problems) = Plan::compile(patch, LIBRARY);
     for problem in problems.iter().filter(|_| !quiet || plan.is_none()) {
@@ -441,7 +441,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `node.param=value`.
+/// Parses `node.param=value`.
 fn setting(text: &str) -> Result<(String, String, String), String> {
     let parts = text.split_once('=').and_then(|(port, value)| Some((port.split_once('.')?, value)));
     let Some(((id, name), value)) = parts.filter(|((id, name), _)| !id.is_empty() && !name.is_empty()) else {
@@ -450,7 +450,7 @@ fn setting(text: &str) -> Result<(String, String, String), String> {
     Ok((id.to_owned(), name.to_owned(), value.to_owned()))
 }
 
-/// A value as it is written in a patch; a text if it is no JSON.
+/// A value as JSON; any other text becomes a JSON string.
 fn json_or_text(value: &str) -> Json {
     serde_json::from_str(value).unwrap_or_else(|_| Json::from(value))
 }
