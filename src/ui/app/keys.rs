@@ -1,4 +1,4 @@
-//! The keys of the window and the commands that they give.
+//! The keys of the window and their commands.
 
 use eframe::egui::{Event, Key, Modifiers, Ui};
 
@@ -19,7 +19,7 @@ pub enum Command {
     SaveAs,
     /// Revert the last step.
     Undo,
-    /// Apply the reverted step again.
+    /// Reapply the last reverted step.
     Redo,
     /// Select all nodes.
     SelectAll,
@@ -50,9 +50,9 @@ pub enum Command {
     Restart,
     /// Start or stop a recording.
     ToggleRecording,
-    /// Assign the key or controller that starts and stops recordings.
+    /// Learn the MIDI note or CC that starts and stops recordings.
     LearnRecording,
-    /// Assign none.
+    /// Remove its assignment.
     ForgetRecording,
     /// Zoom to the selection.
     ZoomSelection,
@@ -68,12 +68,12 @@ pub enum Command {
     ToggleTakes,
     /// Keep the take that is written now.
     KeepTake,
-    /// Leave the large preview, MIDI learn and questions.
+    /// Leave the large preview, cancel MIDI learn and questions.
     Cancel,
 }
 
 /// The state of the window that decides which keys are commands.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about the window, each asked once")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the window")]
 pub struct KeyContext {
     /// The palette is open.
     pub palette: bool,
@@ -87,7 +87,7 @@ pub struct KeyContext {
     pub instance: bool,
 }
 
-/// The commands of the keys that were pressed, which are consumed.
+/// Commands of the pressed keys. Consumes these keys.
 pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     let pressed = |modifiers, key| ui.input_mut(|i| i.consume_key(modifiers, key));
     let (ctrl, shift) = (Modifiers::COMMAND, Modifiers::COMMAND | Modifiers::SHIFT);
