@@ -46,7 +46,7 @@ fn share(property: Property, change: impl Fn(&mut Scene) -> bool) -> f64 {
         let mut shown = scene.clone();
         change(&mut shown).then_some((scene, shown))
     });
-    // What hardly differs from its ground is in no scene of the training.
+    // Training scenes have no thing with hardly any contrast to its ground.
     let differs = |scene: &Scene| scene.things.iter().all(|thing| contrast_of(world(), scene, thing) > 0.1);
     let pairs: Vec<(Scene, Scene)> = pairs.filter(|(_, shown)| differs(shown)).take(CLIPS).collect();
     assert!(pairs.len() >= 5, "too few scenes");

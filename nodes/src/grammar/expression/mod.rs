@@ -2,8 +2,8 @@
 //!
 //! # In the program
 //!
-//! [`Expression::parse`] checks an expression and compiles it, once per edit; [`Expression::value`] evaluates it, once per frame. The
-//! tables above are written from [`VARIABLES`], [`OPERATORS`] and [`FUNCTIONS`], which the parser reads as well.
+//! [`Expression::parse`] checks and compiles an expression, once per edit; [`Expression::value`] evaluates it, once per
+//! frame. [`VARIABLES`], [`OPERATORS`] and [`FUNCTIONS`] are the source of the tables above and of the parser.
 //!
 //! ```
 //! use bendrack_nodes::grammar::expression::{Expression, Scope};
