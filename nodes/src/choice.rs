@@ -16,14 +16,14 @@ pub trait Choice: Copy + Sized + 'static {
 /// Reads a choice by its name.
 ///
 /// # Errors
-/// A name of no variant.
+/// Fails for any other name.
 pub fn read<'de, C: Choice, D: Deserializer<'de>>(deserializer: D) -> Result<C, D::Error> {
     let name = String::deserialize(deserializer)?;
     let named = C::ALL.iter().copied().find(|choice| choice.name() == name);
     named.ok_or_else(|| D::Error::unknown_variant(&name, C::CHOICES))
 }
 
-/// Declares an enum with the names of its variants: the only place where they are written. Serde uses the same names.
+/// Declares an enum with the names of its variants, for patches and for Serde.
 macro_rules! choices {
     ($(#[$attribute:meta])* $visibility:vis enum $type:ident { $($(#[$about:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$attribute])*

@@ -21,7 +21,7 @@ pub type Measurements = BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>;
 /// Inputs of a tick, besides the plan and the memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// Controls in each latent frame of the call. Further frames hold those of the last; without any, no device sent anything.
+    /// Controls in each latent frame of the call. Later frames keep those of the last; an empty list has no controls.
     pub lanes: &'a [Arc<Controls>],
     /// Measurements of the taps.
     pub measurements: &'a Measurements,
@@ -35,7 +35,7 @@ pub struct Inputs<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Lane<'a> {
     pub(crate) controls: &'a Controls,
-    /// They are those of an earlier frame, whose events are over.
+    /// True if they are those of an earlier frame; its events do not count again.
     pub(crate) is_held: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct Scratch {
     input_values: Vec<Option<Value>>,
     /// The values on all outputs.
     output_values: Vec<Option<Value>>,
-    /// The values of outputs that are read in the next frame, as of the frame before.
+    /// Values of delayed outputs, in the previous frame.
     before: Vec<Option<Value>>,
     requests: Requests,
     everything: Arc<Selection>,
@@ -75,7 +75,7 @@ impl Scratch {
         &self.held
     }
 
-    /// Warnings of nodes in the latest call: the node, and a message.
+    /// Warnings of nodes in the latest call: id of the node, and a message.
     pub fn warnings(&self) -> &[(Arc<str>, &'static str)] {
         &self.requests.warnings
     }
@@ -125,7 +125,8 @@ impl Plan {
 
     /// [`Self::program`] into reused buffers. It allocates only for targets and pictures that change.
     ///
-    /// `open` are the latent frames that are not shown yet, up to the end of the call. The prompt is that of the first one.
+    /// `open` is the range of latent frames without pictures so far; it ends with the call. The prompt is that of its
+    /// first frame.
     pub fn run(
         &self,
         inputs: &Inputs<'_>,
@@ -141,7 +142,7 @@ impl Plan {
         for lane in 0..open.end {
             self.tick(inputs, lane, memory, scratch);
             if lane == open.start {
-                lead(program, &scratch.requests.program);
+                take_prompt(program, &scratch.requests.program);
             }
             add(program, &mut scratch.requests.program, lane);
         }
@@ -188,7 +189,7 @@ impl Plan {
                     bypass: slot.bypass,
                     inputs: arrived,
                     outputs: &mut output_values[gives.clone()],
-                    gave: 0,
+                    set_outputs: 0,
                     held: 0,
                     memory: numbers,
                     texts,
@@ -196,8 +197,8 @@ impl Plan {
                     requests,
                 };
                 (slot.def.run)(&mut ctx);
-                let (gave, not_finite) = (ctx.gave, ctx.held);
-                settle(slot, gave, not_finite, &mut output_values[gives.clone()], held);
+                let (set_outputs, not_finite) = (ctx.set_outputs, ctx.held);
+                finish_outputs(slot, set_outputs, not_finite, &mut output_values[gives.clone()], held);
             }
             remember(slot, &output_values[gives], memory);
         }
@@ -224,17 +225,17 @@ fn remember(slot: &Slot, output_values: &[Option<Value>], memory: &mut Memory) {
     }
 }
 
-/// Outputs that the node did not set. Numbers keep their value, and gates their state without a new edge. All others
-/// become empty.
-fn settle(
+/// Completes the outputs that the node did not set: numbers keep their value, and gates their state without a new
+/// edge; others become empty. Adds those without a finite number to `held`.
+fn finish_outputs(
     slot: &Slot,
-    gave: u64,
+    set_outputs: u64,
     not_finite: u64,
     output_values: &mut [Option<Value>],
     held: &mut Vec<(Arc<str>, &'static str)>,
 ) {
     for (index, (value, output)) in output_values.iter_mut().zip(slot.def.outputs).enumerate() {
-        if gave & 1 << index == 0 {
+        if set_outputs & 1 << index == 0 {
             match value {
                 Some(Value::Number(_)) => {}
                 Some(Value::Reading(reading)) => reading.hits = 0,
@@ -261,7 +262,7 @@ fn pass(slot: &Slot, arrived: &[Option<Value>], output_values: &mut [Option<Valu
     }
 }
 
-/// Feeds the inputs of a node. True if any value differs from the frame before.
+/// Sets the values on the inputs of a node. True if any differs from the previous frame.
 fn feed(
     slot: &Slot,
     tick: &TickContext<'_>,
@@ -290,7 +291,7 @@ fn feed(
             _ => cabled.or_else(|| feed.base.clone()),
         };
         let same = match (&*value, &new) {
-            (Some(old), Some(new)) => old.is(new),
+            (Some(old), Some(new)) => old.is_identical(new),
             (None, None) => true,
             _ => false,
         };
@@ -302,7 +303,7 @@ fn feed(
     changed
 }
 
-/// The number on an input: what arrives, or the knob as the cable moves it, within the limits.
+/// The number on an input, within its limits: that of the cable, or of the knob as the cable moves it.
 fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, lane: Lane<'_>) -> Option<f64> {
     let turned = feed.map.and_then(|MidiMap { cc, range: [low, high] }| {
         let control = lane.controls.cc(cc)?;
@@ -315,7 +316,7 @@ fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, lane: Lane<'_>) ->
     };
     let Some(arrived) = cabled.and_then(Value::number) else { return base };
     let gain = feed.cable.as_ref().map_or(Gain::Replaces, |cable| cable.gain);
-    // A number is moved by a finite number to infinity at most, which the limits catch.
+    // Finite operands give infinity at most, never NaN, and the limits bound it.
     Some(gain.moved(base.unwrap_or(0.0), arrived).clamp(input.hard.0, input.hard.1))
 }
 
@@ -343,8 +344,8 @@ fn pressed(map: &MidiMap, lane: Lane<'_>) -> Option<Gate> {
     control.presses(|value| map.presses(value)).map(|(on, hits)| Gate { on, hits })
 }
 
-/// Gives a call the prompt of a tick.
-fn lead(program: &mut Program, tick: &Program) {
+/// Copies the prompt of a tick, with its blend and switch, to the call.
+fn take_prompt(program: &mut Program, tick: &Program) {
     program.prompt.clone_from(&tick.prompt);
     program.blend.clone_from(&tick.blend);
     program.switch = tick.switch;
@@ -364,8 +365,8 @@ fn add(program: &mut Program, tick: &mut Program, lane: usize) {
     program.screen.append(&mut tick.screen);
 }
 
-/// Adds a tick's bends as lane `lane`. A bend continues if it equals that of the previous frame but for its numbers. Any
-/// other, such as one with a new target, starts at this frame, and the one it replaces ends.
+/// Adds a tick's bends as lane `lane`. A bend continues an earlier one that differs in its numbers only. Any other,
+/// such as one with a new target, starts at this frame. A bend without a successor ends, with amount 0.
 fn add_bends(bends: &mut Vec<Bend>, tick: &mut Vec<Bend>, lane: usize) {
     let mut next = 0;
     for mut new in tick.drain(..) {

@@ -14,7 +14,7 @@ use super::{Failure, print, print_json, printed};
 use crate::provenance;
 use crate::terminal::{self, escaped, in_line};
 
-/// Problems of one patch that are printed for people, at most.
+/// Largest number of problems printed for one patch, without --json.
 const MOST: usize = 50;
 
 #[derive(clap::Args)]
@@ -66,12 +66,12 @@ impl Check {
     }
 }
 
-/// Each problem with the lines of the file that it is about.
+/// Each problem with its lines of the file.
 fn for_people(path: &Path, text: &str, problems: &[Problem]) -> String {
     let renderer = if std::io::stdout().is_terminal() { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Unicode);
     let path = in_line(&path.display().to_string()).into_owned();
-    // A byte-order mark is not part of what is read.
+    // Spans do not count a byte-order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let shown = escaped(text);
     let mut report = String::new();
@@ -104,20 +104,20 @@ fn group<'a>(path: &'a str, text: &str, shown: &'a str, problem: &'a Problem) ->
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let (title, picture) = problem.message.split_once('\n').map_or((&*problem.message, None), |(a, b)| (a, Some(b)));
+    let (title, note) = problem.message.split_once('\n').map_or((&*problem.message, None), |(a, b)| (a, Some(b)));
     let mut group = Group::with_title(level.primary_title(title).id(problem.code.name()));
     if problem.span.is_none() {
         group = group.element(Origin::path(path));
     }
     if let Some(span) = &problem.span {
         let label = (!problem.pointer.is_empty()).then_some(&*problem.pointer);
-        // Escapes are longer than what they stand for.
+        // Escapes are longer than their characters, so spans move.
         let moved = |at: usize| text.get(..at).map_or(shown.len(), |before| escaped(before).len());
         let annotation = AnnotationKind::Primary.span(moved(span.bytes.start)..moved(span.bytes.end)).label(label);
         group = group.element(Snippet::source(shown).path(path).annotation(annotation));
     }
-    if let Some(picture) = picture {
-        group = group.element(Level::NOTE.message(picture));
+    if let Some(note) = note {
+        group = group.element(Level::NOTE.message(note));
     }
     if let Some(expected) = &problem.expected {
         group = group.element(Level::NOTE.message(format!("expected {expected}")));

@@ -1,4 +1,4 @@
-//! `bendrack devices`: the devices that are connected.
+//! `bendrack devices`: the connected devices.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -90,7 +90,7 @@ impl Devices {
     }
 }
 
-/// A title over the devices, or over the reason why there are none.
+/// A title over the list of devices, or over the reason for an empty list.
 fn section(title: &str, found: Result<Vec<String>, DeviceError>, nothing: &str) -> String {
     let lines = match found {
         Ok(found) if found.is_empty() => nothing.to_owned(),

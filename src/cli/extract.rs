@@ -26,7 +26,7 @@ pub(super) struct Extract {
 
 impl Extract {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let files = Files::default().input("the file that is read", &self.file);
+        let files = Files::default().input("the input file", &self.file);
         if let Some(path) = &self.output {
             files.output("-o", path, Content::Patch).check()?;
         }
@@ -40,7 +40,7 @@ impl Extract {
             } else if std::str::from_utf8(&found.text).is_ok() {
                 format!("{file}: {why}; look for a PNG or MP4 that bendrack rendered, or for the .bend.json beside it")
             } else {
-                format!("{file}: there is no patch in it; {}", sidecar::advice(&self.file))
+                format!("{file}: the file has no patch; {}", sidecar::advice(&self.file))
             })
         })?;
         let text = match (self.provenance, render) {
@@ -52,7 +52,7 @@ impl Extract {
             }
             (true, None) => {
                 let message = format!(
-                    "{}: this is a saved patch without a record of a render; look for the .bend.json of a video",
+                    "{}: this is a saved patch without a render record; look for the .bend.json of a video",
                     self.file.display()
                 );
                 return Err(Failure::Failed(message));

@@ -1,6 +1,6 @@
 //! The files of a command, compared before any of them is written.
 //!
-//! An output takes the place of no input, of no other output, and of no file of another kind.
+//! An output replaces no input, no other output, and no file of another kind.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -13,10 +13,10 @@ use super::Failure;
 use crate::files::{is_same, resolved};
 use crate::output::video::{Format, is_numbered};
 
-/// The longest report that is looked into before it is replaced, in bytes.
+/// Largest report or state that may be replaced, in bytes.
 const MAX_REPORT: u64 = 64 << 20;
 
-/// The content of an output. An older file of the same content is replaced.
+/// Content of an output. It replaces an older file of the same content, unless noted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Content {
     Mp4,
@@ -24,13 +24,13 @@ pub(super) enum Content {
     Png,
     /// The report of a render, as JSON.
     Report,
-    /// A patch. It replaces no other, whose work would be lost.
+    /// A patch. It replaces nothing, so that no other patch is lost.
     Patch,
     /// A take. It replaces nothing.
     Take,
     /// The last values of controls, as JSON.
     State,
-    /// The record beside a video. It is left out where it would replace another file.
+    /// The record beside a video. [`write_sidecar`](super::record::write_sidecar) never replaces another file with it.
     Record,
 }
 
@@ -46,7 +46,7 @@ enum Place {
 enum Role {
     Input,
     Output(Content),
-    /// Pictures that are there are refused when the first of them is begun.
+    /// Numbered pictures. Their writer refuses existing ones.
     Pictures,
 }
 
@@ -62,19 +62,19 @@ struct Named {
 pub(super) struct Files(Vec<Named>);
 
 impl Files {
-    /// Adds a file that is read.
+    /// Adds an input.
     pub(super) fn input(mut self, name: &'static str, path: &Path) -> Self {
         self.0.push(Named { name, place: Place::File(path.to_owned()), role: Role::Input });
         self
     }
 
-    /// Adds a file that is written.
+    /// Adds an output.
     pub(super) fn output(mut self, name: &'static str, path: &Path, kind: Content) -> Self {
         self.0.push(Named { name, place: Place::File(path.to_owned()), role: Role::Output(kind) });
         self
     }
 
-    /// Adds a video that is written, in the format of its name.
+    /// Adds an output video, in the format of its name.
     pub(super) fn video(mut self, name: &'static str, path: &Path) -> Result<Self, Failure> {
         match Format::of(path).map_err(|error| Failure::Failed(error.to_string()))? {
             Format::Mp4 => Ok(self.output(name, path, Content::Mp4)),
@@ -86,14 +86,14 @@ impl Files {
         }
     }
 
-    /// An error if an output would take the place of another file.
+    /// An error if an output would replace another file.
     pub(super) fn check(&self) -> Result<(), Failure> {
         for (index, file) in self.0.iter().enumerate() {
             let Role::Output(kind) = file.role else { continue };
             let Place::File(path) = &file.place else { continue };
             let others = self.0.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other);
             for other in others.filter(|other| kind != Content::Record || !matches!(other.role, Role::Input)) {
-                if other.place.takes_in(path) {
+                if other.place.contains_path(path) {
                     return Err(refused(file.name, path, &format!("this is also {}", other.name)));
                 }
             }
@@ -105,7 +105,7 @@ impl Files {
         for pictures in numbered {
             for input in self.0.iter().filter(|file| matches!(file.role, Role::Input)) {
                 if let Place::File(path) = &input.place
-                    && pictures.place.takes_in(path)
+                    && pictures.place.contains_path(path)
                 {
                     let why = format!("this is {} and the name of one of the numbered pictures", input.name);
                     return Err(refused(pictures.name, path, &why));
@@ -115,16 +115,16 @@ impl Files {
         Ok(())
     }
 
-    /// The input that a path leads to, by its name.
+    /// Name of the input at a path.
     pub(super) fn input_at(&self, path: &Path) -> Option<&'static str> {
         let inputs = self.0.iter().filter(|file| matches!(file.role, Role::Input));
-        inputs.into_iter().find(|file| file.place.takes_in(path)).map(|file| file.name)
+        inputs.into_iter().find(|file| file.place.contains_path(path)).map(|file| file.name)
     }
 }
 
 impl Place {
-    /// True if a path leads to it, or to a picture of it.
-    fn takes_in(&self, path: &Path) -> bool {
+    /// True if a path is this file, or one of the numbered pictures or their folder.
+    fn contains_path(&self, path: &Path) -> bool {
         match self {
             Self::File(file) => is_same(file, path),
             Self::Numbered { folder, prefix } => {
@@ -147,7 +147,7 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
     let why = if there.is_dir() {
         "this is a folder"
     } else if !there.is_file() {
-        // A terminal or a pipe takes a report as it comes.
+        // A report may go to a terminal or a pipe.
         if kind == Content::Report {
             return Ok(());
         }

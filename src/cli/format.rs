@@ -25,7 +25,7 @@ pub(super) struct Format {
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Layout {
-    /// Unchanged.
+    /// In its present place.
     Keep,
     /// In a file beside the patch, so that moves of nodes do not hide other changes.
     Separate,
@@ -35,7 +35,7 @@ enum Layout {
 
 impl Format {
     pub(super) fn run(self) -> std::result::Result<(), Failure> {
-        let mut is_odd = false;
+        let mut is_changed = false;
         for path in &self.patches {
             let opened = disk::load(path).map_err(|error| output(&error))?;
             let Some(home) = opened.home else {
@@ -47,17 +47,17 @@ impl Format {
                 if !is_canonical {
                     print(&format!("{}\n", path.display()))?;
                 }
-                is_odd |= !is_canonical;
+                is_changed |= !is_canonical;
             } else {
                 self.write(&home, &opened.patch).map_err(|error| output(&error))?;
             }
         }
-        if is_odd { Err(Failure::Reported) } else { Ok(()) }
+        if is_changed { Err(Failure::Reported) } else { Ok(()) }
     }
 
     fn write(&self, path: &Path, patch: &Patch) -> Result<()> {
         match self.layout {
-            // A canonical file is not touched, and keeps its time.
+            // A canonical file keeps its modification time.
             Layout::Keep if is_canonical(path)? => Ok(()),
             Layout::Keep => disk::save(path, patch),
             Layout::Separate => disk::save_apart(path, patch),

@@ -1,8 +1,9 @@
-//! The command line. Exit codes: 0 for success, 1 for a failure with one message on stderr. Wrong usage, or a patch
-//! that does not run, is 2.
+//! The command line. Exit codes: 0 for success, 1 for a failure with one message on standard error, 2 for wrong usage
+//! or a patch with errors.
 
 mod bench;
 mod check;
+mod device_outputs;
 mod devices;
 mod extract;
 mod files;
@@ -10,7 +11,6 @@ mod format;
 mod models;
 mod monitor;
 mod nodes;
-mod outs;
 mod play;
 mod program;
 mod record;
@@ -75,7 +75,7 @@ enum Command {
     Devices(Box<devices::Devices>),
 }
 
-/// The licences of bendrack, and those of the work of others in it.
+/// The licences of bendrack and of its parts.
 const LICENCES: [&str; 4] = [
     "bendrack is licensed under the MIT licence or the Apache licence, version 2.0, at your choice.\n",
     include_str!("../../LICENSE-MIT"),
@@ -85,13 +85,13 @@ const LICENCES: [&str; 4] = [
 
 /// The failure of a command.
 enum Failure {
-    /// It could not be done.
+    /// The command failed; the message is still to be printed.
     Failed(String),
-    /// The command line is wrong.
+    /// The command line is wrong; the message is still to be printed.
     Usage(String),
     /// The patch does not run; its problems are printed.
     InvalidPatch,
-    /// It could not be done; the reason is printed.
+    /// The command failed; its message is printed.
     Reported,
 }
 
@@ -135,7 +135,7 @@ fn print_answer(answer: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The exit code of a command; its error is printed.
+/// Exit code of a command. Prints its error.
 fn exit(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -152,12 +152,12 @@ fn exit(result: Result<(), Failure>) -> ExitCode {
     }
 }
 
-/// Writes to standard output. A reader that has gone away has read enough.
+/// Writes to standard output. A closed pipe is no error.
 fn print(text: &str) -> Result<(), Failure> {
     printed(terminal::print(text))
 }
 
-/// [`print`], of a JSON text.
+/// [`print`] for JSON.
 fn print_json(json: &str) -> Result<(), Failure> {
     printed(terminal::print_json(json))
 }
@@ -171,12 +171,12 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Reads the patch in a file, which may be a PNG or MP4; a problem of its text is printed.
+/// Reads the patch in a file, which may be a PNG or MP4. Prints a problem of its text.
 fn read_patch(path: &Path) -> Result<Patch, Failure> {
     open_patch(path).map(|opened| opened.patch)
 }
 
-/// [`read_patch`], with the render and the home of the file.
+/// [`read_patch`], with the render record and the path to save to.
 fn open_patch(path: &Path) -> Result<Opened, Failure> {
     let found = provenance::read(path).map_err(|error| Failure::Failed(error.to_string()))?;
     found.open(path).map_err(|problem| {
@@ -185,7 +185,7 @@ fn open_patch(path: &Path) -> Result<Opened, Failure> {
     })
 }
 
-/// Width and height of a picture.
+/// Parses the width and height of a picture, `832x480`.
 fn size(text: &str) -> Result<(usize, usize), String> {
     let side = |text: &str| text.parse().ok().filter(|side| (16..=4096).contains(side) && side % 16 == 0);
     let sides = text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));

@@ -1,4 +1,4 @@
-//! `bendrack models`: the models there are.
+//! `bendrack models`: the models on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -50,9 +50,9 @@ impl Models {
     }
 }
 
-/// Every model by name, with what it is, or why it cannot be used.
+/// Every model by name, with its description or its error.
 fn list() -> Vec<(String, std::result::Result<String, String>)> {
-    let mini = "the small model inside the program: moving shapes, 128x128".to_owned();
+    let mini = "the small model inside the program: moving things, 128x128".to_owned();
     let mut models = vec![(Family::Mini.name().to_owned(), Ok(mini))];
     let entries = folder().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
@@ -64,7 +64,7 @@ fn list() -> Vec<(String, std::result::Result<String, String>)> {
     models
 }
 
-/// A line about the model in a folder, without loading it.
+/// Description of the model in a folder, without loading it.
 fn about(path: &Path) -> Result<String> {
     let checkpoint = Checkpoint::find(path)?;
     let sizes = checkpoint.sizes()?;
@@ -77,7 +77,7 @@ fn about(path: &Path) -> Result<String> {
     let stream = if checkpoint.family.streaming().is_some() {
         ""
     } else {
-        "; does not stream, as far as its name says; put longlive, self-forcing, causvid or krea into the folder's name"
+        "; no streaming model by its name; if it is one, put longlive, self-forcing, causvid or krea into the folder's name"
     };
     Ok(format!("{}, {} layers of width {}{lacks}{stream}", checkpoint.family, sizes.layers, sizes.dim))
 }
@@ -98,10 +98,10 @@ pub(super) fn open(name: &str) -> Result<Model> {
 
 /// The sentence about a folder of models that does not exist.
 fn absent(folder: &Path) -> String {
-    format!("Models would be read from {} ({VARIABLE}), but there is no such folder.", folder.display())
+    format!("The folder of models {} ({VARIABLE}) does not exist.", folder.display())
 }
 
-/// The folder of models: named by a variable, or the usual place for a program's data.
+/// The folder of models: that of [`VARIABLE`], or `bendrack/models` in the user's data folder.
 fn folder() -> Option<PathBuf> {
     let named = std::env::var_os(VARIABLE).map(PathBuf::from);
     named.or_else(|| {

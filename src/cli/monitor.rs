@@ -12,10 +12,10 @@ use crate::input::Inbox;
 use crate::io::{Colour, Dated, Devices, Kind, Light, Settings};
 use crate::terminal::{self, in_line};
 
-/// The time between two prints.
+/// Interval of the output.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Opens the devices and prints their activity each second, until this many seconds are over.
+/// Opens the devices and prints their activity each second, for `seconds` or until Ctrl+C.
 pub(super) fn run(settings: &Settings, seconds: Option<f64>, is_json: bool) -> Result<(), Failure> {
     if *settings == Settings::none() {
         return Err(Failure::Usage("no device is chosen; choose one, such as --osc-in 9000".to_owned()));
@@ -46,7 +46,7 @@ pub(super) fn run(settings: &Settings, seconds: Option<f64>, is_json: bool) -> R
     }
 }
 
-/// False if the reader of the output is gone.
+/// False if the reader closed the output.
 fn goes_on(written: io::Result<()>) -> Result<bool, Failure> {
     match written {
         Ok(()) => Ok(true),
@@ -55,7 +55,7 @@ fn goes_on(written: io::Result<()>) -> Result<bool, Failure> {
     }
 }
 
-/// The lines that were printed last, by device, and the counts of their messages.
+/// Last printed line of each device, and its count of messages.
 #[derive(Default)]
 struct Report(BTreeMap<(Kind, String), (String, u64)>);
 
@@ -68,7 +68,7 @@ impl Report {
             if before.as_ref().is_some_and(|(before, _)| *before == line) {
                 return None;
             }
-            // The count begins again for a device that came back.
+            // A reconnected device counts from 0.
             let new = count.saturating_sub(before.map_or(0, |(_, count)| count));
             Some(format!("{secs:5.0} s  {line} (+{new})\n"))
         };
@@ -76,7 +76,8 @@ impl Report {
     }
 }
 
-/// The line of a device: light, name, counts; then the reason for a light that is not green, the last message and error.
+/// The line of a device: light, name, counts; then the reason for a light that is not green, the last message and
+/// error.
 fn line(light: &Light) -> String {
     let quoted =
         |name: &str, dated: &Option<Dated>| dated.as_ref().map(|dated| format!("{name}: {}", in_line(&dated.text)));

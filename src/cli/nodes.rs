@@ -26,7 +26,7 @@ impl Nodes {
     }
 }
 
-/// These nodes with their sentences, each family once, in the order of its first node.
+/// Nodes with their descriptions, grouped by family in the order of their first nodes.
 fn list(nodes: &[&'static NodeDef]) -> String {
     let mut families: Vec<(&str, String)> = Vec::new();
     for def in nodes {
@@ -39,7 +39,7 @@ fn list(nodes: &[&'static NodeDef]) -> String {
     families.into_iter().map(|(_, lines)| lines).collect::<Vec<_>>().join("\n")
 }
 
-/// The error for a name that no node has, with the nearest names.
+/// Error for an unknown name, with the nearest names.
 fn unknown(name: &str) -> String {
     // The part after the family, `lfo` of modulate.lfo.
     let last = |def: &NodeDef| def.name.rsplit('.').next().unwrap_or(def.name);
@@ -52,20 +52,20 @@ fn unknown(name: &str) -> String {
         near.extend(nearest(name, LIBRARY.iter().copied(), &mut { usize::MAX }));
     }
     let suggestion = if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(" or ")) };
-    format!("there is no node {name:?}; {suggestion}bendrack nodes lists them")
+    format!("there is no node {name:?}; {suggestion}`bendrack nodes` lists all nodes")
 }
 
 /// A node with its ports.
 fn explain(def: &NodeDef) -> String {
     let port = |name: &str, kind: &str, about: &str| format!("  {name:<12} {kind:<13} {about}");
     let inputs = def.inputs.iter().map(|input| port(input.name, kind_of(input), input.about) + &range(input) + "\n");
-    let outputs = def.outputs.iter().map(|output| port(output.name, &given(output), output.about) + "\n");
+    let outputs = def.outputs.iter().map(|output| port(output.name, &kind_and_latency(output), output.about) + "\n");
     let section = |title: &str, lines: String| if lines.is_empty() { lines } else { format!("\n{title}\n{lines}") };
     let (inputs, outputs) = (section("Inputs", inputs.collect()), section("Outputs", outputs.collect()));
     format!("{}: {}\n\n{}\n{inputs}{outputs}", def.name, def.title, def.about)
 }
 
-/// The kind of an input, in a word.
+/// Kind of an input, in a word.
 fn kind_of(input: &Input) -> &'static str {
     match input.kind {
         Kind::Number if !input.choices.is_empty() => "choice",
@@ -75,7 +75,7 @@ fn kind_of(input: &Input) -> &'static str {
 }
 
 /// The kind of an output, and its latency.
-fn given(output: &Output) -> String {
+fn kind_and_latency(output: &Output) -> String {
     let late = match output.latency {
         None => "",
         Some(Latency::Frame) => ", frame late",
@@ -84,7 +84,7 @@ fn given(output: &Output) -> String {
     format!("{}{late}", output.kind.name())
 }
 
-/// Default and range of a knob; in parentheses, the limits that cables reach.
+/// Default and range of a knob; in parentheses the limits for cables, if wider.
 fn range(input: &Input) -> String {
     match (input.kind, input.default) {
         (Kind::Number, _) if !input.choices.is_empty() => {

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::device_outputs::DeviceOutputs;
 use super::files::{Content, Files};
-use super::outs::Outs;
 use super::render::{compile, peak_memory};
 use super::{Failure, models, print_json, read_patch, size};
 use crate::disk;
@@ -28,17 +28,17 @@ use crate::output::raw::{FrameFormat, Frames};
 use crate::take::{SoundFile, TakeWriter, folder};
 use crate::terminal;
 
-/// The time from one line of statistics to the next.
+/// Interval of the statistics.
 const STATS: Duration = Duration::from_secs(1);
-/// The time from one copy of the state to the next.
+/// Interval of the writes of the state file.
 const STATE: Duration = Duration::from_secs(5);
-/// The time after which a failure of the engine ends the program, so that a service starts it again.
+/// Longest failure of the engine. After it the program exits, so that a service manager can restart it.
 const LONGEST_FAILURE: Duration = Duration::from_secs(10);
-/// The longest wait for the last model call at the end.
+/// Longest wait for the last model call at the end.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
-/// The pictures that wait for a slow reader; further ones are left out.
+/// Largest number of queued pictures for a slow reader; further ones are dropped.
 const MOST_WAITING: usize = 16;
-/// The longest state file that is read, in bytes.
+/// Largest state file, in bytes.
 const MAX_STATE: u64 = 64 << 20;
 
 #[derive(clap::Args)]
@@ -57,26 +57,26 @@ pub(super) struct Play {
     /// Write the pictures to standard output: as YUV4MPEG2, which players read from a pipe, or as raw RGB bytes.
     #[arg(long, value_enum, default_value = "none")]
     frames_out: FrameFormat,
-    /// Write everything that comes in to this file, so that `bendrack render --take` makes the video again.
+    /// Write a take to this file: all input and edits, from which `bendrack render --take` makes the video again.
     #[arg(long, value_name = "FILE.take")]
     take_out: Option<PathBuf>,
     /// Print a line of JSON each second: speed, latency, losses, memory, devices.
     #[arg(long)]
     stats: bool,
-    /// End this time after the first picture, in seconds [default: at Ctrl+C or SIGTERM].
+    /// Length of play after the first picture, in seconds [default: until Ctrl+C or SIGTERM].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<f64>,
     /// Keep the last value of each control in this file, every five seconds and at the end.
     #[arg(long, value_name = "FILE.json")]
     state: Option<PathBuf>,
-    /// Begin with the values of --state, if its file is there.
+    /// Start with the values of --state, if its file exists.
     #[arg(long, requires = "state")]
     resume: bool,
     #[command(flatten)]
     devices: devices::Settings,
 }
 
-/// The last value of each control, as a file.
+/// The state file: the last value of each control.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct State {
     /// The version of the format.
@@ -88,7 +88,7 @@ struct State {
 impl Play {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.files().check()?;
-        let held = if self.resume { self.held()? } else { Vec::new() };
+        let saved = if self.resume { self.saved_events()? } else { Vec::new() };
         let patch = read_patch(&self.patch)?;
         let plan = Arc::new(compile(&patch, &self.patch, false)?);
         let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
@@ -108,7 +108,7 @@ impl Play {
             }
             Ok(Session::new(engine, patch))
         };
-        let (outs, send) = Outs::new();
+        let (outputs, send) = DeviceOutputs::new();
         let frames = FrameWriter::start(self.frames_out, stop.clone());
         let shown = Arc::new(AtomicU64::new(0));
         let (count, pictures) = (shown.clone(), frames.sender());
@@ -122,9 +122,9 @@ impl Play {
         let journal = take.map(|path| TakeWriter::new(move || Ok(path.clone()), sound_file));
         let take_state = journal.as_ref().map(TakeWriter::state);
         let engine = EngineHandle::start_with_journal(load, watch, journal);
-        engine.inbox().push(Instant::now(), held);
+        engine.inbox().push(Instant::now(), saved);
         let devices = Devices::open(&self.devices, engine.inbox());
-        outs.open(&devices);
+        outputs.open(&devices);
 
         let begin = Instant::now();
         let (mut first, mut running) = (begin, begin);
@@ -137,7 +137,7 @@ impl Play {
             if total > 0 && self.seconds.is_some_and(|secs| first.elapsed().as_secs_f64() >= secs) {
                 break Ok(());
             }
-            // Seconds count from the first picture, and a failure from the last one.
+            // --seconds counts from the first picture, a failure from the last time that the engine ran.
             if total == 0 {
                 first = Instant::now();
             }
@@ -167,12 +167,12 @@ impl Play {
             }
             if now >= state_due {
                 state_due += STATE;
-                self.keep(&engine);
+                self.save_state(&engine);
             }
             std::thread::sleep(Duration::from_millis(20));
         };
-        self.keep(&engine);
-        // Devices first: keys that are held on a MIDI output are released.
+        self.save_state(&engine);
+        // Devices end first, with a note off for each held note of a MIDI output.
         drop(devices);
         engine.close(LONGEST_CALL);
         frames.finish();
@@ -193,8 +193,8 @@ impl Play {
         files
     }
 
-    /// The events of the state file; none if there is no file yet.
-    fn held(&self) -> Result<Vec<Event>, Failure> {
+    /// Events of the state file; none before the first file.
+    fn saved_events(&self) -> Result<Vec<Event>, Failure> {
         let Some(path) = &self.state else { return Ok(Vec::new()) };
         let failed = |why: &str| {
             Failure::Failed(format!("{}: {why}; delete the file, or start without --resume", path.display()))
@@ -214,7 +214,7 @@ impl Play {
     }
 
     /// Writes the state file.
-    fn keep(&self, engine: &EngineHandle) {
+    fn save_state(&self, engine: &EngineHandle) {
         let Some(path) = &self.state else { return };
         let state = State { version: 1, events: engine.inbox().latest().events() };
         let written = serde_json::to_vec(&state).map_err(io::Error::other).and_then(|text| disk::replace(path, &text));
@@ -226,7 +226,7 @@ impl Play {
         }
     }
 
-    /// Prints a line of statistics where no pictures go.
+    /// Prints a line of statistics: to standard error if standard output carries pictures.
     fn print_stats(&self, line: &serde_json::Value) -> Result<(), Failure> {
         if self.frames_out == FrameFormat::None {
             return print_json(&format!("{line}\n"));
@@ -274,7 +274,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The paths of takes that are kept by themselves, in the user's folder.
+/// Paths of the takes that the window writes, in the user's folder.
 pub(super) fn sessions() -> impl FnMut() -> io::Result<PathBuf> + Send + 'static {
     || {
         let folder = folder::of_user()
@@ -283,7 +283,7 @@ pub(super) fn sessions() -> impl FnMut() -> io::Result<PathBuf> + Send + 'static
     }
 }
 
-/// The sound file that stands in for an audio input, with its fingerprint.
+/// The sound file in place of an audio input, with its SHA-256.
 pub(super) fn sound_file(source: &AudioSource) -> Result<Option<SoundFile>, Failure> {
     let AudioSource::File(path) = source else { return Ok(None) };
     let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
@@ -322,7 +322,7 @@ impl FrameWriter {
         let found = problem.clone();
         let write = move || {
             if let Err(error) = write_frames(format, &receiver) {
-                // A reader that has gone away has seen enough: the video ends.
+                // A closed pipe ends the video without an error.
                 if error.kind() != io::ErrorKind::BrokenPipe {
                     let why = format!("the pictures cannot be written: {error}; check the program that reads them");
                     *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
@@ -347,7 +347,7 @@ impl FrameWriter {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Writes what waits.
+    /// Writes the queued pictures and ends.
     fn finish(self) {
         self.sender.pictures.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = self.thread {
@@ -357,7 +357,7 @@ impl FrameWriter {
     }
 }
 
-/// Writes pictures until no more come.
+/// Writes pictures until the channel closes.
 fn write_frames(format: FrameFormat, pictures: &Receiver<Arc<Picture>>) -> io::Result<()> {
     let mut frames = Frames::new(format, io::stdout().lock());
     for picture in pictures {

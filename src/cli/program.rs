@@ -1,4 +1,4 @@
-//! `bendrack program`: the program of a patch at a frame.
+//! `bendrack program`: the program of a patch at a latent frame.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,14 @@ use crate::engine::model::LATENT_SECS;
 
 /// Latent frames of a model call, in every model that streams.
 const CHUNK: u64 = 3;
-/// The last frame that can be chosen: almost three days of video. All frames before it run.
+/// Largest latent frame: almost three days of video. All latent frames before it run.
 const MAX_FRAME: u64 = 1_000_000;
 
 #[derive(clap::Args)]
 pub(super) struct Program {
     /// The patch file.
     patch: PathBuf,
-    /// Latent frame, from 0; its whole chunk of 3 is printed.
+    /// Latent frame, from 0. The program covers its chunk of 3.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_FRAME))]
     frame: u64,
     /// Denoising step, from 0: prints only bends and taps of this step.
@@ -52,7 +52,7 @@ fn acts(target: &Target, step: usize) -> bool {
     target.steps.contains(step) && target.pass.contains(Pass::Denoise)
 }
 
-/// The program of a chunk without any input from outside. All chunks before it run, as they fill the memory.
+/// Program of a chunk, without devices. All chunks before it run first and fill the memory.
 fn program(plan: &Plan, chunk: u64) -> bendrack_nodes::program::Program {
     let measurements = Measurements::default();
     let mut memory = Memory::default();

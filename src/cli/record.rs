@@ -1,4 +1,4 @@
-//! Pictures into a video, with their provenance.
+//! Writing of pictures to a video, with sound and provenance.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::output::video::VideoWriter;
 use crate::provenance::{self, Provenance};
 use crate::sound::{RATE, Samples};
 
-/// A picture, and whether the patch wants it in the video.
+/// A picture, and true if the patch records it.
 pub(super) type Shot = (Arc<Picture>, bool);
 
-/// Writes the first `wanted` pictures of `step`, each with the sound of its time, except those that the patch leaves out. Returns the
-/// number of kept pictures. A video that fails on the way keeps the pictures written so far.
+/// Writes those of the first `wanted` pictures of `step` that the patch records, each with the sound of its time.
+/// Returns the number of written pictures. A video that fails on the way keeps the pictures written so far.
 pub(super) fn record(
     mut video: Box<dyn VideoWriter>,
     wanted: u64,
@@ -40,12 +40,12 @@ pub(super) fn record(
         while made < wanted {
             for (picture, recorded) in step()?.into_iter().take((wanted - made) as usize) {
                 made += 1;
-                let heard = sound.as_mut().map(|sound| sound.read((sound_until(made) - sound.position()) as usize));
+                let piece = sound.as_mut().map(|sound| sound.read((sound_until(made) - sound.position()) as usize));
                 if recorded {
                     video.push(&picture).map_err(|error| output(&error))?;
                     written += 1;
-                    if let Some(heard) = heard {
-                        video.push_sound(&heard).map_err(|error| output(&error))?;
+                    if let Some(piece) = piece {
+                        video.push_sound(&piece).map_err(|error| output(&error))?;
                     }
                 }
             }
@@ -79,7 +79,7 @@ pub(super) fn record(
     }
 }
 
-/// The end of so many pictures, in samples of sound.
+/// End of the first `pictures` pictures, in samples of sound.
 fn sound_until(pictures: u64) -> u64 {
     (pictures as f64 / FRAME_RATE * f64::from(RATE)).round() as u64
 }

@@ -1,4 +1,4 @@
-//! Recordings of the window: their names, their folder, and the frames that they get.
+//! Recordings of the window: their folder, their names, and their frames.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,7 +16,7 @@ use crate::output::recorder::{Progress, Recording, Seen, Shot, SoundOf};
 use crate::provenance::{Provenance, Render};
 use crate::ui::{Parts, RecordingLink, RecordingState};
 
-/// Files of one second, at most.
+/// Largest number of recordings with the time of one second in their names.
 const MOST_NAMES: usize = 1000;
 
 /// The recordings of a window: one at a time.
@@ -74,7 +74,7 @@ impl Recordings {
         self.0.render.get().cloned()
     }
 
-    /// Takes a frame that is shown now.
+    /// Adds a frame that is shown now.
     pub(super) fn push(&self, frame: &Frame) {
         let state = self.state();
         let Some(running) = state.running.as_ref().filter(|running| !running.is_ending) else { return };
@@ -88,7 +88,7 @@ impl Recordings {
         });
     }
 
-    /// Ends the recording, and waits for its files. The message, if one ran.
+    /// Ends the recording and waits for its files. Returns its message; none without a recording.
     pub(super) fn finish(&self) -> Option<String> {
         let running = self.state().running.take()?;
         let progress = running.recorder.finish();
@@ -99,7 +99,7 @@ impl Recordings {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the message of a recording that ended to the outcome.
+    /// Moves the message of an ended recording to the outcome.
     fn settle(state: &mut State) {
         let is_done = |running: &mut Running| running.recorder.progress().is_done;
         if let Some(running) = state.running.take_if(is_done) {
@@ -122,7 +122,7 @@ impl RecordingLink for Recordings {
             patch: patch.clone(),
             render: Render { seed: patch.engine.seed, ..render.clone() },
         });
-        // A patch too long for a video is left out, as in renders.
+        // A video omits a patch that is too long, as in renders.
         let provenance = provenance.filter(|provenance| provenance.text().is_ok());
         let sound = self.0.sound.get().cloned().unwrap_or_default();
         let paths = files.iter().map(|(_, path)| path.clone()).collect();
@@ -172,12 +172,12 @@ fn message(files: &[PathBuf], progress: &Progress) -> String {
     }
     let lost = match progress.lost {
         0 => String::new(),
-        lost => format!("; {lost} pictures came too fast and repeat the one before"),
+        lost => format!("; {lost} pictures were too fast for the encoder and repeat the one before"),
     };
     format!("Recorded {secs:.1} s to {}{lost}", names.join(", "))
 }
 
-/// Free names for the files of a recording, after its time: `bendrack-2026-11-29-14-03-05.mp4`.
+/// Unused names for the files of a recording, with its time: `bendrack-2026-11-29-14-03-05.mp4`.
 fn files(folder: &Path, now: &Zoned, seen: &[Seen]) -> Vec<(Seen, PathBuf)> {
     let name = now.strftime("bendrack-%Y-%m-%d-%H-%M-%S").to_string();
     let named = |number: usize| -> Vec<(Seen, PathBuf)> {
@@ -190,7 +190,7 @@ fn files(folder: &Path, now: &Zoned, seen: &[Seen]) -> Vec<(Seen, PathBuf)> {
         seen.iter().map(|seen| (*seen, folder.join(format!("{name}{again}{}.mp4", part(*seen))))).collect()
     };
     let is_free = |files: &Vec<(Seen, PathBuf)>| files.iter().all(|(_, path)| !path.exists());
-    // The recorder refuses a name that is taken.
+    // The recorder refuses an existing file.
     (1..MOST_NAMES).map(named).find(is_free).unwrap_or_else(|| named(MOST_NAMES))
 }
 

@@ -1,4 +1,4 @@
-//! The key or controller that starts and stops recordings, kept in the user's folder from window to window.
+//! The MIDI note or CC, OSC address or sensor that starts and stops recordings, stored in the user's data folder.
 
 use std::fs;
 use std::io;
@@ -14,19 +14,19 @@ use crate::terminal;
 
 /// The version of the file.
 const VERSION: u64 = 1;
-/// The longest file that is read, in bytes.
+/// Largest file, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// The assignment, with its file.
+/// The control assigned to Record, with the file that stores it.
 #[derive(Clone, Default)]
 pub(super) struct Remote {
     control: Arc<Mutex<Option<ControlName>>>,
     file: Option<PathBuf>,
 }
 
-/// The assignment as a file.
+/// Content of the file.
 #[derive(Deserialize, Serialize)]
-struct Kept {
+struct Stored {
     #[serde(rename = "bendrack-record")]
     version: u64,
     control: Option<ControlName>,
@@ -38,12 +38,12 @@ pub(super) fn of_user() -> Option<PathBuf> {
 }
 
 impl Remote {
-    /// The assignment in a file. One that cannot be read is none, with a warning.
+    /// Reads the assignment from a file. An unreadable file gives no assignment, and a warning.
     pub(super) fn open(file: Option<PathBuf>) -> Self {
         let read = file.as_deref().map_or(Ok(None), read).unwrap_or_else(|error| {
             let path = file.as_deref().unwrap_or(Path::new("")).display();
             terminal::print_error(format_args!(
-                "warning: {path}: {error}; no key starts recordings, learn one in the menu beside Record"
+                "warning: {path}: {error}; no control starts recordings: learn one in the menu beside Record"
             ));
             None
         });
@@ -55,7 +55,7 @@ impl Remote {
         self.control.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sets the assignment. Its file is written in the background.
+    /// Sets the assignment, and writes its file in the background.
     pub(super) fn set(&self, control: Option<ControlName>) {
         self.control.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&control);
         let Some(file) = self.file.clone() else { return };
@@ -63,7 +63,7 @@ impl Remote {
             if let Err(error) = write(&file, control) {
                 let path = file.display();
                 terminal::print_error(format_args!(
-                    "warning: {path}: {error}; the key of recordings is forgotten at the end, make the folder writable"
+                    "warning: {path}: {error}; the control of recordings is lost at the end: make the folder writable"
                 ));
             }
         });
@@ -76,19 +76,19 @@ fn read(file: &Path) -> io::Result<Option<ControlName>> {
         Ok(meta) if meta.len() > MAX_BYTES => return Err(io::Error::other("the file is too long")),
         meta => _ = meta?,
     }
-    let kept: Kept = serde_json::from_slice(&fs::read(file)?)?;
-    if kept.version != VERSION {
-        let why = format!("a file of version {}; this bendrack reads version {VERSION}", kept.version);
+    let stored: Stored = serde_json::from_slice(&fs::read(file)?)?;
+    if stored.version != VERSION {
+        let why = format!("a file of version {}; this bendrack reads version {VERSION}", stored.version);
         return Err(io::Error::other(why));
     }
-    Ok(kept.control)
+    Ok(stored.control)
 }
 
 fn write(file: &Path, control: Option<ControlName>) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    disk::replace(file, &serde_json::to_vec(&Kept { version: VERSION, control })?)
+    disk::replace(file, &serde_json::to_vec(&Stored { version: VERSION, control })?)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `bendrack render --take`: a take to the video that was played, or to the same performance on another model.
+//! `bendrack render --take`: a take as the video that was played, or as the same performance on another model.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -25,13 +25,13 @@ pub(super) struct Replay {
     /// with --steps, --exact or --audio, the same performance in other pictures.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["patch", "seed", "snapshot", "set"], help_heading = "Takes")]
     pub(super) take: Option<PathBuf>,
-    /// Make each chunk once, with all its events, instead of as often as live. Changes come slightly earlier than they were seen.
+    /// Make each chunk once, with all its events, instead of as often as live. Changes appear slightly earlier than live.
     #[arg(long = "final", requires = "take", help_heading = "Takes")]
     is_final: bool,
-    /// Leave out the beginning of the take, in seconds.
+    /// Start of the video within the take, in seconds.
     #[arg(long, value_name = "SECONDS", requires = "take", value_parser = start, help_heading = "Takes")]
     start: Option<f64>,
-    /// Render a take although its model, its sound or its pictures are not those that were played.
+    /// Render a take even if its model, its sound or its pictures differ from those that were played.
     #[arg(long, requires = "take", help_heading = "Takes")]
     anyway: bool,
 }
@@ -43,7 +43,7 @@ fn start(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The video to render: a patch that nobody plays, or a take.
+/// The video to render: a patch or a take.
 pub(super) struct Played {
     pub(super) patch: Arc<Patch>,
     pub(super) plan: Arc<Plan>,
@@ -51,7 +51,7 @@ pub(super) struct Played {
     pub(super) sound: Option<Arc<Sound>>,
     /// The file of the sound.
     pub(super) sound_path: Option<PathBuf>,
-    /// Pictures that are left out at the beginning.
+    /// Number of skipped pictures at the beginning.
     pub(super) skipped: u64,
     pub(super) size: Option<(usize, usize)>,
     pub(super) zoom: Option<u64>,
@@ -64,7 +64,7 @@ pub(super) struct Played {
 }
 
 impl Played {
-    /// A patch that nobody plays.
+    /// The video of a patch.
     pub(super) fn new(patch: Arc<Patch>, plan: Arc<Plan>, model: String) -> Self {
         Self {
             patch,
@@ -213,12 +213,12 @@ impl Played {
 /// Plays a video on a session.
 pub(super) struct Player {
     source: Source,
-    /// Pictures that are left out at the beginning.
+    /// Number of pictures still to skip.
     skip: u64,
 }
 
 enum Source {
-    /// Entries, with the numbers of the lines.
+    /// Entries with their line numbers in the take.
     Entries { entries: VecDeque<(usize, Entry)>, header: Box<Header>, anyway: bool },
     /// Events in their latent frames.
     Performance(Performance),
@@ -229,7 +229,7 @@ impl Player {
         Self { source, skip: 0 }
     }
 
-    /// Does the next thing, up to a model call or to frames.
+    /// Executes the next entry of the take, or the next model call of a performance. Returns its frames.
     pub(super) fn step(&mut self, session: &mut Session) -> Result<Vec<Frame>, Failure> {
         let mut frames = match &mut self.source {
             Source::Performance(performance) => {
@@ -258,13 +258,13 @@ impl Player {
     }
 }
 
-/// The message for pictures that are not those of the take.
+/// Message for pictures that differ from those of the take.
 fn differs(header: &Header, pictures: u64) -> String {
     let (secs, reason) = (pictures as f64 / FRAME_RATE, reason(header));
     format!("before {secs:.1} s, the video differs from the one that was played: {reason}; add --anyway to render it")
 }
 
-/// The likely reason for pictures that are not those of the take.
+/// Likely reason for pictures that differ from those of the take.
 pub(super) fn reason(header: &Header) -> String {
     let here = processor();
     let version = env!("CARGO_PKG_VERSION");

@@ -1,4 +1,4 @@
-//! The devices that a patch names: which are connected, and the flag that opens each.
+//! Devices that a patch names, their connected matches, and the flags that open them.
 
 use std::fmt::Write;
 
@@ -26,7 +26,7 @@ pub(super) struct Wanted {
     label: String,
     /// Connected devices that match it.
     found: Vec<String>,
-    /// The flag that opens the first match; for OSC the flag that listens or sends.
+    /// Flag that opens the first match; for OSC, the flag that receives or sends.
     flag: Option<String>,
 }
 
@@ -56,7 +56,7 @@ fn find(name: &str, device: &Device, connected: &Connected) -> Wanted {
     Wanted { name: name.to_owned(), kind: device.kind, label: device.label.clone(), found, flag }
 }
 
-/// True if a device has the name in the patch. Without a name, any device matches.
+/// True if the name of a device contains that in the patch. Without a name, any device matches.
 fn is_called(device: &Device, name: &str) -> bool {
     let wanted = device.known_by.get("name").map(|name| name.to_lowercase());
     wanted.is_none_or(|wanted| name.to_lowercase().contains(&wanted))
@@ -76,7 +76,7 @@ fn is_port(device: &Device, port: &Port) -> bool {
         && agrees("name", &|usb| usb.product.clone())
 }
 
-/// A name as an argument of a shell.
+/// A name, quoted for a shell if necessary.
 fn quoted(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }

@@ -1,4 +1,4 @@
-//! `bendrack [PATCH]`: the rack, in a window.
+//! `bendrack [PATCH]`: the rack in a window.
 
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ mod open {
     use candle_core::Result;
 
     use super::Window;
-    use crate::cli::outs::Outs;
+    use crate::cli::device_outputs::DeviceOutputs;
     use crate::cli::play::{sessions, sound_file};
     use crate::cli::recording::Recordings;
     use crate::cli::remote::{self, Remote};
@@ -59,7 +59,7 @@ mod open {
     use crate::terminal;
     use crate::ui::{self, Options, Recovery, Waker};
 
-    /// The patch that opens when none is named.
+    /// Patch that opens by default.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
 
     impl Window {
@@ -78,7 +78,7 @@ mod open {
                 }
             };
             let Opened { patch, home, .. } = opened;
-            // A patch with errors opens too, so that the window can mend it.
+            // A patch with errors opens too, for repair in the window.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
             let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
             let journal = TakeWriter::new(sessions(), sound_file(&self.devices.audio)?);
@@ -94,7 +94,7 @@ mod open {
                 made.set_render(render(&engine, size)?);
                 Ok(Session::new(engine, patch_given))
             };
-            let (outs, send) = Outs::new();
+            let (outputs, send) = DeviceOutputs::new();
             let (recorded, waker) = (recordings.clone(), Waker::default());
             let woken = waker.clone();
             let watch = move |frame: &Frame| {
@@ -109,7 +109,7 @@ mod open {
                 AudioSource::File(path) => SoundOf::File(path.clone()),
                 AudioSource::Default | AudioSource::Named(_) => SoundOf::Input(devices.tap().clone()),
             });
-            outs.open(&devices);
+            outputs.open(&devices);
             let activity = devices.activity().clone();
             let options = Options {
                 patch,
@@ -151,7 +151,7 @@ mod open {
         })
     }
 
-    /// The render record of a recording, without the seed of its patch.
+    /// Render record for recordings; each adds the seed of its patch.
     fn render(engine: &Engine, (width, height): (usize, usize)) -> Result<Render> {
         let model = engine.model();
         Ok(Render {

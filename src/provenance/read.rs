@@ -41,7 +41,7 @@ pub fn read(path: &Path) -> Result<Found> {
     let mut file = BufReader::new(File::open(path).map_err(unread)?);
     match find(&mut file).map_err(unread)? {
         Some(found) => Ok(found),
-        None => Err(Error::new(path, format!("there is no patch in it; {}", sidecar::advice(path)))),
+        None => Err(Error::new(path, format!("the file has no patch; {}", sidecar::advice(path)))),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The detector: which things, looks, motions and grounds a video shows.
+//! Detector of the things, looks, motions and grounds in a video.
 //!
-//! It knows the world. It lays every thing in every look over the prompt's ground, and takes what is nearest to the picture. It
-//! judges one frame of each latent frame. Source: `assets/mini/train/evaluate.py`.
+//! It compares the picture with every thing in every look over the prompt's ground, and takes the nearest. It judges
+//! one picture of each latent frame. Source: `assets/mini/train/evaluate.py`.
 
 use crate::media::{Map, Picture};
 use crate::wan::mini::SIDE;
@@ -13,15 +13,15 @@ use super::world::{
     Canvas, HALF_SIDE, Rgb, SQUARE, TOKENS, Token, World, graded, in_bar, motion_at, moved, over, square,
 };
 
-/// Root mean square difference under which two looks of a thing are the same to an eye.
+/// Root mean square difference of two looks below which they count as equal.
 const SAME: f32 = 0.05;
-/// Coverage below which a thing hides nothing of the thing under it.
-const UNCOVERED: f32 = 0.05;
-/// Smallest visible part of a thing that is enough to recognise it.
+/// Coverage from which a pixel of one thing hides the other thing.
+const HIDING: f32 = 0.05;
+/// Smallest visible share of a thing that is judged.
 const VISIBLE: f32 = 0.4;
-/// Fewest tokens between two things, along rows or columns.
+/// Smallest distance of two things, in tokens along rows or columns.
 const APART: usize = 2;
-/// Distance from the ground's colour, in a cube of side 1, from which on a pixel belongs to a thing.
+/// Smallest distance of a thing's pixel from the ground's colour, with channels from 0 to 1.
 const FOREGROUND: f32 = 0.25;
 /// Largest distance in tokens between the maximum of a map and the thing.
 const NEAR: usize = 1;
@@ -34,14 +34,15 @@ pub struct Judge(pub &'static World);
 pub type Found = Vec<Vec<Token>>;
 
 impl Judge {
-    /// The scores of a video but for pointing, and where its things are. The first frame belongs to latent frame `first`.
+    /// Scores of a video, without pointing, and the tokens of its things. The first frame belongs to latent frame
+    /// `first`.
     pub fn video(self, scene: &Scene, frames: &[Canvas], first: usize) -> (Scores, Found) {
         let motions = |k: usize| (0..scene.things.len()).map(|i| motion_at(scene, i, first + k)).collect();
         let motions: Vec<Vec<Motion>> = (0..frames.len()).map(motions).collect();
         let mut found: Found = Vec::new();
         for (frame, motions) in frames.iter().zip(&motions) {
             let tokens = self.find(scene, frame, motions);
-            found.push(if scene.twins() { sorted(tokens, found.last(), motions) } else { tokens });
+            found.push(if scene.twins() { ordered(tokens, found.last(), motions) } else { tokens });
         }
         let mut scores = Scores::default();
         let mut own = Vec::new();
@@ -66,7 +67,7 @@ impl Judge {
         (scores, found)
     }
 
-    /// The token of each thing: together they explain most of the picture.
+    /// Token of each thing: those that reduce the error of the bare ground most.
     pub fn find(self, scene: &Scene, frame: &Canvas, motions: &[Motion]) -> Vec<Token> {
         let each: Vec<Vec<f32>> =
             motions.iter().enumerate().map(|(i, &motion)| self.gains(scene, frame, i, motion)).collect();
@@ -87,7 +88,7 @@ impl Judge {
         }
     }
 
-    /// The share of the picture that a thing over the ground explains, at each token.
+    /// Reduction of the bare ground's squared error by a thing, at each token.
     fn gains(self, scene: &Scene, frame: &Canvas, thing: usize, motion: Motion) -> Vec<f32> {
         let (sprite, ground, bare) = (self.0.sprite(scene, thing), self.0.ground(scene), self.0.bare(scene));
         let gain = |token: Token| {
@@ -103,8 +104,8 @@ impl Judge {
         (0..TOKENS * TOKENS).map(|at| gain((at / TOKENS, at % TOKENS))).collect()
     }
 
-    /// True if the thing at a token is the right one, and true if its look is right. Pixels under the other thing and under bars do
-    /// not count. None if they hide most of the thing.
+    /// Verdicts on a thing and on its look. Pixels under the other thing and under bars do not count. None if less than
+    /// [`VISIBLE`] of the thing remains.
     fn look(
         self,
         scene: &Scene,
@@ -118,7 +119,7 @@ impl Judge {
         for other in (0..tokens.len()).filter(|&other| other != thing) {
             let cover = &self.0.sprite(scene, other).cover;
             for (i, at) in square(tokens[other], motions[other]).enumerate() {
-                hidden[at] |= cover[i] >= UNCOVERED;
+                hidden[at] |= cover[i] >= HIDING;
             }
         }
         let visible: Vec<(usize, usize)> = (square(tokens[thing], motions[thing]).enumerate())
@@ -128,7 +129,7 @@ impl Judge {
         let laid = |kind: usize, look: usize| {
             visible.iter().map(move |&(i, at)| shown(scene, over(&sprites[kind][look], i, ground.0[at])))
         };
-        // The squared distance from the picture, if it is below a limit.
+        // Squared distance from the picture, if it is below a limit.
         let near = |kind: usize, look: usize, limit: f32| {
             let mut sum = 0.0;
             for (pixel, &(_, at)) in laid(kind, look).zip(&visible) {
@@ -145,7 +146,7 @@ impl Judge {
         if seen < VISIBLE * cover.iter().sum::<f32>() {
             return None;
         }
-        // A thing that fits worse than the bare ground is not there, nor is its look.
+        // A thing that fits worse than the bare ground is absent, and so is its look.
         let bare = self.0.bare(scene);
         let nothing: f32 = visible.iter().map(|&(_, at)| error(bare.0[at], frame.0[at])).sum();
         let mut mine = (f32::INFINITY, look);
@@ -163,7 +164,7 @@ impl Judge {
         Some((is_thing, is_look))
     }
 
-    /// True if, of all grounds, the scene's is nearest to what no thing's square covers.
+    /// True if the scene's ground is the nearest of all to the pixels outside the things' squares.
     fn has_ground(self, scene: &Scene, frame: &Canvas, tokens: &[Token], motions: &[Motion]) -> bool {
         let mut free = [true; HALF_SIDE * HALF_SIDE];
         for (&token, &motion) in tokens.iter().zip(motions) {
@@ -177,7 +178,7 @@ impl Judge {
         self.0.grounds.iter().flatten().all(|ground| ground == self.0.bare(scene) || far(ground) > own)
     }
 
-    /// The pixels of each thing: those unlike the ground. Of two things, the nearer one has a pixel.
+    /// Pixels of each thing: those that differ from the ground. With two things, a pixel belongs to the nearer one.
     pub fn masks(self, scene: &Scene, frame: &Picture, latent: usize) -> Vec<Mask> {
         let canvas = Canvas::of(frame);
         let motions: Vec<Motion> = (0..scene.things.len()).map(|i| motion_at(scene, i, latent)).collect();
@@ -203,8 +204,8 @@ impl Judge {
     }
 }
 
-/// True if a thing is at the largest value of a word's attention map, or beside it. `tokens` are those of the things that
-/// the word names.
+/// True if a thing is at the maximum of a word's attention map, or beside it. `tokens` has the things that the word
+/// names.
 pub fn points_at(tokens: &[Token], map: &Map) -> bool {
     let largest = map.values.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
     let Some((at, _)) = largest.filter(|_| map.width == TOKENS) else { return false };
@@ -214,8 +215,8 @@ pub fn points_at(tokens: &[Token], map: &Map) -> bool {
     })
 }
 
-/// Two of a kind in the order of the frame before: each is where it is expected. At first, the left one is the first.
-fn sorted(tokens: Vec<Token>, before: Option<&Vec<Token>>, motions: &[Motion]) -> Vec<Token> {
+/// Order of two equal things: the one nearest to the expected positions. In the first frame, the left one is first.
+fn ordered(tokens: Vec<Token>, before: Option<&Vec<Token>>, motions: &[Motion]) -> Vec<Token> {
     let [a, b] = tokens[..] else { return tokens };
     let far = |order: [Token; 2]| -> usize {
         let Some(before) = before else { return order[0].1 };
@@ -229,7 +230,8 @@ fn sorted(tokens: Vec<Token>, before: Option<&Vec<Token>>, motions: &[Motion]) -
     if far([b, a]) < far([a, b]) { vec![b, a] } else { vec![a, b] }
 }
 
-/// True if a thing moves as expected: in the median from frame to frame, or together with the other at the end.
+/// True if the median step of a thing is that of its motion. Things that meet must be side by side in the last three
+/// frames.
 fn moves_as(motion: Motion, thing: usize, found: &Found) -> bool {
     if motion == Motion::Meeting {
         let last = &found[found.len().saturating_sub(3)..];
@@ -247,14 +249,14 @@ fn moves_as(motion: Motion, thing: usize, found: &Found) -> bool {
     median(|step| step.0, down) && median(|step| step.1, right)
 }
 
-/// The short way from a token to another on the torus, down and right.
+/// Shortest displacement between two tokens on the torus: down, right.
 fn way(from: Token, to: Token) -> (isize, isize) {
     let half = (TOKENS / 2) as isize;
     let short = |from: usize, to: usize| (to as isize - from as isize + half).rem_euclid(2 * half) - half;
     (short(from.0, to.0), short(from.1, to.1))
 }
 
-/// A colour as the scene's pictures show it.
+/// A colour after the grading of the scene, if any.
 fn shown(scene: &Scene, colour: Rgb) -> Rgb {
     if scene.cinematic { graded(colour) } else { colour }
 }

@@ -1,7 +1,7 @@
-//! The time from a touch to the first picture that it changes, played live.
+//! Latency of live play: the time from a touch (MIDI, edit, prompt) to the first picture that it changes.
 //!
-//! Without a touch, the video is the same however often its chunks are made. A run with one touch is therefore compared with one
-//! reference, picture by picture.
+//! Without a touch, the video does not depend on the number of makes. One reference run therefore serves for all
+//! comparisons, picture by picture.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::engine::{Engine, EngineHandle, Frame, Model, Stage};
 use crate::media::Picture;
 
-/// A prompt, the gain of neurons in all layers, and MIDI controller 7 on it.
+/// Patch of the measurement: MIDI CC 7 sets the gain of the neurons in all layers.
 const PATCH: &str = r#"{ "format": "bendrack-patch", "version": 1,
     "nodes": {
         "cc": { "type": "midi.cc", "params": { "number": 7 } },
@@ -25,14 +25,14 @@ const PATCH: &str = r#"{ "format": "bendrack-patch", "version": 1,
         "wan": { "type": "model.wan", "params": { "prompt": "a red soccer ball over a meadow" } }
     },
     "cables": [{ "from": "cc.out", "to": "gain.gain" }, { "from": "gain.bends", "to": "wan.bends" }] }"#;
-/// Seconds before a touch, in which the engine finds its pace.
+/// Seconds of play before a touch, in which the engine finds its pace.
 const WARM_SECS: f64 = 3.0;
-/// Touches come within this time after them, so that they fall anywhere within chunks.
+/// Span of the touches after [`WARM_SECS`], in seconds: one chunk of three latent frames.
 const SPREAD_SECS: f64 = 0.75;
-/// The time after which a touch without a change has failed.
+/// Longest wait for a change after a touch.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// The kind of touch.
+/// Kind of touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Touch {
     /// A MIDI controller on a knob.
@@ -43,23 +43,23 @@ pub enum Touch {
     Prompt,
 }
 
-/// The latencies of one limit of makes.
+/// Latencies under one limit of makes.
 #[derive(Clone, Debug)]
 pub struct Latencies {
-    /// The limit; none for as many makes as there is time for.
+    /// Limit of makes per chunk; none for as many as time allows.
     pub most_makes: Option<usize>,
     /// Seconds from each touch to its first picture, shortest first.
     pub secs: Vec<f64>,
-    /// The most makes of a chunk in the last run.
+    /// Makes per chunk at the end of the last run.
     pub makes: usize,
-    /// Pictures that came after their time.
+    /// Number of late pictures.
     pub late: u64,
 }
 
 impl Latencies {
-    /// The latency below which this share of the touches lies.
-    pub fn at(&self, share: f64) -> f64 {
-        let index = (share * (self.secs.len().max(1) - 1) as f64).ceil() as usize;
+    /// Latency at a quantile, 0 to 1, in seconds.
+    pub fn at(&self, quantile: f64) -> f64 {
+        let index = (quantile * (self.secs.len().max(1) - 1) as f64).ceil() as usize;
         self.secs.get(index).copied().unwrap_or(f64::NAN)
     }
 }
@@ -83,7 +83,7 @@ pub fn measure(
     for &most_makes in limits {
         let mut measured = Latencies { most_makes, secs: Vec::new(), makes: 0, late: 0 };
         for index in 0..touches {
-            // Times that fill the span evenly, in no order.
+            // Steps of the golden ratio fill the span evenly for any number of touches.
             let after = WARM_SECS + SPREAD_SECS * (index as f64 * 0.618_034).fract();
             run(open.clone(), &patch, size, (touch, after), &reference, &mut measured)?;
             tick();
@@ -108,7 +108,7 @@ fn plan(patch: &Patch) -> Result<Arc<Plan>> {
     }
 }
 
-/// The pictures without a touch: some seconds of them.
+/// The first 128 pictures or more, without a touch.
 fn reference(model: Model, patch: &Patch, size: (usize, usize)) -> Result<Vec<Arc<Picture>>> {
     let mut engine = Engine::new(model, plan(patch)?, size)?;
     engine.set_zoom(1);
@@ -119,7 +119,7 @@ fn reference(model: Model, patch: &Patch, size: (usize, usize)) -> Result<Vec<Ar
     Ok(pictures)
 }
 
-/// The patch after the touch of an edit.
+/// The patch after an edit.
 fn touched(patch: &Patch, touch: Touch) -> Result<Patch> {
     let (id, name, value) = match touch {
         Touch::Prompt => ("wan", "prompt", json!("a blue cat over a sunset")),
@@ -149,7 +149,7 @@ fn run(
         Ok(engine)
     };
     let engine = EngineHandle::start(load, move |frame: &Frame| {
-        // Nobody listens after the touch is seen.
+        // The receiver is gone once the touch has changed a picture.
         let _ = sender.send((Instant::now(), frame.number, frame.picture.clone()));
     });
     engine.set_most_makes(measured.most_makes);

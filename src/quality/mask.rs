@@ -1,4 +1,4 @@
-//! Pixels of an object.
+//! Pixels of a thing.
 
 use std::f64::consts::TAU;
 
@@ -33,7 +33,7 @@ impl Mask {
         rows.map(|row| columns.clone().filter(|&column| self.contains(row, column)).count()).sum()
     }
 
-    /// Moved down and right; what leaves on one side comes back on the other.
+    /// The mask moved down and right, with wrap-around.
     #[must_use]
     pub fn rolled(&self, down: isize, right: isize) -> Self {
         let side = SIDE as isize;
@@ -42,7 +42,7 @@ impl Mask {
         Self(rows)
     }
 
-    /// The pixels in both as a share of the pixels in either.
+    /// Intersection over union with another mask, 0 to 1.
     pub fn overlap(&self, other: &Self) -> f64 {
         let count = |of: fn(u128, u128) -> u128| -> u32 {
             self.0.iter().zip(&other.0).map(|(&a, &b)| of(a, b).count_ones()).sum()
@@ -58,7 +58,7 @@ impl Mask {
     }
 }
 
-/// The mean place on a circle of [`SIDE`] places with these weights.
+/// Circular mean of [`SIDE`] positions with these weights, in pixels.
 fn centre(weights: impl Iterator<Item = u32>) -> f64 {
     let (x, y) = weights.enumerate().fold((0.0, 0.0), |(x, y), (at, weight)| {
         let angle = TAU * (at as f64 + 0.5) / SIDE as f64;

@@ -1,7 +1,7 @@
-//! Measures the small model in our own engine: fidelity of its videos to their prompts, and speed.
+//! Measurements of mini in bendrack's own engine: agreement of its videos with their prompts, speed and latency.
 //!
-//! The prompts are held out: training never drew them. The videos are judged by rules, not by people or models, and the
-//! same rules judge real clips.
+//! The prompts are held out: training never drew them. Rules judge the videos, without people or models. The same rules
+//! judge real clips.
 
 pub mod judge;
 pub mod latency;
@@ -31,10 +31,10 @@ use world::{Canvas, World};
 /// Frames of a video that is judged: three chunks.
 const FRAMES: u64 = (LATENT_FRAMES * (3 * CHUNK_LATENTS - 1) + 1) as u64;
 
-/// Index of the judged frame among the four of a latent frame. The world at half size is of this frame.
+/// Index of the judged frame among the four of a latent frame. [`world`] renders this frame.
 const JUDGED: usize = 2;
 
-/// Opinions of videos, and the overlap of each word's map with the pixels of its thing.
+/// Scores of videos, and the overlap of each word's map with the pixels of its thing.
 #[derive(Default)]
 pub struct Verdict {
     /// The scores.
@@ -43,11 +43,13 @@ pub struct Verdict {
     pub overlaps: Vec<Overlap>,
 }
 
-/// Plays and judges one prompt after the other, with this number of denoising steps or with the model's own. `each` gets the judged frames, one of each latent frame but the first.
+/// Plays and judges one prompt after the other. `steps`: denoising steps of a chunk; none for the model's own number.
+/// `each` receives the judged frames of a prompt, one of each latent frame but the first.
 ///
 /// # Errors
 ///
-/// Fails if the model does not load, if the number of steps is out of range, if a patch does not run, or if a model call fails.
+/// Fails if the model does not load, if the number of steps is out of range, if a patch does not run, or if a model
+/// call fails.
 pub fn judge_model(prompts: &[Prompt], steps: Option<usize>, mut each: impl FnMut(Vec<Frame>)) -> Result<Verdict> {
     let (mut player, judge, mut all) = (Player::new(steps)?, Judge(World::get()?), Verdict::default());
     for prompt in prompts {
@@ -80,12 +82,12 @@ pub fn judge_real(prompts: &[Prompt]) -> Result<Scores> {
     Ok(all)
 }
 
-/// True if the judge scores a frame. The first latent frame of a video has one frame only, which is not judged.
+/// True if the judge scores a frame. The first latent frame of a video has a single frame, which counts for nothing.
 fn is_judged(frame: &Frame) -> bool {
     frame.number % LATENT_FRAMES as u64 == JUDGED as u64 + 1
 }
 
-/// Pointing: the maps of the last chunk, word by word.
+/// Scores pointing: the maps of the last chunk, word by word.
 fn judge_maps(prompt: &Prompt, frames: &[Frame], found: &Found, scores: &mut Scores) {
     let last = frames.len().saturating_sub(CHUNK_LATENTS);
     for (frame, tokens) in frames[last..].iter().zip(&found[last..]) {

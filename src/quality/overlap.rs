@@ -12,7 +12,7 @@ use bendrack_nodes::program::source::Scale;
 /// Number of thresholds over a map's range. The middle one is half.
 pub const CUTS: usize = 19;
 
-/// IoU of a map, cut at each of [`CUTS`] parts of its range, with a thing's pixels: of the pixels in either, the share in both.
+/// Intersection over union (IoU) of a word's map and a thing's pixels, at [`CUTS`] thresholds over the map's range.
 pub struct Overlap {
     cuts: [f64; CUTS],
     /// IoU of an ideal map, the thing's coverage of each token, at half range.
@@ -20,7 +20,7 @@ pub struct Overlap {
 }
 
 impl Overlap {
-    /// Of a map with the pixels of a thing.
+    /// Overlap of a map with the pixels of a thing.
     pub fn new(map: &Map, thing: &Mask) -> Self {
         let covered = |token: usize| {
             let (row, column) = (TOKEN_PIXELS * (token / TOKENS), TOKEN_PIXELS * (token % TOKENS));
@@ -33,18 +33,18 @@ impl Overlap {
         }
     }
 
-    /// The map cut at half of its range.
+    /// IoU at half of the range.
     pub fn half(&self) -> f64 {
         self.cuts[CUTS / 2]
     }
 
-    /// The map cut where it fits best.
+    /// IoU at the best threshold.
     pub fn best(&self) -> f64 {
         self.cuts.iter().copied().fold(0.0, f64::max)
     }
 }
 
-/// The part of the range at which maps fit best in the mean, and their mean IoU there. None without maps.
+/// Threshold with the largest mean IoU, as a fraction of the range, and this IoU. None without maps.
 pub fn best_cut(overlaps: &[&Overlap]) -> Option<(f32, f64)> {
     let fit = |cut: usize| {
         let sum: f64 = overlaps.iter().map(|overlap| overlap.cuts[cut]).sum();
@@ -54,7 +54,7 @@ pub fn best_cut(overlaps: &[&Overlap]) -> Option<(f32, f64)> {
     (0..cuts).map(fit).max_by(|(_, a), (_, b)| a.total_cmp(b))
 }
 
-/// The pixels where a map, enlarged as heatmaps are, reaches a part of its range.
+/// Pixels at which the map, enlarged like a heatmap, reaches `part` of its range, 0 to 1.
 pub fn above(map: &Map, part: f32) -> Mask {
     let low = map.values.iter().copied().fold(f32::INFINITY, f32::min);
     let high = map.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -62,7 +62,7 @@ pub fn above(map: &Map, part: f32) -> Mask {
     Mask::new(|row, column| large[row * SIDE + column] >= low + part * (high - low))
 }
 
-/// Threshold of a cut, as a part of the range.
+/// Threshold of a cut, as a fraction of the range.
 fn part(cut: usize) -> f32 {
     (cut + 1) as f32 / (CUTS + 1) as f32
 }

@@ -1,4 +1,4 @@
-//! Plays prompts through an engine, under an ordinary patch.
+//! Plays prompts through an engine, with ordinary patches.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::scene::Prompt;
 
 /// Latent frames of a chunk.
 pub const CHUNK_LATENTS: usize = 3;
-/// The layers whose maps tell where a word is: the middle ones, as `train.GROUNDED`, first and last.
+/// First and last layer of the measured maps: the middle layers, as `train.GROUNDED`.
 const MAP_LAYERS: (usize, usize) = (1, 4);
 /// An engine with the small model.
 pub struct Player {
@@ -24,7 +24,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// Loads the model, with this number of denoising steps in a chunk or with its own.
+    /// Loads the model. `steps`: denoising steps of a chunk; none for the model's own number.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Player {
         self.last_step
     }
 
-    /// Begins the video of a patch, and gives its first frames to `each`.
+    /// Starts the video of a patch and passes its first `frames` frames to `each`.
     ///
     /// # Errors
     ///
@@ -50,15 +50,15 @@ impl Player {
     pub fn play(&mut self, patch: &Patch, frames: u64, each: impl FnMut(Frame)) -> Result<()> {
         self.engine.set_plan(Arc::new(compile(patch)?));
         self.engine.restart();
-        self.go_on(frames, each)
+        self.resume(frames, each)
     }
 
-    /// The next frames of the video.
+    /// Passes the next `frames` frames of the video to `each`.
     ///
     /// # Errors
     ///
     /// Fails if a model call fails.
-    pub fn go_on(&mut self, frames: u64, mut each: impl FnMut(Frame)) -> Result<()> {
+    pub fn resume(&mut self, frames: u64, mut each: impl FnMut(Frame)) -> Result<()> {
         let mut left = frames as usize;
         while left > 0 {
             for frame in self.engine.step(&[])?.into_iter().take(left) {
@@ -70,12 +70,12 @@ impl Player {
     }
 }
 
-/// The id of the tap of one of a prompt's [`pointing_words`](Prompt::pointing_words).
+/// Id of the tap for one of a prompt's [`pointing_words`](Prompt::pointing_words).
 pub fn tap_of(index: usize) -> String {
     format!("map{index}")
 }
 
-/// The model and its prompt.
+/// A patch of the model with a prompt.
 pub fn plain(prompt: &Prompt) -> Patch {
     let mut patch = Patch::default();
     patch.engine.seed = prompt.seed;
@@ -83,7 +83,7 @@ pub fn plain(prompt: &Prompt) -> Patch {
     patch
 }
 
-/// The model, and a tap for each word that should point at an object. The taps measure one denoising step.
+/// [`plain`] with a tap for each word that names a thing or its look. The taps measure one denoising step.
 ///
 /// # Errors
 ///
@@ -103,7 +103,7 @@ pub fn tapped(prompt: &Prompt, step: usize) -> Result<Patch> {
     Ok(patch)
 }
 
-/// Adds a node of this kind, with its knobs.
+/// Adds a node with parameters.
 pub fn add(patch: &mut Patch, id: &str, kind: &str, params: &Json) {
     let params = params.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
     patch.nodes.insert(id.to_owned(), Node { kind: kind.to_owned(), params, ..Node::default() });
@@ -120,13 +120,13 @@ pub fn connect(patch: &mut Patch, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// A plan without any problem.
+/// Compiles a patch; any problem is an error.
 fn compile(patch: &Patch) -> Result<Plan> {
     match Plan::compile(patch, LIBRARY) {
         (Some(plan), problems) if problems.is_empty() => Ok(plan),
         (_, problems) => {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            bail!("the patch that measures does not run: {}", problems.join("; "))
+            bail!("the patch of the measurement does not run: {}", problems.join("; "))
         }
     }
 }

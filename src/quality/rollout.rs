@@ -13,10 +13,10 @@ use super::scene::Prompt;
 use super::scores::Scores;
 use super::world::{Canvas, World};
 
-/// Seconds at the beginning and at the end that are compared.
+/// Length of the compared windows at the beginning and at the end, in seconds.
 pub const WINDOW_SECS: f64 = 3.0;
 
-/// Some seconds of several videos.
+/// The beginning or the end of several videos.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
     /// Scores of the judge.
@@ -27,13 +27,18 @@ pub struct Window {
     pub contrast: f64,
 }
 
-/// Plays each prompt for a number of seconds, with this number of denoising steps or with the model's own, and compares the beginning with the end. `each` is called after each
-/// prompt.
+/// Plays each prompt for `secs` seconds and measures the beginning and the end. `steps`: denoising steps of a chunk;
+/// none for the model's own number. `each` runs after each prompt.
 ///
 /// # Errors
 ///
 /// Fails if the model does not load, if a patch does not run, or if a model call fails.
-pub fn measure(prompts: &[Prompt], steps: Option<usize>, secs: f64, mut each: impl FnMut()) -> Result<(Window, Window)> {
+pub fn measure(
+    prompts: &[Prompt],
+    steps: Option<usize>,
+    secs: f64,
+    mut each: impl FnMut(),
+) -> Result<(Window, Window)> {
     let frames = |secs: f64| (secs * FRAME_RATE).round() as u64;
     let (total, window) = (frames(secs), frames(WINDOW_SECS));
     let (mut player, judge) = (Player::new(steps)?, Judge(World::get()?));
@@ -56,7 +61,7 @@ pub fn measure(prompts: &[Prompt], steps: Option<usize>, secs: f64, mut each: im
 }
 
 impl Window {
-    /// Takes in the frames of a video that is this share of all.
+    /// Adds the frames of a video, which has the weight `share`.
     fn add(&mut self, judge: Judge, prompt: &Prompt, frames: &[Frame], share: f64) {
         let pictures: Vec<&Picture> = frames.iter().map(|frame| &*frame.picture).collect();
         let canvases: Vec<Canvas> = pictures.iter().map(|picture| Canvas::of(picture)).collect();
@@ -85,7 +90,7 @@ fn contrast(picture: &Picture) -> f64 {
     mean(brightness().map(|x: f64| (x - middle).powi(2))).sqrt()
 }
 
-/// Of nothing, 0.
+/// Mean; 0 without values.
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0.0_f64), |(sum, count), x| (sum + x, count + 1.0));
     sum / count.max(1.0)

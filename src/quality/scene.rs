@@ -13,7 +13,7 @@ const FILE: &str = include_str!("../../assets/mini/quality/prompts.json");
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct File {
     pub(super) things: Vec<String>,
-    /// The first is a thing's own colours.
+    /// The first, empty, is a thing's own colours.
     pub(super) looks: Vec<String>,
     pub(super) grounds: Vec<String>,
     prompts: Vec<Prompt>,
@@ -23,21 +23,21 @@ pub(super) struct File {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Motion {
-    /// It stands still.
+    /// None.
     Still,
-    /// It goes left.
+    /// To the left.
     #[serde(rename = "moving left")]
     Left,
-    /// It goes right.
+    /// To the right.
     #[serde(rename = "moving right")]
     Right,
-    /// It goes up.
+    /// Upwards.
     #[serde(rename = "moving up")]
     Up,
-    /// It goes down.
+    /// Downwards.
     #[serde(rename = "moving down")]
     Down,
-    /// Of two things: they come together and stay.
+    /// Two things come together and stay.
     Meeting,
 }
 
@@ -45,7 +45,7 @@ impl Motion {
     /// Every motion.
     pub const ALL: [Self; 6] = [Self::Still, Self::Left, Self::Right, Self::Up, Self::Down, Self::Meeting];
 
-    /// By how many tokens a thing goes down and right from a latent frame to the next.
+    /// Displacement from one latent frame to the next, in tokens: down, right.
     pub const fn step(self) -> (isize, isize) {
         match self {
             Self::Still | Self::Meeting => (0, 0),
@@ -85,7 +85,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// True for two of a kind.
+    /// True for two things of the same name, look and motion.
     pub fn twins(&self) -> bool {
         let alike = |a: &Thing, b: &Thing| (&a.name, &a.look, a.motion) == (&b.name, &b.look, b.motion);
         matches!(self.things.as_slice(), [a, b] if alike(a, b))
@@ -105,8 +105,8 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// The words that name a thing or its look, with the thing's index. Words that the caption has twice are left out: a tap
-    /// measures a word at all its places. Two of a kind share a word: it stands for the first.
+    /// Words that name a thing or its look, with the thing's index. It excludes words that occur twice: a tap measures
+    /// all occurrences of a word. Equal things share their words; the index is 0.
     pub fn pointing_words(&self) -> Vec<(usize, &str)> {
         let words: Vec<&str> = self.caption.split_whitespace().collect();
         let things = if self.scene.twins() { &self.scene.things[..1] } else { &self.scene.things };

@@ -1,4 +1,4 @@
-//! Properties that are scored, and their counts.
+//! Scored properties, and the counts of verdicts.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub enum Property {
     Look,
     /// By frame: of all grounds, the prompt's is nearest.
     Ground,
-    /// By thing: it goes as it should, from latent frame to latent frame.
+    /// By thing: its motion from latent frame to latent frame is the prompt's.
     Motion,
     /// By video of two different things: both are right, with their looks, in most frames.
     Binding,
@@ -47,10 +47,10 @@ impl Property {
     }
 }
 
-/// Correct opinions and all opinions.
+/// Correct verdicts, and all verdicts.
 type Count = (usize, usize);
 
-/// Opinions of each property, video by video.
+/// Verdicts on each property, video by video.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scores(BTreeMap<Property, Vec<Count>>);
 
@@ -58,7 +58,7 @@ pub struct Scores(BTreeMap<Property, Vec<Count>>);
 const DEVIATIONS: f64 = 1.96;
 
 impl Scores {
-    /// Counts one opinion of the last video.
+    /// Counts one verdict on the last video.
     pub fn count(&mut self, property: Property, right: bool) {
         let videos = self.0.entry(property).or_default();
         if videos.is_empty() {
@@ -77,23 +77,23 @@ impl Scores {
         }
     }
 
-    /// The share of correct opinions, 0 to 1; none without opinions.
+    /// Share of correct verdicts, 0 to 1; none without verdicts.
     pub fn share(&self, property: Property) -> Option<f64> {
         let (rights, all) = self.total(property);
         (all > 0).then(|| rights as f64 / all as f64)
     }
 
-    /// Number of opinions.
-    pub fn opinions(&self, property: Property) -> usize {
+    /// Number of verdicts.
+    pub fn verdicts(&self, property: Property) -> usize {
         self.total(property).1
     }
 
-    /// The 95 % interval of the share, 0 to 1: Wilson's, for as many independent opinions as the spread between videos leaves.
-    /// The opinions of one video are hardly independent.
+    /// Wilson's 95 % interval of the share, 0 to 1. The verdicts on one video depend on each other, so the spread
+    /// between videos gives the number of independent verdicts.
     pub fn interval(&self, property: Property) -> Option<(f64, f64)> {
         let share = self.share(property)?;
         let videos = &self.0[&property];
-        let (count, all) = (videos.len() as f64, self.opinions(property) as f64);
+        let (count, all) = (videos.len() as f64, self.verdicts(property) as f64);
         let squares: f64 = videos.iter().map(|&(right, all)| (right as f64 - share * all as f64).powi(2)).sum();
         let variance = squares / (all * all) * count / f64::max(1.0, count - 1.0);
         let independent = if variance > 0.0 { (share * (1.0 - share) / variance).clamp(1.0, all) } else { count };
@@ -124,16 +124,16 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_those_of_independent_opinions_or_wider() {
+    fn intervals_are_those_of_independent_verdicts_or_wider() {
         // Wilson's interval of 50 of 100, as tables have it.
         let alone: Vec<Count> = (0..100).map(|i| (i % 2, 1)).collect();
-        let (low, high) = scores(&alone).interval(Property::Thing).expect("opinions");
+        let (low, high) = scores(&alone).interval(Property::Thing).expect("verdicts");
         assert!((low - 0.404).abs() < 2e-3 && (high - 0.596).abs() < 2e-3, "{low} {high}");
-        // Videos that are right as a whole or wrong as a whole: ten opinions in each are worth one.
+        // Videos that are right as a whole or wrong as a whole: ten verdicts in each are worth one.
         let whole: Vec<Count> = (0..100).map(|i| (10 * (i % 2), 10)).collect();
-        let (whole_low, whole_high) = scores(&whole).interval(Property::Thing).expect("opinions");
+        let (whole_low, whole_high) = scores(&whole).interval(Property::Thing).expect("verdicts");
         assert!((whole_low - low).abs() < 2e-3 && (whole_high - high).abs() < 2e-3, "{whole_low} {whole_high}");
-        let (low, high) = scores(&[(1, 1); 50]).interval(Property::Thing).expect("opinions");
+        let (low, high) = scores(&[(1, 1); 50]).interval(Property::Thing).expect("verdicts");
         assert!(low > 0.9 && low < 0.95 && (high - 1.0).abs() < 1e-9, "all right is no proof: {low} {high}");
         assert_eq!(Scores::default().interval(Property::Thing), None);
     }

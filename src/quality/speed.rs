@@ -1,4 +1,4 @@
-//! Size, speed and latency.
+//! Size, speed and time to the first picture.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::engine::model::LATENT_FRAMES;
 use super::player::{CHUNK_LATENTS, Player, plain};
 use super::scene::Prompt;
 
-/// For how long the speed is taken.
+/// Duration of the measurement of speed, in seconds.
 const SECS: f64 = 2.0;
 /// Frames of a chunk.
 const CHUNK: u64 = (LATENT_FRAMES * CHUNK_LATENTS) as u64;
@@ -21,18 +21,19 @@ pub struct Cost {
     pub bytes: usize,
     /// Seconds from the start of loading to the first picture.
     pub first_picture_secs: f64,
-    /// Pictures that it makes in a second, once it runs.
+    /// Pictures per second, from the second chunk on.
     pub frames_per_sec: f64,
 }
 
-/// The size of the files that are part of the program; only their lengths are in here.
+/// Size of the embedded files, in bytes; only their lengths enter the program here.
 const BYTES: usize = include_bytes!("../../assets/mini/transformer.safetensors").len()
     + include_bytes!("../../assets/mini/text_encoder.safetensors").len()
     + include_bytes!("../../assets/mini/decoder.safetensors").len()
     + include_bytes!("../../assets/mini/tokenizer.json").len()
     + include_bytes!("../../assets/mini/config.json").len();
 
-/// Loads the model and plays a prompt, with this number of denoising steps or with the model's own. Call it first: files loaded before are loaded faster again.
+/// Loads the model and plays a prompt. `steps`: denoising steps of a chunk; none for the model's own number. Call it
+/// before other measurements: a second load is faster.
 ///
 /// # Errors
 ///
@@ -43,11 +44,11 @@ pub fn measure(prompt: &Prompt, steps: Option<usize>) -> Result<Cost> {
     player.play(&plain(prompt), 1, |_| ())?;
     let first_picture_secs = start.elapsed().as_secs_f64();
     // The cache is full from the second chunk on.
-    player.go_on(1, |_| ())?;
+    player.resume(1, |_| ())?;
     let start = Instant::now();
     let mut frames = 0;
     while start.elapsed().as_secs_f64() < SECS {
-        player.go_on(CHUNK, |_| frames += 1)?;
+        player.resume(CHUNK, |_| frames += 1)?;
     }
     let frames_per_sec = f64::from(frames) / start.elapsed().as_secs_f64();
     Ok(Cost { bytes: BYTES, first_picture_secs, frames_per_sec })

@@ -8,7 +8,7 @@ use super::{CHUNK_LATENTS, judge_model, judge_real};
 use crate::media::{Map, Picture};
 use crate::wan::text::Tokenizer;
 
-/// Clips of an opinion.
+/// Clips of a test.
 const CLIPS: usize = 40;
 
 fn all() -> Vec<Prompt> {
@@ -24,7 +24,7 @@ fn world() -> &'static World {
 #[ignore = "for those who mend the judge"]
 fn print_misjudged_clips() {
     for prompt in all() {
-        let scores = opinion(&prompt.scene, &prompt.scene);
+        let scores = judged(&prompt.scene, &prompt.scene);
         for property in Property::ALL {
             if scores.share(property).is_some_and(|share| share < 1.0) {
                 println!("{:?} {}: {}", scores.share(property), property.name(), prompt.caption);
@@ -34,7 +34,7 @@ fn print_misjudged_clips() {
 }
 
 /// Scores of a clip of `shown` by a judge who expects `expected`.
-fn opinion(expected: &Scene, shown: &Scene) -> Scores {
+fn judged(expected: &Scene, shown: &Scene) -> Scores {
     let clip: Vec<Canvas> =
         (1..3 * CHUNK_LATENTS).map(|latent| world().render(shown, start(shown, 7), latent)).collect();
     Judge(world()).video(expected, &clip, 1).0
@@ -46,15 +46,15 @@ fn share(property: Property, change: impl Fn(&mut Scene) -> bool) -> f64 {
         let mut shown = scene.clone();
         change(&mut shown).then_some((scene, shown))
     });
-    // What hardly differs from its ground is in no scene of the training.
+    // Training scenes have no thing with hardly any contrast to its ground.
     let differs = |scene: &Scene| scene.things.iter().all(|thing| contrast_of(world(), scene, thing) > 0.1);
     let pairs: Vec<(Scene, Scene)> = pairs.filter(|(_, shown)| differs(shown)).take(CLIPS).collect();
-    assert!(pairs.len() >= 5, "too few scenes for an opinion");
+    assert!(pairs.len() >= 5, "too few scenes");
     let mut scores = Scores::default();
     for (scene, shown) in &pairs {
-        scores.add(&opinion(scene, shown));
+        scores.add(&judged(scene, shown));
     }
-    scores.share(property).expect("an opinion")
+    scores.share(property).expect("a verdict")
 }
 
 /// The next of a list, around.
@@ -71,7 +71,7 @@ fn single(scene: &Scene) -> bool {
 fn real_clips_are_seen_as_they_are() {
     let scores = judge_real(&all()).expect("the world");
     for property in Property::ALL.into_iter().filter(|property| *property != Property::Pointing) {
-        let share = scores.share(property).expect("an opinion");
+        let share = scores.share(property).expect("a verdict");
         assert!(share >= 0.98, "{}: {share}", property.name());
     }
 }
@@ -150,7 +150,7 @@ fn swapped_looks_are_noticed() {
 fn nothing_is_no_motion() {
     for Prompt { scene, caption, .. } in all().into_iter().step_by(5) {
         let empty = Scene { things: Vec::new(), ..scene.clone() };
-        let scores = opinion(&scene, &empty);
+        let scores = judged(&scene, &empty);
         assert_eq!(scores.share(Property::Ground), Some(1.0), "{caption}");
         let moves = scene.things.iter().any(|thing| ![Motion::Still, Motion::Meeting].contains(&thing.motion));
         assert!(!moves || scores.share(Property::Motion) < Some(1.0), "{caption}");
@@ -275,12 +275,12 @@ fn two_prompts_go_through_the_engine() {
     let scores = verdict.scores;
     assert!(seen.len() == 2 && seen[0] != seen[1]);
     let words: usize = prompts.iter().map(|prompt| prompt.pointing_words().len()).sum();
-    let opinions = Property::ALL.map(|property| scores.opinions(property));
-    assert_eq!(opinions, [24, 24, 16, 3, 1, words * CHUNK_LATENTS]);
+    let verdicts = Property::ALL.map(|property| scores.verdicts(property));
+    assert_eq!(verdicts, [24, 24, 16, 3, 1, words * CHUNK_LATENTS]);
     assert!(!verdict.overlaps.is_empty() && verdict.overlaps.iter().all(|overlap| overlap.best() > 0.2));
     // Properties that a trained model rarely misses, and an engine that confuses prompts or taps does.
     for property in [Property::Ground, Property::Thing, Property::Pointing] {
-        let share = scores.share(property).expect("an opinion");
+        let share = scores.share(property).expect("a verdict");
         assert!(share > 0.7, "{}: {share}", property.name());
     }
 }
@@ -290,8 +290,8 @@ fn other_numbers_of_steps_are_judged_at_their_last_step() {
     let prompts = &all()[1..2];
     for steps in [1, 8] {
         let verdict = judge_model(prompts, Some(steps), |_| ()).expect("a video");
-        let opinions = verdict.scores.opinions(Property::Pointing);
-        assert_eq!(opinions, prompts[0].pointing_words().len() * CHUNK_LATENTS, "{steps} steps: every word has a map");
+        let verdicts = verdict.scores.verdicts(Property::Pointing);
+        assert_eq!(verdicts, prompts[0].pointing_words().len() * CHUNK_LATENTS, "{steps} steps: every word has a map");
         assert_eq!(verdict.scores.share(Property::Ground), Some(1.0), "{steps} steps");
     }
     assert!(judge_model(prompts, Some(0), |_| ()).is_err());

@@ -25,7 +25,7 @@ const MEETINGS: [[Motion; 3]; 2] =
 const BAR: usize = 8;
 /// The colour of the bars.
 const BAR_COLOUR: Rgb = [0.03; 3];
-/// Colours that grading gives to what is dark and to what is light.
+/// Colours of shadows and lights after grading.
 const GRADED: [Rgb; 2] = [[0.02, 0.16, 0.20], [1.0, 0.80, 0.52]];
 
 const SPRITES: &[u8] = include_bytes!("../../assets/mini/quality/sprites.png");
@@ -41,7 +41,7 @@ pub type Token = (usize, usize);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Canvas(pub Vec<Rgb>);
 
-/// A thing in a look, in its square.
+/// A thing in a look, [`SQUARE`] pixels wide and high.
 #[derive(Clone, Debug)]
 pub struct Sprite {
     /// Colours times coverage.
@@ -159,12 +159,12 @@ impl World {
         &self.grounds[index(self.ground_names(), &scene.ground)][0]
     }
 
-    /// A scene's ground as the picture shows it.
+    /// A scene's ground after the grading of the scene, if any.
     pub fn bare(&self, scene: &Scene) -> &Canvas {
         &self.grounds[index(self.ground_names(), &scene.ground)][usize::from(scene.cinematic)]
     }
 
-    /// The judged picture of a scene in a latent frame. `start` is the token of the first thing at latent frame 0.
+    /// Judged picture of a scene in a latent frame. `start` is the token of the first thing at latent frame 0.
     pub fn render(&self, scene: &Scene, start: Token, latent: usize) -> Canvas {
         let mut canvas = self.ground(scene).clone();
         for thing in 0..scene.things.len() {
@@ -229,7 +229,8 @@ pub fn moved(token: Token, (down, right): (isize, isize)) -> Token {
     (wrapped(token.0, down), wrapped(token.1, right))
 }
 
-/// The pixels of the square of a thing at a token, row by row. The judged frame is a pixel late in its latent frame.
+/// The pixels of the square of a thing at a token, row by row. In the judged frame, the thing has
+/// moved by one pixel.
 pub fn square((row, column): Token, motion: Motion) -> impl Iterator<Item = usize> {
     const CELLS: usize = HALF_SIDE / TOKENS;
     let first = |token: usize, late: isize| {
@@ -240,7 +241,7 @@ pub fn square((row, column): Token, motion: Motion) -> impl Iterator<Item = usiz
     (0..SQUARE * SQUARE).map(move |i| (top + i / SQUARE) % HALF_SIDE * HALF_SIDE + (left + i % SQUARE) % HALF_SIDE)
 }
 
-/// A token where the first thing of a scene may start, drawn by a seed: nothing is cut by the picture's edge at the start.
+/// Start token of the first thing of a scene, drawn by a seed. At the start, the picture's edge cuts no thing.
 pub fn start(scene: &Scene, seed: u64) -> Token {
     let pair = scene.things.len() == 2;
     let places: &[usize] = match scene.things.first().map(|thing| thing.motion) {
@@ -252,7 +253,8 @@ pub fn start(scene: &Scene, seed: u64) -> Token {
     (places[seed % places.len()], places[seed / places.len() % places.len()])
 }
 
-/// The contrast of a thing with a scene's ground: the mean difference of its mean colour from those of the rows of tokens, 0..1.
+/// The contrast of a thing with a scene's ground: the mean difference of its mean colour from those of the rows of
+/// tokens, 0..1.
 #[cfg(test)]
 pub(super) fn contrast_of(world: &World, scene: &Scene, thing: &super::scene::Thing) -> f32 {
     let alone = Scene { things: vec![thing.clone()], ..scene.clone() };

@@ -1,4 +1,4 @@
-//! Samples to hops: a spectrum per hundredth of a second, summed into bands.
+//! Samples to hops: one spectrum per hundredth of a second, summed into bands.
 
 use std::f64::consts::TAU;
 use std::ops::RangeInclusive;
@@ -8,23 +8,24 @@ use bendrack_nodes::node::sound::{BANDS, HOPS_PER_SEC, Hop, edges};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
-/// The sample rates that can be analysed, in Hz.
+/// Supported sample rates, in Hz.
 pub const RATES: RangeInclusive<u32> = 4_000..=768_000;
-/// The length of the window of a spectrum, in seconds.
+/// Length of the window of a spectrum, in seconds.
 const WINDOW_SECS: f64 = 2048.0 / 44_100.0;
-/// The least factor by which a spectrum is finer than its window. Bands can then end between two frequencies.
+/// Smallest ratio of the FFT's length to the window's (zero padding). The finer lines let bands end between the
+/// window's.
 const FINER: usize = 2;
-/// The frequency below which a signal counts as an offset, in Hz.
+/// Cutoff of the high-pass filter against offsets, in Hz.
 const OFFSET_HZ: f64 = 2.0;
-/// The limit of samples.
+/// Largest magnitude of a sample; larger ones are clipped.
 const LARGEST: f32 = 100.0;
 
-/// Makes hops of samples as they come, each from the window that ends with it. Below 150 Hz a band is narrower than the
-/// resolution of the window, and shares its power with its neighbours. The lowest and the highest band include
-/// everything beyond them.
+/// Analyses samples as they arrive; each hop covers the window that ends with it. Below 150 Hz, bands are narrower than
+/// the resolution of the window, so neighbours share power. The lowest and the highest band include all frequencies
+/// beyond them.
 pub struct Analyser {
     rate: u64,
-    /// The samples so far, and the hops made of them.
+    /// Number of samples and of hops so far.
     samples: u64,
     made: u64,
     high_pass: HighPass,
@@ -38,7 +39,7 @@ pub struct Analyser {
     shares: Vec<Share>,
 }
 
-/// The share of a band in the power of a line of the spectrum.
+/// Share of a band in the power of a line of the spectrum.
 struct Share {
     line: usize,
     band: usize,
@@ -46,7 +47,7 @@ struct Share {
 }
 
 impl Analyser {
-    /// For a sample rate, clamped to [`RATES`].
+    /// An analyser for a sample rate in Hz, clamped to [`RATES`].
     pub fn new(rate: u32) -> Self {
         let rate = rate.clamp(*RATES.start(), *RATES.end());
         let length = (WINDOW_SECS * f64::from(rate)).round() as usize;
@@ -68,7 +69,7 @@ impl Analyser {
         }
     }
 
-    /// Takes samples, and adds the hops that they complete: exactly a hundred per second.
+    /// Adds samples, and appends the hops that they complete: exactly a hundred per second.
     pub fn push(&mut self, samples: impl IntoIterator<Item = f32>, hops: &mut Vec<Hop>) {
         let length = self.ring.len() as u64;
         for sample in samples {
@@ -91,7 +92,7 @@ impl Analyser {
         }
         self.wave[self.window.len()..].fill(0.0);
         let mut hop = Hop::default();
-        // The lengths are those that the plan asks for, and nothing else can be wrong.
+        // The only error is a wrong length, and these lengths are the plan's own.
         if self.fft.process_with_scratch(&mut self.wave, &mut self.spectrum, &mut self.scratch).is_ok() {
             for Share { line, band, part } in &self.shares {
                 hop.bands[*band] += part * self.spectrum[*line].norm_sqr();
@@ -107,14 +108,14 @@ fn hann(n: usize, length: usize) -> f32 {
     (0.5 - 0.5 * phase.cos()) as f32
 }
 
-/// The share of each band in each line, scaled to sum to the mean square of the samples.
+/// Share of each band in each line, scaled so that all bands together give the mean square of the samples.
 fn shares(rate: f64, size: usize, window: &[f32]) -> Vec<Share> {
     let energy: f64 = window.iter().map(|weight| f64::from(*weight).powi(2)).sum();
     let (width, top) = (rate / size as f64, 0.5 * rate);
     let mut shares = Vec::new();
     for line in 0..=size / 2 {
         let (low, high) = (((line as f64 - 0.5) * width).max(0.0), ((line as f64 + 0.5) * width).min(top));
-        // A line within stands for one of a negative frequency, too.
+        // Lines between the first and the last also stand for their negative frequencies.
         let count = if line == 0 || line == size / 2 { 1.0 } else { 2.0 };
         for band in 0..BANDS {
             let mut ends = edges(band);
@@ -133,24 +134,24 @@ fn shares(rate: f64, size: usize, window: &[f32]) -> Vec<Share> {
     shares
 }
 
-/// A high-pass filter against offsets.
+/// A first-order high-pass filter against offsets.
 struct HighPass {
-    keep: f64,
-    before: f64,
-    given: f64,
+    decay: f64,
+    input: f64,
+    output: f64,
 }
 
 impl HighPass {
-    /// With this cutoff, as a share of the sample rate.
+    /// A filter with a cutoff, as a fraction of the sample rate.
     fn new(frequency: f64) -> Self {
-        Self { keep: (-TAU * frequency).exp(), before: 0.0, given: 0.0 }
+        Self { decay: (-TAU * frequency).exp(), input: 0.0, output: 0.0 }
     }
 
     fn next(&mut self, sample: f32) -> f32 {
         let sample = f64::from(sample);
-        self.given = sample - self.before + self.keep * self.given;
-        self.before = sample;
-        self.given as f32
+        self.output = sample - self.input + self.decay * self.output;
+        self.input = sample;
+        self.output as f32
     }
 }
 

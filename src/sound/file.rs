@@ -14,14 +14,14 @@ use symphonia::default::{get_codecs, get_probe};
 
 use super::analyse::{Analyser, RATES};
 
-/// The most hours of a file.
+/// Longest audio file, in hours.
 const MOST_HOURS: usize = 4;
-/// The same in hops.
+/// Longest audio file, in hops.
 const MOST_HOPS: usize = MOST_HOURS * 3600 * HOPS_PER_SEC;
-/// The most damaged packets in a row; more end the file.
+/// Number of damaged packets in a row that ends the file.
 const MOST_DAMAGED: usize = 1000;
-/// The formats that can be read, for messages.
-const READABLE: &str = "WAV, AIFF, FLAC, MP3, Ogg Vorbis and AAC or ALAC in M4A can be read";
+/// The readable formats, for messages.
+const READABLE: &str = "readable formats are WAV, AIFF, FLAC, MP3, Ogg Vorbis, and AAC or ALAC in M4A";
 
 /// The hops of a whole file. Damaged packets are skipped.
 pub(super) fn hops(path: &Path) -> Result<Vec<Hop>, String> {
@@ -43,7 +43,9 @@ fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
     }
     match hops.len() {
         0 => Err(unreadable("the file has no sound, or all of it is damaged")),
-        count if count > MOST_HOPS => Err(format!("the sound is longer than {MOST_HOURS} hours; give a part of it")),
+        count if count > MOST_HOPS => Err(format!(
+            "the sound is longer than {MOST_HOURS} hours; cut it, for instance with ffmpeg -i FILE -t 4:00:00 sound.wav"
+        )),
         _ => Ok(hops),
     }
 }
@@ -63,7 +65,7 @@ pub(super) struct Packet<'a> {
     pub rate: u32,
     /// Channels, at least one.
     pub channels: usize,
-    /// Samples of all channels in turns.
+    /// Interleaved samples of all channels.
     pub samples: &'a [f32],
 }
 
@@ -96,7 +98,7 @@ impl Packets {
                     self.track = Track::of(&*self.format)?;
                     continue;
                 }
-                // A file that is cut off ends there.
+                // A truncated file ends there.
                 Ok(None) | Err(_) => break,
             };
             if packet.track_id != self.track.id {
@@ -141,7 +143,7 @@ impl Track {
 
 /// The error of an unreadable file.
 fn unreadable(problem: &str) -> String {
-    format!("{problem}; {READABLE}: convert it, for instance with ffmpeg -i FILE sound.wav")
+    format!("{problem}; {READABLE}; convert the file, for instance with ffmpeg -i FILE sound.wav")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Sound, of a file or an audio input: as hops, spectra of a hundredth of a second, and as samples for videos.
 //!
-//! [`analyse`] makes hops of samples, [`file`] of a whole file. Without the feature `audio` there is neither, and a [`Sound`] can only be
-//! made of hops. [`Samples`] reads a file for a video, [`Tap`] carries the sound of an input to a recording.
+//! [`analyse`] turns samples into hops, [`file`] a whole file. Without the feature `audio` both are absent, and
+//! [`Sound::open`] fails. [`Samples`] reads a file for a video, [`Tap`] carries the sound of an input to a recording.
 
 #[cfg(feature = "audio")]
 pub mod analyse;
@@ -27,8 +27,8 @@ pub const RATE: u32 = 48_000;
 /// Sound of an instant: left and right, 1 at full scale.
 pub type Stereo = [f32; 2];
 
-/// The extensions of audio files.
-pub const ENDINGS: [&str; 18] = [
+/// Extensions of audio files.
+pub const EXTENSIONS: [&str; 18] = [
     "aac", "aif", "aifc", "aiff", "caf", "flac", "m4a", "m4b", "mka", "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "opus",
     "wav", "wave",
 ];
@@ -36,14 +36,14 @@ pub const ENDINGS: [&str; 18] = [
 pub const NOT_BUILT: &str =
     "this bendrack has no sound; build it with the feature audio (cargo build --release --features audio)";
 
-/// A piece of sound with a beginning and an end.
+/// Sound of a whole file, as hops.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sound {
     hops: Vec<Hop>,
 }
 
 impl Sound {
-    /// Sound of these hops.
+    /// The sound of a list of hops.
     pub fn new(hops: Vec<Hop>) -> Self {
         Self { hops }
     }
@@ -73,7 +73,7 @@ impl Sound {
         self.hops.len() as f64 / HOPS_PER_SEC as f64
     }
 
-    /// The hops of a time span, in hops from the beginning; silence before the beginning and after the end.
+    /// Hops of a time span, counted from the beginning; silence before the beginning and after the end.
     pub fn span(&self, hops: Range<i64>) -> impl Iterator<Item = Hop> {
         let hop = |index: i64| usize::try_from(index).ok().and_then(|index| self.hops.get(index));
         hops.map(move |index| hop(index).copied().unwrap_or_default())
@@ -83,7 +83,7 @@ impl Sound {
 /// True if a path has the extension of an audio file.
 pub fn is_named_as_sound(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    ending.is_some_and(|ending| EXTENSIONS.contains(&ending.as_str()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Sound of any sample rate at the rate of videos.
+//! Resampling of sound to the sample rate of videos.
 
 use std::collections::VecDeque;
 use std::f64::consts::PI;
@@ -7,9 +7,9 @@ use super::{RATE, Stereo};
 
 /// Zero crossings of the filter on each side.
 const CROSSINGS: usize = 16;
-/// The end of the pass band, as a share of the lower of both rates' halves.
+/// End of the pass band, as a fraction of the lower Nyquist frequency of the two rates.
 const PASS: f64 = 0.92;
-/// Positions between two samples for which the filter is computed; positions between them take the nearest.
+/// Number of filters between two samples; every position takes the nearest.
 const PHASES: usize = 512;
 
 /// Resamples stereo sound to [`RATE`] by a windowed sinc filter. Sound at that rate passes unchanged.
@@ -26,22 +26,22 @@ pub struct Resampler {
 }
 
 impl Resampler {
-    /// From sound of a sample rate in Hz, at least 1.
+    /// A resampler from a sample rate in Hz, at least 1.
     pub fn new(rate: u32) -> Self {
         let rate = rate.max(1);
-        // Below the rate of videos the filter keeps its own band; above, it removes the rest.
+        // Upsampling keeps the band of the source; downsampling removes the band above that of videos.
         let cutoff = PASS * (f64::from(RATE) / f64::from(rate)).min(1.0);
         let reach = (CROSSINGS as f64 / cutoff).ceil() as usize;
         let filters = if rate == RATE { Vec::new() } else { filters(cutoff, reach) };
         Self { rate, reach, filters, recent: VecDeque::from(vec![[0.0; 2]; reach - 1]), position: 0 }
     }
 
-    /// The sample rate of the sound that comes in.
+    /// Sample rate of the input, in Hz.
     pub fn rate(&self) -> u32 {
         self.rate
     }
 
-    /// Takes samples, and adds those that they complete.
+    /// Adds samples, and appends the resampled ones that they complete.
     pub fn push(&mut self, samples: impl IntoIterator<Item = Stereo>, made: &mut Vec<Stereo>) {
         if self.rate == RATE {
             made.extend(samples);
@@ -61,7 +61,7 @@ impl Resampler {
         }
     }
 
-    /// Ends the sound: adds the samples that the filter holds back.
+    /// Ends the sound: appends the samples that the filter's delay holds back.
     pub fn finish(&mut self, made: &mut Vec<Stereo>) {
         let held = if self.rate == RATE { 0 } else { self.reach };
         self.push(vec![[0.0; 2]; held], made);
@@ -77,7 +77,7 @@ impl Resampler {
     }
 }
 
-/// A sinc with a Hann window for each phase, of sum 1. A cutoff of 1 is half the sample rate.
+/// A sinc with a Hann window for each phase, of sum 1. A cutoff of 1 is the Nyquist frequency of the input.
 fn filters(cutoff: f64, reach: usize) -> Vec<f32> {
     let filter = |phase: usize| {
         let middle = (reach - 1) as f64 + (phase as f64 + 0.5) / PHASES as f64;

@@ -8,13 +8,13 @@ use super::file::Packets;
 use super::resample::Resampler;
 use super::{SoundError, Stereo};
 
-/// Reader of an audio file as stereo at [`RATE`](super::RATE). One channel is on both sides; of more than two, the first two
-/// are read. Behind the end there is silence.
+/// Reader of an audio file as stereo at [`RATE`](super::RATE). A mono file fills both sides; of more than two
+/// channels, the first two count. Silence follows the end.
 pub struct Samples {
-    /// None behind the end of the file.
+    /// None after the end of the file.
     #[cfg(feature = "audio")]
     packets: Option<(Packets, Option<Resampler>)>,
-    /// Decoded samples behind `position`.
+    /// Decoded samples after `position`.
     waiting: Vec<Stereo>,
     position: u64,
 }
@@ -82,12 +82,12 @@ impl Samples {
 }
 
 impl Samples {
-    /// Samples that were read so far.
+    /// Number of samples read so far.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Leaves out samples. The position is 0 behind them.
+    /// Skips samples, then sets the position to 0.
     pub fn skip(&mut self, count: u64) {
         let end = self.position + count;
         while self.position < end {
@@ -97,7 +97,7 @@ impl Samples {
     }
 }
 
-/// A sample that is a number, within a limit.
+/// The sample, limited to ±4; 0 if it is not finite.
 #[cfg(feature = "audio")]
 fn finite(sample: f32) -> f32 {
     if sample.is_finite() { sample.clamp(-4.0, 4.0) } else { 0.0 }

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use super::{RATE, Stereo};
 
-/// The most samples that wait for a recording: ten seconds.
+/// Largest number of samples in the queue of a recording: ten seconds.
 const MOST_WAITING: usize = 10 * RATE as usize;
 
-/// Sound that came together.
+/// A block of sound from an audio input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
-    /// The time of its end.
+    /// Time of its end.
     pub end: Instant,
     /// Samples at [`RATE`].
     pub samples: Vec<Stereo>,
@@ -34,12 +34,12 @@ impl Tap {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the sound from now on, and drops what waits.
+    /// Empties the queue and keeps sound from now on.
     pub fn open(&self) {
         *self.waiting() = Waiting { open: true, ..Waiting::default() };
     }
 
-    /// Keeps no more sound.
+    /// Empties the queue and keeps no more sound.
     pub fn close(&self) {
         *self.waiting() = Waiting::default();
     }
@@ -49,7 +49,7 @@ impl Tap {
         self.waiting().open
     }
 
-    /// Adds sound that ended at `end`. If nobody takes it, the oldest is lost.
+    /// Adds sound that ended at `end`. A full queue drops its oldest blocks.
     pub fn push(&self, end: Instant, samples: &[Stereo]) {
         let mut waiting = self.waiting();
         if !waiting.open || samples.is_empty() {
@@ -63,7 +63,7 @@ impl Tap {
         }
     }
 
-    /// Takes the sound that waits.
+    /// Takes the queued sound.
     pub fn take(&self) -> Vec<Received> {
         let mut waiting = self.waiting();
         waiting.samples = 0;

@@ -8,9 +8,9 @@
 //! - `app`: the window itself: keys, files, the engine.
 //! - `theme`: colours, sizes and durations.
 //!
-//! Each folder uses only the ones above it, and `theme`. Every edit is a [`document::Step`] on the [`document::Document`], which
-//! compiles it once. The window reads the engine through [`EngineLink`], the devices through [`DeviceLink`] and takes through
-//! [`TakesLink`], and never blocks them.
+//! Each folder uses only the ones above it, and `theme`. Every edit is a [`document::Step`] on the
+//! [`document::Document`], which compiles it once. The window reads the engine through [`EngineLink`], the devices
+//! through [`DeviceLink`] and takes through [`TakesLink`], and never blocks them.
 
 #![cfg_attr(
     test,
@@ -38,7 +38,7 @@ pub use panels::takes::{RenderRequest, RenderState, TakeRow};
 ///
 /// # Errors
 ///
-/// The window cannot be opened, for example without a display.
+/// Fails if the window cannot be opened, for example without a display.
 pub fn run(options: Options) -> eframe::Result {
     let viewport = eframe::egui::ViewportBuilder::default()
         .with_title("bendrack")

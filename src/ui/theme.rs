@@ -34,7 +34,7 @@ pub const LINE: Color32 = Color32::from_rgb(0x36, 0x3c, 0x47);
 pub const TEXT: Color32 = Color32::from_rgb(0xdd, 0xe1, 0xe8);
 /// Secondary text: names of ports, help.
 pub const WEAK: Color32 = Color32::from_rgb(0x9a, 0xa3, 0xb1);
-/// The accent: selected, turned, on.
+/// The accent: selections, travel of knobs, switches that are on.
 pub const ACCENT: Color32 = Color32::from_rgb(0x5e, 0xd3, 0xbe);
 /// A warning.
 pub const WARNING: Color32 = Color32::from_rgb(0xe8, 0xb4, 0x4f);
@@ -96,7 +96,7 @@ pub const PREVIEW_SHARE: f32 = 0.6;
 pub const PREVIEW_ASPECT: f32 = 16.0 / 9.0;
 /// The height of the top bar.
 pub const TOP: f32 = 36.0;
-/// The first height of the monitor of devices, and its smallest.
+/// Initial and smallest height of the monitor of devices.
 pub const MONITOR: (f32, f32) = (296.0, 120.0);
 /// The height of the status bar.
 pub const STATUS: f32 = 28.0;
@@ -113,7 +113,7 @@ pub const DOT: f32 = 10.0;
 pub const DISPLAY: f32 = 30.0;
 /// The pause that ends a gesture without a button, in seconds.
 pub const QUIET_SECS: f64 = 0.7;
-/// The interval between repaints where no frame causes one, in seconds.
+/// Interval between repaints without a frame of the video, in seconds.
 pub const IDLE_SECS: f32 = 0.25;
 /// The interval between recovery copies, in seconds.
 pub const RECOVERY_SECS: f64 = 1.0;
@@ -237,7 +237,7 @@ pub fn frame_colours() -> [(&'static str, Color32); 8] {
     ]
 }
 
-/// The first size of the window.
+/// Initial size of the window.
 pub const WINDOW: Vec2 = vec2(1680.0, 1000.0);
 
 #[cfg(test)]

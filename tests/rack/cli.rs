@@ -183,12 +183,12 @@ fn a_missing_folder_of_models_is_not_listed_as_searched() {
     let typo = folder.path().join("modles");
     assert!(stdout(&run(folder.path(), &["models"])).contains("are read from the folders in"));
     let list = run(&typo, &["models"]);
-    assert!(list.status.success() && stdout(&list).contains("modles (BENDRACK_MODELS), but there is no such folder"));
+    assert!(list.status.success() && stdout(&list).contains("modles (BENDRACK_MODELS) does not exist"));
     let render = ["render", "patches/first_bend.json", "--model", "x", "-o"];
     let video = folder.path().join("a.gif");
     let render = run(&typo, &[&render[..], &[video.to_str().expect("a path")]].concat());
     let report = String::from_utf8_lossy(&render.stderr).into_owned();
-    assert!(render.status.code() == Some(1) && report.contains("no such folder"), "{report}");
+    assert!(render.status.code() == Some(1) && report.contains("modles (BENDRACK_MODELS) does not exist"), "{report}");
 }
 
 #[test]
@@ -272,7 +272,8 @@ fn a_bench_measures_judges_and_lists_reached_targets() {
     // Eight frames of 128×128 with two pixels around.
     assert_eq!(image::image_dimensions(sheet).expect("a picture"), (8 * 130, 130));
 
-    let wrong = [vec!["--sheet", "s.png"], vec!["--quality", "--sheet", "s.jpg"], vec!["--rollout", "2"], vec!["--steps", "0"]];
+    let wrong =
+        [vec!["--sheet", "s.png"], vec!["--quality", "--sheet", "s.jpg"], vec!["--rollout", "2"], vec!["--steps", "0"]];
     for args in wrong {
         let bench = bendrack(&[&["bench", "mini"], args.as_slice()].concat());
         assert_eq!(bench.status.code(), Some(2), "{args:?}");
@@ -453,7 +454,7 @@ fn a_family_is_listed_and_a_name_that_is_nearly_right_is_put_right() {
         ("euclide", "did you mean time.euclid? "),
         ("modulat", "did you mean modulate? "),
         ("bends", "did you mean bend? "),
-        ("nothing.like.it", "\"nothing.like.it\"; bendrack nodes lists them"),
+        ("nothing.like.it", "\"nothing.like.it\"; `bendrack nodes` lists all nodes"),
     ] {
         let nodes = bendrack(&["nodes", typed]);
         assert!(nodes.status.code() == Some(1) && stderr(&nodes).contains(suggested), "{typed}: {}", stderr(&nodes));

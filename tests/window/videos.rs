@@ -93,7 +93,7 @@ fn a_dropped_video_asks_about_unsaved_work_and_one_without_a_patch_changes_nothi
         window.run_steps(1);
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    assert!(window.query_by_label_contains("there is no patch in it").is_some(), "the error is shown");
+    assert!(window.query_by_label_contains("the file has no patch").is_some(), "the error is shown");
     assert_eq!(node_ids(&window).len(), 9, "a failed file replaces nothing");
     assert!(window.state().workspace.editor.document.is_dirty());
     drop_file(&mut window, &with);

@@ -9,10 +9,10 @@ use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
 use crate::patch::{Cable, Definition, Device, Frame, Node, Patch, Place};
 
-/// The longest id, in characters.
+/// Limit on the length of an id, in characters.
 const LONGEST_ID: usize = 40;
 
-/// The keys of a patch and of its parts. Those in [`FREE`] are allowed everywhere.
+/// The keys of a patch and of its parts, besides those in [`FREE`].
 const PATCH: &[&str] = &[
     "$schema",
     "format",
@@ -38,7 +38,7 @@ const DEFINITION: &[&str] = &["title", "about", "inputs", "outputs", "nodes", "c
 const DEVICE: &[&str] = &["kind", "label", "match"];
 const MATCH: &[&str] = &["name", "vid", "pid", "serial"];
 const FRAME: &[&str] = &["title", "pos", "size", "colour"];
-/// Keys without a diagnostic: free extensions, and the record of a render.
+/// Keys that are valid everywhere: free extensions, and the record of a render.
 const FREE: [&str; 2] = ["x", "render"];
 
 /// First bytes of a PNG in base64.
@@ -159,7 +159,7 @@ impl Look<'_> {
         }
     }
 
-    /// Reports an id that is not a plain name.
+    /// Reports an id with other characters than a to z, 0 to 9 and `_`, or a wrong length.
     fn id(&mut self, id: &str, pointer: &str) {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if id.is_empty() || id.len() > LONGEST_ID || !id.chars().all(is_plain) {

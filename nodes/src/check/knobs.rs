@@ -1,4 +1,4 @@
-//! Warnings about MIDI maps and snapshots. None of them keeps a patch from running.
+//! Warnings about MIDI maps and snapshots. The patch runs despite them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +16,9 @@ use crate::node::value::Kind;
 use crate::patch::INSTANCE;
 use crate::patch::{Definition, MidiMap, Node, Patch, Port, Snapshot};
 
-/// The channels of MIDI.
+/// MIDI channels.
 pub(super) const CHANNELS: (u8, u8) = (1, 16);
-/// The numbers of its controllers.
+/// Numbers of MIDI controllers.
 pub(super) const CONTROLLERS: (u8, u8) = (0, 127);
 
 /// Warnings about the MIDI maps and snapshots of a patch.
@@ -32,7 +32,7 @@ pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mu
 struct Look<'a> {
     patch: &'a Patch,
     library: BTreeMap<&'a str, &'static NodeDef>,
-    /// Ports of instances followed so far. A hostile file could have any number.
+    /// Count of visited ports of instances. It bounds the time for a hostile file.
     followed: usize,
     diagnostics: &'a mut Diagnostics,
 }
@@ -110,7 +110,7 @@ impl<'a> Look<'a> {
                 Ok((_, problem)) => problem,
                 Err(problem) => Some(problem),
             };
-            // The patch runs as long as the snapshot is not recalled.
+            // The patch runs unless the snapshot is recalled.
             self.diagnostics.extend(problem.map(|problem| Problem { severity: Severity::Warning, ..problem }));
         }
     }
@@ -144,7 +144,7 @@ impl<'a> Look<'a> {
         (definition.inputs.len() <= MOST_PORTS).then_some(definition)
     }
 
-    /// Follows a port of a scope down to inputs of nodes; those of one kind of node count once.
+    /// Adds the inputs of nodes behind a port of a scope, each input of a kind of node once.
     fn follow(&mut self, nodes: &BTreeMap<String, Node>, port: &Port, deep: usize, inputs: &mut Vec<&'static Input>) {
         self.followed += 1;
         if self.followed > MOST_CABLES || deep == 0 {

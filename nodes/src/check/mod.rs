@@ -11,11 +11,11 @@ use crate::diagnostics::spans;
 use crate::node::def::NodeDef;
 use crate::patch::read::{Salvaged, salvage, text_of};
 
-/// Problems whose places are looked up, at most.
+/// Limit on the problems with a line and a column.
 const MOST_PLACES: usize = 1000;
 
-/// All problems of a file, each with its place, in the order of the file. Unreadable parts are left out, and the rest
-/// is checked.
+/// All problems of a file, each with its place, in the order of the file. An invalid part does not prevent the check
+/// of the others.
 pub fn check(bytes: &[u8], library: &[&'static NodeDef]) -> Vec<Problem> {
     let Salvaged { patch, mut problems, gaps } = salvage(bytes);
     if let Some(patch) = patch {

@@ -1,4 +1,4 @@
-//! The JSON Schema of patches, for editors of text and for programs that write patches.
+//! The JSON Schema of patches, for text editors and for programs that write patches.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -8,7 +8,7 @@ use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::{FORMAT, Patch, SCHEMA, VERSION};
 
-/// The schema of a patch with these nodes. Nodes, parameters and keys that it does not name are allowed, as bendrack keeps them.
+/// The schema of a patch with these nodes. It allows unknown nodes, parameters and keys, as bendrack does.
 pub fn schema(library: &[&'static NodeDef]) -> Json {
     let mut schema = schemars::schema_for!(Patch).to_value();
     schema["$id"] = json!(SCHEMA);

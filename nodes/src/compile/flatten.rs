@@ -1,7 +1,7 @@
-//! A patch without subpatches: each instance of one is replaced by the nodes of its definition.
+//! Expansion of subpatches: the nodes of a definition replace each of its instances.
 //!
-//! The nodes of an instance `a` have ids `a/…`, so that each instance has a memory of its own. A problem is reported in
-//! the definition, where its cause is written.
+//! The nodes of an instance `a` have ids `a/…`, so that each instance has its own memory. The JSON pointer
+//! of a problem leads into the definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
 use crate::patch::{Cable, Definition, INSTANCE, MidiMap, Node, Port, Scope};
 
-/// The nodes and cables of a patch, in one plane.
+/// The nodes and cables of a patch without subpatches.
 #[derive(Default)]
 pub(crate) struct Flat<'p> {
     pub(crate) nodes: Vec<FlatNode<'p>>,
@@ -24,7 +24,7 @@ pub(crate) struct Flat<'p> {
     pub(crate) used: BTreeSet<&'p str>,
 }
 
-/// A node that runs.
+/// A node in the expanded patch.
 pub(crate) struct FlatNode<'p> {
     pub(crate) id: Arc<str>,
     /// JSON pointer to the node.
@@ -39,22 +39,22 @@ pub(crate) struct FlatNode<'p> {
     pub(crate) depths: Vec<(&'p str, f64, String)>,
 }
 
-/// A cable between nodes that run.
+/// A cable in the expanded patch.
 pub(crate) struct FlatCable<'p> {
     /// The index of the node, and the name of the port.
     pub(crate) from: (usize, &'p str),
     pub(crate) to: (usize, &'p str),
-    /// True for ports that come from definitions, as ports of instances, instead of from the cable.
+    /// For `from` and `to`: true if the port is that of an inner node, found through a definition.
     pub(crate) within: (bool, bool),
     /// JSON pointer to the cable.
     pub(crate) pointer: String,
 }
 
-/// The meaning of an id in a scope.
+/// A node of a scope, by its id.
 enum Local<'p> {
     Node(usize),
     Instance(&'p Definition, Names<'p>),
-    /// A node that is kept and does nothing.
+    /// A node without effect, of an unknown kind.
     Unknown,
 }
 
@@ -70,18 +70,18 @@ struct Place {
     bypass: bool,
 }
 
-/// Nodes, cables and ports visited so far. A hostile file could make these arbitrarily many.
+/// Counts of nodes, cables and ports visited so far. They bound the time for a hostile file.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Spent {
     /// Nodes and instances.
     nodes: usize,
-    /// Cables, those too that are muted or lead nowhere.
+    /// Cables, with those that are muted or have a missing end.
     cables: usize,
     /// Ports of instances.
     ports: usize,
 }
 
-/// Replaces the instances of a scope that is written at `pointer`.
+/// Expands the instances of a scope at `pointer`.
 pub(crate) fn flat<'p>(
     scope: Scope<'p>,
     pointer: &str,
@@ -260,7 +260,7 @@ impl<'p> Expansion<'p, '_> {
         Vec::new()
     }
 
-    /// Adds a cable; one that leads nowhere is reported and left out.
+    /// Adds a cable, or reports that its ends do not exist.
     fn cable(&mut self, cable: &'p Cable, pointer: &str, names: &Names<'p>) {
         self.looked += 1;
         // Nodes beyond the limit are not visited, so they seem to be missing.
@@ -281,7 +281,7 @@ impl<'p> Expansion<'p, '_> {
         }
     }
 
-    /// True if an end of a cable exists, as far as its scope shows; reports an error otherwise.
+    /// True if an end of a cable exists, or is a port of a node, which the plan checks; reports an error otherwise.
     fn is_there(&mut self, end: End, port: &Port, pointer: &str, names: &Names<'p>) -> bool {
         let (what, known, others) = match names.get(port.node.as_str()) {
             Some(Local::Node(_) | Local::Unknown) => return true,
@@ -308,7 +308,7 @@ impl<'p> Expansion<'p, '_> {
         false
     }
 
-    /// The inputs of running nodes that a port stands for.
+    /// The inputs of expanded nodes behind a port.
     fn ends(&mut self, to: &'p Port, names: &Names<'p>) -> Vec<(usize, &'p str)> {
         match names.get(to.node.as_str()) {
             Some(Local::Node(index)) => vec![(*index, to.port.as_str())],
@@ -317,7 +317,7 @@ impl<'p> Expansion<'p, '_> {
         }
     }
 
-    /// The inputs of running nodes that an input of an instance stands for.
+    /// The inputs of expanded nodes behind an input of an instance.
     fn inputs(&mut self, definition: &'p Definition, name: &str, names: &Names<'p>) -> Vec<(usize, &'p str)> {
         let mut ends = Vec::new();
         for port in definition.inputs.iter().filter(|inlet| inlet.name == name).flat_map(|inlet| &inlet.to) {
@@ -334,7 +334,7 @@ impl<'p> Expansion<'p, '_> {
         ends
     }
 
-    /// True, with an error, once more ports were followed than a plan may have.
+    /// True, with an error, above the limit of visited ports.
     fn are_too_many(&mut self) -> bool {
         let are_too_many = self.followed > MOST_CABLES;
         if are_too_many {
@@ -344,14 +344,14 @@ impl<'p> Expansion<'p, '_> {
         are_too_many
     }
 
-    /// Reports a problem once for all instances.
+    /// Reports a problem once, not per instance.
     fn once(&mut self, problem: Problem) {
         if self.seen.insert(problem.pointer.clone()) {
             self.diagnostics.push(problem);
         }
     }
 
-    /// Reports a problem with the nearest name.
+    /// Reports a problem once, with the nearest name.
     fn once_suggesting<'a>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = &'a str>) {
         if self.seen.insert(problem.pointer.clone()) {
             self.diagnostics.suggest(problem, name, names);
@@ -359,7 +359,7 @@ impl<'p> Expansion<'p, '_> {
     }
 }
 
-/// The output of a running node that a port stands for.
+/// The output of an expanded node behind a port.
 fn output<'p>(port: &'p Port, names: &Names<'p>) -> Option<(usize, &'p str)> {
     match names.get(port.node.as_str())? {
         Local::Node(index) => Some((*index, &port.port)),

@@ -16,7 +16,7 @@ pub(crate) fn check(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>)
     check_sole(nodes, problems);
 }
 
-/// Reports pictures that are too deep or too large to be written down.
+/// Reports pictures that are nested too deeply or have too many parts.
 fn weigh(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     let mut weights = vec![Weight::default(); outputs];
     for slot in nodes {
@@ -31,14 +31,14 @@ fn weigh(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
                 slot.id
             );
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Reported once: nodes that show this picture cause no second message.
+            // One message per picture: nodes that show it count from 0 again.
             weight = Weight::default();
         }
         weights[slot.outputs.clone()].fill(weight);
     }
 }
 
-/// Reports targets that are made by too many nodes. Their number of parts would have no limit.
+/// Reports targets of too many nodes, as their number of parts has no other limit.
 fn count_targets(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     let mut counts = vec![0; outputs];
     let aims = |output: &Output| matches!(output.kind, Kind::Target | Kind::Any);
@@ -48,7 +48,7 @@ fn count_targets(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
             let message =
                 format!("{} combines too many target nodes; the limit is {MOST_TARGETS}; remove some", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Reported once: nodes that narrow this target cause no second message.
+            // One message per target: nodes that narrow it count from 0 again.
             count = 0;
         }
         counts[slot.outputs.clone()].fill(count);
@@ -68,7 +68,7 @@ fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
             let message =
                 format!("the chain up to {} has too many bends; the limit is {MOST_BENDS}; remove some", slot.id);
             problems.push(Problem::error(Code::TooMany, &slot.pointer, message));
-            // Reported once: later bends of the chain cause no second message.
+            // One message per chain: its later bends count from 0 again.
             length = 0;
             asked = 0;
         }
@@ -76,7 +76,7 @@ fn count_bends(nodes: &[Slot], outputs: usize, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Reports ranges whose knobs stand in the wrong order.
+/// Reports ranges with a start above their end.
 fn check_ranges(nodes: &[Slot], problems: &mut Vec<Problem>) {
     for slot in nodes {
         for (last, input) in slot.feeds.iter().zip(slot.def.inputs) {
@@ -95,7 +95,7 @@ fn check_ranges(nodes: &[Slot], problems: &mut Vec<Problem>) {
     }
 }
 
-/// Reports nodes that a later node overrides, where a program has one of them.
+/// Reports values that a later node overrides, as a program has one of them.
 fn check_sole(nodes: &[Slot], problems: &mut Vec<Problem>) {
     let mut latest: BTreeMap<(&str, &str), &Slot> = BTreeMap::new();
     for slot in nodes.iter().rev() {
@@ -112,7 +112,7 @@ fn check_sole(nodes: &[Slot], problems: &mut Vec<Problem>) {
     }
 }
 
-/// Largest size of the picture on an output, in other pictures.
+/// Levels of nested pictures, and count of parts, of the picture on an output.
 #[derive(Clone, Copy, Default)]
 struct Weight {
     deep: usize,

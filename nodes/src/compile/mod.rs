@@ -1,4 +1,4 @@
-//! From a patch to its plan.
+//! Compilation of a patch to a plan.
 
 pub(crate) mod flatten;
 mod limits;
@@ -30,7 +30,7 @@ use crate::patch::{DEFAULT_TEMPO, Definition, EngineSettings, Patch};
 /// Number of the next plan. It starts at 1: 0 belongs to an unused [`Scratch`](crate::tick::Scratch).
 static PLANS: AtomicU64 = AtomicU64::new(1);
 
-/// Any-kind nodes in a row through which a kind is followed, at most.
+/// Limit on the any-kind nodes in a row through which a kind is propagated.
 const MOST_PASSED: usize = 256;
 
 /// The kinds of ports that depend on cables, beside a plan. A patch with errors has them too.
@@ -40,14 +40,14 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// The kind that the any-kind ports of a node have, by its id in the plan; [`Kind::Any`] if no cable decides it.
+    /// Kind of the any-kind ports of a node, by its id in the plan; [`Kind::Any`] without a cable.
     pub fn kind(&self, id: &str) -> Kind {
         self.kinds.get(id).copied().unwrap_or(Kind::Any)
     }
 }
 
 impl Plan {
-    /// Compiles a patch with this library. The plan is there if no problem is an error.
+    /// Compiles a patch with this library. Returns the plan, none after an error, and all problems.
     ///
     /// ```
     /// use bendrack_nodes::LIBRARY;
@@ -101,7 +101,7 @@ struct Compiler<'a> {
     settings: Settings,
 }
 
-/// A cable whose ends were found: indices of nodes, outputs and inputs.
+/// A cable as indices: of its nodes, its output and its input.
 struct Joined {
     from: usize,
     output: usize,
@@ -120,7 +120,7 @@ struct Known<'f, 'p> {
 }
 
 impl Compiler<'_> {
-    /// Warnings about subpatches that are not used. They keep no patch from running.
+    /// Warnings about unused subpatches. The patch runs despite them.
     fn check_unused<'p>(&mut self, definitions: &'p BTreeMap<String, Definition>, seen: &mut BTreeSet<&'p str>) {
         let mut spent = Spent::default();
         for (name, definition) in definitions {
@@ -141,7 +141,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The tempo of the patch within its limits.
+    /// The tempo of the patch, in beats per minute, within its limits.
     fn tempo(&mut self) -> f64 {
         let (tempo, (low, high)) = (self.engine.tempo, TEMPI);
         let held = if tempo.is_nan() { DEFAULT_TEMPO } else { tempo.clamp(low, high) };
@@ -221,7 +221,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// The declaration of a node. An unknown one is reported and left out.
+    /// The declaration of a node; none, with a warning, for an unknown kind.
     fn def(&mut self, FlatNode { node, pointer, .. }: &FlatNode<'_>) -> Option<&'static NodeDef> {
         let known = self.library.get(node.kind.as_str()).copied();
         if known.is_none() {
@@ -233,10 +233,10 @@ impl Compiler<'_> {
         known
     }
 
-    /// Checks a cable. One that leads nowhere, or to an input with a cable, is reported and left out.
+    /// Checks a cable; none, with an error, if an end is missing or the input has another cable.
     fn join(&mut self, cable: &FlatCable<'_>, known: &Known<'_, '_>, is_free: bool) -> Option<Joined> {
         let ((from, from_port), (to, to_port)) = (cable.from, cable.to);
-        // An unknown node's cables are kept with it.
+        // Cables of unknown nodes stay in the patch, without effect.
         let (from_def, to_def) = (known.defs[from]?, known.defs[to]?);
         let pointer = |end: &str| format!("{}/{end}", cable.pointer);
         // The check of the definition reports ports inside it.
@@ -272,7 +272,7 @@ impl Compiler<'_> {
         Some(Joined { from, output, to, input, kind, late: source.latency })
     }
 
-    /// Sorts the nodes so that every cable goes forward, except those that lead back.
+    /// Sorts the nodes so that each cable leads from an earlier to a later one; delayed cables may lead back.
     fn sort(&mut self, known: &Known<'_, '_>, cables: &[Joined]) -> Option<Vec<(usize, &'static NodeDef)>> {
         let mut graph = DiGraph::new();
         let index: BTreeMap<usize, NodeIndex> = (0..known.nodes.len())
@@ -345,8 +345,8 @@ fn depth(node: &FlatNode<'_>, input: &Input) -> f64 {
     instances.or_else(|| node.node.depths.get(input.name).copied()).unwrap_or(DEFAULT_DEPTH)
 }
 
-/// Two tables by output and node. The first has the index of each node's first output among all outputs. The second
-/// numbers the outputs with a delay, as in [`Plan::late`].
+/// Two tables: by node, the index of its first output among all outputs; by delayed output, its index in
+/// [`Plan::late`].
 fn number_outputs(order: &[(usize, &'static NodeDef)]) -> (BTreeMap<usize, usize>, BTreeMap<usize, usize>) {
     let (mut first, mut late, mut count) = (BTreeMap::new(), BTreeMap::new(), 0);
     for &(node, def) in order {

@@ -25,7 +25,7 @@ pub(crate) fn preset(input: &Input) -> Option<Value> {
 /// Value of a parameter, with a warning if it had to be corrected.
 ///
 /// # Errors
-/// A value of another type, or one without a correction.
+/// Fails for a value of another type, or one without a correction.
 pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value, Option<Problem>), Problem> {
     let expected = |what: &str| {
         let quoted = json.as_str().map(|text| unquoted(text, what)).unwrap_or_default();
@@ -71,7 +71,7 @@ pub(crate) fn read(input: &Input, json: &Json, pointer: String) -> Result<(Value
 /// Value of a text, with a warning if part of it is unused or it has no effect.
 ///
 /// # Errors
-/// The reason why the text has no value, as a sentence.
+/// Fails with a message if the text has no value.
 fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, String)>), SyntaxError> {
     let too_many = |is_so: bool, why: String| is_so.then_some((Code::TooMany, why));
     match grammar {

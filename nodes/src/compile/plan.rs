@@ -1,4 +1,4 @@
-//! A patch checked, sorted and indexed: made once per edit, run many times.
+//! A patch, checked, sorted and indexed. Each edit compiles one; each frame runs it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct Plan {
     /// Inputs and outputs of all nodes together.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    /// The outputs that are read in the next frame.
+    /// Outputs with a delay of one frame, by their index.
     pub(crate) late: Vec<usize>,
     /// Layout of the nodes' memory.
     pub(crate) layout: Arc<Layout>,
@@ -39,7 +39,7 @@ pub(crate) struct Slot {
     pub(crate) seed: u64,
     /// The feeds, one per input.
     pub(crate) feeds: Vec<Feed>,
-    /// Its inputs and outputs among those of all nodes.
+    /// Indices of its inputs and outputs among those of all nodes.
     pub(crate) inputs: Range<usize>,
     pub(crate) outputs: Range<usize>,
     /// Its memory.
@@ -72,12 +72,12 @@ impl Feed {
 pub(crate) struct MidiMap {
     /// The channel and number.
     pub(crate) cc: (u8, u8),
-    /// Positions of the knob at the controller's two ends.
+    /// Values of the knob at controller values 0 and 1.
     pub(crate) range: [f64; 2],
 }
 
 impl MidiMap {
-    /// True if a controller at `x`, 0 to 1, presses a button. It does from the middle of its range to the larger end.
+    /// True if a controller at `x`, 0 to 1, presses a button: in the half of its travel at the larger end of the range.
     pub(crate) fn presses(&self, x: f64) -> bool {
         let [low, high] = self.range;
         if low <= high { x >= 0.5 } else { x <= 0.5 }
@@ -100,11 +100,11 @@ pub(crate) struct Source {
 /// The value of an output that arrives at an input.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrives {
-    /// That of this frame: of this output among those of all nodes.
+    /// That of this frame, by the index of the output among those of all nodes.
     Now(usize),
-    /// That of the frame before: of this one of [`Plan::late`].
+    /// That of the previous frame, by its index in [`Plan::late`].
     Late(usize),
-    /// The measurement of the previous model call: node, name of the number.
+    /// A measurement of the previous model call: node, and name of the number.
     Measured(Arc<str>, &'static str),
 }
 
@@ -113,7 +113,7 @@ pub(crate) enum Arrives {
 pub enum Gain {
     /// The arriving value replaces the knob's.
     Replaces,
-    /// The arriving value times this is added: the depth in fractions of the knob's travel.
+    /// Adds the arriving value times this: the depth, in units of the knob.
     Adds(f64),
     /// The arriving value times this is the logarithm of a factor, for a logarithmic knob.
     Scales(f64),
@@ -130,7 +130,7 @@ impl Gain {
         }
     }
 
-    /// The value of a knob that stands at `base` when `x` arrives.
+    /// Value of a knob at `base` after `x` arrives.
     pub fn moved(self, base: f64, x: f64) -> f64 {
         match self {
             Self::Replaces => x,
@@ -141,7 +141,7 @@ impl Gain {
     }
 }
 
-/// The largest power of e that a cable multiplies a knob with.
+/// Largest exponent of e in a cable's factor.
 const MOST_FOLDS: f64 = 700.0;
 
 /// Depth of a new cable, as a fraction of the knob's travel: large enough to be visible.
@@ -150,20 +150,20 @@ pub const DEFAULT_DEPTH: f64 = 0.25;
 /// The tempi that a patch can have, in beats per minute.
 pub const TEMPI: (f64, f64) = (1.0, 1000.0);
 
-/// The nodes of a patch, at most. Nodes of a subpatch count once per instance.
+/// Limit on the nodes of a patch. Nodes of a subpatch count once per instance.
 pub const MOST_NODES: usize = 16_384;
-/// The cables of a patch, at most.
+/// Limit on the cables of a patch.
 pub const MOST_CABLES: usize = 65_536;
-/// The inputs of a subpatch, at most, and its outputs.
+/// Limit on the inputs of a subpatch, and on its outputs.
 pub const MOST_PORTS: usize = 64;
 pub use crate::patch::MOST_NESTED;
-/// The bends of a chain, at most.
+/// Limit on the bends of a chain.
 pub const MOST_BENDS: usize = 256;
-/// The target nodes that make a target, at most. One that is used twice counts twice.
+/// Limit on the target nodes behind a target. A node on two paths counts twice.
 pub const MOST_TARGETS: usize = 64;
-/// Pictures within pictures, at most.
+/// Limit on the levels of nested pictures.
 pub const MOST_DEEP: usize = 64;
-/// The parts of a picture, at most. A part that is used twice counts twice, as in a written program.
+/// Limit on the parts of a picture. A part on two paths counts twice, as in JSON.
 pub const MOST_PARTS: usize = 1024;
 
 impl Plan {

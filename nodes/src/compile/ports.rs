@@ -10,7 +10,7 @@ use crate::node::def::NodeDef;
 use crate::patch::INSTANCE;
 use crate::patch::{Definition, Port};
 
-/// Names that are listed in a message, at most, and the longest of them, in bytes.
+/// Limits on the names in a message, and on the length of each, in bytes.
 const MOST_LISTED: usize = 16;
 const LONGEST_LISTED: usize = 40;
 
@@ -45,12 +45,12 @@ impl End {
     }
 }
 
-/// Message about a node that the patch lacks.
+/// Message about a missing node.
 pub(crate) fn unknown_node(id: &str) -> String {
     format!("unknown node {id:?}; add it, or write the id of another")
 }
 
-/// Message about a port that a node lacks, with the ports that it has. `others` are those of its other side.
+/// Message about a missing port of a node, with its existing ports. `others` are those of its other side.
 pub(crate) fn missing_port(who: &str, end: End, port: &str, known: &[&str], others: &[&str]) -> String {
     let (what, other) = (end.name(), end.other().name());
     let side = if others.contains(&port) { format!(": {port} is an {other}") } else { String::new() };
@@ -60,7 +60,7 @@ pub(crate) fn missing_port(who: &str, end: End, port: &str, known: &[&str], othe
     format!("{who} has no {what} {port:?}{side}; {}", choose(known))
 }
 
-/// Message about a knob that a node lacks, with the knobs that it has.
+/// Message about a missing knob of a node, with its existing knobs.
 pub(crate) fn missing_knob(who: &str, knob: &str, known: &[&str]) -> String {
     if known.is_empty() {
         return format!("{who} has no knobs; choose another node");
@@ -104,7 +104,7 @@ impl Definition {
     }
 }
 
-/// Reports ports of definitions that lead nowhere, each at its place. In unused definitions these are warnings.
+/// Reports ports of definitions without an inner port: as errors, or in unused definitions as warnings.
 pub(crate) fn check(
     definitions: &BTreeMap<String, Definition>,
     library: &BTreeMap<&str, &'static NodeDef>,
@@ -163,7 +163,7 @@ impl<'a> Ports<'a> {
         }
     }
 
-    /// Checks the port of an inner node that a port of the definition leads to.
+    /// Checks the port of an inner node behind a port of the definition.
     fn check_port(&mut self, end: End, port: &Port, place: &str) {
         let (definition, severity) = (self.definition, self.severity);
         let problem = |code, message| {
@@ -182,7 +182,7 @@ impl<'a> Ports<'a> {
         }
     }
 
-    /// Display name of a node, its ports on one side and on the other, if its kind is known.
+    /// Display name of a node, and its ports on this and on the other side; none for an unknown kind.
     fn ports_of(&self, id: &str, kind: &str, end: End) -> Option<(String, Vec<&'a str>, Vec<&'a str>)> {
         if let Some(name) = kind.strip_prefix(INSTANCE) {
             let inner = self.definitions.get(name).filter(|inner| !inner.has_too_many_ports())?;

@@ -1,5 +1,5 @@
-//! Values of the knobs and fields of nodes, and depths of their cables. Each is read once, at its place in the file,
-//! for any number of instances of a subpatch.
+//! Values of the knobs and fields of nodes, and depths of their cables. Each is read once, not per instance of a
+//! subpatch.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     own: HashMap<*const Node, Vec<Option<Value>>>,
     /// Values that instances set on inputs of nodes inside.
     others: HashMap<(*const Json, *const Input), Option<Value>>,
-    /// Depths that instances set, by their place in the file. True if any input uses the depth.
+    /// Depths that instances set, by JSON pointer. True if any input uses the depth.
     depths: BTreeMap<String, bool>,
 }
 
@@ -50,12 +50,12 @@ impl Settings {
             }
         }
         for (name, depth, pointer) in &flat.depths {
-            let heeds = def.input(name).is_none_or(|(_, input)| input.is_modulated());
+            let uses_depth = def.input(name).is_none_or(|(_, input)| input.is_modulated());
             let known = self.depths.entry(pointer.clone()).or_insert_with(|| {
                 diagnostics.extend(beyond(*depth, pointer));
                 false
             });
-            *known |= heeds;
+            *known |= uses_depth;
         }
         feeds
     }
@@ -64,8 +64,8 @@ impl Settings {
     pub(crate) fn idle_depths(&self) -> Vec<Problem> {
         self.depths
             .iter()
-            .filter(|(_, heeds)| !**heeds)
-            .map(|(pointer, _)| idle(pointer.clone(), "what arrives"))
+            .filter(|(_, uses_depth)| !**uses_depth)
+            .map(|(pointer, _)| idle(pointer.clone(), "the input"))
             .collect()
     }
 }

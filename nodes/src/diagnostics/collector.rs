@@ -1,18 +1,19 @@
-//! Collects the problems of a patch: each once, with suggestions while the budget for comparisons lasts.
+//! Collects the problems of a patch, each once. Suggestions end with the budget for comparisons.
 
 use std::collections::HashSet;
 
-use crate::diagnostics::suggest::{Words, nearest};
+use crate::diagnostics::suggest::{Named, nearest};
 use crate::diagnostics::{Problem, Severity};
 
-/// Characters that a whole check compares for suggestions, at most. A file full of wrong names would take minutes.
+/// Budget of compared characters for the suggestions of one check. Without it, a file full of wrong names takes
+/// minutes.
 const MOST_COMPARED: usize = 4_000_000;
 
-/// Problems as they are found.
+/// The problems found so far.
 pub(crate) struct Diagnostics {
     problems: Vec<Problem>,
     seen: HashSet<(String, String)>,
-    /// Comparisons left.
+    /// Remaining comparisons, in characters.
     budget: usize,
 }
 
@@ -29,7 +30,7 @@ impl Diagnostics {
     }
 
     /// Adds a problem with the nearest of these names, if one is near.
-    pub(crate) fn suggest<W: Words>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = W>) {
+    pub(crate) fn suggest<N: Named>(&mut self, problem: Problem, name: &str, names: impl IntoIterator<Item = N>) {
         if self.seen.contains(&(problem.pointer.clone(), problem.message.clone())) {
             return;
         }

@@ -5,11 +5,11 @@ use crate::diagnostics::numbers::json_form;
 /// Longest quote of a text, in characters.
 const SHORT: usize = 40;
 
-/// Why a part of a patch cannot be read.
+/// Message for the error of a reader about a part of a patch.
 pub(crate) fn explain(why: &str) -> String {
     let what = why.strip_prefix("invalid type: ").or_else(|| why.strip_prefix("invalid value: "));
     if let Some((found, wanted)) = what.and_then(|what| what.rsplit_once(", expected ")) {
-        return wrong(found, wanted);
+        return wrong_type(found, wanted);
     }
     if let Some((name, known)) = why.strip_prefix("unknown variant `").and_then(|what| what.split_once("`, expected "))
     {
@@ -22,8 +22,8 @@ pub(crate) fn explain(why: &str) -> String {
     why.to_owned()
 }
 
-/// Message about a value of one type in the place of another.
-fn wrong(found: &str, wanted: &str) -> String {
+/// Message for a value of the wrong type.
+fn wrong_type(found: &str, wanted: &str) -> String {
     let wanted = plain(wanted);
     let text = found.strip_prefix("string \"").and_then(|text| text.strip_suffix('"'));
     if let Some(text) = text {
@@ -61,7 +61,7 @@ pub(crate) fn unquoted(text: &str, wanted: &str) -> String {
     form.map(|form| format!("; write {form} without quotes")).unwrap_or_default()
 }
 
-/// True if a number is of the wanted type: whole numbers up to the last one named.
+/// True if a number is of the wanted type: any number, or a whole number within the limit in `wanted`.
 fn fits(number: &str, wanted: &str) -> bool {
     let largest = wanted.strip_prefix("a whole number from 0 to ").and_then(|largest| largest.parse::<f64>().ok());
     let is_whole = |number: f64, largest| number.fract() == 0.0 && (0.0..=largest).contains(&number);
@@ -81,7 +81,7 @@ pub(crate) fn cut(text: &str) -> String {
     }
 }
 
-/// Reason why a text is not JSON; `at` is the character at the error.
+/// Message for a text that is not JSON. `at` is the character at the error.
 pub(crate) fn explain_syntax(why: &str, at: Option<char>) -> String {
     let why = why.split(" at line ").next().unwrap_or(why);
     if matches!(at, Some('/' | '#')) && why != "invalid escape" {

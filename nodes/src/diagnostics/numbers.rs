@@ -1,4 +1,4 @@
-//! The forms of numbers in a text: which are JSON and which are rounded. The other forms are rewritten as JSON.
+//! Numbers in a text: malformed ones, with their form in JSON, and rounded ones.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,9 +9,9 @@ use crate::diagnostics::messages::cut;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::spans::{DEEPEST, LONGEST_KEY};
 
-/// From here on, a 64-bit float does not hold every whole number.
+/// 2⁵³. From here on, a 64-bit float does not hold every whole number.
 const EVERY_WHOLE: f64 = 9_007_199_254_740_992.0;
-/// Malformed numbers that are reported, at most.
+/// Largest number of reported malformed numbers.
 const MOST_MALFORMED: usize = 100;
 
 /// A number that is not JSON.
@@ -135,7 +135,7 @@ impl<'a> Parts<'a> {
 
 /// The problem with a number, and its correct form; none for a number of JSON or any other text.
 fn mistake(token: &str) -> Option<String> {
-    let number = meaning(token);
+    let number = value_of(token);
     let shown = cut(token);
     match number {
         Some(number) if number.is_finite() && is_json(token) => None,
@@ -153,8 +153,8 @@ fn mistake(token: &str) -> Option<String> {
     }
 }
 
-/// The number of a token, in JSON or in another language.
-fn meaning(token: &str) -> Option<f64> {
+/// Value of a number in the notation of JSON or of other languages.
+fn value_of(token: &str) -> Option<f64> {
     let (sign, digits) = token.strip_prefix('-').map_or((1.0, token), |rest| (-1.0, rest));
     let digits = digits.strip_prefix('+').unwrap_or(digits);
     if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
@@ -163,9 +163,9 @@ fn meaning(token: &str) -> Option<f64> {
     digits.replace('_', "").parse::<f64>().ok().map(|number| sign * number)
 }
 
-/// A finite number in the form that JSON has for it.
+/// A finite number in the notation of JSON.
 pub(crate) fn json_form(token: &str) -> Option<String> {
-    let number = meaning(token).filter(|number| number.is_finite())?;
+    let number = value_of(token).filter(|number| number.is_finite())?;
     if is_json(token) {
         return Some(token.to_owned());
     }
@@ -176,7 +176,7 @@ pub(crate) fn json_form(token: &str) -> Option<String> {
     Some(Json::from(number).to_string())
 }
 
-/// The value of a JSON number that loses digits before its point, as a 64-bit float does not hold them.
+/// Value of a JSON number if a 64-bit float loses digits before its point; else none.
 pub(crate) fn rounded(literal: &str) -> Option<f64> {
     if literal.parse::<u64>().is_ok() || literal.parse::<i64>().is_ok() {
         return None;
@@ -185,7 +185,7 @@ pub(crate) fn rounded(literal: &str) -> Option<f64> {
     (number.abs() >= EVERY_WHOLE && decimal(literal) != decimal(&format!("{number:e}"))).then_some(number)
 }
 
-/// The significant digits of a number, without zeros at either end, and the place of its point.
+/// Significant digits of a number, without zeros at either end, and the position of its point.
 fn decimal(literal: &str) -> (String, i64) {
     let Parts { whole, fraction, exponent } = Parts::of(literal);
     let digits = format!("{whole}{}", fraction.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The place of a problem as a part of a patch, for a window that marks nodes.
+//! The place of a problem as a part of a patch, so that the window can mark nodes.
 
 use std::borrow::Cow;
 
@@ -35,7 +35,7 @@ pub enum End {
 }
 
 impl Problem {
-    /// The part of the patch that the pointer leads to.
+    /// The part of the patch at the pointer.
     pub fn place(&self) -> Place<'_> {
         let keys: Vec<Cow<'_, str>> = keys(&self.pointer).collect();
         match keys.split_first() {
@@ -46,7 +46,7 @@ impl Problem {
 }
 
 impl<'p> Part<'p> {
-    /// The part that these keys lead to.
+    /// The part at these keys.
     fn of(keys: &[Cow<'p, str>]) -> Self {
         let [list, key, rest @ ..] = keys else { return Self::Other };
         match (list.as_ref(), key.parse()) {

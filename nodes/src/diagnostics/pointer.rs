@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The pointer to a part of the value at `pointer`, under these keys. `~` and `/` in keys are written `~0` and `~1`.
+/// Appends keys to a pointer. `~` and `/` in keys become `~0` and `~1`.
 pub(crate) fn join<const N: usize>(pointer: &str, keys: [&str; N]) -> String {
     let mut joined = pointer.to_owned();
     for key in keys {
@@ -12,7 +12,7 @@ pub(crate) fn join<const N: usize>(pointer: &str, keys: [&str; N]) -> String {
     joined
 }
 
-/// The keys that a pointer leads along.
+/// The keys of a pointer.
 pub(crate) fn keys(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     pointer.split('/').skip(1).map(unescaped)
 }

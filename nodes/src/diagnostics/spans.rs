@@ -1,4 +1,4 @@
-//! Spans of the parts of a patch in its text. Problems that only the text shows: duplicate keys, depth, long strings.
+//! Spans of the parts of a patch in its text, and problems of the text itself: duplicate keys, depth, long strings.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -19,14 +19,14 @@ use crate::diagnostics::{Code, Problem};
 pub const DEEPEST: usize = 32;
 /// The longest string, in bytes.
 pub const LONGEST_STRING: usize = 64 << 10;
-/// The longest key, in bytes: places and ids repeat it many times.
+/// The longest key, in bytes. Pointers and ids repeat keys many times.
 pub const LONGEST_KEY: usize = 1 << 10;
 /// The longest picture in `meta.thumbnail`, in bytes.
 pub const LONGEST_THUMBNAIL: usize = 1 << 20;
 
-/// Problems of a text after which no more are looked for.
+/// Largest number of problems of a text.
 const MOST_PROBLEMS: usize = 1000;
-/// Rounded numbers that are reported, at most.
+/// Largest number of reported rounded numbers.
 const MOST_ROUNDED: usize = 100;
 
 /// A range of a text, with line and column.
@@ -51,14 +51,14 @@ pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     }
 }
 
-/// The place of a line and column of `serde_json`. Its columns count bytes from 1; 0 is the line's beginning.
+/// Span of a line and column of `serde_json`, whose columns count bytes from 1; 0 is the line's beginning.
 pub(crate) fn at(text: &str, line: usize, column: usize) -> Option<Box<Span>> {
     let lines = text.match_indices('\n').map(|(at, _)| at + 1);
     let start = std::iter::once(0).chain(lines).nth(line.checked_sub(1)?)?;
     Some(Box::new(byte(text, start + column.saturating_sub(1))))
 }
 
-/// The place of the character that a byte is in; behind the text its end.
+/// Span of the character at a byte; after the text, an empty span at its end.
 pub(crate) fn byte(text: &str, byte: usize) -> Span {
     let byte = text.floor_char_boundary(byte);
     let end = text[byte..].chars().next().map_or(byte, |c| byte + c.len_utf8());
@@ -75,7 +75,8 @@ pub(crate) fn check(text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     match parse(text) {
         Some(root) => {
-            Look { lines: &Lines::of(text), problems: &mut problems, rounded: 0, path: Vec::new() }.look(&root);
+            TextCheck { lines: &Lines::of(text), problems: &mut problems, rounded: 0, path: Vec::new() }
+                .check_value(&root);
         }
         None => problems.push(Problem::error(
             Code::NotAPatch,
@@ -107,8 +108,8 @@ fn parse(text: &str) -> Option<Value<'_>> {
     parse_to_ast(text, &CollectOptions::default(), &STRICT).ok()?.value
 }
 
-/// A walk through a text.
-struct Look<'a, 'p> {
+/// A check of all values of a text.
+struct TextCheck<'a, 'p> {
     lines: &'a Lines<'a>,
     problems: &'a mut Vec<Problem>,
     /// Number of rounded numbers.
@@ -117,36 +118,36 @@ struct Look<'a, 'p> {
     path: Vec<Cow<'p, str>>,
 }
 
-impl<'p> Look<'_, 'p> {
-    fn look(&mut self, value: &'p Value<'p>) {
+impl<'p> TextCheck<'_, 'p> {
+    fn check_value(&mut self, value: &'p Value<'p>) {
         if self.problems.len() - self.rounded >= MOST_PROBLEMS {
             return;
         }
         if self.path.len() > DEEPEST {
-            self.too_much(format!("more than {DEEPEST} levels of nesting; flatten the file"));
+            self.report_limit(format!("more than {DEEPEST} levels of nesting; flatten the file"));
             return;
         }
         match value {
-            Value::Object(object) => self.look_at_members(object),
+            Value::Object(object) => self.check_members(object),
             Value::Array(array) => {
                 for (index, value) in array.elements.iter().enumerate() {
                     self.path.push(index.to_string().into());
-                    self.look(value);
+                    self.check_value(value);
                     self.path.pop();
                 }
             }
             Value::StringLit(text) => {
                 let most = if self.path == ["meta", "thumbnail"] { LONGEST_THUMBNAIL } else { LONGEST_STRING };
                 if text.value.len() > most {
-                    self.too_much(format!("a text is longer than {} KiB; shorten it", most >> 10));
+                    self.report_limit(format!("a text is longer than {} KiB; shorten it", most >> 10));
                 }
             }
-            Value::NumberLit(number) => self.look_at_number(number.value),
+            Value::NumberLit(number) => self.check_number(number.value),
             Value::BooleanLit(_) | Value::NullKeyword(_) => {}
         }
     }
 
-    fn look_at_number(&mut self, literal: &str) {
+    fn check_number(&mut self, literal: &str) {
         let Some(number) = rounded(literal).filter(|_| self.rounded < MOST_ROUNDED) else { return };
         let (literal, used) = (cut(literal), Json::from(number));
         let message = format!("{literal} has more digits than a number holds; {used} is used");
@@ -154,31 +155,31 @@ impl<'p> Look<'_, 'p> {
         self.rounded += 1;
     }
 
-    fn look_at_members(&mut self, object: &'p Object<'p>) {
+    fn check_members(&mut self, object: &'p Object<'p>) {
         let mut seen = BTreeSet::new();
         for property in &object.properties {
             let name = name(&property.name);
             if name.len() > LONGEST_KEY {
-                self.too_much(format!("a key is longer than {LONGEST_KEY} bytes; shorten it"));
+                self.report_limit(format!("a key is longer than {LONGEST_KEY} bytes; shorten it"));
                 continue;
             }
             let is_new = seen.insert(name.clone());
             self.path.push(name);
             if !is_new {
-                self.twice(property.name.start()..property.name.end());
+                self.report_duplicate(property.name.start()..property.name.end());
             }
-            self.look(&property.value);
+            self.check_value(&property.value);
             self.path.pop();
         }
     }
 
-    fn twice(&mut self, bytes: Range<usize>) {
+    fn report_duplicate(&mut self, bytes: Range<usize>) {
         let message = format!("duplicate key {:?}; remove one", self.path.last().unwrap_or(&"".into()));
         let span = Some(Box::new(self.lines.span(bytes)));
         self.problems.push(Problem { span, ..Problem::error(Code::DuplicateKey, self.pointer(), message) });
     }
 
-    fn too_much(&mut self, message: String) {
+    fn report_limit(&mut self, message: String) {
         self.problems.push(Problem::error(Code::TooMany, self.pointer(), message));
     }
 
@@ -194,15 +195,14 @@ fn name<'a>(name: &'a ObjectPropName<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The members of objects by their names, kept for each object that was searched.
+/// Members of objects by name, built once per searched object.
 #[derive(Default)]
 struct Finder<'a> {
     members: HashMap<usize, HashMap<Cow<'a, str>, &'a ObjectProp<'a>>>,
 }
 
 impl<'a> Finder<'a> {
-    /// The bytes of the value at a pointer, or of its name. If the value is missing, those of the nearest part around
-    /// it.
+    /// Bytes of the value at a pointer, or of its name. For a missing value, those of the nearest part around it.
     fn find(&mut self, root: &'a Value<'a>, pointer: &str, by_name: bool) -> Range<usize> {
         let mut value = root;
         let mut found = if pointer.is_empty() { 0..0 } else { value.start()..value.start() + 1 };
@@ -223,7 +223,7 @@ impl<'a> Finder<'a> {
             found = range.start..range.end;
             value = next;
         }
-        // A value of several lines is marked at its first character.
+        // The span of an object or list is its first character.
         let spans = matches!(value, Value::Object(_) | Value::Array(_)) && found.len() > 1;
         if spans && found.start == value.start() { found.start..found.start + 1 } else { found }
     }
@@ -249,11 +249,11 @@ struct Lines<'a> {
     text: &'a str,
     /// Byte offset of each line.
     starts: Vec<usize>,
-    /// The characters of the text before each [`STRIDE`] of bytes.
+    /// Number of characters before each [`STRIDE`] of bytes.
     counts: Vec<usize>,
 }
 
-/// Bytes after which characters are counted.
+/// Interval of the counts of characters, in bytes.
 const STRIDE: usize = 1024;
 
 impl<'a> Lines<'a> {

@@ -1,16 +1,16 @@
 //! Suggestions: the nearest known name.
 
-/// Longer names have no suggestion, in bytes.
+/// Longest name with a suggestion, in bytes.
 const LONGEST: usize = 64;
-/// Names that are longer or shorter by more are not near, in bytes.
+/// Largest difference in length of two near names, in bytes.
 const APART: usize = 8;
-/// The shortest beginning of a name that is taken for it.
-const BEGINNING: usize = 3;
-/// The most insertions, deletions and replacements between names that are near.
-const NEAR: usize = 2;
+/// Shortest prefix that counts as near, in bytes.
+const SHORTEST_PREFIX: usize = 3;
+/// Largest edit distance of two near names.
+const LARGEST_DISTANCE: usize = 2;
 
 /// An item with a name.
-pub trait Words {
+pub trait Named {
     /// The name.
     fn name(&self) -> &str;
 
@@ -20,25 +20,25 @@ pub trait Words {
     }
 }
 
-impl Words for &str {
+impl Named for &str {
     fn name(&self) -> &str {
         self
     }
 }
 
-/// The nearest of these names, if one is near. `budget` counts the characters left to compare; without any, the result
-/// is none.
-pub fn nearest<W: Words>(name: &str, known: impl IntoIterator<Item = W>, budget: &mut usize) -> Option<String> {
+/// The nearest of these names, if one is near. `budget` has the remaining characters to compare; at 0, the result is
+/// none.
+pub fn nearest<N: Named>(name: &str, known: impl IntoIterator<Item = N>, budget: &mut usize) -> Option<String> {
     if name.is_empty() || name.len() > LONGEST || *budget == 0 {
         return None;
     }
     let mut best: Option<((usize, usize), String)> = None;
-    for words in known {
-        let Some(far) = far(name, &words, budget) else { continue };
-        let far = (far, words.name().len().abs_diff(name.len()));
-        let is_nearer = best.as_ref().is_none_or(|(least, known)| (far, words.name()) < (*least, known.as_str()));
+    for item in known {
+        let Some(far) = far(name, &item, budget) else { continue };
+        let far = (far, item.name().len().abs_diff(name.len()));
+        let is_nearer = best.as_ref().is_none_or(|(least, known)| (far, item.name()) < (*least, known.as_str()));
         if is_nearer {
-            best = Some((far, words.name().to_owned()));
+            best = Some((far, item.name().to_owned()));
         }
         if *budget == 0 {
             break;
@@ -48,10 +48,10 @@ pub fn nearest<W: Words>(name: &str, known: impl IntoIterator<Item = W>, budget:
 }
 
 /// Distance of a name to an item: to its name, to the part after the dot, or to its title.
-fn far<W: Words>(name: &str, words: &W, budget: &mut usize) -> Option<usize> {
-    let whole = between(name, words.name(), budget);
-    let Some((_, behind)) = words.name().rsplit_once('.') else { return whole };
-    let others = [Some(behind), words.title()].into_iter().flatten();
+fn far<N: Named>(name: &str, item: &N, budget: &mut usize) -> Option<usize> {
+    let whole = between(name, item.name(), budget);
+    let Some((_, behind)) = item.name().rsplit_once('.') else { return whole };
+    let others = [Some(behind), item.title()].into_iter().flatten();
     let others = match name.rsplit_once('.') {
         // In another family, only the equal word is near.
         Some((_, own)) => others.filter(|other| other.eq_ignore_ascii_case(own)).map(|_| 1).min(),
@@ -60,7 +60,8 @@ fn far<W: Words>(name: &str, words: &W, budget: &mut usize) -> Option<usize> {
     whole.into_iter().chain(others).min()
 }
 
-/// Distance of two names: least for equal letters, then for a common beginning; none if they are not near.
+/// Distance of two names: 0 for equal letters, 1 for a prefix, else the edit distance plus 1. None if they are not
+/// near.
 fn between(name: &str, known: &str, budget: &mut usize) -> Option<usize> {
     let (short, apart) = (name.len().min(known.len()), name.len().abs_diff(known.len()));
     // Names of very different lengths cost a single comparison.
@@ -72,15 +73,15 @@ fn between(name: &str, known: &str, budget: &mut usize) -> Option<usize> {
     if name == known {
         return Some(0);
     }
-    if short >= BEGINNING && (name.starts_with(&known) || known.starts_with(&name)) {
+    if short >= SHORTEST_PREFIX && (name.starts_with(&known) || known.starts_with(&name)) {
         return Some(1);
     }
-    if apart > NEAR {
+    if apart > LARGEST_DISTANCE {
         return None;
     }
     *budget = budget.saturating_sub(name.len() * known.len());
     let (distance, short) = (distance(&name, &known), name.chars().count().min(known.chars().count()));
-    (distance <= NEAR && distance < short).then_some(distance + 1)
+    (distance <= LARGEST_DISTANCE && distance < short).then_some(distance + 1)
 }
 
 /// Insertions, deletions and replacements of one character that turn `a` into `b`.

@@ -1,4 +1,4 @@
-//! The error of texts with a small grammar: ports, sets, sites, curves, prompts with times.
+//! Error of texts with a small grammar: ports, sets, sites, curves, prompt schedules.
 
 use std::fmt;
 

@@ -2,18 +2,19 @@
 //!
 //! Keys are separated by commas or line ends. Each is a time, a value and an interpolation to the next key: `linear`
 //! (the default), `hold` or `bezier`. Four numbers after `bezier` are the handles x₁ y₁ x₂ y₂ of CSS's `cubic-bezier`.
-//! They are fractions of the way to the next key. Without them the curve eases in and out (0.42 0 0.58 1).
+//! x is a fraction of the time to the next key, and y of the difference in value. Without handles
+//! the curve eases in and out (0.42 0 0.58 1).
 
 use std::sync::Arc;
 
 use crate::diagnostics::SyntaxError;
 
-/// Keys of a curve, at most.
+/// Limit on the keys of a curve.
 pub const MOST_KEYS: usize = 256;
 /// The handles of a Bézier curve that eases in and out.
 const EASE: [f64; 4] = [0.42, 0.0, 0.58, 1.0];
-/// Halvings with which the place on a Bézier curve is looked for: it is found to 2⁻⁴⁰.
-const HALVINGS: usize = 40;
+/// Bisection steps in [`bezier`]; the error of the curve's parameter is at most 2⁻⁴¹.
+const BISECTIONS: usize = 40;
 
 /// A curve through keys.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,10 +40,10 @@ enum Ease {
 }
 
 impl Curve {
-    /// Reads a curve.
+    /// Parses a curve.
     ///
     /// # Errors
-    /// The error names the key and the problem.
+    /// Fails for an invalid key, an empty text and too many keys.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let written = text.split([',', ';', '\n']).map(str::trim).filter(|key| !key.is_empty());
         let mut keys = written.map(Key::parse).collect::<Result<Vec<_>, _>>()?;
@@ -55,24 +56,24 @@ impl Curve {
                 keys.len()
             )));
         }
-        // Of keys at the same time the last one counts from there on.
+        // The sort is stable: of keys at the same time, the last one counts from there on.
         keys.sort_by(|a, b| a.at.total_cmp(&b.at));
         Ok(Self { keys: keys.into() })
     }
 
-    /// Its value; before the first key that of the first, after the last that of the last.
+    /// Value at a time; before the first key that of the first, after the last that of the last.
     pub fn at(&self, time: f64) -> f64 {
         let next = self.keys.partition_point(|key| key.at <= time);
         let (Some(key), Some(to)) = (next.checked_sub(1).map(|last| self.keys[last]), self.keys.get(next)) else {
             return self.keys[next.saturating_sub(1)].value;
         };
-        let way = (time - key.at) / (to.at - key.at);
-        let way = match key.ease {
-            Ease::Linear => way,
+        let progress = (time - key.at) / (to.at - key.at);
+        let progress = match key.ease {
+            Ease::Linear => progress,
             Ease::Hold => 0.0,
-            Ease::Bezier(handles) => bezier(handles, way),
+            Ease::Bezier(handles) => bezier(handles, progress),
         };
-        key.value + (to.value - key.value) * way
+        key.value + (to.value - key.value) * progress
     }
 
     /// Time of the last key.
@@ -107,8 +108,8 @@ impl Key {
                         Ease::Bezier([x1, y1, x2, y2])
                     }
                     _ => {
-                        let way_out = "write bezier alone, or bezier x1 y1 x2 y2 with both x between 0 and 1";
-                        return Err(wrong(format!("invalid handles; {way_out}")));
+                        let advice = "write bezier alone, or bezier x1 y1 x2 y2 with both x between 0 and 1";
+                        return Err(wrong(format!("invalid handles; {advice}")));
                     }
                 }
             }
@@ -121,19 +122,19 @@ impl Key {
     }
 }
 
-/// A number that is finite.
+/// Parses a finite number.
 pub(crate) fn finite(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// The height of a Bézier curve from (0, 0) to (1, 1) where it is `x` along.
+/// The y of a Bézier curve from (0, 0) to (1, 1) at `x`, 0 to 1.
 fn bezier([x1, y1, x2, y2]: [f64; 4], x: f64) -> f64 {
     let place = |a: f64, b: f64, t: f64| {
         let u = 1.0 - t;
         3.0 * u * u * t * a + 3.0 * u * t * t * b + t * t * t
     };
     let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..HALVINGS {
+    for _ in 0..BISECTIONS {
         let middle = 0.5 * (low + high);
         if place(x1, x2, middle) < x { low = middle } else { high = middle }
     }

@@ -5,40 +5,40 @@ use std::sync::Arc;
 use crate::diagnostics::SyntaxError;
 use crate::grammar::keyframes::finite;
 
-/// Prompts of a list, and lines of a schedule, at most.
+/// Limit on the prompts of a list, and on those of a schedule.
 pub const MOST_PROMPTS: usize = 256;
 
-/// Prompts with the times from which on they count.
+/// Prompts with their start times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// In the order of their times.
     entries: Arc<[(f64, Arc<str>)]>,
 }
 
-/// A moment of a schedule: between two of its prompts.
+/// A moment of a schedule. Times have the unit of the schedule, seconds or beats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment<'a> {
-    /// The prompt that counts.
+    /// The current prompt.
     pub now: &'a Arc<str>,
-    /// The one after it.
+    /// The next prompt; the current one if it is the last.
     pub next: &'a Arc<str>,
-    /// Time since its start.
+    /// Time since the start of the current prompt.
     pub since: f64,
-    /// Time until the next one; infinite for the last one.
+    /// Time until the next prompt; infinite for the last.
     pub left: f64,
 }
 
-/// The entries of a text, with the numbers of their lines from 1.
+/// Entries of a text, each with the number of its line, from 1.
 pub(crate) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().flat_map(|(line, text)| text.split('|').map(move |part| (line + 1, part)));
     lines.map(|(line, part)| (line, part.trim())).filter(|(_, part)| !part.is_empty())
 }
 
 impl Schedule {
-    /// Reads a schedule.
+    /// Parses a schedule.
     ///
     /// # Errors
-    /// The error names the line and the problem.
+    /// Fails for an invalid line, and for too many prompts.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let mut read = entries(text).map(|(line, entry)| parsed(line, entry)).collect::<Result<Vec<_>, _>>()?;
         if read.len() > MOST_PROMPTS {
@@ -47,7 +47,7 @@ impl Schedule {
                 "too many prompts: {count}, the limit is {MOST_PROMPTS}; remove some"
             )));
         }
-        // Of prompts at the same time the last one counts.
+        // `dedup_by` keeps the first of equals, so the reversed list keeps the last prompt of each time.
         read.sort_by(|a, b| a.0.total_cmp(&b.0));
         read.reverse();
         read.dedup_by(|a, b| a.0.total_cmp(&b.0).is_eq());
@@ -55,11 +55,11 @@ impl Schedule {
         Ok(Self { entries: read.into() })
     }
 
-    /// The moment at a time from 0 on; none in an empty schedule. With `repeat` above 0, the schedule starts over at
-    /// that interval.
+    /// The moment at a time from 0 on; none in an empty schedule. With `repeat` above 0, the schedule repeats with that
+    /// period.
     ///
-    /// Before the first time, the first prompt counts, or, with `repeat`, the last. Prompts at `repeat` or later never
-    /// count.
+    /// Before the first start time, the first prompt is the current one, or, with `repeat`, the last. Prompts at
+    /// `repeat` or later have no effect.
     pub fn at(&self, time: f64, repeat: f64) -> Option<Moment<'_>> {
         if repeat <= 0.0 {
             let after = self.entries.partition_point(|(start, _)| *start <= time).max(1);
@@ -85,8 +85,8 @@ impl Schedule {
 
 fn parsed(line: usize, entry: &str) -> Result<(f64, Arc<str>), SyntaxError> {
     let wrong = |what: String| {
-        let way_out = "write a time, a colon and a prompt, such as 0: a red tulip";
-        SyntaxError::new(format!("line {line}, {entry:?}: {what}; {way_out}"))
+        let advice = "write a time, a colon and a prompt, such as 0: a red tulip";
+        SyntaxError::new(format!("line {line}, {entry:?}: {what}; {advice}"))
     };
     let (time, prompt) = entry.split_once(':').ok_or_else(|| wrong("missing colon".to_owned()))?;
     let (time, prompt) = (time.trim(), prompt.trim());

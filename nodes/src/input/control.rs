@@ -7,7 +7,7 @@ pub(crate) const ON: f64 = 0.5;
 /// Number below which a gate goes off.
 const OFF: f64 = 0.1;
 
-/// The most numbers of a control, or strikes of a key, in one latent frame. Further ones replace the last.
+/// Limit on the numbers of a control, or strikes of a key, in one latent frame. Further ones replace the last.
 const MOST: usize = 64;
 
 /// True if a number is on, after it was on or off.
@@ -17,7 +17,7 @@ pub(crate) fn is_on(number: f64, was_on: bool) -> bool {
 
 /// A number of a device, in one latent frame: a fader, an argument of an OSC address, a sensor.
 ///
-/// It keeps every number that arrives within the frame. A press that is shorter than the frame is therefore a press.
+/// It keeps each number that arrives within the frame, so that a press shorter than the frame counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
     /// Number at the beginning of the frame; none before the first.
@@ -33,7 +33,7 @@ pub struct Control {
 pub struct Reading {
     /// The last number. After a press that ended within the frame, its highest number.
     pub value: f64,
-    /// True while the number is on, and in a frame in which it came on.
+    /// True while the number is on, and in each frame with a rising edge.
     pub on: bool,
     /// Rising edges within the frame.
     pub hits: u16,
@@ -90,7 +90,7 @@ impl Control {
         self.path.iter().fold(self.start_on, |on, &number| is_on(number, on))
     }
 
-    /// True if a number of this frame is in a range, and the number of times that the control came into it.
+    /// True if the last number is in a range or any entered it in this frame; and the number of entries.
     pub(crate) fn presses(&self, is_in: impl Fn(f64) -> bool) -> Option<(bool, u16)> {
         let last = self.last()?;
         let mut was_in = self.start.is_some_and(&is_in);
@@ -131,7 +131,7 @@ impl Key {
         velocity <= 0.0 || push(&mut self.struck, velocity)
     }
 
-    /// Begins the next frame. False if the key is off, and can be forgotten.
+    /// Begins the next frame. False if the key is off and its state can be removed.
     pub(super) fn end_frame(&mut self) -> bool {
         self.struck.clear();
         self.held.is_some()

@@ -1,7 +1,7 @@
 //! Events of devices, and the controls that they change.
 //!
-//! An event belongs to one latent frame. [`Controls`] are the state of all devices in one latent frame, with what happened
-//! within it: a press between two frames is a press, and each strike of a pad counts.
+//! An event belongs to one latent frame. [`Controls`] are the state of all devices in one latent frame, with each
+//! press and strike within it.
 
 mod control;
 mod recent;
@@ -18,10 +18,11 @@ pub use control::{Control, Key, Reading, Strike};
 pub(crate) use control::{ON, is_on};
 pub use recent::Recent;
 
-/// The most OSC addresses, and the most names of sensors. A further one takes the place of the one that was silent for longest.
+/// Limit on the OSC addresses, and on the names of sensors. A further one replaces the one without a message for the
+/// longest time.
 pub const MOST_NAMES: usize = 4096;
 
-/// Something that a device sent.
+/// A message of a device.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -62,16 +63,16 @@ pub enum Event {
     Sound(Box<Hop>),
 }
 
-/// Result of an event.
+/// Result of [`Controls::apply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The event has its place in the latent frame.
+    /// The latent frame has the event.
     Kept,
-    /// The latent frame is full for this control: the event replaces the one before it.
+    /// The latent frame is full for this control: the event replaces its previous one.
     Merged,
-    /// The event has its place. Its name is new, and the name that was silent for longest lost its numbers for it.
+    /// The latent frame has the event. Its name is new, and replaces the name without a message for the longest time.
     Evicted,
-    /// There are too many names, all of them in use in this latent frame: the event has no effect.
+    /// The event has no effect: its name is new, and all others have a message in this latent frame.
     Refused,
 }
 
@@ -86,7 +87,7 @@ pub struct Controls {
 }
 
 impl Controls {
-    /// The state of devices that sent nothing.
+    /// State without any event.
     pub const fn new() -> Self {
         Self {
             cc: BTreeMap::new(),
@@ -161,7 +162,8 @@ impl Controls {
         self.sensors.get(name, index)
     }
 
-    /// The events by which devices that sent nothing come to this state: the last number of each control, and the keys that are held.
+    /// The events that lead from [`Controls::new`] to this state: the last number of each control, and the keys that
+    /// are held.
     pub fn events(&self) -> Vec<Event> {
         let numbers = |controls: &[Control]| -> Arc<[f64]> { controls.iter().filter_map(Control::last).collect() };
         let cc = self

@@ -1,9 +1,10 @@
-//! A map that remembers the order in which its keys were used.
+//! A map with the order in which its keys were used.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-/// Values by key, with the order of their latest uses. The order depends on the uses alone, not on a clock or on hashes.
+/// Values by key, with the order of their latest uses. The order depends on the uses alone, not on a clock or on
+/// hashes.
 #[derive(Clone, Debug)]
 pub struct Recent<K, V> {
     /// Each value with the number of its latest use.
@@ -40,7 +41,7 @@ impl<K, V> Recent<K, V> {
         self.values.iter().map(|(key, (_, value))| (key, value))
     }
 
-    /// Every value, to be changed. It counts as no use.
+    /// Every value, mutable. It does not count as a use.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.values.values_mut().map(|(_, value)| value)
     }
@@ -52,7 +53,7 @@ impl<K, V> Recent<K, V> {
 }
 
 impl<K: Ord + Clone, V> Recent<K, V> {
-    /// The value of a key. It counts as no use.
+    /// The value of a key. It does not count as a use.
     pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -90,7 +91,7 @@ impl<K, V> Default for Recent<K, V> {
 }
 
 impl<K: Ord, V: PartialEq> PartialEq for Recent<K, V> {
-    /// True for the same values in the same order of use, whatever was removed before.
+    /// True for the same keys and values in the same order of use. Removed keys do not count.
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter()) && self.order.values().eq(other.order.values())
     }

@@ -79,7 +79,7 @@ fn a_new_name_takes_the_place_of_the_one_that_was_silent_for_longest() {
     assert_eq!(controls.apply(&numbered(7)), Applied::Kept, "a known address has its place");
     controls.end_frame();
     let is_known = |controls: &Controls, index: usize| controls.osc(&format!("/{index}"), 0).is_some();
-    // Address 0 is received again, so that address 1 was silent for longest.
+    // A second message to address 0 leaves address 1 the longest without one.
     assert_eq!(controls.apply(&numbered(0)), Applied::Kept);
     assert_eq!(controls.apply(&numbered(MOST_NAMES)), Applied::Evicted);
     assert_eq!([0, 1, 2, MOST_NAMES].map(|index| is_known(&controls, index)), [true, false, true, true]);

@@ -2,14 +2,14 @@
 
 use crate::node::value::Kind;
 
-/// A family of nodes: the nodes with one first part of the name.
+/// A family: the nodes whose names share the part before the first dot.
 #[derive(Debug)]
 pub struct Family {
-    /// The name: the part of the names of its nodes before the first dot.
+    /// The name: the first part of its nodes' names.
     pub name: &'static str,
     /// The title.
     pub title: &'static str,
-    /// The main kind of value of its nodes, which gives their colour.
+    /// Kind of its nodes' main value; it sets their colour.
     pub kind: Kind,
     /// A description for the documentation.
     pub about: &'static str,
@@ -26,7 +26,7 @@ impl Family {
 #[rustfmt::skip]
 pub static FAMILIES: &[Family] = &[
     Family { name: "control", title: "Control", kind: Kind::Number, about: "Values set by hand or controller." },
-    Family { name: "modulate", title: "Modulate", kind: Kind::Number, about: "Sources and shapers of movement." },
+    Family { name: "modulate", title: "Modulate", kind: Kind::Number, about: "Modulators: sources of changing numbers, and their shaping." },
     Family { name: "math", title: "Math", kind: Kind::Number, about: "Arithmetic, mapping and smoothing of numbers." },
     Family { name: "logic", title: "Logic", kind: Kind::Gate, about: "Gates, triggers and switches. Several triggers in one latent frame all count. A reset acts before other inputs of its latent frame, unless its help states otherwise." },
     Family { name: "time", title: "Time", kind: Kind::Gate, about: "Tempo, clocks and rhythm. Several triggers may fall into one latent frame; all of them count." },
@@ -38,7 +38,7 @@ pub static FAMILIES: &[Family] = &[
     Family { name: "prompt", title: "Prompt", kind: Kind::Text, about: "Prompts and their changes. A text cable may carry a mix of two prompts. The model uses the mix, every other node the nearer prompt. A chunk uses the prompt of its first latent frame." },
     Family { name: "model", title: "Model", kind: Kind::Picture, about: "The video model." },
     Family { name: "cache", title: "Cache", kind: Kind::Gate, about: "The KV cache: the model's memory of past latent frames. Resets and recaches wait for the next chunk." },
-    Family { name: "target", title: "Target", kind: Kind::Target, about: "Limits of bends and taps: layers, heads, words, neurons, steps, latent frames, regions. Targets chained by `within` intersect. A target may move from latent frame to latent frame; a tap uses that of the chunk's first." },
+    Family { name: "target", title: "Target", kind: Kind::Target, about: "Limits of bends and taps: layers, heads, words, neurons, steps, latent frames, regions. Targets chained by `within` intersect. A target may move from latent frame to latent frame. A tap uses that of the chunk's first latent frame." },
     Family { name: "bend", title: "Bend", kind: Kind::Bend, about: "Operations inside the model. A chain of bends acts first to last." },
     Family { name: "tap", title: "Tap", kind: Kind::Map, about: "Measurements inside the model, as maps and numbers. A tap reads after the bends. The picture tap measures the decoded picture." },
     Family { name: "output", title: "Output", kind: Kind::Picture, about: "Pictures for the screen and the video file." },

@@ -1,4 +1,4 @@
-//! A running node: its inputs, outputs and memory, and the tick.
+//! Context of a running node: inputs, outputs, memory, and requests to the model.
 
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ pub struct NodeContext<'a> {
     pub(crate) bypass: bool,
     /// The values on its inputs.
     pub(crate) inputs: &'a [Option<Value>],
-    /// The values on its outputs: those of the frame before, until the node sets others.
+    /// The values on its outputs: those of the previous frame, until the node sets others.
     pub(crate) outputs: &'a mut [Option<Value>],
-    /// The outputs that the node set in this tick, one bit each.
-    pub(crate) gave: u64,
-    /// The outputs whose number was not finite and therefore not set, one bit each.
+    /// Outputs that the node set in this tick: bit `i` is output `i`.
+    pub(crate) set_outputs: u64,
+    /// Outputs that kept their last number, as the new one was not finite: bit `i` is output `i`.
     pub(crate) held: u64,
     pub(crate) memory: &'a mut [f64],
     pub(crate) texts: &'a mut [Option<Arc<str>>],
@@ -67,7 +67,7 @@ impl<'a> NodeContext<'a> {
         self.value(input).and_then(Value::number).unwrap_or(0.0)
     }
 
-    /// The number on an input, rounded to a whole one, halves to the even one.
+    /// The number on an input, rounded to an integer, halves to even.
     pub fn whole(&self, input: &Input) -> i64 {
         self.number(input).round_ties_even() as i64
     }
@@ -178,7 +178,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// The target of everything, at any site.
+    /// The target that selects everything, at any site.
     pub fn everything(&self) -> Arc<Selection> {
         self.tick.everything.clone()
     }
@@ -204,7 +204,7 @@ impl<'a> NodeContext<'a> {
         self.value(input).cloned()
     }
 
-    /// Sets the value of an output. With a number that is not finite, the output keeps its last one.
+    /// Sets the value of an output. A number that is not finite has no effect.
     pub fn set(&mut self, output: &Output, value: impl Into<Value>) {
         let value = value.into();
         let Some(index) = self.output(output) else { return };
@@ -212,7 +212,7 @@ impl<'a> NodeContext<'a> {
             self.held |= 1 << index;
             return;
         }
-        self.gave |= 1 << index;
+        self.set_outputs |= 1 << index;
         self.outputs[index] = Some(value);
     }
 
@@ -227,16 +227,16 @@ impl<'a> NodeContext<'a> {
         self.set(output, Gate::fired(times.clamp(0, i64::from(u16::MAX)) as u16));
     }
 
-    /// Sets the picture or map of an output. An equal source stays the same shared one.
+    /// Sets the picture or map of an output. An equal source keeps its allocation.
     pub fn show(&mut self, output: &Output, source: Source) {
         let Some(index) = self.output(output) else { return };
-        self.gave |= 1 << index;
+        self.set_outputs |= 1 << index;
         if !matches!(&self.outputs[index], Some(Value::Source(known)) if **known == source) {
             self.outputs[index] = Some(Value::Source(Arc::new(source)));
         }
     }
 
-    /// The last number on an output; of a gate, 1 or 0. It is 0 before the first.
+    /// The last number on an output, or state of a gate as 1 or 0; 0 before the first.
     pub fn last(&self, output: &Output) -> f64 {
         let value = self.output(output).and_then(|index| self.outputs[index].as_ref());
         value.and_then(Value::number).unwrap_or(0.0)
@@ -247,7 +247,7 @@ impl<'a> NodeContext<'a> {
         self.memory
     }
 
-    /// The texts that the node remembers.
+    /// Texts of the node's memory.
     pub fn remembered(&mut self) -> &mut [Option<Arc<str>>] {
         self.texts
     }
@@ -292,7 +292,7 @@ impl<'a> NodeContext<'a> {
         self.tick.tempo
     }
 
-    /// A number of the map that a tap measured in the model call before.
+    /// A number of the map that a tap measured in the previous model call.
     pub fn measured(&self, tap: &str, number: MapNumber) -> Option<f64> {
         self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(number.name())).copied()
     }
@@ -328,15 +328,14 @@ impl<'a> NodeContext<'a> {
         if is_held { &[] } else { controls.sound() }
     }
 
-    /// A random number from 0 to 1, always the same for this patch, node, `stream` and `index`.
+    /// A random number from 0 to below 1. It depends on the patch's seed, the node's id, `stream` and `index` only.
     pub fn random(&self, stream: u64, index: i64) -> f64 {
         let hash = mix(mix(self.seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03)) ^ index as u64);
         (hash >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
-/// Index of the port of this name. The name in a declaration is usually the same `&'static str`, so its address is compared
-/// first.
+/// Index of the port of this name. Addresses are compared first, as `name` is usually that of the declaration.
 fn place<T>(ports: &[T], name: &str, name_of: impl Fn(&T) -> &'static str) -> Option<usize> {
     let by_address = ports.iter().position(|port| std::ptr::eq(name_of(port), name));
     by_address.or_else(|| ports.iter().position(|port| name_of(port) == name))

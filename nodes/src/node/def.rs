@@ -2,7 +2,7 @@
 //!
 //! A [`NodeDef`] is the one source of the node's panel, JSON, page in the documentation, MIDI range and general tests.
 
-use crate::diagnostics::suggest::Words;
+use crate::diagnostics::suggest::Named;
 use crate::node::context::NodeContext;
 use crate::node::value::Kind;
 
@@ -13,7 +13,7 @@ pub use crate::node::output::{Latency, Output};
 /// A kind of node.
 #[derive(Debug)]
 pub struct NodeDef {
-    /// Its name in patches: lower case, words joined by `_`, families by `.`.
+    /// Its name in patches: family, `.` and words joined by `_`, in lower case.
     pub name: &'static str,
     /// Its name on the panel.
     pub title: &'static str,
@@ -23,9 +23,9 @@ pub struct NodeDef {
     pub inputs: &'static [Input],
     /// Its outputs.
     pub outputs: &'static [Output],
-    /// Count of remembered numbers; they start at 0.
+    /// Count of numbers in its memory; they start at 0.
     pub memory: usize,
-    /// Count of remembered texts; there are none at the start.
+    /// Count of texts in its memory; they start empty.
     pub texts: usize,
     /// True if the outputs depend on the inputs alone; the node then runs only when they change.
     pub pure: bool,
@@ -35,7 +35,7 @@ pub struct NodeDef {
     pub view: Option<View>,
     /// The MIDI input that it learns, if it is one.
     pub learns: Option<Learns>,
-    /// The name under which it receives numbers, if it is a node of OSC or of a sensor.
+    /// The name under which it receives numbers, if it is an OSC or sensor input.
     pub receives: Option<Receives>,
     /// One tick.
     pub run: fn(&mut NodeContext<'_>),
@@ -82,7 +82,7 @@ pub enum NameKind {
 }
 
 impl NodeDef {
-    /// Defaults of a declaration: a node without ports, memory or effect.
+    /// A node without ports, memory or effect: the rest of each declaration.
     pub const BASE: Self = Self {
         name: "",
         title: "",
@@ -99,12 +99,13 @@ impl NodeDef {
         run: |_| {},
     };
 
-    /// The family it is listed under: what stands before the first dot of its name.
+    /// The family in lists of nodes: its name up to the first dot.
     pub fn family(&self) -> &'static str {
         self.name.split('.').next().unwrap_or(self.name)
     }
 
-    /// Its face on a canvas. By default, rows and the trace of its first number or gate; no trace if a model call measures it.
+    /// Its face on a canvas. The default is rows, with the trace of its first number or gate unless any output is
+    /// measured by the model call.
     pub fn face(&self) -> View {
         if let Some(view) = self.view {
             return view;
@@ -116,7 +117,7 @@ impl NodeDef {
         }
     }
 
-    /// True if the node only displays on the canvas, or passes a value on.
+    /// True if the node is a note, a number, a scope or a reroute: without effect on any value.
     pub fn is_display(&self) -> bool {
         match self.view {
             Some(View::Note { .. } | View::Number { .. } | View::Scope(_) | View::Reroute { .. }) => true,
@@ -135,7 +136,7 @@ impl NodeDef {
     }
 }
 
-impl Words for &'static NodeDef {
+impl Named for &'static NodeDef {
     fn name(&self) -> &str {
         self.name
     }

@@ -17,9 +17,9 @@ pub struct Input {
     pub kind: Kind,
     /// Default value.
     pub default: DefaultValue,
-    /// The travel of its knob.
+    /// Range of its knob.
     pub soft: (f64, f64),
-    /// Hard limits.
+    /// Limits of any value, also through a cable.
     pub hard: (f64, f64),
     /// The unit of its number.
     pub unit: &'static str,
@@ -27,13 +27,13 @@ pub struct Input {
     pub curve: Curve,
     /// Names of the values 0, 1, …, if it is a choice.
     pub choices: &'static [&'static str],
-    /// A cable replaces the knob instead of moving it.
+    /// True if a cable replaces the knob's value instead of moving it.
     pub direct: bool,
     /// Grammar of its text.
     pub grammar: Grammar,
-    /// The input where the range begins that ends here.
+    /// The input with the start of the range of which this one is the end.
     pub begins: Option<&'static str>,
-    /// True if a program has only one value of this input. A later node of the kind then replaces it.
+    /// True if a program has one value of this input, that of the last node of the kind.
     pub unique: bool,
 }
 
@@ -56,22 +56,22 @@ pub enum Grammar {
     Free,
     /// An OSC address, such as `/bend/1`.
     Address,
-    /// Words, separated by commas; this many at most.
+    /// At most this many words, separated by commas.
     Words(usize),
-    /// Numbers, separated by commas or spaces; this many at most. They are written, never wired.
+    /// At most this many numbers, separated by commas or spaces. No cable can set them.
     Numbers(usize),
-    /// Keys of a curve: see [`crate::grammar::keyframes`]. They are written, never wired.
+    /// Keys of a curve: see [`crate::grammar::keyframes`]. No cable can set them.
     Keys,
-    /// A formula: see [`crate::grammar::expression`]. It is written, never wired.
+    /// A formula: see [`crate::grammar::expression`]. No cable can set it.
     Expression,
-    /// Prompts, one per line or between `|`: see [`crate::grammar::prompts`]. They are written, never wired.
+    /// Prompts, one per line or between `|`: see [`crate::grammar::prompts`]. No cable can set them.
     Prompts,
-    /// Prompts with their times: see [`crate::grammar::prompts`]. They are written, never wired.
+    /// Prompts with their times: see [`crate::grammar::prompts`]. No cable can set them.
     Schedule,
 }
 
 impl Grammar {
-    /// True if it is read once, when the patch is compiled; no cable can set it.
+    /// True if it is parsed when the patch is compiled; no cable can set it.
     pub const fn is_compiled(self) -> bool {
         !matches!(self, Self::Free | Self::Address | Self::Words(_))
     }
@@ -159,7 +159,7 @@ impl Input {
         Self::new(name, Kind::Text, DefaultValue::Text(default), about)
     }
 
-    /// Something only a cable can give.
+    /// An input of this kind with values from a cable only.
     pub const fn socket(name: &'static str, kind: Kind, about: &'static str) -> Self {
         Self::new(name, kind, DefaultValue::Nothing, about)
     }
@@ -177,7 +177,7 @@ impl Input {
         self.choices.get(self.default_number() as usize).copied()
     }
 
-    /// Default value in the form of a patch file; none for what only a cable gives.
+    /// Default value as in a patch file; none for an input with values from a cable only.
     pub fn default_json(&self) -> Option<Json> {
         match self.default {
             DefaultValue::Number(number) if self.kind == Kind::Gate => Some(json!(number >= 0.5)),
@@ -193,17 +193,17 @@ impl Input {
         self.kind == Kind::Number && !self.direct
     }
 
-    /// As a parameter of a bend's operation, which changes nothing while each such parameter has its neutral value.
+    /// As a parameter of a bend's operation. The bend has no effect while all such parameters have their neutral value.
     pub const fn neutral_at(&'static self, neutral: f64) -> Param {
         Param { input: self, neutral: Some(neutral) }
     }
 
-    /// As a parameter of a bend's operation that has no effect of its own.
+    /// As a parameter of a bend's operation without a neutral value.
     pub const fn option(&'static self) -> Param {
         Param { input: self, neutral: None }
     }
 
-    /// With this travel of the knob.
+    /// With this range of the knob.
     #[must_use]
     pub const fn soft(mut self, low: f64, high: f64) -> Self {
         self.soft = (low, high);
@@ -231,14 +231,14 @@ impl Input {
         self
     }
 
-    /// A list of at most so many words, separated by commas.
+    /// A list of at most `most` words, separated by commas.
     #[must_use]
     pub const fn words(mut self, most: usize) -> Self {
         self.grammar = Grammar::Words(most);
         self
     }
 
-    /// A list of at most so many numbers, separated by commas or spaces.
+    /// A list of at most `most` numbers, separated by commas or spaces.
     #[must_use]
     pub const fn numbers(mut self, most: usize) -> Self {
         self.grammar = Grammar::Numbers(most);
@@ -273,14 +273,14 @@ impl Input {
         self
     }
 
-    /// The end of the range that begins at another input.
+    /// The end of a range, of which another input is the start.
     #[must_use]
     pub const fn ends(mut self, first: &Self) -> Self {
         self.begins = Some(first.name);
         self
     }
 
-    /// Marks an input of which a program has only one value.
+    /// As the one such value of a program: see [`Input::unique`].
     #[must_use]
     pub const fn unique(mut self) -> Self {
         self.unique = true;

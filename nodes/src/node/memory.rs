@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::node::def::NodeDef;
 use crate::node::value::Kind;
 
-/// Memory of an output without a value so far.
+/// Last number of an output without a value so far.
 pub(crate) const NOTHING: f64 = f64::NAN;
 /// Numbers that belong to no node: see [`Memory::beat`] and [`Memory::tempo`].
 const CLOCK: usize = 2;
@@ -67,7 +67,7 @@ impl Cells {
 }
 
 impl Layout {
-    /// A place for the numbers of each of these nodes.
+    /// A layout with numbers and texts of each of these nodes.
     pub(crate) fn new<'a>(nodes: impl Iterator<Item = (&'a Arc<str>, &'static NodeDef)>) -> Self {
         let mut layout = Self { nodes: BTreeMap::new(), count: CLOCK, texts: 0 };
         for (id, def) in nodes {
@@ -99,7 +99,7 @@ impl Memory {
         self.numbers.first().copied().unwrap_or_default()
     }
 
-    /// The tempo that a node asked for in the frame before, in beats per minute; 0 if none did.
+    /// Requested tempo of this frame, in beats per minute; 0 without a request.
     pub fn tempo(&self) -> f64 {
         self.numbers.get(1).copied().unwrap_or_default()
     }
@@ -143,7 +143,7 @@ impl Memory {
         *self = Self { layout: layout.clone(), numbers, texts };
     }
 
-    /// Copies another memory into the present allocations.
+    /// Copies another memory into the allocations of this one.
     pub fn copy_from(&mut self, other: &Self) {
         self.layout.clone_from(&other.layout);
         self.numbers.clone_from(&other.numbers);

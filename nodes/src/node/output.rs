@@ -14,16 +14,16 @@ pub struct Output {
     pub kind: Kind,
     /// The delay of its value, if any; cables from it may then feed back.
     pub latency: Option<Latency>,
-    /// The input that goes through to it when the node is bypassed.
+    /// The input whose value it has while the node is bypassed.
     pub passes: Option<&'static str>,
 }
 
-/// Age of an output's value.
+/// Delay of an output's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
-    /// In the frame before.
+    /// One latent frame.
     Frame,
-    /// In the model call before, which measured it.
+    /// One model call, which measures the value.
     Call,
 }
 
@@ -33,24 +33,25 @@ impl Output {
         Self::of(name, Kind::Number, about)
     }
 
-    /// On or off, or the moments at which something happens.
+    /// A gate: on or off, or triggers.
     pub const fn gate(name: &'static str, about: &'static str) -> Self {
         Self::of(name, Kind::Gate, about)
     }
 
-    /// Something else.
+    /// An output of this kind.
     pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
         Self { name, about, kind, latency: None, passes: None }
     }
 
-    /// The same output, fed by this input when the node is bypassed. Without one, it gives 0, off, or nothing.
+    /// The same output, with the value of this input while the node is bypassed. Without one, its value is then 0, off
+    /// or none.
     #[must_use]
     pub const fn passes(mut self, input: &Input) -> Self {
         self.passes = Some(input.name);
         self
     }
 
-    /// Measured in the model call before.
+    /// Adds a delay of one model call.
     #[must_use]
     pub const fn late(mut self) -> Self {
         self.latency = Some(Latency::Call);

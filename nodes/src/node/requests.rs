@@ -16,7 +16,7 @@ use crate::program::{Bend, Cache, Message, Midi, Part, Program, Tap, To};
 pub(crate) struct Requests {
     /// Requests to the model.
     pub(crate) program: Program,
-    /// The bends that any node of the tick has made, whether a model gets them or not.
+    /// Bends of all nodes of the tick, connected to a model or not.
     pub(crate) links: Vec<Link>,
     /// The tempo of the next frame.
     pub(crate) tempo: Option<f64>,
@@ -26,7 +26,7 @@ pub(crate) struct Requests {
 
 /// A bend in a chain.
 pub(crate) struct Link {
-    /// The chain before it.
+    /// The bends before it.
     before: Chain,
     bend: Bend,
 }
@@ -38,7 +38,7 @@ impl NodeContext<'_> {
         Chain(NonZeroU32::new(self.requests.links.len() as u32))
     }
 
-    /// Asks for a tempo from the next frame on.
+    /// Requests a tempo from the next frame on.
     pub fn ask_tempo(&mut self, beats_per_minute: f64) {
         self.requests.tempo = Some(beats_per_minute);
     }
@@ -51,14 +51,14 @@ impl NodeContext<'_> {
         }
     }
 
-    /// Asks for a prompt.
+    /// Requests a prompt; the last request counts.
     pub fn ask_prompt(&mut self, prompt: Prompt) {
         let Prompt { text, blend, switch } = prompt;
         let program = &mut self.requests.program;
         (program.prompt, program.blend, program.switch) = (text, blend, switch);
     }
 
-    /// Asks for bends.
+    /// Requests the bends of a chain, in its order.
     pub fn ask_bends(&mut self, chain: Chain) {
         let (links, bends) = (&self.requests.links, &mut self.requests.program.bends);
         let first = bends.len();
@@ -70,12 +70,12 @@ impl NodeContext<'_> {
         bends[first..].reverse();
     }
 
-    /// Asks for a measurement.
+    /// Requests a measurement.
     pub fn ask_tap(&mut self, tap: Tap) {
         self.requests.program.taps.push(tap);
     }
 
-    /// Asks for a picture on the screen.
+    /// Requests a picture on the screen; the last request counts.
     pub fn ask_screen(&mut self, source: Arc<Source>) {
         self.requests.program.screen.clear();
         self.requests.program.screen.push(source);
@@ -86,12 +86,12 @@ impl NodeContext<'_> {
         &mut self.requests.program.cache
     }
 
-    /// Asks to send a number.
+    /// Requests a number to send by OSC.
     pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
         self.ask_number(To::Osc, address, value);
     }
 
-    /// Asks to play something by MIDI.
+    /// Requests a MIDI note or controller value to send.
     pub fn ask_midi(&mut self, midi: Midi) {
         for (part, value) in Part::ALL.into_iter().zip(midi.parts()) {
             self.ask_number(To::Midi(part), self.id.clone(), value);

@@ -1,14 +1,14 @@
-//! Sound for nodes: a spectrum per hundredth of a second, in bands of a third of an octave.
+//! Sound for nodes: a third-octave spectrum per hundredth of a second.
 
 use std::ops::Range;
 
 /// [`Hop`]s per second of sound.
 pub const HOPS_PER_SEC: usize = 100;
-/// Bands of a third of an octave, from 20 Hz to 20 kHz.
+/// Third-octave bands, with centres from 20 Hz to 20 kHz.
 pub const BANDS: usize = 31;
-/// The band about 1 kHz.
+/// Index of the band with centre 1 kHz.
 const KILOHERTZ: f64 = 17.0;
-/// Bands of a factor of ten in frequency.
+/// Bands per decade.
 const PER_DECADE: f64 = 10.0;
 
 /// A hundredth of a second of sound.
@@ -18,7 +18,7 @@ pub struct Hop {
     pub bands: [f32; BANDS],
 }
 
-/// The middle of a band in Hz: a round 1,000 and ten to the factor of ten.
+/// Centre of a band, in Hz: ten bands per decade, one of them at 1 kHz.
 pub fn centre(band: usize) -> f64 {
     1000.0 * 10.0_f64.powf((band as f64 - KILOHERTZ) / PER_DECADE)
 }
@@ -29,13 +29,13 @@ pub fn edges(band: usize) -> Range<f64> {
     centre(band) / half..centre(band) * half
 }
 
-/// Share of a band below a frequency, on an axis of pitch.
+/// Fraction of a band below a frequency, on a logarithmic axis.
 pub fn part_below(band: usize, hz: f64) -> f64 {
     let place = PER_DECADE * (hz / 1000.0).log10() + KILOHERTZ;
     (place - band as f64 + 0.5).clamp(0.0, 1.0)
 }
 
-/// Those of `hops` that belong to frame `index` of `count`: shared out evenly, each once.
+/// Hops of frame `index` of `count`. Each hop is in one frame; the counts of two frames differ by one at most.
 pub fn share(hops: &[Hop], index: usize, count: usize) -> &[Hop] {
     &hops[index * hops.len() / count..(index + 1) * hops.len() / count]
 }

@@ -28,7 +28,7 @@ pub enum Kind {
     Target,
     /// A chain of bends.
     Bend,
-    /// A measurement laid out as a picture: a heatmap, a spectrum.
+    /// A measurement as a picture: a heatmap, a spectrum.
     Map,
     /// The generated picture, or one made from it.
     Picture,
@@ -75,8 +75,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// State of a gate, and its rising edges in this frame. A trigger shorter than a frame counts, and so does each of
-/// several.
+/// State of a gate, and its rising edges in this frame, with those of pulses shorter than the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
     /// True while it is on.
@@ -86,7 +85,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// On or off, after it was on or off in the frame before.
+    /// On or off, with one rising edge if it was off in the previous frame and is on.
     pub fn level(on: bool, was_on: bool) -> Self {
         Self { on, hits: u16::from(on && !was_on) }
     }
@@ -97,7 +96,7 @@ impl Gate {
     }
 }
 
-/// A chain of bends, by its last link among those that the nodes of a tick made. The default is empty.
+/// A chain of bends, as the number of its last link in the tick, from 1. The default is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chain(pub(crate) Option<NonZeroU32>);
 
@@ -144,7 +143,7 @@ impl Value {
     }
 
     /// True for equal numbers, or for the same shared text, target or picture. Contents are not compared.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is_identical(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
             (Self::Reading(a), Self::Reading(b)) => {
@@ -152,7 +151,7 @@ impl Value {
             }
             (Self::Gate(a), Self::Gate(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => Arc::ptr_eq(a, b),
-            (Self::Prompt(a), Self::Prompt(b)) => a.is(b),
+            (Self::Prompt(a), Self::Prompt(b)) => a.is_identical(b),
             (Self::Texts(a), Self::Texts(b)) => Arc::ptr_eq(a, b),
             (Self::Schedule(a), Self::Schedule(b)) => Arc::ptr_eq(a, b),
             (Self::Numbers(a), Self::Numbers(b)) => Arc::ptr_eq(a, b),

@@ -1,15 +1,16 @@
-//! The language of edits. Every change of a patch is an [`Edit`], and applying one returns the edits that undo it.
+//! Edits: every change of a patch is an [`Edit`]. Its application returns the inverse edits.
 
 use crate::patch::edit_error::EditError;
 use crate::patch::level::{Level, LevelEdit, replace};
 use crate::patch::{Definition, Frame, Meta, MidiMap, Patch, Snapshot};
 
 impl Patch {
-    /// Makes an edit, and returns the edits that undo it, in the order in which to make them.
+    /// Applies an edit. Returns the inverse edits, in order.
     ///
     /// # Errors
     ///
-    /// If the edit names a node, cable or other part that the patch lacks, or adds one that it has. The patch is unchanged then.
+    /// Fails if the edit names a node, cable or other part that the patch lacks, or adds one that it has. The patch is
+    /// then unchanged.
     pub fn apply(&mut self, edit: impl Into<Edit>) -> Result<Vec<Edit>, EditError> {
         match edit.into() {
             Edit::Level(edit) => self.apply_here(edit),
@@ -49,8 +50,8 @@ impl Patch {
         let removed = if let LevelEdit::RemoveNode { id } = &edit { Some(id.clone()) } else { None };
         let Self { nodes, cables, layout, .. } = self;
         let undo = Level { nodes, cables, layout }.apply(edit)?;
-        let forgotten = removed.map(|id| self.forget(&id)).unwrap_or_default();
-        Ok(undo.into_iter().map(Edit::Level).chain(forgotten).collect())
+        let references = removed.map(|id| self.remove_references(&id)).unwrap_or_default();
+        Ok(undo.into_iter().map(Edit::Level).chain(references).collect())
     }
 
     /// The inverse is the whole definition, which also restores the order of its cables.
@@ -64,9 +65,9 @@ impl Patch {
         Ok(vec![Edit::SetDefinition { id, definition: Some(Box::new(before)) }])
     }
 
-    /// Removes the MIDI maps and snapshot values of a removed node. A later node of the same id does not inherit them.
-    /// Returns the edits that undo it.
-    fn forget(&mut self, id: &str) -> Vec<Edit> {
+    /// Removes the MIDI maps and snapshot values of a removed node, so that a later node of the same id does not
+    /// inherit them. Returns the inverse edits.
+    fn remove_references(&mut self, id: &str) -> Vec<Edit> {
         let mut undo = Vec::new();
         if self.maps.iter().any(|map| map.to.node == id) {
             undo.push(Edit::SetMaps { maps: self.maps.clone() });
@@ -92,7 +93,7 @@ pub enum Edit {
         /// The edit.
         edit: LevelEdit,
     },
-    /// Changes the seed of the video and of everything random in the patch.
+    /// Changes the seed of the video and of all random nodes.
     SetSeed {
         /// The seed.
         seed: u64,
@@ -117,7 +118,7 @@ pub enum Edit {
         /// All of them.
         snapshots: Vec<Snapshot>,
     },
-    /// Changes which MIDI controllers turn which knobs.
+    /// Changes the MIDI maps.
     SetMaps {
         /// All of them.
         maps: Vec<MidiMap>,

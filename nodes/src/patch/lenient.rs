@@ -12,21 +12,20 @@ use crate::diagnostics::suggest::nearest;
 use crate::diagnostics::{Code, Problem};
 use crate::patch::{Cable, Definition, Device, Frame, Inlet, MidiMap, Node, Outlet, Patch, Place, Port, Snapshot};
 
-/// Most removals from one part.
-const MOST_TAKEN: usize = 16;
+/// Largest number of removals from one part.
+const MOST_REMOVED: usize = 16;
 
 /// Places of the removed parts.
 #[derive(Default)]
 pub(crate) struct Gaps {
     /// Nodes whose content is unreadable.
     nodes: BTreeSet<String>,
-    /// Shortened lists, with the former index of each element that is left.
+    /// Shortened lists, with the former index of each remaining element.
     lists: BTreeMap<String, Vec<usize>>,
 }
 
 impl Gaps {
-    /// A problem of the readable rest, moved to its place in the original patch. None if it concerns an unreadable
-    /// node.
+    /// A problem of the readable rest, with its place in the original patch. None if it concerns an unreadable node.
     pub(crate) fn relocate(&self, problem: Problem) -> Option<Problem> {
         let mut pointer = String::new();
         for key in keys(&problem.pointer) {
@@ -54,7 +53,7 @@ pub(crate) fn read_lenient(json: &mut Json, problems: &mut Vec<Problem>) -> (Opt
         }
     }
     reader.map::<Definition>(json, "", "definitions");
-    // Without nodes and definitions, every other part seems wrong.
+    // Without nodes or definitions, all references would be errors.
     let is_known = ["nodes", "definitions"].iter().all(|key| json.get(key).is_none_or(Json::is_object));
     let patch = if reader.part::<Patch>(json, "") { serde_json::from_value(json.take()).ok() } else { None };
     (patch.filter(|_| is_known), reader.gaps)
@@ -124,17 +123,17 @@ impl LenientReader<'_> {
 
     /// Removes unreadable parts. Returns true if the rest is readable.
     fn part<T: DeserializeOwned>(&mut self, json: &mut Json, pointer: &str) -> bool {
-        let mut taken: Vec<String> = Vec::new();
-        for _ in 0..MOST_TAKEN {
-            let Err(mistake) = take::<T>(json, pointer) else { return true };
+        let mut removed: Vec<String> = Vec::new();
+        for _ in 0..MOST_REMOVED {
+            let Err(mistake) = check::<T>(json, pointer) else { return true };
             // A key removed before is missing now; its problem is already reported.
-            let is_reported = mistake.missing.as_ref().is_some_and(|key| taken.contains(key));
+            let is_reported = mistake.missing.as_ref().is_some_and(|key| removed.contains(key));
             if !is_reported {
                 self.problems.push(mistake.problem);
             }
             let is_gone = is_reported || mistake.missing.is_some();
             match remove(json, &mistake.keys).filter(|_| !is_gone) {
-                Some(key) => taken.push(key),
+                Some(key) => removed.push(key),
                 None => return false,
             }
         }
@@ -156,8 +155,8 @@ fn remove(json: &mut Json, keys: &[String]) -> Option<String> {
     None
 }
 
-/// True if the value at `pointer` is a valid `T`.
-fn take<T: DeserializeOwned>(json: &Json, pointer: &str) -> Result<(), Box<Mistake>> {
+/// Checks that the value at `pointer` is a valid `T`.
+fn check<T: DeserializeOwned>(json: &Json, pointer: &str) -> Result<(), Box<Mistake>> {
     let Err(error) = serde_path_to_error::deserialize::<_, T>(json) else { return Ok(()) };
     let keys: Vec<String> = error
         .path()

@@ -31,7 +31,7 @@ pub enum LevelEdit {
     },
     /// Removes a cable.
     Disconnect {
-        /// The input it ends at.
+        /// Its input.
         to: Port,
     },
     /// Sets a knob or a field; none resets it to its default.
@@ -61,7 +61,7 @@ pub enum LevelEdit {
     },
     /// Mutes a cable, or ends its mute.
     Mute {
-        /// The input it ends at.
+        /// Its input.
         to: Port,
         /// True to mute it.
         mute: bool,
@@ -97,11 +97,12 @@ pub(super) struct Level<'p> {
 type Undo = Result<Vec<LevelEdit>, EditError>;
 
 impl Level<'_> {
-    /// Makes an edit, and returns the edits that undo it, in the order in which to make them.
+    /// Applies an edit. Returns the inverse edits, in order.
     ///
     /// # Errors
     ///
-    /// If the edit names a node or cable that the level lacks, or adds a node that it has. The level is unchanged then.
+    /// Fails if the edit names a node or cable that the level lacks, or adds a node that it has. The level is then
+    /// unchanged.
     pub(super) fn apply(self, edit: LevelEdit) -> Undo {
         match edit {
             LevelEdit::AddNode { id, node, pos } => self.add_node(id, node, pos),

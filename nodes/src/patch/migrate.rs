@@ -1,6 +1,6 @@
-//! Patches of earlier versions: former names of nodes, ports and choices, and the present ones.
+//! Migration of patches of earlier versions: former names of nodes, ports and choices to the present ones.
 //!
-//! A migration is data: one entry for each node that was renamed or changed. A node states its version in a patch (`v`, 1 by
+//! A migration is data: one entry for each renamed or changed node. A node has its version in a patch (`v`, 1 by
 //! default). Each migration leads from one version to the next, so a node's version is one more than its migrations.
 //! `nodes/tests/migrations` keeps a patch from before and after each of them.
 
@@ -82,7 +82,7 @@ pub static MIGRATIONS: &[Migration] = &[
     Migration::renamed("bend.self_gain", "bend.gain").set(&[("site", "\"self.map\"")]),
     Migration::renamed("bend.ffn_gain", "bend.gain").set(&[("site", "\"ffn.hidden\"")]),
     Migration::renamed("bend.self_noise", "bend.noise").set(&[("site", "\"self.value\"")]),
-    Migration { more: Some(take_the_mix_out), ..Migration::of("model.wan", 1) },
+    Migration { more: Some(extract_crossfade), ..Migration::of("model.wan", 1) },
     Migration::renamed("output.picture", "output.screen"),
     Migration::renamed("tap.activity", "tap.neuron_map"),
     Migration::renamed("esp32.in", "serial.in"),
@@ -114,7 +114,7 @@ pub static MIGRATIONS: &[Migration] = &[
 const MIX: [(&str, &str); 4] = [("prompt", "a"), ("second", "b"), ("mix", "amount"), ("method", "method")];
 
 /// Moves the mix of two prompts from a model to a separate node; one cable carries the mix.
-fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
+fn extract_crossfade(parts: &mut Parts<'_>, ids: &[String]) {
     let mixes = |port: &str| MIX[1..].iter().any(|(before, _)| *before == port);
     let to_mix = parts.cables.iter().map(|cable| &cable.to).filter(|to| mixes(&to.port));
     let wired: BTreeSet<String> = to_mix.map(|to| to.node.clone()).collect();
@@ -122,7 +122,7 @@ fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
     for id in ids {
         let Some(model) = parts.nodes.get_mut(id) else { continue };
         if wired.contains(id) || model.params.keys().any(|param| mixes(param)) {
-            let crossfade = take_out(model);
+            let crossfade = crossfade_of(model);
             let new = free(parts.nodes, "crossfade", &mut names);
             parts.nodes.insert(new.clone(), crossfade);
             crossfades.insert(id.as_str(), new);
@@ -145,7 +145,7 @@ fn take_the_mix_out(parts: &mut Parts<'_>, ids: &[String]) {
 }
 
 /// Moves the values of the mix from a model to a new node.
-fn take_out(model: &mut Node) -> Node {
+fn crossfade_of(model: &mut Node) -> Node {
     let mut crossfade = Node::new("prompt.crossfade");
     for (before, now) in MIX {
         crossfade.params.extend(model.params.remove(before).map(|value| (now.to_owned(), value)));
@@ -154,7 +154,7 @@ fn take_out(model: &mut Node) -> Node {
     crossfade
 }
 
-/// An unused id: the stem with the next of these numbers after it; 1 is left out.
+/// An unused id: `stem` for 1, then `stem2`, `stem3`, …, with the next of these numbers.
 fn free(nodes: &BTreeMap<String, Node>, stem: &str, numbers: &mut impl Iterator<Item = usize>) -> String {
     let mut ids = numbers.map(|n| if n == 1 { stem.to_owned() } else { format!("{stem}{n}") });
     ids.find(|id| !nodes.contains_key(id)).unwrap_or_default()
@@ -211,7 +211,7 @@ type Choices = BTreeMap<(String, Port), BTreeSet<(&'static str, &'static str)>>;
 /// Renames the choices that instances and snapshots set on inputs within subpatches.
 fn rename_choices_of_instances(patch: &mut Patch, choices: &Choices) {
     let definition_of = |node: &Node| node.kind.strip_prefix(INSTANCE).map(str::to_owned);
-    // Renamed choices by definition and name of its input; each round takes in one more level of subpatches.
+    // Renamed choices by definition and name of its input; each round adds one more level of subpatches.
     let mut inlets: BTreeMap<(String, String), BTreeSet<(&str, &str)>> = BTreeMap::new();
     for _ in 0..MOST_NESTED {
         let before: usize = inlets.values().map(BTreeSet::len).sum();

@@ -1,4 +1,5 @@
-//! A saved patch: nodes, cables, subpatches, layout, metadata. Plain data that names no program and runs none.
+//! A saved patch: nodes, cables, subpatches, layout, metadata. Plain data: a patch neither names nor runs other
+//! software.
 //!
 //! `docs/patch-format.md` describes the file. Unknown nodes, parameters and keys survive a load and a save.
 //! [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and every change of a patch is an [`Edit`].
@@ -29,11 +30,11 @@ pub use edit_error::EditError;
 pub use level::LevelEdit;
 pub use meta::{DEFAULT_TEMPO, Device, DeviceKind, EngineSettings, Meta, Requires};
 
-/// The version of the format that is written.
+/// The present version of the format.
 pub const VERSION: u64 = 1;
 /// The value of the `format` key.
 pub const FORMAT: &str = "bendrack-patch";
-/// The value of the `$schema` key. It is a name: nothing is fetched from there.
+/// The value of the `$schema` key: a name, not an address to fetch from.
 pub const SCHEMA: &str = "https://bendrack.invalid/schema/patch-1.json";
 
 /// Prefix of the kind of an instance; the definition's id follows.
@@ -210,7 +211,7 @@ impl Patch {
         candidates.into_iter().find(|id| !self.nodes.contains_key(id)).unwrap_or_default()
     }
 
-    /// The edits that bring the settings of a snapshot back.
+    /// The edits that recall a snapshot.
     pub fn recall(&self, snapshot: &Snapshot) -> Vec<LevelEdit> {
         let known = snapshot.values.iter().filter(|(port, _)| self.nodes.contains_key(&port.node));
         let edit = |(port, value): (&Port, &Json)| LevelEdit::SetParam {

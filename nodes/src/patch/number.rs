@@ -67,7 +67,7 @@ impl<T: Whole> Visitor<'_> for WholeVisitor<T> {
     }
 }
 
-/// A number that JSON can hold. One that is not finite, which no file and no edit puts into a patch, is 0.
+/// The number, or 0 if it is not finite, which JSON cannot hold. No file and no edit puts such a number into a patch.
 fn finite(number: f64) -> f64 {
     if number.is_finite() { number } else { 0.0 }
 }

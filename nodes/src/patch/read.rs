@@ -1,4 +1,4 @@
-//! Reads patches: bounded in size, strict where another reader could differ. It reports all problems at once.
+//! Reads patches: bounded in size, strict where readers of JSON differ. It reports all problems at once.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::patch::migrate;
 use crate::patch::number::whole_of;
 use crate::patch::{FORMAT, Patch, VERSION};
 
-/// The longest patch that is read, in bytes.
+/// Largest file of a patch, in bytes.
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// First keys of a patch, as advice.
@@ -82,7 +82,8 @@ pub(crate) fn salvage(bytes: &[u8]) -> Salvaged {
 /// Text of a file's bytes.
 ///
 /// # Errors
-/// The bytes are not UTF-8.
+///
+/// Fails if the bytes are not UTF-8 or exceed [`MAX_BYTES`].
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > MAX_BYTES {
         let message =
@@ -128,8 +129,8 @@ fn json_of(text: &str) -> Result<(Json, Vec<Problem>), Vec<Problem>> {
         vec![Problem { span: comma.or(span), ..problem }]
     })?;
     let problems = spans::check(text);
-    let goes_on = |problem: &Problem| problem.code == Code::DuplicateKey || problem.severity == Severity::Warning;
-    if problems.iter().all(goes_on) { Ok((json, problems)) } else { Err(problems) }
+    let is_minor = |problem: &Problem| problem.code == Code::DuplicateKey || problem.severity == Severity::Warning;
+    if problems.iter().all(is_minor) { Ok((json, problems)) } else { Err(problems) }
 }
 
 /// The problem of a number that is not JSON.
@@ -143,7 +144,7 @@ fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Salvaged {
         let problem = Problem::error(Code::NotAPatch, "", "not a patch: expected a JSON object");
         return Salvaged { problems: vec![problem], ..Salvaged::default() };
     };
-    if !head(object, &mut problems) {
+    if !check_head(object, &mut problems) {
         return Salvaged { problems, ..Salvaged::default() };
     }
     let (mut patch, gaps) = read_lenient(&mut json, &mut problems);
@@ -151,8 +152,8 @@ fn of_json(mut json: Json, mut problems: Vec<Problem>) -> Salvaged {
     Salvaged { patch, problems, gaps }
 }
 
-/// Checks format and version, and corrects them. True if the patch can be checked further.
-fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
+/// Checks format and version, and corrects them. True if the rest can be checked.
+fn check_head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
     let (format, version) = (patch.get("format"), patch.get("version"));
     let mut refuse = |pointer: &str, message: String| problems.push(Problem::error(Code::NotAPatch, pointer, message));
     match (format, version) {
@@ -177,8 +178,8 @@ fn head(patch: &mut Map<String, Json>, problems: &mut Vec<Problem>) -> bool {
             _ => refuse("/version", format!("{version} is not a format version; write \"version\": {VERSION}")),
         },
     }
-    let goes_on = format.is_some() || patch.contains_key("nodes");
+    let is_patch = format.is_some() || patch.contains_key("nodes");
     patch.insert("format".to_owned(), Json::from(FORMAT));
     patch.insert("version".to_owned(), Json::from(VERSION));
-    goes_on
+    is_patch
 }

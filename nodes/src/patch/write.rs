@@ -1,6 +1,6 @@
 //! Writes patches in their canonical form. Keys have a fixed order, nodes are sorted by id, numbers are as short as
-//! possible. Small values take one line, and a line feed ends the file. A file in this form is the same, byte for byte,
-//! after it was read and written.
+//! possible. Small values take one line, and a line feed ends the file. Reading and writing a file in this form
+//! preserves it byte for byte.
 
 use serde_json::{Map, Value as Json};
 
@@ -8,7 +8,7 @@ use crate::patch::Patch;
 
 /// The longest line of a small value, in characters.
 const WIDTH: usize = 120;
-/// A value above this depth has a line for each of its parts. A change is then one line of a diff.
+/// Values above this depth have a line for each of their parts, so that a change is one line of a diff.
 const OPEN: usize = 2;
 
 impl Patch {
@@ -23,20 +23,20 @@ impl Patch {
     }
 }
 
-/// Writes a value that begins `column` characters after the left edge, at depth `deep`.
-fn write(json: &Json, deep: usize, column: usize, text: &mut String) {
+/// Writes a value that begins `column` characters after the left edge, at depth `depth`.
+fn write(json: &Json, depth: usize, column: usize, text: &mut String) {
     let (open, close, parts): (_, _, Vec<(Option<&String>, &Json)>) = match json {
         Json::Object(map) if !map.is_empty() => ('{', '}', map.iter().map(|(key, value)| (Some(key), value)).collect()),
         Json::Array(list) if !list.is_empty() => ('[', ']', list.iter().map(|value| (None, value)).collect()),
         _ => return text.push_str(&inline(json)),
     };
-    if deep >= OPEN {
+    if depth >= OPEN {
         let line = inline(json);
         if column + line.chars().count() <= WIDTH {
             return text.push_str(&line);
         }
     }
-    let indent = "  ".repeat(deep + 1);
+    let indent = "  ".repeat(depth + 1);
     text.push(open);
     for (index, (key, value)) in parts.iter().enumerate() {
         text.push_str(if index == 0 { "\n" } else { ",\n" });
@@ -44,10 +44,10 @@ fn write(json: &Json, deep: usize, column: usize, text: &mut String) {
         let key = key.map_or_else(String::new, |key| format!("{}: ", Json::from(key.as_str())));
         text.push_str(&key);
         // One for the comma.
-        write(value, deep + 1, indent.len() + key.chars().count() + 1, text);
+        write(value, depth + 1, indent.len() + key.chars().count() + 1, text);
     }
     text.push('\n');
-    text.push_str(&"  ".repeat(deep));
+    text.push_str(&"  ".repeat(depth));
     text.push(close);
 }
 

@@ -1,4 +1,4 @@
-//! Colour maps whose steps look equally large.
+//! Perceptually uniform colour maps.
 
 #![expect(clippy::unreadable_literal, reason = "0xRRGGBB is read in pairs")]
 

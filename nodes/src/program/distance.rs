@@ -2,14 +2,13 @@
 //!
 //! `d(p, q) = ½ Σₜ |wₚ(t) − w_q(t)| + Σ_b mean_f min(1, maxᵢ |sₚ(b, f, i) − s_q(b, f, i)|)`
 //!
-//! The first sum is about the prompt: `w(t)` is the share of the text t in it. It is 0 for equal prompts, x for a
-//! crossfade at x, and 1 for different texts.
+//! The first sum is over the texts t of the prompts: `w(t)` is the share of t in a prompt. It is 0 for equal prompts, x
+//! for a crossfade at x, and 1 for different texts.
 //!
-//! The second sum is about the bends b and the latent frames f. A bend is identified by its node, site, operation,
-//! target and words. `s` is its strength in fractions of its knobs' travel. A parameter x with a neutral value has
-//! `a · (x − neutral) / travel`, where a is the amount. A bend without such parameters has its amount. All other
-//! parameters have `s̄ · x / travel`, where s̄, at most 1, is the largest of the above. A bend that a program lacks has
-//! s = 0.
+//! The second sum is over the bends b and the latent frames f. Node, site, operation, target and words identify a bend.
+//! `s` is its strength in fractions of its knobs' travel: `a · (x − neutral) / travel` for a parameter x with a neutral
+//! value, where a is the amount. A bend without such parameters has the strength a. Every other parameter has
+//! `s̄ · x / travel`, where s̄, at most 1, is the largest of the former. A bend that a program lacks has s = 0.
 //!
 //! The distance is 0 for equal programs, symmetric, and obeys the triangle inequality. Taps, screen, messages, seed and
 //! cache requests do not count. Neither does the order of bends, nor the method of a mix.
@@ -25,13 +24,14 @@ type Effect = SmallVec<[f64; 8]>;
 impl Program {
     /// Distance to another program; the formula is in the module's documentation.
     pub fn distance(&self, other: &Self) -> f64 {
-        let here: f64 = self.bends.iter().enumerate().map(|(i, bend)| apart(bend, self.partner(i, other))).sum();
+        let here: f64 =
+            self.bends.iter().enumerate().map(|(i, bend)| bend_distance(bend, self.partner(i, other))).sum();
         let there = other.bends.iter().enumerate().filter(|(i, _)| other.partner(*i, self).is_none());
-        self.rewording(other) + here + there.map(|(_, bend)| apart(bend, None)).sum::<f64>()
+        self.prompt_distance(other) + here + there.map(|(_, bend)| bend_distance(bend, None)).sum::<f64>()
     }
 
-    /// The sum about the prompt: half of the differences between the shares of each text.
-    fn rewording(&self, other: &Self) -> f64 {
+    /// The sum over texts: half of the differences between their shares in the prompts.
+    fn prompt_distance(&self, other: &Self) -> f64 {
         let difference = |text: &str| (self.part(text) - other.part(text)).abs();
         let texts = [self, other].into_iter().flat_map(Self::texts);
         let mut seen: SmallVec<[&str; 4]> = texts.collect();
@@ -54,7 +54,7 @@ impl Program {
         first + if second == text { amount } else { 0.0 }
     }
 
-    /// The same bend in another program. Of several equal bends, the one with as many before it.
+    /// The same bend in another program. The n-th of several equal bends pairs with the n-th of them there.
     fn partner<'a>(&self, index: usize, other: &'a Self) -> Option<&'a Bend> {
         let bend = &self.bends[index];
         let before = self.bends[..index].iter().filter(|known| bend.is_same(known)).count();
@@ -63,7 +63,7 @@ impl Program {
 }
 
 /// Distance of two bends: the mean over the latent frames.
-fn apart(a: &Bend, b: Option<&Bend>) -> f64 {
+fn bend_distance(a: &Bend, b: Option<&Bend>) -> f64 {
     let frames = a.amount.len().max(b.map_or(0, |b| b.amount.len()));
     let in_frame = |frame| {
         let (a, b) = (a.effect(frame), b.map(|b| b.effect(frame)).unwrap_or_default());

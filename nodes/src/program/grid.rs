@@ -1,4 +1,4 @@
-//! Linear operations on pictures, as plain data: the parts of many bends of attention maps.
+//! Linear operations on pictures, as plain data: the core of every bend that is linear on the grid.
 //!
 //! The operations are linear. They have the same result on a map and on the contribution of its columns to the output.
 //! They also act on any tensor whose tokens lie on the grid. Positions are in cells, which are square; right, down and
@@ -20,12 +20,12 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// All cells.
+    /// Number of cells.
     pub const fn cells(self) -> usize {
         self.frames * self.rows * self.columns
     }
 
-    /// The number of a cell.
+    /// Index of a cell.
     pub const fn cell(self, frame: usize, row: usize, column: usize) -> usize {
         (frame * self.rows + row) * self.columns + column
     }
@@ -35,7 +35,7 @@ impl Grid {
         (cell / self.columns / self.rows, cell / self.columns % self.rows, cell % self.columns)
     }
 
-    /// The middle of a cell as parts of the picture's width and height.
+    /// Centre of a cell, in fractions of the picture's width and height: x, y.
     pub fn point(self, row: usize, column: usize) -> (f64, f64) {
         ((column as f64 + 0.5) / self.columns as f64, (row as f64 + 0.5) / self.rows as f64)
     }
@@ -80,9 +80,9 @@ pub struct GridMap {
     grid: Grid,
     /// Index of the first term of each cell; one entry more than cells.
     starts: Vec<usize>,
-    /// The cells that are summed, and their weights.
+    /// Summed cells, and their weights.
     terms: Vec<(u32, f32)>,
-    /// An operation that acts first, and the share of each cell's earlier value that is added.
+    /// An operation that acts first, and for each cell the weight of its value before it, which is added.
     before: Option<Box<(Self, Vec<f32>)>>,
 }
 
@@ -90,7 +90,7 @@ pub struct GridMap {
 const FAR: f64 = 1e6;
 
 impl GridMap {
-    /// Each cell becomes the sum of what `terms` pushes for it: cells and weights.
+    /// Each cell becomes the weighted sum of the cells that `terms` pushes for it.
     pub fn new(grid: Grid, mut terms: impl FnMut((usize, usize, usize), &mut Vec<(usize, f64)>)) -> Self {
         let mut map = Self { grid, starts: vec![0], terms: Vec::with_capacity(grid.cells()), before: None };
         let mut sum: Vec<(usize, f64)> = Vec::new();
@@ -109,7 +109,7 @@ impl GridMap {
         map
     }
 
-    /// Each cell times a number of its own.
+    /// Multiplies each cell by a number of its own.
     pub fn gain(grid: Grid, gain: impl Fn(usize, usize, usize) -> f64) -> Self {
         Self::new(grid, |(frame, row, column), sum| sum.push((grid.cell(frame, row, column), gain(frame, row, column))))
     }
@@ -133,8 +133,8 @@ impl GridMap {
         })
     }
 
-    /// Spreads each cell over its neighbours along rows and columns alike: `kernel(frame)` has the weights of the offsets
-    /// from −n to n, `padding(frame)` is what lies outside.
+    /// Spreads each cell over its neighbours along rows and columns alike: `kernel(frame)` has the weights of the
+    /// offsets from −n to n, `padding(frame)` is the content outside.
     pub fn spread(grid: Grid, padding: impl Fn(usize) -> Padding, kernel: impl Fn(usize) -> Vec<f64>) -> Self {
         let kernels: Vec<Vec<f64>> = (0..grid.frames).map(kernel).collect();
         let along = |frame: usize, at: usize, count: usize| {
@@ -152,7 +152,7 @@ impl GridMap {
         Self { before: Some(Box::new((rows, vec![0.0; grid.cells()]))), ..columns }
     }
 
-    /// The same place in other frames: `from(frame)` has the frames that are summed, and their weights.
+    /// Each frame becomes a weighted sum of frames: `from(frame)` has the frames and their weights.
     pub fn in_time(grid: Grid, from: impl Fn(usize) -> Vec<(usize, f64)>) -> Self {
         let from: Vec<_> = (0..grid.frames).map(from).collect();
         Self::new(grid, |(frame, row, column), sum| {
@@ -189,17 +189,17 @@ impl GridMap {
         self.grid
     }
 
-    /// An operation that acts first, and the share of each cell's earlier value that is added.
+    /// An operation that acts first, and for each cell the weight of its value before it, which is added.
     pub fn before(&self) -> Option<(&Self, &[f32])> {
         self.before.as_ref().map(|before| (&before.0, before.1.as_slice()))
     }
 
-    /// The cells after [`Self::before`] of which a cell becomes the sum, and their weights.
+    /// Terms of the sum of a cell after [`Self::before`]: cells and weights.
     pub fn last(&self, cell: usize) -> &[(u32, f32)] {
         &self.terms[self.starts[cell]..self.starts[cell + 1]]
     }
 
-    /// The cells of which a cell becomes the sum, and their weights.
+    /// Terms of the sum of a cell: cells and weights.
     pub fn terms(&self, cell: usize) -> Cow<'_, [(u32, f32)]> {
         let Some((first, kept)) = self.before() else { return Cow::Borrowed(self.last(cell)) };
         let mut terms = BTreeMap::new();
@@ -219,7 +219,7 @@ impl GridMap {
         (0..self.grid.cells()).all(|cell| *self.terms(cell) == [(cell as u32, 1.0)])
     }
 
-    /// A picture after it, one number a cell.
+    /// Applies the operation to a picture with one number per cell.
     pub fn apply(&self, x: &[f32]) -> Vec<f32> {
         (0..self.grid.cells())
             .map(|cell| self.terms(cell).iter().map(|&(from, weight)| weight * x[from as usize]).sum())
@@ -227,7 +227,7 @@ impl GridMap {
     }
 }
 
-/// The two indices beside a position, and what they contribute.
+/// The two indices beside a position, and their weights.
 fn beside(x: f64) -> [(i64, f64); 2] {
     let (low, part) = (x.floor(), x - x.floor());
     [(low as i64, 1.0 - part), (low as i64 + 1, part)]

@@ -15,13 +15,13 @@ choices! {
         X = "x",
         /// Centroid, 0 to 1 from the top; 0.5 for a map of zeros.
         Y = "y",
-        /// Evenness of the map, 0 to 1.
+        /// Entropy relative to that of an even map, 0 to 1.
         Entropy = "entropy",
         /// Share of positions at or above the tap's threshold.
         Area = "area",
         /// Share of the sum that lies in the tap's region.
         Mass = "mass",
-        /// Share of the sum that moved since the frame before.
+        /// Share of the sum that moved since the previous latent frame.
         Change = "change",
     }
 }
@@ -39,10 +39,10 @@ choices! {
         Blue = "blue",
         /// Twice the standard deviation of the luma.
         Contrast = "contrast",
-        /// Mean difference from the picture before.
+        /// Mean difference from the picture one latent frame earlier.
         Change = "change",
-        /// Centre of the change, 0 to 1 from the left. Differences count by their square, so that noise everywhere does not pull the
-        /// centre to the middle.
+        /// Centre of the change, 0 to 1 from the left. Differences count by their square, so that noise everywhere does
+        /// not pull the centre to the middle.
         X = "x",
         /// Centre of the change, 0 to 1 from the top.
         Y = "y",

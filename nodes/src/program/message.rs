@@ -1,4 +1,4 @@
-//! Numbers that leave the rack with each latent frame: by OSC, by MIDI, and to the recorder.
+//! Outgoing numbers of each latent frame: to OSC, to MIDI, and to the recorder.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::program::op::Lanes;
 use crate::program::serial::is_default;
 
-/// A number that leaves the rack.
+/// An outgoing number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
     /// The node that sends it.
@@ -29,13 +29,13 @@ pub enum To {
     /// To another program, by OSC.
     #[default]
     Osc,
-    /// To a MIDI output, as a part of what its node plays.
+    /// To a MIDI output, as one part of the state of its node.
     Midi(Part),
-    /// To the recorder: frames are written while it is on.
+    /// To the recorder, which writes the frames at 0.5 and above.
     Video,
 }
 
-/// A part of what a node plays by MIDI.
+/// A part of the MIDI state of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
@@ -43,7 +43,7 @@ pub enum Part {
     Kind,
     /// The channel, 1 to 16.
     Channel,
-    /// The number of the controller or key, 0 to 127.
+    /// The number of the controller or note, 0 to 127.
     Number,
     /// Value of the controller, or velocity of the note, 0 to 1.
     Value,
@@ -100,7 +100,7 @@ pub enum Midi {
 }
 
 impl Midi {
-    /// The parts of it, as numbers, in the order of [`Part::ALL`].
+    /// Its parts as numbers, in the order of [`Part::ALL`].
     pub fn parts(self) -> [f64; 6] {
         match self {
             Self::Controller { channel, number, value, fine } => {
@@ -113,7 +113,7 @@ impl Midi {
         }
     }
 
-    /// The message of these parts. Any numbers become a channel, a number and a value in range.
+    /// The state with these parts, in the order of [`Part::ALL`]. Numbers out of range are clamped.
     pub fn of([kind, channel, number, value, gate, hits]: [f64; 6]) -> Self {
         // A cast saturates, and turns NaN into 0.
         let channel = (channel.round() as u8).clamp(1, 16);

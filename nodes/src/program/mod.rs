@@ -47,11 +47,11 @@ pub enum Pass {
 /// The requests of a patch's ticks to one model call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Program {
-    /// The seed of the video and of everything random in it.
+    /// The seed of the video and of all random nodes.
     pub seed: u64,
     /// The prompt.
     pub prompt: Arc<str>,
-    /// A second prompt that is mixed in.
+    /// A second prompt, mixed with the first.
     pub blend: Option<Blend>,
     /// Policy for past frames when the prompt changes; without one, the default of the model's family.
     pub switch: Option<Switch>,
@@ -82,11 +82,11 @@ pub struct Bend {
     pub amount: Lanes,
     /// Part of the site.
     pub target: Arc<Target>,
-    /// Other words, if the operation is about two.
+    /// Other words of a transfer: the source of a copy, the partner of a swap.
     pub with: Option<Words>,
 }
 
-/// A second prompt that is mixed in from the next chunk on.
+/// A second prompt, mixed with the first from the next chunk on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Blend {
     /// The second prompt.
@@ -117,7 +117,7 @@ pub enum Switch {
     Keep,
     /// Past frames pass through the model again, under the new prompt.
     Recache,
-    /// The KV cache is emptied.
+    /// The KV cache becomes empty.
     Reset,
 }
 
@@ -249,7 +249,7 @@ impl std::fmt::Display for Cache {
     }
 }
 
-/// Lanes in short: one number if all are the same.
+/// Short text of lanes: one number if all are equal.
 fn numbers(lanes: &[f64]) -> String {
     let text = |x: &f64| {
         // Rounded first, so that almost nothing below 0 is not "-0".
@@ -280,7 +280,7 @@ impl Program {
 }
 
 impl Bend {
-    /// True if the bend changes nothing, whatever its input.
+    /// True if the bend changes no input.
     pub fn is_neutral(&self) -> bool {
         let still = |lanes: &Lanes, neutral: f64| lanes.iter().all(|&x| x == neutral);
         self.target.is_empty()
@@ -290,7 +290,7 @@ impl Bend {
                 && self.params.iter().all(|(param, lanes)| param.neutral.is_none_or(|neutral| still(lanes, neutral)))
     }
 
-    /// True if some values of the parameters change nothing.
+    /// True if the operation has a parameter with a neutral value.
     fn has_neutral_value(&self) -> bool {
         self.op.params.iter().any(|param| param.neutral.is_some())
     }
@@ -307,7 +307,7 @@ pub struct Tap {
     pub target: Arc<Selection>,
     /// Reduction of several steps, layers and heads to one.
     pub fuse: Fuse,
-    /// Fraction of the largest value from which a place counts for the area.
+    /// Threshold of the area, as a fraction of the range from the smallest to the largest value.
     pub threshold: f64,
     /// Region of the picture for the mass.
     pub region: Region,
@@ -321,16 +321,16 @@ pub enum Measure {
     CrossMap,
     /// Attention of one position to each position of the call's frames: `[frames, rows, columns]`.
     SelfMap {
-        /// The horizontal place, from 0 at the left to 1.
+        /// Horizontal query position, 0 left to 1 right.
         x: f64,
-        /// The vertical place, from 0 at the top to 1.
+        /// Vertical query position, 0 top to 1 bottom.
         y: f64,
     },
     /// The mean activity |h| of each feed-forward neuron: `[neurons]`.
     Neurons,
-    /// The mean activity |h| of the target's neurons at each place: `[frames, rows, columns]`.
+    /// The mean activity |h| of the target's neurons at each position: `[frames, rows, columns]`.
     Activity,
-    /// The picture that the call's last latent frame is decoded to.
+    /// The decoded picture of the call's last latent frame.
     Picture,
 }
 

@@ -21,19 +21,20 @@ pub struct Op {
 }
 
 impl Op {
-    /// An operation without such a gate.
+    /// An operation whose noise, if any, differs between layers and steps.
     pub const fn new(name: &'static str, params: &'static [Param], form: Form) -> Self {
         Self { name, params, form, same: None }
     }
 }
 
-/// A parameter of an operation, declared by an input of its node: see [`Input::neutral_at`](crate::node::def::Input::neutral_at)
-/// and [`Input::option`](crate::node::def::Input::option).
+/// A parameter of an operation, declared by an input of its node: see
+/// [`Input::neutral_at`](crate::node::def::Input::neutral_at) and [`Input::option`](crate::node::def::Input::option).
 #[derive(Clone, Copy, Debug)]
 pub struct Param {
     /// The input.
     pub input: &'static Input,
-    /// Value at which the operation changes nothing; `None` for a parameter that has no effect of its own, such as a padding.
+    /// Value at which the operation changes nothing; `None` for a parameter that has no effect of its own, such as a
+    /// padding.
     pub neutral: Option<f64>,
 }
 
@@ -43,7 +44,7 @@ impl Param {
         self.input.choices.get(value.round() as usize).copied()
     }
 
-    /// Range of the knob, or 1 for a choice: the measure of differences between values.
+    /// Range of the knob, or 1 for a choice. The distance of programs is in fractions of it.
     pub fn travel(&self) -> f64 {
         if self.input.choices.is_empty() { self.input.soft.1 - self.input.soft.0 } else { 1.0 }
     }
@@ -72,10 +73,10 @@ pub enum Form {
     /// Each column of T becomes an even share of the sum over the other words. With `both`, the other words also get an
     /// even share of the sum over T.
     Transfer {
-        /// An exchange.
+        /// True for an exchange.
         both: bool,
     },
-    /// The columns T as they were when a gate went on.
+    /// The columns T at the time when a gate went on.
     Freeze {
         /// The gate.
         hold: &'static Input,
@@ -107,8 +108,8 @@ pub type LogitWeightFn = fn(&Params, usize) -> Weight;
 /// `(x, params) -> y`, x and y `[batch, heads, keys, frames, rows, columns]`.
 pub type ColumnsFn = fn(&Tensor, &Params) -> Result<Tensor>;
 
-/// `(params, frame, place) -> offset` of a query from its place: frames, rows and columns. The place is counted from
-/// the first frame and from the middle of the picture.
+/// `(params, frame, position) -> offset` of a query from its position, both `[frames, rows, columns]`. Positions count
+/// from the first frame and from the centre of the picture.
 pub type PositionFn = fn(&Params, usize, [f64; 3]) -> [f64; 3];
 
 /// `(x, params, noise) -> y`, x and y `[batch, frames, tokens per frame, ..]`.
@@ -146,7 +147,7 @@ impl Params {
         self.at(input, frame) >= 0.5
     }
 
-    /// Choice in a latent frame; the nearest one if there is none of that number.
+    /// Choice in a latent frame, clamped to the choices.
     pub fn chosen<T: Choice>(&self, input: &Input, frame: usize) -> T {
         T::ALL[(self.at(input, frame).round() as usize).min(T::ALL.len() - 1)]
     }
@@ -174,7 +175,7 @@ impl Params {
 pub struct Weight {
     /// The inverse temperature.
     pub sharpness: f64,
-    /// The factor of the weight before normalisation; 0 and below leaves the key out.
+    /// Factor of the weight before normalisation; 0 and below excludes the key.
     pub gain: f64,
 }
 

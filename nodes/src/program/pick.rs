@@ -1,5 +1,5 @@
-//! Choices that only the model can resolve: words by the prompt's tokens, neurons by their activity, places by a
-//! measurement. They are kept as an expression and evaluated there.
+//! Selections that only the model can resolve: words by the prompt's tokens, neurons by their activity, positions by a
+//! measurement. A [`Pick`] is an expression; the model evaluates it.
 
 use std::fmt;
 
@@ -24,15 +24,15 @@ pub enum Pick<T> {
 /// A set of elements that a [`Pick`] can contain.
 pub trait Pickable: Clone + PartialEq {
     /// True if it is known to be empty.
-    fn is_nothing(&self) -> bool;
+    fn is_known_empty(&self) -> bool;
 
     /// Intersection, if it has a closed form.
-    fn meet(&self, _: &Self) -> Option<Self> {
+    fn intersection(&self, _: &Self) -> Option<Self> {
         None
     }
 
     /// Complement, if it has a closed form.
-    fn rest(&self) -> Option<Self> {
+    fn complement(&self) -> Option<Self> {
         None
     }
 }
@@ -40,7 +40,7 @@ pub trait Pickable: Clone + PartialEq {
 impl<T: Pickable> Pick<T> {
     /// The listed elements, or none if the list is known to be empty.
     pub fn of(these: T) -> Self {
-        if these.is_nothing() { Self::None } else { Self::These(these) }
+        if these.is_known_empty() { Self::None } else { Self::These(these) }
     }
 
     /// True if it is known to be empty.
@@ -57,24 +57,24 @@ impl<T: Pickable> Pick<T> {
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let mut parts: Vec<Self> = Vec::new();
-        for part in self.conjuncts().iter().chain(other.conjuncts()) {
+        for part in self.operands().iter().chain(other.operands()) {
             if part.is_all() || parts.contains(part) {
                 continue;
             }
             if part.is_none() || parts.iter().any(|known| known.is_opposite(part)) {
                 return Self::None;
             }
-            match parts.iter_mut().find_map(|known| Some((known.meet(part)?, known))) {
+            match parts.iter_mut().find_map(|known| Some((known.intersection(part)?, known))) {
                 Some((Self::None, _)) => return Self::None,
                 Some((both, known)) => *known = both,
                 None => parts.push(part.clone()),
             }
         }
-        Self::settled(parts)
+        Self::simplified(parts)
     }
 
     /// The operands of an intersection.
-    fn conjuncts(&self) -> &[Self] {
+    fn operands(&self) -> &[Self] {
         if let Self::And(parts) = self { parts } else { std::slice::from_ref(self) }
     }
 
@@ -83,13 +83,13 @@ impl<T: Pickable> Pick<T> {
         not(self, other) || not(other, self)
     }
 
-    fn meet(&self, other: &Self) -> Option<Self> {
-        if let (Self::These(a), Self::These(b)) = (self, other) { a.meet(b).map(Self::of) } else { None }
+    fn intersection(&self, other: &Self) -> Option<Self> {
+        if let (Self::These(a), Self::These(b)) = (self, other) { a.intersection(b).map(Self::of) } else { None }
     }
 
     /// Intersection of parts, simplified: operands that other parts imply are removed from a complement of an
     /// intersection. Expressions stay small, and empty ones are recognised.
-    fn settled(mut parts: Vec<Self>) -> Self {
+    fn simplified(mut parts: Vec<Self>) -> Self {
         let short = |part: &Self| {
             let Self::Not(inner) = part else { return None };
             let Self::And(those) = &**inner else { return None };
@@ -122,17 +122,17 @@ impl<T: Pickable> Pick<T> {
             Self::All => Self::None,
             Self::None => Self::All,
             Self::Not(inner) => (**inner).clone(),
-            Self::These(these) => these.rest().map_or_else(|| Self::Not(Box::new(self.clone())), Self::of),
+            Self::These(these) => these.complement().map_or_else(|| Self::Not(Box::new(self.clone())), Self::of),
             Self::And(_) => Self::Not(Box::new(self.clone())),
         }
     }
 
-    /// Weight of an element, 0 to 1; `these` has the weight in a leaf.
+    /// Weight of an element, 0 to 1; `these` gives the weight in a leaf.
     pub fn weight(&self, these: &mut dyn FnMut(&T) -> f32) -> f32 {
         self.weights(1, &mut |leaf| vec![these(leaf)])[0]
     }
 
-    /// Weights of `count` elements, 0 to 1; `these` has the weights in a leaf.
+    /// Weights of `count` elements, 0 to 1; `these` gives the weights in a leaf.
     pub fn weights(&self, count: usize, these: &mut dyn FnMut(&T) -> Vec<f32>) -> Vec<f32> {
         match self {
             Self::All => vec![1.0; count],

@@ -29,7 +29,7 @@ impl Prompt {
     }
 
     /// True for prompts of the same shared texts. Contents are not compared.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is_identical(&self, other: &Self) -> bool {
         let blend = match (&self.blend, &other.blend) {
             (Some(a), Some(b)) => {
                 Arc::ptr_eq(&a.prompt, &b.prompt) && a.amount.to_bits() == b.amount.to_bits() && a.method == b.method

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::program::pick::{Pick, Pickable};
 
-/// A part of the picture: places with a weight from 0 to 1 each.
+/// A part of the picture: a weight from 0 to 1 for each position.
 pub type Region = Pick<Shape>;
 
-/// A shape in the picture. Lengths are parts of the picture's width and height, from the left and the top.
+/// A shape in the picture. Lengths are fractions of the picture's width and height, from the left and the top.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// A rectangle.
@@ -19,19 +19,19 @@ pub enum Shape {
     Map {
         /// The node of the tap; none if it is empty.
         tap: Arc<str>,
-        /// From 0, everywhere, to 1, only the largest value.
+        /// 0 selects every position, 1 only the largest value.
         threshold: f64,
         /// Width of the soft edge, on the same scale.
         feather: f64,
     },
 }
 
-/// A rectangle by its middle, its sizes, and how softly its edge falls.
+/// A rectangle: its centre, its size and its soft edge, as fractions of the picture's width and height.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rect {
-    /// The middle.
+    /// Horizontal centre.
     pub x: f64,
-    /// The middle.
+    /// Vertical centre.
     pub y: f64,
     /// The width.
     pub width: f64,
@@ -45,7 +45,7 @@ impl Shape {
     /// Weight of a position, 0 to 1. `heat` is the value of a tap's map there, from 0, its minimum, to 1, its maximum.
     /// A map without a measurement has none.
     pub fn weight(&self, (x, y): (f64, f64), heat: impl Fn(&str) -> Option<f64>) -> f32 {
-        if self.is_nothing() {
+        if self.is_known_empty() {
             return 0.0;
         }
         let weight = match self {
@@ -73,13 +73,13 @@ impl Rect {
     }
 }
 
-/// 1 inside, 0 outside, falling over the width of the feather.
+/// Weight at a distance `out` outside the edge, negative inside: from 1 to 0 over the width of the feather.
 fn fall(out: f64, feather: f64) -> f64 {
     if feather > 0.0 { (0.5 - out / feather).clamp(0.0, 1.0) } else { f64::from(u8::from(out <= 0.0)) }
 }
 
 impl Pickable for Shape {
-    fn is_nothing(&self) -> bool {
+    fn is_known_empty(&self) -> bool {
         match self {
             Self::Rectangle(rect) | Self::Ellipse(rect) => rect.width <= 0.0 || rect.height <= 0.0,
             Self::Map { tap, .. } => tap.is_empty(),

@@ -101,7 +101,7 @@ impl fmt::Display for Set {
         }
         let mut rest = ranges.as_slice();
         while let [range, ..] = rest {
-            let run = comb(rest);
+            let run = evenly_spaced(rest);
             let comma = if rest.len() == ranges.len() { "" } else { "," };
             match (range.start(), range.end()) {
                 (first, _) if run > 2 => {
@@ -118,8 +118,8 @@ impl fmt::Display for Set {
     }
 }
 
-/// Number of single indices at the beginning of the ranges that follow one another in even steps.
-fn comb(ranges: &[RangeInclusive<usize>]) -> usize {
+/// Number of single indices in even steps at the beginning of the ranges.
+fn evenly_spaced(ranges: &[RangeInclusive<usize>]) -> usize {
     let single = |range: &RangeInclusive<usize>| range.start() == range.end();
     let [first, second, ..] = ranges else { return ranges.len().min(1) };
     if !single(first) || !single(second) {
@@ -180,7 +180,7 @@ impl FromIterator<usize> for Set {
     }
 }
 
-/// Joins ranges that touch; they come in rising order.
+/// Joins touching ranges, given in rising order.
 fn merge(ranges: Vec<RangeInclusive<usize>>) -> Vec<RangeInclusive<usize>> {
     let mut merged: Vec<RangeInclusive<usize>> = Vec::new();
     for range in ranges {

@@ -33,7 +33,7 @@ pub enum Source {
     },
     /// The activity of many neurons as a drawing, over a picture or alone.
     Spectrum {
-        /// The node that draws it: its peaks are kept under this name.
+        /// The node that draws it, under whose id its peaks are held.
         node: Arc<str>,
         /// The measurement.
         map: Arc<Source>,
@@ -58,11 +58,11 @@ pub enum Source {
     /// Pictures in rows and columns.
     Grid {
         /// The pictures, row by row.
-        #[serde(serialize_with = "as_there")]
+        #[serde(serialize_with = "connected")]
         pictures: [Option<Arc<Source>>; MOST_IN_GRID],
         /// Number of columns; 0 makes the grid as square as possible.
         columns: usize,
-        /// Dark pixels between two of them.
+        /// Width of the dark gap between pictures, in pixels.
         gap: usize,
         /// Fit of the pictures into their cells.
         fit: Fit,
@@ -92,11 +92,11 @@ impl Source {
     }
 }
 
-/// Pictures in a grid, at most.
+/// Largest number of pictures in a grid.
 pub const MOST_IN_GRID: usize = 9;
 
 /// The connected pictures.
-fn as_there<S: serde::Serializer>(
+fn connected<S: serde::Serializer>(
     pictures: &[Option<Arc<Source>>; MOST_IN_GRID],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -126,16 +126,16 @@ choices! {
 /// Mapping of a measurement to colours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Look {
-    /// The colour map is inverted.
+    /// True to reverse the colour map.
     #[serde(skip_serializing_if = "is_default")]
     pub invert: bool,
     /// Gamma: colours use value^(1/gamma); above 1 lifts small values.
     pub gamma: f64,
-    /// Part of the range below which the picture shows through.
+    /// Fraction of the range below which the picture shows through.
     pub threshold: f64,
     /// Interpolation for enlargement.
     pub scale: Scale,
-    /// Interpolation over the pictures between two latent frames, instead of steps.
+    /// True to interpolate between two latent frames, instead of steps.
     #[serde(skip_serializing_if = "is_default")]
     pub smooth: bool,
 }
@@ -173,7 +173,7 @@ pub struct Drawing {
     pub floor: f64,
     /// Factor of the activities.
     pub gain: f64,
-    /// The loudest neuron of each frame reaches the top; else an activity of 1 does.
+    /// True if the most active neuron of each latent frame reaches the top; else an activity of 1 does.
     pub normalise: bool,
     /// The first neuron.
     pub first: usize,
@@ -181,7 +181,7 @@ pub struct Drawing {
     pub last: usize,
     /// Number of bars; 0 is as many as fit.
     pub bands: usize,
-    /// Seconds in which a peak that is held falls to a third; 0 holds none.
+    /// Time constant of held peaks, in seconds; 0 holds none.
     pub decay: f64,
 }
 

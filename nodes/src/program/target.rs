@@ -26,14 +26,14 @@ pub struct Target {
     pub words: Words,
     /// Feed-forward neurons, from 0.
     pub neurons: Neurons,
-    /// Places of the picture.
+    /// Region of the picture.
     pub region: Region,
     /// Passes of the model.
     pub pass: Passes,
 }
 
 impl Target {
-    /// True if it is known to be empty, as one axis is empty.
+    /// True if an axis is known to be empty, and so the target.
     pub fn is_empty(&self) -> bool {
         [&self.steps, &self.layers, &self.heads, &self.frames].into_iter().any(Set::is_empty)
             || self.words.is_none()
@@ -78,27 +78,27 @@ impl Target {
 
     /// The complement, as disjoint parts.
     fn not(&self) -> Vec<Self> {
-        // Axis after axis: each part differs on one axis and agrees on all before it. The pass is first, since steps
-        // imply the denoising pass.
+        // Axis by axis: each part differs on one axis and agrees on all axes before it, which are in `shared`. The pass
+        // is first, since steps imply the denoising pass.
         let all = Self::default();
         let mut parts = Vec::new();
-        let mut met = all.clone();
-        let mut push = |met: &Self, part: Self| parts.push(met.and(&part));
-        push(&met, Self { pass: self.pass.not(), ..all.clone() });
-        met.pass = self.pass;
-        push(&met, Self { steps: self.steps.not(), ..all.clone() });
-        met.steps = self.steps.clone();
-        push(&met, Self { layers: self.layers.not(), ..all.clone() });
-        met.layers = self.layers.clone();
-        push(&met, Self { heads: self.heads.not(), ..all.clone() });
-        met.heads = self.heads.clone();
-        push(&met, Self { frames: self.frames.not(), ..all.clone() });
-        met.frames = self.frames.clone();
-        push(&met, Self { words: self.words.not(), ..all.clone() });
-        met.words = self.words.clone();
-        push(&met, Self { neurons: self.neurons.not(), ..all.clone() });
-        met.neurons = self.neurons.clone();
-        push(&met, Self { region: self.region.not(), ..all });
+        let mut shared = all.clone();
+        let mut push = |shared: &Self, part: Self| parts.push(shared.and(&part));
+        push(&shared, Self { pass: self.pass.not(), ..all.clone() });
+        shared.pass = self.pass;
+        push(&shared, Self { steps: self.steps.not(), ..all.clone() });
+        shared.steps = self.steps.clone();
+        push(&shared, Self { layers: self.layers.not(), ..all.clone() });
+        shared.layers = self.layers.clone();
+        push(&shared, Self { heads: self.heads.not(), ..all.clone() });
+        shared.heads = self.heads.clone();
+        push(&shared, Self { frames: self.frames.not(), ..all.clone() });
+        shared.frames = self.frames.clone();
+        push(&shared, Self { words: self.words.not(), ..all.clone() });
+        shared.words = self.words.clone();
+        push(&shared, Self { neurons: self.neurons.not(), ..all.clone() });
+        shared.neurons = self.neurons.clone();
+        push(&shared, Self { region: self.region.not(), ..all });
         parts.retain(|part| !part.is_empty());
         parts
     }
@@ -123,11 +123,11 @@ impl fmt::Display for Target {
     }
 }
 
-/// Parts of a site of which no two overlap: what a target cable carries. A bend on it is a bend on each of its parts.
+/// Disjoint parts of a site: the value of a target cable. A bend on a selection acts on each of its parts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection(Vec<Arc<Target>>);
 
-/// The parts that a selection has, at most.
+/// Largest number of parts of a selection.
 pub const MOST_PARTS: usize = 64;
 
 impl Selection {
@@ -253,10 +253,10 @@ impl Serialize for Passes {
     }
 }
 
-/// Prompt tokens by word; a word means all its tokens, wherever it occurs.
+/// Prompt tokens by word; a word selects all its tokens, at every occurrence.
 pub type Words = Pick<WordList>;
 
-/// The words that a list has, at most.
+/// Largest number of words in a list.
 pub const MOST_WORDS: usize = 256;
 
 /// Words or phrases of a prompt. `*` in a word stands for any letters; `<padding>` names the padding after the prompt.
@@ -285,7 +285,7 @@ pub(crate) fn listed(list: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Pickable for WordList {
-    fn is_nothing(&self) -> bool {
+    fn is_known_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -304,16 +304,16 @@ pub type Neurons = Pick<NeuronSet>;
 pub enum NeuronSet {
     /// These.
     Set(Set),
-    /// This many neurons: the most active ones of their layer in the call before.
+    /// This many neurons: the most active of their layer in the previous model call.
     MostActive(usize),
 }
 
 impl Pickable for NeuronSet {
-    fn is_nothing(&self) -> bool {
+    fn is_known_empty(&self) -> bool {
         matches!(self, Self::MostActive(0)) || matches!(self, Self::Set(set) if set.is_empty())
     }
 
-    fn meet(&self, other: &Self) -> Option<Self> {
+    fn intersection(&self, other: &Self) -> Option<Self> {
         match (self, other) {
             (Self::Set(a), Self::Set(b)) => Some(Self::Set(a.and(b))),
             (Self::MostActive(a), Self::MostActive(b)) => Some(Self::MostActive(*a.min(b))),
@@ -321,7 +321,7 @@ impl Pickable for NeuronSet {
         }
     }
 
-    fn rest(&self) -> Option<Self> {
+    fn complement(&self) -> Option<Self> {
         if let Self::Set(set) = self { Some(Self::Set(set.not())) } else { None }
     }
 }
@@ -348,14 +348,14 @@ mod tests {
             NeuronSet::Set(set) => f32::from(u8::from(set.contains(at[3]))),
             NeuronSet::MostActive(count) => f32::from(u8::from(at[3] % 3 < *count)),
         };
-        let met = |part: &&Arc<Target>| {
+        let shared = |part: &&Arc<Target>| {
             part.steps.contains(at[0])
                 && part.layers.contains(at[1])
                 && part.words.weight(&mut { word }) > 0.5
                 && part.neurons.weight(&mut { neuron }) > 0.5
                 && part.pass.contains(pass)
         };
-        selection.parts().iter().filter(met).count()
+        selection.parts().iter().filter(shared).count()
     }
 
     prop_compose! {

@@ -1,4 +1,4 @@
-//! `bendrack bench latency`: the time from a touch to the first picture that it changes.
+//! `bendrack bench latency`: time from a touch (MIDI, edit, prompt) to the first picture that it changes.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ pub(super) struct Latency {
     /// Touches for each limit of makes.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     touches: u64,
-    /// Measure only this limit of makes of a chunk [default: 1, 2, 3, and as many as there is time for].
+    /// Limit of makes per chunk to measure [default: 1, 2, 3, and as many as time allows].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
     makes: Option<u64>,
     /// Model: mini, a name from `bendrack models`, or the path of a folder.
@@ -57,7 +57,7 @@ fn table(measured: &[Latencies]) -> String {
         String::from("| most makes | used | median | p95 | p99 | late pictures |\n|---|---|---|---|---|---|\n");
     for latencies in measured {
         let limit = latencies.most_makes.map_or_else(|| "as time allows".to_owned(), |makes| makes.to_string());
-        let [median, p95, p99] = [0.5, 0.95, 0.99].map(|share| latencies.at(share));
+        let [median, p95, p99] = [0.5, 0.95, 0.99].map(|quantile| latencies.at(quantile));
         let (makes, late) = (latencies.makes, latencies.late);
         // Writing to a string does not fail.
         let _ = writeln!(text, "| {limit} | {makes} | {median:.3} s | {p95:.3} s | {p99:.3} s | {late} |");

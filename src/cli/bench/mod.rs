@@ -23,9 +23,9 @@ use crate::terminal;
 use crate::wan::error::message;
 use report::{Quality, Report, Rollout};
 
-/// Prompts of a rollout.
+/// Number of prompts of a rollout.
 const ROLLOUT_PROMPTS: usize = 4;
-/// Prompts with a row on a sheet.
+/// Largest number of rows on a sheet, one per prompt.
 const SHEET_ROWS: usize = 16;
 
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ pub(super) struct Bench {
 enum What {
     /// Measures the small model: size, speed, time to the first picture, agreement with prompts.
     Mini(Mini),
-    /// Measures the time from a touch to the first picture that it changes, played live.
+    /// Measures the latency of live play: from a touch to the first picture that it changes.
     Latency(latency::Latency),
 }
 
@@ -53,10 +53,10 @@ struct Mini {
     /// Write frames of the first 16 prompts' videos to this picture, a row for each.
     #[arg(long, requires = "quality", value_name = "FILE.png", value_parser = png)]
     sheet: Option<PathBuf>,
-    /// Play four prompts for this long, such as 60, and compare the end with the beginning.
+    /// Play four prompts for this many seconds, such as 60, and compare the end with the beginning.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     rollout: Option<f64>,
-    /// Denoising steps of a chunk, instead of the model's four. Targets are those of four.
+    /// Denoising steps of a chunk, instead of the model's four. The targets apply to four.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100))]
     steps: Option<u64>,
     /// Print the figures as JSON.
@@ -81,7 +81,7 @@ impl Mini {
         let failed = |error: candle_core::Error| Failure::Failed(message(&error));
         let prompts = prompts().map_err(failed)?;
         let Some(first) = prompts.first() else {
-            return Err(Failure::Failed("mini's quality.json has no prompts".to_owned()));
+            return Err(Failure::Failed("mini's quality/prompts.json has no prompts".to_owned()));
         };
         let steps = self.steps.map(|steps| steps as usize);
         let cost = speed::measure(first, steps).map_err(failed)?;
@@ -143,10 +143,10 @@ fn png(text: &str) -> Result<PathBuf, String> {
     if is_png { Ok(path) } else { Err("a sheet is a picture: give a name that ends in .png".to_owned()) }
 }
 
-/// Long enough that the end is not the beginning.
+/// Length of a rollout: at least two windows, so that beginning and end do not overlap.
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (2.0 * WINDOW_SECS..=1e6).contains(&seconds) => Ok(seconds),
-        _ => Err(format!("give a number of seconds from {} on", 2.0 * WINDOW_SECS)),
+        _ => Err(format!("give a number of seconds, {} or more", 2.0 * WINDOW_SECS)),
     }
 }

@@ -10,20 +10,20 @@ use crate::quality::rollout::{WINDOW_SECS, Window};
 use crate::quality::scores::{Property, Scores};
 use crate::quality::speed::Cost;
 
-/// Megabytes that the embedded files may have.
+/// Limit of the embedded files, in megabytes.
 const MOST_MEGABYTES: f64 = 14.0;
-/// Pictures per second that are enough to play along.
+/// Target speed, in pictures per second.
 const FEWEST_FRAMES_PER_SEC: f64 = 60.0;
 /// Longest acceptable wait for the first picture, in seconds.
 const MOST_FIRST_PICTURE_SECS: f64 = 0.5;
-/// Smallest share of the first seconds' score of things that the last seconds of a long video keep.
+/// Target of a rollout: score of things in the last seconds, as a share of that in the first.
 const LEAST_KEPT: f64 = 0.9;
-/// A caveat of the score.
+/// Note on the score of pointing.
 const POINTING: &str = "training had a loss on these maps";
-/// A caveat of the speed, in a debug build.
+/// Note on the speed in a debug build.
 const SPEED: &str = if cfg!(debug_assertions) { "a debug build; release builds are several times faster" } else { "" };
 
-/// Everything that was measured.
+/// All measurements of a run.
 pub(super) struct Report {
     /// Denoising steps of a chunk; none for the model's own number.
     pub(super) steps: Option<usize>,
@@ -36,7 +36,7 @@ pub(super) struct Report {
 pub(super) struct Quality {
     pub(super) prompts: usize,
     pub(super) mini: Verdict,
-    /// The same judge's opinion of real clips.
+    /// Scores of real clips by the same judge.
     pub(super) real: Scores,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Rollout {
     pub(super) last: Window,
 }
 
-/// A number with a limit.
+/// A measured number with its target.
 struct Figure {
     name: &'static str,
     json_name: &'static str,
@@ -56,13 +56,13 @@ struct Figure {
     decimals: usize,
     unit: &'static str,
     target: f64,
-    is_most: bool,
+    is_upper_limit: bool,
     note: &'static str,
 }
 
 impl Figure {
     fn is_met(&self) -> bool {
-        if self.is_most { self.value <= self.target } else { self.value >= self.target }
+        if self.is_upper_limit { self.value <= self.target } else { self.value >= self.target }
     }
 }
 
@@ -88,7 +88,8 @@ impl Report {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         if let Some(steps) = self.steps {
-            let _ = writeln!(text, "{steps} denoising steps of a chunk; the targets are those of the model's own number");
+            let _ =
+                writeln!(text, "{steps} denoising steps of a chunk; the targets are those of the model's own number");
         }
         if let Some(quality) = &self.quality {
             text += &quality.text();
@@ -96,7 +97,7 @@ impl Report {
         // Writing to a string does not fail.
         for figure in figures(&self.cost) {
             let Figure { name, value, decimals, unit, target, note, .. } = figure;
-            let limit = if figure.is_most { "at most" } else { "at least" };
+            let limit = if figure.is_upper_limit { "at most" } else { "at least" };
             let met = yes_no(figure.is_met());
             let line = format!("{name:<14} {value:>8.decimals$} {unit:<4} {limit:>8} {target:<4} {met:<3}  {note}");
             let _ = writeln!(text, "{}", line.trim_end());
@@ -117,7 +118,7 @@ fn figures(cost: &Cost) -> [Figure; 3] {
             decimals: 1,
             unit: "MB",
             target: MOST_MEGABYTES,
-            is_most: true,
+            is_upper_limit: true,
             note: "",
         },
         Figure {
@@ -127,7 +128,7 @@ fn figures(cost: &Cost) -> [Figure; 3] {
             decimals: 0,
             unit: "fps",
             target: FEWEST_FRAMES_PER_SEC,
-            is_most: false,
+            is_upper_limit: false,
             note: SPEED,
         },
         Figure {
@@ -137,7 +138,7 @@ fn figures(cost: &Cost) -> [Figure; 3] {
             decimals: 2,
             unit: "s",
             target: MOST_FIRST_PICTURE_SECS,
-            is_most: true,
+            is_upper_limit: true,
             note: "",
         },
     ]
@@ -158,7 +159,7 @@ impl Quality {
         json!({ "prompts": self.prompts, "scores": scores, "overlap": overlap })
     }
 
-    /// The part of their range at which the words' maps fit the things' pixels best, and the mean IoU there.
+    /// Threshold with the largest mean IoU of the words' maps, as a fraction of their range, and this IoU.
     fn overlap(&self) -> Option<(f32, f64)> {
         best_cut(&self.mini.overlaps.iter().collect::<Vec<&Overlap>>())
     }
@@ -191,7 +192,7 @@ impl Quality {
 }
 
 impl Rollout {
-    /// Name, beginning, end.
+    /// Rows of the table: name, value at the beginning, value at the end.
     fn rows(&self) -> Vec<(&'static str, f64, f64)> {
         let score = |property: Property| {
             Some((property.name(), self.first.scores.share(property)?, self.last.scores.share(property)?))
@@ -231,7 +232,7 @@ const fn yes_no(is: bool) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Scores with a number of right opinions of 100.
+    /// Scores with a number of correct verdicts of 100.
     fn scores(property: Property, right: usize) -> Scores {
         let mut scores = Scores::default();
         for i in 0..100 {

@@ -9,7 +9,7 @@ use super::Render;
 use crate::cli::Failure;
 
 impl Render {
-    /// A patch with what the command line changes of it.
+    /// A patch with the seed, snapshot and parameters of the command line.
     pub(super) fn changed(&self, mut patch: Patch) -> Result<Patch, Failure> {
         if let Some(seed) = self.seed {
             patch.engine.seed = seed;
@@ -45,7 +45,7 @@ impl Render {
             }
             let input = def.and_then(|def| def.input(name)).map(|(_, input)| input);
             let port = Port { node: id.clone(), port: name.clone() };
-            // A cable moves a knob, and replaces everything else.
+            // A cable moves a knob, but replaces the value of any other input.
             let is_replaced = input.is_some_and(|input| input.direct || input.kind != Kind::Number);
             if let Some(cable) = patch.cable_to(&port).filter(|_| is_replaced) {
                 return Err(Failure::Usage(format!("{port} has a cable from {}; set that instead", cable.from)));
@@ -59,7 +59,7 @@ impl Render {
     }
 }
 
-/// `node.param=value`.
+/// Parses `node.param=value`.
 pub(super) fn setting(text: &str) -> Result<(String, String, String), String> {
     let parts = text.split_once('=').and_then(|(port, value)| Some((port.split_once('.')?, value)));
     let Some(((id, name), value)) = parts.filter(|((id, name), _)| !id.is_empty() && !name.is_empty()) else {
@@ -68,7 +68,7 @@ pub(super) fn setting(text: &str) -> Result<(String, String, String), String> {
     Ok((id.to_owned(), name.to_owned(), value.to_owned()))
 }
 
-/// A value as it is written in a patch; a text if it is no JSON.
+/// A value as JSON; any other text becomes a JSON string.
 fn json_or_text(value: &str) -> Json {
     serde_json::from_str(value).unwrap_or_else(|_| Json::from(value))
 }

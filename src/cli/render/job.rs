@@ -17,15 +17,15 @@ use crate::engine::Session;
 use crate::hex::hex;
 use crate::terminal;
 
-/// The longest warning that is printed, in characters.
+/// Longest printed warning, in characters.
 const LONGEST: usize = 300;
 
 /// The progress of a render: a line of `--progress`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(in crate::cli) struct Progress {
-    /// The pictures so far, with those that are left out at the beginning.
+    /// Pictures so far, including skipped ones at the beginning.
     pub(in crate::cli) pictures: u64,
-    /// The number of pictures.
+    /// Number of all pictures.
     pub(in crate::cli) of: u64,
 }
 
@@ -34,13 +34,13 @@ pub(super) struct Job {
     session: Session,
     player: Player,
     patch_sha256: String,
-    /// The hash of every program that was run.
+    /// Hash of all executed programs.
     digest: Sha256,
-    /// Warnings that were printed, or would have been without --quiet.
+    /// All warnings so far, including those that --quiet hides.
     warned: BTreeSet<String>,
     quiet: bool,
     pub(super) bar: ProgressBar,
-    /// The progress that was printed last.
+    /// Last printed progress.
     progress: Option<Progress>,
 }
 
@@ -57,7 +57,7 @@ impl Job {
         Self { session, player, patch_sha256, digest, warned, quiet, bar, progress }
     }
 
-    /// Makes one model call; the last of a chunk brings pictures.
+    /// Makes one model call. The last one of a chunk returns pictures.
     pub(super) fn step(&mut self) -> Result<Vec<Shot>, Failure> {
         let frames = self.player.step(&mut self.session)?;
         let engine = self.session.engine();
@@ -71,7 +71,7 @@ impl Job {
         let pictures = self.session.checksum().pictures;
         if let Some(progress) = self.progress.as_mut().filter(|progress| progress.pictures < pictures) {
             progress.pictures = pictures.min(progress.of);
-            // A reader that has gone away does not stop the render.
+            // A closed pipe does not stop the render.
             let _ = serde_json::to_string(progress).map(|line| terminal::print_json(&(line + "\n")));
         }
         let made = self.bar.position() + frames.len() as u64;
@@ -120,12 +120,12 @@ impl Job {
     }
 }
 
-/// Writes a report: whole or not at all, or as it comes to a terminal or a pipe.
+/// Writes a report: atomically to a file, directly to a terminal or a pipe.
 pub(super) fn write_report(path: &Path, report: &str) -> std::io::Result<()> {
     if path.exists() && !path.is_file() { std::fs::write(path, report) } else { disk::replace(path, report.as_bytes()) }
 }
 
-/// A sentence, cut where a long prompt makes it unreadable.
+/// A sentence of at most [`LONGEST`] characters; a long prompt is cut.
 fn shortened(sentence: &str) -> String {
     match sentence.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &sentence[..end]),

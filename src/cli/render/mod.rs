@@ -28,7 +28,7 @@ use changes::setting;
 pub(super) use job::Progress;
 use job::{Job, write_report};
 
-/// Seconds of video by default.
+/// Default length of the video, in seconds.
 const SECONDS: f64 = 5.0;
 
 #[derive(clap::Args)]
@@ -39,13 +39,13 @@ pub(super) struct Render {
     patch: Option<PathBuf>,
     #[command(flatten)]
     pub(super) replay: Replay,
-    /// The file to write: .mp4, .gif, or .png for numbered pictures (a folder name ending in / holds them).
+    /// File to write: .mp4, .gif, or .png for numbered pictures; a name that ends in / is a folder of them.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Number of pictures, 16 per second [of a take: all]. A patch with output.record writes only those with its gate on.
+    /// Number of pictures, 16 per second [default: 80, or the whole take]. output.record may leave some of them out.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
-    /// Length in seconds, at 16 pictures each [default: 5, or the whole take].
+    /// Length in seconds [default: 5, or the whole take].
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
     /// Seed of the video and of all random nodes, instead of the patch's own.
@@ -101,7 +101,7 @@ impl Render {
         let default = played.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
         let wanted = self.frames.or(self.seconds.map(|secs| (secs * FRAME_RATE).round().max(1.0) as u64));
         let wanted = wanted.unwrap_or(default);
-        // Begun before the model is loaded, so that a file that cannot be written fails at once.
+        // The video opens before the model loads, so that an unwritable file fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
@@ -157,7 +157,7 @@ impl Render {
         }
     }
 
-    /// The files that are read and written.
+    /// Inputs and outputs of the command.
     fn files(&self) -> Result<Files, Failure> {
         let mut files = Files::default();
         if let Some(patch) = &self.patch {
@@ -179,7 +179,7 @@ impl Render {
         Ok(files.output("the record beside the video", &provenance::sidecar::path(&self.output), Content::Record))
     }
 
-    /// The provenance of the video. A patch that is too long for it is left out, with a warning.
+    /// Provenance of the video; none, with a warning, for a patch that is too long.
     fn provenance(
         &self,
         patch: Patch,
@@ -211,7 +211,7 @@ impl Render {
             Err(problem) => {
                 if !self.quiet {
                     let why = &problem.message;
-                    terminal::print_error(format_args!("warning: the patch is not kept in the video: {why}"));
+                    terminal::print_error(format_args!("warning: the video does not contain its patch: {why}"));
                 }
                 None
             }
@@ -243,7 +243,7 @@ impl Render {
         }
     }
 
-    /// The patch to render, which nobody plays.
+    /// The compiled patch, with the settings of the command line.
     fn compiled(&self, path: &Path) -> Result<Played, Failure> {
         let patch = self.changed(read_patch(path)?)?;
         let plan = Arc::new(compile(&patch, path, self.quiet)?);
@@ -264,7 +264,7 @@ impl Render {
     }
 }
 
-/// Compiles a patch; its problems are printed.
+/// Compiles a patch and prints its problems.
 pub(super) fn compile(patch: &Patch, path: &Path, quiet: bool) -> Result<Plan, Failure> {
     let (plan, problems) = Plan::compile(patch, LIBRARY);
     for problem in problems.iter().filter(|_| !quiet || plan.is_none()) {

@@ -10,9 +10,9 @@ use crate::take::Summary;
 use crate::take::keep::{self, Found};
 use crate::ui::TakeRow;
 
-/// The time after which the folder is read again.
+/// Interval of the scans of the folder.
 const FRESH: Duration = Duration::from_secs(1);
-/// The time after which rows that were read are shown.
+/// Interval at which a scan shows its new rows.
 const SHOWN: Duration = Duration::from_millis(100);
 
 /// The list of takes.
@@ -22,7 +22,7 @@ pub(super) struct List(Mutex<State>);
 #[derive(Default)]
 struct State {
     rows: Arc<[TakeRow]>,
-    /// Summaries that were read, each of a state of its file.
+    /// Summaries by path, each with the time and size of its file.
     known: HashMap<PathBuf, Known>,
     /// The beginning of the last scan.
     scanned: Option<Instant>,
@@ -52,7 +52,7 @@ impl List {
         self.state().rows.clone()
     }
 
-    /// True if a scan is due, which begins with this call.
+    /// True if a scan is due. It counts as started.
     pub(super) fn begin_scan(&self) -> bool {
         let mut state = self.state();
         if state.is_scanning || state.scanned.is_some_and(|scanned| scanned.elapsed() < FRESH) {
@@ -67,7 +67,8 @@ impl List {
         self.state().scanned = None;
     }
 
-    /// Reads the takes of a folder; `running` is written now. New files appear at once, and their summaries as they are read.
+    /// Reads the takes of a folder; `running` is written now. New files appear at once, and their summaries as they are
+    /// read.
     pub(super) fn scan(&self, folder: Option<&Path>, running: Option<&Path>) -> io::Result<()> {
         let scanned = folder.map_or_else(|| Ok(Vec::new()), keep::list).map(|found| self.read(&found, running));
         self.state().is_scanning = false;
@@ -81,7 +82,7 @@ impl List {
         let mut shown = Instant::now();
         for found_here in found {
             let is_running = running == Some(&*found_here.path);
-            // A running take changes all the time, and its beginning does not.
+            // A running take changes constantly, but its summary comes from its beginning.
             if known.get(&found_here.path).is_some_and(|known| known.is_of(found_here) || is_running) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The takes of the window: their list, the ones that are kept, their playback and their renders.
+//! The takes of the window: their list, the kept ones, their playback and their renders.
 
 mod list;
 mod playback;
@@ -17,7 +17,7 @@ use crate::ui::{RenderRequest, RenderState, TakeRow, TakesLink};
 use list::List;
 use renders::Renders;
 
-/// The time after which everything that was played before is on the disk: twice that of its writer, if nothing follows.
+/// Time until everything played before is on the disk: twice the interval of the writer.
 const SETTLED: Duration = Duration::from_millis(2100);
 
 /// The takes of a window.
@@ -44,7 +44,7 @@ struct Answers {
     is_reading: bool,
 }
 
-/// The parts that takes are opened with.
+/// Arguments of [`Takes::new`].
 pub(super) struct Parts {
     /// The folder of takes.
     pub(super) folder: Option<PathBuf>,
@@ -66,7 +66,7 @@ impl Takes {
         Self(Arc::new(Shared { folder, videos, running, made, list, renders, answers: Mutex::default() }))
     }
 
-    /// The video of a render that runs.
+    /// Video of the running render.
     pub(super) fn rendering(&self) -> Option<PathBuf> {
         match self.0.renders.state() {
             RenderState::Running { output, .. } => Some(output),
@@ -74,7 +74,7 @@ impl Takes {
         }
     }
 
-    /// Works on a thread of its own. The result is the message for the status bar, and the list is renewed.
+    /// Runs `work` on a thread of its own. Its result is the message for the status bar; the list is read again.
     fn spawn(&self, work: impl FnOnce(&Shared) -> Result<String, String> + Send + 'static) {
         let shared = self.0.clone();
         std::thread::spawn(move || {
@@ -95,7 +95,7 @@ impl Shared {
         self.folder.as_deref().ok_or_else(|| none.to_owned())
     }
 
-    /// The take that is written now; none once it broke off.
+    /// The take that is written now; none after a failed write.
     fn running(&self) -> Option<PathBuf> {
         let TakeState { path, failed } = (self.running)();
         path.filter(|_| failed.is_none())
@@ -109,7 +109,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Copies the take that is written now, once what was played so far is on the disk.
+    /// Copies the running take once everything played so far is on the disk.
     fn keep(&self) -> Result<String, String> {
         let TakeState { path, failed } = (self.running)();
         let Some(path) = path else {

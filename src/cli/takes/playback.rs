@@ -8,7 +8,7 @@ use crate::engine::{Replay, Video};
 use crate::provenance::Render;
 use crate::take::{Header, Take, processor};
 
-/// Reads a take for a window that makes videos as `here`.
+/// Reads a take for a window with the render record `here`.
 pub(super) fn read(path: &Path, here: Option<&Render>) -> Result<Replay, String> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let here = here.ok_or("The model is loading: play the take once the first picture is shown")?;
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path, here: Option<&Render>) -> Result<Replay, String>
     Ok(Replay { name, pictures, video, entries: entries.into(), differs })
 }
 
-/// An error if the engine of a window makes other pictures.
+/// An error if the engine of the window would make other pictures.
 fn refuse(header: &Header, here: &Render) -> Result<(), String> {
     let Header { model, size: [width, height], .. } = header;
     if header.model_sha256 != here.model_sha256 {

@@ -10,11 +10,11 @@ use std::time::Duration;
 use crate::cli::render::Progress;
 use crate::ui::{RenderRequest, RenderState};
 
-/// The longest message of a render that is kept, in bytes.
+/// Largest message of a render, in bytes; the rest is dropped.
 const MOST_MESSAGE: u64 = 64 << 10;
-/// The pause between two looks for the end of a process.
+/// Interval of the checks for the end of the process.
 const POLL: Duration = Duration::from_millis(20);
-/// The most unfinished files of one name.
+/// Largest number of unfinished files of one video.
 const MOST_PARTS: usize = 16;
 
 /// The renders of a window, one at a time.
@@ -31,7 +31,7 @@ struct Job {
 }
 
 impl Renders {
-    /// Renders by this program.
+    /// Renders with this executable.
     pub(super) fn new(program: PathBuf) -> Self {
         Self { program, job: Arc::default() }
     }
@@ -64,7 +64,7 @@ impl Renders {
         let mut job = locked(&self.job);
         job.is_cancelled = true;
         if let Some(child) = &mut job.child {
-            // A process that ended by itself needs no end.
+            // The process may have ended by itself.
             let _ = child.kill();
         }
     }
@@ -106,7 +106,7 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
     {
         let mut job = locked(job);
         if job.is_cancelled {
-            // As in a later cancel.
+            // The cancel came before the process.
             let _ = child.kill();
         }
         job.child = Some(child);
@@ -114,7 +114,7 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
     let message = std::thread::spawn(move || {
         let mut text = Vec::new();
         let mut stderr = stderr.map(|stderr| stderr.take(MOST_MESSAGE));
-        // Half a message is better than none.
+        // An incomplete message is still shown.
         let _ = stderr.as_mut().map(|stderr| stderr.read_to_end(&mut text));
         // A full pipe would stop the render.
         let _ = stderr.map(|stderr| std::io::copy(&mut stderr.into_inner(), &mut std::io::sink()));
@@ -135,7 +135,7 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
     let message = message.join().unwrap_or_default();
     if locked(job).is_cancelled && !status.success() {
         for part in parts(output).iter().filter(|part| !before.contains(part)) {
-            // A file that stays is named after what it is.
+            // A file that cannot be removed has a name in .part.
             let _ = std::fs::remove_file(part);
         }
         return Ok("The render was cancelled.".to_owned());

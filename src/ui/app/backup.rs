@@ -14,7 +14,7 @@ pub struct Backup {
     autosave: Option<Autosave>,
     /// The revision of the last copy, and its time.
     saved: (u64, f64),
-    /// The copy of an earlier window, and the sentence that offers it.
+    /// Copy of an earlier window, and the message that offers it.
     offered: Option<(PathBuf, String)>,
 }
 
@@ -28,7 +28,7 @@ impl Backup {
         Self { autosave: recovery.map(Autosave::new), saved: (document.revision(), 0.0), offered }
     }
 
-    /// The sentence that offers the copy of an earlier window.
+    /// Message that offers the copy of an earlier window.
     pub fn offer(&self) -> Option<&str> {
         self.offered.as_ref().map(|(_, text)| text.as_str())
     }
@@ -49,7 +49,7 @@ impl Backup {
         self.saved.0 != revision
     }
 
-    /// Reads the offered copy and offers it no more.
+    /// Reads the offered copy. A readable copy is not offered again.
     pub fn recover(&mut self) -> Option<io::Result<RecoveryCopy>> {
         let (path, _) = self.offered.take()?;
         let copy = Recovery::read(&path);
@@ -59,7 +59,7 @@ impl Backup {
         Some(copy)
     }
 
-    /// Offers the copy no more; it stays on the disk.
+    /// Withdraws the offer; the copy stays on the disk.
     pub fn dismiss(&mut self) {
         if let Some((path, _)) = self.offered.take() {
             Recovery::set_aside(&path);

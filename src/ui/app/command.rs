@@ -22,7 +22,7 @@ pub enum Command {
     SaveAs,
     /// Revert the last step.
     Undo,
-    /// Apply the reverted step again.
+    /// Reapply the last reverted step.
     Redo,
     /// Select all nodes.
     SelectAll,
@@ -53,9 +53,9 @@ pub enum Command {
     Restart,
     /// Start or stop a recording.
     ToggleRecording,
-    /// Assign the key or controller that starts and stops recordings.
+    /// Learn the MIDI note or CC that starts and stops recordings.
     LearnRecording,
-    /// Assign none.
+    /// Remove its assignment.
     ForgetRecording,
     /// Zoom to the selection.
     ZoomSelection,
@@ -71,7 +71,7 @@ pub enum Command {
     ToggleTakes,
     /// Keep the take that is written now.
     KeepTake,
-    /// Leave the large preview, MIDI learn and questions.
+    /// Leave the large preview, cancel MIDI learn and questions.
     Cancel,
 }
 

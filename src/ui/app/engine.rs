@@ -10,11 +10,11 @@ use crate::engine::model::LATENT_SECS;
 use crate::engine::{EngineHandle, Frame, Replay, Status};
 use crate::ui::workspace::{Editor, Playback};
 
-/// A maker of frames from plans. No call blocks.
+/// The engine as the window uses it. No call blocks.
 pub trait EngineLink {
-    /// Runs this patch, of this plan, from the next denoising step on.
+    /// Runs a patch, whose plan is `plan`, from the next denoising step on.
     fn set_patch(&self, patch: Arc<Patch>, plan: Arc<Plan>);
-    /// The frame for the screen now.
+    /// The frame to show now.
     fn frame(&self) -> Option<Arc<Frame>>;
     /// The state, the speed and the warnings.
     fn status(&self) -> Status;
@@ -22,7 +22,7 @@ pub trait EngineLink {
     fn controls(&self) -> Controls;
     /// Restarts the video.
     fn restart(&self);
-    /// Plays a take back in place of the live video, which begins again at its end.
+    /// Plays a take back in place of the live video, which restarts at the end of the take.
     fn play(&self, replay: Replay);
     /// Ends the playback of a take.
     fn stop_playing(&self);
@@ -58,7 +58,7 @@ impl EngineLink for EngineHandle {
     }
 }
 
-/// The last answers of the engine.
+/// Status of the engine at the last poll.
 #[derive(Default)]
 pub struct Monitor {
     /// The state, the speed and the warnings.
@@ -68,7 +68,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Asks the engine for the frame, the status and, during MIDI learn, the controls.
+    /// Reads the status and the frame from the engine, and the controls with a new frame or during MIDI learn.
     pub fn poll(
         &mut self,
         ctx: &eframe::egui::Context,
@@ -89,7 +89,7 @@ impl Monitor {
         if playback.images.take(ctx, &frame) || learns {
             playback.controls = engine.controls();
         }
-        // A take has another patch, so its numbers are not those of the ports.
+        // A take plays another patch, so its numbers do not belong to the ports on the canvas.
         if self.status.playing.is_some() {
             return;
         }

@@ -34,7 +34,7 @@ pub enum FileEvent {
 pub enum Discarding {
     /// Close the window.
     Close,
-    /// Open this file, or ask for one.
+    /// Open this file, or show a dialog for one.
     Open(Option<PathBuf>),
     /// Start an empty patch.
     New,
@@ -49,7 +49,7 @@ pub struct FileTasks {
     dialog_open: bool,
     /// The action that waits for an answer about unsaved work.
     pub waiting: Option<Discarding>,
-    /// True if the window closes without a further question.
+    /// True if the window closes without a question about unsaved work.
     pub closing: bool,
 }
 
@@ -79,7 +79,7 @@ impl FileTasks {
         self.suggested = format!("{}.json", stem.trim_end_matches(".bend"));
     }
 
-    /// Opens a file, or asks for one.
+    /// Opens a file, or shows a dialog for one.
     pub fn open(&mut self, ui: &Ui, path: Option<PathBuf>) {
         match path {
             Some(path) => self.spawn(ui, move || opened(path)),
@@ -91,7 +91,7 @@ impl FileTasks {
         }
     }
 
-    /// Saves the patch to its file, or asks for one.
+    /// Saves the patch to its file, or shows a dialog for one.
     pub fn save(&mut self, ui: &Ui, document: &Document, save_as: bool) {
         let patch = Arc::clone(&document.patch);
         match document.path.clone().filter(|_| !save_as) {
@@ -108,7 +108,7 @@ impl FileTasks {
         }
     }
 
-    /// Asks for the file of a video, beginning with this one.
+    /// Shows a dialog for the file of a video, with this name and folder.
     pub fn choose_video(&mut self, ui: &Ui, path: &Path) {
         if self.dialog_open {
             return;
@@ -141,7 +141,7 @@ fn dialog() -> rfd::FileDialog {
     rfd::FileDialog::new().add_filter("bendrack patch", &["json"])
 }
 
-/// The dialog that opens a patch; pictures and videos may carry one.
+/// The dialog that opens a patch; pictures and videos may contain one.
 fn open_dialog() -> rfd::FileDialog {
     rfd::FileDialog::new()
         .add_filter("bendrack patch, picture or video", &["json", "png", "mp4"])

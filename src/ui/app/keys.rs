@@ -1,4 +1,4 @@
-//! The keys of the window, and the commands that they give.
+//! The keys of the window and their commands.
 
 use eframe::egui::{Event, Key, Modifiers, Ui};
 
@@ -9,7 +9,7 @@ const NUMBERS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 /// The state of the window that decides which keys are commands.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about the window, each asked once")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the window")]
 pub struct KeyContext {
     /// The palette is open.
     pub palette: bool,
@@ -23,7 +23,7 @@ pub struct KeyContext {
     pub instance: bool,
 }
 
-/// The commands of the keys that were pressed, which are consumed.
+/// Commands of the pressed keys. Consumes these keys.
 pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     let pressed = |modifiers, key| ui.input_mut(|i| i.consume_key(modifiers, key));
     let (ctrl, shift) = (Modifiers::COMMAND, Modifiers::COMMAND | Modifiers::SHIFT);

@@ -10,22 +10,22 @@ use crate::ui::app::remote::control_text;
 use crate::ui::theme;
 use crate::ui::widgets::clock;
 
-/// Seconds for which the key R is held to start or stop a recording.
+/// Shortest hold of the key R that starts or stops a recording, in seconds.
 const HOLD_SECS: f64 = 0.4;
 
-/// A maker of recordings. No call blocks.
+/// The recordings as the window uses them. No call blocks.
 pub trait RecordingLink {
-    /// Begins a recording of these pictures, with this patch inside. A running one goes on.
+    /// Starts a recording of these pictures, with this patch embedded. Has no effect during a recording.
     fn start(&self, parts: Parts, patch: &Patch);
     /// Ends the recording.
     fn stop(&self);
     /// The state.
     fn state(&self) -> RecordingState;
-    /// The result of a recording that ended: a message for the status bar, once.
+    /// Result of an ended recording: a message for the status bar, returned once.
     fn outcome(&self) -> Option<String>;
-    /// The key or controller that starts and stops recordings.
+    /// The MIDI note or CC that starts and stops recordings.
     fn remote(&self) -> Option<ControlName>;
-    /// Assigns a key or controller that starts and stops recordings, for this window and later ones.
+    /// Assigns the MIDI note or CC that starts and stops recordings, for this window and later ones.
     fn set_remote(&self, control: Option<ControlName>);
 }
 
@@ -56,12 +56,12 @@ pub enum RecordingState {
     On {
         /// Its length in seconds.
         secs: f64,
-        /// Pictures that came too fast to be recorded.
+        /// Number of pictures too fast for the encoder; each repeats the one before.
         lost: u64,
-        /// True while `output.record` of the patch leaves out frames.
+        /// True while `output.record` of the patch is off, or a take is played back.
         is_paused: bool,
     },
-    /// The files of a recording are being completed.
+    /// A recording completes its files.
     Ending,
 }
 
@@ -77,14 +77,14 @@ pub struct HeldKey {
 /// A press of the key R.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Press {
-    /// A short one, which ended.
+    /// A short one, at its release.
     Short,
     /// A long one, while the key is still down.
     Long,
 }
 
 impl HeldKey {
-    /// Follows the key. `is_free` is false while a text field or the palette takes letters.
+    /// Updates the state of the key. `is_free` is false while a text field or the palette receives letters.
     pub fn update(&mut self, ui: &Ui, is_free: bool) -> Option<Press> {
         let is_key = |event: &Event, down: bool| {
             matches!(event, Event::Key { key: Key::R, pressed, modifiers, .. }
@@ -112,7 +112,7 @@ impl HeldKey {
     }
 }
 
-/// Recording in the top bar.
+/// Contents of the recording button in the top bar.
 pub struct RecordingBar<'a> {
     /// The state.
     pub state: &'a RecordingState,
@@ -120,11 +120,11 @@ pub struct RecordingBar<'a> {
     pub parts: &'a mut Parts,
     /// The result of the last recording.
     pub last: Option<&'a str>,
-    /// The key or controller that starts and stops recordings.
+    /// The MIDI note or CC that starts and stops recordings.
     pub remote: Option<ControlName>,
 }
 
-/// Shows the button, with the choice of pictures beside it; the command of a click.
+/// Shows the button and its menu. Returns the command of a click.
 pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> {
     let RecordingBar { state, parts, last, remote } = bar;
     let (text, colour) = match state {
@@ -135,11 +135,13 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
     };
     let hint = match state {
         RecordingState::Off => (*last).map_or_else(
-            || "Records what is shown to a video. Ctrl+R, or hold R".to_owned(),
-            |last| format!("Records what is shown to a video. Ctrl+R, or hold R\n{last}"),
+            || "Records the video to a file. Ctrl+R, or hold R".to_owned(),
+            |last| format!("Records the video to a file. Ctrl+R, or hold R\n{last}"),
         ),
         RecordingState::On { lost, .. } if *lost > 0 => {
-            format!("Stops the recording. {lost} pictures came too fast and repeat the one before. Ctrl+R, or hold R")
+            format!(
+                "Stops the recording. {lost} pictures were too fast for the encoder and repeat the one before. Ctrl+R, or hold R"
+            )
         }
         RecordingState::On { is_paused: true, .. } => {
             "Stops the recording. It pauses while output.record is off, or a take is played back. Ctrl+R, or hold R"
@@ -181,9 +183,9 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
     command
 }
 
-/// The entries of the menu about the key or controller that starts and stops recordings.
+/// Menu entries for the MIDI note or CC that starts and stops recordings.
 fn remote_ui(ui: &mut Ui, remote: Option<&ControlName>) -> Option<Command> {
-    let hint = "Assigns the MIDI note that is played next, or the controller that is pressed next. OSC needs no assignment: \
+    let hint = "Assigns the next MIDI note you play, or the next controller you press. OSC needs no assignment: \
                 /bendrack/record with 1 starts, with 0 stops.";
     let learned = ui.button("Learn MIDI note or CC").on_hover_text(hint).clicked().then_some(Command::LearnRecording);
     let Some(remote) = remote else { return learned };

@@ -1,4 +1,4 @@
-//! Recording by other means than the window: an OSC address, and a key or controller that was learned.
+//! Remote control of recordings: an OSC address, and a learned MIDI note or CC.
 
 use eframe::egui::Ui;
 
@@ -10,7 +10,7 @@ use crate::io::{ControlName, ControlState, Pressed};
 /// The OSC address that starts and stops recordings.
 const ADDRESS: &str = "/bendrack/record";
 
-/// A request of a device.
+/// A command from a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Start,
@@ -18,19 +18,19 @@ pub(super) enum Request {
     Toggle,
 }
 
-/// Messages of devices about recordings so far.
+/// Counts of the messages that control recordings, by which new ones are detected.
 #[derive(Default)]
 pub(super) struct Remote {
     /// The messages at the address.
     osc: Option<Pressed>,
     /// The learned control, and its messages.
     learned: Option<(ControlName, Pressed)>,
-    /// The keys and controllers at the beginning of learning, with their messages.
+    /// During learning, the MIDI notes and CCs at its start, with their messages.
     learning: Option<Vec<(ControlName, Pressed)>>,
 }
 
 impl Remote {
-    /// Learns the key or controller that is pressed next.
+    /// Starts learning: the next pressed MIDI note or CC is assigned.
     pub(super) fn learn(&mut self, devices: &dyn DeviceLink) {
         self.learning = Some(candidates(devices));
     }
@@ -40,7 +40,7 @@ impl Remote {
         self.learning = None;
     }
 
-    /// The key or controller that was pressed while learning, which ends by it.
+    /// The MIDI note or CC pressed during learning. It ends learning.
     fn learned(&mut self, devices: &dyn DeviceLink) -> Option<ControlName> {
         let before = self.learning.as_ref()?;
         let is_pressed = |(name, pressed): &(ControlName, Pressed)| {
@@ -52,7 +52,7 @@ impl Remote {
         Some(name)
     }
 
-    /// The request since the last call. Messages from before the first call count for nothing.
+    /// Request since the last call. Messages before the first call have no effect.
     fn request(&mut self, devices: &dyn DeviceLink, assigned: Option<ControlName>) -> Option<Request> {
         let osc = devices.pressed(&ControlName::Osc { address: ADDRESS.to_owned() });
         let before = self.osc.replace(osc);
@@ -69,7 +69,7 @@ impl Remote {
     }
 }
 
-/// The keys and controllers, with their messages so far.
+/// The MIDI notes and CCs, with their messages so far.
 fn candidates(devices: &dyn DeviceLink) -> Vec<(ControlName, Pressed)> {
     let is_midi = |name: &ControlName| matches!(name, ControlName::Cc { .. } | ControlName::Note { .. });
     let names = devices.controls().into_iter().map(|ControlState { name, .. }| name).filter(is_midi);
@@ -80,17 +80,17 @@ fn candidates(devices: &dyn DeviceLink) -> Vec<(ControlName, Pressed)> {
     names.map(with_messages).collect()
 }
 
-/// The name of a control, for people.
+/// Name of a control in messages.
 pub(super) fn control_text(name: &ControlName) -> String {
     match name {
-        ControlName::Cc { channel, number } => format!("controller {number}, channel {channel}"),
+        ControlName::Cc { channel, number } => format!("CC {number}, channel {channel}"),
         ControlName::Note { channel, number } => format!("note {number}, channel {channel}"),
         ControlName::Osc { address: name } | ControlName::Sensor { name } => name.clone(),
     }
 }
 
 impl App {
-    /// Starts, stops or assigns as devices ask.
+    /// Starts or stops a recording, or ends learning, on new messages of devices.
     pub(super) fn poll_remote(&mut self, ui: &Ui) {
         let devices = &*self.devices;
         if let Some(name) = self.remote.learned(devices) {

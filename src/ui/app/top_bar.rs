@@ -13,7 +13,7 @@ use crate::ui::workspace::Workspace;
 
 /// The longest interval between two taps, in seconds.
 const MAX_INTERVAL_SECS: f64 = 2.0;
-/// The most taps that count.
+/// Largest number of averaged taps.
 const MAX_TAPS: usize = 9;
 
 /// Tap tempo: the times of the last taps.
@@ -21,7 +21,7 @@ const MAX_TAPS: usize = 9;
 pub struct TapTempo(Vec<f64>);
 
 impl TapTempo {
-    /// Adds a tap. From the second on, the tempo: 60 seconds over the mean interval, to a tenth.
+    /// Adds a tap. From the second on, returns the tempo in BPM: 60 s over the mean interval, to a tenth.
     pub fn tap(&mut self, now: f64) -> Option<f64> {
         if self.0.last().is_some_and(|last| now - last > MAX_INTERVAL_SECS || now <= *last) {
             self.0.clear();
@@ -37,7 +37,7 @@ impl TapTempo {
     }
 }
 
-/// Shows the bar; the command of a clicked button. A button without a hint is disabled.
+/// Shows the bar. Returns the command of a clicked button. A button without a hint is disabled.
 pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut RecordingBar<'_>) -> Option<Command> {
     let (mut command, mut record) = (None, None);
     let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
@@ -56,10 +56,10 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut Record
         button(ui, "Undo", undo.as_deref(), Command::Undo);
         let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
         button(ui, "Redo", redo.as_deref(), Command::Redo);
-        button(ui, "Devices", Some("Show what devices send, or hide it."), Command::ToggleDevices);
-        button(ui, "Takes", Some("Show what was played, or hide it. Ctrl+T"), Command::ToggleTakes);
+        button(ui, "Devices", Some("Show or hide the devices and their messages."), Command::ToggleDevices);
+        button(ui, "Takes", Some("Show or hide the takes. Ctrl+T"), Command::ToggleTakes);
         record = recording_ui(ui, recording);
-        let keep = "Keeps what was played so far as a take, which bendrack never deletes. Ctrl+K";
+        let keep = "Keeps the video so far as a take, which bendrack never deletes. Ctrl+K";
         button(ui, "Keep take", Some(keep), Command::KeepTake);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);

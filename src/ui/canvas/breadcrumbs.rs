@@ -28,13 +28,13 @@ pub fn breadcrumbs_ui(ui: &mut Ui, editor: &mut Editor) {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = theme::UNIT / 2.0;
                     let mut clicked = None;
-                    for (deep, step) in steps.iter().enumerate() {
-                        if deep + 1 == steps.len() {
+                    for (level, step) in steps.iter().enumerate() {
+                        if level + 1 == steps.len() {
                             ui.label(RichText::new(step).color(theme::TEXT));
                         } else {
                             let button = ui.add(Button::new(step).frame_when_inactive(false));
                             clicked = if button.on_hover_text("Open. U goes up one level.").clicked() {
-                                Some(deep)
+                                Some(level)
                             } else {
                                 clicked
                             };
@@ -51,8 +51,8 @@ pub fn breadcrumbs_ui(ui: &mut Ui, editor: &mut Editor) {
             })
             .inner
     });
-    if let Some(deep) = clicked.inner {
-        let path = editor.location.path.iter().take(deep).cloned().collect();
+    if let Some(level) = clicked.inner {
+        let path = editor.location.path.iter().take(level).cloned().collect();
         editor.go_to(path);
     }
 }

@@ -22,7 +22,7 @@ pub struct DrawnCable {
     points: [Pos2; 4],
 }
 
-/// The control points of a cable, which leaves to the right and arrives from the left.
+/// The control points of a cable. It leaves its output to the right and enters its input from the left.
 pub fn curve(from: Pos2, to: Pos2, zoom: f32) -> [Pos2; 4] {
     let reach = ((to.x - from.x).abs() * 0.5).clamp(24.0 * zoom, 160.0 * zoom).max(if to.x < from.x {
         80.0 * zoom
@@ -46,16 +46,16 @@ pub fn drawn_cables(workspace: &Workspace) -> Vec<DrawnCable> {
 
 impl DrawnCable {
     /// The shape of the cable, with a glow that follows its number.
-    pub fn shape(&self, workspace: &Workspace, hot: bool) -> Shape {
+    pub fn shape(&self, workspace: &Workspace, hovered: bool) -> Shape {
         let zoom = workspace.frame.zoom;
         let (bright, dim) = theme::kind_colours(self.kind);
         let ends = |id: &str| workspace.editor.patch().nodes.get(id).is_some_and(|node| node.bypass);
         let bypassed = ends(&self.to.node) || ends(&self.from.node);
-        let width = (if hot { 2.0 * theme::CABLE } else { theme::CABLE }) * zoom.max(0.5);
+        let width = (if hovered { 2.0 * theme::CABLE } else { theme::CABLE }) * zoom.max(0.5);
         if self.mute {
-            return self.dashed(width, if hot { bright } else { dim }, zoom);
+            return self.dashed(width, if hovered { bright } else { dim }, zoom);
         }
-        let colour = if hot {
+        let colour = if hovered {
             bright
         } else if bypassed {
             dim
@@ -106,7 +106,7 @@ impl DrawnCable {
 }
 
 /// The shape of a pending cable, from its port to `end`.
-pub fn hanging(kind: Kind, port: Pos2, end: Pos2, from_output: bool, zoom: f32) -> Shape {
+pub fn pending_shape(kind: Kind, port: Pos2, end: Pos2, from_output: bool, zoom: f32) -> Shape {
     let points = if from_output { curve(port, end, zoom) } else { curve(end, port, zoom) };
     let stroke = Stroke::new(1.5 * theme::CABLE * zoom.max(0.5), theme::kind_colours(kind).0);
     let line = CubicBezierShape::from_points_stroke(points, false, Color32::TRANSPARENT, stroke);

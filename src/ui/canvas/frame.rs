@@ -26,8 +26,8 @@ pub(in crate::ui) struct FrameDrag {
 
 /// The colour of a frame; grey if it has none or an invalid one.
 pub fn colour(frame: &Frame) -> Color32 {
-    let figures = frame.colour.strip_prefix('#').filter(|figures| figures.len() == 6);
-    let number = figures.and_then(|figures| u32::from_str_radix(figures, 16).ok());
+    let digits = frame.colour.strip_prefix('#').filter(|digits| digits.len() == 6);
+    let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
     number.map_or(theme::WEAK, |number| {
         let [_, r, g, b] = number.to_be_bytes();
         Color32::from_rgb(r, g, b)

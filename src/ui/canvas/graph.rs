@@ -1,7 +1,7 @@
 //! The patch as a graph of `egui_node_graph`. Each frame synchronises the graph from the patch, never the other way.
 //!
-//! The crate provides the interaction: dragging nodes and pulling cables. [`super::node`] and [`super::cable`] paint over its boxes, ports
-//! and cables.
+//! The crate provides the interaction: dragging nodes and pulling cables. [`super::node`] and [`super::cable`] paint
+//! over its boxes, ports and cables.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,7 +213,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// The port in the patch, the kind and the side of a port of the graph.
+    /// Port in the patch and kind of a port of the graph; true for an output.
     pub fn port(graph: &NodeGraph, param: AnyParameterId) -> Option<(Port, Kind, bool)> {
         let (node, name, kind, output) = match param {
             AnyParameterId::Input(input) => {
@@ -245,7 +245,7 @@ impl Index {
             let rows = |id: &String| (id.clone(), rows(patch, kinds, id, unfolded.contains(id)));
             self.sync_nodes(graph_editor, &patch.nodes.keys().filter(|id| !is_dot(patch, id)).map(rows).collect());
         }
-        // The crate also plugs cables, so all of them are replaced.
+        // The crate edits its connections, so each frame replaces all of them.
         graph_editor.graph.connections.clear();
         for cable in &patch.cables {
             let port = |node: &str| self.nodes.get(node).and_then(|node| graph_editor.graph.nodes.get(*node));

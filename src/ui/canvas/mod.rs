@@ -1,7 +1,8 @@
 //! The canvas: shows the patch and turns drags, clicks and keys into edits.
 //!
-//! `node`, `row`, `face`, `note`, `scope` and `reroute` draw nodes; `cable` and `wiring` cables; `frame` frames. `graph` adapts the patch
-//! to `egui_node_graph`. `palette` adds nodes, `view` pans and zooms, `breadcrumbs` leads out of subpatches.
+//! `node`, `row`, `face`, `note`, `scope` and `reroute` draw nodes; `cable` and `wiring` cables; `frame` frames.
+//! `graph` adapts the patch to `egui_node_graph`. `palette` adds nodes, `view` pans and zooms, `breadcrumbs` leads out
+//! of subpatches.
 
 pub mod breadcrumbs;
 pub mod cable;
@@ -47,7 +48,8 @@ pub struct Canvas {
     pub(in crate::ui) pan: Vec2,
     /// The open palette.
     pub palette: Option<Palette>,
-    /// The visit of the location on the canvas.
+    /// Number of the visit that the canvas shows, see
+    /// [`Location::visits`](crate::ui::workspace::editor::Location::visits).
     visits: u64,
     /// True once the view fits the patch. A new patch is fitted first.
     fitted: bool,
@@ -94,6 +96,7 @@ impl Canvas {
     }
 }
 
+/// Rounds a position in the patch to the grid.
 pub(in crate::ui) fn snap([x, y]: [f64; 2]) -> [f64; 2] {
     let unit = f64::from(theme::UNIT);
     [(x / unit).round() * unit, (y / unit).round() * unit]
@@ -119,21 +122,21 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     let patch = Arc::clone(workspace.editor.patch());
     let Workspace { editor, .. } = &*workspace;
     canvas.index.sync(&mut canvas.graph_editor, &patch, editor.kinds(), &editor.unfolded, editor.content_revision());
-    workspace.frame.note_cables(&patch);
+    workspace.frame.update_wired(&patch);
     canvas.index.place(&mut canvas.graph_editor, &patch, workspace.frame.zoom);
     drop(patch);
     paint_frames(ui, canvas, workspace);
     let response = draw(ui, canvas, workspace);
     dots_ui(ui, canvas, workspace);
     let cables = cable::drawn_cables(workspace);
-    let hot = if canvas.palette.is_none() { hovered_cable(ui, workspace, &cables) } else { None };
-    let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(workspace, hot == Some(i)));
+    let hovered = if canvas.palette.is_none() { hovered_cable(ui, workspace, &cables) } else { None };
+    let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(workspace, hovered == Some(i)));
     ui.painter().set(response.beneath, Shape::Vec(shapes.collect()));
-    cables_ui(ui, canvas, workspace, hot.map(|i| &cables[i]));
+    cables_ui(ui, canvas, workspace, hovered.map(|i| &cables[i]));
     plug(ui, canvas, workspace, &response);
     move_nodes(ui, canvas, workspace, &response.responses);
     let on_frame = frames_ui(ui, canvas, workspace);
-    select(ui, canvas, workspace, &response, on_frame || hot.is_some());
+    select(ui, canvas, workspace, &response, on_frame || hovered.is_some());
     if workspace.editor.patch().nodes.is_empty() && canvas.palette.is_none() {
         let text = "Double-click or press N to add a node";
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::proportional(theme::LARGE), theme::WEAK);
@@ -182,7 +185,7 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) -> GraphRes
     if held && ui.input(|i| i.pointer.press_origin()).is_some_and(|at| ui.max_rect().contains(at)) {
         canvas.pan += ui.input(|i| i.pointer.delta());
     }
-    // The palette replaces the node finder of the crate, and our selection box its own.
+    // The palette replaces the node finder of the crate; `selection_box` replaces its box selection.
     graph_editor.node_finder = None;
     if let Some(start) = graph_editor.ongoing_box_selection.take() {
         canvas.selection_box = canvas.selection_box.or(Some(start));
@@ -382,7 +385,7 @@ fn show_palette(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
             .iter()
             .find(|drawn| drawn.port == pending.port && drawn.output == pending.from_output);
         if let Some(start) = start {
-            ui.painter().add(cable::hanging(
+            ui.painter().add(cable::pending_shape(
                 pending.kind,
                 start.at,
                 palette.at,

@@ -1,4 +1,4 @@
-//! A node on the canvas: title, body, ports, trace or picture. The crate lays out the rows; the paint is from here.
+//! A node on the canvas: title, body, ports, trace or picture. The crate lays out the rows; this module paints them.
 
 use bendrack_nodes::diagnostics::Severity;
 use bendrack_nodes::node::def::{Image, View};
@@ -126,7 +126,7 @@ pub fn bottom_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let face = face_of(workspace.editor.patch(), id);
     let text = drawing_ui(ui, workspace, id, face);
     let outer = ui.min_rect().expand2(MARGIN * zoom);
-    // The box of the crate is taller than its contents; the body covers it.
+    // The body covers the box of the crate, which is taller than its contents.
     let below = BELOW * zoom - (4.0 * zoom).floor();
     let rect = match text {
         Some(text) => text.expand2(vec2(12.0, 9.0) * zoom),
@@ -212,7 +212,7 @@ fn paint_body(ui: &Ui, workspace: &mut Workspace, id: &str, rect: Rect) {
         None => Stroke::new(1.0, theme::LINE),
     };
     let line = title.bottom();
-    // An instance looks like a pile of sheets.
+    // An instance has two more sheets beneath its body.
     let pile = definition_of(workspace.editor.patch(), id).map(|_| {
         let sheet = |by: f32| {
             let rect = rect.translate(vec2(by, by) * zoom);
@@ -257,7 +257,7 @@ fn paint_port(ui: &Ui, workspace: &Workspace, drawn: &DrawnPort) {
     let edge = Stroke::new(1.2 * workspace.frame.zoom, bright.gamma_multiply(faded));
     // A port that the subpatch exposes has its outer name beside it.
     if let Some(name) =
-        workspace.editor.outward(&drawn.port, drawn.output).filter(|_| workspace.frame.zoom >= theme::NO_TEXT_BELOW)
+        workspace.editor.outer_name(&drawn.port, drawn.output).filter(|_| workspace.frame.zoom >= theme::NO_TEXT_BELOW)
     {
         let (way, align) = if drawn.output { (1.0, Align2::LEFT_CENTER) } else { (-1.0, Align2::RIGHT_CENTER) };
         let at = drawn.at + vec2(way * 14.0 * workspace.frame.zoom, 0.0);

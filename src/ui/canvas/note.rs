@@ -67,7 +67,7 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, text: &Input) -
     if zoom >= theme::NO_TEXT_BELOW {
         ui.painter().galley(rect.min, galley, colour);
     } else {
-        unreadable_lines(ui, rect, zoom);
+        placeholder_lines(ui, rect, zoom);
     }
     let twice = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
     let over = ui.rect_contains_pointer(rect.expand(6.0 * zoom));
@@ -77,8 +77,8 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, text: &Input) -
     rect
 }
 
-/// Lines in place of letters that are too small to read.
-fn unreadable_lines(ui: &Ui, rect: Rect, zoom: f32) {
+/// Lines in place of text at a small zoom.
+fn placeholder_lines(ui: &Ui, rect: Rect, zoom: f32) {
     let mut y = rect.top() + 0.6 * LINE * zoom;
     while y < rect.bottom() {
         ui.painter().hline(rect.x_range(), y, Stroke::new(1.0, theme::INK.gamma_multiply(0.25)));

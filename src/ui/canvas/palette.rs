@@ -14,10 +14,11 @@ use crate::ui::workspace::PendingCable;
 pub struct Palette {
     /// The position of the palette and of the new node.
     pub at: Pos2,
-    /// The pending cable, which the new node takes.
+    /// The pending cable, which connects to the new node.
     pub pending: Option<PendingCable>,
     query: String,
     chosen: usize,
+    /// True in the first frame.
     fresh: bool,
 }
 
@@ -61,13 +62,13 @@ pub fn palette_ui(ui: &Ui, palette: &mut Palette) -> PaletteResponse {
 }
 
 fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteResponse {
-    // The arrow keys move the choice, not the text cursor.
+    // The arrow keys move the choice, not the text cursor, so the field must not see them.
     let (up, down) = ui.input_mut(|i| {
         (i.consume_key(egui::Modifiers::NONE, Key::ArrowUp), i.consume_key(egui::Modifiers::NONE, Key::ArrowDown))
     });
     let hint = match &palette.pending {
         Some(pending) if pending.from_output => format!("Find a node for this {}", pending.kind),
-        Some(pending) => format!("Find a node that gives this {}", pending.kind),
+        Some(pending) => format!("Find a source of this {}", pending.kind),
         None => "Find a node".to_owned(),
     };
     let field = TextEdit::singleline(&mut palette.query).hint_text(hint).desired_width(f32::INFINITY);
@@ -144,7 +145,7 @@ pub fn find(query: &str, pending: Option<&PendingCable>) -> Vec<&'static NodeDef
         .filter(|def| pending.is_none_or(|pending| matching_port(def, pending).is_some()))
         .filter_map(|def| Some((score(def, &query)?, *def)))
         .collect();
-    // The first port goes before other ports, and those before ports of a convertible kind.
+    // Nodes with a first port of the kind precede those with another port of it, then those with a convertible port.
     let nearness = |def: &NodeDef| {
         let place = pending.and_then(|pending| {
             if pending.from_output {
@@ -176,8 +177,8 @@ fn is_number(kind: Kind) -> bool {
     matches!(kind, Kind::Number | Kind::Gate)
 }
 
-/// The rank of a node for a query. Best first: equal title, equal name, prefix of a name, prefix of a word. Then: part of a name, word
-/// of the help, letters in order.
+/// The rank of a node for a query. Best first: equal title, equal name, prefix of a name, prefix of a word. Then: part
+/// of a name, word of the help, letters in order.
 fn score(def: &NodeDef, query: &str) -> Option<u32> {
     let title = def.title.to_lowercase();
     let name = def.name.rsplit('.').next().unwrap_or(def.name);

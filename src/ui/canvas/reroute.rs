@@ -1,4 +1,4 @@
-//! Reroutes: dots on cables. The crate draws no node that small, so this module draws and handles dots and their ports.
+//! Reroutes: dots on cables. The crate cannot draw nodes that small, so this module draws and handles them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub fn is_dot(patch: &Patch, id: &str) -> bool {
     matches!(face_of(patch, id), View::Reroute { .. })
 }
 
-/// Draws the dots over the nodes, moves them, and pulls cables from their sides.
+/// Draws the dots over the nodes, moves them, and starts and unplugs cables at their sides.
 pub(in crate::ui) fn dots_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     workspace.frame.dots.clear();
     let patch = Arc::clone(workspace.editor.patch());
@@ -96,7 +96,8 @@ fn paint(ui: &Ui, workspace: &Workspace, id: &str, kind: Kind, rect: Rect, dull:
     ui.painter().circle(at, radius, fill, edge);
 }
 
-/// The middle moves a dot, the right side pulls a cable, the left side unplugs one.
+/// A drag of the middle moves a dot, one of the right side starts a cable, one of the left side unplugs the cable
+/// there.
 fn dot_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, sides: &Sides, kind: Kind, rect: Rect) {
     let id = sides.input.node.as_str();
     let (zoom, free) = (workspace.frame.zoom, canvas.palette.is_none());

@@ -42,8 +42,8 @@ impl InputRef<'_> {
     }
 }
 
-/// The inputs of a node with a row. An unfolded node shows all. A folded one shows inputs with a cable or value, inputs without a
-/// knob, and the first few others.
+/// The inputs of a node with a row. An unfolded node shows all. A folded one shows inputs with a cable or value, inputs
+/// without a knob, and the first few others.
 pub fn shown_inputs(patch: &Patch, id: &str, unfolded: bool) -> Named {
     const ROWS: usize = 5;
     let (inputs, _) = ports(patch, id);
@@ -199,7 +199,7 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         }
         if ui
             .button("MIDI learn")
-            .on_hover_text("Adds a MIDI CC node and a cable for the next controller that moves. The knob drops to its low end.")
+            .on_hover_text("Adds a MIDI CC node for the next controller you move, with a cable to this knob. The knob drops to its low end.")
             .clicked()
         {
             workspace.learn(field.port(), LearnMode::Controller);
@@ -207,7 +207,7 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         }
         if midi_maps::can_map(input) && workspace.editor.location.path.is_empty() {
             let map = ui.button("MIDI map");
-            if map.on_hover_text("Assigns the next controller that moves to this knob, without a node or a cable. Removal restores the knob's own value.").clicked() {
+            if map.on_hover_text("Maps the next controller you move to this knob, without node or cable. Without the map, the knob returns to its own value.").clicked() {
                 workspace.learn(field.port(), LearnMode::Map);
                 ui.close();
             }

@@ -11,7 +11,7 @@ use crate::ui::canvas::note::empty_text;
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
-/// The range of a scope.
+/// Range of a scope in value and time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Range {
     low: f64,
@@ -45,7 +45,7 @@ pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, scope: Scope, rect: Re
         secs: input_value(workspace, id, scope.window).max(0.05),
     };
     let inside = rect.shrink2(vec2(0.0, 6.0 * zoom));
-    rules(ui, inside, range);
+    grid_lines(ui, inside, range);
     let port = Port { node: id.to_owned(), port: scope.out.name.to_owned() };
     match workspace.playback.live.trace(&port).filter(|trace| trace.len() > 1) {
         Some(trace) => {
@@ -80,7 +80,7 @@ pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, scope: Scope, rect: Re
 }
 
 /// The grid lines at the quarters of time and value, and a brighter one at 0.
-fn rules(ui: &Ui, rect: Rect, range: Range) {
+fn grid_lines(ui: &Ui, rect: Rect, range: Range) {
     let faint = Stroke::new(1.0, theme::LINE.gamma_multiply(0.35));
     for i in 0..=4_u8 {
         let share = f32::from(i) / 4.0;
@@ -94,7 +94,8 @@ fn rules(ui: &Ui, rect: Rect, range: Range) {
     }
 }
 
-/// The line of a trace, with the newest value at the right. A dense trace shows the smallest and largest value of each point of the screen.
+/// The line of a trace, with the newest value at the right. A dense trace shows the smallest and largest value of each
+/// point of the screen.
 fn points(trace: &VecDeque<f64>, dt_secs: f64, range: Range, rect: Rect) -> Vec<Pos2> {
     let dt_secs = if dt_secs > 0.0 { dt_secs } else { 0.25 };
     let most = (range.secs / dt_secs).ceil().max(1.0);

@@ -21,7 +21,7 @@ pub(in crate::ui) fn lay_out_new(workspace: &mut Workspace) {
     workspace.editor.lay_out(places);
 }
 
-/// Zooms to these nodes.
+/// Fits nodes into the view, at 100 % at most.
 pub(in crate::ui) fn frame_nodes(canvas: &mut Canvas, workspace: &mut Workspace, ids: &BTreeSet<String>) {
     let Some(view) = canvas.rect else { return };
     let patch = workspace.editor.patch();
@@ -40,7 +40,7 @@ pub(in crate::ui) fn frame_nodes(canvas: &mut Canvas, workspace: &mut Workspace,
     canvas.pan = (view.size() / 2.0 - all.center().to_vec2() * zoom).round();
 }
 
-/// The wheel zooms about the pointer, or turns the knob under it. The crate would zoom about the middle.
+/// The wheel zooms about the pointer, or turns the knob under it. The crate itself would zoom about the middle.
 pub(in crate::ui) fn wheel(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, rect: Rect) {
     let over = ui.rect_contains_pointer(rect);
     workspace.frame.wheel = 0.0;

@@ -1,4 +1,4 @@
-//! Wiring: cables are plugged, unplugged and found under the pointer.
+//! Wiring: plugs and unplugs cables, and finds the one under the pointer.
 
 use bendrack_nodes::patch::{Cable, LevelEdit, Port};
 use eframe::egui::{self, Event, Id, Key, Modifiers, Pos2, Ui};
@@ -28,9 +28,10 @@ pub(in crate::ui) fn hovered_cable(ui: &Ui, workspace: &Workspace, cables: &[Dra
     (distance < theme::CABLE_NEAR).then_some(i)
 }
 
-/// The commands of the cable under the pointer. Right-click, Alt-click, Delete and X unplug it; M mutes it; R adds a reroute.
-pub(in crate::ui) fn cables_ui(ui: &Ui, canvas: &Canvas, workspace: &mut Workspace, hot: Option<&DrawnCable>) {
-    let Some(cable) = hot else { return };
+/// The commands of the cable under the pointer. Right-click, Alt-click, Delete and X unplug it; M mutes it; R adds a
+/// reroute.
+pub(in crate::ui) fn cables_ui(ui: &Ui, canvas: &Canvas, workspace: &mut Workspace, hovered: Option<&DrawnCable>) {
+    let Some(cable) = hovered else { return };
     let text = match workspace.playback.live.output(&cable.from) {
         _ if cable.mute => format!("{} → {}   muted. Key M unmutes", cable.from, cable.to),
         Some(value) => format!("{} → {}   {value:.3}", cable.from, cable.to),
@@ -47,14 +48,14 @@ pub(in crate::ui) fn cables_ui(ui: &Ui, canvas: &Canvas, workspace: &mut Workspa
         add_reroute(workspace, &cable.to, canvas.place(at, workspace.frame.zoom));
         return;
     }
-    let pull = ui.input(|i| {
+    let unplugs = ui.input(|i| {
         let alt = i.modifiers.alt && i.pointer.primary_clicked();
         alt || i.pointer.secondary_clicked()
             || i.key_pressed(Key::X)
             || i.key_pressed(Key::Delete)
             || i.key_pressed(Key::Backspace)
     });
-    if pull && !ui.ctx().text_edit_focused() {
+    if unplugs && !ui.ctx().text_edit_focused() {
         workspace.editor.unplug(&cable.to);
         // The key must not also delete the selected nodes.
         ui.input_mut(|i| {
@@ -130,7 +131,7 @@ pub(in crate::ui) fn plug(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspac
             .find(|drawn| drawn.port == pending.port && drawn.output == pending.from_output);
         let Some(start) = start.map(|drawn| drawn.at) else { return };
         let end = magnet(workspace, at, pending).map_or(at, |drawn| drawn.at);
-        ui.painter().add(cable::hanging(pending.kind, start, end, pending.from_output, workspace.frame.zoom));
+        ui.painter().add(cable::pending_shape(pending.kind, start, end, pending.from_output, workspace.frame.zoom));
     }
     let Some(pending) = &response.dropped else { return };
     let target = magnet(workspace, at, pending).map(|drawn| drawn.port.clone());

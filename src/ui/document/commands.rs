@@ -59,8 +59,8 @@ pub fn delete_frame(patch: &Patch, index: usize) -> Option<Step> {
     Some(Step::new("delete frame", vec![Edit::SetFrames { frames }]))
 }
 
-/// Duplicates these nodes with the cables between them and, with `incoming`, the cables from other nodes. Also returns the ids of the
-/// copies.
+/// Duplicates these nodes with the cables between them and, with `incoming`, the cables from other nodes. Also returns
+/// the ids of the copies.
 pub fn duplicate(patch: &Patch, ids: &BTreeSet<String>, incoming: bool) -> (Step<LevelEdit>, BTreeSet<String>) {
     let mut taken = patch.clone();
     let (mut copies, mut edits) = (BTreeMap::new(), Vec::new());

@@ -28,27 +28,27 @@ pub enum Change {
     Layout,
 }
 
-/// The reason why a step does not apply, with the name of the step.
+/// Error of a step that does not apply, with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct StepError {
     step: String,
     error: EditError,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.step, self.error)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for StepError {}
 
 /// An applied step.
 struct Applied {
     step: Step,
     /// The inverse edits, in order.
     undo: Vec<Edit>,
-    /// The cables and the layout before, as inverse edits restore neither the order of cables nor missing places.
+    /// Cables and layout before the step: inverse edits restore neither the order of cables nor missing places.
     cables: Vec<Cable>,
     layout: BTreeMap<String, Place>,
 }
@@ -57,8 +57,9 @@ impl History {
     /// Applies a step and drops the undone ones. A step of the open gesture joins the last entry.
     ///
     /// # Errors
-    /// If one of the edits fails. The patch is unchanged then.
-    pub fn apply(&mut self, patch: &mut Arc<Patch>, step: Step) -> Result<Change, Refusal> {
+    ///
+    /// Fails if one of the edits fails. The patch is then unchanged.
+    pub fn apply(&mut self, patch: &mut Arc<Patch>, step: Step) -> Result<Change, StepError> {
         self.undone.clear();
         let applied = Applied::new(patch, step)?;
         let change = applied.change();
@@ -77,8 +78,9 @@ impl History {
     /// Reverts the last step; none if there is no step.
     ///
     /// # Errors
-    /// If one of the inverse edits fails. The patch is unchanged then.
-    pub fn undo(&mut self, patch: &mut Arc<Patch>) -> Option<Result<Change, Refusal>> {
+    ///
+    /// Fails if one of the inverse edits fails. The patch is then unchanged.
+    pub fn undo(&mut self, patch: &mut Arc<Patch>) -> Option<Result<Change, StepError>> {
         let applied = self.done.pop()?;
         self.gesture_open = false;
         let change = applied.change();
@@ -88,11 +90,12 @@ impl History {
         }))
     }
 
-    /// Applies the step again that was reverted last; none if there is no such step.
+    /// Reapplies the last reverted step; none if there is no such step.
     ///
     /// # Errors
-    /// If one of the edits fails. The patch is unchanged then.
-    pub fn redo(&mut self, patch: &mut Arc<Patch>) -> Option<Result<Change, Refusal>> {
+    ///
+    /// Fails if one of the edits fails. The patch is then unchanged.
+    pub fn redo(&mut self, patch: &mut Arc<Patch>) -> Option<Result<Change, StepError>> {
         let step = self.undone.pop()?;
         self.gesture_open = false;
         Some(Applied::new(patch, step).map(|applied| {
@@ -119,14 +122,14 @@ impl History {
 }
 
 impl Applied {
-    fn new(patch: &mut Arc<Patch>, step: Step) -> Result<Self, Refusal> {
+    fn new(patch: &mut Arc<Patch>, step: Step) -> Result<Self, StepError> {
         let before = Arc::clone(patch);
-        let undo = make(patch, &step.name, &step.edits)?;
+        let undo = apply_all(patch, &step.name, &step.edits)?;
         Ok(Self { undo, cables: before.cables.clone(), layout: before.layout.clone(), step })
     }
 
-    fn revert(self, patch: &mut Arc<Patch>) -> Result<Step, Refusal> {
-        make(patch, &self.step.name, &self.undo)?;
+    fn revert(self, patch: &mut Arc<Patch>) -> Result<Step, StepError> {
+        apply_all(patch, &self.step.name, &self.undo)?;
         let patch = Arc::make_mut(patch);
         patch.cables = self.cables;
         patch.layout = self.layout;
@@ -155,8 +158,8 @@ fn targets(edits: &[Edit]) -> Option<Vec<Target<'_>>> {
     edits.iter().map(Target::of).collect()
 }
 
-/// Makes all of these edits or none, and returns the inverse ones in order.
-fn make(patch: &mut Arc<Patch>, name: &str, edits: &[Edit]) -> Result<Vec<Edit>, Refusal> {
+/// Applies all of these edits or none, and returns the inverse edits in order.
+fn apply_all(patch: &mut Arc<Patch>, name: &str, edits: &[Edit]) -> Result<Vec<Edit>, StepError> {
     let before = Arc::clone(patch);
     let mut undo = Vec::new();
     for edit in edits {
@@ -164,7 +167,7 @@ fn make(patch: &mut Arc<Patch>, name: &str, edits: &[Edit]) -> Result<Vec<Edit>,
             Ok(inverse) => drop(undo.splice(0..0, inverse)),
             Err(error) => {
                 *patch = before;
-                return Err(Refusal { step: name.to_owned(), error });
+                return Err(StepError { step: name.to_owned(), error });
             }
         }
     }

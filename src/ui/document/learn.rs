@@ -1,4 +1,5 @@
-//! MIDI learn: the controller or note that moves next is assigned to a knob. Controls of the monitor: each is assigned to a node.
+//! Assignment of controls: MIDI learn for the next moved controller or played note, and a click in the monitor of
+//! devices.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use super::{Step, def_of};
 use crate::io::ControlName;
 use crate::ui::theme;
 
-/// The least travel that counts as a move: a worn controller jitters by a step or two of 127.
+/// Smallest travel that counts as a move: a worn controller jitters by a step or two of 127.
 const LEAST_MOVE: f64 = 8.0 / 127.0;
 
 /// The assignment that MIDI learn makes.
@@ -37,7 +38,7 @@ pub struct MidiLearn {
     pub mode: LearnMode,
     /// The first value of each controller.
     first: BTreeMap<(u8, u8), f64>,
-    /// The notes that are on since the start.
+    /// Notes that are on since the start of MIDI learn.
     held: Vec<(u8, u8)>,
 }
 
@@ -48,7 +49,7 @@ impl MidiLearn {
         Self { to, mode, first: positions(controls).collect(), held }
     }
 
-    /// The channel and number of the controller that moved, or of the note that was played.
+    /// Channel and number of the moved controller or the played note.
     pub fn detect(&mut self, controls: &Controls) -> Option<(u8, u8)> {
         if self.mode == LearnMode::Note {
             let note = controls.notes().map(|(note, _)| note).find(|note| !self.held.contains(note));
@@ -110,7 +111,7 @@ fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
 /// A free place at a point, or below it.
 fn free_place(patch: &Patch, [x, y]: [f64; 2]) -> [f64; 2] {
     let width = f64::from(theme::NODE_WIDTH);
-    // The largest of the nodes that are added here.
+    // Height of the largest node that this module adds.
     let height = f64::from(theme::ROW) * 8.0;
     let taken = |y: f64| {
         patch.layout.values().any(|place| (place.pos[0] - x).abs() < width && (place.pos[1] - y).abs() < height)
@@ -120,7 +121,7 @@ fn free_place(patch: &Patch, [x, y]: [f64; 2]) -> [f64; 2] {
     [x, y]
 }
 
-/// The number of a control that a node receives: its name, and the index in its messages.
+/// A number for a node to receive: the name of the control, and the index in its messages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
     /// The control.
@@ -130,7 +131,7 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// The parameters by which a node of this kind receives the number; none if it receives no such control.
+    /// Parameters with which a node of this kind receives the number; none if it cannot.
     fn params(&self, def: &NodeDef) -> Option<Vec<(String, Json)>> {
         let midi = |kind, channel: u8, number: u8| {
             let learns = def.learns.filter(|learns| learns.kind == kind)?;
@@ -156,7 +157,7 @@ impl Assignment {
         self.params(def).is_some()
     }
 
-    /// The id of a new node, before a number makes it unique.
+    /// Base of the id of a new node.
     fn stem(&self) -> String {
         let text = match &self.name {
             ControlName::Cc { number, .. } => return format!("cc{number}"),
@@ -169,7 +170,8 @@ impl Assignment {
     }
 }
 
-/// The step that assigns a control to the selected node if it fits, or to a new one near `place`. Also returns the node's id.
+/// The step that assigns a control to the selected node if it fits, or to a new one near `place`. Also returns the
+/// node's id.
 pub fn assign_step(
     patch: &Patch,
     selected: Option<&str>,

@@ -1,7 +1,7 @@
-//! The document: the patch, its file, its undo history and its problems. Nothing here knows egui.
+//! The document: the patch, its file, its undo history and its problems. No module here uses egui.
 //!
-//! Every change is a [`Step`] of edits. After each step that changes more than the layout, [`Document`] compiles the patch once. The
-//! engine and the live values of the window share the plan.
+//! Every change is a [`Step`] of edits. After each step that changes more than the layout, [`Document`] compiles the
+//! patch once. The engine and the live values of the window share the plan.
 
 pub mod arrange;
 pub mod autosave;
@@ -30,12 +30,12 @@ use bendrack_nodes::diagnostics::{Problem, Severity};
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::{Patch, Place};
 
-use history::{Change, History, Refusal};
+use history::{Change, History, StepError};
 
 /// The receiver of a patch with its plan: the engine, or a counter in a test.
 pub type Sink = Box<dyn FnMut(Arc<Patch>, Arc<Plan>)>;
 
-/// The patch that is edited.
+/// The edited patch, with its file, history and problems.
 pub struct Document {
     /// The patch; shared, so that a frame of the window can read it while it is edited.
     pub patch: Arc<Patch>,
@@ -87,13 +87,13 @@ impl Document {
         self.compile();
     }
 
-    /// Notes that `written` is in the file at `path`.
+    /// Records that the file at `path` contains `written`.
     pub fn mark_saved(&mut self, path: PathBuf, written: Arc<Patch>) {
         self.path = Some(path);
         self.saved = written;
     }
 
-    /// Notes that no file holds the patch, as after recovery.
+    /// Records that no file contains the patch, as after recovery.
     pub fn mark_unsaved(&mut self) {
         self.saved = Arc::new(Patch::default());
     }
@@ -123,8 +123,8 @@ impl Document {
         &self.resolved
     }
 
-    /// Places the nodes of the patch or of a subpatch that have no place. It is not a step: undo skips it, and it leaves a saved
-    /// patch saved.
+    /// Places the nodes of the patch or of a subpatch that have no place. It is not a step: undo skips it, and it
+    /// leaves a saved patch saved.
     pub fn lay_out(&mut self, within: Option<&str>, places: BTreeMap<String, [f64; 2]>) {
         let was_clean = !self.is_dirty();
         let patch = Arc::make_mut(&mut self.patch);
@@ -144,7 +144,7 @@ impl Document {
         self.revision += 1;
     }
 
-    /// Applies a step, or none of it if one of its edits fails.
+    /// Applies a step, or none of it if one of its edits fails. True if the patch changed.
     pub fn apply(&mut self, step: impl Into<Step>) -> bool {
         let step = step.into();
         if step.edits.is_empty() {
@@ -175,7 +175,7 @@ impl Document {
         self.after(undone)
     }
 
-    /// Applies the step again that was reverted last.
+    /// Reapplies the last reverted step.
     pub fn redo(&mut self) -> bool {
         let redone = self.history.redo(&mut self.patch);
         self.after(redone)
@@ -206,14 +206,14 @@ impl Document {
     }
 
     /// Counts a change, and compiles if it affects the plan. True if there was a change.
-    fn after(&mut self, change: Option<Result<Change, Refusal>>) -> bool {
+    fn after(&mut self, change: Option<Result<Change, StepError>>) -> bool {
         let Some(change) = change else { return false };
         match &change {
             Ok(Change::Plan) => self.compile(),
             Ok(Change::Layout) => self.revision += 1,
             Err(_) => {}
         }
-        self.refused = change.err().map(|refusal| refusal.to_string());
+        self.refused = change.err().map(|error| error.to_string());
         self.refused.is_none()
     }
 

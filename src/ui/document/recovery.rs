@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::replace;
 use crate::files::data_folder;
 
-/// The most copies in the folder.
+/// Largest number of copies in the folder.
 const MAX_COPIES: usize = 20;
 
 /// A copy of an unsaved patch.
@@ -56,7 +56,7 @@ impl Recovery {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or is not a copy. The error names it.
+    /// Fails if the file cannot be read or is no recovery copy. The error names it.
     pub fn read(path: &Path) -> io::Result<RecoveryCopy> {
         let read = || {
             let mut text = String::new();
@@ -70,7 +70,7 @@ impl Recovery {
     ///
     /// # Errors
     ///
-    /// The folder cannot be written to. The error names it.
+    /// Fails if the folder cannot be written to. The error names it.
     pub fn write(&self, copy: &RecoveryCopy) -> io::Result<()> {
         let written = fs::create_dir_all(&self.folder)
             .and_then(|()| replace(&self.own, &serde_json::to_vec(copy).map_err(io::Error::other)?));
@@ -86,7 +86,7 @@ impl Recovery {
 
     /// Deletes the copy of this window.
     pub fn clear(&self) {
-        // An unchanged patch has none.
+        // A saved patch has no copy.
         let _ = fs::remove_file(&self.own);
     }
 
@@ -110,7 +110,7 @@ impl Recovery {
     }
 }
 
-/// An error with the path that it is about.
+/// An error with its path.
 fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -24,7 +24,7 @@ pub fn settings(patch: &Patch) -> BTreeMap<Port, Json> {
     let inputs = inputs.filter(|(.., kind)| matches!(kind, Kind::Number | Kind::Gate | Kind::Text));
     let settings = inputs.filter_map(|(id, name, kind)| {
         let (value, port) = (setting(patch, id, &name)?, Port { node: id.clone(), port: name });
-        // A field is idle where its cable replaces it.
+        // A cable replaces the values of such fields, so snapshots omit them.
         let replaced = patch.cable_to(&port).is_some()
             && (kind != Kind::Number || resolve_input(patch, id, &port.port).is_some_and(|(_, input)| input.direct));
         (!replaced).then_some((port, value))

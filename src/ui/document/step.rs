@@ -69,7 +69,7 @@ fn level_affects_plan(edit: &LevelEdit) -> bool {
     }
 }
 
-/// The value that an edit sets: of two edits of one target, the later replaces the earlier.
+/// The value that an edit sets. Of two edits of one target, the later replaces the earlier.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target<'e> {
     Level(LevelTarget<'e>),

@@ -59,7 +59,8 @@ pub fn depth(patch: &Patch, port: &Port) -> f64 {
     own.or_else(within).copied().unwrap_or(DEFAULT_DEPTH)
 }
 
-/// The id in the plan of the node behind an output, and the name of its output. In an instance the id is `instance/node`.
+/// The id in the plan of the node behind an output, and the name of its output. In an instance the id is
+/// `instance/node`.
 pub fn resolve_output(patch: &Patch, port: &Port) -> Option<(String, String)> {
     outlet(patch, port).map(|(_, path, name)| (path, name))
 }

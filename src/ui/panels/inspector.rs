@@ -68,11 +68,11 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         (Some(def), _) => ui.label(help(def.about, theme::BODY, theme::WEAK)),
         (None, Some(definition)) => ui.label(help(&definition.about, theme::BODY, theme::WEAK)),
         (None, None) if node.kind.starts_with(INSTANCE) => ui.label(
-            RichText::new("The patch has no subpatch of this name. The node is kept and does nothing.")
+            RichText::new("The patch has no subpatch of this name. The patch keeps the node, which does nothing.")
                 .color(theme::WARNING),
         ),
         (None, None) => ui.label(
-            RichText::new("This version of bendrack has no such node. The node is kept and does nothing.")
+            RichText::new("This version of bendrack has no such node. The patch keeps the node, which does nothing.")
                 .color(theme::WARNING),
         ),
     };

@@ -13,7 +13,7 @@ use crate::ui::theme;
 use crate::ui::widgets::cells::{cell, columns};
 use crate::ui::widgets::small_button;
 
-/// The most numbers of a message that have a row.
+/// Largest number of rows of one control.
 const MOST_ROWS: usize = 16;
 /// The width of the list of devices as a share of the panel.
 const DEVICES_SHARE: f32 = 0.42;
@@ -30,7 +30,7 @@ pub struct DeviceMonitor {
     query: String,
 }
 
-/// The answer of the monitor in one frame.
+/// The response of the monitor in one frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MonitorAnswer {
     /// Hide the monitor.
@@ -169,7 +169,7 @@ fn device_ui(ui: &mut Ui, light: &Light) {
     }
 }
 
-/// A time as two digits or three with a unit.
+/// A time in two or three digits, with a unit.
 fn age(secs: f64) -> String {
     match secs {
         ..10.0 => format!("{secs:.1} s"),
@@ -221,7 +221,7 @@ fn table_ui(ui: &mut Ui, rows: &[Row<'_>], is_empty: bool, selected: Option<(&st
     assigned
 }
 
-/// A row of the table; whether it was clicked.
+/// A row of the table. True if it is clicked.
 fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> bool {
     let size = vec2(ui.available_width(), theme::ROW - ui.spacing().item_spacing.y);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());

@@ -7,7 +7,7 @@ use crate::engine::model::FRAME_RATE;
 use crate::ui::theme;
 use crate::ui::widgets::clock;
 
-/// Shows the name and the time of the take; true if it is to stop.
+/// Shows the name and the time of the take. True if Stop is clicked.
 pub fn playing_ui(ui: &mut Ui, playing: &Playing, frame: Option<u64>) -> bool {
     let secs = |pictures: u64| clock(pictures as f64 / FRAME_RATE);
     let time = format!("{} / {}", secs(frame.unwrap_or_default().min(playing.pictures)), secs(playing.pictures));

@@ -54,7 +54,7 @@ pub fn snapshots_ui(ui: &mut Ui, editor: &mut Editor) {
     }
 }
 
-/// Changes the list in a step of this name.
+/// Changes the list by a step of this name.
 fn change(
     editor: &mut Editor,
     name: &str,

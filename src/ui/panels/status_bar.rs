@@ -27,7 +27,7 @@ pub struct StatusBar<'a> {
 pub enum StatusChoice {
     /// Open the recovery copy.
     OpenRecovered,
-    /// Offer the recovery copy no more.
+    /// Dismiss the recovery copy.
     DismissRecovered,
     /// Show the monitor of devices.
     ShowDevices,
@@ -97,12 +97,12 @@ fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
         let Latency { last, median, p99 } = bar.status.latency;
         let [last, median, p99] = [last, median, p99].map(|secs| format!("{:.0} ms", secs * 1000.0));
         let makes = match bar.status.makes {
-            0 | 1 => "Each chunk is made once".to_owned(),
-            makes => format!("Each chunk is made up to {makes} times"),
+            0 | 1 => "1".to_owned(),
+            makes => format!("up to {makes}"),
         };
         ui.label(numeric_label(format!("{median:>7}"))).on_hover_text(format!(
-            "Latency: time from a touch or an edit to the first picture made with it. Median of the last hundred {median}, \
-             99 % below {p99}, the last one {last}. {makes}. Pictures too late: {}. Events merged: {}.",
+            "Latency: time from an event or edit to the first picture with it. Of the last hundred: median {median}, \
+             99th percentile {p99}, last {last}. Makes per chunk: {makes}. Late pictures: {}. Merged events: {}.",
             bar.status.late, bar.status.merged
         ));
     }
@@ -154,7 +154,7 @@ pub fn light_colour(light: &Light) -> egui::Color32 {
     }
 }
 
-/// A light; whether it was clicked.
+/// A light. True if it is clicked.
 fn light_ui(ui: &mut Ui, light: &Light) -> bool {
     let shown = ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;

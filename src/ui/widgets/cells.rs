@@ -1,4 +1,4 @@
-//! Cells of tables: columns of fixed width at the right of a row, and text that is cut where its column ends.
+//! Cells of tables: columns of fixed width at the right of a row, and text truncated to its column.
 
 use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{Align, Color32, FontId, Rect, Ui, pos2};
@@ -16,7 +16,7 @@ pub fn columns<const N: usize>(row: Rect, widths: [f32; N]) -> [Rect; N] {
     columns
 }
 
-/// A text in a cell, on its middle line.
+/// A text in a cell, centred vertically.
 pub fn cell(ui: &Ui, text: impl Into<String>, font: FontId, colour: Color32, place: Rect, align: Align) {
     let mut job = LayoutJob::simple_singleline(text.into(), font, colour);
     job.wrap = TextWrapping::truncate_at_width(place.width());

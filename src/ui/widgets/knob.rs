@@ -15,7 +15,7 @@ use crate::ui::widgets::number;
 const FROM: f32 = 0.75 * PI;
 const TO: f32 = 2.25 * PI;
 
-/// The contents of a knob.
+/// Values and declaration of a knob.
 pub struct Knob<'a> {
     /// The declaration of the input.
     pub input: &'a Input,
@@ -40,7 +40,8 @@ pub enum KnobChange {
     Reset,
 }
 
-/// A knob in `rect`. Drag vertically, scroll, or press the arrow keys; Ctrl is finer, Shift coarser; a double-click resets.
+/// A knob in `rect`. Drag vertically, scroll, or press the arrow keys; Ctrl is finer, Shift coarser; a double-click
+/// resets.
 pub fn knob_ui(ui: &mut Ui, id: Id, rect: Rect, knob: &Knob<'_>) -> (Response, Option<KnobChange>) {
     let response = ui.interact(rect, id, Sense::click_and_drag()).on_hover_and_drag_cursor(CursorIcon::ResizeVertical);
     response.widget_info(|| WidgetInfo::slider(true, knob.base, &knob.label));
@@ -97,12 +98,12 @@ fn turned(ui: &Ui, response: &Response, place: f64, wheel: Option<f32>) -> Optio
     if response.dragged() {
         // The distance before the drag threshold counts too.
         let origin = ui.input(|i| if response.drag_started() { i.pointer.press_origin() } else { None });
-        let went = match (origin, response.interact_pointer_pos()) {
+        let moved = match (origin, response.interact_pointer_pos()) {
             (Some(from), Some(to)) => to.y - from.y,
             _ => response.drag_delta().y,
         };
         // The unrounded position, so that small steps of an integer knob add up.
-        let step = f64::from(-went / theme::TRAVEL) * speed;
+        let step = f64::from(-moved / theme::TRAVEL) * speed;
         let position = ui.data_mut(|data| {
             let position = data.get_temp_mut_or(response.id, place);
             *position = (*position + step).clamp(0.0, 1.0);
@@ -124,13 +125,13 @@ fn turned(ui: &Ui, response: &Response, place: f64, wheel: Option<f32>) -> Optio
     (step != 0.0).then(|| Some((place + step).clamp(0.0, 1.0)))
 }
 
-fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hot: bool, focused: bool) {
+fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hovered: bool, focused: bool) {
     let (centre, radius) = (rect.center(), rect.width() / 2.0);
     let place = |value: f64| number::position(knob.input, value) as f32;
     let base = place(knob.base);
     // A bipolar knob fills from 0.
     let zero = if knob.input.soft.0 < 0.0 { place(0.0) } else { 0.0 };
-    let body = if hot { theme::LINE } else { theme::TITLE };
+    let body = if hovered { theme::LINE } else { theme::TITLE };
     ui.painter().circle(centre, radius * 0.66, body, Stroke::new(1.0, theme::LINE));
     arc(ui, centre, radius * 0.9, (0.0, 1.0), Stroke::new(radius * 0.16, theme::LINE));
     arc(ui, centre, radius * 0.9, (zero, base), Stroke::new(radius * 0.2, theme::ACCENT));
@@ -140,7 +141,7 @@ fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hot: bool, focused: bool) {
         let ring = Stroke::new((radius * 0.1).max(1.0), hue.gamma_multiply(0.6));
         arc(ui, centre, radius * 1.14, (base, place(reach)), ring);
     }
-    let pointer = Stroke::new((radius * 0.16).max(1.0), if hot { Color32::WHITE } else { theme::TEXT });
+    let pointer = Stroke::new((radius * 0.16).max(1.0), if hovered { Color32::WHITE } else { theme::TEXT });
     ui.painter().line_segment([on_circle(centre, radius * 0.2, base), on_circle(centre, radius * 0.6, base)], pointer);
     if let Some(live) = knob.live {
         ui.painter().circle_filled(on_circle(centre, radius * 0.9, place(live)), (radius * 0.2).max(1.5), hue);

@@ -1,4 +1,5 @@
-//! Widgets that the canvas and the panels share: knobs, switches, number fields, ranges, cells, buttons, the shapes of kinds.
+//! Widgets that the canvas and the panels share: knobs, switches, number fields, ranges, cells, buttons, the shapes of
+//! kinds.
 
 pub mod cells;
 pub mod knob;
@@ -19,7 +20,7 @@ pub fn flat_button(text: &str) -> Button<'_> {
     Button::new(text).frame_when_inactive(false)
 }
 
-/// A small button in a row of a list; whether it was clicked.
+/// A small button in a row of a list. True if it is clicked.
 pub fn small_button(ui: &mut Ui, text: &str, label: &str, hint: &str) -> bool {
     let button = Button::new(RichText::new(text).size(theme::SMALL).color(theme::WEAK)).frame_when_inactive(false);
     let button = ui.add(button);

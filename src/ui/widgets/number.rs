@@ -19,12 +19,12 @@ pub fn value_at(input: &Input, position: f64) -> f64 {
         Curve::Linear => low + (high - low) * position,
         Curve::Log => low * (high / low).powf(position),
     };
-    tidy(input, value)
+    rounded(input, value)
 }
 
 /// Rounds a value to a ten-thousandth of the travel, or to an integer.
-fn tidy(input: &Input, value: f64) -> f64 {
-    if counts(input) {
+fn rounded(input: &Input, value: f64) -> f64 {
+    if is_integer(input) {
         return value.round();
     }
     let fine = match input.curve {
@@ -34,12 +34,12 @@ fn tidy(input: &Input, value: f64) -> f64 {
     if fine <= 0.0 || !fine.is_finite() {
         return value;
     }
-    let figures = (-fine.log10().floor()).clamp(0.0, 12.0) as usize;
-    format!("{value:.figures$}").parse().unwrap_or(value)
+    let decimals = (-fine.log10().floor()).clamp(0.0, 12.0) as usize;
+    format!("{value:.decimals$}").parse().unwrap_or(value)
 }
 
 /// True for an integer, such as a channel or layer: integer limits, at least 8 apart, no unit.
-pub fn counts(input: &Input) -> bool {
+pub fn is_integer(input: &Input) -> bool {
     let (low, high) = input.soft;
     input.curve == Curve::Linear
         && input.unit.is_empty()
@@ -50,10 +50,10 @@ pub fn counts(input: &Input) -> bool {
 
 /// A number as text: more decimals for smaller numbers, and the unit.
 pub fn show(input: &Input, value: f64) -> String {
-    if counts(input) && value.fract() == 0.0 {
+    if is_integer(input) && value.fract() == 0.0 {
         return format!("{value:.0}");
     }
-    let figures = match value.abs() {
+    let decimals = match value.abs() {
         x if x >= 1000.0 => 0,
         x if x >= 100.0 => 1,
         x if x >= 10.0 => 1,
@@ -62,7 +62,7 @@ pub fn show(input: &Input, value: f64) -> String {
     };
     let unit = if input.unit.is_empty() { String::new() } else { unit_after(input.unit) };
     // A minus sign is as wide as a digit.
-    format!("{value:.figures$}{unit}").replace('-', "−")
+    format!("{value:.decimals$}{unit}").replace('-', "−")
 }
 
 fn unit_after(unit: &str) -> String {
@@ -104,7 +104,7 @@ mod tests {
                 for step in 0..=10 {
                     let place = f64::from(step) / 10.0;
                     let value = value_at(input, place);
-                    let near = if counts(input) { 0.5 / (input.soft.1 - input.soft.0) } else { 0.001 };
+                    let near = if is_integer(input) { 0.5 / (input.soft.1 - input.soft.0) } else { 0.001 };
                     let back = position(input, value);
                     assert!(
                         (back - place).abs() <= near + 1e-9,

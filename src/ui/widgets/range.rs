@@ -1,4 +1,4 @@
-//! A range on a bar: two handles that are dragged, and never cross.
+//! A range on a bar with two handles, which never cross.
 
 use eframe::egui::{CursorIcon, Id, Rect, Response, Sense, Ui, WidgetInfo, WidgetType, pos2, vec2};
 
@@ -36,13 +36,13 @@ impl Range {
     }
 }
 
-/// Shows a range in the available width. Each handle is dragged; a click on the bar moves the nearer one there.
+/// Shows a range in the available width. A drag moves the nearer handle, and a click moves it to the pointer.
 pub fn range_ui(ui: &mut Ui, id: Id, range: &mut Range) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::click_and_drag());
     let line = rect.shrink2(vec2(HANDLE / 2.0, 0.0));
     let whole = range.whole.max(f64::MIN_POSITIVE);
     let at = |secs: f64| line.left() + line.width() * (secs / whole).clamp(0.0, 1.0) as f32;
-    // The handle that was nearer at the press keeps the pointer.
+    // The handle nearer to the press follows the pointer until its release.
     if let Some(pointer) = response.interact_pointer_pos() {
         let secs = f64::from(((pointer.x - line.left()) / line.width().max(1.0)).clamp(0.0, 1.0)) * whole;
         let secs = (secs * 10.0).round() / 10.0;

@@ -17,7 +17,7 @@ pub struct CanvasFrame {
     pub rects: BTreeMap<String, Rect>,
     /// The nodes drawn as dots.
     pub dots: Vec<String>,
-    /// The cable that hangs from the pointer.
+    /// The cable whose free end follows the pointer.
     pub pending: Option<PendingCable>,
     /// The scroll of the wheel over a knob, in points.
     pub wheel: f32,
@@ -25,7 +25,7 @@ pub struct CanvasFrame {
     pub over_knob: bool,
     /// The node that is being drawn.
     pub node: NodeScratch,
-    /// The backgrounds of nodes without a title bar; the box that the crate draws beneath each is removed.
+    /// Backgrounds of nodes without a title bar. The canvas removes the box that the crate draws beneath each.
     pub bare: Vec<ShapeIdx>,
     /// The outputs and inputs with a cable.
     wired: (BTreeSet<Port>, BTreeSet<Port>),
@@ -99,8 +99,8 @@ impl CanvasFrame {
         self.over_knob = false;
     }
 
-    /// Notes the ports with a cable.
-    pub fn note_cables(&mut self, patch: &Patch) {
+    /// Updates the set of ports with a cable.
+    pub fn update_wired(&mut self, patch: &Patch) {
         let outputs = patch.cables.iter().map(|cable| cable.from.clone()).collect();
         self.wired = (outputs, patch.cables.iter().map(|cable| cable.to.clone()).collect());
     }

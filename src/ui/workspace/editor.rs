@@ -32,13 +32,13 @@ pub struct Editor {
     pub unfolded: BTreeSet<String>,
     /// The MIDI learn in progress.
     pub learn: Option<MidiLearn>,
-    /// The note that is being written.
+    /// The note in a text field.
     pub note: Option<NoteEdit>,
-    /// The kinds of the ports on the canvas, and the content that they are from.
+    /// The kinds of the ports on the canvas, with the [`content_revision`](Self::content_revision) that they belong to.
     kinds: (u64, PortKinds),
 }
 
-/// A note that is being written.
+/// A note in a text field.
 pub struct NoteEdit {
     /// The id of its node.
     pub id: String,
@@ -119,7 +119,7 @@ impl Editor {
     }
 
     /// The name under which the open subpatch exposes a port of one of its nodes.
-    pub fn outward(&self, port: &Port, output: bool) -> Option<&str> {
+    pub fn outer_name(&self, port: &Port, output: bool) -> Option<&str> {
         let (name, _) = self.location.shown.as_ref()?;
         let definition = self.document.patch.definitions.get(name)?;
         if output {
@@ -190,8 +190,8 @@ impl Editor {
         self.refresh();
     }
 
-    /// Brings the open subpatch, the kinds of its ports and the selection up to date with the document. An open instance that was
-    /// deleted is left. A node that is gone is no longer selected.
+    /// Updates the open subpatch, the kinds of its ports and the selection from the document. The subpatch of a deleted
+    /// instance closes, and deleted nodes leave the selection.
     pub fn refresh(&mut self) {
         if self.location.path.is_empty() {
             self.location.shown = None;
@@ -209,15 +209,15 @@ impl Editor {
     fn open_location(&mut self) {
         self.location.revision = self.document.revision();
         let whole = Arc::clone(&self.document.patch);
-        let (mut nodes, mut found, mut deep) = (&whole.nodes, None, 0);
+        let (mut nodes, mut found, mut level) = (&whole.nodes, None, 0);
         for id in &self.location.path {
             let name = nodes.get(id).and_then(|node| node.kind.strip_prefix(INSTANCE));
             let Some((name, definition)) = name.and_then(|name| whole.definitions.get_key_value(name)) else { break };
             nodes = &definition.nodes;
             found = Some((name, definition));
-            deep += 1;
+            level += 1;
         }
-        self.location.path.truncate(deep);
+        self.location.path.truncate(level);
         self.location.shown =
             found.map(|(name, definition)| (name.clone(), Arc::new(subpatch::as_patch(&whole, definition))));
     }

@@ -24,14 +24,14 @@ pub struct Images {
 }
 
 impl Images {
-    /// Uploads a frame; false if it is the last one.
+    /// Uploads a frame. False if its textures exist already.
     pub fn take(&mut self, ctx: &Context, frame: &Frame) -> bool {
         if self.number == Some(frame.number) {
             return false;
         }
         self.number = Some(frame.number);
-        put(ctx, &mut self.screen, "screen", picture(&frame.screen), self.filter);
-        put(ctx, &mut self.model, "model", picture(&frame.picture), self.filter);
+        upload(ctx, &mut self.screen, "screen", picture(&frame.screen), self.filter);
+        upload(ctx, &mut self.model, "model", picture(&frame.picture), self.filter);
         self.taps.retain(|id, _| frame.taps.contains_key(id));
         for (id, map) in frame.taps.iter() {
             let Some(image) = colours(map) else { continue };
@@ -45,7 +45,7 @@ impl Images {
     }
 }
 
-fn put(
+fn upload(
     ctx: &Context,
     texture: &mut Option<TextureHandle>,
     name: &str,
@@ -61,8 +61,8 @@ fn put(
 
 /// A picture as an image; none if its size does not match its pixels.
 fn picture(picture: &Picture) -> Option<ColorImage> {
-    let sound = picture.width > 0 && picture.height > 0 && picture.rgb.len() == picture.width * picture.height * 3;
-    sound.then(|| ColorImage::from_rgb([picture.width, picture.height], &picture.rgb))
+    let is_valid = picture.width > 0 && picture.height > 0 && picture.rgb.len() == picture.width * picture.height * 3;
+    is_valid.then(|| ColorImage::from_rgb([picture.width, picture.height], &picture.rgb))
 }
 
 /// A map in colours from its smallest to its largest value, with opacity by value.

@@ -1,7 +1,8 @@
 //! Live values: the numbers on the ports at the frame on screen.
 //!
-//! The window runs the plan of the document itself. A tick is a pure function that takes microseconds. It needs the number of the
-//! frame, the controls and the sound. The window does not know the measurements of taps: ports that depend on them have no value.
+//! The window runs the plan of the document itself. A tick is a pure function that takes microseconds. It needs the
+//! number of the frame, the controls and the sound. The window does not know the measurements of taps: ports that
+//! depend on them have no value.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,11 +20,11 @@ use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{as_patch, definition_of, depth, prefix, resolve_output};
 
-/// The values in the trace of a node.
+/// Number of values in the trace of a node.
 pub const TRACE: usize = 96;
 /// The longest trace, for a scope of minutes.
 const MAX_TRACE: usize = 4096;
-/// The latent frames replayed after a pause; before them the memory of the nodes is empty.
+/// Number of latent frames recomputed after a pause. Before them the memory of the nodes is empty.
 const CATCH_UP: u64 = 64;
 
 /// The numbers on the outputs of the patch on the canvas: now, and over the last seconds.
@@ -37,7 +38,7 @@ pub struct Live {
     /// The watched outputs: numbers and gates that do not depend on a tap.
     outputs: BTreeMap<Port, Watched>,
     traces: BTreeMap<Port, VecDeque<f64>>,
-    /// The outputs that repeat their last number.
+    /// Outputs that repeat their last number because the new one is not finite.
     held: BTreeSet<Port>,
     dt_secs: f64,
 }
@@ -68,8 +69,8 @@ impl Live {
         self.held.clear();
     }
 
-    /// Runs the plan up to a latent frame with its controls. Frames before it that the window missed have the same, without
-    /// what happened within them.
+    /// Runs the plan up to a latent frame with its controls. Missed frames before it have the same controls, without
+    /// the events within them.
     pub fn advance(&mut self, latent: u64, controls: &Arc<Controls>, dt_secs: f64) {
         let Some(plan) = &self.plan else { return };
         if latent + 1 < self.next || latent > self.next + CATCH_UP {

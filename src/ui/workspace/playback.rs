@@ -23,7 +23,8 @@ pub struct Playback {
 }
 
 impl Playback {
-    /// Lets the live values follow the plan of the document and the subpatch on the canvas. Edits of the layout change neither.
+    /// Lets the live values follow the plan of the document and the subpatch on the canvas. Edits of the layout change
+    /// neither.
     pub fn follow(&mut self, editor: &Editor) {
         let (compilation, visit) = (editor.document.compilations(), editor.location.visits);
         if self.followed == Some((compilation, visit)) {

@@ -12,7 +12,7 @@ const SHORT: usize = 24;
 /// Width of the marked line, in columns, without the message.
 const WIDE: usize = 72;
 
-/// A mistake in an expression: where it is, what it is, and what to do.
+/// A mistake in an expression: its place, the problem and the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// The problem and the next step.
@@ -35,10 +35,10 @@ impl Mistake {
         Self { expected: Some(expected), ..self }
     }
 
-    /// Adds the nearest of the names, if one is near.
+    /// Adds the nearest of the names, if one is similar.
     pub(super) fn suggesting(self, name: &str, names: impl Iterator<Item = &'static str>) -> Self {
         let name: String = name.to_lowercase().chars().take(SHORT).collect();
-        // A name of which more than half is replaced is not near.
+        // At most two edits, and at most half of the shorter name.
         let is_near = |(far, known): &(usize, &str)| *far <= 2 && 2 * far <= known.len().min(name.chars().count());
         let near = names.map(|known| (distance(&name, known), known)).filter(is_near);
         Self { suggestion: near.min_by_key(|(far, _)| *far).map(|(_, known)| known), ..self }
@@ -72,7 +72,7 @@ impl fmt::Display for Mistake {
 
 impl std::error::Error for Mistake {}
 
-/// A word as it is repeated in a message.
+/// A word for a message, with its end cut.
 pub(super) fn short(word: &str) -> String {
     match word.char_indices().nth(SHORT) {
         Some((end, _)) => format!("{}…", &word[..end]),
@@ -100,7 +100,7 @@ fn cells(text: &str) -> usize {
     text.chars().map(cell).sum()
 }
 
-/// A predicate that becomes true once the characters so far are wider than `columns`; expects them in order.
+/// A predicate for characters in order: true once their total width is above `columns`.
 fn wider(columns: usize) -> impl FnMut(&(usize, char)) -> bool {
     let mut width = 0;
     move |(_, c)| {
@@ -109,7 +109,7 @@ fn wider(columns: usize) -> impl FnMut(&(usize, char)) -> bool {
     }
 }
 
-/// The beginning of a text that is not wider than this, and whether something was left out.
+/// The longest beginning of a text within these columns, and true if it is not all of it.
 fn head(text: &str, columns: usize) -> (&str, bool) {
     match text.char_indices().find(wider(columns)) {
         Some((end, _)) => (&text[..end], true),
@@ -117,7 +117,7 @@ fn head(text: &str, columns: usize) -> (&str, bool) {
     }
 }
 
-/// The end of a text that is not wider than this, and whether something was left out.
+/// The longest end of a text within these columns, and true if it is not all of it.
 fn tail(text: &str, columns: usize) -> (&str, bool) {
     match text.char_indices().rev().find(wider(columns)) {
         Some((at, c)) => (&text[at + c.len_utf8()..], true),

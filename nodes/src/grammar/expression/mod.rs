@@ -2,8 +2,8 @@
 //!
 //! # In the program
 //!
-//! [`Expression::parse`] checks an expression and compiles it, once per edit; [`Expression::value`] evaluates it, once per frame. The
-//! tables above are written from [`VARIABLES`], [`OPERATORS`] and [`FUNCTIONS`], which the parser reads as well.
+//! [`Expression::parse`] checks and compiles an expression, once per edit; [`Expression::value`] evaluates it, once per
+//! frame. [`VARIABLES`], [`OPERATORS`] and [`FUNCTIONS`] are the source of the tables above and of the parser.
 //!
 //! ```
 //! use bendrack_nodes::grammar::expression::{Expression, Scope};
@@ -28,14 +28,15 @@ pub use mistake::Mistake;
 pub use names::{FUNCTIONS, Function, OPERATORS, Operator, VARIABLES, Variable};
 use names::{Kernel, Origin};
 
-/// The longest expression, in bytes.
+/// Limit on the length of an expression, in bytes.
 pub const LONGEST: usize = 1024;
-/// The most numbers, names, operators and functions that an expression is made of.
+/// Limit on the numbers, names, operators and functions of an expression.
 pub const MOST_STEPS: usize = 256;
 /// Deepest nesting of brackets, functions, `?:`, `^` and signs.
 pub const DEEPEST: usize = 32;
 
-/// A number from 0 to 1 that is random, and always the same for a stream and an index: [`NodeContext::random`](crate::node::context::NodeContext::random).
+/// A random number from 0 to below 1, a function of the stream and the index:
+/// [`NodeContext::random`](crate::node::context::NodeContext::random).
 pub type Random<'a> = &'a dyn Fn(u64, i64) -> f64;
 
 /// A parsed expression: a flat program for a stack machine.
@@ -67,7 +68,7 @@ pub struct Scope<'a> {
 enum Step {
     /// Puts a number on the stack.
     Number(f64),
-    /// Pushes the present value of a variable, by its index in [`VARIABLES`].
+    /// Puts the value of a variable on the stack, by its index in [`VARIABLES`].
     Variable(usize),
     /// Replaces the topmost numbers by one.
     Apply(Kernel),
@@ -77,15 +78,15 @@ impl Expression {
     /// Parses an expression, in bounded time for any source.
     ///
     /// # Errors
-    /// The place of the mistake, and the next step.
+    /// Fails with the place of the first mistake and the next step.
     pub fn parse(source: &str) -> Result<Self, Mistake> {
         let steps = parse::steps(source)?.into();
         Ok(Self { source: source.into(), steps })
     }
 
-    /// Its value; it may be infinite or not a number (`1 / 0`, `sqrt(-1)`): keep the last good one then.
+    /// Its value. It may be infinite or NaN, as for `1 / 0` and `sqrt(-1)`; keep the last finite one then.
     ///
-    /// Nothing is allocated, and every step runs once.
+    /// It allocates nothing, and runs each step once.
     pub fn value(&self, scope: &Scope<'_>) -> f64 {
         // Each step puts one number on the stack at most.
         let mut stack = [0.0; MOST_STEPS];
@@ -136,7 +137,7 @@ impl fmt::Display for Expression {
 }
 
 impl Default for Scope<'_> {
-    /// Everything is 0, but for 1 frame per second.
+    /// All 0, except `fps`, which is 1.
     fn default() -> Self {
         Self { inputs: [0.0; 8], secs: 0.0, frame: 0.0, beat: 0.0, fps: 1.0, random: &|_, _| 0.0 }
     }

@@ -4,7 +4,7 @@ use std::f64::consts::{PI, TAU};
 
 use super::{Random, Scope};
 
-/// A name that stands for a number.
+/// A name with a number as its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
     /// Its name.
@@ -25,10 +25,10 @@ pub(super) enum Origin {
     Constant(f64),
 }
 
-/// An operator: one number from one or more, by a sign.
+/// An operator: a sign with one to three operands.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
-    /// Symbol, written between its operands or before its one.
+    /// Symbol, between its operands or before its only one.
     pub symbol: &'static str,
     /// Precedence: a higher one binds more tightly.
     pub level: u8,
@@ -37,14 +37,14 @@ pub struct Operator {
     pub(super) kernel: Kernel,
 }
 
-/// A function: one number from any number of arguments, by a name.
+/// A function: a name with arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
     /// Its name.
     pub name: &'static str,
     /// Names of the arguments.
     pub arguments: &'static [&'static str],
-    /// It takes any number of further arguments as the last one.
+    /// True if it takes any number of further arguments, all like the last.
     pub more: bool,
     /// Help with units: one sentence.
     pub about: &'static str,
@@ -92,7 +92,7 @@ const fn input(index: usize, name: &'static str, about: &'static str) -> Variabl
     Variable { name, about, origin: Origin::Input(index) }
 }
 
-/// Every name that stands for a number.
+/// Every variable.
 pub const VARIABLES: &[Variable] = &[
     input(0, "a", "First input."),
     input(1, "b", "Second input."),
@@ -112,7 +112,7 @@ pub const VARIABLES: &[Variable] = &[
 
 /// The level of `?:`.
 pub(super) const CHOICE: u8 = 0;
-/// The level of comparisons, of which only one can stand between two numbers.
+/// The level of comparisons, which cannot be chained.
 pub(super) const COMPARISON: u8 = 3;
 /// The level of signs before a number. Binary operators are below it, and `^` is above.
 pub(super) const SIGN: u8 = 6;
@@ -125,7 +125,7 @@ const fn before(symbol: &'static str, about: &'static str, run: fn(f64) -> f64) 
     Operator { symbol, level: SIGN, about, kernel: Kernel::One(run) }
 }
 
-/// Every operator, from what binds most to what binds least.
+/// Every operator, from the highest to the lowest level.
 pub const OPERATORS: &[Operator] = &[
     between(SIGN + 1, "^", "Power, from right to left: `2 ^ 3 ^ 2` is 512 and `-2 ^ 2` is −4.", f64::powf),
     before("-", "Negative of its operand.", |x| -x),
@@ -245,14 +245,14 @@ fn number(is_on: bool) -> f64 {
     f64::from(u8::from(is_on))
 }
 
-/// NaN stays NaN.
+/// NaN for NaN, else the result of `run`.
 fn keep_nan(x: f64, run: impl Fn(f64) -> f64) -> f64 {
     if x.is_nan() { x } else { run(x) }
 }
 
 fn fract(x: f64) -> f64 {
     let fract = x - x.floor();
-    // Just below a whole number the difference is rounded up.
+    // Just below an integer, the difference rounds up to 1.
     if fract == 1.0 { 0.0 } else { fract }
 }
 
@@ -261,7 +261,7 @@ fn modulo(x: f64, y: f64) -> f64 {
     if rest == y.abs() { 0.0 } else { rest }
 }
 
-/// The lesser number, or NaN if one is NaN. (`f64::min` would return the other one, and either of 0 and −0.)
+/// The smaller number, or NaN if one is NaN. (`f64::min` ignores NaN, and may return 0 or −0 for the two.)
 fn least(x: f64, y: f64) -> f64 {
     if x.is_nan() || x < y { x } else { y }
 }
@@ -279,7 +279,7 @@ fn mix(x: f64, y: f64, amount: f64) -> f64 {
 }
 
 fn smoothstep(low: f64, high: f64, x: f64) -> f64 {
-    // An interval of no length is a step at its end.
+    // An empty interval is a step at its end.
     let place = if low == high { keep_nan(x - low, |x| number(x >= 0.0)) } else { (x - low) / (high - low) };
     ease(clamp(place, 0.0, 1.0))
 }

@@ -1,4 +1,4 @@
-//! From a source to a program: a parser by precedence.
+//! A precedence-climbing parser: from the source of an expression to the steps of its program.
 
 use std::ops::Range;
 
@@ -52,13 +52,13 @@ struct Parser<'a> {
     span: Range<usize>,
     /// Span of the previous token; empty at the beginning.
     before: Range<usize>,
-    /// The present depth of nesting.
+    /// Current depth of nesting.
     depth: usize,
     steps: Vec<Step>,
 }
 
 impl Parser<'_> {
-    /// `x ? y : z`, or what binds more.
+    /// `x ? y : z`, or an expression of a higher level.
     fn choice(&mut self) -> Result<()> {
         self.operation(CHOICE + 1)?;
         if self.token != Token::Sign("?") {
@@ -80,7 +80,7 @@ impl Parser<'_> {
         choice.map_or(Ok(()), |choice| self.push(Step::Apply(choice.kernel)))
     }
 
-    /// Operators between values, from left to right, that bind at least as much.
+    /// Values with binary operators of at least this level, from left to right.
     fn operation(&mut self, least: u8) -> Result<()> {
         self.signed()?;
         while let Some(operator) = self.between().filter(|operator| operator.level >= least) {
@@ -99,13 +99,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The operator between two values that comes next, if one does.
+    /// The binary operator at the next token, if it is one.
     fn between(&self) -> Option<&'static Operator> {
         let Token::Sign(sign) = self.token else { return None };
         OPERATORS.iter().find(|operator| operator.symbol == sign && (CHOICE + 1..SIGN).contains(&operator.level))
     }
 
-    /// A value with signs before it.
+    /// A value with any prefix operators.
     fn signed(&mut self) -> Result<()> {
         let Token::Sign(sign) = self.token else { return self.power() };
         let Some(operator) = OPERATORS.iter().find(|operator| operator.symbol == sign && operator.level == SIGN) else {
@@ -116,7 +116,7 @@ impl Parser<'_> {
         self.push(Step::Apply(operator.kernel))
     }
 
-    /// A value and perhaps its power, which may have a sign.
+    /// A value, with its exponent if it has one. The exponent may have a sign.
     fn power(&mut self) -> Result<()> {
         self.operand()?;
         let Token::Sign(sign) = self.token else { return Ok(()) };
@@ -128,7 +128,7 @@ impl Parser<'_> {
         self.push(Step::Apply(operator.kernel))
     }
 
-    /// A number, a name, a call or what stands in brackets.
+    /// A number, a name, a call or an expression in parentheses.
     fn operand(&mut self) -> Result<()> {
         match self.token {
             Token::Number(number) => {
@@ -171,7 +171,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The arguments of a function, from its bracket on.
+    /// The arguments of a function, from its opening parenthesis on.
     fn call(&mut self, function: &Function, name: &Range<usize>) -> Result<()> {
         let open = name.start..self.span.end;
         let mut count = 0;
@@ -179,7 +179,7 @@ impl Parser<'_> {
         while self.token != Token::Sign(")") || count > 0 {
             self.within(Self::choice)?;
             count += 1;
-            // A function of many arguments is applied again for each further argument.
+            // A function of any number of arguments takes two at a time.
             if function.more && count > 1 {
                 self.push(Step::Apply(function.kernel))?;
             }
@@ -206,7 +206,7 @@ impl Parser<'_> {
         self.push(Step::Apply(function.kernel))
     }
 
-    /// The bracket that closes the one opened at that place.
+    /// The closing parenthesis for the one at `open`.
     fn close(&mut self, open: &Range<usize>, expected: &'static str) -> Result<()> {
         match self.token {
             Token::Sign(")") => self.advance(),
@@ -244,7 +244,7 @@ impl Parser<'_> {
         let (token, span) = token(self.source, self.span.end)?;
         self.before = std::mem::replace(&mut self.span, span);
         self.token = token;
-        // The end is where the last word ends, not the white space behind it.
+        // The end is that of the last token, not of the white space after it.
         if token == Token::End {
             self.span = self.before.end..self.before.end;
         }

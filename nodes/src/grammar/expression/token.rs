@@ -1,4 +1,4 @@
-//! An expression cut into words, numbers and signs.
+//! Tokens of expressions: names, numbers and signs.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub(super) enum Token {
     End,
 }
 
-/// Every sign; what begins with another stands before it.
+/// Every sign. Longer signs precede those that they begin with.
 const SIGNS: &[&str] =
     &["||", "&&", "<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "%", "^", "!", "?", ":", "(", ")", ","];
 

@@ -8,14 +8,14 @@ use crate::node::sound::{BANDS, HOPS_PER_SEC, Hop, part_below};
 const SILENCE: f64 = 1e-3;
 /// Decibels from silence to 1.
 const SPAN: f64 = 60.0;
-/// Distance of the compared loudnesses of a band, in hops.
+/// Hops between the two loudnesses of a band that the flux compares.
 pub const BACK: usize = 2;
-/// Seconds of the running mean of the flux.
-const USUAL_SECS: f64 = 1.0;
-/// Flux above this many times the average is an onset.
-const ABOVE_USUAL: f64 = 2.0;
-/// The flux that is an onset in silence, in parts of the span: at no sensitivity, and at the highest.
-const LEAST: (f64, f64) = (0.2, 0.003);
+/// Time constant of the mean flux, in seconds.
+const MEAN_SECS: f64 = 1.0;
+/// Factor of the mean flux in the limit of an onset.
+const MEAN_FACTOR: f64 = 2.0;
+/// Flux of an onset after silence, as a fraction of [`SPAN`]: at sensitivity 0, and at 1.
+const ONSET_FLUX: (f64, f64) = (0.2, 0.003);
 
 /// The amplitudes in the bands of a hop, each 1 for a sine at full scale. Numbers that are not finite are 0.
 pub fn amplitudes(hop: &Hop, gain: f64) -> [f64; BANDS] {
@@ -36,8 +36,8 @@ pub fn amplitude(bands: &[f64; BANDS], share: &[f64; BANDS]) -> f64 {
     power.sqrt().min(1.0)
 }
 
-/// Fraction of the way to a level after `secs`, where 90 % take `whole`.
-pub fn part(secs: f64, whole: f64) -> f64 {
+/// Fraction of a change of level that is complete after `secs`, if 90 % take `whole` seconds; 1 if `whole` is 0.
+pub fn progress(secs: f64, whole: f64) -> f64 {
     if whole > 0.0 { -(-LN_10 * secs / whole).exp_m1() } else { 1.0 }
 }
 
@@ -50,7 +50,7 @@ pub struct Brightness {
 
 impl Brightness {
     /// Adds a hop.
-    pub fn hear(&mut self, bands: &[f64; BANDS]) {
+    pub fn add(&mut self, bands: &[f64; BANDS]) {
         for (band, amplitude) in bands.iter().enumerate().filter(|(_, amplitude)| **amplitude > SILENCE) {
             self.weight += amplitude;
             self.moment += amplitude * band as f64;
@@ -75,15 +75,15 @@ pub struct Onsets<'a> {
     state: &'a mut [f64],
 }
 
-/// The usual flux.
-const USUAL: usize = 0;
+/// Mean flux.
+const MEAN: usize = 0;
 /// Hops until the next possible onset.
 const LEFT: usize = 1;
 /// 1 while the flux is above its limit.
 const OVER: usize = 2;
 
 impl<'a> Onsets<'a> {
-    /// The numbers that it remembers.
+    /// Length of its memory.
     pub const MEMORY: usize = BACK * BANDS + 3;
 
     /// The detector stored in this memory.
@@ -92,19 +92,20 @@ impl<'a> Onsets<'a> {
         Self { past, state }
     }
 
-    /// Adds a hop. Returns true at an onset: the flux, the mean rise of the bands, passes its limit.
-    pub fn hear(&mut self, bands: &[f64; BANDS], sensitivity: f64, wait_hops: f64) -> bool {
+    /// Adds a hop. Returns true at an onset: the flux (mean rise of loudness over the bands) passes its limit, at least
+    /// `wait_hops` after the last onset.
+    pub fn add(&mut self, bands: &[f64; BANDS], sensitivity: f64, wait_hops: f64) -> bool {
         let loud = bands.map(loudness);
         let rise = |(now, before): (&f64, &f64)| (now - before).max(0.0);
         let flux = loud.iter().zip(&*self.past).map(rise).sum::<f64>() / BANDS as f64;
         self.past.copy_within(BANDS.., 0);
         self.past[(BACK - 1) * BANDS..].copy_from_slice(&loud);
 
-        let limit = ABOVE_USUAL * self.state[USUAL] + LEAST.0 * (LEAST.1 / LEAST.0).powf(sensitivity);
+        let limit = MEAN_FACTOR * self.state[MEAN] + ONSET_FLUX.0 * (ONSET_FLUX.1 / ONSET_FLUX.0).powf(sensitivity);
         let (over, was_over) = (flux > limit, self.state[OVER] > 0.0);
         self.state[OVER] = f64::from(u8::from(over));
-        let hops = USUAL_SECS * HOPS_PER_SEC as f64;
-        self.state[USUAL] += (flux - self.state[USUAL]) / hops;
+        let hops = MEAN_SECS * HOPS_PER_SEC as f64;
+        self.state[MEAN] += (flux - self.state[MEAN]) / hops;
         self.state[LEFT] = (self.state[LEFT] - 1.0).max(0.0);
         let begins = over && !was_over && self.state[LEFT] == 0.0;
         if begins {

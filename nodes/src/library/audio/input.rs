@@ -1,6 +1,6 @@
 //! Audio input: level, ranges, onsets and brightness.
 
-use crate::library::audio::follower::{Brightness, Onsets, amplitude, amplitudes, part, shares};
+use crate::library::audio::follower::{Brightness, Onsets, amplitude, amplitudes, progress, shares};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::sound::HOPS_PER_SEC;
@@ -48,7 +48,7 @@ const BRIGHTNESS: Output =
     Output::number("brightness", "Spectral centroid by pitch: 0 at 20 Hz, 1 at 20 kHz. It holds its value in silence.");
 const ONSET: Output = Output::gate("onset", "Trigger at each onset; several onsets in one latent frame all count.");
 
-/// The levels that are followed, in the order of [`shares`]; what onsets remember comes after them.
+/// Outputs of the level followers, in the order of [`shares`]. Their memory precedes that of the onsets.
 const LEVELS: [&Output; 4] = [&LEVEL, &BASS, &MID, &TREBLE];
 
 /// Audio input: level, ranges, onsets and brightness.
@@ -67,10 +67,10 @@ fn run(ctx: &mut NodeContext<'_>) {
     let (hops, gain) = (ctx.sound(), 10.0_f64.powf(ctx.number(&GAIN) / 20.0));
     let shares = shares(ctx.number(&LOW), ctx.number(&HIGH));
     let hop_secs = 1.0 / HOPS_PER_SEC as f64;
-    let (up, down) = (part(hop_secs, ctx.number(&ATTACK)), part(hop_secs, ctx.number(&RELEASE)));
+    let (up, down) = (progress(hop_secs, ctx.number(&ATTACK)), progress(hop_secs, ctx.number(&RELEASE)));
     let (sensitivity, wait) = (ctx.number(&SENSITIVITY), (ctx.number(&WAIT) / hop_secs).round());
     // Without new sound, the levels fall at their release.
-    let fallen = 1.0 - part(ctx.dt_secs(), ctx.number(&RELEASE));
+    let fallen = 1.0 - progress(ctx.dt_secs(), ctx.number(&RELEASE));
     let (levels, onsets) = ctx.memory().split_at_mut(LEVELS.len());
     let (mut onsets, mut count) = (Onsets::new(onsets), 0_u16);
     let (mut highest, mut centroid) = ([0.0_f64; LEVELS.len()], Brightness::default());
@@ -81,8 +81,8 @@ fn run(ctx: &mut NodeContext<'_>) {
             *level += way * if way > 0.0 { up } else { down };
             *highest = highest.max(*level);
         }
-        centroid.hear(&bands);
-        count = count.saturating_add(u16::from(onsets.hear(&bands, sensitivity, wait)));
+        centroid.add(&bands);
+        count = count.saturating_add(u16::from(onsets.add(&bands, sensitivity, wait)));
     }
     if hops.is_empty() {
         for (level, highest) in levels.iter_mut().zip(&mut highest) {

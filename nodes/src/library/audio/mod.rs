@@ -1,4 +1,4 @@
-//! Sound.
+//! Nodes of audio inputs.
 
 pub(crate) mod follower;
 pub mod input;

@@ -15,12 +15,12 @@ pub const BENDS: Input = Input::socket("bends", Kind::Bend, "Chain of bends that
 /// Part of the site to bend.
 pub const TARGET: Input =
     Input::socket("target", Kind::Target, "Part of the site to bend; all of it if nothing is connected.");
-/// Dry to wet.
+/// Dry/wet mix.
 pub const AMOUNT: Input =
     Input::number("amount", 1.0, "Dry/wet mix: 0 leaves the model unchanged, 1 applies the full bend.").hard(0.0, 1.0);
 /// The chain with this bend at its end.
 pub const OUT: Output = Output::of("bends", Kind::Bend, "The incoming chain with this bend at its end.").passes(&BENDS);
-/// Fill outside of the picture.
+/// Values beyond the edge of the picture.
 pub const PADDING: Input = Input::choice_of::<crate::program::grid::Padding>(
     "padding",
     "Values beyond the edge: border repeats it, zeros is 0, reflect mirrors, wrap comes from the other side.",
@@ -33,7 +33,7 @@ pub struct Sites<const N: usize> {
 }
 
 impl<const N: usize> Sites<N> {
-    /// These sites, and the help of the input.
+    /// A list of sites, and the help of its input.
     pub const fn new(about: &'static str, sites: [Site; N]) -> Self {
         let mut names = [""; N];
         let mut i = 0;
@@ -49,7 +49,7 @@ impl<const N: usize> Sites<N> {
         Input::choice("site", &self.names, self.about)
     }
 
-    /// Site at the input.
+    /// Site chosen at the input.
     pub fn chosen(&'static self, ctx: &NodeContext<'_>) -> Site {
         self.listed[ctx.choice(&self.input())]
     }
@@ -65,7 +65,7 @@ pub const MAPS: &Sites<2> = &Sites::new(
     "Site: cross-attention map (picture to words) or self-attention map (picture to picture).",
     [Site::CrossMap, Site::SelfMap],
 );
-/// Every site in a layer with a hook of its own.
+/// Every site of a layer but the RoPE positions.
 pub const LAYER: &Sites<9> = &Sites::new(
     "Site in the layer: attention map, value or output, or feed-forward network.",
     [
@@ -83,11 +83,11 @@ pub const LAYER: &Sites<9> = &Sites::new(
 
 /// Adds a bend to the chain: `op` with the node's inputs of the same names as its parameters.
 pub fn run(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op) {
-    with(ctx, site, op, None);
+    run_with(ctx, site, op, None);
 }
 
 /// [`run`] for an operation that needs words besides those of its target.
-pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, with: Option<&Words>) {
+pub fn run_with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, words: Option<&Words>) {
     let params = Params::new(op, |param| smallvec![setting(ctx, param)]);
     let amount: Lanes = smallvec![ctx.number(&AMOUNT)];
     let selection = ctx.target(&TARGET);
@@ -99,14 +99,14 @@ pub fn with(ctx: &mut NodeContext<'_>, site: Site, op: &'static Op, with: Option
             params: params.clone(),
             amount: amount.clone(),
             target: target.clone(),
-            with: with.cloned(),
+            with: words.cloned(),
         };
         ctx.link(before, bend)
     });
     ctx.set(&OUT, chain);
 }
 
-/// Value of a parameter: gates are 0 or 1 and choices whole, however a cable moves them.
+/// Value of a parameter: 0 or 1 for a gate, an index for a choice.
 fn setting(ctx: &NodeContext<'_>, param: &Param) -> f64 {
     let input = param.input;
     if input.kind == Kind::Gate {

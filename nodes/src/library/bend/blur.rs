@@ -6,7 +6,7 @@ use crate::program::grid::{Grid, GridMap, Padding};
 use crate::program::op::{Form, Op, Params};
 
 const SIGMA: Input =
-    Input::number("sigma", 0.0, "Radius of the blur (standard deviation), in cells of the latent grid.")
+    Input::number("sigma", 0.0, "Radius of the blur (standard deviation), in cells of the token grid (16 pixels).")
         .soft(0.0, 4.0)
         .hard(0.0, 16.0)
         .unit("cells");
@@ -31,8 +31,8 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Blurred by a Gaussian of a standard deviation of `sigma` cells. The blur of the offline AttentionBender is 3 cells
-/// wide for every sigma. It is dark at the border, as here with the padding `zeros`.
+/// Gaussian blur with a standard deviation of `sigma` cells. The kernel of the offline AttentionBender
+/// has 3 × 3 cells for every sigma. It darkens the border, as the padding `zeros` does here.
 fn blur(params: &Params, grid: Grid) -> GridMap {
     GridMap::spread(
         grid,
@@ -41,7 +41,7 @@ fn blur(params: &Params, grid: Grid) -> GridMap {
     )
 }
 
-/// A Gaussian of this standard deviation in cells, to three of them on either side.
+/// Weights of a Gaussian with a standard deviation of `sigma` cells, cut at three standard deviations. Their sum is 1.
 pub(super) fn gauss(sigma: f64) -> Vec<f64> {
     if sigma <= 0.0 {
         return vec![1.0];

@@ -24,7 +24,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[bend_node::OUT],
     run: |ctx| {
         let words = listed_words(&ctx.text(&WORDS));
-        bend_node::with(ctx, Site::CrossMap, &OP, Some(&words));
+        bend_node::run_with(ctx, Site::CrossMap, &OP, Some(&words));
     },
     ..NodeDef::BASE
 };

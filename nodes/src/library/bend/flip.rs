@@ -21,7 +21,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Mirrored left to right where `horizontal` is on, top to bottom where `vertical` is.
+/// Mirrors left and right in frames with `horizontal` on, top and bottom in frames with `vertical` on.
 fn flip(params: &Params, grid: Grid) -> GridMap {
     let sign = |on: bool| if on { -1.0 } else { 1.0 };
     GridMap::warp(

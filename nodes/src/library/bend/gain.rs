@@ -36,17 +36,17 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Times `gain`, frame by frame.
+/// Multiplies each frame by its `gain`.
 fn map(params: &Params, grid: Grid) -> GridMap {
     GridMap::gain(grid, |frame, _, _| params.at(&GAIN, frame))
 }
 
-/// The weight before the softmax times `gain`.
+/// Multiplies the attention by `gain` before rows are normalised.
 fn weight(params: &Params, frame: usize) -> Weight {
     Weight { sharpness: 1.0, gain: params.at(&GAIN, frame) }
 }
 
-/// x `[batch, frames, ..]` times `gain`, frame by frame.
+/// Multiplies each frame of x `[batch, frames, ..]` by its `gain`.
 pub(super) fn tensor(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     x.broadcast_mul(&lanes_along(params.lanes(&GAIN), 1, x)?)
 }

@@ -25,8 +25,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// The negative of each picture in x `[.., frames, rows, columns]`. The smallest and largest value of a frame stay the
-/// same.
+/// `max + min − x` in each frame of x `[.., frames, rows, columns]`: its smallest and largest values remain.
 fn negative(x: &Tensor, params: &Params) -> Result<Tensor> {
     let cells = x.flatten_from(x.rank() - 2)?;
     let ends = (cells.max_keepdim(D::Minus1)? + cells.min_keepdim(D::Minus1)?)?.unsqueeze(D::Minus1)?;
@@ -38,7 +37,7 @@ fn opposite(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     switch(x, &x.neg()?, params.lanes(&INVERT), 1)
 }
 
-/// x in the frames in which `on` is off, y in the others.
+/// y in the frames with `on` at 1, x in the others; `axis` is that of the frames.
 fn switch(x: &Tensor, y: &Tensor, on: &[f64], axis: usize) -> Result<Tensor> {
     let on: Vec<f64> = on.iter().map(|on| on.round()).collect();
     x + (y - x)?.broadcast_mul(&lanes_along(&on, axis, x)?)?

@@ -1,4 +1,4 @@
-//! Masks outside of a shape.
+//! Masks the outside of a shape.
 
 use crate::choice::choices;
 use crate::library::bend::bend_node;
@@ -63,7 +63,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Times `outside` outside of a shape, frame by frame.
+/// Multiplies the outside of the shape by `outside`, blended over the feather.
 fn mask(params: &Params, grid: Grid) -> GridMap {
     GridMap::gain(grid, |frame, row, column| {
         let inputs = [&OUTSIDE, &X, &Y, &WIDTH, &HEIGHT, &FEATHER];

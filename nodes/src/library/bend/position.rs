@@ -5,11 +5,11 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::Site;
 use crate::program::op::{Form, Op, Params};
 
-const X: Input = Input::number("x", 0.0, "Offset to the right, in cells of the latent grid.")
+const X: Input = Input::number("x", 0.0, "Offset to the right, in cells of the token grid (16 pixels).")
     .soft(-16.0, 16.0)
     .hard(-1024.0, 1024.0)
     .unit("cells");
-const Y: Input = Input::number("y", 0.0, "Offset down, in cells of the latent grid.")
+const Y: Input = Input::number("y", 0.0, "Offset down, in cells of the token grid (16 pixels).")
     .soft(-16.0, 16.0)
     .hard(-1024.0, 1024.0)
     .unit("cells");
@@ -43,18 +43,18 @@ const OP: Op = Op::new(
     Form::Position(position),
 );
 
-/// Changes the RoPE positions of the queries: moved, rotated, scaled, or shifted in time.
+/// Moves, rotates and scales the RoPE positions of the queries, in space and in time.
 pub const NODE: NodeDef = NodeDef {
     name: "bend.position",
     title: "RoPE position",
-    about: "Changes the RoPE positions of the queries: moved, rotated, scaled, or shifted in time.",
+    about: "Moves, rotates and scales the RoPE positions of the queries, in space and in time.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, X, Y, FRAMES, ANGLE, STRETCH, PACE, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, Site::SelfPosition, &OP),
     ..NodeDef::BASE
 };
 
-/// Offset of a query that is rotated, scaled and then moved: `[t, y, x]`.
+/// Offset of a query at `[t, y, x]` cells from the centre: rotation, then scale, then translation.
 fn position(params: &Params, frame: usize, [t, y, x]: [f64; 3]) -> [f64; 3] {
     let inputs = [&X, &Y, &FRAMES, &ANGLE, &STRETCH, &PACE];
     let [right, down, later, angle, stretch, pace] = inputs.map(|input| params.at(input, frame));

@@ -1,4 +1,4 @@
-//! Rounds to a few steps.
+//! Rounds to a few levels.
 
 use candle_core::{D, Result, Tensor};
 
@@ -28,7 +28,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// x `[batch, frames, tokens, ..]` rounded to multiples of `coarseness` times the largest |x| of its token.
+/// Rounds x `[batch, frames, tokens, ..]` to multiples of `coarseness` times the largest |x| of its token.
 fn quantise(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let largest = x.abs()?.max_keepdim(D::Minus1)?;
     let step = largest.broadcast_mul(&lanes_along(params.lanes(&COARSENESS), 1, x)?)?;

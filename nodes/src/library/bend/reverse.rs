@@ -20,7 +20,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// The frames of the chunk last to first, where `reverse` is on.
+/// Frame t takes the content of the t-th last frame while `reverse` is on.
 fn reverse(params: &Params, grid: Grid) -> GridMap {
     GridMap::in_time(grid, |frame| {
         vec![(if params.is_on(&REVERSE, frame) { grid.frames - 1 - frame } else { frame }, 1.0)]

@@ -1,4 +1,4 @@
-//! Moves activity from neuron to neuron.
+//! Rolls the activity of neurons along their index.
 
 use candle_core::{D, Result, Tensor};
 
@@ -25,7 +25,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// x `[batch, frames, tokens, neurons]` moved by `neurons` neurons, around the end; whole ones.
+/// Rolls x `[batch, frames, tokens, neurons]` by `neurons`, rounded to whole neurons.
 fn roll(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let count = x.dim(D::Minus1)? as i64;
     let frames = params.lanes(&NEURONS).iter().enumerate().map(|(frame, places)| {

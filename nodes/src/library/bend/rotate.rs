@@ -28,7 +28,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Turned clockwise by `angle` degrees. The offline AttentionBender turns the same way.
+/// Rotates clockwise by `angle` degrees, as the offline AttentionBender does.
 fn rotate(params: &Params, grid: Grid) -> GridMap {
     GridMap::warp(
         grid,

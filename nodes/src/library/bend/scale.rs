@@ -10,12 +10,15 @@ const FACTOR: Input = Input::number("factor", 1.0, "Scale factor: 2 doubles widt
     .hard(0.01, 100.0)
     .unit("×")
     .log();
-const STRETCH: Input =
-    Input::number("stretch", 1.0, "Extra factor of the width: 1 keeps the proportions, 2 doubles the width.")
-        .soft(0.25, 4.0)
-        .hard(0.01, 100.0)
-        .unit("×")
-        .log();
+const STRETCH: Input = Input::number(
+    "stretch",
+    1.0,
+    "Aspect ratio, at constant area: 1 keeps the proportions, 4 doubles the width and halves the height.",
+)
+.soft(0.25, 4.0)
+.hard(0.01, 100.0)
+.unit("×")
+.log();
 
 const OP: Op = Op::new(
     "scale",
@@ -44,7 +47,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Enlarged by `factor`, and `stretch` times as wide as high, about the middle.
+/// Scales by `factor` about the centre. The width gains a factor of √`stretch`, the height loses it.
 fn scale(params: &Params, grid: Grid) -> GridMap {
     GridMap::warp(
         grid,

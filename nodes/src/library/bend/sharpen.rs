@@ -9,11 +9,14 @@ use crate::program::op::{Form, Op, Params};
 const STRENGTH: Input = Input::number("strength", 0.0, "Strength of the unsharp mask: 0 changes nothing.")
     .soft(0.0, 4.0)
     .hard(-100.0, 100.0);
-const SIGMA: Input =
-    Input::number("sigma", 1.0, "Radius of the unsharp mask (standard deviation), in cells of the latent grid.")
-        .soft(0.25, 4.0)
-        .hard(0.0, 16.0)
-        .unit("cells");
+const SIGMA: Input = Input::number(
+    "sigma",
+    1.0,
+    "Radius of the unsharp mask (standard deviation), in cells of the token grid (16 pixels).",
+)
+.soft(0.25, 4.0)
+.hard(0.0, 16.0)
+.unit("cells");
 
 const OP: Op = Op::new("sharpen", &[STRENGTH.neutral_at(0.0), SIGMA.option()], Form::Grid(sharpen));
 
@@ -28,7 +31,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// `x + strength · (x − blur(x))`, the blur `sigma` cells wide; it may go below 0.
+/// `x + strength · (x − blur(x))`, where the blur has a standard deviation of `sigma` cells. The result may be below 0.
 fn sharpen(params: &Params, grid: Grid) -> GridMap {
     let blur = GridMap::spread(grid, |_| Padding::Border, |frame| gauss(params.at(&SIGMA, frame)));
     blur.mix(|cell| {

@@ -25,7 +25,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Logits times `sharpness`: an inverse temperature.
+/// Multiplies the logits by `sharpness`, an inverse temperature.
 fn sharpness(params: &Params, frame: usize) -> Weight {
     Weight { sharpness: params.at(&SHARPNESS, frame), gain: 1.0 }
 }

@@ -28,7 +28,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Each frame gets the frame that is `frames` frames before it.
+/// Frame t takes the content of frame t − `frames`, interpolated between two frames.
 fn shift(params: &Params, grid: Grid) -> GridMap {
     GridMap::in_time(grid, |frame| {
         let from = frame as f64 - params.at(&FRAMES, frame);

@@ -9,7 +9,7 @@ use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 const THRESHOLD: Input = Input::number(
     "threshold",
     0.0,
-    "Threshold as a fraction of the largest value, in each latent frame of a map or position of a tensor.",
+    "Threshold, as a fraction of the largest value: in maps that of the latent frame, elsewhere that of the token.",
 )
 .hard(0.0, 1.0);
 
@@ -30,14 +30,13 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Each picture in x `[.., frames, rows, columns]`. Values below `threshold` times the largest value of their frame are
-/// 0.
+/// Sets values of x `[.., frames, rows, columns]` to 0 if |x| is below `threshold` times the largest of their frame.
 fn columns(x: &Tensor, params: &Params) -> Result<Tensor> {
     let largest = x.flatten_from(x.rank() - 2)?.abs()?.max_keepdim(D::Minus1)?.unsqueeze(D::Minus1)?;
     strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(&THRESHOLD), x.rank() - 3, x)?)?)
 }
 
-/// x `[batch, frames, tokens, ..]`, 0 where |x| is below `threshold` times the largest of its token.
+/// Sets values of x `[batch, frames, tokens, ..]` to 0 if |x| is below `threshold` times the largest of their token.
 fn tensor(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let largest = x.abs()?.max_keepdim(D::Minus1)?;
     strong(x, &largest.broadcast_mul(&lanes_along(params.lanes(&THRESHOLD), 1, x)?)?)

@@ -8,7 +8,7 @@ use crate::program::Site;
 use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 
 const OFFSET: Input =
-    Input::number("offset", 0.0, "Offset of the timestep, 1000 (all noise) to 0 (none). Above 0 the model smooths and invents; below 0 noise remains.")
+    Input::number("offset", 0.0, "Offset of the timestep, which runs from 1000 (all noise) to 0 (none). Above 0 the model smooths and invents; below 0 noise remains.")
         .soft(-500.0, 500.0)
         .hard(-1000.0, 1000.0);
 
@@ -25,7 +25,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Timesteps x `[batch, frames, ..]` plus `offset`, within 0 to 1000.
+/// Adds `offset` to the timesteps x `[batch, frames, ..]`, limited to 0 to 1000.
 fn offset(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     x.broadcast_add(&lanes_along(params.lanes(&OFFSET), 1, x)?)?.clamp(0.0, 1000.0)
 }

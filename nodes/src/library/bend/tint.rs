@@ -31,7 +31,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Noise x `[batch, frames, cells, channels]` plus `tint` in the channel `channel` of each frame.
+/// Adds `tint` to the channel `channel` of the noise x `[batch, frames, cells, channels]`, frame by frame.
 fn tint(x: &Tensor, params: &Params, _: &mut dyn Noise) -> Result<Tensor> {
     let (frames, channels) = (x.dim(1)?, x.dim(D::Minus1)?);
     let value = |frame: usize, channel: usize| {

@@ -32,7 +32,7 @@ pub const NODE: NodeDef = NodeDef {
     ..NodeDef::BASE
 };
 
-/// Moved right by `x` widths and down by `y` heights.
+/// Moves right by `x` widths and down by `y` heights of the picture.
 ///
 /// The offline AttentionBender moves the other way, and counts half widths: its `translate_x` 0.5 is −0.25 here.
 fn translate(params: &Params, grid: Grid) -> GridMap {

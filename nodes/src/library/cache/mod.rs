@@ -1,4 +1,4 @@
-//! The model's memory of past frames.
+//! The KV cache: the model's memory of past latent frames.
 
 pub mod off;
 pub mod recache;

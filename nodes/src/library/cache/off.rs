@@ -1,4 +1,4 @@
-//! Masks past frames.
+//! Masks past latent frames.
 
 use smallvec::smallvec;
 
@@ -6,7 +6,7 @@ use crate::node::def::{Input, NodeDef};
 
 const OFF: Input = Input::gate("off", true, "Gate: while it is on, the model attends to no past latent frames.");
 
-/// Masks past frames.
+/// Masks past latent frames.
 pub const NODE: NodeDef = NodeDef {
     name: "cache.off",
     title: "Cache off",

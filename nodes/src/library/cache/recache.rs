@@ -7,7 +7,7 @@ const ON: Input = Input::gate("on", false, "Gate: recomputes the KV cache before
 const DISTANCE: Input = Input::number(
     "distance",
     0.0,
-    "Change that triggers a recache, if exceeded; 0 turns this off. Another prompt counts 1, a bend's knob over its travel 1; they add.",
+    "Change of prompt and bends that triggers a recache; 0 turns this off. A new prompt counts 1, a bend's knob turned over its whole range 1; changes add up.",
 )
 .soft(0.0, 2.0)
 .hard(0.0, 1e5);

@@ -28,7 +28,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     if !ctx.rises(&TRIGGER) {
         return;
     }
-    // The frame after that of the latest reset; 0 before any.
+    // The memory has the frame of the latest reset plus 1; 0 without one.
     let (latest, now) = (ctx.memory()[0], (ctx.frame() + 1) as f64);
     if latest == 0.0 || (now - latest) * ctx.dt_secs() >= ctx.number(&WAIT) - GRACE {
         ctx.memory()[0] = now;

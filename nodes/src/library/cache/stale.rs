@@ -1,4 +1,4 @@
-//! Weakens out-of-date past frames.
+//! Weakens past latent frames of other prompts and bends.
 
 use smallvec::smallvec;
 
@@ -10,7 +10,7 @@ const STRENGTH: Input =
         .soft(0.0, 10.0)
         .hard(0.0, 1000.0);
 
-/// Weakens out-of-date past frames.
+/// Weakens past latent frames of other prompts and bends.
 pub const NODE: NodeDef = NodeDef {
     name: "cache.stale",
     title: "Cache stale",

@@ -36,7 +36,7 @@ const GATE: Output = Output::gate("gate", "On while the comparison holds.");
 /// The last result; for `!=`, that of `==`.
 const TRUE: usize = 0;
 
-/// On while one number is above, below or near another.
+/// Compares two numbers and gives a gate.
 pub const NODE: NodeDef = NodeDef {
     name: "logic.compare",
     title: "Compare",

@@ -11,7 +11,7 @@ const FROM: Input = Input::number("from", 0.0, "First number.").soft(0.0, 16.0).
 const TO: Input = Input::number("to", 7.0, "Last number; it may be below `from`.").soft(0.0, 16.0).hard(-1e6, 1e6);
 
 choices! {
-    /// The way of a count past an end.
+    /// Behaviour of the count at an end.
     enum AtEnd {
         Wrap = "wrap",
         Clamp = "clamp",
@@ -27,7 +27,7 @@ const CARRY: Output = Output::gate("carry", "Trigger for each count past an end.
 
 const BEGUN: usize = 0;
 const AT: usize = 1;
-/// 1 after a turn at the top: up triggers count down.
+/// 1 after a turn at an end in ping-pong: `up` counts towards `from`.
 const BACK: usize = 2;
 
 /// Counts triggers.

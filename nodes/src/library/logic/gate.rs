@@ -10,7 +10,7 @@ const TRIGGER: Input = Input::gate("trigger", false, "Gate or triggers to pass."
 const GATE: Input = Input::gate("gate", true, "Gate: open while it is on.");
 
 choices! {
-    /// The number behind a closed gate.
+    /// Output while the gate is closed.
     enum Closed {
         Hold = "hold",
         Zero = "zero",

@@ -9,11 +9,11 @@ const GATE: Output = Output::gate("gate", "On from `in` until `reset`.").passes(
 
 const ON: usize = 0;
 
-/// Goes on with a gate, and stays on.
+/// Switches on at a trigger and stays on until reset.
 pub const NODE: NodeDef = NodeDef {
     name: "logic.latch",
     title: "Latch",
-    about: "Switches on at a gate and stays on until reset.",
+    about: "Switches on at a trigger and stays on until reset.",
     inputs: &[IN, RESET],
     outputs: &[GATE],
     memory: 1,

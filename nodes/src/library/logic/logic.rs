@@ -24,7 +24,7 @@ const OP: Input = Input::choice_of::<Operation>("op", "Operation: and, or, xor, 
 const B: Input = Input::gate("b", false, "The second gate.");
 const OUT: Output = Output::gate("out", "The result; and, or and xor pass each trigger.");
 
-/// Two gates to one.
+/// Combines two gates with a logic operation.
 pub const NODE: NodeDef = NodeDef {
     name: "logic.logic",
     title: "Logic",
@@ -39,8 +39,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     let (a, b) = (ctx.trigger(&A), ctx.trigger(&B));
     let is_held = |gate: Gate| gate.on && gate.hits == 0;
     // Number of rising edges in this frame. An edge under an input that stays on has no effect.
-    let unseen = is_held(a) || is_held(b);
-    let (either, one) = if unseen { (0, 0) } else { (a.hits.max(b.hits), a.hits.abs_diff(b.hits)) };
+    let covered = is_held(a) || is_held(b);
+    let (either, one) = if covered { (0, 0) } else { (a.hits.max(b.hits), a.hits.abs_diff(b.hits)) };
     let both = match (is_held(a), is_held(b)) {
         (true, _) => b.hits,
         (_, true) => a.hits,

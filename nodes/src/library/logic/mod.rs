@@ -1,4 +1,4 @@
-//! Logic of gates, and choices by triggers.
+//! Logic of gates, and selection by triggers.
 
 pub mod compare;
 pub mod counter;

@@ -1,4 +1,4 @@
-//! A gate of a length of its own.
+//! A trigger as a gate with a length.
 
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::ROUNDED;
@@ -21,16 +21,16 @@ const RETRIGGER: Input =
     Input::gate("retrigger", true, "A trigger during a pulse restarts it; if off, the trigger is ignored.");
 const GATE: Output = Output::gate("gate", "On during the pulse.").passes(&TRIGGER);
 
-/// Seconds that the gate still stays on.
+/// Remaining seconds of the pulse.
 const LEFT: usize = 0;
 /// Triggers so far.
 const TRIGGERS: usize = 1;
 /// Waiting pulses, in pairs: delay left in seconds, number of pulses.
 const WAITING: usize = 2;
-/// Largest number of different delays.
+/// Largest number of entries in the queue of waiting pulses, one per latent frame.
 const MOST: usize = 64;
 
-/// Makes a gate of a trigger.
+/// Turns a trigger into a gate with a length, a delay and a probability.
 pub const NODE: NodeDef = NodeDef {
     name: "logic.pulse",
     title: "Pulse",
@@ -54,7 +54,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     if let Some(free) = waiting.chunks_exact_mut(2).find(|slot| slot[1] == 0.0) {
         free.copy_from_slice(&[delay, passed]);
     }
-    // A start between two frames shortens the pulse, without compensation.
+    // A pulse due between two frames starts at the second and ends on time.
     let (mut begun, mut left) = (0.0, 0.0_f64);
     for slot in waiting.chunks_exact_mut(2).filter(|slot| slot[1] > 0.0 && slot[0] <= ROUNDED) {
         begun += slot[1];

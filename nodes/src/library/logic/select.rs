@@ -11,7 +11,7 @@ const E: Input = Input::direct("e", 0.0, "Number 4.").soft(-1.0, 1.0);
 const F: Input = Input::direct("f", 0.0, "Number 5.").soft(-1.0, 1.0);
 const G: Input = Input::direct("g", 0.0, "Number 6.").soft(-1.0, 1.0);
 const H: Input = Input::direct("h", 0.0, "Number 7.").soft(-1.0, 1.0);
-const INPUTS: Input = Input::number("inputs", 8.0, "Number of inputs in use; after the last comes the first.")
+const INPUTS: Input = Input::number("inputs", 8.0, "Number of inputs in use; `next` wraps from the last to the first.")
     .soft(1.0, 8.0)
     .hard(1.0, 8.0);
 const INDEX: Input = Input::direct("index", 0.0, "Index of the input: 0 is `a`.").soft(0.0, 7.0).hard(0.0, 7.0);
@@ -21,10 +21,10 @@ const RESET: Input = Input::gate("reset", false, "Trigger: back to `index`; in o
 const OUT: Output = Output::number("out", "The selected number.").passes(&A);
 const CHOSEN: Output = Output::number("chosen", "Index of the selected number, from 0.");
 
-/// Steps by triggers, relative to the index.
+/// Offset from the index, in inputs, set by triggers.
 const STEP: usize = 0;
 
-/// Chooses one of eight numbers.
+/// Selects one of eight numbers, by index or step by step.
 pub const NODE: NodeDef = NodeDef {
     name: "logic.select",
     title: "Select",

@@ -1,4 +1,4 @@
-//! One of several.
+//! One of several inputs of any kind.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};

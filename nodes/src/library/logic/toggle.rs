@@ -1,4 +1,4 @@
-//! A switch that triggers flip.
+//! A switch that each trigger flips.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};

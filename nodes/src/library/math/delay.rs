@@ -1,4 +1,4 @@
-//! A number later.
+//! A delayed number.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -14,13 +14,13 @@ const INITIAL: Input = Input::number(
 const OUT: Output =
     Output::number("out", "The delayed number; its cables may form a feedback loop.").passes(&IN).delayed();
 
-/// The longest delay, in frames.
+/// Longest delay, in latent frames.
 const MOST: usize = 256;
-/// Frames so far, before the numbers that arrived in the last ones.
+/// Number of frames so far; then a ring of the numbers of the last [`MOST`] frames.
 const COUNT: usize = 0;
 const PAST: usize = 1;
 
-/// Gives a number some frames later, so that feedback is possible.
+/// Delays a number by latent frames; feedback loops may run through it.
 pub const NODE: NodeDef = NodeDef {
     name: "math.delay",
     title: "Delay",
@@ -33,7 +33,7 @@ pub const NODE: NodeDef = NodeDef {
 };
 
 fn run(ctx: &mut NodeContext<'_>) {
-    // A frame passes on the way out.
+    // The delayed output adds one frame by itself.
     let frames = ctx.whole(&FRAMES) as usize - 1;
     let (x, initial) = (ctx.number(&IN), ctx.number(&INITIAL));
     let memory = ctx.memory();

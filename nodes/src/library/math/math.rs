@@ -39,7 +39,7 @@ const MIX: Input = Input::number("mix", 0.5, "Share of `b` for mix: 0 is `a`, 1 
 const OUT: Output =
     Output::number("out", "The result; it keeps its last value where the operation has none.").passes(&A);
 
-/// Two numbers to one.
+/// Arithmetic on one or two numbers.
 pub const NODE: NodeDef = NodeDef {
     name: "math.math",
     title: "Math",

@@ -15,7 +15,7 @@ const POSITION: Input =
     Input::number("position", 0.5, "Position between the inputs: 0 is the first, 1 the last in use.").hard(0.0, 1.0);
 
 choices! {
-    /// The parts of the two numbers.
+    /// Crossfade curve.
     enum Fade {
         Linear = "linear",
         EqualPower = "equal_power",
@@ -25,7 +25,7 @@ choices! {
 const FADE: Input = Input::choice_of::<Fade>("fade", "Crossfade curve: linear, or equal power.");
 const OUT: Output = Output::number("out", "The mixed number.").passes(&A);
 
-/// Fades from one number to the next.
+/// Crossfades through up to four numbers.
 pub const NODE: NodeDef = NodeDef {
     name: "math.mix",
     title: "Mix",

@@ -1,4 +1,4 @@
-//! Numbers from numbers.
+//! Arithmetic, mapping and smoothing of numbers.
 
 pub mod delay;
 pub mod expression;

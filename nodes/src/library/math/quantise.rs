@@ -12,7 +12,7 @@ const LEVELS: Input =
     Input::text("levels", "", "List of levels, in any order; it replaces `steps`, `low` and `high`.").numbers(64);
 
 choices! {
-    /// The level that a number goes to.
+    /// Rounding of a number to a level.
     enum Mode {
         Nearest = "nearest",
         Floor = "floor",
@@ -34,12 +34,12 @@ const HIGH: Input = Input::number("high", 1.0, "Highest level.").soft(-1.0, 1.0)
 const OUT: Output = Output::number("out", "The current level.").passes(&IN);
 const CHANGE: Output = Output::gate("change", "Trigger when the level changes.");
 
-/// The most levels.
+/// Largest number of levels.
 const MOST: usize = 128;
 const BEGUN: usize = 0;
 const INDEX: usize = 1;
 
-/// Gives the level that a number is nearest to.
+/// Rounds a number to levels, with hysteresis.
 pub const NODE: NodeDef = NodeDef {
     name: "math.quantise",
     title: "Quantise",
@@ -88,8 +88,8 @@ fn levels<'a>(ctx: &NodeContext<'_>, buffer: &'a mut [f64; MOST]) -> &'a [f64] {
     levels
 }
 
-/// True if `x` belongs to the upper one of two levels. `slack` is the hysteresis as a fraction of their distance:
-/// positive below, negative above. A level always belongs to itself.
+/// True if `x` belongs to the upper one of two levels. `slack` is the hysteresis as a fraction of their distance, above
+/// 0 for a rise from the lower level and below 0 for a stay in the upper one. A number equal to a level belongs to it.
 fn reaches(x: f64, low: f64, high: f64, mode: Mode, slack: f64) -> bool {
     let step = high - low;
     match mode {

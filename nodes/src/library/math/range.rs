@@ -1,4 +1,4 @@
-//! From one range to another.
+//! Mapping of one range to another.
 
 use crate::choice::choices;
 use crate::node::context::NodeContext;
@@ -16,7 +16,7 @@ const CURVE: Input =
         .hard(-1.0, 1.0);
 
 choices! {
-    /// The treatment of numbers outside the range.
+    /// Behaviour outside the input range.
     enum Outside {
         Clamp = "clamp",
         Wrap = "wrap",
@@ -33,7 +33,7 @@ const LEARN: Input = Input::gate(
 );
 const OUT: Output = Output::number("out", "The mapped number.").passes(&IN);
 
-/// 1 with a learned range; then its ends, and the positions of the knobs it replaces.
+/// 1 while a learned range replaces the knobs. Then its ends, and the values of the knobs when it was learned.
 const LEARNED: usize = 0;
 const LEAST: usize = 1;
 const MOST: usize = 2;

@@ -13,7 +13,7 @@ const INDEX: Input =
 const GLIDE: Input = Input::number("glide", 1.0, "Glide time, in seconds.").soft(0.0, 10.0).hard(0.0, 600.0).unit("s");
 
 choices! {
-    /// The way of the glide.
+    /// Easing of the glide.
     enum Easing {
         Linear = "linear",
         EaseIn = "ease_in",
@@ -33,7 +33,7 @@ const FROM: usize = 2;
 /// Progress of the glide, 0 to 1.
 const DONE: usize = 3;
 
-/// Chooses one of four numbers, and glides there.
+/// Selects one of four numbers and glides to it.
 pub const NODE: NodeDef = NodeDef {
     name: "math.smooth_switch",
     title: "Smooth switch",

@@ -1,13 +1,13 @@
-//! A MIDI controller.
+//! A MIDI CC.
 
 use crate::library::midi::{CHANNEL, NUMBER};
 use crate::node::def::{Input, Learns, MidiKind, NodeDef, Output};
 
 const HELD: Input = Input::number("held", 0.0, "Output until the first message arrives.").hard(0.0, 1.0);
-/// The value of the controller.
+/// Value of the CC.
 pub const OUT: Output = Output::number("out", "Value of the CC, 0 to 1.");
 
-/// A MIDI controller.
+/// A MIDI CC.
 pub const NODE: NodeDef = NodeDef {
     name: "midi.cc",
     title: "MIDI CC",

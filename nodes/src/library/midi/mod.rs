@@ -1,4 +1,4 @@
-//! MIDI.
+//! MIDI CCs and notes, in and out.
 
 pub mod cc;
 pub mod note;
@@ -6,8 +6,8 @@ pub mod output;
 
 use crate::node::def::Input;
 
-/// The channel of a message that is received.
+/// Channel of incoming messages.
 pub const CHANNEL: Input =
     Input::number("channel", 1.0, "MIDI channel, 1 to 16; there is no omni.").soft(1.0, 16.0).hard(1.0, 16.0);
-/// The number of a controller.
+/// Number of a CC.
 pub const NUMBER: Input = Input::number("number", 1.0, "CC number, 0 to 127.").soft(0.0, 127.0).hard(0.0, 127.0);

@@ -1,4 +1,4 @@
-//! A MIDI key.
+//! A MIDI note.
 
 use crate::input::Strike;
 use crate::library::midi::CHANNEL;
@@ -7,10 +7,10 @@ use crate::node::value::Gate;
 
 const NOTE: Input = Input::number("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
 const GATE: Output =
-    Output::gate("gate", "On from note on to note off, for one latent frame at least. Each strike triggers.");
+    Output::gate("gate", "On from note on to note off, for one latent frame at least. Each note on is a trigger.");
 const VELOCITY: Output = Output::number("velocity", "Velocity, 0 to 1; 0 after note off.");
 
-/// A MIDI key.
+/// A MIDI note.
 pub const NODE: NodeDef = NodeDef {
     name: "midi.note",
     title: "MIDI note",

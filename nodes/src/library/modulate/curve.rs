@@ -14,7 +14,7 @@ const KEYS: Input = Input::text(
 .keys();
 
 choices! {
-    /// The unit of the times of keys.
+    /// Unit of the key times.
     enum Time {
         Seconds = "seconds",
         Frames = "frames",
@@ -29,7 +29,7 @@ const UNIT: Input = Input::choice_of::<Time>(
 );
 
 choices! {
-    /// The way after the last key.
+    /// Behaviour after the last key.
     enum AtEnd {
         Hold = "hold",
         Loop = "loop",
@@ -51,11 +51,11 @@ const END: Output = Output::gate("end", "Trigger at each end of the curve.");
 
 /// Position: 0 is the first key, 1 the last; from 1 to 2 it returns.
 const PLACE: usize = 0;
-/// Number of ends in this frame.
+/// Number of ends passed on the way to this frame.
 const ENDS: usize = 1;
 const BEGUN: usize = 2;
 
-/// A curve through keys, over time.
+/// Plays a curve through written keys.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.curve",
     title: "Curve",
@@ -82,25 +82,25 @@ fn run(ctx: &mut NodeContext<'_>) {
     };
     let step = if length > 0.0 { ctx.number(&SPEED) * frame / length } else { 0.0 };
     if ctx.memory()[BEGUN] == 0.0 || ctx.rises(&RESET) {
-        // Backwards it begins at the end.
+        // Backward playback starts at the last key.
         ctx.memory().copy_from_slice(&[f64::from(u8::from(step < 0.0)), 0.0, 1.0]);
     }
     let (place, ends) = (ctx.memory()[PLACE], ctx.memory()[ENDS]);
     let way = if place > 1.0 { 2.0 - place } else { place };
     ctx.set(&OUT, curve.at(curve.start() + length * way));
     ctx.set(&END, Gate::fired(ends as u16));
-    let (next, ends) = go_on(way, place, step, ctx.chosen::<AtEnd>(&AT_END));
+    let (next, ends) = advance(way, place, step, ctx.chosen::<AtEnd>(&AT_END));
     ctx.memory()[PLACE] = next;
     ctx.memory()[ENDS] = ends;
 }
 
-/// The next place, and how many ends lie between.
-fn go_on(way: f64, place: f64, step: f64, at_the_end: AtEnd) -> (f64, f64) {
-    let place = if at_the_end == AtEnd::PingPong { place } else { way };
+/// Next position, and number of ends passed on the way.
+fn advance(way: f64, place: f64, step: f64, at_end: AtEnd) -> (f64, f64) {
+    let place = if at_end == AtEnd::PingPong { place } else { way };
     let to = whole(place + step);
-    let to = if at_the_end == AtEnd::Hold { to.clamp(0.0, 1.0) } else { to };
+    let to = if at_end == AtEnd::Hold { to.clamp(0.0, 1.0) } else { to };
     let ends = if step < 0.0 { place.ceil() - to.ceil() } else { to.floor() - place.floor() };
-    let next = match at_the_end {
+    let next = match at_end {
         AtEnd::PingPong => to.rem_euclid(2.0),
         AtEnd::Loop if step > 0.0 => to - to.floor(),
         AtEnd::Loop if step < 0.0 => to - to.ceil() + 1.0,

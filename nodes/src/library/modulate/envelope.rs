@@ -9,7 +9,7 @@ use crate::node::value::Gate;
 const GATE: Input = Input::gate("gate", false, "Gate: starts the envelope when it rises, releases it when it falls.");
 
 choices! {
-    /// The shape of the stages.
+    /// Stages of the envelope.
     enum Shape {
         Adsr = "adsr",
         Ar = "ar",
@@ -45,7 +45,7 @@ const RELEASE_CURVE: Input =
     curve("release_curve", "Curve of the release: 0 is linear, 1 starts fast, −1 starts slow.");
 
 choices! {
-    /// The effect of a gate while the envelope runs.
+    /// Response to a new gate before release.
     enum Retrigger {
         Restart = "restart",
         Legato = "legato",
@@ -66,19 +66,19 @@ const HEIGHT: usize = 0;
 /// [`REST`], [`ATTACKING`] or [`DECAYING`].
 const STAGE: usize = 1;
 
-/// It is being released, or was.
+/// Released, or at rest.
 const REST: f64 = 0.0;
 const DECAYING: f64 = 1.0;
 const ATTACKING: f64 = 2.0;
 
-/// The time constants that fit into a stage which bends by 1.
-const MOST_BEND: f64 = 6.0;
+/// Time constants in a stage with a curve of 1.
+const STEEPEST: f64 = 6.0;
 
 const fn curve(name: &'static str, about: &'static str) -> Input {
     Input::number(name, 0.0, about).soft(-1.0, 1.0).hard(-1.0, 1.0)
 }
 
-/// Rises when a gate goes on, falls when it goes off.
+/// An ADSR envelope; each stage takes at least one latent frame.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.envelope",
     title: "Envelope",
@@ -121,7 +121,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         Shape::Ar if !looped => 1.0,
         Shape::Ar | Shape::Ad => 0.0,
     };
-    // An envelope without decay falls as it is released.
+    // Attack-release has no decay: it falls along its release.
     let (fall, fall_curve) =
         if stage == REST || shape == Shape::Ar { (&RELEASE, &RELEASE_CURVE) } else { (&DECAY, &DECAY_CURVE) };
     let height = match stage {
@@ -142,26 +142,26 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&END, Gate::fired(u16::from(was > 0.0 && height == 0.0 || fell && looped)));
 }
 
-/// A frame as a fraction of a stage of so many seconds.
+/// A frame as a fraction of the stage with the duration at `secs`.
 fn step(ctx: &NodeContext<'_>, secs: &Input) -> f64 {
     let secs = ctx.number(secs);
     if secs > 0.0 { ctx.dt_secs() / secs } else { 1.0 }
 }
 
-/// Height after a move towards `goal` along a bent curve, from the current point on it. `part` is the fraction of the
-/// full way.
+/// Height after a move towards `goal` by `part` of a full stage, along the stage's curve from its point at `height`.
+/// `bend` is the knob of the curve, −1 to 1.
 fn moved(height: f64, goal: f64, part: f64, bend: f64) -> f64 {
     let height = if height > goal {
-        // Falling, it goes back on the curve that rises the other way.
-        along(height, -part, -MOST_BEND * bend).max(goal)
+        // A fall runs backwards along the rise of the opposite curve.
+        along(height, -part, -STEEPEST * bend).max(goal)
     } else {
-        along(height, part, MOST_BEND * bend).min(goal)
+        along(height, part, STEEPEST * bend).min(goal)
     };
-    // Frames that are exactly a stage together fall short of it by what was rounded.
+    // Frames that together last a whole stage miss its end by a rounding error.
     if (height - goal).abs() < ROUNDED { goal } else { height }
 }
 
-/// The height on the curve (1 − e^(−kx)) / (1 − e^(−k)), at `part` after the place of this height.
+/// Height on the curve (1 − e^(−kx)) / (1 − e^(−k)), `part` after the x of `height`.
 fn along(height: f64, part: f64, k: f64) -> f64 {
     if k == 0.0 {
         return height + part;

@@ -11,7 +11,7 @@ const TRIGGER: Input =
     Input::gate("trigger", false, "Trigger: takes a sample. In track and hold, gate: follows while it is on.");
 
 choices! {
-    /// The time at which a number is taken.
+    /// Times at which the output follows the input.
     enum Mode {
         SampleHold = "sample_hold",
         TrackHold = "track_hold",
@@ -37,15 +37,15 @@ const HELD: usize = 0;
 const COUNT: usize = 1;
 /// 1 if the last trigger counted.
 const COUNTED: usize = 2;
-/// Cycles of its own trigger.
+/// Position of the internal trigger, in cycles.
 const CYCLES: usize = 3;
 /// Number of cycles begun.
 const BEGUN: usize = 4;
 
-/// The random sequences: sampled numbers, and the chance of a trigger.
+/// Random sequences: sampled numbers, and probabilities of triggers.
 const VALUES: u8 = 0;
 const DICE: u8 = 1;
-/// More triggers in a frame than these make no difference.
+/// Largest number of triggers in a frame.
 const MOST: u16 = 256;
 
 /// Sample and hold.
@@ -61,30 +61,30 @@ pub const NODE: NodeDef = NodeDef {
 };
 
 fn run(ctx: &mut NodeContext<'_>) {
-    let (own, own_on) = own(ctx);
+    let (internal, internal_on) = internal_trigger(ctx);
     let (mut count, mut counts) = (ctx.memory()[COUNT], ctx.memory()[COUNTED] != 0.0);
     let mut taken = None;
-    for _ in 0..ctx.hits(&TRIGGER).saturating_add(own).min(MOST) {
+    for _ in 0..ctx.hits(&TRIGGER).saturating_add(internal).min(MOST) {
         count += 1.0;
         counts = random(ctx, DICE, count as i64) < ctx.number(&CHANCE);
-        taken = if counts { Some(now(ctx, count)) } else { taken };
+        taken = if counts { Some(sample(ctx, count)) } else { taken };
     }
-    let follows = ctx.chosen::<Mode>(&MODE) == Mode::TrackHold && counts && (ctx.gate(&TRIGGER) || own_on);
-    let held = taken.unwrap_or(if follows { now(ctx, count) } else { ctx.memory()[HELD] });
+    let follows = ctx.chosen::<Mode>(&MODE) == Mode::TrackHold && counts && (ctx.gate(&TRIGGER) || internal_on);
+    let held = taken.unwrap_or(if follows { sample(ctx, count) } else { ctx.memory()[HELD] });
     ctx.memory()[HELD] = held;
     ctx.memory()[COUNT] = count;
     ctx.memory()[COUNTED] = f64::from(u8::from(counts));
     ctx.set(&OUT, held);
 }
 
-/// The value to sample: the input, or without a cable the random number of this trigger.
-fn now(ctx: &NodeContext<'_>, count: f64) -> f64 {
+/// Number to sample: the input, or without a cable the random number of trigger `count`.
+fn sample(ctx: &NodeContext<'_>, count: f64) -> f64 {
     let level = random(ctx, VALUES, count as i64);
     if ctx.has(&IN) { ctx.number(&IN) } else { ctx.chosen::<Polarity>(&POLARITY).apply(level) }
 }
 
 /// Rising edges of the internal trigger in this frame, and its level; it is a square wave.
-fn own(ctx: &mut NodeContext<'_>) -> (u16, bool) {
+fn internal_trigger(ctx: &mut NodeContext<'_>) -> (u16, bool) {
     let rate = ctx.number(&RATE);
     if rate <= 0.0 {
         return (0, false);

@@ -23,7 +23,7 @@ const SYNC: Input =
     Input::choice("sync", &division::or("free"), "Length of a cycle as a division of the tempo; free uses `rate`.");
 
 choices! {
-    /// The shape of the wave.
+    /// Waveform.
     enum Shape {
         Sine = "sine",
         Triangle = "triangle",
@@ -72,14 +72,14 @@ const WRAP: Output = Output::gate("wrap", "Trigger at the start of each cycle, a
 
 /// Position in cycles since the start or the last reset, before swing and phase.
 const PLACE: usize = 0;
-/// The beat at which it began.
+/// Beat of the start or the last reset.
 const ORIGIN: usize = 1;
 /// Position in the previous frame, in cycles, after swing and phase.
 const BEFORE: usize = 2;
 /// 1 after the first frame since the reset.
 const BEGUN: usize = 3;
 
-/// A wave that repeats: sine, triangle, saw, square, pulse, steps, smooth random.
+/// A low-frequency oscillator.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.lfo",
     title: "LFO",
@@ -155,19 +155,20 @@ struct Moment {
     cycle: f64,
     /// 0 to 1.
     phase: f64,
-    /// The cycle began in this frame.
+    /// True if the cycle began in this frame.
     began: bool,
 }
 
 impl Moment {
-    /// The end of a wave that has ended belongs to this wave, not to the next one.
+    /// Position at `now` cycles, with `before` that of the previous frame. The end of a single cycle has phase 1 of
+    /// this cycle, not phase 0 of the next.
     fn new(before: f64, now: f64, ended: bool) -> Self {
         let cycle = if ended { now.ceil() - 1.0 } else { now.floor() };
         Self { cycle, phase: now - cycle, began: !ended && cycle > before.floor() }
     }
 }
 
-/// The wave, 0 to 1; every shape but the saw that falls, the pulse and the random ones begins low.
+/// The wave, 0 to 1. A sine, triangle, rising saw or square starts at 0, a falling saw or pulse at 1.
 fn wave(ctx: &NodeContext<'_>, &Moment { cycle, phase, began }: &Moment) -> f64 {
     let width = ctx.number(&WIDTH);
     let level = |cycle: f64| random(ctx, 0, cycle as i64);

@@ -1,4 +1,4 @@
-//! Modulators: signals that move by themselves.
+//! Modulators: sources of changing numbers, and their shaping.
 
 pub mod curve;
 pub mod envelope;

@@ -10,7 +10,7 @@ use crate::node::def::{Input, NodeDef, Output};
 const RATE: Input = Input::number(
     "rate",
     0.2,
-    "Speed: random points per second, in Hz. At every point the noise is in the middle of its range, so 4 Hz stands still.",
+    "Random points per second, in Hz. Every point is the middle of the range: at 4 Hz, one per latent frame, the first octave stands still.",
 )
 .soft(0.01, 2.0)
 .hard(0.0, 30.0)
@@ -32,7 +32,7 @@ const LOOP_LENGTH: Input = Input::number(
 .unit("s");
 
 choices! {
-    /// The range. The other modulators begin with unipolar; this one is bipolar by nature, and by default.
+    /// Range. Gradient noise is bipolar, hence the default; other modulators are unipolar by default.
     enum Polarity {
         Bipolar = "bipolar",
         Unipolar = "unipolar",
@@ -42,11 +42,11 @@ choices! {
 const POLARITY: Input = Input::choice_of::<Polarity>("polarity", "Range: bipolar is −1 to 1, unipolar 0 to 1.");
 const OUT: Output = Output::number("out", "The noise, −1 to 1 or 0 to 1.");
 
-/// Random sequences of the layers on a line; those of a loop follow.
+/// First random sequence of the octaves: along a line, and around a loop in the plane.
 const ON_A_LINE: u8 = 0;
 const IN_THE_PLANE: u8 = 8;
 
-/// Smooth noise, the same on every run.
+/// Smooth gradient noise, the same on every run for the same seed.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.noise",
     title: "Noise",
@@ -76,8 +76,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.memory()[0] += step;
 }
 
-/// A layer of noise, −1 to 1, `finer` times as fine as the first one. It runs along a line, or in a loop around a
-/// circle of that length.
+/// One octave of the noise, −1 to 1, with `finer` times as many points as the first. It follows a line, or a circle if
+/// `loop_length` is above 0.
 fn layer(ctx: &NodeContext<'_>, octave: u8, place: f64, finer: f64) -> f64 {
     let secs = ctx.number(&LOOP_LENGTH);
     if secs <= 0.0 {
@@ -109,7 +109,7 @@ fn in_the_plane(ctx: &NodeContext<'_>, sequence: u8, x: f64, y: f64) -> f64 {
     below + (above - below) * ease(y - row)
 }
 
-/// From 0 to 1, level and straight at both ends.
+/// Perlin's fade from 0 to 1; slope and curvature are 0 at both ends.
 fn ease(x: f64) -> f64 {
     x * x * x * (x * (6.0 * x - 15.0) + 10.0)
 }

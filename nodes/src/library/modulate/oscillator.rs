@@ -1,4 +1,4 @@
-//! A damped oscillator, followed exactly: no step is too long for it.
+//! A damped harmonic oscillator, solved exactly for steps of any length.
 
 /// State of a mass on a spring: displacement and speed. The speed is divided by the angular frequency, so that a change
 /// of stiffness changes the pace without a kick.
@@ -6,20 +6,20 @@
 pub struct Swing {
     /// Displacement from rest.
     pub away: f64,
-    /// Its speed, divided by the angular frequency.
+    /// Speed, divided by the angular frequency.
     pub speed: f64,
 }
 
-/// Dampings this near to 1 count as 1.
+/// Largest |1 − damping²| of critical damping.
 const CRITICAL: f64 = 1e-8;
 
 impl Swing {
-    /// The state after an undamped oscillation would have advanced by `angle`. At a `damping` of 1 and more it does not
-    /// swing.
+    /// The state later by `angle` radians of the undamped oscillation. From a damping ratio of 1 it does not oscillate.
     #[must_use]
     pub fn after(self, angle: f64, damping: f64) -> Self {
         let Self { away, speed } = self;
-        // `even` scales a displacement, `odd` turns a speed into a displacement, in the oscillation's own frame.
+        // `even` is the decaying cosine of the solution (cosh if overdamped), `odd` its sine over the angular
+        // frequency.
         let square = 1.0 - damping * damping;
         let (even, odd) = if square > CRITICAL {
             let (own, fade) = (square.sqrt(), (-damping * angle).exp());

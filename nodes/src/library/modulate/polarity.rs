@@ -13,7 +13,7 @@ choices! {
 }
 
 impl Polarity {
-    /// A level from 0 to 1 in this range.
+    /// Maps a level from 0 to 1 to this range.
     pub fn apply(self, level: f64) -> f64 {
         match self {
             Self::Unipolar => level,

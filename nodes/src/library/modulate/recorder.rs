@@ -1,4 +1,4 @@
-//! A recorder of a signal.
+//! A recorder of a number.
 
 use crate::choice::choices;
 use crate::library::time::division;
@@ -11,7 +11,7 @@ const PLAY: Input = Input::gate("play", true, "Gate: plays the loop; off holds i
 const CLEAR: Input = Input::gate("clear", false, "Trigger: erases the loop.");
 
 choices! {
-    /// The recording mode while a loop plays.
+    /// Recording mode over an existing loop.
     enum Overdub {
         Replace = "replace",
         Add = "add",
@@ -36,7 +36,7 @@ const QUANTISE: Input = Input::choice(
 const OUT: Output = Output::number("out", "The loop; the input while recording or without a loop.").passes(&IN);
 const POSITION: Output = Output::number("position", "Position in the loop, 0 to 1.");
 
-/// Frames that it can record.
+/// Longest loop, in latent frames.
 const MOST: usize = 1024;
 
 /// Number of frames in the loop.
@@ -50,7 +50,7 @@ const FULL: usize = 3;
 /// The first frame.
 const FRAMES: usize = 4;
 
-/// Records a signal and plays it again and again.
+/// Records a number for up to 1024 latent frames and plays it as a loop.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.recorder",
     title: "Recorder",

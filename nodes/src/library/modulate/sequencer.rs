@@ -17,7 +17,7 @@ const RATCHETS: Input = lane("ratchets", "1", "Gates per step (ratchets), 1 to 4
 const GLIDE: Input = lane("glide", "0", "Glide time of each step, in seconds.");
 
 choices! {
-    /// The order of the steps.
+    /// Order of the steps.
     enum Direction {
         Forward = "forward",
         Reverse = "reverse",
@@ -50,31 +50,31 @@ const END: Output = Output::gate("end", "Trigger when the sequence starts over."
 
 /// Number of steps begun.
 const BEGUN: usize = 0;
-/// The beat at which the first one began.
+/// Beat of the first step.
 const ORIGIN: usize = 1;
-/// The beats of a step in the frame before; 0 with a clock.
+/// Length of a step in the previous frame, in beats; 0 with a clock.
 const LENGTH: usize = 2;
 /// The glide of the step: start value, end value, duration in seconds, elapsed seconds.
 const FROM: usize = 3;
 const TO: usize = 4;
-const TAKES: usize = 5;
-const SINCE: usize = 6;
-/// Gate length of the step, number of ratchets, and number of those begun.
-const SOUNDS: usize = 7;
-const STRIKES: usize = 8;
-const STRUCK: usize = 9;
+const GLIDE_SECS: usize = 5;
+const ELAPSED: usize = 6;
+/// Gate length of the step as a share of a ratchet, number of ratchets, and number of those begun.
+const GATE_LENGTH: usize = 7;
+const RATCHET_COUNT: usize = 8;
+const RATCHETS_BEGUN: usize = 9;
 /// Offset of the brownian walk from the first step.
 const WALK: usize = 10;
 /// Index of the step.
-const PLACE: usize = 11;
-/// Frames since the last beat of the clock, 0 before the first, and from the one before to that.
-const CLOCKED: usize = 12;
+const INDEX: usize = 11;
+/// Frames since the last clock pulse, 0 before the first; frames between the last two.
+const SINCE_CLOCK: usize = 12;
 const INTERVAL: usize = 13;
 
-/// The random sequences: the order, and the chance of a step.
+/// Random sequences: order, and probabilities of steps.
 const ORDER: u8 = 0;
 const DICE: u8 = 1;
-/// Steps that can begin in a frame, numbers of a list and so steps at most.
+/// Largest number of steps, of entries in a list, and of steps that begin in one frame.
 const MOST: usize = 64;
 
 /// A list of numbers, one for each step.
@@ -82,7 +82,7 @@ const fn lane(name: &'static str, default: &'static str, about: &'static str) ->
     Input::text(name, default, about).numbers(MOST)
 }
 
-/// Plays values and gates step by step.
+/// A step sequencer for values and gates.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.sequencer",
     title: "Sequencer",
@@ -100,7 +100,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         ctx.memory()[BEGUN] = 0.0;
         ctx.memory()[ORIGIN] = beat;
         ctx.memory()[WALK] = 0.0;
-        ctx.memory()[SOUNDS] = 0.0;
+        ctx.memory()[GATE_LENGTH] = 0.0;
     }
     let (begun, phase) = match division::chosen(ctx, &SYNC) {
         Some(length) => divided(ctx, length),
@@ -110,24 +110,28 @@ fn run(ctx: &mut NodeContext<'_>) {
     let (mut hits, mut ends) = (0, 0);
     for step in begun as i64 - new..begun as i64 {
         // The rest of the previous step falls into this frame.
-        hits += strikes_until(ctx, 1.0);
+        hits += ratchets_until(ctx, 1.0);
         ends += begin(ctx, step);
     }
     ctx.memory()[BEGUN] = begun.max(ctx.memory()[BEGUN]);
-    hits += strikes_until(ctx, phase);
+    hits += ratchets_until(ctx, phase);
     let memory = ctx.memory();
-    let on = if phase < 1.0 { (phase * memory[STRIKES]).fract() < memory[SOUNDS] } else { memory[SOUNDS] >= 1.0 };
-    let level = if memory[SINCE] < memory[TAKES] {
-        memory[FROM] + (memory[TO] - memory[FROM]) * memory[SINCE] / memory[TAKES]
+    let on = if phase < 1.0 {
+        (phase * memory[RATCHET_COUNT]).fract() < memory[GATE_LENGTH]
+    } else {
+        memory[GATE_LENGTH] >= 1.0
+    };
+    let level = if memory[ELAPSED] < memory[GLIDE_SECS] {
+        memory[FROM] + (memory[TO] - memory[FROM]) * memory[ELAPSED] / memory[GLIDE_SECS]
     } else {
         memory[TO]
     };
-    let place = memory[PLACE];
+    let place = memory[INDEX];
     ctx.set(&OUT, level);
     ctx.set(&GATE, Gate { on: on || hits > 0, hits });
     ctx.set(&STEP, place);
     ctx.set(&END, Gate::fired(ends));
-    ctx.memory()[SINCE] += ctx.dt_secs();
+    ctx.memory()[ELAPSED] += ctx.dt_secs();
 }
 
 /// Number of steps begun and the phase of the last one, for steps of `length` beats.
@@ -142,77 +146,79 @@ fn divided(ctx: &mut NodeContext<'_>, length: f64) -> (f64, f64) {
     (steps.floor() + 1.0, steps - steps.floor())
 }
 
-/// Number of steps begun and the phase of the last one. It is assumed to be as long as the previous one.
+/// Number of steps begun and the phase of the last one, for steps by `clock`. A step counts as long as the previous
+/// one.
 fn clocked(ctx: &mut NodeContext<'_>) -> (f64, f64) {
     let hits = f64::from(ctx.hits(&CLOCK));
     let memory = ctx.memory();
     memory[LENGTH] = 0.0;
     let begun = memory[BEGUN] + hits;
     if hits > 0.0 {
-        memory[INTERVAL] = memory[CLOCKED] / hits;
-        memory[CLOCKED] = 0.0;
+        memory[INTERVAL] = memory[SINCE_CLOCK] / hits;
+        memory[SINCE_CLOCK] = 0.0;
     }
-    let phase = match memory[CLOCKED] {
+    let phase = match memory[SINCE_CLOCK] {
         0.0 => 0.0,
         since => (since / memory[INTERVAL]).min(1.0),
     };
-    if hits > 0.0 || memory[CLOCKED] > 0.0 {
-        memory[CLOCKED] += 1.0;
+    if hits > 0.0 || memory[SINCE_CLOCK] > 0.0 {
+        memory[SINCE_CLOCK] += 1.0;
     }
     (begun, phase)
 }
 
 /// Number of rising edges of the gate up to a phase of the step.
-fn strikes_until(ctx: &mut NodeContext<'_>, phase: f64) -> u16 {
+fn ratchets_until(ctx: &mut NodeContext<'_>, phase: f64) -> u16 {
     let memory = ctx.memory();
-    if memory[SOUNDS] <= 0.0 {
+    if memory[GATE_LENGTH] <= 0.0 {
         return 0;
     }
-    let due = ((phase * memory[STRIKES]).floor() + 1.0).clamp(memory[STRUCK], memory[STRIKES]);
-    let new = due - memory[STRUCK];
-    memory[STRUCK] = due;
+    let due = ((phase * memory[RATCHET_COUNT]).floor() + 1.0).clamp(memory[RATCHETS_BEGUN], memory[RATCHET_COUNT]);
+    let new = due - memory[RATCHETS_BEGUN];
+    memory[RATCHETS_BEGUN] = due;
     new as u16
 }
 
-/// Begins a step, the first one being 0. How often the steps have begun again.
+/// Begins step `step`, from 0. Returns 1 if the sequence starts over, else 0.
 fn begin(ctx: &mut NodeContext<'_>, step: i64) -> u16 {
     let steps = ctx.whole(&STEPS) as usize;
     if step > 0 {
         ctx.memory()[WALK] += (3.0 * random(ctx, ORDER, step)).floor() - 1.0;
     }
-    ctx.memory()[PLACE] = place(ctx, step, steps) as f64;
+    ctx.memory()[INDEX] = place(ctx, step, steps) as f64;
     let of = |ctx: &mut NodeContext<'_>, lane: &Input, none: f64| {
         let list = ctx.numbers(lane);
         if list.is_empty() { none } else { list[place(ctx, step, list.len().min(steps))] }
     };
     if random(ctx, DICE, step) < of(ctx, &CHANCE, 1.0) {
-        let (to, takes) = (of(ctx, &VALUES, 0.0), of(ctx, &GLIDE, 0.0));
-        let (sounds, strikes) = (of(ctx, &GATES, 1.0), of(ctx, &RATCHETS, 1.0).round().clamp(1.0, 4.0));
+        let (to, glide) = (of(ctx, &VALUES, 0.0), of(ctx, &GLIDE, 0.0));
+        let (length, ratchets) = (of(ctx, &GATES, 1.0), of(ctx, &RATCHETS, 1.0).round().clamp(1.0, 4.0));
         let from = ctx.last(&OUT);
-        ctx.memory()[FROM..=STRUCK].copy_from_slice(&[from, to, takes, 0.0, sounds, strikes, 0.0]);
+        ctx.memory()[FROM..=RATCHETS_BEGUN].copy_from_slice(&[from, to, glide, 0.0, length, ratchets, 0.0]);
     } else {
-        ctx.memory()[SOUNDS] = 0.0;
+        ctx.memory()[GATE_LENGTH] = 0.0;
     }
-    let again = if ctx.chosen::<Direction>(&DIRECTION) == Direction::PingPong { there_and_back(steps) } else { steps };
+    let again =
+        if ctx.chosen::<Direction>(&DIRECTION) == Direction::PingPong { ping_pong_length(steps) } else { steps };
     u16::from(step > 0 && step % again as i64 == 0)
 }
 
-/// Index among `count` of the entry for this step.
+/// Index, of `count`, of the entry for a step.
 fn place(ctx: &mut NodeContext<'_>, step: i64, count: usize) -> usize {
     let at = |step: i64, count: usize| step.rem_euclid(count as i64) as usize;
     match ctx.chosen::<Direction>(&DIRECTION) {
         Direction::Forward => at(step, count),
         Direction::Reverse => count - 1 - at(step, count),
         Direction::PingPong => {
-            let place = at(step, there_and_back(count));
-            place.min(there_and_back(count) - place)
+            let place = at(step, ping_pong_length(count));
+            place.min(ping_pong_length(count) - place)
         }
         Direction::Random => (random(ctx, ORDER, step) * count as f64) as usize,
         Direction::Brownian => at(ctx.memory()[WALK] as i64, count),
     }
 }
 
-/// Steps from the first to the last and back to the first.
-fn there_and_back(count: usize) -> usize {
+/// Steps of a ping-pong over `count`: to the last and back to the first.
+fn ping_pong_length(count: usize) -> usize {
     (2 * count).saturating_sub(2).max(1)
 }

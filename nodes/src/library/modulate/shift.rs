@@ -13,8 +13,8 @@ const STAGES: Input = Input::number("stages", 8.0, "Stage that feeds back, 1 to 
 const LOOP: Input = Input::gate("loop", false, "Gate: takes in nothing new; the register loops.");
 const RESET: Input = Input::gate("reset", false, "Trigger: clears all stages.");
 
-/// The outputs: each is a place.
-const OUTS: [Output; PLACES] = [
+/// Outputs, one per stage.
+const OUTS: [Output; STAGE_COUNT] = [
     Output::number("out1", "Stage 1: the newest number.").passes(&IN),
     Output::number("out2", "Stage 2: one trigger older."),
     Output::number("out3", "Stage 3: two triggers older."),
@@ -25,24 +25,24 @@ const OUTS: [Output; PLACES] = [
     Output::number("out8", "Stage 8: seven triggers older."),
 ];
 
-const PLACES: usize = 8;
-/// Number of triggers; the cells come first.
-const COUNT: usize = PLACES;
+const STAGE_COUNT: usize = 8;
+/// Number of triggers; the stages precede it.
+const COUNT: usize = STAGE_COUNT;
 
-/// The random sequences: new values, and the chance of a trigger.
+/// Random sequences: new values, and probabilities of triggers.
 const VALUES: u8 = 0;
 const DICE: u8 = 1;
-/// More triggers in a frame than these make no difference.
+/// Largest number of triggers in a frame.
 const MOST: u16 = 256;
 
-/// Passes values on from place to place.
+/// An analogue shift register with eight stages.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.shift",
     title: "Shift register",
     about: "An analogue shift register with eight stages: each trigger moves every value one stage on.",
     inputs: &[IN, TRIGGER, CHANCE, STAGES, LOOP, RESET, SEED],
     outputs: &OUTS,
-    memory: PLACES + 1,
+    memory: STAGE_COUNT + 1,
     run,
     ..NodeDef::BASE
 };
@@ -51,22 +51,22 @@ fn run(ctx: &mut NodeContext<'_>) {
     if ctx.rises(&RESET) {
         ctx.memory().fill(0.0);
     }
-    let (end, goes_round) = (ctx.whole(&STAGES) as usize - 1, ctx.gate(&LOOP));
+    let (end, loops) = (ctx.whole(&STAGES) as usize - 1, ctx.gate(&LOOP));
     for _ in 0..ctx.hits(&TRIGGER).min(MOST) {
         ctx.memory()[COUNT] += 1.0;
         let count = ctx.memory()[COUNT] as i64;
-        let is_new = !goes_round && random(ctx, DICE, count) < ctx.number(&CHANCE);
+        let is_new = !loops && random(ctx, DICE, count) < ctx.number(&CHANCE);
         let entering = match is_new {
             false => ctx.memory()[end],
             true if ctx.has(&IN) => ctx.number(&IN),
             true => random(ctx, VALUES, count),
         };
-        let places = &mut ctx.memory()[..PLACES];
-        places.rotate_right(1);
-        places[0] = entering;
+        let stages = &mut ctx.memory()[..STAGE_COUNT];
+        stages.rotate_right(1);
+        stages[0] = entering;
     }
-    for (place, out) in OUTS.iter().enumerate() {
-        let value = ctx.memory()[place];
+    for (stage, out) in OUTS.iter().enumerate() {
+        let value = ctx.memory()[stage];
         ctx.set(out, value);
     }
 }

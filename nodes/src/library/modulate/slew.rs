@@ -10,7 +10,7 @@ use crate::node::def::{Input, NodeDef, Output};
 const IN: Input = Input::direct("in", 0.0, "The number to smooth.");
 
 choices! {
-    /// The way to the target.
+    /// Shape of the motion.
     enum Shape {
         Exponential = "exponential",
         Linear = "linear",
@@ -41,12 +41,12 @@ const TARGET: usize = 3;
 /// 1 if the spring moves towards its target from above.
 const FALLING: usize = 4;
 
-/// The part of the way that the times are about.
-const NEARLY: f64 = 0.9;
-/// Halvings with which the time of a spring is looked for: it is found to 2⁻⁴⁰.
-const HALVINGS: usize = 40;
+/// Fraction of the way that takes the rise or fall time.
+const TIMED: f64 = 0.9;
+/// Bisection steps in [`angle`]; its error is at most 4 · 2⁻⁴⁰ radians.
+const BISECTIONS: usize = 40;
 
-/// Follows a value without jumps.
+/// A slew limiter with separate rise and fall times.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.slew",
     title: "Slew",
@@ -62,7 +62,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let target = ctx.number(&IN);
     let level = if ctx.memory()[BEGUN] == 0.0 { target } else { ctx.memory()[LEVEL] };
     let shape = ctx.chosen::<Shape>(&SHAPE);
-    // A spring that has gone beyond is still on its way up or down, until it is to go elsewhere.
+    // A spring past its target keeps its rise or fall time until the target changes.
     if target != ctx.memory()[TARGET] || shape != Shape::Spring {
         ctx.memory()[FALLING] = f64::from(u8::from(target <= level));
     }
@@ -72,8 +72,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     let way = target - level;
     let (level, speed) = match shape {
         _ if secs <= 0.0 => (target, 0.0),
-        Shape::Linear if way.abs() <= NEARLY * part => (target, 0.0),
-        Shape::Linear => (level + (NEARLY * part).copysign(way), 0.0),
+        Shape::Linear if way.abs() <= TIMED * part => (target, 0.0),
+        Shape::Linear => (level + (TIMED * part).copysign(way), 0.0),
         Shape::Spring => {
             let damping = damping(ctx.number(&OVERSHOOT));
             let swing = Swing { away: -way, speed: ctx.memory()[SPEED] }.after(part * angle(damping), damping);
@@ -86,20 +86,20 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&OUT, level);
 }
 
-/// The damping with which a spring goes beyond by this part of its way.
+/// Damping ratio of a spring with this overshoot, a fraction of the way.
 fn damping(overshoot: f64) -> f64 {
     if overshoot > 0.0 { -overshoot.ln() / PI.hypot(overshoot.ln()) } else { 1.0 }
 }
 
-/// The angle of an undamped oscillation after which a spring has come most of the way.
+/// Angle of the undamped oscillation, in radians, at which a spring has covered [`TIMED`] of the way.
 fn angle(damping: f64) -> f64 {
-    // It turns around half an oscillation after it set out; one that does not swing is there before 4.
+    // The spring first turns after half a damped oscillation. Without one it arrives before 4 radians.
     let turn = PI / (1.0 - damping * damping).sqrt();
     let (mut low, mut high) = (0.0, turn.min(4.0));
-    for _ in 0..HALVINGS {
+    for _ in 0..BISECTIONS {
         let middle = 0.5 * (low + high);
         let away = Swing { away: 1.0, speed: 0.0 }.after(middle, damping).away;
-        if away > 1.0 - NEARLY { low = middle } else { high = middle }
+        if away > 1.0 - TIMED { low = middle } else { high = middle }
     }
     0.5 * (low + high)
 }

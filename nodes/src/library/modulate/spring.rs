@@ -1,4 +1,4 @@
-//! A body on a spring.
+//! A mass on a spring.
 
 use crate::library::modulate::oscillator::Swing;
 use crate::node::context::NodeContext;
@@ -26,7 +26,7 @@ const LEVEL: usize = 0;
 const SPEED: usize = 1;
 const BEGUN: usize = 2;
 
-/// Follows a value as if it hung on a spring.
+/// A mass on a spring: follows a number, overshoots, and reacts to triggers.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.spring",
     title: "Spring",
@@ -42,9 +42,9 @@ fn run(ctx: &mut NodeContext<'_>) {
     let target = ctx.number(&IN);
     let &mut [level, speed, begun] = ctx.memory() else { return };
     let away = if begun == 0.0 { 0.0 } else { level - target };
-    let blows = f64::from(ctx.hits(&IMPULSE)) * ctx.number(&STRENGTH);
+    let impulse = f64::from(ctx.hits(&IMPULSE)) * ctx.number(&STRENGTH);
     let angle = ctx.number(&STIFFNESS).sqrt() * ctx.dt_secs();
-    let swing = Swing { away, speed: speed + blows }.after(angle, ctx.number(&DAMPING));
+    let swing = Swing { away, speed: speed + impulse }.after(angle, ctx.number(&DAMPING));
     ctx.memory()[LEVEL] = target + swing.away;
     ctx.memory()[SPEED] = swing.speed;
     ctx.memory()[BEGUN] = 1.0;

@@ -19,10 +19,10 @@ const AWAY: usize = 0;
 /// Number of steps.
 const STEPS: usize = 1;
 
-/// The deviation of a random number from −1 to 1 is 1 over this.
+/// √3: the inverse of the standard deviation of a uniform number from −1 to 1.
 const SPREAD: f64 = 1.732_050_807_568_877_2;
 
-/// Wanders at random.
+/// A random walk between two bounds.
 pub const NODE: NodeDef = NodeDef {
     name: "modulate.walk",
     title: "Walk",
@@ -40,7 +40,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     let (low, high) = (ctx.number(&LOW), ctx.number(&HIGH));
     let half = 0.5 * (high - low).abs();
-    let away = mirrored(ctx.memory()[AWAY], half);
+    let away = reflect(ctx.memory()[AWAY], half);
     ctx.set(&OUT, (0.5 * (low + high) + away).clamp(low.min(high), low.max(high)));
     let steps = ctx.memory()[STEPS];
     let dice = 2.0 * random(ctx, 0, steps as i64) - 1.0;
@@ -49,8 +49,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.memory()[STEPS] = steps + 1.0;
 }
 
-/// A number as it lies between mirrors at −`half` and `half`.
-fn mirrored(x: f64, half: f64) -> f64 {
+/// Reflects a number at −`half` and `half`.
+fn reflect(x: f64, half: f64) -> f64 {
     if x.abs() <= half {
         return x;
     }

@@ -1,4 +1,4 @@
-//! A number that arrives by OSC.
+//! A number received by OSC.
 
 use crate::node::def::{Input, NameKind, NodeDef, Output, Receives};
 
@@ -8,7 +8,7 @@ const INDEX: Input =
 const HELD: Input = Input::number("held", 0.0, "Output until the first message arrives.").hard(-1e6, 1e6);
 const OUT: Output = Output::number("out", "Last number received.");
 
-/// A number that arrives by OSC.
+/// A number received by OSC.
 pub const NODE: NodeDef = NodeDef {
     name: "osc.in",
     title: "OSC in",

@@ -1,4 +1,4 @@
-//! OSC.
+//! Numbers from and to other applications by OSC.
 
 pub mod input;
 pub mod output;

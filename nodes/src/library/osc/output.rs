@@ -1,11 +1,11 @@
-//! A number that leaves by OSC.
+//! A number sent by OSC.
 
 use crate::node::def::{Input, NodeDef};
 
 const ADDRESS: Input = Input::text("address", "/bend/out", "OSC address to send to.").address();
 const VALUE: Input = Input::direct("value", 0.0, "Number to send.");
 
-/// A number that leaves by OSC.
+/// A number sent by OSC.
 pub const NODE: NodeDef = NodeDef {
     name: "osc.out",
     title: "OSC out",

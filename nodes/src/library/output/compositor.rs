@@ -1,4 +1,4 @@
-//! Two pictures to one.
+//! Combines two pictures.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -11,7 +11,7 @@ const LAYOUT: Input = Input::choice_of::<Layout>("layout", "Layout or blend mode
 const MIX: Input = Input::number("mix", 0.5, "Share of `b` in the blend modes, 0 to 1.").hard(0.0, 1.0);
 const OUT: Output = Output::of("picture", Kind::Picture, "The combined picture.").passes(&A);
 
-/// Two pictures to one.
+/// Combines two pictures.
 pub const NODE: NodeDef = NodeDef {
     name: "output.compositor",
     title: "Compositor",

@@ -1,4 +1,4 @@
-//! Up to nine pictures to one.
+//! Arranges up to nine pictures in a grid.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -25,7 +25,7 @@ const OUT: Output = Output::of("picture", Kind::Picture, "The grid as one pictur
 
 const PICTURES: [&Input; MOST_IN_GRID] = [&P1, &P2, &P3, &P4, &P5, &P6, &P7, &P8, &P9];
 
-/// Up to nine pictures to one.
+/// Arranges up to nine pictures in a grid.
 pub const NODE: NodeDef = NodeDef {
     name: "output.grid",
     title: "Grid",

@@ -1,4 +1,4 @@
-//! A measurement in colours.
+//! A map in colours.
 
 use crate::choice::choices;
 use crate::node::context::NodeContext;
@@ -19,7 +19,7 @@ const COLOURS: Input = Input::choice_of::<ColourMap>("colours", "Colour map.");
 const INVERT: Input = Input::gate("invert", false, "Reverses the colour map, so that large values are dark.");
 
 choices! {
-    /// The range of the colours.
+    /// Range of the colours.
     enum Range {
         Frame = "frame",
         Running = "running",
@@ -29,7 +29,7 @@ choices! {
 
 const RANGE: Input = Input::choice_of::<Range>(
     "range",
-    "Range of the colours: each latent frame's, the last seconds', or fixed from `low` to `high`.",
+    "Range of the colours: of each latent frame, running over about 4 s, or fixed from `low` to `high`.",
 );
 const LOW: Input = Input::number("low", 0.0, "Lower end of the fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
 const HIGH: Input = Input::number("high", 1.0, "Upper end of the fixed range.").soft(0.0, 1.0).hard(-1e6, 1e6);
@@ -48,7 +48,7 @@ const SMOOTH: Input =
     Input::gate("smooth", false, "Interpolates the map between latent frames; off, it changes four times a second.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The map as a picture.").passes(&BELOW);
 
-/// A measurement in colours.
+/// A map in colours.
 pub const NODE: NodeDef = NodeDef {
     name: "output.heatmap",
     title: "Heatmap",
@@ -79,14 +79,14 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.show(&OUT, Source::Heatmap { map, below, amount, colours, range, look });
 }
 
-/// Seconds in which an old extreme shrinks to a third.
-const FORGETS_SECS: f64 = 4.0;
+/// Time constant of the running range, in seconds.
+const RUNNING_SECS: f64 = 4.0;
 
-/// The smallest and largest values of the last seconds: they widen at once and narrow slowly.
+/// Running range of the map: it widens at once and narrows slowly.
 fn running(ctx: &mut NodeContext<'_>, map: &Source) -> Option<(f64, f64)> {
     let Source::Tap(tap) = map else { return None };
     let (low, high) = ctx.measured(tap, MapNumber::Min).zip(ctx.measured(tap, MapNumber::Max))?;
-    let kept = (-ctx.dt_secs() / FORGETS_SECS).exp();
+    let kept = (-ctx.dt_secs() / RUNNING_SECS).exp();
     let memory = ctx.memory();
     if memory[0] == 0.0 {
         memory.copy_from_slice(&[1.0, low, high]);

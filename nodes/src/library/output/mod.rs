@@ -1,4 +1,4 @@
-//! Outputs: screen, pictures, messages.
+//! Outputs: pictures for the screen and the video.
 
 pub mod channels;
 pub mod compositor;

@@ -1,4 +1,4 @@
-//! The activity of neurons as a drawing.
+//! Neuron activations as a drawing.
 
 use crate::library::target::target_node;
 use crate::node::context::NodeContext;
@@ -26,14 +26,13 @@ const FIRST: Input = target_node::FIRST.soft(0.0, 511.0);
 const LAST: Input = target_node::LAST.soft(0.0, 511.0);
 const BANDS: Input =
     Input::number("bands", 0.0, "Number of bars; 0 is as many as fit.").soft(0.0, 64.0).hard(0.0, 4096.0);
-const DECAY: Input =
-    Input::number("decay", 0.0, "Decay time of the peaks, in seconds, to about a third; 0 shows no peaks.")
-        .soft(0.0, 8.0)
-        .hard(0.0, 3600.0)
-        .unit("s");
+const DECAY: Input = Input::number("decay", 0.0, "Time constant of the peaks' decay, in seconds; 0 shows no peaks.")
+    .soft(0.0, 8.0)
+    .hard(0.0, 3600.0)
+    .unit("s");
 const OUT: Output = Output::of("picture", Kind::Picture, "The drawing.").passes(&BELOW);
 
-/// The activity of neurons as a drawing.
+/// Neuron activations as a drawing.
 pub const NODE: NodeDef = NodeDef {
     name: "output.spectrum",
     title: "Spectrum",

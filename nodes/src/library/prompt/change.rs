@@ -13,7 +13,7 @@ use crate::program::prompt::Prompt;
 const TEXT: Input = Input::text("text", "", "Prompt; it may change at any time.");
 
 choices! {
-    /// The policy of a change.
+    /// Response to a change.
     enum Policy {
         Hard = "hard",
         Recache = "recache",
@@ -37,13 +37,13 @@ const OUT: Output = Output::of("text", Kind::Text, "Prompt for the model.").pass
 const CHANGING: Output = Output::gate("changing", "On during a crossfade.");
 const CHANGED: Output = Output::gate("changed", "Trigger when a new prompt starts.");
 
-/// Progress of a crossfade, 0 to 1; the only remembered number.
+/// Progress of a crossfade, 0 to 1.
 const WAY: usize = 0;
-/// The remembered texts: the start of the crossfade, and its end.
+/// Texts in memory: the start of the crossfade, and its end.
 const FROM: usize = 0;
 const TO: usize = 1;
-/// Progress that counts as complete, as the sum of many fractions of a second falls short by less.
-const ALL: f64 = 1.0 - 1e-9;
+/// Progress that counts as complete; a sum over frames has rounding errors.
+const COMPLETE: f64 = 1.0 - 1e-9;
 
 /// Policy for a change of the prompt.
 pub const NODE: NodeDef = NodeDef {
@@ -68,7 +68,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let seconds = if switch == Switch::Keep { ctx.number(&CROSSFADE) } else { 0.0 };
     let part = if seconds > 0.0 { ctx.dt_secs() / seconds } else { 1.0 };
     let way = ctx.memory()[WAY] + part;
-    let (changed, way) = turn(ctx.remembered(), text, if way < ALL { way } else { 1.0 });
+    let (changed, way) = turn(ctx.remembered(), text, if way < COMPLETE { way } else { 1.0 });
     let way = if seconds > 0.0 { way } else { 1.0 };
     ctx.memory()[WAY] = way;
     let [Some(from), Some(to)] = ctx.remembered() else { return };
@@ -78,8 +78,8 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&CHANGED, Gate::fired(u16::from(changed)));
 }
 
-/// Follows the present text. Returns whether it is new, and the progress of the crossfade. A crossfade under way only
-/// turns back to its start; any other text waits for its end.
+/// Updates the texts of the crossfade. Returns true for a new text, and the progress. During a crossfade only its start
+/// text takes effect, by turning it back; any other text waits for its end.
 fn turn(texts: &mut [Option<Arc<str>>], text: Arc<str>, way: f64) -> (bool, f64) {
     let is = |known: &Option<Arc<str>>| known.as_ref() == Some(&text);
     if texts[TO].is_none() {

@@ -11,7 +11,7 @@ const PREVIOUS: Input = Input::gate("previous", false, "Trigger: previous prompt
 const OUT: Output = Output::of("text", Kind::Text, "The prompt.");
 const COUNT: Output = Output::number("count", "Number of prompts.");
 
-/// One of several prompts, by number or step by step.
+/// Selects one of several prompts, by index or step by step.
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.list",
     title: "Prompt list",
@@ -23,7 +23,7 @@ pub const NODE: NodeDef = NodeDef {
         let prompts = ctx.texts(&PROMPTS);
         let count = prompts.len();
         ctx.set(&COUNT, count as f64);
-        // Steps are remembered within one round, so that none of them is ever lost in a large number.
+        // The offset wraps at the number of prompts, so it never grows past exact numbers.
         let steps = f64::from(ctx.hits(&NEXT)) - f64::from(ctx.hits(&PREVIOUS));
         let round = count.max(1) as f64;
         let stepped = (ctx.memory()[0] + steps).rem_euclid(round);

@@ -1,4 +1,4 @@
-//! Prompts by time.
+//! Prompts at set times.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const SCHEDULE: Input = Input::text(
 .schedule();
 
 choices! {
-    /// The unit of times.
+    /// Unit of the times.
     enum Unit {
         Frames = "frames",
         Seconds = "seconds",
@@ -31,14 +31,19 @@ const UNIT: Input = Input::choice_of::<Unit>(
     "Unit of the times: latent frames, seconds or beats, from the start of the video.",
 );
 const LOOP_LENGTH: Input =
-    Input::number("loop_length", 0.0, "Length of the loop; 0 plays once.").soft(0.0, 64.0).hard(0.0, 1e5);
-const CROSSFADE: Input =
-    Input::number("crossfade", 0.0, "Length of the crossfade before each change, as far as time allows.")
-        .soft(0.0, 16.0)
+    Input::number("loop_length", 0.0, "Length of the loop, in the unit of the times; 0 plays once.")
+        .soft(0.0, 64.0)
         .hard(0.0, 1e5);
+const CROSSFADE: Input = Input::number(
+    "crossfade",
+    0.0,
+    "Length of the crossfade before each change, in the unit of the times; at most as long as the prompt.",
+)
+.soft(0.0, 16.0)
+.hard(0.0, 1e5);
 const OUT: Output = Output::of("text", Kind::Text, "The current prompt, or the mix with the next one.");
 
-/// Prompts by time.
+/// Prompts at set times.
 pub const NODE: NodeDef = NodeDef {
     name: "prompt.schedule",
     title: "Prompt schedule",
@@ -57,7 +62,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     };
     let moment = ctx.schedule(&SCHEDULE).and_then(|schedule| schedule.at(time, ctx.number(&LOOP_LENGTH)));
     let Some(Moment { now, next, since, left }) = moment else { return ctx.set(&OUT, Arc::<str>::default()) };
-    // There is no more time to mix than the prompt counts.
+    // A crossfade is at most as long as the prompt it leaves.
     let length = ctx.number(&CROSSFADE).min(since + left);
     let amount = if left < length { 1.0 - left / length } else { 0.0 };
     ctx.set(&OUT, Prompt::mix(now.clone(), next.clone(), amount, method(ctx)));

@@ -1,4 +1,4 @@
-//! A sensor on a serial line.
+//! A sensor of a board on a serial port.
 
 use crate::node::def::{Input, NameKind, NodeDef, Output, Receives};
 
@@ -8,7 +8,7 @@ const INDEX: Input =
 const HELD: Input = Input::number("held", 0.0, "Output until the first line arrives.").hard(-1e6, 1e6);
 const OUT: Output = Output::number("out", "Last number received.");
 
-/// A sensor on a serial line.
+/// A sensor of a board on a serial port.
 pub const NODE: NodeDef = NodeDef {
     name: "serial.in",
     title: "Serial in",

@@ -1,3 +1,3 @@
-//! Boards on serial lines.
+//! Boards on serial ports.
 
 pub mod input;

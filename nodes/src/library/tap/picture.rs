@@ -22,12 +22,12 @@ const CHANGE: Output = number(PictureNumber::Change, "Difference from the pictur
 const X: Output = number(PictureNumber::X, "Centre of the motion, 0 left to 1 right; 0.5 without motion.");
 const Y: Output = number(PictureNumber::Y, "Centre of the motion, 0 top to 1 bottom; 0.5 without motion.");
 
-/// The port of a number.
+/// Output of a number.
 const fn number(number: PictureNumber, about: &'static str) -> Output {
     Output::number(PictureNumber::CHOICES[number as usize], about).late()
 }
 
-/// Measures the picture that the model made.
+/// Measures the decoded picture.
 pub const NODE: NodeDef = NodeDef {
     name: "tap.picture",
     title: "Picture tap",

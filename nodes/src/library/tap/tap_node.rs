@@ -26,25 +26,25 @@ pub const REGION: Input = Input::socket(
     Kind::Target,
     "Region over which `mass` is measured; the whole picture if nothing is connected.",
 );
-/// The mean.
+/// Mean of the measurement.
 pub const MEAN: Output = number(MapNumber::Mean, "Mean of the measurement.");
-/// The largest value.
+/// Largest value.
 pub const MAX: Output = number(MapNumber::Max, "Largest value.");
-/// The centre of gravity.
+/// Horizontal centroid.
 pub const X: Output = number(MapNumber::X, "Centroid, 0 left to 1 right; 0.5 for an empty map.");
-/// The centre of gravity.
+/// Vertical centroid.
 pub const Y: Output = number(MapNumber::Y, "Centroid, 0 top to 1 bottom; 0.5 for an empty map.");
 /// Entropy: evenness of the distribution.
 pub const ENTROPY: Output = number(MapNumber::Entropy, "Normalised entropy: 0 is one position, 1 is spread evenly.");
-/// The part of the picture above the threshold.
+/// Share of positions that reach the threshold.
 pub const AREA: Output = number(MapNumber::Area, "Share of positions that reach `threshold`, 0 to 1.");
-/// The part in the region.
+/// Share of the total in the region.
 pub const MASS: Output = number(MapNumber::Mass, "Share of the total inside `region`, 0 to 1.");
-/// Change since the last latent frame.
+/// Share of the total that moved since the last latent frame.
 pub const CHANGE: Output =
     number(MapNumber::Change, "Share of the total that moved since the last latent frame: 0 none, 1 all.");
 
-/// The port of a number.
+/// Output of a number.
 const fn number(number: MapNumber, about: &'static str) -> Output {
     Output::number(MapNumber::CHOICES[number as usize], about).late()
 }
@@ -57,13 +57,13 @@ pub const fn outputs(map: Output) -> [Output; 9] {
     [map, MEAN, MAX, X, Y, ENTROPY, AREA, MASS, CHANGE]
 }
 
-/// Asks for a measurement, and gives it as a map.
+/// Requests a measurement and outputs it as a map.
 pub fn run(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
     let within = ctx.target(&REGION);
     run_within(ctx, measure, out, &within);
 }
 
-/// [`run`] for a measurement without places, whose node has no region.
+/// [`run`] for a measurement without positions, whose node has no region.
 pub fn run_everywhere(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output) {
     let everything = ctx.everything();
     run_within(ctx, measure, out, &everything);
@@ -82,7 +82,7 @@ fn run_within(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output, within:
     ctx.show(out, Source::Tap(ctx.id().clone()));
 }
 
-/// The places of all parts of a selection together.
+/// Union of the regions of a selection's parts.
 pub fn region(selection: &Selection) -> Region {
     selection.parts().iter().fold(Pick::All, |rest, part| rest.and(&part.region.not())).not()
 }

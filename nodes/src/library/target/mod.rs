@@ -1,4 +1,4 @@
-//! Nodes that choose a part of a site.
+//! Targets: nodes that select a part of a site.
 
 pub mod frames;
 pub mod heads;

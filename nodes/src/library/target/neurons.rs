@@ -28,7 +28,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     run: |ctx| {
         let set = target_node::every(ctx, &FIRST, &LAST, ctx.number(&target_node::EVERY).round() as usize);
-        // A range of everything is no choice, and costs nothing.
+        // A range of all neurons selects nothing, so it costs nothing.
         let everything = set == Set::range(0, usize::MAX);
         let range = if everything { Pick::All } else { Pick::of(NeuronSet::Set(set)) };
         let most = ctx.number(&MOST).round() as usize;

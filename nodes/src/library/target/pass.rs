@@ -7,7 +7,7 @@ use crate::node::value::Kind;
 use crate::program::target::{Passes, Target};
 
 choices! {
-    /// The pass.
+    /// Pass of the model.
     enum PassChoice {
         Denoise = "denoise",
         Cache = "cache",

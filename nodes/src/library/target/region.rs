@@ -12,7 +12,7 @@ use crate::program::source::Source;
 use crate::program::target::Target;
 
 choices! {
-    /// The shape of the part.
+    /// Shape of the region.
     enum Outline {
         Rectangle = "rectangle",
         Ellipse = "ellipse",

@@ -6,10 +6,10 @@ use crate::node::value::Kind;
 use crate::program::set::Set;
 use crate::program::target::{Selection, Target};
 
-/// The target that is narrowed.
+/// Target to narrow.
 pub const WITHIN: Input =
     Input::socket("within", Kind::Target, "The target to narrow; everything if nothing is connected.");
-/// More than any model has of anything: a range that ends here ends with the model's last.
+/// End of an open range, beyond the indices of every model: the range ends at the model's last index.
 pub const END: f64 = 99_999.0;
 /// First index of a range.
 pub const FIRST: Input = Input::number("first", 0.0, "First index, from 0.").hard(0.0, END);
@@ -21,12 +21,12 @@ pub const EVERY: Input = Input::number("every", 1.0, "Step of the range: 1 takes
     .soft(1.0, 8.0)
     .hard(1.0, 4096.0);
 
-/// The range between two knobs.
+/// Range between two inputs.
 pub fn range(ctx: &NodeContext<'_>, first: &Input, last: &Input) -> Set {
     every(ctx, first, last, 1)
 }
 
-/// Every `step`-th index of the range between two knobs.
+/// Every `step`-th index of the range between two inputs.
 pub fn every(ctx: &NodeContext<'_>, first: &Input, last: &Input, step: usize) -> Set {
     let (first, last) = (ctx.number(first).round(), ctx.number(last).round());
     Set::every(first as usize, if last < END { last as usize } else { usize::MAX }, step)

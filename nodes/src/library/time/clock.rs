@@ -1,4 +1,4 @@
-//! Pulses in the tempo.
+//! Pulses at a division of the tempo.
 
 use crate::library::modulate::random::{SEED, random};
 use crate::library::time::division;
@@ -20,11 +20,11 @@ const PHASE: Output = Output::number("phase", "Phase between two pulses, 0 to 1.
 const PULSE: Output = Output::number("pulse", "Index of the pulse, from 0; skipped pulses count.");
 
 const BEGUN: usize = 0;
-/// The beat at which pulse 0 began.
+/// Beat of pulse 0.
 const ORIGIN: usize = 1;
-/// The beat of the frame before.
+/// Beat of the previous frame.
 const BEFORE: usize = 2;
-/// Pulses that are looked at in a frame, at most.
+/// Largest number of pulses in a frame.
 const MOST: i64 = 1024;
 
 /// Pulses at a division of the tempo.
@@ -47,7 +47,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     let (origin, before) = (ctx.memory()[ORIGIN], ctx.memory()[BEFORE]);
     let now = pulses(ctx, beat - origin);
-    // A pulse that begins with the first frame is one.
+    // A pulse exactly at the first frame counts.
     let first = if begins { now.ceil() } else { pulses(ctx, before - origin).floor() + 1.0 } as i64;
     let last = now.floor() as i64;
     let chance = ctx.number(&CHANCE);
@@ -62,7 +62,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&PULSE, last as f64);
 }
 
-/// Pulses in so many beats.
+/// Position in pulses after `beats`, with swing.
 fn pulses(ctx: &NodeContext<'_>, beats: f64) -> f64 {
     let pulses = division::cycles(beats, division::beats(ctx.choice(&DIVISION)));
     // Swing adds a rounding error of its own.

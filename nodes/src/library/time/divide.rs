@@ -1,4 +1,4 @@
-//! One trigger of several.
+//! A clock divider.
 
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
@@ -12,10 +12,10 @@ const OFFSET: Input = Input::number("offset", 0.0, "Index of the trigger that pa
 const RESET: Input = Input::gate("reset", false, "Trigger: restarts the count; in one latent frame it acts first.");
 const OUT: Output = Output::gate("out", "The divided triggers.").passes(&TRIGGER);
 
-/// Triggers so far.
+/// Number of triggers so far.
 const COUNT: usize = 0;
 
-/// Passes one trigger of several.
+/// A clock divider: passes every n-th trigger.
 pub const NODE: NodeDef = NodeDef {
     name: "time.divide",
     title: "Clock divide",
@@ -32,7 +32,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     let first = if ctx.rises(&RESET) { 0 } else { ctx.memory()[COUNT] as i64 };
     let next = first + i64::from(ctx.hits(&TRIGGER));
     ctx.memory()[COUNT] = next as f64;
-    // Of the triggers before number `n`, so many passed; those before the offset count for the round before it.
+    // Number of passed triggers among the first `n`, less 1; only differences matter.
     let passed = |n: i64| (n - 1 - offset % by).div_euclid(by);
     ctx.fire(&OUT, passed(next) - passed(first));
 }

@@ -1,4 +1,4 @@
-//! Divisions of the tempo: how many beats a cycle takes when it is counted in bars and notes. A bar has four beats.
+//! Divisions of the tempo: bars and notes, with their lengths in beats. A bar has four beats.
 
 use crate::library::time::ROUNDED_CYCLES;
 use crate::node::context::NodeContext;
@@ -46,7 +46,7 @@ pub const QUARTER: usize = {
     index
 };
 
-/// The choices of an input that is one thing without a division: `other`, then the divisions.
+/// Choices of an input: `other`, which stands for no division, then the divisions.
 pub const fn or(other: &'static str) -> [&'static str; NAMES.len() + 1] {
     let mut choices = [other; NAMES.len() + 1];
     let mut index = 0;
@@ -57,12 +57,12 @@ pub const fn or(other: &'static str) -> [&'static str; NAMES.len() + 1] {
     choices
 }
 
-/// The beats of the division of this name, in the order of [`NAMES`].
+/// Beats of the division at an index of [`NAMES`].
 pub fn beats(index: usize) -> f64 {
     DIVISIONS[index.min(DIVISIONS.len() - 1)].1
 }
 
-/// The beats of the division chosen at an input with the choices of [`or`]; none for the first choice.
+/// Beats of the division chosen at an input with the choices of [`or`]; none for `other`.
 pub fn chosen(ctx: &NodeContext<'_>, input: &Input) -> Option<f64> {
     ctx.choice(input).checked_sub(1).map(beats)
 }
@@ -72,14 +72,14 @@ pub fn cycles(beats: f64, length: f64) -> f64 {
     whole(beats / length)
 }
 
-/// The nearest whole number of a sum of frames, if it is very near; else the sum itself.
+/// Rounds a number of cycles within [`ROUNDED_CYCLES`] of a whole number; other numbers stay.
 pub fn whole(cycles: f64) -> f64 {
     let whole = cycles.round();
     if (cycles - whole).abs() < ROUNDED_CYCLES { whole } else { cycles }
 }
 
-/// Cycles in pairs of which the first is longer and the second shorter: `swing` 0 is even, 2/3 is that of triplets, 1 that of dotted
-/// notes.
+/// Position in cycles with swing: of each pair, the first cycle is 1 + `swing`/2 long, the second 1 − `swing`/2. 0 is
+/// straight, 2/3 triplet swing, 1 dotted.
 pub fn swung(cycles: f64, swing: f64) -> f64 {
     if swing == 0.0 {
         return cycles;

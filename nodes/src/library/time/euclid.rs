@@ -16,10 +16,10 @@ const RESET: Input =
 const OUT: Output = Output::gate("out", "Trigger at each pulse of the rhythm.").passes(&TRIGGER);
 const STEP: Output = Output::number("step", "Index of the step, from 0.");
 
-/// The step that comes next, 1 to their number; 0 before the first.
+/// Number of the next step: 1 to the number of steps; 0 before the first.
 const NEXT: usize = 0;
 
-/// Spreads pulses over steps.
+/// A Euclidean rhythm: pulses spread as evenly as possible over steps.
 pub const NODE: NodeDef = NodeDef {
     name: "time.euclid",
     title: "Euclid",
@@ -43,17 +43,17 @@ fn run(ctx: &mut NodeContext<'_>) {
     if hits > 0 {
         ctx.memory()[NEXT] = ((first + hits - 1) % steps + 1) as f64;
     }
-    // Whole rounds, and the rest of one.
+    // Pulses of whole rounds, and of the rest.
     let rest = (first..first + hits % steps).filter(|&step| fires(step)).count() as i64;
     let step = (ctx.memory()[NEXT] as i64 - 1).clamp(0, steps - 1);
     ctx.fire(&OUT, hits / steps * pulses + rest);
     ctx.set(&STEP, step as f64);
 }
 
-/// Bjorklund's rhythm, as Toussaint writes them: the first step is the lowest bit. Groups with a pulse and groups without are
-/// paired until at most one is left over.
+/// Bjorklund's rhythm, as in Toussaint's paper; the first step is the lowest bit. Groups with a pulse and groups
+/// without pair up until at most one group is unpaired.
 fn rhythm(steps: u32, pulses: u32) -> u64 {
-    /// Groups of steps that are alike.
+    /// Equal groups of steps.
     #[derive(Clone, Copy)]
     struct Groups {
         bits: u64,

@@ -1,4 +1,4 @@
-//! Tempo and triggers in time.
+//! Tempo, clocks and rhythm.
 
 pub mod clock;
 pub mod divide;

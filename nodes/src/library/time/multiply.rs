@@ -1,4 +1,4 @@
-//! More triggers.
+//! A clock multiplier.
 
 use crate::library::time::ROUNDED_CYCLES;
 use crate::node::context::NodeContext;
@@ -10,12 +10,12 @@ const OUT: Output = Output::gate("out", "The multiplied triggers, spaced by the 
 
 /// Seconds since the last trigger.
 const SINCE: usize = 0;
-/// Seconds between the last two.
+/// Seconds between the last two triggers.
 const INTERVAL: usize = 1;
 /// Triggers sent since the last input trigger, including it; 0 before the first.
-const GIVEN: usize = 2;
+const SENT: usize = 2;
 
-/// Fires more often than it is triggered.
+/// A clock multiplier: adds triggers evenly, at the interval of the last two.
 pub const NODE: NodeDef = NodeDef {
     name: "time.multiply",
     title: "Clock multiply",
@@ -31,21 +31,21 @@ fn run(ctx: &mut NodeContext<'_>) {
     let (by, hits, dt) = (ctx.whole(&BY).max(1), i64::from(ctx.hits(&TRIGGER)), ctx.dt_secs());
     let memory = ctx.memory();
     memory[SINCE] += dt;
-    let (since, given) = (memory[SINCE], memory[GIVEN] as i64);
-    // Several triggers in a frame lie as far apart from one another as from the last one.
+    let (since, sent) = (memory[SINCE], memory[SENT] as i64);
+    // Several triggers in a frame are spaced evenly since the last one.
     let next = since / hits.max(1) as f64;
     let due =
         if memory[INTERVAL] > 0.0 { 1 + (next * by as f64 / memory[INTERVAL] + ROUNDED_CYCLES) as i64 } else { 0 };
-    let late = (due.min(by) - given).max(0);
+    let late = (due.min(by) - sent).max(0);
     let fired = match hits {
         0 => late,
-        _ if given == 0 => hits,
+        _ if sent == 0 => hits,
         _ => late + 1 + (hits - 1) * by,
     };
     if hits == 0 {
-        memory[GIVEN] += late as f64;
+        memory[SENT] += late as f64;
     } else {
-        let interval = if given > 0 { next } else { 0.0 };
+        let interval = if sent > 0 { next } else { 0.0 };
         memory.copy_from_slice(&[0.0, interval, 1.0]);
     }
     ctx.fire(&OUT, fired);

@@ -8,22 +8,22 @@ const BPM: Input = Input::number("bpm", 120.0, "Beats per minute.").soft(20.0, 3
 const TAP: Input = Input::gate(
     "tap",
     false,
-    "Tap tempo: the mean of the last four intervals. Two taps set it, a pause of 3 s starts again, moving `bpm` overrides it. A tap counts at its latent frame: for a finer tempo press T in the window, without this node.",
+    "Tap tempo: the mean of the last four intervals. Two taps set it, a pause of 3 s starts again, moving `bpm` overrides it. A tap has the time of its latent frame. For a finer tempo, press T in the window, without this node.",
 );
 const BEATS: Input = Input::number("beats", 4.0, "Beats per bar.").soft(1.0, 16.0).hard(1.0, 64.0);
 const OUT: Output = Output::number("bpm", "Tempo in beats per minute, in effect from the next latent frame.");
 const BEAT: Output = Output::number("beat", "Beats since the start of the video.");
 const BAR: Output = Output::number("bar", "Phase within the bar, 0 to 1.");
 
-/// Intervals of which the mean is taken.
+/// Number of averaged intervals.
 const MOST: usize = 4;
-/// After a longer pause a tap is the first of new ones: a beat of the slowest tempo.
+/// Longest interval between two taps, in seconds: a beat at 20 BPM.
 const PAUSE_SECS: f64 = 3.0;
 /// Seconds since the last tap.
 const SINCE: usize = 0;
-/// Taps that count.
+/// Number of taps since the last pause, at most 5.
 const TAPS: usize = 1;
-/// The tempo that was tapped, 0 if none was, and where the knob stood.
+/// Tapped tempo in BPM, 0 if none; value of the knob at that time.
 const TAPPED: usize = 2;
 const KNOB: usize = 3;
 /// The last intervals, latest first.
@@ -59,7 +59,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     ctx.set(&BAR, bars - bars.floor());
 }
 
-/// The mean interval, in seconds, if there was a tap that is not the first.
+/// Mean interval in seconds, at a tap after the first.
 fn tapped(ctx: &mut NodeContext<'_>) -> Option<f64> {
     let (hits, dt) = (usize::from(ctx.hits(&TAP)), ctx.dt_secs());
     let memory = ctx.memory();
@@ -72,7 +72,7 @@ fn tapped(ctx: &mut NodeContext<'_>) -> Option<f64> {
         memory[TAPS] = 1.0;
         return None;
     }
-    // Several taps in a frame lie as far apart from one another as from the last one.
+    // Several taps in a frame are spaced evenly since the last one.
     for _ in 0..hits.min(MOST) {
         memory[INTERVALS..].rotate_right(1);
         memory[INTERVALS] = since / hits as f64;

@@ -12,12 +12,12 @@ const SECS: Output = Output::number("seconds", "Seconds since the trigger; 0 bef
 const NORMALISED: Output = Output::number("normalised", "Progress, 0 to 1.");
 const DONE: Output = Output::gate("done", "Trigger when the length has passed.");
 
-/// 1 once it was started; 1 once it is done.
+/// 1 after the first trigger; 1 after `done` has fired.
 const STARTED: usize = 0;
 const ENDED: usize = 1;
 const PASSED: usize = 2;
 
-/// Measures the time since a trigger.
+/// Measures the time since a trigger and fires after a set length.
 pub const NODE: NodeDef = NodeDef {
     name: "time.timer",
     title: "Timer",

@@ -1,4 +1,4 @@
-//! Views on the canvas.
+//! Displays and notes on the canvas.
 
 pub mod note;
 pub mod number;

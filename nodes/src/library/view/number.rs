@@ -1,4 +1,4 @@
-//! A number to be read.
+//! Display of a number.
 
 use crate::node::def::{Input, NodeDef, Output, View};
 

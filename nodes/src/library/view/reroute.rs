@@ -1,4 +1,4 @@
-//! A bend in a cable.
+//! A dot in a cable.
 
 use crate::node::def::{Input, NodeDef, Output, View};
 use crate::node::value::Kind;
@@ -6,7 +6,7 @@ use crate::node::value::Kind;
 const IN: Input = Input::socket("in", Kind::Any, "The cable to pass, of any kind.");
 const OUT: Output = Output::of("out", Kind::Any, "The input, unchanged.").passes(&IN);
 
-/// A dot to route a cable around other nodes, or to bundle several.
+/// A dot that routes a cable around other nodes, or to several inputs.
 pub const NODE: NodeDef = NodeDef {
     name: "view.reroute",
     title: "Reroute",

@@ -1,4 +1,4 @@
-//! A number over time.
+//! Graph of a number over time.
 
 use crate::node::def::{Input, NodeDef, Output, Scope, View};
 

@@ -1,4 +1,4 @@
-//! The numbers and notes of a patch, sent to devices with each frame that is shown.
+//! Sending of a patch's numbers and notes to devices, with each shown frame.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,26 +7,26 @@ use crate::io::Devices;
 use crate::io::midi_out::MidiOut;
 use crate::io::osc::OscOut;
 
-/// Outputs for the numbers and notes of a patch. They open after the engine, whose inbox the devices need.
+/// OSC and MIDI outputs of a patch. They open after the engine, as devices need its inbox.
 #[derive(Clone, Default)]
-pub(super) struct Outs(Arc<OnceLock<Open>>);
+pub(super) struct DeviceOutputs(Arc<OnceLock<Open>>);
 
 struct Open {
     osc: Option<OscOut>,
     midi: Option<MidiOut>,
 }
 
-impl Outs {
-    /// Outputs that are not open yet, and the watcher of frames that sends to them.
+impl DeviceOutputs {
+    /// Closed outputs, and the function that sends the messages of each frame to them.
     pub(super) fn new() -> (Self, impl Fn(&Frame) + Send + 'static) {
-        let outs = Self::default();
-        let sender = outs.clone();
-        (outs, move |frame: &Frame| sender.send(frame))
+        let outputs = Self::default();
+        let sender = outputs.clone();
+        (outputs, move |frame: &Frame| sender.send(frame))
     }
 
     /// Opens the outputs of devices.
     pub(super) fn open(&self, devices: &Devices) {
-        // Nothing else opens them.
+        // No other code opens them, so the cell is empty.
         let _ = self.0.set(Open { osc: devices.osc_out().cloned(), midi: devices.midi_out().cloned() });
     }
 
