@@ -156,7 +156,7 @@ fn a_report_lists_the_work_and_pictures_are_numbered() {
         files.filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|end| end == "png")));
     assert_eq!(pictures.count(), 9);
     let report: Json = serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("JSON");
-    assert_eq!((&report["frames"], &report["model"], &report["seed"]), (&json!(9), &json!("mini"), &json!(7)));
+    assert_eq!((&report["frames"], &report["model"], &report["seed"]), (&json!(9), &json!("mini"), &json!(4)));
     assert_eq!(report["program_sha256"].as_str().map(str::len), Some(64));
     assert!(report["stages"]["model"]["count"].as_u64() >= Some(4) && report["frames_per_second"].as_f64() > Some(0.0));
 }
