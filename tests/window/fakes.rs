@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, Pressed, State};
+use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, State};
 use bendrack::ui::{DeviceLink, Parts, RecordingLink, RecordingState};
 use bendrack_nodes::patch::Patch;
 
@@ -122,6 +122,22 @@ impl DeviceLink for FakeDevices {
             control(osc("/bang"), &[], 8.0, 0.0, "192.168.1.5:9000"),
             control(sensor("touch"), &[412.0], 0.5, 10.0, "ESP32"),
         ]
+    }
+
+    fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage> {
+        let message = |text: &str, secs_ago: f64, is_error| LatestMessage {
+            dated: Dated { text: text.into(), secs_ago },
+            is_error,
+        };
+        match (kind, name) {
+            (Kind::OscIn, "192.168.1.5:9000") => {
+                let mut all = vec![message("a bundle that is cut off", 42.0, true)];
+                all.extend((0..63).map(|n| message(&format!("/1/fader1 0.{n:02}"), 6.4 - f64::from(n) / 10.0, false)));
+                all
+            }
+            (Kind::Serial, "ESP32") => vec![message("a number without a name: 512", 0.2, true)],
+            _ => Vec::new(),
+        }
     }
 
     fn pressed(&self, name: &ControlName) -> Pressed {

@@ -26,7 +26,7 @@ use crate::ui::document::ports::input_of;
 use crate::ui::document::recovery::Recovery;
 use crate::ui::document::{Document, Step};
 use crate::ui::panels::inspector::inspector_ui;
-use crate::ui::panels::monitor::{DeviceMonitor, MonitorAnswer, monitor_ui};
+use crate::ui::panels::monitor::{DeviceMonitor, MonitorAnswer, MonitorView, monitor_ui};
 use crate::ui::panels::preview::{Preview, preview_ui};
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, file_name, status_bar_ui};
 use crate::ui::panels::takes::TakesPanel;
@@ -442,7 +442,9 @@ impl App {
         let selected = editor.selection.first().filter(|_| editor.selection.len() == 1);
         let selected = selected.and_then(|id| Some((id.as_str(), editor.def(id)?)));
         let (lights, controls) = (self.devices.lights(), self.devices.controls());
-        match monitor_ui(ui, &mut self.device_monitor, &lights, &controls, selected) {
+        let messages = |kind, name: &str| self.devices.messages(kind, name);
+        let view = MonitorView { lights: &lights, controls: &controls, messages: &messages };
+        match monitor_ui(ui, &mut self.device_monitor, &view, selected) {
             Some(MonitorAnswer::Close) => self.device_monitor.open = false,
             Some(MonitorAnswer::Assign(assignment)) => self.assign(&assignment),
             None => {}
