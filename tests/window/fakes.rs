@@ -131,11 +131,10 @@ impl DeviceLink for FakeDevices {
         };
         match (kind, name) {
             (Kind::OscIn, "192.168.1.5:9000") => {
-                let mut all = vec![message("a bundle that is cut off", 42.0, true)];
-                all.extend((0..63).map(|n| message(&format!("/1/fader1 0.{n:02}"), 6.4 - f64::from(n) / 10.0, false)));
-                all
+                let fader = |n: u32| message(&format!("/1/fader1 0.{n:02}"), 6.4 - f64::from(n) / 10.0, false);
+                let newest = message("a packet without an address", 0.1, true);
+                (0..63).map(fader).chain([newest]).collect()
             }
-            (Kind::Serial, "ESP32") => vec![message("a number without a name: 512", 0.2, true)],
             _ => Vec::new(),
         }
     }

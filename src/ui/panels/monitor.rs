@@ -91,7 +91,7 @@ fn rows<'a>(controls: &'a [ControlState], query: &str) -> Vec<Row<'a>> {
         .collect()
 }
 
-/// What devices sent.
+/// Contents of the monitor.
 pub struct MonitorView<'a> {
     /// The light of each device.
     pub lights: &'a [Light],
