@@ -26,6 +26,8 @@ pub(super) enum Line {
     Make(usize),
     /// So many model calls.
     Call(usize),
+    /// [`Entry::Fail`](crate::engine::Entry::Fail).
+    Fail,
     /// [`Entry::Show`](crate::engine::Entry::Show).
     Show(usize),
     /// The checksum of the pictures so far.
@@ -102,6 +104,7 @@ impl Line {
             Self::Patch(patch) => json!(["patch", patch]),
             Self::Make(frames) => json!(["make", frames]),
             Self::Call(count) => json!(["call", count]),
+            Self::Fail => json!(["fail"]),
             Self::Show(frames) => json!(["show", frames]),
             Self::Check(Checksum { pictures, crc }) => json!(["check", pictures, format!("{crc:08x}")]),
         };
@@ -133,6 +136,7 @@ impl Line {
             }
             (Some("make"), [frames]) => Self::Make(count(frames)? as usize),
             (Some("call"), [calls]) => Self::Call(count(calls)? as usize),
+            (Some("fail"), []) => Self::Fail,
             (Some("show"), [frames]) => Self::Show(count(frames)? as usize),
             (Some("check"), [pictures, crc]) => {
                 let crc = crc.as_str().and_then(|crc| u32::from_str_radix(crc, 16).ok());

@@ -26,8 +26,10 @@ pub use write::{TakeState, TakeWriter};
 /// The largest scale of the screen.
 const MOST_ZOOM: usize = 16;
 
-/// The version of the format.
-pub const VERSION: u64 = 1;
+/// The version of the format. Version 1 has no failed model calls.
+pub const VERSION: u64 = 2;
+/// The oldest version that is read.
+const OLDEST: u64 = 1;
 
 /// The beginning of a take: what the video is made with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value as Json;
 
 use super::line::{Line, Name};
-use super::{Header, TakeError, VERSION};
+use super::{Header, OLDEST, TakeError, VERSION};
 use crate::engine::Entry;
 use crate::engine::model::LATENT_FRAMES;
 
@@ -80,10 +80,11 @@ pub(super) fn open(path: &Path) -> Result<(Header, Lines<impl Read + use<>>), Ta
     let first: Json = serde_json::from_str(&first).map_err(|_| no_take())?;
     match first.get("bendrack-take").and_then(Json::as_u64) {
         None => return Err(no_take()),
-        Some(VERSION) => {}
+        Some(OLDEST..=VERSION) => {}
         Some(version) => {
-            let why =
-                format!("a take of version {version}; this bendrack reads version {VERSION}, install a later one");
+            let why = format!(
+                "a take of version {version}; this bendrack reads versions {OLDEST} to {VERSION}, install a later one"
+            );
             return Err(TakeError::new(path, why));
         }
     }
@@ -140,6 +141,7 @@ impl Reader {
                 return Ok(());
             }
             Line::Call(calls) => return Err(format!("{calls} model calls in one line; {MAX_CALLS} is the most")),
+            Line::Fail => Entry::Fail,
             Line::Show(frames) if frames <= MAX_CALLS => Entry::Show { frames },
             Line::Show(frames) => return Err(format!("{frames} latent frames in one line; {MAX_CALLS} is the most")),
             Line::Check(checksum) => Entry::Check(checksum),

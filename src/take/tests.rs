@@ -68,6 +68,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
         1 => (0..u64::MAX, 0.0..9.0).prop_map(|(seed, rate)| patched(seed, rate)),
         1 => (1..4_usize).prop_map(|frames| Entry::Make { frames }),
         2 => Just(Entry::Call),
+        1 => Just(Entry::Fail),
         1 => (1..4_usize).prop_map(|frames| Entry::Show { frames }),
         1 => (any::<u64>(), any::<u32>()).prop_map(|(pictures, crc)| Entry::Check(Checksum { pictures, crc })),
     ];
@@ -166,6 +167,7 @@ fn a_wrong_line_is_named() {
         ("[\"patch\",[{\"op\":\"remove\",\"path\":\"/nobody\"}]]", "line 3: the patch cannot change so"),
         ("[\"patch\",[{\"op\":\"replace\",\"path\":\"/nodes\",\"value\":7}]]", "line 3: the patch: "),
         ("[\"check\",1,\"xyz\"]", "line 3: a checksum is eight hexadecimal digits"),
+        ("[\"fail\",1]", "line 3: \"fail\" is an unknown kind of line, or its values are wrong"),
     ] {
         let _ = std::fs::remove_file(&path);
         written(&path, &[Entry::Make { frames: 3 }, Entry::Call]);
@@ -174,8 +176,9 @@ fn a_wrong_line_is_named() {
         assert!(error.contains(why) && error.contains("a.take"), "{line}: {error}");
     }
     for (from, to, why) in [
-        ("\"bendrack-take\":1", "\"bendrack-take\":2", "a take of version 2; this bendrack reads version 1"),
-        ("\"bendrack-take\":1", "\"song\":1", "not a take of bendrack"),
+        ("\"bendrack-take\":2", "\"bendrack-take\":3", "a take of version 3; this bendrack reads versions 1 to 2"),
+        ("\"bendrack-take\":2", "\"bendrack-take\":0", "a take of version 0"),
+        ("\"bendrack-take\":2", "\"song\":1", "not a take of bendrack"),
         ("\"size\":[128,128],", "", "line 1: missing field `size`"),
         ("\"model.wan\"", "\"model.wan\",\"type\":7", "line 1"),
     ] {

@@ -215,6 +215,7 @@ impl TakeFile {
         self.write_calls()?;
         match entry {
             Entry::Call => Ok(()),
+            Entry::Fail => self.line(&Line::Fail),
             Entry::Patch { patch, .. } => {
                 let new = value_of(patch);
                 let difference = json_patch::diff(&self.patch, &new);
