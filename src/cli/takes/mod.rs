@@ -2,6 +2,7 @@
 
 mod list;
 mod playback;
+mod priority;
 mod renders;
 #[cfg(test)]
 mod tests;

@@ -300,6 +300,20 @@ fn a_render_shows_progress_and_gives_its_result_or_its_whole_error() {
     assert_eq!(why, "warning: the take breaks off\nit was played on longlive;\nadd --anyway");
 }
 
+/// The live video has the cores first.
+#[test]
+#[cfg(unix)]
+fn a_render_runs_at_a_lower_priority_than_the_window() {
+    let niceness = |text: &[u8]| -> i32 { String::from_utf8_lossy(text).trim().parse().expect("a number") };
+    let here = std::process::Command::new("nice").output().expect("a niceness").stdout;
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = rig(&script(folder.path(), "nice > \"$0.nice\""));
+    rig.takes.render(request(&rig, "a.mp4"));
+    ended(&rig.takes).expect("a render");
+    let there = fs::read(folder.path().join("program.nice")).expect("a niceness");
+    assert_eq!(niceness(&there), (niceness(&here) + 10).min(19));
+}
+
 #[test]
 #[cfg(unix)]
 fn a_cancelled_render_leaves_no_part_of_its_video() {
