@@ -6,6 +6,7 @@
 pub mod folder;
 pub mod keep;
 mod line;
+pub mod lock;
 mod performance;
 pub mod read;
 mod summary;

@@ -332,6 +332,24 @@ fn a_minute_of_sound_is_less_than_a_megabyte_and_reads_bit_for_bit() {
 }
 
 #[test]
+fn a_video_whose_take_cannot_begin_names_the_cause_and_not_the_take_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut paths = vec![folder.path().join("1.take")];
+    let next = move || paths.pop().ok_or_else(|| std::io::Error::other("the system names no data folder; set HOME"));
+    let mut journal = TakeWriter::new(next, None);
+    let (session, state) = (new_session(&listening()), journal.state());
+    journal.begin(&session);
+    journal.begin(&session);
+    let begin = Instant::now();
+    while state().failed.is_none() {
+        assert!(begin.elapsed() < Duration::from_mins(1), "no failure");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let why = "take: the system names no data folder; set HOME; this video has no take: mend the cause, then begin another video";
+    assert_eq!((state().path, journal.problem().as_deref()), (None, Some(why)));
+}
+
+#[test]
 fn a_take_without_events_is_the_plain_render_and_a_performance_keeps_its_frames() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.take");
