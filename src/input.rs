@@ -28,8 +28,9 @@ pub struct Stamped {
 /// Effects of events that were pushed on those before them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pushed {
-    /// Events that replace one of their latent frame: see [`Applied::Merged`].
-    pub merged: usize,
+    /// Events beyond 64 of a control within a quarter of a second of the clock. The engine merges those that fall into one latent
+    /// frame.
+    pub excess: usize,
     /// Names that lost their place to a new one: see [`Applied::Evicted`].
     pub evicted: usize,
     /// Events without effect: see [`Applied::Refused`].
@@ -66,7 +67,7 @@ impl Inbox {
             let applied = if is_state { waiting.latest.apply(&event) } else { Applied::Kept };
             match applied {
                 Applied::Kept => {}
-                Applied::Merged => pushed.merged += 1,
+                Applied::Merged => pushed.excess += 1,
                 Applied::Evicted => pushed.evicted += 1,
                 Applied::Refused => {
                     pushed.refused += 1;
@@ -277,13 +278,14 @@ mod tests {
             sum.evicted += pushed.evicted;
             sum.dropped += pushed.dropped;
             // The test may be slower than a frame.
-            assert_eq!((pushed.merged, pushed.refused), (0, 0));
+            assert_eq!((pushed.excess, pushed.refused), (0, 0));
         }
         assert_eq!(sum.evicted, 2 * MOST_WAITING - MOST_NAMES);
         let waiting = inbox.take(at).len();
         assert!(waiting <= MOST_WAITING, "{waiting}");
         assert_eq!(waiting as u64 + sum.dropped, 2 * MOST_WAITING as u64);
         new_frame();
-        (0..64).for_each(|_| assert_eq!(push(0).merged, 0));
+        (0..64).for_each(|_| assert_eq!(push(0).excess, 0));
+        assert_eq!(push(0).excess, 1);
     }
 }

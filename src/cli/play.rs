@@ -277,8 +277,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// Paths of the takes that the window writes, in the user's folder.
 pub(super) fn sessions() -> impl FnMut() -> io::Result<PathBuf> + Send + 'static {
     || {
-        let folder = folder::of_user()
-            .ok_or_else(|| io::Error::other("the system names no data folder; set HOME, on Windows APPDATA"))?;
+        let folder = folder::of_user().ok_or_else(|| io::Error::other(folder::NO_FOLDER))?;
         folder::next_session(&folder)
     }
 }

@@ -137,8 +137,13 @@ impl Replay {
         let take = Take::read(path).map_err(|error| Failure::Failed(error.to_string()))?;
         if take.is_cut && !render.quiet {
             let secs = take.pictures() as f64 / FRAME_RATE;
+            let state = if take.is_recording {
+                "the take is still being recorded"
+            } else {
+                "the take has no end, after a crash or a full disk"
+            };
             terminal::print_error(format_args!(
-                "warning: {}: the take has no end, after a crash or while it is written; its first {secs:.1} s are rendered",
+                "warning: {}: {state}; its first {secs:.1} s are rendered",
                 path.display()
             ));
         }

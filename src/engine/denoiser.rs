@@ -168,6 +168,11 @@ impl Denoiser {
         Ok(program.switch)
     }
 
+    /// Gives up the next call, as if it failed: see [`Rollout::give_up`].
+    pub(super) fn give_up(&mut self) {
+        self.rollout.give_up();
+    }
+
     /// Makes a model call over frames from `first_frame` on. Skips a bend at each hook where its numbers overflow. If
     /// that is not enough, skips all bends. The result is none if the output is not finite even then.
     pub(super) fn advance(
@@ -197,7 +202,10 @@ impl Denoiser {
                         program = unbent.get_or_init(|| Program { bends: Vec::new(), ..program.clone() });
                     }
                 }
-                Err(RolloutError::Failed(error)) => return Err(error),
+                Err(RolloutError::Failed(error)) => {
+                    self.give_up();
+                    return Err(error);
+                }
             }
         }
         Ok(None)

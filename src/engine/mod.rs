@@ -4,6 +4,7 @@
 //! make the same frames. They are played live ([`EngineHandle`]) or rendered to a file.
 
 mod denoiser;
+mod failure;
 pub mod frame;
 mod latency;
 mod live;
@@ -87,6 +88,8 @@ pub struct Engine {
     shown: usize,
     /// True from the beginning of a chunk to its end.
     is_begun: bool,
+    /// True if the latest call failed in the model.
+    has_failed: bool,
     warnings: Warnings,
     times: Times,
 }
@@ -127,6 +130,7 @@ impl Engine {
             made: None,
             shown: 0,
             is_begun: false,
+            has_failed: false,
             warnings: Warnings::default(),
             times: Times::default(),
             model,
@@ -247,19 +251,23 @@ impl Engine {
     ///
     /// Fails as [`Self::step`] does, and if frames wait to be shown.
     pub fn call(&mut self) -> Result<bool> {
+        self.has_failed = false;
         if let [first, ..] = *self.to_show() {
             bail!("latent frame {first} is made and not shown; show it before the next call")
         }
-        let result = self.try_call();
+        let result = self.begin_call().and_then(|(frames, program)| self.end_call(frames, program));
+        // A chunk whose prompt cannot be encoded does not begin.
+        self.has_failed = result.is_err() && !self.is_between_chunks();
         match &result {
             Ok(false) if self.denoiser.is_between_chunks() => self.end_chunk(),
-            Err(_) if self.policy.take_reset() => self.drop_chunk(),
+            Err(_) if self.has_failed && self.policy.take_reset() => self.drop_chunk(),
             _ => {}
         }
         result
     }
 
-    fn try_call(&mut self) -> Result<bool> {
+    /// The part of a call before the model: its latent frames and its program.
+    fn begin_call(&mut self) -> Result<(Arc<[usize]>, Program)> {
         let frames = self.denoiser.chunk().clone();
         let program = self.times.tick.time(|| self.ticker.tick(&frames, self.shown));
         if self.ticker.is_in_chunk() {
@@ -270,7 +278,11 @@ impl Engine {
         self.denoiser.set_past_visibility(self.policy.visibility(&program));
         self.ticker.commit();
         self.ticker.warnings().for_each(|warning| self.warnings.add(warning));
+        Ok((frames, program))
+    }
 
+    /// The model, and what follows.
+    fn end_call(&mut self, frames: Arc<[usize]>, program: Program) -> Result<bool> {
         let made = self.denoiser.advance(&program, frames[0], &mut self.times.model, &mut self.warnings)?;
         self.ticker.recycle(std::mem::replace(&mut self.program, program));
         let Some((step, outcome)) = made else { return Ok(self.hold_picture(frames)) };

@@ -38,6 +38,8 @@ pub enum Entry {
     },
     /// A model call.
     Call,
+    /// A model call that failed: its effects, without the model. If the patch asked for a reset meanwhile, it drops the chunk.
+    Fail,
     /// The pictures of the next latent frames are shown.
     Show {
         /// The number of latent frames.
@@ -151,6 +153,7 @@ impl Session {
             Entry::Event { frame, event } => self.events.push((*frame, event.clone())),
             Entry::Make { frames } => self.make(*frames)?,
             Entry::Call => _ = self.engine.call()?,
+            Entry::Fail => self.engine.fail()?,
             Entry::Show { frames } => return self.show(*frames),
             Entry::Check(_) => {}
         }

@@ -145,7 +145,7 @@ impl Record {
     }
 
     fn count_pushed(&mut self, now: Instant, pushed: Pushed) {
-        self.counts.merged += pushed.merged as u64;
+        self.counts.excess += pushed.excess as u64;
         self.counts.evicted += pushed.evicted as u64;
         self.counts.refused += pushed.refused as u64;
         self.counts.dropped += pushed.dropped;
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_turn_a_light_yellow_and_merged_events_do_not() {
+    fn losses_turn_a_light_yellow_and_events_in_excess_do_not() {
         let activity = Activity::default();
         let phone = activity.light(Kind::OscIn, "9000");
         phone.set(State::Open);
@@ -263,9 +263,9 @@ mod tests {
         assert_eq!(light(&activity).counts.lost, None);
         phone.count_lost(Some(0));
         let event = Event::Osc { address: "/a".into(), numbers: [1.0].into() };
-        phone.count_events(None, &[event.clone(), event.clone()], Pushed { merged: 1, ..Pushed::default() });
+        phone.count_events(None, &[event.clone(), event.clone()], Pushed { excess: 1, ..Pushed::default() });
         let read = light(&activity);
-        assert_eq!((read.colour, read.counts.messages, read.counts.merged), (Colour::Green, 2, 1));
+        assert_eq!((read.colour, read.counts.messages, read.counts.excess), (Colour::Green, 2, 1));
         assert_eq!(read.counts.lost, Some(0));
         phone.count_lost(Some(3));
         assert_eq!((light(&activity).colour, light(&activity).counts.lost), (Colour::Yellow, Some(3)));

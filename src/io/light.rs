@@ -111,8 +111,8 @@ pub struct Counts {
     pub evicted: u64,
     /// Events of a new name that had no place.
     pub refused: u64,
-    /// Events that replaced one of their latent frame, which was full.
-    pub merged: u64,
+    /// Events beyond 64 of a control within a quarter of a second of the clock.
+    pub excess: u64,
     /// Events that were dropped because too many waited for the engine.
     pub dropped: u64,
 }
@@ -162,14 +162,14 @@ impl Light {
 
     /// The counts above 0 as a sentence, such as `12 lines, 1 error`.
     pub fn counted(&self) -> String {
-        let Counts { messages, errors, lost, evicted, refused, merged, dropped } = self.counts;
+        let Counts { messages, errors, lost, evicted, refused, excess, dropped } = self.counts;
         let unit = self.kind.unit();
         let counted = [
             (errors, "error", "errors"),
             (lost.unwrap_or_default(), "packet lost", "packets lost"),
             (evicted, "name evicted", "names evicted"),
             (refused, "event refused", "events refused"),
-            (merged, "event merged", "events merged"),
+            (excess, "event in excess", "events in excess"),
             (dropped, "event dropped", "events dropped"),
         ];
         let counted = counted.into_iter().filter(|(count, ..)| *count > 0);
@@ -282,19 +282,19 @@ mod tests {
             state: State::Failed("no".to_owned()),
             reason: "no".to_owned(),
             advice: None,
-            counts: Counts { messages: 1, errors: 2, lost: Some(3), evicted: 4, refused: 5, merged: 6, dropped: 7 },
+            counts: Counts { messages: 1, errors: 2, lost: Some(3), evicted: 4, refused: 5, excess: 6, dropped: 7 },
             last_message: Some(Dated { text: "/a 1".to_owned(), secs_ago: 0.5 }),
             last_error: None,
         };
         let expected = serde_json::json!({
             "kind": "osc_in", "name": "127.0.0.1:9000", "light": "yellow", "state": "failed", "reason": "no", "advice": null,
-            "messages": 1, "errors": 2, "lost": 3, "evicted": 4, "refused": 5, "merged": 6, "dropped": 7,
+            "messages": 1, "errors": 2, "lost": 3, "evicted": 4, "refused": 5, "excess": 6, "dropped": 7,
             "last_message": { "text": "/a 1", "secs_ago": 0.5 }, "last_error": null
         });
         assert_eq!(serde_json::to_value(&light).expect("JSON"), expected);
         assert_eq!(
             light.counted(),
-            "1 message, 2 errors, 3 packets lost, 4 names evicted, 5 events refused, 6 events merged, 7 events dropped"
+            "1 message, 2 errors, 3 packets lost, 4 names evicted, 5 events refused, 6 events in excess, 7 events dropped"
         );
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::lock::is_recording;
 use crate::files::data_folder;
 
 /// The most takes that are kept by themselves.
@@ -16,6 +17,9 @@ const ALWAYS: usize = 10;
 pub(super) const SESSION: &str = "session ";
 /// The extension of a take.
 pub const EXTENSION: &str = "take";
+
+/// The problem of a system without a folder of takes, and the next step.
+pub const NO_FOLDER: &str = "the system names no data folder; set HOME, on Windows APPDATA, and start bendrack again";
 
 /// The folder of takes of this user, if the system has one.
 pub fn of_user() -> Option<PathBuf> {
@@ -72,6 +76,9 @@ fn make_room(folder: &Path, (most, always): (usize, usize), most_bytes: u64) -> 
         if left <= always || (left < most && bytes <= most_bytes) {
             break;
         }
+        if is_recording(oldest) {
+            continue;
+        }
         fs::remove_file(oldest)?;
         bytes -= size;
     }
@@ -97,6 +104,14 @@ mod tests {
         make_room(folder, (9, 1), 0)?;
         assert_eq!(left(folder)?, 1);
         assert!(folder.join("session c.take").exists() && folder.join("mine.take").exists());
+        let recorded = folder.join("session 0.take");
+        let file = fs::File::create_new(&recorded)?;
+        crate::take::lock::mark(&file);
+        make_room(folder, (1, 0), 0)?;
+        assert!(recorded.exists() && !folder.join("session c.take").exists(), "one that is recorded stays");
+        drop(file);
+        make_room(folder, (1, 0), 0)?;
+        assert!(!recorded.exists());
         assert!(folder.join("session notes.txt").exists());
         let first = next_session(folder)?;
         fs::write(&first, "")?;

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::folder::{EXTENSION, SESSION};
+use super::lock;
 use super::read::open;
 
 /// The longest name, in characters.
@@ -136,6 +137,7 @@ pub fn named(folder: &Path, name: &str) -> Result<PathBuf, String> {
 pub fn copy_running(from: &Path, folder: &Path, name: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let (path, file) = begin(folder, name)?;
+    lock::mark(&file);
     let copied = copy_lines(from, file);
     if let Err(error) = copied {
         // The error of the copy is the one to report.

@@ -26,6 +26,8 @@ pub(super) enum Line {
     Make(usize),
     /// So many model calls.
     Call(usize),
+    /// [`Entry::Fail`](crate::engine::Entry::Fail).
+    Fail,
     /// [`Entry::Show`](crate::engine::Entry::Show).
     Show(usize),
     /// The checksum of the pictures so far.
@@ -98,10 +100,11 @@ impl Line {
             Self::Name(Name::Osc(address)) => json!(["name", "osc", &**address]),
             Self::Name(Name::Sensor(name)) => json!(["name", "sensor", &**name]),
             Self::Event(name, numbers) => return event_text(*name, numbers),
-            Self::Sound(hop) => json!(["sound", hop.bands.to_vec()]),
+            Self::Sound(hop) => return sound_text(hop),
             Self::Patch(patch) => json!(["patch", patch]),
             Self::Make(frames) => json!(["make", frames]),
             Self::Call(count) => json!(["call", count]),
+            Self::Fail => json!(["fail"]),
             Self::Show(frames) => json!(["show", frames]),
             Self::Check(Checksum { pictures, crc }) => json!(["check", pictures, format!("{crc:08x}")]),
         };
@@ -133,6 +136,7 @@ impl Line {
             }
             (Some("make"), [frames]) => Self::Make(count(frames)? as usize),
             (Some("call"), [calls]) => Self::Call(count(calls)? as usize),
+            (Some("fail"), []) => Self::Fail,
             (Some("show"), [frames]) => Self::Show(count(frames)? as usize),
             (Some("check"), [pictures, crc]) => {
                 let crc = crc.as_str().and_then(|crc| u32::from_str_radix(crc, 16).ok());
@@ -159,6 +163,17 @@ fn event_text(name: usize, numbers: &[f64]) -> String {
     let name = name.to_string();
     let (short, long) = (joined(&["\"f\"", &name], &short), joined(&[&name], &long));
     if is_short && short.len() < long.len() { short } else { long }
+}
+
+/// The line of a hop: each band with the fewest digits that are read as the same 32 bits.
+fn sound_text(hop: &Hop) -> String {
+    let digits = |band: &f32| {
+        let short = format!("{band:?}");
+        // Digits are read as 64 bits and rounded then, which is another number for very few of them.
+        let is_same = short.parse::<f64>().is_ok_and(|read| (read as f32).to_bits() == band.to_bits());
+        if is_same { short } else { json!(band).to_string() }
+    };
+    format!("[\"sound\",[{}]]", hop.bands.iter().map(digits).collect::<Vec<_>>().join(","))
 }
 
 fn name(kind: &Json, rest: &[Json]) -> Result<Name, String> {

@@ -6,6 +6,7 @@
 pub mod folder;
 pub mod keep;
 mod line;
+pub mod lock;
 mod performance;
 pub mod read;
 mod summary;
@@ -26,8 +27,10 @@ pub use write::{TakeState, TakeWriter};
 /// The largest scale of the screen.
 const MOST_ZOOM: usize = 16;
 
-/// The version of the format.
-pub const VERSION: u64 = 1;
+/// The version of the format. Version 1 has no failed model calls.
+pub const VERSION: u64 = 2;
+/// The oldest version that is read.
+const OLDEST: u64 = 1;
 
 /// The beginning of a take: what the video is made with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

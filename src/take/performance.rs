@@ -28,7 +28,7 @@ impl Performance {
                 Entry::Event { frame, event } => events.push((*frame, event.clone())),
                 Entry::Patch { patch, plan } => patches.push((shown, patch.clone(), plan.clone())),
                 Entry::Show { frames } => shown += *frames as u64,
-                Entry::Make { .. } | Entry::Call | Entry::Check(_) => {}
+                Entry::Make { .. } | Entry::Call | Entry::Fail | Entry::Check(_) => {}
             }
         }
         events.sort_by_key(|(frame, _)| *frame);

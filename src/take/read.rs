@@ -13,7 +13,8 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value as Json;
 
 use super::line::{Line, Name};
-use super::{Header, TakeError, VERSION};
+use super::lock::is_recording;
+use super::{Header, OLDEST, TakeError, VERSION};
 use crate::engine::Entry;
 use crate::engine::model::LATENT_FRAMES;
 
@@ -37,6 +38,8 @@ pub struct Take {
     pub entries: Vec<(usize, Entry)>,
     /// True if the file breaks off: its last second may be missing.
     pub is_cut: bool,
+    /// True if it breaks off because a bendrack records it at this moment.
+    pub is_recording: bool,
 }
 
 impl Take {
@@ -46,6 +49,8 @@ impl Take {
     ///
     /// Fails if the file cannot be read, if it is no take, or one of a later version. Fails at the first line that is wrong.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
+        // First: the recording may end while the file is read.
+        let is_recording = is_recording(path);
         let (header, mut lines) = open(path)?;
         let (patch, plan) = compiled(&header.patch).map_err(|why| TakeError::at(path, 1, why))?;
         let mut reader = Reader { patch: header.patch.clone(), names: Vec::new(), frame: 0, entries: Vec::new() };
@@ -60,7 +65,8 @@ impl Take {
             let line = Line::read(&text).map_err(wrong)?;
             reader.add(number, line).map_err(wrong)?;
         }
-        Ok(Self { header, patch, plan, entries: reader.entries, is_cut: lines.is_cut })
+        let is_cut = lines.is_cut;
+        Ok(Self { header, patch, plan, entries: reader.entries, is_cut, is_recording: is_recording && is_cut })
     }
 
     /// The number of pictures that are shown.
@@ -80,10 +86,11 @@ pub(super) fn open(path: &Path) -> Result<(Header, Lines<impl Read + use<>>), Ta
     let first: Json = serde_json::from_str(&first).map_err(|_| no_take())?;
     match first.get("bendrack-take").and_then(Json::as_u64) {
         None => return Err(no_take()),
-        Some(VERSION) => {}
+        Some(OLDEST..=VERSION) => {}
         Some(version) => {
-            let why =
-                format!("a take of version {version}; this bendrack reads version {VERSION}, install a later one");
+            let why = format!(
+                "a take of version {version}; this bendrack reads versions {OLDEST} to {VERSION}, install a later one"
+            );
             return Err(TakeError::new(path, why));
         }
     }
@@ -140,6 +147,7 @@ impl Reader {
                 return Ok(());
             }
             Line::Call(calls) => return Err(format!("{calls} model calls in one line; {MAX_CALLS} is the most")),
+            Line::Fail => Entry::Fail,
             Line::Show(frames) if frames <= MAX_CALLS => Entry::Show { frames },
             Line::Show(frames) => return Err(format!("{frames} latent frames in one line; {MAX_CALLS} is the most")),
             Line::Check(checksum) => Entry::Check(checksum),

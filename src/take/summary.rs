@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::line::Line;
+use super::lock::is_recording;
 use super::read::{MAX_CALLS, MAX_ENTRIES, open, pictures};
 use super::{Header, TakeError};
 use crate::engine::model::FRAME_RATE;
@@ -23,6 +24,8 @@ pub struct Summary {
     pub secs: f64,
     /// True if the file breaks off.
     pub is_cut: bool,
+    /// True if it breaks off because a bendrack records it at this moment.
+    pub is_recording: bool,
 }
 
 impl Summary {
@@ -32,6 +35,8 @@ impl Summary {
     ///
     /// Fails if the file cannot be read, if it is no take, or one of a later version.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
+        // First: the recording may end while the file is read.
+        let is_recording = is_recording(path);
         let (Header { model, size, patch, .. }, mut lines) = open(path)?;
         let title = patch.pointer("/meta/title").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let (mut frames, mut number) = (0, 1);
@@ -46,6 +51,7 @@ impl Summary {
                 frames += shown.min(MAX_CALLS);
             }
         }
-        Ok(Self { title, model, size, secs: pictures(frames) as f64 / FRAME_RATE, is_cut: lines.is_cut })
+        let (secs, is_cut) = (pictures(frames) as f64 / FRAME_RATE, lines.is_cut);
+        Ok(Self { title, model, size, secs, is_cut, is_recording: is_recording && is_cut })
     }
 }

@@ -14,8 +14,9 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::lock::is_recording;
 use super::write::{TakeFile, value_of};
-use super::{Header, Take, VERSION};
+use super::{Header, Summary, Take, VERSION};
 use crate::engine::{Checksum, Entry};
 
 pub(super) fn first_bend() -> Patch {
@@ -61,13 +62,16 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
             .prop_map(|(address, numbers)| Event::Osc { address: address.into(), numbers: numbers.into() }),
         ("[a-z]{1,3}", prop::collection::vec(number(), 0..4))
             .prop_map(|(name, numbers)| Event::Sensor { name: name.into(), numbers: numbers.into() }),
-        (0.0..1.0_f32).prop_map(|level| Event::Sound(Box::new(Hop { bands: [level; BANDS] }))),
+        // Any finite band, bit for bit.
+        prop::array::uniform31(any::<f32>().prop_filter("finite", |x| x.is_finite()))
+            .prop_map(|bands| Event::Sound(Box::new(Hop { bands }))),
     ];
     let entry = prop_oneof![
         4 => (0..100_u64, event).prop_map(|(frame, event)| Entry::Event { frame, event }),
         1 => (0..u64::MAX, 0.0..9.0).prop_map(|(seed, rate)| patched(seed, rate)),
         1 => (1..4_usize).prop_map(|frames| Entry::Make { frames }),
         2 => Just(Entry::Call),
+        1 => Just(Entry::Fail),
         1 => (1..4_usize).prop_map(|frames| Entry::Show { frames }),
         1 => (any::<u64>(), any::<u32>()).prop_map(|(pictures, crc)| Entry::Check(Checksum { pictures, crc })),
     ];
@@ -150,6 +154,27 @@ proptest! {
     }
 }
 
+/// A file that is written is not one that broke off, and no longer so once its writer is gone.
+#[test]
+fn a_take_that_is_recorded_is_marked_until_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [path, broken] = ["a.take", "broken.take"].map(|name| folder.path().join(name));
+    let state = |path: &Path| {
+        let (take, summary) = (Take::read(path).expect("a take"), Summary::read(path).expect("a summary"));
+        assert_eq!((take.is_cut, take.is_recording), (summary.is_cut, summary.is_recording));
+        (take.is_cut, take.is_recording)
+    };
+    let mut file = TakeFile::begin(&path, &header(&first_bend())).expect("a file");
+    file.write(&Entry::Make { frames: 3 }).and_then(|()| file.flush()).expect("an entry");
+    assert_eq!(state(&path), (true, true));
+    assert!(is_recording(&path), "reading it takes nothing away");
+    std::fs::copy(&path, &broken).expect("a copy");
+    assert_eq!(state(&broken), (true, false));
+    file.finish().expect("an end");
+    assert_eq!(state(&path), (false, false));
+    assert!(!is_recording(&path) && !is_recording(&folder.path().join("none.take")));
+}
+
 #[test]
 fn a_wrong_line_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -166,6 +191,7 @@ fn a_wrong_line_is_named() {
         ("[\"patch\",[{\"op\":\"remove\",\"path\":\"/nobody\"}]]", "line 3: the patch cannot change so"),
         ("[\"patch\",[{\"op\":\"replace\",\"path\":\"/nodes\",\"value\":7}]]", "line 3: the patch: "),
         ("[\"check\",1,\"xyz\"]", "line 3: a checksum is eight hexadecimal digits"),
+        ("[\"fail\",1]", "line 3: \"fail\" is an unknown kind of line, or its values are wrong"),
     ] {
         let _ = std::fs::remove_file(&path);
         written(&path, &[Entry::Make { frames: 3 }, Entry::Call]);
@@ -174,8 +200,9 @@ fn a_wrong_line_is_named() {
         assert!(error.contains(why) && error.contains("a.take"), "{line}: {error}");
     }
     for (from, to, why) in [
-        ("\"bendrack-take\":1", "\"bendrack-take\":2", "a take of version 2; this bendrack reads version 1"),
-        ("\"bendrack-take\":1", "\"song\":1", "not a take of bendrack"),
+        ("\"bendrack-take\":2", "\"bendrack-take\":3", "a take of version 3; this bendrack reads versions 1 to 2"),
+        ("\"bendrack-take\":2", "\"bendrack-take\":0", "a take of version 0"),
+        ("\"bendrack-take\":2", "\"song\":1", "not a take of bendrack"),
         ("\"size\":[128,128],", "", "line 1: missing field `size`"),
         ("\"model.wan\"", "\"model.wan\",\"type\":7", "line 1"),
     ] {
@@ -187,6 +214,22 @@ fn a_wrong_line_is_named() {
     }
     std::fs::write(&path, "no gzip").expect("a file");
     assert!(Take::read(&path).expect_err("no gzip").to_string().contains("not a take"));
+}
+
+#[test]
+fn a_take_of_version_1_reads_as_it_did() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.take");
+    let bands = [0.3; BANDS];
+    let sound = Entry::Event { frame: 2, event: Event::Sound(Box::new(Hop { bands })) };
+    let entries = [sound, Entry::Make { frames: 3 }, Entry::Call, Entry::Show { frames: 1 }];
+    written(&path, &entries);
+    // Version 1 had the digits of 64 bits.
+    with_text(&path, |text| {
+        text.replace("\"bendrack-take\":2", "\"bendrack-take\":1").replace("0.3", "0.30000001192092896")
+    });
+    let take = Take::read(&path).expect("a take");
+    assert_eq!((take.header.version, texts(&read_entries(&path))), (1, texts(&entries)));
 }
 
 #[test]

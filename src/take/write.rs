@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value as Json;
 
 use super::line::{Line, Name, Names};
-use super::{Header, SoundFile, TakeError, VERSION, processor};
+use super::{Header, SoundFile, TakeError, VERSION, lock, processor};
 use crate::engine::{Entry, Journal, Session};
 
 /// The time after which lines reach the disk. A crash loses no more than the last of it.
@@ -106,7 +106,7 @@ impl Journal for TakeWriter {
 
     fn problem(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.failed.as_ref().map(|error| format!("take {error}"))
+        state.failed.as_ref().map(|error| format!("take: {error}"))
     }
 }
 
@@ -135,6 +135,10 @@ fn write_all(entries: &Receiver<Message>, mut next: impl FnMut() -> io::Result<P
         let written = match (message, &mut file) {
             (Ok(Message::Begin(header)), file) => {
                 let ended = file.take().map_or(Ok(()), TakeFile::finish);
+                if ended.is_ok() {
+                    // A failure from here on is not one of that file.
+                    state.lock().unwrap_or_else(PoisonError::into_inner).path = None;
+                }
                 let begin = |path: PathBuf| {
                     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
                     TakeFile::begin(&path, &header).map_err(named)
@@ -173,10 +177,11 @@ fn write_all(entries: &Receiver<Message>, mut next: impl FnMut() -> io::Result<P
 
 fn fail(state: &Mutex<TakeState>, error: &io::Error) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let why = format_args!("{error}; the take ends here; free space, then begin another video");
     state.failed = Some(match &state.path {
-        Some(path) => TakeError::new(path, why),
-        None => TakeError(why.to_string()),
+        Some(path) => {
+            TakeError::new(path, format_args!("{error}; the take ends here; free space, then begin another video"))
+        }
+        None => TakeError(format!("{error}; this video has no take: mend the cause, then begin another video")),
     });
 }
 
@@ -199,6 +204,7 @@ impl TakeFile {
             std::fs::create_dir_all(folder)?;
         }
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        lock::mark(&file);
         let out = GzEncoder::new(BufWriter::new(file), Compression::default());
         let (names, patch) = (Names::default(), header.patch.clone());
         let mut take = Self { path: path.to_owned(), out, names, patch, frame: None, calls: 0 };
@@ -215,6 +221,7 @@ impl TakeFile {
         self.write_calls()?;
         match entry {
             Entry::Call => Ok(()),
+            Entry::Fail => self.line(&Line::Fail),
             Entry::Patch { patch, .. } => {
                 let new = value_of(patch);
                 let difference = json_patch::diff(&self.patch, &new);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use bendrack::take::Summary;
 use rosc::{OscMessage, OscPacket, OscType};
 use serde_json::Value as Json;
 
@@ -127,6 +128,28 @@ fn a_set_played_through_osc_is_rendered_again_bit_for_bit() {
     let made = |line: &Json| line["pictures"].as_u64().expect("a number");
     assert!(lines.len() > 4 && lines.is_sorted_by_key(made), "{progress}");
     assert_eq!(lines.last(), Some(&serde_json::json!({ "pictures": 24, "of": 24 })), "with those that are left out");
+}
+
+#[test]
+fn a_take_that_is_recorded_is_not_one_that_broke_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut child = start(folder, &["--take-out", "a.take"]);
+    let (path, begin) = (folder.join("a.take"), Instant::now());
+    let summary = || Summary::read(&path).ok().filter(|summary| summary.secs > 0.5);
+    while summary().is_none() {
+        assert!(begin.elapsed() < Duration::from_mins(1), "no pictures");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let render = |out: &str| bendrack(folder, &["render", "--take", "a.take", "-o", out, "--frames", "4"]);
+    let state = || summary().map(|summary| (summary.is_cut, summary.is_recording));
+    assert_eq!(state(), Some((true, true)));
+    let (code, errors) = render("now/");
+    assert!(code == Some(0) && errors.contains("a.take: the take is still being recorded; its first"), "{errors}");
+    child.kill().and_then(|()| child.wait()).expect("a process");
+    assert_eq!(state(), Some((true, false)));
+    let (code, errors) = render("then/");
+    assert!(code == Some(0) && errors.contains("a.take: the take has no end, after a crash"), "{errors}");
 }
 
 #[test]

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, EngineHandle, Entry, Frame, Journal, Model, Phase, Replay, Session, Video};
 use bendrack::io::{Devices, Settings};
+use bendrack::sound::analyse::Analyser;
 use bendrack::take::{Performance, Take, TakeWriter};
 use bendrack_nodes::input::Event;
+use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::patch::{LevelEdit, Patch};
 use candle_core::Result;
 use proptest::prelude::*;
@@ -291,6 +293,60 @@ fn ten_minutes_through_osc_with_edits_are_rendered_again() {
         again.extend(session.execute(entry).expect("an entry").iter().map(digest));
     }
     assert!(shown.len() > 9 * 60 * 16 / 2 && again.starts_with(&shown), "{} of {} pictures", again.len(), shown.len());
+}
+
+/// An audio input: a beat, a chord that swells, and hiss.
+#[test]
+fn a_minute_of_sound_is_less_than_a_megabyte_and_reads_bit_for_bit() {
+    const SECS: usize = 10;
+    let rate = 48_000;
+    let mut seed = 1_u32;
+    let samples = (0..SECS * rate).map(|n| {
+        let secs = n as f32 / rate as f32;
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let hiss = seed as f32 / u32::MAX as f32 - 0.5;
+        let (beat, tone) = (secs % 0.5, |hz: f32| (std::f32::consts::TAU * hz * secs).sin());
+        let chord = (tone(220.0) + tone(277.2) + tone(329.6)) * (0.5 - 0.5 * (secs * 0.7).cos());
+        0.6 * tone(55.0) * (-beat * 12.0).exp() + 0.1 * chord + 0.05 * hiss
+    });
+    let mut hops = Vec::new();
+    Analyser::new(rate as u32).push(samples, &mut hops);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.take");
+    let mut journal = writer(&path);
+    journal.begin(&new_session(&listening()));
+    for (index, hop) in hops.iter().enumerate() {
+        journal.record(&Entry::Event { frame: index as u64 / 25, event: Event::Sound(Box::new(*hop)) });
+    }
+    drop(journal);
+    let bytes = std::fs::metadata(&path).expect("a take").len() * 60 / SECS as u64;
+    println!("{bytes} bytes a minute");
+    assert!(bytes < 1_000_000, "{bytes} bytes a minute");
+    let take = Take::read(&path).expect("a take");
+    let bits = |hop: &Hop| hop.bands.map(f32::to_bits);
+    let read = take.entries.iter().map(|(_, entry)| match entry {
+        Entry::Event { event: Event::Sound(hop), .. } => bits(hop),
+        other => panic!("{other:?}"),
+    });
+    assert!(hops.len() == 100 * SECS && read.eq(hops.iter().map(bits)));
+}
+
+#[test]
+fn a_video_whose_take_cannot_begin_names_the_cause_and_not_the_take_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut paths = vec![folder.path().join("1.take")];
+    let next = move || paths.pop().ok_or_else(|| std::io::Error::other("the system names no data folder; set HOME"));
+    let mut journal = TakeWriter::new(next, None);
+    let (session, state) = (new_session(&listening()), journal.state());
+    journal.begin(&session);
+    journal.begin(&session);
+    let begin = Instant::now();
+    while state().failed.is_none() {
+        assert!(begin.elapsed() < Duration::from_mins(1), "no failure");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let why = "take: the system names no data folder; set HOME; this video has no take: mend the cause, then begin another video";
+    assert_eq!((state().path, journal.problem().as_deref()), (None, Some(why)));
 }
 
 #[test]

@@ -43,6 +43,23 @@ fn the_monitor_shows_lights_counts_and_controls_and_closes() {
 }
 
 #[test]
+fn the_latest_messages_of_a_device_open_below_it_newest_first() {
+    let (mut window, _) = window(first_bend());
+    open_monitor(&mut window);
+    let newest = "0.1 s ago, invalid: a packet without an address";
+    assert!(window.query_by_label(newest).is_none());
+    window.get_by_label("show the latest messages of OSC 192.168.1.5:9000").click();
+    window.run_steps(3);
+    let place = |label: &str| window.get_by_label(label).rect();
+    let [first, second, third] = [newest, "0.2 s ago, /1/fader1 0.62", "0.3 s ago, /1/fader1 0.61"].map(place);
+    assert!(first.bottom() <= second.top() + 0.5 && second.bottom() <= third.top() + 0.5, "{first:?} {second:?}");
+    assert!(window.query_by_label("show the latest messages of ESP32").is_some(), "each device has its own list");
+    window.get_by_label("hide the latest messages of OSC 192.168.1.5:9000").click();
+    window.run_steps(3);
+    assert!(window.query_by_label(newest).is_none());
+}
+
+#[test]
 fn a_click_on_a_control_adds_a_node_or_sets_the_selected_one() {
     let (mut window, fake) = window(Patch::default());
     open_monitor(&mut window);

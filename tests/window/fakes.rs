@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, Light, Pressed, State};
+use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, State};
 use bendrack::ui::{DeviceLink, Parts, RecordingLink, RecordingState};
 use bendrack_nodes::patch::Patch;
 
@@ -122,6 +122,21 @@ impl DeviceLink for FakeDevices {
             control(osc("/bang"), &[], 8.0, 0.0, "192.168.1.5:9000"),
             control(sensor("touch"), &[412.0], 0.5, 10.0, "ESP32"),
         ]
+    }
+
+    fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage> {
+        let message = |text: &str, secs_ago: f64, is_error| LatestMessage {
+            dated: Dated { text: text.into(), secs_ago },
+            is_error,
+        };
+        match (kind, name) {
+            (Kind::OscIn, "192.168.1.5:9000") => {
+                let fader = |n: u32| message(&format!("/1/fader1 0.{n:02}"), 6.4 - f64::from(n) / 10.0, false);
+                let newest = message("a packet without an address", 0.1, true);
+                (0..63).map(fader).chain([newest]).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn pressed(&self, name: &ControlName) -> Pressed {

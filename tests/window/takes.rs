@@ -23,6 +23,8 @@ pub struct Taken {
     pub render: RenderState,
     pub replay: Option<Result<Replay, String>>,
     pub outcome: Option<String>,
+    pub problem: Option<String>,
+    pub renamed: Option<(PathBuf, PathBuf)>,
 }
 
 #[derive(Clone, Default)]
@@ -47,12 +49,20 @@ impl TakesLink for FakeTakes {
         self.0.borrow().rows.clone().into()
     }
 
+    fn problem(&self) -> Option<String> {
+        self.0.borrow().problem.clone()
+    }
+
     fn keep(&self) {
         self.call("keep".to_owned());
     }
 
     fn rename(&self, path: &Path, to: &str) {
         self.call(format!("rename {} to {to}", name(path)));
+    }
+
+    fn renamed(&self) -> Option<(PathBuf, PathBuf)> {
+        self.0.borrow_mut().renamed.take()
     }
 
     fn delete(&self, path: &Path) {
@@ -90,7 +100,14 @@ impl TakesLink for FakeTakes {
 
 /// A take that began so many hours ago.
 fn row(file: &str, hours: i32, secs: f64, title: &str, model: &str) -> TakeRow {
-    let summary = Summary { title: title.into(), model: model.into(), size: [128, 128], secs, is_cut: false };
+    let summary = Summary {
+        title: title.into(),
+        model: model.into(),
+        size: [128, 128],
+        secs,
+        is_cut: false,
+        is_recording: false,
+    };
     TakeRow {
         path: Path::new("takes").join(file),
         is_running: false,
@@ -202,6 +219,72 @@ fn the_running_take_is_kept_and_an_older_one_gets_a_name() {
     type_text(&mut window, " 2");
     click_on(&mut window, "rename the take");
     assert_eq!(takes.calls(), ["rename Best of all.take to Best of all 2"]);
+}
+
+#[test]
+fn the_selection_follows_a_renamed_take_and_stays_if_the_name_is_refused() {
+    let takes = takes();
+    let (mut window, _) = takes_window(&takes, false);
+    open(&mut window);
+    select(&mut window, "0:42");
+    let is_selected = |window: &Window| window.query_by_label("delete the take").is_some();
+    click_on(&mut window, "keep the take");
+    takes.0.borrow_mut().outcome = Some("Best.take is there already; choose another name".into());
+    window.run_steps(3);
+    assert!(is_selected(&window), "the name was refused");
+    click_on(&mut window, "keep the take");
+    let (from, to) = (PathBuf::from("takes/session old.take"), PathBuf::from("takes/Best.take"));
+    takes.0.borrow_mut().renamed = Some((from, to.clone()));
+    window.run_steps(3);
+    assert!(is_selected(&window), "the list still has the old name");
+    let mut renamed = takes.0.borrow().rows[1].clone();
+    (renamed.path, renamed.is_kept) = (to, true);
+    takes.0.borrow_mut().rows[1] = renamed;
+    window.run_steps(3);
+    assert!(is_selected(&window) && window.query_by_label("rename the take").is_some(), "the list has the new name");
+    click_on(&mut window, "rename the take");
+    takes.calls();
+    click_on(&mut window, "delete the take");
+    click_on(&mut window, "delete the take for good");
+    assert_eq!(takes.calls(), ["delete Best.take"]);
+    // A take that is renamed while another is selected does not take its place.
+    select(&mut window, "1:24");
+    takes.0.borrow_mut().renamed = Some(("takes/Best.take".into(), "takes/Best of all.take".into()));
+    window.run_steps(3);
+    click_on(&mut window, "delete the take");
+    click_on(&mut window, "delete the take for good");
+    assert_eq!(takes.calls(), ["delete session cut.take"]);
+}
+
+#[test]
+fn an_empty_list_has_its_reason() {
+    let takes = FakeTakes::default();
+    let (mut window, _) = takes_window(&takes, false);
+    open(&mut window);
+    assert!(window.query_by_label_contains("There are no takes yet.").is_some());
+    let problem = "No takes are written: the system names no data folder; set HOME";
+    takes.0.borrow_mut().problem = Some(problem.into());
+    window.run_steps(2);
+    assert!(window.query_by_label(problem).is_some());
+    assert!(window.query_by_label_contains("There are no takes yet.").is_none());
+}
+
+#[test]
+fn a_take_that_another_bendrack_records_is_not_incomplete_and_stays_as_it_is() {
+    let takes = takes();
+    if let Some(Ok(summary)) = &mut takes.0.borrow_mut().rows[3].summary {
+        summary.is_recording = true;
+    }
+    let (mut window, _) = takes_window(&takes, false);
+    open(&mut window);
+    assert!(window.query_by_label_contains("incomplete").is_none());
+    select(&mut window, "1:24, being recorded");
+    assert!(window.query_by_label("1:24, longlive, 128×128, being recorded by another bendrack").is_some());
+    for label in ["delete the take", "keep the take", "rename the take"] {
+        assert!(window.query_by_label(label).is_none(), "{label}");
+    }
+    click_on(&mut window, "render the take");
+    assert_eq!(takes.0.borrow().requests.len(), 1, "it is rendered as far as it is");
 }
 
 #[test]

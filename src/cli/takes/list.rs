@@ -1,7 +1,6 @@
 //! The list of takes, read in the background. A file is read again only if it changed.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -22,6 +21,8 @@ pub(super) struct List(Mutex<State>);
 #[derive(Default)]
 struct State {
     rows: Arc<[TakeRow]>,
+    /// The reason why the folder could not be read, and the next step.
+    problem: Option<String>,
     /// Summaries by path, each with the time and size of its file.
     known: HashMap<PathBuf, Known>,
     /// The beginning of the last scan.
@@ -38,7 +39,9 @@ struct Known {
 
 impl Known {
     fn is_of(&self, found: &Found) -> bool {
-        self.modified == found.modified && self.bytes == found.bytes
+        // A recording that broke off leaves its file as it is.
+        let is_recording = self.summary.as_ref().is_ok_and(|summary| summary.is_recording);
+        self.modified == found.modified && self.bytes == found.bytes && !is_recording
     }
 }
 
@@ -50,6 +53,11 @@ impl List {
     /// The rows so far.
     pub(super) fn rows(&self) -> Arc<[TakeRow]> {
         self.state().rows.clone()
+    }
+
+    /// The reason why the folder could not be read, and the next step.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.state().problem.clone()
     }
 
     /// True if a scan is due. It counts as started.
@@ -67,12 +75,18 @@ impl List {
         self.state().scanned = None;
     }
 
-    /// Reads the takes of a folder; `running` is written now. New files appear at once, and their summaries as they are
-    /// read.
-    pub(super) fn scan(&self, folder: Option<&Path>, running: Option<&Path>) -> io::Result<()> {
-        let scanned = folder.map_or_else(|| Ok(Vec::new()), keep::list).map(|found| self.read(&found, running));
+    /// Reads the takes of a folder; `running` is written now. New files appear at once, and their summaries as they are read. A folder that
+    /// cannot be read has no takes.
+    pub(super) fn scan(&self, folder: Option<&Path>, running: Option<&Path>) {
+        let listed = folder.map(|folder| keep::list(folder).map_err(|error| format!("{}: {error}", folder.display())));
+        let (found, problem) = match listed {
+            None => (Vec::new(), None),
+            Some(Ok(found)) => (found, None),
+            Some(Err(why)) => (Vec::new(), Some(format!("{why}; make the folder readable"))),
+        };
+        self.state().problem = problem;
+        self.read(&found, running);
         self.state().is_scanning = false;
-        scanned
     }
 
     fn read(&self, found: &[Found], running: Option<&Path>) {

@@ -2,6 +2,7 @@
 
 mod list;
 mod playback;
+mod priority;
 mod renders;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use crate::engine::Replay;
 use crate::provenance::Render;
-use crate::take::{Summary, TakeState, keep};
+use crate::take::{Summary, TakeState, folder, keep, lock};
 use crate::ui::{RenderRequest, RenderState, TakeRow, TakesLink};
 use list::List;
 use renders::Renders;
@@ -39,6 +40,8 @@ struct Shared {
 #[derive(Default)]
 struct Answers {
     outcome: Option<String>,
+    /// A take that was renamed: its path before and after.
+    renamed: Option<(PathBuf, PathBuf)>,
     replay: Option<Result<Replay, String>>,
     /// True while a take is read to play it back.
     is_reading: bool,
@@ -91,8 +94,7 @@ impl Shared {
     }
 
     fn folder(&self) -> Result<&Path, String> {
-        let none = "the system names no data folder; set HOME, on Windows APPDATA";
-        self.folder.as_deref().ok_or_else(|| none.to_owned())
+        self.folder.as_deref().ok_or_else(|| folder::NO_FOLDER.to_owned())
     }
 
     /// The take that is written now; none after a failed write.
@@ -105,6 +107,9 @@ impl Shared {
     fn refuse_running(&self, path: &Path) -> Result<(), String> {
         if self.running().as_deref() == Some(path) {
             return Err(format!("{}: the take is written now; restart the video first", path.display()));
+        }
+        if lock::is_recording(path) {
+            return Err(format!("{}: another bendrack records the take; end its video first", path.display()));
         }
         Ok(())
     }
@@ -139,13 +144,15 @@ impl TakesLink for Takes {
             let shared = self.0.clone();
             std::thread::spawn(move || {
                 let running = shared.running();
-                if let Err(error) = shared.list.scan(shared.folder.as_deref(), running.as_deref()) {
-                    let folder = shared.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
-                    shared.answers().outcome = Some(format!("{folder}: {error}; make the folder readable"));
-                }
+                shared.list.scan(shared.folder.as_deref(), running.as_deref());
             });
         }
         self.0.list.rows()
+    }
+
+    fn problem(&self) -> Option<String> {
+        let none = || format!("No takes are written: {}.", folder::NO_FOLDER);
+        if self.0.folder.is_none() { Some(none()) } else { self.0.list.problem() }
     }
 
     fn keep(&self) {
@@ -157,8 +164,15 @@ impl TakesLink for Takes {
         self.spawn(move |shared| {
             shared.refuse_running(&path)?;
             let verb = if keep::is_kept(&path) { "Renamed to" } else { "Kept as" };
-            keep::rename(&path, &name).map(|kept| format!("{verb} {}", file_name(&kept)))
+            let kept = keep::rename(&path, &name)?;
+            let outcome = format!("{verb} {}", file_name(&kept));
+            shared.answers().renamed = Some((path, kept));
+            Ok(outcome)
         });
+    }
+
+    fn renamed(&self) -> Option<(PathBuf, PathBuf)> {
+        self.0.answers().renamed.take()
     }
 
     fn delete(&self, path: &Path) {

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::priority;
 use crate::cli::render::Progress;
 use crate::ui::{RenderRequest, RenderState};
 
@@ -100,6 +101,7 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
     let before = parts(output);
     let mut command = Command::new(program);
     command.args(arguments(request)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    priority::lower(&mut command);
     let failed = |error: std::io::Error| format!("{}: {error}; render the take on the command line", program.display());
     let mut child = command.spawn().map_err(failed)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

@@ -163,13 +163,66 @@ fn the_running_take_is_kept_while_it_goes_on_and_is_neither_renamed_nor_deleted(
         refused(&rig.takes, &path(false));
         assert!(rig.outcome().ends_with("the take is written now; restart the video first"));
     }
+    rig.takes.rename(&path(true), "se/ssion");
+    assert!(rig.outcome().contains("which no file name may have"));
+    assert_eq!(rig.takes.renamed(), None, "a refused name");
     rig.takes.rename(&path(true), "mine");
     assert_eq!(rig.outcome(), "Renamed to mine.take");
+    assert_eq!(rig.takes.renamed(), Some((path(true), rig.path("mine.take"))));
+    assert_eq!(rig.takes.renamed(), None, "once");
     rig.takes.delete(&rig.path("../outside.take"));
     assert!(rig.outcome().contains("no take of "));
     rig.takes.delete(&rig.path("mine.take"));
     assert_eq!(rig.outcome(), "Deleted mine.take");
     assert!(!rig.path("mine.take").exists() && path(false).exists());
+}
+
+#[test]
+fn a_take_that_another_bendrack_records_is_neither_renamed_nor_deleted_until_its_end() {
+    let (rig, mut other) = (rig(Path::new("none")).running(), session());
+    let path = rig.path("session other.take");
+    let next = path.clone();
+    let mut writer = TakeWriter::new(move || Ok(next.clone()), None);
+    writer.begin(&other);
+    play(&mut other, &mut writer);
+    let is_recording = |row: &TakeRow| matches!(&row.summary, Some(Ok(summary)) if summary.is_recording);
+    let recorded = |rows: &[TakeRow]| rows.iter().find(|row| row.path == path).map(is_recording);
+    let rows = rig.rows(|rows| recorded(rows) == Some(true));
+    assert!(rows.iter().any(|row| row.is_running && row.path != path), "the take of this window is another");
+    let refused: [fn(&Takes, &Path); 2] = [|takes, path| takes.rename(path, "mine"), |takes, path| takes.delete(path)];
+    for refused in refused {
+        refused(&rig.takes, &path);
+        assert!(rig.outcome().ends_with("another bendrack records the take; end its video first"));
+    }
+    drop(writer);
+    rig.rows(|rows| recorded(rows) == Some(false));
+    rig.takes.delete(&path);
+    assert_eq!(rig.outcome(), "Deleted session other.take");
+}
+
+#[test]
+fn a_list_without_takes_has_its_reason() {
+    let rig = rig(Path::new("none"));
+    rig.rows(<[TakeRow]>::is_empty);
+    assert_eq!(rig.takes.problem(), None, "a folder that is not there yet has no takes");
+    fs::write(rig.folder.path().join("takes"), "no folder").expect("a file");
+    let why = until(|| {
+        rig.takes.rows();
+        rig.takes.problem()
+    });
+    assert!(why.contains("takes: ") && why.ends_with("; make the folder readable"), "{why}");
+    let parts = Parts {
+        folder: None,
+        videos: PathBuf::new(),
+        program: PathBuf::new(),
+        running: Box::new(TakeState::default),
+        made: Box::new(|| None),
+    };
+    let why = Takes::new(parts).problem().expect("a reason");
+    assert_eq!(
+        why,
+        "No takes are written: the system names no data folder; set HOME, on Windows APPDATA, and start bendrack again."
+    );
 }
 
 #[test]
@@ -298,6 +351,20 @@ fn a_render_shows_progress_and_gives_its_result_or_its_whole_error() {
     rig.takes.render(request(&rig, "a.mp4"));
     let why = ended(&rig.takes).expect_err("a failure");
     assert_eq!(why, "warning: the take breaks off\nit was played on longlive;\nadd --anyway");
+}
+
+/// The live video has the cores first.
+#[test]
+#[cfg(unix)]
+fn a_render_runs_at_a_lower_priority_than_the_window() {
+    let niceness = |text: &[u8]| -> i32 { String::from_utf8_lossy(text).trim().parse().expect("a number") };
+    let here = std::process::Command::new("nice").output().expect("a niceness").stdout;
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = rig(&script(folder.path(), "nice > \"$0.nice\""));
+    rig.takes.render(request(&rig, "a.mp4"));
+    ended(&rig.takes).expect("a render");
+    let there = fs::read(folder.path().join("program.nice")).expect("a niceness");
+    assert_eq!(niceness(&there), (niceness(&here) + 10).min(19));
 }
 
 #[test]

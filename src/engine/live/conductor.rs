@@ -212,9 +212,15 @@ impl<J: Journal> Conductor<J> {
     /// Executes an entry, and records it.
     fn execute(&mut self, entry: &Entry) -> Result<Vec<Frame>, String> {
         let session = &mut self.session;
-        let frames = catch_panic(|| session.execute(entry), "begin the video again")?;
-        self.journal.record(entry);
-        Ok(frames)
+        let executed = catch_panic(|| session.execute(entry), "begin the video again");
+        match &executed {
+            Ok(_) => self.journal.record(entry),
+            Err(_) if matches!(entry, Entry::Call) && self.session.engine().has_failed() => {
+                self.journal.record(&Entry::Fail);
+            }
+            Err(_) => {}
+        }
+        executed
     }
 
     /// Applies a new patch and a restart. None when the engine stops.

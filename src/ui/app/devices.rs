@@ -1,6 +1,6 @@
 //! The devices' interface to the window. Tests implement [`DeviceLink`] without a device.
 
-use crate::io::{Activity, ControlName, ControlState, Light, Pressed};
+use crate::io::{Activity, ControlName, ControlState, Kind, LatestMessage, Light, Pressed};
 
 /// The devices that are open or awaited. No call blocks.
 pub trait DeviceLink {
@@ -8,6 +8,8 @@ pub trait DeviceLink {
     fn lights(&self) -> Vec<Light>;
     /// Every control that sent a message.
     fn controls(&self) -> Vec<ControlState>;
+    /// The latest messages of a device, oldest first.
+    fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage>;
     /// The messages of a control so far.
     fn pressed(&self, name: &ControlName) -> Pressed;
 }
@@ -19,6 +21,10 @@ impl DeviceLink for Activity {
 
     fn controls(&self) -> Vec<ControlState> {
         Self::controls(self)
+    }
+
+    fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage> {
+        Self::messages(self, kind, name)
     }
 
     fn pressed(&self, name: &ControlName) -> Pressed {

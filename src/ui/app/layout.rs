@@ -9,7 +9,7 @@ use super::top_bar::top_bar_ui;
 use crate::ui::canvas::canvas_ui;
 use crate::ui::document::learn::{Assignment, assign_step};
 use crate::ui::panels::inspector::inspector_ui;
-use crate::ui::panels::monitor::{MonitorAnswer, monitor_ui};
+use crate::ui::panels::monitor::{MonitorAnswer, MonitorView, monitor_ui};
 use crate::ui::panels::preview::preview_ui;
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, status_bar_ui};
 use crate::ui::theme;
@@ -72,7 +72,9 @@ impl App {
         let selected = editor.selection.first().filter(|_| editor.selection.len() == 1);
         let selected = selected.and_then(|id| Some((id.as_str(), editor.def(id)?)));
         let (lights, controls) = (self.devices.lights(), self.devices.controls());
-        match monitor_ui(ui, &mut self.device_monitor, &lights, &controls, selected) {
+        let messages = |kind, name: &str| self.devices.messages(kind, name);
+        let view = MonitorView { lights: &lights, controls: &controls, messages: &messages };
+        match monitor_ui(ui, &mut self.device_monitor, &view, selected) {
             Some(MonitorAnswer::Close) => self.device_monitor.open = false,
             Some(MonitorAnswer::Assign(assignment)) => self.assign(&assignment),
             None => {}

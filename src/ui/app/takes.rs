@@ -18,8 +18,12 @@ pub trait TakesLink {
     fn rows(&self) -> Arc<[TakeRow]>;
     /// Keeps a copy of the take that is written now.
     fn keep(&self);
+    /// The reason why there can be no takes, and the next step.
+    fn problem(&self) -> Option<String>;
     /// Gives a take a name, under which it is kept.
     fn rename(&self, path: &Path, name: &str);
+    /// A take that was renamed: its path before and after. Once.
+    fn renamed(&self) -> Option<(PathBuf, PathBuf)>;
     /// Deletes a take.
     fn delete(&self, path: &Path);
     /// Reads a take to play it back.
@@ -64,6 +68,9 @@ impl App {
         if let Some(outcome) = self.takes.link.outcome() {
             self.message.show(ui, outcome);
         }
+        if let Some((from, to)) = self.takes.link.renamed() {
+            self.takes_panel.follow(from, to);
+        }
         match self.takes.link.replay() {
             Some(Ok(replay)) => self.engine.play(replay),
             Some(Err(why)) => self.message.show(ui, why),
@@ -87,7 +94,9 @@ impl App {
         let panel = panel.default_size(theme::MONITOR.0).min_size(theme::MONITOR.1);
         let (rows, render, videos) = (self.takes.link.rows(), self.takes.link.render_state(), self.takes.link.videos());
         let running_secs = self.monitor.frame.map_or(0.0, |number| (number + 1) as f64 / FRAME_RATE);
-        let view = TakesView { rows: &rows, running_secs, videos: &videos, render: &render };
+        let problem = self.takes.link.problem();
+        let view =
+            TakesView { rows: &rows, problem: problem.as_deref(), running_secs, videos: &videos, render: &render };
         let answer = panel.show(ui, |ui| takes_ui(ui, &mut self.takes_panel, &view)).inner;
         if let Some(answer) = answer {
             self.answer_takes(ui, answer);
@@ -99,10 +108,7 @@ impl App {
         match answer {
             TakesAnswer::Close => self.takes_panel.open = false,
             TakesAnswer::Keep => self.keep_take(ui),
-            TakesAnswer::Rename(path, name) => {
-                link.rename(&path, &name);
-                self.takes_panel.follow(&path, &name);
-            }
+            TakesAnswer::Rename(path, name) => link.rename(&path, &name),
             TakesAnswer::Delete(path) => link.delete(&path),
             TakesAnswer::Play(path) => {
                 link.read(&path);

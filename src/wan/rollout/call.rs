@@ -5,6 +5,7 @@ use std::fmt;
 use bendrack_nodes::program::Pass;
 use candle_core::{Error, Tensor};
 
+use super::{Rollout, Stage};
 use crate::wan::kv_cache::Frames;
 
 /// The next model call of a rollout or a clip.
@@ -32,6 +33,29 @@ pub struct Step {
     pub finished: bool,
     /// In a cache pass, the numbers of the frames whose keys and values the KV cache now holds.
     pub cached: Vec<usize>,
+}
+
+impl Rollout {
+    /// Begins the next call. The first one of a chunk decides its stage, and takes the prompt that was set meanwhile.
+    pub(super) fn begin_call(&mut self) -> Stage {
+        let stage = self.next_stage();
+        if self.stage == Stage::Between {
+            if let Some(context) = self.next_context.take() {
+                self.context = context;
+            }
+            self.recache_wanted = false;
+            self.stage = stage;
+        }
+        stage
+    }
+
+    /// Begins the next call and gives it up: the state after a call that failed, wherever that was. The call can be made again.
+    pub fn give_up(&mut self) {
+        if self.begin_call() == Stage::Denoise(0) {
+            // The noise is drawn again, as it depends on the bends.
+            self.sample = None;
+        }
+    }
 }
 
 /// The failure of a model call.

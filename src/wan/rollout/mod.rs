@@ -258,14 +258,7 @@ impl Rollout {
     /// ([`RolloutError::Diverged`]). A failed call leaves the rollout unchanged and can be repeated.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> std::result::Result<Step, RolloutError> {
         let call = self.upcoming();
-        let stage = self.next_stage();
-        if self.stage == Stage::Between {
-            if let Some(context) = self.next_context.take() {
-                self.context = context;
-            }
-            self.recache_wanted = false;
-            self.stage = stage;
-        }
+        let stage = self.begin_call();
         let clean = match stage {
             Stage::Denoise(step) => return self.denoise(step, call, hooks),
             Stage::CleanPass => self.clean_pass(&call, hooks)?,

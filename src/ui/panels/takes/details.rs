@@ -5,6 +5,7 @@ use eframe::egui::{Align, Button, Id, Label, Layout, RichText, ScrollArea, TextE
 use super::render::render_ui;
 use super::table::model_name;
 use super::{TakeRow, TakesAnswer, TakesPanel, TakesView, action, secs_of, small};
+use crate::take::Summary;
 use crate::ui::theme;
 use crate::ui::widgets::clock;
 
@@ -50,8 +51,13 @@ fn take_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow, view: &TakesView<
             let [width, height] = summary.size;
             let secs = secs_of(row, view).unwrap_or_default();
             let model = model_name(&summary.model);
-            let cut = if summary.is_cut && !row.is_running { ", incomplete" } else { "" };
-            ui.label(small(format!("{}, {model}, {width}×{height}{cut}", clock(secs)), theme::WEAK));
+            let state = match summary {
+                _ if row.is_running => "",
+                _ if row.is_recorded_elsewhere() => ", being recorded by another bendrack",
+                Summary { is_cut: true, .. } => ", incomplete",
+                Summary { is_cut: false, .. } => "",
+            };
+            ui.label(small(format!("{}, {model}, {width}×{height}{state}", clock(secs)), theme::WEAK));
         }
         Some(Err(problem)) => _ = ui.add(Label::new(small(problem, theme::WARNING)).wrap()),
         None => _ = ui.label(small("Reading the take…", theme::WEAK)),
@@ -78,6 +84,11 @@ fn name_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow) -> Option<TakesAn
             }
             ui.add(Label::new(small("bendrack may delete it later. Keep prevents that.", theme::WEAK)).truncate());
         });
+        return answer;
+    }
+    if row.is_recorded_elsewhere() {
+        let text = "Another bendrack records this take. Once its video ends, the take can be renamed and deleted here.";
+        ui.add(Label::new(small(text, theme::WEAK)).wrap());
         return answer;
     }
     ui.horizontal(|ui| {

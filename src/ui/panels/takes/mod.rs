@@ -49,7 +49,12 @@ impl TakeRow {
 
     /// The name of the file without its ending.
     fn stem(&self) -> String {
-        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        stem_of(&self.path)
+    }
+
+    /// True if another bendrack records it at this moment.
+    fn is_recorded_elsewhere(&self) -> bool {
+        !self.is_running && matches!(&self.summary, Some(Ok(summary)) if summary.is_recording)
     }
 
     /// The name under which it is kept.
@@ -59,6 +64,10 @@ impl TakeRow {
             _ => self.stem(),
         }
     }
+}
+
+fn stem_of(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A part of a take to render.
@@ -122,6 +131,8 @@ pub enum TakesAnswer {
 pub struct TakesView<'a> {
     /// The takes, newest first.
     pub rows: &'a [TakeRow],
+    /// The reason why there can be no takes, and the next step.
+    pub problem: Option<&'a str>,
     /// The length of the take that is written now, in seconds.
     pub running_secs: f64,
     /// The folder of videos.
@@ -148,14 +159,24 @@ pub struct TakesPanel {
     output: String,
     /// The time at which delete was clicked once.
     asked: Option<f64>,
+    /// The path before and after of a take that was renamed, until it is in the list.
+    renamed: Option<(PathBuf, PathBuf)>,
 }
 
 impl TakesPanel {
-    /// Selects the take of this name in the folder of another: it was renamed.
-    pub fn follow(&mut self, path: &Path, name: &str) {
-        let ending = format!(".{}", crate::take::folder::EXTENSION);
-        let stem = name.trim().trim_end_matches(&ending);
-        self.selected = Some(path.with_file_name(format!("{stem}{ending}")));
+    /// Keeps the selection on a take that was renamed.
+    pub fn follow(&mut self, from: PathBuf, to: PathBuf) {
+        self.renamed = Some((from, to));
+    }
+
+    /// Selects the new path of a renamed take, once it is in the list.
+    fn settle(&mut self, rows: &[TakeRow]) {
+        let is_listed = |(_, to): &mut (PathBuf, PathBuf)| rows.iter().any(|row| row.path == *to);
+        let Some((from, to)) = self.renamed.take_if(is_listed) else { return };
+        if self.selected.as_deref() == Some(&*from) {
+            self.name = stem_of(&to);
+            self.selected = Some(to);
+        }
     }
 
     /// Sets the file of the video.
@@ -186,6 +207,7 @@ impl TakesPanel {
 
 /// Shows the panel.
 pub fn takes_ui(ui: &mut Ui, panel: &mut TakesPanel, view: &TakesView<'_>) -> Option<TakesAnswer> {
+    panel.settle(view.rows);
     let mut answer = None;
     ui.horizontal(|ui| {
         ui.label(RichText::new("Takes").size(theme::LARGE));

@@ -38,6 +38,7 @@ pub fn model_name(model: &str) -> String {
 fn state(row: &TakeRow) -> (&'static str, Color32) {
     match &row.summary {
         _ if row.is_running => ("now", theme::ACCENT),
+        _ if row.is_recorded_elsewhere() => ("being recorded", theme::ACCENT),
         None => ("reading", theme::WEAK),
         Some(Err(_)) => ("unreadable", theme::WARNING),
         Some(Ok(summary)) if summary.is_cut && row.is_kept => ("kept, incomplete", theme::WARNING),
@@ -62,8 +63,11 @@ pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now:
     title(state.left(), Align2::LEFT_CENTER, "state");
     ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::LINE));
     if view.rows.is_empty() {
-        let text = "There are no takes yet. Each video that is played writes one by itself.";
-        ui.add(Label::new(small(text, theme::WEAK)).wrap());
+        let (text, colour) = match view.problem {
+            Some(problem) => (problem, theme::WARNING),
+            None => ("There are no takes yet. Each video that is played writes one by itself.", theme::WEAK),
+        };
+        ui.add(Label::new(small(text, colour)).wrap());
     }
     let mut clicked = None;
     let height = theme::ROW - ui.spacing().item_spacing.y;

@@ -1,4 +1,6 @@
-//! The monitor of devices: their lights and counts, and the table of controls.
+//! The monitor of devices: their lights, counts and latest messages, and the table of controls.
+
+mod messages;
 
 use bendrack_nodes::node::def::NodeDef;
 use eframe::egui::{
@@ -6,12 +8,13 @@ use eframe::egui::{
     WidgetType, pos2, vec2,
 };
 
-use crate::io::{Colour, ControlName, ControlState, Light};
+use crate::io::{Colour, ControlName, ControlState, Kind, LatestMessage, Light};
 use crate::ui::document::learn::Assignment;
 use crate::ui::panels::status_bar::{dot, light_colour};
 use crate::ui::theme;
 use crate::ui::widgets::cells::{cell, columns};
 use crate::ui::widgets::small_button;
+use messages::{Opened, messages_ui};
 
 /// Largest number of rows of one control.
 const MOST_ROWS: usize = 16;
@@ -28,6 +31,8 @@ pub struct DeviceMonitor {
     /// True if it is shown.
     pub open: bool,
     query: String,
+    /// The devices whose messages are shown.
+    opened: Opened,
 }
 
 /// The response of the monitor in one frame.
@@ -86,12 +91,21 @@ fn rows<'a>(controls: &'a [ControlState], query: &str) -> Vec<Row<'a>> {
         .collect()
 }
 
+/// Contents of the monitor.
+pub struct MonitorView<'a> {
+    /// The light of each device.
+    pub lights: &'a [Light],
+    /// Every control that sent a message.
+    pub controls: &'a [ControlState],
+    /// Gives the latest messages of a device, oldest first.
+    pub messages: &'a dyn Fn(Kind, &str) -> Vec<LatestMessage>,
+}
+
 /// Shows the devices on the left and the controls on the right. `selected` is the id and kind of the selected node.
 pub fn monitor_ui(
     ui: &mut Ui,
     monitor: &mut DeviceMonitor,
-    lights: &[Light],
-    controls: &[ControlState],
+    view: &MonitorView<'_>,
     selected: Option<(&str, &NodeDef)>,
 ) -> Option<MonitorAnswer> {
     let mut answer = None;
@@ -111,9 +125,11 @@ pub fn monitor_ui(
     let left = Rect::from_min_max(rest.min, pos2(middle - 2.0 * theme::UNIT, rest.bottom()));
     let right = Rect::from_min_max(pos2(middle, rest.top()), rest.max);
     ui.painter().vline(middle - theme::UNIT, rest.y_range(), egui::Stroke::new(1.0, theme::LINE));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| devices_ui(ui, lights));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
+        devices_ui(ui, &mut monitor.opened, view);
+    });
     let assigned = ui.scope_builder(egui::UiBuilder::new().max_rect(right), |ui| {
-        table_ui(ui, &rows(controls, &monitor.query), controls.is_empty(), selected)
+        table_ui(ui, &rows(view.controls, &monitor.query), view.controls.is_empty(), selected)
     });
     ui.advance_cursor_after_rect(rest);
     answer.or_else(|| assigned.inner.map(MonitorAnswer::Assign))
@@ -123,14 +139,15 @@ fn small(text: impl Into<String>, colour: Color32) -> RichText {
     RichText::new(text).size(theme::SMALL).color(colour)
 }
 
-fn devices_ui(ui: &mut Ui, lights: &[Light]) {
+fn devices_ui(ui: &mut Ui, opened: &mut Opened, view: &MonitorView<'_>) {
     ScrollArea::vertical().id_salt("devices").auto_shrink([false, false]).show(ui, |ui| {
-        if lights.is_empty() {
+        if view.lights.is_empty() {
             let text = "No device is open. Start bendrack with flags such as --osc-in 9000 or --serial auto.";
             ui.add(Label::new(small(text, theme::WEAK)).wrap());
         }
-        for light in lights {
+        for light in view.lights {
             device_ui(ui, light);
+            messages_ui(ui, opened, light, view.messages);
             ui.add_space(theme::UNIT);
         }
     });
