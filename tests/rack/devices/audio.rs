@@ -14,7 +14,7 @@ use bendrack::io::{Kind, Settings};
 use bendrack_nodes::input::Event;
 use bendrack_nodes::node::sound::Hop;
 
-use super::{Other, SOON, TASK, is_open, light, open, task, within};
+use super::{Other, SOON, TASK, is_open, light, open, path_of, task, within};
 
 /// How loud it is, of 1 for a sine at full scale.
 fn level(hop: &Hop) -> f32 {
@@ -84,7 +84,7 @@ pcm.bendrack {{
         }
     });
     let mut listener = Command::new(std::env::current_exe().expect("this program"))
-        .args(["devices::audio::listener", "--exact", "--ignored", "--nocapture"])
+        .args([&path_of(module_path!(), "listener"), "--exact", "--ignored", "--nocapture"])
         .env(TASK, "bendrack test")
         .env("ALSA_CONFIG_PATH", &settings)
         .spawn()

@@ -44,7 +44,7 @@ fn a_keyboard_is_read_unplugged_and_read_again() {
     let held = || inbox.latest().note((1, 60)).is_some();
     within(SOON, "it is waited for", || light(&devices, Kind::Midi).is_some_and(|light| light.state == State::Waiting));
 
-    let player = Other::start("devices::midi::player", &name);
+    let player = Other::start(module_path!(), "player", &name);
     within(SOON, "values", || cc((1, 1)) == Some(1.0) && cc((3, 7)).is_some() && held());
     assert!(is_open(&devices, Kind::Midi));
 
@@ -53,7 +53,7 @@ fn a_keyboard_is_read_unplugged_and_read_again() {
     assert!(!held(), "no key of a lost keyboard stays down");
     inbox.take(Instant::now());
 
-    let _player = Other::start("devices::midi::player", &name);
+    let _player = Other::start(module_path!(), "player", &name);
     within(SOON, "values flow again", || !inbox.take(Instant::now()).is_empty());
 }
 

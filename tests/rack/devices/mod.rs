@@ -22,14 +22,14 @@ use rosc::{OscMessage, OscPacket, OscType};
 /// The variable with the second process's task: an address, a path, a name.
 const TASK: &str = "BENDRACK_TEST_TASK";
 
-/// A second process that runs the test `name`. Dropped, it is killed.
+/// A second process that runs a test of this program. Dropped, it is killed.
 struct Other(Child);
 
 impl Other {
-    fn start(name: &str, task: &str) -> Other {
+    fn start(module: &str, name: &str, task: &str) -> Other {
         let program = std::env::current_exe().expect("this program");
         let child = Command::new(program)
-            .args([name, "--exact", "--ignored", "--nocapture"])
+            .args([&path_of(module, name), "--exact", "--ignored", "--nocapture"])
             .env(TASK, task)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -50,6 +50,12 @@ impl Drop for Other {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The path of a test, as the test program lists it: `module` is [`module_path!`].
+fn path_of(module: &str, name: &str) -> String {
+    let (_, module) = module.split_once("::").expect("a module of the crate");
+    format!("{module}::{name}")
 }
 
 /// The task of this process, if it is the second one.

@@ -53,7 +53,7 @@ fn osc_from_another_process_survives_malformed_packets() {
     let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
     let (devices, inbox) = open(&Settings { osc_in: Some(free), ..Settings::none() });
     within(SOON, "OSC is open", || is_open(&devices, Kind::OscIn));
-    let mut sender = Other::start("devices::osc_sender", &free.to_string());
+    let mut sender = Other::start(module_path!(), "osc_sender", &free.to_string());
     let value = |address: &str| inbox.latest().osc(address, 0).and_then(Control::last);
     within(SOON, "a number", || value("/good") == Some(0.25));
     for sent in 1..=10_000 / BATCH {

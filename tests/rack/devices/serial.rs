@@ -43,7 +43,7 @@ fn a_board_is_read_unplugged_and_read_again() {
     // The number of events; it takes them.
     let events = || inbox.take(Instant::now()).len();
 
-    let board = Other::start("devices::serial::board", path);
+    let board = Other::start(module_path!(), "board", path);
     within(SOON, "values", || sensor("touch").is_some() && sensor("light").is_some() && sensor("temp").is_some());
     within(SOON, "garbage is counted", || light(&devices, Kind::Serial).is_some_and(|light| light.counts.errors > 10));
     assert_eq!(state(), Some(State::Open));
@@ -56,7 +56,7 @@ fn a_board_is_read_unplugged_and_read_again() {
     assert_eq!(sensor("light"), Some(0.25), "values are held");
     events();
 
-    let _board = Other::start("devices::serial::board", path);
+    let _board = Other::start(module_path!(), "board", path);
     within(SOON, "it is plugged in", || std::fs::metadata(path).is_ok());
     within(Duration::from_millis(2500), "values flow again", || events() > 0);
     assert_eq!(state(), Some(State::Open));
