@@ -2,7 +2,7 @@
 
 use bendrack_nodes::program::source::{ColourMap, Drawing, Look};
 
-use crate::media::{Map, Picture};
+use crate::media::{Map, Picture, byte};
 use crate::output::{scale, spectrum};
 
 /// Variation of a map below which it darkens, as a part of its largest value. An even map minus its mean is rounding, which must not
@@ -89,7 +89,7 @@ pub fn over(below: &Picture, map: &Map, amount: f32, shown: &Shown) -> Picture {
         let light = 1.0 - amount * SHADE * (1.0 - t);
         for (under, top) in pixel.iter_mut().zip(shown.colour(t)) {
             let shaded = f32::from(*under) * light;
-            *under = (shaded + (f32::from(top) - shaded) * covered).round() as u8;
+            *under = byte(shaded + (f32::from(top) - shaded) * covered);
         }
     }
     picture

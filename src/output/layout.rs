@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::program::source::{Fit, Layout};
 
-use crate::media::Picture;
+use crate::media::{Picture, byte};
 use crate::output::scale::{covering, fitted, fitting, paste, scaled};
 
 /// Dark pixels between two pictures.
@@ -74,13 +74,13 @@ fn side(length: f64) -> usize {
 }
 
 /// A function of each two bytes; the second picture is fitted to the first.
-fn pixel_by_pixel(a: &Picture, b: &Picture, byte: impl Fn(u8, u8) -> u8) -> Picture {
+fn pixel_by_pixel(a: &Picture, b: &Picture, function: impl Fn(u8, u8) -> u8) -> Picture {
     let b = fitted(b, a.width, a.height);
-    Picture { rgb: a.rgb.iter().zip(&b.rgb).map(|(&a, &b)| byte(a, b)).collect(), ..*a }
+    Picture { rgb: a.rgb.iter().zip(&b.rgb).map(|(&a, &b)| function(a, b)).collect(), ..*a }
 }
 
 fn mixed(a: u8, b: u8, mix: f32) -> u8 {
-    (f32::from(a) + (f32::from(b) - f32::from(a)) * mix).round() as u8
+    byte(f32::from(a) + (f32::from(b) - f32::from(a)) * mix)
 }
 
 /// A function of each two bytes from 0 to 1, by a share of `mix`. Outside of the second picture, fitted to the first,
@@ -95,7 +95,7 @@ fn blended(a: &Picture, b: &Picture, mix: f32, light: impl Fn(f32, f32) -> f32) 
         for (under, &top) in row[left * 3..].iter_mut().zip(over) {
             let (a, b) = (f32::from(*under) / 255.0, f32::from(top) / 255.0);
             let blended = light(a, b).clamp(0.0, 1.0);
-            *under = (255.0 * (a + (blended - a) * mix)).round() as u8;
+            *under = byte(255.0 * (a + (blended - a) * mix));
         }
     }
     both

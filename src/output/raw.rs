@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::media::Picture;
+use crate::media::{Picture, byte};
 
 /// The format of a stream of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -74,7 +74,7 @@ fn yuv(picture: &Picture, planes: &mut Vec<u8>) {
     for [offset, red, green, blue] in WEIGHTS {
         planes.extend(picture.rgb.chunks_exact(3).map(|rgb| {
             let [r, g, b] = [0, 1, 2].map(|channel| f32::from(rgb[channel]) / 255.0);
-            (offset + red * r + green * g + blue * b).round() as u8
+            byte(offset + red * r + green * g + blue * b)
         }));
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use bendrack_nodes::program::source::Scale;
 use pulp::Arch;
 
-use crate::media::Picture;
+use crate::media::{Picture, byte};
 
 /// The old samples that make a new one, with their weights.
 struct Mixture {
@@ -27,7 +27,7 @@ pub fn scaled(picture: &Picture, width: usize, height: usize) -> Cow<'_, Picture
     }
     let values: Vec<f32> = picture.rgb.iter().map(|&byte| f32::from(byte)).collect();
     let values = resample(&values, 3, (picture.width, picture.height), (width, height), Scale::Bicubic);
-    Cow::Owned(Picture { width, height, rgb: bytes(&values) })
+    Cow::Owned(Picture { width, height, rgb: values.into_iter().map(byte).collect() })
 }
 
 /// The whole picture inside another size, as large as it fits, centred on dark.
@@ -106,30 +106,13 @@ fn mixed(lines: &[f32], length: usize, mixtures: &[Mixture]) -> Vec<f32> {
     for (mixture, out) in mixtures.iter().zip(all.chunks_exact_mut(length)) {
         Arch::new().dispatch(|| {
             for (&sample, &weight) in mixture.samples.iter().zip(&mixture.weights) {
-                add(weight, &lines[sample * length..][..length], out);
+                for (sum, x) in out.iter_mut().zip(&lines[sample * length..]) {
+                    *sum += weight * x;
+                }
             }
         });
     }
     all
-}
-
-/// `sums += weight · line`; plain code that becomes vectors where it is inlined.
-#[inline(always)]
-fn add(weight: f32, line: &[f32], sums: &mut [f32]) {
-    for (sum, x) in sums.iter_mut().zip(line) {
-        *sum += weight * x;
-    }
-}
-
-/// Numbers as bytes: rounded, and limited to 0..=255.
-fn bytes(values: &[f32]) -> Vec<u8> {
-    let mut bytes = vec![0; values.len()];
-    Arch::new().dispatch(|| {
-        for (byte, x) in bytes.iter_mut().zip(values) {
-            *byte = (x.clamp(0.0, 255.0) + 0.5) as i32 as u8;
-        }
-    });
-    bytes
 }
 
 /// The mixtures along one axis.

@@ -2,7 +2,7 @@
 
 use bendrack_nodes::program::source::{Drawing, Heights, Shape};
 
-use crate::media::{Map, Picture};
+use crate::media::{Map, Picture, byte};
 
 /// Pixels from one bar to the next, at least: with less between them bars run together.
 const PITCH: usize = 4;
@@ -109,7 +109,7 @@ fn lit(level: f32) -> f32 {
 fn blend(pixels: &mut [u8], colour: [u8; 3], covered: f32) {
     for pixel in pixels.as_chunks_mut::<3>().0 {
         for (under, top) in pixel.iter_mut().zip(colour) {
-            *under = (f32::from(*under) + (f32::from(top) - f32::from(*under)) * covered).round() as u8;
+            *under = byte(f32::from(*under) + (f32::from(top) - f32::from(*under)) * covered);
         }
     }
 }

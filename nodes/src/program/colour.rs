@@ -64,9 +64,15 @@ impl ColourMap {
             Self::Magma => between(&MAGMA, t),
             Self::Plasma => between(&PLASMA, t),
             Self::Cividis => between(&CIVIDIS, t),
-            Self::Grey => [(t * 255.0).round() as u8; 3],
+            Self::Grey => [byte(t * 255.0); 3],
         }
     }
+}
+
+/// The nearest byte of a number from 0 to 255. `f32::round` would be a call for each pixel.
+#[inline]
+fn byte(x: f32) -> u8 {
+    (x + 0.5) as u8
 }
 
 fn between(table: &Table, t: f32) -> [u8; 3] {
@@ -76,7 +82,7 @@ fn between(table: &Table, t: f32) -> [u8; 3] {
     let channel = |rgb: u32, shift: u32| f32::from((rgb >> shift) as u8);
     [16, 8, 0].map(|shift| {
         let (a, b) = (channel(table[low], shift), channel(table[low + 1], shift));
-        (a + (b - a) * part).round() as u8
+        byte(a + (b - a) * part)
     })
 }
 
