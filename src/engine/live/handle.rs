@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
 use candle_core::Result;
+use rayon::ThreadPoolBuilder;
 
 use super::conductor::Conductor;
 use super::player::play;
@@ -14,6 +15,7 @@ use super::{Shared, Stage, Status, catch_panic};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Frame, Journal, Session};
 use crate::input::Inbox;
+use crate::wan::family::Family;
 
 /// The longest wait for the end of a call when the handle is dropped.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -65,7 +67,10 @@ impl EngineHandle {
         let (engine_thread, player) = (shared.clone(), shared.clone());
         let load = || load().map(Into::into);
         let engine = std::thread::spawn(move || match catch_panic(load, "start bendrack again") {
-            Ok(session) => Conductor::new(session, journal, engine_thread).run(),
+            Ok(session) => {
+                let family = session.engine().model().family;
+                on_threads_for(family, || Conductor::new(session, journal, engine_thread).run());
+            }
             Err(why) => engine_thread.state().status.stage = Stage::Failed(why),
         });
         let player = std::thread::spawn(move || play(&player, &mut watch));
@@ -134,5 +139,23 @@ impl Drop for EngineHandle {
         }
         // The call under way may take minutes, so nothing waits longer. The journal is complete if it ends in time.
         self.wait(CLOSING);
+    }
+}
+
+/// Runs the engine of a model on as many threads as serve it. The tensors of mini are so small that waking a second thread takes as long
+/// as it saves, and takes longer now and then: its makes are then later. Pictures do not depend on the number of threads.
+fn on_threads_for(family: Family, run: impl FnOnce() + Send) {
+    let single = || ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "engine".to_owned()).build();
+    match family {
+        Family::Mini => match single() {
+            Ok(pool) => pool.install(run),
+            Err(_) => run(),
+        },
+        Family::Wan
+        | Family::SelfForcing
+        | Family::LongLive
+        | Family::LongLiveInfinite
+        | Family::CausVid
+        | Family::Krea => run(),
     }
 }
