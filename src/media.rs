@@ -1,11 +1,5 @@
 //! Pictures and maps: the data that the model, the taps, the outputs and the window exchange. Rows run from the top, pixels from the left.
 
-/// The nearest byte; numbers below 0 give 0, above 255 give 255. `f32::round` would be a call for each pixel.
-#[inline]
-pub fn byte(x: f32) -> u8 {
-    (x + 0.5) as u8
-}
-
 /// A picture in sRGB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picture {
@@ -60,17 +54,4 @@ impl Map {
 /// True if a size has `count` samples. False if the size overflows.
 fn is_count(width: usize, height: usize, channels: usize, count: usize) -> bool {
     width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels)) == Some(count)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::byte;
-
-    #[test]
-    fn the_nearest_byte_is_that_of_round() {
-        for x in (-2000..70_000).map(|x| x as f32 / 256.0) {
-            assert_eq!(byte(x), x.round() as u8, "{x}");
-        }
-        assert_eq!((byte(f32::NAN), byte(f32::INFINITY), byte(f32::NEG_INFINITY)), (0, 255, 0));
-    }
 }

@@ -1,8 +1,9 @@
 //! Measurements in colours, alone or over a picture.
 
+use bendrack_nodes::program::byte;
 use bendrack_nodes::program::source::{ColourMap, Drawing, Look};
 
-use crate::media::{Map, Picture, byte};
+use crate::media::{Map, Picture};
 use crate::output::{scale, spectrum};
 
 /// Variation of a map below which it darkens, as a part of its largest value. An even map minus its mean is rounding, which must not

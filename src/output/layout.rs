@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bendrack_nodes::program::byte;
 use bendrack_nodes::program::source::{Fit, Layout};
 
-use crate::media::{Picture, byte};
+use crate::media::Picture;
 use crate::output::scale::{covering, fitted, fitting, paste, scaled};
 
 /// Dark pixels between two pictures.

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::media::{Picture, byte};
+use bendrack_nodes::program::byte;
+
+use crate::media::Picture;
 
 /// The format of a stream of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 
+use bendrack_nodes::program::byte;
 use bendrack_nodes::program::source::Scale;
 use pulp::Arch;
 
-use crate::media::{Picture, byte};
+use crate::media::Picture;
 
 /// The old samples that make a new one, with their weights.
 struct Mixture {

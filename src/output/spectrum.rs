@@ -1,8 +1,9 @@
 //! The activity of many neurons as bars or as a line.
 
+use bendrack_nodes::program::byte;
 use bendrack_nodes::program::source::{Drawing, Heights, Shape};
 
-use crate::media::{Map, Picture, byte};
+use crate::media::{Map, Picture};
 
 /// Pixels from one bar to the next, at least: with less between them bars run together.
 const PITCH: usize = 4;

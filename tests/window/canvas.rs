@@ -15,11 +15,7 @@ fn a_node_is_added_by_three_letters() {
     let plans = fake.plans();
     window.hover_at(Pos2::new(300.0, 400.0));
     window.run_steps(1);
-    window.key_press(Key::N);
-    window.run_steps(2);
-    type_text(&mut window, "lfo");
-    window.key_press(Key::Enter);
-    window.run_steps(2);
+    add_node(&mut window, "lfo");
     assert_eq!(node_ids(&window), ["lfo"]);
     assert!(fake.plans() > plans, "the engine runs it");
     assert!(window.state().canvas.palette.is_none());

@@ -15,7 +15,7 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Program;
 use bendrack_nodes::program::source::ColourMap;
 use bendrack_nodes::tick::{Inputs, Measurements, Memory};
-use eframe::egui::{Event, Pos2, vec2};
+use eframe::egui::{Event, Key, Pos2, vec2};
 use egui_kittest::Harness;
 
 pub use crate::fakes::{FakeDevices, FakeRecordings};
@@ -288,6 +288,15 @@ pub fn empty_point(window: &Window) -> Pos2 {
     let places = (0..30_u8).flat_map(|y| (0..30_u8).map(move |x| vec2(f32::from(x), f32::from(y)) * 24.0));
     let places = places.map(|place| Pos2::new(60.0, 120.0) + place);
     places.max_by(|a, b| room(a).total_cmp(&room(b))).unwrap()
+}
+
+/// Adds a node by the palette: N, letters of its name, Enter.
+pub fn add_node(window: &mut Window, letters: &str) {
+    window.key_press(Key::N);
+    window.run_steps(2);
+    type_text(window, letters);
+    window.key_press(Key::Enter);
+    window.run_steps(2);
 }
 
 pub fn type_text(window: &mut Window, text: &str) {

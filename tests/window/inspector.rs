@@ -43,11 +43,7 @@ fn undo_of_an_added_node_shows_the_patch_in_the_inspector() {
     let at = empty_point(&window);
     window.hover_at(at);
     window.run_steps(1);
-    window.key_press(Key::N);
-    window.run_steps(2);
-    type_text(&mut window, "slew");
-    window.key_press(Key::Enter);
-    window.run_steps(2);
+    add_node(&mut window, "slew");
     assert_eq!(window.state().workspace.editor.selection, ["slew".to_owned()].into());
     assert!(window.query_by_label(of_the_patch).is_none(), "the inspector shows the node");
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);

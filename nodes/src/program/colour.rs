@@ -69,9 +69,9 @@ impl ColourMap {
     }
 }
 
-/// The nearest byte of a number from 0 to 255. `f32::round` would be a call for each pixel.
+/// The nearest byte; numbers below 0 give 0, above 255 give 255. `f32::round` would be a call for each pixel.
 #[inline]
-fn byte(x: f32) -> u8 {
+pub fn byte(x: f32) -> u8 {
     (x + 0.5) as u8
 }
 
@@ -185,5 +185,13 @@ mod tests {
             }
             assert_eq!(map.colour(f32::INFINITY), map.colour(1.0), "{map:?}");
         }
+    }
+
+    #[test]
+    fn the_nearest_byte_is_that_of_round() {
+        for x in (-2000..70_000).map(|x| x as f32 / 256.0) {
+            assert_eq!(byte(x), x.round() as u8, "{x}");
+        }
+        assert_eq!((byte(f32::NAN), byte(f32::INFINITY), byte(f32::NEG_INFINITY)), (0, 255, 0));
     }
 }

@@ -30,6 +30,7 @@ use crate::program::pick::Pick;
 use crate::program::region::Region;
 use crate::program::source::Source;
 use crate::program::target::{Selection, Target, Words};
+pub use colour::byte;
 pub use message::{Message, Midi, Part, To};
 pub use site::{Axis, Site};
 
