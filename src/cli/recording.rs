@@ -14,7 +14,7 @@ use crate::io::ControlName;
 use crate::output::Recorder;
 use crate::output::recorder::{Progress, Recording, Seen, Shot, SoundOf};
 use crate::provenance::{Provenance, Render};
-use crate::ui::{Parts, RecordingLink, RecordingState};
+use crate::ui::{RecordedParts, RecordingLink, RecordingState};
 
 /// Largest number of recordings with the time of one second in their names.
 const MOST_NAMES: usize = 1000;
@@ -109,7 +109,7 @@ impl Recordings {
 }
 
 impl RecordingLink for Recordings {
-    fn start(&self, parts: Parts, patch: &Patch) {
+    fn start(&self, parts: RecordedParts, patch: &Patch) {
         let mut state = self.state();
         Self::settle(&mut state);
         if state.running.is_some() {
@@ -262,7 +262,7 @@ mod tests {
         recordings.set_render(serde_json::from_value(render).expect("a render"));
         recordings.push(&frame(0, true));
         assert_eq!(RecordingLink::state(&recordings), RecordingState::Off);
-        recordings.start(Parts::default(), &Patch::default());
+        recordings.start(RecordedParts::default(), &Patch::default());
         (1..21).for_each(|number| recordings.push(&frame(number, number <= 10)));
         while !matches!(RecordingLink::state(&recordings), RecordingState::On { is_paused: true, .. }) {
             std::thread::sleep(Duration::from_millis(5));
@@ -282,7 +282,7 @@ mod tests {
     fn a_problem_ends_the_recording_with_a_sentence() {
         let folder = tempfile::tempdir().expect("a folder");
         let recordings = Recordings::new(Some(folder.path().join("none")), Remote::default());
-        recordings.start(Parts::default(), &Patch::default());
+        recordings.start(RecordedParts::default(), &Patch::default());
         recordings.push(&frame(0, true));
         let outcome = outcome(&recordings);
         assert!(

@@ -44,7 +44,7 @@ fn start(text: &str) -> Result<f64, String> {
 }
 
 /// The video to render: a patch or a take.
-pub(super) struct Played {
+pub(super) struct VideoSource {
     pub(super) patch: Arc<Patch>,
     pub(super) plan: Arc<Plan>,
     pub(super) model: String,
@@ -63,7 +63,7 @@ pub(super) struct Played {
     source: Option<Take>,
 }
 
-impl Played {
+impl VideoSource {
     /// The video of a patch.
     pub(super) fn new(patch: Arc<Patch>, plan: Arc<Plan>, model: String) -> Self {
         Self {
@@ -130,7 +130,7 @@ fn short(sha256: &str) -> &str {
 
 impl Replay {
     /// Reads the take.
-    pub(super) fn read(&self, render: &Render) -> Result<Played, Failure> {
+    pub(super) fn read(&self, render: &Render) -> Result<VideoSource, Failure> {
         let Some(path) = &self.take else {
             return Err(Failure::Usage("give a patch, or a take with --take".to_owned()));
         };
@@ -157,7 +157,7 @@ impl Replay {
         };
         let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
         let (sound, sound_path) = self.sound(&take.header, render)?;
-        Ok(Played {
+        Ok(VideoSource {
             sound,
             sound_path,
             skipped,
@@ -166,7 +166,7 @@ impl Replay {
             exact: take.header.exact,
             pictures: Some(pictures),
             take: Some(hex(&Sha256::digest(bytes))),
-            ..Played::new(
+            ..VideoSource::new(
                 take.patch.clone(),
                 take.plan.clone(),
                 render.model.clone().unwrap_or_else(|| take.header.model.clone()),
@@ -209,7 +209,7 @@ pub(super) fn recorded_sound(file: &SoundFile) -> Result<Sound, String> {
     }
 }
 
-impl Played {
+impl VideoSource {
     fn with(self, take: Take) -> Self {
         Self { source: Some(take), ..self }
     }

@@ -47,7 +47,7 @@ mod open {
     use crate::cli::play::{sessions, sound_file};
     use crate::cli::recording::Recordings;
     use crate::cli::remote::{self, Remote};
-    use crate::cli::takes::{Parts, Takes};
+    use crate::cli::takes::{TakeFolder, Takes};
     use crate::cli::{Failure, models, open_patch};
     use crate::engine::model::FRAME_RATE;
     use crate::engine::{Engine, EngineHandle, Frame, Session};
@@ -107,7 +107,7 @@ mod open {
             recordings.set_sound(match &self.devices.audio {
                 AudioSource::None => SoundOf::Nothing,
                 AudioSource::File(path) => SoundOf::File(path.clone()),
-                AudioSource::Default | AudioSource::Named(_) => SoundOf::Input(devices.tap().clone()),
+                AudioSource::Default | AudioSource::Named(_) => SoundOf::Input(devices.sound().clone()),
             });
             outputs.open(&devices);
             let activity = devices.activity().clone();
@@ -142,7 +142,7 @@ mod open {
     /// The takes of this user.
     fn takes(journal: &TakeWriter, recordings: &Recordings) -> Takes {
         let made = recordings.clone();
-        Takes::new(Parts {
+        Takes::new(TakeFolder {
             folder: folder::of_user(),
             videos: recordings.folder().to_owned(),
             program: std::env::current_exe().unwrap_or_else(|_| "bendrack".into()),

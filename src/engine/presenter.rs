@@ -81,7 +81,7 @@ impl Presenter {
         controls: Arc<Controls>,
     ) -> Vec<Frame> {
         // Peaks advance by the time of a latent frame.
-        Arc::make_mut(&mut self.peaks).hear(source_of(program, index), &taps.taps, LATENT_SECS);
+        Arc::make_mut(&mut self.peaks).update(source_of(program, index), &taps.taps, LATENT_SECS);
         let lane = Lane { taps, peaks: self.peaks.clone(), controls };
         let first = (LATENT_FRAMES * latent + 1).saturating_sub(pictures.len()) as u64;
         let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();

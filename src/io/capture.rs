@@ -199,11 +199,11 @@ impl Input {
                 && !chunk.is_empty()
             {
                 (latest, came) = (Instant::now(), true);
-                if context.tap.is_open() {
+                if context.sound.is_open() {
                     let (first, second) = chunk.as_slices();
                     let sides = first.iter().chain(second).map(|sounding| sounding.sides);
                     resampler.get_or_insert_with(|| Resampler::new(self.rate)).push(sides, &mut resampled);
-                    context.tap.push(latest, &resampled);
+                    context.sound.push(latest, &resampled);
                     resampled.clear();
                 } else {
                     resampler = None;

@@ -40,7 +40,7 @@ use serial::SerialPorts;
 use worker::Worker;
 
 use crate::input::Inbox;
-use crate::sound::Tap;
+use crate::sound::SoundQueue;
 
 /// The devices to open: flags of a command, or a choice in the window.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
@@ -86,7 +86,7 @@ impl Settings {
 /// The devices that are open or awaited. They close when dropped, which takes up to a third of a second.
 pub struct Devices {
     activity: Activity,
-    tap: Tap,
+    sound: SoundQueue,
     osc_out: Option<OscOut>,
     midi_out: Option<MidiOut>,
     /// Stop when dropped.
@@ -96,7 +96,8 @@ pub struct Devices {
 impl Devices {
     /// Opens the devices of the settings and keeps them open; missing ones are awaited. Their events go to the inbox.
     pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
-        let context = DeviceContext { inbox: inbox.clone(), activity: Activity::default(), tap: Tap::default() };
+        let context =
+            DeviceContext { inbox: inbox.clone(), activity: Activity::default(), sound: SoundQueue::default() };
         let (midi_out, player) = settings.midi_out.as_ref().map(|wanted| midi_out::follow(wanted, &context)).unzip();
         let (osc_out, sender) = settings.osc_out.as_ref().map(|target| osc::follow(target, &context)).unzip();
         let workers = [
@@ -108,7 +109,7 @@ impl Devices {
             serial::follow(&settings.serial, settings.baud, &context),
         ];
         let workers = workers.into_iter().flatten().collect();
-        Devices { activity: context.activity, tap: context.tap, osc_out, midi_out, _workers: workers }
+        Devices { activity: context.activity, sound: context.sound, osc_out, midi_out, _workers: workers }
     }
 
     /// The activity of the devices.
@@ -117,8 +118,8 @@ impl Devices {
     }
 
     /// The sound of the audio input, for a recording.
-    pub fn tap(&self) -> &Tap {
-        &self.tap
+    pub fn sound(&self) -> &SoundQueue {
+        &self.sound
     }
 
     /// The OSC output, if the settings have one.
@@ -132,13 +133,13 @@ impl Devices {
     }
 }
 
-/// Inbox, activity and tap, which the thread of a device writes.
+/// Inbox, activity and sound queue, which the thread of a device writes.
 #[derive(Clone, Debug, Default)]
 struct DeviceContext {
     inbox: Inbox,
     activity: Activity,
     /// The sound of the audio input.
-    tap: Tap,
+    sound: SoundQueue,
 }
 
 impl DeviceContext {

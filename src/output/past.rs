@@ -23,7 +23,7 @@ impl Peaks {
 
     /// Advances the peaks by a latent frame of `secs` seconds. Drops the peaks of spectra that the patch no longer
     /// shows.
-    pub fn hear(&mut self, source: &Source, taps: &Taps, secs: f64) {
+    pub fn update(&mut self, source: &Source, taps: &Taps, secs: f64) {
         let mut held = std::mem::take(&mut self.0);
         let (mut open, mut seen) = (vec![source], BTreeSet::new());
         while let Some(source) = open.pop() {
@@ -84,7 +84,7 @@ mod tests {
         let measured: Vec<f32> = (0..40).map(|i| ((i * 17) % 23) as f32).collect();
         let mut peaks = Peaks::default();
         for (now, &value) in measured.iter().enumerate() {
-            peaks.hear(&spectrum("a", 2.0), &taps(&[value, 1.0]), 0.25);
+            peaks.update(&spectrum("a", 2.0), &taps(&[value, 1.0]), 0.25);
             let left = |(then, x): (usize, &f32)| f64::from(*x) * (-((now - then) as f64) * 0.125).exp();
             let wanted = measured[..=now].iter().enumerate().map(left).fold(0.0, f64::max);
             assert!((f64::from(peaks.of("a")[0]) - wanted).abs() < 1e-3, "{now}: {:?} is not {wanted}", peaks.of("a"));
@@ -99,17 +99,17 @@ mod tests {
             let (a, b) = (Arc::new(spectrum("a", 1.0)), Arc::new(spectrum("b", hold)));
             Source::Channels { red: Some(a.clone()), green: Some(b), blue: Some(a) }
         };
-        peaks.hear(&both(8.0), &taps(&[1.0, f32::NAN]), 0.25);
-        peaks.hear(&both(8.0), &taps(&[0.0, 0.0]), 0.25);
+        peaks.update(&both(8.0), &taps(&[1.0, f32::NAN]), 0.25);
+        peaks.update(&both(8.0), &taps(&[0.0, 0.0]), 0.25);
         assert!((peaks.of("a")[0] - (-0.25_f32).exp()).abs() < 1e-6, "once a frame, however often it is shown");
         assert!(peaks.of("b")[0] > peaks.of("a")[0] && peaks.of("b")[1].abs() < 1e-9);
         // Without a measurement they stand; another number of neurons makes room for them.
         let before = peaks.clone();
-        peaks.hear(&both(8.0), &BTreeMap::new(), 0.25);
+        peaks.update(&both(8.0), &BTreeMap::new(), 0.25);
         assert_eq!(peaks, before);
-        peaks.hear(&both(0.0), &taps(&[0.5; 3]), 0.25);
+        peaks.update(&both(0.0), &taps(&[0.5; 3]), 0.25);
         assert_eq!((peaks.of("a").len(), peaks.of("b").len()), (3, 0));
-        peaks.hear(&Source::Model, &taps(&[1.0]), 0.25);
+        peaks.update(&Source::Model, &taps(&[1.0]), 0.25);
         assert_eq!(peaks, Peaks::default());
     }
 

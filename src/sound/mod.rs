@@ -1,16 +1,16 @@
 //! Sound, of a file or an audio input: as hops, spectra of a hundredth of a second, and as samples for videos.
 //!
 //! [`analyse`] turns samples into hops, [`file`] a whole file. Without the feature `audio` both are absent, and
-//! [`Sound::open`] fails. [`Samples`] reads a file for a video, [`Tap`] carries the sound of an input to a recording.
+//! [`Sound::open`] fails. [`Samples`] reads a file for a video, [`SoundQueue`] carries the sound of an input to a recording.
 
 #[cfg(feature = "audio")]
 pub mod analyse;
 mod error;
 #[cfg(feature = "audio")]
 mod file;
+pub mod queue;
 pub mod resample;
 pub mod samples;
-pub mod tap;
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,8 +18,8 @@ use std::path::Path;
 use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 
 pub use error::SoundError;
+pub use queue::SoundQueue;
 pub use samples::Samples;
-pub use tap::Tap;
 
 /// Samples per second of sound in videos.
 pub const RATE: u32 = 48_000;

@@ -27,7 +27,7 @@ pub mod workspace;
 
 pub use app::devices::DeviceLink;
 pub use app::engine::EngineLink;
-pub use app::recording::{Parts, RecordingLink, RecordingState};
+pub use app::recording::{RecordedParts, RecordingLink, RecordingState};
 pub use app::takes::TakesLink;
 pub use app::waker::Waker;
 pub use app::{App, Options};

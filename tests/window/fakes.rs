@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, State};
-use bendrack::ui::{DeviceLink, Parts, RecordingLink, RecordingState};
+use bendrack::ui::{DeviceLink, RecordedParts, RecordingLink, RecordingState};
 use bendrack_nodes::patch::Patch;
 
 /// The calls and the answers of recordings without files.
 #[derive(Default)]
 pub struct Recorded {
-    pub started: Vec<(Parts, Patch)>,
+    pub started: Vec<(RecordedParts, Patch)>,
     pub stops: usize,
     pub state: RecordingState,
     pub outcome: Option<String>,
@@ -23,7 +23,7 @@ pub struct Recorded {
 pub struct FakeRecordings(pub Rc<RefCell<Recorded>>);
 
 impl RecordingLink for FakeRecordings {
-    fn start(&self, parts: Parts, patch: &Patch) {
+    fn start(&self, parts: RecordedParts, patch: &Patch) {
         let mut recorded = self.0.borrow_mut();
         recorded.started.push((parts, patch.clone()));
         recorded.state = RecordingState::On { secs: 0.0, lost: 0, is_paused: false };

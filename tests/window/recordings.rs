@@ -1,7 +1,7 @@
 //! Recordings: button, keys, messages.
 
 use bendrack::io::ControlName;
-use bendrack::ui::{Parts, RecordingState};
+use bendrack::ui::{RecordedParts, RecordingState};
 use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 
@@ -19,7 +19,7 @@ fn the_button_starts_and_stops_a_recording_and_shows_its_length() {
     {
         let recorded = recordings.0.borrow();
         let [(parts, patch)] = &recorded.started[..] else { panic!("one recording") };
-        assert_eq!((*parts, &patch.nodes), (Parts::default(), &first_bend().nodes));
+        assert_eq!((*parts, &patch.nodes), (RecordedParts::default(), &first_bend().nodes));
     }
     recordings.0.borrow_mut().state = RecordingState::On { secs: 83.9, lost: 0, is_paused: false };
     window.run_steps(2);
@@ -49,7 +49,7 @@ fn the_choice_beside_the_button_selects_pictures() {
     window.run_steps(3);
     window.key_press_modifiers(Modifiers::COMMAND, Key::R);
     window.run_steps(3);
-    let wanted = Parts { screen: true, model: false, maps: true };
+    let wanted = RecordedParts { screen: true, model: false, maps: true };
     assert_eq!(recordings.0.borrow().started.last().map(|(parts, _)| *parts), Some(wanted));
     window.key_press_modifiers(Modifiers::COMMAND, Key::R);
     window.run_steps(3);

@@ -104,7 +104,7 @@ fn is_part(c: char) -> bool {
 /// True for a number of JSON.
 fn is_json(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Parts { whole, fraction, exponent } = Parts::of(text);
+    let NumberParts { whole, fraction, exponent } = NumberParts::of(text);
     digits(whole)
         && (whole == "0" || !whole.starts_with('0'))
         && fraction.is_none_or(digits)
@@ -112,13 +112,13 @@ fn is_json(text: &str) -> bool {
 }
 
 /// The parts of a number without its sign.
-struct Parts<'a> {
+struct NumberParts<'a> {
     whole: &'a str,
     fraction: Option<&'a str>,
     exponent: Option<&'a str>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> NumberParts<'a> {
     fn of(text: &'a str) -> Self {
         let text = text.strip_prefix('-').unwrap_or(text);
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -187,7 +187,7 @@ pub(crate) fn rounded(literal: &str) -> Option<f64> {
 
 /// Significant digits of a number, without zeros at either end, and the position of its point.
 fn decimal(literal: &str) -> (String, i64) {
-    let Parts { whole, fraction, exponent } = Parts::of(literal);
+    let NumberParts { whole, fraction, exponent } = NumberParts::of(literal);
     let digits = format!("{whole}{}", fraction.unwrap_or_default());
     let significant = digits.trim_start_matches('0');
     let exponent: i64 = exponent.and_then(|text| text.parse().ok()).unwrap_or(0);

@@ -39,7 +39,7 @@ impl NodeContext<'_> {
     }
 
     /// Requests a tempo from the next frame on.
-    pub fn ask_tempo(&mut self, beats_per_minute: f64) {
+    pub fn request_tempo(&mut self, beats_per_minute: f64) {
         self.requests.tempo = Some(beats_per_minute);
     }
 
@@ -52,14 +52,14 @@ impl NodeContext<'_> {
     }
 
     /// Requests a prompt; the last request counts.
-    pub fn ask_prompt(&mut self, prompt: Prompt) {
+    pub fn request_prompt(&mut self, prompt: Prompt) {
         let Prompt { text, blend, switch } = prompt;
         let program = &mut self.requests.program;
         (program.prompt, program.blend, program.switch) = (text, blend, switch);
     }
 
     /// Requests the bends of a chain, in its order.
-    pub fn ask_bends(&mut self, chain: Chain) {
+    pub fn request_bends(&mut self, chain: Chain) {
         let (links, bends) = (&self.requests.links, &mut self.requests.program.bends);
         let first = bends.len();
         let mut at = chain;
@@ -71,40 +71,40 @@ impl NodeContext<'_> {
     }
 
     /// Requests a measurement.
-    pub fn ask_tap(&mut self, tap: Tap) {
+    pub fn request_tap(&mut self, tap: Tap) {
         self.requests.program.taps.push(tap);
     }
 
     /// Requests a picture on the screen; the last request counts.
-    pub fn ask_screen(&mut self, source: Arc<Source>) {
+    pub fn request_screen(&mut self, source: Arc<Source>) {
         self.requests.program.screen.clear();
         self.requests.program.screen.push(source);
     }
 
     /// Requests to the model's KV cache.
-    pub fn ask_cache(&mut self) -> &mut Cache {
+    pub fn request_cache(&mut self) -> &mut Cache {
         &mut self.requests.program.cache
     }
 
     /// Requests a number to send by OSC.
-    pub fn ask_message(&mut self, address: Arc<str>, value: f64) {
-        self.ask_number(To::Osc, address, value);
+    pub fn request_message(&mut self, address: Arc<str>, value: f64) {
+        self.request_number(To::Osc, address, value);
     }
 
     /// Requests a MIDI note or controller value to send.
-    pub fn ask_midi(&mut self, midi: Midi) {
+    pub fn request_midi(&mut self, midi: Midi) {
         for (part, value) in Part::ALL.into_iter().zip(midi.parts()) {
-            self.ask_number(To::Midi(part), self.id.clone(), value);
+            self.request_number(To::Midi(part), self.id.clone(), value);
         }
     }
 
     /// Switches the recorder on or off for this frame; the last request counts.
-    pub fn ask_record(&mut self, on: bool) {
+    pub fn request_record(&mut self, on: bool) {
         self.requests.program.messages.retain(|message| message.to != To::Video);
-        self.ask_number(To::Video, self.id.clone(), f64::from(u8::from(on)));
+        self.request_number(To::Video, self.id.clone(), f64::from(u8::from(on)));
     }
 
-    fn ask_number(&mut self, to: To, address: Arc<str>, value: f64) {
+    fn request_number(&mut self, to: To, address: Arc<str>, value: f64) {
         let message = Message { node: self.id.clone(), address, to, values: smallvec![value] };
         self.requests.program.messages.push(message);
     }

@@ -31,7 +31,7 @@ pub struct Migration {
     /// New values of inputs without a value, as JSON.
     pub set: &'static [(&'static str, &'static str)],
     /// A change beyond names. A migration with nothing else keeps the version and has no effect on migrated nodes.
-    pub more: Option<fn(&mut Parts<'_>, &[String])>,
+    pub more: Option<fn(&mut Migrated<'_>, &[String])>,
 }
 
 impl Migration {
@@ -114,7 +114,7 @@ pub static MIGRATIONS: &[Migration] = &[
 const MIX: [(&str, &str); 4] = [("prompt", "a"), ("second", "b"), ("mix", "amount"), ("method", "method")];
 
 /// Moves the mix of two prompts from a model to a separate node; one cable carries the mix.
-fn extract_crossfade(parts: &mut Parts<'_>, ids: &[String]) {
+fn extract_crossfade(parts: &mut Migrated<'_>, ids: &[String]) {
     let mixes = |port: &str| MIX[1..].iter().any(|(before, _)| *before == port);
     let to_mix = parts.cables.iter().map(|cable| &cable.to).filter(|to| mixes(&to.port));
     let wired: BTreeSet<String> = to_mix.map(|to| to.node.clone()).collect();
@@ -168,7 +168,7 @@ pub fn version_of(kind: &str) -> u32 {
 
 /// The nodes of a patch or of a definition, and all references to them.
 #[derive(Debug)]
-pub struct Parts<'a> {
+pub struct Migrated<'a> {
     /// The nodes.
     pub nodes: &'a mut BTreeMap<String, Node>,
     /// The cables.
@@ -186,14 +186,14 @@ pub struct Parts<'a> {
 pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
     let Patch { nodes, cables, layout, maps, snapshots, definitions, .. } = patch;
     let outside = maps.iter_mut().map(|MidiMap { to, .. }| to).collect();
-    let mut parts = Parts { nodes, cables, layout, outside, snapshots: Some(snapshots), choices: Vec::new() };
+    let mut parts = Migrated { nodes, cables, layout, outside, snapshots: Some(snapshots), choices: Vec::new() };
     let mut problems = parts.migrate("");
     let mut choices = Choices::new();
     for (id, definition) in definitions {
         let Definition { nodes, cables, layout, inputs, outputs, .. } = definition;
         let inlets = inputs.iter_mut().flat_map(|inlet| &mut inlet.to);
         let outside = inlets.chain(outputs.iter_mut().map(|outlet| &mut outlet.from)).collect();
-        let mut parts = Parts { nodes, cables, layout, outside, snapshots: None, choices: Vec::new() };
+        let mut parts = Migrated { nodes, cables, layout, outside, snapshots: None, choices: Vec::new() };
         problems.extend(parts.migrate(&join("/definitions", [id])));
         for (port, before, now) in parts.choices {
             choices.entry((id.clone(), port)).or_default().insert((before, now));
@@ -252,7 +252,7 @@ fn rename_choices_of_instances(patch: &mut Patch, choices: &Choices) {
     }
 }
 
-impl Parts<'_> {
+impl Migrated<'_> {
     fn migrate(&mut self, pointer: &str) -> Vec<Problem> {
         for step in MIGRATIONS {
             let is_former = |node: &Node| node.kind == step.node && node.v == step.from;

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::files::{Content, Files, check_replaced};
 use super::record::{output, record, write_sidecar};
-use super::replay::{Played, Replay};
+use super::replay::{Replay, VideoSource};
 use super::{Failure, models, read_patch, size};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
@@ -93,36 +93,36 @@ impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
         let files = self.files()?;
         files.check()?;
-        let played = match &self.patch {
+        let source = match &self.patch {
             Some(path) => self.compiled(path)?,
             None => self.replay.read(&self)?,
         };
-        let samples = played.samples()?;
-        let default = played.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
+        let samples = source.samples()?;
+        let default = source.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
         let wanted = self.frames.or(self.seconds.map(|secs| (secs * FRAME_RATE).round().max(1.0) as u64));
         let wanted = wanted.unwrap_or(default);
         // The video opens before the model loads, so that an unwritable file fails at once.
         let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
         let bar = self.bar(wanted);
         let start = Instant::now();
-        let mut model = models::open(&played.model).map_err(|error| Failure::Failed(message(&error)))?;
+        let mut model = models::open(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
         model.steps = self.steps.map(|steps| steps as usize);
-        let player = played.player(&model, &self)?;
-        let size = self.size.or(played.size).unwrap_or(model.size);
+        let player = source.player(&model, &self)?;
+        let size = self.size.or(source.size).unwrap_or(model.size);
         let mut engine =
-            Engine::new(model, played.plan.clone(), size).map_err(|error| Failure::Failed(message(&error)))?;
-        engine.set_exact(self.exact || played.exact);
-        engine.set_sound(played.sound.clone());
-        if let Some(zoom) = self.zoom.or(played.zoom) {
+            Engine::new(model, source.plan.clone(), size).map_err(|error| Failure::Failed(message(&error)))?;
+        engine.set_exact(self.exact || source.exact);
+        engine.set_sound(source.sound.clone());
+        if let Some(zoom) = self.zoom.or(source.zoom) {
             engine.set_zoom(zoom as usize);
         }
         let loaded = start.elapsed();
-        let patch = Patch::clone(&played.patch);
+        let patch = Patch::clone(&source.patch);
         let patch_sha256 = provenance::patch_sha256(&patch);
-        let mut provenance = self.provenance(patch, &engine, size, played.take)?;
-        let session = Session::new(engine, played.patch);
+        let mut provenance = self.provenance(patch, &engine, size, source.take)?;
+        let session = Session::new(engine, source.patch);
 
-        let progress = self.progress.then(|| Progress { pictures: 0, of: played.skipped + wanted });
+        let progress = self.progress.then(|| Progress { pictures: 0, of: source.skipped + wanted });
         let mut job = Job::new(session, player, patch_sha256, self.quiet, bar, progress);
         let start = Instant::now();
         let (kept, recorded) = record(video, wanted, provenance.as_mut(), samples, || job.step());
@@ -244,13 +244,13 @@ impl Render {
     }
 
     /// The compiled patch, with the settings of the command line.
-    fn compiled(&self, path: &Path) -> Result<Played, Failure> {
+    fn compiled(&self, path: &Path) -> Result<VideoSource, Failure> {
         let patch = self.changed(read_patch(path)?)?;
         let plan = Arc::new(compile(&patch, path, self.quiet)?);
         let model = self.model.clone().unwrap_or_else(|| "mini".to_owned());
-        let mut played = Played::new(Arc::new(patch), plan, model);
-        (played.sound, played.sound_path) = (self.sound()?, self.sound_path());
-        Ok(played)
+        let mut source = VideoSource::new(Arc::new(patch), plan, model);
+        (source.sound, source.sound_path) = (self.sound()?, self.sound_path());
+        Ok(source)
     }
 
     fn bar(&self, frames: u64) -> ProgressBar {

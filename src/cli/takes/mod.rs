@@ -48,7 +48,7 @@ struct Answers {
 }
 
 /// Arguments of [`Takes::new`].
-pub(super) struct Parts {
+pub(super) struct TakeFolder {
     /// The folder of takes.
     pub(super) folder: Option<PathBuf>,
     /// The folder of videos.
@@ -63,8 +63,8 @@ pub(super) struct Parts {
 
 impl Takes {
     /// The takes of a folder.
-    pub(super) fn new(parts: Parts) -> Self {
-        let Parts { folder, videos, program, running, made } = parts;
+    pub(super) fn new(parts: TakeFolder) -> Self {
+        let TakeFolder { folder, videos, program, running, made } = parts;
         let (list, renders) = (List::default(), Renders::new(program));
         Self(Arc::new(Shared { folder, videos, running, made, list, renders, answers: Mutex::default() }))
     }

@@ -72,7 +72,7 @@ fn rig_with(program: &Path, sound: Option<SoundFile>) -> Rig {
         frames: 0,
         frame_rate: 16.0,
     };
-    let parts = Parts {
+    let parts = TakeFolder {
         folder: Some(takes),
         videos: folder.path().to_owned(),
         program: program.to_owned(),
@@ -211,7 +211,7 @@ fn a_list_without_takes_has_its_reason() {
         rig.takes.problem()
     });
     assert!(why.contains("takes: ") && why.ends_with("; make the folder readable"), "{why}");
-    let parts = Parts {
+    let parts = TakeFolder {
         folder: None,
         videos: PathBuf::new(),
         program: PathBuf::new(),

@@ -15,8 +15,8 @@ use super::video::{VideoWriter, open_live};
 use super::{Result, compose};
 use crate::media::{Map, Picture};
 use crate::provenance::Provenance;
-use crate::sound::tap::Received;
-use crate::sound::{RATE, Samples, Stereo, Tap};
+use crate::sound::queue::Received;
+use crate::sound::{RATE, Samples, SoundQueue, Stereo};
 use timeline::{Timeline, Way};
 
 /// Pictures that wait for the thread, at most: eight seconds at the rate of the models.
@@ -46,7 +46,7 @@ pub enum SoundOf {
     /// A file, from the first picture of the video on.
     File(PathBuf),
     /// An audio input, at the time of the pictures.
-    Input(Tap),
+    Input(SoundQueue),
 }
 
 /// A recording to be made.
@@ -200,7 +200,7 @@ enum Hearing {
 
 /// The sound of an input on its way into the video.
 struct Input {
-    tap: Tap,
+    queue: SoundQueue,
     received: VecDeque<Received>,
     /// Sound in the order of the video, behind the samples that are in it.
     waiting: VecDeque<Stereo>,
@@ -226,10 +226,10 @@ impl Job {
         let sound = match &recording.sound {
             SoundOf::Nothing => Hearing::Nothing,
             SoundOf::File(path) => Hearing::File { path: path.clone(), samples: None },
-            SoundOf::Input(tap) => {
-                tap.open();
+            SoundOf::Input(queue) => {
+                queue.open();
                 let (received, waiting) = (VecDeque::new(), VecDeque::new());
-                Hearing::Input(Input { tap: tap.clone(), received, waiting, pushed: 0, begins: true })
+                Hearing::Input(Input { queue: queue.clone(), received, waiting, pushed: 0, begins: true })
             }
         };
         // The pictures of an input's sound keep the time of the performance. Others keep the time of the video, as renders do.
@@ -304,7 +304,7 @@ impl Job {
         if let Hearing::Input(input) = &mut self.sound {
             input.receive(&self.timeline);
             let samples = input.until(&self.timeline);
-            input.tap.close();
+            input.queue.close();
             if is_whole && self.timeline.pictures() > 0 {
                 ended = self.push_sound(&samples);
             }
@@ -319,7 +319,7 @@ impl Job {
 impl Input {
     /// Takes the sound that came, up to the end of the last picture.
     fn receive(&mut self, timeline: &Timeline) {
-        self.received.extend(self.tap.take());
+        self.received.extend(self.queue.take());
         while let Some(piece) = self.received.pop_front_if(|piece| timeline.is_past(piece.end)) {
             let Some(end) = timeline.sample_at(piece.end) else { continue };
             let (mut samples, have) = (&piece.samples[..], self.pushed as i64 + self.waiting.len() as i64);
@@ -347,7 +347,7 @@ impl Input {
     /// Drops the sound of frames that the patch leaves out.
     fn skip_until(&mut self, time: Instant) {
         self.begins = true;
-        self.received.extend(self.tap.take());
+        self.received.extend(self.queue.take());
         while self.received.pop_front_if(|piece| piece.end <= time).is_some() {}
     }
 }

@@ -90,13 +90,13 @@ fn a_recording_replaces_no_file_and_a_problem_is_named() {
 /// The sound of an input from its start to its end, with what comes before and after.
 #[test]
 fn sound_of_an_input_lies_where_it_was_received() {
-    let (tap, start) = (Tap::default(), Instant::now());
+    let (queue, start) = (SoundQueue::default(), Instant::now());
     let at = |secs: f64| start + Duration::from_secs_f64(secs);
     let mut job = Job::new(&Recording {
         files: Vec::new(),
         frame_rate: 16.0,
         provenance: None,
-        sound: SoundOf::Input(tap.clone()),
+        sound: SoundOf::Input(queue.clone()),
     });
     let sound = Arc::<Mutex<Vec<Stereo>>>::default();
     job.videos.push((Seen::Screen, Box::new(Sounding(sound.clone()))));
@@ -106,7 +106,7 @@ fn sound_of_an_input_lies_where_it_was_received() {
         while f64::from(next) <= f64::from(number) * 6.25 {
             let secs = f64::from(next) / 100.0;
             if !(1.0..1.5).contains(&secs) {
-                tap.push(at(1.0 + secs + 0.01), &[[secs.floor() as f32; 2]; 480]);
+                queue.push(at(1.0 + secs + 0.01), &[[secs.floor() as f32; 2]; 480]);
             }
             next += 1;
         }
@@ -122,9 +122,9 @@ fn sound_of_an_input_lies_where_it_was_received() {
         let level = |secs: f64| sound[(secs * f64::from(RATE)) as usize][0];
         assert_eq!([0.5, 1.2, 1.7, 2.1, 2.9].map(level).map(|level| level as u8), [0, 0, 1, 3, 3]);
     }
-    assert!(tap.is_open());
+    assert!(queue.is_open());
     job.finish(true).expect("it ends");
-    assert!(!tap.is_open());
+    assert!(!queue.is_open());
 }
 
 /// A video that keeps its sound.

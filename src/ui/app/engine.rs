@@ -60,14 +60,14 @@ impl EngineLink for EngineHandle {
 
 /// Status of the engine at the last poll.
 #[derive(Default)]
-pub struct Monitor {
+pub struct EngineStatus {
     /// The state, the speed and the warnings.
     pub status: Status,
     /// The number of the frame on screen.
     pub frame: Option<u64>,
 }
 
-impl Monitor {
+impl EngineStatus {
     /// Reads the status and the frame from the engine, and the controls with a new frame or during MIDI learn.
     pub fn poll(
         &mut self,

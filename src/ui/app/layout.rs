@@ -19,7 +19,7 @@ impl App {
     pub(super) fn panels(&mut self, ui: &mut Ui) {
         if self.preview.large {
             self.playing_ui(ui);
-            let (workspace, status) = (&mut self.workspace, &self.monitor.status);
+            let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
             let frame = Frame::new().fill(theme::PREVIEW);
             CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
             return;
@@ -41,7 +41,7 @@ impl App {
         let side = ui.available_width() * theme::SIDE_SHARE;
         Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::PANEL)).show(ui, |ui| {
             self.playing_ui(ui);
-            let (workspace, status) = (&mut self.workspace, &self.monitor.status);
+            let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
             // The preview fills the width of the column; the inspector takes the rest of its height.
             let wide = ui.available_width() / self.preview.aspect(&workspace.playback);
             let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
@@ -98,8 +98,8 @@ impl App {
     fn status_ui(&mut self, ui: &mut Ui) {
         let lights = self.devices.lights();
         let bar = StatusBar {
-            status: &self.monitor.status,
-            frame: self.monitor.frame,
+            status: &self.engine_status.status,
+            frame: self.engine_status.frame,
             lights: &lights,
             message: self.message.text(ui),
             recovered: self.backup.offer(),

@@ -35,10 +35,10 @@ use crate::ui::workspace::Workspace;
 use backup::Backup;
 use command::Command;
 use devices::DeviceLink;
-use engine::{EngineLink, Monitor};
+use engine::{EngineLink, EngineStatus};
 use file_tasks::FileTasks;
 use keys::{KeyContext, commands};
-use recording::{HeldKey, Parts, Press, RecordingLink};
+use recording::{HeldKey, Press, RecordedParts, RecordingLink};
 use remote::Remote;
 use takes::{Takes, TakesLink};
 use top_bar::TapTempo;
@@ -72,12 +72,12 @@ pub struct App {
     pub canvas: Canvas,
     preview: Preview,
     engine: Rc<dyn EngineLink>,
-    monitor: Monitor,
+    engine_status: EngineStatus,
     devices: Box<dyn DeviceLink>,
     device_monitor: DeviceMonitor,
     recordings: Box<dyn RecordingLink>,
     waker: Waker,
-    parts: Parts,
+    parts: RecordedParts,
     /// The result of the last recording.
     recorded: Option<String>,
     held: HeldKey,
@@ -138,12 +138,12 @@ impl App {
             canvas: Canvas::default(),
             preview: Preview::default(),
             engine,
-            monitor: Monitor::default(),
+            engine_status: EngineStatus::default(),
             devices: options.devices,
             device_monitor: DeviceMonitor::default(),
             recordings: options.recordings,
             waker: options.waker,
-            parts: Parts::default(),
+            parts: RecordedParts::default(),
             recorded: None,
             held: HeldKey::default(),
             remote: Remote::default(),
@@ -159,7 +159,7 @@ impl App {
     /// Shows one frame of the window.
     pub fn show(&mut self, ui: &mut Ui) {
         let Workspace { editor, playback, .. } = &mut self.workspace;
-        self.monitor.poll(ui.ctx(), &*self.engine, editor, playback);
+        self.engine_status.poll(ui.ctx(), &*self.engine, editor, playback);
         self.learn();
         self.request_repaint(ui);
         self.finish_tasks(ui);
@@ -217,9 +217,9 @@ impl App {
     }
 
     fn request_repaint(&self, ui: &Ui) {
-        let rate = self.monitor.status.frame_rate.clamp(1.0, 60.0) as f32;
+        let rate = self.engine_status.status.frame_rate.clamp(1.0, 60.0) as f32;
         // The waker repaints at each frame.
-        let polls = self.monitor.frame.is_some() && !self.waker.is_set();
+        let polls = self.engine_status.frame.is_some() && !self.waker.is_set();
         let secs = if polls { 1.0 / rate } else { theme::IDLE_SECS };
         ui.ctx().request_repaint_after_secs(secs);
     }

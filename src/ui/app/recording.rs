@@ -16,7 +16,7 @@ const HOLD_SECS: f64 = 0.4;
 /// The recordings as the window uses them. No call blocks.
 pub trait RecordingLink {
     /// Starts a recording of these pictures, with this patch embedded. Has no effect during a recording.
-    fn start(&self, parts: Parts, patch: &Patch);
+    fn start(&self, parts: RecordedParts, patch: &Patch);
     /// Ends the recording.
     fn stop(&self);
     /// The state.
@@ -31,7 +31,7 @@ pub trait RecordingLink {
 
 /// The pictures to record, each to a file of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parts {
+pub struct RecordedParts {
     /// The picture that the patch shows.
     pub screen: bool,
     /// The model's picture.
@@ -40,7 +40,7 @@ pub struct Parts {
     pub maps: bool,
 }
 
-impl Default for Parts {
+impl Default for RecordedParts {
     fn default() -> Self {
         Self { screen: true, model: false, maps: false }
     }
@@ -117,7 +117,7 @@ pub struct RecordingBar<'a> {
     /// The state.
     pub state: &'a RecordingState,
     /// The pictures to record.
-    pub parts: &'a mut Parts,
+    pub parts: &'a mut RecordedParts,
     /// The result of the last recording.
     pub last: Option<&'a str>,
     /// The MIDI note or CC that starts and stops recordings.
@@ -198,7 +198,7 @@ impl App {
     /// Starts a recording of the chosen pictures, or stops the one that runs.
     pub(super) fn toggle_recording(&mut self, ui: &Ui) {
         match self.recordings.state() {
-            RecordingState::Off if self.parts == (Parts { screen: false, model: false, maps: false }) => {
+            RecordingState::Off if self.parts == (RecordedParts { screen: false, model: false, maps: false }) => {
                 self.message.show(ui, "No pictures to record are chosen: choose some beside Record.".to_owned());
             }
             RecordingState::Off => self.recordings.start(self.parts, &self.workspace.editor.document.patch),

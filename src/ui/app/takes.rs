@@ -76,8 +76,8 @@ impl App {
             Some(Err(why)) => self.message.show(ui, why),
             None => {}
         }
-        if self.takes.broke_off != self.monitor.status.broke_off {
-            self.takes.broke_off.clone_from(&self.monitor.status.broke_off);
+        if self.takes.broke_off != self.engine_status.status.broke_off {
+            self.takes.broke_off.clone_from(&self.engine_status.status.broke_off);
             if let Some(why) = &self.takes.broke_off {
                 self.message.show(ui, why.clone());
             }
@@ -93,7 +93,7 @@ impl App {
         let panel = Panel::bottom("takes").frame(frame).resizable(true);
         let panel = panel.default_size(theme::MONITOR.0).min_size(theme::MONITOR.1);
         let (rows, render, videos) = (self.takes.link.rows(), self.takes.link.render_state(), self.takes.link.videos());
-        let running_secs = self.monitor.frame.map_or(0.0, |number| (number + 1) as f64 / FRAME_RATE);
+        let running_secs = self.engine_status.frame.map_or(0.0, |number| (number + 1) as f64 / FRAME_RATE);
         let problem = self.takes.link.problem();
         let view =
             TakesView { rows: &rows, problem: problem.as_deref(), running_secs, videos: &videos, render: &render };
@@ -122,10 +122,10 @@ impl App {
 
     /// Shows the banner of a take that is played back, if there is one.
     pub(super) fn playing_ui(&self, ui: &mut Ui) {
-        let Some(playing) = &self.monitor.status.playing else { return };
+        let Some(playing) = &self.engine_status.status.playing else { return };
         let frame = Frame::new().fill(theme::TITLE).inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0));
         let panel = Panel::top("playing").exact_size(theme::TOP).frame(frame);
-        if panel.show(ui, |ui| playing_ui(ui, playing, self.monitor.frame)).inner {
+        if panel.show(ui, |ui| playing_ui(ui, playing, self.engine_status.frame)).inner {
             self.engine.stop_playing();
         }
     }

@@ -15,7 +15,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[],
     run: |ctx| {
         if ctx.gate(&OFF) {
-            ctx.ask_cache().off = smallvec![1.0];
+            ctx.request_cache().off = smallvec![1.0];
         }
     },
     ..NodeDef::BASE

@@ -21,7 +21,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[],
     run: |ctx| {
         let (recache, threshold) = (ctx.rises(&TRIGGER) || ctx.gate(&ON), ctx.number(&DISTANCE));
-        let cache = ctx.ask_cache();
+        let cache = ctx.request_cache();
         cache.recache |= recache;
         if threshold > 0.0 {
             cache.threshold = Some(cache.threshold.map_or(threshold, |known| known.min(threshold)));

@@ -32,6 +32,6 @@ fn run(ctx: &mut NodeContext<'_>) {
     let (latest, now) = (ctx.memory()[0], (ctx.frame() + 1) as f64);
     if latest == 0.0 || (now - latest) * ctx.dt_secs() >= ctx.number(&WAIT) - GRACE {
         ctx.memory()[0] = now;
-        ctx.ask_cache().reset = true;
+        ctx.request_cache().reset = true;
     }
 }

@@ -20,7 +20,7 @@ pub const NODE: NodeDef = NodeDef {
     run: |ctx| {
         let strength = ctx.number(&STRENGTH);
         if ctx.gate(&ON) && strength > 0.0 {
-            let cache = ctx.ask_cache();
+            let cache = ctx.request_cache();
             let known = cache.stale.first().copied().unwrap_or(0.0);
             cache.stale = smallvec![strength.max(known)];
         }

@@ -35,7 +35,7 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (channel, number) = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
-    ctx.ask_midi(match ctx.chosen::<Send>(&SEND) {
+    ctx.request_midi(match ctx.chosen::<Send>(&SEND) {
         Send::Note => Midi::Note {
             channel,
             number: ctx.whole(&NOTE) as u8,

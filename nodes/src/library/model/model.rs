@@ -16,9 +16,9 @@ pub const NODE: NodeDef = NodeDef {
     inputs: &[PROMPT, BENDS],
     outputs: &[OUT],
     run: |ctx| {
-        ctx.ask_prompt(ctx.prompt(&PROMPT));
+        ctx.request_prompt(ctx.prompt(&PROMPT));
         if !ctx.bypass() {
-            ctx.ask_bends(ctx.bends(&BENDS));
+            ctx.request_bends(ctx.bends(&BENDS));
         }
         ctx.show(&OUT, Source::Model);
     },

@@ -12,6 +12,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Sends a number by OSC, once per latent frame.",
     inputs: &[ADDRESS, VALUE],
     outputs: &[],
-    run: |ctx| ctx.ask_message(ctx.text(&ADDRESS), ctx.number(&VALUE)),
+    run: |ctx| ctx.request_message(ctx.text(&ADDRESS), ctx.number(&VALUE)),
     ..NodeDef::BASE
 };

@@ -16,6 +16,6 @@ pub const NODE: NodeDef = NodeDef {
     about: "Selects the latent frames that `bendrack render` and a recording of the window contain; without this node, all of them. The window records only after Record is pressed.",
     inputs: &[GATE],
     outputs: &[],
-    run: |ctx| ctx.ask_record(ctx.gate(&GATE)),
+    run: |ctx| ctx.request_record(ctx.gate(&GATE)),
     ..NodeDef::BASE
 };

@@ -14,7 +14,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[],
     run: |ctx| {
         if let Some(source) = ctx.source(&PICTURE) {
-            ctx.ask_screen(source);
+            ctx.request_screen(source);
         }
     },
     view: Some(View::Picture(Image::Output)),

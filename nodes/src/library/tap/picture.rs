@@ -42,5 +42,5 @@ pub const NODE: NodeDef = NodeDef {
 fn run(ctx: &mut NodeContext<'_>) {
     let region = tap_node::region(&ctx.target(&REGION));
     let (node, target) = (ctx.id().clone(), ctx.everything());
-    ctx.ask_tap(Tap { node, measure: Measure::Picture, target, fuse: Fuse::Mean, threshold: 0.0, region });
+    ctx.request_tap(Tap { node, measure: Measure::Picture, target, fuse: Fuse::Mean, threshold: 0.0, region });
 }

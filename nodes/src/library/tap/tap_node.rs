@@ -78,7 +78,7 @@ fn run_within(ctx: &mut NodeContext<'_>, measure: Measure, out: &Output, within:
         threshold: ctx.number(&THRESHOLD),
         region: region(within),
     };
-    ctx.ask_tap(tap);
+    ctx.request_tap(tap);
     ctx.show(out, Source::Tap(ctx.id().clone()));
 }
 

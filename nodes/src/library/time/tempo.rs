@@ -52,7 +52,7 @@ fn run(ctx: &mut NodeContext<'_>) {
     }
     let tapped = ctx.memory()[TAPPED];
     let tempo = if tapped > 0.0 { tapped } else { knob };
-    ctx.ask_tempo(tempo);
+    ctx.request_tempo(tempo);
     ctx.set(&OUT, tempo);
     ctx.set(&BEAT, ctx.beat());
     let bars = division::cycles(ctx.beat(), ctx.whole(&BEATS) as f64);

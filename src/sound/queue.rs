@@ -20,7 +20,7 @@ pub struct Received {
 
 /// Sound of an audio input for one recording at a time. Without a recording it keeps nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Tap(Arc<Mutex<Waiting>>);
+pub struct SoundQueue(Arc<Mutex<Waiting>>);
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -29,7 +29,7 @@ struct Waiting {
     samples: usize,
 }
 
-impl Tap {
+impl SoundQueue {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,18 +77,18 @@ mod tests {
 
     #[test]
     fn sound_waits_only_for_a_recording_and_not_without_end() {
-        let (tap, now) = (Tap::default(), Instant::now());
-        tap.push(now, &[[0.5; 2]]);
-        assert!(tap.take().is_empty() && !tap.is_open(), "no recording");
-        tap.open();
-        tap.push(now, &[[0.25; 2]]);
-        assert_eq!(tap.take(), [Received { end: now, samples: vec![[0.25; 2]] }]);
+        let (queue, now) = (SoundQueue::default(), Instant::now());
+        queue.push(now, &[[0.5; 2]]);
+        assert!(queue.take().is_empty() && !queue.is_open(), "no recording");
+        queue.open();
+        queue.push(now, &[[0.25; 2]]);
+        assert_eq!(queue.take(), [Received { end: now, samples: vec![[0.25; 2]] }]);
         for _ in 0..11 {
-            tap.push(now, &vec![[0.0; 2]; RATE as usize]);
+            queue.push(now, &vec![[0.0; 2]; RATE as usize]);
         }
-        assert_eq!(tap.take().len(), 10, "the oldest second is lost");
-        tap.push(now, &[[0.25; 2]]);
-        tap.close();
-        assert!(tap.take().is_empty());
+        assert_eq!(queue.take().len(), 10, "the oldest second is lost");
+        queue.push(now, &[[0.25; 2]]);
+        queue.close();
+        assert!(queue.take().is_empty());
     }
 }
