@@ -2,8 +2,10 @@
 //! embedded model.
 //!
 //! `cargo bench --bench bends -- [text] [--layer | --mini]` measures the cases with this text in their name, on one of
-//! the two or on both. It prints a line per case, then tables of nodes and sites. Runs with and without a program alternate, and the fastest of each count. For a layer,
-//! the hooks run alone, on tensors recorded in it. Their extra cost counts against the whole layer.
+//! the two or on both. It prints a line per case, then tables of nodes and sites.
+//!
+//! Runs with and without a program alternate, and the fastest run of each counts. In a layer, only the hooks run, on
+//! recorded tensors. Their extra time is compared with the time of the whole layer.
 
 #[allow(dead_code, reason = "shared with the other benches")]
 mod common;

@@ -60,7 +60,7 @@ fn compare(a: &Tensor, b: &Tensor) -> Result<f32> {
     Ok((a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?)
 }
 
-/// Our side.
+/// The Rust implementation.
 struct Ours {
     layer: CausalLayer,
     /// TAEHV after a first chunk, and the latents of every chunk `[3, 16, 40, 72]`.

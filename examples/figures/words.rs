@@ -18,7 +18,7 @@ use super::measure::mean;
 use super::page::Page;
 use super::rig::{CHUNK, Rig, SHOWN, masks};
 
-/// Fewer pixels are no thing.
+/// Fewest pixels of a visible thing.
 const FEWEST_PIXELS: usize = 100;
 /// Prompts whose words are measured.
 pub const PROMPTS: usize = 64;

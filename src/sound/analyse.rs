@@ -217,7 +217,7 @@ mod tests {
                 if centre(band) > 150.0 {
                     let own = decibels(amplitudes[band] / 0.5_f64.sqrt());
                     assert!(own.abs() < 1.0 && loudest == band, "{case}: {own} dB in its band");
-                    // Bands two away get next to nothing of it.
+                    // Bands two or more away have less than −12 dB together.
                     let far =
                         together(&[&amplitudes[..band - 1], amplitudes.get(band + 2..).unwrap_or_default()].concat());
                     assert!(decibels(far / 0.5_f64.sqrt()) < -12.0, "{case}: {far}");

@@ -1,4 +1,4 @@
-//! The hooks: free when nobody listens, complete and in order when somebody does.
+//! The hooks: without a listener they change nothing; with one they are complete and in order.
 
 use std::cell::RefCell;
 

@@ -1,7 +1,7 @@
 //! The CPU kernels give what the plain tensor code gives, over shapes that fit no tile.
 //!
-//! Inputs are uniform in [-1, 1] and sums run over a few hundred products, so rounding stays near 1e-6 of the largest
-//! result; 1e-5 leaves room for another order of summation and none for a wrong element.
+//! Inputs are uniform in [-1, 1], and sums have a few hundred products. Rounding stays near 1e-6 of the largest
+//! result. A tolerance of 1e-5 allows another order of summation, but no wrong element.
 
 use std::sync::Mutex;
 
@@ -295,7 +295,7 @@ fn a_bias_takes_the_dtype_of_the_rest() {
     }
 }
 
-/// Long rows: their mean is off by so much that the correction takes more than there is.
+/// In long rows, the correction of the rounded mean exceeds the computed variance.
 #[test]
 fn rows_that_are_nearly_constant_and_far_from_zero_are_finite() {
     for dim in [1536, 65_537] {

@@ -54,7 +54,7 @@ fn unbent(patch: &Patch) -> Patch {
     patch
 }
 
-/// The mean of red, green and blue, their deviation, and the mean change from frame to frame, all in levels of 255.
+/// Mean of red, green and blue, their deviation, and the mean change between frames, in levels of 255.
 fn statistics(frames: &[Frame]) -> Json {
     let pixels: Vec<f64> = frames.iter().flat_map(|frame| frame.screen.rgb.iter().map(|&x| f64::from(x))).collect();
     let mean = |values: &mut dyn Iterator<Item = f64>| {
@@ -91,7 +91,10 @@ fn every_patch_renders_bends_and_looks_as_it_did() {
     let mut found = BTreeMap::new();
     for (name, patch) in patches() {
         let frames = render(&patch);
-        assert!(!patch.meta.title.is_empty() && !patch.meta.description.is_empty(), "{name} says what it is");
+        assert!(
+            !patch.meta.title.is_empty() && !patch.meta.description.is_empty(),
+            "{name} has no title or no description"
+        );
         let plain = render(&unbent(&patch));
         // A patch about prompts or the past need not bend.
         let bends = patch.nodes.values().any(|node| node.kind.starts_with("bend."));
@@ -166,7 +169,7 @@ fn a_video_has_the_frames_at_which_the_recorder_is_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let (report, video) = (folder.path().join("report.json"), folder.path().join("frames/"));
     let report_at = report.to_str().expect("a path");
-    // Latent frames 0 to 2 in a wave of half a second: 0 is on, with one picture, 1 is off, 2 is on, with four.
+    // In a wave of half a second, latent frames 0 and 2 are on. They have one and four pictures.
     let output = bendrack("patches/help/output.record.json", &video, &["--set", "wave.rate=2", "--report", report_at]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && stderr.contains("5 of 9 pictures"), "{stderr}");

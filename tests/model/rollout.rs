@@ -136,7 +136,7 @@ fn a_window_that_is_computed_anew_is_that_of_the_present_bends() -> Result<()> {
     let (_, v) = again.cache().contents(model.config().layers - 1)?;
     assert!(difference(&v, &kept.cache().contents(model.config().layers - 1)?.1) > 1e-3);
     let (a, b) = (again.next_latents(Hooks::NONE)?, kept.next_latents(Hooks::NONE)?);
-    assert!(difference(&a, &b) > 1e-4, "and is what the next chunk sees");
+    assert!(difference(&a, &b) > 1e-4, "the next chunk sees the recomputed window");
     Ok(())
 }
 
@@ -162,12 +162,12 @@ fn a_family_follows_its_default_when_the_prompt_changes_without_a_policy() -> Re
             rollout.recache();
             rollout.reset();
         });
-        assert!(forgotten?.is_empty(), "there is nothing to compute anew");
+        assert!(forgotten?.is_empty(), "a reset leaves nothing to recompute");
     }
     Ok(())
 }
 
-/// The weight that queries give to past frames: the mean over the first layer's map in the first step of the chunk.
+/// Mean weight of past frames in the first layer's map, in the first step of the chunk.
 struct Looking(RefCell<Vec<f64>>);
 
 impl Listener for Looking {
@@ -224,7 +224,7 @@ fn what_is_stale_is_attended_to_less_the_staler_it_is() -> Result<()> {
     Ok(())
 }
 
-/// With the cache off, every chunk is made as in a video that is reset before it: positions differ, and rounding with them.
+/// With the cache off, a chunk is the same as after a reset. Positions differ, and rounding with them.
 #[test]
 fn a_cache_that_is_off_is_as_if_it_were_empty() -> Result<()> {
     let model = model(DType::F32);
@@ -304,8 +304,10 @@ fn everything_from_outside_is_taken_in_the_models_dtype() -> Result<()> {
     Ok(())
 }
 
-/// Krea's chunk after its context, against the same attention written out: queries of the chunk see the context and
-/// themselves, the past but its first frame under a bias; queries of the context see the context.
+/// Krea's chunk after its context, compared with the same attention written out.
+///
+/// Queries of the context see the context. Queries of the chunk also see the chunk, and a bias weakens all past frames
+/// but the first.
 #[test]
 fn krea_denoises_on_its_recomputed_context() -> Result<()> {
     struct WrittenOut {

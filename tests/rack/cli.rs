@@ -408,7 +408,7 @@ fn metadata_can_be_left_out_and_no_patch_is_written_over() {
     assert!(stderr(&extract).contains("its patch is beside it"), "{}", stderr(&extract));
     let extract = bendrack(&["extract", &own, "-o", &own]);
     assert!(extract.status.code() == Some(2) && std::fs::read(&own).expect("still there") == before);
-    assert_eq!(bendrack(&["extract", "--provenance", &own]).status.code(), Some(1), "nobody rendered it");
+    assert_eq!(bendrack(&["extract", "--provenance", &own]).status.code(), Some(1), "a patch has no render record");
     assert_eq!(bendrack(&["extract", &at("no.mp4")]).status.code(), Some(1));
 }
 

@@ -1,4 +1,4 @@
-//! The instrument around the model: the engine, devices, the commands.
+//! The engine, devices and commands around the model.
 //!
 //! Apart from the model's tests, as some of these wait for things to happen in time.
 

@@ -104,8 +104,8 @@ fn packages(system: &str, is_offline: bool) -> BTreeMap<Id, Package> {
         .collect()
 }
 
-/// The licences that bind, of an expression such as `(MIT OR Apache-2.0) AND Unicode-3.0`: of each choice the first that
-/// [`CHOICES`] has.
+/// The licences in use, of an expression such as `(MIT OR Apache-2.0) AND Unicode-3.0`: of each choice, the first in
+/// [`CHOICES`].
 fn chosen(expression: &str) -> Vec<&'static str> {
     expression
         .split(" AND ")
@@ -195,7 +195,7 @@ fn the_notices_are_those_of_what_is_built() {
             ((name.to_owned(), version.to_owned()), licence.trim_end_matches(')'))
         })
         .collect();
-    let advice = "make bless writes docs/third-party.txt anew";
+    let advice = "make bless rewrites docs/third-party.txt";
     // Of this system, as the others' packages may not be here.
     let host = SYSTEMS.into_iter().find(|system| {
         system.starts_with(std::env::consts::ARCH)

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::choice::Choice;
 
-    /// Colours of the published maps, by their number of 256; most lie between the points of our tables.
+    /// Published colours by index, 0 to 255. Most lie between the points of the tables.
     #[test]
     fn the_published_colours_come_back() {
         type Anchors = [(u8, [u8; 3]); 9];

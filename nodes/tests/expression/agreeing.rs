@@ -19,7 +19,7 @@ enum Tree {
 }
 
 const NAMES: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "t", "frame", "beat", "fps", "pi", "tau"];
-/// From what binds least.
+/// Binary operators by precedence, lowest first.
 const BETWEEN: &[&[&str]] =
     &[&["||"], &["&&"], &["<", "<=", ">", ">=", "==", "!="], &["+", "-"], &["*", "/", "%"], &[], &["^"]];
 const CALLS: &[(&str, usize)] = &[
@@ -95,7 +95,7 @@ impl Tree {
         }
     }
 
-    /// As it is written where what binds less than `level` needs brackets; where everything needs them, with level 9.
+    /// Writes the expression, in brackets if its precedence is below `level`. Level 9 brackets every operation.
     fn write(&self, level: u8, text: &mut String) {
         let (own, all) = (self.level(), level == 9);
         let bracket = own < level;
@@ -157,7 +157,7 @@ fn rest(x: f64, y: f64) -> f64 {
 
 fn call(name: &str, x: &[f64]) -> f64 {
     let fraction = |x: f64| if x - x.floor() == 1.0 { 0.0 } else { x - x.floor() };
-    // The first of what is no number, else the last that is before the others.
+    // The first NaN, else the extreme value; of equal values, the last.
     let pick = |x: &[f64], is_before: fn(f64, f64) -> bool| {
         let mut best = x[0];
         for y in &x[1..] {
@@ -229,7 +229,7 @@ fn soup() -> impl Strategy<Value = String> {
     prop::collection::vec(select(parts), 0..60).prop_map(|parts| parts.concat())
 }
 
-/// Whatever a text is, it is understood, or what is wrong lies in it and can be shown.
+/// Any text parses, or its error has a valid span and a caret.
 fn withstands(source: &str) -> Result<(), TestCaseError> {
     let mistake = match Expression::parse(source) {
         Ok(expression) => {

@@ -9,7 +9,7 @@ mod values;
 
 use bendrack_nodes::grammar::expression::{Expression, Scope};
 
-/// A random number that can be foretold.
+/// A deterministic number in place of a random one.
 fn random(stream: u64, index: i64) -> f64 {
     (stream as f64 * 0.37 + index as f64 * 0.61).rem_euclid(1.0)
 }

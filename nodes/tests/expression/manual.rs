@@ -93,8 +93,8 @@ fn the_page_equals_the_tables() {
     }
     assert!(
         std::fs::read_to_string(path).unwrap_or_default() == page,
-        "docs/expression.md is not what the tables say; \
-         make bless writes it anew"
+        "docs/expression.md differs from the tables; \
+         make bless rewrites it"
     );
 }
 

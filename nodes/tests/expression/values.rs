@@ -130,7 +130,7 @@ fn nothing_is_made_of_what_is_no_number() {
         assert!(value(source).is_nan(), "{source}");
     }
     assert_eq!(value("1 / 0"), f64::INFINITY);
-    // It is off, and equal to nothing.
+    // NaN is false, and equal to nothing.
     assert_eq!([value("sqrt(-1) ? 1 : 2"), value("!sqrt(-1)"), value("0 / 0 == 0 / 0")], [2.0, 1.0, 0.0]);
 }
 

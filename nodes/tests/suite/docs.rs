@@ -293,8 +293,8 @@ fn the_page_of_nodes_is_what_the_nodes_say() {
     let line = differs.unwrap_or_else(|| written.lines().count().min(page.lines().count())) + 1;
     assert!(
         written == page,
-        "docs/nodes.md is not what the nodes say, from line {line} on; \
-         make bless writes it anew"
+        "docs/nodes.md differs from the declarations from line {line} on; \
+         make bless rewrites it"
     );
 }
 

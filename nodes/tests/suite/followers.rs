@@ -1,4 +1,4 @@
-//! Nodes that follow, hold and hand on what arrives, against what is written about them as formulas.
+//! Nodes that follow, hold, shift and record signals, compared with their formulas.
 
 #![allow(clippy::float_cmp, reason = "tests compare bits")]
 
@@ -23,7 +23,7 @@ fn hold_takes_what_is_there_at_a_trigger() {
     assert_near(&track.gives("out", 8), &[0.0, 0.1, 0.2, 0.2, 0.2, 0.5, 0.5, 0.7]);
     assert_near(&hold(json!({ "chance": 0.0 })).gives("out", 8), &[0.0; 8]);
     assert_near(&hold(json!({ "chance": 0.0, "mode": "track_hold" })).gives("out", 8), &[0.0; 8]);
-    // Every second frame by itself, and in between by hand.
+    // The internal trigger fires every second frame, the input in between.
     assert_near(&hold(json!({ "rate": 2.0 })).gives("out", 8), &[0.0, 0.1, 0.2, 0.2, 0.4, 0.5, 0.6, 0.7]);
     // A second of which the first half is on.
     let alone = Bench::new("modulate.hold", json!({ "rate": 1.0, "mode": "track_hold" })).feed("in", &signal);
@@ -239,12 +239,12 @@ fn a_spring_moves_by_physics() {
         let near = given.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(near, "{stiffness} {damping}: {given:?} is not {expected:?}");
     }
-    // Three blows in a frame are one of three times the strength.
+    // Three impulses in a frame equal one of three times the strength.
     let blown = |times: u16, strength: f64| {
         let params = json!({ "strength": strength, "damping": 0.0, "stiffness": 4.0 * PI * PI });
         Bench::new("modulate.spring", params).strike("impulse", times).gives("out", 2)
     };
-    // One blow in the first frame; it swings once a second, and a quarter of a second later it is as far as it gets.
+    // An impulse in the first frame. The spring swings once a second, so it peaks a quarter of a second later.
     assert_near(&blown(1, 0.5)[..1], &[0.5]);
     assert_near(&[blown(3, 0.5)[1]], &[1.5]);
 }

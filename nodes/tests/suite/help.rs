@@ -65,7 +65,7 @@ fn a_help_patch_is_complete_with_instructions() {
         let text = &patch.meta.description;
         let sentences = text.split(". ").count();
         assert!(text.len() >= 80 && text.ends_with('.') && (2..=4).contains(&sentences), "{name}: {text}");
-        assert!(seen.insert(text.clone()), "{name} says what another one says");
+        assert!(seen.insert(text.clone()), "{name}: another help patch has the same description");
         for (id, node) in &patch.nodes {
             // A note has no ports.
             let is_note = node.kind == "view.note";
@@ -204,7 +204,7 @@ fn what_a_help_patch_records_is_there_from_the_beginning() {
         "{}",
         video[0]
     );
-    // A second is recorded, and plays again and again without a hand on it.
+    // The recording of one second repeats without input.
     let angles = programs(&find("modulate.recorder"));
     let angles: Vec<f64> = angles.iter().flat_map(|program| lanes_of(&program.bends[0], "angle").to_vec()).collect();
     assert_eq!(angles[4..20].chunks(4).filter(|again| **again == angles[..4]).count(), 4, "{angles:?}");

@@ -60,7 +60,7 @@ fn problems_have_a_place_and_a_suggestion() {
     assert_eq!(reported["/cables/2/to"].0, Severity::Error);
 }
 
-/// A patch in which `count` nodes follow one another: each takes the output of the one before at all of `inputs`.
+/// A chain of `count` nodes. The output of each feeds all `inputs` of the next.
 fn tower(kind: &str, count: usize, output: &str, inputs: &[&str]) -> Patch {
     let mut tower = patch(&[("wan", "model.wan", json!({}))], &[]);
     for i in 0..count {
@@ -101,7 +101,7 @@ fn a_picture_that_would_be_too_large_is_refused_and_named() {
 
 #[test]
 fn a_target_that_would_be_made_by_too_many_nodes_is_refused_and_named() {
-    // Each storey has the one below twice: within words, and around other words.
+    // Each level uses the one below twice: words within it, and words within its inverse.
     let tower = |storeys: usize| {
         let mut tower = patch(&[("map", "tap.map", json!({})), ("u0", "target.frames", json!({}))], &[]);
         for i in 0..storeys {
@@ -142,7 +142,7 @@ fn a_target_that_would_be_made_by_too_many_nodes_is_refused_and_named() {
     }
     joined.cables.push(cable("u30.target", "map.target"));
     let program = run(&compile(&joined), &mut Memory::default(), 0, 1);
-    assert_eq!(program.taps[0].target.parts().len(), 31, "each part is what the ones before are not");
+    assert_eq!(program.taps[0].target.parts().len(), 31, "the parts do not overlap");
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn in_frame(program: &Program, frame: usize) -> Vec<String> {
     Program { bends, ..Program::default() }.to_string().lines().map(str::to_owned).collect()
 }
 
-/// A chain of bends whose targets, sites and settings are moved by square waves of these rates; a rate of 0 moves nothing.
+/// A chain of bends. Square waves of these rates move their targets, sites and settings; a rate of 0 moves nothing.
 fn restless(moved: &[(usize, [f64; 4])]) -> Patch {
     let mut chain = patch(&[("wan", "model.wan", json!({})), ("wan2", "model.wan", json!({}))], &[]);
     for (i, (kind, rates)) in moved.iter().enumerate() {
@@ -358,7 +358,7 @@ fn restless(moved: &[(usize, [f64; 4])]) -> Patch {
 }
 
 proptest! {
-    /// Whatever moves from frame to frame, each frame of a call is bent as it would be alone.
+    /// Each frame of a call has the same bends as in a call of this frame alone.
     #[test]
     fn a_call_bends_each_frame_as_a_call_of_that_frame_does(
         moved in prop::collection::vec((0..4_usize, prop::array::uniform4(prop::sample::select(vec![0.0, 0.5, 0.8, 2.0]))), 1..6),
@@ -375,7 +375,7 @@ proptest! {
         prop_assert!(whole.bends.iter().all(|bend| bend.params.iter().all(|(_, lanes)| lanes.len() == frames)));
     }
 
-    /// Whatever is done to a patch, undoing it all gives it back; nothing panics on the way, and what compiles runs alike twice.
+    /// Undoing all edits restores the patch, and nothing panics. A plan that runs twice gives the same program.
     #[test]
     fn edits_can_be_undone_and_plans_are_deterministic(edits in edits()) {
         let (mut patch, mut undo) = (Patch::default(), Vec::new());

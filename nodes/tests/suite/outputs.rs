@@ -1,4 +1,4 @@
-//! What the output nodes ask for: pictures as they are written down in a program, MIDI, and when frames are recorded.
+//! Requests of the output nodes: serialised pictures, MIDI messages, and recording.
 
 #![allow(clippy::float_cmp, reason = "tests compare bits")]
 
@@ -70,7 +70,7 @@ fn every_knob_of_a_heatmap_is_in_its_look() {
     }
     for (colours, map) in ColourMap::CHOICES.iter().zip(ColourMap::ALL) {
         assert_eq!(heatmap(json!({ "colours": colours }))["colours"], json!(map));
-        assert_eq!(json!(map), json!(colours), "it is called what it is");
+        assert_eq!(json!(map), json!(colours), "serialised under its name");
     }
 }
 
@@ -112,7 +112,7 @@ fn two_pictures_follow_the_layout() {
         let found = source("output.compositor", json!({ "layout": name, "mix": 0.25 }), &cables);
         let wanted = json!({ "a": "model", "b": { "tap": "tap" }, "layout": name, "mix": 0.25 });
         assert_eq!(found["composite"], wanted);
-        assert_eq!(json!(layout), json!(name), "it is called what it is");
+        assert_eq!(json!(layout), json!(name), "serialised under its name");
     }
     assert_eq!(source("output.compositor", json!({}), &cables[..1]), json!("model"), "one picture is itself");
 }
@@ -213,7 +213,7 @@ fn every_knob_of_midi_out_is_in_what_is_played() {
     assert_eq!(midi(json!({ "send": "note", "gate": true })), held);
 }
 
-/// A wave of a period of four frames holds a key for two of them, and a fast one strikes it three times a frame.
+/// A wave with a period of four frames holds a key for two. A fast one triggers it three times a frame.
 #[test]
 fn keys_follow_their_gate_frame_by_frame() {
     let keys = |rate: f64, from: &str| -> Vec<(bool, u16)> {
@@ -279,7 +279,7 @@ fn frames_are_recorded_while_the_gate_is_on_and_always_without_a_node() {
     assert_eq!(recorded(&patch(&[], &[]), 3), "###");
     let mut bypassed = gated(json!({}));
     bypassed.apply(LevelEdit::Bypass { id: "it".to_owned(), bypass: true }).expect("an edit");
-    assert_eq!(recorded(&bypassed, 3), "###", "a bypassed node says nothing");
+    assert_eq!(recorded(&bypassed, 3), "###", "a bypassed node does not stop the recording");
 }
 
 #[test]
@@ -314,11 +314,7 @@ fn what_leaves_is_written_down() {
         let messages = program.messages.iter().filter(|message| &*message.node == node);
         messages.map(|message| serde_json::to_string(message).expect("JSON")).collect()
     };
-    assert_eq!(
-        json("a"),
-        [r#"{"node":"a","address":"/x","values":[0.5,0.5]}"#],
-        "as it was before there was another way"
-    );
+    assert_eq!(json("a"), [r#"{"node":"a","address":"/x","values":[0.5,0.5]}"#], "OSC messages keep their older form");
     assert_eq!(json("b")[2], r#"{"node":"b","address":"b","to":{"midi":"number"},"values":[74.0,74.0]}"#);
     assert_eq!(json("c"), [r#"{"node":"c","address":"c","to":"video","values":[1.0,1.0]}"#]);
 }

@@ -1,4 +1,4 @@
-//! The patches of release 3d16e30 open, and their programs are the ones of then but for renamed words.
+//! The patches of release 3d16e30 open, and their programs are unchanged except for renamed words.
 //!
 //! `tests/fixtures/3d16e30` holds all patches of that release, and `programs.txt` its output of `bendrack program PATCH --frame 0`
 //! and `--frame 12` for each. These files are never edited.

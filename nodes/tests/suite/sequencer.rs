@@ -1,4 +1,4 @@
-//! The step sequencer, against what is written about it as formulas.
+//! The step sequencer, compared with its formulas.
 
 #![allow(clippy::float_cmp, reason = "tests compare bits")]
 
@@ -122,7 +122,7 @@ fn a_gate_lasts_its_part_of_a_step_and_of_each_ratchet() {
     assert_eq!(
         quick.fires("gate", 5),
         [1, 3 + 1, 1 + 1, 3 + 1, 1 + 1],
-        "those of a step that went by come in the next frame"
+        "ratchets of a finished step fire in the next frame"
     );
     // With a clock a step is taken to be as long as the one before.
     let beats = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];

@@ -1,4 +1,4 @@
-//! What the follower of sound gives, against what is written about it as formulas.
+//! Outputs of the sound follower, compared with their formulas.
 
 use bendrack_nodes::node::sound::{BANDS, HOPS_PER_SEC, Hop, centre, edges, share};
 use proptest::prelude::*;
@@ -89,7 +89,7 @@ fn a_crossover_within_a_band_shares_its_power_by_pitch() {
         for (params, outputs) in [
             (json!({ "low": hz, "high": 5000.0 }), ["bass", "mid"]),
             (json!({ "low": 20.0, "high": hz }), ["mid", "treble"]),
-            // What is crossed has no mid.
+            // Crossed frequencies leave no mid band.
             (json!({ "low": hz, "high": 20.0 }), ["bass", "treble"]),
         ] {
             let bench = follower(&params, sound.clone());
@@ -136,7 +136,7 @@ fn a_short_blow_is_as_high_as_it_was_in_its_frame() {
 fn brightness_is_the_mean_of_the_pitch_and_stays_in_silence() {
     let sound = [vec![hop(&[(0, 0.5)]); HOPS], vec![hop(&[(30, 0.001)]); HOPS], vec![Hop::default(); HOPS]].concat();
     assert_near(&follower(&json!({}), sound).gives("brightness", 4), &[0.0, 1.0, 1.0, 1.0]);
-    // Weighed by amplitude, over all of the frame: 10 times 0.3 at 6, 15 times 0.1 at 18 and 0.2 at 24.
+    // Mean over the frame, weighted by amplitude: 10 hops at 6, then 15 hops at 18 and 24.
     let sound = [vec![hop(&[(6, 0.3)]); 10], vec![hop(&[(18, 0.1), (24, 0.2)]); 15]].concat();
     let mean = (10.0 * 0.3 * 6.0 + 15.0 * (0.1 * 18.0 + 0.2 * 24.0)) / (10.0 * 0.3 + 15.0 * 0.3) / 30.0;
     for gain in [-20.0, 0.0, 40.0] {
@@ -216,7 +216,7 @@ fn sensitivity_sets_the_least_onset() {
 
 #[test]
 fn a_rush_has_its_own_measure() {
-    // Bands that tremble by some decibels all the time are usual after a second; a blow among them is not.
+    // Bands that fluctuate by some decibels are usual after a second; a loud attack is not.
     let tremble = |n: usize, band: usize| ((n * 31 + band) as f32 * 12.9898).sin() * 43_758.547 % 1.0;
     let rush = |n: usize| -> Hop {
         let mut hop = all(0.0);

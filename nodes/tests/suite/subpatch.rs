@@ -19,7 +19,7 @@ fn read(definitions: &Json, nodes: &Json, cables: &Json) -> Patch {
     Patch::from_json(&text.to_string()).expect("a patch")
 }
 
-/// An LFO that turns, with the speed and the way outside.
+/// A definition of an LFO and a rotation, with ports for the rate and the angle.
 fn wobble() -> Json {
     json!({ "wobble": {
         "inputs": [
@@ -165,7 +165,7 @@ fn hostile_subpatches_are_refused_at_once() {
     );
     let (plan, problems) = Plan::compile(&circle, LIBRARY);
     assert!(plan.is_none() && problems[0].code == Code::Circle, "{problems:?}");
-    // Sixteen storeys of eight: more nodes than there are atoms in a cat; with and without any node at the ground.
+    // Eight instances on each of 15 levels are 8¹⁵ instances, with and without a node in the innermost.
     for ground in [json!({}), json!({ "x": { "type": "control.number" } })] {
         let mut definitions = json!({ "s0": { "nodes": ground } });
         for storey in 1..16 {

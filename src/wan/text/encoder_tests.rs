@@ -136,7 +136,7 @@ fn files_that_do_not_belong_are_refused() -> Result<()> {
         let some = tensors(8)?.into_iter().filter(|(name, _)| *name != missing);
         let loaded = Umt5::load(&Weights::from_tensors(some, DType::F32, &Device::Cpu));
         if missing == format!("blocks.{}.norm1.weight", LAYERS - 1) {
-            continue; // A file with one layer fewer; its leftovers are the loader's to refuse.
+            continue; // A file with one layer fewer: the loader refuses its unused tensors.
         }
         let error = loaded.expect_err("an incomplete file");
         assert!(error.to_string().contains(&missing), "{missing}: {error}");

@@ -307,8 +307,8 @@ fn hostile_prompts_are_survived() -> candle_core::Result<()> {
     Ok(())
 }
 
-/// Alone, `İ` and the mark of a lost character read as Turkish in a wrong encoding and are mended. Beside a Chinese
-/// word they are not.
+/// Alone, `İ` and U+FFFD look like Turkish in a wrong encoding, and cleaning changes them. Beside a Chinese word, they
+/// stay.
 #[test]
 fn a_word_of_the_prompt_is_found_as_it_stands() {
     for tokenizer in tokenizers() {

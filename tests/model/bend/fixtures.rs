@@ -41,7 +41,7 @@ pub fn sites(def: &'static NodeDef) -> Vec<Site> {
     }
 }
 
-/// Where between the ends of a knob its value lies: a gate is on above the middle, a choice is cut into even parts.
+/// Value of an input at a fraction of its travel. A gate is on above 0.5; choices have even parts.
 fn value(input: &Input, place: f64) -> f64 {
     match input.kind {
         Kind::Gate => f64::from(u8::from(place > 0.5)),
@@ -50,7 +50,7 @@ fn value(input: &Input, place: f64) -> f64 {
     }
 }
 
-/// The bend of a node at a site, in every frame, with each knob at the fraction `place` between its ends.
+/// The bend of a node at a site, in every frame, with knobs at the fraction `place` of their travel.
 pub fn bend(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str) -> f64, frames: usize) -> Bend {
     let mut params = serde_json::Map::new();
     for input in def.inputs.iter().filter(|input| input.name != "amount") {
@@ -80,7 +80,7 @@ pub fn moving(def: &'static NodeDef, site: Option<Site>, place: &dyn Fn(&str, us
     bend
 }
 
-/// Knobs far from neutral, gates on, but for the one that gives back what a gain takes.
+/// Knobs far from neutral and gates on, except `renormalise`.
 fn far(name: &str) -> f64 {
     if name == "renormalise" { 0.2 } else { 0.9 }
 }
@@ -104,7 +104,7 @@ pub fn first_lanes(bend: &mut Bend) -> &mut Lanes {
     bend.params.iter_mut().next().expect("a parameter").1
 }
 
-/// Whether a bend of a map has one result only.
+/// True if a bend of a map depends on neither noise nor earlier calls.
 pub fn is_certain(bend: &Bend) -> bool {
     !matches!(bend.op.form, Form::MapNoise { .. } | Form::Freeze { .. })
 }

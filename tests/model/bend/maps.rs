@@ -25,7 +25,7 @@ fn head_of(x: &Tensor, head: usize) -> Map {
     x.into_iter().map(|row| row.into_iter().map(f64::from).collect()).collect()
 }
 
-/// What a target means of a map: keys, and the weight of each query.
+/// Part of a map that a target selects: keys, and the weight of each query.
 struct Selected {
     keys: Vec<usize>,
     weights: Vec<f64>,
@@ -44,7 +44,7 @@ impl Selected {
     }
 }
 
-/// The rows of a prompt that a target means.
+/// The rows of a prompt that a target selects.
 fn rows(target: &Target, keys: usize, tokens: &Tokens) -> Vec<usize> {
     let one = |list: &WordList, key: usize| {
         list.0.iter().any(|word| match &**word {
@@ -265,7 +265,7 @@ prop_compose! {
             let amount = (0..frames).map(|f| if amount > 1.0 { 1.0 } else { (amount + 0.2 * f as f64).min(1.0) }).collect();
             Bend { amount, target: Arc::new(target), ..moving(node, Some(site), &place, frames) }
         }).collect();
-        // Heads that are not there are nobody's.
+        // A tap without any of the heads measures nothing.
         let here = |target: &Target| (0..heads).any(|head| target.heads.contains(head));
         let taps = tapped.into_iter().filter(|target| !is_self && here(target)).enumerate().map(|(i, target)| {
             let target = Target { region: Region::All, frames: "all".parse().expect("frames"), ..target };
@@ -316,7 +316,7 @@ proptest! {
     }
 }
 
-/// `E[ΔO ΔOᵀ] = σ² s² V_Tᵀ V_T` for each query, whatever form draws the noise; and it is nothing on average.
+/// `E[ΔO ΔOᵀ] = σ² s² V_Tᵀ V_T` for each query in both forms, and the mean is 0.
 #[test]
 fn noise_on_a_map_has_the_mean_and_covariance_of_its_definition() {
     let tokens = super::TOKENS.clone();

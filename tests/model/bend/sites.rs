@@ -101,7 +101,7 @@ fn the_most_active_neurons_are_those_of_the_call_before() {
     };
     let x = Tensor::new(&[[[1.0f32, -5.0, 2.0, 3.0]; 4]], &Device::Cpu).expect("numbers");
     assert_eq!(call(&x)[0], [1., -5., 2., 3.], "nothing was measured yet");
-    // What they did before they were bent counts: otherwise others would take turns.
+    // Activity before the bend counts. Activity after it would select other neurons in every second call.
     for _ in 0..2 {
         assert_eq!(call(&x)[3], [1., 0., 2., 0.]);
     }
@@ -210,7 +210,7 @@ fn self_attention_is_bent_per_head_and_its_values_by_the_frame_of_the_key() {
     let expected = plain.broadcast_mul(&factors).expect("the reference");
     assert!(difference(&attend(&bent(gain), (2, 1, 2), attention.clone()), &expected) < 1e-5);
 
-    // Noise is the frame's own, wherever its keys lie: exchange two frames and the noise goes with them.
+    // Noise belongs to a frame, wherever its keys are: exchanged frames keep their noise.
     let noise = bent(named("bend.noise", Some(Site::SelfValue), &[1.0, 0.0], 2));
     let noisy = attend(&noise, (2, 1, 2), attention.clone());
     assert!(difference(&noisy, &plain) > 1e-2);

@@ -28,7 +28,7 @@ static MINI: LazyLock<(Arc<Transformer>, Arc<Context>)> = LazyLock::new(|| {
     (mini.transformer.clone(), Arc::new(context))
 });
 
-/// The first chunks of mini under programs, one for each chunk: clean latents, and the measurements of the taps in the last step.
+/// Clean latents of mini's first chunks, one program per chunk, and the measurements of the last step.
 fn played(programs: &[Program], exact: bool) -> (Tensor, BTreeMap<Arc<str>, Measured>) {
     let (transformer, context) = &*MINI;
     let streaming = Family::Mini.streaming().expect("it streams");
@@ -144,7 +144,7 @@ fn what_is_frozen_stays_from_chunk_to_chunk_and_from_step_to_step() {
         values(a).iter().zip(values(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     };
     assert!(apart(&first, &second) < 1e-5 && apart(&first, &map(&vec![free.clone(); 2])) > 1e-4);
-    // Frozen later, it is what it was then; let go and frozen again, what it is now.
+    // A later freeze holds the later map. A freeze after a release holds a new map.
     let later = map(&[free.clone(), frozen(0.0), frozen(0.0)]);
     assert!(apart(&later, &first) > 1e-4 && apart(&later, &map(&[free.clone(), free.clone()])) < 1e-5);
     let again = map(&[frozen(0.0), free.clone(), frozen(0.0)]);
@@ -223,7 +223,10 @@ fn listening_changes_no_picture_and_gives_one_map_a_frame() {
     }
     let values = |node: &str| maps(node).iter().flat_map(|map| map.values.clone()).collect::<Vec<f32>>();
     assert!(values("all").iter().all(|share| (share - 1.0).abs() < 1e-4), "all words together have all the attention");
-    assert!(maps("self").iter().all(|map| (map.values.iter().sum::<f32>() - 1.0).abs() < 1e-4), "so has a place");
+    assert!(
+        maps("self").iter().all(|map| (map.values.iter().sum::<f32>() - 1.0).abs() < 1e-4),
+        "a place has all the attention"
+    );
     let sums = values("word").into_iter().zip(values("cat")).map(|(a, b)| a + b);
     assert!(values("both").iter().zip(sums).all(|(both, sum)| (both - sum).abs() < 1e-5));
     for (place, mean) in values("word").into_iter().enumerate() {

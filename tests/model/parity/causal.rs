@@ -226,7 +226,7 @@ fn frames_of_one_call_may_differ_in_timestep() -> Result<()> {
     let frames = timesteps.dim(1)?;
     let latents = swap(&io.get("in.noise").narrow(1, 0, frames)?);
     let mut cache = cache(&model, &streaming(&config, &config["variants"]["sf_global"]), &latents)?;
-    // The recording was made at frame 2 of a cache of zeros: two frames that do not exist, with keys and values of 0.
+    // The recording begins at frame 2, after two frames whose keys and values are 0.
     let zeros =
         Tensor::zeros((1, 2 * number(&config, "frame_seqlen"), model.config().dim), DType::F32, model.device())?;
     let (_, rows, columns) = model.grid(&latents)?;
@@ -278,7 +278,7 @@ fn a_failed_call_can_be_made_again() -> Result<()> {
     Ok(())
 }
 
-/// Checks Krea's calls: a cache pass over at most 3 frames before each chunk but the first, at positions that stay put.
+/// Each chunk but the first has a cache pass over at most 3 frames before it, at fixed positions.
 #[test]
 fn krea_recomputes_its_context_before_each_chunk() -> Result<()> {
     let config = recordings::json("causal/config.json");

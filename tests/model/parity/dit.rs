@@ -45,8 +45,9 @@ fn sinusoid_in_f32(timesteps: &Tensor, width: usize) -> Result<Tensor> {
     Tensor::from_vec(rows, (timesteps.elem_count(), width), &Device::Cpu)
 }
 
-/// Asserts that the flow is diffusers' `expected`, either as it is or from the sinusoid in f32 that diffusers takes: at
-/// large timesteps its rounding alone can move the output by more than the tolerance.
+/// Asserts that the flow is diffusers' `expected`, from an exact sinusoid or from diffusers' sinusoid in f32.
+///
+/// At large timesteps, the rounding of the sinusoid alone can move the output by more than the tolerance.
 fn check_flow(
     model: &Transformer,
     io: &Recording,
@@ -91,7 +92,7 @@ fn bfloat16_weights_stay_as_close_as_the_peers_own() -> Result<()> {
     let out = flow(&rounded, &io, "in.latent", "in.timestep", "in.context", Hooks::NONE);
     let peer = max_abs_difference(&io.get("bf16.out"), &exact);
     let ours = max_abs_difference(&out, &exact);
-    // Three times the rounding of the result alone: with few layers, what the peer computes in f32 is much of the whole.
+    // Three times the rounding of the result: with few layers, the peer computes a large share in f32.
     let largest = exact.abs()?.max_all()?.to_scalar::<f32>()?;
     let rounding = 3.0 * f64::from(largest) / 256.0;
     assert!(ours < rounding.max(2.0 * peer), "bf16 is off by {ours:.3}, the peer's by {peer:.3}");
@@ -129,7 +130,7 @@ impl Listener for Recorder {
     }
 }
 
-/// Runs the model stage by stage from a sinusoid, gives every stage to `see` by its recorded name, and returns the flow.
+/// Runs the model stage by stage from a sinusoid, and returns the flow. `see` gets every stage by its recorded name.
 fn stages(
     model: &Transformer,
     latents: &Tensor,
@@ -164,8 +165,7 @@ fn stages(
     Ok(out)
 }
 
-/// [`stages`] of the recorded call, from the peer's own sinusoid: it takes it in f32, which alone moves the output by
-/// 1.6e-5.
+/// [`stages`] of the recorded call, from the peer's own sinusoid. Its rounding to f32 alone moves the output by 1.6e-5.
 fn recorded_stages(
     model: &Transformer,
     io: &Recording,

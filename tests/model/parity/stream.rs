@@ -1,4 +1,4 @@
-//! What every decoder owes whoever streams with it.
+//! Requirements of every streaming decoder.
 
 use std::sync::Arc;
 

@@ -28,7 +28,7 @@ fn check(io: &Recording, name: &str, actual: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Features inside are large, and f32 is exact to a share of their size: the tolerance grows with the largest of them.
+/// The tolerance grows with the largest feature, because f32 rounds in proportion to it.
 fn check_feature(io: &Recording, name: &str, actual: &Tensor) -> Result<()> {
     let expected = frames_first(io, name)?;
     let largest = expected.abs()?.max_all()?.to_scalar::<f32>()?;

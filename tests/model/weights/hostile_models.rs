@@ -1,4 +1,4 @@
-//! Damaged files, and files whose shapes make no sense, given to the models: a model or an error, never a panic.
+//! Models from damaged files and from files with impossible shapes: a model or an error, never a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

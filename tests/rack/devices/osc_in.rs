@@ -9,10 +9,10 @@ use rosc::{OscBundle, OscPacket, OscTime};
 
 use super::{Other, SOON, is_open, light, noise, open, osc, task, wait_for_the_other, within};
 
-/// Packets that are sent before the receiver is asked whether it has them: a socket's buffer may hold no more than ten long ones.
+/// Packets per batch. The sender waits after each batch: a socket's buffer may hold only ten long packets.
 const BATCH: u64 = 20;
 
-/// A packet that no receiver can read: noise, a cut one, one that nests without end, one that is too long.
+/// A malformed packet: noise, truncated, nested too deep, or too long.
 fn malformed(index: u64) -> Vec<u8> {
     let mut state = index;
     match index % 4 {
@@ -116,7 +116,7 @@ fn a_flood_arrives_or_is_counted_as_lost() {
 fn an_address_that_is_taken_is_listened_at_when_it_is_free() {
     let other = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let (devices, _) = open(&Settings { osc_in: other.local_addr().ok(), ..Settings::none() });
-    within(SOON, "the light says why", || {
+    within(SOON, "the light shows the reason", || {
         light(&devices, Kind::OscIn).is_some_and(|light| matches!(light.state, State::Failed(_)))
     });
     drop(other);

@@ -86,7 +86,7 @@ fn a_short_hit_of_a_pad_is_not_lost_while_the_engine_waits() {
     wait_until(|| hits.lock().expect("hits").last() == Some(&0.0));
 }
 
-/// Plays on a running engine for some seconds, and returns the values that it sends to an address, one per latent frame.
+/// Plays on a running engine for some seconds. Returns the values that it sends, one per latent frame.
 fn sent(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)], play: impl FnOnce(&Inbox)) -> Vec<f64> {
     let patch = moving(nodes, cables);
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -116,7 +116,7 @@ fn each_tap_on_a_phone_is_a_press() {
     let counts = sent(&nodes, &cables, |inbox| {
         for wait in [310, 170, 730, 20, 450, 90, 610, 240] {
             for number in [1.0, 0.0] {
-                inbox.push(Instant::now(), [Event::Osc { address: "/tap".into(), numbers: [number].into() }]);
+                inbox.push(Instant::now(), [Event::osc("/tap", &[number])]);
                 std::thread::sleep(Duration::from_millis(100));
             }
             std::thread::sleep(Duration::from_millis(wait));

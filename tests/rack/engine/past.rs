@@ -94,7 +94,7 @@ fn a_change_of_the_prompt_follows_its_node() {
     let kept = video(&turning(&[], &[("plan.text", "wan.prompt")]));
     let [hard, recached, faded] = ["hard", "recache", "crossfade"].map(changed);
     assert_eq!(hard, with("cache.reset"), "forgotten as soon as the new prompt counts");
-    assert_eq!(recached, with("cache.recache"), "computed anew as soon as the new prompt counts");
+    assert_eq!(recached, with("cache.recache"), "recomputed as soon as the new prompt counts");
     assert_eq!(faded, kept, "a crossfade of no length is a cut that forgets nothing");
     // Four steps and a cache pass a chunk; the last one's cache pass is still to come.
     assert_eq!([kept.1, hard.1, recached.1], [14, 14, 15]);
@@ -194,5 +194,5 @@ fn what_is_stale_is_seen_less_and_what_is_not_as_before() {
         let mut engine = engine(&turning(&nodes, &[("plan.text", "wan.prompt"), ("then.out", "off.off")]));
         chunks(&mut engine, 2)[1].last().expect("frames").picture.rgb.clone()
     };
-    assert!(all[1].iter().zip(&off).all(|(a, b)| a.abs_diff(*b) <= 3), "in the end nothing of it is seen");
+    assert!(all[1].iter().zip(&off).all(|(a, b)| a.abs_diff(*b) <= 3), "at strength 1000 the past has no effect");
 }

@@ -38,7 +38,7 @@ fn sounds(frames: &[Frame]) -> Vec<Vec<Hop>> {
 
 #[test]
 fn a_video_follows_a_file_by_the_time_of_its_pictures() {
-    // Pictures 5 to 8, which are latent frame 2, are shown from 5/16 s on, pictures 13 to 16, which are 4, from 13/16 s on.
+    // Latent frame 2 is pictures 5 to 8, shown from 5/16 s on. Latent frame 4 is pictures 13 to 16, from 13/16 s on.
     let mut beats = vec![Hop::default(); 100];
     (beats[32], beats[83]) = (hop(0.5), hop(0.25));
     let sound = Arc::new(Sound::new(beats.clone()));

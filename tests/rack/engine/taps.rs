@@ -69,7 +69,7 @@ fn what_the_picture_looks_like_is_known_in_the_call_after_it_was_made() -> Resul
     Ok(())
 }
 
-/// In time, a map is at a latent frame's last picture what it is there, before it on its way, and the same in one go and again.
+/// A smooth map equals a stepping one at the last picture of a latent frame only. A restart repeats it.
 #[test]
 fn maps_in_time_meet_those_that_step_at_the_last_picture_of_a_latent_frame() {
     let shown = |time: bool| {

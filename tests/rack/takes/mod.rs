@@ -60,7 +60,7 @@ fn listening() -> Patch {
     patch(&nodes, &cables)
 }
 
-/// The patch after one of several edits: a knob, a prompt, a seed, a bypass, a cable less, a node less.
+/// The patch after one of several edits: a knob, prompt, seed, removed node, or the first patch again.
 fn edited(patch: &Patch, choice: u8) -> Patch {
     let mut patch = patch.clone();
     let set = |id: &str, name: &str, value| LevelEdit::SetParam { id: id.into(), name: name.into(), value };
@@ -76,7 +76,7 @@ fn edited(patch: &Patch, choice: u8) -> Patch {
         5 => LevelEdit::RemoveNode { id: "noise".into() },
         _ => return listening(),
     };
-    // A node that is gone already is no trouble.
+    // Fails if the node is already removed.
     let _ = patch.apply(edit);
     patch
 }
@@ -123,7 +123,7 @@ fn play(session: &mut Session, journal: &mut impl Journal, decisions: &[u8]) -> 
         }
         let first = session.open_frames().first().copied().unwrap_or_default() as u64;
         let level = f64::from(decision) / 255.0;
-        for event in [cc(7, level), key(level), key(0.0), Event::Osc { address: "/a".into(), numbers: [level].into() }]
+        for event in [cc(7, level), key(level), key(0.0), Event::osc("/a", &[level])]
             .into_iter()
             .take(usize::from(decision % 8).saturating_sub(3))
         {
@@ -228,14 +228,14 @@ fn what_is_played_live_is_rendered_again() {
     }
 }
 
-/// A frame's number, and a digest of what is seen and sent with it: ten minutes of pictures fill the memory.
+/// A frame's number, and a digest of its picture and messages: ten minutes of pictures fill the memory.
 fn digest(frame: &Frame) -> (u64, u64) {
     let mut hasher = DefaultHasher::new();
     (&frame.screen.rgb, format!("{:?}", frame.messages)).hash(&mut hasher);
     (frame.number, hasher.finish())
 }
 
-/// Ten minutes of eight faders and a pad through OSC, with an edit every five seconds, at the size of a performance.
+/// Ten minutes of eight faders and a pad through OSC at performance size, with an edit every five seconds.
 ///
 /// `cargo test --workspace --test rack -- --ignored --nocapture ten_minutes`
 #[test]
@@ -374,7 +374,7 @@ fn a_take_without_events_is_the_plain_render_and_a_performance_keeps_its_frames(
     }
     drop(journal);
     let take = Take::read(&path).expect("a take");
-    // Each chunk was made once with all that belongs to it, so the final video is the one that was played.
+    // Each chunk was made once with all its events, so the final render equals the played video.
     let rendered = |mut performance: Performance, size: (usize, usize)| {
         let engine = Model::mini().and_then(|mini| Engine::new(mini, take.plan.clone(), size)).expect("an engine");
         let mut session = Session::new(engine, take.patch.clone());

@@ -1,4 +1,4 @@
-//! What the operations on pictures do, in space and in time: directions, inverses, edges, and that each frame has its own.
+//! Operations on pictures, in space and in time: directions, inverses, edges, and settings per frame.
 
 #![allow(clippy::float_cmp, reason = "tests compare bits")]
 
@@ -95,7 +95,7 @@ fn each_frame_has_its_own_settings() {
                 cells.into_iter().any(|cell| before.terms(cell) != after.terms(cell))
             };
             for other in 0..grid.frames {
-                // What lingers is there in the frames behind as well; the first frame has nothing before it.
+                // A smear also changes later frames. The first frame has none before it.
                 let expected = if def.name == "bend.smear" { frame > 0 && other >= frame } else { other == frame };
                 assert_eq!(differs(other), expected, "{} {name} of frame {frame} in frame {other}", def.name);
             }
@@ -302,7 +302,7 @@ fn masking_keeps_what_is_inside_of_the_shape() {
     assert_eq!(sharp(0.5, 0.5, 0.0, 1.0), rows(["........"; 4]), "a shape of no width keeps nothing");
     let ellipse = masked(json!({ "outside": 0.25, "shape": "ellipse", "width": 1, "height": 1, "feather": 0 }));
     assert_eq!(ellipse, rows([".######.", "########", "########", ".######."]));
-    // The edge of a width of 5 columns goes through the middle of columns, and falls half a feather on either side of it.
+    // The edges of a width of 5 columns lie in the middle of columns. The feather is centred on them.
     let soft = |x: f64, feather: f64| {
         masked(json!({ "outside": 0.25, "x": x, "width": 0.625, "height": 2, "feather": feather }))[..8].to_vec()
     };

@@ -44,7 +44,7 @@ fn a_target_that_moves_splits_a_bend_into_one_for_each_place() {
         bends("target.layers", "first", json!({ "last": 10 }), json!({ "rate": 2.0, "shape": "square" })),
         [part("layers 0-10", [0.5, 0.0, 0.5, 0.0]), part("layers 7-10", [0.0, 0.5, 0.0, 0.5])]
     );
-    // A target that means nothing for a while is no part.
+    // A frame with an empty target adds no part.
     assert_eq!(
         bends("target.layers", "first", json!({ "last": 3 }), square),
         [part("layers 0-3", [0.5, 0.5, 0.0, 0.0])]

@@ -80,7 +80,7 @@ fn a_crossfade_turns_back_and_lets_others_wait() {
     assert_near(&amounts, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 0.25, 0.0, 0.0]);
     let hits: Vec<usize> = back.iter().enumerate().filter(|(_, (.., changed))| *changed).map(|(i, _)| i).collect();
     assert_eq!(hits, [4, 6]);
-    // c waits for b to be there; d, which came in its place, is the one that is turned to.
+    // c waits for the crossfade to b. d replaces it meanwhile, so the next crossfade goes to d.
     let schedule = "0: a | 4: b | 5: c | 7: d";
     let of =
         |text: &str| changed(schedule, &second, text, 14).into_iter().map(|(amount, ..)| amount).collect::<Vec<_>>();
@@ -99,8 +99,12 @@ fn remembered_texts_follow_their_node_over_edits() {
     edited.nodes.insert("another".into(), node("prompt.change", &json!({ "text": "z" })));
     edited.nodes.get_mut("plan").expect("a node").params.insert("schedule".into(), json!("0: b"));
     let program = run(&compile(&edited), &mut memory, 3, 1);
-    assert_eq!((part(&program, "a"), memory.output("it", "changed")), (1.0, Some(1.0)), "it knows what was there");
-    assert_eq!(memory.output("another", "changed"), Some(0.0), "a new one begins with what it finds");
+    assert_eq!(
+        (part(&program, "a"), memory.output("it", "changed")),
+        (1.0, Some(1.0)),
+        "the node remembers its last text"
+    );
+    assert_eq!(memory.output("another", "changed"), Some(0.0), "a new node begins without a change");
     let mut copied = Memory::default();
     copied.copy_from(&memory);
     assert_eq!(copied, memory);

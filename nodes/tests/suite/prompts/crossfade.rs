@@ -32,11 +32,11 @@ fn a_crossfade_is_a_mix_for_the_model_and_the_nearer_text_for_others() {
     }
     let same = json!({ "a": "red", "b": "red", "amount": 0.5 });
     assert_eq!(by_frame(&prompting("prompt.crossfade", &same), 1)[0].blend, None, "a text and itself are no mix");
-    // Bypassed, it is the first prompt; a mix of a mix begins at its nearer side.
+    // A mix of a mix takes the nearer text of its input. Bypassed, the node passes its first input.
     let mut nested = prompting("prompt.crossfade", &json!({ "b": "green", "amount": 0.25 }));
     nested.nodes.insert("before".into(), node("prompt.crossfade", &json!({ "a": "red", "b": "blue", "amount": 0.75 })));
     nested.cables.push(cable("before.text", "it.a"));
     assert_eq!(parts(&by_frame(&nested, 1)[0]), BTreeMap::from([("blue".into(), 0.75), ("green".into(), 0.25)]));
     nested.apply(LevelEdit::Bypass { id: "it".into(), bypass: true }).expect("an edit");
-    assert_eq!(part(&by_frame(&nested, 1)[0], "blue"), 0.75, "what goes through is all of the cable");
+    assert_eq!(part(&by_frame(&nested, 1)[0], "blue"), 0.75, "a bypass passes the whole mix");
 }

@@ -53,7 +53,7 @@ fn programs_are_as_far_apart_as_their_prompts_and_knobs() {
     near(&both, &turned(90.0, 1.0), 1.0 + 0.2);
     let elsewhere = bent("a", &[("turn", "bend.rotate", json!({ "angle": 90.0, "site": "ffn.out" }))]);
     near(&elsewhere, &turned(90.0, 1.0), 0.5);
-    // How it is done counts as much as it is done.
+    // A choice counts in proportion to the strength of its bend.
     let padded = |angle: f64, padding: &str| {
         bent("a", &[("turn", "bend.rotate", json!({ "angle": angle, "padding": padding }))])
     };
@@ -113,12 +113,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_distance_of_programs_is_one(a in some_program(), b in some_program(), c in some_program()) {
+    fn the_distance_of_programs_is_a_metric(a in some_program(), b in some_program(), c in some_program()) {
         prop_assert_eq!(a.distance(&a), 0.0);
         prop_assert_eq!(a.distance(&a.clone()), 0.0);
         let there_and_back = (a.distance(&b) - b.distance(&a)).abs();
         prop_assert!(there_and_back < 1e-12, "{}", there_and_back);
-        prop_assert!(a.distance(&c) <= a.distance(&b) + b.distance(&c) + 1e-9, "a way over a third is never shorter");
+        prop_assert!(a.distance(&c) <= a.distance(&b) + b.distance(&c) + 1e-9, "the triangle inequality");
         let most = 1 + a.bends.len() + b.bends.len();
         prop_assert!((0.0..=most as f64).contains(&a.distance(&b)));
         // Screen and messages do not count.

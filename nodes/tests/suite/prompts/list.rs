@@ -13,7 +13,7 @@ use serde_json::json;
 use super::patches::*;
 use crate::patching::*;
 
-/// What a list gives when it is pressed: per frame whether next and previous are.
+/// Prompt and count of a list per frame, with the states of next and previous in each frame.
 fn pressed(list: &str, index: f64, presses: &[(bool, bool)]) -> Vec<(String, f64)> {
     let patch = patch(
         &[

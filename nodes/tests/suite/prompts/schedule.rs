@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::patches::*;
 
-/// The prompts of a schedule as a player would unroll them: one after the other with their times, over many rounds.
+/// The prompts of a schedule with their times, over many loops.
 fn unrolled(entries: &[(f64, &'static str)], repeat: f64) -> Vec<(f64, &'static str)> {
     let mut round: Vec<(f64, &str)> = Vec::new();
     for &(time, prompt) in entries {
@@ -25,7 +25,7 @@ fn unrolled(entries: &[(f64, &'static str)], repeat: f64) -> Vec<(f64, &'static 
     (-1..40).flat_map(|n| round.iter().map(move |(time, prompt)| (time + f64::from(n) * repeat, *prompt))).collect()
 }
 
-/// What of each text is there at a time.
+/// Share of each text at a time.
 fn scheduled(entries: &[(f64, &'static str)], repeat: f64, crossfade: f64, time: f64) -> BTreeMap<String, f64> {
     let all = unrolled(entries, repeat);
     let now = all.iter().rposition(|(start, _)| *start <= time).unwrap_or(0);

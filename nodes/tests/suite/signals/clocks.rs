@@ -52,14 +52,14 @@ fn a_tempo_is_tapped() {
     );
     // Two taps in a frame lie evenly between the last one and now.
     assert_near(&taps(&[1, 0, 2], 3), &[100.0, 100.0, 240.0]);
-    // After three seconds and a frame it is the first tap again; before, it is a very slow beat.
+    // An interval of three seconds is a slow beat. After a longer one, a tap is the first again.
     let mut slow = [0; 28];
     (slow[0], slow[12], slow[25], slow[27]) = (1, 1, 1, 1);
     let slow = taps(&slow, 28);
     assert_near(&[slow[12], slow[25], slow[26], slow[27]], &[20.0, 20.0, 20.0, 120.0]);
     // No faster than can be.
     assert_near(&taps(&[1, 9], 2), &[100.0, 300.0]);
-    // A knob that is moved counts again.
+    // A moved knob overrides the taps.
     let (mut memory, harness) = (Memory::default(), Harness::new("time.tempo", json!({})).triggers("tap", &[1, 1]));
     assert_near(harness.play_from(&mut memory, 0, &[3]).of("bpm"), &[120.0, 240.0, 240.0]);
     assert_near(harness.param("bpm", 90.0).play_from(&mut memory, 3, &[2]).of("bpm"), &[90.0, 90.0]);
@@ -67,7 +67,7 @@ fn a_tempo_is_tapped() {
 
 /// The pulses of a clock up to each frame: their beats are counted out one by one.
 struct Clock {
-    /// The beats of two pulses, and how far into them the second one is.
+    /// Length of two pulses in beats, and the beat of the second one.
     pair: f64,
     middle: f64,
 }
@@ -179,7 +179,7 @@ proptest! {
     fn multiply_is_even_between_triggers_that_are_even(apart in 1..12_usize, by in 1..17_usize, dt in 0.01..1.0) {
         let hits: Vec<u16> = (0..100).map(|frame| u16::from(frame % apart == 0)).collect();
         let played = Harness::new("time.multiply", json!({ "by": by })).dt(dt).triggers("trigger", &hits).play(100);
-        // Only as many as it was triggered up to the second one; from there on in even parts, each in the first frame that is not before it.
+        // Triggers pass alone up to the second one. After it, each pulse fires in the first frame at or after its time.
         let formula = (0..100).map(|frame| {
             let fired = |frame: usize| 1 + frame * by / apart;
             if frame <= apart { hits[frame] } else { (fired(frame) - fired(frame - 1)) as u16 }
@@ -282,7 +282,7 @@ fn euclid_counts_every_trigger_and_begins_anew() {
 }
 
 #[test]
-fn multiply_follows_what_it_hears() {
+fn multiply_follows_the_intervals_of_its_triggers() {
     let hits = |by: u32, triggers: &[u16], frames: usize| {
         Harness::new("time.multiply", json!({ "by": by }))
             .triggers("trigger", triggers)
@@ -292,7 +292,7 @@ fn multiply_follows_what_it_hears() {
     // Four frames apart, and then no more: three in between, for once.
     assert_eq!(hits(4, &[1, 0, 0, 0, 1], 12), [1, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]);
     assert_eq!(hits(8, &[1, 0, 0, 0, 1], 10), [1, 0, 0, 0, 1, 2, 2, 2, 1, 0]);
-    // Sooner than awaited: what has not come yet is left out, and then it is faster.
+    // An early trigger drops the pulses still due, and shortens the interval.
     assert_eq!(hits(4, &[1, 0, 0, 0, 1, 0, 1], 10), [1, 0, 0, 0, 1, 1, 2, 2, 1, 0]);
     // Several in a frame: each becomes three, but for the first, which has no interval yet.
     assert_eq!(hits(3, &[2, 2, 2, 1], 5), [2, 4, 6, 3, 2]);

@@ -74,7 +74,7 @@ fn logic_is_its_table_of_truth() {
             Harness::new("logic.logic", json!({ "op": op })).levels("a", a).levels("b", b).play(4).levels("out"),
             out
         );
-        // By hand, and one at a time: how often it went on is how often it was off before.
+        // Inputs from parameters: an output that is on from the first frame rises once.
         for (a, b) in [(false, false), (false, true), (true, false), (true, true)] {
             let played = Harness::new("logic.logic", json!({ "op": op, "a": a, "b": b })).play(2);
             let is_on = out.as_bytes()[2 * usize::from(a) + usize::from(b)] == b'#';
@@ -90,7 +90,7 @@ fn logic_lets_triggers_through() {
         let harness = Harness::new("logic.logic", json!({ "op": op })).triggers("a", &[1, 0, 3, 1, 0, 2, 1]);
         harness.gate("b", &[(false, 0), (true, 1), (true, 1), (false, 0), (true, 1), (true, 0), (true, 0)]).play(7)
     };
-    // Two streams become one, the busier one of each frame; what is held on by the other does not go on.
+    // `or` has the triggers of the busier input, and none while the other input holds it on.
     assert_eq!((of("or").levels("out"), of("or").hits("out")), ("#######".to_owned(), vec![1, 1, 3, 1, 1, 0, 0]));
     assert_eq!((of("and").levels("out"), of("and").hits("out")), ("..#..##".to_owned(), vec![0, 0, 1, 0, 0, 2, 1]));
     assert_eq!((of("xor").levels("out"), of("xor").hits("out")), ("##.##..".to_owned(), vec![1, 1, 2, 1, 1, 0, 0]));
@@ -144,10 +144,10 @@ fn a_gate_lets_pass_while_it_is_on() {
     assert_near(open.of("out"), &[7.0, 7.0]);
 }
 
-/// What a pulse node gives, event by event, in thousandths of a second: frames of 250.
+/// Reference of the pulse node, event by event: times in milliseconds, frames of 250.
 fn pulses(triggers: &[u16], length: i64, delay: i64, again: bool) -> (String, Vec<u16>) {
     let (mut levels, mut hits) = (String::new(), Vec::new());
-    // End of the pulse that passes, in seconds.
+    // End of the current pulse in milliseconds.
     let mut end = -1;
     for frame in 0..triggers.len() as i64 {
         let now = 250 * frame;
@@ -265,7 +265,7 @@ fn a_counter_counts_down_from_and_back() {
     assert_eq!(wrapped.hits("carry"), [0, 1, 0, 1]);
     assert_near(harness(json!({ "to": 3, "at_end": "clamp" })).play(4).of("count"), &[0.0; 4]);
     assert_near(harness(json!({ "to": 3, "at_end": "ping_pong" })).play(4).of("count"), &[0.0, 1.0, 2.0, 2.0]);
-    // From 5 down to −1, and up from there is down.
+    // With `to` below `from`, up counts down from 5 to −1.
     let turned = Harness::new("logic.counter", json!({ "from": 5, "to": -1 })).triggers("up", &[0, 2, 4, 1]).play(4);
     assert_near(turned.of("count"), &[5.0, 3.0, -1.0, 5.0]);
     assert_near(turned.of("normalised"), &[0.0, 1.0 / 3.0, 1.0, 0.0]);

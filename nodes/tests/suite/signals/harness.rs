@@ -1,4 +1,4 @@
-//! A node alone, played frame by frame: numbers and triggers from a script go in, and all that it gives is kept.
+//! A node alone, frame by frame: scripted numbers and triggers go in, and all its outputs are recorded.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

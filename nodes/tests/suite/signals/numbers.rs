@@ -71,14 +71,14 @@ fn a_range_learns_from_what_arrives() {
     let xs = [5.0, 2.0, 4.0, 10.0, 6.0, 20.0, 3.0, 7.0];
     let harness = Harness::new("math.range", json!({ "in_max": 10.0, "outside": "none" })).number("in", &xs);
     let learned = harness.clone().levels("learn", ".###....").play(8);
-    // 5 of 0 to 10; then 2 alone, 4 of 2 to 4, 10 of 2 to 10, and so on.
+    // The range is 0 to 10 at first. Learning narrows it to 2, then widens it to 4 and to 10.
     assert_near(learned.of("out"), &[0.5, 0.0, 1.0, 1.0, 0.5, 2.25, 0.125, 0.625]);
     // A second run of learning replaces the first.
     let again = harness.clone().levels("learn", "##...##.").play(8);
     assert_near(again.of("out"), &[0.0, 0.0, 2.0 / 3.0, 8.0 / 3.0, 4.0 / 3.0, 0.0, 0.0, 4.0 / 17.0]);
     // From the first frame on, by hand.
     assert_near(harness.clone().param("learn", true).play(3).of("out"), &[0.0, 0.0, 2.0 / 3.0]);
-    // A knob that is moved counts again.
+    // A moved knob overrides the learned range.
     let mut memory = Memory::default();
     harness.clone().levels("learn", "##").play_from(&mut memory, 0, &[2]);
     assert_near(harness.clone().play_from(&mut memory, 2, &[1]).of("out"), &[2.0 / 3.0]);
@@ -133,7 +133,7 @@ fn quantise_takes_a_list_and_tells_of_changes() {
 
 #[test]
 fn quantise_holds_on_to_its_level_by_the_hysteresis() {
-    // A ramp up and down: with five levels, level i is left for the next at (i + ½ + h)/4, and for the one before at (i − ½ − h)/4.
+    // A ramp up and down over five levels. Level i goes up at (i + ½ + h)/4, and down at (i − ½ − h)/4.
     let up: Vec<f64> = (0..=1000).map(|i| f64::from(i) / 1000.0 + 1e-5).collect();
     let down: Vec<f64> = up.iter().rev().map(|x| x - 2e-5).collect();
     for (mode, percent, up_at, down_at) in [
@@ -212,7 +212,7 @@ fn delay_gives_what_was_so_many_frames_ago() {
     for frames in [1_usize, 2, 7, 255, 256] {
         let harness = Harness::new("math.delay", json!({ "frames": frames, "initial": -5.0 })).number("in", &xs);
         let played = harness.play_in(&[3, 1, 296, 300]);
-        // What it is plugged into has its own knob in the very first frame.
+        // In the first frame, the port behind the delay has the value of its own knob.
         let ago = |frame: usize| if frame < frames { -5.0 } else { xs[frame - frames] };
         let formula: Vec<f64> = [0.0].into_iter().chain((1..600).map(ago)).collect();
         assert_near(played.of("out"), &formula);
@@ -265,7 +265,7 @@ fn a_smooth_switch_chooses_and_follows() {
     let numbers = json!({ "glide": 0.0, "a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0 });
     let jumps = Harness::new("math.smooth_switch", numbers.clone()).number("index", &[3.0, 0.0, 1.4, 2.4, 9.0, -3.0]);
     assert_near(jumps.play(6).of("out"), &[8.0, 1.0, 2.0, 4.0, 8.0, 1.0]);
-    // Another choice on the way begins where it is: half way to 2 is 1.5, and from there it takes its time to 8.
+    // A new choice during a glide begins at the present value: from 1.5, half way to 2, to 8.
     let turned = Harness::new("math.smooth_switch", numbers).param("glide", 0.5).number("index", &[0.0, 1.0, 3.0]);
     assert_near(turned.play(5).of("out"), &[1.0, 1.5, 4.75, 8.0, 8.0]);
     // What is chosen may move meanwhile.

@@ -62,14 +62,18 @@ fn an_envelope_has_three_shapes() {
     assert_near(&envelope("ad", &held, json!({})).gives("out", 8), &down);
     assert_near(&envelope("ad", &[1.0], json!({})).gives("out", 8), &down);
     assert_eq!(envelope("ad", &[1.0], json!({})).fires("end", 8), [0, 0, 0, 0, 0, 1, 0, 0]);
-    assert_eq!(envelope("ad", &[1.0; 9], json!({})).fires("end", 9), [0, 0, 0, 0, 0, 1, 0, 0, 0], "a gate is one blow");
+    assert_eq!(
+        envelope("ad", &[1.0; 9], json!({})).fires("end", 9),
+        [0, 0, 0, 0, 0, 1, 0, 0, 0],
+        "a held gate triggers once"
+    );
     // A trigger is an attack of a frame.
     assert_near(&envelope("adsr", &[1.0], json!({ "release": 1.0 })).gives("out", 4), &[0.5, 0.25, 0.0, 0.0]);
     // Without times it is the gate.
     let nothing = json!({ "attack": 0.0, "decay": 0.0, "release": 0.0 });
     assert_near(&envelope("adsr", &held, nothing.clone()).gives("out", 7), &[1.0, 0.5, 0.5, 0.5, 0.5, 0.0, 0.0]);
     assert_eq!(envelope("adsr", &held, nothing).fires("end", 7), [0, 0, 0, 0, 0, 1, 0]);
-    // Stages that are longer than a minute's frames, and a sustain that comes up.
+    // A sustain of 1 holds the peak.
     let rising = envelope("adsr", &held, json!({ "attack": 0.0, "decay": 0.0, "sustain": 1.0 }));
     assert_near(&rising.gives("out", 3), &[1.0; 3]);
 }

@@ -117,7 +117,7 @@ fn an_lfo_fires_as_often_as_cycles_begin() {
     }
 }
 
-/// The beats of a division by its name: a bar has four quarters, a dot adds half, a triplet has three in the time of two.
+/// Beats of a division by its name. A bar has four quarters, a dot adds half, a triplet fits three into two.
 fn beats_of(name: &str) -> f64 {
     let number = |text: &str| text.parse::<f64>().expect("a number");
     let (length, more) = name.split_once('_').unwrap_or((name, ""));

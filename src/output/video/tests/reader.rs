@@ -65,7 +65,7 @@ fn spans(media: &[u8]) -> Vec<(usize, usize)> {
     (0..count).map(span).collect()
 }
 
-/// The sound of an MP4 as players play it: without the samples that it announces as delay, from the time that they have.
+/// The sound of an MP4 as players play it, with silence for the samples that the file declares as delay.
 pub(super) fn read_sound(path: &Path) -> Vec<Stereo> {
     let bytes = fs::read(path).expect("a file");
     let index = inside(&bytes, &["moov"]);
