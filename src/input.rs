@@ -4,11 +4,10 @@
 //! gives each its latent frame, with [`frames`].
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::input::{Applied, Controls, Event};
+use bendrack_nodes::input::{Applied, ControlId, ControlName, Controls, Event};
 
 /// The most events that wait. Beyond them, those of the older half that a later one replaces are dropped and counted.
 pub const MOST_WAITING: usize = 1 << 17;
@@ -129,7 +128,8 @@ impl Waiting {
         let mut seen = HashSet::new();
         let mut kept = VecDeque::new();
         while let Some(stamped) = older.pop_back() {
-            if self.has_place(&stamped.event) && Name::of(&stamped.event).is_some_and(|name| seen.insert(name)) {
+            if self.has_place(&stamped.event) && control_of(&stamped.event).is_some_and(|control| seen.insert(control))
+            {
                 kept.push_front(stamped);
             }
         }
@@ -138,47 +138,41 @@ impl Waiting {
         self.events = kept;
     }
 
-    /// False if the name of an event lost its place.
+    /// False if the control of an event lost its place.
     fn has_place(&self, event: &Event) -> bool {
         match event {
-            Event::Osc { address, .. } => self.latest.osc(address, 0).is_some(),
-            Event::Sensor { name, .. } => self.latest.sensor(name, 0).is_some(),
-            Event::Cc { .. } | Event::Note { .. } | Event::Sound(_) => true,
+            Event::Control { control, .. } if !matches!(control.name, ControlName::Note { .. }) => {
+                self.latest.get(control, 0).is_some()
+            }
+            _ => true,
         }
     }
 }
 
-/// The control that an event changes.
-#[derive(PartialEq, Eq, Hash)]
-enum Name {
-    Cc(u8, u8),
-    Note(u8, u8),
-    Osc(Arc<str>),
-    Sensor(Arc<str>),
-}
-
-impl Name {
-    /// None for sound, which is no state.
-    fn of(event: &Event) -> Option<Self> {
-        Some(match event {
-            Event::Cc { channel, number, .. } => Self::Cc(*channel, *number),
-            Event::Note { channel, number, .. } => Self::Note(*channel, *number),
-            Event::Osc { address, .. } => Self::Osc(address.clone()),
-            Event::Sensor { name, .. } => Self::Sensor(name.clone()),
-            Event::Sound(_) => return None,
-        })
+/// The control that an event changes; none for sound, which is no state.
+fn control_of(event: &Event) -> Option<ControlId> {
+    match event {
+        Event::Control { control, .. } => Some(control.clone()),
+        Event::Sound(_) => None,
     }
 }
 
 /// The latent frame of each event, as an index below `count`, from its time in the span from `begin` to `end`.
 ///
 /// The frames share the span evenly: an event of its second third belongs to the second of three frames. Earlier events belong
-/// to the first.
-pub fn frames(events: &[Stamped], (begin, end): (Instant, Instant), count: usize) -> impl Iterator<Item = usize> {
+/// to the first. The beat of a clock becomes that at the end of its frame.
+pub fn frames(
+    events: Vec<Stamped>,
+    (begin, end): (Instant, Instant),
+    count: usize,
+) -> impl Iterator<Item = (usize, Stamped)> {
     let span = end.saturating_duration_since(begin).as_secs_f64();
-    events.iter().map(move |stamped| {
+    events.into_iter().map(move |mut stamped| {
         let part = stamped.at.saturating_duration_since(begin).as_secs_f64() / span.max(f64::MIN_POSITIVE);
-        ((part * count as f64) as usize).min(count.saturating_sub(1))
+        let frame = ((part * count as f64) as usize).min(count.saturating_sub(1));
+        let frame_end = begin + Duration::from_secs_f64(span * (frame + 1) as f64 / count.max(1) as f64);
+        stamped.event.advance(frame_end.saturating_duration_since(stamped.at).as_secs_f64());
+        (frame, stamped)
     })
 }
 
@@ -191,7 +185,7 @@ mod tests {
     use super::*;
 
     fn osc(address: &str, number: f64) -> Event {
-        Event::Osc { address: address.into(), numbers: [number].into() }
+        Event::osc(address, &[number])
     }
 
     fn value(controls: &Controls) -> Option<(f64, u16)> {
@@ -210,18 +204,32 @@ mod tests {
         }
         inbox.push(after(810), [osc("/a", 0.0)]);
         let events = inbox.take(after(750));
-        let places: Vec<usize> = frames(&events, (begin, after(750)), 3).collect();
+        let places: Vec<usize> = frames(events, (begin, after(750)), 3).map(|(frame, _)| frame).collect();
         assert_eq!(places, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
         inbox.push(after(800), [osc("/a", 1.0)]);
         inbox.push(after(900), [osc("/a", 0.0)]);
         let events = inbox.take(after(1500));
         let numbers = events.iter().map(|stamped| match &stamped.event {
-            Event::Osc { numbers, .. } => numbers[0],
+            Event::Control { numbers, .. } => numbers[0],
             other => panic!("{other:?}"),
         });
         assert_eq!(numbers.collect::<Vec<_>>(), [1.0, 0.0, 0.0], "the tag of 810 comes before that of 900");
         assert!(inbox.take(after(9999)).is_empty());
         assert_eq!(inbox.latest().osc("/a", 0).and_then(Control::last), Some(0.0));
+    }
+
+    #[test]
+    fn the_beat_of_a_clock_is_that_at_the_end_of_its_frame() {
+        let begin = Instant::now();
+        let after = |millis| begin + Duration::from_millis(millis);
+        let clock = |numbers: &[f64]| Event::new(ControlName::Clock, numbers);
+        let stamped = |millis, numbers: &[f64]| Stamped { at: after(millis), event: clock(numbers) };
+        let events = vec![stamped(100, &[120.0, 8.0, 1.0]), stamped(600, &[120.0, 9.0, 0.0])];
+        let placed: Vec<_> =
+            frames(events, (begin, after(750)), 3).map(|(frame, stamped)| (frame, stamped.event)).collect();
+        let Event::Control { numbers, .. } = &placed[0].1 else { panic!("{placed:?}") };
+        assert!((numbers[1] - 8.3).abs() < 1e-6, "150 ms at two beats a second: {numbers:?}");
+        assert_eq!(placed[1], (2, clock(&[120.0, 9.0, 0.0])), "a stopped clock stands");
     }
 
     #[test]
@@ -238,17 +246,18 @@ mod tests {
         inbox.push(begin, [osc("/a", 1.0)]);
         inbox.push(after(5000), [osc("/a", 2.0)]);
         let early = inbox.take(after(1500));
-        assert_eq!(frames(&early, (after(750), after(1500)), 3).collect::<Vec<_>>(), [0]);
+        let places = |span, count| frames(early.clone(), span, count).map(|(frame, _)| frame).collect::<Vec<_>>();
+        assert_eq!(places((after(750), after(1500)), 3), [0]);
         assert_eq!(inbox.take(after(5000)).len(), 1);
         // A span of no length, and no frames, are no trouble.
-        assert_eq!(frames(&early, (begin, begin), 1).collect::<Vec<_>>(), [0]);
-        assert_eq!(frames(&early, (begin, begin), 0).collect::<Vec<_>>(), [0]);
+        assert_eq!(places((begin, begin), 1), [0]);
+        assert_eq!(places((begin, begin), 0), [0]);
     }
 
     #[test]
     fn a_flood_drops_only_what_a_later_event_replaces_and_counts_it() {
         let (inbox, at) = (Inbox::default(), Instant::now());
-        inbox.push(at, [osc("/once", 7.0), Event::Note { channel: 1, number: 60, velocity: 0.5 }]);
+        inbox.push(at, [osc("/once", 7.0), Event::note(1, 60, 0.5)]);
         let flood = 3 * MOST_WAITING;
         for n in 0..flood {
             inbox.push(at, [osc("/a", n as f64)]);
@@ -261,7 +270,7 @@ mod tests {
         controls.end_frame();
         assert_eq!(value(&controls), Some(((flood - 1) as f64, 0)));
         assert_eq!(controls.osc("/once", 0).and_then(Control::last), Some(7.0));
-        assert_eq!(controls.notes().count(), 1);
+        assert_eq!(controls.keys().count(), 1);
     }
 
     #[test]

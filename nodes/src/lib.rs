@@ -16,6 +16,7 @@ pub mod diagnostics;
 pub mod grammar;
 pub mod input;
 pub mod library;
+pub mod mapping;
 pub mod node;
 pub mod patch;
 pub mod program;

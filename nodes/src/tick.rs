@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::compile::plan::{Arrives, Feed, Gain, MidiMap, Plan, Slot};
-use crate::input::{Controls, ON, Reading, is_on};
+use crate::compile::plan::{Arrives, Feed, Gain, Plan, Slot};
+use crate::input::{Controls, ON, is_on};
+use crate::mapping;
 use crate::node::context::{NodeContext, TickContext};
 use crate::node::def::{Input, Output};
 pub use crate::node::memory::Memory;
@@ -168,7 +169,7 @@ impl Plan {
         let Scratch { fresh, input_values, output_values, before, requests, everything, held, .. } = scratch;
         requests.program.clear();
         requests.links.clear();
-        requests.tempo = None;
+        (requests.tempo, requests.beat) = (None, None);
         for (value, output) in before.iter_mut().zip(&self.late) {
             value.clone_from(&output_values[*output]);
         }
@@ -203,7 +204,8 @@ impl Plan {
             remember(slot, &output_values[gives], memory);
         }
         *fresh = false;
-        memory.advance(inputs.dt_secs * tempo / 60.0, requests.tempo.unwrap_or(0.0));
+        let next_beat = requests.beat.unwrap_or(memory.beat() + inputs.dt_secs * tempo / 60.0);
+        memory.advance(next_beat, requests.tempo.unwrap_or(0.0));
     }
 }
 
@@ -272,7 +274,7 @@ fn feed(
     memory: &mut Memory,
 ) -> bool {
     let mut changed = false;
-    let was_on = memory.numbers_mut(slot.cells.inputs());
+    let was_on = slot.cells.inputs();
     for (index, ((feed, input), value)) in slot.feeds.iter().zip(slot.def.inputs).zip(arrived).enumerate() {
         let cabled = match &feed.cable {
             None => None,
@@ -286,8 +288,8 @@ fn feed(
             },
         };
         let new = match input.kind {
-            Kind::Number => number(feed, input, cabled.as_ref(), tick.lane).map(Value::Number),
-            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), tick.lane, &mut was_on[index]))),
+            Kind::Number => number(feed, input, cabled.as_ref(), tick, memory).map(Value::Number),
+            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), tick.lane, was_on.start + index, memory))),
             _ => cabled.or_else(|| feed.base.clone()),
         };
         let same = match (&*value, &new) {
@@ -304,14 +306,19 @@ fn feed(
 }
 
 /// The number on an input, within its limits: that of the cable, or of the knob as the cable moves it.
-fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, lane: Lane<'_>) -> Option<f64> {
-    let turned = feed.map.and_then(|MidiMap { cc, range: [low, high] }| {
-        let control = lane.controls.cc(cc)?;
-        let Reading { value, .. } = if lane.is_held { control.held() } else { control.reading() }?;
-        Some(low * (1.0 - value) + high * value)
-    });
+fn number(
+    feed: &Feed,
+    input: &Input,
+    cabled: Option<&Value>,
+    tick: &TickContext<'_>,
+    memory: &mut Memory,
+) -> Option<f64> {
     let base = match &feed.base {
-        Some(Value::Number(base)) => Some(turned.map_or(*base, |turned| turned.clamp(input.hard.0, input.hard.1))),
+        Some(Value::Number(base)) if feed.maps.is_empty() => Some(*base),
+        Some(Value::Number(base)) => {
+            let cells = memory.numbers_mut(feed.cells.clone());
+            Some(mapping::turn(&feed.maps, input, *base, tick.lane, tick.inputs.dt_secs, cells))
+        }
         _ => None,
     };
     let Some(arrived) = cabled.and_then(Value::number) else { return base };
@@ -320,10 +327,15 @@ fn number(feed: &Feed, input: &Input, cabled: Option<&Value>, lane: Lane<'_>) ->
     Some(gain.moved(base.unwrap_or(0.0), arrived).clamp(input.hard.0, input.hard.1))
 }
 
-/// State of an input and its rising edges; `was_on` is its state in the previous frame.
-fn gate(feed: &Feed, cabled: Option<&Value>, lane: Lane<'_>, was_on: &mut f64) -> Gate {
-    let was = *was_on >= ON;
-    let pressed = feed.map.and_then(|map| pressed(&map, lane)).map(Value::Gate);
+/// State of an input and its rising edges. The memory holds its state in the previous frame at `was_on`.
+fn gate(feed: &Feed, cabled: Option<&Value>, lane: Lane<'_>, was_on: usize, memory: &mut Memory) -> Gate {
+    let was = memory.numbers(was_on..was_on + 1)[0] >= ON;
+    let pressed = if feed.maps.is_empty() {
+        None
+    } else {
+        let base = matches!(feed.base, Some(Value::Gate(Gate { on: true, .. })));
+        mapping::press(&feed.maps, base, lane, memory.numbers_mut(feed.cells.clone())).map(Value::Gate)
+    };
     let (on, hits) = match cabled.or(pressed.as_ref()).or(feed.base.as_ref()) {
         Some(Value::Gate(gate)) => (gate.on, gate.hits),
         Some(Value::Number(number)) => (is_on(*number, was), 0),
@@ -331,17 +343,8 @@ fn gate(feed: &Feed, cabled: Option<&Value>, lane: Lane<'_>, was_on: &mut f64) -
         _ => (false, 0),
     };
     let new = Gate { on, hits: hits.max(Gate::level(on, was).hits) };
-    *was_on = f64::from(u8::from(new.on));
+    memory.numbers_mut(was_on..was_on + 1)[0] = f64::from(u8::from(new.on));
     new
-}
-
-/// State of a button that a MIDI controller is mapped to; none before the controller's first message.
-fn pressed(map: &MidiMap, lane: Lane<'_>) -> Option<Gate> {
-    let control = lane.controls.cc(map.cc)?;
-    if lane.is_held {
-        return control.last().map(|value| Gate { on: map.presses(value), hits: 0 });
-    }
-    control.presses(|value| map.presses(value)).map(|(on, hits)| Gate { on, hits })
 }
 
 /// Copies the prompt of a tick, with its blend and switch, to the call.

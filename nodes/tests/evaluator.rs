@@ -1,4 +1,4 @@
-//! The evaluator: what it costs, and that nothing but its inputs and its memory decides what it gives.
+//! The evaluator: its allocations, and results that depend on inputs and memory alone.
 
 mod patching;
 
@@ -88,7 +88,7 @@ impl Runner {
 fn everything() -> Patch {
     let mut all = Patch::default();
     let mut before: Vec<(String, &NodeDef)> = Vec::new();
-    // What is aimed at nothing would leave the program. The model comes behind the bends.
+    // `target.invert` is left out: a bend with an empty target leaves the program. The model follows the bends.
     let (models, others): (Vec<&NodeDef>, Vec<&NodeDef>) =
         LIBRARY.iter().copied().filter(|def| def.name != "target.invert").partition(|def| def.family() == "model");
     for def in others.into_iter().chain(models) {
@@ -203,11 +203,11 @@ fn text(program: &Program) -> String {
 /// What comes in from outside in the call that begins at this frame.
 fn played(frame: u64) -> Arc<Controls> {
     let mut controls = Controls::default();
-    controls.apply(&Event::Cc { channel: 1, number: 1, value: (frame as f64 * 0.37).fract() });
+    controls.apply(&Event::cc(1, 1, (frame as f64 * 0.37).fract()));
     if frame.is_multiple_of(6) {
-        controls.apply(&Event::Note { channel: 1, number: 60, velocity: 0.8 });
+        controls.apply(&Event::note(1, 60, 0.8));
     }
-    controls.apply(&Event::Osc { address: "/bend/1".into(), numbers: [(frame as f64).sin(), f64::NAN].into() });
+    controls.apply(&Event::osc("/bend/1", &[(frame as f64).sin(), f64::NAN]));
     Arc::new(controls)
 }
 
@@ -215,7 +215,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn the_same_inputs_give_the_same_programs_in_any_room(drawn in drawn(60)) {
+    fn the_same_inputs_give_the_same_programs_with_any_scratch(drawn in drawn(60)) {
         let patch = graph(&drawn);
         let (Some(_), _) = Plan::compile(&patch, LIBRARY) else { return Ok(()) };
         let (mut kept, mut again) = (Runner::new(&patch), Runner::new(&patch));
@@ -239,7 +239,7 @@ proptest! {
         let (Some(_), _) = Plan::compile(&patch, LIBRARY) else { return Ok(()) };
         let (mut parts, mut whole) = (Runner::new(&patch), Runner::new(&patch));
         let mut controls = played(0);
-        // What happens within a frame belongs to the first one of each call.
+        // Events belong to the first frame of a call. Without them, calls of any length have the same inputs.
         Arc::make_mut(&mut controls).end_frame();
         for &frames in &lengths {
             parts.call(&controls, frames);
@@ -252,7 +252,7 @@ proptest! {
     fn an_edit_leaves_every_other_node_as_it_was(drawn in drawn(40), spare in any::<prop::sample::Index>()) {
         let patch = graph(&drawn);
         let (Some(_), _) = Plan::compile(&patch, LIBRARY) else { return Ok(()) };
-        // A node that feeds nobody, and asks for nothing, is put in, turned and taken out while the patch runs.
+        // A node without outgoing cables or requests is added, edited and removed while the patch runs.
         let kinds: Vec<_> = LIBRARY.iter().filter(|def| def.outputs.iter().all(|output| output.kind == Kind::Number)
             && !def.outputs.is_empty() && !["time.tempo", "tap.picture"].contains(&def.name)).collect();
         let mut edited = patch.clone();
@@ -338,7 +338,7 @@ fn a_number_that_is_not_finite_is_held_and_its_port_named() {
     }
 }
 
-/// Every node, with the largest numbers there are on each input in turn and on all at once, and then nothing: it gives numbers again.
+/// Every node recovers from the largest numbers, on each input in turn and on all at once.
 #[test]
 fn no_node_is_lost_to_numbers_that_are_too_large() {
     for def in LIBRARY {

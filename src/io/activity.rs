@@ -163,6 +163,11 @@ pub(super) struct LightHandle {
 }
 
 impl LightHandle {
+    /// The name of the device.
+    pub(super) const fn name(&self) -> &Arc<str> {
+        &self.key.1
+    }
+
     /// Sets the state.
     pub(super) fn set(&self, state: State) {
         self.change(|record, _| record.state = state);
@@ -262,7 +267,7 @@ mod tests {
         phone.count_lost(None);
         assert_eq!(light(&activity).counts.lost, None);
         phone.count_lost(Some(0));
-        let event = Event::Osc { address: "/a".into(), numbers: [1.0].into() };
+        let event = Event::osc("/a", &[1.0]);
         phone.count_events(None, &[event.clone(), event.clone()], Pushed { excess: 1, ..Pushed::default() });
         let read = light(&activity);
         assert_eq!((read.colour, read.counts.messages, read.counts.excess), (Colour::Green, 2, 1));

@@ -1,44 +1,14 @@
 //! The table of controls: the last values of every controller, key, address and sensor, and their rates.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::input::{Event, MOST_NAMES, Recent};
-use serde::{Deserialize, Serialize};
+pub use bendrack_nodes::input::ControlName;
+use bendrack_nodes::input::{ControlId, Event, MOST_NAMES, Numbers, Recent};
+use serde::Serialize;
 
 /// The span of time over which messages are counted for a rate.
 const SPAN: Duration = Duration::from_secs(1);
-
-/// The name of a control.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ControlName {
-    /// A MIDI controller.
-    Cc {
-        /// 1 to 16.
-        channel: u8,
-        /// 0 to 127.
-        number: u8,
-    },
-    /// A MIDI note.
-    Note {
-        /// 1 to 16.
-        channel: u8,
-        /// 0 to 127.
-        number: u8,
-    },
-    /// An OSC address.
-    Osc {
-        /// The address.
-        address: String,
-    },
-    /// A sensor on a serial line.
-    Sensor {
-        /// Its name.
-        name: String,
-    },
-}
 
 /// A control, at the time at which the table was read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -78,62 +48,47 @@ impl Pressed {
     }
 }
 
-/// The table. Names have as many places as in [`bendrack_nodes::input::Controls`].
+/// The table. Addresses and sensors have as many places as in [`bendrack_nodes::input::Controls`].
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    ccs: BTreeMap<(u8, u8), Row>,
-    notes: BTreeMap<(u8, u8), Row>,
-    osc: Recent<Arc<str>, Row>,
-    sensors: Recent<Arc<str>, Row>,
+    midi: Rows,
+    osc: Rows,
+    sensors: Rows,
 }
+
+type Rows = Recent<ControlId, Row>;
 
 #[derive(Debug)]
 struct Row {
-    values: Values,
+    values: Numbers,
     last: Instant,
     rate: Rate,
     pressed: Pressed,
     device: Arc<str>,
 }
 
-#[derive(Debug)]
-enum Values {
-    One(f64),
-    Many(Arc<[f64]>),
-}
-
 impl Table {
     /// Takes an event of a device.
     pub(super) fn update(&mut self, now: Instant, device: &Arc<str>, event: &Event) {
+        let Event::Control { control, numbers } = event else { return };
         let new = || Row {
-            values: Values::One(0.0),
+            values: Numbers::new(),
             last: now,
             rate: Rate::new(now),
             pressed: Pressed::default(),
             device: device.clone(),
         };
-        let (row, values) = match event {
-            Event::Cc { channel, number, value } => {
-                (self.ccs.entry((*channel, *number)).or_insert_with(new), Values::One(*value))
-            }
-            Event::Note { channel, number, velocity } => {
-                (self.notes.entry((*channel, *number)).or_insert_with(new), Values::One(*velocity))
-            }
-            Event::Osc { address, numbers } => (place(&mut self.osc, address, new), Values::Many(numbers.clone())),
-            Event::Sensor { name, numbers } => (place(&mut self.sensors, name, new), Values::Many(numbers.clone())),
-            Event::Sound(_) => return,
-        };
-        let first = match &values {
-            Values::One(number) => *number,
-            Values::Many(numbers) => numbers.first().copied().unwrap_or_default(),
-        };
-        let is_press = match event {
+        let row = place(self.rows_mut(&control.name), control, new);
+        let first = numbers.first().copied().unwrap_or_default();
+        let is_press = match control.name {
             // A key that is played softly is played.
-            Event::Note { .. } => first > 0.0,
+            ControlName::Note { .. } => first > 0.0,
+            // Each program change is one, whatever its number.
+            ControlName::Program { .. } => true,
             _ => first >= Pressed::HALF && row.pressed.last < Pressed::HALF,
         };
         row.pressed.add(first, is_press);
-        row.values = values;
+        row.values.clone_from(numbers);
         row.last = now;
         row.rate.count(now);
         if !Arc::ptr_eq(&row.device, device) {
@@ -141,47 +96,51 @@ impl Table {
         }
     }
 
-    /// The messages of a control so far.
-    pub(super) fn pressed(&self, name: &ControlName) -> Pressed {
-        let row = match name {
-            ControlName::Cc { channel, number } => self.ccs.get(&(*channel, *number)),
-            ControlName::Note { channel, number } => self.notes.get(&(*channel, *number)),
-            ControlName::Osc { address } => self.osc.get(&**address),
-            ControlName::Sensor { name } => self.sensors.get(&**name),
-        };
-        row.map(|row| row.pressed).unwrap_or_default()
+    fn rows_mut(&mut self, name: &ControlName) -> &mut Rows {
+        match name {
+            ControlName::Osc { .. } => &mut self.osc,
+            ControlName::Sensor { .. } => &mut self.sensors,
+            _ => &mut self.midi,
+        }
     }
 
-    /// Every control: controllers, notes, addresses, sensors.
+    fn rows(&self) -> impl Iterator<Item = (&ControlId, &Row)> {
+        [&self.midi, &self.osc, &self.sensors].into_iter().flat_map(Rows::iter)
+    }
+
+    /// The messages of a control so far, of all devices.
+    pub(super) fn pressed(&self, name: &ControlName) -> Pressed {
+        let rows = self.rows().filter(|(control, _)| control.name == *name).map(|(_, row)| row);
+        let (mut sum, mut latest) = (Pressed::default(), None);
+        for row in rows {
+            sum.messages += row.pressed.messages;
+            sum.presses += row.pressed.presses;
+            if latest.is_none_or(|latest| latest <= row.last) {
+                (sum.last, latest) = (row.pressed.last, Some(row.last));
+            }
+        }
+        sum
+    }
+
+    /// Every control: of MIDI, addresses, sensors.
     pub(super) fn read(&self, now: Instant) -> Vec<ControlState> {
-        let read = |name, row: &Row| ControlState {
-            name,
-            values: match &row.values {
-                Values::One(value) => vec![*value],
-                Values::Many(values) => values.to_vec(),
-            },
+        let read = |(control, row): (&ControlId, &Row)| ControlState {
+            name: control.name.clone(),
+            values: row.values.to_vec(),
             secs_ago: now.saturating_duration_since(row.last).as_secs_f64(),
             per_sec: row.rate.per_sec(now),
             device: row.device.to_string(),
         };
-        let ccs = self.ccs.iter();
-        let ccs = ccs.map(|(&(channel, number), row)| read(ControlName::Cc { channel, number }, row));
-        let notes = self.notes.iter();
-        let notes = notes.map(|(&(channel, number), row)| read(ControlName::Note { channel, number }, row));
-        let osc = self.osc.iter();
-        let osc = osc.map(|(address, row)| read(ControlName::Osc { address: address.to_string() }, row));
-        let sensors = self.sensors.iter();
-        let sensors = sensors.map(|(name, row)| read(ControlName::Sensor { name: name.to_string() }, row));
-        ccs.chain(notes).chain(osc).chain(sensors).collect()
+        self.rows().map(read).collect()
     }
 }
 
-/// The row of a name. A new one takes the place of the one that was silent for longest.
-fn place<'a>(rows: &'a mut Recent<Arc<str>, Row>, name: &Arc<str>, new: impl FnOnce() -> Row) -> &'a mut Row {
-    if rows.len() >= MOST_NAMES && rows.get(name).is_none() {
+/// The row of a control. A new one takes the place of the one that was silent for longest.
+fn place<'a>(rows: &'a mut Rows, control: &ControlId, new: impl FnOnce() -> Row) -> &'a mut Row {
+    if rows.len() >= MOST_NAMES && rows.get(control).is_none() {
         rows.remove_oldest();
     }
-    rows.use_or_insert_with(name, new)
+    rows.use_or_insert_with(control, new)
 }
 
 /// Counts messages in spans of a second.
@@ -218,7 +177,7 @@ mod tests {
     use super::*;
 
     fn osc(address: &str, number: f64) -> Event {
-        Event::Osc { address: address.into(), numbers: [number].into() }
+        Event::osc(address, &[number])
     }
 
     #[test]
@@ -228,9 +187,9 @@ mod tests {
         for index in 0..300_u64 {
             table.update(after(index * 10), &phone, &osc("/fader", index as f64));
         }
-        table.update(after(2990), &phone, &Event::Cc { channel: 2, number: 7, value: 0.5 });
+        table.update(after(2990), &phone, &Event::cc(2, 7, 0.5));
         table.update(after(2990), &phone, &Event::Sound(Box::default()));
-        let sensor = |name: &str| Event::Sensor { name: name.into(), numbers: [1.0, 2.0].into() };
+        let sensor = |name: &str| Event::sensor(name, &[1.0, 2.0]);
         table.update(after(2990), &Arc::from("board"), &sensor("imu"));
         let [cc, fader, imu] = &table.read(after(3000))[..] else { panic!("three controls") };
         assert_eq!((&cc.name, &cc.values[..]), (&ControlName::Cc { channel: 2, number: 7 }, &[0.5][..]));
@@ -243,8 +202,8 @@ mod tests {
     #[test]
     fn presses_are_counted_however_short_they_are() {
         let (mut table, now, device) = (Table::default(), Instant::now(), Arc::from("pad"));
-        let note = |velocity| Event::Note { channel: 1, number: 36, velocity };
-        let cc = |value| Event::Cc { channel: 1, number: 7, value };
+        let note = |velocity| Event::note(1, 36, velocity);
+        let cc = |value| Event::cc(1, 7, value);
         for event in [note(0.1), note(0.0), note(0.1), note(0.0), cc(0.2), cc(0.6), cc(1.0), cc(0.1), cc(0.5)] {
             table.update(now, &device, &event);
         }
@@ -269,7 +228,7 @@ mod tests {
             table.update(now, &device, &osc("/fader", 1.0));
         }
         let rows = table.read(now);
-        let has = |address: &str| rows.iter().any(|row| row.name == ControlName::Osc { address: address.to_owned() });
+        let has = |address: &str| rows.iter().any(|row| row.name == ControlName::Osc { address: address.into() });
         assert_eq!(rows.len(), MOST_NAMES);
         assert!(has("/fader") && !has("/first"));
     }

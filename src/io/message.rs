@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bendrack_nodes::input::Event;
+use bendrack_nodes::input::{ControlName, Event};
 
 /// The most bytes of a message or its quote that are kept.
 const MOST_BYTES: usize = 120;
@@ -49,20 +49,33 @@ impl fmt::Display for Message {
 }
 
 fn write_event(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
-    // A value of MIDI is a part of 127.
-    let midi = |part: &f64| (part * 127.0).round();
-    match event {
-        Event::Cc { channel, number, value } => write!(f, "channel {channel} controller {number}: {}", midi(value)),
-        Event::Note { channel, number, velocity: 0.0 } => write!(f, "channel {channel} note {number} off"),
-        Event::Note { channel, number, velocity } => {
-            write!(f, "channel {channel} note {number} on, velocity {}", midi(velocity))
+    let Event::Control { control, numbers } = event else { return f.write_str("sound") };
+    let first = numbers.first().copied().unwrap_or_default();
+    // A value of MIDI is a part of 127, or finer.
+    let midi = (first * 127.0 * 100.0).round() / 100.0;
+    if let Some(channel) = control.name.channel() {
+        write!(f, "channel {channel} ")?;
+    }
+    match control.name {
+        ControlName::Cc { number, .. } => write!(f, "controller {number}: {midi}"),
+        ControlName::Note { number, .. } if first <= 0.0 => write!(f, "note {number} off"),
+        ControlName::Note { number, .. } => write!(f, "note {number} on, velocity {midi}"),
+        ControlName::PitchBend { .. } => write!(f, "pitch bend {first:.3}"),
+        ControlName::Pressure { .. } => write!(f, "pressure {midi}"),
+        ControlName::KeyPressure { number, .. } => write!(f, "pressure of note {number}: {midi}"),
+        ControlName::Program { .. } => write!(f, "program {first}"),
+        ControlName::Nrpn { number, .. } => write!(f, "NRPN {number}: {midi}"),
+        ControlName::Rpn { number, .. } => write!(f, "RPN {number}: {midi}"),
+        ControlName::Clock => {
+            write!(f, "clock")?;
+            let names = ["beats per minute", "beat", "running"];
+            numbers.iter().zip(names).try_for_each(|(number, name)| write!(f, ", {name} {number:.2}"))
         }
-        Event::Osc { address: name, numbers } | Event::Sensor { name, numbers } => {
+        ControlName::Osc { address: ref name } | ControlName::Sensor { ref name } => {
             f.write_str(name)?;
             numbers.iter().take(MOST_NUMBERS).try_for_each(|number| write!(f, " {number}"))?;
             f.write_str(if numbers.len() > MOST_NUMBERS { " …" } else { "" })
         }
-        Event::Sound(_) => f.write_str("sound"),
     }
 }
 
@@ -112,12 +125,12 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_came_and_a_problem_with_its_reason() {
-        let osc = |count: usize| Event::Osc { address: "/a".into(), numbers: vec![0.5; count].into() };
-        let note = |velocity| Event::Note { channel: 10, number: 36, velocity };
+        let osc = |count: usize| Event::osc("/a", &vec![0.5; count]);
+        let note = |velocity| Event::note(10, 36, velocity);
         let table: [(Message, &str); 10] = [
             (Message::Event(osc(0)), "/a"),
             (Message::Event(osc(2)), "/a 0.5 0.5"),
-            (Message::Event(Event::Cc { channel: 1, number: 7, value: 64.0 / 127.0 }), "channel 1 controller 7: 64"),
+            (Message::Event(Event::cc(1, 7, 64.0 / 127.0)), "channel 1 controller 7: 64"),
             (Message::Event(note(1.0)), "channel 10 note 36 on, velocity 127"),
             (Message::Event(note(0.0)), "channel 10 note 36 off"),
             (Message::AllNotesOff(3), "channel 3 all notes off"),

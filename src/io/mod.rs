@@ -146,8 +146,8 @@ impl DeviceContext {
     /// Sends events of one time to the engine, and counts them: each as a message, or all of them as `one`.
     fn send(&self, light: &LightHandle, at: Instant, one: Option<Message>, events: &[Event]) {
         let has_numbers = |event: &&Event| match event {
-            Event::Osc { numbers, .. } | Event::Sensor { numbers, .. } => !numbers.is_empty(),
-            Event::Cc { .. } | Event::Note { .. } | Event::Sound(_) => true,
+            Event::Control { numbers, .. } => !numbers.is_empty(),
+            Event::Sound(_) => true,
         };
         let pushed = self.inbox.push(at, events.iter().filter(has_numbers).cloned());
         light.count_events(one, events, pushed);

@@ -244,7 +244,7 @@ fn handle_line(line: Result<&[u8], &'static str>, context: &DeviceContext, light
 }
 
 fn send(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
-    let event = |(name, numbers): (String, Vec<f64>)| Event::Sensor { name: name.into(), numbers: numbers.into() };
+    let event = |(name, numbers): (String, Vec<f64>)| Event::sensor(name, &numbers).on(light.name());
     let events: Vec<Event> = readings.into_iter().map(event).collect();
     context.send(light, Instant::now(), Some(Message::line(line)), &events);
 }

@@ -171,7 +171,7 @@ fn run(
     std::thread::sleep((begin + Duration::from_secs_f64(after)).saturating_duration_since(Instant::now()));
     let at = Instant::now();
     match touch {
-        Touch::Midi => _ = engine.inbox().push(at, [Event::Cc { channel: 1, number: 7, value: 1.0 }]),
+        Touch::Midi => _ = engine.inbox().push(at, [Event::cc(1, 7, 1.0)]),
         Touch::Edit | Touch::Prompt => engine.set_patch(edited, new),
     }
     while at.elapsed() < LONGEST {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bendrack_nodes::input::Event;
+use bendrack_nodes::input::{ControlId, ControlName, Event};
 use bendrack_nodes::node::sound::{BANDS, Hop};
 use serde_json::{Value as Json, json};
 
@@ -15,7 +15,7 @@ pub(super) enum Line {
     /// The latent frame of the events that follow.
     At(u64),
     /// The name of a control. Names are counted from 0, in the order of their lines.
-    Name(Name),
+    Name(ControlId),
     /// An event: the number of its name, and its numbers.
     Event(usize, Vec<f64>),
     /// A hundredth of a second of sound.
@@ -34,53 +34,13 @@ pub(super) enum Line {
     Check(Checksum),
 }
 
-/// The name of a control.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Name {
-    /// A MIDI controller: channel and number.
-    Cc(u8, u8),
-    /// A key: channel and number.
-    Note(u8, u8),
-    /// An OSC address.
-    Osc(Arc<str>),
-    /// A sensor.
-    Sensor(Arc<str>),
-}
-
-impl Name {
-    /// The name and the numbers of an event; none for sound.
-    pub(super) fn of(event: &Event) -> Option<(Self, Vec<f64>)> {
-        Some(match event {
-            Event::Cc { channel, number, value } => (Self::Cc(*channel, *number), vec![*value]),
-            Event::Note { channel, number, velocity } => (Self::Note(*channel, *number), vec![*velocity]),
-            Event::Osc { address, numbers } => (Self::Osc(address.clone()), numbers.to_vec()),
-            Event::Sensor { name, numbers } => (Self::Sensor(name.clone()), numbers.to_vec()),
-            Event::Sound(_) => return None,
-        })
-    }
-
-    /// The event of these numbers.
-    pub(super) fn event(&self, numbers: &[f64]) -> Result<Event, String> {
-        let one = || match numbers {
-            [number] => Ok(*number),
-            _ => Err(format!("{} numbers; a controller or key has one", numbers.len())),
-        };
-        Ok(match self {
-            Self::Cc(channel, number) => Event::Cc { channel: *channel, number: *number, value: one()? },
-            Self::Note(channel, number) => Event::Note { channel: *channel, number: *number, velocity: one()? },
-            Self::Osc(address) => Event::Osc { address: address.clone(), numbers: numbers.into() },
-            Self::Sensor(name) => Event::Sensor { name: name.clone(), numbers: numbers.into() },
-        })
-    }
-}
-
 /// The numbers of names, in the order of their first use.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<Name, usize>);
+pub(super) struct Names(HashMap<ControlId, usize>);
 
 impl Names {
     /// The number of a name; true if it is new.
-    pub(super) fn number(&mut self, name: &Name) -> (usize, bool) {
+    pub(super) fn number(&mut self, name: &ControlId) -> (usize, bool) {
         if let Some(number) = self.0.get(name) {
             return (*number, false);
         }
@@ -95,10 +55,7 @@ impl Line {
     pub(super) fn text(&self) -> String {
         let json = match self {
             Self::At(frame) => json!(["at", frame]),
-            Self::Name(Name::Cc(channel, number)) => json!(["name", "cc", channel, number]),
-            Self::Name(Name::Note(channel, number)) => json!(["name", "note", channel, number]),
-            Self::Name(Name::Osc(address)) => json!(["name", "osc", &**address]),
-            Self::Name(Name::Sensor(name)) => json!(["name", "sensor", &**name]),
+            Self::Name(control) => return name_text(control),
             Self::Event(name, numbers) => return event_text(*name, numbers),
             Self::Sound(hop) => return sound_text(hop),
             Self::Patch(patch) => json!(["patch", patch]),
@@ -176,18 +133,73 @@ fn sound_text(hop: &Hop) -> String {
     format!("[\"sound\",[{}]]", hop.bands.iter().map(digits).collect::<Vec<_>>().join(","))
 }
 
-fn name(kind: &Json, rest: &[Json]) -> Result<Name, String> {
+/// The event of a control with these numbers.
+///
+/// # Errors
+///
+/// Fails for a control of MIDI with another count of numbers than its own.
+pub(super) fn event(control: &ControlId, numbers: &[f64]) -> Result<Event, String> {
+    let count = match control.name {
+        ControlName::Osc { .. } | ControlName::Sensor { .. } => numbers.len(),
+        ControlName::Clock => 3,
+        _ => 1,
+    };
+    if numbers.len() != count {
+        return Err(format!("{} numbers; {} has {count}", numbers.len(), control.name));
+    }
+    Ok(Event::new(control.clone(), numbers))
+}
+
+/// The line of a name: its kind and numbers or text, then the name of the device if it has one.
+fn name_text(control: &ControlId) -> String {
+    let mut values = match &control.name {
+        ControlName::Cc { channel, number } => vec![json!("cc"), json!(channel), json!(number)],
+        ControlName::Note { channel, number } => vec![json!("note"), json!(channel), json!(number)],
+        ControlName::PitchBend { channel } => vec![json!("pitch_bend"), json!(channel)],
+        ControlName::Pressure { channel } => vec![json!("pressure"), json!(channel)],
+        ControlName::KeyPressure { channel, number } => vec![json!("key_pressure"), json!(channel), json!(number)],
+        ControlName::Program { channel } => vec![json!("program"), json!(channel)],
+        ControlName::Nrpn { channel, number } => vec![json!("nrpn"), json!(channel), json!(number)],
+        ControlName::Rpn { channel, number } => vec![json!("rpn"), json!(channel), json!(number)],
+        ControlName::Clock => vec![json!("clock")],
+        ControlName::Osc { address } => vec![json!("osc"), json!(&**address)],
+        ControlName::Sensor { name } => vec![json!("sensor"), json!(&**name)],
+    };
+    values.insert(0, json!("name"));
+    values.extend(control.device.as_deref().map(Json::from));
+    Json::Array(values).to_string()
+}
+
+fn name(kind: &Json, rest: &[Json]) -> Result<ControlId, String> {
     let within = |value: &Json, low: u64, high: u64| {
         let number = value.as_u64().filter(|number| (low..=high).contains(number));
-        number.map(|number| number as u8).ok_or_else(|| format!("{value} is not within {low} to {high}"))
+        number.map(|number| number as u16).ok_or_else(|| format!("{value} is not within {low} to {high}"))
     };
-    Ok(match (kind.as_str(), rest) {
-        (Some("cc"), [channel, number]) => Name::Cc(within(channel, 1, 16)?, within(number, 0, 127)?),
-        (Some("note"), [channel, number]) => Name::Note(within(channel, 1, 16)?, within(number, 0, 127)?),
-        (Some("osc"), [Json::String(address)]) => Name::Osc(address.as_str().into()),
-        (Some("sensor"), [Json::String(name)]) => Name::Sensor(name.as_str().into()),
-        _ => return Err(format!("{kind} is an unknown kind of control, or its values are wrong")),
-    })
+    let wrong = || format!("{kind} is an unknown kind of control, or its values are wrong");
+    let channel = || within(rest.first().ok_or_else(wrong)?, 1, 16).map(|channel| channel as u8);
+    let number = |high| within(rest.get(1).ok_or_else(wrong)?, 0, high);
+    let text = || rest.first().and_then(Json::as_str).map(Arc::from).ok_or_else(wrong);
+    let kind = kind.as_str().unwrap_or_default();
+    let (name, count) = match kind {
+        "cc" => (ControlName::Cc { channel: channel()?, number: number(127)? as u8 }, 2),
+        "note" => (ControlName::Note { channel: channel()?, number: number(127)? as u8 }, 2),
+        "pitch_bend" => (ControlName::PitchBend { channel: channel()? }, 1),
+        "pressure" => (ControlName::Pressure { channel: channel()? }, 1),
+        "key_pressure" => (ControlName::KeyPressure { channel: channel()?, number: number(127)? as u8 }, 2),
+        "program" => (ControlName::Program { channel: channel()? }, 1),
+        "nrpn" => (ControlName::Nrpn { channel: channel()?, number: number(0x3FFF)? }, 2),
+        "rpn" => (ControlName::Rpn { channel: channel()?, number: number(0x3FFF)? }, 2),
+        "clock" => (ControlName::Clock, 0),
+        "osc" => (ControlName::Osc { address: text()? }, 1),
+        "sensor" => (ControlName::Sensor { name: text()? }, 1),
+        _ => return Err(wrong()),
+    };
+    let device = match &rest[count..] {
+        [] => None,
+        [Json::String(device)] => Some(device.as_str().into()),
+        _ => return Err(wrong()),
+    };
+    Ok(ControlId { name, device })
 }
 
 fn hop(bands: &Json) -> Result<Hop, String> {

@@ -27,8 +27,9 @@ pub use write::{TakeState, TakeWriter};
 /// The largest scale of the screen.
 const MOST_ZOOM: usize = 16;
 
-/// The version of the format. Version 1 has no failed model calls.
-pub const VERSION: u64 = 2;
+/// The version of the format. Version 1 has no failed model calls. Versions 1 and 2 have neither devices of controls, nor
+/// MIDI messages other than controllers and notes.
+pub const VERSION: u64 = 3;
 /// The oldest version that is read.
 const OLDEST: u64 = 1;
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::{ControlId, Event};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::patch::read::MAX_BYTES;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value as Json;
 
-use super::line::{Line, Name};
+use super::line::{Line, event};
 use super::lock::is_recording;
 use super::{Header, OLDEST, TakeError, VERSION};
 use crate::engine::Entry;
@@ -107,7 +108,7 @@ pub(super) fn pictures(frames: usize) -> u64 {
 /// Reads the lines after the header.
 struct Reader {
     patch: Json,
-    names: Vec<Name>,
+    names: Vec<ControlId>,
     frame: u64,
     entries: Vec<(usize, Entry)>,
 }
@@ -132,9 +133,9 @@ impl Reader {
                     .names
                     .get(name)
                     .ok_or_else(|| format!("control {name} has no name; {known} names are known"))?;
-                Entry::Event { frame: self.frame, event: name.event(&numbers)? }
+                Entry::Event { frame: self.frame, event: event(name, &numbers)? }
             }
-            Line::Sound(hop) => Entry::Event { frame: self.frame, event: bendrack_nodes::input::Event::Sound(hop) },
+            Line::Sound(hop) => Entry::Event { frame: self.frame, event: Event::Sound(hop) },
             Line::Patch(difference) => {
                 json_patch::patch(&mut self.patch, &difference)
                     .map_err(|error| format!("the patch cannot change so ({error})"))?;

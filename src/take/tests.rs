@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::input::Event;
+use bendrack_nodes::input::{ControlId, ControlName, Event};
 use bendrack_nodes::node::sound::{BANDS, Hop};
 use bendrack_nodes::patch::{LevelEdit, Patch};
 use flate2::read::MultiGzDecoder;
@@ -49,19 +49,43 @@ fn patched(seed: u64, rate: f64) -> Entry {
     Entry::Patch { patch: Arc::new(patch), plan: Arc::new(plan) }
 }
 
+fn device() -> impl Strategy<Value = Option<Arc<str>>> {
+    prop::option::of("[a-z \"]{0,3}").prop_map(|name| name.map(Arc::from))
+}
+
+/// A control of MIDI of any kind, with its device.
+fn midi_control() -> impl Strategy<Value = ControlId> {
+    (0..8_usize, 1..=16_u8, 0..=127_u8, 0..=0x3FFF_u16, device()).prop_map(
+        |(kind, channel, number, parameter, device)| {
+            let name = match kind {
+                0 => ControlName::Cc { channel, number },
+                1 => ControlName::Note { channel, number },
+                2 => ControlName::PitchBend { channel },
+                3 => ControlName::Pressure { channel },
+                4 => ControlName::KeyPressure { channel, number },
+                5 => ControlName::Program { channel },
+                6 => ControlName::Nrpn { channel, number: parameter },
+                _ => ControlName::Rpn { channel, number: parameter },
+            };
+            ControlId { name, device }
+        },
+    )
+}
+
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let number = || prop_oneof![Just(0.0), Just(1.0), any::<f64>().prop_filter("finite", |x| x.is_finite())];
     let event = prop_oneof![
-        (1..=16_u8, 0..=127_u8, number()).prop_map(|(channel, number, value)| Event::Cc { channel, number, value }),
-        (1..=16_u8, 0..=127_u8, number()).prop_map(|(channel, number, velocity)| Event::Note {
-            channel,
-            number,
-            velocity
-        }),
+        (1..=16_u8, 0..=127_u8, number()).prop_map(|(channel, number, value)| Event::cc(channel, number, value)),
+        (1..=16_u8, 0..=127_u8, number())
+            .prop_map(|(channel, number, velocity)| Event::note(channel, number, velocity)),
+        (midi_control(), number()).prop_map(|(control, number)| Event::new(control, &[number])),
+        (device(), [number(), number(), number()])
+            .prop_map(|(device, numbers)| Event::new(ControlId { name: ControlName::Clock, device }, &numbers)),
         ("/[a-z/\"\\\\é]{0,4}", prop::collection::vec(number(), 0..4))
-            .prop_map(|(address, numbers)| Event::Osc { address: address.into(), numbers: numbers.into() }),
-        ("[a-z]{1,3}", prop::collection::vec(number(), 0..4))
-            .prop_map(|(name, numbers)| Event::Sensor { name: name.into(), numbers: numbers.into() }),
+            .prop_map(|(address, numbers)| Event::osc(address, &numbers)),
+        ("[a-z]{1,3}", device(), prop::collection::vec(number(), 0..4)).prop_map(|(name, device, numbers)| {
+            Event::new(ControlId { name: ControlName::Sensor { name: name.into() }, device }, &numbers)
+        }),
         // Any finite band, bit for bit.
         prop::array::uniform31(any::<f32>().prop_filter("finite", |x| x.is_finite()))
             .prop_map(|bands| Event::Sound(Box::new(Hop { bands }))),
@@ -122,7 +146,7 @@ proptest! {
         prop_assert_eq!(texts(&read), texts(&entries));
     }
 
-    /// However much of the file is there, what is read is a beginning of what was written.
+    /// A truncated file reads as a prefix of the written entries.
     #[test]
     fn a_take_that_is_cut_anywhere_is_read_up_to_there(entries in entries(), share in 0.0..1.0_f64) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -154,7 +178,7 @@ proptest! {
     }
 }
 
-/// A file that is written is not one that broke off, and no longer so once its writer is gone.
+/// Only a take with a running writer is marked as recording. A copy of it is cut, and not recording.
 #[test]
 fn a_take_that_is_recorded_is_marked_until_its_end() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -200,9 +224,9 @@ fn a_wrong_line_is_named() {
         assert!(error.contains(why) && error.contains("a.take"), "{line}: {error}");
     }
     for (from, to, why) in [
-        ("\"bendrack-take\":2", "\"bendrack-take\":3", "a take of version 3; this bendrack reads versions 1 to 2"),
-        ("\"bendrack-take\":2", "\"bendrack-take\":0", "a take of version 0"),
-        ("\"bendrack-take\":2", "\"song\":1", "not a take of bendrack"),
+        ("\"bendrack-take\":3", "\"bendrack-take\":4", "a take of version 4; this bendrack reads versions 1 to 3"),
+        ("\"bendrack-take\":3", "\"bendrack-take\":0", "a take of version 0"),
+        ("\"bendrack-take\":3", "\"song\":1", "not a take of bendrack"),
         ("\"size\":[128,128],", "", "line 1: missing field `size`"),
         ("\"model.wan\"", "\"model.wan\",\"type\":7", "line 1"),
     ] {
@@ -226,7 +250,7 @@ fn a_take_of_version_1_reads_as_it_did() {
     written(&path, &entries);
     // Version 1 had the digits of 64 bits.
     with_text(&path, |text| {
-        text.replace("\"bendrack-take\":2", "\"bendrack-take\":1").replace("0.3", "0.30000001192092896")
+        text.replace("\"bendrack-take\":3", "\"bendrack-take\":1").replace("0.3", "0.30000001192092896")
     });
     let take = Take::read(&path).expect("a take");
     assert_eq!((take.header.version, texts(&read_entries(&path))), (1, texts(&entries)));
@@ -252,8 +276,7 @@ fn ten_minutes_of_eight_faders_are_less_than_a_megabyte() {
         for fader in 0..8_u32 {
             // A hand that moves: TouchOSC sends floats of 32 bits.
             let hand = 0.5 + 0.5 * (f64::from(tick) / (20.0 + f64::from(fader))).sin();
-            let address = format!("/1/fader{fader}").into();
-            let event = Event::Osc { address, numbers: [f64::from(hand as f32)].into() };
+            let event = Event::osc(format!("/1/fader{fader}"), &[f64::from(hand as f32)]);
             file.write(&Entry::Event { frame, event }).expect("an entry");
         }
         if tick % 30 == 0 {

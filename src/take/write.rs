@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bendrack_nodes::input::Event;
 use bendrack_nodes::patch::Patch;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value as Json;
 
-use super::line::{Line, Name, Names};
+use super::line::{Line, Names};
 use super::{Header, SoundFile, TakeError, VERSION, lock, processor};
 use crate::engine::{Entry, Journal, Session};
 
@@ -233,16 +234,15 @@ impl TakeFile {
                     self.frame = Some(*frame);
                     self.line(&Line::At(*frame))?;
                 }
-                match (Name::of(event), event) {
-                    (Some((name, numbers)), _) => {
-                        let (number, is_new) = self.names.number(&name);
+                match event {
+                    Event::Control { control, numbers } => {
+                        let (number, is_new) = self.names.number(control);
                         if is_new {
-                            self.line(&Line::Name(name))?;
+                            self.line(&Line::Name(control.clone()))?;
                         }
-                        self.line(&Line::Event(number, numbers))
+                        self.line(&Line::Event(number, numbers.to_vec()))
                     }
-                    (None, bendrack_nodes::input::Event::Sound(hop)) => self.line(&Line::Sound(hop.clone())),
-                    (None, _) => Ok(()),
+                    Event::Sound(hop) => self.line(&Line::Sound(hop.clone())),
                 }
             }
             Entry::Make { frames } => self.line(&Line::Make(*frames)),

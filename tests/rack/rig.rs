@@ -66,12 +66,12 @@ pub fn pictures(chunks: &[Vec<Frame>]) -> Vec<&[u8]> {
 
 /// The event of a MIDI controller on channel 1.
 pub fn cc(number: u8, value: f64) -> Event {
-    Event::Cc { channel: 1, number, value }
+    Event::cc(1, number, value)
 }
 
 /// The event of key 60 on channel 1.
 pub fn key(velocity: f64) -> Event {
-    Event::Note { channel: 1, number: 60, velocity }
+    Event::note(1, 60, velocity)
 }
 
 /// Controls with these events in each latent frame of a chunk, one after the other.

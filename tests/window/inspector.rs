@@ -60,9 +60,9 @@ fn a_midi_control_is_learned_by_moving_it() {
     click(&mut window, rect.center_top() + vec2(0.0, 8.0));
     window.get_by_label("learn rotate.amount").click();
     window.run_steps(2);
-    fake.0.borrow_mut().controls.apply(&Event::Cc { channel: 1, number: 20, value: 0.2 });
+    fake.0.borrow_mut().controls.apply(&Event::cc(1, 20, 0.2));
     window.run_steps(2);
-    fake.0.borrow_mut().controls.apply(&Event::Cc { channel: 1, number: 20, value: 0.5 });
+    fake.0.borrow_mut().controls.apply(&Event::cc(1, 20, 0.5));
     window.run_steps(2);
     let patch = &window.state().workspace.editor.document.patch;
     assert!(patch.nodes.contains_key("cc20"));

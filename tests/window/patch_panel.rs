@@ -1,7 +1,8 @@
-//! The patch page and the top bar: tempo, snapshots, MIDI maps, metadata. Held numbers.
+//! The patch page and the top bar: tempo, snapshots, maps, metadata. Held numbers.
 
 use bendrack::engine::Warning;
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::input::{self, ControlName};
+use bendrack_nodes::patch::{Patch, Takeover};
 use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, vec2};
 use egui_kittest::kittest::Queryable as _;
 
@@ -95,17 +96,17 @@ fn a_knob_is_mapped_to_a_controller_and_unmapped() {
     let (mut window, fake) = window(first_bend());
     let knob = window.get_by_label("amount of rotate").rect().center();
     right_click(&mut window, knob);
-    window.get_by_label("MIDI map").click();
+    window.get_by_label("Learn a map").click();
     window.run_steps(2);
-    fake.0.borrow_mut().controls.apply(&bendrack_nodes::input::Event::Cc { channel: 1, number: 20, value: 0.2 });
+    fake.0.borrow_mut().controls.apply(&input::Event::cc(1, 20, 0.2));
     window.run_steps(2);
-    fake.0.borrow_mut().controls.apply(&bendrack_nodes::input::Event::Cc { channel: 1, number: 20, value: 0.5 });
+    fake.0.borrow_mut().controls.apply(&input::Event::cc(1, 20, 0.5));
     window.run_steps(2);
     let maps = patch(&window).maps.clone();
-    assert_eq!((maps.len(), maps[0].channel, maps[0].cc, maps[0].range), (1, 1, 20, [0.0, 1.0]));
+    assert_eq!((maps.len(), maps[0].range, maps[0].takeover), (1, [0.0, 1.0], Takeover::Pickup));
+    assert_eq!(maps[0].from, ControlName::Cc { channel: 1, number: 20 }.into());
     assert_eq!(maps[0].to, "rotate.amount".parse().unwrap());
     assert_eq!(patch(&window).nodes.len(), 10, "no node is added");
-    assert_eq!(fake.program().bends[0].amount[..], [0.5; 3]);
     fake.play(40);
     window.run_steps(3);
     // The list changes the range and removes the map.
@@ -114,7 +115,7 @@ fn a_knob_is_mapped_to_a_controller_and_unmapped() {
     let at = window.get_by_label("high end of rotate.amount").rect().center();
     drag(&mut window, at, at - vec2(60.0, 0.0));
     assert!(patch(&window).maps[0].range[1] < 1.0);
-    window.get_by_label("remove the MIDI map of rotate.amount").click();
+    window.get_by_label("remove the map of rotate.amount").click();
     window.run_steps(2);
     assert!(patch(&window).maps.is_empty());
     for _ in 0..3 {
@@ -180,7 +181,7 @@ fn pictures_of_the_patch_panel() {
     patch.snapshots.push(patch.snapshots[1].clone());
     patch.snapshots[2].name = "half".into();
     let (mut window, fake) = window_with(patch, Some("patches/midi_colour.json".into()), None, true);
-    fake.0.borrow_mut().controls.apply(&bendrack_nodes::input::Event::Cc { channel: 1, number: 1, value: 0.7 });
+    fake.0.borrow_mut().controls.apply(&input::Event::cc(1, 1, 0.7));
     for number in 1..60 {
         fake.play(number);
         window.run_steps(1);

@@ -42,6 +42,10 @@ const FRAME: &[&str] = &["title", "pos", "size", "colour"];
 const FREE: [&str; 2] = ["x", "render"];
 
 /// First bytes of a PNG in base64.
+const MAP: &[&str] = &[
+    "kind", "channel", "number", "address", "name", "device", "index", "to", "input", "range", "mode", "takeover",
+    "law", "curve", "smooth", "step",
+];
 const PNG: &str = "iVBORw0KGgo";
 
 /// Reports unknown keys, and invalid colours and thumbnails.
@@ -58,7 +62,7 @@ pub(super) fn look(patch: &Patch, diagnostics: &mut Diagnostics) {
         look.definition(definition, id);
     }
     for (index, map) in patch.maps.iter().enumerate() {
-        look.keys(&map.rest, &format!("/maps/{index}"), &["channel", "cc", "to", "range"]);
+        look.keys(&map.rest, &format!("/maps/{index}"), MAP);
     }
     for (index, snapshot) in patch.snapshots.iter().enumerate() {
         look.keys(&snapshot.rest, &format!("/snapshots/{index}"), &["name", "values"]);

@@ -1,4 +1,4 @@
-//! Warnings about MIDI maps and snapshots. The patch runs despite them.
+//! Warnings about maps and snapshots. The patch runs despite them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,24 @@ use crate::diagnostics::Diagnostics;
 use crate::diagnostics::messages::number;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem, Severity};
+use crate::input::{ControlId, ControlName};
 use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::INSTANCE;
-use crate::patch::{Definition, MidiMap, Node, Patch, Port, Snapshot};
+use crate::patch::{ControlMap, Definition, LONGEST_SMOOTHING, MapMode, Node, Patch, Port, Snapshot, Takeover};
 
-/// MIDI channels.
-pub(super) const CHANNELS: (u8, u8) = (1, 16);
-/// Numbers of MIDI controllers.
-pub(super) const CONTROLLERS: (u8, u8) = (0, 127);
+/// MIDI channels; 0 is every channel.
+pub(super) const CHANNELS: (f64, f64) = (0.0, 16.0);
+/// Numbers of MIDI controllers and notes.
+pub(super) const CONTROLLERS: (f64, f64) = (0.0, 127.0);
+/// Numbers of NRPNs and RPNs.
+pub(super) const PARAMETERS: (f64, f64) = (0.0, 16383.0);
+/// Curves of maps.
+pub(super) const CURVES: (f64, f64) = (-1.0, 1.0);
+/// Travel of relative encoders per step.
+pub(super) const STEPS: (f64, f64) = (0.0, 1.0);
 
-/// Warnings about the MIDI maps and snapshots of a patch.
+/// Warnings about the maps and snapshots of a patch.
 pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mut Diagnostics) {
     let library = library.iter().map(|def| (def.name, *def)).collect();
     let mut look = Look { patch, library, followed: 0, diagnostics };
@@ -38,32 +45,57 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn maps(&mut self, maps: &'a [MidiMap]) {
-        let mut latest: BTreeMap<&Port, usize> = BTreeMap::new();
+    fn maps(&mut self, maps: &'a [ControlMap]) {
+        let mut latest: BTreeMap<(&Port, &ControlId, u32), usize> = BTreeMap::new();
+        let mut jumps: BTreeMap<&Port, usize> = BTreeMap::new();
         for (index, map) in maps.iter().enumerate() {
             let pointer = format!("/maps/{index}");
-            self.controller(map.channel, CHANNELS, format!("{pointer}/channel"));
-            self.controller(map.cc, CONTROLLERS, format!("{pointer}/cc"));
+            self.control(map, &pointer);
             self.map(map, &pointer);
-            if let Some(before) = latest.insert(&map.to, index) {
-                let message = format!("two MIDI maps control {}; the last one is used; delete the other", map.to);
+            if let Some(before) = latest.insert((&map.to, &map.from, map.index), index) {
+                let message = format!("two maps of {} to {}; delete one", map.from.name, map.to);
+                self.diagnostics.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
+                continue;
+            }
+            let is_jump = map.mode == MapMode::Absolute && map.takeover == Takeover::Jump;
+            if let Some(before) = is_jump.then(|| jumps.insert(&map.to, index)).flatten() {
+                let message =
+                    format!("two maps with takeover jump control {}; the last one is used; delete the other", map.to);
                 self.diagnostics.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
             }
         }
     }
 
-    /// Checks a channel or the number of a controller.
-    fn controller(&mut self, number: u8, (low, high): (u8, u8), pointer: String) {
-        if !(low..=high).contains(&number) {
-            let message =
-                format!("{number} is outside {low} to {high}, so the MIDI map has no effect; correct the number");
-            let problem = Problem::warning(Code::OutOfRange, pointer, message);
-            self.diagnostics.push(problem.expected(format!("{low} to {high}")));
+    /// Checks the numbers of a map's control and its settings.
+    fn control(&mut self, map: &ControlMap, pointer: &str) {
+        let mut check = |number: f64, (low, high): (f64, f64), pointer: String, effect: &str| {
+            if !(low..=high).contains(&number) {
+                let message = format!("{number} is outside {low} to {high}, so {effect}; correct the number");
+                let problem = Problem::warning(Code::OutOfRange, pointer, message);
+                self.diagnostics.push(problem.expected(format!("{low} to {high}")));
+            }
+        };
+        let no_effect = "the map has no effect";
+        if let Some(channel) = map.from.name.channel() {
+            check(channel.into(), CHANNELS, format!("{pointer}/channel"), no_effect);
         }
+        let number = match map.from.name {
+            ControlName::Cc { number, .. }
+            | ControlName::Note { number, .. }
+            | ControlName::KeyPressure { number, .. } => Some((f64::from(number), CONTROLLERS)),
+            ControlName::Nrpn { number, .. } | ControlName::Rpn { number, .. } => Some((f64::from(number), PARAMETERS)),
+            _ => None,
+        };
+        if let Some((number, limits)) = number {
+            check(number, limits, format!("{pointer}/number"), no_effect);
+        }
+        check(map.curve, CURVES, format!("{pointer}/curve"), "the nearest is used");
+        check(map.smooth, (0.0, LONGEST_SMOOTHING), format!("{pointer}/smooth"), "the nearest is used");
+        check(map.step, STEPS, format!("{pointer}/step"), "the nearest is used");
     }
 
     /// Checks the knob of a map, and its range.
-    fn map(&mut self, map: &MidiMap, pointer: &str) {
+    fn map(&mut self, map: &ControlMap, pointer: &str) {
         let inputs = self.knobs(&map.to, &format!("{pointer}/to"));
         let Some(first) = inputs.first() else { return };
         let is_turned = |input: &&Input| matches!(input.kind, Kind::Number | Kind::Gate);

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::check::knobs::{CHANNELS, CONTROLLERS};
+use crate::check::knobs::{CHANNELS, CONTROLLERS, CURVES, PARAMETERS, STEPS};
 use crate::compile::plan::TEMPI;
 use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
-use crate::patch::{FORMAT, Patch, SCHEMA, VERSION};
+use crate::patch::{FORMAT, LONGEST_SMOOTHING, Patch, SCHEMA, VERSION};
 
 /// The schema of a patch with these nodes. It allows unknown nodes, parameters and keys, as bendrack does.
 pub fn schema(library: &[&'static NodeDef]) -> Json {
@@ -19,8 +19,21 @@ pub fn schema(library: &[&'static NodeDef]) -> Json {
     within(&mut defs["Engine"]["properties"]["tempo"], TEMPI);
     within(&mut defs["Engine"]["properties"]["seed"], (0, u64::MAX));
     within(&mut defs["Node"]["properties"]["v"], (0, u32::MAX));
-    within(&mut defs["MidiMap"]["properties"]["channel"], CHANNELS);
-    within(&mut defs["MidiMap"]["properties"]["cc"], CONTROLLERS);
+    for kind in defs["ControlMap"]["oneOf"].as_array_mut().into_iter().flatten() {
+        let properties = &mut kind["properties"];
+        let numbers = match properties["kind"]["const"].as_str() {
+            Some("nrpn" | "rpn") => PARAMETERS,
+            _ => CONTROLLERS,
+        };
+        for (name, limits) in [("channel", CHANNELS), ("number", numbers)] {
+            if let Some(number) = properties.get_mut(name) {
+                within(number, limits);
+            }
+        }
+    }
+    within(&mut defs["ControlMap"]["properties"]["curve"], CURVES);
+    within(&mut defs["ControlMap"]["properties"]["smooth"], (0.0, LONGEST_SMOOTHING));
+    within(&mut defs["ControlMap"]["properties"]["step"], STEPS);
     schema["$defs"]["Node"]["allOf"] = library.iter().map(|def| node(def)).collect();
     schema
 }

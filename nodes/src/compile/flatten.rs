@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::compile::plan::{self, MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS};
+use crate::compile::plan::{MOST_CABLES, MOST_NESTED, MOST_NODES, MOST_PORTS};
 use crate::compile::ports::{End, missing_port, unknown_node};
 use crate::diagnostics::Diagnostics;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
-use crate::patch::{Cable, Definition, INSTANCE, MidiMap, Node, Port, Scope};
+use crate::patch::{Cable, ControlMap, Definition, INSTANCE, Node, Port, Scope};
 
 /// The nodes and cables of a patch without subpatches.
 #[derive(Default)]
@@ -34,7 +34,7 @@ pub(crate) struct FlatNode<'p> {
     /// Parameters that instances override: name, value and JSON pointer; the last one counts.
     pub(crate) params: Vec<(&'p str, &'p Json, String)>,
     /// The MIDI controllers that turn its knobs.
-    pub(crate) maps: Vec<(&'p str, plan::MidiMap)>,
+    pub(crate) maps: Vec<(&'p str, &'p ControlMap)>,
     /// Depths of cables that instances override: input, depth and JSON pointer.
     pub(crate) depths: Vec<(&'p str, f64, String)>,
 }
@@ -86,7 +86,7 @@ pub(crate) fn flat<'p>(
     scope: Scope<'p>,
     pointer: &str,
     definitions: &'p BTreeMap<String, Definition>,
-    maps: &'p [MidiMap],
+    maps: &'p [ControlMap],
     diagnostics: &mut Diagnostics,
     spent: &mut Spent,
 ) -> Flat<'p> {
@@ -103,9 +103,8 @@ pub(crate) fn flat<'p>(
     let place = Place { prefix: String::new(), pointer: pointer.to_owned(), bypass: false };
     let names = expansion.expand(scope, &place);
     expansion.refuse_duplicate_ids();
-    for MidiMap { channel, cc, to, range, .. } in maps {
-        let map = plan::MidiMap { cc: (*channel, *cc), range: *range };
-        for (index, port) in expansion.ends(to, &names) {
+    for map in maps {
+        for (index, port) in expansion.ends(&map.to, &names) {
             expansion.flat.nodes[index].maps.push((port, map));
         }
     }

@@ -170,13 +170,16 @@ impl Compiler<'_> {
         for cable in &cables {
             cables_to.entry(cable.to).or_default().push(cable);
         }
-        let layout = Layout::new(order.iter().map(|&(node, def)| (&flat.nodes[node].id, def)));
+        let mut layout = Layout::new(order.iter().map(|&(node, def)| (&flat.nodes[node].id, def)));
         let (first_output, late) = number_outputs(&order);
         let (mut inputs, mut outputs) = (0, 0);
         let mut nodes = Vec::with_capacity(order.len());
         for &(index, def) in &order {
             let node = &flat.nodes[index];
             let mut feeds = self.settings.feeds(node, def, self.diagnostics);
+            for (feed, input) in feeds.iter_mut().zip(def.inputs).filter(|(feed, _)| !feed.maps.is_empty()) {
+                feed.cells = layout.add_knob(&node.id, input.name, &feed.maps);
+            }
             for cable in cables_to.get(&index).into_iter().flatten() {
                 let input = &def.inputs[cable.input];
                 let output = first_output[&cable.from] + cable.output;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::node::def::{Curve, Input, NodeDef};
 use crate::node::memory::{Cells, Layout};
 use crate::node::value::{Kind, Value};
+use crate::patch::ControlMap;
 
 /// A patch ready to run.
 #[derive(Debug, Default)]
@@ -51,8 +52,10 @@ pub(crate) struct Slot {
 pub(crate) struct Feed {
     /// Value of its knob or field.
     pub(crate) base: Option<Value>,
-    /// The MIDI controller that turns the knob.
-    pub(crate) map: Option<MidiMap>,
+    /// The controls that turn the knob.
+    pub(crate) maps: Vec<ControlMap>,
+    /// Their memory.
+    pub(crate) cells: Range<usize>,
     /// The cable that ends there.
     pub(crate) cable: Option<Source>,
 }
@@ -60,27 +63,10 @@ pub(crate) struct Feed {
 impl Feed {
     /// The constant number of the input, unless a cable changes it.
     pub(crate) fn constant(&self) -> Option<f64> {
-        match (&self.base, &self.map, &self.cable) {
-            (Some(Value::Number(number)), None, None) => Some(*number),
+        match (&self.base, &self.maps[..], &self.cable) {
+            (Some(Value::Number(number)), [], None) => Some(*number),
             _ => None,
         }
-    }
-}
-
-/// A MIDI controller that turns a knob.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MidiMap {
-    /// The channel and number.
-    pub(crate) cc: (u8, u8),
-    /// Values of the knob at controller values 0 and 1.
-    pub(crate) range: [f64; 2],
-}
-
-impl MidiMap {
-    /// True if a controller at `x`, 0 to 1, presses a button: in the half of its travel at the larger end of the range.
-    pub(crate) fn presses(&self, x: f64) -> bool {
-        let [low, high] = self.range;
-        if low <= high { x >= 0.5 } else { x <= 0.5 }
     }
 }
 

@@ -35,7 +35,8 @@ impl Settings {
         diagnostics: &mut Diagnostics,
     ) -> Vec<Feed> {
         let own = self.own.entry(flat.node).or_insert_with(|| read_own(flat, def, diagnostics)).iter();
-        let mut feeds: Vec<Feed> = own.map(|base| Feed { base: base.clone(), map: None, cable: None }).collect();
+        let mut feeds: Vec<Feed> =
+            own.map(|base| Feed { base: base.clone(), maps: Vec::new(), cells: 0..0, cable: None }).collect();
         for (name, json, pointer) in &flat.params {
             // The check of the definition reports missing inputs.
             let Some((index, input)) = def.input(name) else { continue };
@@ -46,7 +47,7 @@ impl Settings {
         for (name, map) in &flat.maps {
             let input = def.input(name).filter(|(_, input)| matches!(input.kind, Kind::Number | Kind::Gate));
             if let Some((index, _)) = input {
-                feeds[index].map = Some(*map);
+                feeds[index].maps.push((*map).clone());
             }
         }
         for (name, depth, pointer) in &flat.depths {

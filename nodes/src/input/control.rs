@@ -26,6 +26,8 @@ pub struct Control {
     start_on: bool,
     /// Numbers that arrived within the frame, in order.
     path: SmallVec<[f64; 2]>,
+    /// Count of all numbers so far, for learning.
+    count: u32,
 }
 
 /// A number in one latent frame, and its state as a gate: on from 0.5 until below 0.1.
@@ -42,11 +44,12 @@ pub struct Reading {
 impl Control {
     /// A control without a number.
     pub(super) fn new() -> Self {
-        Self { start: None, start_on: false, path: SmallVec::new() }
+        Self { start: None, start_on: false, path: SmallVec::new(), count: 0 }
     }
 
     /// Adds a number to the frame. False if it replaces one.
     pub(super) fn push(&mut self, number: f64) -> bool {
+        self.count = self.count.wrapping_add(1);
         push(&mut self.path, number)
     }
 
@@ -90,6 +93,21 @@ impl Control {
         self.path.iter().fold(self.start_on, |on, &number| is_on(number, on))
     }
 
+    /// Count of the numbers so far.
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The number at the beginning of the frame; none before the first.
+    pub(crate) const fn start(&self) -> Option<f64> {
+        self.start
+    }
+
+    /// The numbers that arrived within the frame, in order.
+    pub(crate) fn path(&self) -> &[f64] {
+        &self.path
+    }
+
     /// True if the last number is in a range or any entered it in this frame; and the number of entries.
     pub(crate) fn presses(&self, is_in: impl Fn(f64) -> bool) -> Option<(bool, u16)> {
         let last = self.last()?;
@@ -111,6 +129,8 @@ pub struct Key {
     held: Option<f64>,
     /// Velocities of the strikes within the frame, in order.
     struck: SmallVec<[f64; 2]>,
+    /// True if events have this very key; false if it only includes those of devices and channels.
+    is_direct: bool,
 }
 
 /// A key in one latent frame.
@@ -126,9 +146,15 @@ pub struct Strike {
 
 impl Key {
     /// Strikes the key, or releases it with velocity 0. False if it replaces a strike.
-    pub(super) fn push(&mut self, velocity: f64) -> bool {
+    pub(super) fn push(&mut self, velocity: f64, is_direct: bool) -> bool {
+        self.is_direct |= is_direct;
         self.held = (velocity > 0.0).then_some(velocity);
         velocity <= 0.0 || push(&mut self.struck, velocity)
+    }
+
+    /// True if events have this very key.
+    pub(super) const fn is_direct(&self) -> bool {
+        self.is_direct
     }
 
     /// Begins the next frame. False if the key is off and its state can be removed.

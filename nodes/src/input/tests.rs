@@ -6,7 +6,7 @@ use super::*;
 
 /// A message to the address `/a`.
 fn osc(number: f64) -> Event {
-    Event::Osc { address: "/a".into(), numbers: [number].into() }
+    Event::osc("/a", &[number])
 }
 
 fn reading(controls: &Controls) -> (f64, u16) {
@@ -40,13 +40,13 @@ fn a_press_within_a_frame_is_a_press_and_a_ramp_stays_a_ramp() {
 
 #[test]
 fn strikes_count_and_a_short_one_sounds_in_its_frame() {
-    let note = |velocity| Event::Note { channel: 10, number: 36, velocity };
+    let note = |velocity| Event::note(10, 36, velocity);
     let strike = |controls: &Controls| controls.note((10, 36)).map(Key::strike).unwrap_or_default();
     let mut controls = Controls::default();
     controls.extend(&[note(0.5), note(0.0), note(0.75), note(0.0)]);
     assert_eq!(strike(&controls), Strike { on: true, hits: 2, velocity: 0.75 });
     controls.end_frame();
-    assert_eq!((strike(&controls), controls.notes().count()), (Strike::default(), 0));
+    assert_eq!((strike(&controls), controls.keys().count()), (Strike::default(), 0));
     controls.extend(&[note(1.0)]);
     controls.end_frame();
     assert_eq!(strike(&controls), Strike { on: true, hits: 0, velocity: 1.0 });
@@ -68,7 +68,7 @@ fn a_full_frame_keeps_the_last_number_and_says_so() {
 
 /// A message to the address of a number.
 fn numbered(index: usize) -> Event {
-    Event::Osc { address: format!("/{index}").into(), numbers: [index as f64].into() }
+    Event::osc(format!("/{index}"), &[index as f64])
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_new_name_takes_the_place_of_the_one_that_was_silent_for_longest() {
     assert_eq!(evicted, 10_000);
     assert_eq!(reading(&controls).0, 0.5);
     assert!(!is_known(&controls, 0) && is_known(&controls, 19_999));
-    let sensor = Event::Sensor { name: "touch".into(), numbers: [1.0].into() };
+    let sensor = Event::sensor("touch", &[1.0]);
     assert_eq!(controls.apply(&sensor), Applied::Kept, "sensors have their own places");
 }
 
@@ -127,7 +127,7 @@ proptest! {
 #[test]
 fn a_shorter_message_leaves_the_other_numbers() {
     let mut controls = Controls::default();
-    let sensor = |numbers: &[f64]| Event::Sensor { name: "imu".into(), numbers: numbers.into() };
+    let sensor = |numbers: &[f64]| Event::sensor("imu", numbers);
     controls.extend(&[sensor(&[1.0, 2.0, 3.0]), sensor(&[4.0])]);
     let numbers = [0, 1, 2, 3].map(|index| controls.sensor("imu", index).and_then(Control::last));
     assert_eq!(numbers, [Some(4.0), Some(2.0), Some(3.0), None]);
@@ -173,20 +173,23 @@ proptest! {
 fn the_state_of_devices_is_reached_by_its_events() {
     let mut controls = Controls::default();
     controls.extend(&[
-        Event::Cc { channel: 3, number: 7, value: 0.25 },
-        Event::Note { channel: 1, number: 60, velocity: 0.5 },
-        Event::Note { channel: 1, number: 61, velocity: 0.5 },
-        Event::Note { channel: 1, number: 61, velocity: 0.0 },
+        Event::cc(3, 7, 0.25),
+        Event::note(1, 60, 0.5),
+        Event::note(1, 61, 0.5),
+        Event::note(1, 61, 0.0),
         osc(0.5),
-        Event::Sensor { name: "imu".into(), numbers: [1.0, 2.0, 3.0].into() },
-        Event::Sensor { name: "imu".into(), numbers: [4.0].into() },
+        Event::sensor("imu", &[1.0, 2.0, 3.0]),
+        Event::sensor("imu", &[4.0]),
         Event::Sound(Box::default()),
     ]);
     let mut again: Controls = controls.events().into_iter().collect();
     controls.end_frame();
     again.end_frame();
     assert_eq!(again.events(), controls.events());
-    assert_eq!(again.notes().map(|(key, _)| key).collect::<Vec<_>>(), [(1, 60)]);
+    assert_eq!(
+        again.keys().map(|(key, _)| key.name.clone()).collect::<Vec<_>>(),
+        [ControlName::Note { channel: 1, number: 60 }]
+    );
     let numbers = [0, 1, 2].map(|index| again.sensor("imu", index).and_then(Control::last));
     assert_eq!(numbers, [Some(4.0), Some(2.0), Some(3.0)]);
 }

@@ -6,7 +6,7 @@ use crate::choice::Choice;
 use crate::grammar::expression::Expression;
 use crate::grammar::keyframes::Curve;
 use crate::grammar::prompts::Schedule;
-use crate::input::{Control, Reading, Strike};
+use crate::input::{Control, ControlId, ControlName, Reading, Strike};
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::requests::Requests;
 use crate::node::sound::Hop;
@@ -297,29 +297,31 @@ impl<'a> NodeContext<'a> {
         self.tick.inputs.measurements.get(tap).and_then(|numbers| numbers.get(number.name())).copied()
     }
 
-    /// A MIDI controller, by channel (1 to 16) and number; none before its first message.
-    pub fn cc(&self, key: (u8, u8)) -> Option<Reading> {
-        self.reading(self.tick.lane.controls.cc(key)?)
+    /// A control of the device that an input names, or of every device if the name is empty.
+    pub fn control_of(&self, device: &Input, name: ControlName) -> ControlId {
+        let device = Some(self.text(device)).filter(|device| !device.is_empty());
+        ControlId { name, device }
     }
 
-    /// A key, by channel (1 to 16) and number.
-    pub fn note(&self, key: (u8, u8)) -> Strike {
+    /// A number of a control, by its index in the message; none before the first message.
+    pub fn reading(&self, control: &ControlId, index: usize) -> Option<Reading> {
         let Lane { controls, is_held } = self.tick.lane;
-        controls.note(key).map(|key| if is_held { key.held() } else { key.strike() }).unwrap_or_default()
+        let control = controls.get(control, index)?;
+        if is_held { control.held() } else { control.reading() }
     }
 
-    /// A number of an OSC address, by its index in the message; none before the first message.
-    pub fn osc(&self, address: &str, index: usize) -> Option<Reading> {
-        self.reading(self.tick.lane.controls.osc(address, index)?)
+    /// The last number of a control, by its index in the message, and the count of messages within this latent frame.
+    pub fn latest(&self, control: &ControlId, index: usize) -> (Option<f64>, usize) {
+        let Lane { controls, is_held } = self.tick.lane;
+        let control = controls.get(control, index);
+        let count = control.filter(|_| !is_held).map_or(0, |control| control.path().len());
+        (control.and_then(Control::last), count)
     }
 
-    /// A number of a sensor, by its index in the line; none before the first line.
-    pub fn sensor(&self, name: &str, index: usize) -> Option<Reading> {
-        self.reading(self.tick.lane.controls.sensor(name, index)?)
-    }
-
-    fn reading(&self, control: &Control) -> Option<Reading> {
-        if self.tick.lane.is_held { control.held() } else { control.reading() }
+    /// A key.
+    pub fn strike(&self, key: &ControlId) -> Strike {
+        let Lane { controls, is_held } = self.tick.lane;
+        controls.key(key).map(|key| if is_held { key.held() } else { key.strike() }).unwrap_or_default()
     }
 
     /// Sound of this latent frame, oldest hop first.

@@ -2,7 +2,10 @@
 //!
 //! A [`NodeDef`] is the one source of the node's panel, JSON, page in the documentation, MIDI range and general tests.
 
+use serde_json::Value as Json;
+
 use crate::diagnostics::suggest::Named;
+use crate::input::ControlName;
 use crate::node::context::NodeContext;
 use crate::node::value::Kind;
 
@@ -33,53 +36,25 @@ pub struct NodeDef {
     pub sees_bypass: bool,
     /// Its face on a canvas; without one, [`NodeDef::face`] derives it from the outputs.
     pub view: Option<View>,
-    /// The MIDI input that it learns, if it is one.
-    pub learns: Option<Learns>,
-    /// The name under which it receives numbers, if it is an OSC or sensor input.
-    pub receives: Option<Receives>,
+    /// The control of a device that it reads, if it reads one.
+    pub reads: Option<Reads>,
     /// One tick.
     pub run: fn(&mut NodeContext<'_>),
 }
 
-/// The MIDI input that a node learns.
+/// The control that a node reads, for learning and for the monitor of devices.
 #[derive(Clone, Copy, Debug)]
-pub struct Learns {
-    /// Its kind.
-    pub kind: MidiKind,
-    /// The input that learning sets to the channel.
-    pub channel: &'static Input,
-    /// The input that learning sets to the number.
-    pub number: &'static Input,
-}
-
-/// A kind of MIDI input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MidiKind {
-    /// A controller.
-    Controller,
-    /// A note.
-    Note,
-}
-
-/// The name under which a node receives numbers.
-#[derive(Clone, Copy, Debug)]
-pub struct Receives {
-    /// Its kind.
-    pub kind: NameKind,
-    /// The input with the name.
-    pub name: &'static Input,
+pub struct Reads {
+    /// Values of the inputs with which the node reads a control; none if it cannot.
+    pub values: fn(&ControlName) -> Option<Values>,
+    /// The input with the name of the device.
+    pub device: Option<&'static Input>,
     /// The input with the index of the number in a message.
-    pub index: &'static Input,
+    pub index: Option<&'static Input>,
 }
 
-/// A kind of name under which numbers arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameKind {
-    /// An OSC address.
-    Address,
-    /// A sensor of a board.
-    Sensor,
-}
+/// Values of inputs.
+pub type Values = Vec<(&'static Input, Json)>;
 
 impl NodeDef {
     /// A node without ports, memory or effect: the rest of each declaration.
@@ -94,8 +69,7 @@ impl NodeDef {
         pure: false,
         sees_bypass: false,
         view: None,
-        learns: None,
-        receives: None,
+        reads: None,
         run: |_| {},
     };
 

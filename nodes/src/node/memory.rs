@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::input::ControlId;
+use crate::mapping::{KNOB_CELLS, KnobState, MAP_CELLS};
 use crate::node::def::NodeDef;
 use crate::node::value::Kind;
+use crate::patch::ControlMap;
 
 /// Last number of an output without a value so far.
 pub(crate) const NOTHING: f64 = f64::NAN;
@@ -29,8 +32,18 @@ pub struct Memory {
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     nodes: BTreeMap<Arc<str>, Cells>,
+    /// Knobs with maps, by node and input.
+    knobs: BTreeMap<(Arc<str>, &'static str), KnobCells>,
     count: usize,
     texts: usize,
+}
+
+/// Offsets of the numbers of a knob with maps.
+#[derive(Debug)]
+struct KnobCells {
+    cells: Range<usize>,
+    /// The controls of its maps. Another list of controls starts with an empty memory.
+    controls: Vec<(ControlId, u32)>,
 }
 
 /// Offsets of the numbers of a node: its own, one per input, one per output.
@@ -69,7 +82,7 @@ impl Cells {
 impl Layout {
     /// A layout with numbers and texts of each of these nodes.
     pub(crate) fn new<'a>(nodes: impl Iterator<Item = (&'a Arc<str>, &'static NodeDef)>) -> Self {
-        let mut layout = Self { nodes: BTreeMap::new(), count: CLOCK, texts: 0 };
+        let mut layout = Self { count: CLOCK, ..Self::default() };
         for (id, def) in nodes {
             let cells = Cells { def, start: layout.count, texts: layout.texts };
             layout.count = cells.outputs().end;
@@ -77,6 +90,15 @@ impl Layout {
             layout.nodes.insert(id.clone(), cells);
         }
         layout
+    }
+
+    /// Adds a knob with maps. Returns the offsets of its numbers.
+    pub(crate) fn add_knob(&mut self, node: &Arc<str>, input: &'static str, maps: &[ControlMap]) -> Range<usize> {
+        let cells = self.count..self.count + KNOB_CELLS + maps.len() * MAP_CELLS;
+        self.count = cells.end;
+        let controls = maps.iter().map(|map| (map.from.clone(), map.index)).collect();
+        self.knobs.insert((node.clone(), input), KnobCells { cells: cells.clone(), controls });
+        cells
     }
 
     /// Offsets of the numbers of a node.
@@ -94,6 +116,13 @@ impl Memory {
         (!number.is_nan()).then_some(number)
     }
 
+    /// The state of a knob with maps; none before its first frame.
+    pub fn knob(&self, node: &str, input: &str) -> Option<KnobState> {
+        let (_, input) = self.layout.cells(node)?.def.input(input)?;
+        let knob = self.layout.knobs.get(&(Arc::from(node), input.name))?;
+        KnobState::of(&self.numbers[knob.cells.clone()])
+    }
+
     /// Beats since the beginning.
     pub fn beat(&self) -> f64 {
         self.numbers.first().copied().unwrap_or_default()
@@ -105,8 +134,8 @@ impl Memory {
     }
 
     /// Advances to the next frame.
-    pub(crate) fn advance(&mut self, beats: f64, tempo: f64) {
-        self.numbers[0] += beats;
+    pub(crate) fn advance(&mut self, beat: f64, tempo: f64) {
+        self.numbers[0] = beat;
         self.numbers[1] = tempo;
     }
 
@@ -137,6 +166,13 @@ impl Memory {
                 texts[new.texts()].clone_from_slice(&self.texts[old.texts()]);
             }
         }
+        for (port, new) in &layout.knobs {
+            let old = self.layout.knobs.get(port).filter(|old| old.controls == new.controls);
+            match old {
+                Some(old) => numbers[new.cells.clone()].copy_from_slice(&self.numbers[old.cells.clone()]),
+                None => numbers[new.cells.clone()].fill(NOTHING),
+            }
+        }
         if !self.numbers.is_empty() {
             numbers[..CLOCK].copy_from_slice(&self.numbers[..CLOCK]);
         }
@@ -160,7 +196,14 @@ impl PartialEq for Memory {
             let texts = |cells: &Cells| memory.texts[cells.texts()].to_vec();
             memory.layout.nodes.iter().map(|(id, cells)| (id.clone(), bits(memory, cells), texts(cells))).collect()
         };
-        (self.beat(), self.tempo()) == (other.beat(), other.tempo()) && nodes(self) == nodes(other)
+        let knobs = |memory: &Self| -> Vec<_> {
+            let bits =
+                |cells: &Range<usize>| memory.numbers[cells.clone()].iter().map(|number| number.to_bits()).collect();
+            let knobs = memory.layout.knobs.iter();
+            knobs.map(|(port, knob)| (port.clone(), bits(&knob.cells))).collect::<Vec<(_, Vec<u64>)>>()
+        };
+        let is_equal = nodes(self) == nodes(other) && knobs(self) == knobs(other);
+        (self.beat(), self.tempo()) == (other.beat(), other.tempo()) && is_equal
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Requests {
     pub(crate) links: Vec<Link>,
     /// The tempo of the next frame.
     pub(crate) tempo: Option<f64>,
+    /// The beat at the beginning of the next frame.
+    pub(crate) beat: Option<f64>,
     /// Warnings of nodes, over all ticks of the call.
     pub(crate) warnings: Vec<(Arc<str>, &'static str)>,
 }
@@ -41,6 +43,11 @@ impl NodeContext<'_> {
     /// Requests a tempo from the next frame on.
     pub fn request_tempo(&mut self, beats_per_minute: f64) {
         self.requests.tempo = Some(beats_per_minute);
+    }
+
+    /// Requests a beat at the beginning of the next frame. Without a request, beats follow the tempo.
+    pub fn request_beat(&mut self, beat: f64) {
+        self.requests.beat = Some(beat);
     }
 
     /// Adds a warning; a repeated one has no effect.

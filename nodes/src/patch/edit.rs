@@ -2,7 +2,7 @@
 
 use crate::patch::edit_error::EditError;
 use crate::patch::level::{Level, LevelEdit, replace};
-use crate::patch::{Definition, Frame, Meta, MidiMap, Patch, Snapshot};
+use crate::patch::{ControlMap, Definition, Frame, Meta, Patch, Snapshot};
 
 impl Patch {
     /// Applies an edit. Returns the inverse edits, in order.
@@ -65,7 +65,7 @@ impl Patch {
         Ok(vec![Edit::SetDefinition { id, definition: Some(Box::new(before)) }])
     }
 
-    /// Removes the MIDI maps and snapshot values of a removed node, so that a later node of the same id does not
+    /// Removes the maps and snapshot values of a removed node, so that a later node of the same id does not
     /// inherit them. Returns the inverse edits.
     fn remove_references(&mut self, id: &str) -> Vec<Edit> {
         let mut undo = Vec::new();
@@ -118,10 +118,10 @@ pub enum Edit {
         /// All of them.
         snapshots: Vec<Snapshot>,
     },
-    /// Changes the MIDI maps.
+    /// Changes the maps.
     SetMaps {
         /// All of them.
-        maps: Vec<MidiMap>,
+        maps: Vec<ControlMap>,
     },
     /// Replaces or adds a subpatch; none removes it.
     SetDefinition {

@@ -10,7 +10,7 @@ use crate::diagnostics::messages::explain;
 use crate::diagnostics::pointer::{join, keys};
 use crate::diagnostics::suggest::nearest;
 use crate::diagnostics::{Code, Problem};
-use crate::patch::{Cable, Definition, Device, Frame, Inlet, MidiMap, Node, Outlet, Patch, Place, Port, Snapshot};
+use crate::patch::{Cable, ControlMap, Definition, Device, Frame, Inlet, Node, Outlet, Patch, Place, Port, Snapshot};
 
 /// Largest number of removals from one part.
 const MOST_REMOVED: usize = 16;
@@ -44,7 +44,7 @@ pub(crate) fn read_lenient(json: &mut Json, problems: &mut Vec<Problem>) -> (Opt
     let mut reader = LenientReader { problems, gaps: Gaps::default() };
     reader.scope(json, "");
     reader.map::<Device>(json, "", "devices");
-    reader.list::<MidiMap>(json, "", "maps");
+    reader.list::<ControlMap>(json, "", "maps");
     reader.list::<Snapshot>(json, "", "snapshots");
     reader.list::<Frame>(json, "", "frames");
     if let Some(Json::Object(definitions)) = json.get_mut("definitions") {

@@ -19,7 +19,7 @@ pub enum LevelEdit {
         /// Position on the canvas.
         pos: [f64; 2],
     },
-    /// Removes a node with its cables; in a patch, also its MIDI maps and values in snapshots.
+    /// Removes a node with its cables; in a patch, also its maps and values in snapshots.
     RemoveNode {
         /// Its id.
         id: String,

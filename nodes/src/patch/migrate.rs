@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::LIBRARY;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem};
-use crate::patch::{Cable, Definition, INSTANCE, MOST_NESTED, MidiMap, Node, Patch, Place, Port, Snapshot};
+use crate::patch::{Cable, ControlMap, Definition, INSTANCE, MOST_NESTED, Node, Patch, Place, Port, Snapshot};
 
 /// The change of a node from one version to the next.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ pub struct Migrated<'a> {
 /// Migrates all nodes of a patch to their present versions. Reports nodes of later versions.
 pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
     let Patch { nodes, cables, layout, maps, snapshots, definitions, .. } = patch;
-    let outside = maps.iter_mut().map(|MidiMap { to, .. }| to).collect();
+    let outside = maps.iter_mut().map(|ControlMap { to, .. }| to).collect();
     let mut parts = Migrated { nodes, cables, layout, outside, snapshots: Some(snapshots), choices: Vec::new() };
     let mut problems = parts.migrate("");
     let mut choices = Choices::new();

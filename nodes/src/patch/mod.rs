@@ -5,6 +5,7 @@
 //! [`Patch::read`](crate::patch::read) reads, [`Patch::to_json`] writes, and every change of a patch is an [`Edit`].
 
 mod cable;
+mod control_map;
 mod definition;
 pub mod edit;
 mod edit_error;
@@ -12,7 +13,7 @@ mod lenient;
 mod level;
 mod meta;
 pub mod migrate;
-mod number;
+pub(crate) mod number;
 pub mod read;
 mod write;
 
@@ -24,6 +25,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::patch::migrate::version_of;
 pub use cable::{Cable, Port};
+pub use control_map::{ControlMap, LONGEST_SMOOTHING, Law, MapMode, STEP, Takeover};
 pub use definition::{Definition, Inlet, Outlet};
 pub use edit::Edit;
 pub use edit_error::EditError;
@@ -85,9 +87,9 @@ pub struct Patch {
     /// Subpatches by id: a node of the kind `sub.` and the id is an instance.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub definitions: BTreeMap<String, Definition>,
-    /// MIDI controllers that turn knobs.
+    /// Controls of devices that turn knobs and press buttons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub maps: Vec<MidiMap>,
+    pub maps: Vec<ControlMap>,
     /// Stored settings of knobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<Snapshot>,
@@ -124,26 +126,6 @@ pub struct Node {
     /// Depths of its cables, by input name: −1 to 1 of the knob's travel.
     #[serde(default, serialize_with = "number::by_name", skip_serializing_if = "BTreeMap::is_empty")]
     pub depths: BTreeMap<String, f64>,
-    /// Keys unknown to this version.
-    #[serde(flatten)]
-    pub rest: Map<String, Json>,
-}
-
-/// A MIDI controller that turns a knob or presses a button. The first message of the controller sets the knob.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = "a map in braces")]
-pub struct MidiMap {
-    /// The channel, 1 to 16.
-    #[serde(deserialize_with = "number::whole")]
-    pub channel: u8,
-    /// The controller's number, 0 to 127.
-    #[serde(deserialize_with = "number::whole")]
-    pub cc: u8,
-    /// The knob.
-    pub to: Port,
-    /// Positions of the knob at the controller's two ends; a button is on from the middle on.
-    #[serde(serialize_with = "number::pair")]
-    pub range: [f64; 2],
     /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,

@@ -12,12 +12,16 @@ use serde_json::Value as Json;
 const BEYOND: f64 = 18_446_744_073_709_551_616.0;
 
 /// A type of whole numbers from 0.
-pub(super) trait Whole: TryFrom<u64> {
+pub(crate) trait Whole: TryFrom<u64> {
     /// The largest of them.
     const LARGEST: u64;
 }
 
 impl Whole for u8 {
+    const LARGEST: u64 = Self::MAX as u64;
+}
+
+impl Whole for u16 {
     const LARGEST: u64 = Self::MAX as u64;
 }
 
@@ -30,8 +34,13 @@ impl Whole for u64 {
 }
 
 /// Reads a whole number: `7`, `7.0` and `70e-1` are the same, as in JSON Schema.
-pub(super) fn whole<'de, D: Deserializer<'de>, T: Whole>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn whole<'de, D: Deserializer<'de>, T: Whole>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_any(WholeVisitor(PhantomData))
+}
+
+/// Reads a whole number as [`whole`] does, where a number may be missing.
+pub(crate) fn whole_or_none<'de, D: Deserializer<'de>, T: Whole>(deserializer: D) -> Result<Option<T>, D::Error> {
+    whole(deserializer).map(Some)
 }
 
 /// The whole number in JSON, if a `u64` holds it.

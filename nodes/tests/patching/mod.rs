@@ -84,7 +84,7 @@ pub fn heard(sound: &[Hop], frames: usize) -> Vec<Arc<Controls>> {
 
 /// The event of an OSC message with one number.
 pub fn osc(address: &str, number: f64) -> Event {
-    Event::Osc { address: address.into(), numbers: [number].into() }
+    Event::osc(address, &[number])
 }
 
 /// The program of a call with this sound.
@@ -107,7 +107,7 @@ pub fn assert_near(actual: &[f64], expected: &[f64]) {
     assert!(near, "{actual:?} is not {expected:?}");
 }
 
-/// A node that is looked at alone, frame by frame: what is fed to its inputs, and what its outputs give.
+/// A bench for one node: scripted inputs per frame, and the values of its outputs.
 pub struct Bench<'a> {
     pub kind: &'a str,
     pub params: Json,
@@ -172,7 +172,7 @@ impl<'a> Bench<'a> {
         self
     }
 
-    /// The node as `it`, with a message for each input that is fed, and a counter `count_…` for each output that is a gate.
+    /// The node `it`, an OSC input for each fed input, and a counter `count_…` for each gate output.
     fn patch(&self) -> Patch {
         let mut bench = patch(&[("it", self.kind, self.params.clone())], &[]);
         bench.engine.tempo = self.tempo;
@@ -198,7 +198,7 @@ impl<'a> Bench<'a> {
         bench
     }
 
-    /// Calls of these many frames each, with what arrives in the first frame of each; the memory after each.
+    /// Memory after each call. The fed numbers of a call's first frame hold for all its frames.
     pub fn memories(&self, calls: &[usize]) -> Vec<Memory> {
         let (plan, measurements) = (compile(&self.patch()), Measurements::default());
         let (mut memory, mut frame) = (Memory::default(), 0);
@@ -239,7 +239,9 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The random number of the node `it` of a patch with seed 0, as [`bendrack_nodes::node::context::NodeContext::random`] has to be for ever.
+/// Value of [`bendrack_nodes::node::context::NodeContext::random`] for node `it` and patch seed 0.
+///
+/// Patches depend on these numbers, so they never change.
 pub fn dice(stream: u64, index: i64) -> f64 {
     fn splitmix(state: u64) -> u64 {
         let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

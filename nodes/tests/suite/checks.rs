@@ -101,7 +101,8 @@ fn one_thing_that_cannot_be_read_hides_no_other() {
 
 #[test]
 fn maps_and_snapshots_are_looked_at_like_parameters() {
-    let map = |cc: u8, to: &str, range: Json| json!({ "channel": 1, "cc": cc, "to": to, "range": range });
+    let map =
+        |cc: u8, to: &str, range: Json| json!({ "kind": "cc", "channel": 1, "number": cc, "to": to, "range": range });
     let patch = with(json!({
         "nodes": {
             "l": { "type": "modulate.lfo" }, "p": { "type": "prompt.text" }, "b": { "type": "control.button" },
@@ -116,7 +117,7 @@ fn maps_and_snapshots_are_looked_at_like_parameters() {
             map(3, "b.on", json!([0, 1])),
             map(4, "l.rate", json!([0, 1000])),
             map(5, "l.phase", json!([0, 1])),
-            map(6, "l.phase", json!([1, 0])),
+            map(5, "l.phase", json!([1, 0])),
             map(7, "i.k", json!([0, 2])),
             map(8, "later.x", json!([0, 1])),
             map(200, "l.width", json!([0.2, 0.8])),
@@ -137,7 +138,7 @@ fn maps_and_snapshots_are_looked_at_like_parameters() {
             warning(Code::OutOfRange, "/maps/3/range"),
             warning(Code::NoEffect, "/maps/4/to"),
             warning(Code::OutOfRange, "/maps/6/range"),
-            warning(Code::OutOfRange, "/maps/8/cc"),
+            warning(Code::OutOfRange, "/maps/8/number"),
             warning(Code::UnknownNode, "/nodes/later/type"),
             warning(Code::BadValue, "/snapshots/0/values/b.on"),
             warning(Code::BadValue, "/snapshots/0/values/i.k"),
@@ -151,7 +152,7 @@ fn maps_and_snapshots_are_looked_at_like_parameters() {
     );
     let problems = problems(&patch);
     assert_eq!(at(&problems, "/snapshots/0/values/l.shape").suggestion.as_deref(), Some("sine"));
-    assert!(at(&problems, "/maps/8/cc").message.contains("has no effect"));
+    assert!(at(&problems, "/maps/8/number").message.contains("has no effect"));
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn a_mapped_controller_presses_a_button_from_half_of_its_range() {
         patch.maps.push(serde_json::from_value(map).expect("a map"));
         let (plan, measurements, mut memory) = (compile(&patch), Measurements::new(), Memory::default());
         let press = |position: &f64| {
-            let moved = (*position >= 0.0).then_some(Event::Cc { channel: 1, number: 3, value: *position });
+            let moved = (*position >= 0.0).then_some(Event::cc(1, 3, *position));
             let lanes = [Arc::new(Controls::from_iter(moved))];
             let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
             plan.program(&inputs, &mut memory, 1);
@@ -171,7 +172,7 @@ fn a_mapped_controller_presses_a_button_from_half_of_its_range() {
         positions.iter().map(press).collect::<Vec<_>>()
     };
     let (on, off) = (Some(1.0), Some(0.0));
-    // Below 0 nothing has come in yet: the button is as it was set.
+    // Below 0 stands for no message yet: the button keeps its parameter.
     let positions = [-1.0, 0.0, 1.0, 0.49, 64.0 / 127.0, 0.0];
     assert_eq!(presses([0.0, 1.0], &positions), [on, off, on, off, on, off]);
     assert_eq!(presses([0.0, 127.0], &positions), [on, off, on, off, on, off]);

@@ -1,7 +1,7 @@
-//! The file format: what is read, what is written, what is refused, and where a mistake is.
+//! The file format: reading, writing, refused files, and the places of errors.
 //!
-//! `make bless` rewrites the patches in their canonical form, the schema and the results of migrations: review them before you
-//! keep them.
+//! `make bless` rewrites the patches in their canonical form, the schema and the results of migrations. Review them
+//! before you keep them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ fn hold(path: &Path, text: &str) {
         std::fs::write(&beside, text).expect("the file is written");
         return std::fs::rename(beside, path).expect("the file is there");
     }
-    let how = "make bless writes it anew";
+    let how = "make bless rewrites it";
     assert!(read(path) == text, "{} is not what it should be; {how}", path.display());
 }
 
@@ -118,7 +118,12 @@ fn patches_of_earlier_versions_become_patches_of_today() {
         }
     }
     for step in MIGRATIONS {
-        assert!(had.contains(&(step.node.to_owned(), step.from)), "no patch from before {} {}", step.node, step.from);
+        assert!(
+            had.contains(&(step.node.to_owned(), step.from)),
+            "no fixture has {} in version {}",
+            step.node,
+            step.from
+        );
         let def = LIBRARY.iter().find(|def| def.name == step.renamed.unwrap_or(step.node)).expect(step.node);
         for (input, value) in step.set {
             assert!(def.input(input).is_some() && serde_json::from_str::<Json>(value).is_ok(), "{} {input}", step.node);
@@ -174,7 +179,7 @@ const STRANGE: &str = r##"{
     }
   },
   "maps": [
-    { "channel": 1, "cc": 16, "to": "b.value", "range": [0.0, 1.0], "takeover": "pickup" }
+    { "kind": "cc", "channel": 1, "number": 16, "to": "b.value", "range": [0.0, 1.0], "hue": 1 }
   ],
   "snapshots": [
     { "name": "calm", "values": { "b.value": 0.5 }, "key": "F1" }
@@ -210,7 +215,7 @@ fn what_nobody_knows_is_kept_to_the_byte() {
             "/devices/ctl/colour",
             "/engine/warp",
             "/layout/b/open",
-            "/maps/0/takeover",
+            "/maps/0/hue",
             "/meta/mood",
             "/nodes/a/type",
             "/nodes/b/params/later",
@@ -424,7 +429,7 @@ fn odd_ids_and_tempi_are_warned_of() {
         at(Code::BadId, "/nodes/A b"),
         at(Code::OutOfRange, "/engine/tempo"),
         at(Code::OutOfRange, "/maps/0/channel"),
-        at(Code::OutOfRange, "/maps/0/cc"),
+        at(Code::OutOfRange, "/maps/0/number"),
         at(Code::NoSuchNode, "/maps/0/to"),
         at(Code::NoSuchPort, "/maps/1/to"),
         at(Code::NoSuchNode, "/snapshots/0/values/gone.value"),
@@ -453,9 +458,9 @@ fn a_mapped_controller_turns_its_knob_and_a_snapshot_brings_settings_back() {
     };
     let mut controls = Controls::default();
     assert_eq!(value(&controls), Some(0.25), "not moved yet");
-    controls.apply(&Event::Cc { channel: 2, number: 7, value: 0.5 });
+    controls.apply(&Event::cc(2, 7, 0.5));
     assert_eq!(value(&controls), Some(0.75));
-    controls.apply(&Event::Cc { channel: 2, number: 7, value: 1.0 });
+    controls.apply(&Event::cc(2, 7, 1.0));
     assert_eq!(value(&controls), Some(0.5));
 
     let edits = patch.recall(&patch.snapshots[0]);

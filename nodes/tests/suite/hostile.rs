@@ -1,4 +1,4 @@
-//! Files that are wrong in as many places as they can be, or unfold into much: checked and compiled in a moment all the same.
+//! Files with as many errors as possible, or with large expansions: checking and compiling them stays fast.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ fn notes(count: usize) -> Json {
     object((0..count).map(|i| (format!("a{i:06}{PAD}"), json!({ "type": "view.note" }))))
 }
 
-/// Files of about `size` bytes that are wrong in as many places as they can be, or unfold into much.
+/// Files of about `size` bytes with as many errors as possible, or with large expansions.
 fn hostile(size: usize) -> Vec<(&'static str, Json)> {
     let many = |bytes: usize| size / bytes;
     let wired = |ports: Json| json!({ "inputs": ports, "nodes": {} });
@@ -37,7 +37,7 @@ fn hostile(size: usize) -> Vec<(&'static str, Json)> {
             with(json!({ "nodes": notes(many(105)), "snapshots": [{ "name": "s", "values": values }] }))
         }),
         ("maps", {
-            let map = |i| json!({ "channel": 1, "cc": 1, "to": format!("b{i:06}{PAD}.x"), "range": [0, 1] });
+            let map = |i| json!({ "kind": "cc", "channel": 1, "number": 1, "to": format!("b{i:06}{PAD}.x"), "range": [0, 1] });
             with(json!({ "nodes": notes(many(150)), "maps": (0..many(150)).map(map).collect::<Json>() }))
         }),
         ("subpatches", {

@@ -9,6 +9,7 @@ mod help;
 mod hostile;
 mod language;
 mod library;
+mod maps;
 mod messages;
 mod modulate;
 mod numbers;

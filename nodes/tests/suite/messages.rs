@@ -80,7 +80,7 @@ fn chain(kind: &str, output: &str, input: &str, count: usize) -> Json {
 
 /// Patches with problems of every kind that the checker of a patch has.
 fn patches() -> Vec<Json> {
-    let map = |channel: i32, to: &str, range: Json| json!({ "channel": channel, "cc": 1, "to": to, "range": range });
+    let map = |channel: i32, to: &str, range: Json| json!({ "kind": "cc", "channel": channel, "number": 1, "to": to, "range": range });
     let inlet = json!({ "inputs": [{ "name": "k", "to": ["n.value"] }], "nodes": { "n": { "type": "control.knob" } } });
     let nested = (0..20).map(|i| {
         let nodes = json!({ "n": { "type": format!("sub.d{}", i + 1) } });
@@ -150,7 +150,7 @@ fn patches() -> Vec<Json> {
             "definitions": { "d": inlet },
             "maps": [
                 map(1, "i.kk", json!([0, 1])), map(2, "p.text", json!([0, 1])), map(3, "l.rate", json!([0, 1000])), map(99, "l.phase", json!([0, 1])),
-                map(4, "l.phase", json!([0, 1])), map(5, "none.x", json!([0, 1])), map(6, "r.x", json!([0, 1]))
+                map(99, "l.phase", json!([0, 1])), map(5, "none.x", json!([0, 1])), map(6, "r.x", json!([0, 1]))
             ],
             "snapshots": [{ "name": "a", "values": { "l.rae": 2, "l.rate": "fast", "l.width": 44, "zz.x": 1 } }, { "name": "a", "values": {} }]
         })),

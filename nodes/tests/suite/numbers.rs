@@ -4,11 +4,12 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
 use bendrack_nodes::check::schema::schema;
 use bendrack_nodes::diagnostics::{Code, Problem, Severity};
-use bendrack_nodes::patch::{Frame, MidiMap, Node, Patch, Place, Snapshot};
+use bendrack_nodes::input::ControlName;
+use bendrack_nodes::patch::{ControlMap, Frame, Node, Patch, Place, Snapshot};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-/// A number of a patch: where it is, a number that is right there, and codes of which the schema knows nothing.
+/// A key of a patch: its pointer, a valid value, and codes that the schema cannot report.
 struct Key {
     pointer: &'static str,
     right: &'static str,
@@ -27,7 +28,7 @@ const KEYS: [Key; 14] = [
     Key { pointer: "/nodes/a/depths/rate", right: "0.5", beyond_schema: &[] },
     Key { pointer: "/nodes/b/params/on", right: "true", beyond_schema: &[] },
     Key { pointer: "/maps/0/channel", right: "1", beyond_schema: &[] },
-    Key { pointer: "/maps/0/cc", right: "7", beyond_schema: &[] },
+    Key { pointer: "/maps/0/number", right: "7", beyond_schema: &[] },
     Key { pointer: "/maps/0/range", right: "[0, 1]", beyond_schema: &[Code::OutOfRange] },
     Key { pointer: "/layout/a/pos", right: "[8, 16]", beyond_schema: &[] },
     Key { pointer: "/x/any", right: "1", beyond_schema: &[] },
@@ -48,7 +49,7 @@ fn patch(pointer: &str, text: &str) -> String {
 "nodes": {{
 "a": {{ "type": "modulate.lfo", "v": {}, "params": {{ "rate": {}, "shape": {}, "bipolar_number": {} }}, "depths": {{ "rate": {} }} }},
 "b": {{ "type": "control.button", "params": {{ "on": {} }} }} }},
-"maps": [{{ "channel": {}, "cc": {}, "to": "a.phase", "range": {} }}],
+"maps": [{{ "kind": "cc", "channel": {}, "number": {}, "to": "a.phase", "range": {} }}],
 "layout": {{ "a": {{ "pos": {} }} }}, "x": {{ "any": {} }} }}"#,
         at("/version"),
         at("/engine/seed"),
@@ -60,14 +61,14 @@ fn patch(pointer: &str, text: &str) -> String {
         at("/nodes/a/depths/rate"),
         at("/nodes/b/params/on"),
         at("/maps/0/channel"),
-        at("/maps/0/cc"),
+        at("/maps/0/number"),
         at("/maps/0/range"),
         at("/layout/a/pos"),
         at("/x/any"),
     )
 }
 
-/// A form of JSON, and how it is written: as a decimal number, as a whole number if it is one, in an unknown key.
+/// A form of JSON, and its canonical form: decimal, whole number if possible, and in an unknown key.
 type Form = (&'static str, &'static str, Option<&'static str>, &'static str);
 
 const FORMS: [Form; 30] = [
@@ -260,7 +261,13 @@ fn the_writer_writes_no_number_that_the_reader_refuses() {
         patch.layout.insert("a".to_owned(), Place { pos: [number, 1.0], ..Place::default() });
         patch.frames.push(Frame { pos: [1.0, number], size: [number, number], ..Frame::default() });
         let to = "a.rate".parse().expect("a port");
-        patch.maps.push(MidiMap { channel: 1, cc: 1, to, range: [number, 1.0], rest: serde_json::Map::new() });
+        let from = ControlName::Cc { channel: 1, number: 1 };
+        patch.maps.push(ControlMap {
+            curve: number,
+            smooth: number,
+            step: number,
+            ..ControlMap::new(from, to, [number, 1.0])
+        });
         let read = Patch::from_json(&patch.to_json()).expect("a patch");
         assert_eq!(read.layout["a"].pos.map(f64::to_bits), [0.0_f64, 1.0].map(f64::to_bits));
         assert_eq!(read.engine.tempo.to_bits(), Patch::default().engine.tempo.to_bits());
@@ -292,7 +299,8 @@ proptest! {
         patch.nodes.insert("a".to_owned(), Node { v, params, depths, ..Node::new("future.node") });
         let to: bendrack_nodes::patch::Port = "a.p".parse().expect("a port");
         let rest = serde_json::Map::new;
-        patch.maps.push(MidiMap { channel, cc, to: to.clone(), range, rest: rest() });
+        let from = ControlName::Cc { channel, number: cc };
+        patch.maps.push(ControlMap { input: pos, ..ControlMap::new(from, to.clone(), range) });
         patch.snapshots.push(Snapshot { name: "s".to_owned(), values: [(to, value.clone())].into(), rest: rest() });
         patch.frames.push(Frame { pos, size, ..Frame::default() });
         patch.layout.insert("a".to_owned(), Place { pos, ..Place::default() });

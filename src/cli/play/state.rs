@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use bendrack_nodes::input::Event;
+use bendrack_nodes::input::{ControlId, Event};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Failure;
@@ -12,6 +12,8 @@ use crate::disk;
 use crate::input::Inbox;
 use crate::terminal;
 
+/// The version of the format.
+const VERSION: u64 = 2;
 /// Largest state file, in bytes.
 const MAX_STATE: u64 = 64 << 20;
 
@@ -21,7 +23,15 @@ struct State {
     /// The version of the format.
     #[serde(rename = "bendrack-state")]
     version: u64,
-    events: Vec<Event>,
+    controls: Vec<Latest>,
+}
+
+/// The last numbers of a control.
+#[derive(Debug, Deserialize, Serialize)]
+struct Latest {
+    #[serde(flatten)]
+    control: ControlId,
+    numbers: Vec<f64>,
 }
 
 /// Events of the state file; none before the first file.
@@ -36,15 +46,20 @@ pub(super) fn read(path: &Path) -> Result<Vec<Event>, Failure> {
     }
     let text = fs::read(path).map_err(|error| failed(&error.to_string()))?;
     let state: State = serde_json::from_slice(&text).map_err(|error| failed(&error.to_string()))?;
-    if state.version != 1 {
-        return Err(failed(&format!("a state of version {}; this bendrack reads version 1", state.version)));
+    if state.version != VERSION {
+        return Err(failed(&format!("a state of version {}; this bendrack reads version {VERSION}", state.version)));
     }
-    Ok(state.events)
+    Ok(state.controls.into_iter().map(|Latest { control, numbers }| Event::new(control, &numbers)).collect())
 }
 
 /// Writes the latest values of the inbox. A failure is a warning.
 pub(super) fn save(path: &Path, inbox: &Inbox) {
-    let state = State { version: 1, events: inbox.latest().events() };
+    let latest = |event| match event {
+        Event::Control { control, numbers } => Some(Latest { control, numbers: numbers.to_vec() }),
+        Event::Sound(_) => None,
+    };
+    let controls = inbox.latest().events().into_iter().filter_map(latest).collect();
+    let state = State { version: VERSION, controls };
     let written = serde_json::to_vec(&state).map_err(io::Error::other).and_then(|text| disk::replace(path, &text));
     if let Err(error) = written {
         terminal::print_error(format_args!(

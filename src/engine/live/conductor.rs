@@ -136,8 +136,7 @@ impl<J: Journal> Conductor<J> {
             return Ok(());
         }
         let first = self.session.open_frames().first().copied().unwrap_or_default() as u64;
-        let places: Vec<usize> = input::frames(&events, (begin, end), frames).collect();
-        for (Stamped { at, event }, place) in events.into_iter().zip(places) {
+        for (place, Stamped { at, event }) in input::frames(events, (begin, end), frames) {
             let frame = first + place as u64;
             self.touches.add(frame, at);
             self.execute(&Entry::Event { frame, event })?;

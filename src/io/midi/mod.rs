@@ -1,19 +1,27 @@
-//! MIDI inputs: controllers and notes. Ports are reopened when they come back.
+//! MIDI inputs: controllers, notes and all other messages of channels, and the clock. Ports are reopened when they
+//! come back.
+
+mod clock;
+mod controllers;
+mod parser;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::input;
+use bendrack_nodes::input::{ControlId, ControlName, Event};
 use midir::{Ignore, MidiInput, MidiInputConnection, MidiInputPort, MidiOutput};
 
 use super::activity::LightHandle;
 use super::light::Kind;
-use super::message::Message;
+use super::message::Message as Kept;
 use super::midi_ports::{self, Ports, Watcher};
 use super::worker::Worker;
 use super::{DeviceContext, DeviceError};
+use clock::{Clock, Position};
+use controllers::Controllers;
+use parser::{Message, Parser, Step};
 
 /// The MIDI inputs to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,145 +46,108 @@ impl FromStr for MidiInputs {
     }
 }
 
-/// A MIDI message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A control change.
-    Cc {
-        /// 1 to 16.
-        channel: u8,
-        /// 0 to 127.
-        number: u8,
-        /// 0 to 127.
-        value: u8,
-    },
-    /// Note on; note off with velocity 0.
-    Note {
-        /// 1 to 16.
-        channel: u8,
-        /// 0 to 127.
-        number: u8,
-        /// 0 to 127.
-        velocity: u8,
-    },
-    /// Note off for every note of a channel.
-    AllNotesOff {
-        /// 1 to 16.
-        channel: u8,
-    },
-}
-
-/// The effect of a byte in a MIDI stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The byte is part of an incomplete message, or of one without use here.
-    Nothing,
-    /// The byte completes a message.
-    Event(Event),
-    /// The byte belongs to no message.
-    Stray,
-}
-
-/// Reads a MIDI stream byte by byte, with running status.
-#[derive(Clone, Debug, Default)]
-pub struct Parser {
-    /// The status byte of the message under way.
-    status: Option<u8>,
-    first: Option<u8>,
-}
-
-impl Parser {
-    /// Takes the next byte.
-    pub fn feed(&mut self, byte: u8) -> Step {
-        match byte {
-            // Real-time messages such as clock may stand within other messages.
-            0xF8.. => return Step::Nothing,
-            0x80.. => {
-                (self.status, self.first) = (Some(byte), None);
-                return Step::Nothing;
-            }
-            _ => {}
-        }
-        let Some(status) = self.status else { return Step::Stray };
-        let channel = (status & 0x0F) + 1;
-        let Some(first) = self.first else {
-            let two = matches!(status & 0xF0, 0x80 | 0x90 | 0xA0 | 0xB0 | 0xE0);
-            self.first = two.then_some(byte);
-            return Step::Nothing;
-        };
-        self.first = None;
-        match (status & 0xF0, first) {
-            (0x80, number) => Step::Event(Event::Note { channel, number, velocity: 0 }),
-            (0x90, number) => Step::Event(Event::Note { channel, number, velocity: byte }),
-            // All sound off, all notes off.
-            (0xB0, 120 | 123) => Step::Event(Event::AllNotesOff { channel }),
-            (0xB0, number) => Step::Event(Event::Cc { channel, number, value: byte }),
-            _ => Step::Nothing,
-        }
-    }
-}
-
 /// Applies the messages of one port.
 struct Port {
     context: DeviceContext,
     light: LightHandle,
     parser: Parser,
-    clock: PortClock,
+    controllers: Controllers,
+    clock: Clock,
+    times: PortClock,
     held: BTreeSet<(u8, u8)>,
 }
 
 impl Port {
     fn new(context: DeviceContext, light: LightHandle) -> Self {
-        Port { context, light, parser: Parser::default(), clock: PortClock::default(), held: BTreeSet::new() }
+        Port {
+            context,
+            light,
+            parser: Parser::default(),
+            controllers: Controllers::default(),
+            clock: Clock::default(),
+            times: PortClock::default(),
+            held: BTreeSet::new(),
+        }
     }
 
     /// Takes bytes that arrived at a time of the port's own clock, in microseconds.
     fn receive(&mut self, micros: u64, bytes: &[u8]) {
-        let at = self.clock.time_of(micros, Instant::now());
+        let at = self.times.time_of(micros, Instant::now());
         for &byte in bytes {
             match self.parser.feed(byte) {
-                Step::Event(event) => self.apply(at, event),
+                Step::Message(message) => self.apply(at, message),
                 Step::Stray => self.light.count_error(format!("a stray byte, {byte}")),
                 Step::Nothing => {}
             }
         }
     }
 
-    fn apply(&mut self, at: Instant, event: Event) {
-        match event {
-            Event::Cc { channel, number, value } => {
-                let part = f64::from(value) / 127.0;
-                self.send(at, None, &[input::Event::Cc { channel, number, value: part }]);
+    fn apply(&mut self, at: Instant, message: Message) {
+        let part = |value: u8| f64::from(value) / 127.0;
+        match message {
+            Message::Cc { channel, number, value } => {
+                if let Some((name, value)) = self.controllers.change(at, channel, number, value) {
+                    self.send(at, name, value);
+                }
             }
-            Event::Note { channel, number, velocity: 0 } => {
-                self.held.remove(&(channel, number));
-                self.send(at, None, &[off((channel, number))]);
+            Message::Note { channel, number, velocity } => {
+                if velocity == 0 {
+                    self.held.remove(&(channel, number));
+                } else {
+                    self.held.insert((channel, number));
+                }
+                self.send(at, ControlName::Note { channel, number }, part(velocity));
             }
-            Event::Note { channel, number, velocity } => {
-                let part = f64::from(velocity) / 127.0;
-                self.held.insert((channel, number));
-                self.send(at, None, &[input::Event::Note { channel, number, velocity: part }]);
+            Message::KeyPressure { channel, number, value } => {
+                self.send(at, ControlName::KeyPressure { channel, number }, part(value));
             }
-            Event::AllNotesOff { channel } => {
-                let released: Vec<_> = self.held.extract_if(.., |key| key.0 == channel).map(off).collect();
-                self.send(at, Some(Message::AllNotesOff(channel)), &released);
+            Message::Pressure { channel, value } => self.send(at, ControlName::Pressure { channel }, part(value)),
+            Message::Program { channel, number } => {
+                self.send(at, ControlName::Program { channel }, f64::from(number));
+            }
+            Message::PitchBend { channel, value } => {
+                // The way down has 8192 steps, the way up 8191.
+                let offset = f64::from(value) - 8192.0;
+                let bend = if offset > 0.0 { offset / 8191.0 } else { offset / 8192.0 };
+                self.send(at, ControlName::PitchBend { channel }, bend);
+            }
+            Message::AllNotesOff { channel } => {
+                let released: Vec<_> = self.held.extract_if(.., |key| key.0 == channel).collect();
+                let events: Vec<_> = released.into_iter().map(|key| self.off(key)).collect();
+                self.context.send(&self.light, at, Some(Kept::AllNotesOff(channel)), &events);
+            }
+            Message::Clock | Message::Start | Message::Continue | Message::Stop | Message::SongPosition(_) => {
+                if let Some(position) = self.clock.take(at, message) {
+                    self.send_clock(position);
+                }
             }
         }
     }
 
-    fn send(&self, at: Instant, message: Option<Message>, events: &[input::Event]) {
-        self.context.send(&self.light, at, message, events);
+    /// The control of this port's device.
+    fn control(&self, name: ControlName) -> ControlId {
+        ControlId { name, device: Some(self.light.name().clone()) }
+    }
+
+    fn send(&self, at: Instant, name: ControlName, number: f64) {
+        self.context.send(&self.light, at, None, &[Event::new(self.control(name), &[number])]);
+    }
+
+    fn send_clock(&self, position: Position) {
+        let event = Event::new(self.control(ControlName::Clock), &position.numbers());
+        self.context.send(&self.light, position.at, None, &[event]);
+    }
+
+    /// The event of a key that is released.
+    fn off(&self, (channel, number): (u8, u8)) -> Event {
+        Event::new(self.control(ControlName::Note { channel, number }), &[0.0])
     }
 
     /// Note off for every note that is on, for a port that is gone.
     fn release_notes(&mut self) {
-        self.context.inbox.push(Instant::now(), std::mem::take(&mut self.held).into_iter().map(off));
+        let held = std::mem::take(&mut self.held);
+        self.context.inbox.push(Instant::now(), held.into_iter().map(|key| self.off(key)));
     }
-}
-
-/// The event of a key that is released.
-fn off((channel, number): (u8, u8)) -> input::Event {
-    input::Event::Note { channel, number, velocity: 0.0 }
 }
 
 /// The clock of a port against that of this program.
@@ -236,7 +207,8 @@ impl Ports for Inputs {
         light: &LightHandle,
     ) -> Result<Self::Open, String> {
         let mut input = Self::client()?;
-        input.ignore(Ignore::All);
+        // System exclusive data and active sensing have no use here.
+        input.ignore(Ignore::SysexAndActiveSense);
         let receive = |micros, bytes: &[u8], port: &mut Port| port.receive(micros, bytes);
         let data = Port::new(context.clone(), light.clone());
         input.connect(port, "in", receive, data).map_err(|error| format!("the port cannot be opened: {error}"))
@@ -268,61 +240,27 @@ pub fn outputs() -> Result<Vec<String>, DeviceError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bendrack_nodes::input::Control;
     use proptest::prelude::*;
 
-    fn events(bytes: &[u8]) -> (Vec<Event>, usize) {
-        let (mut parser, mut events, mut stray) = (Parser::default(), Vec::new(), 0);
-        for &byte in bytes {
-            match parser.feed(byte) {
-                Step::Event(event) => events.push(event),
-                Step::Stray => stray += 1,
-                Step::Nothing => {}
-            }
-        }
-        (events, stray)
-    }
-
-    fn cc(channel: u8, number: u8, value: u8) -> Event {
-        Event::Cc { channel, number, value }
-    }
-
-    fn note(channel: u8, number: u8, velocity: u8) -> Event {
-        Event::Note { channel, number, velocity }
-    }
-
-    #[test]
-    fn messages_are_read() {
-        assert_eq!(events(&[0xB0, 1, 64]).0, [cc(1, 1, 64)]);
-        assert_eq!(events(&[0xBF, 127, 127]).0, [cc(16, 127, 127)]);
-        assert_eq!(
-            events(&[0x92, 60, 100, 0x82, 60, 64, 0x92, 61, 0]).0,
-            [note(3, 60, 100), note(3, 60, 0), note(3, 61, 0)]
-        );
-        assert_eq!(events(&[0xB4, 123, 0]).0, [Event::AllNotesOff { channel: 5 }]);
-    }
-
-    #[test]
-    fn running_status_clock_and_other_messages_are_no_trouble() {
-        assert_eq!(events(&[0xB0, 1, 0xF8, 2, 1, 3, 0xFE]).0, [cc(1, 1, 2), cc(1, 1, 3)]);
-        let others = [0xE0, 1, 2, 0xC0, 5, 6, 0xD0, 7, 0xA0, 1, 2, 0xF0, 0x7E, 1, 2, 3, 4, 5, 0xF7];
-        assert_eq!(events(&others), (vec![], 0));
-        assert_eq!(events(&[1, 2, 3, 0xB0, 4, 5]), (vec![cc(1, 4, 5)], 3));
-    }
+    use super::*;
 
     #[test]
     fn messages_move_controls_and_keys() {
         let context = DeviceContext::default();
         let mut port = Port::new(context.clone(), context.light(Kind::Midi, "keys"));
-        let notes =
-            || -> Vec<_> { context.inbox.latest().notes().map(|(key, state)| (key, state.held().velocity)).collect() };
+        let key = |channel, number| ControlName::Note { channel, number };
+        let notes = || -> Vec<_> {
+            let latest = context.inbox.latest();
+            latest.keys().map(|(key, state)| (key.name.clone(), state.held().velocity)).collect()
+        };
         port.receive(0, &[0xB1, 7, 127, 0x90, 60, 127, 0x90, 62, 1, 5]);
-        assert_eq!(context.inbox.latest().cc((2, 7)).and_then(input::Control::last), Some(1.0));
-        assert_eq!(notes(), [((1, 60), 1.0), ((1, 62), 1.0 / 127.0)]);
+        assert_eq!(context.inbox.latest().cc((2, 7)).and_then(Control::last), Some(1.0));
+        assert_eq!(notes(), [(key(1, 60), 1.0), (key(1, 62), 1.0 / 127.0)]);
         port.receive(10, &[0x80, 60, 0]);
         assert_eq!(notes().len(), 1);
         port.receive(20, &[0x91, 10, 9, 0xB0, 123, 0]);
-        assert_eq!(notes(), [((2, 10), 9.0 / 127.0)]);
+        assert_eq!(notes(), [(key(2, 10), 9.0 / 127.0)]);
         port.release_notes();
         assert!(notes().is_empty());
         assert_eq!(context.activity.lights()[0].counts.messages, 6);
@@ -349,10 +287,17 @@ mod tests {
             let mut port = Port::new(context.clone(), context.light(Kind::Midi, "noise"));
             port.receive(0, &bytes);
             let controls = context.inbox.latest();
-            let ccs = controls.ccs().filter_map(|(key, control)| Some((key, control.last()?)));
-            let notes = controls.notes().map(|(key, state)| (key, state.held().velocity));
-            for ((channel, number), value) in ccs.chain(notes) {
-                prop_assert!((1..=16).contains(&channel) && number < 128 && (0.0..=1.0).contains(&value));
+            for event in controls.events() {
+                let Event::Control { control, numbers } = event else { panic!("{event:?}") };
+                let channel = control.name.channel();
+                prop_assert!(channel.is_none_or(|channel| (1..=16).contains(&channel)), "{:?}", control);
+                let range = match control.name {
+                    ControlName::PitchBend { .. } => -1.0..=1.0,
+                    ControlName::Program { .. } => 0.0..=127.0,
+                    ControlName::Clock => 0.0..=1e9,
+                    _ => 0.0..=1.0,
+                };
+                prop_assert!(numbers.iter().all(|number| range.contains(number)), "{:?} {:?}", control, numbers);
             }
         }
     }

@@ -69,8 +69,7 @@ fn handle_packet(packet: &[u8], context: &DeviceContext, light: &LightHandle) {
         Err(problem) => return light.count_error(problem),
     };
     for (time, messages) in parts {
-        let event =
-            |(address, numbers): (String, Vec<f64>)| Event::Osc { address: address.into(), numbers: numbers.into() };
+        let event = |(address, numbers): (String, Vec<f64>)| Event::osc(address, &numbers);
         let at = time.map_or(now, |time| time_of(time, now, wall));
         context.send(light, at, None, &messages.into_iter().map(event).collect::<Vec<_>>());
     }
@@ -151,7 +150,7 @@ mod tests {
         let packet = bundle(vec![inner, message("/c", vec![OscType::Int(3)])]);
         handle_packet(&bytes(&packet), &context, &light);
         let now = context.inbox.take(Instant::now());
-        assert!(matches!(&now[..], [only] if matches!(&only.event, Event::Osc { address, .. } if &**address == "/c")));
+        assert!(matches!(&now[..], [only] if only.event == Event::osc("/c", &[3.0])));
         let later = context.inbox.take(Instant::now() + Duration::from_secs(30));
         assert!(later.len() == 2 && later[0].at == later[1].at, "{later:?}");
     }

@@ -71,7 +71,7 @@ pub enum Command {
     ToggleTakes,
     /// Keep the take that is written now.
     KeepTake,
-    /// Leave the large preview, cancel MIDI learn and questions.
+    /// Leave the large preview, cancel learning and questions.
     Cancel,
 }
 

@@ -68,7 +68,7 @@ pub struct EngineStatus {
 }
 
 impl EngineStatus {
-    /// Reads the status and the frame from the engine, and the controls with a new frame or during MIDI learn.
+    /// Reads the status and the frame from the engine, and the controls with a new frame or while a control is learned.
     pub fn poll(
         &mut self,
         ctx: &eframe::egui::Context,

@@ -17,13 +17,15 @@ pub mod waker;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::input::ControlName;
 use bendrack_nodes::patch::Patch;
 use eframe::egui::{self, Ui, ViewportCommand};
 
 use crate::ui::canvas::Canvas;
 use crate::ui::document::Document;
-use crate::ui::document::learn::{LearnMode, learn_step};
-use crate::ui::document::midi_maps::map_step;
+use crate::ui::document::learn::{LearnMode, learn_step, reads};
+use crate::ui::document::maps::map_step;
 use crate::ui::document::ports::input_of;
 use crate::ui::document::recovery::Recovery;
 use crate::ui::panels::monitor::DeviceMonitor;
@@ -196,24 +198,32 @@ impl App {
         self.set_title(ui);
     }
 
-    /// Assigns the controller or note that moved during MIDI learn.
+    /// Assigns the control that moved since the start of learning.
     fn learn(&mut self) {
         let Workspace { editor, playback, .. } = &mut self.workspace;
-        let Some(learn) = &mut editor.learn else { return };
-        let Some(control) = learn.detect(&playback.controls) else { return };
-        let (to, mode) = (learn.to.clone(), learn.mode);
-        let input = input_of(editor.patch(), &to.node, &to.port);
+        let Some(mut learn) = editor.learn.take() else { return };
+        let (mode, def) = (learn.mode, editor.def(&learn.to.node));
+        let input = input_of(editor.patch(), &learn.to.node, &learn.to.port);
+        let fits = |name: &ControlName| match mode {
+            LearnMode::Map => true,
+            LearnMode::Cable => LIBRARY.iter().any(|def| reads(def, name)),
+            LearnMode::Node => def.is_some_and(|def| reads(def, name)),
+        };
+        let Some(found) = learn.detect(&playback.controls, fits) else {
+            editor.learn = Some(learn);
+            return;
+        };
         match mode {
             LearnMode::Map => {
-                let step = map_step(&editor.document.patch, &to, input, control);
+                let step = map_step(&editor.document.patch, &learn.to, input, &found);
                 editor.document.apply(step);
             }
-            LearnMode::Controller | LearnMode::Note => {
-                let step = learn_step(editor.patch(), &to, input, control);
-                editor.apply(step);
+            LearnMode::Cable | LearnMode::Node => {
+                if let Some(step) = learn_step(editor.patch(), &learn.to, input, &found) {
+                    editor.apply(step);
+                }
             }
         }
-        editor.learn = None;
     }
 
     fn request_repaint(&self, ui: &Ui) {

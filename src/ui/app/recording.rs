@@ -6,7 +6,6 @@ use eframe::egui::{Button, Event, Key, Modifiers, RichText, Sense, Ui, WidgetInf
 use super::App;
 use super::command::Command;
 use crate::io::ControlName;
-use crate::ui::app::remote::control_text;
 use crate::ui::theme;
 use crate::ui::widgets::clock;
 
@@ -189,7 +188,7 @@ fn remote_ui(ui: &mut Ui, remote: Option<&ControlName>) -> Option<Command> {
                 /bendrack/record with 1 starts, with 0 stops.";
     let learned = ui.button("Learn MIDI note or CC").on_hover_text(hint).clicked().then_some(Command::LearnRecording);
     let Some(remote) = remote else { return learned };
-    let text = format!("Forget {}", control_text(remote));
+    let text = format!("Forget {remote}");
     let forgotten = ui.button(text).on_hover_text("Removes the assignment.").clicked();
     learned.or(forgotten.then_some(Command::ForgetRecording))
 }

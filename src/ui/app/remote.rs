@@ -54,7 +54,7 @@ impl Remote {
 
     /// Request since the last call. Messages before the first call have no effect.
     fn request(&mut self, devices: &dyn DeviceLink, assigned: Option<ControlName>) -> Option<Request> {
-        let osc = devices.pressed(&ControlName::Osc { address: ADDRESS.to_owned() });
+        let osc = devices.pressed(&ControlName::Osc { address: ADDRESS.into() });
         let before = self.osc.replace(osc);
         let is_new = before.is_some_and(|before| before.messages != osc.messages);
         let by_osc = is_new.then_some(if osc.last >= Pressed::HALF { Request::Start } else { Request::Stop });
@@ -80,21 +80,12 @@ fn candidates(devices: &dyn DeviceLink) -> Vec<(ControlName, Pressed)> {
     names.map(with_messages).collect()
 }
 
-/// Name of a control in messages.
-pub(super) fn control_text(name: &ControlName) -> String {
-    match name {
-        ControlName::Cc { channel, number } => format!("CC {number}, channel {channel}"),
-        ControlName::Note { channel, number } => format!("note {number}, channel {channel}"),
-        ControlName::Osc { address: name } | ControlName::Sensor { name } => name.clone(),
-    }
-}
-
 impl App {
     /// Starts or stops a recording, or ends learning, on new messages of devices.
     pub(super) fn poll_remote(&mut self, ui: &Ui) {
         let devices = &*self.devices;
         if let Some(name) = self.remote.learned(devices) {
-            self.message.show(ui, format!("Recordings start and stop with {}.", control_text(&name)));
+            self.message.show(ui, format!("Recordings start and stop with {}.", name));
             self.recordings.set_remote(Some(name));
         }
         let request = self.remote.request(devices, self.recordings.remote());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bendrack_nodes::input::ControlName;
 use bendrack_nodes::node::def::{DefaultValue, Input, Scope, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
@@ -11,7 +12,7 @@ use serde_json::json;
 use crate::ui::canvas::face::{covers_rows, face_of, is_bare};
 use crate::ui::canvas::node::{INNER, MARGIN};
 use crate::ui::document::learn::LearnMode;
-use crate::ui::document::midi_maps;
+use crate::ui::document::maps;
 use crate::ui::document::ports::{Named, input_of, ports};
 use crate::ui::document::subpatch::depth;
 use crate::ui::theme;
@@ -125,7 +126,15 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let base = workspace.knob_value(&field.port(), input);
     let live = wired.then(|| workspace.modulated(&field.port(), input, base)).flatten();
     let depth = (wired && !input.direct).then(|| depth(workspace.editor.patch(), &field.port()));
-    let knob = Knob { input, label: format!("{name} of {id}"), base, live, depth, wheel: Some(workspace.frame.wheel) };
+    let knob = Knob {
+        input,
+        label: format!("{name} of {id}"),
+        base,
+        live,
+        depth,
+        ghost: workspace.ghost(&field.port()),
+        wheel: Some(workspace.frame.wheel),
+    };
     row_knob_ui(ui, workspace, field, rect, &knob);
     let shown = name_ui(ui, id, name, input.about, rect, INDENT, zoom);
     paint_learn_tag(ui, workspace, field, pos2(shown.right() + 6.0 * zoom, rect.center().y));
@@ -151,7 +160,7 @@ fn row_knob_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
     knob_menu_ui(&response, workspace, field);
     if !response.dragged() {
         response.on_hover_text(match workspace.editor.map_of(&field.port()) {
-            Some(map) => tooltip(&format!("{}\n{}", input.about, midi_maps::describe(map))),
+            Some(map) => tooltip(&format!("{}\n{}", input.about, maps::describe(map))),
             None => tooltip(input.about),
         });
     }
@@ -160,18 +169,34 @@ fn row_knob_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
     }
 }
 
-/// A tag beside the name: MIDI learn in progress, or the controller of a MIDI map.
+/// A tag beside the name: learning in progress, or the control of a map.
 fn paint_learn_tag(ui: &Ui, workspace: &Workspace, field: InputRef<'_>, at: Pos2) {
     let port = field.port();
     let tag = if workspace.editor.learn.as_ref().is_some_and(|learn| learn.to == port) {
         "waiting".to_owned()
     } else if let Some(map) = workspace.editor.map_of(&port) {
-        format!("cc{}", map.cc)
+        tag_of(&map.from.name)
     } else {
         return;
     };
     let font = theme::monospace(theme::SMALL * 0.85 * workspace.frame.zoom);
     ui.painter().text(at, Align2::LEFT_CENTER, tag, font, theme::ACCENT);
+}
+
+/// The short name of a control.
+fn tag_of(name: &ControlName) -> String {
+    match name {
+        ControlName::Cc { number, .. } => format!("cc{number}"),
+        ControlName::Note { number, .. } => format!("note{number}"),
+        ControlName::PitchBend { .. } => "bend".to_owned(),
+        ControlName::Pressure { .. } | ControlName::KeyPressure { .. } => "pressure".to_owned(),
+        ControlName::Program { .. } => "program".to_owned(),
+        ControlName::Nrpn { number, .. } => format!("nrpn{number}"),
+        ControlName::Rpn { number, .. } => format!("rpn{number}"),
+        ControlName::Clock => "clock".to_owned(),
+        ControlName::Osc { .. } => "osc".to_owned(),
+        ControlName::Sensor { name } => name.chars().take(8).collect(),
+    }
 }
 
 /// The small knob of the depth of a cable.
@@ -198,20 +223,20 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
             ui.close();
         }
         if ui
-            .button("MIDI learn")
-            .on_hover_text("Adds a MIDI CC node for the next controller you move, with a cable to this knob. The knob drops to its low end.")
+            .button("Learn with a node")
+            .on_hover_text("Adds a node for the next control you move, with a cable to this knob. The knob drops to its low end.")
             .clicked()
         {
-            workspace.learn(field.port(), LearnMode::Controller);
+            workspace.learn(field.port(), LearnMode::Cable);
             ui.close();
         }
-        if midi_maps::can_map(input) && workspace.editor.location.path.is_empty() {
-            let map = ui.button("MIDI map");
-            if map.on_hover_text("Maps the next controller you move to this knob, without node or cable. Without the map, the knob returns to its own value.").clicked() {
+        if maps::can_map(input) && workspace.editor.location.path.is_empty() {
+            let map = ui.button("Learn a map");
+            if map.on_hover_text("Maps the next control you move to this knob, without node or cable: of MIDI, OSC or a board. Turn a relative encoder to the left.").clicked() {
                 workspace.learn(field.port(), LearnMode::Map);
                 ui.close();
             }
-            if workspace.editor.map_of(&field.port()).is_some() && ui.button("Remove MIDI map").clicked() {
+            if workspace.editor.map_of(&field.port()).is_some() && ui.button("Remove the map").clicked() {
                 workspace.editor.unmap(&field.port());
                 ui.close();
             }

@@ -1,95 +1,178 @@
-//! Assignment of controls: MIDI learn for the next moved controller or played note, and a click in the monitor of
-//! devices.
+//! Assignment of controls: the next control that moves, and a click in the monitor of devices.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::input::Controls;
-use bendrack_nodes::library::midi::{self, cc};
-use bendrack_nodes::node::def::{Input, MidiKind, NameKind, NodeDef};
+use bendrack_nodes::input::{Control, ControlId, ControlName, Controls};
+use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
+use bendrack_nodes::patch::{Cable, LevelEdit, MapMode, Node, Patch, Port};
 use serde_json::{Value as Json, json};
 
 use super::{Step, def_of};
-use crate::io::ControlName;
 use crate::ui::theme;
 
-/// Smallest travel that counts as a move: a worn controller jitters by a step or two of 127.
+/// Smallest travel that counts as a move, as a part of a control's range: a worn controller jitters by a step or two of
+/// 127.
 const LEAST_MOVE: f64 = 8.0 / 127.0;
+/// Time in which the noise of controls is measured.
+const QUIET: Duration = Duration::from_millis(250);
+/// Moves are this much larger than the noise.
+const ABOVE_NOISE: f64 = 3.0;
+/// Messages of a relative encoder with the same number, after which it is known as one.
+const SAME: u32 = 4;
 
-/// The assignment that MIDI learn makes.
+/// The assignment of a learned control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LearnMode {
-    /// A controller through a node and a cable, or as the number of a `midi.cc` node.
-    Controller,
-    /// A controller through a MIDI map: neither node nor cable.
+    /// A new node that reads the control, and a cable.
+    Cable,
+    /// A map: neither node nor cable.
     Map,
-    /// A note, as the number of a `midi.note` node.
-    Note,
+    /// The fields of a node that reads such a control.
+    Node,
 }
 
-/// MIDI learn in progress.
+/// A control that is being learned: the first one that moves.
 #[derive(Debug)]
-pub struct MidiLearn {
-    /// The input, or any port of the MIDI node whose number is learned.
+pub struct Learn {
+    /// The input, or any port of the node whose control is learned.
     pub to: Port,
     /// The assignment.
     pub mode: LearnMode,
-    /// The first value of each controller.
-    first: BTreeMap<(u8, u8), f64>,
-    /// Notes that are on since the start of MIDI learn.
-    held: Vec<(u8, u8)>,
+    begin: Instant,
+    /// The range of each number so far.
+    ranges: BTreeMap<(ControlId, usize), Range>,
+    /// Keys that are on since the start.
+    held: Vec<ControlId>,
 }
 
-impl MidiLearn {
-    /// Starts MIDI learn for an input.
+/// The numbers of a control since the start.
+#[derive(Debug)]
+struct Range {
+    low: f64,
+    high: f64,
+    /// The size of its noise.
+    noise: f64,
+    /// Messages in a row with the same number.
+    same: u32,
+    last: f64,
+    /// Messages of the control so far.
+    count: u32,
+}
+
+impl Learn {
+    /// Starts to learn a control for an input or a node.
     pub fn new(to: Port, mode: LearnMode, controls: &Controls) -> Self {
-        let held = controls.notes().map(|(note, _)| note).collect();
-        Self { to, mode, first: positions(controls).collect(), held }
-    }
-
-    /// Channel and number of the moved controller or the played note.
-    pub fn detect(&mut self, controls: &Controls) -> Option<(u8, u8)> {
-        if self.mode == LearnMode::Note {
-            let note = controls.notes().map(|(note, _)| note).find(|note| !self.held.contains(note));
-            self.held.retain(|note| controls.note(*note).is_some());
-            return note;
+        let held = controls.keys().map(|(key, _)| key.clone()).collect();
+        let mut learn = Self { to, mode, begin: Instant::now(), ranges: BTreeMap::new(), held };
+        for (control, index, number) in numbers(controls) {
+            learn.range(&control, index, number).count = count(controls, &control, index);
         }
-        let moved = |(controller, now): ((u8, u8), f64)| {
-            let first = *self.first.entry(controller).or_insert(now);
-            ((now - first).abs() >= LEAST_MOVE).then_some(controller)
-        };
-        positions(controls).find_map(moved)
+        learn
+    }
+
+    /// The control that moved furthest, once one moved further than jitter, among those that `fits`.
+    pub fn detect(&mut self, controls: &Controls, fits: impl Fn(&ControlName) -> bool) -> Option<Assignment> {
+        let pressed = controls.keys().map(|(key, _)| key).find(|key| !self.held.contains(key) && fits(&key.name));
+        if let Some(key) = pressed {
+            return Some(Assignment { control: self.named(key, controls), index: 0, number: 1.0, mode: None });
+        }
+        self.held.retain(|key| controls.key(key).is_some());
+        let is_quiet = self.begin.elapsed() < QUIET;
+        let mut furthest: Option<(f64, Assignment)> = None;
+        for (control, index, number) in numbers(controls) {
+            let is_clock = control.name == ControlName::Clock;
+            let is_known = !matches!(control.name, ControlName::Osc { .. } | ControlName::Sensor { .. });
+            let (is_cc, count) = (matches!(control.name, ControlName::Cc { .. }), count(controls, &control, index));
+            let range = self.range(&control, index, number);
+            let mode = if is_cc { range.encoder(number, count) } else { None };
+            range.low = range.low.min(number);
+            range.high = range.high.max(number);
+            if is_quiet && !is_known {
+                range.noise = range.high - range.low;
+                continue;
+            }
+            let scale = if is_known { 1.0 } else { range.low.abs().max(range.high.abs()).max(1.0) };
+            let least = (LEAST_MOVE * scale).max(ABOVE_NOISE * range.noise);
+            let travel = (range.high - range.low) / least;
+            let is_change = matches!(control.name, ControlName::Program { .. }) && travel > 0.0;
+            let is_moved = travel >= 1.0 || is_change || mode.is_some();
+            if is_moved && !is_clock && fits(&control.name) && furthest.as_ref().is_none_or(|(most, _)| travel > *most)
+            {
+                let largest = range.high.abs().max(range.low.abs());
+                furthest = Some((travel, Assignment { control, index, number: largest, mode }));
+            }
+        }
+        furthest.map(|(_, found)| Assignment { control: self.named(&found.control, controls), ..found })
+    }
+
+    /// The control, with its device only if another device has the same control.
+    fn named(&self, control: &ControlId, controls: &Controls) -> ControlId {
+        let others = controls.sent().map(|(other, _)| other).chain(controls.keys().map(|(key, _)| key));
+        let is_shared = others.filter(|other| other.name == control.name).any(|other| other.device != control.device);
+        ControlId { device: control.device.clone().filter(|_| is_shared), ..control.clone() }
+    }
+
+    fn range(&mut self, control: &ControlId, index: usize, number: f64) -> &mut Range {
+        let new = || Range { low: number, high: number, noise: 0.0, same: 0, last: number, count: 0 };
+        self.ranges.entry((control.clone(), index)).or_insert_with(new)
     }
 }
 
-/// The controllers that have moved, with their positions.
-fn positions(controls: &Controls) -> impl Iterator<Item = ((u8, u8), f64)> {
-    controls.ccs().filter_map(|(controller, control)| Some((controller, control.last()?)))
+impl Range {
+    /// The coding of a relative encoder that turns left by single steps, from its messages so far.
+    fn encoder(&mut self, number: f64, count: u32) -> Option<MapMode> {
+        let new = count.wrapping_sub(self.count);
+        self.same = if number == self.last { self.same.saturating_add(new) } else { 1 };
+        (self.last, self.count) = (number, count);
+        match (number * 127.0).round() as u8 {
+            _ if self.same < SAME => None,
+            127 => Some(MapMode::TwosComplement),
+            63 => Some(MapMode::BinaryOffset),
+            65 => Some(MapMode::SignedBit),
+            1 => Some(MapMode::SignedBit2),
+            _ => None,
+        }
+    }
 }
 
-/// The step that assigns a controller or note.
-pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, number): (u8, u8)) -> Step<LevelEdit> {
-    let learns = patch.nodes.get(&to.node).and_then(|node| def_of(&node.kind)).and_then(|def| def.learns);
-    let set = |id: &str, name: &str, value: u8| LevelEdit::SetParam {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        value: Some(json!(value)),
-    };
-    if let Some(learns) = learns {
-        let edits = vec![set(&to.node, learns.channel.name, channel), set(&to.node, learns.number.name, number)];
-        return Step::new(format!("MIDI learn of {}", to.node), edits);
+/// Count of the messages of a control so far.
+fn count(controls: &Controls, control: &ControlId, index: usize) -> u32 {
+    controls.get(control, index).map_or(0, Control::count)
+}
+
+/// Every number of every control: the control, the index in its message, and the number.
+fn numbers(controls: &Controls) -> impl Iterator<Item = (ControlId, usize, f64)> {
+    controls.sent().flat_map(|(control, numbers)| {
+        let numbered = numbers.iter().enumerate();
+        numbered.filter_map(move |(index, number)| Some((control.clone(), index, number.last()?)))
+    })
+}
+
+/// True if a node of this kind reads such a control.
+pub fn reads(def: &NodeDef, name: &ControlName) -> bool {
+    def.reads.is_some_and(|reads| (reads.values)(name).is_some())
+}
+
+/// The step that assigns a control to a node that reads it, or to an input through a new node and a cable; none if no node
+/// reads such a control.
+pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, assignment: &Assignment) -> Option<Step<LevelEdit>> {
+    if let Some(params) = patch.nodes.get(&to.node).and_then(|node| assignment.params(def_of(&node.kind)?)) {
+        let set = |(name, value)| LevelEdit::SetParam { id: to.node.clone(), name, value: Some(value) };
+        return Some(Step::new(format!("learn {}", to.node), params.into_iter().map(set).collect()));
     }
-    let id = patch.free_id(&format!("cc{number}"));
-    let params = [(midi::CHANNEL.name.to_owned(), json!(channel)), (midi::NUMBER.name.to_owned(), json!(number))];
-    let node = Node { params: params.into(), ..Node::new(cc::NODE.name) };
-    let from = Port { node: id.clone(), port: cc::OUT.name.to_owned() };
+    let (def, params) = LIBRARY.iter().find_map(|def| Some((*def, assignment.params(def)?)))?;
+    let id = patch.free_id(&assignment.stem());
+    let node = Node { params: params.into_iter().collect(), ..Node::new(def.name) };
+    let from = Port { node: id.clone(), port: def.outputs.first()?.name.to_owned() };
     let mut edits = vec![
         LevelEdit::AddNode { id, node, pos: place_beside(patch, &to.node) },
         LevelEdit::Connect { cable: Cable::new(from, to.clone()) },
     ];
-    // The controller covers the travel of the knob from its low end.
+    // The control covers the travel of the knob from its low end.
     if let Some(input) = input.filter(|input| input.kind == Kind::Number && !input.direct) {
         let low = match input.choices.first() {
             Some(first) => json!(first),
@@ -99,7 +182,7 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, (channel, num
         edits.push(LevelEdit::SetParam { id: id.clone(), name: name.clone(), value: Some(low) });
         edits.push(LevelEdit::SetDepth { id, name, depth: Some(1.0) });
     }
-    Step::new(format!("MIDI learn of {to}"), edits)
+    Some(Step::new(format!("learn {to}"), edits))
 }
 
 /// A free place to the left of a node.
@@ -121,35 +204,31 @@ fn free_place(patch: &Patch, [x, y]: [f64; 2]) -> [f64; 2] {
     [x, y]
 }
 
-/// A number for a node to receive: the name of the control, and the index in its messages.
+/// A number for a node or a map to read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
-    /// The control.
-    pub name: ControlName,
-    /// The index of the number.
+    /// The control. Without a device, every device with such a control.
+    pub control: ControlId,
+    /// The index of the number in the message.
     pub index: usize,
+    /// Its largest number so far.
+    pub number: f64,
+    /// The coding of a relative encoder.
+    pub mode: Option<MapMode>,
 }
 
 impl Assignment {
-    /// Parameters with which a node of this kind receives the number; none if it cannot.
+    /// Parameters with which a node of this kind reads the number; none if it cannot.
     fn params(&self, def: &NodeDef) -> Option<Vec<(String, Json)>> {
-        let midi = |kind, channel: u8, number: u8| {
-            let learns = def.learns.filter(|learns| learns.kind == kind)?;
-            Some(vec![(learns.channel.name.to_owned(), json!(channel)), (learns.number.name.to_owned(), json!(number))])
-        };
-        let named = |kind, name: &str| {
-            let receives = def.receives.filter(|receives| receives.kind == kind)?;
-            Some(vec![
-                (receives.name.name.to_owned(), json!(name)),
-                (receives.index.name.to_owned(), json!(self.index)),
-            ])
-        };
-        match &self.name {
-            ControlName::Cc { channel, number } => midi(MidiKind::Controller, *channel, *number),
-            ControlName::Note { channel, number } => midi(MidiKind::Note, *channel, *number),
-            ControlName::Osc { address } => named(NameKind::Address, address),
-            ControlName::Sensor { name } => named(NameKind::Sensor, name),
+        let reads = def.reads?;
+        let values = (reads.values)(&self.control.name)?;
+        let mut params: Vec<(String, Json)> =
+            values.into_iter().map(|(input, value)| (input.name.to_owned(), value)).collect();
+        params.extend(reads.index.map(|input| (input.name.to_owned(), json!(self.index))));
+        if let Some(device) = &self.control.device {
+            params.extend(reads.device.map(|input| (input.name.to_owned(), json!(&**device))));
         }
+        Some(params)
     }
 
     /// True if a node of this kind can receive the number.
@@ -159,9 +238,15 @@ impl Assignment {
 
     /// Base of the id of a new node.
     fn stem(&self) -> String {
-        let text = match &self.name {
+        let text: &Arc<str> = match &self.control.name {
             ControlName::Cc { number, .. } => return format!("cc{number}"),
             ControlName::Note { number, .. } => return format!("note{number}"),
+            ControlName::PitchBend { .. } => return "pitch".to_owned(),
+            ControlName::Pressure { .. } | ControlName::KeyPressure { .. } => return "pressure".to_owned(),
+            ControlName::Program { .. } => return "program".to_owned(),
+            ControlName::Nrpn { number, .. } => return format!("nrpn{number}"),
+            ControlName::Rpn { number, .. } => return format!("rpn{number}"),
+            ControlName::Clock => return "clock".to_owned(),
             ControlName::Osc { address: text } | ControlName::Sensor { name: text } => text,
         };
         let last = text.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default().to_ascii_lowercase();
@@ -202,11 +287,11 @@ mod tests {
     use super::*;
 
     fn cc(channel: u8, number: u8, value: f64) -> Event {
-        Event::Cc { channel, number, value }
+        Event::cc(channel, number, value)
     }
 
     fn note(velocity: f64) -> Event {
-        Event::Note { channel: 1, number: 60, velocity }
+        Event::note(1, 60, velocity)
     }
 
     fn angle() -> Port {
@@ -217,34 +302,103 @@ mod tests {
     fn jitter_is_ignored_and_a_move_is_detected() {
         let mut controls = Controls::default();
         controls.apply(&cc(1, 7, 0.5));
-        let mut learn = MidiLearn::new(angle(), LearnMode::Controller, &controls);
+        let mut learn = Learn::new(angle(), LearnMode::Cable, &controls);
         controls.apply(&cc(1, 7, 0.5 + 2.0 / 127.0));
-        assert_eq!(learn.detect(&controls), None);
+        assert_eq!(learn.detect(&controls, |_| true), None);
         // A new controller counts from its first value.
         controls.apply(&cc(2, 20, 0.4));
-        assert_eq!(learn.detect(&controls), None);
+        assert_eq!(learn.detect(&controls, |_| true), None);
         controls.apply(&cc(2, 20, 0.5));
-        assert_eq!(learn.detect(&controls), Some((2, 20)));
+        controls.apply(&cc(2, 21, 0.1));
+        controls.apply(&cc(1, 7, 0.6));
+        let found = learn.detect(&controls, |_| true).expect("a control");
+        assert_eq!(
+            (found.control, found.mode),
+            (ControlName::Cc { channel: 2, number: 20 }.into(), None),
+            "it moved furthest"
+        );
+        let only = learn.detect(&controls, |name| *name == ControlName::Cc { channel: 1, number: 7 });
+        assert_eq!(only.map(|found| found.control.name), Some(ControlName::Cc { channel: 1, number: 7 }));
+    }
+
+    #[test]
+    fn a_noisy_sensor_waits_for_a_hand() {
+        let mut controls = Controls::default();
+        let board = Arc::from("board");
+        let sensor = |name: &str, number: f64| Event::sensor(name, &[number]).on(&board);
+        let mut learn = Learn::new(angle(), LearnMode::Map, &controls);
+        for step in 0..6 {
+            controls.extend(&[sensor("noise", f64::from(step % 3)), sensor("light", 300.0)]);
+            assert_eq!(learn.detect(&controls, |_| true), None);
+            std::thread::sleep(QUIET / 5);
+        }
+        controls.extend(&[sensor("noise", 3.0), sensor("light", 800.0)]);
+        let found = learn.detect(&controls, |_| true).expect("a control");
+        assert_eq!(found.control, ControlName::Sensor { name: "light".into() }.into());
+        let patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
+        let step = super::super::maps::map_step(&patch, &angle(), None, &found);
+        let [bendrack_nodes::patch::Edit::SetMaps { maps }] = &step.edits[..] else { panic!("one edit") };
+        assert_eq!(maps[0].input, [0.0, 1023.0], "the range of its converter");
+    }
+
+    #[test]
+    fn encoders_that_turn_left_are_known_by_their_coding() {
+        for (byte, mode) in [
+            (127.0, Some(MapMode::TwosComplement)),
+            (63.0, Some(MapMode::BinaryOffset)),
+            (65.0, Some(MapMode::SignedBit)),
+            (1.0, Some(MapMode::SignedBit2)),
+            (5.0, None),
+        ] {
+            let mut controls = Controls::default();
+            let mut learn = Learn::new(angle(), LearnMode::Map, &controls);
+            let mut found = None;
+            for _ in 0..SAME {
+                controls.apply(&cc(1, 16, byte / 127.0));
+                found = learn.detect(&controls, |_| true);
+                controls.end_frame();
+            }
+            assert_eq!(found.and_then(|found| found.mode), mode, "{byte}");
+        }
+    }
+
+    #[test]
+    fn two_devices_with_the_same_control_stay_two() {
+        let mut controls = Controls::default();
+        let (left, right) = (Arc::from("left"), Arc::from("right"));
+        controls.extend(&[cc(1, 7, 0.5).on(&left), cc(1, 7, 0.5).on(&right), cc(1, 8, 0.5).on(&left)]);
+        let mut learn = Learn::new(angle(), LearnMode::Map, &controls);
+        controls.apply(&cc(1, 7, 0.9).on(&right));
+        let found = learn.detect(&controls, |_| true).expect("a control").control;
+        assert_eq!(found.device.as_deref(), Some("right"));
+        let mut learn = Learn::new(angle(), LearnMode::Map, &controls);
+        controls.apply(&cc(1, 8, 0.9).on(&left));
+        assert_eq!(learn.detect(&controls, |_| true).expect("a control").control.device, None, "any such control");
     }
 
     #[test]
     fn a_held_note_is_detected_at_its_next_note_on() {
         let mut controls = Controls::default();
         controls.apply(&note(0.7));
-        let mut learn = MidiLearn::new("pad.note".parse().unwrap(), LearnMode::Note, &controls);
-        assert_eq!(learn.detect(&controls), None, "held since before the start");
+        let mut learn = Learn::new("pad.note".parse().unwrap(), LearnMode::Node, &controls);
+        assert_eq!(learn.detect(&controls, |_| true), None, "held since before the start");
         controls.apply(&note(0.0));
         controls.end_frame();
-        assert_eq!(learn.detect(&controls), None);
+        assert_eq!(learn.detect(&controls, |_| true), None);
         controls.apply(&note(0.7));
-        assert_eq!(learn.detect(&controls), Some((1, 60)));
+        let found = learn.detect(&controls, |_| true).map(|found| found.control.name);
+        assert_eq!(found, Some(ControlName::Note { channel: 1, number: 60 }));
     }
 
     #[test]
     fn a_learned_controller_covers_the_travel_of_the_knob() {
         let mut patch = Patch::from_json(include_str!("../../../patches/first_bend.json")).unwrap();
         let (_, input) = def_of("bend.rotate").unwrap().input("angle").unwrap();
-        for edit in learn_step(&patch, &angle(), Some(input), (1, 20)).edits {
+        for edit in
+            learn_step(&patch, &angle(), Some(input), &assignment(ControlName::Cc { channel: 1, number: 20 }, 0))
+                .unwrap()
+                .edits
+        {
             patch.apply(edit).unwrap();
         }
         let (plan, problems) = Plan::compile(&patch, LIBRARY);
@@ -261,7 +415,7 @@ mod tests {
     }
 
     fn assignment(name: ControlName, index: usize) -> Assignment {
-        Assignment { name, index }
+        Assignment { control: name.into(), index, number: 1.0, mode: None }
     }
 
     #[test]
@@ -273,8 +427,8 @@ mod tests {
             let node = &patch.nodes[&id];
             (id.clone(), node.kind.clone(), node.params.clone(), patch.nodes.len())
         };
-        let osc = |address: &str, index| assignment(ControlName::Osc { address: address.to_owned() }, index);
-        let sensor = assignment(ControlName::Sensor { name: "imu.x".to_owned() }, 2);
+        let osc = |address: &str, index| assignment(ControlName::Osc { address: address.into() }, index);
+        let sensor = assignment(ControlName::Sensor { name: "imu.x".into() }, 2);
         let (id, kind, params, _) = assign(None, &osc("/1/Fader 1", 0));
         assert_eq!((&*id, &*kind), ("fader1", "osc.in"));
         assert_eq!((&params["address"], &params["index"]), (&json!("/1/Fader 1"), &json!(0)));
@@ -296,7 +450,15 @@ mod tests {
         let mut patch = Patch::default();
         let node = Node { kind: "midi.note".into(), ..Node::default() };
         patch.apply(LevelEdit::AddNode { id: "pad".into(), node, pos: [0.0, 0.0] }).unwrap();
-        for edit in learn_step(&patch, &"pad.note".parse().unwrap(), None, (10, 36)).edits {
+        for edit in learn_step(
+            &patch,
+            &"pad.note".parse().unwrap(),
+            None,
+            &assignment(ControlName::Note { channel: 10, number: 36 }, 0),
+        )
+        .unwrap()
+        .edits
+        {
             patch.apply(edit).unwrap();
         }
         assert_eq!(patch.nodes["pad"].params["channel"], json!(10));

@@ -8,7 +8,7 @@ pub mod autosave;
 pub mod commands;
 mod history;
 pub mod learn;
-pub mod midi_maps;
+pub mod maps;
 pub mod ports;
 pub mod recovery;
 pub mod snapshots;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::node::def::{MidiKind, NodeDef, View};
+use bendrack_nodes::node::def::{NodeDef, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Port};
@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::ui::canvas::frame::frame_page_ui;
 use crate::ui::canvas::row::{InputRef, choice_ui, knob_menu_ui, text_ui};
-use crate::ui::document::learn::{LearnMode, MidiLearn};
-use crate::ui::document::midi_maps;
+use crate::ui::document::learn::{Learn, LearnMode};
+use crate::ui::document::maps;
 use crate::ui::document::ports::{input_of, ports};
 use crate::ui::document::subpatch::{self, definition_of, depth};
 use crate::ui::panels::patch_page::patch_page_ui;
@@ -80,8 +80,8 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         ui.label(RichText::new(sentence).size(theme::SMALL).color(theme::WARNING));
     }
     actions_ui(ui, workspace);
-    if let Some(learns) = def.and_then(|def| def.learns) {
-        learn_node_ui(ui, workspace, id, learns.kind);
+    if def.is_some_and(|def| def.reads.is_some()) {
+        learn_node_ui(ui, workspace, id);
     }
     let (inputs, outputs) = ports(&patch, id);
     for (name, _) in &inputs {
@@ -200,7 +200,15 @@ fn number_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, wired:
     let live = wired.then(|| workspace.modulated(&field.port(), input, base)).flatten();
     let depth = (wired && !input.direct).then(|| depth(workspace.editor.patch(), &field.port()));
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 44.0), Sense::hover());
-    let knob = Knob { input, label: format!("{name} of {id} in the inspector"), base, live, depth, wheel: None };
+    let knob = Knob {
+        input,
+        label: format!("{name} of {id} in the inspector"),
+        base,
+        live,
+        depth,
+        ghost: workspace.ghost(&field.port()),
+        wheel: None,
+    };
     let size = theme::LARGE_KNOB;
     let place = Rect::from_center_size(pos2(rect.left() + 6.0 + size / 2.0, rect.center().y), Vec2::splat(size));
     let (response, turn) = knob_ui(ui, field.widget("large knob"), place, &knob);
@@ -218,12 +226,12 @@ fn number_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, wired:
     }
     let place =
         Rect::from_min_max(pos2(rect.right() - 60.0, rect.top() + 10.0), pos2(rect.right(), rect.bottom() - 10.0));
-    learn_ui(ui, workspace, place, field.port(), LearnMode::Controller);
+    learn_ui(ui, workspace, place, field.port(), LearnMode::Cable);
     if let Some(map) = workspace.editor.map_of(&field.port()).cloned() {
         ui.horizontal(|ui| {
             ui.add_space(theme::LARGE_KNOB + 12.0);
-            ui.label(weak(midi_maps::describe(&map)));
-            if small_button(ui, "remove", &format!("remove the MIDI map of {}", map.to), "Remove the MIDI map.") {
+            ui.label(weak(maps::describe(&map)));
+            if small_button(ui, "remove", &format!("remove the map of {}", map.to), "Remove the map.") {
                 workspace.editor.unmap(&map.to);
             }
         });
@@ -274,28 +282,27 @@ fn cable_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, cable: 
     });
 }
 
-/// The button that starts and stops MIDI learn.
+/// The button that starts and stops learning.
 fn learn_ui(ui: &mut Ui, workspace: &mut Workspace, rect: Rect, to: Port, mode: LearnMode) {
     let waits = workspace.editor.learn.as_ref().is_some_and(|learn| learn.to == to);
-    let text = if waits { "waiting…" } else { "MIDI learn" };
+    let text = if waits { "waiting…" } else { "learn" };
     let text = RichText::new(text).size(theme::SMALL).color(if waits { theme::ACCENT } else { theme::WEAK });
     let button = ui.place(rect, Button::new(text).frame(waits));
     button.widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Button, true, waits, format!("learn {to}")));
-    if button.on_hover_text("MIDI learn: click, then move a controller. Esc cancels.").clicked() {
-        workspace.editor.learn = (!waits).then(|| MidiLearn::new(to, mode, &workspace.playback.controls));
+    if button
+        .on_hover_text("Learn: click, then move a control of a MIDI device, of OSC or of a board. Esc cancels.")
+        .clicked()
+    {
+        workspace.editor.learn = (!waits).then(|| Learn::new(to, mode, &workspace.playback.controls));
     }
 }
 
-fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, kind: MidiKind) {
-    let (mode, text) = match kind {
-        MidiKind::Controller => (LearnMode::Controller, "Learn the next CC:"),
-        MidiKind::Note => (LearnMode::Note, "Learn the next note:"),
-    };
+fn learn_node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let to = Port { node: id.to_owned(), port: String::new() };
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        ui.label(weak(text));
+        ui.label(weak("Learn the next control that moves:"));
         let (rect, _) = ui.allocate_exact_size(vec2(64.0, 24.0), Sense::hover());
-        learn_ui(ui, workspace, rect, to, mode);
+        learn_ui(ui, workspace, rect, to, LearnMode::Node);
     });
 }
 

@@ -1,7 +1,7 @@
 //! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices, takes.
 
 pub mod inspector;
-pub mod midi_maps;
+pub mod maps;
 pub mod monitor;
 pub mod patch_page;
 pub mod playing;

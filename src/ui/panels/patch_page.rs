@@ -1,10 +1,10 @@
-//! The patch page of the inspector: metadata, problems, snapshots, MIDI maps, keys.
+//! The patch page of the inspector: metadata, problems, snapshots, maps, keys.
 
 use bendrack_nodes::patch::{Edit, Meta};
 use eframe::egui::{Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
 
 use crate::ui::document::Step;
-use crate::ui::panels::midi_maps::maps_ui;
+use crate::ui::panels::maps::maps_ui;
 use crate::ui::panels::snapshots::snapshots_ui;
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
@@ -26,7 +26,7 @@ const KEYS: [(&str, &str); 20] = [
     ("Ctrl+0", "zoom to 100 %"),
     ("Space and drag", "move the view"),
     ("F11", "preview only, like a double-click on it"),
-    ("Esc", "cancel MIDI learn, leave the preview"),
+    ("Esc", "cancel learning, leave the preview"),
     ("Ctrl+R   Ctrl+T   Ctrl+K", "record, show the takes, keep a take"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),
     ("Ctrl+S", "save"),
@@ -41,7 +41,7 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) {
     }
     section(ui, "Snapshots");
     snapshots_ui(ui, &mut workspace.editor);
-    section(ui, "MIDI maps");
+    section(ui, "Maps");
     maps_ui(ui, workspace);
     section(ui, "Keys");
     Grid::new("keys").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {

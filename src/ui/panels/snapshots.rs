@@ -49,7 +49,7 @@ pub fn snapshots_ui(ui: &mut Ui, editor: &mut Editor) {
         });
     }
     let button = ui.button("Store snapshot");
-    if button.on_hover_text("Stores knobs, choices, switches and texts; not depths, mutes, bypasses or MIDI maps. Keys 1 to 9 recall at once.").clicked() {
+    if button.on_hover_text("Stores knobs, choices, switches and texts; not depths, mutes, bypasses or maps. Keys 1 to 9 recall at once.").clicked() {
         editor.document.apply(store(&patch));
     }
 }

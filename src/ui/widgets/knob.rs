@@ -27,6 +27,8 @@ pub struct Knob<'a> {
     pub live: Option<f64>,
     /// The modulation depth of a cable.
     pub depth: Option<f64>,
+    /// The position of a hand that does not move the knob yet.
+    pub ghost: Option<f64>,
     /// The scroll of the wheel, if the caller consumes it; otherwise the knob does.
     pub wheel: Option<f32>,
 }
@@ -143,6 +145,11 @@ fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hovered: bool, focused: bool) {
     }
     let pointer = Stroke::new((radius * 0.16).max(1.0), if hovered { Color32::WHITE } else { theme::TEXT });
     ui.painter().line_segment([on_circle(centre, radius * 0.2, base), on_circle(centre, radius * 0.6, base)], pointer);
+    if let Some(ghost) = knob.ghost {
+        // A mark across the ring, where the hand stands.
+        let at = |distance: f32| on_circle(centre, radius * distance, place(ghost));
+        ui.painter().line_segment([at(0.72), at(1.2)], Stroke::new((radius * 0.14).max(1.5), theme::WARNING));
+    }
     if let Some(live) = knob.live {
         ui.painter().circle_filled(on_circle(centre, radius * 0.9, place(live)), (radius * 0.2).max(1.5), hue);
     }
@@ -246,6 +253,7 @@ mod tests {
                     label: "knob".into(),
                     base: bench.value,
                     live: None,
+                    ghost: None,
                     depth: None,
                     wheel: None,
                 };

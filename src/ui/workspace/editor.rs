@@ -9,13 +9,13 @@ use bendrack_nodes::diagnostics::place::Place;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
-use bendrack_nodes::patch::{LevelEdit, MidiMap, Patch, Port};
+use bendrack_nodes::patch::{ControlMap, LevelEdit, Patch, Port};
 use serde_json::{Value as Json, json};
 
-use crate::ui::document::learn::MidiLearn;
+use crate::ui::document::learn::Learn;
 use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{self, definition_name, definition_of};
-use crate::ui::document::{Document, Step, commands, def_of, midi_maps, snapshots};
+use crate::ui::document::{Document, Step, commands, def_of, maps, snapshots};
 use crate::ui::widgets::knob::KnobChange;
 
 /// The document and the state of its editing.
@@ -30,8 +30,8 @@ pub struct Editor {
     pub selected_frame: Option<usize>,
     /// The ids of the nodes that show all of their inputs.
     pub unfolded: BTreeSet<String>,
-    /// The MIDI learn in progress.
-    pub learn: Option<MidiLearn>,
+    /// The control that is being learned.
+    pub learn: Option<Learn>,
     /// The note in a text field.
     pub note: Option<NoteEdit>,
     /// The kinds of the ports on the canvas, with the [`content_revision`](Self::content_revision) that they belong to.
@@ -113,9 +113,9 @@ impl Editor {
         self.patch().cables.iter().any(|cable| cable.to.node == id && cable.to.port == name)
     }
 
-    /// The MIDI map of a knob on the canvas; subpatches have none.
-    pub fn map_of(&self, port: &Port) -> Option<&MidiMap> {
-        midi_maps::map_of(&self.document.patch, port).filter(|_| self.location.path.is_empty())
+    /// The map of a knob on the canvas; subpatches have none.
+    pub fn map_of(&self, port: &Port) -> Option<&ControlMap> {
+        maps::map_of(&self.document.patch, port).filter(|_| self.location.path.is_empty())
     }
 
     /// The name under which the open subpatch exposes a port of one of its nodes.
@@ -297,9 +297,9 @@ impl Editor {
         }
     }
 
-    /// Removes the MIDI map of a knob.
+    /// Removes the maps of a knob.
     pub fn unmap(&mut self, to: &Port) {
-        if let Some(step) = midi_maps::unmap_step(&self.document.patch, to) {
+        if let Some(step) = maps::unmap_step(&self.document.patch, to) {
             self.document.apply(step);
         }
     }

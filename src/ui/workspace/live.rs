@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::{Gain, Plan};
 use bendrack_nodes::input::Controls;
+use bendrack_nodes::mapping::KnobState;
 use bendrack_nodes::node::def::{Input, Latency, NodeDef, Scope, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
@@ -112,6 +113,11 @@ impl Live {
     /// The number on an output.
     pub fn output(&self, port: &Port) -> Option<f64> {
         self.trace(port)?.back().copied()
+    }
+
+    /// The state of a knob of the patch that has maps.
+    pub fn knob(&self, port: &Port) -> Option<KnobState> {
+        self.memory.knob(&port.node, &port.port)
     }
 
     /// The tempo that a node sets, in beats per minute.

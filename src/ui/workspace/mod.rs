@@ -10,12 +10,14 @@ pub mod live;
 pub mod playback;
 
 use bendrack_nodes::diagnostics::Severity;
+use bendrack_nodes::mapping::KnobState;
 use bendrack_nodes::node::def::Input;
+use bendrack_nodes::patch::MapMode;
 use bendrack_nodes::patch::Port;
 
 use crate::engine::Warning;
 use crate::ui::document::Document;
-use crate::ui::document::learn::{LearnMode, MidiLearn};
+use crate::ui::document::learn::{Learn, LearnMode};
 use crate::ui::document::subpatch::resolve_output;
 
 pub use canvas_frame::{CanvasFrame, DrawnPort, PendingCable};
@@ -76,17 +78,23 @@ impl Workspace {
         self.playback.warnings.iter().any(is_its)
     }
 
-    /// The position of a knob: the value of its MIDI controller. Before that moves, the value in the patch.
+    /// The state of a knob that has maps, once the plan with them has run.
+    pub fn mapped(&self, port: &Port) -> Option<KnobState> {
+        self.editor.map_of(port).and_then(|_| self.playback.live.knob(port))
+    }
+
+    /// The position of a knob: where hands have moved it, or else the value in the patch.
     pub fn knob_value(&self, port: &Port, input: &Input) -> f64 {
-        let mapped = self.editor.map_of(port).and_then(|map| {
-            let at = self.playback.controls.cc((map.channel, map.cc))?.last()?;
-            Some(map.range[0] + (map.range[1] - map.range[0]) * at)
-        });
-        let mapped = mapped.filter(|value| value.is_finite());
-        mapped.map_or_else(
-            || self.editor.number(&port.node, &port.port, input),
-            |value| value.clamp(input.hard.0, input.hard.1),
-        )
+        let mapped = self.mapped(port).map(|knob| knob.position).filter(|position| position.is_finite());
+        mapped.unwrap_or_else(|| self.editor.number(&port.node, &port.port, input))
+    }
+
+    /// The position of the hand on the control of a knob, in units of the knob, while it does not move the knob.
+    pub fn ghost(&self, port: &Port) -> Option<f64> {
+        let map = self.editor.map_of(port).filter(|map| map.mode == MapMode::Absolute)?;
+        let knob = self.mapped(port).filter(|knob| !knob.has_knob)?;
+        let [low, high] = map.range;
+        knob.hand.map(|hand| low + (high - low) * hand)
     }
 
     /// The number on a wired input: `base`, the position of its knob, plus the modulation of its cable.
@@ -94,19 +102,24 @@ impl Workspace {
         self.playback.live.input(self.editor.patch(), port, input, base)
     }
 
-    /// Starts MIDI learn for a knob.
+    /// Starts to learn a control for a knob or a node.
     pub fn learn(&mut self, to: Port, mode: LearnMode) {
-        self.editor.learn = Some(MidiLearn::new(to, mode, &self.playback.controls));
+        self.editor.learn = Some(Learn::new(to, mode, &self.playback.controls));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::input::Event;
-    use bendrack_nodes::patch::Patch;
+    use std::sync::Arc;
+
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::compile::plan::Plan;
+    use bendrack_nodes::input::{ControlName, Event};
+    use bendrack_nodes::patch::{Patch, Takeover};
 
     use super::*;
-    use crate::ui::document::midi_maps::map_step;
+    use crate::ui::document::learn::Assignment;
+    use crate::ui::document::maps::map_step;
     use crate::ui::document::subpatch::resolve_input;
 
     #[test]
@@ -115,17 +128,32 @@ mod tests {
         let mut workspace = Workspace::new(Document::new(patch, None, Box::new(|_, _| ())));
         let port: Port = "fade.gain".parse().unwrap();
         let (_, input) = resolve_input(workspace.editor.patch(), "fade", "gain").unwrap();
+        let run = |workspace: &mut Workspace, latent: u64, value: f64| {
+            let plan = Plan::compile(&workspace.editor.document.patch, LIBRARY).0.map(Arc::new);
+            workspace.playback.live.set_plan(plan);
+            workspace.playback.controls.apply(&Event::cc(1, 1, value));
+            let controls = Arc::new(workspace.playback.controls.clone());
+            workspace.playback.live.advance(latent, &controls, 0.25);
+            workspace.playback.controls.end_frame();
+        };
         assert_eq!(workspace.knob_value(&port, input), 0.25, "no controller has moved");
-        workspace.playback.controls.apply(&Event::Cc { channel: 1, number: 1, value: 1.0 });
-        assert_eq!(workspace.knob_value(&port, input), 4.0);
-        let step = map_step(workspace.editor.patch(), &port, Some(input), (3, 20));
+        run(&mut workspace, 0, 1.0);
+        assert_eq!((workspace.knob_value(&port, input), workspace.ghost(&port)), (4.0, None), "a map that jumps");
+        let found =
+            Assignment { control: ControlName::Cc { channel: 1, number: 1 }.into(), index: 0, number: 1.0, mode: None };
+        let step = map_step(workspace.editor.patch(), &port, Some(input), &found);
         workspace.editor.document.apply(step);
-        assert_eq!(workspace.editor.document.patch.maps.len(), 1, "a knob has one controller");
+        assert_eq!(workspace.editor.document.patch.maps.len(), 1, "a knob has one control");
         assert_eq!(workspace.editor.document.patch.maps[0].range, [input.soft.0, input.soft.1]);
-        assert_eq!(workspace.knob_value(&port, input), 0.25);
+        run(&mut workspace, 1, 0.9);
+        assert_eq!(workspace.knob_value(&port, input), 0.25, "the hand has not met the knob");
+        let ghost = workspace.ghost(&port).expect("a hand elsewhere");
+        assert!(ghost > 2.0, "{ghost}");
+        run(&mut workspace, 2, 0.0);
+        assert_eq!((workspace.knob_value(&port, input), workspace.ghost(&port)), (input.soft.0, None), "it passed");
         workspace.editor.unmap(&port);
         assert!(workspace.editor.document.patch.maps.is_empty());
         assert!(workspace.editor.document.undo() && workspace.editor.document.undo());
-        assert_eq!(workspace.editor.document.patch.maps[0].cc, 1);
+        assert_eq!(workspace.editor.document.patch.maps[0].takeover, Takeover::Jump);
     }
 }

@@ -1,6 +1,7 @@
 //! Mapping of one range to another.
 
 use crate::choice::choices;
+use crate::mapping::curved;
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 
@@ -60,8 +61,7 @@ fn run(ctx: &mut NodeContext<'_>) {
         Outside::None => x,
         Outside::Clamp => x.clamp(0.0, 1.0),
     };
-    // From x⁸ at −1 over x at 0 to x^⅛ at 1, on either side of zero.
-    let x = x.abs().powf(8f64.powf(-ctx.number(&CURVE))).copysign(x);
+    let x = curved(x, ctx.number(&CURVE));
     let (low, high) = (ctx.number(&OUT_MIN), ctx.number(&OUT_MAX));
     ctx.set(&OUT, low + (high - low) * x);
 }

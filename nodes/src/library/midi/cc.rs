@@ -1,9 +1,11 @@
 //! A MIDI CC.
 
-use crate::library::midi::{CHANNEL, NUMBER};
-use crate::node::def::{Input, Learns, MidiKind, NodeDef, Output};
+use serde_json::json;
 
-const HELD: Input = Input::number("held", 0.0, "Output until the first message arrives.").hard(0.0, 1.0);
+use crate::input::ControlName;
+use crate::library::midi::{CHANNEL, DEVICE, HELD, NUMBER};
+use crate::node::def::{NodeDef, Output, Reads};
+
 /// Value of the CC.
 pub const OUT: Output = Output::number("out", "Value of the CC, 0 to 1.");
 
@@ -11,16 +13,23 @@ pub const OUT: Output = Output::number("out", "Value of the CC, 0 to 1.");
 pub const NODE: NodeDef = NodeDef {
     name: "midi.cc",
     title: "MIDI CC",
-    about: "Reads a MIDI CC: a knob or fader of a controller.",
-    inputs: &[CHANNEL, NUMBER, HELD],
+    about: "Reads a MIDI CC of 7 or 14 bits: a knob or fader of a controller.",
+    inputs: &[CHANNEL, NUMBER, HELD, DEVICE],
     outputs: &[OUT],
     run: |ctx| {
-        let key = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
-        match ctx.cc(key) {
+        let name = ControlName::Cc { channel: ctx.whole(&CHANNEL) as u8, number: ctx.whole(&NUMBER) as u8 };
+        match ctx.reading(&ctx.control_of(&DEVICE, name), 0) {
             Some(reading) => ctx.set(&OUT, reading),
             None => ctx.set(&OUT, ctx.number(&HELD)),
         }
     },
-    learns: Some(Learns { kind: MidiKind::Controller, channel: &CHANNEL, number: &NUMBER }),
+    reads: Some(Reads {
+        values: |name| match name {
+            ControlName::Cc { channel, number } => Some(vec![(&CHANNEL, json!(channel)), (&NUMBER, json!(number))]),
+            _ => None,
+        },
+        device: Some(&DEVICE),
+        index: None,
+    }),
     ..NodeDef::BASE
 };

@@ -1,7 +1,7 @@
 //! MIDI output.
 
 use crate::choice::choices;
-use crate::library::midi::{self, NUMBER};
+use crate::library::midi::{NOTE as NOTE_IN, NUMBER};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Midi;
@@ -16,10 +16,10 @@ choices! {
 }
 
 const SEND: Input = Input::choice_of::<Send>("send", "Message: 7-bit CC, 14-bit CC (0 to 31), or note.");
-const CHANNEL: Input = Input { about: "MIDI channel, 1 to 16.", ..midi::CHANNEL };
+const CHANNEL: Input = Input::number("channel", 1.0, "MIDI channel, 1 to 16.").soft(1.0, 16.0).hard(1.0, 16.0);
 const VALUE: Input = Input::direct("value", 0.0, "Value of the CC, 0 to 1.");
 const GATE: Input = Input::gate("gate", false, "Gate of the note: note on when it rises, note off when it falls.");
-const NOTE: Input = Input::direct("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
+const NOTE: Input = Input::direct("note", 60.0, NOTE_IN.about).soft(0.0, 127.0).hard(0.0, 127.0);
 const VELOCITY: Input = Input::direct("velocity", 0.8, "Velocity, 0 to 1.");
 
 /// MIDI output.

@@ -1,6 +1,9 @@
 //! A number received by OSC.
 
-use crate::node::def::{Input, NameKind, NodeDef, Output, Receives};
+use serde_json::json;
+
+use crate::input::{ControlId, ControlName};
+use crate::node::def::{Input, NodeDef, Output, Reads};
 
 const ADDRESS: Input = Input::text("address", "/bend/1", "OSC address, such as /bend/1.").address();
 const INDEX: Input =
@@ -17,11 +20,18 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     run: |ctx| {
         let index = usize::try_from(ctx.whole(&INDEX)).unwrap_or_default();
-        match ctx.osc(&ctx.text(&ADDRESS), index) {
+        match ctx.reading(&ControlId::any(ControlName::Osc { address: ctx.text(&ADDRESS) }), index) {
             Some(reading) => ctx.set(&OUT, reading),
             None => ctx.set(&OUT, ctx.number(&HELD)),
         }
     },
-    receives: Some(Receives { kind: NameKind::Address, name: &ADDRESS, index: &INDEX }),
+    reads: Some(Reads {
+        values: |name| match name {
+            ControlName::Osc { address } => Some(vec![(&ADDRESS, json!(&**address))]),
+            _ => None,
+        },
+        device: None,
+        index: Some(&INDEX),
+    }),
     ..NodeDef::BASE
 };

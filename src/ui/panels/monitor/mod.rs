@@ -2,6 +2,7 @@
 
 mod messages;
 
+use bendrack_nodes::input::ControlId;
 use bendrack_nodes::node::def::NodeDef;
 use eframe::egui::{
     self, Align, Align2, Color32, FontId, Label, Layout, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo,
@@ -47,13 +48,21 @@ pub enum MonitorAnswer {
 /// The row of a number in the table.
 struct Row<'a> {
     control: &'a ControlState,
+    /// True if another device has a control of this name.
+    is_shared: bool,
     /// The index in the message, if the message has several numbers.
     index: Option<usize>,
 }
 
 impl Row<'_> {
     fn assignment(&self) -> Assignment {
-        Assignment { name: self.control.name.clone(), index: self.index.unwrap_or_default() }
+        let device = self.is_shared.then(|| self.control.device.as_str().into());
+        Assignment {
+            control: ControlId { name: self.control.name.clone(), device },
+            index: self.index.unwrap_or_default(),
+            number: self.value().unwrap_or_default().abs(),
+            mode: None,
+        }
     }
 
     fn value(&self) -> Option<f64> {
@@ -62,21 +71,16 @@ impl Row<'_> {
 
     fn kind(&self) -> &'static str {
         match self.control.name {
-            ControlName::Cc { .. } => "CC",
-            ControlName::Note { .. } => "note",
             ControlName::Osc { .. } => "OSC",
             ControlName::Sensor { .. } => "sensor",
+            _ => "MIDI",
         }
     }
 
     fn name(&self) -> String {
-        let name = match &self.control.name {
-            ControlName::Cc { channel, number } | ControlName::Note { channel, number } => {
-                format!("{number}, channel {channel}")
-            }
-            ControlName::Osc { address: name } | ControlName::Sensor { name } => name.clone(),
-        };
-        self.index.map_or(name.clone(), |index| format!("{name}   {index}"))
+        let name = self.control.name.to_string();
+        let name = self.index.map_or(name.clone(), |index| format!("{name}   {index}"));
+        if self.is_shared { format!("{name}   {}", self.control.device) } else { name }
     }
 }
 
@@ -85,7 +89,9 @@ fn rows<'a>(controls: &'a [ControlState], query: &str) -> Vec<Row<'a>> {
     let query = query.trim().to_lowercase();
     let rows = controls.iter().flat_map(|control| {
         let count = control.values.len();
-        (0..count.clamp(1, MOST_ROWS)).map(move |index| Row { control, index: (count > 1).then_some(index) })
+        let is_same = |other: &ControlState| other.name == control.name && other.device != control.device;
+        let is_shared = controls.iter().any(is_same);
+        (0..count.clamp(1, MOST_ROWS)).map(move |index| Row { control, is_shared, index: (count > 1).then_some(index) })
     });
     rows.filter(|row| query.is_empty() || format!("{} {}", row.kind(), row.name()).to_lowercase().contains(&query))
         .collect()
@@ -301,7 +307,7 @@ mod tests {
     #[test]
     fn a_message_of_several_numbers_has_a_row_for_each_and_a_query_finds_names() {
         let control = |address: &str, count: usize| ControlState {
-            name: ControlName::Osc { address: address.to_owned() },
+            name: ControlName::Osc { address: address.into() },
             values: vec![0.5; count],
             secs_ago: 0.0,
             per_sec: 1.0,
