@@ -28,6 +28,9 @@ pub const MOST_NAMES: usize = 4096;
 /// Limit on the lanes of MIDI controls: a control has one for its device, and those of every device and every channel.
 const MOST_MIDI: usize = 4 * MOST_NAMES;
 
+/// Limit on the lanes of sensors: a sensor has one for its board, and one of every board.
+const MOST_SENSORS: usize = 2 * MOST_NAMES;
+
 /// The numbers of a message.
 pub type Numbers = SmallVec<[f64; 2]>;
 
@@ -129,7 +132,7 @@ impl Controls {
             Event::Control { control, numbers } => match control.name {
                 ControlName::Note { .. } => self.strike(control, numbers.first().copied().unwrap_or_default()),
                 ControlName::Osc { .. } => self.osc.apply(control, numbers, MOST_NAMES),
-                ControlName::Sensor { .. } => self.sensors.apply(control, numbers, MOST_NAMES),
+                ControlName::Sensor { .. } => self.sensors.apply(control, numbers, MOST_SENSORS),
                 _ => self.midi.apply(control, numbers, MOST_MIDI),
             },
             Event::Sound(hop) => {

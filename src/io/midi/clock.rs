@@ -15,10 +15,11 @@ const TEMPI: (f64, f64) = (20.0, 400.0);
 /// Least part of an error that the loop corrects in its phase, and of that in its period.
 const PHASE_GAIN: f64 = 0.02;
 const PERIOD_GAIN: f64 = PHASE_GAIN * PHASE_GAIN / 2.0;
-/// Ticks of which the loop forgets all but the latest when the tempo changes.
-const MEMORY_AFTER_CHANGE: f64 = 4.0;
-/// Lasting error, as a part of a tick, that is a change of tempo.
-const CHANGE: f64 = 0.4;
+/// Ticks after which the period is sure enough to count missing ones.
+const SURE: f64 = 8.0;
+/// Mean error of the latest ticks, as a part of a tick, that is a change of tempo; and the count of those ticks.
+const CHANGE: f64 = 0.25;
+const MEAN: f64 = 4.0;
 
 /// The state of a clock at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -117,23 +118,29 @@ impl Clock {
         let early = lock.at.saturating_duration_since(now).as_secs_f64();
         let offset = passed - early;
         // Early in the loop the period is unsure, so that no tick counts as missing.
-        let steps = if lock.ticks < 6.0 { 1.0 } else { (offset / period).round().clamp(0.0, 48.0) };
+        let steps = if lock.ticks < SURE { 1.0 } else { (offset / period).round().clamp(0.0, 48.0) };
+        let error = offset - steps.max(1.0) * period;
+        let mean = lock.error + (error.clamp(-0.5 * period, 0.5 * period) - lock.error) / MEAN;
+        if lock.ticks > TICKS && mean.abs() > CHANGE * period {
+            // Another tempo: the loop begins again with this interval.
+            let period = (offset / steps.max(1.0)).clamp(1e-3, 0.5);
+            self.lock = Some(Lock { at: now, period: Some(period), ticks: 2.0, error: 0.0 });
+            return steps.max(1.0) as i64;
+        }
         if steps == 0.0 {
+            self.lock = Some(Lock { error: mean, ..lock });
             return 0;
         }
-        let error = offset - steps * period;
         let ticks = lock.ticks + 1.0;
         // The gains of a least-squares fit to all ticks so far, until they reach those of a lasting loop.
         let phase_gain = (2.0 * (2.0 * ticks - 1.0) / (ticks * (ticks + 1.0))).clamp(PHASE_GAIN, 1.0);
         let period_gain = (6.0 / (ticks * (ticks + 1.0))).max(PERIOD_GAIN);
         let moved = steps * period + phase_gain * error;
-        let mean = lock.error + (error - lock.error) / 8.0;
-        let is_change = ticks > 2.0 * TICKS && mean.abs() > CHANGE * period;
         self.lock = Some(Lock {
             at: lock.at + Duration::from_secs_f64(moved.max(0.0)),
             period: Some((period + period_gain * error / steps).clamp(1e-3, 0.5)),
-            ticks: if is_change { MEMORY_AFTER_CHANGE } else { ticks },
-            error: if is_change { 0.0 } else { mean },
+            ticks,
+            error: mean,
         });
         steps as i64
     }

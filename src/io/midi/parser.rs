@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn running_status_real_time_and_system_messages_are_no_trouble() {
-        assert_eq!(messages(&[0xB0, 1, 0xF8, 2, 1, 3, 0xFE]).0, [cc(1, 1, 2), Message::Clock, cc(1, 1, 3)].map(|m| m));
+        assert_eq!(messages(&[0xB0, 1, 0xF8, 2, 1, 3, 0xFE]).0, [Message::Clock, cc(1, 1, 2), cc(1, 1, 3)]);
         let exclusive = [0xF0, 0x7E, 1, 2, 0xF8, 3, 4, 5, 0xF7];
         assert_eq!(messages(&exclusive), (vec![Message::Clock], 0));
         assert_eq!(messages(&[0xF1, 5, 0xF3, 6, 0xF6]), (vec![], 0));

@@ -189,10 +189,12 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
     if query.is_empty() {
         Some(0)
     } else if title == query {
-        Some(8)
+        Some(9)
     } else if names.contains(&query) {
+        Some(8)
+    } else if title.starts_with(query) {
         Some(7)
-    } else if title.starts_with(query) || name.starts_with(query) {
+    } else if name.starts_with(query) {
         Some(6)
     } else if words(def.title) || words(name) {
         Some(5)

@@ -131,7 +131,7 @@ mod tests {
         let run = |workspace: &mut Workspace, latent: u64, value: f64| {
             let plan = Plan::compile(&workspace.editor.document.patch, LIBRARY).0.map(Arc::new);
             workspace.playback.live.set_plan(plan);
-            workspace.playback.controls.apply(&Event::cc(1, 1, value));
+            workspace.playback.controls.extend(&[Event::cc(1, 1, value), Event::cc(1, 2, value)]);
             let controls = Arc::new(workspace.playback.controls.clone());
             workspace.playback.live.advance(latent, &controls, 0.25);
             workspace.playback.controls.end_frame();
@@ -140,7 +140,7 @@ mod tests {
         run(&mut workspace, 0, 1.0);
         assert_eq!((workspace.knob_value(&port, input), workspace.ghost(&port)), (4.0, None), "a map that jumps");
         let found =
-            Assignment { control: ControlName::Cc { channel: 1, number: 1 }.into(), index: 0, number: 1.0, mode: None };
+            Assignment { control: ControlName::Cc { channel: 1, number: 2 }.into(), index: 0, number: 1.0, mode: None };
         let step = map_step(workspace.editor.patch(), &port, Some(input), &found);
         workspace.editor.document.apply(step);
         assert_eq!(workspace.editor.document.patch.maps.len(), 1, "a knob has one control");
