@@ -34,9 +34,7 @@ impl DeviceOutputs {
     fn send(&self, frame: &Frame) {
         let Some(open) = self.0.get() else { return };
         if let Some(osc) = open.osc.as_ref().filter(|_| !frame.messages.is_empty()) {
-            let messages: Vec<(&str, f64)> =
-                frame.messages.iter().map(|(address, value)| (&**address, *value)).collect();
-            osc.send(&messages);
+            osc.send(&frame.messages);
         }
         if let Some(midi) = &open.midi {
             midi.send(&frame.midi);

@@ -1,10 +1,9 @@
 //! MIDI outputs: a patch plays other instruments. Ports are reopened when they come back.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::program::message::Midi;
+use bendrack_nodes::program::message::Played;
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
 use super::activity::LightHandle;
@@ -32,11 +31,11 @@ pub fn name(text: &str) -> Result<String, DeviceError> {
 
 /// Plays on MIDI outputs. Clones play on the same.
 #[derive(Clone, Debug)]
-pub struct MidiOut(SyncSender<Vec<(Arc<str>, Midi)>>);
+pub struct MidiOut(SyncSender<Vec<Played>>);
 
 impl MidiOut {
     /// Plays the MIDI state of a frame, without waiting. The note of a node that is gone ends.
-    pub fn send(&self, played: &[(Arc<str>, Midi)]) {
+    pub fn send(&self, played: &[Played]) {
         // If the system's MIDI is stuck, notes on are lost; the next frame carries the whole state again.
         let _ = self.0.try_send(played.to_vec());
     }
@@ -51,7 +50,7 @@ pub(super) fn follow(wanted: &str, context: &DeviceContext) -> (MidiOut, Worker)
 }
 
 /// Keeps ports open and plays on them until the thread must stop; then ends every note.
-fn run(watcher: &mut Watcher<Outputs>, inbox: &Receiver<Vec<(Arc<str>, Midi)>>, stop: &Stop) {
+fn run(watcher: &mut Watcher<Outputs>, inbox: &Receiver<Vec<Played>>, stop: &Stop) {
     let mut next_scan = Instant::now();
     while !stop.now() {
         if next_scan <= Instant::now() {
@@ -98,7 +97,7 @@ fn play(watcher: &mut Watcher<Outputs>) -> Duration {
 #[derive(Default)]
 struct Outputs {
     /// The MIDI state of the latest frame, for a port that is plugged in.
-    latest: Vec<(Arc<str>, Midi)>,
+    latest: Vec<Played>,
 }
 
 impl Ports for Outputs {

@@ -9,7 +9,7 @@ use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::program::message::{self, Midi, Part};
+use bendrack_nodes::program::message::{self, Midi, Part, Played};
 use bendrack_nodes::program::source::{ColourMap, Layout, Source};
 use bendrack_nodes::tick::Memory;
 use proptest::prelude::*;
@@ -180,9 +180,8 @@ fn played(patch: &Patch, calls: &[usize]) -> Vec<Vec<(String, Midi)>> {
         let program = run(&plan, &mut memory, first, count);
         first += count as u64;
         frames.extend(
-            (0..count).map(|lane| {
-                message::midi(&program.messages, lane).map(|(node, midi)| (node.to_string(), midi)).collect()
-            }),
+            (0..count)
+                .map(|lane| message::midi(&program.messages, lane).map(|it| (it.node.to_string(), it.midi)).collect()),
         );
     }
     frames
@@ -224,7 +223,7 @@ fn keys_follow_their_gate_frame_by_frame() {
         let frames = played(&patch(&nodes, &[(from, "it.gate")]), &[9]);
         let key = |frame: &Vec<(String, Midi)>| match frame[0].1 {
             Midi::Note { held, hits, .. } => (held, hits),
-            Midi::Controller { .. } => panic!("a key"),
+            Midi::Controller { .. } | Midi::Clock { .. } => panic!("a key"),
         };
         frames.iter().map(key).collect()
     };
@@ -247,7 +246,7 @@ fn a_key_that_moves_moves_in_every_frame_of_a_call() {
             assert_eq!(frame.len(), 2, "each node sends once");
             match it.1 {
                 Midi::Note { number, .. } => number,
-                Midi::Controller { .. } => panic!("a key"),
+                Midi::Controller { .. } | Midi::Clock { .. } => panic!("a key"),
             }
         };
         played(&notes, calls).iter().map(number).collect()
@@ -395,10 +394,14 @@ proptest! {
         let whole = run(&plan, &mut Memory::default(), 0, calls.iter().sum());
         prop_assert_eq!(lanes(&parts), lanes(std::slice::from_ref(&whole)));
         for lane in 0..calls.iter().sum() {
-            for (_, midi) in message::midi(&whole.messages, lane) {
+            for Played { midi, .. } in message::midi(&whole.messages, lane) {
                 let (channel, number, value) = match midi {
                     Midi::Controller { channel, number, value, fine } => (channel, number.max(u8::from(fine)), value),
                     Midi::Note { channel, number, velocity, .. } => (channel, number, velocity),
+                    Midi::Clock { beat, beats, .. } => {
+                        prop_assert!(beat >= 0.0 && beats >= 0.0);
+                        continue;
+                    }
                 };
                 prop_assert!((1..=16).contains(&channel) && number < 128 && (0.0..=1.0).contains(&value));
             }
@@ -422,11 +425,14 @@ proptest! {
 
     #[test]
     fn parts_are_messages_for_any_numbers(
-        parts in prop::array::uniform6(prop_oneof![-3.0..200.0, any::<f64>()]),
+        parts in prop::array::uniform8(prop_oneof![-3.0..200.0, any::<f64>()]),
     ) {
         let midi = Midi::of(parts);
-        prop_assert_eq!(Midi::of(midi.parts()), midi);
-        prop_assert_eq!(Part::ALL.len(), midi.parts().len());
-        prop_assert!(midi.parts().iter().all(|part| part.is_finite()));
+        let mut again = [0.0; Part::ALL.len()];
+        for (part, number) in midi.parts() {
+            prop_assert!(number.is_finite());
+            again[part as usize] = number;
+        }
+        prop_assert_eq!(Midi::of(again), midi);
     }
 }

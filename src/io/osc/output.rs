@@ -5,6 +5,8 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc::{self, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bendrack_nodes::program::cells::Pixels;
+use bendrack_nodes::program::message::{Argument, Form, OscMessage as Sent};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 use super::{OscTarget, RETRY};
@@ -79,10 +81,9 @@ fn find(target: &OscTarget, stop: &Stop) -> Result<Option<SocketAddr>, String> {
 }
 
 impl OscOut {
-    /// Sends numbers to their addresses in one bundle, without waiting. Failures are counted by the light.
-    pub fn send<A: AsRef<str>>(&self, messages: &[(A, f64)]) {
-        let content: Vec<OscPacket> =
-            messages.iter().filter_map(|(address, value)| self.message(address.as_ref(), *value)).collect();
+    /// Sends messages in one bundle, without waiting. Failures are counted by the light.
+    pub fn send(&self, messages: &[Sent]) {
+        let content: Vec<OscPacket> = messages.iter().filter_map(|message| self.message(message)).collect();
         if content.is_empty() {
             return;
         }
@@ -98,14 +99,25 @@ impl OscOut {
         }
     }
 
-    fn message(&self, address: &str, value: f64) -> Option<OscPacket> {
-        if !address.starts_with('/') || !value.is_finite() {
-            self.light.count_error(format!(
-                "{address} {value} is not sent; begin the address with /, and send a finite number"
-            ));
+    fn message(&self, message: &Sent) -> Option<OscPacket> {
+        let address = &message.address;
+        if !address.starts_with('/') {
+            self.light.count_error(format!("{address} is not sent; begin the address with /"));
             return None;
         }
-        Some(OscPacket::Message(OscMessage { addr: address.to_owned(), args: vec![OscType::Float(value as f32)] }))
+        let mut args = Vec::new();
+        for argument in &message.arguments {
+            match argument {
+                Argument::Number(number, _) if !number.is_finite() => {
+                    self.light.count_error(format!("{address} {number} is not sent; send a finite number"));
+                    return None;
+                }
+                Argument::Number(number, form) => args.push(number_as(*number, *form)),
+                Argument::Text(text) => args.push(OscType::String(text.to_string())),
+                Argument::Pixels(pixels, form) => pixels_as(pixels, *form, &mut args),
+            }
+        }
+        Some(OscPacket::Message(OscMessage { addr: address.to_string(), args }))
     }
 
     /// Sends a packet of this many numbers.
@@ -166,11 +178,75 @@ impl OscOut {
     }
 }
 
+/// A finite number as an argument.
+fn number_as(number: f64, form: Form) -> OscType {
+    match form {
+        Form::Float => OscType::Float(number as f32),
+        Form::Double => OscType::Double(number),
+        // A cast saturates.
+        Form::Int => OscType::Int(number.round() as i32),
+        Form::Bool => OscType::Bool(number >= 0.5),
+        Form::Text => OscType::String(number.to_string()),
+        Form::Blob => OscType::Blob(vec![byte(number)]),
+    }
+}
+
+/// A picture as arguments: a blob, or a list.
+fn pixels_as(pixels: &Pixels, form: Form, args: &mut Vec<OscType>) {
+    match (pixels, form) {
+        (Pixels::Grey(grey), Form::Blob) => {
+            args.push(OscType::Blob(grey.iter().map(|x| byte(f64::from(*x))).collect()));
+        }
+        (Pixels::Rgb(rgb), Form::Blob) => args.push(OscType::Blob(rgb.clone())),
+        (Pixels::Grey(grey), Form::Int) => args.extend(grey.iter().map(|x| OscType::Int(byte(f64::from(*x)).into()))),
+        (Pixels::Rgb(rgb), Form::Int) => args.extend(rgb.iter().map(|byte| OscType::Int((*byte).into()))),
+        (Pixels::Grey(grey), _) => args.extend(grey.iter().map(|x| number_as(f64::from(*x), form))),
+        (Pixels::Rgb(rgb), _) => args.extend(rgb.iter().map(|byte| number_as(f64::from(*byte) / 255.0, form))),
+    }
+}
+
+/// 0 to 1 as a byte.
+fn byte(share: f64) -> u8 {
+    // A cast saturates.
+    (share * 255.0).round() as u8
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+
+    fn one() -> [Sent; 1] {
+        let arguments = vec![Argument::Number(1.0, Form::Float)];
+        [Sent { device: Arc::default(), address: "/a".into(), arguments }]
+    }
+
+    #[test]
+    fn arguments_have_their_type() {
+        for (form, wanted) in [
+            (Form::Float, OscType::Float(2.6)),
+            (Form::Double, OscType::Double(2.6)),
+            (Form::Int, OscType::Int(3)),
+            (Form::Bool, OscType::Bool(true)),
+            (Form::Text, OscType::String("2.6".into())),
+            (Form::Blob, OscType::Blob(vec![255])),
+        ] {
+            assert_eq!(number_as(2.6, form), wanted);
+        }
+        assert_eq!(number_as(-1e12, Form::Int), OscType::Int(i32::MIN));
+        let list = |pixels: &Pixels, form| {
+            let mut args = Vec::new();
+            pixels_as(pixels, form, &mut args);
+            args
+        };
+        let (grey, rgb) = (Pixels::Grey(vec![0.0, 0.5]), Pixels::Rgb(vec![0, 255, 51]));
+        assert_eq!(list(&grey, Form::Float), [OscType::Float(0.0), OscType::Float(0.5)]);
+        assert_eq!(list(&grey, Form::Blob), [OscType::Blob(vec![0, 128])]);
+        assert_eq!(list(&grey, Form::Int), [OscType::Int(0), OscType::Int(128)]);
+        assert_eq!(list(&rgb, Form::Blob), [OscType::Blob(vec![0, 255, 51])]);
+        assert_eq!(list(&rgb, Form::Float), [0.0, 1.0, 0.2].map(OscType::Float));
+    }
 
     #[test]
     fn a_destination_is_opened_again_after_an_error() {
@@ -181,13 +257,13 @@ mod tests {
         assert!(!out.is_up_to_date(), "it is not open yet");
         // A socket without a destination fails to send.
         *out.locked() = UdpSocket::bind("127.0.0.1:0").ok();
-        out.send(&[("/a", 1.0)]);
+        out.send(&one());
         let light = context.activity.lights().remove(0);
         assert!(matches!(light.state, State::Failed(_)) && light.counts.errors == 1, "{light:?}");
         assert!(!out.is_up_to_date());
         out.open(receiver.local_addr().expect("an address"));
         assert!(out.is_up_to_date());
-        out.send(&[("/a", 1.0)]);
+        out.send(&one());
         assert!(receiver.recv(&mut [0; 100]).is_ok());
         assert_eq!(context.activity.lights().remove(0).state, State::Open);
     }
@@ -200,7 +276,7 @@ mod tests {
         while context.activity.lights().is_empty() && begin.elapsed() < Duration::from_secs(1) {
             std::thread::sleep(TURN / 10);
         }
-        out.send(&[("/a", 1.0)]);
+        out.send(&one());
         assert_eq!(context.activity.lights().remove(0).counts.errors, 1);
         let begin = Instant::now();
         drop(worker);

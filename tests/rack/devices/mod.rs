@@ -13,10 +13,12 @@ mod serial;
 use std::io::Write;
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bendrack::input::Inbox;
 use bendrack::io::{Devices, Kind, Light, Settings, State};
+use bendrack_nodes::program::message::{Argument, Form, OscMessage as Outgoing};
 use rosc::{OscMessage, OscPacket, OscType};
 
 /// The variable with the second process's task: an address, a path, a name.
@@ -90,6 +92,11 @@ fn light(devices: &Devices, kind: Kind) -> Option<Light> {
 
 fn is_open(devices: &Devices, kind: Kind) -> bool {
     light(devices, kind).is_some_and(|light| light.state == State::Open)
+}
+
+/// An outgoing number.
+fn number(address: &str, value: f64) -> Outgoing {
+    Outgoing { device: Arc::default(), address: address.into(), arguments: vec![Argument::Number(value, Form::Float)] }
 }
 
 fn osc(address: &str, value: f32) -> OscPacket {

@@ -10,7 +10,7 @@ use bendrack::io::osc::OscTarget;
 use bendrack::io::{Kind, Settings, State};
 use rosc::OscPacket;
 
-use super::{SOON, is_open, light, open, osc};
+use super::{SOON, is_open, light, number, open, osc};
 #[cfg(target_os = "linux")]
 use super::{TASK, task, within};
 
@@ -20,7 +20,7 @@ fn osc_out_sends_one_bundle_that_others_can_read() {
     receiver.set_read_timeout(Some(SOON)).expect("a time");
     let (devices, _) = open(&Settings { osc_out: receiver.local_addr().ok().map(OscTarget::from), ..Settings::none() });
     let out = devices.osc_out().expect("it is open");
-    out.send(&[("/a", 0.5), ("no address", 1.0), ("/nan", f64::NAN), ("/b", -2.0)]);
+    out.send(&[number("/a", 0.5), number("no address", 1.0), number("/nan", f64::NAN), number("/b", -2.0)]);
     let mut bytes = [0; 1024];
     let size = receiver.recv(&mut bytes).expect("a packet");
     let (_, packet) = rosc::decoder::decode_udp(&bytes[..size]).expect("it decodes");
@@ -45,7 +45,7 @@ fn network() {
     let (devices, _) = open(&Settings { osc_out, ..Settings::none() });
     let out = devices.osc_out().expect("it is awaited");
     let sent = || {
-        out.send(&[("/a", 1.0)]);
+        out.send(&[number("/a", 1.0)]);
         light(&devices, Kind::OscOut).expect("a light").counts.messages
     };
     let colour = || light(&devices, Kind::OscOut).map(|light| light.colour);
@@ -86,13 +86,13 @@ fn osc_out_to_nobody_waits_for_somebody() {
     let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
     let (devices, _) = open(&Settings { osc_out: Some(address.into()), ..Settings::none() });
     let out = devices.osc_out().expect("it is open");
-    (0..100).for_each(|i| out.send(&[("/a", f64::from(i))]));
+    (0..100).for_each(|i| out.send(&[number("/a", f64::from(i))]));
     let receiver = UdpSocket::bind(address).expect("the port is free");
     receiver.set_read_timeout(Some(SOON)).expect("a time");
-    out.send(&[("/b", 1.0)]);
+    out.send(&[number("/b", 1.0)]);
     let mut bytes = [0; 1024];
     assert!(receiver.recv(&mut bytes).is_ok());
-    out.send(&[("/b", 2.0)]);
+    out.send(&[number("/b", 2.0)]);
     assert!(receiver.recv(&mut bytes).is_ok());
     assert!(is_open(&devices, Kind::OscOut));
 }

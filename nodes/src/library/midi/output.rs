@@ -17,6 +17,7 @@ choices! {
 
 const SEND: Input = Input::choice_of::<Send>("send", "Message: 7-bit CC, 14-bit CC (0 to 31), or note.");
 const CHANNEL: Input = Input { about: "MIDI channel, 1 to 16.", ..midi::CHANNEL };
+const DEVICE: Input = Input::text("device", "", "Name of the output; empty plays on all.");
 const VALUE: Input = Input::direct("value", 0.0, "Value of the CC, 0 to 1.");
 const GATE: Input = Input::gate("gate", false, "Gate of the note: note on when it rises, note off when it falls.");
 const NOTE: Input = Input::direct("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
@@ -27,7 +28,7 @@ pub const NODE: NodeDef = NodeDef {
     name: "midi.out",
     title: "MIDI out",
     about: "Sends CCs or notes to another MIDI instrument.",
-    inputs: &[SEND, CHANNEL, NUMBER, VALUE, GATE, NOTE, VELOCITY],
+    inputs: &[SEND, CHANNEL, NUMBER, VALUE, GATE, NOTE, VELOCITY, DEVICE],
     outputs: &[],
     run,
     ..NodeDef::BASE
@@ -35,7 +36,7 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (channel, number) = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
-    ctx.request_midi(match ctx.chosen::<Send>(&SEND) {
+    let midi = match ctx.chosen::<Send>(&SEND) {
         Send::Note => Midi::Note {
             channel,
             number: ctx.whole(&NOTE) as u8,
@@ -48,5 +49,6 @@ fn run(ctx: &mut NodeContext<'_>) {
             let number = if fine { number.min(31) } else { number };
             Midi::Controller { channel, number, value: ctx.number(&VALUE).clamp(0.0, 1.0), fine }
         }
-    });
+    };
+    ctx.request_midi(&ctx.text(&DEVICE), midi);
 }
