@@ -117,7 +117,7 @@ impl Presenter {
             controls: lane.controls.clone(),
             messages,
             midi: midi.map(|played| Played { midi: with_picture(played.midi, part, count), ..played }).collect(),
-            lights: light::channels(&program.lights, index, render),
+            lights: light::channels(&program.lights, index, f64::from(scene.part), render),
             recorded: message::recorded(&program.messages, index),
             picture,
         }

@@ -41,6 +41,8 @@ pub struct Levels {
 pub enum Lit {
     /// One number, 0 to 1.
     Level {
+        /// The number before, from which it goes evenly.
+        from: f64,
         /// The number.
         value: f64,
         /// True if it takes two channels, the upper byte first.
@@ -49,6 +51,8 @@ pub enum Lit {
     },
     /// A colour, each part 0 to 1.
     Colour {
+        /// The colour before, from which it goes evenly.
+        from: [f64; 3],
         /// Red, green, blue.
         rgb: [f64; 3],
         /// Order of the channels.
@@ -184,15 +188,23 @@ pub struct Channels {
     pub levels: Vec<u8>,
 }
 
-/// Levels of the nodes in a lane of a call, in running order. `pixels` renders pictures.
-pub fn channels(lights: &[Light], lane: usize, mut pixels: impl FnMut(&Cells) -> Pixels) -> Vec<Channels> {
+/// Levels of the nodes in a lane of a call, in running order. `part` is the fraction of the latent frame that is over, and `pixels`
+/// renders pictures.
+pub fn channels(lights: &[Light], lane: usize, part: f64, pixels: impl Fn(&Cells) -> Pixels) -> Vec<Channels> {
+    let on_the_way = |from: f64, to: f64| from + (to - from) * part;
     let of = |light: &Light| {
         let Levels { universe, channel, of } = light.lanes.get(lane)?;
         let (group, levels) = match of {
-            Lit::Level { value, fine: false } => (1, vec![level(*value)]),
-            Lit::Level { value, fine: true } => (2, ((share(*value) * 65535.0).round() as u16).to_be_bytes().to_vec()),
-            Lit::Colour { rgb, order } => (order.channels(), order.levels(rgb.map(level)).to_vec()),
-            Lit::Leds(leds) => (leds.order.channels(), leds.levels(&mut pixels)),
+            Lit::Level { from, value, fine: false } => (1, vec![level(on_the_way(*from, *value))]),
+            Lit::Level { from, value, fine: true } => {
+                let level = share(on_the_way(*from, *value)) * 65535.0;
+                (2, (level.round() as u16).to_be_bytes().to_vec())
+            }
+            Lit::Colour { from, rgb, order } => {
+                let rgb: [u8; 3] = std::array::from_fn(|part| level(on_the_way(from[part], rgb[part])));
+                (order.channels(), order.levels(rgb).to_vec())
+            }
+            Lit::Leds(leds) => (leds.order.channels(), leds.levels(&pixels)),
         };
         Some(Channels { device: light.device.clone(), universe: *universe, channel: (*channel).max(1), group, levels })
     };
@@ -200,7 +212,7 @@ pub fn channels(lights: &[Light], lane: usize, mut pixels: impl FnMut(&Cells) ->
 }
 
 impl Leds {
-    fn levels(&self, pixels: &mut impl FnMut(&Cells) -> Pixels) -> Vec<u8> {
+    fn levels(&self, pixels: &impl Fn(&Cells) -> Pixels) -> Vec<u8> {
         let (width, height) = (usize::from(self.cells.width), usize::from(self.cells.height));
         let Pixels::Rgb(rgb) = pixels(&self.cells) else { return Vec::new() };
         let mask = self.mask.as_ref().map(|mask| {

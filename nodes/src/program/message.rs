@@ -128,6 +128,8 @@ choices! {
         Text = "text",
         /// Bytes, 0 to 255 for 0 to 1.
         Blob = "blob",
+        /// Nothing: the message is sent without this argument.
+        None = "none",
     }
 }
 
@@ -179,6 +181,7 @@ pub fn osc(
             return None;
         }
         let argument = |part: &Message| match (part.to, &part.content) {
+            (To::Osc(Form::None), _) => None,
             (To::Osc(form), Content::Values) => part.values.get(lane).map(|x| Argument::Number(*x, form)),
             (To::Osc(_), Content::Texts(texts)) => texts.get(lane).cloned().map(Argument::Text),
             (To::Osc(form), Content::Cells(cells)) => {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bendrack::io::midi_out::PartOfName;
 use bendrack::io::{Kind, Settings, State};
 use bendrack_nodes::input::Control;
 use bendrack_nodes::program::message::{Midi, Played};
@@ -83,9 +84,9 @@ fn notes_of_a_patch_arrive_and_end_with_bendrack() {
     let (_synthesizer, received) = synthesizer(&name);
     let (_another, other_notes) = synthesizer("another");
     let received = || received.lock().expect("notes").clone();
-    let (devices, _) = open(&Settings { midi_out: Some(name.to_uppercase()), ..Settings::none() });
+    let (devices, _) = open(&Settings { midi_out: vec![PartOfName(name.to_uppercase()).into()], ..Settings::none() });
     within(SOON, "the port is open", || is_open(&devices, Kind::MidiOut));
-    let out = devices.midi_out().expect("it may be played on").clone();
+    let out = devices.outputs().midi().first().expect("it may be played on").clone();
     let controller = |value| Midi::Controller { channel: 2, number: 7, value, fine: false };
     let key = |hits| Midi::Note { channel: 1, number: 60, velocity: 1.0, held: true, hits };
     out.send(&[played("a", controller(0.0)), played("b", key(1))]);

@@ -1,12 +1,12 @@
 //! OSC output: one bundle, an absent network, a destination that comes later.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 #[cfg(target_os = "linux")]
 use std::process::Command;
 
 #[cfg(target_os = "linux")]
 use bendrack::io::Colour;
-use bendrack::io::osc::OscTarget;
+use bendrack::io::target::{Named, Target};
 use bendrack::io::{Kind, Settings, State};
 use rosc::OscPacket;
 
@@ -14,12 +14,17 @@ use super::{SOON, is_open, light, number, open, osc};
 #[cfg(target_os = "linux")]
 use super::{TASK, task, within};
 
+fn to(address: SocketAddr) -> Named<Target> {
+    Target::from(address).into()
+}
+
 #[test]
 fn osc_out_sends_one_bundle_that_others_can_read() {
     let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
     receiver.set_read_timeout(Some(SOON)).expect("a time");
-    let (devices, _) = open(&Settings { osc_out: receiver.local_addr().ok().map(OscTarget::from), ..Settings::none() });
-    let out = devices.osc_out().expect("it is open");
+    let (devices, _) =
+        open(&Settings { osc_out: receiver.local_addr().map(to).into_iter().collect(), ..Settings::none() });
+    let out = devices.outputs().osc().first().expect("it is open");
     out.send(&[number("/a", 0.5), number("no address", 1.0), number("/nan", f64::NAN), number("/b", -2.0)]);
     let mut bytes = [0; 1024];
     let size = receiver.recv(&mut bytes).expect("a packet");
@@ -41,9 +46,9 @@ fn ip(args: &str) {
 #[ignore = "the second process of osc_out_survives_an_absent_network_and_a_new_address"]
 fn network() {
     let Some(address) = task() else { return };
-    let osc_out = Some(address.parse().expect("an address"));
+    let osc_out = vec![address.parse().expect("an address")];
     let (devices, _) = open(&Settings { osc_out, ..Settings::none() });
-    let out = devices.osc_out().expect("it is awaited");
+    let out = devices.outputs().osc().first().expect("it is awaited");
     let sent = || {
         out.send(&[number("/a", 1.0)]);
         light(&devices, Kind::OscOut).expect("a light").counts.messages
@@ -84,8 +89,8 @@ fn osc_out_survives_an_absent_network_and_a_new_address() {
 #[test]
 fn osc_out_to_nobody_waits_for_somebody() {
     let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let (devices, _) = open(&Settings { osc_out: Some(address.into()), ..Settings::none() });
-    let out = devices.osc_out().expect("it is open");
+    let (devices, _) = open(&Settings { osc_out: vec![to(address)], ..Settings::none() });
+    let out = devices.outputs().osc().first().expect("it is open");
     (0..100).for_each(|i| out.send(&[number("/a", f64::from(i))]));
     let receiver = UdpSocket::bind(address).expect("the port is free");
     receiver.set_read_timeout(Some(SOON)).expect("a time");
