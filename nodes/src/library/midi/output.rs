@@ -1,7 +1,7 @@
 //! MIDI output.
 
 use crate::choice::choices;
-use crate::library::midi::{self, NUMBER};
+use crate::library::midi::{self, DEVICE, NUMBER};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Midi;
@@ -17,7 +17,6 @@ choices! {
 
 const SEND: Input = Input::choice_of::<Send>("send", "Message: 7-bit CC, 14-bit CC (0 to 31), or note.");
 const CHANNEL: Input = Input { about: "MIDI channel, 1 to 16.", ..midi::CHANNEL };
-const DEVICE: Input = Input::text("device", "", "Name of the output; empty plays on all.");
 const VALUE: Input = Input::direct("value", 0.0, "Value of the CC, 0 to 1.");
 const GATE: Input = Input::gate("gate", false, "Gate of the note: note on when it rises, note off when it falls.");
 const NOTE: Input = Input::direct("note", 60.0, "Note number; 60 is middle C.").soft(0.0, 127.0).hard(0.0, 127.0);
