@@ -12,7 +12,11 @@ use rosc::OscPacket;
 
 use super::{SOON, is_open, light, number, open, osc};
 #[cfg(target_os = "linux")]
-use super::{TASK, task, within};
+use super::{Argument, Form, Outgoing, TASK, peer, task, within};
+#[cfg(target_os = "linux")]
+use bendrack_nodes::program::cells::Pixels;
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
 
 fn to(address: SocketAddr) -> Named<Target> {
     Target::from(address).into()
@@ -33,6 +37,46 @@ fn osc_out_sends_one_bundle_that_others_can_read() {
     assert_eq!(bundle.content, [osc("/a", 0.5), osc("/b", -2.0)]);
     let light = light(&devices, Kind::OscOut).expect("a light");
     assert_eq!((light.counts.messages, light.counts.errors, light.state), (1, 2, State::Open));
+}
+
+/// By `oscdump` of liblo.
+#[test]
+#[cfg(target_os = "linux")]
+fn liblo_reads_every_type() {
+    let Some(oscdump) = peer("oscdump") else {
+        println!("skipped: oscdump is not here; make peers installs it on Debian and Ubuntu");
+        return;
+    };
+    let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dump");
+    let dump = std::fs::File::create(&path).expect("a file");
+    // Its output is written line by line.
+    let mut command = Command::new(oscdump);
+    let mut child = command.args(["-L", &free.port().to_string()]).stdout(dump).spawn().expect("it starts");
+    let (devices, _) = open(&Settings { osc_out: vec![to(free)], ..Settings::none() });
+    let arguments = vec![
+        Argument::Number(0.5, Form::Float),
+        Argument::Number(2.6, Form::Int),
+        Argument::Number(-0.25, Form::Double),
+        Argument::Number(1.0, Form::Bool),
+        Argument::Text("kick".into()),
+        Argument::Pixels(Pixels::Grey(vec![0.0, 1.0]), Form::Float),
+        Argument::Pixels(Pixels::Rgb(vec![1, 2, 255]), Form::Blob),
+    ];
+    let message = Outgoing { device: Arc::default(), address: "/all".into(), arguments };
+    let bang = Outgoing { device: Arc::default(), address: "/bang".into(), arguments: Vec::new() };
+    let lines = || std::fs::read_to_string(&path).unwrap_or_default();
+    within(SOON, "oscdump prints both", || {
+        devices.outputs().send(&[message.clone(), bang.clone()], &[], &[]);
+        lines().contains("/all") && lines().contains("/bang")
+    });
+    let _ = child.kill();
+    let _ = child.wait();
+    let text = lines();
+    let line = text.lines().find(|line| line.contains("/all")).expect("a line");
+    let wanted = r#"/all fidTsffb 0.500000 3 -0.250000 #T "kick" 0.000000 1.000000 [3b 0x1 0x2 0xff]"#;
+    assert!(line.ends_with(wanted), "{line}");
 }
 
 /// Runs `ip` in the network of this process.

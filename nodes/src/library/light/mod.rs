@@ -20,4 +20,4 @@ pub const CHANNEL: Input =
 pub const SMOOTH: Input = Input::gate("smooth", true, "Fades over the pictures of a latent frame; off, it jumps.");
 /// Name of a device.
 pub const DEVICE: Input =
-    Input::text("device", "", "Name of a device of `--artnet`, `--sacn`, `--ddp` or `--dmx`; empty sends to all.");
+    Input::text("device", "", "Name of a device of --artnet, --sacn, --ddp or --dmx; empty sends to all.");

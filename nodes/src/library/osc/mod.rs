@@ -7,4 +7,4 @@ pub mod picture;
 use crate::node::def::Input;
 
 /// Name of a destination.
-pub const DEVICE: Input = Input::text("device", "", "Name of a destination of `--osc-out`; empty sends to all.");
+pub const DEVICE: Input = Input::text("device", "", "Name of a destination of --osc-out; empty sends to all.");
