@@ -18,7 +18,7 @@ const JUMP: f64 = 12.0;
 
 /// The clock of a patch in a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Beat {
+pub struct InFrame {
     /// True while it runs.
     pub runs: bool,
     /// True if it starts from the beginning.
@@ -31,7 +31,7 @@ pub struct Beat {
 
 /// A message of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tick {
+pub enum Message {
     Tick,
     Start,
     Continue,
@@ -40,7 +40,7 @@ pub enum Tick {
     Position(u16),
 }
 
-impl Tick {
+impl Message {
     /// Its bytes, the first one or all three.
     pub const fn bytes(self) -> ([u8; 3], usize) {
         match self {
@@ -58,7 +58,7 @@ impl Tick {
 pub struct Clock {
     run: Option<Run>,
     /// Messages that are due.
-    due: VecDeque<Tick>,
+    due: VecDeque<Message>,
 }
 
 #[derive(Debug)]
@@ -90,8 +90,8 @@ enum State {
 
 impl Clock {
     /// Takes the clock of a frame; none if the patch has none.
-    pub fn update(&mut self, now: Instant, beat: Option<Beat>) {
-        let Some(Beat { runs, starts, beat, beats }) = beat else { return self.end() };
+    pub fn update(&mut self, now: Instant, beat: Option<InFrame>) {
+        let Some(InFrame { runs, starts, beat, beats }) = beat else { return self.end() };
         let (target, step) = (TICKS * beat, TICKS * beats);
         if starts {
             // The interval that was measured stays.
@@ -128,15 +128,15 @@ impl Clock {
         run.limit = target + 2.0 * step;
         run.state = match (run.state, runs) {
             (State::Ready, true) => {
-                self.due.push_back(Tick::Start);
+                self.due.push_back(Message::Start);
                 State::Runs
             }
             (State::Stopped, true) => {
-                self.due.push_back(Tick::Continue);
+                self.due.push_back(Message::Continue);
                 State::Runs
             }
             (State::Runs, false) => {
-                self.due.push_back(Tick::Stop);
+                self.due.push_back(Message::Stop);
                 State::Stopped
             }
             (State::Joins, false) => State::Stopped,
@@ -145,7 +145,7 @@ impl Clock {
     }
 
     /// The next message that is due, or none and the time until one may be.
-    pub fn next(&mut self, now: Instant) -> Result<Tick, Duration> {
+    pub fn next(&mut self, now: Instant) -> Result<Message, Duration> {
         if let Some(tick) = self.due.pop_front() {
             return Ok(tick);
         }
@@ -160,17 +160,17 @@ impl Clock {
         }
         run.next += 1;
         if run.state == State::Runs {
-            return Ok(Tick::Tick);
+            return Ok(Message::Tick);
         }
         run.state = State::Runs;
-        self.due.extend([Tick::Continue, Tick::Tick]);
-        Ok(Tick::Position(((run.next - 1) / SIXTEENTH) as u16))
+        self.due.extend([Message::Continue, Message::Tick]);
+        Ok(Message::Position(((run.next - 1) / SIXTEENTH) as u16))
     }
 
     /// Ends the clock: a running receiver stops.
     pub fn end(&mut self) {
         if self.run.take().is_some_and(|run| run.state == State::Runs) {
-            self.due.push_back(Tick::Stop);
+            self.due.push_back(Message::Stop);
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
     const FRAME: f64 = 1.0 / 16.0;
 
     /// The messages of a clock in steps of a tenth of a millisecond, with their times in seconds. `frames` has the time and beat of each frame.
-    fn played(frames: &[(f64, Option<Beat>)], secs: f64) -> Vec<(f64, Tick)> {
+    fn played(frames: &[(f64, Option<InFrame>)], secs: f64) -> Vec<(f64, Message)> {
         let (begin, mut clock, mut frames) = (Instant::now(), Clock::default(), frames.iter().peekable());
         let mut sent = Vec::new();
         for step in 0..(secs * 1e4) as u64 {
@@ -214,21 +214,21 @@ mod tests {
     }
 
     /// Frames at a tempo, each late by up to `noise` seconds.
-    fn frames(tempo: f64, secs: f64, noise: f64) -> Vec<(f64, Option<Beat>)> {
+    fn frames(tempo: f64, secs: f64, noise: f64) -> Vec<(f64, Option<InFrame>)> {
         let beats = tempo / 60.0 * FRAME;
         let mut state = 1_u64;
         (0..(secs / FRAME) as usize)
             .map(|index| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let late = noise * (state >> 33) as f64 / f64::from(1_u32 << 31);
-                let beat = Beat { runs: true, starts: index == 0, beat: beats * index as f64, beats };
+                let beat = InFrame { runs: true, starts: index == 0, beat: beats * index as f64, beats };
                 (index as f64 * FRAME + late, Some(beat))
             })
             .collect()
     }
 
-    fn ticks(sent: &[(f64, Tick)]) -> Vec<f64> {
-        sent.iter().filter(|(_, tick)| *tick == Tick::Tick).map(|(at, _)| *at).collect()
+    fn ticks(sent: &[(f64, Message)]) -> Vec<f64> {
+        sent.iter().filter(|(_, tick)| *tick == Message::Tick).map(|(at, _)| *at).collect()
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
             let sent = played(&frames(tempo, 30.0, 0.01), 30.0);
             let ticks = ticks(&sent);
             let period = 60.0 / tempo / 24.0;
-            assert_eq!((sent[0].1, sent[1].1), (Tick::Start, Tick::Tick));
+            assert_eq!((sent[0].1, sent[1].1), (Message::Start, Message::Tick));
             assert!((ticks.len() as f64 - 30.0 / period).abs() <= 3.0, "{tempo}: {} ticks", ticks.len());
             // After two seconds the clock has settled.
             let settled: Vec<f64> = ticks.iter().copied().filter(|at| *at > 2.0).collect();
@@ -254,23 +254,23 @@ mod tests {
     fn a_clock_stops_and_goes_on_and_starts_again() {
         let (beats, mut all) = (0.125, Vec::new());
         let mut beat = 0.0;
-        for index in 0..96 {
+        for index in 0_u32..96 {
             // A stop for 2 s, then on; at 5 s from the beginning.
             let (runs, starts) = (!(32..64).contains(&index), index == 0 || index == 80);
             if starts {
                 beat = 0.0;
             }
             let dt = if runs { beats } else { 0.0 };
-            all.push((index as f64 * FRAME, Some(Beat { runs, starts, beat, beats: dt })));
+            all.push((f64::from(index) * FRAME, Some(InFrame { runs, starts, beat, beats: dt })));
             beat += dt;
         }
         let sent = played(&all, 6.0);
-        let commands: Vec<(u32, Tick)> = sent
+        let commands: Vec<(u32, Message)> = sent
             .iter()
-            .filter(|(_, tick)| *tick != Tick::Tick)
+            .filter(|(_, tick)| *tick != Message::Tick)
             .map(|(at, tick)| ((at * 16.0).round() as u32, *tick))
             .collect();
-        assert_eq!(commands, [(0, Tick::Start), (32, Tick::Stop), (64, Tick::Continue), (80, Tick::Start)]);
+        assert_eq!(commands, [(0, Message::Start), (32, Message::Stop), (64, Message::Continue), (80, Message::Start)]);
         let ticks = ticks(&sent);
         assert!(!ticks.iter().any(|at| (2.01..4.0).contains(at)), "{ticks:?}");
         let of = |from: f64, to: f64| ticks.iter().filter(|at| (from..to).contains(*at)).count();
@@ -283,7 +283,7 @@ mod tests {
         // The engine pauses for three seconds after two.
         all.iter_mut().skip(32).for_each(|(at, _)| *at += 3.0);
         let sent = played(&all, 7.0);
-        assert!(sent.iter().all(|(_, tick)| matches!(tick, Tick::Start | Tick::Tick)), "no jump");
+        assert!(sent.iter().all(|(_, tick)| matches!(tick, Message::Start | Message::Tick)), "no jump");
         let ticks = ticks(&sent);
         assert!(ticks.iter().filter(|at| (2.0..5.0).contains(*at)).count() <= 7, "two frames at most");
         assert!(ticks.len().abs_diff(192) <= 4, "{}", ticks.len());
@@ -296,10 +296,10 @@ mod tests {
         // Frame 17 is at tick 51; the next sixteenth is the ninth, at tick 54.
         assert_eq!(
             sent[..3].iter().map(|(_, tick)| *tick).collect::<Vec<_>>(),
-            [Tick::Position(9), Tick::Continue, Tick::Tick]
+            [Message::Position(9), Message::Continue, Message::Tick]
         );
         assert!((sent[0].0 - 54.0 / 48.0).abs() < 2e-3, "{}", sent[0].0);
-        assert_eq!(Tick::Position(300).bytes(), ([0xF2, 44, 2], 3));
+        assert_eq!(Message::Position(300).bytes(), ([0xF2, 44, 2], 3));
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
         let mut all = frames(120.0, 1.0, 0.0);
         all.push((1.0, None));
         let sent = played(&all, 3.0);
-        assert_eq!(sent.last().map(|(_, tick)| *tick), Some(Tick::Stop));
+        assert_eq!(sent.last().map(|(_, tick)| *tick), Some(Message::Stop));
         assert!(played(&[(0.0, None)], 0.1).is_empty());
     }
 }

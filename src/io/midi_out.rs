@@ -11,7 +11,7 @@ use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 use super::activity::LightHandle;
 use super::light::{Kind, State};
 use super::message::Message;
-use super::midi_clock::{Beat, Clock, Tick};
+use super::midi_clock::{self, Clock, InFrame};
 use super::midi_ports::{self, Ports, Watcher};
 use super::player::{Pace, Player};
 use super::target::Named;
@@ -159,7 +159,7 @@ impl Output {
     /// Takes the MIDI state of a frame. Of several clocks the first counts.
     fn update(&mut self, now: Instant, played: &[Played]) {
         let beat = played.iter().find_map(|played| match played.midi {
-            Midi::Clock { runs, starts, beat, beats } => Some(Beat { runs, starts, beat, beats }),
+            Midi::Clock { runs, starts, beat, beats } => Some(InFrame { runs, starts, beat, beats }),
             Midi::Controller { .. } | Midi::Note { .. } => None,
         });
         self.clock.update(now, beat);
@@ -173,7 +173,7 @@ impl Output {
                 Ok(tick) => {
                     let (bytes, count) = tick.bytes();
                     self.connection.send(&bytes[..count]).map_err(|error| error.to_string())?;
-                    if tick != Tick::Tick {
+                    if tick != midi_clock::Message::Tick {
                         self.light.count_message(Message::Bytes(bytes));
                     }
                 }

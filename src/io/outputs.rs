@@ -15,6 +15,9 @@ use super::osc::OscOut;
 /// The most messages of unknown names that are looked at.
 const MOST_UNKNOWN: usize = 64;
 
+/// Names of devices, by the kind of node that has them.
+pub(super) type Names = BTreeSet<(Kind, Arc<str>)>;
+
 /// The outputs that are open or awaited. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
@@ -23,7 +26,7 @@ pub struct Outputs {
     pub(super) lamps: Vec<LampOut>,
     pub(super) context: DeviceContext,
     /// Names in the patch that no flag gives.
-    pub(super) unknown: Arc<Mutex<BTreeSet<(Kind, Arc<str>)>>>,
+    pub(super) unknown: Arc<Mutex<Names>>,
 }
 
 impl Outputs {

@@ -64,7 +64,7 @@ impl Target {
         let problem = |why: &str| format!("{self} is unknown: {why}; bendrack asks again every {} s", RETRY.as_secs());
         // The system may take longer to answer than the device to close.
         let (send, answer) = mpsc::channel();
-        let ask = move || send.send(name.to_socket_addrs().map(|addresses| preferred(addresses)));
+        let ask = move || send.send(name.to_socket_addrs().map(preferred));
         std::thread::Builder::new()
             .name("name of a host".into())
             .spawn(ask)

@@ -181,13 +181,12 @@ pub fn osc(
             return None;
         }
         let argument = |part: &Message| match (part.to, &part.content) {
-            (To::Osc(Form::None), _) => None,
+            (To::Osc(Form::None) | To::Times | To::Midi(_) | To::Video, _) => None,
             (To::Osc(form), Content::Values) => part.values.get(lane).map(|x| Argument::Number(*x, form)),
             (To::Osc(_), Content::Texts(texts)) => texts.get(lane).cloned().map(Argument::Text),
             (To::Osc(form), Content::Cells(cells)) => {
                 cells.get(lane).map(|cells| Argument::Pixels(pixels(cells), form))
             }
-            (To::Times | To::Midi(_) | To::Video, _) => None,
         };
         let arguments = parts.iter().filter_map(argument).collect();
         Some(OscMessage { device: first.device.clone(), address: first.address.clone(), arguments })

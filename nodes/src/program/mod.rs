@@ -238,8 +238,8 @@ impl std::fmt::Display for Program {
 fn write_message(f: &mut std::fmt::Formatter<'_>, message: &Message) -> std::fmt::Result {
     let values = match &message.content {
         Content::Values => numbers(&message.values),
-        Content::Texts(texts) => format!("{:?}", &texts[..]),
-        Content::Cells(cells) => cells.iter().map(Cells::to_string).collect::<Vec<_>>().join(", "),
+        Content::Texts(texts) => without_repeats(texts.iter().map(|text| format!("{text:?}"))),
+        Content::Cells(cells) => without_repeats(cells.iter().map(Cells::to_string)),
     };
     match message.to {
         To::Osc(Form::Float) => write!(f, "send {values} to {}", message.address)?,
@@ -258,10 +258,16 @@ fn write_light(f: &mut std::fmt::Formatter<'_>, light: &Light) -> std::fmt::Resu
         Lit::Colour { rgb, .. } => numbers(rgb),
         Lit::Leds(leds) => leds.cells.to_string(),
     };
-    let mut levels: Vec<String> = light.lanes.iter().map(of).collect();
-    levels.dedup();
-    write!(f, "light channel {} of universe {}: {}", first.channel, first.universe, levels.join(" "))?;
+    let levels = without_repeats(light.lanes.iter().map(of));
+    write!(f, "light channel {} of universe {}: {levels}", first.channel, first.universe)?;
     write_device(f, &light.device)
+}
+
+/// Texts of lanes: one if all are equal.
+fn without_repeats(texts: impl Iterator<Item = String>) -> String {
+    let mut texts: Vec<String> = texts.collect();
+    texts.dedup();
+    texts.join(", ")
 }
 
 fn write_device(f: &mut std::fmt::Formatter<'_>, device: &str) -> std::fmt::Result {

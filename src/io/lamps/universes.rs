@@ -148,7 +148,7 @@ mod tests {
             let sent: usize = frames.iter().map(|channels| channels.levels.len()).sum();
             let mut universes = Universes::default();
             let lost = universes.update(frames.iter());
-            let lit = universes.iter().map(|(_, levels)| levels.iter().filter(|level| **level == 1).count()).sum::<usize>();
+            let lit = universes.iter().map(|(_, levels)| levels.iter().map(|level| usize::from(*level)).sum::<usize>()).sum::<usize>();
             prop_assert!(lit + lost <= sent && universes.iter().count() <= MOST);
             let mut row = Row::default();
             let lost = row.update(frames.iter(), 4096);

@@ -293,7 +293,7 @@ mod tests {
         let mut sizes = Vec::new();
         let mut receive = |count: usize| {
             for _ in 0..count {
-                let mut bytes = [0; MOST_SENT];
+                let mut bytes = vec![0; MOST_SENT];
                 let size = receiver.recv(&mut bytes).expect("a packet");
                 let (_, packet) = rosc::decoder::decode_udp(&bytes[..size]).expect("it decodes");
                 let OscPacket::Bundle(bundle) = packet else { panic!("{packet:?}") };

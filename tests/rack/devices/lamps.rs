@@ -60,8 +60,25 @@ mod ola {
     /// Writes the configuration of a daemon that only receives Art-Net and sACN.
     fn configure(folder: &Path) {
         for plugin in [
-            "dummy", "espnet", "ftdidmx", "gpio", "karate", "kinet", "milinst", "opendmx", "openpixelcontrol", "osc",
-            "pathport", "renard", "sandnet", "shownet", "spi", "stageprofi", "uartdmx", "usbdmx", "usbserial",
+            "dummy",
+            "espnet",
+            "ftdidmx",
+            "gpio",
+            "karate",
+            "kinet",
+            "milinst",
+            "opendmx",
+            "openpixelcontrol",
+            "osc",
+            "pathport",
+            "renard",
+            "sandnet",
+            "shownet",
+            "spi",
+            "stageprofi",
+            "uartdmx",
+            "usbdmx",
+            "usbserial",
         ] {
             std::fs::write(folder.join(format!("ola-{plugin}.conf")), "enabled = false\n").expect("a file");
         }
@@ -225,7 +242,8 @@ fn a_widget_gets_its_messages_and_is_awaited() {
     let mut bytes = Vec::new();
     let mut buffer = [0; 256];
     super::within(SOON, "a message", || {
-        bytes.extend_from_slice(&buffer[..widget.read(&mut buffer).unwrap_or(0)]);
+        let count = widget.read(&mut buffer).unwrap_or(0);
+        bytes.extend_from_slice(&buffer[..count]);
         bytes.len() >= 60
     });
     let mut wanted = vec![0x7E, 6, 25, 0, 0, 0, 200, 0x7E];

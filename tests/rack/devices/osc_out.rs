@@ -10,9 +10,9 @@ use bendrack::io::target::{Named, Target};
 use bendrack::io::{Kind, Settings, State};
 use rosc::OscPacket;
 
-use super::{SOON, is_open, light, number, open, osc};
 #[cfg(target_os = "linux")]
 use super::{Argument, Form, Outgoing, TASK, peer, task, within};
+use super::{SOON, is_open, light, number, open, osc};
 #[cfg(target_os = "linux")]
 use bendrack_nodes::program::cells::Pixels;
 #[cfg(target_os = "linux")]

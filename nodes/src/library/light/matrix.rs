@@ -12,10 +12,10 @@ const PICTURE: Input =
     Input::socket("picture", Kind::Picture, "Picture or map to show; without one, the LEDs are dark.");
 const MASK: Input =
     Input::socket("mask", Kind::Picture, "Picture or map that dims the LEDs: black is off, white leaves them.");
-const COLUMNS: Input = Input::number("columns", 16.0, "Columns of LEDs; a strip is a matrix of one row.")
+const COLUMNS: Input = Input::number("columns", 16.0, "Number of columns; a strip is a matrix of one row.")
     .soft(1.0, 64.0)
     .hard(1.0, 1024.0);
-const ROWS: Input = Input::number("rows", 16.0, "Rows of LEDs.").soft(1.0, 64.0).hard(1.0, 256.0);
+const ROWS: Input = Input::number("rows", 16.0, "Number of rows.").soft(1.0, 64.0).hard(1.0, 256.0);
 const WIRING: Input = Input::choice_of::<Wiring>(
     "wiring",
     "Order of the LEDs from the top left; in a serpentine every second line runs back.",

@@ -41,12 +41,12 @@ const WHEN: Input = Input::choice_of::<When>(
 );
 const TRIGGER: Input = Input::gate("trigger", false, "Sends once per rising edge, if `when` is `trigger`.");
 const V2: Input = Input::optional("value_2", "Second number of a list; unset inputs are left out.");
-const V3: Input = Input::optional("value_3", "Third number.");
-const V4: Input = Input::optional("value_4", "Fourth number.");
-const V5: Input = Input::optional("value_5", "Fifth number.");
-const V6: Input = Input::optional("value_6", "Sixth number.");
-const V7: Input = Input::optional("value_7", "Seventh number.");
-const V8: Input = Input::optional("value_8", "Eighth number.");
+const V3: Input = Input::optional("value_3", "Third number of the list.");
+const V4: Input = Input::optional("value_4", "Fourth number of the list.");
+const V5: Input = Input::optional("value_5", "Fifth number of the list.");
+const V6: Input = Input::optional("value_6", "Sixth number of the list.");
+const V7: Input = Input::optional("value_7", "Seventh number of the list.");
+const V8: Input = Input::optional("value_8", "Eighth number of the list.");
 
 /// The numbers of the list.
 const VALUES: [&Input; 8] = [&VALUE, &V2, &V3, &V4, &V5, &V6, &V7, &V8];

@@ -21,9 +21,9 @@ choices! {
 
 const PICTURE: Input = Input::socket("picture", Kind::Picture, "Picture or map to send; without one, nothing is sent.");
 const ADDRESS: Input = Input::text("address", "/bend/picture", "OSC address to send to.").address();
-const COLUMNS: Input = Input::number("columns", 8.0, "Columns.").soft(1.0, 32.0).hard(1.0, 64.0);
+const COLUMNS: Input = Input::number("columns", 8.0, "Number of columns.").soft(1.0, 32.0).hard(1.0, 64.0);
 const ROWS: Input =
-    Input::number("rows", 8.0, "Rows; the list has the columns of the first row, then those of the next.")
+    Input::number("rows", 8.0, "Number of rows; the list has the columns of the first row, then those of the next.")
         .soft(1.0, 32.0)
         .hard(1.0, 64.0);
 const TONES: Input = Input::choice_of::<Tones>(
