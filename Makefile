@@ -8,6 +8,10 @@ DEBIAN_PACKAGES = g++ libc6-dev pkg-config libasound2-dev
 LINKS = echo 'int main(void) { return 0; }' | c++ -x c++ - -o /dev/null 2>/dev/null
 # Other systems than Linux need no headers for MIDI.
 BUILDS = $(LINKS) && { [ "$$(uname)" != Linux ] || pkg-config --exists alsa 2>/dev/null; }
+# Programs of others that tests exchange messages with: liblo for OSC, OLA for light. OLA's own package would start a daemon with the
+# system, so only its libraries are installed, and its programs are unpacked.
+PEER_PACKAGES = liblo-tools libola1
+PEERS = command -v oscdump >/dev/null && { command -v olad >/dev/null || [ -x target/peers/usr/bin/olad ]; }
 # What a window needs when it opens; every desktop has it, a bare system with a display may not.
 WINDOW_PACKAGES = libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libwayland-client0 libegl1 libvulkan1 mesa-vulkan-drivers
 OPENS = ( [ "$$(uname)" != Linux ] || for library in libX11-xcb libxkbcommon-x11 libXcursor libXi libvulkan; do \
@@ -19,11 +23,12 @@ export PROPTEST_RNG_SEED ?= 1
 # The goldens and pages that `make bless` writes: what the tests of these names compare.
 BLESSED = docs:: format:: manual:: patches:: notices::
 
-.PHONY: help run dist setup fmt lint deny test docs bless bless-nodes pictures bench figures peer
+.PHONY: help run dist setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer
 
 help:
 	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
 	@echo "make test      install what is missing; check formatting, lints and dependencies; run every test and doc test"
+	@echo "make peers     install programs of others that tests exchange messages with (Debian, Ubuntu)"
 	@echo "make dist      build the program that is handed on: target/dist/bendrack, stripped"
 	@echo "make setup     only the set-up: system packages (Debian, Ubuntu) and rustup components"
 	@echo "make fmt       format the code"
@@ -83,7 +88,13 @@ deny:
 # Tests need the development dependencies, which change features of others: with --examples the pages share what was built for them.
 DOCS = RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --lib --examples
 
-test: lint
+# Without them, the tests that need them are skipped with the reason.
+peers:
+	@{ $(PEERS); } || { $(MAKE) --no-print-directory debian-packages PACKAGES="$(PEER_PACKAGES)" && \
+		mkdir -p target/peers && cd target/peers && apt-get download ola && dpkg -x ola_*.deb . && rm ola_*.deb; } || \
+		echo "skipped: tests of OSC and light against other programs"
+
+test: lint peers
 	$(CARGO) test --locked --workspace
 	$(DOCS)
 

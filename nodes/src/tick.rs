@@ -361,11 +361,32 @@ fn add(program: &mut Program, tick: &mut Program, lane: usize) {
         return;
     }
     add_bends(&mut program.bends, &mut tick.bends, lane);
-    for (message, new) in program.messages.iter_mut().zip(&tick.messages) {
-        message.values.extend_from_slice(&new.values);
-    }
+    add_messages(program, tick, lane);
     program.cache.add(&tick.cache, lane);
     program.screen.append(&mut tick.screen);
+}
+
+/// Adds a tick's messages and levels as lane `lane`. One without a counterpart before it begins with the next call; one that is
+/// gone stays until then.
+fn add_messages(program: &mut Program, tick: &Program, lane: usize) {
+    let mut next = 0;
+    for new in &tick.messages {
+        if let Some(found) = (next..program.messages.len()).find(|&index| program.messages[index].is_same(new)) {
+            program.messages[found].append(new);
+            next = found + 1;
+        }
+    }
+    program.messages.iter_mut().for_each(|message| message.fill(lane));
+    let mut next = 0;
+    for new in &tick.lights {
+        if let Some(found) = (next..program.lights.len()).find(|&index| program.lights[index].node == new.node) {
+            program.lights[found].lanes.extend(new.lanes.iter().cloned());
+            next = found + 1;
+        }
+    }
+    for light in program.lights.iter_mut().filter(|light| light.lanes.len() == lane) {
+        light.lanes.extend(light.lanes.last().cloned());
+    }
 }
 
 /// Adds a tick's bends as lane `lane`. A bend continues an earlier one that differs in its numbers only. Any other,

@@ -219,6 +219,7 @@ mod tests {
             controls: Arc::default(),
             messages: Vec::new(),
             midi: Vec::new(),
+            lights: Vec::new(),
             recorded,
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bendrack_nodes::input::Controls;
-use bendrack_nodes::program::message::Midi;
+use bendrack_nodes::program::light::Channels;
+use bendrack_nodes::program::message::{Midi, OscMessage, Played};
 
 use crate::media::{Map, Picture};
 
@@ -26,26 +27,36 @@ pub struct Frame {
     pub taps: Arc<Taps>,
     /// The controls in its latent frame.
     pub controls: Arc<Controls>,
-    /// The OSC messages of this frame: address and value.
-    pub messages: Vec<(Arc<str>, f64)>,
+    /// The OSC messages of this frame. Several of one node in a latent frame are spread over its frames.
+    pub messages: Vec<OscMessage>,
     /// The MIDI state while this frame is shown, by node; each frame carries all of it. Several notes on of one key in a latent frame are
     /// spread over its frames.
-    pub midi: Vec<(Arc<str>, Midi)>,
+    pub midi: Vec<Played>,
+    /// Levels of lamps and LEDs while this frame is shown; each frame carries all of them.
+    pub lights: Vec<Channels>,
     /// True if the patch records it to the video.
     pub recorded: bool,
 }
 
 /// The MIDI state with picture `index` of `count` of a latent frame. Several notes on of one key are spread over its pictures, as far as
-/// there are pictures.
+/// there are pictures. A clock goes on evenly.
 pub(super) fn with_picture(midi: Midi, index: usize, count: usize) -> Midi {
     match midi {
         Midi::Note { channel, number, velocity, held, hits } => {
-            let now =
-                (0..count.min(usize::from(hits))).filter(|hit| hit * count / count.min(usize::from(hits)) == index);
-            Midi::Note { channel, number, velocity, held, hits: now.count() as u16 }
+            Midi::Note { channel, number, velocity, held, hits: times_with_picture(hits, index, count) as u16 }
+        }
+        Midi::Clock { runs, starts, beat, beats } => {
+            let part = beats / count as f64;
+            Midi::Clock { runs, starts: starts && index == 0, beat: beat + part * index as f64, beats: part }
         }
         controller @ Midi::Controller { .. } => controller,
     }
+}
+
+/// How many of `times` events of a latent frame are with picture `index` of `count`: at most one.
+pub(super) fn times_with_picture(times: u16, index: usize, count: usize) -> usize {
+    let times = count.min(usize::from(times));
+    (0..times).filter(|time| time * count / times == index).count()
 }
 
 #[cfg(test)]
@@ -58,7 +69,7 @@ mod tests {
             let note = Midi::Note { channel: 1, number: 60, velocity: 1.0, held: true, hits };
             let picture = |index| match with_picture(note, index, count) {
                 Midi::Note { hits, .. } => hits,
-                Midi::Controller { .. } => panic!("a note stays a note"),
+                Midi::Controller { .. } | Midi::Clock { .. } => panic!("a note stays a note"),
             };
             (0..count).map(picture).collect()
         };
@@ -73,5 +84,13 @@ mod tests {
             assert_eq!(hits(notes_on, 4), pictures);
         }
         assert_eq!((hits(0, 1), hits(1, 1), hits(u16::MAX, 1)), (vec![0], vec![1], vec![1]));
+    }
+
+    #[test]
+    fn a_clock_goes_on_evenly_and_starts_once() {
+        let clock = Midi::Clock { runs: true, starts: true, beat: 8.0, beats: 0.5 };
+        let pictures: Vec<Midi> = (0..4).map(|index| with_picture(clock, index, 4)).collect();
+        let wanted = [(true, 8.0), (false, 8.125), (false, 8.25), (false, 8.375)];
+        assert_eq!(pictures, wanted.map(|(starts, beat)| Midi::Clock { runs: true, starts, beat, beats: 0.125 }));
     }
 }

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::program::message::{self, To};
+use bendrack_nodes::program::cells::Cells;
+use bendrack_nodes::program::light;
+use bendrack_nodes::program::message::{self, Played};
 use bendrack_nodes::program::source::Source;
 use candle_core::{DType, Device, Result, Tensor};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::frame::{Frame, with_picture};
+use super::frame::{Frame, times_with_picture, with_picture};
 use super::model::{LATENT_FRAMES, LATENT_SECS};
 use super::taps::LaneTaps;
 use crate::media::Picture;
-use crate::output::Scene;
 use crate::output::past::Peaks;
 use crate::output::scale::scaled;
+use crate::output::{Scene, cells};
 use crate::wan::decode::{DecoderStream, FrameDecoder};
 
 /// Rows up to which the pictures of a small model are enlarged.
@@ -94,8 +96,6 @@ impl Presenter {
         // The index of the picture in its latent frame, and the count: the first latent frame is one picture.
         let count = if latent == 0 { 1 } else { LATENT_FRAMES };
         let part = (number + count as u64 - 1) as usize % count;
-        // Messages leave with the first picture of a latent frame.
-        let messages = program.messages.iter().filter(|message| message.to == To::Osc && part == 0);
         let midi = message::midi(&program.messages, index);
         let LaneTaps { taps, before } = &lane.taps;
         let scene = Scene {
@@ -105,14 +105,19 @@ impl Presenter {
             part: (part + 1) as f32 / count as f32,
             peaks: &lane.peaks,
         };
+        let render = |cells: &Cells| cells::pixels(&scene, cells);
+        // A message leaves with the first picture of a latent frame, and again with others if it is sent several times.
+        let messages =
+            message::osc(&program.messages, index, |times| times_with_picture(times, part, count) > 0, render);
         Frame {
             number,
             latent,
             screen: scene.compose(source_of(program, index)),
             taps: taps.clone(),
             controls: lane.controls.clone(),
-            messages: messages.map(|message| (message.address.clone(), message.values[index])).collect(),
-            midi: midi.map(|(node, midi)| (node, with_picture(midi, part, count))).collect(),
+            messages,
+            midi: midi.map(|played| Played { midi: with_picture(played.midi, part, count), ..played }).collect(),
+            lights: light::channels(&program.lights, index, f64::from(scene.part), render),
             recorded: message::recorded(&program.messages, index),
             picture,
         }

@@ -295,12 +295,12 @@ mod tests {
             if index % 10 == 0 {
                 phone.count_error("bad");
             } else {
-                phone.count_message(Message::Numbers(index));
+                phone.count_message(Message::Messages(index));
             }
         }
         let messages = activity.messages(Kind::OscIn, "9000");
         assert_eq!(messages.len(), MOST_MESSAGES);
-        assert_eq!((&*messages[63].dated.text, messages[63].is_error), ("99 numbers", false));
+        assert_eq!((&*messages[63].dated.text, messages[63].is_error), ("99 messages", false));
         assert_eq!((&*messages[54].dated.text, messages[54].is_error), ("bad", true));
         assert!(activity.messages(Kind::OscIn, "other").is_empty());
     }

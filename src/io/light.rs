@@ -23,6 +23,8 @@ pub enum Kind {
     OscOut,
     /// A serial port.
     Serial,
+    /// Lamps or LEDs that levels go to.
+    Lamps,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::OscIn => "OSC",
             Self::OscOut => "OSC out",
             Self::Serial => "serial",
+            Self::Lamps => "light",
         }
     }
 
@@ -44,13 +47,14 @@ impl Kind {
             Self::Serial => ("line", "lines"),
             Self::OscOut => ("bundle", "bundles"),
             Self::Audio => ("level", "levels"),
+            Self::Lamps => ("frame", "frames"),
             Self::Midi | Self::MidiOut | Self::OscIn => ("message", "messages"),
         }
     }
 
     /// True if bendrack sends to the device.
     const fn is_output(self) -> bool {
-        matches!(self, Self::MidiOut | Self::OscOut)
+        matches!(self, Self::MidiOut | Self::OscOut | Self::Lamps)
     }
 }
 
@@ -156,7 +160,7 @@ impl Light {
     pub fn title(&self) -> String {
         match self.kind {
             Kind::OscIn | Kind::OscOut => format!("{} {}", self.kind.title(), self.name),
-            Kind::Midi | Kind::MidiOut | Kind::Audio | Kind::Serial => self.name.clone(),
+            Kind::Midi | Kind::MidiOut | Kind::Audio | Kind::Serial | Kind::Lamps => self.name.clone(),
         }
     }
 

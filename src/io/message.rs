@@ -19,8 +19,10 @@ pub(super) enum Message {
     Line(Box<[u8]>),
     /// The level of sound; 1 for a sine at full scale.
     Level(f32),
-    /// The count of numbers in a bundle.
-    Numbers(usize),
+    /// The count of messages in a bundle.
+    Messages(usize),
+    /// The count of levels in a frame of light.
+    Levels(usize),
     /// A MIDI message.
     Bytes([u8; 3]),
     /// All notes off, of this channel.
@@ -40,8 +42,9 @@ impl fmt::Display for Message {
             Self::Event(event) => write_event(f, event),
             Self::Line(line) => f.write_str(String::from_utf8_lossy(line).trim()),
             Self::Level(level) => write!(f, "{:.0} dB", 20.0 * level.log10()),
-            Self::Numbers(1) => f.write_str("1 number"),
-            Self::Numbers(count) => write!(f, "{count} numbers"),
+            Self::Messages(1) => f.write_str("1 message"),
+            Self::Messages(count) => write!(f, "{count} messages"),
+            Self::Levels(count) => write!(f, "{count} levels"),
             Self::Bytes(bytes) => write!(f, "{bytes:02X?}"),
             Self::AllNotesOff(channel) => write!(f, "channel {channel} all notes off"),
         }
@@ -136,7 +139,7 @@ mod tests {
             (Message::AllNotesOff(3), "channel 3 all notes off"),
             (Message::line(b"touch 0.5\r"), "touch 0.5"),
             (Message::Level(0.1), "-20 dB"),
-            (Message::Numbers(1), "1 number"),
+            (Message::Messages(1), "1 message"),
             (Message::Bytes([0x90, 60, 127]), "[90, 3C, 7F]"),
         ];
         for (message, text) in table {

@@ -1,4 +1,4 @@
-//! Devices: MIDI, sound, OSC and serial lines in, MIDI and OSC out.
+//! Devices: MIDI, sound, OSC and serial lines in, MIDI, OSC and light out.
 //!
 //! The thread of a device stamps its events, puts them into one [`Inbox`], and sets one [`Light`]. Unreadable messages are counted and never stop anything.
 //! A patch never opens a device; only [`Settings`] do, and they come from a person.
@@ -9,19 +9,24 @@ pub mod audio;
 mod capture;
 mod controls;
 mod error;
+pub mod lamps;
 mod light;
 pub mod line;
 mod message;
 pub mod midi;
+mod midi_clock;
 pub mod midi_out;
 mod midi_ports;
 pub mod osc;
+mod outputs;
 mod player;
 pub mod serial;
 mod socket;
+pub mod target;
 mod worker;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bendrack_nodes::input::Event;
@@ -31,12 +36,14 @@ pub use activity::{Activity, LatestMessage};
 use audio::AudioSource;
 pub use controls::{ControlName, ControlState, Pressed};
 pub use error::DeviceError;
+use lamps::LampSettings;
 pub use light::{Colour, Counts, Dated, Kind, Light, State};
 use message::Message;
 use midi::MidiInputs;
-use midi_out::MidiOut;
-use osc::{OscOut, OscTarget};
+use midi_out::PartOfName;
+pub use outputs::Outputs;
 use serial::SerialPorts;
+use target::{Named, Target};
 use worker::Worker;
 
 use crate::input::Inbox;
@@ -48,24 +55,27 @@ pub struct Settings {
     /// MIDI inputs to open: all, none, or those with this text in their name.
     #[arg(long, value_name = "all|none|NAME", default_value = "all", help_heading = "Devices")]
     pub midi: MidiInputs,
-    /// MIDI outputs to play on: those with this text in their name [default: none].
-    #[arg(long, value_name = "NAME", value_parser = midi_out::name, help_heading = "Devices")]
-    pub midi_out: Option<String>,
+    /// MIDI outputs to play on: those with this text in their name; may be repeated [default: none].
+    #[arg(long, value_name = "[NAME=]TEXT", help_heading = "Devices")]
+    pub midi_out: Vec<Named<PartOfName>>,
     /// Source of the node audio.in: none, the default input, an input with this text in its name, or a file.
     #[arg(long, value_name = "none|default|NAME|FILE", default_value = "none", help_heading = "Devices")]
     pub audio: AudioSource,
     /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches.
     #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
     pub osc_in: Option<SocketAddr>,
-    /// Send OSC to this address, such as 127.0.0.1:7000.
-    #[arg(long, value_name = "ADDRESS", help_heading = "Devices")]
-    pub osc_out: Option<OscTarget>,
+    /// Send OSC to this address, such as 127.0.0.1:7000; may be repeated. A patch chooses among several by NAME.
+    #[arg(long, value_name = "[NAME=]ADDRESS", help_heading = "Devices")]
+    pub osc_out: Vec<Named<Target>>,
     /// Serial port to read: every USB port (auto), none, or a path.
     #[arg(long, value_name = "auto|none|PATH", default_value = "none", help_heading = "Devices")]
     pub serial: SerialPorts,
     /// Speed of serial ports, in bits per second.
     #[arg(long, default_value_t = serial::BAUD, help_heading = "Devices")]
     pub baud: u32,
+    /// Lamps and LEDs.
+    #[command(flatten)]
+    pub lamps: LampSettings,
 }
 
 impl Settings {
@@ -73,12 +83,13 @@ impl Settings {
     pub fn none() -> Self {
         Settings {
             midi: MidiInputs::None,
-            midi_out: None,
+            midi_out: Vec::new(),
             audio: AudioSource::None,
             osc_in: None,
-            osc_out: None,
+            osc_out: Vec::new(),
             serial: SerialPorts::None,
             baud: serial::BAUD,
+            lamps: LampSettings::none(),
         }
     }
 }
@@ -87,8 +98,7 @@ impl Settings {
 pub struct Devices {
     activity: Activity,
     sound: SoundQueue,
-    osc_out: Option<OscOut>,
-    midi_out: Option<MidiOut>,
+    outputs: Outputs,
     /// Stop when dropped.
     _workers: Vec<Worker>,
 }
@@ -98,18 +108,18 @@ impl Devices {
     pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
         let context =
             DeviceContext { inbox: inbox.clone(), activity: Activity::default(), sound: SoundQueue::default() };
-        let (midi_out, player) = settings.midi_out.as_ref().map(|wanted| midi_out::follow(wanted, &context)).unzip();
-        let (osc_out, sender) = settings.osc_out.as_ref().map(|target| osc::follow(target, &context)).unzip();
+        let (midi, players): (_, Vec<_>) = settings.midi_out.iter().map(|out| midi_out::follow(out, &context)).unzip();
+        let (osc, senders): (_, Vec<_>) = settings.osc_out.iter().map(|out| osc::follow(out, &context)).unzip();
+        let (lamps, lighters): (_, Vec<_>) = lamps::follow(&settings.lamps, &context).into_iter().unzip();
+        let outputs = Outputs { osc, midi, lamps, context: context.clone(), unknown: Arc::default() };
         let workers = [
-            player,
-            sender,
             midi::follow(&settings.midi, &context),
             audio::follow(&settings.audio, &context),
             settings.osc_in.map(|address| osc::listen(address, &context)),
             serial::follow(&settings.serial, settings.baud, &context),
         ];
-        let workers = workers.into_iter().flatten().collect();
-        Devices { activity: context.activity, sound: context.sound, osc_out, midi_out, _workers: workers }
+        let workers = workers.into_iter().flatten().chain(players).chain(senders).chain(lighters).collect();
+        Devices { activity: context.activity, sound: context.sound, outputs, _workers: workers }
     }
 
     /// The activity of the devices.
@@ -122,14 +132,9 @@ impl Devices {
         &self.sound
     }
 
-    /// The OSC output, if the settings have one.
-    pub fn osc_out(&self) -> Option<&OscOut> {
-        self.osc_out.as_ref()
-    }
-
-    /// The MIDI output, if the settings have one.
-    pub fn midi_out(&self) -> Option<&MidiOut> {
-        self.midi_out.as_ref()
+    /// The outputs of the settings.
+    pub fn outputs(&self) -> &Outputs {
+        &self.outputs
     }
 }
 
@@ -176,7 +181,8 @@ mod tests {
     #[test]
     fn without_flags_no_network_or_serial_port_is_opened() {
         let settings = settings(&[]).expect("defaults");
-        assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (None, None, None));
+        assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (None, Vec::new(), Vec::new()));
+        assert_eq!(settings.lamps, LampSettings::none());
         assert_eq!(settings.audio, AudioSource::None);
         assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
     }
@@ -188,18 +194,32 @@ mod tests {
             "nano",
             "--midi-out",
             "Synth",
+            "--midi-out",
+            "pads=Launchpad",
             "--osc-in",
             "9000",
             "--osc-out",
             "10.0.0.2:9001",
+            "--osc-out",
+            "wall=lamp.local:7000",
+            "--artnet",
+            "10.0.0.5",
+            "--sacn",
+            "roof=multicast",
+            "--light-end",
+            "hold",
             "--serial",
             "/dev/ttyACM0",
         ];
         let settings = settings(&args).expect("flags");
         assert_eq!(settings.midi, MidiInputs::Named("nano".into()));
-        assert_eq!(settings.midi_out, Some("Synth".into()));
+        let part = |name: &str, text: &str| Named { name: name.into(), device: PartOfName(text.into()) };
+        assert_eq!(settings.midi_out, [part("", "Synth"), part("pads", "Launchpad")]);
         assert_eq!(settings.osc_in, Some(([127, 0, 0, 1], 9000).into()));
-        assert_eq!(settings.osc_out, Some(OscTarget::Address(([10, 0, 0, 2], 9001).into())));
+        let wall = Named { name: "wall".into(), device: Target::Name("lamp.local".into(), 7000) };
+        assert_eq!(settings.osc_out, [Target::Address(([10, 0, 0, 2], 9001).into()).into(), wall]);
+        let LampSettings { artnet, sacn, light_rate, light_end, .. } = &settings.lamps;
+        assert_eq!((artnet.len(), sacn.len(), *light_rate, *light_end), (1, 1, 40, lamps::End::Hold));
         assert_eq!(settings.serial, SerialPorts::Path("/dev/ttyACM0".into()));
     }
 
@@ -212,7 +232,11 @@ mod tests {
     #[test]
     fn nothing_is_lit_when_nothing_may_be_opened() {
         let devices = Devices::open(&Settings::none(), &Inbox::default());
-        assert!(devices.activity().lights().is_empty() && devices.osc_out().is_none());
-        assert!(devices.midi_out().is_none(), "a patch plays only on outputs of the settings");
+        let outputs = devices.outputs();
+        assert!(devices.activity().lights().is_empty() && outputs.osc().is_empty());
+        assert!(
+            outputs.midi().is_empty() && outputs.lamps().is_empty(),
+            "a patch plays only on outputs of the settings"
+        );
     }
 }

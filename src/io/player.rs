@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::program::message::Midi;
+use bendrack_nodes::program::message::{Midi, Played};
 
 /// The most messages to a port in any second, not counting those at the end.
 pub const MOST_PER_SEC: usize = 100;
@@ -35,15 +35,14 @@ pub(super) struct Player {
 
 impl Player {
     /// Takes the MIDI state of a frame.
-    pub(super) fn update(&mut self, played: &[(Arc<str>, Midi)]) {
+    pub(super) fn update(&mut self, played: &[Played]) {
         self.controllers.clear();
-        let is_gone =
-            |node: &&Arc<str>| !played.iter().any(|(id, midi)| id == *node && matches!(midi, Midi::Note { .. }));
+        let is_gone = |id: &&Arc<str>| !played.iter().any(|it| it.node == **id && matches!(it.midi, Midi::Note { .. }));
         let gone: Vec<Arc<str>> = self.sounding.keys().filter(is_gone).cloned().collect();
         for node in &gone {
             self.note_off(node);
         }
-        for (node, midi) in played {
+        for Played { node, midi, .. } in played {
             match *midi {
                 Midi::Controller { channel, number, value, fine } => {
                     self.controllers.insert((channel, number), (value, fine));
@@ -60,6 +59,7 @@ impl Player {
                         self.note_on(node, key, velocity);
                     }
                 }
+                Midi::Clock { .. } => {}
             }
         }
     }
@@ -171,6 +171,10 @@ mod tests {
 
     use super::*;
 
+    fn of(node: &str, midi: Midi) -> Played {
+        Played { node: node.into(), device: Arc::default(), midi }
+    }
+
     fn cc(channel: u8, number: u8, value: f64) -> Midi {
         Midi::Controller { channel, number, value, fine: false }
     }
@@ -186,7 +190,7 @@ mod tests {
     /// The messages for the state of nodes a, b, ….
     fn sent(player: &mut Player, played: &[Midi]) -> Vec<[u8; 3]> {
         let ids = ('a'..='z').map(|id| Arc::<str>::from(id.to_string()));
-        player.update(&ids.zip(played.iter().copied()).collect::<Vec<_>>());
+        player.update(&ids.zip(played).map(|(node, midi)| of(&node, *midi)).collect::<Vec<_>>());
         std::iter::from_fn(|| player.next()).collect()
     }
 
@@ -263,7 +267,7 @@ mod tests {
         assert_eq!(end[20..], [[0xB0, 123, 0], [0xB1, 123, 0], [0xB2, 123, 0]]);
         assert!(player.end().is_empty());
         // Of the messages that wait, notes off are sent and notes on are not.
-        let a = |held| [(Arc::from("a"), note(1, 60, 1.0, held, u16::from(held)))];
+        let a = |held| [of("a", note(1, 60, 1.0, held, u16::from(held)))];
         player.update(&a(true));
         player.update(&a(false));
         assert_eq!(player.end(), [[0x80, 60, 0], [0xB0, 123, 0]]);
@@ -327,7 +331,7 @@ mod tests {
             };
             let ids = || ('a'..='z').map(|id| Arc::<str>::from(id.to_string()));
             for (frame, rate) in frames.iter().zip(&rates) {
-                player.update(&ids().zip(frame.iter().copied()).collect::<Vec<_>>());
+                player.update(&ids().zip(frame).map(|(node, midi)| of(&node, *midi)).collect::<Vec<_>>());
                 for _ in 0..*rate {
                     player.next().map(&mut receive);
                 }
@@ -351,7 +355,7 @@ mod tests {
             let (mut player, mut sounding) = (Player::default(), BTreeSet::new());
             for (frame, rate) in frames.iter().zip(&rates) {
                 let ids = ('a'..='z').map(|id| Arc::<str>::from(id.to_string()));
-                player.update(&ids.zip(frame.iter().copied()).collect::<Vec<_>>());
+                player.update(&ids.zip(frame).map(|(node, midi)| of(&node, *midi)).collect::<Vec<_>>());
                 for message in (0..*rate).map_while(|_| player.next()) {
                     let key = (message[0] & 0x0F, message[1]);
                     match message[0] & 0xF0 {

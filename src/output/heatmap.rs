@@ -105,7 +105,7 @@ fn heat(map: &Map, width: usize, height: usize, shown: &Shown) -> Vec<f32> {
 
 /// Values from 0, the lower end of the range, to 1, the upper one. Without a range, from the smallest to the largest,
 /// or less if they hardly differ. NaN and infinities count as the smallest.
-fn normalised(values: &[f32], range: Range) -> Vec<f32> {
+pub(super) fn normalised(values: &[f32], range: Range) -> Vec<f32> {
     // In f64, where the range of any two f32 is finite.
     let (low, size) = if let Some((low, high)) = range {
         (low, high - low)

@@ -3,6 +3,7 @@
 //! This module depends on the [`Source`](bendrack_nodes::program::source::Source) of a picture and on
 //! [pictures](crate::media), not on the model or the window.
 
+pub mod cells;
 pub mod compose;
 pub mod heatmap;
 pub mod layout;

@@ -140,6 +140,7 @@ pub fn frame(number: u64) -> Frame {
         controls: Arc::default(),
         messages: Vec::new(),
         midi: Vec::new(),
+        lights: Vec::new(),
         recorded: true,
     }
 }

@@ -91,7 +91,7 @@ impl DeviceLink for FakeDevices {
         vec![
             light(Kind::Midi, "nanoKONTROL2", Colour::Green, "works", counts(873, 0), key, None),
             light(Kind::OscIn, "192.168.1.5:9000", Colour::Green, "works", phone, fader, bundle),
-            light(Kind::OscOut, "127.0.0.1:7000", Colour::Red, taken, counts(40, 1), dated("3 numbers", 9.0), None),
+            light(Kind::OscOut, "127.0.0.1:7000", Colour::Red, taken, counts(40, 1), dated("3 messages", 9.0), None),
             light(
                 Kind::Serial,
                 "ESP32",

@@ -5,6 +5,7 @@ pub mod bend;
 pub mod cache;
 pub mod control;
 pub mod family;
+pub mod light;
 pub mod logic;
 pub mod math;
 pub mod midi;
@@ -72,10 +73,15 @@ pub static LIBRARY: &[&NodeDef] = &[
     &midi::nrpn::NODE,
     &midi::clock::NODE,
     &midi::output::NODE,
+    &midi::clock_out::NODE,
     &audio::input::NODE,
     &osc::input::NODE,
     &osc::output::NODE,
+    &osc::picture::NODE,
     &serial::input::NODE,
+    &light::channel::NODE,
+    &light::colour::NODE,
+    &light::matrix::NODE,
     &prompt::text::NODE,
     &prompt::list::NODE,
     &prompt::schedule::NODE,

@@ -7,9 +7,13 @@ use smallvec::smallvec;
 
 use crate::node::context::NodeContext;
 use crate::node::value::Chain;
+use crate::program::cells::Cells;
+use crate::program::light::{Levels, Light};
+use crate::program::message::Content;
+use crate::program::op::Lanes;
 use crate::program::prompt::Prompt;
 use crate::program::source::Source;
-use crate::program::{Bend, Cache, Message, Midi, Part, Program, Tap, To};
+use crate::program::{Bend, Cache, Form, Message, Midi, Program, Tap, To};
 
 /// Requests of the nodes of a tick.
 #[derive(Default)]
@@ -93,26 +97,68 @@ impl NodeContext<'_> {
         &mut self.requests.program.cache
     }
 
-    /// Requests a number to send by OSC.
+    /// Requests a number to send by OSC, as the next argument of the node's message to an address.
     pub fn request_message(&mut self, address: Arc<str>, value: f64) {
-        self.request_number(To::Osc, address, value);
+        self.request_number(To::Osc(Form::Float), address, Arc::default(), value);
     }
 
-    /// Requests a MIDI note or controller value to send.
-    pub fn request_midi(&mut self, midi: Midi) {
-        for (part, value) in Part::ALL.into_iter().zip(midi.parts()) {
-            self.request_number(To::Midi(part), self.id.clone(), value);
+    /// Requests an argument of an OSC message. Arguments of one address in a row are one message.
+    pub fn request_argument(&mut self, to: &Destination, argument: Requested) {
+        let Destination { device, address } = to;
+        let (form, values, content) = match argument {
+            Requested::Number(value, form) => (form, smallvec![value], Content::Values),
+            Requested::Text(text) => (Form::Text, Lanes::new(), Content::Texts(smallvec![text])),
+            Requested::Cells(cells, form) => (form, Lanes::new(), Content::Cells(smallvec![cells])),
+        };
+        let (node, address, device) = (self.id.clone(), address.clone(), device.clone());
+        self.requests.program.messages.push(Message { node, address, device, to: To::Osc(form), values, content });
+    }
+
+    /// Sends the node's OSC message this many times in the frame. Without it, a message is sent once.
+    pub fn request_times(&mut self, to: &Destination, times: u16) {
+        self.request_number(To::Times, to.address.clone(), to.device.clone(), f64::from(times));
+    }
+
+    /// Requests a MIDI note, controller value or clock to send. An empty name of a device is every output.
+    pub fn request_midi(&mut self, device: &Arc<str>, midi: Midi) {
+        for (part, value) in midi.parts() {
+            self.request_number(To::Midi(part), self.id.clone(), device.clone(), value);
         }
+    }
+
+    /// Requests levels of lamps or LEDs. An empty name of a device is every device.
+    pub fn request_light(&mut self, device: Arc<str>, levels: Levels) {
+        self.requests.program.lights.push(Light { node: self.id.clone(), device, lanes: smallvec![levels] });
     }
 
     /// Switches the recorder on or off for this frame; the last request counts.
     pub fn request_record(&mut self, on: bool) {
         self.requests.program.messages.retain(|message| message.to != To::Video);
-        self.request_number(To::Video, self.id.clone(), f64::from(u8::from(on)));
+        self.request_number(To::Video, self.id.clone(), Arc::default(), f64::from(u8::from(on)));
     }
 
-    fn request_number(&mut self, to: To, address: Arc<str>, value: f64) {
-        let message = Message { node: self.id.clone(), address, to, values: smallvec![value] };
-        self.requests.program.messages.push(message);
+    fn request_number(&mut self, to: To, address: Arc<str>, device: Arc<str>, value: f64) {
+        let (node, values, content) = (self.id.clone(), smallvec![value], Content::Values);
+        self.requests.program.messages.push(Message { node, address, device, to, values, content });
     }
+}
+
+/// Destination of an OSC message.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The name of the device; empty for all.
+    pub device: Arc<str>,
+    /// The OSC address.
+    pub address: Arc<str>,
+}
+
+/// A requested argument of an OSC message.
+#[derive(Clone, Debug)]
+pub enum Requested {
+    /// A number, as this type.
+    Number(f64, Form),
+    /// A text.
+    Text(Arc<str>),
+    /// A small picture or map, as a list of this type or a blob.
+    Cells(Cells, Form),
 }

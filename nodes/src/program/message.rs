@@ -1,45 +1,205 @@
 //! Outgoing numbers of each latent frame: to OSC, to MIDI, and to the recorder.
+//!
+//! A message of OSC with several arguments, and the MIDI state of a node, are several numbers of one node.
 
 use std::sync::Arc;
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
+use crate::choice::choices;
+use crate::program::cells::{Cells, Pixels};
 use crate::program::op::Lanes;
 use crate::program::serial::is_default;
 
-/// An outgoing number.
+/// An outgoing number, or a text or picture in its place.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
     /// The node that sends it.
     pub node: Arc<str>,
     /// Its OSC address; the id of its node if it goes elsewhere.
     pub address: Arc<str>,
+    /// The name of the device that it goes to; empty for all.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub device: Arc<str>,
     /// Destination.
     #[serde(skip_serializing_if = "is_default")]
     pub to: To,
-    /// One value per latent frame of the call.
-    #[serde(serialize_with = "as_list")]
+    /// One value per latent frame of the call; none for a text or picture.
+    #[serde(serialize_with = "as_list", skip_serializing_if = "SmallVec::is_empty")]
     pub values: Lanes,
+    /// Its texts or pictures, if it has no values.
+    #[serde(flatten, skip_serializing_if = "Content::is_values")]
+    pub content: Content,
+}
+
+/// Content of a message, one per latent frame of the call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Its values.
+    #[default]
+    Values,
+    /// Texts.
+    Texts(#[serde(serialize_with = "as_list")] SmallVec<[Arc<str>; 4]>),
+    /// Small pictures or maps.
+    Cells(#[serde(serialize_with = "as_list")] SmallVec<[Cells; 4]>),
+}
+
+impl Content {
+    const fn is_values(&self) -> bool {
+        matches!(self, Self::Values)
+    }
+}
+
+impl Message {
+    /// Count of latent frames.
+    pub fn lanes(&self) -> usize {
+        match &self.content {
+            Content::Values => self.values.len(),
+            Content::Texts(texts) => texts.len(),
+            Content::Cells(cells) => cells.len(),
+        }
+    }
+
+    /// True if `next` is the same message in the next latent frame.
+    pub(crate) fn is_same(&self, next: &Self) -> bool {
+        let content = std::mem::discriminant(&self.content) == std::mem::discriminant(&next.content);
+        content && self.to == next.to && self.node == next.node
+    }
+
+    /// Adds the next latent frame.
+    pub(crate) fn append(&mut self, next: &Self) {
+        self.values.extend_from_slice(&next.values);
+        match (&mut self.content, &next.content) {
+            (Content::Texts(texts), Content::Texts(next)) => texts.extend(next.iter().cloned()),
+            (Content::Cells(cells), Content::Cells(next)) => cells.extend(next.iter().cloned()),
+            _ => {}
+        }
+    }
+
+    /// Repeats the last latent frame, if there are only `lane` so far.
+    pub(crate) fn fill(&mut self, lane: usize) {
+        if self.lanes() > lane {
+            return;
+        }
+        match &mut self.content {
+            Content::Values => self.values.extend(self.values.last().copied()),
+            Content::Texts(texts) => texts.extend(texts.last().cloned()),
+            Content::Cells(cells) => cells.extend(cells.last().cloned()),
+        }
+    }
 }
 
 /// Destination of a number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum To {
-    /// To another program, by OSC.
-    #[default]
-    Osc,
+    /// To another program, by OSC, as an argument of a message.
+    Osc(Form),
+    /// The number of times that the message of the node's arguments is sent by OSC; without it, once.
+    Times,
     /// To a MIDI output, as one part of the state of its node.
     Midi(Part),
     /// To the recorder, which writes the frames at 0.5 and above.
     Video,
 }
 
+impl Default for To {
+    fn default() -> Self {
+        Self::Osc(Form::Float)
+    }
+}
+
+choices! {
+    /// The type of an OSC argument.
+    #[derive(Default)]
+    pub enum Form {
+        /// 32-bit floats.
+        #[default]
+        Float = "float",
+        /// 32-bit integers, rounded. A picture has 0 to 255.
+        Int = "int",
+        /// 64-bit floats.
+        Double = "double",
+        /// True or false. True from 0.5.
+        Bool = "bool",
+        /// Text.
+        Text = "text",
+        /// Bytes, 0 to 255 for 0 to 1.
+        Blob = "blob",
+        /// Nothing: the message is sent without this argument.
+        None = "none",
+    }
+}
+
+/// An OSC message of a frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OscMessage {
+    /// The name of the destination; empty for all.
+    pub device: Arc<str>,
+    /// The address.
+    pub address: Arc<str>,
+    /// The arguments.
+    pub arguments: Vec<Argument>,
+}
+
+/// An argument of an OSC message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// A number.
+    Number(f64, Form),
+    /// A text.
+    Text(Arc<str>),
+    /// A small picture or map.
+    Pixels(Pixels, Form),
+}
+
+impl OscMessage {
+    /// The first argument, if it is a number.
+    pub fn number(&self) -> Option<f64> {
+        match self.arguments.first()? {
+            Argument::Number(number, _) => Some(*number),
+            Argument::Text(_) | Argument::Pixels(..) => None,
+        }
+    }
+}
+
+/// OSC messages in a lane of a call. `is_sent` decides by the number of times that a message is sent, and `pixels` renders pictures.
+pub fn osc(
+    messages: &[Message],
+    lane: usize,
+    is_sent: impl Fn(u16) -> bool,
+    pixels: impl Fn(&Cells) -> Pixels,
+) -> Vec<OscMessage> {
+    let message = |parts: &[Message]| {
+        let is_argument = |part: &&Message| matches!(part.to, To::Osc(_));
+        let first = parts.iter().find(is_argument)?;
+        let times = parts.iter().find(|part| part.to == To::Times).and_then(|part| part.values.get(lane));
+        // A cast saturates.
+        if !is_sent(times.map_or(1, |times| times.round() as u16)) {
+            return None;
+        }
+        let argument = |part: &Message| match (part.to, &part.content) {
+            (To::Osc(Form::None) | To::Times | To::Midi(_) | To::Video, _) => None,
+            (To::Osc(form), Content::Values) => part.values.get(lane).map(|x| Argument::Number(*x, form)),
+            (To::Osc(_), Content::Texts(texts)) => texts.get(lane).cloned().map(Argument::Text),
+            (To::Osc(form), Content::Cells(cells)) => {
+                cells.get(lane).map(|cells| Argument::Pixels(pixels(cells), form))
+            }
+        };
+        let arguments = parts.iter().filter_map(argument).collect();
+        Some(OscMessage { device: first.device.clone(), address: first.address.clone(), arguments })
+    };
+    let one = |a: &Message, b: &Message| a.node == b.node && a.address == b.address;
+    messages.chunk_by(one).filter_map(message).collect()
+}
+
 /// A part of the MIDI state of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// Kind of message: 0 is a controller, 1 a controller of 14 bits, 2 a note.
+    /// Kind of message: 0 is a controller, 1 a controller of 14 bits, 2 a note, 3 a clock.
     Kind,
     /// The channel, 1 to 16.
     Channel,
@@ -47,15 +207,20 @@ pub enum Part {
     Number,
     /// Value of the controller, or velocity of the note, 0 to 1.
     Value,
-    /// 1 while the note is held.
+    /// 1 while the note is held, or the clock runs.
     Gate,
-    /// Number of note-ons in the latent frame.
+    /// Number of note-ons, or starts, in the latent frame.
     Hits,
+    /// Beat of a clock at the beginning of the latent frame, from its start.
+    Beat,
+    /// Beats of a clock in the latent frame.
+    Beats,
 }
 
 impl Part {
     /// Every part.
-    pub const ALL: [Self; 6] = [Self::Kind, Self::Channel, Self::Number, Self::Value, Self::Gate, Self::Hits];
+    pub const ALL: [Self; 8] =
+        [Self::Kind, Self::Channel, Self::Number, Self::Value, Self::Gate, Self::Hits, Self::Beat, Self::Beats];
 
     /// Its name in programs.
     pub const fn name(self) -> &'static str {
@@ -66,6 +231,8 @@ impl Part {
             Self::Value => "value",
             Self::Gate => "gate",
             Self::Hits => "hits",
+            Self::Beat => "beat",
+            Self::Beats => "beats",
         }
     }
 }
@@ -97,29 +264,54 @@ pub enum Midi {
         /// Number of note-ons in the latent frame.
         hits: u16,
     },
+    /// A clock of 24 ticks a beat.
+    Clock {
+        /// True while it runs.
+        runs: bool,
+        /// True if it starts from the beginning in the latent frame.
+        starts: bool,
+        /// Its beat at the beginning of the latent frame, from its start.
+        beat: f64,
+        /// Its beats in the latent frame.
+        beats: f64,
+    },
 }
 
 impl Midi {
-    /// Its parts as numbers, in the order of [`Part::ALL`].
-    pub fn parts(self) -> [f64; 6] {
-        match self {
-            Self::Controller { channel, number, value, fine } => {
-                [f64::from(u8::from(fine)), f64::from(channel), f64::from(number), value, 0.0, 0.0]
-            }
+    /// Its parts as numbers.
+    pub fn parts(self) -> impl Iterator<Item = (Part, f64)> {
+        let gate = |on| f64::from(u8::from(on));
+        let (kind, channel, number, value, held, hits, clock) = match self {
+            Self::Controller { channel, number, value, fine } => (gate(fine), channel, number, value, 0.0, 0, None),
             Self::Note { channel, number, velocity, held, hits } => {
-                let gate = f64::from(u8::from(held));
-                [2.0, f64::from(channel), f64::from(number), velocity, gate, f64::from(hits)]
+                (2.0, channel, number, velocity, gate(held), hits, None)
             }
-        }
+            Self::Clock { runs, starts, beat, beats } => {
+                (3.0, 1, 0, 0.0, gate(runs), u16::from(starts), Some([(Part::Beat, beat), (Part::Beats, beats)]))
+            }
+        };
+        let parts = [
+            (Part::Kind, kind),
+            (Part::Channel, f64::from(channel)),
+            (Part::Number, f64::from(number)),
+            (Part::Value, value),
+            (Part::Gate, held),
+            (Part::Hits, f64::from(hits)),
+        ];
+        parts.into_iter().chain(clock.into_iter().flatten())
     }
 
     /// The state with these parts, in the order of [`Part::ALL`]. Numbers out of range are clamped.
-    pub fn of([kind, channel, number, value, gate, hits]: [f64; 6]) -> Self {
+    pub fn of([kind, channel, number, value, gate, hits, beat, beats]: [f64; Part::ALL.len()]) -> Self {
         // A cast saturates, and turns NaN into 0.
         let channel = (channel.round() as u8).clamp(1, 16);
         let number = number.round() as u8;
         let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
         match kind.round() as u8 {
+            3 => {
+                let positive = |x: f64| if x.is_finite() { x.max(0.0) } else { 0.0 };
+                Self::Clock { runs: gate >= 0.5, starts: hits >= 0.5, beat: positive(beat), beats: positive(beats) }
+            }
             2 => {
                 let held = gate >= 0.5;
                 Self::Note { channel, number: number.min(127), velocity: value, held, hits: hits.round() as u16 }
@@ -130,8 +322,19 @@ impl Midi {
     }
 }
 
+/// The MIDI state of a node, and the output that plays it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played {
+    /// The node.
+    pub node: Arc<str>,
+    /// The name of the output; empty for all.
+    pub device: Arc<str>,
+    /// The state.
+    pub midi: Midi,
+}
+
 /// MIDI states of the nodes in a lane of a call, one per node, in running order.
-pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>, Midi)> {
+pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = Played> {
     let played = messages.chunk_by(|a, b| a.node == b.node);
     played.filter_map(move |parts| {
         let mut numbers = [0.0; Part::ALL.len()];
@@ -141,7 +344,8 @@ pub fn midi(messages: &[Message], lane: usize) -> impl Iterator<Item = (Arc<str>
                 (numbers[part as usize], any) = (*value, true);
             }
         }
-        any.then(|| (parts[0].node.clone(), Midi::of(numbers)))
+        let (node, device) = (&parts[0].node, &parts[0].device);
+        any.then(|| Played { node: node.clone(), device: device.clone(), midi: Midi::of(numbers) })
     })
 }
 
@@ -151,6 +355,12 @@ pub fn recorded(messages: &[Message], lane: usize) -> bool {
     last.and_then(|message| message.values.get(lane)).is_none_or(|on| *on >= 0.5)
 }
 
-pub(crate) fn as_list<S: serde::Serializer>(lanes: &Lanes, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn as_list<T: Serialize, const N: usize, S: serde::Serializer>(
+    lanes: &SmallVec<[T; N]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error>
+where
+    [T; N]: smallvec::Array<Item = T>,
+{
     lanes[..].serialize(serializer)
 }

@@ -3,9 +3,11 @@
 //!
 //! A program is plain data. It can be printed and compared bit for bit, and contains nothing of the model.
 
+pub mod cells;
 mod colour;
 mod distance;
 pub mod grid;
+pub mod light;
 pub mod measurement;
 pub mod message;
 pub mod op;
@@ -25,13 +27,16 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::choice::{Choice, choices};
+use crate::program::cells::Cells;
+use crate::program::light::{Levels, Light, Lit};
+use crate::program::message::Content;
 use crate::program::op::{Lanes, Op, Params};
 use crate::program::pick::Pick;
 use crate::program::region::Region;
 use crate::program::source::Source;
 use crate::program::target::{Selection, Target, Words};
 pub use colour::byte;
-pub use message::{Message, Midi, Part, To};
+pub use message::{Form, Message, Midi, Part, To};
 pub use site::{Axis, Site};
 
 /// Purpose of a model call: denoising, or writing clean features into the KV cache.
@@ -66,6 +71,9 @@ pub struct Program {
     pub screen: Vec<Arc<Source>>,
     /// Numbers sent out.
     pub messages: Vec<Message>,
+    /// Levels of lamps and LEDs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lights: Vec<Light>,
 }
 
 /// An operation with its parameters, on a target.
@@ -218,14 +226,57 @@ impl std::fmt::Display for Program {
             }
         }
         for message in &self.messages {
-            let values = numbers(&message.values);
-            match message.to {
-                To::Osc => writeln!(f, "send {values} to {}", message.address)?,
-                To::Midi(part) => writeln!(f, "send {values} as the {} of {}", part.name(), message.node)?,
-                To::Video => writeln!(f, "record {values}")?,
-            }
+            write_message(f, message)?;
+        }
+        for light in &self.lights {
+            write_light(f, light)?;
         }
         Ok(())
+    }
+}
+
+fn write_message(f: &mut std::fmt::Formatter<'_>, message: &Message) -> std::fmt::Result {
+    let values = match &message.content {
+        Content::Values => numbers(&message.values),
+        Content::Texts(texts) => without_repeats(texts.iter().map(|text| format!("{text:?}"))),
+        Content::Cells(cells) => without_repeats(cells.iter().map(Cells::to_string)),
+    };
+    match message.to {
+        To::Osc(Form::Float) => write!(f, "send {values} to {}", message.address)?,
+        To::Osc(form) => write!(f, "send {values} as {} to {}", form.name(), message.address)?,
+        To::Times => write!(f, "send {values} times to {}", message.address)?,
+        To::Midi(part) => write!(f, "send {values} as the {} of {}", part.name(), message.node)?,
+        To::Video => write!(f, "record {values}")?,
+    }
+    write_device(f, &message.device)
+}
+
+fn write_light(f: &mut std::fmt::Formatter<'_>, light: &Light) -> std::fmt::Result {
+    let Some(first) = light.lanes.first() else { return Ok(()) };
+    let of = |lane: &Levels| match &lane.of {
+        Lit::Level { value, .. } => numbers(&[*value]),
+        Lit::Colour { rgb, .. } => numbers(rgb),
+        Lit::Leds(leds) => leds.cells.to_string(),
+    };
+    let levels = without_repeats(light.lanes.iter().map(of));
+    write!(f, "light channel {} of universe {}: {levels}", first.channel, first.universe)?;
+    write_device(f, &light.device)
+}
+
+/// Texts of lanes: one if all are equal.
+fn without_repeats(texts: impl Iterator<Item = String>) -> String {
+    let mut texts: Vec<String> = texts.collect();
+    texts.dedup();
+    texts.join(", ")
+}
+
+fn write_device(f: &mut std::fmt::Formatter<'_>, device: &str) -> std::fmt::Result {
+    if device.is_empty() { writeln!(f) } else { writeln!(f, " of {device}") }
+}
+
+impl std::fmt::Display for Cells {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} × {} cells in {}", self.width, self.height, self.tones.name())
     }
 }
 
@@ -268,7 +319,7 @@ fn numbers(lanes: &[f64]) -> String {
 impl Program {
     /// Empties the program and keeps its allocations.
     pub fn clear(&mut self) {
-        let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages } = self;
+        let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages, lights } = self;
         if !prompt.is_empty() {
             *prompt = Arc::default();
         }
@@ -277,6 +328,7 @@ impl Program {
         taps.clear();
         screen.clear();
         messages.clear();
+        lights.clear();
     }
 }
 

@@ -9,7 +9,9 @@ use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::program::message::{self, Midi, Part};
+use bendrack_nodes::program::cells::{Cells, Pixels, Tones};
+use bendrack_nodes::program::light::{self, Channels, Lit};
+use bendrack_nodes::program::message::{self, Argument, Midi, OscMessage, Part, Played};
 use bendrack_nodes::program::source::{ColourMap, Layout, Source};
 use bendrack_nodes::tick::Memory;
 use proptest::prelude::*;
@@ -180,9 +182,8 @@ fn played(patch: &Patch, calls: &[usize]) -> Vec<Vec<(String, Midi)>> {
         let program = run(&plan, &mut memory, first, count);
         first += count as u64;
         frames.extend(
-            (0..count).map(|lane| {
-                message::midi(&program.messages, lane).map(|(node, midi)| (node.to_string(), midi)).collect()
-            }),
+            (0..count)
+                .map(|lane| message::midi(&program.messages, lane).map(|it| (it.node.to_string(), it.midi)).collect()),
         );
     }
     frames
@@ -224,7 +225,7 @@ fn keys_follow_their_gate_frame_by_frame() {
         let frames = played(&patch(&nodes, &[(from, "it.gate")]), &[9]);
         let key = |frame: &Vec<(String, Midi)>| match frame[0].1 {
             Midi::Note { held, hits, .. } => (held, hits),
-            Midi::Controller { .. } => panic!("a key"),
+            Midi::Controller { .. } | Midi::Clock { .. } => panic!("a key"),
         };
         frames.iter().map(key).collect()
     };
@@ -247,7 +248,7 @@ fn a_key_that_moves_moves_in_every_frame_of_a_call() {
             assert_eq!(frame.len(), 2, "each node sends once");
             match it.1 {
                 Midi::Note { number, .. } => number,
-                Midi::Controller { .. } => panic!("a key"),
+                Midi::Controller { .. } | Midi::Clock { .. } => panic!("a key"),
             }
         };
         played(&notes, calls).iter().map(number).collect()
@@ -319,9 +320,216 @@ fn what_leaves_is_written_down() {
     assert_eq!(json("c"), [r#"{"node":"c","address":"c","to":"video","values":[1.0,1.0]}"#]);
 }
 
+/// OSC messages of a patch's frames, as they are read: address and arguments.
+fn osc_messages(patch: &Patch, frames: usize) -> Vec<Vec<String>> {
+    let program = run(&compile(patch), &mut Memory::default(), 0, frames);
+    let pixels = |cells: &Cells| Pixels::Grey(vec![0.5; usize::from(cells.width) * usize::from(cells.height)]);
+    let text = |argument: &Argument| match argument {
+        Argument::Number(number, form) => format!("{number} {}", form.name()),
+        Argument::Text(text) => format!("{text:?}"),
+        Argument::Pixels(Pixels::Grey(grey), form) => format!("{} cells {}", grey.len(), form.name()),
+        Argument::Pixels(Pixels::Rgb(_), _) => panic!("greys"),
+    };
+    let message = |message: &OscMessage| {
+        let arguments: Vec<String> = message.arguments.iter().map(text).collect();
+        format!("{}{} {}", message.device, message.address, arguments.join(" "))
+    };
+    (0..frames)
+        .map(|lane| message::osc(&program.messages, lane, |times| times > 0, pixels).iter().map(message).collect())
+        .collect()
+}
+
+#[test]
+fn osc_messages_have_the_types_texts_and_lists_of_their_node() {
+    for (params, wanted) in [
+        (json!({ "value": 0.5 }), "/bend/out 0.5 float"),
+        (json!({ "value": 2.6, "type": "int" }), "/bend/out 2.6 int"),
+        (json!({ "value": 1, "value_2": 2, "value_4": 4, "address": "/xy" }), "/xy 1 float 2 float 4 float"),
+        (json!({ "type": "text", "text": "kick", "value": 1 }), "/bend/out \"kick\""),
+        (json!({ "text": "kick", "value": 0.25, "type": "double" }), "/bend/out \"kick\" 0.25 double"),
+        (json!({ "type": "none" }), "/bend/out "),
+        (json!({ "value": 1, "device": "wall", "type": "bool" }), "wall/bend/out 1 bool"),
+    ] {
+        let all = osc_messages(&patch(&[("it", "osc.out", params.clone())], &[]), 3);
+        assert_eq!(all, vec![vec![wanted.to_owned()]; 3], "{params}");
+    }
+}
+
+#[test]
+fn osc_messages_leave_when_something_changes_or_by_triggers() {
+    let sent = |params: Json, cables: &[(&str, &str)]| -> String {
+        let wave = ("wave", "modulate.lfo", json!({ "rate": 1.0, "shape": "square" }));
+        let all = osc_messages(&patch(&[wave, ("it", "osc.out", params)], cables), 8);
+        all.iter().map(|frame| if frame.is_empty() { '.' } else { '#' }).collect()
+    };
+    let changes = json!({ "when": "changes" });
+    assert_eq!(sent(changes.clone(), &[("wave.out", "it.value")]), "#.#.#.#.");
+    assert_eq!(sent(changes.clone(), &[("wave.out", "it.value_3")]), "#.#.#.#.");
+    assert_eq!(sent(changes, &[]), "#.......");
+    assert_eq!(sent(json!({ "when": "trigger" }), &[("wave.out", "it.trigger")]), "..#...#.");
+    assert_eq!(sent(json!({}), &[]), "########");
+}
+
+#[test]
+fn a_text_on_a_cable_is_that_of_its_frame() {
+    let nodes = [
+        ("list", "prompt.list", json!({ "prompts": "a fox | a cat" })),
+        ("wave", "modulate.lfo", json!({ "rate": 1.0, "shape": "square" })),
+        ("it", "osc.out", json!({ "type": "text" })),
+    ];
+    let all = osc_messages(&patch(&nodes, &[("wave.out", "list.index"), ("list.text", "it.text")]), 4).concat();
+    let texts: Vec<&str> = all.iter().map(|text| text.trim_start_matches("/bend/out ")).collect();
+    assert_eq!(texts, ["\"a fox\"", "\"a fox\"", "\"a cat\"", "\"a cat\""]);
+}
+
+#[test]
+fn a_picture_is_sent_at_its_size_and_without_one_nothing() {
+    let nodes = |params| [("tap", "tap.neurons", json!({})), ("it", "osc.picture", params)];
+    let cables = [("tap.map", "it.picture")];
+    let sent = |params| osc_messages(&patch(&nodes(params), &cables), 2);
+    assert_eq!(sent(json!({})), vec![vec!["/bend/picture 64 cells float".to_owned()]; 2]);
+    assert_eq!(sent(json!({ "columns": 3, "rows": 2, "type": "blob" }))[1], ["/bend/picture 6 cells blob"]);
+    assert!(osc_messages(&patch(&nodes(json!({})), &[]), 2).concat().is_empty());
+    let program = run(&compile(&patch(&nodes(json!({})), &cables)), &mut Memory::default(), 0, 2);
+    assert!(program.to_string().contains("send 8 × 8 cells in grey to /bend/picture"), "{program}");
+    let json = serde_json::to_value(&program.messages[0]).expect("JSON");
+    assert_eq!(
+        json["cells"][1],
+        json!({ "source": { "tap": "tap" }, "width": 8, "height": 8, "tones": "grey", "fit": "stretch" })
+    );
+    assert_eq!(json.get("values"), None);
+}
+
+/// Levels of a patch's frames in parts of a latent frame: device, universe, channel, levels.
+fn levels(patch: &Patch, frames: usize, part: f64, picture: &[u8], mask: &[f32]) -> Vec<(String, u16, u32, Vec<u8>)> {
+    let program = run(&compile(patch), &mut Memory::default(), 0, frames);
+    let pixels = |cells: &Cells| match cells.tones {
+        Tones::Rgb => Pixels::Rgb(picture.to_vec()),
+        Tones::Grey | Tones::Raw => Pixels::Grey(mask.to_vec()),
+    };
+    let lane = |lane| light::channels(&program.lights, lane, part, pixels);
+    let of = |it: Channels| (it.device.to_string(), it.universe, it.channel, it.levels);
+    (0..frames).flat_map(lane).map(of).collect()
+}
+
+#[test]
+fn lamps_get_their_levels_at_their_channels() {
+    let of = |kind: &str, params: Json| levels(&patch(&[("it", kind, params)], &[]), 1, 1.0, &[], &[]).remove(0);
+    for (params, wanted) in [
+        (json!({ "value": 0.5 }), ("", 1, 1, vec![128])),
+        (json!({ "value": 7, "universe": 0, "channel": 512, "device": "wall" }), ("wall", 0, 512, vec![255])),
+        (json!({ "value": 0.5, "fine": true, "channel": 7 }), ("", 1, 7, vec![0x80, 0])),
+        (json!({ "value": 1, "fine": true }), ("", 1, 1, vec![255, 255])),
+    ] {
+        let (device, universe, channel, levels) = of("light.channel", params.clone());
+        assert_eq!((&*device, universe, channel, levels), wanted, "{params}");
+    }
+    let colour = json!({ "red": 1.0, "green": 0.6, "blue": 0.2 });
+    for (order, wanted) in [
+        ("rgb", vec![255, 153, 51]),
+        ("grb", vec![153, 255, 51]),
+        ("bgr", vec![51, 153, 255]),
+        ("rbg", vec![255, 51, 153]),
+        ("gbr", vec![153, 51, 255]),
+        ("brg", vec![51, 255, 153]),
+        ("rgbw", vec![204, 102, 0, 51]),
+        ("grbw", vec![102, 204, 0, 51]),
+        ("white", vec![167]),
+    ] {
+        assert_eq!(of("light.colour", with(colour.clone(), "order", json!(order))).3, wanted, "{order}");
+    }
+    assert_eq!(of("light.colour", with(colour, "brightness", json!(0.5))).3, [128, 77, 26]);
+}
+
+#[test]
+fn a_lamp_fades_over_a_latent_frame_or_jumps() {
+    let faded = |smooth: bool, part| -> Vec<u8> {
+        let nodes = [
+            ("wave", "modulate.lfo", json!({ "rate": 1.0, "shape": "square", "depth": 1.0, "polarity": "unipolar" })),
+            ("it", "light.channel", json!({ "smooth": smooth })),
+        ];
+        let nodes = nodes.map(|(id, kind, params)| (id, kind, params));
+        levels(&patch(&nodes, &[("wave.out", "it.value")]), 4, part, &[], &[]).into_iter().flat_map(|it| it.3).collect()
+    };
+    let ends = faded(true, 1.0);
+    assert!(ends.contains(&0) && ends.contains(&255), "{ends:?}");
+    assert_eq!(faded(false, 0.25), ends);
+    let quarter = faded(true, 0.25);
+    assert_eq!(quarter[0], ends[0], "the first frame has nothing to fade from");
+    for (before, (now, quarter)) in ends.iter().zip(ends[1..].iter().zip(&quarter[1..])) {
+        let wanted = f64::from(*before) + 0.25 * (f64::from(*now) - f64::from(*before));
+        assert!((f64::from(*quarter) - wanted).abs() <= 0.51, "{quarter} is not {wanted}");
+    }
+}
+
+#[test]
+fn leds_follow_their_wiring_mask_and_brightness() {
+    // Six LEDs in two rows; the red of each is its place.
+    let picture: Vec<u8> = (0..6).flat_map(|place| [10 * place, 0, 0]).collect();
+    let nodes =
+        |params| [("wan", "model.wan", json!({})), ("tap", "tap.neurons", json!({})), ("it", "light.matrix", params)];
+    let cables = [("wan.picture", "it.picture"), ("tap.map", "it.mask")];
+    let reds = |params: Json, cables: &[(&str, &str)]| -> Vec<u8> {
+        let params = with(with(params, "columns", json!(3)), "rows", json!(2));
+        let lit = levels(&patch(&nodes(params), cables), 1, 1.0, &picture, &[1.0, 1.0, 0.5, 0.0, 1.0, 1.0]).remove(0);
+        lit.3.chunks(3).map(|led| led[0]).collect()
+    };
+    for (wiring, wanted) in [
+        ("rows", [0, 10, 20, 30, 40, 50]),
+        ("rows_serpentine", [0, 10, 20, 50, 40, 30]),
+        ("columns", [0, 30, 10, 40, 20, 50]),
+        ("columns_serpentine", [0, 30, 40, 10, 20, 50]),
+    ] {
+        assert_eq!(reds(json!({ "wiring": wiring }), &cables[..1]), wanted, "{wiring}");
+    }
+    assert_eq!(reds(json!({}), &cables), [0, 10, 10, 0, 40, 50], "masked");
+    assert_eq!(reds(json!({ "brightness": 0.5 }), &cables[..1]), [0, 5, 10, 15, 20, 25]);
+    assert_eq!(reds(json!({ "gamma": 2.0 }), &cables[..1])[5], 10, "50² / 255");
+    assert!(levels(&patch(&nodes(json!({})), &[]), 1, 1.0, &picture, &[]).is_empty(), "nothing is connected");
+    let large = patch(&nodes(json!({ "columns": 1024, "rows": 256 })), &cables[..1]);
+    let program = run(&compile(&large), &mut Memory::default(), 0, 1);
+    let Lit::Leds(leds) = &program.lights[0].lanes[0].of else { panic!("LEDs") };
+    assert_eq!((leds.cells.width, leds.cells.height), (1024, 32));
+    assert!(program.to_string().contains("light channel 1 of universe 1: 1024 × 32 cells in rgb"), "{program}");
+}
+
+#[test]
+fn a_midi_clock_counts_beats_stops_and_starts_again() {
+    let clocks = |params: Json, cables: &[(&str, &str)], frames: usize| -> Vec<(bool, bool, f64, f64)> {
+        let nodes = [
+            ("tempo", "time.tempo", json!({ "bpm": 60 })),
+            ("wave", "modulate.lfo", json!({ "rate": 0.5, "shape": "square" })),
+            ("it", "midi.clock_out", params),
+        ];
+        let frames = played(&patch(&nodes, cables), &[3, frames - 3]);
+        let clock = |frame: &Vec<(String, Midi)>| match frame[0].1 {
+            Midi::Clock { runs, starts, beat, beats } => (runs, starts, beat, beats),
+            Midi::Controller { .. } | Midi::Note { .. } => panic!("a clock"),
+        };
+        frames.iter().map(clock).collect()
+    };
+    // The tempo of a node is in effect from the second frame on.
+    let all = clocks(json!({}), &[], 5);
+    assert!(all[0].1 && all[1..].iter().all(|clock| clock.0 && !clock.1), "{all:?}");
+    assert_near(&all.windows(2).map(|pair| pair[1].2 - pair[0].2 - pair[0].3).collect::<Vec<_>>(), &[0.0; 4]);
+    assert_near(&[all[2].3], &[DT_SECS]);
+    let stopped = clocks(json!({}), &[("wave.out", "it.run")], 12);
+    let (first, last) = (&stopped[..4], &stopped[4..8]);
+    assert!(first.iter().all(|clock| !clock.0 && clock.2 == 0.0) && last.iter().all(|clock| clock.0), "{stopped:?}");
+    assert!(stopped[8..].iter().all(|clock| !clock.0 && clock.2 == stopped[8].2 && clock.2 > 0.9));
+    let again = clocks(json!({}), &[("wave.out", "it.reset")], 8);
+    assert_eq!(
+        again.iter().map(|clock| clock.1).collect::<Vec<_>>(),
+        [true, false, false, false, true, false, false, false]
+    );
+    assert_eq!((again[4].2, again[3].2 > 0.4), (0.0, true));
+}
+
 /// The nodes of this file.
 fn nodes() -> Vec<&'static NodeDef> {
-    let is_one = |def: &&&NodeDef| def.family() == "output" || def.name == "midi.out";
+    let is_one = |def: &&&NodeDef| {
+        def.family() == "output" || def.family() == "light" || ["midi.out", "midi.clock_out"].contains(&def.name)
+    };
     LIBRARY.iter().filter(is_one).copied().collect()
 }
 
@@ -351,7 +559,7 @@ fn any_patch() -> impl Strategy<Value = Patch> {
                         Kind::Picture => "wan.picture",
                         _ => "wave.out",
                     };
-                    if wired {
+                    if wired && input.kind != Kind::Text {
                         all.cables.push(cable(from, &format!("it.{}", input.name)));
                     }
                 }
@@ -368,7 +576,8 @@ fn lanes(programs: &[Program]) -> Vec<String> {
         let count = program.messages.iter().map(|message| message.values.len()).chain([program.screen.len()]).max();
         for lane in 0..count.unwrap_or(0) {
             let values: Vec<_> = program.messages.iter().map(|message| (message.to, message.values[lane])).collect();
-            lanes.push(format!("{values:?} {:?}", program.screen.get(lane)));
+            let lights: Vec<_> = program.lights.iter().map(|light| &light.lanes[lane]).collect();
+            lanes.push(format!("{values:?} {:?} {lights:?}", program.screen.get(lane)));
         }
     }
     lanes
@@ -391,10 +600,14 @@ proptest! {
         let whole = run(&plan, &mut Memory::default(), 0, calls.iter().sum());
         prop_assert_eq!(lanes(&parts), lanes(std::slice::from_ref(&whole)));
         for lane in 0..calls.iter().sum() {
-            for (_, midi) in message::midi(&whole.messages, lane) {
+            for Played { midi, .. } in message::midi(&whole.messages, lane) {
                 let (channel, number, value) = match midi {
                     Midi::Controller { channel, number, value, fine } => (channel, number.max(u8::from(fine)), value),
                     Midi::Note { channel, number, velocity, .. } => (channel, number, velocity),
+                    Midi::Clock { beat, beats, .. } => {
+                        prop_assert!(beat >= 0.0 && beats >= 0.0);
+                        continue;
+                    }
                 };
                 prop_assert!((1..=16).contains(&channel) && number < 128 && (0.0..=1.0).contains(&value));
             }
@@ -418,11 +631,14 @@ proptest! {
 
     #[test]
     fn parts_are_messages_for_any_numbers(
-        parts in prop::array::uniform6(prop_oneof![-3.0..200.0, any::<f64>()]),
+        parts in prop::array::uniform8(prop_oneof![-3.0..200.0, any::<f64>()]),
     ) {
         let midi = Midi::of(parts);
-        prop_assert_eq!(Midi::of(midi.parts()), midi);
-        prop_assert_eq!(Part::ALL.len(), midi.parts().len());
-        prop_assert!(midi.parts().iter().all(|part| part.is_finite()));
+        let mut again = [0.0; Part::ALL.len()];
+        for (part, number) in midi.parts() {
+            prop_assert!(number.is_finite());
+            again[part as usize] = number;
+        }
+        prop_assert_eq!(Midi::of(again), midi);
     }
 }

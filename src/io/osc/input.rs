@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 use bendrack_nodes::input::Event;
 use rosc::OscTime;
 
-use super::RETRY;
 use super::packet::{MAX_PACKET, read};
 use crate::io::DeviceContext;
 use crate::io::activity::LightHandle;
 use crate::io::light::{Kind, State};
 use crate::io::socket::Receiver;
+use crate::io::target::RETRY;
 use crate::io::worker::{Stop, TURN, Worker};
 
 /// Listens at an address.

@@ -4,13 +4,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bendrack::io::midi_out::PartOfName;
 use bendrack::io::{Kind, Settings, State};
 use bendrack_nodes::input::Control;
-use bendrack_nodes::program::message::Midi;
+use bendrack_nodes::program::message::{Midi, Played};
 use midir::os::unix::{VirtualInput, VirtualOutput};
 use midir::{MidiInput, MidiInputConnection, MidiOutput, MidiOutputConnection};
 
 use super::{Other, SOON, is_open, light, open, task, within};
+
+fn played(node: &str, midi: Midi) -> Played {
+    Played { node: node.into(), device: Arc::default(), midi }
+}
 
 fn keyboard(name: &str) -> MidiOutputConnection {
     let output = MidiOutput::new("bendrack test").expect("a MIDI system");
@@ -79,17 +84,17 @@ fn notes_of_a_patch_arrive_and_end_with_bendrack() {
     let (_synthesizer, received) = synthesizer(&name);
     let (_another, other_notes) = synthesizer("another");
     let received = || received.lock().expect("notes").clone();
-    let (devices, _) = open(&Settings { midi_out: Some(name.to_uppercase()), ..Settings::none() });
+    let (devices, _) = open(&Settings { midi_out: vec![PartOfName(name.to_uppercase()).into()], ..Settings::none() });
     within(SOON, "the port is open", || is_open(&devices, Kind::MidiOut));
-    let out = devices.midi_out().expect("it may be played on").clone();
+    let out = devices.outputs().midi().first().expect("it may be played on").clone();
     let controller = |value| Midi::Controller { channel: 2, number: 7, value, fine: false };
     let key = |hits| Midi::Note { channel: 1, number: 60, velocity: 1.0, held: true, hits };
-    out.send(&[("a".into(), controller(0.0)), ("b".into(), key(1))]);
+    out.send(&[played("a", controller(0.0)), played("b", key(1))]);
     within(SOON, "a key and a controller", || received() == [vec![0x90, 60, 127], vec![0xB1, 7, 0]]);
     // A controller that changes faster than the rate of messages.
     let begin = Instant::now();
     for step in 0..1000 {
-        out.send(&[("a".into(), controller(f64::from(step % 128) / 127.0)), ("b".into(), key(0))]);
+        out.send(&[played("a", controller(f64::from(step % 128) / 127.0)), played("b", key(0))]);
         std::thread::sleep(Duration::from_millis(2));
     }
     let (count, secs) = (received().len(), begin.elapsed().as_secs_f64());
@@ -100,5 +105,5 @@ fn notes_of_a_patch_arrive_and_end_with_bendrack() {
     within(SOON, "the end", || received().ends_with(&[vec![0x80, 60, 0], vec![0xB0, 123, 0]]));
     assert!(other_notes.lock().expect("notes").is_empty(), "another port is left alone");
     // Without a receiver the message does no harm.
-    out.send(&[("b".into(), key(1))]);
+    out.send(&[played("b", key(1))]);
 }

@@ -2,6 +2,7 @@
 
 #[cfg(all(target_os = "linux", feature = "audio", not(feature = "jack")))]
 mod audio;
+mod lamps;
 #[cfg(unix)]
 mod midi;
 mod monitor;
@@ -12,11 +13,15 @@ mod serial;
 
 use std::io::Write;
 use std::net::UdpSocket;
+#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bendrack::input::Inbox;
 use bendrack::io::{Devices, Kind, Light, Settings, State};
+use bendrack_nodes::program::message::{Argument, Form, OscMessage as Outgoing};
 use rosc::{OscMessage, OscPacket, OscType};
 
 /// The variable with the second process's task: an address, a path, a name.
@@ -90,6 +95,20 @@ fn light(devices: &Devices, kind: Kind) -> Option<Light> {
 
 fn is_open(devices: &Devices, kind: Kind) -> bool {
     light(devices, kind).is_some_and(|light| light.state == State::Open)
+}
+
+/// A program of another project: what `make peers` unpacked, or what the system has.
+#[cfg(target_os = "linux")]
+fn peer(name: &str) -> Option<PathBuf> {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/usr/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(unpacked).chain(std::env::split_paths(&path));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// An outgoing number.
+fn number(address: &str, value: f64) -> Outgoing {
+    Outgoing { device: Arc::default(), address: address.into(), arguments: vec![Argument::Number(value, Form::Float)] }
 }
 
 fn osc(address: &str, value: f32) -> OscPacket {

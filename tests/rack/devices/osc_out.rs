@@ -1,26 +1,35 @@
 //! OSC output: one bundle, an absent network, a destination that comes later.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 #[cfg(target_os = "linux")]
 use std::process::Command;
 
 #[cfg(target_os = "linux")]
 use bendrack::io::Colour;
-use bendrack::io::osc::OscTarget;
+use bendrack::io::target::{Named, Target};
 use bendrack::io::{Kind, Settings, State};
 use rosc::OscPacket;
 
-use super::{SOON, is_open, light, open, osc};
 #[cfg(target_os = "linux")]
-use super::{TASK, task, within};
+use super::{Argument, Form, Outgoing, TASK, peer, task, within};
+use super::{SOON, is_open, light, number, open, osc};
+#[cfg(target_os = "linux")]
+use bendrack_nodes::program::cells::Pixels;
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
+
+fn to(address: SocketAddr) -> Named<Target> {
+    Target::from(address).into()
+}
 
 #[test]
 fn osc_out_sends_one_bundle_that_others_can_read() {
     let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
     receiver.set_read_timeout(Some(SOON)).expect("a time");
-    let (devices, _) = open(&Settings { osc_out: receiver.local_addr().ok().map(OscTarget::from), ..Settings::none() });
-    let out = devices.osc_out().expect("it is open");
-    out.send(&[("/a", 0.5), ("no address", 1.0), ("/nan", f64::NAN), ("/b", -2.0)]);
+    let (devices, _) =
+        open(&Settings { osc_out: receiver.local_addr().map(to).into_iter().collect(), ..Settings::none() });
+    let out = devices.outputs().osc().first().expect("it is open");
+    out.send(&[number("/a", 0.5), number("no address", 1.0), number("/nan", f64::NAN), number("/b", -2.0)]);
     let mut bytes = [0; 1024];
     let size = receiver.recv(&mut bytes).expect("a packet");
     let (_, packet) = rosc::decoder::decode_udp(&bytes[..size]).expect("it decodes");
@@ -28,6 +37,46 @@ fn osc_out_sends_one_bundle_that_others_can_read() {
     assert_eq!(bundle.content, [osc("/a", 0.5), osc("/b", -2.0)]);
     let light = light(&devices, Kind::OscOut).expect("a light");
     assert_eq!((light.counts.messages, light.counts.errors, light.state), (1, 2, State::Open));
+}
+
+/// By `oscdump` of liblo.
+#[test]
+#[cfg(target_os = "linux")]
+fn liblo_reads_every_type() {
+    let Some(oscdump) = peer("oscdump") else {
+        println!("skipped: oscdump is not here; make peers installs it on Debian and Ubuntu");
+        return;
+    };
+    let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dump");
+    let dump = std::fs::File::create(&path).expect("a file");
+    // Its output is written line by line.
+    let mut command = Command::new(oscdump);
+    let mut child = command.args(["-L", &free.port().to_string()]).stdout(dump).spawn().expect("it starts");
+    let (devices, _) = open(&Settings { osc_out: vec![to(free)], ..Settings::none() });
+    let arguments = vec![
+        Argument::Number(0.5, Form::Float),
+        Argument::Number(2.6, Form::Int),
+        Argument::Number(-0.25, Form::Double),
+        Argument::Number(1.0, Form::Bool),
+        Argument::Text("kick".into()),
+        Argument::Pixels(Pixels::Grey(vec![0.0, 1.0]), Form::Float),
+        Argument::Pixels(Pixels::Rgb(vec![1, 2, 255]), Form::Blob),
+    ];
+    let message = Outgoing { device: Arc::default(), address: "/all".into(), arguments };
+    let bang = Outgoing { device: Arc::default(), address: "/bang".into(), arguments: Vec::new() };
+    let lines = || std::fs::read_to_string(&path).unwrap_or_default();
+    within(SOON, "oscdump prints both", || {
+        devices.outputs().send(&[message.clone(), bang.clone()], &[], &[]);
+        lines().contains("/all") && lines().contains("/bang")
+    });
+    let _ = child.kill();
+    let _ = child.wait();
+    let text = lines();
+    let line = text.lines().find(|line| line.contains("/all")).expect("a line");
+    let wanted = r#"/all fidTsffb 0.500000 3 -0.250000 #T "kick" 0.000000 1.000000 [3b 0x1 0x2 0xff]"#;
+    assert!(line.ends_with(wanted), "{line}");
 }
 
 /// Runs `ip` in the network of this process.
@@ -41,11 +90,11 @@ fn ip(args: &str) {
 #[ignore = "the second process of osc_out_survives_an_absent_network_and_a_new_address"]
 fn network() {
     let Some(address) = task() else { return };
-    let osc_out = Some(address.parse().expect("an address"));
+    let osc_out = vec![address.parse().expect("an address")];
     let (devices, _) = open(&Settings { osc_out, ..Settings::none() });
-    let out = devices.osc_out().expect("it is awaited");
+    let out = devices.outputs().osc().first().expect("it is awaited");
     let sent = || {
-        out.send(&[("/a", 1.0)]);
+        out.send(&[number("/a", 1.0)]);
         light(&devices, Kind::OscOut).expect("a light").counts.messages
     };
     let colour = || light(&devices, Kind::OscOut).map(|light| light.colour);
@@ -84,15 +133,15 @@ fn osc_out_survives_an_absent_network_and_a_new_address() {
 #[test]
 fn osc_out_to_nobody_waits_for_somebody() {
     let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let (devices, _) = open(&Settings { osc_out: Some(address.into()), ..Settings::none() });
-    let out = devices.osc_out().expect("it is open");
-    (0..100).for_each(|i| out.send(&[("/a", f64::from(i))]));
+    let (devices, _) = open(&Settings { osc_out: vec![to(address)], ..Settings::none() });
+    let out = devices.outputs().osc().first().expect("it is open");
+    (0..100).for_each(|i| out.send(&[number("/a", f64::from(i))]));
     let receiver = UdpSocket::bind(address).expect("the port is free");
     receiver.set_read_timeout(Some(SOON)).expect("a time");
-    out.send(&[("/b", 1.0)]);
+    out.send(&[number("/b", 1.0)]);
     let mut bytes = [0; 1024];
     assert!(receiver.recv(&mut bytes).is_ok());
-    out.send(&[("/b", 2.0)]);
+    out.send(&[number("/b", 2.0)]);
     assert!(receiver.recv(&mut bytes).is_ok());
     assert!(is_open(&devices, Kind::OscOut));
 }

@@ -67,12 +67,12 @@ fn a_frame_has_its_messages_and_the_state_of_the_recorder() {
     let cables = [("wave.out", "key.gate"), ("fast.wrap", "roll.gate"), ("wave.out", "video.gate")];
     let frames = chunks(&mut engine(&patch(&nodes, &cables)), 2).concat();
     let of = |node: &str| -> Vec<Midi> {
-        let says = |frame: &Frame| frame.midi.iter().find(|(id, _)| &**id == node).expect("it plays").1;
+        let says = |frame: &Frame| frame.midi.iter().find(|it| &*it.node == node).expect("it plays").midi;
         frames.iter().map(says).collect()
     };
     let key = |midi: &Midi| match midi {
         Midi::Note { held, hits, .. } => (*held, *hits),
-        Midi::Controller { .. } => panic!("a key"),
+        Midi::Controller { .. } | Midi::Clock { .. } => panic!("a key"),
     };
     // One picture of the first latent frame, four of each of the others: two are off, two on.
     let latents: Vec<bool> = frames.iter().map(|frame| frame.latent % 4 >= 2).collect();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bendrack::engine::{Engine, EngineHandle, Model, Stage};
 use bendrack::input::Inbox;
 use bendrack_nodes::input::Event;
+use bendrack_nodes::program::message::OscMessage;
 use candle_core::Result;
 use serde_json::{Value as Json, json};
 
@@ -77,7 +78,7 @@ fn a_short_hit_of_a_pad_is_not_lost_while_the_engine_waits() {
     let sounds = hits.clone();
     let load = move || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&patch)), (128, 128)));
     let rack = EngineHandle::start(load, move |frame| {
-        sounds.lock().expect("hits").extend(frame.messages.iter().map(|(_, value)| *value));
+        sounds.lock().expect("hits").extend(frame.messages.iter().filter_map(OscMessage::number));
     });
     wait_until(|| rack.frame().is_some());
     // Released before the engine reads it.
@@ -93,7 +94,7 @@ fn sent(nodes: &[(&str, &str, Json)], cables: &[(&str, &str)], play: impl FnOnce
     let messages = sent.clone();
     let load = move || Model::mini().and_then(|mini| Engine::new(mini, Arc::new(plan(&patch)), (32, 32)));
     let rack = EngineHandle::start(load, move |frame| {
-        messages.lock().expect("values").extend(frame.messages.iter().map(|(_, value)| *value));
+        messages.lock().expect("values").extend(frame.messages.iter().filter_map(OscMessage::number));
     });
     wait_until(|| rack.frame().is_some());
     play(rack.inbox());

@@ -9,6 +9,7 @@ use bendrack::sound::Sound;
 use bendrack_nodes::input::Event;
 use bendrack_nodes::node::sound::{BANDS, Hop};
 use bendrack_nodes::patch::Patch;
+use bendrack_nodes::program::message::OscMessage;
 use serde_json::json;
 
 use super::lanes;
@@ -54,7 +55,8 @@ fn a_video_follows_a_file_by_the_time_of_its_pictures() {
     let (mut engine, video, gains) = play(Some(&sound));
     let differs = |latent: usize| (gains[latent] - gains[0]).abs() > 1e-9;
     assert_eq!([1, 2, 3, 4, 5].map(differs), [false, true, false, true, false], "{gains:?}");
-    let values: Vec<f64> = video.iter().flatten().flat_map(|frame| &frame.messages).map(|(_, value)| *value).collect();
+    let values: Vec<f64> =
+        video.iter().flatten().flat_map(|frame| &frame.messages).filter_map(OscMessage::number).collect();
     assert_eq!(values, [0.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
     // Every hop arrives once, in its place: silence before the beginning and after the end.
     let expected = [vec![Hop::default(); 19], beats, vec![Hop::default(); 31]].concat();

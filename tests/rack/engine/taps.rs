@@ -28,8 +28,8 @@ fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
     assert_eq!((map.width, map.height), (8, 8));
     let counts: Vec<usize> = frames.iter().map(|frame| frame.messages.len()).collect();
     assert_eq!(counts, [1, 1, 0, 0, 0, 1, 0, 0, 0], "one message a latent frame");
-    assert_eq!(&*frames[0].messages[0].0, "/x");
-    assert!((0.0..=1.0).contains(&frames[0].messages[0].1));
+    assert_eq!(&*frames[0].messages[0].address, "/x");
+    assert!(frames[0].messages[0].number().is_some_and(|number| (0.0..=1.0).contains(&number)));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! MIDI output.
 
 use crate::choice::choices;
-use crate::library::midi::{NOTE as NOTE_IN, NUMBER};
+use crate::library::midi::{NOTE as NOTE_IN, NUMBER, OUTPUT};
 use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 use crate::program::Midi;
@@ -27,7 +27,7 @@ pub const NODE: NodeDef = NodeDef {
     name: "midi.out",
     title: "MIDI out",
     about: "Sends CCs or notes to another MIDI instrument.",
-    inputs: &[SEND, CHANNEL, NUMBER, VALUE, GATE, NOTE, VELOCITY],
+    inputs: &[SEND, CHANNEL, NUMBER, VALUE, GATE, NOTE, VELOCITY, OUTPUT],
     outputs: &[],
     run,
     ..NodeDef::BASE
@@ -35,7 +35,7 @@ pub const NODE: NodeDef = NodeDef {
 
 fn run(ctx: &mut NodeContext<'_>) {
     let (channel, number) = (ctx.whole(&CHANNEL) as u8, ctx.whole(&NUMBER) as u8);
-    ctx.request_midi(match ctx.chosen::<Send>(&SEND) {
+    let midi = match ctx.chosen::<Send>(&SEND) {
         Send::Note => Midi::Note {
             channel,
             number: ctx.whole(&NOTE) as u8,
@@ -48,5 +48,6 @@ fn run(ctx: &mut NodeContext<'_>) {
             let number = if fine { number.min(31) } else { number };
             Midi::Controller { channel, number, value: ctx.number(&VALUE).clamp(0.0, 1.0), fine }
         }
-    });
+    };
+    ctx.request_midi(&ctx.text(&OUTPUT), midi);
 }
