@@ -1,4 +1,4 @@
-//! The sound of a file, without what readers stumble over: tags before it, and headers with wrong sizes.
+//! The sound of a file, without the parts that readers fail at: tags and pictures before it, and headers with wrong sizes.
 //!
 //! A recorder writes the sizes of RIFF, RF64, Wave64, AIFF and CAF when it ends. Files of one that was killed have sizes of
 //! 0, of 0xFFFFFFFF or of an earlier time, and files beyond 4 GiB have the remainder. [`Source::open`] finds the sound by
@@ -47,7 +47,7 @@ impl Source {
         let start = after_tags(&mut file, length)?;
         let (head, start, end) = match Layout::of(&mut file, start)? {
             Some(layout) => layout.sound(&mut file, start, length)?.unwrap_or((Vec::new(), start, length)),
-            None => (Vec::new(), start, length),
+            None => flac(&mut file, start, length)?.unwrap_or((Vec::new(), start, length)),
         };
         let mut source = Self { head, file, start, end, position: 0 };
         source.seek(SeekFrom::Start(0))?;
@@ -155,6 +155,29 @@ fn after_zeros(file: &mut File, mut position: u64) -> io::Result<u64> {
             None => position += count as u64,
         }
     }
+}
+
+/// The header of FLAC without pictures and other descriptions, and the part of the file with the frames; none for other
+/// files, and for one whose blocks are damaged.
+fn flac(file: &mut File, start: u64, length: u64) -> io::Result<Option<(Vec<u8>, u64, u64)>> {
+    /// Length of the block that describes the stream.
+    const STREAM_INFO: u64 = 34;
+    let Some(head) = exactly::<42>(file, start)? else { return Ok(None) };
+    if !head.starts_with(b"fLaC") || head[4] & 0x7F != 0 || head[5..8] != [0, 0, STREAM_INFO as u8] {
+        return Ok(None);
+    }
+    let (mut position, mut is_last) = (start + head.len() as u64, head[4] & 0x80 != 0);
+    for _ in 0..MOST_CHUNKS {
+        if is_last {
+            let mut head = head.to_vec();
+            head[4] = 0x80;
+            return Ok((position < length).then_some((head, position, length)));
+        }
+        let Some([kind, size @ ..]) = exactly::<4>(file, position)? else { break };
+        is_last = kind & 0x80 != 0;
+        position += 4 + u64::from(u32::from_be_bytes([0, size[0], size[1], size[2]]));
+    }
+    Ok(None)
 }
 
 /// The kinds of files made of chunks.

@@ -12,6 +12,8 @@ mod container;
 mod error;
 #[cfg(feature = "audio")]
 mod file;
+#[cfg(all(test, feature = "audio"))]
+mod file_tests;
 #[cfg(feature = "audio")]
 mod opus;
 pub mod queue;
