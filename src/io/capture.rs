@@ -42,6 +42,9 @@ const REPORTED: usize = 10;
 /// Level from which sound turns the light on: −60 dB.
 const SOFTEST: f32 = 1e-3;
 
+/// ALSA's plugins that convert sound, and that of JACK, whose library writes to the terminal.
+const CONVERTERS: [&str; 8] = ["lavrate", "samplerate", "speexrate", "speex", "upmix", "vdownmix", "usbstream", "jack"];
+
 /// Advice for a machine without an input.
 const NO_INPUT: &str = if cfg!(feature = "jack") {
     NO_JACK
@@ -55,8 +58,26 @@ const NO_INPUT: &str = if cfg!(feature = "jack") {
 pub(super) fn inputs() -> Result<Vec<String>, String> {
     let host = host()?;
     let devices = devices(&host)?;
-    let names: BTreeSet<String> = devices.iter().map(name).collect();
+    let names: BTreeSet<String> = devices.iter().filter(|device| is_input(device)).map(name).collect();
     Ok(names.into_iter().collect())
+}
+
+/// True for an input of a card, and for a server or a definition of the user that can be opened. ALSA also has plugins that
+/// only convert the sound of another input, and some for which nothing is there. A plugin still opens by its name.
+fn is_input(device: &Device) -> bool {
+    if cfg!(not(target_os = "linux")) || cfg!(feature = "jack") {
+        return true;
+    }
+    let id = id(device);
+    let plugin = id.split([':', '_']).next().unwrap_or_default();
+    if CONVERTERS.contains(&plugin) {
+        return false;
+    }
+    let can_open = || match device.default_input_config() {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::DeviceBusy,
+    };
+    id.contains("CARD=") || can_open()
 }
 
 /// Keeps the input with this text in its name open; without text, the system's. Analyses these channels of it.
