@@ -101,7 +101,12 @@ impl MediaSource for Source {
 /// Up to `N` bytes at a position; fewer at the end of the file.
 fn bytes_at<const N: usize>(file: &mut File, position: u64) -> io::Result<([u8; N], usize)> {
     let (mut bytes, mut count) = ([0; N], 0);
-    file.seek(SeekFrom::Start(position))?;
+    match file.seek(SeekFrom::Start(position)) {
+        Ok(_) => {}
+        // A size of 64 bits leads beyond the positions of the file system.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok((bytes, 0)),
+        Err(error) => return Err(error),
+    }
     while count < N {
         match file.read(&mut bytes[count..])? {
             0 => break,
@@ -290,7 +295,11 @@ impl Layout {
                 {
                     chunks.extend(chunk.name);
                     chunks.extend(chunk.size.to_be_bytes());
-                    chunks.extend(chunk.bytes(file)?);
+                    let bytes = chunk.bytes(file)?;
+                    if chunk.name == *b"desc" {
+                        check_caf(&bytes)?;
+                    }
+                    chunks.extend(bytes);
                 }
                 // Sizes of 64 bits: of the file, and of its sound.
                 b"ds64" => long = exactly::<16>(file, chunk.start)?,
@@ -379,7 +388,7 @@ impl Layout {
             }
             Self::Aiff(form) => {
                 let size = size.min(u64::from(u32::MAX) - PLAIN - LONGEST_FORMAT);
-                let format = aiff_format(format, &form, size)?;
+                let format = aiff_format(format, form, size)?;
                 let whole = PLAIN + format.len() as u64 + size;
                 let parts: [&[u8]; 8] = [
                     b"FORM",
@@ -458,13 +467,26 @@ fn wave_format(mut format: Vec<u8>) -> io::Result<(u16, Vec<u8>)> {
     Ok((tag, format))
 }
 
+/// Checks the description of CAF: the reader multiplies its numbers.
+fn check_caf(format: &[u8]) -> io::Result<()> {
+    let number = |at: usize| {
+        let bytes = format.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+        bytes.ok_or_else(|| invalid("the description of its samples is too short"))
+    };
+    let (bytes, frames, channels, bits) = (number(16)?, number(20)?, number(24)?, number(28)?);
+    if bytes > 1 << 16 || frames > 1 << 16 || !(1..=256).contains(&channels) || bits > 64 {
+        return Err(invalid(&format!("its header asks for {channels} channels of {bits} bits")));
+    }
+    Ok(())
+}
+
 /// The description of AIFF for samples of so many bytes: the number of frames may be one that was never written.
-fn aiff_format(mut format: Vec<u8>, form: &[u8; 4], size: u64) -> io::Result<Vec<u8>> {
+fn aiff_format(mut format: Vec<u8>, form: [u8; 4], size: u64) -> io::Result<Vec<u8>> {
     let (channels, bits) = (number(&format, 0)?.swap_bytes(), number(&format, 6)?.swap_bytes());
     if !(1..=MOST_CHANNELS).contains(&channels) || !(1..=64).contains(&bits) {
         return Err(invalid(&format!("its header asks for {channels} channels of {bits} bits")));
     }
-    if form == b"AIFF" {
+    if form == *b"AIFF" {
         let frames = size.saturating_sub(8) / (u64::from(channels) * u64::from(bits.div_ceil(8)));
         format[2..6].copy_from_slice(&(frames as u32).to_be_bytes());
     }

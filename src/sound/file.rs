@@ -1,6 +1,6 @@
 //! Audio files to hops, and to decoded packets.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -104,12 +104,15 @@ impl Packets {
         if path.is_dir() {
             return Err("this is a folder; give the path of an audio file".into());
         }
+        // A pipe would wait for its other end.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(
+                "this is no regular file, but a pipe or a device; save the sound, and give the path of the file".into(),
+            );
+        }
         let file = File::open(path).map_err(|error| {
             format!("the file cannot be opened: {error}; give the path of an audio file that you may read")
         })?;
-        if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err("this is no regular file, but a pipe or a device; give the path of an audio file".into());
-        }
         let source = Source::open(file).map_err(|error| match error.kind() {
             ErrorKind::InvalidData => unreadable(&format!("the file is damaged: {error}")),
             _ => format!("the file cannot be read: {error}; copy it to another disk, and give that path"),

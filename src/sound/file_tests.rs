@@ -271,8 +271,18 @@ fn a_refused_file_has_a_reason_and_a_next_step() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_device_is_refused_and_not_awaited() {
+    let problem = hops(Path::new("/dev/null"), Channels::Mean).expect_err("a device");
+    assert!(
+        problem.starts_with("/dev/null: this is no regular file") && problem.contains("save the sound"),
+        "{problem}"
+    );
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Truncated and damaged files of all kinds, mostly in their headers: finite sound of a bounded length, or an error that
     /// names the file and the next step.
