@@ -21,6 +21,7 @@ mod remote;
 mod render;
 mod replay;
 mod schema;
+mod sound;
 #[cfg(feature = "ui")]
 mod takes;
 mod wanted;

@@ -202,7 +202,7 @@ pub(super) fn recorded_sound(file: &SoundFile) -> Result<Sound, String> {
     let path = Path::new(&file.path);
     match fs::read(path) {
         Ok(bytes) if hex(&Sha256::digest(&bytes)) == file.sha256 => {
-            Sound::open(path).map_err(|error| error.to_string())
+            Sound::open(path, file.channels).map_err(|error| error.to_string())
         }
         Ok(_) => Err(format!("{}: not the sound file of the take", file.path)),
         Err(error) => Err(format!("{}, the sound of the take: {error}", file.path)),

@@ -44,11 +44,11 @@ mod open {
 
     use super::Window;
     use crate::cli::device_outputs::DeviceOutputs;
-    use crate::cli::play::{sessions, sound_file};
+    use crate::cli::play::sessions;
     use crate::cli::recording::Recordings;
     use crate::cli::remote::{self, Remote};
     use crate::cli::takes::{TakeFolder, Takes};
-    use crate::cli::{Failure, models, open_patch};
+    use crate::cli::{Failure, models, open_patch, sound};
     use crate::engine::model::FRAME_RATE;
     use crate::engine::{Engine, EngineHandle, Frame, Session};
     use crate::io::Devices;
@@ -80,8 +80,9 @@ mod open {
             let Opened { patch, home, .. } = opened;
             // A patch with errors opens too, for repair in the window.
             let plan = Plan::compile(&patch, LIBRARY).0.unwrap_or_default();
-            let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
-            let journal = TakeWriter::new(sessions(), sound_file(&self.devices.audio)?);
+            let (audio, channels) = (&self.devices.audio, self.devices.audio_channels);
+            let sound = sound::open(audio, channels, false)?;
+            let journal = TakeWriter::new(sessions(), sound::file(audio, channels)?);
             let recordings = Recordings::new(self.recordings, Remote::open(remote::of_user()));
             let takes = takes(&journal, &recordings);
             let (model, size, made) = (self.model, self.size, recordings.clone());

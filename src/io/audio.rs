@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::capture;
 use super::worker::Worker;
 use super::{DeviceContext, DeviceError, Kind};
-use crate::sound::{self, Sound, SoundError};
+use crate::sound::{self, Channels, Sound, SoundError};
 
 /// The source of sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +40,14 @@ impl FromStr for AudioSource {
 }
 
 impl AudioSource {
-    /// The sound of a file; none for other sources.
+    /// The sound of channels of a file; none for other sources.
     ///
     /// # Errors
     ///
     /// Fails if the file cannot be read; the message names it.
-    pub fn sound(&self) -> Result<Option<Arc<Sound>>, SoundError> {
+    pub fn sound(&self, channels: Channels) -> Result<Option<Arc<Sound>>, SoundError> {
         match self {
-            Self::File(path) => Sound::open(path).map(|sound| Some(Arc::new(sound))),
+            Self::File(path) => Sound::open(path, channels).map(|sound| Some(Arc::new(sound))),
             _ => Ok(None),
         }
     }
@@ -65,8 +65,8 @@ pub fn inputs() -> Result<Vec<String>, DeviceError> {
     Err(sound::NOT_BUILT.into())
 }
 
-/// Keeps an audio input open.
-pub(super) fn follow(source: &AudioSource, context: &DeviceContext) -> Option<Worker> {
+/// Keeps an audio input open, and analyses these channels of it.
+pub(super) fn follow(source: &AudioSource, channels: Channels, context: &DeviceContext) -> Option<Worker> {
     let (wanted, name) = match source {
         AudioSource::None | AudioSource::File(_) => return None,
         AudioSource::Default => (String::new(), "audio input".to_owned()),
@@ -74,10 +74,10 @@ pub(super) fn follow(source: &AudioSource, context: &DeviceContext) -> Option<Wo
     };
     let light = context.light(Kind::Audio, &name);
     #[cfg(feature = "audio")]
-    return Some(capture::follow(wanted, context, &light));
+    return Some(capture::follow(wanted, channels, context, &light));
     #[cfg(not(feature = "audio"))]
     {
-        let _ = wanted;
+        let _ = (wanted, channels);
         light.set(super::State::Failed(sound::NOT_BUILT.into()));
         None
     }
@@ -95,7 +95,7 @@ mod tests {
     fn none_differs_from_nothing() {
         assert_eq!(source("none"), Ok(AudioSource::None));
         assert!(source("").is_err() && source("  ").is_err());
-        assert_eq!(AudioSource::None.sound(), Ok(None));
+        assert_eq!(AudioSource::None.sound(Channels::Mean), Ok(None));
     }
 
     #[cfg(feature = "audio")]
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(source("no/such/song.mp3"), Ok(AudioSource::File("no/such/song.mp3".into())));
         assert_eq!(source("default"), Ok(AudioSource::Default));
         assert_eq!(source("USB Audio"), Ok(AudioSource::Named("usb audio".into())));
-        let problem = AudioSource::File("no/such/song.mp3".into()).sound().expect_err("there is none");
+        let problem = AudioSource::File("no/such/song.mp3".into()).sound(Channels::Mean).expect_err("there is none");
         assert!(problem.to_string().starts_with("no/such/song.mp3: "), "{problem}");
     }
 

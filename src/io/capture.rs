@@ -16,9 +16,10 @@ use super::error::NO_JACK;
 use super::light::State;
 use super::message::Message;
 use super::worker::{Backoff, Stop, Worker};
-use crate::sound::Stereo;
-use crate::sound::analyse::{Analyser, RATES};
+use crate::sound::analyse::RATES;
+use crate::sound::channels::ChannelAnalyser;
 use crate::sound::resample::Resampler;
+use crate::sound::{Channels, Stereo};
 
 /// The time between two reads of samples.
 const LOOK: Duration = Duration::from_millis(10);
@@ -41,6 +42,9 @@ const REPORTED: usize = 10;
 /// Level from which sound turns the light on: −60 dB.
 const SOFTEST: f32 = 1e-3;
 
+/// ALSA's plugins that convert sound, and that of JACK, whose library writes to the terminal.
+const CONVERTERS: [&str; 8] = ["lavrate", "samplerate", "speexrate", "speex", "upmix", "vdownmix", "usbstream", "jack"];
+
 /// Advice for a machine without an input.
 const NO_INPUT: &str = if cfg!(feature = "jack") {
     NO_JACK
@@ -54,12 +58,30 @@ const NO_INPUT: &str = if cfg!(feature = "jack") {
 pub(super) fn inputs() -> Result<Vec<String>, String> {
     let host = host()?;
     let devices = devices(&host)?;
-    let names: BTreeSet<String> = devices.iter().map(name).collect();
+    let names: BTreeSet<String> = devices.iter().filter(|device| is_input(device)).map(name).collect();
     Ok(names.into_iter().collect())
 }
 
-/// Keeps the input with this text in its name open; without text, the system's.
-pub(super) fn follow(wanted: String, context: &DeviceContext, light: &LightHandle) -> Worker {
+/// True for an input of a card, and for a server or a definition of the user that can be opened. ALSA also has plugins that
+/// only convert the sound of another input, and some for which nothing is there. A plugin still opens by its name.
+fn is_input(device: &Device) -> bool {
+    if cfg!(not(target_os = "linux")) || cfg!(feature = "jack") {
+        return true;
+    }
+    let id = id(device);
+    let plugin = id.split([':', '_']).next().unwrap_or_default();
+    if CONVERTERS.contains(&plugin) {
+        return false;
+    }
+    let can_open = || match device.default_input_config() {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::DeviceBusy,
+    };
+    id.contains("CARD=") || can_open()
+}
+
+/// Keeps the input with this text in its name open; without text, the system's. Analyses these channels of it.
+pub(super) fn follow(wanted: String, channels: Channels, context: &DeviceContext, light: &LightHandle) -> Worker {
     let (context, watched) = (context.clone(), light.clone());
     Worker::spawn(light, move |stop| {
         let mut backoff = Backoff::new(POLL, MAX_WAIT);
@@ -67,7 +89,7 @@ pub(super) fn follow(wanted: String, context: &DeviceContext, light: &LightHandl
             match open(&wanted) {
                 Ok(Some(input)) => {
                     watched.set(State::Open);
-                    let received = input.receive(&context, &watched, stop);
+                    let received = input.receive(channels, &context, &watched, stop);
                     watched.set(State::Waiting);
                     // A silent input is opened at longer and longer intervals.
                     if received {
@@ -118,22 +140,15 @@ fn id(device: &Device) -> String {
     device.id().map(|id| id.id().to_owned()).unwrap_or_default()
 }
 
-/// The sound of an input at an instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Sounding {
-    /// The mean of all channels, to be analysed.
-    mean: f32,
-    /// The first two channels, to be recorded; the same of one channel.
-    sides: Stereo,
-}
-
 /// An input that is open.
 struct Input {
     /// Closes when dropped.
     _stream: Stream,
-    samples: Consumer<Sounding>,
+    /// Interleaved samples of all channels.
+    samples: Consumer<f32>,
     errors: Receiver<cpal::Error>,
     rate: u32,
+    channels: usize,
 }
 
 /// Opens the first input of this name that can be opened; none if no input has this name.
@@ -168,24 +183,25 @@ impl Input {
                 "the input has {rate} Hz and {channels} channels, which is not supported; set it to 48 kHz"
             ));
         }
-        let mix_down = mix_down_for(format).ok_or_else(|| {
+        let take = take_for(format).ok_or_else(|| {
             format!("the sample format {format} is not supported; choose another in the system's settings")
         })?;
-        let (mut ring, samples) = RingBuffer::new(RING_SECS * rate as usize);
+        let (mut ring, samples) = RingBuffer::new(RING_SECS * rate as usize * channels);
         let (send_error, errors) = mpsc::sync_channel(MAX_ERRORS);
         // Neither waits: without room, samples and errors are lost.
-        let receive = move |data: &Data, _: &cpal::InputCallbackInfo| mix_down(data, channels, &mut ring);
+        let receive = move |data: &Data, _: &cpal::InputCallbackInfo| take(data, channels, &mut ring);
         let report = move |error| _ = send_error.try_send(error);
         let stream = device
             .build_input_stream_raw(config.config(), format, receive, report, None)
             .and_then(|stream| stream.play().map(|()| stream))
             .map_err(|error| error.to_string())?;
-        Ok(Self { _stream: stream, samples, errors, rate })
+        Ok(Self { _stream: stream, samples, errors, rate, channels })
     }
 
     /// Receives until the thread must stop, or the input is gone. True if samples came.
-    fn receive(mut self, context: &DeviceContext, light: &LightHandle, stop: &Stop) -> bool {
-        let (mut analyser, mut hops, mut reported) = (Analyser::new(self.rate), Vec::new(), Vec::new());
+    fn receive(mut self, channels: Channels, context: &DeviceContext, light: &LightHandle, stop: &Stop) -> bool {
+        let mut analyser = ChannelAnalyser::new(channels, self.rate, self.channels);
+        let (mut frames, mut hops, mut reported) = (Vec::new(), Vec::new(), Vec::new());
         let (mut resampler, mut resampled) = (None, Vec::new());
         let (mut latest, mut came) = (Instant::now(), false);
         while !stop.after(LOOK) && latest.elapsed() < SILENT {
@@ -195,20 +211,23 @@ impl Input {
                     return came;
                 }
             }
-            if let Ok(chunk) = self.samples.read_chunk(self.samples.slots())
+            // Whole frames: the ring may end within one.
+            let count = self.samples.slots() / self.channels * self.channels;
+            if let Ok(chunk) = self.samples.read_chunk(count)
                 && !chunk.is_empty()
             {
                 (latest, came) = (Instant::now(), true);
+                frames.clear();
+                frames.extend(chunk);
                 if context.sound.is_open() {
-                    let (first, second) = chunk.as_slices();
-                    let sides = first.iter().chain(second).map(|sounding| sounding.sides);
+                    let sides = frames.chunks_exact(self.channels).map(sides);
                     resampler.get_or_insert_with(|| Resampler::new(self.rate)).push(sides, &mut resampled);
                     context.sound.push(latest, &resampled);
                     resampled.clear();
                 } else {
                     resampler = None;
                 }
-                analyser.push(chunk.into_iter().map(|sounding| sounding.mean), &mut hops);
+                analyser.push(&frames, &mut hops);
             }
             if hops.is_empty() {
                 continue;
@@ -244,39 +263,46 @@ fn level(hop: &Hop) -> f32 {
     (2.0 * hop.bands.iter().map(|band| band * band).sum::<f32>()).sqrt()
 }
 
-/// Mixes the channels of samples down to their mean and to two sides, into a ring.
-type MixDown = fn(&Data, usize, &mut Producer<Sounding>);
+/// The first two channels of a frame, to be recorded; the same of one channel.
+fn sides(frame: &[f32]) -> Stereo {
+    let left = frame.first().copied().unwrap_or_default();
+    [left, frame.get(1).copied().unwrap_or(left)]
+}
+
+/// Takes the frames of some channels into a ring.
+type Take = fn(&Data, usize, &mut Producer<f32>);
 
 /// The function for samples of a format.
-fn mix_down_for(format: SampleFormat) -> Option<MixDown> {
+fn take_for(format: SampleFormat) -> Option<Take> {
     Some(match format {
-        SampleFormat::I8 => mix_down::<i8>,
-        SampleFormat::I16 => mix_down::<i16>,
-        SampleFormat::I24 => mix_down::<cpal::I24>,
-        SampleFormat::I32 => mix_down::<i32>,
-        SampleFormat::I64 => mix_down::<i64>,
-        SampleFormat::U8 => mix_down::<u8>,
-        SampleFormat::U16 => mix_down::<u16>,
-        SampleFormat::U24 => mix_down::<cpal::U24>,
-        SampleFormat::U32 => mix_down::<u32>,
-        SampleFormat::U64 => mix_down::<u64>,
-        SampleFormat::F32 => mix_down::<f32>,
-        SampleFormat::F64 => mix_down::<f64>,
+        SampleFormat::I8 => take::<i8>,
+        SampleFormat::I16 => take::<i16>,
+        SampleFormat::I24 => take::<cpal::I24>,
+        SampleFormat::I32 => take::<i32>,
+        SampleFormat::I64 => take::<i64>,
+        SampleFormat::U8 => take::<u8>,
+        SampleFormat::U16 => take::<u16>,
+        SampleFormat::U24 => take::<cpal::U24>,
+        SampleFormat::U32 => take::<u32>,
+        SampleFormat::U64 => take::<u64>,
+        SampleFormat::F32 => take::<f32>,
+        SampleFormat::F64 => take::<f64>,
         _ => return None,
     })
 }
 
-fn mix_down<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<Sounding>)
+fn take<T: SizedSample>(data: &Data, channels: usize, ring: &mut Producer<f32>)
 where
     f32: FromSample<T>,
 {
     for frame in data.as_slice::<T>().unwrap_or_default().chunks_exact(channels) {
-        let channel = |index: usize| frame.get(index).map(|sample| f32::from_sample(*sample));
-        let sum: f32 = (0..channels).filter_map(channel).sum();
-        let left = channel(0).unwrap_or_default();
-        let sides = [left, channel(1).unwrap_or(left)];
-        // A full ring has no reader.
-        _ = ring.push(Sounding { mean: sum / channels as f32, sides });
+        // A full ring has no reader. Frames stay whole.
+        if ring.slots() < channels {
+            return;
+        }
+        for sample in frame {
+            _ = ring.push(f32::from_sample(*sample));
+        }
     }
 }
 
@@ -285,15 +311,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_become_one_and_a_full_ring_is_no_trouble() {
-        let (mut ring, mut samples) = RingBuffer::new(2);
+    fn frames_stay_whole_and_a_full_ring_is_no_trouble() {
+        let (mut ring, mut samples) = RingBuffer::new(5);
         let mut frames = [0.5_f32, -0.25, 1.0, 0.0, 0.25, 0.25];
         // Safety: the pointer is that of six samples which outlive the data.
         let data = unsafe { Data::from_parts(frames.as_mut_ptr().cast(), frames.len(), SampleFormat::F32) };
-        mix_down_for(SampleFormat::F32).expect("a format that is supported")(&data, 2, &mut ring);
-        let wanted = [(0.125, [0.5, -0.25]), (0.5, [1.0, 0.0])].map(|(mean, sides)| Ok(Sounding { mean, sides }));
-        assert_eq!([samples.pop(), samples.pop()], wanted);
-        assert!(samples.pop().is_err(), "the third had no room");
+        take_for(SampleFormat::F32).expect("a format that is supported")(&data, 2, &mut ring);
+        let taken: Vec<f32> = std::iter::from_fn(|| samples.pop().ok()).collect();
+        assert_eq!(taken, frames[..4], "the third had no room");
+        assert_eq!((sides(&frames), sides(&[0.5]), sides(&[])), ([0.5, -0.25], [0.5; 2], [0.0; 2]));
     }
 
     #[test]

@@ -47,7 +47,7 @@ use target::{Named, Target};
 use worker::Worker;
 
 use crate::input::Inbox;
-use crate::sound::SoundQueue;
+use crate::sound::{Channels, SoundQueue};
 
 /// The devices to open: flags of a command, or a choice in the window.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
@@ -61,6 +61,9 @@ pub struct Settings {
     /// Source of the node audio.in: none, the default input, an input with this text in its name, or a file.
     #[arg(long, value_name = "none|default|NAME|FILE", default_value = "none", help_heading = "Devices")]
     pub audio: AudioSource,
+    /// Channels of --audio for the node audio.in: their mean, one of the first two, or the loudest in each band.
+    #[arg(long, value_name = "CHANNELS", value_enum, default_value_t, requires = "audio", help_heading = "Devices")]
+    pub audio_channels: Channels,
     /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches.
     #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
     pub osc_in: Option<SocketAddr>,
@@ -85,6 +88,7 @@ impl Settings {
             midi: MidiInputs::None,
             midi_out: Vec::new(),
             audio: AudioSource::None,
+            audio_channels: Channels::Mean,
             osc_in: None,
             osc_out: Vec::new(),
             serial: SerialPorts::None,
@@ -114,7 +118,7 @@ impl Devices {
         let outputs = Outputs { osc, midi, lamps, context: context.clone(), unknown: Arc::default() };
         let workers = [
             midi::follow(&settings.midi, &context),
-            audio::follow(&settings.audio, &context),
+            audio::follow(&settings.audio, settings.audio_channels, &context),
             settings.osc_in.map(|address| osc::listen(address, &context)),
             serial::follow(&settings.serial, settings.baud, &context),
         ];
@@ -183,7 +187,7 @@ mod tests {
         let settings = settings(&[]).expect("defaults");
         assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (None, Vec::new(), Vec::new()));
         assert_eq!(settings.lamps, LampSettings::none());
-        assert_eq!(settings.audio, AudioSource::None);
+        assert_eq!((settings.audio, settings.audio_channels), (AudioSource::None, Channels::Mean));
         assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
     }
 

@@ -1,18 +1,30 @@
 //! Audio files to hops, and to decoded packets.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
+use bendrack_nodes::node::sound::HOPS_PER_SEC;
+use symphonia::core::audio::{Channels as Layout, Position};
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_AC3, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_MONKEYS_AUDIO, CODEC_ID_MUSEPACK, CODEC_ID_SPEEX,
+    CODEC_ID_TRUEHD, CODEC_ID_WAVPACK, CODEC_ID_WMA,
+};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
-use symphonia::default::{get_codecs, get_probe};
+use symphonia::default::{get_probe, register_enabled_codecs};
 
-use super::analyse::{Analyser, RATES};
+use super::analyse::RATES;
+use super::channels::{ChannelAnalyser, Channels};
+use super::container::Source;
+use super::opus::OpusDecoder;
+use super::{Sound, Stereo};
 
 /// Longest audio file, in hours.
 const MOST_HOURS: usize = 4;
@@ -21,24 +33,32 @@ const MOST_HOPS: usize = MOST_HOURS * 3600 * HOPS_PER_SEC;
 /// Number of damaged packets in a row that ends the file.
 const MOST_DAMAGED: usize = 1000;
 /// The readable formats, for messages.
-const READABLE: &str = "readable formats are WAV, AIFF, FLAC, MP3, Ogg Vorbis, and AAC or ALAC in M4A";
+const READABLE: &str = "readable formats are WAV, RF64, Wave64, AIFF, CAF, FLAC, MP3, Ogg and WebM with Vorbis or Opus, and AAC or ALAC in M4A";
 
-/// The hops of a whole file. Damaged packets are skipped.
-pub(super) fn hops(path: &Path) -> Result<Vec<Hop>, String> {
-    decoded(path).map_err(|problem| format!("{}: {problem}", path.display()))
+/// Decoders: symphonia's, and that of Opus.
+static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
+    let mut codecs = CodecRegistry::new();
+    register_enabled_codecs(&mut codecs);
+    codecs.register_audio_decoder::<OpusDecoder>();
+    codecs
+});
+
+/// The sound of a whole file. Damaged packets are skipped.
+pub(super) fn sound(path: &Path, channels: Channels) -> Result<Sound, String> {
+    decoded(path, channels).map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
-fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
+fn decoded(path: &Path, channels: Channels) -> Result<Sound, String> {
     let mut packets = Packets::open(path)?;
-    let (mut analyser, mut hops) = (None::<(u32, Analyser)>, Vec::new());
+    let (mut analyser, mut hops) = (None::<ChannelAnalyser>, Vec::new());
+    let mut is_cancelled = false;
     while let Some(packet) = packets.next()?.filter(|_| hops.len() <= MOST_HOPS) {
-        let channels = packet.channels as f32;
-        let mono = packet.samples.chunks_exact(packet.channels).map(|frame| frame.iter().sum::<f32>() / channels);
-        if analyser.as_ref().is_none_or(|(known, _)| *known != packet.rate) {
-            analyser = Some((packet.rate, Analyser::new(packet.rate)));
+        if analyser.as_ref().is_none_or(|analyser| !analyser.fits(packet.rate, packet.channels)) {
+            analyser = Some(ChannelAnalyser::new(channels, packet.rate, packet.channels));
         }
-        if let Some((_, analyser)) = &mut analyser {
-            analyser.push(mono, &mut hops);
+        if let Some(analyser) = &mut analyser {
+            analyser.push(packet.samples, &mut hops);
+            is_cancelled = analyser.is_cancelled();
         }
     }
     match hops.len() {
@@ -46,7 +66,7 @@ fn decoded(path: &Path) -> Result<Vec<Hop>, String> {
         count if count > MOST_HOPS => Err(format!(
             "the sound is longer than {MOST_HOURS} hours; cut it, for instance with ffmpeg -i FILE -t 4:00:00 sound.wav"
         )),
-        _ => Ok(hops),
+        _ => Ok(Sound { hops, is_cancelled }),
     }
 }
 
@@ -55,6 +75,7 @@ pub(super) struct Packets {
     format: Box<dyn FormatReader>,
     track: Track,
     samples: Vec<f32>,
+    sides: Sides,
     /// Damaged packets in a row.
     damaged: usize,
 }
@@ -67,6 +88,14 @@ pub(super) struct Packet<'a> {
     pub channels: usize,
     /// Interleaved samples of all channels.
     pub samples: &'a [f32],
+    sides: &'a Sides,
+}
+
+impl Packet<'_> {
+    /// The samples as stereo.
+    pub fn stereo(&self) -> impl Iterator<Item = Stereo> {
+        self.samples.chunks_exact(self.channels).map(|frame| self.sides.mix(frame))
+    }
 }
 
 impl Packets {
@@ -75,17 +104,29 @@ impl Packets {
         if path.is_dir() {
             return Err("this is a folder; give the path of an audio file".into());
         }
-        let file = File::open(path).map_err(|error| format!("the file cannot be opened: {error}"))?;
+        // A pipe would wait for its other end.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(
+                "this is no regular file, but a pipe or a device; save the sound, and give the path of the file".into(),
+            );
+        }
+        let file = File::open(path).map_err(|error| {
+            format!("the file cannot be opened: {error}; give the path of an audio file that you may read")
+        })?;
+        let source = Source::open(file).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => unreadable(&format!("the file is damaged: {error}")),
+            _ => format!("the file cannot be read: {error}; copy it to another disk, and give that path"),
+        })?;
         let mut hint = Hint::new();
         if let Some(ending) = path.extension().and_then(|ending| ending.to_str()) {
             hint.with_extension(ending);
         }
-        let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
+        let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
         let format = get_probe()
             .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|error| unreadable(&format!("the format is unknown ({error})")))?;
         let track = Track::of(&*format)?;
-        Ok(Self { format, track, samples: Vec::new(), damaged: 0 })
+        Ok(Self { format, track, samples: Vec::new(), sides: Sides::default(), damaged: 0 })
     }
 
     /// The next readable packet; none at the end of the file.
@@ -115,11 +156,75 @@ impl Packets {
                 )));
             }
             self.damaged = 0;
+            self.sides.set(buffer.spec().channels());
             self.samples.clear();
             buffer.copy_to_vec_interleaved::<f32>(&mut self.samples);
-            return Ok(Some(Packet { rate, channels, samples: &self.samples }));
+            return Ok(Some(Packet { rate, channels, samples: &self.samples, sides: &self.sides }));
         }
         Ok(None)
+    }
+}
+
+/// The parts of channels in two sides.
+#[derive(Default)]
+struct Sides {
+    layout: Option<Layout>,
+    parts: Vec<Stereo>,
+}
+
+impl Sides {
+    /// Takes the parts for channels in these places: those of ITU-R BS.775, scaled so that no side exceeds full scale. Of
+    /// channels without places, the first two are left and right, the others in the middle. One channel fills both sides.
+    fn set(&mut self, layout: &Layout) {
+        if self.layout.as_ref() == Some(layout) {
+            return;
+        }
+        let middle = |count: usize| vec![[0.5; 2]; count.saturating_sub(2)];
+        self.parts = match layout {
+            _ if layout.count() == 1 => vec![[1.0; 2]],
+            Layout::Positioned(positions) if layout.count() > 2 => positions.iter().map(part).collect(),
+            _ => [vec![[1.0, 0.0], [0.0, 1.0]], middle(layout.count())].concat(),
+        };
+        if layout.count() > 2 {
+            let sum = |side: usize| self.parts.iter().map(|part| part[side]).sum::<f32>();
+            let scale = 1.0 / sum(0).max(sum(1)).max(1.0);
+            self.parts.iter_mut().flatten().for_each(|part| *part *= scale);
+        }
+        self.layout = Some(layout.clone());
+    }
+
+    /// The sides of a frame, without samples that are not finite.
+    fn mix(&self, frame: &[f32]) -> Stereo {
+        let parts = frame.iter().zip(&self.parts).filter(|(sample, _)| sample.is_finite());
+        parts.fold([0.0; 2], |[left, right], (sample, part)| {
+            [sample.mul_add(part[0], left), sample.mul_add(part[1], right)]
+        })
+    }
+}
+
+/// The part of a channel in each side, by its place.
+fn part(position: Position) -> Stereo {
+    const HALF: f32 = std::f32::consts::FRAC_1_SQRT_2;
+    let left = Position::FRONT_LEFT | Position::FRONT_LEFT_WIDE;
+    let right = Position::FRONT_RIGHT | Position::FRONT_RIGHT_WIDE;
+    let is_of = |side: Position| side.intersects(position);
+    if is_of(left) {
+        [1.0, 0.0]
+    } else if is_of(right) {
+        [0.0, 1.0]
+    } else if is_of(Position::REAR_LEFT | Position::SIDE_LEFT | Position::FRONT_LEFT_CENTER | Position::TOP_FRONT_LEFT)
+    {
+        [HALF, 0.0]
+    } else if is_of(
+        Position::REAR_RIGHT | Position::SIDE_RIGHT | Position::FRONT_RIGHT_CENTER | Position::TOP_FRONT_RIGHT,
+    ) {
+        [0.0, HALF]
+    } else if is_of(Position::LFE1 | Position::LFE2) {
+        [0.0; 2]
+    } else if is_of(Position::FRONT_CENTER) {
+        [HALF; 2]
+    } else {
+        [0.5; 2]
     }
 }
 
@@ -130,14 +235,33 @@ struct Track {
 }
 
 impl Track {
+    /// The default track, or the first one with a known codec.
     fn of(format: &dyn FormatReader) -> Result<Self, String> {
-        let track = format.default_track(TrackType::Audio);
-        let params = track.and_then(|track| Some((track.id, track.codec_params.as_ref()?.audio()?)));
-        let (id, params) = params.ok_or_else(|| unreadable("the file has no audio track of a known codec"))?;
-        let decoder = get_codecs()
-            .make_audio_decoder(params, &AudioDecoderOptions::default())
-            .map_err(|error| unreadable(&format!("the codec of the audio track is unknown ({error})")))?;
-        Ok(Self { id, decoder })
+        let default = format.default_track(TrackType::Audio);
+        let mut problem = "the file has no audio track of a known codec".to_owned();
+        for track in default.into_iter().chain(format.tracks()) {
+            let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else { continue };
+            match CODECS.make_audio_decoder(params, &AudioDecoderOptions::default()) {
+                Ok(decoder) => return Ok(Self { id: track.id, decoder }),
+                Err(error) => {
+                    let codec = match params.codec {
+                        CODEC_ID_AC3 => "AC-3",
+                        CODEC_ID_EAC3 => "E-AC-3",
+                        CODEC_ID_DCA => "DTS",
+                        CODEC_ID_MONKEYS_AUDIO => "Monkey's Audio",
+                        CODEC_ID_MUSEPACK => "Musepack",
+                        CODEC_ID_SPEEX => "Speex",
+                        CODEC_ID_TRUEHD => "TrueHD",
+                        CODEC_ID_WAVPACK => "WavPack",
+                        CODEC_ID_WMA => "WMA",
+                        _ => "",
+                    };
+                    let space = if codec.is_empty() { "" } else { " " };
+                    problem = format!("the codec{space}{codec} of the audio track is not supported ({error})");
+                }
+            }
+        }
+        Err(unreadable(&problem))
     }
 }
 
@@ -151,9 +275,14 @@ mod tests {
     use std::f64::consts::TAU;
     use std::path::PathBuf;
 
+    use bendrack_nodes::node::sound::Hop;
     use tempfile::TempDir;
 
     use super::*;
+
+    fn hops(path: &Path) -> Result<Vec<Hop>, String> {
+        sound(path, Channels::Mean).map(|sound| sound.hops)
+    }
 
     /// A WAV file of 16 bits.
     fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
@@ -238,8 +367,6 @@ mod tests {
             assert!(problem.starts_with(&format!("{}: ", path.display())), "{problem}");
             assert!(problem.contains("ffmpeg -i FILE sound.wav"), "{problem}");
         }
-        let opus = hops(Path::new("tests/sounds/tone.opus")).expect_err("it is not known");
-        assert!(opus.starts_with("tests/sounds/tone.opus: ") && opus.contains("convert"), "{opus}");
         let folder = hops(folder.path()).expect_err("a folder");
         assert!(folder.contains("a folder"), "{folder}");
         assert!(hops(Path::new("no/such/file.wav")).expect_err("nothing").contains("cannot be opened"));

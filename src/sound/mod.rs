@@ -2,12 +2,20 @@
 //!
 //! [`analyse`] turns samples into hops, [`file`] a whole file. Without the feature `audio` both are absent, and
 //! [`Sound::open`] fails. [`Samples`] reads a file for a video, [`SoundQueue`] carries the sound of an input to a recording.
+//! [`Channels`] is the choice of channels that are analysed.
 
 #[cfg(feature = "audio")]
 pub mod analyse;
+pub mod channels;
+#[cfg(feature = "audio")]
+mod container;
 mod error;
 #[cfg(feature = "audio")]
 mod file;
+#[cfg(all(test, feature = "audio"))]
+mod file_tests;
+#[cfg(feature = "audio")]
+mod opus;
 pub mod queue;
 pub mod resample;
 pub mod samples;
@@ -17,6 +25,7 @@ use std::path::Path;
 
 use bendrack_nodes::node::sound::{HOPS_PER_SEC, Hop};
 
+pub use channels::Channels;
 pub use error::SoundError;
 pub use queue::SoundQueue;
 pub use samples::Samples;
@@ -28,9 +37,9 @@ pub const RATE: u32 = 48_000;
 pub type Stereo = [f32; 2];
 
 /// Extensions of audio files.
-pub const EXTENSIONS: [&str; 18] = [
-    "aac", "aif", "aifc", "aiff", "caf", "flac", "m4a", "m4b", "mka", "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "opus",
-    "wav", "wave",
+pub const EXTENSIONS: [&str; 24] = [
+    "aac", "aif", "aifc", "aiff", "bwf", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4",
+    "oga", "ogg", "opus", "rf64", "w64", "wav", "wave", "webm",
 ];
 /// The error of a build without the feature `audio`.
 pub const NOT_BUILT: &str =
@@ -40,32 +49,44 @@ pub const NOT_BUILT: &str =
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sound {
     hops: Vec<Hop>,
+    /// True if the mean of the channels is much softer than one of them.
+    is_cancelled: bool,
 }
 
 impl Sound {
     /// The sound of a list of hops.
     pub fn new(hops: Vec<Hop>) -> Self {
-        Self { hops }
+        Self { hops, is_cancelled: false }
     }
 
-    /// The sound of a file.
+    /// The sound of channels of a file.
     ///
     /// # Errors
     ///
     /// Fails if the file cannot be read; the message names it and the next step.
     #[cfg(feature = "audio")]
-    pub fn open(path: &Path) -> Result<Self, SoundError> {
-        file::hops(path).map(Self::new).map_err(SoundError)
+    pub fn open(path: &Path, channels: Channels) -> Result<Self, SoundError> {
+        file::sound(path, channels).map_err(SoundError)
     }
 
-    /// The sound of a file.
+    /// The sound of channels of a file.
     ///
     /// # Errors
     ///
     /// Fails if the file cannot be read; the message names it and the next step.
     #[cfg(not(feature = "audio"))]
-    pub fn open(path: &Path) -> Result<Self, SoundError> {
+    pub fn open(path: &Path, _: Channels) -> Result<Self, SoundError> {
         Err(SoundError(format!("{}: {NOT_BUILT}", path.display())))
+    }
+
+    /// The warning for a sound whose channels cancel out: their mean is 12 dB below one of them, or more.
+    pub fn warning(&self, path: &Path) -> Option<String> {
+        self.is_cancelled.then(|| {
+            format!(
+                "{}: the mean of the channels is at least 12 dB below one of them; add --audio-channels loudest for the full level",
+                path.display()
+            )
+        })
     }
 
     /// The length in seconds.

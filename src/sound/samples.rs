@@ -8,8 +8,8 @@ use super::file::Packets;
 use super::resample::Resampler;
 use super::{SoundError, Stereo};
 
-/// Reader of an audio file as stereo at [`RATE`](super::RATE). A mono file fills both sides; of more than two
-/// channels, the first two count. Silence follows the end.
+/// Reader of an audio file as stereo at [`RATE`](super::RATE). A mono file fills both sides; more than two channels are
+/// mixed down by their places. Silence follows the end.
 pub struct Samples {
     /// None after the end of the file.
     #[cfg(feature = "audio")]
@@ -50,9 +50,7 @@ impl Samples {
             self.packets = None;
             return false;
         };
-        let second = usize::from(packet.channels > 1);
-        let stereo =
-            packet.samples.chunks_exact(packet.channels).map(|frame| [finite(frame[0]), finite(frame[second])]);
+        let stereo = packet.stereo().map(|sides| sides.map(finite));
         let resampler = match resampler {
             Some(resampler) if resampler.rate() == packet.rate => resampler,
             _ => resampler.insert(Resampler::new(packet.rate)),

@@ -19,6 +19,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sound::Channels;
+
 pub use performance::Performance;
 pub use read::Take;
 pub use summary::Summary;
@@ -77,6 +79,9 @@ pub struct SoundFile {
     pub path: String,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+    /// Its channels that the node audio.in analyses.
+    #[serde(default, skip_serializing_if = "Channels::is_mean")]
+    pub channels: Channels,
 }
 
 /// The failure to read or write a take. The message names the file, the line and the next step.

@@ -227,6 +227,23 @@ fn a_video_is_rendered_to_a_file_of_sound_and_to_no_device() {
     assert!(video("a.gif") == video("b.gif") && video("silent.gif") == video("none.gif"));
     assert!(video("a.gif") != video("silent.gif"), "sound changes the picture");
 
+    // The centre of 5.1 has a sixth of its level in the mean, and a warning has the remedy.
+    let centre = ["--audio", "tests/sounds/centre.m4a"];
+    let out = folder.path().join("mean.gif");
+    let made = bendrack(
+        &[&["render", "patches/help/audio.in.json", "--frames", "5", "-o", out.to_str().expect("a path")], &centre[..]]
+            .concat(),
+    );
+    let stderr = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(made.status.success() && stderr.contains("centre.m4a: the mean of the channels"), "{stderr}");
+    for (name, channels) in [("centre.gif", "mean"), ("loudest.gif", "loudest")] {
+        let made = render(name, &[&centre[..], &["--audio-channels", channels]].concat());
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    assert!(video("centre.gif") != video("loudest.gif"), "the channels change the picture");
+    let refused = render("c.gif", &["--audio-channels", "loudest"]);
+    assert!(refused.status.code() == Some(2), "channels without a sound");
+
     // An MP4 has a track for the sound, of the length of its 21 pictures: 66 packets of 20 ms.
     for (name, audio, has_sound) in [("a.mp4", &sound[..], true), ("silent.mp4", &[], false)] {
         let made = render(name, audio);

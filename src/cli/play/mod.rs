@@ -4,25 +4,21 @@ mod frames;
 mod state;
 mod watch;
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use super::device_outputs::DeviceOutputs;
 use super::files::{Content, Files};
 use super::render::compile;
-use super::{Failure, models, read_patch, size};
+use super::{Failure, models, read_patch, size, sound};
 use crate::engine::{Engine, EngineHandle, Frame, Session};
-use crate::hex::hex;
 use crate::io::audio::AudioSource;
 use crate::io::{self as devices, Devices};
 use crate::output::raw::FrameFormat;
-use crate::take::{SoundFile, TakeWriter, folder};
+use crate::take::{TakeWriter, folder};
 use frames::FrameWriter;
 use watch::{Watch, Watched};
 
@@ -69,7 +65,7 @@ impl Play {
         let saved = self.state.as_deref().filter(|_| self.resume).map_or_else(|| Ok(Vec::new()), state::read)?;
         let patch = read_patch(&self.patch)?;
         let plan = Arc::new(compile(&patch, &self.patch, false)?);
-        let sound = self.devices.audio.sound().map_err(|error| Failure::Failed(error.to_string()))?;
+        let sound = sound::open(&self.devices.audio, self.devices.audio_channels, false)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         ctrlc::set_handler(move || stopped.store(true, Ordering::Relaxed))
@@ -96,7 +92,7 @@ impl Play {
             count.fetch_add(1, Ordering::Relaxed);
         };
         let take = self.take_out.clone();
-        let sound_file = sound_file(&self.devices.audio)?;
+        let sound_file = sound::file(&self.devices.audio, self.devices.audio_channels)?;
         let journal = take.map(|path| TakeWriter::new(move || Ok(path.clone()), sound_file));
         let take_state = journal.as_ref().map(TakeWriter::state);
         let engine = EngineHandle::start_with_journal(load, watch, journal);
@@ -151,12 +147,4 @@ pub(super) fn sessions() -> impl FnMut() -> io::Result<PathBuf> + Send + 'static
         let folder = folder::of_user().ok_or_else(|| io::Error::other(folder::NO_FOLDER))?;
         folder::next_session(&folder)
     }
-}
-
-/// The sound file in place of an audio input, with its SHA-256.
-pub(super) fn sound_file(source: &AudioSource) -> Result<Option<SoundFile>, Failure> {
-    let AudioSource::File(path) = source else { return Ok(None) };
-    let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| Path::to_owned(path));
-    Ok(Some(SoundFile { path: absolute.display().to_string(), sha256: hex(&Sha256::digest(bytes)) }))
 }

@@ -15,13 +15,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::files::{Content, Files, check_replaced};
 use super::record::{output, record, write_sidecar};
 use super::replay::{Replay, VideoSource};
-use super::{Failure, models, read_patch, size};
+use super::{Failure, models, read_patch, size, sound};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
 use crate::io::audio::AudioSource;
 use crate::output::video;
 use crate::provenance::{self, Provenance};
-use crate::sound::Sound;
+use crate::sound::{Channels, Sound};
 use crate::terminal;
 use crate::wan::error::message;
 use changes::setting;
@@ -72,6 +72,9 @@ pub(super) struct Render {
     /// A sound file for the node audio.in, from the beginning of the video. An MP4 carries the sound.
     #[arg(long, value_name = "FILE")]
     audio: Option<AudioSource>,
+    /// Channels of --audio for the node audio.in: their mean, one of the first two, or the loudest in each band.
+    #[arg(long, value_name = "CHANNELS", value_enum, default_value_t, requires = "audio")]
+    audio_channels: Channels,
     /// Compute every bent attention map explicitly: slow, and the reference for the fast form.
     #[arg(long)]
     pub(super) exact: bool,
@@ -231,7 +234,7 @@ impl Render {
                 "--audio: render reads sound from a file, not from an input; record the input first, and give the file"
                     .to_owned(),
             )),
-            Some(source) => source.sound().map_err(|error| Failure::Failed(error.to_string())),
+            Some(source) => sound::open(source, self.audio_channels, self.quiet),
         }
     }
 

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::engine::{Engine, Entry, Journal, Model, Phase, Session};
+use crate::sound::Channels;
 use crate::take::{SoundFile, TakeWriter, processor};
 
 const SIZE: (usize, usize) = (32, 32);
@@ -275,7 +276,7 @@ fn a_take_of_another_model_size_or_processor_is_refused_in_one_sentence() {
 
 #[test]
 fn a_take_whose_sound_is_gone_is_not_played() {
-    let sound = SoundFile { path: "/no/such.wav".to_owned(), sha256: "12".to_owned() };
+    let sound = SoundFile { path: "/no/such.wav".to_owned(), sha256: "12".to_owned(), channels: Channels::Mean };
     let rig = rig_with(Path::new("none"), Some(sound)).running();
     let path = rig.rows(|rows| rows.len() == 1)[0].path.clone();
     drop(rig.writer);
