@@ -57,7 +57,7 @@ mod open {
     use crate::provenance::{Opened, Render};
     use crate::take::{TakeWriter, folder};
     use crate::terminal;
-    use crate::ui::{self, Options, Recovery, Waker};
+    use crate::ui::{self, DeviceHandle, Options, Recovery, Waker};
 
     /// Patch that opens by default.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
@@ -111,12 +111,12 @@ mod open {
                 AudioSource::Default | AudioSource::Named(_) => SoundOf::Input(devices.sound().clone()),
             });
             outputs.open(&devices);
-            let activity = devices.activity().clone();
+            let handle = DeviceHandle { activity: devices.activity().clone(), names: devices.names().clone() };
             let options = Options {
                 patch,
                 path: home,
                 engine: Box::new(rack),
-                devices: Box::new(activity),
+                devices: Box::new(handle),
                 recordings: Box::new(recordings.clone()),
                 takes: Box::new(takes.clone()),
                 recovery: Recovery::of_user(),

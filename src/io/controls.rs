@@ -129,7 +129,7 @@ impl Table {
             values: row.values.to_vec(),
             secs_ago: now.saturating_duration_since(row.last).as_secs_f64(),
             per_sec: row.rate.per_sec(now),
-            device: row.device.to_string(),
+            device: control.device.as_ref().unwrap_or(&row.device).to_string(),
         };
         self.rows().map(read).collect()
     }

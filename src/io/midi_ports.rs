@@ -11,6 +11,7 @@ use super::DeviceContext;
 use super::activity::LightHandle;
 use super::error::NO_JACK;
 use super::light::{Kind, State};
+use super::names::{self, DeviceNames};
 use super::worker::Backoff;
 
 /// The name of the client for other programs.
@@ -111,7 +112,7 @@ impl<P: Ports> Watcher<P> {
             Some(client) => client,
             None => P::client()?,
         };
-        let mut ports = names(&client);
+        let mut ports = names(&client, &self.context.names);
         // A MIDI system without ports may have been restarted, so the next scan connects again.
         self.client = (!ports.is_empty()).then_some(client);
         ports.retain(|name, _| name.to_lowercase().contains(&self.wanted));
@@ -135,6 +136,7 @@ impl<P: Ports> Watcher<P> {
         for (name, (_, open)) in self.open.extract_if(.., is_lost) {
             P::close(open);
             self.context.light(P::KIND, &name).set(State::Waiting);
+            self.context.names.set_connected(&name, false);
         }
     }
 
@@ -143,6 +145,7 @@ impl<P: Ports> Watcher<P> {
         match self.ports.connect(port, &self.context, &light) {
             Ok(open) => {
                 light.set(State::Open);
+                self.context.names.set_connected(&name, true);
                 self.open.insert(name, (P::id(port), open));
             }
             Err(problem) => light.set(State::Failed(problem)),
@@ -150,18 +153,15 @@ impl<P: Ports> Watcher<P> {
     }
 }
 
-/// Ports by name; a second port of a name gets a number.
-pub(super) fn names<C: MidiIO>(client: &C) -> BTreeMap<String, C::Port> {
+/// Ports by name; a second port of a name gets a number, which stays with its USB socket.
+pub(super) fn names<C: MidiIO>(client: &C, names: &DeviceNames) -> BTreeMap<String, C::Port> {
     let mut named = BTreeMap::new();
     for port in client.ports() {
         // A port that has gone has no name.
         let Ok(full) = client.port_name(&port) else { continue };
-        let name = without_address(&full);
-        let free = |name: &String| !named.contains_key(name);
-        let numbered = (2..).map(|number| format!("{name} ({number})"));
-        if let Some(name) = std::iter::once(name.to_owned()).chain(numbered).find(free) {
-            named.insert(name, port);
-        }
+        let socket = names::alsa_socket(&full, Path::new("/sys"));
+        let name = names.port_name(without_address(&full), socket.as_deref(), |name| named.contains_key(name));
+        named.insert(name, port);
     }
     named
 }

@@ -17,6 +17,7 @@ pub mod midi;
 mod midi_clock;
 pub mod midi_out;
 mod midi_ports;
+pub mod names;
 pub mod osc;
 mod outputs;
 mod player;
@@ -26,10 +27,11 @@ pub mod target;
 mod worker;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bendrack_nodes::input::Event;
+use bendrack_nodes::input::{ControlId, Event};
 
 use activity::LightHandle;
 pub use activity::{Activity, LatestMessage};
@@ -41,6 +43,7 @@ pub use light::{Colour, Counts, Dated, Kind, Light, State};
 use message::Message;
 use midi::MidiInputs;
 use midi_out::PartOfName;
+use names::{DeviceNames, GivenName};
 pub use outputs::Outputs;
 use serial::SerialPorts;
 use target::{Named, Target};
@@ -77,6 +80,13 @@ pub struct Settings {
     #[arg(long, default_value_t = serial::BAUD, help_heading = "Devices")]
     pub baud: u32,
     /// Lamps and LEDs.
+    /// Name the port with this text in its name; nodes and maps use the name. The flag may be repeated.
+    #[arg(long, value_name = "NAME=PORT", help_heading = "Devices")]
+    pub device: Vec<GivenName>,
+    /// The file that keeps names of devices.
+    #[arg(skip = names::of_user())]
+    pub names: Option<PathBuf>,
+    /// The destinations of light.
     #[command(flatten)]
     pub lamps: LampSettings,
 }
@@ -93,6 +103,8 @@ impl Settings {
             osc_out: Vec::new(),
             serial: SerialPorts::None,
             baud: serial::BAUD,
+            device: Vec::new(),
+            names: None,
             lamps: LampSettings::none(),
         }
     }
@@ -101,6 +113,7 @@ impl Settings {
 /// The devices that are open or awaited. They close when dropped, which takes up to a third of a second.
 pub struct Devices {
     activity: Activity,
+    names: DeviceNames,
     sound: SoundQueue,
     outputs: Outputs,
     /// Stop when dropped.
@@ -110,8 +123,8 @@ pub struct Devices {
 impl Devices {
     /// Opens the devices of the settings and keeps them open; missing ones are awaited. Their events go to the inbox.
     pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
-        let context =
-            DeviceContext { inbox: inbox.clone(), activity: Activity::default(), sound: SoundQueue::default() };
+        let names = DeviceNames::open(&settings.device, settings.names.clone());
+        let context = DeviceContext { inbox: inbox.clone(), names, ..DeviceContext::default() };
         let (midi, players): (_, Vec<_>) = settings.midi_out.iter().map(|out| midi_out::follow(out, &context)).unzip();
         let (osc, senders): (_, Vec<_>) = settings.osc_out.iter().map(|out| osc::follow(out, &context)).unzip();
         let (lamps, lighters): (_, Vec<_>) = lamps::follow(&settings.lamps, &context).into_iter().unzip();
@@ -123,7 +136,12 @@ impl Devices {
             serial::follow(&settings.serial, settings.baud, &context),
         ];
         let workers = workers.into_iter().flatten().chain(players).chain(senders).chain(lighters).collect();
-        Devices { activity: context.activity, sound: context.sound, outputs, _workers: workers }
+        Devices { activity: context.activity, names: context.names, sound: context.sound, outputs, _workers: workers }
+    }
+
+    /// The names of the devices.
+    pub fn names(&self) -> &DeviceNames {
+        &self.names
     }
 
     /// The activity of the devices.
@@ -147,19 +165,33 @@ impl Devices {
 struct DeviceContext {
     inbox: Inbox,
     activity: Activity,
+    names: DeviceNames,
     /// The sound of the audio input.
     sound: SoundQueue,
 }
 
 impl DeviceContext {
-    /// Sends events of one time to the engine, and counts them: each as a message, or all of them as `one`.
+    /// Sends events of one time to the engine, and counts them: each as a message, or all of them as `one`. A device has the
+    /// name that patches use.
     fn send(&self, light: &LightHandle, at: Instant, one: Option<Message>, events: &[Event]) {
+        let events = self.named(events);
         let has_numbers = |event: &&Event| match event {
             Event::Control { numbers, .. } => !numbers.is_empty(),
             Event::Sound(_) => true,
         };
         let pushed = self.inbox.push(at, events.iter().filter(has_numbers).cloned());
-        light.count_events(one, events, pushed);
+        light.count_events(one, &events, pushed);
+    }
+
+    /// The events with the names of their devices that patches use.
+    fn named(&self, events: &[Event]) -> Vec<Event> {
+        let name = |event: &Event| match event {
+            Event::Control { control: ControlId { device: Some(port), .. }, .. } => {
+                event.clone().on(&self.names.of(port))
+            }
+            _ => event.clone(),
+        };
+        events.iter().map(name).collect()
     }
 
     fn light(&self, kind: Kind, name: &str) -> LightHandle {
@@ -231,6 +263,20 @@ mod tests {
     fn none_is_none() {
         assert_eq!(settings(&["--midi", "none", "--serial", "none"]).expect("flags"), Settings::none());
         assert!(settings(&["--osc-in", "nonsense"]).is_err() && settings(&["--midi-out", " "]).is_err());
+    }
+
+    #[test]
+    fn events_have_the_name_of_their_device_in_patches() {
+        let (inbox, given) = (Inbox::default(), "left=nano".parse().expect("a name"));
+        let names = DeviceNames::open(&[given], None);
+        let context = DeviceContext { inbox: inbox.clone(), names: names.clone(), ..DeviceContext::default() };
+        let (port, light) = (Arc::from("nanoKONTROL2"), context.light(Kind::Midi, "nanoKONTROL2"));
+        context.send(&light, Instant::now(), None, &[Event::cc(1, 7, 0.5).on(&port), Event::osc("/a", &[1.0])]);
+        let devices =
+            || -> Vec<String> { context.activity.controls().into_iter().map(|control| control.device).collect() };
+        assert_eq!(devices(), ["left", "nanoKONTROL2"]);
+        let control = ControlId { name: ControlName::Cc { channel: 1, number: 7 }, device: Some("left".into()) };
+        assert!(inbox.latest().get(&control, 0).is_some());
     }
 
     #[test]

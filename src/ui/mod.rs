@@ -25,7 +25,7 @@ pub mod theme;
 pub mod widgets;
 pub mod workspace;
 
-pub use app::devices::DeviceLink;
+pub use app::devices::{DeviceHandle, DeviceLink};
 pub use app::engine::EngineLink;
 pub use app::recording::{RecordedParts, RecordingLink, RecordingState};
 pub use app::takes::TakesLink;

@@ -1,6 +1,7 @@
 //! The monitor of devices: lights, table of controls, assignment to nodes.
 
 use bendrack_nodes::patch::{Node, Patch};
+use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use serde_json::json;
 
@@ -24,9 +25,14 @@ fn the_monitor_shows_lights_counts_and_controls_and_closes() {
         assert!(window.query_by_label(text).is_some(), "{text}");
     }
     // A row for each number of a message.
-    for row in
-        ["CC 7, channel 1", "note 36, channel 10", "OSC /1/fader1", "OSC /accxyz   2", "OSC /bang", "sensor touch"]
-    {
+    for row in [
+        "MIDI CC 7, channel 1",
+        "MIDI note 36, channel 10",
+        "OSC /1/fader1",
+        "OSC /accxyz   2",
+        "OSC /bang",
+        "sensor touch",
+    ] {
         assert!(window.query_by_label(&format!("add node: {row}")).is_some(), "{row}");
     }
     window.get_by_label("find a control").focus();
@@ -120,4 +126,30 @@ fn pictures_of_the_monitor() {
     window.get_by_label("add node: OSC /1/fader1").click();
     window.run_steps(60);
     crate::shoot(&mut window, "monitor_added");
+}
+
+#[test]
+fn a_port_gets_a_name_for_patches_and_the_patch_describes_its_devices() {
+    let devices = FakeDevices::default();
+    let mut patch = first_bend();
+    let faders = serde_json::from_str(r#"{ "kind": "midi_in", "match": { "name": "nano" } }"#).expect("a device");
+    patch.devices.insert("faders".into(), faders);
+    let (mut window, _, _) = recording_window_with(patch.clone(), devices.clone());
+    window.run_steps(2);
+    assert_eq!(devices.0.borrow().wanted, patch.devices);
+    window.get_by_label("Devices").click();
+    window.run_steps(3);
+    let write = |window: &mut Window, text: &str| {
+        window.get_by_label("name of nanoKONTROL2").click();
+        window.run_steps(2);
+        window.key_press_modifiers(Modifiers::COMMAND, Key::A);
+        window.event(egui::Event::Text(text.to_owned()));
+        window.run_steps(2);
+        window.key_press(Key::Enter);
+        window.run_steps(3);
+    };
+    write(&mut window, "box");
+    assert_eq!(devices.0.borrow().names.get("nanoKONTROL2").map(String::as_str), Some("box"));
+    write(&mut window, "nanoKONTROL2");
+    assert!(devices.0.borrow().names.is_empty(), "its own name");
 }

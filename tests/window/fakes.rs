@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, State};
 use bendrack::ui::{DeviceLink, RecordedParts, RecordingLink, RecordingState};
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::{Device, Patch};
 
 /// The calls and the answers of recordings without files.
 #[derive(Default)]
@@ -54,13 +54,22 @@ impl RecordingLink for FakeRecordings {
 
 /// Devices that always send the same, and presses of controls.
 #[derive(Clone, Default)]
-pub struct FakeDevices(pub Rc<RefCell<BTreeMap<ControlName, Pressed>>>);
+pub struct FakeDevices(pub Rc<RefCell<DeviceState>>);
+
+#[derive(Default)]
+pub struct DeviceState {
+    pub pressed: BTreeMap<ControlName, Pressed>,
+    /// Names that the window gave to ports.
+    pub names: BTreeMap<String, String>,
+    /// The devices that the patch describes.
+    pub wanted: BTreeMap<String, Device>,
+}
 
 impl FakeDevices {
     /// Sends a message of a control.
     pub fn send(&self, name: &ControlName, number: f64) {
         let mut all = self.0.borrow_mut();
-        let control = all.entry(name.clone()).or_default();
+        let control = all.pressed.entry(name.clone()).or_default();
         let is_press = number >= Pressed::HALF && control.last < Pressed::HALF;
         *control =
             Pressed { messages: control.messages + 1, presses: control.presses + u64::from(is_press), last: number };
@@ -139,7 +148,23 @@ impl DeviceLink for FakeDevices {
         }
     }
 
+    fn name_of(&self, port: &str) -> String {
+        self.0.borrow().names.get(port).cloned().unwrap_or_else(|| port.to_owned())
+    }
+
+    fn give_name(&self, port: &str, name: Option<&str>) {
+        let names = &mut self.0.borrow_mut().names;
+        match name {
+            Some(name) => _ = names.insert(port.to_owned(), name.to_owned()),
+            None => _ = names.remove(port),
+        }
+    }
+
+    fn set_wanted(&self, devices: &BTreeMap<String, Device>) {
+        self.0.borrow_mut().wanted = devices.clone();
+    }
+
     fn pressed(&self, name: &ControlName) -> Pressed {
-        self.0.borrow().get(name).copied().unwrap_or_default()
+        self.0.borrow().pressed.get(name).copied().unwrap_or_default()
     }
 }

@@ -17,6 +17,7 @@ use super::activity::LightHandle;
 use super::light::Kind;
 use super::message::Message as Kept;
 use super::midi_ports::{self, Ports, Watcher};
+use super::names::{self, DeviceNames};
 use super::worker::Worker;
 use super::{DeviceContext, DeviceError};
 use clock::{Clock, Position};
@@ -145,8 +146,8 @@ impl Port {
 
     /// Note off for every note that is on, for a port that is gone.
     fn release_notes(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        self.context.inbox.push(Instant::now(), held.into_iter().map(|key| self.off(key)));
+        let released: Vec<Event> = std::mem::take(&mut self.held).into_iter().map(|key| self.off(key)).collect();
+        self.context.inbox.push(Instant::now(), self.context.named(&released));
     }
 }
 
@@ -226,7 +227,9 @@ impl Ports for Inputs {
 ///
 /// Fails if the system has no MIDI; the message has the next step.
 pub fn inputs() -> Result<Vec<String>, DeviceError> {
-    Ok(midi_ports::names(&midi_ports::client(MidiInput::new)?).into_keys().collect())
+    Ok(midi_ports::names(&midi_ports::client(MidiInput::new)?, &DeviceNames::open(&[], names::of_user()))
+        .into_keys()
+        .collect())
 }
 
 /// The names of the MIDI outputs.
@@ -235,7 +238,9 @@ pub fn inputs() -> Result<Vec<String>, DeviceError> {
 ///
 /// Fails if the system has no MIDI; the message has the next step.
 pub fn outputs() -> Result<Vec<String>, DeviceError> {
-    Ok(midi_ports::names(&midi_ports::client(MidiOutput::new)?).into_keys().collect())
+    Ok(midi_ports::names(&midi_ports::client(MidiOutput::new)?, &DeviceNames::open(&[], names::of_user()))
+        .into_keys()
+        .collect())
 }
 
 #[cfg(test)]

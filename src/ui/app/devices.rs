@@ -1,5 +1,10 @@
 //! The devices' interface to the window. Tests implement [`DeviceLink`] without a device.
 
+use std::collections::BTreeMap;
+
+use bendrack_nodes::patch::Device;
+
+use crate::io::names::DeviceNames;
 use crate::io::{Activity, ControlName, ControlState, Kind, LatestMessage, Light, Pressed};
 
 /// The devices that are open or awaited. No call blocks.
@@ -12,22 +17,48 @@ pub trait DeviceLink {
     fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage>;
     /// The messages of a control so far.
     fn pressed(&self, name: &ControlName) -> Pressed;
+    /// The name of a port for patches.
+    fn name_of(&self, port: &str) -> String;
+    /// Gives a port a name for patches, or its own again.
+    fn give_name(&self, port: &str, name: Option<&str>);
+    /// Takes over the descriptions of the patch's devices.
+    fn set_wanted(&self, devices: &BTreeMap<String, Device>);
 }
 
-impl DeviceLink for Activity {
+/// The devices of the program.
+pub struct DeviceHandle {
+    /// Counts, messages and controls.
+    pub activity: Activity,
+    /// Names.
+    pub names: DeviceNames,
+}
+
+impl DeviceLink for DeviceHandle {
     fn lights(&self) -> Vec<Light> {
-        Self::lights(self)
+        self.activity.lights()
     }
 
     fn controls(&self) -> Vec<ControlState> {
-        Self::controls(self)
+        self.activity.controls()
     }
 
     fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage> {
-        Self::messages(self, kind, name)
+        self.activity.messages(kind, name)
     }
 
     fn pressed(&self, name: &ControlName) -> Pressed {
-        Self::pressed(self, name)
+        self.activity.pressed(name)
+    }
+
+    fn name_of(&self, port: &str) -> String {
+        self.names.of(&port.into()).to_string()
+    }
+
+    fn give_name(&self, port: &str, name: Option<&str>) {
+        self.names.give(port, name);
+    }
+
+    fn set_wanted(&self, devices: &BTreeMap<String, Device>) {
+        self.names.set_wanted(devices);
     }
 }

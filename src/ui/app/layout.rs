@@ -73,10 +73,12 @@ impl App {
         let selected = selected.and_then(|id| Some((id.as_str(), editor.def(id)?)));
         let (lights, controls) = (self.devices.lights(), self.devices.controls());
         let messages = |kind, name: &str| self.devices.messages(kind, name);
-        let view = MonitorView { lights: &lights, controls: &controls, messages: &messages };
+        let name_of = |port: &str| self.devices.name_of(port);
+        let view = MonitorView { lights: &lights, controls: &controls, messages: &messages, name_of: &name_of };
         match monitor_ui(ui, &mut self.device_monitor, &view, selected) {
             Some(MonitorAnswer::Close) => self.device_monitor.open = false,
             Some(MonitorAnswer::Assign(assignment)) => self.assign(&assignment),
+            Some(MonitorAnswer::Name { port, name }) => self.devices.give_name(&port, name.as_deref()),
             None => {}
         }
     }

@@ -17,9 +17,11 @@ pub mod waker;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use std::collections::BTreeMap;
+
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::input::ControlName;
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::{Device, Patch};
 use eframe::egui::{self, Ui, ViewportCommand};
 
 use crate::ui::canvas::Canvas;
@@ -76,6 +78,8 @@ pub struct App {
     engine: Rc<dyn EngineLink>,
     engine_status: EngineStatus,
     devices: Box<dyn DeviceLink>,
+    /// The devices that the patch describes, as the link has them.
+    wanted_devices: BTreeMap<String, Device>,
     device_monitor: DeviceMonitor,
     recordings: Box<dyn RecordingLink>,
     waker: Waker,
@@ -143,6 +147,7 @@ impl App {
             engine_status: EngineStatus::default(),
             devices: options.devices,
             device_monitor: DeviceMonitor::default(),
+            wanted_devices: BTreeMap::new(),
             recordings: options.recordings,
             waker: options.waker,
             parts: RecordedParts::default(),
@@ -162,6 +167,10 @@ impl App {
     pub fn show(&mut self, ui: &mut Ui) {
         let Workspace { editor, playback, .. } = &mut self.workspace;
         self.engine_status.poll(ui.ctx(), &*self.engine, editor, playback);
+        if self.wanted_devices != self.workspace.editor.document.patch.devices {
+            self.wanted_devices.clone_from(&self.workspace.editor.document.patch.devices);
+            self.devices.set_wanted(&self.wanted_devices);
+        }
         self.learn();
         self.request_repaint(ui);
         self.finish_tasks(ui);

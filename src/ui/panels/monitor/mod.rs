@@ -43,6 +43,13 @@ pub enum MonitorAnswer {
     Close,
     /// Assign a control to a node.
     Assign(Assignment),
+    /// Give a port a name for patches, or its own again.
+    Name {
+        /// The port.
+        port: String,
+        /// The name.
+        name: Option<String>,
+    },
 }
 
 /// The row of a number in the table.
@@ -105,6 +112,8 @@ pub struct MonitorView<'a> {
     pub controls: &'a [ControlState],
     /// Gives the latest messages of a device, oldest first.
     pub messages: &'a dyn Fn(Kind, &str) -> Vec<LatestMessage>,
+    /// Gives the name of a port for patches.
+    pub name_of: &'a dyn Fn(&str) -> String,
 }
 
 /// Shows the devices on the left and the controls on the right. `selected` is the id and kind of the selected node.
@@ -131,21 +140,20 @@ pub fn monitor_ui(
     let left = Rect::from_min_max(rest.min, pos2(middle - 2.0 * theme::UNIT, rest.bottom()));
     let right = Rect::from_min_max(pos2(middle, rest.top()), rest.max);
     ui.painter().vline(middle - theme::UNIT, rest.y_range(), egui::Stroke::new(1.0, theme::LINE));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
-        devices_ui(ui, &mut monitor.opened, view);
-    });
+    let named = ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| devices_ui(ui, &mut monitor.opened, view));
     let assigned = ui.scope_builder(egui::UiBuilder::new().max_rect(right), |ui| {
         table_ui(ui, &rows(view.controls, &monitor.query), view.controls.is_empty(), selected)
     });
     ui.advance_cursor_after_rect(rest);
-    answer.or_else(|| assigned.inner.map(MonitorAnswer::Assign))
+    answer.or(named.inner).or_else(|| assigned.inner.map(MonitorAnswer::Assign))
 }
 
 fn small(text: impl Into<String>, colour: Color32) -> RichText {
     RichText::new(text).size(theme::SMALL).color(colour)
 }
 
-fn devices_ui(ui: &mut Ui, opened: &mut Opened, view: &MonitorView<'_>) {
+fn devices_ui(ui: &mut Ui, opened: &mut Opened, view: &MonitorView<'_>) -> Option<MonitorAnswer> {
+    let mut answer = None;
     ScrollArea::vertical().id_salt("devices").auto_shrink([false, false]).show(ui, |ui| {
         if view.lights.is_empty() {
             let text = "No device is open. Start bendrack with flags such as --osc-in 9000 or --serial auto.";
@@ -153,10 +161,38 @@ fn devices_ui(ui: &mut Ui, opened: &mut Opened, view: &MonitorView<'_>) {
         }
         for light in view.lights {
             device_ui(ui, light);
+            if matches!(light.kind, Kind::Midi | Kind::Serial) {
+                answer = name_ui(ui, &light.name, &(view.name_of)(&light.name)).or(answer.take());
+            }
             messages_ui(ui, opened, light, view.messages);
             ui.add_space(theme::UNIT);
         }
     });
+    answer
+}
+
+/// The field for the name of a port in patches. An empty one gives the port its own name again.
+fn name_ui(ui: &mut Ui, port: &str, name: &str) -> Option<MonitorAnswer> {
+    let id = ui.id().with(("name", port));
+    let mut draft: String = ui.data(|data| data.get_temp(id)).unwrap_or_else(|| name.to_owned());
+    let field = ui.horizontal(|ui| {
+        ui.add_space(14.0);
+        ui.label(small("name in patches", theme::WEAK));
+        let field = TextEdit::singleline(&mut draft).font(theme::proportional(theme::SMALL)).desired_width(160.0);
+        ui.add(field)
+    });
+    let field = field.inner;
+    field.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, format!("name of {port}")));
+    if field.has_focus() {
+        ui.data_mut(|data| data.insert_temp(id, draft));
+        return None;
+    }
+    ui.data_mut(|data| data.remove::<String>(id));
+    let is_new = field.lost_focus() && draft.trim() != name;
+    is_new.then(|| {
+        let name = Some(draft.trim().to_owned()).filter(|name| !name.is_empty() && name != port);
+        MonitorAnswer::Name { port: port.to_owned(), name }
+    })
 }
 
 /// A device: its light and counts, then the reason, the last message and the last error.

@@ -1,0 +1,355 @@
+//! Names of devices: which port of this machine a name of a patch means, and stable names for ports of one kind.
+//!
+//! A port has the name of the system. Of several ports with the same name, the second has `(2)` behind it; on Linux the USB socket
+//! decides, so that each keeps its name, in whatever order they are plugged in. A person gives a port another name, by a flag or in
+//! the window. A patch gives a name to the only port that fits its description. Nodes and maps use these names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bendrack_nodes::patch::{Device, DeviceKind};
+use serde::{Deserialize, Serialize};
+
+use super::DeviceError;
+use crate::disk;
+use crate::files::data_folder;
+use crate::terminal;
+
+/// The version of the file.
+const VERSION: u64 = 1;
+/// Largest file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+/// Limit on the remembered ports, and on the given names.
+const MOST: usize = 256;
+
+/// A name for the port with a text in its name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct GivenName {
+    /// The name, as patches use it.
+    pub name: String,
+    /// The text: the whole name of a port, or a part of it, in any case.
+    pub port: String,
+}
+
+impl FromStr for GivenName {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let (name, port) = text.split_once('=').unwrap_or((text, ""));
+        let [name, port] = [name.trim(), port.trim()];
+        if name.is_empty() || port.is_empty() {
+            return Err("write NAME=PORT, such as pads=Launchpad; `bendrack devices` lists the ports".into());
+        }
+        Ok(Self { name: name.to_owned(), port: port.to_owned() })
+    }
+}
+
+/// The file of names of this user, if the system has a data folder.
+pub(super) fn of_user() -> Option<PathBuf> {
+    Some(data_folder()?.join("bendrack").join("devices.json"))
+}
+
+/// The names of all devices. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceNames(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// From flags; they come before those of the window.
+    flags: Vec<GivenName>,
+    stored: Stored,
+    file: Option<PathBuf>,
+    /// The devices that the patch describes.
+    wanted: Vec<(Arc<str>, Device)>,
+    /// The ports that are connected.
+    ports: BTreeSet<Arc<str>>,
+    /// The name of each port so far; empty after a change.
+    known: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// Content of the file.
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
+struct Stored {
+    #[serde(rename = "bendrack-devices")]
+    version: u64,
+    /// Names that a person gave.
+    names: Vec<GivenName>,
+    /// Ports of the same system name, by their socket.
+    sockets: Vec<Socket>,
+}
+
+/// A USB socket in which a port was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+struct Socket {
+    /// The name of the system.
+    system: String,
+    /// The socket, such as `usb 1-2.3`.
+    socket: String,
+    /// The name of the port.
+    port: String,
+}
+
+impl DeviceNames {
+    /// Names from flags and from a file. An unreadable file gives no names, and a warning.
+    pub fn open(flags: &[GivenName], file: Option<PathBuf>) -> Self {
+        let stored = file.as_deref().map_or_else(|| Ok(Stored::default()), read).unwrap_or_else(|error| {
+            let path = file.as_deref().unwrap_or(Path::new("")).display();
+            terminal::print_error(format_args!(
+                "warning: {path}: {error}; devices have the names of the system: name them again in the window, or by --device"
+            ));
+            Stored::default()
+        });
+        Self(Arc::new(Mutex::new(State { flags: flags.to_vec(), stored, file, ..State::default() })))
+    }
+
+    /// The name of a port for patches: the given one, that of the patch for the only port that fits, or its own.
+    pub fn of(&self, port: &Arc<str>) -> Arc<str> {
+        let mut state = self.locked();
+        if let Some(name) = state.known.get(port) {
+            return name.clone();
+        }
+        let name = state.name_of(port);
+        if state.known.len() < MOST {
+            state.known.insert(port.clone(), name.clone());
+        }
+        name
+    }
+
+    /// Gives a port a name, or takes it away, and writes the file in the background.
+    pub fn give(&self, port: &str, name: Option<&str>) {
+        let mut state = self.locked();
+        state.stored.names.retain(|given| given.port != port && Some(&*given.name) != name);
+        if let Some(name) = name.map(str::trim).filter(|name| !name.is_empty())
+            && state.stored.names.len() < MOST
+        {
+            state.stored.names.push(GivenName { name: name.to_owned(), port: port.to_owned() });
+        }
+        state.known.clear();
+        state.save();
+    }
+
+    /// Takes over the descriptions of a patch's devices.
+    pub fn set_wanted(&self, devices: &BTreeMap<String, Device>) {
+        let mut state = self.locked();
+        state.wanted = devices.iter().map(|(name, device)| (name.as_str().into(), device.clone())).collect();
+        state.known.clear();
+    }
+
+    /// Marks a port as connected, or as gone.
+    pub(super) fn set_connected(&self, port: &str, is_connected: bool) {
+        let mut state = self.locked();
+        let changed = if is_connected { state.ports.insert(port.into()) } else { state.ports.remove(port) };
+        if changed {
+            state.known.clear();
+        }
+    }
+
+    /// The name of a port with this name of the system in this USB socket; `taken` has the names of the others. The first port of a
+    /// name has no number, and each keeps its name.
+    pub(super) fn port_name(&self, system: &str, socket: Option<&str>, taken: impl Fn(&str) -> bool) -> String {
+        let mut state = self.locked();
+        let sockets = &state.stored.sockets;
+        let own =
+            socket.and_then(|socket| sockets.iter().find(|known| known.system == system && known.socket == socket));
+        if let Some(own) = own.filter(|own| !taken(&own.port)) {
+            return own.port.clone();
+        }
+        let numbered = (2..).map(|number| format!("{system} ({number})"));
+        let is_free =
+            |name: &String| !taken(name) && (socket.is_none() || !sockets.iter().any(|known| known.port == *name));
+        let name =
+            std::iter::once(system.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| system.to_owned());
+        if let Some(socket) = socket {
+            if state.stored.sockets.len() == MOST {
+                state.stored.sockets.remove(0);
+            }
+            let [system, socket, port] = [system, socket, &name].map(str::to_owned);
+            state.stored.sockets.push(Socket { system, socket, port });
+            state.save();
+        }
+        name
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        // Each change leaves the names consistent, so a thread that panicked left valid ones.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn name_of(&self, port: &Arc<str>) -> Arc<str> {
+        let lower = port.to_lowercase();
+        let given = || self.flags.iter().chain(&self.stored.names);
+        let exact = given().find(|given| given.port == **port);
+        let part = || given().find(|given| lower.contains(&given.port.to_lowercase()));
+        if let Some(given) = exact.or_else(part) {
+            return given.name.as_str().into();
+        }
+        let fits = |device: &Device, port: &str| {
+            let is_input = matches!(device.kind, DeviceKind::MidiIn | DeviceKind::Serial);
+            let port = port.to_lowercase();
+            let mut texts = ["name", "serial"].into_iter().filter_map(|key| device.known_by.get(key)).peekable();
+            is_input && texts.peek().is_some() && texts.all(|text| port.contains(&text.to_lowercase()))
+        };
+        let is_only = |device: &Device| self.ports.iter().filter(|other| fits(device, other)).count() <= 1;
+        let wanted = self.wanted.iter().find(|(_, device)| fits(device, port) && is_only(device));
+        wanted.map_or_else(|| port.clone(), |(name, _)| name.clone())
+    }
+
+    /// Writes the file in the background.
+    fn save(&self) {
+        let Some(file) = self.file.clone() else { return };
+        let stored =
+            Stored { version: VERSION, names: self.stored.names.clone(), sockets: self.stored.sockets.clone() };
+        std::thread::spawn(move || {
+            if let Err(error) = write(&file, &stored) {
+                let path = file.display();
+                terminal::print_error(format_args!(
+                    "warning: {path}: {error}; the names of devices are lost at the end: make the folder writable"
+                ));
+            }
+        });
+    }
+}
+
+fn read(file: &Path) -> io::Result<Stored> {
+    match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stored::default()),
+        Ok(meta) if meta.len() > MAX_BYTES => return Err(io::Error::other("the file is too long")),
+        meta => _ = meta?,
+    }
+    let mut stored: Stored = serde_json::from_slice(&fs::read(file)?)?;
+    if stored.version != VERSION {
+        let why = format!("a file of version {}; this bendrack reads version {VERSION}", stored.version);
+        return Err(io::Error::other(why));
+    }
+    stored.names.truncate(MOST);
+    stored.sockets.truncate(MOST);
+    Ok(stored)
+}
+
+fn write(file: &Path, stored: &Stored) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    disk::replace(file, &serde_json::to_vec_pretty(stored)?)
+}
+
+/// The USB socket of an ALSA port, by the numbers at the end of its full name (`nanoKONTROL2 MIDI 1 20:0`); none for ports of
+/// programs, and on other systems.
+pub(super) fn alsa_socket(full: &str, sys: &Path) -> Option<String> {
+    let (_, address) = full.rsplit_once(' ')?;
+    let client: u32 = address.split_once(':')?.0.parse().ok()?;
+    // Clients of cards have four numbers each, from 16 on.
+    let card = client.checked_sub(16)? / 4;
+    let device = fs::canonicalize(sys.join(format!("class/sound/card{card}/device"))).ok()?;
+    // The folder of the interface, such as 1-2.3:1.0, lies in that of the socket.
+    let interface = device.file_name()?.to_str()?;
+    let socket = interface.split_once(':')?.0;
+    Some(format!("usb {socket}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(name: &str) -> Arc<str> {
+        name.into()
+    }
+
+    fn names(flags: &[&str]) -> DeviceNames {
+        let flags: Vec<GivenName> = flags.iter().map(|flag| flag.parse().expect("a name")).collect();
+        DeviceNames::open(&flags, None)
+    }
+
+    fn wanted(text: &str) -> BTreeMap<String, Device> {
+        serde_json::from_str(text).expect("devices")
+    }
+
+    #[test]
+    fn a_given_name_stands_for_the_port_with_its_text() {
+        let names = names(&["pads=launch", "box = nanoKONTROL2 (2)"]);
+        let of = |name: &str| names.of(&port(name)).to_string();
+        assert_eq!(["Launchpad Mini", "nanoKONTROL2", "nanoKONTROL2 (2)"].map(of), ["pads", "nanoKONTROL2", "box"]);
+        names.give("nanoKONTROL2", Some("left"));
+        assert_eq!(of("nanoKONTROL2"), "left");
+        names.give("nanoKONTROL2", None);
+        assert_eq!(of("nanoKONTROL2"), "nanoKONTROL2");
+        assert!("pads".parse::<GivenName>().is_err() && "=x".parse::<GivenName>().is_err());
+    }
+
+    #[test]
+    fn a_patch_names_the_only_port_that_fits() {
+        let names = names(&[]);
+        names.set_wanted(&wanted(
+            r#"{ "faders": { "kind": "midi_in", "match": { "name": "nano" } }, "any": { "kind": "midi_in" } }"#,
+        ));
+        names.set_connected("nanoKONTROL2", true);
+        names.set_connected("Launchpad", true);
+        assert_eq!((&*names.of(&port("nanoKONTROL2")), &*names.of(&port("Launchpad"))), ("faders", "Launchpad"));
+        names.set_connected("nanoKEY", true);
+        assert_eq!(&*names.of(&port("nanoKONTROL2")), "nanoKONTROL2", "two fit");
+        names.set_connected("nanoKEY", false);
+        assert_eq!(&*names.of(&port("nanoKONTROL2")), "faders");
+    }
+
+    #[test]
+    fn ports_of_one_name_keep_their_names_in_any_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("devices.json");
+        let plug = |names: &DeviceNames, sockets: &[&str]| -> Vec<String> {
+            let mut taken = Vec::new();
+            for socket in sockets {
+                let name = names.port_name("nano", Some(socket), |name| taken.iter().any(|known| known == name));
+                taken.push(name);
+            }
+            taken
+        };
+        let names = DeviceNames::open(&[], Some(file.clone()));
+        assert_eq!(plug(&names, &["usb 1-1"]), ["nano"]);
+        assert_eq!(plug(&names, &["usb 1-2", "usb 1-1"]), ["nano (2)", "nano"]);
+        assert_eq!(plug(&names, &["usb 1-2"]), ["nano (2)"], "the first is unplugged");
+        while read(&file).map_or(0, |stored| stored.sockets.len()) < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let later = DeviceNames::open(&[], Some(file));
+        assert_eq!(plug(&later, &["usb 1-2", "usb 1-1"]), ["nano (2)", "nano"], "in the next run");
+        // Without a socket, the order decides.
+        let mut taken: Vec<String> = Vec::new();
+        for expected in ["synth", "synth (2)"] {
+            let name = names.port_name("synth", None, |name| taken.iter().any(|known| known == name));
+            assert_eq!(name, expected);
+            taken.push(name);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_gives_no_names_and_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("devices.json");
+        for text in ["", "{}", r#"{"bendrack-devices":2,"names":[],"sockets":[]}"#] {
+            fs::write(&file, text).expect("a file");
+            let names = DeviceNames::open(&[], Some(file.clone()));
+            assert_eq!(&*names.of(&port("nano")), "nano");
+            assert_eq!(fs::read_to_string(&file).expect("a file"), text);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_usb_socket_of_an_alsa_port_is_found() {
+        let sys = tempfile::tempdir().expect("a folder");
+        let device = sys.path().join("devices/usb1/1-2/1-2.3/1-2.3:1.0");
+        let card = sys.path().join("class/sound/card1");
+        fs::create_dir_all(&device).and_then(|()| fs::create_dir_all(&card)).expect("folders");
+        std::os::unix::fs::symlink(&device, card.join("device")).expect("a link");
+        let socket = |full: &str| alsa_socket(full, sys.path());
+        assert_eq!(socket("nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0").as_deref(), Some("usb 1-2.3"));
+        assert_eq!(socket("nanoKONTROL2 24:0"), None, "another card");
+        assert_eq!((socket("Midi Through 14:0"), socket("system:capture"), socket("x 1:y")), (None, None, None));
+    }
+}
