@@ -116,6 +116,26 @@ pub(crate) fn press(maps: &[ControlMap], base: bool, lane: Lane<'_>, memory: &mu
     state
 }
 
+/// The part of its travel, 0 to 1, that the lamp, ring or motor of a map's control shows for a position of the knob; none for a
+/// control that has none.
+pub(crate) fn shown(map: &ControlMap, input: &Input, position: f64) -> Option<f64> {
+    let is_key = match map.from.name {
+        ControlName::Cc { channel: 1.., .. } => false,
+        ControlName::Note { channel: 1.., .. } => true,
+        _ => return None,
+    };
+    let place = Travel { map, input }.place(position);
+    Some(match map.mode {
+        MapMode::Absolute if !is_key => {
+            // The way of `Travel::part`, backward.
+            let [start, end] = map.input;
+            (start + (end - start) * curved(place, -map.curve)).clamp(0.0, 1.0)
+        }
+        MapMode::Absolute | MapMode::Momentary | MapMode::Toggle | MapMode::Set => f64::from(u8::from(place >= 0.5)),
+        _ => place,
+    })
+}
+
 fn split(memory: &mut [f64]) -> (Knob<'_>, &mut [f64]) {
     let (knob, hands) = memory.split_at_mut(KNOB_CELLS);
     let [position, base, smoothed] = knob else { unreachable!("a knob has three numbers") };

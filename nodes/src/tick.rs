@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::smallvec;
+
 use crate::compile::plan::{Arrives, Feed, Gain, Plan, Slot};
 use crate::input::{Controls, ON, is_on};
-use crate::mapping;
+use crate::mapping::{self, KnobState};
 use crate::node::context::{NodeContext, TickContext};
 use crate::node::def::{Input, Output};
 pub use crate::node::memory::Memory;
@@ -14,7 +16,7 @@ use crate::node::memory::is_remembered;
 use crate::node::requests::Requests;
 use crate::node::value::{Gate, Kind, Value};
 use crate::program::target::Selection;
-use crate::program::{Bend, Program};
+use crate::program::{Bend, Mapped, Program};
 
 /// Measurements of taps in the previous model call, by node and name of the number.
 pub type Measurements = BTreeMap<Arc<str>, BTreeMap<&'static str, f64>>;
@@ -179,6 +181,7 @@ impl Plan {
         for slot in &self.nodes {
             let (arrived, gives) = (&mut input_values[slot.inputs.clone()], slot.outputs.clone());
             let changed = feed(slot, &tick, output_values, before, arrived, memory);
+            show_maps(slot, arrived, memory, &mut requests.program);
             if slot.bypass && !slot.def.sees_bypass {
                 pass(slot, arrived, &mut output_values[gives.clone()]);
             } else if changed || *fresh || !slot.def.pure {
@@ -347,6 +350,21 @@ fn gate(feed: &Feed, cabled: Option<&Value>, lane: Lane<'_>, was_on: usize, memo
     new
 }
 
+/// Adds the state of the controls that are mapped to a node's knobs.
+fn show_maps(slot: &Slot, arrived: &[Option<Value>], memory: &Memory, program: &mut Program) {
+    for ((feed, input), value) in slot.feeds.iter().zip(slot.def.inputs).zip(arrived) {
+        for map in &feed.maps {
+            let position = match value {
+                Some(Value::Gate(gate)) => Some(map.range[usize::from(gate.on)]),
+                _ => KnobState::of(memory.numbers(feed.cells.clone())).map(|knob| knob.position),
+            };
+            if let Some(part) = position.and_then(|position| mapping::shown(map, input, position)) {
+                program.mapped.push(Mapped { control: map.from.clone(), parts: smallvec![part] });
+            }
+        }
+    }
+}
+
 /// Copies the prompt of a tick, with its blend and switch, to the call.
 fn take_prompt(program: &mut Program, tick: &Program) {
     program.prompt.clone_from(&tick.prompt);
@@ -362,6 +380,9 @@ fn add(program: &mut Program, tick: &mut Program, lane: usize) {
     }
     add_bends(&mut program.bends, &mut tick.bends, lane);
     add_messages(program, tick, lane);
+    for (mapped, new) in program.mapped.iter_mut().zip(&tick.mapped) {
+        mapped.parts.extend_from_slice(&new.parts);
+    }
     program.cache.add(&tick.cache, lane);
     program.screen.append(&mut tick.screen);
 }

@@ -220,6 +220,7 @@ mod tests {
             messages: Vec::new(),
             midi: Vec::new(),
             lights: Vec::new(),
+            mapped: Vec::new(),
             recorded,
         }
     }

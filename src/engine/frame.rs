@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::input::Controls;
+use bendrack_nodes::input::{ControlId, Controls};
 use bendrack_nodes::program::light::Channels;
 use bendrack_nodes::program::message::{Midi, OscMessage, Played};
 
@@ -34,6 +34,8 @@ pub struct Frame {
     pub midi: Vec<Played>,
     /// Levels of lamps and LEDs while this frame is shown; each frame carries all of them.
     pub lights: Vec<Channels>,
+    /// The state of mapped controls, and their parts of their travel, 0 to 1.
+    pub mapped: Vec<(ControlId, f64)>,
     /// True if the patch records it to the video.
     pub recorded: bool,
 }

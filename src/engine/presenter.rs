@@ -117,6 +117,7 @@ impl Presenter {
             controls: lane.controls.clone(),
             messages,
             midi: midi.map(|played| Played { midi: with_picture(played.midi, part, count), ..played }).collect(),
+            mapped: program.mapped.iter().map(|mapped| (mapped.control.clone(), mapped.parts[index])).collect(),
             lights: light::channels(&program.lights, index, f64::from(scene.part), render),
             recorded: message::recorded(&program.messages, index),
             picture,

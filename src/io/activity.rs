@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::input::Event;
+use bendrack_nodes::input::{ControlId, Event};
 
 use super::controls::{ControlName, ControlState, Pressed, Table};
 use super::light::{self, Counts, Dated, Kind, Light, State};
@@ -85,6 +85,11 @@ impl Activity {
     /// The messages of a control so far.
     pub fn pressed(&self, name: &ControlName) -> Pressed {
         self.locked().table.pressed(name)
+    }
+
+    /// The age of the latest message of a control of one device, and its first number.
+    pub fn latest(&self, control: &ControlId) -> Option<(Duration, f64)> {
+        self.locked().table.latest(Instant::now(), control)
     }
 
     /// The latest messages of a device, oldest first.

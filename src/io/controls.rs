@@ -122,6 +122,17 @@ impl Table {
         sum
     }
 
+    /// The age of the latest message of a control, and its first number.
+    pub(super) fn latest(&self, now: Instant, control: &ControlId) -> Option<(Duration, f64)> {
+        let rows = match control.name {
+            ControlName::Osc { .. } => &self.osc,
+            ControlName::Sensor { .. } => &self.sensors,
+            _ => &self.midi,
+        };
+        let row = rows.get(control)?;
+        Some((now.saturating_duration_since(row.last), row.values.first().copied()?))
+    }
+
     /// Every control: of MIDI, addresses, sensors.
     pub(super) fn read(&self, now: Instant) -> Vec<ControlState> {
         let read = |(control, row): (&ControlId, &Row)| ControlState {

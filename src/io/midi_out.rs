@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use bendrack_nodes::input::{ControlId, ControlName};
 use bendrack_nodes::program::message::{Midi, Played};
 use midir::{MidiOutput, MidiOutputConnection, MidiOutputPort};
 
@@ -20,6 +21,8 @@ use super::{DeviceContext, DeviceError};
 
 /// The most frames that wait to be played.
 const INBOX: usize = 64;
+/// Time after a message of a control in which nothing is sent to it.
+const HANDS: Duration = Duration::from_millis(150);
 
 /// A part of the name of outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +58,65 @@ impl MidiOut {
         // If the system's MIDI is stuck, notes on are lost; the next frame carries the whole state again.
         let _ = self.send.try_send(mine);
     }
+}
+
+/// The state of mapped controls, for their lamps, rings and motors. Clones share the outputs.
+#[derive(Clone, Debug)]
+pub struct MidiFeedback(SyncSender<Vec<(ControlId, f64)>>);
+
+impl MidiFeedback {
+    /// Shows the state of a frame, without waiting. The next frame carries the whole state again.
+    pub fn show(&self, mapped: &[(ControlId, f64)]) {
+        let _ = self.0.try_send(mapped.to_vec());
+    }
+}
+
+/// Keeps the controllers with this text in their name open, and shows the state of their controls.
+pub(super) fn follow_feedback(wanted: &PartOfName, context: &DeviceContext) -> (MidiFeedback, Worker) {
+    let (send, inbox) = mpsc::sync_channel::<Vec<(ControlId, f64)>>(INBOX);
+    let light = context.light(Kind::MidiOut, &format!("MIDI feedback to {:?}", wanted.0));
+    let mut watcher = Watcher::new(Outputs::default(), &wanted.0, context, &light);
+    let context = context.clone();
+    let run = move |stop: &Stop| {
+        let mut next_scan = Instant::now();
+        while !stop.now() {
+            if next_scan <= Instant::now() {
+                next_scan = Instant::now() + watcher.poll();
+            }
+            let rest = play(&mut watcher).min(TURN).min(next_scan.saturating_duration_since(Instant::now()));
+            match inbox.recv_timeout(rest) {
+                Ok(mapped) => {
+                    for (name, output) in watcher.open_mut() {
+                        show(&mut output.player, &context, &context.names.of(&name.into()), &mapped);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) if stop.after(rest) => break,
+                Err(_) => {}
+            }
+        }
+    };
+    (MidiFeedback(send), Worker::spawn(&light, run))
+}
+
+/// Gives a controller the state of its controls. A control under a hand is left alone, so that no motor works against it.
+fn show(player: &mut Player, context: &DeviceContext, device: &Arc<str>, mapped: &[(ControlId, f64)]) {
+    let mut states = Vec::new();
+    for (control, part) in mapped {
+        if control.device.as_ref().is_some_and(|named| named != device) {
+            continue;
+        }
+        let (channel, number, is_key) = match control.name {
+            ControlName::Cc { channel, number } => (channel, number, false),
+            ControlName::Note { channel, number } => (channel, number, true),
+            _ => continue,
+        };
+        let own = ControlId { name: control.name.clone(), device: Some(device.clone()) };
+        match context.activity.latest(&own) {
+            Some((age, number_there)) if age < HANDS && !is_key => player.moved(channel, number, number_there),
+            _ => states.push((channel, number, *part, is_key)),
+        }
+    }
+    player.show(states);
 }
 
 /// Keeps the MIDI outputs with this text in their name open.
@@ -194,5 +256,38 @@ impl Output {
             self.connection.send(&message).map_err(|error| error.to_string())?;
             self.light.count_message(Message::Bytes(message));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bendrack_nodes::input::Event;
+
+    use super::*;
+
+    #[test]
+    fn lamps_show_the_state_and_hands_are_left_alone() {
+        let context = DeviceContext::default();
+        let (device, light) = (Arc::<str>::from("box"), context.light(Kind::Midi, "box"));
+        let cc = |number| ControlId::any(ControlName::Cc { channel: 2, number });
+        let key = ControlId { name: ControlName::Note { channel: 1, number: 36 }, device: Some(device.clone()) };
+        let other = ControlId { name: ControlName::Cc { channel: 2, number: 9 }, device: Some("other".into()) };
+        let mut player = Player::default();
+        let mut shown = |mapped: &[(ControlId, f64)]| {
+            show(&mut player, &context, &device, mapped);
+            std::iter::from_fn(|| player.next()).collect::<Vec<_>>()
+        };
+        let state = |part: f64| [(cc(7), part), (cc(8), 1.0), (key.clone(), 1.0), (other.clone(), 1.0)];
+        let all = shown(&state(0.5));
+        assert_eq!(all, [[0x90, 36, 127], [0xB1, 7, 64], [0xB1, 8, 127]], "everything at first");
+        assert!(shown(&state(0.5)).is_empty(), "and changes later");
+        // A hand moves the controller; its own value is not sent back, and no other while it moves.
+        context.send(&light, Instant::now(), None, &[Event::cc(2, 7, 1.0).on(&device)]);
+        assert!(shown(&state(1.0)).is_empty() && shown(&state(0.25)).is_empty());
+        std::thread::sleep(HANDS);
+        assert_eq!(shown(&state(0.25)), [[0xB1, 7, 32]], "a snapshot moved the knob");
+        let mut off = state(0.25);
+        off[2].1 = 0.0;
+        assert_eq!(shown(&off), [[0x90, 36, 0]]);
     }
 }

@@ -61,6 +61,10 @@ pub struct Settings {
     /// MIDI outputs to play on: those with this text in their name; may be repeated [default: none].
     #[arg(long, value_name = "[NAME=]TEXT", help_heading = "Devices")]
     pub midi_out: Vec<Named<PartOfName>>,
+    /// Controllers that show the state of maps on their lamps, rings and motors: those with this text in their name. The flag may be
+    /// repeated.
+    #[arg(long, value_name = "NAME", help_heading = "Devices")]
+    pub midi_feedback: Vec<midi_out::PartOfName>,
     /// Source of the node audio.in: none, the default input, an input with this text in its name, or a file.
     #[arg(long, value_name = "none|default|NAME|FILE", default_value = "none", help_heading = "Devices")]
     pub audio: AudioSource,
@@ -97,6 +101,7 @@ impl Settings {
         Settings {
             midi: MidiInputs::None,
             midi_out: Vec::new(),
+            midi_feedback: Vec::new(),
             audio: AudioSource::None,
             audio_channels: Channels::Mean,
             osc_in: None,
@@ -128,14 +133,17 @@ impl Devices {
         let (midi, players): (_, Vec<_>) = settings.midi_out.iter().map(|out| midi_out::follow(out, &context)).unzip();
         let (osc, senders): (_, Vec<_>) = settings.osc_out.iter().map(|out| osc::follow(out, &context)).unzip();
         let (lamps, lighters): (_, Vec<_>) = lamps::follow(&settings.lamps, &context).into_iter().unzip();
-        let outputs = Outputs { osc, midi, lamps, context: context.clone(), unknown: Arc::default() };
+        let (feedback, shown): (_, Vec<_>) =
+            settings.midi_feedback.iter().map(|wanted| midi_out::follow_feedback(wanted, &context)).unzip();
+        let outputs = Outputs { osc, midi, feedback, lamps, context: context.clone(), unknown: Arc::default() };
         let workers = [
             midi::follow(&settings.midi, &context),
             audio::follow(&settings.audio, settings.audio_channels, &context),
             settings.osc_in.map(|address| osc::listen(address, &context)),
             serial::follow(&settings.serial, settings.baud, &context),
         ];
-        let workers = workers.into_iter().flatten().chain(players).chain(senders).chain(lighters).collect();
+        let workers =
+            workers.into_iter().flatten().chain(players).chain(shown).chain(senders).chain(lighters).collect();
         Devices { activity: context.activity, names: context.names, sound: context.sound, outputs, _workers: workers }
     }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bendrack_nodes::input::ControlId;
 use bendrack_nodes::program::light::Channels;
 use bendrack_nodes::program::message::{OscMessage, Played};
 
 use super::DeviceContext;
 use super::lamps::LampOut;
 use super::light::{Kind, State};
-use super::midi_out::MidiOut;
+use super::midi_out::{MidiFeedback, MidiOut};
 use super::osc::OscOut;
 
 /// The most messages of unknown names that are looked at.
@@ -23,6 +24,7 @@ pub(super) type Names = BTreeSet<(Kind, Arc<str>)>;
 pub struct Outputs {
     pub(super) osc: Vec<OscOut>,
     pub(super) midi: Vec<MidiOut>,
+    pub(super) feedback: Vec<MidiFeedback>,
     pub(super) lamps: Vec<LampOut>,
     pub(super) context: DeviceContext,
     /// Names in the patch that no flag gives.
@@ -43,6 +45,11 @@ impl Outputs {
     /// The lamps.
     pub fn lamps(&self) -> &[LampOut] {
         &self.lamps
+    }
+
+    /// Shows the state of mapped controls on their controllers, without waiting.
+    pub fn show(&self, mapped: &[(ControlId, f64)]) {
+        self.feedback.iter().for_each(|feedback| feedback.show(mapped));
     }
 
     /// Sends the messages, the MIDI state and the levels of a frame, without waiting.

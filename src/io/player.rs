@@ -31,6 +31,8 @@ pub(super) struct Player {
     waiting: VecDeque<[u8; 3]>,
     /// The channels that had notes on.
     used: BTreeSet<u8>,
+    /// The velocities that lamps of pads have.
+    lamps: BTreeMap<(u8, u8), u8>,
 }
 
 impl Player {
@@ -62,6 +64,27 @@ impl Player {
                 Midi::Clock { .. } => {}
             }
         }
+    }
+
+    /// Takes the state of mapped controls: channel, number, part of the travel, and true for a key.
+    pub(super) fn show(&mut self, states: impl IntoIterator<Item = (u8, u8, f64, bool)>) {
+        self.controllers.clear();
+        for (channel, number, part, is_key) in states {
+            if !is_key {
+                self.controllers.insert((channel, number), (part, false));
+                continue;
+            }
+            let velocity = (part * 127.0).round() as u8;
+            // A note on with velocity 0 turns the lamp of a pad off.
+            if self.lamps.insert((channel, number), velocity) != Some(velocity) {
+                self.waiting.push_back([0x90 | (channel - 1), number, velocity]);
+            }
+        }
+    }
+
+    /// Marks a value as that of the port: its hand has moved the control there.
+    pub(super) fn moved(&mut self, channel: u8, number: u8, part: f64) {
+        self.sent.insert((channel, number), (part * 127.0).round() as u8);
     }
 
     fn note_on(&mut self, node: &Arc<str>, key: (u8, u8), velocity: f64) {

@@ -141,6 +141,7 @@ pub fn frame(number: u64) -> Frame {
         messages: Vec::new(),
         midi: Vec::new(),
         lights: Vec::new(),
+        mapped: Vec::new(),
         recorded: true,
     }
 }

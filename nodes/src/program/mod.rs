@@ -7,6 +7,7 @@ pub mod cells;
 mod colour;
 mod distance;
 pub mod grid;
+pub mod knob;
 pub mod light;
 pub mod measurement;
 pub mod message;
@@ -36,6 +37,7 @@ use crate::program::region::Region;
 use crate::program::source::Source;
 use crate::program::target::{Selection, Target, Words};
 pub use colour::byte;
+pub use knob::Mapped;
 pub use message::{Form, Message, Midi, Part, To};
 pub use site::{Axis, Site};
 
@@ -74,6 +76,9 @@ pub struct Program {
     /// Levels of lamps and LEDs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lights: Vec<Light>,
+    /// The state of mapped controls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mapped: Vec<Mapped>,
 }
 
 /// An operation with its parameters, on a target.
@@ -231,6 +236,10 @@ impl std::fmt::Display for Program {
         for light in &self.lights {
             write_light(f, light)?;
         }
+        for Mapped { control, parts } in &self.mapped {
+            let device = control.device.as_deref().map_or_else(String::new, |device| format!(" of {device}"));
+            writeln!(f, "{}{device} shows {}", control.name, numbers(parts))?;
+        }
         Ok(())
     }
 }
@@ -319,7 +328,7 @@ fn numbers(lanes: &[f64]) -> String {
 impl Program {
     /// Empties the program and keeps its allocations.
     pub fn clear(&mut self) {
-        let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages, lights } = self;
+        let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages, lights, mapped } = self;
         if !prompt.is_empty() {
             *prompt = Arc::default();
         }
@@ -329,6 +338,7 @@ impl Program {
         screen.clear();
         messages.clear();
         lights.clear();
+        mapped.clear();
     }
 }
 
