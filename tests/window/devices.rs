@@ -104,7 +104,7 @@ fn a_selected_midi_node_takes_a_controller_of_the_monitor() {
     window.state_mut().workspace.editor.selection = ["pad".to_owned()].into();
     open_monitor(&mut window);
     assert!(window.query_by_label("add node: MIDI CC 7, channel 1").is_some(), "a note node takes no controller");
-    window.get_by_label("to pad: note 36, channel 10").click();
+    window.get_by_label("to pad: MIDI note 36, channel 10").click();
     window.run_steps(3);
     let params = window.state().workspace.editor.document.patch.nodes["pad"].params.clone();
     assert_eq!((&params["channel"], &params["note"]), (&json!(10), &json!(36)));
