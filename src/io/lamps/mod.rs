@@ -226,8 +226,11 @@ fn run(lamp: &LampOut, mut transport: Transport, light: &LightHandle, rate: u32,
             }
         }
         send(&mut transport, light, Frame::Now);
-        // A late thread sends the next frame at once, and does not make up for more.
-        next = (next + period).max(Instant::now());
+        // A late thread makes up for one frame, so that the rate stays, and for no more.
+        next += period;
+        if next + period < Instant::now() {
+            next = Instant::now();
+        }
         if stop.after(next.saturating_duration_since(Instant::now())) {
             break;
         }

@@ -4,8 +4,10 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use bendrack::io::State;
 use bendrack::io::lamps::{End, LampSettings};
-use bendrack::io::{Colour, Kind, Settings, State};
+use bendrack::io::{Colour, Kind, Settings};
 use bendrack_nodes::program::light::Channels;
 
 #[cfg(target_os = "linux")]
