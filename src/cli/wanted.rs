@@ -47,10 +47,13 @@ fn find(name: &str, device: &Device, connected: &Connected) -> Wanted {
         }
         // OSC has no list of ports.
         DeviceKind::OscIn => (Vec::new(), "--osc-in 9000"),
-        DeviceKind::OscOut => (Vec::new(), "--osc-out ADDRESS"),
+        DeviceKind::OscOut => (Vec::new(), "--osc-out"),
     };
+    // An output takes the name of the patch, which its nodes may have in their field `device`.
     let flag = match device.kind {
-        DeviceKind::OscIn | DeviceKind::OscOut => Some(flag.to_owned()),
+        DeviceKind::OscIn => Some(flag.to_owned()),
+        DeviceKind::OscOut => Some(format!("{flag} {}", quoted(&format!("{name}=ADDRESS")))),
+        DeviceKind::MidiOut => found.first().map(|found| format!("{flag} {}", quoted(&format!("{name}={found}")))),
         _ => found.first().map(|found| format!("{flag} {}", quoted(found))),
     };
     Wanted { name: name.to_owned(), kind: device.kind, label: device.label.clone(), found, flag }
@@ -78,7 +81,7 @@ fn is_port(device: &Device, port: &Port) -> bool {
 
 /// A name, quoted for a shell if necessary.
 fn quoted(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=".contains(c);
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
@@ -126,6 +129,7 @@ mod tests {
         };
         Connected {
             midi_inputs: vec!["Midi Through".into(), "MIDI Mix MIDI 1".into()],
+            midi_outputs: vec!["Synth 1".into()],
             serial: vec![
                 Port { path: "/dev/ttyUSB0".into(), usb: usb(0x10c4, 0xea60, "A") },
                 Port { path: "/dev/ttyACM0".into(), usb: usb(0x303a, 0x1001, "B") },
@@ -153,6 +157,8 @@ mod tests {
                 "--serial /dev/ttyUSB0",
             ),
             (r#"{"kind": "osc_in", "label": "phone"}"#, &[], "--osc-in 9000"),
+            (r#"{"kind": "osc_out"}"#, &[], "--osc-out it=ADDRESS"),
+            (r#"{"kind": "midi_out", "match": {"name": "synth"}}"#, &["Synth 1"], "--midi-out 'it=Synth 1'"),
             (r#"{"kind": "audio"}"#, &[], ""),
         ] {
             let wanted = wanted(&patch(&format!(r#"{{"it": {device}}}"#)), &connected());

@@ -55,7 +55,7 @@ pub(super) fn with_picture(midi: Midi, index: usize, count: usize) -> Midi {
     }
 }
 
-/// How many of `times` events of a latent frame are with picture `index` of `count`: at most one.
+/// Number of `times` events of a latent frame that are with picture `index` of `count`: at most one.
 pub(super) fn times_with_picture(times: u16, index: usize, count: usize) -> usize {
     let times = count.min(usize::from(times));
     (0..times).filter(|time| time * count / times == index).count()

@@ -11,7 +11,7 @@ use crate::program::message::as_list;
 use crate::program::serial::is_default;
 use crate::program::source::Source;
 
-/// What a node sends to lamps or LEDs.
+/// Levels that a node sends to lamps or LEDs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Light {
     /// The node.

@@ -221,20 +221,27 @@ fn run(lamp: &LampOut, mut transport: Transport, light: &LightHandle, rate: u32,
             let lost = transport.update(&channels);
             if lost > 0 {
                 light.count_error(format!(
-                    "{lost} levels have no place; use fewer LEDs, or a lower universe or channel"
+                    "{lost} levels have no place; use fewer LEDs, or another universe (Art-Net to 32767, sACN 1 to 63999) or channel"
                 ));
             }
         }
         send(&mut transport, light, Frame::Now);
-        // A late thread sends the next frame at once, and does not make up for more.
-        next = (next + period).max(Instant::now());
+        // A late thread makes up for one frame, so that the rate stays, and for no more.
+        next += period;
+        if next + period < Instant::now() {
+            next = Instant::now();
+        }
         if stop.after(next.saturating_duration_since(Instant::now())) {
             break;
         }
     }
     if end == End::Black {
         transport.clear();
-        (0..LAST_FRAMES).for_each(|_| send(&mut transport, light, Frame::Last));
+        // A receiver of sACN ignores the levels of a source's last packets.
+        for frame in [Frame::Now, Frame::Last] {
+            let count = if frame == Frame::Now || transport.has_end() { LAST_FRAMES } else { 0 };
+            (0..count).for_each(|_| send(&mut transport, light, frame));
+        }
     }
 }
 

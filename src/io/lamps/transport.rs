@@ -63,7 +63,7 @@ impl Transport {
 
     pub fn artnet(target: Target) -> Self {
         let way = Way::Udp { target, socket: None, sequence: 0 };
-        Self::new(way, Levels::Universes(Universes::default(), Protocol::ArtNet(BTreeMap::new())))
+        Self::new(way, Levels::Universes(Universes::new(0..=artnet::LAST), Protocol::ArtNet(BTreeMap::new())))
     }
 
     pub fn sacn(target: SacnTarget, source: sacn::Source) -> Self {
@@ -72,7 +72,7 @@ impl Transport {
             SacnTarget::Unicast(target) => Way::Udp { target, socket: None, sequence: 0 },
         };
         let protocol = Protocol::Sacn { source, sequences: BTreeMap::new(), discovery: Instant::now() };
-        Self::new(way, Levels::Universes(Universes::default(), protocol))
+        Self::new(way, Levels::Universes(Universes::new(sacn::FIRST..=sacn::LAST), protocol))
     }
 
     pub fn ddp(target: Target) -> Self {
@@ -124,6 +124,11 @@ impl Transport {
         }
     }
 
+    /// True if the protocol has packets that end a source.
+    pub const fn has_end(&self) -> bool {
+        matches!(self.levels, Levels::Universes(_, Protocol::Sacn { .. }))
+    }
+
     /// All levels are 0.
     pub fn clear(&mut self) {
         match &mut self.levels {
@@ -163,27 +168,25 @@ impl Transport {
 fn packets(levels: &mut Levels, way: &mut Way, frame: Frame) -> Vec<(Option<Ipv4Addr>, Vec<u8>, usize)> {
     match levels {
         Levels::Universes(universes, Protocol::ArtNet(sequences)) => {
-            let sent = universes.iter().filter(|(universe, _)| *universe <= artnet::LAST);
             let packet = |(universe, levels)| {
                 let sequence = sequences.entry(universe).or_insert(0);
                 // From 1 to 255.
                 *sequence = sequence.checked_add(1).unwrap_or(1);
                 (None, artnet::dmx(*sequence, universe, levels), SIZE)
             };
-            sent.map(packet).collect()
+            universes.iter().map(packet).collect()
         }
         Levels::Universes(universes, Protocol::Sacn { source, sequences, discovery }) => {
-            let sent = || universes.iter().filter(|(universe, _)| (sacn::FIRST..=sacn::LAST).contains(universe));
             let packet = |(universe, levels)| {
                 let sequence = sequences.entry(universe).or_insert(0);
                 *sequence = sequence.wrapping_add(1);
                 let data = source.data(*sequence, universe, levels, frame == Frame::Last);
                 (Some(sacn::group(universe)), data, SIZE)
             };
-            let mut packets: Vec<_> = sent().map(packet).collect();
+            let mut packets: Vec<_> = universes.iter().map(packet).collect();
             if matches!(way, Way::Multicast { .. }) && *discovery <= Instant::now() {
                 *discovery = Instant::now() + DISCOVERY;
-                let list: Vec<u16> = sent().map(|(universe, _)| universe).collect();
+                let list: Vec<u16> = universes.iter().map(|(universe, _)| universe).collect();
                 let pages = source.discovery(&list).into_iter();
                 packets.extend(pages.map(|page| (Some(sacn::DISCOVERY), page, 0)));
             }

@@ -1,6 +1,7 @@
 //! Levels of all nodes, laid out as the channels of universes or as one long row.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use bendrack_nodes::program::light::Channels;
 
@@ -12,12 +13,19 @@ pub type Universe = [u8; SIZE];
 pub const MOST: usize = 512;
 
 /// Levels in universes. One that had levels once stays, so that its lamps go dark when its nodes are gone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Universes {
     levels: BTreeMap<u16, Universe>,
+    /// The universes of the protocol.
+    valid: RangeInclusive<u16>,
 }
 
 impl Universes {
+    /// No levels, in a protocol with these universes.
+    pub const fn new(valid: RangeInclusive<u16>) -> Self {
+        Self { levels: BTreeMap::new(), valid }
+    }
+
     /// Takes the levels of a frame. Later ones replace earlier ones. Returns the number of levels that have no place.
     pub fn update<'a>(&mut self, frame: impl Iterator<Item = &'a Channels>) -> usize {
         self.clear();
@@ -41,7 +49,7 @@ impl Universes {
     }
 
     fn universe(&mut self, number: usize) -> Option<&mut Universe> {
-        let number = u16::try_from(number).ok()?;
+        let number = u16::try_from(number).ok().filter(|number| self.valid.contains(number))?;
         if !self.levels.contains_key(&number) && self.levels.len() == MOST {
             return None;
         }
@@ -102,7 +110,7 @@ mod tests {
 
     #[test]
     fn leds_continue_in_the_next_universe_with_a_whole_led() {
-        let mut universes = Universes::default();
+        let mut universes = Universes::new(0..=u16::MAX);
         let leds = channels(1, 1, 3, (0..3 * 400).map(|i| (i / 3) as u8).collect());
         assert_eq!(universes.update([leds].iter()), 0);
         let lit: Vec<(u16, usize)> =
@@ -120,7 +128,7 @@ mod tests {
 
     #[test]
     fn later_levels_replace_earlier_ones_and_nodes_that_are_gone_are_dark() {
-        let mut universes = Universes::default();
+        let mut universes = Universes::new(0..=u16::MAX);
         universes.update([channels(7, 1, 1, vec![1, 2, 3]), channels(7, 2, 1, vec![9])].iter());
         assert_eq!(
             universes.iter().map(|(number, levels)| (number, levels[..4].to_vec())).collect::<Vec<_>>(),
@@ -138,6 +146,14 @@ mod tests {
         assert_eq!((&row.levels[..], row.has_white), (&[0; 5][..], true));
     }
 
+    #[test]
+    fn a_universe_beyond_the_protocol_has_no_levels() {
+        let mut universes = Universes::new(1..=2);
+        let leds = |universe| channels(universe, 1, 3, vec![9; 600]);
+        assert_eq!(universes.update([leds(0), leds(2)].iter()), 510 + 90);
+        assert_eq!(universes.iter().map(|(number, _)| number).collect::<Vec<_>>(), [1, 2]);
+    }
+
     proptest! {
         #[test]
         fn any_levels_have_a_place_or_are_counted(
@@ -146,7 +162,7 @@ mod tests {
             let frames: Vec<Channels> =
                 frames.into_iter().map(|(universe, channel, group, count)| channels(universe, channel, group, vec![1; count])).collect();
             let sent: usize = frames.iter().map(|channels| channels.levels.len()).sum();
-            let mut universes = Universes::default();
+            let mut universes = Universes::new(0..=u16::MAX);
             let lost = universes.update(frames.iter());
             let lit = universes.iter().map(|(_, levels)| levels.iter().map(|level| usize::from(*level)).sum::<usize>()).sum::<usize>();
             prop_assert!(lit + lost <= sent && universes.iter().count() <= MOST);

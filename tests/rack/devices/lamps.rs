@@ -4,8 +4,10 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use bendrack::io::State;
 use bendrack::io::lamps::{End, LampSettings};
-use bendrack::io::{Colour, Kind, Settings, State};
+use bendrack::io::{Colour, Kind, Settings};
 use bendrack_nodes::program::light::Channels;
 
 #[cfg(target_os = "linux")]
@@ -22,6 +24,7 @@ fn lamps(settings: LampSettings) -> Settings {
 
 #[cfg(target_os = "linux")]
 mod ola {
+    use std::net::TcpStream;
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
 
@@ -120,6 +123,8 @@ mod ola {
         configure(folder);
         let config = folder.to_str().expect("text");
         let _daemon = start("olad", &["-c", config, "--no-http", "--no-register-with-dns-sd"]);
+        // Its other programs would start a daemon of their own before this one listens.
+        within(SOON, "OLA listens", || TcpStream::connect("127.0.0.1:9010").is_ok());
         within(SOON, "OLA has both inputs", || {
             let list = output("ola_dev_info", &[]);
             list.contains("ArtNet") && list.contains("E1.31")
@@ -128,7 +133,7 @@ mod ola {
         output("ola_patch", &["-d", &device(&list, "ArtNet"), "-p", "1", "-i", "-u", "1"]);
         output("ola_patch", &["-d", &device(&list, "E1.31"), "-p", "0", "-i", "-u", "2"]);
         let record = folder.join("show");
-        let _recorder = start("ola_recorder", &["-r", record.to_str().expect("text"), "-u", "1,2"]);
+        let mut recorder = start("ola_recorder", &["-r", record.to_str().expect("text"), "-u", "1,2"]);
         let has = |line: &str| std::fs::read_to_string(&record).is_ok_and(|text| text.contains(&format!("\n{line}")));
         let mut last = vec![0; 512];
         last[511] = 77;
@@ -141,7 +146,16 @@ mod ola {
         let line = text.lines().find(|line| line.starts_with("2 0,9,8")).expect("the levels");
         assert!(line.ends_with(",0,77") && line.split(',').count() == 512, "every channel arrives: {line}");
         drop(devices);
-        within(SOON, "the lamps are dark at the end", || has("1 0,0,0,0,0") && has("2 0,0,0,0,0"));
+        // The recorder has time to receive the last frames, and writes the rest of its file when it is interrupted.
+        std::thread::sleep(Duration::from_secs(1));
+        let id = recorder.0.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
+        recorder.0.wait().expect("it ends");
+        let text = std::fs::read_to_string(&record).expect("a record");
+        for universe in ["1 ", "2 "] {
+            let last = text.lines().rfind(|line| line.starts_with(universe)).expect("levels");
+            assert!(last[2..].split(',').all(|level| level == "0"), "the lamps are dark at the end: {last}");
+        }
     }
 
     #[test]

@@ -111,6 +111,20 @@ fn network() {
     let before = sent();
     within(SOON, "this machine has another address", || sent() > before + 3);
     assert_eq!(colour(), Some(Colour::Green));
+    drop(devices);
+
+    // To all, and to a group; most machines have a route to groups, as they have one to everywhere.
+    ip("route add 239.0.0.0/8 dev one");
+    let receiver = UdpSocket::bind("0.0.0.0:9102").expect("a port");
+    receiver.set_read_timeout(Some(SOON)).expect("a time");
+    receiver.join_multicast_v4(&[239, 1, 2, 3].into(), &[10, 9, 9, 7].into()).expect("a group");
+    for target in ["10.9.9.255:9102", "239.1.2.3:9102"] {
+        let osc_out = vec![target.parse().expect("an address")];
+        let (devices, _) = open(&Settings { osc_out, ..Settings::none() });
+        devices.outputs().send(&[number("/all", 1.0)], &[], &[]);
+        let mut bytes = [0; 1024];
+        assert!(receiver.recv(&mut bytes).is_ok(), "{target}");
+    }
 }
 
 #[test]

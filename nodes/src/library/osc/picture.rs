@@ -28,7 +28,7 @@ const ROWS: Input =
         .hard(1.0, 64.0);
 const TONES: Input = Input::choice_of::<Tones>(
     "tones",
-    "Numbers of a cell: brightness (of a map, from its smallest to its largest value), the raw value of a map, or red, green and blue.",
+    "Numbers of a cell: brightness, the raw value of a map, or red, green and blue. The brightness of a map spans its range.",
 );
 const TYPE: Input = Input::choice_of::<Type>(
     "type",
