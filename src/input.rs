@@ -3,7 +3,7 @@
 //! The thread of a device stamps each event and puts it into an [`Inbox`]. The engine takes the events of a span of time and
 //! gives each its latent frame, with [`frames`].
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,8 @@ struct Waiting {
     frame_begin: Option<Instant>,
     /// Events that were dropped because too many waited.
     dropped: u64,
+    /// OSC addresses that the patch reads.
+    addresses: Arc<[Arc<str>]>,
 }
 
 impl Inbox {
@@ -91,6 +93,22 @@ impl Inbox {
         let mut latest = self.locked().latest.clone();
         latest.end_frame();
         latest
+    }
+
+    /// Sets the OSC addresses that the patch reads.
+    pub fn know(&self, addresses: Arc<[Arc<str>]>) {
+        self.locked().addresses = addresses;
+    }
+
+    /// The OSC addresses that the patch reads, and those received so far, each once.
+    pub fn addresses(&self) -> Vec<Arc<str>> {
+        let waiting = self.locked();
+        let received = waiting.latest.sent().filter_map(|(control, _)| match &control.name {
+            ControlName::Osc { address } => Some(address.clone()),
+            _ => None,
+        });
+        let all: BTreeSet<Arc<str>> = waiting.addresses.iter().cloned().chain(received).collect();
+        all.into_iter().collect()
     }
 
     /// The number of events that were dropped because too many waited. The last of each known control is never dropped.

@@ -3,6 +3,8 @@
 mod input;
 mod output;
 mod packet;
+mod pattern;
+mod tempo;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
