@@ -1,6 +1,9 @@
 //! The monitor of devices: lights, table of controls, assignment to nodes.
 
+use bendrack::io::Request;
+use bendrack_nodes::input::Event;
 use bendrack_nodes::patch::{Node, Patch};
+use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use serde_json::json;
 
@@ -120,4 +123,27 @@ fn pictures_of_the_monitor() {
     window.get_by_label("add node: OSC /1/fader1").click();
     window.run_steps(60);
     crate::shoot(&mut window, "monitor_added");
+}
+
+#[test]
+fn messages_to_a_knob_turn_it_and_one_undo_turns_it_back() {
+    let mut patch = Patch::default();
+    patch.nodes.insert("lfo".into(), Node::new("modulate.lfo"));
+    let devices = FakeDevices::default();
+    let (mut window, ..) = recording_window_with(patch, devices.clone());
+    let rate =
+        |window: &Window| window.state().workspace.editor.document.patch.nodes["lfo"].params.get("rate").cloned();
+    let send = |window: &mut Window, number: f64| {
+        let event = Event::osc("/bend/lfo/rate", &[number]);
+        devices.1.borrow_mut().extend(Request::of_event(&event));
+        window.run_steps(2);
+    };
+    for number in [1.5, 2.0, 2.5] {
+        send(&mut window, number);
+        assert_eq!(rate(&window), Some(json!(number)));
+    }
+    assert_eq!(undo_name(&window), Some("turn knobs by OSC".to_owned()));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(rate(&window), None);
 }

@@ -66,7 +66,7 @@ impl<J: Journal> Conductor<J> {
             state.patch_given = None;
         }
         if self.shared.state().patch.is_none() {
-            self.shared.inbox.know(self.session.engine().plan().osc_addresses().into_iter().collect());
+            self.shared.inbox.know(self.session.engine().plan().clone());
         }
         // Events that arrived meanwhile belong to the first frame.
         self.drained = Instant::now();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use bendrack_nodes::address::Argument;
 use bendrack_nodes::input::{ControlName, Event, MOST_NAMES};
 use rosc::OscTime;
 
@@ -16,6 +17,7 @@ use crate::io::activity::LightHandle;
 use crate::io::light::{Kind, State};
 use crate::io::message::Problem;
 use crate::io::midi::Port;
+use crate::io::request::{Request, is_request};
 use crate::io::socket::Receiver;
 use crate::io::target::RETRY;
 use crate::io::worker::{Stop, TURN, Worker};
@@ -82,7 +84,7 @@ struct Part {
     at: Instant,
     events: Vec<Event>,
     /// Addresses that patterns may match.
-    known: Option<Vec<Arc<str>>>,
+    known: Option<Vec<(Arc<str>, bool)>>,
     /// Steps of patterns, and events by them, that are left.
     steps: usize,
     matches: usize,
@@ -123,18 +125,39 @@ impl Listener {
             return Ok(());
         }
         if !is_pattern(&message.address) {
-            self.add(&message.address.as_str().into(), message, part);
-            return Ok(());
+            return self.add(&message.address.as_str().into(), true, message, part);
         }
         let known = part.known.take().unwrap_or_else(|| self.context.inbox.addresses());
         let matched = matched(&message.address, &known, part);
         part.known = Some(known);
-        matched?.iter().for_each(|address| self.add(address, message, part));
-        Ok(())
+        matched?.iter().try_for_each(|(address, is_read)| self.add(address, *is_read, message, part))
     }
 
-    /// Adds the events of a message to an address.
-    fn add(&mut self, address: &Arc<str>, message: &Message, part: &mut Part) {
+    /// Adds the events and the request of a message to an address. One that nobody reads has a request alone: in a table it would take
+    /// the place of another.
+    ///
+    /// # Errors
+    ///
+    /// Fails if too many requests wait.
+    fn add(
+        &mut self,
+        address: &Arc<str>,
+        is_read: bool,
+        message: &Message,
+        part: &mut Part,
+    ) -> Result<(), &'static str> {
+        let request = is_request(address).then(|| argument(message)).flatten();
+        let request = request.map(|argument| Request::new(address.clone(), argument, part.at, &self.light));
+        if is_read {
+            self.add_events(address, message, part);
+        }
+        match request.is_none_or(|request| self.context.activity.push_request(request)) {
+            true => Ok(()),
+            false => Err("too many messages to knobs wait; send fewer"),
+        }
+    }
+
+    fn add_events(&mut self, address: &Arc<str>, message: &Message, part: &mut Part) {
         let number = message.numbers.first().copied();
         if (message.is_press || number.is_some())
             && let Some(position) = self.tempo.take(part.at, address, number)
@@ -149,15 +172,22 @@ impl Listener {
     }
 }
 
+/// The argument of a message to a knob: its first number, else its first text.
+fn argument(message: &Message) -> Option<Argument> {
+    let number = message.numbers.first().map(|number| Argument::Number(*number));
+    let text = || message.text.as_deref().map(|text| Argument::Text(text.into()));
+    number.or_else(text).or_else(|| message.is_press.then_some(Argument::Press))
+}
+
 /// The known addresses that a pattern matches. An address that is known as it stands is no pattern.
-fn matched(text: &str, known: &[Arc<str>], part: &mut Part) -> Result<Vec<Arc<str>>, &'static str> {
-    if let Some(address) = known.iter().find(|address| &***address == text) {
+fn matched(text: &str, known: &[(Arc<str>, bool)], part: &mut Part) -> Result<Vec<(Arc<str>, bool)>, &'static str> {
+    if let Some(address) = known.iter().find(|(address, _)| **address == *text) {
         return Ok(vec![address.clone()]);
     }
     let pattern = Pattern::parse(text)?;
     let mut matched = Vec::new();
     for address in known {
-        if pattern.matches(address, &mut part.steps).ok_or("a pattern that takes too long")? {
+        if pattern.matches(&address.0, &mut part.steps).ok_or("a pattern that takes too long")? {
             part.matches = part.matches.checked_sub(1).ok_or("patterns that match too many addresses")?;
             matched.push(address.clone());
         }
@@ -184,7 +214,10 @@ fn time_of(tag: OscTime, now: Instant, wall: SystemTime) -> Instant {
 
 #[cfg(test)]
 mod tests {
+    use bendrack_nodes::LIBRARY;
+    use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::input::Control;
+    use bendrack_nodes::patch::Patch;
     use rosc::{OscBundle, OscPacket, OscType};
 
     use super::*;
@@ -213,6 +246,35 @@ mod tests {
 
     fn events(context: &DeviceContext) -> Vec<Event> {
         context.inbox.take(Instant::now()).into_iter().map(|stamped| stamped.event).collect()
+    }
+
+    /// A patch with a node for each address.
+    fn know(context: &DeviceContext, addresses: impl IntoIterator<Item = String>) {
+        let node = |(index, address): (usize, String)| {
+            let node = serde_json::json!({ "type": "osc.in", "params": { "address": address } });
+            (format!("in{index}"), serde_json::from_value(node).expect("a node"))
+        };
+        let nodes = addresses.into_iter().enumerate().map(node).collect();
+        let patch = Patch { nodes, ..Patch::default() };
+        context.inbox.know(Plan::compile(&patch, LIBRARY).0.expect("a plan").into());
+    }
+
+    #[test]
+    fn messages_to_knobs_and_commands_are_requests_and_a_pattern_of_knobs_fills_no_table() {
+        let (mut listener, context) = listener();
+        know(&context, ["/x".to_owned()]);
+        let mut requests = |address: &str, arg| {
+            listener.take(&bytes(&message(address, vec![arg])));
+            let taken = context.activity.take_requests();
+            (taken.len(), events(&context).len())
+        };
+        assert_eq!(requests("/bend/in0/index", OscType::Int(3)), (1, 1));
+        assert_eq!(requests("/bend/in0/address", OscType::String("/y".into())), (1, 0));
+        assert_eq!(requests("/bendrack/snapshot", OscType::String("drop".into())), (1, 0));
+        assert_eq!(requests("/bend/1", OscType::Int(3)), (0, 1));
+        // The index was received; the others are of knobs alone.
+        assert_eq!(requests("/bend/in0/*", OscType::Int(3)), (3, 1));
+        assert_eq!(requests("/bend/n/in0/*", OscType::Int(1)), (2, 0));
     }
 
     #[test]
@@ -251,7 +313,7 @@ mod tests {
     #[test]
     fn a_pattern_moves_every_known_address() {
         let (mut listener, context) = listener();
-        context.inbox.know(["/of/patch".into(), "/odd[1]".into()].into());
+        know(&context, ["/of/patch".to_owned(), "/odd[1]".to_owned()]);
         let mut send = |address: &str, x| listener.take(&bytes(&message(address, vec![OscType::Int(x)])));
         ["/a/1", "/a/2", "/b/1"].into_iter().for_each(|address| send(address, 0));
         events(&context);
@@ -277,7 +339,7 @@ mod tests {
     #[test]
     fn a_packet_of_patterns_is_bounded() {
         let (mut listener, context) = listener();
-        context.inbox.know((0..MOST_NAMES).map(|i| format!("/{}/{i}", "a".repeat(200)).into()).collect());
+        know(&context, (0..MOST_NAMES).map(|i| format!("/{}/{i}", "a".repeat(200))));
         let all = || message("//*", vec![OscType::Int(1)]);
         listener.take(&bytes(&bundle((0..100).map(|_| all()).collect())));
         let hostile = format!("/{}b", "*a".repeat(120));

@@ -19,6 +19,8 @@ pub(super) struct Message {
     pub(super) address: String,
     /// Finite numbers.
     pub(super) numbers: Vec<f64>,
+    /// Its first text, from which nothing but knobs make something.
+    pub(super) text: Option<String>,
     /// True without arguments, or with an impulse or nil and no number.
     pub(super) is_press: bool,
     /// MIDI messages: status and data.
@@ -122,7 +124,8 @@ fn flatten(args: &[OscType], read: &mut Message) {
             OscType::Midi(midi) => read.midi.push([midi.status, midi.data1, midi.data2]),
             OscType::Array(array) => flatten(&array.content, read),
             OscType::Nil | OscType::Inf => read.is_press = true,
-            OscType::String(_) | OscType::Char(_) | OscType::Blob(_) | OscType::Time(_) => {}
+            OscType::String(text) => _ = read.text.get_or_insert_with(|| text.clone()),
+            OscType::Char(_) | OscType::Blob(_) | OscType::Time(_) => {}
         }
     }
 }
@@ -162,7 +165,10 @@ mod tests {
             OscType::Array(array),
         ];
         let expected = [-1.0, 0.5, 0.1, (1_u64 << 40) as f64, 1.0, 0.0, 1.0, 0.2, 0.0, 1.0, 5.0];
-        assert_eq!(read(&bytes(&message("/a", args))), Ok(vec![(None, vec![numbers("/a", &expected)])]));
+        assert_eq!(
+            read(&bytes(&message("/a", args))),
+            Ok(vec![(None, vec![Message { text: Some("x".into()), ..numbers("/a", &expected) }])])
+        );
     }
 
     #[test]

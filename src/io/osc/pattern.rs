@@ -2,8 +2,8 @@
 //!
 //! A pattern is a program for all of its places at once, so that its time grows with its length and with that of the address alone.
 
-/// Steps that the patterns of a packet may take together: some milliseconds.
-pub(super) const MOST_STEPS: usize = 1 << 21;
+/// Steps that the patterns of a packet may take together: some tens of milliseconds.
+pub(super) const MOST_STEPS: usize = 1 << 22;
 
 /// A pattern.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The devices' interface to the window. Tests implement [`DeviceLink`] without a device.
 
-use crate::io::{Activity, ControlName, ControlState, Kind, LatestMessage, Light, Pressed};
+use crate::io::{Activity, ControlName, ControlState, Kind, LatestMessage, Light, Pressed, Request};
 
 /// The devices that are open or awaited. No call blocks.
 pub trait DeviceLink {
@@ -12,6 +12,8 @@ pub trait DeviceLink {
     fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage>;
     /// The messages of a control so far.
     fn pressed(&self, name: &ControlName) -> Pressed;
+    /// Takes the requests that are due.
+    fn take_requests(&self) -> Vec<Request>;
 }
 
 impl DeviceLink for Activity {
@@ -29,5 +31,9 @@ impl DeviceLink for Activity {
 
     fn pressed(&self, name: &ControlName) -> Pressed {
         Self::pressed(self, name)
+    }
+
+    fn take_requests(&self) -> Vec<Request> {
+        Self::take_requests(self)
     }
 }
