@@ -22,9 +22,12 @@ use crate::io::socket::Receiver;
 use crate::io::target::RETRY;
 use crate::io::worker::{Stop, TURN, Worker};
 
-/// Listens at an address.
-pub(in crate::io) fn listen(address: SocketAddr, context: &DeviceContext) -> Worker {
-    let (context, light) = (context.clone(), context.light(Kind::OscIn, &address.to_string()));
+/// The next step after a port that does not open.
+pub(super) const CLOSED: &str = "check that no other program listens there and that the address is this machine's";
+
+/// Listens at an address of UDP.
+pub(super) fn listen(address: SocketAddr, name: &str, context: &DeviceContext) -> Worker {
+    let (context, light) = (context.clone(), context.light(Kind::OscIn, name));
     Worker::spawn(&light.clone(), move |stop| {
         loop {
             match Receiver::open(address, TURN) {
@@ -33,10 +36,7 @@ pub(in crate::io) fn listen(address: SocketAddr, context: &DeviceContext) -> Wor
                     light.advise(receiver.advice());
                     return receive(receiver, &context, &light, stop);
                 }
-                Err(error) => {
-                    let advice = "check that no other program listens there and that the address is this machine's";
-                    light.set(State::Failed(format!("{address} cannot be opened: {error}; {advice}")));
-                }
+                Err(error) => light.set(State::Failed(format!("{address} cannot be opened: {error}; {CLOSED}"))),
             }
             if stop.after(RETRY) {
                 return;
@@ -70,8 +70,8 @@ fn receive(mut receiver: Receiver, context: &DeviceContext, light: &LightHandle,
     }
 }
 
-/// Applies the packets of one sender or port.
-struct Listener {
+/// Applies the packets of one port or connection.
+pub(super) struct Listener {
     context: DeviceContext,
     light: LightHandle,
     tempo: Tempo,
@@ -91,12 +91,12 @@ struct Part {
 }
 
 impl Listener {
-    fn new(context: &DeviceContext, light: &LightHandle) -> Self {
+    pub(super) fn new(context: &DeviceContext, light: &LightHandle) -> Self {
         let (context, light) = (context.clone(), light.clone());
         Self { midi: Port::new(context.clone(), light.clone()), context, light, tempo: Tempo::default() }
     }
 
-    fn take(&mut self, packet: &[u8]) {
+    pub(super) fn take(&mut self, packet: &[u8]) {
         let (now, wall) = (Instant::now(), SystemTime::now());
         let parts = match read(packet) {
             Ok(parts) => parts,
