@@ -102,6 +102,11 @@ impl Inbox {
         self.locked().plan = Some(plan);
     }
 
+    /// The plan.
+    pub fn plan(&self) -> Option<Arc<Plan>> {
+        self.locked().plan.clone()
+    }
+
     /// The OSC addresses that the patch has or reads, and those received so far, each once. False for those of knobs alone.
     pub fn addresses(&self) -> Vec<(Arc<str>, bool)> {
         let waiting = self.locked();

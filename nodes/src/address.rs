@@ -10,7 +10,7 @@ use crate::compile::params;
 use crate::compile::plan::Plan;
 use crate::input::ON;
 use crate::node::def::{Curve, Input};
-use crate::node::value::Kind;
+use crate::node::value::{Kind, Value};
 use crate::patch::{LevelEdit, Patch};
 
 /// The beginning of every address of a knob.
@@ -129,16 +129,84 @@ fn short(number: f64) -> f64 {
     format!("{number:.6e}").parse().unwrap_or(number)
 }
 
-/// The addresses of all knobs, switches and fields of the patch itself.
-pub fn addresses(plan: &Plan) -> impl Iterator<Item = Arc<str>> {
+/// The part of the travel at a number; the inverse of [`along`].
+fn part_at(input: &Input, number: f64) -> f64 {
+    let (low, high) = input.soft;
+    let part = match input.curve {
+        Curve::Log if low > 0.0 => (number.max(low) / low).ln() / (high / low).ln(),
+        Curve::Log | Curve::Linear => (number - low) / (high - low),
+    };
+    if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// A knob, switch or field, at one of its addresses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Knob<'p> {
+    /// Its address.
+    pub address: Arc<str>,
+    /// Its values.
+    pub range: Range,
+    /// Its value in the patch; none for a text of a grammar.
+    pub value: Option<Json>,
+    /// Its help.
+    pub about: &'p str,
+}
+
+/// The values of a knob.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Range {
+    /// Numbers from the low end of its travel to the high end.
+    Numbers(f64, f64),
+    /// Names.
+    Choices(&'static [&'static str]),
+    /// True or false.
+    Switch,
+    /// Any text.
+    Text,
+}
+
+/// All knobs, switches and fields of the patch itself. A number or choice has two addresses, and a switch too.
+pub fn knobs(plan: &Plan) -> impl Iterator<Item = Knob<'_>> {
     let nodes = plan.nodes.iter().filter(|slot| !slot.id.contains('/'));
-    let ports = nodes.flat_map(|slot| slot.def.inputs.iter().map(move |input| (&slot.id, input)));
-    ports.flat_map(|(id, input)| {
-        let (is_knob, is_field) = (matches!(input.kind, Kind::Number | Kind::Gate), input.kind == Kind::Text);
-        let own = (is_knob || is_field).then(|| format!("{ROOT}{id}/{}", input.name).into());
-        let part = is_knob.then(|| format!("{ROOT}{PART}/{id}/{}", input.name).into());
+    let ports = nodes.flat_map(|slot| slot.def.inputs.iter().zip(&slot.feeds).map(move |port| (&*slot.id, port)));
+    ports.flat_map(|(id, (input, feed))| {
+        let number = match &feed.base {
+            Some(Value::Number(number)) => Some(*number),
+            Some(Value::Gate(gate)) => Some(f64::from(u8::from(gate.on))),
+            _ => None,
+        };
+        let count = input.choices.len();
+        let (range, value) = match input.kind {
+            Kind::Number if count > 0 => {
+                let choice = number.and_then(|index| input.choices.get(index as usize));
+                (Some(Range::Choices(input.choices)), choice.map(|choice| json!(choice)))
+            }
+            Kind::Number => (Some(Range::Numbers(input.soft.0, input.soft.1)), number.map(|number| json!(number))),
+            Kind::Gate => (Some(Range::Switch), number.map(|number| json!(number >= ON))),
+            Kind::Text => match &feed.base {
+                Some(Value::Text(text)) => (Some(Range::Text), Some(json!(&**text))),
+                _ => (Some(Range::Text), None),
+            },
+            _ => (None, None),
+        };
+        let part = matches!(input.kind, Kind::Number | Kind::Gate).then(|| {
+            let part = match input.kind {
+                Kind::Gate => number,
+                _ if count > 0 => number.map(|index| index / (count - 1).max(1) as f64),
+                _ => number.map(|number| part_at(input, number)),
+            };
+            let address = format!("{ROOT}{PART}/{id}/{}", input.name).into();
+            Knob { address, range: Range::Numbers(0.0, 1.0), value: part.map(|part| json!(part)), about: input.about }
+        });
+        let address = || format!("{ROOT}{id}/{}", input.name).into();
+        let own = range.map(|range| Knob { address: address(), range, value, about: input.about });
         own.into_iter().chain(part)
     })
+}
+
+/// The addresses of [`knobs`].
+pub fn addresses(plan: &Plan) -> impl Iterator<Item = Arc<str>> {
+    knobs(plan).map(|knob| knob.address)
 }
 
 #[cfg(test)]
@@ -151,8 +219,8 @@ mod tests {
         serde_json::from_str(text).expect("a patch")
     }
 
-    fn set(address: &str, argument: Argument) -> Result<Option<Json>, KnobError> {
-        edit(&patch(), address, &argument).map(|edit| match edit {
+    fn set(address: &str, argument: &Argument) -> Result<Option<Json>, KnobError> {
+        edit(&patch(), address, argument).map(|edit| match edit {
             LevelEdit::SetParam { value, .. } => value,
             other => panic!("{other:?}"),
         })
@@ -168,23 +236,23 @@ mod tests {
         let number = Argument::Number;
         let text = |text: &str| Argument::Text(text.into());
         let rate = input("modulate.lfo", "rate");
-        assert_eq!(set("/bend/lfo/rate", number(f64::from(0.1_f32))), Ok(Some(json!(0.1))));
-        assert_eq!(set("/bend/lfo/rate", number(1e9)), Ok(Some(json!(rate.hard.1))));
-        assert_eq!(set("/bend/n/lfo/rate", number(0.0)), Ok(Some(json!(rate.soft.0))));
-        assert_eq!(set("/bend/n/lfo/rate", number(7.0)), Ok(Some(json!(rate.soft.1))));
+        assert_eq!(set("/bend/lfo/rate", &number(f64::from(0.1_f32))), Ok(Some(json!(0.1))));
+        assert_eq!(set("/bend/lfo/rate", &number(1e9)), Ok(Some(json!(rate.hard.1))));
+        assert_eq!(set("/bend/n/lfo/rate", &number(0.0)), Ok(Some(json!(rate.soft.0))));
+        assert_eq!(set("/bend/n/lfo/rate", &number(7.0)), Ok(Some(json!(rate.soft.1))));
         let shapes = input("modulate.lfo", "shape").choices;
-        assert_eq!(set("/bend/lfo/shape", number(1.0)), Ok(Some(json!(shapes[1]))));
-        assert_eq!(set("/bend/n/lfo/shape", number(1.0)), Ok(shapes.last().map(|shape| json!(shape))));
-        assert_eq!(set("/bend/lfo/shape", text(&shapes[1].to_uppercase())), Ok(Some(json!(shapes[1]))));
-        assert_eq!(set("/bend/clock/sync", number(0.0)), Ok(Some(json!(false))));
-        assert_eq!(set("/bend/clock/sync", number(1.0)), Ok(None), "the default is not written");
-        assert_eq!(set("/bend/osc/address", text("/x")), Ok(Some(json!("/x"))));
+        assert_eq!(set("/bend/lfo/shape", &number(1.0)), Ok(Some(json!(shapes[1]))));
+        assert_eq!(set("/bend/n/lfo/shape", &number(1.0)), Ok(shapes.last().map(|shape| json!(shape))));
+        assert_eq!(set("/bend/lfo/shape", &text(&shapes[1].to_uppercase())), Ok(Some(json!(shapes[1]))));
+        assert_eq!(set("/bend/clock/sync", &number(0.0)), Ok(Some(json!(false))));
+        assert_eq!(set("/bend/clock/sync", &number(1.0)), Ok(None), "the default is not written");
+        assert_eq!(set("/bend/osc/address", &text("/x")), Ok(Some(json!("/x"))));
     }
 
     #[test]
     fn a_wrong_address_or_argument_has_a_reason() {
         for address in ["/bend/1", "/bend/no/rate", "/bend/n/no/rate", "/bend/a/b/c", "/other/lfo/rate"] {
-            assert_eq!(set(address, Argument::Number(0.0)), Err(KnobError::NoNode), "{address}");
+            assert_eq!(set(address, &Argument::Number(0.0)), Err(KnobError::NoNode), "{address}");
         }
         for (address, argument, part) in [
             ("/bend/lfo/rat", Argument::Number(0.0), "no such input; lfo has "),
@@ -194,7 +262,7 @@ mod tests {
             ("/bend/lfo/shape", Argument::Number(-1.0), "-1 is not a choice"),
             ("/bend/osc/address", Argument::Number(1.0), "no text"),
         ] {
-            let Err(KnobError::Unfit(why)) = set(address, argument) else { panic!("{address}") };
+            let Err(KnobError::Unfit(why)) = set(address, &argument) else { panic!("{address}") };
             assert!(why.contains(part), "{why}");
         }
     }
@@ -205,9 +273,14 @@ mod tests {
         let all: Vec<_> = addresses(&plan).collect();
         assert!(all.iter().any(|address| &**address == "/bend/n/lfo/rate"), "{all:?}");
         assert!(!all.iter().any(|address| &**address == "/bend/n/osc/address"), "{all:?}");
-        for address in all {
+        for Knob { address, value, .. } in knobs(&plan) {
+            // The value of a number leads back to itself.
+            if let Some(number) = value.as_ref().and_then(Json::as_f64).filter(|_| !address.starts_with("/bend/n/")) {
+                let set = set(&address, &Argument::Number(number)).expect("it is set");
+                assert_eq!(set, None, "{address}");
+            }
             let is_set =
-                [Argument::Number(0.0), Argument::Text("/x".into())].map(|argument| set(&address, argument).is_ok());
+                [Argument::Number(0.0), Argument::Text("/x".into())].map(|argument| set(&address, &argument).is_ok());
             assert_ne!(is_set, [false, false], "{address}");
         }
     }

@@ -26,6 +26,7 @@ mod socket;
 pub mod target;
 mod worker;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -69,6 +70,9 @@ pub struct Settings {
     /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches; may be repeated.
     #[arg(long, value_name = "[tcp:]ADDRESS", help_heading = "Devices")]
     pub osc_in: Vec<OscPort>,
+    /// Answer OSCQuery over HTTP at this address, such as 9001: the addresses of the patch, with ranges and values.
+    #[arg(long, value_name = "ADDRESS", value_parser = osc::address, requires = "osc_in", help_heading = "Devices")]
+    pub oscquery: Option<SocketAddr>,
     /// Send OSC to this address, such as 127.0.0.1:7000; may be repeated. A patch chooses among several by NAME.
     #[arg(long, value_name = "[NAME=]ADDRESS", help_heading = "Devices")]
     pub osc_out: Vec<Named<Target>>,
@@ -92,6 +96,7 @@ impl Settings {
             audio: AudioSource::None,
             audio_channels: Channels::Mean,
             osc_in: Vec::new(),
+            oscquery: None,
             osc_out: Vec::new(),
             serial: SerialPorts::None,
             baud: serial::BAUD,
@@ -121,6 +126,7 @@ impl Devices {
         let workers = [
             midi::follow(&settings.midi, &context),
             audio::follow(&settings.audio, settings.audio_channels, &context),
+            settings.oscquery.map(|address| osc::serve(address, settings.osc_in.first().copied(), &context)),
             serial::follow(&settings.serial, settings.baud, &context),
         ];
         let listeners = settings.osc_in.iter().map(|port| osc::listen(port, &context));
@@ -236,6 +242,7 @@ mod tests {
     #[test]
     fn none_is_none() {
         assert_eq!(settings(&["--midi", "none", "--serial", "none"]).expect("flags"), Settings::none());
+        assert!(settings(&["--oscquery", "9001"]).is_err(), "it announces the port of --osc-in");
         assert!(settings(&["--osc-in", "nonsense"]).is_err() && settings(&["--midi-out", " "]).is_err());
     }
 

@@ -42,6 +42,13 @@ pub enum Action {
     Nothing,
 }
 
+/// The addresses of commands, with what each does.
+pub(super) const COMMANDS: [(&str, &str); 3] = [
+    (SNAPSHOT, "Recalls a snapshot: its number, from 1, or its name as a text."),
+    (TAP, "A tap of the tempo."),
+    (PANIC, "The video begins again, with an empty KV cache."),
+];
+
 /// True if an address is that of a request.
 pub(super) fn is_request(address: &str) -> bool {
     address::is_knob(address) || [SNAPSHOT, TAP, PANIC].contains(&address)

@@ -117,6 +117,8 @@ mod tests {
 
     use super::*;
 
+    type Packet = Result<Vec<u8>, &'static str>;
+
     fn slip(packet: &[u8]) -> Vec<u8> {
         let escaped = |&byte: &u8| match byte {
             END => vec![ESCAPE, ESCAPED_END],
@@ -131,7 +133,7 @@ mod tests {
     }
 
     /// The packets of a stream that arrives in pieces of this length, and its end.
-    fn read(stream: &[u8], piece: usize) -> (Vec<Result<Vec<u8>, &'static str>>, Result<(), Broken>) {
+    fn read(stream: &[u8], piece: usize) -> (Vec<Packet>, Result<(), Broken>) {
         let (mut frames, mut found) = (Frames::new(100), Vec::new());
         for bytes in stream.chunks(piece) {
             if let Err(broken) = frames.feed(bytes, |packet| found.push(packet.map(<[u8]>::to_vec))) {

@@ -151,10 +151,8 @@ impl Listener {
         if is_read {
             self.add_events(address, message, part);
         }
-        match request.is_none_or(|request| self.context.activity.push_request(request)) {
-            true => Ok(()),
-            false => Err("too many messages to knobs wait; send fewer"),
-        }
+        let has_place = request.is_none_or(|request| self.context.activity.push_request(request));
+        has_place.then_some(()).ok_or("too many messages to knobs wait; send fewer")
     }
 
     fn add_events(&mut self, address: &Arc<str>, message: &Message, part: &mut Part) {
@@ -315,7 +313,9 @@ mod tests {
         let (mut listener, context) = listener();
         know(&context, ["/of/patch".to_owned(), "/odd[1]".to_owned()]);
         let mut send = |address: &str, x| listener.take(&bytes(&message(address, vec![OscType::Int(x)])));
-        ["/a/1", "/a/2", "/b/1"].into_iter().for_each(|address| send(address, 0));
+        for address in ["/a/1", "/a/2", "/b/1"] {
+            send(address, 0);
+        }
         events(&context);
         for (pattern, matched) in [
             ("/a/*", &["/a/1", "/a/2"][..]),

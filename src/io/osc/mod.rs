@@ -5,6 +5,7 @@ mod input;
 mod output;
 mod packet;
 mod pattern;
+mod query;
 mod tcp;
 mod tempo;
 
@@ -16,6 +17,7 @@ use super::worker::Worker;
 use super::{DeviceContext, DeviceError};
 pub use output::OscOut;
 pub(super) use output::follow;
+pub(super) use query::serve;
 
 /// The prefix of an address of TCP.
 const TCP: &str = "tcp:";
@@ -59,7 +61,7 @@ pub(super) fn listen(port: &OscPort, context: &DeviceContext) -> Worker {
 /// # Errors
 ///
 /// Fails if the text is neither.
-fn address(text: &str) -> Result<SocketAddr, DeviceError> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, DeviceError> {
     if let Ok(port) = text.parse::<u16>() {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }

@@ -157,16 +157,9 @@ fn set(text: &[u8]) -> Set {
     };
     let mut set = Set::default();
     while let Some((&from, after)) = text.split_first() {
-        text = match after {
-            [b'-', to, after @ ..] => {
-                set.add(from, *to);
-                after
-            }
-            _ => {
-                set.add(from, from);
-                after
-            }
-        };
+        let (to, after) = if let [b'-', to, after @ ..] = after { (*to, after) } else { (from, after) };
+        set.add(from, to);
+        text = after;
     }
     set.within_part(inverted)
 }

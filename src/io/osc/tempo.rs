@@ -13,7 +13,7 @@ const PRESSED: f64 = 0.5;
 #[derive(Debug, Default)]
 pub(super) struct Tempo {
     /// Beats per minute.
-    tempo: Option<f64>,
+    per_min: Option<f64>,
     /// True once the program sends its tempo; until then, beats give it.
     is_sent: bool,
     /// A beat and its time.
@@ -31,7 +31,7 @@ impl Tempo {
         match (address, number) {
             ("/bend/tempo", Some(tempo)) if tempo > 0.0 => {
                 self.beat = Some((at, self.beat_at(at)));
-                self.tempo = Some(tempo.clamp(TEMPI.0, TEMPI.1));
+                self.per_min = Some(tempo.clamp(TEMPI.0, TEMPI.1));
                 self.is_sent = true;
             }
             ("/bend/beat", Some(beat)) => {
@@ -39,7 +39,7 @@ impl Tempo {
                 if let Some(tempo) = before.and_then(|before| tempo_between(before, (at, beat)))
                     && !self.is_sent
                 {
-                    self.tempo = Some(tempo);
+                    self.per_min = Some(tempo);
                 }
                 self.beat = Some((at, beat));
             }
@@ -54,12 +54,12 @@ impl Tempo {
             }
             _ => return None,
         }
-        Some([self.tempo?, self.beat_at(at), f64::from(u8::from(!self.is_stopped))])
+        Some([self.per_min?, self.beat_at(at), f64::from(u8::from(!self.is_stopped))])
     }
 
     fn beat_at(&self, at: Instant) -> f64 {
         let Some((since, beat)) = self.beat else { return 0.0 };
-        let rate = if self.is_stopped { 0.0 } else { self.tempo.unwrap_or_default() / 60.0 };
+        let rate = if self.is_stopped { 0.0 } else { self.per_min.unwrap_or_default() / 60.0 };
         beat + rate * secs(since, at)
     }
 }
