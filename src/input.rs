@@ -3,10 +3,12 @@
 //! The thread of a device stamps each event and puts it into an [`Inbox`]. The engine takes the events of a span of time and
 //! gives each its latent frame, with [`frames`].
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bendrack_nodes::address;
+use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::{Applied, ControlId, ControlName, Controls, Event};
 
 /// The most events that wait. Beyond them, those of the older half that a later one replaces are dropped and counted.
@@ -52,6 +54,8 @@ struct Waiting {
     frame_begin: Option<Instant>,
     /// Events that were dropped because too many waited.
     dropped: u64,
+    /// The plan whose addresses patterns match.
+    plan: Option<Arc<Plan>>,
 }
 
 impl Inbox {
@@ -91,6 +95,35 @@ impl Inbox {
         let mut latest = self.locked().latest.clone();
         latest.end_frame();
         latest
+    }
+
+    /// Sets the plan whose OSC addresses [`Inbox::addresses`] returns.
+    pub fn know(&self, plan: Arc<Plan>) {
+        self.locked().plan = Some(plan);
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> Option<Arc<Plan>> {
+        self.locked().plan.clone()
+    }
+
+    /// The OSC addresses that the patch has or reads, and those received so far, each once. False for those of knobs alone.
+    pub fn addresses(&self) -> Vec<(Arc<str>, bool)> {
+        let waiting = self.locked();
+        let received = waiting.latest.sent().filter_map(|(control, _)| match &control.name {
+            ControlName::Osc { address } => Some(address.clone()),
+            _ => None,
+        });
+        let received: Vec<Arc<str>> = received.collect();
+        let plan = waiting.plan.clone();
+        drop(waiting);
+        let mut all: BTreeMap<Arc<str>, bool> = BTreeMap::new();
+        if let Some(plan) = plan {
+            all.extend(address::addresses(&plan).map(|address| (address, false)));
+            all.extend(plan.osc_addresses().into_iter().map(|address| (address, true)));
+        }
+        all.extend(received.into_iter().map(|address| (address, true)));
+        all.into_iter().collect()
     }
 
     /// The number of events that were dropped because too many waited. The last of each known control is never dropped.

@@ -9,6 +9,7 @@
     reason = "controls are compared for identity: a knob at its neutral value is there exactly"
 )]
 
+pub mod address;
 pub mod check;
 pub mod choice;
 pub mod compile;

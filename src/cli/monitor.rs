@@ -28,8 +28,9 @@ pub(super) fn run(settings: &Settings, seconds: Option<f64>, is_json: bool) -> R
     loop {
         let rest = end.map_or(SECOND, |end| end.saturating_duration_since(Instant::now()));
         thread::sleep(rest.min(SECOND));
-        // No engine takes the events.
+        // No engine takes the events, and no patch has knobs.
         inbox.take(Instant::now());
+        devices.activity().take_requests();
         let secs = begin.elapsed().as_secs_f64();
         let lights = devices.activity().lights();
         let written = if is_json {

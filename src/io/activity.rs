@@ -10,6 +10,7 @@ use bendrack_nodes::input::{ControlId, Event};
 use super::controls::{ControlName, ControlState, Pressed, Table};
 use super::light::{self, Counts, Dated, Kind, Light, State};
 use super::message::{Message, Problem};
+use super::request::{Request, Requests};
 use crate::input::Pushed;
 
 /// The most messages of a device that are kept.
@@ -19,6 +20,7 @@ pub const MOST_MESSAGES: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Activity {
     shared: Arc<Mutex<Shared>>,
+    requests: Arc<Mutex<Requests>>,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +104,16 @@ impl Activity {
             Entry::Problem(problem) => LatestMessage { dated: dated(now, *at, problem), is_error: true },
         };
         record.map(|record| record.latest.iter().map(read).collect()).unwrap_or_default()
+    }
+
+    /// Takes the requests that are due: those to knobs, and commands.
+    pub fn take_requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
+    }
+
+    /// Adds a request. False if too many wait.
+    pub(super) fn push_request(&self, request: Request) -> bool {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now(), request)
     }
 
     fn locked(&self) -> MutexGuard<'_, Shared> {

@@ -21,6 +21,7 @@ pub mod names;
 pub mod osc;
 mod outputs;
 mod player;
+mod request;
 pub mod serial;
 mod socket;
 pub mod target;
@@ -44,7 +45,9 @@ use message::Message;
 use midi::MidiInputs;
 use midi_out::PartOfName;
 use names::{DeviceNames, GivenName};
+use osc::OscPort;
 pub use outputs::Outputs;
+pub use request::{Action, Request};
 use serial::SerialPorts;
 use target::{Named, Target};
 use worker::Worker;
@@ -71,9 +74,12 @@ pub struct Settings {
     /// Channels of --audio for the node audio.in: their mean, one of the first two, or the loudest in each band.
     #[arg(long, value_name = "CHANNELS", value_enum, default_value_t, requires = "audio", help_heading = "Devices")]
     pub audio_channels: Channels,
-    /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches.
-    #[arg(long, value_name = "ADDRESS", value_parser = osc::address, help_heading = "Devices")]
-    pub osc_in: Option<SocketAddr>,
+    /// Listen for OSC at this address; 9000 alone is 127.0.0.1:9000, which only this machine reaches; may be repeated.
+    #[arg(long, value_name = "[tcp:]ADDRESS", help_heading = "Devices")]
+    pub osc_in: Vec<OscPort>,
+    /// Answer OSCQuery over HTTP at this address, such as 9001: the addresses of the patch, with ranges and values.
+    #[arg(long, value_name = "ADDRESS", value_parser = osc::address, requires = "osc_in", help_heading = "Devices")]
+    pub oscquery: Option<SocketAddr>,
     /// Send OSC to this address, such as 127.0.0.1:7000; may be repeated. A patch chooses among several by NAME.
     #[arg(long, value_name = "[NAME=]ADDRESS", help_heading = "Devices")]
     pub osc_out: Vec<Named<Target>>,
@@ -104,7 +110,8 @@ impl Settings {
             midi_feedback: Vec::new(),
             audio: AudioSource::None,
             audio_channels: Channels::Mean,
-            osc_in: None,
+            osc_in: Vec::new(),
+            oscquery: None,
             osc_out: Vec::new(),
             serial: SerialPorts::None,
             baud: serial::BAUD,
@@ -139,11 +146,12 @@ impl Devices {
         let workers = [
             midi::follow(&settings.midi, &context),
             audio::follow(&settings.audio, settings.audio_channels, &context),
-            settings.osc_in.map(|address| osc::listen(address, &context)),
+            settings.oscquery.map(|address| osc::serve(address, settings.osc_in.first().copied(), &context)),
             serial::follow(&settings.serial, settings.baud, &context),
         ];
-        let workers =
-            workers.into_iter().flatten().chain(players).chain(shown).chain(senders).chain(lighters).collect();
+        let listeners = settings.osc_in.iter().map(|port| osc::listen(port, &context));
+        let outgoing = players.into_iter().chain(shown).chain(senders).chain(lighters);
+        let workers = workers.into_iter().flatten().chain(listeners).chain(outgoing).collect();
         Devices { activity: context.activity, names: context.names, sound: context.sound, outputs, _workers: workers }
     }
 
@@ -225,7 +233,7 @@ mod tests {
     #[test]
     fn without_flags_no_network_or_serial_port_is_opened() {
         let settings = settings(&[]).expect("defaults");
-        assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (None, Vec::new(), Vec::new()));
+        assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (Vec::new(), Vec::new(), Vec::new()));
         assert_eq!(settings.lamps, LampSettings::none());
         assert_eq!((settings.audio, settings.audio_channels), (AudioSource::None, Channels::Mean));
         assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
@@ -242,6 +250,8 @@ mod tests {
             "pads=Launchpad",
             "--osc-in",
             "9000",
+            "--osc-in",
+            "tcp:0.0.0.0:9001",
             "--osc-out",
             "10.0.0.2:9001",
             "--osc-out",
@@ -259,7 +269,8 @@ mod tests {
         assert_eq!(settings.midi, MidiInputs::Named("nano".into()));
         let part = |name: &str, text: &str| Named { name: name.into(), device: PartOfName(text.into()) };
         assert_eq!(settings.midi_out, [part("", "Synth"), part("pads", "Launchpad")]);
-        assert_eq!(settings.osc_in, Some(([127, 0, 0, 1], 9000).into()));
+        let ports: Vec<String> = settings.osc_in.iter().map(OscPort::to_string).collect();
+        assert_eq!(ports, ["127.0.0.1:9000", "tcp:0.0.0.0:9001"]);
         let wall = Named { name: "wall".into(), device: Target::Name("lamp.local".into(), 7000) };
         assert_eq!(settings.osc_out, [Target::Address(([10, 0, 0, 2], 9001).into()).into(), wall]);
         let LampSettings { artnet, sacn, light_rate, light_end, .. } = &settings.lamps;
@@ -270,6 +281,7 @@ mod tests {
     #[test]
     fn none_is_none() {
         assert_eq!(settings(&["--midi", "none", "--serial", "none"]).expect("flags"), Settings::none());
+        assert!(settings(&["--oscquery", "9001"]).is_err(), "it announces the port of --osc-in");
         assert!(settings(&["--osc-in", "nonsense"]).is_err() && settings(&["--midi-out", " "]).is_err());
     }
 

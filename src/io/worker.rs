@@ -67,6 +67,13 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// True once the thread has ended.
+    pub(super) fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop = None;

@@ -1,5 +1,7 @@
 //! The monitor of devices: lights, table of controls, assignment to nodes.
 
+use bendrack::io::Request;
+use bendrack_nodes::input::Event;
 use bendrack_nodes::patch::{Node, Patch};
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
@@ -152,4 +154,27 @@ fn a_port_gets_a_name_for_patches_and_the_patch_describes_its_devices() {
     assert_eq!(devices.0.borrow().names.get("nanoKONTROL2").map(String::as_str), Some("box"));
     write(&mut window, "nanoKONTROL2");
     assert!(devices.0.borrow().names.is_empty(), "its own name");
+}
+
+#[test]
+fn messages_to_a_knob_turn_it_and_one_undo_turns_it_back() {
+    let mut patch = Patch::default();
+    patch.nodes.insert("lfo".into(), Node::new("modulate.lfo"));
+    let devices = FakeDevices::default();
+    let (mut window, ..) = recording_window_with(patch, devices.clone());
+    let rate =
+        |window: &Window| window.state().workspace.editor.document.patch.nodes["lfo"].params.get("rate").cloned();
+    let send = |window: &mut Window, number: f64| {
+        let event = Event::osc("/bend/lfo/rate", &[number]);
+        devices.1.borrow_mut().extend(Request::of_event(&event));
+        window.run_steps(2);
+    };
+    for number in [1.5, 2.0, 2.5] {
+        send(&mut window, number);
+        assert_eq!(rate(&window), Some(json!(number)));
+    }
+    assert_eq!(undo_name(&window), Some("turn knobs by OSC".to_owned()));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(rate(&window), None);
 }

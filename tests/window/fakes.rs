@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use bendrack::io::{Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, State};
+use bendrack::io::{
+    Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, Request, State,
+};
 use bendrack::ui::{DeviceLink, RecordedParts, RecordingLink, RecordingState};
 use bendrack_nodes::patch::{Device, Patch};
 
@@ -52,9 +54,9 @@ impl RecordingLink for FakeRecordings {
     }
 }
 
-/// Devices that always send the same, and presses of controls.
+/// Devices that always send the same, presses of controls, and requests.
 #[derive(Clone, Default)]
-pub struct FakeDevices(pub Rc<RefCell<DeviceState>>);
+pub struct FakeDevices(pub Rc<RefCell<DeviceState>>, pub Rc<RefCell<Vec<Request>>>);
 
 #[derive(Default)]
 pub struct DeviceState {
@@ -77,6 +79,10 @@ impl FakeDevices {
 }
 
 impl DeviceLink for FakeDevices {
+    fn take_requests(&self) -> Vec<Request> {
+        self.1.take()
+    }
+
     fn lights(&self) -> Vec<Light> {
         let dated = |text: &str, secs_ago| Some(Dated { text: text.into(), secs_ago });
         let counts = |messages, errors| Counts { messages, errors, ..Counts::default() };

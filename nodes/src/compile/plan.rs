@@ -1,9 +1,11 @@
 //! A patch, checked, sorted and indexed. Each edit compiles one; each frame runs it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::node::def::{Curve, Input, NodeDef};
+use crate::input::ControlName;
+use crate::node::def::{Curve, Grammar, Input, NodeDef};
 use crate::node::memory::{Cells, Layout};
 use crate::node::value::{Kind, Value};
 use crate::patch::ControlMap;
@@ -156,6 +158,23 @@ impl Plan {
     /// The seed of the patch.
     pub const fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The OSC addresses that nodes and maps read. Addresses that arrive by cable are not among them.
+    pub fn osc_addresses(&self) -> BTreeSet<Arc<str>> {
+        let nodes = self.nodes.iter().filter(|slot| slot.def.reads.is_some()).flat_map(|slot| {
+            let texts = slot.def.inputs.iter().zip(&slot.feeds).filter(|(input, _)| input.grammar == Grammar::Address);
+            texts.filter_map(|(_, feed)| match (&feed.base, &feed.cable) {
+                (Some(Value::Text(address)), None) => Some(address.clone()),
+                _ => None,
+            })
+        });
+        let maps = self.nodes.iter().flat_map(|slot| &slot.feeds).flat_map(|feed| &feed.maps);
+        let maps = maps.filter_map(|map| match &map.from.name {
+            ControlName::Osc { address } => Some(address.clone()),
+            _ => None,
+        });
+        nodes.chain(maps).collect()
     }
 
     /// The ids of the nodes, in the order in which they run.

@@ -1,6 +1,7 @@
 //! `bendrack play`: a patch played live without a window, for installations, servers and tests.
 
 mod frames;
+mod knobs;
 mod state;
 mod watch;
 
@@ -16,10 +17,11 @@ use super::render::compile;
 use super::{Failure, models, read_patch, size, sound};
 use crate::engine::{Engine, EngineHandle, Frame, Session};
 use crate::io::audio::AudioSource;
-use crate::io::{self as devices, Devices};
+use crate::io::{self as devices, Devices, Request};
 use crate::output::raw::FrameFormat;
 use crate::take::{TakeWriter, folder};
 use frames::FrameWriter;
+use knobs::Knobs;
 use watch::{Watch, Watched};
 
 /// Longest wait for the last model call at the end.
@@ -72,6 +74,7 @@ impl Play {
             .map_err(|error| Failure::Failed(format!("signals cannot be received: {error}")))?;
 
         let (model, size, zoom, patch) = (self.model.clone(), self.size, self.zoom, Arc::new(patch));
+        let mut knobs = Knobs::new(patch.clone());
         let load = move || {
             let model = models::open(&model)?;
             let size = size.unwrap_or(model.size);
@@ -96,6 +99,7 @@ impl Play {
         let journal = take.map(|path| TakeWriter::new(move || Ok(path.clone()), sound_file));
         let take_state = journal.as_ref().map(TakeWriter::state);
         let engine = EngineHandle::start_with_journal(load, watch, journal);
+        knobs.apply(&engine, saved.iter().filter_map(Request::of_event));
         engine.inbox().push(Instant::now(), saved);
         let devices = Devices::open(&self.devices, engine.inbox());
         outputs.open(&devices);
@@ -108,7 +112,7 @@ impl Play {
             stop: &stop,
             take: take_state.as_ref().map(|state| state as _),
         };
-        let ended = Watch::new(&self, watched).run();
+        let ended = Watch::new(&self, watched, knobs).run();
         if let Some(path) = &self.state {
             state::save(path, engine.inbox());
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::frames::FrameWriter;
+use super::knobs::Knobs;
 use super::{Play, state};
 use crate::cli::render::peak_memory;
 use crate::cli::{Failure, print_json};
@@ -42,6 +43,7 @@ pub(super) struct Watched<'a> {
 pub(super) struct Watch<'a> {
     play: &'a Play,
     of: Watched<'a>,
+    knobs: Knobs,
     /// Time of the first picture; now, before it.
     first: Instant,
     /// Latest time at which the engine ran.
@@ -54,10 +56,10 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(play: &'a Play, of: Watched<'a>) -> Self {
+    pub(super) fn new(play: &'a Play, of: Watched<'a>, knobs: Knobs) -> Self {
         let now = Instant::now();
         let (stats_due, state_due) = (now + STATS, now + STATE);
-        Self { play, of, first: now, running: now, stats_due, state_due, before: (now, 0), has_warned: false }
+        Self { play, of, knobs, first: now, running: now, stats_due, state_due, before: (now, 0), has_warned: false }
     }
 
     /// Runs until the end of the program.
@@ -66,6 +68,7 @@ impl<'a> Watch<'a> {
             if let Some(end) = self.end() {
                 return end;
             }
+            self.knobs.apply(self.of.engine, self.of.devices.activity().take_requests());
             self.check_take()?;
             self.write(Instant::now())?;
             std::thread::sleep(LOOK);

@@ -65,6 +65,9 @@ impl<J: Journal> Conductor<J> {
             // The wait of a patch for the model to load is not latency.
             state.patch_given = None;
         }
+        if self.shared.state().patch.is_none() {
+            self.shared.inbox.know(self.session.engine().plan().clone());
+        }
         // Events that arrived meanwhile belong to the first frame.
         self.drained = Instant::now();
         self.journal.begin(&self.session);

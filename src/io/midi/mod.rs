@@ -48,7 +48,7 @@ impl FromStr for MidiInputs {
 }
 
 /// Applies the messages of one port.
-struct Port {
+pub(super) struct Port {
     context: DeviceContext,
     light: LightHandle,
     parser: Parser,
@@ -59,7 +59,7 @@ struct Port {
 }
 
 impl Port {
-    fn new(context: DeviceContext, light: LightHandle) -> Self {
+    pub(super) fn new(context: DeviceContext, light: LightHandle) -> Self {
         Port {
             context,
             light,
@@ -78,6 +78,22 @@ impl Port {
             match self.parser.feed(byte) {
                 Step::Message(message) => self.apply(at, message),
                 Step::Stray => self.light.count_error(format!("a stray byte, {byte}")),
+                Step::Nothing => {}
+            }
+        }
+    }
+
+    /// Takes a message of three bytes, of which short messages use fewer, at a time.
+    pub(super) fn take(&mut self, at: Instant, bytes: [u8; 3]) {
+        let length = match bytes[0] {
+            0xF8.. => 1,
+            0xC0..=0xDF => 2,
+            _ => 3,
+        };
+        for &byte in &bytes[..length] {
+            match self.parser.feed(byte) {
+                Step::Message(message) => self.apply(at, message),
+                Step::Stray => self.light.count_error(format!("a stray byte of MIDI, {byte}")),
                 Step::Nothing => {}
             }
         }

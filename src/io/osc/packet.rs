@@ -13,10 +13,24 @@ const MAX_NUMBERS: usize = 256;
 /// The deepest nesting of bundles, and the most arrays in a message.
 const MAX_DEPTH: usize = 8;
 
-/// The messages of a bundle, or a message alone: its time tag, and addresses with their finite numbers.
-pub(super) type Part = (Option<OscTime>, Vec<(String, Vec<f64>)>);
+/// A message.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Message {
+    pub(super) address: String,
+    /// Finite numbers.
+    pub(super) numbers: Vec<f64>,
+    /// Its first text, from which nothing but knobs make something.
+    pub(super) text: Option<String>,
+    /// True without arguments, or with an impulse or nil and no number.
+    pub(super) is_press: bool,
+    /// MIDI messages: status and data.
+    pub(super) midi: Vec<[u8; 3]>,
+}
 
-/// Reads a packet: the parts of one time, in order. Arguments that are not numbers are skipped, arrays flattened.
+/// The messages of a bundle, or a message alone, with its time tag.
+pub(super) type Part = (Option<OscTime>, Vec<Message>);
+
+/// Reads a packet: the parts of one time, in order. Arrays are flattened; texts, characters, blobs and times skipped.
 ///
 /// # Errors
 ///
@@ -78,30 +92,40 @@ fn collect(packet: OscPacket, parts: &mut Vec<Part>) -> Result<(), Problem> {
             Err(Problem::of("an address that is too long", message.addr.as_bytes()))
         }
         OscPacket::Message(message) => {
-            let mut numbers = Vec::new();
-            flatten(&message.args, &mut numbers);
-            numbers.truncate(MAX_NUMBERS);
-            if numbers.iter().any(|number| !number.is_finite()) {
-                return Err(Problem::of("a number that is not finite", message.addr.as_bytes()));
+            let mut read = Message { is_press: message.args.is_empty(), ..Message::default() };
+            flatten(&message.args, &mut read);
+            read.address = message.addr;
+            read.numbers.truncate(MAX_NUMBERS);
+            read.midi.truncate(MAX_NUMBERS);
+            read.is_press &= read.numbers.is_empty() && read.midi.is_empty();
+            if read.numbers.iter().any(|number| !number.is_finite()) {
+                return Err(Problem::of("a number that is not finite", read.address.as_bytes()));
             }
             if let Some((_, messages)) = parts.last_mut() {
-                messages.push((message.addr, numbers));
+                messages.push(read);
             }
             Ok(())
         }
     }
 }
 
-fn flatten(args: &[OscType], numbers: &mut Vec<f64>) {
+fn flatten(args: &[OscType], read: &mut Message) {
+    let part = |byte: u8| f64::from(byte) / 255.0;
     for arg in args {
         match arg {
-            OscType::Int(x) => numbers.push(f64::from(*x)),
-            OscType::Long(x) => numbers.push(*x as f64),
-            OscType::Float(x) => numbers.push(f64::from(*x)),
-            OscType::Double(x) => numbers.push(*x),
-            OscType::Bool(x) => numbers.push(f64::from(u8::from(*x))),
-            OscType::Array(array) => flatten(&array.content, numbers),
-            _ => {}
+            OscType::Int(x) => read.numbers.push(f64::from(*x)),
+            OscType::Long(x) => read.numbers.push(*x as f64),
+            OscType::Float(x) => read.numbers.push(f64::from(*x)),
+            OscType::Double(x) => read.numbers.push(*x),
+            OscType::Bool(x) => read.numbers.push(f64::from(u8::from(*x))),
+            OscType::Color(colour) => {
+                read.numbers.extend([colour.red, colour.green, colour.blue, colour.alpha].map(part));
+            }
+            OscType::Midi(midi) => read.midi.push([midi.status, midi.data1, midi.data2]),
+            OscType::Array(array) => flatten(&array.content, read),
+            OscType::Nil | OscType::Inf => read.is_press = true,
+            OscType::String(text) => _ = read.text.get_or_insert_with(|| text.clone()),
+            OscType::Char(_) | OscType::Blob(_) | OscType::Time(_) => {}
         }
     }
 }
@@ -112,6 +136,16 @@ mod tests {
 
     use super::*;
     use crate::io::osc::tests::{bundle, bytes, message};
+
+    fn numbers(address: &str, numbers: &[f64]) -> Message {
+        Message { address: address.into(), numbers: numbers.into(), ..Message::default() }
+    }
+
+    /// True if every number of a packet is finite, or there is a problem.
+    fn is_finite(packet: &[u8]) -> bool {
+        let parts = read(packet).unwrap_or_default();
+        parts.iter().flat_map(|(_, part)| part).flat_map(|message| &message.numbers).all(|number| number.is_finite())
+    }
 
     #[test]
     fn numbers_of_every_type_are_read_and_the_rest_is_skipped() {
@@ -125,17 +159,40 @@ mod tests {
             OscType::Bool(true),
             OscType::Bool(false),
             OscType::Blob(vec![1, 2, 3]),
+            OscType::Char('x'),
+            OscType::Time(rosc::OscTime { seconds: 1, fractional: 0 }),
+            OscType::Color(rosc::OscColor { red: 255, green: 51, blue: 0, alpha: 255 }),
             OscType::Array(array),
         ];
-        let expected = vec![-1.0, 0.5, 0.1, (1_u64 << 40) as f64, 1.0, 0.0, 5.0];
-        assert_eq!(read(&bytes(&message("/a", args))), Ok(vec![(None, vec![("/a".into(), expected)])]));
+        let expected = [-1.0, 0.5, 0.1, (1_u64 << 40) as f64, 1.0, 0.0, 1.0, 0.2, 0.0, 1.0, 5.0];
+        assert_eq!(
+            read(&bytes(&message("/a", args))),
+            Ok(vec![(None, vec![Message { text: Some("x".into()), ..numbers("/a", &expected) }])])
+        );
+    }
+
+    #[test]
+    fn impulses_and_empty_messages_are_presses_and_midi_is_midi() {
+        let only = |args| {
+            let parts = read(&bytes(&message("/bang", args))).expect("parts");
+            parts[0].1[0].clone()
+        };
+        let text = || OscType::String("go".into());
+        for args in [vec![], vec![OscType::Inf], vec![OscType::Nil], vec![text(), OscType::Inf]] {
+            assert!(only(args.clone()).is_press, "{args:?}");
+        }
+        for args in [vec![text()], vec![OscType::Inf, OscType::Int(0)], vec![OscType::Bool(false)]] {
+            assert!(!only(args.clone()).is_press, "{args:?}");
+        }
+        let note = OscType::Midi(rosc::OscMidiMessage { port: 0, status: 0x90, data1: 60, data2: 127 });
+        assert_eq!(only(vec![note]), Message { midi: vec![[0x90, 60, 127]], ..numbers("/bang", &[]) });
     }
 
     #[test]
     fn bundles_are_read_in_order_and_not_too_deep() {
         let inner = bundle(vec![message("/b", vec![OscType::Int(2)])]);
         let packet = bundle(vec![message("/a", vec![OscType::Int(1)]), inner, message("/a", vec![OscType::Int(3)])]);
-        let expected = [("/a", 1.0), ("/b", 2.0), ("/a", 3.0)].map(|(address, x)| (address.to_owned(), vec![x]));
+        let expected = [("/a", 1.0), ("/b", 2.0), ("/a", 3.0)].map(|(address, x)| numbers(address, &[x]));
         let messages: Vec<_> = read(&bytes(&packet)).expect("parts").into_iter().flat_map(|(_, part)| part).collect();
         assert_eq!(messages, expected);
         let nest = |depth| (0..depth).fold(message("/a", vec![OscType::Int(1)]), |packet, _| bundle(vec![packet]));
@@ -161,8 +218,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_give_finite_numbers_or_an_error(packet in prop::collection::vec(any::<u8>(), 0..300)) {
-            let numbers = read(&packet).unwrap_or_default();
-            prop_assert!(numbers.iter().flat_map(|(_, part)| part).flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+            prop_assert!(is_finite(&packet));
         }
 
         #[test]
@@ -171,8 +227,7 @@ mod tests {
             let mut packet = bytes(&bundle(vec![message("/first", args.clone()), bundle(vec![message("/b", args)])]));
             let at = at % packet.len();
             packet[at] = byte;
-            let numbers = read(&packet).unwrap_or_default();
-            prop_assert!(numbers.iter().flat_map(|(_, part)| part).flat_map(|(_, numbers)| numbers).all(|number| number.is_finite()));
+            prop_assert!(is_finite(&packet));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bendrack_nodes::patch::Device;
 
 use crate::io::names::DeviceNames;
-use crate::io::{Activity, ControlName, ControlState, Kind, LatestMessage, Light, Pressed};
+use crate::io::{Activity, ControlName, ControlState, Kind, LatestMessage, Light, Pressed, Request};
 
 /// The devices that are open or awaited. No call blocks.
 pub trait DeviceLink {
@@ -23,6 +23,8 @@ pub trait DeviceLink {
     fn give_name(&self, port: &str, name: Option<&str>);
     /// Takes over the descriptions of the patch's devices.
     fn set_wanted(&self, devices: &BTreeMap<String, Device>);
+    /// Takes the requests that are due.
+    fn take_requests(&self) -> Vec<Request>;
 }
 
 /// The devices of the program.
@@ -60,5 +62,9 @@ impl DeviceLink for DeviceHandle {
 
     fn set_wanted(&self, devices: &BTreeMap<String, Device>) {
         self.names.set_wanted(devices);
+    }
+
+    fn take_requests(&self) -> Vec<Request> {
+        self.activity.take_requests()
     }
 }

@@ -180,6 +180,7 @@ impl App {
         }
         self.poll_takes(ui);
         self.poll_remote(ui);
+        self.poll_requests(ui);
         let is_free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
         let press = self.held.update(ui, is_free);
         self.canvas.reroutes = press == Some(Press::Short);

@@ -3,9 +3,11 @@
 use eframe::egui::Ui;
 
 use super::App;
+use super::command::Command;
 use super::devices::DeviceLink;
 use super::recording::RecordingState;
-use crate::io::{ControlName, ControlState, Pressed};
+use crate::io::{Action, ControlName, ControlState, Pressed};
+use crate::ui::document::Step;
 
 /// The OSC address that starts and stops recordings.
 const ADDRESS: &str = "/bendrack/record";
@@ -81,6 +83,24 @@ fn candidates(devices: &dyn DeviceLink) -> Vec<(ControlName, Pressed)> {
 }
 
 impl App {
+    /// Applies the messages to knobs and the commands of devices. Those of one look are one step; steps without a pause are one in the
+    /// undo history.
+    pub(super) fn poll_requests(&mut self, ui: &Ui) {
+        let mut edits = Vec::new();
+        for request in self.devices.take_requests() {
+            match request.action(&self.workspace.editor.document.patch) {
+                Ok(Action::Edit(new)) => edits.extend(new),
+                Ok(Action::Tap) => self.run(ui, Command::Tap),
+                Ok(Action::Panic) => self.run(ui, Command::Restart),
+                Ok(Action::Nothing) => {}
+                Err(why) => request.refuse(why),
+            }
+        }
+        if !edits.is_empty() {
+            self.workspace.editor.document.apply(Step::merging("turn knobs by OSC", edits));
+        }
+    }
+
     /// Starts or stops a recording, or ends learning, on new messages of devices.
     pub(super) fn poll_remote(&mut self, ui: &Ui) {
         let devices = &*self.devices;

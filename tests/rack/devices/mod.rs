@@ -128,7 +128,7 @@ fn devices_close_soon() {
     let serial = bendrack::io::serial::SerialPorts::Path("/no/such/port".into());
     let midi = bendrack::io::midi::MidiInputs::Named("no such port".into());
     let audio = bendrack::io::audio::AudioSource::Named("no such input".into());
-    let (devices, _) = open(&Settings { osc_in: Some(free), serial, midi, audio, ..Settings::none() });
+    let (devices, _) = open(&Settings { osc_in: vec![free.into()], serial, midi, audio, ..Settings::none() });
     within(SOON, "every device has a light", || devices.activity().lights().len() == 4);
     let begin = Instant::now();
     drop(devices);

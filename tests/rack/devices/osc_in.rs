@@ -51,7 +51,7 @@ fn osc_sender() {
 #[test]
 fn osc_from_another_process_survives_malformed_packets() {
     let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let (devices, inbox) = open(&Settings { osc_in: Some(free), ..Settings::none() });
+    let (devices, inbox) = open(&Settings { osc_in: vec![free.into()], ..Settings::none() });
     within(SOON, "OSC is open", || is_open(&devices, Kind::OscIn));
     let mut sender = Other::start(module_path!(), "osc_sender", &free.to_string());
     let value = |address: &str| inbox.latest().osc(address, 0).and_then(Control::last);
@@ -75,7 +75,7 @@ fn osc_from_another_process_survives_malformed_packets() {
 fn a_flood_arrives_or_is_counted_as_lost() {
     const PACKETS_PER_SEC: u64 = 10_000;
     let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let (devices, inbox) = open(&Settings { osc_in: Some(free), ..Settings::none() });
+    let (devices, inbox) = open(&Settings { osc_in: vec![free.into()], ..Settings::none() });
     within(SOON, "OSC is open", || is_open(&devices, Kind::OscIn));
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let packets: Vec<Vec<u8>> = (0..100_u8)
@@ -115,7 +115,8 @@ fn a_flood_arrives_or_is_counted_as_lost() {
 #[test]
 fn an_address_that_is_taken_is_listened_at_when_it_is_free() {
     let other = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    let (devices, _) = open(&Settings { osc_in: other.local_addr().ok(), ..Settings::none() });
+    let (devices, _) =
+        open(&Settings { osc_in: other.local_addr().ok().map(Into::into).into_iter().collect(), ..Settings::none() });
     within(SOON, "the light shows the reason", || {
         light(&devices, Kind::OscIn).is_some_and(|light| matches!(light.state, State::Failed(_)))
     });

@@ -253,7 +253,7 @@ fn ten_minutes_through_osc_with_edits_are_rendered_again() {
         writer(&path),
     );
     let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let _devices = Devices::open(&Settings { osc_in: Some(free), ..Settings::none() }, rack.inbox());
+    let _devices = Devices::open(&Settings { osc_in: vec![free.into()], ..Settings::none() }, rack.inbox());
     let sender = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let begin = Instant::now();
     for step in 0_u32.. {

@@ -1,0 +1,237 @@
+//! Messages that change the patch or the engine: OSC to the addresses of knobs, and commands.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bendrack_nodes::address::{self, Argument, KnobError};
+use bendrack_nodes::input::{ControlName, Event};
+use bendrack_nodes::patch::{ControlMap, LevelEdit, Patch};
+
+use super::activity::LightHandle;
+use super::message::Problem;
+
+/// The most requests that wait. A knob has one: its latest.
+const MOST: usize = 4096;
+
+const SNAPSHOT: &str = "/bendrack/snapshot";
+const TAP: &str = "/bendrack/tap";
+const PANIC: &str = "/bendrack/panic";
+
+/// A message to a knob of the patch, or a command.
+#[derive(Clone, Debug)]
+pub struct Request {
+    address: Arc<str>,
+    argument: Argument,
+    /// The time at which it takes effect.
+    at: Instant,
+    /// The device that sent it.
+    from: Option<LightHandle>,
+}
+
+/// The effect of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Edits of the patch.
+    Edit(Vec<LevelEdit>),
+    /// A tap of the tempo.
+    Tap,
+    /// The video begins again: an empty KV cache, and every knob where the patch has it.
+    Panic,
+    /// None: a button is released, or the patch reads the address.
+    Nothing,
+}
+
+/// The addresses of commands, with what each does.
+pub(super) const COMMANDS: [(&str, &str); 3] = [
+    (SNAPSHOT, "Recalls a snapshot: its number, from 1, or its name as a text."),
+    (TAP, "A tap of the tempo."),
+    (PANIC, "The video begins again, with an empty KV cache."),
+];
+
+/// True if an address is that of a request.
+pub(super) fn is_request(address: &str) -> bool {
+    address::is_knob(address) || [SNAPSHOT, TAP, PANIC].contains(&address)
+}
+
+impl Request {
+    pub(super) fn new(address: Arc<str>, argument: Argument, at: Instant, from: &LightHandle) -> Self {
+        Self { address, argument, at, from: Some(from.clone()) }
+    }
+
+    /// The request of a stored event; none if it is not to a knob.
+    pub fn of_event(event: &Event) -> Option<Self> {
+        let Event::Control { control, numbers } = event else { return None };
+        let ControlName::Osc { address } = &control.name else { return None };
+        let argument = Argument::Number(*numbers.first()?);
+        address::is_knob(address).then(|| Self { address: address.clone(), argument, at: Instant::now(), from: None })
+    }
+
+    /// The effect on a patch.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason and the next step if the patch lacks the node, input or snapshot, or the value is unfit.
+    pub fn action(&self, patch: &Patch) -> Result<Action, String> {
+        let is_released = matches!(self.argument, Argument::Number(number) if number < 0.5);
+        match &*self.address {
+            TAP | PANIC | SNAPSHOT if is_released => Ok(Action::Nothing),
+            TAP => Ok(Action::Tap),
+            PANIC => Ok(Action::Panic),
+            SNAPSHOT => self.recall(patch).map(Action::Edit),
+            address => match address::edit(patch, address, &self.argument) {
+                Ok(edit) => Ok(Action::Edit(vec![edit])),
+                Err(KnobError::Unfit(why)) => Err(why),
+                Err(KnobError::NoNode) if reads(patch, address) => Ok(Action::Nothing),
+                Err(KnobError::NoNode) => {
+                    Err("the patch has no such node; the inspector shows the id of each".to_owned())
+                }
+            },
+        }
+    }
+
+    fn recall(&self, patch: &Patch) -> Result<Vec<LevelEdit>, String> {
+        let snapshots = &patch.snapshots;
+        let snapshot = match &self.argument {
+            Argument::Number(number) => snapshots.get((number.round() as usize).saturating_sub(1)),
+            Argument::Text(name) => {
+                snapshots.iter().find(|snapshot| snapshot.name.to_lowercase() == name.to_lowercase())
+            }
+            Argument::Press => return Err("a snapshot has a number from 1, or a name; send one".to_owned()),
+        };
+        let snapshot = snapshot.ok_or_else(|| format!("no such snapshot; the patch has {}", snapshots.len()))?;
+        Ok(patch.recall(snapshot))
+    }
+
+    /// Counts the request as an error of its device.
+    pub fn refuse(&self, reason: String) {
+        if let Some(from) = &self.from {
+            from.count_error(Problem::of(reason, self.address.as_bytes()));
+        }
+    }
+}
+
+/// True if a node or map of the patch reads an address.
+fn reads(patch: &Patch, address: &str) -> bool {
+    let by_map =
+        |map: &ControlMap| matches!(&map.from.name, ControlName::Osc { address: known } if **known == *address);
+    patch.maps.iter().any(by_map)
+        || patch.nodes.values().flat_map(|node| node.params.values()).any(|value| value.as_str() == Some(address))
+}
+
+/// Requests that wait for the window, or for `bendrack play`.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// In the order of their arrival.
+    waiting: BTreeMap<u64, Request>,
+    /// The latest request of each knob.
+    knobs: HashMap<Arc<str>, u64>,
+    next: u64,
+}
+
+impl Requests {
+    /// Adds a request. One to a knob replaces an earlier one, if both are due. False if too many wait.
+    pub(super) fn push(&mut self, now: Instant, request: Request) -> bool {
+        let before = self.knobs.get(&request.address).and_then(|number| self.waiting.get_mut(number));
+        if let Some(before) = before.filter(|before| before.at <= now && request.at <= now) {
+            *before = request;
+            return true;
+        }
+        if self.waiting.len() >= MOST {
+            return false;
+        }
+        if address::is_knob(&request.address) {
+            self.knobs.insert(request.address.clone(), self.next);
+        }
+        self.waiting.insert(self.next, request);
+        self.next += 1;
+        true
+    }
+
+    /// Takes the requests that are due, in the order of their times.
+    pub(super) fn take(&mut self, now: Instant) -> Vec<Request> {
+        let mut due: Vec<Request> =
+            self.waiting.extract_if(.., |_, request| request.at <= now).map(|(_, request)| request).collect();
+        self.knobs.retain(|_, number| self.waiting.contains_key(number));
+        due.sort_by_key(|request| request.at);
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bendrack_nodes::patch::Snapshot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::io::{Activity, Kind};
+
+    fn light() -> LightHandle {
+        Activity::default().light(Kind::OscIn, "phone")
+    }
+
+    fn request(address: &str, argument: Argument) -> Request {
+        Request::new(address.into(), argument, Instant::now(), &light())
+    }
+
+    fn patch() -> Patch {
+        let text = r#"{ "format": "bendrack-patch", "version": 1, "nodes": {
+            "lfo": { "type": "modulate.lfo" }, "osc": { "type": "osc.in", "params": { "address": "/bend/a/b" } } } }"#;
+        let mut patch: Patch = serde_json::from_str(text).expect("a patch");
+        let port = serde_json::from_value(json!("lfo.rate")).expect("a port");
+        let values = [(port, json!(2.0))].into();
+        patch.snapshots.push(Snapshot { name: "Drop".into(), values, rest: serde_json::Map::new() });
+        patch
+    }
+
+    #[test]
+    fn a_request_edits_the_patch_or_has_a_reason() {
+        let action = |address: &str, argument| request(address, argument).action(&patch());
+        let set = |value| LevelEdit::SetParam { id: "lfo".into(), name: "rate".into(), value: Some(json!(value)) };
+        let number = Argument::Number;
+        assert_eq!(action("/bend/lfo/rate", number(3.0)), Ok(Action::Edit(vec![set(3.0)])));
+        assert_eq!(action("/bend/a/b", number(3.0)), Ok(Action::Nothing), "a node reads it");
+        assert!(action("/bend/b/a", number(3.0)).is_err());
+        for argument in [number(1.0), Argument::Text("drop".into())] {
+            assert_eq!(action("/bendrack/snapshot", argument), Ok(Action::Edit(vec![set(2.0)])));
+        }
+        assert_eq!(action("/bendrack/snapshot", number(0.0)), Ok(Action::Nothing), "a released button");
+        for argument in [number(2.0), number(1e300), Argument::Text("no".into()), Argument::Press] {
+            assert!(action("/bendrack/snapshot", argument.clone()).is_err(), "{argument:?}");
+        }
+        for (argument, tap, panic) in [
+            (Argument::Press, Action::Tap, Action::Panic),
+            (number(1.0), Action::Tap, Action::Panic),
+            (number(0.0), Action::Nothing, Action::Nothing),
+        ] {
+            assert_eq!(action("/bendrack/tap", argument.clone()), Ok(tap));
+            assert_eq!(action("/bendrack/panic", argument), Ok(panic));
+        }
+    }
+
+    #[test]
+    fn the_latest_request_of_a_knob_waits_until_its_time() {
+        let (mut requests, now) = (Requests::default(), Instant::now() + Duration::from_secs(1));
+        let at = |secs, number| Request {
+            at: now + Duration::from_secs(secs),
+            ..request("/bend/lfo/rate", Argument::Number(number))
+        };
+        let values = |taken: Vec<Request>| taken.into_iter().map(|request| request.argument).collect::<Vec<_>>();
+        let all = [at(0, 1.0), at(0, 2.0), at(9, 4.0), at(5, 3.0), request("/bendrack/tap", Argument::Press)];
+        assert!(all.into_iter().all(|request| requests.push(now, request)));
+        assert_eq!(values(requests.take(now)), [Argument::Press, Argument::Number(2.0)]);
+        assert_eq!(values(requests.take(now + Duration::from_secs(20))), [3.0, 4.0].map(Argument::Number));
+        assert!(requests.knobs.is_empty() && requests.waiting.is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_requests_is_bounded() {
+        let (mut requests, now) = (Requests::default(), Instant::now() + Duration::from_secs(1));
+        let refused = (0..MOST + 10).filter(|i| !requests.push(now, request(&format!("/bend/{i}/x"), Argument::Press)));
+        assert_eq!(refused.count(), 10);
+        assert!((0..MOST).all(|_| requests.push(now, request("/bend/1/x", Argument::Press))));
+        assert_eq!((requests.take(now).len(), requests.knobs.len()), (MOST, 0));
+    }
+}
