@@ -5,6 +5,7 @@
 
 mod activity;
 pub mod audio;
+pub mod board;
 #[cfg(feature = "audio")]
 mod capture;
 mod controls;
@@ -21,6 +22,7 @@ pub mod osc;
 mod outputs;
 mod player;
 pub mod serial;
+mod session;
 mod socket;
 pub mod target;
 mod worker;
@@ -43,6 +45,7 @@ use midi::MidiInputs;
 use midi_out::PartOfName;
 pub use outputs::Outputs;
 use serial::SerialPorts;
+use session::Boards;
 use target::{Named, Target};
 use worker::Worker;
 
@@ -111,7 +114,7 @@ impl Devices {
     /// Opens the devices of the settings and keeps them open; missing ones are awaited. Their events go to the inbox.
     pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
         let context =
-            DeviceContext { inbox: inbox.clone(), activity: Activity::default(), sound: SoundQueue::default() };
+            DeviceContext { inbox: inbox.clone(), ..DeviceContext::default() };
         let (midi, players): (_, Vec<_>) = settings.midi_out.iter().map(|out| midi_out::follow(out, &context)).unzip();
         let (osc, senders): (_, Vec<_>) = settings.osc_out.iter().map(|out| osc::follow(out, &context)).unzip();
         let (lamps, lighters): (_, Vec<_>) = lamps::follow(&settings.lamps, &context).into_iter().unzip();
@@ -149,6 +152,8 @@ struct DeviceContext {
     activity: Activity,
     /// The sound of the audio input.
     sound: SoundQueue,
+    /// The boards that are open.
+    boards: Boards,
 }
 
 impl DeviceContext {
