@@ -17,6 +17,7 @@ impl DeviceOutputs {
         let send = move |frame: &Frame| {
             if let Some(open) = sender.0.get() {
                 open.send(&frame.messages, &frame.midi, &frame.lights);
+                open.send_to_boards(&frame.board_lines);
             }
         };
         (outputs, send)

@@ -72,6 +72,15 @@ impl Board {
         }
     }
 
+    /// True if bytes that begin a line or frame have a message of a board.
+    pub fn is_message(bytes: &[u8]) -> bool {
+        let (mut board, mut is_message) = (Self::default(), false);
+        board.begin();
+        board.push(&[bytes, b"\n"].concat(), |item| is_message |= !matches!(item, Item::Problem(..)));
+        // A board greets when it is asked; its readings may come before.
+        is_message || bytes.first() == Some(&0)
+    }
+
     /// Marks the beginning of a line: nothing came before it.
     pub fn begin(&mut self) {
         self.lines.begin();
@@ -97,7 +106,8 @@ impl Board {
             [1, text @ ..] => {
                 let text = str::from_utf8(text).map_err(|_| "a greeting that is not text")?;
                 let mut lines = text.lines();
-                let name = greeting(lines.next().unwrap_or_default().as_bytes()).ok_or("a greeting without a name")??;
+                let name =
+                    greeting(lines.next().unwrap_or_default().as_bytes()).ok_or("a greeting without a name")??;
                 let names: Result<Vec<String>, &'static str> = lines.map(line::name).collect();
                 self.names = names?;
                 each(Item::Greeting(name));
@@ -125,7 +135,8 @@ impl Board {
         }
         for [index, number @ ..] in chunks {
             let name = self.names.get(usize::from(*index));
-            let name = name.ok_or("a reading without a name in the greeting; the board must answer ? with its names")?;
+            let name =
+                name.ok_or("a reading without a name in the greeting; the board must answer ? with its names")?;
             let number = f64::from(f32::from_le_bytes(*number));
             match readings.iter_mut().find(|(known, _)| known == name) {
                 Some((_, numbers)) => line::push(numbers, number)?,
@@ -249,7 +260,8 @@ mod tests {
         board.begin();
         let hello = frame(b"\x01bendrack 1 lamp\ntouch\naccel\naccel\n");
         let stream =
-            [b"a 1\n", &hello[..], &readings(&[(0, 0.5), (1, -1.0), (2, 0.0)]), b"b 2\r\nbendrack 1 two words\n"].concat();
+            [b"a 1\n", &hello[..], &readings(&[(0, 0.5), (1, -1.0), (2, 0.0)]), b"b 2\r\nbendrack 1 two words\n"]
+                .concat();
         let expected = ["a 1", "hello lamp", "touch 0.5 accel -1 0", "b 2", "hello two words"];
         assert_eq!(items(&mut board, &stream), expected);
         for size in 1..stream.len() {

@@ -22,6 +22,7 @@ pub mod osc;
 mod outputs;
 mod player;
 pub mod serial;
+mod serial_udp;
 mod session;
 mod socket;
 pub mod target;
@@ -73,8 +74,8 @@ pub struct Settings {
     /// Send OSC to this address, such as 127.0.0.1:7000; may be repeated. A patch chooses among several by NAME.
     #[arg(long, value_name = "[NAME=]ADDRESS", help_heading = "Devices")]
     pub osc_out: Vec<Named<Target>>,
-    /// Serial port to read: every USB port (auto), none, or a path.
-    #[arg(long, value_name = "auto|none|PATH", default_value = "none", help_heading = "Devices")]
+    /// Boards to read and send to: every USB serial port (auto), none, a path, or the network (udp:9100).
+    #[arg(long, value_name = "auto|none|PATH|udp:ADDRESS", default_value = "none", help_heading = "Devices")]
     pub serial: SerialPorts,
     /// Speed of serial ports, in bits per second.
     #[arg(long, default_value_t = serial::BAUD, help_heading = "Devices")]
@@ -113,8 +114,7 @@ pub struct Devices {
 impl Devices {
     /// Opens the devices of the settings and keeps them open; missing ones are awaited. Their events go to the inbox.
     pub fn open(settings: &Settings, inbox: &Inbox) -> Devices {
-        let context =
-            DeviceContext { inbox: inbox.clone(), ..DeviceContext::default() };
+        let context = DeviceContext { inbox: inbox.clone(), ..DeviceContext::default() };
         let (midi, players): (_, Vec<_>) = settings.midi_out.iter().map(|out| midi_out::follow(out, &context)).unzip();
         let (osc, senders): (_, Vec<_>) = settings.osc_out.iter().map(|out| osc::follow(out, &context)).unzip();
         let (lamps, lighters): (_, Vec<_>) = lamps::follow(&settings.lamps, &context).into_iter().unzip();
@@ -230,6 +230,8 @@ mod tests {
         let LampSettings { artnet, sacn, light_rate, light_end, .. } = &settings.lamps;
         assert_eq!((artnet.len(), sacn.len(), *light_rate, *light_end), (1, 1, 40, lamps::End::Hold));
         assert_eq!(settings.serial, SerialPorts::Path("/dev/ttyACM0".into()));
+        assert_eq!("udp:9100".parse(), Ok(SerialPorts::Udp(([127, 0, 0, 1], 9100).into())));
+        assert!("udp:nowhere".parse::<SerialPorts>().is_err());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Serial ports of boards that send the lines and frames of [`super::board`]. A port that goes away is awaited.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use serialport::{SerialPort, SerialPortType};
 
 use super::activity::LightHandle;
 use super::light::{Kind, State};
+use super::serial_udp;
 use super::session::Session;
 use super::worker::{Backoff, Stop, Worker};
 use super::{DeviceContext, DeviceError};
@@ -36,16 +37,21 @@ pub enum SerialPorts {
     None,
     /// The port at this path.
     Path(String),
+    /// Boards that send to this address by UDP.
+    Udp(SocketAddr),
 }
 
 impl FromStr for SerialPorts {
-    type Err = Infallible;
+    type Err = DeviceError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
         Ok(match text {
             "auto" => SerialPorts::Auto,
             "none" => SerialPorts::None,
-            path => SerialPorts::Path(path.to_owned()),
+            text => match text.strip_prefix("udp:") {
+                Some(address) => SerialPorts::Udp(super::osc::address(address)?),
+                None => SerialPorts::Path(text.to_owned()),
+            },
         })
     }
 }
@@ -126,6 +132,7 @@ impl Wanted {
 pub(super) fn follow(wanted: &SerialPorts, baud: u32, context: &DeviceContext) -> Option<Worker> {
     match wanted {
         SerialPorts::None => None,
+        SerialPorts::Udp(address) => Some(serial_udp::listen(*address, context)),
         SerialPorts::Path(path) => {
             let light = context.light(Kind::Serial, path);
             Some(follow_port(Wanted::Path(path.clone()), baud, context.clone(), light))

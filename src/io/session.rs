@@ -170,16 +170,42 @@ impl Session {
 
     /// Notices silence.
     pub(super) fn check(&mut self, now: Instant) {
-        let silence = now.saturating_duration_since(self.last);
-        if silence > FRAME {
+        if self.silence(now) > FRAME {
             let mut board = std::mem::take(&mut self.board);
             board.idle(|item| self.take_item(item));
             self.board = board;
         }
-        if self.greets && silence > HEARTBEAT && self.is_online {
+        if self.is_silent(now) && self.is_online {
             self.light.set(State::Silent);
             self.set_online(false);
         }
+    }
+
+    /// The time since the last bytes.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last)
+    }
+
+    /// True if the board should have sent something.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        self.greets && self.silence(now) > HEARTBEAT
+    }
+
+    /// Expects something every second, whether the board greets or not: nothing else shows that it is there.
+    pub(super) const fn expect_heartbeat(&mut self) {
+        self.greets = true;
+    }
+
+    /// Leaves the current line out.
+    pub(super) fn skip_line(&mut self) {
+        self.line = None;
+        self.light.count_lost(Some(1));
+    }
+
+    /// Ends the connection, and removes its light.
+    pub(super) fn forget(mut self) {
+        self.close(State::Waiting);
+        self.light.remove();
     }
 
     /// Sends an event to the engine if the board comes or goes.

@@ -167,9 +167,11 @@ impl Controls {
         let applied = self.midi.apply_lane(source, numbers, MOST_MIDI, true);
         if source.device.is_some() {
             let is_device = |other: &ControlId| other.name == ControlName::Online && other.device.is_some();
-            let is_on = self.midi.direct().filter(|(other, _)| is_device(other)).any(|(_, controls)| {
-                controls.first().and_then(Control::last).is_some_and(|number| number >= ON)
-            });
+            let is_on = self
+                .midi
+                .direct()
+                .filter(|(other, _)| is_device(other))
+                .any(|(_, controls)| controls.first().and_then(Control::last).is_some_and(|number| number >= ON));
             self.midi.apply_lane(&ControlName::Online.into(), &[f64::from(u8::from(is_on))], MOST_MIDI, false);
         }
         applied
