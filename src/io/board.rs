@@ -138,13 +138,12 @@ impl Board {
             let name =
                 name.ok_or("a reading without a name in the greeting; the board must answer ? with its names")?;
             let number = f64::from(f32::from_le_bytes(*number));
-            match readings.iter_mut().find(|(known, _)| known == name) {
-                Some((_, numbers)) => line::push(numbers, number)?,
-                None => {
-                    let mut numbers = Vec::new();
-                    line::push(&mut numbers, number)?;
-                    readings.push((name.clone(), numbers));
-                }
+            if let Some((_, numbers)) = readings.iter_mut().find(|(known, _)| known == name) {
+                line::push(numbers, number)?;
+            } else {
+                let mut numbers = Vec::new();
+                line::push(&mut numbers, number)?;
+                readings.push((name.clone(), numbers));
             }
         }
         Ok(readings)

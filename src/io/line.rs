@@ -25,10 +25,11 @@ const BOOT: &str = "a boot message of the board";
 
 /// Units after a number. They have no effect.
 const UNITS: [&str; 74] = [
-    "%", "‰", "*C", "*F", "°", "°C", "°F", "C", "F", "K", "degC", "degF", "deg", "degrees", "rad", "V", "mV", "uV", "µV", "A", "mA",
-    "uA", "µA", "W", "mW", "kW", "Wh", "kWh", "Hz", "kHz", "MHz", "Pa", "hPa", "kPa", "mbar", "bar", "psi", "m", "dm",
-    "cm", "mm", "km", "in", "inch", "inches", "ft", "s", "sec", "ms", "us", "µs", "min", "h", "g", "kg", "mg", "N", "l",
-    "ml", "L", "lx", "lux", "lm", "dB", "dBm", "ppm", "ppb", "rpm", "bpm", "m/s", "km/h", "m/s2", "ohm", "Ω",
+    "%", "‰", "*C", "*F", "°", "°C", "°F", "C", "F", "K", "degC", "degF", "deg", "degrees", "rad", "V", "mV", "uV",
+    "µV", "A", "mA", "uA", "µA", "W", "mW", "kW", "Wh", "kWh", "Hz", "kHz", "MHz", "Pa", "hPa", "kPa", "mbar", "bar",
+    "psi", "m", "dm", "cm", "mm", "km", "in", "inch", "inches", "ft", "s", "sec", "ms", "us", "µs", "min", "h", "g",
+    "kg", "mg", "N", "l", "ml", "L", "lx", "lux", "lm", "dB", "dBm", "ppm", "ppb", "rpm", "bpm", "m/s", "km/h", "m/s2",
+    "ohm", "Ω",
 ];
 
 /// Sensors by name, with finite numbers.
@@ -74,7 +75,8 @@ fn is_boot(line: &str) -> bool {
     // The log of ESP-IDF: level, milliseconds in brackets.
     let log = ["E (", "W (", "I (", "D (", "V ("].into_iter().filter_map(after);
     let is_log = |rest: &str| rest.split_once(')').is_some_and(|(time, _)| time.bytes().all(|b| b.is_ascii_digit()));
-    let hex = ["rst:", "load:", "entry", "SPIWP:", "clk_drv:", "chksum", "csum", "configsip:", "PC", "EXCVADDR:", "LBEG"];
+    let hex =
+        ["rst:", "load:", "entry", "SPIWP:", "clk_drv:", "chksum", "csum", "configsip:", "PC", "EXCVADDR:", "LBEG"];
     let is_hex = |rest: &str| rest.trim_start_matches([':', ' ']).starts_with("0x");
     let plain = ["ets ", "ESP-ROM:", "Build:", "Backtrace:", "Guru Meditation", "Saved PC:", "rst cause:", "boot:"];
     plain.into_iter().any(|start| line.starts_with(start))
@@ -404,16 +406,38 @@ mod tests {
     fn every_spelling_of_a_reading_is_read() {
         let one = vec![("a0".to_owned(), vec![0.5])];
         for line in [
-            "a0 0.5", "a0=0.5", "a0: 0.5", "a0:0.5", "a0\t0.5", "a0,0.5", " a0 = .5 ", "{\"a0\": 0.5}", "a0 0.5\r",
-            "a0: 0.5V", "a0: 0.5 V", "a0 0.5 V", ">a0:0.5", "\"a0\": 0.5", "a0 -> 0.5", "{\"a0\": \"0.5\"}", "a0 (V): 0.5",
-            "a0[V] = 0.5", "\x1b[0;32ma0\x1b[0m 0.5\x1b[K", "a0:0.5,", "a0 0.5;",
+            "a0 0.5",
+            "a0=0.5",
+            "a0: 0.5",
+            "a0:0.5",
+            "a0\t0.5",
+            "a0,0.5",
+            " a0 = .5 ",
+            "{\"a0\": 0.5}",
+            "a0 0.5\r",
+            "a0: 0.5V",
+            "a0: 0.5 V",
+            "a0 0.5 V",
+            ">a0:0.5",
+            "\"a0\": 0.5",
+            "a0 -> 0.5",
+            "{\"a0\": \"0.5\"}",
+            "a0 (V): 0.5",
+            "a0[V] = 0.5",
+            "\x1b[0;32ma0\x1b[0m 0.5\x1b[K",
+            "a0:0.5,",
+            "a0 0.5;",
         ] {
             assert_eq!(reads(line), one, "{line}");
         }
         let two = vec![("a".to_owned(), vec![1.0, -2e-1]), ("b/c".to_owned(), vec![0.0])];
         for line in [
-            "a 1 -0.2 b/c 0", "a:1,-0.2 b/c:0", "{\"a\":[1,-0.2,null],\"b/c\":false,\"text\":\"x\"}",
-            "a:1V,-0.2V;b/c:LOW", "a = on -0.2 b/c = Off", "a 0x1 -0.2 C b/c false",
+            "a 1 -0.2 b/c 0",
+            "a:1,-0.2 b/c:0",
+            "{\"a\":[1,-0.2,null],\"b/c\":false,\"text\":\"x\"}",
+            "a:1V,-0.2V;b/c:LOW",
+            "a = on -0.2 b/c = Off",
+            "a 0x1 -0.2 C b/c false",
         ] {
             assert_eq!(reads(line), two, "{line}");
         }
@@ -421,7 +445,8 @@ mod tests {
 
     #[test]
     fn lines_of_beginners_are_read() {
-        let table: [(&str, &[(&str, &[f64])]); 20] = [
+        type Expected = &'static [(&'static str, &'static [f64])];
+        let table: [(&str, Expected); 20] = [
             ("512", &[("value", &[512.0])]),
             ("512,300,20", &[("value", &[512.0, 300.0, 20.0])]),
             ("512\t300", &[("value", &[512.0, 300.0])]),

@@ -25,7 +25,10 @@ const MOST_LINES: usize = 64;
 
 /// The boards that are open, with the lines that wait for them. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Boards(Arc<Mutex<Vec<(Arc<str>, Queue)>>>);
+pub(super) struct Boards(Arc<Mutex<Queues>>);
+
+/// A queue for each board, by name.
+type Queues = Vec<(Arc<str>, Queue)>;
 
 /// Lines that wait for a board.
 #[derive(Debug, Default)]
@@ -71,7 +74,7 @@ impl Boards {
         queue.map_or((None, 0), |queue| (queue.lines.pop_front(), std::mem::take(&mut queue.dropped)))
     }
 
-    fn locked(&self) -> MutexGuard<'_, Vec<(Arc<str>, Queue)>> {
+    fn locked(&self) -> MutexGuard<'_, Queues> {
         // Each change leaves the queues consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

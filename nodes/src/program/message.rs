@@ -238,16 +238,13 @@ pub fn board_lines(
             return None;
         }
         let name = board_name(&first.address);
-        let line = match &first.content {
-            Content::Cells(cells) => {
-                let cells = cells.get(lane)?;
-                picture_line(&name, (cells.width, cells.height), &pixels(cells), wire)
-            }
-            _ => {
-                let parts = parts.iter().filter(|part| matches!(part.to, To::Board(_)));
-                let numbers = parts.filter_map(|part| part.values.get(lane).copied());
-                number_line(&name, &numbers.collect::<Vec<f64>>(), wire)
-            }
+        let line = if let Content::Cells(cells) = &first.content {
+            let cells = cells.get(lane)?;
+            picture_line(&name, (cells.width, cells.height), &pixels(cells), wire)
+        } else {
+            let parts = parts.iter().filter(|part| matches!(part.to, To::Board(_)));
+            let numbers = parts.filter_map(|part| part.values.get(lane).copied());
+            number_line(&name, &numbers.collect::<Vec<f64>>(), wire)
         };
         Some(BoardLine { device: first.device.clone(), line: line.into_bytes().into() })
     };
@@ -296,13 +293,17 @@ fn picture_line(name: &str, (columns, rows): (u16, u16), pixels: &Pixels, wire: 
     };
     match wire {
         Wire::Text => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits: String = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(hex_digit).collect();
             format!("{name} {columns} {rows} {digits}\n")
         }
         Wire::Json => {
             format!("{}\n", serde_json::json!({ name: { "columns": columns, "rows": rows, "cells": bytes } }))
         }
     }
+}
+
+fn hex_digit(number: u8) -> char {
+    char::from_digit(number.into(), 16).unwrap_or('0')
 }
 
 /// A part of the MIDI state of a node.
