@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn boards_are_named_by_greeting_or_address_and_hear_their_lines() {
+    fn boards_are_named_by_greeting_or_address_and_get_their_lines() {
         let context = DeviceContext::default();
         let mut network = network(&context);
         let board = UdpSocket::bind("127.0.0.1:0").expect("a socket");

@@ -63,6 +63,11 @@ impl Boards {
         is_free
     }
 
+    /// True if a board with this name is open.
+    fn has(&self, name: &Arc<str>) -> bool {
+        self.locked().iter().any(|(other, _)| other == name)
+    }
+
     fn close(&self, name: &Arc<str>) {
         self.locked().retain(|(other, _)| other != name);
     }
@@ -89,6 +94,7 @@ pub(super) struct Session {
     board: Board,
     /// The time of the last bytes.
     last: Instant,
+    is_open: bool,
     /// True after a greeting on this connection.
     greets: bool,
     /// True if the engine has the board as connected.
@@ -104,7 +110,18 @@ impl Session {
     pub(super) fn new(context: DeviceContext, light: LightHandle) -> Self {
         let port = light.name().clone();
         let (board, last) = (Board::default(), Instant::now());
-        Self { context, light, port, board, last, greets: false, is_online: false, line: None, next_line: None }
+        Self {
+            context,
+            light,
+            port,
+            board,
+            last,
+            is_open: false,
+            greets: false,
+            is_online: false,
+            line: None,
+            next_line: None,
+        }
     }
 
     /// Begins a connection: the board is asked for its greeting.
@@ -112,15 +129,25 @@ impl Session {
         self.board = Board::default();
         (self.last, self.greets, self.next_line) = (Instant::now(), false, None);
         self.line = Some((QUESTION.into(), 0));
-        self.context.boards.open(self.light.name());
+        if !self.context.boards.open(self.light.name()) {
+            // Another board took the name meanwhile.
+            self.light = self.context.light(Kind::Serial, &self.port);
+            self.context.boards.open(&self.port);
+        }
+        self.is_open = true;
         self.light.set(State::Open);
     }
 
     /// Ends the connection.
     pub(super) fn close(&mut self, state: State) {
         self.set_online(false);
-        self.context.boards.close(self.light.name());
-        self.light.set(state);
+        if std::mem::take(&mut self.is_open) {
+            self.context.boards.close(self.light.name());
+        }
+        // The light may be that of another board by now, which has the same name.
+        if !self.context.boards.has(self.light.name()) {
+            self.light.set(state);
+        }
     }
 
     /// Marks the beginning of a line: nothing came before it.
@@ -293,6 +320,26 @@ mod tests {
     }
 
     #[test]
+    fn a_board_on_another_port_takes_its_name_with_it() {
+        let context = DeviceContext::default();
+        let mut before = session(&context, "port 1");
+        before.take(b"bendrack 1 lamp\n");
+        before.close(State::Waiting);
+        let mut after = session(&context, "port 2");
+        after.take(b"bendrack 1 lamp\ntouch 1\n");
+        before.close(State::Waiting);
+        let lights = || -> Vec<(String, Colour)> {
+            context.activity.lights().into_iter().map(|light| (light.name, light.colour)).collect()
+        };
+        assert_eq!(lights(), [("lamp".to_owned(), Colour::Green)]);
+        assert!(context.boards.send("lamp", &b"led 1\n"[..].into()));
+        before.open();
+        before.begin();
+        before.take(b"touch 1\n");
+        assert_eq!(lights(), [("lamp".to_owned(), Colour::Green), ("port 1".to_owned(), Colour::Green)]);
+    }
+
+    #[test]
     fn a_board_that_greets_and_stops_is_yellow_until_it_sends_again() {
         let context = DeviceContext::default();
         let mut board = session(&context, "port");
@@ -301,7 +348,7 @@ mod tests {
         board.check(Instant::now() + 10 * HEARTBEAT);
         assert_eq!((colour(), online(&context, "port")), (Colour::Green, Some(1.0)), "no greeting, no heartbeat");
         board.take(b"bendrack 1 lamp\ntouch 1\n");
-        board.check(Instant::now() + Duration::from_millis(1000));
+        board.check(Instant::now() + Duration::from_secs(1));
         assert_eq!((colour(), online(&context, "lamp")), (Colour::Green, Some(1.0)));
         board.check(Instant::now() + Duration::from_millis(1600));
         assert_eq!((colour(), online(&context, "lamp")), (Colour::Yellow, Some(0.0)));

@@ -262,26 +262,20 @@ fn board_name(name: &str) -> String {
     if word.is_empty() { "out".to_owned() } else { word }
 }
 
+/// The largest number in a line.
+const LARGEST: f64 = 1e9;
+
 fn number_line(name: &str, numbers: &[f64], wire: Wire) -> String {
-    let numbers: Vec<f64> = numbers.iter().map(|number| if number.is_finite() { *number } else { 0.0 }).collect();
-    match wire {
-        Wire::Text => {
-            let digits = |number: &f64| {
-                let digits = format!("{number:.4}");
-                let short = digits.trim_end_matches('0').trim_end_matches('.');
-                if short == "-0" { "0".to_owned() } else { short.to_owned() }
-            };
-            let numbers: Vec<String> = numbers.iter().map(digits).collect();
+    // Four decimals; −0 becomes 0.
+    let short = |number: &f64| (number.clamp(-LARGEST, LARGEST) * 1e4).round() / 1e4 + 0.0;
+    let numbers: Vec<f64> = numbers.iter().map(|number| if number.is_nan() { 0.0 } else { short(number) }).collect();
+    match (wire, &numbers[..]) {
+        (Wire::Text, numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
             format!("{name} {}\n", numbers.join(" "))
         }
-        Wire::Json => {
-            // The digits of a 32-bit float are enough for a board.
-            let numbers: Vec<f32> = numbers.iter().map(|number| *number as f32).collect();
-            match &numbers[..] {
-                [number] => format!("{}\n", serde_json::json!({ name: number })),
-                numbers => format!("{}\n", serde_json::json!({ name: numbers })),
-            }
-        }
+        (Wire::Json, [number]) => format!("{}\n", serde_json::json!({ name: number })),
+        (Wire::Json, numbers) => format!("{}\n", serde_json::json!({ name: numbers })),
     }
 }
 
@@ -485,12 +479,13 @@ mod tests {
         let nan = f64::NAN;
         assert_eq!(number_line("gate", &[1.0], Wire::Text), "gate 1\n");
         assert_eq!(number_line("xy", &[0.123_456, -0.000_01, 100.0, nan], Wire::Text), "xy 0.1235 0 100 0\n");
+        assert_eq!(number_line("big", &[1e300, f64::NEG_INFINITY], Wire::Text), "big 1000000000 -1000000000\n");
         assert_eq!(number_line("gate", &[0.25], Wire::Json), "{\"gate\":0.25}\n");
         assert_eq!(number_line("xy", &[0.1, nan], Wire::Json), "{\"xy\":[0.1,0.0]}\n");
         let grey = Pixels::Grey(vec![0.0, 1.0, 0.5, 2.0]);
         assert_eq!(picture_line("map", (2, 2), &grey, Wire::Text), "map 2 2 00ff80ff\n");
         let rgb = Pixels::Rgb(vec![1, 2, 255]);
-        let json = "{\"map\":{\"cells\":[1,2,255],\"columns\":1,\"rows\":1}}\n";
+        let json = "{\"map\":{\"columns\":1,\"rows\":1,\"cells\":[1,2,255]}}\n";
         assert_eq!(picture_line("map", (1, 1), &rgb, Wire::Json), json);
     }
 

@@ -10,7 +10,7 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output, Reads};
 
 const NAME: Input =
-    Input::text("name", "a0", "Name of the sensor, as the board sends it; a nameless number is `value`.");
+    Input::text("name", "a0", "Name of the sensor, as the board sends it; a number without a name has the name value.");
 const INDEX: Input =
     Input::number("index", 0.0, "Index of the number in the line, from 0.").soft(0.0, 15.0).hard(0.0, 63.0);
 const HELD: Input =

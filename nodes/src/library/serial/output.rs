@@ -5,6 +5,7 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef};
 use crate::node::requests::{Destination, Requested};
 use crate::node::value::Kind;
+use crate::program::Form;
 use crate::program::cells::{Cells, Tones};
 use crate::program::message::Wire;
 use crate::program::source::Fit;
@@ -35,7 +36,7 @@ const MOST_CELLS: u16 = 256;
 pub const NODE: NodeDef = NodeDef {
     name: "serial.out",
     title: "Serial out",
-    about: "Sends numbers, a gate or a small picture to a board on a serial port or the network, as a line of text or JSON.",
+    about: "Sends numbers, a gate or a small picture to a board, as a line of text or JSON.",
     inputs: &[NAME, VALUE, FORM, WHEN, TRIGGER, PICTURE, COLUMNS, ROWS, TONES, V2, V3, V4, V5, V6, V7, V8, DEVICE],
     outputs: &[],
     memory: 1 + VALUES.len(),
@@ -55,11 +56,11 @@ fn run(ctx: &mut NodeContext<'_>) {
             ctx.warn("the picture for a board has more than 256 cells; lower columns or rows");
         }
         let cells = Cells { source, width, height: height.min(most), tones: ctx.chosen(&TONES), fit: Fit::Stretch };
-        ctx.request_board(&to, wire, Requested::Cells(cells, crate::program::Form::Int));
+        ctx.request_board(&to, wire, Requested::Cells(cells, Form::Int));
     } else {
         for value in VALUES {
             if ctx.has(value) {
-                ctx.request_board(&to, wire, Requested::Number(ctx.number(value), crate::program::Form::Float));
+                ctx.request_board(&to, wire, Requested::Number(ctx.number(value), Form::Float));
             }
         }
     }
