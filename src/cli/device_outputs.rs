@@ -18,6 +18,7 @@ impl DeviceOutputs {
             if let Some(open) = sender.0.get() {
                 open.send(&frame.messages, &frame.midi, &frame.lights);
                 open.show(&frame.mapped);
+                open.send_to_boards(&frame.board_lines);
             }
         };
         (outputs, send)

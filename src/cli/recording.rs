@@ -218,6 +218,7 @@ mod tests {
             taps: Arc::default(),
             controls: Arc::default(),
             messages: Vec::new(),
+            board_lines: Vec::new(),
             midi: Vec::new(),
             lights: Vec::new(),
             mapped: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::input::{ControlId, Controls};
 use bendrack_nodes::program::light::Channels;
-use bendrack_nodes::program::message::{Midi, OscMessage, Played};
+use bendrack_nodes::program::message::{BoardLine, Midi, OscMessage, Played};
 
 use crate::media::{Map, Picture};
 
@@ -29,6 +29,8 @@ pub struct Frame {
     pub controls: Arc<Controls>,
     /// The OSC messages of this frame. Several of one node in a latent frame are spread over its frames.
     pub messages: Vec<OscMessage>,
+    /// The lines to boards of this frame. Several of one node in a latent frame are spread over its frames.
+    pub board_lines: Vec<BoardLine>,
     /// The MIDI state while this frame is shown, by node; each frame carries all of it. Several notes on of one key in a latent frame are
     /// spread over its frames.
     pub midi: Vec<Played>,

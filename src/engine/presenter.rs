@@ -107,8 +107,8 @@ impl Presenter {
         };
         let render = |cells: &Cells| cells::pixels(&scene, cells);
         // A message leaves with the first picture of a latent frame, and again with others if it is sent several times.
-        let messages =
-            message::osc(&program.messages, index, |times| times_with_picture(times, part, count) > 0, render);
+        let is_sent = |times| times_with_picture(times, part, count) > 0;
+        let messages = message::osc(&program.messages, index, is_sent, render);
         Frame {
             number,
             latent,
@@ -116,6 +116,7 @@ impl Presenter {
             taps: taps.clone(),
             controls: lane.controls.clone(),
             messages,
+            board_lines: message::board_lines(&program.messages, index, is_sent, render),
             midi: midi.map(|played| Played { midi: with_picture(played.midi, part, count), ..played }).collect(),
             mapped: program.mapped.iter().map(|mapped| (mapped.control.clone(), mapped.parts[index])).collect(),
             lights: light::channels(&program.lights, index, f64::from(scene.part), render),

@@ -63,6 +63,8 @@ impl Kind {
 pub enum State {
     /// Open.
     Open,
+    /// Open, and a board that greets has sent nothing for a second.
+    Silent,
     /// Missing; it opens as soon as it appears.
     Waiting,
     /// Present, but not usable: the reason, and the next step. The device is tried again.
@@ -73,6 +75,7 @@ impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match self {
             Self::Open => "open",
+            Self::Silent => "silent",
             Self::Waiting => "waiting",
             Self::Failed(_) => "failed",
         })
@@ -192,6 +195,8 @@ enum Reason<'a> {
     Losing,
     /// Every message so far could not be read or sent.
     Invalid,
+    /// A board that greets stopped.
+    Stopped,
     Silent,
     Works,
 }
@@ -202,6 +207,7 @@ impl<'a> Reason<'a> {
         match state {
             State::Failed(reason) => Self::Failed(reason),
             State::Waiting => Self::Waiting,
+            State::Silent => Self::Stopped,
             State::Open if since_loss.is_some_and(|time| time < LOSS) => Self::Losing,
             State::Open if counts.messages > 0 => Self::Works,
             State::Open if counts.errors > 0 => Self::Invalid,
@@ -212,7 +218,7 @@ impl<'a> Reason<'a> {
     const fn colour(self) -> Colour {
         match self {
             Self::Failed(_) => Colour::Red,
-            Self::Waiting | Self::Losing | Self::Invalid | Self::Silent => Colour::Yellow,
+            Self::Waiting | Self::Losing | Self::Invalid | Self::Stopped | Self::Silent => Colour::Yellow,
             Self::Works => Colour::Green,
         }
     }
@@ -222,6 +228,12 @@ impl<'a> Reason<'a> {
         match self {
             Self::Failed(reason) => reason.to_owned(),
             Self::Waiting => "waiting for the device; connect it, `bendrack devices` lists names".to_owned(),
+            Self::Stopped => {
+                "open, and the board is silent; check its program, its cable and its power, or reset it".to_owned()
+            }
+            Self::Losing if kind == Kind::Serial => {
+                "lines were lost in the last ten seconds; send fewer, or read them faster on the board".to_owned()
+            }
             Self::Losing => {
                 "messages were lost in the last ten seconds; send fewer at once, or raise net.core.rmem_max".to_owned()
             }
@@ -268,6 +280,7 @@ mod tests {
             (&open, counts(9, 0), secs(9), Colour::Yellow, "lost"),
             (&open, counts(0, 3), secs(9), Colour::Yellow, "lost"),
             (&State::Waiting, counts(9, 0), None, Colour::Yellow, "waiting"),
+            (&State::Silent, counts(9, 0), None, Colour::Yellow, "the board is silent"),
             (&failed, counts(9, 0), secs(1), Colour::Red, "close the other program"),
         ] {
             let (colour, reason) = colour(Kind::Serial, state, &counts, since_loss);

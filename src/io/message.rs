@@ -69,6 +69,7 @@ fn write_event(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
         ControlName::Program { .. } => write!(f, "program {first}"),
         ControlName::Nrpn { number, .. } => write!(f, "NRPN {number}: {midi}"),
         ControlName::Rpn { number, .. } => write!(f, "RPN {number}: {midi}"),
+        ControlName::Online => f.write_str(if first >= 0.5 { "online" } else { "gone" }),
         ControlName::Clock => {
             write!(f, "clock")?;
             let names = ["beats per minute", "beat", "running"];

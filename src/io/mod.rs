@@ -5,6 +5,7 @@
 
 mod activity;
 pub mod audio;
+pub mod board;
 #[cfg(feature = "audio")]
 mod capture;
 mod controls;
@@ -23,6 +24,8 @@ mod outputs;
 mod player;
 mod request;
 pub mod serial;
+mod serial_udp;
+mod session;
 mod socket;
 pub mod target;
 mod worker;
@@ -49,6 +52,7 @@ use osc::OscPort;
 pub use outputs::Outputs;
 pub use request::{Action, Request};
 use serial::SerialPorts;
+use session::Boards;
 use target::{Named, Target};
 use worker::Worker;
 
@@ -83,8 +87,8 @@ pub struct Settings {
     /// Send OSC to this address, such as 127.0.0.1:7000; may be repeated. A patch chooses among several by NAME.
     #[arg(long, value_name = "[NAME=]ADDRESS", help_heading = "Devices")]
     pub osc_out: Vec<Named<Target>>,
-    /// Serial port to read: every USB port (auto), none, or a path.
-    #[arg(long, value_name = "auto|none|PATH", default_value = "none", help_heading = "Devices")]
+    /// Boards to read and send to: every USB serial port (auto), none, a path, or the network (udp:9100).
+    #[arg(long, value_name = "auto|none|PATH|udp:ADDRESS", default_value = "none", help_heading = "Devices")]
     pub serial: SerialPorts,
     /// Speed of serial ports, in bits per second.
     #[arg(long, default_value_t = serial::BAUD, help_heading = "Devices")]
@@ -184,6 +188,8 @@ struct DeviceContext {
     names: DeviceNames,
     /// The sound of the audio input.
     sound: SoundQueue,
+    /// The boards that are open.
+    boards: Boards,
 }
 
 impl DeviceContext {
@@ -276,6 +282,8 @@ mod tests {
         let LampSettings { artnet, sacn, light_rate, light_end, .. } = &settings.lamps;
         assert_eq!((artnet.len(), sacn.len(), *light_rate, *light_end), (1, 1, 40, lamps::End::Hold));
         assert_eq!(settings.serial, SerialPorts::Path("/dev/ttyACM0".into()));
+        assert_eq!("udp:9100".parse(), Ok(SerialPorts::Udp(([127, 0, 0, 1], 9100).into())));
+        assert!("udp:nowhere".parse::<SerialPorts>().is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bendrack_nodes::input::ControlId;
 use bendrack_nodes::program::light::Channels;
-use bendrack_nodes::program::message::{OscMessage, Played};
+use bendrack_nodes::program::message::{BoardLine, OscMessage, Played};
 
 use super::DeviceContext;
 use super::lamps::LampOut;
@@ -58,6 +58,13 @@ impl Outputs {
         self.midi.iter().for_each(|out| out.send(midi));
         self.lamps.iter().for_each(|lamps| lamps.send(levels));
         self.show_unknown(messages, midi, levels);
+    }
+
+    /// Sends the lines of a frame to boards, without waiting.
+    pub fn send_to_boards(&self, lines: &[BoardLine]) {
+        for BoardLine { device, line } in lines {
+            self.context.boards.send(device, line);
+        }
     }
 
     /// Sets a light for each name in the patch that no flag gives.

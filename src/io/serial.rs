@@ -1,20 +1,19 @@
-//! Serial ports of boards that send the lines of [`super::line`]. A port that goes away is awaited.
+//! Serial ports of boards that send the lines and frames of [`super::board`]. A port that goes away is awaited.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use bendrack_nodes::input::Event;
 use serialport::{SerialPort, SerialPortType};
 
 use super::activity::LightHandle;
 use super::light::{Kind, State};
-use super::line::{self, Lines, Readings};
-use super::message::{Message, Problem};
-use super::worker::{Backoff, Stop, TURN, Worker};
+use super::serial_udp;
+use super::session::Session;
+use super::worker::{Backoff, Stop, Worker};
 use super::{DeviceContext, DeviceError};
 
 /// Bits per second.
@@ -24,6 +23,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The time between two scans for USB ports.
 const SCAN: Duration = Duration::from_secs(1);
+/// The longest wait for bytes. What is written waits as long.
+const READ: Duration = Duration::from_millis(10);
 /// The silence after which a board gets the signal that the port is read.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -36,16 +37,21 @@ pub enum SerialPorts {
     None,
     /// The port at this path.
     Path(String),
+    /// Boards that send to this address by UDP.
+    Udp(SocketAddr),
 }
 
 impl FromStr for SerialPorts {
-    type Err = Infallible;
+    type Err = DeviceError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
         Ok(match text {
             "auto" => SerialPorts::Auto,
             "none" => SerialPorts::None,
-            path => SerialPorts::Path(path.to_owned()),
+            text => match text.strip_prefix("udp:") {
+                Some(address) => SerialPorts::Udp(super::osc::address(address)?),
+                None => SerialPorts::Path(text.to_owned()),
+            },
         })
     }
 }
@@ -126,6 +132,7 @@ impl Wanted {
 pub(super) fn follow(wanted: &SerialPorts, baud: u32, context: &DeviceContext) -> Option<Worker> {
     match wanted {
         SerialPorts::None => None,
+        SerialPorts::Udp(address) => Some(serial_udp::listen(*address, context)),
         SerialPorts::Path(path) => {
             let light = context.light(Kind::Serial, path);
             Some(follow_port(Wanted::Path(path.clone()), baud, context.clone(), light))
@@ -165,16 +172,16 @@ fn follow_usb(baud: u32, context: &DeviceContext, light: &LightHandle, stop: &St
 fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: LightHandle) -> Worker {
     Worker::spawn(&light.clone(), move |stop| {
         let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
+        let mut session = Session::new(context, light);
         loop {
             match open(&wanted, baud) {
                 Ok(Some(port)) => {
-                    light.set(State::Open);
                     backoff.reset();
-                    receive(port, &context, &light, stop);
-                    light.set(State::Waiting);
+                    receive(port, &mut session, stop);
+                    session.close(State::Waiting);
                 }
-                Ok(None) => light.set(State::Waiting),
-                Err(problem) => light.set(State::Failed(problem)),
+                Ok(None) => session.close(State::Waiting),
+                Err(problem) => session.close(State::Failed(problem)),
             }
             if stop.after(backoff.next_wait()) {
                 return;
@@ -187,7 +194,7 @@ fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: LightHa
 fn open(wanted: &Wanted, baud: u32) -> Result<Option<Box<dyn SerialPort>>, String> {
     use serialport::ErrorKind as Kind;
     let Some(path) = wanted.path() else { return Ok(None) };
-    let mut port = match serialport::new(&path, baud).timeout(TURN).open() {
+    let mut port = match serialport::new(&path, baud).timeout(READ).open() {
         Ok(port) => port,
         Err(error) => {
             return match error.kind() {
@@ -206,19 +213,20 @@ fn open(wanted: &Wanted, baud: u32) -> Result<Option<Box<dyn SerialPort>>, Strin
     Ok(Some(port))
 }
 
-/// Reads a port until it is lost or the thread must stop.
-fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &LightHandle, stop: &Stop) {
-    let (mut lines, mut bytes) = (Lines::default(), [0; 1024]);
+/// Reads a port, and writes to it, until it is lost or the thread must stop.
+fn receive(mut port: Box<dyn SerialPort>, session: &mut Session, stop: &Stop) {
+    let mut bytes = [0; 1024];
     let (mut received, mut signalled, opened) = (false, false, Instant::now());
+    session.open();
     while !stop.now() {
         match port.read(&mut bytes) {
             Ok(0) => return,
             Ok(size) => {
                 received = true;
-                lines.push(&bytes[..size], |line| handle_line(line, context, light));
+                session.take(&bytes[..size]);
             }
             Err(error) if error.kind() == ErrorKind::TimedOut && !received => {
-                lines.begin();
+                session.begin();
                 if !signalled && opened.elapsed() > SILENCE {
                     signal_ready(port.as_mut());
                     signalled = true;
@@ -226,6 +234,10 @@ fn receive(mut port: Box<dyn SerialPort>, context: &DeviceContext, light: &Light
             }
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(_) => return,
+        }
+        session.check(Instant::now());
+        if !session.write(Instant::now(), |line| port.write(line)) {
+            return;
         }
     }
 }
@@ -236,25 +248,19 @@ fn signal_ready(port: &mut dyn SerialPort) {
     let _ = port.write_request_to_send(true);
 }
 
-fn handle_line(line: Result<&[u8], &'static str>, context: &DeviceContext, light: &LightHandle) {
-    match line.and_then(|line| Ok((line::read(line)?, line))) {
-        Ok((readings, line)) => send(readings, line, context, light),
-        Err(problem) => light.count_error(Problem::of(problem, line.unwrap_or_default())),
-    }
-}
-
-fn send(readings: Readings, line: &[u8], context: &DeviceContext, light: &LightHandle) {
-    let event = |(name, numbers): (String, Vec<f64>)| Event::sensor(name, &numbers).on(light.name());
-    let events: Vec<Event> = readings.into_iter().map(event).collect();
-    context.send(light, Instant::now(), Some(Message::line(line)), &events);
-}
-
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::input::{Control, MOST_NAMES};
 
     use super::*;
     use crate::io::Colour;
+
+    fn session(context: &DeviceContext) -> Session {
+        let mut session = Session::new(context.clone(), context.light(Kind::Serial, "board"));
+        session.open();
+        session.begin();
+        session
+    }
 
     fn port(path: &str, serial: Option<&str>) -> Port {
         let usb = Usb { vid: 0x10c4, pid: 0xea60, product: Some("CP2102N".into()), serial: serial.map(Into::into) };
@@ -271,11 +277,10 @@ mod tests {
     #[test]
     fn good_lines_are_stored_and_bad_ones_counted() {
         let context = DeviceContext::default();
-        let light = context.light(Kind::Serial, "board");
-        handle_line(Ok(b"touch 0.5 0.25"), &context, &light);
-        handle_line(Ok(b"touch"), &context, &light);
-        handle_line(Err("a line that is too long"), &context, &light);
-        handle_line(Ok(b"touch 0.75"), &context, &light);
+        let mut board = session(&context);
+        board.take(b"touch 0.5 0.25\ntouch\n");
+        board.take(&[b'x'; 5000]);
+        board.take(b"\ntouch 0.75\n");
         let controls = context.inbox.latest();
         let touch = [0, 1].map(|index| controls.sensor("touch", index).and_then(Control::last));
         assert_eq!(touch, [Some(0.75), Some(0.25)]);
@@ -287,24 +292,22 @@ mod tests {
     #[test]
     fn a_flood_of_sensors_is_bounded() {
         let context = DeviceContext::default();
-        let light = context.light(Kind::Serial, "board");
-        (0..MOST_NAMES + 5).for_each(|i| handle_line(Ok(format!("s{i} 1").as_bytes()), &context, &light));
+        let mut board = session(&context);
+        (0..MOST_NAMES + 5).for_each(|i| board.take(format!("s{i} 1\n").as_bytes()));
         let counts = context.activity.lights()[0].counts;
         assert_eq!((counts.errors, counts.evicted + counts.refused), (0, 5));
-        assert_eq!(context.inbox.take(Instant::now()).len() as u64 + counts.refused, MOST_NAMES as u64 + 5);
+        // One more event: the board is there.
+        assert_eq!(context.inbox.take(Instant::now()).len() as u64 + counts.refused, MOST_NAMES as u64 + 6);
     }
 
     #[test]
     fn a_board_with_bad_lines_alone_is_yellow_and_shows_the_last_one() {
         let context = DeviceContext::default();
-        let light = context.light(Kind::Serial, "board");
-        light.set(State::Open);
-        for line in [&b"512"[..], b"\xff\xfe", b"512,300"] {
-            handle_line(Ok(line), &context, &light);
-        }
+        session(&context).take(b"hello\n\xff\xfe\nknob: 1,5\n");
         let light = context.activity.lights().remove(0);
         assert_eq!((light.colour, light.counts.errors), (Colour::Yellow, 3));
         assert!(light.reason.contains("every line so far is invalid"), "{}", light.reason);
-        assert_eq!(light.last_error.map(|error| error.text), Some("a number without a name: 512,300".to_owned()));
+        let error = light.last_error.map(|error| error.text).unwrap_or_default();
+        assert!(error.contains("send 1.5 with a point") && error.ends_with("knob: 1,5"), "{error}");
     }
 }

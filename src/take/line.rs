@@ -162,6 +162,7 @@ fn name_text(control: &ControlId) -> String {
         ControlName::Nrpn { channel, number } => vec![json!("nrpn"), json!(channel), json!(number)],
         ControlName::Rpn { channel, number } => vec![json!("rpn"), json!(channel), json!(number)],
         ControlName::Clock => vec![json!("clock")],
+        ControlName::Online => vec![json!("online")],
         ControlName::Osc { address } => vec![json!("osc"), json!(&**address)],
         ControlName::Sensor { name } => vec![json!("sensor"), json!(&**name)],
     };
@@ -190,6 +191,7 @@ fn name(kind: &Json, rest: &[Json]) -> Result<ControlId, String> {
         "nrpn" => (ControlName::Nrpn { channel: channel()?, number: number(0x3FFF)? }, 2),
         "rpn" => (ControlName::Rpn { channel: channel()?, number: number(0x3FFF)? }, 2),
         "clock" => (ControlName::Clock, 0),
+        "online" => (ControlName::Online, 0),
         "osc" => (ControlName::Osc { address: text()? }, 1),
         "sensor" => (ControlName::Sensor { name: text()? }, 1),
         _ => return Err(wrong()),

@@ -81,6 +81,8 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
         (midi_control(), number()).prop_map(|(control, number)| Event::new(control, &[number])),
         (device(), [number(), number(), number()])
             .prop_map(|(device, numbers)| Event::new(ControlId { name: ControlName::Clock, device }, &numbers)),
+        (device(), number())
+            .prop_map(|(device, number)| Event::new(ControlId { name: ControlName::Online, device }, &[number])),
         ("/[a-z/\"\\\\é]{0,4}", prop::collection::vec(number(), 0..4))
             .prop_map(|(address, numbers)| Event::osc(address, &numbers)),
         ("[a-z]{1,3}", device(), prop::collection::vec(number(), 0..4)).prop_map(|(name, device, numbers)| {

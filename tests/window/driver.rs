@@ -139,6 +139,7 @@ pub fn frame(number: u64) -> Frame {
         taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
         controls: Arc::default(),
         messages: Vec::new(),
+        board_lines: Vec::new(),
         midi: Vec::new(),
         lights: Vec::new(),
         mapped: Vec::new(),

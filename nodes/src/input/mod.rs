@@ -133,6 +133,7 @@ impl Controls {
                 ControlName::Note { .. } => self.strike(control, numbers.first().copied().unwrap_or_default()),
                 ControlName::Osc { .. } => self.osc.apply(control, numbers, MOST_NAMES),
                 ControlName::Sensor { .. } => self.sensors.apply(control, numbers, MOST_SENSORS),
+                ControlName::Online => self.set_online(control, numbers),
                 _ => self.midi.apply(control, numbers, MOST_MIDI),
             },
             Event::Sound(hop) => {
@@ -157,6 +158,21 @@ impl Controls {
             if !key.push(velocity, is_own) && is_own {
                 applied = Applied::Merged;
             }
+        }
+        applied
+    }
+
+    /// Notes that a device comes or goes. The lane of every device is on while one of them is.
+    fn set_online(&mut self, source: &ControlId, numbers: &[f64]) -> Applied {
+        let applied = self.midi.apply_lane(source, numbers, MOST_MIDI, true);
+        if source.device.is_some() {
+            let is_device = |other: &ControlId| other.name == ControlName::Online && other.device.is_some();
+            let is_on = self
+                .midi
+                .direct()
+                .filter(|(other, _)| is_device(other))
+                .any(|(_, controls)| controls.first().and_then(Control::last).is_some_and(|number| number >= ON));
+            self.midi.apply_lane(&ControlName::Online.into(), &[f64::from(u8::from(is_on))], MOST_MIDI, false);
         }
         applied
     }

@@ -67,6 +67,8 @@ pub enum ControlName {
     /// The clock of a device: tempo in beats per minute, beat, and 1 while it runs. In a latent frame, the beat is that at
     /// the end of the frame.
     Clock,
+    /// The presence of a device: 1 while it is connected and sends, 0 after it is gone or silent.
+    Online,
     /// An OSC address.
     Osc {
         /// The address, such as `/1/fader1`.
@@ -91,7 +93,7 @@ impl ControlName {
             | Self::Program { channel }
             | Self::Nrpn { channel, .. }
             | Self::Rpn { channel, .. } => Some(*channel),
-            Self::Clock | Self::Osc { .. } | Self::Sensor { .. } => None,
+            Self::Clock | Self::Online | Self::Osc { .. } | Self::Sensor { .. } => None,
         }
     }
 
@@ -129,6 +131,7 @@ impl fmt::Display for ControlName {
             Self::Nrpn { number, .. } => write!(f, "NRPN {number}"),
             Self::Rpn { number, .. } => write!(f, "RPN {number}"),
             Self::Clock => f.write_str("clock"),
+            Self::Online => f.write_str("online"),
             Self::Osc { address: name } | Self::Sensor { name } => f.write_str(name),
         }?;
         match self.channel() {
@@ -199,6 +202,7 @@ choices! {
         Nrpn = "nrpn",
         Rpn = "rpn",
         Clock = "clock",
+        Online = "online",
         Osc = "osc",
         Sensor = "sensor",
     }
@@ -239,6 +243,7 @@ impl ControlForm {
             ControlKind::Nrpn => ControlName::Nrpn { channel: self.channel()?, number: self.number()? },
             ControlKind::Rpn => ControlName::Rpn { channel: self.channel()?, number: self.number()? },
             ControlKind::Clock => ControlName::Clock,
+            ControlKind::Online => ControlName::Online,
             ControlKind::Osc => {
                 ControlName::Osc { address: self.address.clone().ok_or_else(|| E::missing_field("address"))? }
             }

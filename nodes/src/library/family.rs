@@ -34,7 +34,7 @@ pub static FAMILIES: &[Family] = &[
     Family { name: "midi", title: "MIDI", kind: Kind::Gate, about: "MIDI CCs and notes, in and out, and MIDI clock out. [devices.md](devices.md) describes how to open ports." },
     Family { name: "audio", title: "Audio", kind: Kind::Gate, about: "An audio input or file, as numbers. [devices.md](devices.md) describes how to open inputs." },
     Family { name: "osc", title: "OSC", kind: Kind::Gate, about: "Numbers from and to other applications and phones; texts and pictures to them. [devices.md](devices.md) describes how to open ports." },
-    Family { name: "serial", title: "Serial", kind: Kind::Gate, about: "Sensors on serial boards, such as an ESP32. [devices.md](devices.md) describes the line protocol." },
+    Family { name: "serial", title: "Serial", kind: Kind::Gate, about: "Sensors of boards, such as an ESP32, and numbers and pictures to them. [devices.md](devices.md) describes the line protocol." },
     Family { name: "light", title: "Light", kind: Kind::Gate, about: "Levels of lamps and LEDs, by Art-Net, sACN, DDP or a DMX widget. Later nodes replace the levels of earlier ones. [devices.md](devices.md#light) describes how to reach devices." },
     Family { name: "prompt", title: "Prompt", kind: Kind::Text, about: "Prompts and their changes. A text cable may carry a mix of two prompts. The model uses the mix, every other node the nearer prompt. A chunk uses the prompt of its first latent frame." },
     Family { name: "model", title: "Model", kind: Kind::Picture, about: "The video model." },

@@ -79,6 +79,7 @@ pub static LIBRARY: &[&NodeDef] = &[
     &osc::output::NODE,
     &osc::picture::NODE,
     &serial::input::NODE,
+    &serial::output::NODE,
     &light::channel::NODE,
     &light::colour::NODE,
     &light::matrix::NODE,

@@ -9,7 +9,7 @@ use crate::node::context::NodeContext;
 use crate::node::value::Chain;
 use crate::program::cells::Cells;
 use crate::program::light::{Levels, Light};
-use crate::program::message::Content;
+use crate::program::message::{Content, Wire};
 use crate::program::op::Lanes;
 use crate::program::prompt::Prompt;
 use crate::program::source::Source;
@@ -104,17 +104,30 @@ impl NodeContext<'_> {
 
     /// Requests an argument of an OSC message. Arguments of one address in a row are one message.
     pub fn request_argument(&mut self, to: &Destination, argument: Requested) {
-        let Destination { device, address } = to;
-        let (form, values, content) = match argument {
-            Requested::Number(value, form) => (form, smallvec![value], Content::Values),
-            Requested::Text(text) => (Form::Text, Lanes::new(), Content::Texts(smallvec![text])),
-            Requested::Cells(cells, form) => (form, Lanes::new(), Content::Cells(smallvec![cells])),
+        let form = match &argument {
+            Requested::Number(_, form) | Requested::Cells(_, form) => *form,
+            Requested::Text(_) => Form::Text,
         };
-        let (node, address, device) = (self.id.clone(), address.clone(), device.clone());
-        self.requests.program.messages.push(Message { node, address, device, to: To::Osc(form), values, content });
+        self.request_part(to, To::Osc(form), argument);
     }
 
-    /// Sends the node's OSC message this many times in the frame. Without it, a message is sent once.
+    /// Requests the next number of a line to boards, or its picture.
+    pub fn request_board(&mut self, to: &Destination, wire: Wire, argument: Requested) {
+        self.request_part(to, To::Board(wire), argument);
+    }
+
+    fn request_part(&mut self, destination: &Destination, to: To, argument: Requested) {
+        let Destination { device, address } = destination;
+        let (values, content) = match argument {
+            Requested::Number(value, _) => (smallvec![value], Content::Values),
+            Requested::Text(text) => (Lanes::new(), Content::Texts(smallvec![text])),
+            Requested::Cells(cells, _) => (Lanes::new(), Content::Cells(smallvec![cells])),
+        };
+        let (node, address, device) = (self.id.clone(), address.clone(), device.clone());
+        self.requests.program.messages.push(Message { node, address, device, to, values, content });
+    }
+
+    /// Sends the node's OSC message or line this many times in the frame. Without it, a message is sent once.
     pub fn request_times(&mut self, to: &Destination, times: u16) {
         self.request_number(To::Times, to.address.clone(), to.device.clone(), f64::from(times));
     }

@@ -99,6 +99,8 @@ pub enum To {
     Osc(Form),
     /// The number of times that the message of the node's arguments is sent by OSC; without it, once.
     Times,
+    /// To boards, as a part of a line.
+    Board(Wire),
     /// To a MIDI output, as one part of the state of its node.
     Midi(Part),
     /// To the recorder, which writes the frames at 0.5 and above.
@@ -131,6 +133,27 @@ choices! {
         /// Nothing: the message is sent without this argument.
         None = "none",
     }
+}
+
+choices! {
+    /// The form of a line to a board.
+    #[derive(Default)]
+    pub enum Wire {
+        /// The name and its numbers. A picture has columns, rows, and a byte in two hexadecimal digits for each number.
+        #[default]
+        Text = "text",
+        /// A JSON object. A picture has `columns`, `rows`, and integers from 0 to 255.
+        Json = "json",
+    }
+}
+
+/// A line of a frame to boards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardLine {
+    /// The name of the board; empty for all.
+    pub device: Arc<str>,
+    /// The line, with its end.
+    pub line: Arc<[u8]>,
 }
 
 /// An OSC message of a frame.
@@ -181,7 +204,7 @@ pub fn osc(
             return None;
         }
         let argument = |part: &Message| match (part.to, &part.content) {
-            (To::Osc(Form::None) | To::Times | To::Midi(_) | To::Video, _) => None,
+            (To::Osc(Form::None) | To::Times | To::Board(_) | To::Midi(_) | To::Video, _) => None,
             (To::Osc(form), Content::Values) => part.values.get(lane).map(|x| Argument::Number(*x, form)),
             (To::Osc(_), Content::Texts(texts)) => texts.get(lane).cloned().map(Argument::Text),
             (To::Osc(form), Content::Cells(cells)) => {
@@ -193,6 +216,88 @@ pub fn osc(
     };
     let one = |a: &Message, b: &Message| a.node == b.node && a.address == b.address;
     messages.chunk_by(one).filter_map(message).collect()
+}
+
+/// The most bytes of a name in a line.
+const MOST_NAME: usize = 64;
+
+/// Lines to boards in a lane of a call. `is_sent` decides by the number of times that a line is sent, and `pixels` renders pictures.
+pub fn board_lines(
+    messages: &[Message],
+    lane: usize,
+    is_sent: impl Fn(u16) -> bool,
+    pixels: impl Fn(&Cells) -> Pixels,
+) -> Vec<BoardLine> {
+    let line = |parts: &[Message]| {
+        let (first, wire) = parts.iter().find_map(|part| match part.to {
+            To::Board(wire) => Some((part, wire)),
+            _ => None,
+        })?;
+        let times = parts.iter().find(|part| part.to == To::Times).and_then(|part| part.values.get(lane));
+        if !is_sent(times.map_or(1, |times| times.round() as u16)) {
+            return None;
+        }
+        let name = board_name(&first.address);
+        let line = if let Content::Cells(cells) = &first.content {
+            let cells = cells.get(lane)?;
+            picture_line(&name, (cells.width, cells.height), &pixels(cells), wire)
+        } else {
+            let parts = parts.iter().filter(|part| matches!(part.to, To::Board(_)));
+            let numbers = parts.filter_map(|part| part.values.get(lane).copied());
+            number_line(&name, &numbers.collect::<Vec<f64>>(), wire)
+        };
+        Some(BoardLine { device: first.device.clone(), line: line.into_bytes().into() })
+    };
+    let one = |a: &Message, b: &Message| a.node == b.node && a.address == b.address;
+    messages.chunk_by(one).filter_map(line).collect()
+}
+
+/// A name in a line: one word.
+fn board_name(name: &str) -> String {
+    let is_in_name = |char: char| char.is_alphanumeric() || "_-./".contains(char);
+    let mut word: String = name.trim().chars().map(|char| if is_in_name(char) { char } else { '_' }).collect();
+    while word.len() > MOST_NAME {
+        word.pop();
+    }
+    if word.is_empty() { "out".to_owned() } else { word }
+}
+
+/// The largest number in a line.
+const LARGEST: f64 = 1e9;
+
+fn number_line(name: &str, numbers: &[f64], wire: Wire) -> String {
+    // Four decimals; −0 becomes 0.
+    let short = |number: &f64| (number.clamp(-LARGEST, LARGEST) * 1e4).round() / 1e4 + 0.0;
+    let numbers: Vec<f64> = numbers.iter().map(|number| if number.is_nan() { 0.0 } else { short(number) }).collect();
+    match (wire, &numbers[..]) {
+        (Wire::Text, numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+            format!("{name} {}\n", numbers.join(" "))
+        }
+        (Wire::Json, [number]) => format!("{}\n", serde_json::json!({ name: number })),
+        (Wire::Json, numbers) => format!("{}\n", serde_json::json!({ name: numbers })),
+    }
+}
+
+fn picture_line(name: &str, (columns, rows): (u16, u16), pixels: &Pixels, wire: Wire) -> String {
+    let bytes: Vec<u8> = match pixels {
+        // A cast saturates, and turns NaN into 0.
+        Pixels::Grey(greys) => greys.iter().map(|grey| (grey * 255.0).round() as u8).collect(),
+        Pixels::Rgb(bytes) => bytes.clone(),
+    };
+    match wire {
+        Wire::Text => {
+            let digits: String = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(hex_digit).collect();
+            format!("{name} {columns} {rows} {digits}\n")
+        }
+        Wire::Json => {
+            format!("{}\n", serde_json::json!({ name: { "columns": columns, "rows": rows, "cells": bytes } }))
+        }
+    }
+}
+
+fn hex_digit(number: u8) -> char {
+    char::from_digit(number.into(), 16).unwrap_or('0')
 }
 
 /// A part of the MIDI state of a node.
@@ -363,4 +468,30 @@ where
     [T; N]: smallvec::Array<Item = T>,
 {
     lanes[..].serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_to_boards_are_short_and_whole() {
+        let nan = f64::NAN;
+        assert_eq!(number_line("gate", &[1.0], Wire::Text), "gate 1\n");
+        assert_eq!(number_line("xy", &[0.123_456, -0.000_01, 100.0, nan], Wire::Text), "xy 0.1235 0 100 0\n");
+        assert_eq!(number_line("big", &[1e300, f64::NEG_INFINITY], Wire::Text), "big 1000000000 -1000000000\n");
+        assert_eq!(number_line("gate", &[0.25], Wire::Json), "{\"gate\":0.25}\n");
+        assert_eq!(number_line("xy", &[0.1, nan], Wire::Json), "{\"xy\":[0.1,0.0]}\n");
+        let grey = Pixels::Grey(vec![0.0, 1.0, 0.5, 2.0]);
+        assert_eq!(picture_line("map", (2, 2), &grey, Wire::Text), "map 2 2 00ff80ff\n");
+        let rgb = Pixels::Rgb(vec![1, 2, 255]);
+        let json = "{\"map\":{\"columns\":1,\"rows\":1,\"cells\":[1,2,255]}}\n";
+        assert_eq!(picture_line("map", (1, 1), &rgb, Wire::Json), json);
+    }
+
+    #[test]
+    fn a_name_cannot_begin_another_line() {
+        assert_eq!(board_name(" a b\nled 1 "), "a_b_led_1");
+        assert_eq!((board_name(""), board_name(&"é".repeat(99)).len()), ("out".to_owned(), MOST_NAME));
+    }
 }

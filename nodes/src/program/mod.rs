@@ -254,6 +254,7 @@ fn write_message(f: &mut std::fmt::Formatter<'_>, message: &Message) -> std::fmt
         To::Osc(Form::Float) => write!(f, "send {values} to {}", message.address)?,
         To::Osc(form) => write!(f, "send {values} as {} to {}", form.name(), message.address)?,
         To::Times => write!(f, "send {values} times to {}", message.address)?,
+        To::Board(wire) => write!(f, "send {values} as {} of {} to boards", wire.name(), message.address)?,
         To::Midi(part) => write!(f, "send {values} as the {} of {}", part.name(), message.node)?,
         To::Video => write!(f, "record {values}")?,
     }

@@ -1,5 +1,6 @@
 //! The nodes and the patch language. `evaluator` and `expression` are programs of their own: each counts allocations.
 
+mod boards;
 mod checks;
 mod docs;
 mod followers;

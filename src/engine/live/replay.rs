@@ -161,5 +161,13 @@ impl<J: Journal> Conductor<J> {
 
 /// A frame for the screen alone: neither for outputs nor for recordings.
 fn silent(frame: Frame) -> Frame {
-    Frame { messages: Vec::new(), midi: Vec::new(), lights: Vec::new(), mapped: Vec::new(), recorded: false, ..frame }
+    Frame {
+        messages: Vec::new(),
+        board_lines: Vec::new(),
+        midi: Vec::new(),
+        lights: Vec::new(),
+        mapped: Vec::new(),
+        recorded: false,
+        ..frame
+    }
 }

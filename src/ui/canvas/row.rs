@@ -194,6 +194,7 @@ fn tag_of(name: &ControlName) -> String {
         ControlName::Nrpn { number, .. } => format!("nrpn{number}"),
         ControlName::Rpn { number, .. } => format!("rpn{number}"),
         ControlName::Clock => "clock".to_owned(),
+        ControlName::Online => "online".to_owned(),
         ControlName::Osc { .. } => "osc".to_owned(),
         ControlName::Sensor { name } => name.chars().take(8).collect(),
     }

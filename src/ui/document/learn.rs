@@ -247,6 +247,7 @@ impl Assignment {
             ControlName::Nrpn { number, .. } => return format!("nrpn{number}"),
             ControlName::Rpn { number, .. } => return format!("rpn{number}"),
             ControlName::Clock => return "clock".to_owned(),
+            ControlName::Online => return "online".to_owned(),
             ControlName::Osc { address: text } | ControlName::Sensor { name: text } => text,
         };
         let last = text.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default().to_ascii_lowercase();

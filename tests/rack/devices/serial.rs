@@ -1,11 +1,16 @@
 //! Serial lines: a board on a pseudo terminal.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bendrack::io::serial::SerialPorts;
 use bendrack::io::{Kind, Settings, State};
-use bendrack_nodes::input::Control;
+use bendrack_nodes::input::{Control, ControlId, ControlName};
+use bendrack_nodes::program::message::BoardLine;
 
 use super::{Other, SOON, light, noise, open, task, within};
 
@@ -60,4 +65,65 @@ fn a_board_is_read_unplugged_and_read_again() {
     within(SOON, "it is plugged in", || std::fs::metadata(path).is_ok());
     within(Duration::from_millis(2500), "values flow again", || events() > 0);
     assert_eq!(state(), Some(State::Open));
+}
+
+/// The board of examples/esp32/board.cpp, whose protocol is that of the sketch, on a pseudo terminal.
+#[test]
+fn the_header_of_the_sketch_and_bendrack_understand_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("board");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/esp32/board.cpp");
+    let flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-o"];
+    let status = Command::new("c++").args(flags).arg(&program).arg(source).status().expect("a C++ compiler");
+    assert!(status.success());
+
+    let (mut board, terminal) = serialport::TTYPort::pair().expect("a pseudo terminal");
+    let name = serialport::SerialPort::name(&terminal).expect("a name");
+    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let (mut stdin, mut stdout) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+    let mut from_board = board.try_clone_native().expect("a clone");
+    let out = std::thread::spawn(move || {
+        let mut bytes = [0; 256];
+        while let Ok(size @ 1..) = stdout.read(&mut bytes) {
+            let _ = from_board.write_all(&bytes[..size]);
+        }
+    });
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = is_over.clone();
+    let input = std::thread::spawn(move || {
+        let mut bytes = [0; 256];
+        while !over.load(Ordering::Relaxed) {
+            // Nothing may come within the timeout.
+            let size = board.read(&mut bytes).unwrap_or_default();
+            let _ = stdin.write_all(&bytes[..size]);
+        }
+    });
+
+    let (devices, inbox) = open(&Settings { serial: SerialPorts::Path(name), ..Settings::none() });
+    within(SOON, "it greets", || light(&devices, Kind::Serial).is_some_and(|light| light.name == "terminal"));
+    let line = |device: &str, text: &str| BoardLine { device: device.into(), line: text.as_bytes().into() };
+    devices.outputs().send_to_boards(&[
+        line("terminal", "xy 0.5 -1.25\n"),
+        line("", "led 2 1 00ff\n"),
+        line("another", "xy 9 9\n"),
+    ]);
+    let number = |name: &str, index: usize| {
+        let control = ControlId { name: ControlName::Sensor { name: name.into() }, device: Some("terminal".into()) };
+        inbox.latest().get(&control, index).and_then(Control::last)
+    };
+    let numbers = |name: &str, count: usize| (0..count).map_while(|index| number(name, index)).collect::<Vec<f64>>();
+    within(SOON, "a line and a frame", || numbers("xy", 2) == [0.5, -1.25] && numbers("framed", 3) == [0.5, -1.25]);
+    within(SOON, "a picture", || numbers("cells", 9) == [2.0, 1.0, 2.0, 0.0, 255.0]);
+    assert_eq!(numbers("zero", 2), [0.0]);
+    let errors = light(&devices, Kind::Serial).map(|light| (light.counts.errors, light.last_error));
+    assert_eq!(errors, Some((0, None)));
+    // The board is silent from now on, though it greets.
+    within(SOON, "its silence is noticed", || light(&devices, Kind::Serial).is_some_and(|l| l.state == State::Silent));
+
+    is_over.store(true, Ordering::Relaxed);
+    input.join().expect("no panic");
+    drop(devices);
+    let _ = child.wait();
+    out.join().expect("no panic");
+    drop(terminal);
 }

@@ -68,17 +68,37 @@ fn run(ctx: &mut NodeContext<'_>) {
 
 /// Ends of the input range: learned, or from the knobs.
 fn ends(ctx: &mut NodeContext<'_>) -> (f64, f64) {
-    let (x, knobs) = (ctx.number(&IN), [ctx.number(&IN_MIN), ctx.number(&IN_MAX)]);
-    let (begins, learns) = (ctx.rises(&LEARN), ctx.gate(&LEARN));
-    let memory = ctx.memory();
-    if begins {
-        memory.copy_from_slice(&[1.0, x, x, knobs[0], knobs[1]]);
-    } else if learns {
-        memory[LEAST] = x.min(memory[LEAST]);
-        memory[MOST] = x.max(memory[MOST]);
-        memory[KNOBS].copy_from_slice(&knobs);
-    } else if memory[KNOBS] != knobs {
-        memory[LEARNED] = 0.0;
+    let learn = Learn { knobs: [&IN_MIN, &IN_MAX], begins: ctx.rises(&LEARN), learns: ctx.gate(&LEARN) };
+    learn.ends(ctx, ctx.number(&IN), 0)
+}
+
+/// Learning of a range.
+pub(crate) struct Learn {
+    /// The ends of the range while none is learned.
+    pub(crate) knobs: [&'static Input; 2],
+    /// True in the first frame of learning.
+    pub(crate) begins: bool,
+    /// True in each frame of learning.
+    pub(crate) learns: bool,
+}
+
+impl Learn {
+    /// Memory cells that it needs. The first is 1 while a learned range replaces the knobs.
+    pub(crate) const MEMORY: usize = KNOBS.end;
+
+    /// The ends of the range, after it has learned a number. Its memory begins at a cell.
+    pub(crate) fn ends(&self, ctx: &mut NodeContext<'_>, x: f64, from: usize) -> (f64, f64) {
+        let knobs = self.knobs.map(|knob| ctx.number(knob));
+        let memory = &mut ctx.memory()[from..from + Self::MEMORY];
+        if self.begins {
+            memory.copy_from_slice(&[1.0, x, x, knobs[0], knobs[1]]);
+        } else if self.learns {
+            memory[LEAST] = x.min(memory[LEAST]);
+            memory[MOST] = x.max(memory[MOST]);
+            memory[KNOBS].copy_from_slice(&knobs);
+        } else if memory[KNOBS] != knobs {
+            memory[LEARNED] = 0.0;
+        }
+        if memory[LEARNED] == 0.0 { (knobs[0], knobs[1]) } else { (memory[LEAST], memory[MOST]) }
     }
-    if memory[LEARNED] == 0.0 { (knobs[0], knobs[1]) } else { (memory[LEAST], memory[MOST]) }
 }

@@ -79,11 +79,16 @@ fn run(ctx: &mut NodeContext<'_>) {
             let swing = Swing { away: -way, speed: ctx.memory()[SPEED] }.after(part * angle(damping), damping);
             (target + swing.away, swing.speed)
         }
-        // 1 − e^(−ln 10) is 90 %.
-        Shape::Exponential => (level + way * (1.0 - (-LN_10 * ctx.dt_secs() / secs).exp()), 0.0),
+        Shape::Exponential => (level + exponential(way, ctx.dt_secs(), secs), 0.0),
     };
     ctx.memory().copy_from_slice(&[level, 1.0, speed, target, falling]);
     ctx.set(&OUT, level);
+}
+
+/// The part of a way that an exponential motion covers in `dt`, if it covers 90 % in `secs`.
+pub(crate) fn exponential(way: f64, dt: f64, secs: f64) -> f64 {
+    // 1 − e^(−ln 10) is 90 %.
+    way * (1.0 - (-LN_10 * dt / secs).exp())
 }
 
 /// Damping ratio of a spring with this overshoot, a fraction of the way.

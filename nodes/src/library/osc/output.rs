@@ -23,7 +23,7 @@ choices! {
 
 choices! {
     /// The times of sending.
-    enum When {
+    pub(crate) enum When {
         EveryFrame = "every_frame",
         Changes = "changes",
         Trigger = "trigger",
@@ -31,7 +31,7 @@ choices! {
 }
 
 const ADDRESS: Input = Input::text("address", "/bend/out", "OSC address to send to.").address();
-const VALUE: Input = Input::direct("value", 0.0, "Number to send.");
+pub(crate) const VALUE: Input = Input::direct("value", 0.0, "Number to send.");
 const TYPE: Input =
     Input::choice_of::<Type>("type", "Type of the arguments; `text` sends `text` alone, `none` no number.");
 const TEXT: Input = Input::text("text", "", "Text before the numbers; empty sends none.");
@@ -39,17 +39,17 @@ const WHEN: Input = Input::choice_of::<When>(
     "when",
     "Times of sending: every latent frame, when an argument changes, or by `trigger`.",
 );
-const TRIGGER: Input = Input::gate("trigger", false, "Sends once per rising edge, if `when` is `trigger`.");
-const V2: Input = Input::optional("value_2", "Second number of a list; unset inputs are left out.");
-const V3: Input = Input::optional("value_3", "Third number of the list.");
-const V4: Input = Input::optional("value_4", "Fourth number of the list.");
-const V5: Input = Input::optional("value_5", "Fifth number of the list.");
-const V6: Input = Input::optional("value_6", "Sixth number of the list.");
-const V7: Input = Input::optional("value_7", "Seventh number of the list.");
-const V8: Input = Input::optional("value_8", "Eighth number of the list.");
+pub(crate) const TRIGGER: Input = Input::gate("trigger", false, "Sends once per rising edge, if `when` is `trigger`.");
+pub(crate) const V2: Input = Input::optional("value_2", "Second number of a list; unset inputs are left out.");
+pub(crate) const V3: Input = Input::optional("value_3", "Third number of the list.");
+pub(crate) const V4: Input = Input::optional("value_4", "Fourth number of the list.");
+pub(crate) const V5: Input = Input::optional("value_5", "Fifth number of the list.");
+pub(crate) const V6: Input = Input::optional("value_6", "Sixth number of the list.");
+pub(crate) const V7: Input = Input::optional("value_7", "Seventh number of the list.");
+pub(crate) const V8: Input = Input::optional("value_8", "Eighth number of the list.");
 
 /// The numbers of the list.
-const VALUES: [&Input; 8] = [&VALUE, &V2, &V3, &V4, &V5, &V6, &V7, &V8];
+pub(crate) const VALUES: [&Input; 8] = [&VALUE, &V2, &V3, &V4, &V5, &V6, &V7, &V8];
 
 /// The memory cell with the count of numbers sent last, and 1; the numbers follow.
 const COUNT: usize = 0;
@@ -102,15 +102,20 @@ fn run(ctx: &mut NodeContext<'_>) {
 
 /// True if an argument differs from that of the last frame, and in the first.
 fn changes(ctx: &mut NodeContext<'_>) -> bool {
+    let text = ctx.text(&TEXT);
+    let is_same_text = ctx.remembered()[0].as_ref().is_some_and(|last: &Arc<str>| *last == text);
+    ctx.remembered()[0] = Some(text);
+    values_change(ctx) || !is_same_text
+}
+
+/// True if a number of the list differs from that of the last frame, and in the first. The list is the memory of the node.
+pub(crate) fn values_change(ctx: &mut NodeContext<'_>) -> bool {
     let mut now = [0.0; 1 + VALUES.len()];
     for value in VALUES.into_iter().filter(|value| ctx.has(value)) {
         now[COUNT] += 1.0;
         now[now[COUNT] as usize] = ctx.number(value);
     }
-    let text = ctx.text(&TEXT);
-    let is_same_text = ctx.remembered()[0].as_ref().is_some_and(|last: &Arc<str>| *last == text);
-    let is_same = is_same_text && ctx.memory() == now;
+    let is_same = ctx.memory() == now;
     ctx.memory().copy_from_slice(&now);
-    ctx.remembered()[0] = Some(text);
     !is_same
 }

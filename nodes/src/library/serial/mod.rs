@@ -1,3 +1,4 @@
-//! Boards on serial ports.
+//! Boards on serial ports and the network.
 
 pub mod input;
+pub mod output;
