@@ -244,7 +244,7 @@ mod tests {
         let events = inbox.take(after(1500));
         let numbers = events.iter().map(|stamped| match &stamped.event {
             Event::Control { numbers, .. } => numbers[0],
-            other => panic!("{other:?}"),
+            other @ Event::Sound(_) => panic!("{other:?}"),
         });
         assert_eq!(numbers.collect::<Vec<_>>(), [1.0, 0.0, 0.0], "the tag of 810 comes before that of 900");
         assert!(inbox.take(after(9999)).is_empty());

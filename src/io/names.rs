@@ -79,16 +79,16 @@ struct Stored {
     /// Names that a person gave.
     names: Vec<GivenName>,
     /// Ports of the same system name, by their socket.
-    sockets: Vec<Socket>,
+    sockets: Vec<SocketName>,
 }
 
 /// A USB socket in which a port was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-struct Socket {
+struct SocketName {
     /// The name of the system.
     system: String,
     /// The socket, such as `usb 1-2.3`.
-    socket: String,
+    usb: String,
     /// The name of the port.
     port: String,
 }
@@ -153,8 +153,7 @@ impl DeviceNames {
     pub(super) fn port_name(&self, system: &str, socket: Option<&str>, taken: impl Fn(&str) -> bool) -> String {
         let mut state = self.locked();
         let sockets = &state.stored.sockets;
-        let own =
-            socket.and_then(|socket| sockets.iter().find(|known| known.system == system && known.socket == socket));
+        let own = socket.and_then(|socket| sockets.iter().find(|known| known.system == system && known.usb == socket));
         if let Some(own) = own.filter(|own| !taken(&own.port)) {
             return own.port.clone();
         }
@@ -167,8 +166,8 @@ impl DeviceNames {
             if state.stored.sockets.len() == MOST {
                 state.stored.sockets.remove(0);
             }
-            let [system, socket, port] = [system, socket, &name].map(str::to_owned);
-            state.stored.sockets.push(Socket { system, socket, port });
+            let [system, usb, port] = [system, socket, &name].map(str::to_owned);
+            state.stored.sockets.push(SocketName { system, usb, port });
             state.save();
         }
         name

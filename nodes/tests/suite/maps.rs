@@ -1,5 +1,7 @@
 //! Maps: takeover, relative encoders, buttons, laws and smoothing, and the controls of several devices.
 
+#![expect(clippy::float_cmp, reason = "positions are exact")]
+
 use std::sync::Arc;
 
 use bendrack_nodes::input::{ControlId, ControlName, Controls, Event};

@@ -148,6 +148,8 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "beats are exact")]
+
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
 

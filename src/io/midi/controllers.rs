@@ -71,8 +71,8 @@ impl Default for Channel {
 }
 
 impl Controllers {
-    /// The control that a control change moves, and its value of 0 to 1; none if the change only prepares others.
-    pub(super) fn change(&mut self, now: Instant, channel: u8, number: u8, value: u8) -> Option<(ControlName, f64)> {
+    /// The control that a control change moves, and its value of 0 to 1.
+    pub(super) fn change(&mut self, now: Instant, channel: u8, number: u8, value: u8) -> (ControlName, f64) {
         let of = &mut self.channels[usize::from(channel - 1) & 0x0F];
         let latest = of.latest.take();
         let plain = (ControlName::Cc { channel, number }, f64::from(value) / COARSE);
@@ -80,17 +80,15 @@ impl Controllers {
             98..=101 => {
                 of.parameter.select(number, value);
                 of.data = Halves { pairs: of.data.pairs, ..Halves::default() };
-                Some(plain)
+                plain
             }
-            6 | 38 | 96 | 97 if let Some(name) = of.parameter.name(channel) => {
-                Some((name, of.data.enter(number, value)))
-            }
+            6 | 38 | 96 | 97 if let Some(name) = of.parameter.name(channel) => (name, of.data.enter(number, value)),
             0..LOWER => {
                 of.latest = Some((number, now));
                 let halves = &mut of.halves[usize::from(number)];
                 halves.set_upper(value);
                 let is_fine = halves.is_fine(PAIRS);
-                Some(if is_fine { (plain.0, halves.value()) } else { plain })
+                if is_fine { (plain.0, halves.value()) } else { plain }
             }
             LOWER..64 => {
                 let upper = number - LOWER;
@@ -99,20 +97,20 @@ impl Controllers {
                     latest.is_some_and(|(latest, at)| latest == upper && now.saturating_duration_since(at) <= PAIR);
                 halves.set_lower(value, is_next);
                 let whole = ControlName::Cc { channel, number: upper };
-                Some(if halves.is_fine(PAIRS) { (whole, halves.value()) } else { plain })
+                if halves.is_fine(PAIRS) { (whole, halves.value()) } else { plain }
             }
-            _ => Some(plain),
+            _ => plain,
         }
     }
 }
 
 impl Halves {
     /// True once both halves belong together.
-    const fn is_fine(&self, pairs: u8) -> bool {
+    const fn is_fine(self, pairs: u8) -> bool {
         self.pairs >= pairs
     }
 
-    fn value(&self) -> f64 {
+    fn value(self) -> f64 {
         f64::from(u16::from(self.upper) << 7 | u16::from(self.lower)) / FINE
     }
 
@@ -171,7 +169,7 @@ impl Parameter {
     }
 
     /// The selected parameter; none without a selection, or after the null parameter.
-    fn name(&self, channel: u8) -> Option<ControlName> {
+    fn name(self, channel: u8) -> Option<ControlName> {
         let (upper, lower) = (self.upper?, self.lower?);
         let number = u16::from(upper) << 7 | u16::from(lower);
         match number {
@@ -197,7 +195,7 @@ mod tests {
         let begin = Instant::now();
         let times = (0..).map(|step| begin + Duration::from_millis(step * millis));
         let change = |(at, &(number, value))| controllers.change(at, 1, number, value);
-        times.zip(changes).filter_map(change).collect()
+        times.zip(changes).map(change).collect()
     }
 
     fn cc(number: u8) -> ControlName {
@@ -247,7 +245,7 @@ mod tests {
         let moves =
             changed(&[(99, 2), (98, 44), (6, 64), (38, 1), (38, 2), (6, 65), (96, 0), (101, 0), (100, 1), (6, 3)]);
         let values: Vec<f64> = moves.iter().filter(|(name, _)| *name == nrpn).map(|(_, value)| *value).collect();
-        assert_eq!(values[0], 64.0 / 127.0);
+        assert_eq!(values.first(), Some(&(64.0 / 127.0)));
         let fine = |upper: u16, lower: u16| f64::from(upper * 128 + lower) / FINE;
         assert_eq!(values[1..], [fine(64, 1), fine(64, 2), fine(65, 0), fine(65, 1)]);
         assert_eq!(moves.last(), Some(&(ControlName::Rpn { channel: 1, number: 1 }, fine(3, 0))));

@@ -103,9 +103,8 @@ impl Port {
         let part = |value: u8| f64::from(value) / 127.0;
         match message {
             Message::Cc { channel, number, value } => {
-                if let Some((name, value)) = self.controllers.change(at, channel, number, value) {
-                    self.send(at, name, value);
-                }
+                let (name, value) = self.controllers.change(at, channel, number, value);
+                self.send(at, name, value);
             }
             Message::Note { channel, number, velocity } => {
                 if velocity == 0 {

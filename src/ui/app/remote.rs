@@ -105,7 +105,7 @@ impl App {
     pub(super) fn poll_remote(&mut self, ui: &Ui) {
         let devices = &*self.devices;
         if let Some(name) = self.remote.learned(devices) {
-            self.message.show(ui, format!("Recordings start and stop with {}.", name));
+            self.message.show(ui, format!("Recordings start and stop with {name}."));
             self.recordings.set_remote(Some(name));
         }
         let request = self.remote.request(devices, self.recordings.remote());

@@ -78,7 +78,7 @@ impl Learn {
     pub fn detect(&mut self, controls: &Controls, fits: impl Fn(&ControlName) -> bool) -> Option<Assignment> {
         let pressed = controls.keys().map(|(key, _)| key).find(|key| !self.held.contains(key) && fits(&key.name));
         if let Some(key) = pressed {
-            return Some(Assignment { control: self.named(key, controls), index: 0, number: 1.0, mode: None });
+            return Some(Assignment { control: named(key, controls), index: 0, number: 1.0, mode: None });
         }
         self.held.retain(|key| controls.key(key).is_some());
         let is_quiet = self.begin.elapsed() < QUIET;
@@ -106,14 +106,7 @@ impl Learn {
                 furthest = Some((travel, Assignment { control, index, number: largest, mode }));
             }
         }
-        furthest.map(|(_, found)| Assignment { control: self.named(&found.control, controls), ..found })
-    }
-
-    /// The control, with its device only if another device has the same control.
-    fn named(&self, control: &ControlId, controls: &Controls) -> ControlId {
-        let others = controls.sent().map(|(other, _)| other).chain(controls.keys().map(|(key, _)| key));
-        let is_shared = others.filter(|other| other.name == control.name).any(|other| other.device != control.device);
-        ControlId { device: control.device.clone().filter(|_| is_shared), ..control.clone() }
+        furthest.map(|(_, found)| Assignment { control: named(&found.control, controls), ..found })
     }
 
     fn range(&mut self, control: &ControlId, index: usize, number: f64) -> &mut Range {
@@ -126,7 +119,7 @@ impl Range {
     /// The coding of a relative encoder that turns left by single steps, from its messages so far.
     fn encoder(&mut self, number: f64, count: u32) -> Option<MapMode> {
         let new = count.wrapping_sub(self.count);
-        self.same = if number == self.last { self.same.saturating_add(new) } else { 1 };
+        self.same = if number.to_bits() == self.last.to_bits() { self.same.saturating_add(new) } else { 1 };
         (self.last, self.count) = (number, count);
         match (number * 127.0).round() as u8 {
             _ if self.same < SAME => None,
@@ -137,6 +130,13 @@ impl Range {
             _ => None,
         }
     }
+}
+
+/// The control, with its device only if another device has the same control.
+fn named(control: &ControlId, controls: &Controls) -> ControlId {
+    let others = controls.sent().map(|(other, _)| other).chain(controls.keys().map(|(key, _)| key));
+    let is_shared = others.filter(|other| other.name == control.name).any(|other| other.device != control.device);
+    ControlId { device: control.device.clone().filter(|_| is_shared), ..control.clone() }
 }
 
 /// Count of the messages of a control so far.

@@ -21,7 +21,7 @@ const MANY: usize = 6;
 /// A change of the list.
 enum Change {
     /// A map has other settings.
-    Set(usize, ControlMap),
+    Set(usize, Box<ControlMap>),
     Remove(usize),
     /// A map moves to the place of another.
     Move(usize, usize),
@@ -76,7 +76,7 @@ fn apply(workspace: &mut Workspace, patch: &Patch, change: Change) {
     let step = match change {
         Change::Set(index, map) => {
             let name = format!("change the map of {}", map.to);
-            maps[index] = map;
+            maps[index] = *map;
             Step::merging(name, vec![Edit::SetMaps { maps }])
         }
         Change::Remove(index) => {
@@ -125,7 +125,7 @@ impl Row<'_> {
         });
         let is_finite = map.range.iter().chain(&map.input).all(|end| end.is_finite());
         if map != *self.map && is_finite {
-            change = Some(Change::Set(self.index, map));
+            change = Some(Change::Set(self.index, Box::new(map)));
         }
         change
     }
