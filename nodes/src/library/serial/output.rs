@@ -25,7 +25,7 @@ const ROWS: Input = Input::number("rows", 8.0, "Number of rows of the picture, w
     .hard(1.0, 256.0);
 const TONES: Input = Input::choice_of::<Tones>(
     "tones",
-    "Numbers of a cell: brightness (of a map, from its smallest to its largest value), the raw value of a map, or red, green and blue.",
+    "Numbers of a cell: brightness, the raw value of a map, or red, green and blue. The brightness of a map goes from its smallest to its largest value.",
 );
 const DEVICE: Input = Input::text("device", "", "Name of the board; empty is every board.");
 
