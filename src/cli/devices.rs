@@ -35,7 +35,8 @@ impl Devices {
         if self.monitor {
             return monitor::run(&self.settings, self.seconds, self.json);
         }
-        if self.settings != (Settings { midi: MidiInputs::All, ..Settings::none() }) {
+        let unchanged = Settings { midi: MidiInputs::All, names: self.settings.names.clone(), ..Settings::none() };
+        if self.settings != unchanged {
             return Err(Failure::Usage(
                 "the list of devices opens none; add --monitor to open those of the flags".to_owned(),
             ));

@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Opens the devices and prints their activity each second, for `seconds` or until Ctrl+C.
 pub(super) fn run(settings: &Settings, seconds: Option<f64>, is_json: bool) -> Result<(), Failure> {
-    if *settings == Settings::none() {
+    if (Settings { names: None, ..settings.clone() }) == Settings::none() {
         return Err(Failure::Usage("no device is chosen; choose one, such as --osc-in 9000".to_owned()));
     }
     let inbox = Inbox::default();

@@ -236,10 +236,6 @@ impl std::fmt::Display for Program {
         for light in &self.lights {
             write_light(f, light)?;
         }
-        for Mapped { control, parts } in &self.mapped {
-            let device = control.device.as_deref().map_or_else(String::new, |device| format!(" of {device}"));
-            writeln!(f, "{}{device} shows {}", control.name, numbers(parts))?;
-        }
         Ok(())
     }
 }

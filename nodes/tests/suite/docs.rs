@@ -80,9 +80,9 @@ const FORMS: &str = "\
 ";
 
 /// Families in the order of the page: that of first use.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "prompt", "model", "output", "target", "bend", "tap", "control", "modulate", "math", "logic", "time", "view",
-    "cache", "midi", "audio", "osc", "serial",
+    "cache", "midi", "audio", "osc", "serial", "light",
 ];
 
 /// Families in the order of the page.
