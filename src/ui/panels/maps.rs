@@ -6,7 +6,7 @@ use bendrack_nodes::choice::Choice;
 use bendrack_nodes::input::{Control, Controls};
 use bendrack_nodes::node::def::Input;
 use bendrack_nodes::patch::{ControlMap, Edit, LONGEST_SMOOTHING, MapMode, Patch, Takeover};
-use eframe::egui::{ComboBox, DragValue, Label, Rect, RichText, Sense, TextEdit, Ui, WidgetInfo, WidgetType};
+use eframe::egui::{ComboBox, DragValue, Label, Rect, RichText, Sense, Stroke, TextEdit, Ui, WidgetInfo, WidgetType};
 
 use crate::ui::document::Step;
 use crate::ui::document::learn::LearnMode;
@@ -135,7 +135,10 @@ impl Row<'_> {
         let (map, index) = (self.map, self.index);
         let mut change = None;
         let handle = ui.dnd_drag_source(ui.id().with(("map", index)), index, |ui| {
-            ui.label(RichText::new("≡").color(theme::WEAK));
+            let (grip, _) = ui.allocate_exact_size([10.0, 18.0].into(), Sense::hover());
+            for line in [-3.0, 0.0, 3.0] {
+                ui.painter().hline(grip.x_range(), grip.center().y + line, Stroke::new(1.0, theme::WEAK));
+            }
         });
         handle.response.on_hover_text("Drag to another place in the list.");
         let (meter, _) = ui.allocate_exact_size([4.0, 18.0].into(), Sense::hover());

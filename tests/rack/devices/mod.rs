@@ -2,6 +2,7 @@
 
 #[cfg(all(target_os = "linux", feature = "audio", not(feature = "jack")))]
 mod audio;
+mod figures;
 mod lamps;
 #[cfg(unix)]
 mod midi;
