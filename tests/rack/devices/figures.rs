@@ -73,7 +73,9 @@ fn a_scene_of_a_thousand_messages_arrives_or_is_counted() {
         .collect();
     let (mut whole, mut lost_before) = (0, 0);
     for scene in 1..=SCENES as u64 {
-        packets.iter().for_each(|packet| _ = socket.send_to(packet, address).expect("it is sent"));
+        for packet in &packets {
+            socket.send_to(packet, address).expect("it is sent");
+        }
         let counts = || light(&devices, Kind::OscIn).expect("a light").counts;
         within(SOON, "every packet arrives or is counted", || {
             counts().messages + counts().lost.unwrap_or_default() == scene * COUNT
