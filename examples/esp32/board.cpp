@@ -1,8 +1,8 @@
 // A board in a terminal: the protocol of bendrack.h without a board, on standard input and output.
 //
 //   c++ -std=c++11 -o board board.cpp
-//   socat pty,raw,echo=0,link=/tmp/board exec:./board
-//   bendrack patch.bend.json --serial /tmp/board
+//   socat pty,raw,echo=0,link=board.tty exec:./board
+//   bendrack patch.bend.json --serial board.tty
 //
 // It answers the question for its greeting, and each line with its numbers as a line and as a frame. On a picture, it sends the
 // count, the first and the last of its cells.

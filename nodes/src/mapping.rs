@@ -77,7 +77,8 @@ pub(crate) fn turn(
     let mut smooth: f64 = 0.0;
     for (map, cells) in maps.iter().zip(hands.chunks_exact_mut(MAP_CELLS)) {
         let mut hand = Hand::of(cells);
-        if let Some(reached) = moved(map, input, position, lane, &mut hand) {
+        // Ends beyond all numbers give no position.
+        if let Some(reached) = moved(map, input, position, lane, &mut hand).filter(|reached| !reached.is_nan()) {
             position = reached.clamp(input.hard.0, input.hard.1);
             *knob.position = position;
             smooth = smooth.max(map.smooth);
@@ -296,6 +297,11 @@ fn presses(map: &ControlMap, number: f64) -> bool {
     if low <= high { part >= PRESSED } else { part <= PRESSED }
 }
 
+/// The nearest number from 0 to 1.
+fn unit(number: f64) -> f64 {
+    if number.is_nan() { 0.0 } else { number.clamp(0.0, 1.0) }
+}
+
 fn sorted([a, b]: [f64; 2]) -> [f64; 2] {
     if a <= b { [a, b] } else { [b, a] }
 }
@@ -311,7 +317,7 @@ impl Travel<'_> {
     fn part(&self, number: f64) -> f64 {
         let [start, end] = self.map.input;
         let part = if start == end { 0.0 } else { (number - start) / (end - start) };
-        curved(part.clamp(0.0, 1.0), self.map.curve)
+        curved(unit(part), self.map.curve)
     }
 
     /// True if the knob moves by factors.
@@ -336,7 +342,7 @@ impl Travel<'_> {
         } else {
             (position - low) / (high - low)
         };
-        part.clamp(0.0, 1.0)
+        unit(part)
     }
 
     /// The step of [`MapMode::Cycle`]: one choice, or a part of the range.

@@ -47,7 +47,7 @@ impl Settings {
         for (name, map) in &flat.maps {
             let input = def.input(name).filter(|(_, input)| matches!(input.kind, Kind::Number | Kind::Gate));
             if let Some((index, _)) = input {
-                feeds[index].maps.push((*map).clone());
+                feeds[index].maps.push(map.within_limits());
             }
         }
         for (name, depth, pointer) in &flat.depths {

@@ -83,7 +83,11 @@ pub enum ControlName {
 
 impl ControlName {
     /// The MIDI channel, 1 to 16, or 0 for every channel; none if it is not of MIDI.
-    pub const fn channel(&self) -> Option<u8> {
+    pub fn channel(&self) -> Option<u8> {
+        self.clone().channel_mut().copied()
+    }
+
+    fn channel_mut(&mut self) -> Option<&mut u8> {
         match self {
             Self::Cc { channel, .. }
             | Self::Note { channel, .. }
@@ -92,7 +96,7 @@ impl ControlName {
             | Self::KeyPressure { channel, .. }
             | Self::Program { channel }
             | Self::Nrpn { channel, .. }
-            | Self::Rpn { channel, .. } => Some(*channel),
+            | Self::Rpn { channel, .. } => Some(channel),
             Self::Clock | Self::Online | Self::Osc { .. } | Self::Sensor { .. } => None,
         }
     }
@@ -100,21 +104,8 @@ impl ControlName {
     /// The same control on every MIDI channel; none if it is not of MIDI or already of every channel.
     fn omni(&self) -> Option<Self> {
         let mut omni = self.clone();
-        match &mut omni {
-            Self::Cc { channel, .. }
-            | Self::Note { channel, .. }
-            | Self::PitchBend { channel }
-            | Self::Pressure { channel }
-            | Self::KeyPressure { channel, .. }
-            | Self::Program { channel }
-            | Self::Nrpn { channel, .. }
-            | Self::Rpn { channel, .. }
-                if *channel != 0 =>
-            {
-                *channel = 0;
-            }
-            _ => return None,
-        }
+        let channel = omni.channel_mut().filter(|channel| **channel != 0)?;
+        *channel = 0;
         Some(omni)
     }
 }

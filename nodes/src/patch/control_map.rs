@@ -129,6 +129,16 @@ impl ControlMap {
             rest: Map::new(),
         }
     }
+
+    /// The same map with the nearest settings within their limits.
+    pub(crate) fn within_limits(&self) -> Self {
+        Self {
+            curve: self.curve.clamp(-1.0, 1.0),
+            smooth: self.smooth.clamp(0.0, LONGEST_SMOOTHING),
+            step: self.step.clamp(0.0, 1.0),
+            ..self.clone()
+        }
+    }
 }
 
 /// The keys of a map. Earlier files have `channel` and `cc` alone: such a knob jumps, in equal steps.

@@ -8,6 +8,7 @@ mod format;
 mod grid;
 mod help;
 mod hostile;
+mod lamps;
 mod language;
 mod library;
 mod maps;
