@@ -3,11 +3,12 @@
 CARGO ?= cargo
 # A shell that was open when rustup came does not know its folder yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
-# One place for what the build needs from the system: a C linker, C++ for the H.264 encoder, ALSA's headers for MIDI.
-DEBIAN_PACKAGES = g++ libc6-dev pkg-config libasound2-dev
+# One place for what the build needs from the system: a C linker, C++ for the H.264 encoder, the headers of ALSA for MIDI and of
+# udev for gamepads.
+DEBIAN_PACKAGES = g++ libc6-dev pkg-config libasound2-dev libudev-dev
 LINKS = echo 'int main(void) { return 0; }' | c++ -x c++ - -o /dev/null 2>/dev/null
-# Other systems than Linux need no headers for MIDI.
-BUILDS = $(LINKS) && { [ "$$(uname)" != Linux ] || pkg-config --exists alsa 2>/dev/null; }
+# Other systems than Linux need no headers.
+BUILDS = $(LINKS) && { [ "$$(uname)" != Linux ] || pkg-config --exists alsa libudev 2>/dev/null; }
 # Programs of others that tests exchange messages with: liblo for OSC, OLA for light. OLA's own package would start a daemon with the
 # system, so only its libraries are installed, and its programs are unpacked.
 PEER_PACKAGES = liblo-tools libola1

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::{MapSet, Patch};
 
 use crate::files::{Error, Result, resolved};
 use crate::provenance::{self, Opened};
@@ -85,6 +85,28 @@ pub fn save_together(path: &Path, patch: &Patch) -> Result<()> {
 
 fn write(path: &Path, patch: &Patch) -> Result<()> {
     replace(path, patch.to_json().as_bytes()).map_err(|error| Error::new(path, error))
+}
+
+/// Reads a set of maps.
+///
+/// # Errors
+///
+/// If the file cannot be read, or is no set of maps.
+pub fn load_maps(path: &Path) -> Result<MapSet> {
+    let bytes = fs::read(path).map_err(|error| Error::new(path, error))?;
+    MapSet::from_slice(&bytes).map_err(|why| Error::new(path, why))
+}
+
+/// Writes a set of maps. It replaces another set, and no other file.
+///
+/// # Errors
+///
+/// If the file cannot be written, or is something else.
+pub fn save_maps(path: &Path, set: &MapSet) -> Result<()> {
+    if path.exists() && load_maps(path).is_err() {
+        return Err(Error::new(path, "this file is no set of maps, and stays; choose another name"));
+    }
+    replace(path, set.to_json().as_bytes()).map_err(|error| Error::new(path, error))
 }
 
 /// The place of a layout that is not in the file of its patch.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::address;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::{Applied, ControlId, ControlName, Controls, Event};
+use bendrack_nodes::patch::Patch;
 
 /// The most events that wait. Beyond them, those of the older half that a later one replaces are dropped and counted.
 pub const MOST_WAITING: usize = 1 << 17;
@@ -54,8 +55,8 @@ struct Waiting {
     frame_begin: Option<Instant>,
     /// Events that were dropped because too many waited.
     dropped: u64,
-    /// The plan whose addresses patterns match.
-    plan: Option<Arc<Plan>>,
+    /// The patch whose addresses patterns match, and its plan.
+    running: Option<(Arc<Patch>, Arc<Plan>)>,
 }
 
 impl Inbox {
@@ -97,14 +98,14 @@ impl Inbox {
         latest
     }
 
-    /// Sets the plan whose OSC addresses [`Inbox::addresses`] returns.
-    pub fn know(&self, plan: Arc<Plan>) {
-        self.locked().plan = Some(plan);
+    /// Sets the patch whose OSC addresses [`Inbox::addresses`] returns, and its plan.
+    pub fn know(&self, patch: Arc<Patch>, plan: Arc<Plan>) {
+        self.locked().running = Some((patch, plan));
     }
 
-    /// The plan.
-    pub fn plan(&self) -> Option<Arc<Plan>> {
-        self.locked().plan.clone()
+    /// The patch and its plan.
+    pub fn running(&self) -> Option<(Arc<Patch>, Arc<Plan>)> {
+        self.locked().running.clone()
     }
 
     /// The OSC addresses that the patch has or reads, and those received so far, each once. False for those of knobs alone.
@@ -115,11 +116,11 @@ impl Inbox {
             _ => None,
         });
         let received: Vec<Arc<str>> = received.collect();
-        let plan = waiting.plan.clone();
+        let running = waiting.running.clone();
         drop(waiting);
         let mut all: BTreeMap<Arc<str>, bool> = BTreeMap::new();
-        if let Some(plan) = plan {
-            all.extend(address::addresses(&plan).map(|address| (address, false)));
+        if let Some((patch, plan)) = running {
+            all.extend(address::addresses(&patch).map(|address| (address, false)));
             all.extend(plan.osc_addresses().into_iter().map(|address| (address, true)));
         }
         all.extend(received.into_iter().map(|address| (address, true)));
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     fn osc(address: &str, number: f64) -> Event {
-        Event::osc(address, &[number])
+        Event::osc(address, &[number]).on(&"phone".into())
     }
 
     fn value(controls: &Controls) -> Option<(f64, u16)> {

@@ -1,5 +1,5 @@
 //! OSC addresses of knobs, switches and fields: `/bend/<node>/<input>` in the units of the input, and `/bend/n/<node>/<input>`
-//! from 0 to 1 along the travel of a knob.
+//! from 0 to 1 along the travel of a knob. An instance of a subpatch has the inputs of its subpatch.
 
 use std::sync::Arc;
 
@@ -7,11 +7,10 @@ use serde_json::{Value as Json, json};
 
 use crate::LIBRARY;
 use crate::compile::params;
-use crate::compile::plan::Plan;
 use crate::input::ON;
-use crate::node::def::{Curve, Input};
+use crate::node::def::{Curve, Input, NodeDef};
 use crate::node::value::{Kind, Value};
-use crate::patch::{LevelEdit, Patch};
+use crate::patch::{INSTANCE, Inlet, LevelEdit, MOST_NESTED, Node, Patch};
 
 /// The beginning of every address of a knob.
 const ROOT: &str = "/bend/";
@@ -62,6 +61,36 @@ pub fn is_knob(address: &str) -> bool {
     Address::read(address).is_some()
 }
 
+/// The node and the declaration behind an input; of an instance, the first input in the subpatch that it feeds.
+pub fn resolve_input<'p>(patch: &'p Patch, id: &str, name: &str) -> Option<(&'p Node, &'static Input)> {
+    let (mut node, mut name) = (patch.nodes.get(id)?, name);
+    for _ in 0..=MOST_NESTED {
+        if let Some(def) = def_of(node) {
+            return def.input(name).map(|(_, input)| (node, input));
+        }
+        let port = inlets(patch, node).iter().find(|inlet| inlet.name == name)?.to.first()?;
+        node = patch.definitions.get(node.kind.strip_prefix(INSTANCE)?)?.nodes.get(&port.node)?;
+        name = &port.port;
+    }
+    None
+}
+
+fn def_of(node: &Node) -> Option<&'static NodeDef> {
+    LIBRARY.iter().find(|def| def.name == node.kind).copied()
+}
+
+/// The inputs of an instance of a subpatch; none of any other node.
+fn inlets<'p>(patch: &'p Patch, node: &Node) -> &'p [Inlet] {
+    let definition = node.kind.strip_prefix(INSTANCE).and_then(|name| patch.definitions.get(name));
+    definition.map_or(&[], |definition| &definition.inputs)
+}
+
+/// The names of the inputs of a node.
+fn names_of<'p>(patch: &'p Patch, node: &Node) -> Vec<&'p str> {
+    let declared = def_of(node).into_iter().flat_map(|def| def.inputs).map(|input| input.name);
+    declared.chain(inlets(patch, node).iter().map(|inlet| &*inlet.name)).collect()
+}
+
 /// The edit of a message to a knob, switch or field of the patch itself.
 ///
 /// # Errors
@@ -70,19 +99,17 @@ pub fn is_knob(address: &str) -> bool {
 pub fn edit(patch: &Patch, address: &str, argument: &Argument) -> Result<LevelEdit, KnobError> {
     let Address { node: id, input: name, is_part } = Address::read(address).ok_or(KnobError::NoNode)?;
     let node = patch.nodes.get(id).ok_or(KnobError::NoNode)?;
-    let def = LIBRARY.iter().find(|def| def.name == node.kind);
-    let input = def.and_then(|def| def.inputs.iter().find(|input| input.name == name));
     let unfit = |why: String| KnobError::Unfit(format!("{id}.{name}: {why}"));
-    let input = input.ok_or_else(|| {
-        let names = def.map(|def| def.inputs.iter().map(|input| input.name).collect::<Vec<_>>().join(", "));
-        unfit(format!(
-            "no such input; {id} has {}",
-            names.filter(|names| !names.is_empty()).unwrap_or("none".to_owned())
-        ))
+    let (within, input) = resolve_input(patch, id, name).ok_or_else(|| {
+        let names = Some(names_of(patch, node).join(", ")).filter(|names| !names.is_empty());
+        unfit(format!("no such input; {id} has {}", names.unwrap_or("none".to_owned())))
     })?;
     let value = value(input, argument, is_part).map_err(unfit)?;
     params::read(input, &value, String::new()).map_err(|problem| unfit(problem.message))?;
-    let is_default = input.default_json() == Some(value.clone());
+    // Without a value of its own, an instance has that of the subpatch.
+    let is_own = std::ptr::eq(node, within);
+    let inner = within.params.get(input.name).filter(|_| !is_own).cloned();
+    let is_default = inner.or_else(|| input.default_json()) == Some(value.clone());
     Ok(LevelEdit::SetParam { id: id.to_owned(), name: name.to_owned(), value: (!is_default).then_some(value) })
 }
 
@@ -166,47 +193,66 @@ pub enum Range {
 }
 
 /// All knobs, switches and fields of the patch itself. A number or choice has two addresses, and a switch too.
-pub fn knobs(plan: &Plan) -> impl Iterator<Item = Knob<'_>> {
-    let nodes = plan.nodes.iter().filter(|slot| !slot.id.contains('/'));
-    let ports = nodes.flat_map(|slot| slot.def.inputs.iter().zip(&slot.feeds).map(move |port| (&*slot.id, port)));
-    ports.flat_map(|(id, (input, feed))| {
-        let number = match &feed.base {
-            Some(Value::Number(number)) => Some(*number),
-            Some(Value::Gate(gate)) => Some(f64::from(u8::from(gate.on))),
-            _ => None,
-        };
-        let count = input.choices.len();
-        let (range, value) = match input.kind {
-            Kind::Number if count > 0 => {
-                let choice = number.and_then(|index| input.choices.get(index as usize));
-                (Some(Range::Choices(input.choices)), choice.map(|choice| json!(choice)))
-            }
-            Kind::Number => (Some(Range::Numbers(input.soft.0, input.soft.1)), number.map(|number| json!(number))),
-            Kind::Gate => (Some(Range::Switch), number.map(|number| json!(number >= ON))),
-            Kind::Text => match &feed.base {
-                Some(Value::Text(text)) => (Some(Range::Text), Some(json!(&**text))),
-                _ => (Some(Range::Text), None),
-            },
-            _ => (None, None),
-        };
-        let part = matches!(input.kind, Kind::Number | Kind::Gate).then(|| {
-            let part = match input.kind {
-                Kind::Gate => number,
-                _ if count > 0 => number.map(|index| index / (count - 1).max(1) as f64),
-                _ => number.map(|number| part_at(input, number)),
-            };
-            let address = format!("{ROOT}{PART}/{id}/{}", input.name).into();
-            Knob { address, range: Range::Numbers(0.0, 1.0), value: part.map(|part| json!(part)), about: input.about }
+pub fn knobs(patch: &Patch) -> impl Iterator<Item = Knob<'_>> {
+    patch.nodes.iter().flat_map(move |(id, node)| {
+        names_of(patch, node).into_iter().flat_map(move |name| knobs_of(patch, (id, node), name))
+    })
+}
+
+/// The knob of an input, at each of its addresses.
+fn knobs_of<'p>(
+    patch: &'p Patch,
+    (id, node): (&str, &'p Node),
+    name: &str,
+) -> impl Iterator<Item = Knob<'p>> + use<'p> {
+    let own = resolve_input(patch, id, name).and_then(|(within, input)| {
+        let about = inlets(patch, node).iter().find(|inlet| inlet.name == name).map_or("", |inlet| &*inlet.about);
+        let about = if about.is_empty() { input.about } else { about };
+        let json = node.params.get(name).or_else(|| within.params.get(input.name));
+        let base = json.and_then(|json| params::read(input, json, String::new()).ok()).map(|(value, _)| value);
+        let (range, value, part) = values(input, base.or_else(|| params::preset(input)))?;
+        let address = format!("{ROOT}{id}/{name}").into();
+        let part = part.map(|part| Knob {
+            address: format!("{ROOT}{PART}/{id}/{name}").into(),
+            range: Range::Numbers(0.0, 1.0),
+            value: part.map(|part| json!(part)),
+            about,
         });
-        let address = || format!("{ROOT}{id}/{}", input.name).into();
-        let own = range.map(|range| Knob { address: address(), range, value, about: input.about });
-        own.into_iter().chain(part)
+        Some([Some(Knob { address, range, value, about }), part])
+    });
+    own.into_iter().flatten().flatten()
+}
+
+/// The values of an input, its value, and for a number or switch the part of its travel; none without a knob.
+#[expect(clippy::option_option, reason = "a number may have no value")]
+fn values(input: &Input, base: Option<Value>) -> Option<(Range, Option<Json>, Option<Option<f64>>)> {
+    let number = base.as_ref().and_then(Value::number);
+    let count = input.choices.len();
+    Some(match input.kind {
+        Kind::Number if count > 0 => {
+            let choice = number.and_then(|index| input.choices.get(index as usize));
+            let part = number.map(|index| index / (count - 1).max(1) as f64);
+            (Range::Choices(input.choices), choice.map(|choice| json!(choice)), Some(part))
+        }
+        Kind::Number => {
+            let part = number.map(|number| part_at(input, number));
+            (Range::Numbers(input.soft.0, input.soft.1), number.map(|number| json!(number)), Some(part))
+        }
+        Kind::Gate => {
+            let number = Some(number.unwrap_or(0.0));
+            (Range::Switch, number.map(|number| json!(number >= ON)), Some(number))
+        }
+        Kind::Text => match base {
+            Some(Value::Text(text)) => (Range::Text, Some(json!(&*text)), None),
+            _ => (Range::Text, None, None),
+        },
+        _ => return None,
     })
 }
 
 /// The addresses of [`knobs`].
-pub fn addresses(plan: &Plan) -> impl Iterator<Item = Arc<str>> {
-    knobs(plan).map(|knob| knob.address)
+pub fn addresses(patch: &Patch) -> impl Iterator<Item = Arc<str>> {
+    knobs(patch).map(|knob| knob.address)
 }
 
 #[cfg(test)]
@@ -250,6 +296,30 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_has_the_inputs_of_its_subpatch() {
+        let text = r#"{ "format": "bendrack-patch", "version": 1,
+            "nodes": { "left": { "type": "sub.wobble" }, "right": { "type": "sub.wobble", "params": { "speed": 0.5 } } },
+            "definitions": { "wobble": {
+                "inputs": [ { "name": "speed", "to": ["lfo.rate"], "about": "Speed of the wobble." } ],
+                "nodes": { "lfo": { "type": "modulate.lfo", "params": { "rate": 0.25 } } } } } }"#;
+        let patch: Patch = serde_json::from_str(text).expect("a patch");
+        let value = |address: &str| {
+            let knob = knobs(&patch).find(|knob| &*knob.address == address).expect("a knob");
+            assert_eq!(knob.about, "Speed of the wobble.");
+            knob.value.expect("a value")
+        };
+        assert_eq!((value("/bend/left/speed"), value("/bend/right/speed")), (json!(0.25), json!(0.5)));
+        assert!(value("/bend/n/left/speed").as_f64().is_some_and(|part| part > 0.0 && part < 1.0));
+        let set = |address: &str, number| edit(&patch, address, &Argument::Number(number));
+        let edit =
+            |value: Option<Json>| Ok(LevelEdit::SetParam { id: "left".to_owned(), name: "speed".to_owned(), value });
+        assert_eq!(set("/bend/left/speed", 3.0), edit(Some(json!(3.0))));
+        assert_eq!(set("/bend/left/speed", 0.25), edit(None), "the subpatch has it");
+        let Err(KnobError::Unfit(why)) = set("/bend/left/rate", 1.0) else { panic!("no such input") };
+        assert!(why.ends_with("left has speed"), "{why}");
+    }
+
+    #[test]
     fn a_wrong_address_or_argument_has_a_reason() {
         for address in ["/bend/1", "/bend/no/rate", "/bend/n/no/rate", "/bend/a/b/c", "/other/lfo/rate"] {
             assert_eq!(set(address, &Argument::Number(0.0)), Err(KnobError::NoNode), "{address}");
@@ -268,12 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn every_address_of_a_plan_sets_something() {
-        let plan = Plan::compile(&patch(), LIBRARY).0.expect("a plan");
-        let all: Vec<_> = addresses(&plan).collect();
+    fn every_address_of_a_patch_sets_something() {
+        let patch = patch();
+        let all: Vec<_> = addresses(&patch).collect();
         assert!(all.iter().any(|address| &**address == "/bend/n/lfo/rate"), "{all:?}");
         assert!(!all.iter().any(|address| &**address == "/bend/n/osc/address"), "{all:?}");
-        for Knob { address, value, .. } in knobs(&plan) {
+        for Knob { address, value, .. } in knobs(&patch) {
             // The value of a number leads back to itself.
             if let Some(number) = value.as_ref().and_then(Json::as_f64).filter(|_| !address.starts_with("/bend/n/")) {
                 let set = set(&address, &Argument::Number(number)).expect("it is set");

@@ -23,6 +23,11 @@ pub fn read<'de, C: Choice, D: Deserializer<'de>>(deserializer: D) -> Result<C, 
     named.ok_or_else(|| D::Error::unknown_variant(&name, C::CHOICES))
 }
 
+/// The schema of a choice: its names.
+pub(crate) fn schema_of<C: Choice>(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "enum": C::CHOICES })
+}
+
 /// Declares an enum with the names of its variants, for patches and for Serde.
 macro_rules! choices {
     ($(#[$attribute:meta])* $visibility:vis enum $type:ident { $($(#[$about:meta])* $variant:ident = $name:literal,)+ }) => {

@@ -1,6 +1,7 @@
 //! Maps at work: the messages of a control move a knob from its position, within a latent frame.
 
 use crate::input::{Control, ControlName, Strike};
+use crate::node::context::TickContext;
 use crate::node::def::{Curve, Input};
 use crate::node::value::{Gate, Kind};
 use crate::patch::{ControlMap, Law, MapMode, Takeover};
@@ -62,23 +63,21 @@ struct Hand<'m> {
     has_knob: &'m mut f64,
 }
 
-/// The position of a knob at `base` after the messages of this frame, and the time of the frame.
-pub(crate) fn turn(
-    maps: &[ControlMap],
-    input: &Input,
-    base: f64,
-    lane: Lane<'_>,
-    dt_secs: f64,
-    memory: &mut [f64],
-) -> f64 {
+/// The position of a knob at `base` after the messages of this frame, and the time of the frame. A hand lets go of the knob when its
+/// bank is left.
+pub(crate) fn turn(maps: &[ControlMap], input: &Input, base: f64, tick: &TickContext<'_>, memory: &mut [f64]) -> f64 {
     let (mut knob, hands) = split(memory);
     knob.start(base, hands);
     let mut position = if knob.position.is_nan() { base } else { *knob.position };
     let mut smooth: f64 = 0.0;
     for (map, cells) in maps.iter().zip(hands.chunks_exact_mut(MAP_CELLS)) {
         let mut hand = Hand::of(cells);
+        if !map.acts_in(tick.bank) {
+            hand.let_go();
+            continue;
+        }
         // Ends beyond all numbers give no position.
-        if let Some(reached) = moved(map, input, position, lane, &mut hand).filter(|reached| !reached.is_nan()) {
+        if let Some(reached) = moved(map, input, position, tick.lane, &mut hand).filter(|reached| !reached.is_nan()) {
             position = reached.clamp(input.hard.0, input.hard.1);
             *knob.position = position;
             smooth = smooth.max(map.smooth);
@@ -87,16 +86,16 @@ pub(crate) fn turn(
         }
     }
     let range = maps.first().map_or(0.0, |map| (map.range[1] - map.range[0]).abs());
-    knob.smooth(position, range, smooth, dt_secs)
+    knob.smooth(position, range, smooth, tick.inputs.dt_secs)
 }
 
 /// The state of a button at `base` after the messages of this frame; none before the first.
-pub(crate) fn press(maps: &[ControlMap], base: bool, lane: Lane<'_>, memory: &mut [f64]) -> Option<Gate> {
+pub(crate) fn press(maps: &[ControlMap], base: bool, tick: &TickContext<'_>, memory: &mut [f64]) -> Option<Gate> {
     let (mut knob, hands) = split(memory);
     knob.start(f64::from(u8::from(base)), hands);
     let mut state: Option<Gate> = None;
-    for map in maps {
-        let Some(Pressed { is_on, hits }) = pressed(map, lane) else { continue };
+    for map in maps.iter().filter(|map| map.acts_in(tick.bank)) {
+        let Some(Pressed { is_on, hits }) = pressed(map, tick.lane) else { continue };
         let gate = match map.mode {
             MapMode::Toggle | MapMode::Cycle => {
                 let was_on = if knob.position.is_nan() { base } else { *knob.position >= PRESSED };
@@ -147,6 +146,11 @@ impl<'m> Hand<'m> {
     fn of(cells: &'m mut [f64]) -> Self {
         let [position, has_knob] = cells else { unreachable!("a map has two numbers") };
         Self { position, has_knob }
+    }
+
+    /// The hand must meet the knob again.
+    const fn let_go(&mut self) {
+        (*self.position, *self.has_knob) = (f64::NAN, 0.0);
     }
 }
 

@@ -171,17 +171,25 @@ impl Plan {
         let Scratch { fresh, input_values, output_values, before, requests, everything, held, .. } = scratch;
         requests.program.clear();
         requests.links.clear();
-        (requests.tempo, requests.beat) = (None, None);
+        (requests.tempo, requests.beat, requests.bank) = (None, None, None);
         for (value, output) in before.iter_mut().zip(&self.late) {
             value.clone_from(&output_values[*output]);
         }
         let tempo = if memory.tempo() > 0.0 { memory.tempo() } else { self.tempo };
         let frame = inputs.first_frame + lane as u64;
-        let tick = TickContext { inputs, lane: inputs.lane(lane), frame, beat: memory.beat(), tempo, everything };
+        let tick = TickContext {
+            inputs,
+            lane: inputs.lane(lane),
+            frame,
+            beat: memory.beat(),
+            tempo,
+            bank: memory.bank(),
+            everything,
+        };
         for slot in &self.nodes {
             let (arrived, gives) = (&mut input_values[slot.inputs.clone()], slot.outputs.clone());
             let changed = feed(slot, &tick, output_values, before, arrived, memory);
-            show_maps(slot, arrived, memory, &mut requests.program);
+            show_maps(slot, arrived, tick.bank, memory, &mut requests.program);
             if slot.bypass && !slot.def.sees_bypass {
                 pass(slot, arrived, &mut output_values[gives.clone()]);
             } else if changed || *fresh || !slot.def.pure {
@@ -208,7 +216,7 @@ impl Plan {
         }
         *fresh = false;
         let next_beat = requests.beat.unwrap_or(memory.beat() + inputs.dt_secs * tempo / 60.0);
-        memory.advance(next_beat, requests.tempo.unwrap_or(0.0));
+        memory.advance(next_beat, requests.tempo.unwrap_or(0.0), requests.bank.unwrap_or(1));
     }
 }
 
@@ -292,7 +300,7 @@ fn feed(
         };
         let new = match input.kind {
             Kind::Number => number(feed, input, cabled.as_ref(), tick, memory).map(Value::Number),
-            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), tick.lane, was_on.start + index, memory))),
+            Kind::Gate => Some(Value::Gate(gate(feed, cabled.as_ref(), tick, was_on.start + index, memory))),
             _ => cabled.or_else(|| feed.base.clone()),
         };
         let same = match (&*value, &new) {
@@ -320,7 +328,7 @@ fn number(
         Some(Value::Number(base)) if feed.maps.is_empty() => Some(*base),
         Some(Value::Number(base)) => {
             let cells = memory.numbers_mut(feed.cells.clone());
-            Some(mapping::turn(&feed.maps, input, *base, tick.lane, tick.inputs.dt_secs, cells))
+            Some(mapping::turn(&feed.maps, input, *base, tick, cells))
         }
         _ => None,
     };
@@ -331,13 +339,13 @@ fn number(
 }
 
 /// State of an input and its rising edges. The memory holds its state in the previous frame at `was_on`.
-fn gate(feed: &Feed, cabled: Option<&Value>, lane: Lane<'_>, was_on: usize, memory: &mut Memory) -> Gate {
+fn gate(feed: &Feed, cabled: Option<&Value>, tick: &TickContext<'_>, was_on: usize, memory: &mut Memory) -> Gate {
     let was = memory.numbers(was_on..was_on + 1)[0] >= ON;
     let pressed = if feed.maps.is_empty() {
         None
     } else {
         let base = matches!(feed.base, Some(Value::Gate(Gate { on: true, .. })));
-        mapping::press(&feed.maps, base, lane, memory.numbers_mut(feed.cells.clone())).map(Value::Gate)
+        mapping::press(&feed.maps, base, tick, memory.numbers_mut(feed.cells.clone())).map(Value::Gate)
     };
     let (on, hits) = match cabled.or(pressed.as_ref()).or(feed.base.as_ref()) {
         Some(Value::Gate(gate)) => (gate.on, gate.hits),
@@ -351,9 +359,9 @@ fn gate(feed: &Feed, cabled: Option<&Value>, lane: Lane<'_>, was_on: usize, memo
 }
 
 /// Adds the state of the controls that are mapped to a node's knobs.
-fn show_maps(slot: &Slot, arrived: &[Option<Value>], memory: &Memory, program: &mut Program) {
+fn show_maps(slot: &Slot, arrived: &[Option<Value>], bank: u8, memory: &Memory, program: &mut Program) {
     for ((feed, input), value) in slot.feeds.iter().zip(slot.def.inputs).zip(arrived) {
-        for map in &feed.maps {
+        for map in feed.maps.iter().filter(|map| map.acts_in(bank)) {
             let position = match value {
                 Some(Value::Gate(gate)) => Some(map.range[usize::from(gate.on)]),
                 _ => KnobState::of(memory.numbers(feed.cells.clone())).map(|knob| knob.position),

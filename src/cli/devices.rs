@@ -9,7 +9,7 @@ use super::wanted::{Connected, describe as describe_wanted, wanted};
 use super::{Failure, monitor, print, print_json, read_patch};
 use crate::io::midi::MidiInputs;
 use crate::io::serial::{Port, Usb};
-use crate::io::{DeviceError, Settings, audio, midi, osc, serial};
+use crate::io::{DeviceError, Gamepads, Settings, audio, midi, osc, serial};
 use crate::terminal::in_line;
 
 #[derive(clap::Args)]
@@ -35,7 +35,8 @@ impl Devices {
         if self.monitor {
             return monitor::run(&self.settings, self.seconds, self.json);
         }
-        let unchanged = Settings { midi: MidiInputs::All, names: self.settings.names.clone(), ..Settings::none() };
+        let names = self.settings.names.clone();
+        let unchanged = Settings { midi: MidiInputs::All, gamepad: Gamepads::All, names, ..Settings::none() };
         if self.settings != unchanged {
             return Err(Failure::Usage(
                 "the list of devices opens none; add --monitor to open those of the flags".to_owned(),
@@ -49,6 +50,7 @@ impl Devices {
             midi_outputs: outputs.clone().unwrap_or_default(),
             serial: ports.clone().unwrap_or_default(),
             audio: audio_inputs.clone().unwrap_or_default(),
+            address: local,
         };
         let wanted = match &self.patch {
             Some(path) => Some(wanted(&read_patch(path)?, &connected)),

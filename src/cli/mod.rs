@@ -8,6 +8,7 @@ mod devices;
 mod extract;
 mod files;
 mod format;
+mod maps;
 mod models;
 mod monitor;
 mod nodes;
@@ -68,6 +69,8 @@ enum Command {
     Play(Box<play::Play>),
     /// Prints the patch embedded in a PNG or MP4.
     Extract(extract::Extract),
+    /// Saves the maps of a patch to a file, or loads them from one.
+    Maps(maps::Maps),
     /// Lists the models.
     Models(models::Models),
     /// Measures a model on this machine.
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Render(command) => command.run(),
         Command::Play(command) => command.run(),
         Command::Extract(command) => command.run(),
+        Command::Maps(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Devices(command) => command.run(),

@@ -1,6 +1,7 @@
 //! Devices that a patch names, their connected matches, and the flags that open them.
 
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 
 use bendrack_nodes::patch::{Device, DeviceKind, Patch};
 use serde::Serialize;
@@ -15,6 +16,8 @@ pub(super) struct Connected {
     pub(super) midi_outputs: Vec<String>,
     pub(super) serial: Vec<Port>,
     pub(super) audio: Vec<String>,
+    /// This machine's address in its network.
+    pub(super) address: Option<IpAddr>,
 }
 
 /// A device that the patch names.
@@ -46,12 +49,16 @@ fn find(name: &str, device: &Device, connected: &Connected) -> Wanted {
             (ports.map(|port| port.path.clone()).collect(), "--serial")
         }
         // OSC has no list of ports.
-        DeviceKind::OscIn => (Vec::new(), "--osc-in 9000"),
+        DeviceKind::OscIn => (Vec::new(), "--osc-in"),
         DeviceKind::OscOut => (Vec::new(), "--osc-out"),
     };
     // An output takes the name of the patch, which its nodes may have in their field `device`.
     let flag = match device.kind {
-        DeviceKind::OscIn => Some(flag.to_owned()),
+        // A phone reaches the address in the network alone.
+        DeviceKind::OscIn => Some(match connected.address {
+            Some(address) => format!("{flag} {}", SocketAddr::new(address, 9000)),
+            None => format!("{flag} 9000"),
+        }),
         DeviceKind::OscOut => Some(format!("{flag} {}", quoted(&format!("{name}=ADDRESS")))),
         DeviceKind::MidiOut => found.first().map(|found| format!("{flag} {}", quoted(&format!("{name}={found}")))),
         _ => found.first().map(|found| format!("{flag} {}", quoted(found))),
@@ -135,6 +142,7 @@ mod tests {
                 Port { path: "/dev/ttyACM0".into(), usb: usb(0x303a, 0x1001, "B") },
                 Port { path: "/dev/ttyS0".into(), usb: None },
             ],
+            address: Some([192, 168, 1, 5].into()),
             ..Connected::default()
         }
     }
@@ -156,7 +164,7 @@ mod tests {
                 &["/dev/ttyUSB0"],
                 "--serial /dev/ttyUSB0",
             ),
-            (r#"{"kind": "osc_in", "label": "phone"}"#, &[], "--osc-in 9000"),
+            (r#"{"kind": "osc_in", "label": "phone"}"#, &[], "--osc-in 192.168.1.5:9000"),
             (r#"{"kind": "osc_out"}"#, &[], "--osc-out it=ADDRESS"),
             (r#"{"kind": "midi_out", "match": {"name": "synth"}}"#, &["Synth 1"], "--midi-out 'it=Synth 1'"),
             (r#"{"kind": "audio"}"#, &[], ""),
@@ -178,7 +186,7 @@ mod tests {
             "Devices that the patch names\n  \
              fader (MIDI Mix), MIDI input: MIDI Mix MIDI 1; open it with --midi 'MIDI Mix MIDI 1'\n  \
              pad, serial port: not connected; connect it, or play without it\n  \
-             phone, OSC from another application or a phone; open it with --osc-in 9000\n"
+             phone, OSC from another application or a phone; open it with --osc-in 192.168.1.5:9000\n"
         );
         assert!(describe(&wanted(&Patch::default(), &connected())).ends_with("  none\n"));
     }

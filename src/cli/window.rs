@@ -111,7 +111,11 @@ mod open {
                 AudioSource::Default | AudioSource::Named(_) => SoundOf::Input(devices.sound().clone()),
             });
             outputs.open(&devices);
-            let handle = DeviceHandle { activity: devices.activity().clone(), names: devices.names().clone() };
+            let handle = DeviceHandle {
+                activity: devices.activity().clone(),
+                names: devices.names().clone(),
+                keyboard: devices.keyboard().into(),
+            };
             let options = Options {
                 patch,
                 path: home,

@@ -25,6 +25,10 @@ pub enum Kind {
     Serial,
     /// Lamps or LEDs that levels go to.
     Lamps,
+    /// A gamepad.
+    Gamepad,
+    /// The computer's keyboard.
+    Keyboard,
 }
 
 impl Kind {
@@ -38,6 +42,8 @@ impl Kind {
             Self::OscOut => "OSC out",
             Self::Serial => "serial",
             Self::Lamps => "light",
+            Self::Gamepad => "gamepad",
+            Self::Keyboard => "keyboard",
         }
     }
 
@@ -48,7 +54,7 @@ impl Kind {
             Self::OscOut => ("bundle", "bundles"),
             Self::Audio => ("level", "levels"),
             Self::Lamps => ("frame", "frames"),
-            Self::Midi | Self::MidiOut | Self::OscIn => ("message", "messages"),
+            Self::Midi | Self::MidiOut | Self::OscIn | Self::Gamepad | Self::Keyboard => ("message", "messages"),
         }
     }
 
@@ -163,7 +169,7 @@ impl Light {
     pub fn title(&self) -> String {
         match self.kind {
             Kind::OscIn | Kind::OscOut => format!("{} {}", self.kind.title(), self.name),
-            Kind::Midi | Kind::MidiOut | Kind::Audio | Kind::Serial | Kind::Lamps => self.name.clone(),
+            _ => self.name.clone(),
         }
     }
 

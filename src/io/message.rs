@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bendrack_nodes::choice::Choice as _;
 use bendrack_nodes::input::{ControlName, Event};
 
 /// The most bytes of a message or its quote that are kept.
@@ -69,6 +70,8 @@ fn write_event(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
         ControlName::Program { .. } => write!(f, "program {first}"),
         ControlName::Nrpn { number, .. } => write!(f, "NRPN {number}: {midi}"),
         ControlName::Rpn { number, .. } => write!(f, "RPN {number}: {midi}"),
+        ControlName::Gamepad { part } => write!(f, "{} {first:.3}", part.name().replace('_', " ")),
+        ControlName::Key { .. } => write!(f, "{} {}", control.name, if first >= 0.5 { "down" } else { "up" }),
         ControlName::Online => f.write_str(if first >= 0.5 { "online" } else { "gone" }),
         ControlName::Clock => {
             write!(f, "clock")?;

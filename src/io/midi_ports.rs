@@ -136,7 +136,7 @@ impl<P: Ports> Watcher<P> {
         for (name, (_, open)) in self.open.extract_if(.., is_lost) {
             P::close(open);
             self.context.light(P::KIND, &name).set(State::Waiting);
-            self.context.names.set_connected(&name, false);
+            self.context.names.disconnect(&name);
         }
     }
 
@@ -145,7 +145,7 @@ impl<P: Ports> Watcher<P> {
         match self.ports.connect(port, &self.context, &light) {
             Ok(open) => {
                 light.set(State::Open);
-                self.context.names.set_connected(&name, true);
+                self.context.names.connect(&name, None);
                 self.open.insert(name, (P::id(port), open));
             }
             Err(problem) => light.set(State::Failed(problem)),

@@ -1,4 +1,4 @@
-//! Devices: MIDI, sound, OSC and serial lines in, MIDI, OSC and light out.
+//! Devices: MIDI, sound, OSC, serial lines, gamepads and keys in, MIDI, OSC and light out.
 //!
 //! The thread of a device stamps its events, puts them into one [`Inbox`], and sets one [`Light`]. Unreadable messages are counted and never stop anything.
 //! A patch never opens a device; only [`Settings`] do, and they come from a person.
@@ -10,6 +10,8 @@ pub mod board;
 mod capture;
 mod controls;
 mod error;
+mod gamepad;
+mod keyboard;
 pub mod lamps;
 mod light;
 pub mod line;
@@ -32,7 +34,6 @@ mod worker;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bendrack_nodes::input::{ControlId, Event};
@@ -42,6 +43,8 @@ pub use activity::{Activity, LatestMessage};
 use audio::AudioSource;
 pub use controls::{ControlName, ControlState, Pressed};
 pub use error::DeviceError;
+pub use gamepad::Gamepads;
+pub use keyboard::Keyboard;
 use lamps::LampSettings;
 pub use light::{Colour, Counts, Dated, Kind, Light, State};
 use message::Message;
@@ -50,7 +53,7 @@ use midi_out::PartOfName;
 use names::{DeviceNames, GivenName};
 use osc::OscPort;
 pub use outputs::Outputs;
-pub use request::{Action, Request};
+pub use request::{Action, RECORD, Request};
 use serial::SerialPorts;
 use session::Boards;
 use target::{Named, Target};
@@ -72,6 +75,9 @@ pub struct Settings {
     /// repeated.
     #[arg(long, value_name = "NAME", help_heading = "Devices")]
     pub midi_feedback: Vec<midi_out::PartOfName>,
+    /// Gamepads and joysticks to read.
+    #[arg(long, value_name = "all|none", value_enum, default_value_t, help_heading = "Devices")]
+    pub gamepad: Gamepads,
     /// Source of the node audio.in: none, the default input, an input with this text in its name, or a file.
     #[arg(long, value_name = "none|default|NAME|FILE", default_value = "none", help_heading = "Devices")]
     pub audio: AudioSource,
@@ -93,7 +99,6 @@ pub struct Settings {
     /// Speed of serial ports, in bits per second.
     #[arg(long, default_value_t = serial::BAUD, help_heading = "Devices")]
     pub baud: u32,
-    /// Lamps and LEDs.
     /// Name the port with this text in its name; nodes and maps use the name. The flag may be repeated.
     #[arg(long, value_name = "NAME=PORT", help_heading = "Devices")]
     pub device: Vec<GivenName>,
@@ -112,6 +117,7 @@ impl Settings {
             midi: MidiInputs::None,
             midi_out: Vec::new(),
             midi_feedback: Vec::new(),
+            gamepad: Gamepads::None,
             audio: AudioSource::None,
             audio_channels: Channels::Mean,
             osc_in: Vec::new(),
@@ -146,12 +152,13 @@ impl Devices {
         let (lamps, lighters): (_, Vec<_>) = lamps::follow(&settings.lamps, &context).into_iter().unzip();
         let (feedback, shown): (_, Vec<_>) =
             settings.midi_feedback.iter().map(|wanted| midi_out::follow_feedback(wanted, &context)).unzip();
-        let outputs = Outputs { osc, midi, feedback, lamps, context: context.clone(), unknown: Arc::default() };
+        let outputs = Outputs { osc, midi, feedback, lamps, context: context.clone(), ..Outputs::default() };
         let workers = [
             midi::follow(&settings.midi, &context),
             audio::follow(&settings.audio, settings.audio_channels, &context),
             settings.oscquery.map(|address| osc::serve(address, settings.osc_in.first().copied(), &context)),
             serial::follow(&settings.serial, settings.baud, &context),
+            gamepad::follow(settings.gamepad, &context),
         ];
         let listeners = settings.osc_in.iter().map(|port| osc::listen(port, &context));
         let outgoing = players.into_iter().chain(shown).chain(senders).chain(lighters);
@@ -167,6 +174,11 @@ impl Devices {
     /// The activity of the devices.
     pub fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    /// The computer's keyboard, for a window.
+    pub fn keyboard(&self) -> Keyboard {
+        Keyboard::new(&self.outputs.context)
     }
 
     /// The sound of the audio input, for a recording.
@@ -223,6 +235,8 @@ impl DeviceContext {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use clap::Parser;
 
@@ -243,6 +257,7 @@ mod tests {
         assert_eq!(settings.lamps, LampSettings::none());
         assert_eq!((settings.audio, settings.audio_channels), (AudioSource::None, Channels::Mean));
         assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
+        assert_eq!(settings.gamepad, Gamepads::All);
     }
 
     #[test]
@@ -288,7 +303,8 @@ mod tests {
 
     #[test]
     fn none_is_none() {
-        let settings_of_nothing = settings(&["--midi", "none", "--serial", "none"]).expect("flags");
+        let settings_of_nothing =
+            settings(&["--midi", "none", "--serial", "none", "--gamepad", "none"]).expect("flags");
         assert_eq!(Settings { names: None, ..settings_of_nothing }, Settings::none());
         assert!(settings(&["--oscquery", "9001"]).is_err(), "it announces the port of --osc-in");
         assert!(settings(&["--osc-in", "nonsense"]).is_err() && settings(&["--midi-out", " "]).is_err());

@@ -4,7 +4,7 @@
 //! decides, so that each keeps its name, in whatever order they are plugged in. A person gives a port another name, by a flag or in
 //! the window. A patch gives a name to the only port that fits its description. Nodes and maps use these names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,16 @@ const MOST: usize = 256;
 pub struct GivenName {
     /// The name, as patches use it.
     pub name: String,
-    /// The text: the whole name of a port, or a part of it, in any case.
+    /// The text: words of the name of a port, in any case.
     pub port: String,
+}
+
+impl GivenName {
+    /// True if the name of a port has every word.
+    fn fits(&self, port: &str) -> bool {
+        let port = port.to_lowercase();
+        self.port.to_lowercase().split_whitespace().all(|word| port.contains(word))
+    }
 }
 
 impl FromStr for GivenName {
@@ -53,6 +61,13 @@ pub(super) fn of_user() -> Option<PathBuf> {
     Some(data_folder()?.join("bendrack").join("devices.json"))
 }
 
+/// Vendor and product of a USB device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UsbId {
+    pub(super) vid: u16,
+    pub(super) pid: u16,
+}
+
 /// The names of all devices. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceNames(Arc<Mutex<State>>);
@@ -65,8 +80,10 @@ struct State {
     file: Option<PathBuf>,
     /// The devices that the patch describes.
     wanted: Vec<(Arc<str>, Device)>,
-    /// The ports that are connected.
-    ports: BTreeSet<Arc<str>>,
+    /// The ports that are connected, with the vendor and product of USB.
+    ports: BTreeMap<Arc<str>, Option<UsbId>>,
+    /// The ports of boards that gave themselves a name.
+    greeted: BTreeMap<Arc<str>, Arc<str>>,
     /// The name of each port so far; empty after a change.
     known: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -139,13 +156,29 @@ impl DeviceNames {
         state.known.clear();
     }
 
-    /// Marks a port as connected, or as gone.
-    pub(super) fn set_connected(&self, port: &str, is_connected: bool) {
+    /// Marks a port as connected.
+    pub(super) fn connect(&self, port: &str, usb: Option<UsbId>) {
         let mut state = self.locked();
-        let changed = if is_connected { state.ports.insert(port.into()) } else { state.ports.remove(port) };
-        if changed {
+        if state.ports.insert(port.into(), usb) != Some(usb) {
             state.known.clear();
         }
+    }
+
+    /// Marks a port as gone.
+    pub(super) fn disconnect(&self, port: &str) {
+        let mut state = self.locked();
+        if state.ports.remove(port).is_some() {
+            state.known.clear();
+        }
+    }
+
+    /// Notes the name that the board on a port gave itself. A name that a person gave to the port counts more.
+    pub(super) fn greet(&self, name: &Arc<str>, port: &Arc<str>) {
+        let mut state = self.locked();
+        if state.greeted.len() < MOST {
+            state.greeted.insert(name.clone(), port.clone());
+        }
+        state.known.clear();
     }
 
     /// The name of a port with this name of the system in this USB socket; `taken` has the names of the others. The first port of a
@@ -181,22 +214,38 @@ impl DeviceNames {
 
 impl State {
     fn name_of(&self, port: &Arc<str>) -> Arc<str> {
-        let lower = port.to_lowercase();
+        let name = self.renamed(port);
+        let greeted = || self.greeted.get(port).and_then(|port| self.renamed(port));
+        name.or_else(greeted).unwrap_or_else(|| port.clone())
+    }
+
+    /// The name that a person or the patch gives to a port.
+    fn renamed(&self, port: &Arc<str>) -> Option<Arc<str>> {
         let given = || self.flags.iter().chain(&self.stored.names);
         let exact = given().find(|given| given.port == **port);
-        let part = || given().find(|given| lower.contains(&given.port.to_lowercase()));
-        if let Some(given) = exact.or_else(part) {
-            return given.name.as_str().into();
+        // Of several, the one with the longest text means this port most.
+        let fitting = || given().filter(|given| given.fits(port)).rev().max_by_key(|given| given.port.len());
+        if let Some(given) = exact.or_else(fitting) {
+            return Some(given.name.as_str().into());
         }
         let fits = |device: &Device, port: &str| {
             let is_input = matches!(device.kind, DeviceKind::MidiIn | DeviceKind::Serial);
-            let port = port.to_lowercase();
-            let mut texts = ["name", "serial"].into_iter().filter_map(|key| device.known_by.get(key)).peekable();
-            is_input && texts.peek().is_some() && texts.all(|text| port.contains(&text.to_lowercase()))
+            let usb = self.ports.get(port).copied().flatten();
+            let name = port.to_lowercase();
+            let is_hex = |text: &str, id: fn(UsbId) -> u16| {
+                usb.is_some_and(|usb| u16::from_str_radix(text.trim_start_matches("0x"), 16) == Ok(id(usb)))
+            };
+            is_input
+                && !device.known_by.is_empty()
+                && device.known_by.iter().all(|(key, text)| match key.as_str() {
+                    "vid" => is_hex(text, |usb| usb.vid),
+                    "pid" => is_hex(text, |usb| usb.pid),
+                    _ => name.contains(&text.to_lowercase()),
+                })
         };
-        let is_only = |device: &Device| self.ports.iter().filter(|other| fits(device, other)).count() <= 1;
+        let is_only = |device: &Device| self.ports.keys().filter(|other| fits(device, other)).count() <= 1;
         let wanted = self.wanted.iter().find(|(_, device)| fits(device, port) && is_only(device));
-        wanted.map_or_else(|| port.clone(), |(name, _)| name.clone())
+        wanted.map(|(name, _)| name.clone())
     }
 
     /// Writes the file in the background.
@@ -282,17 +331,46 @@ mod tests {
     }
 
     #[test]
+    fn two_ports_of_one_kind_are_told_apart_by_their_words() {
+        let names = names(&["left=nanoKONTROL2", "right=nanoKONTROL2 (2)"]);
+        let of = |name: &str| names.of(&port(name)).to_string();
+        let ports = ["nanoKONTROL2:nanoKONTROL2 MIDI 1", "nanoKONTROL2:nanoKONTROL2 MIDI 1 (2)"];
+        assert_eq!(ports.map(of), ["left", "right"]);
+    }
+
+    #[test]
+    fn a_board_that_gives_itself_a_name_keeps_that_of_its_port() {
+        let names = names(&["lamp=CP2102 0001"]);
+        let of = |name: &str| names.of(&port(name)).to_string();
+        names.greet(&port("bendrack"), &port("CP2102 USB to UART 0001"));
+        assert_eq!(of("bendrack"), "lamp");
+        names.greet(&port("other"), &port("CP2102 USB to UART 0002"));
+        assert_eq!(of("other"), "other");
+    }
+
+    #[test]
+    fn a_patch_names_the_only_board_with_these_numbers_of_usb() {
+        let names = names(&[]);
+        names.set_wanted(&wanted(r#"{ "board": { "kind": "serial", "match": { "vid": "10c4", "pid": "EA60" } } }"#));
+        names.connect("one", Some(UsbId { vid: 0x10C4, pid: 0xEA60 }));
+        names.connect("other", Some(UsbId { vid: 0x10C4, pid: 1 }));
+        assert_eq!((&*names.of(&port("one")), &*names.of(&port("other"))), ("board", "other"));
+        names.connect("two", Some(UsbId { vid: 0x10C4, pid: 0xEA60 }));
+        assert_eq!(&*names.of(&port("one")), "one", "two fit");
+    }
+
+    #[test]
     fn a_patch_names_the_only_port_that_fits() {
         let names = names(&[]);
         names.set_wanted(&wanted(
             r#"{ "faders": { "kind": "midi_in", "match": { "name": "nano" } }, "any": { "kind": "midi_in" } }"#,
         ));
-        names.set_connected("nanoKONTROL2", true);
-        names.set_connected("Launchpad", true);
+        names.connect("nanoKONTROL2", None);
+        names.connect("Launchpad", None);
         assert_eq!((&*names.of(&port("nanoKONTROL2")), &*names.of(&port("Launchpad"))), ("faders", "Launchpad"));
-        names.set_connected("nanoKEY", true);
+        names.connect("nanoKEY", None);
         assert_eq!(&*names.of(&port("nanoKONTROL2")), "nanoKONTROL2", "two fit");
-        names.set_connected("nanoKEY", false);
+        names.disconnect("nanoKEY");
         assert_eq!(&*names.of(&port("nanoKONTROL2")), "faders");
     }
 

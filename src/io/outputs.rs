@@ -16,6 +16,9 @@ use super::osc::OscOut;
 /// The most messages of unknown names that are looked at.
 const MOST_UNKNOWN: usize = 64;
 
+/// The light of lines to any board, while none is open.
+const ANY_BOARD: &str = "boards";
+
 /// Names of devices, by the kind of node that has them.
 pub(super) type Names = BTreeSet<(Kind, Arc<str>)>;
 
@@ -27,8 +30,30 @@ pub struct Outputs {
     pub(super) feedback: Vec<MidiFeedback>,
     pub(super) lamps: Vec<LampOut>,
     pub(super) context: DeviceContext,
-    /// Names in the patch that no flag gives.
-    pub(super) unknown: Arc<Mutex<Names>>,
+    /// Names in the patch that no flag gives, and names of boards that are not open.
+    pub(super) unknown: Unknown,
+    pub(super) unknown_boards: Unknown,
+}
+
+/// Names in the patch without a device, each with a red light. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unknown(Arc<Mutex<Names>>);
+
+impl Unknown {
+    /// Shows these names, and no longer those of before.
+    fn show(&self, context: &DeviceContext, unknown: Names, problem: impl Fn(&(Kind, Arc<str>)) -> String) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == unknown {
+            return;
+        }
+        for (kind, name) in known.difference(&unknown) {
+            context.light(*kind, name).remove();
+        }
+        for named in unknown.difference(&known) {
+            context.light(named.0, &named.1).set(State::Failed(problem(named)));
+        }
+        *known = unknown;
+    }
 }
 
 impl Outputs {
@@ -62,9 +87,21 @@ impl Outputs {
 
     /// Sends the lines of a frame to boards, without waiting.
     pub fn send_to_boards(&self, lines: &[BoardLine]) {
+        let mut unknown = Names::new();
         for BoardLine { device, line } in lines {
-            self.context.boards.send(device, line);
+            let is_chosen = |name: &Arc<str>| {
+                let is_named = |name: &str| name.eq_ignore_ascii_case(device);
+                device.is_empty() || is_named(name) || is_named(&self.context.names.of(name))
+            };
+            if !self.context.boards.send(is_chosen, line) && unknown.len() < MOST_UNKNOWN {
+                let name = if device.is_empty() { ANY_BOARD.into() } else { device.clone() };
+                unknown.insert((Kind::Serial, name));
+            }
         }
+        self.unknown_boards.show(&self.context, unknown, |(_, name)| {
+            let name = if **name == *ANY_BOARD { String::new() } else { format!(" {name}") };
+            format!("no board{name} is open; connect it, add --serial auto, or change `device` in the patch")
+        });
     }
 
     /// Sets a light for each name in the patch that no flag gives.
@@ -79,23 +116,13 @@ impl Outputs {
             _ => !self.lamps.iter().any(|lamps| lamps.is_meant(name)),
         };
         let unknown = named.filter(is_unknown).map(|(kind, name)| (kind, name.clone())).take(MOST_UNKNOWN).collect();
-        let mut known = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == unknown {
-            return;
-        }
-        for (kind, name) in known.difference(&unknown) {
-            self.context.light(*kind, name).remove();
-        }
-        for (kind, name) in unknown.difference(&known) {
+        self.unknown.show(&self.context, unknown, |(kind, name)| {
             let flag = match kind {
                 Kind::OscOut => "--osc-out",
                 Kind::MidiOut => "--midi-out",
                 _ => "--artnet, --sacn, --ddp or --dmx",
             };
-            let problem =
-                format!("no flag gives the device {name}; add {flag} with {name}=…, or change `device` in the patch");
-            self.context.light(*kind, name).set(State::Failed(problem));
-        }
-        *known = unknown;
+            format!("no flag gives the device {name}; add {flag} with {name}=…, or change `device` in the patch")
+        });
     }
 }

@@ -14,6 +14,8 @@ use super::message::Problem;
 /// The most requests that wait. A knob has one: its latest.
 const MOST: usize = 4096;
 
+/// The address that starts and stops a recording of the window.
+pub const RECORD: &str = "/bendrack/record";
 const SNAPSHOT: &str = "/bendrack/snapshot";
 const TAP: &str = "/bendrack/tap";
 const PANIC: &str = "/bendrack/panic";
@@ -43,9 +45,10 @@ pub enum Action {
 }
 
 /// The addresses of commands, with what each does.
-pub(super) const COMMANDS: [(&str, &str); 3] = [
+pub(super) const COMMANDS: [(&str, &str); 4] = [
     (SNAPSHOT, "Recalls a snapshot: its number, from 1, or its name as a text."),
     (TAP, "A tap of the tempo."),
+    (RECORD, "1 starts a recording of the window, 0 stops it; a message without a number does either."),
     (PANIC, "The video begins again, with an empty KV cache."),
 ];
 

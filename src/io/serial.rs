@@ -11,6 +11,7 @@ use serialport::{SerialPort, SerialPortType};
 
 use super::activity::LightHandle;
 use super::light::{Kind, State};
+use super::names::UsbId;
 use super::serial_udp;
 use super::session::Session;
 use super::worker::{Backoff, Stop, Worker};
@@ -151,7 +152,8 @@ fn follow_usb(baud: u32, context: &DeviceContext, light: &LightHandle, stop: &St
         match ports() {
             Ok(ports) => {
                 light.set(State::Waiting);
-                for name in ports.iter().filter_map(Port::name) {
+                for (port, name) in ports.iter().filter_map(|port| Some((port, port.name()?))) {
+                    context.names.connect(&name, port.usb.as_ref().map(|usb| UsbId { vid: usb.vid, pid: usb.pid }));
                     followed.entry(name).or_insert_with_key(|name| {
                         let light = context.light(Kind::Serial, name);
                         follow_port(Wanted::Usb(name.clone()), baud, context.clone(), light)
@@ -172,7 +174,7 @@ fn follow_usb(baud: u32, context: &DeviceContext, light: &LightHandle, stop: &St
 fn follow_port(wanted: Wanted, baud: u32, context: DeviceContext, light: LightHandle) -> Worker {
     Worker::spawn(&light.clone(), move |stop| {
         let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
-        let mut session = Session::new(context, light);
+        let mut session = Session::new(context.clone(), light.clone());
         loop {
             match open(&wanted, baud) {
                 Ok(Some(port)) => {

@@ -30,6 +30,7 @@ pub(super) fn listen(address: SocketAddr, context: &DeviceContext) -> Worker {
             match UdpSocket::bind(address).and_then(|socket| socket.set_read_timeout(Some(WAIT)).map(|()| socket)) {
                 Ok(socket) => {
                     light.set(State::Open);
+                    let (context, light) = (context.clone(), light.clone());
                     return Network { socket, context, light, boards: BTreeMap::new() }.receive(stop);
                 }
                 Err(error) => {
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!(names(&context), ["lamp"]);
         let touch = ControlId { name: ControlName::Sensor { name: "touch".into() }, device: Some("lamp".into()) };
         assert_eq!(context.inbox.latest().get(&touch, 0).and_then(Control::last), Some(0.75));
-        context.boards.send("lamp", &b"led 1\n"[..].into());
+        context.boards.send(|name| **name == *"lamp", &b"led 1\n"[..].into());
         network.work(now + Duration::from_millis(20));
         assert_eq!(reads().expect("a line"), "led 1\n");
     }

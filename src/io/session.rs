@@ -39,10 +39,10 @@ struct Queue {
 }
 
 impl Boards {
-    /// Adds a line to the queues of the boards with this name, or of all. A full queue drops its oldest line. False without any board.
-    pub(super) fn send(&self, device: &str, line: &Arc<[u8]>) -> bool {
+    /// Adds a line to the queues of the chosen boards. A full queue drops its oldest line. False without any.
+    pub(super) fn send(&self, is_chosen: impl Fn(&Arc<str>) -> bool, line: &Arc<[u8]>) -> bool {
         let mut is_known = false;
-        for (_, queue) in self.locked().iter_mut().filter(|(name, _)| device.is_empty() || **name == *device) {
+        for (_, queue) in self.locked().iter_mut().filter(|(name, _)| is_chosen(name)) {
             is_known = true;
             if queue.lines.len() == MOST_LINES {
                 queue.lines.pop_front();
@@ -185,6 +185,7 @@ impl Session {
             self.context.boards.close(self.light.name());
             self.context.boards.open(&name);
             self.light.remove();
+            self.context.names.greet(&name, &self.port);
             self.light = self.context.light(Kind::Serial, &name);
             self.light.set(State::Open);
             self.set_online(true);
@@ -243,7 +244,7 @@ impl Session {
         if self.is_online != is_online {
             self.is_online = is_online;
             let event = Event::new(ControlName::Online, &[f64::from(u8::from(is_online))]).on(self.light.name());
-            self.context.inbox.push(Instant::now(), [event]);
+            self.context.inbox.push(Instant::now(), self.context.named(&[event]));
         }
     }
 
@@ -332,7 +333,7 @@ mod tests {
             context.activity.lights().into_iter().map(|light| (light.name, light.colour)).collect()
         };
         assert_eq!(lights(), [("lamp".to_owned(), Colour::Green)]);
-        assert!(context.boards.send("lamp", &b"led 1\n"[..].into()));
+        assert!(context.boards.send(|name| **name == *"lamp", &b"led 1\n"[..].into()));
         before.open();
         before.begin();
         before.take(b"touch 1\n");
@@ -365,9 +366,9 @@ mod tests {
         let start = Instant::now();
         assert_eq!(written(&mut board, start), "?\n");
         for count in 0..MOST_LINES + 5 {
-            assert!(context.boards.send("", &format!("{count}\n").into_bytes().into()));
+            assert!(context.boards.send(|_| true, &format!("{count}\n").into_bytes().into()));
         }
-        assert!(!context.boards.send("other", &Arc::from(&b"x\n"[..])));
+        assert!(!context.boards.send(|name| **name == *"other", &Arc::from(&b"x\n"[..])));
         let second = (0..1000).map(|ms| written(&mut board, start + Duration::from_millis(ms)));
         let lines: Vec<String> = second.filter(|line| !line.is_empty()).collect();
         assert!((50..=60).contains(&lines.len()) && lines[0] == "5\n", "{lines:?}");
@@ -386,7 +387,7 @@ mod tests {
             }));
         }
         assert_eq!(bytes, QUESTION);
-        context.boards.send("lamp", &Arc::from(&b"a 1\n"[..]));
+        context.boards.send(|_| true, &Arc::from(&b"a 1\n"[..]));
         let later = Instant::now() + BETWEEN;
         assert!(board.write(later, |_| Err(ErrorKind::TimedOut.into())));
         assert!(!board.write(later, |_| Err(ErrorKind::BrokenPipe.into())));

@@ -28,9 +28,9 @@ impl Receiver {
         Ok(Self { socket, losses: Losses::default() })
     }
 
-    /// Receives a packet.
-    pub(super) fn recv(&self, packet: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(packet)
+    /// Receives a packet: its size and its sender.
+    pub(super) fn recv(&self, packet: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket.recv_from(packet)
     }
 
     /// Advice for a receive buffer that is smaller than the one that was asked for.

@@ -11,8 +11,15 @@ use super::light::State;
 /// The longest time until a thread notices that it must stop.
 pub(super) const TURN: Duration = Duration::from_millis(100);
 
+/// The first and the longest wait of a thread that panicked.
+const FIRST_REST: Duration = Duration::from_millis(500);
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
 /// The failure of a thread that panicked.
-const PANICKED: &str = "an internal error stopped this device; restart bendrack, and report the error on the terminal";
+const PANICKED: &str = "an internal error stopped this device, which starts again; report the error on the terminal";
+
+/// The problem of a message whose thread panicked.
+const LOST: &str = "an internal error lost this message; report the error on the terminal";
 
 /// The waits between attempts: each is twice the one before, up to a longest.
 pub(super) struct Backoff {
@@ -50,20 +57,33 @@ pub(super) struct Worker {
 pub(super) struct Stop(Receiver<()>);
 
 impl Worker {
-    /// Runs `run` on a thread. If the system refuses one, the light shows it.
-    pub(super) fn spawn(light: &LightHandle, run: impl FnOnce(&Stop) + Send + 'static) -> Worker {
+    /// Runs `run` on a thread. After a panic the light is red, and `run` starts again, after longer and longer waits. If the
+    /// system refuses a thread, the light shows it.
+    pub(super) fn spawn(light: &LightHandle, mut run: impl FnMut(&Stop) + Send + 'static) -> Worker {
         let (stop, stopped) = mpsc::channel();
         let panicked = light.clone();
         let thread = Builder::new().name("device".into()).spawn(move || {
-            // Nothing that a panic leaves behind is used afterwards, except locks that each change leaves consistent.
-            if catch_unwind(AssertUnwindSafe(|| run(&Stop(stopped)))).is_err() {
+            let (stop, mut backoff) = (Stop(stopped), Backoff::new(FIRST_REST, LONGEST_REST));
+            // A panic leaves behind locks that each change leaves consistent, and ports that are opened again.
+            while catch_unwind(AssertUnwindSafe(|| run(&stop))).is_err() {
                 panicked.set(State::Failed(PANICKED.to_owned()));
+                if stop.after(backoff.next_wait()) {
+                    return;
+                }
             }
         });
         if let Err(error) = &thread {
             light.set(State::Failed(format!("the system starts no thread: {error}; close other programs")));
         }
         Worker { stop: Some(stop), thread: thread.ok() }
+    }
+}
+
+/// Runs the callback of a system's thread, which must not unwind into the system. A panic counts as an error of the device.
+pub(super) fn guarded(light: &LightHandle, run: impl FnOnce()) {
+    // The same locks as above.
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        light.count_error(LOST);
     }
 }
 
@@ -98,17 +118,57 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::io::{Activity, Colour, Kind};
 
+    fn within(what: &str, done: impl Fn() -> bool) {
+        let begin = std::time::Instant::now();
+        while !done() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "{what}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     #[test]
-    fn a_thread_that_panics_turns_its_light_red() {
+    fn a_thread_that_panics_turns_its_light_red_and_starts_again() {
+        let activity = Activity::default();
+        let (light, runs) = (activity.light(Kind::Serial, "board"), Arc::new(AtomicUsize::new(0)));
+        let (opened, counted) = (light.clone(), runs.clone());
+        let worker = Worker::spawn(&light, move |stop| {
+            assert!(counted.fetch_add(1, Ordering::SeqCst) >= 2, "a test of a panic");
+            opened.set(State::Open);
+            while !stop.after(TURN) {}
+        });
+        let shown = || activity.lights().pop().map(|light| (light.colour, light.reason));
+        within("it is red", || shown() == Some((Colour::Red, PANICKED.to_owned())));
+        within("it is open again", || shown().is_some_and(|(colour, _)| colour == Colour::Yellow));
+        drop(worker);
+        assert_eq!(runs.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn a_thread_that_rests_after_a_panic_stops_at_once() {
         let activity = Activity::default();
         let light = activity.light(Kind::Serial, "board");
-        light.set(State::Open);
-        drop(Worker::spawn(&light, |_| panic!("a test of a panic")));
+        let worker = Worker::spawn(&light, |_| panic!("a test of a panic"));
+        within("it is red", || !activity.lights().is_empty());
+        let begin = std::time::Instant::now();
+        drop(worker);
+        assert!(begin.elapsed() < FIRST_REST, "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn a_callback_that_panics_counts_as_an_error() {
+        let activity = Activity::default();
+        let light = activity.light(Kind::Midi, "keys");
+        guarded(&light, || panic!("a test of a panic"));
+        guarded(&light, || light.set(State::Open));
         let light = activity.lights().pop().expect("a light");
-        assert_eq!((light.colour, light.reason.as_str()), (Colour::Red, PANICKED));
+        assert_eq!((light.state, light.counts.errors), (State::Open, 1));
+        assert!(light.last_error.is_some_and(|error| error.text.contains(LOST)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::input::{ControlId, ControlName, Event};
 use bendrack_nodes::node::sound::{BANDS, Hop};
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use crate::engine::Checksum;
@@ -165,6 +166,8 @@ fn name_text(control: &ControlId) -> String {
         ControlName::Online => vec![json!("online")],
         ControlName::Osc { address } => vec![json!("osc"), json!(&**address)],
         ControlName::Sensor { name } => vec![json!("sensor"), json!(&**name)],
+        ControlName::Gamepad { part } => vec![json!("gamepad"), json!(part)],
+        ControlName::Key { key } => vec![json!("key"), json!(key)],
     };
     values.insert(0, json!("name"));
     values.extend(control.device.as_deref().map(Json::from));
@@ -194,6 +197,8 @@ fn name(kind: &Json, rest: &[Json]) -> Result<ControlId, String> {
         "online" => (ControlName::Online, 0),
         "osc" => (ControlName::Osc { address: text()? }, 1),
         "sensor" => (ControlName::Sensor { name: text()? }, 1),
+        "gamepad" => (ControlName::Gamepad { part: choice(rest).ok_or_else(wrong)? }, 1),
+        "key" => (ControlName::Key { key: choice(rest).ok_or_else(wrong)? }, 1),
         _ => return Err(wrong()),
     };
     let device = match &rest[count..] {
@@ -202,6 +207,11 @@ fn name(kind: &Json, rest: &[Json]) -> Result<ControlId, String> {
         _ => return Err(wrong()),
     };
     Ok(ControlId { name, device })
+}
+
+/// A choice by its name.
+fn choice<C: DeserializeOwned>(values: &[Json]) -> Option<C> {
+    serde_json::from_value(values.first()?.clone()).ok()
 }
 
 fn hop(bands: &Json) -> Result<Hop, String> {

@@ -477,3 +477,33 @@ fn a_family_is_listed_and_a_name_that_is_nearly_right_is_put_right() {
         assert!(nodes.status.code() == Some(1) && stderr(&nodes).contains(suggested), "{typed}: {}", stderr(&nodes));
     }
 }
+
+#[test]
+fn maps_are_saved_apart_and_loaded_into_another_patch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a name").to_owned();
+    let (set, patch, other) = (path("set.json"), path("patch.json"), path("other.json"));
+    let saved = bendrack(&["maps", "save", "patches/midi_colour.json", "-o", &set]);
+    assert!(saved.status.success(), "{saved:?}");
+    assert!(stdout(&saved).contains("set.json: "), "{}", stdout(&saved));
+    std::fs::copy("patches/midi_colour.json", &patch).expect("a copy");
+    std::fs::copy("patches/first_bend.json", &other).expect("a copy");
+    let maps = |path: &str| -> serde_json::Value {
+        serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).expect("a patch")).expect("JSON")["maps"]
+            .clone()
+    };
+    let before = maps(&patch);
+    let text = std::fs::read_to_string(&patch).expect("a patch").replace("\"number\": 1,", "\"number\": 99,");
+    std::fs::write(&patch, text).expect("written");
+    assert!(bendrack(&["maps", "load", &set, &patch]).status.success());
+    assert_eq!(maps(&patch), before);
+    let loaded = bendrack(&["maps", "load", &set, &other]);
+    assert!(loaded.status.success() && stdout(&loaded).contains("0 maps; this patch has no "), "{}", stdout(&loaded));
+    // Nothing is lost by a wrong name.
+    let refused = bendrack(&["maps", "save", "patches/midi_colour.json", "-o", &other]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is no set of maps"), "{refused:?}");
+    assert!(bendrack(&["check", &other]).status.success());
+    assert_eq!(bendrack(&["maps", "load", &patch, &other]).status.code(), Some(1));
+    assert_eq!(bendrack(&["maps", "save", "patches/first_bend.json", "-o", &set]).status.code(), Some(1));
+}

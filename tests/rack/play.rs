@@ -232,7 +232,7 @@ fn a_signal_ends_it_and_the_next_start_goes_on_with_its_controls() {
     let file = std::fs::File::open(folder.join("b.take")).expect("a take");
     flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).expect("text");
     let begin: Vec<&str> = text.lines().skip(1).take(4).collect();
-    assert_eq!(begin, ["[\"at\",0]", "[\"name\",\"osc\",\"/fader\"]", "[0,0.625]", "[\"make\",3]"]);
+    assert_eq!(begin, ["[\"at\",0]", "[\"name\",\"osc\",\"/fader\",\"127.0.0.1\"]", "[0,0.625]", "[\"make\",3]"]);
     std::fs::write(folder.join("state.json"), "{}").expect("a file");
     let (status, errors) = ended(start(folder, &["--state", "state.json", "--resume"]));
     assert!(!status.success() && errors.contains("state.json"), "{errors}");

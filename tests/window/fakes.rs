@@ -8,6 +8,7 @@ use bendrack::io::{
     Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, Request, State,
 };
 use bendrack::ui::{DeviceLink, RecordedParts, RecordingLink, RecordingState};
+use bendrack_nodes::input::ComputerKey;
 use bendrack_nodes::patch::{Device, Patch};
 
 /// The calls and the answers of recordings without files.
@@ -65,6 +66,8 @@ pub struct DeviceState {
     pub names: BTreeMap<String, String>,
     /// The devices that the patch describes.
     pub wanted: BTreeMap<String, Device>,
+    /// Keys of the computer that the window gave to the patch.
+    pub keys: Vec<(ComputerKey, bool)>,
 }
 
 impl FakeDevices {
@@ -79,6 +82,10 @@ impl FakeDevices {
 }
 
 impl DeviceLink for FakeDevices {
+    fn set_key(&self, key: ComputerKey, is_down: bool) {
+        self.0.borrow_mut().keys.push((key, is_down));
+    }
+
     fn take_requests(&self) -> Vec<Request> {
         self.1.take()
     }

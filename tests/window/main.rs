@@ -11,6 +11,7 @@ mod driver;
 mod fakes;
 mod files;
 mod frames;
+mod hands;
 mod inspector;
 mod patch_panel;
 mod pictures;

@@ -108,6 +108,14 @@ fn osc_starts_and_stops_a_recording() {
     assert_eq!(counts(&mut window), (3, 3));
     devices.send(&osc, 1.0);
     assert_eq!(counts(&mut window), (4, 3), "the same number again, after a stop by hand");
+    // A message without a number is a press and its release.
+    let press = || [1.0, 0.0].map(|number| devices.send(&osc, number));
+    devices.send(&osc, 0.0);
+    assert_eq!(counts(&mut window), (4, 4));
+    press();
+    assert_eq!(counts(&mut window), (5, 4));
+    press();
+    assert_eq!(counts(&mut window), (5, 5));
 }
 
 #[test]

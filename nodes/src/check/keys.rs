@@ -41,11 +41,11 @@ const FRAME: &[&str] = &["title", "pos", "size", "colour"];
 /// Keys that are valid everywhere: free extensions, and the record of a render.
 const FREE: [&str; 2] = ["x", "render"];
 
-/// First bytes of a PNG in base64.
 const MAP: &[&str] = &[
-    "kind", "channel", "number", "address", "name", "device", "index", "to", "input", "range", "mode", "takeover",
-    "law", "curve", "smooth", "step",
+    "kind", "channel", "number", "address", "name", "part", "key", "device", "index", "to", "input", "range", "mode",
+    "takeover", "law", "curve", "smooth", "step", "bank",
 ];
+/// First bytes of a PNG in base64.
 const PNG: &str = "iVBORw0KGgo";
 
 /// Reports unknown keys, and invalid colours and thumbnails.

@@ -12,10 +12,11 @@ use crate::diagnostics::messages::number;
 use crate::diagnostics::pointer::join;
 use crate::diagnostics::{Code, Problem, Severity};
 use crate::input::{ControlId, ControlName};
+use crate::library::control::bank;
 use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::INSTANCE;
-use crate::patch::{ControlMap, Definition, LONGEST_SMOOTHING, MapMode, Node, Patch, Port, Snapshot, Takeover};
+use crate::patch::{BANKS, ControlMap, Definition, LONGEST_SMOOTHING, MapMode, Node, Patch, Port, Snapshot, Takeover};
 
 /// MIDI channels; 0 is every channel.
 pub(super) const CHANNELS: (f64, f64) = (0.0, 16.0);
@@ -27,6 +28,9 @@ pub(super) const PARAMETERS: (f64, f64) = (0.0, 16383.0);
 pub(super) const CURVES: (f64, f64) = (-1.0, 1.0);
 /// Travel of relative encoders per step.
 pub(super) const STEPS: (f64, f64) = (0.0, 1.0);
+
+/// Banks of maps; 0 is every bank.
+pub(super) const MAP_BANKS: (f64, f64) = (0.0, BANKS as f64);
 
 /// Warnings about the maps and snapshots of a patch.
 pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mut Diagnostics) {
@@ -46,19 +50,19 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     fn maps(&mut self, maps: &'a [ControlMap]) {
-        let mut latest: BTreeMap<(&Port, &ControlId, u32), usize> = BTreeMap::new();
-        let mut jumps: BTreeMap<&Port, usize> = BTreeMap::new();
+        let mut latest: BTreeMap<(&Port, &ControlId, u32, u8), usize> = BTreeMap::new();
+        let mut jumps: BTreeMap<(&Port, u8), usize> = BTreeMap::new();
         for (index, map) in maps.iter().enumerate() {
             let pointer = format!("/maps/{index}");
             self.control(map, &pointer);
             self.map(map, &pointer);
-            if let Some(before) = latest.insert((&map.to, &map.from, map.index), index) {
+            if let Some(before) = latest.insert((&map.to, &map.from, map.index, map.bank), index) {
                 let message = format!("two maps of {} to {}; delete one", map.from.name, map.to);
                 self.diagnostics.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
                 continue;
             }
             let is_jump = map.mode == MapMode::Absolute && map.takeover == Takeover::Jump;
-            if let Some(before) = is_jump.then(|| jumps.insert(&map.to, index)).flatten() {
+            if let Some(before) = is_jump.then(|| jumps.insert((&map.to, map.bank), index)).flatten() {
                 let message =
                     format!("two maps with takeover jump control {}; the last one is used; delete the other", map.to);
                 self.diagnostics.push(Problem::warning(Code::NoEffect, format!("/maps/{before}/to"), message));
@@ -92,6 +96,17 @@ impl<'a> Look<'a> {
         check(map.curve, CURVES, format!("{pointer}/curve"), "the nearest is used");
         check(map.smooth, (0.0, LONGEST_SMOOTHING), format!("{pointer}/smooth"), "the nearest is used");
         check(map.step, STEPS, format!("{pointer}/step"), "the nearest is used");
+        check(map.bank.into(), MAP_BANKS, format!("{pointer}/bank"), no_effect);
+        if map.bank > 1 && !self.has_banks() {
+            let message = format!("bank {} is never chosen; add the node {}", map.bank, bank::NODE.title);
+            self.diagnostics.push(Problem::warning(Code::NoEffect, format!("{pointer}/bank"), message));
+        }
+    }
+
+    /// True if a node chooses banks.
+    fn has_banks(&self) -> bool {
+        let definitions = self.patch.definitions.values().flat_map(|definition| definition.nodes.values());
+        self.patch.nodes.values().chain(definitions).any(|node| node.kind == bank::NODE.name)
     }
 
     /// Checks the knob of a map, and its range.

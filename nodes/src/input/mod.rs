@@ -4,6 +4,7 @@
 //! press and strike within it.
 
 mod control;
+mod hand;
 mod name;
 mod recent;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use smallvec::SmallVec;
 use crate::node::sound::Hop;
 pub use control::{Control, Key, Reading, Strike};
 pub(crate) use control::{ON, is_on};
+pub use hand::{ComputerKey, GamepadPart};
 pub(crate) use name::{ControlForm, ControlKind};
 pub use name::{ControlId, ControlName};
 pub use recent::Recent;
@@ -25,11 +27,11 @@ pub use recent::Recent;
 /// longest time.
 pub const MOST_NAMES: usize = 4096;
 
-/// Limit on the lanes of MIDI controls: a control has one for its device, and those of every device and every channel.
-const MOST_MIDI: usize = 4 * MOST_NAMES;
+/// Limit on the lanes of controls with given names, such as those of MIDI: a control has one for its device, and those of every device and every channel.
+const MOST_FIXED: usize = 4 * MOST_NAMES;
 
-/// Limit on the lanes of sensors: a sensor has one for its board, and one of every board.
-const MOST_SENSORS: usize = 2 * MOST_NAMES;
+/// Limit on the lanes of addresses, and on those of sensors: each has one for its device, and one of every device.
+const MOST_DOUBLE: usize = 2 * MOST_NAMES;
 
 /// The numbers of a message.
 pub type Numbers = SmallVec<[f64; 2]>;
@@ -114,7 +116,8 @@ pub enum Applied {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Controls {
     notes: BTreeMap<ControlId, Key>,
-    midi: Lanes,
+    /// Those whose names are given: of MIDI, gamepads, keys and clocks.
+    fixed: Lanes,
     osc: Lanes,
     sensors: Lanes,
     sound: Vec<Hop>,
@@ -123,7 +126,13 @@ pub struct Controls {
 impl Controls {
     /// State without any event.
     pub const fn new() -> Self {
-        Self { notes: BTreeMap::new(), midi: Lanes::new(), osc: Lanes::new(), sensors: Lanes::new(), sound: Vec::new() }
+        Self {
+            notes: BTreeMap::new(),
+            fixed: Lanes::new(),
+            osc: Lanes::new(),
+            sensors: Lanes::new(),
+            sound: Vec::new(),
+        }
     }
 
     /// Applies an event to the latent frame.
@@ -131,10 +140,10 @@ impl Controls {
         match event {
             Event::Control { control, numbers } => match control.name {
                 ControlName::Note { .. } => self.strike(control, numbers.first().copied().unwrap_or_default()),
-                ControlName::Osc { .. } => self.osc.apply(control, numbers, MOST_NAMES),
-                ControlName::Sensor { .. } => self.sensors.apply(control, numbers, MOST_SENSORS),
+                ControlName::Osc { .. } => self.osc.apply(control, numbers, MOST_DOUBLE),
+                ControlName::Sensor { .. } => self.sensors.apply(control, numbers, MOST_DOUBLE),
                 ControlName::Online => self.set_online(control, numbers),
-                _ => self.midi.apply(control, numbers, MOST_MIDI),
+                _ => self.fixed.apply(control, numbers, MOST_FIXED),
             },
             Event::Sound(hop) => {
                 self.sound.push(**hop);
@@ -164,15 +173,15 @@ impl Controls {
 
     /// Notes that a device comes or goes. The lane of every device is on while one of them is.
     fn set_online(&mut self, source: &ControlId, numbers: &[f64]) -> Applied {
-        let applied = self.midi.apply_lane(source, numbers, MOST_MIDI, true);
+        let applied = self.fixed.apply_lane(source, numbers, MOST_FIXED, true);
         if source.device.is_some() {
             let is_device = |other: &ControlId| other.name == ControlName::Online && other.device.is_some();
             let is_on = self
-                .midi
+                .fixed
                 .direct()
                 .filter(|(other, _)| is_device(other))
                 .any(|(_, controls)| controls.first().and_then(Control::last).is_some_and(|number| number >= ON));
-            self.midi.apply_lane(&ControlName::Online.into(), &[f64::from(u8::from(is_on))], MOST_MIDI, false);
+            self.fixed.apply_lane(&ControlName::Online.into(), &[f64::from(u8::from(is_on))], MOST_FIXED, false);
         }
         applied
     }
@@ -191,7 +200,7 @@ impl Controls {
     }
 
     fn lanes_mut(&mut self) -> [&mut Lanes; 3] {
-        [&mut self.midi, &mut self.osc, &mut self.sensors]
+        [&mut self.fixed, &mut self.osc, &mut self.sensors]
     }
 
     /// A number of a control, by its index in the message; none before its first message. Keys have no numbers.
@@ -200,7 +209,7 @@ impl Controls {
             ControlName::Note { .. } => return None,
             ControlName::Osc { .. } => &self.osc,
             ControlName::Sensor { .. } => &self.sensors,
-            _ => &self.midi,
+            _ => &self.fixed,
         };
         lanes.get(source, index)
     }
@@ -217,7 +226,7 @@ impl Controls {
 
     /// Every control that sent a message, with its numbers. Keys are not among them.
     pub fn sent(&self) -> impl Iterator<Item = (&ControlId, &[Control])> {
-        [&self.midi, &self.osc, &self.sensors].into_iter().flat_map(Lanes::direct)
+        [&self.fixed, &self.osc, &self.sensors].into_iter().flat_map(Lanes::direct)
     }
 
     /// A MIDI controller of every device, by channel (1 to 16, or 0 for every channel) and number.

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize};
 
-use crate::choice::choices;
+use super::{ComputerKey, GamepadPart};
+use crate::choice::{Choice as _, choices, schema_of};
 use crate::patch::number;
 
 /// The name of a control: the part of a device that a message changes.
@@ -79,6 +80,18 @@ pub enum ControlName {
         /// Its name, as the board sends it.
         name: Arc<str>,
     },
+    /// A part of a gamepad.
+    Gamepad {
+        /// The part.
+        #[schemars(schema_with = "schema_of::<GamepadPart>")]
+        part: GamepadPart,
+    },
+    /// A key of the computer's keyboard: 1 while it is held.
+    Key {
+        /// The key.
+        #[schemars(schema_with = "schema_of::<ComputerKey>")]
+        key: ComputerKey,
+    },
 }
 
 impl ControlName {
@@ -97,7 +110,12 @@ impl ControlName {
             | Self::Program { channel }
             | Self::Nrpn { channel, .. }
             | Self::Rpn { channel, .. } => Some(channel),
-            Self::Clock | Self::Online | Self::Osc { .. } | Self::Sensor { .. } => None,
+            Self::Clock
+            | Self::Online
+            | Self::Osc { .. }
+            | Self::Sensor { .. }
+            | Self::Gamepad { .. }
+            | Self::Key { .. } => None,
         }
     }
 
@@ -124,6 +142,8 @@ impl fmt::Display for ControlName {
             Self::Clock => f.write_str("clock"),
             Self::Online => f.write_str("online"),
             Self::Osc { address: name } | Self::Sensor { name } => f.write_str(name),
+            Self::Gamepad { part } => write!(f, "gamepad {}", part.name().replace('_', " ")),
+            Self::Key { key } => write!(f, "key {}", key.name().to_uppercase()),
         }?;
         match self.channel() {
             Some(0) => f.write_str(", every channel"),
@@ -178,6 +198,8 @@ pub(crate) struct ControlForm {
     pub(crate) number: Option<u16>,
     pub(crate) address: Option<Arc<str>>,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) part: Option<GamepadPart>,
+    pub(crate) key: Option<ComputerKey>,
     pub(crate) device: Option<Arc<str>>,
 }
 
@@ -196,6 +218,8 @@ choices! {
         Online = "online",
         Osc = "osc",
         Sensor = "sensor",
+        Gamepad = "gamepad",
+        Key = "key",
     }
 }
 
@@ -241,6 +265,8 @@ impl ControlForm {
             ControlKind::Sensor => {
                 ControlName::Sensor { name: self.name.clone().ok_or_else(|| E::missing_field("name"))? }
             }
+            ControlKind::Gamepad => ControlName::Gamepad { part: self.part.ok_or_else(|| E::missing_field("part"))? },
+            ControlKind::Key => ControlName::Key { key: self.key.ok_or_else(|| E::missing_field("key"))? },
         })
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 /// A message to the address `/a`.
 fn osc(number: f64) -> Event {
-    Event::osc("/a", &[number])
+    Event::osc("/a", &[number]).on(&"phone".into())
 }
 
 fn reading(controls: &Controls) -> (f64, u16) {
@@ -68,7 +68,7 @@ fn a_full_frame_keeps_the_last_number_and_says_so() {
 
 /// A message to the address of a number.
 fn numbered(index: usize) -> Event {
-    Event::osc(format!("/{index}"), &[index as f64])
+    Event::osc(format!("/{index}"), &[index as f64]).on(&"phone".into())
 }
 
 #[test]

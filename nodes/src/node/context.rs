@@ -45,6 +45,8 @@ pub(crate) struct TickContext<'a> {
     pub(crate) frame: u64,
     pub(crate) beat: f64,
     pub(crate) tempo: f64,
+    /// The bank of maps.
+    pub(crate) bank: u8,
     pub(crate) everything: &'a Arc<Selection>,
 }
 

@@ -15,14 +15,14 @@ use crate::patch::ControlMap;
 
 /// Last number of an output without a value so far.
 pub(crate) const NOTHING: f64 = f64::NAN;
-/// Numbers that belong to no node: see [`Memory::beat`] and [`Memory::tempo`].
-const CLOCK: usize = 2;
+/// Numbers that belong to no node: see [`Memory::beat`], [`Memory::tempo`] and [`Memory::bank`].
+const COMMON: usize = 3;
 
 /// Memory of running nodes.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     layout: Arc<Layout>,
-    /// The beat and the tempo, then the numbers of each node.
+    /// The beat, the tempo and the bank, then the numbers of each node.
     numbers: Vec<f64>,
     /// The texts of each node.
     texts: Vec<Option<Arc<str>>>,
@@ -82,7 +82,7 @@ impl Cells {
 impl Layout {
     /// A layout with numbers and texts of each of these nodes.
     pub(crate) fn new<'a>(nodes: impl Iterator<Item = (&'a Arc<str>, &'static NodeDef)>) -> Self {
-        let mut layout = Self { count: CLOCK, ..Self::default() };
+        let mut layout = Self { count: COMMON, ..Self::default() };
         for (id, def) in nodes {
             let cells = Cells { def, start: layout.count, texts: layout.texts };
             layout.count = cells.outputs().end;
@@ -133,10 +133,14 @@ impl Memory {
         self.numbers.get(1).copied().unwrap_or_default()
     }
 
+    /// The bank of maps in this frame; 1 without a request.
+    pub fn bank(&self) -> u8 {
+        self.numbers.get(2).map_or(1, |bank| (*bank as u8).max(1))
+    }
+
     /// Advances to the next frame.
-    pub(crate) fn advance(&mut self, beat: f64, tempo: f64) {
-        self.numbers[0] = beat;
-        self.numbers[1] = tempo;
+    pub(crate) fn advance(&mut self, beat: f64, tempo: f64, bank: u8) {
+        self.numbers[..COMMON].copy_from_slice(&[beat, tempo, f64::from(bank)]);
     }
 
     pub(crate) fn numbers(&self, place: Range<usize>) -> &[f64] {
@@ -174,7 +178,7 @@ impl Memory {
             }
         }
         if !self.numbers.is_empty() {
-            numbers[..CLOCK].copy_from_slice(&self.numbers[..CLOCK]);
+            numbers[..COMMON].copy_from_slice(&self.numbers[..COMMON]);
         }
         *self = Self { layout: layout.clone(), numbers, texts };
     }
@@ -203,7 +207,8 @@ impl PartialEq for Memory {
             knobs.map(|(port, knob)| (port.clone(), bits(&knob.cells))).collect::<Vec<(_, Vec<u64>)>>()
         };
         let is_equal = nodes(self) == nodes(other) && knobs(self) == knobs(other);
-        (self.beat(), self.tempo()) == (other.beat(), other.tempo()) && is_equal
+        let common = |memory: &Self| (memory.beat(), memory.tempo(), memory.bank());
+        common(self) == common(other) && is_equal
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Requests {
     pub(crate) tempo: Option<f64>,
     /// The beat at the beginning of the next frame.
     pub(crate) beat: Option<f64>,
+    /// The bank of maps in the next frame.
+    pub(crate) bank: Option<u8>,
     /// Warnings of nodes, over all ticks of the call.
     pub(crate) warnings: Vec<(Arc<str>, &'static str)>,
 }
@@ -52,6 +54,11 @@ impl NodeContext<'_> {
     /// Requests a beat at the beginning of the next frame. Without a request, beats follow the tempo.
     pub fn request_beat(&mut self, beat: f64) {
         self.requests.beat = Some(beat);
+    }
+
+    /// Requests a bank of maps from the next frame on. Without a request it is the first.
+    pub fn request_bank(&mut self, bank: u8) {
+        self.requests.bank = Some(bank);
     }
 
     /// Adds a warning; a repeated one has no effect.

@@ -8,13 +8,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::{Port, number};
-use crate::choice::choices;
-use crate::input::{ControlForm, ControlId, ControlKind};
+use crate::choice::{choices, schema_of};
+use crate::input::{ComputerKey, ControlForm, ControlId, ControlKind, GamepadPart};
 
 /// Travel of a relative encoder per step, by default: 128 steps from end to end.
 pub const STEP: f64 = 1.0 / 128.0;
 /// The longest smoothing of a map, in seconds.
 pub const LONGEST_SMOOTHING: f64 = 60.0;
+/// The number of banks.
+pub const BANKS: u8 = 16;
 
 /// A control of a device that turns a knob or presses a button.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -54,6 +56,9 @@ pub struct ControlMap {
     /// Travel of a relative encoder per step, as a part of the range.
     #[serde(default = "step", skip_serializing_if = "is_step")]
     pub step: f64,
+    /// The bank in which the map acts, 1 to 16; 0 is every bank.
+    #[serde(default, skip_serializing_if = "is_every_bank")]
+    pub bank: u8,
     /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
@@ -126,8 +131,14 @@ impl ControlMap {
             curve: 0.0,
             smooth: 0.0,
             step: STEP,
+            bank: 0,
             rest: Map::new(),
         }
+    }
+
+    /// True if the map acts while this bank is chosen.
+    pub(crate) const fn acts_in(&self, bank: u8) -> bool {
+        self.bank == 0 || self.bank == bank
     }
 
     /// The same map with the nearest settings within their limits.
@@ -154,6 +165,8 @@ struct MapForm {
     cc: Option<u8>,
     address: Option<Arc<str>>,
     name: Option<Arc<str>>,
+    part: Option<GamepadPart>,
+    key: Option<ComputerKey>,
     device: Option<Arc<str>>,
     #[serde(default, deserialize_with = "number::whole_or_none")]
     index: Option<u32>,
@@ -171,6 +184,8 @@ struct MapForm {
     smooth: f64,
     #[serde(default = "step")]
     step: f64,
+    #[serde(default, deserialize_with = "number::whole_or_none")]
+    bank: Option<u8>,
     #[serde(flatten)]
     rest: Map<String, Json>,
 }
@@ -178,13 +193,29 @@ struct MapForm {
 impl<'de> Deserialize<'de> for ControlMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let form = MapForm::deserialize(deserializer)?;
-        let MapForm { channel, address, name, device, to, input, range, mode, curve, smooth, step, rest, .. } = form;
+        let MapForm {
+            channel,
+            address,
+            name,
+            part,
+            key,
+            device,
+            to,
+            input,
+            range,
+            mode,
+            curve,
+            smooth,
+            step,
+            rest,
+            ..
+        } = form;
         let (kind, number, is_earlier) = match (form.kind, form.cc) {
             (None, Some(cc)) => (ControlKind::Cc, Some(cc.into()), true),
             (kind, _) => (kind.ok_or_else(|| D::Error::missing_field("kind"))?, form.number, false),
         };
         Ok(Self {
-            from: ControlForm { kind, channel, number, address, name, device }.control()?,
+            from: ControlForm { kind, channel, number, address, name, part, key, device }.control()?,
             index: form.index.unwrap_or_default(),
             to,
             input,
@@ -195,13 +226,10 @@ impl<'de> Deserialize<'de> for ControlMap {
             curve,
             smooth,
             step,
+            bank: form.bank.unwrap_or_default(),
             rest,
         })
     }
-}
-
-fn schema_of<C: crate::choice::Choice>(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "enum": C::CHOICES })
 }
 
 const fn unit() -> [f64; 2] {
@@ -229,6 +257,11 @@ fn is_nothing(number: &f64) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 const fn is_zero(index: &u32) -> bool {
     *index == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_every_bank(bank: &u8) -> bool {
+    *bank == 0
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

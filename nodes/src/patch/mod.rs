@@ -11,6 +11,7 @@ pub mod edit;
 mod edit_error;
 mod lenient;
 mod level;
+mod map_set;
 mod meta;
 pub mod migrate;
 pub(crate) mod number;
@@ -25,11 +26,12 @@ use serde_json::{Map, Value as Json};
 
 use crate::patch::migrate::version_of;
 pub use cable::{Cable, Port};
-pub use control_map::{ControlMap, LONGEST_SMOOTHING, Law, MapMode, STEP, Takeover};
+pub use control_map::{BANKS, ControlMap, LONGEST_SMOOTHING, Law, MapMode, STEP, Takeover};
 pub use definition::{Definition, Inlet, Outlet};
 pub use edit::Edit;
 pub use edit_error::EditError;
 pub use level::LevelEdit;
+pub use map_set::{MAPS_FORMAT, MapSet, loaded};
 pub use meta::{DEFAULT_TEMPO, Device, DeviceKind, EngineSettings, Meta, Requires};
 
 /// The present version of the format.

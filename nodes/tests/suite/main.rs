@@ -6,6 +6,7 @@ mod docs;
 mod followers;
 mod format;
 mod grid;
+mod hands;
 mod help;
 mod hostile;
 mod lamps;

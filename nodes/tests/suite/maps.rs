@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use bendrack_nodes::input::{ControlId, ControlName, Controls, Event};
-use bendrack_nodes::patch::{ControlMap, Law, MapMode, Patch, Takeover};
+use bendrack_nodes::input::{ComputerKey, ControlId, ControlName, Controls, Event, GamepadPart};
+use bendrack_nodes::patch::{ControlMap, Law, MapMode, MapSet, Patch, Takeover, loaded};
 use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use proptest::prelude::*;
 use serde_json::json;
@@ -111,6 +111,99 @@ fn encoders_of_all_codings_move_by_steps() {
         assert!(near(rig.frame(&[]), 0.52), "{mode:?}");
         rig.frame(&[byte(backward[1]); 60]);
         assert!(near(rig.frame(&[byte(forward[0])]), 0.01), "{mode:?}: the end is the end");
+    }
+}
+
+#[test]
+fn the_bank_decides_which_maps_act_and_a_hand_must_meet_its_knob_again() {
+    let in_bank = |bank: u8, to: &str| ControlMap {
+        to: to.parse().expect("a port"),
+        bank,
+        ..map(MapMode::Absolute, Takeover::Pickup)
+    };
+    let mut rig = Rig::new(0.0, vec![in_bank(1, "k.value"), in_bank(2, "other.value"), in_bank(0, "third.value")]);
+    rig.patch = patch(
+        &[
+            ("k", "control.knob", json!({})),
+            ("other", "control.knob", json!({})),
+            ("third", "control.knob", json!({})),
+            ("bank", "control.bank", json!({ "bank": 1 })),
+        ],
+        &[],
+    );
+    rig.patch.maps = vec![in_bank(1, "k.value"), in_bank(2, "other.value"), in_bank(0, "third.value")];
+    let turn = |rig: &mut Rig, bank: f64, value: f64| {
+        rig.patch.nodes.get_mut("bank").expect("a bank").params.insert("bank".into(), json!(bank));
+        // The bank acts from the next latent frame on.
+        rig.frame(&[]);
+        rig.frame(&[value]);
+        ["k", "other", "third"].map(|id| rig.memory.output(id, "out").expect("a number"))
+    };
+    assert_eq!(turn(&mut rig, 1.0, 0.0), [0.0; 3]);
+    assert_eq!(turn(&mut rig, 1.0, 0.5), [0.5, 0.0, 0.5]);
+    assert_eq!(turn(&mut rig, 2.0, 0.75), [0.5, 0.0, 0.75], "the hand is elsewhere");
+    assert_eq!(turn(&mut rig, 2.0, 0.0), [0.5, 0.0, 0.0]);
+    assert_eq!(turn(&mut rig, 2.0, 0.25), [0.5, 0.25, 0.25]);
+    assert_eq!(turn(&mut rig, 1.0, 0.375), [0.5, 0.25, 0.375], "back in the first, the knob waits");
+    assert_eq!(turn(&mut rig, 1.0, 0.625), [0.625, 0.25, 0.625]);
+    // Lamps and rings show the maps of the bank alone.
+    let shown = |rig: &mut Rig| {
+        let (lanes, measurements) = ([Arc::new(rig.controls.clone())], Measurements::new());
+        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+        let program = compile(&rig.patch).program(&inputs, &mut rig.memory, 1);
+        program.mapped.iter().map(|mapped| mapped.parts[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&mut rig), [0.625, 0.625]);
+}
+
+#[test]
+fn a_map_in_a_bank_that_is_never_chosen_is_warned_of() {
+    let mut patch = patch(&[("k", "control.knob", json!({}))], &[]);
+    patch.maps = vec![ControlMap { bank: 2, ..map(MapMode::Absolute, Takeover::Pickup) }];
+    let warned = |patch: &Patch| {
+        let problems = bendrack_nodes::check::check(patch.to_json().as_bytes(), bendrack_nodes::LIBRARY);
+        problems.into_iter().map(|problem| (problem.pointer, problem.message)).collect::<Vec<_>>()
+    };
+    let never = ("/maps/0/bank".to_owned(), "bank 2 is never chosen; add the node Bank".to_owned());
+    assert_eq!(warned(&patch), [never]);
+    patch.maps[0].bank = 1;
+    assert_eq!(warned(&patch), [], "it is the first bank");
+    patch.maps[0].bank = 17;
+    assert_eq!(warned(&patch)[0].1, "17 is outside 0 to 16, so the map has no effect; correct the number");
+}
+
+#[test]
+fn a_set_of_maps_survives_its_file_and_keeps_what_fits_a_patch() {
+    let mut first = patch(&[("k", "control.knob", json!({}))], &[]);
+    let of = |name: ControlName, to: &str| ControlMap::new(name, to.parse().expect("a port"), [0.0, 1.0]);
+    first.maps = vec![
+        ControlMap { bank: 3, curve: 0.5, ..of(CC, "k.value") },
+        of(ControlName::Gamepad { part: GamepadPart::LeftX }, "k.value"),
+        of(ControlName::Key { key: ComputerKey::Seven }, "gone.on"),
+    ];
+    let set = MapSet::of(&first);
+    let text = set.to_json();
+    assert_eq!(MapSet::from_slice(text.as_bytes()), Ok(set.clone()));
+    assert_eq!(MapSet::from_slice(format!("\u{feff}{text}").as_bytes()), Ok(set.clone()));
+    assert!(
+        text.contains(r#""kind":"gamepad","part":"left_x""#) && text.contains(r#""kind":"key","key":"7""#),
+        "{text}"
+    );
+    let (fit, missing) = set.split(|port| first.nodes.contains_key(&port.node));
+    assert_eq!((fit.len(), loaded(fit.len(), &missing).as_str()), (2, "2 maps; this patch has no gone.on"));
+    for (text, why) in [
+        ("", "not a set of maps"),
+        ("[]", "not a set of maps"),
+        (r#"{"format":"bendrack-patch","version":1,"maps":[]}"#, "the format is \"bendrack-patch\""),
+        (r#"{"format":"bendrack-maps","version":2,"maps":[]}"#, "a set of version 2"),
+        (r#"{"format":"bendrack-maps","version":1,"maps":[{"kind":"cc"}]}"#, "not a set of maps"),
+        (
+            r#"{"format":"bendrack-maps","version":1,"maps":[{"kind":"key","key":"esc","to":"k.value","range":[0,1]}]}"#,
+            "esc",
+        ),
+    ] {
+        let Err(problem) = MapSet::from_slice(text.as_bytes()) else { panic!("{text}") };
+        assert!(problem.contains(why), "{problem}");
     }
 }
 

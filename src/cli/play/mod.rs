@@ -74,7 +74,7 @@ impl Play {
             .map_err(|error| Failure::Failed(format!("signals cannot be received: {error}")))?;
 
         let (model, size, zoom, patch) = (self.model.clone(), self.size, self.zoom, Arc::new(patch));
-        let mut knobs = Knobs::new(patch.clone());
+        let (mut knobs, wanted) = (Knobs::new(patch.clone()), patch.devices.clone());
         let load = move || {
             let model = models::open(&model)?;
             let size = size.unwrap_or(model.size);
@@ -102,6 +102,7 @@ impl Play {
         knobs.apply(&engine, saved.iter().filter_map(Request::of_event));
         engine.inbox().push(Instant::now(), saved);
         let devices = Devices::open(&self.devices, engine.inbox());
+        devices.names().set_wanted(&wanted);
         outputs.open(&devices);
 
         let watched = Watched {

@@ -10,7 +10,7 @@ use super::{Shared, Stage, catch_panic};
 use crate::engine::latency::Touches;
 use crate::engine::model::{FRAME_RATE, LATENT_FRAMES};
 use crate::engine::pace::Pace;
-use crate::engine::{Entry, Frame, Journal, Phase, Session, Warning};
+use crate::engine::{Entry, Frame, Journal, Phase, Session, Video, Warning};
 use crate::input::{self, Stamped};
 
 /// The pause after a failed call, before the engine tries again.
@@ -66,7 +66,8 @@ impl<J: Journal> Conductor<J> {
             state.patch_given = None;
         }
         if self.shared.state().patch.is_none() {
-            self.shared.inbox.know(self.session.engine().plan().clone());
+            let Video { patch, plan, .. } = self.session.video();
+            self.shared.inbox.know(patch, plan);
         }
         // Events that arrived meanwhile belong to the first frame.
         self.drained = Instant::now();

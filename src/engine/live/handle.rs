@@ -79,10 +79,10 @@ impl EngineHandle {
 
     /// Runs this patch, of this plan, from the next model call on. The latest patch wins.
     pub fn set_patch(&self, patch: impl Into<Arc<Patch>>, plan: impl Into<Arc<Plan>>) {
-        let plan = plan.into();
-        self.shared.inbox.know(plan.clone());
+        let (patch, plan) = (patch.into(), plan.into());
+        self.shared.inbox.know(patch.clone(), plan.clone());
         let mut state = self.shared.state();
-        state.patch = Some((patch.into(), plan));
+        state.patch = Some((patch, plan));
         state.patch_given.get_or_insert_with(Instant::now);
         self.shared.changed.notify_all();
     }

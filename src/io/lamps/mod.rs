@@ -168,12 +168,12 @@ impl LampOut {
 /// Keeps the devices of the settings open, and repeats their levels.
 pub(super) fn follow(settings: &LampSettings, context: &DeviceContext) -> Vec<(LampOut, Worker)> {
     let mut lamps = Vec::new();
-    let mut start = |name: &str, title: String, transport: Transport| {
+    let mut start = |name: &str, title: String, mut transport: Transport| {
         let light = context.light(Kind::Lamps, &if name.is_empty() { title } else { format!("{name} ({title})") });
         let name = Named { name: name.to_owned(), device: () };
         let out = LampOut { name: Arc::new(name), latest: Arc::default() };
         let (lamp, rate, end) = (out.clone(), settings.light_rate, settings.light_end);
-        let worker = Worker::spawn(&light.clone(), move |stop| run(&lamp, transport, &light, rate, end, stop));
+        let worker = Worker::spawn(&light.clone(), move |stop| run(&lamp, &mut transport, &light, rate, end, stop));
         lamps.push((out, worker));
     };
     for Named { name, device } in &settings.artnet {
@@ -210,7 +210,7 @@ fn random() -> [u8; 16] {
 }
 
 /// Repeats the latest levels at a fixed rate until the thread must stop.
-fn run(lamp: &LampOut, mut transport: Transport, light: &LightHandle, rate: u32, end: End, stop: &Stop) {
+fn run(lamp: &LampOut, transport: &mut Transport, light: &LightHandle, rate: u32, end: End, stop: &Stop) {
     let period = Duration::from_secs(1) / rate;
     let mut next = Instant::now();
     loop {
@@ -225,7 +225,7 @@ fn run(lamp: &LampOut, mut transport: Transport, light: &LightHandle, rate: u32,
                 ));
             }
         }
-        send(&mut transport, light, Frame::Now);
+        send(transport, light, Frame::Now);
         // A late thread makes up for one frame, so that the rate stays, and for no more.
         next += period;
         if next + period < Instant::now() {
@@ -240,7 +240,7 @@ fn run(lamp: &LampOut, mut transport: Transport, light: &LightHandle, rate: u32,
         // A receiver of sACN ignores the levels of a source's last packets.
         for frame in [Frame::Now, Frame::Last] {
             let count = if frame == Frame::Now || transport.has_end() { LAST_FRAMES } else { 0 };
-            (0..count).for_each(|_| send(&mut transport, light, frame));
+            (0..count).for_each(|_| send(transport, light, frame));
         }
     }
 }

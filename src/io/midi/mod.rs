@@ -18,7 +18,7 @@ use super::light::Kind;
 use super::message::Message as Kept;
 use super::midi_ports::{self, Ports, Watcher};
 use super::names::{self, DeviceNames};
-use super::worker::Worker;
+use super::worker::{Worker, guarded};
 use super::{DeviceContext, DeviceError};
 use clock::{Clock, Position};
 use controllers::Controllers;
@@ -225,7 +225,10 @@ impl Ports for Inputs {
         let mut input = Self::client()?;
         // System exclusive data and active sensing have no use here.
         input.ignore(Ignore::SysexAndActiveSense);
-        let receive = |micros, bytes: &[u8], port: &mut Port| port.receive(micros, bytes);
+        let receive = |micros, bytes: &[u8], port: &mut Port| {
+            let light = port.light.clone();
+            guarded(&light, || port.receive(micros, bytes));
+        };
         let data = Port::new(context.clone(), light.clone());
         input.connect(port, "in", receive, data).map_err(|error| format!("the port cannot be opened: {error}"))
     }

@@ -1,7 +1,7 @@
 //! OSC input: a socket that listens, and the events of its packets.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -52,7 +52,7 @@ fn receive(mut receiver: Receiver, context: &DeviceContext, light: &LightHandle,
     let mut next_look = Instant::now();
     while !stop.now() {
         match receiver.recv(&mut packet) {
-            Ok(size) => listener.take(&packet[..size]),
+            Ok((size, from)) => listener.take(from.ip(), &packet[..size]),
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => {
@@ -77,6 +77,8 @@ pub(super) struct Listener {
     tempo: Tempo,
     /// The MIDI messages within OSC messages.
     midi: Port,
+    /// The address of the latest sender, and its name.
+    sender: Option<(IpAddr, Arc<str>)>,
 }
 
 /// The events of a part of a packet, and the rest of what its patterns may do.
@@ -93,10 +95,14 @@ struct Part {
 impl Listener {
     pub(super) fn new(context: &DeviceContext, light: &LightHandle) -> Self {
         let (context, light) = (context.clone(), light.clone());
-        Self { midi: Port::new(context.clone(), light.clone()), context, light, tempo: Tempo::default() }
+        Self { midi: Port::new(context.clone(), light.clone()), context, light, tempo: Tempo::default(), sender: None }
     }
 
-    pub(super) fn take(&mut self, packet: &[u8]) {
+    /// Takes a packet from an address, which is the name of the sender.
+    pub(super) fn take(&mut self, from: IpAddr, packet: &[u8]) {
+        if self.sender.as_ref().is_none_or(|(address, _)| *address != from) {
+            self.sender = Some((from, from.to_canonical().to_string().into()));
+        }
         let (now, wall) = (Instant::now(), SystemTime::now());
         let parts = match read(packet) {
             Ok(parts) => parts,
@@ -162,10 +168,14 @@ impl Listener {
         {
             part.events.push(Event::new(ControlName::Clock, &position).on(self.light.name()));
         }
+        let of_sender = |event: Event| match &self.sender {
+            Some((_, name)) => event.on(name),
+            None => event,
+        };
         if message.is_press {
-            part.events.extend([[1.0], [0.0]].map(|number| Event::osc(address.clone(), &number)));
+            part.events.extend([[1.0], [0.0]].map(|number| of_sender(Event::osc(address.clone(), &number))));
         } else {
-            part.events.push(Event::osc(address.clone(), &message.numbers));
+            part.events.push(of_sender(Event::osc(address.clone(), &message.numbers)));
         }
     }
 }
@@ -218,15 +228,23 @@ mod tests {
     use bendrack_nodes::patch::Patch;
     use rosc::{OscBundle, OscPacket, OscType};
 
+    use std::net::Ipv4Addr;
+
     use super::*;
     use crate::io::osc::tests::{bundle, bytes, message};
+
+    const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 7));
+
+    fn from_phone(address: &str, number: f64) -> Event {
+        Event::osc(address, &[number]).on(&PHONE.to_string().into())
+    }
 
     #[test]
     fn a_flood_of_addresses_is_bounded_and_counted_and_known_ones_go_on() {
         let context = DeviceContext::default();
         let light = context.light(Kind::OscIn, "flood");
         let mut listener = Listener::new(&context, &light);
-        let mut send = |address: &str, x| listener.take(&bytes(&message(address, vec![OscType::Int(x)])));
+        let mut send = |address: &str, x| listener.take(PHONE, &bytes(&message(address, vec![OscType::Int(x)])));
         (0..MOST_NAMES + 10).for_each(|i| send(&format!("/{i}"), 0));
         let counts = context.activity.lights()[0].counts;
         assert_eq!((counts.messages, counts.evicted + counts.refused), (MOST_NAMES as u64 + 10, 10));
@@ -254,7 +272,8 @@ mod tests {
         };
         let nodes = addresses.into_iter().enumerate().map(node).collect();
         let patch = Patch { nodes, ..Patch::default() };
-        context.inbox.know(Plan::compile(&patch, LIBRARY).0.expect("a plan").into());
+        let plan = Plan::compile(&patch, LIBRARY).0.expect("a plan");
+        context.inbox.know(patch.into(), plan.into());
     }
 
     #[test]
@@ -262,7 +281,7 @@ mod tests {
         let (mut listener, context) = listener();
         know(&context, ["/x".to_owned()]);
         let mut requests = |address: &str, arg| {
-            listener.take(&bytes(&message(address, vec![arg])));
+            listener.take(PHONE, &bytes(&message(address, vec![arg])));
             let taken = context.activity.take_requests();
             (taken.len(), events(&context).len())
         };
@@ -271,19 +290,19 @@ mod tests {
         assert_eq!(requests("/bendrack/snapshot", OscType::String("drop".into())), (1, 0));
         assert_eq!(requests("/bend/1", OscType::Int(3)), (0, 1));
         // The index was received; the others are of knobs alone.
-        assert_eq!(requests("/bend/in0/*", OscType::Int(3)), (3, 1));
+        assert_eq!(requests("/bend/in0/*", OscType::Int(3)), (4, 1));
         assert_eq!(requests("/bend/n/in0/*", OscType::Int(1)), (2, 0));
     }
 
     #[test]
     fn a_message_without_numbers_is_a_press_and_one_with_a_text_moves_nothing() {
         let (mut listener, context) = listener();
-        listener.take(&bytes(&message("/cue", vec![OscType::String("go".into())])));
+        listener.take(PHONE, &bytes(&message("/cue", vec![OscType::String("go".into())])));
         assert!(context.inbox.take(Instant::now()).is_empty());
         assert!(context.activity.controls()[0].values.is_empty(), "its row shows that it came");
         for args in [vec![], vec![OscType::Inf], vec![OscType::Nil]] {
-            listener.take(&bytes(&message("/bang", args)));
-            assert_eq!(events(&context), [Event::osc("/bang", &[1.0]), Event::osc("/bang", &[0.0])]);
+            listener.take(PHONE, &bytes(&message("/bang", args)));
+            assert_eq!(events(&context), [from_phone("/bang", 1.0), from_phone("/bang", 0.0)]);
         }
         assert_eq!(context.activity.lights().remove(0).counts.errors, 0);
     }
@@ -293,16 +312,17 @@ mod tests {
         let (mut listener, context) = listener();
         let content =
             vec![message("/bend/beat", vec![OscType::Int(7)]), message("/bend/tempo", vec![OscType::Float(90.0)])];
-        listener.take(&bytes(&bundle(content)));
+        listener.take(PHONE, &bytes(&bundle(content)));
         let clock = Event::new(ControlName::Clock, &[90.0, 7.0, 1.0]).on(&"phone".into());
-        assert_eq!(events(&context), [Event::osc("/bend/beat", &[7.0]), clock, Event::osc("/bend/tempo", &[90.0])]);
+        assert_eq!(events(&context), [from_phone("/bend/beat", 7.0), clock, from_phone("/bend/tempo", 90.0)]);
     }
 
     #[test]
     fn midi_within_osc_is_midi() {
         let (mut listener, context) = listener();
         let midi = |status, data1, data2| OscType::Midi(rosc::OscMidiMessage { port: 0, status, data1, data2 });
-        listener.take(&bytes(&message("/midi", vec![midi(0x91, 60, 127), midi(0xC0, 5, 0), midi(0xB0, 7, 127)])));
+        listener
+            .take(PHONE, &bytes(&message("/midi", vec![midi(0x91, 60, 127), midi(0xC0, 5, 0), midi(0xB0, 7, 127)])));
         let program = Event::new(ControlName::Program { channel: 1 }, &[5.0]);
         let expected = [Event::note(2, 60, 1.0), program, Event::cc(1, 7, 1.0)].map(|event| event.on(&"phone".into()));
         assert_eq!(events(&context), expected);
@@ -312,7 +332,7 @@ mod tests {
     fn a_pattern_moves_every_known_address() {
         let (mut listener, context) = listener();
         know(&context, ["/of/patch".to_owned(), "/odd[1]".to_owned()]);
-        let mut send = |address: &str, x| listener.take(&bytes(&message(address, vec![OscType::Int(x)])));
+        let mut send = |address: &str, x| listener.take(PHONE, &bytes(&message(address, vec![OscType::Int(x)])));
         for address in ["/a/1", "/a/2", "/b/1"] {
             send(address, 0);
         }
@@ -328,7 +348,7 @@ mod tests {
             send(pattern, 1);
             let mut moved = events(&context);
             moved.sort_by_key(|event| format!("{event:?}"));
-            let expected: Vec<_> = matched.iter().map(|address| Event::osc(*address, &[1.0])).collect();
+            let expected: Vec<_> = matched.iter().map(|address| from_phone(address, 1.0)).collect();
             assert_eq!(moved, expected, "{pattern}");
         }
         let light = context.activity.lights().remove(0);
@@ -341,9 +361,9 @@ mod tests {
         let (mut listener, context) = listener();
         know(&context, (0..MOST_NAMES).map(|i| format!("/{}/{i}", "a".repeat(200))));
         let all = || message("//*", vec![OscType::Int(1)]);
-        listener.take(&bytes(&bundle((0..100).map(|_| all()).collect())));
+        listener.take(PHONE, &bytes(&bundle((0..100).map(|_| all()).collect())));
         let hostile = format!("/{}b", "*a".repeat(120));
-        listener.take(&bytes(&bundle((0..20).map(|_| message(&hostile, vec![OscType::Int(1)])).collect())));
+        listener.take(PHONE, &bytes(&bundle((0..20).map(|_| message(&hostile, vec![OscType::Int(1)])).collect())));
         assert!(context.inbox.take(Instant::now()).len() <= MOST_NAMES);
         assert_eq!(context.activity.lights().remove(0).counts.errors, 120);
     }
@@ -351,7 +371,7 @@ mod tests {
     #[test]
     fn a_bad_packet_is_quoted_with_its_reason() {
         let (mut listener, context) = listener();
-        listener.take(b"hello\0\0\0");
+        listener.take(PHONE, b"hello\0\0\0");
         let error = context.activity.lights().remove(0).last_error.expect("an error");
         assert!(error.text.ends_with(": hello"), "{}", error.text);
     }
@@ -376,9 +396,9 @@ mod tests {
         let content = vec![message("/a", vec![OscType::Int(1)]), message("/b", vec![OscType::Int(2)])];
         let inner = OscPacket::Bundle(OscBundle { timetag: later, content });
         let packet = bundle(vec![inner, message("/c", vec![OscType::Int(3)])]);
-        listener.take(&bytes(&packet));
+        listener.take(PHONE, &bytes(&packet));
         let now = context.inbox.take(Instant::now());
-        assert!(matches!(&now[..], [only] if only.event == Event::osc("/c", &[3.0])));
+        assert!(matches!(&now[..], [only] if only.event == from_phone("/c", 3.0)));
         let later = context.inbox.take(Instant::now() + Duration::from_secs(30));
         assert!(later.len() == 2 && later[0].at == later[1].at, "{later:?}");
     }

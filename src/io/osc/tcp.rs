@@ -51,15 +51,22 @@ fn accept(port: &TcpListener, context: &DeviceContext, light: &LightHandle, stop
                 light.count_error(format!("a connection of {peer} beyond {MOST_CONNECTIONS}; close another"));
                 continue;
             }
-            let listener = Listener::new(context, light);
-            let light = light.clone();
-            connections.push(Worker::spawn(&light.clone(), move |stop| receive(stream, listener, &light, stop)));
+            connections.push(connection(stream, context, light));
         }
     }
 }
 
+/// Reads a connection on a thread of its own. After a panic it is closed, and the other end connects again.
+fn connection(stream: TcpStream, context: &DeviceContext, light: &LightHandle) -> Worker {
+    let (mut stream, mut listener, light) = (Some(stream), Listener::new(context, light), light.clone());
+    Worker::spawn(&light.clone(), move |stop| match stream.take() {
+        Some(stream) => receive(stream, &mut listener, &light, stop),
+        None => light.set(State::Open),
+    })
+}
+
 /// Reads a connection to its end.
-fn receive(mut stream: TcpStream, mut listener: Listener, light: &LightHandle, stop: &Stop) {
+fn receive(mut stream: TcpStream, listener: &mut Listener, light: &LightHandle, stop: &Stop) {
     // Some systems hand on the listener's mode.
     let opened = stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(TURN)));
     if let Err(error) = opened {
@@ -67,6 +74,7 @@ fn receive(mut stream: TcpStream, mut listener: Listener, light: &LightHandle, s
     }
     // Without it, a phone that left the network keeps its place until the port closes.
     let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE));
+    let Ok(from) = stream.peer_addr().map(|peer| peer.ip()) else { return };
     let (mut frames, mut bytes) = (Frames::new(MAX_PACKET), [0; MAX_PACKET]);
     while !stop.now() {
         let size = match stream.read(&mut bytes) {
@@ -80,7 +88,7 @@ fn receive(mut stream: TcpStream, mut listener: Listener, light: &LightHandle, s
             Err(error) => return light.count_error(error.to_string()),
         };
         let read = frames.feed(&bytes[..size], |packet| match packet {
-            Ok(packet) => listener.take(packet),
+            Ok(packet) => listener.take(from, packet),
             Err(problem) => light.count_error(problem),
         });
         if let Err(Broken(problem)) = read {

@@ -2,6 +2,15 @@
 
 use std::time::Instant;
 
+/// The addresses, with what each does.
+pub(super) const ADDRESSES: [(&str, &str); 5] = [
+    ("/bend/tempo", "Sets the tempo, in beats per minute."),
+    ("/bend/beat", "Sets the beat, from 0. Without a tempo, two beats give it."),
+    ("/bend/start", "Starts the clock at beat 0."),
+    ("/bend/continue", "Starts the clock at its beat."),
+    ("/bend/stop", "Stops the clock."),
+];
+
 /// Slowest and fastest tempo, in beats per minute.
 const TEMPI: (f64, f64) = (20.0, 400.0);
 /// Longest time between two beats that give a tempo, in seconds.

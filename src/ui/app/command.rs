@@ -71,6 +71,12 @@ pub enum Command {
     ToggleTakes,
     /// Keep the take that is written now.
     KeepTake,
+    /// Learn maps knob after knob, or end it.
+    ToggleLearningMaps,
+    /// Save the maps to a file.
+    SaveMaps,
+    /// Load the maps of a file.
+    LoadMaps,
     /// Leave the large preview, cancel learning and questions.
     Cancel,
 }
@@ -137,8 +143,22 @@ impl App {
                 self.preview.large = false;
                 self.files.waiting = None;
                 self.remote.cancel();
+                // The first Esc leaves a knob, the second the learning of several.
+                editor.learns_maps &= editor.learn.is_some();
                 editor.learn = None;
             }
+            Command::ToggleLearningMaps => {
+                editor.learns_maps = !editor.learns_maps;
+                editor.learn = None;
+                let text = if editor.learns_maps {
+                    "Click a knob, move a control, then click the next. Ctrl+M or Esc ends."
+                } else {
+                    "Learning of maps ended."
+                };
+                self.message.show(ui, text.to_owned());
+            }
+            Command::SaveMaps => self.files.save_maps(ui, &self.workspace.editor.document),
+            Command::LoadMaps => self.files.load_maps(ui),
         }
     }
 }

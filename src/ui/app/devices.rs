@@ -1,11 +1,13 @@
 //! The devices' interface to the window. Tests implement [`DeviceLink`] without a device.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use bendrack_nodes::input::ComputerKey;
 use bendrack_nodes::patch::Device;
 
 use crate::io::names::DeviceNames;
-use crate::io::{Activity, ControlName, ControlState, Kind, LatestMessage, Light, Pressed, Request};
+use crate::io::{Activity, ControlName, ControlState, Keyboard, Kind, LatestMessage, Light, Pressed, Request};
 
 /// The devices that are open or awaited. No call blocks.
 pub trait DeviceLink {
@@ -25,6 +27,8 @@ pub trait DeviceLink {
     fn set_wanted(&self, devices: &BTreeMap<String, Device>);
     /// Takes the requests that are due.
     fn take_requests(&self) -> Vec<Request>;
+    /// Presses or releases a key of the computer's keyboard.
+    fn set_key(&self, key: ComputerKey, is_down: bool);
 }
 
 /// The devices of the program.
@@ -33,6 +37,8 @@ pub struct DeviceHandle {
     pub activity: Activity,
     /// Names.
     pub names: DeviceNames,
+    /// The computer's keyboard.
+    pub keyboard: RefCell<Keyboard>,
 }
 
 impl DeviceLink for DeviceHandle {
@@ -66,5 +72,9 @@ impl DeviceLink for DeviceHandle {
 
     fn take_requests(&self) -> Vec<Request> {
         self.activity.take_requests()
+    }
+
+    fn set_key(&self, key: ComputerKey, is_down: bool) {
+        self.keyboard.borrow_mut().set(key, is_down);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::{MapSet, Patch};
 use eframe::egui::Ui;
 
 use crate::disk;
@@ -21,6 +21,10 @@ pub enum FileEvent {
     Opened(PathBuf, Box<Opened>),
     /// A patch was written.
     Saved(PathBuf, Arc<Patch>),
+    /// A set of maps was read.
+    OpenedMaps(PathBuf, MapSet),
+    /// The maps were written.
+    SavedMaps(PathBuf),
     /// The file of a video was chosen.
     ChosenVideo(PathBuf),
     /// A task failed with this message.
@@ -108,6 +112,37 @@ impl FileTasks {
         }
     }
 
+    /// Shows a dialog for a file, and writes the maps to it.
+    pub fn save_maps(&mut self, ui: &Ui, document: &Document) {
+        if self.dialog_open {
+            return;
+        }
+        self.dialog_open = true;
+        let set = MapSet::of(&document.patch);
+        self.spawn(ui, move || match maps_dialog().set_file_name("maps.json").save_file() {
+            Some(path) => match disk::save_maps(&path, &set) {
+                Ok(()) => FileEvent::SavedMaps(path),
+                Err(error) => FileEvent::Failed(error.to_string()),
+            },
+            None => FileEvent::Cancelled,
+        });
+    }
+
+    /// Shows a dialog for a set of maps.
+    pub fn load_maps(&mut self, ui: &Ui) {
+        if self.dialog_open {
+            return;
+        }
+        self.dialog_open = true;
+        self.spawn(ui, || match maps_dialog().pick_file() {
+            Some(path) => match disk::load_maps(&path) {
+                Ok(set) => FileEvent::OpenedMaps(path, set),
+                Err(error) => FileEvent::Failed(error.to_string()),
+            },
+            None => FileEvent::Cancelled,
+        });
+    }
+
     /// Shows a dialog for the file of a video, with this name and folder.
     pub fn choose_video(&mut self, ui: &Ui, path: &Path) {
         if self.dialog_open {
@@ -141,6 +176,10 @@ fn dialog() -> rfd::FileDialog {
     rfd::FileDialog::new().add_filter("bendrack patch", &["json"])
 }
 
+fn maps_dialog() -> rfd::FileDialog {
+    rfd::FileDialog::new().add_filter("bendrack maps", &["json"])
+}
+
 /// The dialog that opens a patch; pictures and videos may contain one.
 fn open_dialog() -> rfd::FileDialog {
     rfd::FileDialog::new()
@@ -162,7 +201,11 @@ pub fn from_render(path: &Path, render: Option<&Render>) -> String {
 fn opened(path: PathBuf) -> FileEvent {
     match disk::load(&path) {
         Ok(opened) => FileEvent::Opened(path, Box::new(opened)),
-        Err(error) => FileEvent::Failed(error.to_string()),
+        // A set of maps may be dropped on the window as well.
+        Err(error) => match disk::load_maps(&path) {
+            Ok(set) => FileEvent::OpenedMaps(path, set),
+            Err(_) => FileEvent::Failed(error.to_string()),
+        },
     }
 }
 

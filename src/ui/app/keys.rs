@@ -40,6 +40,7 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     take(ctrl, Key::R, Command::ToggleRecording);
     take(ctrl, Key::T, Command::ToggleTakes);
     take(ctrl, Key::K, Command::KeepTake);
+    take(ctrl, Key::M, Command::ToggleLearningMaps);
     take(Modifiers::NONE, Key::F11, Command::TogglePreview);
     if !context.palette {
         take(Modifiers::NONE, Key::Escape, Command::Cancel);

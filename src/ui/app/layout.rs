@@ -9,6 +9,7 @@ use super::top_bar::top_bar_ui;
 use crate::ui::canvas::canvas_ui;
 use crate::ui::document::learn::{Assignment, assign_step};
 use crate::ui::panels::inspector::inspector_ui;
+use crate::ui::panels::maps::MapsChoice;
 use crate::ui::panels::monitor::{MonitorAnswer, MonitorView, monitor_ui};
 use crate::ui::panels::preview::preview_ui;
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, status_bar_ui};
@@ -48,7 +49,15 @@ impl App {
             let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
             panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
             let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
-            CentralPanel::default().frame(frame).show(ui, |ui| inspector_ui(ui, workspace));
+            let choice = CentralPanel::default().frame(frame).show(ui, |ui| inspector_ui(ui, workspace)).inner;
+            let command = choice.map(|choice| match choice {
+                MapsChoice::Learn => Command::ToggleLearningMaps,
+                MapsChoice::Save => Command::SaveMaps,
+                MapsChoice::Load => Command::LoadMaps,
+            });
+            if let Some(command) = command {
+                self.run(ui, command);
+            }
         });
         if self.device_monitor.open {
             let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);

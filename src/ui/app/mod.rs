@@ -5,6 +5,7 @@ mod command;
 pub mod devices;
 pub mod engine;
 mod file_tasks;
+mod keyboard;
 mod keys;
 mod layout;
 mod patch_file;
@@ -41,6 +42,7 @@ use command::Command;
 use devices::DeviceLink;
 use engine::{EngineLink, EngineStatus};
 use file_tasks::FileTasks;
+use keyboard::HeldKeys;
 use keys::{KeyContext, commands};
 use recording::{HeldKey, Press, RecordedParts, RecordingLink};
 use remote::Remote;
@@ -87,6 +89,7 @@ pub struct App {
     /// The result of the last recording.
     recorded: Option<String>,
     held: HeldKey,
+    held_keys: HeldKeys,
     remote: Remote,
     takes: Takes,
     takes_panel: TakesPanel,
@@ -153,6 +156,7 @@ impl App {
             parts: RecordedParts::default(),
             recorded: None,
             held: HeldKey::default(),
+            held_keys: HeldKeys::default(),
             remote: Remote::default(),
             takes: Takes::new(options.takes),
             takes_panel: TakesPanel::default(),
@@ -181,6 +185,7 @@ impl App {
         self.poll_takes(ui);
         self.poll_remote(ui);
         self.poll_requests(ui);
+        self.send_keys(ui);
         let is_free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
         let press = self.held.update(ui, is_free);
         self.canvas.reroutes = press == Some(Press::Short);

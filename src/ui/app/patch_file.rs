@@ -7,6 +7,7 @@ use eframe::egui::{Ui, ViewportCommand};
 
 use super::App;
 use super::file_tasks::{Discarding, FileEvent, from_render};
+use crate::ui::document::maps::load_step;
 use crate::ui::panels::status_bar::file_name;
 
 impl App {
@@ -29,6 +30,12 @@ impl App {
                         self.perform(ui, action);
                     }
                 }
+                FileEvent::OpenedMaps(path, set) => {
+                    let (step, told) = load_step(&self.workspace.editor.document.patch, &set);
+                    self.workspace.editor.document.apply(step);
+                    self.message.show(ui, format!("{}: {told}", path.display()));
+                }
+                FileEvent::SavedMaps(path) => self.message.show(ui, format!("Saved the maps to {}", path.display())),
                 FileEvent::ChosenVideo(path) => self.takes_panel.set_output(&path),
                 FileEvent::Failed(error) => self.message.show(ui, error),
                 FileEvent::Cancelled => {}

@@ -6,11 +6,8 @@ use super::App;
 use super::command::Command;
 use super::devices::DeviceLink;
 use super::recording::RecordingState;
-use crate::io::{Action, ControlName, ControlState, Pressed};
+use crate::io::{Action, ControlName, ControlState, Pressed, RECORD};
 use crate::ui::document::Step;
-
-/// The OSC address that starts and stops recordings.
-const ADDRESS: &str = "/bendrack/record";
 
 /// A command from a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +53,14 @@ impl Remote {
 
     /// Request since the last call. Messages before the first call have no effect.
     fn request(&mut self, devices: &dyn DeviceLink, assigned: Option<ControlName>) -> Option<Request> {
-        let osc = devices.pressed(&ControlName::Osc { address: ADDRESS.into() });
+        let osc = devices.pressed(&ControlName::Osc { address: RECORD.into() });
         let before = self.osc.replace(osc);
-        let is_new = before.is_some_and(|before| before.messages != osc.messages);
-        let by_osc = is_new.then_some(if osc.last >= Pressed::HALF { Request::Start } else { Request::Stop });
+        let by_osc = before.filter(|before| before.messages != osc.messages).map(|before| match osc.last {
+            last if last >= Pressed::HALF => Request::Start,
+            // A message without a number is a press and its release.
+            _ if osc.presses != before.presses => Request::Toggle,
+            _ => Request::Stop,
+        });
         let now = assigned.map(|name| {
             let pressed = devices.pressed(&name);
             (name, pressed)

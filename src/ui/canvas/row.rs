@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bendrack_nodes::choice::Choice as _;
 use bendrack_nodes::input::ControlName;
 use bendrack_nodes::node::def::{DefaultValue, Input, Scope, View};
 use bendrack_nodes::node::value::Kind;
@@ -101,6 +102,30 @@ pub fn input_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &str
             name_ui(ui, id, name, input.about, rect, 0.0, zoom);
         }
     }
+    if workspace.editor.learns_maps && maps::can_map(input) && workspace.editor.location.path.is_empty() {
+        map_choice_ui(ui, workspace, field, rect);
+    }
+}
+
+/// A row as a button, while maps are learned knob after knob: it chooses its knob.
+fn map_choice_ui(ui: &Ui, workspace: &mut Workspace, field: InputRef<'_>, rect: Rect) {
+    let port = field.port();
+    let is_chosen = workspace.editor.learn.as_ref().is_some_and(|learn| learn.to == port);
+    let response = ui.interact(rect, field.widget("map"), Sense::click_and_drag());
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::WidgetType::Button, true, is_chosen, format!("learn a map of {port}"))
+    });
+    let strength = if is_chosen {
+        0.4
+    } else if response.hovered() {
+        0.25
+    } else {
+        0.1
+    };
+    ui.painter().rect_filled(rect, 2.0 * workspace.frame.zoom, theme::ACCENT.gamma_multiply(strength));
+    if response.clicked() {
+        workspace.learn(port, LearnMode::Map);
+    }
 }
 
 /// The rectangle of a row.
@@ -197,6 +222,8 @@ fn tag_of(name: &ControlName) -> String {
         ControlName::Online => "online".to_owned(),
         ControlName::Osc { .. } => "osc".to_owned(),
         ControlName::Sensor { name } => name.chars().take(8).collect(),
+        ControlName::Gamepad { .. } => "pad".to_owned(),
+        ControlName::Key { key } => key.name().to_uppercase(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::choice::Choice as _;
 use bendrack_nodes::input::{Control, ControlId, ControlName, Controls};
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
@@ -195,7 +196,7 @@ fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
 fn free_place(patch: &Patch, [x, y]: [f64; 2]) -> [f64; 2] {
     let width = f64::from(theme::NODE_WIDTH);
     // Height of the largest node that this module adds.
-    let height = f64::from(theme::ROW) * 8.0;
+    let height = f64::from(theme::ROW) * 10.0;
     let taken = |y: f64| {
         patch.layout.values().any(|place| (place.pos[0] - x).abs() < width && (place.pos[1] - y).abs() < height)
     };
@@ -248,6 +249,8 @@ impl Assignment {
             ControlName::Rpn { number, .. } => return format!("rpn{number}"),
             ControlName::Clock => return "clock".to_owned(),
             ControlName::Online => return "online".to_owned(),
+            ControlName::Gamepad { part } => return part.name().to_owned(),
+            ControlName::Key { key } => return format!("key_{}", key.name()),
             ControlName::Osc { address: text } | ControlName::Sensor { name: text } => text,
         };
         let last = text.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default().to_ascii_lowercase();

@@ -1,10 +1,11 @@
 //! Maps: controls of devices that turn knobs without a node or a cable.
 
+use bendrack_nodes::address::resolve_input;
 use bendrack_nodes::choice::Choice;
 use bendrack_nodes::input::ControlName;
 use bendrack_nodes::node::def::Input;
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::{ControlMap, Edit, MapMode, Patch, Port, Takeover};
+use bendrack_nodes::patch::{ControlMap, Edit, MapMode, MapSet, Patch, Port, Takeover, loaded};
 
 use super::Step;
 use super::learn::Assignment;
@@ -25,6 +26,7 @@ pub fn map_step(patch: &Patch, to: &Port, input: Option<&Input>, assignment: &As
     let travel = match assignment.control.name {
         ControlName::PitchBend { .. } => [-1.0, 1.0],
         ControlName::Program { .. } => [0.0, 127.0],
+        ControlName::Gamepad { part } => part.travel(),
         ControlName::Osc { .. } | ControlName::Sensor { .. } => {
             let largest = assignment.number.abs();
             [0.0, ENDS.into_iter().find(|end| *end >= largest).filter(|_| largest > 1.0).unwrap_or(1.0)]
@@ -38,6 +40,13 @@ pub fn map_step(patch: &Patch, to: &Port, input: Option<&Input>, assignment: &As
         ..ControlMap::new(assignment.control.clone(), to.clone(), range)
     });
     Step::new(format!("map of {to}"), vec![Edit::SetMaps { maps }])
+}
+
+/// The step that replaces the maps with those of a set, and a sentence about it.
+pub fn load_step(patch: &Patch, set: &MapSet) -> (Step, String) {
+    let (maps, missing) = set.split(|port| resolve_input(patch, &port.node, &port.port).is_some());
+    let sentence = loaded(maps.len(), &missing);
+    (Step::new("load maps", vec![Edit::SetMaps { maps }]), sentence)
 }
 
 /// The step that removes the maps of a knob; none if it has none.

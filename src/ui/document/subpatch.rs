@@ -1,7 +1,7 @@
 //! Subpatches: the definition of an instance, the nodes behind its ports, its title.
 
+pub use bendrack_nodes::address::resolve_input;
 use bendrack_nodes::compile::plan::{DEFAULT_DEPTH, MOST_NESTED};
-use bendrack_nodes::node::def::Input;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Definition, Node, Patch, Port};
@@ -29,21 +29,6 @@ pub fn as_patch(patch: &Patch, definition: &Definition) -> Patch {
         engine: patch.engine.clone(),
         ..Patch::default()
     }
-}
-
-/// The node and the declaration behind an input; of an instance, the first input in the subpatch that it feeds.
-pub fn resolve_input<'p>(patch: &'p Patch, id: &str, name: &str) -> Option<(&'p Node, &'static Input)> {
-    let (mut node, mut name) = (patch.nodes.get(id)?, name);
-    for _ in 0..=MOST_NESTED {
-        if let Some(def) = def_of(&node.kind) {
-            return def.input(name).map(|(_, input)| (node, input));
-        }
-        let definition = patch.definitions.get(node.kind.strip_prefix(INSTANCE)?)?;
-        let inlet = definition.inputs.iter().find(|inlet| inlet.name == name)?;
-        let port = inlet.to.first()?;
-        (node, name) = (definition.nodes.get(&port.node)?, &port.port);
-    }
-    None
 }
 
 /// The value of a knob or field. An instance without its own value has that of the subpatch.

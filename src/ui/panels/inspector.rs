@@ -15,6 +15,7 @@ use crate::ui::document::learn::{Learn, LearnMode};
 use crate::ui::document::maps;
 use crate::ui::document::ports::{input_of, ports};
 use crate::ui::document::subpatch::{self, definition_of, depth};
+use crate::ui::panels::maps::MapsChoice;
 use crate::ui::panels::patch_page::patch_page_ui;
 use crate::ui::theme;
 use crate::ui::widgets::kind_shape;
@@ -22,8 +23,9 @@ use crate::ui::widgets::knob::{Knob, depth_ui, knob_ui, switch_ui, value_ui};
 use crate::ui::widgets::{help, small_button, tooltip};
 use crate::ui::workspace::Workspace;
 
-/// Shows the selection, or the patch if nothing is selected.
-pub fn inspector_ui(ui: &mut Ui, workspace: &mut Workspace) {
+/// Shows the selection, or the patch if nothing is selected. Returns the choice of a button of the list of maps.
+pub fn inspector_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoice> {
+    let mut choice = None;
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::UNIT;
         let ids: Vec<String> = workspace.editor.selection.iter().cloned().collect();
@@ -35,7 +37,7 @@ pub fn inspector_ui(ui: &mut Ui, workspace: &mut Workspace) {
                 .filter(|index| *index < workspace.editor.document.patch.frames.len())
             {
                 Some(index) => frame_page_ui(ui, &mut workspace.editor, index),
-                None => patch_page_ui(ui, workspace),
+                None => choice = patch_page_ui(ui, workspace),
             },
             _ => {
                 heading(ui, &format!("{} nodes", ids.len()));
@@ -44,6 +46,7 @@ pub fn inspector_ui(ui: &mut Ui, workspace: &mut Workspace) {
         }
         ui.add_space(theme::UNIT);
     });
+    choice
 }
 
 fn heading(ui: &mut Ui, text: &str) {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bendrack_nodes::choice::Choice;
 use bendrack_nodes::input::{Control, Controls};
 use bendrack_nodes::node::def::Input;
-use bendrack_nodes::patch::{ControlMap, Edit, LONGEST_SMOOTHING, MapMode, Patch, Takeover};
-use eframe::egui::{ComboBox, DragValue, Label, Rect, RichText, Sense, Stroke, TextEdit, Ui, WidgetInfo, WidgetType};
+use bendrack_nodes::patch::{BANKS, ControlMap, Edit, LONGEST_SMOOTHING, MapMode, Patch, Takeover};
+use eframe::egui::{
+    Button, ComboBox, DragValue, Label, Rect, RichText, Sense, Stroke, TextEdit, Ui, WidgetInfo, WidgetType,
+};
 
 use crate::ui::document::Step;
 use crate::ui::document::learn::LearnMode;
@@ -31,13 +33,25 @@ enum Change {
     Select(usize),
 }
 
+/// A button of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapsChoice {
+    /// Learn maps knob after knob, or end it.
+    Learn,
+    /// Save the maps to a file.
+    Save,
+    /// Load the maps of a file.
+    Load,
+}
+
 /// The list of maps, with a field for each setting. A map is dragged by its handle to another place.
-pub fn maps_ui(ui: &mut Ui, workspace: &mut Workspace) {
+pub fn maps_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoice> {
     let patch = Arc::clone(&workspace.editor.document.patch);
+    let choice = buttons_ui(ui, workspace.editor.learns_maps, patch.maps.is_empty());
     if patch.maps.is_empty() {
         let text = "No maps. Right-click a knob, choose “Learn a map”, and move a control.";
         ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
-        return;
+        return choice;
     }
     let query = search_ui(ui, patch.maps.len());
     let mut change = None;
@@ -56,6 +70,26 @@ pub fn maps_ui(ui: &mut Ui, workspace: &mut Workspace) {
     if let Some(change) = change {
         apply(workspace, &patch, change);
     }
+    choice
+}
+
+fn buttons_ui(ui: &mut Ui, learns: bool, is_empty: bool) -> Option<MapsChoice> {
+    let mut choice = None;
+    ui.horizontal(|ui| {
+        let learn = ui.add(Button::selectable(learns, RichText::new("Learn several").size(theme::SMALL)));
+        learn.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, learns, "learn several maps"));
+        let hint = "Click a knob on the canvas and move a control, then the next knob. Ctrl+M or Esc ends.";
+        if learn.on_hover_text(hint).clicked() {
+            choice = Some(MapsChoice::Learn);
+        }
+        if !is_empty && small_button(ui, "save…", "save the maps", "Save the maps to a file, for other patches.") {
+            choice = Some(MapsChoice::Save);
+        }
+        if small_button(ui, "load…", "load maps", "Replace the maps with those of a file. Ctrl+Z brings them back.") {
+            choice = Some(MapsChoice::Load);
+        }
+    });
+    choice
 }
 
 /// The search field of a long list. Returns its text in lower case.
@@ -118,7 +152,7 @@ impl Row<'_> {
             ui.spacing_mut().item_spacing.x = theme::UNIT / 2.0;
             change = self.head_ui(ui);
         });
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme::UNIT / 2.0;
             ui.add_space(16.0);
             settings_ui(ui, &mut map, input);
@@ -180,8 +214,11 @@ impl Row<'_> {
     /// The conflict with another map, if there is one: the same control, or the same knob.
     fn conflict(&self) -> Option<String> {
         let map = self.map;
-        let others =
-            || self.patch.maps.iter().enumerate().filter(|(index, _)| *index != self.index).map(|(_, other)| other);
+        let meets = |other: &ControlMap| other.bank == map.bank || other.bank == 0 || map.bank == 0;
+        let others = || {
+            let all = self.patch.maps.iter().enumerate().filter(|(index, _)| *index != self.index);
+            all.map(|(_, other)| other).filter(|other| meets(other))
+        };
         let is_radio = |map: &ControlMap| map.mode == MapMode::Set;
         if others().any(|other| other.to == map.to && !(is_radio(other) && is_radio(map))) {
             return Some(format!("Another map turns {} too.", map.to));
@@ -210,6 +247,14 @@ fn settings_ui(ui: &mut Ui, map: &mut ControlMap, input: Option<&Input>) {
     shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, label.as_str()));
     shown.on_hover_text("Smoothing: time to 90 % of a move.");
     map.smooth = smooth;
+    let bank = DragValue::new(&mut map.bank).range(0..=BANKS).speed(0.05);
+    let bank =
+        bank.custom_formatter(|bank, _| if bank < 1.0 { "every bank".to_owned() } else { format!("bank {bank}") });
+    let bank = bank.custom_parser(|text| text.trim_start_matches("bank").trim().parse().ok());
+    let label = format!("bank of {to}");
+    let shown = ui.add(bank);
+    shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, label.as_str()));
+    shown.on_hover_text("Bank in which the map acts. The node Bank chooses it.");
 }
 
 fn number_ui(ui: &mut Ui, number: &mut f64, speed: f64, label: &str) {

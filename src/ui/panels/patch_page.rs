@@ -4,13 +4,13 @@ use bendrack_nodes::patch::{Edit, Meta};
 use eframe::egui::{Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
 
 use crate::ui::document::Step;
-use crate::ui::panels::maps::maps_ui;
+use crate::ui::panels::maps::{MapsChoice, maps_ui};
 use crate::ui::panels::snapshots::snapshots_ui;
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 20] = [
+const KEYS: [(&str, &str); 21] = [
     ("N, Tab, double-click", "add a node"),
     ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
@@ -27,14 +27,15 @@ const KEYS: [(&str, &str); 20] = [
     ("Space and drag", "move the view"),
     ("F11", "preview only, like a double-click on it"),
     ("Esc", "cancel learning, leave the preview"),
+    ("Ctrl+M", "learn maps, knob after knob"),
     ("Ctrl+R   Ctrl+T   Ctrl+K", "record, show the takes, keep a take"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),
     ("Ctrl+S", "save"),
     ("Ctrl+Shift+S", "save under a new name"),
 ];
 
-/// Shows the page.
-pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) {
+/// Shows the page. Returns the choice of a button of the list of maps.
+pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoice> {
     meta_ui(ui, workspace);
     for problem in &workspace.editor.document.problems {
         ui.label(RichText::new(problem.to_string()).size(theme::SMALL).color(theme::WARNING));
@@ -42,7 +43,7 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) {
     section(ui, "Snapshots");
     snapshots_ui(ui, &mut workspace.editor);
     section(ui, "Maps");
-    maps_ui(ui, workspace);
+    let choice = maps_ui(ui, workspace);
     section(ui, "Keys");
     Grid::new("keys").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
         for (keys, what) in KEYS {
@@ -51,6 +52,7 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) {
             ui.end_row();
         }
     });
+    choice
 }
 
 fn section(ui: &mut Ui, name: &str) {

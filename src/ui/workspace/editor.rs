@@ -32,6 +32,8 @@ pub struct Editor {
     pub unfolded: BTreeSet<String>,
     /// The control that is being learned.
     pub learn: Option<Learn>,
+    /// True while maps are learned knob after knob: a click on the canvas chooses a knob.
+    pub learns_maps: bool,
     /// The note in a text field.
     pub note: Option<NoteEdit>,
     /// The kinds of the ports on the canvas, with the [`content_revision`](Self::content_revision) that they belong to.
@@ -68,6 +70,7 @@ impl Editor {
             selected_frame: None,
             unfolded: BTreeSet::new(),
             learn: None,
+            learns_maps: false,
             note: None,
             kinds: Default::default(),
         }

@@ -9,7 +9,18 @@ use super::osc;
 /// Starts the monitor of an OSC port, as people and as programs read it.
 fn monitor(address: SocketAddr, form: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_bendrack"))
-        .args(["devices", "--monitor", "--midi", "none", "--seconds", "2", "--osc-in", &address.to_string()])
+        .args([
+            "devices",
+            "--monitor",
+            "--midi",
+            "none",
+            "--gamepad",
+            "none",
+            "--seconds",
+            "2",
+            "--osc-in",
+            &address.to_string(),
+        ])
         .args(form)
         .stdout(Stdio::piped())
         .spawn()
@@ -52,7 +63,9 @@ fn the_monitor_prints_what_arrives_and_no_control_character() {
     assert!(device["messages"].as_u64() > Some(0) && device["errors"].as_u64() > Some(0), "{device}");
     assert_eq!((&control["kind"], &control["values"]), (&"osc".into(), &serde_json::json!([0.5])));
     assert_eq!(control["address"], "/\u{1b}c\u{202e}\nforged");
-    for wrong in [&["devices", "--osc-in", "9000"][..], &["devices", "--monitor", "--midi", "none"]] {
+    for wrong in
+        [&["devices", "--osc-in", "9000"][..], &["devices", "--monitor", "--midi", "none", "--gamepad", "none"]]
+    {
         let output = Command::new(env!("CARGO_BIN_EXE_bendrack")).args(wrong).output().expect("it runs");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }

@@ -115,10 +115,14 @@ fn the_header_of_the_sketch_and_bendrack_understand_each_other() {
     within(SOON, "a line and a frame", || numbers("xy", 2) == [0.5, -1.25] && numbers("framed", 3) == [0.5, -1.25]);
     within(SOON, "a picture", || numbers("cells", 9) == [2.0, 1.0, 2.0, 0.0, 255.0]);
     assert_eq!(numbers("zero", 2), [0.0]);
-    let errors = light(&devices, Kind::Serial).map(|light| (light.counts.errors, light.last_error));
-    assert_eq!(errors, Some((0, None)));
+    let of = |name: &str| devices.activity().lights().into_iter().find(|light| light.name == name);
+    assert_eq!(of("terminal").map(|light| (light.counts.errors, light.last_error)), Some((0, None)));
+    assert!(of("another").is_some_and(|light| light.reason.starts_with("no board another is open; ")));
+    devices.outputs().send_to_boards(&[line("TERMINAL", "xy 0.5 0.5\n")]);
+    within(SOON, "any case is its name", || numbers("xy", 2) == [0.5, 0.5]);
+    assert_eq!(of("another"), None, "the patch names it no longer");
     // The board is silent from now on, though it greets.
-    within(SOON, "its silence is noticed", || light(&devices, Kind::Serial).is_some_and(|l| l.state == State::Silent));
+    within(SOON, "its silence is noticed", || of("terminal").is_some_and(|light| light.state == State::Silent));
 
     is_over.store(true, Ordering::Relaxed);
     input.join().expect("no panic");

@@ -80,6 +80,8 @@ impl Row<'_> {
         match self.control.name {
             ControlName::Osc { .. } => "OSC",
             ControlName::Sensor { .. } => "sensor",
+            ControlName::Gamepad { .. } => "gamepad",
+            ControlName::Key { .. } => "keyboard",
             _ => "MIDI",
         }
     }
