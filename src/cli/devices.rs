@@ -36,7 +36,7 @@ impl Devices {
             return monitor::run(&self.settings, self.seconds, self.json);
         }
         let names = self.settings.names.clone();
-        let unchanged = Settings { midi: MidiInputs::All, gamepad: Gamepads::All, names, ..Settings::none() };
+        let unchanged = Settings { midi: vec![MidiInputs::All], gamepad: Gamepads::All, names, ..Settings::none() };
         if self.settings != unchanged {
             return Err(Failure::Usage(
                 "the list of devices opens none; add --monitor to open those of the flags".to_owned(),

@@ -60,8 +60,8 @@ pub(super) trait Ports {
 /// Finds ports and keeps them open.
 pub(super) struct Watcher<P: Ports> {
     pub(super) ports: P,
-    /// In lower case.
-    wanted: String,
+    /// Texts in lower case; a port with any of them is opened.
+    wanted: Vec<String>,
     context: DeviceContext,
     /// The light while no port is open.
     light: LightHandle,
@@ -72,11 +72,11 @@ pub(super) struct Watcher<P: Ports> {
 }
 
 impl<P: Ports> Watcher<P> {
-    /// Watches for ports with this text in their name, in any case.
-    pub(super) fn new(ports: P, wanted: &str, context: &DeviceContext, light: &LightHandle) -> Self {
+    /// Watches for ports with one of these texts in their name, in any case.
+    pub(super) fn new(ports: P, wanted: Vec<String>, context: &DeviceContext, light: &LightHandle) -> Self {
         Self {
             ports,
-            wanted: wanted.to_lowercase(),
+            wanted: wanted.iter().map(|text| text.to_lowercase()).collect(),
             context: context.clone(),
             light: light.clone(),
             client: None,
@@ -115,7 +115,10 @@ impl<P: Ports> Watcher<P> {
         let mut ports = names(&client, &self.context.names);
         // A MIDI system without ports may have been restarted, so the next scan connects again.
         self.client = (!ports.is_empty()).then_some(client);
-        ports.retain(|name, _| name.to_lowercase().contains(&self.wanted));
+        ports.retain(|name, _| {
+            let name = name.to_lowercase();
+            self.wanted.iter().any(|text| name.contains(text.as_str()))
+        });
         self.close_lost(&ports);
         for (name, port) in ports {
             if !self.open.contains_key(&name) && self.open.len() < MAX_PORTS {

@@ -65,9 +65,9 @@ use crate::sound::{Channels, SoundQueue};
 /// The devices to open: flags of a command, or a choice in the window.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// MIDI inputs to open: all, none, or those with this text in their name.
+    /// MIDI inputs to open: all, none, or those with this text in their name; may be repeated.
     #[arg(long, value_name = "all|none|NAME", default_value = "all", help_heading = "Devices")]
-    pub midi: MidiInputs,
+    pub midi: Vec<MidiInputs>,
     /// MIDI outputs to play on: those with this text in their name; may be repeated [default: none].
     #[arg(long, value_name = "[NAME=]TEXT", help_heading = "Devices")]
     pub midi_out: Vec<Named<PartOfName>>,
@@ -93,9 +93,9 @@ pub struct Settings {
     /// Send OSC to this address, such as 127.0.0.1:7000; may be repeated. A patch chooses among several by NAME.
     #[arg(long, value_name = "[NAME=]ADDRESS", help_heading = "Devices")]
     pub osc_out: Vec<Named<Target>>,
-    /// Boards to read and send to: every USB serial port (auto), none, a path, or the network (udp:9100).
+    /// Boards to read and send to: every USB serial port (auto), none, a path, or the network (udp:9100); may be repeated.
     #[arg(long, value_name = "auto|none|PATH|udp:ADDRESS", default_value = "none", help_heading = "Devices")]
-    pub serial: SerialPorts,
+    pub serial: Vec<SerialPorts>,
     /// Speed of serial ports, in bits per second.
     #[arg(long, default_value_t = serial::BAUD, help_heading = "Devices")]
     pub baud: u32,
@@ -114,7 +114,7 @@ impl Settings {
     /// Opens nothing.
     pub fn none() -> Self {
         Settings {
-            midi: MidiInputs::None,
+            midi: vec![MidiInputs::None],
             midi_out: Vec::new(),
             midi_feedback: Vec::new(),
             gamepad: Gamepads::None,
@@ -123,7 +123,7 @@ impl Settings {
             osc_in: Vec::new(),
             oscquery: None,
             osc_out: Vec::new(),
-            serial: SerialPorts::None,
+            serial: vec![SerialPorts::None],
             baud: serial::BAUD,
             device: Vec::new(),
             names: None,
@@ -157,12 +157,12 @@ impl Devices {
             midi::follow(&settings.midi, &context),
             audio::follow(&settings.audio, settings.audio_channels, &context),
             settings.oscquery.map(|address| osc::serve(address, settings.osc_in.first().copied(), &context)),
-            serial::follow(&settings.serial, settings.baud, &context),
             gamepad::follow(settings.gamepad, &context),
         ];
         let listeners = settings.osc_in.iter().map(|port| osc::listen(port, &context));
+        let boards = settings.serial.iter().filter_map(|ports| serial::follow(ports, settings.baud, &context));
         let outgoing = players.into_iter().chain(shown).chain(senders).chain(lighters);
-        let workers = workers.into_iter().flatten().chain(listeners).chain(outgoing).collect();
+        let workers = workers.into_iter().flatten().chain(listeners).chain(boards).chain(outgoing).collect();
         Devices { activity: context.activity, names: context.names, sound: context.sound, outputs, _workers: workers }
     }
 
@@ -256,7 +256,8 @@ mod tests {
         assert_eq!((settings.osc_in, settings.osc_out, settings.midi_out), (Vec::new(), Vec::new(), Vec::new()));
         assert_eq!(settings.lamps, LampSettings::none());
         assert_eq!((settings.audio, settings.audio_channels), (AudioSource::None, Channels::Mean));
-        assert_eq!((settings.midi, settings.serial, settings.baud), (MidiInputs::All, SerialPorts::None, 115_200));
+        assert_eq!((&settings.midi[..], &settings.serial[..]), (&[MidiInputs::All][..], &[SerialPorts::None][..]));
+        assert_eq!(settings.baud, 115_200);
         assert_eq!(settings.gamepad, Gamepads::All);
     }
 
@@ -265,6 +266,8 @@ mod tests {
         let args = [
             "--midi",
             "nano",
+            "--midi",
+            "Launch",
             "--midi-out",
             "Synth",
             "--midi-out",
@@ -285,9 +288,11 @@ mod tests {
             "hold",
             "--serial",
             "/dev/ttyACM0",
+            "--serial",
+            "udp:9100",
         ];
         let settings = settings(&args).expect("flags");
-        assert_eq!(settings.midi, MidiInputs::Named("nano".into()));
+        assert_eq!(settings.midi, ["nano", "launch"].map(|text| MidiInputs::Named(text.into())));
         let part = |name: &str, text: &str| Named { name: name.into(), device: PartOfName(text.into()) };
         assert_eq!(settings.midi_out, [part("", "Synth"), part("pads", "Launchpad")]);
         let ports: Vec<String> = settings.osc_in.iter().map(OscPort::to_string).collect();
@@ -296,8 +301,8 @@ mod tests {
         assert_eq!(settings.osc_out, [Target::Address(([10, 0, 0, 2], 9001).into()).into(), wall]);
         let LampSettings { artnet, sacn, light_rate, light_end, .. } = &settings.lamps;
         assert_eq!((artnet.len(), sacn.len(), *light_rate, *light_end), (1, 1, 40, lamps::End::Hold));
-        assert_eq!(settings.serial, SerialPorts::Path("/dev/ttyACM0".into()));
-        assert_eq!("udp:9100".parse(), Ok(SerialPorts::Udp(([127, 0, 0, 1], 9100).into())));
+        let network = SerialPorts::Udp(([127, 0, 0, 1], 9100).into());
+        assert_eq!(settings.serial, [SerialPorts::Path("/dev/ttyACM0".into()), network]);
         assert!("udp:nowhere".parse::<SerialPorts>().is_err());
     }
 

@@ -129,7 +129,7 @@ impl Wanted {
     }
 }
 
-/// Keeps serial ports open.
+/// Keeps the ports of one flag open.
 pub(super) fn follow(wanted: &SerialPorts, baud: u32, context: &DeviceContext) -> Option<Worker> {
     match wanted {
         SerialPorts::None => None,

@@ -360,6 +360,27 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_malformed_lines_and_frames_leave_a_board_that_reads() {
+        let context = DeviceContext::default();
+        let mut board = session(&context, "port");
+        for seed in 0..10_000_u32 {
+            let noise = |i: u32| (seed.wrapping_mul(2_654_435_761).rotate_left(7 * i) >> 24) as u8;
+            // Zeros begin and end frames; the others are parts of lines.
+            let length = if seed % 100 == 0 { 3000 } else { seed % 40 };
+            let bytes: Vec<u8> = (0..length).map(noise).chain(if seed % 2 == 0 { *b"\n" } else { [0] }).collect();
+            board.take(&bytes);
+        }
+        // An unfinished frame or line is over after a moment of silence.
+        board.check(Instant::now() + 2 * FRAME);
+        board.take(b"\ntouch 0.25\n");
+        let touch = context.inbox.latest().sensor("touch", 0).and_then(Control::last);
+        let light = context.activity.lights().remove(0);
+        assert_eq!((touch, light.state), (Some(0.25), State::Open));
+        assert!(light.counts.errors > 5000, "{:?}", light.counts);
+        assert!(context.activity.controls().len() <= bendrack_nodes::input::MOST_NAMES);
+    }
+
+    #[test]
     fn lines_to_a_board_keep_their_rate_and_the_oldest_are_dropped_and_counted() {
         let context = DeviceContext::default();
         let mut board = session(&context, "lamp");

@@ -12,5 +12,6 @@ mod makes;
 mod notices;
 mod play;
 mod rig;
+mod soak;
 mod takes;
 mod terminal;

@@ -1,4 +1,4 @@
-//! The picture of the README, with the real engine: `make pictures`.
+//! The pictures of the README and the docs: `make pictures`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use bendrack::engine::{Engine, EngineHandle, Model};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::input::Event;
+use eframe::egui::{Key, Modifiers, Rect};
+use egui_kittest::kittest::Queryable as _;
 
 use crate::driver::*;
 
@@ -33,4 +36,60 @@ fn the_rack_of_the_readme() {
     let (width, height) = picture.dimensions();
     let rack = image::imageops::crop_imm(&picture, MARGIN, MARGIN, width - 2 * MARGIN, height - 2 * MARGIN);
     rack.to_image().save(path).unwrap();
+}
+
+/// A part of the window, as a picture of the docs.
+fn save(window: &mut Window, part: Rect, name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    let picture = window.render().unwrap();
+    let scale = picture.width() as f32 / window.ctx.content_rect().width();
+    let [x, y, width, height] =
+        [part.left(), part.top(), part.width(), part.height()].map(|points| (points * scale).round() as u32);
+    let part = image::imageops::crop_imm(&picture, x, y, width, height);
+    part.to_image().save(folder.join(name)).unwrap();
+}
+
+#[test]
+#[ignore = "draws docs/pictures, and needs a graphics driver: make pictures"]
+fn panels_of_devices() {
+    let mut patch = first_bend();
+    let map = |text: &str| serde_json::from_str(text).unwrap();
+    patch.maps = vec![
+        map(r#"{ "kind": "cc", "channel": 1, "number": 20, "to": "lfo.rate", "range": [0.05, 1.0] }"#),
+        map(
+            r#"{ "kind": "osc", "address": "/1/fader1", "to": "rotate.angle", "range": [-90, 90], "takeover": "scale", "smooth": 0.2 }"#,
+        ),
+        map(r#"{ "kind": "note", "channel": 10, "number": 36, "to": "lfo.reset", "range": [0, 1] }"#),
+    ];
+    let (mut window, fake) = window_with(patch, Some("patches/first_bend.json".into()), None, true);
+    for event in [Event::cc(1, 20, 0.2), Event::osc("/1/fader1", &[0.73]), Event::note(10, 36, 0.75)] {
+        fake.0.borrow_mut().controls.apply(&event);
+    }
+    for number in 1..60 {
+        fake.play(number);
+        window.run_steps(1);
+    }
+    let whole = window.ctx.content_rect().shrink(MARGIN as f32);
+    let maps = window.get_by_label("learn several maps").rect();
+    let last = window.get_by_label_contains("bank of lfo.reset").rect();
+    let side = Rect::from_min_max(
+        [maps.left() - 16.0, maps.top() - 44.0].into(),
+        [whole.right(), last.bottom() + 12.0].into(),
+    );
+    save(&mut window, side, "maps.png");
+    window.get_by_label("Devices").click();
+    window.run_steps(10);
+    let find = window.get_by_label("find a control").rect();
+    save(&mut window, Rect::from_min_max([whole.left(), find.top() - 24.0].into(), whole.max), "monitor.png");
+    window.get_by_label("close the devices").click();
+    window.run_steps(5);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::M);
+    window.run_steps(5);
+    window.get_by_label("learn a map of rotate.angle").click();
+    window.run_steps(2);
+    window.hover_at(whole.left_top());
+    window.run_steps(5);
+    let nodes = window.state().workspace.frame.rects["rotate"].union(window.state().workspace.frame.rects["lfo"]);
+    save(&mut window, nodes.expand(24.0), "learn_several.png");
 }

@@ -189,14 +189,24 @@ impl PortClock {
 }
 
 /// Keeps MIDI inputs open.
-pub(super) fn follow(wanted: &MidiInputs, context: &DeviceContext) -> Option<Worker> {
-    let (wanted, name) = match wanted {
-        MidiInputs::None => return None,
-        MidiInputs::All => (String::new(), "MIDI".to_owned()),
-        MidiInputs::Named(text) => (text.clone(), format!("MIDI with {text:?} in its name")),
+pub(super) fn follow(wanted: &[MidiInputs], context: &DeviceContext) -> Option<Worker> {
+    let is_all = wanted.contains(&MidiInputs::All);
+    let named = wanted.iter().filter_map(|wanted| match wanted {
+        MidiInputs::Named(text) => Some(text.clone()),
+        MidiInputs::All | MidiInputs::None => None,
+    });
+    let (wanted, name) = if is_all {
+        (vec![String::new()], "MIDI".to_owned())
+    } else {
+        let texts: Vec<String> = named.collect();
+        let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+        (texts, format!("MIDI with {} in its name", quoted.join(" or ")))
     };
+    if wanted.is_empty() {
+        return None;
+    }
     let light = context.light(Kind::Midi, &name);
-    let mut watcher = Watcher::new(Inputs, &wanted, context, &light);
+    let mut watcher = Watcher::new(Inputs, wanted, context, &light);
     Some(Worker::spawn(&light, move |stop| while !stop.after(watcher.poll()) {}))
 }
 
@@ -301,6 +311,22 @@ mod tests {
         assert_eq!(clock.time_of(50_000, at(900)), at(900));
         assert_eq!(clock.time_of(9_000_000, at(950)), at(950));
         assert_eq!(clock.time_of(u64::MAX, at(990)), at(990));
+    }
+
+    #[test]
+    fn ten_thousand_malformed_messages_leave_a_port_that_reads() {
+        let context = DeviceContext::default();
+        let mut port = Port::new(context.clone(), context.light(Kind::Midi, "noise"));
+        for seed in 0..10_000_u32 {
+            let noise = (0..seed % 7).map(|i| (seed.wrapping_mul(2_654_435_761).rotate_left(5 * i) >> 24) as u8);
+            // Never the status of a CC of channel 16, which is counted below.
+            let bytes: Vec<u8> = noise.filter(|byte| byte & 0x0F != 0x0F).collect();
+            port.receive(u64::from(seed), &bytes);
+        }
+        port.receive(10_000, &[0xF7, 0xBF, 20, 127]);
+        assert_eq!(context.inbox.latest().cc((16, 20)).and_then(Control::last), Some(1.0));
+        assert!(context.activity.lights()[0].counts.errors > 0);
+        assert!(context.activity.controls().len() <= bendrack_nodes::input::MOST_NAMES);
     }
 
     proptest! {

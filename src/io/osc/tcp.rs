@@ -145,6 +145,24 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_malformed_frames_are_errors_and_the_next_is_read() {
+        let (context, worker, address) = open();
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        for seed in 0..10_000_u32 {
+            let noise = (0..seed % 60).map(|i| (seed.wrapping_mul(2_654_435_761).rotate_left(i) >> 25) as u8);
+            // Between the marks of SLIP, so that each ends before the next.
+            let frame: Vec<u8> = [0xC0].into_iter().chain(noise).chain(*b"x\xC0").collect();
+            stream.write_all(&frame).expect("written");
+        }
+        let packet = bytes(&message("/good", vec![OscType::Int(1)]));
+        stream.write_all(&[&[0xC0], &packet[..], &[0xC0]].concat()).expect("written");
+        within("it arrives", || context.inbox.latest().osc("/good", 0).is_some());
+        let counts = context.activity.lights().remove(0).counts;
+        assert_eq!((counts.messages, counts.errors), (1, 10_000));
+        drop(worker);
+    }
+
+    #[test]
     fn connections_are_bounded_and_a_closed_one_makes_room() {
         let (context, worker, address) = open();
         let connect = || TcpStream::connect(address).expect("a connection");

@@ -43,7 +43,7 @@ fn a_keyboard_is_read_unplugged_and_read_again() {
         return;
     }
     let name = format!("keys{}", std::process::id());
-    let midi = bendrack::io::midi::MidiInputs::Named(name.to_uppercase());
+    let midi = vec![bendrack::io::midi::MidiInputs::Named(name.to_uppercase())];
     let (devices, inbox) = open(&Settings { midi, ..Settings::none() });
     let cc = |key| inbox.latest().cc(key).and_then(Control::last);
     let held = || inbox.latest().note((1, 60)).is_some();

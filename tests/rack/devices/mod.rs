@@ -126,8 +126,8 @@ fn noise(state: &mut u64) -> u8 {
 fn devices_close_soon() {
     let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
     // Names that nothing has: a test shall not open what is plugged in.
-    let serial = bendrack::io::serial::SerialPorts::Path("/no/such/port".into());
-    let midi = bendrack::io::midi::MidiInputs::Named("no such port".into());
+    let serial = vec![bendrack::io::serial::SerialPorts::Path("/no/such/port".into())];
+    let midi = vec![bendrack::io::midi::MidiInputs::Named("no such port".into())];
     let audio = bendrack::io::audio::AudioSource::Named("no such input".into());
     let (devices, _) = open(&Settings { osc_in: vec![free.into()], serial, midi, audio, ..Settings::none() });
     within(SOON, "every device has a light", || devices.activity().lights().len() == 4);

@@ -123,3 +123,42 @@ fn an_address_that_is_taken_is_listened_at_when_it_is_free() {
     drop(other);
     within(SOON, "it is open", || is_open(&devices, Kind::OscIn));
 }
+
+/// By `oscsend` of liblo, over UDP and TCP.
+#[test]
+#[cfg(target_os = "linux")]
+fn liblo_sends_every_type_patterns_and_frames_of_tcp() {
+    let Some(oscsend) = super::peer("oscsend") else {
+        println!("skipped: oscsend is not here; make peers installs it on Debian and Ubuntu");
+        return;
+    };
+    let udp = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port").port();
+    let ports = [format!("127.0.0.1:{udp}"), format!("tcp:127.0.0.1:{tcp}")];
+    let osc_in = ports.iter().map(|port| port.parse().expect("an address")).collect();
+    let (devices, inbox) = open(&Settings { osc_in, ..Settings::none() });
+    let states = || devices.activity().lights().into_iter().map(|light| light.state).collect::<Vec<_>>();
+    within(SOON, "both are open", || states() == [State::Open, State::Open]);
+    let send = |to: &str, message: &[&str]| {
+        let status = std::process::Command::new(&oscsend).arg(to).args(message).status().expect("oscsend runs");
+        assert!(status.success(), "{message:?}");
+    };
+    let number = |address: &str, index: usize| inbox.latest().osc(address, index).and_then(Control::last);
+    let udp = format!("osc.udp://127.0.0.1:{udp}");
+    send(&udp, &["/all", "fidhTFs", "0.5", "3", "-0.25", "7", "text"]);
+    within(SOON, "every number", || {
+        (0..6).map(|index| number("/all", index)).collect::<Vec<_>>() == [0.5, 3.0, -0.25, 7.0, 1.0, 0.0].map(Some)
+    });
+    send(&udp, &["/a/1", "f", "0.1"]);
+    send(&udp, &["/a/2", "f", "0.1"]);
+    within(SOON, "two addresses", || number("/a/2", 0).is_some());
+    send(&udp, &["/a/{1,2}", "f", "0.75"]);
+    within(SOON, "a pattern", || ["/a/1", "/a/2"].map(|address| number(address, 0)) == [Some(0.75); 2]);
+    for count in 0..20 {
+        // Each is a connection of its own.
+        send(&format!("osc.tcp://127.0.0.1:{tcp}"), &["/tcp", "i", &count.to_string()]);
+        within(SOON, "a frame of TCP", || number("/tcp", 0) == Some(f64::from(count)));
+    }
+    let errors: u64 = devices.activity().lights().iter().map(|light| light.counts.errors).sum();
+    assert_eq!(errors, 0);
+}

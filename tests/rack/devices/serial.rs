@@ -39,7 +39,7 @@ fn a_board_is_read_unplugged_and_read_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("board");
     let path = path.to_str().expect("text");
-    let serial = SerialPorts::Path(path.into());
+    let serial = vec![SerialPorts::Path(path.into())];
     let (devices, inbox) = open(&Settings { serial, ..Settings::none() });
     let state = || light(&devices, Kind::Serial).map(|light| light.state);
     within(SOON, "it is waited for", || state() == Some(State::Waiting));
@@ -99,7 +99,7 @@ fn the_header_of_the_sketch_and_bendrack_understand_each_other() {
         }
     });
 
-    let (devices, inbox) = open(&Settings { serial: SerialPorts::Path(name), ..Settings::none() });
+    let (devices, inbox) = open(&Settings { serial: vec![SerialPorts::Path(name)], ..Settings::none() });
     within(SOON, "it greets", || light(&devices, Kind::Serial).is_some_and(|light| light.name == "terminal"));
     let line = |device: &str, text: &str| BoardLine { device: device.into(), line: text.as_bytes().into() };
     devices.outputs().send_to_boards(&[

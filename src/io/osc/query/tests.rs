@@ -216,6 +216,21 @@ fn websockets_are_bounded_and_noise_ends_one_alone() {
     drop(worker);
 }
 
+#[test]
+fn ten_thousand_malformed_requests_have_a_status() {
+    for seed in 0..10_000_u32 {
+        let noise = |i: u32| (seed.wrapping_mul(2_654_435_761).rotate_left(9 * i) >> 24) as u8;
+        let mut bytes: Vec<u8> = b"GET /bend/lfo/rate?VALUE HTTP/1.1\r\nHost: x\r\n\r\n".to_vec();
+        for i in 0..1 + seed % 8 {
+            let place = seed.wrapping_mul(40_503).rotate_left(3 * i) as usize % bytes.len();
+            bytes[place] = noise(i);
+        }
+        if let Err(status) = Question::read(&bytes) {
+            assert!([WRONG, FOREIGN, NO_METHOD].contains(&status), "{status}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_line_is_a_question_or_has_a_status(line in "(GET )?[ -~]{0,40}( HTTP/1.1)?") {
