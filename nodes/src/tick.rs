@@ -150,6 +150,9 @@ impl Plan {
             add(program, &mut scratch.requests.program, lane);
         }
         program.seed = self.seed;
+        if self.master < 1.0 {
+            program.bends.iter_mut().flat_map(|bend| &mut bend.amount).for_each(|amount| *amount *= self.master);
+        }
         program.bends.retain(|bend| !bend.is_neutral());
     }
 

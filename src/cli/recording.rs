@@ -217,6 +217,7 @@ mod tests {
             screen: picture,
             taps: Arc::default(),
             controls: Arc::default(),
+            measurements: Arc::default(),
             messages: Vec::new(),
             board_lines: Vec::new(),
             midi: Vec::new(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bendrack_nodes::input::{ControlId, Controls};
 use bendrack_nodes::program::light::Channels;
 use bendrack_nodes::program::message::{BoardLine, Midi, OscMessage, Played};
+use bendrack_nodes::tick::Measurements;
 
 use crate::media::{Map, Picture};
 
@@ -25,6 +26,8 @@ pub struct Frame {
     pub screen: Arc<Picture>,
     /// The maps of the taps at its latent frame.
     pub taps: Arc<Taps>,
+    /// The numbers of the taps when it was made.
+    pub measurements: Arc<Measurements>,
     /// The controls in its latent frame.
     pub controls: Arc<Controls>,
     /// The OSC messages of this frame. Several of one node in a latent frame are spread over its frames.

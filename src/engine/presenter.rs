@@ -9,6 +9,7 @@ use bendrack_nodes::program::cells::Cells;
 use bendrack_nodes::program::light;
 use bendrack_nodes::program::message::{self, Played};
 use bendrack_nodes::program::source::Source;
+use bendrack_nodes::tick::Measurements;
 use candle_core::{DType, Device, Result, Tensor};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -39,6 +40,7 @@ struct Lane {
     taps: LaneTaps,
     peaks: Arc<Peaks>,
     controls: Arc<Controls>,
+    measurements: Arc<Measurements>,
 }
 
 impl Presenter {
@@ -80,11 +82,11 @@ impl Presenter {
         (latent, index): (usize, usize),
         program: &Program,
         taps: LaneTaps,
-        controls: Arc<Controls>,
+        (controls, measurements): (Arc<Controls>, Arc<Measurements>),
     ) -> Vec<Frame> {
         // Peaks advance by the time of a latent frame.
         Arc::make_mut(&mut self.peaks).update(source_of(program, index), &taps.taps, LATENT_SECS);
-        let lane = Lane { taps, peaks: self.peaks.clone(), controls };
+        let lane = Lane { taps, peaks: self.peaks.clone(), controls, measurements };
         let first = (LATENT_FRAMES * latent + 1).saturating_sub(pictures.len()) as u64;
         let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();
         let frame = |(picture, number)| self.frame(picture, number, program, &lane, index);
@@ -115,6 +117,7 @@ impl Presenter {
             screen: scene.compose(source_of(program, index)),
             taps: taps.clone(),
             controls: lane.controls.clone(),
+            measurements: lane.measurements.clone(),
             messages,
             board_lines: message::board_lines(&program.messages, index, is_sent, render),
             midi: midi.map(|played| Played { midi: with_picture(played.midi, part, count), ..played }).collect(),

@@ -52,7 +52,8 @@ impl Engine {
         let taps = self.taps.show(index);
         let (presenter, program) = (&mut self.presenter, &self.program);
         let controls = self.ticker.lanes().get(index).cloned().unwrap_or_default();
-        Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, taps, controls)))
+        let known = (controls, Arc::new(self.ticker.measurements().clone()));
+        Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, taps, known)))
     }
 
     /// Measures the last picture of a latent frame, for the next tick after the last frame of a chunk.

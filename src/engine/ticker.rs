@@ -108,6 +108,11 @@ impl Ticker {
         mem::swap(&mut self.latest, &mut self.next);
     }
 
+    /// The measurements of now.
+    pub(super) const fn measurements(&self) -> &Measurements {
+        &self.measurements
+    }
+
     /// Exchanges the measurements with those at the beginning of the chunk.
     pub(super) fn swap_measurements(&mut self) {
         mem::swap(&mut self.measurements, &mut self.begun);

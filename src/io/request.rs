@@ -14,6 +14,9 @@ use super::message::Problem;
 /// The most requests that wait. A knob has one: its latest.
 const MOST: usize = 4096;
 
+const MASTER: &str = "/bendrack/master";
+const FREEZE: &str = "/bendrack/freeze";
+const BLACKOUT: &str = "/bendrack/blackout";
 /// The address that starts and stops a recording of the window.
 pub const RECORD: &str = "/bendrack/record";
 const SNAPSHOT: &str = "/bendrack/snapshot";
@@ -36,6 +39,12 @@ pub struct Request {
 pub enum Action {
     /// Edits of the patch.
     Edit(Vec<LevelEdit>),
+    /// The depth of all bends, 0 to 1.
+    Master(f64),
+    /// Holds the picture, or ends it; none for the other state.
+    Freeze(Option<bool>),
+    /// Shows black, or ends it; none for the other state.
+    Blackout(Option<bool>),
     /// A tap of the tempo.
     Tap,
     /// The video begins again: an empty KV cache, and every knob where the patch has it.
@@ -45,16 +54,19 @@ pub enum Action {
 }
 
 /// The addresses of commands, with what each does.
-pub(super) const COMMANDS: [(&str, &str); 4] = [
+pub(super) const COMMANDS: [(&str, &str); 7] = [
     (SNAPSHOT, "Recalls a snapshot: its number, from 1, or its name as a text."),
     (TAP, "A tap of the tempo."),
+    (MASTER, "The depth of all bends, 0 to 1."),
+    (FREEZE, "1 holds the picture, 0 ends it; a message without a number does either."),
+    (BLACKOUT, "1 shows black, 0 ends it; a message without a number does either."),
     (RECORD, "1 starts a recording of the window, 0 stops it; a message without a number does either."),
     (PANIC, "The video begins again, with an empty KV cache."),
 ];
 
 /// True if an address is that of a request.
 pub(super) fn is_request(address: &str) -> bool {
-    address::is_knob(address) || [SNAPSHOT, TAP, PANIC].contains(&address)
+    address::is_knob(address) || [SNAPSHOT, TAP, PANIC, MASTER, FREEZE, BLACKOUT].contains(&address)
 }
 
 impl Request {
@@ -79,6 +91,12 @@ impl Request {
         let is_released = matches!(self.argument, Argument::Number(number) if number < 0.5);
         match &*self.address {
             TAP | PANIC | SNAPSHOT if is_released => Ok(Action::Nothing),
+            MASTER => match self.argument {
+                Argument::Number(master) => Ok(Action::Master(master.clamp(0.0, 1.0))),
+                _ => Err("the depth of all bends is a number from 0 to 1; send one".to_owned()),
+            },
+            FREEZE => Ok(Action::Freeze(self.is_on())),
+            BLACKOUT => Ok(Action::Blackout(self.is_on())),
             TAP => Ok(Action::Tap),
             PANIC => Ok(Action::Panic),
             SNAPSHOT => self.recall(patch).map(Action::Edit),
@@ -90,6 +108,14 @@ impl Request {
                     Err("the patch has no such node; the inspector shows the id of each".to_owned())
                 }
             },
+        }
+    }
+
+    /// The state that a switch is sent; none for a press.
+    const fn is_on(&self) -> Option<bool> {
+        match self.argument {
+            Argument::Number(number) => Some(number >= 0.5),
+            _ => None,
         }
     }
 
@@ -211,6 +237,12 @@ mod tests {
         ] {
             assert_eq!(action("/bendrack/tap", argument.clone()), Ok(tap));
             assert_eq!(action("/bendrack/panic", argument), Ok(panic));
+        }
+        assert_eq!(action("/bendrack/master", number(7.0)), Ok(Action::Master(1.0)));
+        assert!(action("/bendrack/master", Argument::Press).is_err());
+        for (argument, is_on) in [(number(1.0), Some(true)), (number(0.0), Some(false)), (Argument::Press, None)] {
+            assert_eq!(action("/bendrack/freeze", argument.clone()), Ok(Action::Freeze(is_on)));
+            assert_eq!(action("/bendrack/blackout", argument), Ok(Action::Blackout(is_on)));
         }
     }
 

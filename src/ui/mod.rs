@@ -43,7 +43,8 @@ pub fn run(options: Options) -> eframe::Result {
     let viewport = eframe::egui::ViewportBuilder::default()
         .with_title("bendrack")
         .with_app_id("bendrack")
-        .with_inner_size(theme::WINDOW)
+        .with_inner_size(theme::OPENING)
+        .with_min_inner_size(theme::SMALLEST)
         .with_drag_and_drop(true);
     let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let open = |cc: &eframe::CreationContext<'_>| {

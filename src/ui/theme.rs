@@ -237,7 +237,11 @@ pub fn frame_colours() -> [(&'static str, Color32); 8] {
     ]
 }
 
-/// Initial size of the window.
+/// The size of a new window: with a title bar and a panel, it fits on a screen of 1600×900.
+pub const OPENING: Vec2 = vec2(1440.0, 800.0);
+/// The smallest size of the window.
+pub const SMALLEST: Vec2 = vec2(960.0, 600.0);
+/// The size of windows in tests and pictures.
 pub const WINDOW: Vec2 = vec2(1680.0, 1000.0);
 
 #[cfg(test)]

@@ -138,6 +138,7 @@ pub fn frame(number: u64) -> Frame {
         screen: Arc::new(Picture { width: 256, height: 128, rgb: beside }),
         taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
         controls: Arc::default(),
+        measurements: Arc::default(),
         messages: Vec::new(),
         board_lines: Vec::new(),
         midi: Vec::new(),

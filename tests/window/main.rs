@@ -18,6 +18,7 @@ mod pictures;
 mod problems;
 mod recordings;
 mod screenshots;
+mod stage;
 mod subpatches;
 mod takes;
 mod videos;

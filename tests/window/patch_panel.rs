@@ -131,6 +131,8 @@ fn a_knob_is_mapped_to_a_controller_and_unmapped() {
 #[test]
 fn the_metadata_is_edited_in_the_inspector() {
     let (mut window, fake) = window(Patch::default());
+    window.get_by_label("About this patch").click();
+    window.run_steps(20);
     let plans = fake.plans();
     for (label, text) in [
         ("title of the patch", "Tides"),

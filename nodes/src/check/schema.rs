@@ -17,6 +17,7 @@ pub fn schema(library: &[&'static NodeDef]) -> Json {
     schema["properties"]["version"] = json!({ "const": VERSION });
     let defs = &mut schema["$defs"];
     within(&mut defs["Engine"]["properties"]["tempo"], TEMPI);
+    within(&mut defs["Engine"]["properties"]["master"], (0.0, 1.0));
     within(&mut defs["Engine"]["properties"]["seed"], (0, u64::MAX));
     within(&mut defs["Node"]["properties"]["v"], (0, u32::MAX));
     for kind in defs["ControlMap"]["oneOf"].as_array_mut().into_iter().flatten() {

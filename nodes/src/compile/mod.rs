@@ -87,7 +87,8 @@ impl Plan {
         let mut compiler = Compiler { library: &library, engine, diagnostics, settings: Settings::default() };
         let tempo = compiler.tempo();
         let (plan, resolved) = compiler.compile(&flat);
-        let plan = plan.map(|plan| Self { tempo, ..plan });
+        let master = compiler.master();
+        let plan = plan.map(|plan| Self { tempo, master, ..plan });
         let failed = compiler.diagnostics.failed();
         compiler.check_unused(definitions, &mut used);
         (plan.filter(|_| !failed), resolved)
@@ -139,6 +140,18 @@ impl Compiler<'_> {
             self.compile(&flat);
             self.diagnostics.soften(first);
         }
+    }
+
+    /// The depth of all bends, within its limits.
+    fn master(&mut self) -> f64 {
+        let master = self.engine.master;
+        let held = if master.is_nan() { 1.0 } else { master.clamp(0.0, 1.0) };
+        if master != held {
+            let message = format!("the depth {master} is outside 0 to 1; {held} is used");
+            let problem = Problem::warning(Code::OutOfRange, "/engine/master", message);
+            self.diagnostics.push(problem.expected("0 to 1".to_owned()));
+        }
+        held
     }
 
     /// The tempo of the patch, in beats per minute, within its limits.
@@ -221,6 +234,7 @@ impl Compiler<'_> {
             layout: Arc::new(layout),
             seed: self.engine.seed,
             tempo: DEFAULT_TEMPO,
+            master: 1.0,
         })
     }
 

@@ -23,6 +23,10 @@ impl Patch {
                 let before = std::mem::replace(&mut self.engine.tempo, tempo);
                 Ok(vec![Edit::SetTempo { tempo: before }])
             }
+            Edit::SetMaster { master } => {
+                let before = std::mem::replace(&mut self.engine.master, master);
+                Ok(vec![Edit::SetMaster { master: before }])
+            }
             Edit::SetMeta { meta } => {
                 let before = std::mem::replace(&mut self.meta, *meta);
                 Ok(vec![Edit::SetMeta { meta: Box::new(before) }])
@@ -103,6 +107,11 @@ pub enum Edit {
         /// In beats per minute.
         tempo: f64,
     },
+    /// Changes the depth of all bends.
+    SetMaster {
+        /// 0 to 1.
+        master: f64,
+    },
     /// Replaces the metadata.
     SetMeta {
         /// The new metadata.
@@ -165,6 +174,7 @@ mod tests {
         let within = |edit| Edit::Within { id: "wobble".into(), edit };
         let edits = [
             Edit::SetTempo { tempo: 90.0 },
+            Edit::SetMaster { master: 0.5 },
             LevelEdit::Mute { to: "left.way".parse().unwrap(), mute: true }.into(),
             Edit::SetMeta { meta: Box::new(Meta { title: "Other".into(), ..Meta::default() }) },
             Edit::SetFrames { frames: Vec::new() },

@@ -59,6 +59,13 @@ pub enum LevelEdit {
         /// True to bypass it.
         bypass: bool,
     },
+    /// Sets the title of a node; an empty one is that of its kind.
+    SetTitle {
+        /// The node's id.
+        id: String,
+        /// The title.
+        title: String,
+    },
     /// Mutes a cable, or ends its mute.
     Mute {
         /// Its input.
@@ -112,6 +119,7 @@ impl Level<'_> {
             LevelEdit::SetParam { id, name, value } => self.set_param(id, name, value),
             LevelEdit::SetDepth { id, name, depth } => self.set_depth(id, name, depth),
             LevelEdit::Bypass { id, bypass } => self.bypass(id, bypass),
+            LevelEdit::SetTitle { id, title } => self.set_title(id, title),
             LevelEdit::Mute { to, mute } => self.mute(to, mute),
             LevelEdit::Move { id, pos } => self.move_node(id, pos),
             LevelEdit::SetCables { cables } => {
@@ -182,6 +190,11 @@ impl Level<'_> {
     fn bypass(self, id: String, bypass: bool) -> Undo {
         let before = std::mem::replace(&mut node_mut(self.nodes, &id)?.bypass, bypass);
         Ok(vec![LevelEdit::Bypass { id, bypass: before }])
+    }
+
+    fn set_title(self, id: String, title: String) -> Undo {
+        let before = std::mem::replace(&mut node_mut(self.nodes, &id)?.title, title);
+        Ok(vec![LevelEdit::SetTitle { id, title: before }])
     }
 
     fn mute(self, to: Port, mute: bool) -> Undo {

@@ -79,6 +79,9 @@ pub struct EngineSettings {
     /// Tempo in beats per minute, unless a node sets it.
     #[serde(default = "tempo", skip_serializing_if = "is_default_tempo")]
     pub tempo: f64,
+    /// Depth of all bends, 0 to 1: at 0 the model runs as without bends.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub master: f64,
     /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
@@ -86,8 +89,17 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { seed: 0, tempo: DEFAULT_TEMPO, rest: Map::new() }
+        Self { seed: 0, tempo: DEFAULT_TEMPO, master: whole(), rest: Map::new() }
     }
+}
+
+const fn whole() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_whole(master: &f64) -> bool {
+    *master == whole() || !master.is_finite()
 }
 
 const fn tempo() -> f64 {

@@ -302,6 +302,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
             value: Some(json!(x))
         }),
         (id(), any::<bool>()).prop_map(|(id, bypass)| LevelEdit::Bypass { id, bypass }),
+        (id(), "[a-z ]{0,8}").prop_map(|(id, title)| LevelEdit::SetTitle { id, title }),
         (id(), 0.0..9.0f64).prop_map(|(id, x)| LevelEdit::Move { id, pos: [x, x] }),
     ];
     let edit = prop_oneof![

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::{Edit, Patch};
 
 use crate::engine::EngineHandle;
 use crate::io::{Action, Request};
@@ -42,6 +42,13 @@ impl Knobs {
                 for edit in edits {
                     patch.apply(edit).map_err(|error| error.to_string())?;
                 }
+            }
+            Action::Master(master) => {
+                let patch = Arc::make_mut(&mut self.0);
+                patch.apply(Edit::SetMaster { master }).map_err(|error| error.to_string())?;
+            }
+            Action::Freeze(_) | Action::Blackout(_) => {
+                return Err("bendrack play has no window to freeze or darken; send it to the window".to_owned());
             }
             Action::Panic => engine.restart(),
             Action::Tap => return Err("bendrack play taps no tempo; send /bend/tempo".to_owned()),

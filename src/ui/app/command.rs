@@ -71,6 +71,14 @@ pub enum Command {
     ToggleTakes,
     /// Keep the take that is written now.
     KeepTake,
+    /// Open the window for a projector, or close it.
+    ToggleOutput,
+    /// Hold the picture, or end it.
+    ToggleFreeze,
+    /// Show black, or end it.
+    ToggleBlackout,
+    /// Take all bends away, then restart the video.
+    Panic,
     /// Learn maps knob after knob, or end it.
     ToggleLearningMaps,
     /// Save the maps to a file.
@@ -138,7 +146,11 @@ impl App {
             Command::ToggleTakes => self.takes_panel.open = !self.takes_panel.open,
             Command::KeepTake => self.keep_take(ui),
             Command::ToggleDevices => self.device_monitor.open = !self.device_monitor.open,
-            Command::TogglePreview => self.preview.large = !self.preview.large,
+            Command::TogglePreview => {
+                // An unseen palette would take the keys.
+                self.canvas.palette = None;
+                self.preview.large = !self.preview.large;
+            }
             Command::Cancel => {
                 self.preview.large = false;
                 self.files.waiting = None;
@@ -157,6 +169,10 @@ impl App {
                 };
                 self.message.show(ui, text.to_owned());
             }
+            Command::ToggleOutput => self.stage.toggle(),
+            Command::ToggleFreeze => self.stage.is_frozen = !self.stage.is_frozen,
+            Command::ToggleBlackout => self.stage.is_black = !self.stage.is_black,
+            Command::Panic => self.panic(ui),
             Command::SaveMaps => self.files.save_maps(ui, &self.workspace.editor.document),
             Command::LoadMaps => self.files.load_maps(ui),
         }

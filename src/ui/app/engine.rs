@@ -8,6 +8,7 @@ use bendrack_nodes::patch::Patch;
 
 use crate::engine::model::LATENT_SECS;
 use crate::engine::{EngineHandle, Frame, Replay, Status};
+use crate::ui::document::missing::Missing;
 use crate::ui::workspace::{Editor, Playback};
 
 /// The engine as the window uses it. No call blocks.
@@ -86,13 +87,17 @@ impl EngineStatus {
             return;
         };
         self.frame = Some(frame.number);
-        if playback.images.take(ctx, &frame) || learns {
+        // Without a model the engine shows black; the window keeps the last picture.
+        let is_playing = self.status.playing.is_some();
+        playback.missing = Missing::of(&editor.document.patch).filter(|_| !is_playing);
+        let is_held = playback.is_frozen || playback.missing == Some(Missing::Model);
+        if playback.images.take(ctx, &frame, is_held) || learns {
             playback.controls = engine.controls();
         }
         // A take plays another patch, so its numbers do not belong to the ports on the canvas.
         if self.status.playing.is_some() {
             return;
         }
-        playback.live.advance(frame.latent, &frame.controls, LATENT_SECS);
+        playback.live.advance(frame.latent, &frame.controls, &frame.measurements, LATENT_SECS);
     }
 }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use bendrack_nodes::patch::{MapSet, Patch};
 use eframe::egui::Ui;
+use egui_file_dialog::{DialogState, FileDialog};
 
 use crate::disk;
 use crate::provenance::{Opened, Render};
@@ -14,6 +16,9 @@ use crate::ui::panels::status_bar::file_name;
 
 /// The suggested name of a new patch.
 const UNNAMED: &str = "patch.json";
+
+/// The shortest time in which a person answers a dialog. One that ends sooner has not opened.
+const ANSWER: Duration = Duration::from_millis(250);
 
 /// The result of a file task.
 pub enum FileEvent {
@@ -31,6 +36,111 @@ pub enum FileEvent {
     Failed(String),
     /// A dialog was cancelled.
     Cancelled,
+    /// The system showed no dialog.
+    NoDialog(Box<Question>),
+}
+
+/// The purpose of a path.
+#[derive(Clone)]
+pub enum Purpose {
+    /// To open a patch.
+    Open,
+    /// To save this patch.
+    Save(Arc<Patch>),
+    /// To save these maps.
+    SaveMaps(MapSet),
+    /// To load maps.
+    LoadMaps,
+    /// To render a video.
+    Video,
+}
+
+impl Purpose {
+    /// The kinds of files, by name and extensions.
+    const fn filters(&self) -> &'static [(&'static str, &'static [&'static str])] {
+        match self {
+            // Pictures and videos may contain a patch.
+            Self::Open => {
+                &[("bendrack patch, picture or video", &["json", "png", "mp4"]), ("bendrack patch", &["json"])]
+            }
+            Self::Save(_) => &[("bendrack patch", &["json"])],
+            Self::SaveMaps(_) | Self::LoadMaps => &[("bendrack maps", &["json"])],
+            Self::Video => &[("video", &["mp4", "gif", "png"])],
+        }
+    }
+
+    const fn is_save(&self) -> bool {
+        matches!(self, Self::Save(_) | Self::SaveMaps(_) | Self::Video)
+    }
+
+    /// Reads or writes the file.
+    fn finish(self, path: PathBuf) -> FileEvent {
+        match self {
+            Self::Open => opened(path),
+            Self::Save(patch) => saved(path, patch),
+            Self::SaveMaps(set) => match disk::save_maps(&path, &set) {
+                Ok(()) => FileEvent::SavedMaps(path),
+                Err(error) => FileEvent::Failed(error.to_string()),
+            },
+            Self::LoadMaps => match disk::load_maps(&path) {
+                Ok(set) => FileEvent::OpenedMaps(path, set),
+                Err(error) => FileEvent::Failed(error.to_string()),
+            },
+            Self::Video => FileEvent::ChosenVideo(path),
+        }
+    }
+}
+
+/// A question for a path.
+#[derive(Clone)]
+pub struct Question {
+    purpose: Purpose,
+    /// The suggested name and folder.
+    name: Option<String>,
+    folder: Option<PathBuf>,
+}
+
+impl Question {
+    /// Asks by the dialog of the system.
+    fn ask(self) -> FileEvent {
+        let mut dialog = rfd::FileDialog::new();
+        for (name, extensions) in self.purpose.filters() {
+            dialog = dialog.add_filter(*name, extensions);
+        }
+        if let Some(name) = &self.name {
+            dialog = dialog.set_file_name(name);
+        }
+        if let Some(folder) = &self.folder {
+            dialog = dialog.set_directory(folder);
+        }
+        let begin = Instant::now();
+        let chosen = if self.purpose.is_save() { dialog.save_file() } else { dialog.pick_file() };
+        match chosen {
+            Some(path) => self.purpose.finish(path),
+            None if begin.elapsed() < ANSWER => FileEvent::NoDialog(Box::new(self)),
+            None => FileEvent::Cancelled,
+        }
+    }
+
+    /// The dialog of bendrack itself, for a system without one.
+    fn browser(&self) -> FileDialog {
+        let mut browser = FileDialog::new();
+        for (name, extensions) in self.purpose.filters() {
+            browser = browser.add_file_filter_extensions(name, extensions.to_vec());
+        }
+        if let Some(name) = &self.name {
+            browser = browser.default_file_name(name);
+        }
+        if let Some(folder) = self.folder.clone() {
+            browser = browser.initial_directory(folder);
+        }
+        if self.purpose.is_save() {
+            browser.save_file();
+        } else {
+            browser.pick_file();
+        }
+        browser
+    }
 }
 
 /// An action that discards the present patch.
@@ -51,6 +161,8 @@ pub struct FileTasks {
     /// The suggested name of a patch without a file.
     suggested: String,
     dialog_open: bool,
+    /// The dialog of bendrack itself, and the purpose of its path.
+    browser: Option<(Box<FileDialog>, Purpose)>,
     /// The action that waits for an answer about unsaved work.
     pub waiting: Option<Discarding>,
     /// True if the window closes without a question about unsaved work.
@@ -60,7 +172,15 @@ pub struct FileTasks {
 impl Default for FileTasks {
     fn default() -> Self {
         let (outbox, inbox) = channel();
-        Self { inbox, outbox, suggested: UNNAMED.to_owned(), dialog_open: false, waiting: None, closing: false }
+        Self {
+            inbox,
+            outbox,
+            suggested: UNNAMED.to_owned(),
+            dialog_open: false,
+            browser: None,
+            waiting: None,
+            closing: false,
+        }
     }
 }
 
@@ -87,11 +207,7 @@ impl FileTasks {
     pub fn open(&mut self, ui: &Ui, path: Option<PathBuf>) {
         match path {
             Some(path) => self.spawn(ui, move || opened(path)),
-            None if !self.dialog_open => {
-                self.dialog_open = true;
-                self.spawn(ui, || open_dialog().pick_file().map_or(FileEvent::Cancelled, opened));
-            }
-            None => {}
+            None => self.ask(ui, Purpose::Open, None, None),
         }
     }
 
@@ -100,65 +216,61 @@ impl FileTasks {
         let patch = Arc::clone(&document.patch);
         match document.path.clone().filter(|_| !save_as) {
             Some(path) => self.spawn(ui, move || saved(path, patch)),
-            None if !self.dialog_open => {
-                self.dialog_open = true;
+            None => {
                 let name = if document.path.is_some() { file_name(document) } else { self.suggested.clone() };
-                self.spawn(ui, move || match dialog().set_file_name(name).save_file() {
-                    Some(path) => saved(path, patch),
-                    None => FileEvent::Cancelled,
-                });
+                self.ask(ui, Purpose::Save(patch), Some(name), None);
             }
-            None => {}
         }
     }
 
     /// Shows a dialog for a file, and writes the maps to it.
     pub fn save_maps(&mut self, ui: &Ui, document: &Document) {
-        if self.dialog_open {
-            return;
-        }
-        self.dialog_open = true;
-        let set = MapSet::of(&document.patch);
-        self.spawn(ui, move || match maps_dialog().set_file_name("maps.json").save_file() {
-            Some(path) => match disk::save_maps(&path, &set) {
-                Ok(()) => FileEvent::SavedMaps(path),
-                Err(error) => FileEvent::Failed(error.to_string()),
-            },
-            None => FileEvent::Cancelled,
-        });
+        self.ask(ui, Purpose::SaveMaps(MapSet::of(&document.patch)), Some("maps.json".to_owned()), None);
     }
 
     /// Shows a dialog for a set of maps.
     pub fn load_maps(&mut self, ui: &Ui) {
-        if self.dialog_open {
-            return;
-        }
-        self.dialog_open = true;
-        self.spawn(ui, || match maps_dialog().pick_file() {
-            Some(path) => match disk::load_maps(&path) {
-                Ok(set) => FileEvent::OpenedMaps(path, set),
-                Err(error) => FileEvent::Failed(error.to_string()),
-            },
-            None => FileEvent::Cancelled,
-        });
+        self.ask(ui, Purpose::LoadMaps, None, None);
     }
 
     /// Shows a dialog for the file of a video, with this name and folder.
     pub fn choose_video(&mut self, ui: &Ui, path: &Path) {
-        if self.dialog_open {
-            return;
-        }
-        self.dialog_open = true;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
-        self.spawn(ui, move || {
-            let dialog = rfd::FileDialog::new().add_filter("video", &["mp4", "gif", "png"]).set_file_name(name);
-            let dialog = match folder {
-                Some(folder) => dialog.set_directory(folder),
-                None => dialog,
-            };
-            dialog.save_file().map_or(FileEvent::Cancelled, FileEvent::ChosenVideo)
-        });
+        self.ask(ui, Purpose::Video, Some(name), folder);
+    }
+
+    /// Shows a dialog, unless one is open.
+    fn ask(&mut self, ui: &Ui, purpose: Purpose, name: Option<String>, folder: Option<PathBuf>) {
+        if !self.dialog_open && self.browser.is_none() {
+            self.dialog_open = true;
+            let question = Question { purpose, name, folder };
+            self.spawn(ui, move || question.ask());
+        }
+    }
+
+    /// Shows the dialog of bendrack itself.
+    pub fn browse(&mut self, question: Question) {
+        self.browser = Some((Box::new(question.browser()), question.purpose));
+    }
+
+    /// True while the dialog of bendrack itself is open.
+    pub const fn is_browsing(&self) -> bool {
+        self.browser.is_some()
+    }
+
+    /// Shows the dialog of bendrack itself, if it is open, and carries out its answer.
+    pub fn browser_ui(&mut self, ui: &Ui) {
+        let Some((browser, _)) = &mut self.browser else { return };
+        browser.update(ui.ctx());
+        let picked = browser.take_picked();
+        let is_open = *browser.state() == DialogState::Open;
+        if picked.is_none() && is_open {
+            return;
+        }
+        if let (Some(path), Some((_, purpose))) = (picked, self.browser.take()) {
+            self.spawn(ui, move || purpose.finish(path));
+        }
     }
 
     /// Runs a task on a thread of its own.
@@ -170,21 +282,6 @@ impl FileTasks {
             ctx.request_repaint();
         });
     }
-}
-
-fn dialog() -> rfd::FileDialog {
-    rfd::FileDialog::new().add_filter("bendrack patch", &["json"])
-}
-
-fn maps_dialog() -> rfd::FileDialog {
-    rfd::FileDialog::new().add_filter("bendrack maps", &["json"])
-}
-
-/// The dialog that opens a patch; pictures and videos may contain one.
-fn open_dialog() -> rfd::FileDialog {
-    rfd::FileDialog::new()
-        .add_filter("bendrack patch, picture or video", &["json", "png", "mp4"])
-        .add_filter("bendrack patch", &["json"])
 }
 
 /// The message for a patch from a picture or video, which has no file of its own.

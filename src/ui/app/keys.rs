@@ -13,6 +13,8 @@ const NUMBERS: [Key; 9] =
 pub struct KeyContext {
     /// The palette is open.
     pub palette: bool,
+    /// A menu is open, which Esc closes.
+    pub menu: bool,
     /// The preview fills the window.
     pub large_preview: bool,
     /// A widget had the keyboard focus in the previous frame.
@@ -41,8 +43,12 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     take(ctrl, Key::T, Command::ToggleTakes);
     take(ctrl, Key::K, Command::KeepTake);
     take(ctrl, Key::M, Command::ToggleLearningMaps);
+    take(ctrl, Key::U, Command::ToggleOutput);
+    take(ctrl, Key::F, Command::ToggleFreeze);
+    take(ctrl, Key::B, Command::ToggleBlackout);
+    take(ctrl, Key::P, Command::Panic);
     take(Modifiers::NONE, Key::F11, Command::TogglePreview);
-    if !context.palette {
+    if !context.palette && !context.menu {
         take(Modifiers::NONE, Key::Escape, Command::Cancel);
     }
     // A text field has its own undo and takes letters.

@@ -1,6 +1,6 @@
 //! The layout of the window: the places of its panels, and the answers of the bars and the monitor.
 
-use eframe::egui::{CentralPanel, Frame, Key, Modifiers, Panel, Pos2, Ui, vec2};
+use eframe::egui::{CentralPanel, Frame, Key, Modifiers, Panel, Pos2, Sense, Ui, UiBuilder, vec2};
 
 use super::App;
 use super::command::Command;
@@ -13,11 +13,16 @@ use crate::ui::panels::maps::MapsChoice;
 use crate::ui::panels::monitor::{MonitorAnswer, MonitorView, monitor_ui};
 use crate::ui::panels::preview::preview_ui;
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, status_bar_ui};
+use crate::ui::panels::words::words_ui;
 use crate::ui::theme;
 
 impl App {
     /// Shows the panels, and runs the commands of their buttons.
     pub(super) fn panels(&mut self, ui: &mut Ui) {
+        (self.preview.mark, self.preview.is_black) = (self.stage_mark(), self.stage.is_black);
+        if std::mem::take(&mut self.preview.toggled) {
+            self.run(ui, Command::TogglePreview);
+        }
         if self.preview.large {
             self.playing_ui(ui);
             let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
@@ -29,9 +34,10 @@ impl App {
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
         let state = self.recordings.state();
         let (last, remote) = (self.recorded.as_deref(), self.recordings.remote());
+        let is_output = self.stage.is_open();
         let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
         let workspace = &mut self.workspace;
-        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording)).inner {
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, is_output)).inner {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
@@ -48,8 +54,17 @@ impl App {
             let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
             let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
             panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
+            let corner =
+                self.canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + vec2(4.0 * theme::UNIT, 6.0 * theme::UNIT);
+            let place = self.canvas.free_place(workspace, corner);
+            let words = Frame::new().inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT));
+            Panel::top("words").frame(words).show(ui, |ui| words_ui(ui, workspace, place));
             let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
-            let choice = CentralPanel::default().frame(frame).show(ui, |ui| inspector_ui(ui, workspace)).inner;
+            // In a part of its own: content that is too wide must not widen the column, which would keep the width.
+            let mut part = ui.new_child(UiBuilder::new().max_rect(ui.available_rect_before_wrap()));
+            part.set_clip_rect(part.max_rect().intersect(ui.clip_rect()));
+            let choice = CentralPanel::default().frame(frame).show(&mut part, |ui| inspector_ui(ui, workspace)).inner;
+            ui.allocate_rect(ui.available_rect_before_wrap(), Sense::hover());
             let command = choice.map(|choice| match choice {
                 MapsChoice::Learn => Command::ToggleLearningMaps,
                 MapsChoice::Save => Command::SaveMaps,

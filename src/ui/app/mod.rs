@@ -1,6 +1,7 @@
 //! The window: its state, and the order of a frame.
 
 mod backup;
+mod clipboard;
 mod command;
 pub mod devices;
 pub mod engine;
@@ -11,6 +12,7 @@ mod layout;
 mod patch_file;
 pub mod recording;
 mod remote;
+mod stage;
 pub mod takes;
 mod top_bar;
 pub mod waker;
@@ -46,6 +48,7 @@ use keyboard::HeldKeys;
 use keys::{KeyContext, commands};
 use recording::{HeldKey, Press, RecordedParts, RecordingLink};
 use remote::Remote;
+use stage::Stage;
 use takes::{Takes, TakesLink};
 use top_bar::TapTempo;
 use waker::Waker;
@@ -99,6 +102,7 @@ pub struct App {
     gesture: GestureTimer,
     taps: TapTempo,
     had_focus: bool,
+    stage: Stage,
 }
 
 /// A message in the status bar, which expires.
@@ -164,12 +168,14 @@ impl App {
             message: Message::default(),
             taps: TapTempo::default(),
             had_focus: false,
+            stage: Stage::default(),
         }
     }
 
     /// Shows one frame of the window.
     pub fn show(&mut self, ui: &mut Ui) {
         let Workspace { editor, playback, .. } = &mut self.workspace;
+        playback.is_frozen = self.stage.is_frozen;
         self.engine_status.poll(ui.ctx(), &*self.engine, editor, playback);
         if self.wanted_devices != self.workspace.editor.document.patch.devices {
             self.wanted_devices.clone_from(&self.workspace.editor.document.patch.devices);
@@ -194,7 +200,8 @@ impl App {
         }
         let over_canvas = ui.input(|i| i.pointer.hover_pos()).is_some_and(|at| self.canvas.contains(at));
         let context = KeyContext {
-            palette: self.canvas.palette.is_some(),
+            palette: self.canvas.palette.is_some() || self.files.is_browsing(),
+            menu: self.canvas.has_menu() || egui::Popup::is_any_open(ui.ctx()),
             large_preview: self.preview.large,
             had_focus: self.had_focus,
             over_canvas,
@@ -203,8 +210,10 @@ impl App {
         for command in commands(ui, &context) {
             self.run(ui, command);
         }
+        self.use_clipboard(ui);
         self.workspace.refresh();
         self.panels(ui);
+        self.output_ui(ui);
         self.gesture.update(ui, &mut self.workspace.editor.document);
         self.had_focus = ui.memory(|memory| memory.focused().is_some());
         if self.backup.update(&self.workspace.editor.document, ui.input(|i| i.time)) {

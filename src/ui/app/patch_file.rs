@@ -10,6 +10,11 @@ use super::file_tasks::{Discarding, FileEvent, from_render};
 use crate::ui::document::maps::load_step;
 use crate::ui::panels::status_bar::file_name;
 
+/// The patch of Ctrl+N: a prompt, the model and the screen.
+fn starter() -> Patch {
+    Patch::from_json(include_str!("starter.json")).unwrap_or_default()
+}
+
 impl App {
     /// Handles finished file tasks, dropped files and the close button.
     pub(super) fn finish_tasks(&mut self, ui: &Ui) {
@@ -38,9 +43,16 @@ impl App {
                 FileEvent::SavedMaps(path) => self.message.show(ui, format!("Saved the maps to {}", path.display())),
                 FileEvent::ChosenVideo(path) => self.takes_panel.set_output(&path),
                 FileEvent::Failed(error) => self.message.show(ui, error),
+                FileEvent::NoDialog(question) => {
+                    let text =
+                        "The system shows no file dialog (install zenity or a desktop portal); this is bendrack's own.";
+                    self.message.show(ui, text.to_owned());
+                    self.files.browse(*question);
+                }
                 FileEvent::Cancelled => {}
             }
         }
+        self.files.browser_ui(ui);
         let dropped = ui.input(|i| i.raw.dropped_files.first().and_then(|file| file.path.clone()));
         if let Some(path) = dropped {
             self.request(ui, Discarding::Open(Some(path)));
@@ -69,7 +81,7 @@ impl App {
             }
             Discarding::New => {
                 self.files.suggest_unnamed();
-                self.replace(Patch::default(), None);
+                self.replace(starter(), None);
             }
             Discarding::Open(path) => self.files.open(ui, path),
         }

@@ -91,6 +91,9 @@ impl App {
         for request in self.devices.take_requests() {
             match request.action(&self.workspace.editor.document.patch) {
                 Ok(Action::Edit(new)) => edits.extend(new),
+                Ok(Action::Master(master)) => self.set_master(master),
+                Ok(Action::Freeze(is_on)) => self.stage.is_frozen = is_on.unwrap_or(!self.stage.is_frozen),
+                Ok(Action::Blackout(is_on)) => self.stage.is_black = is_on.unwrap_or(!self.stage.is_black),
                 Ok(Action::Tap) => self.run(ui, Command::Tap),
                 Ok(Action::Panic) => self.run(ui, Command::Restart),
                 Ok(Action::Nothing) => {}

@@ -6,6 +6,7 @@ use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetTyp
 
 use super::command::Command;
 use super::recording::{RecordingBar, recording_ui};
+use super::stage::master_ui;
 use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::widgets::flat_button;
@@ -38,7 +39,12 @@ impl TapTempo {
 }
 
 /// Shows the bar. Returns the command of a clicked button. A button without a hint is disabled.
-pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut RecordingBar<'_>) -> Option<Command> {
+pub fn top_bar_ui(
+    ui: &mut Ui,
+    workspace: &mut Workspace,
+    recording: &mut RecordingBar<'_>,
+    is_output: bool,
+) -> Option<Command> {
     let (mut command, mut record) = (None, None);
     let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
         let button = ui.add_enabled(hint.is_some(), flat_button(text));
@@ -50,6 +56,7 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut Record
         ui.label(RichText::new("bendrack").size(theme::LARGE).color(theme::TEXT));
         ui.add_space(theme::UNIT);
         button(ui, "Add node", Some("N, Tab, or a double-click on the canvas"), Command::AddNode);
+        button(ui, "New", Some("A patch with prompt, model and screen. Ctrl+N"), Command::New);
         button(ui, "Open", Some("Ctrl+O"), Command::Open);
         button(ui, "Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save);
         let undo = workspace.editor.document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
@@ -61,6 +68,16 @@ pub fn top_bar_ui(ui: &mut Ui, workspace: &mut Workspace, recording: &mut Record
         record = recording_ui(ui, recording);
         let keep = "Keeps the video so far as a take, which bendrack never deletes. Ctrl+K";
         button(ui, "Keep take", Some(keep), Command::KeepTake);
+        let output = if is_output { "Close output" } else { "Output" };
+        let hint =
+            "A window with the picture alone, for a projector. F fills its screen, 1 to 4 choose the monitor. Ctrl+U";
+        button(ui, output, Some(hint), Command::ToggleOutput);
+        button(ui, "Panic", Some("Takes all bends away; again, restarts the video. Ctrl+P"), Command::Panic);
+        let master = workspace.editor.document.patch.engine.master;
+        if let Some(master) = master_ui(ui, master) {
+            let step = Step::merging("depth of all bends", vec![Edit::SetMaster { master }]);
+            workspace.editor.document.apply(step);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
             button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);

@@ -4,6 +4,7 @@
 //! `graph` adapts the patch to `egui_node_graph`. `palette` adds nodes, `view` pans and zooms, `breadcrumbs` leads out
 //! of subpatches.
 
+pub mod aliases;
 pub mod breadcrumbs;
 pub mod cable;
 pub mod face;
@@ -22,18 +23,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bendrack_nodes::node::def::NodeDef;
-use bendrack_nodes::patch::{Cable, LevelEdit, Node, Port};
+use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Place, Port};
 use eframe::egui::layers::ShapeIdx;
-use eframe::egui::{self, Align2, Id, Key, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, vec2};
+use eframe::egui::{self, Align2, Id, Key, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
 use egui_node_graph::{GraphEditorOptions, NodeResponse};
 
+use crate::ui::canvas::cable::DrawnCable;
 use crate::ui::canvas::frame::{FrameDrag, frame_selected, frames_ui, paint_frames};
 use crate::ui::canvas::graph::{Body, GraphEditor, Index, Library, Nothing, stem};
 use crate::ui::canvas::palette::{Palette, PaletteResponse, matching_port, palette_ui};
 use crate::ui::canvas::reroute::dots_ui;
 use crate::ui::canvas::view::{frame_nodes, lay_out_new, paint_background, wheel};
 use crate::ui::canvas::wiring::{cables_ui, hovered_cable, near_port, node_at, plug};
-use crate::ui::document::Step;
+use crate::ui::document::{Step, commands};
 use crate::ui::theme;
 use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::Workspace;
@@ -59,6 +61,8 @@ pub struct Canvas {
     pub(in crate::ui) dot_cable: Option<PendingCable>,
     /// The start positions of the dragged nodes, and the drag distance.
     drag: Option<(BTreeMap<String, [f64; 2]>, Vec2)>,
+    /// The input of the cable into which the dragged node would be inserted.
+    insert: Option<Port>,
     /// The position of the menu of the selection.
     menu: Option<Pos2>,
     /// The first corner of a selection box.
@@ -76,6 +80,11 @@ impl Canvas {
         self.fitted = false;
     }
 
+    /// True while the menu of the selection is open.
+    pub const fn has_menu(&self) -> bool {
+        self.menu.is_some()
+    }
+
     /// True if a point of the screen is on the canvas.
     pub fn contains(&self, at: Pos2) -> bool {
         self.rect.is_some_and(|rect| rect.contains(at))
@@ -86,6 +95,12 @@ impl Canvas {
         let pointer = ui.input(|i| i.pointer.hover_pos()).filter(|at| self.contains(*at));
         let middle = self.rect.map_or(Pos2::ZERO, |rect| rect.center());
         self.palette = Some(Palette::new(pointer.unwrap_or(middle), None));
+    }
+
+    /// A place in the patch for a new node: at a point of the screen, or below it, free of other nodes.
+    pub(in crate::ui) fn free_place(&self, workspace: &Workspace, at: Pos2) -> [f64; 2] {
+        let size = vec2(theme::NODE_WIDTH, 6.0 * theme::ROW);
+        free_place(self, workspace, size, self.place(at, workspace.frame.zoom))
     }
 
     /// The position in the patch of a point of the screen, on the grid.
@@ -130,7 +145,8 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     dots_ui(ui, canvas, workspace);
     let cables = cable::drawn_cables(workspace);
     let hovered = if canvas.palette.is_none() { hovered_cable(ui, workspace, &cables) } else { None };
-    let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(workspace, hovered == Some(i)));
+    let is_lit = |i: usize, cable: &DrawnCable| hovered == Some(i) || canvas.insert.as_ref() == Some(&cable.to);
+    let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(workspace, is_lit(i, cable)));
     ui.painter().set(response.beneath, Shape::Vec(shapes.collect()));
     cables_ui(ui, canvas, workspace, hovered.map(|i| &cables[i]));
     plug(ui, canvas, workspace, &response);
@@ -233,9 +249,30 @@ fn move_nodes(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, responses
         };
         drag_nodes(canvas, workspace, &id, *drag_delta);
     }
-    if !ui.input(|i| i.pointer.any_down()) {
-        canvas.drag = None;
+    canvas.insert = insertion(ui, canvas, workspace);
+    if !ui.input(|i| i.pointer.any_down())
+        && let Some((start, _)) = canvas.drag.take()
+        && let (Some(id), Some(to)) = (start.into_keys().next(), canvas.insert.take())
+    {
+        workspace.editor.insert(&id, &to);
     }
+}
+
+/// The input of the cable under the pointer, into which the dragged node would be inserted: it is alone and without cables.
+fn insertion(ui: &Ui, canvas: &Canvas, workspace: &Workspace) -> Option<Port> {
+    let (start, distance) = canvas.drag.as_ref().filter(|(start, _)| start.len() == 1)?;
+    let id = start.keys().next()?;
+    let patch = workspace.editor.patch();
+    let is_wired = patch.cables.iter().any(|cable| cable.from.node == *id || cable.to.node == *id);
+    if is_wired || *distance == Vec2::ZERO {
+        return None;
+    }
+    let at = ui.input(|i| i.pointer.latest_pos())?;
+    let reach = 2.0 * theme::CABLE_NEAR;
+    let cables = cable::drawn_cables(workspace);
+    let near = cables.iter().map(|cable| (cable.distance(at), cable)).filter(|(distance, _)| *distance <= reach);
+    let (_, cable) = near.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    commands::insert(patch, id, &cable.to).map(|_| cable.to.clone())
 }
 
 /// Moves a node by a distance on the screen, and with a selected node the whole selection.
@@ -409,6 +446,9 @@ fn add(canvas: &Canvas, workspace: &mut Workspace, def: &'static NodeDef, at: Po
     let id = workspace.editor.patch().free_id(stem(def));
     let mut pos = canvas.place(at, workspace.frame.zoom);
     let node = Node::new(def.name);
+    let mut with = Patch::clone(workspace.editor.patch());
+    with.nodes.insert(id.clone(), node.clone());
+    let size = node::size(&with, &id, false);
     let mut edits = Vec::new();
     if let Some(pending) = pending
         && let Some(name) = matching_port(def, pending)
@@ -422,8 +462,32 @@ fn add(canvas: &Canvas, workspace: &mut Workspace, def: &'static NodeDef, at: Po
         };
         edits.push(LevelEdit::Connect { cable });
     }
+    let pos = free_place(canvas, workspace, size, pos);
     edits.insert(0, LevelEdit::AddNode { id: id.clone(), node, pos });
     if workspace.editor.apply(Step::new(format!("add {}", def.title), edits)) {
         workspace.editor.selection = BTreeSet::from([id]);
     }
+}
+
+/// The place for a new node at a point of the patch, or below it: within the view, and free of other nodes.
+fn free_place(canvas: &Canvas, workspace: &Workspace, size: Vec2, [x, y]: [f64; 2]) -> [f64; 2] {
+    let (zoom, patch) = (workspace.frame.zoom, workspace.editor.patch());
+    let mut place = Rect::from_min_size(pos2(x as f32, y as f32), size);
+    if let Some(view) = canvas.rect {
+        // In a view that is too small, the beginning of the node is seen.
+        let view = Rect::from_min_size((-canvas.pan / zoom).to_pos2(), view.size() / zoom).shrink(theme::UNIT);
+        let most = (view.max - size).max(view.min);
+        place = Rect::from_min_size(place.min.clamp(view.min, most), size);
+    }
+    let rect_of = |(id, at): (&String, &Place)| {
+        let corner = pos2(at.pos[0] as f32, at.pos[1] as f32);
+        Rect::from_min_size(corner, node::size(patch, id, workspace.editor.unfolded.contains(id)))
+    };
+    let taken: Vec<Rect> = patch.layout.iter().filter(|(id, _)| patch.nodes.contains_key(*id)).map(rect_of).collect();
+    let gap = theme::GAP[1] as f32;
+    // Each step passes a node, so that it ends.
+    while let Some(other) = taken.iter().find(|other| other.expand(gap - 1.0).intersects(place)) {
+        place = place.translate(vec2(0.0, other.bottom() + gap - place.top()));
+    }
+    snap([f64::from(place.left()), f64::from(place.top())])
 }

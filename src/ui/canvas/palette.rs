@@ -5,6 +5,7 @@ use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use eframe::egui::{self, Align2, Area, Frame, Id, Key, Order, Pos2, Rect, Sense, TextEdit, Ui, vec2};
 
+use crate::ui::canvas::aliases::words_for;
 use crate::ui::theme;
 use crate::ui::widgets::help;
 use crate::ui::workspace::PendingCable;
@@ -73,6 +74,8 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteRespons
     };
     let field = TextEdit::singleline(&mut palette.query).hint_text(hint).desired_width(f32::INFINITY);
     let field = ui.add(field);
+    // Each search begins at the best hit.
+    let is_new = palette.fresh || field.changed();
     field.request_focus();
     if field.changed() {
         palette.chosen = 0;
@@ -90,7 +93,10 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteRespons
     if hits.is_empty() {
         ui.label(egui::RichText::new("No node matches").color(theme::WEAK));
     }
-    egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+    // The area remembers its size: without a smallest one, a short list would shrink all later ones.
+    let list = egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink([false, true]);
+    let list = if is_new { list.vertical_scroll_offset(0.0) } else { list };
+    list.show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         for (i, &def) in hits.iter().enumerate() {
             let row = hit_ui(ui, def, i == palette.chosen);
@@ -164,11 +170,12 @@ pub fn find(query: &str, pending: Option<&PendingCable>) -> Vec<&'static NodeDef
 pub fn matching_port(def: &'static NodeDef, pending: &PendingCable) -> Option<&'static str> {
     if pending.from_output {
         let fits = def.inputs.iter().filter(|input| input.kind.accepts(pending.kind));
-        fits.max_by_key(|input| (input.kind == pending.kind, input.direct || !is_number(input.kind)))
+        // Reversed, as max_by_key returns the last of equal ports.
+        fits.rev()
+            .max_by_key(|input| (input.kind == pending.kind, input.direct || !is_number(input.kind)))
             .map(|input| input.name)
     } else {
         let fits = def.outputs.iter().filter(|output| pending.kind.accepts(output.kind));
-        // Reversed, as max_by_key returns the last of equal ports.
         fits.rev().max_by_key(|output| output.kind == pending.kind).map(|output| output.name)
     }
 }
@@ -190,7 +197,7 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
         Some(0)
     } else if title == query {
         Some(9)
-    } else if names.contains(&query) {
+    } else if names.contains(&query) || words_for(def.name).any(|word| word == query) {
         Some(8)
     } else if title.starts_with(query) {
         Some(7)
@@ -201,6 +208,8 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
     } else if words(def.name) {
         Some(4)
     } else if names.iter().any(|name| name.contains(query)) {
+        Some(3)
+    } else if query.len() >= 3 && words_for(def.name).any(|word| word.starts_with(query)) {
         Some(3)
     } else if words(def.about) {
         Some(2)
@@ -257,6 +266,27 @@ mod tests {
             assert_eq!(top(query), name, "{query}");
         }
         assert!(find("xyzzy", None).is_empty());
+        // Words of other programs, and what testers searched in vain.
+        for (query, name) in [
+            ("sine", "modulate.lfo"),
+            ("wobble", "modulate.lfo"),
+            ("oscillator", "modulate.lfo"),
+            ("randomise", "modulate.hold"),
+            ("random", "modulate.hold"),
+            ("mic", "audio.in"),
+            ("volume", "audio.in"),
+            ("zoom", "bend.scale"),
+            ("feedback", "math.delay"),
+            ("seed", "model.wan"),
+            ("gen", "model.wan"),
+            ("arduino", "serial.in"),
+            ("touchosc", "osc.in"),
+            ("dmx", "light.channel"),
+            ("spin", "bend.rotate"),
+            ("bpm", "time.tempo"),
+        ] {
+            assert_eq!(top(query), name, "{query}");
+        }
     }
 
     #[test]
@@ -272,5 +302,35 @@ mod tests {
         let angle = PendingCable { port: "rotate.angle".parse().unwrap(), kind: Kind::Number, from_output: false };
         assert_eq!(find("lfo", Some(&angle))[0].name, "modulate.lfo");
         assert!(find("screen", Some(&angle)).is_empty());
+    }
+
+    #[test]
+    fn a_cable_lands_in_the_first_of_equal_ports() {
+        let node = |name: &str| *LIBRARY.iter().find(|def| def.name == name).unwrap();
+        let lands = |name: &str, kind, from_output| {
+            let pending = PendingCable { port: "a.b".parse().unwrap(), kind, from_output };
+            matching_port(node(name), &pending)
+        };
+        for (name, kind, port) in [
+            ("tap.map", Kind::Target, "target"),
+            ("output.compositor", Kind::Picture, "a"),
+            ("math.math", Kind::Number, "a"),
+            ("logic.logic", Kind::Gate, "a"),
+        ] {
+            assert_eq!(lands(name, kind, true), Some(port), "{name}");
+        }
+        // The rule for every node: no earlier port of the same kind is passed over.
+        for def in LIBRARY {
+            for kind in [Kind::Target, Kind::Picture, Kind::Map, Kind::Bend, Kind::Text] {
+                let first = def.inputs.iter().find(|input| input.kind == kind).map(|input| input.name);
+                if first.is_some() {
+                    assert_eq!(lands(def.name, kind, true), first, "{}", def.name);
+                }
+                let first = def.outputs.iter().find(|output| output.kind == kind).map(|output| output.name);
+                if first.is_some() {
+                    assert_eq!(lands(def.name, kind, false), first, "{}", def.name);
+                }
+            }
+        }
     }
 }

@@ -164,7 +164,11 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     let shown = name_ui(ui, id, name, input.about, rect, INDENT, zoom);
     paint_learn_tag(ui, workspace, field, pos2(shown.right() + 6.0 * zoom, rect.center().y));
     if let Some(depth) = depth {
-        row_depth_ui(ui, workspace, field, rect, depth);
+        // Left of the value, however long it is.
+        let text = number::show(input, live.unwrap_or(base));
+        let width = ui.painter().layout_no_wrap(text, theme::monospace(theme::SMALL * zoom), theme::TEXT).size().x;
+        let from_right = (68.0 * zoom).max(width + 12.0 * zoom);
+        row_depth_ui(ui, workspace, field, pos2(rect.right() - from_right, rect.center().y), depth);
     }
     let place = Rect::from_min_max(pos2(rect.right() - 62.0 * zoom, rect.top()), rect.max);
     if let Some(live) = live {
@@ -228,9 +232,8 @@ fn tag_of(name: &ControlName) -> String {
 }
 
 /// The small knob of the depth of a cable.
-fn row_depth_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect: Rect, depth: f64) {
+fn row_depth_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, at: Pos2, depth: f64) {
     let (zoom, InputRef { id, name, .. }) = (workspace.frame.zoom, field);
-    let at = pos2(rect.right() - 68.0 * zoom, rect.center().y);
     let place = Rect::from_center_size(at, Vec2::splat(14.0 * zoom));
     let label = format!("depth of {id}.{name}");
     let (response, turn) = depth_ui(ui, field.widget("depth"), place, &label, depth);

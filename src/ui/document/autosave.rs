@@ -83,7 +83,9 @@ mod tests {
     fn copies_are_on_the_disk_after_the_drop() {
         let folder = tempfile::tempdir().unwrap();
         let recovery = Recovery::new(folder.path().to_owned());
-        let count = || std::fs::read_dir(folder.path()).unwrap().count();
+        let is_copy = |path: &std::path::Path| path.extension().is_some_and(|end| end == "json");
+        let files = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let count = || files().filter(|path| is_copy(path)).count();
         let autosave = Autosave::new(recovery.clone());
         for _ in 0..50 {
             autosave.save(Arc::new(Patch::default()), None);

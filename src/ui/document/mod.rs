@@ -9,11 +9,13 @@ pub mod commands;
 mod history;
 pub mod learn;
 pub mod maps;
+pub mod missing;
 pub mod ports;
 pub mod recovery;
 pub mod snapshots;
 mod step;
 pub mod subpatch;
+pub mod words;
 
 pub use step::Step;
 

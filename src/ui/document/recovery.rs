@@ -1,8 +1,9 @@
 //! Recovery copies of unsaved patches, in a folder of the user.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bendrack_nodes::patch::Patch;
@@ -29,6 +30,8 @@ pub struct RecoveryCopy {
 pub struct Recovery {
     folder: PathBuf,
     own: PathBuf,
+    /// The lock beside the copy, from its first write on. While the window lives, no other offers the copy.
+    lock: Arc<Mutex<Option<File>>>,
 }
 
 impl Recovery {
@@ -36,7 +39,7 @@ impl Recovery {
     pub fn new(folder: PathBuf) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let own = folder.join(format!("{:020}-{}.json", since.as_millis(), std::process::id()));
-        Self { folder, own }
+        Self { folder, own, lock: Arc::default() }
     }
 
     /// Copies in the data folder of the user, if there is one.
@@ -44,9 +47,10 @@ impl Recovery {
         Some(Self::new(data_folder()?.join("bendrack").join("recovery")))
     }
 
-    /// The newest copy of another window, and its time.
+    /// The newest copy of a window that is gone, and its time.
     pub fn newest(&self) -> Option<(PathBuf, SystemTime)> {
-        self.copies().into_iter().rev().find(|path| *path != self.own).and_then(|path| {
+        let is_left = |path: &PathBuf| *path != self.own && !is_locked(path);
+        self.copies().into_iter().rev().find(is_left).and_then(|path| {
             let written = fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
             Some((path, written))
         })
@@ -73,12 +77,17 @@ impl Recovery {
     /// Fails if the folder cannot be written to. The error names it.
     pub fn write(&self, copy: &RecoveryCopy) -> io::Result<()> {
         let written = fs::create_dir_all(&self.folder)
+            .and_then(|()| self.lock())
             .and_then(|()| replace(&self.own, &serde_json::to_vec(copy).map_err(io::Error::other)?));
         written.map_err(|error| at(&self.folder, &error))?;
         for copies in [self.copies(), self.ending("old")] {
             for old in &copies[..copies.len().saturating_sub(MAX_COPIES)] {
-                // Another window may have deleted it.
+                // Another window may have deleted it, or may still need it.
+                if *old == self.own || is_locked(old) {
+                    continue;
+                }
                 let _ = fs::remove_file(old);
+                let _ = fs::remove_file(lock_of(old));
             }
         }
         Ok(())
@@ -88,6 +97,21 @@ impl Recovery {
     pub fn clear(&self) {
         // A saved patch has no copy.
         let _ = fs::remove_file(&self.own);
+        if self.lock.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+            let _ = fs::remove_file(lock_of(&self.own));
+        }
+    }
+
+    /// Locks the copy of this window.
+    fn lock(&self) -> io::Result<()> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            let file = File::create(lock_of(&self.own))?;
+            // A file system without locks offers the copy to other windows, as before.
+            let _ = file.try_lock();
+            *lock = Some(file);
+        }
+        Ok(())
     }
 
     /// Renames a copy so that it is not offered again; it stays on the disk.
@@ -108,6 +132,17 @@ impl Recovery {
         found.sort();
         found
     }
+}
+
+/// The lock of a copy.
+fn lock_of(copy: &Path) -> PathBuf {
+    copy.with_extension("lock")
+}
+
+/// True if the window of a copy lives.
+fn is_locked(copy: &Path) -> bool {
+    let Ok(file) = File::open(lock_of(copy)) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 /// An error with its path.
@@ -132,10 +167,11 @@ mod tests {
         assert!(mine.newest().is_none(), "its own copy is not offered");
         let path = Some(PathBuf::from("show.json"));
         for i in 0..30 {
-            let other = Recovery { own: mine.folder.join(format!("{i:020}-1.json")), ..mine.clone() };
+            let own = mine.folder.join(format!("{i:020}-1.json"));
+            let other = Recovery { own, lock: Arc::default(), ..mine.clone() };
             other.write(&RecoveryCopy { path: path.clone(), patch: first_bend() }).unwrap();
         }
-        assert!(fs::read_dir(&mine.folder).unwrap().count() <= MAX_COPIES);
+        assert!(mine.copies().len() <= MAX_COPIES);
         let (newest, _) = mine.newest().unwrap();
         let copy = Recovery::read(&newest).unwrap();
         assert_eq!((copy.path, copy.patch), (path, first_bend()));
@@ -143,5 +179,28 @@ mod tests {
         assert_ne!(mine.newest().map(|(path, _)| path), Some(newest), "it is not offered again");
         mine.clear();
         assert!(!mine.own.exists());
+    }
+
+    #[test]
+    fn the_copy_of_a_window_that_lives_is_neither_offered_nor_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (Recovery::new(folder.path().to_owned()), Recovery::new(folder.path().to_owned()));
+        let first = Recovery { own: folder.path().join("00000000000000000001-1.json"), ..first };
+        first.write(&RecoveryCopy { path: None, patch: first_bend() }).unwrap();
+        assert!(second.newest().is_none(), "its window lives");
+        for i in 2..40 {
+            let own = folder.path().join(format!("{i:020}-1.json"));
+            Recovery { own, lock: Arc::default(), ..second.clone() }
+                .write(&RecoveryCopy { path: None, patch: first_bend() })
+                .unwrap();
+        }
+        assert!(first.own.exists(), "nor is it one of the oldest");
+        let own = first.own.clone();
+        drop(first);
+        let offered = |recovery: &Recovery| recovery.newest().map(|(path, _)| path);
+        while let Some(path) = offered(&second).filter(|path| *path != own) {
+            Recovery::set_aside(&path);
+        }
+        assert_eq!(offered(&second), Some(own), "its window is gone");
     }
 }

@@ -49,7 +49,11 @@ impl From<Step<LevelEdit>> for Step {
 pub(super) fn affects_plan(edit: &Edit) -> bool {
     match edit {
         Edit::Level(edit) | Edit::Within { edit, .. } => level_affects_plan(edit),
-        Edit::SetSeed { .. } | Edit::SetTempo { .. } | Edit::SetMaps { .. } | Edit::SetDefinition { .. } => true,
+        Edit::SetSeed { .. }
+        | Edit::SetTempo { .. }
+        | Edit::SetMaster { .. }
+        | Edit::SetMaps { .. }
+        | Edit::SetDefinition { .. } => true,
         Edit::SetMeta { .. } | Edit::SetFrames { .. } | Edit::SetSnapshots { .. } => false,
     }
 }
@@ -65,7 +69,7 @@ fn level_affects_plan(edit: &LevelEdit) -> bool {
         | LevelEdit::Bypass { .. }
         | LevelEdit::Mute { .. }
         | LevelEdit::SetCables { .. } => true,
-        LevelEdit::Move { .. } | LevelEdit::SetPlace { .. } => false,
+        LevelEdit::SetTitle { .. } | LevelEdit::Move { .. } | LevelEdit::SetPlace { .. } => false,
     }
 }
 
@@ -77,6 +81,7 @@ pub(super) enum Target<'e> {
     Within(&'e str, LevelTarget<'e>),
     Seed,
     Tempo,
+    Master,
     Meta,
     Frames,
     Snapshots,
@@ -91,6 +96,7 @@ pub(super) enum LevelTarget<'e> {
     /// The depth at an input of this name, of the node of this id.
     Depth(&'e str, &'e str),
     Bypass(&'e str),
+    Title(&'e str),
     Position(&'e str),
     Mute(&'e Port),
 }
@@ -103,6 +109,7 @@ impl<'e> Target<'e> {
             Edit::Within { id, edit } => LevelTarget::of(edit).map(|target| Self::Within(id, target)),
             Edit::SetSeed { .. } => Some(Self::Seed),
             Edit::SetTempo { .. } => Some(Self::Tempo),
+            Edit::SetMaster { .. } => Some(Self::Master),
             Edit::SetMeta { .. } => Some(Self::Meta),
             Edit::SetFrames { .. } => Some(Self::Frames),
             Edit::SetSnapshots { .. } => Some(Self::Snapshots),
@@ -118,6 +125,7 @@ impl<'e> LevelTarget<'e> {
             LevelEdit::SetParam { id, name, .. } => Some(Self::Param(id, name)),
             LevelEdit::SetDepth { id, name, .. } => Some(Self::Depth(id, name)),
             LevelEdit::Bypass { id, .. } => Some(Self::Bypass(id)),
+            LevelEdit::SetTitle { id, .. } => Some(Self::Title(id)),
             LevelEdit::Move { id, .. } => Some(Self::Position(id)),
             LevelEdit::Mute { to, .. } => Some(Self::Mute(to)),
             LevelEdit::AddNode { .. }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use bendrack_nodes::node::def::{NodeDef, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
-use bendrack_nodes::patch::{Cable, Port};
-use eframe::egui::{self, Align, Align2, Button, Layout, Rect, RichText, ScrollArea, Sense, Ui, Vec2, pos2, vec2};
+use bendrack_nodes::patch::{Cable, Patch, Port};
+use eframe::egui::{
+    self, Align, Align2, Button, Id, Layout, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, Vec2, pos2, vec2,
+};
 use serde_json::json;
 
 use crate::ui::canvas::frame::frame_page_ui;
 use crate::ui::canvas::row::{InputRef, choice_ui, knob_menu_ui, text_ui};
+use crate::ui::document::commands::set_title;
 use crate::ui::document::learn::{Learn, LearnMode};
 use crate::ui::document::maps;
 use crate::ui::document::ports::{input_of, ports};
@@ -26,9 +29,10 @@ use crate::ui::workspace::Workspace;
 /// Shows the selection, or the patch if nothing is selected. Returns the choice of a button of the list of maps.
 pub fn inspector_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoice> {
     let mut choice = None;
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+    let ids: Vec<String> = workspace.editor.selection.iter().cloned().collect();
+    // Each selection has its own place.
+    ScrollArea::vertical().id_salt(&ids).auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::UNIT;
-        let ids: Vec<String> = workspace.editor.selection.iter().cloned().collect();
         match ids.as_slice() {
             [id] => node_ui(ui, workspace, id),
             [] => match workspace
@@ -53,6 +57,22 @@ fn heading(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).size(theme::LARGE));
 }
 
+/// The title as a field: an empty one is that of the node's kind.
+fn node_title_ui(ui: &mut Ui, workspace: &mut Workspace, patch: &Patch, id: &str) {
+    let own = patch.nodes.get(id).map_or("", |node| &*node.title);
+    let mut title = own.to_owned();
+    let shown = subpatch::title(patch, id);
+    let width = ui.painter().layout_no_wrap(shown.to_owned(), theme::proportional(theme::LARGE), theme::TEXT).size().x;
+    let field = TextEdit::singleline(&mut title).id(Id::new(("title", id))).font(theme::proportional(theme::LARGE));
+    let hint = RichText::new(shown).size(theme::LARGE).color(theme::TEXT);
+    let room = (ui.available_width() - 80.0).max(60.0);
+    let field = ui.add(field.hint_text(hint).desired_width((width + 16.0).min(room)).frame(egui::Frame::NONE));
+    field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, format!("title of {id}")));
+    if field.on_hover_text("Click to rename the node.").changed() {
+        workspace.editor.apply(set_title(id, &title));
+    }
+}
+
 fn weak(text: impl Into<String>) -> RichText {
     RichText::new(text).size(theme::SMALL).color(theme::WEAK)
 }
@@ -64,7 +84,7 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     ui.horizontal(|ui| {
         let (bar, _) = ui.allocate_exact_size(vec2(3.0, 20.0), Sense::hover());
         ui.painter().rect_filled(bar, 1.5, def.map_or(theme::WEAK, |def| theme::family_colour(def.family())));
-        heading(ui, subpatch::title(&patch, id));
+        node_title_ui(ui, workspace, &patch, id);
         ui.label(weak(id).monospace());
     });
     match (def, definition) {

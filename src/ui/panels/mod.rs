@@ -9,3 +9,4 @@ pub mod preview;
 pub mod snapshots;
 pub mod status_bar;
 pub mod takes;
+pub mod words;

@@ -1,7 +1,7 @@
 //! The patch page of the inspector: metadata, problems, snapshots, maps, keys.
 
 use bendrack_nodes::patch::{Edit, Meta};
-use eframe::egui::{Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
+use eframe::egui::{CollapsingHeader, Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
 
 use crate::ui::document::Step;
 use crate::ui::panels::maps::{MapsChoice, maps_ui};
@@ -10,7 +10,7 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 24] = [
     ("N, Tab, double-click", "add a node"),
     ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
@@ -27,6 +27,9 @@ const KEYS: [(&str, &str); 21] = [
     ("Space and drag", "move the view"),
     ("F11", "preview only, like a double-click on it"),
     ("Esc", "cancel learning, leave the preview"),
+    ("Ctrl+C   Ctrl+X   Ctrl+V", "copy, cut, paste nodes as text"),
+    ("Ctrl+P   Ctrl+B   Ctrl+F", "panic, blackout, freeze"),
+    ("Ctrl+U", "output window for a projector"),
     ("Ctrl+M", "learn maps, knob after knob"),
     ("Ctrl+R   Ctrl+T   Ctrl+K", "record, show the takes, keep a take"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),
@@ -36,7 +39,7 @@ const KEYS: [(&str, &str); 21] = [
 
 /// Shows the page. Returns the choice of a button of the list of maps.
 pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoice> {
-    meta_ui(ui, workspace);
+    title_ui(ui, workspace);
     for problem in &workspace.editor.document.problems {
         ui.label(RichText::new(problem.to_string()).size(theme::SMALL).color(theme::WARNING));
     }
@@ -44,15 +47,23 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoic
     snapshots_ui(ui, &mut workspace.editor);
     section(ui, "Maps");
     let choice = maps_ui(ui, workspace);
-    section(ui, "Keys");
-    Grid::new("keys").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
-        for (keys, what) in KEYS {
-            ui.label(RichText::new(keys).size(theme::SMALL).color(theme::TEXT));
-            ui.label(RichText::new(what).size(theme::SMALL).color(theme::WEAK));
-            ui.end_row();
-        }
+    ui.add_space(theme::UNIT);
+    folded("About this patch").show(ui, |ui| meta_ui(ui, workspace));
+    folded("Keys").show(ui, |ui| {
+        Grid::new("keys").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
+            for (keys, what) in KEYS {
+                ui.label(RichText::new(keys).size(theme::SMALL).color(theme::TEXT));
+                ui.label(RichText::new(what).size(theme::SMALL).color(theme::WEAK));
+                ui.end_row();
+            }
+        });
     });
     choice
+}
+
+/// A section that is folded until a click.
+fn folded(name: &str) -> CollapsingHeader {
+    CollapsingHeader::new(RichText::new(name).color(theme::WEAK)).default_open(false)
 }
 
 fn section(ui: &mut Ui, name: &str) {
@@ -61,8 +72,8 @@ fn section(ui: &mut Ui, name: &str) {
     ui.label(RichText::new(name).color(theme::WEAK));
 }
 
-/// The fields of the metadata: title, description, author, licence, tags.
-fn meta_ui(ui: &mut Ui, workspace: &mut Workspace) {
+/// The title and the description.
+fn title_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let meta = workspace.editor.document.patch.meta.clone();
     let mut changed = meta.clone();
     let title = wide(&mut changed.title).font(theme::proportional(theme::LARGE)).hint_text(hint("Untitled patch"));
@@ -71,6 +82,13 @@ fn meta_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let lines = TextEdit::multiline(&mut changed.description).desired_rows(2).desired_width(f32::INFINITY);
     let lines = lines.hint_text(hint("Description")).text_color(theme::WEAK).frame(Frame::NONE);
     field(ui, lines, "description of the patch");
+    apply(workspace, &meta, changed);
+}
+
+/// The other metadata: author, licence, tags.
+fn meta_ui(ui: &mut Ui, workspace: &mut Workspace) {
+    let meta = workspace.editor.document.patch.meta.clone();
+    let mut changed = meta.clone();
     Grid::new("meta").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
         let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
         name(ui, "author");
@@ -83,7 +101,11 @@ fn meta_ui(ui: &mut Ui, workspace: &mut Workspace) {
         tags_ui(ui, &mut changed);
         ui.end_row();
     });
-    if changed != meta {
+    apply(workspace, &meta, changed);
+}
+
+fn apply(workspace: &mut Workspace, meta: &Meta, changed: Meta) {
+    if changed != *meta {
         let what = match () {
             () if changed.title != meta.title => "title",
             () if changed.description != meta.description => "description",

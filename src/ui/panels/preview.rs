@@ -8,6 +8,7 @@ use eframe::egui::{
 };
 
 use crate::engine::{Stage, Status};
+use crate::ui::document::missing::Missing;
 use crate::ui::theme;
 use crate::ui::workspace::{Playback, Workspace};
 
@@ -18,6 +19,12 @@ pub struct Preview {
     pub overlay: Option<Arc<str>>,
     /// True if the preview fills the window.
     pub large: bool,
+    /// True if a double-click asks for the other size.
+    pub toggled: bool,
+    /// Words over a picture that is not the live one; black under them is a blackout.
+    pub mark: Option<&'static str>,
+    /// True during a blackout.
+    pub is_black: bool,
 }
 
 impl Preview {
@@ -35,7 +42,7 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Image, true, "preview"));
     ui.painter().rect_filled(rect, 0.0, theme::PREVIEW);
     if response.double_clicked() {
-        preview.large = !preview.large;
+        preview.toggled = true;
     }
     if preview.overlay.as_ref().is_some_and(|id| !workspace.playback.images.taps.contains_key(id)) {
         preview.overlay = None;
@@ -53,9 +60,14 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
             // Enlarged pixels stay sharp; a reduced picture is smoothed.
             let sharp = place.width() >= 2.0 * texture.size()[0] as f32;
             workspace.playback.images.filter = if sharp { TextureOptions::NEAREST } else { TextureOptions::LINEAR };
-            image(ui, texture, place, Color32::WHITE);
-            if let Some(map) = overlay {
+            let missing = workspace.playback.missing;
+            let is_held = missing == Some(Missing::Model);
+            image(ui, texture, place, if is_held { Color32::from_gray(70) } else { Color32::WHITE });
+            if let Some(map) = overlay.filter(|_| !is_held) {
                 image(ui, map, place, Color32::from_white_alpha(210));
+            }
+            if let Some((title, text)) = missing.map(Missing::message) {
+                message(ui, rect, title, text);
             }
         }
         None => placeholder(ui, rect, status),
@@ -65,17 +77,25 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
         ui.painter().rect_filled(strip, 0.0, Color32::from_black_alpha(190));
         ui.painter().text(strip.center(), Align2::CENTER_CENTER, why, theme::proportional(theme::BODY), theme::ERROR);
     }
+    if preview.is_black {
+        ui.painter().rect_filled(rect, 0.0, Color32::BLACK);
+    }
+    if let Some(mark) = preview.mark {
+        let at = rect.center_bottom() - vec2(0.0, 20.0);
+        ui.painter().text(at, Align2::CENTER_CENTER, mark, theme::proportional(theme::BODY), theme::WARNING);
+    }
     chips_ui(ui, preview, workspace, rect);
 }
 
 /// The largest rectangle in `rect` with the aspect ratio of a texture.
-fn fitted(texture: &TextureHandle, rect: Rect) -> Rect {
+pub fn fitted(texture: &TextureHandle, rect: Rect) -> Rect {
     let size = texture.size_vec2();
     let scale = (rect.width() / size.x).min(rect.height() / size.y);
     Rect::from_center_size(rect.center(), size * scale)
 }
 
-fn image(ui: &Ui, texture: &TextureHandle, rect: Rect, tint: Color32) {
+/// Paints a texture.
+pub fn image(ui: &Ui, texture: &TextureHandle, rect: Rect, tint: Color32) {
     ui.painter().image(texture.id(), rect, Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0)), tint);
 }
 
@@ -85,7 +105,14 @@ fn placeholder(ui: &Ui, rect: Rect, status: &Status) {
         Stage::Running => ("Rendering the first picture", ""),
         Stage::Failed(why) => ("The engine has stopped", why.as_str()),
     };
+    message(ui, rect, title, text);
+}
+
+/// A title and a sentence over the picture, on a dark ground.
+fn message(ui: &Ui, rect: Rect, title: &str, text: &str) {
     let middle = rect.center();
+    let ground = Rect::from_center_size(middle, vec2(rect.width().min(460.0), 72.0));
+    ui.painter().rect_filled(ground, theme::UNIT, Color32::from_black_alpha(150));
     ui.painter().text(
         middle - vec2(0.0, 12.0),
         Align2::CENTER_CENTER,

@@ -8,6 +8,9 @@ use eframe::egui::{
     TextEdit, Ui, WidgetInfo, vec2,
 };
 
+use eframe::egui::text::{CCursor, CCursorRange};
+use eframe::egui::text_edit::TextEditState;
+
 use crate::ui::theme;
 use crate::ui::widgets::number;
 
@@ -191,6 +194,11 @@ pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size
     let fresh = !ui.data(|data| data.get_temp(id.with("open")).unwrap_or(false));
     if fresh {
         field.request_focus();
+        // The first letter replaces the number.
+        let mut state = TextEditState::load(ui.ctx(), field.id).unwrap_or_default();
+        let all = CCursorRange::two(CCursor::new(0), CCursor::new(draft.chars().count()));
+        state.cursor.set_char_range(Some(all));
+        state.store(ui.ctx(), field.id);
         ui.data_mut(|data| data.insert_temp(id.with("open"), true));
     }
     if field.lost_focus() {

@@ -300,6 +300,28 @@ impl Editor {
         }
     }
 
+    /// Pastes the nodes of another patch at a place, in one step, and selects them. False if it has none.
+    pub fn paste(&mut self, pasted: &Patch, at: [f64; 2]) -> bool {
+        let (definitions, edits, ids) = commands::paste(self.patch(), pasted, at);
+        if ids.is_empty() {
+            return false;
+        }
+        let nodes: Step = match &self.location.shown {
+            Some((id, _)) => Step::new("paste", edits).within(id),
+            None => Step::new("paste", edits).into(),
+        };
+        let edits = definitions.into_iter().chain(nodes.edits).collect();
+        let done = self.document.apply(Step::new("paste", edits));
+        self.refresh();
+        self.selection = ids;
+        done
+    }
+
+    /// Inserts a node into the cable that ends at an input, if it fits.
+    pub fn insert(&mut self, id: &str, to: &Port) -> bool {
+        commands::insert(self.patch(), id, to).is_some_and(|step| self.apply(step))
+    }
+
     /// Removes the maps of a knob.
     pub fn unmap(&mut self, to: &Port) {
         if let Some(step) = maps::unmap_step(&self.document.patch, to) {

@@ -24,14 +24,16 @@ pub struct Images {
 }
 
 impl Images {
-    /// Uploads a frame. False if its textures exist already.
-    pub fn take(&mut self, ctx: &Context, frame: &Frame) -> bool {
+    /// Uploads a frame; with `is_held`, the pictures of an earlier one stay. False if its textures exist already.
+    pub fn take(&mut self, ctx: &Context, frame: &Frame, is_held: bool) -> bool {
         if self.number == Some(frame.number) {
             return false;
         }
         self.number = Some(frame.number);
-        upload(ctx, &mut self.screen, "screen", picture(&frame.screen), self.filter);
-        upload(ctx, &mut self.model, "model", picture(&frame.picture), self.filter);
+        if !is_held || self.screen.is_none() {
+            upload(ctx, &mut self.screen, "screen", picture(&frame.screen), self.filter);
+            upload(ctx, &mut self.model, "model", picture(&frame.picture), self.filter);
+        }
         self.taps.retain(|id, _| frame.taps.contains_key(id));
         for (id, map) in frame.taps.iter() {
             let Some(image) = colours(map) else { continue };

@@ -1,8 +1,7 @@
 //! Live values: the numbers on the ports at the frame on screen.
 //!
 //! The window runs the plan of the document itself. A tick is a pure function that takes microseconds. It needs the
-//! number of the frame, the controls and the sound. The window does not know the measurements of taps: ports that
-//! depend on them have no value.
+//! number of the frame, the controls, and the measurements of the taps when the frame was made.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,16 +9,15 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::{Gain, Plan};
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::mapping::KnobState;
-use bendrack_nodes::node::def::{Input, Latency, NodeDef, Scope, View};
+use bendrack_nodes::node::def::{Input, NodeDef, Scope, View};
 use bendrack_nodes::node::value::Kind;
-use bendrack_nodes::patch::INSTANCE;
-use bendrack_nodes::patch::{Cable, Node, Patch, Port};
+use bendrack_nodes::patch::{Node, Patch, Port};
 use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
 
 use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
-use crate::ui::document::subpatch::{as_patch, definition_of, depth, prefix, resolve_output};
+use crate::ui::document::subpatch::{depth, prefix, resolve_output};
 
 /// Number of values in the trace of a node.
 pub const TRACE: usize = 96;
@@ -36,7 +34,7 @@ pub struct Live {
     scratch: Scratch,
     program: Program,
     next: u64,
-    /// The watched outputs: numbers and gates that do not depend on a tap.
+    /// The watched outputs: numbers and gates.
     outputs: BTreeMap<Port, Watched>,
     traces: BTreeMap<Port, VecDeque<f64>>,
     /// Outputs that repeat their last number because the new one is not finite.
@@ -58,8 +56,8 @@ impl Live {
     }
 
     /// Watches the outputs of `shown`: the patch, or the subpatch of the last of the nested instances in `path`.
-    pub fn watch(&mut self, patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) {
-        self.outputs = outputs(patch, shown, path, kinds);
+    pub fn watch(&mut self, shown: &Patch, path: &[String], kinds: &PortKinds) {
+        self.outputs = outputs(shown, path, kinds);
         self.traces.retain(|port, _| self.outputs.contains_key(port));
         self.held.retain(|port| self.outputs.contains_key(port));
     }
@@ -72,14 +70,13 @@ impl Live {
 
     /// Runs the plan up to a latent frame with its controls. Missed frames before it have the same controls, without
     /// the events within them.
-    pub fn advance(&mut self, latent: u64, controls: &Arc<Controls>, dt_secs: f64) {
+    pub fn advance(&mut self, latent: u64, controls: &Arc<Controls>, measurements: &Measurements, dt_secs: f64) {
         let Some(plan) = &self.plan else { return };
         if latent + 1 < self.next || latent > self.next + CATCH_UP {
             // The video restarted, or the window was idle.
             self.memory = Memory::default();
             self.next = latent.saturating_sub(CATCH_UP);
         }
-        let measurements = Measurements::new();
         self.dt_secs = dt_secs;
         let mut missed = controls.clone();
         if self.next < latent {
@@ -88,14 +85,15 @@ impl Live {
         while self.next <= latent {
             let lanes = if self.next == latent { controls } else { &missed };
             let lanes = std::slice::from_ref(lanes);
-            let inputs = Inputs { lanes, measurements: &measurements, first_frame: self.next, dt_secs };
+            let inputs = Inputs { lanes, measurements, first_frame: self.next, dt_secs };
             plan.run(&inputs, &mut self.memory, 0..1, &mut self.scratch, &mut self.program);
             self.held.clear();
             for (port, Watched { node, name, secs }) in &self.outputs {
                 if self.scratch.held().iter().any(|(id, held)| **id == **node && held == name) {
                     self.held.insert(port.clone());
                 }
-                let Some(value) = self.memory.output(node, name) else { continue };
+                let measured = || measurements.get(node.as_str())?.get(name.as_str()).copied();
+                let Some(value) = self.memory.output(node, name).or_else(measured) else { continue };
                 let trace = match self.traces.get_mut(port) {
                     Some(trace) => trace,
                     None => self.traces.entry(port.clone()).or_default(),
@@ -108,6 +106,11 @@ impl Live {
             }
             self.next += 1;
         }
+    }
+
+    /// The prompt of the frame on screen.
+    pub fn prompt(&self) -> Arc<str> {
+        self.program.prompt.clone()
     }
 
     /// The number on an output.
@@ -148,12 +151,10 @@ impl Live {
     }
 }
 
-/// The outputs of `shown` that are numbers or gates and do not depend on a tap.
-fn outputs(patch: &Patch, shown: &Patch, path: &[String], kinds: &PortKinds) -> BTreeMap<Port, Watched> {
-    let unknown = after_taps(shown, &measured_inside(patch, path));
+/// The outputs of `shown` that are numbers or gates.
+fn outputs(shown: &Patch, path: &[String], kinds: &PortKinds) -> BTreeMap<Port, Watched> {
     let prefix = prefix(path);
-    let known = shown.nodes.iter().filter(|(id, _)| !unknown.contains(id.as_str()));
-    let outputs = known.flat_map(|(id, node)| {
+    let outputs = shown.nodes.iter().flat_map(|(id, node)| {
         let named = kinds.outputs(id);
         let numbers = named.iter().filter(|(_, kind)| matches!(kind, Kind::Number | Kind::Gate));
         let secs = secs(node);
@@ -173,69 +174,10 @@ fn secs(node: &Node) -> f64 {
     node.params.get(window.name).and_then(serde_json::Value::as_f64).unwrap_or_else(|| window.default_number())
 }
 
-/// The nodes in the last of these nested instances with inputs from measurements outside of it.
-fn measured_inside(patch: &Patch, path: &[String]) -> BTreeSet<String> {
-    let (mut scope, mut fed) = (patch.clone(), BTreeSet::new());
-    for id in path {
-        let unknown: BTreeSet<String> = after_taps(&scope, &fed).into_iter().map(str::to_owned).collect();
-        let Some(definition) = definition_of(&scope, id) else { return fed };
-        let arrive = |name: &str| {
-            let ends = |cable: &&Cable| cable.to.node == *id && cable.to.port == name;
-            scope.cables.iter().filter(ends).any(|cable| unknown.contains(&cable.from.node))
-        };
-        let fed_now = definition.inputs.iter().filter(|inlet| arrive(&inlet.name)).flat_map(|inlet| &inlet.to);
-        fed = fed_now.map(|port| port.node.clone()).collect();
-        scope = as_patch(patch, definition);
-    }
-    fed
-}
-
-/// The nodes that measure, and the nodes downstream of them or of `fed`.
-fn after_taps<'p>(patch: &'p Patch, fed: &BTreeSet<String>) -> BTreeSet<&'p str> {
-    let within = measuring(patch);
-    let starts = patch.nodes.iter().filter(|(id, node)| fed.contains(*id) || measures(&node.kind, &within));
-    let mut found: BTreeSet<&str> = starts.map(|(id, _)| id.as_str()).collect();
-    loop {
-        let before = found.len();
-        for cable in patch.cables.iter().filter(|cable| !cable.mute) {
-            if found.contains(cable.from.node.as_str()) {
-                found.insert(&cable.to.node);
-            }
-        }
-        if found.len() == before {
-            return found;
-        }
-    }
-}
-
-/// True if a kind of node measures; `within` are the subpatches with a tap.
-fn measures(kind: &str, within: &BTreeSet<&str>) -> bool {
-    match kind.strip_prefix(INSTANCE) {
-        Some(name) => within.contains(name),
-        None => def_of(kind).is_some_and(|def| def.outputs.iter().any(|output| output.latency == Some(Latency::Call))),
-    }
-}
-
-/// The subpatches with a tap, directly or in a subpatch of their own.
-fn measuring(patch: &Patch) -> BTreeSet<&str> {
-    let mut found = BTreeSet::new();
-    loop {
-        let before = found.len();
-        for (name, definition) in &patch.definitions {
-            if definition.nodes.values().any(|node| measures(&node.kind, &found)) {
-                found.insert(name.as_str());
-            }
-        }
-        if found.len() == before {
-            return found;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::patch::{LevelEdit, Node};
+    use bendrack_nodes::patch::{Cable, LevelEdit, Node};
     use serde_json::json;
 
     use super::*;
@@ -247,7 +189,7 @@ mod tests {
     fn watch(live: &mut Live, patch: &Patch) {
         let (plan, _, resolved) = Plan::compile_resolved(patch, LIBRARY);
         live.set_plan(plan.map(Arc::new));
-        live.watch(patch, patch, &[], &PortKinds::new(patch, "", &resolved));
+        live.watch(patch, &[], &PortKinds::new(patch, "", &resolved));
     }
 
     fn first_bend() -> Patch {
@@ -260,7 +202,7 @@ mod tests {
         let mut live = Live::default();
         watch(&mut live, &patch);
         let measurements = Measurements::new();
-        live.advance(5, &Arc::default(), 0.25);
+        live.advance(5, &Arc::default(), &Measurements::new(), 0.25);
 
         let (plan, _) = Plan::compile(&patch, LIBRARY);
         let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
@@ -278,18 +220,18 @@ mod tests {
         let (mut live, mut other) = (Live::default(), Live::default());
         watch(&mut live, &patch);
         watch(&mut other, &patch);
-        live.advance(7, &Arc::default(), 0.25);
-        other.advance(3, &Arc::default(), 0.25);
+        live.advance(7, &Arc::default(), &Measurements::new(), 0.25);
+        other.advance(3, &Arc::default(), &Measurements::new(), 0.25);
         let name = "amount".to_owned();
         patch.apply(LevelEdit::SetParam { id: "rotate".into(), name, value: Some(json!(0.5)) }).unwrap();
         watch(&mut other, &patch);
-        other.advance(7, &Arc::default(), 0.25);
+        other.advance(7, &Arc::default(), &Measurements::new(), 0.25);
         assert_eq!(live.output(&port("lfo.out")), other.output(&port("lfo.out")));
 
         let mut fresh = Live::default();
         watch(&mut fresh, &patch);
         for live in [&mut live, &mut fresh] {
-            live.advance(0, &Arc::default(), 0.25);
+            live.advance(0, &Arc::default(), &Measurements::new(), 0.25);
         }
         assert!(fresh.output(&port("lfo.out")).is_some());
         assert_eq!(live.output(&port("lfo.out")), fresh.output(&port("lfo.out")), "it begins again");
@@ -297,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_downstream_of_a_tap_have_no_value() {
+    fn ports_of_a_tap_and_downstream_of_it_have_the_values_of_the_frame() {
         let mut patch = first_bend();
         let node = Node { kind: "math.range".into(), ..Node::default() };
         patch.apply(LevelEdit::AddNode { id: "range".into(), node, pos: [0.0, 0.0] }).unwrap();
@@ -306,9 +248,11 @@ mod tests {
         patch.apply(LevelEdit::Connect { cable: Cable::new(port("map.mean"), to) }).unwrap();
         let mut live = Live::default();
         watch(&mut live, &patch);
-        live.advance(3, &Arc::default(), 0.25);
-        assert_eq!(live.output(&port("map.mean")), None);
-        assert_eq!(live.output(&port("range.out")), None);
+        live.advance(3, &Arc::default(), &Measurements::new(), 0.25);
+        assert_eq!(live.output(&port("map.mean")), None, "the tap has measured nothing");
         assert!(live.output(&port("lfo.out")).is_some());
+        let measured = Measurements::from([("map".into(), BTreeMap::from([("mean", 0.625)]))]);
+        live.advance(4, &Arc::default(), &measured, 0.25);
+        assert_eq!((live.output(&port("map.mean")), live.output(&port("range.out"))), (Some(0.625), Some(0.625)));
     }
 }

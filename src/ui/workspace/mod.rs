@@ -116,6 +116,7 @@ mod tests {
     use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::input::{ControlName, Event};
     use bendrack_nodes::patch::{Patch, Takeover};
+    use bendrack_nodes::tick::Measurements;
 
     use super::*;
     use crate::ui::document::learn::Assignment;
@@ -133,7 +134,7 @@ mod tests {
             workspace.playback.live.set_plan(plan);
             workspace.playback.controls.extend(&[Event::cc(1, 1, value), Event::cc(1, 2, value)]);
             let controls = Arc::new(workspace.playback.controls.clone());
-            workspace.playback.live.advance(latent, &controls, 0.25);
+            workspace.playback.live.advance(latent, &controls, &Measurements::new(), 0.25);
             workspace.playback.controls.end_frame();
         };
         assert_eq!(workspace.knob_value(&port, input), 0.25, "no controller has moved");

@@ -6,6 +6,7 @@ use super::editor::Editor;
 use super::images::Images;
 use super::live::Live;
 use crate::engine::Warning;
+use crate::ui::document::missing::Missing;
 
 /// The output of the engine at the frame on screen.
 #[derive(Default)]
@@ -16,6 +17,10 @@ pub struct Playback {
     pub images: Images,
     /// The values from devices.
     pub controls: Controls,
+    /// True while the picture on screen is held.
+    pub is_frozen: bool,
+    /// What the patch lacks for a picture.
+    pub missing: Option<Missing>,
     /// The warnings of the engine.
     pub warnings: Vec<Warning>,
     /// The compilation and the visit that `live` follows.
@@ -36,6 +41,6 @@ impl Playback {
         }
         self.followed = Some((compilation, visit));
         self.live.set_plan(editor.document.plan());
-        self.live.watch(&editor.document.patch, editor.patch(), &editor.location.path, editor.kinds());
+        self.live.watch(editor.patch(), &editor.location.path, editor.kinds());
     }
 }

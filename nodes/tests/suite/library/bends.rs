@@ -122,3 +122,19 @@ fn a_switch_that_a_cable_moves_is_on_or_off() {
     let bend = run(&compile(&on), &mut Memory::default(), 0, 1).bends.remove(0);
     assert_eq!((lanes_of(&bend, "horizontal"), lanes_of(&bend, "vertical")), (&[1.0][..], &[0.0][..]));
 }
+
+#[test]
+fn the_master_depth_scales_every_bend_and_0_removes_them() {
+    for def in bends() {
+        let mut patch = alone(def, moved(def));
+        let amounts = |patch: &bendrack_nodes::patch::Patch| -> Vec<f64> {
+            let program = run(&compile(patch), &mut Memory::default(), 0, 3);
+            program.bends.iter().flat_map(|bend| bend.amount.to_vec()).collect()
+        };
+        let whole = amounts(&patch);
+        patch.engine.master = 0.5;
+        assert_eq!(amounts(&patch), whole.iter().map(|amount| amount * 0.5).collect::<Vec<_>>(), "{}", def.name);
+        patch.engine.master = 0.0;
+        assert!(amounts(&patch).is_empty(), "{}", def.name);
+    }
+}

@@ -1,0 +1,139 @@
+//! The stage: a window for a projector with the picture alone, and what saves a show: freeze, blackout, depth of all bends.
+
+use bendrack_nodes::patch::Edit;
+use eframe::egui::{
+    CentralPanel, Color32, CursorIcon, Frame, Key, Sense, Ui, ViewportBuilder, ViewportCommand, ViewportId, vec2,
+};
+
+use super::App;
+use crate::ui::document::Step;
+use crate::ui::panels::preview::{fitted, image};
+use crate::ui::theme;
+
+/// The state of the stage.
+#[derive(Default)]
+pub(super) struct Stage {
+    /// The window for a projector, once it is open.
+    output: Option<Output>,
+    /// True while the picture is held.
+    pub(super) is_frozen: bool,
+    /// True while the output and the preview are black.
+    pub(super) is_black: bool,
+}
+
+/// The window for a projector.
+#[derive(Clone, Copy)]
+struct Output {
+    is_full: bool,
+    /// The index of its monitor in full screen; none is the one where the window is.
+    monitor: Option<usize>,
+}
+
+impl Stage {
+    /// Opens the output, or closes it.
+    pub(super) fn toggle(&mut self) {
+        let open = Output { is_full: false, monitor: None };
+        self.output = if self.output.is_some() { None } else { Some(open) };
+    }
+
+    /// True while the output is open.
+    pub(super) const fn is_open(&self) -> bool {
+        self.output.is_some()
+    }
+}
+
+impl App {
+    /// Sets the depth of all bends.
+    pub(super) fn set_master(&mut self, master: f64) {
+        let step = Step::merging("depth of all bends", vec![Edit::SetMaster { master }]);
+        self.workspace.editor.document.apply(step);
+    }
+
+    /// The first press takes all bends away, the next one also begins the video again, with an empty KV cache.
+    pub(super) fn panic(&mut self, ui: &Ui) {
+        self.stage.is_black = false;
+        self.stage.is_frozen = false;
+        if self.workspace.editor.document.patch.engine.master > 0.0 {
+            let step = Step::new("panic", vec![Edit::SetMaster { master: 0.0 }]);
+            self.workspace.editor.document.apply(step);
+            self.message
+                .show(ui, "All bends are off. Ctrl+Z brings them back; Ctrl+P again restarts the video.".to_owned());
+        } else {
+            self.engine.restart();
+            self.message.show(ui, "The video begins again, without bends. Ctrl+Z brings them back.".to_owned());
+        }
+    }
+
+    /// Shows the output in a window of its own: the picture, black around it, no pointer. F or a double-click fills the screen, Esc
+    /// ends that, then closes the window; a number chooses the monitor.
+    pub(super) fn output_ui(&mut self, ui: &Ui) {
+        let Some(mut output) = self.stage.output else { return };
+        let builder = ViewportBuilder::default().with_title("bendrack output").with_inner_size(vec2(768.0, 768.0));
+        let builder = match output.monitor.filter(|_| output.is_full) {
+            Some(monitor) => builder.with_monitor(monitor),
+            None => builder.with_fullscreen(output.is_full),
+        };
+        let texture = self.workspace.playback.images.screen.clone().filter(|_| !self.stage.is_black);
+        let mut is_closed = false;
+        ui.ctx().show_viewport_immediate(ViewportId::from_hash_of("output"), builder, |ui, _| {
+            let black = Frame::new().fill(Color32::BLACK);
+            CentralPanel::default().frame(black).show(ui, |ui| {
+                let rect = ui.max_rect();
+                let response = ui.interact(rect, ui.id().with("output"), Sense::click());
+                if response.hovered() {
+                    ui.ctx().set_cursor_icon(CursorIcon::None);
+                }
+                if let Some(texture) = &texture {
+                    image(ui, texture, fitted(texture, rect), Color32::WHITE);
+                }
+                let (toggles, escapes, closes, number) = ui.input(|i| {
+                    let number = NUMBERS.iter().position(|key| i.key_pressed(*key));
+                    (i.key_pressed(Key::F), i.key_pressed(Key::Escape), i.viewport().close_requested(), number)
+                });
+                if let Some(number) = number {
+                    output = Output { is_full: true, monitor: Some(number) };
+                }
+                if toggles || response.double_clicked() {
+                    output = Output { is_full: !output.is_full, monitor: None };
+                    ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(output.is_full));
+                }
+                if escapes && output.is_full {
+                    output = Output { is_full: false, monitor: None };
+                    ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(false));
+                } else {
+                    is_closed = escapes || closes;
+                }
+            });
+        });
+        self.stage.output = (!is_closed).then_some(output);
+    }
+
+    /// The words over the preview while it does not show the live picture.
+    pub(super) const fn stage_mark(&self) -> Option<&'static str> {
+        if self.stage.is_black {
+            Some("Blackout: Ctrl+B ends it")
+        } else if self.stage.is_frozen {
+            Some("Frozen: Ctrl+F ends it")
+        } else {
+            None
+        }
+    }
+}
+
+/// The keys of the monitors.
+const NUMBERS: [Key; 4] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4];
+
+/// The depth of all bends, always in sight. Returns the new one.
+pub(super) fn master_ui(ui: &mut Ui, master: f64) -> Option<f64> {
+    use eframe::egui::{Slider, WidgetInfo, WidgetType};
+    let mut depth = master;
+    ui.spacing_mut().slider_width = 72.0;
+    let slider = Slider::new(&mut depth, 0.0..=1.0).show_value(false).trailing_fill(true);
+    let shown = ui.add(slider);
+    shown.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, format!("depth of all bends {master:.2}")));
+    let hint = format!("Depth of all bends: {:.0} %. At 0 the model runs as without bends.", 100.0 * master);
+    let changed = shown.on_hover_text(hint).changed();
+    let colour = if master < 1.0 { theme::WARNING } else { theme::WEAK };
+    ui.label(eframe::egui::RichText::new(format!("bends {:.0} %", 100.0 * depth)).size(theme::SMALL).color(colour));
+    changed.then_some(depth)
+}

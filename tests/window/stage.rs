@@ -1,0 +1,280 @@
+//! The stage, and the bugs that a newcomer met: palette, full picture, menus, black pictures, copies.
+
+use std::sync::Arc;
+
+use bendrack_nodes::patch::{LevelEdit, Node, Patch};
+use eframe::egui::{Event, Key, Modifiers, PointerButton, vec2};
+use egui_kittest::kittest::Queryable as _;
+
+use crate::driver::*;
+
+fn patch(window: &Window) -> Arc<Patch> {
+    Arc::clone(&window.state().workspace.editor.document.patch)
+}
+
+#[test]
+fn the_palette_keeps_its_height_after_a_narrow_search() {
+    let (mut window, _) = window(first_bend());
+    let at = empty_point(&window);
+    window.hover_at(at);
+    let rows = |window: &Window| {
+        let rows =
+            ["LFO", "Envelope", "Sequencer", "Curve", "Noise"].map(|title| window.query_all_by_label(title).count());
+        rows.into_iter().filter(|count| *count > 0).count()
+    };
+    window.key_press(Key::N);
+    window.run_steps(3);
+    let before = rows(&window);
+    assert!(before >= 4, "{before}");
+    type_text(&mut window, "blur");
+    window.run_steps(5);
+    window.key_press(Key::Escape);
+    window.run_steps(3);
+    window.key_press(Key::N);
+    window.run_steps(5);
+    let list = window.get_by_label("LFO").rect();
+    let last = window.get_by_label("Curve").rect();
+    assert!(last.bottom() - list.top() > 150.0, "{list:?} {last:?}");
+    assert_eq!(rows(&window), before);
+}
+
+#[test]
+fn the_full_picture_can_be_left_whatever_was_open() {
+    let (mut window, _) = window(first_bend());
+    let at = empty_point(&window);
+    window.hover_at(at);
+    window.key_press(Key::N);
+    window.run_steps(2);
+    window.key_press(Key::F11);
+    window.run_steps(2);
+    assert!(window.query_by_label("Devices").is_none(), "the picture alone");
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(window.query_by_label("Devices").is_some(), "Esc leads out");
+}
+
+#[test]
+fn esc_closes_the_menus_of_a_knob_and_of_a_node() {
+    let (mut window, _) = window(first_bend());
+    let press = |window: &mut Window, pos| {
+        window.hover_at(pos);
+        window.run_steps(1);
+        for pressed in [true, false] {
+            let button = PointerButton::Secondary;
+            window.event(Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
+            window.run_steps(2);
+        }
+    };
+    let knob = window.get_by_label("rate of lfo").rect().center();
+    press(&mut window, knob);
+    assert!(window.query_by_label("Learn a map").is_some());
+    window.key_press(Key::Escape);
+    window.run_steps(3);
+    assert!(window.query_by_label("Learn a map").is_none(), "the menu of the knob");
+    let title = window.state().workspace.frame.rects["rotate"].center_top() + vec2(0.0, 8.0);
+    press(&mut window, title);
+    assert!(window.query_by_label_contains("Duplicate with incoming cables").is_some());
+    window.key_press(Key::Escape);
+    window.run_steps(3);
+    assert!(window.query_by_label_contains("Duplicate with incoming").is_none(), "the menu of the node");
+}
+
+#[test]
+fn a_picture_without_a_model_stays_and_its_message_has_the_next_step() {
+    let (mut window, fake) = window(first_bend());
+    window.state_mut().workspace.editor.selection = ["wan".to_owned()].into();
+    window.key_press(Key::Delete);
+    window.run_steps(3);
+    fake.play(5);
+    window.run_steps(3);
+    let missing = window.state().workspace.playback.missing.map(|missing| missing.message().0);
+    assert_eq!(missing, Some("The patch has no model"));
+    let texture =
+        |window: &Window| window.state().workspace.playback.images.screen.as_ref().map(|texture| texture.id());
+    assert!(texture(&window).is_some());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(3);
+    assert_eq!(window.state().workspace.playback.missing, None);
+}
+
+#[test]
+fn a_new_patch_has_prompt_model_and_screen() {
+    let (mut window, fake) = window(first_bend());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::N);
+    window.run_steps(4);
+    assert_eq!(node_ids(&window), ["prompt", "screen", "wan"]);
+    assert!(!fake.program().prompt.is_empty());
+    assert_eq!(window.state().workspace.playback.missing, None);
+}
+
+#[test]
+fn nodes_added_by_keys_cover_no_other() {
+    let (mut window, _) = window(Patch::default());
+    for letters in ["lfo", "rotate", "knob", "words"] {
+        window.key_press(Key::N);
+        window.run_steps(2);
+        type_text(&mut window, letters);
+        window.key_press(Key::Enter);
+        window.run_steps(3);
+    }
+    let rects = &window.state().workspace.frame.rects;
+    assert_eq!(rects.len(), 4);
+    for (id, rect) in rects {
+        for (other, other_rect) in rects.iter().filter(|(other, _)| *other != id) {
+            assert!(!rect.intersects(*other_rect), "{id} {other}");
+        }
+    }
+}
+
+#[test]
+fn the_column_keeps_its_width_whatever_is_selected() {
+    let (mut window, _) = window(first_bend());
+    let width = |window: &Window| window.get_by_label("preview").rect().width();
+    let before = width(&window);
+    for id in ["prompt", "word", "lfo", "prompt", "map", "prompt", "word"] {
+        window.state_mut().workspace.editor.selection = [id.to_owned()].into();
+        window.run_steps(4);
+    }
+    assert!((width(&window) - before).abs() < 0.5, "{} {before}", width(&window));
+}
+
+#[test]
+fn copied_nodes_are_pasted_at_the_pointer_and_noise_changes_nothing() {
+    let (mut window, _) = window(first_bend());
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned(), "rotate".to_owned()].into();
+    window.run_steps(1);
+    let text = bendrack_nodes::patch::Patch::to_json(&{
+        let whole = patch(&window);
+        let mut part = Patch::clone(&whole);
+        part.nodes.retain(|id, _| id == "lfo" || id == "rotate");
+        part.cables.retain(|cable| cable.from.node == "lfo" && cable.to.node == "rotate");
+        part
+    });
+    let at = empty_point(&window);
+    window.hover_at(at);
+    window.run_steps(1);
+    window.event(Event::Paste(text));
+    window.run_steps(3);
+    let pasted = patch(&window);
+    assert!(pasted.nodes.contains_key("lfo2") && pasted.nodes.contains_key("rotate2"));
+    assert_eq!(pasted.cable_to(&"rotate2.angle".parse().unwrap()).unwrap().from.node, "lfo2");
+    assert_eq!(window.state().workspace.editor.selection, ["lfo2".to_owned(), "rotate2".to_owned()].into());
+    window.event(Event::Cut);
+    window.run_steps(3);
+    assert_eq!(patch(&window).nodes, first_bend().nodes, "cut takes them away");
+    let before = patch(&window);
+    for noise in ["", "hello", "{", "[1,2]", r#"{"format":"bendrack-patch","version":1}"#] {
+        window.event(Event::Paste(noise.to_owned()));
+        window.run_steps(2);
+        assert_eq!(patch(&window), before, "{noise}");
+        assert!(window.query_by_label_contains("The clipboard has").is_some(), "{noise}");
+    }
+}
+
+#[test]
+fn a_node_is_renamed_in_the_inspector_and_its_name_can_be_taken_away() {
+    let (mut window, _) = window(first_bend());
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned()].into();
+    window.run_steps(3);
+    window.get_by_label("title of lfo").focus();
+    window.run_steps(2);
+    type_text(&mut window, "Breath");
+    assert_eq!(patch(&window).nodes["lfo"].title, "Breath");
+    assert!(window.state_mut().workspace.editor.document.undo());
+    assert_eq!(patch(&window).nodes["lfo"].title, "", "one step");
+}
+
+#[test]
+fn a_node_that_is_dropped_on_a_cable_is_inserted() {
+    let (mut window, _) = window(first_bend());
+    let mut slew = Node::new("modulate.slew");
+    slew.title = String::new();
+    let edit = LevelEdit::AddNode { id: "slew".into(), node: slew, pos: [-400.0, -400.0] };
+    let step = bendrack::ui::document::Step::new("add", vec![edit]);
+    assert!(window.state_mut().workspace.editor.apply(step));
+    window.state_mut().canvas.fit();
+    window.run_steps(4);
+    let from = window.state().workspace.frame.rects["slew"].center_top() + vec2(0.0, 6.0);
+    let (a, b) = (port(&window, "lfo.out", true), port(&window, "rotate.angle", false));
+    // The middle of the cable, which is symmetric about it.
+    let middle = a + (b - a) * 0.5;
+    drag(&mut window, from, middle);
+    window.run_steps(3);
+    let patch = patch(&window);
+    assert_eq!(patch.cable_to(&"rotate.angle".parse().unwrap()).unwrap().from.node, "slew");
+    assert_eq!(patch.cable_to(&"slew.in".parse().unwrap()).unwrap().from.node, "lfo");
+}
+
+#[test]
+fn panic_takes_the_bends_away_then_restarts_and_undo_brings_them_back() {
+    let (mut window, fake) = window(first_bend());
+    assert!(!fake.program().bends.is_empty());
+    let press = |window: &mut Window| {
+        window.key_press_modifiers(Modifiers::COMMAND, Key::P);
+        window.run_steps(3);
+    };
+    press(&mut window);
+    assert!(fake.program().bends.is_empty());
+    assert_eq!(fake.0.borrow().restarts, 0);
+    press(&mut window);
+    assert_eq!(fake.0.borrow().restarts, 1);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert!(!fake.program().bends.is_empty());
+}
+
+#[test]
+fn freeze_holds_the_picture_and_blackout_is_marked() {
+    let (mut window, fake) = window(first_bend());
+    let press = |window: &mut Window, key| {
+        window.key_press_modifiers(Modifiers::COMMAND, key);
+        window.run_steps(3);
+    };
+    press(&mut window, Key::F);
+    assert!(window.state().workspace.playback.is_frozen);
+    fake.play(9);
+    window.run_steps(3);
+    press(&mut window, Key::F);
+    assert!(!window.state().workspace.playback.is_frozen);
+    press(&mut window, Key::B);
+    press(&mut window, Key::P);
+    assert!(!window.state().workspace.playback.is_frozen, "panic ends both");
+}
+
+#[test]
+fn the_output_opens_and_closes() {
+    let (mut window, _) = window(first_bend());
+    window.get_by_label("Output").click();
+    window.run_steps(4);
+    assert!(window.query_by_label("Close output").is_some());
+    // Here the output is a part of the same window, and covers the button.
+    window.key_press_modifiers(Modifiers::COMMAND, Key::U);
+    window.run_steps(4);
+    assert!(window.query_by_label("Output").is_some());
+}
+
+#[test]
+fn a_click_on_a_word_of_the_prompt_aims_and_an_alt_click_takes_it_away() {
+    let (mut window, fake) = window(first_bend());
+    fake.play(1);
+    window.run_steps(3);
+    window.get_by_label("word tulip").click();
+    window.run_steps(3);
+    let node = patch(&window).nodes["word2"].clone();
+    assert_eq!((node.kind.as_str(), node.params["words"].as_str()), ("target.words", Some("tulip")));
+    assert_eq!(window.state().workspace.editor.selection, ["word2".to_owned()].into());
+    window.get_by_label("word gradient").click();
+    window.run_steps(3);
+    assert_eq!(patch(&window).nodes["word2"].params["words"].as_str(), Some("tulip, gradient"));
+    let chip = window.get_by_label("word gradient").rect().center();
+    window.hover_at(chip);
+    window.run_steps(1);
+    for pressed in [true, false] {
+        let (pos, button, modifiers) = (chip, PointerButton::Primary, Modifiers::ALT);
+        window.event_modifiers(Event::PointerButton { pos, button, pressed, modifiers }, modifiers);
+        window.run_steps(2);
+    }
+    assert_eq!(fake.program().bends.len(), 2, "a gain of 0 joins the chain");
+    let rects = &window.state().workspace.frame.rects;
+    assert!(!rects["word2"].intersects(rects["word3"]), "new nodes cover no other");
+}
