@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use crate::LIBRARY;
 use crate::compile::params;
 use crate::input::ON;
-use crate::node::def::{Curve, Input, NodeDef};
+use crate::node::def::{Input, NodeDef};
 use crate::node::value::{Kind, Value};
-use crate::patch::{INSTANCE, Inlet, LevelEdit, MOST_NESTED, Node, Patch};
+use crate::patch::{INSTANCE, Inlet, LevelEdit, MOST_NESTED, Node, Patch, Port};
 
 /// The beginning of every address of a knob.
 const ROOT: &str = "/bend/";
@@ -54,6 +54,11 @@ impl<'a> Address<'a> {
             _ => None,
         }
     }
+}
+
+/// The address of a knob, switch or choice of the patch itself, from 0 to 1.
+pub fn of(port: &Port) -> String {
+    format!("{ROOT}{PART}/{}/{}", port.node, port.port)
 }
 
 /// True if an address has the form of a knob's.
@@ -126,7 +131,7 @@ fn value(input: &Input, argument: &Argument, is_part: bool) -> Result<Json, Stri
             choice.map(|choice| json!(choice)).ok_or_else(|| wrong_choice(text, choices))
         }
         (Kind::Number, Argument::Number(number)) => {
-            let number = if is_part { along(input, number.clamp(0.0, 1.0)) } else { *number };
+            let number = if is_part { input.along(number.clamp(0.0, 1.0)) } else { *number };
             Ok(json!(short(number.clamp(input.hard.0, input.hard.1))))
         }
         (Kind::Gate, Argument::Number(number)) => Ok(json!(*number >= ON)),
@@ -142,28 +147,9 @@ fn wrong_choice(value: &str, choices: &[&str]) -> String {
     format!("{value} is not a choice; send 0 to {last}, or one of {}", choices.join(", "))
 }
 
-/// The number at a part of the travel.
-fn along(input: &Input, part: f64) -> f64 {
-    let (low, high) = input.soft;
-    match input.curve {
-        Curve::Log if low > 0.0 => low * (high / low).powf(part),
-        Curve::Log | Curve::Linear => low * (1.0 - part) + high * part,
-    }
-}
-
 /// A number with seven digits: 0.1 as a float is 0.1, not 0.10000000149.
 fn short(number: f64) -> f64 {
     format!("{number:.6e}").parse().unwrap_or(number)
-}
-
-/// The part of the travel at a number; the inverse of [`along`].
-fn part_at(input: &Input, number: f64) -> f64 {
-    let (low, high) = input.soft;
-    let part = match input.curve {
-        Curve::Log if low > 0.0 => (number.max(low) / low).ln() / (high / low).ln(),
-        Curve::Log | Curve::Linear => (number - low) / (high - low),
-    };
-    if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 }
 }
 
 /// A knob, switch or field, at one of its addresses.
@@ -235,7 +221,7 @@ fn values(input: &Input, base: Option<Value>) -> Option<(Range, Option<Json>, Op
             (Range::Choices(input.choices), choice.map(|choice| json!(choice)), Some(part))
         }
         Kind::Number => {
-            let part = number.map(|number| part_at(input, number));
+            let part = number.map(|number| input.part_at(number));
             (Range::Numbers(input.soft.0, input.soft.1), number.map(|number| json!(number)), Some(part))
         }
         Kind::Gate => {
@@ -284,6 +270,7 @@ mod tests {
         let rate = input("modulate.lfo", "rate");
         assert_eq!(set("/bend/lfo/rate", &number(f64::from(0.1_f32))), Ok(Some(json!(0.1))));
         assert_eq!(set("/bend/lfo/rate", &number(1e9)), Ok(Some(json!(rate.hard.1))));
+        assert_eq!(of(&"lfo.rate".parse().expect("a port")), "/bend/n/lfo/rate");
         assert_eq!(set("/bend/n/lfo/rate", &number(0.0)), Ok(Some(json!(rate.soft.0))));
         assert_eq!(set("/bend/n/lfo/rate", &number(7.0)), Ok(Some(json!(rate.soft.1))));
         let shapes = input("modulate.lfo", "shape").choices;

@@ -170,7 +170,9 @@ mod open {
 
         fn close(&mut self) {
             let ids: Vec<usize> = self.pads.keys().copied().collect();
-            ids.into_iter().for_each(|id| self.disconnect(id));
+            for id in ids {
+                self.disconnect(id);
+            }
         }
     }
 

@@ -75,7 +75,7 @@ impl MidiFeedback {
 pub(super) fn follow_feedback(wanted: &PartOfName, context: &DeviceContext) -> (MidiFeedback, Worker) {
     let (send, inbox) = mpsc::sync_channel::<Vec<(ControlId, f64)>>(INBOX);
     let light = context.light(Kind::MidiOut, &format!("MIDI feedback to {:?}", wanted.0));
-    let mut watcher = Watcher::new(Outputs::default(), vec![wanted.0.clone()], context, &light);
+    let mut watcher = Watcher::new(Outputs::default(), std::slice::from_ref(&wanted.0), context, &light);
     let context = context.clone();
     let run = move |stop: &Stop| {
         let mut next_scan = Instant::now();
@@ -124,7 +124,7 @@ pub(super) fn follow(wanted: &Named<PartOfName>, context: &DeviceContext) -> (Mi
     let (send, inbox) = mpsc::sync_channel(INBOX);
     let text = &wanted.device.0;
     let light = context.light(Kind::MidiOut, &format!("MIDI out with {text:?} in its name"));
-    let mut watcher = Watcher::new(Outputs::default(), vec![text.clone()], context, &light);
+    let mut watcher = Watcher::new(Outputs::default(), std::slice::from_ref(text), context, &light);
     let out = MidiOut { wanted: Arc::new(wanted.clone()), send };
     (out, Worker::spawn(&light, move |stop| run(&mut watcher, &inbox, stop)))
 }

@@ -73,7 +73,7 @@ pub(super) struct Watcher<P: Ports> {
 
 impl<P: Ports> Watcher<P> {
     /// Watches for ports with one of these texts in their name, in any case.
-    pub(super) fn new(ports: P, wanted: Vec<String>, context: &DeviceContext, light: &LightHandle) -> Self {
+    pub(super) fn new(ports: P, wanted: &[String], context: &DeviceContext, light: &LightHandle) -> Self {
         Self {
             ports,
             wanted: wanted.iter().map(|text| text.to_lowercase()).collect(),

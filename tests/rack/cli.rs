@@ -307,7 +307,7 @@ fn patches_are_brought_into_their_form_with_the_layout_in_them_or_beside() {
     let path = folder.path().join("a.json");
     let path = path.to_str().expect("a path");
     let read = |path: &str| std::fs::read_to_string(path).expect("a file");
-    let tidy = read("patches/first_bend.json");
+    let tidy = read("patches/breathing.json");
     let json: serde_json::Value = serde_json::from_str(&tidy).expect("JSON");
     std::fs::write(path, json.to_string()).expect("a file");
     let check = bendrack(&["format", "--check", path]);

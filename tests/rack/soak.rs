@@ -89,6 +89,23 @@ fn patch(folder: &Path) -> String {
     path.to_str().expect("a name").to_owned()
 }
 
+/// The counts of all devices, a line for each.
+fn counts(stats: &Json) -> String {
+    let devices = stats["devices"].as_array().into_iter().flatten();
+    let line = |light: &Json| {
+        format!(
+            "{}: {} messages, {} errors, {} lost, {} dropped, {}",
+            light["name"], light["messages"], light["errors"], light["lost"], light["dropped"], light["light"]
+        )
+    };
+    devices.map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn has_datagram(socket: &UdpSocket) -> bool {
+    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("set");
+    socket.recv(&mut [0; 2048]).is_ok()
+}
+
 fn soak(secs: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let (udp, tcp, http, boards) = (free_udp(), free_tcp(), free_tcp(), free_udp());
@@ -164,18 +181,7 @@ fn soak(secs: u64) {
     let sent = [osc, lines, frames, edits].map(|thread| thread.join().expect("a sender"));
     drop(listener);
     let late = last["peak_memory_bytes"].as_u64().unwrap_or_default();
-    let counts: Vec<String> = last["devices"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|light| {
-            format!(
-                "{}: {} messages, {} errors, {} lost, {} dropped, {}",
-                light["name"], light["messages"], light["errors"], light["lost"], light["dropped"], light["light"]
-            )
-        })
-        .collect();
-    println!("{secs} s, sent {sent:?}, {} by the WebSocket\n{}", received.load(Ordering::Relaxed), counts.join("\n"));
+    println!("{secs} s, sent {sent:?}, {} by the WebSocket\n{}", received.load(Ordering::Relaxed), counts(&last));
     println!("memory {} MiB, then {} MiB; {} pictures", early >> 20, late >> 20, last["pictures"]);
     let status = child.0.wait().expect("a process");
     assert!(status.success(), "{status}");
@@ -197,13 +203,9 @@ fn soak(secs: u64) {
     assert!(board["light"] != "red", "{board}");
     assert!(received.load(Ordering::Relaxed) > secs, "the WebSocket hears the fader");
     for lamp in &lamps {
-        let mut bytes = [0; 2048];
-        lamp.set_read_timeout(Some(Duration::from_secs(1))).expect("set");
-        assert!(lamp.recv(&mut bytes).is_ok(), "light arrives");
+        assert!(has_datagram(lamp), "light arrives");
     }
-    let mut bytes = [0; 2048];
-    receiver.set_read_timeout(Some(Duration::from_secs(1))).expect("set");
-    assert!(receiver.recv(&mut bytes).is_ok(), "OSC arrives");
+    assert!(has_datagram(&receiver), "OSC arrives");
     assert!(late < early + GROWTH, "{early} bytes, then {late}");
     assert!(folder.path().join("soak.take").metadata().is_ok_and(|meta| meta.len() > 0));
 }

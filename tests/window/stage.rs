@@ -1,10 +1,10 @@
-//! The stage, and the bugs that a newcomer met: palette, full picture, menus, black pictures, copies.
+//! The stage, and the bugs that newcomers ran into: palette, full picture, menus, black pictures, copies.
 
 use std::sync::Arc;
 
 use bendrack_nodes::patch::{LevelEdit, Node, Patch};
 use eframe::egui::{Event, Key, Modifiers, PointerButton, vec2};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::driver::*;
 
@@ -90,7 +90,7 @@ fn a_picture_without_a_model_stays_and_its_message_has_the_next_step() {
     let missing = window.state().workspace.playback.missing.map(|missing| missing.message().0);
     assert_eq!(missing, Some("The patch has no model"));
     let texture =
-        |window: &Window| window.state().workspace.playback.images.screen.as_ref().map(|texture| texture.id());
+        |window: &Window| window.state().workspace.playback.images.screen.as_ref().map(eframe::egui::TextureHandle::id);
     assert!(texture(&window).is_some());
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(3);
@@ -277,4 +277,84 @@ fn a_click_on_a_word_of_the_prompt_aims_and_an_alt_click_takes_it_away() {
     assert_eq!(fake.program().bends.len(), 2, "a gain of 0 joins the chain");
     let rects = &window.state().workspace.frame.rects;
     assert!(!rects["word2"].intersects(rects["word3"]), "new nodes cover no other");
+}
+
+#[test]
+fn the_menu_of_a_knob_adds_an_lfo() {
+    let (mut window, fake) = window(first_bend());
+    let knob = window.get_by_label("amount of rotate").rect().center();
+    window.hover_at(knob);
+    window.run_steps(1);
+    for pressed in [true, false] {
+        let button = PointerButton::Secondary;
+        window.event(Event::PointerButton { pos: knob, button, pressed, modifiers: Modifiers::NONE });
+        window.run_steps(2);
+    }
+    window.get_by_label("Add an LFO").click();
+    window.run_steps(3);
+    let patch = patch(&window);
+    assert_eq!(patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap().from.node, "lfo2");
+    assert!(!fake.program().bends.is_empty());
+}
+
+#[test]
+fn every_example_opens_from_the_menu() {
+    let (mut window, fake) = window(first_bend());
+    for title in ["Breathing", "Diptych"] {
+        window.get_by_label("Examples").click();
+        window.run_steps(3);
+        window.get_by_label(title).click();
+        window.run_steps(4);
+        assert_eq!(patch(&window).meta.title, title);
+        assert!(window.state().workspace.editor.document.path.is_none(), "saving asks for a name");
+    }
+    assert!(!fake.program().bends.is_empty());
+}
+
+#[test]
+fn pads_store_snapshots_and_recall_them() {
+    let (mut window, _) = window(first_bend());
+    let knob = |window: &Window| patch(window).nodes["rotate"].params.get("amount").cloned();
+    let first = knob(&window);
+    window.get_by_label("empty pad 1").click();
+    window.run_steps(3);
+    assert_eq!(patch(&window).snapshots.len(), 1);
+    let value = Some(serde_json::json!(0.11));
+    let edit = LevelEdit::SetParam { id: "rotate".into(), name: "amount".into(), value: value.clone() };
+    window.state_mut().workspace.editor.apply(bendrack::ui::document::Step::new("turn", vec![edit]));
+    window.run_steps(3);
+    window.get_by_label("empty pad 2").click();
+    window.run_steps(3);
+    window.get_by_label_contains("pad snapshot 1").click();
+    window.run_steps(3);
+    assert_eq!(knob(&window).map(|now| now.as_f64()), first.map(|was| was.as_f64()));
+    window.get_by_label_contains("pad snapshot 2").click();
+    window.run_steps(3);
+    assert_eq!(knob(&window), value);
+    assert!(window.get_by_label("empty pad 4").accesskit_node().is_disabled());
+}
+
+#[test]
+fn random_knobs_stay_in_their_travel_and_undo_brings_the_old_ones_back() {
+    let (mut window, _) = window(first_bend());
+    let before = patch(&window);
+    let editor = &mut window.state_mut().workspace.editor;
+    editor.selection = before.nodes.keys().cloned().collect();
+    editor.randomise_selected();
+    let once = Arc::clone(&editor.document.patch);
+    editor.randomise_selected();
+    let twice = Arc::clone(&editor.document.patch);
+    assert_eq!(editor.document.refused, None);
+    assert!(!editor.document.is_broken(), "{:?}", editor.document.problems);
+    let twists = |name: &str| twice.nodes["layers"].params[name].as_f64();
+    assert!(twists("first") <= twists("last"), "a range");
+    assert!(before.nodes["rotate"].params != once.nodes["rotate"].params);
+    assert!(once.nodes["rotate"].params != twice.nodes["rotate"].params);
+    for cable in &before.cables {
+        let value = |patch: &Patch| patch.nodes[&cable.to.node].params.get(&cable.to.port).cloned();
+        assert_eq!(value(&once), value(&before), "{} has a cable", cable.to);
+    }
+    editor.document.undo();
+    editor.document.undo();
+    assert_eq!(editor.document.patch.nodes, before.nodes);
 }

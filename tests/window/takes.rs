@@ -205,12 +205,12 @@ fn the_running_take_is_kept_and_an_older_one_gets_a_name() {
     select(&mut window, ", now");
     click_on(&mut window, "keep the take");
     assert!(window.query_by_label("delete the take").is_none(), "it is written now");
-    select(&mut window, "0:42");
+    select(&mut window, ", 0:42");
     click_on(&mut window, "keep the take");
     let calls = takes.calls();
     assert_eq!(calls[0], "keep");
     assert!(calls[1].starts_with("rename session old.take to First bend 20"), "{calls:?}");
-    select(&mut window, "5:12, kept");
+    select(&mut window, ", 5:12, kept");
     click_on(&mut window, "rename the take");
     assert_eq!(takes.calls(), [""; 0], "the name is the same");
     window.get_by_label("name of the take").focus();
@@ -226,7 +226,7 @@ fn the_selection_follows_a_renamed_take_and_stays_if_the_name_is_refused() {
     let takes = takes();
     let (mut window, _) = takes_window(&takes, false);
     open(&mut window);
-    select(&mut window, "0:42");
+    select(&mut window, ", 0:42");
     let is_selected = |window: &Window| window.query_by_label("delete the take").is_some();
     click_on(&mut window, "keep the take");
     takes.0.borrow_mut().outcome = Some("Best.take is there already; choose another name".into());
@@ -248,7 +248,7 @@ fn the_selection_follows_a_renamed_take_and_stays_if_the_name_is_refused() {
     click_on(&mut window, "delete the take for good");
     assert_eq!(takes.calls(), ["delete Best.take"]);
     // A take that is renamed while another is selected does not take its place.
-    select(&mut window, "1:24");
+    select(&mut window, ", 1:24");
     takes.0.borrow_mut().renamed = Some(("takes/Best.take".into(), "takes/Best of all.take".into()));
     window.run_steps(3);
     click_on(&mut window, "delete the take");
@@ -278,7 +278,7 @@ fn a_take_that_another_bendrack_records_is_not_incomplete_and_stays_as_it_is() {
     let (mut window, _) = takes_window(&takes, false);
     open(&mut window);
     assert!(window.query_by_label_contains("incomplete").is_none());
-    select(&mut window, "1:24, being recorded");
+    select(&mut window, ", 1:24, being recorded");
     assert!(window.query_by_label("1:24, longlive, 128×128, being recorded by another bendrack").is_some());
     for label in ["delete the take", "keep the take", "rename the take"] {
         assert!(window.query_by_label(label).is_none(), "{label}");
@@ -292,10 +292,10 @@ fn a_take_is_deleted_by_a_second_click() {
     let takes = takes();
     let (mut window, _) = takes_window(&takes, false);
     open(&mut window);
-    select(&mut window, "5:12, kept");
+    select(&mut window, ", 5:12, kept");
     click_on(&mut window, "delete the take");
     assert_eq!(takes.calls(), [""; 0], "not before the second click");
-    select(&mut window, "0:42");
+    select(&mut window, ", 0:42");
     assert!(window.query_by_label("delete the take for good").is_none(), "the question is about another take");
     click_on(&mut window, "delete the take");
     window.run_steps(60 * 7);
@@ -310,7 +310,7 @@ fn a_part_is_chosen_that_is_never_empty() {
     let takes = takes();
     let (mut window, _) = takes_window(&takes, false);
     open(&mut window);
-    select(&mut window, "0:42");
+    select(&mut window, ", 0:42");
     let render = |window: &mut Window| {
         click_on(window, "render the take");
         takes.0.borrow_mut().requests.pop().unwrap()
@@ -348,7 +348,7 @@ fn a_render_shows_its_progress_and_its_whole_error() {
     let takes = takes();
     let (mut window, _) = takes_window(&takes, false);
     open(&mut window);
-    select(&mut window, "0:42");
+    select(&mut window, ", 0:42");
     let output = PathBuf::from("videos/a.mp4");
     takes.0.borrow_mut().render = RenderState::Running { output: output.clone(), pictures: 0, of: 0 };
     window.run_steps(2);
@@ -385,7 +385,7 @@ fn a_take_is_played_under_a_banner_and_the_canvas_keeps_its_patch() {
     select(&mut window, ", now");
     click_on(&mut window, "play the take");
     assert_eq!(takes.calls(), [""; 0], "it is written now");
-    select(&mut window, "0:42");
+    select(&mut window, ", 0:42");
     click_on(&mut window, "play the take");
     assert_eq!(takes.calls(), ["read session old.take"]);
     takes.0.borrow_mut().replay = Some(Ok(replay()));
@@ -429,7 +429,7 @@ fn pictures_of_the_takes() {
     }
     open(&mut window);
     crate::shoot(&mut window, "takes");
-    select(&mut window, "0:42");
+    select(&mut window, ", 0:42");
     let bar = window.get_by_label("part 0.0 to 42.0 s").rect();
     drag(&mut window, bar.left_center() + vec2(3.0, 0.0), bar.center() - vec2(60.0, 0.0));
     crate::shoot(&mut window, "takes_selected");

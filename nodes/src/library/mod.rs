@@ -1,5 +1,6 @@
 //! The nodes: one node, one file; one family, one folder.
 
+pub mod aliases;
 pub mod audio;
 pub mod bend;
 pub mod cache;

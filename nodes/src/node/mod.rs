@@ -8,4 +8,5 @@ pub(crate) mod memory;
 mod output;
 pub(crate) mod requests;
 pub mod sound;
+mod travel;
 pub mod value;

@@ -206,7 +206,7 @@ pub(super) fn follow(wanted: &[MidiInputs], context: &DeviceContext) -> Option<W
         return None;
     }
     let light = context.light(Kind::Midi, &name);
-    let mut watcher = Watcher::new(Inputs, wanted, context, &light);
+    let mut watcher = Watcher::new(Inputs, &wanted, context, &light);
     Some(Worker::spawn(&light, move |stop| while !stop.after(watcher.poll()) {}))
 }
 

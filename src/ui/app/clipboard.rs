@@ -17,11 +17,7 @@ impl App {
         for event in events {
             match event {
                 Event::Copy => drop(self.copy(ui)),
-                Event::Cut => {
-                    if self.copy(ui) {
-                        self.workspace.editor.delete_selected();
-                    }
-                }
+                Event::Cut if self.copy(ui) => self.workspace.editor.delete_selected(),
                 Event::Paste(text) => self.paste(ui, &text),
                 _ => {}
             }

@@ -14,6 +14,8 @@ use crate::ui::document::Step;
 pub enum Command {
     /// Start an empty patch.
     New,
+    /// Open the example at this place in the menu.
+    OpenExample(usize),
     /// Open a file.
     Open,
     /// Save the patch.
@@ -95,6 +97,7 @@ impl App {
         let editor = &mut self.workspace.editor;
         match command {
             Command::New => self.request(ui, Discarding::New),
+            Command::OpenExample(index) => self.request(ui, Discarding::Example(index)),
             Command::Open => self.request(ui, Discarding::Open(None)),
             Command::Save => self.save(ui, false),
             Command::SaveAs => self.save(ui, true),

@@ -150,7 +150,9 @@ pub enum Discarding {
     Close,
     /// Open this file, or show a dialog for one.
     Open(Option<PathBuf>),
-    /// Start an empty patch.
+    /// Open the example at this place in the menu.
+    Example(usize),
+    /// Start a new patch.
     New,
 }
 
@@ -214,12 +216,11 @@ impl FileTasks {
     /// Saves the patch to its file, or shows a dialog for one.
     pub fn save(&mut self, ui: &Ui, document: &Document, save_as: bool) {
         let patch = Arc::clone(&document.patch);
-        match document.path.clone().filter(|_| !save_as) {
-            Some(path) => self.spawn(ui, move || saved(path, patch)),
-            None => {
-                let name = if document.path.is_some() { file_name(document) } else { self.suggested.clone() };
-                self.ask(ui, Purpose::Save(patch), Some(name), None);
-            }
+        if let Some(path) = document.path.clone().filter(|_| !save_as) {
+            self.spawn(ui, move || saved(path, patch));
+        } else {
+            let name = if document.path.is_some() { file_name(document) } else { self.suggested.clone() };
+            self.ask(ui, Purpose::Save(patch), Some(name), None);
         }
     }
 

@@ -12,9 +12,11 @@ use crate::ui::panels::inspector::inspector_ui;
 use crate::ui::panels::maps::MapsChoice;
 use crate::ui::panels::monitor::{MonitorAnswer, MonitorView, monitor_ui};
 use crate::ui::panels::preview::preview_ui;
+use crate::ui::panels::snapshots::pads_ui;
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, status_bar_ui};
 use crate::ui::panels::words::words_ui;
 use crate::ui::theme;
+use crate::ui::workspace::Workspace;
 
 impl App {
     /// Shows the panels, and runs the commands of their buttons.
@@ -54,11 +56,14 @@ impl App {
             let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
             let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
             panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
-            let corner =
-                self.canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + vec2(4.0 * theme::UNIT, 6.0 * theme::UNIT);
-            let place = self.canvas.free_place(workspace, corner);
+            let canvas = &self.canvas;
+            let corner = canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + vec2(4.0 * theme::UNIT, 6.0 * theme::UNIT);
+            let place = |workspace: &Workspace| canvas.free_place(workspace, corner);
             let words = Frame::new().inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT));
-            Panel::top("words").frame(words).show(ui, |ui| words_ui(ui, workspace, place));
+            Panel::top("words").frame(words).show(ui, |ui| {
+                words_ui(ui, workspace, place);
+                pads_ui(ui, &mut workspace.editor);
+            });
             let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
             // In a part of its own: content that is too wide must not widen the column, which would keep the width.
             let mut part = ui.new_child(UiBuilder::new().max_rect(ui.available_rect_before_wrap()));

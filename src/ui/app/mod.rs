@@ -5,6 +5,7 @@ mod clipboard;
 mod command;
 pub mod devices;
 pub mod engine;
+mod examples;
 mod file_tasks;
 mod keyboard;
 mod keys;

@@ -6,6 +6,7 @@ use bendrack_nodes::patch::Patch;
 use eframe::egui::{Ui, ViewportCommand};
 
 use super::App;
+use super::examples::example;
 use super::file_tasks::{Discarding, FileEvent, from_render};
 use crate::ui::document::maps::load_step;
 use crate::ui::panels::status_bar::file_name;
@@ -82,6 +83,10 @@ impl App {
             Discarding::New => {
                 self.files.suggest_unnamed();
                 self.replace(starter(), None);
+            }
+            Discarding::Example(index) => {
+                self.files.suggest_unnamed();
+                self.replace(example(index), None);
             }
             Discarding::Open(path) => self.files.open(ui, path),
         }

@@ -5,6 +5,7 @@ use bendrack_nodes::patch::Edit;
 use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
 
 use super::command::Command;
+use super::examples::examples_ui;
 use super::recording::{RecordingBar, recording_ui};
 use super::stage::master_ui;
 use crate::ui::document::Step;
@@ -45,7 +46,7 @@ pub fn top_bar_ui(
     recording: &mut RecordingBar<'_>,
     is_output: bool,
 ) -> Option<Command> {
-    let (mut command, mut record) = (None, None);
+    let (mut command, mut record, mut example) = (None, None, None);
     let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
         let button = ui.add_enabled(hint.is_some(), flat_button(text));
         if button.on_hover_text(hint.unwrap_or_default()).clicked() {
@@ -57,6 +58,7 @@ pub fn top_bar_ui(
         ui.add_space(theme::UNIT);
         button(ui, "Add node", Some("N, Tab, or a double-click on the canvas"), Command::AddNode);
         button(ui, "New", Some("A patch with prompt, model and screen. Ctrl+N"), Command::New);
+        example = examples_ui(ui).map(Command::OpenExample);
         button(ui, "Open", Some("Ctrl+O"), Command::Open);
         button(ui, "Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save);
         let undo = workspace.editor.document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
@@ -86,7 +88,7 @@ pub fn top_bar_ui(
             tempo_ui(ui, workspace);
         });
     });
-    command.or(record)
+    command.or(record).or(example)
 }
 
 /// The seed: typed or dragged. New noise comes with the next chunk, a new video with Restart.

@@ -4,7 +4,6 @@
 //! `graph` adapts the patch to `egui_node_graph`. `palette` adds nodes, `view` pans and zooms, `breadcrumbs` leads out
 //! of subpatches.
 
-pub mod aliases;
 pub mod breadcrumbs;
 pub mod cable;
 pub mod face;
@@ -394,6 +393,8 @@ fn menu_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
                 workspace.editor.duplicate_selected(false);
             } else if item("Duplicate with incoming cables", "Ctrl+Shift+D") {
                 workspace.editor.duplicate_selected(true);
+            } else if item("Randomise knobs", "") {
+                workspace.editor.randomise_selected();
             } else if item("Frame", "G") {
                 frame_selected(&mut workspace.editor);
             } else if item("Delete", "Delete") {
@@ -485,7 +486,17 @@ fn free_place(canvas: &Canvas, workspace: &Workspace, size: Vec2, [x, y]: [f64; 
     };
     let taken: Vec<Rect> = patch.layout.iter().filter(|(id, _)| patch.nodes.contains_key(*id)).map(rect_of).collect();
     let gap = theme::GAP[1] as f32;
-    // Each step passes a node, so that it ends.
+    let is_free = |place: &Rect| !taken.iter().any(|other| other.expand(gap - 1.0).intersects(*place));
+    // The nearest free place in the view, on a coarse grid.
+    let view = canvas.rect.map(|view| Rect::from_min_size((-canvas.pan / zoom).to_pos2(), view.size() / zoom));
+    let step = 6.0 * theme::UNIT;
+    let near = (-40..=40).flat_map(|column| (-40..=40).map(move |row| vec2(column as f32, row as f32) * step));
+    let near = near.map(|way| place.translate(way)).filter(|place| view.is_some_and(|view| view.contains_rect(*place)));
+    let nearest = near.filter(is_free).min_by_key(|other| (other.min - place.min).length() as u32);
+    if let Some(nearest) = nearest {
+        place = nearest;
+    }
+    // In a full view, below the nodes in the way. Each step passes one, so that it ends.
     while let Some(other) = taken.iter().find(|other| other.expand(gap - 1.0).intersects(place)) {
         place = place.translate(vec2(0.0, other.bottom() + gap - place.top()));
     }

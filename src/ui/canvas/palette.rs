@@ -1,11 +1,11 @@
 //! The palette: a search field that adds nodes.
 
 use bendrack_nodes::LIBRARY;
+use bendrack_nodes::library::aliases::words_for;
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use eframe::egui::{self, Align2, Area, Frame, Id, Key, Order, Pos2, Rect, Sense, TextEdit, Ui, vec2};
 
-use crate::ui::canvas::aliases::words_for;
 use crate::ui::theme;
 use crate::ui::widgets::help;
 use crate::ui::workspace::PendingCable;
@@ -207,9 +207,9 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
         Some(5)
     } else if words(def.name) {
         Some(4)
-    } else if names.iter().any(|name| name.contains(query)) {
-        Some(3)
-    } else if query.len() >= 3 && words_for(def.name).any(|word| word.starts_with(query)) {
+    } else if names.iter().any(|name| name.contains(query))
+        || query.len() >= 3 && words_for(def.name).any(|word| word.starts_with(query))
+    {
         Some(3)
     } else if words(def.about) {
         Some(2)

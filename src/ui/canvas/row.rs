@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bendrack_nodes::address;
 use bendrack_nodes::choice::Choice as _;
 use bendrack_nodes::input::ControlName;
 use bendrack_nodes::node::def::{DefaultValue, Input, Scope, View};
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use crate::ui::canvas::face::{covers_rows, face_of, is_bare};
 use crate::ui::canvas::node::{INNER, MARGIN};
-use crate::ui::document::learn::LearnMode;
+use crate::ui::document::learn::{LearnMode, modulate};
 use crate::ui::document::maps;
 use crate::ui::document::ports::{Named, input_of, ports};
 use crate::ui::document::subpatch::depth;
@@ -251,6 +252,21 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         if ui.button("Reset").clicked() {
             workspace.editor.turn(id, name, KnobChange::Reset);
             workspace.editor.document.end_gesture();
+            ui.close();
+        }
+        let is_modulated = input.is_modulated() && !workspace.editor.is_wired(id, name);
+        let hint = "Adds an LFO with a cable to this knob. Drag the ring beside the number for its depth.";
+        if is_modulated && ui.button("Add an LFO").on_hover_text(hint).clicked() {
+            let step = modulate(workspace.editor.patch(), &field.port());
+            if workspace.editor.apply(step) {
+                workspace.editor.document.end_gesture();
+            }
+            ui.close();
+        }
+        if workspace.editor.location.path.is_empty()
+            && ui.button("Copy its OSC address").on_hover_text("For a fader from 0 to 1.").clicked()
+        {
+            ui.ctx().copy_text(address::of(&field.port()));
             ui.close();
         }
         if ui

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Edit, INSTANCE, LevelEdit, Node, Patch, Port};
-use serde_json::Value as Json;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use serde_json::{Value as Json, json};
 
 use super::{Step, def_of};
 
@@ -69,6 +71,41 @@ fn behind(patch: &Patch, ids: &BTreeSet<String>, output: &Port) -> Option<Port> 
         output = patch.cable_to(&input).filter(|cable| !cable.mute)?.from.clone();
     }
     None
+}
+
+/// Sets the knobs of these nodes without cables to random places of their travel, which depend on a seed. Ranges stay ranges.
+pub fn randomise(patch: &Patch, ids: &BTreeSet<String>, seed: u64) -> Step<LevelEdit> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut edits = Vec::new();
+    for (id, def) in ids.iter().filter_map(|id| Some((id, def_of(&patch.nodes.get(id)?.kind)?))) {
+        let mut values = BTreeMap::new();
+        for input in def.inputs.iter().filter(|input| input.kind == Kind::Number && !input.direct && !input.unique) {
+            let place = f64::from(random.next_u32()) / f64::from(u32::MAX);
+            if patch.cable_to(&Port { node: id.clone(), port: input.name.to_owned() }).is_some() {
+                continue;
+            }
+            let value = match input.choices.len() {
+                0 => json!(input.step_at(place)),
+                count => json!(input.choices[((place * count as f64) as usize).min(count - 1)]),
+            };
+            values.insert(input.name, value);
+        }
+        for (first, last) in def.inputs.iter().filter_map(|input| Some((input.begins?, input.name))) {
+            let number = |name: &str| values.get(name)?.as_f64();
+            if let (Some(low), Some(high)) = (number(first), number(last))
+                && low > high
+            {
+                values.extend([(first, json!(high)), (last, json!(low))]);
+            }
+        }
+        let edit = |(name, value): (&str, Json)| LevelEdit::SetParam {
+            id: id.clone(),
+            name: name.to_owned(),
+            value: Some(value),
+        };
+        edits.extend(values.into_iter().map(edit));
+    }
+    Step::new("randomise knobs", edits)
 }
 
 /// Sets the title of a node; an empty one is that of its kind.

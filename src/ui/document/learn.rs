@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::choice::Choice as _;
 use bendrack_nodes::input::{Control, ControlId, ControlName, Controls};
+use bendrack_nodes::library::modulate::lfo;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, MapMode, Node, Patch, Port};
@@ -184,6 +185,18 @@ pub fn learn_step(patch: &Patch, to: &Port, input: Option<&Input>, assignment: &
         edits.push(LevelEdit::SetDepth { id, name, depth: Some(1.0) });
     }
     Some(Step::new(format!("learn {to}"), edits))
+}
+
+/// The step that adds an LFO with a cable to a knob.
+pub fn modulate(patch: &Patch, to: &Port) -> Step<LevelEdit> {
+    let def = &lfo::NODE;
+    let id = patch.free_id("lfo");
+    let from = Port { node: id.clone(), port: def.outputs[0].name.to_owned() };
+    let edits = vec![
+        LevelEdit::AddNode { id, node: Node::new(def.name), pos: place_beside(patch, &to.node) },
+        LevelEdit::Connect { cable: Cable::new(from, to.clone()) },
+    ];
+    Step::new(format!("add an LFO to {to}"), edits)
 }
 
 /// A free place to the left of a node.

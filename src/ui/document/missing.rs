@@ -1,9 +1,9 @@
-//! What a patch lacks for a picture.
+//! Parts that a patch lacks for a picture.
 
 use bendrack_nodes::library::model::model;
 use bendrack_nodes::patch::{Node, Patch};
 
-/// A part without which there is no picture, or not the one that is meant.
+/// A part without which there is no picture, or not the one that its maker wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// No node of the model.
@@ -23,7 +23,7 @@ impl Missing {
         }
     }
 
-    /// What a patch lacks.
+    /// The part that a patch lacks.
     pub fn of(patch: &Patch) -> Option<Self> {
         let scopes = patch.definitions.values().map(|definition| (&definition.nodes, &definition.cables));
         let scopes = std::iter::once((&patch.nodes, &patch.cables)).chain(scopes);
@@ -33,7 +33,8 @@ impl Missing {
         let mut has_model = false;
         for ((id, node), cables) in models {
             has_model = true;
-            let is_fed = cables.iter().any(|cable| cable.to.node == *id && cable.to.port == "prompt" && !cable.mute);
+            let is_fed =
+                cables.iter().any(|cable| cable.to.node == *id && cable.to.port == model::PROMPT.name && !cable.mute);
             if is_fed || has_prompt(node) {
                 return None;
             }
@@ -43,7 +44,7 @@ impl Missing {
 }
 
 fn has_prompt(node: &Node) -> bool {
-    let text = node.params.get("prompt").and_then(serde_json::Value::as_str);
+    let text = node.params.get(model::PROMPT.name).and_then(serde_json::Value::as_str);
     text.is_some_and(|text| !text.trim().is_empty())
 }
 

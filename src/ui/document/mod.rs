@@ -312,11 +312,12 @@ mod tests {
         assert_eq!(*plans.borrow(), 1);
         document.apply(turn("lfo", "rate", 1.0));
         assert_eq!(*plans.borrow(), 2);
+        let before = document.patch.layout.get("lfo").cloned();
         document.apply(Step::new("move lfo", vec![LevelEdit::Move { id: "lfo".into(), pos: [8.0, 8.0] }]));
         assert_eq!(*plans.borrow(), 2);
         document.undo();
         assert_eq!(*plans.borrow(), 2);
-        assert_eq!(document.patch.layout.get("lfo"), None, "lfo had no place before");
+        assert_eq!(document.patch.layout.get("lfo").cloned(), before);
         document.undo();
         assert_eq!(*plans.borrow(), 3);
         assert!(!document.is_dirty());

@@ -1,6 +1,6 @@
 //! The words of the prompt: steps that aim at one, or take it away. Pure functions of a patch.
 
-use bendrack_nodes::library::bend::gain;
+use bendrack_nodes::library::bend::{self, gain};
 use bendrack_nodes::library::model::model;
 use bendrack_nodes::library::target::words;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
@@ -22,7 +22,7 @@ pub fn words_of(prompt: &str) -> Vec<&str> {
 
 /// The words that a node aims at; none for another kind of node.
 fn aimed(node: &Node) -> Option<Vec<String>> {
-    let text = node.params.get("words").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let text = node.params.get(words::WORDS.name).and_then(serde_json::Value::as_str).unwrap_or_default();
     let is_words = node.kind == words::NODE.name;
     is_words.then(|| text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
 }
@@ -43,7 +43,7 @@ pub fn aim(patch: &Patch, selected: Option<&str>, word: &str, place: [f64; 2]) -
             words.push(word.to_owned());
         }
         let value = Some(json!(words.join(", ")));
-        let edit = LevelEdit::SetParam { id: id.to_owned(), name: "words".to_owned(), value };
+        let edit = LevelEdit::SetParam { id: id.to_owned(), name: words::WORDS.name.to_owned(), value };
         return (Step::new(format!("aim {id} at {}", words.join(", ")), vec![edit]), id.to_owned());
     }
     let (id, node) = node_of(patch, word);
@@ -56,25 +56,25 @@ pub fn silence(patch: &Patch, word: &str, [x, y]: [f64; 2]) -> Option<Step<Level
     let (id, node) = node_of(patch, word);
     let gain_id = patch.free_id("silence");
     let mut gain_node = Node::new(gain::NODE.name);
-    gain_node.params.insert("gain".to_owned(), json!(0.0));
+    gain_node.params.insert(gain::GAIN.name.to_owned(), json!(0.0));
     let port = |node: &str, name: &str| Port { node: node.to_owned(), port: name.to_owned() };
-    let bends = port(wan, "bends");
+    let bends = port(wan, model::BENDS.name);
     let mut edits = vec![
         LevelEdit::AddNode { id: id.clone(), node, pos: [x, y] },
         LevelEdit::AddNode { id: gain_id.clone(), node: gain_node, pos: [x + 264.0, y] },
-        LevelEdit::Connect { cable: Cable::new(port(&id, "target"), port(&gain_id, "target")) },
+        LevelEdit::Connect { cable: Cable::new(port(&id, words::OUT.name), port(&gain_id, bend::TARGET.name)) },
     ];
     if let Some(cable) = patch.cable_to(&bends) {
-        edits.push(LevelEdit::Connect { cable: Cable { to: port(&gain_id, "bends"), ..cable.clone() } });
+        edits.push(LevelEdit::Connect { cable: Cable { to: port(&gain_id, bend::BENDS.name), ..cable.clone() } });
     }
-    edits.push(LevelEdit::Connect { cable: Cable::new(port(&gain_id, "bends"), bends) });
+    edits.push(LevelEdit::Connect { cable: Cable::new(port(&gain_id, bend::OUT.name), bends) });
     Some(Step::new(format!("silence {word}"), edits))
 }
 
 /// A new node that aims at a word, and its id.
 fn node_of(patch: &Patch, word: &str) -> (String, Node) {
     let mut node = Node::new(words::NODE.name);
-    node.params.insert("words".to_owned(), json!(word));
+    node.params.insert(words::WORDS.name.to_owned(), json!(word));
     (patch.free_id("word"), node)
 }
 

@@ -7,7 +7,8 @@ use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{Cable, Patch, Port};
 use eframe::egui::{
-    self, Align, Align2, Button, Id, Layout, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, Vec2, pos2, vec2,
+    self, Align, Align2, Button, Id, Layout, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, UiBuilder, Vec2, pos2,
+    vec2,
 };
 use serde_json::json;
 
@@ -23,7 +24,7 @@ use crate::ui::panels::patch_page::patch_page_ui;
 use crate::ui::theme;
 use crate::ui::widgets::kind_shape;
 use crate::ui::widgets::knob::{Knob, depth_ui, knob_ui, switch_ui, value_ui};
-use crate::ui::widgets::{help, small_button, tooltip};
+use crate::ui::widgets::{help, select_all, small_button, tooltip};
 use crate::ui::workspace::Workspace;
 
 /// Shows the selection, or the patch if nothing is selected. Returns the choice of a button of the list of maps.
@@ -57,20 +58,46 @@ fn heading(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).size(theme::LARGE));
 }
 
-/// The title as a field: an empty one is that of the node's kind.
+/// The title as a field. That of its kind, or none, leaves the node without one of its own.
 fn node_title_ui(ui: &mut Ui, workspace: &mut Workspace, patch: &Patch, id: &str) {
-    let own = patch.nodes.get(id).map_or("", |node| &*node.title);
-    let mut title = own.to_owned();
     let shown = subpatch::title(patch, id);
+    let mut title = shown.to_owned();
     let width = ui.painter().layout_no_wrap(shown.to_owned(), theme::proportional(theme::LARGE), theme::TEXT).size().x;
     let field = TextEdit::singleline(&mut title).id(Id::new(("title", id))).font(theme::proportional(theme::LARGE));
-    let hint = RichText::new(shown).size(theme::LARGE).color(theme::TEXT);
     let room = (ui.available_width() - 80.0).max(60.0);
-    let field = ui.add(field.hint_text(hint).desired_width((width + 16.0).min(room)).frame(egui::Frame::NONE));
+    let field = ui.add(field.desired_width((width + 16.0).min(room)).frame(egui::Frame::NONE));
     field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, format!("title of {id}")));
-    if field.on_hover_text("Click to rename the node.").changed() {
-        workspace.editor.apply(set_title(id, &title));
+    if field.gained_focus() {
+        select_all(ui, field.id, &title);
     }
+    if field.on_hover_text("Click to rename the node.").changed() {
+        let is_of_kind = workspace.editor.def(id).is_some_and(|def| def.title == title);
+        workspace.editor.apply(set_title(id, if is_of_kind { "" } else { &title }));
+    }
+}
+
+/// The beginning of a long text, up to a whole character.
+fn cut(text: &str) -> &str {
+    const MOST: usize = 280;
+    text.char_indices().nth(MOST).map_or(text, |(end, _)| &text[..end])
+}
+
+/// A text field that grows with its text from the first count of rows to the second; further rows are scrolled.
+fn long_text_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, (least, most): (usize, usize)) {
+    let width = ui.available_width();
+    let text = workspace.editor.param(field.id, field.name).and_then(|value| value.as_str()).unwrap_or_default();
+    let font = theme::proportional(theme::BODY);
+    let line = ui.fonts_mut(|fonts| fonts.row_height(&font));
+    let lines = ui.painter().layout(text.to_owned(), font, theme::TEXT, width - 24.0).rows.len();
+    let height = |rows: usize| rows as f32 * line + 2.0 * theme::UNIT;
+    let (rect, _) = ui.allocate_exact_size(vec2(width, height(lines.clamp(least, most))), Sense::hover());
+    let mut part = ui.new_child(UiBuilder::new().max_rect(rect));
+    let area = ScrollArea::vertical().id_salt(("text", field.id, field.name)).max_height(rect.height());
+    area.show(&mut part, |ui| {
+        let size = vec2(width - theme::UNIT, height(lines.max(least)));
+        let (inner, _) = ui.allocate_exact_size(size, Sense::hover());
+        text_ui(ui, workspace, field, inner, theme::BODY, true);
+    });
 }
 
 fn weak(text: impl Into<String>) -> RichText {
@@ -100,7 +127,12 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         ),
     };
     for (_, sentence) in workspace.diagnostics(id) {
-        ui.label(RichText::new(sentence).size(theme::SMALL).color(theme::WARNING));
+        // A message may quote a whole prompt.
+        let short = cut(&sentence);
+        let label = ui.label(RichText::new(short).size(theme::SMALL).color(theme::WARNING));
+        if short.len() < sentence.len() {
+            label.on_hover_text(sentence);
+        }
     }
     actions_ui(ui, workspace);
     if def.is_some_and(|def| def.reads.is_some()) {
@@ -165,9 +197,8 @@ fn input_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>) {
         Kind::Text => {
             title_ui(ui, field);
             let face = workspace.editor.def(field.id).map(NodeDef::face);
-            let tall = if matches!(face, Some(View::Note { .. })) { 192.0 } else { 64.0 };
-            let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), tall), Sense::hover());
-            text_ui(ui, workspace, field, rect, theme::BODY, true);
+            let rows = if matches!(face, Some(View::Note { .. })) { (12, 12) } else { (3, 5) };
+            long_text_ui(ui, workspace, field, rows);
         }
         _ => title_ui(ui, field),
     }

@@ -10,6 +10,37 @@ use crate::ui::document::snapshots::{is_recalled, settings, store};
 use crate::ui::widgets::small_button;
 use crate::ui::workspace::Editor;
 
+/// The snapshots 1 to 9 as pads: a click recalls one, or stores a new one on the next empty pad.
+pub fn pads_ui(ui: &mut Ui, editor: &mut Editor) {
+    let patch = Arc::clone(&editor.document.patch);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let width = ((ui.available_width() - 8.0 * 4.0) / 9.0).clamp(20.0, 64.0);
+        for index in 0..9 {
+            let snapshot = patch.snapshots.get(index);
+            let is_on = snapshot.is_some_and(|snapshot| is_recalled(&patch, snapshot));
+            let is_next = index == patch.snapshots.len();
+            let text = RichText::new(if is_next { "+".to_owned() } else { (index + 1).to_string() }).monospace();
+            let pad = Button::new(text).selected(is_on).min_size([width, 30.0].into());
+            let pad = ui.add_enabled(snapshot.is_some() || is_next, pad);
+            let label =
+                snapshot.map_or_else(|| format!("empty pad {}", index + 1), |found| format!("pad {}", found.name));
+            pad.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_on, &label));
+            let hint = match snapshot {
+                Some(snapshot) => format!("Recall {}. Key {}", snapshot.name, index + 1),
+                None => "Store a snapshot of all knobs here.".to_owned(),
+            };
+            if pad.on_hover_text(hint).clicked() {
+                if snapshot.is_some() {
+                    editor.recall_snapshot(index);
+                } else {
+                    editor.document.apply(store(&patch));
+                }
+            }
+        }
+    });
+}
+
 /// Shows the list.
 pub fn snapshots_ui(ui: &mut Ui, editor: &mut Editor) {
     let patch = Arc::clone(&editor.document.patch);

@@ -8,8 +8,8 @@ use crate::ui::document::words::{aim, is_aimed, silence, words_of};
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
-/// Shows a chip for each word of the prompt. A click aims at it, an Alt-click takes it away. New nodes are placed at `place`.
-pub fn words_ui(ui: &mut Ui, workspace: &mut Workspace, place: [f64; 2]) {
+/// Shows a chip for each word of the prompt. A click aims at it, an Alt-click takes it away. `place` is the place for a new node.
+pub fn words_ui(ui: &mut Ui, workspace: &mut Workspace, place: impl Fn(&Workspace) -> [f64; 2]) {
     let prompt = workspace.playback.live.prompt();
     // Nodes of the words of a subpatch would aim beside the model, which is outside.
     if prompt.is_empty() || !workspace.editor.location.path.is_empty() {
@@ -27,6 +27,7 @@ pub fn words_ui(ui: &mut Ui, workspace: &mut Workspace, place: [f64; 2]) {
             if !chip.on_hover_text(hint).clicked() {
                 continue;
             }
+            let place = place(workspace);
             let editor = &mut workspace.editor;
             if ui.input(|i| i.modifiers.alt) {
                 if let Some(step) = silence(&patch, word, place) {

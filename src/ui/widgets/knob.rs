@@ -8,11 +8,8 @@ use eframe::egui::{
     TextEdit, Ui, WidgetInfo, vec2,
 };
 
-use eframe::egui::text::{CCursor, CCursorRange};
-use eframe::egui::text_edit::TextEditState;
-
 use crate::ui::theme;
-use crate::ui::widgets::number;
+use crate::ui::widgets::{number, select_all};
 
 /// The start and end of the travel, clockwise from the right, with a gap at the bottom.
 const FROM: f32 = 0.75 * PI;
@@ -50,9 +47,9 @@ pub enum KnobChange {
 pub fn knob_ui(ui: &mut Ui, id: Id, rect: Rect, knob: &Knob<'_>) -> (Response, Option<KnobChange>) {
     let response = ui.interact(rect, id, Sense::click_and_drag()).on_hover_and_drag_cursor(CursorIcon::ResizeVertical);
     response.widget_info(|| WidgetInfo::slider(true, knob.base, &knob.label));
-    let turn = turned(ui, &response, number::position(knob.input, knob.base), knob.wheel);
+    let turn = turned(ui, &response, knob.input.part_at(knob.base), knob.wheel);
     let turn = turn.map(|place| match place {
-        Some(place) => KnobChange::Set(number::value_at(knob.input, place)),
+        Some(place) => KnobChange::Set(knob.input.step_at(place)),
         None => KnobChange::Reset,
     });
     if ui.is_rect_visible(rect) {
@@ -132,7 +129,7 @@ fn turned(ui: &Ui, response: &Response, place: f64, wheel: Option<f32>) -> Optio
 
 fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hovered: bool, focused: bool) {
     let (centre, radius) = (rect.center(), rect.width() / 2.0);
-    let place = |value: f64| number::position(knob.input, value) as f32;
+    let place = |value: f64| knob.input.part_at(value) as f32;
     let base = place(knob.base);
     // A bipolar knob fills from 0.
     let zero = if knob.input.soft.0 < 0.0 { place(0.0) } else { 0.0 };
@@ -195,10 +192,7 @@ pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size
     if fresh {
         field.request_focus();
         // The first letter replaces the number.
-        let mut state = TextEditState::load(ui.ctx(), field.id).unwrap_or_default();
-        let all = CCursorRange::two(CCursor::new(0), CCursor::new(draft.chars().count()));
-        state.cursor.set_char_range(Some(all));
-        state.store(ui.ctx(), field.id);
+        select_all(ui, field.id, &draft);
         ui.data_mut(|data| data.insert_temp(id.with("open"), true));
     }
     if field.lost_focus() {

@@ -8,9 +8,10 @@ pub mod range;
 
 use bendrack_nodes::node::value::Kind;
 use eframe::egui::epaint::{CircleShape, RectShape};
-use eframe::egui::text::{LayoutJob, TextFormat};
+use eframe::egui::text::{CCursor, CCursorRange, LayoutJob, TextFormat};
+use eframe::egui::text_edit::TextEditState;
 use eframe::egui::{
-    Button, Color32, Pos2, Rect, RichText, Shape, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType, vec2,
+    Button, Color32, Id, Pos2, Rect, RichText, Shape, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType, vec2,
 };
 
 use super::theme;
@@ -26,6 +27,14 @@ pub fn small_button(ui: &mut Ui, text: &str, label: &str, hint: &str) -> bool {
     let button = ui.add(button);
     button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label));
     button.on_hover_text(hint).clicked()
+}
+
+/// Selects all of a text field, so that the first letter replaces its text.
+pub fn select_all(ui: &Ui, field: Id, text: &str) {
+    let mut state = TextEditState::load(ui.ctx(), field).unwrap_or_default();
+    let all = CCursorRange::two(CCursor::new(0), CCursor::new(text.chars().count()));
+    state.cursor.set_char_range(Some(all));
+    state.store(ui.ctx(), field);
 }
 
 /// Minutes and seconds.

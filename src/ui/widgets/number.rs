@@ -1,56 +1,10 @@
-//! Conversion between values, knob positions and text.
+//! Numbers as text, and back.
 
-use bendrack_nodes::node::def::{Curve, Input};
-
-/// The position of a value on the travel of a knob, 0 to 1, clamped.
-pub fn position(input: &Input, value: f64) -> f64 {
-    let (low, high) = input.soft;
-    let share = match input.curve {
-        Curve::Linear => (value - low) / (high - low),
-        Curve::Log => (value.max(low) / low).ln() / (high / low).ln(),
-    };
-    if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
-}
-
-/// The value at a position of the travel.
-pub fn value_at(input: &Input, position: f64) -> f64 {
-    let (low, high) = input.soft;
-    let value = match input.curve {
-        Curve::Linear => low + (high - low) * position,
-        Curve::Log => low * (high / low).powf(position),
-    };
-    rounded(input, value)
-}
-
-/// Rounds a value to a ten-thousandth of the travel, or to an integer.
-fn rounded(input: &Input, value: f64) -> f64 {
-    if is_integer(input) {
-        return value.round();
-    }
-    let fine = match input.curve {
-        Curve::Linear => (input.soft.1 - input.soft.0).abs() / 10_000.0,
-        Curve::Log => value.abs() / 1000.0,
-    };
-    if fine <= 0.0 || !fine.is_finite() {
-        return value;
-    }
-    let decimals = (-fine.log10().floor()).clamp(0.0, 12.0) as usize;
-    format!("{value:.decimals$}").parse().unwrap_or(value)
-}
-
-/// True for an integer, such as a channel or layer: integer limits, at least 8 apart, no unit.
-pub fn is_integer(input: &Input) -> bool {
-    let (low, high) = input.soft;
-    input.curve == Curve::Linear
-        && input.unit.is_empty()
-        && low.fract() == 0.0
-        && high.fract() == 0.0
-        && high - low >= 8.0
-}
+use bendrack_nodes::node::def::Input;
 
 /// A number as text: more decimals for smaller numbers, and the unit.
 pub fn show(input: &Input, value: f64) -> String {
-    if is_integer(input) && value.fract() == 0.0 {
+    if input.is_integer() && value.fract() == 0.0 {
         return format!("{value:.0}");
     }
     let decimals = match value.abs() {
@@ -91,33 +45,7 @@ pub fn read(input: &Input, text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::node::value::Kind;
-
     use super::*;
-
-    #[test]
-    fn positions_and_values_of_every_knob_convert_both_ways() {
-        for def in LIBRARY {
-            let knobs = def.inputs.iter().filter(|input| input.kind == Kind::Number && input.choices.is_empty());
-            for input in knobs {
-                for step in 0..=10 {
-                    let place = f64::from(step) / 10.0;
-                    let value = value_at(input, place);
-                    let near = if is_integer(input) { 0.5 / (input.soft.1 - input.soft.0) } else { 0.001 };
-                    let back = position(input, value);
-                    assert!(
-                        (back - place).abs() <= near + 1e-9,
-                        "{} {}: {place} → {value} → {back}",
-                        def.name,
-                        input.name
-                    );
-                }
-                let (low, high) = (value_at(input, 0.0), value_at(input, 1.0));
-                assert!((low - input.soft.0).abs() < 1e-9 && (high - input.soft.1).abs() < 1e-9, "{}", def.name);
-            }
-        }
-    }
 
     #[test]
     fn typed_numbers_are_parsed() {

@@ -317,6 +317,12 @@ impl Editor {
         done
     }
 
+    /// Sets the knobs of the selected nodes to random places; each time to others.
+    pub fn randomise_selected(&mut self) {
+        let step = commands::randomise(self.patch(), &self.selection, self.document.revision());
+        self.apply(step);
+    }
+
     /// Inserts a node into the cable that ends at an input, if it fits.
     pub fn insert(&mut self, id: &str, to: &Port) -> bool {
         commands::insert(self.patch(), id, to).is_some_and(|step| self.apply(step))

@@ -19,7 +19,7 @@ pub struct Playback {
     pub controls: Controls,
     /// True while the picture on screen is held.
     pub is_frozen: bool,
-    /// What the patch lacks for a picture.
+    /// The part that the patch lacks for a picture.
     pub missing: Option<Missing>,
     /// The warnings of the engine.
     pub warnings: Vec<Warning>,

@@ -7,7 +7,8 @@ use crate::node::def::{Input, NodeDef};
 use crate::program::grid::{Grid, GridMap};
 use crate::program::op::{Form, Noise, Op, Params, Weight, lanes_along};
 
-const GAIN: Input = Input::number("gain", 1.0, "Factor: 0 silences, 1 changes nothing, below 0 inverts the sign.")
+/// The factor.
+pub const GAIN: Input = Input::number("gain", 1.0, "Factor: 0 silences, 1 changes nothing, below 0 inverts the sign.")
     .soft(-1.0, 4.0)
     .hard(-100.0, 100.0);
 const RENORMALISE: Input =

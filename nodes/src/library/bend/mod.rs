@@ -25,3 +25,5 @@ pub mod threshold;
 pub mod timestep;
 pub mod tint;
 pub mod translate;
+
+pub use bend_node::{BENDS, OUT, TARGET};

@@ -4,8 +4,10 @@ use crate::node::def::{Image, Input, NodeDef, Output, View};
 use crate::node::value::Kind;
 use crate::program::source::Source;
 
-const PROMPT: Input = Input::text("prompt", "", "Prompt of the video.").unique();
-const BENDS: Input = Input::socket("bends", Kind::Bend, "Chain of bends to apply inside the model.");
+/// The prompt.
+pub const PROMPT: Input = Input::text("prompt", "", "Prompt of the video.").unique();
+/// The bends.
+pub const BENDS: Input = Input::socket("bends", Kind::Bend, "Chain of bends to apply inside the model.");
 const OUT: Output = Output::of("picture", Kind::Picture, "The generated picture.");
 
 /// The video model: a prompt and bends to a picture.

@@ -5,13 +5,15 @@ use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Kind;
 use crate::program::target::{MOST_WORDS, Target, words};
 
-const WORDS: Input = Input::text(
+/// The words.
+pub const WORDS: Input = Input::text(
     "words",
     "",
     "Words or phrases of the prompt, separated by commas. * matches any letters, <padding> the tokens after the prompt.",
 )
 .words(MOST_WORDS);
-const OUT: Output =
+/// The target.
+pub const OUT: Output =
     Output::of("target", Kind::Target, "The target, limited to these words.").passes(&target_node::WITHIN);
 
 /// Limits a bend or a tap to words of the prompt and all their tokens.

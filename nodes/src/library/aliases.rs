@@ -113,9 +113,8 @@ pub fn words_for(node: &str) -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use bendrack_nodes::LIBRARY;
-
     use super::*;
+    use crate::LIBRARY;
 
     #[test]
     fn every_alias_is_of_a_node_and_there_are_many() {
