@@ -358,3 +358,33 @@ fn random_knobs_stay_in_their_travel_and_undo_brings_the_old_ones_back() {
     editor.document.undo();
     assert_eq!(editor.document.patch.nodes, before.nodes);
 }
+
+#[test]
+fn with_a_time_the_pads_let_the_knobs_glide() {
+    let (mut window, _) = window(first_bend());
+    window.get_by_label("empty pad 1").click();
+    window.run_steps(3);
+    let set = |window: &mut Window, value: f64| {
+        let edit = LevelEdit::SetParam { id: "rotate".into(), name: "amount".into(), value: Some(value.into()) };
+        window.state_mut().workspace.editor.apply(bendrack::ui::document::Step::new("turn", vec![edit]));
+    };
+    set(&mut window, 0.0);
+    window.run_steps(2);
+    let knob = |window: &Window| {
+        let patch = patch(window);
+        patch.nodes["rotate"].params.get("amount").and_then(serde_json::Value::as_f64).unwrap_or(1.0)
+    };
+    assert!(window.query_by_label("morph time").is_some());
+    window.state_mut().workspace.editor.morph_secs = 20.0;
+    window.get_by_label_contains("pad snapshot 1").click();
+    let mut seen = Vec::new();
+    for _ in 0..2000 {
+        window.step();
+        seen.push(knob(&window));
+        if seen.last() == Some(&1.0) {
+            break;
+        }
+    }
+    assert!(seen.is_sorted() && seen.iter().any(|value| (0.3..0.7).contains(value)), "{seen:?}");
+    assert_eq!(seen.last(), Some(&1.0));
+}

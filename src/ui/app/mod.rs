@@ -212,6 +212,9 @@ impl App {
             self.run(ui, command);
         }
         self.use_clipboard(ui);
+        if self.workspace.editor.morph(ui.input(|i| i.time)) {
+            ui.ctx().request_repaint();
+        }
         self.workspace.refresh();
         self.panels(ui);
         self.output_ui(ui);

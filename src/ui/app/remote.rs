@@ -95,7 +95,7 @@ impl App {
                 Ok(Action::Freeze(is_on)) => self.stage.is_frozen = is_on.unwrap_or(!self.stage.is_frozen),
                 Ok(Action::Blackout(is_on)) => self.stage.is_black = is_on.unwrap_or(!self.stage.is_black),
                 Ok(Action::Tap) => self.run(ui, Command::Tap),
-                Ok(Action::Panic) => self.run(ui, Command::Restart),
+                Ok(Action::Panic) => self.run(ui, Command::Panic),
                 Ok(Action::Nothing) => {}
                 Err(why) => request.refuse(why),
             }

@@ -2,10 +2,12 @@
 
 use bendrack_nodes::patch::Edit;
 use eframe::egui::{
-    CentralPanel, Color32, CursorIcon, Frame, Key, Sense, Ui, ViewportBuilder, ViewportCommand, ViewportId, vec2,
+    CentralPanel, Color32, CursorIcon, Frame, Key, Modifiers, Sense, Ui, ViewportBuilder, ViewportCommand, ViewportId,
+    vec2,
 };
 
 use super::App;
+use super::command::Command;
 use crate::ui::document::Step;
 use crate::ui::panels::preview::{fitted, image};
 use crate::ui::theme;
@@ -65,7 +67,7 @@ impl App {
     }
 
     /// Shows the output in a window of its own: the picture, black around it, no pointer. F or a double-click fills the screen, Esc
-    /// ends that, then closes the window; a number chooses the monitor.
+    /// ends that, then closes the window; a number chooses the monitor. Panic, freeze and blackout have their keys here too.
     pub(super) fn output_ui(&mut self, ui: &Ui) {
         let Some(mut output) = self.stage.output else { return };
         let builder = ViewportBuilder::default().with_title("bendrack output").with_inner_size(vec2(768.0, 768.0));
@@ -74,7 +76,7 @@ impl App {
             None => builder.with_fullscreen(output.is_full),
         };
         let texture = self.workspace.playback.images.screen.clone().filter(|_| !self.stage.is_black);
-        let mut is_closed = false;
+        let (mut is_closed, mut command) = (false, None);
         ui.ctx().show_viewport_immediate(ViewportId::from_hash_of("output"), builder, |ui, _| {
             let black = Frame::new().fill(Color32::BLACK);
             CentralPanel::default().frame(black).show(ui, |ui| {
@@ -85,6 +87,16 @@ impl App {
                 }
                 if let Some(texture) = &texture {
                     image(ui, texture, fitted(texture, rect), Color32::WHITE);
+                }
+                for (key, of_key) in [
+                    (Key::P, Command::Panic),
+                    (Key::F, Command::ToggleFreeze),
+                    (Key::B, Command::ToggleBlackout),
+                    (Key::U, Command::ToggleOutput),
+                ] {
+                    if ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, key)) {
+                        command = Some(of_key);
+                    }
                 }
                 let (toggles, escapes, closes, number) = ui.input(|i| {
                     let number = NUMBERS.iter().position(|key| i.key_pressed(*key));
@@ -106,6 +118,9 @@ impl App {
             });
         });
         self.stage.output = (!is_closed).then_some(output);
+        if let Some(command) = command {
+            self.run(ui, command);
+        }
     }
 
     /// The words over the preview while it does not show the live picture.

@@ -10,6 +10,7 @@ mod history;
 pub mod learn;
 pub mod maps;
 pub mod missing;
+pub mod morph;
 pub mod ports;
 pub mod recovery;
 pub mod snapshots;

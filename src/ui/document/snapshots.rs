@@ -12,7 +12,7 @@ use super::subpatch::{resolve_input, value_of};
 use super::{Step, def_of};
 
 /// The value of a knob or field, its default included.
-fn setting(patch: &Patch, id: &str, name: &str) -> Option<Json> {
+pub(super) fn setting(patch: &Patch, id: &str, name: &str) -> Option<Json> {
     let (_, input) = resolve_input(patch, id, name)?;
     value_of(patch, id, name).cloned().or_else(|| input.default_json())
 }

@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use bendrack_nodes::patch::{Edit, Snapshot};
-use eframe::egui::{Button, Frame, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType};
+use eframe::egui::{Button, DragValue, Frame, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType};
 
 use crate::ui::document::Step;
 use crate::ui::document::snapshots::{is_recalled, settings, store};
 use crate::ui::widgets::small_button;
 use crate::ui::workspace::Editor;
 
-/// The snapshots 1 to 9 as pads: a click recalls one, or stores a new one on the next empty pad.
+/// The longest morph, in seconds.
+const LONGEST_MORPH: f64 = 600.0;
+/// The width of the field for the time of morphs, in points.
+const MORPH_WIDTH: f32 = 56.0;
+
+/// The snapshots 1 to 9 as pads, and the time of morphs. A click recalls one, or stores a new one on the next empty pad.
 pub fn pads_ui(ui: &mut Ui, editor: &mut Editor) {
     let patch = Arc::clone(&editor.document.patch);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        let width = ((ui.available_width() - 8.0 * 4.0) / 9.0).clamp(20.0, 64.0);
+        let width = ((ui.available_width() - MORPH_WIDTH - 9.0 * 4.0) / 9.0).clamp(20.0, 64.0);
         for index in 0..9 {
             let snapshot = patch.snapshots.get(index);
             let is_on = snapshot.is_some_and(|snapshot| is_recalled(&patch, snapshot));
@@ -38,6 +43,10 @@ pub fn pads_ui(ui: &mut Ui, editor: &mut Editor) {
                 }
             }
         }
+        let secs = DragValue::new(&mut editor.morph_secs).range(0.0..=LONGEST_MORPH).speed(0.05).suffix(" s");
+        let shown = ui.add_sized([MORPH_WIDTH, 30.0], secs.max_decimals(1));
+        shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, "morph time"));
+        shown.on_hover_text("The seconds in which knobs glide to a snapshot. 0 recalls at once.");
     });
 }
 

@@ -13,6 +13,7 @@ use bendrack_nodes::patch::{ControlMap, LevelEdit, Patch, Port};
 use serde_json::{Value as Json, json};
 
 use crate::ui::document::learn::Learn;
+use crate::ui::document::morph::Morph;
 use crate::ui::document::ports::PortKinds;
 use crate::ui::document::subpatch::{self, definition_name, definition_of};
 use crate::ui::document::{Document, Step, commands, def_of, maps, snapshots};
@@ -36,6 +37,9 @@ pub struct Editor {
     pub learns_maps: bool,
     /// The note in a text field.
     pub note: Option<NoteEdit>,
+    /// Seconds in which knobs glide to the values of a snapshot; 0 recalls at once.
+    pub morph_secs: f64,
+    morph: Option<Morph>,
     /// The kinds of the ports on the canvas, with the [`content_revision`](Self::content_revision) that they belong to.
     kinds: (u64, PortKinds),
 }
@@ -72,6 +76,8 @@ impl Editor {
             learn: None,
             learns_maps: false,
             note: None,
+            morph_secs: 0.0,
+            morph: None,
             kinds: Default::default(),
         }
     }
@@ -335,11 +341,29 @@ impl Editor {
         }
     }
 
-    /// Recalls a snapshot: one step and one compilation. False if there is none with this index.
+    /// Recalls a snapshot: at once, in one step and one compilation, or by a morph. False if there is none with this index.
     pub fn recall_snapshot(&mut self, index: usize) -> bool {
+        self.morph = None;
+        if self.morph_secs > 0.0 {
+            self.morph = Morph::new(&self.document.patch, index, self.morph_secs);
+            return self.morph.is_some();
+        }
         let Some(step) = snapshots::recall(&self.document.patch, index) else { return false };
         self.document.apply(step);
         self.refresh();
+        true
+    }
+
+    /// Moves the knobs of a morph to their values at a time in seconds. False if there is no morph.
+    pub fn morph(&mut self, time: f64) -> bool {
+        let Some(mut morph) = self.morph.take() else { return false };
+        if let Some(step) = morph.step(&self.document.patch, time) {
+            self.document.apply(step);
+            self.refresh();
+        }
+        if !morph.has_ended() {
+            self.morph = Some(morph);
+        }
         true
     }
 
