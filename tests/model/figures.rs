@@ -62,14 +62,14 @@ fn noise_early_in_the_middle_and_late_and_bands_of_neurons_differ() {
         cases.into_iter().map(|(name, bend)| (name, picture(Some(&bend)))).collect::<Vec<_>>()
     };
     let noises = of(depth::noises(4.0), &mut picture);
-    let bands = of(depth::bands(3.0), &mut picture);
+    let bands = of(depth::bands(10.0), &mut picture);
     let unbent = ("unbent".to_owned(), plain.clone());
-    for (cases, least) in [(&noises, 1.0), (&bands, 0.3)] {
+    for cases in [&noises, &bands] {
         let all: Vec<_> = std::iter::once(&unbent).chain(cases).collect();
         for (i, (name, picture)) in all.iter().enumerate() {
             for (other, pictured) in &all[..i] {
                 let change = change(picture, pictured);
-                assert!(change > least, "{name} is like {other}: {change}");
+                assert!(change > 1.0, "{name} is like {other}: {change}");
             }
         }
     }
