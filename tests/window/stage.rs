@@ -387,4 +387,13 @@ fn with_a_time_the_pads_let_the_knobs_glide() {
     }
     assert!(seen.is_sorted() && seen.iter().any(|value| (0.3..0.7).contains(value)), "{seen:?}");
     assert_eq!(seen.last(), Some(&1.0));
+    // Another patch ends a morph.
+    set(&mut window, 0.0);
+    window.get_by_label_contains("pad snapshot 1").click();
+    window.run_steps(2);
+    let again = patch(&window);
+    window.state_mut().workspace.editor.open(Arc::unwrap_or_clone(again), None);
+    let before = knob(&window);
+    window.run_steps(40);
+    assert_eq!(knob(&window), before);
 }

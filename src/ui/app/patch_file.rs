@@ -94,8 +94,7 @@ impl App {
 
     /// Shows another patch.
     fn replace(&mut self, patch: Patch, path: Option<PathBuf>) {
-        self.workspace.editor.document.open(patch, path);
-        self.workspace.editor.go_to(Vec::new());
+        self.workspace.editor.open(patch, path);
         self.canvas.palette = None;
         self.canvas.fit();
     }

@@ -1,6 +1,7 @@
 //! The editor: the document, the part of it on the canvas, the selection, and the commands that edit them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::MOST_NESTED;
@@ -352,6 +353,13 @@ impl Editor {
         self.document.apply(step);
         self.refresh();
         true
+    }
+
+    /// Opens another patch; a morph of the former one ends.
+    pub fn open(&mut self, patch: Patch, path: Option<PathBuf>) {
+        self.morph = None;
+        self.document.open(patch, path);
+        self.go_to(Vec::new());
     }
 
     /// Moves the knobs of a morph to their values at a time in seconds. False if there is no morph.
