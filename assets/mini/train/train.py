@@ -144,7 +144,8 @@ class Trainer:
     def losses(self, mode: str) -> tuple[torch.Tensor, torch.Tensor, float]:
         """The loss, the grounding loss, and the part of the first from pure noise, which tells whether places are found."""
         noisy, clean, _ = MODES[mode]
-        truth, noise, masks, ids, refs, level = self.clips(mode)
+        with torch.autocast(self.device.split(":")[0], enabled=False):   # batches are exact
+            truth, noise, masks, ids, refs, level = self.clips(mode)
         text = self.model.text(ids)
         own = self.step >= OWN_FROM and self.rng.random() < OWN and bool((level > 0.99).any())  # not where places are free
         context = truth[:, :clean]
