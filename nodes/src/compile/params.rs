@@ -8,6 +8,7 @@ use crate::diagnostics::messages::{number as shown, unquoted};
 use crate::diagnostics::{Code, Problem, SyntaxError};
 use crate::grammar::expression::Expression;
 use crate::grammar::keyframes::{self, Curve};
+use crate::grammar::layers;
 use crate::grammar::prompts::{self, MOST_PROMPTS, Schedule};
 use crate::node::def::{DefaultValue, Grammar, Input};
 use crate::node::value::{Kind, Value};
@@ -114,6 +115,7 @@ fn read_text(grammar: Grammar, text: &str) -> Result<(Value, Option<(Code, Strin
             Ok((Value::Texts(prompts), warning))
         }
         Grammar::Schedule => Ok((Value::Schedule(Arc::new(Schedule::parse(text)?)), None)),
+        Grammar::Layers => Ok((Value::Target(Arc::new(layers::parse(text)?)), None)),
         Grammar::Keys => Ok((Value::Curve(Arc::new(Curve::parse(text)?)), None)),
         Grammar::Expression => match Expression::parse(text) {
             Ok(expression) => Ok((Value::Expression(Arc::new(expression)), None)),

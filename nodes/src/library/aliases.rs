@@ -70,6 +70,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("model.wan", "diffusion model generator generate gen video ai wan seed"),
     ("cache.reset", "memory forget panic"),
     ("target.layers", "block depth"),
+    ("target.schedule", "grid cells paint table layers steps curriculum"),
     ("target.words", "token noun"),
     ("target.steps", "timestep denoise"),
     ("target.region", "area rectangle place where box"),

@@ -99,6 +99,7 @@ pub static LIBRARY: &[&NodeDef] = &[
     &cache::stale::NODE,
     &target::steps::NODE,
     &target::layers::NODE,
+    &target::schedule::NODE,
     &target::heads::NODE,
     &target::words::NODE,
     &target::neurons::NODE,

@@ -68,6 +68,8 @@ pub enum Grammar {
     Prompts,
     /// Prompts with their times: see [`crate::grammar::prompts`]. No cable can set them.
     Schedule,
+    /// Layers by denoising step: see [`crate::grammar::layers`]. No cable can set them.
+    Layers,
 }
 
 impl Grammar {
@@ -270,6 +272,13 @@ impl Input {
     #[must_use]
     pub const fn schedule(mut self) -> Self {
         self.grammar = Grammar::Schedule;
+        self
+    }
+
+    /// Layers by denoising step.
+    #[must_use]
+    pub const fn layers(mut self) -> Self {
+        self.grammar = Grammar::Layers;
         self
     }
 

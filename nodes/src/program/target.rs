@@ -42,6 +42,12 @@ impl Target {
             || self.pass == Passes::None
     }
 
+    /// True if it has a layer in a step of a pass, whatever its other axes are. A cache pass is none of the steps.
+    pub fn touches(&self, pass: Pass, step: usize, layer: usize) -> bool {
+        let in_step = pass == Pass::Cache || self.steps.contains(step);
+        in_step && self.pass.contains(pass) && self.layers.contains(layer)
+    }
+
     /// True if it covers all of a site along an axis.
     pub fn is_all_along(&self, axis: Axis) -> bool {
         match axis {
@@ -134,6 +140,11 @@ impl Selection {
     /// The parts: one for everything, none for nothing.
     pub fn parts(&self) -> &[Arc<Target>] {
         &self.0
+    }
+
+    /// True if it has a layer in a step of a pass, whatever its other axes are.
+    pub fn contains(&self, pass: Pass, step: usize, layer: usize) -> bool {
+        self.0.iter().any(|part| part.touches(pass, step, layer))
     }
 
     fn new(parts: impl IntoIterator<Item = Target>) -> Self {

@@ -14,6 +14,7 @@ use bendrack_nodes::node::def::{Curve, DefaultValue, Grammar, Input, Latency, No
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::program::Site;
 use bendrack_nodes::program::op::Form;
+use bendrack_nodes::program::target::MOST_PARTS;
 use bendrack_nodes::tick::Memory;
 use serde_json::json;
 
@@ -182,6 +183,7 @@ fn range(input: &Input) -> String {
             Grammar::Expression => "a formula".to_owned(),
             Grammar::Prompts => format!("up to {MOST_PROMPTS} prompts"),
             Grammar::Schedule => format!("up to {MOST_PROMPTS} lines"),
+            Grammar::Layers => format!("up to {MOST_PARTS} entries"),
         },
         _ => String::new(),
     }

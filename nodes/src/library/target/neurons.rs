@@ -7,8 +7,10 @@ use crate::program::pick::Pick;
 use crate::program::set::Set;
 use crate::program::target::{NeuronSet, Target};
 
-const FIRST: Input = target_node::FIRST.soft(0.0, 511.0);
-const LAST: Input = target_node::LAST.soft(0.0, 511.0);
+/// The first neuron.
+pub const FIRST: Input = target_node::FIRST.soft(0.0, 511.0);
+/// The last neuron.
+pub const LAST: Input = target_node::LAST.soft(0.0, 511.0);
 const MOST: Input = Input::number(
     "most",
     0.0,
