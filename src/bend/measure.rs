@@ -11,23 +11,80 @@ use bendrack_nodes::program::{Measure, Site};
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use super::context::AttentionContext;
-use super::map::ScopedBend;
+use super::map::{self, Scoped, ScopedBend};
 use super::softmax::Softmax;
 use super::{BoundProgram, resolve, tensor};
-use crate::wan::hooks::HookContext;
+use crate::wan::hooks::{Attention, HookContext};
 use crate::wan::ops;
 
+/// The owner of a tap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The program.
+    Program,
+    /// The viewer, who probes.
+    Viewer,
+}
+
 impl<'a> BoundProgram<'a> {
-    /// The taps of some kinds at a hook: index in the program, and the part of the target.
-    pub(super) fn taps_at(
-        &self,
-        measures: impl Fn(Measure) -> bool,
-        hook: &HookContext<'_>,
-    ) -> Vec<(usize, &'a Target)> {
+    /// The taps of some kinds at a hook: index, and the part of the target.
+    fn taps_at(&self, measures: impl Fn(Measure) -> bool, hook: &HookContext<'_>) -> Vec<(usize, &'a Target)> {
         // Taps measure the call under the prompt, never the one under the negative prompt.
-        let taps = self.program.taps.iter().enumerate().filter(|(_, tap)| measures(tap.measure) && !hook.negative);
+        let taps = self.taps.iter().enumerate().filter(|(_, tap)| measures(tap.measure) && !hook.negative);
         let parts = taps.flat_map(|(index, tap)| tap.target.parts().iter().map(move |part| (index, &**part)));
         parts.filter(|(_, part)| resolve::applies(part, hook, Site::CrossMap)).collect()
+    }
+
+    fn owner(&self, tap: usize) -> Owner {
+        if tap < self.program.taps.len() { Owner::Program } else { Owner::Viewer }
+    }
+
+    /// Adds a measurement of a tap, `[n, frames, rows, columns]`.
+    pub(super) fn add(&self, tap: usize, measured: &Tensor) -> Result<()> {
+        self.shared.record().accumulators[tap].add(measured)
+    }
+
+    /// The taps of a cross-attention map, with the keys that they measure.
+    pub(super) fn cross_map_taps(&self, hook: &HookContext<'_>, keys: usize, owner: Owner) -> Vec<Scoped<'a, usize>> {
+        let taps = self.taps_at(|measure| measure == Measure::CrossMap, hook).into_iter();
+        let taps = taps.filter(|(tap, _)| self.owner(*tap) == owner).map(|(item, part)| Scoped {
+            item,
+            keys: resolve::rows(&part.words, self.shared.tokens, keys),
+            heads: &part.heads,
+        });
+        taps.filter(|tap| tap.keys.contains(&true)).collect()
+    }
+
+    /// True if taps measure the self-attention map.
+    pub(super) fn taps_self_map(&self, owner: Owner) -> bool {
+        let mut taps = self.taps.iter().enumerate().filter(|(tap, _)| self.owner(*tap) == owner);
+        taps.any(|(_, tap)| matches!(tap.measure, Measure::SelfMap { .. }))
+    }
+
+    /// Measures the map of an attention for the probes, in a calculation of its own.
+    pub(super) fn probe(
+        &self,
+        site: Site,
+        context: &AttentionContext<'_>,
+        attention: &Attention,
+        (weights, bends): (&[ScopedBend<'_>], &[ScopedBend<'_>]),
+    ) -> Result<()> {
+        let probes = match site {
+            Site::CrossMap => self.cross_map_taps(&context.hook, attention.k.dim(1)?, Owner::Viewer),
+            _ => Vec::new(),
+        };
+        let probes_self_map = site == Site::SelfMap && self.taps_self_map(Owner::Viewer);
+        if probes.is_empty() && !probes_self_map {
+            return Ok(());
+        }
+        let softmax = Softmax::new(attention.clone(), context.grid, weights, self.exact)?;
+        if probes_self_map {
+            self.measure_self_map(context, &softmax, bends, Owner::Viewer)?;
+        }
+        if !probes.is_empty() {
+            map::attend(context, &softmax, bends, &probes, |probe, share| self.add(probe, share))?;
+        }
+        Ok(())
     }
 
     /// Records the activity of neurons x `[batch, frames, tokens per frame, neurons]`, if a target names the most
@@ -53,12 +110,12 @@ impl<'a> BoundProgram<'a> {
             if selected.elem_count() == 0 {
                 continue;
             }
-            let measured = match self.program.taps[tap].measure {
+            let measured = match self.taps[tap].measure {
                 // [batch, frames, neurons]
                 Measure::Neurons => ops::mean_abs(&selected)?.mean_keepdim(0)?.unsqueeze(2)?,
                 _ => selected.abs()?.mean(3)?.mean_keepdim(0)?.reshape((1, grid.frames, grid.rows, grid.columns))?,
             };
-            self.shared.record().accumulators[tap].add(&measured)?;
+            self.add(tap, &measured)?;
         }
         Ok(())
     }
@@ -69,10 +126,12 @@ impl<'a> BoundProgram<'a> {
         context: &AttentionContext<'_>,
         softmax: &Softmax<'_>,
         bends: &[ScopedBend<'_>],
+        owner: Owner,
     ) -> Result<()> {
         let grid = context.grid;
-        for (tap, part) in self.taps_at(|measure| matches!(measure, Measure::SelfMap { .. }), &context.hook) {
-            let Measure::SelfMap { x, y } = self.program.taps[tap].measure else { continue };
+        let taps = self.taps_at(|measure| matches!(measure, Measure::SelfMap { .. }), &context.hook).into_iter();
+        for (tap, part) in taps.filter(|(tap, _)| self.owner(*tap) == owner) {
+            let Measure::SelfMap { x, y } = self.taps[tap].measure else { continue };
             let at = |part: f64, count: usize| ((part * count as f64) as usize).min(count.saturating_sub(1));
             let query = |frame: usize| grid.cell(frame, at(y, grid.rows), at(x, grid.columns));
             let mut maps = Vec::new();
@@ -80,7 +139,7 @@ impl<'a> BoundProgram<'a> {
                 maps.push(map_of_queries(softmax, bends, heads, grid, query)?);
             }
             if !maps.is_empty() {
-                self.shared.record().accumulators[tap].add(&Tensor::cat(&maps, 0)?)?;
+                self.add(tap, &Tensor::cat(&maps, 0)?)?;
             }
         }
         Ok(())

@@ -6,6 +6,9 @@
 //! every other site, a bend is a function of the tensor (`tensor`). A tap is one more value column, and is read after
 //! the call (`tap`).
 //!
+//! A probe is a tap of the viewer, not of the patch. Its measurement is a calculation of its own, so that no bit of the output depends on
+//! it.
+//!
 //! The form that writes every map out is the definition; [`BoundProgram::exact`] selects it for every bend.
 
 mod apply;
@@ -35,7 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bendrack_nodes::program::grid::Grid;
 use bendrack_nodes::program::op::Form;
 use bendrack_nodes::program::set::Set;
-use bendrack_nodes::program::{Axis, Measure, Program, Site};
+use bendrack_nodes::program::{Axis, Program, Site, Tap};
 use candle_core::{Result, Tensor};
 
 use crate::wan::hooks::{Attention, HookContext, Listener};
@@ -43,6 +46,7 @@ use crate::wan::text::Tokens;
 use bound::{BendCache, BoundBend};
 use context::AttentionContext;
 use map::Scoped;
+use measure::Owner;
 pub use memory::BendMemory;
 pub use numbers::map_numbers;
 pub use picture::picture_numbers;
@@ -54,6 +58,8 @@ pub use warnings::warnings;
 /// A program bound to one model call: first frame, tokens of the prompt, memory of the calls before.
 pub struct BoundProgram<'a> {
     program: &'a Program,
+    /// The taps of the program, then the probes.
+    taps: Vec<&'a Tap>,
     /// The number in the video of the program's first lane.
     first_frame: usize,
     /// True if every map is written out.
@@ -75,7 +81,7 @@ struct Shared<'a> {
 
 /// Records of the hooks of a call.
 struct Record {
-    /// One for each tap of the program.
+    /// One for each tap of the program, then one for each probe.
     accumulators: Vec<Accumulator>,
     memory: BendMemory,
     left_out: BTreeSet<LeftOut>,
@@ -104,6 +110,8 @@ pub struct LeftOut {
 pub struct Outcome {
     /// The measurements of the taps, by the id of their node; a tap whose target matched nothing has none.
     pub measured: BTreeMap<Arc<str>, Measured>,
+    /// The measurements of the probes, likewise.
+    pub probed: BTreeMap<Arc<str>, Measured>,
     /// The state for the next call, for [`BendMemory::update`].
     pub memory: BendMemory,
     /// The bends that were left out, and where.
@@ -121,7 +129,15 @@ impl<'a> BoundProgram<'a> {
         };
         let shared = Shared { seed: program.seed, tokens, memory, guarded: false, record: Mutex::new(record) };
         let caches = program.bends.iter().map(|_| BendCache::default()).collect();
-        Self { program, first_frame, exact: false, caches, shared }
+        Self { program, taps: program.taps.iter().collect(), first_frame, exact: false, caches, shared }
+    }
+
+    /// Adds probes: taps that change no bit of the output. They must not name the most active neurons.
+    #[must_use]
+    pub fn probed(mut self, probes: &'a [Tap]) -> Self {
+        self.shared.record().accumulators.extend(probes.iter().map(|probe| Accumulator::new(probe.fuse)));
+        self.taps.extend(probes);
+        self
     }
 
     /// Selects the definition of every bend, which writes out the attention map of one head after the other. It is slow, and the
@@ -147,15 +163,11 @@ impl<'a> BoundProgram<'a> {
     pub fn finish(self) -> Result<Outcome> {
         let Record { accumulators, memory, left_out } =
             self.shared.record.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let taps = self.program.taps.iter().zip(accumulators);
-        let read = taps
-            .filter_map(|(tap, accumulator)| Some(accumulator.read()?.map(|measured| (tap.node.clone(), measured))));
-        Ok(Outcome { measured: read.collect::<Result<_>>()?, memory, left_out })
-    }
-
-    /// True if a tap measures the self-attention map.
-    fn taps_self_map(&self) -> bool {
-        self.program.taps.iter().any(|tap| matches!(tap.measure, Measure::SelfMap { .. }))
+        let taps = self.taps.iter().zip(accumulators);
+        let mut read =
+            taps.map(|(tap, accumulator)| Some(accumulator.read()?.map(|measured| (tap.node.clone(), measured))));
+        let measured = read.by_ref().take(self.program.taps.len()).flatten().collect::<Result<_>>()?;
+        Ok(Outcome { measured, probed: read.flatten().collect::<Result<_>>()?, memory, left_out })
     }
 
     /// The inputs of self-attention after the bends of values and of RoPE positions.
@@ -225,28 +237,24 @@ impl Listener for BoundProgram<'_> {
         });
         let is_weight = |part: &Scoped<'_, &BoundBend<'_>>| matches!(part.item.bend.op.form, Form::LogitWeight(_));
         let (weights, bends): (Vec<_>, Vec<_>) = scoped.filter(|part| part.keys.contains(&true)).partition(is_weight);
+        // Before the output is made, so that a record of a bend is that of the output.
+        self.probe(site, &context, &attention, (&weights, &bends))?;
         let taps = match site {
-            Site::CrossMap => self.taps_at(|measure| measure == Measure::CrossMap, &hook),
+            Site::CrossMap => self.cross_map_taps(&hook, keys, Owner::Program),
             _ => Vec::new(),
         };
-        let taps: Vec<Scoped<'_, usize>> = taps
-            .into_iter()
-            .map(|(tap, part)| (tap, resolve::rows(&part.words, self.shared.tokens, keys), &part.heads))
-            .map(|(item, keys, heads)| Scoped { item, keys, heads })
-            .filter(|tap| tap.keys.contains(&true))
-            .collect();
-        let measures_self_map = site == Site::SelfMap && self.taps_self_map();
+        let measures_self_map = site == Site::SelfMap && self.taps_self_map(Owner::Program);
         if weights.is_empty() && bends.is_empty() && taps.is_empty() && !measures_self_map {
             return attention.run();
         }
         let softmax = Softmax::new(attention, context.grid, &weights, self.exact)?;
         if measures_self_map {
-            self.measure_self_map(&context, &softmax, &bends)?;
+            self.measure_self_map(&context, &softmax, &bends, Owner::Program)?;
         }
         if bends.is_empty() && taps.is_empty() {
             return softmax.run(softmax.values());
         }
-        map::attend(&context, &softmax, &bends, &taps, |tap, share| self.shared.record().accumulators[tap].add(share))
+        map::attend(&context, &softmax, &bends, &taps, |tap, share| self.add(tap, share))
     }
 }
 

@@ -216,6 +216,7 @@ mod tests {
             picture: picture.clone(),
             screen: picture,
             taps: Arc::default(),
+            probes: Arc::default(),
             controls: Arc::default(),
             measurements: Arc::default(),
             messages: Vec::new(),

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use bendrack_nodes::program::{Blend, Program, Switch};
+use bendrack_nodes::program::{Blend, Pass, Program, Switch, Tap};
 use candle_core::{Result, bail};
 
 use super::model::{LATENT_PIXELS, Model};
@@ -74,6 +74,12 @@ impl Denoiser {
     /// The latent frames of the chunk under way, or of the next one between chunks.
     pub(super) fn chunk(&self) -> &Arc<[usize]> {
         self.rollout.chunk()
+    }
+
+    /// The pass and the denoising step of the next call.
+    pub(super) fn upcoming(&self) -> (Pass, usize) {
+        let upcoming = self.rollout.upcoming();
+        (upcoming.pass, upcoming.step)
     }
 
     /// True if the next call begins a chunk.
@@ -177,7 +183,7 @@ impl Denoiser {
     /// that is not enough, skips all bends. The result is none if the output is not finite even then.
     pub(super) fn advance(
         &mut self,
-        program: &Program,
+        (program, probes): (&Program, &[Tap]),
         first_frame: usize,
         clock: &mut Clock,
         warnings: &mut Warnings,
@@ -186,7 +192,7 @@ impl Denoiser {
         let mut program = program;
         for guarded in [false, true, false] {
             let bound = BoundProgram::new(program, &self.prompt.tokens, first_frame, &self.memory);
-            let bound = bound.exact(self.exact).guarded(guarded);
+            let bound = bound.probed(probes).exact(self.exact).guarded(guarded);
             match clock.time(|| self.rollout.advance(Hooks::new(&bound))) {
                 Ok(step) => {
                     let outcome = bound.finish()?;

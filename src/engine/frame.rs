@@ -26,6 +26,8 @@ pub struct Frame {
     pub screen: Arc<Picture>,
     /// The maps of the taps at its latent frame.
     pub taps: Arc<Taps>,
+    /// The maps of the probes, by the name of each.
+    pub probes: Arc<Taps>,
     /// The numbers of the taps when it was made.
     pub measurements: Arc<Measurements>,
     /// The controls in its latent frame.

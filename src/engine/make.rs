@@ -92,6 +92,7 @@ impl Engine {
         });
         self.warnings.reset(of_bends.chain(too_long));
         self.taps.begin();
+        self.probed.begin();
         self.first = FirstCall { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };
     }
 }

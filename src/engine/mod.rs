@@ -20,21 +20,23 @@ mod ticker;
 mod times;
 mod warning;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
-use bendrack_nodes::program::Program;
+use bendrack_nodes::program::{Pass, Program, Tap};
 use candle_core::{Result, bail};
 
+use crate::bend::{self, Measured};
 use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
 pub use live::{EngineHandle, Playing, Replay, Stage, Status};
 use make::{FirstCall, MadeChunk};
-pub use model::Model;
 use model::TOKEN_PIXELS;
+pub use model::{Model, ModelShape};
 use past_policy::{PastAction, PastPolicy};
 use presenter::Presenter;
 pub use session::{Checksum, Entry, Journal, Session, Video};
@@ -76,6 +78,10 @@ pub struct Engine {
     policy: PastPolicy,
     /// Collects the measurements of a chunk.
     taps: TapCollector,
+    /// Taps of the viewer, which change no picture.
+    probes: Arc<[Tap]>,
+    /// Collects the measurements of the probes.
+    probed: TapCollector,
     /// Makes frames of latents.
     presenter: Presenter,
     /// The program of the latest call.
@@ -125,6 +131,8 @@ impl Engine {
             ticker: Ticker::new(plan),
             policy: PastPolicy::default(),
             taps: TapCollector::default(),
+            probes: Arc::default(),
+            probed: TapCollector::default(),
             program: Program::default(),
             first: FirstCall::default(),
             made: None,
@@ -182,6 +190,11 @@ impl Engine {
         self.ticker.sound()
     }
 
+    /// Measures these taps too, from the next call on. Frames carry their maps as [`Frame::probes`]; no picture depends on them.
+    pub fn set_probes(&mut self, probes: Arc<[Tap]>) {
+        self.probes = probes;
+    }
+
     /// Selects the exact form of every bend of a map: slow, and the reference for the fast form.
     pub fn set_exact(&mut self, exact: bool) {
         self.denoiser.set_exact(exact);
@@ -193,6 +206,7 @@ impl Engine {
         self.ticker.restart();
         self.policy.restart();
         self.taps.restart();
+        self.probed.restart();
         self.presenter.restart();
         (self.made, self.shown, self.is_begun) = (None, 0, false);
     }
@@ -283,18 +297,27 @@ impl Engine {
 
     /// The model, and what follows.
     fn end_call(&mut self, frames: Arc<[usize]>, program: Program) -> Result<bool> {
-        let made = self.denoiser.advance(&program, frames[0], &mut self.times.model, &mut self.warnings)?;
+        let made =
+            self.denoiser.advance((&program, &self.probes), frames[0], &mut self.times.model, &mut self.warnings)?;
         self.ticker.recycle(std::mem::replace(&mut self.program, program));
         let Some((step, outcome)) = made else { return Ok(self.hold_picture(frames)) };
 
         self.policy.record_cached(&step.cached, &self.program, self.denoiser.held_frames());
-        let numbers = self.taps.add(&self.program, &outcome.measured, step.call.pass, self.denoiser.memory());
-        self.ticker.measure(numbers);
+        self.taps.add(&self.program.taps, &outcome.measured, step.call.pass);
+        self.probed.add(&self.probes, &outcome.probed, step.call.pass);
+        self.ticker.measure(self.numbers(&outcome.measured));
         self.denoiser.remember(outcome, &self.program);
         if step.finished {
             self.made = Some(MadeChunk { frames, latents: Some(step.clean) });
         }
         Ok(step.finished)
+    }
+
+    /// The outputs of the taps of a call, by the id of their node.
+    fn numbers(&self, measured: &BTreeMap<Arc<str>, Measured>) -> Vec<(Arc<str>, BTreeMap<&'static str, f64>)> {
+        let memory = self.denoiser.memory();
+        let numbers = |tap: &Tap| Some((tap.node.clone(), bend::map_numbers(measured.get(&tap.node)?, tap, memory)));
+        self.program.taps.iter().filter_map(numbers).collect()
     }
 
     /// Applies the changes between chunks: the prompt and the cache policy.
@@ -345,6 +368,11 @@ impl Engine {
     /// The program of the latest call.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The next model call: its pass, and its denoising step; a cache pass has the number of steps.
+    pub fn upcoming(&self) -> (Pass, usize) {
+        self.denoiser.upcoming()
     }
 
     /// The warnings of the chunk under way.

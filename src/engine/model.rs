@@ -35,6 +35,19 @@ pub struct Model {
     pub size: (usize, usize),
 }
 
+/// The counts of a model's parts, along the axes of targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelShape {
+    /// Layers.
+    pub layers: usize,
+    /// Denoising steps of a chunk.
+    pub steps: usize,
+    /// Attention heads of a layer.
+    pub heads: usize,
+    /// Feed-forward neurons of a layer.
+    pub neurons: usize,
+}
+
 /// Pictures per second of every Wan 2.1 model.
 pub const FRAME_RATE: f64 = 16.0;
 /// Seconds from one latent to the next.
@@ -118,6 +131,13 @@ impl Model {
             None => self.family.schedule(),
             Some(steps) => self.family.schedule_of(steps),
         }
+    }
+
+    /// The counts of its parts; none for a model of whole clips.
+    pub fn shape(&self) -> Option<ModelShape> {
+        let config = self.transformer.config();
+        let steps = self.schedule().ok().flatten()?.timesteps().len();
+        Some(ModelShape { layers: config.layers, steps, heads: config.heads, neurons: config.ffn_dim })
     }
 
     /// Its name without the path to its folder, as videos carry it.

@@ -13,7 +13,7 @@ use bendrack_nodes::tick::Measurements;
 use candle_core::{DType, Device, Result, Tensor};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::frame::{Frame, times_with_picture, with_picture};
+use super::frame::{Frame, Taps, times_with_picture, with_picture};
 use super::model::{LATENT_FRAMES, LATENT_SECS};
 use super::taps::LaneTaps;
 use crate::media::Picture;
@@ -38,6 +38,7 @@ pub(super) struct Presenter {
 /// Inputs of a latent frame's pictures, besides the model's picture.
 struct Lane {
     taps: LaneTaps,
+    probes: Arc<Taps>,
     peaks: Arc<Peaks>,
     controls: Arc<Controls>,
     measurements: Arc<Measurements>,
@@ -81,12 +82,12 @@ impl Presenter {
         pictures: Vec<Arc<Picture>>,
         (latent, index): (usize, usize),
         program: &Program,
-        taps: LaneTaps,
+        (taps, probes): (LaneTaps, Arc<Taps>),
         (controls, measurements): (Arc<Controls>, Arc<Measurements>),
     ) -> Vec<Frame> {
         // Peaks advance by the time of a latent frame.
         Arc::make_mut(&mut self.peaks).update(source_of(program, index), &taps.taps, LATENT_SECS);
-        let lane = Lane { taps, peaks: self.peaks.clone(), controls, measurements };
+        let lane = Lane { taps, probes, peaks: self.peaks.clone(), controls, measurements };
         let first = (LATENT_FRAMES * latent + 1).saturating_sub(pictures.len()) as u64;
         let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();
         let frame = |(picture, number)| self.frame(picture, number, program, &lane, index);
@@ -116,6 +117,7 @@ impl Presenter {
             latent,
             screen: scene.compose(source_of(program, index)),
             taps: taps.clone(),
+            probes: lane.probes.clone(),
             controls: lane.controls.clone(),
             measurements: lane.measurements.clone(),
             messages,

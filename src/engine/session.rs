@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::{Applied, Controls, Event};
 use bendrack_nodes::patch::Patch;
+use bendrack_nodes::program::Tap;
 use candle_core::{Result, bail};
 use crc32fast::Hasher;
 
@@ -111,6 +112,11 @@ impl Session {
     /// The engine.
     pub const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Measures these taps of the viewer too, from the next call on: see [`Engine::set_probes`]. They are no part of the video.
+    pub fn set_probes(&mut self, probes: Arc<[Tap]>) {
+        self.engine.set_probes(probes);
     }
 
     /// The patch that runs.

@@ -49,11 +49,11 @@ impl Engine {
             }
             None => vec![self.presenter.last_picture().clone(); if latent == 0 { 1 } else { LATENT_FRAMES }],
         };
-        let taps = self.taps.show(index);
+        let (taps, probes) = (self.taps.show(index), self.probed.show(index).taps);
         let (presenter, program) = (&mut self.presenter, &self.program);
         let controls = self.ticker.lanes().get(index).cloned().unwrap_or_default();
         let known = (controls, Arc::new(self.ticker.measurements().clone()));
-        Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, taps, known)))
+        Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, (taps, probes), known)))
     }
 
     /// Measures the last picture of a latent frame, for the next tick after the last frame of a chunk.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use bendrack_nodes::program::{Fuse, Pass, Program};
+use bendrack_nodes::program::{Fuse, Pass, Tap};
 
 use super::frame::Taps;
-use crate::bend::{BendMemory, Measured, fuse_maps, map_numbers};
+use crate::bend::{Measured, fuse_maps};
 use crate::media::Map;
 
 /// Collects the maps of taps, from the denoising steps of a chunk.
@@ -43,21 +43,13 @@ impl TapCollector {
         *self = Self::default();
     }
 
-    /// Adds the measurements of a call, and returns the outputs of the taps, by the id of their node.
-    pub(super) fn add(
-        &mut self,
-        program: &Program,
-        measured: &BTreeMap<Arc<str>, Measured>,
-        pass: Pass,
-        memory: &BendMemory,
-    ) -> Vec<(Arc<str>, BTreeMap<&'static str, f64>)> {
-        let mut numbers = Vec::new();
-        for tap in &program.taps {
+    /// Adds the measurements of a call of denoising.
+    pub(super) fn add(&mut self, taps: &[Tap], measured: &BTreeMap<Arc<str>, Measured>, pass: Pass) {
+        if pass == Pass::Cache {
+            return;
+        }
+        for tap in taps {
             let Some(measured) = measured.get(&tap.node) else { continue };
-            numbers.push((tap.node.clone(), map_numbers(measured, tap, memory)));
-            if pass == Pass::Cache {
-                continue;
-            }
             match self.chunk.get_mut(&tap.node) {
                 Some(steps) if steps.fits(&measured.maps) => steps.maps.push(measured.maps.clone()),
                 // The first step of the chunk, or another target.
@@ -67,7 +59,6 @@ impl TapCollector {
                 }
             }
         }
-        numbers
     }
 
     /// The maps at a latent frame of the chunk, which is shown next.

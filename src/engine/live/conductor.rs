@@ -64,6 +64,7 @@ impl<J: Journal> Conductor<J> {
             state.status.stage = Stage::Running;
             // The wait of a patch for the model to load is not latency.
             state.patch_given = None;
+            state.status.model = self.session.engine().model().shape();
         }
         if self.shared.state().patch.is_none() {
             let Video { patch, plan, .. } = self.session.video();
@@ -214,6 +215,9 @@ impl<J: Journal> Conductor<J> {
 
     /// Executes an entry, and records it.
     fn execute(&mut self, entry: &Entry) -> Result<Vec<Frame>, String> {
+        if matches!(entry, Entry::Call) {
+            self.shared.state().status.call = Some(self.session.engine().upcoming());
+        }
         let session = &mut self.session;
         let executed = catch_panic(|| session.execute(entry), "begin the video again");
         match &executed {
@@ -235,6 +239,9 @@ impl<J: Journal> Conductor<J> {
             }
             if let Some(given) = state.patch_given.take() {
                 self.touches.edit(given);
+            }
+            if let Some(probes) = state.probes.take() {
+                self.session.set_probes(probes);
             }
             (state.patch.take(), std::mem::take(&mut state.restart))
         };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
+use bendrack_nodes::program::Tap;
 use candle_core::Result;
 use rayon::ThreadPoolBuilder;
 
@@ -85,6 +86,11 @@ impl EngineHandle {
         state.patch = Some((patch, plan));
         state.patch_given.get_or_insert_with(Instant::now);
         self.shared.changed.notify_all();
+    }
+
+    /// Measures these taps of the viewer too, from the next model call on: see [`Engine::set_probes`](crate::engine::Engine::set_probes).
+    pub fn set_probes(&self, probes: Arc<[Tap]>) {
+        self.shared.state().probes = Some(probes);
     }
 
     /// Limits how often a chunk is made, from the next chunk on. By default it is made for each latent frame while there is time.

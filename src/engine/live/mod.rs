@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
+use bendrack_nodes::program::Tap;
 use candle_core::Result;
 
 use super::Frame;
@@ -42,6 +43,8 @@ struct State {
     /// The most makes of a chunk; none for as many as there is time for.
     most_makes: Option<usize>,
     restart: bool,
+    /// Probes for the next call.
+    probes: Option<Arc<[Tap]>>,
     /// A take to play back.
     replay: Option<Replay>,
     /// True if the playback ends now.

@@ -1,13 +1,19 @@
 //! The state of a running engine, for the viewer.
 
+use bendrack_nodes::program::Pass;
+
 use super::Playing;
-use crate::engine::{Latency, Warning};
+use crate::engine::{Latency, ModelShape, Warning};
 
 /// The state of a running engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
     /// The stage.
     pub stage: Stage,
+    /// The counts of the model's parts, once it is loaded.
+    pub model: Option<ModelShape>,
+    /// The model call under way, or the last one: its pass, and its denoising step.
+    pub call: Option<(Pass, usize)>,
     /// Frames of the video per second.
     pub frame_rate: f64,
     /// Frames per second that the model makes without a limit.

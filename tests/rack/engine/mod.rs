@@ -3,6 +3,7 @@
 mod events;
 mod live;
 mod past;
+mod probes;
 mod sound;
 mod taps;
 mod video;
