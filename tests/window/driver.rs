@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack::engine::{Frame, Latency, Playing, Replay, Stage, Status, Warning};
+use bendrack::engine::{Frame, Latency, ModelShape, Playing, Replay, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, EngineLink, Options, Recovery, Waker, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::program::Program;
 use bendrack_nodes::program::source::ColourMap;
+use bendrack_nodes::program::{Measure, Pass, Program, Tap};
 use bendrack_nodes::tick::{Inputs, Measurements, Memory};
 use eframe::egui::{Event, Key, Pos2, vec2};
 use egui_kittest::Harness;
@@ -29,6 +29,7 @@ pub struct Record {
     pub status: Status,
     pub controls: Controls,
     pub restarts: usize,
+    pub probes: Arc<[Tap]>,
     /// The takes that were played back.
     pub replays: Vec<Replay>,
     /// Ends of playback.
@@ -41,6 +42,10 @@ pub struct Fake(pub Rc<RefCell<Record>>);
 impl EngineLink for Fake {
     fn set_patch(&self, _: Arc<Patch>, plan: Arc<Plan>) {
         self.0.borrow_mut().plans.push(plan);
+    }
+
+    fn set_probes(&self, probes: Arc<[Tap]>) {
+        self.0.borrow_mut().probes = probes;
     }
 
     fn frame(&self) -> Option<Arc<Frame>> {
@@ -97,10 +102,38 @@ impl Fake {
         let stage = Stage::Running;
         let latency = Latency { last: 0.201, median: 0.182, p99: 0.31 };
         let playing = record.status.playing.take();
-        record.status =
-            Status { stage, frame_rate: 16.0, speed: 21.3, latency, makes: 3, playing, ..Status::default() };
-        record.frame = Some(Arc::new(frame(number)));
+        record.status = Status {
+            stage,
+            model: Some(SHAPE),
+            call: Some((Pass::Denoise, number as usize % SHAPE.steps)),
+            frame_rate: 16.0,
+            speed: 21.3,
+            latency,
+            makes: 3,
+            playing,
+            ..Status::default()
+        };
+        let probes = record.probes.iter().map(|tap| (tap.node.clone(), measured(tap, number))).collect();
+        record.frame = Some(Arc::new(Frame { probes: Arc::new(probes), ..frame(number) }));
     }
+}
+
+/// The counts of mini.
+pub const SHAPE: ModelShape = ModelShape { layers: 6, steps: 4, heads: 4, neurons: 512 };
+
+/// A map for a probe: of a place that depends on its name, or the activity of neurons.
+fn measured(tap: &Tap, number: u64) -> Map {
+    let seed: usize = tap.node.bytes().map(usize::from).sum();
+    if tap.measure == Measure::Neurons {
+        let activity = |i: usize| 0.1 + ((i * (seed % 13 + 3)) as f32 * 0.21 + number as f32 * 0.1).sin().powi(8);
+        return Map { width: SHAPE.neurons, height: 1, values: (0..SHAPE.neurons).map(activity).collect() };
+    }
+    let middle = [(seed % 8) as f32, (seed / 8 % 8) as f32];
+    let value = |i: usize| {
+        let (dx, dy) = ((i % 8) as f32 - middle[0], (i / 8) as f32 - middle[1]);
+        (-(dx * dx + dy * dy) / 4.0).exp() / (1.0 + (seed % 5) as f32)
+    };
+    Map { width: 8, height: 8, values: (0..64).map(value).collect() }
 }
 
 /// A picture of a red disc that circles on dark blue, and a map of its position.
@@ -137,6 +170,7 @@ pub fn frame(number: u64) -> Frame {
         picture,
         screen: Arc::new(Picture { width: 256, height: 128, rgb: beside }),
         taps: Arc::new(BTreeMap::from([(Arc::from("map"), map)])),
+        probes: Arc::default(),
         controls: Arc::default(),
         measurements: Arc::default(),
         messages: Vec::new(),

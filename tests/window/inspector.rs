@@ -58,6 +58,8 @@ fn a_midi_control_is_learned_by_moving_it() {
     let (mut window, fake) = window(first_bend());
     let rect = window.state().workspace.frame.rects["rotate"];
     click(&mut window, rect.center_top() + vec2(0.0, 8.0));
+    window.get_by_label("learn rotate.amount").scroll_to_me();
+    window.run_steps(8);
     window.get_by_label("learn rotate.amount").click();
     window.run_steps(2);
     fake.0.borrow_mut().controls.apply(&Event::cc(1, 20, 0.2));

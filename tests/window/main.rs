@@ -15,6 +15,7 @@ mod hands;
 mod inspector;
 mod patch_panel;
 mod pictures;
+mod probes;
 mod problems;
 mod recordings;
 mod screenshots;

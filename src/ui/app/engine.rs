@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
+use bendrack_nodes::program::Tap;
 
 use crate::engine::model::LATENT_SECS;
 use crate::engine::{EngineHandle, Frame, Replay, Status};
@@ -15,6 +16,8 @@ use crate::ui::workspace::{Editor, Playback};
 pub trait EngineLink {
     /// Runs a patch, whose plan is `plan`, from the next denoising step on.
     fn set_patch(&self, patch: Arc<Patch>, plan: Arc<Plan>);
+    /// Measures these taps of the window too, from the next model call on.
+    fn set_probes(&self, probes: Arc<[Tap]>);
     /// The frame to show now.
     fn frame(&self) -> Option<Arc<Frame>>;
     /// The state, the speed and the warnings.
@@ -32,6 +35,10 @@ pub trait EngineLink {
 impl EngineLink for EngineHandle {
     fn set_patch(&self, patch: Arc<Patch>, plan: Arc<Plan>) {
         Self::set_patch(self, patch, plan);
+    }
+
+    fn set_probes(&self, probes: Arc<[Tap]>) {
+        Self::set_probes(self, probes);
     }
 
     fn frame(&self) -> Option<Arc<Frame>> {
@@ -79,6 +86,7 @@ impl EngineStatus {
     ) {
         self.status = engine.status();
         playback.warnings.clone_from(&self.status.warnings);
+        (playback.probes.model, playback.probes.call) = (self.status.model, self.status.call);
         let learns = editor.learn.is_some();
         let Some(frame) = engine.frame() else {
             if learns {
@@ -87,6 +95,9 @@ impl EngineStatus {
             return;
         };
         self.frame = Some(frame.number);
+        if !playback.is_frozen {
+            playback.probes.take(&frame.probes);
+        }
         // Without a model the engine shows black; the window keeps the last picture.
         let is_playing = self.status.playing.is_some();
         playback.missing = Missing::of(&editor.document.patch).filter(|_| !is_playing);

@@ -11,7 +11,7 @@ use crate::ui::document::learn::{Assignment, assign_step};
 use crate::ui::panels::inspector::inspector_ui;
 use crate::ui::panels::maps::MapsChoice;
 use crate::ui::panels::monitor::{MonitorAnswer, MonitorView, monitor_ui};
-use crate::ui::panels::preview::preview_ui;
+use crate::ui::panels::preview::{aspect, preview_ui};
 use crate::ui::panels::snapshots::pads_ui;
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, status_bar_ui};
 use crate::ui::panels::words::words_ui;
@@ -52,7 +52,7 @@ impl App {
             self.playing_ui(ui);
             let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
             // The preview fills the width of the column; the inspector takes the rest of its height.
-            let wide = ui.available_width() / self.preview.aspect(&workspace.playback);
+            let wide = ui.available_width() / aspect(&workspace.playback);
             let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
             let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
             panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
@@ -61,7 +61,7 @@ impl App {
             let place = |workspace: &Workspace| canvas.free_place(workspace, corner);
             let words = Frame::new().inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT));
             Panel::top("words").frame(words).show(ui, |ui| {
-                words_ui(ui, workspace, place);
+                self.preview.word = words_ui(ui, workspace, place);
                 pads_ui(ui, &mut workspace.editor);
             });
             let frame = Frame::new().inner_margin(2.0 * theme::UNIT);

@@ -217,6 +217,9 @@ impl App {
         }
         self.workspace.refresh();
         self.panels(ui);
+        if let Some(taps) = self.workspace.playback.probes.changed() {
+            self.engine.set_probes(taps);
+        }
         self.output_ui(ui);
         self.gesture.update(ui, &mut self.workspace.editor.document);
         self.had_focus = ui.memory(|memory| memory.focused().is_some());

@@ -1,9 +1,10 @@
 //! The canvas: shows the patch and turns drags, clicks and keys into edits.
 //!
 //! `node`, `row`, `face`, `note`, `scope` and `reroute` draw nodes; `cable` and `wiring` cables; `frame` frames.
-//! `graph` adapts the patch to `egui_node_graph`. `palette` adds nodes, `view` pans and zooms, `breadcrumbs` leads out
-//! of subpatches.
+//! `graph` adapts the patch to `egui_node_graph`. `selection` selects and moves nodes, `adding` and `palette` add them.
+//! `view` pans and zooms, `breadcrumbs` leads out of subpatches.
 
+mod adding;
 pub mod breadcrumbs;
 pub mod cable;
 pub mod face;
@@ -15,30 +16,30 @@ pub mod palette;
 pub mod reroute;
 pub mod row;
 pub mod scope;
+mod selection;
 pub mod view;
 pub mod wiring;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::node::def::NodeDef;
-use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Place, Port};
+use bendrack_nodes::patch::Port;
 use eframe::egui::layers::ShapeIdx;
-use eframe::egui::{self, Align2, Id, Key, PointerButton, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
+use eframe::egui::{self, Align2, Id, Key, Pos2, Rect, Shape, Ui, Vec2, vec2};
 use egui_node_graph::{GraphEditorOptions, NodeResponse};
 
-use crate::ui::canvas::cable::DrawnCable;
-use crate::ui::canvas::frame::{FrameDrag, frame_selected, frames_ui, paint_frames};
-use crate::ui::canvas::graph::{Body, GraphEditor, Index, Library, Nothing, stem};
-use crate::ui::canvas::palette::{Palette, PaletteResponse, matching_port, palette_ui};
-use crate::ui::canvas::reroute::dots_ui;
-use crate::ui::canvas::view::{frame_nodes, lay_out_new, paint_background, wheel};
-use crate::ui::canvas::wiring::{cables_ui, hovered_cable, near_port, node_at, plug};
-use crate::ui::document::{Step, commands};
 use crate::ui::theme;
-use crate::ui::workspace::PendingCable;
-use crate::ui::workspace::Workspace;
+use crate::ui::workspace::{PendingCable, Workspace};
+use adding::{drop_word, free_place, show_palette};
 use breadcrumbs::breadcrumbs_ui;
+use cable::DrawnCable;
+use frame::{FrameDrag, frame_selected, frames_ui, paint_frames};
+use graph::{Body, GraphEditor, Index, Library, Nothing};
+use palette::Palette;
+use reroute::dots_ui;
+use selection::{move_nodes, select};
+use view::{frame_nodes, lay_out_new, paint_background, wheel};
+use wiring::{cables_ui, hovered_cable, plug};
 
 /// The state of the canvas between frames.
 #[derive(Default)]
@@ -150,6 +151,7 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     cables_ui(ui, canvas, workspace, hovered.map(|i| &cables[i]));
     plug(ui, canvas, workspace, &response);
     move_nodes(ui, canvas, workspace, &response.responses);
+    drop_word(ui, canvas, workspace);
     let on_frame = frames_ui(ui, canvas, workspace);
     select(ui, canvas, workspace, &response, on_frame || hovered.is_some());
     if workspace.editor.patch().nodes.is_empty() && canvas.palette.is_none() {
@@ -236,143 +238,6 @@ fn remove_boxes(ui: &Ui, workspace: &Workspace) {
     });
 }
 
-/// Moves the dragged node, and with a selected node the whole selection.
-fn move_nodes(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, responses: &[NodeResponse<Nothing, Body>]) {
-    for response in responses {
-        let NodeResponse::MoveNode { node, drag_delta } = response else { continue };
-        if !ui.input(|i| i.pointer.primary_down()) {
-            continue;
-        }
-        let Some(id) = canvas.graph_editor.graph.nodes.get(*node).map(|node| node.user_data.id.clone()) else {
-            continue;
-        };
-        drag_nodes(canvas, workspace, &id, *drag_delta);
-    }
-    canvas.insert = insertion(ui, canvas, workspace);
-    if !ui.input(|i| i.pointer.any_down())
-        && let Some((start, _)) = canvas.drag.take()
-        && let (Some(id), Some(to)) = (start.into_keys().next(), canvas.insert.take())
-    {
-        workspace.editor.insert(&id, &to);
-    }
-}
-
-/// The input of the cable under the pointer, into which the dragged node would be inserted: it is alone and without cables.
-fn insertion(ui: &Ui, canvas: &Canvas, workspace: &Workspace) -> Option<Port> {
-    let (start, distance) = canvas.drag.as_ref().filter(|(start, _)| start.len() == 1)?;
-    let id = start.keys().next()?;
-    let patch = workspace.editor.patch();
-    let is_wired = patch.cables.iter().any(|cable| cable.from.node == *id || cable.to.node == *id);
-    if is_wired || *distance == Vec2::ZERO {
-        return None;
-    }
-    let at = ui.input(|i| i.pointer.latest_pos())?;
-    let reach = 2.0 * theme::CABLE_NEAR;
-    let cables = cable::drawn_cables(workspace);
-    let near = cables.iter().map(|cable| (cable.distance(at), cable)).filter(|(distance, _)| *distance <= reach);
-    let (_, cable) = near.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    commands::insert(patch, id, &cable.to).map(|_| cable.to.clone())
-}
-
-/// Moves a node by a distance on the screen, and with a selected node the whole selection.
-pub(in crate::ui) fn drag_nodes(canvas: &mut Canvas, workspace: &mut Workspace, id: &str, delta: Vec2) {
-    if !workspace.editor.selection.contains(id) {
-        workspace.editor.selection = BTreeSet::from([id.to_owned()]);
-    }
-    let places = |id: &String| Some((id.clone(), workspace.editor.patch().layout.get(id)?.pos));
-    let (start, distance) =
-        canvas.drag.get_or_insert_with(|| (workspace.editor.selection.iter().filter_map(places).collect(), Vec2::ZERO));
-    *distance += delta / workspace.frame.zoom;
-    let distance = [f64::from(distance.x), f64::from(distance.y)];
-    let edits: Vec<LevelEdit> = start
-        .iter()
-        .map(|(id, [x, y])| (id, snap([x + distance[0], y + distance[1]])))
-        .filter(|(id, pos)| {
-            workspace
-                .editor
-                .patch()
-                .layout
-                .get(*id)
-                .is_some_and(|place| place.pos.map(f64::to_bits) != pos.map(f64::to_bits))
-        })
-        .map(|(id, pos)| LevelEdit::Move { id: id.clone(), pos })
-        .collect();
-    workspace.editor.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
-}
-
-/// Selects by click, Shift- or Ctrl-click and box. A double-click or right-click on the canvas opens the palette.
-fn select(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, response: &GraphResponse, taken: bool) {
-    let more = ui.input(|i| i.modifiers.shift || i.modifiers.command);
-    for response in &response.responses {
-        let NodeResponse::SelectNode(node) = response else { continue };
-        let Some(id) = canvas.graph_editor.graph.nodes.get(*node).map(|node| node.user_data.id.clone()) else {
-            continue;
-        };
-        if !more {
-            workspace.editor.selection.clear();
-        }
-        if !workspace.editor.selection.remove(&id) {
-            workspace.editor.selection.insert(id);
-        }
-    }
-    let Some(at) = ui.input(|i| i.pointer.interact_pos()) else { return };
-    let on_canvas = canvas.contains(at)
-        && ui.ctx().layer_id_at(at) == Some(ui.layer_id())
-        && canvas.palette.is_none()
-        && response.dropped.is_none()
-        && !taken
-        && near_port(workspace, at, theme::PORT * 2.0, |_| true).is_none();
-    let node = node_at(canvas, workspace, at);
-    if on_canvas && node.is_none() {
-        if ui.input(|i| i.pointer.primary_pressed()) && !more {
-            workspace.editor.selection.clear();
-            workspace.editor.selected_frame = None;
-        }
-        let double = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
-        if double || ui.input(|i| i.pointer.secondary_clicked()) {
-            canvas.palette = Some(Palette::new(at, None));
-        }
-    }
-    let knob = workspace.frame.over_knob;
-    // A double-click on the title of an instance opens its subpatch.
-    let twice = ui.input(|i| i.pointer.button_double_clicked(PointerButton::Primary));
-    if let Some(id) = node.as_ref().filter(|_| on_canvas && twice && !knob)
-        && on_title(workspace, id, at)
-        && workspace.editor.enter(id)
-    {
-        return;
-    }
-    if let Some(id) = node.filter(|_| on_canvas && !knob)
-        && ui.input(|i| i.pointer.secondary_clicked())
-    {
-        if !workspace.editor.selection.contains(&id) {
-            workspace.editor.selection = BTreeSet::from([id]);
-        }
-        canvas.menu = Some(at);
-    }
-    select_box(ui, canvas, workspace, at);
-    if !workspace.editor.selection.is_empty() {
-        workspace.editor.selected_frame = None;
-    }
-}
-
-fn on_title(workspace: &Workspace, id: &str, at: Pos2) -> bool {
-    let height = 1.5 * theme::TITLE_HEIGHT * workspace.frame.zoom;
-    workspace.frame.rects.get(id).is_some_and(|rect| at.y < rect.top() + height)
-}
-
-fn select_box(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, at: Pos2) {
-    let Some(start) = canvas.selection_box else { return };
-    let boxed = Rect::from_two_pos(start, at);
-    workspace.editor.selection =
-        workspace.frame.rects.iter().filter(|(_, rect)| boxed.intersects(**rect)).map(|(id, _)| id.clone()).collect();
-    let stroke = Stroke::new(1.0, theme::ACCENT);
-    ui.painter().rect(boxed, 2.0, theme::ACCENT.gamma_multiply(0.08), stroke, StrokeKind::Inside);
-    if !ui.input(|i| i.pointer.primary_down()) {
-        canvas.selection_box = None;
-    }
-}
-
 /// The menu of the selection.
 fn menu_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     let Some(at) = canvas.menu else { return };
@@ -411,94 +276,4 @@ fn menu_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     if shown.inner.inner || elsewhere || ui.input(|i| i.key_pressed(Key::Escape)) {
         canvas.menu = None;
     }
-}
-
-/// Shows the palette and adds the chosen node and the pending cable in one step.
-fn show_palette(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
-    let Some(palette) = &mut canvas.palette else { return };
-    if let Some(pending) = &palette.pending {
-        let start = workspace
-            .frame
-            .ports
-            .iter()
-            .find(|drawn| drawn.port == pending.port && drawn.output == pending.from_output);
-        if let Some(start) = start {
-            ui.painter().add(cable::pending_shape(
-                pending.kind,
-                start.at,
-                palette.at,
-                pending.from_output,
-                workspace.frame.zoom,
-            ));
-        }
-    }
-    match palette_ui(ui, palette) {
-        PaletteResponse::Open => {}
-        PaletteResponse::Closed => canvas.palette = None,
-        PaletteResponse::Chosen(def) => {
-            let (at, pending) = (palette.at, palette.pending.take());
-            canvas.palette = None;
-            add(canvas, workspace, def, at, pending.as_ref());
-        }
-    }
-}
-
-fn add(canvas: &Canvas, workspace: &mut Workspace, def: &'static NodeDef, at: Pos2, pending: Option<&PendingCable>) {
-    let id = workspace.editor.patch().free_id(stem(def));
-    let mut pos = canvas.place(at, workspace.frame.zoom);
-    let node = Node::new(def.name);
-    let mut with = Patch::clone(workspace.editor.patch());
-    with.nodes.insert(id.clone(), node.clone());
-    let size = node::size(&with, &id, false);
-    let mut edits = Vec::new();
-    if let Some(pending) = pending
-        && let Some(name) = matching_port(def, pending)
-    {
-        let port = Port { node: id.clone(), port: name.to_owned() };
-        let cable = if pending.from_output {
-            Cable::new(pending.port.clone(), port)
-        } else {
-            pos[0] -= f64::from(theme::NODE_WIDTH);
-            Cable::new(port, pending.port.clone())
-        };
-        edits.push(LevelEdit::Connect { cable });
-    }
-    let pos = free_place(canvas, workspace, size, pos);
-    edits.insert(0, LevelEdit::AddNode { id: id.clone(), node, pos });
-    if workspace.editor.apply(Step::new(format!("add {}", def.title), edits)) {
-        workspace.editor.selection = BTreeSet::from([id]);
-    }
-}
-
-/// The place for a new node at a point of the patch, or below it: within the view, and free of other nodes.
-fn free_place(canvas: &Canvas, workspace: &Workspace, size: Vec2, [x, y]: [f64; 2]) -> [f64; 2] {
-    let (zoom, patch) = (workspace.frame.zoom, workspace.editor.patch());
-    let mut place = Rect::from_min_size(pos2(x as f32, y as f32), size);
-    if let Some(view) = canvas.rect {
-        // In a view that is too small, the beginning of the node is seen.
-        let view = Rect::from_min_size((-canvas.pan / zoom).to_pos2(), view.size() / zoom).shrink(theme::UNIT);
-        let most = (view.max - size).max(view.min);
-        place = Rect::from_min_size(place.min.clamp(view.min, most), size);
-    }
-    let rect_of = |(id, at): (&String, &Place)| {
-        let corner = pos2(at.pos[0] as f32, at.pos[1] as f32);
-        Rect::from_min_size(corner, node::size(patch, id, workspace.editor.unfolded.contains(id)))
-    };
-    let taken: Vec<Rect> = patch.layout.iter().filter(|(id, _)| patch.nodes.contains_key(*id)).map(rect_of).collect();
-    let gap = theme::GAP[1] as f32;
-    let is_free = |place: &Rect| !taken.iter().any(|other| other.expand(gap - 1.0).intersects(*place));
-    // The nearest free place in the view, on a coarse grid.
-    let view = canvas.rect.map(|view| Rect::from_min_size((-canvas.pan / zoom).to_pos2(), view.size() / zoom));
-    let step = 6.0 * theme::UNIT;
-    let near = (-40..=40).flat_map(|column| (-40..=40).map(move |row| vec2(column as f32, row as f32) * step));
-    let near = near.map(|way| place.translate(way)).filter(|place| view.is_some_and(|view| view.contains_rect(*place)));
-    let nearest = near.filter(is_free).min_by_key(|other| (other.min - place.min).length() as u32);
-    if let Some(nearest) = nearest {
-        place = nearest;
-    }
-    // In a full view, below the nodes in the way. Each step passes one, so that it ends.
-    while let Some(other) = taken.iter().find(|other| other.expand(gap - 1.0).intersects(place)) {
-        place = place.translate(vec2(0.0, other.bottom() + gap - place.top()));
-    }
-    snap([f64::from(place.left()), f64::from(place.top())])
 }

@@ -12,7 +12,8 @@ use eframe::egui::{
 };
 
 use crate::ui::canvas::face::face_of;
-use crate::ui::canvas::{Canvas, drag_nodes, snap};
+use crate::ui::canvas::selection::drag_nodes;
+use crate::ui::canvas::{Canvas, snap};
 use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::workspace::PendingCable;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bendrack_nodes::patch::Patch;
 
 use super::def_of;
+use crate::ui::theme;
 
 /// The sizes of nodes at 100 % and the gaps between them.
 pub struct Sizes<'a> {
@@ -117,6 +118,25 @@ fn sweep(rows: &mut [Vec<&str>], cables: &BTreeSet<(&str, &str)>) {
         };
         rest[0].sort_by(|a, b| mean(a).total_cmp(&mean(b)));
     }
+}
+
+/// A free place to the left of a node.
+pub fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
+    let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
+    free_place(patch, [x - f64::from(theme::NODE_WIDTH) - theme::GAP[0], y])
+}
+
+/// A free place at a point, or below it.
+pub fn free_place(patch: &Patch, [x, y]: [f64; 2]) -> [f64; 2] {
+    let width = f64::from(theme::NODE_WIDTH);
+    // The height of the largest node that is added so.
+    let height = f64::from(theme::ROW) * 10.0;
+    let taken = |y: f64| {
+        patch.layout.values().any(|place| (place.pos[0] - x).abs() < width && (place.pos[1] - y).abs() < height)
+    };
+    let rows = std::iter::successors(Some(y), |y| Some(y + height));
+    let y = rows.take(1000).find(|y| !taken(*y)).unwrap_or(y);
+    [x, y]
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, MapMode, Node, Patch, Port};
 use serde_json::{Value as Json, json};
 
+use super::arrange::{free_place, place_beside};
 use super::{Step, def_of};
-use crate::ui::theme;
 
 /// Smallest travel that counts as a move, as a part of a control's range: a worn controller jitters by a step or two of
 /// 127.
@@ -197,25 +197,6 @@ pub fn modulate(patch: &Patch, to: &Port) -> Step<LevelEdit> {
         LevelEdit::Connect { cable: Cable::new(from, to.clone()) },
     ];
     Step::new(format!("add an LFO to {to}"), edits)
-}
-
-/// A free place to the left of a node.
-fn place_beside(patch: &Patch, id: &str) -> [f64; 2] {
-    let [x, y] = patch.layout.get(id).map(|place| place.pos).unwrap_or_default();
-    free_place(patch, [x - f64::from(theme::NODE_WIDTH) - theme::GAP[0], y])
-}
-
-/// A free place at a point, or below it.
-fn free_place(patch: &Patch, [x, y]: [f64; 2]) -> [f64; 2] {
-    let width = f64::from(theme::NODE_WIDTH);
-    // Height of the largest node that this module adds.
-    let height = f64::from(theme::ROW) * 10.0;
-    let taken = |y: f64| {
-        patch.layout.values().any(|place| (place.pos[0] - x).abs() < width && (place.pos[1] - y).abs() < height)
-    };
-    let rows = std::iter::successors(Some(y), |y| Some(y + height));
-    let y = rows.take(1000).find(|y| !taken(*y)).unwrap_or(y);
-    [x, y]
 }
 
 /// A number for a node or a map to read.

@@ -8,6 +8,7 @@ pub mod autosave;
 pub mod commands;
 mod history;
 pub mod learn;
+pub mod limits;
 pub mod maps;
 pub mod missing;
 pub mod morph;

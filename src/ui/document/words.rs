@@ -2,11 +2,17 @@
 
 use bendrack_nodes::library::bend::{self, gain};
 use bendrack_nodes::library::model::model;
+use bendrack_nodes::library::target::target_node::WITHIN;
 use bendrack_nodes::library::target::words;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
 use serde_json::json;
 
 use super::Step;
+use super::limits::{limiter, target_input};
+
+/// A word on its way from the prompt to the canvas.
+#[derive(Clone, Debug)]
+pub struct DraggedWord(pub String);
 
 /// The words of a prompt, each once, without punctuation.
 pub fn words_of(prompt: &str) -> Vec<&str> {
@@ -48,6 +54,26 @@ pub fn aim(patch: &Patch, selected: Option<&str>, word: &str, place: [f64; 2]) -
     }
     let (id, node) = node_of(patch, word);
     (Step::new(format!("aim at {word}"), vec![LevelEdit::AddNode { id: id.clone(), node, pos: place }]), id)
+}
+
+/// The step of a word that is dropped on a node, or beside all nodes: a new node aims at it, and limits the node if that has a target. It
+/// takes the place of other words. Also the id of the new node.
+pub fn drop_on(patch: &Patch, target: Option<&str>, word: &str, place: [f64; 2]) -> (Step<LevelEdit>, String) {
+    let (id, node) = node_of(patch, word);
+    let mut edits = vec![LevelEdit::AddNode { id: id.clone(), node, pos: place }];
+    if let Some(to) = target.and_then(|target| target_input(patch, target)) {
+        let port = |name: &str| Port { node: id.clone(), port: name.to_owned() };
+        let mut before = patch.cable_to(&to);
+        // Two nodes of words in a row would aim at nothing.
+        if let Some((other, _)) = limiter(patch, &to.node, &words::NODE) {
+            before = patch.cable_to(&Port { node: other.to_owned(), port: WITHIN.name.to_owned() });
+        }
+        if let Some(cable) = before {
+            edits.push(LevelEdit::Connect { cable: Cable { to: port(WITHIN.name), ..cable.clone() } });
+        }
+        edits.push(LevelEdit::Connect { cable: Cable::new(port(words::OUT.name), to) });
+    }
+    (Step::new(format!("aim at {word}"), edits), id)
 }
 
 /// The step that takes a word away: a gain of 0 on its map, before the other bends of the model. None without a model.
@@ -107,6 +133,18 @@ mod tests {
         let (step, id) = aim(&patch, Some("lfo"), "blue", [8.0, 16.0]);
         step.edits.into_iter().for_each(|edit| drop(patch.apply(edit).unwrap()));
         assert_eq!((id.as_str(), &patch.nodes["word2"].params["words"]), ("word2", &json!("blue")));
+    }
+
+    #[test]
+    fn a_dropped_word_limits_the_node_under_it() {
+        let mut patch = first_bend();
+        let (step, id) = drop_on(&patch, Some("rotate"), "tulip", [0.0; 2]);
+        step.edits.into_iter().for_each(|edit| drop(patch.apply(edit).unwrap()));
+        let source = |to: &str| patch.cable_to(&to.parse().unwrap()).map(|cable| cable.from.to_string());
+        assert_eq!(source("rotate.target"), Some(format!("{id}.target")));
+        assert_eq!(source(&format!("{id}.within")), Some("layers.target".to_owned()), "the target before");
+        let (step, _) = drop_on(&patch, None, "tulip", [0.0; 2]);
+        assert_eq!(step.edits.len(), 1);
     }
 
     #[test]

@@ -16,11 +16,14 @@ use crate::ui::canvas::frame::frame_page_ui;
 use crate::ui::canvas::row::{InputRef, choice_ui, knob_menu_ui, text_ui};
 use crate::ui::document::commands::set_title;
 use crate::ui::document::learn::{Learn, LearnMode};
+use crate::ui::document::limits::target_input;
 use crate::ui::document::maps;
 use crate::ui::document::ports::{input_of, ports};
 use crate::ui::document::subpatch::{self, definition_of, depth};
+use crate::ui::panels::layer_grid::layer_grid_ui;
 use crate::ui::panels::maps::MapsChoice;
 use crate::ui::panels::patch_page::patch_page_ui;
+use crate::ui::panels::spectrum::spectrum_ui;
 use crate::ui::theme;
 use crate::ui::widgets::kind_shape;
 use crate::ui::widgets::knob::{Knob, depth_ui, knob_ui, switch_ui, value_ui};
@@ -137,6 +140,10 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     actions_ui(ui, workspace);
     if def.is_some_and(|def| def.reads.is_some()) {
         learn_node_ui(ui, workspace, id);
+    }
+    if target_input(&patch, id).is_some() {
+        layer_grid_ui(ui, workspace, Some(id));
+        spectrum_ui(ui, workspace, id);
     }
     let (inputs, outputs) = ports(&patch, id);
     for (name, _) in &inputs {

@@ -1,12 +1,14 @@
 //! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices, takes.
 
 pub mod inspector;
+pub mod layer_grid;
 pub mod maps;
 pub mod monitor;
 pub mod patch_page;
 pub mod playing;
 pub mod preview;
 pub mod snapshots;
+pub mod spectrum;
 pub mod status_bar;
 pub mod takes;
 pub mod words;

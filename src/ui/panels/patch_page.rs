@@ -4,6 +4,7 @@ use bendrack_nodes::patch::{Edit, Meta};
 use eframe::egui::{CollapsingHeader, Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
 
 use crate::ui::document::Step;
+use crate::ui::panels::layer_grid::layer_grid_ui;
 use crate::ui::panels::maps::{MapsChoice, maps_ui};
 use crate::ui::panels::snapshots::snapshots_ui;
 use crate::ui::theme;
@@ -45,6 +46,8 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoic
     }
     section(ui, "Snapshots");
     snapshots_ui(ui, &mut workspace.editor);
+    section(ui, "Layers and steps");
+    layer_grid_ui(ui, workspace, None);
     section(ui, "Maps");
     let choice = maps_ui(ui, workspace);
     ui.add_space(theme::UNIT);

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use eframe::egui::{
-    self, Align2, Color32, CornerRadius, Id, Pos2, Rect, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui,
-    pos2, vec2,
+    self, Align2, Color32, CornerRadius, CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
+    TextureHandle, TextureOptions, Ui, pos2, vec2,
 };
 
 use crate::engine::{Stage, Status};
 use crate::ui::document::missing::Missing;
 use crate::ui::theme;
+use crate::ui::workspace::probes::Probe;
 use crate::ui::workspace::{Playback, Workspace};
 
 /// The state of the preview.
@@ -17,6 +18,10 @@ use crate::ui::workspace::{Playback, Workspace};
 pub struct Preview {
     /// The tap whose map covers the picture of the model.
     pub overlay: Option<Arc<str>>,
+    /// The probe of the word of the prompt under the pointer, whose map covers the picture.
+    pub word: Option<String>,
+    /// The place from which the model looks; none hides what it sees.
+    pub look: Option<Look>,
     /// True if the preview fills the window.
     pub large: bool,
     /// True if a double-click asks for the other size.
@@ -27,36 +32,48 @@ pub struct Preview {
     pub is_black: bool,
 }
 
+/// The self-attention from a place of the picture, over the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Look {
+    /// The place, 0 to 1 from the left and the top; none until a click chooses one.
+    pub from: Option<[f64; 2]>,
+}
+
 impl Preview {
-    /// The aspect ratio of the picture.
-    pub fn aspect(&self, playback: &Playback) -> f32 {
-        let shown = if self.overlay.is_some() { &playback.images.model } else { &playback.images.screen };
-        shown.as_ref().map_or(theme::PREVIEW_ASPECT, TextureHandle::aspect_ratio)
+    /// True if a map covers the picture of the model: of the word under the pointer, of the look, or of a tap.
+    fn covers(&self) -> bool {
+        self.word.is_some() || self.look.is_some() || self.overlay.is_some()
     }
+}
+
+/// The aspect ratio of the picture that the patch outputs. It stays while a map covers the picture of the model, so that nothing below it moves.
+pub fn aspect(playback: &Playback) -> f32 {
+    playback.images.screen.as_ref().map_or(theme::PREVIEW_ASPECT, TextureHandle::aspect_ratio)
 }
 
 /// Shows the picture in the available space. A double-click fills the window.
 pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace, status: &Status) {
     let rect = ui.max_rect();
-    let response = ui.interact(rect, Id::new("preview"), Sense::click());
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Image, true, "preview"));
+    let response = ui.interact(rect, Id::new("preview"), Sense::click_and_drag());
     ui.painter().rect_filled(rect, 0.0, theme::PREVIEW);
-    if response.double_clicked() {
+    if response.double_clicked() && preview.look.is_none() {
         preview.toggled = true;
     }
     if preview.overlay.as_ref().is_some_and(|id| !workspace.playback.images.taps.contains_key(id)) {
         preview.overlay = None;
     }
     // A map covers the picture of the model, as the screen may show several pictures.
-    let overlay = preview.overlay.as_ref().and_then(|id| workspace.playback.images.taps.get(id));
-    let below = if overlay.is_some() {
-        workspace.playback.images.model.as_ref()
-    } else {
-        workspace.playback.images.screen.as_ref()
-    };
-    match below {
+    let (overlay, of) = overlay(ui, preview, workspace).unzip();
+    let label = of.map_or_else(|| "preview".to_owned(), |of| format!("preview with the map of {of}"));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Image, true, &label));
+    let images = &workspace.playback.images;
+    let below = if preview.covers() { images.model.clone() } else { images.screen.clone() };
+    match &below {
         Some(texture) => {
             let place = fitted(texture, rect);
+            if let Some(look) = &mut preview.look {
+                look_ui(ui, look, &response, place);
+            }
             // Enlarged pixels stay sharp; a reduced picture is smoothed.
             let sharp = place.width() >= 2.0 * texture.size()[0] as f32;
             workspace.playback.images.filter = if sharp { TextureOptions::NEAREST } else { TextureOptions::LINEAR };
@@ -64,7 +81,13 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
             let is_held = missing == Some(Missing::Model);
             image(ui, texture, place, if is_held { Color32::from_gray(70) } else { Color32::WHITE });
             if let Some(map) = overlay.filter(|_| !is_held) {
-                image(ui, map, place, Color32::from_white_alpha(210));
+                image(ui, &map, place, Color32::from_white_alpha(210));
+            }
+            if let Some(from) = preview.look.and_then(|look| look.from) {
+                let at = place.min + vec2(from[0] as f32, from[1] as f32) * place.size();
+                for (radius, colour) in [(6.0, Color32::BLACK), (5.0, theme::ACCENT)] {
+                    ui.painter().circle_stroke(at, radius, Stroke::new(1.5, colour));
+                }
             }
             if let Some((title, text)) = missing.map(Missing::message) {
                 message(ui, rect, title, text);
@@ -85,6 +108,34 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
         ui.painter().text(at, Align2::CENTER_CENTER, mark, theme::proportional(theme::BODY), theme::WARNING);
     }
     chips_ui(ui, preview, workspace, rect);
+}
+
+/// The map over the picture of the model, and its name.
+fn overlay(ui: &Ui, preview: &Preview, workspace: &mut Workspace) -> Option<(TextureHandle, String)> {
+    let Playback { images, probes, .. } = &mut workspace.playback;
+    let look = preview.look.and_then(|look| look.from).map(Probe::Look);
+    if let Some(look) = &look {
+        probes.want(look.clone());
+    }
+    let probe = preview.word.clone().or_else(|| look.map(|look| look.to_string()));
+    if let Some(name) = probe {
+        let texture = images.probe(ui.ctx(), &name, probes.map(&name)?)?.clone();
+        return Some((texture, name));
+    }
+    let id = preview.overlay.as_ref()?;
+    Some((images.taps.get(id)?.clone(), id.to_string()))
+}
+
+/// Moves the place from which the model looks, by click or drag.
+fn look_ui(ui: &Ui, look: &mut Look, response: &Response, place: Rect) {
+    if response.hovered() {
+        ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
+    }
+    let is_pressed = response.is_pointer_button_down_on() || response.clicked();
+    if let Some(at) = response.interact_pointer_pos().filter(|at| is_pressed && place.contains(*at)) {
+        let at = (at - place.min) / place.size();
+        look.from = Some([f64::from(at.x), f64::from(at.y)]);
+    }
 }
 
 /// The largest rectangle in `rect` with the aspect ratio of a texture.
@@ -129,25 +180,35 @@ fn message(ui: &Ui, rect: Rect, title: &str, text: &str) {
     ui.painter().galley(pos2(middle.x - text.size().x / 2.0, middle.y + 6.0), text, theme::WEAK);
 }
 
-/// One chip for each tap. A click overlays its map.
+/// One chip for each tap: a click overlays its map. Then the chip of the look.
 fn chips_ui(ui: &mut Ui, preview: &mut Preview, workspace: &Workspace, rect: Rect) {
-    let mut x = rect.left() + theme::UNIT;
+    let mut at = rect.min + vec2(theme::UNIT, theme::UNIT);
     for id in workspace.playback.images.taps.keys() {
         let on = preview.overlay.as_ref() == Some(id);
-        let colour = if on { theme::CANVAS } else { theme::TEXT };
-        let text = ui.painter().layout_no_wrap(id.to_string(), theme::proportional(theme::SMALL), colour);
-        let chip = Rect::from_min_size(pos2(x, rect.top() + theme::UNIT), text.size() + vec2(16.0, 6.0));
-        x = chip.right() + theme::UNIT / 2.0;
-        let response = ui.interact(chip, Id::new(("chip", id)), Sense::click());
-        response
-            .widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Checkbox, true, on, format!("overlay {id}")));
-        let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Map).0;
-        let fill = if on { hue } else { Color32::from_black_alpha(if response.hovered() { 200 } else { 140 }) };
-        let edge = Stroke::new(1.0, hue.gamma_multiply(if on || response.hovered() { 1.0 } else { 0.5 }));
-        ui.painter().rect(chip, CornerRadius::same(9), fill, edge, StrokeKind::Inside);
-        ui.painter().galley(chip.center() - text.size() / 2.0, text, colour);
-        if response.on_hover_text("Overlay this map on the picture of the model.").clicked() {
+        let hint = "Overlay this map on the picture of the model.";
+        if chip_ui(ui, &mut at, (id, &format!("overlay {id}"), hint), on) {
             preview.overlay = (!on).then(|| Arc::clone(id));
         }
     }
+    let on = preview.look.is_some();
+    let hint = "Click or drag on the picture: the map is the self-attention from that place.";
+    if chip_ui(ui, &mut at, ("look from here", "look from here", hint), on) {
+        preview.look = (!on).then(Look::default);
+    }
+}
+
+/// A chip on the picture, with its label and hint. Moves `at` beyond it. True if it is clicked.
+fn chip_ui(ui: &Ui, at: &mut Pos2, (name, label, hint): (&str, &str, &str), on: bool) -> bool {
+    let colour = if on { theme::CANVAS } else { theme::TEXT };
+    let text = ui.painter().layout_no_wrap(name.to_owned(), theme::proportional(theme::SMALL), colour);
+    let chip = Rect::from_min_size(*at, text.size() + vec2(16.0, 6.0));
+    at.x = chip.right() + theme::UNIT / 2.0;
+    let response = ui.interact(chip, Id::new(("chip", label)), Sense::click());
+    response.widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Checkbox, true, on, label));
+    let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Map).0;
+    let fill = if on { hue } else { Color32::from_black_alpha(if response.hovered() { 200 } else { 140 }) };
+    let edge = Stroke::new(1.0, hue.gamma_multiply(if on || response.hovered() { 1.0 } else { 0.5 }));
+    ui.painter().rect(chip, CornerRadius::same(9), fill, edge, StrokeKind::Inside);
+    ui.painter().galley(chip.center() - text.size() / 2.0, text, colour);
+    response.on_hover_text(hint).clicked()
 }

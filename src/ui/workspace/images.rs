@@ -21,6 +21,8 @@ pub struct Images {
     pub model: Option<TextureHandle>,
     /// The coloured maps of the taps, by the id of their node.
     pub taps: BTreeMap<Arc<str>, TextureHandle>,
+    /// The coloured maps of probes, by name, with the numbers of their frames.
+    probes: BTreeMap<String, (Option<u64>, TextureHandle)>,
 }
 
 impl Images {
@@ -34,6 +36,7 @@ impl Images {
             upload(ctx, &mut self.screen, "screen", picture(&frame.screen), self.filter);
             upload(ctx, &mut self.model, "model", picture(&frame.picture), self.filter);
         }
+        self.probes.retain(|name, _| frame.probes.contains_key(name.as_str()));
         self.taps.retain(|id, _| frame.taps.contains_key(id));
         for (id, map) in frame.taps.iter() {
             let Some(image) = colours(map) else { continue };
@@ -44,6 +47,23 @@ impl Images {
             }
         }
         true
+    }
+}
+
+impl Images {
+    /// The coloured map of a probe in the latest frame.
+    pub fn probe(&mut self, ctx: &Context, name: &str, map: &Map) -> Option<&TextureHandle> {
+        if self.probes.get(name).is_none_or(|(number, _)| *number != self.number) {
+            let image = colours(map)?;
+            if let Some((number, texture)) = self.probes.get_mut(name) {
+                *number = self.number;
+                texture.set(image, TextureOptions::LINEAR);
+            } else {
+                let texture = ctx.load_texture(name, image, TextureOptions::LINEAR);
+                self.probes.insert(name.to_owned(), (self.number, texture));
+            }
+        }
+        self.probes.get(name).map(|(_, texture)| texture)
     }
 }
 

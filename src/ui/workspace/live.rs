@@ -108,6 +108,11 @@ impl Live {
         }
     }
 
+    /// The bends and taps of the frame on screen.
+    pub const fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// The prompt of the frame on screen.
     pub fn prompt(&self) -> Arc<str> {
         self.program.prompt.clone()

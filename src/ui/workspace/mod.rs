@@ -8,6 +8,7 @@ pub mod editor;
 pub mod images;
 pub mod live;
 pub mod playback;
+pub mod probes;
 
 use bendrack_nodes::diagnostics::Severity;
 use bendrack_nodes::mapping::KnobState;

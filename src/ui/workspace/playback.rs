@@ -5,6 +5,7 @@ use bendrack_nodes::input::Controls;
 use super::editor::Editor;
 use super::images::Images;
 use super::live::Live;
+use super::probes::Probes;
 use crate::engine::Warning;
 use crate::ui::document::missing::Missing;
 
@@ -15,6 +16,8 @@ pub struct Playback {
     pub live: Live,
     /// The pictures and maps of the frame on screen.
     pub images: Images,
+    /// The measurements that panels ask for.
+    pub probes: Probes,
     /// The values from devices.
     pub controls: Controls,
     /// True while the picture on screen is held.
