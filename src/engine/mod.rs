@@ -33,7 +33,7 @@ use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
-pub use live::{EngineHandle, Playing, Replay, Stage, Status};
+pub use live::{EngineHandle, Pair, Playing, Replay, Stage, Status};
 use make::{FirstCall, MadeChunk};
 use model::TOKEN_PIXELS;
 pub use model::{Model, ModelShape};

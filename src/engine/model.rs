@@ -15,7 +15,8 @@ use crate::wan::scheduler::FewStep;
 use crate::wan::text::TextEncoder;
 use crate::wan::transformer::Transformer;
 
-/// A model that generates videos chunk after chunk.
+/// A model that generates videos chunk after chunk. Clones share its weights.
+#[derive(Clone)]
 pub struct Model {
     /// The name of the model or the path of its folder.
     pub name: String,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bendrack::engine::{Frame, Latency, ModelShape, Playing, Replay, Stage, Status, Warning};
+use bendrack::engine::{Frame, Latency, ModelShape, Pair, Playing, Replay, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
 use bendrack::ui::{App, EngineLink, Options, Recovery, Waker, theme};
 use bendrack_nodes::compile::plan::Plan;
@@ -30,6 +30,8 @@ pub struct Record {
     pub controls: Controls,
     pub restarts: usize,
     pub probes: Arc<[Tap]>,
+    /// True during a comparison with the video without bends.
+    pub compared: bool,
     /// The takes that were played back.
     pub replays: Vec<Replay>,
     /// Ends of playback.
@@ -46,6 +48,17 @@ impl EngineLink for Fake {
 
     fn set_probes(&self, probes: Arc<[Tap]>) {
         self.0.borrow_mut().probes = probes;
+    }
+
+    fn compare(&self, on: bool) {
+        self.0.borrow_mut().compared = on;
+    }
+
+    fn pair(&self) -> Result<Option<Pair>, String> {
+        let record = self.0.borrow();
+        let bent = record.frame.clone().filter(|_| record.compared);
+        let unbent = |bent: &Frame| Arc::new(Frame { number: bent.number, ..frame(bent.number + 20) });
+        Ok(bent.map(|bent| Pair { unbent: unbent(&bent), bent, behind: 0.9, speed: 42.0 }))
     }
 
     fn frame(&self) -> Option<Arc<Frame>> {

@@ -156,6 +156,23 @@ fn a_band_of_neurons_is_drawn_moved_and_pulled() {
 }
 
 #[test]
+fn bent_and_unbent_are_compared_and_the_comparison_ends() {
+    let (mut window, fake) = window(first_bend());
+    play(&mut window, &fake);
+    let chip = window.get_by_label("bent | unbent").rect().center();
+    click(&mut window, chip);
+    assert!(fake.0.borrow().compared && window.query_by_label("comparison").is_some());
+    assert_eq!(probes(&fake).iter().filter(|name| name.starts_with("look")).count(), 0);
+    for arrangement in ["wipe", "flicker", "difference", "beside"] {
+        let at = window.get_by_label(arrangement).rect().center();
+        click(&mut window, at);
+        play(&mut window, &fake);
+    }
+    click(&mut window, chip);
+    assert!(!fake.0.borrow().compared && window.query_by_label("preview").is_some());
+}
+
+#[test]
 #[ignore = "renders screenshots, which needs a graphics driver"]
 fn screenshots_of_probes() {
     let mut patch = first_bend();
@@ -192,4 +209,14 @@ fn screenshots_of_probes() {
     click(&mut window, picture);
     play(&mut window, 2);
     shoot(&mut window, "probe_look");
+    let chip = window.get_by_label("bent | unbent").rect().center();
+    click(&mut window, chip);
+    play(&mut window, 6);
+    shoot(&mut window, "compare_beside");
+    for arrangement in ["wipe", "difference"] {
+        let at = window.get_by_label(arrangement).rect().center();
+        click(&mut window, at);
+        play(&mut window, 1);
+        shoot(&mut window, &format!("compare_{arrangement}"));
+    }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bendrack_nodes::input::Event;
 
 use super::replay::Replaying;
+use super::twin::{Comparison, Twin};
 use super::{Shared, Stage, catch_panic};
 use crate::engine::latency::Touches;
 use crate::engine::model::{FRAME_RATE, LATENT_FRAMES};
@@ -36,6 +37,8 @@ pub(super) struct Conductor<J> {
     /// The pictures shown at the latest entry of a checksum.
     checked: u64,
     touches: Touches,
+    /// The video without bends, during a comparison.
+    twin: Option<Twin>,
     /// The take that is played back.
     pub(super) replaying: Option<Replaying>,
 }
@@ -54,6 +57,7 @@ impl<J: Journal> Conductor<J> {
             drained: now,
             checked: 0,
             touches: Touches::default(),
+            twin: None,
             replaying: None,
         }
     }
@@ -188,6 +192,10 @@ impl<J: Journal> Conductor<J> {
 
     /// Sets the due times of frames.
     pub(super) fn deliver(&mut self, frames: Vec<Frame>) {
+        if let Some(twin) = &mut self.twin {
+            let engine = self.session.engine();
+            twin.show(&frames, engine.to_show().is_empty(), (self.session.patch(), engine.plan()));
+        }
         let chunk = self.session.engine().chunk().len();
         let (secs, pictures) = (self.pace.chunk_secs(chunk), (chunk * LATENT_FRAMES) as f64);
         // A model slower than the video plays evenly, at its own speed.
@@ -198,6 +206,7 @@ impl<J: Journal> Conductor<J> {
         let is_first = self.session.checksum().pictures == frames.len() as u64;
         if self.next_due < now && !is_first {
             state.status.late += frames.len() as u64;
+            state.late_at = Some(now);
         }
         self.next_due = self.next_due.max(now);
         for frame in frames {
@@ -245,6 +254,7 @@ impl<J: Journal> Conductor<J> {
             }
             (state.patch.take(), std::mem::take(&mut state.restart))
         };
+        let is_compared = self.apply_comparison();
         if self.replaying.is_some() {
             return self.apply_to_replay(patch, restart).map(Some);
         }
@@ -254,10 +264,19 @@ impl<J: Journal> Conductor<J> {
                 self.touches.begin_make(0);
             }
         }
-        if restart {
+        if restart || is_compared {
             self.restart()?;
         }
         Ok(Some(()))
+    }
+
+    /// Begins or ends the comparison with the video without bends. True if the video begins again for it; a take goes on.
+    fn apply_comparison(&mut self) -> bool {
+        let Some(on) = self.shared.state().compare.take() else { return false };
+        self.shared.state().comparison = on.then(Comparison::default);
+        let engine = self.session.engine();
+        self.twin = on.then(|| Twin::start(&self.shared, engine.model().clone(), engine.size(), &self.session.video()));
+        on && self.replaying.is_none()
     }
 
     /// Begins the video again. Devices keep their state: it arrives in the first frame.
@@ -277,9 +296,14 @@ impl<J: Journal> Conductor<J> {
         Ok(())
     }
 
-    /// Forgets the frames to come and the places in the video before.
+    /// Forgets the frames to come and the places in the video before, as another video begins.
     pub(super) fn forget_times(&mut self) {
-        self.shared.state().queue.clear();
+        let mut state = self.shared.state();
+        state.queue.clear();
+        if let (Some(twin), Some(comparison)) = (&mut self.twin, &mut state.comparison) {
+            twin.begin(self.session.video(), comparison);
+        }
+        drop(state);
         self.next_due = Instant::now();
         (self.to_show, self.checked) = (0, 0);
         self.touches.clear();

@@ -152,7 +152,7 @@ impl Drop for EngineHandle {
 
 /// Runs the engine of a model on as many threads as serve it. The tensors of mini are so small that waking a second thread takes as long
 /// as it saves, and takes longer now and then: its makes are then later. Pictures do not depend on the number of threads.
-fn on_threads_for(family: Family, run: impl FnOnce() + Send) {
+pub(super) fn on_threads_for(family: Family, run: impl FnOnce() + Send) {
     let single = || ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "engine".to_owned()).build();
     match family {
         Family::Mini => match single() {

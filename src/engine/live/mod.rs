@@ -8,6 +8,7 @@ mod handle;
 mod player;
 mod replay;
 mod status;
+mod twin;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,8 @@ use crate::wan::error::message;
 pub use handle::EngineHandle;
 pub use replay::{Playing, Replay};
 pub use status::{Stage, Status};
+use twin::Comparison;
+pub use twin::Pair;
 
 /// State shared by the handle and the threads.
 struct Shared {
@@ -50,6 +53,11 @@ struct State {
     /// True if the playback ends now.
     stop_replay: bool,
     stop: bool,
+    /// True to begin the comparison with the video without bends, false to end it.
+    compare: Option<bool>,
+    comparison: Option<Comparison>,
+    /// The time of the latest picture that was made after its time.
+    late_at: Option<Instant>,
     status: Status,
     /// Frames to come, each with its due time.
     queue: VecDeque<(Instant, Arc<Frame>)>,

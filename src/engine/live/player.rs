@@ -15,6 +15,9 @@ pub(super) fn play(shared: &Shared, watch: &mut impl FnMut(&Frame)) {
             Some((due, _)) if *due <= now => {
                 let frame = state.queue.pop_front().map(|(_, frame)| frame);
                 state.shown.clone_from(&frame);
+                if let (Some(frame), Some(comparison)) = (&frame, &mut state.comparison) {
+                    comparison.show(frame);
+                }
                 drop(state);
                 if let Some(frame) = frame {
                     watch(&frame);

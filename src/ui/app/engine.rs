@@ -8,7 +8,7 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Tap;
 
 use crate::engine::model::LATENT_SECS;
-use crate::engine::{EngineHandle, Frame, Replay, Status};
+use crate::engine::{EngineHandle, Frame, Pair, Replay, Status};
 use crate::ui::document::missing::Missing;
 use crate::ui::workspace::{Editor, Playback};
 
@@ -18,6 +18,14 @@ pub trait EngineLink {
     fn set_patch(&self, patch: Arc<Patch>, plan: Arc<Plan>);
     /// Measures these taps of the window too, from the next model call on.
     fn set_probes(&self, probes: Arc<[Tap]>);
+    /// Begins or ends the comparison with the same video without bends.
+    fn compare(&self, on: bool);
+    /// The picture and its counterpart without bends to show now, once there are any.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the video without bends cannot be made: the reason.
+    fn pair(&self) -> Result<Option<Pair>, String>;
     /// The frame to show now.
     fn frame(&self) -> Option<Arc<Frame>>;
     /// The state, the speed and the warnings.
@@ -39,6 +47,14 @@ impl EngineLink for EngineHandle {
 
     fn set_probes(&self, probes: Arc<[Tap]>) {
         Self::set_probes(self, probes);
+    }
+
+    fn compare(&self, on: bool) {
+        Self::compare(self, on);
+    }
+
+    fn pair(&self) -> Result<Option<Pair>, String> {
+        Self::pair(self)
     }
 
     fn frame(&self) -> Option<Arc<Frame>> {

@@ -103,6 +103,8 @@ pub struct App {
     gesture: GestureTimer,
     taps: TapTempo,
     had_focus: bool,
+    /// True while the engine makes the video without bends too.
+    is_compared: bool,
     stage: Stage,
 }
 
@@ -169,6 +171,7 @@ impl App {
             message: Message::default(),
             taps: TapTempo::default(),
             had_focus: false,
+            is_compared: false,
             stage: Stage::default(),
         }
     }
@@ -216,6 +219,7 @@ impl App {
             ui.ctx().request_repaint();
         }
         self.workspace.refresh();
+        self.compare();
         self.panels(ui);
         if let Some(taps) = self.workspace.playback.probes.changed() {
             self.engine.set_probes(taps);
@@ -227,6 +231,18 @@ impl App {
             ui.ctx().request_repaint_after_secs(theme::RECOVERY_SECS as f32);
         }
         self.set_title(ui);
+    }
+
+    /// Follows the comparison that the preview asks for.
+    fn compare(&mut self) {
+        let wanted = self.preview.compare.is_some();
+        if self.is_compared != wanted {
+            self.is_compared = wanted;
+            self.engine.compare(wanted);
+        }
+        if let Some(compare) = &mut self.preview.compare {
+            compare.pair = self.engine.pair();
+        }
     }
 
     /// Assigns the control that moved since the start of learning.

@@ -9,6 +9,7 @@ use eframe::egui::{
 
 use crate::engine::{Stage, Status};
 use crate::ui::document::missing::Missing;
+use crate::ui::panels::compare::{Arrangement, Compare, compare_ui};
 use crate::ui::theme;
 use crate::ui::workspace::probes::Probe;
 use crate::ui::workspace::{Playback, Workspace};
@@ -22,6 +23,8 @@ pub struct Preview {
     pub word: Option<String>,
     /// The place from which the model looks; none hides what it sees.
     pub look: Option<Look>,
+    /// The comparison with the video without bends.
+    pub compare: Option<Compare>,
     /// True if the preview fills the window.
     pub large: bool,
     /// True if a double-click asks for the other size.
@@ -56,13 +59,19 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
     let rect = ui.max_rect();
     let response = ui.interact(rect, Id::new("preview"), Sense::click_and_drag());
     ui.painter().rect_filled(rect, 0.0, theme::PREVIEW);
-    if response.double_clicked() && preview.look.is_none() {
+    if response.double_clicked() && preview.look.is_none() && preview.compare.is_none() {
         preview.toggled = true;
     }
     if preview.overlay.as_ref().is_some_and(|id| !workspace.playback.images.taps.contains_key(id)) {
         preview.overlay = None;
     }
     // A map covers the picture of the model, as the screen may show several pictures.
+    if let Some(compare) = &mut preview.compare {
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Image, true, "comparison"));
+        compare_ui(ui, compare, &response, rect);
+        marks_ui(ui, preview, rect);
+        return chips_ui(ui, preview, workspace, rect);
+    }
     let (overlay, of) = overlay(ui, preview, workspace).unzip();
     let label = of.map_or_else(|| "preview".to_owned(), |of| format!("preview with the map of {of}"));
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Image, true, &label));
@@ -100,6 +109,12 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
         ui.painter().rect_filled(strip, 0.0, Color32::from_black_alpha(190));
         ui.painter().text(strip.center(), Align2::CENTER_CENTER, why, theme::proportional(theme::BODY), theme::ERROR);
     }
+    marks_ui(ui, preview, rect);
+    chips_ui(ui, preview, workspace, rect);
+}
+
+/// A blackout, and the words over a picture that is not the live one.
+fn marks_ui(ui: &Ui, preview: &Preview, rect: Rect) {
     if preview.is_black {
         ui.painter().rect_filled(rect, 0.0, Color32::BLACK);
     }
@@ -107,7 +122,6 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
         let at = rect.center_bottom() - vec2(0.0, 20.0);
         ui.painter().text(at, Align2::CENTER_CENTER, mark, theme::proportional(theme::BODY), theme::WARNING);
     }
-    chips_ui(ui, preview, workspace, rect);
 }
 
 /// The map over the picture of the model, and its name.
@@ -180,9 +194,22 @@ fn message(ui: &Ui, rect: Rect, title: &str, text: &str) {
     ui.painter().galley(pos2(middle.x - text.size().x / 2.0, middle.y + 6.0), text, theme::WEAK);
 }
 
-/// One chip for each tap: a click overlays its map. Then the chip of the look.
+/// The chips of the comparison, or one chip for each tap, of which a click overlays the map, and the chip of the look.
 fn chips_ui(ui: &mut Ui, preview: &mut Preview, workspace: &Workspace, rect: Rect) {
     let mut at = rect.min + vec2(theme::UNIT, theme::UNIT);
+    let on = preview.compare.is_some();
+    let hint = "Compare with the video without bends, at the same seed. Both begin again.";
+    if chip_ui(ui, &mut at, ("bent | unbent", "bent | unbent", hint), on) {
+        preview.compare = (!on).then(Compare::default);
+    }
+    if let Some(compare) = &mut preview.compare {
+        for (arrangement, name, hint) in Arrangement::ALL {
+            if chip_ui(ui, &mut at, (name, name, hint), compare.arrangement == arrangement) {
+                compare.arrangement = arrangement;
+            }
+        }
+        return;
+    }
     for id in workspace.playback.images.taps.keys() {
         let on = preview.overlay.as_ref() == Some(id);
         let hint = "Overlay this map on the picture of the model.";

@@ -82,7 +82,7 @@ fn upload(
 }
 
 /// A picture as an image; none if its size does not match its pixels.
-fn picture(picture: &Picture) -> Option<ColorImage> {
+pub fn picture(picture: &Picture) -> Option<ColorImage> {
     let is_valid = picture.width > 0 && picture.height > 0 && picture.rgb.len() == picture.width * picture.height * 3;
     is_valid.then(|| ColorImage::from_rgb([picture.width, picture.height], &picture.rgb))
 }

@@ -19,10 +19,11 @@ pub struct Prompt {
     pub embedding: Tensor,
 }
 
-/// A text encoder and its tokenizer.
+/// A text encoder and its tokenizer. Clones share them.
+#[derive(Clone)]
 pub struct TextEncoder {
-    tokenizer: Tokenizer,
-    model: Umt5,
+    tokenizer: Arc<Tokenizer>,
+    model: Arc<Umt5>,
     text_len: usize,
     /// The latest prompt first.
     remembered: VecDeque<Arc<Prompt>>,
@@ -41,7 +42,7 @@ impl TextEncoder {
                 "tokenizer.json has {known} tokens and the text encoder {embedded}; use the tokenizer of this text encoder"
             )
         }
-        Ok(Self { tokenizer, model, text_len, remembered: VecDeque::new() })
+        Ok(Self { tokenizer: Arc::new(tokenizer), model: Arc::new(model), text_len, remembered: VecDeque::new() })
     }
 
     /// The number of rows of an embedding.

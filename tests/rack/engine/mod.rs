@@ -6,6 +6,7 @@ mod past;
 mod probes;
 mod sound;
 mod taps;
+mod twin;
 mod video;
 
 use bendrack_nodes::program::Program;
