@@ -143,3 +143,28 @@ fn pictures_of_subpatches() {
     }
     crate::shoot(&mut window, "inside");
 }
+
+#[test]
+fn a_selection_becomes_a_subpatch_and_comes_back() {
+    let (mut window, fake) = window(first_bend());
+    let start = window.state().workspace.editor.document.patch.clone();
+    let before = fake.program();
+    window.state_mut().workspace.editor.selection = ["lfo".to_owned(), "rotate".to_owned()].into();
+    window.run_steps(1);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::G);
+    window.run_steps(3);
+    let patch = window.state().workspace.editor.document.patch.clone();
+    assert_eq!(patch.nodes["group"].kind, "sub.group");
+    assert!(!patch.nodes.contains_key("lfo") && patch.definitions["group"].nodes.contains_key("lfo"));
+    assert_eq!(window.state().workspace.editor.selection, ["group".to_owned()].into());
+    assert_eq!(fake.program().bends[0].params, before.bends[0].params, "it plays on");
+    window.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::G);
+    window.run_steps(3);
+    let back = window.state().workspace.editor.document.patch.clone();
+    assert_eq!((&back.nodes, back.definitions.len()), (&start.nodes, 0));
+    for _ in 0..2 {
+        window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+        window.run_steps(2);
+    }
+    assert_eq!(window.state().workspace.editor.document.patch, start);
+}

@@ -35,6 +35,10 @@ pub enum Command {
     },
     /// Bypass the selected nodes.
     Bypass,
+    /// Put the selected nodes into a subpatch.
+    Group,
+    /// Put the nodes of the selected subpatch in its place.
+    Ungroup,
     /// Put a frame around the selected nodes.
     Frame,
     /// Delete the selection.
@@ -106,6 +110,8 @@ impl App {
             Command::SelectAll => editor.selection = editor.patch().nodes.keys().cloned().collect(),
             Command::Duplicate { incoming } => editor.duplicate_selected(incoming),
             Command::Bypass => editor.bypass_selected(),
+            Command::Group => editor.group_selected(),
+            Command::Ungroup => editor.ungroup_selected(),
             Command::Frame => frame_selected(editor),
             Command::Delete => editor.delete_selected(),
             Command::AddNode => self.canvas.open_palette(ui),

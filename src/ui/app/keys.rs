@@ -61,6 +61,8 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
         (ctrl, Key::Z, Command::Undo),
         (shift, Key::D, Command::Duplicate { incoming: true }),
         (ctrl, Key::D, Command::Duplicate { incoming: false }),
+        (shift, Key::G, Command::Ungroup),
+        (ctrl, Key::G, Command::Group),
         (ctrl, Key::A, Command::SelectAll),
         (ctrl, Key::N, Command::New),
         (Modifiers::NONE, Key::B, Command::Bypass),

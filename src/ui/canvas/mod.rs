@@ -260,6 +260,10 @@ fn menu_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
                 workspace.editor.duplicate_selected(true);
             } else if item("Randomise knobs", "") {
                 workspace.editor.randomise_selected();
+            } else if item("Make a subpatch", "Ctrl+G") {
+                workspace.editor.group_selected();
+            } else if workspace.editor.selected_instance().is_some() && item("Dissolve", "Ctrl+Shift+G") {
+                workspace.editor.ungroup_selected();
             } else if item("Frame", "G") {
                 frame_selected(&mut workspace.editor);
             } else if item("Delete", "Delete") {

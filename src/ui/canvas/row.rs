@@ -263,6 +263,14 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
             }
             ui.close();
         }
+        if workspace.editor.subpatch().is_some() {
+            let is_exposed = workspace.editor.outer_name(&field.port(), false).is_some();
+            let text = if is_exposed { "Hide from the instances" } else { "Expose on the instances" };
+            if ui.button(text).on_hover_text("A port of the subpatch, with a knob on every instance.").clicked() {
+                workspace.editor.expose(&field.port());
+                ui.close();
+            }
+        }
         if workspace.editor.location.path.is_empty()
             && ui.button("Copy its OSC address").on_hover_text("For a fader from 0 to 1.").clicked()
         {

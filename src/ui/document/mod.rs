@@ -6,6 +6,7 @@
 pub mod arrange;
 pub mod autosave;
 pub mod commands;
+pub mod grouping;
 mod history;
 pub mod learn;
 pub mod limits;

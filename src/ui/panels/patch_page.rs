@@ -11,7 +11,7 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 24] = [
+const KEYS: [(&str, &str); 25] = [
     ("N, Tab, double-click", "add a node"),
     ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
@@ -19,6 +19,7 @@ const KEYS: [(&str, &str); 24] = [
     ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
     ("M   R   X", "mute, reroute, disconnect the cable under the pointer"),
     ("G", "frame the selection"),
+    ("Ctrl+G   Ctrl+Shift+G", "make a subpatch of the selection, dissolve one"),
     ("Enter   U", "open a subpatch, go up one level"),
     ("1 … 9", "recall a snapshot"),
     ("T", "tap tempo"),

@@ -13,6 +13,7 @@ use bendrack_nodes::patch::INSTANCE;
 use bendrack_nodes::patch::{ControlMap, LevelEdit, Patch, Port};
 use serde_json::{Value as Json, json};
 
+use crate::ui::document::grouping::{self, Regrouped};
 use crate::ui::document::learn::Learn;
 use crate::ui::document::morph::Morph;
 use crate::ui::document::ports::PortKinds;
@@ -322,6 +323,37 @@ impl Editor {
         self.refresh();
         self.selection = ids;
         done
+    }
+
+    /// Puts the selected nodes into a subpatch.
+    pub fn group_selected(&mut self) {
+        let regrouped = grouping::group(self.patch(), &self.selection);
+        self.regroup(regrouped);
+    }
+
+    /// Puts the nodes of the selected instance in its place.
+    pub fn ungroup_selected(&mut self) {
+        let regrouped = self.selected_instance().and_then(|id| grouping::ungroup(self.patch(), &id));
+        self.regroup(regrouped);
+    }
+
+    /// Gives an input in the open subpatch a port on its instances, or takes it away.
+    pub fn expose(&mut self, port: &Port) {
+        let step = self.subpatch().and_then(|name| grouping::expose(&self.document.patch, name, port));
+        if let Some(step) = step {
+            self.document.apply(step);
+            self.refresh();
+        }
+    }
+
+    fn regroup(&mut self, regrouped: Option<Regrouped>) {
+        let Some(regrouped) = regrouped else { return };
+        let nodes = regrouped.nodes.clone();
+        let within = self.location.shown.as_ref().map(|(id, _)| id.as_str());
+        if self.document.apply(regrouped.step(within)) {
+            self.refresh();
+            self.selection = nodes;
+        }
     }
 
     /// Sets the knobs of the selected nodes to random places; each time to others.
