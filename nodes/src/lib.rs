@@ -14,6 +14,7 @@ pub mod check;
 pub mod choice;
 pub mod compile;
 pub mod diagnostics;
+pub mod fade;
 pub mod grammar;
 pub mod input;
 pub mod library;

@@ -211,6 +211,11 @@ impl Engine {
         (self.made, self.shown, self.is_begun) = (None, 0, false);
     }
 
+    /// Empties the KV cache before the next chunk, whatever the patch requests.
+    pub fn forget_past(&mut self) {
+        self.policy.request_reset();
+    }
+
     /// True if the next step begins a chunk.
     pub fn is_between_chunks(&self) -> bool {
         !self.ticker.is_in_chunk()

@@ -44,6 +44,11 @@ impl PastPolicy {
         self.due.recache |= cache.recache && !self.begun.recache;
     }
 
+    /// Requests that past frames are dropped before the next chunk.
+    pub(super) fn request_reset(&mut self) {
+        self.due.reset = true;
+    }
+
     /// Records the patch's choice for past frames, for a prompt that is new in the middle of a chunk.
     pub(super) fn switch(&mut self, switch: Option<Switch>) {
         self.due.reset |= switch == Some(Switch::Reset);

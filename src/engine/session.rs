@@ -46,6 +46,8 @@ pub enum Entry {
         /// The number of latent frames.
         frames: usize,
     },
+    /// The KV cache is emptied before the next chunk.
+    Forget,
     /// The checksum of the pictures so far.
     Check(Checksum),
 }
@@ -160,6 +162,7 @@ impl Session {
             Entry::Make { frames } => self.make(*frames)?,
             Entry::Call => _ = self.engine.call()?,
             Entry::Fail => self.engine.fail()?,
+            Entry::Forget => self.engine.forget_past(),
             Entry::Show { frames } => return self.show(*frames),
             Entry::Check(_) => {}
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bendrack_nodes::address::{self, Argument, KnobError};
+use bendrack_nodes::fade::crossfade;
 use bendrack_nodes::input::{ControlName, Event};
 use bendrack_nodes::patch::{ControlMap, LevelEdit, Patch};
 
@@ -21,6 +22,8 @@ const BLACKOUT: &str = "/bendrack/blackout";
 pub const RECORD: &str = "/bendrack/record";
 const SNAPSHOT: &str = "/bendrack/snapshot";
 const TAP: &str = "/bendrack/tap";
+/// The crossfader between two snapshots.
+const FADE: &str = "/bendrack/fade";
 const PANIC: &str = "/bendrack/panic";
 
 /// A message to a knob of the patch, or a command.
@@ -39,6 +42,8 @@ pub struct Request {
 pub enum Action {
     /// Edits of the patch.
     Edit(Vec<LevelEdit>),
+    /// Recalls the snapshot with this index.
+    Recall(usize),
     /// The depth of all bends, 0 to 1.
     Master(f64),
     /// Holds the picture, or ends it; none for the other state.
@@ -54,8 +59,9 @@ pub enum Action {
 }
 
 /// The addresses of commands, with what each does.
-pub(super) const COMMANDS: [(&str, &str); 7] = [
+pub(super) const COMMANDS: [(&str, &str); 8] = [
     (SNAPSHOT, "Recalls a snapshot: its number, from 1, or its name as a text."),
+    (FADE, "The crossfader between two snapshots, 0 to 1."),
     (TAP, "A tap of the tempo."),
     (MASTER, "The depth of all bends, 0 to 1."),
     (FREEZE, "1 holds the picture, 0 ends it; a message without a number does either."),
@@ -66,7 +72,7 @@ pub(super) const COMMANDS: [(&str, &str); 7] = [
 
 /// True if an address is that of a request.
 pub(super) fn is_request(address: &str) -> bool {
-    address::is_knob(address) || [SNAPSHOT, TAP, PANIC, MASTER, FREEZE, BLACKOUT].contains(&address)
+    address::is_knob(address) || [SNAPSHOT, FADE, TAP, PANIC, MASTER, FREEZE, BLACKOUT].contains(&address)
 }
 
 impl Request {
@@ -99,7 +105,13 @@ impl Request {
             BLACKOUT => Ok(Action::Blackout(self.is_on())),
             TAP => Ok(Action::Tap),
             PANIC => Ok(Action::Panic),
-            SNAPSHOT => self.recall(patch).map(Action::Edit),
+            SNAPSHOT => self.snapshot(patch).map(Action::Recall),
+            FADE => match self.argument {
+                Argument::Number(part) => crossfade(patch, part).map(Action::Edit).ok_or_else(|| {
+                    format!("the crossfader needs two snapshots; the patch has {}", patch.snapshots.len())
+                }),
+                _ => Err("the crossfader is a number from 0 to 1; send one".to_owned()),
+            },
             address => match address::edit(patch, address, &self.argument) {
                 Ok(edit) => Ok(Action::Edit(vec![edit])),
                 Err(KnobError::Unfit(why)) => Err(why),
@@ -119,17 +131,18 @@ impl Request {
         }
     }
 
-    fn recall(&self, patch: &Patch) -> Result<Vec<LevelEdit>, String> {
+    /// The index of the snapshot with the number or the name.
+    fn snapshot(&self, patch: &Patch) -> Result<usize, String> {
         let snapshots = &patch.snapshots;
-        let snapshot = match &self.argument {
-            Argument::Number(number) => snapshots.get((number.round() as usize).saturating_sub(1)),
+        let index = match &self.argument {
+            Argument::Number(number) => (number.round() as usize).checked_sub(1),
             Argument::Text(name) => {
-                snapshots.iter().find(|snapshot| snapshot.name.to_lowercase() == name.to_lowercase())
+                snapshots.iter().position(|snapshot| snapshot.name.to_lowercase() == name.to_lowercase())
             }
             Argument::Press => return Err("a snapshot has a number from 1, or a name; send one".to_owned()),
         };
-        let snapshot = snapshot.ok_or_else(|| format!("no such snapshot; the patch has {}", snapshots.len()))?;
-        Ok(patch.recall(snapshot))
+        let index = index.filter(|index| *index < snapshots.len());
+        index.ok_or_else(|| format!("no such snapshot; the patch has {}", snapshots.len()))
     }
 
     /// Counts the request as an error of its device.
@@ -224,8 +237,9 @@ mod tests {
         assert_eq!(action("/bend/a/b", number(3.0)), Ok(Action::Nothing), "a node reads it");
         assert!(action("/bend/b/a", number(3.0)).is_err());
         for argument in [number(1.0), Argument::Text("drop".into())] {
-            assert_eq!(action("/bendrack/snapshot", argument), Ok(Action::Edit(vec![set(2.0)])));
+            assert_eq!(action("/bendrack/snapshot", argument), Ok(Action::Recall(0)));
         }
+        assert!(action("/bendrack/fade", number(0.5)).is_err(), "one snapshot");
         assert_eq!(action("/bendrack/snapshot", number(0.0)), Ok(Action::Nothing), "a released button");
         for argument in [number(2.0), number(1e300), Argument::Text("no".into()), Argument::Press] {
             assert!(action("/bendrack/snapshot", argument.clone()).is_err(), "{argument:?}");

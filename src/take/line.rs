@@ -29,6 +29,8 @@ pub(super) enum Line {
     Call(usize),
     /// [`Entry::Fail`](crate::engine::Entry::Fail).
     Fail,
+    /// [`Entry::Forget`](crate::engine::Entry::Forget).
+    Forget,
     /// [`Entry::Show`](crate::engine::Entry::Show).
     Show(usize),
     /// The checksum of the pictures so far.
@@ -63,6 +65,7 @@ impl Line {
             Self::Make(frames) => json!(["make", frames]),
             Self::Call(count) => json!(["call", count]),
             Self::Fail => json!(["fail"]),
+            Self::Forget => json!(["forget"]),
             Self::Show(frames) => json!(["show", frames]),
             Self::Check(Checksum { pictures, crc }) => json!(["check", pictures, format!("{crc:08x}")]),
         };
@@ -95,6 +98,7 @@ impl Line {
             (Some("make"), [frames]) => Self::Make(count(frames)? as usize),
             (Some("call"), [calls]) => Self::Call(count(calls)? as usize),
             (Some("fail"), []) => Self::Fail,
+            (Some("forget"), []) => Self::Forget,
             (Some("show"), [frames]) => Self::Show(count(frames)? as usize),
             (Some("check"), [pictures, crc]) => {
                 let crc = crc.as_str().and_then(|crc| u32::from_str_radix(crc, 16).ok());

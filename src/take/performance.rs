@@ -17,22 +17,25 @@ pub struct Performance {
     events: Vec<(u64, Event)>,
     /// Patches with the first latent frame that was not shown when they came.
     patches: Vec<(u64, Arc<Patch>, Arc<Plan>)>,
+    /// The first latent frames that were not shown when the KV cache was emptied.
+    forgotten: Vec<u64>,
 }
 
 impl Performance {
     /// The performance of a take.
     pub fn of(take: &Take) -> Self {
-        let (mut events, mut patches, mut shown) = (Vec::new(), Vec::new(), 0);
+        let (mut events, mut patches, mut forgotten, mut shown) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (_, entry) in &take.entries {
             match entry {
                 Entry::Event { frame, event } => events.push((*frame, event.clone())),
                 Entry::Patch { patch, plan } => patches.push((shown, patch.clone(), plan.clone())),
+                Entry::Forget => forgotten.push(shown),
                 Entry::Show { frames } => shown += *frames as u64,
                 Entry::Make { .. } | Entry::Call | Entry::Fail | Entry::Check(_) => {}
             }
         }
         events.sort_by_key(|(frame, _)| *frame);
-        Self { events, patches }
+        Self { events, patches, forgotten }
     }
 
     /// Does the next thing: begins a chunk with all that belongs to it, makes one model call, shows a finished chunk. Each chunk is made
@@ -60,6 +63,12 @@ impl Performance {
         let patches = self.patches.partition_point(|(frame, ..)| *frame < end);
         if let Some((_, patch, plan)) = self.patches.drain(..patches).next_back() {
             session.execute(&Entry::Patch { patch, plan })?;
+        }
+        // It was asked for in a chunk, and empties the cache before the next one.
+        let begin = session.open_frames().first().map_or(0, |&first| first as u64);
+        let forgotten = self.forgotten.partition_point(|frame| *frame <= begin);
+        if self.forgotten.drain(..forgotten).next_back().is_some() {
+            session.execute(&Entry::Forget)?;
         }
         let events = self.events.partition_point(|(frame, _)| *frame < end);
         for (frame, event) in self.events.drain(..events) {

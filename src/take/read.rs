@@ -149,6 +149,7 @@ impl Reader {
             }
             Line::Call(calls) => return Err(format!("{calls} model calls in one line; {MAX_CALLS} is the most")),
             Line::Fail => Entry::Fail,
+            Line::Forget => Entry::Forget,
             Line::Show(frames) if frames <= MAX_CALLS => Entry::Show { frames },
             Line::Show(frames) => return Err(format!("{frames} latent frames in one line; {MAX_CALLS} is the most")),
             Line::Check(checksum) => Entry::Check(checksum),

@@ -98,6 +98,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
         1 => (1..4_usize).prop_map(|frames| Entry::Make { frames }),
         2 => Just(Entry::Call),
         1 => Just(Entry::Fail),
+        1 => Just(Entry::Forget),
         1 => (1..4_usize).prop_map(|frames| Entry::Show { frames }),
         1 => (any::<u64>(), any::<u32>()).prop_map(|(pictures, crc)| Entry::Check(Checksum { pictures, crc })),
     ];

@@ -223,6 +223,7 @@ impl TakeFile {
         match entry {
             Entry::Call => Ok(()),
             Entry::Fail => self.line(&Line::Fail),
+            Entry::Forget => self.line(&Line::Forget),
             Entry::Patch { patch, .. } => {
                 let new = value_of(patch);
                 let difference = json_patch::diff(&self.patch, &new);

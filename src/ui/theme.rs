@@ -117,6 +117,8 @@ pub const QUIET_SECS: f64 = 0.7;
 pub const IDLE_SECS: f32 = 0.25;
 /// The interval between recovery copies, in seconds.
 pub const RECOVERY_SECS: f64 = 1.0;
+/// The time in which the third step of panic follows the second, in seconds.
+pub const PANIC_SECS: f64 = 10.0;
 /// The time that a message is shown, in seconds.
 pub const MESSAGE_SECS: f64 = 6.0;
 /// The time that a status light stays bright after a message, in seconds.

@@ -29,6 +29,8 @@ pub struct Record {
     pub status: Status,
     pub controls: Controls,
     pub restarts: usize,
+    /// The times that the KV cache was emptied.
+    pub forgets: usize,
     pub probes: Arc<[Tap]>,
     /// True during a comparison with the video without bends.
     pub compared: bool,
@@ -75,6 +77,10 @@ impl EngineLink for Fake {
 
     fn restart(&self) {
         self.0.borrow_mut().restarts += 1;
+    }
+
+    fn forget_past(&self) {
+        self.0.borrow_mut().forgets += 1;
     }
 
     fn play(&self, replay: Replay) {

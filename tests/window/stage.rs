@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bendrack::ui::widgets::knob::KnobChange;
 use bendrack_nodes::patch::{LevelEdit, Node, Patch};
 use eframe::egui::{Event, Key, Modifiers, PointerButton, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -206,7 +207,7 @@ fn a_node_that_is_dropped_on_a_cable_is_inserted() {
 }
 
 #[test]
-fn panic_takes_the_bends_away_then_restarts_and_undo_brings_them_back() {
+fn panic_takes_the_bends_away_empties_the_cache_then_restarts_and_undo_brings_them_back() {
     let (mut window, fake) = window(first_bend());
     assert!(!fake.program().bends.is_empty());
     let press = |window: &mut Window| {
@@ -217,7 +218,9 @@ fn panic_takes_the_bends_away_then_restarts_and_undo_brings_them_back() {
     assert!(fake.program().bends.is_empty());
     assert_eq!(fake.0.borrow().restarts, 0);
     press(&mut window);
-    assert_eq!(fake.0.borrow().restarts, 1);
+    assert_eq!((fake.0.borrow().forgets, fake.0.borrow().restarts), (1, 0));
+    press(&mut window);
+    assert_eq!((fake.0.borrow().forgets, fake.0.borrow().restarts), (1, 1));
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_steps(2);
     assert!(!fake.program().bends.is_empty());
@@ -375,7 +378,7 @@ fn with_a_time_the_pads_let_the_knobs_glide() {
         patch.nodes["rotate"].params.get("amount").and_then(serde_json::Value::as_f64).unwrap_or(1.0)
     };
     assert!(window.query_by_label("morph time").is_some());
-    window.state_mut().workspace.editor.morph_secs = 20.0;
+    window.state_mut().workspace.editor.set_stage("morph time", |stage| stage.morph = 20.0);
     window.get_by_label_contains("pad snapshot 1").click();
     let mut seen = Vec::new();
     for _ in 0..2000 {
@@ -396,4 +399,98 @@ fn with_a_time_the_pads_let_the_knobs_glide() {
     let before = knob(&window);
     window.run_steps(40);
     assert_eq!(knob(&window), before);
+}
+
+#[test]
+fn a_crossfader_stands_between_two_snapshots() {
+    let (mut window, fake) = window(first_bend());
+    assert!(window.query_by_label("crossfader").is_none(), "it needs two");
+    window.get_by_label("empty pad 1").click();
+    window.run_steps(3);
+    window.state_mut().workspace.editor.turn("rotate", "amount", KnobChange::Set(0.0));
+    window.run_steps(2);
+    window.get_by_label("empty pad 2").click();
+    window.run_steps(3);
+    let slider = window.get_by_label("crossfader").rect();
+    for (place, amount) in [(0.98, 0.0), (0.5, 0.5), (0.02, 1.0)] {
+        let at = slider.left_center() + vec2(slider.width() * place, 0.0);
+        drag(&mut window, slider.center(), at);
+        let bends = fake.program().bends;
+        let now = bends.first().map_or(0.0, |bend| bend.amount[0]);
+        assert!((now - amount).abs() < 0.06, "{now} at {place}");
+    }
+}
+
+#[test]
+fn perform_mode_has_pads_and_macros_and_locks_the_patch() {
+    let mut start = first_bend();
+    start.stage.macros =
+        vec!["rotate.amount".parse().unwrap(), "lfo.shape".parse().unwrap(), "prompt.text".parse().unwrap()];
+    let (mut window, fake) = window(start);
+    fake.play(1);
+    window.run_steps(2);
+    let before = patch(&window);
+    window.get_by_label("Perform").click();
+    window.run_steps(3);
+    assert!(window.query_by_label("Edit the patch").is_some() && window.query_by_label("Save").is_none());
+    for key in [Key::N, Key::Delete, Key::B, Key::G] {
+        window.key_press(key);
+        window.run_steps(2);
+    }
+    window.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    window.run_steps(2);
+    assert_eq!(patch(&window), before, "the layout is locked");
+    let knob = window.get_by_label("macro rotate.amount").rect().center();
+    drag(&mut window, knob, knob + vec2(0.0, 60.0));
+    assert!(fake.program().bends[0].amount[0] < 0.9, "knobs turn");
+    window.get_by_label("empty pad 1").click();
+    window.run_steps(2);
+    assert_eq!(patch(&window).snapshots.len(), 1);
+    window.get_by_label("Freeze").click();
+    window.run_steps(2);
+    assert!(window.state().workspace.playback.is_frozen);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    window.run_steps(3);
+    assert!(window.query_by_label("Save").is_some());
+}
+
+#[test]
+fn a_knob_is_chosen_for_perform_mode_in_its_menu() {
+    let (mut window, _) = window(first_bend());
+    let pos = window.get_by_label("rate of lfo").rect().center();
+    window.hover_at(pos);
+    window.run_steps(1);
+    for pressed in [true, false] {
+        let button = PointerButton::Secondary;
+        window.event(Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
+        window.run_steps(2);
+    }
+    window.get_by_label("Show in perform mode").click();
+    window.run_steps(2);
+    assert_eq!(patch(&window).stage.macros, ["lfo.rate".parse().unwrap()]);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert!(patch(&window).stage.macros.is_empty());
+}
+
+#[test]
+#[ignore = "renders a screenshot, which needs a graphics driver"]
+fn a_picture_of_perform_mode() {
+    let mut start = first_bend();
+    let macros = ["rotate.amount", "lfo.rate", "rotate.angle", "lfo.shape", "heat.invert", "prompt.text"];
+    start.stage.macros = macros.map(|port| port.parse().unwrap()).into();
+    let (mut window, fake) = window_with(start, None, None, true);
+    for number in 1..40 {
+        fake.play(number);
+        window.run_steps(1);
+    }
+    for amount in [0.2, 0.7, 1.0] {
+        let store = bendrack::ui::document::snapshots::store(&patch(&window));
+        window.state_mut().workspace.editor.document.apply(store);
+        window.state_mut().workspace.editor.turn("rotate", "amount", KnobChange::Set(amount));
+    }
+    crate::shoot(&mut window, "pads");
+    window.get_by_label("Perform").click();
+    window.run_steps(3);
+    crate::shoot(&mut window, "perform");
 }

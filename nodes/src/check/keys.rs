@@ -27,6 +27,7 @@ const PATCH: &[&str] = &[
     "definitions",
     "maps",
     "snapshots",
+    "stage",
     "frames",
     "layout",
 ];
@@ -37,6 +38,7 @@ const CABLE: &[&str] = &["from", "to", "mute"];
 const DEFINITION: &[&str] = &["title", "about", "inputs", "outputs", "nodes", "cables", "layout"];
 const DEVICE: &[&str] = &["kind", "label", "match"];
 const MATCH: &[&str] = &["name", "vid", "pid", "serial"];
+const STAGE: &[&str] = &["macros", "morph", "curve", "quantise", "fade"];
 const FRAME: &[&str] = &["title", "pos", "size", "colour"];
 /// Keys that are valid everywhere: free extensions, and the record of a render.
 const FREE: [&str; 2] = ["x", "render"];
@@ -67,6 +69,7 @@ pub(super) fn look(patch: &Patch, diagnostics: &mut Diagnostics) {
     for (index, snapshot) in patch.snapshots.iter().enumerate() {
         look.keys(&snapshot.rest, &format!("/snapshots/{index}"), &["name", "values"]);
     }
+    look.keys(&patch.stage.rest, "/stage", STAGE);
     look.frames(&patch.frames);
 }
 

@@ -16,7 +16,10 @@ use crate::library::control::bank;
 use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::INSTANCE;
-use crate::patch::{BANKS, ControlMap, Definition, LONGEST_SMOOTHING, MapMode, Node, Patch, Port, Snapshot, Takeover};
+use crate::patch::{
+    BANKS, ControlMap, Definition, LONGEST_MORPH, LONGEST_SMOOTHING, MapMode, Node, Patch, Port, Snapshot, Stage,
+    Takeover,
+};
 
 /// MIDI channels; 0 is every channel.
 pub(super) const CHANNELS: (f64, f64) = (0.0, 16.0);
@@ -38,6 +41,7 @@ pub(super) fn look(patch: &Patch, library: &[&'static NodeDef], diagnostics: &mu
     let mut look = Look { patch, library, followed: 0, diagnostics };
     look.maps(&patch.maps);
     look.snapshots(&patch.snapshots);
+    look.stage(&patch.stage);
 }
 
 struct Look<'a> {
@@ -133,6 +137,18 @@ impl<'a> Look<'a> {
                 self.diagnostics.push(problem.expected(format!("{low} to {high}")));
                 return;
             }
+        }
+    }
+
+    /// Checks the macros, and the time of morphs.
+    fn stage(&mut self, stage: &'a Stage) {
+        for (index, port) in stage.macros.iter().enumerate() {
+            self.knobs(port, &format!("/stage/macros/{index}"));
+        }
+        if !(0.0..=LONGEST_MORPH).contains(&stage.morph) {
+            let (time, limits) = (number(stage.morph), format!("0 to {LONGEST_MORPH}"));
+            let message = format!("{time} is outside {limits}, so the nearest is used; correct the number");
+            self.diagnostics.push(Problem::warning(Code::OutOfRange, "/stage/morph", message).expected(limits));
         }
     }
 

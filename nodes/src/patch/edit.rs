@@ -2,7 +2,7 @@
 
 use crate::patch::edit_error::EditError;
 use crate::patch::level::{Level, LevelEdit, replace};
-use crate::patch::{ControlMap, Definition, Frame, Meta, Patch, Snapshot};
+use crate::patch::{ControlMap, Definition, Frame, Meta, Patch, Snapshot, Stage};
 
 impl Patch {
     /// Applies an edit. Returns the inverse edits, in order.
@@ -39,6 +39,10 @@ impl Patch {
                 let before = std::mem::replace(&mut self.snapshots, snapshots);
                 Ok(vec![Edit::SetSnapshots { snapshots: before }])
             }
+            Edit::SetStage { stage } => {
+                let before = std::mem::replace(&mut self.stage, *stage);
+                Ok(vec![Edit::SetStage { stage: Box::new(before) }])
+            }
             Edit::SetMaps { maps } => {
                 let before = std::mem::replace(&mut self.maps, maps);
                 Ok(vec![Edit::SetMaps { maps: before }])
@@ -69,13 +73,17 @@ impl Patch {
         Ok(vec![Edit::SetDefinition { id, definition: Some(Box::new(before)) }])
     }
 
-    /// Removes the maps and snapshot values of a removed node, so that a later node of the same id does not
+    /// Removes the maps, macros and snapshot values of a removed node, so that a later node of the same id does not
     /// inherit them. Returns the inverse edits.
     fn remove_references(&mut self, id: &str) -> Vec<Edit> {
         let mut undo = Vec::new();
         if self.maps.iter().any(|map| map.to.node == id) {
             undo.push(Edit::SetMaps { maps: self.maps.clone() });
             self.maps.retain(|map| map.to.node != id);
+        }
+        if self.stage.macros.iter().any(|port| port.node == id) {
+            undo.push(Edit::SetStage { stage: Box::new(self.stage.clone()) });
+            self.stage.macros.retain(|port| port.node != id);
         }
         if self.snapshots.iter().any(|snapshot| snapshot.values.keys().any(|port| port.node == id)) {
             undo.push(Edit::SetSnapshots { snapshots: self.snapshots.clone() });
@@ -126,6 +134,11 @@ pub enum Edit {
     SetSnapshots {
         /// All of them.
         snapshots: Vec<Snapshot>,
+    },
+    /// Changes the set-up of a performance.
+    SetStage {
+        /// All of it.
+        stage: Box<Stage>,
     },
     /// Changes the maps.
     SetMaps {
@@ -180,6 +193,7 @@ mod tests {
             Edit::SetFrames { frames: Vec::new() },
             Edit::SetSnapshots { snapshots: Vec::new() },
             Edit::SetMaps { maps: Vec::new() },
+            Edit::SetStage { stage: Box::new(Stage { morph: 2.0, ..Stage::default() }) },
             LevelEdit::RemoveNode { id: "lfo".into() }.into(),
             LevelEdit::Disconnect { to: "left.way".parse().unwrap() }.into(),
             LevelEdit::Connect { cable: Cable::new("lfo.wrap".parse().unwrap(), "left.way".parse().unwrap()) }.into(),

@@ -175,7 +175,7 @@ pub struct Migrated<'a> {
     pub cables: &'a mut Vec<Cable>,
     /// Their places on the canvas.
     pub layout: &'a mut BTreeMap<String, Place>,
-    /// References from outside: of maps and of the ports of a subpatch.
+    /// References from outside: of maps, of macros and of the ports of a subpatch.
     outside: Vec<&'a mut Port>,
     snapshots: Option<&'a mut Vec<Snapshot>>,
     /// Choices with new names: input, former choice, new choice.
@@ -184,8 +184,8 @@ pub struct Migrated<'a> {
 
 /// Migrates all nodes of a patch to their present versions. Reports nodes of later versions.
 pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
-    let Patch { nodes, cables, layout, maps, snapshots, definitions, .. } = patch;
-    let outside = maps.iter_mut().map(|ControlMap { to, .. }| to).collect();
+    let Patch { nodes, cables, layout, maps, snapshots, stage, definitions, .. } = patch;
+    let outside = maps.iter_mut().map(|ControlMap { to, .. }| to).chain(&mut stage.macros).collect();
     let mut parts = Migrated { nodes, cables, layout, outside, snapshots: Some(snapshots), choices: Vec::new() };
     let mut problems = parts.migrate("");
     let mut choices = Choices::new();

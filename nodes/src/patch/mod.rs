@@ -16,6 +16,7 @@ mod meta;
 pub mod migrate;
 pub(crate) mod number;
 pub mod read;
+mod stage;
 mod write;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use edit_error::EditError;
 pub use level::LevelEdit;
 pub use map_set::{MAPS_FORMAT, MapSet, loaded};
 pub use meta::{DEFAULT_TEMPO, Device, DeviceKind, EngineSettings, Meta, Requires};
+pub use stage::{LONGEST_MORPH, MorphCurve, Quantise, Stage};
 
 /// The present version of the format.
 pub const VERSION: u64 = 1;
@@ -95,6 +97,9 @@ pub struct Patch {
     /// Stored settings of knobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<Snapshot>,
+    /// Set-up of a performance.
+    #[serde(default, skip_serializing_if = "Stage::is_empty")]
+    pub stage: Stage,
     /// Frames around nodes on the canvas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<Frame>,
@@ -223,6 +228,7 @@ impl Default for Patch {
             definitions: BTreeMap::new(),
             maps: Vec::new(),
             snapshots: Vec::new(),
+            stage: Stage::default(),
             frames: Vec::new(),
             layout: BTreeMap::new(),
             rest: Map::new(),

@@ -43,6 +43,13 @@ impl Knobs {
                     patch.apply(edit).map_err(|error| error.to_string())?;
                 }
             }
+            Action::Recall(index) => {
+                let patch = Arc::make_mut(&mut self.0);
+                let edits = patch.snapshots.get(index).map(|snapshot| patch.recall(snapshot)).unwrap_or_default();
+                for edit in edits {
+                    patch.apply(edit).map_err(|error| error.to_string())?;
+                }
+            }
             Action::Master(master) => {
                 let patch = Arc::make_mut(&mut self.0);
                 patch.apply(Edit::SetMaster { master }).map_err(|error| error.to_string())?;

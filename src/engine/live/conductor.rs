@@ -241,7 +241,7 @@ impl<J: Journal> Conductor<J> {
 
     /// Applies a new patch and a restart. None when the engine stops.
     fn apply(&mut self) -> Result<Option<()>, String> {
-        let (patch, restart) = {
+        let (patch, restart, forget) = {
             let mut state = self.shared.state();
             if state.stop {
                 return Ok(None);
@@ -252,7 +252,7 @@ impl<J: Journal> Conductor<J> {
             if let Some(probes) = state.probes.take() {
                 self.session.set_probes(probes);
             }
-            (state.patch.take(), std::mem::take(&mut state.restart))
+            (state.patch.take(), std::mem::take(&mut state.restart), std::mem::take(&mut state.forget))
         };
         let is_compared = self.apply_comparison();
         if self.replaying.is_some() {
@@ -263,6 +263,12 @@ impl<J: Journal> Conductor<J> {
             if self.session.engine().phase() == Phase::Denoise {
                 self.touches.begin_make(0);
             }
+        }
+        if forget {
+            if let Some(twin) = &self.twin {
+                twin.forget();
+            }
+            self.execute(&Entry::Forget)?;
         }
         if restart || is_compared {
             self.restart()?;

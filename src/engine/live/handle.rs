@@ -131,6 +131,12 @@ impl EngineHandle {
         self.shared.changed.notify_all();
     }
 
+    /// Empties the KV cache before the next chunk. The video goes on.
+    pub fn forget_past(&self) {
+        self.shared.state().forget = true;
+        self.shared.changed.notify_all();
+    }
+
     /// Begins the video again from its first frame, with the seed of the plan.
     pub fn restart(&self) {
         self.shared.state().restart = true;

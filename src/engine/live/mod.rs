@@ -38,6 +38,7 @@ struct Shared {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent requests")]
 struct State {
     /// A patch to run, with its plan.
     patch: Option<(Arc<Patch>, Arc<Plan>)>,
@@ -46,6 +47,8 @@ struct State {
     /// The most makes of a chunk; none for as many as there is time for.
     most_makes: Option<usize>,
     restart: bool,
+    /// True to empty the KV cache before the next chunk.
+    forget: bool,
     /// Probes for the next call.
     probes: Option<Arc<[Tap]>>,
     /// A take to play back.

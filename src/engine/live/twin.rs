@@ -112,6 +112,8 @@ impl super::EngineHandle {
 enum Job {
     /// Another video begins.
     Begin(Video, Stamp),
+    /// The KV cache is emptied before the next chunk.
+    Forget,
     /// The next chunk, with the controls in each latent frame.
     Chunk(Arc<Plan>, Vec<Arc<Controls>>),
 }
@@ -174,6 +176,11 @@ impl Twin {
         }
     }
 
+    /// Empties its KV cache before the next chunk.
+    pub(super) fn forget(&self) {
+        self.send(Job::Forget);
+    }
+
     fn send(&self, job: Job) {
         // A twin that failed has ended; the state has the reason.
         let _ = self.jobs.send(job);
@@ -208,6 +215,7 @@ fn run(mut engine: Engine, jobs: &Receiver<Job>, shared: &Weak<Shared>) -> std::
                 engine.set_exact(video.exact);
                 engine.restart();
             }
+            Job::Forget => engine.forget_past(),
             Job::Chunk(plan, lanes) => {
                 let begun = Instant::now();
                 engine.set_plan(plan);

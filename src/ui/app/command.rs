@@ -79,6 +79,8 @@ pub enum Command {
     KeepTake,
     /// Open the window for a projector, or close it.
     ToggleOutput,
+    /// Lock the patch and show what a performer needs, or end it.
+    TogglePerform,
     /// Hold the picture, or end it.
     ToggleFreeze,
     /// Show black, or end it.
@@ -179,6 +181,12 @@ impl App {
                 self.message.show(ui, text.to_owned());
             }
             Command::ToggleOutput => self.stage.toggle(),
+            Command::TogglePerform => {
+                self.stage.is_performing = !self.stage.is_performing;
+                self.preview.large = false;
+                self.canvas.palette = None;
+                editor.go_to(Vec::new());
+            }
             Command::ToggleFreeze => self.stage.is_frozen = !self.stage.is_frozen,
             Command::ToggleBlackout => self.stage.is_black = !self.stage.is_black,
             Command::Panic => self.panic(ui),

@@ -34,6 +34,8 @@ pub trait EngineLink {
     fn controls(&self) -> Controls;
     /// Restarts the video.
     fn restart(&self);
+    /// Empties the KV cache before the next chunk.
+    fn forget_past(&self);
     /// Plays a take back in place of the live video, which restarts at the end of the take.
     fn play(&self, replay: Replay);
     /// Ends the playback of a take.
@@ -71,6 +73,10 @@ impl EngineLink for EngineHandle {
 
     fn restart(&self) {
         Self::restart(self);
+    }
+
+    fn forget_past(&self) {
+        Self::forget_past(self);
     }
 
     fn play(&self, replay: Replay) {

@@ -44,6 +44,7 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     take(ctrl, Key::K, Command::KeepTake);
     take(ctrl, Key::M, Command::ToggleLearningMaps);
     take(ctrl, Key::U, Command::ToggleOutput);
+    take(ctrl, Key::E, Command::TogglePerform);
     take(ctrl, Key::F, Command::ToggleFreeze);
     take(ctrl, Key::B, Command::ToggleBlackout);
     take(ctrl, Key::P, Command::Panic);

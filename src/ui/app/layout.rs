@@ -12,7 +12,7 @@ use crate::ui::panels::inspector::inspector_ui;
 use crate::ui::panels::maps::MapsChoice;
 use crate::ui::panels::monitor::{MonitorAnswer, MonitorView, monitor_ui};
 use crate::ui::panels::preview::{aspect, preview_ui};
-use crate::ui::panels::snapshots::pads_ui;
+use crate::ui::panels::snapshots::{fade_ui, morph_ui, pads_ui};
 use crate::ui::panels::status_bar::{StatusBar, StatusChoice, status_bar_ui};
 use crate::ui::panels::words::words_ui;
 use crate::ui::theme;
@@ -32,14 +32,17 @@ impl App {
             CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
             return;
         }
+        if self.stage.is_performing {
+            return self.perform_ui(ui);
+        }
         let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
         let state = self.recordings.state();
         let (last, remote) = (self.recorded.as_deref(), self.recordings.remote());
-        let is_output = self.stage.is_open();
+        let stage = self.stage.lights();
         let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
         let workspace = &mut self.workspace;
-        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, is_output)).inner {
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, stage)).inner {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
@@ -61,8 +64,13 @@ impl App {
             let place = |workspace: &Workspace| canvas.free_place(workspace, corner);
             let words = Frame::new().inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT));
             Panel::top("words").frame(words).show(ui, |ui| {
-                self.preview.word = words_ui(ui, workspace, place);
-                pads_ui(ui, &mut workspace.editor);
+                self.preview.word = words_ui(ui, workspace, place, true);
+                let width = ((ui.available_width() - 8.0 * 4.0) / 9.0).clamp(20.0, 64.0);
+                pads_ui(ui, &mut workspace.editor, 9, vec2(width, 28.0));
+                if !workspace.editor.document.patch.snapshots.is_empty() {
+                    ui.horizontal(|ui| morph_ui(ui, &mut workspace.editor));
+                }
+                fade_ui(ui, &mut workspace.editor);
             });
             let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
             // In a part of its own: content that is too wide must not widen the column, which would keep the width.
@@ -126,7 +134,7 @@ impl App {
         }
     }
 
-    fn status_ui(&mut self, ui: &mut Ui) {
+    pub(super) fn status_ui(&mut self, ui: &mut Ui) {
         let lights = self.devices.lights();
         let bar = StatusBar {
             status: &self.engine_status.status,

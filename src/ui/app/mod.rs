@@ -11,6 +11,7 @@ mod keyboard;
 mod keys;
 mod layout;
 mod patch_file;
+mod perform;
 pub mod recording;
 mod remote;
 mod stage;
@@ -211,11 +212,17 @@ impl App {
             over_canvas,
             instance: self.workspace.editor.selected_instance().is_some(),
         };
+        let is_performing = self.stage.is_performing;
         for command in commands(ui, &context) {
-            self.run(ui, command);
+            if !is_performing || command.is_for_stage() {
+                self.run(ui, command);
+            }
         }
-        self.use_clipboard(ui);
-        if self.workspace.editor.morph(ui.input(|i| i.time)) {
+        if !is_performing {
+            self.use_clipboard(ui);
+        }
+        let beat = self.workspace.playback.live.beat();
+        if self.workspace.editor.morph(ui.input(|i| i.time), beat) {
             ui.ctx().request_repaint();
         }
         self.workspace.refresh();

@@ -91,6 +91,7 @@ impl App {
         for request in self.devices.take_requests() {
             match request.action(&self.workspace.editor.document.patch) {
                 Ok(Action::Edit(new)) => edits.extend(new),
+                Ok(Action::Recall(index)) => self.run(ui, Command::Recall(index)),
                 Ok(Action::Master(master)) => self.set_master(master),
                 Ok(Action::Freeze(is_on)) => self.stage.is_frozen = is_on.unwrap_or(!self.stage.is_frozen),
                 Ok(Action::Blackout(is_on)) => self.stage.is_black = is_on.unwrap_or(!self.stage.is_black),

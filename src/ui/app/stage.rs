@@ -8,6 +8,7 @@ use eframe::egui::{
 
 use super::App;
 use super::command::Command;
+use super::top_bar::StageLights;
 use crate::ui::document::Step;
 use crate::ui::panels::preview::{fitted, image};
 use crate::ui::theme;
@@ -17,10 +18,14 @@ use crate::ui::theme;
 pub(super) struct Stage {
     /// The window for a projector, once it is open.
     output: Option<Output>,
+    /// True in perform mode.
+    pub(super) is_performing: bool,
     /// True while the picture is held.
     pub(super) is_frozen: bool,
     /// True while the output and the preview are black.
     pub(super) is_black: bool,
+    /// The time of the second step of panic.
+    forgot: Option<f64>,
 }
 
 /// The window for a projector.
@@ -38,9 +43,9 @@ impl Stage {
         self.output = if self.output.is_some() { None } else { Some(open) };
     }
 
-    /// True while the output is open.
-    pub(super) const fn is_open(&self) -> bool {
-        self.output.is_some()
+    /// The states that the buttons show.
+    pub(super) const fn lights(&self) -> StageLights {
+        StageLights { is_output: self.output.is_some(), is_frozen: self.is_frozen, is_black: self.is_black }
     }
 }
 
@@ -51,19 +56,27 @@ impl App {
         self.workspace.editor.document.apply(step);
     }
 
-    /// The first press takes all bends away, the next one also begins the video again, with an empty KV cache.
+    /// The first press takes all bends away. The second, within a while, empties the KV cache; the third begins the video again.
     pub(super) fn panic(&mut self, ui: &Ui) {
         self.stage.is_black = false;
         self.stage.is_frozen = false;
-        if self.workspace.editor.document.patch.engine.master > 0.0 {
+        let now = ui.input(|i| i.time);
+        let is_second = self.stage.forgot.is_none_or(|at| now - at > theme::PANIC_SECS);
+        let message = if self.workspace.editor.document.patch.engine.master > 0.0 {
             let step = Step::new("panic", vec![Edit::SetMaster { master: 0.0 }]);
             self.workspace.editor.document.apply(step);
-            self.message
-                .show(ui, "All bends are off. Ctrl+Z brings them back; Ctrl+P again restarts the video.".to_owned());
+            self.stage.forgot = None;
+            "All bends are off. Ctrl+Z brings them back; Ctrl+P again empties the KV cache."
+        } else if is_second {
+            self.engine.forget_past();
+            self.stage.forgot = Some(now);
+            "The next chunk begins with an empty KV cache. Ctrl+P again restarts the video."
         } else {
             self.engine.restart();
-            self.message.show(ui, "The video begins again, without bends. Ctrl+Z brings them back.".to_owned());
-        }
+            self.stage.forgot = None;
+            "The video begins again, without bends. Ctrl+Z brings them back."
+        };
+        self.message.show(ui, message.to_owned());
     }
 
     /// Shows the output in a window of its own: the picture, black around it, no pointer. F or a double-click fills the screen, Esc

@@ -11,6 +11,7 @@ use super::stage::master_ui;
 use crate::ui::document::Step;
 use crate::ui::theme;
 use crate::ui::widgets::flat_button;
+use crate::ui::widgets::icon::{Icon, icon_button};
 use crate::ui::workspace::Workspace;
 
 /// The longest interval between two taps, in seconds.
@@ -44,9 +45,9 @@ pub fn top_bar_ui(
     ui: &mut Ui,
     workspace: &mut Workspace,
     recording: &mut RecordingBar<'_>,
-    is_output: bool,
+    stage: StageLights,
 ) -> Option<Command> {
-    let (mut command, mut record, mut example) = (None, None, None);
+    let (mut command, mut record, mut example, mut on_stage) = (None, None, None, None);
     let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
         let button = ui.add_enabled(hint.is_some(), flat_button(text));
         if button.on_hover_text(hint.unwrap_or_default()).clicked() {
@@ -70,11 +71,7 @@ pub fn top_bar_ui(
         record = recording_ui(ui, recording);
         let keep = "Keeps the video so far as a take, which bendrack never deletes. Ctrl+K";
         button(ui, "Keep take", Some(keep), Command::KeepTake);
-        let output = if is_output { "Close output" } else { "Output" };
-        let hint =
-            "A window with the picture alone, for a projector. F fills its screen, 1 to 4 choose the monitor. Ctrl+U";
-        button(ui, output, Some(hint), Command::ToggleOutput);
-        button(ui, "Panic", Some("Takes all bends away; again, restarts the video. Ctrl+P"), Command::Panic);
+        on_stage = stage_ui(ui, stage);
         let master = workspace.editor.document.patch.engine.master;
         if let Some(master) = master_ui(ui, master) {
             let step = Step::merging("depth of all bends", vec![Edit::SetMaster { master }]);
@@ -88,7 +85,61 @@ pub fn top_bar_ui(
             tempo_ui(ui, workspace);
         });
     });
-    command.or(record).or(example)
+    command.or(record).or(example).or(on_stage)
+}
+
+/// The states that the buttons of the stage show.
+#[derive(Clone, Copy)]
+pub struct StageLights {
+    /// The output is open.
+    pub is_output: bool,
+    /// The picture is held.
+    pub is_frozen: bool,
+    /// The output is black.
+    pub is_black: bool,
+}
+
+/// The buttons of the stage. Returns the command of a clicked one.
+fn stage_ui(ui: &mut Ui, stage: StageLights) -> Option<Command> {
+    let output = if stage.is_output { "Close output" } else { "Output" };
+    let buttons = [
+        (
+            Icon::Output,
+            stage.is_output,
+            output,
+            "Output: a window with the picture alone, for a projector. F fills its screen, 1 to 4 choose the monitor. Ctrl+U",
+            Command::ToggleOutput,
+        ),
+        (
+            Icon::Perform,
+            false,
+            "Perform",
+            "Perform: locks the patch, with big pads and the chosen knobs. Ctrl+E",
+            Command::TogglePerform,
+        ),
+        (Icon::Freeze, stage.is_frozen, "Freeze", "Freeze: holds the picture. Ctrl+F", Command::ToggleFreeze),
+        (
+            Icon::Blackout,
+            stage.is_black,
+            "Blackout",
+            "Blackout: preview and output are black. Ctrl+B",
+            Command::ToggleBlackout,
+        ),
+        (
+            Icon::Panic,
+            false,
+            "Panic",
+            "Panic: takes all bends away; again, empties the KV cache; again, restarts the video. Ctrl+P",
+            Command::Panic,
+        ),
+    ];
+    let mut command = None;
+    for (icon, is_on, label, hint, of) in buttons {
+        if icon_button(ui, icon, is_on, label, hint).clicked() {
+            command = Some(of);
+        }
+    }
+    command
 }
 
 /// The seed: typed or dragged. New noise comes with the next chunk, a new video with Restart.

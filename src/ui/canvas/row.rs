@@ -263,6 +263,18 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
             }
             ui.close();
         }
+        if workspace.editor.location.path.is_empty() {
+            let port = field.port();
+            let is_shown = workspace.editor.document.patch.stage.macros.contains(&port);
+            let text = if is_shown { "Hide from perform mode" } else { "Show in perform mode" };
+            if ui.button(text).clicked() {
+                workspace.editor.set_stage("knobs of perform mode", |stage| {
+                    if is_shown { stage.macros.retain(|other| *other != port) } else { stage.macros.push(port) }
+                });
+                workspace.editor.document.end_gesture();
+                ui.close();
+            }
+        }
         if workspace.editor.subpatch().is_some() {
             let is_exposed = workspace.editor.outer_name(&field.port(), false).is_some();
             let text = if is_exposed { "Hide from the instances" } else { "Expose on the instances" };

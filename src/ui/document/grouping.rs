@@ -80,8 +80,14 @@ pub fn group(patch: &Patch, ids: &BTreeSet<String>) -> Option<Regrouped> {
         }
     }
     let in_snapshots = patch.snapshots.iter().flat_map(|snapshot| snapshot.values.keys());
-    let played: BTreeSet<&Port> =
-        patch.maps.iter().map(|map| &map.to).chain(in_snapshots).filter(|to| is_in(to)).collect();
+    let played: BTreeSet<&Port> = patch
+        .maps
+        .iter()
+        .map(|map| &map.to)
+        .chain(&patch.stage.macros)
+        .chain(in_snapshots)
+        .filter(|to| is_in(to))
+        .collect();
     for port in played {
         if !inputs.iter().any(|inlet| inlet.to.contains(port)) {
             inputs.push(names.input(port));
@@ -194,7 +200,7 @@ pub fn ungroup(patch: &Patch, id: &str) -> Option<Regrouped> {
     })
 }
 
-/// Maps and snapshots with other ports for some: a map gets the first, a snapshot all.
+/// Maps, macros and snapshots with other ports for some: a map and a macro get the first, a snapshot all.
 fn outside(patch: &Patch, moved: impl Fn(&Port) -> Option<Vec<Port>>) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut maps = patch.maps.clone();
@@ -205,6 +211,15 @@ fn outside(patch: &Patch, moved: impl Fn(&Port) -> Option<Vec<Port>>) -> Vec<Edi
     }
     if maps != patch.maps {
         edits.push(Edit::SetMaps { maps });
+    }
+    let mut stage = patch.stage.clone();
+    for port in &mut stage.macros {
+        if let Some(to) = moved(port).and_then(|ports| ports.into_iter().next()) {
+            *port = to;
+        }
+    }
+    if stage != patch.stage {
+        edits.push(Edit::SetStage { stage: Box::new(stage) });
     }
     let mut snapshots = patch.snapshots.clone();
     for snapshot in &mut snapshots {

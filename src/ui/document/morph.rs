@@ -1,7 +1,8 @@
 //! Morphs: the knobs of a patch glide to the values of a snapshot.
 
-use bendrack_nodes::node::def::{Curve, Input};
-use bendrack_nodes::patch::{LevelEdit, Patch, Port};
+use bendrack_nodes::fade::between;
+use bendrack_nodes::node::def::Input;
+use bendrack_nodes::patch::{LevelEdit, MorphCurve, Patch, Port};
 use serde_json::{Value as Json, json};
 
 use super::Step;
@@ -11,11 +12,11 @@ use super::subpatch::resolve_input;
 /// Seconds between two steps: five for each latent frame.
 const PERIOD: f64 = 0.05;
 
-/// A glide from the present values to those of a snapshot, at even speed. Knobs with [`Curve::Log`] change by even ratios. Choices,
-/// switches and texts change at the begin.
+/// A glide from the present values to those of a snapshot, along the curve of the patch. Choices, switches and texts change at the begin.
 pub struct Morph {
     name: String,
     secs: f64,
+    curve: MorphCurve,
     /// The times of the first step and of the last one.
     times: Option<(f64, f64)>,
     jumps: Vec<LevelEdit>,
@@ -52,7 +53,7 @@ impl Morph {
                 None => jumps.push(edit),
             }
         }
-        Some(Self { name, secs, times: None, jumps, glides })
+        Some(Self { name, secs, curve: patch.stage.curve, times: None, jumps, glides })
     }
 
     /// The edits at a time in seconds; none at the end, or before the next step is due.
@@ -70,7 +71,7 @@ impl Morph {
                 return false;
             }
             if part < 1.0 {
-                glide.now = json!(between(glide.input, glide.from, glide.to, part));
+                glide.now = json!(between(glide.input, glide.from, glide.to, self.curve.at(part)));
                 let (id, name) = (id.clone(), name.clone());
                 edits.push(LevelEdit::SetParam { id, name, value: Some(glide.now.clone()) });
             } else {
@@ -85,15 +86,6 @@ impl Morph {
     pub fn has_ended(&self) -> bool {
         self.times.is_some() && self.glides.is_empty()
     }
-}
-
-/// The value at a part of the way, 0 to 1.
-fn between(input: &Input, from: f64, to: f64, part: f64) -> f64 {
-    let value = match input.curve {
-        Curve::Log if from > 0.0 && to > 0.0 => from * (to / from).powf(part),
-        Curve::Log | Curve::Linear => from + (to - from) * part,
-    };
-    if input.is_integer() { value.round() } else { value }
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(super) fn affects_plan(edit: &Edit) -> bool {
         | Edit::SetMaster { .. }
         | Edit::SetMaps { .. }
         | Edit::SetDefinition { .. } => true,
-        Edit::SetMeta { .. } | Edit::SetFrames { .. } | Edit::SetSnapshots { .. } => false,
+        Edit::SetMeta { .. } | Edit::SetFrames { .. } | Edit::SetSnapshots { .. } | Edit::SetStage { .. } => false,
     }
 }
 
@@ -85,6 +85,7 @@ pub(super) enum Target<'e> {
     Meta,
     Frames,
     Snapshots,
+    Stage,
     Maps,
 }
 
@@ -114,6 +115,7 @@ impl<'e> Target<'e> {
             Edit::SetFrames { .. } => Some(Self::Frames),
             Edit::SetSnapshots { .. } => Some(Self::Snapshots),
             Edit::SetMaps { .. } => Some(Self::Maps),
+            Edit::SetStage { .. } => Some(Self::Stage),
             Edit::SetDefinition { .. } => None,
         }
     }

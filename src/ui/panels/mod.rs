@@ -6,6 +6,7 @@ pub mod layer_grid;
 pub mod maps;
 pub mod monitor;
 pub mod patch_page;
+pub mod perform;
 pub mod playing;
 pub mod preview;
 pub mod snapshots;

@@ -31,7 +31,7 @@ const KEYS: [(&str, &str); 25] = [
     ("Esc", "cancel learning, leave the preview"),
     ("Ctrl+C   Ctrl+X   Ctrl+V", "copy, cut, paste nodes as text"),
     ("Ctrl+P   Ctrl+B   Ctrl+F", "panic, blackout, freeze"),
-    ("Ctrl+U", "output window for a projector"),
+    ("Ctrl+U   Ctrl+E", "output window for a projector, perform mode"),
     ("Ctrl+M", "learn maps, knob after knob"),
     ("Ctrl+R   Ctrl+T   Ctrl+K", "record, show the takes, keep a take"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),

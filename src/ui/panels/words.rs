@@ -20,8 +20,13 @@ const HEIGHT: f32 = 26.0;
 const MOST_MAPS: usize = 32;
 
 /// Shows a chip for each word of the prompt. A click aims at it, an Alt-click takes it away, a drag brings it to the canvas. `place` is the
-/// place for a new node. Returns the name of the probe of the word under the pointer.
-pub fn words_ui(ui: &mut Ui, workspace: &mut Workspace, place: impl Fn(&Workspace) -> [f64; 2]) -> Option<String> {
+/// place for a new node; without `can_edit`, the words only show their maps. Returns the name of the probe of the word under the pointer.
+pub fn words_ui(
+    ui: &mut Ui,
+    workspace: &mut Workspace,
+    place: impl Fn(&Workspace) -> [f64; 2],
+    can_edit: bool,
+) -> Option<String> {
     let prompt = workspace.playback.live.prompt();
     // Nodes of the words of a subpatch would aim beside the model, which is outside.
     if prompt.is_empty() || !workspace.editor.location.path.is_empty() {
@@ -49,7 +54,7 @@ pub fn words_ui(ui: &mut Ui, workspace: &mut Workspace, place: impl Fn(&Workspac
                 "{share}Click: aim the selected node “Words” at it, or add one. Alt-click: take the word away. Drag it onto a node to aim the \
                  node at it."
             );
-            if !chip.on_hover_text(hint).clicked() {
+            if !chip.on_hover_text(hint).clicked() || !can_edit {
                 continue;
             }
             let place = place(workspace);

@@ -1,7 +1,8 @@
-//! Widgets that the canvas and the panels share: knobs, switches, number fields, ranges, cells, buttons, the shapes of
-//! kinds.
+//! Widgets that the canvas and the panels share: knobs, switches, number fields, ranges, cells, buttons, icons, the shapes
+//! of kinds.
 
 pub mod cells;
+pub mod icon;
 pub mod knob;
 pub mod number;
 pub mod range;

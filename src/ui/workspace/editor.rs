@@ -7,10 +7,11 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::MOST_NESTED;
 use bendrack_nodes::diagnostics::Problem;
 use bendrack_nodes::diagnostics::place::Place;
+use bendrack_nodes::fade::crossfade;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::INSTANCE;
-use bendrack_nodes::patch::{ControlMap, LevelEdit, Patch, Port};
+use bendrack_nodes::patch::{ControlMap, Edit, LONGEST_MORPH, LevelEdit, Patch, Port, Quantise, Stage};
 use serde_json::{Value as Json, json};
 
 use crate::ui::document::grouping::{self, Regrouped};
@@ -39,9 +40,8 @@ pub struct Editor {
     pub learns_maps: bool,
     /// The note in a text field.
     pub note: Option<NoteEdit>,
-    /// Seconds in which knobs glide to the values of a snapshot; 0 recalls at once.
-    pub morph_secs: f64,
     morph: Option<Morph>,
+    recall: Option<Recall>,
     /// The kinds of the ports on the canvas, with the [`content_revision`](Self::content_revision) that they belong to.
     kinds: (u64, PortKinds),
 }
@@ -52,6 +52,22 @@ pub struct NoteEdit {
     pub id: String,
     /// True if its text field has not been shown yet.
     pub is_new: bool,
+}
+
+/// A snapshot that waits for its beat.
+struct Recall {
+    index: usize,
+    /// The beat, once the present one is known.
+    beat: Option<f64>,
+}
+
+impl Recall {
+    /// True once the beat has come, or if the video began again.
+    fn is_due(&mut self, beat: f64, quantise: Quantise) -> bool {
+        let Some(step) = quantise.beats() else { return true };
+        let due = *self.beat.get_or_insert(((beat / step).floor() + 1.0) * step);
+        beat >= due || beat < due - step
+    }
 }
 
 /// The part of the patch on the canvas: the patch itself, or a subpatch of one of its instances.
@@ -78,8 +94,8 @@ impl Editor {
             learn: None,
             learns_maps: false,
             note: None,
-            morph_secs: 0.0,
             morph: None,
+            recall: None,
             kinds: Default::default(),
         }
     }
@@ -374,11 +390,23 @@ impl Editor {
         }
     }
 
-    /// Recalls a snapshot: at once, in one step and one compilation, or by a morph. False if there is none with this index.
+    /// Recalls a snapshot: at once, on the next beat that the patch asks for, or by a glide. False if there is none with this index.
     pub fn recall_snapshot(&mut self, index: usize) -> bool {
+        if self.document.patch.snapshots.get(index).is_none() {
+            return false;
+        }
+        if self.document.patch.stage.quantise.beats().is_some() {
+            self.recall = Some(Recall { index, beat: None });
+            return true;
+        }
+        self.begin_recall(index)
+    }
+
+    fn begin_recall(&mut self, index: usize) -> bool {
         self.morph = None;
-        if self.morph_secs > 0.0 {
-            self.morph = Morph::new(&self.document.patch, index, self.morph_secs);
+        let secs = self.document.patch.stage.morph.clamp(0.0, LONGEST_MORPH);
+        if secs > 0.0 {
+            self.morph = Morph::new(&self.document.patch, index, secs);
             return self.morph.is_some();
         }
         let Some(step) = snapshots::recall(&self.document.patch, index) else { return false };
@@ -387,16 +415,45 @@ impl Editor {
         true
     }
 
+    /// The snapshot that waits for its beat.
+    pub fn waiting_snapshot(&self) -> Option<usize> {
+        self.recall.as_ref().map(|recall| recall.index)
+    }
+
+    /// Moves every knob between the two snapshots of the crossfader, 0 to 1.
+    pub fn crossfade(&mut self, part: f64) {
+        (self.morph, self.recall) = (None, None);
+        if let Some(edits) = crossfade(&self.document.patch, part) {
+            self.document.apply(Step::merging("crossfade", edits));
+            self.refresh();
+        }
+    }
+
+    /// Changes the set-up of the performance.
+    pub fn set_stage(&mut self, name: &str, change: impl FnOnce(&mut Stage)) {
+        let mut stage = self.document.patch.stage.clone();
+        change(&mut stage);
+        self.document.apply(Step::merging(name, vec![Edit::SetStage { stage: Box::new(stage) }]));
+    }
+
     /// Opens another patch; a morph of the former one ends.
     pub fn open(&mut self, patch: Patch, path: Option<PathBuf>) {
-        self.morph = None;
+        (self.morph, self.recall) = (None, None);
         self.document.open(patch, path);
         self.go_to(Vec::new());
     }
 
-    /// Moves the knobs of a morph to their values at a time in seconds. False if there is no morph.
-    pub fn morph(&mut self, time: f64) -> bool {
-        let Some(mut morph) = self.morph.take() else { return false };
+    /// Recalls a snapshot whose beat has come, and moves the knobs of a morph to their values at a time in seconds. False if nothing is
+    /// under way.
+    pub fn morph(&mut self, time: f64, beat: f64) -> bool {
+        if let Some(mut recall) = self.recall.take() {
+            if recall.is_due(beat, self.document.patch.stage.quantise) {
+                self.begin_recall(recall.index);
+            } else {
+                self.recall = Some(recall);
+            }
+        }
+        let Some(mut morph) = self.morph.take() else { return self.recall.is_some() };
         if let Some(step) = morph.step(&self.document.patch, time) {
             self.document.apply(step);
             self.refresh();
@@ -436,6 +493,27 @@ mod tests {
         editor.selection = ["rotate".to_owned()].into();
         editor.duplicate_selected(true);
         assert_eq!(editor.document.patch.cables.len(), before + 2, "from the word and the LFO");
+    }
+
+    #[test]
+    fn a_quantised_snapshot_waits_for_its_beat() {
+        let mut editor = editor();
+        editor.document.apply(snapshots::store(&editor.document.patch));
+        editor.turn("rotate", "amount", KnobChange::Set(0.25));
+        editor.set_stage("quantise", |stage| stage.quantise = Quantise::Bar);
+        assert!(editor.recall_snapshot(0) && !editor.recall_snapshot(1));
+        let amount = |editor: &Editor| editor.document.patch.nodes["rotate"].params.get("amount").cloned();
+        for (beat, is_recalled) in [(2.5, false), (3.75, false), (4.0, true)] {
+            editor.morph(beat, beat);
+            assert_eq!(amount(&editor) != Some(json!(0.25)), is_recalled, "beat {beat}");
+        }
+        assert_eq!(editor.waiting_snapshot(), None);
+        // A video that begins again does not keep it waiting.
+        editor.turn("rotate", "amount", KnobChange::Set(0.25));
+        editor.recall_snapshot(0);
+        editor.morph(9.0, 101.0);
+        editor.morph(9.1, 0.0);
+        assert_ne!(amount(&editor), Some(json!(0.25)));
     }
 
     #[test]

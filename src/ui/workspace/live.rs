@@ -133,6 +133,11 @@ impl Live {
         Some(self.memory.tempo()).filter(|tempo| *tempo > 0.0)
     }
 
+    /// The beat of the frame on screen.
+    pub fn beat(&self) -> f64 {
+        self.memory.beat()
+    }
+
     /// The time between two values, in seconds.
     pub fn dt_secs(&self) -> f64 {
         self.dt_secs

@@ -1,0 +1,106 @@
+//! Perform mode: the picture, big pads, the chosen knobs and what saves a show. The patch is locked, and nothing is modal.
+
+use eframe::egui::{Button, CentralPanel, Frame, Panel, RichText, Slider, Ui, WidgetInfo, WidgetType, vec2};
+
+use super::App;
+use super::command::Command;
+use crate::ui::panels::perform::perform_ui;
+use crate::ui::panels::preview::preview_ui;
+use crate::ui::panels::words::words_ui;
+use crate::ui::theme;
+use crate::ui::workspace::Workspace;
+
+/// The width of the controls.
+const WIDTH: f32 = 360.0;
+/// The height of the buttons that save a show.
+const BUTTON: f32 = 48.0;
+
+impl App {
+    /// Shows perform mode in the whole window.
+    pub(super) fn perform_ui(&mut self, ui: &mut Ui) {
+        let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);
+        let mut command = None;
+        Panel::right("perform").exact_size(WIDTH).frame(frame).show(ui, |ui| {
+            Panel::bottom("save the show").frame(Frame::new()).show(ui, |ui| command = self.safety_ui(ui));
+            perform_ui(ui, &mut self.workspace);
+        });
+        Panel::bottom("status").exact_size(theme::STATUS).frame(frame.inner_margin(vec2(theme::UNIT, 0.0))).show(
+            ui,
+            |ui| {
+                self.status_ui(ui);
+            },
+        );
+        self.playing_ui(ui);
+        let words = Frame::new().fill(theme::PANEL).inner_margin(theme::UNIT);
+        Panel::bottom("words").frame(words).show(ui, |ui| {
+            self.preview.word = words_ui(ui, &mut self.workspace, |_: &Workspace| [0.0; 2], false);
+        });
+        let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
+        let frame = Frame::new().fill(theme::PREVIEW);
+        CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
+        if let Some(command) = command {
+            self.run(ui, command);
+        }
+    }
+
+    /// The depth of all bends, and big buttons. Returns the command of a clicked one.
+    fn safety_ui(&mut self, ui: &mut Ui) -> Option<Command> {
+        let mut command = None;
+        ui.add_space(theme::UNIT);
+        let master = self.workspace.editor.document.patch.engine.master;
+        let mut depth = master;
+        ui.spacing_mut().slider_width = ui.available_width() - 72.0;
+        ui.horizontal(|ui| {
+            let slider = ui.add(Slider::new(&mut depth, 0.0..=1.0).show_value(false).trailing_fill(true));
+            slider.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, "depth of all bends"));
+            let colour = if master < 1.0 { theme::WARNING } else { theme::WEAK };
+            ui.label(RichText::new(format!("bends {:.0} %", 100.0 * depth)).size(theme::SMALL).color(colour));
+            if slider.changed() {
+                self.set_master(depth);
+            }
+        });
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            let size = vec2((ui.available_width() - 3.0 * 4.0) / 4.0, BUTTON);
+            let lights = self.stage.lights();
+            for (text, is_on, of, key) in [
+                ("Panic", false, Command::Panic, "Ctrl+P"),
+                ("Freeze", lights.is_frozen, Command::ToggleFreeze, "Ctrl+F"),
+                ("Black", lights.is_black, Command::ToggleBlackout, "Ctrl+B"),
+                ("Output", lights.is_output, Command::ToggleOutput, "Ctrl+U"),
+            ] {
+                let text = RichText::new(text).color(if is_on { theme::WARNING } else { theme::TEXT });
+                if ui.add(Button::new(text).selected(is_on).min_size(size)).on_hover_text(key).clicked() {
+                    command = Some(of);
+                }
+            }
+        });
+        let leave = Button::new(RichText::new("Edit the patch").size(theme::SMALL)).frame_when_inactive(false);
+        if ui.add(leave).on_hover_text("Leaves perform mode. Ctrl+E").clicked() {
+            command = Some(Command::TogglePerform);
+        }
+        command
+    }
+}
+
+impl Command {
+    /// True for a command that perform mode allows: none changes the layout or opens a dialog.
+    pub(super) const fn is_for_stage(self) -> bool {
+        matches!(
+            self,
+            Self::Recall(_)
+                | Self::Tap
+                | Self::Undo
+                | Self::Redo
+                | Self::ToggleRecording
+                | Self::KeepTake
+                | Self::ToggleOutput
+                | Self::ToggleFreeze
+                | Self::ToggleBlackout
+                | Self::TogglePreview
+                | Self::TogglePerform
+                | Self::Panic
+                | Self::Cancel
+        )
+    }
+}
