@@ -1,7 +1,8 @@
 //! The figures of the papers on the small model: contact sheets, and the numbers behind them.
 //!
 //! `cargo run --release --example figures -- [FOLDER] [NAME..]` writes them to a folder (default `docs/figures`). It
-//! prints the numbers as tables. The names of the sheets are: sites, amplitude, depth, words, sweep, patches.
+//! prints the numbers as tables. The names of the sheets are: sites, amplitude, depth, words,
+//! sweep, patches, thumbnails. The last one writes `assets/thumbnails.png`.
 
 #![allow(clippy::missing_errors_doc)] // Every function fails as the model does.
 
@@ -14,6 +15,7 @@ pub mod patches;
 pub mod rig;
 pub mod sites;
 pub mod sweep;
+pub mod thumbnails;
 pub mod words;
 
 use std::path::{Path, PathBuf};
@@ -24,13 +26,14 @@ use rig::Rig;
 type Draw = fn(&mut Rig, &Path) -> Result<()>;
 
 /// The sheets, by name.
-const SHEETS: [(&str, Draw); 6] = [
+const SHEETS: [(&str, Draw); 7] = [
     ("sites", sites::draw),
     ("amplitude", amplitude::draw),
     ("depth", depth::draw),
     ("words", words::draw),
     ("sweep", sweep::draw),
     ("patches", patches::draw),
+    ("thumbnails", thumbnails::draw),
 ];
 
 fn main() -> Result<()> {

@@ -57,6 +57,7 @@ mod open {
     use crate::provenance::{Opened, Render};
     use crate::take::{TakeWriter, folder};
     use crate::terminal;
+    use crate::ui::document::recent::Recent;
     use crate::ui::{self, DeviceHandle, Options, Recovery, Waker};
 
     /// Patch that opens by default.
@@ -124,6 +125,7 @@ mod open {
                 recordings: Box::new(recordings.clone()),
                 takes: Box::new(takes.clone()),
                 recovery: Recovery::of_user(),
+                recent: Recent::of_user(),
                 waker,
             };
             let closed = ui::run(options);

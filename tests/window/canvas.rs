@@ -260,3 +260,79 @@ fn two_hundred_nodes_are_drawn_in_time() {
     // A debug build on a busy machine stays below this limit; quadratic growth does not.
     assert!(median < 200.0);
 }
+
+#[test]
+fn the_keyboard_alone_adds_connects_moves_and_finds() {
+    let (mut window, fake) = window(first_bend());
+    window.key_press(Key::ArrowRight);
+    window.run_steps(2);
+    assert_eq!(window.state().workspace.editor.selection.len(), 1, "the first node");
+    add_node(&mut window, "envelope");
+    let added = window.state().workspace.editor.selection.clone();
+    assert_eq!(added, ["envelope".to_owned()].into());
+    let at = |window: &Window| window.state().workspace.editor.document.patch.layout["envelope"].pos;
+    let before = at(&window);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::ArrowDown);
+    window.run_steps(2);
+    assert_eq!(at(&window), [before[0], before[1] + 8.0]);
+    window.key_press(Key::C);
+    window.run_steps(2);
+    type_text(&mut window, "out rotate amount");
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    let patch = window.state().workspace.editor.document.patch.clone();
+    let cable = patch.cable_to(&"rotate.amount".parse().unwrap()).unwrap();
+    assert_eq!(cable.from.to_string(), "envelope.out");
+    assert!(fake.plans() > 1);
+    window.key_press(Key::Slash);
+    window.run_steps(2);
+    type_text(&mut window, "heatm");
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    assert_eq!(window.state().workspace.editor.selection, ["heat".to_owned()].into());
+    window.key_press(Key::C);
+    window.run_steps(2);
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(window.query_by_label("choose").is_none(), "Esc closes the list");
+}
+
+#[test]
+fn a_knife_cuts_every_cable_on_its_way_in_one_step() {
+    let (mut window, _) = window(first_bend());
+    let cables = |window: &Window| window.state().workspace.editor.document.patch.cables.len();
+    let before = cables(&window);
+    // Across the cables into the heatmap and the compositor.
+    let (a, b) = (port(&window, "heat.map", false), port(&window, "beside.b", false));
+    window.hover_at(a - vec2(30.0, 40.0));
+    window.key_down(Key::K);
+    window.run_steps(1);
+    window.drag_at(a - vec2(30.0, 40.0));
+    window.run_steps(1);
+    window.hover_at(b + vec2(-30.0, 40.0));
+    window.run_steps(2);
+    window.drop_at(b + vec2(-30.0, 40.0));
+    window.run_steps(2);
+    window.key_up(Key::K);
+    window.run_steps(1);
+    assert!(cables(&window) + 2 <= before, "{} of {before}", cables(&window));
+    let name = window.state().workspace.editor.document.undo_name().unwrap().to_owned();
+    assert!(name.starts_with("cut "), "{name}");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(2);
+    assert_eq!(cables(&window), before);
+}
+
+#[test]
+fn a_minimap_leads_to_what_is_out_of_sight() {
+    let (mut window, _) = window(first_bend());
+    window.run_steps(2);
+    assert!(window.query_by_label("minimap").is_none(), "everything is in sight");
+    window.state_mut().workspace.frame.zoom = 2.0;
+    window.run_steps(2);
+    let map = window.get_by_label("minimap").rect();
+    let first = window.state().workspace.frame.rects["prompt"];
+    click(&mut window, map.right_center() - vec2(4.0, 0.0));
+    let now = window.state().workspace.frame.rects["prompt"];
+    assert!(now.left() < first.left() - 50.0, "{first:?} {now:?}");
+}

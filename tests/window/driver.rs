@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bendrack::engine::{Frame, Latency, ModelShape, Pair, Playing, Replay, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
+use bendrack::ui::document::recent::Recent;
 use bendrack::ui::{App, EngineLink, Options, Recovery, Waker, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
@@ -230,6 +231,7 @@ pub fn window_on(
             takes: Box::new(FakeTakes::default()),
             devices: Box::new(FakeDevices::default()),
             recovery,
+            recent: Recent::default(),
             waker: Waker::default(),
         },
         wgpu,
@@ -253,6 +255,7 @@ pub fn recording_window_with(patch: Patch, devices: FakeDevices) -> (Window, Fak
         takes: Box::new(FakeTakes::default()),
         devices: Box::new(devices),
         recovery: None,
+        recent: Recent::default(),
         waker: Waker::default(),
     };
     (window_of(options, false), recordings, fake)
@@ -270,6 +273,7 @@ pub fn takes_window(takes: &FakeTakes, wgpu: bool) -> (Window, Fake) {
         takes: Box::new(takes.clone()),
         devices: Box::new(FakeDevices::default()),
         recovery: None,
+        recent: Recent::default(),
         waker: Waker::default(),
     };
     (window_of(options, wgpu), fake)

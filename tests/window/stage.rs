@@ -301,13 +301,17 @@ fn the_menu_of_a_knob_adds_an_lfo() {
 }
 
 #[test]
-fn every_example_opens_from_the_menu() {
+fn every_example_opens_from_the_browser() {
     let (mut window, fake) = window(first_bend());
     for title in ["Breathing", "Diptych"] {
-        window.get_by_label("Examples").click();
+        window.key_press(Key::L);
         window.run_steps(3);
-        window.get_by_label(title).click();
+        window.get_by_label(&format!("patch {title}")).click();
+        window.run_steps(3);
+        window.get_all_by_label("Open").last().unwrap().click();
         window.run_steps(4);
+        window.key_press(Key::L);
+        window.run_steps(2);
         assert_eq!(patch(&window).meta.title, title);
         assert!(window.state().workspace.editor.document.path.is_none(), "saving asks for a name");
     }
@@ -493,4 +497,42 @@ fn a_picture_of_perform_mode() {
     window.get_by_label("Perform").click();
     window.run_steps(3);
     crate::shoot(&mut window, "perform");
+}
+
+#[test]
+fn f1_shows_the_help_patch_of_a_node_beside_the_work_and_pastes_it() {
+    let (mut window, _) = window(first_bend());
+    let before = patch(&window);
+    window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
+    window.run_steps(2);
+    window.key_press(Key::F1);
+    window.run_steps(3);
+    assert_eq!(patch(&window), before, "the work stays");
+    assert!(window.query_by_label("Paste").is_some() && window.query_by_label("Open beside").is_some());
+    window.get_by_label("Paste").click();
+    window.run_steps(4);
+    let pasted = patch(&window);
+    assert!(pasted.nodes.len() > before.nodes.len() + 3);
+    assert!(before.nodes.iter().all(|(id, node)| pasted.nodes[id] == *node));
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(window.query_by_label("search patches").is_none(), "Esc leads out");
+}
+
+#[test]
+fn the_browser_finds_patches_by_words_and_tags() {
+    let (mut window, _) = window(first_bend());
+    window.get_by_label("Patches").click();
+    window.run_steps(3);
+    type_text(&mut window, "kaleido rotate");
+    assert!(window.query_by_label_contains("No patch fits").is_some());
+    for _ in 0..20 {
+        window.key_press(Key::Backspace);
+    }
+    window.run_steps(2);
+    type_text(&mut window, "tulip");
+    assert!(window.query_by_label("patch First bend").is_some());
+    assert!(window.query_by_label("patch DMX channel").is_none());
 }

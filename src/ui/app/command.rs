@@ -14,8 +14,10 @@ use crate::ui::document::Step;
 pub enum Command {
     /// Start an empty patch.
     New,
-    /// Open the example at this place in the menu.
-    OpenExample(usize),
+    /// Show the browser of patches, or hide it.
+    ToggleBrowser,
+    /// Show the help patch of the selected node.
+    Help,
     /// Open a file.
     Open,
     /// Save the patch.
@@ -103,7 +105,8 @@ impl App {
         let editor = &mut self.workspace.editor;
         match command {
             Command::New => self.request(ui, Discarding::New),
-            Command::OpenExample(index) => self.request(ui, Discarding::Example(index)),
+            Command::ToggleBrowser => self.toggle_browser(),
+            Command::Help => self.show_help(ui),
             Command::Open => self.request(ui, Discarding::Open(None)),
             Command::Save => self.save(ui, false),
             Command::SaveAs => self.save(ui, true),
@@ -162,6 +165,7 @@ impl App {
                 self.canvas.palette = None;
                 self.preview.large = !self.preview.large;
             }
+            Command::Cancel if self.browser.open => self.browser.back(),
             Command::Cancel => {
                 self.preview.large = false;
                 self.files.waiting = None;

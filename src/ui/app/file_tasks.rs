@@ -150,8 +150,8 @@ pub enum Discarding {
     Close,
     /// Open this file, or show a dialog for one.
     Open(Option<PathBuf>),
-    /// Open the example at this place in the menu.
-    Example(usize),
+    /// Open the patch of the program at this place.
+    Bundled(usize),
     /// Start a new patch.
     New,
 }

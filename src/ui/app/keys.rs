@@ -49,6 +49,7 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     take(ctrl, Key::B, Command::ToggleBlackout);
     take(ctrl, Key::P, Command::Panic);
     take(Modifiers::NONE, Key::F11, Command::TogglePreview);
+    take(Modifiers::NONE, Key::F1, Command::Help);
     if !context.palette && !context.menu {
         take(Modifiers::NONE, Key::Escape, Command::Cancel);
     }
@@ -66,6 +67,7 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
         (ctrl, Key::G, Command::Group),
         (ctrl, Key::A, Command::SelectAll),
         (ctrl, Key::N, Command::New),
+        (Modifiers::NONE, Key::L, Command::ToggleBrowser),
         (Modifiers::NONE, Key::B, Command::Bypass),
         (Modifiers::NONE, Key::G, Command::Frame),
         (Modifiers::NONE, Key::T, Command::Tap),

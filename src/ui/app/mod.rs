@@ -1,15 +1,16 @@
 //! The window: its state, and the order of a frame.
 
 mod backup;
+mod browser;
 mod clipboard;
 mod command;
 pub mod devices;
 pub mod engine;
-mod examples;
 mod file_tasks;
 mod keyboard;
 mod keys;
 mod layout;
+mod mapping;
 mod patch_file;
 mod perform;
 pub mod recording;
@@ -34,7 +35,9 @@ use crate::ui::document::Document;
 use crate::ui::document::learn::{LearnMode, learn_step, reads};
 use crate::ui::document::maps::map_step;
 use crate::ui::document::ports::input_of;
+use crate::ui::document::recent::Recent;
 use crate::ui::document::recovery::Recovery;
+use crate::ui::panels::browser::Browser;
 use crate::ui::panels::monitor::DeviceMonitor;
 use crate::ui::panels::preview::Preview;
 use crate::ui::panels::status_bar::file_name;
@@ -71,6 +74,8 @@ pub struct Options {
     pub takes: Box<dyn TakesLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
+    /// The recent files.
+    pub recent: Recent,
     /// The waker, for the thread that shows frames.
     pub waker: Waker,
 }
@@ -98,6 +103,8 @@ pub struct App {
     remote: Remote,
     takes: Takes,
     takes_panel: TakesPanel,
+    browser: Browser,
+    recent: Recent,
     files: FileTasks,
     backup: Backup,
     message: Message,
@@ -168,6 +175,8 @@ impl App {
             remote: Remote::default(),
             takes: Takes::new(options.takes),
             takes_panel: TakesPanel::default(),
+            browser: Browser::default(),
+            recent: options.recent,
             files: FileTasks::default(),
             message: Message::default(),
             taps: TapTempo::default(),
@@ -205,7 +214,7 @@ impl App {
         }
         let over_canvas = ui.input(|i| i.pointer.hover_pos()).is_some_and(|at| self.canvas.contains(at));
         let context = KeyContext {
-            palette: self.canvas.palette.is_some() || self.files.is_browsing(),
+            palette: self.canvas.palette.is_some() || self.canvas.chooser.is_some() || self.files.is_browsing(),
             menu: self.canvas.has_menu() || egui::Popup::is_any_open(ui.ctx()),
             large_preview: self.preview.large,
             had_focus: self.had_focus,

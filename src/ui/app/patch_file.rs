@@ -6,8 +6,8 @@ use bendrack_nodes::patch::Patch;
 use eframe::egui::{Ui, ViewportCommand};
 
 use super::App;
-use super::examples::example;
 use super::file_tasks::{Discarding, FileEvent, from_render};
+use crate::ui::document::library::{Bundled, all};
 use crate::ui::document::maps::load_step;
 use crate::ui::panels::status_bar::file_name;
 
@@ -26,9 +26,13 @@ impl App {
                         self.message.show(ui, from_render(&path, opened.render.as_ref()));
                         self.files.suggest_for_render(&path);
                     }
+                    if let Some(home) = &opened.home {
+                        self.recent.add(home);
+                    }
                     self.replace(opened.patch, opened.home);
                 }
                 FileEvent::Saved(path, written) => {
+                    self.recent.add(&path);
                     self.workspace.editor.document.mark_saved(path, written);
                     self.message.show(ui, format!("Saved {}", file_name(&self.workspace.editor.document)));
                     let is_dirty = self.workspace.editor.document.is_dirty();
@@ -84,9 +88,9 @@ impl App {
                 self.files.suggest_unnamed();
                 self.replace(starter(), None);
             }
-            Discarding::Example(index) => {
+            Discarding::Bundled(index) => {
                 self.files.suggest_unnamed();
-                self.replace(example(index), None);
+                self.replace(all().get(index).map(Bundled::patch).unwrap_or_default(), None);
             }
             Discarding::Open(path) => self.files.open(ui, path),
         }

@@ -8,9 +8,10 @@ use eframe::egui::{
 
 use super::App;
 use super::command::Command;
+use super::mapping::Mapping;
 use super::top_bar::StageLights;
 use crate::ui::document::Step;
-use crate::ui::panels::preview::{fitted, image};
+use crate::ui::panels::preview::fitted;
 use crate::ui::theme;
 
 /// The state of the stage.
@@ -18,6 +19,8 @@ use crate::ui::theme;
 pub(super) struct Stage {
     /// The window for a projector, once it is open.
     output: Option<Output>,
+    /// The mapping of the output, once it was open.
+    mapping: Option<Mapping>,
     /// True in perform mode.
     pub(super) is_performing: bool,
     /// True while the picture is held.
@@ -34,12 +37,14 @@ struct Output {
     is_full: bool,
     /// The index of its monitor in full screen; none is the one where the window is.
     monitor: Option<usize>,
+    /// True while the corners of the picture are dragged.
+    is_mapping: bool,
 }
 
 impl Stage {
     /// Opens the output, or closes it.
     pub(super) fn toggle(&mut self) {
-        let open = Output { is_full: false, monitor: None };
+        let open = Output { is_full: false, monitor: None, is_mapping: false };
         self.output = if self.output.is_some() { None } else { Some(open) };
     }
 
@@ -80,7 +85,7 @@ impl App {
     }
 
     /// Shows the output in a window of its own: the picture, black around it, no pointer. F or a double-click fills the screen, Esc
-    /// ends that, then closes the window; a number chooses the monitor. Panic, freeze and blackout have their keys here too.
+    /// ends that, then closes the window; a number chooses the monitor; C drags the corners. Panic, freeze and blackout have their keys here too.
     pub(super) fn output_ui(&mut self, ui: &Ui) {
         let Some(mut output) = self.stage.output else { return };
         let builder = ViewportBuilder::default().with_title("bendrack output").with_inner_size(vec2(768.0, 768.0));
@@ -89,17 +94,22 @@ impl App {
             None => builder.with_fullscreen(output.is_full),
         };
         let texture = self.workspace.playback.images.screen.clone().filter(|_| !self.stage.is_black);
+        let mut mapping = *self.stage.mapping.get_or_insert_with(Mapping::of_user);
         let (mut is_closed, mut command) = (false, None);
         ui.ctx().show_viewport_immediate(ViewportId::from_hash_of("output"), builder, |ui, _| {
             let black = Frame::new().fill(Color32::BLACK);
             CentralPanel::default().frame(black).show(ui, |ui| {
                 let rect = ui.max_rect();
-                let response = ui.interact(rect, ui.id().with("output"), Sense::click());
-                if response.hovered() {
+                let response = ui.interact(rect, ui.id().with("output"), Sense::click_and_drag());
+                if response.hovered() && !output.is_mapping {
                     ui.ctx().set_cursor_icon(CursorIcon::None);
                 }
                 if let Some(texture) = &texture {
-                    image(ui, texture, fitted(texture, rect), Color32::WHITE);
+                    let place = fitted(texture, rect);
+                    ui.painter().add(mapping.mesh(texture.id(), place));
+                    if output.is_mapping {
+                        mapping.edit_ui(ui, &response, place);
+                    }
                 }
                 for (key, of_key) in [
                     (Key::P, Command::Panic),
@@ -111,25 +121,27 @@ impl App {
                         command = Some(of_key);
                     }
                 }
+                output.is_mapping ^= ui.input(|i| i.key_pressed(Key::C));
                 let (toggles, escapes, closes, number) = ui.input(|i| {
                     let number = NUMBERS.iter().position(|key| i.key_pressed(*key));
                     (i.key_pressed(Key::F), i.key_pressed(Key::Escape), i.viewport().close_requested(), number)
                 });
                 if let Some(number) = number {
-                    output = Output { is_full: true, monitor: Some(number) };
+                    output = Output { is_full: true, monitor: Some(number), ..output };
                 }
-                if toggles || response.double_clicked() {
-                    output = Output { is_full: !output.is_full, monitor: None };
+                if toggles || (response.double_clicked() && !output.is_mapping) {
+                    output = Output { is_full: !output.is_full, monitor: None, ..output };
                     ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(output.is_full));
                 }
                 if escapes && output.is_full {
-                    output = Output { is_full: false, monitor: None };
+                    output = Output { is_full: false, monitor: None, ..output };
                     ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(false));
                 } else {
                     is_closed = escapes || closes;
                 }
             });
         });
+        self.stage.mapping = Some(mapping);
         self.stage.output = (!is_closed).then_some(output);
         if let Some(command) = command {
             self.run(ui, command);

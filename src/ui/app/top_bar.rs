@@ -5,7 +5,6 @@ use bendrack_nodes::patch::Edit;
 use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
 
 use super::command::Command;
-use super::examples::examples_ui;
 use super::recording::{RecordingBar, recording_ui};
 use super::stage::master_ui;
 use crate::ui::document::Step;
@@ -47,7 +46,7 @@ pub fn top_bar_ui(
     recording: &mut RecordingBar<'_>,
     stage: StageLights,
 ) -> Option<Command> {
-    let (mut command, mut record, mut example, mut on_stage) = (None, None, None, None);
+    let (mut command, mut record, mut on_stage) = (None, None, None);
     let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
         let button = ui.add_enabled(hint.is_some(), flat_button(text));
         if button.on_hover_text(hint.unwrap_or_default()).clicked() {
@@ -59,7 +58,7 @@ pub fn top_bar_ui(
         ui.add_space(theme::UNIT);
         button(ui, "Add node", Some("N, Tab, or a double-click on the canvas"), Command::AddNode);
         button(ui, "New", Some("A patch with prompt, model and screen. Ctrl+N"), Command::New);
-        example = examples_ui(ui).map(Command::OpenExample);
+        button(ui, "Patches", Some("Examples, help patches and recent files. Key L"), Command::ToggleBrowser);
         button(ui, "Open", Some("Ctrl+O"), Command::Open);
         button(ui, "Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save);
         let undo = workspace.editor.document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
@@ -85,7 +84,7 @@ pub fn top_bar_ui(
             tempo_ui(ui, workspace);
         });
     });
-    command.or(record).or(example).or(on_stage)
+    command.or(record).or(on_stage)
 }
 
 /// The states that the buttons of the stage show.

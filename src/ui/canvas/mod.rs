@@ -2,14 +2,19 @@
 //!
 //! `node`, `row`, `face`, `note`, `scope` and `reroute` draw nodes; `cable` and `wiring` cables; `frame` frames.
 //! `graph` adapts the patch to `egui_node_graph`. `selection` selects and moves nodes, `adding` and `palette` add them.
-//! `view` pans and zooms, `breadcrumbs` leads out of subpatches.
+//! `view` pans and zooms, `breadcrumbs` leads out of subpatches. `keyboard` and `chooser` do without a pointer; `knife` cuts
+//! cables, `minimap` shows the whole.
 
 mod adding;
 pub mod breadcrumbs;
 pub mod cable;
+mod chooser;
 pub mod face;
 pub mod frame;
 pub mod graph;
+mod keyboard;
+mod knife;
+mod minimap;
 pub mod node;
 pub mod note;
 pub mod palette;
@@ -33,8 +38,12 @@ use crate::ui::workspace::{PendingCable, Workspace};
 use adding::{drop_word, free_place, show_palette};
 use breadcrumbs::breadcrumbs_ui;
 use cable::DrawnCable;
+use chooser::{Chooser, chooser_ui};
 use frame::{FrameDrag, frame_selected, frames_ui, paint_frames};
 use graph::{Body, GraphEditor, Index, Library, Nothing};
+use keyboard::keyboard_ui;
+use knife::{Knife, knife_ui};
+use minimap::minimap_ui;
 use palette::Palette;
 use reroute::dots_ui;
 use selection::{move_nodes, select};
@@ -70,6 +79,10 @@ pub struct Canvas {
     pub(in crate::ui) rect: Option<Rect>,
     /// The drag of a frame.
     pub(in crate::ui) frame_drag: Option<FrameDrag>,
+    /// The open list of cables or nodes.
+    pub(in crate::ui) chooser: Option<Chooser>,
+    /// The cut under way.
+    knife: Option<Knife>,
     /// True in the frame in which the cable under the pointer gets a reroute.
     pub(in crate::ui) reroutes: bool,
 }
@@ -158,6 +171,10 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
         let text = "Double-click or press N to add a node";
         ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::proportional(theme::LARGE), theme::WEAK);
     }
+    minimap_ui(ui, canvas, workspace);
+    knife_ui(ui, canvas, workspace, &cables);
+    keyboard_ui(ui, canvas, workspace);
+    chooser_ui(ui, canvas, workspace);
     show_palette(ui, canvas, workspace);
     menu_ui(ui, canvas, workspace);
     breadcrumbs_ui(ui, &mut workspace.editor);
@@ -193,7 +210,8 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) -> GraphRes
     workspace.frame.clear();
     let beneath = ui.painter().add(Shape::Noop);
     let panning = ui.input(|i| i.key_down(Key::Space)) && !ui.ctx().text_edit_focused();
-    let options = GraphEditorOptions { interactions_enabled: !panning && canvas.palette.is_none() };
+    let options =
+        GraphEditorOptions { interactions_enabled: !panning && !knife::is_held(ui) && canvas.palette.is_none() };
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(ui.max_rect()).id_salt("graph"));
     let response = graph_editor.draw_graph_editor_with_options(&mut child, Library, workspace, Vec::new(), options);
     remove_boxes(&child, workspace);
@@ -264,6 +282,10 @@ fn menu_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
                 workspace.editor.group_selected();
             } else if workspace.editor.selected_instance().is_some() && item("Dissolve", "Ctrl+Shift+G") {
                 workspace.editor.ungroup_selected();
+            } else if item("Align left", "") {
+                workspace.editor.align_selected(0);
+            } else if item("Align top", "") {
+                workspace.editor.align_selected(1);
             } else if item("Frame", "G") {
                 frame_selected(&mut workspace.editor);
             } else if item("Delete", "Delete") {

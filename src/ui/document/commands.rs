@@ -10,6 +10,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value as Json, json};
 
 use super::{Step, def_of};
+use crate::ui::theme;
 
 /// Sets a parameter, or resets it with `None`.
 pub fn set_param(verb: &str, id: &str, name: &str, value: Option<Json>) -> Step<LevelEdit> {
@@ -106,6 +107,26 @@ pub fn randomise(patch: &Patch, ids: &BTreeSet<String>, seed: u64) -> Step<Level
         edits.extend(values.into_iter().map(edit));
     }
     Step::new("randomise knobs", edits)
+}
+
+/// Moves nodes to the least place of all along an axis, 0 for x and 1 for y. Nodes that would cover one another keep their order, side by
+/// side.
+pub fn align(patch: &Patch, ids: &BTreeSet<String>, axis: usize) -> Step<LevelEdit> {
+    let mut places: Vec<(&String, [f64; 2])> =
+        ids.iter().filter_map(|id| Some((id, patch.layout.get(id)?.pos))).collect();
+    let least = places.iter().map(|(_, pos)| pos[axis]).fold(f64::INFINITY, f64::min);
+    let other = 1 - axis;
+    places.sort_by(|a, b| a.1[other].total_cmp(&b.1[other]));
+    // The size of a node along the other axis, at least.
+    let room = [f64::from(theme::NODE_WIDTH), 6.0 * f64::from(theme::ROW)][other] + theme::GAP[other];
+    let mut next = f64::NEG_INFINITY;
+    let edits = places.into_iter().map(|(id, mut pos)| {
+        pos[axis] = least;
+        pos[other] = pos[other].max(next);
+        next = pos[other] + room;
+        LevelEdit::Move { id: id.clone(), pos }
+    });
+    Step::new("align", edits.collect())
 }
 
 /// Sets the title of a node; an empty one is that of its kind.
@@ -311,6 +332,19 @@ mod tests {
         apply(&mut patch, edits);
         assert_eq!(source(&patch, "wan.bends").as_deref(), Some("gain.bends"));
         assert_eq!(source(&patch, "gain.bends").as_deref(), Some("rotate.bends"));
+    }
+
+    #[test]
+    fn aligned_nodes_share_an_edge_and_cover_no_other() {
+        let mut patch = first_bend();
+        let names = ["lfo", "rotate", "word", "heat"];
+        let edits = align(&patch, &ids(&names), 0).edits;
+        apply(&mut patch, edits);
+        let places = names.map(|id| patch.layout[id].pos);
+        assert!(places.iter().all(|pos| pos[0] == places[0][0]), "{places:?}");
+        let mut rows = places.map(|pos| pos[1]);
+        rows.sort_by(f64::total_cmp);
+        assert!(rows.windows(2).all(|pair| pair[1] - pair[0] >= 144.0), "{rows:?}");
     }
 
     #[test]

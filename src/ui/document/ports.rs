@@ -35,6 +35,11 @@ impl PortKinds {
         Self(patch.nodes.keys().map(kinds).collect())
     }
 
+    /// The inputs of a node.
+    pub fn inputs(&self, id: &str) -> &[(String, Kind)] {
+        self.0.get(id).map_or(&[], |(inputs, _)| inputs)
+    }
+
     /// The outputs of a node.
     pub fn outputs(&self, id: &str) -> &[(String, Kind)] {
         self.0.get(id).map_or(&[], |(_, outputs)| outputs)

@@ -1,5 +1,6 @@
 //! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices, takes.
 
+pub mod browser;
 pub mod compare;
 pub mod inspector;
 pub mod layer_grid;

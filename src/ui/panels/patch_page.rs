@@ -11,13 +11,16 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 25] = [
+const KEYS: [(&str, &str); 29] = [
     ("N, Tab, double-click", "add a node"),
     ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
     ("Ctrl+A", "select all"),
     ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
     ("M   R   X", "mute, reroute, disconnect the cable under the pointer"),
+    ("C   /   arrows", "connect the selected node, find a node, select the next one"),
+    ("K and drag", "cut cables"),
+    ("Ctrl+arrows", "move the selection"),
     ("G", "frame the selection"),
     ("Ctrl+G   Ctrl+Shift+G", "make a subpatch of the selection, dissolve one"),
     ("Enter   U", "open a subpatch, go up one level"),
@@ -34,6 +37,7 @@ const KEYS: [(&str, &str); 25] = [
     ("Ctrl+U   Ctrl+E", "output window for a projector, perform mode"),
     ("Ctrl+M", "learn maps, knob after knob"),
     ("Ctrl+R   Ctrl+T   Ctrl+K", "record, show the takes, keep a take"),
+    ("L   F1", "patches: examples, recent files; help for the selected node"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),
     ("Ctrl+S", "save"),
     ("Ctrl+Shift+S", "save under a new name"),

@@ -341,6 +341,12 @@ impl Editor {
         done
     }
 
+    /// Moves the selected nodes to one left edge (axis 0) or one top edge (axis 1).
+    pub fn align_selected(&mut self, axis: usize) {
+        let step = commands::align(self.patch(), &self.selection, axis);
+        self.apply(step);
+    }
+
     /// Puts the selected nodes into a subpatch.
     pub fn group_selected(&mut self) {
         let regrouped = grouping::group(self.patch(), &self.selection);
