@@ -17,6 +17,9 @@ pub(super) struct Window {
     /// Folder for recordings of the window [default: the user's folder of videos, else the working folder].
     #[arg(long, value_name = "FOLDER")]
     recordings: Option<PathBuf>,
+    /// File for the frame times of the window: JSON, written when it closes.
+    #[arg(long, value_name = "FILE")]
+    ui_stats: Option<PathBuf>,
     #[command(flatten)]
     devices: io::Settings,
 }
@@ -24,7 +27,7 @@ pub(super) struct Window {
 #[cfg(not(feature = "ui"))]
 impl Window {
     pub(super) fn run(self) -> Result<(), super::Failure> {
-        let _ = (self.patch, self.model, self.size, self.recordings, self.devices);
+        let _ = (self.patch, self.model, self.size, self.recordings, self.ui_stats, self.devices);
         Err(super::Failure::Failed(
             "this bendrack was built without its window; render the patch with `bendrack render`, or build it with the feature ui"
                 .to_owned(),
@@ -57,8 +60,7 @@ mod open {
     use crate::provenance::{Opened, Render};
     use crate::take::{TakeWriter, folder};
     use crate::terminal;
-    use crate::ui::document::recent::Recent;
-    use crate::ui::{self, DeviceHandle, Options, Recovery, Waker};
+    use crate::ui::{self, DeviceHandle, FilesOfUser, Options, Recovery, UiStats, Waker};
 
     /// Patch that opens by default.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
@@ -125,7 +127,8 @@ mod open {
                 recordings: Box::new(recordings.clone()),
                 takes: Box::new(takes.clone()),
                 recovery: Recovery::of_user(),
-                recent: Recent::of_user(),
+                files_of_user: FilesOfUser::in_data_folder(),
+                stats: self.ui_stats.map(UiStats::new),
                 waker,
             };
             let closed = ui::run(options);

@@ -30,7 +30,7 @@ pub use app::engine::EngineLink;
 pub use app::recording::{RecordedParts, RecordingLink, RecordingState};
 pub use app::takes::TakesLink;
 pub use app::waker::Waker;
-pub use app::{App, Options};
+pub use app::{App, FilesOfUser, Options, UiStats};
 pub use document::recovery::Recovery;
 pub use panels::takes::{RenderRequest, RenderState, TakeRow};
 
@@ -49,6 +49,8 @@ pub fn run(options: Options) -> eframe::Result {
     let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let open = |cc: &eframe::CreationContext<'_>| {
         theme::install(&cc.egui_ctx);
+        // The window has a scale of its own.
+        cc.egui_ctx.options_mut(|options| options.zoom_with_keyboard = false);
         options.waker.set(cc.egui_ctx.clone());
         Ok(Box::new(App::new(options)) as Box<dyn eframe::App>)
     };

@@ -1,5 +1,6 @@
 //! The theme: every colour, size and duration of the window.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bendrack_nodes::library::family::Family;
@@ -7,41 +8,222 @@ use bendrack_nodes::node::value::Kind;
 use eframe::egui::{
     self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Vec2, Visuals, vec2,
 };
+use serde::{Deserialize, Serialize};
+
+/// The colours of a theme.
+struct Palette {
+    canvas: Color32,
+    grid: Color32,
+    panel: Color32,
+    preview: Color32,
+    node: Color32,
+    title: Color32,
+    well: Color32,
+    paper_edge: Color32,
+    paper: Color32,
+    ink: Color32,
+    line: Color32,
+    text: Color32,
+    weak: Color32,
+    accent: Color32,
+    warning: Color32,
+    error: Color32,
+    good: Color32,
+}
+
+/// Dark, for a dark room.
+const DARK: Palette = Palette {
+    canvas: Color32::from_rgb(0x13, 0x15, 0x19),
+    grid: Color32::from_rgb(0x22, 0x25, 0x2c),
+    panel: Color32::from_rgb(0x19, 0x1c, 0x21),
+    preview: Color32::from_rgb(0x0c, 0x0d, 0x10),
+    node: Color32::from_rgb(0x22, 0x26, 0x2d),
+    title: Color32::from_rgb(0x2a, 0x2f, 0x38),
+    well: Color32::from_rgb(0x17, 0x1a, 0x1f),
+    paper_edge: Color32::from_rgb(0x57, 0x50, 0x3e),
+    paper: Color32::from_rgb(0x35, 0x31, 0x27),
+    ink: Color32::from_rgb(0xec, 0xe2, 0xc6),
+    line: Color32::from_rgb(0x36, 0x3c, 0x47),
+    text: Color32::from_rgb(0xdd, 0xe1, 0xe8),
+    weak: Color32::from_rgb(0x9a, 0xa3, 0xb1),
+    accent: Color32::from_rgb(0x5e, 0xd3, 0xbe),
+    warning: Color32::from_rgb(0xe8, 0xb4, 0x4f),
+    error: Color32::from_rgb(0xf5, 0x7a, 0x7a),
+    good: Color32::from_rgb(0x79, 0xc9, 0x7d),
+};
+
+/// Light, for daylight.
+const LIGHT: Palette = Palette {
+    canvas: Color32::from_rgb(0xec, 0xee, 0xf2),
+    grid: Color32::from_rgb(0xd3, 0xd7, 0xde),
+    panel: Color32::from_rgb(0xf6, 0xf7, 0xf9),
+    preview: Color32::from_rgb(0x0c, 0x0d, 0x10),
+    node: Color32::from_rgb(0xff, 0xff, 0xff),
+    title: Color32::from_rgb(0xe2, 0xe6, 0xec),
+    well: Color32::from_rgb(0xe9, 0xec, 0xf1),
+    paper_edge: Color32::from_rgb(0xd9, 0xc4, 0x8a),
+    paper: Color32::from_rgb(0xff, 0xf4, 0xd4),
+    ink: Color32::from_rgb(0x4a, 0x3b, 0x12),
+    line: Color32::from_rgb(0xa9, 0xb0, 0xbc),
+    text: Color32::from_rgb(0x14, 0x17, 0x1c),
+    weak: Color32::from_rgb(0x47, 0x50, 0x5d),
+    accent: Color32::from_rgb(0x00, 0x5f, 0x50),
+    warning: Color32::from_rgb(0x7a, 0x4a, 0x00),
+    error: Color32::from_rgb(0xa1, 0x1a, 0x1a),
+    good: Color32::from_rgb(0x1c, 0x6b, 0x22),
+};
+
+/// High contrast, for a projector and for weak eyes.
+const HIGH_CONTRAST: Palette = Palette {
+    canvas: Color32::from_rgb(0x00, 0x00, 0x00),
+    grid: Color32::from_rgb(0x2e, 0x2e, 0x2e),
+    panel: Color32::from_rgb(0x00, 0x00, 0x00),
+    preview: Color32::from_rgb(0x00, 0x00, 0x00),
+    node: Color32::from_rgb(0x5a, 0x5f, 0x69),
+    title: Color32::from_rgb(0x5e, 0x63, 0x6b),
+    well: Color32::from_rgb(0x16, 0x18, 0x1c),
+    paper_edge: Color32::from_rgb(0xb5, 0xa9, 0x7e),
+    paper: Color32::from_rgb(0x4a, 0x44, 0x32),
+    ink: Color32::from_rgb(0xff, 0xf9, 0xe6),
+    line: Color32::from_rgb(0xc9, 0xce, 0xd6),
+    text: Color32::from_rgb(0xff, 0xff, 0xff),
+    weak: Color32::from_rgb(0xf0, 0xf2, 0xf5),
+    accent: Color32::from_rgb(0x8d, 0xff, 0xe6),
+    warning: Color32::from_rgb(0xff, 0xe4, 0x8f),
+    error: Color32::from_rgb(0xff, 0xe2, 0xdf),
+    good: Color32::from_rgb(0xa6, 0xff, 0xab),
+};
+
+/// A theme of the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// Dark, for a dark room.
+    #[default]
+    Dark,
+    /// Light, for daylight.
+    Light,
+    /// High contrast, for a projector and for weak eyes.
+    HighContrast,
+}
+
+impl Theme {
+    /// All themes, with their names.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Dark, "Dark"), (Self::Light, "Light"), (Self::HighContrast, "High contrast")];
+
+    const fn palette(self) -> &'static Palette {
+        match self {
+            Self::Dark => &DARK,
+            Self::Light => &LIGHT,
+            Self::HighContrast => &HIGH_CONTRAST,
+        }
+    }
+}
+
+thread_local! {
+    /// The theme of the window on this thread.
+    static CHOSEN: Cell<Theme> = const { Cell::new(Theme::Dark) };
+}
+
+/// The theme of the window.
+pub fn chosen() -> Theme {
+    CHOSEN.get()
+}
+
+fn palette() -> &'static Palette {
+    chosen().palette()
+}
 
 /// The background of the canvas.
-pub const CANVAS: Color32 = Color32::from_rgb(0x13, 0x15, 0x19);
+pub fn canvas() -> Color32 {
+    palette().canvas
+}
+
 /// The dots of the grid.
-pub const GRID: Color32 = Color32::from_rgb(0x22, 0x25, 0x2c);
+pub fn grid() -> Color32 {
+    palette().grid
+}
+
 /// The background of the panels.
-pub const PANEL: Color32 = Color32::from_rgb(0x19, 0x1c, 0x21);
+pub fn panel() -> Color32 {
+    palette().panel
+}
+
 /// The background of the preview.
-pub const PREVIEW: Color32 = Color32::from_rgb(0x0c, 0x0d, 0x10);
+pub fn preview() -> Color32 {
+    palette().preview
+}
+
 /// The body of a node, and menus.
-pub const NODE: Color32 = Color32::from_rgb(0x22, 0x26, 0x2d);
+pub fn node() -> Color32 {
+    palette().node
+}
+
 /// The title of a node.
-pub const TITLE: Color32 = Color32::from_rgb(0x2a, 0x2f, 0x38);
+pub fn title() -> Color32 {
+    palette().title
+}
+
 /// The background of fields, knobs and scopes.
-pub const WELL: Color32 = Color32::from_rgb(0x17, 0x1a, 0x1f);
-/// The paper of notes.
-pub const PAPER: Color32 = Color32::from_rgb(0x35, 0x31, 0x27);
+pub fn well() -> Color32 {
+    palette().well
+}
+
 /// The edge of the paper and its corner.
-pub const PAPER_EDGE: Color32 = Color32::from_rgb(0x57, 0x50, 0x3e);
+pub fn paper_edge() -> Color32 {
+    palette().paper_edge
+}
+
+/// The paper of notes.
+pub fn paper() -> Color32 {
+    palette().paper
+}
+
 /// The text on paper.
-pub const INK: Color32 = Color32::from_rgb(0xec, 0xe2, 0xc6);
+pub fn ink() -> Color32 {
+    palette().ink
+}
+
 /// One-pixel separators and the edges of nodes.
-pub const LINE: Color32 = Color32::from_rgb(0x36, 0x3c, 0x47);
+pub fn line() -> Color32 {
+    palette().line
+}
+
 /// Text.
-pub const TEXT: Color32 = Color32::from_rgb(0xdd, 0xe1, 0xe8);
+pub fn text() -> Color32 {
+    palette().text
+}
+
 /// Secondary text: names of ports, help.
-pub const WEAK: Color32 = Color32::from_rgb(0x9a, 0xa3, 0xb1);
+pub fn weak() -> Color32 {
+    palette().weak
+}
+
 /// The accent: selections, travel of knobs, switches that are on.
-pub const ACCENT: Color32 = Color32::from_rgb(0x5e, 0xd3, 0xbe);
+pub fn accent() -> Color32 {
+    palette().accent
+}
+
 /// A warning.
-pub const WARNING: Color32 = Color32::from_rgb(0xe8, 0xb4, 0x4f);
+pub fn warning() -> Color32 {
+    palette().warning
+}
+
 /// An error.
-pub const ERROR: Color32 = Color32::from_rgb(0xf5, 0x7a, 0x7a);
+pub fn error() -> Color32 {
+    palette().error
+}
+
 /// A working engine or device.
-pub const GOOD: Color32 = Color32::from_rgb(0x79, 0xc9, 0x7d);
+pub fn good() -> Color32 {
+    palette().good
+}
+
+/// Text on a picture, which is dark in every theme.
+pub const ON_PICTURE: Color32 = DARK.text;
+/// Secondary text on a picture.
+pub const ON_PICTURE_WEAK: Color32 = DARK.weak;
 
 /// The unit of spacing and of the grid of the canvas.
 pub const UNIT: f32 = 8.0;
@@ -125,7 +307,20 @@ pub const MESSAGE_SECS: f64 = 6.0;
 pub const LIGHT_SECS: f64 = 0.15;
 
 /// The colours of the ports and cables of a kind, bright and dim.
-pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
+pub fn kind_colours(kind: Kind) -> (Color32, Color32) {
+    let (bright, dim) = dark_kind_colours(kind);
+    match chosen() {
+        Theme::Dark => (bright, dim),
+        Theme::Light => {
+            let bright = bright.lerp_to_gamma(Color32::BLACK, 0.55);
+            (bright, bright.lerp_to_gamma(Color32::WHITE, 0.6))
+        }
+        Theme::HighContrast => (bright.lerp_to_gamma(Color32::WHITE, 0.55), bright.lerp_to_gamma(Color32::BLACK, 0.45)),
+    }
+}
+
+/// The colours of a kind in the dark theme, bright and dim.
+const fn dark_kind_colours(kind: Kind) -> (Color32, Color32) {
     match kind {
         Kind::Number => (Color32::from_rgb(0xd8, 0xb0, 0x98), Color32::from_rgb(0x6f, 0x5b, 0x50)),
         Kind::Gate => (Color32::from_rgb(0xe5, 0x7f, 0x7f), Color32::from_rgb(0x77, 0x45, 0x46)),
@@ -140,7 +335,7 @@ pub const fn kind_colours(kind: Kind) -> (Color32, Color32) {
 
 /// The colour of a family of nodes.
 pub fn family_colour(name: &str) -> Color32 {
-    Family::find(name).map_or(WEAK, |family| kind_colours(family.kind).0)
+    Family::find(name).map_or(weak(), |family| kind_colours(family.kind).0)
 }
 
 /// The font of numbers: digits of equal width, so that values do not jitter.
@@ -153,8 +348,15 @@ pub fn proportional(size: f32) -> FontId {
     FontId::new(size, FontFamily::Proportional)
 }
 
-/// Installs the theme in a context.
+/// Installs the dark theme in a context.
 pub fn install(ctx: &egui::Context) {
+    choose(ctx, Theme::Dark);
+}
+
+/// Chooses the theme of a window.
+pub fn choose(ctx: &egui::Context, theme: Theme) {
+    CHOSEN.set(theme);
+    // One style of egui's serves all themes: its colours are ours.
     ctx.set_theme(egui::Theme::Dark);
     let animation_time = ctx.global_style().animation_time;
     ctx.set_style_of(egui::Theme::Dark, Arc::new(Style { animation_time, ..style(1.0) }));
@@ -188,31 +390,31 @@ pub fn style(zoom: f32) -> Style {
 }
 
 fn visuals(zoom: f32) -> Visuals {
-    let mut visuals = Visuals::dark();
+    let mut visuals = if chosen() == Theme::Light { Visuals::light() } else { Visuals::dark() };
     let radius = CornerRadius::same((4.0 * zoom).round() as u8);
-    visuals.panel_fill = PANEL;
-    visuals.window_fill = NODE;
-    visuals.window_stroke = Stroke::new(1.0, LINE);
+    visuals.panel_fill = panel();
+    visuals.window_fill = node();
+    visuals.window_stroke = Stroke::new(1.0, line());
     visuals.window_corner_radius = CornerRadius::same(6);
     visuals.menu_corner_radius = CornerRadius::same(6);
     visuals.window_shadow = Shadow { offset: [0, 8], blur: 24, spread: 0, color: Color32::from_black_alpha(120) };
     visuals.popup_shadow = visuals.window_shadow;
-    visuals.extreme_bg_color = WELL;
-    visuals.faint_bg_color = WELL;
-    visuals.text_edit_bg_color = Some(WELL);
-    visuals.warn_fg_color = WARNING;
-    visuals.error_fg_color = ERROR;
-    visuals.hyperlink_color = ACCENT;
-    visuals.selection.bg_fill = ACCENT.gamma_multiply(0.30);
-    visuals.selection.stroke = Stroke::new(1.0, ACCENT);
-    visuals.weak_text_color = Some(WEAK);
+    visuals.extreme_bg_color = well();
+    visuals.faint_bg_color = well();
+    visuals.text_edit_bg_color = Some(well());
+    visuals.warn_fg_color = warning();
+    visuals.error_fg_color = error();
+    visuals.hyperlink_color = accent();
+    visuals.selection.bg_fill = accent().gamma_multiply(0.30);
+    visuals.selection.stroke = Stroke::new(1.0, accent());
+    visuals.weak_text_color = Some(weak());
     let widgets = &mut visuals.widgets;
     for (widget, fill, edge, text) in [
-        (&mut widgets.noninteractive, PANEL, LINE, TEXT),
-        (&mut widgets.inactive, WELL, LINE, TEXT),
-        (&mut widgets.hovered, TITLE, WEAK, Color32::WHITE),
-        (&mut widgets.active, TITLE, ACCENT, Color32::WHITE),
-        (&mut widgets.open, TITLE, WEAK, TEXT),
+        (&mut widgets.noninteractive, panel(), line(), text()),
+        (&mut widgets.inactive, well(), line(), text()),
+        (&mut widgets.hovered, title(), weak(), text()),
+        (&mut widgets.active, title(), accent(), text()),
+        (&mut widgets.open, title(), weak(), text()),
     ] {
         widget.bg_fill = fill;
         widget.weak_bg_fill = fill;
@@ -228,7 +430,7 @@ fn visuals(zoom: f32) -> Visuals {
 pub fn frame_colours() -> [(&'static str, Color32); 8] {
     let kind = |kind| kind_colours(kind).0;
     [
-        ("grey", WEAK),
+        ("grey", weak()),
         ("clay", kind(Kind::Number)),
         ("red", kind(Kind::Gate)),
         ("straw", kind(Kind::Text)),
@@ -261,28 +463,33 @@ mod tests {
     }
 
     #[test]
-    fn text_and_cables_can_be_read() {
-        for background in [CANVAS, PANEL, NODE, TITLE, WELL, PREVIEW] {
-            for text in [TEXT, WEAK, ACCENT, WARNING, ERROR] {
-                assert!(
-                    contrast(text, background) >= 4.5,
-                    "{text:?} on {background:?}: {}",
-                    contrast(text, background)
-                );
+    fn text_and_cables_can_be_read_in_every_theme() {
+        for (theme, name) in Theme::ALL {
+            CHOSEN.set(theme);
+            for background in [canvas(), panel(), node(), title(), well()] {
+                for colour in [text(), weak(), accent(), warning(), error()] {
+                    let contrast = contrast(colour, background);
+                    assert!(contrast >= 4.5, "{name}: {colour:?} on {background:?}: {contrast}");
+                }
+            }
+            assert!(contrast(ON_PICTURE, preview()) >= 4.5 && contrast(ON_PICTURE_WEAK, preview()) >= 4.5);
+            assert!(contrast(ink(), paper()) >= 4.5, "{name}");
+            for kind in Kind::ALL {
+                let (bright, dim) = kind_colours(kind);
+                assert!(contrast(bright, canvas()) >= 3.0, "{name}, {kind}: {}", contrast(bright, canvas()));
+                assert!(contrast(bright, node()) >= 3.0, "{name}, {kind}: {}", contrast(bright, node()));
+                assert!(contrast(bright, dim) >= 2.0, "{name}, {kind}: bright and dim are hard to tell apart");
             }
         }
-        assert!(contrast(INK, PAPER) >= 4.5);
-        for kind in Kind::ALL {
-            let (bright, dim) = kind_colours(kind);
-            assert!(contrast(bright, CANVAS) >= 3.0 && contrast(bright, NODE) >= 3.0, "{kind}");
-            assert!(contrast(bright, dim) >= 2.0, "{kind}: bright and dim are hard to tell apart");
-        }
+        CHOSEN.set(Theme::HighContrast);
+        assert!(contrast(node(), canvas()) >= 3.0, "{}", contrast(node(), canvas()));
+        CHOSEN.set(Theme::Dark);
     }
 
     #[test]
     fn every_family_has_a_colour() {
         for def in bendrack_nodes::LIBRARY {
-            assert_ne!(family_colour(def.family()), WEAK, "{}", def.name);
+            assert_ne!(family_colour(def.family()), weak(), "{}", def.name);
         }
     }
 }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use bendrack::engine::{Frame, Latency, ModelShape, Pair, Playing, Replay, Stage, Status, Warning};
 use bendrack::media::{Map, Picture};
-use bendrack::ui::document::recent::Recent;
-use bendrack::ui::{App, EngineLink, Options, Recovery, Waker, theme};
+use bendrack::ui::{App, EngineLink, FilesOfUser, Options, Recovery, Waker, theme};
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
@@ -231,7 +230,8 @@ pub fn window_on(
             takes: Box::new(FakeTakes::default()),
             devices: Box::new(FakeDevices::default()),
             recovery,
-            recent: Recent::default(),
+            files_of_user: FilesOfUser::default(),
+            stats: None,
             waker: Waker::default(),
         },
         wgpu,
@@ -255,10 +255,30 @@ pub fn recording_window_with(patch: Patch, devices: FakeDevices) -> (Window, Fak
         takes: Box::new(FakeTakes::default()),
         devices: Box::new(devices),
         recovery: None,
-        recent: Recent::default(),
+        files_of_user: FilesOfUser::default(),
+        stats: None,
         waker: Waker::default(),
     };
     (window_of(options, false), recordings, fake)
+}
+
+/// A window with the files of a user's settings.
+pub fn window_of_user(patch: Patch, files_of_user: FilesOfUser) -> (Window, Fake) {
+    let fake = Fake::default();
+    fake.play(0);
+    let options = Options {
+        patch,
+        path: None,
+        engine: Box::new(fake.clone()),
+        recordings: Box::new(FakeRecordings::default()),
+        takes: Box::new(FakeTakes::default()),
+        devices: Box::new(FakeDevices::default()),
+        recovery: None,
+        files_of_user,
+        stats: None,
+        waker: Waker::default(),
+    };
+    (window_of(options, false), fake)
 }
 
 /// A window with takes, on an engine without a model; `wgpu` if it is to be drawn.
@@ -273,7 +293,8 @@ pub fn takes_window(takes: &FakeTakes, wgpu: bool) -> (Window, Fake) {
         takes: Box::new(takes.clone()),
         devices: Box::new(FakeDevices::default()),
         recovery: None,
-        recent: Recent::default(),
+        files_of_user: FilesOfUser::default(),
+        stats: None,
         waker: Waker::default(),
     };
     (window_of(options, wgpu), fake)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bendrack::engine::{Engine, EngineHandle, Model};
+use bendrack::ui::theme;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::{Node, Patch};
@@ -191,6 +192,17 @@ fn screenshots_of_probes() {
     };
     play(&mut window, 4);
     shoot(&mut window, "probe_words");
+    for (name, choice) in [("light", theme::Theme::Light), ("contrast", theme::Theme::HighContrast)] {
+        theme::choose(&window.ctx, choice);
+        play(&mut window, 1);
+        shoot(&mut window, name);
+    }
+    theme::choose(&window.ctx, theme::Theme::Dark);
+    window.key_press(Key::L);
+    play(&mut window, 1);
+    shoot(&mut window, "browser");
+    window.key_press(Key::L);
+    play(&mut window, 1);
     let at = window.get_by_label("word tulip").rect().center();
     window.hover_at(at);
     play(&mut window, 2);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use bendrack::ui::document::settings::Stored;
 use bendrack::ui::widgets::knob::KnobChange;
+use bendrack::ui::{FilesOfUser, theme};
 use bendrack_nodes::patch::{LevelEdit, Node, Patch};
 use eframe::egui::{Event, Key, Modifiers, PointerButton, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -535,4 +537,36 @@ fn the_browser_finds_patches_by_words_and_tags() {
     type_text(&mut window, "tulip");
     assert!(window.query_by_label("patch First bend").is_some());
     assert!(window.query_by_label("patch DMX channel").is_none());
+}
+
+#[test]
+fn themes_and_scales_are_chosen_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = FilesOfUser { settings: Stored::at(folder.path().join("settings.json")), ..FilesOfUser::default() };
+    let (mut window, _) = window_of_user(first_bend(), files.clone());
+    window.get_by_label("View").click();
+    window.run_steps(3);
+    window.get_by_label("Light").click();
+    window.run_steps(3);
+    assert_eq!(theme::chosen(), theme::Theme::Light);
+    window.get_by_label("View").click();
+    window.run_steps(3);
+    window.get_by_label("150 %").click();
+    window.run_steps(4);
+    assert!((window.ctx.zoom_factor() - 1.5).abs() < 1e-6);
+    let (again, _) = window_of_user(first_bend(), files);
+    assert_eq!(theme::chosen(), theme::Theme::Light);
+    assert!((again.ctx.zoom_factor() - 1.5).abs() < 1e-6, "the next window has it");
+}
+
+#[test]
+#[ignore = "renders screenshots, which needs a graphics driver"]
+fn pictures_of_the_bar_at_three_widths() {
+    let (mut window, fake) = window_with(first_bend(), None, None, true);
+    fake.play(1);
+    for width in [1600.0, 1440.0, 1200.0, 960.0] {
+        window.set_size(vec2(width, 700.0));
+        window.run_steps(4);
+        crate::shoot(&mut window, &format!("bar_{width}"));
+    }
 }

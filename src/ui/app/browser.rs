@@ -41,7 +41,7 @@ impl App {
         if !self.browser.open {
             return;
         }
-        let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);
+        let frame = Frame::new().fill(theme::panel()).inner_margin(2.0 * theme::UNIT);
         let panel = Panel::left("browser").frame(frame).exact_size(WIDTH);
         let answer = panel.show(ui, |ui| browser_ui(ui, &mut self.browser, &self.recent)).inner;
         match answer {

@@ -20,6 +20,8 @@ pub enum Command {
     Help,
     /// Open a file.
     Open,
+    /// Close the window.
+    Quit,
     /// Save the patch.
     Save,
     /// Save the patch to another file.
@@ -108,6 +110,7 @@ impl App {
             Command::ToggleBrowser => self.toggle_browser(),
             Command::Help => self.show_help(ui),
             Command::Open => self.request(ui, Discarding::Open(None)),
+            Command::Quit => self.request(ui, Discarding::Close),
             Command::Save => self.save(ui, false),
             Command::SaveAs => self.save(ui, true),
             Command::Undo => drop(editor.document.undo()),

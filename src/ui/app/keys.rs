@@ -39,6 +39,7 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
     take(shift, Key::S, Command::SaveAs);
     take(ctrl, Key::S, Command::Save);
     take(ctrl, Key::O, Command::Open);
+    take(ctrl, Key::Q, Command::Quit);
     take(ctrl, Key::R, Command::ToggleRecording);
     take(ctrl, Key::T, Command::ToggleTakes);
     take(ctrl, Key::K, Command::KeepTake);

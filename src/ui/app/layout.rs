@@ -28,67 +28,72 @@ impl App {
         if self.preview.large {
             self.playing_ui(ui);
             let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
-            let frame = Frame::new().fill(theme::PREVIEW);
+            let frame = Frame::new().fill(theme::preview());
             CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
             return;
         }
         if self.stage.is_performing {
             return self.perform_ui(ui);
         }
-        let frame = Frame::new().fill(theme::PANEL).inner_margin(vec2(theme::UNIT, 0.0));
+        let frame = Frame::new().fill(theme::panel()).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
         let state = self.recordings.state();
         let (last, remote) = (self.recorded.as_deref(), self.recordings.remote());
         let stage = self.stage.lights();
         let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
-        let workspace = &mut self.workspace;
-        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, stage)).inner {
+        let (workspace, settings) = (&mut self.workspace, &mut self.settings);
+        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, stage, settings)).inner {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
         if self.files.waiting.is_some() {
-            let frame = Frame::new().fill(theme::TITLE).inner_margin(theme::UNIT);
+            let frame = Frame::new().fill(theme::title()).inner_margin(theme::UNIT);
             Panel::top("question").frame(frame).show(ui, |ui| self.question_ui(ui));
         }
         let side = ui.available_width() * theme::SIDE_SHARE;
-        Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::PANEL)).show(ui, |ui| {
-            self.playing_ui(ui);
-            let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
-            // The preview fills the width of the column; the inspector takes the rest of its height.
-            let wide = ui.available_width() / aspect(&workspace.playback);
-            let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
-            let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
-            panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
-            let canvas = &self.canvas;
-            let corner = canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + vec2(4.0 * theme::UNIT, 6.0 * theme::UNIT);
-            let place = |workspace: &Workspace| canvas.free_place(workspace, corner);
-            let words = Frame::new().inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT));
-            Panel::top("words").frame(words).show(ui, |ui| {
-                self.preview.word = words_ui(ui, workspace, place, true);
-                let width = ((ui.available_width() - 8.0 * 4.0) / 9.0).clamp(20.0, 64.0);
-                pads_ui(ui, &mut workspace.editor, 9, vec2(width, 28.0));
-                if !workspace.editor.document.patch.snapshots.is_empty() {
-                    ui.horizontal(|ui| morph_ui(ui, &mut workspace.editor));
+        Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::panel())).show(
+            ui,
+            |ui| {
+                self.playing_ui(ui);
+                let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
+                // The preview fills the width of the column; the inspector takes the rest of its height.
+                let wide = ui.available_width() / aspect(&workspace.playback);
+                let tall = wide.min(ui.available_height() * theme::PREVIEW_SHARE);
+                let panel = Panel::top("preview").exact_size(tall).frame(Frame::new());
+                panel.show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
+                let canvas = &self.canvas;
+                let corner =
+                    canvas.rect.map_or(Pos2::ZERO, |rect| rect.min) + vec2(4.0 * theme::UNIT, 6.0 * theme::UNIT);
+                let place = |workspace: &Workspace| canvas.free_place(workspace, corner);
+                let words = Frame::new().inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT));
+                Panel::top("words").frame(words).show(ui, |ui| {
+                    self.preview.word = words_ui(ui, workspace, place, true);
+                    let width = ((ui.available_width() - 8.0 * 4.0) / 9.0).clamp(20.0, 64.0);
+                    pads_ui(ui, &mut workspace.editor, 9, vec2(width, 28.0));
+                    if !workspace.editor.document.patch.snapshots.is_empty() {
+                        ui.horizontal(|ui| morph_ui(ui, &mut workspace.editor));
+                    }
+                    fade_ui(ui, &mut workspace.editor);
+                });
+                let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
+                // In a part of its own: content that is too wide must not widen the column, which would keep the width.
+                let mut part = ui.new_child(UiBuilder::new().max_rect(ui.available_rect_before_wrap()));
+                part.set_clip_rect(part.max_rect().intersect(ui.clip_rect()));
+                let choice =
+                    CentralPanel::default().frame(frame).show(&mut part, |ui| inspector_ui(ui, workspace)).inner;
+                ui.allocate_rect(ui.available_rect_before_wrap(), Sense::hover());
+                let command = choice.map(|choice| match choice {
+                    MapsChoice::Learn => Command::ToggleLearningMaps,
+                    MapsChoice::Save => Command::SaveMaps,
+                    MapsChoice::Load => Command::LoadMaps,
+                });
+                if let Some(command) = command {
+                    self.run(ui, command);
                 }
-                fade_ui(ui, &mut workspace.editor);
-            });
-            let frame = Frame::new().inner_margin(2.0 * theme::UNIT);
-            // In a part of its own: content that is too wide must not widen the column, which would keep the width.
-            let mut part = ui.new_child(UiBuilder::new().max_rect(ui.available_rect_before_wrap()));
-            part.set_clip_rect(part.max_rect().intersect(ui.clip_rect()));
-            let choice = CentralPanel::default().frame(frame).show(&mut part, |ui| inspector_ui(ui, workspace)).inner;
-            ui.allocate_rect(ui.available_rect_before_wrap(), Sense::hover());
-            let command = choice.map(|choice| match choice {
-                MapsChoice::Learn => Command::ToggleLearningMaps,
-                MapsChoice::Save => Command::SaveMaps,
-                MapsChoice::Load => Command::LoadMaps,
-            });
-            if let Some(command) = command {
-                self.run(ui, command);
-            }
-        });
+            },
+        );
         if self.device_monitor.open {
-            let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);
+            let frame = Frame::new().fill(theme::panel()).inner_margin(2.0 * theme::UNIT);
             let panel = Panel::bottom("devices").frame(frame).resizable(true);
             let panel = panel.default_size(theme::MONITOR.0).min_size(theme::MONITOR.1);
             panel.show(ui, |ui| self.monitor_ui(ui));

@@ -1,14 +1,10 @@
 //! The mapping of the picture onto a projector's surface: four corners that are dragged, and flips.
 
-use std::fs;
-use std::path::PathBuf;
-
 use eframe::egui::epaint::{Mesh, Vertex};
 use eframe::egui::{Color32, Key, Pos2, Rect, Response, Stroke, TextureId, Ui, Vec2, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
-use crate::disk::replace;
-use crate::files::data_folder;
+use crate::ui::document::settings::Stored;
 use crate::ui::theme;
 
 /// The cells of the mesh along each side: fine enough that the perspective of a picture is smooth.
@@ -34,18 +30,9 @@ impl Default for Mapping {
 }
 
 impl Mapping {
-    /// The mapping of the user; none in a damaged file.
-    pub(super) fn of_user() -> Self {
-        let read = || serde_json::from_slice::<Self>(&fs::read(file()?).ok()?).ok();
-        read().filter(Self::is_valid).unwrap_or_default()
-    }
-
-    fn save(&self) {
-        if let (Some(file), Ok(text)) = (file(), serde_json::to_vec(self)) {
-            // Without a folder for it, the mapping lives as long as the window.
-            let _ = file.parent().map(fs::create_dir_all);
-            let _ = replace(&file, &text);
-        }
+    /// The mapping in a file; none in a damaged one.
+    pub(super) fn read(file: &Stored) -> Self {
+        file.read().filter(Self::is_valid).unwrap_or_default()
     }
 
     /// True if the corners are those of a convex shape, which a picture fills.
@@ -94,8 +81,8 @@ impl Mapping {
         mesh
     }
 
-    /// Edits the mapping: drags of corners, H and V flip, R resets. Saves each change.
-    pub(super) fn edit_ui(&mut self, ui: &Ui, response: &Response, place: Rect) {
+    /// Edits the mapping: drags of corners, H and V flip, R resets. Writes each change to a file.
+    pub(super) fn edit_ui(&mut self, ui: &Ui, response: &Response, place: Rect, file: &Stored) {
         let before = *self;
         let points = self.corners.map(|corner| place.min + Vec2::from(corner) * place.size());
         let held = ui.id().with("corner");
@@ -121,22 +108,18 @@ impl Mapping {
             *self = before;
         }
         if *self != before {
-            self.save();
+            file.write(self);
         }
-        let stroke = Stroke::new(2.0, theme::ACCENT);
+        let stroke = Stroke::new(2.0, theme::accent());
         for (index, point) in points.iter().enumerate() {
-            ui.painter().line_segment([*point, points[(index + 1) % 4]], Stroke::new(1.0, theme::ACCENT));
+            ui.painter().line_segment([*point, points[(index + 1) % 4]], Stroke::new(1.0, theme::accent()));
             ui.painter().circle_stroke(*point, 10.0, stroke);
         }
         let text = "Drag the corners. H and V flip, R resets, C ends.";
         let at = place.center() - vec2(0.0, 12.0);
         let font = theme::proportional(theme::LARGE);
-        ui.painter().text(at, eframe::egui::Align2::CENTER_CENTER, text, font, theme::ACCENT);
+        ui.painter().text(at, eframe::egui::Align2::CENTER_CENTER, text, font, theme::accent());
     }
-}
-
-fn file() -> Option<PathBuf> {
-    Some(data_folder()?.join("bendrack").join("projection.json"))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod perform;
 pub mod recording;
 mod remote;
 mod stage;
+mod stats;
 pub mod takes;
 mod top_bar;
 pub mod waker;
@@ -37,6 +38,7 @@ use crate::ui::document::maps::map_step;
 use crate::ui::document::ports::input_of;
 use crate::ui::document::recent::Recent;
 use crate::ui::document::recovery::Recovery;
+use crate::ui::document::settings::{SCALES, Settings, Stored};
 use crate::ui::panels::browser::Browser;
 use crate::ui::panels::monitor::DeviceMonitor;
 use crate::ui::panels::preview::Preview;
@@ -54,6 +56,7 @@ use keys::{KeyContext, commands};
 use recording::{HeldKey, Press, RecordedParts, RecordingLink};
 use remote::Remote;
 use stage::Stage;
+pub use stats::UiStats;
 use takes::{Takes, TakesLink};
 use top_bar::TapTempo;
 use waker::Waker;
@@ -74,10 +77,31 @@ pub struct Options {
     pub takes: Box<dyn TakesLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
-    /// The recent files.
-    pub recent: Recent,
+    /// The files of the user's settings.
+    pub files_of_user: FilesOfUser,
+    /// Frame times, for a file.
+    pub stats: Option<UiStats>,
     /// The waker, for the thread that shows frames.
     pub waker: Waker,
+}
+
+/// The files of the user's settings; by default, settings live as long as the window.
+#[derive(Clone, Debug, Default)]
+pub struct FilesOfUser {
+    /// The theme and the scale.
+    pub settings: Stored,
+    /// The recent files.
+    pub recent: Stored,
+    /// The mapping of the output.
+    pub mapping: Stored,
+}
+
+impl FilesOfUser {
+    /// The files in the user's data folder.
+    pub fn in_data_folder() -> Self {
+        let [settings, recent, mapping] = ["settings.json", "recent.json", "projection.json"].map(Stored::of_user);
+        Self { settings, recent, mapping }
+    }
 }
 
 /// The window.
@@ -105,6 +129,10 @@ pub struct App {
     takes_panel: TakesPanel,
     browser: Browser,
     recent: Recent,
+    settings: Settings,
+    /// The settings that the context has.
+    shown_settings: Option<Settings>,
+    files_of_user: FilesOfUser,
     files: FileTasks,
     backup: Backup,
     message: Message,
@@ -114,6 +142,7 @@ pub struct App {
     /// True while the engine makes the video without bends too.
     is_compared: bool,
     stage: Stage,
+    stats: Option<UiStats>,
 }
 
 /// A message in the status bar, which expires.
@@ -176,18 +205,23 @@ impl App {
             takes: Takes::new(options.takes),
             takes_panel: TakesPanel::default(),
             browser: Browser::default(),
-            recent: options.recent,
+            recent: Recent::read(options.files_of_user.recent.clone()),
+            settings: options.files_of_user.settings.read().unwrap_or_default(),
+            shown_settings: None,
+            files_of_user: options.files_of_user,
             files: FileTasks::default(),
             message: Message::default(),
             taps: TapTempo::default(),
             had_focus: false,
             is_compared: false,
             stage: Stage::default(),
+            stats: options.stats,
         }
     }
 
     /// Shows one frame of the window.
     pub fn show(&mut self, ui: &mut Ui) {
+        self.apply_settings(ui);
         let Workspace { editor, playback, .. } = &mut self.workspace;
         playback.is_frozen = self.stage.is_frozen;
         self.engine_status.poll(ui.ctx(), &*self.engine, editor, playback);
@@ -247,6 +281,19 @@ impl App {
             ui.ctx().request_repaint_after_secs(theme::RECOVERY_SECS as f32);
         }
         self.set_title(ui);
+    }
+
+    /// Shows new settings, and keeps them.
+    fn apply_settings(&mut self, ui: &Ui) {
+        if self.shown_settings == Some(self.settings) {
+            return;
+        }
+        if self.shown_settings.is_some() {
+            self.files_of_user.settings.write(&self.settings);
+        }
+        self.shown_settings = Some(self.settings);
+        theme::choose(ui.ctx(), self.settings.theme);
+        ui.ctx().set_zoom_factor(self.settings.scale.clamp(SCALES.0, SCALES.1));
     }
 
     /// Follows the comparison that the preview asks for.
@@ -310,7 +357,10 @@ impl App {
 }
 
 impl eframe::App for App {
-    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        if let Some(stats) = &mut self.stats {
+            stats.add(frame.info().cpu_usage);
+        }
         self.show(ui);
     }
 }

@@ -18,7 +18,7 @@ const BUTTON: f32 = 48.0;
 impl App {
     /// Shows perform mode in the whole window.
     pub(super) fn perform_ui(&mut self, ui: &mut Ui) {
-        let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);
+        let frame = Frame::new().fill(theme::panel()).inner_margin(2.0 * theme::UNIT);
         let mut command = None;
         Panel::right("perform").exact_size(WIDTH).frame(frame).show(ui, |ui| {
             Panel::bottom("save the show").frame(Frame::new()).show(ui, |ui| command = self.safety_ui(ui));
@@ -31,12 +31,12 @@ impl App {
             },
         );
         self.playing_ui(ui);
-        let words = Frame::new().fill(theme::PANEL).inner_margin(theme::UNIT);
+        let words = Frame::new().fill(theme::panel()).inner_margin(theme::UNIT);
         Panel::bottom("words").frame(words).show(ui, |ui| {
             self.preview.word = words_ui(ui, &mut self.workspace, |_: &Workspace| [0.0; 2], false);
         });
         let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
-        let frame = Frame::new().fill(theme::PREVIEW);
+        let frame = Frame::new().fill(theme::preview());
         CentralPanel::default().frame(frame).show(ui, |ui| preview_ui(ui, &mut self.preview, workspace, status));
         if let Some(command) = command {
             self.run(ui, command);
@@ -53,7 +53,7 @@ impl App {
         ui.horizontal(|ui| {
             let slider = ui.add(Slider::new(&mut depth, 0.0..=1.0).show_value(false).trailing_fill(true));
             slider.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, "depth of all bends"));
-            let colour = if master < 1.0 { theme::WARNING } else { theme::WEAK };
+            let colour = if master < 1.0 { theme::warning() } else { theme::weak() };
             ui.label(RichText::new(format!("bends {:.0} %", 100.0 * depth)).size(theme::SMALL).color(colour));
             if slider.changed() {
                 self.set_master(depth);
@@ -69,7 +69,7 @@ impl App {
                 ("Black", lights.is_black, Command::ToggleBlackout, "Ctrl+B"),
                 ("Output", lights.is_output, Command::ToggleOutput, "Ctrl+U"),
             ] {
-                let text = RichText::new(text).color(if is_on { theme::WARNING } else { theme::TEXT });
+                let text = RichText::new(text).color(if is_on { theme::warning() } else { theme::text() });
                 if ui.add(Button::new(text).selected(is_on).min_size(size)).on_hover_text(key).clicked() {
                     command = Some(of);
                 }

@@ -127,10 +127,10 @@ pub struct RecordingBar<'a> {
 pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> {
     let RecordingBar { state, parts, last, remote } = bar;
     let (text, colour) = match state {
-        RecordingState::Off => ("Record".to_owned(), theme::TEXT),
-        RecordingState::On { secs, is_paused: false, .. } => (clock(*secs), theme::ERROR),
-        RecordingState::On { secs, .. } => (format!("{} paused", clock(*secs)), theme::WARNING),
-        RecordingState::Ending => ("saving".to_owned(), theme::WEAK),
+        RecordingState::Off => ("Record".to_owned(), theme::text()),
+        RecordingState::On { secs, is_paused: false, .. } => (clock(*secs), theme::error()),
+        RecordingState::On { secs, .. } => (format!("{} paused", clock(*secs)), theme::warning()),
+        RecordingState::Ending => ("saving".to_owned(), theme::weak()),
     };
     let hint = match state {
         RecordingState::Off => (*last).map_or_else(
@@ -154,7 +154,7 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
         ui.spacing_mut().item_spacing.x = 4.0;
         let (dot, _) = ui.allocate_exact_size(vec2(10.0, 16.0), Sense::hover());
         let is_on = matches!(state, RecordingState::On { .. });
-        ui.painter().circle_filled(dot.center(), if is_on { 5.0 } else { 4.0 }, theme::ERROR);
+        ui.painter().circle_filled(dot.center(), if is_on { 5.0 } else { 4.0 }, theme::error());
         let button = Button::new(RichText::new(&text).color(colour)).frame_when_inactive(false);
         let button = ui.add_enabled(**state != RecordingState::Ending, button);
         let label = match state {
@@ -167,7 +167,7 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
             command = Some(Command::ToggleRecording);
         }
         let menu = ui.add_enabled_ui(**state == RecordingState::Off, |ui| {
-            let menu = ui.menu_button(RichText::new("⏷").color(theme::WEAK), |ui| {
+            let menu = ui.menu_button(RichText::new("⏷").color(theme::weak()), |ui| {
                 ui.checkbox(&mut parts.screen, "Screen").on_hover_text("The picture that the patch shows");
                 ui.checkbox(&mut parts.model, "Model").on_hover_text("The model's picture, without heatmaps");
                 ui.checkbox(&mut parts.maps, "Heatmaps").on_hover_text("The maps of all taps, beside one another");

@@ -94,7 +94,8 @@ impl App {
             None => builder.with_fullscreen(output.is_full),
         };
         let texture = self.workspace.playback.images.screen.clone().filter(|_| !self.stage.is_black);
-        let mut mapping = *self.stage.mapping.get_or_insert_with(Mapping::of_user);
+        let file = self.files_of_user.mapping.clone();
+        let mut mapping = *self.stage.mapping.get_or_insert_with(|| Mapping::read(&file));
         let (mut is_closed, mut command) = (false, None);
         ui.ctx().show_viewport_immediate(ViewportId::from_hash_of("output"), builder, |ui, _| {
             let black = Frame::new().fill(Color32::BLACK);
@@ -108,7 +109,7 @@ impl App {
                     let place = fitted(texture, rect);
                     ui.painter().add(mapping.mesh(texture.id(), place));
                     if output.is_mapping {
-                        mapping.edit_ui(ui, &response, place);
+                        mapping.edit_ui(ui, &response, place, &file);
                     }
                 }
                 for (key, of_key) in [
@@ -160,6 +161,9 @@ impl App {
     }
 }
 
+/// The room right of the slider that its whole label needs, beside tempo, seed and view.
+const ROOM: f32 = 300.0;
+
 /// The keys of the monitors.
 const NUMBERS: [Key; 4] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4];
 
@@ -173,7 +177,10 @@ pub(super) fn master_ui(ui: &mut Ui, master: f64) -> Option<f64> {
     shown.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, format!("depth of all bends {master:.2}")));
     let hint = format!("Depth of all bends: {:.0} %. At 0 the model runs as without bends.", 100.0 * master);
     let changed = shown.on_hover_text(hint).changed();
-    let colour = if master < 1.0 { theme::WARNING } else { theme::WEAK };
-    ui.label(eframe::egui::RichText::new(format!("bends {:.0} %", 100.0 * depth)).size(theme::SMALL).color(colour));
+    let colour = if master < 1.0 { theme::warning() } else { theme::weak() };
+    // A narrow bar has room for the number alone.
+    let name = if ui.available_width() < ROOM { "" } else { "bends " };
+    let text = format!("{name}{:.0} %", 100.0 * depth);
+    ui.label(eframe::egui::RichText::new(text).size(theme::SMALL).color(colour));
     changed.then_some(depth)
 }

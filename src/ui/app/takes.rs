@@ -89,7 +89,7 @@ impl App {
         if !self.takes_panel.open {
             return;
         }
-        let frame = Frame::new().fill(theme::PANEL).inner_margin(2.0 * theme::UNIT);
+        let frame = Frame::new().fill(theme::panel()).inner_margin(2.0 * theme::UNIT);
         let panel = Panel::bottom("takes").frame(frame).resizable(true);
         let panel = panel.default_size(theme::MONITOR.0).min_size(theme::MONITOR.1);
         let (rows, render, videos) = (self.takes.link.rows(), self.takes.link.render_state(), self.takes.link.videos());
@@ -123,7 +123,7 @@ impl App {
     /// Shows the banner of a take that is played back, if there is one.
     pub(super) fn playing_ui(&self, ui: &mut Ui) {
         let Some(playing) = &self.engine_status.status.playing else { return };
-        let frame = Frame::new().fill(theme::TITLE).inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0));
+        let frame = Frame::new().fill(theme::title()).inner_margin(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0));
         let panel = Panel::top("playing").exact_size(theme::TOP).frame(frame);
         if panel.show(ui, |ui| playing_ui(ui, playing, self.engine_status.frame)).inner {
             self.engine.stop_playing();

@@ -2,13 +2,15 @@
 
 use bendrack_nodes::compile::plan::TEMPI;
 use bendrack_nodes::patch::Edit;
+use eframe::egui::containers::menu::MenuButton;
 use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetType};
 
 use super::command::Command;
 use super::recording::{RecordingBar, recording_ui};
 use super::stage::master_ui;
 use crate::ui::document::Step;
-use crate::ui::theme;
+use crate::ui::document::settings::Settings;
+use crate::ui::theme::{self, Theme};
 use crate::ui::widgets::flat_button;
 use crate::ui::widgets::icon::{Icon, icon_button};
 use crate::ui::workspace::Workspace;
@@ -39,37 +41,75 @@ impl TapTempo {
     }
 }
 
-/// Shows the bar. Returns the command of a clicked button. A button without a hint is disabled.
+/// Shows the bar. Returns the command of a clicked button.
 pub fn top_bar_ui(
     ui: &mut Ui,
     workspace: &mut Workspace,
     recording: &mut RecordingBar<'_>,
     stage: StageLights,
+    settings: &mut Settings,
 ) -> Option<Command> {
     let (mut command, mut record, mut on_stage) = (None, None, None);
-    let mut button = |ui: &mut Ui, text: &str, hint: Option<&str>, of: Command| {
-        let button = ui.add_enabled(hint.is_some(), flat_button(text));
-        if button.on_hover_text(hint.unwrap_or_default()).clicked() {
-            command = Some(of);
+    let document = &workspace.editor.document;
+    let undo = document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
+    let redo = document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
+    let keep = "Keeps the video so far as a take, which bendrack never deletes. Ctrl+K";
+    let tap = "Sets the tempo: the mean of up to eight intervals. Key T";
+    let editing: [Item<'_>; 3] = [
+        ("Add node", Some("N, Tab, or a double-click on the canvas"), Command::AddNode),
+        ("Undo", undo.as_deref(), Command::Undo),
+        ("Redo", redo.as_deref(), Command::Redo),
+    ];
+    let files: [Item<'_>; 4] = [
+        ("New", Some("A patch with prompt, model and screen. Ctrl+N"), Command::New),
+        ("Patches", Some("Examples, help patches and recent files. Key L"), Command::ToggleBrowser),
+        ("Open", Some("Ctrl+O"), Command::Open),
+        ("Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save),
+    ];
+    let show: [Item<'_>; 3] = [
+        ("Devices", Some("Show or hide the devices and their messages."), Command::ToggleDevices),
+        ("Takes", Some("Show or hide the takes. Ctrl+T"), Command::ToggleTakes),
+        ("Keep take", Some(keep), Command::KeepTake),
+    ];
+    let video: [Item<'_>; 3] = [
+        ("Restart", Some("Restart the video with the same seed."), Command::Restart),
+        ("New seed", Some("Restart the video with the next seed."), Command::NewSeed),
+        ("Tap tempo", Some(tap), Command::Tap),
+    ];
+    let (is_wide, is_tight) = (ui.available_width() >= WIDE, ui.available_width() < TIGHT);
+    let mut items = |ui: &mut Ui, items: &[Item<'_>]| {
+        for (text, hint, of) in items {
+            let button = ui.add_enabled(hint.is_some(), flat_button(text));
+            if button.on_hover_text(hint.unwrap_or_default()).clicked() {
+                command = Some(*of);
+            }
         }
     };
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        ui.label(RichText::new("bendrack").size(theme::LARGE).color(theme::TEXT));
+        ui.label(RichText::new("bendrack").size(theme::LARGE).color(theme::text()));
         ui.add_space(theme::UNIT);
-        button(ui, "Add node", Some("N, Tab, or a double-click on the canvas"), Command::AddNode);
-        button(ui, "New", Some("A patch with prompt, model and screen. Ctrl+N"), Command::New);
-        button(ui, "Patches", Some("Examples, help patches and recent files. Key L"), Command::ToggleBrowser);
-        button(ui, "Open", Some("Ctrl+O"), Command::Open);
-        button(ui, "Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save);
-        let undo = workspace.editor.document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
-        button(ui, "Undo", undo.as_deref(), Command::Undo);
-        let redo = workspace.editor.document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
-        button(ui, "Redo", redo.as_deref(), Command::Redo);
-        button(ui, "Devices", Some("Show or hide the devices and their messages."), Command::ToggleDevices);
-        button(ui, "Takes", Some("Show or hide the takes. Ctrl+T"), Command::ToggleTakes);
+        if !is_tight {
+            items(ui, &editing[..1]);
+        }
+        items(ui, &files);
+        if !is_tight {
+            items(ui, &editing[1..]);
+        }
+        if is_wide {
+            items(ui, &show[..2]);
+        } else {
+            // A narrow window has the rest in a menu.
+            MenuButton::from_button(flat_button("More")).ui(ui, |ui| {
+                let hidden = if is_tight { &editing[..] } else { &[] };
+                for group in [hidden, &show, &video] {
+                    items(ui, group);
+                }
+            });
+        }
         record = recording_ui(ui, recording);
-        let keep = "Keeps the video so far as a take, which bendrack never deletes. Ctrl+K";
-        button(ui, "Keep take", Some(keep), Command::KeepTake);
+        if is_wide {
+            items(ui, &show[2..]);
+        }
         on_stage = stage_ui(ui, stage);
         let master = workspace.editor.document.patch.engine.master;
         if let Some(master) = master_ui(ui, master) {
@@ -77,15 +117,27 @@ pub fn top_bar_ui(
             workspace.editor.document.apply(step);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            button(ui, "Restart", Some("Restart the video with the same seed."), Command::Restart);
-            button(ui, "New seed", Some("Restart the video with the next seed."), Command::NewSeed);
+            view_ui(ui, settings);
+            if is_wide {
+                items(ui, &video[..2]);
+            }
             seed_ui(ui, workspace);
-            button(ui, "Tap tempo", Some("Sets the tempo: the mean of up to eight intervals. Key T"), Command::Tap);
+            if is_wide {
+                items(ui, &video[2..]);
+            }
             tempo_ui(ui, workspace);
         });
     });
     command.or(record).or(on_stage)
 }
+
+/// A button: its text, its hint, its command. Without a hint it is disabled.
+type Item<'a> = (&'a str, Option<&'a str>, Command);
+
+/// The width from which all buttons are in sight.
+const WIDE: f32 = 1600.0;
+/// The width below which only the most important ones are.
+const TIGHT: f32 = 1180.0;
 
 /// The states that the buttons of the stage show.
 #[derive(Clone, Copy)]
@@ -139,6 +191,21 @@ fn stage_ui(ui: &mut Ui, stage: StageLights) -> Option<Command> {
         }
     }
     command
+}
+
+/// The menu of the theme and the scale.
+fn view_ui(ui: &mut Ui, settings: &mut Settings) {
+    MenuButton::from_button(flat_button("View")).ui(ui, |ui| {
+        for (theme, name) in Theme::ALL {
+            ui.radio_value(&mut settings.theme, theme, name);
+        }
+        ui.separator();
+        ui.label("Scale");
+        for percent in [75, 90, 100, 110, 125, 150, 175, 200] {
+            let scale = percent as f32 / 100.0;
+            ui.radio_value(&mut settings.scale, scale, format!("{percent} %"));
+        }
+    });
 }
 
 /// The seed: typed or dragged. New noise comes with the next chunk, a new video with Restart.

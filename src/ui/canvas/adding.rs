@@ -24,7 +24,7 @@ pub(in crate::ui) fn drop_word(ui: &Ui, canvas: &Canvas, workspace: &mut Workspa
     }
     let node = node_at(canvas, workspace, at).filter(|id| target_input(workspace.editor.patch(), id).is_some());
     if let Some(rect) = node.as_ref().and_then(|id| workspace.frame.rects.get(id)) {
-        let edge = Stroke::new(2.0, theme::ACCENT);
+        let edge = Stroke::new(2.0, theme::accent());
         ui.painter().rect_stroke(rect.expand(2.0), 6.0, edge, StrokeKind::Outside);
     }
     if !ui.input(|i| i.pointer.any_released()) {

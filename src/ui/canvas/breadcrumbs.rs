@@ -21,7 +21,7 @@ pub fn breadcrumbs_ui(ui: &mut Ui, editor: &mut Editor) {
     let at = ui.max_rect().left_top() + vec2(theme::UNIT, theme::UNIT);
     let area = Area::new(Id::new("breadcrumbs")).order(Order::Middle).fixed_pos(at);
     let clicked = area.show(ui.ctx(), |ui| {
-        let frame = Frame::new().fill(theme::TITLE).stroke(Stroke::new(1.0, theme::LINE)).corner_radius(4);
+        let frame = Frame::new().fill(theme::title()).stroke(Stroke::new(1.0, theme::line())).corner_radius(4);
         frame
             .inner_margin(theme::UNIT / 2.0)
             .show(ui, |ui| {
@@ -30,7 +30,7 @@ pub fn breadcrumbs_ui(ui: &mut Ui, editor: &mut Editor) {
                     let mut clicked = None;
                     for (level, step) in steps.iter().enumerate() {
                         if level + 1 == steps.len() {
-                            ui.label(RichText::new(step).color(theme::TEXT));
+                            ui.label(RichText::new(step).color(theme::text()));
                         } else {
                             let button = ui.add(Button::new(step).frame_when_inactive(false));
                             clicked = if button.on_hover_text("Open. U goes up one level.").clicked() {
@@ -38,12 +38,12 @@ pub fn breadcrumbs_ui(ui: &mut Ui, editor: &mut Editor) {
                             } else {
                                 clicked
                             };
-                            ui.label(RichText::new("›").color(theme::WEAK));
+                            ui.label(RichText::new("›").color(theme::weak()));
                         }
                     }
                     if count > 1 {
                         let text = format!("   shared by {count} instances: an edit changes all of them");
-                        ui.label(RichText::new(text).size(theme::SMALL).color(theme::WARNING));
+                        ui.label(RichText::new(text).size(theme::SMALL).color(theme::warning()));
                     }
                     clicked
                 })

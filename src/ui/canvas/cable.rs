@@ -68,7 +68,7 @@ impl DrawnCable {
         };
         let level = workspace.playback.live.output(&self.from).map_or(0.0, |value| value.abs().min(1.0) as f32);
         Shape::Vec(vec![
-            line(width + 3.0 * zoom, theme::CANVAS),
+            line(width + 3.0 * zoom, theme::canvas()),
             line(width + 6.0 * zoom, bright.gamma_multiply(0.20 * level)),
             line(width, colour),
         ])

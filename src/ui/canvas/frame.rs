@@ -28,7 +28,7 @@ pub(in crate::ui) struct FrameDrag {
 pub fn colour(frame: &Frame) -> Color32 {
     let digits = frame.colour.strip_prefix('#').filter(|digits| digits.len() == 6);
     let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    number.map_or(theme::WEAK, |number| {
+    number.map_or(theme::weak(), |number| {
         let [_, r, g, b] = number.to_be_bytes();
         Color32::from_rgb(r, g, b)
     })
@@ -108,7 +108,8 @@ pub(in crate::ui) fn paint_frames(ui: &Ui, canvas: &Canvas, workspace: &Workspac
         let hue = colour(frame);
         let radius = (8.0 * zoom).round() as u8;
         let selected = workspace.editor.selected_frame == Some(index);
-        let edge = if selected { Stroke::new(2.0, theme::ACCENT) } else { Stroke::new(1.0, hue.gamma_multiply(0.45)) };
+        let edge =
+            if selected { Stroke::new(2.0, theme::accent()) } else { Stroke::new(1.0, hue.gamma_multiply(0.45)) };
         let title = title_of(rect, zoom);
         let top = CornerRadius { nw: radius, ne: radius, sw: 0, se: 0 };
         let corner = |by: f32| [rect.max - vec2(by, 4.0) * zoom, rect.max - vec2(4.0, by) * zoom];
@@ -124,7 +125,7 @@ pub(in crate::ui) fn paint_frames(ui: &Ui, canvas: &Canvas, workspace: &Workspac
         let font = theme::proportional((theme::BODY * zoom).max(theme::SMALL));
         let clipped = ui.painter().with_clip_rect(title.intersect(ui.clip_rect()));
         let at = title.left_center() + vec2(8.0 * zoom.max(0.6), 0.0);
-        clipped.text(at, Align2::LEFT_CENTER, &frame.title, font, mix(hue, theme::TEXT));
+        clipped.text(at, Align2::LEFT_CENTER, &frame.title, font, mix(hue, theme::text()));
     }
 }
 
@@ -253,8 +254,8 @@ fn colours_ui(ui: &mut Ui, editor: &mut Editor, index: usize) {
             response
                 .widget_info(|| WidgetInfo::selected(WidgetType::RadioButton, true, chosen, format!("{name} frame")));
             let edge = match (chosen, response.hovered()) {
-                (true, _) => Stroke::new(2.0, theme::TEXT),
-                (_, true) => Stroke::new(1.5, theme::WEAK),
+                (true, _) => Stroke::new(2.0, theme::text()),
+                (_, true) => Stroke::new(1.5, theme::weak()),
                 _ => Stroke::NONE,
             };
             ui.painter().rect(rect.shrink(2.0), 4.0, hue.gamma_multiply(0.8), edge, StrokeKind::Outside);
@@ -281,7 +282,7 @@ pub(in crate::ui) fn frame_page_ui(ui: &mut Ui, editor: &mut Editor, index: usiz
     colours_ui(ui, editor, index);
     let count = nodes_in(editor, &editor.document.patch, &frame).len();
     let text = if count == 1 { "1 node in this frame".to_owned() } else { format!("{count} nodes in this frame") };
-    ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
+    ui.label(RichText::new(text).size(theme::SMALL).color(theme::weak()));
     ui.horizontal(|ui| {
         if ui.add(Button::new("Select its nodes").frame_when_inactive(false)).clicked() {
             select_nodes(editor, index);
@@ -303,7 +304,7 @@ mod tests {
         let frame = |colour: &str| Frame { colour: colour.to_owned(), ..Frame::default() };
         assert_eq!(colour(&frame("#ff8000")), Color32::from_rgb(255, 128, 0));
         for invalid in ["", "#ff80", "red", "#ggggggg", "#ééé"] {
-            assert_eq!(colour(&frame(invalid)), theme::WEAK, "{invalid:?}");
+            assert_eq!(colour(&frame(invalid)), theme::weak(), "{invalid:?}");
         }
     }
 

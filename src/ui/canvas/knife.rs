@@ -47,7 +47,7 @@ pub(in crate::ui) fn knife_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Work
         knife.path.push(at);
     }
     let Some(knife) = &canvas.knife else { return };
-    ui.painter().add(Shape::line(knife.path.clone(), Stroke::new(2.0, theme::ERROR)));
+    ui.painter().add(Shape::line(knife.path.clone(), Stroke::new(2.0, theme::error())));
     if !is_down {
         let edits: Vec<LevelEdit> = knife.cut.iter().map(|to| LevelEdit::Disconnect { to: to.clone() }).collect();
         canvas.knife = None;

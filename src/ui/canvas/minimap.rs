@@ -38,17 +38,17 @@ pub(in crate::ui) fn minimap_ui(ui: &Ui, canvas: &mut Canvas, workspace: &Worksp
     ui.painter().rect(
         map.expand(4.0),
         4.0,
-        theme::PANEL.gamma_multiply(0.9),
-        Stroke::new(1.0, theme::LINE),
+        theme::panel().gamma_multiply(0.9),
+        Stroke::new(1.0, theme::line()),
         StrokeKind::Inside,
     );
     for (id, rect) in places {
         let kind = patch.nodes.get(id).and_then(|node| def_of(&node.kind));
-        let colour = kind.map_or(theme::WEAK, |def| theme::family_colour(def.family()));
-        let colour = if workspace.editor.selection.contains(id) { theme::ACCENT } else { colour.gamma_multiply(0.6) };
+        let colour = kind.map_or(theme::weak(), |def| theme::family_colour(def.family()));
+        let colour = if workspace.editor.selection.contains(id) { theme::accent() } else { colour.gamma_multiply(0.6) };
         ui.painter().rect_filled(to_map(rect), 1.0, colour);
     }
-    ui.painter().rect_stroke(to_map(seen).intersect(map), 1.0, Stroke::new(1.0, theme::TEXT), StrokeKind::Inside);
+    ui.painter().rect_stroke(to_map(seen).intersect(map), 1.0, Stroke::new(1.0, theme::text()), StrokeKind::Inside);
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.is_pointer_button_down_on()) {
         let middle = whole.min + (at - map.min) / scale;
         canvas.pan = view.size() / 2.0 - middle.to_vec2() * zoom;

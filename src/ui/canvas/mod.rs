@@ -169,7 +169,7 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     select(ui, canvas, workspace, &response, on_frame || hovered.is_some());
     if workspace.editor.patch().nodes.is_empty() && canvas.palette.is_none() {
         let text = "Double-click or press N to add a node";
-        ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::proportional(theme::LARGE), theme::WEAK);
+        ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::proportional(theme::LARGE), theme::weak());
     }
     minimap_ui(ui, canvas, workspace);
     knife_ui(ui, canvas, workspace, &cables);

@@ -67,8 +67,8 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     );
     let Some(node) = workspace.editor.patch().nodes.get(id) else { return };
     let def = def_of(&node.kind);
-    let hue = def.map_or(theme::WEAK, |def| theme::family_colour(def.family()));
-    let hue = if node.bypass { theme::LINE } else { hue };
+    let hue = def.map_or(theme::weak(), |def| theme::family_colour(def.family()));
+    let hue = if node.bypass { theme::line() } else { hue };
     let painter = ui.painter();
     let bar = Rect::from_center_size(pos2(rect.left() - 5.0 * zoom, rect.center().y), vec2(3.0, 14.0) * zoom);
     painter.rect_filled(bar, 1.5 * zoom, hue);
@@ -76,7 +76,7 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         return;
     }
     let title = subpatch::title(workspace.editor.patch(), id);
-    let colour = if node.bypass { theme::WEAK } else { theme::TEXT };
+    let colour = if node.bypass { theme::weak() } else { theme::text() };
     painter.text(
         pos2(rect.left() + 3.0 * zoom, rect.center().y),
         Align2::LEFT_CENTER,
@@ -97,15 +97,15 @@ pub fn title_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         Align2::RIGHT_CENTER,
         side,
         theme::monospace(theme::SMALL * 0.9 * zoom),
-        theme::WEAK.gamma_multiply(0.8),
+        theme::weak().gamma_multiply(0.8),
     );
 }
 
 /// The mark of a problem, with its text as a tooltip.
 fn mark_ui(ui: &Ui, id: &str, right: Pos2, severity: Severity, text: &str, zoom: f32) {
     let colour = match severity {
-        Severity::Error => theme::ERROR,
-        Severity::Warning => theme::WARNING,
+        Severity::Error => theme::error(),
+        Severity::Warning => theme::warning(),
     };
     let rect = Rect::from_center_size(right - vec2(6.0 * zoom, 0.0), egui::Vec2::splat(16.0 * zoom));
     let response = ui.interact(rect, Id::new(("mark", id)), Sense::hover());
@@ -115,7 +115,7 @@ fn mark_ui(ui: &Ui, id: &str, right: Pos2, severity: Severity, text: &str, zoom:
         Align2::CENTER_CENTER,
         "!",
         theme::proportional(theme::SMALL * zoom),
-        theme::CANVAS,
+        theme::canvas(),
     );
     response.on_hover_text(text);
 }
@@ -206,17 +206,17 @@ fn paint_body(ui: &Ui, workspace: &mut Workspace, id: &str, rect: Rect) {
     let top = CornerRadius { nw: radius, ne: radius, sw: 0, se: 0 };
     let worst = workspace.diagnostics(id).into_iter().map(|(severity, _)| severity).max();
     let edge = match worst {
-        _ if workspace.editor.selection.contains(id) => Stroke::new(2.0_f32.min(2.0 * zoom).max(1.0), theme::ACCENT),
-        Some(Severity::Error) => Stroke::new(1.5, theme::ERROR),
-        Some(Severity::Warning) => Stroke::new(1.0, theme::WARNING),
-        None => Stroke::new(1.0, theme::LINE),
+        _ if workspace.editor.selection.contains(id) => Stroke::new(2.0_f32.min(2.0 * zoom).max(1.0), theme::accent()),
+        Some(Severity::Error) => Stroke::new(1.5, theme::error()),
+        Some(Severity::Warning) => Stroke::new(1.0, theme::warning()),
+        None => Stroke::new(1.0, theme::line()),
     };
     let line = title.bottom();
     // An instance has two more sheets beneath its body.
     let pile = definition_of(workspace.editor.patch(), id).map(|_| {
         let sheet = |by: f32| {
             let rect = rect.translate(vec2(by, by) * zoom);
-            Shape::Rect(egui::epaint::RectShape::new(rect, radius, theme::TITLE, edge, StrokeKind::Outside))
+            Shape::Rect(egui::epaint::RectShape::new(rect, radius, theme::title(), edge, StrokeKind::Outside))
         };
         Shape::Vec(vec![sheet(7.0), sheet(3.5)])
     });
@@ -229,9 +229,9 @@ fn paint_body(ui: &Ui, workspace: &mut Workspace, id: &str, rect: Rect) {
                 radius + 1,
                 Color32::from_black_alpha(70),
             ),
-            Shape::rect_filled(rect, radius, theme::NODE),
-            Shape::rect_filled(title, top, theme::TITLE),
-            Shape::line_segment([pos2(rect.left(), line), pos2(rect.right(), line)], Stroke::new(1.0, theme::LINE)),
+            Shape::rect_filled(rect, radius, theme::node()),
+            Shape::rect_filled(title, top, theme::title()),
+            Shape::line_segment([pos2(rect.left(), line), pos2(rect.right(), line)], Stroke::new(1.0, theme::line())),
             Shape::rect_stroke(rect, radius, edge, StrokeKind::Outside),
         ]),
     );
@@ -246,7 +246,7 @@ fn paint_port(ui: &Ui, workspace: &Workspace, drawn: &DrawnPort) {
     let fill = if wired { bright } else { dim };
     let radius = theme::PORT * workspace.frame.zoom;
     if drawn.output && workspace.is_held(&drawn.port) {
-        ui.painter().circle_filled(drawn.at, radius * 2.0, theme::WARNING);
+        ui.painter().circle_filled(drawn.at, radius * 2.0, theme::warning());
         if ui.rect_contains_pointer(Rect::from_center_size(drawn.at, egui::Vec2::splat(4.0 * radius))) {
             let id = Id::new("held");
             let tip = egui::Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id, egui::PopupAnchor::Pointer);
@@ -261,16 +261,16 @@ fn paint_port(ui: &Ui, workspace: &Workspace, drawn: &DrawnPort) {
     {
         let (way, align) = if drawn.output { (1.0, Align2::LEFT_CENTER) } else { (-1.0, Align2::RIGHT_CENTER) };
         let at = drawn.at + vec2(way * 14.0 * workspace.frame.zoom, 0.0);
-        ui.painter().text(at, align, name, theme::proportional(theme::SMALL * workspace.frame.zoom), theme::ACCENT);
+        ui.painter().text(at, align, name, theme::proportional(theme::SMALL * workspace.frame.zoom), theme::accent());
     }
     // A ring in the colour of the canvas separates the port from the edge.
-    ui.painter().circle_filled(drawn.at, radius + 2.5 * workspace.frame.zoom, theme::CANVAS);
+    ui.painter().circle_filled(drawn.at, radius + 2.5 * workspace.frame.zoom, theme::canvas());
     ui.painter().add(kind_shape(drawn.kind, drawn.at, radius, fill.gamma_multiply(faded), edge));
 }
 
 /// The trace of a number.
 fn trace_ui(ui: &Ui, workspace: &Workspace, port: &Port, rect: Rect, zoom: f32) {
-    ui.painter().rect_filled(rect, 2.0 * zoom, theme::WELL);
+    ui.painter().rect_filled(rect, 2.0 * zoom, theme::well());
     let Some(trace) = workspace.playback.live.trace(port).filter(|trace| trace.len() > 1) else { return };
     // The range covers at least 0 to 1, so that a constant value stays flat.
     let least = trace.iter().copied().fold(0.0, f64::min);
@@ -278,7 +278,7 @@ fn trace_ui(ui: &Ui, workspace: &Workspace, port: &Port, rect: Rect, zoom: f32) 
     let inside = rect.shrink2(vec2(0.0, 4.0 * zoom));
     let y = |value: f64| inside.bottom() - ((value - least) / (most - least)) as f32 * inside.height();
     let zero = y(0.0);
-    ui.painter().hline(rect.x_range(), zero, Stroke::new(1.0, theme::LINE.gamma_multiply(0.6)));
+    ui.painter().hline(rect.x_range(), zero, Stroke::new(1.0, theme::line().gamma_multiply(0.6)));
     let step = rect.width() / (crate::ui::workspace::live::TRACE - 1) as f32;
     let first = rect.right() - step * (trace.len() - 1) as f32;
     let points: Vec<Pos2> =
@@ -293,7 +293,7 @@ fn trace_ui(ui: &Ui, workspace: &Workspace, port: &Port, rect: Rect, zoom: f32) 
 
 /// A picture, scaled to fit.
 fn picture_ui(ui: &Ui, texture: Option<&TextureHandle>, rect: Rect, zoom: f32) {
-    ui.painter().rect_filled(rect, 2.0 * zoom, theme::PREVIEW);
+    ui.painter().rect_filled(rect, 2.0 * zoom, theme::preview());
     let Some(texture) = texture else { return };
     let size = texture.size_vec2();
     let size = size * (rect.width() / size.x).min(rect.height() / size.y);
@@ -313,7 +313,7 @@ fn fold_ui(ui: &Ui, workspace: &mut Workspace, id: &str, rect: Rect) {
     let response = ui.interact(rect, Id::new(("fold", id)), Sense::click());
     let text = if open { "less".to_owned() } else { format!("{more} more") };
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, format!("{text} of {id}")));
-    let colour = if response.hovered() { theme::TEXT } else { theme::WEAK.gamma_multiply(0.8) };
+    let colour = if response.hovered() { theme::text() } else { theme::weak().gamma_multiply(0.8) };
     let shown = ui.painter().text(
         rect.center(),
         Align2::CENTER_CENTER,

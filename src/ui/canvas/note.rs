@@ -39,7 +39,7 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, text: &Input) -
         let edit = TextEdit::multiline(&mut draft)
             .id(field)
             .font(font)
-            .text_color(theme::INK)
+            .text_color(theme::ink())
             .frame(egui::Frame::NONE)
             .margin(vec2(0.0, 0.0))
             .desired_rows(2)
@@ -59,7 +59,7 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, text: &Input) -
         return shown.rect;
     }
     let (shown, colour) =
-        if written.is_empty() { (HINT, theme::INK.gamma_multiply(0.6)) } else { (written.as_str(), theme::INK) };
+        if written.is_empty() { (HINT, theme::ink().gamma_multiply(0.6)) } else { (written.as_str(), theme::ink()) };
     let galley = ui.painter().layout(shown.to_owned(), font, colour, width);
     let tall = galley.size().y.max(2.0 * LINE * zoom);
     let (rect, response) = ui.allocate_exact_size(vec2(width, tall), egui::Sense::hover());
@@ -81,7 +81,7 @@ pub fn note_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, text: &Input) -
 fn placeholder_lines(ui: &Ui, rect: Rect, zoom: f32) {
     let mut y = rect.top() + 0.6 * LINE * zoom;
     while y < rect.bottom() {
-        ui.painter().hline(rect.x_range(), y, Stroke::new(1.0, theme::INK.gamma_multiply(0.25)));
+        ui.painter().hline(rect.x_range(), y, Stroke::new(1.0, theme::ink().gamma_multiply(0.25)));
         y += LINE * zoom;
     }
 }
@@ -94,17 +94,17 @@ pub fn paper(rect: Rect, zoom: f32, selected: bool) -> Vec<Shape> {
         let points = [rect.left_top(), corner(fold, 0.0), corner(0.0, fold), rect.right_bottom(), rect.left_bottom()];
         points.into_iter().map(|at| at + by).collect()
     };
-    let edge = if selected { Stroke::new(2.0, theme::ACCENT) } else { Stroke::new(1.0, theme::PAPER_EDGE) };
+    let edge = if selected { Stroke::new(2.0, theme::accent()) } else { Stroke::new(1.0, theme::paper_edge()) };
     let flap = vec![corner(fold, 0.0), corner(fold, fold), corner(0.0, fold)];
     vec![
         Shape::convex_polygon(sheet(vec2(0.0, 3.0 * zoom)), Color32::from_black_alpha(70), Stroke::NONE),
-        Shape::convex_polygon(sheet(egui::Vec2::ZERO), theme::PAPER, edge),
-        Shape::convex_polygon(flap, theme::PAPER_EDGE, Stroke::NONE),
+        Shape::convex_polygon(sheet(egui::Vec2::ZERO), theme::paper(), edge),
+        Shape::convex_polygon(flap, theme::paper_edge(), Stroke::NONE),
     ]
 }
 
 /// A text in the middle of an empty drawing.
 pub fn empty_text(ui: &Ui, rect: Rect, text: &str, zoom: f32) {
     let font = theme::proportional(theme::SMALL * 0.9 * zoom);
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::WEAK.gamma_multiply(0.7));
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, font, theme::weak().gamma_multiply(0.7));
 }

@@ -91,7 +91,7 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteRespons
     }
     ui.add_space(theme::UNIT / 2.0);
     if hits.is_empty() {
-        ui.label(egui::RichText::new("No node matches").color(theme::WEAK));
+        ui.label(egui::RichText::new("No node matches").color(theme::weak()));
     }
     // The area remembers its size: without a smallest one, a short list would shrink all later ones.
     let list = egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink([false, true]);
@@ -117,7 +117,7 @@ fn hit_ui(ui: &mut Ui, def: &'static NodeDef, chosen: bool) -> egui::Response {
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, def.title));
     let painter = ui.painter();
     if chosen || response.hovered() {
-        painter.rect_filled(rect, 4.0, if chosen { theme::ACCENT.gamma_multiply(0.18) } else { theme::TITLE });
+        painter.rect_filled(rect, 4.0, if chosen { theme::accent().gamma_multiply(0.18) } else { theme::title() });
     }
     let bar = Rect::from_min_size(rect.min + vec2(4.0, 8.0), vec2(3.0, 24.0));
     painter.rect_filled(bar, 1.5, theme::family_colour(def.family()));
@@ -127,19 +127,19 @@ fn hit_ui(ui: &mut Ui, def: &'static NodeDef, chosen: bool) -> egui::Response {
         Align2::LEFT_CENTER,
         def.title,
         theme::proportional(theme::BODY),
-        theme::TEXT,
+        theme::text(),
     );
     painter.text(
         rect.right_top() + vec2(-8.0, 12.0),
         Align2::RIGHT_CENTER,
         def.name,
         theme::monospace(theme::SMALL),
-        theme::WEAK,
+        theme::weak(),
     );
-    let mut about = help(def.about, theme::SMALL, theme::WEAK);
+    let mut about = help(def.about, theme::SMALL, theme::weak());
     about.wrap = egui::text::TextWrapping::truncate_at_width(rect.right() - 8.0 - left);
     let about = painter.layout_job(about);
-    painter.galley(egui::pos2(left, rect.top() + 21.0), about, theme::WEAK);
+    painter.galley(egui::pos2(left, rect.top() + 21.0), about, theme::weak());
     response
 }
 

@@ -77,11 +77,11 @@ fn paint(ui: &Ui, workspace: &Workspace, id: &str, kind: Kind, rect: Rect, dull:
     let (bright, dim) = theme::kind_colours(kind);
     let (at, radius) = (rect.center(), 0.62 * theme::DOT * workspace.frame.zoom);
     let edge = if workspace.editor.selection.contains(id) {
-        Stroke::new(2.0, theme::ACCENT)
+        Stroke::new(2.0, theme::accent())
     } else {
         Stroke::new(1.2, bright)
     };
-    ui.painter().circle_filled(at, radius + 2.5 * workspace.frame.zoom, theme::CANVAS);
+    ui.painter().circle_filled(at, radius + 2.5 * workspace.frame.zoom, theme::canvas());
     // The line joins the cables at both sides.
     let half = vec2(theme::DOT * workspace.frame.zoom, 0.0);
     let line = Stroke::new(theme::CABLE * workspace.frame.zoom.max(0.5), if dull { dim } else { bright });

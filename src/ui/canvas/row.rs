@@ -123,7 +123,7 @@ fn map_choice_ui(ui: &Ui, workspace: &mut Workspace, field: InputRef<'_>, rect: 
     } else {
         0.1
     };
-    ui.painter().rect_filled(rect, 2.0 * workspace.frame.zoom, theme::ACCENT.gamma_multiply(strength));
+    ui.painter().rect_filled(rect, 2.0 * workspace.frame.zoom, theme::accent().gamma_multiply(strength));
     if response.clicked() {
         workspace.learn(port, LearnMode::Map);
     }
@@ -138,7 +138,8 @@ fn row(ui: &mut Ui, zoom: f32) -> Rect {
 fn name_ui(ui: &Ui, id: &str, name: &str, about: &str, rect: Rect, indent: f32, zoom: f32) -> Rect {
     let at = pos2(rect.left() + indent * zoom, rect.center().y);
     let text = name.replace('_', " ");
-    let shown = ui.painter().text(at, Align2::LEFT_CENTER, text, theme::proportional(theme::SMALL * zoom), theme::WEAK);
+    let shown =
+        ui.painter().text(at, Align2::LEFT_CENTER, text, theme::proportional(theme::SMALL * zoom), theme::weak());
     if !about.is_empty() {
         ui.interact(shown, Id::new(("name", id, name)), Sense::hover()).on_hover_text(tooltip(about));
     }
@@ -167,7 +168,7 @@ fn number_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     if let Some(depth) = depth {
         // Left of the value, however long it is.
         let text = number::show(input, live.unwrap_or(base));
-        let width = ui.painter().layout_no_wrap(text, theme::monospace(theme::SMALL * zoom), theme::TEXT).size().x;
+        let width = ui.painter().layout_no_wrap(text, theme::monospace(theme::SMALL * zoom), theme::text()).size().x;
         let from_right = (68.0 * zoom).max(width + 12.0 * zoom);
         row_depth_ui(ui, workspace, field, pos2(rect.right() - from_right, rect.center().y), depth);
     }
@@ -210,7 +211,7 @@ fn paint_learn_tag(ui: &Ui, workspace: &Workspace, field: InputRef<'_>, at: Pos2
         return;
     };
     let font = theme::monospace(theme::SMALL * 0.85 * workspace.frame.zoom);
-    ui.painter().text(at, Align2::LEFT_CENTER, tag, font, theme::ACCENT);
+    ui.painter().text(at, Align2::LEFT_CENTER, tag, font, theme::accent());
 }
 
 /// The short name of a control.
@@ -393,7 +394,8 @@ pub fn output_row_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str, name: &st
         return;
     }
     let font = theme::proportional(theme::SMALL * zoom);
-    let shown = ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, name.replace('_', " "), font, theme::WEAK);
+    let shown =
+        ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, name.replace('_', " "), font, theme::weak());
     let def = workspace.editor.def(id).and_then(|def| def.output(name));
     if let Some((_, output)) = def {
         ui.interact(shown, Id::new(("out", id, name)), Sense::hover()).on_hover_text(tooltip(output.about));

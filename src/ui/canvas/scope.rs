@@ -38,7 +38,7 @@ fn input_value(workspace: &Workspace, id: &str, input: &Input) -> f64 {
 /// The drawing of a scope: its trace over `window` seconds, between `low` and `high`.
 pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, scope: Scope, rect: Rect) {
     let zoom = workspace.frame.zoom;
-    ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
+    ui.painter().rect_filled(rect, 3.0 * zoom, theme::well());
     let range = Range {
         low: input_value(workspace, id, scope.low),
         high: input_value(workspace, id, scope.high),
@@ -65,12 +65,12 @@ pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, scope: Scope, rect: Re
     if zoom >= theme::NO_TEXT_BELOW {
         let small = theme::monospace(theme::SMALL * 0.85 * zoom);
         let edge = vec2(14.0, 3.0) * zoom;
-        let colour = theme::WEAK.gamma_multiply(0.8);
+        let colour = theme::weak().gamma_multiply(0.8);
         // A dark background keeps the text legible.
         let text = |at: Pos2, align: Align2, text: String| {
             let galley = ui.painter().layout_no_wrap(text, small.clone(), colour);
             let place = align.anchor_size(at, galley.size());
-            ui.painter().rect_filled(place.expand(1.5 * zoom), 2.0 * zoom, theme::WELL.gamma_multiply(0.75));
+            ui.painter().rect_filled(place.expand(1.5 * zoom), 2.0 * zoom, theme::well().gamma_multiply(0.75));
             ui.painter().galley(place.min, galley, colour);
         };
         text(rect.left_top() + edge, Align2::LEFT_TOP, short(range.high));
@@ -81,7 +81,7 @@ pub fn scope_ui(ui: &Ui, workspace: &Workspace, id: &str, scope: Scope, rect: Re
 
 /// The grid lines at the quarters of time and value, and a brighter one at 0.
 fn grid_lines(ui: &Ui, rect: Rect, range: Range) {
-    let faint = Stroke::new(1.0, theme::LINE.gamma_multiply(0.35));
+    let faint = Stroke::new(1.0, theme::line().gamma_multiply(0.35));
     for i in 0..=4_u8 {
         let share = f32::from(i) / 4.0;
         ui.painter().hline(rect.x_range(), rect.top() + share * rect.height(), faint);
@@ -90,7 +90,7 @@ fn grid_lines(ui: &Ui, rect: Rect, range: Range) {
         }
     }
     if range.low < 0.0 && range.high > 0.0 {
-        ui.painter().hline(rect.x_range(), range.y(rect, 0.0), Stroke::new(1.0, theme::LINE));
+        ui.painter().hline(rect.x_range(), range.y(rect, 0.0), Stroke::new(1.0, theme::line()));
     }
 }
 
@@ -140,11 +140,11 @@ pub fn digits(value: f64) -> String {
 /// The drawing of a number display.
 pub fn display_ui(ui: &Ui, workspace: &Workspace, id: &str, of: &Output, rect: Rect) {
     let zoom = workspace.frame.zoom;
-    ui.painter().rect_filled(rect, 3.0 * zoom, theme::WELL);
+    ui.painter().rect_filled(rect, 3.0 * zoom, theme::well());
     let port = Port { node: id.to_owned(), port: of.name.to_owned() };
     let (text, colour) = match workspace.playback.live.output(&port) {
         Some(value) => (digits(value), theme::kind_colours(Kind::Number).0),
-        None => (" —.———".to_owned(), theme::WEAK.gamma_multiply(0.5)),
+        None => (" —.———".to_owned(), theme::weak().gamma_multiply(0.5)),
     };
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::monospace(theme::DISPLAY * zoom), colour);
 }

@@ -155,8 +155,8 @@ fn select_box(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, at: Pos2)
     let boxed = Rect::from_two_pos(start, at);
     workspace.editor.selection =
         workspace.frame.rects.iter().filter(|(_, rect)| boxed.intersects(**rect)).map(|(id, _)| id.clone()).collect();
-    let stroke = Stroke::new(1.0, theme::ACCENT);
-    ui.painter().rect(boxed, 2.0, theme::ACCENT.gamma_multiply(0.08), stroke, StrokeKind::Inside);
+    let stroke = Stroke::new(1.0, theme::accent());
+    ui.painter().rect(boxed, 2.0, theme::accent().gamma_multiply(0.08), stroke, StrokeKind::Inside);
     if !ui.input(|i| i.pointer.primary_down()) {
         canvas.selection_box = None;
     }

@@ -69,7 +69,7 @@ pub(in crate::ui) fn zoom_about(canvas: &mut Canvas, workspace: &mut Workspace, 
 
 /// Paints the background and its grid of dots.
 pub(in crate::ui) fn paint_background(ui: &Ui, rect: Rect, pan: Vec2, zoom: f32) {
-    ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
+    ui.painter().rect_filled(rect, 0.0, theme::canvas());
     let step = 3.0 * theme::UNIT * zoom * if zoom < 0.5 { 4.0 } else { 1.0 };
     let first = vec2(pan.x.rem_euclid(step), pan.y.rem_euclid(step));
     let mut dots = Vec::new();
@@ -77,7 +77,7 @@ pub(in crate::ui) fn paint_background(ui: &Ui, rect: Rect, pan: Vec2, zoom: f32)
     while y < rect.bottom() {
         let mut x = rect.left() + first.x;
         while x < rect.right() {
-            dots.push(Shape::rect_filled(Rect::from_center_size(pos2(x, y), Vec2::splat(1.5)), 0.0, theme::GRID));
+            dots.push(Shape::rect_filled(Rect::from_center_size(pos2(x, y), Vec2::splat(1.5)), 0.0, theme::grid()));
             x += step;
         }
         y += step;

@@ -17,6 +17,7 @@ pub mod morph;
 pub mod ports;
 pub mod recent;
 pub mod recovery;
+pub mod settings;
 pub mod snapshots;
 mod step;
 pub mod subpatch;

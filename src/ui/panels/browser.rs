@@ -117,7 +117,7 @@ pub fn browser_ui(ui: &mut Ui, browser: &mut Browser, recent: &Recent) -> Option
             }
         }
         if found.is_empty() {
-            ui.label(RichText::new("No patch fits. Search for a node, a word or a tag.").color(theme::WEAK));
+            ui.label(RichText::new("No patch fits. Search for a node, a word or a tag.").color(theme::weak()));
         }
     });
     answer
@@ -128,7 +128,7 @@ const MOST_TAGS: usize = 14;
 
 fn section_ui(ui: &mut Ui, title: &str) {
     ui.add_space(theme::UNIT);
-    ui.label(RichText::new(title).size(theme::SMALL).color(theme::WEAK));
+    ui.label(RichText::new(title).size(theme::SMALL).color(theme::weak()));
 }
 
 /// A patch in the list: its picture, its title, the beginning of its text. True if it is clicked.
@@ -140,23 +140,23 @@ fn row_ui(ui: &mut Ui, browser: &mut Browser, index: usize) -> bool {
     if !ui.is_rect_visible(rect) {
         return response.clicked();
     }
-    let fill = if response.hovered() || response.has_focus() { theme::TITLE } else { Color32::TRANSPARENT };
+    let fill = if response.hovered() || response.has_focus() { theme::title() } else { Color32::TRANSPARENT };
     ui.painter().rect_filled(rect, 4.0, fill);
     let picture = Rect::from_min_size(rect.min + vec2(4.0, 4.0), size_of_picture(0.75));
     picture_ui(ui, browser, index, picture);
     let left = picture.right() + theme::UNIT;
     let width = rect.right() - left - 4.0;
-    let title = ui.painter().layout_no_wrap(patch.title.clone(), theme::proportional(theme::BODY), theme::TEXT);
-    ui.painter().galley(pos2(left, rect.top() + 4.0), title, theme::TEXT);
+    let title = ui.painter().layout_no_wrap(patch.title.clone(), theme::proportional(theme::BODY), theme::text());
+    ui.painter().galley(pos2(left, rect.top() + 4.0), title, theme::text());
     let mut about = eframe::egui::text::LayoutJob::simple(
         patch.about.clone(),
         theme::proportional(theme::SMALL),
-        theme::WEAK,
+        theme::weak(),
         width,
     );
     about.wrap.max_rows = 2;
     let about = ui.painter().layout_job(about);
-    ui.painter().galley(pos2(left, rect.top() + 22.0), about, theme::WEAK);
+    ui.painter().galley(pos2(left, rect.top() + 22.0), about, theme::weak());
     response.clicked()
 }
 
@@ -172,7 +172,7 @@ fn details_ui(ui: &mut Ui, browser: &mut Browser, index: usize) -> Option<Browse
         picture_ui(ui, browser, index, rect);
         ui.label(RichText::new(&patch.title).size(theme::LARGE));
         if let Some(def) = patch.node {
-            ui.label(RichText::new(def.about).color(theme::WEAK));
+            ui.label(RichText::new(def.about).color(theme::weak()));
             ui.add_space(theme::UNIT);
         }
         ui.add(Label::new(&patch.about).wrap());
@@ -200,7 +200,7 @@ fn ports_ui(ui: &mut Ui, title: &str, ports: impl Iterator<Item = (&'static str,
     section_ui(ui, title);
     for (name, about) in ports {
         ui.label(RichText::new(name.replace('_', " ")).size(theme::SMALL));
-        ui.add(Label::new(RichText::new(about).size(theme::SMALL).color(theme::WEAK)).wrap());
+        ui.add(Label::new(RichText::new(about).size(theme::SMALL).color(theme::weak())).wrap());
     }
 }
 
@@ -210,7 +210,7 @@ fn size_of_picture(scale: f32) -> Vec2 {
 
 /// The picture of a patch, from the sheet of all.
 fn picture_ui(ui: &mut Ui, browser: &mut Browser, index: usize, rect: Rect) {
-    ui.painter().rect_filled(rect, 2.0, theme::PREVIEW);
+    ui.painter().rect_filled(rect, 2.0, theme::preview());
     if browser.pictures.is_none()
         && let Some(sheet) = sheet()
     {

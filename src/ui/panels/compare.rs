@@ -73,7 +73,7 @@ pub fn compare_ui(ui: &Ui, compare: &mut Compare, response: &Response, rect: Rec
         let at = place.left_bottom() + vec2(theme::UNIT, -theme::UNIT);
         let font = theme::proportional(theme::SMALL);
         ui.painter().text(at + vec2(1.0, 1.0), Align2::LEFT_BOTTOM, name, font.clone(), Color32::BLACK);
-        ui.painter().text(at, Align2::LEFT_BOTTOM, name, font, theme::TEXT);
+        ui.painter().text(at, Align2::LEFT_BOTTOM, name, font, theme::ON_PICTURE);
     };
     match compare.arrangement {
         Arrangement::Beside => {
@@ -94,10 +94,10 @@ pub fn compare_ui(ui: &Ui, compare: &mut Compare, response: &Response, rect: Rec
             let x = place.left() + place.width() * compare.line;
             part(ui, bent, place, 0.0..=compare.line);
             part(ui, unbent, place, compare.line..=1.0);
-            ui.painter().vline(x, place.y_range(), Stroke::new(1.5, theme::ACCENT));
+            ui.painter().vline(x, place.y_range(), Stroke::new(1.5, theme::accent()));
             label(place, "bent");
             let at = place.right_bottom() - vec2(theme::UNIT, theme::UNIT);
-            ui.painter().text(at, Align2::RIGHT_BOTTOM, "unbent", theme::proportional(theme::SMALL), theme::TEXT);
+            ui.painter().text(at, Align2::RIGHT_BOTTOM, "unbent", theme::proportional(theme::SMALL), theme::ON_PICTURE);
         }
         Arrangement::Flicker => {
             let time = ui.input(|i| i.time);
@@ -113,7 +113,7 @@ pub fn compare_ui(ui: &Ui, compare: &mut Compare, response: &Response, rect: Rec
     }
     let cost = format!("unbent at {:.0} fps, {:.1} s behind the show", pair.speed, pair.behind);
     let at = rect.right_top() + vec2(-theme::UNIT, theme::UNIT + 2.0);
-    ui.painter().text(at, Align2::RIGHT_TOP, cost, theme::proportional(theme::SMALL), theme::WEAK);
+    ui.painter().text(at, Align2::RIGHT_TOP, cost, theme::proportional(theme::SMALL), theme::ON_PICTURE_WEAK);
 }
 
 /// Paints a part of a picture in its place, from one share of its width to another.
@@ -128,10 +128,10 @@ fn note_ui(ui: &Ui, rect: Rect, text: &str) {
     let text = ui.painter().layout(
         text.to_owned(),
         theme::proportional(theme::BODY),
-        theme::WEAK,
+        theme::ON_PICTURE_WEAK,
         rect.width() - 4.0 * theme::UNIT,
     );
-    ui.painter().galley(rect.center() - text.size() / 2.0, text, theme::WEAK);
+    ui.painter().galley(rect.center() - text.size() / 2.0, text, theme::ON_PICTURE_WEAK);
 }
 
 /// Uploads the pictures of a pair, if they are not there already.

@@ -65,7 +65,8 @@ fn heading(ui: &mut Ui, text: &str) {
 fn node_title_ui(ui: &mut Ui, workspace: &mut Workspace, patch: &Patch, id: &str) {
     let shown = subpatch::title(patch, id);
     let mut title = shown.to_owned();
-    let width = ui.painter().layout_no_wrap(shown.to_owned(), theme::proportional(theme::LARGE), theme::TEXT).size().x;
+    let width =
+        ui.painter().layout_no_wrap(shown.to_owned(), theme::proportional(theme::LARGE), theme::text()).size().x;
     let field = TextEdit::singleline(&mut title).id(Id::new(("title", id))).font(theme::proportional(theme::LARGE));
     let room = (ui.available_width() - 80.0).max(60.0);
     let field = ui.add(field.desired_width((width + 16.0).min(room)).frame(egui::Frame::NONE));
@@ -91,7 +92,7 @@ fn long_text_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, (le
     let text = workspace.editor.param(field.id, field.name).and_then(|value| value.as_str()).unwrap_or_default();
     let font = theme::proportional(theme::BODY);
     let line = ui.fonts_mut(|fonts| fonts.row_height(&font));
-    let lines = ui.painter().layout(text.to_owned(), font, theme::TEXT, width - 24.0).rows.len();
+    let lines = ui.painter().layout(text.to_owned(), font, theme::text(), width - 24.0).rows.len();
     let height = |rows: usize| rows as f32 * line + 2.0 * theme::UNIT;
     let (rect, _) = ui.allocate_exact_size(vec2(width, height(lines.clamp(least, most))), Sense::hover());
     let mut part = ui.new_child(UiBuilder::new().max_rect(rect));
@@ -104,7 +105,7 @@ fn long_text_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, (le
 }
 
 fn weak(text: impl Into<String>) -> RichText {
-    RichText::new(text).size(theme::SMALL).color(theme::WEAK)
+    RichText::new(text).size(theme::SMALL).color(theme::weak())
 }
 
 fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
@@ -113,26 +114,26 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let (def, definition) = (workspace.editor.def(id), definition_of(&patch, id));
     ui.horizontal(|ui| {
         let (bar, _) = ui.allocate_exact_size(vec2(3.0, 20.0), Sense::hover());
-        ui.painter().rect_filled(bar, 1.5, def.map_or(theme::WEAK, |def| theme::family_colour(def.family())));
+        ui.painter().rect_filled(bar, 1.5, def.map_or(theme::weak(), |def| theme::family_colour(def.family())));
         node_title_ui(ui, workspace, &patch, id);
         ui.label(weak(id).monospace());
     });
     match (def, definition) {
-        (Some(def), _) => ui.label(help(def.about, theme::BODY, theme::WEAK)),
-        (None, Some(definition)) => ui.label(help(&definition.about, theme::BODY, theme::WEAK)),
+        (Some(def), _) => ui.label(help(def.about, theme::BODY, theme::weak())),
+        (None, Some(definition)) => ui.label(help(&definition.about, theme::BODY, theme::weak())),
         (None, None) if node.kind.starts_with(INSTANCE) => ui.label(
             RichText::new("The patch has no subpatch of this name. The patch keeps the node, which does nothing.")
-                .color(theme::WARNING),
+                .color(theme::warning()),
         ),
         (None, None) => ui.label(
             RichText::new("This version of bendrack has no such node. The patch keeps the node, which does nothing.")
-                .color(theme::WARNING),
+                .color(theme::warning()),
         ),
     };
     for (_, sentence) in workspace.diagnostics(id) {
         // A message may quote a whole prompt.
         let short = cut(&sentence);
-        let label = ui.label(RichText::new(short).size(theme::SMALL).color(theme::WARNING));
+        let label = ui.label(RichText::new(short).size(theme::SMALL).color(theme::warning()));
         if short.len() < sentence.len() {
             label.on_hover_text(sentence);
         }
@@ -221,7 +222,7 @@ fn title_ui(ui: &mut Ui, InputRef { name, input, .. }: InputRef<'_>) {
         let (bright, dim) = theme::kind_colours(input.kind);
         ui.painter().add(kind_shape(input.kind, spot.center(), 4.0, dim, egui::Stroke::new(1.0, bright)));
         ui.label(name.replace('_', " "));
-        ui.add(egui::Label::new(help(input.about, theme::SMALL, theme::WEAK)).truncate());
+        ui.add(egui::Label::new(help(input.about, theme::SMALL, theme::weak())).truncate());
     });
 }
 
@@ -242,14 +243,14 @@ fn name_ui(ui: &Ui, field: InputRef<'_>, rect: Rect, indent: f32, right: f32) {
         Align2::LEFT_CENTER,
         name,
         theme::proportional(theme::BODY),
-        theme::TEXT,
+        theme::text(),
     );
-    let mut about = help(input.about, theme::SMALL, theme::WEAK);
+    let mut about = help(input.about, theme::SMALL, theme::weak());
     about.wrap = egui::text::TextWrapping::truncate_at_width((rect.right() - right - left).max(0.0));
     let about = ui.painter().layout_job(about);
     let place = Rect::from_min_size(pos2(left, rect.top() + 21.0), about.size());
     let elided = about.elided;
-    ui.painter().galley(place.min, about, theme::WEAK);
+    ui.painter().galley(place.min, about, theme::weak());
     if elided {
         ui.interact(place, ui.id().with(("about", field.name)), Sense::hover()).on_hover_text(tooltip(input.about));
     }
@@ -347,7 +348,7 @@ fn cable_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, cable: 
 fn learn_ui(ui: &mut Ui, workspace: &mut Workspace, rect: Rect, to: Port, mode: LearnMode) {
     let waits = workspace.editor.learn.as_ref().is_some_and(|learn| learn.to == to);
     let text = if waits { "waiting…" } else { "learn" };
-    let text = RichText::new(text).size(theme::SMALL).color(if waits { theme::ACCENT } else { theme::WEAK });
+    let text = RichText::new(text).size(theme::SMALL).color(if waits { theme::accent() } else { theme::weak() });
     let button = ui.place(rect, Button::new(text).frame(waits));
     button.widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Button, true, waits, format!("learn {to}")));
     if button
@@ -374,10 +375,10 @@ fn output_ui(ui: &mut Ui, workspace: &Workspace, id: &str, (name, kind): (&str, 
         let (bright, _) = theme::kind_colours(kind);
         ui.painter().add(kind_shape(kind, spot.center(), 4.0, bright, egui::Stroke::new(1.0, bright)));
         ui.label(name.replace('_', " "));
-        ui.label(help(about, theme::SMALL, theme::WEAK));
+        ui.label(help(about, theme::SMALL, theme::weak()));
         let port = Port { node: id.to_owned(), port: name.to_owned() };
         if let Some(value) = workspace.playback.live.output(&port) {
-            let colour = if workspace.is_held(&port) { theme::WARNING } else { bright };
+            let colour = if workspace.is_held(&port) { theme::warning() } else { bright };
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.label(RichText::new(format!("{value:.3}").replace('-', "−")).monospace().color(colour));
             });

@@ -182,7 +182,7 @@ fn painted(ui: &Ui, response: &Response, cells: &Cells, is_on: &dyn Fn((usize, u
 
 /// The colour of a cell: of bends by the largest amount, of taps alone, or of nothing; brighter in the row of the call under way.
 fn fill(touches: &[Touch], is_lit: bool) -> Color32 {
-    let ground = if is_lit { theme::LINE } else { theme::NODE };
+    let ground = if is_lit { theme::line() } else { theme::node() };
     let Some(strongest) =
         touches.iter().map(|touch| touch.amount).max_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal))
     else {
@@ -200,7 +200,7 @@ fn row_name(ui: &Ui, at: Pos2, row: usize, shape: ModelShape, (height, is_lit): 
         return;
     }
     let name = if is_last { layers::CACHE.to_owned() } else { format!("step {row}") };
-    let colour = if is_lit { theme::TEXT } else { theme::WEAK };
+    let colour = if is_lit { theme::text() } else { theme::weak() };
     ui.painter().text(at, Align2::LEFT_CENTER, name, theme::proportional(theme::SMALL), colour);
 }
 

@@ -50,7 +50,7 @@ pub fn maps_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoice> {
     let choice = buttons_ui(ui, workspace.editor.learns_maps, patch.maps.is_empty());
     if patch.maps.is_empty() {
         let text = "No maps. Right-click a knob, choose “Learn a map”, and move a control.";
-        ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
+        ui.label(RichText::new(text).size(theme::SMALL).color(theme::weak()));
         return choice;
     }
     let query = search_ui(ui, patch.maps.len());
@@ -171,18 +171,18 @@ impl Row<'_> {
         let handle = ui.dnd_drag_source(ui.id().with(("map", index)), index, |ui| {
             let (grip, _) = ui.allocate_exact_size([10.0, 18.0].into(), Sense::hover());
             for line in [-3.0, 0.0, 3.0] {
-                ui.painter().hline(grip.x_range(), grip.center().y + line, Stroke::new(1.0, theme::WEAK));
+                ui.painter().hline(grip.x_range(), grip.center().y + line, Stroke::new(1.0, theme::weak()));
             }
         });
         handle.response.on_hover_text("Drag to another place in the list.");
         let (meter, _) = ui.allocate_exact_size([4.0, 18.0].into(), Sense::hover());
-        ui.painter().rect_filled(meter, 1.0, theme::WELL);
+        ui.painter().rect_filled(meter, 1.0, theme::well());
         if let Some(part) = self.part() {
             let top = meter.bottom() - meter.height() * part;
-            ui.painter().rect_filled(Rect::from_min_max([meter.left(), top].into(), meter.max), 1.0, theme::ACCENT);
+            ui.painter().rect_filled(Rect::from_min_max([meter.left(), top].into(), meter.max), 1.0, theme::accent());
         }
         let conflict = self.conflict();
-        let colour = if conflict.is_some() { theme::WARNING } else { theme::TEXT };
+        let colour = if conflict.is_some() { theme::warning() } else { theme::text() };
         let name = RichText::new(map.to.to_string()).size(theme::SMALL).color(colour);
         let shown = ui.add(Label::new(name).sense(Sense::click()));
         if shown.on_hover_text(conflict.unwrap_or_else(|| "Select the node.".to_owned())).clicked() {

@@ -39,7 +39,7 @@ const KEYS: [(&str, &str); 29] = [
     ("Ctrl+R   Ctrl+T   Ctrl+K", "record, show the takes, keep a take"),
     ("L   F1", "patches: examples, recent files; help for the selected node"),
     ("Ctrl+N   Ctrl+O", "new patch, open"),
-    ("Ctrl+S", "save"),
+    ("Ctrl+S   Ctrl+Q", "save, close the window"),
     ("Ctrl+Shift+S", "save under a new name"),
 ];
 
@@ -47,7 +47,7 @@ const KEYS: [(&str, &str); 29] = [
 pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoice> {
     title_ui(ui, workspace);
     for problem in &workspace.editor.document.problems {
-        ui.label(RichText::new(problem.to_string()).size(theme::SMALL).color(theme::WARNING));
+        ui.label(RichText::new(problem.to_string()).size(theme::SMALL).color(theme::warning()));
     }
     section(ui, "Snapshots");
     snapshots_ui(ui, &mut workspace.editor);
@@ -60,8 +60,8 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoic
     folded("Keys").show(ui, |ui| {
         Grid::new("keys").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
             for (keys, what) in KEYS {
-                ui.label(RichText::new(keys).size(theme::SMALL).color(theme::TEXT));
-                ui.label(RichText::new(what).size(theme::SMALL).color(theme::WEAK));
+                ui.label(RichText::new(keys).size(theme::SMALL).color(theme::text()));
+                ui.label(RichText::new(what).size(theme::SMALL).color(theme::weak()));
                 ui.end_row();
             }
         });
@@ -71,13 +71,13 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoic
 
 /// A section that is folded until a click.
 fn folded(name: &str) -> CollapsingHeader {
-    CollapsingHeader::new(RichText::new(name).color(theme::WEAK)).default_open(false)
+    CollapsingHeader::new(RichText::new(name).color(theme::weak())).default_open(false)
 }
 
 fn section(ui: &mut Ui, name: &str) {
     ui.add_space(theme::UNIT);
     ui.separator();
-    ui.label(RichText::new(name).color(theme::WEAK));
+    ui.label(RichText::new(name).color(theme::weak()));
 }
 
 /// The title and the description.
@@ -88,7 +88,7 @@ fn title_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let title = title.frame(Frame::NONE);
     field(ui, title, "title of the patch");
     let lines = TextEdit::multiline(&mut changed.description).desired_rows(2).desired_width(f32::INFINITY);
-    let lines = lines.hint_text(hint("Description")).text_color(theme::WEAK).frame(Frame::NONE);
+    let lines = lines.hint_text(hint("Description")).text_color(theme::weak()).frame(Frame::NONE);
     field(ui, lines, "description of the patch");
     apply(workspace, &meta, changed);
 }
@@ -98,7 +98,7 @@ fn meta_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let meta = workspace.editor.document.patch.meta.clone();
     let mut changed = meta.clone();
     Grid::new("meta").num_columns(2).spacing(vec2(2.0 * theme::UNIT, theme::UNIT / 2.0)).show(ui, |ui| {
-        let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
+        let name = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).size(theme::SMALL).color(theme::weak()));
         name(ui, "author");
         field(ui, wide(&mut changed.author), "author of the patch");
         ui.end_row();
@@ -128,7 +128,7 @@ fn apply(workspace: &mut Workspace, meta: &Meta, changed: Meta) {
 
 /// The hint of an empty field, weaker than its text.
 fn hint(text: &str) -> RichText {
-    RichText::new(text).color(theme::WEAK.gamma_multiply(0.6))
+    RichText::new(text).color(theme::weak().gamma_multiply(0.6))
 }
 
 /// A field of the available width.

@@ -32,7 +32,7 @@ pub fn perform_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let macros = workspace.editor.document.patch.stage.macros.clone();
     if macros.is_empty() {
         let text = "No knobs yet: right-click a knob on the canvas and choose “Show in perform mode”.";
-        ui.label(RichText::new(text).size(theme::SMALL).color(theme::WEAK));
+        ui.label(RichText::new(text).size(theme::SMALL).color(theme::weak()));
     }
     ScrollArea::vertical().show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
@@ -52,7 +52,7 @@ fn macro_ui(ui: &mut Ui, workspace: &mut Workspace, port: &Port) {
     let is_text = input.kind == Kind::Text;
     let size = if is_text { vec2(2.0 * MACRO.x + theme::UNIT, MACRO.y) } else { MACRO };
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-    ui.painter().rect_filled(rect, 6.0, theme::NODE);
+    ui.painter().rect_filled(rect, 6.0, theme::node());
     let title = subpatch::title(&patch, &port.node).to_owned();
     let clip = ui.painter().with_clip_rect(rect.shrink(4.0));
     let line = |y: f32, text: String, size: f32, colour| {
@@ -64,8 +64,8 @@ fn macro_ui(ui: &mut Ui, workspace: &mut Workspace, port: &Port) {
             colour,
         );
     };
-    line(12.0, title, theme::SMALL, theme::WEAK);
-    line(rect.height() - 12.0, port.port.replace('_', " "), theme::BODY, theme::TEXT);
+    line(12.0, title, theme::SMALL, theme::weak());
+    line(rect.height() - 12.0, port.port.replace('_', " "), theme::BODY, theme::text());
     let middle = rect.center() - vec2(0.0, 8.0);
     let label = format!("macro {port}");
     match input.kind {

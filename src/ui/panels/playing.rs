@@ -14,10 +14,10 @@ pub fn playing_ui(ui: &mut Ui, playing: &Playing, frame: Option<u64>) -> bool {
     let row = ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let stop = ui.add(Button::new("Stop"));
         stop.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, "stop the take"));
-        ui.label(RichText::new(time).size(theme::SMALL).monospace().color(theme::TEXT));
+        ui.label(RichText::new(time).size(theme::SMALL).monospace().color(theme::text()));
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.label(RichText::new("Take").color(theme::ACCENT));
-            ui.add(Label::new(RichText::new(&playing.name).color(theme::TEXT)).truncate());
+            ui.label(RichText::new("Take").color(theme::accent()));
+            ui.add(Label::new(RichText::new(&playing.name).color(theme::text())).truncate());
         });
         stop.on_hover_text("Ends the playback. The live video begins again.").clicked()
     });

@@ -58,7 +58,7 @@ pub fn aspect(playback: &Playback) -> f32 {
 pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace, status: &Status) {
     let rect = ui.max_rect();
     let response = ui.interact(rect, Id::new("preview"), Sense::click_and_drag());
-    ui.painter().rect_filled(rect, 0.0, theme::PREVIEW);
+    ui.painter().rect_filled(rect, 0.0, theme::preview());
     if response.double_clicked() && preview.look.is_none() && preview.compare.is_none() {
         preview.toggled = true;
     }
@@ -94,7 +94,7 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
             }
             if let Some(from) = preview.look.and_then(|look| look.from) {
                 let at = place.min + vec2(from[0] as f32, from[1] as f32) * place.size();
-                for (radius, colour) in [(6.0, Color32::BLACK), (5.0, theme::ACCENT)] {
+                for (radius, colour) in [(6.0, Color32::BLACK), (5.0, theme::accent())] {
                     ui.painter().circle_stroke(at, radius, Stroke::new(1.5, colour));
                 }
             }
@@ -107,7 +107,7 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
     if let (Stage::Failed(why), true) = (&status.stage, below.is_some()) {
         let strip = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 32.0), rect.max);
         ui.painter().rect_filled(strip, 0.0, Color32::from_black_alpha(190));
-        ui.painter().text(strip.center(), Align2::CENTER_CENTER, why, theme::proportional(theme::BODY), theme::ERROR);
+        ui.painter().text(strip.center(), Align2::CENTER_CENTER, why, theme::proportional(theme::BODY), theme::error());
     }
     marks_ui(ui, preview, rect);
     chips_ui(ui, preview, workspace, rect);
@@ -120,7 +120,7 @@ fn marks_ui(ui: &Ui, preview: &Preview, rect: Rect) {
     }
     if let Some(mark) = preview.mark {
         let at = rect.center_bottom() - vec2(0.0, 20.0);
-        ui.painter().text(at, Align2::CENTER_CENTER, mark, theme::proportional(theme::BODY), theme::WARNING);
+        ui.painter().text(at, Align2::CENTER_CENTER, mark, theme::proportional(theme::BODY), theme::warning());
     }
 }
 
@@ -183,15 +183,15 @@ fn message(ui: &Ui, rect: Rect, title: &str, text: &str) {
         Align2::CENTER_CENTER,
         title,
         theme::proportional(theme::LARGE),
-        theme::TEXT,
+        theme::ON_PICTURE,
     );
     let text = ui.painter().layout(
         text.to_owned(),
         theme::proportional(theme::BODY),
-        theme::WEAK,
+        theme::ON_PICTURE_WEAK,
         rect.width() - 6.0 * theme::UNIT,
     );
-    ui.painter().galley(pos2(middle.x - text.size().x / 2.0, middle.y + 6.0), text, theme::WEAK);
+    ui.painter().galley(pos2(middle.x - text.size().x / 2.0, middle.y + 6.0), text, theme::ON_PICTURE_WEAK);
 }
 
 /// The chips of the comparison, or one chip for each tap, of which a click overlays the map, and the chip of the look.
@@ -226,7 +226,7 @@ fn chips_ui(ui: &mut Ui, preview: &mut Preview, workspace: &Workspace, rect: Rec
 
 /// A chip on the picture, with its label and hint. Moves `at` beyond it. True if it is clicked.
 fn chip_ui(ui: &Ui, at: &mut Pos2, (name, label, hint): (&str, &str, &str), on: bool) -> bool {
-    let colour = if on { theme::CANVAS } else { theme::TEXT };
+    let colour = if on { theme::canvas() } else { theme::ON_PICTURE };
     let text = ui.painter().layout_no_wrap(name.to_owned(), theme::proportional(theme::SMALL), colour);
     let chip = Rect::from_min_size(*at, text.size() + vec2(16.0, 6.0));
     at.x = chip.right() + theme::UNIT / 2.0;

@@ -32,7 +32,7 @@ pub fn pads_ui(ui: &mut Ui, editor: &mut Editor, columns: usize, size: Vec2) {
                 // Large pads have room for the name.
                 let name = snapshot.filter(|_| size.y > 40.0).map(|snapshot| format!("\n{}", snapshot.name));
                 let text = RichText::new(number + &name.unwrap_or_default()).monospace();
-                let text = if waiting == Some(index) { text.color(theme::WARNING) } else { text };
+                let text = if waiting == Some(index) { text.color(theme::warning()) } else { text };
                 let pad = Button::new(text).selected(is_on).min_size(size).wrap();
                 let pad = ui.add_enabled(snapshot.is_some() || is_next, pad);
                 let label =

@@ -50,7 +50,7 @@ pub fn spectrum_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
     let layer = layer_ui(ui, shape, bend);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, "spectrum of neurons"));
-    ui.painter().rect_filled(rect, 3.0, theme::WELL);
+    ui.painter().rect_filled(rect, 3.0, theme::well());
     let last = shape.neurons.saturating_sub(1) as f64;
     let band = own.map(|(id, node)| band_of(workspace, (id, node), last));
     let bright = theme::kind_colours(Kind::Target).0;
@@ -69,7 +69,7 @@ pub fn spectrum_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
                 Align2::CENTER_CENTER,
                 "no activity yet",
                 theme::proportional(theme::SMALL),
-                theme::WEAK,
+                theme::weak(),
             );
         }
     }
@@ -96,7 +96,7 @@ fn layer_ui(ui: &mut Ui, shape: ModelShape, bend: Option<&Bend>) -> usize {
     let preset = of_bend.filter(|_| bend.is_some_and(|bend| !bend.target.layers.is_all())).unwrap_or(shape.layers / 2);
     let mut layer = ui.data(|data| data.get_temp(field)).unwrap_or(preset).min(last);
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Activity of the neurons of layer").size(theme::SMALL).color(theme::WEAK));
+        ui.label(RichText::new("Activity of the neurons of layer").size(theme::SMALL).color(theme::weak()));
         let shown = ui.add(DragValue::new(&mut layer).range(0..=last).speed(0.1));
         shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, "layer of the spectrum"));
         if shown.changed() {

@@ -41,9 +41,9 @@ pub fn status_bar_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) -> O
         engine_ui(ui, bar);
         problems_ui(ui, bar, editor);
         if let Some(refused) = &editor.document.refused {
-            ui.label(label(refused, theme::WARNING));
+            ui.label(label(refused, theme::warning()));
         } else if let Some(message) = bar.message {
-            ui.label(label(message, theme::TEXT));
+            ui.label(label(message, theme::text()));
         } else if let Some(recovered) = bar.recovered {
             choice = recovered_ui(ui, recovered);
         }
@@ -65,7 +65,7 @@ fn label(text: &str, colour: egui::Color32) -> RichText {
 }
 
 fn numeric_label(text: String) -> RichText {
-    RichText::new(text).size(theme::SMALL).monospace().color(theme::WEAK)
+    RichText::new(text).size(theme::SMALL).monospace().color(theme::weak())
 }
 
 /// A dot of this colour.
@@ -77,14 +77,14 @@ pub fn dot(ui: &mut Ui, colour: egui::Color32) -> egui::Response {
 
 fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
     let (colour, text) = match &bar.status.stage {
-        Stage::Loading => (theme::WARNING, "loading"),
-        Stage::Running => (theme::GOOD, "running"),
-        Stage::Failed(_) => (theme::ERROR, "stopped"),
+        Stage::Loading => (theme::warning(), "loading"),
+        Stage::Running => (theme::good(), "running"),
+        Stage::Failed(_) => (theme::error(), "stopped"),
     };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         dot(ui, colour);
-        let label = ui.label(label(text, theme::TEXT));
+        let label = ui.label(label(text, theme::text()));
         if let Stage::Failed(why) = &bar.status.stage {
             label.on_hover_text(why);
         }
@@ -114,7 +114,7 @@ fn engine_ui(ui: &mut Ui, bar: &StatusBar<'_>) {
 fn problems_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) {
     let problems = editor.document.problems.len();
     if problems > 0 {
-        let colour = if editor.document.is_broken() { theme::ERROR } else { theme::WARNING };
+        let colour = if editor.document.is_broken() { theme::error() } else { theme::warning() };
         let text = match (problems, editor.document.is_broken()) {
             (1, true) => "1 problem; the last valid patch keeps running".to_owned(),
             (n, true) => format!("{n} problems; the last valid patch keeps running"),
@@ -132,14 +132,14 @@ fn problems_ui(ui: &mut Ui, bar: &StatusBar<'_>, editor: &mut Editor) {
         let more = bar.status.warnings.len() - 1;
         let text = if more > 0 { format!("{last} (+{more})") } else { last.to_string() };
         let all: Vec<String> = bar.status.warnings.iter().map(ToString::to_string).collect();
-        ui.label(label(&text, theme::WARNING)).on_hover_text(all.join("\n"));
+        ui.label(label(&text, theme::warning())).on_hover_text(all.join("\n"));
     }
 }
 
 fn recovered_ui(ui: &mut Ui, recovered: &str) -> Option<StatusChoice> {
-    ui.label(label(recovered, theme::TEXT));
-    let open = ui.add(egui::Button::new(label("Open recovered patch", theme::ACCENT)).frame(false)).clicked();
-    let forget = ui.add(egui::Button::new(label("Dismiss", theme::WEAK)).frame(false)).clicked();
+    ui.label(label(recovered, theme::text()));
+    let open = ui.add(egui::Button::new(label("Open recovered patch", theme::accent())).frame(false)).clicked();
+    let forget = ui.add(egui::Button::new(label("Dismiss", theme::weak())).frame(false)).clicked();
     if open { Some(StatusChoice::OpenRecovered) } else { forget.then_some(StatusChoice::DismissRecovered) }
 }
 
@@ -148,9 +148,9 @@ pub fn light_colour(light: &Light) -> egui::Color32 {
     let is_new = light.last_message.as_ref().is_some_and(|last| last.secs_ago < theme::LIGHT_SECS);
     match light.colour {
         Colour::Green if is_new => egui::Color32::WHITE,
-        Colour::Green => theme::GOOD,
-        Colour::Yellow => theme::WARNING,
-        Colour::Red => theme::ERROR,
+        Colour::Green => theme::good(),
+        Colour::Yellow => theme::warning(),
+        Colour::Red => theme::error(),
     }
 }
 
@@ -158,7 +158,7 @@ pub fn light_colour(light: &Light) -> egui::Color32 {
 fn light_ui(ui: &mut Ui, light: &Light) -> bool {
     let shown = ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let name = ui.add(Label::new(label(&light.title(), theme::WEAK)).sense(Sense::click()));
+        let name = ui.add(Label::new(label(&light.title(), theme::weak())).sense(Sense::click()));
         dot(ui, light_colour(light));
         let hint = hint(light);
         let name = name.on_hover_text(hint);
@@ -181,13 +181,13 @@ fn hint(light: &Light) -> String {
 fn file_ui(ui: &mut Ui, editor: &Editor) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let text = label(&file_name(&editor.document), theme::TEXT);
+        let text = label(&file_name(&editor.document), theme::text());
         let label = ui.label(text);
         if let Some(path) = &editor.document.path {
             label.on_hover_text(path.display().to_string());
         }
         if editor.document.is_dirty() {
-            dot(ui, theme::ACCENT).on_hover_text("Unsaved changes. Ctrl+S saves.");
+            dot(ui, theme::accent()).on_hover_text("Unsaved changes. Ctrl+S saves.");
         }
     });
 }

@@ -83,7 +83,7 @@ fn mean(map: &Map) -> f64 {
 
 /// A chip: the map, the word, and a bar of its share. `measured` is the name of the probe, and the share of the largest one.
 fn chip_ui(ui: &mut Ui, workspace: &mut Workspace, word: &str, is_on: bool, measured: Option<(&str, f64)>) -> Response {
-    let colour = if is_on { theme::ACCENT } else { theme::TEXT };
+    let colour = if is_on { theme::accent() } else { theme::text() };
     let text = ui.painter().layout_no_wrap(word.to_owned(), theme::proportional(theme::BODY), colour);
     let map = measured.and_then(|(name, _)| {
         let Workspace { playback, .. } = workspace;
@@ -95,12 +95,12 @@ fn chip_ui(ui: &mut Ui, workspace: &mut Workspace, word: &str, is_on: bool, meas
     let size = vec2((left + text.size().x + theme::UNIT).min(ui.available_width().max(60.0)), HEIGHT);
     let (rect, chip) = ui.allocate_exact_size(size, Sense::click_and_drag());
     chip.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_on, format!("word {word}")));
-    let fill = if chip.hovered() { theme::TITLE } else { theme::WELL };
-    let edge = Stroke::new(1.0, if is_on { theme::ACCENT } else { theme::LINE });
+    let fill = if chip.hovered() { theme::title() } else { theme::well() };
+    let edge = Stroke::new(1.0, if is_on { theme::accent() } else { theme::line() });
     ui.painter().rect(rect, CornerRadius::same(5), fill, edge, StrokeKind::Inside);
     if let Some((texture, wide)) = map {
         let place = Rect::from_min_size(rect.min + vec2(2.0, 2.0), vec2(wide, HEIGHT - 4.0));
-        ui.painter().rect_filled(place, 3.0, theme::PREVIEW);
+        ui.painter().rect_filled(place, 3.0, theme::preview());
         image(ui, &texture, place, Color32::WHITE);
     }
     let clip = ui.painter().with_clip_rect(rect);
@@ -108,7 +108,7 @@ fn chip_ui(ui: &mut Ui, workspace: &mut Workspace, word: &str, is_on: bool, meas
     if let Some((_, share)) = measured {
         let from = pos2(rect.left() + left, rect.bottom() - 5.0);
         let whole = Rect::from_min_size(from, vec2(rect.right() - theme::UNIT - from.x, 2.0));
-        ui.painter().rect_filled(whole, 1.0, theme::LINE);
+        ui.painter().rect_filled(whole, 1.0, theme::line());
         let part = Rect::from_min_size(from, vec2(whole.width() * share as f32, 2.0));
         ui.painter().rect_filled(part, 1.0, theme::kind_colours(bendrack_nodes::node::value::Kind::Map).0);
     }
@@ -120,10 +120,10 @@ fn chip_ui(ui: &mut Ui, workspace: &mut Workspace, word: &str, is_on: bool, meas
     {
         ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
         let painter = ui.ctx().layer_painter(egui::LayerId::new(egui::Order::Tooltip, ui.id().with("dragged word")));
-        let text = painter.layout_no_wrap(word.to_owned(), theme::proportional(theme::BODY), theme::CANVAS);
+        let text = painter.layout_no_wrap(word.to_owned(), theme::proportional(theme::BODY), theme::canvas());
         let ground = Align2::LEFT_BOTTOM.anchor_size(at, text.size() + vec2(12.0, 6.0));
-        painter.rect_filled(ground, 5.0, theme::ACCENT);
-        painter.galley(ground.min + vec2(6.0, 3.0), text, theme::CANVAS);
+        painter.rect_filled(ground, 5.0, theme::accent());
+        painter.galley(ground.min + vec2(6.0, 3.0), text, theme::canvas());
     }
     chip
 }

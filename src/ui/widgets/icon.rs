@@ -73,13 +73,13 @@ pub fn icon_button(ui: &mut Ui, icon: Icon, is_on: bool, label: &str, hint: &str
     let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::click());
     response.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_on, label));
     let (fill, colour) = match (is_on, response.hovered()) {
-        (true, _) => (theme::WARNING, theme::CANVAS),
-        (false, true) => (theme::TITLE, theme::TEXT),
-        (false, false) => (Color32::TRANSPARENT, theme::WEAK),
+        (true, _) => (theme::warning(), theme::canvas()),
+        (false, true) => (theme::title(), theme::text()),
+        (false, false) => (Color32::TRANSPARENT, theme::weak()),
     };
     ui.painter().rect_filled(rect, 4.0, fill);
     if response.has_focus() {
-        ui.painter().rect_stroke(rect, 4.0, Stroke::new(1.0, theme::ACCENT), StrokeKind::Inside);
+        ui.painter().rect_stroke(rect, 4.0, Stroke::new(1.0, theme::accent()), StrokeKind::Inside);
     }
     ui.painter().extend(icon.shapes(rect.shrink(side * 0.27), colour));
     response.on_hover_text(hint)

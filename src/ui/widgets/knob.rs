@@ -70,8 +70,8 @@ pub fn depth_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, depth: f64) -> (Re
     let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Number).0;
     let hue = if response.hovered() || response.dragged() { Color32::WHITE } else { hue };
     let painter = ui.painter();
-    painter.circle_filled(centre, radius * 0.62, theme::WELL);
-    arc(ui, centre, radius * 0.82, (0.0, 1.0), Stroke::new(radius * 0.2, theme::LINE));
+    painter.circle_filled(centre, radius * 0.62, theme::well());
+    arc(ui, centre, radius * 0.82, (0.0, 1.0), Stroke::new(radius * 0.2, theme::line()));
     let position = f64::midpoint(depth, 1.0) as f32;
     arc(ui, centre, radius * 0.82, (0.5, position), Stroke::new(radius * 0.25, hue));
     painter.line_segment([centre, on_circle(centre, radius * 0.6, position)], Stroke::new(radius * 0.2, hue));
@@ -133,28 +133,28 @@ fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hovered: bool, focused: bool) {
     let base = place(knob.base);
     // A bipolar knob fills from 0.
     let zero = if knob.input.soft.0 < 0.0 { place(0.0) } else { 0.0 };
-    let body = if hovered { theme::LINE } else { theme::TITLE };
-    ui.painter().circle(centre, radius * 0.66, body, Stroke::new(1.0, theme::LINE));
-    arc(ui, centre, radius * 0.9, (0.0, 1.0), Stroke::new(radius * 0.16, theme::LINE));
-    arc(ui, centre, radius * 0.9, (zero, base), Stroke::new(radius * 0.2, theme::ACCENT));
+    let body = if hovered { theme::line() } else { theme::title() };
+    ui.painter().circle(centre, radius * 0.66, body, Stroke::new(1.0, theme::line()));
+    arc(ui, centre, radius * 0.9, (0.0, 1.0), Stroke::new(radius * 0.16, theme::line()));
+    arc(ui, centre, radius * 0.9, (zero, base), Stroke::new(radius * 0.2, theme::accent()));
     let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Number).0;
     if let Some(depth) = knob.depth {
         let reach = knob.base + depth * (knob.input.soft.1 - knob.input.soft.0);
         let ring = Stroke::new((radius * 0.1).max(1.0), hue.gamma_multiply(0.6));
         arc(ui, centre, radius * 1.14, (base, place(reach)), ring);
     }
-    let pointer = Stroke::new((radius * 0.16).max(1.0), if hovered { Color32::WHITE } else { theme::TEXT });
+    let pointer = Stroke::new((radius * 0.16).max(1.0), if hovered { Color32::WHITE } else { theme::text() });
     ui.painter().line_segment([on_circle(centre, radius * 0.2, base), on_circle(centre, radius * 0.6, base)], pointer);
     if let Some(ghost) = knob.ghost {
         // A mark across the ring, where the hand stands.
         let at = |distance: f32| on_circle(centre, radius * distance, place(ghost));
-        ui.painter().line_segment([at(0.72), at(1.2)], Stroke::new((radius * 0.14).max(1.5), theme::WARNING));
+        ui.painter().line_segment([at(0.72), at(1.2)], Stroke::new((radius * 0.14).max(1.5), theme::warning()));
     }
     if let Some(live) = knob.live {
         ui.painter().circle_filled(on_circle(centre, radius * 0.9, place(live)), (radius * 0.2).max(1.5), hue);
     }
     if focused {
-        ui.painter().circle_stroke(centre, radius * 1.25, Stroke::new(1.0, theme::ACCENT));
+        ui.painter().circle_stroke(centre, radius * 1.25, Stroke::new(1.0, theme::accent()));
     }
 }
 
@@ -178,7 +178,7 @@ pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size
         let response = ui.interact(rect, id, Sense::click()).on_hover_cursor(CursorIcon::Text);
         let shown = number::show(input, value);
         response.widget_info(|| WidgetInfo::labeled(egui::WidgetType::Button, true, &shown));
-        let colour = if response.hovered() { Color32::WHITE } else { theme::TEXT };
+        let colour = if response.hovered() { Color32::WHITE } else { theme::text() };
         ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, shown, theme::monospace(size), colour);
         if response.clicked() {
             ui.data_mut(|data| data.insert_temp(id, number::show(input, value)));
@@ -219,11 +219,11 @@ pub fn switch_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, on: bool) -> (Res
     let pill = Rect::from_center_size(rect.center(), vec2(rect.width(), rect.width() * 0.56));
     let radius = pill.height() / 2.0;
     let (fill, edge) =
-        if on { (theme::ACCENT.gamma_multiply(0.45), theme::ACCENT) } else { (theme::WELL, theme::LINE) };
+        if on { (theme::accent().gamma_multiply(0.45), theme::accent()) } else { (theme::well(), theme::line()) };
     let edge = if response.hovered() || response.has_focus() { Color32::WHITE } else { edge };
     ui.painter().rect(pill, radius, fill, Stroke::new(1.0, edge), egui::StrokeKind::Inside);
     let x = if on { pill.right() - radius } else { pill.left() + radius };
-    let thumb = if on { theme::ACCENT } else { theme::WEAK };
+    let thumb = if on { theme::accent() } else { theme::weak() };
     ui.painter().circle_filled(egui::pos2(x, pill.center().y), radius * 0.62, thumb);
     let clicked = response.clicked() || key;
     (response, clicked)

@@ -24,7 +24,7 @@ pub fn flat_button(text: &str) -> Button<'_> {
 
 /// A small button in a row of a list. True if it is clicked.
 pub fn small_button(ui: &mut Ui, text: &str, label: &str, hint: &str) -> bool {
-    let button = Button::new(RichText::new(text).size(theme::SMALL).color(theme::WEAK)).frame_when_inactive(false);
+    let button = Button::new(RichText::new(text).size(theme::SMALL).color(theme::weak())).frame_when_inactive(false);
     let button = ui.add(button);
     button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label));
     button.on_hover_text(hint).clicked()
@@ -56,7 +56,7 @@ pub fn help(text: &str, size: f32, colour: Color32) -> LayoutJob {
 
 /// [`help`] as a tooltip.
 pub fn tooltip(text: &str) -> LayoutJob {
-    help(text, theme::BODY, theme::TEXT)
+    help(text, theme::BODY, theme::text())
 }
 
 /// The shape of a port of this kind. No two kinds differ by colour alone.

@@ -57,13 +57,13 @@ pub fn range_ui(ui: &mut Ui, id: Id, range: &mut Range) -> Response {
         *range = if is_start { range.with_start(secs) } else { range.with_end(secs) };
     }
     let groove = Rect::from_center_size(line.center(), vec2(line.width(), 6.0));
-    ui.painter().rect_filled(groove, 3.0, theme::LINE);
+    ui.painter().rect_filled(groove, 3.0, theme::line());
     let (start, end) = (at(range.start), at(range.end));
     let part = Rect::from_min_max(pos2(start, groove.top()), pos2(end, groove.bottom()));
-    ui.painter().rect_filled(part, 3.0, theme::ACCENT.gamma_multiply(0.6));
+    ui.painter().rect_filled(part, 3.0, theme::accent().gamma_multiply(0.6));
     for x in [start, end] {
         let handle = Rect::from_center_size(pos2(x, rect.center().y), vec2(HANDLE, HEIGHT));
-        let colour = if response.hovered() || response.dragged() { theme::ACCENT } else { theme::TEXT };
+        let colour = if response.hovered() || response.dragged() { theme::accent() } else { theme::text() };
         ui.painter().rect_filled(handle, 2.0, colour);
     }
     response.widget_info(|| {

@@ -65,7 +65,7 @@ fn list_ui(ui: &mut Ui, light: &Light, messages: &[LatestMessage]) {
 fn row_ui(ui: &mut Ui, message: &LatestMessage) {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
     let (time, text) = (age(message.dated.secs_ago), &message.dated.text);
-    let colour = if message.is_error { theme::WARNING } else { theme::TEXT };
+    let colour = if message.is_error { theme::warning() } else { theme::text() };
     let invalid = if message.is_error { "invalid: " } else { "" };
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, format!("{time} ago, {invalid}{text}")));
     let digits = theme::monospace(theme::SMALL);
@@ -74,7 +74,7 @@ fn row_ui(ui: &mut Ui, message: &LatestMessage) {
     let put = |words: String, colour: Color32, place: Rect, align: Align| {
         cell(ui, words, digits.clone(), colour, place, align);
     };
-    put(time, theme::WEAK, column(left, left + TIME), Align::Max);
+    put(time, theme::weak(), column(left, left + TIME), Align::Max);
     put(format!("{invalid}{text}"), colour, column(left + TIME + theme::UNIT, rect.right()), Align::Min);
     response.on_hover_text(text);
 }

@@ -132,7 +132,7 @@ pub fn monitor_ui(
             if small_button(ui, "close", "close the devices", "Close this panel.") {
                 answer = Some(MonitorAnswer::Close);
             }
-            let hint = RichText::new("Find a control").color(theme::WEAK.gamma_multiply(0.6));
+            let hint = RichText::new("Find a control").color(theme::weak().gamma_multiply(0.6));
             let field = ui.add(TextEdit::singleline(&mut monitor.query).hint_text(hint).desired_width(180.0));
             field.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, "find a control"));
         });
@@ -141,7 +141,7 @@ pub fn monitor_ui(
     let middle = rest.left() + rest.width() * DEVICES_SHARE;
     let left = Rect::from_min_max(rest.min, pos2(middle - 2.0 * theme::UNIT, rest.bottom()));
     let right = Rect::from_min_max(pos2(middle, rest.top()), rest.max);
-    ui.painter().vline(middle - theme::UNIT, rest.y_range(), egui::Stroke::new(1.0, theme::LINE));
+    ui.painter().vline(middle - theme::UNIT, rest.y_range(), egui::Stroke::new(1.0, theme::line()));
     let named = ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| devices_ui(ui, &mut monitor.opened, view));
     let assigned = ui.scope_builder(egui::UiBuilder::new().max_rect(right), |ui| {
         table_ui(ui, &rows(view.controls, &monitor.query), view.controls.is_empty(), selected)
@@ -159,7 +159,7 @@ fn devices_ui(ui: &mut Ui, opened: &mut Opened, view: &MonitorView<'_>) -> Optio
     ScrollArea::vertical().id_salt("devices").auto_shrink([false, false]).show(ui, |ui| {
         if view.lights.is_empty() {
             let text = "No device is open. Start bendrack with flags such as --osc-in 9000 or --serial auto.";
-            ui.add(Label::new(small(text, theme::WEAK)).wrap());
+            ui.add(Label::new(small(text, theme::weak())).wrap());
         }
         for light in view.lights {
             device_ui(ui, light);
@@ -179,7 +179,7 @@ fn name_ui(ui: &mut Ui, port: &str, name: &str) -> Option<MonitorAnswer> {
     let mut draft: String = ui.data(|data| data.get_temp(id)).unwrap_or_else(|| name.to_owned());
     let field = ui.horizontal(|ui| {
         ui.add_space(14.0);
-        ui.label(small("name in patches", theme::WEAK));
+        ui.label(small("name in patches", theme::weak()));
         let field = TextEdit::singleline(&mut draft).font(theme::proportional(theme::SMALL)).desired_width(160.0);
         ui.add(field)
     });
@@ -203,7 +203,7 @@ fn device_ui(ui: &mut Ui, light: &Light) {
         ui.spacing_mut().item_spacing.x = 6.0;
         dot(ui, light_colour(light));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(small(light.counted(), theme::WEAK).monospace());
+            ui.label(small(light.counted(), theme::weak()).monospace());
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Label::new(light.title()).truncate()));
         });
     });
@@ -216,17 +216,17 @@ fn device_ui(ui: &mut Ui, light: &Light) {
     };
     match light.colour {
         Colour::Green => {}
-        Colour::Yellow => line(light.reason.clone(), theme::WARNING),
-        Colour::Red => line(light.reason.clone(), theme::ERROR),
+        Colour::Yellow => line(light.reason.clone(), theme::warning()),
+        Colour::Red => line(light.reason.clone(), theme::error()),
     }
     if let Some(last) = &light.last_message {
-        line(format!("{} ago: {}", age(last.secs_ago), last.text), theme::WEAK);
+        line(format!("{} ago: {}", age(last.secs_ago), last.text), theme::weak());
     }
     if let Some(last) = &light.last_error {
-        line(format!("{} ago, invalid: {}", age(last.secs_ago), last.text), theme::WARNING);
+        line(format!("{} ago, invalid: {}", age(last.secs_ago), last.text), theme::warning());
     }
     if let Some(advice) = &light.advice {
-        line(advice.clone(), theme::WEAK);
+        line(advice.clone(), theme::weak());
     }
 }
 
@@ -255,16 +255,16 @@ fn table_ui(ui: &mut Ui, rows: &[Row<'_>], is_empty: bool, selected: Option<(&st
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), Sense::hover());
     let [_, value, rate, time, _] = columns(head, COLUMNS);
     let title = |at: f32, align: Align2, text: &str| {
-        ui.painter().text(pos2(at, head.center().y), align, text, theme::proportional(theme::SMALL), theme::WEAK);
+        ui.painter().text(pos2(at, head.center().y), align, text, theme::proportional(theme::SMALL), theme::weak());
     };
     title(head.left() + theme::UNIT + KIND, Align2::LEFT_CENTER, "control");
     for (column, text) in [(value, "value"), (rate, "per s"), (time, "age")] {
         title(column.right(), Align2::RIGHT_CENTER, text);
     }
-    ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::LINE));
+    ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::line()));
     if rows.is_empty() {
         let text = if is_empty { "No control moved yet." } else { "No control matches." };
-        ui.label(small(text, theme::WEAK));
+        ui.label(small(text, theme::weak()));
     }
     let mut assigned = None;
     ScrollArea::vertical().id_salt("controls").auto_shrink([false, false]).show_rows(
@@ -291,7 +291,7 @@ fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> boo
     let name = row.name();
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("{action}: {} {name}", row.kind())));
     if response.hovered() {
-        ui.painter().rect_filled(rect, 3.0, theme::TITLE);
+        ui.painter().rect_filled(rect, 3.0, theme::title());
     }
     let [meter, value, rate, time, button] = columns(rect, COLUMNS);
     let text = |text: String, font: FontId, colour: Color32, place: Rect, align: Align| {
@@ -301,20 +301,20 @@ fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> boo
     let is_new = row.control.secs_ago < theme::LIGHT_SECS;
     let left = rect.left() + theme::UNIT;
     let kind = Rect::from_min_max(pos2(left, rect.top()), pos2(left + KIND - 4.0, rect.bottom()));
-    text(row.kind().to_owned(), words.clone(), theme::WEAK, kind, Align::Min);
+    text(row.kind().to_owned(), words.clone(), theme::weak(), kind, Align::Min);
     let named = Rect::from_min_max(pos2(left + KIND, rect.top()), pos2(meter.left() - theme::UNIT, rect.bottom()));
-    text(name, digits.clone(), if is_new { Color32::WHITE } else { theme::TEXT }, named, Align::Min);
+    text(name, digits.clone(), if is_new { Color32::WHITE } else { theme::text() }, named, Align::Min);
     if let Some(number_of) = row.value() {
         if (0.0..=1.0).contains(&number_of) {
             meter_ui(ui, meter, number_of as f32, is_new);
         }
-        text(number(number_of), digits.clone(), theme::TEXT, value, Align::Max);
+        text(number(number_of), digits.clone(), theme::text(), value, Align::Max);
     }
     if row.control.per_sec >= 0.05 {
-        text(format!("{:.0}", row.control.per_sec.ceil()), digits.clone(), theme::WEAK, rate, Align::Max);
+        text(format!("{:.0}", row.control.per_sec.ceil()), digits.clone(), theme::weak(), rate, Align::Max);
     }
-    text(age(row.control.secs_ago), digits, theme::WEAK, time, Align::Max);
-    let colour = if response.hovered() { theme::ACCENT } else { theme::WEAK };
+    text(age(row.control.secs_ago), digits, theme::weak(), time, Align::Max);
+    let colour = if response.hovered() { theme::accent() } else { theme::weak() };
     text(action, words, colour, button, Align::Max);
     let hint = match target {
         Some(id) => format!("Click: {id} receives this number. From {}.", row.control.device),
@@ -326,9 +326,9 @@ fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> boo
 /// A bar of a number from 0 to 1.
 fn meter_ui(ui: &Ui, column: Rect, value: f32, is_new: bool) {
     let whole = Rect::from_center_size(column.center(), vec2(column.width(), 5.0));
-    ui.painter().rect_filled(whole, 2.0, theme::WELL);
+    ui.painter().rect_filled(whole, 2.0, theme::well());
     let bar = Rect::from_min_size(whole.min, vec2(whole.width() * value, whole.height()));
-    ui.painter().rect_filled(bar, 2.0, if is_new { theme::ACCENT } else { theme::ACCENT.gamma_multiply(0.6) });
+    ui.painter().rect_filled(bar, 2.0, if is_new { theme::accent() } else { theme::accent().gamma_multiply(0.6) });
 }
 
 #[cfg(test)]

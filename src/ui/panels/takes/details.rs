@@ -22,7 +22,7 @@ pub fn details_ui(ui: &mut Ui, panel: &mut TakesPanel, view: &TakesView<'_>) -> 
 
 fn nothing_ui(ui: &mut Ui, view: &TakesView<'_>) -> Option<TakesAnswer> {
     let text = "Select a take to play it back, to keep it or to render it.";
-    ui.add(Label::new(small(text, theme::WEAK)).wrap());
+    ui.add(Label::new(small(text, theme::weak())).wrap());
     // A render may go on while its take is not selected.
     super::render::progress_ui(ui, view.render)
 }
@@ -42,7 +42,7 @@ fn take_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow, view: &TakesView<
                 answer = Some(TakesAnswer::Play(row.path.clone()));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add(Label::new(RichText::new(row.title()).color(theme::TEXT)).truncate());
+                ui.add(Label::new(RichText::new(row.title()).color(theme::text())).truncate());
             });
         });
     });
@@ -57,10 +57,10 @@ fn take_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow, view: &TakesView<
                 Summary { is_cut: true, .. } => ", incomplete",
                 Summary { is_cut: false, .. } => "",
             };
-            ui.label(small(format!("{}, {model}, {width}×{height}{state}", clock(secs)), theme::WEAK));
+            ui.label(small(format!("{}, {model}, {width}×{height}{state}", clock(secs)), theme::weak()));
         }
-        Some(Err(problem)) => _ = ui.add(Label::new(small(problem, theme::WARNING)).wrap()),
-        None => _ = ui.label(small("Reading the take…", theme::WEAK)),
+        Some(Err(problem)) => _ = ui.add(Label::new(small(problem, theme::warning())).wrap()),
+        None => _ = ui.label(small("Reading the take…", theme::weak())),
     }
     ui.add_space(theme::UNIT / 2.0);
     let named = name_ui(ui, panel, row);
@@ -82,13 +82,13 @@ fn name_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow) -> Option<TakesAn
             if action(ui, "Keep", "keep the take", hint, true) {
                 answer = Some(TakesAnswer::Keep);
             }
-            ui.add(Label::new(small("bendrack may delete it later. Keep prevents that.", theme::WEAK)).truncate());
+            ui.add(Label::new(small("bendrack may delete it later. Keep prevents that.", theme::weak())).truncate());
         });
         return answer;
     }
     if row.is_recorded_elsewhere() {
         let text = "Another bendrack records this take. Once its video ends, the take can be renamed and deleted here.";
-        ui.add(Label::new(small(text, theme::WEAK)).wrap());
+        ui.add(Label::new(small(text, theme::weak())).wrap());
         return answer;
     }
     ui.horizontal(|ui| {
@@ -119,9 +119,9 @@ fn delete_ui(ui: &mut Ui, panel: &mut TakesPanel, row: &TakeRow) -> Option<Takes
     panel.asked = panel.asked.filter(|asked| now - asked < theme::MESSAGE_SECS);
     let is_asked = panel.asked.is_some();
     let (text, colour, label) = if is_asked {
-        ("Delete for good", theme::ERROR, "delete the take for good")
+        ("Delete for good", theme::error(), "delete the take for good")
     } else {
-        ("Delete", theme::TEXT, "delete the take")
+        ("Delete", theme::text(), "delete the take")
     };
     let button = ui.add(Button::new(RichText::new(text).color(colour)));
     button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label));

@@ -221,7 +221,7 @@ pub fn takes_ui(ui: &mut Ui, panel: &mut TakesPanel, view: &TakesView<'_>) -> Op
     let middle = rest.left() + rest.width() * LIST_SHARE;
     let left = Rect::from_min_max(rest.min, pos2(middle - theme::UNIT, rest.bottom()));
     let right = Rect::from_min_max(pos2(middle + theme::UNIT, rest.top()), rest.max);
-    ui.painter().vline(middle, rest.y_range(), egui::Stroke::new(1.0, theme::LINE));
+    ui.painter().vline(middle, rest.y_range(), egui::Stroke::new(1.0, theme::line()));
     let clicked = ui.scope_builder(egui::UiBuilder::new().max_rect(left), |ui| {
         table::table_ui(ui, view, panel.selected.as_deref(), &Zoned::now())
     });

@@ -19,7 +19,7 @@ pub fn render_ui(
     ui.add_space(theme::UNIT / 2.0);
     ui.separator();
     if secs <= 0.0 {
-        ui.label(small("The take has no pictures to render.", theme::WEAK));
+        ui.label(small("The take has no pictures to render.", theme::weak()));
         return progress_ui(ui, view.render);
     }
     part_ui(ui, panel, secs);
@@ -90,7 +90,7 @@ fn part_ui(ui: &mut Ui, panel: &mut TakesPanel, secs: f64) {
             range = range.with_end(end);
         }
         let length = format!("{:.1} s of {secs:.1} s", range.end - range.start);
-        ui.label(RichText::new(length).size(theme::SMALL).monospace().color(theme::WEAK));
+        ui.label(RichText::new(length).size(theme::SMALL).monospace().color(theme::weak()));
     });
     if range != before {
         panel.set_range(range);
@@ -115,18 +115,18 @@ pub fn progress_ui(ui: &mut Ui, state: &RenderState) -> Option<TakesAnswer> {
                         answer = Some(TakesAnswer::CancelRender);
                     }
                     let share = if *of > 0 { *pictures as f32 / *of as f32 } else { 0.0 };
-                    let bar = ProgressBar::new(share).fill(theme::ACCENT.gamma_multiply(0.6)).corner_radius(3.0);
+                    let bar = ProgressBar::new(share).fill(theme::accent().gamma_multiply(0.6)).corner_radius(3.0);
                     let text = if *of > 0 { format!("{pictures} of {of} pictures") } else { "loading".to_owned() };
-                    let bar = ui.add(bar.text(small(&text, theme::TEXT)).desired_width(ui.available_width()));
+                    let bar = ui.add(bar.text(small(&text, theme::text())).desired_width(ui.available_width()));
                     bar.widget_info(|| WidgetInfo::labeled(WidgetType::ProgressIndicator, true, &text));
                     bar.on_hover_text(output.display().to_string());
                 });
             });
         }
-        RenderState::Ended(Ok(result)) => _ = ui.add(Label::new(small(result, theme::TEXT)).wrap()),
+        RenderState::Ended(Ok(result)) => _ = ui.add(Label::new(small(result, theme::text())).wrap()),
         RenderState::Ended(Err(why)) => {
             // The whole message, which can be copied.
-            _ = ui.add(Label::new(small(why, theme::ERROR)).wrap().selectable(true));
+            _ = ui.add(Label::new(small(why, theme::error())).wrap().selectable(true));
         }
     }
     answer

@@ -37,14 +37,14 @@ pub fn model_name(model: &str) -> String {
 /// The state of a take in a word or two, and its colour.
 fn state(row: &TakeRow) -> (&'static str, Color32) {
     match &row.summary {
-        _ if row.is_running => ("now", theme::ACCENT),
-        _ if row.is_recorded_elsewhere() => ("being recorded", theme::ACCENT),
-        None => ("reading", theme::WEAK),
-        Some(Err(_)) => ("unreadable", theme::WARNING),
-        Some(Ok(summary)) if summary.is_cut && row.is_kept => ("kept, incomplete", theme::WARNING),
-        Some(Ok(summary)) if summary.is_cut => ("incomplete", theme::WARNING),
-        Some(Ok(_)) if row.is_kept => ("kept", theme::TEXT),
-        Some(Ok(_)) => ("", theme::WEAK),
+        _ if row.is_running => ("now", theme::accent()),
+        _ if row.is_recorded_elsewhere() => ("being recorded", theme::accent()),
+        None => ("reading", theme::weak()),
+        Some(Err(_)) => ("unreadable", theme::warning()),
+        Some(Ok(summary)) if summary.is_cut && row.is_kept => ("kept, incomplete", theme::warning()),
+        Some(Ok(summary)) if summary.is_cut => ("incomplete", theme::warning()),
+        Some(Ok(_)) if row.is_kept => ("kept", theme::text()),
+        Some(Ok(_)) => ("", theme::weak()),
     }
 }
 
@@ -53,7 +53,7 @@ pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now:
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), Sense::hover());
     let [length, model, state] = columns(head, COLUMNS);
     let title = |at: f32, align: Align2, text: &str| {
-        ui.painter().text(pos2(at, head.center().y), align, text, theme::proportional(theme::SMALL), theme::WEAK);
+        ui.painter().text(pos2(at, head.center().y), align, text, theme::proportional(theme::SMALL), theme::weak());
     };
     let left = head.left() + theme::UNIT;
     title(left, Align2::LEFT_CENTER, "played");
@@ -61,11 +61,11 @@ pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now:
     title(length.right(), Align2::RIGHT_CENTER, "length");
     title(model.left() + theme::UNIT, Align2::LEFT_CENTER, "model");
     title(state.left(), Align2::LEFT_CENTER, "state");
-    ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::LINE));
+    ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::line()));
     if view.rows.is_empty() {
         let (text, colour) = match view.problem {
-            Some(problem) => (problem, theme::WARNING),
-            None => ("There are no takes yet. Each video that is played writes one by itself.", theme::WEAK),
+            Some(problem) => (problem, theme::warning()),
+            None => ("There are no takes yet. Each video that is played writes one by itself.", theme::weak()),
         };
         ui.add(Label::new(small(text, colour)).wrap());
     }
@@ -100,28 +100,28 @@ fn row_ui(ui: &mut Ui, row: &TakeRow, view: &TakesView<'_>, is_selected: bool, n
     let label = format!("take {}", words.join(", "));
     response.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_selected, label.as_str()));
     if is_selected {
-        ui.painter().rect_filled(rect, 3.0, theme::ACCENT.gamma_multiply(0.16));
+        ui.painter().rect_filled(rect, 3.0, theme::accent().gamma_multiply(0.16));
     } else if response.hovered() {
-        ui.painter().rect_filled(rect, 3.0, theme::TITLE);
+        ui.painter().rect_filled(rect, 3.0, theme::title());
     }
     let [length, model, state] = columns(rect, COLUMNS);
     let (text, digits) = (theme::proportional(theme::SMALL), theme::monospace(theme::SMALL));
     let left = rect.left() + theme::UNIT;
     let time = Rect::from_min_max(pos2(left, rect.top()), pos2(left + PLAYED - theme::UNIT, rect.bottom()));
-    cell(ui, when, text.clone(), theme::WEAK, time, Align::Min);
+    cell(ui, when, text.clone(), theme::weak(), time, Align::Min);
     // The reason of an unreadable file takes the place of the columns that it lacks.
     let problem = row.summary.as_ref().and_then(|summary| summary.as_ref().err());
     let end = if problem.is_some() { model.right() } else { length.left() - theme::UNIT };
     let name = Rect::from_min_max(pos2(left + PLAYED, rect.top()), pos2(end, rect.bottom()));
     let shown = problem.map_or(&title, |problem| problem);
-    let bright = if row.is_running || is_selected { Color32::WHITE } else { theme::TEXT };
-    cell(ui, shown, text.clone(), if problem.is_some() { theme::WEAK } else { bright }, name, Align::Min);
+    let bright = if row.is_running || is_selected { Color32::WHITE } else { theme::text() };
+    cell(ui, shown, text.clone(), if problem.is_some() { theme::weak() } else { bright }, name, Align::Min);
     if let Some(secs) = secs {
-        cell(ui, clock(secs), digits, theme::TEXT, length, Align::Max);
+        cell(ui, clock(secs), digits, theme::text(), length, Align::Max);
     }
     if let Some(Ok(summary)) = &row.summary {
         let model = Rect::from_min_max(pos2(model.left() + theme::UNIT, model.top()), model.max);
-        cell(ui, model_name(&summary.model), text.clone(), theme::WEAK, model, Align::Min);
+        cell(ui, model_name(&summary.model), text.clone(), theme::weak(), model, Align::Min);
     }
     cell(ui, word, text, colour, state, Align::Min);
     let hint = problem.cloned().unwrap_or_else(|| row.path.display().to_string());
