@@ -336,3 +336,18 @@ fn a_minimap_leads_to_what_is_out_of_sight() {
     let now = window.state().workspace.frame.rects["prompt"];
     assert!(now.left() < first.left() - 50.0, "{first:?} {now:?}");
 }
+
+#[test]
+fn a_port_tells_its_value_its_range_and_its_unit() {
+    let (mut window, fake) = window(first_bend());
+    fake.play(4);
+    window.run_steps(2);
+    let at = port(&window, "lfo.rate", false);
+    window.hover_at(at);
+    window.run_steps(3);
+    assert!(window.query_by_label_contains("now 0.250 Hz").is_some());
+    let at = port(&window, "rotate.angle", false);
+    window.hover_at(at);
+    window.run_steps(3);
+    assert!(window.query_by_label_contains("from lfo.out").is_some());
+}

@@ -48,7 +48,7 @@ use palette::Palette;
 use reroute::dots_ui;
 use selection::{move_nodes, select};
 use view::{frame_nodes, lay_out_new, paint_background, wheel};
-use wiring::{cables_ui, hovered_cable, plug};
+use wiring::{cables_ui, hovered_cable, plug, port_hint_ui};
 
 /// The state of the canvas between frames.
 #[derive(Default)]
@@ -162,6 +162,7 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(workspace, is_lit(i, cable)));
     ui.painter().set(response.beneath, Shape::Vec(shapes.collect()));
     cables_ui(ui, canvas, workspace, hovered.map(|i| &cables[i]));
+    port_hint_ui(ui, canvas, workspace);
     plug(ui, canvas, workspace, &response);
     move_nodes(ui, canvas, workspace, &response.responses);
     drop_word(ui, canvas, workspace);

@@ -1,5 +1,6 @@
 //! Wiring: plugs and unplugs cables, and finds the one under the pointer.
 
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, Port};
 use eframe::egui::{self, Event, Id, Key, Modifiers, Pos2, Ui};
 use egui_node_graph::NodeResponse;
@@ -10,7 +11,9 @@ use crate::ui::canvas::palette::Palette;
 use crate::ui::canvas::reroute::{add_reroute, unplug};
 use crate::ui::canvas::{Canvas, GraphResponse};
 use crate::ui::document::Step;
+use crate::ui::document::ports::input_of;
 use crate::ui::theme;
+use crate::ui::widgets::tooltip;
 use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::{DrawnPort, Workspace};
 
@@ -62,6 +65,50 @@ pub(in crate::ui) fn cables_ui(ui: &Ui, canvas: &Canvas, workspace: &mut Workspa
             i.events.retain(|event| !matches!(event, Event::Key { key: Key::Delete | Key::Backspace, .. }));
         });
     }
+}
+
+/// The hint of the port under the pointer: its help, its kind, its value, and the range and unit of its knob.
+pub(in crate::ui) fn port_hint_ui(ui: &Ui, canvas: &Canvas, workspace: &Workspace) {
+    let at = ui.input(|i| i.pointer.hover_pos().filter(|_| !i.pointer.any_down()));
+    let Some(at) = at.filter(|at| canvas.contains(*at) && canvas.palette.is_none()) else { return };
+    if ui.ctx().layer_id_at(at) != Some(ui.layer_id()) {
+        return;
+    }
+    let reach = theme::PORT * 1.8 * workspace.frame.zoom.max(0.5);
+    let Some(drawn) = near_port(workspace, at, reach, |_| true) else { return };
+    let text = port_hint(workspace, drawn);
+    egui::Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), Id::new("port"), egui::PopupAnchor::Pointer)
+        .gap(12.0)
+        .show(|ui| {
+            ui.set_max_width(320.0);
+            ui.label(tooltip(&text));
+        });
+}
+
+fn port_hint(workspace: &Workspace, drawn: &DrawnPort) -> String {
+    let (editor, port) = (&workspace.editor, &drawn.port);
+    let mut lines = vec![format!("{}: {}", port.port.replace('_', " "), drawn.kind)];
+    let number = |value: f64, unit: &str| format!("{value:.3} {unit}").trim_end().replace('-', "−");
+    if drawn.output {
+        let about = editor.def(&port.node).and_then(|def| def.output(&port.port)).map(|(_, output)| output.about);
+        lines.extend(about.map(str::to_owned));
+        lines.extend(workspace.playback.live.output(port).map(|value| format!("now {}", number(value, ""))));
+        return lines.join("\n");
+    }
+    let Some(input) = input_of(editor.patch(), &port.node, &port.port) else { return lines.join("\n") };
+    lines.push(input.about.to_owned());
+    if input.kind == Kind::Number && input.choices.is_empty() {
+        let base = workspace.knob_value(port, input);
+        let now = workspace.modulated(port, input, base).unwrap_or(base);
+        lines.push(format!(
+            "now {}, {} to {}",
+            number(now, input.unit),
+            number(input.soft.0, ""),
+            number(input.soft.1, input.unit)
+        ));
+    }
+    lines.extend(editor.patch().cable_to(port).map(|cable| format!("from {}", cable.from)));
+    lines.join("\n")
 }
 
 /// The nearest port within `reach` that `wanted` accepts.

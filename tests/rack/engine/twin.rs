@@ -72,3 +72,26 @@ fn pairs_have_one_number_and_equal_the_renders_with_and_without_bends() {
     std::thread::sleep(Duration::from_millis(300));
     assert!(rack.pair().expect("no twin").is_none());
 }
+
+#[test]
+#[ignore = "measures time, which needs an idle machine: cargo test --release --test rack twin -- --ignored --nocapture"]
+fn the_show_is_in_time_beside_its_twin() {
+    let patch = moving(&[], &[]);
+    let first = patch.clone();
+    let load = move || {
+        let engine = Engine::new(Model::mini()?, Arc::new(plan(&first)), (128, 128))?;
+        Ok(Session::new(engine, Arc::new(first)))
+    };
+    let rack = EngineHandle::start(load, |_| {});
+    for is_compared in [false, true] {
+        rack.compare(is_compared);
+        std::thread::sleep(Duration::from_secs(3));
+        let (before, begun) = (rack.status().late, rack.frame().map_or(0, |frame| frame.number));
+        std::thread::sleep(Duration::from_secs(15));
+        let pictures = rack.frame().map_or(0, |frame| frame.number) - begun;
+        let late = rack.status().late - before;
+        let pair = rack.pair().expect("a twin").map(|pair| (pair.behind, pair.speed));
+        println!("compared: {is_compared}, pictures {pictures}, late {late}, behind and speed of the twin {pair:?}");
+        assert!(pictures >= 230, "{pictures} of 240 pictures");
+    }
+}
