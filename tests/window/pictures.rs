@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bendrack::engine::{Engine, EngineHandle, Model};
+use bendrack::engine::{Engine, EngineHandle, Model, Session};
+use bendrack::ui::document::snapshots::store;
+use bendrack::ui::widgets::knob::KnobChange;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Event;
@@ -92,4 +94,59 @@ fn panels_of_devices() {
     window.run_steps(5);
     let nodes = window.state().workspace.frame.rects["rotate"].union(window.state().workspace.frame.rects["lfo"]);
     save(&mut window, nodes.expand(24.0), "learn_several.png");
+}
+
+/// Frames of the window for some seconds.
+fn play(window: &mut Window, secs: u64) {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(secs) {
+        window.run_steps(1);
+        std::thread::sleep(Duration::from_millis(15));
+    }
+}
+
+#[test]
+#[ignore = "draws docs/pictures, and needs a graphics driver: make pictures"]
+fn views_of_the_model() {
+    let mut patch = first_bend();
+    patch.stage.macros =
+        ["rotate.amount", "lfo.rate", "rotate.angle", "lfo.shape"].map(|port| port.parse().unwrap()).into();
+    let plan = Plan::compile(&patch, LIBRARY).0.unwrap();
+    let load =
+        move || Ok(Session::new(Engine::new(Model::mini()?, Arc::new(plan), (128, 128))?, Arc::new(first_bend())));
+    let rack = EngineHandle::start(load, |_| {});
+    let mut window = window_on(Box::new(rack), patch, None, None, true);
+    let whole = window.ctx.content_rect().shrink(MARGIN as f32);
+    window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
+    play(&mut window, 4);
+    let at = window.get_by_label("word tulip").rect().center();
+    window.hover_at(at);
+    play(&mut window, 1);
+    let (picture, grid) =
+        (window.get_by_label_contains("preview").rect(), window.get_by_label("layers and steps").rect());
+    save(&mut window, Rect::from_min_max(picture.min, [whole.right(), grid.bottom() + 12.0].into()), "words.png");
+    window.hover_at([40.0, 400.0].into());
+    let chip = window.get_by_label("bent | unbent").rect().center();
+    click(&mut window, chip);
+    play(&mut window, 6);
+    let picture = window.get_by_label("comparison").rect();
+    save(&mut window, picture, "compare.png");
+    click(&mut window, chip);
+    window.key_press(Key::L);
+    play(&mut window, 2);
+    let field = window.get_by_label("search patches").rect();
+    save(
+        &mut window,
+        Rect::from_min_max([whole.left(), field.top() - 36.0].into(), [field.right() + 16.0, 700.0].into()),
+        "browser.png",
+    );
+    window.key_press(Key::L);
+    for amount in [0.2, 0.7, 1.0] {
+        let editor = &mut window.state_mut().workspace.editor;
+        editor.document.apply(store(&editor.document.patch));
+        editor.turn("rotate", "amount", KnobChange::Set(amount));
+    }
+    window.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    play(&mut window, 4);
+    save(&mut window, whole, "perform.png");
 }
