@@ -155,6 +155,13 @@ impl<'a> BoundProgram<'a> {
         self
     }
 
+    /// Drops what the probes measured so far: a device that has no room for them still has room for the video.
+    fn give_up_probes(&self) {
+        for (index, probe) in self.taps.iter().enumerate().skip(self.program.taps.len()) {
+            self.shared.record().accumulators[index] = Accumulator::new(probe.fuse);
+        }
+    }
+
     /// Reads the measurements back from the model's device.
     ///
     /// # Errors
@@ -164,10 +171,13 @@ impl<'a> BoundProgram<'a> {
         let Record { accumulators, memory, left_out } =
             self.shared.record.into_inner().unwrap_or_else(PoisonError::into_inner);
         let taps = self.taps.iter().zip(accumulators);
+        let probed_from = self.program.taps.len();
         let mut read =
             taps.map(|(tap, accumulator)| Some(accumulator.read()?.map(|measured| (tap.node.clone(), measured))));
-        let measured = read.by_ref().take(self.program.taps.len()).flatten().collect::<Result<_>>()?;
-        Ok(Outcome { measured, probed: read.flatten().collect::<Result<_>>()?, memory, left_out })
+        let measured = read.by_ref().take(probed_from).flatten().collect::<Result<_>>()?;
+        // A probe that cannot be read is missing on the screen; the video goes on.
+        let probed = read.flatten().filter_map(Result::ok).collect();
+        Ok(Outcome { measured, probed, memory, left_out })
     }
 
     /// The inputs of self-attention after the bends of values and of RoPE positions.
@@ -238,7 +248,9 @@ impl Listener for BoundProgram<'_> {
         let is_weight = |part: &Scoped<'_, &BoundBend<'_>>| matches!(part.item.bend.op.form, Form::LogitWeight(_));
         let (weights, bends): (Vec<_>, Vec<_>) = scoped.filter(|part| part.keys.contains(&true)).partition(is_weight);
         // Before the output is made, so that a record of a bend is that of the output.
-        self.probe(site, &context, &attention, (&weights, &bends))?;
+        if self.probe(site, &context, &attention, (&weights, &bends)).is_err() {
+            self.give_up_probes();
+        }
         let taps = match site {
             Site::CrossMap => self.cross_map_taps(&hook, keys, Owner::Program),
             _ => Vec::new(),

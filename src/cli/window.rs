@@ -20,6 +20,9 @@ pub(super) struct Window {
     /// File for the frame times of the window: JSON, written when it closes.
     #[arg(long, value_name = "FILE")]
     ui_stats: Option<PathBuf>,
+    /// Opens the patch as a new one: saving asks for a name.
+    #[arg(long, hide = true)]
+    untitled: bool,
     #[command(flatten)]
     devices: io::Settings,
 }
@@ -27,7 +30,7 @@ pub(super) struct Window {
 #[cfg(not(feature = "ui"))]
 impl Window {
     pub(super) fn run(self) -> Result<(), super::Failure> {
-        let _ = (self.patch, self.model, self.size, self.recordings, self.ui_stats, self.devices);
+        let _ = (self.patch, self.model, self.size, self.recordings, self.ui_stats, self.untitled, self.devices);
         Err(super::Failure::Failed(
             "this bendrack was built without its window; render the patch with `bendrack render`, or build it with the feature ui"
                 .to_owned(),
@@ -121,7 +124,7 @@ mod open {
             };
             let options = Options {
                 patch,
-                path: home,
+                path: home.filter(|_| !self.untitled),
                 engine: Box::new(rack),
                 devices: Box::new(handle),
                 recordings: Box::new(recordings.clone()),

@@ -44,7 +44,9 @@ pub enum Action {
     Edit(Vec<LevelEdit>),
     /// Recalls the snapshot with this index.
     Recall(usize),
-    /// The depth of all bends, 0 to 1.
+    /// The position of the crossfader between two snapshots, 0 to 1.
+    Fade(f64),
+    /// The master depth, 0 to 1.
     Master(f64),
     /// Holds the picture, or ends it; none for the other state.
     Freeze(Option<bool>),
@@ -63,7 +65,7 @@ pub(super) const COMMANDS: [(&str, &str); 8] = [
     (SNAPSHOT, "Recalls a snapshot: its number, from 1, or its name as a text."),
     (FADE, "The crossfader between two snapshots, 0 to 1."),
     (TAP, "A tap of the tempo."),
-    (MASTER, "The depth of all bends, 0 to 1."),
+    (MASTER, "The master depth, 0 to 1."),
     (FREEZE, "1 holds the picture, 0 ends it; a message without a number does either."),
     (BLACKOUT, "1 shows black, 0 ends it; a message without a number does either."),
     (RECORD, "1 starts a recording of the window, 0 stops it; a message without a number does either."),
@@ -99,7 +101,7 @@ impl Request {
             TAP | PANIC | SNAPSHOT if is_released => Ok(Action::Nothing),
             MASTER => match self.argument {
                 Argument::Number(master) => Ok(Action::Master(master.clamp(0.0, 1.0))),
-                _ => Err("the depth of all bends is a number from 0 to 1; send one".to_owned()),
+                _ => Err("the master depth is a number from 0 to 1; send one".to_owned()),
             },
             FREEZE => Ok(Action::Freeze(self.is_on())),
             BLACKOUT => Ok(Action::Blackout(self.is_on())),
@@ -107,9 +109,10 @@ impl Request {
             PANIC => Ok(Action::Panic),
             SNAPSHOT => self.snapshot(patch).map(Action::Recall),
             FADE => match self.argument {
-                Argument::Number(part) => crossfade(patch, part).map(Action::Edit).ok_or_else(|| {
-                    format!("the crossfader needs two snapshots; the patch has {}", patch.snapshots.len())
-                }),
+                Argument::Number(_) if crossfade(patch, 0.0).is_none() => {
+                    Err(format!("the crossfader needs two snapshots; the patch has {}", patch.snapshots.len()))
+                }
+                Argument::Number(part) => Ok(Action::Fade(part.clamp(0.0, 1.0))),
                 _ => Err("the crossfader is a number from 0 to 1; send one".to_owned()),
             },
             address => match address::edit(patch, address, &self.argument) {

@@ -17,21 +17,32 @@ pub struct Performance {
     events: Vec<(u64, Event)>,
     /// Patches with the first latent frame that was not shown when they came.
     patches: Vec<(u64, Arc<Patch>, Arc<Plan>)>,
-    /// The first latent frames that were not shown when the KV cache was emptied.
+    /// The latent frames from which on a chunk begins with an empty KV cache.
     forgotten: Vec<u64>,
 }
 
 impl Performance {
     /// The performance of a take.
     pub fn of(take: &Take) -> Self {
-        let (mut events, mut patches, mut forgotten, mut shown) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let (mut events, mut patches, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut shown, mut is_in_chunk, mut is_shown) = (0, false, false);
         for (_, entry) in &take.entries {
             match entry {
                 Entry::Event { frame, event } => events.push((*frame, event.clone())),
                 Entry::Patch { patch, plan } => patches.push((shown, patch.clone(), plan.clone())),
-                Entry::Forget => forgotten.push(shown),
-                Entry::Show { frames } => shown += *frames as u64,
-                Entry::Make { .. } | Entry::Call | Entry::Fail | Entry::Check(_) => {}
+                // Within a chunk, it concerns the next one.
+                Entry::Forget => forgotten.push(shown + u64::from(is_in_chunk)),
+                Entry::Show { frames } => {
+                    shown += *frames as u64;
+                    is_shown = true;
+                }
+                Entry::Make { .. } => (is_in_chunk, is_shown) = (true, false),
+                // A call right after pictures is the cache pass, which ends the chunk.
+                Entry::Call => {
+                    is_in_chunk &= !is_shown;
+                    is_shown = false;
+                }
+                Entry::Fail | Entry::Check(_) => {}
             }
         }
         events.sort_by_key(|(frame, _)| *frame);

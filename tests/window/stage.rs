@@ -310,7 +310,7 @@ fn every_example_opens_from_the_browser() {
         window.run_steps(3);
         window.get_by_label(&format!("patch {title}")).click();
         window.run_steps(3);
-        window.get_all_by_label("Open").last().unwrap().click();
+        window.get_by_label("Replace current patch").click();
         window.run_steps(4);
         window.key_press(Key::L);
         window.run_steps(2);
@@ -510,7 +510,7 @@ fn f1_shows_the_help_patch_of_a_node_beside_the_work_and_pastes_it() {
     window.key_press(Key::F1);
     window.run_steps(3);
     assert_eq!(patch(&window), before, "the work stays");
-    assert!(window.query_by_label("Paste").is_some() && window.query_by_label("Open beside").is_some());
+    assert!(window.query_by_label("Paste").is_some() && window.query_by_label("Open in new window").is_some());
     window.get_by_label("Paste").click();
     window.run_steps(4);
     let pasted = patch(&window);
@@ -529,7 +529,7 @@ fn the_browser_finds_patches_by_words_and_tags() {
     window.get_by_label("Patches").click();
     window.run_steps(3);
     type_text(&mut window, "kaleido rotate");
-    assert!(window.query_by_label_contains("No patch fits").is_some());
+    assert!(window.query_by_label_contains("No match").is_some());
     for _ in 0..20 {
         window.key_press(Key::Backspace);
     }

@@ -142,7 +142,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The depth of all bends, within its limits.
+    /// The master depth, within its limits.
     fn master(&mut self) -> f64 {
         let master = self.engine.master;
         let held = if master.is_nan() { 1.0 } else { master.clamp(0.0, 1.0) };

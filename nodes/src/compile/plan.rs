@@ -28,7 +28,7 @@ pub struct Plan {
     pub(crate) seed: u64,
     /// Its tempo, in beats per minute.
     pub(crate) tempo: f64,
-    /// The depth of all bends, 0 to 1.
+    /// The master depth, 0 to 1.
     pub(crate) master: f64,
 }
 

@@ -115,7 +115,7 @@ pub enum Edit {
         /// In beats per minute.
         tempo: f64,
     },
-    /// Changes the depth of all bends.
+    /// Changes the master depth.
     SetMaster {
         /// 0 to 1.
         master: f64,

@@ -79,7 +79,7 @@ pub struct EngineSettings {
     /// Tempo in beats per minute, unless a node sets it.
     #[serde(default = "tempo", skip_serializing_if = "is_default_tempo")]
     pub tempo: f64,
-    /// Depth of all bends, 0 to 1: at 0 the model runs as without bends.
+    /// Master depth, 0 to 1: at 0 the model runs as without bends.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub master: f64,
     /// Keys unknown to this version.

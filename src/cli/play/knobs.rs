@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::patch::{Edit, Patch};
+use bendrack_nodes::fade::crossfade;
+use bendrack_nodes::patch::{Edit, LevelEdit, Patch};
 
 use crate::engine::EngineHandle;
 use crate::io::{Action, Request};
@@ -35,21 +36,23 @@ impl Knobs {
         }
     }
 
+    fn edit(&mut self, edits: Vec<LevelEdit>) -> Result<(), String> {
+        let patch = Arc::make_mut(&mut self.0);
+        for edit in edits {
+            patch.apply(edit).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, engine: &EngineHandle, request: &Request) -> Result<(), String> {
         match request.action(&self.0)? {
-            Action::Edit(edits) => {
-                let patch = Arc::make_mut(&mut self.0);
-                for edit in edits {
-                    patch.apply(edit).map_err(|error| error.to_string())?;
-                }
-            }
+            Action::Edit(edits) => self.edit(edits)?,
             Action::Recall(index) => {
-                let patch = Arc::make_mut(&mut self.0);
-                let edits = patch.snapshots.get(index).map(|snapshot| patch.recall(snapshot)).unwrap_or_default();
-                for edit in edits {
-                    patch.apply(edit).map_err(|error| error.to_string())?;
-                }
+                let snapshot = self.0.snapshots.get(index);
+                let edits = snapshot.map(|snapshot| self.0.recall(snapshot)).unwrap_or_default();
+                self.edit(edits)?;
             }
+            Action::Fade(part) => self.edit(crossfade(&self.0, part).unwrap_or_default())?,
             Action::Master(master) => {
                 let patch = Arc::make_mut(&mut self.0);
                 patch.apply(Edit::SetMaster { master }).map_err(|error| error.to_string())?;

@@ -265,8 +265,9 @@ impl<J: Journal> Conductor<J> {
             }
         }
         if forget {
-            if let Some(twin) = &self.twin {
-                twin.forget();
+            let is_between = self.session.engine().phase() == Phase::Between;
+            if let Some(twin) = &mut self.twin {
+                twin.forget(is_between);
             }
             self.execute(&Entry::Forget)?;
         }
@@ -304,10 +305,11 @@ impl<J: Journal> Conductor<J> {
 
     /// Forgets the frames to come and the places in the video before, as another video begins.
     pub(super) fn forget_times(&mut self) {
+        let video = self.twin.as_mut().map(|twin| twin.begin(self.session.video()));
         let mut state = self.shared.state();
         state.queue.clear();
-        if let (Some(twin), Some(comparison)) = (&mut self.twin, &mut state.comparison) {
-            twin.begin(self.session.video(), comparison);
+        if let (Some(video), Some(comparison)) = (video, &mut state.comparison) {
+            comparison.begin(video);
         }
         drop(state);
         self.next_due = Instant::now();

@@ -4,6 +4,7 @@
 //! weights and has a KV cache of its own. It makes each chunk once, on a thread of its own, and pauses while the show is late.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -55,9 +56,9 @@ pub(super) struct Comparison {
 type Stamp = Arc<()>;
 
 impl Comparison {
-    /// The comparison of the next video.
-    fn next(&self) -> Self {
-        Self { failed: self.failed.clone(), ..Self::default() }
+    /// Begins the comparison of another video.
+    pub(super) fn begin(&mut self, video: Stamp) {
+        *self = Self { failed: self.failed.take(), video, ..Self::default() };
     }
 
     /// Adds a picture that is shown.
@@ -65,15 +66,14 @@ impl Comparison {
         keep(&mut self.bent, frame.clone());
     }
 
-    /// The pair for now, once there is one: the latest picture whose counterpart is made, at an even pace.
+    /// The pair for now, once there is one: the latest picture whose counterpart is made, at an even pace. None while the twin is further
+    /// behind than pictures are kept.
     fn pair(&mut self) -> Option<Pair> {
         let (shown, made) = (self.bent.back()?.number, self.unbent.back()?.number);
         self.behind = self.behind.max(shown.saturating_sub(made));
         let number = shown.checked_sub(self.behind)?;
         let of = |frames: &VecDeque<Arc<Frame>>| frames.iter().find(|frame| frame.number == number).cloned();
-        // A twin that is too far behind has the oldest picture beside it.
-        let bent = of(&self.bent).or_else(|| self.bent.front().cloned())?;
-        let unbent = of(&self.unbent).or_else(|| self.unbent.back().cloned())?;
+        let (bent, unbent) = (of(&self.bent)?, of(&self.unbent)?);
         Some(Pair { bent, unbent, behind: self.behind as f64 / FRAME_RATE, speed: self.speed })
     }
 }
@@ -125,8 +125,18 @@ pub(super) struct Twin {
     lanes: Vec<Arc<Controls>>,
     /// True once a video began with the twin.
     is_begun: bool,
+    /// True if the KV cache is emptied after the chunk that is being shown.
+    forgets: bool,
+    /// True once the comparison is over.
+    is_over: Arc<AtomicBool>,
     /// The patch, and its plan without bends.
     unbent: (Arc<Patch>, Arc<Plan>),
+}
+
+impl Drop for Twin {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Twin {
@@ -135,11 +145,13 @@ impl Twin {
         let (jobs, received) = channel();
         let unbent = (video.patch.clone(), without_bends(&video.patch, &video.plan));
         let (plan, shared, family) = (unbent.1.clone(), Arc::downgrade(shared), model.family);
+        let is_over = Arc::<AtomicBool>::default();
+        let over = is_over.clone();
         std::thread::spawn(move || {
             let work = move || {
                 let made = catch_panic(|| Engine::new(model, plan, size), "end the comparison");
-                let ended = made.and_then(|engine| run(engine, &received, &shared));
-                if let (Err(why), Some(shared)) = (ended, shared.upgrade())
+                let ended = made.and_then(|engine| run(engine, &received, &shared, &over));
+                if let (Err(why), Some(shared), false) = (ended, shared.upgrade(), over.load(Ordering::Relaxed))
                     && let Some(comparison) = &mut shared.state().comparison
                 {
                     comparison.failed = Some(why);
@@ -147,16 +159,17 @@ impl Twin {
             };
             on_threads_for(family, work);
         });
-        Self { jobs, lanes: Vec::new(), is_begun: false, unbent }
+        Self { jobs, lanes: Vec::new(), is_begun: false, forgets: false, is_over, unbent }
     }
 
-    /// Begins another video, without the pictures of the one before.
-    pub(super) fn begin(&mut self, video: Video, comparison: &mut Comparison) {
-        *comparison = comparison.next();
+    /// Begins another video. Returns the stamp of its pictures, for [`Comparison::begin`].
+    pub(super) fn begin(&mut self, video: Video) -> Stamp {
         self.lanes.clear();
-        self.is_begun = true;
+        (self.is_begun, self.forgets) = (true, false);
         let plan = self.plan(&video.patch, &video.plan);
-        self.send(Job::Begin(Video { plan, ..video }, comparison.video.clone()));
+        let stamp = Stamp::default();
+        self.send(Job::Begin(Video { plan, ..video }, stamp.clone()));
+        stamp
     }
 
     /// Adds frames that are shown. At the end of their chunk, the twin makes it too.
@@ -173,12 +186,18 @@ impl Twin {
         if ends_chunk && !self.lanes.is_empty() {
             let (plan, lanes) = (self.plan(patch, plan), std::mem::take(&mut self.lanes));
             self.send(Job::Chunk(plan, lanes));
+            if std::mem::take(&mut self.forgets) {
+                self.send(Job::Forget);
+            }
         }
     }
 
-    /// Empties its KV cache before the next chunk.
-    pub(super) fn forget(&self) {
-        self.send(Job::Forget);
+    /// Empties its KV cache before the next chunk: at once, or after the chunk that is made or shown.
+    pub(super) fn forget(&mut self, is_between: bool) {
+        self.forgets = !is_between;
+        if is_between {
+            self.send(Job::Forget);
+        }
     }
 
     fn send(&self, job: Job) {
@@ -202,8 +221,13 @@ fn without_bends(patch: &Patch, plan: &Arc<Plan>) -> Arc<Plan> {
     Plan::compile(&unbent, LIBRARY).0.map_or_else(|| plan.clone(), Arc::new)
 }
 
-/// Does the jobs until there are no more, or until the engine's handle is gone.
-fn run(mut engine: Engine, jobs: &Receiver<Job>, shared: &Weak<Shared>) -> std::result::Result<(), String> {
+/// Does the jobs until there are no more, or until the comparison is over.
+fn run(
+    mut engine: Engine,
+    jobs: &Receiver<Job>,
+    shared: &Weak<Shared>,
+    is_over: &AtomicBool,
+) -> std::result::Result<(), String> {
     let mut stamp = Stamp::default();
     for job in jobs {
         match job {
@@ -219,7 +243,8 @@ fn run(mut engine: Engine, jobs: &Receiver<Job>, shared: &Weak<Shared>) -> std::
             Job::Chunk(plan, lanes) => {
                 let begun = Instant::now();
                 engine.set_plan(plan);
-                let Some(frames) = catch_panic(|| make(&mut engine, &lanes, shared), "end the comparison")? else {
+                let Some(frames) = catch_panic(|| make(&mut engine, &lanes, shared, is_over), "end the comparison")?
+                else {
                     return Ok(());
                 };
                 let Some(shared) = shared.upgrade() else { return Ok(()) };
@@ -239,9 +264,14 @@ fn run(mut engine: Engine, jobs: &Receiver<Job>, shared: &Weak<Shared>) -> std::
 }
 
 /// The frames of the next chunk; none if nobody waits for them.
-fn make(engine: &mut Engine, lanes: &[Arc<Controls>], shared: &Weak<Shared>) -> Result<Option<Vec<Frame>>> {
+fn make(
+    engine: &mut Engine,
+    lanes: &[Arc<Controls>],
+    shared: &Weak<Shared>,
+    is_over: &AtomicBool,
+) -> Result<Option<Vec<Frame>>> {
     loop {
-        if !wait(shared) {
+        if !wait(shared, is_over) {
             return Ok(None);
         }
         let frames = engine.step(lanes)?;
@@ -252,11 +282,11 @@ fn make(engine: &mut Engine, lanes: &[Arc<Controls>], shared: &Weak<Shared>) -> 
 }
 
 /// Waits while the show was late a moment ago. False if nobody waits for the twin.
-fn wait(shared: &Weak<Shared>) -> bool {
+fn wait(shared: &Weak<Shared>, is_over: &AtomicBool) -> bool {
     loop {
         let Some(shared) = shared.upgrade() else { return false };
         let state = shared.state();
-        if state.stop || state.comparison.is_none() {
+        if state.stop || is_over.load(Ordering::Relaxed) {
             return false;
         }
         let late = state.late_at.is_some_and(|at| at.elapsed() < COURTESY);

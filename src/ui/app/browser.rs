@@ -71,11 +71,14 @@ impl App {
     }
 }
 
-/// Opens a patch in a window of its own: another process, so that this one plays on.
+/// Opens a patch in a window of its own: another process, so that this one plays on. The patch has no file there: saving asks for one.
 fn open_beside(patch: &Bundled) -> io::Result<()> {
     let folder: PathBuf = std::env::temp_dir().join(format!("bendrack-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let path = folder.join(patch.file);
     std::fs::write(&path, patch.text())?;
-    Process::new(std::env::current_exe()?).arg(path).spawn().map(drop)
+    let mut window = Process::new(std::env::current_exe()?).arg("--untitled").arg(path).spawn()?;
+    // Waits for its end, so that no dead process is left.
+    std::thread::spawn(move || drop(window.wait()));
+    Ok(())
 }

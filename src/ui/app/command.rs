@@ -165,10 +165,12 @@ impl App {
             Command::ToggleDevices => self.device_monitor.open = !self.device_monitor.open,
             Command::TogglePreview => {
                 // An unseen palette would take the keys.
-                self.canvas.palette = None;
+                self.canvas.close_overlays();
                 self.preview.large = !self.preview.large;
             }
-            Command::Cancel if self.browser.open => self.browser.back(),
+            Command::Cancel if self.browser.open && !self.preview.large && !self.stage.is_performing => {
+                self.browser.back();
+            }
             Command::Cancel => {
                 self.preview.large = false;
                 self.files.waiting = None;
@@ -191,7 +193,7 @@ impl App {
             Command::TogglePerform => {
                 self.stage.is_performing = !self.stage.is_performing;
                 self.preview.large = false;
-                self.canvas.palette = None;
+                self.canvas.close_overlays();
                 editor.go_to(Vec::new());
             }
             Command::ToggleFreeze => self.stage.is_frozen = !self.stage.is_frozen,

@@ -25,6 +25,10 @@ impl App {
         if std::mem::take(&mut self.preview.toggled) {
             self.run(ui, Command::TogglePreview);
         }
+        if self.files.waiting.is_some() {
+            let frame = Frame::new().fill(theme::title()).inner_margin(theme::UNIT);
+            Panel::top("question").frame(frame).show(ui, |ui| self.question_ui(ui));
+        }
         if self.preview.large {
             self.playing_ui(ui);
             let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
@@ -46,10 +50,6 @@ impl App {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
-        if self.files.waiting.is_some() {
-            let frame = Frame::new().fill(theme::title()).inner_margin(theme::UNIT);
-            Panel::top("question").frame(frame).show(ui, |ui| self.question_ui(ui));
-        }
         let side = ui.available_width() * theme::SIDE_SHARE;
         Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::panel())).show(
             ui,

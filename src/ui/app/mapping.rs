@@ -1,7 +1,7 @@
 //! The mapping of the picture onto a projector's surface: four corners that are dragged, and flips.
 
 use eframe::egui::epaint::{Mesh, Vertex};
-use eframe::egui::{Color32, Key, Pos2, Rect, Response, Stroke, TextureId, Ui, Vec2, pos2, vec2};
+use eframe::egui::{Color32, Key, Modifiers, Pos2, Rect, Response, Stroke, TextureId, Ui, Vec2, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
 use crate::ui::document::settings::Stored;
@@ -97,17 +97,18 @@ impl Mapping {
                 self.corners[index] = ((at - place.min) / place.size()).into();
             }
         }
-        ui.input(|i| {
-            self.flip_x ^= i.key_pressed(Key::H);
-            self.flip_y ^= i.key_pressed(Key::V);
-            if i.key_pressed(Key::R) {
+        ui.input_mut(|i| {
+            self.flip_x ^= i.consume_key(Modifiers::NONE, Key::H);
+            self.flip_y ^= i.consume_key(Modifiers::NONE, Key::V);
+            if i.consume_key(Modifiers::NONE, Key::R) {
                 *self = Self::default();
             }
         });
         if !self.is_valid() {
             *self = before;
         }
-        if *self != before {
+        // A drag is written at its end.
+        if *self != before && !ui.input(|i| i.pointer.primary_down()) || response.drag_stopped() {
             file.write(self);
         }
         let stroke = Stroke::new(2.0, theme::accent());
@@ -115,7 +116,7 @@ impl Mapping {
             ui.painter().line_segment([*point, points[(index + 1) % 4]], Stroke::new(1.0, theme::accent()));
             ui.painter().circle_stroke(*point, 10.0, stroke);
         }
-        let text = "Drag the corners. H and V flip, R resets, C ends.";
+        let text = "Corner pin: drag the corners. H and V flip, R resets, C ends.";
         let at = place.center() - vec2(0.0, 12.0);
         let font = theme::proportional(theme::LARGE);
         ui.painter().text(at, eframe::egui::Align2::CENTER_CENTER, text, font, theme::accent());

@@ -255,7 +255,8 @@ impl App {
             over_canvas,
             instance: self.workspace.editor.selected_instance().is_some(),
         };
-        let is_performing = self.stage.is_performing;
+        // Without a canvas, keys change nothing on it.
+        let is_performing = self.stage.is_performing || self.preview.large;
         for command in commands(ui, &context) {
             if !is_performing || command.is_for_stage() {
                 self.run(ui, command);

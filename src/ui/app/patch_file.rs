@@ -60,7 +60,11 @@ impl App {
         self.files.browser_ui(ui);
         let dropped = ui.input(|i| i.raw.dropped_files.first().and_then(|file| file.path.clone()));
         if let Some(path) = dropped {
-            self.request(ui, Discarding::Open(Some(path)));
+            if self.stage.is_performing {
+                self.message.show(ui, "Perform mode opens no patch. Ctrl+E leaves it.".to_owned());
+            } else {
+                self.request(ui, Discarding::Open(Some(path)));
+            }
         }
         let is_dirty = self.workspace.editor.document.is_dirty();
         if ui.input(|i| i.viewport().close_requested()) && is_dirty && !self.files.closing {
@@ -99,7 +103,7 @@ impl App {
     /// Shows another patch.
     fn replace(&mut self, patch: Patch, path: Option<PathBuf>) {
         self.workspace.editor.open(patch, path);
-        self.canvas.palette = None;
+        self.canvas.close_overlays();
         self.canvas.fit();
     }
 

@@ -43,7 +43,7 @@ impl App {
         }
     }
 
-    /// The depth of all bends, and big buttons. Returns the command of a clicked one.
+    /// The master depth, and big buttons. Returns the command of a clicked one.
     fn safety_ui(&mut self, ui: &mut Ui) -> Option<Command> {
         let mut command = None;
         ui.add_space(theme::UNIT);
@@ -52,7 +52,7 @@ impl App {
         ui.spacing_mut().slider_width = ui.available_width() - 72.0;
         ui.horizontal(|ui| {
             let slider = ui.add(Slider::new(&mut depth, 0.0..=1.0).show_value(false).trailing_fill(true));
-            slider.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, "depth of all bends"));
+            slider.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, "master depth"));
             let colour = if master < 1.0 { theme::warning() } else { theme::weak() };
             ui.label(RichText::new(format!("bends {:.0} %", 100.0 * depth)).size(theme::SMALL).color(colour));
             if slider.changed() {
@@ -64,10 +64,15 @@ impl App {
             let size = vec2((ui.available_width() - 3.0 * 4.0) / 4.0, BUTTON);
             let lights = self.stage.lights();
             for (text, is_on, of, key) in [
-                ("Panic", false, Command::Panic, "Ctrl+P"),
-                ("Freeze", lights.is_frozen, Command::ToggleFreeze, "Ctrl+F"),
-                ("Black", lights.is_black, Command::ToggleBlackout, "Ctrl+B"),
-                ("Output", lights.is_output, Command::ToggleOutput, "Ctrl+U"),
+                (
+                    "Panic",
+                    false,
+                    Command::Panic,
+                    "Sets the master depth to 0; again, empties the KV cache; again, restarts the video. Ctrl+P",
+                ),
+                ("Freeze", lights.is_frozen, Command::ToggleFreeze, "Holds the picture. Ctrl+F"),
+                ("Blackout", lights.is_black, Command::ToggleBlackout, "Preview and output are black. Ctrl+B"),
+                ("Output", lights.is_output, Command::ToggleOutput, "A window with the picture alone. Ctrl+U"),
             ] {
                 let text = RichText::new(text).color(if is_on { theme::warning() } else { theme::text() });
                 if ui.add(Button::new(text).selected(is_on).min_size(size)).on_hover_text(key).clicked() {
@@ -84,11 +89,12 @@ impl App {
 }
 
 impl Command {
-    /// True for a command that perform mode allows: none changes the layout or opens a dialog.
+    /// True for a command that perform mode and the large preview allow: none adds, moves or deletes a node, but undo and redo.
     pub(super) const fn is_for_stage(self) -> bool {
         matches!(
             self,
             Self::Recall(_)
+                | Self::Save
                 | Self::Tap
                 | Self::Undo
                 | Self::Redo

@@ -1,5 +1,6 @@
 //! Remote control of recordings: an OSC address, and a learned MIDI note or CC.
 
+use bendrack_nodes::patch::LevelEdit;
 use eframe::egui::Ui;
 
 use super::App;
@@ -88,21 +89,48 @@ impl App {
     /// undo history.
     pub(super) fn poll_requests(&mut self, ui: &Ui) {
         let mut edits = Vec::new();
+        let mut fade = None;
         for request in self.devices.take_requests() {
-            match request.action(&self.workspace.editor.document.patch) {
-                Ok(Action::Edit(new)) => edits.extend(new),
-                Ok(Action::Recall(index)) => self.run(ui, Command::Recall(index)),
-                Ok(Action::Master(master)) => self.set_master(master),
-                Ok(Action::Freeze(is_on)) => self.stage.is_frozen = is_on.unwrap_or(!self.stage.is_frozen),
-                Ok(Action::Blackout(is_on)) => self.stage.is_black = is_on.unwrap_or(!self.stage.is_black),
-                Ok(Action::Tap) => self.run(ui, Command::Tap),
-                Ok(Action::Panic) => self.run(ui, Command::Panic),
-                Ok(Action::Nothing) => {}
-                Err(why) => request.refuse(why),
+            let action = match request.action(&self.workspace.editor.document.patch) {
+                Ok(action) => action,
+                Err(why) => {
+                    request.refuse(why);
+                    continue;
+                }
+            };
+            match action {
+                Action::Edit(new) => edits.extend(new),
+                // Of several positions of a fader, the last one counts.
+                Action::Fade(part) => fade = Some(part),
+                Action::Nothing => {}
+                other => {
+                    // A message acts after those before it.
+                    self.turn_knobs(&mut edits);
+                    self.act(ui, &other);
+                }
             }
         }
+        self.turn_knobs(&mut edits);
+        if let Some(part) = fade {
+            self.workspace.editor.crossfade(part);
+        }
+    }
+
+    fn turn_knobs(&mut self, edits: &mut Vec<LevelEdit>) {
         if !edits.is_empty() {
-            self.workspace.editor.document.apply(Step::merging("turn knobs by OSC", edits));
+            self.workspace.editor.document.apply(Step::merging("turn knobs by OSC", std::mem::take(edits)));
+        }
+    }
+
+    fn act(&mut self, ui: &Ui, action: &Action) {
+        match *action {
+            Action::Recall(index) => self.run(ui, Command::Recall(index)),
+            Action::Master(master) => self.set_master(master),
+            Action::Freeze(is_on) => self.stage.is_frozen = is_on.unwrap_or(!self.stage.is_frozen),
+            Action::Blackout(is_on) => self.stage.is_black = is_on.unwrap_or(!self.stage.is_black),
+            Action::Tap => self.run(ui, Command::Tap),
+            Action::Panic => self.run(ui, Command::Panic),
+            Action::Edit(_) | Action::Fade(_) | Action::Nothing => {}
         }
     }
 

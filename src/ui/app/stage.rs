@@ -1,4 +1,4 @@
-//! The stage: a window for a projector with the picture alone, and what saves a show: freeze, blackout, depth of all bends.
+//! The stage: a window for a projector with the picture alone, and what saves a show: freeze, blackout, master depth.
 
 use bendrack_nodes::patch::Edit;
 use eframe::egui::{
@@ -55,9 +55,9 @@ impl Stage {
 }
 
 impl App {
-    /// Sets the depth of all bends.
+    /// Sets the master depth.
     pub(super) fn set_master(&mut self, master: f64) {
-        let step = Step::merging("depth of all bends", vec![Edit::SetMaster { master }]);
+        let step = Step::merging("master depth", vec![Edit::SetMaster { master }]);
         self.workspace.editor.document.apply(step);
     }
 
@@ -122,7 +122,11 @@ impl App {
                         command = Some(of_key);
                     }
                 }
-                output.is_mapping ^= ui.input(|i| i.key_pressed(Key::C));
+                output.is_mapping ^= ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::C));
+                // The first Esc ends the mapping.
+                if output.is_mapping && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape)) {
+                    output.is_mapping = false;
+                }
                 let (toggles, escapes, closes, number) = ui.input(|i| {
                     let number = NUMBERS.iter().position(|key| i.key_pressed(*key));
                     (i.key_pressed(Key::F), i.key_pressed(Key::Escape), i.viewport().close_requested(), number)
@@ -167,15 +171,15 @@ const ROOM: f32 = 300.0;
 /// The keys of the monitors.
 const NUMBERS: [Key; 4] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4];
 
-/// The depth of all bends, always in sight. Returns the new one.
+/// The master depth, always in sight. Returns the new one.
 pub(super) fn master_ui(ui: &mut Ui, master: f64) -> Option<f64> {
     use eframe::egui::{Slider, WidgetInfo, WidgetType};
     let mut depth = master;
     ui.spacing_mut().slider_width = 72.0;
     let slider = Slider::new(&mut depth, 0.0..=1.0).show_value(false).trailing_fill(true);
     let shown = ui.add(slider);
-    shown.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, format!("depth of all bends {master:.2}")));
-    let hint = format!("Depth of all bends: {:.0} %. At 0 the model runs as without bends.", 100.0 * master);
+    shown.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, format!("master depth {master:.2}")));
+    let hint = format!("Master depth: {:.0} %. At 0 the model runs as without bends.", 100.0 * master);
     let changed = shown.on_hover_text(hint).changed();
     let colour = if master < 1.0 { theme::warning() } else { theme::weak() };
     // A narrow bar has room for the number alone.

@@ -61,7 +61,7 @@ pub fn top_bar_ui(
         ("Redo", redo.as_deref(), Command::Redo),
     ];
     let files: [Item<'_>; 4] = [
-        ("New", Some("A patch with prompt, model and screen. Ctrl+N"), Command::New),
+        ("New", Some("New patch with Prompt, Model and Screen nodes. Ctrl+N"), Command::New),
         ("Patches", Some("Examples, help patches and recent files. Key L"), Command::ToggleBrowser),
         ("Open", Some("Ctrl+O"), Command::Open),
         ("Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save),
@@ -113,7 +113,7 @@ pub fn top_bar_ui(
         on_stage = stage_ui(ui, stage);
         let master = workspace.editor.document.patch.engine.master;
         if let Some(master) = master_ui(ui, master) {
-            let step = Step::merging("depth of all bends", vec![Edit::SetMaster { master }]);
+            let step = Step::merging("master depth", vec![Edit::SetMaster { master }]);
             workspace.editor.document.apply(step);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -165,7 +165,7 @@ fn stage_ui(ui: &mut Ui, stage: StageLights) -> Option<Command> {
             Icon::Perform,
             false,
             "Perform",
-            "Perform: locks the patch, with big pads and the chosen knobs. Ctrl+E",
+            "Perform: locks nodes and cables; large pads and the chosen knobs. Ctrl+E",
             Command::TogglePerform,
         ),
         (Icon::Freeze, stage.is_frozen, "Freeze", "Freeze: holds the picture. Ctrl+F", Command::ToggleFreeze),
@@ -180,7 +180,7 @@ fn stage_ui(ui: &mut Ui, stage: StageLights) -> Option<Command> {
             Icon::Panic,
             false,
             "Panic",
-            "Panic: takes all bends away; again, empties the KV cache; again, restarts the video. Ctrl+P",
+            "Panic: sets the master depth to 0; again, empties the KV cache; again, restarts the video. Ctrl+P",
             Command::Panic,
         ),
     ];

@@ -113,7 +113,7 @@ pub(in crate::ui) fn chooser_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Wo
             let chosen = (chooser.chosen + usize::from(down)).saturating_sub(usize::from(up)).min(last);
             let mut taken = found.get(chosen).filter(|_| takes).map(|(_, choice)| choice.clone());
             if found.is_empty() {
-                ui.label(RichText::new("Nothing fits").color(theme::weak()));
+                ui.label(RichText::new("No match").color(theme::weak()));
             }
             let list =
                 ScrollArea::vertical().max_height(SIZE[1]).min_scrolled_height(SIZE[1]).auto_shrink([false, true]);

@@ -1,5 +1,7 @@
 //! The knife: with K held, a drag over cables cuts them.
 
+use bendrack_nodes::input::ComputerKey;
+use bendrack_nodes::library::control::key::keys_of;
 use bendrack_nodes::patch::{LevelEdit, Port};
 use eframe::egui::{Key, Pos2, Shape, Stroke, Ui};
 
@@ -19,16 +21,20 @@ pub(in crate::ui) struct Knife {
     cut: Vec<Port>,
 }
 
-/// True while the knife is in the hand.
-pub(in crate::ui) fn is_held(ui: &Ui) -> bool {
-    ui.input(|i| i.key_down(Key::K) && i.modifiers.is_none()) && !ui.ctx().text_edit_focused()
+/// True while the knife is in the hand: a patch that reads the key has it for itself.
+pub(in crate::ui) fn is_held(ui: &Ui, workspace: &Workspace) -> bool {
+    let is_down = ui.input(|i| i.key_down(Key::K) && i.modifiers.is_none()) && !ui.ctx().text_edit_focused();
+    let editor = &workspace.editor;
+    is_down && editor.learn.is_none() && !keys_of(&editor.document.patch).contains(&ComputerKey::K)
 }
 
 /// Cuts the cables under the drag, in one step at its end.
 pub(in crate::ui) fn knife_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace, cables: &[DrawnCable]) {
-    let (at, is_down) = ui.input(|i| (i.pointer.interact_pos(), i.pointer.primary_down()));
+    let (at, is_down, begins) =
+        ui.input(|i| (i.pointer.interact_pos(), i.pointer.primary_down(), i.pointer.primary_pressed()));
+    let is_free = canvas.palette.is_none() && canvas.chooser.is_none() && !canvas.has_menu();
     if is_down
-        && (canvas.knife.is_some() || is_held(ui))
+        && (canvas.knife.is_some() || begins && is_free && is_held(ui, workspace))
         && let Some(at) = at.filter(|at| canvas.contains(*at))
     {
         let knife = canvas.knife.get_or_insert_default();

@@ -93,6 +93,11 @@ impl Canvas {
         self.fitted = false;
     }
 
+    /// Closes the palette, the list, the menu, and the cut under way.
+    pub fn close_overlays(&mut self) {
+        (self.palette, self.chooser, self.menu, self.knife) = (None, None, None, None);
+    }
+
     /// True while the menu of the selection is open.
     pub const fn has_menu(&self) -> bool {
         self.menu.is_some()
@@ -211,8 +216,9 @@ fn draw(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) -> GraphRes
     workspace.frame.clear();
     let beneath = ui.painter().add(Shape::Noop);
     let panning = ui.input(|i| i.key_down(Key::Space)) && !ui.ctx().text_edit_focused();
-    let options =
-        GraphEditorOptions { interactions_enabled: !panning && !knife::is_held(ui) && canvas.palette.is_none() };
+    let options = GraphEditorOptions {
+        interactions_enabled: !panning && !knife::is_held(ui, workspace) && canvas.palette.is_none(),
+    };
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(ui.max_rect()).id_salt("graph"));
     let response = graph_editor.draw_graph_editor_with_options(&mut child, Library, workspace, Vec::new(), options);
     remove_boxes(&child, workspace);

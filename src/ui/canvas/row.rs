@@ -279,7 +279,14 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         if workspace.editor.subpatch().is_some() {
             let is_exposed = workspace.editor.outer_name(&field.port(), false).is_some();
             let text = if is_exposed { "Hide from the instances" } else { "Expose on the instances" };
-            if ui.button(text).on_hover_text("A port of the subpatch, with a knob on every instance.").clicked() {
+            // A port with a cable, a value or a map stays until an instance needs it no more.
+            let is_used = is_exposed && workspace.editor.is_port_used(&field.port());
+            let hint = if is_used {
+                "An instance has a cable, a value or a map on this port: remove it first."
+            } else {
+                "A port of the subpatch, with a knob on every instance."
+            };
+            if ui.add_enabled(!is_used, egui::Button::new(text)).on_hover_text(hint).on_disabled_hover_text(hint).clicked() {
                 workspace.editor.expose(&field.port());
                 ui.close();
             }

@@ -252,6 +252,21 @@ pub fn expose(patch: &Patch, subpatch: &str, port: &Port) -> Option<Step> {
     Some(Step::new(format!("{verb} {port}"), vec![edit]))
 }
 
+/// True if an instance of a subpatch has a cable, a value, a depth, a map, a macro or a value in a snapshot on an input.
+pub fn is_used(patch: &Patch, subpatch: &str, input: &str) -> bool {
+    let is_instance = |node: &Node| node.kind.strip_prefix(INSTANCE) == Some(subpatch);
+    let uses = |nodes: &BTreeMap<String, Node>, cables: &[Cable]| {
+        let is_its = |port: &Port| port.port == input && nodes.get(&port.node).is_some_and(is_instance);
+        let has_value = |node: &Node| node.params.contains_key(input) || node.depths.contains_key(input);
+        nodes.values().any(|node| is_instance(node) && has_value(node)) || cables.iter().any(|cable| is_its(&cable.to))
+    };
+    let in_snapshots = patch.snapshots.iter().flat_map(|snapshot| snapshot.values.keys());
+    let mut played = patch.maps.iter().map(|map| &map.to).chain(&patch.stage.macros).chain(in_snapshots);
+    played.any(|port| port.port == input && patch.nodes.get(&port.node).is_some_and(is_instance))
+        || uses(&patch.nodes, &patch.cables)
+        || patch.definitions.values().any(|definition| uses(&definition.nodes, &definition.cables))
+}
+
 fn free_name(patch: &Patch) -> String {
     let names = std::iter::once(STEM.to_owned()).chain((2..).map(|n: usize| format!("{STEM}{n}")));
     names.into_iter().find(|name| !patch.definitions.contains_key(name)).unwrap_or_default()
@@ -385,6 +400,7 @@ mod tests {
             assert_eq!(patch.definitions[&name].inputs.iter().filter(has).count(), count);
         }
         assert_eq!(patch, before);
+        assert!(is_used(&patch, &name, "rate") && !is_used(&patch, &name, "no"));
         assert!(expose(&patch, "no", &port).is_none());
     }
 

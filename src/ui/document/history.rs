@@ -148,8 +148,23 @@ impl Applied {
             self.step.edits = next.step.edits;
             return;
         }
-        self.step.edits.extend(next.step.edits);
-        self.undo.splice(0..0, next.undo);
+        // Edits of a value replace the earlier one of that value, so that a glide of minutes stays as short as its knobs are many.
+        let is_one_to_one = next.undo.len() == next.step.edits.len() && targets(&next.step.edits).is_some();
+        if !is_one_to_one {
+            self.step.edits.extend(next.step.edits);
+            self.undo.splice(0..0, next.undo);
+            return;
+        }
+        for (edit, inverse) in next.step.edits.into_iter().zip(next.undo.into_iter().rev()) {
+            let target = Target::of(&edit);
+            let known = self.step.edits.iter().position(|old| Target::of(old) == target);
+            if let Some(known) = known {
+                self.step.edits[known] = edit;
+            } else {
+                self.step.edits.push(edit);
+                self.undo.insert(0, inverse);
+            }
+        }
     }
 }
 
@@ -190,6 +205,26 @@ mod tests {
     fn turn(gesture: &str, name: &str, value: f64) -> Step {
         let edit = LevelEdit::SetParam { id: "lfo".into(), name: name.into(), value: Some(json!(value)) };
         Step { gesture: Some(gesture.into()), ..Step::new(format!("turn {name}"), vec![edit.into()]) }
+    }
+
+    #[test]
+    fn a_gesture_of_changing_knobs_stays_short_and_is_undone_whole() {
+        let (mut history, mut patch) = (History::default(), first_bend());
+        let start = Arc::clone(&patch);
+        for step in 0..200 {
+            let mut turned = turn("glide", "rate", 0.1 + f64::from(step) * 0.01);
+            if step % 3 == 0 {
+                turned.edits.extend(turn("glide", "phase", f64::from(step) / 400.0).edits);
+            }
+            assert!(history.apply(&mut patch, turned).is_ok());
+        }
+        let entry = history.done.last().unwrap();
+        assert_eq!((entry.step.edits.len(), entry.undo.len()), (2, 2));
+        let end = Arc::clone(&patch);
+        assert!(history.undo(&mut patch).unwrap().is_ok());
+        assert_eq!(patch, start);
+        assert!(history.redo(&mut patch).unwrap().is_ok());
+        assert_eq!(patch, end);
     }
 
     #[test]

@@ -50,10 +50,10 @@ pub fn aim(patch: &Patch, selected: Option<&str>, word: &str, place: [f64; 2]) -
         }
         let value = Some(json!(words.join(", ")));
         let edit = LevelEdit::SetParam { id: id.to_owned(), name: words::WORDS.name.to_owned(), value };
-        return (Step::new(format!("aim {id} at {}", words.join(", ")), vec![edit]), id.to_owned());
+        return (Step::new(format!("target {} by {id}", words.join(", ")), vec![edit]), id.to_owned());
     }
     let (id, node) = node_of(patch, word);
-    (Step::new(format!("aim at {word}"), vec![LevelEdit::AddNode { id: id.clone(), node, pos: place }]), id)
+    (Step::new(format!("target {word}"), vec![LevelEdit::AddNode { id: id.clone(), node, pos: place }]), id)
 }
 
 /// The step of a word that is dropped on a node, or beside all nodes: a new node aims at it, and limits the node if that has a target. It
@@ -73,7 +73,7 @@ pub fn drop_on(patch: &Patch, target: Option<&str>, word: &str, place: [f64; 2])
         }
         edits.push(LevelEdit::Connect { cable: Cable::new(port(words::OUT.name), to) });
     }
-    (Step::new(format!("aim at {word}"), edits), id)
+    (Step::new(format!("target {word}"), edits), id)
 }
 
 /// The step that takes a word away: a gain of 0 on its map, before the other bends of the model. None without a model.
@@ -94,7 +94,7 @@ pub fn silence(patch: &Patch, word: &str, [x, y]: [f64; 2]) -> Option<Step<Level
         edits.push(LevelEdit::Connect { cable: Cable { to: port(&gain_id, bend::BENDS.name), ..cable.clone() } });
     }
     edits.push(LevelEdit::Connect { cable: Cable::new(port(&gain_id, bend::OUT.name), bends) });
-    Some(Step::new(format!("silence {word}"), edits))
+    Some(Step::new(format!("mute {word}"), edits))
 }
 
 /// A new node that aims at a word, and its id.

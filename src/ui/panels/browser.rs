@@ -117,7 +117,7 @@ pub fn browser_ui(ui: &mut Ui, browser: &mut Browser, recent: &Recent) -> Option
             }
         }
         if found.is_empty() {
-            ui.label(RichText::new("No patch fits. Search for a node, a word or a tag.").color(theme::weak()));
+            ui.label(RichText::new("No match. Search for a node, a word or a tag.").color(theme::weak()));
         }
     });
     answer
@@ -179,9 +179,9 @@ fn details_ui(ui: &mut Ui, browser: &mut Browser, index: usize) -> Option<Browse
         ui.add_space(theme::UNIT);
         ui.horizontal_wrapped(|ui| {
             for (text, hint, of) in [
-                ("Open", "Opens it in place of the present patch.", BrowserAnswer::Open(index)),
-                ("Paste", "Adds its nodes to the present patch.", BrowserAnswer::Paste(index)),
-                ("Open beside", "Opens it in a window of its own, beside this one.", BrowserAnswer::Window(index)),
+                ("Replace current patch", "Opens it in place of the current patch.", BrowserAnswer::Open(index)),
+                ("Paste", "Adds its nodes to the current patch.", BrowserAnswer::Paste(index)),
+                ("Open in new window", "A second bendrack, beside this one.", BrowserAnswer::Window(index)),
             ] {
                 if ui.button(text).on_hover_text(hint).clicked() {
                     answer = Some(of);

@@ -33,7 +33,7 @@ impl Arrangement {
     /// All of them, with their names and hints.
     pub const ALL: [(Self, &'static str, &'static str); 4] = [
         (Self::Beside, "beside", "Bent on the left, unbent on the right."),
-        (Self::Wipe, "wipe", "Bent up to a line. Drag the line."),
+        (Self::Wipe, "wipe", "Bent left of the line, unbent right of it. Drag the line."),
         (Self::Flicker, "flicker", "One after the other, each for half a second."),
         (Self::Difference, "difference", "The difference of both, three times as bright."),
     ];
@@ -63,8 +63,8 @@ impl Default for Compare {
 pub fn compare_ui(ui: &Ui, compare: &mut Compare, response: &Response, rect: Rect) {
     let pair = match &compare.pair {
         Ok(Some(pair)) => pair.clone(),
-        Ok(None) => return note_ui(ui, rect, "The video without bends begins."),
-        Err(why) => return note_ui(ui, rect, &format!("There is no video without bends: {why}")),
+        Ok(None) => return note_ui(ui, rect, "Unbent video: not there yet"),
+        Err(why) => return note_ui(ui, rect, &format!("Unbent video unavailable: {why}")),
     };
     upload(ui, compare, &pair);
     let Some([bent, unbent, difference]) = &compare.textures else { return };
@@ -111,7 +111,7 @@ pub fn compare_ui(ui: &Ui, compare: &mut Compare, response: &Response, rect: Rec
             label(place, "difference");
         }
     }
-    let cost = format!("unbent at {:.0} fps, {:.1} s behind the show", pair.speed, pair.behind);
+    let cost = format!("unbent: {:.0} fps, delay {:.1} s", pair.speed, pair.behind);
     let at = rect.right_top() + vec2(-theme::UNIT, theme::UNIT + 2.0);
     ui.painter().text(at, Align2::RIGHT_TOP, cost, theme::proportional(theme::SMALL), theme::ON_PICTURE_WEAK);
 }

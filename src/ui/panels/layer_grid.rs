@@ -214,13 +214,13 @@ fn hint(
     let mut lines = vec![format!("Layer {layer} of {pass}")];
     lines.extend(touches.iter().map(|touch| match touch.amount {
         Some(amount) => format!("{}: amount {amount:.2}", touch.node),
-        None => format!("{}: measures", touch.node),
+        None => format!("{}: tap", touch.node),
     }));
     if is_limited {
-        lines.push("Painted, but the targets before it leave this cell out.".to_owned());
+        lines.push("Painted, but an upstream target excludes this cell.".to_owned());
     }
     if is_painted {
-        lines.push("Drag to paint the layers and steps of this node.".to_owned());
+        lines.push("Drag to paint or erase; the first cell decides which.".to_owned());
     }
     lines.join("\n")
 }

@@ -58,7 +58,9 @@ pub fn pads_ui(ui: &mut Ui, editor: &mut Editor, columns: usize, size: Vec2) {
 pub fn morph_ui(ui: &mut Ui, editor: &mut Editor) {
     let stage = editor.document.patch.stage.clone();
     let mut secs = stage.morph;
+    // A file with another time stays as it is until a hand changes it.
     let field = DragValue::new(&mut secs).range(0.0..=LONGEST_MORPH).speed(0.05).suffix(" s");
+    let field = field.clamp_existing_to_range(false);
     let shown = ui.add_sized([FIELD, 22.0], field.max_decimals(1));
     shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, "morph time"));
     if shown.on_hover_text("The seconds in which knobs glide to a snapshot. 0 recalls at once.").changed() {
@@ -99,14 +101,13 @@ pub fn fade_ui(ui: &mut Ui, editor: &mut Editor) {
     ui.horizontal(|ui| {
         let mut fade = patch.stage.fade;
         let mut end = |ui: &mut Ui, index: usize, label: &str| {
-            let field = DragValue::new(&mut fade[index]).range(1..=count).speed(0.05);
+            let field = DragValue::new(&mut fade[index]).range(1..=count).speed(0.05).clamp_existing_to_range(false);
             let shown = ui.add_sized([28.0, 22.0], field);
             shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, label));
             shown.on_hover_text("The snapshot at this end of the crossfader, by its number.").changed()
         };
         let mut is_changed = end(ui, 0, "first snapshot of the crossfader");
-        let place = ui.id().with("crossfader");
-        let mut part = ui.data(|data| data.get_temp::<f64>(place)).unwrap_or_default();
+        let mut part = editor.fade;
         ui.spacing_mut().slider_width = (ui.available_width() - 28.0 - 2.0 * theme::UNIT).max(60.0);
         let slider = ui.add(Slider::new(&mut part, 0.0..=1.0).show_value(false));
         slider.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, "crossfader"));
@@ -115,7 +116,6 @@ pub fn fade_ui(ui: &mut Ui, editor: &mut Editor) {
             editor.set_stage("snapshots of the crossfader", |stage| stage.fade = fade);
         }
         if slider.on_hover_text("Crossfades all knobs between two snapshots. OSC: /bendrack/fade").changed() {
-            ui.data_mut(|data| data.insert_temp(place, part));
             editor.crossfade(part);
         }
     });
@@ -160,7 +160,12 @@ pub fn snapshots_ui(ui: &mut Ui, editor: &mut Editor) {
         });
     }
     let button = ui.button("Store snapshot");
-    if button.on_hover_text("Stores knobs, choices, switches and texts; not depths, mutes, bypasses or maps. Keys 1 to 9 recall at once.").clicked() {
+    if button
+        .on_hover_text(
+            "Stores knobs, choices, switches and texts; not depths, mutes, bypasses or maps. Keys 1 to 9 recall.",
+        )
+        .clicked()
+    {
         editor.document.apply(store(&patch));
     }
 }

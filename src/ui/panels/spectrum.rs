@@ -8,7 +8,8 @@ use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Node, Port};
 use bendrack_nodes::program::{Axis, Bend};
 use eframe::egui::{
-    Align2, CursorIcon, DragValue, Rect, Response, RichText, Sense, Ui, WidgetInfo, WidgetType, pos2, vec2,
+    Align2, CursorIcon, DragValue, PointerButton, Pos2, Rect, Response, RichText, Sense, Ui, WidgetInfo, WidgetType,
+    pos2, vec2,
 };
 use serde_json::{Value as Json, json};
 
@@ -96,7 +97,7 @@ fn layer_ui(ui: &mut Ui, shape: ModelShape, bend: Option<&Bend>) -> usize {
     let preset = of_bend.filter(|_| bend.is_some_and(|bend| !bend.target.layers.is_all())).unwrap_or(shape.layers / 2);
     let mut layer = ui.data(|data| data.get_temp(field)).unwrap_or(preset).min(last);
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Activity of the neurons of layer").size(theme::SMALL).color(theme::weak()));
+        ui.label(RichText::new("Neuron activity, layer").size(theme::SMALL).color(theme::weak()));
         let shown = ui.add(DragValue::new(&mut layer).range(0..=last).speed(0.1));
         shown.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, true, "layer of the spectrum"));
         if shown.changed() {
@@ -111,7 +112,7 @@ fn band_of(workspace: &Workspace, (id, node): (&str, &Node), last: f64) -> [f64;
     [&neurons::FIRST, &neurons::LAST].map(|input: &Input| {
         let base = node.params.get(input.name).and_then(Json::as_f64).unwrap_or_else(|| input.default_number());
         let port = Port { node: id.to_owned(), port: input.name.to_owned() };
-        workspace.modulated(&port, input, base).unwrap_or(base).round().min(last)
+        workspace.modulated(&port, input, base).unwrap_or(base).round().clamp(0.0, last.max(0.0))
     })
 }
 
@@ -141,35 +142,40 @@ fn dragged(
     let at = response.hover_pos().or(response.interact_pointer_pos())?;
     let [left, right] = [x_of(band[0]), x_of(band[1] + 1.0)];
     let is_whole = band[0] <= 0.0 && band[1] >= last;
-    let is_near = |x: f32| (at.x - x).abs() <= REACH;
-    if is_near(left) || is_near(right) {
+    let near = |at: Pos2, x: f32| (at.x - x).abs() <= REACH;
+    if near(at, left) || near(at, right) {
         ui.ctx().set_cursor_icon(CursorIcon::ResizeHorizontal);
     }
-    if !response.is_pointer_button_down_on() {
+    if !response.dragged_by(PointerButton::Primary) {
         return None;
     }
     let neuron = neuron_at(at.x).floor();
-    let begins = ui.input(|i| i.pointer.primary_pressed());
+    let begins = response.drag_started();
+    // The place of the press, before the distance that makes it a drag.
+    let pressed = ui.input(|i| i.pointer.press_origin()).unwrap_or(at);
+    let from = neuron_at(pressed.x).floor();
     let (grip, origin) = ui.data_mut(|data| {
         let held = data.get_temp_mut_or(response.id, (Grip::Last, band[0]));
         if begins {
-            *held = if is_near(left) && !is_whole {
+            *held = if near(pressed, left) && !is_whole {
                 (Grip::First, band[1])
-            } else if is_near(right) && !is_whole {
+            } else if near(pressed, right) && !is_whole {
                 (Grip::Last, band[0])
-            } else if (left..right).contains(&at.x) && !is_whole {
-                (Grip::Band(neuron - band[0]), band[1] - band[0])
+            } else if (left..right).contains(&pressed.x) && !is_whole {
+                (Grip::Band(from - band[0]), band[1] - band[0])
             } else {
-                (Grip::Last, neuron)
+                (Grip::Last, from)
             };
         }
         *held
     });
-    Some(match grip {
+    let moved = match grip {
         Grip::First | Grip::Last => [origin.min(neuron), origin.max(neuron)],
         Grip::Band(held) => {
-            let first = (neuron - held).clamp(0.0, last - origin);
+            let first = (neuron - held).clamp(0.0, (last - origin).max(0.0));
             [first, first + origin]
         }
-    })
+    };
+    let bits = |band: [f64; 2]| band.map(f64::to_bits);
+    (bits(moved) != bits(band)).then_some(moved)
 }

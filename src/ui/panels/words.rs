@@ -19,7 +19,7 @@ const HEIGHT: f32 = 26.0;
 /// The most words with a live map.
 const MOST_MAPS: usize = 32;
 
-/// Shows a chip for each word of the prompt. A click aims at it, an Alt-click takes it away, a drag brings it to the canvas. `place` is the
+/// Shows a chip for each word of the prompt. A click targets it, an Alt-click mutes it, a drag brings it to the canvas. `place` is the
 /// place for a new node; without `can_edit`, the words only show their maps. Returns the name of the probe of the word under the pointer.
 pub fn words_ui(
     ui: &mut Ui,
@@ -50,10 +50,14 @@ pub fn words_ui(
                 hovered = Some(name);
             }
             let share = mean.map_or_else(String::new, |mean| format!("{:.1} % of the attention to the prompt. ", 100.0 * mean));
-            let hint = format!(
-                "{share}Click: aim the selected node “Words” at it, or add one. Alt-click: take the word away. Drag it onto a node to aim the \
-                 node at it."
-            );
+            let hint = if can_edit {
+                format!(
+                    "{share}Click: the selected Words node targets it, or a new one. Alt-click: mute it. Drag it onto a node: the node \
+                     targets it."
+                )
+            } else {
+                share
+            };
             if !chip.on_hover_text(hint).clicked() || !can_edit {
                 continue;
             }

@@ -40,6 +40,8 @@ pub struct Editor {
     pub learns_maps: bool,
     /// The note in a text field.
     pub note: Option<NoteEdit>,
+    /// The position of the crossfader, 0 to 1.
+    pub fade: f64,
     morph: Option<Morph>,
     recall: Option<Recall>,
     /// The kinds of the ports on the canvas, with the [`content_revision`](Self::content_revision) that they belong to.
@@ -94,6 +96,7 @@ impl Editor {
             learn: None,
             learns_maps: false,
             note: None,
+            fade: 0.0,
             morph: None,
             recall: None,
             kinds: Default::default(),
@@ -359,6 +362,12 @@ impl Editor {
         self.regroup(regrouped);
     }
 
+    /// True if an instance of the open subpatch uses the port of one of its inputs.
+    pub fn is_port_used(&self, port: &Port) -> bool {
+        let name = self.subpatch().zip(self.outer_name(port, false));
+        name.is_some_and(|(subpatch, port)| grouping::is_used(&self.document.patch, subpatch, port))
+    }
+
     /// Gives an input in the open subpatch a port on its instances, or takes it away.
     pub fn expose(&mut self, port: &Port) {
         let step = self.subpatch().and_then(|name| grouping::expose(&self.document.patch, name, port));
@@ -428,7 +437,7 @@ impl Editor {
 
     /// Moves every knob between the two snapshots of the crossfader, 0 to 1.
     pub fn crossfade(&mut self, part: f64) {
-        (self.morph, self.recall) = (None, None);
+        (self.morph, self.recall, self.fade) = (None, None, part.clamp(0.0, 1.0));
         if let Some(edits) = crossfade(&self.document.patch, part) {
             self.document.apply(Step::merging("crossfade", edits));
             self.refresh();
@@ -444,7 +453,7 @@ impl Editor {
 
     /// Opens another patch; a morph of the former one ends.
     pub fn open(&mut self, patch: Patch, path: Option<PathBuf>) {
-        (self.morph, self.recall) = (None, None);
+        (self.morph, self.recall, self.fade) = (None, None, 0.0);
         self.document.open(patch, path);
         self.go_to(Vec::new());
     }

@@ -8,19 +8,19 @@ use crate::node::value::Kind;
 pub const LAYERS: Input = Input::text(
     "layers",
     "",
-    "Entries such as 0-1: 4-7 (steps, colon, layers), one per line or separated by |. For the cache pass, write cache in place of steps. An \
-     empty text is everything.",
+    "Entries such as 0-1: 4-7 | cache: all (steps, colon, layers; both from 0, ends included), one per line or separated by |. Steps without an \
+     entry are left out. An empty text is everything.",
 )
 .layers();
 /// The target.
 pub const OUT: Output = Output::of("target", Kind::Target, "The target, limited to these layers of these steps.")
     .passes(&target_node::WITHIN);
 
-/// Limits a bend or a tap to other layers in each denoising step.
+/// Limits a bend or a tap to a set of layers for each denoising step.
 pub const NODE: NodeDef = NodeDef {
     name: "target.schedule",
     title: "Layer schedule",
-    about: "Limits a bend or a tap to other layers in each denoising step.",
+    about: "Limits a bend or a tap to a set of layers for each denoising step.",
     inputs: &[target_node::WITHIN, LAYERS],
     outputs: &[OUT],
     run: |ctx| ctx.set(&OUT, ctx.target(&target_node::WITHIN).and(&ctx.target(&LAYERS))),
