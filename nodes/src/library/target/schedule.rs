@@ -8,8 +8,8 @@ use crate::node::value::Kind;
 pub const LAYERS: Input = Input::text(
     "layers",
     "",
-    "Entries such as 0-1: 4-7 | cache: all (steps, colon, layers; both from 0, ends included), one per line or separated by |. Steps without an \
-     entry are left out. An empty text is everything.",
+    "Entries such as 0-1: 4-7 | cache: all, one per line or separated by |. Steps, a colon and layers: both count from 0, ends included. Steps \
+     without an entry are left out. An empty text is everything.",
 )
 .layers();
 /// The target.
