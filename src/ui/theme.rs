@@ -263,7 +263,7 @@ pub const LARGE_KNOB: f32 = 32.0;
 /// The drag distance of the whole travel of a knob.
 pub const TRAVEL: f32 = 240.0;
 /// The smallest and largest zoom.
-pub const ZOOM: (f32, f32) = (0.2, 2.0);
+pub const ZOOM: (f32, f32) = (0.1, 4.0);
 /// The zoom below which text is hidden.
 pub const NO_TEXT_BELOW: f32 = 0.4;
 /// The zoom below which ports are hidden.

@@ -351,3 +351,21 @@ fn a_port_tells_its_value_its_range_and_its_unit() {
     window.run_steps(3);
     assert!(window.query_by_label_contains("from lfo.out").is_some());
 }
+
+#[test]
+fn the_palette_lists_one_family_alone() {
+    let (mut window, _) = window(first_bend());
+    let at = empty_point(&window);
+    window.hover_at(at);
+    window.key_press(Key::N);
+    window.run_steps(3);
+    window.get_by_label("family Cache").click();
+    window.run_steps(3);
+    assert!(window.query_by_label("Recache").is_some() || window.query_by_label_contains("ache").is_some());
+    assert!(window.query_by_label("Envelope").is_none(), "nodes of other families");
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    let added = window.state().workspace.editor.selection.first().cloned().unwrap();
+    let kind = window.state().workspace.editor.document.patch.nodes[&added].kind.clone();
+    assert!(kind.starts_with("cache."), "{kind}");
+}

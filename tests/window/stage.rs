@@ -349,9 +349,9 @@ fn random_knobs_stay_in_their_travel_and_undo_brings_the_old_ones_back() {
     let before = patch(&window);
     let editor = &mut window.state_mut().workspace.editor;
     editor.selection = before.nodes.keys().cloned().collect();
-    editor.randomise_selected();
+    editor.randomise_selected(1.0);
     let once = Arc::clone(&editor.document.patch);
-    editor.randomise_selected();
+    editor.randomise_selected(1.0);
     let twice = Arc::clone(&editor.document.patch);
     assert_eq!(editor.document.refused, None);
     assert!(!editor.document.is_broken(), "{:?}", editor.document.problems);
@@ -569,4 +569,20 @@ fn pictures_of_the_bar_at_three_widths() {
         window.run_steps(4);
         crate::shoot(&mut window, &format!("bar_{width}"));
     }
+}
+
+#[test]
+fn a_locked_knob_is_not_randomised_and_a_little_moves_the_others_a_little() {
+    let mut start = first_bend();
+    start.stage.locked = vec!["lfo.rate".parse().unwrap()];
+    let (mut window, _) = window(start);
+    let before = patch(&window);
+    let editor = &mut window.state_mut().workspace.editor;
+    editor.selection = ["lfo".to_owned(), "heat".to_owned()].into();
+    editor.randomise_selected(0.2);
+    let after = Arc::clone(&editor.document.patch);
+    assert_eq!(after.nodes["lfo"].params.get("rate"), before.nodes["lfo"].params.get("rate"), "locked");
+    let amount = |patch: &Patch| patch.nodes["heat"].params["amount"].as_f64().unwrap();
+    let moved = (amount(&after) - amount(&before)).abs();
+    assert!(moved > 0.0 && moved <= 0.2, "{moved}");
 }

@@ -38,7 +38,7 @@ const CABLE: &[&str] = &["from", "to", "mute"];
 const DEFINITION: &[&str] = &["title", "about", "inputs", "outputs", "nodes", "cables", "layout"];
 const DEVICE: &[&str] = &["kind", "label", "match"];
 const MATCH: &[&str] = &["name", "vid", "pid", "serial"];
-const STAGE: &[&str] = &["macros", "morph", "curve", "quantise", "fade"];
+const STAGE: &[&str] = &["macros", "locked", "morph", "curve", "quantise", "fade"];
 const FRAME: &[&str] = &["title", "pos", "size", "colour"];
 /// Keys that are valid everywhere: free extensions, and the record of a render.
 const FREE: [&str; 2] = ["x", "render"];

@@ -145,6 +145,9 @@ impl<'a> Look<'a> {
         for (index, port) in stage.macros.iter().enumerate() {
             self.knobs(port, &format!("/stage/macros/{index}"));
         }
+        for (index, port) in stage.locked.iter().enumerate() {
+            self.knobs(port, &format!("/stage/locked/{index}"));
+        }
         if !(0.0..=LONGEST_MORPH).contains(&stage.morph) {
             let (time, limits) = (number(stage.morph), format!("0 to {LONGEST_MORPH}"));
             let message = format!("{time} is outside {limits}, so the nearest is used; correct the number");

@@ -81,9 +81,10 @@ impl Patch {
             undo.push(Edit::SetMaps { maps: self.maps.clone() });
             self.maps.retain(|map| map.to.node != id);
         }
-        if self.stage.macros.iter().any(|port| port.node == id) {
+        if self.stage.macros.iter().chain(&self.stage.locked).any(|port| port.node == id) {
             undo.push(Edit::SetStage { stage: Box::new(self.stage.clone()) });
             self.stage.macros.retain(|port| port.node != id);
+            self.stage.locked.retain(|port| port.node != id);
         }
         if self.snapshots.iter().any(|snapshot| snapshot.values.keys().any(|port| port.node == id)) {
             undo.push(Edit::SetSnapshots { snapshots: self.snapshots.clone() });

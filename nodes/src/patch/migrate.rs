@@ -185,7 +185,8 @@ pub struct Migrated<'a> {
 /// Migrates all nodes of a patch to their present versions. Reports nodes of later versions.
 pub(crate) fn migrate(patch: &mut Patch) -> Vec<Problem> {
     let Patch { nodes, cables, layout, maps, snapshots, stage, definitions, .. } = patch;
-    let outside = maps.iter_mut().map(|ControlMap { to, .. }| to).chain(&mut stage.macros).collect();
+    let outside =
+        maps.iter_mut().map(|ControlMap { to, .. }| to).chain(&mut stage.macros).chain(&mut stage.locked).collect();
     let mut parts = Migrated { nodes, cables, layout, outside, snapshots: Some(snapshots), choices: Vec::new() };
     let mut problems = parts.migrate("");
     let mut choices = Choices::new();

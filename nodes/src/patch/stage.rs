@@ -17,6 +17,9 @@ pub struct Stage {
     /// The knobs that perform mode shows, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub macros: Vec<Port>,
+    /// The knobs that are not randomised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked: Vec<Port>,
     /// Time in which knobs glide to a snapshot, in seconds; 0 recalls at once.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub morph: f64,
@@ -39,7 +42,15 @@ pub struct Stage {
 impl Default for Stage {
     fn default() -> Self {
         let (curve, quantise) = (MorphCurve::default(), Quantise::default());
-        Self { macros: Vec::new(), morph: 0.0, curve, quantise, fade: first_two(), rest: Map::new() }
+        Self {
+            macros: Vec::new(),
+            locked: Vec::new(),
+            morph: 0.0,
+            curve,
+            quantise,
+            fade: first_two(),
+            rest: Map::new(),
+        }
     }
 }
 

@@ -284,7 +284,9 @@ fn menu_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
             } else if item("Duplicate with incoming cables", "Ctrl+Shift+D") {
                 workspace.editor.duplicate_selected(true);
             } else if item("Randomise knobs", "") {
-                workspace.editor.randomise_selected();
+                workspace.editor.randomise_selected(1.0);
+            } else if item("Randomise knobs a little", "") {
+                workspace.editor.randomise_selected(0.2);
             } else if item("Make a subpatch", "Ctrl+G") {
                 workspace.editor.group_selected();
             } else if workspace.editor.selected_instance().is_some() && item("Dissolve", "Ctrl+Shift+G") {

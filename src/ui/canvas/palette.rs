@@ -2,6 +2,7 @@
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::library::aliases::words_for;
+use bendrack_nodes::library::family::FAMILIES;
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use eframe::egui::{self, Align2, Area, Frame, Id, Key, Order, Pos2, Rect, Sense, TextEdit, Ui, vec2};
@@ -19,6 +20,8 @@ pub struct Palette {
     pub pending: Option<PendingCable>,
     query: String,
     chosen: usize,
+    /// The family whose nodes alone are listed.
+    family: Option<&'static str>,
     /// True in the first frame.
     fresh: bool,
 }
@@ -36,7 +39,7 @@ pub enum PaletteResponse {
 impl Palette {
     /// A palette at this point of the screen.
     pub fn new(at: Pos2, pending: Option<PendingCable>) -> Self {
-        Self { at, pending, query: String::new(), chosen: 0, fresh: true }
+        Self { at, pending, query: String::new(), chosen: 0, family: None, fresh: true }
     }
 }
 
@@ -80,7 +83,10 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteRespons
     if field.changed() {
         palette.chosen = 0;
     }
-    let hits = find(&palette.query, palette.pending.as_ref());
+    let is_other_family = families_ui(ui, palette);
+    let is_new = is_new || is_other_family;
+    let mut hits = find(&palette.query, palette.pending.as_ref());
+    hits.retain(|def| palette.family.is_none_or(|family| def.family() == family));
     let last = hits.len().saturating_sub(1);
     palette.chosen = (palette.chosen + usize::from(down)).saturating_sub(usize::from(up)).min(last);
     let mut answer = PaletteResponse::Open;
@@ -109,6 +115,32 @@ fn content_ui(ui: &mut Ui, palette: &mut Palette, height: f32) -> PaletteRespons
         }
     });
     answer
+}
+
+/// The families, to list the nodes of one alone. True if another one is chosen.
+fn families_ui(ui: &mut Ui, palette: &mut Palette) -> bool {
+    let before = palette.family;
+    ui.add_space(theme::UNIT / 2.0);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(2.0, 2.0);
+        ui.spacing_mut().button_padding = vec2(4.0, 1.0);
+        for family in FAMILIES {
+            let is_on = palette.family == Some(family.name);
+            let colour = if is_on { theme::text() } else { theme::kind_colours(family.kind).0 };
+            let text = egui::RichText::new(family.title).size(theme::SMALL).color(colour);
+            let chip = ui.add(egui::Button::selectable(is_on, text));
+            chip.widget_info(|| {
+                egui::WidgetInfo::selected(egui::WidgetType::Button, true, is_on, format!("family {}", family.title))
+            });
+            if chip.clicked() {
+                palette.family = (!is_on).then_some(family.name);
+            }
+        }
+    });
+    if palette.family != before {
+        palette.chosen = 0;
+    }
+    palette.family != before
 }
 
 /// One row: colour of the family, title, name, help.

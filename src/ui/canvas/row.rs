@@ -266,6 +266,16 @@ pub fn knob_menu_ui(response: &egui::Response, workspace: &mut Workspace, field:
         }
         if workspace.editor.location.path.is_empty() {
             let port = field.port();
+            let is_locked = workspace.editor.document.patch.stage.locked.contains(&port);
+            let text = if is_locked { "Unlock" } else { "Lock" };
+            if ui.button(text).on_hover_text("A locked knob is not randomised.").clicked() {
+                let locked = port.clone();
+                workspace.editor.set_stage("lock knobs", |stage| {
+                    if is_locked { stage.locked.retain(|other| *other != locked) } else { stage.locked.push(locked) }
+                });
+                workspace.editor.document.end_gesture();
+                ui.close();
+            }
             let is_shown = workspace.editor.document.patch.stage.macros.contains(&port);
             let text = if is_shown { "Hide from perform mode" } else { "Show in perform mode" };
             if ui.button(text).clicked() {

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value as Json, json};
 
+use super::subpatch::value_of;
 use super::{Step, def_of};
 use crate::ui::theme;
 
@@ -74,19 +75,29 @@ fn behind(patch: &Patch, ids: &BTreeSet<String>, output: &Port) -> Option<Port> 
     None
 }
 
-/// Sets the knobs of these nodes without cables to random places of their travel, which depend on a seed. Ranges stay ranges.
-pub fn randomise(patch: &Patch, ids: &BTreeSet<String>, seed: u64) -> Step<LevelEdit> {
+/// Moves the knobs of these nodes without cables towards random places of their travel, which depend on a seed: by an amount of the way, 0
+/// to 1. A choice changes in that share of cases. Ranges stay ranges, and locked knobs stay where they are.
+pub fn randomise(patch: &Patch, ids: &BTreeSet<String>, seed: u64, amount: f64) -> Step<LevelEdit> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut edits = Vec::new();
     for (id, def) in ids.iter().filter_map(|id| Some((id, def_of(&patch.nodes.get(id)?.kind)?))) {
         let mut values = BTreeMap::new();
         for input in def.inputs.iter().filter(|input| input.kind == Kind::Number && !input.direct && !input.unique) {
             let place = f64::from(random.next_u32()) / f64::from(u32::MAX);
-            if patch.cable_to(&Port { node: id.clone(), port: input.name.to_owned() }).is_some() {
+            let port = Port { node: id.clone(), port: input.name.to_owned() };
+            let chance = f64::from(random.next_u32()) / f64::from(u32::MAX);
+            if patch.cable_to(&port).is_some() || patch.stage.locked.contains(&port) {
                 continue;
             }
             let value = match input.choices.len() {
-                0 => json!(input.step_at(place)),
+                0 => {
+                    let now = value_of(patch, id, input.name)
+                        .and_then(Json::as_f64)
+                        .unwrap_or_else(|| input.default_number());
+                    let from = input.part_at(now);
+                    json!(input.step_at(from + (place - from) * amount))
+                }
+                _ if chance >= amount => continue,
                 count => json!(input.choices[((place * count as f64) as usize).min(count - 1)]),
             };
             values.insert(input.name, value);

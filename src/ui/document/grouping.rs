@@ -80,6 +80,7 @@ pub fn group(patch: &Patch, ids: &BTreeSet<String>) -> Option<Regrouped> {
         }
     }
     let in_snapshots = patch.snapshots.iter().flat_map(|snapshot| snapshot.values.keys());
+    let in_snapshots = in_snapshots.chain(&patch.stage.locked);
     let played: BTreeSet<&Port> = patch
         .maps
         .iter()
@@ -213,7 +214,7 @@ fn outside(patch: &Patch, moved: impl Fn(&Port) -> Option<Vec<Port>>) -> Vec<Edi
         edits.push(Edit::SetMaps { maps });
     }
     let mut stage = patch.stage.clone();
-    for port in &mut stage.macros {
+    for port in stage.macros.iter_mut().chain(&mut stage.locked) {
         if let Some(to) = moved(port).and_then(|ports| ports.into_iter().next()) {
             *port = to;
         }

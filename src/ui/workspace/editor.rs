@@ -387,9 +387,9 @@ impl Editor {
         }
     }
 
-    /// Sets the knobs of the selected nodes to random places; each time to others.
-    pub fn randomise_selected(&mut self) {
-        let step = commands::randomise(self.patch(), &self.selection, self.document.revision());
+    /// Moves the knobs of the selected nodes towards random places, by an amount of the way; each time towards others.
+    pub fn randomise_selected(&mut self, amount: f64) {
+        let step = commands::randomise(self.patch(), &self.selection, self.document.revision(), amount);
         self.apply(step);
     }
 
